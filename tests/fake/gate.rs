@@ -1,0 +1,84 @@
+//! A gate that every call to a fake passes, so that a test can stop the world at the n-th outside call, before
+//! or after it takes effect, kill the bot there, and let the next process go on.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch;
+
+/// Whether a stopped call has already taken effect in the fake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The call arrived and changed nothing.
+    Before,
+    /// The call took effect; its response never leaves.
+    After,
+}
+
+#[derive(Default)]
+struct State {
+    calls: Vec<String>,
+    stop_at: Option<(usize, Moment)>,
+}
+
+/// Shared by all fakes of one world; clones are the same gate.
+#[derive(Clone)]
+pub struct Gate {
+    state: Arc<Mutex<State>>,
+    stopped: watch::Sender<bool>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Gate { state: Arc::default(), stopped: watch::channel(false).0 }
+    }
+}
+
+impl Gate {
+    /// Runs `effect` as one call named `label`; holds it for ever when the test asked to stop here.
+    pub async fn pass<T>(&self, label: &str, effect: impl Future<Output = T>) -> T {
+        let stop = {
+            let mut state = self.state.lock().expect("no test panics while holding the gate");
+            state.calls.push(label.to_owned());
+            let number = state.calls.len();
+            state.stop_at.filter(|(at, _)| *at == number).map(|(_, moment)| moment)
+        };
+        if stop == Some(Moment::Before) {
+            self.hold().await;
+        }
+        let result = effect.await;
+        if stop == Some(Moment::After) {
+            self.hold().await;
+        }
+        result
+    }
+
+    async fn hold(&self) {
+        self.stopped.send_replace(true);
+        std::future::pending::<()>().await;
+    }
+
+    /// Holds the `number`-th call from now on (1 is the next one).
+    pub fn stop_at(&self, number: usize, moment: Moment) {
+        let mut state = self.state.lock().expect("no test panics while holding the gate");
+        state.calls.clear();
+        state.stop_at = Some((number, moment));
+        self.stopped.send_replace(false);
+    }
+
+    /// Stops nothing any more; calls that are already held stay held (their client is to be killed).
+    pub fn open(&self) {
+        self.state.lock().expect("no test panics while holding the gate").stop_at = None;
+        self.stopped.send_replace(false);
+    }
+
+    /// Returns once a call is held.
+    pub async fn stopped(&self) {
+        let mut stopped = self.stopped.subscribe();
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    }
+
+    /// The labels of all calls since the last `stop_at`, in order of arrival.
+    pub fn calls(&self) -> Vec<String> {
+        self.state.lock().expect("no test panics while holding the gate").calls.clone()
+    }
+}
