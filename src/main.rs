@@ -1,1 +1,3 @@
+//! The `inactive-contractors` program.
+
 fn main() {}

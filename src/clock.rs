@@ -1,0 +1,38 @@
+//! The only reader of the wall clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, Duration, Utc};
+use tokio::sync::watch;
+
+/// The time. Clones share an offset, zero in the binary, which the sandbox and the tests move to play days in seconds.
+#[derive(Clone)]
+pub struct Clock {
+    offset_ms: Arc<AtomicI64>,
+    moved: watch::Sender<()>,
+}
+
+impl Clock {
+    /// The machine's wall clock.
+    pub fn system() -> Clock {
+        Clock { offset_ms: Arc::default(), moved: watch::channel(()).0 }
+    }
+
+    /// Now.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
+    pub fn now(&self) -> DateTime<Utc> {
+        Utc::now() + Duration::milliseconds(self.offset_ms.load(Ordering::SeqCst))
+    }
+
+    /// Moves this clock and all its clones forward.
+    pub fn advance(&self, by: Duration) {
+        self.offset_ms.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+        self.moved.send_replace(());
+    }
+
+    /// Changes whenever the clock is moved: whoever waits for a time looks again.
+    pub fn moved(&self) -> watch::Receiver<()> {
+        self.moved.subscribe()
+    }
+}

@@ -1,0 +1,152 @@
+//! An account as an identity provider showed it: only what a rule, a card or the audit trail needs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// The provider's own immutable id. Logins and e-mail addresses can be reassigned; this can't.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AccountId(pub String);
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where an account is in its life. Only [`AccountStatus::Active`] accounts can be suspended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountStatus {
+    /// Created, not yet activated.
+    Staged,
+    /// Activated by an administrator, not yet by the person.
+    Provisioned,
+    /// Can sign in.
+    Active,
+    /// In the middle of a password recovery.
+    Recovery,
+    /// Must set a new password at the next sign-in.
+    PasswordExpired,
+    /// Locked after failed sign-ins.
+    LockedOut,
+    /// Can't sign in until unsuspended.
+    Suspended,
+    /// Deactivated.
+    Deprovisioned,
+    /// A status that this program doesn't know, in the provider's word.
+    Other(String),
+}
+
+impl fmt::Display for AccountStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AccountStatus::Staged => "STAGED",
+            AccountStatus::Provisioned => "PROVISIONED",
+            AccountStatus::Active => "ACTIVE",
+            AccountStatus::Recovery => "RECOVERY",
+            AccountStatus::PasswordExpired => "PASSWORD_EXPIRED",
+            AccountStatus::LockedOut => "LOCKED_OUT",
+            AccountStatus::Suspended => "SUSPENDED",
+            AccountStatus::Deprovisioned => "DEPROVISIONED",
+            AccountStatus::Other(word) => word,
+        })
+    }
+}
+
+/// A point in time as the provider gave it. "Never" is an answer; a missing or unreadable value is not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reading {
+    /// It happened then.
+    At(DateTime<Utc>),
+    /// The provider says that it never happened (an explicit null).
+    Never,
+    /// The value was absent or could not be read; the text says which and why.
+    Unreadable(String),
+}
+
+impl Reading {
+    /// The time, if there is one.
+    pub fn at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Reading::At(at) => Some(*at),
+            Reading::Never | Reading::Unreadable(_) => None,
+        }
+    }
+}
+
+/// What kind of account a policy is about. Matched as a whole, ignoring ASCII case as Okta's own search does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserType {
+    /// The text in the profile (`profile.userType` in Okta).
+    Profile(String),
+    /// The id of the provider's own user type object (`type.id` in Okta, `oty…`).
+    TypeId(String),
+}
+
+impl fmt::Display for UserType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UserType::Profile(text) | UserType::TypeId(text) => f.write_str(text),
+        }
+    }
+}
+
+/// One account as it was read at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The provider's immutable id; the only thing that calls are made with.
+    pub id: AccountId,
+    /// The sign-in name, for people to recognise.
+    pub login: String,
+    /// The display name, possibly empty. Untrusted text.
+    pub name: String,
+    /// The primary e-mail address. Not unique in Okta.
+    pub email: Option<String>,
+    /// The status.
+    pub status: AccountStatus,
+    /// Whether the provider is changing the status at this moment.
+    pub in_transition: bool,
+    /// The profile's user type text, if any.
+    pub user_type: Option<String>,
+    /// The id of the user type object, if any.
+    pub user_type_id: Option<String>,
+    /// When the account was created.
+    pub created: Reading,
+    /// When it was activated.
+    pub activated: Reading,
+    /// When its status last changed.
+    pub status_changed: Reading,
+    /// When its person last signed in to the provider.
+    pub last_sign_in: Reading,
+    /// The manager as the profile names them. Untrusted text.
+    pub manager: Option<String>,
+    /// The organisation as the profile names it. Untrusted text.
+    pub organization: Option<String>,
+    /// The profile attributes that a policy's exemptions ask about, and only those.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl Account {
+    /// Whether the account is of the given type.
+    pub fn is_of(&self, user_type: &UserType) -> bool {
+        let (mine, wanted) = match user_type {
+            UserType::Profile(text) => (&self.user_type, text),
+            UserType::TypeId(id) => (&self.user_type_id, id),
+        };
+        mine.as_deref().is_some_and(|mine| mine.eq_ignore_ascii_case(wanted))
+    }
+
+    /// Whether `address` (a login or an e-mail address) names this account, ignoring case.
+    pub fn is_known_as(&self, address: &str) -> bool {
+        let address = address.to_lowercase();
+        self.login.to_lowercase() == address
+            || self.email.as_deref().is_some_and(|email| email.to_lowercase() == address)
+    }
+}

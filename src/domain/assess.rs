@@ -1,0 +1,331 @@
+//! The answer to "is this account inactive?", with its reason. Every account gets exactly one answer.
+
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::account::{Account, AccountStatus, Reading};
+use super::policy::Rule;
+
+/// How far ahead of us a provider's clock may be before a date is called unreadable.
+const CLOCK_SKEW_MAX: Duration = Duration::hours(1);
+
+/// What tells us that somebody is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signal {
+    /// The provider's last sign-in.
+    SignIn,
+    /// A successful sign-in or app sign-on in the provider's log.
+    LogActivity,
+    /// The account was created; nothing has been seen since.
+    Created,
+    /// The account was activated; nothing has been seen since.
+    Activated,
+    /// Its status changed (an unsuspension, a password recovery).
+    StatusChanged,
+    /// We gave it back to its person.
+    Restored,
+}
+
+/// Since when an account is idle, and what the last sign of life was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Idle {
+    /// The latest sign of life.
+    pub since: DateTime<Utc>,
+    /// What it was.
+    pub signal: Signal,
+}
+
+/// What the provider's log of sign-ins said about one account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondLook {
+    /// Nobody asked.
+    NotAsked,
+    /// No successful sign-in since the given time.
+    Nothing {
+        /// How far back the log was read.
+        since: DateTime<Utc>,
+    },
+    /// The latest successful sign-in.
+    Seen {
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// The log could not be read.
+    Failed(String),
+}
+
+/// What an account is protected by, whatever its activity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exemption {
+    /// Holds an administrator role in the provider. Can't be overridden.
+    AdminRole,
+    /// The identity that this bot itself uses. Can't be overridden.
+    OwnIdentity,
+    /// On the break-glass list. Can't be overridden.
+    BreakGlass,
+    /// One of the policy's approvers or admins. Can't be overridden.
+    Approver,
+    /// The login matches this exempt pattern.
+    Login(String),
+    /// A member of this exempt group.
+    Group(String),
+    /// A profile attribute says so.
+    Attribute {
+        /// The attribute's name.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+}
+
+/// Which grace period an account is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grace {
+    /// The account is new.
+    NewAccount,
+    /// The account was given back recently.
+    Restored,
+}
+
+/// Everything that is known of an account beyond its own record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Holds an administrator role.
+    pub admin_role: bool,
+    /// Is the bot's own identity.
+    pub own_identity: bool,
+    /// Belongs to an approver or admin of the policy.
+    pub approver: bool,
+    /// The exempt groups (of those that the rule names) that it is in.
+    pub exempt_groups: Vec<String>,
+    /// When we last gave it back.
+    pub restored_at: Option<DateTime<Utc>>,
+    /// What the log said.
+    pub second_look: SecondLook,
+}
+
+impl Standing {
+    /// An account of which nothing beyond its own record is known.
+    pub fn plain() -> Standing {
+        Standing {
+            admin_role: false,
+            own_identity: false,
+            approver: false,
+            exempt_groups: Vec::new(),
+            restored_at: None,
+            second_look: SecondLook::NotAsked,
+        }
+    }
+}
+
+/// What an approver is shown and what the audit trail keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Since when, by which signal.
+    pub idle: Idle,
+    /// The last sign-in as the provider gave it (`None`: never).
+    pub last_sign_in: Option<DateTime<Utc>>,
+    /// What the log said.
+    pub second_look: SecondLook,
+    /// The rule's period, in seconds.
+    pub inactive_after_s: i64,
+    /// When this was looked up.
+    pub looked_at: DateTime<Utc>,
+}
+
+/// The one answer for one account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Assessment {
+    /// Not of the policy's user type.
+    OtherType(Option<String>),
+    /// Left alone, with the reason.
+    Exempt(Exemption),
+    /// Can't be suspended in this status.
+    NotSuspendable(AccountStatus),
+    /// Something needed is missing or unreadable: never acted on.
+    Unknown(String),
+    /// Seen within the period.
+    Active(Idle),
+    /// Idle, but in a grace period.
+    InGrace {
+        /// Since when it is idle.
+        idle: Idle,
+        /// Which grace.
+        grace: Grace,
+        /// Until when.
+        until: DateTime<Utc>,
+    },
+    /// Idle longer than the rule allows.
+    Candidate(Evidence),
+}
+
+/// Judges one account by one rule. Pure: the same input gives the same answer.
+///
+/// Protections are looked at first and exemptions only ever subtract, so no activity data, however wrong, can make
+/// a protected account a candidate. A rule that wants a second look and didn't get one ends in `Unknown`.
+pub fn assess(account: &Account, standing: &Standing, rule: &Rule, now: DateTime<Utc>) -> Assessment {
+    if !account.is_of(&rule.user_type) {
+        return Assessment::OtherType(account.user_type.clone());
+    }
+    if let Some(exemption) = exemption(account, standing, rule) {
+        return Assessment::Exempt(exemption);
+    }
+    if account.status != AccountStatus::Active || account.in_transition {
+        return Assessment::NotSuspendable(account.status.clone());
+    }
+    let idle = match idle_since(account, standing, now) {
+        Ok(idle) => idle,
+        Err(why) => return Assessment::Unknown(why),
+    };
+    if now - idle.since < rule.inactive_after {
+        return Assessment::Active(idle);
+    }
+    if let Some((grace, until)) = grace(account, standing, rule, now) {
+        return Assessment::InGrace { idle, grace, until };
+    }
+    if rule.second_look {
+        match &standing.second_look {
+            SecondLook::Nothing { .. } | SecondLook::Seen { .. } => {}
+            SecondLook::NotAsked => return Assessment::Unknown("the sign-in log was not looked at".into()),
+            SecondLook::Failed(why) => {
+                return Assessment::Unknown(format!("the sign-in log could not be read: {why}"));
+            }
+        }
+    }
+    Assessment::Candidate(Evidence {
+        idle,
+        last_sign_in: account.last_sign_in.at(),
+        second_look: standing.second_look.clone(),
+        inactive_after_s: rule.inactive_after.num_seconds(),
+        looked_at: now,
+    })
+}
+
+/// Whether `account` needs a second look: idle by its own record and by nothing that protects it.
+pub fn needs_second_look(account: &Account, standing: &Standing, rule: &Rule, now: DateTime<Utc>) -> bool {
+    let by_record = Rule { second_look: false, ..rule.clone() };
+    rule.second_look && matches!(assess(account, standing, &by_record, now), Assessment::Candidate(_))
+}
+
+fn exemption(account: &Account, standing: &Standing, rule: &Rule) -> Option<Exemption> {
+    if standing.admin_role {
+        return Some(Exemption::AdminRole);
+    }
+    if standing.own_identity {
+        return Some(Exemption::OwnIdentity);
+    }
+    if rule.break_glass.iter().any(|name| account.is_known_as(name) || account.id.0 == *name) {
+        return Some(Exemption::BreakGlass);
+    }
+    if standing.approver {
+        return Some(Exemption::Approver);
+    }
+    if let Some(pattern) = rule.exempt_logins.iter().find(|pattern| matches_login(account, pattern)) {
+        return Some(Exemption::Login(pattern.clone()));
+    }
+    if let Some(group) = standing.exempt_groups.first() {
+        return Some(Exemption::Group(group.clone()));
+    }
+    rule.exempt_attributes
+        .iter()
+        .find(|wanted| {
+            account
+                .attributes
+                .get(&wanted.name)
+                .is_some_and(|value| value.eq_ignore_ascii_case(&wanted.value))
+        })
+        .map(|wanted| Exemption::Attribute { name: wanted.name.clone(), value: wanted.value.clone() })
+}
+
+fn matches_login(account: &Account, pattern: &str) -> bool {
+    let pattern = pattern.to_lowercase();
+    std::iter::once(&account.login)
+        .chain(&account.email)
+        .any(|address| matches_pattern(&address.to_lowercase(), &pattern))
+}
+
+/// Whole-text match in which each `*` stands for any text, the empty one included.
+fn matches_pattern(text: &str, pattern: &str) -> bool {
+    let Some((head, rest)) = pattern.split_once('*') else {
+        return text == pattern;
+    };
+    let Some(mut text) = text.strip_prefix(head) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        match text.find(part) {
+            Some(at) => text = &text[at + part.len()..],
+            None => return false,
+        }
+    }
+    text.ends_with(last)
+}
+
+fn idle_since(account: &Account, standing: &Standing, now: DateTime<Utc>) -> Result<Idle, String> {
+    let Reading::At(created) = &account.created else {
+        return Err(unreadable("the creation date", &account.created));
+    };
+    let mut signs = vec![(*created, Signal::Created)];
+    for (reading, what, signal) in [
+        (&account.activated, "the activation date", Signal::Activated),
+        (&account.status_changed, "the date of the last status change", Signal::StatusChanged),
+        (&account.last_sign_in, "the last sign-in", Signal::SignIn),
+    ] {
+        match reading {
+            Reading::At(at) => signs.push((*at, signal)),
+            Reading::Never => {}
+            Reading::Unreadable(_) => return Err(unreadable(what, reading)),
+        }
+    }
+    if let SecondLook::Seen { at } = standing.second_look {
+        signs.push((at, Signal::LogActivity));
+    }
+    if let Some(at) = standing.restored_at {
+        signs.push((at, Signal::Restored));
+    }
+    if let Some((at, _)) = signs.iter().find(|(at, _)| *at > now + CLOCK_SKEW_MAX) {
+        return Err(format!("a date lies in the future ({})", at.format("%Y-%m-%d")));
+    }
+    let (since, signal) = signs
+        .into_iter()
+        .max_by_key(|(at, signal)| (*at, strength(*signal)))
+        .expect("the creation date is always there");
+    Ok(Idle { since, signal })
+}
+
+/// Of two signs at the same instant the stronger one is named: a sign-in says more than the creation.
+fn strength(signal: Signal) -> u8 {
+    match signal {
+        Signal::Created => 0,
+        Signal::Activated => 1,
+        Signal::StatusChanged => 2,
+        Signal::Restored => 3,
+        Signal::LogActivity => 4,
+        Signal::SignIn => 5,
+    }
+}
+
+fn unreadable(what: &str, reading: &Reading) -> String {
+    match reading {
+        Reading::Unreadable(why) => format!("{what} {why}"),
+        Reading::Never | Reading::At(_) => format!("{what} is missing"),
+    }
+}
+
+fn grace(
+    account: &Account,
+    standing: &Standing,
+    rule: &Rule,
+    now: DateTime<Utc>,
+) -> Option<(Grace, DateTime<Utc>)> {
+    let new = account.created.at().map(|at| (Grace::NewAccount, at + rule.new_account_grace));
+    let restored = standing.restored_at.map(|at| (Grace::Restored, at + rule.restored_grace));
+    [new, restored].into_iter().flatten().filter(|(_, until)| now < *until).max_by_key(|(_, until)| *until)
+}

@@ -1,0 +1,185 @@
+//! Audit events: facts, appended and never changed, each chained to the one before by its hash.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::account::AccountId;
+use super::policy::hex;
+
+/// The hash that stands before the first event.
+pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// A person in the chat system as the audit trail remembers them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// The chat system's user id.
+    pub id: String,
+    /// The name at that time. Untrusted text.
+    pub name: String,
+    /// The e-mail address at that time, as the chat system vouches for it.
+    pub email: Option<String>,
+}
+
+/// Who did it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// The bot itself: a schedule, a deadline, a reconcile step.
+    System,
+    /// A person.
+    Person(Person),
+}
+
+/// What happened. Stored as snake-case text; a word is never given another meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// The bot started.
+    BotStarted,
+    /// A sweep started.
+    SweepStarted,
+    /// A sweep finished; the detail has the counts and the rule.
+    SweepFinished,
+    /// A guard held a sweep.
+    SweepHeld,
+    /// A guard refused a sweep.
+    SweepRefused,
+    /// A sweep failed.
+    SweepFailed,
+    /// An account was proposed; the detail has the evidence.
+    Proposed,
+    /// An approval request's card was posted.
+    CardPosted,
+    /// A person approved the suspension of the selected accounts.
+    Approved,
+    /// A person kept one account active in their decision.
+    Kept,
+    /// A person denied all.
+    Denied,
+    /// Nobody answered in time.
+    Expired,
+    /// A request was taken back.
+    Withdrawn,
+    /// A second person released a held request.
+    Released,
+    /// An admin took a rule live.
+    WentLive,
+    /// A click or command was refused; the detail says why.
+    InputRefused,
+    /// The provider is about to be told to suspend an account.
+    SuspensionIntended,
+    /// The account is suspended.
+    Suspended,
+    /// The account was left alone after all; the detail says why.
+    Skipped,
+    /// The suspension failed for good; the detail says why.
+    SuspensionFailed,
+    /// Sessions and tokens of a suspended account were cleared, or could not be.
+    SessionsCleared,
+    /// Every account of an approved request has an outcome.
+    Completed,
+}
+
+impl Action {
+    /// The stored word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Action::BotStarted => "bot_started",
+            Action::SweepStarted => "sweep_started",
+            Action::SweepFinished => "sweep_finished",
+            Action::SweepHeld => "sweep_held",
+            Action::SweepRefused => "sweep_refused",
+            Action::SweepFailed => "sweep_failed",
+            Action::Proposed => "proposed",
+            Action::CardPosted => "card_posted",
+            Action::Approved => "approved",
+            Action::Kept => "kept",
+            Action::Denied => "denied",
+            Action::Expired => "expired",
+            Action::Withdrawn => "withdrawn",
+            Action::Released => "released",
+            Action::WentLive => "went_live",
+            Action::InputRefused => "input_refused",
+            Action::SuspensionIntended => "suspension_intended",
+            Action::Suspended => "suspended",
+            Action::Skipped => "skipped",
+            Action::SuspensionFailed => "suspension_failed",
+            Action::SessionsCleared => "sessions_cleared",
+            Action::Completed => "completed",
+        }
+    }
+}
+
+/// The account that an event is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The provider's id.
+    pub id: AccountId,
+    /// The login at that time.
+    pub login: String,
+}
+
+/// An event that is not yet in the chain. The store adds the sweep or request it belongs to, the sequence number and
+/// the hash.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// Who did it.
+    pub actor: Actor,
+    /// What happened.
+    pub action: Action,
+    /// To which account, if to one.
+    pub subject: Option<Subject>,
+    /// Evidence and result; an object or null.
+    pub detail: Value,
+}
+
+/// An event of the chain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditEvent {
+    /// Position in the chain, from 1 without gaps.
+    pub seq: i64,
+    /// When it happened, UTC, with milliseconds.
+    pub at: DateTime<Utc>,
+    /// Who did it.
+    pub actor: Actor,
+    /// What happened: an [`Action`]'s word.
+    pub action: String,
+    /// The policy concerned.
+    pub policy: Option<String>,
+    /// The sweep concerned.
+    pub sweep: Option<i64>,
+    /// The approval request concerned.
+    pub request: Option<i64>,
+    /// The account concerned.
+    pub subject: Option<Subject>,
+    /// Evidence and result.
+    pub detail: Value,
+    /// The hash of the event before, or [`GENESIS`].
+    pub prev_hash: String,
+    /// This event's own hash, see [`AuditEvent::compute_hash`].
+    pub hash: String,
+}
+
+impl AuditEvent {
+    /// SHA-256 over the previous hash, a line feed, and the event as a JSON array of its fields in the order
+    /// `[seq, at, actor, action, policy, sweep, request, subject, detail]`; object keys in JSON sorted by name.
+    pub fn compute_hash(&self) -> String {
+        let at = self.at.to_rfc3339_opts(SecondsFormat::Millis, true);
+        let body = serde_json::json!([
+            self.seq,
+            at,
+            self.actor,
+            self.action,
+            self.policy,
+            self.sweep,
+            self.request,
+            self.subject,
+            self.detail
+        ]);
+        hex(&Sha256::digest(format!("{}\n{body}", self.prev_hash)))
+    }
+}

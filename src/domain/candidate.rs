@@ -1,0 +1,226 @@
+//! One proposed account on its way from proposal to outcome.
+
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::account::AccountId;
+use super::assess::{Assessment, Evidence};
+use super::audit::{Action, Actor, Draft, Person, Subject};
+
+/// How often a suspension is tried before it is a failure that a person must look at.
+pub const ATTEMPTS_MAX: u32 = 5;
+
+/// The account as the approvers were shown it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// The provider's id: what is acted on.
+    pub id: AccountId,
+    /// The login.
+    pub login: String,
+    /// The display name, possibly empty. Untrusted text.
+    pub name: String,
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// The manager. Untrusted text.
+    pub manager: Option<String>,
+    /// The organisation. Untrusted text.
+    pub organization: Option<String>,
+    /// Why it is proposed.
+    pub evidence: Evidence,
+    /// In how many sweeps in a row, before this one, the account was already proposed (0: new).
+    pub pending_sweeps: u32,
+}
+
+/// How we know that a suspension took effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confirmation {
+    /// The provider said so in answer to our call.
+    ByCall,
+    /// The answer was lost or unclear; reading the account again showed it suspended.
+    ByReading,
+}
+
+/// Why an approved account was left alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Skip {
+    /// It no longer met the rule when read again; the assessment says why.
+    NoLongerMatches(Assessment),
+    /// The provider no longer knows it.
+    Gone,
+    /// It was already suspended by somebody else before we tried.
+    AlreadySuspended,
+    /// Its status changed after our first try: somebody else had a hand in it.
+    ChangedByOthers,
+    /// The approval was too old to be carried out.
+    ApprovalTooOld,
+    /// The approver's own account.
+    OwnAccount,
+    /// The policy is no longer in the configuration.
+    PolicyGone,
+}
+
+/// Where a candidate stands. The variants carry their evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum CandidateState {
+    /// Shown in a preview, which asks for nothing.
+    Previewed,
+    /// Waiting for the decision.
+    Proposed,
+    /// The decision left it out.
+    Kept {
+        /// Who kept it.
+        by: Person,
+    },
+    /// The request ended without an approval.
+    Dropped,
+    /// Approved; to be suspended.
+    Due {
+        /// Tries so far. Each has an intent in the audit trail.
+        attempts: u32,
+        /// Not before this time.
+        not_before: Option<DateTime<Utc>>,
+        /// The status change as read before the first try: if it differs later, somebody else was there.
+        status_changed: Option<DateTime<Utc>>,
+    },
+    /// Done.
+    Suspended {
+        /// When we learnt it.
+        at: DateTime<Utc>,
+        /// How we know.
+        confirmation: Confirmation,
+    },
+    /// Left alone.
+    Skipped {
+        /// When.
+        at: DateTime<Utc>,
+        /// Why.
+        why: Skip,
+    },
+    /// Not done, in spite of trying.
+    Failed {
+        /// When.
+        at: DateTime<Utc>,
+        /// The provider's answer, redacted.
+        error: String,
+        /// Tries made.
+        attempts: u32,
+    },
+}
+
+impl CandidateState {
+    /// The stored word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            CandidateState::Previewed => "previewed",
+            CandidateState::Proposed => "proposed",
+            CandidateState::Kept { .. } => "kept",
+            CandidateState::Dropped => "dropped",
+            CandidateState::Due { .. } => "due",
+            CandidateState::Suspended { .. } => "suspended",
+            CandidateState::Skipped { .. } => "skipped",
+            CandidateState::Failed { .. } => "failed",
+        }
+    }
+
+    /// Whether an open question or task holds the account: at most one such row exists per account.
+    pub fn is_open(&self) -> bool {
+        match self {
+            CandidateState::Proposed | CandidateState::Due { .. } => true,
+            CandidateState::Previewed
+            | CandidateState::Kept { .. }
+            | CandidateState::Dropped
+            | CandidateState::Suspended { .. }
+            | CandidateState::Skipped { .. }
+            | CandidateState::Failed { .. } => false,
+        }
+    }
+}
+
+/// A candidate of one approval request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Position in the request's list, from 0; fixed when the request is made.
+    pub position: u32,
+    /// What was shown.
+    pub shown: Shown,
+    /// Where it stands.
+    pub state: CandidateState,
+}
+
+impl Candidate {
+    /// The account for audit events.
+    pub fn subject(&self) -> Subject {
+        Subject { id: self.shown.id.clone(), login: self.shown.login.clone() }
+    }
+}
+
+/// What happens to a candidate while a decision is carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The provider is about to be called. Must be committed before the call.
+    Intend {
+        /// The status change as read just before.
+        status_changed: Option<DateTime<Utc>>,
+    },
+    /// It is suspended.
+    Confirm(Confirmation),
+    /// It is left alone.
+    Skip(Skip),
+    /// The try did not work and may be repeated.
+    TryAgain {
+        /// The provider's answer, redacted.
+        error: String,
+        /// How long to wait.
+        wait: Duration,
+    },
+    /// The try did not work, and no repetition can help.
+    GiveUp {
+        /// The provider's answer, redacted.
+        error: String,
+    },
+}
+
+/// The next state of a due candidate and the audit events that go with it. `None`: the candidate is not due, and
+/// nothing may be done with it.
+pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(CandidateState, Vec<Draft>)> {
+    let CandidateState::Due { attempts, not_before, status_changed } = &candidate.state else {
+        return None;
+    };
+    let (attempts, first_seen) = (*attempts, *status_changed);
+    let event = |action, detail| {
+        vec![Draft { at: now, actor: Actor::System, action, subject: Some(candidate.subject()), detail }]
+    };
+    let due = |not_before| CandidateState::Due { attempts, not_before, status_changed: first_seen };
+    let fail = |error: String| {
+        let events = event(Action::SuspensionFailed, json!({ "error": error, "attempts": attempts }));
+        (CandidateState::Failed { at: now, error, attempts }, events)
+    };
+    Some(match step {
+        Step::Intend { status_changed } => {
+            let attempts = attempts + 1;
+            // A repetition keeps what was seen before the first try.
+            let status_changed = if attempts == 1 { status_changed } else { first_seen };
+            let events = event(
+                Action::SuspensionIntended,
+                json!({ "attempt": attempts, "status_changed": status_changed }),
+            );
+            (CandidateState::Due { attempts, not_before: *not_before, status_changed }, events)
+        }
+        Step::Confirm(confirmation) => {
+            let events =
+                event(Action::Suspended, json!({ "confirmation": confirmation, "attempts": attempts }));
+            (CandidateState::Suspended { at: now, confirmation }, events)
+        }
+        Step::Skip(why) => {
+            let events = event(Action::Skipped, json!({ "why": why }));
+            (CandidateState::Skipped { at: now, why }, events)
+        }
+        Step::TryAgain { error, wait: _ } if attempts >= ATTEMPTS_MAX => fail(error),
+        Step::TryAgain { error: _, wait } => (due(Some(now + wait)), Vec::new()),
+        Step::GiveUp { error } => fail(error),
+    })
+}

@@ -1,0 +1,15 @@
+//! The functional core: who is inactive, what a decision does, what a sweep may say, when the next slot is.
+//!
+//! Everything here is a pure function of values, `now` among them. There is no `async`, no I/O, no clock and no
+//! randomness, so a rule can be read, tested and trusted without running anything else. The recorded facts
+//! (evidence, decisions, outcomes) derive serde, because the database and the audit trail keep them as they were
+//! seen; changing one of those types changes what old rows mean, so fields are only ever added, with a default.
+
+pub mod account;
+pub mod assess;
+pub mod audit;
+pub mod candidate;
+pub mod plan;
+pub mod policy;
+pub mod request;
+pub mod schedule;

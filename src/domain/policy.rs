@@ -1,0 +1,169 @@
+//! A policy: whose accounts, inactive after how long, asked where, decided by whom, within which limits.
+
+use chrono::{DateTime, Duration, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::account::UserType;
+
+/// A policy as the configuration states it, already validated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Unique among the policies; the word that commands and messages use.
+    pub name: String,
+    /// Who becomes a candidate. Changing it makes the next sweep a preview.
+    pub rule: Rule,
+    /// When the sweep runs.
+    pub schedule: Schedule,
+    /// The channel's id where the policy asks and tells.
+    pub channel: String,
+    /// Who may decide.
+    pub approvers: People,
+    /// Who may also go live, release a held sweep or withdraw a request.
+    pub admins: People,
+    /// Who may run read-only commands.
+    pub viewers: People,
+    /// How long a request waits for an answer, counted from the posting of its card.
+    pub answer_within: Duration,
+    /// How long after the decision a suspension may still be carried out.
+    pub carry_out_within: Duration,
+    /// How old a missed slot may be and still run.
+    pub catch_up: Duration,
+    /// The brakes.
+    pub limits: Limits,
+    /// Whether the first sweep of a rule only shows its list.
+    pub preview_first: bool,
+    /// Whether a sweep without candidates posts one line.
+    pub announce_no_candidates: bool,
+    /// Whether sessions and tokens are cleared after a suspension.
+    pub clear_sessions: bool,
+}
+
+/// What makes an account a candidate: the part of a policy that a request keeps as it ran.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Which accounts the policy is about.
+    pub user_type: UserType,
+    /// Idle for at least this long.
+    #[serde(with = "seconds")]
+    pub inactive_after: Duration,
+    /// New accounts are left alone for this long after their creation.
+    #[serde(with = "seconds")]
+    pub new_account_grace: Duration,
+    /// Restored accounts are left alone for this long after we gave them back.
+    #[serde(with = "seconds")]
+    pub restored_grace: Duration,
+    /// Whether the provider's log of sign-ins is asked about each would-be candidate.
+    pub second_look: bool,
+    /// Logins that are never proposed; `*` stands for any text.
+    pub exempt_logins: Vec<String>,
+    /// Ids of groups whose members are never proposed.
+    pub exempt_groups: Vec<String>,
+    /// Profile attributes that exempt an account when they have the given value, ignoring case.
+    pub exempt_attributes: Vec<ExemptAttribute>,
+    /// Logins or ids that no button can touch.
+    pub break_glass: Vec<String>,
+}
+
+/// An exemption by profile attribute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExemptAttribute {
+    /// The attribute's name in the profile.
+    pub name: String,
+    /// The value that exempts.
+    pub value: String,
+}
+
+impl Rule {
+    /// A short fingerprint of the rule: the same for the same rule, in every process.
+    pub fn fingerprint(&self) -> String {
+        let json = serde_json::to_vec(self).expect("a rule has only string keys and finite numbers");
+        hex(&Sha256::digest(json))[..16].to_owned()
+    }
+
+    /// Whether this rule can only propose accounts that `live` would have proposed too. Such a change needs no new
+    /// preview: an exemption added in a hurry takes effect at once and costs nobody a day.
+    pub fn only_narrows(&self, live: &Rule) -> bool {
+        fn covers<T: PartialEq>(wider: &[T], narrower: &[T]) -> bool {
+            narrower.iter().all(|item| wider.contains(item))
+        }
+        self.user_type == live.user_type
+            && self.inactive_after >= live.inactive_after
+            && self.new_account_grace >= live.new_account_grace
+            && self.restored_grace >= live.restored_grace
+            && (self.second_look || !live.second_look)
+            && covers(&self.exempt_logins, &live.exempt_logins)
+            && covers(&self.exempt_groups, &live.exempt_groups)
+            && covers(&self.exempt_attributes, &live.exempt_attributes)
+            && covers(&self.break_glass, &live.break_glass)
+    }
+}
+
+/// The brakes that turn a strange sweep into a held one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// More candidates than this are held.
+    pub max_candidates: u32,
+    /// A larger share of the listed accounts than this (0–1) is held.
+    pub max_share: f64,
+    /// Fewer accounts than this share (0–1) of the previous sweep's are held.
+    pub min_population_share: f64,
+    /// More candidates than this many times the recent median are held (0: never).
+    pub surge_factor: f64,
+}
+
+/// When a sweep runs: civil time in a zone, so that 09:00 stays 09:00 through daylight saving.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Five cron fields, validated.
+    pub cron: String,
+    /// The IANA time zone.
+    pub zone: Tz,
+}
+
+/// A set of people in the chat system, looked up each time it is asked about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct People {
+    /// User ids.
+    pub users: Vec<String>,
+    /// User group ids; their members at the time of asking.
+    pub groups: Vec<String>,
+    /// Whether everybody in the policy's channel counts.
+    pub channel_members: bool,
+}
+
+impl People {
+    /// Whether the set can never hold anybody.
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty() && self.groups.is_empty() && !self.channel_members
+    }
+}
+
+/// The time by which an approval given at `decided_at` must have been carried out.
+pub fn execute_by(policy: &Policy, decided_at: DateTime<Utc>) -> DateTime<Utc> {
+    decided_at + policy.carry_out_within
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string can't fail");
+        text
+    })
+}
+
+mod seconds {
+    use chrono::Duration;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(duration.num_seconds())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let seconds = i64::deserialize(deserializer)?;
+        Duration::try_seconds(seconds).ok_or_else(|| serde::de::Error::custom("duration out of range"))
+    }
+}

@@ -1,0 +1,115 @@
+//! The port to an identity provider: five verbs of the workflow, and the classes of their errors.
+//!
+//! An adapter follows pages, waits for rate limits, retries reads, renews tokens and classifies each error once.
+//! A listing is complete or an error: no method ever returns a part as if it were the whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::domain::account::{Account, AccountId};
+use crate::domain::assess::SecondLook;
+use crate::domain::policy::Rule;
+
+/// Why the provider could not do what was asked. The texts hold no secrets and no response bodies, and are fit to be
+/// shown to people and stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    /// Asked to slow down for longer than the adapter was willing to wait.
+    #[error("the identity provider asks to wait until {until}")]
+    RateLimited {
+        /// When calls are welcome again.
+        until: DateTime<Utc>,
+    },
+    /// A passing fault (5xx, timeout, broken connection, maintenance), or an answer that never came. The call may or
+    /// may not have taken effect.
+    #[error("the identity provider did not answer properly: {0}")]
+    Transient(String),
+    /// There is no such thing.
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// The provider understood and refused, as it does with an account in the wrong status.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// The credential or one of its rights is missing, wrong or expired. The text says which and how to mend it.
+    #[error("access denied: {0}")]
+    Denied(String),
+    /// The answer could not be understood.
+    #[error("unreadable answer: {0}")]
+    Malformed(String),
+}
+
+/// A complete listing of the accounts of one type.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// Every account once, whatever its status (deactivated ones are left out).
+    pub accounts: Vec<Account>,
+    /// How many pages it took, for the audit trail.
+    pub pages: u32,
+}
+
+/// Who is protected, as lists; for a sweep.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Protected {
+    /// Accounts that hold an administrator role.
+    pub admins: BTreeSet<AccountId>,
+    /// The bot's own account, if its credential belongs to one.
+    pub own: Option<AccountId>,
+    /// Members of each exempt group that the rule names, by group id.
+    pub groups: BTreeMap<String, BTreeSet<AccountId>>,
+}
+
+/// One account read afresh, with everything that could speak against suspending it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FreshLook {
+    /// The account.
+    pub account: Account,
+    /// Holds an administrator role.
+    pub admin_role: bool,
+    /// Is the bot's own identity.
+    pub own_identity: bool,
+    /// The rule's exempt groups that it is in.
+    pub exempt_groups: Vec<String>,
+    /// What the log says; [`SecondLook::NotAsked`] if the rule doesn't want one.
+    pub second_look: SecondLook,
+}
+
+/// An identity provider.
+#[async_trait]
+pub trait IdentityProvider: Send + Sync {
+    /// Lists all accounts of the rule's user type, keeping per account only what the rule needs.
+    async fn list(&self, rule: &Rule) -> Result<Listing, IdentityError>;
+
+    /// Looks up everybody whom the rule or the provider protects. An exempt group that doesn't exist or can't be read
+    /// is an error, never an empty group.
+    async fn protected(&self, rule: &Rule) -> Result<Protected, IdentityError>;
+
+    /// Asks the provider's log about successful sign-ins of these accounts since then. An account for which the log
+    /// can't be read gets [`SecondLook::Failed`]; the map has an entry for each account asked about.
+    async fn second_look(
+        &self,
+        accounts: &[AccountId],
+        since: DateTime<Utc>,
+    ) -> BTreeMap<AccountId, SecondLook>;
+
+    /// Reads one account afresh. [`IdentityError::NotFound`] if it is gone.
+    async fn look(
+        &self,
+        account: &AccountId,
+        rule: &Rule,
+        since: DateTime<Utc>,
+    ) -> Result<FreshLook, IdentityError>;
+
+    /// Reads just the account itself, for settling what a call did. [`IdentityError::NotFound`] if it is gone.
+    async fn read(&self, account: &AccountId) -> Result<Account, IdentityError>;
+
+    /// Tells the provider to suspend the account: one call, never repeated by the adapter.
+    async fn suspend(&self, account: &AccountId) -> Result<(), IdentityError>;
+
+    /// Ends the account's sessions and tokens.
+    async fn clear_sessions(&self, account: &AccountId) -> Result<(), IdentityError>;
+
+    /// Finds accounts by login, e-mail address or id, for questions that people ask. At most a few.
+    async fn find(&self, who: &str, rule: &Rule) -> Result<Vec<Account>, IdentityError>;
+}
