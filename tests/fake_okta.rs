@@ -1,0 +1,5 @@
+//! Tests of the fake Okta itself: it keeps Okta's promises over real HTTP.
+
+mod fake;
+#[path = "fake/okta/tests.rs"]
+mod tests;
