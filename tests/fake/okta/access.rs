@@ -1,4 +1,4 @@
-//! Who may call what: API tokens, OAuth clients and their access tokens, scopes, DPoP, denied rights.
+//! Who may call what: API tokens, OAuth clients and their access tokens, scopes, `DPoP`, denied rights.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -125,7 +125,8 @@ impl Access {
         scope: &str,
     ) -> Result<Caller, ApiError> {
         let issued = self.issued.get(token).filter(|issued| issued.expires > attempt.now);
-        let issued = issued.ok_or_else(|| challenge(scheme, "invalid_token", "The access token is invalid."))?;
+        let issued =
+            issued.ok_or_else(|| challenge(scheme, "invalid_token", "The access token is invalid."))?;
         let (client_id, bound_to) = (issued.client_id.clone(), issued.bound_to.clone());
         let granted = grants(&issued.scopes, scope);
         match (scheme, bound_to) {

@@ -84,9 +84,8 @@ const FIRST_NAMES: [&str; 16] = [
     "Alice", "Bruno", "Carla", "Daniel", "Emma", "Felix", "Grace", "Hugo", "Ingrid", "Jamal", "Karin", "Leo",
     "Mina", "Nils", "Olga", "Pedro",
 ];
-const LAST_NAMES: [&str; 10] = [
-    "Berg", "Castro", "Dahl", "Evans", "Fischer", "Garcia", "Huang", "Ito", "Jensen", "Khan",
-];
+const LAST_NAMES: [&str; 10] =
+    ["Berg", "Castro", "Dahl", "Evans", "Fischer", "Garcia", "Huang", "Ito", "Jensen", "Khan"];
 const DEPARTMENTS: [&str; 6] = ["Engineering", "Finance", "Sales", "Support", "Design", "Operations"];
 const EMPLOYEES: usize = 159;
 

@@ -42,12 +42,11 @@ impl Rule {
 pub struct Faults(VecDeque<Rule>);
 
 impl Faults {
-    /// `what` is `"METHOD part"` or `"part"`; the part is looked for in `path?query`, decoded.
+    /// `what` is `"METHOD part"`, `"METHOD"` or `"part"`; the part is looked for in `path?query`, decoded.
     pub fn add(&mut self, what: &str, fault: Fault, times: Option<usize>) {
-        let (method, part) = match what.split_once(' ') {
-            Some((method, part)) => (Some(method.to_owned()), part),
-            None => (None, what),
-        };
+        let (first, rest) = what.split_once(' ').unwrap_or((what, ""));
+        let is_method = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_uppercase());
+        let (method, part) = if is_method { (Some(first.to_owned()), rest) } else { (None, what) };
         self.0.push_back(Rule { method, part: part.to_owned(), fault, left: times });
     }
 

@@ -27,11 +27,7 @@ pub async fn read(State(world): State<Shared>, Path(id): Path<String>) -> Reply 
 }
 
 /// `GET /api/v1/groups/{id}/users`
-pub async fn users(
-    State(world): State<Shared>,
-    Path(id): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Reply {
+pub async fn users(State(world): State<Shared>, Path(id): Path<String>, RawQuery(query): RawQuery) -> Reply {
     let params = Params::parse(query.as_deref());
     let limit = params.limit(1000, 1000)?;
     let after = params.after("group")?;
@@ -55,9 +51,9 @@ pub async fn admin_list(State(world): State<Shared>, RawQuery(query): RawQuery) 
     let state = world.lock();
     let admins = state.directory.users.values().filter(|user| !user.admin_roles.is_empty());
     let (admins, next) = page(admins.map(|user| (user.id.clone(), &user.id)), after.as_deref(), limit);
-    let value = admins.into_iter().map(|id| {
-        json!({ "id": id, "orn": format!("orn:okta:directory:00o0000000000000fake:users:{id}") })
-    });
+    let value = admins
+        .into_iter()
+        .map(|id| json!({ "id": id, "orn": format!("orn:okta:directory:00o0000000000000fake:users:{id}") }));
     let endpoint = format!("{}/api/v1/iam/assignees/users", world.base);
     let mut links = json!({ "self": { "href": params.self_url(&endpoint) } });
     if let Some(key) = next {
@@ -69,8 +65,8 @@ pub async fn admin_list(State(world): State<Shared>, RawQuery(query): RawQuery) 
 /// `GET /api/v1/meta/types/user`: an array, without paging.
 pub async fn user_types(State(world): State<Shared>) -> Reply {
     let state = world.lock();
-    let types = state.directory.types.iter().map(|(id, name)| {
-        json!({ "id": id, "name": name, "displayName": name, "default": id == DEFAULT_TYPE_ID })
-    });
+    let types = state.directory.types.iter().map(
+        |(id, name)| json!({ "id": id, "name": name, "displayName": name, "default": id == DEFAULT_TYPE_ID }),
+    );
     Ok(Json(types.collect::<Vec<_>>()).into_response())
 }

@@ -16,8 +16,6 @@ use super::person::{Person, PersonView, Status};
 use super::wire::random_text;
 use super::{Call, FakeOkta, State};
 
-/// The login of the service account that owns the API token.
-const TOKEN_OWNER: &str = "svc-inactive-contractors@corp.example";
 /// How long `until` waits before it gives up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -111,7 +109,10 @@ impl FakeOkta {
         });
     }
 
+    /// Puts the person into a group, which has to exist.
     pub fn set_group(&self, login: &str, group_id: &str) {
+        let exists = self.world.lock().directory.groups.contains_key(group_id);
+        assert!(exists, "no such group in the fake: {group_id}");
         self.update(login, |user| user.groups.insert(group_id.to_owned()));
     }
 
@@ -165,8 +166,8 @@ impl FakeOkta {
         self.change(|state, _| state.calls.clear());
     }
 
-    /// The next call that matches `what` fails. `what` is `"METHOD part"` or `"part"`; the part is looked for
-    /// in the path and decoded query, as in `"POST lifecycle/suspend"` or `"GET after="`. Faults queue: each is
+    /// The next call that matches `what` fails. `what` is `"METHOD part"`, `"METHOD"` or `"part"`; the part is
+    /// looked for in the path and decoded query, as in `"POST lifecycle/suspend"` or `"GET after="`. Faults queue: each is
     /// used up by one call, in the order given.
     pub fn fail_next(&self, what: &str, fault: Fault) {
         self.fail_times(what, 1, fault);
@@ -233,9 +234,7 @@ impl FakeOkta {
     }
 
     /// The login of the service account whose token `api_token` is.
-    pub fn token_owner(&self) -> &'static str {
-        TOKEN_OWNER
-    }
+    pub const TOKEN_OWNER: &'static str = "svc-inactive-contractors@corp.example";
 
     /// The API token is wrong from now on.
     pub fn revoke_api_token(&self) {
@@ -251,7 +250,7 @@ impl FakeOkta {
         self.change(|state, _| state.access.clients.insert(client_id.to_owned(), client));
     }
 
-    /// Whether a token request without a DPoP proof is refused. A proof that comes anyway is checked, and
+    /// Whether a token request without a `DPoP` proof is refused. A proof that comes anyway is checked, and
     /// binds the token, either way.
     pub fn require_dpop(&self, required: bool) {
         self.change(|state, _| state.access.dpop_required = required);
@@ -270,7 +269,7 @@ impl FakeOkta {
 
 impl FakeOkta {
     pub(super) fn add_token_owner(&self) {
-        let owner = Person::new(TOKEN_OWNER, "Service")
+        let owner = Person::new(Self::TOKEN_OWNER, "Service")
             .name("Inactive contractors", "(service account)")
             .admin_role("SUPER_ADMIN");
         let id = self.add(owner);

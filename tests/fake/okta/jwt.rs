@@ -1,4 +1,4 @@
-//! Signed JWTs that callers send: client assertions (RFC 7523) and DPoP proofs (RFC 9449), really verified.
+//! Signed JWTs that callers send: client assertions (RFC 7523) and `DPoP` proofs (RFC 9449), really verified.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// How far `iat` of a DPoP proof may be from the fake's clock.
+/// How far `iat` of a `DPoP` proof may be from the fake's clock.
 const PROOF_AGE_MAX_S: i64 = 300;
 
 /// The claims of a JWT that `key` signed with an asymmetric algorithm. Time claims are the caller's to check:
@@ -27,7 +27,7 @@ pub fn verified_claims(jwt: &str, key: &Jwk) -> Result<Value, String> {
     Ok(token.claims)
 }
 
-/// The call that a DPoP proof has to be for.
+/// The call that a `DPoP` proof has to be for.
 pub struct ProofTarget<'a> {
     pub method: &'a str,
     /// Absolute, without query and fragment.

@@ -2,7 +2,7 @@
 //!
 //! It promises what Okta documents and what its field reports tell (two `Link` header lines, `search` that can't
 //! see `lastLogin`, 411 for a body-less POST without `Content-Length`, `E0000001` for anybody who isn't ACTIVE,
-//! DPoP with its nonce), refuses what Okta would refuse, and where the documents are silent it is the stricter
+//! `DPoP` with its nonce), refuses what Okta would refuse, and where the documents are silent it is the stricter
 //! of the two readings. Every call passes the gate under the label `okta METHOD /path/{template}`, goes into
 //! `calls()`, and can be made to fail by a `Fault`; a broken connection is really broken.
 //!

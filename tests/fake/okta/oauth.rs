@@ -1,4 +1,4 @@
-//! `POST /oauth2/v1/token`: client credentials with `private_key_jwt`, and DPoP with its nonce
+//! `POST /oauth2/v1/token`: client credentials with `private_key_jwt`, and `DPoP` with its nonce
 //! (<https://developer.okta.com/docs/guides/implement-oauth-for-okta-serviceapp/main/>,
 //! <https://developer.okta.com/docs/guides/dpop/oktaresourceserver/main/>).
 
@@ -11,10 +11,10 @@ use axum::{Form, Json};
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 
+use super::Shared;
 use super::access::{Access, Client, DPOP, DPOP_NONCE, Issued, only_proof};
 use super::jwt::{Proof, ProofTarget, verified_claims};
 use super::wire::{ApiError, Reply, random_text};
-use super::Shared;
 
 /// An access token lives exactly one hour and can't be renewed.
 const TOKEN_LIFE: Duration = Duration::hours(1);
@@ -44,7 +44,7 @@ pub async fn token(State(world): State<Shared>, headers: HeaderMap, Form(fields)
     Ok(Json(answer).into_response())
 }
 
-/// Checks everything about the request but the DPoP proof.
+/// Checks everything about the request but the `DPoP` proof.
 fn identify(
     access: &Access,
     fields: &Fields,
@@ -67,7 +67,11 @@ fn identify(
     check_claims(&claims, client_id, url, now).map_err(|cause| invalid_client(&cause))?;
     let scopes: BTreeSet<String> = field("scope").split_whitespace().map(str::to_owned).collect();
     if scopes.is_empty() || !scopes.is_subset(&client.scopes) {
-        return Err(ApiError::oauth(400, "invalid_scope", "One or more scopes are not granted to the client."));
+        return Err(ApiError::oauth(
+            400,
+            "invalid_scope",
+            "One or more scopes are not granted to the client.",
+        ));
     }
     Ok((client_id.to_owned(), scopes))
 }

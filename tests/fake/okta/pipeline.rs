@@ -124,9 +124,11 @@ async fn answer(
             Response::default()
         }
         Fault::BrokenBody => cut(serve(world, route, request, next).await, connection).await,
-        Fault::Status(status, code) if route.template == TOKEN_ENDPOINT => {
-            refuse(world, route, ApiError::oauth(status, code, "An error that was asked for.").into_response())
-        }
+        Fault::Status(status, code) if route.template == TOKEN_ENDPOINT => refuse(
+            world,
+            route,
+            ApiError::oauth(status, code, "An error that was asked for.").into_response(),
+        ),
         Fault::Status(status, code) => {
             let summary = "An error that was asked for";
             refuse(world, route, ApiError::okta(status, code, summary, None).into_response())
@@ -219,15 +221,13 @@ async fn cut(response: Response, connection: &Connection) -> Response {
     let pieces = stream::unfold(Some(half), move |half| {
         let connection = connection.clone();
         async move {
-            match half {
-                Some(half) => Some((Ok(half), None)),
-                None => {
-                    // The half is to leave before the connection goes.
-                    tokio::task::yield_now().await;
-                    connection.break_off();
-                    Some((Err(std::io::ErrorKind::ConnectionReset), None))
-                }
+            if let Some(half) = half {
+                return Some((Ok(half), None));
             }
+            // The half is to leave before the connection goes.
+            tokio::task::yield_now().await;
+            connection.break_off();
+            Some((Err(std::io::ErrorKind::ConnectionReset), None))
         }
     });
     let pieces = futures_util::StreamExt::map(pieces, |piece| piece.map_err(std::io::Error::from));

@@ -134,7 +134,8 @@ impl<'a> Parser<'a> {
 
     /// Takes the next token if it is this keyword; keywords are case-insensitive.
     fn word_is(&mut self, keyword: &str) -> bool {
-        let found = matches!(self.tokens.first(), Some(Token::Word(word)) if word.eq_ignore_ascii_case(keyword));
+        let found =
+            matches!(self.tokens.first(), Some(Token::Word(word)) if word.eq_ignore_ascii_case(keyword));
         if found {
             self.tokens = &self.tokens[1..];
         }

@@ -7,7 +7,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::fake::clock::FakeClock;
-use crate::fake::gate::Gate;
+use crate::fake::gate::{Gate, Moment};
 use crate::fake::okta::{Bucket, FakeOkta, Fault, Person, Status, seed_demo};
 
 const ADA: &str = "ada@ext.example";
@@ -58,8 +58,8 @@ async fn found(okta: &FakeOkta, search: &str) -> Vec<String> {
 }
 
 fn next_link(response: &Response) -> Option<String> {
-    let links = response.headers().get_all(LINK).iter().map(|link| link.to_str().expect("text"));
-    let next = links.filter_map(|link| link.strip_suffix(">; rel=\"next\"")).next();
+    let mut links = response.headers().get_all(LINK).iter().map(|link| link.to_str().expect("text"));
+    let next = links.find_map(|link| link.strip_suffix(">; rel=\"next\""));
     next.map(|link| link.trim_start_matches('<').to_owned())
 }
 
@@ -95,7 +95,8 @@ async fn search_matches_without_case_and_knows_and_or_and_brackets() {
     okta.add(Person::employee("c@corp.example").type_id(&vendor));
     okta.add(Person::new("d@ext.example", "A \"quoted\" \\ type"));
     assert_eq!(found(&okta, "profile.userType eq \"CONTRACTOR\"").await, ["a@ext.example", "b@ext.example"]);
-    let both = format!("status eq \"ACTIVE\" and (profile.userType eq \"Contractor\" or type.id eq \"{vendor}\")");
+    let both =
+        format!("status eq \"ACTIVE\" and (profile.userType eq \"Contractor\" or type.id eq \"{vendor}\")");
     assert_eq!(found(&okta, &both).await, ["a@ext.example", "c@corp.example"]);
     let escaped = r#"profile.userType eq "A \"quoted\" \\ type""#;
     assert_eq!(found(&okta, escaped).await, ["d@ext.example"]);
@@ -180,6 +181,37 @@ async fn a_lost_response_took_effect_and_a_dropped_call_did_not() {
 }
 
 #[tokio::test]
+async fn a_call_on_a_kept_connection_is_dropped_once_and_not_sent_again() {
+    let okta = org().await;
+    let id = okta.add(Person::contractor(ADA));
+    let (client, token) = (client(), format!("SSWS {}", okta.api_token()));
+    let url = format!("{}/api/v1/users/{id}", okta.url());
+    let read = client.get(&url).header(AUTHORIZATION, &token).send().await.expect("an answer");
+    read.bytes().await.expect("a body, so that the connection is free again");
+    okta.fail_next("POST", Fault::LostResponse);
+    let suspend = client.post(format!("{url}/lifecycle/suspend")).header(CONTENT_LENGTH, "0");
+    assert!(suspend.header(AUTHORIZATION, &token).send().await.is_err());
+    assert_eq!((okta.suspends(ADA), okta.suspend_requests(ADA)), (1, 1));
+    let read = client.get(&url).header(AUTHORIZATION, &token).send().await.expect("a new connection");
+    assert_eq!(read.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn every_call_passes_the_gate_under_its_template() {
+    let gate = Gate::default();
+    let okta = FakeOkta::start(gate.clone(), FakeClock::default()).await;
+    let id = okta.add(Person::contractor(ADA));
+    gate.stop_at(2, Moment::After);
+    json(get(&okta, "/api/v1/users", &[])).await;
+    let held = tokio::spawn(suspend(&okta, &id).send());
+    gate.stopped().await;
+    assert_eq!(okta.person(ADA).status, Status::Suspended);
+    assert_eq!(gate.calls(), ["okta GET /api/v1/users", "okta POST /api/v1/users/{id}/lifecycle/suspend"]);
+    assert!(!held.is_finished());
+    held.abort();
+}
+
+#[tokio::test]
 async fn a_broken_body_and_a_hang_leave_the_client_without_an_answer() {
     let okta = org().await;
     okta.fail_next("GET /api/v1/users?", Fault::BrokenBody);
@@ -213,7 +245,8 @@ async fn rate_limits_are_told_enforced_and_over_after_a_minute() {
     let clock = FakeClock::default();
     let okta = FakeOkta::start(Gate::default(), clock.clone()).await;
     okta.set_rate_limit(Bucket::Users, 2);
-    let header = |response: &Response, name: &str| response.headers()[name].to_str().expect("text").to_owned();
+    let header =
+        |response: &Response, name: &str| response.headers()[name].to_str().expect("text").to_owned();
     let first = get(&okta, "/api/v1/users", &[]).send().await.expect("an answer");
     assert_eq!(header(&first, "x-rate-limit-limit"), "2");
     assert_eq!(header(&first, "x-rate-limit-remaining"), "1");
@@ -238,7 +271,7 @@ async fn credentials_that_are_wrong_or_missing_are_401() {
     let wrong = refusal(users().header(AUTHORIZATION, "SSWS nonsense")).await;
     assert_eq!(wrong, (401, "E0000011".to_owned()));
     assert_eq!(refusal(users()).await, (401, "E0000005".to_owned()));
-    assert_eq!(json(get(&okta, "/api/v1/users/me", &[])).await["profile"]["login"], okta.token_owner());
+    assert_eq!(json(get(&okta, "/api/v1/users/me", &[])).await["profile"]["login"], FakeOkta::TOKEN_OWNER);
     okta.revoke_api_token();
     assert_eq!(refusal(get(&okta, "/api/v1/users", &[])).await, (401, "E0000011".to_owned()));
 }

@@ -1,10 +1,10 @@
 //! `/api/v1/users` and below: listing and searching, reading, and the lifecycle calls
 //! (<https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/>).
 
+use axum::Json;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::Json;
 use serde_json::{Value, json};
 
 use super::access::Caller;
@@ -60,7 +60,8 @@ impl Selection {
                 let starts = |name: &str| {
                     user.text(name).is_some_and(|text| text.to_lowercase().starts_with(prefix.as_str()))
                 };
-                user.status != Status::Deprovisioned && ["firstName", "lastName", "email"].into_iter().any(starts)
+                user.status != Status::Deprovisioned
+                    && ["firstName", "lastName", "email"].into_iter().any(starts)
             }
         }
     }
