@@ -10,6 +10,7 @@ use chrono::{DateTime, Duration, Utc};
 pub struct FakeClock(Arc<AtomicI64>);
 
 impl FakeClock {
+    #[expect(clippy::disallowed_methods, reason = "the fakes have a wall clock of their own")]
     pub fn now(&self) -> DateTime<Utc> {
         Utc::now() + Duration::milliseconds(self.0.load(Ordering::SeqCst))
     }
