@@ -177,6 +177,8 @@ pub enum Step {
         /// How long to wait.
         wait: Duration,
     },
+    /// The provider can't be asked at the moment (rate limit, missing right); this counts as no try.
+    Wait(Duration),
     /// The try did not work, and no repetition can help.
     GiveUp {
         /// The provider's answer, redacted.
@@ -221,6 +223,7 @@ pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(Ca
         }
         Step::TryAgain { error, wait: _ } if attempts >= ATTEMPTS_MAX => fail(error),
         Step::TryAgain { error: _, wait } => (due(Some(now + wait)), Vec::new()),
+        Step::Wait(wait) => (due(Some(now + wait)), Vec::new()),
         Step::GiveUp { error } => fail(error),
     })
 }
