@@ -13,3 +13,4 @@ pub mod plan;
 pub mod policy;
 pub mod request;
 pub mod schedule;
+pub mod sweep;

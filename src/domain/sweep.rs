@@ -1,0 +1,52 @@
+//! What started a sweep.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::audit::{Actor, Person};
+
+/// Why a sweep runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "trigger", rename_all = "snake_case")]
+pub enum Trigger {
+    /// The schedule's slot came.
+    Schedule {
+        /// The slot.
+        slot: DateTime<Utc>,
+    },
+    /// The slot came while the bot was not running.
+    CatchUp {
+        /// The slot.
+        slot: DateTime<Utc>,
+    },
+    /// A person asked for it.
+    Command {
+        /// Who.
+        by: Person,
+    },
+    /// A person took the policy's rule live.
+    WentLive {
+        /// Who.
+        by: Person,
+    },
+}
+
+impl Trigger {
+    /// The person behind it, if there is one.
+    pub fn person(&self) -> Option<&Person> {
+        match self {
+            Trigger::Schedule { .. } | Trigger::CatchUp { .. } => None,
+            Trigger::Command { by } | Trigger::WentLive { by } => Some(by),
+        }
+    }
+
+    /// Who the audit trail says it was.
+    pub fn actor(&self) -> Actor {
+        self.person().map_or(Actor::System, |person| Actor::Person(person.clone()))
+    }
+}
+
+/// The key of a scheduled slot. A sweep on time and one that catches up have the same key, so only one of them runs.
+pub fn slot_key(slot: DateTime<Utc>) -> String {
+    slot.to_rfc3339_opts(SecondsFormat::Millis, true)
+}

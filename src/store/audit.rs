@@ -1,0 +1,248 @@
+//! The audit trail: appended in the transaction of the change it tells of, read newest first, verified from the start.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, Row, params, params_from_iter};
+
+use super::codec::{self, Cells, json_text, time_text};
+use super::{Store, StoreError};
+use crate::domain::account::AccountId;
+use crate::domain::audit::{Action, AuditEvent, Draft, GENESIS, Subject};
+use crate::domain::request::Request;
+
+/// Events verified in one go; between two goes other calls get their turn.
+const VERIFY_CHUNK: u32 = 2000;
+
+/// What an event belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditContext {
+    /// The policy's name.
+    pub policy: Option<String>,
+    /// The sweep's id.
+    pub sweep: Option<i64>,
+    /// The request's id.
+    pub request: Option<i64>,
+}
+
+impl AuditContext {
+    pub(super) fn of(request: &Request) -> AuditContext {
+        AuditContext {
+            policy: Some(request.policy.clone()),
+            sweep: Some(request.sweep),
+            request: Some(request.id),
+        }
+    }
+}
+
+/// Which events to show. Fields that are `None` don't restrict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Part of a login or of an account id, ignoring ASCII case.
+    pub account: Option<String>,
+    /// The request.
+    pub request: Option<i64>,
+    /// The action.
+    pub action: Option<Action>,
+    /// The policy.
+    pub policy: Option<String>,
+    /// Only events before this one: the last of the page before.
+    pub before_seq: Option<i64>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+impl AuditQuery {
+    /// The latest events of all kinds.
+    pub fn latest(limit: u32) -> AuditQuery {
+        AuditQuery { account: None, request: None, action: None, policy: None, before_seq: None, limit }
+    }
+}
+
+/// What reading the whole chain showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// How many events are in order, counted from the first.
+    pub events: i64,
+    /// The hash of the last of them.
+    pub head: String,
+    /// The first event that was changed, is missing or can't be read.
+    pub broken_at: Option<i64>,
+}
+
+impl Store {
+    /// Appends one event that goes with no other change.
+    pub async fn append(&self, context: AuditContext, draft: Draft) -> Result<AuditEvent, StoreError> {
+        self.write(move |tx| append(tx, &context, draft)).await
+    }
+
+    /// The events that match, newest first.
+    pub async fn audit(&self, query: AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
+        self.read(move |tx| find(tx, &query)).await
+    }
+
+    /// Reads the chain from its start. It shows edits, gaps, and a cut tail unless the cutter covered it up; a rewrite
+    /// of the whole file shows only against a head that was kept elsewhere.
+    pub async fn verify(&self) -> Result<Verified, StoreError> {
+        let mut so_far = Verified { events: 0, head: GENESIS.to_owned(), broken_at: None };
+        loop {
+            let start = so_far.clone();
+            let before = so_far.events;
+            so_far = self.read(move |tx| verify_chunk(tx, start)).await?;
+            if so_far.broken_at.is_some() || so_far.events == before {
+                return Ok(so_far);
+            }
+        }
+    }
+}
+
+/// Appends an event to the chain.
+pub(super) fn append(
+    tx: &Connection,
+    context: &AuditContext,
+    draft: Draft,
+) -> Result<AuditEvent, StoreError> {
+    let head = codec::first(tx, "SELECT seq, hash FROM audit_event ORDER BY seq DESC LIMIT 1", [], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+    })?;
+    let (last, prev_hash) = head.unwrap_or_else(|| (0, GENESIS.to_owned()));
+    let detail = json_text(&draft.detail)?;
+    if serde_json::from_str::<serde_json::Value>(&detail).ok().as_ref() != Some(&draft.detail) {
+        // Such as a fraction of many digits: its hash could not be computed again from what is stored.
+        return Err(StoreError::Invalid("an audit detail that would not read back the same".to_owned()));
+    }
+    let mut event = AuditEvent {
+        seq: last + 1,
+        at: draft.at.trunc_subsecs(3),
+        actor: draft.actor,
+        action: draft.action.word().to_owned(),
+        policy: context.policy.clone(),
+        sweep: context.sweep,
+        request: context.request,
+        subject: draft.subject,
+        detail: draft.detail,
+        prev_hash,
+        hash: String::new(),
+    };
+    event.hash = event.compute_hash();
+    let subject = event.subject.as_ref();
+    codec::run(
+        tx,
+        "INSERT INTO audit_event
+             (seq, at, actor, action, policy, sweep, request, account_id, login, detail, prev_hash, hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        params![
+            event.seq,
+            time_text(event.at),
+            json_text(&event.actor)?,
+            event.action,
+            event.policy,
+            event.sweep,
+            event.request,
+            subject.map(|subject| &subject.id.0),
+            subject.map(|subject| &subject.login),
+            detail,
+            event.prev_hash,
+            event.hash,
+        ],
+    )?;
+    Ok(event)
+}
+
+/// Appends the events of one step, in order.
+pub(super) fn append_all(
+    tx: &Connection,
+    context: &AuditContext,
+    drafts: Vec<Draft>,
+) -> Result<(), StoreError> {
+    drafts.into_iter().try_for_each(|draft| append(tx, context, draft).map(drop))
+}
+
+/// A draft by the bot itself or whoever started the sweep, about no single account.
+pub(super) fn draft(
+    at: DateTime<Utc>,
+    actor: crate::domain::audit::Actor,
+    action: Action,
+    detail: serde_json::Value,
+) -> Draft {
+    Draft { at, actor, action, subject: None, detail }
+}
+
+fn find(tx: &Connection, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
+    // Only the conditions that are asked for, so that SQLite picks the index that fits.
+    let conditions = [
+        ("seq < ?", query.before_seq.map(SqlValue::from)),
+        ("request = ?", query.request.map(SqlValue::from)),
+        ("action = ?", query.action.map(|action| SqlValue::from(action.word().to_owned()))),
+        ("policy = ?", query.policy.clone().map(SqlValue::from)),
+        (
+            "instr(lower(login) || char(10) || lower(account_id), lower(?)) > 0",
+            query.account.clone().map(SqlValue::from),
+        ),
+    ];
+    let mut sql = "SELECT * FROM audit_event WHERE 1".to_owned();
+    let mut values = Vec::new();
+    for (condition, value) in conditions {
+        if let Some(value) = value {
+            sql.push_str(" AND ");
+            sql.push_str(condition);
+            values.push(value);
+        }
+    }
+    sql.push_str(" ORDER BY seq DESC LIMIT ?");
+    values.push(SqlValue::from(query.limit));
+    codec::all(tx, &sql, params_from_iter(values), decode)
+}
+
+fn verify_chunk(tx: &Connection, mut so_far: Verified) -> Result<Verified, StoreError> {
+    let sql = "SELECT * FROM audit_event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+    let events = codec::all(tx, sql, params![so_far.events, VERIFY_CHUNK], |row| Ok(decode(row)))?;
+    let at_end = events.is_empty();
+    for event in events {
+        let seq = so_far.events + 1;
+        match event {
+            Ok(event)
+                if event.seq == seq
+                    && event.prev_hash == so_far.head
+                    && event.hash == event.compute_hash() =>
+            {
+                so_far.events = seq;
+                so_far.head = event.hash;
+            }
+            Ok(_) | Err(StoreError::BadRow { .. }) => {
+                so_far.broken_at = Some(seq);
+                return Ok(so_far);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    // SQLite remembers the highest number that it ever gave out.
+    let given = codec::first(tx, "SELECT seq FROM sqlite_sequence WHERE name = 'audit_event'", [], |row| {
+        Ok(row.get::<_, i64>(0)?)
+    })?;
+    if at_end && given.unwrap_or(0) > so_far.events {
+        so_far.broken_at = Some(so_far.events + 1);
+    }
+    Ok(so_far)
+}
+
+fn decode(row: &Row<'_>) -> Result<AuditEvent, StoreError> {
+    let cells = Cells::of(row, "audit_event", "seq")?;
+    let subject = match (cells.get::<Option<String>>("account_id")?, cells.get("login")?) {
+        (Some(id), Some(login)) => Some(Subject { id: AccountId(id), login }),
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => return Err(cells.bad("half an account")),
+    };
+    Ok(AuditEvent {
+        seq: cells.get("seq")?,
+        at: cells.time("at")?,
+        actor: cells.json("actor")?,
+        action: cells.get("action")?,
+        policy: cells.get("policy")?,
+        sweep: cells.get("sweep")?,
+        request: cells.get("request")?,
+        subject,
+        detail: cells.json("detail")?,
+        prev_hash: cells.get("prev_hash")?,
+        hash: cells.get("hash")?,
+    })
+}

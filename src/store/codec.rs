@@ -1,0 +1,120 @@
+//! Values to columns and back. Whatever doesn't decode is an error that names the row, never a default.
+
+use chrono::{DateTime, Duration, SecondsFormat, Utc};
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, Params, Row};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::StoreError;
+
+/// A time as it is stored: RFC 3339, UTC, milliseconds. Sorts as text.
+pub(super) fn time_text(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// A value as JSON text.
+pub(super) fn json_text<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Invalid(error.to_string()))
+}
+
+/// The rows of a query, decoded.
+pub(super) fn all<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    decode: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut values = Vec::new();
+    while let Some(row) = rows.next()? {
+        values.push(decode(row)?);
+    }
+    Ok(values)
+}
+
+/// The first row of a query, decoded, if there is one.
+pub(super) fn first<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    decode: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    rows.next()?.map(decode).transpose()
+}
+
+/// Runs a statement; the number of rows that it changed.
+pub(super) fn run(connection: &Connection, sql: &str, params: impl Params) -> Result<usize, StoreError> {
+    Ok(connection.prepare_cached(sql)?.execute(params)?)
+}
+
+/// One row's cells, read by column name.
+pub(super) struct Cells<'a, 'b> {
+    row: &'a Row<'b>,
+    table: &'static str,
+    id: String,
+}
+
+impl<'a, 'b> Cells<'a, 'b> {
+    /// The cells of a row of `table` whose key is in `key`.
+    pub(super) fn of(row: &'a Row<'b>, table: &'static str, key: &str) -> Result<Self, StoreError> {
+        let id = match row.get::<_, rusqlite::types::Value>(key)? {
+            rusqlite::types::Value::Integer(id) => id.to_string(),
+            rusqlite::types::Value::Text(id) => id,
+            other => format!("{other:?}"),
+        };
+        Ok(Cells { row, table, id })
+    }
+
+    /// The error for a row that can't be used.
+    pub(super) fn bad(&self, why: impl Into<String>) -> StoreError {
+        StoreError::BadRow { table: self.table, id: self.id.clone(), why: why.into() }
+    }
+
+    /// Any column.
+    pub(super) fn get<T: FromSql>(&self, column: &str) -> Result<T, StoreError> {
+        self.row.get(column).map_err(|error| self.bad(format!("{column}: {error}")))
+    }
+
+    /// A time.
+    pub(super) fn time(&self, column: &str) -> Result<DateTime<Utc>, StoreError> {
+        self.parse_time(column, &self.get::<String>(column)?)
+    }
+
+    /// A time or null.
+    pub(super) fn time_or_null(&self, column: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let text: Option<String> = self.get(column)?;
+        text.map(|text| self.parse_time(column, &text)).transpose()
+    }
+
+    /// A value kept as JSON.
+    pub(super) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
+        self.parse_json(column, &self.get::<String>(column)?)
+    }
+
+    /// A value kept as JSON, or null.
+    pub(super) fn json_or_null<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>, StoreError> {
+        let text: Option<String> = self.get(column)?;
+        text.map(|text| self.parse_json(column, &text)).transpose()
+    }
+
+    /// A number of seconds.
+    pub(super) fn seconds(&self, column: &str) -> Result<Duration, StoreError> {
+        Duration::try_seconds(self.get(column)?).ok_or_else(|| self.bad(format!("{column}: out of range")))
+    }
+
+    fn parse_time(&self, column: &str, text: &str) -> Result<DateTime<Utc>, StoreError> {
+        DateTime::parse_from_rfc3339(text)
+            .map(|at| at.to_utc())
+            .ok()
+            .filter(|at| time_text(*at) == text) // Another form of the same time would not sort with the rest.
+            .ok_or_else(|| self.bad(format!("{column}: not a time as this program writes it")))
+    }
+
+    fn parse_json<T: DeserializeOwned>(&self, column: &str, text: &str) -> Result<T, StoreError> {
+        serde_json::from_str(text).map_err(|error| self.bad(format!("{column}: {error}")))
+    }
+}

@@ -1,0 +1,145 @@
+//! What can go wrong, in the classes that a caller acts on.
+
+use std::path::PathBuf;
+
+use rusqlite::ErrorCode;
+
+/// Why a database file can't be used. Each sentence says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another instance works on the file.
+    #[error(
+        "{} is in use by {by}; stop that instance first, or give this one a database of its own",
+        .path.display()
+    )]
+    Held {
+        /// The database file.
+        path: PathBuf,
+        /// Who holds it, as they wrote it into the lock file.
+        by: String,
+    },
+    /// A newer version of this program wrote the file.
+    #[error(
+        "{} has schema version {found}, and this program knows versions up to {known}; \
+         run the newer program again, or restore the copy that was made beside the file before it was migrated",
+        .path.display()
+    )]
+    Newer {
+        /// The database file.
+        path: PathBuf,
+        /// The file's version.
+        found: i64,
+        /// The newest version that this program knows.
+        known: i64,
+    },
+    /// The file is something else.
+    #[error(
+        "{} is not a database of this program ({why}); check the configured database path, \
+         or restore the file from a backup if it used to be one",
+        .path.display()
+    )]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// How we know.
+        why: String,
+    },
+    /// SQLite's own check found damage.
+    #[error(
+        "{} is damaged ({why}); move it and its -wal and -shm files aside, put a backup in its place, \
+         and start again; `sqlite3 <damaged file> .recover` shows what can be saved",
+        .path.display()
+    )]
+    Corrupt {
+        /// The database file.
+        path: PathBuf,
+        /// What the check said.
+        why: String,
+    },
+    /// A file could not be made, read or locked.
+    #[error(
+        "can't {what} {}: {source}; check that its directory exists, is writable by this user and has room",
+        .path.display()
+    )]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// SQLite refused.
+    #[error(
+        "can't {what} {}: {source}; check that the disk has room, is writable and is not a network share",
+        .path.display()
+    )]
+    Sql {
+        /// What was tried.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// SQLite's answer.
+        source: rusqlite::Error,
+    },
+}
+
+/// Why a call to the store had no effect. Nothing of a failed call is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The writer thread is gone; only a restart helps.
+    #[error("the database is closed")]
+    Closed,
+    /// The disk is full.
+    #[error("the disk that holds the database is full")]
+    DiskFull,
+    /// The file or its file system can't be written.
+    #[error("the database can't be written")]
+    ReadOnly,
+    /// The disk answered with an error.
+    #[error("the disk that holds the database fails")]
+    DiskFails(#[source] rusqlite::Error),
+    /// Another program kept the file locked for too long.
+    #[error("the database is locked by another program")]
+    Busy,
+    /// The file is damaged.
+    #[error("the database file is damaged")]
+    Damaged(#[source] rusqlite::Error),
+    /// A row that this program would not have written. Never replaced by a default.
+    #[error("row {id} of table {table} can't be used: {why}")]
+    BadRow {
+        /// The table.
+        table: &'static str,
+        /// The row's key.
+        id: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is no such row.
+    #[error("table {table} has no row {id}")]
+    Missing {
+        /// The table.
+        table: &'static str,
+        /// The key.
+        id: String,
+    },
+    /// The caller asked for something that must not be written.
+    #[error("not written: {0}")]
+    Invalid(String),
+    /// Anything else that SQLite says: an error of ours.
+    #[error("the database refused")]
+    Sql(#[source] rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> StoreError {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => StoreError::DiskFull,
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::ReadOnly,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => StoreError::DiskFails(error),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged(error),
+            _ => StoreError::Sql(error),
+        }
+    }
+}

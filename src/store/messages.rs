@@ -1,0 +1,164 @@
+//! The messages that stand, or should stand, in the chat: where each is and what it was last rendered from.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, Row, params};
+
+use super::codec::{self, Cells, time_text};
+use super::{Store, StoreError, requests};
+use crate::domain::request::{self, Request};
+
+/// One message, from before it is posted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRow {
+    /// What the message is, such as the card of a request; one row each.
+    pub key: String,
+    /// The channel it belongs in.
+    pub channel: String,
+    /// The message it answers, if any.
+    pub thread: Option<String>,
+    /// The chat system's own id within the channel, once it stands.
+    pub ts: Option<String>,
+    /// When posting was last tried without a clear answer: it must be looked for before it is posted again.
+    pub tried_at: Option<DateTime<Utc>>,
+    /// What is known to stand there, in the caller's words.
+    pub rendered: Option<String>,
+    /// When to render once more, because the answer to an update was lost.
+    pub render_again_at: Option<DateTime<Utc>>,
+    /// Not before this time.
+    pub retry_at: Option<DateTime<Utc>>,
+    /// Tries without success.
+    pub attempts: u32,
+    /// The page that the card shows, from 0.
+    pub page: u32,
+}
+
+impl MessageRow {
+    /// A message that has not been tried yet.
+    pub fn new(key: String, channel: String) -> MessageRow {
+        MessageRow {
+            key,
+            channel,
+            thread: None,
+            ts: None,
+            tried_at: None,
+            rendered: None,
+            render_again_at: None,
+            retry_at: None,
+            attempts: 0,
+            page: 0,
+        }
+    }
+}
+
+/// A card that stands in the channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardStands {
+    /// The message's key.
+    pub key: String,
+    /// The channel it stands in.
+    pub channel: String,
+    /// Its id within the channel.
+    pub ts: String,
+    /// What it was rendered from.
+    pub rendered: String,
+    /// The request that it shows.
+    pub request: i64,
+}
+
+impl Store {
+    /// The message with this key.
+    pub async fn message(&self, key: &str) -> Result<Option<MessageRow>, StoreError> {
+        let key = key.to_owned();
+        self.read(move |tx| load(tx, &key)).await
+    }
+
+    /// The message that stands there, if it is one of ours.
+    pub async fn message_by_ref(&self, channel: &str, ts: &str) -> Result<Option<MessageRow>, StoreError> {
+        let (channel, ts) = (channel.to_owned(), ts.to_owned());
+        self.read(move |tx| {
+            codec::first(tx, "SELECT * FROM message WHERE channel = ?1 AND ts = ?2", [channel, ts], decode)
+        })
+        .await
+    }
+
+    /// Writes the message as given, new or not.
+    pub async fn save_message(&self, message: &MessageRow) -> Result<(), StoreError> {
+        let message = message.clone();
+        self.write(move |tx| save(tx, &message)).await
+    }
+
+    /// The card stands: its place is recorded and, in the same transaction, the request's clock starts. The request
+    /// after that, or `None` if its clock ran already.
+    pub async fn card_stands(
+        &self,
+        card: CardStands,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Request>, StoreError> {
+        self.write(move |tx| {
+            let (request, _) = requests::need(tx, card.request)?;
+            let message = load(tx, &card.key)?
+                .unwrap_or_else(|| MessageRow::new(card.key.clone(), card.channel.clone()));
+            let message = MessageRow {
+                channel: card.channel,
+                ts: Some(card.ts),
+                rendered: Some(card.rendered),
+                tried_at: None,
+                retry_at: None,
+                attempts: 0,
+                ..message
+            };
+            save(tx, &message)?;
+            request::card_posted(&request, now)
+                .map(|transition| requests::apply(tx, &request, transition))
+                .transpose()
+        })
+        .await
+    }
+}
+
+fn load(tx: &Connection, key: &str) -> Result<Option<MessageRow>, StoreError> {
+    codec::first(tx, "SELECT * FROM message WHERE key = ?1", [key], decode)
+}
+
+fn save(tx: &Connection, message: &MessageRow) -> Result<(), StoreError> {
+    codec::run(
+        tx,
+        "INSERT INTO message
+             (key, channel, thread, ts, tried_at, rendered, render_again_at, retry_at, attempts, page)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+         ON CONFLICT (key) DO UPDATE SET
+             channel = excluded.channel, thread = excluded.thread, ts = excluded.ts,
+             tried_at = excluded.tried_at, rendered = excluded.rendered,
+             render_again_at = excluded.render_again_at, retry_at = excluded.retry_at,
+             attempts = excluded.attempts, page = excluded.page",
+        params![
+            message.key,
+            message.channel,
+            message.thread,
+            message.ts,
+            message.tried_at.map(time_text),
+            message.rendered,
+            message.render_again_at.map(time_text),
+            message.retry_at.map(time_text),
+            message.attempts,
+            message.page,
+        ],
+    )
+    .map(drop)
+}
+
+fn decode(row: &Row<'_>) -> Result<MessageRow, StoreError> {
+    let cells = Cells::of(row, "message", "key")?;
+    Ok(MessageRow {
+        key: cells.get("key")?,
+        channel: cells.get("channel")?,
+        thread: cells.get("thread")?,
+        ts: cells.get("ts")?,
+        tried_at: cells.time_or_null("tried_at")?,
+        rendered: cells.get("rendered")?,
+        render_again_at: cells.time_or_null("render_again_at")?,
+        retry_at: cells.time_or_null("retry_at")?,
+        attempts: cells.get("attempts")?,
+        page: cells.get("page")?,
+    })
+}

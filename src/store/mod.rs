@@ -1,0 +1,152 @@
+//! The database: one SQLite file, one thread that writes it, one method per use case.
+//!
+//! What it promises:
+//! - A call that returned `Ok` is on the disk (`synchronous=FULL`): it survives kill -9 and power loss. A call that
+//!   returned an error changed nothing.
+//! - Every change and its audit events are one transaction. There is no change without its events.
+//! - States change only through the pure steps of [`crate::domain`], which run inside the transaction on the rows as
+//!   they are at that moment, and each write is guarded by the row's version.
+//! - One sweep per policy and slot, one open question per account, an audit chain that is only appended to: the schema
+//!   itself says so.
+//! - A half-filled or undecodable row is an error that names it ([`StoreError::BadRow`]), never a default.
+//! - A second instance on the same file is refused, also when the first one was started under another name of it.
+//!
+//! What it never does: read the clock (`now` comes in), talk to anybody, or run SQLite on an async thread. [`Store`] is
+//! a handle; its calls are sent to the writer thread one by one, so they never see each other half-done. If that thread
+//! dies, calls answer [`StoreError::Closed`] and [`Store::closed`] resolves, and the process is meant to exit.
+
+mod audit;
+mod codec;
+mod error;
+mod finish;
+mod messages;
+mod open;
+mod past;
+mod policies;
+mod receipts;
+mod requests;
+mod schema;
+mod sweeps;
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+
+pub use audit::{AuditContext, AuditQuery, Verified};
+pub use error::{OpenError, StoreError};
+pub use finish::{Finished, FinishedSweep};
+pub use messages::{CardStands, MessageRow};
+pub use policies::KnownPolicy;
+pub use receipts::{Decided, Receipt};
+pub use requests::StatusCounts;
+pub use sweeps::{NewSweep, StartedSweep, SweepRow, SweepState};
+
+/// Calls that may wait for the writer before callers wait for room. Far above what a channel of people can cause.
+const QUEUE_MAX: usize = 256;
+
+type Work = Box<dyn FnOnce(&mut Connection) + Send>;
+
+enum Job {
+    Run(Work),
+    Close(oneshot::Sender<()>),
+}
+
+/// A handle to the database; clones share it.
+#[derive(Clone)]
+pub struct Store {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Store {
+    /// Opens the file at `path`, or makes it, and starts the writer thread. Migrates an older file, after copying it.
+    pub fn open(path: &Path, now: DateTime<Utc>) -> Result<Store, OpenError> {
+        let held = open::open(path, now)?;
+        let (jobs, queue) = mpsc::channel(QUEUE_MAX);
+        std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || work(held, queue))
+            .map_err(|source| OpenError::Io { what: "start the writer of", path: path.to_owned(), source })?;
+        Ok(Store { jobs })
+    }
+
+    /// Carries out what was asked before, moves the log into the file, and lets go of it. Clones are closed as well.
+    pub async fn close(self) -> Result<(), StoreError> {
+        let (done, wait) = oneshot::channel();
+        self.jobs.send(Job::Close(done)).await.map_err(|_| StoreError::Closed)?;
+        wait.await.map_err(|_| StoreError::Closed)
+    }
+
+    /// Resolves when the writer thread is gone, for whatever reason.
+    pub async fn closed(&self) {
+        self.jobs.closed().await;
+    }
+
+    /// Writes to the disk, without changing anything: whether the database can still take an audit event.
+    pub async fn health(&self) -> Result<(), StoreError> {
+        self.write(|tx| {
+            let version: i64 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+            Ok(tx.pragma_update(None, "user_version", version)?)
+        })
+        .await
+    }
+
+    /// Runs `f` in a transaction and answers after its commit. An error rolls everything back.
+    async fn write<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.run(move |connection| {
+            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = f(&tx)?;
+            tx.commit()?;
+            Ok(value)
+        })
+        .await
+    }
+
+    /// Runs `f` on one state of the database.
+    async fn read<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.run(move |connection| f(&connection.transaction()?)).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, wait) = oneshot::channel();
+        let work: Work = Box::new(move |connection| {
+            // A caller that has gone away doesn't want the answer; the work is done all the same.
+            let _ = answer.send(f(connection));
+        });
+        self.jobs.send(Job::Run(work)).await.map_err(|_| StoreError::Closed)?;
+        wait.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+/// The writer thread. Ends when all handles are gone, when it is told to close, or by a panic in a job, which drops
+/// the queue and so tells every handle.
+fn work(mut held: open::Held, mut queue: mpsc::Receiver<Job>) {
+    let mut closing = Vec::new();
+    while let Some(job) = queue.blocking_recv() {
+        match job {
+            Job::Run(work) => work(&mut held.connection),
+            Job::Close(done) => {
+                queue.close();
+                closing.push(done);
+            }
+        }
+    }
+    if let Err(error) = held.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+        tracing::warn!(%error, "the write-ahead log stays beside the database; the next start reads it");
+    }
+    drop(held);
+    for done in closing {
+        // Whoever waited may have gone.
+        let _ = done.send(());
+    }
+}

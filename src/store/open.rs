@@ -1,0 +1,242 @@
+//! From a path to a connection that may be worked with: locked, checked, migrated.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+
+use super::{OpenError, codec, schema};
+
+/// "icon" in ASCII: marks a file as ours in SQLite's header.
+const APPLICATION_ID: i64 = 0x6963_6f6e;
+/// How long to wait for somebody who looks into the file with another program.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection and the lock that says that it is the only one. The lock is the operating system's, so it goes with
+/// the process, however that ends.
+pub(super) struct Held {
+    pub(super) connection: Connection,
+    _lock: File,
+}
+
+/// Opens the file, or makes it.
+pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenError> {
+    let path = resolve(path)?;
+    let lock = lock(&path, now)?;
+    create_private(&path)?;
+    let mut connection = Connection::open(&path).map_err(|source| refused("open", &path, source))?;
+    let version = check(&connection, &path, newest(schema::MIGRATIONS))?;
+    configure(&connection, &path)?;
+    migrate(&mut connection, &path, version, schema::MIGRATIONS, now)?;
+    Ok(Held { connection, _lock: lock })
+}
+
+/// The same path for the same file, so that two names of it meet at one lock.
+fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+    let io = |source| OpenError::Io { what: "find", path: path.to_owned(), source };
+    if let Ok(path) = path.canonicalize() {
+        return Ok(path);
+    }
+    let name = path.file_name().ok_or_else(|| io(std::io::ErrorKind::IsADirectory.into()))?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(directory.canonicalize().map_err(io)?.join(name))
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn lock(path: &Path, now: DateTime<Utc>) -> Result<File, OpenError> {
+    let lock_path = beside(path, ".lock");
+    let io = |source| OpenError::Io { what: "lock", path: lock_path.clone(), source };
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&lock_path)
+        .map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut by = String::new();
+            // Who it is only helps the reader; that somebody holds it is already certain.
+            let _ = file.take(200).read_to_string(&mut by);
+            let by = if by.trim().is_empty() { "another process" } else { by.trim() };
+            return Err(OpenError::Held { path: path.to_owned(), by: by.to_owned() });
+        }
+        Err(TryLockError::Error(source)) => return Err(io(source)),
+    }
+    let who = format!("process {} since {}\n", std::process::id(), codec::time_text(now));
+    file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(who.as_bytes())).map_err(io)?;
+    Ok(file)
+}
+
+/// Makes a missing file readable by its owner only: it holds names and e-mail addresses.
+fn create_private(path: &Path) -> Result<(), OpenError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop).map_err(|source| OpenError::Io {
+        what: "open",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Whether the file is ours, known and whole; its version. Changes nothing in it.
+fn check(connection: &Connection, path: &Path, known: i64) -> Result<i64, OpenError> {
+    let number = |sql: &str| {
+        connection
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
+            .map_err(|source| refused("read", path, source))
+    };
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(|source| refused("open", path, source))?;
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    let application = number("PRAGMA application_id")?;
+    let version = number("PRAGMA user_version")?;
+    let not_ours = |why: &str| OpenError::NotOurs { path: path.to_owned(), why: why.to_owned() };
+    if application != APPLICATION_ID {
+        let empty = tables == 0 && application == 0 && version == 0;
+        return if empty { Ok(0) } else { Err(not_ours("it belongs to another program")) };
+    }
+    if version > known {
+        return Err(OpenError::Newer { path: path.to_owned(), found: version, known });
+    }
+    if version < 1 {
+        return Err(not_ours("it has no schema version"));
+    }
+    let found: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|source| refused("check", path, source))?;
+    if found == "ok" { Ok(version) } else { Err(OpenError::Corrupt { path: path.to_owned(), why: found }) }
+}
+
+fn configure(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let mode: String = connection
+        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+        .map_err(|source| refused("set up", path, source))?;
+    if mode != "wal" {
+        let source = std::io::Error::other(format!("no write-ahead log here (journal mode {mode})"));
+        return Err(OpenError::Io { what: "set up", path: path.to_owned(), source });
+    }
+    // FULL: what was acknowledged to a person survives a power loss. Field use of NORMAL loses the last commits.
+    connection
+        .execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;")
+        .map_err(|source| refused("set up", path, source))
+}
+
+fn newest(migrations: &[&str]) -> i64 {
+    i64::try_from(migrations.len()).expect("a handful of migrations")
+}
+
+/// Takes the file from `version` to the newest, each step in a transaction of its own, with a copy made before.
+fn migrate(
+    connection: &mut Connection,
+    path: &Path,
+    version: i64,
+    migrations: &[&str],
+    now: DateTime<Utc>,
+) -> Result<(), OpenError> {
+    if version > 0 && version < newest(migrations) {
+        back_up(connection, path, version, now)?;
+    }
+    let sql = |source| refused("migrate", path, source);
+    for (to, step) in (1..).zip(migrations).filter(|(to, _)| *to > version) {
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(sql)?;
+        transaction.execute_batch(step).map_err(sql)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(sql)?;
+        transaction.pragma_update(None, "user_version", to).map_err(sql)?;
+        transaction.commit().map_err(sql)?;
+    }
+    Ok(())
+}
+
+/// Copies the database beside itself. The copy gets its name when it is whole and on the disk.
+fn back_up(connection: &Connection, path: &Path, version: i64, now: DateTime<Utc>) -> Result<(), OpenError> {
+    let copy = beside(path, &format!(".v{version}.{}.backup", now.format("%Y%m%dT%H%M%SZ")));
+    let part = beside(&copy, ".part");
+    let io = |source| OpenError::Io { what: "make the backup", path: copy.clone(), source };
+    // One that a crash left behind is not whole.
+    match std::fs::remove_file(&part) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+        Ok(()) | Err(_) => {}
+    }
+    create_private(&part)?;
+    let name = part.to_str().ok_or_else(|| io(std::io::Error::other("the path is not UTF-8")))?;
+    connection
+        .execute("VACUUM INTO ?1", [name])
+        .map_err(|source| refused("make the backup of", path, source))?;
+    File::open(&part).and_then(|file| file.sync_all()).map_err(io)?;
+    std::fs::rename(&part, &copy).map_err(io)?;
+    tracing::info!(backup = %copy.display(), from_version = version, "copied the database before migrating it");
+    Ok(())
+}
+
+fn refused(what: &'static str, path: &Path, source: rusqlite::Error) -> OpenError {
+    match source.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => {
+            OpenError::NotOurs { path: path.to_owned(), why: "it is not an SQLite file".to_owned() }
+        }
+        Some(ErrorCode::DatabaseCorrupt) => {
+            OpenError::Corrupt { path: path.to_owned(), why: source.to_string() }
+        }
+        _ => OpenError::Sql { what, path: path.to_owned(), source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: &[&str] =
+        &["CREATE TABLE a (x INTEGER) STRICT; INSERT INTO a VALUES (7);", "ALTER TABLE a ADD y TEXT;"];
+
+    fn file_of_version_one(directory: &Path) -> (PathBuf, Connection) {
+        let path = directory.join("bot.db");
+        let mut connection = Connection::open(&path).unwrap();
+        configure(&connection, &path).unwrap();
+        migrate(&mut connection, &path, 0, &TWO[..1], DateTime::UNIX_EPOCH).unwrap();
+        (path, connection)
+    }
+
+    #[test]
+    fn a_migration_leaves_a_copy_of_the_file_as_it_was() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, mut connection) = file_of_version_one(directory.path());
+        migrate(&mut connection, &path, 1, TWO, DateTime::UNIX_EPOCH).unwrap();
+        assert_eq!(check(&connection, &path, 2).unwrap(), 2);
+
+        let copy = beside(&path, ".v1.19700101T000000Z.backup");
+        let old = Connection::open(&copy).unwrap();
+        assert_eq!(check(&old, &copy, 2).unwrap(), 1);
+        assert_eq!(old.query_row("SELECT x FROM a", [], |row| row.get::<_, i64>(0)).unwrap(), 7);
+    }
+
+    #[test]
+    fn a_migration_that_fails_half_way_changes_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, mut connection) = file_of_version_one(directory.path());
+        let broken = [TWO[0], "ALTER TABLE a ADD y TEXT; SELECT nonsense;"];
+        migrate(&mut connection, &path, 1, &broken, DateTime::UNIX_EPOCH).unwrap_err();
+        assert_eq!(check(&connection, &path, 2).unwrap(), 1);
+        connection.prepare("SELECT y FROM a").unwrap_err();
+        migrate(&mut connection, &path, 1, TWO, DateTime::UNIX_EPOCH).unwrap();
+    }
+
+    #[test]
+    fn a_new_file_gets_no_copy_and_migrating_twice_is_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, mut connection) = file_of_version_one(directory.path());
+        migrate(&mut connection, &path, 1, &TWO[..1], DateTime::UNIX_EPOCH).unwrap();
+        let names = std::fs::read_dir(directory.path()).unwrap();
+        assert!(names.into_iter().all(|name| !name.unwrap().path().to_string_lossy().contains("backup")));
+    }
+}

@@ -1,0 +1,130 @@
+//! What earlier sweeps and requests say about a policy or an account.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, Row, params};
+
+use super::codec::{self, Cells, time_text};
+use super::{Store, StoreError, sweeps};
+use crate::domain::account::{AccountId, UserType};
+use crate::domain::candidate::CandidateState;
+use crate::domain::plan::Past;
+
+/// So many sweeps make the recent median.
+const RECENT_SWEEPS: usize = 10;
+/// So far back they are looked for: a policy whose type was changed to and fro has others in between.
+const SWEEPS_LOOKED_AT: u32 = 100;
+
+impl Store {
+    /// What earlier sweeps of the policy over the same type of account found, those that a guard held included.
+    /// Whether the rule is live is the caller's to say; here it is always `false`.
+    pub async fn past(&self, policy: &str, user_type: &UserType) -> Result<Past, StoreError> {
+        let (policy, user_type) = (policy.to_owned(), user_type.clone());
+        self.read(move |tx| past(tx, &policy, &user_type)).await
+    }
+
+    /// Of these accounts those that an open request holds, and which.
+    pub async fn waiting(&self, ids: Vec<AccountId>) -> Result<BTreeMap<AccountId, i64>, StoreError> {
+        self.read(move |tx| {
+            let open = open_accounts(tx)?;
+            Ok(ids.into_iter().filter_map(|id| open.get(&id).map(|request| (id, *request))).collect())
+        })
+        .await
+    }
+
+    /// How often the policy proposed each account since it went idle, without suspending it. Previews don't count, and
+    /// accounts that were never proposed are left out.
+    pub async fn times_proposed(
+        &self,
+        policy: &str,
+        idle_since: Vec<(AccountId, DateTime<Utc>)>,
+    ) -> Result<BTreeMap<AccountId, u32>, StoreError> {
+        let policy = policy.to_owned();
+        self.read(move |tx| {
+            let mut times = BTreeMap::new();
+            for (id, since) in idle_since {
+                let count = times_proposed(tx, &policy, &id, since)?;
+                if count > 0 {
+                    times.insert(id, count);
+                }
+            }
+            Ok(times)
+        })
+        .await
+    }
+
+    /// When we last suspended each of these accounts; those that we never did are left out.
+    pub async fn suspended_by_us(
+        &self,
+        ids: Vec<AccountId>,
+    ) -> Result<BTreeMap<AccountId, DateTime<Utc>>, StoreError> {
+        self.read(move |tx| {
+            let mut latest = BTreeMap::new();
+            for id in ids {
+                if let Some(at) = last_suspended(tx, &id)? {
+                    latest.insert(id, at);
+                }
+            }
+            Ok(latest)
+        })
+        .await
+    }
+}
+
+/// All accounts that an open request holds.
+pub(super) fn open_accounts(tx: &Connection) -> Result<BTreeMap<AccountId, i64>, StoreError> {
+    let sql = "SELECT account_id, request FROM candidate WHERE state IN ('proposed', 'due')";
+    let rows = codec::all(tx, sql, [], |row| Ok((AccountId(row.get(0)?), row.get(1)?)))?;
+    Ok(rows.into_iter().collect())
+}
+
+fn past(tx: &Connection, policy: &str, user_type: &UserType) -> Result<Past, StoreError> {
+    let sql = "SELECT * FROM sweep WHERE policy = ?1 AND state IN ('finished', 'held')
+               ORDER BY id DESC LIMIT ?2";
+    let rows = codec::all(tx, sql, params![policy, SWEEPS_LOOKED_AT], sweeps::decode)?;
+    let counts =
+        rows.into_iter().filter(|row| row.rule.user_type == *user_type).filter_map(|row| match row.state {
+            sweeps::SweepState::Finished { counts, .. } => Some(counts),
+            sweeps::SweepState::Started | sweeps::SweepState::Failed { .. } => None,
+        });
+    let counts: Vec<_> = counts.take(RECENT_SWEEPS).collect();
+    Ok(Past {
+        previous_population: counts.first().map(|counts| counts.population),
+        recent_candidates: counts.iter().map(|counts| counts.candidates + counts.waiting).collect(),
+        live: false,
+    })
+}
+
+fn times_proposed(
+    tx: &Connection,
+    policy: &str,
+    id: &AccountId,
+    since: DateTime<Utc>,
+) -> Result<u32, StoreError> {
+    let sql = "SELECT count(*) FROM candidate JOIN request ON request.id = candidate.request
+               WHERE candidate.account_id = ?1 AND request.policy = ?2 AND request.created_at >= ?3
+                   AND candidate.state NOT IN ('previewed', 'suspended')";
+    let count = codec::first(tx, sql, params![id.0, policy, time_text(since)], |row| Ok(row.get(0)?))?;
+    Ok(count.unwrap_or_default())
+}
+
+fn last_suspended(tx: &Connection, id: &AccountId) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let sql = "SELECT *, request || '/' || position AS key FROM candidate
+               WHERE account_id = ?1 AND state = 'suspended'";
+    Ok(codec::all(tx, sql, [&id.0], suspended_at)?.into_iter().max())
+}
+
+fn suspended_at(row: &Row<'_>) -> Result<DateTime<Utc>, StoreError> {
+    let cells = Cells::of(row, "candidate", "key")?;
+    match cells.json("state_json")? {
+        CandidateState::Suspended { at, .. } => Ok(at),
+        CandidateState::Previewed
+        | CandidateState::Proposed
+        | CandidateState::Kept { .. }
+        | CandidateState::Dropped
+        | CandidateState::Due { .. }
+        | CandidateState::Skipped { .. }
+        | CandidateState::Failed { .. } => Err(cells.bad("state: does not agree with state_json")),
+    }
+}

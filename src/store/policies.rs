@@ -1,0 +1,64 @@
+//! Policies as the database knows them: since when, and which rule an admin took live.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, Row, params};
+
+use super::codec::{self, Cells, json_text, time_text};
+use super::{Store, StoreError};
+use crate::domain::audit::Person;
+use crate::domain::policy::Rule;
+use crate::domain::request::Decision;
+
+/// What is known of a policy beyond its configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownPolicy {
+    /// When it was first seen; it owes no slot from before.
+    pub first_seen_at: DateTime<Utc>,
+    /// The rule that an admin took live, if one was.
+    pub live_rule: Option<Rule>,
+}
+
+impl Store {
+    /// What is known of the policy; remembers it if it is new.
+    pub async fn know_policy(&self, name: &str, now: DateTime<Utc>) -> Result<KnownPolicy, StoreError> {
+        let name = name.to_owned();
+        self.write(move |tx| know(tx, &name, now)).await
+    }
+}
+
+pub(super) fn know(tx: &Connection, name: &str, now: DateTime<Utc>) -> Result<KnownPolicy, StoreError> {
+    codec::run(
+        tx,
+        "INSERT INTO policy (name, first_seen_at) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",
+        params![name, time_text(now)],
+    )?;
+    codec::first(tx, "SELECT * FROM policy WHERE name = ?1", [name], decode)?
+        .ok_or_else(|| StoreError::Missing { table: "policy", id: name.to_owned() })
+}
+
+/// The rule goes live.
+pub(super) fn go_live(
+    tx: &Connection,
+    name: &str,
+    rule: &Rule,
+    decision: &Decision,
+) -> Result<(), StoreError> {
+    let changed = codec::run(
+        tx,
+        "UPDATE policy SET live_rule = ?2, live_by = ?3, live_at = ?4 WHERE name = ?1",
+        params![name, json_text(rule)?, json_text(&decision.by)?, time_text(decision.at)],
+    )?;
+    if changed == 1 { Ok(()) } else { Err(StoreError::Missing { table: "policy", id: name.to_owned() }) }
+}
+
+fn decode(row: &Row<'_>) -> Result<KnownPolicy, StoreError> {
+    let cells = Cells::of(row, "policy", "name")?;
+    let live_rule: Option<Rule> = cells.json_or_null("live_rule")?;
+    let live_by: Option<Person> = cells.json_or_null("live_by")?;
+    let live_at = cells.time_or_null("live_at")?;
+    match (&live_rule, live_by, live_at) {
+        (None, None, None) | (Some(_), Some(_), Some(_)) => {}
+        _ => return Err(cells.bad("live_rule, live_by and live_at must be all there or all null")),
+    }
+    Ok(KnownPolicy { first_seen_at: cells.time("first_seen_at")?, live_rule })
+}

@@ -1,0 +1,212 @@
+//! Receipts: each input of a person is recorded when it arrives, and settled once.
+//!
+//! The deadline is judged by the recorded time, so a click in time counts even if the decision is made a moment later,
+//! and a replayed one has no second effect.
+
+use chrono::{DateTime, Duration, Utc};
+use rusqlite::{Connection, Row, params};
+
+use super::audit::{self, AuditContext};
+use super::codec::{self, Cells, time_text};
+use super::{Store, StoreError, requests};
+use crate::domain::audit::Draft;
+use crate::domain::candidate::Candidate;
+use crate::domain::request::{self, Refusal, Request, Transition};
+
+/// So long an input that came in time keeps its request from expiring. Slack gives up on us after 3 s; what is not
+/// settled by now was lost in a crash.
+const UNSETTLED_MAX: Duration = Duration::seconds(60);
+
+/// Whether an input is new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// It is, and it is recorded.
+    New,
+    /// It came before.
+    Repeated {
+        /// When it came first: what the deadline is judged by.
+        received_at: DateTime<Utc>,
+        /// What became of it; `None` if a crash came in between, and it may be decided now.
+        outcome: Option<String>,
+    },
+}
+
+/// What a person's input came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decided {
+    /// It had its effect; the request after it.
+    Done(Box<Request>),
+    /// It had none.
+    Refused(Refusal),
+    /// It was settled before, with this outcome, and has no second effect.
+    Repeated(String),
+}
+
+impl Store {
+    /// Records an input by its key. `request` is what the input names, looked up or not.
+    pub async fn receive(
+        &self,
+        key: &str,
+        request: Option<i64>,
+        user_id: &str,
+        received_at: DateTime<Utc>,
+    ) -> Result<Receipt, StoreError> {
+        let (key, user_id) = (key.to_owned(), user_id.to_owned());
+        self.write(move |tx| receive(tx, &key, request, &user_id, received_at)).await
+    }
+
+    /// Settles a recorded input by the step that `step` decides on, or by its refusal, with the audit event that goes
+    /// with it, looking at the request as it is inside the transaction.
+    pub async fn decide<F>(
+        &self,
+        key: &str,
+        request: i64,
+        now: DateTime<Utc>,
+        step: F,
+    ) -> Result<Decided, StoreError>
+    where
+        F: FnOnce(&Request, &[Candidate]) -> Result<Transition, (Refusal, Draft)> + Send + 'static,
+    {
+        let key = key.to_owned();
+        self.write(move |tx| {
+            if let Some(outcome) = need(tx, &key)?.outcome {
+                return Ok(Decided::Repeated(outcome));
+            }
+            let (request, candidates) = requests::need(tx, request)?;
+            let (decided, outcome) = match step(&request, &candidates) {
+                Ok(transition) => {
+                    let request = requests::apply(tx, &request, transition)?;
+                    let outcome = request.state.word().to_owned();
+                    (Decided::Done(Box::new(request)), outcome)
+                }
+                Err((refusal, event)) => {
+                    audit::append(tx, &AuditContext::of(&request), event)?;
+                    let outcome = format!("refused: {}", refusal_word(&refusal));
+                    (Decided::Refused(refusal), outcome)
+                }
+            };
+            settle(tx, &key, &outcome, now)?;
+            Ok(decided)
+        })
+        .await
+    }
+
+    /// Settles an input that changes no request, with an audit event if it deserves one. `false`: it was settled
+    /// before, and nothing is written.
+    pub async fn settle(
+        &self,
+        key: &str,
+        outcome: &str,
+        event: Option<(AuditContext, Draft)>,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let (key, outcome) = (key.to_owned(), outcome.to_owned());
+        self.write(move |tx| {
+            if need(tx, &key)?.outcome.is_some() {
+                return Ok(false);
+            }
+            if let Some((context, draft)) = event {
+                audit::append(tx, &context, draft)?;
+            }
+            settle(tx, &key, &outcome, now)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Forgets inputs received before `before`, settled or left by a crash. Returns how many.
+    pub async fn forget_receipts(&self, before: DateTime<Utc>) -> Result<usize, StoreError> {
+        self.write(move |tx| {
+            codec::run(tx, "DELETE FROM receipt WHERE received_at < ?1", [time_text(before)])
+        })
+        .await
+    }
+
+    /// Expires the requests whose deadline has passed, except while an input that came in time is being decided.
+    /// Returns those that expired.
+    pub async fn expire_due(&self, now: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
+        self.write(move |tx| expire_due(tx, now)).await
+    }
+}
+
+struct ReceiptRow {
+    received_at: DateTime<Utc>,
+    outcome: Option<String>,
+}
+
+fn receive(
+    tx: &Connection,
+    key: &str,
+    request: Option<i64>,
+    user_id: &str,
+    received_at: DateTime<Utc>,
+) -> Result<Receipt, StoreError> {
+    if let Some(row) = load(tx, key)? {
+        return Ok(Receipt::Repeated { received_at: row.received_at, outcome: row.outcome });
+    }
+    codec::run(
+        tx,
+        "INSERT INTO receipt (key, request, user_id, received_at) VALUES (?1, ?2, ?3, ?4)",
+        params![key, request, user_id, time_text(received_at)],
+    )?;
+    Ok(Receipt::New)
+}
+
+fn settle(tx: &Connection, key: &str, outcome: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+    codec::run(
+        tx,
+        "UPDATE receipt SET settled_at = ?2, outcome = ?3 WHERE key = ?1",
+        params![key, time_text(now), outcome],
+    )
+    .map(drop)
+}
+
+fn expire_due(tx: &Connection, now: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
+    // A request with a click on its way: in time, not settled, and not so old that a crash must have lost it.
+    let due = "state IN ('preview', 'held', 'pending') AND deadline <= ?1
+               AND NOT EXISTS (SELECT 1 FROM receipt
+                   WHERE receipt.request = request.id AND settled_at IS NULL
+                       AND received_at < deadline AND received_at > ?2)";
+    let due = requests::load_where(tx, due, [time_text(now), time_text(now - UNSETTLED_MAX)])?;
+    let mut expired = Vec::new();
+    for (request, candidates) in due {
+        if let Some(transition) = request::expire(&request, &candidates, now) {
+            requests::apply(tx, &request, transition)?;
+            expired.push(request.id);
+        }
+    }
+    Ok(expired)
+}
+
+/// The refusal's name without its details.
+fn refusal_word(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::AlreadyDecided { .. } => "already_decided",
+        Refusal::NotAnApprover => "not_an_approver",
+        Refusal::NotAnAdmin => "not_an_admin",
+        Refusal::PastDeadline { .. } => "past_deadline",
+        Refusal::OtherList => "other_list",
+        Refusal::NotPostedYet => "not_posted_yet",
+        Refusal::DoesNotFit => "does_not_fit",
+        Refusal::SecondPersonNeeded { .. } => "second_person_needed",
+        Refusal::NoEmail => "no_email",
+        Refusal::OnlyOwnAccounts => "only_own_accounts",
+    }
+}
+
+fn load(tx: &Connection, key: &str) -> Result<Option<ReceiptRow>, StoreError> {
+    codec::first(tx, "SELECT * FROM receipt WHERE key = ?1", [key], decode)
+}
+
+fn need(tx: &Connection, key: &str) -> Result<ReceiptRow, StoreError> {
+    load(tx, key)?.ok_or_else(|| StoreError::Missing { table: "receipt", id: key.to_owned() })
+}
+
+fn decode(row: &Row<'_>) -> Result<ReceiptRow, StoreError> {
+    let cells = Cells::of(row, "receipt", "key")?;
+    let outcome: Option<String> = cells.get("outcome")?;
+    if cells.time_or_null("settled_at")?.is_some() != outcome.is_some() {
+        return Err(cells.bad("settled_at and outcome must be both there or both null"));
+    }
+    Ok(ReceiptRow { received_at: cells.time("received_at")?, outcome })
+}

@@ -1,0 +1,264 @@
+//! Requests and their candidates: loaded whole, and written only as what a pure step of the domain returned.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, Row, params};
+
+use super::audit::{self, AuditContext};
+use super::codec::{self, Cells, json_text, time_text};
+use super::{Store, StoreError, policies};
+use crate::domain::account::AccountId;
+use crate::domain::candidate::{self, Candidate, CandidateState, Shown, Step};
+use crate::domain::request::{Request, RequestState, Transition, list_hash};
+
+/// A request with its candidates in the order of the list.
+pub(super) type Whole = (Request, Vec<Candidate>);
+
+const CANDIDATES: &str =
+    "SELECT *, request || '/' || position AS key FROM candidate WHERE request = ?1 ORDER BY position";
+
+/// How much there is, for a status line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StatusCounts {
+    /// Requests that wait for a person.
+    pub waiting_requests: u32,
+    /// Approved accounts without an outcome.
+    pub due_accounts: u32,
+    /// Accounts that were suspended, ever.
+    pub suspended_accounts: u32,
+    /// Events in the audit trail.
+    pub audit_events: u32,
+}
+
+impl Store {
+    /// The request with this id.
+    pub async fn request(&self, id: i64) -> Result<Option<(Request, Vec<Candidate>)>, StoreError> {
+        self.read(move |tx| load(tx, id)).await
+    }
+
+    /// The requests that still have something to do or to tell, oldest first: what reconcile works on.
+    pub async fn live_requests(&self) -> Result<Vec<(Request, Vec<Candidate>)>, StoreError> {
+        self.read(|tx| load_where(tx, "told = 0", [])).await
+    }
+
+    /// The requests that wait for a person or are being carried out, oldest first; of one policy or of all.
+    pub async fn open_requests(
+        &self,
+        policy: Option<&str>,
+    ) -> Result<Vec<(Request, Vec<Candidate>)>, StoreError> {
+        let policy = policy.map(str::to_owned);
+        let condition = "state IN ('preview', 'held', 'pending', 'approved') AND (?1 IS NULL OR policy = ?1)";
+        self.read(move |tx| load_where(tx, condition, [policy])).await
+    }
+
+    /// All of the request has been told in this version of it. `false`: it has changed since, and stays live.
+    pub async fn request_told(&self, id: i64, version: i64) -> Result<bool, StoreError> {
+        let sql = "UPDATE request SET told = 1 WHERE id = ?1 AND version = ?2";
+        self.write(move |tx| Ok(codec::run(tx, sql, params![id, version])? == 1)).await
+    }
+
+    /// Takes the step that `step` decides on, looking at the request as it is inside the transaction. The request
+    /// after it, or `None` if there is no step to take. A step that goes live also makes the rule the policy's.
+    pub async fn transition<F>(&self, id: i64, step: F) -> Result<Option<Request>, StoreError>
+    where
+        F: FnOnce(&Request, &[Candidate]) -> Option<Transition> + Send + 'static,
+    {
+        self.write(move |tx| {
+            let (request, candidates) = need(tx, id)?;
+            step(&request, &candidates).map(|transition| apply(tx, &request, transition)).transpose()
+        })
+        .await
+    }
+
+    /// Takes one step of carrying out a decision for the candidate at `position`. Its state after it, or `None` if it
+    /// isn't due: then nothing may be done with the account.
+    pub async fn step_candidate(
+        &self,
+        request: i64,
+        position: u32,
+        step: Step,
+        now: DateTime<Utc>,
+    ) -> Result<Option<CandidateState>, StoreError> {
+        self.write(move |tx| {
+            let (request, candidates) = need(tx, request)?;
+            let candidate = candidates.iter().find(|candidate| candidate.position == position);
+            let candidate = candidate.ok_or_else(|| no_candidate(request.id, position))?;
+            let Some((state, events)) = candidate::step(candidate, step, now) else {
+                return Ok(None);
+            };
+            set_candidate(tx, request.id, position, &state)?;
+            audit::append_all(tx, &AuditContext::of(&request), events)?;
+            Ok(Some(state))
+        })
+        .await
+    }
+
+    /// How much there is.
+    pub async fn counts(&self) -> Result<StatusCounts, StoreError> {
+        self.read(|tx| {
+            let count = |sql| codec::first(tx, sql, [], |row| Ok(row.get(0)?)).map(Option::unwrap_or_default);
+            Ok(StatusCounts {
+                waiting_requests: count(
+                    "SELECT count(*) FROM request WHERE state IN ('preview', 'held', 'pending')",
+                )?,
+                due_accounts: count("SELECT count(*) FROM candidate WHERE state = 'due'")?,
+                suspended_accounts: count("SELECT count(*) FROM candidate WHERE state = 'suspended'")?,
+                audit_events: count("SELECT count(*) FROM audit_event")?,
+            })
+        })
+        .await
+    }
+}
+
+pub(super) fn load(tx: &Connection, id: i64) -> Result<Option<Whole>, StoreError> {
+    Ok(load_where(tx, "id = ?1", [id])?.pop())
+}
+
+/// The request that a change needs.
+pub(super) fn need(tx: &Connection, id: i64) -> Result<Whole, StoreError> {
+    load(tx, id)?.ok_or_else(|| StoreError::Missing { table: "request", id: id.to_string() })
+}
+
+/// The requests that meet an SQL condition, oldest first.
+pub(super) fn load_where(
+    tx: &Connection,
+    condition: &str,
+    params: impl rusqlite::Params,
+) -> Result<Vec<Whole>, StoreError> {
+    let sql = format!("SELECT * FROM request WHERE {condition} ORDER BY id");
+    let requests = codec::all(tx, &sql, params, decode)?;
+    requests.into_iter().map(|request| with_candidates(tx, request)).collect()
+}
+
+fn with_candidates(tx: &Connection, request: Request) -> Result<Whole, StoreError> {
+    let candidates = codec::all(tx, CANDIDATES, [request.id], decode_candidate)?;
+    if list_hash(candidates.iter().map(|candidate| &candidate.shown.id)) != request.list_hash {
+        let why = "its candidates are not those of its list_hash".to_owned();
+        return Err(StoreError::BadRow { table: "request", id: request.id.to_string(), why });
+    }
+    Ok((request, candidates))
+}
+
+/// Writes a request that a sweep makes, with its list; returns its id. `request.id` is not looked at.
+pub(super) fn insert(
+    tx: &Connection,
+    request: &Request,
+    list: &[Shown],
+    each: &CandidateState,
+) -> Result<i64, StoreError> {
+    codec::run(
+        tx,
+        "INSERT INTO request (sweep, policy, channel, rule, list_hash, swept_by, created_at, answer_within_s,
+                              state, state_json)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        params![
+            request.sweep,
+            request.policy,
+            request.channel,
+            json_text(&request.rule)?,
+            request.list_hash,
+            request.swept_by.as_ref().map(json_text).transpose()?,
+            time_text(request.created_at),
+            request.answer_within.num_seconds(),
+            request.state.word(),
+            json_text(&request.state)?,
+        ],
+    )?;
+    let id = tx.last_insert_rowid();
+    for (position, shown) in (0_u32..).zip(list) {
+        codec::run(
+            tx,
+            "INSERT INTO candidate (request, position, account_id, login, shown, state, state_json)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![id, position, shown.id.0, shown.login, json_text(shown)?, each.word(), json_text(each)?],
+        )?;
+    }
+    Ok(id)
+}
+
+/// Writes one step: state, candidates, audit, and the policy's rule if it went live. The request as it is then.
+pub(super) fn apply(
+    tx: &Connection,
+    request: &Request,
+    transition: Transition,
+) -> Result<Request, StoreError> {
+    let Transition { state, deadline, release, candidates, events } = transition;
+    let changed = codec::run(
+        tx,
+        "UPDATE request
+         SET state = ?3, state_json = ?4, deadline = ?5, release = ?6, version = version + 1, told = 0
+         WHERE id = ?1 AND version = ?2",
+        params![
+            request.id,
+            request.version,
+            state.word(),
+            json_text(&state)?,
+            deadline.map(time_text),
+            release.as_ref().map(json_text).transpose()?,
+        ],
+    )?;
+    if changed != 1 {
+        return Err(StoreError::Invalid(format!("request {} has changed in between", request.id)));
+    }
+    for (position, state) in &candidates {
+        set_candidate(tx, request.id, *position, state)?;
+    }
+    if let RequestState::WentLive { decision } = &state {
+        policies::go_live(tx, &request.policy, &request.rule, decision)?;
+    }
+    audit::append_all(tx, &AuditContext::of(request), events)?;
+    Ok(need(tx, request.id)?.0)
+}
+
+fn set_candidate(
+    tx: &Connection,
+    request: i64,
+    position: u32,
+    state: &CandidateState,
+) -> Result<(), StoreError> {
+    let changed = codec::run(
+        tx,
+        "UPDATE candidate SET state = ?3, state_json = ?4 WHERE request = ?1 AND position = ?2",
+        params![request, position, state.word(), json_text(state)?],
+    )?;
+    if changed == 1 { Ok(()) } else { Err(no_candidate(request, position)) }
+}
+
+fn no_candidate(request: i64, position: u32) -> StoreError {
+    StoreError::Missing { table: "candidate", id: format!("{request}/{position}") }
+}
+
+fn decode(row: &Row<'_>) -> Result<Request, StoreError> {
+    let cells = Cells::of(row, "request", "id")?;
+    let state: RequestState = cells.json("state_json")?;
+    if cells.get::<String>("state")? != state.word() {
+        return Err(cells.bad("state: does not agree with state_json"));
+    }
+    Ok(Request {
+        id: cells.get("id")?,
+        sweep: cells.get("sweep")?,
+        policy: cells.get("policy")?,
+        rule: cells.json("rule")?,
+        channel: cells.get("channel")?,
+        list_hash: cells.get("list_hash")?,
+        swept_by: cells.json_or_null("swept_by")?,
+        created_at: cells.time("created_at")?,
+        answer_within: cells.seconds("answer_within_s")?,
+        deadline: cells.time_or_null("deadline")?,
+        release: cells.json_or_null("release")?,
+        state,
+        version: cells.get("version")?,
+    })
+}
+
+fn decode_candidate(row: &Row<'_>) -> Result<Candidate, StoreError> {
+    let cells = Cells::of(row, "candidate", "key")?;
+    let shown: Shown = cells.json("shown")?;
+    if shown.id != AccountId(cells.get("account_id")?) || shown.login != cells.get::<String>("login")? {
+        return Err(cells.bad("shown: another account than account_id and login"));
+    }
+    let state: CandidateState = cells.json("state_json")?;
+    if cells.get::<String>("state")? != state.word() {
+        return Err(cells.bad("state: does not agree with state_json"));
+    }
+    Ok(Candidate { position: cells.get("position")?, shown, state })
+}

@@ -1,0 +1,126 @@
+//! The schema, as the list of steps that lead to it.
+//!
+//! The list is append-only: a step that has been released is never edited, and a column never changes its meaning.
+//! Version n of a file is the number of steps it has had. All tables are STRICT; keys are AUTOINCREMENT, so that an id
+//! on an old button never names a new row. Times are RFC 3339 text in UTC with milliseconds, which sorts. What SQLite
+//! can guarantee is guaranteed here: one sweep per slot, one open question per account, a chain without gaps.
+
+/// The steps, oldest first.
+pub(super) const MIGRATIONS: &[&str] = &[V1];
+
+const V1: &str = "
+CREATE TABLE policy (
+    name TEXT NOT NULL PRIMARY KEY,
+    first_seen_at TEXT NOT NULL,
+    live_rule TEXT,
+    live_by TEXT,
+    live_at TEXT
+) STRICT;
+
+CREATE TABLE sweep (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    policy TEXT NOT NULL REFERENCES policy (name),
+    slot TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    state TEXT NOT NULL,
+    finished_at TEXT,
+    counts TEXT,
+    verdict TEXT,
+    pages INTEGER,
+    error TEXT,
+    told INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0, 1)),
+    UNIQUE (policy, slot)
+) STRICT;
+CREATE INDEX sweep_unfinished ON sweep (id) WHERE state = 'started';
+CREATE INDEX sweep_untold ON sweep (id) WHERE told = 0;
+
+CREATE TABLE request (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    sweep INTEGER NOT NULL UNIQUE REFERENCES sweep (id),
+    policy TEXT NOT NULL REFERENCES policy (name),
+    channel TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    list_hash TEXT NOT NULL,
+    swept_by TEXT,
+    created_at TEXT NOT NULL,
+    answer_within_s INTEGER NOT NULL,
+    deadline TEXT,
+    release TEXT,
+    state TEXT NOT NULL,
+    state_json TEXT NOT NULL,
+    version INTEGER NOT NULL DEFAULT 0,
+    told INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0, 1))
+) STRICT;
+CREATE INDEX request_policy ON request (policy, id);
+CREATE INDEX request_untold ON request (id) WHERE told = 0;
+
+CREATE TABLE candidate (
+    request INTEGER NOT NULL REFERENCES request (id),
+    position INTEGER NOT NULL,
+    account_id TEXT NOT NULL,
+    login TEXT NOT NULL,
+    shown TEXT NOT NULL,
+    state TEXT NOT NULL,
+    state_json TEXT NOT NULL,
+    PRIMARY KEY (request, position)
+) STRICT;
+-- At most one open question or task holds an account.
+CREATE UNIQUE INDEX candidate_open ON candidate (account_id) WHERE state IN ('proposed', 'due');
+CREATE INDEX candidate_account ON candidate (account_id, request);
+
+CREATE TABLE message (
+    key TEXT NOT NULL PRIMARY KEY,
+    channel TEXT NOT NULL,
+    thread TEXT,
+    ts TEXT,
+    tried_at TEXT,
+    rendered TEXT,
+    render_again_at TEXT,
+    retry_at TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    page INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE UNIQUE INDEX message_ref ON message (channel, ts) WHERE ts IS NOT NULL;
+
+-- The request is as the click named it, so it need not exist.
+CREATE TABLE receipt (
+    key TEXT NOT NULL PRIMARY KEY,
+    request INTEGER,
+    user_id TEXT NOT NULL,
+    received_at TEXT NOT NULL,
+    settled_at TEXT,
+    outcome TEXT
+) STRICT;
+CREATE INDEX receipt_unsettled ON receipt (request) WHERE settled_at IS NULL;
+
+CREATE TABLE audit_event (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    policy TEXT,
+    sweep INTEGER REFERENCES sweep (id),
+    request INTEGER REFERENCES request (id),
+    account_id TEXT,
+    login TEXT,
+    detail TEXT NOT NULL,
+    prev_hash TEXT NOT NULL,
+    hash TEXT NOT NULL
+) STRICT;
+CREATE INDEX audit_account ON audit_event (account_id, seq) WHERE account_id IS NOT NULL;
+CREATE INDEX audit_request ON audit_event (request, seq) WHERE request IS NOT NULL;
+CREATE INDEX audit_action ON audit_event (action, seq);
+CREATE INDEX audit_policy ON audit_event (policy, seq) WHERE policy IS NOT NULL;
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit_event
+BEGIN SELECT RAISE(ABORT, 'audit events are never changed'); END;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit_event
+BEGIN SELECT RAISE(ABORT, 'audit events are never deleted'); END;
+-- REPLACE deletes without asking the trigger above; this one also keeps the chain without gaps and forks.
+CREATE TRIGGER audit_appends BEFORE INSERT ON audit_event
+WHEN NEW.seq != coalesce((SELECT max(seq) FROM audit_event), 0) + 1
+    OR NEW.prev_hash != coalesce((SELECT hash FROM audit_event ORDER BY seq DESC LIMIT 1), NEW.prev_hash)
+BEGIN SELECT RAISE(ABORT, 'audit events are only appended'); END;
+";

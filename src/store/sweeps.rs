@@ -1,0 +1,237 @@
+//! Sweeps: one per policy and slot, from their start to the word in the channel.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, Row, params};
+use serde_json::json;
+
+use super::audit::{self, AuditContext};
+use super::codec::{self, Cells, json_text, time_text};
+use super::{Store, StoreError, policies};
+use crate::domain::audit::Action;
+use crate::domain::plan::{Counts, Verdict};
+use crate::domain::policy::Rule;
+use crate::domain::sweep::Trigger;
+
+/// A sweep about to run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewSweep {
+    /// The policy's name.
+    pub policy: String,
+    /// What makes it the only one: [`crate::domain::sweep::slot_key`] of a slot, or the key of a person's input.
+    pub slot: String,
+    /// Why it runs.
+    pub trigger: Trigger,
+    /// The rule it runs by.
+    pub rule: Rule,
+    /// When it starts.
+    pub at: DateTime<Utc>,
+}
+
+/// Whether a sweep was started.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StartedSweep {
+    /// It was; this is its id.
+    New(i64),
+    /// The slot has had its sweep already: this one.
+    Exists(Box<SweepRow>),
+}
+
+/// Where a sweep stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SweepState {
+    /// Running, or the process died in the middle.
+    Started,
+    /// Through, whatever it came to.
+    Finished {
+        /// When.
+        at: DateTime<Utc>,
+        /// The counts.
+        counts: Counts,
+        /// What it came to: asked, previewed, held, refused, or nobody to ask about.
+        verdict: Verdict,
+        /// How many pages the provider's listing had.
+        pages: u32,
+    },
+    /// Came to nothing.
+    Failed {
+        /// When.
+        at: DateTime<Utc>,
+        /// Why.
+        error: String,
+    },
+}
+
+impl SweepState {
+    /// The stored word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            SweepState::Started => "started",
+            SweepState::Finished { verdict: Verdict::Held(_), .. } => "held",
+            SweepState::Finished { verdict: Verdict::Refused(_), .. } => "refused",
+            SweepState::Finished {
+                verdict: Verdict::NoCandidates | Verdict::Ask | Verdict::Preview, ..
+            } => "finished",
+            SweepState::Failed { .. } => "failed",
+        }
+    }
+}
+
+/// A sweep as recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SweepRow {
+    /// Never reused.
+    pub id: i64,
+    /// The policy's name.
+    pub policy: String,
+    /// See [`NewSweep::slot`].
+    pub slot: String,
+    /// Why it ran.
+    pub trigger: Trigger,
+    /// When it started.
+    pub started_at: DateTime<Utc>,
+    /// The rule it ran by.
+    pub rule: Rule,
+    /// The rule's fingerprint as it was computed then.
+    pub fingerprint: String,
+    /// Where it stands.
+    pub state: SweepState,
+    /// Whether the channel has been told how it ended.
+    pub told: bool,
+}
+
+impl Store {
+    /// Starts the sweep of a slot, unless the slot has one.
+    pub async fn start_sweep(&self, new: NewSweep) -> Result<StartedSweep, StoreError> {
+        self.write(move |tx| start(tx, &new)).await
+    }
+
+    /// The sweep with this id.
+    pub async fn sweep(&self, id: i64) -> Result<Option<SweepRow>, StoreError> {
+        self.read(move |tx| load(tx, id)).await
+    }
+
+    /// Sweeps without an end, oldest first: a crash left them, or they run now.
+    pub async fn unfinished_sweeps(&self) -> Result<Vec<SweepRow>, StoreError> {
+        self.read(|tx| codec::all(tx, "SELECT * FROM sweep WHERE state = 'started' ORDER BY id", [], decode))
+            .await
+    }
+
+    /// The policy's latest sweep, whatever became of it.
+    pub async fn last_sweep(&self, policy: &str) -> Result<Option<SweepRow>, StoreError> {
+        let policy = policy.to_owned();
+        self.read(move |tx| {
+            let sql = "SELECT * FROM sweep WHERE policy = ?1 ORDER BY id DESC LIMIT 1";
+            codec::first(tx, sql, [policy], decode)
+        })
+        .await
+    }
+
+    /// Sweeps that have ended and of which the channel doesn't know yet, oldest first.
+    pub async fn untold_sweeps(&self) -> Result<Vec<SweepRow>, StoreError> {
+        let sql = "SELECT * FROM sweep WHERE told = 0 AND state != 'started' ORDER BY id";
+        self.read(|tx| codec::all(tx, sql, [], decode)).await
+    }
+
+    /// The channel knows how the sweep ended.
+    pub async fn sweep_told(&self, id: i64) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            codec::run(tx, "UPDATE sweep SET told = 1 WHERE id = ?1 AND state != 'started'", [id]).map(drop)
+        })
+        .await
+    }
+
+    /// The sweep came to nothing. `false`: it had ended before, and nothing is changed.
+    pub async fn fail_sweep(&self, id: i64, error: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let error = error.to_owned();
+        self.write(move |tx| fail(tx, id, &error, now)).await
+    }
+}
+
+/// The sweep's place in the audit trail, before it has a request.
+pub(super) fn context(sweep: &SweepRow) -> AuditContext {
+    AuditContext { policy: Some(sweep.policy.clone()), sweep: Some(sweep.id), request: None }
+}
+
+pub(super) fn load(tx: &Connection, id: i64) -> Result<Option<SweepRow>, StoreError> {
+    codec::first(tx, "SELECT * FROM sweep WHERE id = ?1", [id], decode)
+}
+
+/// The sweep that a change needs.
+pub(super) fn need(tx: &Connection, id: i64) -> Result<SweepRow, StoreError> {
+    load(tx, id)?.ok_or_else(|| StoreError::Missing { table: "sweep", id: id.to_string() })
+}
+
+fn start(tx: &Connection, new: &NewSweep) -> Result<StartedSweep, StoreError> {
+    let sql = "SELECT * FROM sweep WHERE policy = ?1 AND slot = ?2";
+    if let Some(row) = codec::first(tx, sql, params![new.policy, new.slot], decode)? {
+        return Ok(StartedSweep::Exists(Box::new(row)));
+    }
+    policies::know(tx, &new.policy, new.at)?;
+    let fingerprint = new.rule.fingerprint();
+    codec::run(
+        tx,
+        "INSERT INTO sweep (policy, slot, cause, started_at, rule, fingerprint, state)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'started')",
+        params![
+            new.policy,
+            new.slot,
+            json_text(&new.trigger)?,
+            time_text(new.at),
+            json_text(&new.rule)?,
+            fingerprint
+        ],
+    )?;
+    let id = tx.last_insert_rowid();
+    let detail = json!({ "slot": new.slot, "trigger": new.trigger, "fingerprint": fingerprint });
+    let context = AuditContext { policy: Some(new.policy.clone()), sweep: Some(id), request: None };
+    audit::append(tx, &context, audit::draft(new.at, new.trigger.actor(), Action::SweepStarted, detail))?;
+    Ok(StartedSweep::New(id))
+}
+
+fn fail(tx: &Connection, id: i64, error: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let sweep = need(tx, id)?;
+    if sweep.state != SweepState::Started {
+        return Ok(false);
+    }
+    codec::run(
+        tx,
+        "UPDATE sweep SET state = 'failed', finished_at = ?2, error = ?3 WHERE id = ?1",
+        params![id, time_text(now), error],
+    )?;
+    let event = audit::draft(now, sweep.trigger.actor(), Action::SweepFailed, json!({ "error": error }));
+    audit::append(tx, &context(&sweep), event)?;
+    Ok(true)
+}
+
+pub(super) fn decode(row: &Row<'_>) -> Result<SweepRow, StoreError> {
+    let cells = Cells::of(row, "sweep", "id")?;
+    Ok(SweepRow {
+        id: cells.get("id")?,
+        policy: cells.get("policy")?,
+        slot: cells.get("slot")?,
+        trigger: cells.json("cause")?,
+        started_at: cells.time("started_at")?,
+        rule: cells.json("rule")?,
+        fingerprint: cells.get("fingerprint")?,
+        state: decode_state(&cells)?,
+        told: cells.get("told")?,
+    })
+}
+
+fn decode_state(cells: &Cells<'_, '_>) -> Result<SweepState, StoreError> {
+    let at = cells.time_or_null("finished_at")?;
+    let counts = cells.json_or_null("counts")?;
+    let verdict = cells.json_or_null("verdict")?;
+    let pages = cells.get("pages")?;
+    let error = cells.get("error")?;
+    let state = match (at, counts, verdict, pages, error) {
+        (None, None, None, None, None) => SweepState::Started,
+        (Some(at), Some(counts), Some(verdict), Some(pages), None) => {
+            SweepState::Finished { at, counts, verdict, pages }
+        }
+        (Some(at), None, None, None, Some(error)) => SweepState::Failed { at, error },
+        _ => return Err(cells.bad("half an end")),
+    };
+    let word: String = cells.get("state")?;
+    if word == state.word() { Ok(state) } else { Err(cells.bad("state: does not agree with the end")) }
+}
