@@ -222,8 +222,7 @@ pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(Ca
             (CandidateState::Skipped { at: now, why }, events)
         }
         Step::TryAgain { error, wait: _ } if attempts >= ATTEMPTS_MAX => fail(error),
-        Step::TryAgain { error: _, wait } => (due(Some(now + wait)), Vec::new()),
-        Step::Wait(wait) => (due(Some(now + wait)), Vec::new()),
+        Step::TryAgain { error: _, wait } | Step::Wait(wait) => (due(Some(now + wait)), Vec::new()),
         Step::GiveUp { error } => fail(error),
     })
 }

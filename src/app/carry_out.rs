@@ -1,0 +1,270 @@
+//! Carrying out an approval: the only code that tells the identity provider to change something.
+//!
+//! For each account: read it again, judge it again by the rule that was shown and by the rule of today, commit the
+//! intent, make the call, commit the outcome. A process that dies anywhere in between finds the row still due, and
+//! reading the account again says what the call did.
+
+use chrono::Duration;
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::App;
+use super::decide::context;
+use super::survey::{fresh_standing, log_since};
+use crate::domain::account::{Account, AccountStatus};
+use crate::domain::assess::{Assessment, assess};
+use crate::domain::audit::{Action, Actor, Draft};
+use crate::domain::candidate::{Candidate, CandidateState, Confirmation, Skip, Step};
+use crate::domain::policy::{Policy, execute_by};
+use crate::domain::request::{Decision, Request};
+use crate::identity::{FreshLook, IdentityError};
+
+/// A missing right or an unreadable answer needs a person: looked at again this often until the approval is too old.
+const WAIT_FOR_PERSON: Duration = Duration::seconds(60);
+/// A passing fault.
+const WAIT_FOR_PROVIDER: Duration = Duration::seconds(5);
+
+/// What came of one round of work on a request.
+pub(super) enum Effort {
+    /// Every due account waits for its time.
+    NothingDue,
+    /// Each due account took a step.
+    Made,
+    /// Something that a person must mend stands in the way of all.
+    Blocked(String),
+}
+
+impl App {
+    /// Works on every candidate of an approved request that is due now.
+    pub(super) async fn carry_out(
+        &self,
+        request: &Request,
+        decision: &Decision,
+        candidates: &[Candidate],
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Effort> {
+        let now = self.clock.now();
+        let due = candidates.iter().filter(|candidate| match &candidate.state {
+            CandidateState::Due { not_before, .. } => not_before.is_none_or(|at| at <= now),
+            CandidateState::Previewed
+            | CandidateState::Proposed
+            | CandidateState::Kept { .. }
+            | CandidateState::Dropped
+            | CandidateState::Suspended { .. }
+            | CandidateState::Skipped { .. }
+            | CandidateState::Failed { .. } => false,
+        });
+        // Whatever is in flight is let finish; what has not begun stays due.
+        let halt = stop.child_token();
+        let tries: Vec<_> = due
+            .map(async |candidate| {
+                if halt.is_cancelled() {
+                    return Ok(None);
+                }
+                let obstacle = self.carry_out_one(request, decision, candidate).await;
+                if !matches!(obstacle, Ok(None)) {
+                    halt.cancel();
+                }
+                obstacle
+            })
+            .collect();
+        let results: Vec<anyhow::Result<Option<String>>> =
+            stream::iter(tries).buffer_unordered(self.concurrency).collect().await;
+        if results.is_empty() {
+            return Ok(Effort::NothingDue);
+        }
+        let obstacles: Vec<Option<String>> = results.into_iter().collect::<anyhow::Result<_>>()?;
+        Ok(obstacles.into_iter().flatten().next().map_or(Effort::Made, Effort::Blocked))
+    }
+
+    /// One account. Returns what stands in the way, if it would stop the others too.
+    async fn carry_out_one(
+        &self,
+        request: &Request,
+        decision: &Decision,
+        candidate: &Candidate,
+    ) -> anyhow::Result<Option<String>> {
+        let Some(policy) = self.policy(&request.policy) else {
+            return self.take(request, candidate, Step::Skip(Skip::PolicyGone)).await;
+        };
+        if self.clock.now() > execute_by(policy, decision.at) {
+            return self.take(request, candidate, Step::Skip(Skip::ApprovalTooOld)).await;
+        }
+        let since = log_since(&request.rule, self.clock.now());
+        let fresh = self.identity.look(&candidate.shown.id, &request.rule, since).await;
+        self.note_identity(&fresh);
+        let fresh = match fresh {
+            Ok(fresh) => fresh,
+            Err(error) => return self.not_now(request, candidate, error).await,
+        };
+        if let Some(skip) = self.objection(request, policy, candidate, &fresh).await? {
+            return self.take(request, candidate, skip).await;
+        }
+        let intent = Step::Intend { status_changed: fresh.account.status_changed.at() };
+        if self
+            .store
+            .step_candidate(request.id, candidate.position, intent, self.clock.now())
+            .await?
+            .is_none()
+        {
+            // No longer due: somebody else settled it, so nothing is called.
+            return Ok(None);
+        }
+        let answer = self.identity.suspend(&candidate.shown.id).await;
+        self.note_identity(&answer);
+        match answer {
+            Ok(()) => {
+                self.take(request, candidate, Step::Confirm(Confirmation::ByCall)).await?;
+                self.clear_sessions(request, policy, candidate).await?;
+                Ok(None)
+            }
+            Err(error) => self.find_out(request, candidate, error).await,
+        }
+    }
+
+    /// Why the account must not be suspended now, as the step to take.
+    async fn objection(
+        &self,
+        request: &Request,
+        policy: &Policy,
+        candidate: &Candidate,
+        fresh: &FreshLook,
+    ) -> anyhow::Result<Option<Step>> {
+        let account = &fresh.account;
+        let CandidateState::Due { attempts, status_changed, .. } = &candidate.state else {
+            return Ok(None);
+        };
+        if *attempts > 0 {
+            if account.status == AccountStatus::Suspended {
+                return Ok(Some(Step::Confirm(Confirmation::ByReading)));
+            }
+            if account.status_changed.at() != *status_changed {
+                return Ok(Some(Step::Skip(Skip::ChangedByOthers)));
+            }
+        } else if account.status == AccountStatus::Suspended {
+            return Ok(Some(Step::Skip(Skip::AlreadySuspended)));
+        }
+        let standing = fresh_standing(self, policy, fresh).await?;
+        // The rule that the approvers were shown and the rule of today must both still propose the account.
+        for rule in [&request.rule, &policy.rule] {
+            match assess(account, &standing, rule, self.clock.now()) {
+                Assessment::Candidate(_) => {}
+                other @ (Assessment::OtherType(_)
+                | Assessment::Exempt(_)
+                | Assessment::NotSuspendable(_)
+                | Assessment::Unknown(_)
+                | Assessment::Active(_)
+                | Assessment::InGrace { .. }) => {
+                    return Ok(Some(Step::Skip(Skip::NoLongerMatches(other))));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The account could not be read: nothing was tried.
+    async fn not_now(
+        &self,
+        request: &Request,
+        candidate: &Candidate,
+        error: IdentityError,
+    ) -> anyhow::Result<Option<String>> {
+        let obstacle = match &error {
+            IdentityError::NotFound(_) => {
+                return self.take(request, candidate, Step::Skip(Skip::Gone)).await;
+            }
+            IdentityError::Denied(_) => Some(error.to_string()),
+            IdentityError::RateLimited { .. }
+            | IdentityError::Transient(_)
+            | IdentityError::Refused(_)
+            | IdentityError::Malformed(_) => None,
+        };
+        self.take(request, candidate, Step::Wait(self.patience(&error))).await?;
+        Ok(obstacle)
+    }
+
+    /// The call did not plainly succeed: reading the account again says what it did.
+    async fn find_out(
+        &self,
+        request: &Request,
+        candidate: &Candidate,
+        error: IdentityError,
+    ) -> anyhow::Result<Option<String>> {
+        match &error {
+            IdentityError::NotFound(_) => {
+                return self.take(request, candidate, Step::Skip(Skip::Gone)).await;
+            }
+            IdentityError::Denied(why) => {
+                let obstacle = why.clone();
+                self.take(request, candidate, Step::Wait(self.patience(&error))).await?;
+                return Ok(Some(obstacle));
+            }
+            IdentityError::RateLimited { .. } => {
+                return self.take(request, candidate, Step::Wait(self.patience(&error))).await;
+            }
+            IdentityError::Transient(_) | IdentityError::Refused(_) | IdentityError::Malformed(_) => {}
+        }
+        let again = Step::TryAgain { error: error.to_string(), wait: WAIT_FOR_PROVIDER };
+        let step = match self.identity.read(&candidate.shown.id).await {
+            Ok(Account { status: AccountStatus::Suspended, .. }) => Step::Confirm(Confirmation::ByReading),
+            Err(IdentityError::NotFound(_)) => Step::Skip(Skip::Gone),
+            Ok(Account { status: AccountStatus::Active, .. })
+            | Err(
+                IdentityError::RateLimited { .. }
+                | IdentityError::Transient(_)
+                | IdentityError::Refused(_)
+                | IdentityError::Denied(_)
+                | IdentityError::Malformed(_),
+            ) => again,
+            Ok(Account { status, .. }) => {
+                Step::Skip(Skip::NoLongerMatches(Assessment::NotSuspendable(status)))
+            }
+        };
+        self.take(request, candidate, step).await
+    }
+
+    fn patience(&self, error: &IdentityError) -> Duration {
+        match error {
+            IdentityError::RateLimited { until } => (*until - self.clock.now()).max(Duration::seconds(1)),
+            IdentityError::Denied(_) | IdentityError::Malformed(_) => WAIT_FOR_PERSON,
+            IdentityError::Transient(_) | IdentityError::Refused(_) | IdentityError::NotFound(_) => {
+                WAIT_FOR_PROVIDER
+            }
+        }
+    }
+
+    /// Commits a step. Always `Ok(None)`, for the callers that end with it.
+    async fn take(
+        &self,
+        request: &Request,
+        candidate: &Candidate,
+        step: Step,
+    ) -> anyhow::Result<Option<String>> {
+        self.store.step_candidate(request.id, candidate.position, step, self.clock.now()).await?;
+        Ok(None)
+    }
+
+    /// Ends sessions and tokens where the policy says so. The suspension stands whatever comes of it.
+    async fn clear_sessions(
+        &self,
+        request: &Request,
+        policy: &Policy,
+        candidate: &Candidate,
+    ) -> anyhow::Result<()> {
+        if !policy.clear_sessions {
+            return Ok(());
+        }
+        let result = self.identity.clear_sessions(&candidate.shown.id).await;
+        let error = result.err().map(|error| error.to_string());
+        let event = Draft {
+            at: self.clock.now(),
+            actor: Actor::System,
+            action: Action::SessionsCleared,
+            subject: Some(candidate.subject()),
+            detail: json!({ "error": error }),
+        };
+        self.store.append(context(request), event).await?;
+        Ok(())
+    }
+}

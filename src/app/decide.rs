@@ -1,0 +1,346 @@
+//! What people send: clicks, dialogs and commands. A decision is committed before it is acknowledged, and nothing
+//! here ever calls the identity provider to change something.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::App;
+use super::people::{self, Known, Stranger};
+use super::wording::{card, choose, refusals};
+use crate::chat::{Ack, FormState, Handler, Inbound, MessageRef, Modal, ReplyTo, Text, ViewRef, What};
+use crate::domain::audit::{Action, Actor, Draft, Person};
+use crate::domain::request::{self, Input, Verb};
+use crate::store::{AuditContext, Decided, Receipt};
+
+/// The handler that the chat adapter calls with each input.
+pub struct Inbox(pub Arc<App>);
+
+#[async_trait]
+impl Handler for Inbox {
+    async fn handle(&self, inbound: Inbound) -> Ack {
+        let reply = inbound.reply.clone();
+        match self.0.receive(inbound).await {
+            Ok(ack) => ack,
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "an input could not be handled");
+                self.0.whisper(reply, refusals::broken());
+                Ack::Done
+            }
+        }
+    }
+}
+
+/// A button or dialog of a request.
+struct Press {
+    request: i64,
+    list_hash: Option<String>,
+    verb: Verb,
+    reason: Option<String>,
+}
+
+impl App {
+    async fn receive(self: &Arc<Self>, inbound: Inbound) -> anyhow::Result<Ack> {
+        match &inbound.what {
+            What::Click { action, value, trigger, message } => {
+                self.click(&inbound, message, action, value, trigger).await
+            }
+            What::ModalClick { view, kind, modal_value, action, value, state } => {
+                if kind == choose::KIND && [choose::TURN_BACK, choose::TURN_ON].contains(&action.as_str()) {
+                    self.turn_choose_page(&inbound, view, modal_value, value, state);
+                }
+                Ok(Ack::Done)
+            }
+            What::Submission { kind, modal_value, state, .. } if kind == choose::KIND => {
+                self.submit_choose(&inbound, modal_value, state).await
+            }
+            What::Command { text, .. } => self.command(&inbound, text).await,
+            What::Submission { .. } | What::HomeOpened => Ok(Ack::Done),
+        }
+    }
+
+    async fn click(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        message: &MessageRef,
+        action: &str,
+        value: &str,
+        trigger: &str,
+    ) -> anyhow::Result<Ack> {
+        let (request, rest) = value.split_once(':').unwrap_or((value, ""));
+        let Ok(request) = request.parse::<i64>() else {
+            return Ok(self.unknown_button(inbound, message, action));
+        };
+        let verb = match action {
+            card::action::SUSPEND => Verb::Suspend { keep: [].into() },
+            card::action::DENY => Verb::Deny,
+            card::action::RELEASE => Verb::Release,
+            card::action::GO_LIVE => Verb::GoLive,
+            card::action::CHOOSE => {
+                self.open_choose(inbound, request, rest, trigger);
+                return Ok(Ack::Done);
+            }
+            card::action::PAGE_BACK | card::action::PAGE_ON => {
+                self.turn_page(request, rest.parse().unwrap_or_default());
+                return Ok(Ack::Done);
+            }
+            _ => return Ok(self.unknown_button(inbound, message, action)),
+        };
+        let press = Press { request, list_hash: Some(rest.to_owned()), verb, reason: None };
+        if let Some(text) = self.decide(inbound, press).await?.err() {
+            self.whisper(inbound.reply.clone(), text);
+        }
+        Ok(Ack::Done)
+    }
+
+    fn unknown_button(self: &Arc<Self>, inbound: &Inbound, message: &MessageRef, action: &str) -> Ack {
+        tracing::warn!(channel = message.channel, action, "a button that isn't ours, or of another version");
+        self.whisper(inbound.reply.clone(), refusals::no_such_request());
+        Ack::Done
+    }
+
+    /// Takes a decision to the database. `Err` is the sentence for a person whose input had no effect.
+    async fn decide(self: &Arc<Self>, inbound: &Inbound, press: Press) -> anyhow::Result<Result<(), Text>> {
+        // The receipt is recorded first: until it is settled, the deadline waits for it.
+        let received =
+            self.store.receive(&inbound.key, Some(press.request), &inbound.user, inbound.received_at).await?;
+        let received_at = match received {
+            Receipt::New => inbound.received_at,
+            // A crash came between the receipt and the decision: the first arrival counts.
+            Receipt::Repeated { received_at, outcome: None } => received_at,
+            Receipt::Repeated { outcome: Some(_), .. } => return Ok(Err(refusals::repeated())),
+        };
+        let outcome = self.judge(inbound, press, received_at).await;
+        if let Err(error) = &outcome {
+            self.settle(inbound, &format!("error: {error:#}"), None).await?;
+        }
+        // Either way the card is rendered again: a stale one is put right.
+        self.nudge();
+        outcome
+    }
+
+    async fn judge(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        press: Press,
+        received_at: DateTime<Utc>,
+    ) -> anyhow::Result<Result<(), Text>> {
+        let id = press.request;
+        let Some((request, _)) = self.store.request(id).await? else {
+            self.settle(inbound, "no such request", None).await?;
+            return Ok(Err(refusals::no_such_request()));
+        };
+        let Some(policy) = self.policy(&request.policy) else {
+            self.settle(inbound, "policy gone", None).await?;
+            return Ok(Err(Text::plain(
+                "This request's policy is no longer in the configuration, so nothing was changed.",
+            )));
+        };
+        let known = match people::identify(self, policy, &inbound.user).await {
+            Ok(known) => known,
+            Err(stranger) => {
+                self.turn_away(inbound, &request, &stranger).await?;
+                return Ok(Err(refusals::stranger(&stranger)));
+            }
+        };
+        let Known { voter, .. } = known;
+        let input =
+            Input { verb: press.verb, voter, received_at, list_hash: press.list_hash, reason: press.reason };
+        let decided = self
+            .store
+            .decide(&inbound.key, id, self.clock.now(), move |request, candidates| {
+                request::decide(request, candidates, &input).map_err(|refusal| {
+                    let event = request::refused(&input, &refusal);
+                    (refusal, event)
+                })
+            })
+            .await?;
+        Ok(match decided {
+            Decided::Done(_) => Ok(()),
+            Decided::Refused(refusal) => Err(refusals::refusal(&refusal)),
+            Decided::Repeated(_) => Err(refusals::repeated()),
+        })
+    }
+
+    /// Records that somebody was turned away before their input was looked at.
+    async fn turn_away(
+        &self,
+        inbound: &Inbound,
+        request: &request::Request,
+        stranger: &Stranger,
+    ) -> anyhow::Result<()> {
+        let (person, why) = match stranger {
+            Stranger::Outsider(person, why) => (person.clone(), why.clone()),
+            Stranger::CantTell(why) => {
+                let person = Person { id: inbound.user.clone(), name: String::new(), email: None };
+                (person, format!("could not be identified: {why}"))
+            }
+        };
+        let event = Draft {
+            at: inbound.received_at,
+            actor: Actor::Person(person),
+            action: Action::InputRefused,
+            subject: None,
+            detail: serde_json::json!({ "why": why }),
+        };
+        self.settle(inbound, "turned away", Some((context(request), event))).await
+    }
+
+    async fn settle(
+        &self,
+        inbound: &Inbound,
+        outcome: &str,
+        event: Option<(AuditContext, Draft)>,
+    ) -> anyhow::Result<()> {
+        self.store.settle(&inbound.key, outcome, event, self.clock.now()).await?;
+        Ok(())
+    }
+
+    /// Opens the dialog in the background: it decides nothing, and the click is acknowledged at once.
+    fn open_choose(self: &Arc<Self>, inbound: &Inbound, id: i64, list_hash: &str, trigger: &str) {
+        let (reply, user) = (inbound.reply.clone(), inbound.user.clone());
+        let (list_hash, trigger) = (list_hash.to_owned(), trigger.to_owned());
+        let app = Arc::clone(self);
+        self.background(reply.clone(), async move {
+            match app.choose_modal(id, &list_hash, &user).await? {
+                Ok(modal) => app.chat.open_modal(&trigger, &modal).await?,
+                Err(text) => app.whisper(reply, text),
+            }
+            Ok(())
+        });
+    }
+
+    async fn choose_modal(
+        &self,
+        id: i64,
+        list_hash: &str,
+        user: &str,
+    ) -> anyhow::Result<Result<Modal, Text>> {
+        let Some((request, candidates)) = self.store.request(id).await? else {
+            return Ok(Err(refusals::no_such_request()));
+        };
+        let Some(policy) = self.policy(&request.policy) else {
+            return Ok(Err(refusals::no_such_request()));
+        };
+        let voter = match people::identify(self, policy, user).await {
+            Ok(known) => known.voter,
+            Err(stranger) => return Ok(Err(refusals::stranger(&stranger))),
+        };
+        // Asked as if it were submitted now: who would be refused then is told before they fill it in.
+        let input = Input {
+            verb: Verb::Deny,
+            voter,
+            received_at: self.clock.now(),
+            list_hash: Some(list_hash.to_owned()),
+            reason: None,
+        };
+        Ok(match request::decide(&request, &candidates, &input) {
+            Ok(_) => Ok(choose::modal(&request, &candidates, &choose::Memory::fresh(&request))),
+            Err(refusal) => {
+                self.store.append(context(&request), request::refused(&input, &refusal)).await?;
+                self.nudge();
+                Err(refusals::refusal(&refusal))
+            }
+        })
+    }
+
+    fn turn_choose_page(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        view: &ViewRef,
+        modal_value: &str,
+        to: &str,
+        state: &FormState,
+    ) {
+        let Some(mut memory) = choose::Memory::decode(modal_value) else {
+            return;
+        };
+        memory.absorb(state);
+        memory.page = to.parse().unwrap_or_default();
+        let view = view.clone();
+        let app = Arc::clone(self);
+        self.background(inbound.reply.clone(), async move {
+            if let Some((request, candidates)) = app.store.request(memory.request).await? {
+                app.chat.update_modal(&view, &choose::modal(&request, &candidates, &memory)).await?;
+            }
+            Ok(())
+        });
+    }
+
+    async fn submit_choose(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        modal_value: &str,
+        state: &FormState,
+    ) -> anyhow::Result<Ack> {
+        let Some(mut memory) = choose::Memory::decode(modal_value) else {
+            self.whisper(inbound.reply.clone(), refusals::no_such_request());
+            return Ok(Ack::Done);
+        };
+        memory.absorb(state);
+        let press = Press {
+            request: memory.request,
+            list_hash: Some(memory.list_hash),
+            verb: Verb::Suspend { keep: memory.keep },
+            reason: choose::reason(&state.typed),
+        };
+        Ok(match self.decide(inbound, press).await? {
+            Ok(()) => Ack::Done,
+            Err(text) => Ack::FormErrors(vec![(choose::REASON.into(), plain(&text))]),
+        })
+    }
+
+    /// Tells one person something in the background, so that no acknowledgement waits for it.
+    pub(super) fn whisper(self: &Arc<Self>, to: ReplyTo, text: Text) {
+        self.whisper_card(to, refusals::note(text));
+    }
+
+    pub(super) fn whisper_card(self: &Arc<Self>, to: ReplyTo, card: crate::chat::Card) {
+        let app = Arc::clone(self);
+        self.runtime.tasks.spawn(async move {
+            if let Err(error) = app.chat.whisper(&to, &card).await {
+                tracing::warn!(user = to.user, %error, "a reply could not be delivered");
+            }
+        });
+    }
+
+    /// Runs something that decides nothing after the acknowledgement; the person is told if it breaks.
+    pub(super) fn background(
+        self: &Arc<Self>,
+        reply: ReplyTo,
+        work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
+        let app = Arc::clone(self);
+        self.runtime.tasks.spawn(async move {
+            if let Err(error) = work.await {
+                tracing::error!(error = format!("{error:#}"), "an answer could not be given");
+                app.whisper(reply, refusals::broken());
+            }
+        });
+    }
+}
+
+/// What an audit event about a request belongs to.
+pub(super) fn context(request: &request::Request) -> AuditContext {
+    AuditContext {
+        policy: Some(request.policy.clone()),
+        sweep: Some(request.sweep),
+        request: Some(request.id),
+    }
+}
+
+/// A text without any markup, for places that take none.
+fn plain(text: &Text) -> String {
+    use crate::chat::Span;
+    text.0
+        .iter()
+        .map(|span| match span {
+            Span::Plain(words) | Span::Bold(words) | Span::Code(words) | Span::Quoted(words) => words.clone(),
+            Span::Mention(_) => "somebody else".into(),
+            Span::Time(at) => at.format("%Y-%m-%d %H:%M UTC").to_string(),
+            Span::Date(at) => at.format("%Y-%m-%d").to_string(),
+            Span::MessageLink { label, .. } => label.clone(),
+        })
+        .collect()
+}

@@ -1,0 +1,215 @@
+//! Posting and keeping up messages so that the channel converges to the database.
+//!
+//! A post is tried, looked for, and only then repeated: the try is recorded first, so that after a lost answer or a
+//! crash the message is found again by its mark instead of being posted twice. A card whose rendered form differs
+//! from what the channel shows is updated; after an ambiguous answer it is rendered once more a minute later, because
+//! the lost update may still arrive late and overwrite the newer one.
+
+use chrono::{DateTime, Duration, Utc};
+use sha2::{Digest, Sha256};
+
+use super::App;
+use super::wording::notices;
+use crate::chat::{Card, ChatError, MessageRef};
+use crate::domain::policy::hex;
+use crate::store::{CardStands, MessageRow};
+
+/// A late first update has arrived by then, or never will.
+const LATE_UPDATE_WITHIN: Duration = Duration::seconds(60);
+/// How far before the recorded try a message is looked for: the two clocks may differ.
+const CLOCK_SKEW: Duration = Duration::minutes(5);
+/// A channel that can't be posted to is tried again slowly: a person has to mend it.
+const UNUSABLE_CHANNEL_RETRY: Duration = Duration::minutes(2);
+/// The longest wait between two tries.
+const RETRY_MAX_S: i64 = 60;
+
+/// Where a message stands after a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// In the channel and up to date. Look again at the given time, if any.
+    Current(MessageRef, Option<DateTime<Utc>>),
+    /// In the channel, but not up to date until a later try.
+    Behind(MessageRef, DateTime<Utc>),
+    /// Not in the channel yet.
+    NotYet(DateTime<Utc>),
+}
+
+/// What a message is, apart from its content.
+pub struct Identity<'a> {
+    /// The mark by which it is found again; unique.
+    pub key: String,
+    /// The channel.
+    pub channel: &'a str,
+    /// The message in whose thread it stands.
+    pub thread: Option<&'a MessageRef>,
+    /// The request whose card it is: its deadline starts when the card stands.
+    pub card_of: Option<i64>,
+}
+
+impl App {
+    /// Brings the message into the channel and up to date, as far as one try can.
+    pub(super) async fn show(&self, message: &Identity<'_>, card: &Card) -> anyhow::Result<Standing> {
+        let now = self.clock.now();
+        let mut row = match self.store.message(&message.key).await? {
+            Some(row) => row,
+            None => MessageRow {
+                thread: message.thread.map(|thread| thread.id.clone()),
+                ..MessageRow::new(message.key.clone(), message.channel.to_owned())
+            },
+        };
+        if let Some(at) = row.retry_at.filter(|at| *at > now) {
+            return Ok(match reference(&row) {
+                Some(reference) if row.rendered.as_deref() == Some(&digest(card)) => {
+                    Standing::Current(reference, None)
+                }
+                Some(reference) => Standing::Behind(reference, at),
+                None => Standing::NotYet(at),
+            });
+        }
+        match reference(&row) {
+            Some(reference) => self.keep_up(&mut row, reference, card).await,
+            None => self.bring(&mut row, message, card).await,
+        }
+    }
+
+    async fn keep_up(
+        &self,
+        row: &mut MessageRow,
+        reference: MessageRef,
+        card: &Card,
+    ) -> anyhow::Result<Standing> {
+        let now = self.clock.now();
+        let digest = digest(card);
+        let again = row.render_again_at.filter(|at| *at > now);
+        let settling = row.render_again_at.is_some() && again.is_none();
+        if row.rendered.as_deref() == Some(&digest) && !settling {
+            return Ok(Standing::Current(reference, again));
+        }
+        match self.chat.update(&reference, card).await {
+            Ok(()) => {
+                row.rendered = Some(digest);
+                row.render_again_at = again;
+                succeeded(row);
+                self.store.save_message(row).await?;
+                Ok(Standing::Current(reference, again))
+            }
+            Err(ChatError::NotFound(why)) => {
+                // Somebody deleted it: the request stays valid, and the channel gets it anew.
+                tracing::warn!(key = row.key, why, "a message is gone; posting it again");
+                (row.ts, row.tried_at, row.rendered, row.render_again_at) = (None, None, None, None);
+                self.store.save_message(row).await?;
+                Ok(Standing::NotYet(now))
+            }
+            Err(ChatError::Content(why)) => {
+                tracing::error!(key = row.key, why, "a card was refused; showing its sentence instead");
+                self.chat.update(&reference, &notices::fallback(card)).await?;
+                row.rendered = Some(digest);
+                succeeded(row);
+                self.store.save_message(row).await?;
+                Ok(Standing::Current(reference, again))
+            }
+            Err(error) => {
+                if matches!(error, ChatError::Ambiguous(_)) {
+                    row.rendered = None;
+                    row.render_again_at = Some(now + LATE_UPDATE_WITHIN);
+                }
+                let at = self.put_off(row, &error).await?;
+                Ok(Standing::Behind(reference, at))
+            }
+        }
+    }
+
+    async fn bring(
+        &self,
+        row: &mut MessageRow,
+        message: &Identity<'_>,
+        card: &Card,
+    ) -> anyhow::Result<Standing> {
+        if let Some(tried_at) = row.tried_at {
+            match self.chat.find(message.channel, message.thread, &message.key, tried_at - CLOCK_SKEW).await {
+                Ok(Some(reference)) => return self.stands(row, message, reference, None).await,
+                // Without the right to look, a second message at most: both are views of the same request.
+                Ok(None) | Err(ChatError::Denied(_)) => {}
+                Err(error) => return Ok(Standing::NotYet(self.put_off(row, &error).await?)),
+            }
+        }
+        row.tried_at.get_or_insert(self.clock.now());
+        self.store.save_message(row).await?;
+        match self.chat.post(message.channel, message.thread, &message.key, card).await {
+            Ok(reference) => self.stands(row, message, reference, Some(digest(card))).await,
+            Err(ChatError::Content(why)) => {
+                tracing::error!(key = row.key, why, "a card was refused; posting its sentence instead");
+                let fallback = notices::fallback(card);
+                let reference =
+                    self.chat.post(message.channel, message.thread, &message.key, &fallback).await?;
+                self.stands(row, message, reference, Some(digest(card))).await
+            }
+            Err(error) => Ok(Standing::NotYet(self.put_off(row, &error).await?)),
+        }
+    }
+
+    async fn stands(
+        &self,
+        row: &mut MessageRow,
+        message: &Identity<'_>,
+        reference: MessageRef,
+        rendered: Option<String>,
+    ) -> anyhow::Result<Standing> {
+        row.ts = Some(reference.id.clone());
+        row.rendered.clone_from(&rendered);
+        succeeded(row);
+        match message.card_of {
+            Some(request) => {
+                let card = CardStands {
+                    key: row.key.clone(),
+                    channel: row.channel.clone(),
+                    ts: reference.id.clone(),
+                    // What a found card shows isn't known: it is rendered again.
+                    rendered: rendered.clone().unwrap_or_default(),
+                    request,
+                };
+                self.store.card_stands(card, self.clock.now()).await?;
+            }
+            None => self.store.save_message(row).await?,
+        }
+        let now = self.clock.now();
+        Ok(match rendered {
+            // The card now has a deadline to show, so it is rendered again at once.
+            Some(_) if message.card_of.is_some() => Standing::Behind(reference, now),
+            Some(_) => Standing::Current(reference, None),
+            None => Standing::Behind(reference, now),
+        })
+    }
+
+    /// Records a failed try and says when to try again.
+    async fn put_off(&self, row: &mut MessageRow, error: &ChatError) -> anyhow::Result<DateTime<Utc>> {
+        row.attempts += 1;
+        let backoff = Duration::seconds((1_i64 << row.attempts.min(6)).min(RETRY_MAX_S));
+        let wait = match error {
+            ChatError::RateLimited(wait) => Duration::from_std(*wait)?,
+            ChatError::Channel(_) | ChatError::Denied(_) => UNUSABLE_CHANNEL_RETRY,
+            ChatError::Unavailable(_)
+            | ChatError::Ambiguous(_)
+            | ChatError::NotFound(_)
+            | ChatError::Content(_) => backoff,
+        };
+        let at = self.clock.now() + wait;
+        tracing::warn!(key = row.key, attempts = row.attempts, %error, "a message could not be sent; trying again");
+        row.retry_at = Some(at);
+        self.store.save_message(row).await?;
+        Ok(at)
+    }
+}
+
+/// Where the message stands, if it does.
+pub(super) fn reference(row: &MessageRow) -> Option<MessageRef> {
+    row.ts.clone().map(|id| MessageRef { channel: row.channel.clone(), id })
+}
+
+fn succeeded(row: &mut MessageRow) {
+    (row.tried_at, row.retry_at, row.attempts) = (None, None, 0);
+}
+
+fn digest(card: &Card) -> String {
+    hex(&Sha256::digest(format!("{card:?}")))[..16].to_owned()
+}

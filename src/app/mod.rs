@@ -1,0 +1,281 @@
+//! The workflow: what the bot does, in terms of the two ports, the store and the pure core.
+//!
+//! One loop makes the database's rows true, step by step: it starts owed sweeps, runs unfinished ones, expires what
+//! is overdue and drives every live request. It takes no hints: a click, a timer or a restart only wakes it, and the
+//! rows say what is due. So the normal path, a retry and a restart after a crash are one code path, and running it
+//! twice changes nothing. Only [`carry_out`] ever tells the identity provider to change something.
+
+mod bell;
+pub mod carry_out;
+pub mod command;
+pub mod decide;
+pub mod messages;
+pub mod people;
+pub mod requests;
+pub mod survey;
+pub mod sweeps;
+pub mod wording;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Duration, Utc};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::chat::{Chat, Connection};
+use crate::clock::Clock;
+use crate::domain::policy::Policy;
+use crate::identity::{IdentityError, IdentityProvider};
+use crate::store::Store;
+
+/// The loop looks at the rows at least this often, whatever it is told.
+const TICK_MAX: std::time::Duration = std::time::Duration::from_secs(20);
+/// How long a failed look at the database waits before the next one.
+const RETRY_AFTER_STORE_ERROR: std::time::Duration = std::time::Duration::from_secs(2);
+/// Work that wants to be looked at again at once is, after this long.
+const WAKE_MIN: Duration = Duration::milliseconds(200);
+/// How long work in flight may take to end at shutdown.
+const DRAIN_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+/// Looked-up approvers' addresses are used for this long: they only ever protect accounts.
+const APPROVERS_KEPT: Duration = Duration::minutes(10);
+/// A repeated delivery of an input is recognised for this long.
+const RECEIPTS_KEPT: Duration = Duration::days(7);
+
+/// Everything the workflow needs.
+pub struct App {
+    /// Pending approvals and the audit trail.
+    pub store: Store,
+    /// Where people are.
+    pub chat: Arc<dyn Chat>,
+    /// Where accounts are.
+    pub identity: Arc<dyn IdentityProvider>,
+    /// The time.
+    pub clock: Clock,
+    /// The configured policies.
+    pub policies: Vec<Policy>,
+    /// How many accounts are worked on at once.
+    pub concurrency: usize,
+    /// The state of the connection to the chat system.
+    pub connection: watch::Receiver<Connection>,
+    approvers: ApproverCache,
+    runtime: Runtime,
+}
+
+/// What only this process knows; losing it loses nothing.
+#[derive(Default)]
+struct Runtime {
+    nudge: Notify,
+    /// The earliest wake may have changed: the loop winds its alarm anew.
+    rewound: Notify,
+    tasks: TaskTracker,
+    in_flight: Mutex<BTreeMap<Work, InFlight>>,
+    wakes: Mutex<BTreeMap<Work, DateTime<Utc>>>,
+    pages: Mutex<BTreeMap<i64, usize>>,
+    obstacles: Mutex<BTreeMap<i64, String>>,
+    identity_health: Mutex<Option<LastAnswer>>,
+}
+
+/// When the identity provider last answered, and what was wrong with the answer.
+pub type LastAnswer = (DateTime<Utc>, Result<(), String>);
+
+/// A row that one task at a time works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Work {
+    Sweep(i64),
+    Notice(i64),
+    Request(i64),
+}
+
+/// Whether a row changed while its task was at work: then it is looked at again.
+#[derive(Default)]
+struct InFlight {
+    again: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // The maps behind these locks are valid after any panic: each is changed by single calls.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl App {
+    /// Puts the workflow together. Nothing runs yet.
+    pub fn new(
+        store: Store,
+        chat: Arc<dyn Chat>,
+        identity: Arc<dyn IdentityProvider>,
+        clock: Clock,
+        policies: Vec<Policy>,
+        concurrency: usize,
+        connection: watch::Receiver<Connection>,
+    ) -> App {
+        App {
+            store,
+            chat,
+            identity,
+            clock,
+            policies,
+            concurrency,
+            connection,
+            approvers: ApproverCache::default(),
+            runtime: Runtime::default(),
+        }
+    }
+
+    /// The policy of this name.
+    pub fn policy(&self, name: &str) -> Option<&Policy> {
+        self.policies.iter().find(|policy| policy.name == name)
+    }
+
+    /// Wakes the loop: some row may have changed.
+    pub fn nudge(&self) {
+        self.runtime.nudge.notify_one();
+    }
+
+    /// Runs until `stop`, then lets work in flight end within a bound. Fails only if the database is gone for good.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) -> anyhow::Result<()> {
+        let mut moved = self.clock.moved();
+        let now = self.clock.now();
+        self.store.forget_receipts(now - RECEIPTS_KEPT).await?;
+        for policy in &self.policies {
+            self.store.know_policy(&policy.name, now).await?;
+        }
+        let _bell = bell::hang(&self).await?;
+        loop {
+            let retry = match self.reconcile(&stop).await {
+                Ok(()) => None,
+                Err(error) => {
+                    tracing::error!(error = format!("{error:#}"), "can't read what is due");
+                    Some(RETRY_AFTER_STORE_ERROR)
+                }
+            };
+            let again = loop {
+                tokio::select! {
+                    () = stop.cancelled() => break false,
+                    () = self.store.closed() => anyhow::bail!("the database's writer is gone; see the log"),
+                    () = self.runtime.nudge.notified() => break true,
+                    _ = moved.changed() => break true,
+                    () = self.runtime.rewound.notified() => {}
+                    () = tokio::time::sleep(retry.unwrap_or_else(|| self.wait())) => break true,
+                }
+            };
+            if !again {
+                break;
+            }
+        }
+        self.runtime.tasks.close();
+        if tokio::time::timeout(DRAIN_MAX, self.runtime.tasks.wait()).await.is_err() {
+            tracing::warn!("some work was still in flight at the end; it is taken up at the next start");
+        }
+        Ok(())
+    }
+
+    /// Looks at all rows and gives each that wants something its task.
+    async fn reconcile(self: &Arc<Self>, stop: &CancellationToken) -> anyhow::Result<()> {
+        self.start_owed_sweeps().await?;
+        for sweep in self.store.unfinished_sweeps().await? {
+            self.work_on(Work::Sweep(sweep.id), stop);
+        }
+        for sweep in self.store.untold_sweeps().await? {
+            self.work_on(Work::Notice(sweep.id), stop);
+        }
+        self.store.expire_due(self.clock.now()).await?;
+        for (request, _) in self.store.live_requests().await? {
+            self.work_on(Work::Request(request.id), stop);
+        }
+        Ok(())
+    }
+
+    /// Starts a task for the row, or has the one at work look again when it is done.
+    fn work_on(self: &Arc<Self>, work: Work, stop: &CancellationToken) {
+        {
+            let mut in_flight = lock(&self.runtime.in_flight);
+            if let Some(task) = in_flight.get_mut(&work) {
+                task.again = true;
+                return;
+            }
+            in_flight.insert(work, InFlight::default());
+        }
+        lock(&self.runtime.wakes).remove(&work);
+        let app = Arc::clone(self);
+        let stop = stop.clone();
+        self.runtime.tasks.spawn(async move {
+            let done = DoneGuard { app: Arc::clone(&app), work };
+            let wake = match work {
+                Work::Sweep(id) => tokio::select! {
+                    result = app.run_sweep(id) => result.map(|()| None),
+                    () = stop.cancelled() => Ok(None),
+                },
+                Work::Notice(id) => app.tell_sweep(id).await,
+                Work::Request(id) => app.drive_request(id, &stop).await,
+            };
+            let wake = wake.unwrap_or_else(|error| {
+                tracing::error!(?work, error = format!("{error:#}"), "work failed; trying again");
+                Some(app.clock.now() + Duration::seconds(10))
+            });
+            if let Some(at) = wake {
+                let at = at.max(app.clock.now() + WAKE_MIN);
+                lock(&app.runtime.wakes).insert(work, at);
+                app.runtime.rewound.notify_one();
+            }
+            drop(done);
+        });
+    }
+
+    /// Until the next thing that is due by the clock.
+    fn wait(&self) -> std::time::Duration {
+        let now = self.clock.now();
+        let next = lock(&self.runtime.wakes).values().min().copied();
+        next.map_or(TICK_MAX, |at| (at - now).to_std().unwrap_or_default().min(TICK_MAX))
+    }
+
+    /// Keeps what the identity provider last answered, for `status`.
+    pub(crate) fn note_identity<T>(&self, result: &Result<T, IdentityError>) {
+        let result = match result {
+            Ok(_) | Err(IdentityError::NotFound(_) | IdentityError::Refused(_)) => Ok(()),
+            Err(
+                error @ (IdentityError::RateLimited { .. }
+                | IdentityError::Transient(_)
+                | IdentityError::Denied(_)
+                | IdentityError::Malformed(_)),
+            ) => Err(error.to_string()),
+        };
+        *lock(&self.runtime.identity_health) = Some((self.clock.now(), result));
+    }
+}
+
+/// Takes the row out of the work in flight even if its task panics, and wakes the loop if the row changed meanwhile.
+struct DoneGuard {
+    app: Arc<App>,
+    work: Work,
+}
+
+impl Drop for DoneGuard {
+    fn drop(&mut self) {
+        let again = lock(&self.app.runtime.in_flight).remove(&self.work).is_some_and(|task| task.again);
+        if again || std::thread::panicking() {
+            self.app.nudge();
+        }
+    }
+}
+
+/// The approvers' e-mail addresses per policy, for a short while.
+#[derive(Default)]
+struct ApproverCache(Mutex<BTreeMap<String, LookedUp>>);
+
+/// When the addresses were looked up, and what they are.
+type LookedUp = (DateTime<Utc>, BTreeSet<String>);
+
+impl ApproverCache {
+    fn get(&self, policy: &str, now: DateTime<Utc>) -> Option<BTreeSet<String>> {
+        lock(&self.0)
+            .get(policy)
+            .filter(|(at, _)| now - *at < APPROVERS_KEPT)
+            .map(|(_, emails)| emails.clone())
+    }
+
+    fn put(&self, policy: &str, now: DateTime<Utc>, emails: BTreeSet<String>) {
+        lock(&self.0).insert(policy.to_owned(), (now, emails));
+    }
+}

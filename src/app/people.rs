@@ -1,0 +1,106 @@
+//! Who may do what: established from the chat system at the moment of asking, and closed by default.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::Context;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::App;
+use crate::chat::{ChatError, ChatUser};
+use crate::domain::audit::Person;
+use crate::domain::policy::{People, Policy};
+use crate::domain::request::Voter;
+
+/// How long a click may wait for the chat system to say who clicked; Slack wants its acknowledgement within 3 s.
+const IDENTIFY_MAX: Duration = Duration::from_millis(1800);
+/// How many people are looked up at once.
+const LOOKUPS_AT_ONCE: usize = 4;
+/// A policy with more approvers than this can't have meant it; looking each up would take minutes.
+const APPROVERS_MAX: usize = 200;
+
+/// Why a person was turned away before their input was even looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stranger {
+    /// A guest, a bot, deactivated or of another company.
+    Outsider(Person, String),
+    /// The chat system could not say who this is or what they may do.
+    CantTell(String),
+}
+
+/// What a person is to a policy right now.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The person with the rights to decide.
+    pub voter: Voter,
+    /// May run read-only commands.
+    pub viewer: bool,
+}
+
+/// Establishes who `user` is and what they may do for `policy`. Fails closed, and in time for an acknowledgement.
+pub async fn identify(app: &App, policy: &Policy, user: &str) -> Result<Known, Stranger> {
+    match tokio::time::timeout(IDENTIFY_MAX, look_up(app, policy, user)).await {
+        Ok(Ok(known)) => known,
+        Ok(Err(error)) => Err(Stranger::CantTell(error.to_string())),
+        Err(_) => Err(Stranger::CantTell("it did not answer in time".into())),
+    }
+}
+
+async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known, Stranger>, ChatError> {
+    let ChatUser { id, name, email, outsider } = app.chat.user(user).await?;
+    let person = Person { id, name, email };
+    if let Some(why) = outsider {
+        return Ok(Err(Stranger::Outsider(person, why)));
+    }
+    let (approver, admin) = tokio::try_join!(
+        holds(app, policy, &policy.approvers, user),
+        holds(app, policy, &policy.admins, user),
+    )?;
+    let viewer = approver || admin || holds(app, policy, &policy.viewers, user).await?;
+    Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer }))
+}
+
+async fn holds(app: &App, policy: &Policy, people: &People, user: &str) -> Result<bool, ChatError> {
+    if people.users.iter().any(|id| id == user) {
+        return Ok(true);
+    }
+    for group in &people.groups {
+        if app.chat.group_members(group).await?.iter().any(|id| id == user) {
+            return Ok(true);
+        }
+    }
+    if people.channel_members {
+        return Ok(app.chat.channel_members(&policy.channel).await?.iter().any(|id| id == user));
+    }
+    Ok(false)
+}
+
+/// The e-mail addresses of everybody who may decide for the policy: their own accounts are never proposed.
+pub async fn approver_emails(app: &App, policy: &Policy) -> anyhow::Result<BTreeSet<String>> {
+    if let Some(emails) = app.approvers.get(&policy.name, app.clock.now()) {
+        return Ok(emails);
+    }
+    let mut ids = BTreeSet::new();
+    for people in [&policy.approvers, &policy.admins] {
+        ids.extend(people.users.iter().cloned());
+        for group in &people.groups {
+            let members = app.chat.group_members(group).await;
+            ids.extend(members.with_context(|| format!("can't read the approvers' user group {group}"))?);
+        }
+        if people.channel_members {
+            let members = app.chat.channel_members(&policy.channel).await;
+            ids.extend(members.context("can't read the members of the channel, who are the approvers")?);
+        }
+    }
+    anyhow::ensure!(ids.len() <= APPROVERS_MAX, "more than {APPROVERS_MAX} people may approve; name fewer");
+    let lookups: Vec<_> = ids.into_iter().map(async |id| app.chat.user(&id).await).collect();
+    let users: Vec<ChatUser> = stream::iter(lookups)
+        .buffer_unordered(LOOKUPS_AT_ONCE)
+        .try_collect()
+        .await
+        .context("can't look up the approvers, whose own accounts are never proposed")?;
+    let emails: BTreeSet<String> =
+        users.into_iter().filter_map(|user| user.email).map(|email| email.to_lowercase()).collect();
+    app.approvers.put(&policy.name, app.clock.now(), emails.clone());
+    Ok(emails)
+}

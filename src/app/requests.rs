@@ -1,0 +1,240 @@
+//! Driving one approval request: its card, its suspensions, and the messages at its end.
+
+use std::time::Duration as StdDuration;
+
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
+
+use super::carry_out::Effort;
+use super::messages::{Identity, Standing};
+use super::sweeps::counts;
+use super::wording::{card, notices};
+use super::{App, lock};
+use crate::chat::MessageRef;
+use crate::domain::candidate::{Candidate, CandidateState};
+use crate::domain::request::{self, Request, RequestState};
+use crate::domain::sweep::Trigger;
+use crate::store::{AuditQuery, NewSweep};
+
+/// Between two updates of a card that shows progress: Slack allows about 50 a minute.
+const PROGRESS_EVERY: StdDuration = StdDuration::from_millis(1500);
+
+impl App {
+    /// Makes the request's rows true as far as that can be done now; says when to look again.
+    pub(super) async fn drive_request(
+        &self,
+        id: i64,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let Some((request, candidates)) = self.store.request(id).await? else {
+            return Ok(None);
+        };
+        let mut wake = request.deadline.filter(|_| request.state.awaits_decision());
+        if let RequestState::Approved { decision } = &request.state {
+            let working = CancellationToken::new();
+            let work = async {
+                let _end = working.clone().drop_guard();
+                self.carry_out(&request, decision, &candidates, stop).await
+            };
+            let (effort, ()) = tokio::join!(work, self.show_progress(id, &working));
+            self.note_obstacle(id, effort?);
+            let completed = self
+                .store
+                .transition(id, {
+                    let now = self.clock.now();
+                    move |request, candidates| request::complete(request, candidates, now)
+                })
+                .await?;
+            if completed.is_none() {
+                wake = earliest(wake, self.next_try(id).await?);
+            }
+        }
+        let (card, card_wake) = self.show_card(id).await?;
+        wake = earliest(wake, card_wake);
+        let Some(card) = card else {
+            return Ok(wake);
+        };
+        let Some((request, candidates)) = self.store.request(id).await? else {
+            return Ok(None);
+        };
+        if matches!(request.state, RequestState::WentLive { .. }) {
+            self.sweep_after_going_live(&request).await?;
+        }
+        let end_wake = self.tell_ending(&request, &candidates, &card).await?;
+        match end_wake {
+            Ending::Later(at) => wake = earliest(wake, Some(at)),
+            Ending::Told if card_wake.is_none() => {
+                self.store.request_told(id, request.version).await?;
+            }
+            Ending::Told | Ending::NotEnded => {}
+        }
+        Ok(wake)
+    }
+
+    /// Keeps what stands in the way, for the card.
+    fn note_obstacle(&self, id: i64, effort: Effort) {
+        let mut obstacles = lock(&self.runtime.obstacles);
+        match effort {
+            Effort::NothingDue => {}
+            Effort::Made => {
+                obstacles.remove(&id);
+            }
+            Effort::Blocked(why) => {
+                tracing::error!(request = id, why, "suspensions are paused until somebody mends this");
+                obstacles.insert(id, why);
+            }
+        }
+    }
+
+    /// Keeps the card current while suspensions run, until `done`.
+    async fn show_progress(&self, id: i64, done: &CancellationToken) {
+        while !done.is_cancelled() {
+            if let Err(error) = self.show_card(id).await {
+                tracing::warn!(request = id, error = format!("{error:#}"), "can't show progress");
+            }
+            tokio::select! {
+                () = done.cancelled() => {}
+                () = tokio::time::sleep(PROGRESS_EVERY) => {}
+            }
+        }
+    }
+
+    /// Brings the card up to date. Returns it if it stands, and when to look again.
+    async fn show_card(&self, id: i64) -> anyhow::Result<(Option<MessageRef>, Option<DateTime<Utc>>)> {
+        // Twice: once the card stands it has a deadline to show.
+        for _ in 0..2 {
+            let Some((request, candidates)) = self.store.request(id).await? else {
+                return Ok((None, None));
+            };
+            let sweep = self.store.sweep(request.sweep).await?;
+            let page = lock(&self.runtime.pages).get(&id).copied().unwrap_or_default();
+            let obstacle = lock(&self.runtime.obstacles).get(&id).cloned();
+            let view = card::View {
+                obstacle: obstacle.as_deref(),
+                request: &request,
+                candidates: &candidates,
+                counts: sweep.map(|sweep| counts(&sweep)).unwrap_or_default(),
+                page,
+            };
+            let message =
+                Identity { key: card_key(id), channel: &request.channel, thread: None, card_of: Some(id) };
+            match self.show(&message, &card::card(&view)).await? {
+                Standing::Current(card, again) => return Ok((Some(card), again)),
+                Standing::Behind(_, at) if at <= self.clock.now() => {}
+                Standing::Behind(card, at) => return Ok((Some(card), Some(at))),
+                Standing::NotYet(at) => return Ok((None, Some(at))),
+            }
+        }
+        Ok((None, Some(self.clock.now())))
+    }
+
+    /// When the first of the due candidates may be tried again.
+    async fn next_try(&self, id: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let candidates = self.store.request(id).await?.map(|(_, candidates)| candidates).unwrap_or_default();
+        let now = self.clock.now();
+        let tries = candidates.iter().filter_map(|candidate| match &candidate.state {
+            CandidateState::Due { not_before, .. } => Some(not_before.unwrap_or(now)),
+            CandidateState::Previewed
+            | CandidateState::Proposed
+            | CandidateState::Kept { .. }
+            | CandidateState::Dropped
+            | CandidateState::Suspended { .. }
+            | CandidateState::Skipped { .. }
+            | CandidateState::Failed { .. } => None,
+        });
+        Ok(tries.min())
+    }
+
+    /// A rule that went live is swept for at once, so that nobody waits a day for the first question.
+    async fn sweep_after_going_live(&self, request: &Request) -> anyhow::Result<()> {
+        let RequestState::WentLive { decision } = &request.state else {
+            return Ok(());
+        };
+        let Some(policy) = self.policy(&request.policy) else {
+            return Ok(());
+        };
+        let sweep = NewSweep {
+            policy: policy.name.clone(),
+            slot: format!("went-live:{}", request.id),
+            trigger: Trigger::WentLive { by: decision.by.clone() },
+            rule: policy.rule.clone(),
+            at: self.clock.now(),
+        };
+        self.store.start_sweep(sweep).await?;
+        self.nudge();
+        Ok(())
+    }
+
+    /// Posts what became of a request that has ended: every account in the thread, then one message in the channel.
+    async fn tell_ending(
+        &self,
+        request: &Request,
+        candidates: &[Candidate],
+        card: &MessageRef,
+    ) -> anyhow::Result<Ending> {
+        if matches!(request.state, RequestState::Completed { .. }) {
+            for (index, part) in candidates.chunks(notices::OUTCOMES_PER_MESSAGE).enumerate() {
+                let message = Identity {
+                    key: format!("request:{}:outcomes:{index}", request.id),
+                    channel: &request.channel,
+                    thread: Some(card),
+                    card_of: None,
+                };
+                let outcomes = notices::outcomes(request, part, request.created_at);
+                if let Some(at) = self.told(&message, &outcomes).await? {
+                    return Ok(Ending::Later(at));
+                }
+            }
+        }
+        let key = format!("request:{}:ending", request.id);
+        if self.store.message(&key).await?.is_some_and(|row| row.ts.is_some()) {
+            return Ok(Ending::Told);
+        }
+        let head = self.store.audit(AuditQuery::latest(1)).await?;
+        let chain = head.first().map(|event| (event.seq, event.hash.as_str()));
+        let Some(ending) = notices::ending(request, candidates, card, chain) else {
+            return Ok(Ending::NotEnded);
+        };
+        let message = Identity { key, channel: &request.channel, thread: None, card_of: None };
+        Ok(match self.told(&message, &ending).await? {
+            Some(at) => Ending::Later(at),
+            None => Ending::Told,
+        })
+    }
+
+    /// Posts a message that never changes. Returns when to try again, if it does not stand yet.
+    pub(super) async fn told(
+        &self,
+        message: &Identity<'_>,
+        card: &crate::chat::Card,
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        if self.store.message(&message.key).await?.is_some_and(|row| row.ts.is_some()) {
+            return Ok(None);
+        }
+        Ok(match self.show(message, card).await? {
+            Standing::Current(..) | Standing::Behind(..) => None,
+            Standing::NotYet(at) => Some(at),
+        })
+    }
+
+    /// Shows another page of the card from now on.
+    pub(super) fn turn_page(&self, request: i64, page: usize) {
+        lock(&self.runtime.pages).insert(request, page);
+        self.nudge();
+    }
+}
+
+enum Ending {
+    NotEnded,
+    Later(DateTime<Utc>),
+    Told,
+}
+
+/// The mark of a request's card.
+pub fn card_key(request: i64) -> String {
+    format!("request:{request}:card")
+}
+
+fn earliest(a: Option<DateTime<Utc>>, b: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+    a.into_iter().chain(b).min()
+}

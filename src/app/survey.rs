@@ -1,0 +1,138 @@
+//! Survey: lists, looks up and judges every account of a policy, and changes nothing. A sweep, `preview` and a dry
+//! run are the same survey; they differ in what is done with the plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::{App, people};
+use crate::domain::account::{Account, AccountId};
+use crate::domain::assess::{SecondLook, Standing, assess, needs_second_look};
+use crate::domain::plan::{Assessed, Past, Plan, plan};
+use crate::domain::policy::{Policy, Rule};
+use crate::identity::{FreshLook, Listing, Protected};
+
+/// Okta keeps its System Log for 90 days (<https://developer.okta.com/docs/reference/system-log-query/>).
+const LOG_KEPT: Duration = Duration::days(90);
+
+/// A plan with what it took to make it.
+pub struct Survey {
+    /// Every account with its answer, the counts and the verdict.
+    pub plan: Plan,
+    /// How many pages the listing had.
+    pub pages: u32,
+}
+
+/// What our own records say of the accounts of a listing.
+struct Records {
+    waiting: BTreeMap<AccountId, i64>,
+    suspended: BTreeMap<AccountId, DateTime<Utc>>,
+    past: Past,
+}
+
+/// Surveys a policy. Any look-up that fails fails the whole: a survey is complete or an error.
+///
+/// The error's text is fit for the channel.
+pub async fn survey(app: &App, policy: &Policy, now: DateTime<Utc>) -> anyhow::Result<Survey> {
+    let rule = &policy.rule;
+    let listing = app.identity.list(rule).await;
+    app.note_identity(&listing);
+    let Listing { accounts, pages } = listing?;
+    let protected = app.identity.protected(rule).await?;
+    let approvers = people::approver_emails(app, policy).await?;
+    let records = records(app, policy, &accounts).await?;
+    let standings = standings(&accounts, &protected, &approvers, &records);
+    let looks = second_looks(app, rule, &accounts, &standings, now).await;
+    let assessed = accounts
+        .into_iter()
+        .zip(standings)
+        .map(|(account, mut standing)| {
+            if let Some(look) = looks.get(&account.id) {
+                standing.second_look = look.clone();
+            }
+            let assessment = assess(&account, &standing, rule, now);
+            let waiting_in = records.waiting.get(&account.id).copied();
+            Assessed { account, assessment, waiting_in }
+        })
+        .collect();
+    Ok(Survey { plan: plan(policy, assessed, &records.past), pages })
+}
+
+/// The standing of one account that was read afresh: what [`assess`] needs right before a suspension.
+pub async fn fresh_standing(app: &App, policy: &Policy, fresh: &FreshLook) -> anyhow::Result<Standing> {
+    let approvers = people::approver_emails(app, policy).await?;
+    let suspended = app.store.suspended_by_us(vec![fresh.account.id.clone()]).await?;
+    Ok(Standing {
+        admin_role: fresh.admin_role,
+        own_identity: fresh.own_identity,
+        approver: approvers.iter().any(|email| fresh.account.is_known_as(email)),
+        exempt_groups: fresh.exempt_groups.clone(),
+        restored_at: restored_at(&fresh.account, suspended.get(&fresh.account.id)),
+        second_look: fresh.second_look.clone(),
+    })
+}
+
+/// How far back the log is asked about.
+pub fn log_since(rule: &Rule, now: DateTime<Utc>) -> DateTime<Utc> {
+    now - rule.inactive_after.min(LOG_KEPT)
+}
+
+async fn records(app: &App, policy: &Policy, accounts: &[Account]) -> anyhow::Result<Records> {
+    let ids: Vec<AccountId> = accounts.iter().map(|account| account.id.clone()).collect();
+    let known = app.store.know_policy(&policy.name, app.clock.now()).await?;
+    let mut past = app.store.past(&policy.name, &policy.rule.user_type).await?;
+    past.live = known.live_rule.is_some_and(|live| policy.rule.only_narrows(&live));
+    Ok(Records {
+        waiting: app.store.waiting(ids.clone()).await?,
+        suspended: app.store.suspended_by_us(ids).await?,
+        past,
+    })
+}
+
+fn standings(
+    accounts: &[Account],
+    protected: &Protected,
+    approvers: &BTreeSet<String>,
+    records: &Records,
+) -> Vec<Standing> {
+    let standing = |account: &Account| Standing {
+        admin_role: protected.admins.contains(&account.id),
+        own_identity: protected.own.as_ref() == Some(&account.id),
+        approver: approvers.iter().any(|email| account.is_known_as(email)),
+        exempt_groups: protected
+            .groups
+            .iter()
+            .filter(|(_, members)| members.contains(&account.id))
+            .map(|(group, _)| group.clone())
+            .collect(),
+        restored_at: restored_at(account, records.suspended.get(&account.id)),
+        second_look: SecondLook::NotAsked,
+    };
+    accounts.iter().map(standing).collect()
+}
+
+/// An account that we suspended and whose status changed since has been given back by somebody, at that moment.
+fn restored_at(account: &Account, suspended_at: Option<&DateTime<Utc>>) -> Option<DateTime<Utc>> {
+    let changed = account.status_changed.at()?;
+    // The provider stamps the suspension itself a moment before or after we learn of it.
+    suspended_at.filter(|suspended| changed > **suspended + Duration::seconds(5)).map(|_| changed)
+}
+
+async fn second_looks(
+    app: &App,
+    rule: &Rule,
+    accounts: &[Account],
+    standings: &[Standing],
+    now: DateTime<Utc>,
+) -> BTreeMap<AccountId, SecondLook> {
+    let ids: Vec<AccountId> = accounts
+        .iter()
+        .zip(standings)
+        .filter(|(account, standing)| needs_second_look(account, standing, rule, now))
+        .map(|(account, _)| account.id.clone())
+        .collect();
+    if ids.is_empty() {
+        return BTreeMap::new();
+    }
+    app.identity.second_look(&ids, log_since(rule, now)).await
+}

@@ -1,0 +1,204 @@
+//! Sweeps: which are owed, running one, and telling the channel about those that ask nothing.
+
+use chrono::{DateTime, Utc};
+
+use super::messages::Identity;
+use super::survey::{Survey, survey};
+use super::wording::notices;
+use super::{App, people};
+use crate::domain::assess::{Assessment, Evidence};
+use crate::domain::audit::Subject;
+use crate::domain::plan::{Counts, Verdict};
+use crate::domain::policy::Policy;
+use crate::domain::request::shown;
+use crate::domain::schedule;
+use crate::domain::sweep::{Trigger, slot_key};
+use crate::store::{FinishedSweep, NewSweep, StartedSweep, SweepRow, SweepState};
+
+/// A slot that starts this much later than it should is a catch-up.
+const LATE_AFTER_S: i64 = 120;
+
+impl App {
+    /// Starts a sweep for each policy whose latest slot has none yet. The database decides, not the timer.
+    pub(super) async fn start_owed_sweeps(&self) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        for policy in &self.policies {
+            let known = self.store.know_policy(&policy.name, now).await?;
+            let Some(slot) = schedule::owed_slot(policy, known.first_seen_at, now) else {
+                continue;
+            };
+            let trigger = if (now - slot).num_seconds() > LATE_AFTER_S {
+                Trigger::CatchUp { slot }
+            } else {
+                Trigger::Schedule { slot }
+            };
+            let sweep = NewSweep {
+                policy: policy.name.clone(),
+                slot: slot_key(slot),
+                trigger,
+                rule: policy.rule.clone(),
+                at: now,
+            };
+            match self.store.start_sweep(sweep).await? {
+                StartedSweep::New(id) => {
+                    tracing::info!(policy = policy.name, sweep = id, %slot, "sweep started");
+                }
+                StartedSweep::Exists(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts a sweep because a person asked; `key` makes a repeated delivery of the command start it once.
+    pub(super) async fn start_asked_sweep(
+        &self,
+        policy: &Policy,
+        key: &str,
+        by: &people::Known,
+    ) -> anyhow::Result<StartedSweep> {
+        let sweep = NewSweep {
+            policy: policy.name.clone(),
+            slot: format!("asked:{key}"),
+            trigger: Trigger::Command { by: by.voter.person.clone() },
+            rule: policy.rule.clone(),
+            at: self.clock.now(),
+        };
+        let started = self.store.start_sweep(sweep).await?;
+        self.nudge();
+        Ok(started)
+    }
+
+    /// Runs a started sweep to its end, whatever that is.
+    pub(super) async fn run_sweep(&self, id: i64) -> anyhow::Result<()> {
+        let Some(sweep) = self.store.sweep(id).await? else {
+            return Ok(());
+        };
+        let Some(policy) = self.policy(&sweep.policy) else {
+            let error = "its policy is no longer in the configuration";
+            self.store.fail_sweep(id, error, self.clock.now()).await?;
+            return Ok(());
+        };
+        // The rule that was recorded at the start is the rule that runs.
+        let policy = Policy { rule: sweep.rule.clone(), ..policy.clone() };
+        let now = self.clock.now();
+        match survey(self, &policy, now).await {
+            Ok(survey) => {
+                let finished = self.finished(&policy, survey, now).await?;
+                let result = self.store.finish_sweep(id, finished).await?;
+                tracing::info!(sweep = id, policy = policy.name, request = result.request, counts = ?result.counts, "sweep finished");
+            }
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::error!(sweep = id, policy = policy.name, error, "sweep failed; nothing was done");
+                self.store.fail_sweep(id, &error, self.clock.now()).await?;
+            }
+        }
+        self.nudge();
+        Ok(())
+    }
+
+    /// Tells the channel about a sweep that has no card: failed, refused, or with nobody to ask about.
+    pub(super) async fn tell_sweep(&self, id: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let Some(sweep) = self.store.sweep(id).await? else {
+            return Ok(None);
+        };
+        let policy = self.policy(&sweep.policy);
+        let card = match &sweep.state {
+            SweepState::Started => return Ok(None),
+            SweepState::Failed { error, .. } => Some(notices::sweep_failed(&sweep.policy, error)),
+            SweepState::Finished { verdict: Verdict::Refused(guard), .. } => {
+                Some(notices::sweep_refused(&sweep.policy, guard))
+            }
+            // Held with nobody on the list: there is no card to release.
+            SweepState::Finished { verdict: Verdict::Held(guard), counts, .. } if counts.candidates == 0 => {
+                Some(notices::sweep_refused(&sweep.policy, guard))
+            }
+            SweepState::Finished { verdict: Verdict::NoCandidates, counts, .. } => {
+                let asked_for = sweep.trigger.person().is_some();
+                let announce = asked_for || policy.is_none_or(|policy| policy.announce_no_candidates);
+                announce.then(|| notices::no_candidates(&sweep.policy, &sweep.rule, *counts))
+            }
+            SweepState::Finished { verdict: Verdict::Ask | Verdict::Preview | Verdict::Held(_), .. } => None,
+        };
+        if let (Some(card), Some(policy)) = (card, policy) {
+            let message = Identity {
+                key: format!("sweep:{id}:notice"),
+                channel: &policy.channel,
+                thread: None,
+                card_of: None,
+            };
+            if let Some(at) = self.told(&message, &card).await? {
+                return Ok(Some(at));
+            }
+        }
+        self.store.sweep_told(id).await?;
+        Ok(None)
+    }
+
+    /// The survey as the store takes it.
+    async fn finished(
+        &self,
+        policy: &Policy,
+        Survey { plan, pages }: Survey,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<FinishedSweep> {
+        let idle_since = plan
+            .candidates()
+            .filter_map(|one| Some((one.account.id.clone(), evidence(&one.assessment)?.idle.since)))
+            .collect();
+        let proposed = self.store.times_proposed(&policy.name, idle_since).await?;
+        let list = plan
+            .candidates()
+            .filter_map(|one| {
+                let times = proposed.get(&one.account.id).copied().unwrap_or_default();
+                Some(shown(&one.account, evidence(&one.assessment)?.clone(), times))
+            })
+            .collect();
+        let unknown = plan
+            .assessed
+            .iter()
+            .filter_map(|one| match &one.assessment {
+                Assessment::Unknown(why) => {
+                    let subject = Subject { id: one.account.id.clone(), login: one.account.login.clone() };
+                    Some((subject, why.clone()))
+                }
+                Assessment::OtherType(_)
+                | Assessment::Exempt(_)
+                | Assessment::NotSuspendable(_)
+                | Assessment::Candidate(_)
+                | Assessment::Active(_)
+                | Assessment::InGrace { .. } => None,
+            })
+            .collect();
+        Ok(FinishedSweep {
+            counts: plan.counts,
+            verdict: plan.verdict,
+            pages,
+            channel: policy.channel.clone(),
+            list,
+            answer_within: policy.answer_within,
+            unknown,
+            at: now,
+        })
+    }
+}
+
+/// The counts of a sweep, if it came that far.
+pub(super) fn counts(sweep: &SweepRow) -> Counts {
+    match &sweep.state {
+        SweepState::Finished { counts, .. } => *counts,
+        SweepState::Started | SweepState::Failed { .. } => Counts::default(),
+    }
+}
+
+fn evidence(assessment: &Assessment) -> Option<&Evidence> {
+    match assessment {
+        Assessment::Candidate(evidence) => Some(evidence),
+        Assessment::OtherType(_)
+        | Assessment::Exempt(_)
+        | Assessment::NotSuspendable(_)
+        | Assessment::Unknown(_)
+        | Assessment::Active(_)
+        | Assessment::InGrace { .. } => None,
+    }
+}

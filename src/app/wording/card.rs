@@ -1,0 +1,365 @@
+//! The card: one per approval request, from the question to the last outcome.
+
+use super::{accounts, guard_in_words, idle_in_words, mention, outcome_in_words, rule_in_words, shown_who};
+use crate::chat::{Block, Button, Card, Confirm, Span, Text, Tone};
+use crate::domain::candidate::{Candidate, CandidateState};
+use crate::domain::plan::Counts;
+use crate::domain::request::{Decision, Request, RequestState};
+
+/// People on one page of a card. Slack refuses a message of more than about 13,000 characters in all; 20 people with
+/// the longest names that are shown stay below 10,000.
+pub const PAGE: usize = 20;
+
+/// The buttons of a card, as the words that come back with a click.
+pub mod action {
+    /// Suspend all that are listed.
+    pub const SUSPEND: &str = "suspend";
+    /// Suspend nobody.
+    pub const DENY: &str = "deny";
+    /// Open the dialog to keep some.
+    pub const CHOOSE: &str = "choose";
+    /// Release a held request.
+    pub const RELEASE: &str = "release";
+    /// Take a previewed rule live.
+    pub const GO_LIVE: &str = "go_live";
+    /// Show the page before.
+    pub const PAGE_BACK: &str = "page_back";
+    /// Show the page after.
+    pub const PAGE_ON: &str = "page_on";
+}
+
+/// All that a card shows.
+pub struct View<'a> {
+    /// The request.
+    pub request: &'a Request,
+    /// Its candidates, in order.
+    pub candidates: &'a [Candidate],
+    /// What the sweep found.
+    pub counts: Counts,
+    /// Which page, from 0; clamped.
+    pub page: usize,
+    /// What stands in the way of the suspensions, if something does.
+    pub obstacle: Option<&'a str>,
+}
+
+/// The value that a card's buttons carry: the request and the list that the person sees.
+pub fn value(request: &Request) -> String {
+    format!("{}:{}", request.id, request.list_hash)
+}
+
+/// Renders the card.
+pub fn card(view: &View) -> Card {
+    let mut blocks = vec![
+        Block::Header(title(view)),
+        Block::Section(question(view)),
+        Block::Section(state_line(view)),
+        Block::Divider,
+    ];
+    let pages = view.candidates.len().div_ceil(PAGE).max(1);
+    let page = view.page.min(pages - 1);
+    for candidate in view.candidates.iter().skip(page * PAGE).take(PAGE) {
+        blocks.push(Block::Section(person(view, candidate)));
+    }
+    if pages > 1 {
+        blocks.push(Block::Buttons(page_buttons(view.request, page, pages)));
+    }
+    let decide = decision_buttons(view);
+    if !decide.is_empty() {
+        blocks.push(Block::Divider);
+        blocks.push(Block::Buttons(decide));
+    }
+    blocks.push(Block::Context(small_print(view, page, pages)));
+    Card { summary: summary(view), blocks }
+}
+
+fn title(view: &View) -> String {
+    let count = accounts(view.candidates.len());
+    match &view.request.state {
+        RequestState::Preview => format!("Preview: {count} would be proposed"),
+        RequestState::Held { .. } => format!("Held: {count} would be proposed"),
+        RequestState::Pending => format!("Suspend {count}?"),
+        RequestState::Approved { .. } => format!("Suspending {}", accounts(selected(view))),
+        RequestState::Completed { .. } => {
+            let done = in_state(view, "suspended");
+            let failed = in_state(view, "failed");
+            if failed > 0 {
+                format!("{} suspended, {failed} FAILED", accounts(done))
+            } else {
+                format!("{} suspended", accounts(done))
+            }
+        }
+        RequestState::Denied { .. } => "Denied: nobody is suspended".into(),
+        RequestState::Expired { .. } => "Expired: nobody is suspended".into(),
+        RequestState::Withdrawn { .. } => "Withdrawn: nobody is suspended".into(),
+        RequestState::WentLive { .. } => "The rule is live".into(),
+    }
+}
+
+fn question(view: &View) -> Text {
+    Text::plain("Policy ")
+        .with(Span::Code(view.request.policy.clone()))
+        .then(": ")
+        .and(rule_in_words(&view.request.rule))
+        .then(format!(". {} of {} looked at.", accounts(view.candidates.len()), view.counts.population))
+}
+
+fn state_line(view: &View) -> Text {
+    let request = view.request;
+    match &request.state {
+        RequestState::Preview => Text::plain(
+            "This rule is new or was changed, so this first list only shows what it would propose. \
+             Nothing happens until an admin takes it live.",
+        ),
+        RequestState::Held { guard } => Text::plain("Held by a guard, nothing was done. ")
+            .and(guard_in_words(guard))
+            .then(" If the list is right, a person may release it once, and another one decides."),
+        RequestState::Pending => {
+            let released = request.release.as_ref().map(|release| {
+                Text::plain("Released by ")
+                    .and(mention(&release.by))
+                    .then(", in spite of: ")
+                    .and(guard_in_words(&release.guard))
+                    .then(" Somebody else must decide. ")
+            });
+            released.unwrap_or_default().and(answer_by(request))
+        }
+        RequestState::Approved { decision } => {
+            let text = decided("Approved by ", decision).then(progress(view));
+            match view.obstacle {
+                Some(why) => {
+                    text.then(" Paused: ").quoted(why).then(" It goes on by itself once that is mended.")
+                }
+                None => text,
+            }
+        }
+        RequestState::Completed { decision, at } => {
+            decided("Approved by ", decision).then(" Finished ").with(Span::Time(*at)).then(".")
+        }
+        RequestState::Denied { decision } => decided("Denied by ", decision),
+        RequestState::Expired { at } => {
+            Text::plain("Nobody answered by ").with(Span::Time(request.deadline.unwrap_or(*at))).then(".")
+        }
+        RequestState::Withdrawn { decision } => decided("Taken back by ", decision),
+        RequestState::WentLive { decision } => {
+            decided("Taken live by ", decision).then(" A sweep that asks for approval follows.")
+        }
+    }
+}
+
+fn answer_by(request: &Request) -> Text {
+    match request.deadline {
+        Some(deadline) => Text::plain("Answer by ")
+            .with(Span::Time(deadline))
+            .then("; without an answer nobody is suspended."),
+        None => Text::plain("Without an answer nobody is suspended."),
+    }
+}
+
+fn decided(verb: &str, decision: &Decision) -> Text {
+    let text =
+        Text::plain(verb).and(mention(&decision.by)).then(", ").with(Span::Time(decision.at)).then(".");
+    match &decision.reason {
+        Some(reason) => text.then(" Reason: ").quoted(reason),
+        None => text,
+    }
+}
+
+fn progress(view: &View) -> String {
+    let due = in_state(view, "due");
+    format!(" {} of {} done.", selected(view) - due, selected(view))
+}
+
+/// How many accounts the approval selected.
+fn selected(view: &View) -> usize {
+    view.candidates.len() - in_state(view, "kept")
+}
+
+fn in_state(view: &View, word: &str) -> usize {
+    view.candidates.iter().filter(|candidate| candidate.state.word() == word).count()
+}
+
+fn person(view: &View, candidate: &Candidate) -> Text {
+    let shown = &candidate.shown;
+    let evidence = &shown.evidence;
+    let mut text = shown_who(shown).then("\n");
+    let asked = matches!(
+        candidate.state,
+        CandidateState::Proposed | CandidateState::Previewed | CandidateState::Dropped
+    );
+    if !asked {
+        text = text
+            .with(Span::Bold(mark(&candidate.state).into()))
+            .then(" ")
+            .and(outcome_in_words(candidate, &view.request.rule, evidence.looked_at))
+            .then("\n");
+    }
+    // Days are counted to the moment of the look-up, so that the card says what the approver was shown.
+    text = text.and(idle_in_words(&evidence.idle, evidence.last_sign_in, evidence.looked_at));
+    if let Some(organization) = &shown.organization {
+        text = text.then(" · ").quoted(organization);
+    }
+    if let Some(manager) = &shown.manager {
+        text = text.then(" · manager ").quoted(manager);
+    }
+    match shown.pending_sweeps {
+        0 => text.then(" · new on the list"),
+        1 => text.then(" · also on the list before"),
+        times => text.then(format!(" · on the last {times} lists too")),
+    }
+}
+
+/// A word and a sign, so that colour is never the only difference.
+fn mark(state: &CandidateState) -> &'static str {
+    match state {
+        CandidateState::Previewed | CandidateState::Proposed | CandidateState::Dropped => "–",
+        CandidateState::Kept { .. } | CandidateState::Skipped { .. } => "○",
+        CandidateState::Due { .. } => "…",
+        CandidateState::Suspended { .. } => "✓",
+        CandidateState::Failed { .. } => "✗",
+    }
+}
+
+fn page_buttons(request: &Request, page: usize, pages: usize) -> Vec<Button> {
+    let button = |action: &str, to: usize, label: String| Button {
+        action: action.into(),
+        value: format!("{}:{to}", request.id),
+        label,
+        tone: Tone::Neutral,
+        confirm: None,
+    };
+    let mut buttons = Vec::new();
+    if page > 0 {
+        buttons.push(button(action::PAGE_BACK, page - 1, format!("Page {page} of {pages}")));
+    }
+    if page + 1 < pages {
+        buttons.push(button(action::PAGE_ON, page + 1, format!("Page {} of {pages}", page + 2)));
+    }
+    buttons
+}
+
+fn decision_buttons(view: &View) -> Vec<Button> {
+    let value = value(view.request);
+    let count = view.candidates.len();
+    let button = |action: &str, label: &str, tone, confirm| Button {
+        action: action.into(),
+        value: value.clone(),
+        label: label.into(),
+        tone,
+        confirm,
+    };
+    let deny = button(action::DENY, "Deny all", Tone::Neutral, None);
+    match &view.request.state {
+        RequestState::Preview => {
+            let confirm = Confirm {
+                title: "Take this rule live?".into(),
+                text: "The bot sweeps again now and asks the approvers. Nobody is suspended without them."
+                    .into(),
+                yes: "Go live".into(),
+                no: "Not yet".into(),
+            };
+            let go_live = "Looks right, go live";
+            vec![button(action::GO_LIVE, go_live, Tone::Primary, Some(confirm))]
+        }
+        RequestState::Held { .. } => {
+            let confirm = Confirm {
+                title: "Release this sweep?".into(),
+                text: format!(
+                    "The guard is overridden once. {} will be asked about, and somebody else must decide.",
+                    accounts(count)
+                ),
+                yes: "Release once".into(),
+                no: "Go back".into(),
+            };
+            vec![button(action::RELEASE, "Release once", Tone::Danger, Some(confirm)), deny]
+        }
+        RequestState::Pending => {
+            let confirm = Confirm {
+                title: format!("Suspend {}?", accounts(count)),
+                text: format!(
+                    "{} can't sign in until somebody unsuspends them. \
+                     Each account is looked at again first; who was active meanwhile is left alone.",
+                    if count == 1 { "This person".into() } else { format!("These {count} people") }
+                ),
+                yes: format!("Suspend {count}"),
+                no: "Go back".into(),
+            };
+            let label = format!("Suspend {}", accounts(count));
+            vec![
+                button(action::SUSPEND, &label, Tone::Danger, Some(confirm)),
+                button(action::CHOOSE, "Choose…", Tone::Neutral, None),
+                deny,
+            ]
+        }
+        RequestState::Approved { .. }
+        | RequestState::Completed { .. }
+        | RequestState::Denied { .. }
+        | RequestState::Expired { .. }
+        | RequestState::Withdrawn { .. }
+        | RequestState::WentLive { .. } => Vec::new(),
+    }
+}
+
+fn small_print(view: &View, page: usize, pages: usize) -> Text {
+    let counts = view.counts;
+    let mut parts = vec![format!("Request {}", view.request.id)];
+    if pages > 1 {
+        parts.push(format!("page {} of {pages}", page + 1));
+    }
+    for (count, what) in [
+        (counts.active, "active"),
+        (counts.in_grace, "in a grace period"),
+        (counts.exempt, "exempt or protected"),
+        (counts.not_suspendable, "in a status that can't be suspended"),
+        (counts.unknown, "could not be judged"),
+        (counts.waiting, "already asked about"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {what}"));
+        }
+    }
+    let text = Text::plain(parts.join(" · "));
+    match &view.request.swept_by {
+        Some(person) => text.then(" · sweep asked for by ").and(mention(person)),
+        None => text,
+    }
+}
+
+fn summary(view: &View) -> Text {
+    let request = view.request;
+    let count = accounts(view.candidates.len());
+    let policy = &request.policy;
+    match &request.state {
+        RequestState::Preview => {
+            Text::plain(format!("Preview for {policy}: {count} would be proposed for suspension."))
+        }
+        RequestState::Held { .. } => {
+            Text::plain(format!("The sweep of {policy} with {count} was held by a guard; nothing was done."))
+        }
+        RequestState::Pending => {
+            Text::plain(format!("{policy}: {count} inactive. Suspend them? ")).and(answer_by(request))
+        }
+        RequestState::Approved { decision } => Text::plain(format!("{policy}: suspending "))
+            .then(accounts(selected(view)))
+            .then(", approved by ")
+            .and(mention(&decision.by))
+            .then("."),
+        RequestState::Completed { decision, .. } => Text::plain(format!(
+            "{policy}: {} suspended, approved by ",
+            accounts(in_state(view, "suspended"))
+        ))
+        .and(mention(&decision.by))
+        .then("."),
+        RequestState::Denied { decision } => Text::plain(format!("{policy}: denied by "))
+            .and(mention(&decision.by))
+            .then("; nobody is suspended."),
+        RequestState::Expired { .. } => {
+            Text::plain(format!("{policy}: nobody answered in time; nobody is suspended."))
+        }
+        RequestState::Withdrawn { decision } => Text::plain(format!("{policy}: taken back by "))
+            .and(mention(&decision.by))
+            .then("; nobody is suspended."),
+        RequestState::WentLive { decision } => {
+            Text::plain(format!("{policy}: the rule was taken live by ")).and(mention(&decision.by)).then(".")
+        }
+    }
+}

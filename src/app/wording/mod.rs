@@ -1,0 +1,213 @@
+//! Every sentence the bot says, as pure functions of values: plain, short, and the same thing named the same way.
+//!
+//! "Approve" means "suspend" here, so buttons and sentences name the effect. Text from a directory or a person is
+//! always a [`Span::Quoted`]. The summary of each card is a sentence that stands alone, because notifications and
+//! screen readers get nothing else.
+
+pub mod answers;
+pub mod card;
+pub mod choose;
+pub mod notices;
+pub mod refusals;
+
+use chrono::{DateTime, Utc};
+
+use crate::chat::{Span, Text};
+use crate::domain::account::Account;
+use crate::domain::assess::{Assessment, Exemption, Grace, Idle, Signal};
+use crate::domain::audit::Person;
+use crate::domain::candidate::{Candidate, CandidateState, Confirmation, Shown, Skip};
+use crate::domain::plan::Guard;
+use crate::domain::policy::Rule;
+
+/// "1 account", "12 accounts".
+pub fn accounts(count: usize) -> String {
+    counted(count, "account", "accounts")
+}
+
+pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+}
+
+/// "41 days", "1 day", "5 hours": whole units, rounded down.
+pub fn span_of_time(duration: chrono::Duration) -> String {
+    let (days, hours, minutes) = (duration.num_days(), duration.num_hours(), duration.num_minutes());
+    let unit = |count: i64, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+    if days > 0 {
+        unit(days, "day")
+    } else if hours > 0 {
+        unit(hours, "hour")
+    } else if minutes > 0 {
+        unit(minutes, "minute")
+    } else {
+        unit(duration.num_seconds().max(0), "second")
+    }
+}
+
+/// "active contractor accounts with no sign-in for 7 days".
+pub fn rule_in_words(rule: &Rule) -> Text {
+    Text::plain("active accounts of type ")
+        .quoted(rule.user_type.to_string())
+        .then(format!(" with no sign of life for {}", span_of_time(rule.inactive_after)))
+}
+
+/// "idle 41 days, last sign-in 13 Oct".
+pub fn idle_in_words(idle: &Idle, last_sign_in: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Text {
+    let days = format!("idle {}, ", span_of_time(now - idle.since));
+    let sign = match idle.signal {
+        Signal::SignIn => "last sign-in ",
+        Signal::LogActivity => "last used an app ",
+        Signal::Created if last_sign_in.is_none() => "never signed in, created ",
+        Signal::Created => "created ",
+        Signal::Activated if last_sign_in.is_none() => "never signed in, activated ",
+        Signal::Activated => "activated ",
+        Signal::StatusChanged => "status last changed ",
+        Signal::Restored => "given back ",
+    };
+    Text::plain(days + sign).with(Span::Date(idle.since))
+}
+
+/// The name with the login, or the login alone where there is no name.
+pub fn who(name: &str, login: &str) -> Text {
+    if name.trim().is_empty() || name == login {
+        Text::default().quoted(login)
+    } else {
+        Text::default().quoted(name).then(" (").quoted(login).then(")")
+    }
+}
+
+pub(super) fn shown_who(shown: &Shown) -> Text {
+    who(&shown.name, &shown.login)
+}
+
+pub(super) fn account_who(account: &Account) -> Text {
+    who(&account.name, &account.login)
+}
+
+/// A mention of a person who decided something.
+pub fn mention(person: &Person) -> Text {
+    Text::default().with(Span::Mention(person.id.clone()))
+}
+
+/// What an assessment means, as a sentence without its subject: "is active: …".
+pub fn assessment_in_words(assessment: &Assessment, rule: &Rule, now: DateTime<Utc>) -> Text {
+    match assessment {
+        Assessment::OtherType(found) => match found {
+            Some(found) => Text::plain("is of another user type: ").quoted(found),
+            None => Text::plain("has no user type"),
+        },
+        Assessment::Exempt(exemption) => exemption_in_words(exemption),
+        Assessment::NotSuspendable(status) => {
+            Text::plain("can't be suspended in its status ").with(Span::Code(status.to_string()))
+        }
+        Assessment::Unknown(why) => Text::plain("can't be judged: ").quoted(why),
+        Assessment::Active(idle) => Text::plain("is active: ")
+            .and(idle_in_words(idle, Some(now), now))
+            .then(format!(", and the rule proposes accounts after {}", span_of_time(rule.inactive_after))),
+        Assessment::InGrace { idle, grace, until } => {
+            let grace = match grace {
+                Grace::NewAccount => "but the account is new and is left alone until ",
+                Grace::Restored => "but the account was given back and is left alone until ",
+            };
+            Text::plain("is ")
+                .and(idle_in_words(idle, Some(now), now))
+                .then(format!(", {grace}"))
+                .with(Span::Time(*until))
+        }
+        Assessment::Candidate(evidence) => Text::plain("is inactive: ")
+            .and(idle_in_words(&evidence.idle, evidence.last_sign_in, now))
+            .then(format!(", which is longer than {}", span_of_time(rule.inactive_after))),
+    }
+}
+
+fn exemption_in_words(exemption: &Exemption) -> Text {
+    match exemption {
+        Exemption::AdminRole => Text::plain("is protected: it holds an administrator role"),
+        Exemption::OwnIdentity => Text::plain("is protected: it is the account that this bot itself uses"),
+        Exemption::BreakGlass => Text::plain("is protected: it is on the break-glass list"),
+        Exemption::Approver => Text::plain("is protected: it belongs to one of the policy's approvers"),
+        Exemption::Login(pattern) => {
+            Text::plain("is exempt: its login matches ").with(Span::Code(pattern.clone()))
+        }
+        Exemption::Group(group) => {
+            Text::plain("is exempt: a member of group ").with(Span::Code(group.clone()))
+        }
+        Exemption::Attribute { name, value } => {
+            Text::plain("is exempt: ").with(Span::Code(name.clone())).then(" is ").quoted(value)
+        }
+    }
+}
+
+/// What became of a candidate, as a phrase: "suspended", "left alone: …".
+pub fn outcome_in_words(candidate: &Candidate, rule: &Rule, now: DateTime<Utc>) -> Text {
+    match &candidate.state {
+        CandidateState::Previewed => Text::plain("would be proposed"),
+        CandidateState::Proposed => Text::plain("proposed"),
+        CandidateState::Kept { by } => Text::plain("kept active by ").and(mention(by)),
+        CandidateState::Dropped => Text::plain("left alone"),
+        CandidateState::Due { attempts: 0, .. } => Text::plain("to be suspended"),
+        CandidateState::Due { attempts, .. } => Text::plain(format!("being suspended, try {attempts}")),
+        CandidateState::Suspended { at, confirmation } => {
+            let how = match confirmation {
+                Confirmation::ByCall => "suspended ",
+                Confirmation::ByReading => "suspended, confirmed by reading the account again, ",
+            };
+            Text::plain(how).with(Span::Time(*at))
+        }
+        CandidateState::Skipped { why, .. } => Text::plain("left alone: ").and(skip_in_words(why, rule, now)),
+        CandidateState::Failed { error, attempts, .. } => Text::plain(format!(
+            "NOT suspended, failed after {}: ",
+            counted(*attempts as usize, "try", "tries")
+        ))
+        .quoted(error),
+    }
+}
+
+fn skip_in_words(why: &Skip, rule: &Rule, now: DateTime<Utc>) -> Text {
+    match why {
+        Skip::NoLongerMatches(Assessment::Active(idle)) => {
+            let seen = match idle.signal {
+                Signal::SignIn => "signed in meanwhile, ",
+                Signal::LogActivity => "used an app meanwhile, ",
+                Signal::Created | Signal::Activated | Signal::StatusChanged | Signal::Restored => {
+                    "changed meanwhile, "
+                }
+            };
+            Text::plain(seen).with(Span::Time(idle.since))
+        }
+        Skip::NoLongerMatches(assessment) => {
+            Text::plain("it ").and(assessment_in_words(assessment, rule, now))
+        }
+        Skip::Gone => Text::plain("the account no longer exists"),
+        Skip::AlreadySuspended => Text::plain("somebody else had already suspended it"),
+        Skip::ChangedByOthers => Text::plain("somebody else changed its status after the first try"),
+        Skip::ApprovalTooOld => Text::plain("the approval was too old to be carried out; sweep again"),
+        Skip::OwnAccount => Text::plain("nobody decides about their own account"),
+        Skip::PolicyGone => Text::plain("its policy is no longer in the configuration"),
+    }
+}
+
+/// What a guard saw, as a sentence.
+pub fn guard_in_words(guard: &Guard) -> Text {
+    match guard {
+        Guard::NobodyOfType { user_type } => Text::plain("The identity provider has no account of type ")
+            .quoted(user_type.to_string())
+            .then(". A misspelt type looks just like this: check user_type in the configuration."),
+        Guard::MostlyUnknown { unknown, population } => Text::plain(format!(
+            "{unknown} of {population} accounts could not be judged, so the data is not to be trusted."
+        )),
+        Guard::FarFewer { now, before } => Text::plain(format!(
+            "Only {} were listed, where the sweep before had {before}. The listing may be partial.",
+            accounts(*now as usize)
+        )),
+        Guard::TooMany { candidates, max } => Text::plain(format!(
+            "{candidates} candidates are more than the {max} that max_candidates allows."
+        )),
+        Guard::TooLargeAShare { candidates, population, max_percent } => Text::plain(format!(
+            "{candidates} of {population} accounts are more than the {max_percent} % that max_share allows."
+        )),
+        Guard::Surge { candidates, median } => Text::plain(format!(
+            "{candidates} candidates are many more than lately (the median is {median})."
+        )),
+    }
+}

@@ -1,0 +1,153 @@
+//! Messages that stand on their own: what became of a request, and sweeps that asked nothing.
+
+use chrono::{DateTime, Utc};
+
+use super::{accounts, guard_in_words, mention, outcome_in_words, rule_in_words, shown_who};
+use crate::chat::{Block, Card, MessageRef, Span, Text};
+use crate::domain::candidate::Candidate;
+use crate::domain::plan::{Counts, Guard};
+use crate::domain::policy::Rule;
+use crate::domain::request::{Request, RequestState};
+
+/// Outcomes in one message of the thread: one block each of at most about 300 characters, within Slack's 50 blocks and
+/// 13,000 characters.
+pub const OUTCOMES_PER_MESSAGE: usize = 30;
+
+fn spoken(text: Text) -> Card {
+    Card { summary: text.clone(), blocks: vec![Block::Section(text)] }
+}
+
+/// The message in the channel that says how a request ended. `None` while it has not.
+pub fn ending(
+    request: &Request,
+    candidates: &[Candidate],
+    card: &MessageRef,
+    chain: Option<(i64, &str)>,
+) -> Option<Card> {
+    let policy = Span::Code(request.policy.clone());
+    let count = |word| candidates.iter().filter(|candidate| candidate.state.word() == word).count();
+    let link = Span::MessageLink { message: card.clone(), label: format!("request {}", request.id) };
+    let text = match &request.state {
+        RequestState::Preview
+        | RequestState::Held { .. }
+        | RequestState::Pending
+        | RequestState::Approved { .. } => return None,
+        RequestState::Completed { decision, .. } => {
+            let mut parts = vec![format!("{} suspended", accounts(count("suspended")))];
+            for (word, phrase) in [
+                ("skipped", "left alone"),
+                ("kept", "kept active"),
+                ("failed", "NOT suspended because of errors"),
+            ] {
+                if count(word) > 0 {
+                    parts.push(format!("{} {phrase}", count(word)));
+                }
+            }
+            Text::default()
+                .with(policy)
+                .then(": ")
+                .then(parts.join(", "))
+                .then(". Approved by ")
+                .and(mention(&decision.by))
+                .then("; what became of every account is in the thread of ")
+                .with(link)
+                .then(".")
+        }
+        RequestState::Denied { decision } => Text::default()
+            .with(policy)
+            .then(": ")
+            .and(mention(&decision.by))
+            .then(" denied ")
+            .with(link)
+            .then("; nobody is suspended.")
+            .and(reason(decision.reason.as_deref())),
+        RequestState::Expired { .. } => Text::default()
+            .with(policy)
+            .then(": nobody answered ")
+            .with(link)
+            .then(format!(" in time, so nobody is suspended. {} were listed.", accounts(candidates.len()))),
+        RequestState::Withdrawn { decision } => Text::default()
+            .with(policy)
+            .then(": ")
+            .and(mention(&decision.by))
+            .then(" took ")
+            .with(link)
+            .then(" back; nobody is suspended.")
+            .and(reason(decision.reason.as_deref())),
+        RequestState::WentLive { decision } => Text::default()
+            .with(policy)
+            .then(": ")
+            .and(mention(&decision.by))
+            .then(" took the rule live. From now on sweeps ask for approval."),
+    };
+    let mut card = spoken(text);
+    if let Some((seq, head)) = chain {
+        let anchor = Text::plain(format!("Audit trail up to event {seq}, head "))
+            .with(Span::Code(head.get(..16).unwrap_or(head).to_owned()));
+        card.blocks.push(Block::Context(anchor));
+    }
+    Some(card)
+}
+
+fn reason(reason: Option<&str>) -> Text {
+    reason.map_or_else(Text::default, |reason| Text::plain(" Reason: ").quoted(reason))
+}
+
+/// One message of the thread: the outcome of each account of a part of the list.
+pub fn outcomes(request: &Request, part: &[Candidate], now: DateTime<Utc>) -> Card {
+    let line = |candidate: &Candidate| {
+        let outcome = outcome_in_words(candidate, &request.rule, now);
+        Block::Section(shown_who(&candidate.shown).then(": ").and(outcome))
+    };
+    let summary = Text::plain(format!(
+        "{}: what became of {} of request {}.",
+        request.policy,
+        accounts(part.len()),
+        request.id
+    ));
+    Card { summary, blocks: part.iter().map(line).collect() }
+}
+
+/// A sweep that found nobody to ask about.
+pub fn no_candidates(policy: &str, rule: &Rule, counts: Counts) -> Card {
+    let mut text = Text::default()
+        .with(Span::Code(policy.into()))
+        .then(format!(": nobody to suspend. {} looked at for ", accounts(counts.population as usize)))
+        .and(rule_in_words(rule))
+        .then(".");
+    if counts.waiting > 0 {
+        text = text.then(format!(" {} already wait for an answer.", accounts(counts.waiting as usize)));
+    }
+    if counts.unknown > 0 {
+        text = text.then(format!(" {} could not be judged.", accounts(counts.unknown as usize)));
+    }
+    spoken(text)
+}
+
+/// A sweep that a guard refused.
+pub fn sweep_refused(policy: &str, guard: &Guard) -> Card {
+    spoken(
+        Text::plain("The sweep of ")
+            .with(Span::Code(policy.into()))
+            .then(" was stopped by a guard, and nothing was done. ")
+            .and(guard_in_words(guard)),
+    )
+}
+
+/// A sweep that failed.
+pub fn sweep_failed(policy: &str, error: &str) -> Card {
+    spoken(
+        Text::plain("The sweep of ")
+            .with(Span::Code(policy.into()))
+            .then(" failed, and nothing was done: ")
+            .quoted(error)
+            .then(" Mend that, then run ")
+            .with(Span::Code(format!("/inactive-contractors sweep {policy}")))
+            .then("; the next sweep on schedule runs in any case."),
+    )
+}
+
+/// What is posted when the chat system refuses a card: the channel never misses the fact.
+pub fn fallback(card: &Card) -> Card {
+    Card { summary: card.summary.clone(), blocks: Vec::new() }
+}

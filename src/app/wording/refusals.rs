@@ -1,0 +1,113 @@
+//! One sentence for everybody whose input had no effect: what happened, and what they can do.
+
+use crate::app::people::Stranger;
+use crate::chat::{Card, Span, Text};
+use crate::domain::request::{Decision, Refusal, RequestState};
+
+use super::mention;
+
+/// A note without blocks.
+pub fn note(text: Text) -> Card {
+    Card { summary: text, blocks: Vec::new() }
+}
+
+/// Why a decision had no effect.
+pub fn refusal(refusal: &Refusal) -> Text {
+    match refusal {
+        Refusal::AlreadyDecided { state, by_you } => already(state, *by_you),
+        Refusal::NotAnApprover => Text::plain(
+            "You are not one of this policy's approvers, so nothing was changed. Its admins can add you in the configuration.",
+        ),
+        Refusal::NotAnAdmin => {
+            Text::plain("Only an admin of this policy may do that, so nothing was changed. Ask one of them.")
+        }
+        Refusal::PastDeadline { deadline } => Text::plain("The time to answer ended ")
+            .with(Span::Time(*deadline))
+            .then(", so nothing was changed and nobody is suspended. Run ")
+            .with(Span::Code("/inactive-contractors sweep".into()))
+            .then(" to ask again with fresh data."),
+        Refusal::OtherList => Text::plain(
+            "The list that you saw is not the list of this request, so nothing was changed. The card is being \
+             brought up to date; please look again.",
+        ),
+        Refusal::NotPostedYet => Text::plain(
+            "This card is just being posted and nothing was changed. Please press again in a moment.",
+        ),
+        Refusal::DoesNotFit => {
+            Text::plain("That button doesn't belong to this request's state, so nothing was changed.")
+        }
+        Refusal::SecondPersonNeeded { first } => Text::plain("This needs a second person besides ")
+            .and(mention(first))
+            .then(", so nothing was changed. Ask another approver."),
+        Refusal::NoEmail => Text::plain(
+            "Slack doesn't tell me your e-mail address, so I can't rule out that one of these accounts is yours. \
+             Nothing was changed; ask another approver, or an admin to check the app's users:read.email scope.",
+        ),
+        Refusal::OnlyOwnAccounts => Text::plain(
+            "Nobody decides about their own account, and no other is selected. Nothing was changed; ask another approver.",
+        ),
+    }
+}
+
+fn already(state: &RequestState, by_you: bool) -> Text {
+    let by = |verb: &str, decision: &Decision| {
+        let text = Text::plain(format!("Already {verb} by "));
+        let text = if by_you { text.then("you") } else { text.and(mention(&decision.by)) };
+        text.then(", ").with(Span::Time(decision.at)).then(". Nothing was changed now.")
+    };
+    match state {
+        RequestState::Approved { decision } | RequestState::Completed { decision, .. } => {
+            by("approved", decision)
+        }
+        RequestState::Denied { decision } => by("denied", decision),
+        RequestState::Withdrawn { decision } => by("taken back", decision),
+        RequestState::WentLive { decision } => by("taken live", decision),
+        RequestState::Expired { at } => Text::plain("This request expired ")
+            .with(Span::Time(*at))
+            .then(" without an answer, and nobody was suspended. Run ")
+            .with(Span::Code("/inactive-contractors sweep".into()))
+            .then(" to ask again with fresh data."),
+        RequestState::Preview | RequestState::Held { .. } | RequestState::Pending => {
+            Text::plain("This request is still open; please try again.")
+        }
+    }
+}
+
+/// Why a person was turned away.
+pub fn stranger(stranger: &Stranger) -> Text {
+    match stranger {
+        Stranger::Outsider(_, why) => Text::plain("Nothing was changed, because you are ")
+            .quoted(why)
+            .then(". Only full members of this workspace may use this bot."),
+        Stranger::CantTell(why) => {
+            Text::plain("I can't find out from Slack who you are or what you may do (")
+                .quoted(why)
+                .then("), so nothing was changed. Please try again in a moment.")
+        }
+    }
+}
+
+/// A click that was delivered twice.
+pub fn repeated() -> Text {
+    Text::plain("That click had already arrived; nothing was done twice.")
+}
+
+/// A button whose request isn't in the database.
+pub fn no_such_request() -> Text {
+    Text::plain("I don't know that request (any more), so nothing was changed. Run ")
+        .with(Span::Code("/inactive-contractors pending".into()))
+        .then(" for the open ones.")
+}
+
+/// Something broke on our side before anything was committed.
+pub fn broken() -> Text {
+    Text::plain(
+        "Something broke here before anything was recorded, so nothing was changed. Please try again; \
+         the bot's log has the details.",
+    )
+}
+
+/// A command for people with a role.
+pub fn not_allowed(what: &str, role: &str) -> Text {
+    Text::plain(format!("Only {role} may {what}, and you are not one of them. Nothing was done."))
+}
