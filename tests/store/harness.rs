@@ -6,11 +6,11 @@ use std::time::Duration as Wait;
 use chrono::{DateTime, Duration, TimeZone, Utc};
 use inactive_contractors::domain::account::{AccountId, UserType};
 use inactive_contractors::domain::assess::{Evidence, Idle, SecondLook, Signal};
-use inactive_contractors::domain::audit::{AuditEvent, Draft, Person};
-use inactive_contractors::domain::candidate::{Candidate, Shown};
+use inactive_contractors::domain::audit::{AuditEvent, Person};
+use inactive_contractors::domain::candidate::Shown;
 use inactive_contractors::domain::plan::{Counts, Verdict};
 use inactive_contractors::domain::policy::Rule;
-use inactive_contractors::domain::request::{self, Input, Refusal, Request, Transition, Verb, Voter};
+use inactive_contractors::domain::request::{Input, Verb, Voter};
 use inactive_contractors::domain::sweep::{Trigger, slot_key};
 use inactive_contractors::store::{
     AuditQuery, CardStands, Decided, FinishedSweep, NewSweep, Receipt, StartedSweep, Store, StoreError,
@@ -152,23 +152,11 @@ pub fn suspend_all() -> Verb {
     Verb::Suspend { keep: std::collections::BTreeSet::new() }
 }
 
-/// The step of an input, as the app hands it to the store.
-pub fn step(
-    input: Input,
-) -> impl FnOnce(&Request, &[Candidate]) -> Result<Transition, (Refusal, Draft)> + Send + 'static {
-    move |request, candidates| {
-        request::decide(request, candidates, &input).map_err(|refusal| {
-            let event = request::refused(&input, &refusal);
-            (refusal, event)
-        })
-    }
-}
-
 /// An input from its receipt to its settlement.
 pub async fn click(store: &Store, key: &str, request: i64, input: Input) -> Decided {
     let (user, received) = (input.voter.person.id.clone(), input.received_at);
     assert_eq!(store.receive(key, Some(request), &user, received).await.unwrap(), Receipt::New);
-    store.decide(key, request, received, step(input)).await.unwrap()
+    store.decide(key, request, input, received).await.unwrap()
 }
 
 pub async fn approved(store: &Store, day: i64, names: &[&str]) -> i64 {

@@ -197,6 +197,7 @@ async fn half_filled_rows_are_errors() {
         ("UPDATE sweep SET finished_at = '2026-01-05 09:00'", "sweep"),
         ("UPDATE request SET state = 'pending'", "request"),
         ("UPDATE request SET state_json = '{\"state\":\"approved\"}'", "request"),
+        ("UPDATE request SET state = 'pending', state_json = '{\"state\":\"pending\"}'", "request"),
         ("UPDATE request SET deadline = 'tomorrow'", "request"),
         ("UPDATE candidate SET state = 'kept'", "candidate"),
         ("UPDATE candidate SET account_id = '00uother' WHERE position = 1", "candidate"),
