@@ -44,7 +44,7 @@ pub enum OpenError {
         /// How we know.
         why: String,
     },
-    /// SQLite's own check found damage.
+    /// `SQLite`'s own check found damage.
     #[error(
         "{} is damaged ({why}); move it and its -wal and -shm files aside, put a backup in its place, \
          and start again; `sqlite3 <damaged file> .recover` shows what can be saved",
@@ -69,7 +69,7 @@ pub enum OpenError {
         /// The system's answer.
         source: std::io::Error,
     },
-    /// SQLite refused.
+    /// `SQLite` refused.
     #[error(
         "can't {what} {}: {source}; check that the disk has room, is writable and is not a network share",
         .path.display()
@@ -79,7 +79,7 @@ pub enum OpenError {
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// SQLite's answer.
+        /// `SQLite`'s answer.
         source: rusqlite::Error,
     },
 }
@@ -126,7 +126,7 @@ pub enum StoreError {
     /// The caller asked for something that must not be written.
     #[error("not written: {0}")]
     Invalid(String),
-    /// Anything else that SQLite says: an error of ours.
+    /// Anything else that `SQLite` says: an error of ours.
     #[error("the database refused")]
     Sql(#[source] rusqlite::Error),
 }
@@ -141,5 +141,29 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged(error),
             _ => StoreError::Sql(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    fn fails(connection: &Connection, sql: &str) -> StoreError {
+        connection.execute_batch(sql).unwrap_err().into()
+    }
+
+    #[test]
+    fn a_full_disk_and_a_read_only_file_are_told_apart_from_our_own_errors() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE a (x); PRAGMA max_page_count = 2").unwrap();
+        let full = fails(&connection, "INSERT INTO a VALUES (zeroblob(100000))");
+        assert!(matches!(full, StoreError::DiskFull), "{full:?}");
+        connection.pragma_update(None, "query_only", true).unwrap();
+        let read_only = fails(&connection, "INSERT INTO a VALUES (1)");
+        assert!(matches!(read_only, StoreError::ReadOnly), "{read_only:?}");
+        let ours = fails(&connection, "SELECT nonsense");
+        assert!(matches!(ours, StoreError::Sql(_)), "{ours:?}");
     }
 }

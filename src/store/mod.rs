@@ -1,4 +1,4 @@
-//! The database: one SQLite file, one thread that writes it, one method per use case.
+//! The database: one `SQLite` file, one thread that writes it, one method per use case.
 //!
 //! What it promises:
 //! - A call that returned `Ok` is on the disk (`synchronous=FULL`): it survives kill -9 and power loss. A call that
@@ -11,7 +11,7 @@
 //! - A half-filled or undecodable row is an error that names it ([`StoreError::BadRow`]), never a default.
 //! - A second instance on the same file is refused, also when the first one was started under another name of it.
 //!
-//! What it never does: read the clock (`now` comes in), talk to anybody, or run SQLite on an async thread. [`Store`] is
+//! What it never does: read the clock (`now` comes in), talk to anybody, or run `SQLite` on an async thread. [`Store`] is
 //! a handle; its calls are sent to the writer thread one by one, so they never see each other half-done. If that thread
 //! dies, calls answer [`StoreError::Closed`] and [`Store::closed`] resolves, and the process is meant to exit.
 

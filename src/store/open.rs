@@ -10,10 +10,10 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::{OpenError, codec, schema};
 
-/// "icon" in ASCII: marks a file as ours in SQLite's header.
+/// "icon" in ASCII: marks a file as ours in `SQLite`'s header.
 const APPLICATION_ID: i64 = 0x6963_6f6e;
-/// How long to wait for somebody who looks into the file with another program.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait for somebody who has the file open in another program: less than the 3 s that Slack gives a click.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A connection and the lock that says that it is the only one. The lock is the operating system's, so it goes with
 /// the process, however that ends.
@@ -31,6 +31,9 @@ pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenError> {
     let version = check(&connection, &path, newest(schema::MIGRATIONS))?;
     configure(&connection, &path)?;
     migrate(&mut connection, &path, version, schema::MIGRATIONS, now)?;
+    connection
+        .execute_batch("PRAGMA foreign_keys = ON")
+        .map_err(|source| refused("set up", &path, source))?;
     Ok(Held { connection, _lock: lock })
 }
 
@@ -126,9 +129,10 @@ fn configure(connection: &Connection, path: &Path) -> Result<(), OpenError> {
         let source = std::io::Error::other(format!("no write-ahead log here (journal mode {mode})"));
         return Err(OpenError::Io { what: "set up", path: path.to_owned(), source });
     }
+    // Foreign keys are off while migrating, as `SQLite` advises for steps that rebuild a table, and checked after.
     // FULL: what was acknowledged to a person survives a power loss. Field use of NORMAL loses the last commits.
     connection
-        .execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;")
+        .execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF;")
         .map_err(|source| refused("set up", path, source))
 }
 
@@ -152,6 +156,14 @@ fn migrate(
         let transaction =
             connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(sql)?;
         transaction.execute_batch(step).map_err(sql)?;
+        if transaction
+            .prepare("PRAGMA foreign_key_check")
+            .and_then(|mut rows| rows.exists([]))
+            .map_err(sql)?
+        {
+            let why = "rows that refer to missing ones".to_owned();
+            return Err(OpenError::Corrupt { path: path.to_owned(), why });
+        }
         transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(sql)?;
         transaction.pragma_update(None, "user_version", to).map_err(sql)?;
         transaction.commit().map_err(sql)?;

@@ -10,8 +10,7 @@ use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, time_text};
 use super::{Store, StoreError, requests};
 use crate::domain::audit::Draft;
-use crate::domain::candidate::Candidate;
-use crate::domain::request::{self, Refusal, Request, Transition};
+use crate::domain::request::{self, Input, Refusal, Request};
 
 /// So long an input that came in time keeps its request from expiring. Slack gives up on us after 3 s; what is not
 /// settled by now was lost in a crash.
@@ -55,40 +54,18 @@ impl Store {
         self.write(move |tx| receive(tx, &key, request, &user_id, received_at)).await
     }
 
-    /// Settles a recorded input by the step that `step` decides on, or by its refusal, with the audit event that goes
-    /// with it, looking at the request as it is inside the transaction.
-    pub async fn decide<F>(
+    /// Settles a recorded input: its step, or its refusal, with the audit events that go with it. The deadline is
+    /// judged by the time that the receipt has, whatever `input` says; a receipt of somebody else's is
+    /// [`StoreError::Invalid`].
+    pub async fn decide(
         &self,
         key: &str,
         request: i64,
+        input: Input,
         now: DateTime<Utc>,
-        step: F,
-    ) -> Result<Decided, StoreError>
-    where
-        F: FnOnce(&Request, &[Candidate]) -> Result<Transition, (Refusal, Draft)> + Send + 'static,
-    {
+    ) -> Result<Decided, StoreError> {
         let key = key.to_owned();
-        self.write(move |tx| {
-            if let Some(outcome) = need(tx, &key)?.outcome {
-                return Ok(Decided::Repeated(outcome));
-            }
-            let (request, candidates) = requests::need(tx, request)?;
-            let (decided, outcome) = match step(&request, &candidates) {
-                Ok(transition) => {
-                    let request = requests::apply(tx, &request, transition)?;
-                    let outcome = request.state.word().to_owned();
-                    (Decided::Done(Box::new(request)), outcome)
-                }
-                Err((refusal, event)) => {
-                    audit::append(tx, &AuditContext::of(&request), event)?;
-                    let outcome = format!("refused: {}", refusal_word(&refusal));
-                    (Decided::Refused(refusal), outcome)
-                }
-            };
-            settle(tx, &key, &outcome, now)?;
-            Ok(decided)
-        })
-        .await
+        self.write(move |tx| decide(tx, &key, request, input, now)).await
     }
 
     /// Settles an input that changes no request, with an audit event if it deserves one. `false`: it was settled
@@ -130,6 +107,7 @@ impl Store {
 }
 
 struct ReceiptRow {
+    user_id: String,
     received_at: DateTime<Utc>,
     outcome: Option<String>,
 }
@@ -150,6 +128,38 @@ fn receive(
         params![key, request, user_id, time_text(received_at)],
     )?;
     Ok(Receipt::New)
+}
+
+fn decide(
+    tx: &Connection,
+    key: &str,
+    request: i64,
+    input: Input,
+    now: DateTime<Utc>,
+) -> Result<Decided, StoreError> {
+    let receipt = need(tx, key)?;
+    if receipt.user_id != input.voter.person.id {
+        return Err(StoreError::Invalid("the input's receipt is another person's".to_owned()));
+    }
+    if let Some(outcome) = receipt.outcome {
+        return Ok(Decided::Repeated(outcome));
+    }
+    let input = Input { received_at: receipt.received_at, ..input };
+    let (request, candidates) = requests::need(tx, request)?;
+    let (decided, outcome) = match request::decide(&request, &candidates, &input) {
+        Ok(transition) => {
+            let request = requests::apply(tx, &request, transition)?;
+            let outcome = request.state.word().to_owned();
+            (Decided::Done(Box::new(request)), outcome)
+        }
+        Err(refusal) => {
+            audit::append(tx, &AuditContext::of(&request), request::refused(&input, &refusal))?;
+            let outcome = format!("refused: {}", refusal_word(&refusal));
+            (Decided::Refused(refusal), outcome)
+        }
+    };
+    settle(tx, key, &outcome, now)?;
+    Ok(decided)
 }
 
 fn settle(tx: &Connection, key: &str, outcome: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
@@ -208,5 +218,5 @@ fn decode(row: &Row<'_>) -> Result<ReceiptRow, StoreError> {
     if cells.time_or_null("settled_at")?.is_some() != outcome.is_some() {
         return Err(cells.bad("settled_at and outcome must be both there or both null"));
     }
-    Ok(ReceiptRow { received_at: cells.time("received_at")?, outcome })
+    Ok(ReceiptRow { user_id: cells.get("user_id")?, received_at: cells.time("received_at")?, outcome })
 }

@@ -131,11 +131,28 @@ pub(super) fn load_where(
 
 fn with_candidates(tx: &Connection, request: Request) -> Result<Whole, StoreError> {
     let candidates = codec::all(tx, CANDIDATES, [request.id], decode_candidate)?;
-    if list_hash(candidates.iter().map(|candidate| &candidate.shown.id)) != request.list_hash {
-        let why = "its candidates are not those of its list_hash".to_owned();
-        return Err(StoreError::BadRow { table: "request", id: request.id.to_string(), why });
+    let why = if list_hash(candidates.iter().map(|candidate| &candidate.shown.id)) != request.list_hash {
+        "its candidates are not those of its list_hash"
+    } else if !candidates.iter().all(|candidate| fits(&candidate.state, &request.state)) {
+        "a candidate is open for a decision that the request does not have"
+    } else {
+        return Ok((request, candidates));
+    };
+    Err(StoreError::BadRow { table: "request", id: request.id.to_string(), why: why.to_owned() })
+}
+
+/// Whether an open candidate has what it stands on: above all, nothing is due without an approval in the row.
+fn fits(candidate: &CandidateState, request: &RequestState) -> bool {
+    match candidate {
+        CandidateState::Due { .. } => matches!(request, RequestState::Approved { .. }),
+        CandidateState::Proposed => matches!(request, RequestState::Held { .. } | RequestState::Pending),
+        CandidateState::Previewed
+        | CandidateState::Kept { .. }
+        | CandidateState::Dropped
+        | CandidateState::Suspended { .. }
+        | CandidateState::Skipped { .. }
+        | CandidateState::Failed { .. } => true,
     }
-    Ok((request, candidates))
 }
 
 /// Writes a request that a sweep makes, with its list; returns its id. `request.id` is not looked at.

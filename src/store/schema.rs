@@ -2,7 +2,7 @@
 //!
 //! The list is append-only: a step that has been released is never edited, and a column never changes its meaning.
 //! Version n of a file is the number of steps it has had. All tables are STRICT; keys are AUTOINCREMENT, so that an id
-//! on an old button never names a new row. Times are RFC 3339 text in UTC with milliseconds, which sorts. What SQLite
+//! on an old button never names a new row. Times are RFC 3339 text in UTC with milliseconds, which sorts. What `SQLite`
 //! can guarantee is guaranteed here: one sweep per slot, one open question per account, a chain without gaps.
 
 /// The steps, oldest first.

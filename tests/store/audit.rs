@@ -1,0 +1,133 @@
+//! The audit trail: only appended, found again, and verified.
+
+use inactive_contractors::domain::audit::{Action, Actor, Draft};
+use inactive_contractors::store::{AuditContext, AuditQuery, Decided, StoreError};
+use serde_json::json;
+
+use crate::harness::{Bench, POLICY, approved, asked, at, events, input, posted, scheduled, suspend_all};
+
+fn draft(detail: serde_json::Value) -> Draft {
+    Draft { at: at(0), actor: Actor::System, action: Action::BotStarted, subject: None, detail }
+}
+
+#[tokio::test]
+async fn events_are_neither_changed_nor_deleted_nor_put_between() {
+    let bench = Bench::new();
+    let store = bench.open();
+    asked(&store, 0, &["kim"]).await;
+    let raw = bench.raw();
+    let copy = "SELECT 2, at, actor, action, policy, sweep, request, account_id, login, '{}', prev_hash, hash
+                FROM audit_event WHERE seq = 2";
+    for (sql, why) in [
+        ("UPDATE audit_event SET login = 'other' WHERE seq = 3".to_owned(), "never changed"),
+        ("DELETE FROM audit_event WHERE seq = 3".to_owned(), "never deleted"),
+        (format!("INSERT OR REPLACE INTO audit_event {copy}"), "only appended"),
+        (format!("INSERT INTO audit_event {}", copy.replacen('2', "9", 1)), "only appended"),
+    ] {
+        let error = raw.execute(&sql, []).unwrap_err().to_string();
+        assert!(error.contains(why), "{sql}: {error}");
+    }
+    assert_eq!(store.verify().await.unwrap().events, 3);
+}
+
+#[tokio::test]
+async fn a_chain_in_order_verifies_and_its_head_moves() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let empty = store.verify().await.unwrap();
+    assert_eq!((empty.events, empty.broken_at), (0, None));
+    approved(&store, 0, &["kim"]).await;
+    let verified = store.verify().await.unwrap();
+    assert_eq!((verified.events, verified.broken_at), (5, None));
+    let last = store.append(AuditContext::default(), draft(json!({ "odd": "ü \u{0}\"" }))).await.unwrap();
+    assert_eq!(last.prev_hash, verified.head);
+    assert_eq!(store.verify().await.unwrap().head, last.hash);
+    assert_eq!(events(&store, AuditQuery::latest(1)).await, [last]);
+}
+
+#[tokio::test]
+async fn whatever_is_done_behind_its_back_is_found() {
+    for (sql, broken_at) in [
+        ("UPDATE audit_event SET login = 'min@contractor.example' WHERE seq = 3", 3),
+        ("UPDATE audit_event SET detail = replace(detail, '2592000', '2592001') WHERE seq = 3", 3),
+        ("UPDATE audit_event SET at = replace(at, '09:01', '09:02') WHERE seq = 2", 2),
+        ("UPDATE audit_event SET actor = 'nobody' WHERE seq = 5", 5),
+        ("DELETE FROM audit_event WHERE seq = 1", 1),
+        ("DELETE FROM audit_event WHERE seq = 4", 4),
+        ("DELETE FROM audit_event WHERE seq = 5", 5),
+        ("DELETE FROM audit_event", 1),
+    ] {
+        let bench = Bench::new();
+        let store = bench.open();
+        approved(&store, 0, &["kim"]).await;
+        let raw = bench.raw();
+        raw.execute_batch("DROP TRIGGER audit_no_update; DROP TRIGGER audit_no_delete").unwrap();
+        raw.pragma_update(None, "foreign_keys", false).unwrap();
+        assert!(raw.execute(sql, []).unwrap() > 0, "{sql}");
+        let verified = store.verify().await.unwrap();
+        assert_eq!((verified.broken_at, verified.events), (Some(broken_at), broken_at - 1), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn events_are_found_by_what_they_are_about_newest_first() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let first = approved(&store, 0, &["kim"]).await;
+    asked(&store, 1, &["lee"]).await;
+    let all = AuditQuery::latest(100);
+    for (query, expected) in [
+        (AuditQuery { account: Some("LEE@".to_owned()), ..all.clone() }, vec![8]),
+        (AuditQuery { account: Some("00ukim".to_owned()), ..all.clone() }, vec![3]),
+        (AuditQuery { account: Some("%".to_owned()), ..all.clone() }, vec![]),
+        (AuditQuery { request: Some(first), ..all.clone() }, vec![5, 4, 3]),
+        (AuditQuery { action: Some(Action::Proposed), ..all.clone() }, vec![8, 3]),
+        (AuditQuery { policy: Some(POLICY.to_owned()), before_seq: Some(3), ..all.clone() }, vec![2, 1]),
+        (AuditQuery { policy: Some("other".to_owned()), ..all.clone() }, vec![]),
+        (AuditQuery::latest(2), vec![8, 7]),
+    ] {
+        let found: Vec<i64> = events(&store, query.clone()).await.iter().map(|event| event.seq).collect();
+        assert_eq!(found, expected, "{query:?}");
+    }
+}
+
+#[tokio::test]
+async fn details_with_fractions_verify_or_are_not_written() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let mut written = 0;
+    for n in 1..200_u32 {
+        let detail = json!({ "share": f64::from(n) / 997.0 * 1e-3 });
+        match store.append(AuditContext::default(), draft(detail)).await {
+            Ok(_) => written += 1,
+            Err(StoreError::Invalid(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let verified = store.verify().await.unwrap();
+    assert_eq!((verified.broken_at, verified.events), (None, written));
+    assert!(written < 199, "some of these do not survive being printed and parsed");
+}
+
+#[tokio::test]
+async fn without_its_audit_event_nothing_is_done() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let request = posted(&store, 0, &["kim"]).await;
+    let before = store.request(request).await.unwrap();
+    bench
+        .raw()
+        .execute_batch(
+            "CREATE TRIGGER broken BEFORE INSERT ON audit_event BEGIN SELECT RAISE(ABORT, 'broken'); END",
+        )
+        .unwrap();
+    store.receive("k", Some(request), "Uann", at(10)).await.unwrap();
+    store.decide("k", request, input("ann", suspend_all(), at(10)), at(10)).await.unwrap_err();
+    store.expire_due(at(100)).await.unwrap_err();
+    store.start_sweep(scheduled(1)).await.unwrap_err();
+    assert_eq!(store.request(request).await.unwrap(), before);
+    bench.raw().execute_batch("DROP TRIGGER broken").unwrap();
+    // The input was not settled, so it can be decided now.
+    let decided = store.decide("k", request, input("ann", suspend_all(), at(10)), at(11)).await.unwrap();
+    assert!(matches!(decided, Decided::Done(_)));
+}

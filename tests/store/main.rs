@@ -1,0 +1,10 @@
+//! The database, on real files.
+
+mod audit;
+mod harness;
+mod inputs;
+mod messages;
+mod open;
+mod requests;
+mod sweeps;
+mod versions;

@@ -1,0 +1,172 @@
+//! Opening, holding, refusing and losing the file.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use inactive_contractors::domain::audit::{Action, Actor, Draft};
+use inactive_contractors::store::{AuditContext, OpenError, Store, StoreError};
+
+use crate::harness::{Bench, POLICY, actions, approved, asked, at, soon};
+
+const CHILD_PATH: &str = "STORE_TEST_CHILD_PATH";
+
+/// Not a test by itself: the process that the next one kills.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the parent tells its child the path")]
+async fn child_that_is_killed() {
+    let Ok(path) = std::env::var(CHILD_PATH) else { return };
+    let store = Store::open(path.as_ref(), at(0)).unwrap();
+    approved(&store, 0, &["kim", "lee"]).await;
+    println!("\nacknowledged");
+    // Until it is killed, or the parent is gone.
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_kill_9_and_the_lock_does_not() {
+    let bench = Bench::new();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["open::child_that_is_killed", "--exact", "--nocapture"])
+        .env(CHILD_PATH, &bench.path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line == "acknowledged"));
+    let refused = Store::open(&bench.path, at(0)).err().unwrap().to_string();
+    assert!(refused.contains(&format!("process {}", child.id())), "{refused}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let store = bench.open();
+    let live = store.live_requests().await.unwrap();
+    assert_eq!(live[0].0.state.word(), "approved");
+    assert_eq!(live[0].1.len(), 2);
+    assert_eq!(store.verify().await.unwrap().broken_at, None);
+}
+
+#[tokio::test]
+async fn a_second_instance_is_refused_under_any_name_of_the_file() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let link = bench.directory.path().join("link.db");
+    std::os::unix::fs::symlink(&bench.path, &link).unwrap();
+    for path in [&bench.path, &link] {
+        let error = Store::open(path, at(0)).err().unwrap();
+        let OpenError::Held { by, .. } = &error else { panic!("{error}") };
+        assert_eq!(*by, format!("process {} since 2026-01-05T09:00:00.000Z", std::process::id()));
+    }
+    store.close().await.unwrap();
+    bench.open();
+}
+
+#[tokio::test]
+async fn closing_drains_the_queue_and_leaves_one_file() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let clone = store.clone();
+    asked(&store, 0, &["kim"]).await;
+    let (known, closed) = tokio::join!(store.know_policy("late", at(0)), store.clone().close());
+    known.unwrap();
+    closed.unwrap();
+    assert!(!bench.directory.path().join("bot.db-wal").exists());
+    assert!(matches!(clone.health().await, Err(StoreError::Closed)));
+    soon(clone.closed()).await;
+
+    let store = bench.open();
+    assert_eq!(actions(&store).await, ["sweep_started", "sweep_finished", "proposed"]);
+    store.health().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dead_writer_is_noticed() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let request = asked(&store, 0, &["kim"]).await;
+    let watching = tokio::spawn({
+        let store = store.clone();
+        async move { store.closed().await }
+    });
+    let answer = store.transition(request, |_, _| panic!("a bug in a step")).await;
+    assert!(matches!(answer, Err(StoreError::Closed)));
+    soon(watching).await.unwrap();
+    assert!(matches!(store.know_policy(POLICY, at(0)).await, Err(StoreError::Closed)));
+}
+
+#[test]
+fn a_newer_file_is_refused_and_left_alone() {
+    let bench = Bench::new();
+    write_a_little(&bench);
+    bench.raw().pragma_update(None, "user_version", 1000).unwrap();
+    let error = Store::open(&bench.path, at(0)).err().unwrap();
+    assert!(matches!(error, OpenError::Newer { found: 1000, .. }), "{error}");
+    assert!(error.to_string().contains("run the newer program again"));
+}
+
+#[test]
+fn files_of_others_are_refused_and_left_alone() {
+    let bench = Bench::new();
+    bench.raw().execute_batch("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)").unwrap();
+    let before = std::fs::read(&bench.path).unwrap();
+    let error = Store::open(&bench.path, at(0)).err().unwrap();
+    assert!(matches!(error, OpenError::NotOurs { .. }), "{error}");
+    assert_eq!(std::fs::read(&bench.path).unwrap(), before);
+
+    let text = bench.directory.path().join("notes.txt");
+    std::fs::write(&text, "not a database, but long enough to be read as the header of one. ".repeat(20))
+        .unwrap();
+    let error = Store::open(&text, at(0)).err().unwrap();
+    assert!(matches!(error, OpenError::NotOurs { .. }), "{error}");
+}
+
+#[test]
+fn a_damaged_file_is_refused_with_how_to_restore_it() {
+    let bench = Bench::new();
+    write_a_little(&bench);
+    let mut bytes = std::fs::read(&bench.path).unwrap();
+    let page = 4096;
+    for page in bytes.chunks_mut(page).skip(1) {
+        page[..64].fill(0xff);
+    }
+    std::fs::write(&bench.path, bytes).unwrap();
+    let error = Store::open(&bench.path, at(0)).err().unwrap();
+    assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
+    assert!(error.to_string().contains("put a backup in its place"));
+}
+
+#[test]
+fn a_missing_directory_is_named() {
+    let bench = Bench::new();
+    let error = Store::open(&bench.directory.path().join("no/such/bot.db"), at(0)).err().unwrap();
+    assert!(error.to_string().contains("no/such/bot.db"), "{error}");
+    assert!(error.to_string().contains("directory exists"), "{error}");
+}
+
+#[test]
+fn the_file_is_its_owners_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    write_a_little(&bench);
+    assert_eq!(std::fs::metadata(&bench.path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// Makes the file, with a little in it, and closes it.
+#[tokio::main(flavor = "current_thread")]
+async fn write_a_little(bench: &Bench) {
+    let store = bench.open();
+    store
+        .append(
+            AuditContext::default(),
+            Draft {
+                at: at(0),
+                actor: Actor::System,
+                action: Action::BotStarted,
+                subject: None,
+                detail: serde_json::json!({ "version": "0.1.0" }),
+            },
+        )
+        .await
+        .unwrap();
+    store.close().await.unwrap();
+}

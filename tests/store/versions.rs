@@ -1,0 +1,61 @@
+//! Every released schema version, with rows as they were then, opens in this one.
+//!
+//! `versions/vN.sql` is a dump of a file of version N. A migration adds the next one (open the last with the new
+//! program, add rows that use what is new, dump it); the old ones are never edited.
+
+use inactive_contractors::domain::audit::Action;
+use inactive_contractors::store::{AuditQuery, SweepState};
+
+use crate::harness::{Bench, CHANNEL, POLICY, at, events, id, rule};
+
+const VERSIONS: &[&str] = &[include_str!("versions/v1.sql")];
+
+#[tokio::test]
+async fn every_version_opens_with_its_rows() {
+    for (version, dump) in (1..).zip(VERSIONS) {
+        let bench = Bench::new();
+        bench.raw().execute_batch(dump).unwrap();
+        assert_eq!(user_version(&bench), version);
+        let store = bench.open();
+
+        assert_eq!(store.know_policy(POLICY, at(0)).await.unwrap().live_rule, Some(rule()));
+        assert!(matches!(store.last_sweep(POLICY).await.unwrap().unwrap().state, SweepState::Failed { .. }));
+        let words = store.live_requests().await.unwrap().into_iter().map(|(request, candidates)| {
+            let candidates: Vec<_> = candidates.iter().map(|one| one.state.word()).collect();
+            (request.state.word(), candidates.join(" "))
+        });
+        let expected = [
+            ("went_live", "previewed"),
+            ("completed", "suspended kept"),
+            ("approved", "due failed"),
+            ("expired", "dropped"),
+            ("held", "proposed"),
+        ];
+        assert_eq!(words.collect::<Vec<_>>(), expected.map(|(state, each)| (state, each.to_owned())));
+        assert_eq!(store.suspended_by_us(vec![id("kim")]).await.unwrap().len(), 1);
+        assert!(store.message_by_ref(CHANNEL, "17000.2").await.unwrap().is_some());
+
+        let verified = store.verify().await.unwrap();
+        assert_eq!((verified.broken_at, verified.events > 20), (None, true));
+        let refusals = AuditQuery { action: Some(Action::InputRefused), ..AuditQuery::latest(10) };
+        assert_eq!(events(&store, refusals).await.len(), 1);
+        store.close().await.unwrap();
+        assert_eq!(user_version(&bench), newest());
+    }
+}
+
+#[test]
+fn every_version_has_its_rows() {
+    assert_eq!(newest(), i64::try_from(VERSIONS.len()).unwrap());
+}
+
+/// The version that this program gives a new file.
+fn newest() -> i64 {
+    let bench = Bench::new();
+    drop(bench.open());
+    user_version(&bench)
+}
+
+fn user_version(bench: &Bench) -> i64 {
+    bench.raw().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
+}
