@@ -62,6 +62,18 @@ impl Text {
         self.with(Span::Quoted(words.into()))
     }
 
+    /// The words without any markup, for places that take none: a terminal, a form's error.
+    pub fn to_plain(&self) -> String {
+        let words = self.0.iter().map(|span| match span {
+            Span::Plain(words) | Span::Bold(words) | Span::Code(words) | Span::Quoted(words) => words.clone(),
+            Span::Mention(_) => "somebody else".into(),
+            Span::Time(at) => at.format("%Y-%m-%d %H:%M UTC").to_string(),
+            Span::Date(at) => at.format("%Y-%m-%d").to_string(),
+            Span::MessageLink { label, .. } => label.clone(),
+        });
+        words.collect()
+    }
+
     /// Appends another text.
     #[must_use]
     pub fn and(mut self, other: Text) -> Text {

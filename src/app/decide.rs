@@ -147,15 +147,7 @@ impl App {
         let Known { voter, .. } = known;
         let input =
             Input { verb: press.verb, voter, received_at, list_hash: press.list_hash, reason: press.reason };
-        let decided = self
-            .store
-            .decide(&inbound.key, id, self.clock.now(), move |request, candidates| {
-                request::decide(request, candidates, &input).map_err(|refusal| {
-                    let event = request::refused(&input, &refusal);
-                    (refusal, event)
-                })
-            })
-            .await?;
+        let decided = self.store.decide(&inbound.key, id, input, self.clock.now()).await?;
         Ok(match decided {
             Decided::Done(_) => Ok(()),
             Decided::Refused(refusal) => Err(refusals::refusal(&refusal)),
@@ -287,7 +279,7 @@ impl App {
         };
         Ok(match self.decide(inbound, press).await? {
             Ok(()) => Ack::Done,
-            Err(text) => Ack::FormErrors(vec![(choose::REASON.into(), plain(&text))]),
+            Err(text) => Ack::FormErrors(vec![(choose::REASON.into(), text.to_plain())]),
         })
     }
 
@@ -328,19 +320,4 @@ pub(super) fn context(request: &request::Request) -> AuditContext {
         sweep: Some(request.sweep),
         request: Some(request.id),
     }
-}
-
-/// A text without any markup, for places that take none.
-fn plain(text: &Text) -> String {
-    use crate::chat::Span;
-    text.0
-        .iter()
-        .map(|span| match span {
-            Span::Plain(words) | Span::Bold(words) | Span::Code(words) | Span::Quoted(words) => words.clone(),
-            Span::Mention(_) => "somebody else".into(),
-            Span::Time(at) => at.format("%Y-%m-%d %H:%M UTC").to_string(),
-            Span::Date(at) => at.format("%Y-%m-%d").to_string(),
-            Span::MessageLink { label, .. } => label.clone(),
-        })
-        .collect()
 }
