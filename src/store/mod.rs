@@ -62,7 +62,16 @@ pub struct Store {
 impl Store {
     /// Opens the file at `path`, or makes it, and starts the writer thread. Migrates an older file, after copying it.
     pub fn open(path: &Path, now: DateTime<Utc>) -> Result<Store, OpenError> {
-        let held = open::open(path, now)?;
+        Store::start(open::open(path, now)?, path)
+    }
+
+    /// A copy of the file at `path` in memory, for looking: what is written to it is gone at the end, and the process
+    /// that holds the file goes on. Empty if there is no such file.
+    pub fn open_copy(path: &Path, now: DateTime<Utc>) -> Result<Store, OpenError> {
+        Store::start(open::open_copy(path, now)?, path)
+    }
+
+    fn start(held: open::Held, path: &Path) -> Result<Store, OpenError> {
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         std::thread::Builder::new()
             .name("store".to_owned())

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::{OpenError, codec, schema};
 
@@ -15,11 +16,15 @@ const APPLICATION_ID: i64 = 0x6963_6f6e;
 /// How long to wait for somebody who has the file open in another program: less than the 3 s that Slack gives a click.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Pages copied between two looks at whether the writer wants the file.
+const COPY_PAGES: i32 = 1000;
+
 /// A connection and the lock that says that it is the only one. The lock is the operating system's, so it goes with
 /// the process, however that ends.
 pub(super) struct Held {
     pub(super) connection: Connection,
-    _lock: File,
+    /// A copy in memory needs none.
+    _lock: Option<File>,
 }
 
 /// Opens the file, or makes it.
@@ -34,7 +39,28 @@ pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenError> {
     connection
         .execute_batch("PRAGMA foreign_keys = ON")
         .map_err(|source| refused("set up", &path, source))?;
-    Ok(Held { connection, _lock: lock })
+    Ok(Held { connection, _lock: Some(lock) })
+}
+
+/// A copy of the file in memory, or an empty database if there is no file. The file is only read, and whoever holds it
+/// is not disturbed.
+pub(super) fn open_copy(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenError> {
+    let mut connection = Connection::open_in_memory().map_err(|source| refused("copy", path, source))?;
+    let mut version = 0;
+    if path.exists() {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let source =
+            Connection::open_with_flags(path, flags).map_err(|source| refused("read", path, source))?;
+        version = check(&source, path, newest(schema::MIGRATIONS))?;
+        Backup::new(&source, &mut connection)
+            .and_then(|backup| backup.run_to_completion(COPY_PAGES, Duration::ZERO, None))
+            .map_err(|source| refused("copy", path, source))?;
+    }
+    migrate(&mut connection, path, version, schema::MIGRATIONS, now)?;
+    connection
+        .execute_batch("PRAGMA foreign_keys = ON")
+        .map_err(|source| refused("set up", path, source))?;
+    Ok(Held { connection, _lock: None })
 }
 
 /// The same path for the same file, so that two names of it meet at one lock.
