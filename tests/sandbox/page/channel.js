@@ -10,7 +10,7 @@ const input = document.getElementById("command");
 const dismissed = new Set(); // ids of ephemeral notes; Slack too forgets them on this side only
 let onAction = () => {};
 const folded = new Set(); // threads that the person closed
-let seen = null; // keys shown before: what is not in it is new
+let seen = null; // key -> revision of what was shown before
 
 /** `click` gets { action, confirm, control, where, values } of each control that a person uses in a message. */
 export function startChannel(click) {
@@ -56,8 +56,10 @@ function updateItem(node, item, ctx, isNew) {
   const values = readValues(main);
   const day = new Date(ctx.now).toDateString(); // "today" in a card turns into "yesterday"
   const drawn = redraw(main, [shown, day, ctx.me], () => messageParts(item, { ...ctx, values }));
-  if (drawn && !isNew) flash(main);
-  if (drawn && isNew && seen !== null) node.classList.add("arrived");
+  const revision = String(item.revision_count ?? 0);
+  if (drawn && !isNew && node.dataset.revision !== revision) flash(main);
+  if (isNew && seen !== null) node.classList.add("arrived");
+  node.dataset.revision = revision;
   updateThread(node, item, ctx);
 }
 
@@ -114,11 +116,12 @@ function toggleThread(node, ts) {
   toggle.textContent = (thread.hidden ? "▸" : "▾") + toggle.textContent.slice(1);
 }
 
-/** New messages are read out by their `text`, which is what Slack's screen reader mode reads too. */
+/** New and changed messages are read out by their `text`, which is what Slack's screen reader mode reads too. */
 function announce(items, ctx) {
   const all = items.flatMap((item) => [item, ...item.replies.map((reply) => ({ ...reply, key: reply.ts }))]);
-  const news = seen === null ? [] : all.filter((item) => !seen.has(item.key));
-  seen = new Set([...(seen ?? []), ...all.map((item) => item.key)]);
+  const revision = (item) => item.revision_count ?? 0;
+  const news = seen === null ? [] : all.filter((item) => seen.get(item.key) !== revision(item));
+  seen = new Map([...(seen ?? []), ...all.map((item) => [item.key, revision(item)])]);
   if (news.length === 0) return;
   const lines = news.map((item) => {
     const text = el("span", {}, mrkdwn(item.text ?? "", ctx)).textContent;

@@ -77,6 +77,7 @@ const format = (date, options) => new Intl.DateTimeFormat(LOCALE, options).forma
 
 export const timeOfDay = (date) => format(date, { hour: "2-digit", minute: "2-digit" });
 export const shortDate = (date) => format(date, { day: "numeric", month: "short", year: "numeric" });
+export const dayAndMonth = (date) => format(date, { day: "numeric", month: "short" });
 export const fullTime = (date) => `${format(date, { dateStyle: "full", timeStyle: "medium" })} (${zone()})`;
 export const clockText = (date) =>
   format(date, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -95,9 +96,9 @@ function nearDay(date, now) {
 /** "3 days ago", "in 2 hours", "just now". */
 export function ago(date, now) {
   const seconds = (date - now) / 1000;
-  const units = [["year", 31_536_000], ["month", 2_592_000], ["day", 86_400], ["hour", 3600], ["minute", 60]];
-  // A month is too coarse for idle times, so days are used up to 90 of them.
-  const unit = units.find(([name, size]) => Math.abs(seconds) >= (name === "month" ? 3 * size : size));
+  // No months: they are too coarse for idle times, which rules count in days.
+  const units = [["year", 31_536_000], ["day", 86_400], ["hour", 3600], ["minute", 60]];
+  const unit = units.find(([, size]) => Math.abs(seconds) >= size);
   if (!unit) return "just now";
   const relative = new Intl.RelativeTimeFormat(LOCALE, { numeric: "always" });
   return relative.format(Math.trunc(seconds / unit[1]), unit[0]);

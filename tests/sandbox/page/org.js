@@ -1,6 +1,6 @@
 // The fake Okta org: its people and the bot's audit history.
 
-import { ago, el, flash, fullTime, reconcile, redraw, shortDate, timeOfDay } from "./dom.js";
+import { ago, el, flash, fullTime, reconcile, redraw, shortDate, timeOfDay, dayAndMonth } from "./dom.js";
 import { openMenu } from "./menu.js";
 
 const AUDIT_ROWS_MAX = 300; // a long-lived sandbox must not slow the page down
@@ -75,7 +75,8 @@ function personCells(person, relative) {
     ]),
   }, "⋯");
   return [
-    el("td", { title: details || null }, el("strong", { class: "name" }, person.name), el("span", { class: "sub login" }, person.login)),
+    el("td", { title: [person.login, details].filter(Boolean).join("\n") },
+      el("strong", { class: "name" }, person.name), el("span", { class: "sub login" }, person.login)),
     el("td", {}, person.userType || el("em", {}, "none"), el("span", { class: "sub" },
       person.adminRole && el("span", { class: "tag admin" }, person.adminRole),
       (person.groups ?? []).filter((group) => group !== "Everyone").map((group) => el("span", { class: "tag" }, group)))),
@@ -97,14 +98,17 @@ function showAudit(audit, now, first) {
   document.getElementById("audit-more").textContent = hidden > 0 ? `${hidden} older entries are not shown.` : "";
 }
 
+/** Lets a dotted name or a login break at its joints rather than anywhere. */
+const breakable = (text) => text.split(/(?=[@._])/).flatMap((part) => [part, el("wbr")]);
+
 function auditCells(entry) {
   const at = new Date(entry.at);
   return [
     el("td", { class: "narrow number" }, String(entry.seq)),
-    el("td", {}, el("time", { datetime: entry.at, title: fullTime(at) }, timeOfDay(at), el("span", { class: "sub" }, shortDate(at)))),
+    el("td", {}, el("time", { datetime: entry.at, title: fullTime(at) }, timeOfDay(at), el("span", { class: "sub" }, dayAndMonth(at)))),
     el("td", {}, entry.actor),
-    el("td", {}, el("span", { class: "event" }, entry.event)),
-    el("td", {}, entry.subject ?? ""),
+    el("td", {}, el("span", { class: "event" }, breakable(entry.event))),
+    el("td", {}, breakable(entry.subject ?? "")),
     el("td", { class: "detail" }, entry.detail ?? ""),
   ];
 }

@@ -79,6 +79,7 @@ function show() {
   showOrg(state, now(), orgActions);
   showControls();
   showGuide();
+  document.body.dataset.revision = state.revision; // a test waits for it
 }
 
 function chooseWho() {
@@ -115,7 +116,13 @@ function showControls() {
   byId("bot-kill").disabled = !state.bot.running;
   byId("bot-start").disabled = state.bot.running;
   byId("drop-socket").disabled = !state.bot.connected;
-  for (const side of ["okta", "slack"]) byId(`${side}-armed`).hidden = !state.faults?.[side];
+  for (const side of ["okta", "slack"]) showArmed(byId(`${side}-fail`), state.faults?.[side]);
+}
+
+function showArmed(button, fault) {
+  button.classList.toggle("armed", Boolean(fault));
+  button.textContent = fault ? "Armed" : "Fail";
+  button.title = fault ? `The next call gets: ${fault}` : "";
 }
 
 /** Ticks a step off from what the state shows; only the press itself is remembered by this tab. */

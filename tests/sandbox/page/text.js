@@ -31,7 +31,9 @@ function plainText(object) {
 export function mrkdwn(source, ctx) {
   return source.split(/(```[\s\S]+?```)/).flatMap((part) => {
     if (/^```[\s\S]+```$/.test(part)) return [el("pre", {}, tokensOnly(part.slice(3, -3).replace(/^\n/, ""), ctx))];
-    return part === "" ? [] : lines(part.replace(/^\n/, ""), ctx);
+    // The line breaks next to a preformatted box are the box's own.
+    const text = part.replace(/^\n/, "").replace(/\n$/, "");
+    return text === "" ? [] : lines(text, ctx);
   });
 }
 
