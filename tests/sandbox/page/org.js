@@ -83,7 +83,7 @@ function personCells(person, relative) {
     el("td", {}, el("span", { class: "status", data: { status: person.status } }, person.status)),
     el("td", {}, last
       ? el("time", { datetime: person.lastLogin, title: fullTime(last) }, relative, el("span", { class: "sub" }, shortDate(last)))
-      : el("span", {}, "never", person.created && el("span", { class: "sub" }, `created ${shortDate(new Date(person.created))}`))),
+      : el("span", {}, "never", person.created && el("span", { class: "sub" }, `added ${shortDate(new Date(person.created))}`))),
     el("td", { class: "narrow" }, menu),
   ];
 }
