@@ -87,7 +87,7 @@ function dismiss(id) {
 
 /** Initials on a colour that stays with the person. */
 export function avatar({ id, name }, isBot = false) {
-  const hue = [...id].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 360, 7);
+  const hue = [...id].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0) * 137) % 360, 7);
   const initials = name.split(/\s+/).slice(0, 2).map((word) => [...word].find((letter) => /\p{L}/u.test(letter)) ?? "").join("");
   const node = el("span", { class: isBot ? "avatar bot" : "avatar", "aria-hidden": "true" }, isBot ? "" : initials.toUpperCase() || "?");
   if (!isBot) node.style.setProperty("--hue", hue);

@@ -26,12 +26,22 @@ async function poll() {
       state = await response.json();
       receivedAt = performance.now();
       byId("offline").hidden = true;
-      show();
-    } catch (error) {
-      console.warn("the state could not be read or drawn", error);
+    } catch {
       byId("offline").hidden = false;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      continue;
     }
+    showOrSay();
+  }
+}
+
+/** A state that can't be drawn must not end the loop, nor look like a server that is gone. */
+function showOrSay() {
+  try {
+    show();
+  } catch (error) {
+    console.error(error);
+    toast(`The page could not draw the last change: ${error.message}`, "error");
   }
 }
 
@@ -147,7 +157,9 @@ function showGuide() {
 async function clickBlock({ where, action, confirm, control, values }) {
   if (!(await askConfirm(confirm, context()))) return;
   if (control.classList.contains("danger")) sessionStorage.setItem("pressed", state.started);
-  await whileBusy(control, () => act({ do: "click", user: me, on: where, action, state: { values } }));
+  const send = () => act({ do: "click", user: me, on: where, action, state: { values } });
+  // Only a button is held while its click is on the way: a second choice in a list or a box counts too.
+  await (control instanceof HTMLButtonElement ? whileBusy(control, send) : send());
 }
 
 const viewActions = {
