@@ -1,0 +1,176 @@
+//! A whole world on this machine: a fake Okta org, a fake Slack workspace, and the real bot between them, over real
+//! HTTP, a real WebSocket and a real SQLite file. Stories and the sandbox use the same one.
+
+#![allow(dead_code, reason = "each test target uses a part of the world")]
+
+pub mod bot;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use chrono::Duration;
+use inactive_contractors::clock::Clock;
+use inactive_contractors::config::Config;
+use serde_json::Value;
+
+use crate::fake::clock::FakeClock;
+use crate::fake::gate::Gate;
+use crate::fake::okta::FakeOkta;
+use crate::fake::slack::{C_OPS, FakeSlack, U_ADMIN, U_APPROVER, U_APPROVER2};
+use bot::BotTask;
+
+/// A policy for stories: everything that would need a second sweep or a second day is off unless a story adds it.
+pub const PLAIN_POLICY: &str = "preview_first = false\nmax_share = 1.0\n";
+
+/// One world. Dropping it ends its bot.
+pub struct World {
+    pub okta: FakeOkta,
+    pub slack: FakeSlack,
+    pub gate: Gate,
+    pub clock: Clock,
+    fake_clock: FakeClock,
+    directory: tempfile::TempDir,
+    policy: String,
+    bot: std::sync::Mutex<Option<BotTask>>,
+}
+
+impl World {
+    /// A world with an empty org and no bot yet. `policy` is TOML for the one policy, besides its name, channel and people.
+    pub async fn new(policy: &str) -> World {
+        let (gate, fake_clock) = (Gate::default(), FakeClock::default());
+        World {
+            okta: FakeOkta::start(gate.clone(), fake_clock.clone()).await,
+            slack: FakeSlack::start(gate.clone(), fake_clock.clone()).await,
+            gate,
+            clock: Clock::system(),
+            fake_clock,
+            directory: tempfile::tempdir().expect("a temporary directory"),
+            policy: policy.to_owned(),
+            bot: std::sync::Mutex::new(None),
+        }
+    }
+
+    /// The database's file.
+    pub fn database(&self) -> PathBuf {
+        self.directory.path().join("bot.db")
+    }
+
+    /// The configuration as a person would write it.
+    pub fn config_toml(&self) -> String {
+        format!(
+            "[[policy]]\nname = \"contractors\"\nchannel = \"{C_OPS}\"\n\
+             approvers = {{ users = [\"{U_APPROVER}\", \"{U_APPROVER2}\"] }}\n\
+             admins = {{ users = [\"{U_ADMIN}\"] }}\n{}",
+            self.policy
+        )
+    }
+
+    /// What the environment gives the bot.
+    pub fn environment(&self) -> BTreeMap<String, String> {
+        [
+            ("SLACK_API_URL", self.slack.api_url()),
+            ("SLACK_BOT_TOKEN", self.slack.bot_token()),
+            ("SLACK_APP_TOKEN", self.slack.app_token()),
+            ("OKTA_ORG_URL", self.okta.url()),
+            ("OKTA_API_TOKEN", self.okta.api_token()),
+            ("INACTIVE_CONTRACTORS_DB", self.database().display().to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    /// The validated configuration.
+    pub fn config(&self) -> Config {
+        let no_files = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        Config::parse(&self.config_toml(), "story.toml", &self.environment(), &no_files)
+            .unwrap_or_else(|error| panic!("the story's configuration is wrong: {error}"))
+    }
+
+    /// Starts the bot and waits until Slack has said hello to it.
+    pub async fn start_bot(&self) {
+        let bot = BotTask::start(self.config(), self.clock.clone());
+        *self.bot.lock().expect("no story panics while holding the bot") = Some(bot);
+        let connected = self.slack.until("a socket of the bot", |slack| slack.sockets() > 0);
+        connected.await;
+    }
+
+    /// Ends the bot as SIGTERM does.
+    pub async fn stop_bot(&self) {
+        if let Some(bot) = self.take_bot() {
+            bot.stop().await;
+        }
+    }
+
+    /// Ends the bot in the middle of whatever it does.
+    pub async fn kill_bot(&self) {
+        if let Some(bot) = self.take_bot() {
+            bot.kill().await;
+        }
+    }
+
+    /// Whether a bot runs.
+    pub fn bot_runs(&self) -> bool {
+        self.bot.lock().expect("no story panics while holding the bot").as_ref().is_some_and(BotTask::runs)
+    }
+
+    fn take_bot(&self) -> Option<BotTask> {
+        self.bot.lock().expect("no story panics while holding the bot").take()
+    }
+
+    /// Moves everybody's clock.
+    pub fn advance(&self, by: Duration) {
+        self.fake_clock.advance(by);
+        self.clock.advance(by);
+    }
+
+    /// The audit trail as it is on the disk: sequence, action, login, detail; oldest first.
+    pub fn audit(&self) -> Vec<AuditLine> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let Ok(connection) = rusqlite::Connection::open_with_flags(self.database(), flags) else {
+            return Vec::new();
+        };
+        let sql = "SELECT seq, at, actor, action, login, detail, request FROM audit_event ORDER BY seq";
+        let Ok(mut statement) = connection.prepare(sql) else {
+            return Vec::new();
+        };
+        let lines = statement.query_map([], |row| {
+            let json = |text: String| serde_json::from_str(&text).unwrap_or(Value::Null);
+            Ok(AuditLine {
+                seq: row.get(0)?,
+                at: row.get(1)?,
+                actor: json(row.get(2)?),
+                action: row.get(3)?,
+                login: row.get(4)?,
+                detail: json(row.get(5)?),
+                request: row.get(6)?,
+            })
+        });
+        lines.map(|lines| lines.filter_map(Result::ok).collect()).unwrap_or_default()
+    }
+
+    /// The actions of the audit trail about one login, oldest first.
+    pub fn audit_of(&self, login: &str) -> Vec<String> {
+        self.audit()
+            .into_iter()
+            .filter(|line| line.login.as_deref() == Some(login))
+            .map(|line| line.action)
+            .collect()
+    }
+
+    /// How many events have this action.
+    pub fn audited(&self, action: &str) -> usize {
+        self.audit().iter().filter(|line| line.action == action).count()
+    }
+}
+
+/// One audit event as stored.
+#[derive(Clone, Debug)]
+pub struct AuditLine {
+    pub seq: i64,
+    pub at: String,
+    pub actor: Value,
+    pub action: String,
+    pub login: Option<String>,
+    pub detail: Value,
+    pub request: Option<i64>,
+}
