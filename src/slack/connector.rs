@@ -121,7 +121,7 @@ impl Connector {
         let reply = exchange(self.http.post(url), Some(token)).await?;
         let scopes =
             reply.headers.get(SCOPES_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        decode::<serde_json::Value>(reply)?;
+        decode::<serde_json::Value>(&reply)?;
         let scopes = scopes.unwrap_or_default();
         Ok(scopes.split(',').map(str::trim).filter(|scope| !scope.is_empty()).map(str::to_owned).collect())
     }
@@ -144,7 +144,7 @@ async fn exchange(request: RequestBuilder, token: Option<&SlackApiToken>) -> Cli
     Ok(Reply { status, headers, body })
 }
 
-fn decode<RS: DeserializeOwned>(reply: Reply) -> ClientResult<RS> {
+fn decode<RS: DeserializeOwned>(reply: &Reply) -> ClientResult<RS> {
     match reply.status {
         StatusCode::TOO_MANY_REQUESTS => Err(SlackClientError::RateLimitError(
             SlackRateLimitError::new().opt_retry_after(retry_after(&reply.headers)),
@@ -203,7 +203,7 @@ impl SlackClientHttpConnector for Connector {
     where
         RS: for<'de> Deserialize<'de> + Send + 'a,
     {
-        async move { decode(exchange(self.http.get(full_uri), context.token).await?) }.boxed()
+        async move { decode(&exchange(self.http.get(full_uri), context.token).await?) }.boxed()
     }
 
     fn http_get_with_client_secret<'a, RS>(
@@ -234,7 +234,7 @@ impl SlackClientHttpConnector for Connector {
             })?;
             let request =
                 self.http.post(full_uri).header(CONTENT_TYPE, "application/json; charset=utf-8").body(body);
-            decode(exchange(request, context.token).await?)
+            decode(&exchange(request, context.token).await?)
         }
         .boxed()
     }

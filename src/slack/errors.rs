@@ -193,3 +193,51 @@ fn safe_code(code: &str) -> String {
         _ => "unknown_error".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api(call: Call, code: &str) -> ChatError {
+        call.failed(&SlackClientError::ApiError(SlackClientApiError::new(code.to_owned())))
+    }
+
+    #[test]
+    fn each_code_has_its_class() {
+        for code in ["invalid_auth", "token_revoked", "account_inactive", "link_disabled"] {
+            assert!(matches!(api(Call::Write, code), ChatError::Denied(_)), "{code}");
+        }
+        for code in ["not_in_channel", "channel_not_found", "is_archived"] {
+            assert!(
+                matches!(api(Call::Write, code), ChatError::Channel(words) if words.len() > 30),
+                "{code}"
+            );
+        }
+        for code in ["invalid_blocks", "msg_too_long", "msg_blocks_too_long", "something_new"] {
+            assert!(matches!(api(Call::Write, code), ChatError::Content(_)), "{code}");
+        }
+        assert!(matches!(api(Call::Write, "internal_error"), ChatError::Ambiguous(_)));
+        assert!(matches!(api(Call::Read, "internal_error"), ChatError::Unavailable(_)));
+    }
+
+    #[test]
+    fn a_lost_answer_is_ambiguous_only_if_something_was_sent() {
+        let fault = |fault: TransportFault| Call::Write.failed(&fault.into());
+        assert!(matches!(fault(TransportFault::NotConnected), ChatError::Unavailable(_)));
+        assert!(matches!(fault(TransportFault::TimedOut), ChatError::Ambiguous(_)));
+        assert!(matches!(fault(TransportFault::Broken), ChatError::Ambiguous(_)));
+    }
+
+    #[test]
+    fn the_missing_scope_is_named() {
+        let error =
+            SlackClientApiError::new("missing_scope".to_owned()).with_errors(vec!["groups:read".to_owned()]);
+        let words = Call::Read.failed(&SlackClientError::ApiError(error)).to_string();
+        assert!(words.contains("groups:read") && words.contains("reinstall"), "{words}");
+    }
+
+    #[test]
+    fn a_code_that_is_none_is_not_repeated() {
+        assert!(!api(Call::Read, "xoxb-1234 secret").to_string().contains("xoxb"));
+    }
+}

@@ -25,8 +25,8 @@ use super::render::{base_action, base_group};
 pub(super) struct Envelope {
     #[serde(rename = "type")]
     pub(super) kind: String,
-    #[serde(default)]
-    pub(super) envelope_id: Option<String>,
+    #[serde(default, rename = "envelope_id")]
+    pub(super) id: Option<String>,
     #[serde(default)]
     pub(super) accepts_response_payload: bool,
     #[serde(default)]
@@ -275,4 +275,100 @@ pub(super) fn sender(payload: &Value) -> Option<ReplyTo> {
         text("/channel/id").or_else(|| text("/channel_id")).or_else(|| text("/container/channel_id"));
     let handle = text("/response_url").map(|url| ReplyHandle(SecretString::from(url)));
     Some(ReplyTo { user, channel, handle })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn input(envelope: Value) -> Option<Inbound> {
+        let envelope: Envelope = serde_json::from_value(envelope).unwrap();
+        match read(&envelope, "/bot", DateTime::UNIX_EPOCH) {
+            Read::Input(inbound, _) => Some(*inbound),
+            Read::Nothing | Read::Unreadable => None,
+        }
+    }
+
+    fn click(action_ts: &str) -> Value {
+        json!({ "type": "interactive", "envelope_id": "e1", "payload": {
+            "type": "block_actions", "team": null, "api_app_id": "A1", "trigger_id": "t.1",
+            "user": { "id": "U1", "username": "ada", "team_id": "T1" },
+            "container": { "type": "message", "message_ts": "1.2", "channel_id": "C1", "is_ephemeral": false },
+            "channel": { "id": "C1", "name": "ops" },
+            "message": { "ts": "1.2", "metadata": { "event_type": "x", "event_payload": { "n": 1 } } },
+            "response_url": "https://hooks.slack.com/actions/T1/1/secret",
+            "actions": [{ "type": "button", "action_id": "suspend~2", "block_id": "b", "value": "r7",
+                          "text": { "type": "plain_text", "text": "Suspend" }, "action_ts": action_ts }] } })
+    }
+
+    #[test]
+    fn a_click_is_read_even_if_the_team_is_null() {
+        let inbound = input(click("9.1")).unwrap();
+        let What::Click { message, action, value, trigger } = inbound.what else { panic!("not a click") };
+        assert_eq!(message, MessageRef { channel: "C1".to_owned(), id: "1.2".to_owned() });
+        assert_eq!((action.as_str(), value.as_str(), trigger.as_str()), ("suspend", "r7", "t.1"));
+        assert!(!format!("{:?}", inbound.reply).contains("secret"));
+    }
+
+    #[test]
+    fn a_repeat_has_the_same_key_and_a_second_click_another() {
+        let key = |ts| input(click(ts)).unwrap().key;
+        assert_eq!(key("9.1"), key("9.1"));
+        assert_ne!(key("9.1"), key("9.2"));
+    }
+
+    #[test]
+    fn a_group_of_checkboxes_comes_back_whole_and_in_order() {
+        let ticked = |values: &[&str]| {
+            let options: Vec<Value> = values
+                .iter()
+                .map(|value| json!({ "value": value, "text": { "type": "plain_text", "text": "x", "emoji": false } }))
+                .collect();
+            json!({ "type": "checkboxes", "selected_options": options })
+        };
+        let mut values = serde_json::Map::new();
+        for part in 0..12 {
+            let id = format!("keep:{part}");
+            values.insert(id.clone(), json!({ id: ticked(&[&format!("v{part}")]) }));
+        }
+        values.insert("none:0".to_owned(), json!({ "none:0": ticked(&[]) }));
+        values
+            .insert("reason".to_owned(), json!({ "reason": { "type": "plain_text_input", "value": null } }));
+        let inbound = input(json!({ "type": "interactive", "envelope_id": "e", "payload": {
+            "type": "view_submission", "user": { "id": "U1" },
+            "view": { "id": "V1", "hash": "h", "callback_id": "choose", "private_metadata": "r7",
+                      "state": { "values": values } } } }))
+        .unwrap();
+        let What::Submission { state, kind, modal_value, .. } = inbound.what else {
+            panic!("not a submission")
+        };
+        assert_eq!((kind.as_str(), modal_value.as_str()), ("choose", "r7"));
+        assert_eq!(state.ticked["keep"], (0..12).map(|n| format!("v{n}")).collect::<Vec<_>>());
+        assert!(state.ticked["none"].is_empty());
+        assert_eq!(state.typed["reason"], "");
+    }
+
+    #[test]
+    fn only_our_command_is_handled() {
+        let command = |name: &str| {
+            json!({ "type": "slash_commands", "envelope_id": "e", "payload": {
+                "team_id": "T1", "channel_id": "C1", "user_id": "U1", "command": name, "text": "why ada",
+                "response_url": "https://hooks.slack.com/commands/x", "trigger_id": "t" } })
+        };
+        assert!(input(command("/other")).is_none());
+        let What::Command { text, channel } = input(command("/bot")).unwrap().what else {
+            panic!("not a command")
+        };
+        assert_eq!((text.as_str(), channel.as_str()), ("why ada", "C1"));
+    }
+
+    #[test]
+    fn the_sender_of_something_unknown_is_dug_out() {
+        let to =
+            sender(&json!({ "type": "new", "user": { "id": "U1" }, "channel": { "id": "C1" } })).unwrap();
+        assert_eq!((to.user.as_str(), to.channel.as_deref()), ("U1", Some("C1")));
+        assert!(sender(&json!({})).is_none());
+    }
 }

@@ -172,15 +172,15 @@ impl Driver {
         let (drain, close) = (self.drain.clone(), self.close.clone());
         loop {
             let reading = state.waiting.is_none() && !drain.is_cancelled();
-            let stale = state.heard + self.timing().stale;
+            let silence_ends = state.heard + self.timing().stale;
             let step = tokio::select! {
                 // Close comes after the acknowledgements that are already here.
                 biased;
                 Some(out) = self.outgoing.recv() => self.write_ack(stream, out).await,
                 () = close.cancelled() => Step::End(End::Stopped),
                 () = drain.cancelled(), if reading => Step::GoOn,
-                () = sleep_until(state.retire.unwrap_or(stale)), if state.retire.is_some() => Step::End(End::Stopped),
-                () = sleep_until(stale), if reading => Step::End(End::Stale),
+                () = sleep_until(state.retire.unwrap_or(silence_ends)), if state.retire.is_some() => Step::End(End::Stopped),
+                () = sleep_until(silence_ends), if reading => Step::End(End::Stale),
                 permit = self.dispatch.room(), if state.waiting.is_some() && !drain.is_cancelled() => {
                     self.start(&mut state, permit);
                     Step::GoOn
@@ -220,8 +220,9 @@ impl Driver {
                 self.dispatch.unreadable("binary", "not text");
                 Step::GoOn
             }
-            Some(Ok(Message::Close(_))) | None => Step::End(End::Closed),
-            Some(Err(WsError::ConnectionClosed | WsError::AlreadyClosed)) => Step::End(End::Closed),
+            Some(Ok(Message::Close(_)) | Err(WsError::ConnectionClosed | WsError::AlreadyClosed)) | None => {
+                Step::End(End::Closed)
+            }
             Some(Err(error)) => Step::End(End::Broken(kind(&error))),
         }
     }

@@ -82,7 +82,7 @@ impl Dispatch {
                 Err(error) => return this.unreadable("frame", &format!("{:?}", error.classify())),
             };
             drop(frame);
-            if let Some(id) = envelope.envelope_id.clone() {
+            if let Some(id) = envelope.id.clone() {
                 this.envelope(connection, &id, envelope, received_at).await;
             } else if envelope.kind != "hello" {
                 this.unreadable(&envelope.kind, "no envelope id");
@@ -196,7 +196,7 @@ impl Dispatch {
             Ack::ReplaceModal(modal) => {
                 let view = render::view(&modal, &self.socket.api.me.team_url);
                 let update = SlackViewSubmissionResponse::Update(SlackViewSubmissionUpdateResponse { view });
-                let full = serde_json::to_value(&update).ok().map(|payload| with_payload(id, payload));
+                let full = serde_json::to_value(&update).ok().map(|payload| with_payload(id, &payload));
                 match full.filter(|text| accepts_payload && text.len() < ACK_BYTES_MAX) {
                     Some(text) => return text,
                     None => self.replace_later(what, modal),
@@ -205,7 +205,7 @@ impl Dispatch {
             }
         };
         match payload {
-            Some(payload) if accepts_payload => with_payload(id, payload),
+            Some(payload) if accepts_payload => with_payload(id, &payload),
             Some(_) => {
                 tracing::warn!("an answer to a form was dropped: Slack takes none for this input");
                 bare(id)
@@ -297,7 +297,7 @@ fn bare(id: &str) -> String {
     json!({ "envelope_id": id }).to_string()
 }
 
-fn with_payload(id: &str, payload: Value) -> String {
+fn with_payload(id: &str, payload: &Value) -> String {
     json!({ "envelope_id": id, "payload": payload }).to_string()
 }
 
