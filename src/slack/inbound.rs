@@ -23,12 +23,12 @@ use super::render::{base_action, base_group};
 /// An envelope as it arrives. <https://docs.slack.dev/apis/events-api/using-socket-mode#events>
 #[derive(Deserialize)]
 pub(super) struct Envelope {
-    #[serde(rename = "type")]
+    #[serde(default, rename = "type")]
     pub(super) kind: String,
     #[serde(default, rename = "envelope_id")]
     pub(super) id: Option<String>,
     #[serde(default)]
-    pub(super) accepts_response_payload: bool,
+    pub(super) accepts_response_payload: Option<bool>,
     #[serde(default)]
     pub(super) payload: Value,
     /// Why Slack asks for another connection, in a `disconnect`.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -138,11 +139,17 @@ enum Step {
     End(End),
 }
 
+/// A frame and when it was read: a click is judged by when it arrived, not by when there was room for it.
+pub(super) struct Frame {
+    pub(super) text: String,
+    pub(super) received_at: DateTime<Utc>,
+}
+
 /// What changes while a connection lives.
 struct State {
     heard: Instant,
     /// A frame that waits for a free place among the handlers; nothing is read meanwhile.
-    waiting: Option<String>,
+    waiting: Option<Frame>,
     /// When a connection that Slack replaces is closed by us.
     retire: Option<Instant>,
 }
@@ -168,7 +175,8 @@ impl Driver {
         let period = self.timing().ping;
         let mut pings = interval_at(Instant::now() + period, period);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut state = State { heard: Instant::now(), waiting: first, retire: None };
+        let mut state =
+            State { heard: Instant::now(), waiting: first.map(|text| self.frame(text)), retire: None };
         let (drain, close) = (self.drain.clone(), self.close.clone());
         loop {
             let reading = state.waiting.is_none() && !drain.is_cancelled();
@@ -194,6 +202,10 @@ impl Driver {
         }
     }
 
+    fn frame(&self, text: String) -> Frame {
+        Frame { text, received_at: self.dispatch.socket.clock.now() }
+    }
+
     fn start(&self, state: &mut State, permit: OwnedSemaphorePermit) {
         if let Some(frame) = state.waiting.take() {
             self.dispatch.start(self.id, frame, permit);
@@ -211,7 +223,7 @@ impl Driver {
                         state.retire.get_or_insert_with(|| Instant::now() + self.timing().retire);
                         let _ = self.notices.send(Notice::Retiring { connection: self.id, reason });
                     }
-                    None => state.waiting = Some(text.to_string()),
+                    None => state.waiting = Some(self.frame(text.to_string())),
                 }
                 Step::GoOn
             }

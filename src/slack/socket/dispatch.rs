@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use slack_morphism::prelude::{
     SlackViewSubmissionErrorsResponse, SlackViewSubmissionResponse, SlackViewSubmissionUpdateResponse,
@@ -12,11 +13,11 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch}
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use crate::chat::{Ack, Card, Connection, Handler, Inbound, ReplyTo, Text, What};
+use crate::chat::{Ack, Block, Card, Connection, Handler, Inbound, Modal, ReplyTo, Text, ViewRef, What};
 use crate::slack::inbound::{self, Envelope, Read};
 use crate::slack::render;
 
-use super::connection::Outgoing;
+use super::connection::{Frame, Outgoing};
 use super::{Socket, Watched};
 
 /// How many inputs are handled at the same time. More than a channel's worth of clicks; each is one short transaction.
@@ -47,6 +48,41 @@ struct Seen {
     ack: watch::Receiver<Option<String>>,
 }
 
+/// What goes back for an envelope.
+struct Reply {
+    ack: String,
+    /// A modal to put in place once the acknowledgement is out.
+    then: Option<(ViewRef, Modal)>,
+}
+
+impl Reply {
+    fn bare(id: &str) -> Reply {
+        Reply { ack: bare(id), then: None }
+    }
+}
+
+/// The form that an input came from, as far as its answer needs it.
+struct Form {
+    /// Without its hash, which the submission changes.
+    view: Option<ViewRef>,
+    /// Whether the acknowledgement may say more than "received": only a submission's may.
+    takes_payload: bool,
+    block_ids: Vec<String>,
+}
+
+impl Form {
+    fn of(what: &What, accepts_payload: bool, block_ids: Vec<String>) -> Form {
+        let view = match what {
+            What::Submission { view, .. } | What::ModalClick { view, .. } => {
+                Some(ViewRef { id: view.id.clone(), hash: None })
+            }
+            What::Click { .. } | What::Command { .. } | What::HomeOpened => None,
+        };
+        let takes_payload = accepts_payload && matches!(what, What::Submission { .. });
+        Form { view, takes_payload, block_ids }
+    }
+}
+
 /// Whether an envelope is handled now, by us, or was taken before.
 enum Turn {
     Ours(watch::Sender<Option<String>>),
@@ -72,18 +108,16 @@ impl Dispatch {
     }
 
     /// Handles a frame in a task of its own.
-    pub(super) fn start(self: &Arc<Self>, connection: u64, frame: String, permit: OwnedSemaphorePermit) {
-        let received_at = self.socket.clock.now();
+    pub(super) fn start(self: &Arc<Self>, connection: u64, frame: Frame, permit: OwnedSemaphorePermit) {
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
             let _permit = permit;
-            let envelope: Envelope = match serde_json::from_str(&frame) {
+            let envelope: Envelope = match serde_json::from_str(&frame.text) {
                 Ok(envelope) => envelope,
                 Err(error) => return this.unreadable("frame", &format!("{:?}", error.classify())),
             };
-            drop(frame);
             if let Some(id) = envelope.id.clone() {
-                this.envelope(connection, &id, envelope, received_at).await;
+                this.envelope(connection, &id, &envelope, frame.received_at).await;
             } else if envelope.kind != "hello" {
                 this.unreadable(&envelope.kind, "no envelope id");
             }
@@ -94,8 +128,8 @@ impl Dispatch {
         self: &Arc<Self>,
         connection: u64,
         id: &str,
-        envelope: Envelope,
-        received_at: chrono::DateTime<chrono::Utc>,
+        envelope: &Envelope,
+        received_at: DateTime<Utc>,
     ) {
         match self.turn(id) {
             Turn::Repeated(mut ack) => {
@@ -106,12 +140,15 @@ impl Dispatch {
                 }
             }
             Turn::Ours(answer) => {
-                let Some(ack) = self.answer(id, &envelope, received_at).await else {
+                let Some(reply) = self.answer(id, envelope, received_at).await else {
                     lock(&self.seen).remove(id);
                     return;
                 };
-                answer.send_replace(Some(ack.clone()));
-                self.acknowledge(connection, ack).await;
+                answer.send_replace(Some(reply.ack.clone()));
+                self.acknowledge(connection, reply.ack).await;
+                if let Some((view, modal)) = reply.then {
+                    self.replace_modal(&view, &modal).await;
+                }
             }
         }
     }
@@ -133,26 +170,27 @@ impl Dispatch {
         Turn::Ours(sender)
     }
 
-    /// The acknowledgement's text, or nothing if the input was not handled.
+    /// What to answer, or nothing if the input was not handled.
     async fn answer(
         self: &Arc<Self>,
         id: &str,
         envelope: &Envelope,
-        received_at: chrono::DateTime<chrono::Utc>,
-    ) -> Option<String> {
+        received_at: DateTime<Utc>,
+    ) -> Option<Reply> {
         match inbound::read(envelope, &self.socket.command, received_at) {
-            Read::Nothing => Some(bare(id)),
+            Read::Nothing => Some(Reply::bare(id)),
             Read::Unreadable => {
                 self.unreadable(&envelope.kind, "unknown shape");
                 if let Some(to) = inbound::sender(&envelope.payload) {
                     self.tell_unread(to);
                 }
-                Some(bare(id))
+                Some(Reply::bare(id))
             }
             Read::Input(inbound, block_ids) => {
-                let what = inbound.what.clone();
+                let form =
+                    Form::of(&inbound.what, envelope.accepts_response_payload == Some(true), block_ids);
                 let ack = self.handle(*inbound).await?;
-                Some(self.ack_text(id, envelope.accepts_response_payload, &what, &block_ids, ack))
+                Some(self.reply(id, &form, ack))
             }
         }
     }
@@ -182,52 +220,51 @@ impl Dispatch {
         }
     }
 
-    fn ack_text(
-        self: &Arc<Self>,
-        id: &str,
-        accepts_payload: bool,
-        what: &What,
-        block_ids: &[String],
-        ack: Ack,
-    ) -> String {
-        let payload = match ack {
-            Ack::Done => None,
-            Ack::FormErrors(errors) => form_errors(errors, block_ids),
-            Ack::ReplaceModal(modal) => {
-                let view = render::view(&modal, &self.socket.api.me.team_url);
-                let update = SlackViewSubmissionResponse::Update(SlackViewSubmissionUpdateResponse { view });
-                let full = serde_json::to_value(&update).ok().map(|payload| with_payload(id, &payload));
-                match full.filter(|text| accepts_payload && text.len() < ACK_BYTES_MAX) {
-                    Some(text) => return text,
-                    None => self.replace_later(what, modal),
+    fn reply(&self, id: &str, form: &Form, ack: Ack) -> Reply {
+        match ack {
+            Ack::Done => Reply::bare(id),
+            Ack::FormErrors(errors) => {
+                if let Some(payload) = form_errors(errors, &form.block_ids).filter(|_| form.takes_payload) {
+                    return Reply { ack: with_payload(id, &payload), then: None };
                 }
-                None
+                tracing::warn!("a refusal was dropped: it answers no form");
+                Reply::bare(id)
             }
-        };
-        match payload {
-            Some(payload) if accepts_payload => with_payload(id, &payload),
-            Some(_) => {
-                tracing::warn!("an answer to a form was dropped: Slack takes none for this input");
-                bare(id)
-            }
-            None => bare(id),
+            Ack::ReplaceModal(modal) => self.replacement(id, form, modal),
         }
     }
 
-    /// Too large for an acknowledgement: the Web API takes it.
-    fn replace_later(self: &Arc<Self>, what: &What, modal: crate::chat::Modal) {
-        let (What::Submission { view, .. } | What::ModalClick { view, .. }) = what else {
-            tracing::warn!("a modal can't replace what isn't one");
-            return;
+    /// Puts another modal in place: in the acknowledgement if that can carry it, else through the Web API. There a
+    /// submitted form needs a small modal to stand in first, for a bare acknowledgement would close it.
+    fn replacement(&self, id: &str, form: &Form, modal: Modal) -> Reply {
+        let Some(view) = form.view.clone() else {
+            tracing::warn!("a modal was dropped: there is none in whose place it could come");
+            return Reply::bare(id);
         };
-        // The submission changes the view's hash, so the update goes without.
-        let view = crate::chat::ViewRef { id: view.id.clone(), hash: None };
-        let this = Arc::clone(self);
-        self.tasks.spawn(async move {
-            if let Err(error) = this.socket.api.update_modal(&view, &modal).await {
-                tracing::warn!(%error, "a modal could not be replaced");
-            }
-        });
+        if !form.takes_payload {
+            return Reply { ack: bare(id), then: Some((view, modal)) };
+        }
+        let ack = self.update_ack(id, &modal);
+        if ack.len() < ACK_BYTES_MAX {
+            return Reply { ack, then: None };
+        }
+        let wait =
+            Modal {
+                blocks: vec![Block::Section(Text::plain("One moment…"))], submit: None, ..modal.clone()
+            };
+        Reply { ack: self.update_ack(id, &wait), then: Some((view, modal)) }
+    }
+
+    fn update_ack(&self, id: &str, modal: &Modal) -> String {
+        let view = render::view(modal, &self.socket.api.me.team_url);
+        let update = SlackViewSubmissionResponse::Update(SlackViewSubmissionUpdateResponse { view });
+        with_payload(id, &json!(update))
+    }
+
+    async fn replace_modal(&self, view: &ViewRef, modal: &Modal) {
+        if let Err(error) = self.socket.api.update_modal(view, modal).await {
+            tracing::warn!(%error, "a modal could not be replaced");
+        }
     }
 
     /// Counts a frame that could not be read. `kind` and `why` hold nothing of its content.
