@@ -141,6 +141,25 @@ async fn a_disconnect_opens_the_new_socket_first_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn the_last_socket_is_kept_until_there_is_another() {
+    let mut bot = Running::start().await;
+    let mut old = bot.works().await;
+    // Longer in all than an old socket is kept beside a new one.
+    for _ in 0..4 {
+        bot.wire.answer("apps.connections.open", Answer::Never);
+    }
+    old.send(&json!({ "type": "disconnect", "reason": "warning" }));
+    for _ in 0..5 {
+        bot.wire.call("apps.connections.open").await;
+    }
+    old.send(&click("kept", "2"));
+    bot.input().await.answer.send(Ack::Done).unwrap();
+    assert_eq!(old.ack().await["envelope_id"], "kept");
+    bot.works_again("3").await;
+    old.said_goodbye().await;
+}
+
+#[tokio::test]
 async fn an_acknowledgement_whose_socket_is_gone_takes_another() {
     let mut bot = Running::start().await;
     let old = bot.wire.peer().await;

@@ -187,7 +187,7 @@ impl Driver {
                 Some(out) = self.outgoing.recv() => self.write_ack(stream, out).await,
                 () = close.cancelled() => Step::End(End::Stopped),
                 () = drain.cancelled(), if reading => Step::GoOn,
-                () = sleep_until(state.retire.unwrap_or(silence_ends)), if state.retire.is_some() => Step::End(End::Stopped),
+                () = sleep_until(state.retire.unwrap_or(silence_ends)), if state.retire.is_some() => self.retire(&mut state),
                 () = sleep_until(silence_ends), if reading => Step::End(End::Stale),
                 permit = self.dispatch.room(), if state.waiting.is_some() && !drain.is_cancelled() => {
                     self.start(&mut state, permit);
@@ -212,6 +212,15 @@ impl Driver {
         }
         // What came in the meantime was not looked at.
         state.heard = Instant::now();
+    }
+
+    /// The last connection stays as long as Slack leaves it open, however late the next one is.
+    fn retire(&self, state: &mut State) -> Step {
+        if self.dispatch.live.is_last(self.id) {
+            state.retire = Some(Instant::now() + self.timing().retire);
+            return Step::GoOn;
+        }
+        Step::End(End::Stopped)
     }
 
     fn read(&self, state: &mut State, frame: Option<Result<Message, WsError>>) -> Step {

@@ -365,6 +365,11 @@ impl Lives {
         }
     }
 
+    /// Whether there is no other connection than `id`.
+    pub(super) fn is_last(&self, id: u64) -> bool {
+        lock(&self.by_id).keys().all(|other| *other == id)
+    }
+
     /// Gives something to write to connection `id`, or to the newest; false if there is none.
     fn send(&self, id: u64, out: Outgoing) -> bool {
         let by_id = lock(&self.by_id);
