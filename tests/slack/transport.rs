@@ -100,6 +100,14 @@ async fn hangs_while_connecting_are_given_up() {
 }
 
 #[tokio::test]
+async fn a_failed_tls_handshake_is_given_up_and_needs_no_provider_from_the_program() {
+    let wire = Wire::start().await;
+    let not_tls = wire.api_url().replace("http://", "wss://");
+    wire.answer("apps.connections.open", Answer::Json(json!({ "ok": true, "url": not_tls })));
+    Running::on(wire).await.works().await;
+}
+
+#[tokio::test]
 async fn a_broken_connection_is_replaced() {
     let mut bot = Running::start().await;
     let peer = bot.works().await;

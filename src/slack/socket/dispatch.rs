@@ -10,7 +10,7 @@ use slack_morphism::prelude::{
     SlackViewSubmissionErrorsResponse, SlackViewSubmissionResponse, SlackViewSubmissionUpdateResponse,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::chat::{Ack, Block, Card, Connection, Handler, Inbound, Modal, ReplyTo, Text, ViewRef, What};
@@ -197,16 +197,15 @@ impl Dispatch {
 
     /// Runs the handler in a task of its own, so that its panic ends nothing else.
     async fn handle(&self, inbound: Inbound) -> Option<Ack> {
-        let started = Instant::now();
         let handler = Arc::clone(&self.handler);
-        let done = tokio::spawn(async move { handler.handle(inbound).await }).await;
-        let took = started.elapsed();
-        if took > self.socket.timing.slow_handler {
-            tracing::warn!(
-                took_ms = took.as_millis(),
-                "a Slack input took long: the person may have seen an error"
-            );
-        }
+        let mut task = tokio::spawn(async move { handler.handle(inbound).await });
+        let done = match timeout(self.socket.timing.slow_handler, &mut task).await {
+            Ok(done) => done,
+            Err(_) => {
+                tracing::warn!("a Slack input takes long: the person is about to see an error");
+                task.await
+            }
+        };
         match done {
             Ok(ack) => Some(ack),
             Err(error) => {
@@ -248,10 +247,8 @@ impl Dispatch {
         if ack.len() < ACK_BYTES_MAX {
             return Reply { ack, then: None };
         }
-        let wait =
-            Modal {
-                blocks: vec![Block::Section(Text::plain("One moment…"))], submit: None, ..modal.clone()
-            };
+        let wait = Block::Section(Text::plain("One moment…"));
+        let wait = Modal { blocks: vec![wait], submit: None, ..modal.clone() };
         Reply { ack: self.update_ack(id, &wait), then: Some((view, modal)) }
     }
 
