@@ -5,4 +5,5 @@ pub mod chat;
 pub mod clock;
 pub mod domain;
 pub mod identity;
+pub mod slack;
 pub mod store;

@@ -1,0 +1,92 @@
+//! Looks at everything that the adapter needs of Slack before it is needed, and says how to mend what is missing.
+
+use super::Slack;
+
+/// A right of the bot token, and what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Slack's name for it.
+    pub name: &'static str,
+    /// What the bot does with it.
+    pub purpose: &'static str,
+}
+
+/// The least scopes of the bot token. <https://docs.slack.dev/reference/scopes>
+pub const REQUIRED_SCOPES: &[Scope] = &[
+    Scope { name: "commands", purpose: "the slash command" },
+    Scope { name: "chat:write", purpose: "posting and updating its messages" },
+    Scope { name: "users:read", purpose: "telling guests, bots and strangers from approvers" },
+    Scope { name: "users:read.email", purpose: "keeping people from approving their own account" },
+    Scope { name: "channels:read", purpose: "seeing whether it is in a public channel, and who else is" },
+    Scope { name: "groups:read", purpose: "seeing whether it is in a private channel, and who else is" },
+    Scope { name: "channels:history", purpose: "finding its own message again in a public channel" },
+    Scope { name: "groups:history", purpose: "finding its own message again in a private channel" },
+    Scope { name: "usergroups:read", purpose: "knowing who is in a user group of approvers" },
+];
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// What.
+    pub what: String,
+    /// What was found, or what is wrong and how to mend it.
+    pub result: Result<String, String>,
+}
+
+impl Slack {
+    /// Looks at both tokens, the scopes and the channels. Changes nothing; opens no socket.
+    pub async fn probe(&self, channels: &[String]) -> Vec<Probe> {
+        let me = &self.api.me;
+        let mut probes = vec![Probe {
+            what: "Slack bot token".to_owned(),
+            result: Ok(format!("works in the workspace {}", me.team)),
+        }];
+        probes.push(self.app_token().await);
+        probes.extend(self.scopes().await);
+        for channel in channels {
+            probes.push(self.channel(channel).await);
+        }
+        probes
+    }
+
+    async fn app_token(&self) -> Probe {
+        let result = match self.api.socket_url().await {
+            Ok(_) => Ok("may open a socket".to_owned()),
+            Err(error) => Err(format!(
+                "{error}; the app-level token needs connections:write and Socket Mode must be on"
+            )),
+        };
+        Probe { what: "Slack app-level token".to_owned(), result }
+    }
+
+    async fn scopes(&self) -> Vec<Probe> {
+        let granted = match self.api.scopes().await {
+            Ok(granted) => granted,
+            Err(error) => {
+                return vec![Probe { what: "Slack scopes".to_owned(), result: Err(error.to_string()) }];
+            }
+        };
+        let probe = |scope: &Scope| Probe {
+            what: format!("Slack scope {}", scope.name),
+            result: if granted.iter().any(|name| name == scope.name) {
+                Ok(scope.purpose.to_owned())
+            } else {
+                Err(format!(
+                    "missing, needed for {}; add it under \"OAuth & Permissions\" and reinstall the app",
+                    scope.purpose
+                ))
+            },
+        };
+        REQUIRED_SCOPES.iter().map(probe).collect()
+    }
+
+    async fn channel(&self, channel: &str) -> Probe {
+        let result = match self.api.channel(channel).await {
+            Ok(info) if info.is_archived => Err("is archived; unarchive it or configure another".to_owned()),
+            Ok(info) if info.is_member => Ok(format!("the bot is in #{}", info.name)),
+            Ok(info) => Err(format!("the bot is not in #{}; invite it there with /invite", info.name)),
+            Err(error) => Err(error.to_string()),
+        };
+        Probe { what: format!("Slack channel {channel}"), result }
+    }
+}

@@ -1,0 +1,273 @@
+//! Carries slack-morphism's calls over reqwest.
+//!
+//! The crate's own connector has no timeout at all, speaks https only and knows no proxy. This one bounds every step
+//! in time and every answer in size, goes through the proxies that reqwest finds, and follows no redirect, so that
+//! a token is never sent anywhere but to the base address it was made for.
+
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::{RequestBuilder, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use slack_morphism::errors::{
+    SlackClientApiError, SlackClientError, SlackClientHttpError, SlackClientHttpProtocolError,
+    SlackClientProtocolError, SlackClientSystemError, SlackRateLimitError,
+};
+use slack_morphism::multipart_form::FileMultipartData;
+use slack_morphism::{
+    ClientResult, SlackApiToken, SlackClientApiCallContext, SlackClientHttpConnector, SlackClientId,
+    SlackClientSecret,
+};
+use url::Url;
+
+use super::settings::{Settings, Timing};
+
+/// A page of 100 messages with full blocks stays well below this.
+const RESPONSE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Slack's own word for the scopes of the token that made the call: `x-oauth-scopes`.
+const SCOPES_HEADER: &str = "x-oauth-scopes";
+
+/// Why no answer came. Says nothing of addresses or contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TransportFault {
+    /// Nothing was sent: the connection could not be made.
+    NotConnected,
+    /// The call was sent, perhaps in part, and no answer came in time.
+    TimedOut,
+    /// The connection broke during the call.
+    Broken,
+    /// The answer is larger than anything we ask for.
+    TooLarge,
+}
+
+impl fmt::Display for TransportFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TransportFault::NotConnected => "no connection to Slack could be made",
+            TransportFault::TimedOut => "Slack did not answer in time",
+            TransportFault::Broken => "the connection to Slack broke",
+            TransportFault::TooLarge => "Slack's answer was too large",
+        })
+    }
+}
+
+impl std::error::Error for TransportFault {}
+
+impl From<TransportFault> for SlackClientError {
+    fn from(fault: TransportFault) -> Self {
+        SlackClientError::HttpProtocolError(SlackClientHttpProtocolError::new().with_cause(Box::new(fault)))
+    }
+}
+
+fn fault(error: &reqwest::Error) -> TransportFault {
+    if error.is_connect() || error.is_builder() {
+        TransportFault::NotConnected
+    } else if error.is_timeout() {
+        TransportFault::TimedOut
+    } else {
+        TransportFault::Broken
+    }
+}
+
+/// The transport of all Web API calls.
+#[derive(Clone, Debug)]
+pub(super) struct Connector {
+    http: reqwest::Client,
+    base_url: String,
+}
+
+/// An answer before it is understood.
+struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+/// What every JSON answer of the Web API has in common.
+#[derive(Deserialize)]
+struct Outcome {
+    ok: Option<bool>,
+    error: Option<String>,
+    needed: Option<String>,
+    response_metadata: Option<OutcomeMetadata>,
+}
+
+#[derive(Deserialize)]
+struct OutcomeMetadata {
+    #[serde(default)]
+    messages: Vec<String>,
+}
+
+impl Connector {
+    /// Builds the client; fails only if the machine has no usable TLS set-up.
+    pub(super) fn new(settings: &Settings, timing: &Timing) -> Result<Connector, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(timing.connect)
+            .timeout(timing.call)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Connector { http, base_url: settings.base_url() })
+    }
+
+    /// The scopes that a token has, as Slack names them in the headers of `auth.test`.
+    /// <https://docs.slack.dev/authentication/installing-with-oauth>
+    pub(super) async fn scopes(&self, token: &SlackApiToken) -> ClientResult<Vec<String>> {
+        let url = self.create_method_uri_path("auth.test")?;
+        let reply = exchange(self.http.post(url), Some(token)).await?;
+        let scopes =
+            reply.headers.get(SCOPES_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        decode::<serde_json::Value>(&reply)?;
+        let scopes = scopes.unwrap_or_default();
+        Ok(scopes.split(',').map(str::trim).filter(|scope| !scope.is_empty()).map(str::to_owned).collect())
+    }
+}
+
+async fn exchange(request: RequestBuilder, token: Option<&SlackApiToken>) -> ClientResult<Reply> {
+    let request = match token {
+        Some(token) => request.bearer_auth(&token.token_value.0),
+        None => request,
+    };
+    let mut response = request.send().await.map_err(|error| fault(&error))?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
+        if body.len() + chunk.len() > RESPONSE_BYTES_MAX {
+            return Err(TransportFault::TooLarge.into());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Reply { status, headers, body })
+}
+
+fn decode<RS: DeserializeOwned>(reply: &Reply) -> ClientResult<RS> {
+    match reply.status {
+        StatusCode::TOO_MANY_REQUESTS => Err(SlackClientError::RateLimitError(
+            SlackRateLimitError::new().opt_retry_after(retry_after(&reply.headers)),
+        )),
+        StatusCode::OK if is_json(&reply.headers) => decode_json(&reply.body),
+        // A response_url answers with the plain word "ok".
+        StatusCode::OK | StatusCode::NO_CONTENT => parse(b"{}"),
+        status => Err(SlackClientError::HttpError(SlackClientHttpError::new(status))),
+    }
+}
+
+fn decode_json<RS: DeserializeOwned>(body: &[u8]) -> ClientResult<RS> {
+    let outcome: Outcome = parse(body)?;
+    match (outcome.error, outcome.ok) {
+        (None, Some(false)) => {
+            Err(SlackClientError::ApiError(SlackClientApiError::new("unknown_error".to_owned())))
+        }
+        (None, Some(true) | None) => parse(body),
+        (Some(code), _) => {
+            let messages = outcome.response_metadata.map(|metadata| metadata.messages).unwrap_or_default();
+            let details: Vec<String> = outcome.needed.into_iter().chain(messages).collect();
+            Err(SlackClientError::ApiError(SlackClientApiError::new(code).with_errors(details)))
+        }
+    }
+}
+
+/// The body is left out of the error: it may hold addresses that are secrets.
+fn parse<RS: DeserializeOwned>(body: &[u8]) -> ClientResult<RS> {
+    serde_json::from_slice(body)
+        .map_err(|error| SlackClientError::ProtocolError(SlackClientProtocolError::new(error)))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("application/json"))
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+fn unused(what: &str) -> SlackClientError {
+    SlackClientError::SystemError(
+        SlackClientSystemError::new().with_message(format!("{what} are not used here")),
+    )
+}
+
+impl SlackClientHttpConnector for Connector {
+    fn http_get_uri<'a, RS>(
+        &'a self,
+        full_uri: Url,
+        context: SlackClientApiCallContext<'a>,
+    ) -> BoxFuture<'a, ClientResult<RS>>
+    where
+        RS: for<'de> Deserialize<'de> + Send + 'a,
+    {
+        async move { decode(&exchange(self.http.get(full_uri), context.token).await?) }.boxed()
+    }
+
+    fn http_get_with_client_secret<'a, RS>(
+        &'a self,
+        _full_uri: Url,
+        _client_id: &'a SlackClientId,
+        _client_secret: &'a SlackClientSecret,
+    ) -> BoxFuture<'a, ClientResult<RS>>
+    where
+        RS: for<'de> Deserialize<'de> + Send + 'a,
+    {
+        std::future::ready(Err(unused("OAuth installs"))).boxed()
+    }
+
+    fn http_post_uri<'a, RQ, RS>(
+        &'a self,
+        full_uri: Url,
+        request_body: &'a RQ,
+        context: SlackClientApiCallContext<'a>,
+    ) -> BoxFuture<'a, ClientResult<RS>>
+    where
+        RQ: serde::Serialize + Send + Sync,
+        RS: for<'de> Deserialize<'de> + Send + 'a,
+    {
+        async move {
+            let body = serde_json::to_vec(request_body).map_err(|error| {
+                SlackClientError::SystemError(SlackClientSystemError::new().with_cause(error.into()))
+            })?;
+            let request =
+                self.http.post(full_uri).header(CONTENT_TYPE, "application/json; charset=utf-8").body(body);
+            decode(&exchange(request, context.token).await?)
+        }
+        .boxed()
+    }
+
+    fn http_post_uri_multipart_form<'a, 'p, RS, PT, TS>(
+        &'a self,
+        _full_uri: Url,
+        _file: Option<FileMultipartData<'p>>,
+        _params: &'p PT,
+        _context: SlackClientApiCallContext<'a>,
+    ) -> BoxFuture<'a, ClientResult<RS>>
+    where
+        RS: for<'de> Deserialize<'de> + Send + 'a,
+        PT: IntoIterator<Item = (&'p str, Option<TS>)> + Clone,
+        TS: AsRef<str> + 'p + Send,
+    {
+        std::future::ready(Err(unused("form uploads"))).boxed()
+    }
+
+    fn http_post_uri_binary<'a, 'p, RS>(
+        &'a self,
+        _full_uri: Url,
+        _content_type: String,
+        _data: &'a [u8],
+        _context: SlackClientApiCallContext<'a>,
+    ) -> BoxFuture<'a, ClientResult<RS>>
+    where
+        RS: for<'de> Deserialize<'de> + Send + 'a,
+    {
+        std::future::ready(Err(unused("file uploads"))).boxed()
+    }
+
+    fn create_method_uri_path(&self, method_relative_uri: &str) -> ClientResult<Url> {
+        Ok(format!("{}/{method_relative_uri}", self.base_url).parse()?)
+    }
+}

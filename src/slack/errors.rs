@@ -1,0 +1,243 @@
+//! Says once what each of Slack's errors means for the workflow.
+//!
+//! The texts are made from Slack's error codes and our own words only. Slack's error types carry whole answers
+//! in their Display, with response addresses and people in them, so they end here.
+
+use std::time::Duration;
+
+use slack_morphism::errors::{SlackClientApiError, SlackClientError};
+
+use crate::chat::ChatError;
+
+use super::connector::TransportFault;
+use super::escape::{clamp, tidy};
+
+/// How long to wait if Slack says "too fast" without saying how long.
+const RATE_LIMIT_DEFAULT: Duration = Duration::from_secs(30);
+
+/// How much of Slack's own explanation is passed on.
+const DETAIL_CHARS_MAX: usize = 200;
+
+/// What a lost answer means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// It changes nothing: it can be made again.
+    Read,
+    /// It may have taken effect.
+    Write,
+}
+
+impl Call {
+    fn lost(self, why: impl Into<String>) -> ChatError {
+        match self {
+            Call::Read => ChatError::Unavailable(why.into()),
+            Call::Write => ChatError::Ambiguous(why.into()),
+        }
+    }
+
+    /// The workflow's word for an error of this call.
+    pub(super) fn failed(self, error: &SlackClientError) -> ChatError {
+        match error {
+            SlackClientError::ApiError(error) => self.refused(error),
+            SlackClientError::RateLimitError(error) => {
+                ChatError::RateLimited(error.retry_after.unwrap_or(RATE_LIMIT_DEFAULT))
+            }
+            SlackClientError::HttpError(error) if error.status_code.is_server_error() => {
+                self.lost(format!("Slack answered HTTP {}", error.status_code.as_u16()))
+            }
+            SlackClientError::HttpError(error) => {
+                ChatError::NotFound(format!("Slack answered HTTP {}", error.status_code.as_u16()))
+            }
+            SlackClientError::HttpProtocolError(error) => {
+                let fault = error.cause.as_ref().and_then(|cause| cause.downcast_ref::<TransportFault>());
+                match fault {
+                    Some(TransportFault::NotConnected) | None => {
+                        ChatError::Unavailable(TransportFault::NotConnected.to_string())
+                    }
+                    Some(fault) => self.lost(fault.to_string()),
+                }
+            }
+            // Slack said ok and did it, but its answer has a shape that we don't know.
+            SlackClientError::ProtocolError(_) => self.lost("Slack's answer could not be read"),
+            SlackClientError::EndOfStream(_) | SlackClientError::SocketModeProtocolError(_) => {
+                self.lost(TransportFault::Broken.to_string())
+            }
+            SlackClientError::SystemError(_) => {
+                ChatError::Content("the call to Slack could not be put together".to_owned())
+            }
+        }
+    }
+
+    fn refused(self, error: &SlackClientApiError) -> ChatError {
+        let code = safe_code(&error.code);
+        let detail = error.errors.iter().flatten().next().map(|words| clamp(&tidy(words), DETAIL_CHARS_MAX));
+        match class(&code) {
+            Class::Denied => ChatError::Denied(denied_words(&code, detail.as_deref())),
+            Class::Channel => ChatError::Channel(channel_words(&code)),
+            Class::NotFound => ChatError::NotFound(code),
+            Class::Slower => ChatError::RateLimited(RATE_LIMIT_DEFAULT),
+            Class::Passing => ChatError::Unavailable(code),
+            Class::Lost => self.lost(code),
+            Class::Content => ChatError::Content(match detail {
+                Some(detail) => format!("{code}: {detail}"),
+                None => code,
+            }),
+        }
+    }
+}
+
+enum Class {
+    Denied,
+    Channel,
+    NotFound,
+    Slower,
+    Passing,
+    Lost,
+    Content,
+}
+
+/// <https://docs.slack.dev/reference/methods/chat.postMessage#errors> and the pages of the other methods.
+fn class(code: &str) -> Class {
+    match code {
+        "invalid_auth"
+        | "not_authed"
+        | "token_revoked"
+        | "token_expired"
+        | "account_inactive"
+        | "missing_scope"
+        | "not_allowed_token_type"
+        | "no_permission"
+        | "access_denied"
+        | "link_disabled"
+        | "org_login_required"
+        | "ekm_access_denied"
+        | "accesslimited"
+        | "team_disabled"
+        | "user_removed_from_team"
+        | "team_access_not_granted"
+        | "invalid_app_token" => Class::Denied,
+        "not_in_channel"
+        | "channel_not_found"
+        | "is_archived"
+        | "restricted_action"
+        | "restricted_action_read_only_channel"
+        | "restricted_action_thread_only_channel"
+        | "restricted_action_non_threadable_channel"
+        | "restricted_action_thread_locked"
+        | "external_channel_migrating"
+        | "channel_type_not_supported" => Class::Channel,
+        "message_not_found"
+        | "cant_update_message"
+        | "edit_window_closed"
+        | "thread_not_found"
+        | "user_not_found"
+        | "users_not_found"
+        | "user_not_visible"
+        | "user_not_in_channel"
+        | "no_such_subteam"
+        | "subteam_not_found"
+        | "not_found"
+        | "view_not_found"
+        | "hash_conflict"
+        | "expired_trigger_id"
+        | "trigger_expired"
+        | "exchanged_trigger_id"
+        | "trigger_exchanged"
+        | "invalid_trigger_id"
+        | "used_url"
+        | "expired_url"
+        | "messages_tab_disabled"
+        | "cannot_dm_bot" => Class::NotFound,
+        "ratelimited" | "rate_limited" | "message_limit_exceeded" => Class::Slower,
+        "request_timeout" | "service_unavailable" | "team_added_to_org" => Class::Passing,
+        // Slack's words: "It's possible some aspect of the operation succeeded before the error was raised."
+        "internal_error" | "fatal_error" | "unknown_error" => Class::Lost,
+        _ => Class::Content,
+    }
+}
+
+fn denied_words(code: &str, detail: Option<&str>) -> String {
+    match (code, detail) {
+        ("missing_scope", Some("connections:write")) => format!(
+            "{code}: the app-level token lacks connections:write; make a new one under \"Basic Information\""
+        ),
+        ("missing_scope", Some(scope)) => format!(
+            "{code}: the Slack app lacks the scope {scope}; add it under \"OAuth & Permissions\" and reinstall the app"
+        ),
+        ("link_disabled", _) => {
+            format!("{code}: Socket Mode is switched off; switch it on in the Slack app's settings")
+        }
+        ("not_allowed_token_type", _) => {
+            format!("{code}: the bot token (xoxb-) and the app-level token (xapp-) may have been mixed up")
+        }
+        _ => format!("{code}: Slack refuses the token; copy the current one from the Slack app's settings"),
+    }
+}
+
+fn channel_words(code: &str) -> String {
+    let mend = match code {
+        "is_archived" => "it is archived; unarchive it or configure another",
+        "not_in_channel" | "channel_not_found" => {
+            "the bot does not see it; check the channel's id and invite the bot with /invite"
+        }
+        _ => "its posting rules keep the bot out; allow the bot to post there",
+    };
+    format!("{code}: {mend}")
+}
+
+/// Codes are passed on only if they look like one.
+fn safe_code(code: &str) -> String {
+    let safe = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    match code {
+        code if !code.is_empty() && code.len() <= 60 && code.chars().all(safe) => code.to_owned(),
+        _ => "unknown_error".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api(call: Call, code: &str) -> ChatError {
+        call.failed(&SlackClientError::ApiError(SlackClientApiError::new(code.to_owned())))
+    }
+
+    #[test]
+    fn each_code_has_its_class() {
+        for code in ["invalid_auth", "token_revoked", "account_inactive", "link_disabled"] {
+            assert!(matches!(api(Call::Write, code), ChatError::Denied(_)), "{code}");
+        }
+        for code in ["not_in_channel", "channel_not_found", "is_archived"] {
+            assert!(
+                matches!(api(Call::Write, code), ChatError::Channel(words) if words.len() > 30),
+                "{code}"
+            );
+        }
+        for code in ["invalid_blocks", "msg_too_long", "msg_blocks_too_long", "something_new"] {
+            assert!(matches!(api(Call::Write, code), ChatError::Content(_)), "{code}");
+        }
+        assert!(matches!(api(Call::Write, "internal_error"), ChatError::Ambiguous(_)));
+        assert!(matches!(api(Call::Read, "internal_error"), ChatError::Unavailable(_)));
+    }
+
+    #[test]
+    fn a_lost_answer_is_ambiguous_only_if_something_was_sent() {
+        let fault = |fault: TransportFault| Call::Write.failed(&fault.into());
+        assert!(matches!(fault(TransportFault::NotConnected), ChatError::Unavailable(_)));
+        assert!(matches!(fault(TransportFault::TimedOut), ChatError::Ambiguous(_)));
+        assert!(matches!(fault(TransportFault::Broken), ChatError::Ambiguous(_)));
+    }
+
+    #[test]
+    fn the_missing_scope_is_named() {
+        let error =
+            SlackClientApiError::new("missing_scope".to_owned()).with_errors(vec!["groups:read".to_owned()]);
+        let words = Call::Read.failed(&SlackClientError::ApiError(error)).to_string();
+        assert!(words.contains("groups:read") && words.contains("reinstall"), "{words}");
+    }
+
+    #[test]
+    fn a_code_that_is_none_is_not_repeated() {
+        assert!(!api(Call::Read, "xoxb-1234 secret").to_string().contains("xoxb"));
+    }
+}

@@ -1,0 +1,87 @@
+//! Makes text safe: our words so that they read as written, other people's so that they can't do anything.
+//!
+//! Slack's mrkdwn has no escape for `* _ ~` and the backtick, so where a text must be mrkdwn, somebody else's markers
+//! are replaced by characters that look the same and that no parser knows. Zero-width characters would not do: Slack
+//! takes them for the edge of a word, where a marker starts to work.
+
+/// Shortens to at most `max` characters, the last one an ellipsis if anything was cut.
+pub(super) fn clamp(text: &str, max: usize) -> String {
+    if text.chars().count() <= max {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(max.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
+/// One line without characters that are not seen: controls, direction marks and overrides, tags. Runs of white space
+/// become one space.
+pub(super) fn tidy(text: &str) -> String {
+    let seen: String =
+        text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !is_unseen(*c)).collect();
+    seen.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Joiners (U+200C, U+200D) stay: Persian and Hindi names and many emoji are spelt with them.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'
+            | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Our own words in mrkdwn. <https://docs.slack.dev/messaging/formatting-message-text#escaping>
+pub(super) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Our own words between two markers, which they can't close.
+pub(super) fn escape_marked(text: &str) -> String {
+    escape(&text.chars().map(look_alike).collect::<String>())
+}
+
+/// Somebody else's words in mrkdwn: no pings, links, emoji or formats.
+pub(super) fn escape_quoted(text: &str) -> String {
+    let inert: String = tidy(text).chars().map(look_alike).collect();
+    // An escaped `>` at the start of a line still begins a block quote.
+    match inert.strip_prefix('>') {
+        Some(rest) => escape(&format!("›{rest}")),
+        None => escape(&inert),
+    }
+}
+
+fn look_alike(c: char) -> char {
+    match c {
+        '*' => '∗',
+        '_' => 'ˍ',
+        '~' => '∼',
+        '`' => 'ˋ',
+        // `:name:` would become an emoji.
+        ':' => '꞉',
+        c => c,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clamps_by_characters_with_an_ellipsis() {
+        assert_eq!(clamp("日本語テスト", 6), "日本語テスト");
+        assert_eq!(clamp("日本語テスト", 4), "日本語…");
+    }
+
+    #[test]
+    fn tidies_controls_overrides_and_line_feeds() {
+        assert_eq!(tidy(" a\r\n\tb\u{202e}c\u{200b}\u{0} "), "a bc");
+    }
+
+    #[test]
+    fn quoted_words_keep_no_marker() {
+        let words = escape_quoted("<!channel> *b* _i_ ~s~ `c` :tada: & <https://x|Okta>");
+        assert!(!words.contains(['<', '>', '*', '_', '~', '`', ':']), "{words}");
+        assert!(words.starts_with("&lt;!channel&gt;"));
+        assert!(!escape_quoted("> quote").starts_with("&gt;"));
+    }
+}

@@ -1,0 +1,374 @@
+//! Reads what Slack sends over the socket into [`Inbound`].
+//!
+//! The payloads are composed of slack-morphism's types, field by field, and not read with its whole events: those demand
+//! fields that Slack leaves out at times (`team` of an org-wide install, string-only metadata), leave out the state and
+//! hash of a view whose button was pressed, and a decision that can't be read is a decision lost.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::Value;
+use slack_morphism::prelude::{
+    SlackActionId, SlackBasicChannelInfo, SlackBasicUserInfo, SlackBlockId, SlackCommandEvent,
+    SlackInteractionActionContainer, SlackInteractionActionInfo, SlackResponseUrl, SlackTriggerId,
+    SlackViewState, SlackViewStateValue,
+};
+
+use crate::chat::{FormState, Inbound, MessageRef, ReplyHandle, ReplyTo, ViewRef, What};
+
+use super::render::{base_action, base_group};
+
+/// An envelope as it arrives. <https://docs.slack.dev/apis/events-api/using-socket-mode#events>
+#[derive(Deserialize)]
+pub(super) struct Envelope {
+    #[serde(default, rename = "type")]
+    pub(super) kind: String,
+    #[serde(default, rename = "envelope_id")]
+    pub(super) id: Option<String>,
+    #[serde(default)]
+    pub(super) accepts_response_payload: Option<bool>,
+    #[serde(default)]
+    pub(super) payload: Value,
+    /// Why Slack asks for another connection, in a `disconnect`.
+    #[serde(default)]
+    pub(super) reason: Option<String>,
+}
+
+/// What an envelope turned out to be.
+pub(super) enum Read {
+    /// Something for the handler, and the block ids of the form that it came from.
+    Input(Box<Inbound>, Vec<String>),
+    /// Well-formed and none of our business: acknowledged and forgotten.
+    Nothing,
+    /// A kind of ours that could not be read.
+    Unreadable,
+}
+
+#[derive(Deserialize)]
+struct BlockActions {
+    user: SlackBasicUserInfo,
+    container: SlackInteractionActionContainer,
+    trigger_id: SlackTriggerId,
+    channel: Option<SlackBasicChannelInfo>,
+    view: Option<View>,
+    response_url: Option<SlackResponseUrl>,
+    actions: Vec<SlackInteractionActionInfo>,
+}
+
+#[derive(Deserialize)]
+struct ViewSubmission {
+    user: SlackBasicUserInfo,
+    view: View,
+}
+
+#[derive(Deserialize)]
+struct View {
+    id: String,
+    hash: Option<String>,
+    #[serde(default)]
+    callback_id: String,
+    #[serde(default)]
+    private_metadata: String,
+    #[serde(default, deserialize_with = "state")]
+    state: Option<SlackViewState>,
+}
+
+/// A view without inputs has `"state": {}` at times, which the crate's type refuses.
+fn state<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<SlackViewState>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    if value.get("values").is_none() {
+        return Ok(None);
+    }
+    serde_json::from_value(value).map(Some).map_err(serde::de::Error::custom)
+}
+
+#[derive(Deserialize)]
+struct Push {
+    event_id: String,
+    event: PushEvent,
+}
+
+#[derive(Deserialize)]
+struct PushEvent {
+    #[serde(rename = "type")]
+    kind: String,
+    user: Option<String>,
+    tab: Option<String>,
+}
+
+/// Reads an envelope that arrived at `received_at`. `command` is the slash command that is ours.
+pub(super) fn read(envelope: &Envelope, command: &str, received_at: DateTime<Utc>) -> Read {
+    let read = match envelope.kind.as_str() {
+        "interactive" => interaction(&envelope.payload, received_at),
+        "slash_commands" => slash_command(&envelope.payload, command, received_at),
+        "events_api" => push(&envelope.payload, received_at),
+        _ => Some(Read::Unreadable),
+    };
+    read.unwrap_or(Read::Unreadable)
+}
+
+fn interaction(payload: &Value, received_at: DateTime<Utc>) -> Option<Read> {
+    match payload.get("type")?.as_str()? {
+        "block_actions" => {
+            let event = BlockActions::deserialize(payload).ok()?;
+            if event.view.is_some() { modal_click(event, received_at) } else { click(event, received_at) }
+        }
+        "view_submission" => Some(submission(ViewSubmission::deserialize(payload).ok()?, received_at)),
+        "view_closed" | "shortcut" | "message_action" | "block_suggestion" | "dialog_submission" => {
+            Some(Read::Nothing)
+        }
+        _ => None,
+    }
+}
+
+fn click(event: BlockActions, received_at: DateTime<Utc>) -> Option<Read> {
+    let (ts, container_channel) = match event.container {
+        SlackInteractionActionContainer::Message(message) => (message.message_ts, message.channel_id),
+        SlackInteractionActionContainer::MessageAttachment(message) => {
+            (message.message_ts, message.channel_id)
+        }
+        SlackInteractionActionContainer::View(_) => return None,
+    };
+    let channel = container_channel.or_else(|| event.channel.map(|channel| channel.id))?.0;
+    let pressed = event.actions.into_iter().next()?;
+    let value = pressed.value.unwrap_or_default();
+    let action_ts = pressed.action_ts.map(|ts| ts.0).unwrap_or_default();
+    let user = event.user.id.0;
+    let inbound = Inbound {
+        key: key(&["click", &user, &channel, &ts.0, &pressed.action_id.0, &value, &action_ts]),
+        received_at,
+        reply: ReplyTo {
+            user: user.clone(),
+            channel: Some(channel.clone()),
+            handle: event.response_url.map(|url| handle(&url)),
+        },
+        user,
+        what: What::Click {
+            message: MessageRef { channel, id: ts.0 },
+            action: base_action(&pressed.action_id.0).to_owned(),
+            value,
+            trigger: event.trigger_id.0,
+        },
+    };
+    Some(Read::Input(Box::new(inbound), Vec::new()))
+}
+
+fn modal_click(event: BlockActions, received_at: DateTime<Utc>) -> Option<Read> {
+    let view = event.view?;
+    let pressed = event.actions.into_iter().next()?;
+    let value = pressed.value.unwrap_or_default();
+    let action_ts = pressed.action_ts.map(|ts| ts.0).unwrap_or_default();
+    let user = event.user.id.0;
+    let inbound = Inbound {
+        key: key(&["modal", &user, &view.id, &pressed.action_id.0, &value, &action_ts]),
+        received_at,
+        reply: ReplyTo { user: user.clone(), channel: None, handle: None },
+        user,
+        what: What::ModalClick {
+            state: form_state(view.state.as_ref()),
+            view: ViewRef { id: view.id, hash: view.hash },
+            kind: view.callback_id,
+            modal_value: view.private_metadata,
+            action: base_action(&pressed.action_id.0).to_owned(),
+            value,
+        },
+    };
+    Some(Read::Input(Box::new(inbound), Vec::new()))
+}
+
+fn submission(event: ViewSubmission, received_at: DateTime<Utc>) -> Read {
+    let ViewSubmission { user, view } = event;
+    let user = user.id.0;
+    let mut block_ids: Vec<String> =
+        view.state.iter().flat_map(|state| state.values.keys()).map(|id| id.0.clone()).collect();
+    block_ids.sort();
+    let inbound = Inbound {
+        key: key(&["submit", &user, &view.id, view.hash.as_deref().unwrap_or_default()]),
+        received_at,
+        reply: ReplyTo { user: user.clone(), channel: None, handle: None },
+        user,
+        what: What::Submission {
+            state: form_state(view.state.as_ref()),
+            view: ViewRef { id: view.id, hash: view.hash },
+            kind: view.callback_id,
+            modal_value: view.private_metadata,
+        },
+    };
+    Read::Input(Box::new(inbound), block_ids)
+}
+
+fn slash_command(payload: &Value, command: &str, received_at: DateTime<Utc>) -> Option<Read> {
+    let event = SlackCommandEvent::deserialize(payload).ok()?;
+    if event.command.0 != command {
+        return Some(Read::Nothing);
+    }
+    let inbound = Inbound {
+        key: key(&["command", &event.trigger_id.0]),
+        received_at,
+        user: event.user_id.0.clone(),
+        reply: ReplyTo {
+            user: event.user_id.0,
+            channel: Some(event.channel_id.0.clone()),
+            handle: Some(handle(&event.response_url)),
+        },
+        what: What::Command { text: event.text.unwrap_or_default(), channel: event.channel_id.0 },
+    };
+    Some(Read::Input(Box::new(inbound), Vec::new()))
+}
+
+fn push(payload: &Value, received_at: DateTime<Utc>) -> Option<Read> {
+    let Push { event_id, event } = Push::deserialize(payload).ok()?;
+    if event.kind != "app_home_opened" || event.tab.as_deref().is_some_and(|tab| tab != "home") {
+        return Some(Read::Nothing);
+    }
+    let user = event.user?;
+    let inbound = Inbound {
+        key: key(&["event", &event_id]),
+        received_at,
+        reply: ReplyTo { user: user.clone(), channel: None, handle: None },
+        user,
+        what: What::HomeOpened,
+    };
+    Some(Read::Input(Box::new(inbound), Vec::new()))
+}
+
+/// Joined with a character that no part contains, so that two inputs never share a key.
+fn key(parts: &[&str]) -> String {
+    parts.join("\u{1f}")
+}
+
+fn handle(url: &SlackResponseUrl) -> ReplyHandle {
+    ReplyHandle(SecretString::from(url.0.to_string()))
+}
+
+/// Puts the parts of each group of checkboxes together again, in their order.
+fn form_state(state: Option<&SlackViewState>) -> FormState {
+    let mut form = FormState::default();
+    let Some(state) = state else { return form };
+    let mut blocks: Vec<(&SlackBlockId, &HashMap<SlackActionId, SlackViewStateValue>)> =
+        state.values.iter().collect();
+    blocks.sort_by_key(|(id, _)| base_group(&id.0));
+    for (block, inputs) in blocks {
+        for value in inputs.values() {
+            match value.action_type.0.as_str() {
+                "checkboxes" => {
+                    let ticked = form.ticked.entry(base_group(&block.0).0.to_owned()).or_default();
+                    ticked.extend(value.selected_options.iter().flatten().map(|option| option.value.clone()));
+                }
+                "plain_text_input" => {
+                    form.typed.insert(block.0.clone(), value.value.clone().unwrap_or_default());
+                }
+                _ => {}
+            }
+        }
+    }
+    form
+}
+
+/// Who to tell that their input could not be read, dug out of a payload of unknown shape.
+pub(super) fn sender(payload: &Value) -> Option<ReplyTo> {
+    let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let user = text("/user/id").or_else(|| text("/user_id"))?;
+    let channel =
+        text("/channel/id").or_else(|| text("/channel_id")).or_else(|| text("/container/channel_id"));
+    let handle = text("/response_url").map(|url| ReplyHandle(SecretString::from(url)));
+    Some(ReplyTo { user, channel, handle })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn input(envelope: Value) -> Option<Inbound> {
+        let envelope: Envelope = serde_json::from_value(envelope).unwrap();
+        match read(&envelope, "/bot", DateTime::UNIX_EPOCH) {
+            Read::Input(inbound, _) => Some(*inbound),
+            Read::Nothing | Read::Unreadable => None,
+        }
+    }
+
+    fn click(action_ts: &str) -> Value {
+        json!({ "type": "interactive", "envelope_id": "e1", "payload": {
+            "type": "block_actions", "team": null, "api_app_id": "A1", "trigger_id": "t.1",
+            "user": { "id": "U1", "username": "ada", "team_id": "T1" },
+            "container": { "type": "message", "message_ts": "1.2", "channel_id": "C1", "is_ephemeral": false },
+            "channel": { "id": "C1", "name": "ops" },
+            "message": { "ts": "1.2", "metadata": { "event_type": "x", "event_payload": { "n": 1 } } },
+            "response_url": "https://hooks.slack.com/actions/T1/1/secret",
+            "actions": [{ "type": "button", "action_id": "suspend~2", "block_id": "b", "value": "r7",
+                          "text": { "type": "plain_text", "text": "Suspend" }, "action_ts": action_ts }] } })
+    }
+
+    #[test]
+    fn a_click_is_read_even_if_the_team_is_null() {
+        let inbound = input(click("9.1")).unwrap();
+        let What::Click { message, action, value, trigger } = inbound.what else { panic!("not a click") };
+        assert_eq!(message, MessageRef { channel: "C1".to_owned(), id: "1.2".to_owned() });
+        assert_eq!((action.as_str(), value.as_str(), trigger.as_str()), ("suspend", "r7", "t.1"));
+        assert!(!format!("{:?}", inbound.reply).contains("secret"));
+    }
+
+    #[test]
+    fn a_repeat_has_the_same_key_and_a_second_click_another() {
+        let key = |ts| input(click(ts)).unwrap().key;
+        assert_eq!(key("9.1"), key("9.1"));
+        assert_ne!(key("9.1"), key("9.2"));
+    }
+
+    #[test]
+    fn a_group_of_checkboxes_comes_back_whole_and_in_order() {
+        let ticked = |values: &[&str]| {
+            let options: Vec<Value> = values
+                .iter()
+                .map(|value| json!({ "value": value, "text": { "type": "plain_text", "text": "x", "emoji": false } }))
+                .collect();
+            json!({ "type": "checkboxes", "selected_options": options })
+        };
+        let mut values = serde_json::Map::new();
+        for part in 0..12 {
+            let id = format!("keep:{part}");
+            values.insert(id.clone(), json!({ id: ticked(&[&format!("v{part}")]) }));
+        }
+        values.insert("none:0".to_owned(), json!({ "none:0": ticked(&[]) }));
+        values
+            .insert("reason".to_owned(), json!({ "reason": { "type": "plain_text_input", "value": null } }));
+        let inbound = input(json!({ "type": "interactive", "envelope_id": "e", "payload": {
+            "type": "view_submission", "user": { "id": "U1" },
+            "view": { "id": "V1", "hash": "h", "callback_id": "choose", "private_metadata": "r7",
+                      "state": { "values": values } } } }))
+        .unwrap();
+        let What::Submission { state, kind, modal_value, .. } = inbound.what else {
+            panic!("not a submission")
+        };
+        assert_eq!((kind.as_str(), modal_value.as_str()), ("choose", "r7"));
+        assert_eq!(state.ticked["keep"], (0..12).map(|n| format!("v{n}")).collect::<Vec<_>>());
+        assert!(state.ticked["none"].is_empty());
+        assert_eq!(state.typed["reason"], "");
+    }
+
+    #[test]
+    fn only_our_command_is_handled() {
+        let command = |name: &str| {
+            json!({ "type": "slash_commands", "envelope_id": "e", "payload": {
+                "team_id": "T1", "channel_id": "C1", "user_id": "U1", "command": name, "text": "why ada",
+                "response_url": "https://hooks.slack.com/commands/x", "trigger_id": "t" } })
+        };
+        assert!(input(command("/other")).is_none());
+        let What::Command { text, channel } = input(command("/bot")).unwrap().what else {
+            panic!("not a command")
+        };
+        assert_eq!((text.as_str(), channel.as_str()), ("why ada", "C1"));
+    }
+
+    #[test]
+    fn the_sender_of_something_unknown_is_dug_out() {
+        let to =
+            sender(&json!({ "type": "new", "user": { "id": "U1" }, "channel": { "id": "C1" } })).unwrap();
+        assert_eq!((to.user.as_str(), to.channel.as_deref()), ("U1", Some("C1")));
+        assert!(sender(&json!({})).is_none());
+    }
+}

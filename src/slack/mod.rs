@@ -1,0 +1,160 @@
+//! The Slack adapter: the chat port over Slack's Web API and Socket Mode.
+//!
+//! What it promises:
+//! - Nothing that came from a directory or a person can ping, link or format anything (`text`, `escape`).
+//! - Every message fits Slack's limits (`render`).
+//! - Every step has a bound in time (`connector`, `socket`), and every error is sorted once (`errors`).
+//! - An input is acknowledged when its handler has returned, never before; one that is delivered twice is handled once.
+//! - A token that is refused ends [`Slack::run`] instead of being tried for ever; everything else heals by itself.
+//! - Tokens, reply addresses, socket addresses and frames are in no error, log line or Debug text.
+//!
+//! slack-morphism gives the client core, the request types, Block Kit and the payload types. The transport is our own:
+//! the crate's waits without bound, reads one frame at a time and tries a revoked token for ever in silence.
+
+mod api;
+mod check;
+mod connector;
+mod errors;
+mod escape;
+mod inbound;
+mod render;
+mod settings;
+mod socket;
+mod text;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::chat::{
+    Card, Chat, ChatError, ChatUser, Connection, Handler, MessageRef, Modal, ReplyTo, ViewRef,
+};
+use crate::clock::Clock;
+
+pub use check::{Probe, REQUIRED_SCOPES, Scope};
+pub use settings::{Settings, Timing};
+
+use api::Api;
+use socket::{Socket, Watched};
+
+/// A Slack workspace in which the bot is installed. Clones share everything.
+#[derive(Clone)]
+pub struct Slack {
+    api: Arc<Api>,
+    clock: Clock,
+    command: String,
+    timing: Timing,
+    watched: Watched,
+}
+
+impl Slack {
+    /// Checks the settings and the bot token, and learns who and where we are. Opens no socket yet.
+    pub async fn connect(settings: Settings, clock: Clock) -> Result<Slack, ChatError> {
+        Slack::connect_with(settings, Timing::default(), clock).await
+    }
+
+    /// As [`Slack::connect`], with other bounds in time.
+    pub async fn connect_with(settings: Settings, timing: Timing, clock: Clock) -> Result<Slack, ChatError> {
+        let api = Arc::new(Api::connect(&settings, &timing).await?);
+        Ok(Slack { api, clock, command: settings.command, timing, watched: Watched::default() })
+    }
+
+    /// Keeps a socket open and gives what arrives to `handler`, until `shutdown`.
+    ///
+    /// # Errors
+    /// [`ChatError::Denied`] if Slack refuses the app-level token or Socket Mode is switched off, at start or later:
+    /// that doesn't heal. Everything else is tried again.
+    pub async fn run(&self, handler: Arc<dyn Handler>, shutdown: CancellationToken) -> Result<(), ChatError> {
+        let socket = Socket {
+            api: Arc::clone(&self.api),
+            clock: self.clock.clone(),
+            command: self.command.clone(),
+            timing: self.timing.clone(),
+            watched: self.watched.clone(),
+        };
+        socket::run(socket, handler, shutdown).await
+    }
+
+    /// The state of the socket.
+    pub fn connection(&self) -> watch::Receiver<Connection> {
+        self.watched.connection()
+    }
+
+    /// How many frames could not be read since the start: a sign that Slack sends something this version doesn't know.
+    pub fn unreadable_frames(&self) -> u64 {
+        self.watched.unreadable_frames()
+    }
+
+    /// The bot's own user id.
+    pub fn user_id(&self) -> &str {
+        &self.api.me.user_id
+    }
+
+    /// The workspace's name and id.
+    pub fn team(&self) -> (&str, &str) {
+        (&self.api.me.team, &self.api.me.team_id)
+    }
+}
+
+impl std::fmt::Debug for Slack {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Slack")
+            .field("me", &self.api.me)
+            .field("command", &self.command)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Chat for Slack {
+    async fn post(
+        &self,
+        channel: &str,
+        thread: Option<&MessageRef>,
+        key: &str,
+        card: &Card,
+    ) -> Result<MessageRef, ChatError> {
+        self.api.post(channel, thread, key, card).await
+    }
+
+    async fn find(
+        &self,
+        channel: &str,
+        thread: Option<&MessageRef>,
+        key: &str,
+        since: DateTime<Utc>,
+    ) -> Result<Option<MessageRef>, ChatError> {
+        self.api.find(channel, thread, key, since).await
+    }
+
+    async fn update(&self, message: &MessageRef, card: &Card) -> Result<(), ChatError> {
+        self.api.update(message, card).await
+    }
+
+    async fn whisper(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
+        self.api.whisper(to, card).await
+    }
+
+    async fn open_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError> {
+        self.api.open_modal(trigger, modal).await
+    }
+
+    async fn update_modal(&self, view: &ViewRef, modal: &Modal) -> Result<(), ChatError> {
+        self.api.update_modal(view, modal).await
+    }
+
+    async fn user(&self, id: &str) -> Result<ChatUser, ChatError> {
+        self.api.user(id).await
+    }
+
+    async fn group_members(&self, group: &str) -> Result<Vec<String>, ChatError> {
+        self.api.group_members(group).await
+    }
+
+    async fn channel_members(&self, channel: &str) -> Result<Vec<String>, ChatError> {
+        self.api.channel_members(channel).await
+    }
+}

@@ -1,0 +1,133 @@
+//! What the adapter is told at start, and how patient it is.
+
+use std::fmt;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use url::{Host, Url};
+
+/// The public address of Slack's Web API.
+const API_URL: &str = "https://slack.com/api";
+
+/// Where Slack is and who we are. Its Debug hides the tokens.
+#[derive(Clone)]
+pub struct Settings {
+    /// The Web API's base address, if it isn't Slack's own: https, or http on loopback only.
+    pub api_url: Option<Url>,
+    /// The bot token (`xoxb-…`): everything but opening the socket.
+    pub bot_token: SecretString,
+    /// The app-level token (`xapp-…`) with `connections:write`: opens the socket and nothing else.
+    pub app_token: SecretString,
+    /// The slash command with its slash, such as `/inactive-contractors`. Others are left unanswered.
+    pub command: String,
+}
+
+impl Settings {
+    /// Says in one sentence what is wrong with these settings, before anything is sent anywhere.
+    pub fn check(&self) -> Result<(), String> {
+        token_kind(&self.bot_token, "bot token", "xoxb-", "OAuth & Permissions")?;
+        token_kind(&self.app_token, "app-level token", "xapp-", "Basic Information, App-Level Tokens")?;
+        if !self.command.starts_with('/') {
+            return Err("the slash command must start with a slash".to_owned());
+        }
+        match &self.api_url {
+            Some(url) if !is_trustworthy(url) => {
+                Err("the Slack API address must be https, or http on this machine (127.0.0.1)".to_owned())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The base address without a slash at the end.
+    pub(super) fn base_url(&self) -> String {
+        let url = self.api_url.as_ref().map_or(API_URL, Url::as_str);
+        url.trim_end_matches('/').to_owned()
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("api_url", &self.api_url.as_ref().map(Url::as_str))
+            .field("command", &self.command)
+            .finish_non_exhaustive()
+    }
+}
+
+fn token_kind(token: &SecretString, name: &str, prefix: &str, page: &str) -> Result<(), String> {
+    if token.expose_secret().starts_with(prefix) {
+        return Ok(());
+    }
+    Err(format!("the Slack {name} must start with {prefix}: copy it from the app's page \"{page}\""))
+}
+
+/// Whether secrets may be sent there: encrypted, or never leaving this machine.
+pub(super) fn is_trustworthy(url: &Url) -> bool {
+    match url.scheme() {
+        "https" | "wss" => true,
+        "http" | "ws" => match url.host() {
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        },
+        _ => false,
+    }
+}
+
+/// How long each step may take. The defaults are for production; tests shorten them instead of sleeping.
+#[derive(Clone, Debug)]
+pub struct Timing {
+    /// TCP and TLS of a Web API call.
+    pub connect: Duration,
+    /// A whole Web API call. Slack answers in well under a second; its own bound is 10 s or more for a few methods.
+    pub call: Duration,
+    /// TCP, TLS and upgrade of the websocket.
+    pub handshake: Duration,
+    /// From the upgrade to Slack's `hello`.
+    pub hello: Duration,
+    /// One write to the websocket.
+    pub write: Duration,
+    /// From our close frame to the end of the connection. Slack doesn't close TCP by itself after the handshake.
+    pub close: Duration,
+    /// Between two pings of ours.
+    pub ping: Duration,
+    /// A connection on which nothing at all arrived for this long is given up.
+    pub stale: Duration,
+    /// How long an old connection is read after Slack asked for a new one, if Slack doesn't close it.
+    pub retire: Duration,
+    /// The first wait of the back-off; it doubles with each failure.
+    pub backoff_first: Duration,
+    /// The longest wait of the back-off.
+    pub backoff_most: Duration,
+    /// A connection that lived this long clears the back-off: its end is answered by a new one at once.
+    pub steady: Duration,
+    /// A handler that takes longer than this is logged: Slack gives up at 3 s.
+    pub slow_handler: Duration,
+    /// How long an acknowledgement waits for a live connection if its own is gone.
+    pub ack: Duration,
+    /// How long handlers in flight may go on after shutdown began.
+    pub drain: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Timing {
+        Timing {
+            connect: Duration::from_secs(5),
+            call: Duration::from_secs(15),
+            handshake: Duration::from_secs(8),
+            hello: Duration::from_secs(8),
+            write: Duration::from_secs(5),
+            close: Duration::from_secs(2),
+            ping: Duration::from_secs(5),
+            stale: Duration::from_secs(15),
+            retire: Duration::from_secs(30),
+            backoff_first: Duration::from_millis(500),
+            backoff_most: Duration::from_secs(30),
+            steady: Duration::from_secs(10),
+            slow_handler: Duration::from_millis(2500),
+            ack: Duration::from_secs(3),
+            drain: Duration::from_secs(5),
+        }
+    }
+}

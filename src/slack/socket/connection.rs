@@ -1,0 +1,286 @@
+//! One websocket, from the call that asks for it to its close frame. Each step has a bound in time.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_util::sync::CancellationToken;
+
+use crate::chat::ChatError;
+
+use super::dispatch::Dispatch;
+use super::{Socket, Timing};
+use crate::slack::inbound::Envelope;
+
+/// A submitted view is at most 250 KB, a message in a click a few times that.
+const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// A connection on which Slack said hello.
+pub(super) struct Live {
+    pub(super) stream: Stream,
+    /// A frame that came before hello, which doesn't happen today.
+    pub(super) first: Option<String>,
+}
+
+/// An acknowledgement to write, and who waits for it to be written.
+pub(super) struct Outgoing {
+    pub(super) text: String,
+    pub(super) written: oneshot::Sender<()>,
+}
+
+/// What the supervisor hears of a connection.
+pub(super) enum Notice {
+    /// Slack will close it soon.
+    Retiring {
+        /// Which.
+        connection: u64,
+        /// Slack's word for why.
+        reason: String,
+    },
+    /// It is over.
+    Ended {
+        /// Which.
+        connection: u64,
+        /// How.
+        end: End,
+    },
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    /// Slack closed it.
+    Closed,
+    /// It broke.
+    Broken(&'static str),
+    /// Nothing came any more.
+    Stale,
+    /// We closed it.
+    Stopped,
+}
+
+/// Asks for an address, connects to it and waits for hello.
+pub(super) async fn open(socket: &Socket) -> Result<Live, ChatError> {
+    let timing = &socket.timing;
+    let late = |step: &str| ChatError::Unavailable(format!("{step} took too long"));
+    let url =
+        timeout(timing.call, socket.api.socket_url()).await.map_err(|_| late("apps.connections.open"))??;
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(FRAME_BYTES_MAX))
+        .max_frame_size(Some(FRAME_BYTES_MAX));
+    // The address is a secret and the library's errors may name it, so their text goes no further.
+    let (mut stream, _) =
+        timeout(timing.handshake, connect_async_with_config(url.as_str(), Some(config), true))
+            .await
+            .map_err(|_| late("the websocket's handshake"))?
+            .map_err(|error| ChatError::Unavailable(format!("websocket: {}", kind(&error))))?;
+    let first = timeout(timing.hello, hello(&mut stream)).await.map_err(|_| late("Slack's hello"))??;
+    Ok(Live { stream, first })
+}
+
+/// Slack says hello first; a connection that it refuses gets a disconnect instead.
+async fn hello(stream: &mut Stream) -> Result<Option<String>, ChatError> {
+    let refused = |what: &str| ChatError::Unavailable(format!("{what} before hello"));
+    loop {
+        match stream.next().await {
+            Some(Ok(Message::Text(text))) => {
+                let kind = serde_json::from_str::<Envelope>(&text).map(|envelope| envelope.kind);
+                match kind.as_deref() {
+                    Ok("hello") => return Ok(None),
+                    Ok("disconnect") => return Err(refused("disconnect")),
+                    // Whatever it is, the connection works; it must not be lost.
+                    Ok(_) | Err(_) => return Ok(Some(text.to_string())),
+                }
+            }
+            Some(Ok(Message::Close(_))) | None => return Err(refused("close")),
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return Err(refused(kind(&error))),
+        }
+    }
+}
+
+/// A websocket error without its contents.
+fn kind(error: &WsError) -> &'static str {
+    match error {
+        WsError::ConnectionClosed | WsError::AlreadyClosed => "closed",
+        WsError::Io(_) => "input/output error",
+        WsError::Tls(_) => "TLS error",
+        WsError::Capacity(_) => "too large",
+        WsError::Protocol(_) => "protocol error",
+        WsError::WriteBufferFull(_) => "write buffer full",
+        WsError::Http(_) | WsError::HttpFormat(_) => "HTTP error",
+        _ => "error",
+    }
+}
+
+/// Reads, writes, pings and watches one connection.
+pub(super) struct Driver {
+    pub(super) id: u64,
+    pub(super) dispatch: Arc<Dispatch>,
+    pub(super) notices: mpsc::UnboundedSender<Notice>,
+    pub(super) outgoing: mpsc::UnboundedReceiver<Outgoing>,
+    /// Nothing more is read.
+    pub(super) drain: CancellationToken,
+    /// The end.
+    pub(super) close: CancellationToken,
+}
+
+/// What came of a step.
+enum Step {
+    GoOn,
+    End(End),
+}
+
+/// A frame and when it was read: a click is judged by when it arrived, not by when there was room for it.
+pub(super) struct Frame {
+    pub(super) text: String,
+    pub(super) received_at: DateTime<Utc>,
+}
+
+/// What changes while a connection lives.
+struct State {
+    heard: Instant,
+    /// A frame that waits for a free place among the handlers; nothing is read meanwhile.
+    waiting: Option<Frame>,
+    /// When a connection that Slack replaces is closed by us.
+    retire: Option<Instant>,
+}
+
+impl Driver {
+    pub(super) async fn run(mut self, mut stream: Stream, first: Option<String>) {
+        let end = self.drive(&mut stream, first).await;
+        // Acknowledgements from here on look for another connection.
+        self.dispatch.live.leave(self.id, &self.dispatch.socket.watched);
+        // An unsent notice means that the supervisor is gone, and with it whoever would care.
+        let _ = self.notices.send(Notice::Ended { connection: self.id, end });
+        self.outgoing.close();
+        if matches!(end, End::Stopped) {
+            let _ = timeout(self.timing().close, close(&mut stream)).await;
+        }
+    }
+
+    fn timing(&self) -> &Timing {
+        &self.dispatch.socket.timing
+    }
+
+    async fn drive(&mut self, stream: &mut Stream, first: Option<String>) -> End {
+        let period = self.timing().ping;
+        let mut pings = interval_at(Instant::now() + period, period);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut state =
+            State { heard: Instant::now(), waiting: first.map(|text| self.frame(text)), retire: None };
+        let (drain, close) = (self.drain.clone(), self.close.clone());
+        loop {
+            let reading = state.waiting.is_none() && !drain.is_cancelled();
+            let silence_ends = state.heard + self.timing().stale;
+            let step = tokio::select! {
+                // Close comes after the acknowledgements that are already here.
+                biased;
+                Some(out) = self.outgoing.recv() => self.write_ack(stream, out).await,
+                () = close.cancelled() => Step::End(End::Stopped),
+                () = drain.cancelled(), if reading => Step::GoOn,
+                () = sleep_until(state.retire.unwrap_or(silence_ends)), if state.retire.is_some() => self.retire(&mut state),
+                () = sleep_until(silence_ends), if reading => Step::End(End::Stale),
+                permit = self.dispatch.room(), if state.waiting.is_some() && !drain.is_cancelled() => {
+                    self.start(&mut state, permit);
+                    Step::GoOn
+                }
+                _ = pings.tick() => self.write(stream, Message::Ping(Vec::new().into())).await,
+                frame = stream.next(), if reading => self.read(&mut state, frame),
+            };
+            if let Step::End(end) = step {
+                return end;
+            }
+        }
+    }
+
+    fn frame(&self, text: String) -> Frame {
+        Frame { text, received_at: self.dispatch.socket.clock.now() }
+    }
+
+    fn start(&self, state: &mut State, permit: OwnedSemaphorePermit) {
+        if let Some(frame) = state.waiting.take() {
+            self.dispatch.start(self.id, frame, permit);
+        }
+        // What came in the meantime was not looked at.
+        state.heard = Instant::now();
+    }
+
+    /// The last connection stays as long as Slack leaves it open, however late the next one is.
+    fn retire(&self, state: &mut State) -> Step {
+        if self.dispatch.live.is_last(self.id) {
+            state.retire = Some(Instant::now() + self.timing().retire);
+            return Step::GoOn;
+        }
+        Step::End(End::Stopped)
+    }
+
+    fn read(&self, state: &mut State, frame: Option<Result<Message, WsError>>) -> Step {
+        state.heard = Instant::now();
+        match frame {
+            Some(Ok(Message::Text(text))) => {
+                match disconnect_reason(&text) {
+                    Some(reason) => {
+                        state.retire.get_or_insert_with(|| Instant::now() + self.timing().retire);
+                        let _ = self.notices.send(Notice::Retiring { connection: self.id, reason });
+                    }
+                    None => state.waiting = Some(self.frame(text.to_string())),
+                }
+                Step::GoOn
+            }
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Step::GoOn,
+            Some(Ok(Message::Binary(_))) => {
+                self.dispatch.unreadable("binary", "not text");
+                Step::GoOn
+            }
+            Some(Ok(Message::Close(_)) | Err(WsError::ConnectionClosed | WsError::AlreadyClosed)) | None => {
+                Step::End(End::Closed)
+            }
+            Some(Err(error)) => Step::End(End::Broken(kind(&error))),
+        }
+    }
+
+    async fn write_ack(&self, stream: &mut Stream, out: Outgoing) -> Step {
+        let step = self.write(stream, Message::text(out.text)).await;
+        if matches!(step, Step::GoOn) {
+            // Who waited may have given up; the acknowledgement is out all the same.
+            let _ = out.written.send(());
+        }
+        step
+    }
+
+    async fn write(&self, stream: &mut Stream, message: Message) -> Step {
+        match timeout(self.timing().write, stream.send(message)).await {
+            Ok(Ok(())) => Step::GoOn,
+            Ok(Err(error)) => Step::End(End::Broken(kind(&error))),
+            Err(_) => Step::End(End::Broken("a write took too long")),
+        }
+    }
+}
+
+fn disconnect_reason(text: &str) -> Option<String> {
+    // Most frames are inputs: look twice only at what may be a disconnect.
+    if !text.contains("disconnect") {
+        return None;
+    }
+    let envelope: Envelope = serde_json::from_str(text).ok()?;
+    (envelope.kind == "disconnect").then(|| {
+        let reason = envelope.reason.unwrap_or_default();
+        reason.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(40).collect()
+    })
+}
+
+/// Says goodbye and waits for Slack's answer; the caller bounds it.
+async fn close(stream: &mut Stream) {
+    if stream.close(None).await.is_ok() {
+        while let Some(Ok(_)) = stream.next().await {}
+    }
+}

@@ -1,0 +1,381 @@
+//! From a frame to its acknowledgement: reads it, has it handled once, answers on a connection that lives.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use slack_morphism::prelude::{
+    SlackViewSubmissionErrorsResponse, SlackViewSubmissionResponse, SlackViewSubmissionUpdateResponse,
+};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::task::TaskTracker;
+
+use crate::chat::{Ack, Block, Card, Connection, Handler, Inbound, Modal, ReplyTo, Text, ViewRef, What};
+use crate::slack::inbound::{self, Envelope, Read};
+use crate::slack::render;
+
+use super::connection::{Frame, Outgoing};
+use super::{Socket, Watched};
+
+/// How many inputs are handled at the same time. More than a channel's worth of clicks; each is one short transaction.
+const HANDLERS_MAX: usize = 64;
+
+/// How long a repeated envelope is answered from memory. Slack's last retry comes after about 5 minutes.
+const REMEMBERED: Duration = Duration::from_secs(5 * 60);
+
+/// The most envelopes remembered; beyond, the oldest are forgotten first.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// Slack drops acknowledgements of 20 KB and more without a word.
+const ACK_BYTES_MAX: usize = 19 * 1024;
+
+/// What all connections share.
+pub(super) struct Dispatch {
+    pub(super) socket: Socket,
+    pub(super) live: Lives,
+    pub(super) tasks: TaskTracker,
+    handler: Arc<dyn Handler>,
+    places: Arc<Semaphore>,
+    seen: Mutex<HashMap<String, Seen>>,
+}
+
+/// An envelope that is being handled or was.
+struct Seen {
+    at: Instant,
+    ack: watch::Receiver<Option<String>>,
+}
+
+/// What goes back for an envelope.
+struct Reply {
+    ack: String,
+    /// A modal to put in place once the acknowledgement is out.
+    then: Option<(ViewRef, Modal)>,
+}
+
+impl Reply {
+    fn bare(id: &str) -> Reply {
+        Reply { ack: bare(id), then: None }
+    }
+}
+
+/// The form that an input came from, as far as its answer needs it.
+struct Form {
+    /// Without its hash, which the submission changes.
+    view: Option<ViewRef>,
+    /// Whether the acknowledgement may say more than "received": only a submission's may.
+    takes_payload: bool,
+    block_ids: Vec<String>,
+}
+
+impl Form {
+    fn of(what: &What, accepts_payload: bool, block_ids: Vec<String>) -> Form {
+        let view = match what {
+            What::Submission { view, .. } | What::ModalClick { view, .. } => {
+                Some(ViewRef { id: view.id.clone(), hash: None })
+            }
+            What::Click { .. } | What::Command { .. } | What::HomeOpened => None,
+        };
+        let takes_payload = accepts_payload && matches!(what, What::Submission { .. });
+        Form { view, takes_payload, block_ids }
+    }
+}
+
+/// Whether an envelope is handled now, by us, or was taken before.
+enum Turn {
+    Ours(watch::Sender<Option<String>>),
+    Repeated(watch::Receiver<Option<String>>),
+}
+
+impl Dispatch {
+    pub(super) fn new(socket: Socket, handler: Arc<dyn Handler>) -> Dispatch {
+        Dispatch {
+            socket,
+            live: Lives::default(),
+            tasks: TaskTracker::new(),
+            handler,
+            places: Arc::new(Semaphore::new(HANDLERS_MAX)),
+            seen: Mutex::default(),
+        }
+    }
+
+    /// A place among the handlers, as soon as one is free.
+    pub(super) async fn room(&self) -> OwnedSemaphorePermit {
+        let places = Arc::clone(&self.places);
+        places.acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    /// Handles a frame in a task of its own.
+    pub(super) fn start(self: &Arc<Self>, connection: u64, frame: Frame, permit: OwnedSemaphorePermit) {
+        let this = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let _permit = permit;
+            let envelope: Envelope = match serde_json::from_str(&frame.text) {
+                Ok(envelope) => envelope,
+                Err(error) => return this.unreadable("frame", &format!("{:?}", error.classify())),
+            };
+            if let Some(id) = envelope.id.clone() {
+                this.envelope(connection, &id, &envelope, frame.received_at).await;
+            } else if envelope.kind != "hello" {
+                this.unreadable(&envelope.kind, "no envelope id");
+            }
+        });
+    }
+
+    async fn envelope(
+        self: &Arc<Self>,
+        connection: u64,
+        id: &str,
+        envelope: &Envelope,
+        received_at: DateTime<Utc>,
+    ) {
+        match self.turn(id) {
+            Turn::Repeated(mut ack) => {
+                // An error means that the first one was not handled: nor is this one acknowledged.
+                let ack = ack.wait_for(Option::is_some).await.ok().and_then(|ack| ack.clone());
+                if let Some(ack) = ack {
+                    self.acknowledge(connection, ack).await;
+                }
+            }
+            Turn::Ours(answer) => {
+                let Some(reply) = self.answer(id, envelope, received_at).await else {
+                    lock(&self.seen).remove(id);
+                    return;
+                };
+                answer.send_replace(Some(reply.ack.clone()));
+                self.acknowledge(connection, reply.ack).await;
+                if let Some((view, modal)) = reply.then {
+                    self.replace_modal(&view, &modal).await;
+                }
+            }
+        }
+    }
+
+    fn turn(&self, id: &str) -> Turn {
+        let mut seen = lock(&self.seen);
+        if let Some(before) = seen.get(id) {
+            return Turn::Repeated(before.ack.clone());
+        }
+        let now = Instant::now();
+        seen.retain(|_, seen| now.duration_since(seen.at) < REMEMBERED);
+        if seen.len() >= REMEMBERED_MAX
+            && let Some(oldest) = seen.iter().min_by_key(|(_, seen)| seen.at).map(|(id, _)| id.clone())
+        {
+            seen.remove(&oldest);
+        }
+        let (sender, ack) = watch::channel(None);
+        seen.insert(id.to_owned(), Seen { at: now, ack });
+        Turn::Ours(sender)
+    }
+
+    /// What to answer, or nothing if the input was not handled.
+    async fn answer(
+        self: &Arc<Self>,
+        id: &str,
+        envelope: &Envelope,
+        received_at: DateTime<Utc>,
+    ) -> Option<Reply> {
+        match inbound::read(envelope, &self.socket.command, received_at) {
+            Read::Nothing => Some(Reply::bare(id)),
+            Read::Unreadable => {
+                self.unreadable(&envelope.kind, "unknown shape");
+                if let Some(to) = inbound::sender(&envelope.payload) {
+                    self.tell_unread(to);
+                }
+                Some(Reply::bare(id))
+            }
+            Read::Input(inbound, block_ids) => {
+                let form =
+                    Form::of(&inbound.what, envelope.accepts_response_payload == Some(true), block_ids);
+                let ack = self.handle(*inbound).await?;
+                Some(self.reply(id, &form, ack))
+            }
+        }
+    }
+
+    /// Runs the handler in a task of its own, so that its panic ends nothing else.
+    async fn handle(&self, inbound: Inbound) -> Option<Ack> {
+        let handler = Arc::clone(&self.handler);
+        let mut task = tokio::spawn(async move { handler.handle(inbound).await });
+        let done = match timeout(self.socket.timing.slow_handler, &mut task).await {
+            Ok(done) => done,
+            Err(_) => {
+                tracing::warn!("a Slack input takes long: the person is about to see an error");
+                task.await
+            }
+        };
+        match done {
+            Ok(ack) => Some(ack),
+            Err(error) => {
+                // The panic's message went through the panic hook; it may hold anything, so it isn't repeated here.
+                tracing::error!(
+                    panicked = error.is_panic(),
+                    "a Slack input's handler died; not acknowledged"
+                );
+                None
+            }
+        }
+    }
+
+    fn reply(&self, id: &str, form: &Form, ack: Ack) -> Reply {
+        match ack {
+            Ack::Done => Reply::bare(id),
+            Ack::FormErrors(errors) => {
+                if let Some(payload) = form_errors(errors, &form.block_ids).filter(|_| form.takes_payload) {
+                    return Reply { ack: with_payload(id, &payload), then: None };
+                }
+                tracing::warn!("a refusal was dropped: it answers no form");
+                Reply::bare(id)
+            }
+            Ack::ReplaceModal(modal) => self.replacement(id, form, modal),
+        }
+    }
+
+    /// Puts another modal in place: in the acknowledgement if that can carry it, else through the Web API. There a
+    /// submitted form needs a small modal to stand in first, for a bare acknowledgement would close it.
+    fn replacement(&self, id: &str, form: &Form, modal: Modal) -> Reply {
+        let Some(view) = form.view.clone() else {
+            tracing::warn!("a modal was dropped: there is none in whose place it could come");
+            return Reply::bare(id);
+        };
+        if !form.takes_payload {
+            return Reply { ack: bare(id), then: Some((view, modal)) };
+        }
+        let ack = self.update_ack(id, &modal);
+        if ack.len() < ACK_BYTES_MAX {
+            return Reply { ack, then: None };
+        }
+        let wait = Block::Section(Text::plain("One moment…"));
+        let wait = Modal { blocks: vec![wait], submit: None, ..modal.clone() };
+        Reply { ack: self.update_ack(id, &wait), then: Some((view, modal)) }
+    }
+
+    fn update_ack(&self, id: &str, modal: &Modal) -> String {
+        let view = render::view(modal, &self.socket.api.me.team_url);
+        let update = SlackViewSubmissionResponse::Update(SlackViewSubmissionUpdateResponse { view });
+        with_payload(id, &json!(update))
+    }
+
+    async fn replace_modal(&self, view: &ViewRef, modal: &Modal) {
+        if let Err(error) = self.socket.api.update_modal(view, modal).await {
+            tracing::warn!(%error, "a modal could not be replaced");
+        }
+    }
+
+    /// Counts a frame that could not be read. `kind` and `why` hold nothing of its content.
+    pub(super) fn unreadable(&self, kind: &str, why: &str) {
+        self.socket.watched.count_unreadable();
+        let kind: String = kind.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(40).collect();
+        tracing::error!(kind, why, "a frame from Slack could not be read");
+    }
+
+    fn tell_unread(self: &Arc<Self>, to: ReplyTo) {
+        let this = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let words = "Your input could not be read, so nothing was changed. Please try again; if it happens \
+                         again, tell whoever runs this bot.";
+            let card = Card { summary: Text::plain(words), blocks: Vec::new() };
+            if let Err(error) = this.socket.api.whisper(&to, &card).await {
+                tracing::warn!(%error, "nobody could be told that their input was not read");
+            }
+        });
+    }
+
+    /// Sends on the connection that the envelope came from or, if that is gone, on any that lives.
+    async fn acknowledge(&self, connection: u64, text: String) {
+        let deadline = Instant::now() + self.socket.timing.ack;
+        loop {
+            let changed = self.live.changed.notified();
+            let (written, done) = oneshot::channel();
+            let sent = self.live.send(connection, Outgoing { text: text.clone(), written });
+            let waited = if sent {
+                match timeout_at(deadline, done).await {
+                    Ok(Ok(())) => return,
+                    // The connection ended first: another one may do.
+                    Ok(Err(_)) => continue,
+                    Err(late) => Err(late),
+                }
+            } else {
+                timeout_at(deadline, changed).await
+            };
+            if waited.is_err() {
+                tracing::warn!(connection, "an acknowledgement found no live connection to Slack");
+                return;
+            }
+        }
+    }
+}
+
+/// Maps our names to the blocks of the form: a group of checkboxes shows its error at its first part.
+fn form_errors(errors: Vec<(String, String)>, block_ids: &[String]) -> Option<Value> {
+    let mut by_block = HashMap::new();
+    for (name, sentence) in errors {
+        let part = render::first_part(&name);
+        let block = [name, part].into_iter().find(|id| block_ids.contains(id));
+        // An error about a block that isn't there would be dropped by Slack, and the form would close.
+        if let Some(block) = block.or_else(|| block_ids.first().cloned()) {
+            by_block.entry(block).or_insert(sentence);
+        }
+    }
+    if by_block.is_empty() {
+        return None;
+    }
+    let response =
+        SlackViewSubmissionResponse::Errors(SlackViewSubmissionErrorsResponse { errors: by_block });
+    serde_json::to_value(response).ok()
+}
+
+fn bare(id: &str) -> String {
+    json!({ "envelope_id": id }).to_string()
+}
+
+fn with_payload(id: &str, payload: &Value) -> String {
+    json!({ "envelope_id": id, "payload": payload }).to_string()
+}
+
+/// The connections that can be written to, by id.
+#[derive(Default)]
+pub(super) struct Lives {
+    by_id: Mutex<BTreeMap<u64, mpsc::UnboundedSender<Outgoing>>>,
+    changed: Notify,
+}
+
+impl Lives {
+    /// Adds a connection and gives it what it is to write.
+    pub(super) fn enter(&self, id: u64, watched: &Watched) -> mpsc::UnboundedReceiver<Outgoing> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut by_id = lock(&self.by_id);
+        by_id.insert(id, sender);
+        watched.set(Connection::Connected);
+        self.changed.notify_waiters();
+        receiver
+    }
+
+    /// Takes a connection out.
+    pub(super) fn leave(&self, id: u64, watched: &Watched) {
+        let mut by_id = lock(&self.by_id);
+        by_id.remove(&id);
+        if by_id.is_empty() {
+            watched.set(Connection::Connecting);
+        }
+    }
+
+    /// Whether there is no other connection than `id`.
+    pub(super) fn is_last(&self, id: u64) -> bool {
+        lock(&self.by_id).keys().all(|other| *other == id)
+    }
+
+    /// Gives something to write to connection `id`, or to the newest; false if there is none.
+    fn send(&self, id: u64, out: Outgoing) -> bool {
+        let by_id = lock(&self.by_id);
+        let sender = by_id.get(&id).or_else(|| by_id.values().next_back());
+        sender.is_some_and(|sender| sender.send(out).is_ok())
+    }
+}
+
+/// Nothing that holds these locks can leave its data half-changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,226 @@
+//! Keeps one good socket to Slack, for ever.
+//!
+//! The supervisor opens a connection, waits until it ends or Slack asks for another one, and opens the next: before the
+//! old one is closed where Slack gives notice, at once where a good one broke, after a growing wait where they keep
+//! failing. What Slack refuses for good ends it.
+
+mod backoff;
+mod connection;
+mod dispatch;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::chat::{ChatError, Connection, Handler};
+use crate::clock::Clock;
+
+use super::api::Api;
+use super::settings::Timing;
+
+use backoff::Backoff;
+use connection::{End, Live, Notice};
+use dispatch::Dispatch;
+
+/// What can be seen of the socket from outside.
+#[derive(Clone)]
+pub(super) struct Watched {
+    connection: Arc<watch::Sender<Connection>>,
+    unreadable: Arc<AtomicU64>,
+}
+
+impl Default for Watched {
+    fn default() -> Self {
+        Watched { connection: Arc::new(watch::channel(Connection::Connecting).0), unreadable: Arc::default() }
+    }
+}
+
+impl Watched {
+    pub(super) fn connection(&self) -> watch::Receiver<Connection> {
+        self.connection.subscribe()
+    }
+
+    pub(super) fn unreadable_frames(&self) -> u64 {
+        self.unreadable.load(Ordering::Relaxed)
+    }
+
+    /// Closed stays closed, whatever a connection that was slow to end says afterwards.
+    fn set(&self, state: Connection) {
+        self.connection
+            .send_if_modified(|now| *now != Connection::Closed && std::mem::replace(now, state) != state);
+    }
+
+    fn start(&self) {
+        self.connection.send_replace(Connection::Connecting);
+    }
+
+    fn count_unreadable(&self) {
+        self.unreadable.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What the socket works with.
+pub(super) struct Socket {
+    pub(super) api: Arc<Api>,
+    pub(super) clock: Clock,
+    pub(super) command: String,
+    pub(super) timing: Timing,
+    pub(super) watched: Watched,
+}
+
+/// Runs until `shutdown` or until Slack refuses us for good.
+pub(super) async fn run(
+    socket: Socket,
+    handler: Arc<dyn Handler>,
+    shutdown: CancellationToken,
+) -> Result<(), ChatError> {
+    let watched = socket.watched.clone();
+    watched.start();
+    let (notices, inbox) = mpsc::unbounded_channel();
+    let supervisor = Supervisor {
+        dispatch: Arc::new(Dispatch::new(socket, handler)),
+        notices,
+        inbox,
+        connections: TaskTracker::new(),
+        drain: CancellationToken::new(),
+        close: CancellationToken::new(),
+        next_id: 0,
+    };
+    // Whatever way this ends, even by a cancelled future, nobody must read "connected" afterwards.
+    let _closed = Closed(watched);
+    supervisor.run(shutdown).await
+}
+
+struct Closed(Watched);
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        self.0.set(Connection::Closed);
+    }
+}
+
+struct Supervisor {
+    dispatch: Arc<Dispatch>,
+    notices: mpsc::UnboundedSender<Notice>,
+    inbox: mpsc::UnboundedReceiver<Notice>,
+    connections: TaskTracker,
+    drain: CancellationToken,
+    close: CancellationToken,
+    next_id: u64,
+}
+
+impl Supervisor {
+    async fn run(mut self, shutdown: CancellationToken) -> Result<(), ChatError> {
+        let result = tokio::select! {
+            () = shutdown.cancelled() => Ok(()),
+            fatal = self.keep_connected() => Err(fatal),
+        };
+        self.finish().await;
+        result
+    }
+
+    /// Returns only what can't be healed.
+    async fn keep_connected(&mut self) -> ChatError {
+        let mut backoff = Backoff::new(&self.dispatch.socket.timing);
+        loop {
+            let wait = match self.open().await {
+                Ok(id) => {
+                    let opened = Instant::now();
+                    self.replaced(id).await;
+                    if opened.elapsed() >= self.dispatch.socket.timing.steady {
+                        backoff.clear();
+                    }
+                    backoff.after_end()
+                }
+                Err(fatal @ ChatError::Denied(_)) => {
+                    tracing::error!(error = %fatal, "Slack refuses the socket for good");
+                    return fatal;
+                }
+                Err(ChatError::RateLimited(asked)) => asked.max(backoff.after_failure()),
+                Err(error) => {
+                    let wait = backoff.after_failure();
+                    tracing::warn!(%error, wait_ms = wait.as_millis(), "the Slack socket could not be opened");
+                    wait
+                }
+            };
+            sleep(wait).await;
+        }
+    }
+
+    /// Opens a connection and starts it.
+    async fn open(&mut self) -> Result<u64, ChatError> {
+        let Live { stream, first } = connection::open(&self.dispatch.socket).await?;
+        self.next_id += 1;
+        let id = self.next_id;
+        let outgoing = self.dispatch.live.enter(id, &self.dispatch.socket.watched);
+        let connection = connection::Driver {
+            id,
+            dispatch: Arc::clone(&self.dispatch),
+            notices: self.notices.clone(),
+            outgoing,
+            drain: self.drain.clone(),
+            close: self.close.clone(),
+        };
+        self.connections.spawn(connection.run(stream, first));
+        tracing::info!(connection = id, "connected to Slack");
+        Ok(id)
+    }
+
+    /// Waits until connection `id` ended or is about to.
+    async fn replaced(&mut self, id: u64) {
+        while let Some(notice) = self.inbox.recv().await {
+            match notice {
+                Notice::Retiring { connection, reason } => {
+                    tracing::info!(connection, reason, "Slack asks for another connection");
+                    if connection == id {
+                        return;
+                    }
+                }
+                Notice::Ended { connection, end } => {
+                    log_end(connection, end);
+                    if connection == id {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes no more, lets handlers end and acknowledge within the bound, then closes.
+    async fn finish(self) {
+        let timing = &self.dispatch.socket.timing;
+        self.drain.cancel();
+        self.dispatch.tasks.close();
+        if timeout(timing.drain, self.dispatch.tasks.wait()).await.is_err() {
+            tracing::warn!(left = self.dispatch.tasks.len(), "stopped before every Slack input was handled");
+        }
+        self.close.cancel();
+        self.connections.close();
+        let bound = timing.close + timing.write + Duration::from_millis(100);
+        if timeout(bound, self.connections.wait()).await.is_err() {
+            tracing::warn!("a Slack connection did not close in time");
+        }
+    }
+}
+
+/// A supervisor that is dropped in the middle leaves no connection behind.
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.drain.cancel();
+        self.close.cancel();
+    }
+}
+
+fn log_end(connection: u64, end: End) {
+    match end {
+        End::Closed => tracing::info!(connection, "Slack closed the connection"),
+        End::Broken(what) => tracing::warn!(connection, what, "the Slack connection broke"),
+        End::Stale => tracing::warn!(connection, "the Slack connection went silent"),
+        End::Stopped => tracing::debug!(connection, "closed the Slack connection"),
+    }
+}

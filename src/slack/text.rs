@@ -1,0 +1,151 @@
+//! Turns [`Text`] into Slack's two kinds of formatted text.
+//!
+//! Paragraphs become `rich_text`: its text elements are never parsed, so somebody else's words can't ping, link or
+//! format, and they keep every character as it is in the directory. Small print and notifications only exist as mrkdwn;
+//! there quoted words are escaped and their markers replaced (see `escape`).
+
+use chrono::{DateTime, Utc};
+use slack_morphism::SlackUtcDateTime;
+use slack_morphism::prelude::{
+    SlackDateTime, SlackRichTextDate, SlackRichTextInlineElement, SlackRichTextLink, SlackRichTextStyle,
+    SlackRichTextText, SlackRichTextUser,
+};
+use url::Url;
+
+use crate::chat::{MessageRef, Span, Text};
+
+use super::escape::{clamp, escape, escape_marked, escape_quoted, tidy};
+
+/// The most characters of one quoted value: a long reason, not a flood.
+const QUOTED_CHARS_MAX: usize = 1000;
+
+/// What a mention, a date or a link is counted as against a limit: its label is at most about this long.
+const TOKEN_CHARS: usize = 30;
+
+/// <https://docs.slack.dev/messaging/formatting-message-text#date-formatting>
+const TIME_FORMAT: &str = "{date_short_pretty} at {time}";
+const DATE_FORMAT: &str = "{date_short_pretty}";
+
+/// A message's address in the workspace, as Slack's "Copy link" gives it.
+pub(super) fn permalink(team_url: &Url, message: &MessageRef) -> String {
+    let stamp = message.id.replace('.', "");
+    format!("{}/archives/{}/p{stamp}", team_url.as_str().trim_end_matches('/'), message.channel)
+}
+
+/// Slack's ids are letters and digits; anything else is not put where an id is expected.
+fn is_id(id: &str) -> bool {
+    !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric())
+}
+
+fn time_words(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+fn date_words(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d UTC").to_string()
+}
+
+/// As mrkdwn of at most `max` characters. A span that doesn't fit is left out with what follows it, and an ellipsis says so.
+pub(super) fn mrkdwn(text: &Text, team_url: &Url, max: usize) -> String {
+    let mut out = String::new();
+    let mut used = 0;
+    for span in &text.0 {
+        let piece = mrkdwn_span(span, team_url);
+        let length = piece.chars().count();
+        if used + length + 1 > max {
+            if let Span::Plain(words) = span {
+                // Cut before escaping, so that no entity is cut in half.
+                out.push_str(&escape(&clamp(words, (max - used) / "&amp;".len())));
+            } else {
+                out.push('…');
+            }
+            break;
+        }
+        used += length;
+        out.push_str(&piece);
+    }
+    out
+}
+
+fn mrkdwn_span(span: &Span, team_url: &Url) -> String {
+    match span {
+        Span::Plain(words) => escape(words),
+        Span::Bold(words) if words.trim().is_empty() => String::new(),
+        Span::Bold(words) => format!("*{}*", escape_marked(words)),
+        Span::Code(words) if words.trim().is_empty() => String::new(),
+        Span::Code(words) => format!("`{}`", escape(&tidy(words).replace('`', "ˋ"))),
+        Span::Quoted(words) => escape_quoted(&clamp(&tidy(words), QUOTED_CHARS_MAX)),
+        Span::Mention(user) if is_id(user) => format!("<@{user}>"),
+        Span::Mention(user) => escape_quoted(user),
+        Span::Time(at) => format!("<!date^{}^{TIME_FORMAT}|{}>", at.timestamp(), time_words(*at)),
+        Span::Date(at) => format!("<!date^{}^{DATE_FORMAT}|{}>", at.timestamp(), date_words(*at)),
+        Span::MessageLink { message, label } => {
+            format!("<{}|{}>", permalink(team_url, message), escape_marked(label).replace('|', "ǀ"))
+        }
+    }
+}
+
+/// As `rich_text` elements of at most `max` characters in all, and how many they are; none if there is nothing to show.
+pub(super) fn rich(text: &Text, team_url: &Url, max: usize) -> (Vec<SlackRichTextInlineElement>, usize) {
+    let mut left = max;
+    let mut elements = Vec::new();
+    for span in &text.0 {
+        if left == 0 {
+            break;
+        }
+        let (element, length) = rich_span(span, team_url, left);
+        left = left.saturating_sub(length);
+        elements.extend(element);
+    }
+    (elements, max - left)
+}
+
+fn rich_span(span: &Span, team_url: &Url, left: usize) -> (Option<SlackRichTextInlineElement>, usize) {
+    let token = |element: SlackRichTextInlineElement| (Some(element), TOKEN_CHARS);
+    match span {
+        Span::Plain(words) => rich_words(words, None, left),
+        Span::Bold(words) => rich_words(words, Some(SlackRichTextStyle::new().with_bold(true)), left),
+        Span::Code(words) => rich_words(&tidy(words), Some(SlackRichTextStyle::new().with_code(true)), left),
+        Span::Quoted(words) => rich_words(&clamp(&tidy(words), QUOTED_CHARS_MAX), None, left),
+        Span::Mention(user) if is_id(user) => {
+            token(SlackRichTextInlineElement::User(SlackRichTextUser::new(user.as_str().into())))
+        }
+        Span::Mention(user) => rich_words(&tidy(user), None, left),
+        Span::Time(at) => rich_date(*at, TIME_FORMAT, time_words(*at), left),
+        Span::Date(at) => rich_date(*at, DATE_FORMAT, date_words(*at), left),
+        Span::MessageLink { message, label } => {
+            let link = SlackRichTextLink::new(permalink(team_url, message).into()).with_text(label.clone());
+            token(SlackRichTextInlineElement::Link(link))
+        }
+    }
+}
+
+fn rich_words(
+    words: &str,
+    style: Option<SlackRichTextStyle>,
+    left: usize,
+) -> (Option<SlackRichTextInlineElement>, usize) {
+    // Slack refuses an element without text.
+    if words.is_empty() {
+        return (None, 0);
+    }
+    let words = clamp(words, left);
+    let length = words.chars().count();
+    (Some(SlackRichTextInlineElement::Text(SlackRichTextText::new(words).opt_style(style))), length)
+}
+
+fn rich_date(
+    at: DateTime<Utc>,
+    format: &str,
+    fallback: String,
+    left: usize,
+) -> (Option<SlackRichTextInlineElement>, usize) {
+    match SlackUtcDateTime::from_second(at.timestamp()) {
+        Ok(moment) => {
+            let date = SlackRichTextDate::new(SlackDateTime::from(moment), format.to_owned())
+                .with_fallback(fallback);
+            (Some(SlackRichTextInlineElement::Date(date)), TOKEN_CHARS)
+        }
+        Err(_) => rich_words(&fallback, None, left),
+    }
+}

@@ -1,0 +1,155 @@
+//! The Slack adapter over real HTTP and a real websocket, against a far end that does what each test says.
+
+#[path = "slack/api.rs"]
+mod api;
+#[path = "slack/transport.rs"]
+mod transport;
+#[path = "slack/wire.rs"]
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use inactive_contractors::chat::{Ack, Card, ChatError, Connection, Handler, Inbound, Text};
+use inactive_contractors::clock::Clock;
+use inactive_contractors::slack::{Settings, Slack, Timing};
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use wire::{Peer, SOON, Wire};
+
+/// Hands each input to the test, which answers it, or drops it to make the handler panic.
+struct Hand(mpsc::UnboundedSender<Input>);
+
+struct Input {
+    inbound: Inbound,
+    answer: oneshot::Sender<Ack>,
+}
+
+#[async_trait]
+impl Handler for Hand {
+    async fn handle(&self, inbound: Inbound) -> Ack {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(Input { inbound, answer }).unwrap_or_else(|_| panic!("the test is over"));
+        answered.await.expect("the test drops an input to see a handler panic")
+    }
+}
+
+fn settings(wire: &Wire) -> Settings {
+    Settings {
+        api_url: Some(wire.api_url().parse().unwrap()),
+        bot_token: "xoxb-s3cret".into(),
+        app_token: "xapp-s3cret".into(),
+        command: "/bot".to_owned(),
+    }
+}
+
+/// Short enough that a test sees each bound pass.
+fn timing() -> Timing {
+    let ms = Duration::from_millis;
+    Timing {
+        connect: ms(500),
+        call: ms(400),
+        handshake: ms(300),
+        hello: ms(300),
+        write: ms(300),
+        close: ms(300),
+        ping: ms(50),
+        stale: ms(300),
+        retire: ms(800),
+        backoff_first: ms(10),
+        backoff_most: ms(50),
+        steady: ms(1),
+        slow_handler: ms(100),
+        ack: SOON,
+        drain: ms(1000),
+    }
+}
+
+async fn slack(wire: &Wire) -> Slack {
+    Slack::connect_with(settings(wire), timing(), Clock::system()).await.unwrap()
+}
+
+/// A running adapter with its far end.
+struct Running {
+    wire: Wire,
+    slack: Slack,
+    inputs: mpsc::UnboundedReceiver<Input>,
+    shutdown: CancellationToken,
+    task: JoinHandle<Result<(), ChatError>>,
+}
+
+impl Running {
+    async fn start() -> Running {
+        Running::on(Wire::start().await).await
+    }
+
+    async fn on(wire: Wire) -> Running {
+        let slack = slack(&wire).await;
+        let (sender, inputs) = mpsc::unbounded_channel();
+        let shutdown = CancellationToken::new();
+        let (runner, token) = (slack.clone(), shutdown.clone());
+        let task = tokio::spawn(async move { runner.run(Arc::new(Hand(sender)), token).await });
+        Running { wire, slack, inputs, shutdown, task }
+    }
+
+    async fn input(&mut self) -> Input {
+        timeout(SOON, self.inputs.recv()).await.expect("an input in time").unwrap()
+    }
+
+    /// Waits for a connection that a click gets through.
+    async fn works(&mut self) -> Peer {
+        let mut peer = self.wire.peer().await;
+        peer.send(&click("works", "1"));
+        self.input().await.answer.send(Ack::Done).unwrap();
+        assert_eq!(peer.ack().await, json!({ "envelope_id": "works" }));
+        peer
+    }
+
+    async fn is(&self, state: Connection) {
+        let mut connection = self.slack.connection();
+        timeout(SOON, connection.wait_for(|now| *now == state)).await.expect("the state in time").unwrap();
+    }
+
+    async fn ended(self) -> Result<(), ChatError> {
+        timeout(SOON, self.task).await.expect("an end in time").unwrap()
+    }
+}
+
+fn envelope(id: &str, kind: &str, payload: &Value) -> Value {
+    json!({ "type": kind, "envelope_id": id, "accepts_response_payload": true, "payload": payload })
+}
+
+fn click(id: &str, action_ts: &str) -> Value {
+    envelope(
+        id,
+        "interactive",
+        &json!({
+            "type": "block_actions", "trigger_id": "t.1", "user": { "id": "U1" }, "team": { "id": "T1" },
+            "container": { "type": "message", "message_ts": "1.2", "channel_id": "C1" },
+            "actions": [{ "type": "button", "action_id": "deny", "value": "r7", "action_ts": action_ts }],
+        }),
+    )
+}
+
+fn submission(id: &str) -> Value {
+    let part = json!({ "keep:0": { "type": "checkboxes", "selected_options": [] } });
+    let reason = json!({ "reason": { "type": "plain_text_input", "value": "x" } });
+    envelope(
+        id,
+        "interactive",
+        &json!({
+            "type": "view_submission", "user": { "id": "U1" },
+            "view": { "id": "V1", "hash": "h", "callback_id": "choose", "private_metadata": "r7",
+                      "state": { "values": { "keep:0": part, "reason": reason } } },
+        }),
+    )
+}
+
+fn card(words: &str) -> Card {
+    Card { summary: Text::plain(words), blocks: Vec::new() }
+}
