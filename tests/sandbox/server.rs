@@ -1,0 +1,93 @@
+//! The page's server: `GET /state` draws the world as JSON, `POST /act` lets the person at the page act in it. The
+//! contract is `page/API.md`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::Sandbox;
+use super::{acts, view};
+
+/// How long `GET /state` waits for something new.
+const LONG_POLL: Duration = Duration::from_secs(20);
+
+macro_rules! files {
+    ($($path:literal: $kind:literal),* $(,)?) => {
+        [$(($path, $kind, include_str!(concat!("page/", $path)))),*]
+    };
+}
+
+const FILES: [(&str, &str, &str); 11] = files! {
+    "index.html": "text/html; charset=utf-8",
+    "page.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "dom.js": "text/javascript; charset=utf-8",
+    "emoji.js": "text/javascript; charset=utf-8",
+    "text.js": "text/javascript; charset=utf-8",
+    "blocks.js": "text/javascript; charset=utf-8",
+    "menu.js": "text/javascript; charset=utf-8",
+    "dialogs.js": "text/javascript; charset=utf-8",
+    "channel.js": "text/javascript; charset=utf-8",
+    "org.js": "text/javascript; charset=utf-8",
+};
+
+/// Serves the page on `listener` until the process ends.
+pub async fn serve(sandbox: Arc<Sandbox>, listener: TcpListener) -> std::io::Result<()> {
+    let host = listener.local_addr()?.to_string();
+    let mut router = Router::new().route("/state", get(state)).route("/act", post(act));
+    for (name, kind, text) in FILES {
+        let path = if name == "index.html" { "/".to_owned() } else { format!("/{name}") };
+        router = router.route(&path, get(move || async move { ([(header::CONTENT_TYPE, kind)], text) }));
+    }
+    let own_host = axum::middleware::from_fn(move |request: Request, next: Next| {
+        let host = host.clone();
+        async move { only_for(&host, request, next).await }
+    });
+    axum::serve(listener, router.layer(own_host).with_state(sandbox)).await
+}
+
+/// Another site open in the same browser can't press the buttons here: its requests name another host.
+async fn only_for(host: &str, request: Request, next: Next) -> Response {
+    let port = host.rsplit(':').next().unwrap_or_default();
+    let named = request.headers().get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if named == host || named == format!("localhost:{port}") {
+        next.run(request).await
+    } else {
+        StatusCode::MISDIRECTED_REQUEST.into_response()
+    }
+}
+
+#[derive(Deserialize)]
+struct After {
+    after: Option<String>,
+}
+
+async fn state(State(sandbox): State<Arc<Sandbox>>, Query(After { after }): Query<After>) -> Json<Value> {
+    if let Some(after) = after {
+        let news = sandbox.until_revision_differs(&after);
+        // Nothing new within the time: the same state once more.
+        let _ = tokio::time::timeout(LONG_POLL, news).await;
+    }
+    Json(view::state(&sandbox))
+}
+
+async fn act(State(sandbox): State<Arc<Sandbox>>, headers: HeaderMap, body: String) -> Response {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("application/json") {
+        return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
+    }
+    let answer = match serde_json::from_str::<Value>(&body) {
+        Ok(what) => acts::act(&sandbox, &what).await,
+        Err(error) => json!({ "ok": false, "error": format!("That is no JSON: {error}.") }),
+    };
+    Json(answer).into_response()
+}
