@@ -1,0 +1,72 @@
+//! Failures on demand: what goes wrong, for which calls, how often.
+
+use std::collections::VecDeque;
+
+/// One way in which a call fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// This HTTP status with this `errorCode` (on the token endpoint: this `error`); nothing takes effect.
+    Status(u16, &'static str),
+    /// This HTTP status with a gateway's HTML page; nothing takes effect.
+    Html(u16),
+    /// 429 with `X-Rate-Limit-Remaining: 0` and a reset that many seconds from now; nothing takes effect.
+    RateLimited { reset_in_s: i64 },
+    /// The 429 of too many calls in flight: limit and remaining are both 0. Nothing takes effect.
+    Concurrency,
+    /// The connection closes; nothing takes effect.
+    DropBefore,
+    /// The call takes effect, then the connection closes without a byte of response.
+    LostResponse,
+    /// The call takes effect; its status line and half of its body arrive, then the connection closes.
+    BrokenBody,
+    /// No answer ever comes; nothing takes effect.
+    Hang,
+}
+
+struct Rule {
+    method: Option<String>,
+    part: String,
+    fault: Fault,
+    /// `None`: for ever.
+    left: Option<usize>,
+}
+
+impl Rule {
+    fn matches(&self, method: &str, target: &str) -> bool {
+        self.method.as_deref().is_none_or(|wanted| wanted == method) && target.contains(&self.part)
+    }
+}
+
+/// Rules in the order they were given; the first that matches a call is used up by it.
+#[derive(Default)]
+pub struct Faults(VecDeque<Rule>);
+
+impl Faults {
+    /// `what` is `"METHOD part"`, `"METHOD"` or `"part"`; the part is looked for in `path?query`, decoded.
+    pub fn add(&mut self, what: &str, fault: Fault, times: Option<usize>) {
+        let (first, rest) = what.split_once(' ').unwrap_or((what, ""));
+        let is_method = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_uppercase());
+        let (method, part) = if is_method { (Some(first.to_owned()), rest) } else { (None, what) };
+        self.0.push_back(Rule { method, part: part.to_owned(), fault, left: times });
+    }
+
+    pub fn take(&mut self, method: &str, target: &str) -> Option<Fault> {
+        let index = self.0.iter().position(|rule| rule.matches(method, target))?;
+        let rule = &mut self.0[index];
+        let fault = rule.fault.clone();
+        rule.left = rule.left.map(|left| left - 1);
+        if rule.left == Some(0) {
+            self.0.remove(index);
+        }
+        Some(fault)
+    }
+
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// How many rules still wait for a call.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}

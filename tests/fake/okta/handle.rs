@@ -1,0 +1,297 @@
+//! What a test or the sandbox does with the fake: seed and look at people, let them sign in, break things,
+//! hand out credentials. People are named by login; an unknown one is a mistake of the test and panics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::access::Client;
+use super::directory::User;
+use super::faults::Fault;
+use super::limits::Bucket;
+use super::person::{Person, PersonView, Status};
+use super::wire::random_text;
+use super::{Call, FakeOkta, State};
+
+/// How long `until` waits before it gives up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The org and its people.
+impl FakeOkta {
+    /// The org's address without a trailing slash, `http://127.0.0.1:port`.
+    pub fn url(&self) -> &str {
+        &self.world.base
+    }
+
+    /// The fake's time.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.world.clock.now()
+    }
+
+    /// Adds a person and returns their id. The login has to be new and the groups have to exist.
+    pub fn add(&self, person: Person) -> String {
+        self.change(|state, now| state.directory.add(person, now))
+    }
+
+    /// Everybody, in the order they were added; the first is the service account.
+    pub fn people(&self) -> Vec<PersonView> {
+        let state = self.world.lock();
+        state.directory.users.values().map(|user| state.directory.view(user)).collect()
+    }
+
+    pub fn person(&self, login: &str) -> PersonView {
+        self.look(login, |state, user| state.directory.view(user))
+    }
+
+    /// Removes the person for good: reading them is 404 from now on.
+    pub fn delete(&self, login: &str) {
+        self.change(|state, _| {
+            let id = state.directory.must_find_mut(login).id.clone();
+            state.directory.users.remove(&id);
+        });
+    }
+
+    /// A sign-in to Okta now: moves `lastLogin` and writes `user.session.start`. False, and a failure in the
+    /// log, for anybody who isn't ACTIVE.
+    pub fn sign_in(&self, login: &str) -> bool {
+        self.change(|state, now| state.directory.sign_in(login, now))
+    }
+
+    /// A sign-on to an app over an older session: in the log only.
+    pub fn sso(&self, login: &str) {
+        self.change(|state, now| state.directory.sso(login, "SUCCESS", now));
+    }
+
+    /// An app sign-on that fails; Okta logs it under the same event type.
+    pub fn failed_sso(&self, login: &str) {
+        self.change(|state, now| state.directory.sso(login, "FAILURE", now));
+    }
+
+    /// Moves the status and `statusChanged`, without an event in the log.
+    pub fn set_status(&self, login: &str, status: Status) {
+        self.change(|state, now| state.directory.set_status(login, status, now));
+    }
+
+    /// Sets `profile.userType`.
+    pub fn set_user_type(&self, login: &str, user_type: &str) {
+        self.set_attribute(login, "userType", user_type);
+    }
+
+    /// Sets a profile attribute.
+    pub fn set_attribute(&self, login: &str, name: &str, value: impl Into<Value>) {
+        self.update(login, |user| user.profile.insert(name.to_owned(), value.into()));
+    }
+
+    /// Sets the Okta user type by id (`add_user_type`).
+    pub fn set_type_id(&self, login: &str, type_id: &str) {
+        self.update(login, |user| type_id.clone_into(&mut user.type_id));
+    }
+
+    /// Adds a group and returns its id.
+    pub fn add_group(&self, name: &str) -> String {
+        self.change(|state, _| {
+            let id = state.directory.new_id("00g");
+            state.directory.groups.insert(id.clone(), name.to_owned());
+            id
+        })
+    }
+
+    /// Removes a group and everybody's membership in it.
+    pub fn delete_group(&self, group_id: &str) {
+        self.change(|state, _| {
+            state.directory.groups.remove(group_id);
+            for user in state.directory.users.values_mut() {
+                user.groups.remove(group_id);
+            }
+        });
+    }
+
+    /// Puts the person into a group, which has to exist.
+    pub fn set_group(&self, login: &str, group_id: &str) {
+        let exists = self.world.lock().directory.groups.contains_key(group_id);
+        assert!(exists, "no such group in the fake: {group_id}");
+        self.update(login, |user| user.groups.insert(group_id.to_owned()));
+    }
+
+    pub fn unset_group(&self, login: &str, group_id: &str) {
+        self.update(login, |user| user.groups.remove(group_id));
+    }
+
+    pub fn set_admin_role(&self, login: &str, role: &str) {
+        self.update(login, |user| user.admin_roles.push(role.to_owned()));
+    }
+
+    /// Adds an Okta user type and returns its id.
+    pub fn add_user_type(&self, name: &str) -> String {
+        self.change(|state, _| {
+            let id = state.directory.new_id("oty");
+            state.directory.types.insert(id.clone(), name.to_owned());
+            id
+        })
+    }
+
+    /// Changes the person's JSON on its way out, in lists too: a missing `lastLogin`, a bad date. What the
+    /// fake itself goes by stays as it is.
+    pub fn raw_user(&self, login: &str, raw: impl Fn(&mut Value) + Send + Sync + 'static) {
+        self.update(login, |user| user.raw = Some(Arc::new(raw)));
+    }
+
+    /// How many suspend calls for the person took effect.
+    pub fn suspends(&self, login: &str) -> usize {
+        self.look(login, |_, user| user.suspends)
+    }
+
+    /// How many suspend calls for the person arrived, the failed ones too.
+    pub fn suspend_requests(&self, login: &str) -> usize {
+        self.look(login, |_, user| user.suspend_requests)
+    }
+
+    /// The session clearings that took effect, each with whether it ended OAuth tokens too.
+    pub fn sessions_cleared(&self, login: &str) -> Vec<bool> {
+        self.look(login, |_, user| user.sessions_cleared.clone())
+    }
+}
+
+/// Calls and failures.
+impl FakeOkta {
+    /// All calls in order of arrival.
+    pub fn calls(&self) -> Vec<Call> {
+        self.world.lock().calls.clone()
+    }
+
+    pub fn forget_calls(&self) {
+        self.change(|state, _| state.calls.clear());
+    }
+
+    /// The next call that matches `what` fails. `what` is `"METHOD part"`, `"METHOD"` or `"part"`; the part is
+    /// looked for in the path and decoded query, as in `"POST lifecycle/suspend"` or `"GET after="`. Faults queue: each is
+    /// used up by one call, in the order given.
+    pub fn fail_next(&self, what: &str, fault: Fault) {
+        self.fail_times(what, 1, fault);
+    }
+
+    /// The next `times` matching calls fail.
+    pub fn fail_times(&self, what: &str, times: usize, fault: Fault) {
+        assert!(times > 0, "a fault for no call");
+        self.change(|state, _| state.faults.add(what, fault, Some(times)));
+    }
+
+    /// Every matching call fails until `clear_faults`.
+    pub fn fail_always(&self, what: &str, fault: Fault) {
+        self.change(|state, _| state.faults.add(what, fault, None));
+    }
+
+    pub fn clear_faults(&self) {
+        self.change(|state, _| state.faults.clear());
+    }
+
+    /// How many faults still wait for a call; a strict test ends with none.
+    pub fn waiting_faults(&self) -> usize {
+        self.world.lock().faults.len()
+    }
+
+    /// Sets how many calls a minute the bucket allows and starts its count again.
+    pub fn set_rate_limit(&self, bucket: Bucket, per_minute: u32) {
+        self.change(|state, _| state.limits.set(bucket, per_minute));
+    }
+
+    /// Takes a right away: a scope (`okta.logs.read`), or the part of `METHOD /template` that names endpoints
+    /// (`lifecycle/suspend`). Such calls answer 403 E0000006 whatever the credentials.
+    pub fn deny(&self, right: &str) {
+        self.change(|state, _| state.access.denied.insert(right.to_owned()));
+    }
+
+    /// Takes `deny` back.
+    pub fn allow(&self, right: &str) {
+        self.change(|state, _| state.access.denied.remove(right));
+    }
+
+    /// A counter that moves with every call and every change: for a page to follow.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.world.changes.subscribe()
+    }
+
+    /// Returns as soon as `condition` holds; panics with `what` after ten seconds.
+    pub async fn until(&self, what: &str, condition: impl Fn(&FakeOkta) -> bool) {
+        let mut changes = self.changes();
+        let wait = async {
+            while !condition(self) {
+                changes.changed().await.expect("the handle keeps the sender");
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited in vain for: {what}"));
+    }
+}
+
+/// Credentials.
+impl FakeOkta {
+    /// A valid API token with all rights; it is the service account's.
+    pub fn api_token(&self) -> &str {
+        &self.api_token
+    }
+
+    /// The login of the service account whose token `api_token` is.
+    pub const TOKEN_OWNER: &'static str = "svc-inactive-contractors@corp.example";
+
+    /// The API token is wrong from now on.
+    pub fn revoke_api_token(&self) {
+        self.change(|state, _| state.access.api_tokens.clear());
+    }
+
+    /// Registers a service app: its public keys as JWKs (each with a `kid` if there are several) and the scopes
+    /// it may ask for. Registering again replaces it.
+    pub fn register_client(&self, client_id: &str, public_keys: Vec<Value>, scopes: &[&str]) {
+        let keys = public_keys.into_iter().map(|key| serde_json::from_value(key).expect("a valid JWK"));
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        let client = Client { keys: keys.collect(), scopes };
+        self.change(|state, _| state.access.clients.insert(client_id.to_owned(), client));
+    }
+
+    /// Whether a token request without a `DPoP` proof is refused. A proof that comes anyway is checked, and
+    /// binds the token, either way.
+    pub fn require_dpop(&self, required: bool) {
+        self.change(|state, _| state.access.dpop_required = required);
+    }
+
+    /// The nonce that token requests carried so far is refused from now on.
+    pub fn rotate_dpop_nonce(&self) {
+        self.change(|state, _| state.access.nonce = random_text(24));
+    }
+
+    /// Access tokens handed out so far are wrong from now on.
+    pub fn revoke_access_tokens(&self) {
+        self.change(|state, _| state.access.issued.clear());
+    }
+}
+
+impl FakeOkta {
+    pub(super) fn add_token_owner(&self) {
+        let owner = Person::new(Self::TOKEN_OWNER, "Service")
+            .name("Inactive contractors", "(service account)")
+            .admin_role("SUPER_ADMIN");
+        let id = self.add(owner);
+        let token = self.api_token.to_string();
+        self.change(|state, _| state.access.api_tokens.insert(token, id));
+    }
+
+    fn change<T>(&self, effect: impl FnOnce(&mut State, DateTime<Utc>) -> T) -> T {
+        let result = effect(&mut self.world.lock(), self.now());
+        self.world.changed();
+        result
+    }
+
+    fn update<T>(&self, login: &str, effect: impl FnOnce(&mut User) -> T) {
+        self.change(|state, _| {
+            effect(state.directory.must_find_mut(login));
+        });
+    }
+
+    fn look<T>(&self, login: &str, read: impl FnOnce(&State, &User) -> T) -> T {
+        let state = self.world.lock();
+        let user = state.directory.find(login);
+        read(&state, user.unwrap_or_else(|| panic!("no such user in the fake: {login}")))
+    }
+}

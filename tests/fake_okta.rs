@@ -1,0 +1,7 @@
+//! Tests of the fake Okta itself: it keeps Okta's promises over real HTTP.
+
+mod fake;
+#[path = "fake/okta/oauth_tests.rs"]
+mod oauth_tests;
+#[path = "fake/okta/tests.rs"]
+mod tests;
