@@ -5,5 +5,6 @@ pub mod chat;
 pub mod clock;
 pub mod domain;
 pub mod identity;
+pub mod okta;
 pub mod slack;
 pub mod store;

@@ -1,0 +1,320 @@
+//! The one path that every call to Okta takes: its turn within the rate limit, the credential, the send, and one
+//! place that decides what the answer means.
+//!
+//! Reads are tried again after 429, 5xx and broken connections, a bounded number of times within a bounded time.
+//! A change is sent once: only an answer that proves that it was not looked at (429, or 401 for an access token that
+//! needed renewing) is followed by another. Whatever else happens to a change is told to the caller, who reads the
+//! account and decides.
+
+use std::time::{Duration as StdDuration, Instant};
+
+use anyhow::{Context, ensure};
+use chrono::{DateTime, Duration, Utc};
+use http::header::{CONTENT_LENGTH, HeaderMap};
+use http::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+use url::{Host, Url};
+
+use super::Settings;
+use super::auth::Auth;
+use super::errors::{self, Kind, Right};
+use super::rate::{Bucket, Rates, Reported, WAIT_MAX, sleep_until};
+use crate::clock::Clock;
+use crate::identity::IdentityError;
+
+/// How often one call is sent at most, whatever goes wrong.
+const ATTEMPTS_MAX: u32 = 5;
+/// A read gives up after this long; a sweep has other chances.
+const READ_TIME_MAX: StdDuration = StdDuration::from_secs(300);
+/// The pause before another attempt never gets longer.
+const PAUSE_MAX: StdDuration = StdDuration::from_secs(15);
+const CONNECT_TIMEOUT: StdDuration = StdDuration::from_secs(10);
+/// A page of 200 users or 1000 log events is a few MB.
+const BODY_MAX: usize = 32 << 20;
+
+/// A successful answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON; `what` names it in the error, which never quotes it.
+    pub(super) fn json<T: DeserializeOwned>(&self, what: &str) -> Result<T, IdentityError> {
+        serde_json::from_slice(&self.body).map_err(|_| {
+            IdentityError::Malformed(format!("Okta's answer for {what} is not what was expected"))
+        })
+    }
+}
+
+/// Why one attempt failed, as far as it matters for another.
+enum Fault {
+    /// A 429 of a bucket: welcome again then.
+    Limited(DateTime<Utc>),
+    /// A 429 without a window: too many calls at the same moment.
+    Busy,
+    /// 5xx, timeout, broken connection.
+    Passing(IdentityError),
+    /// Another attempt would end the same way.
+    Final(IdentityError),
+}
+
+/// The way to one org.
+pub(super) struct Http {
+    client: reqwest::Client,
+    base: Url,
+    auth: Auth,
+    rates: Rates,
+    clock: Clock,
+    retry_pause: StdDuration,
+}
+
+impl Http {
+    pub(super) fn new(settings: Settings, clock: Clock) -> anyhow::Result<Http> {
+        let base = checked_base(settings.org_url)?;
+        ensure!(
+            settings.rate_share > 0.0 && settings.rate_share <= 1.0,
+            "the share of Okta's rate limit must be above 0 and at most 1"
+        );
+        let mut client = reqwest::Client::builder()
+            .user_agent(concat!("inactive-contractors/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(settings.request_timeout)
+            .https_only(base.scheme() == "https");
+        if is_loopback(&base) {
+            client = client.no_proxy();
+        }
+        Ok(Http {
+            client: client.build().context("could not set up the HTTP client for Okta")?,
+            auth: Auth::new(settings.credential, &base, clock.clone())?,
+            rates: Rates::new(settings.rate_share, clock.clone()),
+            base,
+            clock,
+            retry_pause: settings.retry_pause,
+        })
+    }
+
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.auth.kind()
+    }
+
+    /// The address of `segments` under `/api/v1`, each escaped.
+    pub(super) fn url(&self, segments: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .expect("the org URL is http or https, so it has a path")
+            .clear()
+            .extend(["api", "v1"])
+            .extend(segments);
+        url
+    }
+
+    /// Gets an access token if the credential needs one, and names the credential.
+    pub(super) async fn sign_in(&self) -> Result<&'static str, IdentityError> {
+        self.auth.sign_in(&self.client).await
+    }
+
+    /// Reads, trying again where that can help.
+    pub(super) async fn get(&self, url: &Url, right: Right) -> Result<Answer, IdentityError> {
+        let started = Instant::now();
+        let mut attempt = 1;
+        loop {
+            let fault = match self.once(&Method::GET, url, right).await {
+                Ok(answer) => return Ok(answer),
+                Err(fault) => fault,
+            };
+            let until = self.next_try(&fault, attempt);
+            if attempt == ATTEMPTS_MAX || started.elapsed() > READ_TIME_MAX {
+                return Err(self.give_up(fault));
+            }
+            let Some(until) = until else { return Err(self.give_up(fault)) };
+            tracing::debug!(attempt, ?right, "reading from Okta again");
+            sleep_until(&self.clock, until).await;
+            attempt += 1;
+        }
+    }
+
+    /// Changes something: sent once, and again only after an answer that proves it had no effect.
+    pub(super) async fn change(&self, method: &Method, url: &Url, right: Right) -> Result<(), IdentityError> {
+        let mut attempt = 1;
+        loop {
+            let fault = match self.once(method, url, right).await {
+                Ok(_) => return Ok(()),
+                Err(fault) => fault,
+            };
+            let until = match &fault {
+                Fault::Limited(_) | Fault::Busy => self.next_try(&fault, attempt),
+                Fault::Passing(_) | Fault::Final(_) => None,
+            };
+            let Some(until) = until.filter(|_| attempt < ATTEMPTS_MAX) else {
+                return Err(self.give_up(fault));
+            };
+            sleep_until(&self.clock, until).await;
+            attempt += 1;
+        }
+    }
+
+    /// When another attempt makes sense, if soon.
+    fn next_try(&self, fault: &Fault, attempt: u32) -> Option<DateTime<Utc>> {
+        match fault {
+            Fault::Limited(until) => (*until - self.clock.now() <= WAIT_MAX).then_some(*until),
+            Fault::Busy | Fault::Passing(_) => Some(self.clock.now() + self.pause(attempt)),
+            Fault::Final(_) => None,
+        }
+    }
+
+    fn give_up(&self, fault: Fault) -> IdentityError {
+        match fault {
+            Fault::Limited(until) => IdentityError::RateLimited { until },
+            Fault::Busy => IdentityError::RateLimited { until: self.clock.now() + Duration::minutes(1) },
+            Fault::Passing(error) | Fault::Final(error) => error,
+        }
+    }
+
+    /// Doubles from attempt to attempt; up to half of it is chance, so that several callers don't stay in step.
+    fn pause(&self, attempt: u32) -> Duration {
+        let pause = (self.retry_pause * 2_u32.pow(attempt.min(10) - 1)).min(PAUSE_MAX);
+        Duration::from_std(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).unwrap_or(Duration::seconds(1))
+    }
+
+    /// One attempt; two when an access token has to be renewed in between.
+    async fn once(&self, method: &Method, url: &Url, right: Right) -> Result<Answer, Fault> {
+        let bucket = Bucket::of(method, url);
+        let mut renewed = false;
+        loop {
+            self.rates.take_turn(bucket).await.map_err(Fault::Limited)?;
+            let pass = self.auth.pass(&self.client, method, url).await.map_err(as_fault)?;
+            let (status, headers, body) =
+                self.send(method, url, pass.headers()).await.map_err(Fault::Passing)?;
+            let reported = Reported::read(&headers, self.clock.now());
+            if let Some(reported) = reported {
+                self.rates.note(bucket, reported);
+            }
+            if status.is_success() {
+                return body.map(|body| Answer { headers, body }).map_err(Fault::Passing);
+            }
+            if status == StatusCode::UNAUTHORIZED && !renewed && self.auth.can_renew(&pass, &headers).await {
+                renewed = true;
+                continue;
+            }
+            if status == StatusCode::TOO_MANY_REQUESTS {
+                return Err(self.limited(reported));
+            }
+            let body = body.unwrap_or_default();
+            return Err(as_fault(errors::classify(status, &headers, &body, right, self.kind())));
+        }
+    }
+
+    fn limited(&self, reported: Option<Reported>) -> Fault {
+        match reported {
+            Some(reported) if reported.limit > 0 => {
+                let chance = Duration::milliseconds(fastrand::i64(0..250));
+                Fault::Limited(self.clock.now() + reported.wait + chance)
+            }
+            Some(_) | None => Fault::Busy,
+        }
+    }
+
+    /// Sends, and reads the body. A body that breaks off is an error of its own: the status has been seen by then.
+    #[expect(clippy::type_complexity, reason = "three parts of one response, taken apart by the only caller")]
+    async fn send(
+        &self,
+        method: &Method,
+        url: &Url,
+        pass: HeaderMap,
+    ) -> Result<(StatusCode, HeaderMap, Result<Vec<u8>, IdentityError>), IdentityError> {
+        let mut request = self.client.request(method.clone(), url.clone()).headers(pass);
+        if method == Method::GET {
+            request = request.header(http::header::ACCEPT, "application/json");
+        } else {
+            // Okta answers 411 to a POST without a body and without this, and reqwest doesn't send it by itself.
+            request = request.header(CONTENT_LENGTH, "0");
+        }
+        let mut response =
+            request.send().await.map_err(|error| IdentityError::Transient(errors::connection(&error)))?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        Ok((status, headers, read_body(response).await))
+    }
+}
+
+async fn read_body(mut response: reqwest::Response) -> Result<Vec<u8>, IdentityError> {
+    let mut body = Vec::new();
+    while let Some(chunk) =
+        response.chunk().await.map_err(|error| IdentityError::Transient(errors::connection(&error)))?
+    {
+        if body.len() + chunk.len() > BODY_MAX {
+            return Err(IdentityError::Malformed("Okta's answer is far too long".into()));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn as_fault(error: IdentityError) -> Fault {
+    match error {
+        IdentityError::Transient(_) => Fault::Passing(error),
+        IdentityError::RateLimited { until } => Fault::Limited(until),
+        IdentityError::NotFound(_)
+        | IdentityError::Refused(_)
+        | IdentityError::Denied(_)
+        | IdentityError::Malformed(_) => Fault::Final(error),
+    }
+}
+
+/// Only the bare origin of an org, over https, or over http to this machine.
+fn checked_base(url: Url) -> anyhow::Result<Url> {
+    ensure!(
+        url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)),
+        "the Okta org URL must start with https:// (http:// is only accepted for this machine itself)"
+    );
+    ensure!(
+        matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none(),
+        "the Okta org URL must be the bare address of the org, like https://example.okta.com"
+    );
+    ensure!(
+        url.username().is_empty() && url.password().is_none(),
+        "the Okta org URL must not contain a user name or password"
+    );
+    ensure!(
+        !url.host_str().is_some_and(|host| host.split('.').next().is_some_and(|org| org.ends_with("-admin"))),
+        "the Okta org URL is the address of the admin console: leave out \"-admin\""
+    );
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_bare_https_origin_or_this_machine_is_accepted() {
+        let accepted = |url| checked_base(Url::parse(url).unwrap()).is_ok();
+        assert!(accepted("https://example.okta.com"));
+        assert!(accepted("http://127.0.0.1:4000/"));
+        assert!(accepted("http://[::1]:4000"));
+        assert!(!accepted("http://example.okta.com"));
+        assert!(!accepted("https://example.okta.com/api"));
+        assert!(!accepted("https://example-admin.okta.com"));
+        assert!(!accepted("https://me:secret@example.okta.com"));
+        assert!(!accepted("ftp://localhost"));
+    }
+}

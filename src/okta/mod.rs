@@ -1,0 +1,302 @@
+//! Okta, over its management API.
+//!
+//! Promises what [`IdentityProvider`] asks for: a listing is whole or an error, a doubtful value makes one account
+//! unreadable, a suspension is sent once, the org keeps its share of the rate limits, and no secret and no person's
+//! data gets into an error or a log line. Calls are only ever made with Okta's immutable ids, and only to the org's
+//! own address.
+
+mod auth;
+mod check;
+mod errors;
+mod http;
+mod keys;
+mod log;
+mod paging;
+mod rate;
+mod search;
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt;
+use std::time::Duration as StdDuration;
+
+use ::http::Method;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use url::Url;
+
+pub use auth::Credential;
+pub use check::Probe;
+
+use self::errors::Right;
+use self::http::Http;
+use self::paging::Then;
+use self::wire::{Assignees, Named, Role, User};
+use crate::clock::Clock;
+use crate::domain::account::{Account, AccountId, AccountStatus};
+use crate::domain::assess::SecondLook;
+use crate::domain::policy::Rule;
+use crate::identity::{FreshLook, IdentityError, IdentityProvider, Listing, Protected};
+
+/// The most that Okta gives out at a time, for users and for members of a group.
+const PAGE: &str = "200";
+/// How many accounts a question about one person shows.
+const FOUND_MAX: &str = "10";
+/// No login or address is longer.
+const WHO_MAX: usize = 256;
+/// No id of Okta's is longer; they have 20 characters.
+const ID_MAX: usize = 64;
+
+/// Where the org is, and how to behave there.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The org's bare address, like `https://example.okta.com`; http only on this machine.
+    pub org_url: Url,
+    /// Who the bot is to Okta.
+    pub credential: Credential,
+    /// The part (above 0, at most 1) of each of the org's rate limits that the bot may use.
+    pub rate_share: f64,
+    /// How long one request may take, its answer included.
+    pub request_timeout: StdDuration,
+    /// The pause before a failed read is tried again; it doubles each time.
+    pub retry_pause: StdDuration,
+}
+
+impl Settings {
+    /// The usual settings: half of the rate limits, 30 s for a request, half a second before another try.
+    pub fn new(org_url: Url, credential: Credential) -> Settings {
+        Settings {
+            org_url,
+            credential,
+            rate_share: 0.5,
+            request_timeout: StdDuration::from_secs(30),
+            retry_pause: StdDuration::from_millis(500),
+        }
+    }
+
+    /// The usual settings with an API token.
+    pub fn with_token(org_url: Url, token: SecretString) -> Settings {
+        Settings::new(org_url, Credential::ApiToken(token))
+    }
+}
+
+/// One Okta org.
+pub struct Okta {
+    http: Http,
+    /// A service app has no account of its own.
+    has_own_account: bool,
+    can_have: Vec<String>,
+}
+
+impl fmt::Debug for Okta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Okta").field("org", &self.http.base().as_str()).finish_non_exhaustive()
+    }
+}
+
+impl Okta {
+    /// Checks the settings and reads the key. Calls nobody. A rustls crypto provider must be installed.
+    pub fn new(settings: Settings, clock: Clock) -> anyhow::Result<Okta> {
+        let (has_own_account, can_have) = match &settings.credential {
+            Credential::ApiToken(_) => (true, Vec::new()),
+            Credential::ServiceApp { scopes, .. } => (false, scopes.clone()),
+        };
+        Ok(Okta { http: Http::new(settings, clock)?, has_own_account, can_have })
+    }
+
+    fn user_url(&self, account: &AccountId, rest: &[&str]) -> Result<Url, IdentityError> {
+        checked_id(&account.0)?;
+        let segments: Vec<&str> =
+            ["users", account.0.as_str()].into_iter().chain(rest.iter().copied()).collect();
+        Ok(self.http.url(&segments))
+    }
+
+    async fn read_user(&self, account: &AccountId, rule: Option<&Rule>) -> Result<Account, IdentityError> {
+        let answer = self.http.get(&self.user_url(account, &[])?, Right::ReadUsers).await?;
+        let read = answer.json::<User>("a user")?.into_account(rule)?;
+        if read.id == *account {
+            Ok(read)
+        } else {
+            Err(IdentityError::Malformed("Okta answered with another account than the one asked for".into()))
+        }
+    }
+
+    async fn own_id(&self) -> Result<Option<AccountId>, IdentityError> {
+        if !self.has_own_account {
+            return Ok(None);
+        }
+        let answer = self.http.get(&self.http.url(&["users", "me"]), Right::ReadUsers).await?;
+        Ok(Some(AccountId(answer.json::<Named>("the bot's own account")?.id)))
+    }
+
+    async fn roles_of(&self, account: &AccountId) -> Result<Vec<Role>, IdentityError> {
+        self.http.get(&self.user_url(account, &["roles"])?, Right::ReadRoles).await?.json("a user's roles")
+    }
+
+    async fn groups_of(&self, account: &AccountId) -> Result<BTreeSet<String>, IdentityError> {
+        let mut groups = BTreeSet::new();
+        let first = self.user_url(account, &["groups"])?;
+        paging::walk_all(&self.http, first, Right::ReadGroups, |answer| {
+            groups.extend(answer.json::<Vec<Named>>("a user's groups")?.into_iter().map(|group| group.id));
+            Ok(Then::FollowLink)
+        })
+        .await?;
+        Ok(groups)
+    }
+
+    async fn admins(&self) -> Result<BTreeSet<AccountId>, IdentityError> {
+        let mut admins = BTreeSet::new();
+        let mut first = self.http.url(&["iam", "assignees", "users"]);
+        first.query_pairs_mut().append_pair("limit", PAGE);
+        paging::walk_all(&self.http, first, Right::ReadRoles, |answer| {
+            let page = answer.json::<Assignees>("the users with administrator roles")?;
+            let next = page.next();
+            admins.extend(page.value.into_iter().map(|user| AccountId(user.id)));
+            Ok(Then::Follow(next))
+        })
+        .await?;
+        Ok(admins)
+    }
+
+    /// A group's members. An empty group looks just like one whose members are hidden from us, so it is an error.
+    async fn members(&self, group: &str) -> Result<BTreeSet<AccountId>, IdentityError> {
+        checked_id(group)?;
+        let mut members = BTreeSet::new();
+        let mut first = self.http.url(&["groups", group, "users"]);
+        first.query_pairs_mut().append_pair("limit", PAGE);
+        let walked = paging::walk_all(&self.http, first, Right::ReadGroups, |answer| {
+            let page = answer.json::<Vec<Named>>("a group's members")?;
+            members.extend(page.into_iter().map(|user| AccountId(user.id)));
+            Ok(Then::FollowLink)
+        })
+        .await;
+        match walked {
+            Ok(_) if members.is_empty() => Err(IdentityError::NotFound(format!(
+                "the exempt group {group} has no members that the bot can see: add one, let the bot see the group, \
+                 or take the group out of the policy"
+            ))),
+            Ok(_) => Ok(members),
+            Err(IdentityError::NotFound(why)) => Err(IdentityError::NotFound(format!(
+                "the exempt group {group}: correct its id in the policy, or take it out. {why}"
+            ))),
+            Err(IdentityError::Denied(why)) => {
+                Err(IdentityError::Denied(format!("the exempt group {group}: {why}")))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn search(&self, expression: &str, limit: &str, rule: &Rule) -> Result<Listing, IdentityError> {
+        let mut first = self.http.url(&["users"]);
+        first
+            .query_pairs_mut()
+            .append_pair("search", expression)
+            .append_pair("sortBy", "id")
+            .append_pair("sortOrder", "asc")
+            .append_pair("limit", limit);
+        let mut accounts = Vec::new();
+        let mut seen = HashSet::new();
+        let pages = paging::walk_all(&self.http, first, Right::ReadUsers, |answer| {
+            let users = answer.json::<Vec<User>>("a page of users")?;
+            let (before, sent) = (seen.len(), users.len());
+            for user in users {
+                let account = user.into_account(Some(rule))?;
+                if seen.insert(account.id.clone()) {
+                    accounts.push(account);
+                }
+            }
+            if sent > 0 && seen.len() == before {
+                return Err(IdentityError::Malformed("Okta sent the same page of users twice".into()));
+            }
+            Ok(Then::FollowLink)
+        })
+        .await?;
+        Ok(Listing { accounts, pages })
+    }
+}
+
+fn checked_id(id: &str) -> Result<(), IdentityError> {
+    let fits = !id.is_empty() && id.len() <= ID_MAX && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if fits { Ok(()) } else { Err(IdentityError::NotFound("that is not an id of Okta's".into())) }
+}
+
+#[async_trait]
+impl IdentityProvider for Okta {
+    async fn list(&self, rule: &Rule) -> Result<Listing, IdentityError> {
+        let mut listing = self.search(&search::of_type(&rule.user_type), PAGE, rule).await?;
+        // The search index lags: somebody deactivated a moment ago may still be in it.
+        listing.accounts.retain(|account| account.status != AccountStatus::Deprovisioned);
+        Ok(listing)
+    }
+
+    async fn protected(&self, rule: &Rule) -> Result<Protected, IdentityError> {
+        let mut groups = BTreeMap::new();
+        for group in &rule.exempt_groups {
+            groups.insert(group.clone(), self.members(group).await?);
+        }
+        Ok(Protected { admins: self.admins().await?, own: self.own_id().await?, groups })
+    }
+
+    async fn second_look(
+        &self,
+        accounts: &[AccountId],
+        since: DateTime<Utc>,
+    ) -> BTreeMap<AccountId, SecondLook> {
+        log::look_for_all(&self.http, accounts, since).await
+    }
+
+    async fn look(
+        &self,
+        account: &AccountId,
+        rule: &Rule,
+        since: DateTime<Utc>,
+    ) -> Result<FreshLook, IdentityError> {
+        let admin_role = !self.roles_of(account).await?.is_empty();
+        let own_identity = self.own_id().await?.is_some_and(|own| own == *account);
+        let exempt_groups = if rule.exempt_groups.is_empty() {
+            Vec::new()
+        } else {
+            let groups = self.groups_of(account).await?;
+            rule.exempt_groups.iter().filter(|group| groups.contains(*group)).cloned().collect()
+        };
+        let second_look = if rule.second_look {
+            log::look(&self.http, account, since).await?
+        } else {
+            SecondLook::NotAsked
+        };
+        // Last, so that it is as fresh as can be when the caller acts on it.
+        let account = self.read_user(account, Some(rule)).await?;
+        Ok(FreshLook { account, admin_role, own_identity, exempt_groups, second_look })
+    }
+
+    async fn read(&self, account: &AccountId) -> Result<Account, IdentityError> {
+        self.read_user(account, None).await
+    }
+
+    async fn suspend(&self, account: &AccountId) -> Result<(), IdentityError> {
+        let url = self.user_url(account, &["lifecycle", "suspend"])?;
+        self.http.change(&Method::POST, &url, Right::Suspend).await
+    }
+
+    async fn clear_sessions(&self, account: &AccountId) -> Result<(), IdentityError> {
+        let mut url = self.user_url(account, &["sessions"])?;
+        url.query_pairs_mut().append_pair("oauthTokens", "true");
+        self.http.change(&Method::DELETE, &url, Right::ClearSessions).await
+    }
+
+    async fn find(&self, who: &str, rule: &Rule) -> Result<Vec<Account>, IdentityError> {
+        let who = who.trim();
+        if who.is_empty() || who.len() > WHO_MAX {
+            return Ok(Vec::new());
+        }
+        if who.starts_with("00u") && checked_id(who).is_ok() {
+            match self.read_user(&AccountId(who.to_owned()), Some(rule)).await {
+                Ok(account) => return Ok(vec![account]),
+                Err(IdentityError::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.search(&search::by_address(who), FOUND_MAX, rule).await?.accounts)
+    }
+}

@@ -1,0 +1,169 @@
+//! Follows pages to their end, or fails: a part never passes for the whole.
+//!
+//! Okta sends two separate `Link` header lines, `self` and `next`; the next address is followed as given, but only
+//! on the org's own scheme, host and port, because the credential goes with it. No cursor is ever made here.
+//! See <https://developer.okta.com/docs/api/#pagination>.
+
+use std::collections::HashSet;
+
+use http::HeaderMap;
+use http::header::LINK;
+use url::Url;
+
+use super::errors::Right;
+use super::http::{Answer, Http};
+use crate::identity::IdentityError;
+
+/// 2000 pages of 200 are 400,000 accounts.
+pub(super) const PAGES_MAX: u32 = 2000;
+
+/// Where to go after a page.
+pub(super) enum Then {
+    /// To where the `Link` header says.
+    FollowLink,
+    /// To where the body says, if anywhere.
+    Follow(Option<String>),
+    /// Nowhere: we have what we want.
+    Stop,
+}
+
+/// How a walk ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Walk {
+    pub(super) pages: u32,
+    /// There were more than `pages_max`.
+    pub(super) cut: bool,
+}
+
+/// Hands each page from `first` on to `take`, which says where to go then. At most `pages_max` pages.
+pub(super) async fn walk(
+    http: &Http,
+    first: Url,
+    right: Right,
+    pages_max: u32,
+    mut take: impl FnMut(&Answer) -> Result<Then, IdentityError> + Send,
+) -> Result<Walk, IdentityError> {
+    let mut seen = HashSet::from([first.to_string()]);
+    let mut url = first;
+    for pages in 1..=pages_max {
+        let answer = http.get(&url, right).await?;
+        let next = match take(&answer)? {
+            Then::FollowLink => next_link(&answer.headers)?,
+            Then::Follow(next) => next,
+            Then::Stop => None,
+        };
+        let Some(next) = next else { return Ok(Walk { pages, cut: false }) };
+        url = pinned(&next, http.base())?;
+        if !seen.insert(url.to_string()) {
+            return Err(malformed("Okta's pages go round in a circle"));
+        }
+    }
+    Ok(Walk { pages: pages_max, cut: true })
+}
+
+/// Like [`walk`], to the end.
+pub(super) async fn walk_all(
+    http: &Http,
+    first: Url,
+    right: Right,
+    take: impl FnMut(&Answer) -> Result<Then, IdentityError> + Send,
+) -> Result<u32, IdentityError> {
+    let walk = walk(http, first, right, PAGES_MAX, take).await?;
+    if walk.cut { Err(malformed("Okta's pages don't end")) } else { Ok(walk.pages) }
+}
+
+fn malformed(why: &str) -> IdentityError {
+    IdentityError::Malformed(why.to_owned())
+}
+
+/// The target of `rel="next"` in any of the `Link` lines. A line that can't be read is an error, not an end.
+fn next_link(headers: &HeaderMap) -> Result<Option<String>, IdentityError> {
+    let mut next = None;
+    for line in headers.get_all(LINK) {
+        let line = line.to_str().map_err(|_| malformed("Okta's Link header can't be read"))?;
+        for (target, parameters) in
+            links(line).ok_or_else(|| malformed("Okta's Link header can't be read"))?
+        {
+            if is_next(parameters) && next.replace(target.to_owned()).is_some() {
+                return Err(malformed("Okta named two next pages"));
+            }
+        }
+    }
+    Ok(next)
+}
+
+/// Splits `<a>; rel="self", <b>; rel="next"` into targets and parameters. A comma inside `<…>` doesn't split.
+fn links(line: &str) -> Option<Vec<(&str, &str)>> {
+    let mut links = Vec::new();
+    let mut rest = line.trim();
+    while !rest.is_empty() {
+        let (target, after) = rest.strip_prefix('<')?.split_once('>')?;
+        let (parameters, more) = match after.find(", <").or_else(|| after.find(",<")) {
+            Some(comma) => (&after[..comma], &after[comma + 1..]),
+            None => (after, ""),
+        };
+        links.push((target, parameters));
+        rest = more.trim();
+    }
+    Some(links)
+}
+
+fn is_next(parameters: &str) -> bool {
+    parameters.split(';').filter_map(|parameter| parameter.trim().split_once('=')).any(|(name, value)| {
+        name.trim().eq_ignore_ascii_case("rel")
+            && value.trim().trim_matches('"').split_whitespace().any(|rel| rel.eq_ignore_ascii_case("next"))
+    })
+}
+
+fn pinned(next: &str, base: &Url) -> Result<Url, IdentityError> {
+    let url = base.join(next).map_err(|_| malformed("Okta's next page has an unreadable address"))?;
+    let home = url.origin() == base.origin() && url.username().is_empty() && url.password().is_none();
+    if home { Ok(url) } else { Err(malformed("Okta's next page is on another host, which is not followed")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next(lines: &[&str]) -> Result<Option<String>, IdentityError> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(LINK, line.parse().unwrap());
+        }
+        next_link(&headers)
+    }
+
+    #[test]
+    fn the_next_link_is_found_in_any_line_and_form() {
+        let a = r#"<https://x.test/a?b=c,d>; rel="self""#;
+        let b = r#"<https://x.test/b>; title="t"; rel="next""#;
+        let found = Ok(Some("https://x.test/b".to_owned()));
+        assert_eq!(next(&[a, b]), found);
+        assert_eq!(next(&[&format!("{a}, {b}")]), found);
+        assert_eq!(next(&["<https://x.test/b>;rel=next"]), found);
+        assert_eq!(next(&[a]), Ok(None));
+        assert_eq!(next(&[]), Ok(None));
+    }
+
+    #[test]
+    fn an_unreadable_or_double_next_is_an_error() {
+        assert!(next(&["https://x.test/b; rel=next"]).is_err());
+        assert!(next(&["<a>; rel=next", "<b>; rel=next"]).is_err());
+    }
+
+    #[test]
+    fn only_the_orgs_own_origin_is_followed() {
+        let base = Url::parse("https://x.test").unwrap();
+        assert!(pinned("https://x.test/api/v1/users?after=1", &base).is_ok());
+        assert!(pinned("/api/v1/users?after=1", &base).is_ok());
+        for elsewhere in [
+            "https://y.test/a",
+            "http://x.test/a",
+            "https://x.test:444/a",
+            "//y.test/a",
+            "https://me@x.test/a",
+        ] {
+            assert!(pinned(elsewhere, &base).is_err(), "{elsewhere}");
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! What Okta sends, mapped in one place to what the bot knows.
+//!
+//! Each user is read leniently, so that one odd value makes one account unreadable and not the whole listing. An
+//! account without its id can't be an account: that is an error. Values are never quoted in what is said of them.
+
+use chrono::DateTime;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use crate::domain::account::{Account, AccountId, AccountStatus, Reading};
+use crate::domain::policy::{ExemptAttribute, Rule};
+use crate::identity::IdentityError;
+
+/// A user; see <https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/>. `None` is absent,
+/// which is not the same as null.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct User {
+    id: Value,
+    status: Value,
+    transitioning_to_status: Value,
+    #[serde(rename = "type")]
+    kind: Value,
+    profile: Value,
+    #[serde(deserialize_with = "present")]
+    created: Option<Value>,
+    #[serde(deserialize_with = "present")]
+    activated: Option<Value>,
+    #[serde(deserialize_with = "present")]
+    status_changed: Option<Value>,
+    #[serde(deserialize_with = "present")]
+    last_login: Option<Value>,
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// Anything of which only the id matters: a group's member, a group, a role assignment, oneself.
+#[derive(Deserialize)]
+pub(super) struct Named {
+    pub(super) id: String,
+}
+
+/// A page of users with role assignments, which names its next page in the body.
+#[derive(Deserialize)]
+pub(super) struct Assignees {
+    pub(super) value: Vec<Named>,
+    #[serde(default, rename = "_links")]
+    links: AssigneeLinks,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct AssigneeLinks {
+    next: Option<Href>,
+}
+
+#[derive(Deserialize)]
+struct Href {
+    href: String,
+}
+
+impl Assignees {
+    pub(super) fn next(&self) -> Option<String> {
+        self.links.next.as_ref().map(|next| next.href.clone())
+    }
+}
+
+/// A role that an admin holds.
+#[derive(Deserialize)]
+pub(super) struct Role {
+    #[serde(default, rename = "type")]
+    pub(super) kind: String,
+}
+
+/// A user type of the org.
+#[derive(Deserialize)]
+pub(super) struct Type {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) name: String,
+}
+
+impl User {
+    pub(super) fn user_type(&self) -> Option<&str> {
+        self.profile.get("userType")?.as_str()
+    }
+
+    /// The account, with the profile attributes that `rule` asks about and no others.
+    pub(super) fn into_account(self, rule: Option<&Rule>) -> Result<Account, IdentityError> {
+        let Value::String(id) = self.id else {
+            return Err(IdentityError::Malformed("Okta sent an account without an id".into()));
+        };
+        let empty = Map::new();
+        let profile = self.profile.as_object().unwrap_or(&empty);
+        let wanted = rule.map_or(&[][..], |rule| &rule.exempt_attributes);
+        let mut account = Account {
+            id: AccountId(id),
+            login: text(profile, "login").unwrap_or_default(),
+            name: name(profile),
+            email: text(profile, "email"),
+            status: status(&self.status),
+            in_transition: !self.transitioning_to_status.is_null(),
+            user_type: text(profile, "userType"),
+            user_type_id: self.kind.get("id").and_then(Value::as_str).map(str::to_owned),
+            created: needed(self.created.as_ref()),
+            activated: reading(self.activated.as_ref().unwrap_or(&Value::Null)),
+            status_changed: reading(self.status_changed.as_ref().unwrap_or(&Value::Null)),
+            last_sign_in: needed(self.last_login.as_ref()),
+            manager: text(profile, "manager").or_else(|| text(profile, "managerId")),
+            organization: text(profile, "organization"),
+            attributes: std::collections::BTreeMap::new(),
+        };
+        let mut flaw = account.login.is_empty().then_some("the profile has no login");
+        for attribute in wanted {
+            match attribute_text(profile.get(&attribute.name), attribute) {
+                Ok(Some(value)) => keep(&mut account, attribute, value),
+                Ok(None) => {}
+                Err(()) => flaw = Some("an attribute that can exempt has an odd value"),
+            }
+        }
+        if let Some(flaw) = flaw {
+            // Whether the account is exempt can't be told, so nothing may be concluded from its dates.
+            account.created = Reading::Unreadable(format!("says nothing, since {flaw}"));
+        }
+        Ok(account)
+    }
+}
+
+/// Two exemptions may ask about one attribute; the value that exempts wins.
+fn keep(account: &mut Account, wanted: &ExemptAttribute, value: String) {
+    if value.eq_ignore_ascii_case(&wanted.value) || !account.attributes.contains_key(&wanted.name) {
+        account.attributes.insert(wanted.name.clone(), value);
+    }
+}
+
+/// The value as text. Of a list, the wanted one if it is there.
+fn attribute_text(value: Option<&Value>, wanted: &ExemptAttribute) -> Result<Option<String>, ()> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Array(items)) => {
+            let items: Option<Vec<String>> = items.iter().map(scalar).collect();
+            let items = items.ok_or(())?;
+            let found = items.iter().find(|item| item.eq_ignore_ascii_case(&wanted.value)).cloned();
+            Ok(Some(found.unwrap_or_else(|| items.join(", "))))
+        }
+        Some(value) => scalar(value).map(Some).ok_or(()),
+    }
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn text(profile: &Map<String, Value>, key: &str) -> Option<String> {
+    profile.get(key).and_then(scalar).filter(|text| !text.trim().is_empty())
+}
+
+fn name(profile: &Map<String, Value>) -> String {
+    text(profile, "displayName").unwrap_or_else(|| {
+        let parts = [text(profile, "firstName"), text(profile, "lastName")];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    })
+}
+
+fn status(value: &Value) -> AccountStatus {
+    match value.as_str() {
+        Some("STAGED") => AccountStatus::Staged,
+        Some("PROVISIONED") => AccountStatus::Provisioned,
+        Some("ACTIVE") => AccountStatus::Active,
+        Some("RECOVERY") => AccountStatus::Recovery,
+        Some("PASSWORD_EXPIRED") => AccountStatus::PasswordExpired,
+        Some("LOCKED_OUT") => AccountStatus::LockedOut,
+        Some("SUSPENDED") => AccountStatus::Suspended,
+        Some("DEPROVISIONED") => AccountStatus::Deprovisioned,
+        Some(word) => AccountStatus::Other(word.chars().take(40).collect()),
+        None => AccountStatus::Other("(unreadable)".into()),
+    }
+}
+
+/// A date that Okta always sends, if only as null: its absence means that we asked wrongly or were shown a part.
+fn needed(value: Option<&Value>) -> Reading {
+    value.map_or_else(|| Reading::Unreadable("was not sent".into()), reading)
+}
+
+fn reading(value: &Value) -> Reading {
+    match value {
+        Value::Null => Reading::Never,
+        Value::String(text) => match DateTime::parse_from_rfc3339(text) {
+            Ok(at) => Reading::At(at.to_utc()),
+            Err(_) => Reading::Unreadable("is not a date".into()),
+        },
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Reading::Unreadable("is not a date".into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::Duration;
+    use serde_json::json;
+
+    use crate::domain::account::UserType;
+
+    fn rule() -> Rule {
+        let attribute = |value: &str| ExemptAttribute { name: "keep".into(), value: value.into() };
+        Rule {
+            user_type: UserType::Profile("Contractor".into()),
+            inactive_after: Duration::days(7),
+            new_account_grace: Duration::days(14),
+            restored_grace: Duration::days(7),
+            second_look: true,
+            exempt_logins: Vec::new(),
+            exempt_groups: Vec::new(),
+            exempt_attributes: vec![attribute("yes"), attribute("true")],
+            break_glass: Vec::new(),
+        }
+    }
+
+    fn account(user: Value) -> Account {
+        let user: User = serde_json::from_value(user).unwrap();
+        user.into_account(Some(&rule())).unwrap()
+    }
+
+    #[test]
+    fn a_missing_last_login_is_not_never() {
+        let absent = account(json!({"id": "00u1", "profile": {"login": "a@x.test"}}));
+        assert_eq!(absent.last_sign_in, Reading::Unreadable("was not sent".into()));
+        assert_eq!(absent.created, Reading::Unreadable("was not sent".into()));
+        assert_eq!((absent.activated, absent.status_changed), (Reading::Never, Reading::Never));
+        let null = account(json!({"id": "00u1", "lastLogin": null, "profile": {"login": "a@x.test"}}));
+        assert_eq!(null.last_sign_in, Reading::Never);
+    }
+
+    #[test]
+    fn odd_values_make_one_account_unreadable() {
+        let odd = account(json!({"id": "00u1", "status": 7, "created": "2026-01-01T00:00:00.000Z",
+            "lastLogin": 12, "type": "x", "profile": "none"}));
+        assert!(matches!(odd.created, Reading::Unreadable(_)), "no login, so no exemption can be checked");
+        assert_eq!(odd.last_sign_in, Reading::Unreadable("is not a date".into()));
+        assert_eq!(odd.status, AccountStatus::Other("(unreadable)".into()));
+    }
+
+    #[test]
+    fn an_exempting_attribute_is_found_in_any_form() {
+        let keep = |value: Value| {
+            let user = json!({"id": "00u1", "created": "2026-01-01T00:00:00.000Z",
+                "profile": {"login": "a@x.test", "keep": value, "other": "dropped"}});
+            account(user)
+        };
+        assert_eq!(keep(json!("YES")).attributes["keep"], "YES");
+        assert_eq!(keep(json!(true)).attributes["keep"], "true");
+        assert_eq!(keep(json!(["no", "Yes"])).attributes["keep"], "Yes");
+        assert!(keep(json!(null)).attributes.is_empty());
+        assert!(matches!(keep(json!({"a": 1})).created, Reading::Unreadable(_)));
+        assert_eq!(keep(json!("no")).attributes.len(), 1);
+    }
+
+    #[test]
+    fn an_account_without_an_id_is_an_error() {
+        let user: User = serde_json::from_value(json!({"status": "ACTIVE"})).unwrap();
+        assert!(user.into_account(None).is_err());
+    }
+}
