@@ -1,3 +1,116 @@
-//! The `inactive-contractors` program.
+//! The `inactive-contractors` program: parses the command line, builds, runs. Everything else is in the library.
 
-fn main() {}
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use inactive_contractors::clock::Clock;
+use inactive_contractors::config::{Config, LogFormat};
+use inactive_contractors::{bot, check, dry_run};
+use tokio_util::sync::CancellationToken;
+
+/// Finds inactive contractor accounts in Okta, asks for approval in Slack, and suspends what is approved.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Connect to Slack over Socket Mode and do the job until stopped
+    Run {
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Look at the configuration, both Slack tokens, the channels, Okta's rights and the database, a line each
+    Check {
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// List, look up and judge every account now
+    Sweep {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Print the plan as a table; post and change nothing. Sweeps that ask are started in Slack
+        #[arg(long, required = true)]
+        dry_run: bool,
+        /// Only this policy
+        #[arg(long)]
+        policy: Option<String>,
+    },
+}
+
+#[derive(clap::Args)]
+struct ConfigFile {
+    /// The configuration file; without it, everything comes from the environment and defaults
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let result = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(command(Cli::parse().command)));
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("inactive-contractors: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn command(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run { config } => {
+            let config = Config::load(config.config.as_deref())?;
+            start_log(&config);
+            bot::run(config, Clock::system(), stop_on_signal()?).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Check { config } => check::run(config.config.as_deref()).await,
+        Command::Sweep { config, dry_run: _, policy } => {
+            let config = Config::load(config.config.as_deref())?;
+            dry_run::run(&config, policy.as_deref()).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Logs go to standard error, as lines for people or as JSON.
+fn start_log(config: &Config) {
+    let filter = tracing_subscriber::EnvFilter::new(&config.log.level);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Human => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+/// Cancelled by the first SIGTERM or Ctrl-C; a second one ends the process at once.
+fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    tokio::spawn(async move {
+        for _ in 0..2 {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if token.is_cancelled() {
+                std::process::exit(130);
+            }
+            tracing::info!("stopping: work in flight is let finish");
+            token.cancel();
+        }
+    });
+    Ok(stop)
+}

@@ -57,9 +57,7 @@ pub(super) fn open_copy(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenErr
             .map_err(|source| refused("copy", path, source))?;
     }
     migrate(&mut connection, path, version, schema::MIGRATIONS, now)?;
-    connection
-        .execute_batch("PRAGMA foreign_keys = ON")
-        .map_err(|source| refused("set up", path, source))?;
+    connection.execute_batch("PRAGMA foreign_keys = ON").map_err(|source| refused("set up", path, source))?;
     Ok(Held { connection, _lock: None })
 }
 

@@ -10,8 +10,6 @@ use crate::domain::request::Request;
 
 /// The dialog's kind.
 pub const KIND: &str = "choose";
-/// The checkboxes' name.
-pub const KEEP: &str = "keep";
 /// The reason's name.
 pub const REASON: &str = "reason";
 /// The button to another page.
@@ -78,9 +76,14 @@ impl Memory {
         let start = u32::try_from(self.page * PAGE).unwrap_or(u32::MAX);
         let end = start.saturating_add(u32::try_from(PAGE).expect("a page is small"));
         self.keep.retain(|position| !(start..end).contains(position));
-        let ticked = state.ticked.get(KEEP).into_iter().flatten();
+        let ticked = state.ticked.get(&group(self.page)).into_iter().flatten();
         self.keep.extend(ticked.filter_map(|value| value.parse::<u32>().ok()));
     }
+}
+
+/// The checkboxes' name, one for each page: Slack keeps what was ticked by the block's name across pages.
+fn group(page: usize) -> String {
+    format!("keep-{page}")
 }
 
 /// What was typed as the reason, if anything.
@@ -99,7 +102,7 @@ pub fn modal(request: &Request, candidates: &[Candidate], memory: &Memory) -> Mo
             accounts(candidates.len())
         ))),
         Block::Checkboxes {
-            name: KEEP.into(),
+            name: group(page),
             label: if pages > 1 {
                 format!("Keep active (page {} of {pages})", page + 1)
             } else {

@@ -1,0 +1,183 @@
+//! The wiring: from a validated configuration to a running bot. The binary and the sandbox both start it here, so
+//! what people try is what they install.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::app::decide::Inbox;
+use crate::chat::ChatError;
+use crate::clock::Clock;
+use crate::config::{Config, Credential};
+use crate::domain::audit::{Action, Actor, Draft};
+use crate::domain::policy::Policy;
+use crate::domain::schedule;
+use crate::okta::Okta;
+use crate::slack::Slack;
+use crate::store::{AuditContext, Store};
+use crate::{okta, slack};
+
+/// The longest pause between two tries to reach Slack at the start.
+const CONNECT_PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// How the Okta adapter is configured.
+pub fn okta_settings(config: &Config) -> okta::Settings {
+    let credential = match &config.okta.credential {
+        Credential::ApiToken(token) => okta::Credential::ApiToken(token.clone()),
+        Credential::ServiceApp { client_id, private_key_pem, key_id } => okta::Credential::ServiceApp {
+            client_id: client_id.clone(),
+            private_key_pem: private_key_pem.clone(),
+            key_id: key_id.clone(),
+            scopes: okta_scopes(&config.policies),
+        },
+    };
+    okta::Settings {
+        rate_share: config.okta.rate_share,
+        ..okta::Settings::new(config.okta.org_url.clone(), credential)
+    }
+}
+
+/// The scopes that these policies need; asking for one that was not granted fails the whole token.
+fn okta_scopes(policies: &[Policy]) -> Vec<String> {
+    let needs_logs = policies.iter().any(|policy| policy.rule.second_look);
+    let needs_groups = policies.iter().any(|policy| !policy.rule.exempt_groups.is_empty());
+    [
+        ("okta.users.read", true),
+        ("okta.users.manage", true),
+        ("okta.roles.read", true),
+        ("okta.logs.read", needs_logs),
+        ("okta.groups.read", needs_groups),
+    ]
+    .into_iter()
+    .filter(|(_, needed)| *needed)
+    .map(|(scope, _)| scope.to_owned())
+    .collect()
+}
+
+/// How the Slack adapter is configured.
+pub fn slack_settings(config: &Config) -> slack::Settings {
+    slack::Settings {
+        api_url: config.slack.api_url.clone(),
+        bot_token: config.slack.bot_token.clone(),
+        app_token: config.slack.app_token.clone(),
+        command: config.slack.command.clone(),
+    }
+}
+
+/// The cryptography that TLS uses. Called first, because otherwise it depends on who builds a TLS configuration first.
+pub fn install_crypto() {
+    // A second call finds one installed, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Runs the bot until `stop`. Returns early with what can't heal by itself: a bad token, a file that somebody else
+/// holds, a database that is gone.
+pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> anyhow::Result<()> {
+    install_crypto();
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let store = Store::open(&config.database, clock.now())?;
+    let result = run_with(&config, clock, stop, store.clone()).await;
+    store.close().await.context("can't close the database")?;
+    result
+}
+
+async fn run_with(
+    config: &Config,
+    clock: Clock,
+    stop: CancellationToken,
+    store: Store,
+) -> anyhow::Result<()> {
+    let okta = Okta::new(okta_settings(config), clock.clone())?;
+    let Some(slack) = connect(config, &clock, &stop).await? else {
+        return Ok(());
+    };
+    let app = Arc::new(App::new(
+        store,
+        Arc::clone(&slack) as Arc<dyn crate::chat::Chat>,
+        Arc::new(okta),
+        clock,
+        config.policies.clone(),
+        config.okta.concurrency as usize,
+        slack.connection(),
+    ));
+    announce(&app).await?;
+    // The work goes on while the socket is down; either of the two ending ends the other.
+    let both = stop.child_token();
+    let _end = both.clone().drop_guard();
+    let socket = async {
+        let result = slack.run(Arc::new(Inbox(Arc::clone(&app))), both.clone()).await;
+        both.cancel();
+        result.context("Slack ended the connection for good")
+    };
+    let work = async {
+        let result = Arc::clone(&app).run(both.clone()).await;
+        both.cancel();
+        result
+    };
+    let (socket, work) = tokio::join!(socket, work);
+    socket.and(work)
+}
+
+/// The first contact with Slack. A wrong token ends the start; a Slack that is down is waited for. `None`: stopped
+/// while waiting.
+async fn connect(
+    config: &Config,
+    clock: &Clock,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<Arc<Slack>>> {
+    let mut pause = Duration::from_secs(1);
+    loop {
+        match Slack::connect(slack_settings(config), clock.clone()).await {
+            Ok(slack) => return Ok(Some(Arc::new(slack))),
+            Err(
+                error @ (ChatError::Unavailable(_) | ChatError::Ambiguous(_) | ChatError::RateLimited(_)),
+            ) => {
+                tracing::warn!(%error, "Slack can't be reached yet; trying again");
+            }
+            Err(
+                error @ (ChatError::Denied(_)
+                | ChatError::NotFound(_)
+                | ChatError::Channel(_)
+                | ChatError::Content(_)),
+            ) => {
+                return Err(error)
+                    .context("can't start with Slack; `inactive-contractors check` looks at each right");
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = (pause * 2).min(CONNECT_PAUSE_MAX);
+    }
+}
+
+/// One line of start-up truth, in the log and in the audit trail.
+async fn announce(app: &App) -> anyhow::Result<()> {
+    let now = app.clock.now();
+    let version = env!("CARGO_PKG_VERSION");
+    let policies: Vec<serde_json::Value> = app
+        .policies
+        .iter()
+        .map(|policy| {
+            let next = schedule::next_slot(&policy.schedule, now);
+            json!({ "policy": policy.name, "rule": policy.rule.fingerprint(), "next_sweep": next })
+        })
+        .collect();
+    tracing::info!(version, policies = %serde_json::Value::from(policies.clone()), "inactive-contractors starts");
+    let event = Draft {
+        at: now,
+        actor: Actor::System,
+        action: Action::BotStarted,
+        subject: None,
+        detail: json!({ "version": version, "policies": policies }),
+    };
+    app.store.append(AuditContext::default(), event).await?;
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! `check`: looks at everything that `run` will need, one line each, and says how to mend what is wrong.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::bot::{install_crypto, okta_settings, slack_settings};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::okta::Okta;
+use crate::slack::Slack;
+use crate::store::{OpenError, Store};
+
+/// One line of the report.
+struct Line {
+    what: String,
+    result: Result<String, String>,
+}
+
+/// Runs all checks and prints a line for each. Fails if one of them did.
+pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
+    install_crypto();
+    let config = match Config::load(path) {
+        Ok(config) => config,
+        Err(error) => {
+            print_line(&Line { what: "configuration".into(), result: Err(error.to_string()) });
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let policies = config.policies.len();
+    let mut lines =
+        vec![Line { what: "configuration".into(), result: Ok(format!("{policies} policy(ies)")) }];
+    lines.extend(
+        config
+            .warnings
+            .iter()
+            .map(|warning| Line { what: "configuration".into(), result: Ok(format!("warning: {warning}")) }),
+    );
+    let clock = Clock::system();
+    lines.extend(slack(&config, &clock).await);
+    lines.extend(okta(&config, &clock).await);
+    lines.push(database(&config, &clock).await);
+    for line in &lines {
+        print_line(line);
+    }
+    let failed = lines.iter().any(|line| line.result.is_err());
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn slack(config: &Config, clock: &Clock) -> Vec<Line> {
+    match Slack::connect(slack_settings(config), clock.clone()).await {
+        Ok(slack) => {
+            let channels: Vec<String> = config.policies.iter().map(|policy| policy.channel.clone()).collect();
+            let probes = slack.probe(&channels).await;
+            probes.into_iter().map(|probe| Line { what: probe.what, result: probe.result }).collect()
+        }
+        Err(error) => vec![Line { what: "Slack".into(), result: Err(error.to_string()) }],
+    }
+}
+
+async fn okta(config: &Config, clock: &Clock) -> Vec<Line> {
+    match Okta::new(okta_settings(config), clock.clone()) {
+        Ok(okta) => {
+            let rules: Vec<_> = config.policies.iter().map(|policy| &policy.rule).collect();
+            let probes = okta.probe(&rules).await;
+            probes.into_iter().map(|probe| Line { what: probe.what, result: probe.result }).collect()
+        }
+        Err(error) => vec![Line { what: "Okta".into(), result: Err(format!("{error:#}")) }],
+    }
+}
+
+async fn database(config: &Config, clock: &Clock) -> Line {
+    let path = config.database.display();
+    let result = match Store::open(&config.database, clock.now()) {
+        Ok(store) => {
+            let health = store.health().await.and(store.close().await);
+            health.map(|()| format!("{path} can be written")).map_err(|error| error.to_string())
+        }
+        // A running bot holds the file, which is as it should be.
+        Err(error @ OpenError::Held { .. }) => Ok(format!("in use: {error}")),
+        Err(error) => Err(error.to_string()),
+    };
+    Line { what: "database".into(), result }
+}
+
+fn print_line(line: &Line) {
+    match &line.result {
+        Ok(detail) => println!("ok    {}: {detail}", line.what),
+        Err(mend) => println!("FAIL  {}: {mend}", line.what),
+    }
+}
