@@ -45,6 +45,9 @@ const TITLE_CHARS_MAX: usize = 24;
 /// Stands where a label came out empty: Slack refuses an empty one.
 const NO_WORDS: &str = "–";
 
+/// The submit label of a form that has none.
+const SUBMIT: &str = "Submit";
+
 /// Stands between a repeated action and its number; never part of an action of ours.
 const REPEAT: char = '~';
 
@@ -80,10 +83,14 @@ pub(super) fn message(card: &Card, team_url: &Url) -> Message {
 pub(super) fn view(modal: &Modal, team_url: &Url) -> SlackView {
     let mut page = Page::new(team_url, VIEW_CHARS_MAX);
     page.add_all(&modal.blocks);
-    let mut view = SlackModalView::new(words(&modal.title, TITLE_CHARS_MAX), page.fitting(VIEW_BLOCKS_MAX))
+    let blocks = page.fitting(VIEW_BLOCKS_MAX);
+    // Slack refuses inputs that can't be submitted.
+    let has_inputs = blocks.iter().any(|block| matches!(block, SlackBlock::Input(_)));
+    let submit = modal.submit.as_deref().or(has_inputs.then_some(SUBMIT));
+    let mut view = SlackModalView::new(words(&modal.title, TITLE_CHARS_MAX), blocks)
         .with_callback_id(modal.kind.as_str().into())
         .with_private_metadata(modal.value.clone());
-    view.submit = modal.submit.as_ref().map(|label| words(label, TITLE_CHARS_MAX));
+    view.submit = submit.map(|label| words(label, TITLE_CHARS_MAX));
     SlackView::Modal(view)
 }
 
@@ -294,7 +301,18 @@ fn control_chars(block: &Block) -> usize {
     let count = |text: &str, max: usize| text.chars().count().min(max);
     match block {
         Block::Header(_) | Block::Section(_) | Block::Context(_) | Block::Divider => 0,
-        Block::Buttons(buttons) => buttons.iter().map(|button| count(&button.label, BUTTON_CHARS_MAX)).sum(),
+        Block::Buttons(buttons) => {
+            let question = |confirm: &Confirm| {
+                count(&confirm.title, CONFIRM_TITLE_CHARS_MAX)
+                    + count(&confirm.text, CONFIRM_TEXT_CHARS_MAX)
+                    + count(&confirm.yes, CONFIRM_LABEL_CHARS_MAX)
+                    + count(&confirm.no, CONFIRM_LABEL_CHARS_MAX)
+            };
+            let button = |button: &Button| {
+                count(&button.label, BUTTON_CHARS_MAX) + button.confirm.as_ref().map_or(0, question)
+            };
+            buttons.iter().map(button).sum()
+        }
         Block::Checkboxes { label, choices, .. } => {
             let rows = choices.iter().map(|choice| {
                 let description = choice.description.as_deref().unwrap_or_default();
@@ -395,7 +413,10 @@ mod tests {
         let person =
             |n: usize| Text::default().quoted(format!("{n}{}", "名".repeat(75))).then(" idle ".repeat(9));
         let mut blocks: Vec<Block> = (0..300).map(|n| Block::Section(person(n))).collect();
-        blocks.push(Block::Buttons((0..30).map(|_| button(&"Suspend ".repeat(20))).collect()));
+        blocks.push(Block::Buttons((0..10).map(|_| button(&"Suspend ".repeat(20))).collect()));
+        blocks.push(Block::Buttons(
+            (0..30).map(|n| Button { confirm: None, ..button(&n.to_string()) }).collect(),
+        ));
         let json = json(&card(blocks));
         let blocks = json.as_array().unwrap();
         assert!(blocks.len() <= 50);
@@ -405,13 +426,13 @@ mod tests {
             found.iter().map(|(_, text)| text.chars().count()).sum::<usize>() < 30 * (75 + 430 + 60) + 12_000
         );
         let actions: Vec<&Value> = blocks.iter().filter(|block| block["type"] == "actions").collect();
-        assert_eq!(actions.iter().map(|row| row["elements"].as_array().unwrap().len()).sum::<usize>(), 30);
+        assert_eq!(actions.iter().map(|row| row["elements"].as_array().unwrap().len()).sum::<usize>(), 40);
         let ids: BTreeSet<&str> = actions
             .iter()
             .flat_map(|row| row["elements"].as_array().unwrap())
             .map(|button| button["action_id"].as_str().unwrap())
             .collect();
-        assert_eq!(ids.len(), 30);
+        assert_eq!(ids.len(), 40);
         assert!(ids.iter().all(|id| base_action(id) == "suspend"));
         let pressed = &actions[0]["elements"][0];
         assert_eq!(pressed["text"]["text"].as_str().unwrap().chars().count(), 75);

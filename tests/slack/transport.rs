@@ -153,11 +153,11 @@ async fn the_last_socket_is_kept_until_there_is_another() {
     let mut bot = Running::start().await;
     let mut old = bot.works().await;
     // Longer in all than an old socket is kept beside a new one.
-    for _ in 0..4 {
+    for _ in 0..2 {
         bot.wire.answer("apps.connections.open", Answer::Never);
     }
     old.send(&json!({ "type": "disconnect", "reason": "warning" }));
-    for _ in 0..5 {
+    for _ in 0..3 {
         bot.wire.call("apps.connections.open").await;
     }
     old.send(&click("kept", "2"));

@@ -199,12 +199,13 @@ impl Dispatch {
     async fn handle(&self, inbound: Inbound) -> Option<Ack> {
         let handler = Arc::clone(&self.handler);
         let mut task = tokio::spawn(async move { handler.handle(inbound).await });
-        let done = match timeout(self.socket.timing.slow_handler, &mut task).await {
+        let in_time = timeout(self.socket.timing.slow_handler, &mut task).await;
+        if in_time.is_err() {
+            tracing::warn!("a Slack input takes long: the person is about to see an error");
+        }
+        let done = match in_time {
             Ok(done) => done,
-            Err(_) => {
-                tracing::warn!("a Slack input takes long: the person is about to see an error");
-                task.await
-            }
+            Err(_) => task.await,
         };
         match done {
             Ok(ack) => Some(ack),
