@@ -8,7 +8,7 @@ pub mod bot;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::config::Config;
 use serde_json::Value;
@@ -50,6 +50,11 @@ impl World {
         }
     }
 
+    /// Another policy for the bot's next start.
+    pub fn set_policy(&mut self, policy: &str) {
+        policy.clone_into(&mut self.policy);
+    }
+
     /// The database's file.
     pub fn database(&self) -> PathBuf {
         self.directory.path().join("bot.db")
@@ -71,8 +76,8 @@ impl World {
             ("SLACK_API_URL", self.slack.api_url()),
             ("SLACK_BOT_TOKEN", self.slack.bot_token()),
             ("SLACK_APP_TOKEN", self.slack.app_token()),
-            ("OKTA_ORG_URL", self.okta.url()),
-            ("OKTA_API_TOKEN", self.okta.api_token()),
+            ("OKTA_ORG_URL", self.okta.url().to_owned()),
+            ("OKTA_API_TOKEN", self.okta.api_token().to_owned()),
             ("INACTIVE_CONTRACTORS_DB", self.database().display().to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
@@ -90,8 +95,7 @@ impl World {
     pub async fn start_bot(&self) {
         let bot = BotTask::start(self.config(), self.clock.clone());
         *self.bot.lock().expect("no story panics while holding the bot") = Some(bot);
-        let connected = self.slack.until("a socket of the bot", |slack| slack.sockets() > 0);
-        connected.await;
+        self.slack.wait_for("a socket of the bot", |slack| (slack.fresh_sockets() > 0).then_some(())).await;
     }
 
     /// Ends the bot as SIGTERM does.
@@ -146,6 +150,15 @@ impl World {
             })
         });
         lines.map(|lines| lines.filter_map(Result::ok).collect()).unwrap_or_default()
+    }
+
+    /// The first deadline of the requests that wait for an answer, as stored.
+    pub fn next_deadline(&self) -> Option<DateTime<Utc>> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let connection = rusqlite::Connection::open_with_flags(self.database(), flags).ok()?;
+        let sql = "SELECT min(deadline) FROM request WHERE state IN ('preview', 'held', 'pending')";
+        let text: Option<String> = connection.query_row(sql, [], |row| row.get(0)).ok()?;
+        DateTime::parse_from_rfc3339(&text?).ok().map(|at| at.to_utc())
     }
 
     /// The actions of the audit trail about one login, oldest first.

@@ -1,0 +1,124 @@
+//! Rules of the repository that no compiler checks: who may import whom, where rusqlite may be named, how long a file
+//! may be.
+
+use std::path::{Path, PathBuf};
+
+/// Each room of `src/` with the rooms that it may import. The wiring (`bot`, `check`, `dry_run`, `main`) may import all.
+const IMPORTS: [(&str, &[&str]); 8] = [
+    ("domain", &[]),
+    ("identity", &["domain"]),
+    ("chat", &[]),
+    ("clock", &[]),
+    ("config", &["domain"]),
+    ("store", &["domain"]),
+    ("okta", &["identity", "domain", "clock"]),
+    ("slack", &["chat", "clock"]),
+];
+const APP: (&str, &[&str]) = ("app", &["domain", "identity", "chat", "store", "clock"]);
+
+/// Longer files have several rooms in them.
+const LINES_MAX: usize = 600;
+
+fn sources(under: &str) -> Vec<(PathBuf, String)> {
+    fn walk(directory: &Path, found: &mut Vec<(PathBuf, String)>) {
+        for entry in std::fs::read_dir(directory).expect("the folder is there") {
+            let path = entry.expect("its entries can be read").path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).expect("sources are text");
+                found.push((path, text));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(under), &mut found);
+    assert!(!found.is_empty(), "no sources under {under}");
+    found
+}
+
+/// The room of a file: the first folder or file name below `src/`.
+fn room(path: &Path) -> String {
+    let below = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).expect("below src");
+    let first = below.components().next().expect("a file has a name").as_os_str().to_string_lossy().into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The rooms that a text names after `crate::`.
+fn imported(text: &str) -> impl Iterator<Item = String> {
+    text.split("crate::").skip(1).flat_map(|rest| {
+        let names = match rest.strip_prefix('{') {
+            Some(group) => group.split('}').next().unwrap_or_default(),
+            None => rest,
+        };
+        let several = rest.starts_with('{');
+        let names: Vec<String> = names
+            .split(',')
+            .take(if several { usize::MAX } else { 1 })
+            .map(|name| name.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
+            .collect();
+        names
+    })
+}
+
+#[test]
+fn rooms_import_only_what_they_may() {
+    let mut broken = Vec::new();
+    for (path, text) in sources("src") {
+        let room = room(&path);
+        let Some((_, allowed)) = IMPORTS.iter().chain([&APP]).find(|(name, _)| *name == room) else {
+            assert!(["bot", "check", "dry_run", "lib", "main"].contains(&room.as_str()), "a new room: {room}");
+            continue;
+        };
+        let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        for name in imported(&code) {
+            let is_room = IMPORTS.iter().chain([&APP]).any(|(other, _)| *other == name);
+            if is_room && name != room && !allowed.contains(&name.as_str()) {
+                broken.push(format!("{} imports {name}", path.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn only_the_store_names_rusqlite() {
+    let broken: Vec<_> = sources("src")
+        .into_iter()
+        .filter(|(path, text)| room(path) != "store" && text.contains("rusqlite::"))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn the_core_is_pure() {
+    let impure = ["async ", "tokio::", "std::fs", "std::net", "reqwest", "Utc::now", "fastrand", "std::env"];
+    let mut broken = Vec::new();
+    for (path, text) in sources("src/domain") {
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            broken.extend(impure.iter().filter(|word| line.contains(**word)).map(|word| (path.clone(), *word)));
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn no_file_is_too_long_and_nothing_is_left_open() {
+    let mut broken = Vec::new();
+    for (path, text) in sources("src").into_iter().chain(sources("tests")) {
+        if text.lines().count() > LINES_MAX {
+            broken.push(format!("{} has {} lines", path.display(), text.lines().count()));
+        }
+        if path.ends_with("tidy.rs") {
+            continue;
+        }
+        for word in ["TODO", "FIXME", "todo!(", "unimplemented!(", "dbg!(", "#[ignore"] {
+            if text.contains(word) {
+                broken.push(format!("{} has {word}", path.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
