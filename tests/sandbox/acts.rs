@@ -60,7 +60,7 @@ async fn dispatch(sandbox: &Sandbox, what: &Value) -> Result<Value, String> {
                 "lost_response" => slack::Fault::LostResponse,
                 other => return Err(format!("There is no fault {other}.")),
             };
-            world.slack.fail_next("", fault);
+            world.slack.fail_next("*", fault);
             sandbox.arm(Side::Slack, text("fault"));
             Ok(done())
         }

@@ -1,0 +1,294 @@
+//! Socket Mode: one-time tickets, hello, envelopes, acks, and the ways a socket ends.
+//!
+//! See <https://docs.slack.dev/apis/events-api/using-socket-mode>.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use axum::extract::ws::{Message as Frame, WebSocket, WebSocketUpgrade};
+use axum::extract::{ConnectInfo, Query, State as Extract};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use futures_util::SinkExt;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::time::{Instant as Deadline, interval, sleep_until};
+
+use super::state::State;
+use super::wire::Wire;
+use super::{APP_ID, FakeSlack};
+
+/// How long the bot has to acknowledge an envelope.
+pub const ACK_DEADLINE: Duration = Duration::from_secs(3);
+/// Slack drops acks of this size and above silently.
+const ACK_BYTES_MAX: usize = 20_000;
+/// Sockets of one app that may be open at once.
+const SOCKETS_MAX: usize = 10;
+const PING_EVERY: Duration = Duration::from_secs(5);
+
+/// What a socket's task is told.
+pub(super) enum SocketCommand {
+    Send(String),
+    Disconnect { reason: &'static str, grace: Duration },
+    Close,
+    Drop,
+    Freeze,
+}
+
+/// An open socket.
+pub(super) struct Socket {
+    id: u64,
+    commands: mpsc::UnboundedSender<SocketCommand>,
+    pub draining: bool,
+    pub frozen: bool,
+}
+
+impl Socket {
+    pub fn send(&self, command: SocketCommand) {
+        // A task that is already gone has taken itself off the list, or is about to.
+        let _ = self.commands.send(command);
+    }
+}
+
+/// What an ack does in the workspace.
+#[derive(Clone, Debug)]
+pub(super) enum OnAck {
+    Nothing,
+    /// Its payload is a message.
+    Reply {
+        user: String,
+        channel: String,
+    },
+    /// Its payload says what becomes of the modal.
+    Submission {
+        user: String,
+        view_id: String,
+    },
+}
+
+/// The bot's answer to an envelope.
+#[derive(Clone, Debug)]
+pub struct Ack {
+    /// Since the envelope was (last) sent.
+    pub after: Duration,
+    pub payload: Option<Value>,
+}
+
+/// One payload that was sent.
+#[derive(Clone, Debug)]
+pub(super) struct Envelope {
+    pub id: String,
+    pub frame: Value,
+    pub on_ack: OnAck,
+    pub sent: VecDeque<Instant>,
+    pub acks: Vec<Ack>,
+    socket: Option<u64>,
+}
+
+impl State {
+    /// Wraps and sends a payload to one socket.
+    pub fn send_envelope(
+        &mut self,
+        kind: &str,
+        accepts_payload: bool,
+        payload: &Value,
+        on_ack: OnAck,
+    ) -> String {
+        let id = self.mint("e0e0e0e0-0000-4000-8000-0000");
+        let frame = json!({
+            "envelope_id": id, "type": kind, "accepts_response_payload": accepts_payload, "payload": payload,
+        });
+        let envelope =
+            Envelope { id: id.clone(), frame, on_ack, sent: VecDeque::new(), acks: Vec::new(), socket: None };
+        self.envelopes.push(envelope);
+        self.send_again(&id);
+        id
+    }
+
+    /// Sends the envelope as it is (once more).
+    pub fn send_again(&mut self, id: &str) {
+        let socket = self.pick_socket();
+        let envelope = self.envelopes.iter_mut().find(|envelope| envelope.id == id);
+        let envelope = envelope.expect("only known envelopes are sent");
+        envelope.sent.push_back(Instant::now());
+        envelope.socket = socket;
+        let text = envelope.frame.to_string();
+        self.send_to(socket, text);
+    }
+
+    /// Any socket may get a payload; each in turn finds the bots that only listen on one.
+    pub fn pick_socket(&mut self) -> Option<u64> {
+        let rank = |socket: &Socket| (socket.frozen, socket.draining);
+        let best = self.sockets.iter().map(rank).min()?;
+        let position = self.sockets.iter().position(|socket| rank(socket) == best)?;
+        let socket = self.sockets.remove(position);
+        let id = socket.id;
+        self.sockets.push(socket);
+        Some(id)
+    }
+
+    pub fn send_to(&self, socket: Option<u64>, text: String) {
+        if let Some(socket) = self.sockets.iter().find(|open| Some(open.id) == socket) {
+            socket.send(SocketCommand::Send(text));
+        }
+    }
+
+    /// The bot has missed the deadline; that is its fault if its socket is still there.
+    pub fn missed(&mut self, id: &str) {
+        let Some(envelope) = self.envelopes.iter().find(|envelope| envelope.id == id) else { return };
+        let alive = self.sockets.iter().any(|socket| Some(socket.id) == envelope.socket && !socket.frozen);
+        if alive && envelope.acks.len() < envelope.sent.len() {
+            self.violation(format!("no ack of {} within 3 s", envelope.frame["type"]));
+        }
+    }
+
+    fn receive(&mut self, text: &str) {
+        let frame: Value = serde_json::from_str(text).unwrap_or_default();
+        let Some(id) = frame["envelope_id"].as_str() else {
+            return self
+                .violation(format!("a frame that is no ack: {}", text.chars().take(80).collect::<String>()));
+        };
+        if text.len() >= ACK_BYTES_MAX {
+            return self.violation(format!("an ack of {} bytes, dropped", text.len()));
+        }
+        let payload = frame.get("payload").filter(|payload| !payload.is_null()).cloned();
+        let Some(envelope) = self.envelopes.iter_mut().find(|envelope| envelope.id == id) else {
+            return self.violation(format!("an ack of an unknown envelope {id}"));
+        };
+        let kind = envelope.frame["type"].clone();
+        let Some(sent) = envelope.sent.get(envelope.acks.len()).copied() else {
+            return self.violation(format!("a second ack of one {kind} envelope"));
+        };
+        let ack = Ack { after: sent.elapsed(), payload };
+        let (first, on_ack) = (envelope.acks.is_empty(), envelope.on_ack.clone());
+        let accepts = envelope.frame["accepts_response_payload"] == json!(true);
+        envelope.acks.push(ack.clone());
+        if ack.after > ACK_DEADLINE {
+            self.violation(format!("a late ack of {kind}, after {:?}", ack.after));
+        } else if ack.payload.is_some() && !accepts {
+            self.violation(format!("an ack of {kind} with a payload that it does not accept"));
+        } else if first {
+            self.follow_up(&on_ack, ack.payload);
+        }
+    }
+
+    fn follow_up(&mut self, on_ack: &OnAck, payload: Option<Value>) {
+        match (on_ack, payload) {
+            (OnAck::Submission { user, view_id }, payload) => {
+                self.submission_answered(user, view_id, payload)
+            }
+            (OnAck::Reply { user, channel }, Some(payload)) => self.slash_answered(user, channel, &payload),
+            (OnAck::Nothing, Some(payload)) if payload != json!({}) => {
+                self.violation(format!("an ack with a payload that nobody sees: {payload}"));
+            }
+            (OnAck::Reply { .. } | OnAck::Nothing, _) => {}
+        }
+    }
+}
+
+/// `GET /link/?ticket=…`
+pub async fn upgrade(
+    Extract(slack): Extract<FakeSlack>,
+    ConnectInfo(wire): ConnectInfo<Wire>,
+    Query(query): Query<std::collections::HashMap<String, String>>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let (known, hang, refuse) = slack.write(|state| {
+        let hang = state.faults.hang_handshakes > 0;
+        state.faults.hang_handshakes = state.faults.hang_handshakes.saturating_sub(1);
+        let ticket = query.get("ticket").map(String::as_str).unwrap_or_default();
+        (state.tickets.remove(ticket), hang, state.faults.refuse_sockets)
+    });
+    if hang {
+        std::future::pending::<()>().await;
+    }
+    if refuse {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    if !known {
+        slack.write(|state| state.violation("a WebSocket with a ticket that is unknown or used"));
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    upgrade.on_upgrade(move |socket| serve(slack, socket, wire))
+}
+
+async fn serve(slack: FakeSlack, mut socket: WebSocket, wire: Wire) {
+    let (commands, mut inbox) = mpsc::unbounded_channel();
+    let (id, open) = slack.write(|state| {
+        state.connections_opened += 1;
+        let id = state.connections_opened as u64;
+        state.sockets.push(Socket { id, commands, draining: false, frozen: false });
+        (id, state.sockets.len())
+    });
+    let hello = json!({
+        "type": "hello", "num_connections": open, "connection_info": {"app_id": APP_ID},
+        "debug_info": {"host": "applink-1", "build_number": 1, "approximate_connection_time": 18060},
+    });
+    let greeted = socket.send(Frame::Text(hello.to_string().into())).await.is_ok();
+    if greeted && open > SOCKETS_MAX {
+        let _ = socket.send(disconnect_frame("too_many_websockets")).await;
+        let _ = socket.send(Frame::Close(None)).await;
+    } else if greeted {
+        converse(&slack, id, &mut socket, &mut inbox, &wire).await;
+    }
+    slack.write(|state| state.sockets.retain(|socket| socket.id != id));
+}
+
+/// Until the socket ends, either way.
+async fn converse(
+    slack: &FakeSlack,
+    id: u64,
+    socket: &mut WebSocket,
+    inbox: &mut mpsc::UnboundedReceiver<SocketCommand>,
+    wire: &Wire,
+) {
+    let mut ping = interval(PING_EVERY);
+    let mut closes_at: Option<Deadline> = None;
+    let mut frozen = false;
+    loop {
+        let far = Deadline::now() + Duration::from_hours(24);
+        tokio::select! {
+            command = inbox.recv() => match command {
+                Some(SocketCommand::Send(_)) if frozen => {}
+                Some(SocketCommand::Send(text)) => {
+                    if socket.send(Frame::Text(text.into())).await.is_err() {
+                        return;
+                    }
+                }
+                Some(SocketCommand::Disconnect { reason, grace }) => {
+                    let _ = socket.send(disconnect_frame(reason)).await;
+                    closes_at = Some(Deadline::now() + grace);
+                }
+                Some(SocketCommand::Freeze) => frozen = true,
+                Some(SocketCommand::Close) => return close(slack, id, socket).await,
+                Some(SocketCommand::Drop) | None => return wire.cut(),
+            },
+            frame = socket.recv(), if !frozen => match frame {
+                Some(Ok(Frame::Text(text))) => slack.write(|state| state.receive(text.as_str())),
+                Some(Ok(Frame::Binary(_))) => slack.write(|state| state.violation("a binary frame")),
+                Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => {}
+                Some(Ok(Frame::Close(_)) | Err(_)) | None => return,
+            },
+            _ = ping.tick(), if !frozen => {
+                if socket.send(Frame::Ping("Ping from applink-1".into())).await.is_err() {
+                    return;
+                }
+            }
+            () = sleep_until(closes_at.unwrap_or(far)) => return close(slack, id, socket).await,
+        }
+    }
+}
+
+/// Says goodbye and hears the bot's last frames out for a moment.
+async fn close(slack: &FakeSlack, id: u64, socket: &mut WebSocket) {
+    slack.write(|state| state.sockets.retain(|socket| socket.id != id));
+    let _ = socket.send(Frame::Close(None)).await;
+    let _ = socket.flush().await;
+    let goodbye = async { while socket.recv().await.is_some_and(|frame| frame.is_ok()) {} };
+    let _ = tokio::time::timeout(Duration::from_secs(1), goodbye).await;
+}
+
+fn disconnect_frame(reason: &str) -> Frame {
+    let frame = json!({"type": "disconnect", "reason": reason, "debug_info": {"host": "applink-1"}});
+    Frame::Text(frame.to_string().into())
+}

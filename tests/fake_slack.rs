@@ -1,0 +1,3 @@
+//! x
+#[path = "fake/mod.rs"]
+mod fake;
