@@ -41,6 +41,9 @@ use crate::identity::{FreshLook, IdentityError, IdentityProvider, Listing, Prote
 
 /// The most that Okta gives out at a time, for users and for members of a group.
 const PAGE: &str = "200";
+/// The documented page of the administrators' list; more is not promised.
+/// <https://developer.okta.com/docs/api/openapi/okta-management/management/tag/RoleAssignmentAUser/>
+const ASSIGNEES_PAGE: &str = "100";
 /// How many accounts a question about one person shows.
 const FOUND_MAX: &str = "10";
 /// No login or address is longer.
@@ -148,7 +151,7 @@ impl Okta {
     async fn admins(&self) -> Result<BTreeSet<AccountId>, IdentityError> {
         let mut admins = BTreeSet::new();
         let mut first = self.http.url(&["iam", "assignees", "users"]);
-        first.query_pairs_mut().append_pair("limit", PAGE);
+        first.query_pairs_mut().append_pair("limit", ASSIGNEES_PAGE);
         paging::walk_all(&self.http, first, Right::ReadRoles, |answer| {
             let page = answer.json::<Assignees>("the users with administrator roles")?;
             let next = page.next();
