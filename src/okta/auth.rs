@@ -1,7 +1,7 @@
-//! Proves to Okta who the bot is: an API token, or an OAuth service app with its private key and DPoP.
+//! Proves to Okta who the bot is: an API token, or an OAuth service app with its private key and `DPoP`.
 //!
 //! An access token is fetched once for all callers, kept, and renewed before it ends. The first call for one already
-//! carries a DPoP proof, since apps made since 2024 demand it; if Okta then hands out a plain Bearer token, no proofs
+//! carries a `DPoP` proof, since apps made since 2024 demand it; if Okta then hands out a plain Bearer token, no proofs
 //! are sent with it. Nothing here is ever logged.
 //! See <https://developer.okta.com/docs/guides/implement-oauth-for-okta-serviceapp/main/>.
 

@@ -148,10 +148,7 @@ impl Http {
     pub(super) async fn change(&self, method: &Method, url: &Url, right: Right) -> Result<(), IdentityError> {
         let mut attempt = 1;
         loop {
-            let fault = match self.once(method, url, right).await {
-                Ok(_) => return Ok(()),
-                Err(fault) => fault,
-            };
+            let Err(fault) = self.once(method, url, right).await else { return Ok(()) };
             let until = match &fault {
                 Fault::Limited(_) | Fault::Busy => self.next_try(&fault, attempt),
                 Fault::Passing(_) | Fault::Final(_) => None,
@@ -226,7 +223,6 @@ impl Http {
     }
 
     /// Sends, and reads the body. A body that breaks off is an error of its own: the status has been seen by then.
-    #[expect(clippy::type_complexity, reason = "three parts of one response, taken apart by the only caller")]
     async fn send(
         &self,
         method: &Method,

@@ -41,6 +41,8 @@ use crate::identity::{FreshLook, IdentityError, IdentityProvider, Listing, Prote
 
 /// The most that Okta gives out at a time, for users and for members of a group.
 const PAGE: &str = "200";
+/// The most that the list of administrators gives out at a time.
+const ADMIN_PAGE: &str = "100";
 /// How many accounts a question about one person shows.
 const FOUND_MAX: &str = "10";
 /// No login or address is longer.
@@ -137,7 +139,7 @@ impl Okta {
     async fn groups_of(&self, account: &AccountId) -> Result<BTreeSet<String>, IdentityError> {
         let mut groups = BTreeSet::new();
         let first = self.user_url(account, &["groups"])?;
-        paging::walk_all(&self.http, first, Right::ReadGroups, |answer| {
+        paging::walk_all(&self.http, first, Right::ReadUsers, |answer| {
             groups.extend(answer.json::<Vec<Named>>("a user's groups")?.into_iter().map(|group| group.id));
             Ok(Then::FollowLink)
         })
@@ -148,7 +150,7 @@ impl Okta {
     async fn admins(&self) -> Result<BTreeSet<AccountId>, IdentityError> {
         let mut admins = BTreeSet::new();
         let mut first = self.http.url(&["iam", "assignees", "users"]);
-        first.query_pairs_mut().append_pair("limit", PAGE);
+        first.query_pairs_mut().append_pair("limit", ADMIN_PAGE);
         paging::walk_all(&self.http, first, Right::ReadRoles, |answer| {
             let page = answer.json::<Assignees>("the users with administrator roles")?;
             let next = page.next();
