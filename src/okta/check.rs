@@ -131,7 +131,7 @@ impl Okta {
         const UNPROVEN: &str = "can't be proven without suspending somebody";
         if !self.has_own_account {
             let scope = Right::Suspend.scope();
-            return if self.can_have.iter().any(|granted| granted == scope) {
+            return if self.scopes.iter().any(|granted| granted == scope) {
                 Ok(format!("the scope {scope} is granted; that the app's admin role allows it {UNPROVEN}"))
             } else {
                 Err(format!("grant the service app the scope {scope} and list it in the configuration"))

@@ -24,6 +24,7 @@ use ::http::Method;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
+use tokio::sync::OnceCell;
 use url::Url;
 
 pub use auth::Credential;
@@ -88,7 +89,9 @@ pub struct Okta {
     http: Http,
     /// A service app has no account of its own.
     has_own_account: bool,
-    can_have: Vec<String>,
+    scopes: Vec<String>,
+    /// The own account, for looks at one account: it stays the same as long as the credential.
+    own: OnceCell<Option<AccountId>>,
 }
 
 impl fmt::Debug for Okta {
@@ -100,11 +103,11 @@ impl fmt::Debug for Okta {
 impl Okta {
     /// Checks the settings and reads the key. Calls nobody. A rustls crypto provider must be installed.
     pub fn new(settings: Settings, clock: Clock) -> anyhow::Result<Okta> {
-        let (has_own_account, can_have) = match &settings.credential {
+        let (has_own_account, scopes) = match &settings.credential {
             Credential::ApiToken(_) => (true, Vec::new()),
             Credential::ServiceApp { scopes, .. } => (false, scopes.clone()),
         };
-        Ok(Okta { http: Http::new(settings, clock)?, has_own_account, can_have })
+        Ok(Okta { http: Http::new(settings, clock)?, has_own_account, scopes, own: OnceCell::new() })
     }
 
     fn user_url(&self, account: &AccountId, rest: &[&str]) -> Result<Url, IdentityError> {
@@ -255,7 +258,8 @@ impl IdentityProvider for Okta {
         since: DateTime<Utc>,
     ) -> Result<FreshLook, IdentityError> {
         let admin_role = !self.roles_of(account).await?.is_empty();
-        let own_identity = self.own_id().await?.is_some_and(|own| own == *account);
+        let own = self.own.get_or_try_init(|| self.own_id()).await?;
+        let own_identity = own.as_ref() == Some(account);
         let exempt_groups = if rule.exempt_groups.is_empty() {
             Vec::new()
         } else {

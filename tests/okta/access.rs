@@ -1,7 +1,11 @@
 //! Credentials: the service app's token and proofs, and what `check` finds.
 
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, post};
 use chrono::Duration;
-use inactive_contractors::domain::account::UserType;
+use inactive_contractors::clock::Clock;
+use inactive_contractors::domain::account::{AccountId, UserType};
 use inactive_contractors::domain::policy::Rule;
 use inactive_contractors::identity::{IdentityError, IdentityProvider};
 use inactive_contractors::okta::{Credential, Okta, Probe};
@@ -102,12 +106,27 @@ async fn a_refused_app_is_told_what_to_mend() {
     assert!(matches!(world.okta.read(&id).await, Err(IdentityError::Denied(_))));
 }
 
+#[tokio::test]
+async fn a_plain_bearer_token_is_used_without_proofs() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let read = get(async |headers: HeaderMap| {
+        let plain = headers["authorization"] == "Bearer t0ken" && !headers.contains_key("dpop");
+        if plain { Ok(r#"{"id": "00u1"}"#) } else { Err(StatusCode::UNAUTHORIZED) }
+    });
+    let token = post(async || r#"{"token_type": "Bearer", "access_token": "t0ken", "expires_in": 3600}"#);
+    let router = Router::new().route("/oauth2/v1/token", token).fallback_service(read);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let okta = Okta::new(settings(&url, app(EC, &SCOPES)), Clock::system()).unwrap();
+    assert_eq!(okta.read(&AccountId("00u1".into())).await.unwrap().id.0, "00u1");
+}
+
 #[test]
 fn a_bad_key_or_address_is_refused_at_once() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let new = |url: &str, credential| {
-        let clock = inactive_contractors::clock::Clock::system();
-        Okta::new(settings(url, credential), clock).map(drop).unwrap_err().to_string()
+        Okta::new(settings(url, credential), Clock::system()).map(drop).unwrap_err().to_string()
     };
     let error = new("https://example.okta.com", app("not a key, s3cret", &SCOPES));
     assert!(error.contains("PEM") && !error.contains("s3cret"), "{error}");

@@ -101,6 +101,22 @@ async fn the_bot_keeps_to_its_share_before_any_429() {
 }
 
 #[tokio::test]
+async fn a_bucket_that_others_use_up_is_waited_out_too() {
+    let world = world().await;
+    let id = world.add(LOGIN);
+    world.fake.set_rate_limit(Bucket::UserById, 20);
+    let (url, pass) =
+        (format!("{}/api/v1/users/{id}", world.fake.url()), format!("SSWS {}", world.fake.api_token()));
+    for _ in 0..18 {
+        reqwest::Client::new().get(&url).header("authorization", &pass).send().await.unwrap();
+    }
+    world.okta.read(&id).await.unwrap();
+    let (read, waited) = world.hurry(world.okta.read(&id)).await;
+    assert!(read.is_ok() && waited >= Duration::seconds(55), "{waited}");
+    assert_eq!(world.fake.calls().len(), 20, "no call was answered with 429");
+}
+
+#[tokio::test]
 async fn reads_end_after_a_bounded_number_of_attempts() {
     let world = world().await;
     let id = world.add(LOGIN);
