@@ -133,8 +133,9 @@ impl Auth {
     pub(super) async fn can_renew(&self, refused: &Pass, headers: &HeaderMap) -> bool {
         let Auth::App(app) = self else { return false };
         let mut state = app.state.lock().await;
-        if let Some(nonce) = nonce(headers) {
-            state.api_nonce = Some(nonce);
+        let asked = nonce(headers).filter(|asked| state.api_nonce.as_ref() != Some(asked));
+        if asked.is_some() {
+            state.api_nonce = asked;
         } else if state.generation == refused.generation {
             state.token = None;
         }

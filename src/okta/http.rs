@@ -294,10 +294,16 @@ fn checked_base(url: Url) -> anyhow::Result<Url> {
         "the Okta org URL must not contain a user name or password"
     );
     ensure!(
-        !url.host_str().is_some_and(|host| host.split('.').next().is_some_and(|org| org.ends_with("-admin"))),
+        !url.host_str().is_some_and(is_admin_console),
         "the Okta org URL is the address of the admin console: leave out \"-admin\""
     );
     Ok(url)
+}
+
+fn is_admin_console(host: &str) -> bool {
+    ["-admin.okta.com", "-admin.oktapreview.com", "-admin.okta-emea.com"]
+        .iter()
+        .any(|end| host.ends_with(end))
 }
 
 fn is_loopback(url: &Url) -> bool {

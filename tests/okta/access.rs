@@ -106,20 +106,38 @@ async fn a_refused_app_is_told_what_to_mend() {
     assert!(matches!(world.okta.read(&id).await, Err(IdentityError::Denied(_))));
 }
 
+/// An adapter with a service app, at a server of the test's own.
+async fn stub(router: Router) -> Okta {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Okta::new(settings(&url, app(EC, &SCOPES)), Clock::system()).unwrap()
+}
+
 #[tokio::test]
 async fn a_plain_bearer_token_is_used_without_proofs() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let read = get(async |headers: HeaderMap| {
         let plain = headers["authorization"] == "Bearer t0ken" && !headers.contains_key("dpop");
         if plain { Ok(r#"{"id": "00u1"}"#) } else { Err(StatusCode::UNAUTHORIZED) }
     });
     let token = post(async || r#"{"token_type": "Bearer", "access_token": "t0ken", "expires_in": 3600}"#);
-    let router = Router::new().route("/oauth2/v1/token", token).fallback_service(read);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    let okta = Okta::new(settings(&url, app(EC, &SCOPES)), Clock::system()).unwrap();
-    assert_eq!(okta.read(&AccountId("00u1".into())).await.unwrap().id.0, "00u1");
+    let okta = stub(Router::new().route("/oauth2/v1/token", token).fallback_service(read)).await;
+    assert!(okta.read(&AccountId("00u1".into())).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_api_that_asks_for_a_nonce_gets_it() {
+    let read = get(async |headers: HeaderMap| {
+        let proof = headers["dpop"].to_str().unwrap();
+        let proof = jsonwebtoken::dangerous::insecure_decode::<serde_json::Value>(proof).unwrap();
+        let given = proof.claims["nonce"] == "n0nce";
+        let status = if given { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
+        (status, [("dpop-nonce", "n0nce")], r#"{"id": "00u1"}"#)
+    });
+    let token = post(async || r#"{"token_type": "DPoP", "access_token": "t0ken", "expires_in": 3600}"#);
+    let okta = stub(Router::new().route("/oauth2/v1/token", token).fallback_service(read)).await;
+    assert!(okta.read(&AccountId("00u1".into())).await.is_ok());
 }
 
 #[test]
