@@ -1,7 +1,7 @@
-//! Proves to Okta who the bot is: an API token, or an OAuth service app with its private key and DPoP.
+//! Proves to Okta who the bot is: an API token, or an OAuth service app with its private key and `DPoP`.
 //!
 //! An access token is fetched once for all callers, kept, and renewed before it ends. The first call for one already
-//! carries a DPoP proof, since apps made since 2024 demand it; if Okta then hands out a plain Bearer token, no proofs
+//! carries a `DPoP` proof, since apps made since 2024 demand it; if Okta then hands out a plain Bearer token, no proofs
 //! are sent with it. Nothing here is ever logged.
 //! See <https://developer.okta.com/docs/guides/implement-oauth-for-okta-serviceapp/main/>.
 
@@ -133,8 +133,9 @@ impl Auth {
     pub(super) async fn can_renew(&self, refused: &Pass, headers: &HeaderMap) -> bool {
         let Auth::App(app) = self else { return false };
         let mut state = app.state.lock().await;
-        if let Some(nonce) = nonce(headers) {
-            state.api_nonce = Some(nonce);
+        let asked = nonce(headers).filter(|asked| state.api_nonce.as_ref() != Some(asked));
+        if asked.is_some() {
+            state.api_nonce = asked;
         } else if state.generation == refused.generation {
             state.token = None;
         }

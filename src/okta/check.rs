@@ -77,14 +77,17 @@ impl Okta {
                 let known: Vec<String> = types
                     .iter()
                     .take(TYPES_SHOWN)
-                    .map(|known| format!("{} ({})", known.id, known.name))
+                    .map(|known| format!("{} {}", known.id, quoted(&known.name)))
                     .collect();
                 return Err(format!("the org has no such user type; it has {}", known.join(", ")));
             }
         }
         let expression = super::search::of_type(&rule.user_type);
         match self.first_page(Some(&expression)).await.map_err(|error| error.to_string())?.len() {
-            0 => Err(self.other_types().await),
+            0 => Err(match &rule.user_type {
+                UserType::Profile(_) => self.other_types().await,
+                UserType::TypeId(_) => "the user type exists, but the bot can see no account of it".into(),
+            }),
             1 => Ok("found".into()),
             count => Ok(format!("{count} on the first page")),
         }
@@ -95,8 +98,7 @@ impl Okta {
             Ok(users) => users,
             Err(error) => return format!("no account has it, and other accounts can't be read: {error}"),
         };
-        let mut types: Vec<String> =
-            users.iter().filter_map(User::user_type).map(|text| format!("{text:.60?}")).collect();
+        let mut types: Vec<String> = users.iter().filter_map(User::user_type).map(quoted).collect();
         types.sort();
         types.dedup();
         types.truncate(TYPES_SHOWN);
@@ -131,7 +133,7 @@ impl Okta {
         const UNPROVEN: &str = "can't be proven without suspending somebody";
         if !self.has_own_account {
             let scope = Right::Suspend.scope();
-            return if self.can_have.iter().any(|granted| granted == scope) {
+            return if self.scopes.iter().any(|granted| granted == scope) {
                 Ok(format!("the scope {scope} is granted; that the app's admin role allows it {UNPROVEN}"))
             } else {
                 Err(format!("grant the service app the scope {scope} and list it in the configuration"))
@@ -152,6 +154,11 @@ impl Okta {
              okta.users.lifecycle.suspend, or the group administrator role"
             .into())
     }
+}
+
+/// Text from the directory, short and with nothing in it that a terminal would act on.
+fn quoted(text: &str) -> String {
+    format!("{:?}", text.chars().take(60).collect::<String>())
 }
 
 fn add(probes: &mut Vec<Probe>, what: &str, result: Result<String, IdentityError>) {

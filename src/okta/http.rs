@@ -26,6 +26,12 @@ use crate::identity::IdentityError;
 const ATTEMPTS_MAX: u32 = 5;
 /// A read gives up after this long; a sweep has other chances.
 const READ_TIME_MAX: StdDuration = StdDuration::from_secs(300);
+/// How many windows of a rate limit a read waits for its turn.
+const READ_WINDOWS_MAX: u32 = 5;
+/// A change waits for one only: what was read of the account before gets old.
+const CHANGE_WINDOWS_MAX: u32 = 1;
+/// A change is not sent again after this long, for the same reason.
+const CHANGE_TIME_MAX: StdDuration = StdDuration::from_secs(75);
 /// The pause before another attempt never gets longer.
 const PAUSE_MAX: StdDuration = StdDuration::from_secs(15);
 const CONNECT_TIMEOUT: StdDuration = StdDuration::from_secs(10);
@@ -146,17 +152,16 @@ impl Http {
 
     /// Changes something: sent once, and again only after an answer that proves it had no effect.
     pub(super) async fn change(&self, method: &Method, url: &Url, right: Right) -> Result<(), IdentityError> {
+        let started = Instant::now();
         let mut attempt = 1;
         loop {
-            let fault = match self.once(method, url, right).await {
-                Ok(_) => return Ok(()),
-                Err(fault) => fault,
-            };
+            let Err(fault) = self.once(method, url, right).await else { return Ok(()) };
             let until = match &fault {
                 Fault::Limited(_) | Fault::Busy => self.next_try(&fault, attempt),
                 Fault::Passing(_) | Fault::Final(_) => None,
             };
-            let Some(until) = until.filter(|_| attempt < ATTEMPTS_MAX) else {
+            let Some(until) = until.filter(|_| attempt < ATTEMPTS_MAX && started.elapsed() < CHANGE_TIME_MAX)
+            else {
                 return Err(self.give_up(fault));
             };
             sleep_until(&self.clock, until).await;
@@ -190,9 +195,11 @@ impl Http {
     /// One attempt; two when an access token has to be renewed in between.
     async fn once(&self, method: &Method, url: &Url, right: Right) -> Result<Answer, Fault> {
         let bucket = Bucket::of(method, url);
+        let is_read = method == Method::GET;
+        let windows_max = if is_read { READ_WINDOWS_MAX } else { CHANGE_WINDOWS_MAX };
         let mut renewed = false;
         loop {
-            self.rates.take_turn(bucket).await.map_err(Fault::Limited)?;
+            self.rates.take_turn(bucket, windows_max).await.map_err(Fault::Limited)?;
             let pass = self.auth.pass(&self.client, method, url).await.map_err(as_fault)?;
             let (status, headers, body) =
                 self.send(method, url, pass.headers()).await.map_err(Fault::Passing)?;
@@ -201,7 +208,9 @@ impl Http {
                 self.rates.note(bucket, reported);
             }
             if status.is_success() {
-                return body.map(|body| Answer { headers, body }).map_err(Fault::Passing);
+                // The status alone says that a change was made.
+                let body = if is_read { body.map_err(Fault::Passing)? } else { Vec::new() };
+                return Ok(Answer { headers, body });
             }
             if status == StatusCode::UNAUTHORIZED && !renewed && self.auth.can_renew(&pass, &headers).await {
                 renewed = true;
@@ -226,7 +235,6 @@ impl Http {
     }
 
     /// Sends, and reads the body. A body that breaks off is an error of its own: the status has been seen by then.
-    #[expect(clippy::type_complexity, reason = "three parts of one response, taken apart by the only caller")]
     async fn send(
         &self,
         method: &Method,
@@ -286,10 +294,16 @@ fn checked_base(url: Url) -> anyhow::Result<Url> {
         "the Okta org URL must not contain a user name or password"
     );
     ensure!(
-        !url.host_str().is_some_and(|host| host.split('.').next().is_some_and(|org| org.ends_with("-admin"))),
+        !url.host_str().is_some_and(is_admin_console),
         "the Okta org URL is the address of the admin console: leave out \"-admin\""
     );
     Ok(url)
+}
+
+fn is_admin_console(host: &str) -> bool {
+    ["-admin.okta.com", "-admin.oktapreview.com", "-admin.okta-emea.com"]
+        .iter()
+        .any(|end| host.ends_with(end))
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -1,4 +1,4 @@
-//! The two keys of a service app: its own, which signs who it is, and a fresh one for DPoP, which binds each token
+//! The two keys of a service app: its own, which signs who it is, and a fresh one for `DPoP`, which binds each token
 //! and request to this process. Both only sign; neither ever leaves.
 
 use anyhow::{Context, anyhow};

@@ -78,7 +78,8 @@ struct Span {
 
 impl Span {
     fn new(since: DateTime<Utc>, now: DateTime<Utc>) -> Span {
-        Span { since: since.max(now - KEPT).min(now), until: now }
+        // Sent in whole milliseconds: rounded up, so that an event of this very moment is inside.
+        Span { since: since.max(now - KEPT).min(now), until: now + Duration::milliseconds(1) }
     }
 
     fn url(self, http: &Http, filter: &str, limit: &str) -> Url {

@@ -24,6 +24,7 @@ use ::http::Method;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
+use tokio::sync::OnceCell;
 use url::Url;
 
 pub use auth::Credential;
@@ -41,9 +42,8 @@ use crate::identity::{FreshLook, IdentityError, IdentityProvider, Listing, Prote
 
 /// The most that Okta gives out at a time, for users and for members of a group.
 const PAGE: &str = "200";
-/// The documented page of the administrators' list; more is not promised.
-/// <https://developer.okta.com/docs/api/openapi/okta-management/management/tag/RoleAssignmentAUser/>
-const ASSIGNEES_PAGE: &str = "100";
+/// The most that the list of administrators gives out at a time.
+const ADMIN_PAGE: &str = "100";
 /// How many accounts a question about one person shows.
 const FOUND_MAX: &str = "10";
 /// No login or address is longer.
@@ -89,7 +89,9 @@ pub struct Okta {
     http: Http,
     /// A service app has no account of its own.
     has_own_account: bool,
-    can_have: Vec<String>,
+    scopes: Vec<String>,
+    /// The own account, for looks at one account: it stays the same as long as the credential.
+    own: OnceCell<Option<AccountId>>,
 }
 
 impl fmt::Debug for Okta {
@@ -101,11 +103,11 @@ impl fmt::Debug for Okta {
 impl Okta {
     /// Checks the settings and reads the key. Calls nobody. A rustls crypto provider must be installed.
     pub fn new(settings: Settings, clock: Clock) -> anyhow::Result<Okta> {
-        let (has_own_account, can_have) = match &settings.credential {
+        let (has_own_account, scopes) = match &settings.credential {
             Credential::ApiToken(_) => (true, Vec::new()),
             Credential::ServiceApp { scopes, .. } => (false, scopes.clone()),
         };
-        Ok(Okta { http: Http::new(settings, clock)?, has_own_account, can_have })
+        Ok(Okta { http: Http::new(settings, clock)?, has_own_account, scopes, own: OnceCell::new() })
     }
 
     fn user_url(&self, account: &AccountId, rest: &[&str]) -> Result<Url, IdentityError> {
@@ -140,7 +142,7 @@ impl Okta {
     async fn groups_of(&self, account: &AccountId) -> Result<BTreeSet<String>, IdentityError> {
         let mut groups = BTreeSet::new();
         let first = self.user_url(account, &["groups"])?;
-        paging::walk_all(&self.http, first, Right::ReadGroups, |answer| {
+        paging::walk_all(&self.http, first, Right::ReadUsers, |answer| {
             groups.extend(answer.json::<Vec<Named>>("a user's groups")?.into_iter().map(|group| group.id));
             Ok(Then::FollowLink)
         })
@@ -151,7 +153,7 @@ impl Okta {
     async fn admins(&self) -> Result<BTreeSet<AccountId>, IdentityError> {
         let mut admins = BTreeSet::new();
         let mut first = self.http.url(&["iam", "assignees", "users"]);
-        first.query_pairs_mut().append_pair("limit", ASSIGNEES_PAGE);
+        first.query_pairs_mut().append_pair("limit", ADMIN_PAGE);
         paging::walk_all(&self.http, first, Right::ReadRoles, |answer| {
             let page = answer.json::<Assignees>("the users with administrator roles")?;
             let next = page.next();
@@ -256,7 +258,8 @@ impl IdentityProvider for Okta {
         since: DateTime<Utc>,
     ) -> Result<FreshLook, IdentityError> {
         let admin_role = !self.roles_of(account).await?.is_empty();
-        let own_identity = self.own_id().await?.is_some_and(|own| own == *account);
+        let own = self.own.get_or_try_init(|| self.own_id()).await?;
+        let own_identity = own.as_ref() == Some(account);
         let exempt_groups = if rule.exempt_groups.is_empty() {
             Vec::new()
         } else {

@@ -15,8 +15,6 @@ use crate::clock::Clock;
 
 /// The longest wait for a window to end: a window is 60 s.
 pub(super) const WAIT_MAX: Duration = Duration::seconds(70);
-/// How many windows one call waits for its turn before it gives up.
-const TURNS_MAX: u32 = 5;
 /// The part of a bucket that is left alone even if others used up the rest.
 const RESERVE: f64 = 0.1;
 
@@ -109,9 +107,10 @@ impl Rates {
         Rates { share, clock, windows: Mutex::default() }
     }
 
-    /// Waits until a call of this bucket fits in our share, and counts it. The error says when to try again.
-    pub(super) async fn take_turn(&self, bucket: Bucket) -> Result<(), DateTime<Utc>> {
-        for _ in 0..TURNS_MAX {
+    /// Waits until a call of this bucket fits in our share, for at most `windows_max` windows, and counts it. The
+    /// error says when to try again.
+    pub(super) async fn take_turn(&self, bucket: Bucket, windows_max: u32) -> Result<(), DateTime<Utc>> {
+        for _ in 0..windows_max {
             let Some(until) = self.try_turn(bucket) else { return Ok(()) };
             if until - self.clock.now() > WAIT_MAX {
                 return Err(until);

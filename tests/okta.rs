@@ -1,0 +1,11 @@
+//! The Okta adapter against the fake Okta, over real HTTP.
+
+#[path = "okta/access.rs"]
+mod access;
+mod fake;
+#[path = "okta/faults.rs"]
+mod faults;
+#[path = "okta/reading.rs"]
+mod reading;
+#[path = "okta/world.rs"]
+mod world;

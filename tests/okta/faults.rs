@@ -1,0 +1,166 @@
+//! What the adapter does when Okta refuses, fails, or asks it to slow down.
+
+use chrono::Duration;
+use inactive_contractors::identity::{IdentityError, IdentityProvider};
+
+use crate::fake::okta::{Bucket, Fault, Status};
+use crate::world::{World, rule, world};
+
+const LOGIN: &str = "a@corp.example";
+
+async fn suspend_with(fault: Fault) -> (World, Result<(), IdentityError>) {
+    let world = world().await;
+    let id = world.add(LOGIN);
+    world.fake.fail_next("POST lifecycle/suspend", fault);
+    let result = world.hurry(world.okta.suspend(&id)).await.0;
+    (world, result)
+}
+
+#[tokio::test]
+async fn a_suspension_is_one_call_with_an_empty_body() {
+    let world = world().await;
+    let id = world.add(LOGIN);
+    world.okta.suspend(&id).await.unwrap();
+    world.okta.clear_sessions(&id).await.unwrap();
+    assert_eq!(world.fake.person(LOGIN).status, Status::Suspended);
+    assert_eq!((world.fake.suspend_requests(LOGIN), world.fake.sessions_cleared(LOGIN)), (1, vec![true]));
+}
+
+#[tokio::test]
+async fn an_account_in_another_status_is_refused() {
+    let world = world().await;
+    let id = world.add(LOGIN);
+    world.fake.set_status(LOGIN, Status::LockedOut);
+    let error = world.okta.suspend(&id).await.unwrap_err();
+    assert!(matches!(&error, IdentityError::Refused(why) if why.contains("E0000001")), "{error}");
+}
+
+#[tokio::test]
+async fn a_suspension_whose_answer_is_lost_is_transient_and_not_repeated() {
+    for (fault, took_effect) in [
+        (Fault::LostResponse, 1),
+        (Fault::DropBefore, 0),
+        (Fault::Status(500, "E0000009"), 0),
+        (Fault::Html(502), 0),
+        (Fault::Hang, 0),
+    ] {
+        let (world, result) = suspend_with(fault.clone()).await;
+        assert!(matches!(result, Err(IdentityError::Transient(_))), "{fault:?}: {result:?}");
+        assert_eq!(world.fake.suspend_requests(LOGIN), 1, "{fault:?}");
+        assert_eq!(world.fake.suspends(LOGIN), took_effect, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_suspension_that_was_turned_away_unseen_is_sent_again() {
+    for fault in [Fault::RateLimited { reset_in_s: 30 }, Fault::Concurrency] {
+        let (world, result) = suspend_with(fault.clone()).await;
+        assert_eq!(result, Ok(()), "{fault:?}");
+        assert_eq!((world.fake.suspend_requests(LOGIN), world.fake.suspends(LOGIN)), (2, 1), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_wait_is_left_to_the_caller() {
+    let (world, result) = suspend_with(Fault::RateLimited { reset_in_s: 600 }).await;
+    let Err(IdentityError::RateLimited { until }) = result else { panic!("{result:?}") };
+    assert!(until - world.clock.now() > Duration::minutes(9));
+    assert_eq!(world.fake.suspend_requests(LOGIN), 1);
+}
+
+#[tokio::test]
+async fn a_read_waits_for_the_reset() {
+    let world = world().await;
+    let id = world.add(LOGIN);
+    world.fake.fail_next("GET", Fault::RateLimited { reset_in_s: 30 });
+    let (read, waited) = world.hurry(world.okta.read(&id)).await;
+    assert!(read.is_ok() && waited >= Duration::seconds(30), "{waited}");
+    assert!(waited < Duration::seconds(60), "{waited}");
+}
+
+#[tokio::test]
+async fn too_many_calls_at_once_need_only_a_short_pause() {
+    let world = world().await;
+    let id = world.add(LOGIN);
+    world.fake.fail_times("GET", 2, Fault::Concurrency);
+    world.okta.read(&id).await.unwrap();
+    assert_eq!(world.fake.calls().len(), 3);
+}
+
+#[tokio::test]
+async fn the_bot_keeps_to_its_share_before_any_429() {
+    let world = world().await;
+    let id = world.add(LOGIN);
+    world.fake.set_rate_limit(Bucket::UserById, 10);
+    for _ in 0..5 {
+        world.okta.read(&id).await.unwrap();
+    }
+    let (read, waited) = world.hurry(world.okta.read(&id)).await;
+    assert!(read.is_ok() && waited >= Duration::seconds(59), "{waited}");
+    assert_eq!(world.fake.calls().len(), 6, "no call was answered with 429");
+}
+
+#[tokio::test]
+async fn a_bucket_that_others_use_up_is_waited_out_too() {
+    let world = world().await;
+    let id = world.add(LOGIN);
+    world.fake.set_rate_limit(Bucket::UserById, 20);
+    let (url, pass) =
+        (format!("{}/api/v1/users/{id}", world.fake.url()), format!("SSWS {}", world.fake.api_token()));
+    for _ in 0..18 {
+        reqwest::Client::new().get(&url).header("authorization", &pass).send().await.unwrap();
+    }
+    world.okta.read(&id).await.unwrap();
+    let (read, waited) = world.hurry(world.okta.read(&id)).await;
+    assert!(read.is_ok() && waited >= Duration::seconds(55), "{waited}");
+    assert_eq!(world.fake.calls().len(), 20, "no call was answered with 429");
+}
+
+#[tokio::test]
+async fn reads_end_after_a_bounded_number_of_attempts() {
+    let world = world().await;
+    let id = world.add(LOGIN);
+    world.fake.fail_always("GET", Fault::DropBefore);
+    assert!(matches!(world.okta.read(&id).await, Err(IdentityError::Transient(_))));
+    assert_eq!(world.fake.calls().len(), 5);
+}
+
+#[tokio::test]
+async fn refusals_are_not_retried_and_say_how_to_mend_them() {
+    let world = world().await;
+    let id = world.add(LOGIN);
+    world.fake.deny("lifecycle/suspend");
+    let error = world.okta.suspend(&id).await.unwrap_err();
+    assert!(
+        matches!(&error, IdentityError::Denied(why) if why.contains("okta.users.lifecycle.suspend")),
+        "{error}"
+    );
+    world.fake.revoke_api_token();
+    let error = world.okta.suspend(&id).await.unwrap_err();
+    assert!(matches!(&error, IdentityError::Denied(why) if why.contains("make a new one")), "{error}");
+    assert_eq!(world.fake.suspend_requests(LOGIN), 2);
+}
+
+#[tokio::test]
+async fn errors_hold_no_secret_and_nobodys_data() {
+    let world = world().await;
+    let id = world.add(LOGIN);
+    let token = world.fake.api_token().to_owned();
+    let mut said = vec![format!("{:?}", world.okta)];
+    for fault in [
+        Fault::Status(400, "E0000001"),
+        Fault::Status(401, "E0000011"),
+        Fault::Status(403, "E0000006"),
+        Fault::Status(404, "E0000007"),
+        Fault::Html(418),
+        Fault::Html(301),
+    ] {
+        world.fake.fail_next("GET", fault.clone());
+        said.push(format!("{:?}", world.okta.find(LOGIN, &rule()).await.unwrap_err()));
+        world.fake.fail_next("POST", fault);
+        said.push(format!("{:?}", world.okta.suspend(&id).await.unwrap_err()));
+    }
+    for text in said {
+        assert!(!text.contains(&token) && !text.contains(LOGIN) && !text.contains("asked for"), "{text}");
+    }
+}
