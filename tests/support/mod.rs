@@ -11,12 +11,13 @@ use std::path::PathBuf;
 use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::config::Config;
+use inactive_contractors::store::Store;
 use serde_json::Value;
 
 use crate::fake::clock::FakeClock;
 use crate::fake::gate::Gate;
 use crate::fake::okta::FakeOkta;
-use crate::fake::slack::{C_OPS, FakeSlack, U_ADMIN, U_APPROVER, U_APPROVER2};
+use crate::fake::slack::{C_OPS, FakeSlack, Message, U_ADMIN, U_APPROVER, U_APPROVER2};
 use bot::BotTask;
 
 /// A policy for stories: everything that would need a second sweep or a second day is off unless a story adds it.
@@ -98,6 +99,44 @@ impl World {
         self.slack.wait_for("a socket of the bot", |slack| (slack.fresh_sockets() > 0).then_some(())).await;
     }
 
+    /// Has the approver ask for a sweep; returns its card once that is open for decisions.
+    pub async fn sweep(&self) -> Message {
+        let before = self.slack.messages(C_OPS).len();
+        self.ask_for_sweep().await;
+        let card = |slack: &FakeSlack| slack.messages(C_OPS).into_iter().skip(before).find(is_open_card);
+        self.slack.wait_for("a card with buttons and a deadline", card).await
+    }
+
+    /// Has the approver ask for a sweep, whatever becomes of it.
+    pub async fn ask_for_sweep(&self) {
+        let line = "/inactive-contractors sweep";
+        self.slack.slash(U_APPROVER, C_OPS, line).await.expect("the command can be typed");
+    }
+
+    /// Waits for a top-level message of the channel that says this.
+    pub async fn message(&self, words: &str) -> Message {
+        let found = |slack: &FakeSlack| {
+            slack.messages(C_OPS).into_iter().find(|message| message.visible_text().contains(words))
+        };
+        self.slack.wait_for(&format!("a message that says {words:?}"), found).await
+    }
+
+    /// The end of every story: Slack would have refused nothing, the audit chain holds, and no account was suspended
+    /// twice or without its intent.
+    pub async fn nothing_else_is_wrong(&self) {
+        assert_eq!(self.slack.violations(), Vec::<String>::new());
+        self.stop_bot().await;
+        let store = Store::open(&self.database(), self.clock.now()).expect("the file is free again");
+        let verified = store.verify().await.expect("the chain can be read");
+        assert_eq!(verified.broken_at, None);
+        store.close().await.expect("the file can be closed");
+        for line in self.audit().iter().filter(|line| line.action == "suspended") {
+            let login = line.login.as_deref().expect("a suspension names its account");
+            assert_eq!(self.okta.suspends(login), 1, "{login}");
+            assert!(self.audit_of(login).contains(&"suspension_intended".to_owned()), "{login}");
+        }
+    }
+
     /// Ends the bot as SIGTERM does.
     pub async fn stop_bot(&self) {
         if let Some(bot) = self.take_bot() {
@@ -174,6 +213,12 @@ impl World {
     pub fn audited(&self, action: &str) -> usize {
         self.audit().iter().filter(|line| line.action == action).count()
     }
+}
+
+/// A card that waits for a decision and shows until when.
+fn is_open_card(message: &Message) -> bool {
+    ["suspend", "release", "go_live"].iter().any(|action| message.offers(action))
+        && (!message.offers("suspend") || message.visible_text().contains("Answer by"))
 }
 
 /// One audit event as stored.
