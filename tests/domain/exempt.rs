@@ -130,6 +130,7 @@ fn an_attribute_exempts_with_its_whole_value_in_any_case() {
         ("team", "blu", "Blue", false),
         ("site", "blue", "Blue", false),
         ("team", "", "Blue", false),
+        ("team", "ärzte", "ÄRZTE", true),
     ];
     for (name, wanted, has, matches) in table {
         let rule = Rule { exempt_attributes: vec![attribute(name, wanted)], ..rule() };
