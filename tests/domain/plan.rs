@@ -193,6 +193,28 @@ fn a_larger_share_than_the_policy_allows_is_held() {
 }
 
 #[test]
+fn exactly_the_allowed_share_passes_whatever_the_percentage() {
+    let mut policy = lenient();
+    for percent in 1..100_u32 {
+        policy.limits.max_share = f64::from(percent) / 100.0;
+        let of = |count| verdict(&policy, &live(), &[(count, candidate()), (100 - count, active())]);
+        assert_eq!(of(percent), Verdict::Ask, "{percent} of 100");
+        assert!(matches!(of(percent + 1), Verdict::Held(_)), "{} of 100", percent + 1);
+    }
+}
+
+#[test]
+fn exactly_the_least_population_passes_whatever_the_percentage() {
+    let mut policy = lenient();
+    let past = Past { previous_population: Some(100), ..live() };
+    for percent in 2..100_u32 {
+        policy.limits.min_population_share = f64::from(percent) / 100.0;
+        assert_eq!(verdict(&policy, &past, &[(percent, active())]), Verdict::NoCandidates, "{percent}");
+        assert!(matches!(verdict(&policy, &past, &[(percent - 1, active())]), Verdict::Held(_)), "{percent}");
+    }
+}
+
+#[test]
 fn a_surge_over_the_recent_median_is_held_above_a_floor() {
     let mut policy = lenient();
     policy.limits.surge_factor = 3.0;
