@@ -152,13 +152,15 @@ fn verdict(policy: &Policy, counts: Counts, past: &Past) -> Verdict {
     if let Some(guard) = refusal(policy, counts) {
         return Verdict::Refused(guard);
     }
+    // Before the holds: a held sweep can be released into asking, which would skip the preview. A preview asks for
+    // nothing, so there is nothing to hold, and the first sweep that asks meets the same limits.
+    if policy.preview_first && !past.live && counts.candidates > 0 {
+        return Verdict::Preview;
+    }
     if let Some(guard) = hold(&policy.limits, counts, past) {
         return Verdict::Held(guard);
     }
-    if counts.candidates == 0 {
-        return Verdict::NoCandidates;
-    }
-    if policy.preview_first && !past.live { Verdict::Preview } else { Verdict::Ask }
+    if counts.candidates == 0 { Verdict::NoCandidates } else { Verdict::Ask }
 }
 
 fn refusal(policy: &Policy, counts: Counts) -> Option<Guard> {

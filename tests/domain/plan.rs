@@ -257,3 +257,25 @@ fn only_waiting_candidates_ask_nothing_new() {
     assert_eq!((plan.counts.candidates, plan.counts.waiting), (0, 3));
     assert_eq!(plan.candidates().count(), 0);
 }
+
+#[test]
+fn no_guard_lets_a_rule_that_is_not_live_yet_be_released_into_asking() {
+    let mut policy = policy();
+    policy.limits.max_candidates = 12;
+    let new = Past { previous_population: Some(500), recent_candidates: vec![1, 1, 1], live: false };
+    let many = [(13, candidate()), (20, active())];
+    assert_eq!(verdict(&policy, &new, &many), Verdict::Preview, "a preview asks for nothing");
+    assert!(matches!(verdict(&policy, &Past { live: true, ..new.clone() }, &many), Verdict::Held(_)));
+    let few = verdict(&policy, &new, &[(20, active())]);
+    assert_eq!(
+        few,
+        Verdict::Held(Guard::FarFewer { now: 20, before: 500 }),
+        "no list to show, but no all-clear"
+    );
+    assert_eq!(
+        verdict(&policy, &new, &[(20, unknown())]),
+        Verdict::Refused(Guard::MostlyUnknown { unknown: 20, population: 20 })
+    );
+    policy.preview_first = false;
+    assert!(matches!(verdict(&policy, &new, &many), Verdict::Held(_)), "no preview wanted");
+}
