@@ -441,7 +441,8 @@ fn suspend(
         changes.push((candidate.position, next));
     }
     let due = changes.iter().filter(|(_, state)| state.is_open()).count();
-    if due == 0 && candidates.iter().any(is_own) {
+    let own_left_out = changes.iter().any(|(_, state)| matches!(state, CandidateState::Skipped { .. }));
+    if due == 0 && own_left_out {
         return Err(Refusal::OnlyOwnAccounts);
     }
     let detail = json!({

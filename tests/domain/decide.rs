@@ -93,9 +93,7 @@ fn every_transition_is_audited_and_an_ended_request_holds_no_account() {
             assert_eq!(first.at, now() + Duration::minutes(10));
             let works = matches!(transition.state, RequestState::Approved { .. } | RequestState::Pending);
             let open = after(&proposed(), &transition).iter().any(CandidateState::is_open);
-            if verb != Verb::GoLive {
-                assert_eq!(open, works, "{state:?} {verb:?}");
-            }
+            assert!(open == works || verb == Verb::GoLive, "{state:?} {verb:?}");
         }
     }
 }
@@ -165,6 +163,13 @@ fn an_approval_that_leaves_only_the_own_account_is_refused() {
         let answer = decide(&pending(), list, &input("bob", suspend(&kept)));
         assert_eq!(answer, Err(Refusal::OnlyOwnAccounts), "{kept:?}");
     }
+}
+
+#[test]
+fn keeping_everybody_the_own_account_among_them_is_a_denial() {
+    let candidates = with_own("bob@firm.example", None);
+    let transition = decide(&pending(), &candidates, &input("bob", suspend(&[0, 1, 2]))).unwrap();
+    assert_eq!(transition.state.word(), "denied");
 }
 
 #[test]
