@@ -120,6 +120,12 @@ fn an_approval_makes_the_selected_accounts_due_and_keeps_the_rest() {
 }
 
 #[test]
+fn the_audit_counts_the_accounts_that_were_kept_not_the_positions_that_were_sent() {
+    let transition = decide(&pending(), &proposed(), &input("bob", suspend(&[1, 98, 99]))).unwrap();
+    assert_eq!(transition.events[0].detail["kept"], 1);
+}
+
+#[test]
 fn keeping_everybody_is_a_denial() {
     let transition = decide(&pending(), &proposed(), &input("bob", suspend(&[0, 1, 2]))).unwrap();
     assert_eq!(transition.state.word(), "denied");
@@ -342,6 +348,16 @@ fn what_has_an_outcome_keeps_it_when_the_request_ends() {
         let changed: Vec<_> = transition.candidates.iter().map(|(at, state)| (*at, state.word())).collect();
         assert_eq!(changed, [(1, "dropped"), (4, "dropped")]);
     }
+}
+
+#[test]
+fn an_approval_reaches_only_accounts_that_wait_for_it() {
+    let mixed: Vec<_> =
+        every_candidate_state().into_iter().zip(0..).map(|(state, at)| candidate(at, state)).collect();
+    let transition = decide(&pending(), &mixed, &input("bob", suspend(&[0, 2]))).unwrap();
+    let changed: Vec<_> = transition.candidates.iter().map(|(at, state)| (*at, state.word())).collect();
+    assert_eq!(changed, [(1, "due")]);
+    assert_eq!(actions(&transition), [Action::Approved]);
 }
 
 #[test]
