@@ -418,7 +418,7 @@ fn suspend(
     keep: &BTreeSet<u32>,
     decision: &Decision,
 ) -> Result<Transition, Refusal> {
-    let Some(own_email) = decision.by.email.clone() else {
+    let Some(own_email) = decision.by.email.clone().filter(|email| !email.trim().is_empty()) else {
         return Err(Refusal::NoEmail);
     };
     let is_own = |candidate: &Candidate| is_own_account(candidate, &own_email);

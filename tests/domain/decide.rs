@@ -180,7 +180,7 @@ fn keeping_everybody_the_own_account_among_them_is_a_denial() {
 
 #[test]
 fn without_an_address_nobody_approves_but_anybody_may_deny() {
-    for email in [None] {
+    for email in [None, Some(String::new()), Some("  ".to_owned())] {
         let mut by = input("bob", suspend(&[]));
         by.voter.person = Person { email: email.clone(), ..person("bob") };
         assert_eq!(decide(&pending(), &proposed(), &by), Err(Refusal::NoEmail), "{email:?}");
