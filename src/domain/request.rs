@@ -334,7 +334,9 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
         (RequestState::Held { guard }, Verb::Release) => Ok(release(request, guard, decision)),
         (RequestState::Preview, Verb::GoLive) => {
             let event = by_person(&decision, Action::WentLive, json!({ "rule": request.rule }));
-            Ok(Transition::to(request, RequestState::WentLive { decision }, vec![event]))
+            let mut transition = Transition::to(request, RequestState::WentLive { decision }, vec![event]);
+            transition.candidates = drop_open(candidates);
+            Ok(transition)
         }
         (
             RequestState::Preview
