@@ -22,11 +22,18 @@ fn every(cron: &str, zone: Tz) -> Policy {
     Policy { schedule: schedule(cron, zone), ..policy() }
 }
 
-/// The slots that a bot owes in four days from `start` when its bell rings every five minutes.
+/// The slots that a bot owes in three days from `start` when its bell rings every twenty minutes.
 fn owed_over(policy: &Policy, start: DateTime<Utc>) -> BTreeSet<DateTime<Utc>> {
-    (0..4 * 24 * 12)
-        .filter_map(|tick| owed_slot(policy, start, start + Duration::minutes(5 * tick)))
+    (0..3 * 24 * 3)
+        .filter_map(|tick| owed_slot(policy, start, start + Duration::minutes(20 * tick)))
         .collect()
+}
+
+/// The slots that the status command announces over the same time.
+fn announced_over(policy: &Policy, start: DateTime<Utc>) -> BTreeSet<DateTime<Utc>> {
+    let end = start + Duration::days(3) - Duration::minutes(20);
+    let after = |slot: &DateTime<Utc>| next_slot(&policy.schedule, *slot);
+    std::iter::successors(after(&start), after).take_while(|slot| *slot <= end).collect()
 }
 
 fn civil_days(slots: &BTreeSet<DateTime<Utc>>, zone: Tz) -> Vec<NaiveDate> {
@@ -42,7 +49,7 @@ fn through_daylight_saving_each_civil_day_has_one_slot() {
             let days = civil_days(&slots, BERLIN);
             let distinct: BTreeSet<_> = days.iter().collect();
             assert_eq!(distinct.len(), days.len(), "{cron} {start}: {slots:?}");
-            assert_eq!(days.len(), 4, "{cron} {start}: {slots:?}");
+            assert_eq!(days.len(), 3, "{cron} {start}: {slots:?}");
         }
     }
 }
@@ -53,6 +60,42 @@ fn nine_in_the_morning_stays_nine_in_the_morning() {
         for slot in owed_over(&every("0 9 * * *", BERLIN), time(start)) {
             let local = slot.with_timezone(&BERLIN);
             assert_eq!((local.hour(), local.minute(), local.second()), (9, 0, 0), "{slot}");
+        }
+    }
+}
+
+#[test]
+fn what_was_announced_is_what_is_owed() {
+    let santiago = chrono_tz::America::Santiago;
+    for (cron, zone, start) in [
+        ("30 2 * * *", BERLIN, FORWARD),
+        ("30 2 * * *", BERLIN, BACK),
+        ("50 2 * * *", BERLIN, BACK),
+        ("0 9 * * *", BERLIN, FORWARD),
+        ("0 9 * * *", BERLIN, BACK),
+        ("0 9 * * 1-5", BERLIN, FORWARD),
+        // Here the clocks go forward at midnight on Sunday, 6 September 2026.
+        ("30 0 * * *", santiago, "2026-09-04T12:00:00Z"),
+        ("30 0 * * 0", santiago, "2026-09-04T12:00:00Z"),
+    ] {
+        let policy = every(cron, zone);
+        let start = time(start);
+        let announced = announced_over(&policy, start);
+        assert!(!announced.is_empty(), "{cron}");
+        assert_eq!(owed_over(&policy, start), announced, "{cron} {zone} {start}");
+    }
+}
+
+#[test]
+fn the_next_slot_is_strictly_after_now_at_every_moment() {
+    for cron in ["30 2 * * *", "50 2 * * *", "*/10 * * * *", "0 9 * * *"] {
+        for start in [FORWARD, BACK] {
+            for tick in 0..(3 * 24 * 6) {
+                let at = time(start) + Duration::minutes(10 * tick);
+                let next = next_slot(&schedule(cron, BERLIN), at).unwrap();
+                assert!(next > at, "{cron}: {next} is announced at {at}");
+                assert!(next - at <= Duration::hours(25), "{cron}: {next} is announced at {at}");
+            }
         }
     }
 }
