@@ -237,7 +237,7 @@ fn exemption(account: &Account, standing: &Standing, rule: &Rule) -> Option<Exem
             account
                 .attributes
                 .get(&wanted.name)
-                .is_some_and(|value| value.eq_ignore_ascii_case(&wanted.value))
+                .is_some_and(|value| value.to_lowercase() == wanted.value.to_lowercase())
         })
         .map(|wanted| Exemption::Attribute { name: wanted.name.clone(), value: wanted.value.clone() })
 }

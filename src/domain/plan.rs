@@ -8,6 +8,8 @@ use super::policy::{Limits, Policy};
 
 /// A sweep is held for a surge only above this many candidates, so that 1 → 4 is not an alarm.
 const SURGE_FLOOR: u32 = 5;
+/// Shares are written in decimal and computed in binary: 0.29 × 100 must not come out below 29.
+const ROUNDING: f64 = 1e-6;
 /// The share guards need at least this many accounts to mean anything.
 const SHARE_FLOOR: u32 = 10;
 
@@ -150,13 +152,15 @@ fn verdict(policy: &Policy, counts: Counts, past: &Past) -> Verdict {
     if let Some(guard) = refusal(policy, counts) {
         return Verdict::Refused(guard);
     }
+    // Before the holds: a held sweep can be released into asking, which would skip the preview. A preview asks for
+    // nothing, so there is nothing to hold, and the first sweep that asks meets the same limits.
+    if policy.preview_first && !past.live && counts.candidates > 0 {
+        return Verdict::Preview;
+    }
     if let Some(guard) = hold(&policy.limits, counts, past) {
         return Verdict::Held(guard);
     }
-    if counts.candidates == 0 {
-        return Verdict::NoCandidates;
-    }
-    if policy.preview_first && !past.live { Verdict::Preview } else { Verdict::Ask }
+    if counts.candidates == 0 { Verdict::NoCandidates } else { Verdict::Ask }
 }
 
 fn refusal(policy: &Policy, counts: Counts) -> Option<Guard> {
@@ -171,14 +175,16 @@ fn hold(limits: &Limits, counts: Counts, past: &Past) -> Option<Guard> {
     let Counts { population, candidates, .. } = counts;
     if let Some(before) = past.previous_population
         && before >= SHARE_FLOOR
-        && f64::from(population) < f64::from(before) * limits.min_population_share
+        && f64::from(population) + ROUNDING < f64::from(before) * limits.min_population_share
     {
         return Some(Guard::FarFewer { now: population, before });
     }
     if candidates > limits.max_candidates {
         return Some(Guard::TooMany { candidates, max: limits.max_candidates });
     }
-    if population >= SHARE_FLOOR && f64::from(candidates) > f64::from(population) * limits.max_share {
+    if population >= SHARE_FLOOR
+        && f64::from(candidates) > f64::from(population) * limits.max_share + ROUNDING
+    {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is 0 to 1")]
         let max_percent = (limits.max_share * 100.0).round() as u32;
         return Some(Guard::TooLargeAShare { candidates, population, max_percent });

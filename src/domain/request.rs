@@ -334,7 +334,9 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
         (RequestState::Held { guard }, Verb::Release) => Ok(release(request, guard, decision)),
         (RequestState::Preview, Verb::GoLive) => {
             let event = by_person(&decision, Action::WentLive, json!({ "rule": request.rule }));
-            Ok(Transition::to(request, RequestState::WentLive { decision }, vec![event]))
+            let mut transition = Transition::to(request, RequestState::WentLive { decision }, vec![event]);
+            transition.candidates = drop_open(candidates);
+            Ok(transition)
         }
         (
             RequestState::Preview
@@ -418,13 +420,13 @@ fn suspend(
     keep: &BTreeSet<u32>,
     decision: &Decision,
 ) -> Result<Transition, Refusal> {
-    let Some(own_email) = decision.by.email.clone() else {
+    let Some(own_email) = decision.by.email.clone().filter(|email| !email.trim().is_empty()) else {
         return Err(Refusal::NoEmail);
     };
     let is_own = |candidate: &Candidate| is_own_account(candidate, &own_email);
     let mut changes = Vec::new();
     let mut kept_events = Vec::new();
-    for candidate in candidates {
+    for candidate in candidates.iter().filter(|candidate| candidate.state == CandidateState::Proposed) {
         let next = if keep.contains(&candidate.position) {
             let mut event = by_person(decision, Action::Kept, json!({ "reason": decision.reason }));
             event.subject = Some(candidate.subject());
@@ -441,11 +443,13 @@ fn suspend(
         changes.push((candidate.position, next));
     }
     let due = changes.iter().filter(|(_, state)| state.is_open()).count();
-    if due == 0 && candidates.iter().any(is_own) {
+    let kept = changes.iter().filter(|(_, state)| matches!(state, CandidateState::Kept { .. })).count();
+    let own_left_out = changes.iter().any(|(_, state)| matches!(state, CandidateState::Skipped { .. }));
+    if due == 0 && own_left_out {
         return Err(Refusal::OnlyOwnAccounts);
     }
     let detail = json!({
-        "list_hash": request.list_hash, "selected": due, "kept": keep.len(), "reason": decision.reason,
+        "list_hash": request.list_hash, "selected": due, "kept": kept, "reason": decision.reason,
         "deadline": request.deadline,
         "seconds_to_decide": (decision.at - request.created_at).num_seconds(),
     });

@@ -4,10 +4,14 @@
 //! database knows whether a slot has had its sweep.
 
 use chrono::{DateTime, Duration, Utc};
+use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 
 use super::policy::{Policy, Schedule};
+
+/// No clock in the time zone database is set back by more than a few hours, except where the date line moved.
+const REPEATED_MAX_MINUTES: i64 = 180;
 
 /// Parses five cron fields (minute, hour, day of month, month, day of week).
 pub fn parse_cron(text: &str) -> Result<Cron, String> {
@@ -18,20 +22,34 @@ pub fn parse_cron(text: &str) -> Result<Cron, String> {
         .map_err(|error| format!("\"{text}\" is not a cron schedule of five fields: {error}"))
 }
 
-/// The first slot strictly after `now`.
+/// The first slot strictly after `now`. A civil time that daylight saving skips has its slot when the gap ends; one
+/// that it repeats has its slot the first time.
 pub fn next_slot(schedule: &Schedule, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let cron = parse_cron(&schedule.cron).ok()?;
-    let next = cron.find_next_occurrence(&now.with_timezone(&schedule.zone), false).ok()?;
-    Some(next.with_timezone(&Utc))
+    slot_after(&parse_cron(&schedule.cron).ok()?, schedule.zone, now)
 }
 
 /// The slot that is owed at `now`: the latest one, if it is within the catch-up limit and later than `known_since`
 /// (a policy owes nothing for the time before it existed).
 pub fn owed_slot(policy: &Policy, known_since: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let cron = parse_cron(&policy.schedule.cron).ok()?;
-    let latest = cron.find_previous_occurrence(&now.with_timezone(&policy.schedule.zone), true).ok()?;
-    let latest = latest.with_timezone(&Utc);
-    // Daylight saving can move an occurrence that the iterator reports past `now`; such a slot is not due yet.
-    (latest <= now && latest > known_since && now - latest <= policy.catch_up.max(Duration::minutes(1)))
-        .then_some(latest)
+    let zone = policy.schedule.zone;
+    // Going back, croner puts a slot that daylight saving skips before the gap, and within the repeated hour it
+    // misses the first pass. So it only says where to start, and slots are what going forward finds.
+    let near = cron.find_previous_occurrence(&now.with_timezone(&zone), true).ok()?.with_timezone(&Utc);
+    let after = |from| slot_after(&cron, zone, from).filter(|slot| *slot <= now);
+    let latest = std::iter::successors(after(near - Duration::seconds(1)), |slot| after(*slot)).last()?;
+    (latest > known_since && now - latest <= policy.catch_up.max(Duration::minutes(1))).then_some(latest)
+}
+
+/// The first slot strictly after `from`.
+fn slot_after(cron: &Cron, zone: Tz, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    // Within an hour that is repeated, croner answers with the first pass, which may be over: look on, a minute at a
+    // time, until the answer lies ahead.
+    (0..=REPEATED_MAX_MINUTES)
+        .map_while(|minutes| {
+            let local = (from + Duration::minutes(minutes)).with_timezone(&zone);
+            cron.find_next_occurrence(&local, false).ok()
+        })
+        .map(|slot| slot.with_timezone(&Utc))
+        .find(|slot| *slot > from)
 }

@@ -1,0 +1,22 @@
+//! Table tests of the pure core: each row reads as a sentence, and no test needs a clock, a network or a disk.
+
+#[path = "domain/assess.rs"]
+mod assess;
+#[path = "domain/audit.rs"]
+mod audit;
+#[path = "domain/candidate.rs"]
+mod candidate;
+#[path = "domain/decide.rs"]
+mod decide;
+#[path = "domain/exempt.rs"]
+mod exempt;
+#[path = "domain/fixture.rs"]
+mod fixture;
+#[path = "domain/plan.rs"]
+mod plan;
+#[path = "domain/policy.rs"]
+mod policy;
+#[path = "domain/request.rs"]
+mod request;
+#[path = "domain/schedule.rs"]
+mod schedule;

@@ -1,0 +1,127 @@
+//! One approved account on its way to an outcome: every step in every state.
+
+use chrono::Duration;
+use inactive_contractors::domain::assess::Assessment;
+use inactive_contractors::domain::audit::{Action, Draft};
+use inactive_contractors::domain::candidate::{ATTEMPTS_MAX, CandidateState, Confirmation, Skip, Step, step};
+
+use super::fixture::{candidate, days, due, every_candidate_state, now};
+
+fn every_step() -> Vec<Step> {
+    vec![
+        Step::Intend { status_changed: None },
+        Step::Confirm(Confirmation::ByCall),
+        Step::Skip(Skip::Gone),
+        try_again(),
+        Step::Wait(Duration::minutes(1)),
+        Step::GiveUp { error: "E0000006".into() },
+    ]
+}
+
+fn try_again() -> Step {
+    Step::TryAgain { error: "timed out".into(), wait: Duration::seconds(30) }
+}
+
+fn take(state: CandidateState, wanted: Step) -> (CandidateState, Vec<Draft>) {
+    step(&candidate(0, state), wanted, now()).expect("the candidate is due")
+}
+
+#[test]
+fn only_a_due_account_moves() {
+    for state in every_candidate_state() {
+        for wanted in every_step() {
+            let moved = step(&candidate(0, state.clone()), wanted.clone(), now()).is_some();
+            assert_eq!(moved, matches!(state, CandidateState::Due { .. }), "{state:?} {wanted:?}");
+        }
+    }
+}
+
+#[test]
+fn each_step_leads_where_it_says_and_leaves_its_trace() {
+    let at = now();
+    let failed = |error: &str, attempts| CandidateState::Failed { at, error: error.into(), attempts };
+    let later = |wait| CandidateState::Due { attempts: 1, not_before: Some(at + wait), status_changed: None };
+    let table = [
+        (Step::Intend { status_changed: None }, due(2), Some(Action::SuspensionIntended)),
+        (
+            Step::Confirm(Confirmation::ByCall),
+            CandidateState::Suspended { at, confirmation: Confirmation::ByCall },
+            Some(Action::Suspended),
+        ),
+        (
+            Step::Confirm(Confirmation::ByReading),
+            CandidateState::Suspended { at, confirmation: Confirmation::ByReading },
+            Some(Action::Suspended),
+        ),
+        (
+            Step::Skip(Skip::ChangedByOthers),
+            CandidateState::Skipped { at, why: Skip::ChangedByOthers },
+            Some(Action::Skipped),
+        ),
+        (try_again(), later(Duration::seconds(30)), None),
+        (Step::Wait(Duration::minutes(1)), later(Duration::minutes(1)), None),
+        (Step::GiveUp { error: "E0000006".into() }, failed("E0000006", 1), Some(Action::SuspensionFailed)),
+    ];
+    for (wanted, state, action) in table {
+        let (next, events) = take(due(1), wanted.clone());
+        assert_eq!(next, state, "{wanted:?}");
+        let actions: Vec<_> = events.iter().map(|event| event.action).collect();
+        assert_eq!(actions, Vec::from_iter(action), "{wanted:?}");
+        for event in events {
+            assert_eq!(event.subject, Some(candidate(0, due(1)).subject()));
+            assert_eq!(event.at, at);
+        }
+    }
+}
+
+#[test]
+fn the_first_seen_status_change_is_kept_through_every_repetition() {
+    let first = Some(now() - days(300));
+    let mut state = due(0);
+    for attempt in 1..=3 {
+        let seen = if attempt == 1 { first } else { Some(now()) };
+        let (next, events) = take(state, Step::Intend { status_changed: seen });
+        assert_eq!(events[0].detail["attempt"], attempt);
+        let CandidateState::Due { attempts, status_changed, .. } = next else { panic!("due") };
+        assert_eq!((attempts, status_changed), (attempt, first));
+        state = take(take(next, Step::Wait(Duration::minutes(1))).0, try_again()).0;
+        let CandidateState::Due { status_changed, .. } = state else { panic!("due") };
+        assert_eq!(status_changed, first, "waiting forgets nothing");
+    }
+    let (next, _) = take(due(1), Step::Intend { status_changed: first });
+    let CandidateState::Due { status_changed, .. } = next else { panic!("due") };
+    assert_eq!(status_changed, None, "seen as absent before the first try stays absent");
+}
+
+#[test]
+fn tries_are_limited() {
+    for attempts in 0..ATTEMPTS_MAX {
+        assert!(take(due(attempts), try_again()).0.is_open(), "after {attempts} tries");
+    }
+    let (state, events) = take(due(ATTEMPTS_MAX), try_again());
+    let error = "timed out".to_owned();
+    assert_eq!(state, CandidateState::Failed { at: now(), error, attempts: ATTEMPTS_MAX });
+    assert_eq!(events[0].action, Action::SuspensionFailed);
+    assert_eq!(events[0].detail["error"], "timed out");
+}
+
+#[test]
+fn waiting_for_the_provider_is_no_try_however_often() {
+    let mut state = due(ATTEMPTS_MAX - 1);
+    for _ in 0..100 {
+        state = take(state, Step::Wait(Duration::minutes(1))).0;
+    }
+    let CandidateState::Due { attempts, .. } = state else { panic!("due") };
+    assert_eq!(attempts, ATTEMPTS_MAX - 1);
+}
+
+#[test]
+fn every_state_is_kept_as_it_was() {
+    let why = Skip::NoLongerMatches(Assessment::Unknown("odd".into()));
+    let skipped = CandidateState::Skipped { at: now(), why };
+    for state in every_candidate_state().into_iter().chain([skipped]) {
+        let json = serde_json::to_value(&state).unwrap();
+        assert_eq!(json["state"], state.word());
+        assert_eq!(serde_json::from_value::<CandidateState>(json).unwrap(), state);
+    }
+}

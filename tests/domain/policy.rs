@@ -1,0 +1,107 @@
+//! What a changed rule means, and that its fingerprint is the same in every process.
+
+use chrono::Duration;
+use inactive_contractors::domain::account::UserType;
+use inactive_contractors::domain::policy::{People, Rule, execute_by, hex};
+
+use super::fixture::{attribute, days, now, policy, rule};
+
+/// A rule with something in every field.
+fn full() -> Rule {
+    Rule {
+        second_look: true,
+        exempt_logins: vec!["svc-*".into()],
+        exempt_groups: vec!["00g1".into()],
+        exempt_attributes: vec![attribute("leave", "yes")],
+        break_glass: vec!["root@firm.example".into()],
+        ..rule()
+    }
+}
+
+/// Each field changed so that the rule proposes fewer accounts than [`full`].
+fn narrower() -> Vec<(&'static str, Rule)> {
+    let with = |more: &dyn Fn(&mut Rule)| {
+        let mut rule = full();
+        more(&mut rule);
+        rule
+    };
+    vec![
+        ("a longer period", with(&|rule| rule.inactive_after += Duration::seconds(1))),
+        ("a longer grace for new accounts", with(&|rule| rule.new_account_grace += days(1))),
+        ("a longer grace for restored accounts", with(&|rule| rule.restored_grace += days(1))),
+        ("another login", with(&|rule| rule.exempt_logins.insert(0, "x@y.example".into()))),
+        ("another group", with(&|rule| rule.exempt_groups.insert(0, "00g0".into()))),
+        ("another attribute", with(&|rule| rule.exempt_attributes.insert(0, attribute("leave", "no")))),
+        ("another break-glass account", with(&|rule| rule.break_glass.insert(0, "00u0".into()))),
+    ]
+}
+
+#[test]
+fn each_field_narrows_in_one_direction_only() {
+    for (name, narrow) in narrower() {
+        assert!(narrow.only_narrows(&full()), "{name}");
+        assert!(!full().only_narrows(&narrow), "the reverse of {name}");
+    }
+    let without_look = Rule { second_look: false, ..full() };
+    assert!(full().only_narrows(&without_look), "a second look only takes away");
+    assert!(!without_look.only_narrows(&full()));
+    assert!(full().only_narrows(&full()));
+}
+
+#[test]
+fn another_user_type_never_narrows() {
+    let types = ["vendor", "Contractor", "oty1"].map(|text| UserType::Profile(text.into()));
+    for user_type in types.into_iter().chain([UserType::TypeId("contractor".into())]) {
+        let other = Rule { user_type, ..full() };
+        assert!(!other.only_narrows(&full()) && !full().only_narrows(&other), "{:?}", other.user_type);
+    }
+}
+
+#[test]
+fn a_change_that_narrows_here_and_widens_there_does_not_narrow() {
+    let mixed = Rule { inactive_after: days(30), exempt_logins: Vec::new(), ..full() };
+    assert!(!mixed.only_narrows(&full()));
+    let swapped = Rule { exempt_attributes: vec![attribute("leave", "no")], ..full() };
+    assert!(!swapped.only_narrows(&full()));
+}
+
+#[test]
+fn the_fingerprint_is_stable_and_knows_every_field() {
+    assert_eq!(full().fingerprint(), "fd2649db1ebe4ced", "old rows hold it");
+    let mut all: Vec<_> = narrower().into_iter().map(|(_, rule)| rule.fingerprint()).collect();
+    all.push(full().fingerprint());
+    all.push(Rule { second_look: false, ..full() }.fingerprint());
+    all.push(Rule { user_type: UserType::TypeId("contractor".into()), ..full() }.fingerprint());
+    let count = all.len();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), count, "no two rules share one");
+}
+
+#[test]
+fn a_rule_is_kept_as_it_was() {
+    let json = serde_json::to_string(&full()).unwrap();
+    let kept: Rule = serde_json::from_str(&json).unwrap();
+    assert_eq!(kept, full());
+    assert_eq!(kept.fingerprint(), full().fingerprint());
+    let endless = json.replace("604800", "9223372036854775807");
+    assert!(serde_json::from_str::<Rule>(&endless).is_err(), "out of range is an error, not a panic");
+}
+
+#[test]
+fn an_approval_is_carried_out_within_its_time() {
+    assert_eq!(execute_by(&policy(), now()), now() + Duration::hours(48));
+}
+
+#[test]
+fn a_set_of_people_is_empty_only_when_it_can_hold_nobody() {
+    assert!(People::default().is_empty());
+    assert!(!People { users: vec!["U1".into()], ..People::default() }.is_empty());
+    assert!(!People { groups: vec!["S1".into()], ..People::default() }.is_empty());
+    assert!(!People { channel_members: true, ..People::default() }.is_empty());
+}
+
+#[test]
+fn hexadecimal_is_lower_case_and_padded() {
+    assert_eq!(hex(&[0, 15, 171, 255]), "000fabff");
+}

@@ -1,0 +1,152 @@
+//! Slots: civil time through daylight saving, the catch-up limit, and what a policy owes.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Duration, NaiveDate, Timelike, Utc};
+use chrono_tz::Tz;
+use inactive_contractors::domain::policy::{Policy, Schedule};
+use inactive_contractors::domain::schedule::{next_slot, owed_slot, parse_cron};
+
+use super::fixture::{now, policy, time};
+
+const BERLIN: Tz = chrono_tz::Europe::Berlin;
+/// Two days before the clocks go forward (29 March 2026) and back (25 October 2026).
+const FORWARD: &str = "2026-03-27T12:00:00Z";
+const BACK: &str = "2026-10-23T12:00:00Z";
+
+fn schedule(cron: &str, zone: Tz) -> Schedule {
+    Schedule { cron: cron.into(), zone }
+}
+
+fn every(cron: &str, zone: Tz) -> Policy {
+    Policy { schedule: schedule(cron, zone), ..policy() }
+}
+
+/// The slots that a bot owes in three days from `start` when its bell rings every twenty minutes.
+fn owed_over(policy: &Policy, start: DateTime<Utc>) -> BTreeSet<DateTime<Utc>> {
+    (0..3 * 24 * 3)
+        .filter_map(|tick| owed_slot(policy, start, start + Duration::minutes(20 * tick)))
+        .collect()
+}
+
+/// The slots that the status command announces over the same time.
+fn announced_over(policy: &Policy, start: DateTime<Utc>) -> BTreeSet<DateTime<Utc>> {
+    let end = start + Duration::days(3) - Duration::minutes(20);
+    let after = |slot: &DateTime<Utc>| next_slot(&policy.schedule, *slot);
+    std::iter::successors(after(&start), after).take_while(|slot| *slot <= end).collect()
+}
+
+fn civil_days(slots: &BTreeSet<DateTime<Utc>>, zone: Tz) -> Vec<NaiveDate> {
+    slots.iter().map(|slot| slot.with_timezone(&zone).date_naive()).collect()
+}
+
+#[test]
+fn through_daylight_saving_each_civil_day_has_one_slot() {
+    for cron in ["30 2 * * *", "0 2 * * *", "0 3 * * *", "0 9 * * *"] {
+        for start in [FORWARD, BACK] {
+            let policy = every(cron, BERLIN);
+            let slots = owed_over(&policy, time(start));
+            let days = civil_days(&slots, BERLIN);
+            let distinct: BTreeSet<_> = days.iter().collect();
+            assert_eq!(distinct.len(), days.len(), "{cron} {start}: {slots:?}");
+            assert_eq!(days.len(), 3, "{cron} {start}: {slots:?}");
+        }
+    }
+}
+
+#[test]
+fn nine_in_the_morning_stays_nine_in_the_morning() {
+    for start in [FORWARD, BACK] {
+        for slot in owed_over(&every("0 9 * * *", BERLIN), time(start)) {
+            let local = slot.with_timezone(&BERLIN);
+            assert_eq!((local.hour(), local.minute(), local.second()), (9, 0, 0), "{slot}");
+        }
+    }
+}
+
+#[test]
+fn what_was_announced_is_what_is_owed() {
+    let santiago = chrono_tz::America::Santiago;
+    for (cron, zone, start) in [
+        ("30 2 * * *", BERLIN, FORWARD),
+        ("30 2 * * *", BERLIN, BACK),
+        ("50 2 * * *", BERLIN, BACK),
+        ("0 9 * * *", BERLIN, FORWARD),
+        ("0 9 * * *", BERLIN, BACK),
+        ("0 9 * * 1-5", BERLIN, FORWARD),
+        // Here the clocks go forward at midnight on Sunday, 6 September 2026.
+        ("30 0 * * *", santiago, "2026-09-04T12:00:00Z"),
+        ("30 0 * * 0", santiago, "2026-09-04T12:00:00Z"),
+    ] {
+        let policy = every(cron, zone);
+        let start = time(start);
+        let announced = announced_over(&policy, start);
+        assert!(!announced.is_empty(), "{cron}");
+        assert_eq!(owed_over(&policy, start), announced, "{cron} {zone} {start}");
+    }
+}
+
+#[test]
+fn the_next_slot_is_strictly_after_now_at_every_moment() {
+    for cron in ["30 2 * * *", "50 2 * * *", "*/10 * * * *", "0 9 * * *"] {
+        for start in [FORWARD, BACK] {
+            for tick in 0..(3 * 24 * 6) {
+                let at = time(start) + Duration::minutes(10 * tick);
+                let next = next_slot(&schedule(cron, BERLIN), at).unwrap();
+                assert!(next > at, "{cron}: {next} is announced at {at}");
+                assert!(next - at <= Duration::hours(25), "{cron}: {next} is announced at {at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_slot_is_not_its_own_successor() {
+    let nine = schedule("0 9 * * *", BERLIN);
+    let slot = time("2026-11-23T08:00:00Z");
+    assert_eq!(next_slot(&nine, slot - Duration::seconds(1)), Some(slot));
+    assert_eq!(next_slot(&nine, slot), Some(slot + Duration::days(1)));
+}
+
+#[test]
+fn a_slot_is_owed_from_its_moment_until_the_catch_up_limit() {
+    let policy = every("0 9 * * *", BERLIN);
+    let (slot, long_ago) = (time("2026-11-23T08:00:00Z"), time("2026-01-01T00:00:00Z"));
+    let owed = |late: Duration| owed_slot(&policy, long_ago, slot + late);
+    assert_eq!(owed(Duration::seconds(-1)), None, "yesterday's is too old");
+    assert_eq!(owed(Duration::zero()), Some(slot));
+    assert_eq!(owed(Duration::hours(6)), Some(slot));
+    assert_eq!(owed(Duration::hours(6) + Duration::seconds(1)), None);
+    let strict = Policy { catch_up: Duration::zero(), ..policy.clone() };
+    assert_eq!(owed_slot(&strict, long_ago, slot + Duration::seconds(30)), Some(slot), "a slow bell");
+    assert_eq!(owed_slot(&strict, long_ago, slot + Duration::seconds(61)), None);
+}
+
+#[test]
+fn of_several_missed_slots_only_the_latest_is_owed() {
+    let hourly = every("0 * * * *", BERLIN);
+    let at = time("2026-11-23T08:59:00Z");
+    assert_eq!(owed_slot(&hourly, at - Duration::days(9), at), Some(time("2026-11-23T08:00:00Z")));
+}
+
+#[test]
+fn a_policy_owes_nothing_for_the_time_before_it_was_known() {
+    let policy = every("0 9 * * *", BERLIN);
+    let (slot, at) = (time("2026-11-23T08:00:00Z"), time("2026-11-23T08:30:00Z"));
+    assert_eq!(owed_slot(&policy, slot - Duration::seconds(1), at), Some(slot));
+    assert_eq!(owed_slot(&policy, slot, at), None);
+    assert_eq!(owed_slot(&policy, slot + Duration::minutes(5), at), None);
+}
+
+#[test]
+fn a_schedule_has_five_fields() {
+    for good in ["0 9 * * *", "*/15 8-18 * * 1-5", "0 9 1 * *", "0 9 * * MON"] {
+        assert!(parse_cron(good).is_ok(), "{good}");
+    }
+    for bad in ["", "9", "0 9 * *", "0 0 9 * * *", "61 9 * * *", "0 25 * * *", "daily", "* * * * * * *"] {
+        let error = parse_cron(bad).unwrap_err();
+        assert!(error.contains("is not a cron schedule of five fields"), "{error}");
+        assert_eq!(next_slot(&schedule(bad, BERLIN), now()), None);
+        assert_eq!(owed_slot(&every(bad, BERLIN), now() - Duration::days(9), now()), None);
+    }
+}
