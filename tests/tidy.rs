@@ -40,7 +40,8 @@ fn sources(under: &str) -> Vec<(PathBuf, String)> {
 /// The room of a file: the first folder or file name below `src/`.
 fn room(path: &Path) -> String {
     let below = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).expect("below src");
-    let first = below.components().next().expect("a file has a name").as_os_str().to_string_lossy().into_owned();
+    let first =
+        below.components().next().expect("a file has a name").as_os_str().to_string_lossy().into_owned();
     first.trim_end_matches(".rs").to_owned()
 }
 
@@ -67,7 +68,10 @@ fn rooms_import_only_what_they_may() {
     for (path, text) in sources("src") {
         let room = room(&path);
         let Some((_, allowed)) = IMPORTS.iter().chain([&APP]).find(|(name, _)| *name == room) else {
-            assert!(["bot", "check", "dry_run", "lib", "main"].contains(&room.as_str()), "a new room: {room}");
+            assert!(
+                ["bot", "check", "dry_run", "lib", "main"].contains(&room.as_str()),
+                "a new room: {room}"
+            );
             continue;
         };
         let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
@@ -98,7 +102,8 @@ fn the_core_is_pure() {
     for (path, text) in sources("src/domain") {
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
         for line in code {
-            broken.extend(impure.iter().filter(|word| line.contains(**word)).map(|word| (path.clone(), *word)));
+            broken
+                .extend(impure.iter().filter(|word| line.contains(**word)).map(|word| (path.clone(), *word)));
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");

@@ -17,10 +17,13 @@ async fn an_approved_contractor_is_suspended_once_and_everybody_is_told() {
     let reply = world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     assert_eq!(reply.sees, Sees::Nothing);
 
-    let ending = world.message("1 account suspended").await;
-    assert!(ending.visible_text().contains("Approved by"));
-    assert_eq!(world.okta.person("ada@ext.example").expect("she exists").status, Status::Suspended);
-    assert_eq!((world.okta.suspends("ada@ext.example"), world.okta.suspend_requests("busy@ext.example")), (1, 0));
+    let ending = world.message("in the thread of").await;
+    assert!(ending.visible_text().contains("1 account suspended. Approved by"));
+    assert_eq!(world.okta.person("ada@ext.example").status, Status::Suspended);
+    assert_eq!(
+        (world.okta.suspends("ada@ext.example"), world.okta.suspend_requests("busy@ext.example")),
+        (1, 0)
+    );
     assert_eq!(world.audit_of("ada@ext.example"), ["proposed", "suspension_intended", "suspended"]);
     let thread = world.slack.replies(C_OPS, &card.ts);
     assert!(thread[0].visible_text().contains("suspended"));

@@ -109,7 +109,8 @@ async fn click(sandbox: &Sandbox, user: &str, what: &Value) -> Result<Value, Str
         });
     }
     let edits = edits(&what["state"]);
-    let edits: Vec<(&str, Input)> = edits.iter().map(|(name, input)| (name.as_str(), input.clone())).collect();
+    let edits: Vec<(&str, Input)> =
+        edits.iter().map(|(name, input)| (name.as_str(), input.clone())).collect();
     answered(match input {
         None => slack.click_in_view(user, &name, &edits).await,
         Some(input) => slack.choose_in_view(user, &name, input).await,
@@ -155,7 +156,10 @@ fn move_by(sandbox: &Sandbox, how: &str) -> Result<Duration, String> {
         "day" => Ok(Duration::days(1)),
         "next_sweep" => {
             let schedules = sandbox.world.config().policies;
-            until(schedules.iter().filter_map(|policy| schedule::next_slot(&policy.schedule, now)).min(), "schedule")
+            until(
+                schedules.iter().filter_map(|policy| schedule::next_slot(&policy.schedule, now)).min(),
+                "schedule",
+            )
         }
         "past_deadline" => until(sandbox.world.next_deadline(), "open request with a deadline"),
         other => Err(format!("The clock can't move by {other:?}.")),

@@ -43,13 +43,13 @@ impl Sandbox {
         let mut world = World::new("").await;
         let demo = seed_demo(&world.okta);
         world.set_policy(&exempt(&demo.exempt_group));
-        let contractor = world.okta.people().into_iter().find(|person| person.login == demo.signs_in_meanwhile);
+        let contractor =
+            world.okta.people().into_iter().find(|person| person.login == demo.signs_in_meanwhile);
         let contractor = contractor.expect("the demo has somebody who signs in meanwhile");
         let user = SlackUser::new(U_CONTRACTOR, &contractor.name, &contractor.login).guest();
         world.slack.add_user(user, &[C_OPS]);
         let started = world.clock.now();
-        let sandbox =
-            Sandbox { world, demo, started, own: watch::channel(0).0, faults: Mutex::default() };
+        let sandbox = Sandbox { world, demo, started, own: watch::channel(0).0, faults: Mutex::default() };
         sandbox.world.start_bot().await;
         sandbox
     }

@@ -68,7 +68,8 @@ impl BotTask {
         let Some(runtime) = self.runtime.take() else {
             return;
         };
-        let gone = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(std::time::Duration::from_secs(5)));
+        let gone =
+            tokio::task::spawn_blocking(move || runtime.shutdown_timeout(std::time::Duration::from_secs(5)));
         gone.await.expect("ending a runtime doesn't panic");
     }
 }

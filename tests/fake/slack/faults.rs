@@ -66,7 +66,9 @@ pub(super) struct Faults {
 impl Faults {
     pub fn take(&mut self, method: &str) -> Option<Fault> {
         let mut next = |name| self.next.get_mut(name).and_then(VecDeque::pop_front);
-        next(method).or_else(|| next("*")).or_else(|| self.always.get(method).or_else(|| self.always.get("*")).cloned())
+        next(method)
+            .or_else(|| next("*"))
+            .or_else(|| self.always.get(method).or_else(|| self.always.get("*")).cloned())
     }
 }
 
