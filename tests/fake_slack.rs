@@ -1,3 +1,684 @@
-//! x
+//! Holds the fake Slack to what Slack does, as a bot and its people would notice it.
+
 #[path = "fake/mod.rs"]
 mod fake;
+
+use std::time::Duration;
+
+use fake::clock::FakeClock;
+use fake::gate::{Gate, Moment};
+use fake::slack::*;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use slack_morphism::api::*;
+use slack_morphism::events::{SlackCommandEvent, SlackInteractionEvent, SlackPushEventCallback};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+/// A bot that does what the test says.
+struct Bot {
+    slack: FakeSlack,
+    clock: FakeClock,
+    http: reqwest::Client,
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+impl Bot {
+    async fn start() -> Bot {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let clock = FakeClock::default();
+        let slack = FakeSlack::start(Gate::default(), clock.clone()).await;
+        Bot { slack, clock, http: reqwest::Client::new() }
+    }
+
+    async fn try_call(&self, token: &str, method: &str, args: Value) -> reqwest::Result<reqwest::Response> {
+        let url = self.slack.api_url() + method;
+        let request = if method.starts_with("users.") || method.starts_with("usergroups.") || reads(method) {
+            self.http.get(url).query(&args)
+        } else {
+            self.http.post(url).json(&args)
+        };
+        request.bearer_auth(token).timeout(Duration::from_secs(1)).send().await
+    }
+
+    async fn call(&self, method: &str, args: Value) -> Value {
+        let response = self.try_call(&self.slack.bot_token(), method, args).await.unwrap();
+        response.json().await.unwrap()
+    }
+
+    async fn post(&self, text: &str, blocks: Value) -> String {
+        let answer =
+            self.call("chat.postMessage", json!({"channel": C_OPS, "text": text, "blocks": blocks})).await;
+        answer["ts"].as_str().unwrap_or_else(|| panic!("refused: {answer}")).to_owned()
+    }
+
+    async fn refused(&self, method: &str, args: Value) -> String {
+        let answer = self.call(method, args).await;
+        answer["error"].as_str().unwrap_or_else(|| panic!("not refused: {answer}")).to_owned()
+    }
+
+    async fn ticket(&self) -> Value {
+        let response =
+            self.try_call(&self.slack.app_token(), "apps.connections.open", json!({})).await.unwrap();
+        response.json().await.unwrap()
+    }
+
+    async fn connect(&self) -> Socket {
+        let ticket = self.ticket().await;
+        let mut socket = connect_async(ticket["url"].as_str().unwrap()).await.unwrap().0;
+        assert_eq!(next(&mut socket).await["type"], "hello");
+        socket
+    }
+}
+
+fn reads(method: &str) -> bool {
+    let verb = method.strip_prefix("conversations.");
+    matches!(verb, Some("info" | "members" | "history" | "replies")) || method == "chat.getPermalink"
+}
+
+async fn next(socket: &mut Socket) -> Value {
+    let text = async {
+        loop {
+            match socket.next().await {
+                Some(Ok(Frame::Text(text))) => return serde_json::from_str(&text).unwrap(),
+                Some(Ok(Frame::Close(_)) | Err(_)) | None => return Value::Null,
+                Some(Ok(_)) => {}
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), text).await.expect("a frame within 5 s")
+}
+
+async fn ack(socket: &mut Socket, envelope: &Value, payload: Option<Value>) {
+    let mut ack = json!({"envelope_id": envelope["envelope_id"]});
+    if let Some(payload) = payload {
+        ack["payload"] = payload;
+    }
+    socket.send(Frame::text(ack.to_string())).await.unwrap();
+}
+
+/// Takes the next envelope and acknowledges it; also checks that slack-morphism can read it.
+async fn take(socket: &mut Socket, payload: Option<Value>) -> Value {
+    let envelope = next(socket).await;
+    let body = envelope["payload"].clone();
+    let parsed = match envelope["type"].as_str() {
+        Some("interactive") => serde_json::from_value::<SlackInteractionEvent>(body).map(|_| ()),
+        Some("slash_commands") => serde_json::from_value::<SlackCommandEvent>(body).map(|_| ()),
+        Some("events_api") => serde_json::from_value::<SlackPushEventCallback>(body).map(|_| ()),
+        Some(_) | None => panic!("no envelope: {envelope}"),
+    };
+    parsed.unwrap_or_else(|error| panic!("{error}: {envelope}"));
+    ack(socket, &envelope, payload).await;
+    envelope
+}
+
+fn button(action_id: &str, text: &str) -> Value {
+    json!({"type": "button", "action_id": action_id, "value": "7", "text": {"type": "plain_text", "text": text}})
+}
+
+fn card() -> Value {
+    let option = |value: &str| json!({"text": {"type": "plain_text", "text": value}, "value": value});
+    let overflow =
+        json!({"type": "overflow", "action_id": "more", "options": [option("snooze"), option("exempt")]});
+    json!([
+        {"type": "section", "text": {"type": "mrkdwn", "text": "12 accounts"}, "accessory": overflow},
+        {"type": "actions", "block_id": "decide", "elements": [button("approve", "Suspend 12 accounts")]},
+    ])
+}
+
+fn modal(title: &str) -> Value {
+    let keep = json!([{"text": {"type": "plain_text", "text": "Ann"}, "value": "u1"}]);
+    json!({
+        "type": "modal", "callback_id": "choose", "private_metadata": "7", "notify_on_close": true,
+        "title": {"type": "plain_text", "text": title}, "submit": {"type": "plain_text", "text": "Suspend"},
+        "blocks": [
+            {"type": "input", "block_id": "reason", "label": {"type": "plain_text", "text": "Reason"},
+             "element": {"type": "plain_text_input", "action_id": "reason"}},
+            {"type": "input", "block_id": "keep", "optional": true, "label": {"type": "plain_text", "text": "Keep"},
+             "element": {"type": "checkboxes", "action_id": "keep", "options": keep}},
+        ],
+    })
+}
+
+fn text(text: &str) -> Input {
+    Input::Text(text.to_owned())
+}
+
+#[tokio::test]
+async fn a_message_keeps_its_history_and_metadata() {
+    let bot = Bot::start().await;
+    let metadata = json!({"event_type": "card", "event_payload": {"request": "7"}});
+    let posted = bot
+        .call(
+            "chat.postMessage",
+            json!({"channel": C_OPS, "text": "one", "blocks": card(), "metadata": metadata}),
+        )
+        .await;
+    let ts = posted["ts"].as_str().unwrap();
+    let updated = bot.call("chat.update", json!({"channel": C_OPS, "ts": ts, "text": "two"})).await;
+    serde_json::from_value::<SlackApiChatPostMessageResponse>(posted.clone()).unwrap();
+    serde_json::from_value::<SlackApiChatUpdateResponse>(updated).unwrap();
+
+    let message = bot.slack.message(ts).unwrap();
+    assert_eq!(message.versions.iter().map(|version| &*version.text).collect::<Vec<_>>(), ["one", "two"]);
+    assert!(
+        message.versions[0].blocks.len() == 2 && !message.offers("approve"),
+        "text alone removes the blocks"
+    );
+
+    bot.call("chat.postMessage", json!({"channel": C_OPS, "text": "reply", "thread_ts": ts})).await;
+    let plain = bot.call("conversations.history", json!({"channel": C_OPS})).await;
+    assert_eq!(
+        (plain["messages"].as_array().unwrap().len(), &plain["messages"][0]["metadata"]),
+        (1, &Value::Null)
+    );
+    let full =
+        bot.call("conversations.history", json!({"channel": C_OPS, "include_all_metadata": true})).await;
+    assert_eq!(full["messages"][0]["metadata"], metadata);
+    serde_json::from_value::<SlackApiConversationsHistoryResponse>(full).unwrap();
+    let thread = bot.call("conversations.replies", json!({"channel": C_OPS, "ts": ts})).await;
+    assert_eq!(thread["messages"][1]["text"], "reply");
+    assert!(bot.slack.violations().is_empty(), "{:?}", bot.slack.violations());
+}
+
+#[tokio::test]
+async fn history_is_paged_newest_first_and_starts_after_oldest() {
+    let bot = Bot::start().await;
+    let mut times = Vec::new();
+    for text in ["a", "b", "c"] {
+        times.push(bot.post(text, Value::Null).await);
+    }
+    let page =
+        bot.call("conversations.history", json!({"channel": C_OPS, "oldest": times[0], "limit": 1})).await;
+    assert_eq!((&page["messages"][0]["text"], &page["has_more"]), (&json!("c"), &json!(true)));
+    let cursor = page["response_metadata"]["next_cursor"].clone();
+    let last = bot
+        .call("conversations.history", json!({"channel": C_OPS, "oldest": times[0], "cursor": cursor}))
+        .await;
+    assert_eq!((&last["messages"][0]["text"], &last["has_more"]), (&json!("b"), &json!(false)));
+}
+
+#[tokio::test]
+async fn what_slack_refuses_is_refused_with_its_code() {
+    let bot = Bot::start().await;
+    let human = bot.slack.say(U_VIEWER, C_OPS, "hello");
+    let post = |channel: &str, text: String, blocks: Value| json!({"channel": channel, "text": text, "blocks": blocks});
+    let section = json!({"type": "section", "text": {"type": "mrkdwn", "text": "x".repeat(2990)}});
+    let cases = [
+        ("chat.postMessage", post(C_OPS, String::new(), Value::Null), "no_text"),
+        ("chat.postMessage", post(C_OPS, "x".repeat(4001), Value::Null), "msg_too_long"),
+        (
+            "chat.postMessage",
+            post(C_OPS, "x".to_owned(), json!(vec![json!({"type": "divider"}); 51])),
+            "invalid_blocks",
+        ),
+        ("chat.postMessage", post(C_OPS, "x".to_owned(), json!(vec![section; 5])), "msg_blocks_too_long"),
+        ("chat.postMessage", post("C0NOWHERE", "x".to_owned(), Value::Null), "channel_not_found"),
+        ("chat.postMessage", post(C_GENERAL, "x".to_owned(), Value::Null), "not_in_channel"),
+        ("chat.postMessage", post(C_PRIVATE, "x".to_owned(), Value::Null), "channel_not_found"),
+        ("chat.postMessage", post(C_ARCHIVED, "x".to_owned(), Value::Null), "is_archived"),
+        ("chat.update", json!({"channel": C_OPS, "ts": human, "text": "x"}), "cant_update_message"),
+        ("chat.update", json!({"channel": C_OPS, "ts": "1.2", "text": "x"}), "message_not_found"),
+        (
+            "chat.postEphemeral",
+            json!({"channel": C_OPS, "user": "U0NOBODY", "text": "x"}),
+            "user_not_in_channel",
+        ),
+        ("conversations.history", json!({"channel": C_GENERAL}), "not_in_channel"),
+        ("users.info", json!({"user": "U0NOBODY"}), "user_not_found"),
+        ("users.lookupByEmail", json!({"email": "dora@example.com"}), "users_not_found"),
+        (
+            "views.open",
+            json!({"trigger_id": "1.2.3", "view": modal("A title of more than 24 characters")}),
+            "invalid_arguments",
+        ),
+        ("views.open", json!({"trigger_id": "1.2.3", "view": modal("Title")}), "invalid_trigger_id"),
+    ];
+    for (method, args, code) in cases {
+        assert_eq!(bot.refused(method, args.clone()).await, code, "{method} {args}");
+    }
+}
+
+#[tokio::test]
+async fn block_limits_are_those_of_the_documentation() {
+    let bot = Bot::start().await;
+    let plain = |length: usize| json!({"type": "plain_text", "text": "é".repeat(length)});
+    let actions = |elements: Value| json!([{"type": "actions", "elements": elements}]);
+    let menu = |kind: &str, count: usize| {
+        let option = |n: usize| json!({"text": {"type": "plain_text", "text": "x"}, "value": n.to_string()});
+        json!({"type": kind, "action_id": "m", "options": (0..count).map(option).collect::<Vec<_>>()})
+    };
+    let confirm = |length: usize| json!({"title": plain(100), "text": plain(length), "confirm": plain(30), "deny": plain(30)});
+    let with = |key: &str, value: Value| {
+        let mut button = button("a", "x");
+        button[key] = value;
+        actions(json!([button]))
+    };
+    let many = |count: usize| actions((0..count).map(|n| button(&n.to_string(), "x")).collect());
+    let cases = [
+        (json!([{"type": "header", "text": plain(150)}]), json!([{"type": "header", "text": plain(151)}])),
+        (
+            json!([{"type": "section", "text": plain(3000)}]),
+            json!([{"type": "section", "text": plain(3001)}]),
+        ),
+        (many(25), many(26)),
+        (with("text", plain(75)), with("text", plain(76))),
+        (with("value", json!("x".repeat(2000))), with("value", json!("x".repeat(2001)))),
+        (with("action_id", json!("x".repeat(255))), with("action_id", json!("x".repeat(256)))),
+        (with("confirm", confirm(300)), with("confirm", confirm(301))),
+        (actions(json!([menu("overflow", 5)])), actions(json!([menu("overflow", 6)]))),
+        (actions(json!([menu("checkboxes", 10)])), actions(json!([menu("checkboxes", 11)]))),
+        (
+            actions(json!([button("a", "x"), button("b", "x")])),
+            actions(json!([button("a", "x"), button("a", "x")])),
+        ),
+        (with("style", json!("danger")), with("style", json!("red"))),
+    ];
+    for (fits, too_much) in cases {
+        bot.post("x", fits).await;
+        let refused =
+            bot.call("chat.postMessage", json!({"channel": C_OPS, "text": "x", "blocks": too_much})).await;
+        assert_eq!(refused["error"], "invalid_blocks", "{too_much}");
+        assert!(refused["response_metadata"]["messages"][0].is_string());
+    }
+    assert_eq!(bot.slack.violations().len(), 11);
+}
+
+#[tokio::test]
+async fn silent_mistakes_are_violations() {
+    let bot = Bot::start().await;
+    let metadata = json!({"event_type": "card", "event_payload": {"request": 7}});
+    bot.call("chat.postMessage", json!({"channel": C_OPS, "blocks": card(), "metadata": metadata})).await;
+    let found = bot.slack.violations().join("\n");
+    assert!(found.contains("top-level text") && found.contains("no string"), "{found}");
+}
+
+#[tokio::test]
+async fn tokens_and_scopes_are_checked() {
+    let bot = Bot::start().await;
+    let (bot_token, app_token) = (bot.slack.bot_token(), bot.slack.app_token());
+    for (token, method, code) in [
+        ("xoxb-wrong", "auth.test", "invalid_auth"),
+        (&app_token, "auth.test", "not_allowed_token_type"),
+        (&bot_token, "apps.connections.open", "not_allowed_token_type"),
+    ] {
+        let answer: Value = bot.try_call(token, method, json!({})).await.unwrap().json().await.unwrap();
+        assert_eq!(answer["error"], code);
+    }
+    let response = bot.try_call(&bot_token, "auth.test", json!({})).await.unwrap();
+    assert!(response.headers()["x-oauth-scopes"].to_str().unwrap().contains("chat:write"));
+    serde_json::from_value::<SlackApiAuthTestResponse>(response.json().await.unwrap()).unwrap();
+
+    bot.slack.set_scopes(&["users:read"]);
+    let answer = bot.call("chat.postMessage", json!({"channel": C_OPS, "text": "x"})).await;
+    assert_eq!(
+        (&answer["error"], &answer["needed"], &answer["provided"]),
+        (&json!("missing_scope"), &json!("chat:write"), &json!("users:read"))
+    );
+    bot.slack.revoke_tokens();
+    assert_eq!(bot.refused("auth.test", json!({})).await, "token_revoked");
+}
+
+#[tokio::test]
+async fn people_and_channels_parse_as_slack_morphisms_types() {
+    let bot = Bot::start().await;
+    let user = bot.call("users.lookupByEmail", json!({"email": "Alice@Example.com"})).await;
+    assert_eq!(user["user"]["id"], U_APPROVER);
+    serde_json::from_value::<SlackApiUsersLookupByEmailResponse>(user).unwrap();
+    for id in [U_GUEST, U_STRANGER, U_DEACTIVATED, BOT_USER] {
+        let user = bot.call("users.info", json!({"user": id})).await;
+        serde_json::from_value::<SlackApiUsersInfoResponse>(user).unwrap();
+    }
+    bot.slack.page_at_most(3);
+    let page = bot.call("conversations.members", json!({"channel": C_OPS, "limit": 200})).await;
+    assert_eq!(page["members"].as_array().unwrap().len(), 3);
+    let page: SlackApiConversationsMembersResponse = serde_json::from_value(page).unwrap();
+    assert!(page.response_metadata.unwrap().next_cursor.is_some());
+    let info = bot.call("conversations.info", json!({"channel": C_OPS})).await;
+    assert_eq!(info["channel"]["is_member"], true);
+    serde_json::from_value::<SlackApiConversationsInfoResponse>(info).unwrap();
+    let people = bot.call("users.list", json!({})).await;
+    serde_json::from_value::<SlackApiUsersListResponse>(people).unwrap();
+    let groups = bot.call("usergroups.list", json!({})).await;
+    serde_json::from_value::<SlackApiUserGroupsListResponse>(groups).unwrap();
+    let users = bot.call("usergroups.users.list", json!({"usergroup": S_APPROVERS})).await;
+    assert_eq!(users["users"], json!([U_APPROVER, U_APPROVER2]));
+    let opened = bot.call("conversations.open", json!({"users": U_APPROVER})).await;
+    bot.call("chat.postMessage", json!({"channel": U_APPROVER, "text": "psst"})).await;
+    assert_eq!(json!(bot.slack.direct_messages(U_APPROVER)[0].channel), opened["channel"]["id"]);
+}
+
+#[tokio::test]
+async fn a_click_is_one_envelope_with_the_whole_message() {
+    let bot = Bot::start().await;
+    let mut socket = bot.connect().await;
+    let ts = bot.post("12 accounts", card()).await;
+    let (reply, envelope) =
+        tokio::join!(bot.slack.click(U_APPROVER, &ts, "approve"), take(&mut socket, None));
+    assert!(reply.unwrap().acked_after.is_some());
+    let payload = &envelope["payload"];
+    assert_eq!(payload["actions"][0]["value"], "7");
+    assert_eq!((&payload["user"]["id"], &payload["message"]["ts"]), (&json!(U_APPROVER), &json!(ts)));
+
+    let (reply, envelope) =
+        tokio::join!(bot.slack.select(U_VIEWER, &ts, "more", "snooze"), take(&mut socket, None));
+    reply.unwrap();
+    assert_eq!(envelope["payload"]["actions"][0]["selected_option"]["value"], "snooze");
+
+    let seen = bot.slack.message(&ts).unwrap();
+    bot.call("chat.update", json!({"channel": C_OPS, "ts": ts, "text": "decided"})).await;
+    assert!(bot.slack.click(U_APPROVER, &ts, "approve").await.is_err(), "the button is gone");
+    let (reply, _) =
+        tokio::join!(bot.slack.click_stale(U_APPROVER, &seen, "approve"), take(&mut socket, None));
+    reply.unwrap();
+    let (again, _) = tokio::join!(bot.slack.resend_last_envelope(), take(&mut socket, None));
+    assert_eq!(bot.slack.acks(&again.envelope_id).len(), 2);
+    assert!(bot.slack.violations().is_empty(), "{:?}", bot.slack.violations());
+}
+
+#[tokio::test]
+async fn bad_acks_are_violations() {
+    let bot = Bot::start().await;
+    let mut socket = bot.connect().await;
+    let ts = bot.post("12 accounts", card()).await;
+    let two_acks = async {
+        let envelope = take(&mut socket, None).await;
+        ack(&mut socket, &envelope, None).await;
+        ack(&mut socket, &json!({"envelope_id": "no-such"}), None).await;
+        ack(&mut socket, &envelope, Some(json!({"text": "x".repeat(20_000)}))).await;
+    };
+    let (reply, ()) = tokio::join!(bot.slack.click(U_APPROVER, &ts, "approve"), two_acks);
+    reply.unwrap();
+    bot.slack.wait_for("three violations", |slack| (slack.violations().len() == 3).then_some(())).await;
+    let reply = bot.slack.click(U_APPROVER, &ts, "approve").await.unwrap();
+    assert_eq!((reply.acked_after, matches!(reply.sees, Sees::Trouble(_))), (None, true));
+    assert!(bot.slack.violations()[3].contains("within 3 s"));
+}
+
+#[tokio::test]
+async fn a_slash_command_is_answered_in_its_ack_and_by_response_url() {
+    let bot = Bot::start().await;
+    let mut socket = bot.connect().await;
+    let answer = Some(json!({"text": "All quiet."}));
+    let command = bot.slack.slash(U_VIEWER, C_OPS, "/inactive-contractors why ann");
+    let (reply, envelope) = tokio::join!(command, take(&mut socket, answer));
+    assert_eq!(reply.unwrap().sees, Sees::Answer("All quiet.".to_owned()));
+    assert_eq!(envelope["payload"]["text"], "why ann");
+    bot.slack.wait_ephemeral(U_VIEWER, "the answer", |seen| seen.text == "All quiet.").await;
+
+    let url = envelope["payload"]["response_url"].as_str().unwrap();
+    let respond = || bot.http.post(url).json(&json!({"text": "more"})).send();
+    for _ in 0..5 {
+        assert_eq!(respond().await.unwrap().text().await.unwrap(), "ok");
+    }
+    let refused = respond().await.unwrap();
+    assert_eq!((refused.status().as_u16(), refused.text().await.unwrap()), (404, "used_url".to_owned()));
+    assert_eq!(bot.slack.ephemerals(U_VIEWER).len(), 6);
+}
+
+#[tokio::test]
+async fn an_ephemeral_message_changes_only_by_its_response_url_until_that_expires() {
+    let bot = Bot::start().await;
+    let mut socket = bot.connect().await;
+    bot.call(
+        "chat.postEphemeral",
+        json!({"channel": C_OPS, "user": U_VIEWER, "text": "only you", "blocks": card()}),
+    )
+    .await;
+    let ts = bot.slack.ephemerals(U_VIEWER)[0].ts.clone();
+    assert_eq!(
+        bot.refused("chat.update", json!({"channel": C_OPS, "ts": ts, "text": "x"})).await,
+        "message_not_found"
+    );
+    let (reply, envelope) = tokio::join!(bot.slack.click(U_VIEWER, &ts, "approve"), take(&mut socket, None));
+    reply.unwrap();
+    let url = envelope["payload"]["response_url"].as_str().unwrap();
+    bot.http.post(url).json(&json!({"replace_original": true, "text": "done"})).send().await.unwrap();
+    assert_eq!(bot.slack.ephemerals(U_VIEWER)[0].text, "done");
+    bot.clock.advance(chrono::Duration::minutes(31));
+    assert_eq!(bot.http.post(url).json(&json!({"text": "late"})).send().await.unwrap().status(), 404);
+    assert_eq!(bot.slack.ephemerals(U_VIEWER).len(), 1);
+}
+
+#[tokio::test]
+async fn a_modal_is_opened_filled_in_refused_and_submitted() {
+    let bot = Bot::start().await;
+    let mut socket = bot.connect().await;
+    let ts = bot.post("12 accounts", card()).await;
+    let (_, envelope) = tokio::join!(bot.slack.click(U_APPROVER, &ts, "approve"), take(&mut socket, None));
+    let trigger = envelope["payload"]["trigger_id"].clone();
+    let opened = bot.call("views.open", json!({"trigger_id": trigger, "view": modal("Choose")})).await;
+    serde_json::from_value::<SlackApiViewsOpenResponse>(opened.clone()).unwrap();
+    let again = json!({"trigger_id": trigger, "view": modal("Choose")});
+    assert_eq!(bot.refused("views.open", again).await, "exchanged_trigger_id");
+
+    let (id, hash) = (&opened["view"]["id"], &opened["view"]["hash"]);
+    let update = json!({"view_id": id, "hash": hash, "view": modal("Choose again")});
+    assert_eq!(bot.call("views.update", update.clone()).await["ok"], true);
+    assert_eq!(bot.refused("views.update", update).await, "hash_conflict");
+
+    let nothing = bot.slack.submit_view(U_APPROVER, &[]).await;
+    assert!(nothing.unwrap_err().0.contains("reason must be filled in"));
+    let edits = [("reason", text("left")), ("keep", Input::Options(vec!["u1".to_owned()]))];
+    let errors = json!({"response_action": "errors", "errors": {"reason": "say more"}});
+    let (reply, _) = tokio::join!(bot.slack.submit_view(U_APPROVER, &edits), take(&mut socket, Some(errors)));
+    assert!(matches!(reply.unwrap().sees, Sees::ViewErrors(errors) if errors["reason"] == "say more"));
+    let (reply, envelope) = tokio::join!(bot.slack.submit_view(U_APPROVER, &[]), take(&mut socket, None));
+    assert_eq!(reply.unwrap().sees, Sees::ViewClosed);
+    let values = &envelope["payload"]["view"]["state"]["values"];
+    assert_eq!(
+        (&values["reason"]["reason"]["value"], &values["keep"]["keep"]["selected_options"][0]["value"]),
+        (&json!("left"), &json!("u1"))
+    );
+    assert!(bot.slack.views(U_APPROVER).is_empty());
+}
+
+#[tokio::test]
+async fn a_trigger_lives_three_seconds() {
+    let bot = Bot::start().await;
+    let mut socket = bot.connect().await;
+    let ts = bot.post("12 accounts", card()).await;
+    let (_, envelope) = tokio::join!(bot.slack.click(U_APPROVER, &ts, "approve"), take(&mut socket, None));
+    // Somebody else's click that nobody acknowledges takes just as long as the trigger lives.
+    bot.slack.click(U_VIEWER, &ts, "approve").await.unwrap();
+    let open = json!({"trigger_id": envelope["payload"]["trigger_id"], "view": modal("Choose")});
+    assert_eq!(bot.refused("views.open", open).await, "expired_trigger_id");
+}
+
+#[tokio::test]
+async fn modals_stack_three_high_and_closing_tells_the_bot() {
+    let bot = Bot::start().await;
+    let mut socket = bot.connect().await;
+    let command = bot.slack.slash(U_ADMIN, C_OPS, "/inactive-contractors");
+    let (_, envelope) = tokio::join!(command, take(&mut socket, Some(json!({"text": "…"}))));
+    let mut with_button = modal("One");
+    with_button["blocks"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"type": "actions", "elements": [button("deeper", "Deeper")]}));
+    let view =
+        |envelope: &Value| json!({"trigger_id": envelope["payload"]["trigger_id"], "view": with_button});
+    bot.call("views.open", view(&envelope)).await;
+    for expected in [json!(null), json!(null), json!("push_limit_reached")] {
+        let (_, envelope) =
+            tokio::join!(bot.slack.click_in_view(U_ADMIN, "deeper", &[]), take(&mut socket, None));
+        assert_eq!(bot.call("views.push", view(&envelope)).await["error"], expected);
+    }
+    let (closed, envelope) = tokio::join!(bot.slack.close_view(U_ADMIN), take(&mut socket, None));
+    assert!(closed.unwrap().is_some());
+    assert_eq!((&envelope["payload"]["type"], bot.slack.views(U_ADMIN).len()), (&json!("view_closed"), 2));
+}
+
+#[tokio::test]
+async fn the_home_tab_is_published_when_it_is_opened() {
+    let bot = Bot::start().await;
+    let mut socket = bot.connect().await;
+    let (_, envelope) = tokio::join!(bot.slack.open_home(U_ADMIN), take(&mut socket, None));
+    assert_eq!(envelope["payload"]["event"]["type"], "app_home_opened");
+    let view = json!({"type": "home", "blocks": card()});
+    let published = bot.call("views.publish", json!({"user_id": U_ADMIN, "view": view})).await;
+    serde_json::from_value::<SlackApiViewsPublishResponse>(published).unwrap();
+    bot.slack.wait_home(U_ADMIN, "the home tab", |home| home.visible_text().contains("12 accounts")).await;
+    let (reply, envelope) =
+        tokio::join!(bot.slack.click_in_view(U_ADMIN, "approve", &[]), take(&mut socket, None));
+    reply.unwrap();
+    assert_eq!(envelope["payload"]["container"]["type"], "view");
+    tokio::join!(bot.slack.open_home(U_ADMIN), take(&mut socket, None));
+}
+
+#[tokio::test]
+async fn a_disconnect_leaves_the_old_socket_open_for_its_last_acks() {
+    let bot = Bot::start().await;
+    let mut old = bot.connect().await;
+    let ts = bot.post("12 accounts", card()).await;
+    let story = async {
+        let envelope = next(&mut old).await;
+        bot.slack.send_disconnect(Disconnect::Warning);
+        assert_eq!(next(&mut old).await["reason"], "warning");
+        let mut new = bot.connect().await;
+        assert_eq!((bot.slack.sockets(), bot.slack.fresh_sockets()), (2, 1));
+        ack(&mut old, &envelope, None).await;
+        let (reply, _) = tokio::join!(bot.slack.click(U_APPROVER2, &ts, "approve"), take(&mut new, None));
+        assert!(reply.unwrap().acked_after.is_some(), "new payloads go to the new socket");
+    };
+    let (reply, ()) = tokio::join!(bot.slack.click(U_APPROVER, &ts, "approve"), story);
+    assert!(reply.unwrap().acked_after.is_some(), "the ack on the old socket counts");
+}
+
+#[tokio::test]
+async fn sockets_break_in_every_way() {
+    let bot = Bot::start().await;
+    let mut dropped = bot.connect().await;
+    bot.slack.drop_sockets();
+    let end = dropped.next().await;
+    assert!(matches!(end, Some(Err(_)) | None), "a reset, not a close frame: {end:?}");
+    let mut closed = bot.connect().await;
+    bot.slack.close_sockets();
+    assert!(matches!(closed.next().await, Some(Ok(Frame::Close(_)))));
+    bot.slack.wait_connected(0).await;
+
+    let mut frozen = bot.connect().await;
+    bot.slack.freeze_sockets();
+    frozen.send(Frame::Ping("are you there".into())).await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(200), frozen.next()).await.is_err(), "no pong");
+
+    bot.slack.hang_next_handshake();
+    let url = bot.ticket().await["url"].as_str().unwrap().to_owned();
+    assert!(tokio::time::timeout(Duration::from_millis(200), connect_async(&url)).await.is_err());
+    assert!(connect_async(&url).await.is_err(), "a ticket is good for one handshake");
+    bot.slack.refuse_sockets();
+    let url = bot.ticket().await["url"].as_str().unwrap().to_owned();
+    assert!(connect_async(url).await.is_err());
+    bot.slack.clear_faults();
+    bot.connect().await;
+    bot.slack.disable_socket_mode();
+    assert_eq!(bot.ticket().await["error"], "link_disabled");
+    assert_eq!(bot.slack.connections_opened(), 4);
+}
+
+#[tokio::test]
+async fn the_eleventh_socket_is_turned_away() {
+    let bot = Bot::start().await;
+    let mut sockets = Vec::new();
+    for _ in 0..10 {
+        sockets.push(bot.connect().await);
+    }
+    assert_eq!(next(&mut bot.connect().await).await["reason"], "too_many_websockets");
+    bot.slack.wait_connected(10).await;
+    for mut socket in sockets {
+        socket.close(None).await.unwrap();
+    }
+    bot.slack.wait_connected(0).await;
+}
+
+#[tokio::test]
+async fn an_unacknowledged_payload_can_be_sent_again() {
+    let bot = Bot::start().await;
+    let mut frozen = bot.connect().await;
+    bot.slack.freeze_sockets();
+    let lost = bot.slack.slash(U_VIEWER, C_OPS, "/inactive-contractors").await.unwrap();
+    assert!(
+        matches!(lost.sees, Sees::Trouble(_)) && bot.slack.violations().is_empty(),
+        "the bot could not know"
+    );
+    let mut socket = bot.connect().await;
+    let (again, _) =
+        tokio::join!(bot.slack.resend_last_envelope(), take(&mut socket, Some(json!({"text": "hi"}))));
+    assert_eq!((again.envelope_id, again.acked_after.is_some()), (lost.envelope_id, true));
+    bot.slack.send_raw("not json");
+    assert_eq!(socket.next().await.unwrap().unwrap(), Frame::text("not json"));
+    frozen.close(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_call_passes_the_gate() {
+    let mut bot = Bot::start().await;
+    let gate = Gate::default();
+    bot.slack = FakeSlack::start(gate.clone(), bot.clock.clone()).await;
+    let post = async || {
+        bot.try_call(&bot.slack.bot_token(), "chat.postMessage", json!({"channel": C_OPS, "text": "x"})).await
+    };
+    for (moment, messages) in [(Moment::Before, 0), (Moment::After, 1)] {
+        gate.stop_at(1, moment);
+        assert!(post().await.unwrap_err().is_timeout());
+        gate.stopped().await;
+        assert_eq!(
+            (gate.calls(), bot.slack.messages(C_OPS).len()),
+            (vec!["slack chat.postMessage".to_owned()], messages)
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_a_socket_the_person_sees_trouble_at_once() {
+    let bot = Bot::start().await;
+    let ts = bot.post("12 accounts", card()).await;
+    let reply = bot.slack.click(U_APPROVER, &ts, "approve").await.unwrap();
+    assert!(matches!(reply.sees, Sees::Trouble(_)));
+    assert!(bot.slack.violations().is_empty());
+}
+
+#[tokio::test]
+async fn web_api_faults_take_effect_or_not_as_they_say() {
+    let bot = Bot::start().await;
+    let post = || {
+        bot.try_call(
+            "xoxb-100-200-fakefakefakefake",
+            "chat.postMessage",
+            json!({"channel": C_OPS, "text": "x"}),
+        )
+    };
+    let count = || bot.slack.messages(C_OPS).len();
+    for fault in [Fault::Status(500), Fault::RateLimited { retry_after: 7 }, Fault::DropBefore, Fault::Hang] {
+        bot.slack.fail_next("chat.postMessage", fault);
+    }
+    assert_eq!(post().await.unwrap().status(), 500);
+    let limited = post().await.unwrap();
+    assert_eq!((limited.status().as_u16(), &limited.headers()["retry-after"]), (429, &"7".parse().unwrap()));
+    assert!(post().await.unwrap_err().is_request());
+    assert!(post().await.unwrap_err().is_timeout());
+    assert_eq!(count(), 0);
+    bot.slack.fail_next("chat.postMessage", Fault::LostResponse);
+    assert!(post().await.is_err());
+    assert_eq!(count(), 1);
+    bot.slack.fail_always("*", Fault::Garbage);
+    let garbage: Value = post().await.unwrap().json().await.unwrap();
+    assert!(garbage["ok"] == true && garbage["ts"].is_null());
+    assert_eq!(count(), 2);
+    bot.slack.clear_faults();
+    assert_eq!(post().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_json_body_is_not_read_by_methods_that_take_forms_only() {
+    let bot = Bot::start().await;
+    let url = bot.slack.api_url() + "conversations.info";
+    let request = bot.http.post(&url).bearer_auth(bot.slack.bot_token());
+    let answer: Value = request.json(&json!({"channel": C_OPS})).send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["error"], "channel_not_found");
+    let request = bot.http.post(&url).bearer_auth(bot.slack.bot_token());
+    let answer: Value = request.form(&[("channel", C_OPS)]).send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["ok"], true);
+}
