@@ -291,8 +291,12 @@ async fn silent_mistakes_are_violations() {
     let bot = Bot::start().await;
     let metadata = json!({"event_type": "card", "event_payload": {"request": 7}});
     bot.call("chat.postMessage", json!({"channel": C_OPS, "blocks": card(), "metadata": metadata})).await;
-    let found = bot.slack.violations().join("\n");
-    assert!(found.contains("top-level text") && found.contains("no string"), "{found}");
+    let ping = json!([{"type": "section", "text": {"type": "mrkdwn", "text": "Ann <!channel>"}}]);
+    bot.post("Ann", ping).await;
+    bot.post("Ann", json!([{"type": "section", "text": {"type": "plain_text", "text": "<!channel>"}}])).await;
+    let found = bot.slack.violations();
+    assert!(found[0].contains("top-level text") && found[1].contains("no string"), "{found:?}");
+    assert!(found[2].contains("pings everybody") && found.len() == 3, "{found:?}");
 }
 
 #[tokio::test]
@@ -525,7 +529,11 @@ async fn the_home_tab_is_published_when_it_is_opened() {
         tokio::join!(bot.slack.click_in_view(U_ADMIN, "approve", &[]), take(&mut socket, None));
     reply.unwrap();
     assert_eq!(envelope["payload"]["container"]["type"], "view");
-    tokio::join!(bot.slack.open_home(U_ADMIN), take(&mut socket, None));
+    socket.close(None).await.unwrap();
+    bot.slack.wait_connected(0).await;
+    bot.slack.open_home(U_ADMIN).await;
+    let mut socket = bot.connect().await;
+    assert_eq!(take(&mut socket, None).await["retry_reason"], "timeout");
 }
 
 #[tokio::test]

@@ -118,6 +118,33 @@ impl State {
         self.send_to(socket, text);
     }
 
+    /// Events that found no socket come with the next one; interactions and commands don't.
+    fn send_missed_events(&mut self) {
+        let missed = |envelope: &Envelope| {
+            envelope.socket.is_none() && envelope.frame["type"] == "events_api" && envelope.acks.is_empty()
+        };
+        let missed: Vec<String> = self
+            .envelopes
+            .iter()
+            .filter(|envelope| missed(envelope))
+            .map(|envelope| envelope.id.clone())
+            .collect();
+        for id in missed {
+            self.send_as_retry(&id);
+        }
+    }
+
+    /// Sends an event again, marked as a retry.
+    pub fn send_as_retry(&mut self, id: &str) {
+        let envelope = self.envelopes.iter_mut().find(|envelope| envelope.id == id);
+        let envelope = envelope.expect("only known envelopes are sent");
+        let attempt = envelope.frame["retry_attempt"].as_u64().unwrap_or(0) + 1;
+        envelope.frame["retry_attempt"] = json!(attempt);
+        envelope.frame["retry_reason"] = json!("timeout");
+        envelope.sent.clear();
+        self.send_again(id);
+    }
+
     /// Any socket may get a payload; each in turn finds the bots that only listen on one.
     pub fn pick_socket(&mut self) -> Option<u64> {
         let rank = |socket: &Socket| (socket.frozen, socket.draining);
@@ -221,6 +248,7 @@ async fn serve(slack: FakeSlack, mut socket: WebSocket, wire: Wire) {
         state.connections_opened += 1;
         let id = state.connections_opened as u64;
         state.sockets.push(Socket { id, commands, draining: false, frozen: false });
+        state.send_missed_events();
         (id, state.sockets.len())
     });
     let hello = json!({
