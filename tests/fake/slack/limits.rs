@@ -155,11 +155,11 @@ impl Check {
             "input" => self.input(at, block),
             "rich_text" if block["elements"].is_array() => {}
             "markdown" if self.surface == Surface::Message => {
-                self.optional_length(at, &block["text"], 12_000)
+                self.optional_length(at, &block["text"], 12_000);
             }
             "table" if self.surface == Surface::Message => self.table(at, block),
             other => {
-                self.problem(format!("{at}: block type {other:?} is not allowed on a {:?}", self.surface))
+                self.problem(format!("{at}: block type {other:?} is not allowed on a {:?}", self.surface));
             }
         }
         self.unique_actions(at, block);

@@ -113,11 +113,6 @@ impl FakeSlack {
         self.read(|state| state.app_token.clone())
     }
 
-    /// The bot's own user id.
-    pub fn bot_user_id(&self) -> &'static str {
-        BOT_USER
-    }
-
     /// Fires after every change of the workspace, with a number that only grows.
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.0.revision.subscribe()

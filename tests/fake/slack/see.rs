@@ -27,6 +27,7 @@ impl Message {
         elements(&self.current().blocks).into_iter().map(|element| element.action_id).collect()
     }
 
+    /// Whether people can click on or choose from this now.
     pub fn offers(&self, action_id: &str) -> bool {
         self.actions().iter().any(|id| id == action_id)
     }
@@ -40,24 +41,29 @@ impl Message {
 }
 
 impl Ephemeral {
+    /// The text in its blocks, or else beside them.
     pub fn visible_text(&self) -> String {
         if self.blocks.is_empty() { self.text.clone() } else { visible_text(&self.blocks) }
     }
 
+    /// The action ids that it offers.
     pub fn actions(&self) -> Vec<String> {
         elements(&self.blocks).into_iter().map(|element| element.action_id).collect()
     }
 }
 
 impl View {
+    /// Its title, buttons and the text in its blocks.
     pub fn visible_text(&self) -> String {
         visible_text(std::slice::from_ref(&self.json)) + "\n" + &visible_text(self.blocks())
     }
 
+    /// As the bot sent them, with the ids that Slack fills in.
     pub fn blocks(&self) -> &[Value] {
         self.json["blocks"].as_array().map_or(&[], Vec::as_slice)
     }
 
+    /// The action ids that it offers.
     pub fn actions(&self) -> Vec<String> {
         elements(self.blocks()).into_iter().map(|element| element.action_id).collect()
     }
@@ -104,10 +110,12 @@ impl FakeSlack {
         });
     }
 
+    /// Everybody, bots included.
     pub fn people(&self) -> Vec<SlackUser> {
         self.read(|state| state.people.values().cloned().collect())
     }
 
+    /// All conversations, the direct ones included.
     pub fn channels(&self) -> Vec<Channel> {
         self.read(|state| state.channels.values().cloned().collect())
     }
@@ -211,10 +219,8 @@ impl FakeSlack {
                 let _ = changes.changed().await;
             }
         };
-        match tokio::time::timeout(PATIENCE, search).await {
-            Ok(found) => found,
-            Err(_) => panic!("waited {PATIENCE:?} for {what}; there was\n{}", self.dump()),
-        }
+        let found = tokio::time::timeout(PATIENCE, search).await;
+        found.unwrap_or_else(|_| panic!("waited {PATIENCE:?} for {what}; there was\n{}", self.dump()))
     }
 
     /// Waits for a message, reply or direct message, new or updated, that fits.

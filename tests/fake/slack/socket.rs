@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use tokio::time::{Instant as Deadline, interval, sleep_until};
+use tokio::time::{Instant as Deadline, interval_at, sleep_until};
 
 use super::state::State;
 use super::wire::Wire;
@@ -25,6 +25,8 @@ const ACK_BYTES_MAX: usize = 20_000;
 /// Sockets of one app that may be open at once.
 const SOCKETS_MAX: usize = 10;
 const PING_EVERY: Duration = Duration::from_secs(5);
+/// A socket that leaves this many pings in a row unanswered is closed.
+const UNANSWERED_MAX: usize = 3;
 
 /// What a socket's task is told.
 pub(super) enum SocketCommand {
@@ -116,6 +118,33 @@ impl State {
         self.send_to(socket, text);
     }
 
+    /// Events that found no socket come with the next one; interactions and commands don't.
+    fn send_missed_events(&mut self) {
+        let missed = |envelope: &Envelope| {
+            envelope.socket.is_none() && envelope.frame["type"] == "events_api" && envelope.acks.is_empty()
+        };
+        let missed: Vec<String> = self
+            .envelopes
+            .iter()
+            .filter(|envelope| missed(envelope))
+            .map(|envelope| envelope.id.clone())
+            .collect();
+        for id in missed {
+            self.send_as_retry(&id);
+        }
+    }
+
+    /// Sends an event again, marked as a retry.
+    pub fn send_as_retry(&mut self, id: &str) {
+        let envelope = self.envelopes.iter_mut().find(|envelope| envelope.id == id);
+        let envelope = envelope.expect("only known envelopes are sent");
+        let attempt = envelope.frame["retry_attempt"].as_u64().unwrap_or(0) + 1;
+        envelope.frame["retry_attempt"] = json!(attempt);
+        envelope.frame["retry_reason"] = json!("timeout");
+        envelope.sent.clear();
+        self.send_again(id);
+    }
+
     /// Any socket may get a payload; each in turn finds the bots that only listen on one.
     pub fn pick_socket(&mut self) -> Option<u64> {
         let rank = |socket: &Socket| (socket.frozen, socket.draining);
@@ -156,7 +185,8 @@ impl State {
             return self.violation(format!("an ack of an unknown envelope {id}"));
         };
         let kind = envelope.frame["type"].clone();
-        let Some(sent) = envelope.sent.get(envelope.acks.len()).copied() else {
+        let sent = envelope.sent.back().filter(|_| envelope.acks.len() < envelope.sent.len()).copied();
+        let Some(sent) = sent else {
             return self.violation(format!("a second ack of one {kind} envelope"));
         };
         let ack = Ack { after: sent.elapsed(), payload };
@@ -175,7 +205,7 @@ impl State {
     fn follow_up(&mut self, on_ack: &OnAck, payload: Option<Value>) {
         match (on_ack, payload) {
             (OnAck::Submission { user, view_id }, payload) => {
-                self.submission_answered(user, view_id, payload)
+                self.submission_answered(user, view_id, payload);
             }
             (OnAck::Reply { user, channel }, Some(payload)) => self.slash_answered(user, channel, &payload),
             (OnAck::Nothing, Some(payload)) if payload != json!({}) => {
@@ -218,6 +248,7 @@ async fn serve(slack: FakeSlack, mut socket: WebSocket, wire: Wire) {
         state.connections_opened += 1;
         let id = state.connections_opened as u64;
         state.sockets.push(Socket { id, commands, draining: false, frozen: false });
+        state.send_missed_events();
         (id, state.sockets.len())
     });
     let hello = json!({
@@ -242,11 +273,12 @@ async fn converse(
     inbox: &mut mpsc::UnboundedReceiver<SocketCommand>,
     wire: &Wire,
 ) {
-    let mut ping = interval(PING_EVERY);
+    let mut ping = interval_at(Deadline::now() + PING_EVERY, PING_EVERY);
+    let mut unanswered = 0;
     let mut closes_at: Option<Deadline> = None;
     let mut frozen = false;
     loop {
-        let far = Deadline::now() + Duration::from_hours(24);
+        let far = Deadline::now() + Duration::from_secs(24 * 3600);
         tokio::select! {
             command = inbox.recv() => match command {
                 Some(SocketCommand::Send(_)) if frozen => {}
@@ -266,10 +298,16 @@ async fn converse(
             frame = socket.recv(), if !frozen => match frame {
                 Some(Ok(Frame::Text(text))) => slack.write(|state| state.receive(text.as_str())),
                 Some(Ok(Frame::Binary(_))) => slack.write(|state| state.violation("a binary frame")),
-                Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => {}
+                Some(Ok(Frame::Pong(_))) => unanswered = 0,
+                Some(Ok(Frame::Ping(_))) => {}
                 Some(Ok(Frame::Close(_)) | Err(_)) | None => return,
             },
             _ = ping.tick(), if !frozen => {
+                unanswered += 1;
+                if unanswered > UNANSWERED_MAX {
+                    slack.write(|state| state.violation("pings went unanswered, socket closed"));
+                    return close(slack, id, socket).await;
+                }
                 if socket.send(Frame::Ping("Ping from applink-1".into())).await.is_err() {
                     return;
                 }

@@ -28,10 +28,8 @@ impl State {
         let json = self.acceptable_view(args.json("view"), Surface::Modal)?;
         let (user, from) = self.use_trigger(args)?;
         let stack = self.modals.get(&user).map_or(&[][..], Vec::as_slice);
-        let below = stack
-            .last()
-            .filter(|top| stack.iter().any(|view| Some(&view.id) == from.as_ref()) && !top.id.is_empty());
-        let below = below.cloned().ok_or(Refusal::new("invalid_trigger_id"))?;
+        let from_here = stack.iter().any(|view| Some(&view.id) == from.as_ref());
+        let below = stack.last().filter(|_| from_here).cloned().ok_or(Refusal::new("invalid_trigger_id"))?;
         if stack.len() >= STACK_MAX {
             return Err(Refusal::new("push_limit_reached"));
         }

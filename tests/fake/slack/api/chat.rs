@@ -129,6 +129,11 @@ impl State {
                 "{method}: blocks without a top-level text, which is all that notifications show"
             ));
         }
+        if let Some(ping) =
+            ["<!channel", "<!here", "<!everyone"].iter().find(|ping| said(&text, &blocks, ping))
+        {
+            self.violation(format!("{method}: {ping}> unescaped, which pings everybody"));
+        }
         fill_ids(&mut blocks, || self.mint("b"));
         let metadata = self.metadata(method, args.json("metadata"))?;
         Ok(Content { text, blocks, metadata })
@@ -183,4 +188,21 @@ impl State {
             (true, false) => Ok(()),
         }
     }
+}
+
+/// Whether the top-level text or a mrkdwn text says this (plain text pings nobody).
+fn said(text: &str, blocks: &[Value], what: &str) -> bool {
+    fn in_mrkdwn(value: &Value, what: &str) -> bool {
+        match value {
+            Value::Array(items) => items.iter().any(|item| in_mrkdwn(item, what)),
+            Value::Object(fields) => {
+                let text = fields.get("text").and_then(Value::as_str).unwrap_or_default();
+                let mrkdwn =
+                    matches!(fields.get("type").and_then(Value::as_str), Some("mrkdwn" | "markdown"));
+                mrkdwn && text.contains(what) || fields.values().any(|value| in_mrkdwn(value, what))
+            }
+            _ => false,
+        }
+    }
+    text.contains(what) || blocks.iter().any(|block| in_mrkdwn(block, what))
 }

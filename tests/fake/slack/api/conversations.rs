@@ -116,12 +116,11 @@ impl Channel {
             "is_archived": self.archived, "is_general": false, "is_shared": false, "is_org_shared": false,
             "is_member": self.has(BOT_USER),
         });
-        match direct {
-            Some(user) => json["user"] = json!(user),
-            None => {
-                json["name"] = json!(self.name);
-                json["name_normalized"] = json!(self.name);
-            }
+        if let Some(user) = direct {
+            json["user"] = json!(user);
+        } else {
+            json["name"] = json!(self.name);
+            json["name_normalized"] = json!(self.name);
         }
         json
     }

@@ -6,7 +6,6 @@ mod response_url;
 mod users;
 
 use std::fmt;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, RawQuery, State as Extract};
@@ -172,9 +171,7 @@ async fn with_fault(fault: Option<Fault>, wire: &Wire, effect: impl FnOnce() -> 
             wire.cut();
             StatusCode::OK.into_response()
         }
-        Some(Fault::Hang) => loop {
-            tokio::time::sleep(Duration::from_hours(1)).await;
-        },
+        Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::Garbage) => {
             let _ = effect();
             Json(json!({"ok": true, "unexpected": [1, 2, 3]})).into_response()
