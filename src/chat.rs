@@ -1,7 +1,7 @@
 //! The port to a chat system: neutral cards and modals, message references, people, and what they send us.
 //!
 //! Text comes in two kinds, and the types keep them apart. [`Text`] is ours: a list of spans in which everything that
-//! came from a directory or a person is a [`Span::Quoted`], which an adapter renders so that it can't ping, link or
+//! came from a directory or a person is a [`Span::Quoted`] or a [`Span::Name`], which an adapter renders so that it can't ping, link or
 //! format anything. An adapter never sees half-escaped strings.
 
 use async_trait::async_trait;
@@ -18,6 +18,8 @@ pub enum Span {
     Code(String),
     /// Somebody else's text: directory data, a person's reason. Never interpreted.
     Quoted(String),
+    /// The name of the person or account that a line is about: somebody else's text too, emphasised where that is safe.
+    Name(String),
     /// A person of the chat system, shown as a mention.
     Mention(String),
     /// A moment, shown in the reader's own time zone.
@@ -43,10 +45,13 @@ impl Text {
         Text(vec![Span::Plain(words.into())])
     }
 
-    /// Appends a span.
+    /// Appends a span. Plain words that follow plain words become one span.
     #[must_use]
     pub fn with(mut self, span: Span) -> Text {
-        self.0.push(span);
+        match (self.0.last_mut(), span) {
+            (Some(Span::Plain(before)), Span::Plain(words)) => before.push_str(&words),
+            (_, span) => self.0.push(span),
+        }
         self
     }
 
@@ -65,7 +70,11 @@ impl Text {
     /// The words without any markup, for places that take none: a terminal, a form's error.
     pub fn to_plain(&self) -> String {
         let words = self.0.iter().map(|span| match span {
-            Span::Plain(words) | Span::Bold(words) | Span::Code(words) | Span::Quoted(words) => words.clone(),
+            Span::Plain(words)
+            | Span::Bold(words)
+            | Span::Code(words)
+            | Span::Quoted(words)
+            | Span::Name(words) => words.clone(),
             Span::Mention(_) => "somebody else".into(),
             Span::Time(at) => at.format("%Y-%m-%d %H:%M UTC").to_string(),
             Span::Date(at) => at.format("%Y-%m-%d").to_string(),
@@ -76,9 +85,8 @@ impl Text {
 
     /// Appends another text.
     #[must_use]
-    pub fn and(mut self, other: Text) -> Text {
-        self.0.extend(other.0);
-        self
+    pub fn and(self, other: Text) -> Text {
+        other.0.into_iter().fold(self, Text::with)
     }
 }
 

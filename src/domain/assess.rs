@@ -304,8 +304,8 @@ fn idle_since(account: &Account, standing: &Standing, now: DateTime<Utc>) -> Res
 fn strength(signal: Signal) -> u8 {
     match signal {
         Signal::Created => 0,
-        Signal::Activated => 1,
-        Signal::StatusChanged => 2,
+        Signal::StatusChanged => 1,
+        Signal::Activated => 2,
         Signal::Restored => 3,
         Signal::LogActivity => 4,
         Signal::SignIn => 5,

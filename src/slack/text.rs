@@ -74,7 +74,7 @@ fn mrkdwn_span(span: &Span, team_url: &Url) -> String {
         Span::Bold(words) => format!("*{}*", escape_marked(words)),
         Span::Code(words) if words.trim().is_empty() => String::new(),
         Span::Code(words) => format!("`{}`", escape(&tidy(words).replace('`', "ˋ"))),
-        Span::Quoted(words) => escape_quoted(&clamp(&tidy(words), QUOTED_CHARS_MAX)),
+        Span::Quoted(words) | Span::Name(words) => escape_quoted(&clamp(&tidy(words), QUOTED_CHARS_MAX)),
         Span::Mention(user) if is_id(user) => format!("<@{user}>"),
         Span::Mention(user) => escape_quoted(user),
         Span::Time(at) => format!("<!date^{}^{TIME_FORMAT}|{}>", at.timestamp(), time_words(*at)),
@@ -107,6 +107,10 @@ fn rich_span(span: &Span, team_url: &Url, left: usize) -> (Option<SlackRichTextI
         Span::Bold(words) => rich_words(words, Some(SlackRichTextStyle::new().with_bold(true)), left),
         Span::Code(words) => rich_words(&tidy(words), Some(SlackRichTextStyle::new().with_code(true)), left),
         Span::Quoted(words) => rich_words(&clamp(&tidy(words), QUOTED_CHARS_MAX), None, left),
+        Span::Name(words) => {
+            let bold = SlackRichTextStyle::new().with_bold(true);
+            rich_words(&clamp(&tidy(words), QUOTED_CHARS_MAX), Some(bold), left)
+        }
         Span::Mention(user) if is_id(user) => {
             token(SlackRichTextInlineElement::User(SlackRichTextUser::new(user.as_str().into())))
         }

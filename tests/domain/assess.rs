@@ -72,7 +72,7 @@ fn the_latest_sign_of_life_decides() {
             all(ago(20), ago(20), ago(20), ago(20)),
             "candidate, 20 days by SignIn",
         ),
-        ("created yesterday", all(ago(1), ago(1), ago(1), never()), "active by StatusChanged"),
+        ("created yesterday", all(ago(1), ago(1), ago(1), never()), "active by Activated"),
         (
             "signed in before it was created",
             all(ago(30), never(), never(), ago(90)),
@@ -235,7 +235,7 @@ fn the_evidence_says_what_was_seen() {
     assert_eq!(evidence.inactive_after_s, 7 * 86_400);
     assert_eq!(evidence.looked_at, now());
     assert_eq!(evidence.idle.since, now() - days(300));
-    assert_eq!(evidence.idle.signal, Signal::StatusChanged);
+    assert_eq!(evidence.idle.signal, Signal::Activated);
 }
 
 #[test]

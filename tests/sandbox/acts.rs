@@ -43,7 +43,7 @@ async fn dispatch(sandbox: &Sandbox, what: &Value) -> Result<Value, String> {
         }
         "okta_fault" => {
             let fault = match text("fault") {
-                "500" => okta::Fault::Status(500, "E0000009".into()),
+                "500" => okta::Fault::Status(500, "E0000009"),
                 "429" => okta::Fault::RateLimited { reset_in_s: 5 },
                 "lost_response" => okta::Fault::LostResponse,
                 other => return Err(format!("There is no fault {other}.")),

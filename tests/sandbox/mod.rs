@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
-use crate::fake::okta::{Demo, seed_demo};
+use crate::fake::okta::seed_demo;
 use crate::fake::slack::{C_OPS, SlackUser};
 use crate::support::World;
 
@@ -22,7 +22,6 @@ const POLICY: &str = "preview_first = false\nviewers = { channel_members = true 
 /// The world, and what the page shows beside it.
 pub struct Sandbox {
     pub world: World,
-    pub demo: Demo,
     pub started: DateTime<Utc>,
     /// Counts what only the page knows of: a bot started or killed, a clock moved.
     own: watch::Sender<u64>,
@@ -49,7 +48,7 @@ impl Sandbox {
         let user = SlackUser::new(U_CONTRACTOR, &contractor.name, &contractor.login).guest();
         world.slack.add_user(user, &[C_OPS]);
         let started = world.clock.now();
-        let sandbox = Sandbox { world, demo, started, own: watch::channel(0).0, faults: Mutex::default() };
+        let sandbox = Sandbox { world, started, own: watch::channel(0).0, faults: Mutex::default() };
         sandbox.world.start_bot().await;
         sandbox
     }

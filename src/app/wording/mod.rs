@@ -61,6 +61,7 @@ pub fn idle_in_words(idle: &Idle, last_sign_in: Option<DateTime<Utc>>, now: Date
         Signal::Created => "created ",
         Signal::Activated if last_sign_in.is_none() => "never signed in, activated ",
         Signal::Activated => "activated ",
+        Signal::StatusChanged if last_sign_in.is_none() => "never signed in, status changed ",
         Signal::StatusChanged => "status last changed ",
         Signal::Restored => "given back ",
     };
@@ -70,9 +71,9 @@ pub fn idle_in_words(idle: &Idle, last_sign_in: Option<DateTime<Utc>>, now: Date
 /// The name with the login, or the login alone where there is no name.
 pub fn who(name: &str, login: &str) -> Text {
     if name.trim().is_empty() || name == login {
-        Text::default().quoted(login)
+        Text::default().with(Span::Name(login.to_owned()))
     } else {
-        Text::default().quoted(name).then(" (").quoted(login).then(")")
+        Text::default().with(Span::Name(name.to_owned())).then(" (").quoted(login).then(")")
     }
 }
 
