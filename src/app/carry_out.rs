@@ -197,11 +197,11 @@ impl App {
             }
             IdentityError::Denied(why) => {
                 let obstacle = why.clone();
-                self.take(request, candidate, Step::Wait(self.patience(&error))).await?;
+                self.take(request, candidate, self.turned_away(&error)).await?;
                 return Ok(Some(obstacle));
             }
             IdentityError::RateLimited { .. } => {
-                return self.take(request, candidate, Step::Wait(self.patience(&error))).await;
+                return self.take(request, candidate, self.turned_away(&error)).await;
             }
             IdentityError::Transient(_) | IdentityError::Refused(_) | IdentityError::Malformed(_) => {}
         }
@@ -222,6 +222,10 @@ impl App {
             }
         };
         self.take(request, candidate, step).await
+    }
+
+    fn turned_away(&self, error: &IdentityError) -> Step {
+        Step::TurnedAway { error: error.to_string(), wait: self.patience(error) }
     }
 
     fn patience(&self, error: &IdentityError) -> Duration {

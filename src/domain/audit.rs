@@ -70,6 +70,8 @@ pub enum Action {
     InputRefused,
     /// The provider is about to be told to suspend an account.
     SuspensionIntended,
+    /// One try did not work, or can't be told to have worked; the detail says why, and another follows.
+    SuspensionTryFailed,
     /// The account is suspended.
     Suspended,
     /// The account was left alone after all; the detail says why.
@@ -103,6 +105,7 @@ impl Action {
             Action::WentLive => "went_live",
             Action::InputRefused => "input_refused",
             Action::SuspensionIntended => "suspension_intended",
+            Action::SuspensionTryFailed => "suspension_try_failed",
             Action::Suspended => "suspended",
             Action::Skipped => "skipped",
             Action::SuspensionFailed => "suspension_failed",

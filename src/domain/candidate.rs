@@ -177,6 +177,14 @@ pub enum Step {
         /// How long to wait.
         wait: Duration,
     },
+    /// The provider turned the call away unseen (rate limit, missing right): it surely did nothing, so the try does not
+    /// count.
+    TurnedAway {
+        /// The provider's answer, redacted.
+        error: String,
+        /// How long to wait.
+        wait: Duration,
+    },
     /// The provider can't be asked at the moment (rate limit, missing right); this counts as no try.
     Wait(Duration),
     /// The try did not work, and no repetition can help.
@@ -196,7 +204,7 @@ pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(Ca
     let event = |action, detail| {
         vec![Draft { at: now, actor: Actor::System, action, subject: Some(candidate.subject()), detail }]
     };
-    let due = |not_before| CandidateState::Due { attempts, not_before, status_changed: first_seen };
+    let due = |attempts, not_before| CandidateState::Due { attempts, not_before, status_changed: first_seen };
     let fail = |error: String| {
         let events = event(Action::SuspensionFailed, json!({ "error": error, "attempts": attempts }));
         (CandidateState::Failed { at: now, error, attempts }, events)
@@ -212,6 +220,8 @@ pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(Ca
             );
             (CandidateState::Due { attempts, not_before: *not_before, status_changed }, events)
         }
+        // A suspension that we confirm is one that we tried, with its intent in the audit trail.
+        Step::Confirm(_) if attempts == 0 => return None,
         Step::Confirm(confirmation) => {
             let events =
                 event(Action::Suspended, json!({ "confirmation": confirmation, "attempts": attempts }));
@@ -222,7 +232,15 @@ pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(Ca
             (CandidateState::Skipped { at: now, why }, events)
         }
         Step::TryAgain { error, wait: _ } if attempts >= ATTEMPTS_MAX => fail(error),
-        Step::TryAgain { error: _, wait } | Step::Wait(wait) => (due(Some(now + wait)), Vec::new()),
+        Step::TryAgain { error, wait } => {
+            let events = event(Action::SuspensionTryFailed, json!({ "error": error, "attempt": attempts }));
+            (due(attempts, Some(now + wait)), events)
+        }
+        Step::TurnedAway { error, wait } => {
+            let events = event(Action::SuspensionTryFailed, json!({ "error": error, "attempt": attempts }));
+            (due(attempts.saturating_sub(1), Some(now + wait)), events)
+        }
+        Step::Wait(wait) => (due(attempts, Some(now + wait)), Vec::new()),
         Step::GiveUp { error } => fail(error),
     })
 }

@@ -190,6 +190,8 @@ fn hold(limits: &Limits, counts: Counts, past: &Past) -> Option<Guard> {
         return Some(Guard::TooLargeAShare { candidates, population, max_percent });
     }
     let median = median(&past.recent_candidates)?;
+    // The recent counts include accounts that waited for an answer, so these count here too.
+    let candidates = candidates + counts.waiting;
     let surges = limits.surge_factor > 0.0
         && candidates > SURGE_FLOOR
         && f64::from(candidates) > f64::from(median.max(1)) * limits.surge_factor;

@@ -384,7 +384,9 @@ fn check(request: &Request, input: &Input) -> Result<(), Refusal> {
         let by_you = decider(&request.state).is_some_and(|by| by.id == person.id);
         return Err(Refusal::AlreadyDecided { state: Box::new(request.state.clone()), by_you });
     }
-    if input.list_hash.as_ref().is_some_and(|seen| *seen != request.list_hash) {
+    // Whoever suspends has seen a list, and it is this one.
+    let blind = matches!(input.verb, Verb::Suspend { .. }) && input.list_hash.is_none();
+    if blind || input.list_hash.as_ref().is_some_and(|seen| *seen != request.list_hash) {
         return Err(Refusal::OtherList);
     }
     match (request.deadline, &input.verb) {

@@ -13,6 +13,9 @@ use crate::domain::plan::Past;
 
 /// So many sweeps make the recent median.
 const RECENT_SWEEPS: usize = 10;
+/// The population is compared with the largest of so many: a listing that stays partial is held again, not taken for
+/// the new normal the next day.
+const POPULATION_SWEEPS: usize = 5;
 /// So far back they are looked for: a policy whose type was changed to and fro has others in between.
 const SWEEPS_LOOKED_AT: u32 = 100;
 
@@ -90,7 +93,7 @@ fn past(tx: &Connection, policy: &str, user_type: &UserType) -> Result<Past, Sto
         });
     let counts: Vec<_> = counts.take(RECENT_SWEEPS).collect();
     Ok(Past {
-        previous_population: counts.first().map(|counts| counts.population),
+        previous_population: counts.iter().take(POPULATION_SWEEPS).map(|counts| counts.population).max(),
         recent_candidates: counts.iter().map(|counts| counts.candidates + counts.waiting).collect(),
         live: false,
     })

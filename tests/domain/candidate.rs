@@ -13,9 +13,14 @@ fn every_step() -> Vec<Step> {
         Step::Confirm(Confirmation::ByCall),
         Step::Skip(Skip::Gone),
         try_again(),
+        turned_away(),
         Step::Wait(Duration::minutes(1)),
         Step::GiveUp { error: "E0000006".into() },
     ]
+}
+
+fn turned_away() -> Step {
+    Step::TurnedAway { error: "rate limited".into(), wait: Duration::minutes(1) }
 }
 
 fn try_again() -> Step {
@@ -31,7 +36,11 @@ fn only_a_due_account_moves() {
     for state in every_candidate_state() {
         for wanted in every_step() {
             let moved = step(&candidate(0, state.clone()), wanted.clone(), now()).is_some();
-            assert_eq!(moved, matches!(state, CandidateState::Due { .. }), "{state:?} {wanted:?}");
+            // What was never tried can't be confirmed either.
+            let untried = matches!(state, CandidateState::Due { attempts: 0, .. });
+            let confirms = matches!(wanted, Step::Confirm(_));
+            let moves = matches!(state, CandidateState::Due { .. }) && !(untried && confirms);
+            assert_eq!(moved, moves, "{state:?} {wanted:?}");
         }
     }
 }
@@ -58,7 +67,16 @@ fn each_step_leads_where_it_says_and_leaves_its_trace() {
             CandidateState::Skipped { at, why: Skip::ChangedByOthers },
             Some(Action::Skipped),
         ),
-        (try_again(), later(Duration::seconds(30)), None),
+        (try_again(), later(Duration::seconds(30)), Some(Action::SuspensionTryFailed)),
+        (
+            turned_away(),
+            CandidateState::Due {
+                attempts: 0,
+                not_before: Some(at + Duration::minutes(1)),
+                status_changed: None,
+            },
+            Some(Action::SuspensionTryFailed),
+        ),
         (Step::Wait(Duration::minutes(1)), later(Duration::minutes(1)), None),
         (Step::GiveUp { error: "E0000006".into() }, failed("E0000006", 1), Some(Action::SuspensionFailed)),
     ];
@@ -110,6 +128,7 @@ fn waiting_for_the_provider_is_no_try_however_often() {
     let mut state = due(ATTEMPTS_MAX - 1);
     for _ in 0..100 {
         state = take(state, Step::Wait(Duration::minutes(1))).0;
+        state = take(take(state, Step::Intend { status_changed: None }).0, turned_away()).0;
     }
     let CandidateState::Due { attempts, .. } = state else { panic!("due") };
     assert_eq!(attempts, ATTEMPTS_MAX - 1);

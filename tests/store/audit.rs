@@ -4,7 +4,7 @@ use inactive_contractors::domain::audit::{Action, Actor, Draft};
 use inactive_contractors::store::{AuditContext, AuditQuery, Decided, StoreError};
 use serde_json::json;
 
-use crate::harness::{Bench, POLICY, approved, asked, at, events, input, posted, scheduled, suspend_all};
+use crate::harness::{Bench, POLICY, approval, approved, asked, at, events, posted, scheduled};
 
 fn draft(detail: serde_json::Value) -> Draft {
     Draft { at: at(0), actor: Actor::System, action: Action::BotStarted, subject: None, detail }
@@ -122,12 +122,13 @@ async fn without_its_audit_event_nothing_is_done() {
         )
         .unwrap();
     store.receive("k", Some(request), "Uann", at(10)).await.unwrap();
-    store.decide("k", request, input("ann", suspend_all(), at(10)), at(10)).await.unwrap_err();
+    store.decide("k", request, approval(&store, request, "ann", at(10)).await, at(10)).await.unwrap_err();
     store.expire_due(at(100)).await.unwrap_err();
     store.start_sweep(scheduled(1)).await.unwrap_err();
     assert_eq!(store.request(request).await.unwrap(), before);
     bench.raw().execute_batch("DROP TRIGGER broken").unwrap();
     // The input was not settled, so it can be decided now.
-    let decided = store.decide("k", request, input("ann", suspend_all(), at(10)), at(11)).await.unwrap();
+    let decided =
+        store.decide("k", request, approval(&store, request, "ann", at(10)).await, at(11)).await.unwrap();
     assert!(matches!(decided, Decided::Done(_)));
 }

@@ -143,6 +143,12 @@ pub fn card(request: i64) -> CardStands {
     }
 }
 
+/// An approval of all, by somebody who has seen the list.
+pub async fn approval(store: &Store, request: i64, who: &str, received_at: DateTime<Utc>) -> Input {
+    let (row, _) = store.request(request).await.unwrap().unwrap();
+    Input { list_hash: Some(row.list_hash), ..input(who, suspend_all(), received_at) }
+}
+
 pub fn input(who: &str, verb: Verb, received_at: DateTime<Utc>) -> Input {
     let voter = Voter { person: person(who), approver: true, admin: true };
     Input { verb, voter, received_at, list_hash: None, reason: None }
@@ -161,7 +167,8 @@ pub async fn click(store: &Store, key: &str, request: i64, input: Input) -> Deci
 
 pub async fn approved(store: &Store, day: i64, names: &[&str]) -> i64 {
     let request = posted(store, day, names).await;
-    let decided = click(store, &format!("k{request}"), request, input("ann", suspend_all(), at(10))).await;
+    let decided =
+        click(store, &format!("k{request}"), request, approval(store, request, "ann", at(10)).await).await;
     assert!(matches!(decided, Decided::Done(_)), "{decided:?}");
     request
 }

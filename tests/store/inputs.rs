@@ -4,21 +4,23 @@ use inactive_contractors::domain::audit::Action;
 use inactive_contractors::domain::request::{Refusal, RequestState, Verb};
 use inactive_contractors::store::{AuditContext, AuditQuery, Decided, Receipt, StoreError};
 
-use crate::harness::{Bench, actions, approved, at, click, events, input, person, posted, suspend_all};
+use crate::harness::{Bench, actions, approval, approved, at, click, events, input, person, posted};
 
 #[tokio::test]
 async fn a_decision_repeated_is_refused_and_audited_once() {
     let bench = Bench::new();
     let store = bench.open();
     let request = approved(&store, 0, &["kim"]).await;
-    let again = click(&store, "second", request, input("ann", suspend_all(), at(11))).await;
+    let again = click(&store, "second", request, approval(&store, request, "ann", at(11)).await).await;
     assert!(matches!(again, Decided::Refused(Refusal::AlreadyDecided { by_you: true, .. })), "{again:?}");
 
     let replayed = store.receive("second", Some(request), "Uann", at(12)).await.unwrap();
     let outcome = Some("refused: already_decided".to_owned());
     assert_eq!(replayed, Receipt::Repeated { received_at: at(11), outcome });
-    let replayed =
-        store.decide("second", request, input("ann", suspend_all(), at(12)), at(12)).await.unwrap();
+    let replayed = store
+        .decide("second", request, approval(&store, request, "ann", at(12)).await, at(12))
+        .await
+        .unwrap();
     assert_eq!(replayed, Decided::Repeated("refused: already_decided".to_owned()));
     let refusals = AuditQuery { action: Some(Action::InputRefused), ..AuditQuery::latest(10) };
     assert_eq!(events(&store, refusals).await.len(), 1);
@@ -32,7 +34,7 @@ async fn of_two_people_the_first_commit_wins() {
     let store = bench.open();
     let request = posted(&store, 0, &["kim"]).await;
     let (approves, denies) = tokio::join!(
-        click(&store, "a", request, input("ann", suspend_all(), at(10))),
+        click(&store, "a", request, approval(&store, request, "ann", at(10)).await),
         click(&store, "b", request, input("bob", Verb::Deny, at(10))),
     );
     let done = [&approves, &denies].into_iter().filter(|one| matches!(one, Decided::Done(_))).count();
@@ -51,7 +53,8 @@ async fn an_input_that_a_crash_left_is_decided_by_when_it_came() {
     let store = bench.open();
     let repeated = store.receive("k", Some(request), "Uann", at(63)).await.unwrap();
     assert_eq!(repeated, Receipt::Repeated { received_at: at(61), outcome: None });
-    let decided = store.decide("k", request, input("ann", suspend_all(), at(63)), at(63)).await.unwrap();
+    let decided =
+        store.decide("k", request, approval(&store, request, "ann", at(63)).await, at(63)).await.unwrap();
     assert!(matches!(decided, Decided::Done(request) if request.state.word() == "approved"));
 }
 
@@ -64,7 +67,7 @@ async fn expiry_waits_for_an_input_that_came_in_time() {
     let just_before = at(62) - chrono::Duration::seconds(1);
     store.receive("k", Some(request), "Uann", just_before).await.unwrap();
     assert!(store.expire_due(at(62)).await.unwrap().is_empty());
-    let approves = input("ann", suspend_all(), at(62));
+    let approves = approval(&store, request, "ann", at(62)).await;
     assert!(matches!(store.decide("k", request, approves, at(62)).await.unwrap(), Decided::Done(_)));
     assert!(store.expire_due(at(63)).await.unwrap().is_empty());
 }
@@ -82,7 +85,8 @@ async fn expiry_does_not_wait_for_late_settled_or_lost_inputs() {
     let (row, candidates) = store.request(request).await.unwrap().unwrap();
     assert_eq!(row.state, RequestState::Expired { at: at(62) });
     assert_eq!(candidates[0].state.word(), "dropped");
-    let late = store.decide("late", request, input("ann", suspend_all(), at(62)), at(63)).await.unwrap();
+    let late =
+        store.decide("late", request, approval(&store, request, "ann", at(62)).await, at(63)).await.unwrap();
     assert!(matches!(late, Decided::Refused(Refusal::AlreadyDecided { .. })));
 }
 
@@ -109,10 +113,13 @@ async fn nobody_decides_by_the_receipt_of_another() {
     let store = bench.open();
     let request = posted(&store, 0, &["kim"]).await;
     store.receive("k", Some(request), "Uann", at(10)).await.unwrap();
-    let error = store.decide("k", request, input("eve", suspend_all(), at(10)), at(10)).await.unwrap_err();
+    let error =
+        store.decide("k", request, approval(&store, request, "eve", at(10)).await, at(10)).await.unwrap_err();
     assert!(matches!(error, StoreError::Invalid(_)), "{error}");
-    let unknown =
-        store.decide("other", request, input("eve", suspend_all(), at(10)), at(10)).await.unwrap_err();
+    let unknown = store
+        .decide("other", request, approval(&store, request, "eve", at(10)).await, at(10))
+        .await
+        .unwrap_err();
     assert!(matches!(unknown, StoreError::Missing { table: "receipt", .. }), "{unknown}");
     assert_eq!(store.request(request).await.unwrap().unwrap().0.state, RequestState::Pending);
 }
