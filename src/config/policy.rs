@@ -79,8 +79,8 @@ const SURGE_FACTOR: Scale<f64> = Scale {
 
 /// Reads every `[[policy]]`, and returns the enabled ones.
 pub(super) fn all(top: &Section<'_>, surroundings: &Surroundings<'_>) -> Vec<Policy> {
-    let sections = top.tables("policy", "policy");
-    if sections.is_empty() && top.position_of("policy").is_none() {
+    let Some(sections) = top.tables("policy", "policy") else { return Vec::new() };
+    if sections.is_empty() {
         top.report.problem("no [[policy]]: add at least one, or the bot has nothing to do");
     }
     let mut names: Vec<String> = Vec::new();
@@ -243,7 +243,12 @@ fn exempt_attributes(section: &Section<'_>) -> Vec<ExemptAttribute> {
         }
         Some(ExemptAttribute { name: name?.value, value: value?.value })
     };
-    section.tables("exempt_attributes", "policy.exempt_attributes").into_iter().filter_map(read).collect()
+    section
+        .tables("exempt_attributes", "policy.exempt_attributes")
+        .into_iter()
+        .flatten()
+        .filter_map(read)
+        .collect()
 }
 
 fn schedule(section: &Section<'_>) -> Schedule {
@@ -348,6 +353,9 @@ fn group(
     let (users, groups) = (table.list("users"), table.list("groups"));
     let channel_members = table.flag("channel_members", false);
     table.finish();
+    if !table.is_table() {
+        return None;
+    }
     let user_how =
         "a member id such as \"U0123ABCDEF\": in Slack open the person's profile, ⋮, \"Copy member ID\"";
     let group_how =

@@ -229,10 +229,10 @@ impl<'r> Section<'r> {
         self.table(key, key).unwrap_or_else(|| Section::new(self.report, key, self.at, None))
     }
 
-    /// A list of tables, such as `[[policy]]`, empty by default.
-    pub(super) fn tables(&self, key: &'static str, name: &'static str) -> Vec<Section<'r>> {
+    /// A list of tables, such as `[[policy]]`, empty by default; `None` when it is something else.
+    pub(super) fn tables(&self, key: &'static str, name: &'static str) -> Option<Vec<Section<'r>>> {
         let default = (!self.name.is_empty()).then(|| "[]".to_owned());
-        let Some(value) = self.ask(key, default) else { return Vec::new() };
+        let Some(value) = self.ask(key, default) else { return Some(Vec::new()) };
         let wanted = if self.name.is_empty() {
             "a section in double brackets, [[policy]]"
         } else {
@@ -240,7 +240,7 @@ impl<'r> Section<'r> {
         };
         let Some(items) = value.get_ref().as_array() else {
             self.wrong_type(key, wanted, value);
-            return Vec::new();
+            return None;
         };
         let open = |item: &'r Spanned<DeValue<'r>>| {
             let table = item.get_ref().as_table();
@@ -249,10 +249,15 @@ impl<'r> Section<'r> {
             }
             table.map(|table| Section::new(self.report, name, item.span().start, Some(table)))
         };
-        items.iter().filter_map(open).collect()
+        Some(items.iter().filter_map(open).collect())
     }
 
-    /// Whether the key was written, whatever its value.
+    /// Whether the section is a table; otherwise that was reported, or it is absent.
+    pub(super) fn is_table(&self) -> bool {
+        self.table.is_some()
+    }
+
+    /// Where the key stands, if it was written, whatever its value.
     pub(super) fn position_of(&self, key: &str) -> Option<usize> {
         self.table?.get_key_value(key).map(|(key, _)| key.span().start)
     }
