@@ -73,7 +73,7 @@ fn every_default_and_example_value_can_be_uncommented() {
         let bare = line.strip_prefix('#').filter(|bare| !bare.starts_with(' ') && bare.contains(" = "));
         bare.filter(|bare| !alternatives.iter().any(|key| bare.starts_with(key))).unwrap_or(line)
     };
-    let all: String = EXAMPLE.lines().map(|line| format!("{}\n", take(line))).collect();
+    let all = EXAMPLE.lines().map(take).collect::<Vec<_>>().join("\n");
     let (all, plain) = (good(&all), good(EXAMPLE));
     assert_eq!(all.policies[0].rule, plain.policies[0].rule);
     assert_eq!(all.policies[0].limits, plain.policies[0].limits);
