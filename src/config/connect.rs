@@ -1,0 +1,314 @@
+//! The sections `[slack]` and `[okta]`: addresses, and where their secrets come from.
+
+use std::path::Path;
+
+use secrecy::SecretString;
+use url::{Host, Url};
+
+use super::report::quote;
+use super::section::{Found, Scale, Section};
+use super::{Credential, OktaConfig, SlackConfig, Surroundings};
+
+/// The two ways to give a secret.
+struct Secret {
+    /// What it is, for people.
+    what: &'static str,
+    /// The environment variable that holds it.
+    variable: &'static str,
+    /// The key that names a file which holds it.
+    file_key: &'static str,
+    /// The key under which people would write the secret itself, which is refused.
+    inline_key: &'static str,
+}
+
+const BOT_TOKEN: Secret = Secret {
+    what: "Slack bot token",
+    variable: "SLACK_BOT_TOKEN",
+    file_key: "bot_token_file",
+    inline_key: "bot_token",
+};
+const APP_TOKEN: Secret = Secret {
+    what: "Slack app-level token",
+    variable: "SLACK_APP_TOKEN",
+    file_key: "app_token_file",
+    inline_key: "app_token",
+};
+const API_TOKEN: Secret = Secret {
+    what: "Okta API token",
+    variable: "OKTA_API_TOKEN",
+    file_key: "api_token_file",
+    inline_key: "api_token",
+};
+const PRIVATE_KEY: Secret = Secret {
+    what: "private key of the Okta service app",
+    variable: "OKTA_PRIVATE_KEY",
+    file_key: "private_key_file",
+    inline_key: "private_key",
+};
+
+/// A secret as it was given, not yet looked at.
+struct Given {
+    text: String,
+    /// Where it came from, for people: the variable, or the key and the file.
+    origin: String,
+    /// The place in the file, when it came from a file.
+    at: Option<usize>,
+}
+
+impl Given {
+    fn problem(&self, section: &Section<'_>, message: &str) {
+        let message = format!("{} {message}", self.origin);
+        match self.at {
+            Some(at) => section.problem(at, &message),
+            None => section.report.problem(&message),
+        }
+    }
+}
+
+/// Reads `[slack]`; `None` when something that it needs was reported.
+pub(super) fn slack(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Option<SlackConfig> {
+    let api_url = section.text("api_url");
+    let command = section.text_or("command", "/inactive-contractors");
+    let bot_token = token(section, surroundings, &BOT_TOKEN, "xoxb-");
+    let app_token = token(section, surroundings, &APP_TOKEN, "xapp-");
+    section.finish();
+    // Slack's own rule for the name of a slash command: https://api.slack.com/reference/manifests
+    let valid = command.value.strip_prefix('/').is_some_and(|name| {
+        (1..32).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
+    });
+    if !valid {
+        let wrong = format!("command is {}", quote(&command.value));
+        let rule = "but must be a slash and up to 31 letters, digits, hyphens or underscores";
+        section.problem(command.at, &format!("{wrong}, {rule}"));
+    }
+    let api_url = address(section, surroundings, "SLACK_API_URL", "api_url", api_url);
+    Some(SlackConfig { api_url, bot_token: bot_token?, app_token: app_token?, command: command.value })
+}
+
+/// Reads `[okta]`; `None` when something that it needs was reported.
+pub(super) fn okta(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Option<OktaConfig> {
+    let org_url = section.text("org_url");
+    let rate_share = section.number(&Scale {
+        key: "rate_share",
+        // What Okta itself gives one token or app by default: https://developer.okta.com/docs/reference/rl2-limits/
+        default: 0.5,
+        bounds: 0.01..=1.0,
+        why: "it is the share of Okta's rate limits that the bot may use",
+    });
+    let concurrency = section.integer(&Scale {
+        key: "concurrency",
+        default: 4,
+        bounds: 1..=16,
+        why: "Okta limits how many requests one org may have under way",
+    });
+    let credential = credential(section, surroundings);
+    section.finish();
+    let missing = org_url.is_none() && surroundings.variable("OKTA_ORG_URL").is_none();
+    if missing && section.position_of("org_url").is_none() {
+        let how = "set org_url in [okta] or the environment variable OKTA_ORG_URL";
+        section.report.problem(&format!("no Okta org: {how}, such as \"https://acme.okta.com\""));
+    }
+    let org_url = address(section, surroundings, "OKTA_ORG_URL", "org_url", org_url)?;
+    org_root(section, &org_url);
+    Some(OktaConfig { org_url, credential: credential?, rate_share, concurrency })
+}
+
+/// An address from the environment or the file: https, or http to this machine only, and nothing secret in it.
+fn address(
+    section: &Section<'_>,
+    surroundings: &Surroundings<'_>,
+    variable: &str,
+    key: &str,
+    written: Option<Found<String>>,
+) -> Option<Url> {
+    let (text, origin, at) = match (surroundings.variable(variable), written) {
+        (Some(text), _) => (text.to_owned(), variable, None),
+        (None, Some(Found { value, at })) => (value, key, Some(at)),
+        (None, None) => return None,
+    };
+    match safe_url(&text) {
+        Ok(url) => Some(url),
+        Err(wrong) => {
+            let message = format!("{origin} {wrong}");
+            at.map_or_else(|| section.report.problem(&message), |at| section.problem(at, &message));
+            None
+        }
+    }
+}
+
+fn safe_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text)
+        .map_err(|error| format!("is {}, which is not an address: {error}", shown_address(text)))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("has a user name or password in it; give the address alone".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("is {}; give the address without ? and #", shown_address(text)));
+    }
+    let local = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if url.scheme() == "https" || (url.scheme() == "http" && local) {
+        return Ok(url);
+    }
+    let rule = "must begin with https:// (http:// only for this machine, such as http://127.0.0.1:8080)";
+    Err(format!("is {}, but {rule}", shown_address(text)))
+}
+
+/// An address for a message; one that may have a password in it isn't repeated.
+fn shown_address(text: &str) -> String {
+    if text.contains('@') { "(an address with an @, not repeated here)".to_owned() } else { quote(text) }
+}
+
+/// An org's address has no path, and isn't that of its admin console: calls there answer with a web page.
+fn org_root(section: &Section<'_>, url: &Url) {
+    if url.path() != "/" {
+        let root = &url[..url::Position::BeforePath];
+        section.report.problem(&format!("the Okta org's address has a path; give \"{root}\" alone"));
+    }
+    let host = url.host_str().unwrap_or_default();
+    if let Some((org, domain)) = host.split_once("-admin.okta") {
+        let meant = format!("https://{org}.okta{domain}");
+        section
+            .report
+            .problem(&format!("\"{host}\" is Okta's admin console; the org's address is \"{meant}\""));
+    }
+}
+
+/// A token that goes into a header: one word, and of Slack's two kinds the right one.
+fn token(
+    section: &Section<'_>,
+    surroundings: &Surroundings<'_>,
+    secret: &Secret,
+    prefix: &str,
+) -> Option<SecretString> {
+    let Ok(given) = find(section, surroundings, secret)? else {
+        let Secret { what, variable, file_key, .. } = secret;
+        let ways = format!("set the environment variable {variable}, or {file_key} in [slack]");
+        section.report.problem(&format!("no {what} ({prefix}…): {ways} to the path of a file that holds it"));
+        return None;
+    };
+    if !given.text.starts_with(prefix) {
+        let what = secret.what;
+        given.problem(section, &format!("holds no {what}: those begin with {prefix}"));
+        return None;
+    }
+    one_word(section, given)
+}
+
+fn one_word(section: &Section<'_>, given: Given) -> Option<SecretString> {
+    if given.text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Some(SecretString::from(given.text));
+    }
+    given.problem(section, "must hold the token alone, with no spaces, quotes or other words");
+    None
+}
+
+/// The secret was given in neither way.
+struct Missing;
+
+/// Finds a secret; `None` when a problem with it was reported.
+fn find(
+    section: &Section<'_>,
+    surroundings: &Surroundings<'_>,
+    secret: &Secret,
+) -> Option<Result<Given, Missing>> {
+    section.refuse_secret(secret.inline_key, secret.variable, secret.file_key);
+    let named = section.text(secret.file_key);
+    if let Some(text) = surroundings.variable(secret.variable) {
+        return Some(Ok(Given { text: text.to_owned(), origin: secret.variable.to_owned(), at: None }));
+    }
+    let written =
+        [secret.inline_key, secret.file_key].into_iter().any(|key| section.position_of(key).is_some());
+    let Some(Found { value, at }) = named else { return (!written).then_some(Err(Missing)) };
+    let origin = format!("{} {}", secret.file_key, quote(&value));
+    match (surroundings.read_file)(Path::new(&value)) {
+        Ok(text) if text.trim().is_empty() => section.problem(at, &format!("{origin} is an empty file")),
+        Ok(text) => return Some(Ok(Given { text: text.trim().to_owned(), origin, at: Some(at) })),
+        Err(error) => section.problem(at, &format!("{origin} can't be read: {error}")),
+    }
+    None
+}
+
+/// Which of the two credentials was meant. The environment overrides the file; two of one kind are refused.
+fn credential(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Option<Credential> {
+    let client_id = section.text("client_id");
+    let key_id = section.text("key_id").map(|found| found.value);
+    let from_variable = |given: &Given| given.at.is_none();
+    let api_token = find(section, surroundings, &API_TOKEN);
+    let private_key = find(section, surroundings, &PRIVATE_KEY);
+    match (api_token?, private_key?) {
+        (Err(Missing), Err(Missing)) => {
+            section.report.problem(NO_CREDENTIAL);
+            None
+        }
+        (Ok(token), Ok(key)) if from_variable(&token) == from_variable(&key) => {
+            let rule = "are both given; keep the one that the bot should use";
+            section.report.problem(&format!("{} and {} {rule}", token.origin, key.origin));
+            None
+        }
+        (Ok(token), Ok(key)) if from_variable(&key) => {
+            drop(token);
+            service_app(section, surroundings, client_id, key_id, key)
+        }
+        (Ok(token), _) => api_token_alone(section, token),
+        (Err(Missing), Ok(key)) => service_app(section, surroundings, client_id, key_id, key),
+    }
+}
+
+const NO_CREDENTIAL: &str = "no Okta credential: set the environment variable OKTA_API_TOKEN or api_token_file in \
+     [okta], or for a service app OKTA_PRIVATE_KEY or private_key_file, with OKTA_CLIENT_ID or client_id";
+
+fn api_token_alone(section: &Section<'_>, given: Given) -> Option<Credential> {
+    one_word(section, given).map(Credential::ApiToken)
+}
+
+fn service_app(
+    section: &Section<'_>,
+    surroundings: &Surroundings<'_>,
+    client_id: Option<Found<String>>,
+    key_id: Option<String>,
+    mut key: Given,
+) -> Option<Credential> {
+    let variable = surroundings.variable("OKTA_CLIENT_ID").map(str::to_owned);
+    let client_id = variable.or(client_id.map(|found| found.value));
+    if client_id.is_none() {
+        let how = "set client_id in [okta] or the environment variable OKTA_CLIENT_ID";
+        section.report.problem(&format!("a private key needs the client id of its service app: {how}"));
+    }
+    // Environment files can't hold line breaks, so people write them as \n.
+    if !key.text.contains('\n') {
+        key.text = key.text.replace("\\n", "\n");
+    }
+    if let Some(wrong) = not_a_pem_key(&key.text) {
+        key.problem(section, wrong);
+        return None;
+    }
+    Some(Credential::ServiceApp {
+        client_id: client_id?,
+        private_key_pem: SecretString::from(key.text),
+        key_id,
+    })
+}
+
+fn not_a_pem_key(text: &str) -> Option<&'static str> {
+    let first_line = text.lines().next().unwrap_or_default();
+    if text.starts_with('{') {
+        return Some("holds a JWK; in Okta choose \"PEM\" above the private key and copy that");
+    }
+    if first_line.contains("ENCRYPTED") || text.contains("Proc-Type: 4,ENCRYPTED") {
+        return Some(
+            "holds a key with a passphrase; give it without one, in a file that only the bot may read",
+        );
+    }
+    if first_line.contains("PUBLIC KEY") || first_line.contains("CERTIFICATE") {
+        return Some("holds the public half; give the private key");
+    }
+    let complete = first_line.starts_with("-----BEGIN ")
+        && first_line.contains("PRIVATE KEY-----")
+        && text.contains("-----END ");
+    (!complete).then_some("holds no private key in PEM (\"-----BEGIN PRIVATE KEY-----\" and so on)")
+}

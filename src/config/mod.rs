@@ -1,0 +1,308 @@
+//! The configuration: one TOML file, the environment for what differs by machine, and files for secrets.
+//!
+//! What this module promises:
+//! - A [`Config`] is valid: nothing later checks a number, a URL or a cron text again.
+//! - All mistakes of a file are reported at once, each as one sentence with file, line and column, and an unknown key
+//!   with the nearest known one.
+//! - Secrets come only from the environment or from files that the configuration names. One that is written into
+//!   the file is refused, and no message and no `Debug` repeats it.
+//! - No other module reads the environment (clippy holds that line).
+//!
+//! The environment overrides the file, so that the same file serves a company and a sandbox. An empty variable
+//! counts as unset. Relative paths are relative to the working directory.
+
+mod connect;
+mod duration;
+mod policy;
+mod report;
+mod section;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use toml::de::DeTable;
+use url::Url;
+
+use crate::domain::policy::Policy;
+use report::{Report, nearest, quote};
+use section::Section;
+
+/// Where the configuration is when no path is given.
+pub const DEFAULT_PATH: &str = "config/bot.toml";
+
+/// Every environment variable that is read.
+pub const VARIABLES: [&str; 10] = [
+    "SLACK_BOT_TOKEN",
+    "SLACK_APP_TOKEN",
+    "SLACK_API_URL",
+    "SLACK_CHANNEL",
+    "OKTA_ORG_URL",
+    "OKTA_API_TOKEN",
+    "OKTA_CLIENT_ID",
+    "OKTA_PRIVATE_KEY",
+    "INACTIVE_CONTRACTORS_DB",
+    "DB_PATH",
+];
+
+/// Everything that can be set, validated. Its `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How to reach Slack.
+    pub slack: SlackConfig,
+    /// How to reach Okta.
+    pub okta: OktaConfig,
+    /// The database file.
+    pub database: PathBuf,
+    /// How to log.
+    pub log: LogConfig,
+    /// The enabled policies, in the order of the file; at least one, with unique names.
+    pub policies: Vec<Policy>,
+    /// What is allowed, but somebody should know; one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// How to reach Slack.
+#[derive(Clone, Debug)]
+pub struct SlackConfig {
+    /// The base of the Web API without a slash at the end, when it isn't Slack's own.
+    pub api_url: Option<Url>,
+    /// The bot token, `xoxb-…`: for everything but the socket.
+    pub bot_token: SecretString,
+    /// The app-level token, `xapp-…`: for opening the socket only.
+    pub app_token: SecretString,
+    /// The slash command, with its slash.
+    pub command: String,
+}
+
+/// How to reach Okta.
+#[derive(Clone, Debug)]
+pub struct OktaConfig {
+    /// The org's own address: `https://acme.okta.com/`, without a path.
+    pub org_url: Url,
+    /// How the bot proves who it is.
+    pub credential: Credential,
+    /// The share (above 0, up to 1) of each of Okta's rate limits that the bot may use.
+    pub rate_share: f64,
+    /// How many requests may be under way at once.
+    pub concurrency: u32,
+}
+
+/// How the bot proves to Okta who it is.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// An API token, with all the rights of the administrator who made it.
+    ApiToken(SecretString),
+    /// A service app that signs its own requests for tokens, with the scopes it was granted and no more.
+    ServiceApp {
+        /// The app's client id.
+        client_id: String,
+        /// Its private key in PEM.
+        private_key_pem: SecretString,
+        /// Which of the app's keys it is; Okta needs it when the app has several.
+        key_id: Option<String>,
+    },
+}
+
+/// How to log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// For eyes or for machines.
+    pub format: LogFormat,
+    /// A level, or a filter such as `info,inactive_contractors=debug`.
+    pub level: String,
+}
+
+/// For eyes or for machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A key that the file may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The section, such as `slack`, `policy` or `policy.approvers`; empty for the sections themselves.
+    pub section: &'static str,
+    /// The key.
+    pub name: &'static str,
+    /// The default as one would write it in TOML; `None` when leaving the key out means something of its own.
+    pub default: Option<String>,
+}
+
+/// All that is wrong with a configuration, one sentence each, in the order of the file.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .problems.join("\n"))]
+pub struct ConfigError {
+    problems: Vec<String>,
+}
+
+impl ConfigError {
+    /// The sentences.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+}
+
+/// What a configuration draws on beside its own text.
+struct Surroundings<'a> {
+    variables: &'a BTreeMap<String, String>,
+    read_file: &'a dyn Fn(&Path) -> io::Result<String>,
+}
+
+impl Surroundings<'_> {
+    /// An environment variable without the space around it; `None` when unset or empty.
+    fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+}
+
+impl Config {
+    /// Reads the file at `path` (or [`DEFAULT_PATH`]), the environment, and the files that they name.
+    pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
+        let path = path.unwrap_or(Path::new(DEFAULT_PATH));
+        let name = path.display().to_string();
+        let fail = |problem: String| ConfigError { problems: vec![format!("{name}: {problem}")] };
+        let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => fail(
+                "no such file; copy config/bot.example.toml to it, or name another with --config".to_owned(),
+            ),
+            _ => fail(format!("can't be read: {error}")),
+        })?;
+        let variables = environment().map_err(fail)?;
+        let open_files: RefCell<Vec<PathBuf>> = RefCell::default();
+        let read_file = |path: &Path| {
+            let content = std::fs::read_to_string(path)?;
+            if readable_by_others(path)? {
+                open_files.borrow_mut().push(path.to_owned());
+            }
+            Ok(content)
+        };
+        let mut config = Config::parse(&text, &name, &variables, &read_file)?;
+        config.warnings.extend(open_files.into_inner().iter().map(|path| {
+            let path = path.display();
+            format!("{path} holds a secret and others on this machine may read it; chmod 600 {path}")
+        }));
+        Ok(config)
+    }
+
+    /// Makes a configuration of the `text` of the file called `name`, the environment `variables`, and the files
+    /// that they name, read with `read_file`. Reads nothing else.
+    pub fn parse(
+        text: &str,
+        name: &str,
+        variables: &BTreeMap<String, String>,
+        read_file: &dyn Fn(&Path) -> io::Result<String>,
+    ) -> Result<Config, ConfigError> {
+        let report = Report::new(name, text);
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in &errors {
+            // The message only: the error's own Display quotes the line, and the line may hold a secret.
+            report.problem_at(error.span().map_or(0, |span| span.start), error.message());
+        }
+        if !errors.is_empty() {
+            report.verdict()?;
+        }
+        read(&report, table.get_ref(), &Surroundings { variables, read_file })
+    }
+
+    /// Every key that a file may have, found by reading one that has every section.
+    pub fn keys() -> Vec<Key> {
+        const EVERY_SECTION: &str =
+            "[[policy]]\napprovers = {}\nadmins = {}\nviewers = {}\nexempt_attributes = [{}]";
+        let report = Report::new("", EVERY_SECTION);
+        let table = DeTable::parse(EVERY_SECTION).expect("the constant is TOML");
+        let surroundings = Surroundings {
+            variables: &BTreeMap::new(),
+            read_file: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
+        };
+        // Such a file is wrong in many ways; what it is read for are the keys that were asked for.
+        let _ = read(&report, table.get_ref(), &surroundings);
+        report.into_keys()
+    }
+}
+
+/// Reads every section, and judges at the end.
+fn read<'r>(
+    report: &'r Report<'r>,
+    table: &'r DeTable<'r>,
+    surroundings: &Surroundings<'_>,
+) -> Result<Config, ConfigError> {
+    let top = Section::top(report, table);
+    let slack = connect::slack(&top.section("slack"), surroundings);
+    let okta = connect::okta(&top.section("okta"), surroundings);
+    let database = database(&top.section("database"), surroundings);
+    let log = log(&top.section("log"));
+    let policies = policy::all(&top, surroundings);
+    top.finish();
+    let warnings = report.verdict()?;
+    let (slack, okta) = slack.zip(okta).expect("a section that can't be used was reported");
+    Ok(Config { slack, okta, database, log, policies, warnings })
+}
+
+fn database(section: &Section<'_>, surroundings: &Surroundings<'_>) -> PathBuf {
+    let path = section.text_or("path", "inactive-contractors.db").value;
+    section.finish();
+    let variable =
+        surroundings.variable("INACTIVE_CONTRACTORS_DB").or_else(|| surroundings.variable("DB_PATH"));
+    PathBuf::from(variable.unwrap_or(&path))
+}
+
+fn log(section: &Section<'_>) -> LogConfig {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let format = section.text_or("format", "human");
+    let level = section.text_or("level", "info");
+    section.finish();
+    // A lone word that is no level would be taken for the name of a crate to trace in full: never meant.
+    let valid = |part: &str| {
+        LEVELS.contains(&part.trim())
+            || (part.contains('=') && tracing_subscriber::EnvFilter::try_new(part).is_ok())
+    };
+    if !level.value.split(',').all(valid) {
+        let hint =
+            nearest(&level.value, LEVELS).map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));
+        let wrong = format!("level is {}, which is none of {}", quote(&level.value), LEVELS.join(", "));
+        section.problem(level.at, &format!("{wrong} and no filter such as \"info,hyper=warn\"{hint}"));
+    }
+    let format = match format.value.as_str() {
+        "human" => LogFormat::Human,
+        "json" => LogFormat::Json,
+        other => {
+            section.problem(
+                format.at,
+                &format!("format is {}, but must be \"human\" or \"json\"", quote(other)),
+            );
+            LogFormat::Human
+        }
+    };
+    LogConfig { format, level: level.value }
+}
+
+/// The variables that we know, those of them that are set.
+fn environment() -> Result<BTreeMap<String, String>, String> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    let set = VARIABLES.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    set.map(|(name, value)| match value.into_string() {
+        Ok(value) => Ok((name.to_owned(), value)),
+        Err(_) => Err(format!("the environment variable {name} is not UTF-8 text")),
+    })
+    .collect()
+}
+
+/// Whether the file's permissions let its group or everybody read or change it.
+#[cfg(unix)]
+fn readable_by_others(path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(std::fs::metadata(path)?.permissions().mode() & 0o077 != 0)
+}
+
+/// Elsewhere permissions aren't three digits; nothing is said about them.
+#[cfg(not(unix))]
+fn readable_by_others(_path: &Path) -> io::Result<bool> {
+    Ok(false)
+}

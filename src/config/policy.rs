@@ -1,0 +1,397 @@
+//! The sections `[[policy]]`: each becomes a [`Policy`] that nothing later needs to check again.
+
+use chrono::{DateTime, Duration};
+use chrono_tz::Tz;
+
+use super::Surroundings;
+use super::report::{nearest, quote};
+use super::section::{Found, Scale, Section, Span};
+use crate::domain::account::UserType;
+use crate::domain::policy::{ExemptAttribute, Limits, People, Policy, Rule, Schedule};
+use crate::domain::schedule;
+
+const INACTIVE_AFTER: Span = Span {
+    key: "inactive_after",
+    default: "7d",
+    least: "1d",
+    most: "1825d",
+    why: "people who work every day must never look inactive",
+};
+const NEW_ACCOUNT_GRACE: Span = Span {
+    key: "new_account_grace",
+    default: "14d",
+    least: "1d",
+    most: "365d",
+    why: "people need time to sign in for the first time",
+};
+const RESTORED_GRACE: Span = Span {
+    key: "restored_grace",
+    default: "7d",
+    least: "1h",
+    most: "365d",
+    why: "whoever got an account back needs time to use it",
+};
+const ANSWER_WITHIN: Span = Span {
+    key: "answer_within",
+    default: "8h",
+    least: "1s",
+    most: "30d",
+    why: "a request shows who was inactive when it was posted, and that grows old",
+};
+const CARRY_OUT_WITHIN: Span = Span {
+    key: "carry_out_within",
+    default: "24h",
+    least: "1m",
+    most: "30d",
+    why: "an approval is meant for now, but must outlast a short outage",
+};
+const CATCH_UP: Span = Span {
+    key: "catch_up",
+    default: "12h",
+    least: "1m",
+    most: "7d",
+    why: "a missed sweep runs late, but not when the next one would say the same",
+};
+const MAX_CANDIDATES: Scale<u32> = Scale {
+    key: "max_candidates",
+    default: 50,
+    bounds: 1..=10_000,
+    why: "a sweep with more candidates is held until somebody has looked",
+};
+const MAX_SHARE: Scale<f64> = Scale {
+    key: "max_share",
+    default: 0.5,
+    bounds: 0.01..=1.0,
+    why: "it is the share of the listed accounts above which a sweep is held",
+};
+const MIN_POPULATION_SHARE: Scale<f64> = Scale {
+    key: "min_population_share",
+    default: 0.5,
+    bounds: 0.0..=1.0,
+    why: "it is the share of the previous sweep's accounts below which a sweep is held",
+};
+const SURGE_FACTOR: Scale<f64> = Scale {
+    key: "surge_factor",
+    default: 3.0,
+    bounds: 0.0..=1_000.0,
+    why: "it multiplies the recent median of candidates; 0 switches this brake off",
+};
+
+/// Reads every `[[policy]]`, and returns the enabled ones.
+pub(super) fn all(top: &Section<'_>, surroundings: &Surroundings<'_>) -> Vec<Policy> {
+    let Some(sections) = top.tables("policy", "policy") else { return Vec::new() };
+    if sections.is_empty() {
+        top.report.problem("no [[policy]]: add at least one, or the bot has nothing to do");
+    }
+    let mut names: Vec<String> = Vec::new();
+    let mut policies = Vec::new();
+    for section in &sections {
+        let enabled = section.flag("enabled", true);
+        let Some(policy) = one(section, surroundings, &mut names) else { continue };
+        if enabled {
+            policies.push(policy);
+        } else {
+            top.report.warning(format!("policy \"{}\" is not enabled: it runs no sweeps", policy.name));
+        }
+    }
+    if policies.is_empty() && !sections.is_empty() {
+        top.report.nothing_enabled();
+    }
+    policies
+}
+
+/// Reads one policy; `None` when something that it needs was reported.
+fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<String>) -> Option<Policy> {
+    let name = name(section, names);
+    let rule = rule(section);
+    let schedule = schedule(section);
+    let channel = channel(section, surroundings);
+    let (approvers, admins, viewers) = people(section);
+    let answer_within = section.duration(&ANSWER_WITHIN).value;
+    let carry_out_within = section.duration(&CARRY_OUT_WITHIN).value;
+    let catch_up = section.duration(&CATCH_UP).value;
+    let limits = limits(section);
+    let preview_first = section.flag("preview_first", true);
+    let announce_no_candidates = section.flag("announce_no_candidates", true);
+    let clear_sessions = section.flag("clear_sessions", false);
+    section.finish();
+    let policy = Policy {
+        name: name?,
+        rule: rule?,
+        schedule,
+        channel: channel?,
+        approvers: approvers?,
+        admins: admins?,
+        viewers: viewers?,
+        answer_within,
+        carry_out_within,
+        catch_up,
+        limits,
+        preview_first,
+        announce_no_candidates,
+        clear_sessions,
+    };
+    warn(section, &policy);
+    Some(policy)
+}
+
+/// Says what is allowed but rarely meant.
+fn warn(section: &Section<'_>, policy: &Policy) {
+    let name = &policy.name;
+    if policy.rule.break_glass.is_empty() {
+        let advice = "list the emergency accounts that no button may ever suspend";
+        section.report.warning(format!("policy \"{name}\" has an empty break_glass; {advice}"));
+    }
+    if policy.answer_within < Duration::minutes(1) {
+        let advice = "that is for trying things out, not for people";
+        section.report.warning(format!("policy \"{name}\" has an answer_within below a minute; {advice}"));
+    }
+}
+
+fn name(section: &Section<'_>, names: &mut Vec<String>) -> Option<String> {
+    const LONGEST: usize = 40;
+    let Some(Found { value, at }) = section.text("name") else {
+        missing(section, "name", "a [[policy]] needs a name: one word that commands and messages use for it");
+        return None;
+    };
+    let word = value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if !word || value.len() > LONGEST {
+        let rule = "but must be one word of up to 40 letters, digits, hyphens or underscores";
+        section.problem(at, &format!("name is {}, {rule}", quote(&value)));
+        return None;
+    }
+    if names.iter().any(|taken| taken.eq_ignore_ascii_case(&value)) {
+        let wrong = format!("there are two policies called {}", quote(&value));
+        section
+            .problem(at, &format!("{wrong}; requests and history go by the name, so give this one another"));
+        return None;
+    }
+    names.push(value.clone());
+    Some(value)
+}
+
+/// Reports that a key is missing, unless it is there and its value was reported.
+fn missing(section: &Section<'_>, key: &str, message: &str) {
+    if section.position_of(key).is_none() {
+        section.problem(section.at, message);
+    }
+}
+
+fn rule(section: &Section<'_>) -> Option<Rule> {
+    Some(Rule {
+        // Everything is read before the `?`, so that the rest of the section is checked too.
+        inactive_after: section.duration(&INACTIVE_AFTER).value,
+        new_account_grace: section.duration(&NEW_ACCOUNT_GRACE).value,
+        restored_grace: section.duration(&RESTORED_GRACE).value,
+        second_look: section.flag("second_look", true),
+        exempt_logins: exempt_logins(section),
+        exempt_groups: exempt_groups(section),
+        exempt_attributes: exempt_attributes(section),
+        break_glass: values(section.list("break_glass")),
+        user_type: user_type(section)?,
+    })
+}
+
+fn values(found: Vec<Found<String>>) -> Vec<String> {
+    found.into_iter().map(|found| found.value).collect()
+}
+
+fn user_type(section: &Section<'_>) -> Option<UserType> {
+    const DEFAULT: &str = "contractor";
+    let by_profile = section.text_or("user_type", DEFAULT);
+    let by_id = section.text("okta_user_type_id");
+    let Some(Found { value, at }) = by_id else { return Some(UserType::Profile(by_profile.value)) };
+    if section.position_of("user_type").is_some() {
+        let rule = "user_type matches the profile's text, okta_user_type_id Okta's user type object";
+        section.problem(at, &format!("a policy has user_type or okta_user_type_id, not both: {rule}"));
+        return None;
+    }
+    if !(value.starts_with("oty") && value.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
+        let rule = "but those ids begin with oty; they are in the address of the type's page in Okta's Profile Editor";
+        section.problem(at, &format!("okta_user_type_id is {}, {rule}", quote(&value)));
+        return None;
+    }
+    Some(UserType::TypeId(value))
+}
+
+fn exempt_logins(section: &Section<'_>) -> Vec<String> {
+    let logins = section.list("exempt_logins");
+    for login in logins.iter().filter(|login| login.value.chars().all(|c| c == '*')) {
+        section.problem(login.at, "exempt_logins exempts everybody; to stop a policy set enabled = false");
+    }
+    values(logins)
+}
+
+fn exempt_groups(section: &Section<'_>) -> Vec<String> {
+    let groups = section.list("exempt_groups");
+    for group in groups.iter().filter(|group| !group.value.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
+        let how =
+            "give the id that ends the address of the group's page in Okta, such as \"00g1emaKYZTWRYYRRTSK\"";
+        section
+            .problem(group.at, &format!("exempt_groups: {} is not a group's id; {how}", quote(&group.value)));
+    }
+    values(groups)
+}
+
+fn exempt_attributes(section: &Section<'_>) -> Vec<ExemptAttribute> {
+    let read = |item: Section<'_>| {
+        let (name, value) = (item.text("name"), item.text("value"));
+        item.finish();
+        let example = "exempt_attributes needs both: { name = \"department\", value = \"Night shift\" }";
+        for key in ["name", "value"] {
+            missing(&item, key, example);
+        }
+        Some(ExemptAttribute { name: name?.value, value: value?.value })
+    };
+    section
+        .tables("exempt_attributes", "policy.exempt_attributes")
+        .into_iter()
+        .flatten()
+        .filter_map(read)
+        .collect()
+}
+
+fn schedule(section: &Section<'_>) -> Schedule {
+    let cron = section.text_or("schedule", "0 9 * * *");
+    let zone_name = section.text_or("time_zone", "UTC");
+    let zone = zone_name.value.parse().unwrap_or_else(|_| {
+        let wrong = format!("time_zone is {}, which is not a zone's name", quote(&zone_name.value));
+        section.problem(zone_name.at, &format!("{wrong}; {}", zone_hint(&zone_name.value)));
+        Tz::UTC
+    });
+    let schedule = Schedule { cron: cron.value, zone };
+    match schedule::parse_cron(&schedule.cron) {
+        Err(wrong) => {
+            section.problem(cron.at, &format!("schedule: {wrong}; \"0 9 * * *\" is every day at 9"));
+        }
+        // Any start will do: a schedule that has no slot after it has none at all.
+        Ok(_) if schedule::next_slot(&schedule, DateTime::UNIX_EPOCH).is_none() => {
+            section.problem(cron.at, &format!("schedule is {}, which never comes", quote(&schedule.cron)));
+        }
+        Ok(_) => {}
+    }
+    schedule
+}
+
+fn zone_hint(text: &str) -> String {
+    let all = || chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+    let city = text.replace(' ', "_").to_lowercase();
+    let same_city = all().find(|name| name.to_lowercase().rsplit('/').next() == Some(city.as_str()));
+    match same_city.or_else(|| nearest(text, all())) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => "such names are \"UTC\", \"Europe/Berlin\" or \"America/New_York\"".to_owned(),
+    }
+}
+
+/// How to find a channel's id in Slack.
+const CHANNEL_HOW: &str = "an id such as \"C0123ABCDEF\": in Slack click the channel's name and copy the id at the end of \"About\"";
+
+fn channel(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Option<String> {
+    const VARIABLE: &str = "SLACK_CHANNEL";
+    if let Some(Found { value, at }) = section.text("channel") {
+        if is_slack_id(&value, "CG") {
+            return Some(value);
+        }
+        section.problem(at, &format!("channel is {}, but must be {CHANNEL_HOW}", quote(&value)));
+        return None;
+    }
+    match surroundings.variable(VARIABLE) {
+        Some(value) if is_slack_id(value, "CG") => return Some(value.to_owned()),
+        Some(value) => {
+            section
+                .problem(section.at, &format!("{VARIABLE} is {}, but must be {CHANNEL_HOW}", quote(value)));
+        }
+        None => {
+            let message = format!("a [[policy]] needs a channel, here or in {VARIABLE}: {CHANNEL_HOW}");
+            missing(section, "channel", &message);
+        }
+    }
+    None
+}
+
+/// Whether the text is one of Slack's ids that begin with one of these letters. Names are never in capitals.
+fn is_slack_id(text: &str, first: &str) -> bool {
+    let rest = text.bytes().skip(1);
+    text.len() > 1
+        && text.starts_with(|c| first.contains(c))
+        && rest.into_iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+/// Approvers, admins and viewers. Nobody may approve by default; the other two follow from it.
+fn people(section: &Section<'_>) -> (Option<People>, Option<People>, Option<People>) {
+    const NOBODY: &str = "approvers must name somebody (users, groups, or channel_members = true): \
+         nobody may approve by default";
+    let approvers = group(section, "approvers", "policy.approvers", NOBODY, || {
+        missing(section, "approvers", NOBODY);
+        None
+    });
+    let admins = group(
+        section,
+        "admins",
+        "policy.admins",
+        "admins names nobody; leave the key out and the approvers are the admins",
+        || approvers.clone(),
+    );
+    let viewers = group(
+        section,
+        "viewers",
+        "policy.viewers",
+        "viewers names nobody; leave the key out and everybody in the channel is a viewer",
+        || Some(People { channel_members: true, ..People::default() }),
+    );
+    (approvers, admins, viewers)
+}
+
+fn group(
+    section: &Section<'_>,
+    key: &'static str,
+    name: &'static str,
+    nobody: &str,
+    otherwise: impl FnOnce() -> Option<People>,
+) -> Option<People> {
+    let Some(table) = section.table(key, name) else { return otherwise() };
+    let (users, groups) = (table.list("users"), table.list("groups"));
+    let channel_members = table.flag("channel_members", false);
+    table.finish();
+    if !table.is_table() {
+        return None;
+    }
+    let user_how =
+        "a member id such as \"U0123ABCDEF\": in Slack open the person's profile, ⋮, \"Copy member ID\"";
+    let group_how =
+        "a user group's id such as \"S0123ABCDEF\", which ends the address of its page in Slack's People";
+    for user in users.iter().filter(|user| !is_slack_id(&user.value, "UW")) {
+        table.problem(user.at, &format!("{key}: {} must be {user_how}", quote(&user.value)));
+    }
+    for group in groups.iter().filter(|group| !is_slack_id(&group.value, "S")) {
+        table.problem(group.at, &format!("{key}: {} must be {group_how}", quote(&group.value)));
+    }
+    let people = People { users: values(users), groups: values(groups), channel_members };
+    if people.is_empty() {
+        table.problem(table.at, nobody);
+        return None;
+    }
+    Some(people)
+}
+
+fn limits(section: &Section<'_>) -> Limits {
+    Limits {
+        max_candidates: section.integer(&MAX_CANDIDATES),
+        max_share: section.number(&MAX_SHARE),
+        min_population_share: section.number(&MIN_POPULATION_SHARE),
+        surge_factor: surge_factor(section),
+    }
+}
+
+/// Zero switches the brake off; a factor from 0 to 1 would hold the most ordinary sweep.
+fn surge_factor(section: &Section<'_>) -> f64 {
+    let factor = section.number(&SURGE_FACTOR);
+    if factor > 0.0 && factor < 1.0 {
+        let rule = "but must be 0 (off) or at least 1: it multiplies the recent median of candidates";
+        section.problem(
+            section.position_of("surge_factor").unwrap_or(section.at),
+            &format!("surge_factor is {factor}, {rule}"),
+        );
+    }
+    factor
+}

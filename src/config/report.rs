@@ -1,0 +1,157 @@
+//! What is wrong with a file: every problem with its line and column, in the order of the file.
+//!
+//! Nothing that looks like a secret is ever repeated, whichever key it was written under by mistake.
+
+use std::cell::RefCell;
+
+use super::{ConfigError, Key};
+
+/// Collects the problems of one file, and on the way the keys that its sections may have.
+pub(super) struct Report<'a> {
+    name: &'a str,
+    text: &'a str,
+    problems: RefCell<Vec<(usize, String)>>,
+    warnings: RefCell<Vec<String>>,
+    keys: RefCell<Vec<Key>>,
+}
+
+impl<'a> Report<'a> {
+    /// A report on the file called `name` with the given content.
+    pub(super) fn new(name: &'a str, text: &'a str) -> Self {
+        Report {
+            name,
+            text,
+            problems: RefCell::default(),
+            warnings: RefCell::default(),
+            keys: RefCell::default(),
+        }
+    }
+
+    /// Something is wrong at this byte of the file.
+    pub(super) fn problem_at(&self, offset: usize, message: &str) {
+        let (line, column) = position(self.text, offset);
+        let problem = format!("{}:{line}:{column}: {message}", self.name);
+        self.problems.borrow_mut().push((offset, problem));
+    }
+
+    /// Something is missing that has no place in the file yet, or is wrong outside it.
+    pub(super) fn problem(&self, message: &str) {
+        let problem = format!("{}: {message}", self.name);
+        self.problems.borrow_mut().push((usize::MAX, problem));
+    }
+
+    /// Every policy is switched off. Only said when nothing else is wrong: a policy with a mistake was reported, and
+    /// that is the first thing to mend.
+    pub(super) fn nothing_enabled(&self) {
+        if self.problems.borrow().is_empty() {
+            self.problem("no policy is enabled: the bot has nothing to do");
+        }
+    }
+
+    /// Something is allowed, but somebody should know.
+    pub(super) fn warning(&self, message: String) {
+        self.warnings.borrow_mut().push(message);
+    }
+
+    /// A section may have this key.
+    pub(super) fn key(&self, key: Key) {
+        let mut keys = self.keys.borrow_mut();
+        if !keys.iter().any(|known| known.section == key.section && known.name == key.name) {
+            keys.push(key);
+        }
+    }
+
+    /// The warnings so far, if nothing is wrong; otherwise all that is wrong, in the order of the file.
+    pub(super) fn verdict(&self) -> Result<Vec<String>, ConfigError> {
+        let mut problems = self.problems.take();
+        problems.sort_by_key(|(offset, _)| *offset);
+        if problems.is_empty() {
+            Ok(self.warnings.take())
+        } else {
+            Err(ConfigError { problems: problems.into_iter().map(|(_, problem)| problem).collect() })
+        }
+    }
+
+    /// Every key that was asked for.
+    pub(super) fn into_keys(self) -> Vec<Key> {
+        self.keys.into_inner()
+    }
+}
+
+/// Line and column of a byte, both from 1; columns count characters.
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+/// The text in double quotes on one line, cut when long; a secret is not repeated.
+pub(super) fn quote(text: &str) -> String {
+    const LONGEST: usize = 80;
+    if looks_secret(text) {
+        return "(a secret, not repeated here)".to_owned();
+    }
+    let shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    let shown = shown.replace("\\'", "'");
+    if text.chars().count() > LONGEST { format!("\"{shown}…\"") } else { format!("\"{shown}\"") }
+}
+
+/// Whether the text has the shape of a Slack token, an Okta API token or a private key.
+pub(super) fn looks_secret(text: &str) -> bool {
+    /// Okta's API tokens: `00` and 40 more characters.
+    const OKTA_TOKEN_LENGTH: usize = 42;
+    let word = text.trim();
+    let okta_token = word.len() == OKTA_TOKEN_LENGTH
+        && word.starts_with("00")
+        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    okta_token
+        || word.contains("-----BEGIN")
+        || word.starts_with("SSWS ")
+        || ["xoxb-", "xoxp-", "xoxa-", "xoxe", "xapp-"].iter().any(|prefix| word.contains(prefix))
+}
+
+/// The candidate that `word` was probably meant to be, if one is near enough to be worth saying.
+pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    let word = word.to_lowercase();
+    let within = (word.chars().count() / 3).max(2);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, _)| *distance <= within)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_lines_and_characters() {
+        assert_eq!(position("", 0), (1, 1));
+        assert_eq!(position("a\nbé = 1", 6), (2, 4));
+        assert_eq!(position("a\n", 99), (2, 1));
+    }
+
+    #[test]
+    fn quotes_stay_on_one_line_and_repeat_no_secret() {
+        assert_eq!(quote("a\n\u{202e}b'"), "\"a\\n\\u{202e}b'\"");
+        for secret in [
+            "xoxb-1-2",
+            "xapp-1-A",
+            "SSWS abc",
+            "-----BEGIN PRIVATE KEY-----",
+            &format!("00{}", "a".repeat(40)),
+        ] {
+            assert_eq!(quote(secret), "(a secret, not repeated here)");
+        }
+    }
+
+    #[test]
+    fn suggestions_are_near_or_absent() {
+        let keys = ["inactive_after", "time_zone", "channel"];
+        assert_eq!(nearest("inactive_afer", keys), Some("inactive_after"));
+        assert_eq!(nearest("TimeZone", keys), Some("time_zone"));
+        assert_eq!(nearest("deadline", keys), None);
+    }
+}

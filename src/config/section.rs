@@ -1,0 +1,289 @@
+//! Reading a section of the file: each key is asked for by name, with its default, and what nobody asked for is an
+//! unknown key. So the list of keys is the code that reads them, and can't drift from it.
+//!
+//! A wrong value is reported and the default taken instead, so that one run finds every mistake of a file.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use chrono::Duration;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::Key;
+use super::duration;
+use super::report::{Report, looks_secret, nearest, quote};
+
+/// A value and the byte of the file where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Found<T> {
+    pub(super) value: T,
+    pub(super) at: usize,
+}
+
+/// A duration key: its default, its bounds, and the sentence that says why there are bounds.
+pub(super) struct Span {
+    pub(super) key: &'static str,
+    pub(super) default: &'static str,
+    pub(super) least: &'static str,
+    pub(super) most: &'static str,
+    pub(super) why: &'static str,
+}
+
+/// A number key: its default, its bounds, and the sentence that says why there are bounds.
+pub(super) struct Scale<T> {
+    pub(super) key: &'static str,
+    pub(super) default: T,
+    pub(super) bounds: RangeInclusive<T>,
+    pub(super) why: &'static str,
+}
+
+/// One section; an absent one reads as an empty one.
+pub(super) struct Section<'r> {
+    pub(super) report: &'r Report<'r>,
+    /// Where the section starts, for what is missing from it.
+    pub(super) at: usize,
+    name: &'static str,
+    table: Option<&'r DeTable<'r>>,
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl<'r> Section<'r> {
+    /// The whole file.
+    pub(super) fn top(report: &'r Report<'r>, table: &'r DeTable<'r>) -> Self {
+        Section::new(report, "", 0, Some(table))
+    }
+
+    fn new(report: &'r Report<'r>, name: &'static str, at: usize, table: Option<&'r DeTable<'r>>) -> Self {
+        Section { report, at, name, table, asked: RefCell::default() }
+    }
+
+    /// Something is wrong at this byte of the file.
+    pub(super) fn problem(&self, at: usize, message: &str) {
+        self.report.problem_at(at, message);
+    }
+
+    /// The section as messages call it.
+    fn title(&self) -> String {
+        match self.name.split_once('.') {
+            _ if self.name.is_empty() => "the file".to_owned(),
+            None if self.name == "policy" => "[[policy]]".to_owned(),
+            None => format!("[{}]", self.name),
+            Some((_, part)) => format!("{part} of [[policy]]"),
+        }
+    }
+
+    /// Looks a key up, and notes that it is a key.
+    fn ask(&self, key: &'static str, default: Option<String>) -> Option<&'r Spanned<DeValue<'r>>> {
+        self.report.key(Key { section: self.name, name: key, default });
+        self.asked.borrow_mut().push(key);
+        self.table?.get(key)
+    }
+
+    fn wrong_type(&self, key: &str, wanted: &str, value: &Spanned<DeValue<'_>>) {
+        let got = match value.get_ref() {
+            DeValue::String(_) => "a text",
+            DeValue::Integer(_) | DeValue::Float(_) => "a number",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        self.problem(value.span().start, &format!("{key} must be {wanted}, not {got}"));
+    }
+
+    fn as_text(&self, key: &str, wanted: &str, value: &Spanned<DeValue<'_>>) -> Option<Found<String>> {
+        let at = value.span().start;
+        match value.get_ref() {
+            DeValue::String(text) if looks_secret(text) => {
+                self.problem(at, &format!("{key} holds a secret; {NO_SECRETS}"));
+                None
+            }
+            DeValue::String(text) if text.trim().is_empty() => {
+                self.problem(at, &format!("{key} is empty; give it a value or leave it out"));
+                None
+            }
+            DeValue::String(text) => Some(Found { value: text.trim().to_owned(), at }),
+            DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_) => {
+                self.wrong_type(key, wanted, value);
+                None
+            }
+        }
+    }
+
+    /// A text that has no default.
+    pub(super) fn text(&self, key: &'static str) -> Option<Found<String>> {
+        let value = self.ask(key, None)?;
+        self.as_text(key, "a text in quotes", value)
+    }
+
+    /// A text that has a default.
+    pub(super) fn text_or(&self, key: &'static str, default: &str) -> Found<String> {
+        self.ask(key, Some(quote(default)))
+            .and_then(|value| self.as_text(key, "a text in quotes", value))
+            .unwrap_or_else(|| Found { value: default.to_owned(), at: self.at })
+    }
+
+    /// True or false.
+    pub(super) fn flag(&self, key: &'static str, default: bool) -> bool {
+        let Some(value) = self.ask(key, Some(default.to_string())) else { return default };
+        value.get_ref().as_bool().unwrap_or_else(|| {
+            self.wrong_type(key, "true or false", value);
+            default
+        })
+    }
+
+    /// A whole number within bounds.
+    pub(super) fn integer(&self, scale: &Scale<u32>) -> u32 {
+        let Some(value) = self.ask(scale.key, Some(scale.default.to_string())) else { return scale.default };
+        let Some(number) = value.get_ref().as_integer() else {
+            self.wrong_type(scale.key, "a whole number", value);
+            return scale.default;
+        };
+        let read = i64::from_str_radix(number.as_str(), number.radix()).ok();
+        let read = read.and_then(|number| u32::try_from(number).ok());
+        self.within(scale, read, &number.to_string(), value.span().start)
+    }
+
+    /// A number within bounds; whole numbers count too.
+    pub(super) fn number(&self, scale: &Scale<f64>) -> f64 {
+        let Some(value) = self.ask(scale.key, Some(format!("{:?}", scale.default))) else {
+            return scale.default;
+        };
+        let text = match (value.get_ref().as_float(), value.get_ref().as_integer()) {
+            (Some(float), _) => float.as_str().to_owned(),
+            (None, Some(integer)) => integer.as_str().to_owned(),
+            (None, None) => {
+                self.wrong_type(scale.key, "a number", value);
+                return scale.default;
+            }
+        };
+        self.within(scale, text.parse().ok(), &text, value.span().start)
+    }
+
+    fn within<T: PartialOrd + Display + Copy>(
+        &self,
+        scale: &Scale<T>,
+        read: Option<T>,
+        text: &str,
+        at: usize,
+    ) -> T {
+        if let Some(number) = read.filter(|number| scale.bounds.contains(number)) {
+            return number;
+        }
+        let (key, why, least, most) = (scale.key, scale.why, scale.bounds.start(), scale.bounds.end());
+        self.problem(at, &format!("{key} is {text}, but must be between {least} and {most}: {why}"));
+        scale.default
+    }
+
+    /// A duration within bounds.
+    pub(super) fn duration(&self, span: &Span) -> Found<Duration> {
+        let own = |text| duration::parse(text).expect("defaults and bounds in the code are durations");
+        let default = Found { value: own(span.default), at: self.at };
+        let Some(value) = self.ask(span.key, Some(quote(span.default))) else { return default };
+        let Some(found) = self.as_text(span.key, "a text such as \"7d\"", value) else { return default };
+        let (key, text) = (span.key, quote(&found.value));
+        let Some(read) = duration::parse(&found.value) else {
+            let how = "write a whole number above 0 and a unit, such as \"30m\", \"12h\", \"7d\" or \"4w\"";
+            self.problem(found.at, &format!("{key} is {text}, which is not a duration; {how}"));
+            return default;
+        };
+        if !(own(span.least)..=own(span.most)).contains(&read) {
+            let (least, most, why) = (span.least, span.most, span.why);
+            let bounds = format!("must be between \"{least}\" and \"{most}\": {why}");
+            self.problem(found.at, &format!("{key} is {text}, but {bounds}"));
+            return default;
+        }
+        Found { value: read, at: found.at }
+    }
+
+    /// A list of texts, empty by default.
+    pub(super) fn list(&self, key: &'static str) -> Vec<Found<String>> {
+        let Some(value) = self.ask(key, Some("[]".to_owned())) else { return Vec::new() };
+        let Some(items) = value.get_ref().as_array() else {
+            self.wrong_type(key, "a list of texts in brackets", value);
+            return Vec::new();
+        };
+        items.iter().filter_map(|item| self.as_text(key, "a list of texts", item)).collect()
+    }
+
+    /// A table inside this one, such as `[slack]` or `approvers = { … }`; `None` when it is absent.
+    pub(super) fn table(&self, key: &'static str, name: &'static str) -> Option<Section<'r>> {
+        let value = self.ask(key, None)?;
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            let wanted = if self.name.is_empty() { "a section in brackets" } else { "a table in braces" };
+            self.wrong_type(key, wanted, value);
+        }
+        Some(Section::new(self.report, name, value.span().start, table))
+    }
+
+    /// A section of the file, empty when it is absent.
+    pub(super) fn section(&self, key: &'static str) -> Section<'r> {
+        self.table(key, key).unwrap_or_else(|| Section::new(self.report, key, self.at, None))
+    }
+
+    /// A list of tables, such as `[[policy]]`, empty by default; `None` when it is something else.
+    pub(super) fn tables(&self, key: &'static str, name: &'static str) -> Option<Vec<Section<'r>>> {
+        let default = (!self.name.is_empty()).then(|| "[]".to_owned());
+        let Some(value) = self.ask(key, default) else { return Some(Vec::new()) };
+        let wanted = if self.name.is_empty() {
+            "a section in double brackets, [[policy]]"
+        } else {
+            "a list of tables"
+        };
+        let Some(items) = value.get_ref().as_array() else {
+            self.wrong_type(key, wanted, value);
+            return None;
+        };
+        let open = |item: &'r Spanned<DeValue<'r>>| {
+            let table = item.get_ref().as_table();
+            if table.is_none() {
+                self.wrong_type(key, wanted, item);
+            }
+            table.map(|table| Section::new(self.report, name, item.span().start, Some(table)))
+        };
+        Some(items.iter().filter_map(open).collect())
+    }
+
+    /// Whether the section is a table; otherwise that was reported, or it is absent.
+    pub(super) fn is_table(&self) -> bool {
+        self.table.is_some()
+    }
+
+    /// Where the key stands, if it was written, whatever its value.
+    pub(super) fn position_of(&self, key: &str) -> Option<usize> {
+        self.table?.get_key_value(key).map(|(key, _)| key.span().start)
+    }
+
+    /// Refuses a secret that is written into the file, with the two ways to give it.
+    pub(super) fn refuse_secret(&self, key: &'static str, variable: &str, file_key: &str) {
+        let Some(at) = self.position_of(key) else { return };
+        self.asked.borrow_mut().push(key);
+        self.problem(at, &format!("{key} is a secret; {NO_SECRETS}: set {variable}, or {file_key} = \"…\""));
+    }
+
+    /// Reports every key that nobody asked for. To be called after the last key was.
+    pub(super) fn finish(&self) {
+        let asked = self.asked.borrow();
+        let entries = self.table.into_iter().flat_map(DeTable::iter);
+        for (key, _) in entries.filter(|(key, _)| !asked.contains(&key.get_ref().as_ref())) {
+            let (at, name) = (key.span().start, key.get_ref().as_ref());
+            let hint = match nearest(name, asked.iter().copied()) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => "config/bot.example.toml lists every key".to_owned(),
+            };
+            self.problem(at, &format!("unknown key {} in {}; {hint}", quote(name), self.title()));
+        }
+    }
+}
+
+/// Why a secret in the file is an error and not a convenience: the file is made to be kept in version control.
+const NO_SECRETS: &str =
+    "secrets have no place in this file, only in the environment or in files that it names";
