@@ -22,13 +22,15 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
     let config = match Config::load(path) {
         Ok(config) => config,
         Err(error) => {
-            print_line(&Line { what: "configuration".into(), result: Err(error.to_string()) });
+            for problem in error.problems() {
+                print_line(&Line { what: "configuration".into(), result: Err(problem.clone()) });
+            }
             return Ok(ExitCode::FAILURE);
         }
     };
-    let policies = config.policies.len();
+    let policies = config.policies.iter().map(|policy| policy.name.as_str()).collect::<Vec<_>>().join(", ");
     let mut lines =
-        vec![Line { what: "configuration".into(), result: Ok(format!("{policies} policy(ies)")) }];
+        vec![Line { what: "configuration".into(), result: Ok(format!("read; policies: {policies}")) }];
     lines.extend(
         config
             .warnings

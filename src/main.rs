@@ -44,7 +44,7 @@ enum Command {
 
 #[derive(clap::Args)]
 struct ConfigFile {
-    /// The configuration file; without it, everything comes from the environment and defaults
+    /// The configuration file [default: config/bot.toml]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }

@@ -39,8 +39,8 @@ fn only_a_due_account_moves() {
             // What was never tried can't be confirmed either.
             let untried = matches!(state, CandidateState::Due { attempts: 0, .. });
             let confirms = matches!(wanted, Step::Confirm(_));
-            let moves = matches!(state, CandidateState::Due { .. }) && !(untried && confirms);
-            assert_eq!(moved, moves, "{state:?} {wanted:?}");
+            let may_move = matches!(state, CandidateState::Due { .. }) && !(untried && confirms);
+            assert_eq!(moved, may_move, "{state:?} {wanted:?}");
         }
     }
 }
