@@ -250,21 +250,14 @@ fn credential(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Option<
             section.report.problem(&format!("{} and {} {rule}", token.origin, key.origin));
             None
         }
-        (Ok(token), Ok(key)) if from_variable(&key) => {
-            drop(token);
-            service_app(section, surroundings, client_id, key_id, key)
-        }
-        (Ok(token), _) => api_token_alone(section, token),
+        (Ok(_), Ok(key)) if from_variable(&key) => service_app(section, surroundings, client_id, key_id, key),
+        (Ok(token), _) => one_word(section, token).map(Credential::ApiToken),
         (Err(Missing), Ok(key)) => service_app(section, surroundings, client_id, key_id, key),
     }
 }
 
 const NO_CREDENTIAL: &str = "no Okta credential: set the environment variable OKTA_API_TOKEN or api_token_file in \
      [okta], or for a service app OKTA_PRIVATE_KEY or private_key_file, with OKTA_CLIENT_ID or client_id";
-
-fn api_token_alone(section: &Section<'_>, given: Given) -> Option<Credential> {
-    one_word(section, given).map(Credential::ApiToken)
-}
 
 fn service_app(
     section: &Section<'_>,

@@ -81,7 +81,7 @@ const BAD_LINES: [(&str, &str); 39] = [
         "max_candidates = -5",
         "18: max_candidates is -5, but must be between 1 and 10000: a sweep with more candidates is held until somebody has looked",
     ),
-    ("max_candidates = 5.5", "18: max_candidates must be a whole number, not a number"),
+    ("max_candidates = 5.5", "18: max_candidates must be a whole number, not a fraction"),
     (
         "max_share = 50",
         "13: max_share is 50, but must be between 0.01 and 1: it is the share of the listed accounts above which a sweep is held",
