@@ -1,4 +1,53 @@
 //! inactive-contractors: finds inactive contractor accounts, asks people in chat, and suspends what they approve.
+//!
+//! # Code map
+//!
+//! | room | what it holds | may import |
+//! |---|---|---|
+//! | [`domain`] | the pure core: who is inactive, what a decision does, whether a sweep may speak, when the next slot is | nothing |
+//! | [`identity`], [`chat`] | the two ports: what the workflow needs of an identity provider and of a chat system | `domain`; nothing |
+//! | [`store`] | one SQLite file: sweeps, requests, inputs, messages, the audit chain; the only room that names rusqlite | `domain` |
+//! | [`okta`], [`slack`] | the adapters behind the ports | their port, `clock` |
+//! | [`app`] | the workflow: the loop, sweeps, decisions, suspensions, commands, and every sentence | all of the above but the adapters |
+//! | [`config`], [`clock`] | the only reader of the environment, and of the wall clock | `domain`; nothing |
+//! | [`bot`], [`check`], [`dry_run`] | the wiring that the binary and the sandbox share | all |
+//!
+//! `tests/tidy.rs` holds that line.
+//!
+//! # Invariants
+//!
+//! 1. An account is suspended only if a row holds an approval by a person who was an approver when they clicked, is not
+//!    the account's own person, clicked before the deadline, on that account as shown to them; and the account still met
+//!    the rule when it was read again right before the call.
+//! 2. Every call that changes the identity provider has an audit event of its intent committed before it, and one of
+//!    its outcome after it. If the audit can't be written, the call is not made.
+//! 3. At most one open request holds an account, and at most one sweep exists per policy and slot: unique indexes say so.
+//! 4. A decision, once acknowledged, survives `kill -9` and power loss, and is carried out to an outcome for every account.
+//! 5. Reconciling twice changes nothing; a replayed click or command changes nothing and tells the person why.
+//! 6. What the channel shows converges to the database.
+//! 7. The audit chain verifies, and no row of it was ever updated or deleted.
+//! 8. Directory data can't ping, link, format or overflow anything, and secrets reach neither chat nor log.
+//!
+//! # Four walkthroughs
+//!
+//! **A scheduled sweep.** The bell ([`app`], hung in `app/bell.rs`) wakes the loop. [`domain::schedule::owed_slot`] says
+//! which slot is owed; [`store::Store::start_sweep`] makes its row, unless the slot has one. A task surveys the policy
+//! ([`app::survey`]): lists, looks up who is protected, asks the log about would-be candidates, and judges each account
+//! with [`domain::assess::assess`]. [`domain::plan::plan`] counts and lets the guards speak.
+//! [`store::Store::finish_sweep`] writes the end, the request and its candidates in one transaction. The loop then finds
+//! a live request without a card and posts it ([`app::messages`]); once the card stands, its deadline starts.
+//!
+//! **A click.** [`slack`] turns the frame into a [`chat::Inbound`] and calls [`app::decide::Inbox`]. The receipt is
+//! recorded; [`app::people::identify`] asks Slack who this is; [`store::Store::decide`] runs [`domain::request::decide`]
+//! on the row as it is and commits the new state with its audit events. Returning sends the acknowledgement. The loop
+//! finds an approved request and carries it out ([`app::carry_out`]), account by account, while the card shows progress;
+//! at the end come the outcomes in the thread and one message in the channel.
+//!
+//! **A slash command.** [`app::command`] parses it with clap, so its doc comments are the help. A sweep is committed
+//! before the acknowledgement; everything else is answered after it, to the person alone.
+//!
+//! **A restart.** The store opens, locks, checks and migrates the file; the loop reads the rows and goes on. There is no
+//! second path: what a crash left undone is simply still due.
 
 pub mod app;
 pub mod bot;

@@ -1,4 +1,4 @@
-//! The slash command. The doc comments of [`Command`] are its help.
+//! The slash command. The doc comments of `Command` are its help.
 
 use std::sync::Arc;
 
