@@ -1,0 +1,93 @@
+//! `cargo bench --bench figures`: the figures that README.md names, measured on this machine with the binary as it
+//! ships, against the fakes. It prints; it never fails on a number.
+
+#[path = "../fake/mod.rs"]
+mod fake;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fake::okta::seed_demo;
+use fake::slack::C_OPS;
+use support::{PLAIN_POLICY, World};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_inactive-contractors");
+const STARTS: usize = 15;
+
+#[tokio::main]
+async fn main() {
+    let world = World::new(PLAIN_POLICY).await;
+    seed_demo(&world.okta);
+    let config = world.database().with_file_name("bot.toml");
+    std::fs::write(&config, world.config_toml()).expect("the directory is ours");
+
+    let size = std::fs::metadata(BINARY).expect("the binary is there").len();
+    println!("binary                          {:.1} MB", megabytes(size));
+
+    let mut empty = Vec::new();
+    let mut connected = Vec::new();
+    for _ in 0..STARTS {
+        let start = Instant::now();
+        let version = Command::new(BINARY).arg("--version").stdout(Stdio::null()).status();
+        assert!(version.expect("the binary runs").success());
+        empty.push(start.elapsed());
+
+        let start = Instant::now();
+        let mut bot = run(&world, &config);
+        world.slack.wait_for("a socket", |slack| (slack.fresh_sockets() > 0).then_some(())).await;
+        connected.push(start.elapsed());
+        end(&world, &mut bot).await;
+    }
+    let (empty, connected) = (median(&mut empty), median(&mut connected));
+    println!("start to connected, median      {:.1} ms of {STARTS}", milliseconds(connected));
+    println!("  as a multiple of `--version`  {:.1}", connected.as_secs_f64() / empty.as_secs_f64());
+
+    let mut bot = run(&world, &config);
+    world.slack.wait_for("a socket", |slack| (slack.fresh_sockets() > 0).then_some(())).await;
+    println!("resident memory, connected      {:.1} MB", megabytes(resident(&bot)));
+    world.ask_for_sweep().await;
+    let card = |slack: &fake::slack::FakeSlack| slack.messages(C_OPS).into_iter().find(|one| one.offers("suspend"));
+    world.slack.wait_for("a card", card).await;
+    println!("resident memory, after a sweep  {:.1} MB", megabytes(resident(&bot)));
+    end(&world, &mut bot).await;
+}
+
+fn run(world: &World, config: &std::path::Path) -> Child {
+    Command::new(BINARY)
+        .args(["run", "--config"])
+        .arg(config)
+        .env_clear()
+        .envs(world.environment())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary runs")
+}
+
+async fn end(world: &World, bot: &mut Child) {
+    bot.kill().expect("it runs");
+    bot.wait().expect("it ends");
+    world.slack.wait_for("no socket", |slack| (slack.sockets() == 0).then_some(())).await;
+}
+
+/// What the kernel counts as resident, in bytes.
+fn resident(bot: &Child) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", bot.id())).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0");
+    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap_or_default() * 1024
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for display")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
