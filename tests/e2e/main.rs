@@ -6,3 +6,6 @@ mod fake;
 mod support;
 
 mod approve;
+mod decisions;
+mod noop;
+mod people;
