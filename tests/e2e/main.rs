@@ -7,5 +7,6 @@ mod support;
 
 mod approve;
 mod decisions;
+mod guards;
 mod noop;
 mod people;
