@@ -225,6 +225,7 @@ impl App {
     /// Shows another page of the card from now on.
     pub(super) fn turn_page(&self, request: i64, page: usize) {
         lock(&self.runtime.pages).insert(request, page);
+        lock(&self.runtime.turned).insert(request);
         self.nudge();
     }
 }

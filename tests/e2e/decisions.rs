@@ -120,6 +120,8 @@ async fn a_card_of_45_people_has_pages_and_its_button_means_all_of_them() {
     world.slack.click_stale(U_APPROVER, &first, "suspend").await.expect("it was there");
     world.message("45 accounts suspended. Approved by").await;
     assert_eq!((world.audited("suspended"), world.slack.replies(C_OPS, &first.ts).len()), (45, 2));
+    world.slack.click(U_APPROVER, &first.ts, "page_back").await.expect("a finished card has its pages too");
+    world.card_says(&first, "page 2 of 3").await;
     world.nothing_else_is_wrong().await;
 }
 
