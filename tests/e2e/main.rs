@@ -6,7 +6,9 @@ mod fake;
 mod support;
 
 mod approve;
+mod commands;
 mod decisions;
 mod guards;
 mod noop;
+mod okta;
 mod people;

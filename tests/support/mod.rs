@@ -132,7 +132,9 @@ impl World {
         store.close().await.expect("the file can be closed");
         for line in self.audit().iter().filter(|line| line.action == "suspended") {
             let login = line.login.as_deref().expect("a suspension names its account");
-            assert_eq!(self.okta.suspends(login), 1, "{login}");
+            // What was only read to be done may have been done by somebody else.
+            let least = usize::from(line.detail["confirmation"] == "by_call");
+            assert!((least..=1).contains(&self.okta.suspends(login)), "{login}");
             assert!(self.audit_of(login).contains(&"suspension_intended".to_owned()), "{login}");
         }
     }
@@ -247,6 +249,19 @@ impl World {
     pub fn changes_asked(&self) -> Vec<String> {
         let calls = self.okta.calls().into_iter().filter(|call| call.method != "GET");
         calls.map(|call| format!("{} {}", call.method, call.path)).collect()
+    }
+
+    /// How many approved accounts wait for a later time to be tried at.
+    pub fn put_off(&self) -> usize {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let Ok(connection) = rusqlite::Connection::open_with_flags(self.database(), flags) else {
+            return 0;
+        };
+        let sql = "SELECT json_extract(state_json, '$.not_before') FROM candidate WHERE state = 'due'";
+        let mut statement = connection.prepare(sql).expect("the table is there once the file is");
+        let times = statement.query_map([], |row| row.get::<_, Option<String>>(0)).expect("it can be read");
+        let is_later = |at: &String| DateTime::parse_from_rfc3339(at).is_ok_and(|at| at > self.clock.now());
+        times.filter_map(Result::ok).flatten().filter(is_later).count()
     }
 
     /// Waits for the database, which nobody can subscribe to, so it is looked at often.
