@@ -12,3 +12,4 @@ mod guards;
 mod noop;
 mod okta;
 mod people;
+mod schedule;
