@@ -86,10 +86,10 @@ impl App {
         candidate: &Candidate,
     ) -> anyhow::Result<Option<String>> {
         let Some(policy) = self.policy(&request.policy) else {
-            return self.take(request, candidate, Step::Skip(Skip::PolicyGone)).await;
+            return self.call_off(request, candidate, Skip::PolicyGone).await;
         };
         if self.clock.now() > execute_by(policy, decision.at) {
-            return self.take(request, candidate, Step::Skip(Skip::ApprovalTooOld)).await;
+            return self.call_off(request, candidate, Skip::ApprovalTooOld).await;
         }
         let since = log_since(&request.rule, self.clock.now());
         let fresh = self.identity.look(&candidate.shown.id, &request.rule, since).await;
@@ -121,6 +121,26 @@ impl App {
             }
             Err(error) => self.find_out(request, candidate, error).await,
         }
+    }
+
+    /// No call may be made any more. What an earlier one did is read first: the outcome must not deny it.
+    async fn call_off(
+        &self,
+        request: &Request,
+        candidate: &Candidate,
+        why: Skip,
+    ) -> anyhow::Result<Option<String>> {
+        if matches!(candidate.state, CandidateState::Due { attempts: 0, .. }) {
+            return self.take(request, candidate, Step::Skip(why)).await;
+        }
+        let read = self.identity.read(&candidate.shown.id).await;
+        self.note_identity(&read);
+        let step = match read {
+            Ok(Account { status: AccountStatus::Suspended, .. }) => Step::Confirm(Confirmation::ByReading),
+            Ok(_) => Step::Skip(why),
+            Err(error) => return self.not_now(request, candidate, error).await,
+        };
+        self.take(request, candidate, step).await
     }
 
     /// Why the account must not be suspended now, as the step to take.

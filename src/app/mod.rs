@@ -73,6 +73,8 @@ struct Runtime {
     in_flight: Mutex<BTreeMap<Work, InFlight>>,
     wakes: Mutex<BTreeMap<Work, DateTime<Utc>>>,
     pages: Mutex<BTreeMap<i64, usize>>,
+    /// Requests whose card is to show another page; one that has ended is not among the live ones any more.
+    turned: Mutex<BTreeSet<i64>>,
     obstacles: Mutex<BTreeMap<i64, String>>,
     identity_health: Mutex<Option<LastAnswer>>,
 }
@@ -183,6 +185,9 @@ impl App {
         self.store.expire_due(self.clock.now()).await?;
         for (request, _) in self.store.live_requests().await? {
             self.work_on(Work::Request(request.id), stop);
+        }
+        for request in std::mem::take(&mut *lock(&self.runtime.turned)) {
+            self.work_on(Work::Request(request), stop);
         }
         Ok(())
     }

@@ -49,14 +49,18 @@ impl App {
                 wake = earliest(wake, self.next_try(id).await?);
             }
         }
-        let (card, card_wake) = self.show_card(id).await?;
+        let (shown, card_wake) = self.show_card(id).await?;
         wake = earliest(wake, card_wake);
-        let Some(card) = card else {
+        let Some((card, version)) = shown else {
             return Ok(wake);
         };
         let Some((request, candidates)) = self.store.request(id).await? else {
             return Ok(None);
         };
+        if request.version != version {
+            // Decided after the card was rendered: its end is told only below a card that shows it.
+            return Ok(Some(self.clock.now()));
+        }
         if matches!(request.state, RequestState::WentLive { .. }) {
             self.sweep_after_going_live(&request).await?;
         }
@@ -99,8 +103,9 @@ impl App {
         }
     }
 
-    /// Brings the card up to date. Returns it if it stands, and when to look again.
-    async fn show_card(&self, id: i64) -> anyhow::Result<(Option<MessageRef>, Option<DateTime<Utc>>)> {
+    /// Brings the card up to date. Returns it with the request's version that it was rendered from, if it stands, and
+    /// when to look again.
+    async fn show_card(&self, id: i64) -> anyhow::Result<(Option<(MessageRef, i64)>, Option<DateTime<Utc>>)> {
         // Twice: once the card stands it has a deadline to show.
         for _ in 0..2 {
             let Some((request, candidates)) = self.store.request(id).await? else {
@@ -119,9 +124,9 @@ impl App {
             let message =
                 Identity { key: card_key(id), channel: &request.channel, thread: None, card_of: Some(id) };
             match self.show(&message, &card::card(&view)).await? {
-                Standing::Current(card, again) => return Ok((Some(card), again)),
+                Standing::Current(card, again) => return Ok((Some((card, request.version)), again)),
                 Standing::Behind(_, at) if at <= self.clock.now() => {}
-                Standing::Behind(card, at) => return Ok((Some(card), Some(at))),
+                Standing::Behind(card, at) => return Ok((Some((card, request.version)), Some(at))),
                 Standing::NotYet(at) => return Ok((None, Some(at))),
             }
         }
@@ -220,6 +225,7 @@ impl App {
     /// Shows another page of the card from now on.
     pub(super) fn turn_page(&self, request: i64, page: usize) {
         lock(&self.runtime.pages).insert(request, page);
+        lock(&self.runtime.turned).insert(request);
         self.nudge();
     }
 }

@@ -3,7 +3,7 @@
 //! A slot is computed from the schedule and `now` alone, so it doesn't matter which bell rang or how late: the
 //! database knows whether a slot has had its sweep.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Duration, SubsecRound, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
@@ -43,6 +43,8 @@ pub fn owed_slot(policy: &Policy, known_since: DateTime<Utc>, now: DateTime<Utc>
 
 /// The first slot strictly after `from`.
 fn slot_after(cron: &Cron, zone: Tz, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    // Croner carries a fraction of a second over into its answer, and a slot is one instant whoever asks when.
+    let from = from.trunc_subsecs(0);
     // Within an hour that is repeated, croner answers with the first pass, which may be over: look on, a minute at a
     // time, until the answer lies ahead.
     (0..=REPEATED_MAX_MINUTES)

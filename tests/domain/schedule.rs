@@ -55,6 +55,18 @@ fn through_daylight_saving_each_civil_day_has_one_slot() {
 }
 
 #[test]
+fn a_slot_is_the_same_instant_whatever_fraction_of_a_second_it_is_asked_at() {
+    let (policy, known_since) = (every("0 9 * * *", BERLIN), time(FORWARD));
+    let nine = time("2026-03-28T08:00:00Z");
+    for milliseconds in [0, 1, 500, 999, 1_000, 3_600_500] {
+        let asked_at = nine + Duration::milliseconds(milliseconds);
+        assert_eq!(owed_slot(&policy, known_since, asked_at), Some(nine), "{asked_at}");
+        let next = next_slot(&policy.schedule, asked_at).expect("there is a next one");
+        assert_eq!(next, time("2026-03-29T07:00:00Z"), "{asked_at}");
+    }
+}
+
+#[test]
 fn nine_in_the_morning_stays_nine_in_the_morning() {
     for start in [FORWARD, BACK] {
         for slot in owed_over(&every("0 9 * * *", BERLIN), time(start)) {

@@ -6,3 +6,10 @@ mod fake;
 mod support;
 
 mod approve;
+mod commands;
+mod decisions;
+mod guards;
+mod noop;
+mod okta;
+mod people;
+mod schedule;

@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use crate::fake::clock::FakeClock;
 use crate::fake::gate::Gate;
-use crate::fake::okta::FakeOkta;
-use crate::fake::slack::{C_OPS, FakeSlack, Message, U_ADMIN, U_APPROVER, U_APPROVER2};
+use crate::fake::okta::{FakeOkta, Person};
+use crate::fake::slack::{C_OPS, Ephemeral, FakeSlack, Message, U_ADMIN, U_APPROVER, U_APPROVER2};
 use bot::BotTask;
 
 /// A policy for stories: everything that would need a second sweep or a second day is off unless a story adds it.
@@ -132,7 +132,9 @@ impl World {
         store.close().await.expect("the file can be closed");
         for line in self.audit().iter().filter(|line| line.action == "suspended") {
             let login = line.login.as_deref().expect("a suspension names its account");
-            assert_eq!(self.okta.suspends(login), 1, "{login}");
+            // What was only read to be done may have been done by somebody else.
+            let least = usize::from(line.detail["confirmation"] == "by_call");
+            assert!((least..=1).contains(&self.okta.suspends(login)), "{login}");
             assert!(self.audit_of(login).contains(&"suspension_intended".to_owned()), "{login}");
         }
     }
@@ -212,6 +214,66 @@ impl World {
     /// How many events have this action.
     pub fn audited(&self, action: &str) -> usize {
         self.audit().iter().filter(|line| line.action == action).count()
+    }
+
+    /// A world whose bot has just asked about these contractors, all idle for 41 days, and the card that asks.
+    pub async fn asking(policy: &str, logins: &[&str]) -> (World, Message) {
+        let world = World::new(policy).await;
+        world.add_idle(logins);
+        world.start_bot().await;
+        let card = world.sweep().await;
+        (world, card)
+    }
+
+    /// Adds contractors who signed in 41 days ago, the first one of them a little longer ago than the next.
+    pub fn add_idle(&self, logins: &[&str]) {
+        for (index, login) in (0..).zip(logins) {
+            let ago = Duration::days(41) - Duration::minutes(index);
+            self.okta.add(Person::contractor(login).last_login_ago(ago));
+        }
+    }
+
+    /// Waits for a note that only this person sees and that says this.
+    pub async fn told(&self, user: &str, words: &str) -> Ephemeral {
+        let what = format!("a note to {user} that says {words:?}");
+        self.slack.wait_ephemeral(user, &what, |note| note.visible_text().contains(words)).await
+    }
+
+    /// Waits until the card says this.
+    pub async fn card_says(&self, card: &Message, words: &str) -> Message {
+        let what = format!("a card that says {words:?}");
+        self.slack.wait_update(&card.ts, &what, |card| card.visible_text().contains(words)).await
+    }
+
+    /// The calls that would change something in the org, failed ones too.
+    pub fn changes_asked(&self) -> Vec<String> {
+        let calls = self.okta.calls().into_iter().filter(|call| call.method != "GET");
+        calls.map(|call| format!("{} {}", call.method, call.path)).collect()
+    }
+
+    /// How many approved accounts wait for a later time to be tried at.
+    pub fn put_off(&self) -> usize {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let Ok(connection) = rusqlite::Connection::open_with_flags(self.database(), flags) else {
+            return 0;
+        };
+        let sql = "SELECT json_extract(state_json, '$.not_before') FROM candidate WHERE state = 'due'";
+        let mut statement = connection.prepare(sql).expect("the table is there once the file is");
+        let times = statement.query_map([], |row| row.get::<_, Option<String>>(0)).expect("it can be read");
+        let is_later = |at: &String| DateTime::parse_from_rfc3339(at).is_ok_and(|at| at > self.clock.now());
+        times.filter_map(Result::ok).flatten().filter(is_later).count()
+    }
+
+    /// Waits for the database, which nobody can subscribe to, so it is looked at often.
+    pub async fn until(&self, what: &str, holds: impl Fn(&World) -> bool) {
+        let look = async {
+            let mut often = tokio::time::interval(std::time::Duration::from_millis(10));
+            while !holds(self) {
+                often.tick().await;
+            }
+        };
+        let patience = std::time::Duration::from_secs(10);
+        tokio::time::timeout(patience, look).await.unwrap_or_else(|_| panic!("waited in vain for: {what}"));
     }
 }
 

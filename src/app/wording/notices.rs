@@ -116,7 +116,8 @@ pub fn no_candidates(policy: &str, rule: &Rule, counts: Counts) -> Card {
         .and(rule_in_words(rule))
         .then(".");
     if counts.waiting > 0 {
-        text = text.then(format!(" {} already wait for an answer.", accounts(counts.waiting as usize)));
+        let wait = if counts.waiting == 1 { "waits" } else { "wait" };
+        text = text.then(format!(" {} already {wait} for an answer.", accounts(counts.waiting as usize)));
     }
     if counts.unknown > 0 {
         text = text.then(format!(" {} could not be judged.", accounts(counts.unknown as usize)));

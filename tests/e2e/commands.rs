@@ -1,0 +1,139 @@
+//! The slash command: answers for one person, and nothing in the channel.
+
+use crate::fake::okta::Person;
+use crate::fake::slack::{C_OPS, Fault, U_APPROVER, U_GUEST, U_STRANGER, U_VIEWER};
+use crate::support::{PLAIN_POLICY, World};
+
+const ADA: &str = "ada@ext.example";
+const BEN: &str = "ben@ext.example";
+
+/// What the person is answered, its lines joined.
+async fn ask(world: &World, user: &str, line: &str) -> String {
+    let before = world.slack.ephemerals(user).len();
+    let line = format!("/inactive-contractors {line}");
+    let reply = world.slack.slash(user, C_OPS, line.trim()).await.expect("the command can be typed");
+    assert!(reply.acked_after.is_some());
+    let answer = |slack: &crate::fake::slack::FakeSlack| slack.ephemerals(user).get(before).cloned();
+    let answer = world.slack.wait_for(&format!("an answer to {line:?}"), answer).await;
+    answer.visible_text().replace('\n', "")
+}
+
+async fn assert_answer(world: &World, user: &str, line: &str, parts: &[&str]) {
+    let answer = ask(world, user, line).await;
+    for part in parts {
+        assert!(answer.contains(part), "{line:?} should say {part:?} and says: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_is_what_the_bare_command_says() {
+    let world = World::new(PLAIN_POLICY).await;
+    world.okta.add(Person::contractor("busy@ext.example"));
+    world.start_bot().await;
+    assert_answer(&world, U_VIEWER, "", &["No sweep yet", "Next sweep", "Slack: connected", "not asked yet"]).await;
+    world.ask_for_sweep().await;
+    world.message("nobody to suspend").await;
+    let parts = ["contractors", "nobody to ask about among 1", "answered", "Database: fine."];
+    assert_answer(&world, U_VIEWER, "status", &parts).await;
+    world.okta.revoke_api_token();
+    world.ask_for_sweep().await;
+    world.message("does not accept the API token").await;
+    assert_answer(&world, U_VIEWER, "status", &["failed", "does not accept the API token"]).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_names_every_command_and_a_typo_gets_the_nearest() {
+    let world = World::new(PLAIN_POLICY).await;
+    world.start_bot().await;
+    let commands = ["status", "sweep", "preview", "pending", "why", "audit"];
+    assert_answer(&world, U_VIEWER, "help", &commands).await;
+    assert_answer(&world, U_VIEWER, "pendin", &["unrecognized subcommand", "similar", "pending"]).await;
+    assert_answer(&world, U_VIEWER, "why", &["required", "<PERSON>"]).await;
+    assert_answer(&world, U_APPROVER, "sweep contracters", &["There is no policy", "contractors"]).await;
+    assert!(world.slack.messages(C_OPS).is_empty());
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_posts_and_changes_nothing() {
+    let world = World::new(PLAIN_POLICY).await;
+    world.add_idle(&[ADA]);
+    world.okta.add(Person::contractor("busy@ext.example"));
+    world.start_bot().await;
+    let parts = ["would ask about 1 account", "2 looked at; nothing was posted or changed", ADA, "is inactive"];
+    assert_answer(&world, U_VIEWER, "preview", &parts).await;
+    assert!(world.slack.messages(C_OPS).is_empty());
+    assert_eq!((world.audited("sweep_started"), world.audit_of(ADA)), (0, Vec::new()));
+    assert_eq!(world.changes_asked(), Vec::<String>::new());
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pending_links_to_the_card() {
+    let world = World::new(PLAIN_POLICY).await;
+    world.add_idle(&[ADA]);
+    world.start_bot().await;
+    assert_answer(&world, U_VIEWER, "pending", &["No request is open"]).await;
+    let card = world.sweep().await;
+    assert_answer(&world, U_VIEWER, "pending", &["1 request is open", "waits for a decision"]).await;
+    let answer = world.slack.ephemerals(U_VIEWER).pop().expect("it was just read");
+    let link = format!("/archives/{C_OPS}/p{}", card.ts.replace('.', ""));
+    let json = serde_json::to_string(&answer.blocks).expect("blocks are JSON");
+    assert!(json.contains(&link) || answer.text.contains(&link), "{json}");
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_has_an_answer_for_everybody() {
+    let world = World::new(&format!("{PLAIN_POLICY}exempt_logins = [\"exempt@*\"]\n")).await;
+    world.add_idle(&[ADA, "exempt@ext.example", "vera@example.com"]);
+    world.okta.add(Person::contractor("busy@ext.example"));
+    world.okta.add(Person::employee("boss@corp.example"));
+    world.okta.add(Person::contractor("new@ext.example").created_days_ago(10).never_signed_in());
+    world.start_bot().await;
+    assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &["is inactive", "The next sweep proposes it"]).await;
+    assert_answer(&world, U_VIEWER, "why busy@ext.example", &["is active", "Would be proposed after"]).await;
+    assert_answer(&world, U_VIEWER, "why exempt@ext.example", &["is exempt: its login matches"]).await;
+    assert_answer(&world, U_VIEWER, "why boss@corp.example", &["is of another user type"]).await;
+    assert_answer(&world, U_VIEWER, "why new@ext.example", &["the account is new", "Not proposed before"]).await;
+    assert_answer(&world, U_VIEWER, "why nobody@ext.example", &["has no account with the login"]).await;
+    assert_answer(&world, U_VIEWER, "why <@U0VERA|vera>", &["vera@example.com", "is inactive"]).await;
+    let mailed = format!("why <mailto:{ADA}|{ADA}>");
+    assert_answer(&world, U_VIEWER, &mailed, &["is inactive"]).await;
+    assert!(world.slack.messages(C_OPS).is_empty());
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_trail_can_be_asked_about_one_person() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &["Request 1 asks about it", "proposed"]).await;
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.message("2 accounts suspended. Approved by").await;
+    let answer = ask(&world, U_VIEWER, &format!("audit {ADA}")).await;
+    assert!(answer.contains("suspension_intended") && answer.contains("The latest 3 audit events"), "{answer}");
+    assert!(!answer.contains(BEN), "{answer}");
+    assert_answer(&world, U_VIEWER, "audit", &["completed", "approved", BEN]).await;
+    assert_answer(&world, U_VIEWER, "audit nobody@ext.example", &["No audit event matches"]).await;
+    assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &["SUSPENDED", "suspension_intended"]).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guests_and_strangers_learn_nothing_and_viewers_start_no_sweep() {
+    let world = World::new(PLAIN_POLICY).await;
+    world.add_idle(&[ADA]);
+    world.start_bot().await;
+    for line in ["status", "preview", "pending", "audit", "why ada@ext.example", "sweep"] {
+        let answer = ask(&world, U_GUEST, line).await;
+        assert!(answer.contains("a guest in this Slack workspace") && !answer.contains(ADA), "{answer}");
+        let answer = ask(&world, U_STRANGER, line).await;
+        assert!(answer.contains("belongs to another") && !answer.contains(ADA), "{answer}");
+    }
+    assert_answer(&world, U_VIEWER, "sweep", &["Only approvers and admins of this policy may start"]).await;
+    world.slack.fail_always("users.info", Fault::Error("internal_error".into()));
+    assert_answer(&world, U_VIEWER, "status", &["can't find out from Slack who you are"]).await;
+    assert_eq!(world.audited("sweep_started"), 0);
+    world.nothing_else_is_wrong().await;
+}

@@ -1,0 +1,283 @@
+//! What Okta does between the approval and the last outcome, and what becomes of each account.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use chrono::Duration;
+
+use crate::fake::okta::{Fault, Status};
+use crate::fake::slack::{C_OPS, Message, U_APPROVER};
+use crate::support::{PLAIN_POLICY, World};
+
+const ADA: &str = "ada@ext.example";
+const BEN: &str = "ben@ext.example";
+const CAT: &str = "cat@ext.example";
+
+const SUSPEND: &str = "POST lifecycle/suspend";
+
+async fn approve(world: &World, card: &Message) {
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+}
+
+/// What the thread says of one account, as its sentence.
+async fn outcome(world: &World, card: &Message, login: &str) -> String {
+    world.message("Approved by").await;
+    world.message("Audit trail up to").await;
+    let thread = world.slack.replies(C_OPS, &card.ts);
+    let text = thread.iter().map(Message::visible_text).collect::<Vec<_>>().join("\n").replace('\n', "");
+    let (_, rest) = text.split_once(login).unwrap_or_else(|| panic!("{login} is not in the thread: {text}"));
+    rest.to_owned()
+}
+
+/// ADA is left alone for this reason, and BEN is suspended all the same.
+async fn assert_only_ben(world: &World, card: &Message, reason: &str) {
+    let said = outcome(world, card, ADA).await;
+    assert!(said.starts_with("): left alone: ") && said.contains(reason), "{said}");
+    world.message("1 account suspended, 1 left alone").await;
+    assert_eq!((world.okta.suspends(BEN), world.audited("suspended")), (1, 1));
+    assert_eq!(world.audit_of(ADA).last().map(String::as_str), Some("skipped"));
+    world.nothing_else_is_wrong().await;
+}
+
+/// Two are approved; ADA's turn never reaches Okta.
+async fn assert_left_alone(world: &World, card: &Message, reason: &str) {
+    approve(world, card).await;
+    assert_only_ben(world, card, reason).await;
+    assert_eq!(world.audit_of(ADA), ["proposed", "skipped"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_429_before_the_listing_is_waited_for() {
+    let world = World::new(PLAIN_POLICY).await;
+    world.add_idle(&[ADA]);
+    world.okta.fail_next("GET search=", Fault::RateLimited { reset_in_s: 1 });
+    world.start_bot().await;
+    world.sweep().await;
+    let listings = world.okta.calls().into_iter().filter(|call| call.query.contains("search="));
+    let times: Vec<_> = listings.map(|call| call.at).collect();
+    assert!(times.len() == 2 && times[1] - times[0] >= Duration::seconds(1), "{times:?}");
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_429_in_the_middle_of_the_suspensions_is_waited_for() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN, CAT]).await;
+    world.okta.fail_next(SUSPEND, Fault::RateLimited { reset_in_s: 1 });
+    approve(&world, &card).await;
+    world.message("3 accounts suspended. Approved by").await;
+    assert_eq!([ADA, BEN, CAT].map(|login| world.okta.suspends(login)), [1, 1, 1]);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn internal_errors_of_okta_are_tried_again() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.okta.fail_times(SUSPEND, 2, Fault::Status(500, "E0000009"));
+    approve(&world, &card).await;
+    for _ in 0..2 {
+        world.until("a try put off", |world| world.put_off() == 1).await;
+        world.advance(Duration::seconds(10));
+    }
+    world.message("1 account suspended. Approved by").await;
+    assert_eq!((world.okta.suspends(ADA), world.audited("suspension_intended")), (1, 3));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspension_that_never_works_is_a_failure_that_everybody_sees() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.okta.fail_always(SUSPEND, Fault::Html(502));
+    approve(&world, &card).await;
+    for _ in 1..5 {
+        world.until("a try put off", |world| world.put_off() == 1).await;
+        world.advance(Duration::seconds(10));
+    }
+    world.message("1 NOT suspended because of errors").await;
+    world.card_says(&card, "1 FAILED").await;
+    assert_eq!((world.okta.suspends(ADA), world.okta.person(ADA).status), (0, Status::Active));
+    assert_eq!(world.audit_of(ADA).last().map(String::as_str), Some("suspension_failed"));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_response_is_one_suspension_confirmed_by_reading() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.okta.fail_next(SUSPEND, Fault::LostResponse);
+    approve(&world, &card).await;
+    let said = outcome(&world, &card, ADA).await;
+    assert!(said.contains("confirmed by reading the account again"), "{said}");
+    assert_eq!((world.okta.suspends(ADA), world.okta.suspend_requests(ADA)), (1, 1));
+    assert_eq!(world.audit_of(ADA), ["proposed", "suspension_intended", "suspended"]);
+    world.nothing_else_is_wrong().await;
+}
+
+/// From now on the account is read as it is now once more, and as it has become after that.
+fn becomes_after_one_reading(world: &World, login: &str, status: Status) {
+    let before = world.okta.person(login);
+    let (since, readings) = (before.status_changed.expect("it was activated").to_rfc3339(), AtomicUsize::new(0));
+    world.okta.raw_user(login, move |user| {
+        if readings.fetch_add(1, Ordering::SeqCst) == 0 {
+            user["status"] = "ACTIVE".into();
+            user["statusChanged"] = since.clone().into();
+        }
+    });
+    world.okta.set_status(login, status);
+}
+
+/// The second reading of the account from now on, which follows the first try, says nothing.
+fn second_reading_fails(world: &World, login: &str) {
+    let readings = AtomicUsize::new(0);
+    world.okta.raw_user(login, move |user| {
+        if readings.fetch_add(1, Ordering::SeqCst) == 1 {
+            user["id"] = serde_json::Value::Null;
+        }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_locked_out_in_the_last_moment_is_left_alone_with_the_status() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    becomes_after_one_reading(&world, ADA, Status::LockedOut);
+    approve(&world, &card).await;
+    assert_only_ben(&world, &card, "LOCKED_OUT").await;
+    assert_eq!(world.audit_of(ADA), ["proposed", "suspension_intended", "skipped"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_somebody_else_suspended_in_the_last_moment_is_suspended() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    becomes_after_one_reading(&world, ADA, Status::Suspended);
+    approve(&world, &card).await;
+    let said = outcome(&world, &card, ADA).await;
+    assert!(said.contains("confirmed by reading the account again"), "{said}");
+    assert_eq!((world.okta.suspends(ADA), world.okta.suspend_requests(ADA)), (0, 1));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_somebody_else_had_suspended_before_is_not_claimed() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    world.okta.set_status(ADA, Status::Suspended);
+    assert_left_alone(&world, &card, "somebody else had already suspended it").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signed_in_meanwhile_is_left_alone() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    assert!(world.okta.sign_in(ADA));
+    assert_left_alone(&world, &card, "signed in meanwhile").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_used_an_app_meanwhile_is_left_alone() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    world.okta.sso(ADA);
+    world.okta.failed_sso(BEN);
+    assert_left_alone(&world, &card, "used an app meanwhile").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_exempted_meanwhile_is_left_alone() {
+    let mut world = World::new(PLAIN_POLICY).await;
+    world.add_idle(&[ADA, BEN, CAT]);
+    let group = world.okta.add_group("Keep access");
+    world.okta.set_group(CAT, &group);
+    world.set_policy(&format!("{PLAIN_POLICY}exempt_groups = [\"{group}\"]\n"));
+    world.start_bot().await;
+    let card = world.sweep().await;
+    world.okta.set_group(ADA, &group);
+    assert_left_alone(&world, &card, "is exempt: a member of group").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_became_an_administrator_meanwhile_is_left_alone() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    world.okta.set_admin_role(ADA, "HELP_DESK_ADMIN");
+    assert_left_alone(&world, &card, "holds an administrator role").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_hired_meanwhile_is_left_alone() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    world.okta.set_user_type(ADA, "Employee");
+    assert_left_alone(&world, &card, "is of another user type").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_gone_is_said_to_be_gone() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    world.okta.delete(ADA);
+    assert_left_alone(&world, &card, "the account no longer exists").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_that_is_missing_pauses_the_rest_until_it_is_given() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    world.okta.deny("lifecycle/suspend");
+    approve(&world, &card).await;
+    let paused = world.card_says(&card, "the API token may not suspend users").await.visible_text();
+    assert!(paused.contains(" Paused: ") && paused.contains("okta.users.lifecycle.suspend"), "{paused}");
+    world.until("both put off", |world| world.put_off() == 2).await;
+    assert_eq!(world.audited("suspended") + world.audited("completed"), 0);
+    world.okta.allow("lifecycle/suspend");
+    world.advance(Duration::seconds(61));
+    world.message("2 accounts suspended. Approved by").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_somebody_unsuspends_between_two_tries_is_not_suspended_again() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    world.okta.fail_next(&format!("POST {}/lifecycle/suspend", world.okta.person(ADA).id), Fault::LostResponse);
+    second_reading_fails(&world, ADA);
+    approve(&world, &card).await;
+    world.until("the unclear try put off", |world| world.put_off() == 1).await;
+    world.okta.set_status(ADA, Status::Active);
+    world.advance(Duration::seconds(10));
+    assert_only_ben(&world, &card, "somebody else changed its status after the first try").await;
+    assert_eq!((world.okta.suspends(ADA), world.okta.suspend_requests(ADA)), (1, 1));
+    assert_eq!(world.okta.person(ADA).status, Status::Active);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_that_got_too_old_during_a_long_stop_is_not_carried_out() {
+    let policy = format!("{PLAIN_POLICY}carry_out_within = \"1h\"\n");
+    let (world, card) = World::asking(&policy, &[ADA, BEN]).await;
+    world.okta.deny("lifecycle/suspend");
+    approve(&world, &card).await;
+    world.card_says(&card, " Paused: ").await;
+    world.stop_bot().await;
+    world.okta.allow("lifecycle/suspend");
+    world.advance(Duration::hours(2));
+    world.start_bot().await;
+    world.message("0 accounts suspended, 2 left alone").await;
+    assert!(outcome(&world, &card, ADA).await.contains("the approval was too old to be carried out"));
+    assert_eq!([ADA, BEN].map(|login| world.okta.person(login).status), [Status::Active; 2]);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_before_a_long_stop_is_not_denied_after_it() {
+    let policy = format!("{PLAIN_POLICY}carry_out_within = \"1h\"\n");
+    let (world, card) = World::asking(&policy, &[ADA]).await;
+    world.okta.fail_next(SUSPEND, Fault::LostResponse);
+    second_reading_fails(&world, ADA);
+    approve(&world, &card).await;
+    world.until("the unclear try put off", |world| world.put_off() == 1).await;
+    world.stop_bot().await;
+    world.advance(Duration::hours(2));
+    world.start_bot().await;
+    world.message("1 account suspended. Approved by").await;
+    assert_eq!(world.audit_of(ADA), ["proposed", "suspension_intended", "suspended"]);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_and_tokens_end_with_the_suspension_where_the_policy_says_so() {
+    let (world, card) = World::asking(&format!("{PLAIN_POLICY}clear_sessions = true\n"), &[ADA]).await;
+    approve(&world, &card).await;
+    world.message("1 account suspended. Approved by").await;
+    assert_eq!(world.okta.sessions_cleared(ADA), [true]);
+    let expected = ["proposed", "suspension_intended", "suspended", "sessions_cleared"];
+    assert_eq!(world.audit_of(ADA), expected);
+    world.nothing_else_is_wrong().await;
+}
