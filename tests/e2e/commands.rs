@@ -30,7 +30,8 @@ async fn status_is_what_the_bare_command_says() {
     let world = World::new(PLAIN_POLICY).await;
     world.okta.add(Person::contractor("busy@ext.example"));
     world.start_bot().await;
-    assert_answer(&world, U_VIEWER, "", &["No sweep yet", "Next sweep", "Slack: connected", "not asked yet"]).await;
+    assert_answer(&world, U_VIEWER, "", &["No sweep yet", "Next sweep", "Slack: connected", "not asked yet"])
+        .await;
     world.ask_for_sweep().await;
     world.message("nobody to suspend").await;
     let parts = ["contractors", "nobody to ask about among 1", "answered", "Database: fine."];
@@ -61,7 +62,8 @@ async fn a_preview_posts_and_changes_nothing() {
     world.add_idle(&[ADA]);
     world.okta.add(Person::contractor("busy@ext.example"));
     world.start_bot().await;
-    let parts = ["would ask about 1 account", "2 looked at; nothing was posted or changed", ADA, "is inactive"];
+    let parts =
+        ["would ask about 1 account", "2 looked at; nothing was posted or changed", ADA, "is inactive"];
     assert_answer(&world, U_VIEWER, "preview", &parts).await;
     assert!(world.slack.messages(C_OPS).is_empty());
     assert_eq!((world.audited("sweep_started"), world.audit_of(ADA)), (0, Vec::new()));
@@ -92,11 +94,13 @@ async fn why_has_an_answer_for_everybody() {
     world.okta.add(Person::employee("boss@corp.example"));
     world.okta.add(Person::contractor("new@ext.example").created_days_ago(10).never_signed_in());
     world.start_bot().await;
-    assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &["is inactive", "The next sweep proposes it"]).await;
+    assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &["is inactive", "The next sweep proposes it"])
+        .await;
     assert_answer(&world, U_VIEWER, "why busy@ext.example", &["is active", "Would be proposed after"]).await;
     assert_answer(&world, U_VIEWER, "why exempt@ext.example", &["is exempt: its login matches"]).await;
     assert_answer(&world, U_VIEWER, "why boss@corp.example", &["is of another user type"]).await;
-    assert_answer(&world, U_VIEWER, "why new@ext.example", &["the account is new", "Not proposed before"]).await;
+    assert_answer(&world, U_VIEWER, "why new@ext.example", &["the account is new", "Not proposed before"])
+        .await;
     assert_answer(&world, U_VIEWER, "why nobody@ext.example", &["has no account with the login"]).await;
     assert_answer(&world, U_VIEWER, "why <@U0VERA|vera>", &["vera@example.com", "is inactive"]).await;
     let mailed = format!("why <mailto:{ADA}|{ADA}>");
@@ -112,7 +116,10 @@ async fn the_audit_trail_can_be_asked_about_one_person() {
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.message("2 accounts suspended. Approved by").await;
     let answer = ask(&world, U_VIEWER, &format!("audit {ADA}")).await;
-    assert!(answer.contains("suspension_intended") && answer.contains("The latest 3 audit events"), "{answer}");
+    assert!(
+        answer.contains("suspension_intended") && answer.contains("The latest 3 audit events"),
+        "{answer}"
+    );
     assert!(!answer.contains(BEN), "{answer}");
     assert_answer(&world, U_VIEWER, "audit", &["completed", "approved", BEN]).await;
     assert_answer(&world, U_VIEWER, "audit nobody@ext.example", &["No audit event matches"]).await;

@@ -151,10 +151,14 @@ async fn who_is_already_asked_about_is_not_asked_about_again() {
     for card in [first, second] {
         world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     }
-    world.slack.wait_for("both endings", |slack| {
-        let ending = |message: &Message| message.visible_text().contains("1 account suspended. Approved by");
-        (slack.messages(C_OPS).iter().filter(|message| ending(message)).count() == 2).then_some(())
-    }).await;
+    world
+        .slack
+        .wait_for("both endings", |slack| {
+            let ending =
+                |message: &Message| message.visible_text().contains("1 account suspended. Approved by");
+            (slack.messages(C_OPS).iter().filter(|message| ending(message)).count() == 2).then_some(())
+        })
+        .await;
     assert_eq!([ADA, BEN].map(|login| world.okta.suspend_requests(login)), [1, 1]);
     world.nothing_else_is_wrong().await;
 }

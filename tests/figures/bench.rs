@@ -48,7 +48,8 @@ async fn main() {
     world.slack.wait_for("a socket", |slack| (slack.fresh_sockets() > 0).then_some(())).await;
     println!("resident memory, connected      {:.1} MB", megabytes(resident(&bot)));
     world.ask_for_sweep().await;
-    let card = |slack: &fake::slack::FakeSlack| slack.messages(C_OPS).into_iter().find(|one| one.offers("suspend"));
+    let card =
+        |slack: &fake::slack::FakeSlack| slack.messages(C_OPS).into_iter().find(|one| one.offers("suspend"));
     world.slack.wait_for("a card", card).await;
     println!("resident memory, after a sweep  {:.1} MB", megabytes(resident(&bot)));
     end(&world, &mut bot).await;
