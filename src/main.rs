@@ -8,6 +8,9 @@ use inactive_contractors::clock::Clock;
 use inactive_contractors::config::{Config, LogFormat};
 use inactive_contractors::{bot, check, dry_run};
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Finds inactive contractor accounts in Okta, asks for approval in Slack, and suspends what is approved.
 #[derive(Parser)]
@@ -84,12 +87,23 @@ async fn command(command: Command) -> anyhow::Result<ExitCode> {
 
 /// Logs go to standard error, as lines for people or as JSON.
 fn start_log(config: &Config) {
-    let filter = tracing_subscriber::EnvFilter::new(&config.log.level);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = filter(&config.log.level);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let log = tracing_subscriber::registry();
     match config.log.format {
-        LogFormat::Human => log.init(),
-        LogFormat::Json => log.json().init(),
+        LogFormat::Human => log.with(lines.with_filter(filter)).init(),
+        LogFormat::Json => log.with(lines.json().with_filter(filter)).init(),
     }
+}
+
+/// The configured filter, which the configuration has validated. The libraries below us show whole frames and
+/// addresses with tickets at their chattier levels, so they never go beyond `info`.
+fn filter(level: &str) -> Targets {
+    let filter: Targets = level.parse().unwrap_or_default();
+    let at_most = filter.default_level().map_or(LevelFilter::INFO, |level| level.min(LevelFilter::INFO));
+    ["hyper", "hyper_util", "reqwest", "rustls", "slack_morphism", "tokio_tungstenite", "tungstenite"]
+        .into_iter()
+        .fold(filter, |filter, library| filter.with_target(library, at_most))
 }
 
 /// Cancelled by the first SIGTERM or Ctrl-C; a second one ends the process at once.

@@ -261,7 +261,7 @@ fn log(section: &Section<'_>) -> LogConfig {
     // A lone word that is no level would be taken for the name of a crate to trace in full: never meant.
     let valid = |part: &str| {
         LEVELS.contains(&part.trim())
-            || (part.contains('=') && tracing_subscriber::EnvFilter::try_new(part).is_ok())
+            || (part.contains('=') && part.parse::<tracing_subscriber::filter::Targets>().is_ok())
     };
     if !level.value.split(',').all(valid) {
         let hint =

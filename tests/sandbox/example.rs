@@ -14,8 +14,7 @@ use sandbox::Sandbox;
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let log = tracing_subscriber::EnvFilter::new("warn,inactive_contractors=info");
-    tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(std::io::stderr).init();
     let sandbox = Arc::new(Sandbox::start().await);
     let port = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(0);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
