@@ -27,10 +27,11 @@ async fn assert_answer(world: &World, user: &str, line: &str, parts: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn status_is_what_the_bare_command_says() {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::at_ten(PLAIN_POLICY).await;
     world.okta.add(Person::contractor("busy@ext.example"));
     world.start_bot().await;
-    assert_answer(&world, U_VIEWER, "", &["No sweep yet", "Next sweep", "Slack: connected", "not asked yet"]).await;
+    assert_answer(&world, U_VIEWER, "", &["No sweep yet", "Next sweep", "Slack: connected", "not asked yet"])
+        .await;
     world.ask_for_sweep().await;
     world.message("nobody to suspend").await;
     let parts = ["contractors", "nobody to ask about among 1", "answered", "Database: fine."];
@@ -44,7 +45,7 @@ async fn status_is_what_the_bare_command_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn help_names_every_command_and_a_typo_gets_the_nearest() {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::at_ten(PLAIN_POLICY).await;
     world.start_bot().await;
     let commands = ["status", "sweep", "preview", "pending", "why", "audit"];
     assert_answer(&world, U_VIEWER, "help", &commands).await;
@@ -57,11 +58,12 @@ async fn help_names_every_command_and_a_typo_gets_the_nearest() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preview_posts_and_changes_nothing() {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::at_ten(PLAIN_POLICY).await;
     world.add_idle(&[ADA]);
     world.okta.add(Person::contractor("busy@ext.example"));
     world.start_bot().await;
-    let parts = ["would ask about 1 account", "2 looked at; nothing was posted or changed", ADA, "is inactive"];
+    let parts =
+        ["would ask about 1 account", "2 looked at; nothing was posted or changed", ADA, "is inactive"];
     assert_answer(&world, U_VIEWER, "preview", &parts).await;
     assert!(world.slack.messages(C_OPS).is_empty());
     assert_eq!((world.audited("sweep_started"), world.audit_of(ADA)), (0, Vec::new()));
@@ -71,7 +73,7 @@ async fn a_preview_posts_and_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pending_links_to_the_card() {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::at_ten(PLAIN_POLICY).await;
     world.add_idle(&[ADA]);
     world.start_bot().await;
     assert_answer(&world, U_VIEWER, "pending", &["No request is open"]).await;
@@ -86,17 +88,19 @@ async fn pending_links_to_the_card() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn why_has_an_answer_for_everybody() {
-    let world = World::new(&format!("{PLAIN_POLICY}exempt_logins = [\"exempt@*\"]\n")).await;
+    let world = World::at_ten(&format!("{PLAIN_POLICY}exempt_logins = [\"exempt@*\"]\n")).await;
     world.add_idle(&[ADA, "exempt@ext.example", "vera@example.com"]);
     world.okta.add(Person::contractor("busy@ext.example"));
     world.okta.add(Person::employee("boss@corp.example"));
     world.okta.add(Person::contractor("new@ext.example").created_days_ago(10).never_signed_in());
     world.start_bot().await;
-    assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &["is inactive", "The next sweep proposes it"]).await;
+    assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &["is inactive", "The next sweep proposes it"])
+        .await;
     assert_answer(&world, U_VIEWER, "why busy@ext.example", &["is active", "Would be proposed after"]).await;
     assert_answer(&world, U_VIEWER, "why exempt@ext.example", &["is exempt: its login matches"]).await;
     assert_answer(&world, U_VIEWER, "why boss@corp.example", &["is of another user type"]).await;
-    assert_answer(&world, U_VIEWER, "why new@ext.example", &["the account is new", "Not proposed before"]).await;
+    assert_answer(&world, U_VIEWER, "why new@ext.example", &["the account is new", "Not proposed before"])
+        .await;
     assert_answer(&world, U_VIEWER, "why nobody@ext.example", &["has no account with the login"]).await;
     assert_answer(&world, U_VIEWER, "why <@U0VERA|vera>", &["vera@example.com", "is inactive"]).await;
     let mailed = format!("why <mailto:{ADA}|{ADA}>");
@@ -112,7 +116,10 @@ async fn the_audit_trail_can_be_asked_about_one_person() {
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.message("2 accounts suspended. Approved by").await;
     let answer = ask(&world, U_VIEWER, &format!("audit {ADA}")).await;
-    assert!(answer.contains("suspension_intended") && answer.contains("The latest 3 audit events"), "{answer}");
+    assert!(
+        answer.contains("suspension_intended") && answer.contains("The latest 3 audit events"),
+        "{answer}"
+    );
     assert!(!answer.contains(BEN), "{answer}");
     assert_answer(&world, U_VIEWER, "audit", &["completed", "approved", BEN]).await;
     assert_answer(&world, U_VIEWER, "audit nobody@ext.example", &["No audit event matches"]).await;
@@ -122,7 +129,7 @@ async fn the_audit_trail_can_be_asked_about_one_person() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn guests_and_strangers_learn_nothing_and_viewers_start_no_sweep() {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::at_ten(PLAIN_POLICY).await;
     world.add_idle(&[ADA]);
     world.start_bot().await;
     for line in ["status", "preview", "pending", "audit", "why ada@ext.example", "sweep"] {
@@ -135,5 +142,14 @@ async fn guests_and_strangers_learn_nothing_and_viewers_start_no_sweep() {
     world.slack.fail_always("users.info", Fault::Error("internal_error".into()));
     assert_answer(&world, U_VIEWER, "status", &["can't find out from Slack who you are"]).await;
     assert_eq!(world.audited("sweep_started"), 0);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_cannot_be_taken_back_by_a_command_yet() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    assert_answer(&world, U_APPROVER, "withdraw 1", &["unrecognized subcommand"]).await;
+    assert!(world.slack.message(&card.ts).expect("the card stays").offers("suspend"));
+    assert_eq!(world.audited("withdrawn"), 0);
     world.nothing_else_is_wrong().await;
 }

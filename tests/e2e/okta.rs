@@ -47,7 +47,7 @@ async fn assert_left_alone(world: &World, card: &Message, reason: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_429_before_the_listing_is_waited_for() {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::at_ten(PLAIN_POLICY).await;
     world.add_idle(&[ADA]);
     world.okta.fail_next("GET search=", Fault::RateLimited { reset_in_s: 1 });
     world.start_bot().await;
@@ -113,7 +113,8 @@ async fn a_lost_response_is_one_suspension_confirmed_by_reading() {
 /// From now on the account is read as it is now once more, and as it has become after that.
 fn becomes_after_one_reading(world: &World, login: &str, status: Status) {
     let before = world.okta.person(login);
-    let (since, readings) = (before.status_changed.expect("it was activated").to_rfc3339(), AtomicUsize::new(0));
+    let (since, readings) =
+        (before.status_changed.expect("it was activated").to_rfc3339(), AtomicUsize::new(0));
     world.okta.raw_user(login, move |user| {
         if readings.fetch_add(1, Ordering::SeqCst) == 0 {
             user["status"] = "ACTIVE".into();
@@ -177,7 +178,7 @@ async fn who_used_an_app_meanwhile_is_left_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_exempted_meanwhile_is_left_alone() {
-    let mut world = World::new(PLAIN_POLICY).await;
+    let mut world = World::at_ten(PLAIN_POLICY).await;
     world.add_idle(&[ADA, BEN, CAT]);
     let group = world.okta.add_group("Keep access");
     world.okta.set_group(CAT, &group);
@@ -227,7 +228,9 @@ async fn a_right_that_is_missing_pauses_the_rest_until_it_is_given() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whom_somebody_unsuspends_between_two_tries_is_not_suspended_again() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
-    world.okta.fail_next(&format!("POST {}/lifecycle/suspend", world.okta.person(ADA).id), Fault::LostResponse);
+    world
+        .okta
+        .fail_next(&format!("POST {}/lifecycle/suspend", world.okta.person(ADA).id), Fault::LostResponse);
     second_reading_fails(&world, ADA);
     approve(&world, &card).await;
     world.until("the unclear try put off", |world| world.put_off() == 1).await;

@@ -16,7 +16,8 @@ async fn assert_refused(world: &World, card: &Message, user: &str, action: &str,
     let (before, notes) = (world.audited("input_refused"), world.slack.ephemerals(user).len());
     let reply = world.slack.click(user, &card.ts, action).await.expect("the button is there");
     assert_eq!(reply.sees, Sees::Nothing, "the click was acknowledged");
-    let note = world.slack.wait_for("a note to them", |slack| slack.ephemerals(user).get(notes).cloned()).await;
+    let note =
+        world.slack.wait_for("a note to them", |slack| slack.ephemerals(user).get(notes).cloned()).await;
     assert!(note.visible_text().contains(words), "{}", note.visible_text());
     assert_eq!(world.audited("input_refused"), before + 1);
     let refused = world.audit().pop().expect("there are events");
@@ -104,7 +105,10 @@ async fn of_two_people_at_once_exactly_one_decides() {
         world.slack.click_stale(U_APPROVER, &card, "suspend"),
         world.slack.click_stale(U_APPROVER2, &card, "deny"),
     );
-    assert_eq!((one.map(|reply| reply.sees), other.map(|reply| reply.sees)), (Ok(Sees::Nothing), Ok(Sees::Nothing)));
+    assert_eq!(
+        (one.map(|reply| reply.sees), other.map(|reply| reply.sees)),
+        (Ok(Sees::Nothing), Ok(Sees::Nothing))
+    );
 
     let ending = world.message("Audit trail up to").await.visible_text();
     let (approved, denied) = (world.audited("approved"), world.audited("denied"));
@@ -126,7 +130,11 @@ async fn a_double_click_and_a_delivery_sent_again_change_nothing_more() {
 
     world.message("1 account suspended. Approved by").await;
     assert_eq!((world.audited("approved"), world.okta.suspend_requests(ADA)), (1, 1));
-    assert_eq!(world.audited("input_refused"), 1, "a second click is another input, a second delivery is not");
+    assert_eq!(
+        world.audited("input_refused"),
+        1,
+        "a second click is another input, a second delivery is not"
+    );
     world.nothing_else_is_wrong().await;
 }
 
