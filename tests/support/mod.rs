@@ -270,7 +270,7 @@ impl World {
     }
 
     /// How many approved accounts wait for a later time to be tried at.
-    pub fn put_off(&self) -> usize {
+    pub fn accounts_put_off(&self) -> usize {
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
         let Ok(connection) = rusqlite::Connection::open_with_flags(self.database(), flags) else {
             return 0;
