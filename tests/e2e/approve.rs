@@ -6,7 +6,7 @@ use crate::support::{PLAIN_POLICY, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_approved_contractor_is_suspended_once_and_everybody_is_told() {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::at_ten(PLAIN_POLICY).await;
     world.okta.add(Person::contractor("ada@ext.example").name("Ada", "Okafor").last_login_days_ago(41));
     world.okta.add(Person::contractor("busy@ext.example").last_login_days_ago(2));
     world.start_bot().await;

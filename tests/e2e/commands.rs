@@ -27,7 +27,7 @@ async fn assert_answer(world: &World, user: &str, line: &str, parts: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn status_is_what_the_bare_command_says() {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::at_ten(PLAIN_POLICY).await;
     world.okta.add(Person::contractor("busy@ext.example"));
     world.start_bot().await;
     assert_answer(&world, U_VIEWER, "", &["No sweep yet", "Next sweep", "Slack: connected", "not asked yet"])
@@ -45,7 +45,7 @@ async fn status_is_what_the_bare_command_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn help_names_every_command_and_a_typo_gets_the_nearest() {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::at_ten(PLAIN_POLICY).await;
     world.start_bot().await;
     let commands = ["status", "sweep", "preview", "pending", "why", "audit"];
     assert_answer(&world, U_VIEWER, "help", &commands).await;
@@ -58,7 +58,7 @@ async fn help_names_every_command_and_a_typo_gets_the_nearest() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preview_posts_and_changes_nothing() {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::at_ten(PLAIN_POLICY).await;
     world.add_idle(&[ADA]);
     world.okta.add(Person::contractor("busy@ext.example"));
     world.start_bot().await;
@@ -73,7 +73,7 @@ async fn a_preview_posts_and_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pending_links_to_the_card() {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::at_ten(PLAIN_POLICY).await;
     world.add_idle(&[ADA]);
     world.start_bot().await;
     assert_answer(&world, U_VIEWER, "pending", &["No request is open"]).await;
@@ -88,7 +88,7 @@ async fn pending_links_to_the_card() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn why_has_an_answer_for_everybody() {
-    let world = World::new(&format!("{PLAIN_POLICY}exempt_logins = [\"exempt@*\"]\n")).await;
+    let world = World::at_ten(&format!("{PLAIN_POLICY}exempt_logins = [\"exempt@*\"]\n")).await;
     world.add_idle(&[ADA, "exempt@ext.example", "vera@example.com"]);
     world.okta.add(Person::contractor("busy@ext.example"));
     world.okta.add(Person::employee("boss@corp.example"));
@@ -129,7 +129,7 @@ async fn the_audit_trail_can_be_asked_about_one_person() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn guests_and_strangers_learn_nothing_and_viewers_start_no_sweep() {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::at_ten(PLAIN_POLICY).await;
     world.add_idle(&[ADA]);
     world.start_bot().await;
     for line in ["status", "preview", "pending", "audit", "why ada@ext.example", "sweep"] {
@@ -142,5 +142,14 @@ async fn guests_and_strangers_learn_nothing_and_viewers_start_no_sweep() {
     world.slack.fail_always("users.info", Fault::Error("internal_error".into()));
     assert_answer(&world, U_VIEWER, "status", &["can't find out from Slack who you are"]).await;
     assert_eq!(world.audited("sweep_started"), 0);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_cannot_be_taken_back_by_a_command_yet() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    assert_answer(&world, U_APPROVER, "withdraw 1", &["unrecognized subcommand"]).await;
+    assert!(world.slack.message(&card.ts).expect("the card stays").offers("suspend"));
+    assert_eq!(world.audited("withdrawn"), 0);
     world.nothing_else_is_wrong().await;
 }

@@ -103,7 +103,7 @@ async fn a_choice_that_comes_too_late_says_so_in_the_modal() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_of_45_people_has_pages_and_its_button_means_all_of_them() {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::at_ten(PLAIN_POLICY).await;
     add_crowd(&world, 45);
     world.start_bot().await;
     let first = world.sweep().await;
@@ -127,7 +127,7 @@ async fn a_card_of_45_people_has_pages_and_its_button_means_all_of_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_ticked_on_the_other_pages_of_the_modal_counts() {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::at_ten(PLAIN_POLICY).await;
     add_crowd(&world, 45);
     world.start_bot().await;
     let card = world.sweep().await;
@@ -148,7 +148,7 @@ async fn what_was_ticked_on_the_other_pages_of_the_modal_counts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_reach_all_of_300_people_on_card_and_modal() {
-    let world = World::new(&format!("{PLAIN_POLICY}max_candidates = 1000\n")).await;
+    let world = World::at_ten(&format!("{PLAIN_POLICY}max_candidates = 1000\n")).await;
     add_crowd(&world, 300);
     world.start_bot().await;
     let card = world.sweep().await;

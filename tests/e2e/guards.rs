@@ -6,7 +6,7 @@ use crate::support::{PLAIN_POLICY, World};
 
 /// `idle` contractors to propose and `busy` ones to leave alone.
 async fn world_of(policy: &str, idle: usize, busy: usize) -> World {
-    let world = World::new(policy).await;
+    let world = World::at_ten(policy).await;
     add(&world, "idle", idle, 41);
     add(&world, "busy", busy, 2);
     world

@@ -6,7 +6,7 @@ use crate::support::{PLAIN_POLICY, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_with_nobody_inactive_changes_nothing_anywhere() {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::at_ten(PLAIN_POLICY).await;
     world.okta.add(Person::contractor("busy@ext.example").last_login_days_ago(2));
     world.okta.add(Person::employee("boss@corp.example").last_login_days_ago(90));
     world.okta.add(Person::contractor("new@ext.example").created_days_ago(3).never_signed_in());

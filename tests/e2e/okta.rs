@@ -47,7 +47,7 @@ async fn assert_left_alone(world: &World, card: &Message, reason: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_429_before_the_listing_is_waited_for() {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::at_ten(PLAIN_POLICY).await;
     world.add_idle(&[ADA]);
     world.okta.fail_next("GET search=", Fault::RateLimited { reset_in_s: 1 });
     world.start_bot().await;
@@ -74,7 +74,7 @@ async fn internal_errors_of_okta_are_tried_again() {
     world.okta.fail_times(SUSPEND, 2, Fault::Status(500, "E0000009"));
     approve(&world, &card).await;
     for _ in 0..2 {
-        world.until("a try put off", |world| world.put_off() == 1).await;
+        world.until("a try put off", |world| world.accounts_put_off() == 1).await;
         world.advance(Duration::seconds(10));
     }
     world.message("1 account suspended. Approved by").await;
@@ -88,7 +88,7 @@ async fn a_suspension_that_never_works_is_a_failure_that_everybody_sees() {
     world.okta.fail_always(SUSPEND, Fault::Html(502));
     approve(&world, &card).await;
     for _ in 1..5 {
-        world.until("a try put off", |world| world.put_off() == 1).await;
+        world.until("a try put off", |world| world.accounts_put_off() == 1).await;
         world.advance(Duration::seconds(10));
     }
     world.message("1 NOT suspended because of errors").await;
@@ -178,7 +178,7 @@ async fn who_used_an_app_meanwhile_is_left_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_exempted_meanwhile_is_left_alone() {
-    let mut world = World::new(PLAIN_POLICY).await;
+    let mut world = World::at_ten(PLAIN_POLICY).await;
     world.add_idle(&[ADA, BEN, CAT]);
     let group = world.okta.add_group("Keep access");
     world.okta.set_group(CAT, &group);
@@ -217,7 +217,7 @@ async fn a_right_that_is_missing_pauses_the_rest_until_it_is_given() {
     approve(&world, &card).await;
     let paused = world.card_says(&card, "the API token may not suspend users").await.visible_text();
     assert!(paused.contains(" Paused: ") && paused.contains("okta.users.lifecycle.suspend"), "{paused}");
-    world.until("both put off", |world| world.put_off() == 2).await;
+    world.until("both put off", |world| world.accounts_put_off() == 2).await;
     assert_eq!(world.audited("suspended") + world.audited("completed"), 0);
     world.okta.allow("lifecycle/suspend");
     world.advance(Duration::seconds(61));
@@ -233,7 +233,7 @@ async fn whom_somebody_unsuspends_between_two_tries_is_not_suspended_again() {
         .fail_next(&format!("POST {}/lifecycle/suspend", world.okta.person(ADA).id), Fault::LostResponse);
     second_reading_fails(&world, ADA);
     approve(&world, &card).await;
-    world.until("the unclear try put off", |world| world.put_off() == 1).await;
+    world.until("the unclear try put off", |world| world.accounts_put_off() == 1).await;
     world.okta.set_status(ADA, Status::Active);
     world.advance(Duration::seconds(10));
     assert_only_ben(&world, &card, "somebody else changed its status after the first try").await;
@@ -265,7 +265,7 @@ async fn what_was_done_before_a_long_stop_is_not_denied_after_it() {
     world.okta.fail_next(SUSPEND, Fault::LostResponse);
     second_reading_fails(&world, ADA);
     approve(&world, &card).await;
-    world.until("the unclear try put off", |world| world.put_off() == 1).await;
+    world.until("the unclear try put off", |world| world.accounts_put_off() == 1).await;
     world.stop_bot().await;
     world.advance(Duration::hours(2));
     world.start_bot().await;
@@ -285,5 +285,27 @@ async fn sessions_and_tokens_end_with_the_suspension_where_the_policy_says_so() 
     assert_eq!(world.okta.sessions_cleared(ADA), [true]);
     let expected = ["proposed", "suspension_intended", "suspended", "sessions_cleared"];
     assert_eq!(world.audit_of(ADA), expected);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clicks_are_answered_while_okta_hangs() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.okta.fail_always(SUSPEND, Fault::Hang);
+    approve(&world, &card).await;
+    world.okta.until("the call that hangs", |okta| okta.suspend_requests(ADA) == 1).await;
+    world.card_says(&card, "being suspended, try 1").await;
+    let reply = world.slack.click_stale(U_APPROVER, &card, "deny").await.expect("it was there");
+    assert!(reply.acked_after.is_some_and(|after| after < std::time::Duration::from_secs(2)), "{reply:?}");
+    world.told(U_APPROVER, "Already approved by you").await;
+
+    world.kill_bot().await;
+    let lock = world.database().with_extension("db.lock");
+    let free = |_: &World| std::fs::File::open(&lock).is_ok_and(|file| file.try_lock().is_ok());
+    world.until("the file let go", free).await;
+    world.okta.clear_faults();
+    world.start_bot().await;
+    world.message("1 account suspended. Approved by").await;
+    assert_eq!(world.audited("suspension_intended"), 2);
     world.nothing_else_is_wrong().await;
 }

@@ -185,3 +185,11 @@ async fn when_slack_cannot_say_who_clicked_nothing_is_decided() {
     world.message("1 account suspended. Approved by").await;
     world.nothing_else_is_wrong().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slack_that_never_says_who_clicked_does_not_hold_up_the_acknowledgement() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.slack.fail_next("users.info", Fault::Hang);
+    assert_refused(&world, &card, U_APPROVER, "suspend", "it did not answer in time").await;
+    world.nothing_else_is_wrong().await;
+}

@@ -1,6 +1,6 @@
 //! The daily slot: owed once, whatever restarts and slow nights there are.
 
-use chrono::{Duration, NaiveTime};
+use chrono::Duration;
 
 use crate::fake::okta::Person;
 use crate::fake::slack::{C_OPS, Message, U_APPROVER};
@@ -9,20 +9,10 @@ use crate::support::{PLAIN_POLICY, World};
 const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
 
-/// Moves everybody's clock to the next time that it shows this.
-fn move_to(world: &World, hour: u32, minute: u32) {
-    let now = world.clock.now();
-    let time = NaiveTime::from_hms_opt(hour, minute, 0).expect("a time of day");
-    let today = now.date_naive().and_time(time).and_utc();
-    let then = if today > now { today } else { today + Duration::days(1) };
-    // Clocks move by whole milliseconds, and a millisecond early is early.
-    world.advance(then - now + Duration::milliseconds(1));
-}
-
 /// A world at eight in the morning, with ADA to propose.
 async fn at_eight(policy: &str) -> World {
     let world = World::new(policy).await;
-    move_to(&world, 8, 0);
+    world.move_to(8, 0);
     world.add_idle(&[ADA]);
     world
 }
@@ -37,18 +27,18 @@ async fn deny(world: &World, card: &Message) {
 async fn the_daily_slot_sweeps_once() {
     let world = at_eight(PLAIN_POLICY).await;
     world.start_bot().await;
-    move_to(&world, 8, 59);
+    world.move_to(8, 59);
     assert_eq!(world.audited("sweep_started"), 0);
-    move_to(&world, 9, 0);
+    world.move_to(9, 0);
     let card = world.message("Answer by").await;
     for minute in [1, 2, 30] {
-        move_to(&world, 9, minute);
+        world.move_to(9, minute);
     }
     deny(&world, &card).await;
     assert_eq!(world.audited("sweep_started"), 1);
 
-    move_to(&world, 8, 0);
-    move_to(&world, 9, 0);
+    world.move_to(8, 0);
+    world.move_to(9, 0);
     world.message("Answer by").await;
     assert_eq!((world.audited("sweep_started"), world.audited("proposed")), (2, 2));
     world.nothing_else_is_wrong().await;
@@ -58,10 +48,10 @@ async fn the_daily_slot_sweeps_once() {
 async fn a_restart_does_not_repeat_the_slot() {
     let world = at_eight(PLAIN_POLICY).await;
     world.start_bot().await;
-    move_to(&world, 9, 0);
+    world.move_to(9, 0);
     let card = world.message("Answer by").await;
     world.stop_bot().await;
-    move_to(&world, 9, 5);
+    world.move_to(9, 5);
     world.start_bot().await;
     deny(&world, &card).await;
     assert_eq!((world.audited("bot_started"), world.audited("sweep_started")), (2, 1));
@@ -75,7 +65,7 @@ async fn a_missed_slot_is_caught_up_with_once() {
     world.start_bot().await;
     world.stop_bot().await;
     world.advance(Duration::days(2));
-    move_to(&world, 12, 0);
+    world.move_to(12, 0);
     world.start_bot().await;
     let card = world.message("Answer by").await;
     world.stop_bot().await;
@@ -92,7 +82,7 @@ async fn a_slot_older_than_the_catch_up_limit_is_not_owed() {
     let world = at_eight(&format!("{PLAIN_POLICY}catch_up = \"2h\"\n")).await;
     world.start_bot().await;
     world.stop_bot().await;
-    move_to(&world, 11, 1);
+    world.move_to(11, 1);
     world.start_bot().await;
     world.sweep().await;
     assert_eq!(world.audited("sweep_started"), 1, "only the one that was asked for");
@@ -102,7 +92,7 @@ async fn a_slot_older_than_the_catch_up_limit_is_not_owed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_policy_owes_nothing_for_the_time_before_it_existed() {
     let world = at_eight(PLAIN_POLICY).await;
-    move_to(&world, 9, 30);
+    world.move_to(9, 30);
     world.start_bot().await;
     world.sweep().await;
     assert_eq!(world.audited("sweep_started"), 1, "only the one that was asked for");
@@ -112,10 +102,10 @@ async fn a_new_policy_owes_nothing_for_the_time_before_it_existed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_without_candidates_is_one_quiet_line() {
     let world = World::new(PLAIN_POLICY).await;
-    move_to(&world, 8, 0);
+    world.move_to(8, 0);
     world.okta.add(Person::contractor("busy@ext.example"));
     world.start_bot().await;
-    move_to(&world, 9, 0);
+    world.move_to(9, 0);
     let line = world.message("nobody to suspend. 1 account looked at").await;
     assert!(line.actions().is_empty());
     world.stop_bot().await;
@@ -126,10 +116,10 @@ async fn a_day_without_candidates_is_one_quiet_line() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_without_candidates_can_be_quieter_still() {
     let world = World::new(&format!("{PLAIN_POLICY}announce_no_candidates = false\n")).await;
-    move_to(&world, 8, 0);
+    world.move_to(8, 0);
     world.okta.add(Person::contractor("busy@ext.example"));
     world.start_bot().await;
-    move_to(&world, 9, 0);
+    world.move_to(9, 0);
     world.until("the sweep's end", |world| world.audited("sweep_finished") == 1).await;
     // Whoever asks is answered all the same.
     world.ask_for_sweep().await;
@@ -167,10 +157,10 @@ async fn who_is_already_asked_about_is_not_asked_about_again() {
 async fn who_was_denied_is_proposed_again_the_next_day_as_pending() {
     let world = at_eight(PLAIN_POLICY).await;
     world.start_bot().await;
-    move_to(&world, 9, 0);
+    world.move_to(9, 0);
     let card = world.message("new on the list").await;
     deny(&world, &card).await;
-    move_to(&world, 9, 0);
+    world.move_to(9, 0);
     let again = world.message("also on the list before").await;
     assert!(again.ts != card.ts && again.visible_text().contains("idle 42 days"), "{}", again.visible_text());
     world.nothing_else_is_wrong().await;

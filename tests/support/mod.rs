@@ -216,9 +216,27 @@ impl World {
         self.audit().iter().filter(|line| line.action == action).count()
     }
 
+    /// A new world at ten in the morning, so that no story depends on when it is told: the next daily slot is 23 hours
+    /// away.
+    pub async fn at_ten(policy: &str) -> World {
+        let world = World::new(policy).await;
+        world.move_to(10, 0);
+        world
+    }
+
+    /// Moves everybody's clock to the next time that it shows this, in UTC.
+    pub fn move_to(&self, hour: u32, minute: u32) {
+        let now = self.clock.now();
+        let time = chrono::NaiveTime::from_hms_opt(hour, minute, 0).expect("a time of day");
+        let today = now.date_naive().and_time(time).and_utc();
+        let then = if today > now { today } else { today + Duration::days(1) };
+        // Clocks move by whole milliseconds, and a millisecond early is early.
+        self.advance(then - now + Duration::milliseconds(1));
+    }
+
     /// A world whose bot has just asked about these contractors, all idle for 41 days, and the card that asks.
     pub async fn asking(policy: &str, logins: &[&str]) -> (World, Message) {
-        let world = World::new(policy).await;
+        let world = World::at_ten(policy).await;
         world.add_idle(logins);
         world.start_bot().await;
         let card = world.sweep().await;
@@ -252,7 +270,7 @@ impl World {
     }
 
     /// How many approved accounts wait for a later time to be tried at.
-    pub fn put_off(&self) -> usize {
+    pub fn accounts_put_off(&self) -> usize {
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
         let Ok(connection) = rusqlite::Connection::open_with_flags(self.database(), flags) else {
             return 0;
