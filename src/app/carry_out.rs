@@ -21,7 +21,7 @@ use crate::domain::request::{Decision, Request};
 use crate::identity::{FreshLook, IdentityError};
 
 /// A missing right or an unreadable answer needs a person: looked at again this often until the approval is too old.
-const WAIT_FOR_PERSON: Duration = Duration::seconds(60);
+pub(super) const WAIT_FOR_PERSON: Duration = Duration::seconds(60);
 /// A passing fault.
 const WAIT_FOR_PROVIDER: Duration = Duration::seconds(5);
 
@@ -36,12 +36,13 @@ pub(super) enum Effort {
 }
 
 impl App {
-    /// Works on every candidate of an approved request that is due now.
+    /// Works on the candidates of an approved request that are due now, or the first `at_most` of them.
     pub(super) async fn carry_out(
         &self,
         request: &Request,
         decision: &Decision,
         candidates: &[Candidate],
+        at_most: usize,
         stop: &CancellationToken,
     ) -> anyhow::Result<Effort> {
         let now = self.clock.now();
@@ -55,6 +56,7 @@ impl App {
             | CandidateState::Skipped { .. }
             | CandidateState::Failed { .. } => false,
         });
+        let due = due.take(at_most);
         // Whatever is in flight is let finish; what has not begun stays due.
         let halt = stop.child_token();
         let tries: Vec<_> = due

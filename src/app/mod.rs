@@ -75,7 +75,7 @@ struct Runtime {
     pages: Mutex<BTreeMap<i64, usize>>,
     /// Requests whose card is to show another page; one that has ended is not among the live ones any more.
     turned: Mutex<BTreeSet<i64>>,
-    obstacles: Mutex<BTreeMap<i64, String>>,
+    obstacles: Mutex<BTreeMap<i64, Obstacle>>,
     identity_health: Mutex<Option<LastAnswer>>,
 }
 
@@ -88,6 +88,13 @@ enum Work {
     Sweep(i64),
     Notice(i64),
     Request(i64),
+}
+
+/// What stands in the way of all suspensions of a request until a person mends it.
+struct Obstacle {
+    why: String,
+    /// When to find out whether it still does.
+    until: DateTime<Utc>,
 }
 
 /// Whether a row changed while its task was at work: then it is looked at again.

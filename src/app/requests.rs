@@ -5,14 +5,14 @@ use std::time::Duration as StdDuration;
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
-use super::carry_out::Effort;
+use super::carry_out::{Effort, WAIT_FOR_PERSON};
 use super::messages::{Identity, Standing};
 use super::sweeps::counts;
 use super::wording::{card, notices};
-use super::{App, lock};
+use super::{App, Obstacle, lock};
 use crate::chat::MessageRef;
 use crate::domain::candidate::{Candidate, CandidateState};
-use crate::domain::request::{self, Request, RequestState};
+use crate::domain::request::{self, Decision, Request, RequestState};
 use crate::domain::sweep::Trigger;
 use crate::store::{AuditQuery, NewSweep};
 
@@ -34,7 +34,7 @@ impl App {
             let working = CancellationToken::new();
             let work = async {
                 let _end = working.clone().drop_guard();
-                self.carry_out(&request, decision, &candidates, stop).await
+                self.work_round(&request, decision, &candidates, stop).await
             };
             let (effort, ()) = tokio::join!(work, self.show_progress(id, &working));
             self.note_obstacle(id, effort?);
@@ -46,7 +46,12 @@ impl App {
                 })
                 .await?;
             if completed.is_none() {
-                wake = earliest(wake, self.next_try(id).await?);
+                let paused_until = lock(&self.runtime.obstacles).get(&id).map(|obstacle| obstacle.until);
+                let next = match paused_until {
+                    Some(until) => Some(until),
+                    None => self.next_try(id).await?,
+                };
+                wake = earliest(wake, next);
             }
         }
         let (shown, card_wake) = self.show_card(id).await?;
@@ -75,7 +80,25 @@ impl App {
         Ok(wake)
     }
 
-    /// Keeps what stands in the way, for the card.
+    /// One round of work on what is due. While something stands in the way of all, one account now and then finds out
+    /// whether it still does: fifty accounts that fail each minute of a night would only fill the audit trail.
+    async fn work_round(
+        &self,
+        request: &Request,
+        decision: &Decision,
+        candidates: &[Candidate],
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Effort> {
+        let paused_until = lock(&self.runtime.obstacles).get(&request.id).map(|obstacle| obstacle.until);
+        let at_most = match paused_until {
+            Some(until) if self.clock.now() < until => return Ok(Effort::NothingDue),
+            Some(_) => 1,
+            None => candidates.len(),
+        };
+        self.carry_out(request, decision, candidates, at_most, stop).await
+    }
+
+    /// Keeps what stands in the way, for the card and for the next round.
     fn note_obstacle(&self, id: i64, effort: Effort) {
         let mut obstacles = lock(&self.runtime.obstacles);
         match effort {
@@ -85,7 +108,8 @@ impl App {
             }
             Effort::Blocked(why) => {
                 tracing::error!(request = id, why, "suspensions are paused until somebody mends this");
-                obstacles.insert(id, why);
+                let until = self.clock.now() + WAIT_FOR_PERSON;
+                obstacles.insert(id, Obstacle { why, until });
             }
         }
     }
@@ -113,7 +137,7 @@ impl App {
             };
             let sweep = self.store.sweep(request.sweep).await?;
             let page = lock(&self.runtime.pages).get(&id).copied().unwrap_or_default();
-            let obstacle = lock(&self.runtime.obstacles).get(&id).cloned();
+            let obstacle = lock(&self.runtime.obstacles).get(&id).map(|obstacle| obstacle.why.clone());
             let view = card::View {
                 obstacle: obstacle.as_deref(),
                 request: &request,

@@ -226,6 +226,27 @@ async fn a_right_that_is_missing_pauses_the_rest_until_it_is_given() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_a_right_is_missing_one_account_a_minute_finds_out() {
+    let logins: Vec<String> = (1..=9).map(|number| format!("idle{number}@ext.example")).collect();
+    let logins: Vec<&str> = logins.iter().map(String::as_str).collect();
+    let (world, card) = World::asking(PLAIN_POLICY, &logins).await;
+    world.okta.deny("lifecycle/suspend");
+    approve(&world, &card).await;
+    world.card_says(&card, "Paused: ").await;
+    let tried = world.audited("suspension_try_failed");
+    for minute in 1..=3 {
+        world.advance(Duration::seconds(61));
+        let one_more = |world: &World| world.audited("suspension_try_failed") == tried + minute;
+        world.until("one more try", one_more).await;
+    }
+    world.okta.allow("lifecycle/suspend");
+    world.advance(Duration::seconds(61));
+    world.message("9 accounts suspended. Approved by").await;
+    world.nothing_else_is_wrong().await;
+    assert_eq!(world.audited("suspension_try_failed"), tried + 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whom_somebody_unsuspends_between_two_tries_is_not_suspended_again() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     world
