@@ -2,7 +2,11 @@
 
 #[path = "../fake/mod.rs"]
 mod fake;
+#[path = "../support/process.rs"]
+mod process;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod approve;
+mod crash;
+mod shipped;

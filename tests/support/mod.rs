@@ -216,7 +216,7 @@ impl World {
 }
 
 /// A card that waits for a decision and shows until when.
-fn is_open_card(message: &Message) -> bool {
+pub fn is_open_card(message: &Message) -> bool {
     ["suspend", "release", "go_live"].iter().any(|action| message.offers(action))
         && (!message.offers("suspend") || message.visible_text().contains("Answer by"))
 }
