@@ -22,7 +22,7 @@ const ENDING: &str = "in the thread of";
 /// Worlds at the same time: each waits for its process and its disk more than it computes.
 const WORLDS_AT_ONCE: usize = 4;
 /// Of calls that a story makes often, so many are stopped at, evenly spread.
-const PER_LABEL_MAX: usize = 4;
+const PER_LABEL_MAX: usize = 8;
 
 /// A place in the story: the `number`-th call with this label.
 #[derive(Clone, Debug)]
@@ -88,15 +88,26 @@ fn places(calls: &[String]) -> Vec<Place> {
     places
 }
 
+/// Tells the story until the place; false if it ends without coming there.
+async fn reach(world: &World, place: &Place) -> bool {
+    world.gate.stop_at_label(&place.label, place.number, place.moment);
+    tokio::select! {
+        () = world.gate.stopped() => return true,
+        () = people_see_it_through(world) => {}
+    }
+    // The ending itself may be the place: people see it a moment before its response is held.
+    let calls = world.gate.calls().into_iter().filter(|label| *label == place.label).count();
+    if calls >= place.number {
+        world.gate.stopped().await;
+    }
+    calls >= place.number
+}
+
 /// One story with a crash. Returns whether the place was reached: calls side by side vary a little in number.
-async fn crash_at(place: &Place) -> bool {
+async fn crash_at(place: Place) -> bool {
     let world = world_of_two().await;
     let process = BotProcess::run(&world).await;
-    world.gate.stop_at_label(&place.label, place.number, place.moment);
-    let reached = tokio::select! {
-        () = world.gate.stopped() => true,
-        () = people_see_it_through(&world) => false,
-    };
+    let reached = reach(&world, &place).await;
     process.kill(&world).await;
     world.gate.open();
     let process = BotProcess::run(&world).await;
@@ -155,22 +166,19 @@ async fn nothing_is_due(world: &World) {
     store.close().await.expect("the file can be closed");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_crash_at_any_outside_call_loses_and_doubles_nothing() {
-    let calls = calls_of_the_story().await;
-    let labels: BTreeSet<String> = calls.iter().cloned().collect();
-    assert!(labels.iter().any(|label| label.contains("suspend")), "{labels:?}");
+/// Runs stories side by side, and returns those that went wrong and those that never reached their place.
+async fn tell_all<T, F>(places: Vec<T>, story: impl Fn(T) -> F) -> (Vec<T>, Vec<T>)
+where
+    T: Clone + Send + 'static,
+    F: Future<Output = bool> + Send + 'static,
+{
     let room = Arc::new(Semaphore::new(WORLDS_AT_ONCE));
     let mut stories = JoinSet::new();
-    for place in places(&calls) {
-        let room = Arc::clone(&room);
+    for place in places {
+        let (room, story) = (Arc::clone(&room), story(place.clone()));
         stories.spawn(async move {
             let _permit = room.acquire().await.expect("the semaphore is never closed");
-            let story = tokio::spawn({
-                let place = place.clone();
-                async move { crash_at(&place).await }
-            });
-            (place, story.await)
+            (place, tokio::spawn(story).await)
         });
     }
     let (mut failed, mut missed) = (Vec::new(), Vec::new());
@@ -181,7 +189,53 @@ async fn a_crash_at_any_outside_call_loses_and_doubles_nothing() {
             (place, Err(_)) => failed.push(place),
         }
     }
+    (failed, missed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_at_any_outside_call_loses_and_doubles_nothing() {
+    let calls = calls_of_the_story().await;
+    assert!(calls.iter().any(|label| label.contains("suspend")), "{calls:?}");
+    let (failed, missed) = tell_all(places(&calls), crash_at).await;
     assert!(failed.is_empty(), "of {} outside calls, a crash at these went wrong: {failed:#?}", calls.len());
     // The first call of each kind is always made.
     assert!(missed.iter().all(|place| place.number > 1), "these were never reached: {missed:#?}");
+}
+
+/// A crash after a call took effect, and another while the next process finds out about it.
+async fn crash_twice(place: Place, finding_out: &'static str, moment: Moment) -> bool {
+    let world = world_of_two().await;
+    let process = BotProcess::run(&world).await;
+    if !reach(&world, &place).await {
+        return false;
+    }
+    process.kill(&world).await;
+    world.gate.stop_at_label(finding_out, 1, moment);
+    let process = BotProcess::spawn(&world, &["run"], &[]);
+    world.gate.stopped().await;
+    process.kill(&world).await;
+    world.gate.open();
+    let process = BotProcess::run(&world).await;
+    people_see_it_through(&world).await;
+    all_is_well(&world, process).await;
+    true
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_while_recovering_from_a_crash_loses_and_doubles_nothing() {
+    let post = "slack chat.postMessage";
+    let after = |label: &str, number| Place { label: label.to_owned(), number, moment: Moment::After };
+    let ways = [
+        (after(post, 1), "slack conversations.history"),
+        (after(post, 2), "slack conversations.replies"),
+        (after(post, 3), "slack conversations.history"),
+        (after("okta POST /api/v1/users/{id}/lifecycle/suspend", 1), "okta GET /api/v1/users/{id}"),
+    ];
+    let both = |(place, label): (Place, &'static str)| {
+        [(place.clone(), label, Moment::Before), (place, label, Moment::After)]
+    };
+    let twice = ways.into_iter().flat_map(both).collect();
+    let story = |(place, label, moment)| crash_twice(place, label, moment);
+    let (failed, missed) = tell_all(twice, story).await;
+    assert!(failed.is_empty() && missed.is_empty(), "went wrong: {failed:#?}; never reached: {missed:#?}");
 }

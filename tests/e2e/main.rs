@@ -9,4 +9,7 @@ mod support;
 
 mod approve;
 mod crash;
+mod restarts;
 mod shipped;
+mod slack_faults;
+mod sockets;
