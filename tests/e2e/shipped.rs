@@ -30,8 +30,7 @@ async fn a_second_instance_on_the_same_file_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_bot_token_ends_the_start_with_a_sentence() {
     let world = world_of_one().await;
-    let ended =
-        BotProcess::spawn(&world, &["run"], &[("SLACK_BOT_TOKEN", "xoxb-1-wrong")]).ended().await;
+    let ended = BotProcess::spawn(&world, &["run"], &[("SLACK_BOT_TOKEN", "xoxb-1-wrong")]).ended().await;
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr.contains("invalid_auth"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("xoxb-1-wrong"), "{}", ended.stderr);
@@ -40,8 +39,7 @@ async fn a_wrong_bot_token_ends_the_start_with_a_sentence() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_app_token_ends_the_start_with_a_sentence() {
     let world = world_of_one().await;
-    let ended =
-        BotProcess::spawn(&world, &["run"], &[("SLACK_APP_TOKEN", "xapp-1-wrong")]).ended().await;
+    let ended = BotProcess::spawn(&world, &["run"], &[("SLACK_APP_TOKEN", "xapp-1-wrong")]).ended().await;
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr.contains("invalid_auth"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("xapp-1-wrong"), "{}", ended.stderr);
@@ -92,7 +90,10 @@ async fn check_says_what_it_looked_at_and_fails_if_anything_is_wrong() {
     let ended = BotProcess::spawn(&world, &["check"], &[]).ended().await;
     assert_eq!(ended.tells_no_secrets(&world).code, Some(1), "{ended:?}");
     let failed: Vec<&str> = ended.stdout.lines().filter(|line| line.starts_with("FAIL")).collect();
-    assert!(failed.iter().any(|line| line.contains("OKTA_API_TOKEN") || line.contains("token")), "{failed:?}");
+    assert!(
+        failed.iter().any(|line| line.contains("OKTA_API_TOKEN") || line.contains("token")),
+        "{failed:?}"
+    );
     assert_eq!(world.slack.messages(C_OPS).len(), 0, "a check posts nothing");
 }
 

@@ -44,7 +44,8 @@ async fn a_socket_that_breaks_or_closes_in_the_middle_of_a_click_acks_on_the_nex
         };
         let (reply, ()) = tokio::join!(world.slack.click(U_APPROVER, &card.ts, "suspend"), breaks);
         assert_eq!(reply.expect("the button is there").sees, Sees::Nothing, "the next socket takes the ack");
-        let told = |seen: &crate::fake::slack::Ephemeral| seen.visible_text().contains("try again in a moment");
+        let told =
+            |seen: &crate::fake::slack::Ephemeral| seen.visible_text().contains("try again in a moment");
         world.slack.wait_ephemeral(U_APPROVER, "that nothing was changed", told).await;
         assert_eq!(world.audited("approved"), 0);
         world.gate.open();

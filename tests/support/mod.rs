@@ -148,6 +148,7 @@ impl World {
     pub async fn kill_bot(&self) {
         if let Some(bot) = self.take_bot() {
             bot.kill().await;
+            self.file_let_go().await;
         }
     }
 
@@ -229,6 +230,16 @@ impl World {
         .await
     }
 
+    /// Waits until the bot has recorded that this message could be sent after all.
+    pub async fn no_longer_put_off(&self, key: &str) {
+        let sql = "SELECT count(*) FROM message WHERE key = ?1 AND retry_at IS NULL";
+        self.stored(&format!("{key} sent"), || {
+            let count: i64 = self.read_only()?.query_row(sql, [key], |row| row.get(0)).ok()?;
+            (count == 1).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until the audit trail has this many events with this action.
     pub async fn audited_times(&self, action: &str, times: usize) {
         self.stored(&format!("{times} x {action}"), || (self.audited(action) >= times).then_some(())).await;
@@ -237,6 +248,12 @@ impl World {
     /// Waits until the bot ends by itself, and says how.
     pub async fn bot_ended(&self) -> anyhow::Result<()> {
         self.take_bot().expect("a bot was started").ended().await
+    }
+
+    /// A process that is killed lets go of its file at once; here the writer's thread needs a moment to notice.
+    async fn file_let_go(&self) {
+        let lock = self.directory.path().join("bot.db.lock");
+        self.stored("the file let go", || std::fs::File::open(&lock).ok()?.try_lock().ok()).await;
     }
 
     fn read_only(&self) -> Option<rusqlite::Connection> {

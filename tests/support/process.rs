@@ -103,7 +103,8 @@ impl Ended {
     /// Neither token nor the address of a socket was written.
     pub fn tells_no_secrets(&self, world: &World) -> &Ended {
         let (slack, okta) = (&world.slack, &world.okta);
-        let secrets = [slack.bot_token(), slack.app_token(), okta.api_token().to_owned(), "ticket".to_owned()];
+        let secrets =
+            [slack.bot_token(), slack.app_token(), okta.api_token().to_owned(), "ticket".to_owned()];
         for secret in secrets {
             let told = self.stdout.contains(&secret) || self.stderr.contains(&secret);
             assert!(!told, "{secret} was written: {self:?}");
