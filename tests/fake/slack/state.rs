@@ -12,8 +12,8 @@ use super::super::clock::FakeClock;
 use super::faults::Faults;
 use super::socket::{Envelope, Socket};
 use super::{
-    APP_ID, BOT_ID, BOT_USER, C_ARCHIVED, C_GENERAL, C_OPS, C_PRIVATE, OTHER_TEAM, S_APPROVERS, TEAM,
-    U_ADMIN, U_APPROVER, U_APPROVER2, U_DEACTIVATED, U_GUEST, U_OTHER_BOT, U_STRANGER, U_VIEWER,
+    APP_ID, BOT_ID, BOT_USER, C_ARCHIVED, C_GENERAL, C_OPS, C_PRIVATE, OTHER_TEAM, S_APPROVERS, TEAM, U_ADMIN,
+    U_APPROVER, U_APPROVER2, U_DEACTIVATED, U_GUEST, U_OTHER_BOT, U_STRANGER, U_VIEWER,
 };
 
 /// How long a trigger id may be used: <https://docs.slack.dev/interactivity/handling-user-interaction>.
