@@ -158,6 +158,20 @@ async fn a_card_that_somebody_deleted_comes_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_open_card_that_somebody_deleted_comes_again_when_a_sweep_finds_its_accounts_waiting() {
+    let world = world_with_bot().await;
+    let seen = world.sweep().await;
+    let deadline = world.next_deadline();
+    world.slack.delete_message(&seen.ts);
+    world.ask_for_sweep().await;
+    let card = open_card(&world).await;
+    assert_ne!(card.ts, seen.ts);
+    assert_eq!(world.next_deadline(), deadline, "its time does not begin again");
+    assert_eq!(world.audited("card_posted"), 1);
+    approved_and_ended(&world, &card).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_card_that_slack_refuses_is_replaced_by_its_sentence() {
     let world = world_with_bot().await;
     world.slack.fail_next("chat.postMessage", Fault::Error("invalid_blocks".to_owned()));
@@ -195,4 +209,19 @@ async fn a_token_revoked_in_the_middle_ends_the_bot_and_loses_nothing() {
     world.slack.restore_tokens();
     world.start_bot().await;
     approved_and_ended(&world, &card).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_bot_token_ends_the_bot_although_its_socket_lives() {
+    for code in ["token_revoked", "invalid_auth", "account_inactive"] {
+        let world = world_with_bot().await;
+        world.slack.fail_next("chat.postMessage", Fault::Error(code.to_owned()));
+        world.ask_for_sweep().await;
+        let error = world.bot_ended().await.expect_err("it can't go on");
+        assert!(format!("{error:#}").contains(code), "{error:#}");
+        world.start_bot().await;
+        world.advance(Duration::minutes(2) + Duration::seconds(1));
+        let card = open_card(&world).await;
+        approved_and_ended(&world, &card).await;
+    }
 }
