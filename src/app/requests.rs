@@ -31,13 +31,13 @@ impl App {
         };
         let mut wake = request.deadline.filter(|_| request.state.awaits_decision());
         if let RequestState::Approved { decision } = &request.state {
-            let working = CancellationToken::new();
+            let (began, working) = (self.clock.now(), CancellationToken::new());
             let work = async {
                 let _end = working.clone().drop_guard();
                 self.work_round(&request, decision, &candidates, stop).await
             };
             let (effort, ()) = tokio::join!(work, self.show_progress(id, &working));
-            self.note_obstacle(id, effort?);
+            self.note_obstacle(id, effort?, began);
             let completed = self
                 .store
                 .transition(id, {
@@ -99,7 +99,7 @@ impl App {
     }
 
     /// Keeps what stands in the way, for the card and for the next round.
-    fn note_obstacle(&self, id: i64, effort: Effort) {
+    fn note_obstacle(&self, id: i64, effort: Effort, began: DateTime<Utc>) {
         let mut obstacles = lock(&self.runtime.obstacles);
         match effort {
             Effort::NothingDue => {}
@@ -108,8 +108,7 @@ impl App {
             }
             Effort::Blocked(why) => {
                 tracing::error!(request = id, why, "suspensions are paused until somebody mends this");
-                let until = self.clock.now() + WAIT_FOR_PERSON;
-                obstacles.insert(id, Obstacle { why, until });
+                obstacles.insert(id, Obstacle { why, until: began + WAIT_FOR_PERSON });
             }
         }
     }

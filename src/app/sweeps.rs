@@ -1,8 +1,11 @@
 //! Sweeps: which are owed, running one, and telling the channel about those that ask nothing.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use super::messages::Identity;
+use super::requests::card_key;
 use super::survey::{Survey, survey};
 use super::wording::notices;
 use super::{App, people};
@@ -83,6 +86,7 @@ impl App {
         let now = self.clock.now();
         match survey(self, &policy, now).await {
             Ok(survey) => {
+                self.look_after_open_cards(&survey).await?;
                 let finished = self.finished(&policy, survey, now).await?;
                 let result = self.store.finish_sweep(id, finished).await?;
                 tracing::info!(sweep = id, policy = policy.name, request = result.request, counts = ?result.counts, "sweep finished");
@@ -94,6 +98,16 @@ impl App {
             }
         }
         self.nudge();
+        Ok(())
+    }
+
+    /// Accounts that wait already are not asked about again, so the card that asks has to be there: it is rendered once
+    /// more, and comes back if somebody deleted it.
+    async fn look_after_open_cards(&self, survey: &Survey) -> anyhow::Result<()> {
+        let open: BTreeSet<i64> = survey.plan.assessed.iter().filter_map(|one| one.waiting_in).collect();
+        for request in open {
+            self.store.forget_rendering(&card_key(request)).await?;
+        }
         Ok(())
     }
 

@@ -21,6 +21,7 @@ use slack_morphism::{
     ClientResult, SlackApiToken, SlackClientApiCallContext, SlackClientHttpConnector, SlackClientId,
     SlackClientSecret,
 };
+use tokio::sync::watch;
 use url::Url;
 
 use super::settings::{Settings, Timing};
@@ -30,6 +31,11 @@ const RESPONSE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Slack's own word for the scopes of the token that made the call: `x-oauth-scopes`.
 const SCOPES_HEADER: &str = "x-oauth-scopes";
+
+/// A token that Slack calls one of these stays refused until a person replaces it. A missing scope is not among them:
+/// the rest of the work goes on without it.
+/// <https://docs.slack.dev/reference/methods/auth.test#errors>
+const DEAD_TOKEN_CODES: [&str; 4] = ["invalid_auth", "token_revoked", "token_expired", "account_inactive"];
 
 /// Why no answer came. Says nothing of addresses or contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +84,8 @@ fn fault(error: &reqwest::Error) -> TransportFault {
 pub(super) struct Connector {
     http: reqwest::Client,
     base_url: String,
+    /// Slack's word for why a token is of no use any more, once it has said so.
+    dead_token: watch::Sender<Option<String>>,
 }
 
 /// An answer before it is understood.
@@ -111,7 +119,23 @@ impl Connector {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Connector { http, base_url: settings.base_url() })
+        Ok(Connector { http, base_url: settings.base_url(), dead_token: watch::channel(None).0 })
+    }
+
+    /// Resolves with Slack's word for it when a token has stopped working for good.
+    pub(super) async fn dead_token(&self) -> String {
+        let mut dead = self.dead_token.subscribe();
+        let said = dead.wait_for(Option::is_some).await.ok().and_then(|code| code.clone());
+        said.expect("the sender is kept here, and it was waited for a code")
+    }
+
+    fn noting_dead_tokens<RS>(&self, result: ClientResult<RS>) -> ClientResult<RS> {
+        if let Err(SlackClientError::ApiError(error)) = &result
+            && DEAD_TOKEN_CODES.contains(&error.code.as_str())
+        {
+            self.dead_token.send_replace(Some(error.code.clone()));
+        }
+        result
     }
 
     /// The scopes that a token has, as Slack names them in the headers of `auth.test`.
@@ -203,7 +227,11 @@ impl SlackClientHttpConnector for Connector {
     where
         RS: for<'de> Deserialize<'de> + Send + 'a,
     {
-        async move { decode(&exchange(self.http.get(full_uri), context.token).await?) }.boxed()
+        async move {
+            let reply = exchange(self.http.get(full_uri), context.token).await?;
+            self.noting_dead_tokens(decode(&reply))
+        }
+        .boxed()
     }
 
     fn http_get_with_client_secret<'a, RS>(
@@ -234,7 +262,8 @@ impl SlackClientHttpConnector for Connector {
             })?;
             let request =
                 self.http.post(full_uri).header(CONTENT_TYPE, "application/json; charset=utf-8").body(body);
-            decode(&exchange(request, context.token).await?)
+            let reply = exchange(request, context.token).await?;
+            self.noting_dead_tokens(decode(&reply))
         }
         .boxed()
     }

@@ -156,6 +156,11 @@ fn class(code: &str) -> Class {
     }
 }
 
+/// A token that Slack has declared dead.
+pub(super) fn dead_token(code: &str) -> ChatError {
+    ChatError::Denied(denied_words(&safe_code(code), None))
+}
+
 fn denied_words(code: &str, detail: Option<&str>) -> String {
     match (code, detail) {
         ("missing_scope", Some("connections:write")) => format!(

@@ -65,8 +65,8 @@ impl Slack {
     /// Keeps a socket open and gives what arrives to `handler`, until `shutdown`.
     ///
     /// # Errors
-    /// [`ChatError::Denied`] if Slack refuses the app-level token or Socket Mode is switched off, at start or later:
-    /// that doesn't heal. Everything else is tried again.
+    /// [`ChatError::Denied`] if Slack refuses a token for good or Socket Mode is switched off, at start or later: that
+    /// doesn't heal. Everything else is tried again.
     pub async fn run(&self, handler: Arc<dyn Handler>, shutdown: CancellationToken) -> Result<(), ChatError> {
         let socket = Socket {
             api: Arc::clone(&self.api),
@@ -75,7 +75,25 @@ impl Slack {
             timing: self.timing.clone(),
             watched: self.watched.clone(),
         };
-        socket::run(socket, handler, shutdown).await
+        // The socket lives on the app-level token: it would not notice that the bot token is gone.
+        let stop = shutdown.child_token();
+        let connector = &self.api.client.http_api.connector;
+        let socket = async {
+            let _end = stop.clone().drop_guard();
+            socket::run(socket, handler, stop.clone()).await
+        };
+        let token = async {
+            tokio::select! {
+                biased;
+                code = connector.dead_token() => {
+                    stop.cancel();
+                    Err(errors::dead_token(&code))
+                }
+                () = stop.cancelled() => Ok(()),
+            }
+        };
+        let (socket, token) = tokio::join!(socket, token);
+        socket.and(token)
     }
 
     /// The state of the socket.

@@ -87,6 +87,15 @@ impl Store {
         self.write(move |tx| save(tx, &message)).await
     }
 
+    /// Forgets what a message shows, so that it is rendered again: that is how one that somebody deleted is missed.
+    pub async fn forget_rendering(&self, key: &str) -> Result<(), StoreError> {
+        let key = key.to_owned();
+        self.write(move |tx| {
+            codec::run(tx, "UPDATE message SET rendered = NULL WHERE key = ?1", [key]).map(drop)
+        })
+        .await
+    }
+
     /// The card stands: its place is recorded and, in the same transaction, the request's clock starts. The request
     /// after that, or `None` if its clock ran already.
     pub async fn card_stands(

@@ -2,14 +2,21 @@
 
 #[path = "../fake/mod.rs"]
 mod fake;
+#[path = "../support/process.rs"]
+mod process;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod approve;
 mod commands;
+mod crash;
 mod decisions;
 mod guards;
 mod noop;
 mod okta;
 mod people;
+mod restarts;
 mod schedule;
+mod shipped;
+mod slack_faults;
+mod sockets;

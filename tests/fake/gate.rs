@@ -14,10 +14,30 @@ pub enum Moment {
     After,
 }
 
+/// Which call a test wants held, counted from 1.
+enum Which {
+    Any(usize),
+    Labelled(String, usize),
+}
+
 #[derive(Default)]
 struct State {
     calls: Vec<String>,
-    stop_at: Option<(usize, Moment)>,
+    stop_at: Option<(Which, Moment)>,
+}
+
+impl State {
+    /// Whether the last call is the one to hold, and when.
+    fn stop(&self, label: &str) -> Option<Moment> {
+        let (which, moment) = self.stop_at.as_ref()?;
+        let is_it = match which {
+            Which::Any(number) => self.calls.len() == *number,
+            Which::Labelled(wanted, number) => {
+                wanted == label && self.calls.iter().filter(|call| *call == label).count() == *number
+            }
+        };
+        is_it.then_some(*moment)
+    }
 }
 
 /// Shared by all fakes of one world; clones are the same gate.
@@ -39,8 +59,7 @@ impl Gate {
         let stop = {
             let mut state = self.state.lock().expect("no test panics while holding the gate");
             state.calls.push(label.to_owned());
-            let number = state.calls.len();
-            state.stop_at.filter(|(at, _)| *at == number).map(|(_, moment)| moment)
+            state.stop(label)
         };
         if stop == Some(Moment::Before) {
             self.hold().await;
@@ -59,9 +78,24 @@ impl Gate {
 
     /// Holds the `number`-th call from now on (1 is the next one).
     pub fn stop_at(&self, number: usize, moment: Moment) {
+        self.arm(Which::Any(number), moment);
+    }
+
+    /// Holds the `number`-th call with this label from now on: stable where tasks call side by side.
+    pub fn stop_at_label(&self, label: &str, number: usize, moment: Moment) {
+        self.arm(Which::Labelled(label.to_owned(), number), moment);
+    }
+
+    /// Forgets the calls so far and stops nothing: `calls` are those from now on.
+    pub fn count(&self) {
+        self.open();
+        self.state.lock().expect("no test panics while holding the gate").calls.clear();
+    }
+
+    fn arm(&self, which: Which, moment: Moment) {
         let mut state = self.state.lock().expect("no test panics while holding the gate");
         state.calls.clear();
-        state.stop_at = Some((number, moment));
+        state.stop_at = Some((which, moment));
         self.stopped.send_replace(false);
     }
 

@@ -150,6 +150,7 @@ impl World {
     pub async fn kill_bot(&self) {
         if let Some(bot) = self.take_bot() {
             bot.kill().await;
+            self.file_let_go().await;
         }
     }
 
@@ -295,8 +296,66 @@ impl World {
     }
 }
 
+/// For stories in which things fail.
+impl World {
+    /// Waits until the bot has recorded that this message could not be sent, and returns when it is tried again. Only
+    /// from then on does moving the clock bring the next try nearer.
+    pub async fn put_off(&self, key: &str) -> DateTime<Utc> {
+        let sql = "SELECT retry_at FROM message WHERE key = ?1 AND retry_at IS NOT NULL";
+        self.stored(&format!("{key} put off"), || {
+            let text: String = self.read_only()?.query_row(sql, [key], |row| row.get(0)).ok()?;
+            let at = DateTime::parse_from_rfc3339(&text).ok()?.to_utc();
+            (at > self.clock.now()).then_some(at)
+        })
+        .await
+    }
+
+    /// Waits until the bot has recorded that this message could be sent after all.
+    pub async fn no_longer_put_off(&self, key: &str) {
+        let sql = "SELECT count(*) FROM message WHERE key = ?1 AND retry_at IS NULL";
+        self.stored(&format!("{key} sent"), || {
+            let count: i64 = self.read_only()?.query_row(sql, [key], |row| row.get(0)).ok()?;
+            (count == 1).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the audit trail has this many events with this action.
+    pub async fn audited_times(&self, action: &str, times: usize) {
+        self.stored(&format!("{times} x {action}"), || (self.audited(action) >= times).then_some(())).await;
+    }
+
+    /// Waits until the bot ends by itself, and says how.
+    pub async fn bot_ended(&self) -> anyhow::Result<()> {
+        self.take_bot().expect("a bot was started").ended().await
+    }
+
+    /// A process that is killed lets go of its file at once; here the writer's thread needs a moment to notice.
+    async fn file_let_go(&self) {
+        let lock = self.directory.path().join("bot.db.lock");
+        self.stored("the file let go", || std::fs::File::open(&lock).ok()?.try_lock().ok()).await;
+    }
+
+    fn read_only(&self) -> Option<rusqlite::Connection> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        rusqlite::Connection::open_with_flags(self.database(), flags).ok()
+    }
+
+    /// The database doesn't tell of its changes, so it is looked at often, for at most ten seconds.
+    async fn stored<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
+        let mut looks = tokio::time::interval(std::time::Duration::from_millis(20));
+        for _ in 0..500 {
+            looks.tick().await;
+            if let Some(found) = look() {
+                return found;
+            }
+        }
+        panic!("waited in vain for {what}; there was\n{}\n{:#?}", self.slack.dump(), self.audit());
+    }
+}
+
 /// A card that waits for a decision and shows until when.
-fn is_open_card(message: &Message) -> bool {
+pub fn is_open_card(message: &Message) -> bool {
     ["suspend", "release", "go_live"].iter().any(|action| message.offers(action))
         && (!message.offers("suspend") || message.visible_text().contains("Answer by"))
 }

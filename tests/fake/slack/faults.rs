@@ -134,6 +134,19 @@ impl FakeSlack {
         self.close_sockets();
     }
 
+    /// The tokens work again, as after a reinstallation with the old ones put back.
+    pub fn restore_tokens(&self) {
+        self.write(|state| state.revoked = false);
+    }
+
+    /// An admin of the workspace deletes a message.
+    pub fn delete_message(&self, ts: &str) {
+        self.write(|state| {
+            let message = state.messages.iter_mut().find(|message| message.ts == ts);
+            message.expect("a message to delete").deleted = true;
+        });
+    }
+
     /// Socket Mode is switched off: open sockets are told `link_disabled`, new ones refused with the same code.
     pub fn disable_socket_mode(&self) {
         self.write(|state| state.socket_mode = false);

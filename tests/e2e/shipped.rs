@@ -1,0 +1,146 @@
+//! The binary as people start it: how it ends, what it says, and what it never says.
+
+use std::time::{Duration, Instant};
+
+use crate::fake::gate::Moment;
+use crate::fake::okta::{Person, Status};
+use crate::fake::slack::{C_OPS, Fault, U_APPROVER};
+use crate::process::BotProcess;
+use crate::support::{PLAIN_POLICY, World};
+
+const LOGIN: &str = "ada@ext.example";
+/// Work in flight may take 10 s to end; the rest is closing sockets and the file.
+const ENDS_WITHIN: Duration = Duration::from_secs(15);
+
+async fn world_of_one() -> World {
+    let world = World::new(PLAIN_POLICY).await;
+    world.okta.add(Person::contractor(LOGIN).last_login_days_ago(41));
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_instance_on_the_same_file_is_refused() {
+    let world = world_of_one().await;
+    let first = BotProcess::run(&world).await;
+    let second = BotProcess::spawn(&world, &["run"], &[]).ended().await;
+    assert_ne!(second.tells_no_secrets(&world).code, Some(0));
+    for words in ["bot.db is in use by process ", "stop that instance first"] {
+        assert!(second.stderr.contains(words), "{}", second.stderr);
+    }
+    let card = world.sweep().await;
+    assert!(card.offers("suspend"), "the first goes on");
+    first.terminate();
+    assert_eq!(first.ended().await.tells_no_secrets(&world).code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_bot_token_ends_the_start_with_a_sentence() {
+    let world = world_of_one().await;
+    let ended = BotProcess::spawn(&world, &["run"], &[("SLACK_BOT_TOKEN", "xoxb-1-wrong")]).ended().await;
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("invalid_auth"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("xoxb-1-wrong"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_app_token_ends_the_start_with_a_sentence() {
+    let world = world_of_one().await;
+    let ended = BotProcess::spawn(&world, &["run"], &[("SLACK_APP_TOKEN", "xapp-1-wrong")]).ended().await;
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("invalid_auth"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("xapp-1-wrong"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn socket_mode_off_ends_the_start_with_the_mend() {
+    let world = world_of_one().await;
+    world.slack.disable_socket_mode();
+    let ended = BotProcess::spawn(&world, &["run"], &[]).ended().await;
+    assert_eq!(ended.tells_no_secrets(&world).code, Some(1));
+    assert!(ended.stderr.contains("Socket Mode is switched off"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn socket_mode_switched_off_later_ends_it_with_the_mend() {
+    let world = world_of_one().await;
+    let process = BotProcess::run(&world).await;
+    world.slack.disable_socket_mode();
+    let ended = process.ended().await;
+    assert_eq!(ended.tells_no_secrets(&world).code, Some(1));
+    assert!(ended.stderr.contains("Socket Mode is switched off"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slack_that_is_down_at_the_start_is_waited_for() {
+    let world = world_of_one().await;
+    world.slack.fail_next("auth.test", Fault::Status(503));
+    world.slack.fail_next("auth.test", Fault::DropBefore);
+    let process = BotProcess::run(&world).await;
+    assert!(world.sweep().await.offers("suspend"));
+    process.terminate();
+    assert_eq!(process.ended().await.tells_no_secrets(&world).code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_in_the_middle_of_suspensions_ends_in_time_and_the_next_start_finishes() {
+    let world = world_of_one().await;
+    world.okta.add(Person::contractor("ben@ext.example").last_login_days_ago(41));
+    let process = BotProcess::run(&world).await;
+    let card = world.sweep().await;
+    world.gate.stop_at_label("okta POST /api/v1/users/{id}/lifecycle/suspend", 1, Moment::Before);
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.gate.stopped().await;
+    process.terminate();
+    let asked = Instant::now();
+    let ended = process.ended().await;
+    assert!(asked.elapsed() < ENDS_WITHIN, "{:?}", asked.elapsed());
+    assert_eq!(ended.tells_no_secrets(&world).code, Some(0), "{}", ended.stderr);
+    world.gate.open();
+    let process = BotProcess::run(&world).await;
+    world.message("in the thread of").await;
+    for login in [LOGIN, "ben@ext.example"] {
+        assert_eq!((world.okta.person(login).status, world.okta.suspends(login)), (Status::Suspended, 1));
+    }
+    process.terminate();
+    assert_eq!(process.ended().await.code, Some(0));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_says_what_it_looked_at_and_fails_if_anything_is_wrong() {
+    let world = world_of_one().await;
+    let ended = BotProcess::spawn(&world, &["check"], &[]).ended().await;
+    assert_eq!(ended.tells_no_secrets(&world).code, Some(0), "{ended:?}");
+    assert!(ended.stdout.lines().all(|line| line.starts_with("ok    ")), "{}", ended.stdout);
+    for what in ["configuration", C_OPS, "Okta", "database"] {
+        assert!(ended.stdout.to_lowercase().contains(&what.to_lowercase()), "{what}: {}", ended.stdout);
+    }
+    world.okta.revoke_api_token();
+    let ended = BotProcess::spawn(&world, &["check"], &[]).ended().await;
+    assert_eq!(ended.tells_no_secrets(&world).code, Some(1), "{ended:?}");
+    let failed: Vec<&str> = ended.stdout.lines().filter(|line| line.starts_with("FAIL")).collect();
+    assert!(
+        failed.iter().any(|line| line.contains("OKTA_API_TOKEN") || line.contains("token")),
+        "{failed:?}"
+    );
+    assert_eq!(world.slack.messages(C_OPS).len(), 0, "a check posts nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_shows_the_plan_beside_a_running_bot_and_changes_nothing() {
+    let world = world_of_one().await;
+    world.okta.add(Person::contractor("busy@ext.example").last_login_days_ago(1));
+    let bot = BotProcess::run(&world).await;
+    let audited = world.audit().len();
+    let ended = BotProcess::spawn(&world, &["sweep", "--dry-run"], &[]).ended().await;
+    assert_eq!(ended.tells_no_secrets(&world).code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains(LOGIN) && ended.stdout.contains("busy@ext.example"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("1 account would be proposed"), "{}", ended.stdout);
+    assert_eq!(world.slack.messages(C_OPS).len(), 0);
+    assert_eq!((world.okta.suspend_requests(LOGIN), world.audit().len()), (0, audited));
+    let unknown = BotProcess::spawn(&world, &["sweep", "--dry-run", "--policy", "nope"], &[]).ended().await;
+    assert_eq!(unknown.code, Some(1));
+    assert!(unknown.stderr.contains("no policy nope"), "{}", unknown.stderr);
+    bot.terminate();
+    assert_eq!(bot.ended().await.code, Some(0));
+}

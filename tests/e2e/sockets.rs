@@ -1,0 +1,125 @@
+//! The socket breaks in all its ways: a decision counts once, and people see the right thing.
+
+use std::time::Duration;
+
+use crate::fake::gate::Moment;
+use crate::fake::okta::{Fault, Person};
+use crate::fake::slack::{C_OPS, Disconnect, FakeSlack, Message, Sees, U_APPROVER};
+use crate::support::{PLAIN_POLICY, World};
+
+const LOGIN: &str = "ada@ext.example";
+/// Slack's patience with an app.
+const ACK_WITHIN: Duration = Duration::from_secs(3);
+
+async fn world_with_card() -> (World, Message) {
+    let world = World::new(PLAIN_POLICY).await;
+    world.okta.add(Person::contractor(LOGIN).last_login_days_ago(41));
+    world.start_bot().await;
+    let card = world.sweep().await;
+    (world, card)
+}
+
+async fn back_after(world: &World, connections: usize) {
+    let back = |slack: &FakeSlack| {
+        (slack.connections_opened() > connections && slack.fresh_sockets() > 0).then_some(())
+    };
+    world.slack.wait_for("the next socket", back).await;
+}
+
+async fn decided_once(world: &World) {
+    world.message("1 account suspended").await;
+    assert_eq!((world.audited("approved"), world.okta.suspends(LOGIN)), (1, 1));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_that_breaks_or_closes_in_the_middle_of_a_click_acks_on_the_next() {
+    for broken in [FakeSlack::drop_sockets, FakeSlack::close_sockets] {
+        let (world, card) = world_with_card().await;
+        // Slack doesn't say who clicked, until the bot gives up on that: the click is in the middle for that long.
+        world.gate.stop_at_label("slack users.info", 1, Moment::Before);
+        let breaks = async {
+            world.gate.stopped().await;
+            broken(&world.slack);
+        };
+        let (reply, ()) = tokio::join!(world.slack.click(U_APPROVER, &card.ts, "suspend"), breaks);
+        assert_eq!(reply.expect("the button is there").sees, Sees::Nothing, "the next socket takes the ack");
+        let told =
+            |seen: &crate::fake::slack::Ephemeral| seen.visible_text().contains("try again in a moment");
+        world.slack.wait_ephemeral(U_APPROVER, "that nothing was changed", told).await;
+        assert_eq!(world.audited("approved"), 0);
+        world.gate.open();
+        let reply = world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the card is still open");
+        assert_eq!(reply.sees, Sees::Nothing);
+        decided_once(&world).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_lost_socket_the_next_takes_the_click() {
+    for broken in [FakeSlack::drop_sockets, FakeSlack::close_sockets] {
+        let (world, card) = world_with_card().await;
+        let before = world.slack.connections_opened();
+        broken(&world.slack);
+        back_after(&world, before).await;
+        let reply = world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+        assert_eq!(reply.sees, Sees::Nothing);
+        decided_once(&world).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_click_into_a_half_open_socket_is_lost_and_a_repeat_counts() {
+    let (world, card) = world_with_card().await;
+    let before = world.slack.connections_opened();
+    world.slack.freeze_sockets();
+    let reply = world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    assert!(matches!(reply.sees, Sees::Trouble(_)), "{reply:?}");
+    assert_eq!(world.audited("approved"), 0);
+    // The bot gives a silent socket up within 20 s: longer than one wait.
+    let mut changes = world.slack.changed();
+    let back = async {
+        while world.slack.connections_opened() == before || world.slack.fresh_sockets() == 0 {
+            changes.changed().await.expect("the workspace lives");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), back).await.expect("a new socket within 20 s");
+    let reply = world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    assert_eq!(reply.sees, Sees::Nothing);
+    decided_once(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_click_while_slack_exchanges_the_socket_counts_once() {
+    for why in [Disconnect::Warning, Disconnect::RefreshRequested] {
+        let (world, card) = world_with_card().await;
+        world.slack.send_disconnect(why);
+        let reply = world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+        assert_eq!(reply.sees, Sees::Nothing, "{why:?}");
+        decided_once(&world).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_envelope_that_slack_delivers_twice_counts_once() {
+    let (world, card) = world_with_card().await;
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    let again = world.slack.resend_last_envelope().await;
+    assert!(again.acked_after.is_some());
+    decided_once(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acks_are_in_time_while_okta_hangs() {
+    let (world, card) = world_with_card().await;
+    world.okta.fail_always("/api/v1", Fault::Hang);
+    for line in ["sweep", "preview", "why ada@ext.example", "status"] {
+        let line = format!("/inactive-contractors {line}");
+        let reply = world.slack.slash(U_APPROVER, C_OPS, &line).await.expect("it can be typed");
+        assert!(reply.acked_after.is_some_and(|after| after < ACK_WITHIN), "{line}: {reply:?}");
+    }
+    let reply = world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    assert!(reply.acked_after.is_some_and(|after| after < ACK_WITHIN), "{reply:?}");
+    assert_eq!((world.audited("approved"), world.okta.suspends(LOGIN)), (1, 0));
+    world.kill_bot().await;
+}
