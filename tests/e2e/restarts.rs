@@ -45,7 +45,7 @@ async fn approve(world: &World) {
 }
 
 async fn ended_once(world: &World, end: End) {
-    world.message("2 accounts suspended").await;
+    world.message("2 accounts suspended. Approved by").await;
     for login in LOGINS {
         let person = world.okta.person(login);
         assert_eq!((person.status, world.okta.suspends(login)), (Status::Suspended, 1), "{end:?} {login}");

@@ -34,7 +34,7 @@ fn marked(world: &World, key: &str) -> Vec<Message> {
 async fn approved_and_ended(world: &World, card: &Message) {
     let reply = world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     assert_eq!(reply.sees, Sees::Nothing);
-    world.message("1 account suspended").await;
+    world.message("1 account suspended. Approved by").await;
     assert_eq!((world.okta.person(LOGIN).status, world.okta.suspends(LOGIN)), (Status::Suspended, 1));
     assert_eq!(world.audited("approved"), 1);
     world.nothing_else_is_wrong().await;
@@ -150,7 +150,7 @@ async fn a_card_that_somebody_deleted_comes_again() {
     world.slack.delete_message(&seen.ts);
     let reply = world.slack.click_stale(U_APPROVER, &seen, "suspend").await.expect("it was there when seen");
     assert_eq!(reply.sees, Sees::Nothing);
-    world.message("1 account suspended").await;
+    world.message("1 account suspended. Approved by").await;
     let cards = marked(&world, CARD);
     assert_eq!(cards.len(), 1);
     assert!(cards[0].actions().is_empty() && cards[0].visible_text().contains(LOGIN));

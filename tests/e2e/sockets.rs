@@ -27,7 +27,7 @@ async fn back_after(world: &World, connections: usize) {
 }
 
 async fn decided_once(world: &World) {
-    world.message("1 account suspended").await;
+    world.message("1 account suspended. Approved by").await;
     assert_eq!((world.audited("approved"), world.okta.suspends(LOGIN)), (1, 1));
     world.nothing_else_is_wrong().await;
 }
