@@ -14,7 +14,7 @@ use crate::fake::gate::Moment;
 use crate::fake::okta::{Person, Status};
 use crate::fake::slack::{C_OPS, FakeSlack, Message, U_APPROVER};
 use crate::process::BotProcess;
-use crate::support::{PLAIN_POLICY, World, is_open_card};
+use crate::support::{UNSCHEDULED_POLICY, World, is_open_card};
 
 const LOGINS: [&str; 2] = ["ada@ext.example", "ben@ext.example"];
 /// What only the last message of the story says.
@@ -33,7 +33,7 @@ struct Place {
 }
 
 async fn world_of_two() -> World {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::new(UNSCHEDULED_POLICY).await;
     for login in LOGINS {
         world.okta.add(Person::contractor(login).last_login_days_ago(41));
     }

@@ -4,7 +4,7 @@ use chrono::Duration;
 
 use crate::fake::okta::{self, Person, Status};
 use crate::fake::slack::{C_OPS, FakeSlack, Fault, Sees, U_APPROVER};
-use crate::support::{PLAIN_POLICY, World, is_open_card};
+use crate::support::{UNSCHEDULED_POLICY, World, is_open_card};
 
 const LOGINS: [&str; 2] = ["ada@ext.example", "ben@ext.example"];
 
@@ -18,7 +18,7 @@ enum End {
 const ENDS: [End; 2] = [End::Stopped, End::Killed];
 
 async fn world_with_bot() -> World {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::new(UNSCHEDULED_POLICY).await;
     for login in LOGINS {
         world.okta.add(Person::contractor(login).last_login_days_ago(41));
     }

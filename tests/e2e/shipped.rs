@@ -6,14 +6,14 @@ use crate::fake::gate::Moment;
 use crate::fake::okta::{Person, Status};
 use crate::fake::slack::{C_OPS, Fault, U_APPROVER};
 use crate::process::BotProcess;
-use crate::support::{PLAIN_POLICY, World};
+use crate::support::{UNSCHEDULED_POLICY, World};
 
 const LOGIN: &str = "ada@ext.example";
 /// Work in flight may take 10 s to end; the rest is closing sockets and the file.
 const ENDS_WITHIN: Duration = Duration::from_secs(15);
 
 async fn world_of_one() -> World {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::new(UNSCHEDULED_POLICY).await;
     world.okta.add(Person::contractor(LOGIN).last_login_days_ago(41));
     world
 }

@@ -4,13 +4,13 @@ use chrono::Duration;
 
 use crate::fake::okta::{Person, Status};
 use crate::fake::slack::{BOT_USER, C_OPS, FakeSlack, Fault, Message, Sees, U_APPROVER};
-use crate::support::{PLAIN_POLICY, World, is_open_card};
+use crate::support::{UNSCHEDULED_POLICY, World, is_open_card};
 
 const LOGIN: &str = "ada@ext.example";
 const CARD: &str = "request:1:card";
 
 async fn world_with_bot() -> World {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::new(UNSCHEDULED_POLICY).await;
     world.okta.add(Person::contractor(LOGIN).last_login_days_ago(41));
     world.start_bot().await;
     world

@@ -5,14 +5,14 @@ use std::time::Duration;
 use crate::fake::gate::Moment;
 use crate::fake::okta::{Fault, Person};
 use crate::fake::slack::{C_OPS, Disconnect, FakeSlack, Message, Sees, U_APPROVER};
-use crate::support::{PLAIN_POLICY, World};
+use crate::support::{UNSCHEDULED_POLICY, World};
 
 const LOGIN: &str = "ada@ext.example";
 /// Slack's patience with an app.
 const ACK_WITHIN: Duration = Duration::from_secs(3);
 
 async fn world_with_card() -> (World, Message) {
-    let world = World::new(PLAIN_POLICY).await;
+    let world = World::new(UNSCHEDULED_POLICY).await;
     world.okta.add(Person::contractor(LOGIN).last_login_days_ago(41));
     world.start_bot().await;
     let card = world.sweep().await;

@@ -23,6 +23,9 @@ use bot::BotTask;
 /// A policy for stories: everything that would need a second sweep or a second day is off unless a story adds it.
 pub const PLAIN_POLICY: &str = "preview_first = false\nmax_share = 1.0\n";
 
+/// The same, with a schedule that doesn't come while a story runs: for worlds on the machine's own clock.
+pub const UNSCHEDULED_POLICY: &str = "preview_first = false\nmax_share = 1.0\nschedule = \"0 0 29 2 *\"\n";
+
 /// One world. Dropping it ends its bot.
 pub struct World {
     pub okta: FakeOkta,
