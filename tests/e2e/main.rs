@@ -6,3 +6,4 @@ mod fake;
 mod support;
 
 mod approve;
+mod review;
