@@ -93,8 +93,10 @@ impl App {
         if self.clock.now() > execute_by(policy, decision.at) {
             return self.call_off(request, candidate, Skip::ApprovalTooOld).await;
         }
-        let since = log_since(&request.rule, self.clock.now());
-        let fresh = self.identity.look(&candidate.shown.id, &request.rule, since).await;
+        // The configuration may exempt more today than when the list was shown, and what isn't looked up exempts nobody.
+        let rule = request.rule.looking_up_also_for(&policy.rule);
+        let since = log_since(&rule, self.clock.now());
+        let fresh = self.identity.look(&candidate.shown.id, &rule, since).await;
         self.note_identity(&fresh);
         let fresh = match fresh {
             Ok(fresh) => fresh,

@@ -98,6 +98,22 @@ impl Rule {
             && covers(&self.exempt_attributes, &live.exempt_attributes)
             && covers(&self.break_glass, &live.break_glass)
     }
+
+    /// This rule with everything that `other` wants looked up about an account as well. For look-ups only: what comes
+    /// back is then enough to judge by either of the two rules.
+    #[must_use]
+    pub fn looking_up_also_for(&self, other: &Rule) -> Rule {
+        fn both<T: Clone + PartialEq>(mine: &[T], others: &[T]) -> Vec<T> {
+            mine.iter().chain(others.iter().filter(|item| !mine.contains(item))).cloned().collect()
+        }
+        Rule {
+            inactive_after: self.inactive_after.max(other.inactive_after),
+            second_look: self.second_look || other.second_look,
+            exempt_groups: both(&self.exempt_groups, &other.exempt_groups),
+            exempt_attributes: both(&self.exempt_attributes, &other.exempt_attributes),
+            ..self.clone()
+        }
+    }
 }
 
 /// The brakes that turn a strange sweep into a held one.

@@ -16,6 +16,7 @@ mod noop;
 mod okta;
 mod people;
 mod restarts;
+mod review;
 mod schedule;
 mod shipped;
 mod slack_faults;
