@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::App;
 use super::wording::notices;
-use crate::chat::{Card, ChatError, MessageRef};
+use crate::chat::{Card, ChatError, MessageRef, ReplyTo};
 use crate::domain::policy::hex;
 use crate::store::{CardStands, MessageRow};
 
@@ -102,7 +102,10 @@ impl App {
             }
             Err(ChatError::Content(why)) => {
                 tracing::error!(key = row.key, why, "a card was refused; showing its sentence instead");
-                self.chat.update(&reference, &notices::fallback(card)).await?;
+                if let Err(error) = self.chat.update(&reference, &notices::fallback(card)).await {
+                    let at = self.put_off(row, &error).await?;
+                    return Ok(Standing::Behind(reference, at));
+                }
                 row.rendered = Some(digest);
                 succeeded(row);
                 self.store.save_message(row).await?;
@@ -140,9 +143,10 @@ impl App {
             Err(ChatError::Content(why)) => {
                 tracing::error!(key = row.key, why, "a card was refused; posting its sentence instead");
                 let fallback = notices::fallback(card);
-                let reference =
-                    self.chat.post(message.channel, message.thread, &message.key, &fallback).await?;
-                self.stands(row, message, reference, Some(digest(card))).await
+                match self.chat.post(message.channel, message.thread, &message.key, &fallback).await {
+                    Ok(reference) => self.stands(row, message, reference, Some(digest(card))).await,
+                    Err(error) => Ok(Standing::NotYet(self.put_off(row, &error).await?)),
+                }
             }
             Err(error) => Ok(Standing::NotYet(self.put_off(row, &error).await?)),
         }
@@ -197,7 +201,23 @@ impl App {
         tracing::warn!(key = row.key, attempts = row.attempts, %error, "a message could not be sent; trying again");
         row.retry_at = Some(at);
         self.store.save_message(row).await?;
+        if let (ChatError::Channel(why), 1) = (error, row.attempts) {
+            self.tell_admins(&row.channel, why).await;
+        }
         Ok(at)
+    }
+
+    /// A channel that can't be posted to can't say so itself: the policy's admins are told, each once per message.
+    async fn tell_admins(&self, channel: &str, why: &str) {
+        for policy in self.policies.iter().filter(|policy| policy.channel == channel) {
+            let note = notices::channel_unusable(&policy.name, channel, why);
+            for user in &policy.admins.users {
+                let to = ReplyTo { user: user.clone(), channel: None, handle: None };
+                if let Err(error) = self.chat.whisper(&to, &note).await {
+                    tracing::warn!(user, %error, "an admin could not be told that the channel can't be used");
+                }
+            }
+        }
     }
 }
 

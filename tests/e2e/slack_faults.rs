@@ -3,7 +3,7 @@
 use chrono::Duration;
 
 use crate::fake::okta::{Person, Status};
-use crate::fake::slack::{BOT_USER, C_OPS, FakeSlack, Fault, Message, Sees, U_APPROVER};
+use crate::fake::slack::{BOT_USER, C_OPS, FakeSlack, Fault, Message, Sees, U_ADMIN, U_APPROVER};
 use crate::support::{UNSCHEDULED_POLICY, World, is_open_card};
 
 const LOGIN: &str = "ada@ext.example";
@@ -192,6 +192,9 @@ async fn a_channel_without_the_bot_gets_the_card_after_an_invitation() {
     world.slack.leave(BOT_USER, C_OPS);
     world.ask_for_sweep().await;
     world.put_off(CARD).await;
+    let told = |note: &Message| note.visible_text().contains("I can't post in");
+    let note = |slack: &FakeSlack| slack.direct_messages(U_ADMIN).into_iter().find(told);
+    world.slack.wait_for("a word to the admin", note).await;
     let bot = world.slack.people().into_iter().find(|user| user.id == BOT_USER).expect("the bot's user");
     world.slack.add_user(bot, &[C_OPS]);
     world.advance(Duration::minutes(2) + Duration::seconds(1));

@@ -148,6 +148,19 @@ pub fn sweep_failed(policy: &str, error: &str) -> Card {
     )
 }
 
+/// For the admins of a policy whose channel can't be posted to.
+pub fn channel_unusable(policy: &str, channel: &str, why: &str) -> Card {
+    spoken(
+        Text::plain("I can't post in ")
+            .with(Span::Code(channel.into()))
+            .then(", the channel of policy ")
+            .with(Span::Code(policy.into()))
+            .then(": ")
+            .quoted(why)
+            .then(" What I have to say there waits, and is posted once that is mended."),
+    )
+}
+
 /// What is posted when the chat system refuses a card: the channel never misses the fact.
 pub fn fallback(card: &Card) -> Card {
     Card { summary: card.summary.clone(), blocks: Vec::new() }
