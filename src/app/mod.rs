@@ -14,6 +14,8 @@ pub mod people;
 pub mod requests;
 pub mod survey;
 pub mod sweeps;
+#[cfg(test)]
+mod tests;
 pub mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +36,8 @@ use crate::store::Store;
 const TICK_MAX: std::time::Duration = std::time::Duration::from_secs(20);
 /// How long a failed look at the database waits before the next one.
 const RETRY_AFTER_STORE_ERROR: std::time::Duration = std::time::Duration::from_secs(2);
+/// Work that failed is tried again after this long.
+const RETRY_AFTER_FAILURE: Duration = Duration::seconds(10);
 /// Work that wants to be looked at again at once is, after this long.
 const WAKE_MIN: Duration = Duration::milliseconds(200);
 /// How long work in flight may take to end at shutdown.
@@ -182,20 +186,25 @@ impl App {
 
     /// Looks at all rows and gives each that wants something its task.
     async fn reconcile(self: &Arc<Self>, stop: &CancellationToken) -> anyhow::Result<()> {
-        self.start_owed_sweeps().await?;
+        let looked_at = self.clock.now();
+        self.start_owed_sweeps().await;
         for sweep in self.store.unfinished_sweeps().await? {
-            self.work_on(Work::Sweep(sweep.id), stop);
+            self.work_on(Work::Sweep(sweep), stop);
         }
         for sweep in self.store.untold_sweeps().await? {
-            self.work_on(Work::Notice(sweep.id), stop);
+            self.work_on(Work::Notice(sweep), stop);
         }
-        self.store.expire_due(self.clock.now()).await?;
-        for (request, _) in self.store.live_requests().await? {
-            self.work_on(Work::Request(request.id), stop);
+        if let Err(error) = self.store.expire_due(self.clock.now()).await {
+            tracing::error!(%error, "can't expire what is overdue; no decision about it is taken all the same");
+        }
+        for request in self.store.live_requests().await? {
+            self.work_on(Work::Request(request), stop);
         }
         for request in std::mem::take(&mut *lock(&self.runtime.turned)) {
             self.work_on(Work::Request(request), stop);
         }
+        // All was looked at: an alarm for a row that wants nothing any more must not ring for ever.
+        lock(&self.runtime.wakes).retain(|_, at| *at > looked_at);
         Ok(())
     }
 
@@ -213,26 +222,51 @@ impl App {
         let app = Arc::clone(self);
         let stop = stop.clone();
         self.runtime.tasks.spawn(async move {
-            let done = DoneGuard { app: Arc::clone(&app), work };
-            let wake = match work {
-                Work::Sweep(id) => tokio::select! {
-                    result = app.run_sweep(id) => result.map(|()| None),
-                    () = stop.cancelled() => Ok(None),
-                },
-                Work::Notice(id) => app.tell_sweep(id).await,
-                Work::Request(id) => app.drive_request(id, &stop).await,
-            };
-            let wake = wake.unwrap_or_else(|error| {
-                tracing::error!(?work, error = format!("{error:#}"), "work failed; trying again");
-                Some(app.clock.now() + Duration::seconds(10))
-            });
-            if let Some(at) = wake {
-                let at = at.max(app.clock.now() + WAKE_MIN);
-                lock(&app.runtime.wakes).insert(work, at);
-                app.runtime.rewound.notify_one();
+            let _gone = GoneGuard { app: Arc::clone(&app), work };
+            loop {
+                let wake = app.attend(work, &stop).await;
+                if app.done_with(work, wake, &stop) {
+                    return;
+                }
             }
-            drop(done);
         });
+    }
+
+    /// Does what the row wants now; says when to look again.
+    async fn attend(&self, work: Work, stop: &CancellationToken) -> Option<DateTime<Utc>> {
+        let wake = match work {
+            Work::Sweep(id) => tokio::select! {
+                result = self.run_sweep(id) => result.map(|()| None),
+                () = stop.cancelled() => Ok(None),
+            },
+            Work::Notice(id) => self.tell_sweep(id).await,
+            Work::Request(id) => self.drive_request(id, stop).await,
+        };
+        wake.unwrap_or_else(|error| {
+            tracing::error!(?work, error = format!("{error:#}"), "work failed; trying again");
+            Some(self.clock.now() + RETRY_AFTER_FAILURE)
+        })
+    }
+
+    /// Takes the row out of the work in flight, unless it changed meanwhile: then its own task looks again. Waking the
+    /// loop for it instead would have two slow tasks wake each other for ever.
+    fn done_with(&self, work: Work, wake: Option<DateTime<Utc>>, stop: &CancellationToken) -> bool {
+        let mut in_flight = lock(&self.runtime.in_flight);
+        let again = in_flight.get_mut(&work).is_some_and(|task| std::mem::take(&mut task.again));
+        if again && !stop.is_cancelled() {
+            return false;
+        }
+        in_flight.remove(&work);
+        if let Some(at) = wake {
+            self.wake_for(work, at);
+        }
+        true
+    }
+
+    fn wake_for(&self, work: Work, at: DateTime<Utc>) {
+        let at = at.max(self.clock.now() + WAKE_MIN);
+        lock(&self.runtime.wakes).insert(work, at);
+        self.runtime.rewound.notify_one();
     }
 
     /// Until the next thing that is due by the clock.
@@ -257,17 +291,18 @@ impl App {
     }
 }
 
-/// Takes the row out of the work in flight even if its task panics, and wakes the loop if the row changed meanwhile.
-struct DoneGuard {
+/// Takes the row out of the work in flight if its task panics, and has it tried again, but not at once: what panics
+/// each time must not keep the machine busy.
+struct GoneGuard {
     app: Arc<App>,
     work: Work,
 }
 
-impl Drop for DoneGuard {
+impl Drop for GoneGuard {
     fn drop(&mut self) {
-        let again = lock(&self.app.runtime.in_flight).remove(&self.work).is_some_and(|task| task.again);
-        if again || std::thread::panicking() {
-            self.app.nudge();
+        if std::thread::panicking() {
+            lock(&self.app.runtime.in_flight).remove(&self.work);
+            self.app.wake_for(self.work, self.app.clock.now() + RETRY_AFTER_FAILURE);
         }
     }
 }

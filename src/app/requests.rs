@@ -2,7 +2,7 @@
 
 use std::time::Duration as StdDuration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::carry_out::{Effort, WAIT_FOR_PERSON};
@@ -14,10 +14,12 @@ use crate::chat::MessageRef;
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::request::{self, Decision, Request, RequestState};
 use crate::domain::sweep::Trigger;
-use crate::store::{AuditQuery, NewSweep};
+use crate::store::{AuditQuery, NewSweep, StartedSweep};
 
 /// Between two updates of a card that shows progress: Slack allows about 50 a minute.
 const PROGRESS_EVERY: StdDuration = StdDuration::from_millis(1500);
+/// A deadline that has passed may have to wait for a click that came in time; it is looked at again this often.
+const OVERDUE_EVERY: Duration = Duration::seconds(1);
 
 impl App {
     /// Makes the request's rows true as far as that can be done now; says when to look again.
@@ -29,7 +31,9 @@ impl App {
         let Some((request, candidates)) = self.store.request(id).await? else {
             return Ok(None);
         };
-        let mut wake = request.deadline.filter(|_| request.state.awaits_decision());
+        let now = self.clock.now();
+        let deadline = request.deadline.filter(|_| request.state.awaits_decision());
+        let mut wake = deadline.map(|at| if at > now { at } else { now + OVERDUE_EVERY });
         if let RequestState::Approved { decision } = &request.state {
             let (began, working) = (self.clock.now(), CancellationToken::new());
             let work = async {
@@ -188,8 +192,10 @@ impl App {
             rule: policy.rule.clone(),
             at: self.clock.now(),
         };
-        self.store.start_sweep(sweep).await?;
-        self.nudge();
+        // Only a new one wakes the loop: this comes by again until the end is told.
+        if let StartedSweep::New(_) = self.store.start_sweep(sweep).await? {
+            self.nudge();
+        }
         Ok(())
     }
 

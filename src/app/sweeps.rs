@@ -22,32 +22,43 @@ use crate::store::{FinishedSweep, NewSweep, StartedSweep, SweepRow, SweepState};
 const LATE_AFTER_S: i64 = 120;
 
 impl App {
-    /// Starts a sweep for each policy whose latest slot has none yet. The database decides, not the timer.
-    pub(super) async fn start_owed_sweeps(&self) -> anyhow::Result<()> {
-        let now = self.clock.now();
+    /// Starts a sweep for each policy whose latest slot has none yet. The database decides, not the timer. What is
+    /// wrong with one policy keeps no other waiting.
+    pub(super) async fn start_owed_sweeps(&self) {
         for policy in &self.policies {
-            let known = self.store.know_policy(&policy.name, now).await?;
-            let Some(slot) = schedule::owed_slot(policy, known.first_seen_at, now) else {
-                continue;
-            };
-            let trigger = if (now - slot).num_seconds() > LATE_AFTER_S {
-                Trigger::CatchUp { slot }
-            } else {
-                Trigger::Schedule { slot }
-            };
-            let sweep = NewSweep {
-                policy: policy.name.clone(),
-                slot: slot_key(slot),
-                trigger,
-                rule: policy.rule.clone(),
-                at: now,
-            };
-            match self.store.start_sweep(sweep).await? {
-                StartedSweep::New(id) => {
-                    tracing::info!(policy = policy.name, sweep = id, %slot, "sweep started");
-                }
-                StartedSweep::Exists(_) => {}
+            if let Err(error) = self.start_owed_sweep(policy).await {
+                tracing::error!(
+                    policy = policy.name,
+                    error = format!("{error:#}"),
+                    "can't start what is owed"
+                );
             }
+        }
+    }
+
+    async fn start_owed_sweep(&self, policy: &Policy) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        let known = self.store.know_policy(&policy.name, now).await?;
+        let Some(slot) = schedule::owed_slot(policy, known.first_seen_at, now) else {
+            return Ok(());
+        };
+        let trigger = if (now - slot).num_seconds() > LATE_AFTER_S {
+            Trigger::CatchUp { slot }
+        } else {
+            Trigger::Schedule { slot }
+        };
+        let sweep = NewSweep {
+            policy: policy.name.clone(),
+            slot: slot_key(slot),
+            trigger,
+            rule: policy.rule.clone(),
+            at: now,
+        };
+        match self.store.start_sweep(sweep).await? {
+            StartedSweep::New(id) => {
+                tracing::info!(policy = policy.name, sweep = id, %slot, "sweep started");
+            }
+            StartedSweep::Exists(_) => {}
         }
         Ok(())
     }
@@ -76,6 +87,10 @@ impl App {
         let Some(sweep) = self.store.sweep(id).await? else {
             return Ok(());
         };
+        if sweep.state != SweepState::Started {
+            // It ended between the look at the rows and now.
+            return Ok(());
+        }
         let Some(policy) = self.policy(&sweep.policy) else {
             let error = "its policy is no longer in the configuration";
             self.store.fail_sweep(id, error, self.clock.now()).await?;

@@ -61,6 +61,7 @@ struct BlockActions {
 struct ViewSubmission {
     user: SlackBasicUserInfo,
     view: View,
+    trigger_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -179,13 +180,16 @@ fn modal_click(event: BlockActions, received_at: DateTime<Utc>) -> Option<Read> 
 }
 
 fn submission(event: ViewSubmission, received_at: DateTime<Utc>) -> Read {
-    let ViewSubmission { user, view } = event;
+    let ViewSubmission { user, view, trigger_id } = event;
     let user = user.id.0;
     let mut block_ids: Vec<String> =
         view.state.iter().flat_map(|state| state.values.keys()).map(|id| id.0.clone()).collect();
     block_ids.sort();
+    // Each submission has its own trigger. The view's hash stays the same when it is refused with errors and sent once
+    // more, which must not pass for a repeat of the first.
+    let once = trigger_id.or_else(|| view.hash.clone()).unwrap_or_default();
     let inbound = Inbound {
-        key: key(&["submit", &user, &view.id, view.hash.as_deref().unwrap_or_default()]),
+        key: key(&["submit", &user, &view.id, &once]),
         received_at,
         reply: ReplyTo { user: user.clone(), channel: None, handle: None },
         user,
@@ -348,6 +352,17 @@ mod tests {
         assert_eq!(state.ticked["keep"], (0..12).map(|n| format!("v{n}")).collect::<Vec<_>>());
         assert!(state.ticked["none"].is_empty());
         assert_eq!(state.typed["reason"], "");
+    }
+
+    #[test]
+    fn a_form_that_is_sent_again_after_its_errors_is_another_input() {
+        let key = |trigger: &str| {
+            let view = json!({ "id": "V1", "hash": "h", "callback_id": "choose", "private_metadata": "r7" });
+            let payload = json!({ "type": "view_submission", "user": { "id": "U1" }, "view": view, "trigger_id": trigger });
+            input(json!({ "type": "interactive", "envelope_id": "e", "payload": payload })).unwrap().key
+        };
+        assert_eq!(key("1.a"), key("1.a"));
+        assert_ne!(key("1.a"), key("2.b"));
     }
 
     #[test]

@@ -51,6 +51,11 @@ pub(super) fn run(connection: &Connection, sql: &str, params: impl Params) -> Re
     Ok(connection.prepare_cached(sql)?.execute(params)?)
 }
 
+/// The id of a row of which nothing else is asked.
+pub(super) fn id(row: &Row<'_>) -> Result<i64, StoreError> {
+    Ok(row.get(0)?)
+}
+
 /// One row's cells, read by column name.
 pub(super) struct Cells<'a, 'b> {
     row: &'a Row<'b>,

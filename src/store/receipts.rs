@@ -173,13 +173,23 @@ fn settle(tx: &Connection, key: &str, outcome: &str, now: DateTime<Utc>) -> Resu
 
 fn expire_due(tx: &Connection, now: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
     // A request with a click on its way: in time, not settled, and not so old that a crash must have lost it.
-    let due = "state IN ('preview', 'held', 'pending') AND deadline <= ?1
+    let due = "SELECT id FROM request
+               WHERE state IN ('preview', 'held', 'pending') AND deadline <= ?1
                AND NOT EXISTS (SELECT 1 FROM receipt
                    WHERE receipt.request = request.id AND settled_at IS NULL
-                       AND received_at < deadline AND received_at > ?2)";
-    let due = requests::load_where(tx, due, [time_text(now), time_text(now - UNSETTLED_MAX)])?;
+                       AND received_at < deadline AND received_at > ?2)
+               ORDER BY id";
+    let due = codec::all(tx, due, [time_text(now), time_text(now - UNSETTLED_MAX)], codec::id)?;
     let mut expired = Vec::new();
-    for (request, candidates) in due {
+    for id in due {
+        let (request, candidates) = match requests::need(tx, id) {
+            Ok(whole) => whole,
+            Err(error @ StoreError::BadRow { .. }) => {
+                tracing::error!(request = id, %error, "can't expire a request that can't be read");
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         if let Some(transition) = request::expire(&request, &candidates, now) {
             requests::apply(tx, &request, transition)?;
             expired.push(request.id);

@@ -35,9 +35,11 @@ impl Store {
         self.read(move |tx| load(tx, id)).await
     }
 
-    /// The requests that still have something to do or to tell, oldest first: what reconcile works on.
-    pub async fn live_requests(&self) -> Result<Vec<(Request, Vec<Candidate>)>, StoreError> {
-        self.read(|tx| load_where(tx, "told = 0", [])).await
+    /// The ids of the requests that still have something to do or to tell, oldest first: what reconcile works on. Only
+    /// the ids, so that a row that can't be read is the error of whoever reads that one.
+    pub async fn live_requests(&self) -> Result<Vec<i64>, StoreError> {
+        self.read(|tx| codec::all(tx, "SELECT id FROM request WHERE told = 0 ORDER BY id", [], codec::id))
+            .await
     }
 
     /// The requests that wait for a person or are being carried out, oldest first; of one policy or of all.

@@ -110,10 +110,10 @@ impl Store {
         self.read(move |tx| load(tx, id)).await
     }
 
-    /// Sweeps without an end, oldest first: a crash left them, or they run now.
-    pub async fn unfinished_sweeps(&self) -> Result<Vec<SweepRow>, StoreError> {
-        self.read(|tx| codec::all(tx, "SELECT * FROM sweep WHERE state = 'started' ORDER BY id", [], decode))
-            .await
+    /// The ids of sweeps without an end, oldest first: a crash left them, or they run now.
+    pub async fn unfinished_sweeps(&self) -> Result<Vec<i64>, StoreError> {
+        let sql = "SELECT id FROM sweep WHERE state = 'started' ORDER BY id";
+        self.read(|tx| codec::all(tx, sql, [], codec::id)).await
     }
 
     /// The policy's latest sweep, whatever became of it.
@@ -126,10 +126,10 @@ impl Store {
         .await
     }
 
-    /// Sweeps that have ended and of which the channel doesn't know yet, oldest first.
-    pub async fn untold_sweeps(&self) -> Result<Vec<SweepRow>, StoreError> {
-        let sql = "SELECT * FROM sweep WHERE told = 0 AND state != 'started' ORDER BY id";
-        self.read(|tx| codec::all(tx, sql, [], decode)).await
+    /// The ids of sweeps that have ended and of which the channel doesn't know yet, oldest first.
+    pub async fn untold_sweeps(&self) -> Result<Vec<i64>, StoreError> {
+        let sql = "SELECT id FROM sweep WHERE told = 0 AND state != 'started' ORDER BY id";
+        self.read(|tx| codec::all(tx, sql, [], codec::id)).await
     }
 
     /// The channel knows how the sweep ended.

@@ -1,7 +1,7 @@
 //! What a cold reading of the workflow found: each story goes wrong without its mend.
 
 use crate::fake::okta::Person;
-use crate::fake::slack::U_APPROVER;
+use crate::fake::slack::{Fault, Sees, U_APPROVER};
 use crate::support::{PLAIN_POLICY, World};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,6 +26,25 @@ async fn an_exemption_added_after_the_card_holds_when_the_card_is_approved() {
     world.message("in the thread of").await;
     assert_eq!(world.okta.suspend_requests("grouped@ext.example"), 0);
     assert_eq!(world.okta.suspend_requests("marked@ext.example"), 0);
+    assert_eq!(world.okta.suspends("ada@ext.example"), 1);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dialog_that_slack_could_not_vouch_for_can_be_sent_again() {
+    let world = World::new(PLAIN_POLICY).await;
+    world.okta.add(Person::contractor("ada@ext.example").last_login_days_ago(41));
+    world.start_bot().await;
+    let card = world.sweep().await;
+    world.slack.click(U_APPROVER, &card.ts, "choose").await.expect("the button is there");
+    world.slack.wait_view(U_APPROVER, "the dialog", |_| true).await;
+
+    world.slack.fail_next("users.info", Fault::Status(503));
+    let reply = world.slack.submit_view(U_APPROVER, &[]).await.expect("the dialog can be sent");
+    assert!(matches!(reply.sees, Sees::ViewErrors(_)), "{:?}", reply.sees);
+    let reply = world.slack.submit_view(U_APPROVER, &[]).await.expect("the dialog stays");
+    assert_eq!(reply.sees, Sees::ViewClosed);
+    world.message("in the thread of").await;
     assert_eq!(world.okta.suspends("ada@ext.example"), 1);
     world.nothing_else_is_wrong().await;
 }

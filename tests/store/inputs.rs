@@ -43,6 +43,18 @@ async fn of_two_people_the_first_commit_wins() {
 }
 
 #[tokio::test]
+async fn a_request_that_cannot_be_read_keeps_no_other_from_expiring() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let broken = posted(&store, 0, &["kim"]).await;
+    let sound = posted(&store, 1, &["lee"]).await;
+    let sql = "UPDATE request SET list_hash = 'x' WHERE id = ?1";
+    bench.raw().execute(sql, [broken]).unwrap();
+    assert_eq!(store.expire_due(at(200)).await.unwrap(), [sound]);
+    assert_eq!(store.live_requests().await.unwrap(), [broken, sound]);
+}
+
+#[tokio::test]
 async fn an_input_that_a_crash_left_is_decided_by_when_it_came() {
     let bench = Bench::new();
     let store = bench.open();

@@ -41,8 +41,8 @@ async fn what_was_acknowledged_survives_kill_9_and_the_lock_does_not() {
 
     let store = bench.open();
     let live = store.live_requests().await.unwrap();
-    assert_eq!(live[0].0.state.word(), "approved");
-    assert_eq!(live[0].1.len(), 2);
+    let (request, candidates) = store.request(live[0]).await.unwrap().unwrap();
+    assert_eq!((request.state.word(), candidates.len()), ("approved", 2));
     assert_eq!(store.verify().await.unwrap().broken_at, None);
 }
 

@@ -1,0 +1,188 @@
+//! The loop itself: what it does with rows that are gone, tasks that panic, and rows that changed meanwhile. The
+//! stories through the outside can't see a busy loop.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Duration, Utc};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{App, InFlight, Work, lock};
+use crate::chat::{Card, Chat, ChatError, ChatUser, Connection, MessageRef, Modal, ReplyTo, ViewRef};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::account::{Account, AccountId};
+use crate::domain::assess::SecondLook;
+use crate::domain::policy::Rule;
+use crate::domain::sweep::Trigger;
+use crate::identity::{FreshLook, IdentityError, IdentityProvider, Listing, Protected};
+use crate::store::{NewSweep, StartedSweep, Store};
+
+/// Nobody may be asked anything, and whoever asks panics.
+struct Nobody;
+
+#[async_trait]
+impl Chat for Nobody {
+    async fn post(
+        &self,
+        _: &str,
+        _: Option<&MessageRef>,
+        _: &str,
+        _: &Card,
+    ) -> Result<MessageRef, ChatError> {
+        panic!("a post")
+    }
+    async fn find(
+        &self,
+        _: &str,
+        _: Option<&MessageRef>,
+        _: &str,
+        _: DateTime<Utc>,
+    ) -> Result<Option<MessageRef>, ChatError> {
+        panic!("a search")
+    }
+    async fn update(&self, _: &MessageRef, _: &Card) -> Result<(), ChatError> {
+        panic!("an update")
+    }
+    async fn whisper(&self, _: &ReplyTo, _: &Card) -> Result<(), ChatError> {
+        panic!("a whisper")
+    }
+    async fn open_modal(&self, _: &str, _: &Modal) -> Result<(), ChatError> {
+        panic!("a modal")
+    }
+    async fn update_modal(&self, _: &ViewRef, _: &Modal) -> Result<(), ChatError> {
+        panic!("a modal")
+    }
+    async fn user(&self, _: &str) -> Result<ChatUser, ChatError> {
+        panic!("a person")
+    }
+    async fn group_members(&self, _: &str) -> Result<Vec<String>, ChatError> {
+        panic!("a group")
+    }
+    async fn channel_members(&self, _: &str) -> Result<Vec<String>, ChatError> {
+        panic!("a channel")
+    }
+}
+
+#[async_trait]
+impl IdentityProvider for Nobody {
+    async fn list(&self, _: &Rule) -> Result<Listing, IdentityError> {
+        panic!("a listing")
+    }
+    async fn protected(&self, _: &Rule) -> Result<Protected, IdentityError> {
+        panic!("a look-up")
+    }
+    async fn second_look(&self, _: &[AccountId], _: DateTime<Utc>) -> BTreeMap<AccountId, SecondLook> {
+        panic!("a second look")
+    }
+    async fn look(&self, _: &AccountId, _: &Rule, _: DateTime<Utc>) -> Result<FreshLook, IdentityError> {
+        panic!("a look")
+    }
+    async fn read(&self, _: &AccountId) -> Result<Account, IdentityError> {
+        panic!("a read")
+    }
+    async fn suspend(&self, _: &AccountId) -> Result<(), IdentityError> {
+        panic!("a suspension")
+    }
+    async fn clear_sessions(&self, _: &AccountId) -> Result<(), IdentityError> {
+        panic!("a clearing")
+    }
+    async fn find(&self, _: &str, _: &Rule) -> Result<Vec<Account>, IdentityError> {
+        panic!("a search")
+    }
+}
+
+struct Bench {
+    app: Arc<App>,
+    stop: CancellationToken,
+    _directory: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let store = Store::open(&directory.path().join("bot.db"), clock.now()).unwrap();
+        let toml = "[[policy]]\nname = \"p\"\nchannel = \"C0OPS\"\napprovers = { users = [\"U0ALICE\"] }\n\
+                    admins = { users = [\"U0ADAM\"] }\n";
+        let environment = [
+            ("SLACK_BOT_TOKEN", "xoxb-1"),
+            ("SLACK_APP_TOKEN", "xapp-1"),
+            ("OKTA_ORG_URL", "https://org.test"),
+            ("OKTA_API_TOKEN", "t"),
+        ];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let no_files = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        let config = Config::parse(toml, "test.toml", &environment, &no_files).unwrap();
+        let (_, connection) = watch::channel(Connection::Closed);
+        let app = App::new(store, Arc::new(Nobody), Arc::new(Nobody), clock, config.policies, 1, connection);
+        Bench { app: Arc::new(app), stop: CancellationToken::new(), _directory: directory }
+    }
+
+    async fn sweep(&self, slot: &str) -> i64 {
+        let policy = &self.app.policies[0];
+        let slot_at = self.app.clock.now();
+        let sweep = NewSweep {
+            policy: policy.name.clone(),
+            slot: slot.to_owned(),
+            trigger: Trigger::Schedule { slot: slot_at },
+            rule: policy.rule.clone(),
+            at: slot_at,
+        };
+        let StartedSweep::New(id) = self.app.store.start_sweep(sweep).await.unwrap() else { panic!("there") };
+        id
+    }
+
+    fn wake_of(&self, work: Work) -> Option<DateTime<Utc>> {
+        lock(&self.app.runtime.wakes).get(&work).copied()
+    }
+}
+
+#[tokio::test]
+async fn an_alarm_for_a_row_that_wants_nothing_any_more_rings_once() {
+    let bench = Bench::new();
+    let past = bench.app.clock.now() - Duration::seconds(1);
+    lock(&bench.app.runtime.wakes).insert(Work::Request(7), past);
+    assert!(bench.app.wait().is_zero());
+    bench.app.reconcile(&bench.stop).await.unwrap();
+    assert!(!bench.app.wait().is_zero(), "the loop would never sleep again");
+}
+
+#[tokio::test]
+async fn a_task_that_panics_is_not_tried_again_at_once() {
+    let bench = Bench::new();
+    let sweep = bench.sweep("slot").await;
+    bench.app.reconcile(&bench.stop).await.unwrap();
+    bench.app.runtime.tasks.close();
+    bench.app.runtime.tasks.wait().await;
+    let wake = bench.wake_of(Work::Sweep(sweep)).expect("it is tried again");
+    assert!(wake > bench.app.clock.now() + Duration::seconds(5));
+    assert!(lock(&bench.app.runtime.in_flight).is_empty());
+    let nudged =
+        tokio::time::timeout(std::time::Duration::from_millis(50), bench.app.runtime.nudge.notified());
+    assert!(nudged.await.is_err(), "the loop is not woken for it");
+}
+
+#[tokio::test]
+async fn a_row_that_changed_meanwhile_is_looked_at_again_by_its_own_task() {
+    let bench = Bench::new();
+    let work = Work::Request(7);
+    lock(&bench.app.runtime.in_flight).insert(work, InFlight::default());
+    bench.app.work_on(work, &bench.stop);
+    assert!(!bench.app.done_with(work, None, &bench.stop), "it changed");
+    assert!(bench.app.done_with(work, None, &bench.stop), "it did not change again");
+    assert!(lock(&bench.app.runtime.in_flight).is_empty());
+    let nudged =
+        tokio::time::timeout(std::time::Duration::from_millis(50), bench.app.runtime.nudge.notified());
+    assert!(nudged.await.is_err(), "two slow tasks would wake each other for ever");
+}
+
+#[tokio::test]
+async fn a_sweep_that_has_ended_is_not_run_again() {
+    let bench = Bench::new();
+    let sweep = bench.sweep("slot").await;
+    bench.app.store.fail_sweep(sweep, "no answer", bench.app.clock.now()).await.unwrap();
+    bench.app.run_sweep(sweep).await.unwrap();
+}
