@@ -118,12 +118,23 @@ fn okta(sandbox: &Sandbox) -> Value {
     json!(sandbox.world.okta.people())
 }
 
+/// The top of a detail as "key value, key value"; what is deeper is the database's business.
+fn in_words(detail: &Value) -> String {
+    let words = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(_) | Value::Null | Value::Array(_) | Value::Object(_) => None,
+    };
+    let pairs = detail.as_object().into_iter().flatten();
+    pairs.filter_map(|(key, value)| Some(format!("{key} {}", words(value)?))).collect::<Vec<_>>().join(", ")
+}
+
 fn audit(sandbox: &Sandbox) -> Vec<Value> {
     let line = |line: crate::support::AuditLine| {
         let actor = line.actor["person"]["name"].as_str().unwrap_or("the bot");
         json!({
             "seq": line.seq, "at": line.at, "actor": actor, "event": line.action, "subject": line.login,
-            "detail": line.detail,
+            "detail": in_words(&line.detail),
         })
     };
     sandbox.world.audit().into_iter().map(line).collect()
