@@ -98,7 +98,7 @@ impl App {
         let now = self.clock.now();
         match survey(self, &policy, now).await {
             Ok(survey) => {
-                let finished = self.finished(&policy, survey, now).await?;
+                let finished = self.finished(&policy, survey).await?;
                 let result = self.store.finish_sweep(id, finished).await?;
                 tracing::info!(sweep = id, policy = policy.name, request = result.request, counts = ?result.counts, "sweep finished");
             }
@@ -155,7 +155,6 @@ impl App {
         &self,
         policy: &Policy,
         Survey { plan, pages }: Survey,
-        now: DateTime<Utc>,
     ) -> anyhow::Result<FinishedSweep> {
         let idle_since = plan
             .candidates()
@@ -193,7 +192,7 @@ impl App {
             list,
             answer_within: policy.answer_within,
             unknown,
-            at: now,
+            at: self.clock.now(),
         })
     }
 }
