@@ -3,7 +3,7 @@
 use chrono::Duration;
 
 use crate::fake::okta::{Fault as OktaFault, Person};
-use crate::fake::slack::{C_OPS, FakeSlack, Fault, Sees, U_APPROVER};
+use crate::fake::slack::{C_OPS, FakeSlack, Fault, Sees, U_APPROVER, U_GUEST};
 use crate::support::{PLAIN_POLICY, World};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,5 +96,19 @@ async fn a_card_and_its_sentence_both_put_off_are_posted_once_and_not_before_sla
     assert!(world.slack.messages(C_OPS).is_empty(), "Slack asked for ten minutes");
     world.advance(Duration::seconds(600));
     world.message("ada@ext.example").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_who_presses_choose_is_told_and_audited() {
+    let world = World::new(PLAIN_POLICY).await;
+    world.okta.add(Person::contractor("ada@ext.example").last_login_days_ago(41));
+    world.start_bot().await;
+    let card = world.sweep().await;
+    world.slack.click(U_GUEST, &card.ts, "choose").await.expect("guests see the button too");
+    let told = |slack: &FakeSlack| (!slack.ephemerals(U_GUEST).is_empty()).then_some(());
+    world.slack.wait_for("a note for the guest", told).await;
+    assert!(world.slack.views(U_GUEST).is_empty());
+    assert_eq!(world.audited("input_refused"), 1);
     world.nothing_else_is_wrong().await;
 }
