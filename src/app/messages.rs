@@ -85,14 +85,7 @@ impl App {
         if row.rendered.as_deref() == Some(&digest) && !settling {
             return Ok(Standing::Current(reference, again));
         }
-        let updated = match self.chat.update(&reference, card).await {
-            Err(ChatError::Content(why)) => {
-                tracing::error!(key = row.key, why, "a card was refused; showing its sentence instead");
-                self.chat.update(&reference, &notices::fallback(card)).await
-            }
-            updated => updated,
-        };
-        match updated {
+        match self.chat.update(&reference, card).await {
             Ok(()) => {
                 row.rendered = Some(digest);
                 row.render_again_at = again;
@@ -106,6 +99,14 @@ impl App {
                 (row.ts, row.tried_at, row.rendered, row.render_again_at) = (None, None, None, None);
                 self.store.save_message(row).await?;
                 Ok(Standing::NotYet(now))
+            }
+            Err(ChatError::Content(why)) => {
+                tracing::error!(key = row.key, why, "a card was refused; showing its sentence instead");
+                self.chat.update(&reference, &notices::fallback(card)).await?;
+                row.rendered = Some(digest);
+                succeeded(row);
+                self.store.save_message(row).await?;
+                Ok(Standing::Current(reference, again))
             }
             Err(error) => {
                 if matches!(error, ChatError::Ambiguous(_)) {
@@ -134,16 +135,15 @@ impl App {
         }
         row.tried_at.get_or_insert(self.clock.now());
         self.store.save_message(row).await?;
-        let posted = match self.chat.post(message.channel, message.thread, &message.key, card).await {
+        match self.chat.post(message.channel, message.thread, &message.key, card).await {
+            Ok(reference) => self.stands(row, message, reference, Some(digest(card))).await,
             Err(ChatError::Content(why)) => {
                 tracing::error!(key = row.key, why, "a card was refused; posting its sentence instead");
                 let fallback = notices::fallback(card);
-                self.chat.post(message.channel, message.thread, &message.key, &fallback).await
+                let reference =
+                    self.chat.post(message.channel, message.thread, &message.key, &fallback).await?;
+                self.stands(row, message, reference, Some(digest(card))).await
             }
-            posted => posted,
-        };
-        match posted {
-            Ok(reference) => self.stands(row, message, reference, Some(digest(card))).await,
             Err(error) => Ok(Standing::NotYet(self.put_off(row, &error).await?)),
         }
     }
