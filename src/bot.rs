@@ -83,8 +83,9 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> anyho
     }
     let store = Store::open(&config.database, clock.now())?;
     let result = run_with(&config, clock, stop, store.clone()).await;
-    store.close().await.context("can't close the database")?;
-    result
+    let closed = store.close().await.context("can't close the database");
+    // Why it ended comes before what that made of the end.
+    result.and(closed)
 }
 
 async fn run_with(
@@ -133,7 +134,11 @@ async fn connect(
 ) -> anyhow::Result<Option<Arc<Slack>>> {
     let mut pause = Duration::from_secs(1);
     loop {
-        match Slack::connect(slack_settings(config), clock.clone()).await {
+        let connected = tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            connected = Slack::connect(slack_settings(config), clock.clone()) => connected,
+        };
+        match connected {
             Ok(slack) => return Ok(Some(Arc::new(slack))),
             Err(
                 error @ (ChatError::Unavailable(_) | ChatError::Ambiguous(_) | ChatError::RateLimited(_)),

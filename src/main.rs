@@ -58,7 +58,12 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(command(Cli::parse().command)));
+        .and_then(|runtime| {
+            let result = runtime.block_on(command(Cli::parse().command));
+            // A name that is still being looked up would keep the process for as long as the resolver likes.
+            runtime.shutdown_background();
+            result
+        });
     match result {
         Ok(code) => code,
         Err(error) => {

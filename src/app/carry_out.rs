@@ -118,11 +118,7 @@ impl App {
         let answer = self.identity.suspend(&candidate.shown.id).await;
         self.note_identity(&answer);
         match answer {
-            Ok(()) => {
-                self.take(request, candidate, Step::Confirm(Confirmation::ByCall)).await?;
-                self.clear_sessions(request, policy, candidate).await?;
-                Ok(None)
-            }
+            Ok(()) => self.take(request, candidate, Step::Confirm(Confirmation::ByCall)).await,
             Err(error) => self.find_out(request, candidate, error).await,
         }
     }
@@ -262,14 +258,22 @@ impl App {
         }
     }
 
-    /// Commits a step. Always `Ok(None)`, for the callers that end with it.
+    /// Commits a step; sessions end with a suspension, however it became known. Always `Ok(None)`, for the callers that
+    /// end with it.
     async fn take(
         &self,
         request: &Request,
         candidate: &Candidate,
         step: Step,
     ) -> anyhow::Result<Option<String>> {
-        self.store.step_candidate(request.id, candidate.position, step, self.clock.now()).await?;
+        let confirms = matches!(step, Step::Confirm(_));
+        let taken = self.store.step_candidate(request.id, candidate.position, step, self.clock.now()).await?;
+        if let Some(policy) = self.policy(&request.policy)
+            && confirms
+            && taken.is_some()
+        {
+            self.clear_sessions(request, policy, candidate).await?;
+        }
         Ok(None)
     }
 

@@ -132,7 +132,10 @@ impl App {
             return Ok(Err(refusals::no_such_request()));
         };
         let Some(policy) = self.policy(&request.policy) else {
-            self.settle(inbound, "policy gone", None).await?;
+            let person = Person { id: inbound.user.clone(), name: String::new(), email: None };
+            let why = "the policy is no longer in the configuration";
+            let event = refused_unseen(person, inbound.received_at, why);
+            self.settle(inbound, "policy gone", Some((context(&request), event))).await?;
             return Ok(Err(Text::plain(
                 "This request's policy is no longer in the configuration, so nothing was changed.",
             )));
@@ -162,20 +165,7 @@ impl App {
         request: &request::Request,
         stranger: &Stranger,
     ) -> anyhow::Result<()> {
-        let (person, why) = match stranger {
-            Stranger::Outsider(person, why) => (person.clone(), why.clone()),
-            Stranger::CantTell(why) => {
-                let person = Person { id: inbound.user.clone(), name: String::new(), email: None };
-                (person, format!("could not be identified: {why}"))
-            }
-        };
-        let event = Draft {
-            at: inbound.received_at,
-            actor: Actor::Person(person),
-            action: Action::InputRefused,
-            subject: None,
-            detail: serde_json::json!({ "why": why }),
-        };
+        let event = turned_away(&inbound.user, inbound.received_at, stranger);
         self.settle(inbound, "turned away", Some((context(request), event))).await
     }
 
@@ -217,11 +207,14 @@ impl App {
         };
         let voter = match people::identify(self, policy, user).await {
             Ok(known) => known.voter,
-            Err(stranger) => return Ok(Err(refusals::stranger(&stranger))),
+            Err(stranger) => {
+                self.store.append(context(&request), turned_away(user, self.clock.now(), &stranger)).await?;
+                return Ok(Err(refusals::stranger(&stranger)));
+            }
         };
         // Asked as if it were submitted now: who would be refused then is told before they fill it in.
         let input = Input {
-            verb: Verb::Deny,
+            verb: Verb::Suspend { keep: [].into() },
             voter,
             received_at: self.clock.now(),
             list_hash: Some(list_hash.to_owned()),
@@ -310,6 +303,27 @@ impl App {
                 app.whisper(reply, refusals::broken());
             }
         });
+    }
+}
+
+/// The audit event of somebody who was turned away before their input was looked at.
+fn turned_away(user: &str, at: DateTime<Utc>, stranger: &Stranger) -> Draft {
+    match stranger {
+        Stranger::Outsider(person, why) => refused_unseen(person.clone(), at, why),
+        Stranger::CantTell(why) => {
+            let person = Person { id: user.to_owned(), name: String::new(), email: None };
+            refused_unseen(person, at, &format!("could not be identified: {why}"))
+        }
+    }
+}
+
+fn refused_unseen(person: Person, at: DateTime<Utc>, why: &str) -> Draft {
+    Draft {
+        at,
+        actor: Actor::Person(person),
+        action: Action::InputRefused,
+        subject: None,
+        detail: serde_json::json!({ "why": why }),
     }
 }
 

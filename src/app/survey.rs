@@ -8,7 +8,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::{App, people};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::assess::{SecondLook, Standing, assess, needs_second_look};
-use crate::domain::plan::{Assessed, Past, Plan, plan};
+use crate::domain::plan::{Assessed, Past, Plan, Verdict, plan};
 use crate::domain::policy::{Policy, Rule};
 use crate::identity::{FreshLook, Listing, Protected};
 
@@ -55,7 +55,22 @@ pub async fn survey(app: &App, policy: &Policy, now: DateTime<Utc>) -> anyhow::R
             Assessed { account, assessment, waiting_in }
         })
         .collect();
-    Ok(Survey { plan: plan(policy, assessed, &records.past), pages })
+    let plan = plan(policy, assessed, &records.past);
+    if let (Verdict::NoCandidates, Some(why)) = (&plan.verdict, blind(&looks)) {
+        let would_be = looks.len();
+        anyhow::bail!("the sign-in log could not be read for any of the {would_be} idle accounts: {why}");
+    }
+    Ok(Survey { plan, pages })
+}
+
+/// Why nobody at all could be looked at twice: then "nobody to suspend" would be a guess.
+fn blind(looks: &BTreeMap<AccountId, SecondLook>) -> Option<&str> {
+    let mut failures = looks.values().map(|look| match look {
+        SecondLook::Failed(why) => Some(why.as_str()),
+        SecondLook::NotAsked | SecondLook::Nothing { .. } | SecondLook::Seen { .. } => None,
+    });
+    let first = failures.next()??;
+    failures.all(|failure| failure.is_some()).then_some(first)
 }
 
 /// The standing of one account that was read afresh: what [`assess`] needs right before a suspension.

@@ -102,7 +102,7 @@ impl App {
         match survey(self, &policy, now).await {
             Ok(survey) => {
                 self.look_after_open_cards(&survey).await?;
-                let finished = self.finished(&policy, survey, now).await?;
+                let finished = self.finished(&policy, survey).await?;
                 let result = self.store.finish_sweep(id, finished).await?;
                 tracing::info!(sweep = id, policy = policy.name, request = result.request, counts = ?result.counts, "sweep finished");
             }
@@ -169,7 +169,6 @@ impl App {
         &self,
         policy: &Policy,
         Survey { plan, pages }: Survey,
-        now: DateTime<Utc>,
     ) -> anyhow::Result<FinishedSweep> {
         let idle_since = plan
             .candidates()
@@ -207,7 +206,7 @@ impl App {
             list,
             answer_within: policy.answer_within,
             unknown,
-            at: now,
+            at: self.clock.now(),
         })
     }
 }

@@ -244,7 +244,7 @@ impl Api {
             let request =
                 SlackApiPostWebhookMessageRequest::new(self.content(card)).with_replace_original(false);
             let answer = self.client.respond_to_event(&SlackResponseUrl(url), &request).await;
-            match answer.map(|_| ()).map_err(|error| Call::Write.failed(&error)) {
+            match answer.map(|_| ()).map_err(|error| Call::Reply.failed(&error)) {
                 // Used up or older than half an hour.
                 Err(ChatError::NotFound(_)) => {}
                 done => return done,

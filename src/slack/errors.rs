@@ -25,13 +25,15 @@ pub(super) enum Call {
     Read,
     /// It may have taken effect.
     Write,
+    /// A write to a one-off reply address, which answers with a status of HTTP once it is used up.
+    Reply,
 }
 
 impl Call {
     fn lost(self, why: impl Into<String>) -> ChatError {
         match self {
             Call::Read => ChatError::Unavailable(why.into()),
-            Call::Write => ChatError::Ambiguous(why.into()),
+            Call::Write | Call::Reply => ChatError::Ambiguous(why.into()),
         }
     }
 
@@ -46,7 +48,13 @@ impl Call {
                 self.lost(format!("Slack answered HTTP {}", error.status_code.as_u16()))
             }
             SlackClientError::HttpError(error) => {
-                ChatError::NotFound(format!("Slack answered HTTP {}", error.status_code.as_u16()))
+                let why = format!("Slack answered HTTP {}", error.status_code.as_u16());
+                match self {
+                    Call::Reply => ChatError::NotFound(why),
+                    // The Web API says in its JSON what is not there. Any other status is a proxy's, on the way: a
+                    // card must not be taken for deleted, and posted again, because of it.
+                    Call::Read | Call::Write => ChatError::Unavailable(why),
+                }
             }
             SlackClientError::HttpProtocolError(error) => {
                 let fault = error.cause.as_ref().and_then(|cause| cause.downcast_ref::<TransportFault>());
@@ -231,6 +239,19 @@ mod tests {
         assert!(matches!(fault(TransportFault::NotConnected), ChatError::Unavailable(_)));
         assert!(matches!(fault(TransportFault::TimedOut), ChatError::Ambiguous(_)));
         assert!(matches!(fault(TransportFault::Broken), ChatError::Ambiguous(_)));
+    }
+
+    #[test]
+    fn a_status_on_the_way_to_the_web_api_does_not_mean_that_a_message_is_gone() {
+        let status = |call: Call, code: u16| {
+            let code = reqwest::StatusCode::from_u16(code).unwrap();
+            call.failed(&SlackClientError::HttpError(slack_morphism::errors::SlackClientHttpError::new(code)))
+        };
+        for code in [302, 403, 404, 407] {
+            assert!(matches!(status(Call::Write, code), ChatError::Unavailable(_)), "{code}");
+        }
+        assert!(matches!(status(Call::Reply, 404), ChatError::NotFound(_)));
+        assert!(matches!(status(Call::Write, 502), ChatError::Ambiguous(_)));
     }
 
     #[test]

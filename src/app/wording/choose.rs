@@ -73,11 +73,13 @@ impl Memory {
 
     /// Takes over what is ticked on the page that the person sees.
     pub fn absorb(&mut self, state: &FormState) {
-        let start = u32::try_from(self.page * PAGE).unwrap_or(u32::MAX);
+        let start = u32::try_from(self.page.saturating_mul(PAGE)).unwrap_or(u32::MAX);
         let end = start.saturating_add(u32::try_from(PAGE).expect("a page is small"));
         self.keep.retain(|position| !(start..end).contains(position));
         let ticked = state.ticked.get(&group(self.page)).into_iter().flatten();
-        self.keep.extend(ticked.filter_map(|value| value.parse::<u32>().ok()));
+        // Only what the page shows: a position out of thin air would make the memory as large as it says.
+        let shown = |position: &u32| (start..end).contains(position);
+        self.keep.extend(ticked.filter_map(|value| value.parse::<u32>().ok()).filter(shown));
     }
 }
 
