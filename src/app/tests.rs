@@ -12,10 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::{App, InFlight, Work, lock};
 use crate::chat::{Card, Chat, ChatError, ChatUser, Connection, MessageRef, Modal, ReplyTo, ViewRef};
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::domain::account::{Account, AccountId};
+use crate::domain::account::{Account, AccountId, UserType};
 use crate::domain::assess::SecondLook;
-use crate::domain::policy::Rule;
+use crate::domain::policy::{Limits, People, Policy, Rule, Schedule};
 use crate::domain::sweep::Trigger;
 use crate::identity::{FreshLook, IdentityError, IdentityProvider, Listing, Protected};
 use crate::store::{NewSweep, StartedSweep, Store};
@@ -94,6 +93,36 @@ impl IdentityProvider for Nobody {
     }
 }
 
+fn policy() -> Policy {
+    let week = Duration::days(7);
+    Policy {
+        name: "p".to_owned(),
+        rule: Rule {
+            user_type: UserType::Profile("Contractor".to_owned()),
+            inactive_after: week,
+            new_account_grace: week,
+            restored_grace: week,
+            second_look: false,
+            exempt_logins: Vec::new(),
+            exempt_groups: Vec::new(),
+            exempt_attributes: Vec::new(),
+            break_glass: Vec::new(),
+        },
+        schedule: Schedule { cron: "0 9 * * *".to_owned(), zone: chrono_tz::UTC },
+        channel: "C0OPS".to_owned(),
+        approvers: People::default(),
+        admins: People::default(),
+        viewers: People::default(),
+        answer_within: week,
+        carry_out_within: week,
+        catch_up: week,
+        limits: Limits { max_candidates: 9, max_share: 1.0, min_population_share: 0.0, surge_factor: 0.0 },
+        preview_first: false,
+        announce_no_candidates: true,
+        clear_sessions: false,
+    }
+}
+
 struct Bench {
     app: Arc<App>,
     stop: CancellationToken,
@@ -105,19 +134,8 @@ impl Bench {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::system();
         let store = Store::open(&directory.path().join("bot.db"), clock.now()).unwrap();
-        let toml = "[[policy]]\nname = \"p\"\nchannel = \"C0OPS\"\napprovers = { users = [\"U0ALICE\"] }\n\
-                    admins = { users = [\"U0ADAM\"] }\n";
-        let environment = [
-            ("SLACK_BOT_TOKEN", "xoxb-1"),
-            ("SLACK_APP_TOKEN", "xapp-1"),
-            ("OKTA_ORG_URL", "https://org.test"),
-            ("OKTA_API_TOKEN", "t"),
-        ];
-        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let no_files = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
-        let config = Config::parse(toml, "test.toml", &environment, &no_files).unwrap();
         let (_, connection) = watch::channel(Connection::Closed);
-        let app = App::new(store, Arc::new(Nobody), Arc::new(Nobody), clock, config.policies, 1, connection);
+        let app = App::new(store, Arc::new(Nobody), Arc::new(Nobody), clock, vec![policy()], 1, connection);
         Bench { app: Arc::new(app), stop: CancellationToken::new(), _directory: directory }
     }
 
