@@ -21,7 +21,12 @@ pub enum Span {
     /// The name of the person or account that a line is about: somebody else's text too, emphasised where that is safe.
     Name(String),
     /// A person of the chat system, shown as a mention.
-    Mention(String),
+    Mention {
+        /// The user id.
+        id: String,
+        /// The name, for places that can't mention. Untrusted text.
+        name: String,
+    },
     /// A moment, shown in the reader's own time zone.
     Time(DateTime<Utc>),
     /// A day, shown in the reader's own time zone.
@@ -75,7 +80,8 @@ impl Text {
             | Span::Code(words)
             | Span::Quoted(words)
             | Span::Name(words) => words.clone(),
-            Span::Mention(_) => "somebody else".into(),
+            Span::Mention { id, name } if name.is_empty() => id.clone(),
+            Span::Mention { name, .. } => name.clone(),
             Span::Time(at) => at.format("%Y-%m-%d %H:%M UTC").to_string(),
             Span::Date(at) => at.format("%Y-%m-%d").to_string(),
             Span::MessageLink { label, .. } => label.clone(),

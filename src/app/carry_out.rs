@@ -287,16 +287,19 @@ impl App {
         if !policy.clear_sessions {
             return Ok(());
         }
-        let result = self.identity.clear_sessions(&candidate.shown.id).await;
-        let error = result.err().map(|error| error.to_string());
-        let event = Draft {
+        let event = |action, detail| Draft {
             at: self.clock.now(),
             actor: Actor::System,
-            action: Action::SessionsCleared,
+            action,
             subject: Some(candidate.subject()),
-            detail: json!({ "error": error }),
+            detail,
         };
-        self.store.append(context(request), event).await?;
+        self.store.append(context(request), event(Action::SessionsClearIntended, json!(null))).await?;
+        let result = self.identity.clear_sessions(&candidate.shown.id).await;
+        let error = result.err().map(|error| error.to_string());
+        self.store
+            .append(context(request), event(Action::SessionsCleared, json!({ "error": error })))
+            .await?;
         Ok(())
     }
 }

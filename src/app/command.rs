@@ -110,6 +110,12 @@ impl App {
         if !known.voter.approver && !known.voter.admin {
             return Ok(refusals::not_allowed("start a sweep", "approvers and admins of this policy"));
         }
+        if let Some(running) = self.running_sweep(&policy.name).await? {
+            return Ok(Text::plain("Sweep ")
+                .then(format!("{running} of "))
+                .with(Span::Code(policy.name.clone()))
+                .then(" is running already; its result comes in the channel."));
+        }
         Ok(match self.start_asked_sweep(policy, &inbound.key, &known).await? {
             StartedSweep::New(_) => Text::plain("The sweep of ")
                 .with(Span::Code(policy.name.clone()))
@@ -118,6 +124,12 @@ impl App {
                 .then("."),
             StartedSweep::Exists(_) => refusals::repeated(),
         })
+    }
+
+    /// The policy's sweep that has started and not ended: asking again while it runs would only list everybody twice.
+    async fn running_sweep(&self, policy: &str) -> anyhow::Result<Option<i64>> {
+        let last = self.store.last_sweep(policy).await?;
+        Ok(last.filter(|sweep| sweep.state == SweepState::Started).map(|sweep| sweep.id))
     }
 
     async fn answer(&self, user: &str, command: Command) -> anyhow::Result<Result<Card, Text>> {
@@ -259,14 +271,21 @@ impl App {
                 return Ok(Err(Text::plain("I can't look that account up now: ").quoted(error.to_string())));
             }
         };
-        self.explain(policy, &account, &standing).await.map(Ok)
+        self.explain(visible, policy, &account, &standing).await.map(Ok)
     }
 
-    async fn explain(&self, policy: &Policy, account: &Account, standing: &Standing) -> anyhow::Result<Card> {
+    async fn explain(
+        &self,
+        visible: &[&Policy],
+        policy: &Policy,
+        account: &Account,
+        standing: &Standing,
+    ) -> anyhow::Result<Card> {
         let now = self.clock.now();
         let waiting = self.store.waiting(vec![account.id.clone()]).await?;
         let query = AuditQuery { account: Some(account.id.0.clone()), ..AuditQuery::latest(WHY_EVENTS) };
-        let history: Vec<AuditEvent> = self.store.audit(query).await?;
+        let mut history: Vec<AuditEvent> = self.store.audit(query).await?;
+        history.retain(|event| self.may_see(visible, event));
         let why = answers::Why {
             account,
             standing,
@@ -297,13 +316,15 @@ impl App {
         let mut events = self.store.audit(query).await?;
         let more = events.len() > page;
         events.truncate(page);
-        let all_visible = visible.len() == self.policies.len();
-        let may_see = |event: &AuditEvent| {
-            all_visible || visible.iter().any(|policy| event.policy.as_ref() == Some(&policy.name))
-        };
         let more_before = events.last().filter(|_| more).map(|event| event.seq);
-        events.retain(may_see);
+        events.retain(|event| self.may_see(visible, event));
         Ok(Ok(answers::audit(&events, more_before)))
+    }
+
+    /// Whether an event belongs to a policy that the person may ask about; who may see all sees the bot's own too.
+    fn may_see(&self, visible: &[&Policy], event: &AuditEvent) -> bool {
+        visible.len() == self.policies.len()
+            || visible.iter().any(|policy| event.policy.as_ref() == Some(&policy.name))
     }
 
     /// An `@mention` as that person's e-mail address; anything else as it is.

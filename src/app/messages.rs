@@ -20,6 +20,8 @@ const LATE_UPDATE_WITHIN: Duration = Duration::seconds(60);
 const CLOCK_SKEW: Duration = Duration::minutes(5);
 /// A channel that can't be posted to is tried again slowly: a person has to mend it.
 const UNUSABLE_CHANNEL_RETRY: Duration = Duration::minutes(2);
+/// However long the chat system asks to wait, it is asked again by then.
+const RATE_LIMIT_MAX: Duration = Duration::minutes(10);
 /// The longest wait between two tries.
 const RETRY_MAX_S: i64 = 60;
 
@@ -190,7 +192,9 @@ impl App {
         row.attempts += 1;
         let backoff = Duration::seconds((1_i64 << row.attempts.min(6)).min(RETRY_MAX_S));
         let wait = match error {
-            ChatError::RateLimited(wait) => Duration::from_std(*wait)?,
+            ChatError::RateLimited(wait) => {
+                Duration::from_std(*wait).unwrap_or(RATE_LIMIT_MAX).min(RATE_LIMIT_MAX)
+            }
             ChatError::Channel(_) | ChatError::Denied(_) => UNUSABLE_CHANNEL_RETRY,
             ChatError::Unavailable(_)
             | ChatError::Ambiguous(_)

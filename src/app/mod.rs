@@ -43,7 +43,7 @@ const WAKE_MIN: Duration = Duration::milliseconds(200);
 /// How long work in flight may take to end at shutdown.
 const DRAIN_MAX: std::time::Duration = std::time::Duration::from_secs(10);
 /// Looked-up approvers' addresses are used for this long: they only ever protect accounts.
-const APPROVERS_KEPT: Duration = Duration::minutes(10);
+const APPROVERS_KEPT: Duration = Duration::minutes(1);
 /// A repeated delivery of an input is recognised for this long.
 const RECEIPTS_KEPT: Duration = Duration::days(7);
 

@@ -99,8 +99,12 @@ pub async fn approver_emails(app: &App, policy: &Policy) -> anyhow::Result<BTree
         .try_collect()
         .await
         .context("can't look up the approvers, whose own accounts are never proposed")?;
-    let emails: BTreeSet<String> =
-        users.into_iter().filter_map(|user| user.email).map(|email| email.to_lowercase()).collect();
+    let emails: BTreeSet<String> = users
+        .into_iter()
+        .filter(|user| user.outsider.is_none())
+        .filter_map(|user| user.email)
+        .map(|email| email.to_lowercase())
+        .collect();
     app.approvers.put(&policy.name, app.clock.now(), emails.clone());
     Ok(emails)
 }

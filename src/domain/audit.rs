@@ -78,6 +78,8 @@ pub enum Action {
     Skipped,
     /// The suspension failed for good; the detail says why.
     SuspensionFailed,
+    /// The provider is about to be told to clear the sessions and tokens of a suspended account.
+    SessionsClearIntended,
     /// Sessions and tokens of a suspended account were cleared, or could not be.
     SessionsCleared,
     /// Every account of an approved request has an outcome.
@@ -109,6 +111,7 @@ impl Action {
             Action::Suspended => "suspended",
             Action::Skipped => "skipped",
             Action::SuspensionFailed => "suspension_failed",
+            Action::SessionsClearIntended => "sessions_clear_intended",
             Action::SessionsCleared => "sessions_cleared",
             Action::Completed => "completed",
         }

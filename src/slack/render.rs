@@ -489,7 +489,7 @@ mod tests {
             crate::chat::MessageRef { channel: "C1".to_owned(), id: "1767348000.000100".to_owned() };
         let text = Text::default()
             .with(Span::Time(at))
-            .with(Span::Mention("U1".to_owned()))
+            .with(Span::Mention { id: "U1".to_owned(), name: "Ann".to_owned() })
             .with(Span::MessageLink { message: message_ref, label: "the card".to_owned() });
         let message = message(&Card { summary: text.clone(), blocks: vec![Block::Section(text)] }, &team());
         assert_eq!(

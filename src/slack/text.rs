@@ -75,8 +75,8 @@ fn mrkdwn_span(span: &Span, team_url: &Url) -> String {
         Span::Code(words) if words.trim().is_empty() => String::new(),
         Span::Code(words) => format!("`{}`", escape(&tidy(words).replace('`', "ˋ"))),
         Span::Quoted(words) | Span::Name(words) => escape_quoted(&clamp(&tidy(words), QUOTED_CHARS_MAX)),
-        Span::Mention(user) if is_id(user) => format!("<@{user}>"),
-        Span::Mention(user) => escape_quoted(user),
+        Span::Mention { id, .. } if is_id(id) => format!("<@{id}>"),
+        Span::Mention { id, .. } => escape_quoted(id),
         Span::Time(at) => format!("<!date^{}^{TIME_FORMAT}|{}>", at.timestamp(), time_words(*at)),
         Span::Date(at) => format!("<!date^{}^{DATE_FORMAT}|{}>", at.timestamp(), date_words(*at)),
         Span::MessageLink { message, label } => {
@@ -111,10 +111,10 @@ fn rich_span(span: &Span, team_url: &Url, left: usize) -> (Option<SlackRichTextI
             let bold = SlackRichTextStyle::new().with_bold(true);
             rich_words(&clamp(&tidy(words), QUOTED_CHARS_MAX), Some(bold), left)
         }
-        Span::Mention(user) if is_id(user) => {
-            token(SlackRichTextInlineElement::User(SlackRichTextUser::new(user.as_str().into())))
+        Span::Mention { id, .. } if is_id(id) => {
+            token(SlackRichTextInlineElement::User(SlackRichTextUser::new(id.as_str().into())))
         }
-        Span::Mention(user) => rich_words(&tidy(user), None, left),
+        Span::Mention { id, .. } => rich_words(&tidy(id), None, left),
         Span::Time(at) => rich_date(*at, TIME_FORMAT, time_words(*at), left),
         Span::Date(at) => rich_date(*at, DATE_FORMAT, date_words(*at), left),
         Span::MessageLink { message, label } => {

@@ -304,7 +304,8 @@ async fn sessions_and_tokens_end_with_the_suspension_where_the_policy_says_so() 
     approve(&world, &card).await;
     world.message("1 account suspended. Approved by").await;
     assert_eq!(world.okta.sessions_cleared(ADA), [true]);
-    let expected = ["proposed", "suspension_intended", "suspended", "sessions_cleared"];
+    let expected =
+        ["proposed", "suspension_intended", "suspended", "sessions_clear_intended", "sessions_cleared"];
     assert_eq!(world.audit_of(ADA), expected);
     world.nothing_else_is_wrong().await;
 }

@@ -87,7 +87,7 @@ pub(super) fn account_who(account: &Account) -> Text {
 
 /// A mention of a person who decided something.
 pub fn mention(person: &Person) -> Text {
-    Text::default().with(Span::Mention(person.id.clone()))
+    Text::default().with(Span::Mention { id: person.id.clone(), name: person.name.clone() })
 }
 
 /// What an assessment means, as a sentence without its subject: "is active: …".
