@@ -166,12 +166,14 @@ fn move_by(sandbox: &Sandbox, how: &str) -> Result<Duration, String> {
     }
 }
 
-/// A killed bot's file may be held for a moment longer.
+/// How long a started bot may take to connect. Shorter than the world's own patience, which ends in a panic.
+const CONNECTS_WITHIN: StdDuration = StdDuration::from_secs(8);
+
 async fn start(sandbox: &Sandbox) -> Result<Value, String> {
     if sandbox.world.bot_runs() {
         return Err("The bot runs already.".into());
     }
-    let started = tokio::time::timeout(StdDuration::from_secs(10), sandbox.world.start_bot()).await;
+    let started = tokio::time::timeout(CONNECTS_WITHIN, sandbox.world.start_bot()).await;
     started.map(|()| done()).map_err(|_| "The bot did not connect; see the terminal.".to_owned())
 }
 

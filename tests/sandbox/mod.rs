@@ -57,8 +57,9 @@ impl Sandbox {
     pub fn revision(&self) -> String {
         let slack = *self.world.slack.changed().borrow();
         let okta = *self.world.okta.changes().borrow();
-        let audit = self.world.audit().len();
-        format!("{slack}-{okta}-{}-{audit}", *self.own.borrow())
+        // A bot can also end by itself, which tells nobody.
+        let (audit, runs) = (self.world.audit().len(), u8::from(self.world.bot_runs()));
+        format!("{slack}-{okta}-{}-{audit}-{runs}", *self.own.borrow())
     }
 
     /// Something that only the page knows of has changed.

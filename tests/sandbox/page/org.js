@@ -109,6 +109,6 @@ function auditCells(entry) {
     el("td", {}, entry.actor),
     el("td", {}, el("span", { class: "event" }, breakable(entry.event))),
     el("td", {}, breakable(entry.subject ?? "")),
-    el("td", { class: "detail" }, entry.detail ?? ""),
+    el("td", { class: "detail", title: entry.detail || null }, el("div", { class: "clamp" }, entry.detail ?? "")),
   ];
 }
