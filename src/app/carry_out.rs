@@ -102,8 +102,11 @@ impl App {
             Ok(fresh) => fresh,
             Err(error) => return self.not_now(request, candidate, error).await,
         };
-        if let Some(skip) = self.objection(request, policy, candidate, &fresh).await? {
-            return self.take(request, candidate, skip).await;
+        match self.objection(request, policy, candidate, &fresh).await {
+            Ok(None) => {}
+            Ok(Some(step)) => return self.take(request, candidate, step).await,
+            // Such as approvers who can't be looked up: nobody can be judged until they can, and the card says so.
+            Err(error) => return Ok(Some(format!("{error:#}"))),
         }
         let intent = Step::Intend { status_changed: fresh.account.status_changed.at() };
         if self

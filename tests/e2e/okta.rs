@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use chrono::Duration;
 
 use crate::fake::okta::{Fault, Status};
-use crate::fake::slack::{C_OPS, Message, U_APPROVER};
+use crate::fake::slack::{C_OPS, Fault as SlackFault, Message, U_APPROVER};
 use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
@@ -222,6 +222,22 @@ async fn a_right_that_is_missing_pauses_the_rest_until_it_is_given() {
     world.okta.allow("lifecycle/suspend");
     world.advance(Duration::seconds(61));
     world.message("2 accounts suspended. Approved by").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn approvers_who_cannot_be_looked_up_pause_the_suspensions_and_the_card_says_so() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.okta.fail_next(&format!("GET {}", world.okta.person(ADA).id), Fault::Status(403, "E0000006"));
+    approve(&world, &card).await;
+    world.card_says(&card, "Paused: ").await;
+    world.slack.fail_always("users.info", SlackFault::Status(500));
+    world.advance(Duration::minutes(2));
+    world.card_says(&card, "can't look up the approvers").await;
+    assert_eq!(world.okta.suspend_requests(ADA), 0);
+    world.slack.clear_faults();
+    world.advance(Duration::seconds(61));
+    world.message("1 account suspended. Approved by").await;
     world.nothing_else_is_wrong().await;
 }
 
