@@ -119,9 +119,7 @@ impl App {
         Ok(match self.start_asked_sweep(policy, &inbound.key, &known).await? {
             StartedSweep::New(_) => Text::plain("The sweep of ")
                 .with(Span::Code(policy.name.clone()))
-                .then(" has started; its result comes in ")
-                .with(Span::Code(policy.channel.clone()))
-                .then("."),
+                .then(" has started; its result comes in the policy's channel."),
             StartedSweep::Exists(_) => refusals::repeated(),
         })
     }

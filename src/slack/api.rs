@@ -297,16 +297,16 @@ impl Api {
     fn outsider(&self, user: &User) -> Option<&'static str> {
         let is = |flag: Option<bool>| flag == Some(true);
         match user {
-            _ if user.deleted => Some("the Slack account is deactivated"),
+            _ if user.deleted => Some("this Slack account is deactivated"),
             _ if is(user.flags.is_bot) || user.id == "USLACKBOT" => Some("it is a bot, not a person"),
-            _ if is(user.flags.is_stranger) => Some("the person belongs to another company"),
+            _ if is(user.flags.is_stranger) => Some("this account belongs to another company"),
             _ if user.team_id.as_ref() != Some(&self.me.team_id) => {
-                Some("the person belongs to another Slack workspace")
+                Some("this account belongs to another Slack workspace")
             }
             _ if is(user.flags.is_ultra_restricted) || is(user.flags.is_restricted) => {
-                Some("the person is a guest in this Slack workspace")
+                Some("this account is a guest in this Slack workspace")
             }
-            _ if is(user.flags.is_invited_user) => Some("the person has not accepted the invitation yet"),
+            _ if is(user.flags.is_invited_user) => Some("this account has not accepted its invitation yet"),
             _ => None,
         }
     }

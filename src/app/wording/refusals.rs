@@ -76,7 +76,7 @@ fn already(state: &RequestState, by_you: bool) -> Text {
 /// Why a person was turned away.
 pub fn stranger(stranger: &Stranger) -> Text {
     match stranger {
-        Stranger::Outsider(_, why) => Text::plain("Nothing was changed, because you are ")
+        Stranger::Outsider(_, why) => Text::plain("Nothing was changed: ")
             .quoted(why)
             .then(". Only full members of this workspace may use this bot."),
         Stranger::CantTell(why) => {
