@@ -10,7 +10,6 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
-use super::decide::context;
 use super::survey::{fresh_standing, log_since};
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::{Assessment, assess};
@@ -19,6 +18,7 @@ use crate::domain::candidate::{Candidate, CandidateState, Confirmation, Skip, St
 use crate::domain::policy::{Policy, execute_by};
 use crate::domain::request::{Decision, Request};
 use crate::identity::{FreshLook, IdentityError};
+use crate::store::AuditContext;
 
 /// A missing right or an unreadable answer needs a person: looked at again this often until the approval is too old.
 pub(super) const WAIT_FOR_PERSON: Duration = Duration::seconds(60);
@@ -46,17 +46,8 @@ impl App {
         stop: &CancellationToken,
     ) -> anyhow::Result<Effort> {
         let now = self.clock.now();
-        let due = candidates.iter().filter(|candidate| match &candidate.state {
-            CandidateState::Due { not_before, .. } => not_before.is_none_or(|at| at <= now),
-            CandidateState::Previewed
-            | CandidateState::Proposed
-            | CandidateState::Kept { .. }
-            | CandidateState::Dropped
-            | CandidateState::Suspended { .. }
-            | CandidateState::Skipped { .. }
-            | CandidateState::Failed { .. } => false,
-        });
-        let due = due.take(at_most);
+        let is_due = |candidate: &&Candidate| candidate.state.due_at(now).is_some_and(|at| at <= now);
+        let due = candidates.iter().filter(is_due).take(at_most);
         // Whatever is in flight is let finish; what has not begun stays due.
         let halt = stop.child_token();
         let tries: Vec<_> = due
@@ -297,11 +288,13 @@ impl App {
             subject: Some(candidate.subject()),
             detail,
         };
-        self.store.append(context(request), event(Action::SessionsClearIntended, json!(null))).await?;
+        self.store
+            .append(AuditContext::of(request), event(Action::SessionsClearIntended, json!(null)))
+            .await?;
         let result = self.identity.clear_sessions(&candidate.shown.id).await;
         let error = result.err().map(|error| error.to_string());
         self.store
-            .append(context(request), event(Action::SessionsCleared, json!({ "error": error })))
+            .append(AuditContext::of(request), event(Action::SessionsCleared, json!({ "error": error })))
             .await?;
         Ok(())
     }

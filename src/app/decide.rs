@@ -135,7 +135,7 @@ impl App {
             let person = Person { id: inbound.user.clone(), name: String::new(), email: None };
             let why = "the policy is no longer in the configuration";
             let event = refused_unseen(person, inbound.received_at, why);
-            self.settle(inbound, "policy gone", Some((context(&request), event))).await?;
+            self.settle(inbound, "policy gone", Some((AuditContext::of(&request), event))).await?;
             return Ok(Err(Text::plain(
                 "This request's policy is no longer in the configuration, so nothing was changed.",
             )));
@@ -166,7 +166,7 @@ impl App {
         stranger: &Stranger,
     ) -> anyhow::Result<()> {
         let event = turned_away(&inbound.user, inbound.received_at, stranger);
-        self.settle(inbound, "turned away", Some((context(request), event))).await
+        self.settle(inbound, "turned away", Some((AuditContext::of(request), event))).await
     }
 
     async fn settle(
@@ -208,7 +208,9 @@ impl App {
         let voter = match people::identify(self, policy, user).await {
             Ok(known) => known.voter,
             Err(stranger) => {
-                self.store.append(context(&request), turned_away(user, self.clock.now(), &stranger)).await?;
+                self.store
+                    .append(AuditContext::of(&request), turned_away(user, self.clock.now(), &stranger))
+                    .await?;
                 return Ok(Err(refusals::stranger(&stranger)));
             }
         };
@@ -223,7 +225,7 @@ impl App {
         Ok(match request::decide(&request, &candidates, &input) {
             Ok(_) => Ok(choose::modal(&request, &candidates, &choose::Memory::fresh(&request))),
             Err(refusal) => {
-                self.store.append(context(&request), request::refused(&input, &refusal)).await?;
+                self.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;
                 self.nudge();
                 Err(refusals::refusal(&refusal))
             }
@@ -324,14 +326,5 @@ fn refused_unseen(person: Person, at: DateTime<Utc>, why: &str) -> Draft {
         action: Action::InputRefused,
         subject: None,
         detail: serde_json::json!({ "why": why }),
-    }
-}
-
-/// What an audit event about a request belongs to.
-pub(super) fn context(request: &request::Request) -> AuditContext {
-    AuditContext {
-        policy: Some(request.policy.clone()),
-        sweep: Some(request.sweep),
-        request: Some(request.id),
     }
 }

@@ -11,7 +11,7 @@ use super::sweeps::counts;
 use super::wording::{card, notices};
 use super::{App, Obstacle, lock};
 use crate::chat::MessageRef;
-use crate::domain::candidate::{Candidate, CandidateState};
+use crate::domain::candidate::Candidate;
 use crate::domain::request::{self, Decision, Request, RequestState};
 use crate::domain::sweep::Trigger;
 use crate::store::{AuditQuery, NewSweep, StartedSweep};
@@ -164,16 +164,7 @@ impl App {
     async fn next_try(&self, id: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
         let candidates = self.store.request(id).await?.map(|(_, candidates)| candidates).unwrap_or_default();
         let now = self.clock.now();
-        let tries = candidates.iter().filter_map(|candidate| match &candidate.state {
-            CandidateState::Due { not_before, .. } => Some(not_before.unwrap_or(now)),
-            CandidateState::Previewed
-            | CandidateState::Proposed
-            | CandidateState::Kept { .. }
-            | CandidateState::Dropped
-            | CandidateState::Suspended { .. }
-            | CandidateState::Skipped { .. }
-            | CandidateState::Failed { .. } => None,
-        });
+        let tries = candidates.iter().filter_map(|candidate| candidate.state.due_at(now));
         Ok(tries.min())
     }
 

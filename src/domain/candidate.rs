@@ -126,6 +126,20 @@ impl CandidateState {
         }
     }
 
+    /// When a due candidate may be tried, `now` if it need not wait; `None` if it is not due.
+    pub fn due_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self {
+            CandidateState::Due { not_before, .. } => Some(not_before.unwrap_or(now)),
+            CandidateState::Previewed
+            | CandidateState::Proposed
+            | CandidateState::Kept { .. }
+            | CandidateState::Dropped
+            | CandidateState::Suspended { .. }
+            | CandidateState::Skipped { .. }
+            | CandidateState::Failed { .. } => None,
+        }
+    }
+
     /// Whether an open question or task holds the account: at most one such row exists per account.
     pub fn is_open(&self) -> bool {
         match self {

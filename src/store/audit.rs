@@ -25,7 +25,8 @@ pub struct AuditContext {
 }
 
 impl AuditContext {
-    pub(super) fn of(request: &Request) -> AuditContext {
+    /// The context of an event about this request.
+    pub fn of(request: &Request) -> AuditContext {
         AuditContext {
             policy: Some(request.policy.clone()),
             sweep: Some(request.sweep),
