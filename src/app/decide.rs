@@ -55,7 +55,7 @@ impl App {
             What::Submission { kind, modal_value, state, .. } if kind == choose::KIND => {
                 self.submit_choose(&inbound, modal_value, state).await
             }
-            What::Command { text, .. } => self.command(&inbound, text).await,
+            What::Command { text, channel } => self.command(&inbound, text, channel).await,
             What::Submission { .. } | What::HomeOpened => Ok(Ack::Done),
         }
     }

@@ -1,7 +1,7 @@
 //! The slash command: answers for one person, and nothing in the channel.
 
 use crate::fake::okta::Person;
-use crate::fake::slack::{C_OPS, Fault, U_APPROVER, U_GUEST, U_STRANGER, U_VIEWER};
+use crate::fake::slack::{C_GENERAL, C_OPS, Fault, U_APPROVER, U_GUEST, U_STRANGER, U_VIEWER};
 use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
@@ -142,6 +142,25 @@ async fn guests_and_strangers_learn_nothing_and_viewers_start_no_sweep() {
     world.slack.fail_always("users.info", Fault::Error("internal_error".into()));
     assert_answer(&world, U_VIEWER, "status", &["can't find out from Slack who you are"]).await;
     assert_eq!(world.audited("sweep_started"), 0);
+    let refused = world.audit().into_iter().filter(|line| line.action == "input_refused");
+    let commands: Vec<String> = refused.map(|line| line.detail["command"].to_string()).collect();
+    assert_eq!(commands.len(), 14, "each refusal is in the audit trail: {commands:?}");
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_for_everybody_is_given_in_the_policys_channel_only() {
+    let world = World::at_ten(PLAIN_POLICY).await;
+    world.start_bot().await;
+    let line = "/inactive-contractors pending --here";
+    world.slack.slash(U_VIEWER, C_OPS, line).await.expect("the command can be typed");
+    world.message("No request is open").await;
+    world.slack.slash(U_VIEWER, C_GENERAL, line).await.expect("the command can be typed");
+    world.told(U_VIEWER, "in a policy's own channel only").await;
+    assert!(world.slack.messages(C_GENERAL).is_empty());
+    world.slack.slash(U_GUEST, C_OPS, line).await.expect("the command can be typed");
+    world.told(U_GUEST, "a guest in this Slack workspace").await;
+    assert_eq!(world.slack.messages(C_OPS).len(), 1);
     world.nothing_else_is_wrong().await;
 }
 

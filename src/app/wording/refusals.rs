@@ -111,3 +111,12 @@ pub fn broken() -> Text {
 pub fn not_allowed(what: &str, role: &str) -> Text {
     Text::plain(format!("Only {role} may {what}, and you are not one of them. Nothing was done."))
 }
+
+/// `--here` in a channel that is no policy's.
+pub fn not_here() -> Text {
+    Text::plain(
+        "Answers for everybody are given in a policy's own channel only, because they name people. Ask ",
+    )
+    .with(Span::Code("--here".into()))
+    .then(" there, or leave it out here.")
+}

@@ -1,0 +1,132 @@
+//! Questions: they change nothing, here or anywhere.
+
+use super::super::survey::{fresh_standing, log_since, survey};
+use super::super::wording::answers;
+use super::super::{App, lock, messages, requests};
+use super::{Answer, Asked};
+use crate::chat::{Card, MessageRef, Text};
+use crate::domain::account::Account;
+use crate::domain::assess::{Standing, assess};
+use crate::domain::audit::AuditEvent;
+use crate::domain::plan::Verdict;
+use crate::domain::policy::Policy;
+use crate::domain::request::Request;
+use crate::domain::schedule;
+use crate::store::{AuditQuery, SweepRow, SweepState};
+
+/// Events in the answer to `why`.
+const WHY_EVENTS: u32 = 5;
+
+impl App {
+    pub(super) async fn status(&self, visible: &[&Policy]) -> anyhow::Result<Card> {
+        let now = self.clock.now();
+        let open = self.open_requests(visible).await?;
+        let mut policies = Vec::new();
+        for policy in visible {
+            let last = self.store.last_sweep(&policy.name).await?;
+            let known = self.store.know_policy(&policy.name, now).await?;
+            policies.push(answers::PolicyStatus {
+                policy,
+                last_sweep: last.map(|sweep| (sweep.started_at, outcome(&sweep))),
+                next_slot: schedule::next_slot(&policy.schedule, now),
+                live: known.live_rule.is_some_and(|live| policy.rule.only_narrows(&live)),
+                open: open.iter().filter(|(request, _)| request.policy == policy.name).cloned().collect(),
+            });
+        }
+        let chat = *self.connection.borrow();
+        let identity = lock(&self.runtime.identity_health).clone();
+        let health = answers::Health {
+            chat,
+            identity,
+            database: self.store.health().await.map_err(|error| error.to_string()),
+        };
+        Ok(answers::status(env!("CARGO_PKG_VERSION"), &policies, &health))
+    }
+
+    async fn open_requests(&self, visible: &[&Policy]) -> anyhow::Result<Vec<(Request, Option<MessageRef>)>> {
+        let mut open = Vec::new();
+        for (request, _) in self.store.open_requests(None).await? {
+            if visible.iter().any(|policy| policy.name == request.policy) {
+                let card = self.store.message(&requests::card_key(request.id)).await?;
+                open.push((request, card.as_ref().and_then(messages::reference)));
+            }
+        }
+        Ok(open)
+    }
+
+    pub(super) async fn pending(&self, visible: &[&Policy]) -> anyhow::Result<Card> {
+        Ok(answers::pending(&self.open_requests(visible).await?))
+    }
+
+    pub(super) async fn preview(&self, asked: &Asked<'_>, policy: Option<&str>) -> anyhow::Result<Answer> {
+        let policy = match asked.policy(self, policy) {
+            Ok((policy, _)) => policy,
+            Err(text) => return Ok(Err(text)),
+        };
+        let now = self.clock.now();
+        Ok(match survey(self, policy, now).await {
+            Ok(survey) => Ok(answers::preview(policy, &survey.plan, now)),
+            Err(error) => {
+                Err(Text::plain("The preview failed, and nothing was done: ").quoted(format!("{error:#}")))
+            }
+        })
+    }
+
+    pub(super) async fn why(&self, visible: &[&Policy], person: &str) -> anyhow::Result<Answer> {
+        let (policy, account) = match self.account_of(visible, person).await? {
+            Ok(found) => found,
+            Err(text) => return Ok(Err(text)),
+        };
+        let now = self.clock.now();
+        let fresh = self.identity.look(&account.id, &policy.rule, log_since(&policy.rule, now)).await;
+        let (account, standing) = match fresh {
+            Ok(fresh) => {
+                let standing = fresh_standing(self, policy, &fresh).await?;
+                (fresh.account, standing)
+            }
+            Err(error) => {
+                return Ok(Err(Text::plain("I can't look that account up now: ").quoted(error.to_string())));
+            }
+        };
+        self.explain(visible, policy, &account, &standing).await.map(Ok)
+    }
+
+    async fn explain(
+        &self,
+        visible: &[&Policy],
+        policy: &Policy,
+        account: &Account,
+        standing: &Standing,
+    ) -> anyhow::Result<Card> {
+        let now = self.clock.now();
+        let waiting = self.store.waiting(vec![account.id.clone()]).await?;
+        let query = AuditQuery { account: Some(account.id.0.clone()), ..AuditQuery::latest(WHY_EVENTS) };
+        let mut history: Vec<AuditEvent> = self.store.audit(query).await?;
+        history.retain(|event| self.may_see(visible, event));
+        let why = answers::Why {
+            account,
+            standing,
+            policy,
+            assessment: &assess(account, standing, &policy.rule, now),
+            waiting_in: waiting.get(&account.id).copied(),
+            next_slot: schedule::next_slot(&policy.schedule, now),
+            history: &history,
+        };
+        Ok(answers::why(&why, now))
+    }
+}
+
+/// What came of a sweep, as a phrase.
+fn outcome(sweep: &SweepRow) -> String {
+    match &sweep.state {
+        SweepState::Started => "still running".into(),
+        SweepState::Failed { error, .. } => format!("failed: {error}"),
+        SweepState::Finished { verdict, counts, .. } => match verdict {
+            Verdict::NoCandidates => format!("nobody to ask about among {}", counts.population),
+            Verdict::Ask => format!("asked about {} of {}", counts.candidates, counts.population),
+            Verdict::Preview => format!("previewed {} of {}", counts.candidates, counts.population),
+            Verdict::Held(_) => format!("held by a guard, {} candidates", counts.candidates),
+            Verdict::Refused(_) => "stopped by a guard".into(),
+        },
+    }
+}

@@ -1,0 +1,282 @@
+//! The slash command. The doc comments of `Command` are its help.
+//!
+//! Every subcommand names the role that may use it. The role is looked up when the command is used, per policy, and the
+//! answer is about those policies only in which the person holds it; whoever holds it in none gets a sentence, and the
+//! audit trail an event.
+
+mod act;
+mod ask;
+mod history;
+mod person;
+
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use serde_json::json;
+
+use super::App;
+use super::people::{self, Known, Stranger};
+use super::wording::refusals;
+use crate::chat::{Ack, Card, Inbound, Span, Text};
+use crate::domain::audit::{Action, Actor, Draft, Person};
+use crate::domain::policy::Policy;
+use crate::store::AuditContext;
+
+/// Finds inactive contractor accounts, asks for approval here, and suspends what is approved.
+#[derive(Debug, Parser)]
+#[command(
+    name = "/inactive-contractors",
+    no_binary_name = true,
+    disable_version_flag = true,
+    color = clap::ColorChoice::Never,
+    term_width = 80,
+)]
+struct Line {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Answer for everybody in this channel; only in the channel of a policy
+    #[arg(long, global = true)]
+    here: bool,
+}
+
+/// What can be asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+enum Command {
+    /// Show each policy's last and next sweep, open requests, and the health of the bot (the default)
+    Status,
+    /// Sweep now and ask for approval, as the schedule would
+    Sweep {
+        /// The policy; may be left out if there is only one
+        policy: Option<String>,
+    },
+    /// Show what a sweep would propose now, and why others are left alone; posts and changes nothing
+    Preview {
+        /// The policy; may be left out if there is only one
+        policy: Option<String>,
+    },
+    /// List the open requests with links
+    Pending,
+    /// Explain one account: is it proposed or not, by which rule, and what happened to it before
+    #[command(after_help = "Examples:\n  why ada@example.com\n  why @ada")]
+    Why {
+        /// A login, an e-mail address, an Okta id or an @mention
+        person: String,
+    },
+    /// Show the audit trail, newest first
+    Audit {
+        /// Only events about this login, Okta id or @mention
+        person: Option<String>,
+        /// Only events before this number
+        #[arg(long)]
+        before: Option<i64>,
+    },
+}
+
+/// Who may use a subcommand. Each role may do what the one before may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// May look.
+    Viewer,
+    /// May decide; admins may too.
+    Approver,
+}
+
+impl Role {
+    fn held_by(self, known: &Known) -> bool {
+        match self {
+            Role::Viewer => known.viewer,
+            Role::Approver => known.voter.approver || known.voter.admin,
+        }
+    }
+
+    fn in_words(self) -> &'static str {
+        match self {
+            Role::Viewer => "the viewers, approvers and admins of a policy",
+            Role::Approver => "approvers and admins of this policy",
+        }
+    }
+}
+
+impl Command {
+    /// The role that it needs, the word of the audit trail for it, and what it does, to follow "may".
+    fn needs(&self) -> (Role, &'static str, &'static str) {
+        match self {
+            Command::Status => (Role::Viewer, "status", "ask that"),
+            Command::Sweep { .. } => (Role::Approver, "sweep", "start a sweep"),
+            Command::Preview { .. } => (Role::Viewer, "preview", "ask that"),
+            Command::Pending => (Role::Viewer, "pending", "ask that"),
+            Command::Why { .. } => (Role::Viewer, "why", "ask that"),
+            Command::Audit { .. } => (Role::Viewer, "audit", "ask that"),
+        }
+    }
+}
+
+/// A command by a person who holds its role in at least one policy.
+pub(super) struct Asked<'a> {
+    /// The same for a repeated delivery.
+    key: &'a str,
+    /// The policies in which the person holds the role, with their rights in each.
+    granted: Vec<(&'a Policy, Known)>,
+}
+
+impl<'a> Asked<'a> {
+    /// The policies that the answer is about.
+    fn policies(&self) -> Vec<&'a Policy> {
+        self.granted.iter().map(|(policy, _)| *policy).collect()
+    }
+
+    /// The policy of this name, or the only one.
+    fn policy(&self, app: &App, name: Option<&str>) -> Result<(&'a Policy, &Known), Text> {
+        let find = |name: &str| self.granted.iter().find(|(policy, _)| policy.name == name);
+        let names =
+            || self.granted.iter().map(|(policy, _)| policy.name.as_str()).collect::<Vec<_>>().join(", ");
+        let found = match (name, self.granted.as_slice()) {
+            (None, [only]) => Some(only),
+            (None, _) => return Err(Text::plain(format!("Which policy? Add one of: {}.", names()))),
+            (Some(name), _) => find(name),
+        };
+        match (found, name) {
+            (Some((policy, known)), _) => Ok((policy, known)),
+            (None, Some(name)) if app.policy(name).is_some() => {
+                Err(refusals::not_allowed("do that", "people with the right role in that policy"))
+            }
+            (None, name) => Err(Text::plain("There is no policy ")
+                .quoted(name.unwrap_or_default())
+                .then(format!(". There are: {}.", names()))),
+        }
+    }
+}
+
+/// What a command is answered with: a card, or the sentence that says why there is none.
+pub(super) type Answer = Result<Card, Text>;
+
+impl App {
+    /// Handles the slash command. A sweep is committed before this returns; everything else is answered afterwards, and
+    /// what it changes is committed before the answer says so.
+    pub(super) async fn command(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        text: &str,
+        channel: &str,
+    ) -> anyhow::Result<Ack> {
+        let words = text.split_whitespace().map(|word| word.trim_matches(['“', '”', '"']));
+        let line = match Line::try_parse_from(words) {
+            Ok(line) => line,
+            Err(error) => {
+                self.whisper_card(inbound.reply.clone(), help(&error));
+                return Ok(Ack::Done);
+            }
+        };
+        let command = line.command.unwrap_or(Command::Status);
+        let here = line.here.then(|| channel.to_owned());
+        if matches!(command, Command::Sweep { .. }) {
+            let answer = self.answer(inbound, here.as_deref(), command).await?;
+            self.give(inbound, here.as_deref(), answer);
+            return Ok(Ack::Done);
+        }
+        let (app, inbound) = (Arc::clone(self), inbound.clone());
+        self.background(inbound.reply.clone(), async move {
+            let answer = app.answer(&inbound, here.as_deref(), command).await?;
+            app.give(&inbound, here.as_deref(), answer);
+            Ok(())
+        });
+        Ok(Ack::Done)
+    }
+
+    /// Refusals and mistakes are for the person alone, wherever the answer would have gone.
+    fn give(self: &Arc<Self>, inbound: &Inbound, here: Option<&str>, answer: Answer) {
+        match (answer, here) {
+            (Ok(card), None) => self.whisper_card(inbound.reply.clone(), card),
+            (Err(text), _) => self.whisper(inbound.reply.clone(), text),
+            (Ok(card), Some(channel)) => {
+                let (app, channel, key) =
+                    (Arc::clone(self), channel.to_owned(), format!("answer:{}", inbound.key));
+                self.background(inbound.reply.clone(), async move {
+                    app.chat.post(&channel, None, &key, &card).await?;
+                    Ok(())
+                });
+            }
+        }
+    }
+
+    async fn answer(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        here: Option<&str>,
+        command: Command,
+    ) -> anyhow::Result<Answer> {
+        let (role, word, what) = command.needs();
+        let mut granted = match self.granted(&inbound.user, role).await {
+            Ok(granted) => granted,
+            Err(stranger) => {
+                let refusal = match &stranger {
+                    Some(stranger) => refusals::stranger(stranger),
+                    None => refusals::not_allowed(what, role.in_words()),
+                };
+                self.note_refused(inbound, word, stranger).await?;
+                return Ok(Err(refusal));
+            }
+        };
+        if let Some(channel) = here {
+            granted.retain(|(policy, _)| policy.channel == channel);
+            if granted.is_empty() {
+                return Ok(Err(refusals::not_here()));
+            }
+        }
+        let asked = Asked { key: &inbound.key, granted };
+        match command {
+            Command::Status => self.status(&asked.policies()).await.map(Ok),
+            Command::Pending => Ok(Ok(self.pending(&asked.policies()).await?)),
+            Command::Preview { policy } => self.preview(&asked, policy.as_deref()).await,
+            Command::Why { person } => self.why(&asked.policies(), &person).await,
+            Command::Audit { person, before } => self.audit(&asked.policies(), person, before).await,
+            Command::Sweep { policy } => self.sweep_now(&asked, policy.as_deref()).await,
+        }
+    }
+
+    /// The policies in which the person holds the role. None: what they are instead, if they could be looked up at all.
+    pub(super) async fn granted(
+        &self,
+        user: &str,
+        role: Role,
+    ) -> Result<Vec<(&Policy, Known)>, Option<Stranger>> {
+        let (mut granted, mut turned_away) = (Vec::new(), None);
+        for policy in &self.policies {
+            match people::identify(self, policy, user).await {
+                Ok(known) if role.held_by(&known) => granted.push((policy, known)),
+                Ok(_) => {}
+                Err(stranger) => turned_away = Some(stranger),
+            }
+        }
+        if granted.is_empty() { Err(turned_away) } else { Ok(granted) }
+    }
+
+    /// The audit trail keeps who asked for what they may not have.
+    async fn note_refused(
+        &self,
+        inbound: &Inbound,
+        word: &str,
+        stranger: Option<Stranger>,
+    ) -> anyhow::Result<()> {
+        let unknown = || Person { id: inbound.user.clone(), name: String::new(), email: None };
+        let (person, why) = match stranger {
+            Some(Stranger::Outsider(person, why)) => (person, why),
+            Some(Stranger::CantTell(why)) => (unknown(), format!("could not be identified: {why}")),
+            None => (unknown(), "does not hold the role that this needs in any policy".to_owned()),
+        };
+        let event = Draft {
+            at: inbound.received_at,
+            actor: Actor::Person(person),
+            action: Action::InputRefused,
+            subject: None,
+            detail: json!({ "command": word, "why": why }),
+        };
+        self.store.append(AuditContext::default(), event).await?;
+        Ok(())
+    }
+}
+
+/// Clap's own words, as they are: usage, help, or what was wrong with the nearest valid word.
+fn help(error: &clap::Error) -> Card {
+    refusals::note(Text::default().with(Span::Code(error.to_string().trim_end().to_owned())))
+}

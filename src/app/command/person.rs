@@ -1,0 +1,73 @@
+//! Whom a command is about: an `@mention`, an e-mail address, a login or an id of the identity provider.
+
+use super::super::App;
+use crate::chat::Text;
+use crate::domain::account::Account;
+use crate::domain::policy::Policy;
+
+impl App {
+    /// The one account that `person` names, with the policy that it is the business of: the first of the account's
+    /// type, or else the first of all. `Err` is the sentence for the person.
+    pub(super) async fn account_of<'a>(
+        &self,
+        policies: &[&'a Policy],
+        person: &str,
+    ) -> anyhow::Result<Result<(&'a Policy, Account), Text>> {
+        let address = match self.address_of(person).await {
+            Ok(address) => address,
+            Err(text) => return Ok(Err(text)),
+        };
+        let mut found: Option<(&Policy, Account)> = None;
+        for policy in policies {
+            let accounts = self.identity.find(&address, &policy.rule).await;
+            self.note_identity(&accounts);
+            let mut accounts = match accounts {
+                Ok(accounts) => accounts,
+                Err(error) => {
+                    return Ok(Err(Text::plain("I can't look that up now: ").quoted(error.to_string())));
+                }
+            };
+            if accounts.len() > 1 {
+                let logins =
+                    accounts.iter().map(|account| account.login.clone()).collect::<Vec<_>>().join(", ");
+                return Ok(Err(
+                    Text::plain("Several accounts match; ask with one of these logins: ").quoted(logins)
+                ));
+            }
+            if let Some(account) = accounts.pop() {
+                let of_type = account.is_of(&policy.rule.user_type);
+                if of_type || found.is_none() {
+                    found = Some((policy, account));
+                }
+                if of_type {
+                    break;
+                }
+            }
+        }
+        Ok(found.ok_or_else(|| {
+            Text::plain("The identity provider has no account with the login, address or id ")
+                .quoted(address)
+                .then(".")
+        }))
+    }
+
+    /// An `@mention` as that person's e-mail address; anything else as it is.
+    pub(super) async fn address_of(&self, person: &str) -> Result<String, Text> {
+        let Some(id) = person.strip_prefix("<@").and_then(|rest| rest.strip_suffix('>')) else {
+            // Slack turns an e-mail address into <mailto:a@b|a@b>.
+            let bare = person.strip_prefix("<mailto:").and_then(|rest| rest.strip_suffix('>'));
+            return Ok(bare.and_then(|rest| rest.split('|').next()).unwrap_or(person).to_owned());
+        };
+        let id = id.split('|').next().unwrap_or(id);
+        match self.chat.user(id).await {
+            Ok(user) => user.email.ok_or_else(|| {
+                Text::plain(
+                    "Slack doesn't tell me that person's e-mail address; ask with their login instead.",
+                )
+            }),
+            Err(error) => {
+                Err(Text::plain("I can't look that person up in Slack now: ").quoted(error.to_string()))
+            }
+        }
+    }
+}
