@@ -9,6 +9,7 @@ mod bell;
 pub mod carry_out;
 pub mod command;
 pub mod decide;
+mod exemptions;
 pub mod messages;
 pub mod people;
 pub mod requests;
@@ -92,6 +93,8 @@ enum Work {
     Sweep(i64),
     Notice(i64),
     Request(i64),
+    /// A batch of exemptions that end soon.
+    Ending(i64),
 }
 
 /// What stands in the way of all suspensions of a request until a person mends it.
@@ -194,6 +197,10 @@ impl App {
         for sweep in self.store.untold_sweeps().await? {
             self.work_on(Work::Notice(sweep), stop);
         }
+        self.end_exemptions().await?;
+        for batch in self.store.unannounced_exemptions().await? {
+            self.work_on(Work::Ending(batch), stop);
+        }
         if let Err(error) = self.store.expire_due(self.clock.now()).await {
             tracing::error!(%error, "can't expire what is overdue; no decision about it is taken all the same");
         }
@@ -241,6 +248,7 @@ impl App {
             },
             Work::Notice(id) => self.tell_sweep(id).await,
             Work::Request(id) => self.drive_request(id, stop).await,
+            Work::Ending(batch) => self.announce_ending(batch).await,
         };
         wake.unwrap_or_else(|error| {
             tracing::error!(?work, error = format!("{error:#}"), "work failed; trying again");

@@ -8,6 +8,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::{App, people};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::assess::{SecondLook, Standing, assess, needs_second_look};
+use crate::domain::exemption::Granted;
 use crate::domain::plan::{Assessed, Past, Plan, Verdict, plan};
 use crate::domain::policy::{Policy, Rule};
 use crate::identity::{FreshLook, Listing, Protected};
@@ -27,6 +28,8 @@ pub struct Survey {
 struct Records {
     waiting: BTreeMap<AccountId, i64>,
     suspended: BTreeMap<AccountId, DateTime<Utc>>,
+    restored: BTreeMap<AccountId, DateTime<Utc>>,
+    granted: BTreeMap<AccountId, Granted>,
     past: Past,
 }
 
@@ -40,7 +43,7 @@ pub async fn survey(app: &App, policy: &Policy, now: DateTime<Utc>) -> anyhow::R
     let Listing { accounts, pages } = listing?;
     let protected = app.identity.protected(rule).await?;
     let approvers = people::approver_emails(app, policy).await?;
-    let records = records(app, policy, &accounts).await?;
+    let records = records(app, policy, &accounts, now).await?;
     let standings = standings(&accounts, &protected, &approvers, &records);
     let looks = second_looks(app, rule, &accounts, &standings, now).await;
     let assessed = accounts
@@ -76,13 +79,17 @@ fn blind(looks: &BTreeMap<AccountId, SecondLook>) -> Option<&str> {
 /// The standing of one account that was read afresh: what [`assess`] needs right before a suspension.
 pub async fn fresh_standing(app: &App, policy: &Policy, fresh: &FreshLook) -> anyhow::Result<Standing> {
     let approvers = people::approver_emails(app, policy).await?;
-    let suspended = app.store.suspended_by_us(vec![fresh.account.id.clone()]).await?;
+    let id = &fresh.account.id;
+    let suspended = app.store.suspended_by_us(vec![id.clone()]).await?;
+    let restored = app.store.restored_by_us(vec![id.clone()]).await?;
+    let granted = app.store.exemptions_in_force(&policy.name, app.clock.now()).await?;
     Ok(Standing {
         admin_role: fresh.admin_role,
         own_identity: fresh.own_identity,
         approver: approvers.iter().any(|email| fresh.account.is_known_as(email)),
         exempt_groups: fresh.exempt_groups.clone(),
-        restored_at: restored_at(&fresh.account, suspended.get(&fresh.account.id)),
+        granted: granted.get(id).map(|granted| (granted.id, granted.ends_at)),
+        restored_at: restored_at(&fresh.account, suspended.get(id), restored.get(id)),
         second_look: fresh.second_look.clone(),
     })
 }
@@ -92,14 +99,21 @@ pub fn log_since(rule: &Rule, now: DateTime<Utc>) -> DateTime<Utc> {
     now - rule.inactive_after.min(LOG_KEPT)
 }
 
-async fn records(app: &App, policy: &Policy, accounts: &[Account]) -> anyhow::Result<Records> {
+async fn records(
+    app: &App,
+    policy: &Policy,
+    accounts: &[Account],
+    now: DateTime<Utc>,
+) -> anyhow::Result<Records> {
     let ids: Vec<AccountId> = accounts.iter().map(|account| account.id.clone()).collect();
     let known = app.store.know_policy(&policy.name, app.clock.now()).await?;
     let mut past = app.store.past(&policy.name, &policy.rule.user_type).await?;
     past.live = known.live_rule.is_some_and(|live| policy.rule.only_narrows(&live));
     Ok(Records {
         waiting: app.store.waiting(ids.clone()).await?,
-        suspended: app.store.suspended_by_us(ids).await?,
+        suspended: app.store.suspended_by_us(ids.clone()).await?,
+        restored: app.store.restored_by_us(ids).await?,
+        granted: app.store.exemptions_in_force(&policy.name, now).await?,
         past,
     })
 }
@@ -120,17 +134,29 @@ fn standings(
             .filter(|(_, members)| members.contains(&account.id))
             .map(|(group, _)| group.clone())
             .collect(),
-        restored_at: restored_at(account, records.suspended.get(&account.id)),
+        granted: records.granted.get(&account.id).map(|granted| (granted.id, granted.ends_at)),
+        restored_at: restored_at(
+            account,
+            records.suspended.get(&account.id),
+            records.restored.get(&account.id),
+        ),
         second_look: SecondLook::NotAsked,
     };
     accounts.iter().map(standing).collect()
 }
 
-/// An account that we suspended and whose status changed since has been given back by somebody, at that moment.
-fn restored_at(account: &Account, suspended_at: Option<&DateTime<Utc>>) -> Option<DateTime<Utc>> {
-    let changed = account.status_changed.at()?;
+/// When the account was last given back: by us, or by somebody else if its status changed after we suspended it.
+fn restored_at(
+    account: &Account,
+    suspended_at: Option<&DateTime<Utc>>,
+    restored_at: Option<&DateTime<Utc>>,
+) -> Option<DateTime<Utc>> {
     // The provider stamps the suspension itself a moment before or after we learn of it.
-    suspended_at.filter(|suspended| changed > **suspended + Duration::seconds(5)).map(|_| changed)
+    let by_others = account
+        .status_changed
+        .at()
+        .filter(|changed| suspended_at.is_some_and(|suspended| *changed > *suspended + Duration::seconds(5)));
+    by_others.max(restored_at.copied())
 }
 
 async fn second_looks(

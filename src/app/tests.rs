@@ -120,6 +120,8 @@ fn policy() -> Policy {
         preview_first: false,
         announce_no_candidates: true,
         clear_sessions: false,
+        exemption_max: Duration::days(90),
+        exemption_notice: Duration::days(3),
     }
 }
 

@@ -52,6 +52,20 @@ const CATCH_UP: Span = Span {
     most: "7d",
     why: "a missed sweep runs late, but not when the next one would say the same",
 };
+const EXEMPTION_MAX: Span = Span {
+    key: "exemption_max",
+    default: "90d",
+    least: "1d",
+    most: "1825d",
+    why: "an exemption without an end in sight is an account that nobody looks at again",
+};
+const EXEMPTION_NOTICE: Span = Span {
+    key: "exemption_notice",
+    default: "3d",
+    least: "1h",
+    most: "90d",
+    why: "whoever owns an exemption needs time to ask for a longer one",
+};
 const MAX_CANDIDATES: Scale<u32> = Scale {
     key: "max_candidates",
     default: 50,
@@ -114,6 +128,8 @@ fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<S
     let preview_first = section.flag("preview_first", true);
     let announce_no_candidates = section.flag("announce_no_candidates", true);
     let clear_sessions = section.flag("clear_sessions", false);
+    let exemption_max = section.duration(&EXEMPTION_MAX).value;
+    let exemption_notice = section.duration(&EXEMPTION_NOTICE).value;
     section.finish();
     let policy = Policy {
         name: name?,
@@ -130,6 +146,8 @@ fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<S
         preview_first,
         announce_no_candidates,
         clear_sessions,
+        exemption_max,
+        exemption_notice,
     };
     warn(section, &policy);
     Some(policy)

@@ -68,6 +68,13 @@ pub enum Exemption {
     BreakGlass,
     /// One of the policy's approvers or admins. Can't be overridden.
     Approver,
+    /// A person granted an exemption.
+    Granted {
+        /// The exemption's id.
+        id: i64,
+        /// Until when.
+        until: DateTime<Utc>,
+    },
     /// The login matches this exempt pattern.
     Login(String),
     /// A member of this exempt group.
@@ -102,6 +109,8 @@ pub struct Standing {
     pub approver: bool,
     /// The exempt groups (of those that the rule names) that it is in.
     pub exempt_groups: Vec<String>,
+    /// The exemption of the policy that is in force: its id and its end.
+    pub granted: Option<(i64, DateTime<Utc>)>,
     /// When we last gave it back.
     pub restored_at: Option<DateTime<Utc>>,
     /// What the log said.
@@ -116,6 +125,7 @@ impl Standing {
             own_identity: false,
             approver: false,
             exempt_groups: Vec::new(),
+            granted: None,
             restored_at: None,
             second_look: SecondLook::NotAsked,
         }
@@ -206,6 +216,11 @@ pub fn assess(account: &Account, standing: &Standing, rule: &Rule, now: DateTime
     })
 }
 
+/// Until when an account that is given back at `restored_at` is not proposed, if nothing is seen of its person.
+pub fn left_alone_until(restored_at: DateTime<Utc>, rule: &Rule) -> DateTime<Utc> {
+    restored_at + rule.inactive_after.max(rule.restored_grace)
+}
+
 /// Whether `account` needs a second look: idle by its own record and by nothing that protects it.
 pub fn needs_second_look(account: &Account, standing: &Standing, rule: &Rule, now: DateTime<Utc>) -> bool {
     let by_record = Rule { second_look: false, ..rule.clone() };
@@ -224,6 +239,9 @@ fn exemption(account: &Account, standing: &Standing, rule: &Rule) -> Option<Exem
     }
     if standing.approver {
         return Some(Exemption::Approver);
+    }
+    if let Some((id, until)) = standing.granted {
+        return Some(Exemption::Granted { id, until });
     }
     if let Some(pattern) = rule.exempt_logins.iter().find(|pattern| matches_login(account, pattern)) {
         return Some(Exemption::Login(pattern.clone()));

@@ -84,6 +84,26 @@ pub enum Action {
     SessionsCleared,
     /// Every account of an approved request has an outcome.
     Completed,
+    /// A person had a policy leave an account alone for a time.
+    Exempted,
+    /// A person ended an exemption early.
+    Unexempted,
+    /// The time of an exemption was over.
+    ExemptionEnded,
+    /// The channel was told that an exemption ends soon.
+    ExemptionEndAnnounced,
+    /// A person asked to give a suspended account back.
+    RestoreAsked,
+    /// The provider is about to be told to give an account back.
+    RestoreIntended,
+    /// One try did not work, or can't be told to have worked; another follows.
+    RestoreTryFailed,
+    /// The account is back.
+    Restored,
+    /// There was nothing to give back; the detail says why.
+    RestoreSkipped,
+    /// Giving the account back failed for good.
+    RestoreFailed,
 }
 
 impl Action {
@@ -114,6 +134,16 @@ impl Action {
             Action::SessionsClearIntended => "sessions_clear_intended",
             Action::SessionsCleared => "sessions_cleared",
             Action::Completed => "completed",
+            Action::Exempted => "exempted",
+            Action::Unexempted => "unexempted",
+            Action::ExemptionEnded => "exemption_ended",
+            Action::ExemptionEndAnnounced => "exemption_end_announced",
+            Action::RestoreAsked => "restore_asked",
+            Action::RestoreIntended => "restore_intended",
+            Action::RestoreTryFailed => "restore_try_failed",
+            Action::Restored => "restored",
+            Action::RestoreSkipped => "restore_skipped",
+            Action::RestoreFailed => "restore_failed",
         }
     }
 }

@@ -38,6 +38,10 @@ pub struct Policy {
     pub announce_no_candidates: bool,
     /// Whether sessions and tokens are cleared after a suspension.
     pub clear_sessions: bool,
+    /// The longest that an exemption which a person grants may be.
+    pub exemption_max: Duration,
+    /// How long before its end an exemption is announced in the channel.
+    pub exemption_notice: Duration,
 }
 
 /// What makes an account a candidate: the part of a policy that a request keeps as it ran.

@@ -18,6 +18,7 @@
 mod audit;
 mod codec;
 mod error;
+mod exemptions;
 mod finish;
 mod messages;
 mod open;
@@ -25,6 +26,7 @@ mod past;
 mod policies;
 mod receipts;
 mod requests;
+mod restorations;
 mod schema;
 mod sweeps;
 
@@ -36,11 +38,13 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use audit::{AuditContext, AuditQuery, Verified};
 pub use error::{OpenError, StoreError};
+pub use exemptions::Exempted;
 pub use finish::{Finished, FinishedSweep};
 pub use messages::{CardStands, MessageRow};
 pub use policies::KnownPolicy;
 pub use receipts::{Decided, Receipt};
 pub use requests::StatusCounts;
+pub use restorations::Asked;
 pub use sweeps::{NewSweep, StartedSweep, SweepRow, SweepState};
 
 /// Calls that may wait for the writer before callers wait for room. Far above what a channel of people can cause.

@@ -6,7 +6,7 @@
 //! can guarantee is guaranteed here: one sweep per slot, one open question per account, a chain without gaps.
 
 /// The steps, oldest first.
-pub(super) const MIGRATIONS: &[&str] = &[V1];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2];
 
 const V1: &str = "
 CREATE TABLE policy (
@@ -123,4 +123,48 @@ CREATE TRIGGER audit_appends BEFORE INSERT ON audit_event
 WHEN NEW.seq != coalesce((SELECT max(seq) FROM audit_event), 0) + 1
     OR NEW.prev_hash != coalesce((SELECT hash FROM audit_event ORDER BY seq DESC LIMIT 1), NEW.prev_hash)
 BEGIN SELECT RAISE(ABORT, 'audit events are only appended'); END;
+";
+
+const V2: &str = "
+CREATE TABLE exemption (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    policy TEXT NOT NULL REFERENCES policy (name),
+    account_id TEXT NOT NULL,
+    login TEXT NOT NULL,
+    granted_by TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    granted_at TEXT NOT NULL,
+    starts_at TEXT NOT NULL,
+    ends_at TEXT NOT NULL CHECK (ends_at > starts_at),
+    ended_at TEXT,
+    ended TEXT,
+    -- The first exemption of those whose end one message announces.
+    notice INTEGER REFERENCES exemption (id),
+    announced_at TEXT
+) STRICT;
+CREATE INDEX exemption_open ON exemption (policy, ends_at) WHERE ended_at IS NULL;
+CREATE INDEX exemption_account ON exemption (account_id, id);
+CREATE INDEX exemption_unannounced ON exemption (notice) WHERE notice IS NOT NULL AND announced_at IS NULL;
+
+CREATE TABLE restoration (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    policy TEXT NOT NULL REFERENCES policy (name),
+    request INTEGER REFERENCES request (id),
+    account_id TEXT NOT NULL,
+    login TEXT NOT NULL,
+    name TEXT NOT NULL,
+    asked_by TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    asked_at TEXT NOT NULL,
+    state TEXT NOT NULL,
+    state_json TEXT NOT NULL,
+    told INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0, 1))
+) STRICT;
+-- One at a time per account.
+CREATE UNIQUE INDEX restoration_due ON restoration (account_id) WHERE state = 'due';
+CREATE INDEX restoration_untold ON restoration (id) WHERE told = 0;
+CREATE INDEX restoration_account ON restoration (account_id, id);
+CREATE INDEX restoration_request ON restoration (request) WHERE request IS NOT NULL;
 ";

@@ -82,6 +82,8 @@ pub fn policy() -> Policy {
         preview_first: true,
         announce_no_candidates: true,
         clear_sessions: false,
+        exemption_max: Duration::days(90),
+        exemption_notice: Duration::days(3),
     }
 }
 

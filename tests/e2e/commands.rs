@@ -8,7 +8,7 @@ const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
 
 /// What the person is answered, its lines joined.
-async fn ask(world: &World, user: &str, line: &str) -> String {
+pub async fn ask(world: &World, user: &str, line: &str) -> String {
     let before = world.slack.ephemerals(user).len();
     let line = format!("/inactive-contractors {line}");
     let reply = world.slack.slash(user, C_OPS, line.trim()).await.expect("the command can be typed");
@@ -18,7 +18,7 @@ async fn ask(world: &World, user: &str, line: &str) -> String {
     answer.visible_text().replace('\n', "")
 }
 
-async fn assert_answer(world: &World, user: &str, line: &str, parts: &[&str]) {
+pub async fn assert_answer(world: &World, user: &str, line: &str, parts: &[&str]) {
     let answer = ask(world, user, line).await;
     for part in parts {
         assert!(answer.contains(part), "{line:?} should say {part:?} and says: {answer}");

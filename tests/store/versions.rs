@@ -8,7 +8,7 @@ use inactive_contractors::store::{AuditQuery, SweepState};
 
 use crate::harness::{Bench, CHANNEL, POLICY, at, events, id, rule};
 
-const VERSIONS: &[&str] = &[include_str!("versions/v1.sql")];
+const VERSIONS: &[&str] = &[include_str!("versions/v1.sql"), include_str!("versions/v2.sql")];
 
 #[tokio::test]
 async fn every_version_opens_with_its_rows() {
@@ -36,6 +36,10 @@ async fn every_version_opens_with_its_rows() {
         assert_eq!(words, expected.map(|(state, each)| (state, each.to_owned())));
         assert_eq!(store.suspended_by_us(vec![id("kim")]).await.unwrap().len(), 1);
         assert!(store.message_by_ref(CHANNEL, "17000.2").await.unwrap().is_some());
+
+        let kim = store.exemptions_of(&id("kim")).await.unwrap();
+        let restored = store.restored_by_us(vec![id("kim")]).await.unwrap();
+        assert_eq!((kim.len(), restored.len()), if version > 1 { (1, 1) } else { (0, 0) });
 
         let verified = store.verify().await.unwrap();
         assert_eq!((verified.broken_at, verified.events > 20), (None, true));

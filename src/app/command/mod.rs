@@ -6,12 +6,14 @@
 
 mod act;
 mod ask;
+mod exceptions;
 mod history;
 mod person;
 
 use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 use super::App;
@@ -62,6 +64,29 @@ enum Command {
         /// A login, an e-mail address, an Okta id or an @mention
         person: String,
     },
+    /// Have a policy leave an account alone for a time; you own the exemption
+    ///
+    /// Without an end it lasts as long as the policy allows. The reason is the rest of the line.
+    #[command(after_help = "Examples:\n  exempt ada@example.com for 30d parental leave cover\n  \
+                            exempt @ada until 2026-12-31 on site without Okta")]
+    Exempt {
+        #[command(flatten)]
+        about: About,
+    },
+    /// Exempt an account from a later day on, such as for a leave that is known
+    #[command(after_help = "Example:\n  leave ada@example.com from 2026-12-20 until 2027-01-07 holidays")]
+    Leave {
+        #[command(flatten)]
+        about: About,
+    },
+    /// End the exemptions of an account now
+    #[command(after_help = "Example:\n  unexempt ada@example.com contract is over")]
+    Unexempt {
+        #[command(flatten)]
+        about: About,
+    },
+    /// List the exemptions that people granted, the next to end first
+    Exemptions,
     /// Show the audit trail, newest first
     Audit {
         /// Only events about this login, Okta id or @mention
@@ -70,6 +95,18 @@ enum Command {
         #[arg(long)]
         before: Option<i64>,
     },
+}
+
+/// An account, and what a person says about it.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub(super) struct About {
+    /// The policy; may be left out if only one is about accounts of this type
+    #[arg(long)]
+    policy: Option<String>,
+    /// A login, an e-mail address, an Okta id or an @mention
+    person: String,
+    /// Times, where the command takes them, and the reason
+    words: Vec<String>,
 }
 
 /// Who may use a subcommand. Each role may do what the one before may.
@@ -106,6 +143,10 @@ impl Command {
             Command::Preview { .. } => (Role::Viewer, "preview", "ask that"),
             Command::Pending => (Role::Viewer, "pending", "ask that"),
             Command::Why { .. } => (Role::Viewer, "why", "ask that"),
+            Command::Exempt { .. } => (Role::Approver, "exempt", "exempt an account"),
+            Command::Leave { .. } => (Role::Approver, "leave", "exempt an account"),
+            Command::Unexempt { .. } => (Role::Approver, "unexempt", "end an exemption"),
+            Command::Exemptions => (Role::Viewer, "exemptions", "ask that"),
             Command::Audit { .. } => (Role::Viewer, "audit", "ask that"),
         }
     }
@@ -115,6 +156,8 @@ impl Command {
 pub(super) struct Asked<'a> {
     /// The same for a repeated delivery.
     key: &'a str,
+    /// When it arrived.
+    at: DateTime<Utc>,
     /// The policies in which the person holds the role, with their rights in each.
     granted: Vec<(&'a Policy, Known)>,
 }
@@ -223,12 +266,16 @@ impl App {
                 return Ok(Err(refusals::not_here()));
             }
         }
-        let asked = Asked { key: &inbound.key, granted };
+        let asked = Asked { key: &inbound.key, at: inbound.received_at, granted };
         match command {
             Command::Status => self.status(&asked.policies()).await.map(Ok),
             Command::Pending => Ok(Ok(self.pending(&asked.policies()).await?)),
             Command::Preview { policy } => self.preview(&asked, policy.as_deref()).await,
             Command::Why { person } => self.why(&asked.policies(), &person).await,
+            Command::Exempt { about } => self.exempt(&asked, &about, false).await,
+            Command::Leave { about } => self.exempt(&asked, &about, true).await,
+            Command::Unexempt { about } => self.unexempt(&asked, &about).await,
+            Command::Exemptions => self.exemptions(&asked.policies()).await,
             Command::Audit { person, before } => self.audit(&asked.policies(), person, before).await,
             Command::Sweep { policy } => self.sweep_now(&asked, policy.as_deref()).await,
         }

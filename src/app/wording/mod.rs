@@ -7,6 +7,7 @@
 pub mod answers;
 pub mod card;
 pub mod choose;
+pub mod exceptions;
 pub mod notices;
 pub mod refusals;
 
@@ -127,6 +128,9 @@ fn exemption_in_words(exemption: &Exemption) -> Text {
         Exemption::OwnIdentity => Text::plain("is protected: it is the account that this bot itself uses"),
         Exemption::BreakGlass => Text::plain("is protected: it is on the break-glass list"),
         Exemption::Approver => Text::plain("is protected: it belongs to one of the policy's approvers"),
+        Exemption::Granted { id, until } => {
+            Text::plain(format!("is exempt (exemption {id}) until ")).with(Span::Time(*until))
+        }
         Exemption::Login(pattern) => {
             Text::plain("is exempt: its login matches ").with(Span::Code(pattern.clone()))
         }

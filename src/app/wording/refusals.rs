@@ -120,3 +120,11 @@ pub fn not_here() -> Text {
     .with(Span::Code("--here".into()))
     .then(" there, or leave it out here.")
 }
+
+/// Several policies are about the same account.
+pub fn which_policy(names: &[&str]) -> Text {
+    Text::plain(format!(
+        "Several policies are about that account ({}); add --policy and the one that you mean. Nothing was changed.",
+        names.join(", ")
+    ))
+}

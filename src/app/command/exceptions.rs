@@ -1,0 +1,183 @@
+//! Exemptions: granted, ended early, listed.
+
+use chrono::{DateTime, Duration, NaiveDate, TimeZone, Utc};
+use chrono_tz::Tz;
+
+use super::super::App;
+use super::super::people::Known;
+use super::super::wording::{exceptions, refusals};
+use super::{About, Answer, Asked};
+use crate::chat::Text;
+use crate::domain::account::Account;
+use crate::domain::audit::{Action, Actor, Draft, Subject};
+use crate::domain::exemption::{self, End, Wish};
+use crate::domain::policy::Policy;
+use crate::store::{AuditContext, Exempted};
+
+/// What the words after the person say.
+struct Said {
+    from: Option<DateTime<Utc>>,
+    until: Option<DateTime<Utc>>,
+    reason: String,
+}
+
+impl App {
+    /// Grants an exemption; `leave` wants to know from when on.
+    pub(super) async fn exempt(
+        &self,
+        asked: &Asked<'_>,
+        about: &About,
+        leave: bool,
+    ) -> anyhow::Result<Answer> {
+        let (policy, known, account) = match self.concerned(asked, about).await? {
+            Ok(found) => found,
+            Err(text) => return Ok(Err(text)),
+        };
+        let said = match read_words(&about.words, asked.at, policy.schedule.zone) {
+            Ok(said) => said,
+            Err(text) => return Ok(Err(text)),
+        };
+        if leave && said.from.is_none() {
+            return Ok(Err(exceptions::leave_needs_a_start()));
+        }
+        let starts_at = said.from.unwrap_or(asked.at);
+        let wish = Wish {
+            policy: policy.name.clone(),
+            account: Subject { id: account.id.clone(), login: account.login.clone() },
+            email: account.email.clone(),
+            by: known.voter.person.clone(),
+            reason: said.reason,
+            starts_at,
+            ends_at: said.until.unwrap_or(starts_at.max(asked.at) + policy.exemption_max),
+        };
+        self.grant(policy, asked.key, wish, asked.at).await
+    }
+
+    /// Grants an exemption if it may be, or says why it may not.
+    pub(in super::super) async fn grant(
+        &self,
+        policy: &Policy,
+        key: &str,
+        wish: Wish,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Answer> {
+        if let Err(refusal) = exemption::check(&wish, policy.exemption_max, now) {
+            if refusal == exemption::Refusal::OwnAccount {
+                self.note_own_account(&wish, "exempt").await?;
+            }
+            return Ok(Err(exceptions::refusal(&refusal)));
+        }
+        let (Exempted::New(granted) | Exempted::Repeated(granted)) =
+            self.store.grant_exemption(key, wish, now).await?;
+        let waiting = self.store.waiting(vec![granted.account.id.clone()]).await?;
+        self.nudge();
+        Ok(Ok(exceptions::exempted(&granted, waiting.get(&granted.account.id).copied(), now)))
+    }
+
+    async fn note_own_account(&self, wish: &Wish, command: &str) -> anyhow::Result<()> {
+        let event = Draft {
+            at: self.clock.now(),
+            actor: Actor::Person(wish.by.clone()),
+            action: Action::InputRefused,
+            subject: Some(wish.account.clone()),
+            detail: serde_json::json!({ "command": command, "why": "own account" }),
+        };
+        let context = AuditContext { policy: Some(wish.policy.clone()), ..AuditContext::default() };
+        self.store.append(context, event).await?;
+        Ok(())
+    }
+
+    /// Ends the account's exemptions.
+    pub(super) async fn unexempt(&self, asked: &Asked<'_>, about: &About) -> anyhow::Result<Answer> {
+        let (policy, known, account) = match self.concerned(asked, about).await? {
+            Ok(found) => found,
+            Err(text) => return Ok(Err(text)),
+        };
+        let reason = Some(about.words.join(" ")).filter(|reason| !reason.is_empty());
+        if reason.as_ref().is_some_and(|reason| reason.chars().count() > exemption::REASON_MAX) {
+            return Ok(Err(exceptions::refusal(&exemption::Refusal::ReasonTooLong)));
+        }
+        let end = End::Lifted { by: known.voter.person.clone(), reason };
+        let lifted = self.store.lift_exemptions(&policy.name, &account.id, end, asked.at).await?;
+        self.nudge();
+        Ok(Ok(exceptions::lifted(&account, policy, &lifted)))
+    }
+
+    /// Lists the exemptions that have not ended.
+    pub(super) async fn exemptions(&self, policies: &[&Policy]) -> anyhow::Result<Answer> {
+        let names = policies.iter().map(|policy| policy.name.clone()).collect();
+        let open = self.store.open_exemptions(names).await?;
+        Ok(Ok(exceptions::list(&open, self.clock.now())))
+    }
+
+    /// The account that a command is about, with the policy that is concerned: the named one, or the one whose type the
+    /// account has.
+    pub(super) async fn concerned<'a, 'b>(
+        &self,
+        asked: &'b Asked<'a>,
+        about: &About,
+    ) -> anyhow::Result<Result<(&'a Policy, &'b Known, Account), Text>> {
+        let named = about.policy.as_deref();
+        let policies = match named {
+            Some(name) => match asked.policy(self, Some(name)) {
+                Ok((policy, _)) => vec![policy],
+                Err(text) => return Ok(Err(text)),
+            },
+            None => asked.policies(),
+        };
+        let (policy, account) = match self.account_of(&policies, &about.person).await? {
+            Ok(found) => found,
+            Err(text) => return Ok(Err(text)),
+        };
+        let of_type = |policy: &&&Policy| account.is_of(&policy.rule.user_type);
+        if named.is_none() && policies.iter().filter(of_type).count() > 1 {
+            let names: Vec<&str> =
+                policies.iter().filter(of_type).map(|policy| policy.name.as_str()).collect();
+            return Ok(Err(refusals::which_policy(&names)));
+        }
+        Ok(asked.policy(self, Some(&policy.name)).map(|(policy, known)| (policy, known, account)))
+    }
+}
+
+/// Reads "from … until … reason" in any order of the times, which come before the reason.
+fn read_words(words: &[String], now: DateTime<Utc>, zone: Tz) -> Result<Said, Text> {
+    let (mut from, mut until) = (None, None);
+    let mut rest = words;
+    while let [keyword, value, after @ ..] = rest {
+        match keyword.to_lowercase().as_str() {
+            // "for parental leave" is a reason, "for 30d" a time.
+            "for" if !value.starts_with(|c: char| c.is_ascii_digit()) => break,
+            "for" => until = Some(from.unwrap_or(now) + length(value)?),
+            "until" | "till" => until = Some(day(value, zone, 1)?),
+            "from" => from = Some(day(value, zone, 0)?),
+            _ => break,
+        }
+        rest = after;
+    }
+    Ok(Said { from, until, reason: rest.join(" ") })
+}
+
+fn length(word: &str) -> Result<Duration, Text> {
+    let split = word.find(|c: char| !c.is_ascii_digit()).unwrap_or(word.len());
+    let (number, unit) = word.split_at(split);
+    let days = match unit {
+        "d" => 1,
+        "w" => 7,
+        _ => return Err(exceptions::not_a_length(word)),
+    };
+    number
+        .parse::<i64>()
+        .ok()
+        .and_then(|number| Duration::try_days(number.checked_mul(days)?))
+        .ok_or_else(|| exceptions::not_a_length(word))
+}
+
+/// The start of a day in the policy's zone, or of the day so many days after it.
+fn day(word: &str, zone: Tz, days_later: i64) -> Result<DateTime<Utc>, Text> {
+    let date = NaiveDate::parse_from_str(word, "%Y-%m-%d").map_err(|_| exceptions::not_a_day(word))?;
+    let midnight = (date + Duration::days(days_later)).and_time(chrono::NaiveTime::MIN);
+    let start = zone.from_local_datetime(&midnight).earliest();
+    // A zone whose midnight daylight saving skips starts that day an hour later.
+    let start = start.or_else(|| zone.from_local_datetime(&(midnight + Duration::hours(1))).earliest());
+    start.map(|at| at.to_utc()).ok_or_else(|| exceptions::not_a_day(word))
+}

@@ -1,0 +1,161 @@
+//! Exemptions and restorations, in words.
+
+use chrono::{DateTime, Utc};
+
+use super::answers::{LINES_MAX, list as listed};
+use super::{account_who, accounts, counted, mention, span_of_time};
+use crate::chat::{Block, Card, Span, Text};
+use crate::domain::account::Account;
+use crate::domain::exemption::{End, Granted, Refusal};
+use crate::domain::policy::Policy;
+
+/// The answer to a granted exemption.
+pub fn exempted(granted: &Granted, waiting_in: Option<i64>, now: DateTime<Utc>) -> Card {
+    let mut text = Text::default().with(Span::Name(granted.account.login.clone()));
+    text = if granted.starts_at > now {
+        text.then(" is exempt from ").with(Span::Time(granted.starts_at)).then(" until ")
+    } else {
+        text.then(" is exempt until ")
+    };
+    text = text
+        .with(Span::Time(granted.ends_at))
+        .then(" under policy ")
+        .with(Span::Code(granted.policy.clone()))
+        .then(format!(" (exemption {}). You own it; the channel is told before it ends.", granted.id));
+    if let Some(request) = waiting_in {
+        text = text.then(format!(
+            " Request {request} lists the account; it is left alone there too, as long as the exemption is in force."
+        ));
+    }
+    Card { summary: text, blocks: Vec::new() }
+}
+
+/// The answer to ending an account's exemptions.
+pub fn lifted(account: &Account, policy: &Policy, lifted: &[Granted]) -> Card {
+    let text = account_who(account);
+    let text = if lifted.is_empty() {
+        text.then(" has no exemption under policy ").with(Span::Code(policy.name.clone())).then(
+            " that a person granted; nothing was changed. Exemptions by login, group or attribute stand in the \
+             configuration.",
+        )
+    } else {
+        text.then(format!(
+            " is not exempt any more: {} ended now. The next sweep judges it as any other.",
+            counted(lifted.len(), "exemption", "exemptions")
+        ))
+    };
+    Card { summary: text, blocks: Vec::new() }
+}
+
+/// The answer to `exemptions`.
+pub fn list(open: &[Granted], now: DateTime<Utc>) -> Card {
+    if open.is_empty() {
+        return listed(Text::plain("Nobody is exempt by a person's word."), Vec::new());
+    }
+    let mut lines: Vec<Text> = open.iter().take(LINES_MAX).map(|granted| line(granted, now)).collect();
+    if open.len() > lines.len() {
+        lines.push(Text::plain(format!("… and {} that end later.", open.len() - lines.len())));
+    }
+    listed(Text::plain(format!("{} by a person's word:", exempt_accounts(open.len()))), lines)
+}
+
+fn exempt_accounts(count: usize) -> String {
+    counted(count, "exemption", "exemptions")
+}
+
+/// One exemption: whom, until when, by whom, why.
+pub fn line(granted: &Granted, now: DateTime<Utc>) -> Text {
+    let text = Text::default().with(Span::Name(granted.account.login.clone()));
+    let text = match &granted.end {
+        None if granted.starts_at > now => text
+            .then(" from ")
+            .with(Span::Time(granted.starts_at))
+            .then(" until ")
+            .with(Span::Time(granted.ends_at)),
+        None => text.then(" until ").with(Span::Time(granted.ends_at)),
+        Some((at, End::Lapsed)) => text.then(" ended ").with(Span::Time(*at)),
+        Some((at, End::Lifted { by, .. })) => {
+            text.then(" ended ").with(Span::Time(*at)).then(" by ").and(mention(by))
+        }
+    };
+    text.then(format!(" · {} · exemption {} by ", granted.policy, granted.id))
+        .and(mention(&granted.by))
+        .then(": ")
+        .quoted(&granted.reason)
+}
+
+/// The message in the channel that exemptions end soon.
+pub fn ending_soon(batch: &[Granted], now: DateTime<Utc>) -> Card {
+    let (verb, count) = if batch.len() == 1 { ("ends", "1 exemption") } else { ("end", "") };
+    let count = if count.is_empty() { exempt_accounts(batch.len()) } else { count.to_owned() };
+    let policy = batch.first().map(|granted| granted.policy.clone()).unwrap_or_default();
+    let summary = Text::default().with(Span::Code(policy)).then(format!(
+        ": {count} {verb} soon. After that the next sweep judges the {} as any other.",
+        if batch.len() == 1 { "account" } else { "accounts" }
+    ));
+    let mut blocks = vec![Block::Section(summary.clone())];
+    blocks.extend(batch.iter().take(LINES_MAX).map(|granted| Block::Section(line(granted, now))));
+    if batch.len() > LINES_MAX {
+        let rest = format!("… and {} more; see ", accounts(batch.len() - LINES_MAX));
+        let command = Span::Code("/inactive-contractors exemptions".into());
+        blocks.push(Block::Section(Text::plain(rest).with(command).then(".")));
+    }
+    let command = Span::Code("/inactive-contractors exempt LOGIN for 30d REASON".into());
+    blocks.push(Block::Context(Text::plain("To leave one alone for longer: ").with(command)));
+    Card { summary, blocks }
+}
+
+/// Why an exemption is not granted.
+pub fn refusal(refusal: &Refusal) -> Text {
+    match refusal {
+        Refusal::NoReason => Text::plain("Nothing was changed: say why, at the end of the line."),
+        Refusal::ReasonTooLong => {
+            Text::plain("Nothing was changed: the reason is too long; 500 characters are the most.")
+        }
+        Refusal::EndsTooEarly => {
+            Text::plain("Nothing was changed: it would end before it starts, or before now.")
+        }
+        Refusal::TooLong { max } => Text::plain(format!(
+            "Nothing was changed: this policy allows exemptions of {} at most. Ask for a shorter one; its end is \
+             announced here, so it can be asked for again.",
+            span_of_time(*max)
+        )),
+        Refusal::StartsTooLate => {
+            Text::plain("Nothing was changed: it may start a year from now at the latest.")
+        }
+        Refusal::OwnAccount => {
+            Text::plain("Nobody exempts their own account, so nothing was changed. Ask another approver.")
+        }
+        Refusal::NoEmail => Text::plain(
+            "Slack doesn't tell me your e-mail address, so I can't rule out that this account is yours. Nothing was \
+             changed; ask another approver, or an admin to check the app's users:read.email scope.",
+        ),
+    }
+}
+
+/// `leave` without a start.
+pub fn leave_needs_a_start() -> Text {
+    Text::plain("From when? Say it like this: ")
+        .with(Span::Code("leave LOGIN from 2026-12-20 until 2027-01-07 REASON".into()))
+        .then(". Nothing was changed.")
+}
+
+/// A length of time that can't be read.
+pub fn not_a_length(word: &str) -> Text {
+    Text::plain("I can't read ")
+        .quoted(word)
+        .then(" as a length of time; say it in days or weeks, like ")
+        .with(Span::Code("30d".into()))
+        .then(" or ")
+        .with(Span::Code("6w".into()))
+        .then(". Nothing was changed.")
+}
+
+/// A day that can't be read.
+pub fn not_a_day(word: &str) -> Text {
+    Text::plain("I can't read ")
+        .quoted(word)
+        .then(" as a day; write it like ")
+        .with(Span::Code("2026-12-31".into()))
+        .then(". Nothing was changed.")
+}

@@ -1,0 +1,187 @@
+//! Giving a suspended account back, on a person's word.
+//!
+//! ```text
+//! Due ─ intent, call ─▶ Restored
+//!  ├─ not suspended (any more), gone ─▶ Skipped
+//!  └─ the provider won't, however often it is asked ─▶ Failed
+//! ```
+
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::account::AccountStatus;
+use super::audit::{Action, Actor, Draft, Person, Subject};
+use super::candidate::Confirmation;
+
+/// How often it is tried before a person must look at it.
+pub const ATTEMPTS_MAX: u32 = 5;
+
+/// What a person asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// The policy whose grace period it starts, and whose channel is told.
+    pub policy: String,
+    /// The request that the account was suspended for, if this bot suspended it.
+    pub request: Option<i64>,
+    /// The account.
+    pub account: Subject,
+    /// Its display name, possibly empty. Untrusted text.
+    pub name: String,
+    /// Who asks.
+    pub by: Person,
+    /// Why. Untrusted text.
+    pub reason: String,
+}
+
+/// Why an account was not given back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Skip {
+    /// It is not suspended.
+    NotSuspended(AccountStatus),
+    /// The provider no longer knows it.
+    Gone,
+}
+
+/// Where a restoration stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum RestorationState {
+    /// To be done.
+    Due {
+        /// Tries so far. Each has an intent in the audit trail.
+        attempts: u32,
+        /// Not before this time.
+        not_before: Option<DateTime<Utc>>,
+    },
+    /// The account is back.
+    Restored {
+        /// When we learnt it.
+        at: DateTime<Utc>,
+        /// How we know.
+        confirmation: Confirmation,
+    },
+    /// There was nothing to give back.
+    Skipped {
+        /// When.
+        at: DateTime<Utc>,
+        /// Why.
+        why: Skip,
+    },
+    /// Not done, in spite of trying.
+    Failed {
+        /// When.
+        at: DateTime<Utc>,
+        /// The provider's answer, redacted.
+        error: String,
+    },
+}
+
+impl RestorationState {
+    /// The stored word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            RestorationState::Due { .. } => "due",
+            RestorationState::Restored { .. } => "restored",
+            RestorationState::Skipped { .. } => "skipped",
+            RestorationState::Failed { .. } => "failed",
+        }
+    }
+}
+
+/// One restoration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restoration {
+    /// Never reused.
+    pub id: i64,
+    /// What was asked.
+    pub wish: Wish,
+    /// When.
+    pub asked_at: DateTime<Utc>,
+    /// Where it stands.
+    pub state: RestorationState,
+}
+
+/// What happens while it is carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The provider is about to be called. Must be committed before the call.
+    Intend,
+    /// The account is back.
+    Confirm(Confirmation),
+    /// There is nothing to give back.
+    Skip(Skip),
+    /// The try did not work and may be repeated.
+    TryAgain {
+        /// The provider's answer, redacted.
+        error: String,
+        /// How long to wait.
+        wait: Duration,
+    },
+    /// The provider turned the call away unseen (rate limit, missing right): it surely did nothing, so the try does not
+    /// count.
+    TurnedAway {
+        /// The provider's answer, redacted.
+        error: String,
+        /// How long to wait.
+        wait: Duration,
+    },
+    /// The account can't be read at the moment; nothing was tried.
+    Wait(Duration),
+}
+
+/// The audit event of the wish.
+pub fn asked(wish: &Wish, at: DateTime<Utc>) -> Draft {
+    Draft {
+        at,
+        actor: Actor::Person(wish.by.clone()),
+        action: Action::RestoreAsked,
+        subject: Some(wish.account.clone()),
+        detail: json!({ "reason": wish.reason, "suspended_by_us": wish.request.is_some() }),
+    }
+}
+
+/// The next state of a due restoration with its audit events. `None`: it is not due, and nothing may be done.
+pub fn step(
+    restoration: &Restoration,
+    step: Step,
+    now: DateTime<Utc>,
+) -> Option<(RestorationState, Vec<Draft>)> {
+    let RestorationState::Due { attempts, not_before } = restoration.state else {
+        return None;
+    };
+    let event = |action, detail| {
+        let subject = Some(restoration.wish.account.clone());
+        vec![Draft { at: now, actor: Actor::System, action, subject, detail }]
+    };
+    Some(match step {
+        Step::Intend => (
+            RestorationState::Due { attempts: attempts + 1, not_before },
+            event(Action::RestoreIntended, json!({ "attempt": attempts + 1 })),
+        ),
+        // What we confirm is what we tried, with its intent in the audit trail.
+        Step::Confirm(_) if attempts == 0 => return None,
+        Step::Confirm(confirmation) => (
+            RestorationState::Restored { at: now, confirmation },
+            event(Action::Restored, json!({ "confirmation": confirmation, "attempts": attempts })),
+        ),
+        Step::Skip(why) => {
+            let events = event(Action::RestoreSkipped, json!({ "why": why }));
+            (RestorationState::Skipped { at: now, why }, events)
+        }
+        Step::TryAgain { error, wait: _ } if attempts >= ATTEMPTS_MAX => {
+            let events = event(Action::RestoreFailed, json!({ "error": error, "attempts": attempts }));
+            (RestorationState::Failed { at: now, error }, events)
+        }
+        Step::TryAgain { error, wait } => (
+            RestorationState::Due { attempts, not_before: Some(now + wait) },
+            event(Action::RestoreTryFailed, json!({ "error": error, "attempt": attempts })),
+        ),
+        Step::TurnedAway { error, wait } => (
+            RestorationState::Due { attempts: attempts.saturating_sub(1), not_before: Some(now + wait) },
+            event(Action::RestoreTryFailed, json!({ "error": error, "attempt": attempts })),
+        ),
+        Step::Wait(wait) => (RestorationState::Due { attempts, not_before: Some(now + wait) }, Vec::new()),
+    })
+}

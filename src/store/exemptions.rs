@@ -1,0 +1,275 @@
+//! Exemptions that people grant: made, ended, announced, and asked about.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Duration, Utc};
+use rusqlite::{Connection, Row, params};
+
+use super::audit::{self, AuditContext};
+use super::codec::{self, Cells, json_text, time_text};
+use super::{Store, StoreError};
+use crate::domain::account::AccountId;
+use crate::domain::audit::Subject;
+use crate::domain::exemption::{self, End, Granted, Wish, deserves_notice};
+
+/// What came of a wish for an exemption.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exempted {
+    /// It is granted.
+    New(Granted),
+    /// The same input had granted it before.
+    Repeated(Granted),
+}
+
+impl Store {
+    /// Grants a wish that was checked. `key` names the input: the same input grants once.
+    pub async fn grant_exemption(
+        &self,
+        key: &str,
+        wish: Wish,
+        now: DateTime<Utc>,
+    ) -> Result<Exempted, StoreError> {
+        let key = key.to_owned();
+        self.write(move |tx| {
+            if let Some(before) = codec::first(tx, "SELECT * FROM exemption WHERE key = ?1", [&key], decode)?
+            {
+                return Ok(Exempted::Repeated(before));
+            }
+            grant(tx, &key, &wish, now).map(Exempted::New)
+        })
+        .await
+    }
+
+    /// Ends every exemption of the account under the policy, those that start later too. Returns the ended ones.
+    pub async fn lift_exemptions(
+        &self,
+        policy: &str,
+        account: &AccountId,
+        end: End,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Granted>, StoreError> {
+        let (policy, account) = (policy.to_owned(), account.clone());
+        self.write(move |tx| {
+            let sql = "SELECT * FROM exemption
+                       WHERE policy = ?1 AND account_id = ?2 AND ended_at IS NULL AND ends_at > ?3 ORDER BY id";
+            let open = codec::all(tx, sql, params![policy, account.0, time_text(now)], decode)?;
+            for granted in &open {
+                set_end(tx, granted, &end, now, now)?;
+            }
+            Ok(open)
+        })
+        .await
+    }
+
+    /// Ends the exemptions whose time is over. Returns how many.
+    pub async fn lapse_exemptions(&self, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        let sql = "SELECT * FROM exemption WHERE ended_at IS NULL AND ends_at <= ?1 ORDER BY id";
+        let over = move |tx: &Connection| codec::all(tx, sql, [time_text(now)], decode);
+        if self.read(move |tx| over(tx)).await?.is_empty() {
+            return Ok(0);
+        }
+        self.write(move |tx| {
+            let over = over(tx)?;
+            for granted in &over {
+                set_end(tx, granted, &End::Lapsed, granted.ends_at, now)?;
+            }
+            Ok(over.len())
+        })
+        .await
+    }
+
+    /// The exemptions of the policies that have not ended, the next to end first.
+    pub async fn open_exemptions(&self, policies: Vec<String>) -> Result<Vec<Granted>, StoreError> {
+        self.read(move |tx| {
+            let mut open = Vec::new();
+            for policy in &policies {
+                let sql =
+                    "SELECT * FROM exemption WHERE policy = ?1 AND ended_at IS NULL ORDER BY ends_at, id";
+                open.extend(codec::all(tx, sql, [policy], decode)?);
+            }
+            open.sort_by_key(|granted| (granted.ends_at, granted.id));
+            Ok(open)
+        })
+        .await
+    }
+
+    /// Every exemption that the account ever had, newest first.
+    pub async fn exemptions_of(&self, account: &AccountId) -> Result<Vec<Granted>, StoreError> {
+        let account = account.clone();
+        self.read(move |tx| {
+            codec::all(
+                tx,
+                "SELECT * FROM exemption WHERE account_id = ?1 ORDER BY id DESC",
+                [account.0],
+                decode,
+            )
+        })
+        .await
+    }
+
+    /// Every exemption that was granted before `until` and had not ended before `since`: what was in force at some
+    /// time of that period, or was to be; oldest first.
+    pub async fn exemptions_between(
+        &self,
+        since: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<Granted>, StoreError> {
+        self.read(move |tx| {
+            let sql = "SELECT * FROM exemption
+                       WHERE granted_at < ?2 AND (ended_at IS NULL OR ended_at >= ?1) ORDER BY id";
+            codec::all(tx, sql, params![time_text(since), time_text(until)], decode)
+        })
+        .await
+    }
+
+    /// Per account the exemption of the policy that is in force now and ends last.
+    pub async fn exemptions_in_force(
+        &self,
+        policy: &str,
+        now: DateTime<Utc>,
+    ) -> Result<BTreeMap<AccountId, Granted>, StoreError> {
+        let policy = policy.to_owned();
+        self.read(move |tx| {
+            let sql = "SELECT * FROM exemption
+                       WHERE policy = ?1 AND ended_at IS NULL AND starts_at <= ?2 AND ends_at > ?2
+                       ORDER BY ends_at, id";
+            let granted = codec::all(tx, sql, params![policy, time_text(now)], decode)?;
+            Ok(granted.into_iter().map(|granted| (granted.account.id.clone(), granted)).collect())
+        })
+        .await
+    }
+
+    /// Puts the exemptions of the policy that end within `notice` from now, and were not announced, into one batch.
+    pub async fn notice_exemptions(
+        &self,
+        policy: &str,
+        notice: Duration,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let policy = policy.to_owned();
+        let due = move |tx: &Connection| {
+            let sql = "SELECT * FROM exemption
+                       WHERE policy = ?1 AND ended_at IS NULL AND notice IS NULL AND ends_at <= ?2 AND starts_at <= ?3
+                       ORDER BY id";
+            let soon = codec::all(tx, sql, params![policy, time_text(now + notice), time_text(now)], decode)?;
+            Ok(soon.into_iter().filter(|granted| deserves_notice(granted, notice)).collect::<Vec<_>>())
+        };
+        if self
+            .read({
+                let due = due.clone();
+                move |tx| due(tx)
+            })
+            .await?
+            .is_empty()
+        {
+            return Ok(());
+        }
+        self.write(move |tx| {
+            let due = due(tx)?;
+            let Some(first) = due.first().map(|granted| granted.id) else { return Ok(()) };
+            for granted in due {
+                codec::run(tx, "UPDATE exemption SET notice = ?2 WHERE id = ?1", [granted.id, first])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// The batches of coming ends that the channel has not been told.
+    pub async fn unannounced_exemptions(&self) -> Result<Vec<i64>, StoreError> {
+        let sql = "SELECT DISTINCT notice FROM exemption WHERE notice IS NOT NULL AND announced_at IS NULL";
+        self.read(move |tx| codec::all(tx, sql, [], codec::id)).await
+    }
+
+    /// The exemptions of a batch.
+    pub async fn exemption_batch(&self, batch: i64) -> Result<Vec<Granted>, StoreError> {
+        self.read(move |tx| codec::all(tx, BATCH, [batch], decode)).await
+    }
+
+    /// The channel has been told of a batch.
+    pub async fn exemptions_announced(&self, batch: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            let sql = "UPDATE exemption SET announced_at = ?2 WHERE notice = ?1 AND announced_at IS NULL";
+            if codec::run(tx, sql, params![batch, time_text(now)])? == 0 {
+                return Ok(());
+            }
+            for granted in codec::all(tx, BATCH, [batch], decode)? {
+                audit::append(tx, &context(&granted.policy), exemption::end_announced(&granted, now))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+const BATCH: &str = "SELECT * FROM exemption WHERE notice = ?1 ORDER BY ends_at, id";
+
+/// Writes a wish that was checked, with its audit event.
+pub(super) fn grant(
+    tx: &Connection,
+    key: &str,
+    wish: &Wish,
+    now: DateTime<Utc>,
+) -> Result<Granted, StoreError> {
+    codec::run(
+        tx,
+        "INSERT INTO exemption (key, policy, account_id, login, granted_by, reason, granted_at, starts_at, ends_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            key,
+            wish.policy,
+            wish.account.id.0,
+            wish.account.login,
+            json_text(&wish.by)?,
+            wish.reason,
+            time_text(now),
+            time_text(wish.starts_at),
+            time_text(wish.ends_at),
+        ],
+    )?;
+    let id = tx.last_insert_rowid();
+    audit::append(tx, &context(&wish.policy), exemption::exempted(id, wish, now))?;
+    codec::first(tx, "SELECT * FROM exemption WHERE id = ?1", [id], decode)?
+        .ok_or_else(|| StoreError::Missing { table: "exemption", id: id.to_string() })
+}
+
+fn set_end(
+    tx: &Connection,
+    granted: &Granted,
+    end: &End,
+    ended_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    codec::run(
+        tx,
+        "UPDATE exemption SET ended_at = ?2, ended = ?3 WHERE id = ?1",
+        params![granted.id, time_text(ended_at), json_text(end)?],
+    )?;
+    audit::append(tx, &context(&granted.policy), exemption::ended(granted, end, now)).map(drop)
+}
+
+fn context(policy: &str) -> AuditContext {
+    AuditContext { policy: Some(policy.to_owned()), ..AuditContext::default() }
+}
+
+fn decode(row: &Row<'_>) -> Result<Granted, StoreError> {
+    let cells = Cells::of(row, "exemption", "id")?;
+    let end = match (cells.time_or_null("ended_at")?, cells.json_or_null("ended")?) {
+        (Some(at), Some(end)) => Some((at, end)),
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => {
+            return Err(cells.bad("ended_at and ended must be both there or both null"));
+        }
+    };
+    Ok(Granted {
+        id: cells.get("id")?,
+        policy: cells.get("policy")?,
+        account: Subject { id: AccountId(cells.get("account_id")?), login: cells.get("login")? },
+        by: cells.json("granted_by")?,
+        reason: cells.get("reason")?,
+        granted_at: cells.time("granted_at")?,
+        starts_at: cells.time("starts_at")?,
+        ends_at: cells.time("ends_at")?,
+        end,
+    })
+}

@@ -1,0 +1,191 @@
+//! Restorations: asked for once, stepped to their end, told once.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, Row, params};
+
+use super::audit::{self, AuditContext};
+use super::codec::{self, Cells, json_text, time_text};
+use super::{Store, StoreError};
+use crate::domain::account::AccountId;
+use crate::domain::audit::Subject;
+use crate::domain::restoration::{self, Restoration, RestorationState, Step, Wish};
+
+/// What came of a wish to give an account back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It is to be done.
+    New(i64),
+    /// The same input had asked before.
+    Repeated(i64),
+    /// Somebody's wish for the same account is being carried out.
+    Already(Box<Restoration>),
+}
+
+impl Store {
+    /// Records a wish that was checked. `key` names the input: the same input asks once.
+    pub async fn ask_restoration(
+        &self,
+        key: &str,
+        wish: Wish,
+        now: DateTime<Utc>,
+    ) -> Result<Asked, StoreError> {
+        let key = key.to_owned();
+        self.write(move |tx| {
+            if let Some(id) =
+                codec::first(tx, "SELECT id FROM restoration WHERE key = ?1", [&key], codec::id)?
+            {
+                return Ok(Asked::Repeated(id));
+            }
+            let due = "SELECT * FROM restoration WHERE account_id = ?1 AND state = 'due'";
+            if let Some(due) = codec::first(tx, due, [&wish.account.id.0], decode)? {
+                return Ok(Asked::Already(Box::new(due)));
+            }
+            ask(tx, &key, &wish, now).map(Asked::New)
+        })
+        .await
+    }
+
+    /// The restoration with this id.
+    pub async fn restoration(&self, id: i64) -> Result<Option<Restoration>, StoreError> {
+        self.read(move |tx| load(tx, id)).await
+    }
+
+    /// The restorations that have something to do or to tell, oldest first.
+    pub async fn live_restorations(&self) -> Result<Vec<i64>, StoreError> {
+        let sql = "SELECT id FROM restoration WHERE told = 0 ORDER BY id";
+        self.read(|tx| codec::all(tx, sql, [], codec::id)).await
+    }
+
+    /// Takes one step of a restoration. Its state after it, or `None` if it isn't due: then nothing may be done.
+    pub async fn step_restoration(
+        &self,
+        id: i64,
+        step: Step,
+        now: DateTime<Utc>,
+    ) -> Result<Option<RestorationState>, StoreError> {
+        self.write(move |tx| {
+            let missing = || StoreError::Missing { table: "restoration", id: id.to_string() };
+            let restoration = load(tx, id)?.ok_or_else(missing)?;
+            let Some((state, events)) = restoration::step(&restoration, step, now) else {
+                return Ok(None);
+            };
+            codec::run(
+                tx,
+                "UPDATE restoration SET state = ?2, state_json = ?3 WHERE id = ?1",
+                params![id, state.word(), json_text(&state)?],
+            )?;
+            if let Some(request) = restoration.wish.request {
+                // Its card says who is back.
+                codec::run(tx, "UPDATE request SET told = 0 WHERE id = ?1", [request])?;
+            }
+            audit::append_all(tx, &context(tx, &restoration.wish)?, events)?;
+            Ok(Some(state))
+        })
+        .await
+    }
+
+    /// All of a restoration has been told.
+    pub async fn restoration_told(&self, id: i64) -> Result<(), StoreError> {
+        let sql = "UPDATE restoration SET told = 1 WHERE id = ?1 AND state != 'due'";
+        self.write(move |tx| codec::run(tx, sql, [id]).map(drop)).await
+    }
+
+    /// The restorations of accounts that were suspended for this request, oldest first.
+    pub async fn restorations_for(&self, request: i64) -> Result<Vec<Restoration>, StoreError> {
+        let sql = "SELECT * FROM restoration WHERE request = ?1 ORDER BY id";
+        self.read(move |tx| codec::all(tx, sql, [request], decode)).await
+    }
+
+    /// When we last gave each of these accounts back; those that we never did are left out.
+    pub async fn restored_by_us(
+        &self,
+        ids: Vec<AccountId>,
+    ) -> Result<BTreeMap<AccountId, DateTime<Utc>>, StoreError> {
+        self.read(move |tx| {
+            let mut latest = BTreeMap::new();
+            let sql =
+                "SELECT * FROM restoration WHERE account_id = ?1 AND state = 'restored' ORDER BY id DESC";
+            for id in ids {
+                if let Some(Restoration { state: RestorationState::Restored { at, .. }, .. }) =
+                    codec::first(tx, sql, [&id.0], decode)?
+                {
+                    latest.insert(id, at);
+                }
+            }
+            Ok(latest)
+        })
+        .await
+    }
+
+    /// The latest request for which we suspended the account, with its policy, if we ever did.
+    pub async fn suspended_for(&self, id: &AccountId) -> Result<Option<(i64, String)>, StoreError> {
+        let id = id.clone();
+        self.read(move |tx| {
+            let sql = "SELECT request.id, request.policy FROM candidate JOIN request ON request.id = candidate.request
+                       WHERE account_id = ?1 AND candidate.state = 'suspended' ORDER BY request.id DESC";
+            codec::first(tx, sql, [&id.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        })
+        .await
+    }
+}
+
+fn ask(tx: &Connection, key: &str, wish: &Wish, now: DateTime<Utc>) -> Result<i64, StoreError> {
+    let state = RestorationState::Due { attempts: 0, not_before: None };
+    codec::run(
+        tx,
+        "INSERT INTO restoration (key, policy, request, account_id, login, name, asked_by, reason, asked_at,
+                                  state, state_json)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        params![
+            key,
+            wish.policy,
+            wish.request,
+            wish.account.id.0,
+            wish.account.login,
+            wish.name,
+            json_text(&wish.by)?,
+            wish.reason,
+            time_text(now),
+            state.word(),
+            json_text(&state)?,
+        ],
+    )?;
+    let id = tx.last_insert_rowid();
+    audit::append(tx, &context(tx, wish)?, restoration::asked(wish, now))?;
+    Ok(id)
+}
+
+fn context(tx: &Connection, wish: &Wish) -> Result<AuditContext, StoreError> {
+    let sweep = match wish.request {
+        Some(request) => codec::first(tx, "SELECT sweep FROM request WHERE id = ?1", [request], codec::id)?,
+        None => None,
+    };
+    Ok(AuditContext { policy: Some(wish.policy.clone()), sweep, request: wish.request })
+}
+
+fn load(tx: &Connection, id: i64) -> Result<Option<Restoration>, StoreError> {
+    codec::first(tx, "SELECT * FROM restoration WHERE id = ?1", [id], decode)
+}
+
+fn decode(row: &Row<'_>) -> Result<Restoration, StoreError> {
+    let cells = Cells::of(row, "restoration", "id")?;
+    let state: RestorationState = cells.json("state_json")?;
+    if cells.get::<String>("state")? != state.word() {
+        return Err(cells.bad("state: does not agree with state_json"));
+    }
+    Ok(Restoration {
+        id: cells.get("id")?,
+        wish: Wish {
+            policy: cells.get("policy")?,
+            request: cells.get("request")?,
+            account: Subject { id: AccountId(cells.get("account_id")?), login: cells.get("login")? },
+            name: cells.get("name")?,
+            by: cells.json("asked_by")?,
+            reason: cells.get("reason")?,
+        },
+        asked_at: cells.time("asked_at")?,
+        state,
+    })
+}
