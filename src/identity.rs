@@ -107,6 +107,9 @@ pub trait IdentityProvider: Send + Sync {
     /// Tells the provider to suspend the account: one call, never repeated by the adapter.
     async fn suspend(&self, account: &AccountId) -> Result<(), IdentityError>;
 
+    /// Tells the provider to end the account's suspension: one call, never repeated by the adapter.
+    async fn restore(&self, account: &AccountId) -> Result<(), IdentityError>;
+
     /// Ends the account's sessions and tokens.
     async fn clear_sessions(&self, account: &AccountId) -> Result<(), IdentityError>;
 

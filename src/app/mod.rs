@@ -3,7 +3,7 @@
 //! One loop makes the database's rows true, step by step: it starts owed sweeps, runs unfinished ones, expires what
 //! is overdue and drives every live request. It takes no hints: a click, a timer or a restart only wakes it, and the
 //! rows say what is due. So the normal path, a retry and a restart after a crash are one code path, and running it
-//! twice changes nothing. Only [`carry_out`] ever tells the identity provider to change something.
+//! twice changes nothing. Only [`carry_out`] and `restore` ever tell the identity provider to change something.
 
 mod bell;
 pub mod carry_out;
@@ -13,6 +13,7 @@ mod exemptions;
 pub mod messages;
 pub mod people;
 pub mod requests;
+mod restore;
 pub mod survey;
 pub mod sweeps;
 #[cfg(test)]
@@ -95,6 +96,7 @@ enum Work {
     Request(i64),
     /// A batch of exemptions that end soon.
     Ending(i64),
+    Restoration(i64),
 }
 
 /// What stands in the way of all suspensions of a request until a person mends it.
@@ -197,6 +199,9 @@ impl App {
         for sweep in self.store.untold_sweeps().await? {
             self.work_on(Work::Notice(sweep), stop);
         }
+        for restoration in self.store.live_restorations().await? {
+            self.work_on(Work::Restoration(restoration), stop);
+        }
         self.end_exemptions().await?;
         for batch in self.store.unannounced_exemptions().await? {
             self.work_on(Work::Ending(batch), stop);
@@ -248,6 +253,7 @@ impl App {
             },
             Work::Notice(id) => self.tell_sweep(id).await,
             Work::Request(id) => self.drive_request(id, stop).await,
+            Work::Restoration(id) => self.restore(id).await,
             Work::Ending(batch) => self.announce_ending(batch).await,
         };
         wake.unwrap_or_else(|error| {

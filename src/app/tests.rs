@@ -85,6 +85,9 @@ impl IdentityProvider for Nobody {
     async fn suspend(&self, _: &AccountId) -> Result<(), IdentityError> {
         panic!("a suspension")
     }
+    async fn restore(&self, _: &AccountId) -> Result<(), IdentityError> {
+        panic!("a restoration")
+    }
     async fn clear_sessions(&self, _: &AccountId) -> Result<(), IdentityError> {
         panic!("a clearing")
     }

@@ -14,6 +14,7 @@ use crate::identity::IdentityError;
 pub(super) enum Right {
     ReadUsers,
     Suspend,
+    Restore,
     ClearSessions,
     ReadGroups,
     ReadLog,
@@ -26,6 +27,7 @@ impl Right {
         match self {
             Right::ReadUsers => "read users",
             Right::Suspend => "suspend users",
+            Right::Restore => "unsuspend users",
             Right::ClearSessions => "end users' sessions",
             Right::ReadGroups => "read groups and their members",
             Right::ReadLog => "read the System Log",
@@ -38,7 +40,7 @@ impl Right {
     pub(super) fn scope(self) -> &'static str {
         match self {
             Right::ReadUsers => "okta.users.read",
-            Right::Suspend | Right::ClearSessions => "okta.users.manage",
+            Right::Suspend | Right::Restore | Right::ClearSessions => "okta.users.manage",
             Right::ReadGroups => "okta.groups.read",
             Right::ReadLog => "okta.logs.read",
             Right::ReadRoles => "okta.roles.read",
@@ -50,6 +52,7 @@ impl Right {
         match self {
             Right::ReadUsers => "okta.users.read",
             Right::Suspend => "okta.users.lifecycle.suspend",
+            Right::Restore => "okta.users.lifecycle.unsuspend",
             Right::ClearSessions => "okta.users.lifecycle.clearSessions",
             Right::ReadGroups => "okta.groups.read",
             Right::ReadLog => "reading the System Log",
@@ -116,6 +119,9 @@ pub(super) fn classify(
     match status.as_u16() {
         400 if code == Some("E0000001") && right == Right::Suspend => IdentityError::Refused(format!(
             "Okta does not suspend an account in its present status {reference}"
+        )),
+        400 if code == Some("E0000001") && right == Right::Restore => IdentityError::Refused(format!(
+            "Okta does not unsuspend an account in its present status {reference}"
         )),
         400 if matches!(code, Some("E0000031" | "E0000053")) => IdentityError::Refused(format!(
             "Okta did not understand the search or filter: check the names and values in the policy {reference}"

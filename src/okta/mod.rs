@@ -285,6 +285,11 @@ impl IdentityProvider for Okta {
         self.http.change(&Method::POST, &url, Right::Suspend).await
     }
 
+    async fn restore(&self, account: &AccountId) -> Result<(), IdentityError> {
+        let url = self.user_url(account, &["lifecycle", "unsuspend"])?;
+        self.http.change(&Method::POST, &url, Right::Restore).await
+    }
+
     async fn clear_sessions(&self, account: &AccountId) -> Result<(), IdentityError> {
         let mut url = self.user_url(account, &["sessions"])?;
         url.query_pairs_mut().append_pair("oauthTokens", "true");

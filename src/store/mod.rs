@@ -44,7 +44,7 @@ pub use messages::{CardStands, MessageRow};
 pub use policies::KnownPolicy;
 pub use receipts::{Decided, Receipt};
 pub use requests::StatusCounts;
-pub use restorations::Asked;
+pub use restorations::AskedFor;
 pub use sweeps::{NewSweep, StartedSweep, SweepRow, SweepState};
 
 /// Calls that may wait for the writer before callers wait for room. Far above what a channel of people can cause.

@@ -14,7 +14,7 @@ use crate::domain::restoration::{self, Restoration, RestorationState, Step, Wish
 
 /// What came of a wish to give an account back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum AskedFor {
     /// It is to be done.
     New(i64),
     /// The same input had asked before.
@@ -30,19 +30,19 @@ impl Store {
         key: &str,
         wish: Wish,
         now: DateTime<Utc>,
-    ) -> Result<Asked, StoreError> {
+    ) -> Result<AskedFor, StoreError> {
         let key = key.to_owned();
         self.write(move |tx| {
             if let Some(id) =
                 codec::first(tx, "SELECT id FROM restoration WHERE key = ?1", [&key], codec::id)?
             {
-                return Ok(Asked::Repeated(id));
+                return Ok(AskedFor::Repeated(id));
             }
             let due = "SELECT * FROM restoration WHERE account_id = ?1 AND state = 'due'";
             if let Some(due) = codec::first(tx, due, [&wish.account.id.0], decode)? {
-                return Ok(Asked::Already(Box::new(due)));
+                return Ok(AskedFor::Already(Box::new(due)));
             }
-            ask(tx, &key, &wish, now).map(Asked::New)
+            ask(tx, &key, &wish, now).map(AskedFor::New)
         })
         .await
     }

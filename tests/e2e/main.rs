@@ -17,6 +17,7 @@ mod noop;
 mod okta;
 mod people;
 mod restarts;
+mod restore;
 mod review;
 mod schedule;
 mod shipped;

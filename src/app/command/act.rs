@@ -2,11 +2,25 @@
 
 use std::sync::Arc;
 
+use chrono::Duration;
+
 use super::super::App;
+use super::super::people::Known;
+use super::super::wording::exceptions::{self, NotRestored};
 use super::super::wording::refusals;
-use super::{Answer, Asked};
+use super::{About, Answer, Asked};
 use crate::chat::{Span, Text};
-use crate::store::{StartedSweep, SweepState};
+use crate::domain::account::{Account, AccountStatus};
+use crate::domain::assess::left_alone_until;
+use crate::domain::audit::{Action, Actor, Draft, Subject};
+use crate::domain::exemption::REASON_MAX;
+use crate::domain::policy::Policy;
+use crate::domain::request::Voter;
+use crate::domain::restoration::Wish;
+use crate::store::{AskedFor, AuditContext, StartedSweep, SweepState};
+
+/// The provider stamps a suspension itself a moment before or after we learn of it.
+const STAMP_WITHIN: Duration = Duration::seconds(5);
 
 impl App {
     /// Sweeps now. The same command delivered twice is one sweep.
@@ -40,4 +54,108 @@ impl App {
         let last = self.store.last_sweep(policy).await?;
         Ok(last.filter(|sweep| sweep.state == SweepState::Started).map(|sweep| sweep.id))
     }
+
+    /// Has a suspended account given back. The wish is committed here; the loop carries it out.
+    pub(super) async fn restore_asked(&self, asked: &Asked<'_>, about: &About) -> anyhow::Result<Answer> {
+        let (policy, known, account) = match self.concerned(asked, about).await? {
+            Ok(found) => found,
+            Err(text) => return Ok(Err(text)),
+        };
+        let reason = about.words.join(" ");
+        self.give_back_if_allowed(policy, known, &account, reason, asked.key).await
+    }
+
+    /// Records the wish to give an account back if the person may have it, or says why they may not.
+    pub(in super::super) async fn give_back_if_allowed(
+        &self,
+        policy: &Policy,
+        known: &Known,
+        account: &Account,
+        reason: String,
+        key: &str,
+    ) -> anyhow::Result<Answer> {
+        let now = self.clock.now();
+        let suspended_for = match self.suspension_holds(account).await? {
+            true => self.store.suspended_for(&account.id).await?,
+            false => None,
+        };
+        if let Err(why) = may_give_back(&known.voter, account, &reason, suspended_for.is_some()) {
+            self.note_not_given_back(policy, known, account, why).await?;
+            return Ok(Err(exceptions::not_restored(account, why)));
+        }
+        let wish = Wish {
+            // The policy that suspended it tells its channel, and its grace counts.
+            policy: suspended_for.as_ref().map_or_else(|| policy.name.clone(), |(_, policy)| policy.clone()),
+            request: suspended_for.map(|(request, _)| request),
+            account: Subject { id: account.id.clone(), login: account.login.clone() },
+            name: account.name.clone(),
+            by: known.voter.person.clone(),
+            reason,
+        };
+        let rule = &self.policy(&wish.policy).unwrap_or(policy).rule;
+        let until = left_alone_until(now, rule);
+        Ok(match self.store.ask_restoration(key, wish, now).await? {
+            AskedFor::New(_) => {
+                self.nudge();
+                Ok(refusals::note(exceptions::restore_asked(account, None, until)))
+            }
+            AskedFor::Repeated(_) => Err(refusals::repeated()),
+            AskedFor::Already(before) => Err(exceptions::restore_asked(account, Some(&before), until)),
+        })
+    }
+
+    /// Whether the suspension in force is ours: an admin who suspended the account again after it was back had a reason.
+    async fn suspension_holds(&self, account: &Account) -> anyhow::Result<bool> {
+        let ours = self.store.suspended_by_us(vec![account.id.clone()]).await?;
+        let changed = account.status_changed.at();
+        Ok(changed.zip(ours.get(&account.id)).is_some_and(|(changed, ours)| changed <= *ours + STAMP_WITHIN))
+    }
+
+    /// Who tries what they may not is in the audit trail; a slip of the pen is not.
+    async fn note_not_given_back(
+        &self,
+        policy: &Policy,
+        known: &Known,
+        account: &Account,
+        why: NotRestored,
+    ) -> anyhow::Result<()> {
+        let why = match why {
+            NotRestored::NotOurs => "not suspended by this bot, and not an admin",
+            NotRestored::OwnAccount => "own account",
+            NotRestored::NoEmail => "no e-mail address",
+            NotRestored::NotSuspended | NotRestored::NoReason | NotRestored::ReasonTooLong => return Ok(()),
+        };
+        let event = Draft {
+            at: self.clock.now(),
+            actor: Actor::Person(known.voter.person.clone()),
+            action: Action::InputRefused,
+            subject: Some(Subject { id: account.id.clone(), login: account.login.clone() }),
+            detail: serde_json::json!({ "command": "restore", "why": why }),
+        };
+        let context = AuditContext { policy: Some(policy.name.clone()), ..AuditContext::default() };
+        self.store.append(context, event).await?;
+        Ok(())
+    }
+}
+
+fn may_give_back(voter: &Voter, account: &Account, reason: &str, ours: bool) -> Result<(), NotRestored> {
+    let Some(own) = voter.person.email.as_deref().filter(|email| !email.trim().is_empty()) else {
+        return Err(NotRestored::NoEmail);
+    };
+    if account.is_known_as(own) {
+        return Err(NotRestored::OwnAccount);
+    }
+    if account.status != AccountStatus::Suspended {
+        return Err(NotRestored::NotSuspended);
+    }
+    if !ours && !voter.admin {
+        return Err(NotRestored::NotOurs);
+    }
+    if reason.trim().is_empty() {
+        return Err(NotRestored::NoReason);
+    }
+    if reason.chars().count() > REASON_MAX {
+        return Err(NotRestored::ReasonTooLong);
+    }
+    Ok(())
 }

@@ -85,6 +85,12 @@ enum Command {
         #[command(flatten)]
         about: About,
     },
+    /// Give a suspended account back to its person; the policy then leaves it alone for a while
+    #[command(after_help = "Example:\n  restore ada@example.com back from leave")]
+    Restore {
+        #[command(flatten)]
+        about: About,
+    },
     /// List the exemptions that people granted, the next to end first
     Exemptions,
     /// Show the audit trail, newest first
@@ -146,6 +152,7 @@ impl Command {
             Command::Exempt { .. } => (Role::Approver, "exempt", "exempt an account"),
             Command::Leave { .. } => (Role::Approver, "leave", "exempt an account"),
             Command::Unexempt { .. } => (Role::Approver, "unexempt", "end an exemption"),
+            Command::Restore { .. } => (Role::Approver, "restore", "give an account back"),
             Command::Exemptions => (Role::Viewer, "exemptions", "ask that"),
             Command::Audit { .. } => (Role::Viewer, "audit", "ask that"),
         }
@@ -275,6 +282,7 @@ impl App {
             Command::Exempt { about } => self.exempt(&asked, &about, false).await,
             Command::Leave { about } => self.exempt(&asked, &about, true).await,
             Command::Unexempt { about } => self.unexempt(&asked, &about).await,
+            Command::Restore { about } => self.restore_asked(&asked, &about).await,
             Command::Exemptions => self.exemptions(&asked.policies()).await,
             Command::Audit { person, before } => self.audit(&asked.policies(), person, before).await,
             Command::Sweep { policy } => self.sweep_now(&asked, policy.as_deref()).await,

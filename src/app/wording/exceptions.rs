@@ -3,11 +3,12 @@
 use chrono::{DateTime, Utc};
 
 use super::answers::{LINES_MAX, list as listed};
-use super::{account_who, accounts, counted, mention, span_of_time};
-use crate::chat::{Block, Card, Span, Text};
+use super::{account_who, accounts, counted, mention, span_of_time, who};
+use crate::chat::{Block, Card, MessageRef, Span, Text};
 use crate::domain::account::Account;
 use crate::domain::exemption::{End, Granted, Refusal};
 use crate::domain::policy::Policy;
+use crate::domain::restoration::{Restoration, RestorationState, Skip};
 
 /// The answer to a granted exemption.
 pub fn exempted(granted: &Granted, waiting_in: Option<i64>, now: DateTime<Utc>) -> Card {
@@ -158,4 +159,102 @@ pub fn not_a_day(word: &str) -> Text {
         .then(" as a day; write it like ")
         .with(Span::Code("2026-12-31".into()))
         .then(". Nothing was changed.")
+}
+
+/// The answer to a wish to give an account back. It is `again` if the same account is being given back already.
+pub fn restore_asked(
+    account: &Account,
+    again: Option<&Restoration>,
+    left_alone_until: DateTime<Utc>,
+) -> Text {
+    let text = account_who(account);
+    match again {
+        Some(before) => {
+            text.then(" is being given back already, as ").and(mention(&before.wish.by)).then(" asked.")
+        }
+        None => text
+            .then(" is being given back; the channel is told when it is done. The policy then leaves it alone until ")
+            .with(Span::Time(left_alone_until))
+            .then(", if its person is not seen before."),
+    }
+}
+
+/// The message in the channel that says what became of a restoration.
+pub fn restoration(
+    restoration: &Restoration,
+    card: Option<&MessageRef>,
+    left_alone_until: Option<DateTime<Utc>>,
+) -> Card {
+    let wish = &restoration.wish;
+    let whom = who(&wish.name, &wish.account.login);
+    let text = Text::default().with(Span::Code(wish.policy.clone())).then(": ").and(whom);
+    let text = match &restoration.state {
+        RestorationState::Due { .. } => text.then(" is being given back"),
+        RestorationState::Restored { .. } => text.then(" has access again"),
+        RestorationState::Skipped { why: Skip::Gone, .. } => {
+            text.then(" can't be given back, because the identity provider no longer knows the account")
+        }
+        RestorationState::Skipped { why: Skip::NotSuspended(status), .. } => text
+            .then(" was not given back, because the account is not suspended: its status is ")
+            .with(Span::Code(status.to_string())),
+        RestorationState::Failed { error, .. } => text
+            .then(" could NOT be given back. Somebody has to do it in the admin console. The last error: ")
+            .quoted(error),
+    };
+    let text = text.then(". Asked by ").and(mention(&wish.by)).then(", reason: ").quoted(&wish.reason);
+    let mut text = match left_alone_until {
+        Some(until) => text.then(". The policy leaves it alone until ").with(Span::Time(until)).then("."),
+        None => text.then("."),
+    };
+    if let (Some(request), Some(card)) = (wish.request, card) {
+        let label = format!("request {request}");
+        let link = Span::MessageLink { message: card.clone(), label };
+        text = text.then(" It was suspended for ").with(link).then(".");
+    }
+    Card { summary: text.clone(), blocks: vec![Block::Section(text)] }
+}
+
+/// Why nobody is given back.
+pub fn not_restored(account: &Account, why: NotRestored) -> Text {
+    let text = account_who(account);
+    match why {
+        NotRestored::NotSuspended => text
+            .then(" is not suspended, so there is nothing to give back. Its status is ")
+            .with(Span::Code(account.status.to_string()))
+            .then("."),
+        NotRestored::NotOurs => text.then(
+            " was not suspended by this bot, so only an admin of the policy may have it given back. Nothing was \
+             changed; ask one of them, or do it in the admin console.",
+        ),
+        NotRestored::OwnAccount => {
+            Text::plain("Nobody gives themselves access back, so nothing was changed. Ask another approver.")
+        }
+        NotRestored::NoReason => {
+            Text::plain("Nothing was changed: say why, at the end of the line.")
+        }
+        NotRestored::ReasonTooLong => {
+            Text::plain("Nothing was changed: the reason is too long; 500 characters are the most.")
+        }
+        NotRestored::NoEmail => Text::plain(
+            "Slack doesn't tell me your e-mail address, so I can't rule out that this account is yours. Nothing was \
+             changed; ask another approver, or an admin to check the app's users:read.email scope.",
+        ),
+    }
+}
+
+/// Why a wish to give an account back is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotRestored {
+    /// It is not suspended.
+    NotSuspended,
+    /// Somebody else suspended it, and the person is no admin.
+    NotOurs,
+    /// It is the person's own.
+    OwnAccount,
+    /// No reason was given.
+    NoReason,
+    /// The reason is too long.
+    ReasonTooLong,
+    /// It can't be told whether it is the person's own.
+    NoEmail,
 }

@@ -139,6 +139,11 @@ impl FakeOkta {
         self.update(login, |user| user.raw = Some(Arc::new(raw)));
     }
 
+    /// The person's status now.
+    pub fn status_of(&self, login: &str) -> Status {
+        self.look(login, |_, user| user.status)
+    }
+
     /// How many suspend calls for the person took effect.
     pub fn suspends(&self, login: &str) -> usize {
         self.look(login, |_, user| user.suspends)

@@ -1,0 +1,128 @@
+//! Giving accounts back: on a person's word, with a reason, once, and so that nobody is proposed again the next morning.
+
+use chrono::Duration;
+
+use super::commands::{ask, assert_answer};
+use crate::fake::okta::{Fault, Person, Status};
+use crate::fake::slack::{U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER};
+use crate::support::{PLAIN_POLICY, World};
+
+const ADA: &str = "ada@ext.example";
+const BEN: &str = "ben@ext.example";
+
+/// A world in which the bot has suspended Ada.
+async fn with_ada_suspended() -> World {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.message("1 account suspended").await;
+    assert_eq!(world.okta.status_of(ADA), Status::Suspended);
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_account_is_back_and_left_alone_for_a_while() {
+    let world = with_ada_suspended().await;
+    let line = format!("restore {ADA} she called, <!here>");
+    assert_answer(&world, U_APPROVER2, &line, &[ADA, "is being given back", "leaves it alone until"]).await;
+    let told = world.message("has access again").await.visible_text();
+    for part in [ADA, "<!here>", "leaves it alone until", "request 1"] {
+        assert!(told.contains(part), "{part:?} in {told}");
+    }
+    assert_eq!(world.okta.status_of(ADA), Status::Active);
+    let events = world.audit_of(ADA);
+    assert_eq!(events[events.len() - 3..], ["restore_asked", "restore_intended", "restored"]);
+    world.advance(Duration::days(6));
+    world.ask_for_sweep().await;
+    world.message("nobody to suspend").await;
+    assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &["restored", "she called"]).await;
+    world.advance(Duration::days(2));
+    let card = world.sweep().await;
+    assert!(card.visible_text().contains(ADA));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_settled_by_reading() {
+    let world = with_ada_suspended().await;
+    world.okta.fail_next("POST lifecycle/unsuspend", Fault::LostResponse);
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    world.until("the first try is in the audit", |world| world.audited("restore_try_failed") == 1).await;
+    world.advance(Duration::seconds(6));
+    world.message("has access again").await;
+    let restored = world.audit().into_iter().find(|line| line.action == "restored").expect("it was told");
+    assert_eq!(restored.detail["confirmation"], "by_reading");
+    assert_eq!(world.okta.status_of(ADA), Status::Active);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_survives_a_crash_and_an_outage() {
+    let world = with_ada_suspended().await;
+    world.okta.fail_always("unsuspend", Fault::Status(503, "E0000009"));
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    world.until("the first try is in the audit", |world| world.audited("restore_try_failed") == 1).await;
+    assert_answer(&world, U_APPROVER2, &format!("restore {ADA} me too"), &["being given back already"]).await;
+    world.kill_bot().await;
+    world.okta.clear_faults();
+    world.start_bot().await;
+    world.advance(Duration::seconds(6));
+    world.message("has access again").await;
+    assert_eq!((world.audited("restore_asked"), world.audited("restored")), (1, 1));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_not_be_restored_is_said_in_the_end() {
+    let world = with_ada_suspended().await;
+    world.okta.fail_always("unsuspend", Fault::Status(500, "E0000009"));
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    for tries in 1..=4 {
+        world.until("a try more", |world| world.audited("restore_try_failed") == tries).await;
+        world.advance(Duration::seconds(6));
+    }
+    world.message("could NOT be given back").await;
+    assert_eq!((world.audited("restore_intended"), world.audited("restore_failed")), (5, 1));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_suspended_only_an_admin_has_given_back() {
+    let world = World::at_ten(PLAIN_POLICY).await;
+    world.okta.add(Person::contractor(BEN).status(Status::Suspended));
+    world.start_bot().await;
+    let line = format!("restore {BEN} back");
+    assert_answer(&world, U_APPROVER, &line, &["was not suspended by this bot, so only an admin"]).await;
+    assert_eq!(world.audited("input_refused"), 1);
+    assert_answer(&world, U_ADMIN, &line, &["is being given back"]).await;
+    world.message("has access again").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_admin_suspended_again_is_not_ours_any_more() {
+    let world = with_ada_suspended().await;
+    world.advance(Duration::hours(1));
+    world.okta.set_status(ADA, Status::Active);
+    world.okta.set_status(ADA, Status::Suspended);
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["only an admin"]).await;
+    assert_eq!(world.okta.status_of(ADA), Status::Suspended);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restoration_needs_a_role_a_reason_a_suspended_account_and_somebody_elses() {
+    let world = with_ada_suspended().await;
+    world.okta.add(Person::contractor(BEN));
+    world.okta.add(Person::contractor("alice@example.com").status(Status::Suspended));
+    for (user, line, part) in [
+        (U_VIEWER, format!("restore {ADA} back"), "may give an account back"),
+        (U_APPROVER, format!("restore {ADA}"), "say why"),
+        (U_APPROVER, format!("restore {BEN} back"), "is not suspended"),
+        (U_APPROVER, "restore alice@example.com back".to_owned(), "Nobody gives themselves access back"),
+    ] {
+        let answer = ask(&world, user, &line).await;
+        assert!(answer.contains(part), "{line:?} should say {part:?} and says: {answer}");
+    }
+    assert_eq!((world.audited("restore_asked"), world.audited("input_refused")), (0, 2));
+    world.nothing_else_is_wrong().await;
+}
