@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::App;
 use super::people::{self, Known, Stranger};
-use super::wording::{card, choose, refusals};
+use super::wording::{answers, card, choose, refusals};
 use crate::chat::{Ack, FormState, Handler, Inbound, MessageRef, Modal, ReplyTo, Text, ViewRef, What};
 use crate::domain::audit::{Action, Actor, Draft, Person};
 use crate::domain::request::{self, Input, Verb};
@@ -68,6 +68,9 @@ impl App {
         value: &str,
         trigger: &str,
     ) -> anyhow::Result<Ack> {
+        if action.split('.').next() == Some(answers::ASK) {
+            return Ok(self.ask_instead(inbound, value, &message.channel));
+        }
         let (request, rest) = value.split_once(':').unwrap_or((value, ""));
         let Ok(request) = request.parse::<i64>() else {
             return Ok(self.unknown_button(inbound, message, action));

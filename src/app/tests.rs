@@ -48,6 +48,9 @@ impl Chat for Nobody {
     async fn whisper(&self, _: &ReplyTo, _: &Card) -> Result<(), ChatError> {
         panic!("a whisper")
     }
+    async fn revise(&self, _: &ReplyTo, _: &Card) -> Result<(), ChatError> {
+        panic!("a revision")
+    }
     async fn open_modal(&self, _: &str, _: &Modal) -> Result<(), ChatError> {
         panic!("a modal")
     }

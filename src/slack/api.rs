@@ -236,19 +236,31 @@ impl Api {
         ours && text("/event_type") == Some(EVENT_TYPE) && text("/event_payload/key") == Some(key)
     }
 
+    /// Answers at the input's own address. `None` if there is none, or if it is used up or older than half an hour.
+    async fn reply(&self, to: &ReplyTo, card: &Card, replace: bool) -> Option<Result<(), ChatError>> {
+        let handle = to.handle.as_ref()?;
+        let url = Url::parse(handle.0.expose_secret()).ok().filter(is_trustworthy)?;
+        let request =
+            SlackApiPostWebhookMessageRequest::new(self.content(card)).with_replace_original(replace);
+        let answer = self.client.respond_to_event(&SlackResponseUrl(url), &request).await;
+        match answer.map(|_| ()).map_err(|error| Call::Reply.failed(&error)) {
+            Err(ChatError::NotFound(_)) => None,
+            done => Some(done),
+        }
+    }
+
+    /// Replaces what was clicked on; what can't be replaced any more is answered anew.
+    pub(super) async fn revise(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
+        match self.reply(to, card, true).await {
+            Some(done) => done,
+            None => self.whisper(&ReplyTo { handle: None, ..to.clone() }, card).await,
+        }
+    }
+
     /// Tries each way of reaching one person until one works: the reply address, the channel, their own messages.
     pub(super) async fn whisper(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
-        if let Some(url) = to.handle.as_ref().and_then(|handle| Url::parse(handle.0.expose_secret()).ok())
-            && is_trustworthy(&url)
-        {
-            let request =
-                SlackApiPostWebhookMessageRequest::new(self.content(card)).with_replace_original(false);
-            let answer = self.client.respond_to_event(&SlackResponseUrl(url), &request).await;
-            match answer.map(|_| ()).map_err(|error| Call::Reply.failed(&error)) {
-                // Used up or older than half an hour.
-                Err(ChatError::NotFound(_)) => {}
-                done => return done,
-            }
+        if let Some(done) = self.reply(to, card, false).await {
+            return done;
         }
         if let Some(channel) = &to.channel {
             let (channel, user) = (channel.as_str().into(), to.user.as_str().into());

@@ -156,6 +156,10 @@ impl Chat for Slack {
         self.api.whisper(to, card).await
     }
 
+    async fn revise(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
+        self.api.revise(to, card).await
+    }
+
     async fn open_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError> {
         self.api.open_modal(trigger, modal).await
     }

@@ -83,6 +83,13 @@ async fn pending_links_to_the_card() {
     let link = format!("/archives/{C_OPS}/p{}", card.ts.replace('.', ""));
     let json = serde_json::to_string(&answer.blocks).expect("blocks are JSON");
     assert!(json.contains(&link) || answer.text.contains(&link), "{json}");
+    world.slack.click(U_APPROVER, &answer.ts, "choose").await.expect_err("it is somebody else's answer");
+    assert_answer(&world, U_APPROVER, "pending", &["Review request 1…"]).await;
+    let answer = world.slack.ephemerals(U_APPROVER).pop().expect("it was just read");
+    world.slack.click(U_APPROVER, &answer.ts, "choose").await.expect("the button is there");
+    let dialog = |slack: &crate::fake::slack::FakeSlack| slack.views(U_APPROVER).pop();
+    let dialog = world.slack.wait_for("the review dialog", dialog).await;
+    assert!(dialog.visible_text().contains(ADA));
     world.nothing_else_is_wrong().await;
 }
 
@@ -170,5 +177,31 @@ async fn a_request_cannot_be_taken_back_by_a_command_yet() {
     assert_answer(&world, U_APPROVER, "withdraw 1", &["unrecognized subcommand"]).await;
     assert!(world.slack.message(&card.ts).expect("the card stays").offers("suspend"));
     assert_eq!(world.audited("withdrawn"), 0);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_answer_has_pages_that_are_turned_with_the_rights_of_whoever_turns() {
+    let world = World::at_ten(&format!("{PLAIN_POLICY}max_candidates = 100\n")).await;
+    let logins: Vec<String> = (0..45).map(|number| format!("p{number:02}@ext.example")).collect();
+    world.add_idle(&logins.iter().map(String::as_str).collect::<Vec<_>>());
+    world.start_bot().await;
+    assert_answer(&world, U_VIEWER, "preview", &["Page 1 of 3", "p00@"]).await;
+    let answer = world.slack.ephemerals(U_VIEWER).pop().expect("it was just read");
+    world.slack.click(U_VIEWER, &answer.ts, "ask.next").await.expect("the button is there");
+    let page = |slack: &crate::fake::slack::FakeSlack| {
+        slack.ephemerals(U_VIEWER).into_iter().find(|seen| seen.visible_text().contains("Page 2 of 3"))
+    };
+    let second = world.slack.wait_for("the second page", page).await;
+    assert_eq!(second.ts, answer.ts, "it takes the place of the first");
+    assert_eq!(second.actions(), ["ask.previous", "ask.next"]);
+    let shown = world.slack.slash(U_VIEWER, C_OPS, "/inactive-contractors preview --here").await;
+    shown.expect("the command can be typed");
+    let shown = world.message("Page 1 of 3").await;
+    let next = shown.element("ask.next").expect("the button is there");
+    assert_eq!(next["value"], "preview contractors --page 2 --here");
+    world.slack.click(U_GUEST, &shown.ts, "ask.next").await.expect("the button is there");
+    world.told(U_GUEST, "a guest in this Slack workspace").await;
+    assert_eq!(world.audited("input_refused"), 1);
     world.nothing_else_is_wrong().await;
 }

@@ -58,14 +58,19 @@ impl App {
         Ok(answers::pending(&self.open_requests(visible).await?))
     }
 
-    pub(super) async fn preview(&self, asked: &Asked<'_>, policy: Option<&str>) -> anyhow::Result<Answer> {
+    pub(super) async fn preview(
+        &self,
+        asked: &Asked<'_>,
+        policy: Option<&str>,
+        page: usize,
+    ) -> anyhow::Result<Answer> {
         let policy = match asked.policy(self, policy) {
             Ok((policy, _)) => policy,
             Err(text) => return Ok(Err(text)),
         };
         let now = self.clock.now();
         Ok(match survey(self, policy, now).await {
-            Ok(survey) => Ok(answers::preview(policy, &survey.plan, now)),
+            Ok(survey) => Ok(answers::preview(policy, &survey.plan, page, now)),
             Err(error) => {
                 Err(Text::plain("The preview failed, and nothing was done: ").quoted(format!("{error:#}")))
             }
@@ -100,9 +105,13 @@ impl App {
     ) -> anyhow::Result<Card> {
         let now = self.clock.now();
         let waiting = self.store.waiting(vec![account.id.clone()]).await?;
-        let query = AuditQuery { account: Some(account.id.0.clone()), ..AuditQuery::latest(WHY_EVENTS) };
+        let query = AuditQuery { account: Some(account.id.0.clone()), ..AuditQuery::latest(WHY_EVENTS + 1) };
         let mut history: Vec<AuditEvent> = self.store.audit(query).await?;
+        let more_history = history.len() > WHY_EVENTS as usize;
+        history.truncate(WHY_EVENTS as usize);
         history.retain(|event| self.may_see(visible, event));
+        let mut exemptions = self.store.exemptions_of(&account.id).await?;
+        exemptions.retain(|granted| visible.iter().any(|policy| policy.name == granted.policy));
         let why = answers::Why {
             account,
             standing,
@@ -110,7 +119,9 @@ impl App {
             assessment: &assess(account, standing, &policy.rule, now),
             waiting_in: waiting.get(&account.id).copied(),
             next_slot: schedule::next_slot(&policy.schedule, now),
+            exemptions: &exemptions,
             history: &history,
+            more_history,
         };
         Ok(answers::why(&why, now))
     }

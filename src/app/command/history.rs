@@ -17,6 +17,7 @@ impl App {
         person: Option<String>,
         before: Option<i64>,
     ) -> anyhow::Result<Answer> {
+        let asked = person.clone();
         let about = match person {
             Some(person) => match self.address_of(&person).await {
                 Ok(address) => Some(address),
@@ -29,9 +30,12 @@ impl App {
         let mut events = self.store.audit(query).await?;
         let more = events.len() > page;
         events.truncate(page);
-        let more_before = events.last().filter(|_| more).map(|event| event.seq);
+        let older = events.last().filter(|_| more).map(|event| {
+            let person = asked.map(|person| format!(" {person}")).unwrap_or_default();
+            format!("audit{person} --before {}", event.seq)
+        });
         events.retain(|event| self.may_see(visible, event));
-        Ok(Ok(answers::audit(&events, more_before)))
+        Ok(Ok(answers::audit(&events, older)))
     }
 
     /// Whether an event belongs to a policy that the person may ask about; who may see all sees the bot's own too.

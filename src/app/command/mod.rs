@@ -18,7 +18,7 @@ use serde_json::json;
 
 use super::App;
 use super::people::{self, Known, Stranger};
-use super::wording::refusals;
+use super::wording::{answers, refusals};
 use crate::chat::{Ack, Card, Inbound, Span, Text};
 use crate::domain::audit::{Action, Actor, Draft, Person};
 use crate::domain::policy::Policy;
@@ -41,6 +41,12 @@ struct Line {
     here: bool,
 }
 
+impl Line {
+    fn is_question(&self) -> bool {
+        self.command.as_ref().is_some_and(Command::is_question)
+    }
+}
+
 /// What can be asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 enum Command {
@@ -55,6 +61,9 @@ enum Command {
     Preview {
         /// The policy; may be left out if there is only one
         policy: Option<String>,
+        /// The page of the answer
+        #[arg(long, default_value_t = 1)]
+        page: usize,
     },
     /// List the open requests with links
     Pending,
@@ -141,6 +150,23 @@ impl Role {
 }
 
 impl Command {
+    /// Whether it changes nothing, here or anywhere.
+    fn is_question(&self) -> bool {
+        match self {
+            Command::Status
+            | Command::Preview { .. }
+            | Command::Pending
+            | Command::Why { .. }
+            | Command::Exemptions
+            | Command::Audit { .. } => true,
+            Command::Sweep { .. }
+            | Command::Exempt { .. }
+            | Command::Leave { .. }
+            | Command::Unexempt { .. }
+            | Command::Restore { .. } => false,
+        }
+    }
+
     /// The role that it needs, the word of the audit trail for it, and what it does, to follow "may".
     fn needs(&self) -> (Role, &'static str, &'static str) {
         match self {
@@ -233,12 +259,38 @@ impl App {
         Ok(Ack::Done)
     }
 
+    /// A button of an answer: asks the command line that it carries, and shows that instead. Only questions can be asked
+    /// like this, whatever the value says, and with the rights of whoever presses.
+    pub(super) fn ask_instead(self: &Arc<Self>, inbound: &Inbound, line: &str, channel: &str) -> Ack {
+        let line = Line::try_parse_from(line.split_whitespace()).ok();
+        let Some(Line { command: Some(command), here }) = line.filter(Line::is_question) else {
+            self.whisper(inbound.reply.clone(), refusals::no_such_request());
+            return Ack::Done;
+        };
+        let here = here.then(|| channel.to_owned());
+        let (app, inbound) = (Arc::clone(self), inbound.clone());
+        self.background(inbound.reply.clone(), async move {
+            match app.answer(&inbound, here.as_deref(), command).await? {
+                Ok(mut card) => {
+                    if here.is_some() {
+                        answers::stay_here(&mut card);
+                    }
+                    app.chat.revise(&inbound.reply, &card).await?;
+                }
+                Err(text) => app.whisper(inbound.reply.clone(), text),
+            }
+            Ok(())
+        });
+        Ack::Done
+    }
+
     /// Refusals and mistakes are for the person alone, wherever the answer would have gone.
     fn give(self: &Arc<Self>, inbound: &Inbound, here: Option<&str>, answer: Answer) {
         match (answer, here) {
             (Ok(card), None) => self.whisper_card(inbound.reply.clone(), card),
             (Err(text), _) => self.whisper(inbound.reply.clone(), text),
-            (Ok(card), Some(channel)) => {
+            (Ok(mut card), Some(channel)) => {
+                answers::stay_here(&mut card);
                 let (app, channel, key) =
                     (Arc::clone(self), channel.to_owned(), format!("answer:{}", inbound.key));
                 self.background(inbound.reply.clone(), async move {
@@ -277,7 +329,9 @@ impl App {
         match command {
             Command::Status => self.status(&asked.policies()).await.map(Ok),
             Command::Pending => Ok(Ok(self.pending(&asked.policies()).await?)),
-            Command::Preview { policy } => self.preview(&asked, policy.as_deref()).await,
+            Command::Preview { policy, page } => {
+                self.preview(&asked, policy.as_deref(), page.saturating_sub(1)).await
+            }
             Command::Why { person } => self.why(&asked.policies(), &person).await,
             Command::Exempt { about } => self.exempt(&asked, &about, false).await,
             Command::Leave { about } => self.exempt(&asked, &about, true).await,

@@ -3,22 +3,48 @@
 use chrono::{DateTime, Utc};
 
 use super::{account_who, accounts, assessment_in_words, mention, span_of_time};
-use crate::chat::{Block, Card, Connection, MessageRef, Span, Text};
+use crate::chat::{Block, Button, Card, Connection, MessageRef, Span, Text, Tone};
 use crate::domain::account::Account;
 use crate::domain::assess::{Assessment, Standing};
 use crate::domain::audit::{Actor, AuditEvent};
-use crate::domain::plan::{Plan, Verdict};
+use crate::domain::exemption::Granted;
+use crate::domain::plan::{Assessed, Plan, Verdict};
 use crate::domain::policy::{Policy, Rule};
 use crate::domain::request::{Request, RequestState};
 
 /// Lines of a list in an answer that one person sees; Slack cuts such answers at a few thousand characters.
 pub const LINES_MAX: usize = 20;
 
+/// Exemptions in the answer to `why`.
+const WHY_EXEMPTIONS: usize = 5;
+
 /// A title, and lines below it.
 pub fn list(title: Text, lines: Vec<Text>) -> Card {
     let mut blocks = vec![Block::Section(title.clone())];
     blocks.extend(lines.into_iter().take(45).map(Block::Section));
     Card { summary: title, blocks }
+}
+
+/// The buttons of an answer carry a command line each: pressing one asks that instead, with the rights of whoever
+/// presses.
+pub const ASK: &str = "ask";
+
+/// A button that asks `line` in place of the answer that it stands on.
+pub fn ask_button(label: &str, line: String) -> Button {
+    // The action ids of one message must differ.
+    let action = format!("{ASK}.{}", label.to_lowercase().replace(' ', "_"));
+    Button { action, value: line, label: label.to_owned(), tone: Tone::Neutral, confirm: None }
+}
+
+/// Has the buttons of an answer that everybody in a channel sees ask for what everybody in that channel may see.
+pub fn stay_here(card: &mut Card) {
+    for block in &mut card.blocks {
+        if let Block::Buttons(buttons) = block {
+            for button in buttons.iter_mut().filter(|button| button.action.split('.').next() == Some(ASK)) {
+                button.value.push_str(" --here");
+            }
+        }
+    }
 }
 
 /// What `status` says of one policy.
@@ -116,20 +142,27 @@ fn health_line(health: &Health) -> Text {
     }
 }
 
-/// The answer to `pending`.
+/// The answer to `pending`: each request with its link and a button for the review dialog.
 pub fn pending(open: &[(Request, Option<MessageRef>)]) -> Card {
     if open.is_empty() {
         return list(Text::plain("No request is open."), Vec::new());
     }
-    let lines = open.iter().take(LINES_MAX).map(|(request, card)| request_line(request, card.as_ref()));
-    list(
-        Text::plain(format!("{} open.", super::counted(open.len(), "request is", "requests are"))),
-        lines.collect(),
-    )
+    let title = Text::plain(format!("{} open.", super::counted(open.len(), "request is", "requests are")));
+    let mut card = list(title, Vec::new());
+    for (request, message) in open.iter().take(LINES_MAX) {
+        card.blocks.push(Block::Section(request_line(request, message.as_ref())));
+        if matches!(request.state, RequestState::Pending) {
+            card.blocks.push(Block::Buttons(vec![super::card::review_button(request)]));
+        }
+    }
+    if open.len() > LINES_MAX {
+        card.blocks.push(Block::Context(Text::plain(format!("… and {} more.", open.len() - LINES_MAX))));
+    }
+    card
 }
 
-/// The answer to `preview`: what a sweep would do now.
-pub fn preview(policy: &Policy, plan: &Plan, now: DateTime<Utc>) -> Card {
+/// The answer to `preview`: what a sweep would do now, and what it says of each account that is not simply active.
+pub fn preview(policy: &Policy, plan: &Plan, page: usize, now: DateTime<Utc>) -> Card {
     let counts = plan.counts;
     let verdict = match &plan.verdict {
         Verdict::NoCandidates => Text::plain("would ask about nobody"),
@@ -146,21 +179,35 @@ pub fn preview(policy: &Policy, plan: &Plan, now: DateTime<Utc>) -> Card {
         .then(" now ")
         .and(verdict)
         .then(format!(". {} looked at; nothing was posted or changed.", counts.population));
-    let notable = |assessment: &Assessment| !matches!(assessment, Assessment::Active(_));
-    let all = plan.assessed.iter().filter(|one| notable(&one.assessment));
-    let shown: Vec<Text> = all
-        .clone()
-        .take(LINES_MAX)
-        .map(|one| {
-            account_who(&one.account).then(" ").and(assessment_in_words(&one.assessment, &policy.rule, now))
-        })
-        .collect();
-    let hidden = all.count() - shown.len();
-    let mut lines = shown;
-    if hidden > 0 {
-        lines.push(Text::plain(format!("… and {hidden} more; the command line's dry run prints them all.")));
+    // Who would be proposed comes first, then whoever is left alone for a reason, then the active.
+    let mut all: Vec<&Assessed> = plan.assessed.iter().collect();
+    all.sort_by_key(|one| match one.assessment {
+        Assessment::Candidate(_) => 0,
+        Assessment::Unknown(_) => 1,
+        Assessment::InGrace { .. } | Assessment::Exempt(_) | Assessment::NotSuspendable(_) => 2,
+        Assessment::OtherType(_) => 3,
+        Assessment::Active(_) => 4,
+    });
+    let pages = all.len().div_ceil(LINES_MAX).max(1);
+    let page = page.min(pages - 1);
+    let shown = all.iter().skip(page * LINES_MAX).take(LINES_MAX);
+    let lines = shown.map(|one| {
+        account_who(&one.account).then(" ").and(assessment_in_words(&one.assessment, &policy.rule, now))
+    });
+    let mut card = list(title, lines.collect());
+    if pages > 1 {
+        card.blocks.push(Block::Context(Text::plain(format!("Page {} of {pages}", page + 1))));
+        let turn = |to: usize| format!("preview {} --page {}", policy.name, to + 1);
+        let mut buttons = Vec::new();
+        if page > 0 {
+            buttons.push(ask_button("Previous", turn(page - 1)));
+        }
+        if page + 1 < pages {
+            buttons.push(ask_button("Next", turn(page + 1)));
+        }
+        card.blocks.push(Block::Buttons(buttons));
     }
-    list(title, lines)
+    card
 }
 
 /// What `why` knows.
@@ -177,8 +224,12 @@ pub struct Why<'a> {
     pub waiting_in: Option<i64>,
     /// When the next sweep runs.
     pub next_slot: Option<DateTime<Utc>>,
+    /// Every exemption that the person who asks may know of, newest first.
+    pub exemptions: &'a [Granted],
     /// Its latest audit events, newest first.
     pub history: &'a [AuditEvent],
+    /// Whether there are older ones.
+    pub more_history: bool,
 }
 
 /// The answer to `why`.
@@ -186,13 +237,23 @@ pub fn why(why: &Why, now: DateTime<Utc>) -> Card {
     let title =
         account_who(why.account).then(" ").and(assessment_in_words(why.assessment, &why.policy.rule, now));
     let mut lines = vec![facts(why.account, why.standing), next(why, now)];
+    if !why.exemptions.is_empty() {
+        lines.push(Text::plain("Exemptions:"));
+        let shown = why.exemptions.iter().take(WHY_EXEMPTIONS);
+        lines.extend(shown.map(|granted| super::exceptions::line(granted, now)));
+    }
     if why.history.is_empty() {
         lines.push(Text::plain("No history with this bot."));
     } else {
         lines.push(Text::plain("Latest events:"));
         lines.extend(why.history.iter().map(event_line));
     }
-    list(title, lines)
+    let mut card = list(title, lines);
+    if why.more_history {
+        let line = format!("audit {}", why.account.id);
+        card.blocks.push(Block::Buttons(vec![ask_button("Whole history", line)]));
+    }
+    card
 }
 
 fn facts(account: &Account, standing: &Standing) -> Text {
@@ -242,21 +303,18 @@ fn next(why: &Why, now: DateTime<Utc>) -> Text {
     }
 }
 
-/// The answer to `audit`.
-pub fn audit(events: &[AuditEvent], more_before: Option<i64>) -> Card {
+/// The answer to `audit`. `older` is the command line for the page after this one, if there is one.
+pub fn audit(events: &[AuditEvent], older: Option<String>) -> Card {
     if events.is_empty() {
         return list(Text::plain("No audit event matches."), Vec::new());
     }
-    let mut lines: Vec<Text> = events.iter().map(event_line).collect();
-    if let Some(before) = more_before {
-        lines.push(
-            Text::plain("Older: ").with(Span::Code(format!("/inactive-contractors audit --before {before}"))),
-        );
+    let title =
+        Text::plain(format!("The latest {}:", super::counted(events.len(), "audit event", "audit events")));
+    let mut card = list(title, events.iter().map(event_line).collect());
+    if let Some(line) = older {
+        card.blocks.push(Block::Buttons(vec![ask_button("Older", line)]));
     }
-    list(
-        Text::plain(format!("The latest {}:", super::counted(events.len(), "audit event", "audit events"))),
-        lines,
-    )
+    card
 }
 
 /// One event: number, when, who, what, whom, with what result.

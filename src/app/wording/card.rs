@@ -363,3 +363,14 @@ fn summary(view: &View) -> Text {
         }
     }
 }
+
+/// A button elsewhere that opens the same dialog as the card's own.
+pub fn review_button(request: &Request) -> Button {
+    Button {
+        action: action::CHOOSE.into(),
+        value: format!("{}:{}", request.id, request.list_hash),
+        label: format!("Review request {}…", request.id),
+        tone: Tone::Neutral,
+        confirm: None,
+    }
+}
