@@ -28,7 +28,7 @@
 //! 7. The audit chain verifies, and no row of it was ever updated or deleted.
 //! 8. Directory data can't ping, link, format or overflow anything, and secrets reach neither chat nor log.
 //!
-//! # Four walkthroughs
+//! # Five walkthroughs
 //!
 //! **A scheduled sweep.** The bell ([`app`], hung in `app/bell.rs`) wakes the loop. [`domain::schedule::owed_slot`] says
 //! which slot is owed; [`store::Store::start_sweep`] makes its row, unless the slot has one. A task surveys the policy
@@ -45,6 +45,9 @@
 //!
 //! **A slash command.** [`app::command`] parses it with clap, so its doc comments are the help. A sweep is committed
 //! before the acknowledgement; everything else is answered after it, to the person alone.
+//!
+//! **Giving an account back.** `restore` commits the wish as a row; the loop reads the account, commits the intent, calls,
+//! commits the outcome, and tells the channel. An exemption is a row too: [`app::survey`] hands those in force to the rule.
 //!
 //! **A restart.** The store opens, locks, checks and migrates the file; the loop reads the rows and goes on. There is no
 //! second path: what a crash left undone is simply still due.

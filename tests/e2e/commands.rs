@@ -47,9 +47,22 @@ async fn status_is_what_the_bare_command_says() {
 async fn help_names_every_command_and_a_typo_gets_the_nearest() {
     let world = World::at_ten(PLAIN_POLICY).await;
     world.start_bot().await;
-    let commands = ["status", "sweep", "preview", "pending", "why", "audit"];
+    let commands = [
+        "status",
+        "sweep",
+        "preview",
+        "pending",
+        "why",
+        "audit",
+        "exempt",
+        "leave",
+        "unexempt",
+        "exemptions",
+        "restore",
+    ];
     assert_answer(&world, U_VIEWER, "help", &commands).await;
     assert_answer(&world, U_VIEWER, "pendin", &["unrecognized subcommand", "similar", "pending"]).await;
+    assert_answer(&world, U_VIEWER, "help exempt", &["parental leave", "[WORDS]"]).await;
     assert_answer(&world, U_VIEWER, "why", &["required", "<PERSON>"]).await;
     assert_answer(&world, U_APPROVER, "sweep contracters", &["There is no policy", "contractors"]).await;
     assert!(world.slack.messages(C_OPS).is_empty());

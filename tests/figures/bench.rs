@@ -10,11 +10,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fake::okta::seed_demo;
-use fake::slack::C_OPS;
+use fake::slack::{C_OPS, U_APPROVER};
 use support::{PLAIN_POLICY, World};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_inactive-contractors");
 const STARTS: usize = 15;
+const ANSWERS: usize = 11;
 
 #[tokio::main]
 async fn main() {
@@ -52,7 +53,27 @@ async fn main() {
         |slack: &fake::slack::FakeSlack| slack.messages(C_OPS).into_iter().find(|one| one.offers("suspend"));
     world.slack.wait_for("a card", card).await;
     println!("resident memory, after a sweep  {:.1} MB", megabytes(resident(&bot)));
+    for line in ["status", "help", "pending", "exemptions", "audit", "preview", "why lena.vogt@ext.example"] {
+        let mut answered = Vec::new();
+        for _ in 0..ANSWERS {
+            answered.push(answer(&world, line).await);
+        }
+        let (slowest, middle) = (*answered.iter().max().expect("some"), median(&mut answered));
+        let (slowest, middle) = (milliseconds(slowest), milliseconds(middle));
+        println!("{line:<31} {middle:.0} ms median, {slowest:.0} ms slowest of {ANSWERS}");
+    }
     end(&world, &mut bot).await;
+}
+
+/// From typing a command to its answer.
+async fn answer(world: &World, line: &str) -> Duration {
+    let before = world.slack.ephemerals(U_APPROVER).len();
+    let start = Instant::now();
+    let line = format!("/inactive-contractors {line}");
+    world.slack.slash(U_APPROVER, C_OPS, &line).await.expect("the command can be typed");
+    let answer = |slack: &fake::slack::FakeSlack| slack.ephemerals(U_APPROVER).get(before).map(|_| ());
+    world.slack.wait_for("an answer", answer).await;
+    start.elapsed()
 }
 
 fn run(world: &World, config: &std::path::Path) -> Child {
