@@ -220,13 +220,8 @@ fn mark(state: &CandidateState) -> &'static str {
 }
 
 fn page_buttons(request: &Request, page: usize, pages: usize) -> Vec<Button> {
-    let button = |action: &str, to: usize, label: String| Button {
-        action: action.into(),
-        value: format!("{}:{to}", request.id),
-        label,
-        tone: Tone::Neutral,
-        confirm: None,
-    };
+    let button =
+        |action: &str, to: usize, label: String| Button::new(action, format!("{}:{to}", request.id), label);
     let mut buttons = Vec::new();
     if page > 0 {
         buttons.push(button(action::PAGE_BACK, page - 1, format!("Page {page} of {pages}")));
@@ -241,11 +236,9 @@ fn decision_buttons(view: &View) -> Vec<Button> {
     let value = value(view.request);
     let count = view.candidates.len();
     let button = |action: &str, label: &str, tone, confirm| Button {
-        action: action.into(),
-        value: value.clone(),
-        label: label.into(),
         tone,
         confirm,
+        ..Button::new(action, value.clone(), label)
     };
     let deny = button(action::DENY, "Deny all", Tone::Neutral, None);
     match &view.request.state {
@@ -366,11 +359,6 @@ fn summary(view: &View) -> Text {
 
 /// A button elsewhere that opens the same dialog as the card's own.
 pub fn review_button(request: &Request) -> Button {
-    Button {
-        action: action::CHOOSE.into(),
-        value: format!("{}:{}", request.id, request.list_hash),
-        label: format!("Review request {}…", request.id),
-        tone: Tone::Neutral,
-        confirm: None,
-    }
+    let value = format!("{}:{}", request.id, request.list_hash);
+    Button::new(action::CHOOSE, value, format!("Review request {}…", request.id))
 }

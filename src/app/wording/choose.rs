@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{accounts, span_of_time};
-use crate::chat::{Block, Button, Choice, FormState, Modal, Text, Tone};
+use crate::chat::{Block, Button, Choice, FormState, Modal, Text};
 use crate::domain::candidate::Candidate;
 use crate::domain::policy::hex;
 use crate::domain::request::Request;
@@ -111,6 +111,7 @@ pub fn modal(request: &Request, candidates: &[Candidate], memory: &Memory) -> Mo
                 "Keep active".into()
             },
             choices: choices.collect(),
+            instant: false,
         },
     ];
     if pages > 1 {
@@ -122,6 +123,9 @@ pub fn modal(request: &Request, candidates: &[Candidate], memory: &Memory) -> Mo
         hint: Some("Kept in the audit trail and shown on the card.".into()),
         optional: true,
         max_chars: REASON_MAX,
+        initial: None,
+        multiline: true,
+        instant: false,
     });
     let memory = Memory { page, ..memory.clone() };
     Modal {
@@ -146,13 +150,8 @@ fn choice(candidate: &Candidate, memory: &Memory) -> Choice {
 }
 
 fn turn_buttons(page: usize, pages: usize) -> Vec<Button> {
-    let button = |action: &str, to: usize| Button {
-        action: action.into(),
-        value: to.to_string(),
-        label: format!("Page {} of {pages}", to + 1),
-        tone: Tone::Neutral,
-        confirm: None,
-    };
+    let button =
+        |action: &str, to: usize| Button::new(action, to.to_string(), format!("Page {} of {pages}", to + 1));
     let back = (page > 0).then(|| button(TURN_BACK, page - 1));
     let on = (page + 1 < pages).then(|| button(TURN_ON, page + 1));
     back.into_iter().chain(on).collect()
