@@ -19,7 +19,7 @@ use crate::domain::account::{Account, AccountId, UserType};
 use crate::domain::assess::SecondLook;
 use crate::domain::policy::{Limits, People, Policy, Rule, Schedule};
 use crate::domain::sweep::Trigger;
-use crate::identity::{FreshLook, IdentityError, IdentityProvider, Listing, Protected};
+use crate::identity::{FreshLook, IdentityError, IdentityProvider, Listing, Protected, StatusChange};
 use crate::store::{NewSweep, StartedSweep, Store};
 
 /// Nobody may be asked anything, and whoever asks panics.
@@ -111,6 +111,16 @@ impl IdentityProvider for Nobody {
     }
     async fn clear_sessions(&self, _: &AccountId) -> Result<(), IdentityError> {
         panic!("a clearing")
+    }
+    async fn last_change(
+        &self,
+        _: &AccountId,
+        _: DateTime<Utc>,
+    ) -> Result<Option<StatusChange>, IdentityError> {
+        panic!("a change")
+    }
+    fn console_link(&self, _: &AccountId) -> Option<String> {
+        panic!("a link")
     }
     async fn find(&self, _: &str, _: &Rule) -> Result<Vec<Account>, IdentityError> {
         panic!("a search")
