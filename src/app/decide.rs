@@ -11,6 +11,7 @@ use super::people::{self, Known, Stranger};
 use super::wording::{answers, card, choose, refusals};
 use crate::chat::{Ack, FormState, Handler, Inbound, MessageRef, Modal, ReplyTo, Text, ViewRef, What};
 use crate::domain::audit::{Action, Actor, Draft, Person};
+use crate::domain::keep::KeptUntil;
 use crate::domain::request::{self, Input, Verb};
 use crate::store::{AuditContext, Decided, Receipt};
 
@@ -76,7 +77,7 @@ impl App {
             return Ok(self.unknown_button(inbound, message, action));
         };
         let verb = match action {
-            card::action::SUSPEND => Verb::Suspend { keep: [].into() },
+            card::action::SUSPEND => Verb::Suspend { keep: [].into(), until: KeptUntil::default() },
             card::action::DENY => Verb::Deny,
             card::action::RELEASE => Verb::Release,
             card::action::GO_LIVE => Verb::GoLive,
@@ -219,7 +220,7 @@ impl App {
         };
         // Asked as if it were submitted now: who would be refused then is told before they fill it in.
         let input = Input {
-            verb: Verb::Suspend { keep: [].into() },
+            verb: Verb::Suspend { keep: [].into(), until: KeptUntil::default() },
             voter,
             received_at: self.clock.now(),
             list_hash: Some(list_hash.to_owned()),
@@ -272,7 +273,7 @@ impl App {
         let press = Press {
             request: memory.request,
             list_hash: Some(memory.list_hash),
-            verb: Verb::Suspend { keep: memory.keep },
+            verb: Verb::Suspend { keep: memory.keep, until: KeptUntil::default() },
             reason: choose::reason(&state.typed),
         };
         Ok(match self.decide(inbound, press).await? {

@@ -42,6 +42,8 @@ pub struct Policy {
     pub exemption_max: Duration,
     /// How long before its end an exemption is announced in the channel.
     pub exemption_notice: Duration,
+    /// How long after a suspension the finished card offers to take it back.
+    pub undo_for: Duration,
 }
 
 /// What makes an account a candidate: the part of a policy that a request keeps as it ran.
@@ -174,7 +176,7 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-mod seconds {
+pub(super) mod seconds {
     use chrono::Duration;
     use serde::{Deserialize, Deserializer, Serializer};
 

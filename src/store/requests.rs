@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
-use super::{Store, StoreError, policies};
+use super::{Store, StoreError, exemptions, policies, reviews};
 use crate::domain::account::AccountId;
 use crate::domain::candidate::{self, Candidate, CandidateState, Shown, Step};
 use crate::domain::request::{Request, RequestState, Transition, list_hash};
@@ -200,7 +200,7 @@ pub(super) fn apply(
     request: &Request,
     transition: Transition,
 ) -> Result<Request, StoreError> {
-    let Transition { state, deadline, release, candidates, events } = transition;
+    let Transition { state, deadline, release, candidates, exemptions, events } = transition;
     let changed = codec::run(
         tx,
         "UPDATE request
@@ -224,7 +224,16 @@ pub(super) fn apply(
     if let RequestState::WentLive { decision } = &state {
         policies::go_live(tx, &request.policy, &request.rule, decision)?;
     }
-    audit::append_all(tx, &AuditContext::of(request), events)?;
+    if !state.awaits_decision() {
+        reviews::forget(tx, request.id)?;
+    }
+    let context = AuditContext::of(request);
+    audit::append_all(tx, &context, events)?;
+    for (position, wish) in &exemptions {
+        // An account of a list is kept until a day once: what is kept does not wait any more.
+        let key = format!("request:{}:{position}", request.id);
+        exemptions::grant(tx, &key, wish, &context, wish.starts_at)?;
+    }
     Ok(need(tx, request.id)?.0)
 }
 

@@ -148,7 +148,10 @@ pub fn outcome_in_words(candidate: &Candidate, rule: &Rule, now: DateTime<Utc>) 
     match &candidate.state {
         CandidateState::Previewed => Text::plain("would be proposed"),
         CandidateState::Proposed => Text::plain("proposed"),
-        CandidateState::Kept { by } => Text::plain("kept active by ").and(mention(by)),
+        CandidateState::Kept { by, until: None } => Text::plain("kept active by ").and(mention(by)),
+        CandidateState::Kept { by, until: Some(until) } => {
+            Text::plain("kept until ").with(Span::Time(*until)).then(" by ").and(mention(by))
+        }
         CandidateState::Dropped => Text::plain("left alone"),
         CandidateState::Due { attempts: 0, .. } => Text::plain("to be suspended"),
         CandidateState::Due { attempts, .. } => Text::plain(format!("being suspended, try {attempts}")),

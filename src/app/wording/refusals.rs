@@ -2,9 +2,10 @@
 
 use crate::app::people::Stranger;
 use crate::chat::{Card, Span, Text};
+use crate::domain::candidate::CandidateState;
 use crate::domain::request::{Decision, Refusal, RequestState};
 
-use super::mention;
+use super::{exceptions, mention, who};
 
 /// A note without blocks.
 pub fn note(text: Text) -> Card {
@@ -45,6 +46,34 @@ pub fn refusal(refusal: &Refusal) -> Text {
         ),
         Refusal::OnlyOwnAccounts => Text::plain(
             "Nobody decides about their own account, and no other is selected. Nothing was changed; ask another approver.",
+        ),
+        Refusal::NotUntil { account, name, why } => {
+            who(name, &account.login).then(": ").and(exceptions::refusal(why))
+        }
+        Refusal::NotProposed { account, name, state } => not_proposed(who(name, &account.login), state),
+    }
+}
+
+/// An account about which the request doesn't ask any more.
+fn not_proposed(whom: Text, state: &CandidateState) -> Text {
+    match state {
+        CandidateState::Kept { by, until } => {
+            let text = whom.then(" is kept active already, by ").and(mention(by));
+            match until {
+                Some(until) => {
+                    text.then(", until ").with(Span::Time(*until)).then(". Nothing was changed now.")
+                }
+                None => text.then(". Nothing was changed now."),
+            }
+        }
+        CandidateState::Previewed
+        | CandidateState::Proposed
+        | CandidateState::Dropped
+        | CandidateState::Due { .. }
+        | CandidateState::Suspended { .. }
+        | CandidateState::Skipped { .. }
+        | CandidateState::Failed { .. } => whom.then(
+            " doesn't wait for a decision any more, so nothing was changed. The card says what became of it.",
         ),
     }
 }
