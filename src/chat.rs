@@ -5,7 +5,7 @@
 //! format anything. An adapter never sees half-escaped strings.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 /// A piece of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +135,30 @@ pub struct Button {
     pub confirm: Option<Confirm>,
 }
 
+/// A small menu at the side of a paragraph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Menu {
+    /// What it does: a stable word. A chosen item arrives as a click of this action with the item's value.
+    pub action: String,
+    /// The items, 1 to 5.
+    pub items: Vec<MenuItem>,
+    /// What it is about, for screen readers where the platform takes such a label.
+    pub about: String,
+    /// A question before an item takes effect.
+    pub confirm: Option<Confirm>,
+}
+
+/// One item of a menu.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MenuItem {
+    /// An opaque value, at most 150 characters; looked up, never trusted.
+    pub value: String,
+    /// The label, at most 75 characters, plain.
+    pub label: String,
+    /// Where it leads, if it is a link; https only.
+    pub url: Option<String>,
+}
+
 /// One choice of a group of checkboxes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
@@ -155,6 +179,13 @@ pub enum Block {
     Header(String),
     /// A paragraph.
     Section(Text),
+    /// A paragraph with a menu at its side.
+    Row {
+        /// The paragraph.
+        text: Text,
+        /// The menu.
+        menu: Menu,
+    },
     /// Small print.
     Context(Text),
     /// A line across.
@@ -169,6 +200,34 @@ pub enum Block {
         label: String,
         /// The choices.
         choices: Vec<Choice>,
+        /// Whether each change arrives at once, as a click of the modal whose action is the name.
+        instant: bool,
+    },
+    /// One of several, as a list that drops down. The chosen value comes back as typed under `name`.
+    Select {
+        /// Names the input in the submitted state.
+        name: String,
+        /// The question.
+        label: String,
+        /// Values and labels, at most 100.
+        options: Vec<(String, String)>,
+        /// The value that is chosen at first.
+        chosen: Option<String>,
+        /// Whether each change arrives at once, as a click of the modal whose action is the name.
+        instant: bool,
+    },
+    /// A day. It comes back as typed under `name`, as YYYY-MM-DD.
+    DateInput {
+        /// Names the input in the submitted state.
+        name: String,
+        /// The question.
+        label: String,
+        /// A hint below.
+        hint: Option<String>,
+        /// The day that it starts with.
+        initial: Option<NaiveDate>,
+        /// Whether it may be left empty.
+        optional: bool,
     },
     /// A line or more of text to type. The state comes back under `name`.
     TextInput {
@@ -182,6 +241,12 @@ pub enum Block {
         optional: bool,
         /// The most characters that are accepted.
         max_chars: u32,
+        /// What it starts with.
+        initial: Option<String>,
+        /// Whether it has several lines.
+        multiline: bool,
+        /// Whether Enter sends it at once, as a click of the modal whose action is the name.
+        instant: bool,
     },
 }
 
@@ -298,6 +363,10 @@ pub enum What {
         value: String,
         /// What was typed and ticked so far.
         state: FormState,
+        /// Lets another modal be put on top within 3 s of the click.
+        trigger: String,
+        /// When the person did it, by the platform's clock: of two clicks the later one has the greater stamp.
+        stamp: String,
     },
     /// A modal was submitted.
     Submission {
@@ -335,7 +404,7 @@ pub struct ViewRef {
 pub struct FormState {
     /// Ticked choices per group; a group on the page without ticks has an empty list.
     pub ticked: std::collections::BTreeMap<String, Vec<String>>,
-    /// Typed text per input.
+    /// Typed text, chosen value or day (YYYY-MM-DD) per input.
     pub typed: std::collections::BTreeMap<String, String>,
 }
 
@@ -408,6 +477,9 @@ pub trait Chat: Send + Sync {
 
     /// Opens a modal for the person whose click carried `trigger`.
     async fn open_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError>;
+
+    /// Opens a modal on top of the one that the person clicked in.
+    async fn push_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError>;
 
     /// Replaces an open modal.
     async fn update_modal(&self, view: &ViewRef, modal: &Modal) -> Result<(), ChatError>;

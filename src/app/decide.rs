@@ -47,7 +47,7 @@ impl App {
             What::Click { action, value, trigger, message } => {
                 self.click(&inbound, message, action, value, trigger).await
             }
-            What::ModalClick { view, kind, modal_value, action, value, state } => {
+            What::ModalClick { view, kind, modal_value, action, value, state, .. } => {
                 if kind == choose::KIND && [choose::TURN_BACK, choose::TURN_ON].contains(&action.as_str()) {
                     self.turn_choose_page(&inbound, view, modal_value, value, state);
                 }

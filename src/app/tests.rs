@@ -54,6 +54,9 @@ impl Chat for Nobody {
     async fn open_modal(&self, _: &str, _: &Modal) -> Result<(), ChatError> {
         panic!("a modal")
     }
+    async fn push_modal(&self, _: &str, _: &Modal) -> Result<(), ChatError> {
+        panic!("a modal")
+    }
     async fn update_modal(&self, _: &ViewRef, _: &Modal) -> Result<(), ChatError> {
         panic!("a modal")
     }

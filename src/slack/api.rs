@@ -10,8 +10,8 @@ use serde_json::Value;
 use slack_morphism::prelude::{
     SlackApiAppsConnectionOpenRequest, SlackApiChatPostEphemeralRequest, SlackApiChatPostMessageRequest,
     SlackApiChatUpdateRequest, SlackApiConversationsMembersRequest, SlackApiPostWebhookMessageRequest,
-    SlackApiUserGroupsUsersListRequest, SlackApiViewsOpenRequest, SlackApiViewsUpdateRequest,
-    SlackMessageContent, SlackMessageMetadata, SlackResponseUrl, SlackUserFlags,
+    SlackApiUserGroupsUsersListRequest, SlackApiViewsOpenRequest, SlackApiViewsPushRequest,
+    SlackApiViewsUpdateRequest, SlackMessageContent, SlackMessageMetadata, SlackResponseUrl, SlackUserFlags,
 };
 use slack_morphism::{ClientResult, SlackApiToken, SlackClient, SlackClientSession};
 use url::Url;
@@ -284,6 +284,12 @@ impl Api {
         let view = render::view(modal, &self.me.team_url);
         let request = SlackApiViewsOpenRequest::new(trigger.into(), view);
         self.write::<_, Accepted>("views.open", &request).await.map(|_| ())
+    }
+
+    pub(super) async fn push_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError> {
+        let view = render::view(modal, &self.me.team_url);
+        let request = SlackApiViewsPushRequest::new(trigger.into(), view);
+        self.write::<_, Accepted>("views.push", &request).await.map(|_| ())
     }
 
     pub(super) async fn update_modal(&self, at: &ViewRef, modal: &Modal) -> Result<(), ChatError> {

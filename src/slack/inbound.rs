@@ -134,7 +134,7 @@ fn click(event: BlockActions, received_at: DateTime<Utc>) -> Option<Read> {
     };
     let channel = container_channel.or_else(|| event.channel.map(|channel| channel.id))?.0;
     let pressed = event.actions.into_iter().next()?;
-    let value = pressed.value.unwrap_or_default();
+    let value = value_of(&pressed);
     let action_ts = pressed.action_ts.map(|ts| ts.0).unwrap_or_default();
     let user = event.user.id.0;
     let inbound = Inbound {
@@ -159,7 +159,7 @@ fn click(event: BlockActions, received_at: DateTime<Utc>) -> Option<Read> {
 fn modal_click(event: BlockActions, received_at: DateTime<Utc>) -> Option<Read> {
     let view = event.view?;
     let pressed = event.actions.into_iter().next()?;
-    let value = pressed.value.unwrap_or_default();
+    let value = value_of(&pressed);
     let action_ts = pressed.action_ts.map(|ts| ts.0).unwrap_or_default();
     let user = event.user.id.0;
     let inbound = Inbound {
@@ -172,8 +172,10 @@ fn modal_click(event: BlockActions, received_at: DateTime<Utc>) -> Option<Read> 
             view: ViewRef { id: view.id, hash: view.hash },
             kind: view.callback_id,
             modal_value: view.private_metadata,
-            action: base_action(&pressed.action_id.0).to_owned(),
+            action: base_group(base_action(&pressed.action_id.0)).0.to_owned(),
             value,
+            trigger: event.trigger_id.0,
+            stamp: action_ts,
         },
     };
     Some(Read::Input(Box::new(inbound), Vec::new()))
@@ -238,6 +240,12 @@ fn push(payload: &Value, received_at: DateTime<Utc>) -> Option<Read> {
     Some(Read::Input(Box::new(inbound), Vec::new()))
 }
 
+/// What a control says: a button's value, or that of the item that was chosen from a menu or select.
+fn value_of(pressed: &SlackInteractionActionInfo) -> String {
+    let chosen = pressed.selected_option.as_ref().map(|option| option.value.clone());
+    chosen.or_else(|| pressed.value.clone()).unwrap_or_default()
+}
+
 /// Joined with a character that no part contains, so that two inputs never share a key.
 fn key(parts: &[&str]) -> String {
     parts.join("\u{1f}")
@@ -263,6 +271,13 @@ fn form_state(state: Option<&SlackViewState>) -> FormState {
                 }
                 "plain_text_input" => {
                     form.typed.insert(block.0.clone(), value.value.clone().unwrap_or_default());
+                }
+                "static_select" => {
+                    let chosen = value.selected_option.as_ref().map(|option| option.value.clone());
+                    form.typed.insert(block.0.clone(), chosen.unwrap_or_default());
+                }
+                "datepicker" => {
+                    form.typed.insert(block.0.clone(), value.selected_date.clone().unwrap_or_default());
                 }
                 _ => {}
             }

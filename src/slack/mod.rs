@@ -164,6 +164,10 @@ impl Chat for Slack {
         self.api.open_modal(trigger, modal).await
     }
 
+    async fn push_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError> {
+        self.api.push_modal(trigger, modal).await
+    }
+
     async fn update_modal(&self, view: &ViewRef, modal: &Modal) -> Result<(), ChatError> {
         self.api.update_modal(view, modal).await
     }

@@ -8,14 +8,15 @@ use std::collections::BTreeSet;
 
 use slack_morphism::prelude::{
     SlackActionBlockElement, SlackActionsBlock, SlackBlock, SlackBlockButtonElement, SlackBlockButtonStyle,
-    SlackBlockCheckboxesElement, SlackBlockChoiceItem, SlackBlockConfirmItem, SlackBlockMarkDownText,
-    SlackBlockPlainText, SlackBlockPlainTextInputElement, SlackBlockPlainTextOnly, SlackBlockText,
-    SlackContextBlock, SlackDividerBlock, SlackHeaderBlock, SlackInputBlock, SlackModalView,
-    SlackRichTextBlock, SlackRichTextSection, SlackView,
+    SlackBlockCheckboxesElement, SlackBlockChoiceItem, SlackBlockConfirmItem, SlackBlockDatePickerElement,
+    SlackBlockMarkDownText, SlackBlockOverflowElement, SlackBlockPlainText, SlackBlockPlainTextInputElement,
+    SlackBlockPlainTextOnly, SlackBlockStaticSelectElement, SlackBlockText, SlackContextBlock,
+    SlackDividerBlock, SlackHeaderBlock, SlackInputBlock, SlackInputBlockElement, SlackModalView,
+    SlackRichTextBlock, SlackRichTextSection, SlackSectionBlock, SlackView,
 };
 use url::Url;
 
-use crate::chat::{Block, Button, Card, Choice, Confirm, Modal, Text, Tone};
+use crate::chat::{Block, Button, Card, Choice, Confirm, Menu, MenuItem, Modal, Text, Tone};
 
 use super::escape::{clamp, tidy};
 use super::text::{mrkdwn, rich};
@@ -37,6 +38,8 @@ const CONFIRM_TITLE_CHARS_MAX: usize = 100;
 const CONFIRM_TEXT_CHARS_MAX: usize = 300;
 const CONFIRM_LABEL_CHARS_MAX: usize = 30;
 const CHOICES_MAX: usize = 10;
+const MENU_ITEMS_MAX: usize = 5;
+const SELECT_OPTIONS_MAX: usize = 100;
 const CHOICE_CHARS_MAX: usize = 75;
 const LABEL_CHARS_MAX: usize = 2000;
 const INPUT_CHARS_MAX: u32 = 3000;
@@ -149,20 +152,33 @@ impl<'a> Page<'a> {
         match block {
             Block::Header(title) => self.header(title),
             Block::Section(text) => self.section(text),
+            Block::Row { text, menu } => self.row(text, menu),
             Block::Context(text) => self.context(text),
             Block::Divider => self.blocks.push(SlackDividerBlock::new().into()),
             Block::Buttons(buttons) => self.buttons(buttons),
-            Block::Checkboxes { name, label, choices } => self.checkboxes(name, label, choices),
-            Block::TextInput { name, label, hint, optional, max_chars } => {
-                let element = SlackBlockPlainTextInputElement::new()
+            Block::Checkboxes { name, label, choices, instant } => {
+                self.checkboxes(name, label, choices, *instant);
+            }
+            Block::Select { name, label, options, chosen, instant } => {
+                let element = select(name, options, chosen.as_deref());
+                self.input(name, label, element.into(), None, false, *instant);
+            }
+            Block::DateInput { name, label, hint, initial, optional } => {
+                let mut element = SlackBlockDatePickerElement::new().with_action_id(name.as_str().into());
+                element.initial_date = initial.map(|day| day.format("%Y-%m-%d").to_string());
+                self.input(name, label, element.into(), hint.as_deref(), *optional, false);
+            }
+            Block::TextInput { name, label, hint, optional, max_chars, initial, multiline, instant } => {
+                let max = (*max_chars).min(INPUT_CHARS_MAX);
+                let mut element = SlackBlockPlainTextInputElement::new()
                     .with_action_id(name.as_str().into())
-                    .with_multiline(true)
-                    .with_max_length(u64::from((*max_chars).min(INPUT_CHARS_MAX)));
-                let mut input = SlackInputBlock::new(words(label, LABEL_CHARS_MAX), element.into())
-                    .with_block_id(name.as_str().into())
-                    .with_optional(*optional);
-                input.hint = hint.as_ref().map(|hint| words(hint, LABEL_CHARS_MAX));
-                self.blocks.push(input.into());
+                    .with_multiline(*multiline)
+                    .with_max_length(u64::from(max));
+                element.initial_value = initial
+                    .as_ref()
+                    .filter(|text| !text.is_empty())
+                    .map(|text| clamp(text, usize::try_from(max).unwrap_or(usize::MAX)));
+                self.input(name, label, element.into(), hint.as_deref(), *optional, *instant);
             }
         }
     }
@@ -183,6 +199,44 @@ impl<'a> Page<'a> {
         }
         self.chars_left -= used;
         self.blocks.push(SlackRichTextBlock::new(vec![SlackRichTextSection::new(elements).into()]).into());
+    }
+
+    fn input(
+        &mut self,
+        name: &str,
+        label: &str,
+        element: SlackInputBlockElement,
+        hint: Option<&str>,
+        optional: bool,
+        instant: bool,
+    ) {
+        let mut input = SlackInputBlock::new(words(label, LABEL_CHARS_MAX), element)
+            .with_block_id(name.into())
+            .with_optional(optional);
+        input.hint = hint.map(|hint| words(hint, LABEL_CHARS_MAX));
+        input.dispatch_action = instant.then_some(true);
+        self.blocks.push(input.into());
+    }
+
+    /// A paragraph with a menu at its side. Slack has menus only beside sections, whose text can't be `rich_text`, so
+    /// somebody else's words are made inert as in small print.
+    fn row(&mut self, text: &Text, menu: &Menu) {
+        let room = self.chars_left.min(SECTION_CHARS_MAX);
+        let mut line = mrkdwn(text, self.team_url, room);
+        if line.trim().is_empty() {
+            NO_WORDS.clone_into(&mut line);
+        }
+        self.chars_left = self.chars_left.saturating_sub(line.chars().count());
+        let options: Vec<_> = menu.items.iter().take(MENU_ITEMS_MAX).map(menu_item).collect();
+        let text: SlackBlockText = SlackBlockMarkDownText::new(line).with_verbatim(true).into();
+        let mut section = SlackSectionBlock::new().with_text(text);
+        if !options.is_empty() {
+            let mut element =
+                SlackBlockOverflowElement::new(options).with_action_id(menu.action.as_str().into());
+            element.confirm = menu.confirm.as_ref().map(|confirm| question(confirm, Tone::Neutral));
+            section = section.with_accessory(element.into());
+        }
+        self.blocks.push(section.into());
     }
 
     fn context(&mut self, text: &Text) {
@@ -229,7 +283,7 @@ impl<'a> Page<'a> {
         id
     }
 
-    fn checkboxes(&mut self, name: &str, label: &str, choices: &[Choice]) {
+    fn checkboxes(&mut self, name: &str, label: &str, choices: &[Choice], instant: bool) {
         for (part, some) in choices.chunks(CHOICES_MAX).enumerate() {
             let options: Vec<_> = some.iter().map(choice).collect();
             let ticked: Vec<_> = some.iter().filter(|choice| choice.ticked).map(choice).collect();
@@ -241,10 +295,7 @@ impl<'a> Page<'a> {
                 ..=CHOICES_MAX => label.to_owned(),
                 _ => format!("{label} ({first}–{} of {})", first + some.len() - 1, choices.len()),
             };
-            let input = SlackInputBlock::new(words(&label, LABEL_CHARS_MAX), element.into())
-                .with_block_id(id.as_str().into())
-                .with_optional(true);
-            self.blocks.push(input.into());
+            self.input(&id, &label, element.into(), None, true, instant);
         }
     }
 
@@ -285,6 +336,25 @@ fn question(confirm: &Confirm, tone: Tone) -> SlackBlockConfirmItem {
     item
 }
 
+fn select(name: &str, options: &[(String, String)], chosen: Option<&str>) -> SlackBlockStaticSelectElement {
+    let item = |(value, label): &(String, String)| {
+        SlackBlockChoiceItem::new(words(label, CHOICE_CHARS_MAX), value.clone())
+    };
+    let options = &options[..options.len().min(SELECT_OPTIONS_MAX)];
+    let mut element = SlackBlockStaticSelectElement::new()
+        .with_action_id(name.into())
+        .with_options(options.iter().map(item).collect());
+    element.initial_option = options.iter().find(|(value, _)| Some(value.as_str()) == chosen).map(item);
+    element
+}
+
+fn menu_item(item: &MenuItem) -> SlackBlockChoiceItem<SlackBlockPlainTextOnly> {
+    let mut option = SlackBlockChoiceItem::new(words(&item.label, CHOICE_CHARS_MAX), item.value.clone());
+    let url = item.url.as_deref().and_then(|url| Url::parse(url).ok());
+    option.url = url.filter(|url| url.scheme() == "https");
+    option
+}
+
 fn choice(choice: &Choice) -> SlackBlockChoiceItem<SlackBlockText> {
     let mut item =
         SlackBlockChoiceItem::new(words(&choice.label, CHOICE_CHARS_MAX).into(), choice.value.clone());
@@ -301,6 +371,16 @@ fn control_chars(block: &Block) -> usize {
     let count = |text: &str, max: usize| text.chars().count().min(max);
     match block {
         Block::Header(_) | Block::Section(_) | Block::Context(_) | Block::Divider => 0,
+        Block::Row { menu, .. } => {
+            menu.items.iter().map(|item| count(&item.label, CHOICE_CHARS_MAX)).sum::<usize>()
+        }
+        Block::Select { label, options, .. } => {
+            let labels: usize = options.iter().map(|(_, label)| count(label, CHOICE_CHARS_MAX)).sum();
+            labels + count(label, LABEL_CHARS_MAX)
+        }
+        Block::DateInput { label, hint, .. } => {
+            count(label, LABEL_CHARS_MAX) + count(hint.as_deref().unwrap_or_default(), LABEL_CHARS_MAX)
+        }
         Block::Buttons(buttons) => {
             let question = |confirm: &Confirm| {
                 count(&confirm.title, CONFIRM_TITLE_CHARS_MAX)
@@ -457,6 +537,7 @@ mod tests {
                 name: "keep".to_owned(),
                 label: "Keep".to_owned(),
                 choices: (0..300).map(choice).collect(),
+                instant: false,
             }],
         };
         let view = serde_json::to_value(view(&modal, &team())).unwrap();

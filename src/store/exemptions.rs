@@ -234,6 +234,18 @@ pub(super) fn grant(
         .ok_or_else(|| StoreError::Missing { table: "exemption", id: id.to_string() })
 }
 
+/// Whether the policy leaves the account alone at this moment.
+pub(super) fn in_force(
+    tx: &Connection,
+    policy: &str,
+    account: &AccountId,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT id FROM exemption
+               WHERE policy = ?1 AND account_id = ?2 AND ended_at IS NULL AND starts_at <= ?3 AND ends_at > ?3";
+    Ok(codec::first(tx, sql, params![policy, account.0, time_text(now)], codec::id)?.is_some())
+}
+
 fn set_end(
     tx: &Connection,
     granted: &Granted,

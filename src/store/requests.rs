@@ -72,7 +72,7 @@ impl Store {
     }
 
     /// Takes one step of carrying out a decision for the candidate at `position`. Its state after it, or `None` if it
-    /// isn't due: then nothing may be done with the account.
+    /// isn't due, or if an exemption came between judging the account and the intent: then nothing may be done with it.
     pub async fn step_candidate(
         &self,
         request: i64,
@@ -84,6 +84,10 @@ impl Store {
             let (request, candidates) = need(tx, request)?;
             let candidate = candidates.iter().find(|candidate| candidate.position == position);
             let candidate = candidate.ok_or_else(|| no_candidate(request.id, position))?;
+            let intends = matches!(step, Step::Intend { .. });
+            if intends && exemptions::in_force(tx, &request.policy, &candidate.shown.id, now)? {
+                return Ok(None);
+            }
             let Some((state, events)) = candidate::step(candidate, step, now) else {
                 return Ok(None);
             };

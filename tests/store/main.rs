@@ -1,6 +1,7 @@
 //! The database, on real files.
 
 mod audit;
+mod exceptions;
 mod harness;
 mod inputs;
 mod messages;

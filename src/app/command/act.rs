@@ -75,9 +75,10 @@ impl App {
         key: &str,
     ) -> anyhow::Result<Answer> {
         let now = self.clock.now();
-        let suspended_for = match self.suspension_holds(account).await? {
-            true => self.store.suspended_for(&account.id).await?,
-            false => None,
+        let suspended_for = if self.suspension_holds(account).await? {
+            self.store.suspended_for(&account.id).await?
+        } else {
+            None
         };
         if let Err(why) = may_give_back(&known.voter, account, &reason, suspended_for.is_some()) {
             self.note_not_given_back(policy, known, account, why).await?;

@@ -117,8 +117,8 @@ impl App {
         asked: &'b Asked<'a>,
         about: &About,
     ) -> anyhow::Result<Result<(&'a Policy, &'b Known, Account), Text>> {
-        let named = about.policy.as_deref();
-        let policies = match named {
+        let wanted = about.policy.as_deref();
+        let policies = match wanted {
             Some(name) => match asked.policy(self, Some(name)) {
                 Ok((policy, _)) => vec![policy],
                 Err(text) => return Ok(Err(text)),
@@ -130,7 +130,7 @@ impl App {
             Err(text) => return Ok(Err(text)),
         };
         let of_type = |policy: &&&Policy| account.is_of(&policy.rule.user_type);
-        if named.is_none() && policies.iter().filter(of_type).count() > 1 {
+        if wanted.is_none() && policies.iter().filter(of_type).count() > 1 {
             let names: Vec<&str> =
                 policies.iter().filter(of_type).map(|policy| policy.name.as_str()).collect();
             return Ok(Err(refusals::which_policy(&names)));

@@ -111,6 +111,7 @@ pub fn modal(request: &Request, candidates: &[Candidate], memory: &Memory) -> Mo
                 "Keep active".into()
             },
             choices: choices.collect(),
+            instant: false,
         },
     ];
     if pages > 1 {
@@ -122,6 +123,9 @@ pub fn modal(request: &Request, candidates: &[Candidate], memory: &Memory) -> Mo
         hint: Some("Kept in the audit trail and shown on the card.".into()),
         optional: true,
         max_chars: REASON_MAX,
+        initial: None,
+        multiline: true,
+        instant: false,
     });
     let memory = Memory { page, ..memory.clone() };
     Modal {

@@ -1,0 +1,127 @@
+//! Which exemptions are granted, and what a restoration may do next.
+
+use chrono::{DateTime, Duration, TimeZone, Utc};
+use inactive_contractors::domain::account::AccountId;
+use inactive_contractors::domain::assess::left_alone_until;
+use inactive_contractors::domain::audit::{Person, Subject};
+use inactive_contractors::domain::candidate::Confirmation;
+use inactive_contractors::domain::exemption::{REASON_MAX, Refusal, START_AHEAD_MAX, Wish, check};
+use inactive_contractors::domain::restoration::{
+    self, ATTEMPTS_MAX, Restoration, RestorationState, Skip, Step, step,
+};
+
+use crate::fixture;
+
+const MAX: Duration = Duration::days(90);
+
+fn now() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 3, 1, 9, 0, 0).unwrap()
+}
+
+fn wish() -> Wish {
+    Wish {
+        policy: "contractors".into(),
+        account: Subject { id: AccountId("00u1".into()), login: "kim@ext.example".into() },
+        email: Some("kim@mail.example".into()),
+        by: Person { id: "U1".into(), name: "Ann".into(), email: Some("ann@example.com".into()) },
+        reason: "on leave".into(),
+        starts_at: now(),
+        ends_at: now() + Duration::days(30),
+    }
+}
+
+#[test]
+fn an_exemption_has_a_reason_an_end_and_a_bound() {
+    assert_eq!(check(&wish(), MAX, now()), Ok(()));
+    assert_eq!(check(&Wish { ends_at: now() + MAX, ..wish() }, MAX, now()), Ok(()));
+    let starts_at = now() + Duration::days(200);
+    let leave = Wish { starts_at, ends_at: starts_at + MAX, ..wish() };
+    assert_eq!(check(&leave, MAX, now()), Ok(()), "the length counts from its start");
+    let late = now() + START_AHEAD_MAX + Duration::seconds(1);
+    for (wish, refusal) in [
+        (Wish { reason: " ".into(), ..wish() }, Refusal::NoReason),
+        (Wish { reason: "é".repeat(REASON_MAX + 1), ..wish() }, Refusal::ReasonTooLong),
+        (Wish { ends_at: now(), ..wish() }, Refusal::EndsTooEarly),
+        (Wish { starts_at: now() + Duration::days(31), ..wish() }, Refusal::EndsTooEarly),
+        (Wish { ends_at: now() + MAX + Duration::seconds(1), ..wish() }, Refusal::TooLong { max: MAX }),
+        (Wish { starts_at: late, ends_at: late + MAX, ..wish() }, Refusal::StartsTooLate),
+    ] {
+        assert_eq!(check(&wish, MAX, now()), Err(refusal));
+    }
+    assert_eq!(check(&Wish { reason: "é".repeat(REASON_MAX), ..wish() }, MAX, now()), Ok(()));
+}
+
+#[test]
+fn nobody_exempts_an_account_that_is_or_may_be_their_own() {
+    let by = |email: Option<&str>| Person { email: email.map(str::to_owned), ..wish().by };
+    for (email, refusal) in [
+        (Some("KIM@ext.example"), Refusal::OwnAccount),
+        (Some("kim@MAIL.example"), Refusal::OwnAccount),
+        (Some(" "), Refusal::NoEmail),
+        (None, Refusal::NoEmail),
+    ] {
+        assert_eq!(check(&Wish { by: by(email), ..wish() }, MAX, now()), Err(refusal));
+    }
+}
+
+#[test]
+fn who_is_given_back_is_left_alone_for_the_longer_of_the_two_times() {
+    let mut rule = fixture::policy().rule;
+    (rule.inactive_after, rule.restored_grace) = (Duration::days(7), Duration::days(14));
+    assert_eq!(left_alone_until(now(), &rule), now() + Duration::days(14));
+    rule.inactive_after = Duration::days(30);
+    assert_eq!(left_alone_until(now(), &rule), now() + Duration::days(30));
+}
+
+fn due(attempts: u32) -> Restoration {
+    restoration(RestorationState::Due { attempts, not_before: None })
+}
+
+fn restoration(state: RestorationState) -> Restoration {
+    let wish = restoration::Wish {
+        policy: "contractors".into(),
+        request: None,
+        account: wish().account,
+        name: "Kim".into(),
+        by: wish().by,
+        reason: "back".into(),
+    };
+    Restoration { id: 1, wish, asked_at: now(), state }
+}
+
+fn words(restoration: &Restoration, taken: Step) -> Option<(&'static str, Vec<&'static str>)> {
+    step(restoration, taken, now())
+        .map(|(state, events)| (state.word(), events.iter().map(|event| event.action.word()).collect()))
+}
+
+#[test]
+fn a_restoration_is_confirmed_only_after_its_intent() {
+    let confirm = Step::Confirm(Confirmation::ByCall);
+    assert_eq!(words(&due(0), confirm.clone()), None);
+    assert_eq!(words(&due(0), Step::Intend), Some(("due", vec!["restore_intended"])));
+    assert_eq!(words(&due(1), confirm), Some(("restored", vec!["restored"])));
+    assert_eq!(words(&due(0), Step::Skip(Skip::Gone)), Some(("skipped", vec!["restore_skipped"])));
+    assert_eq!(words(&due(1), Step::Wait(Duration::seconds(5))), Some(("due", vec![])));
+}
+
+#[test]
+fn tries_are_counted_unless_they_were_turned_away_unseen() {
+    let (error, wait) = ("no".to_owned(), Duration::seconds(5));
+    let again = Step::TryAgain { error: error.clone(), wait };
+    let away = Step::TurnedAway { error, wait };
+    assert_eq!(words(&due(ATTEMPTS_MAX - 1), again.clone()), Some(("due", vec!["restore_try_failed"])));
+    assert_eq!(words(&due(ATTEMPTS_MAX), again), Some(("failed", vec!["restore_failed"])));
+    let (state, _) = step(&due(3), away, now()).expect("it is due");
+    assert_eq!(state, RestorationState::Due { attempts: 2, not_before: Some(now() + wait) });
+}
+
+#[test]
+fn what_has_ended_takes_no_step() {
+    for state in [
+        RestorationState::Restored { at: now(), confirmation: Confirmation::ByCall },
+        RestorationState::Skipped { at: now(), why: Skip::Gone },
+        RestorationState::Failed { at: now(), error: "no".into() },
+    ] {
+        assert_eq!(words(&restoration(state), Step::Intend), None);
+    }
+}

@@ -1,0 +1,143 @@
+//! Exemptions and restorations as rows: once per input, ended once, and stronger than an approval.
+
+use chrono::Duration;
+use inactive_contractors::domain::audit::Subject;
+use inactive_contractors::domain::candidate::{Confirmation, Step};
+use inactive_contractors::domain::exemption::{End, Wish};
+use inactive_contractors::domain::restoration::{self, RestorationState};
+use inactive_contractors::store::{AskedFor, Exempted, Store};
+
+use crate::harness::{Bench, POLICY, actions, approved, at, id, person};
+
+fn wish(name: &str, from_minute: i64, to_minute: i64) -> Wish {
+    Wish {
+        policy: POLICY.to_owned(),
+        account: Subject { id: id(name), login: format!("{name}@contractor.example") },
+        email: None,
+        by: person("ann"),
+        reason: "on leave".to_owned(),
+        starts_at: at(from_minute),
+        ends_at: at(to_minute),
+    }
+}
+
+async fn grant(store: &Store, key: &str, wish: Wish) -> i64 {
+    match store.grant_exemption(key, wish, at(0)).await.unwrap() {
+        Exempted::New(granted) => granted.id,
+        Exempted::Repeated(granted) => panic!("granted before as {}", granted.id),
+    }
+}
+
+#[tokio::test]
+async fn the_same_input_grants_once() {
+    let (_bench, store) = with_policy().await;
+    let first = grant(&store, "k", wish("kim", 0, 60)).await;
+    let again = store.grant_exemption("k", wish("kim", 0, 90), at(1)).await.unwrap();
+    assert!(matches!(again, Exempted::Repeated(granted) if granted.id == first && granted.ends_at == at(60)));
+    assert_eq!(actions(&store).await, ["exempted"]);
+}
+
+#[tokio::test]
+async fn in_force_is_from_its_start_up_to_its_end() {
+    let (_bench, store) = with_policy().await;
+    grant(&store, "k", wish("kim", 10, 60)).await;
+    for (minute, in_force) in [(9, false), (10, true), (59, true), (60, false)] {
+        let found = store.exemptions_in_force(POLICY, at(minute)).await.unwrap();
+        assert_eq!(found.contains_key(&id("kim")), in_force, "{minute}");
+    }
+    assert!(store.exemptions_in_force("another", at(30)).await.unwrap().is_empty());
+    assert_eq!(store.lapse_exemptions(at(59)).await.unwrap(), 0);
+    assert_eq!(store.lapse_exemptions(at(60)).await.unwrap(), 1);
+    assert_eq!(store.lapse_exemptions(at(61)).await.unwrap(), 0);
+    assert_eq!(actions(&store).await, ["exempted", "exemption_ended"]);
+}
+
+#[tokio::test]
+async fn ending_early_ends_all_of_the_account_and_nobody_elses() {
+    let (_bench, store) = with_policy().await;
+    grant(&store, "k1", wish("kim", 0, 60)).await;
+    grant(&store, "k2", wish("kim", 90, 120)).await;
+    grant(&store, "k3", wish("lee", 0, 60)).await;
+    let end = End::Lifted { by: person("bob"), reason: None };
+    let lifted = store.lift_exemptions(POLICY, &id("kim"), end.clone(), at(5)).await.unwrap();
+    assert_eq!(lifted.len(), 2);
+    assert!(store.lift_exemptions(POLICY, &id("kim"), end, at(6)).await.unwrap().is_empty());
+    let open = store.open_exemptions(vec![POLICY.to_owned()]).await.unwrap();
+    assert_eq!(open.iter().map(|granted| &granted.account.id).collect::<Vec<_>>(), [&id("lee")]);
+    assert_eq!(store.exemptions_between(at(30), at(40)).await.unwrap().len(), 1);
+    assert_eq!(store.exemptions_between(at(0), at(40)).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn coming_ends_are_one_batch_that_is_told_once() {
+    let (_bench, store) = with_policy().await;
+    let first = grant(&store, "k1", wish("kim", 0, 600)).await;
+    grant(&store, "k2", wish("lee", 0, 610)).await;
+    grant(&store, "short", wish("moe", 0, 100)).await;
+    let notice = Duration::minutes(60);
+    store.notice_exemptions(POLICY, notice, at(90)).await.unwrap();
+    assert!(store.unannounced_exemptions().await.unwrap().is_empty(), "as short as its notice");
+    store.notice_exemptions(POLICY, notice, at(555)).await.unwrap();
+    store.notice_exemptions(POLICY, notice, at(556)).await.unwrap();
+    assert_eq!(store.unannounced_exemptions().await.unwrap(), [first]);
+    assert_eq!(store.exemption_batch(first).await.unwrap().len(), 2);
+    store.exemptions_announced(first, at(557)).await.unwrap();
+    store.exemptions_announced(first, at(558)).await.unwrap();
+    assert!(store.unannounced_exemptions().await.unwrap().is_empty());
+    let told = actions(&store).await.into_iter().filter(|word| word == "exemption_end_announced").count();
+    assert_eq!(told, 2);
+}
+
+#[tokio::test]
+async fn an_exemption_that_comes_right_before_the_intent_stops_it() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let request = approved(&store, 0, &["kim", "lee"]).await;
+    grant(&store, "k", wish("kim", 0, 600)).await;
+    let intend = Step::Intend { status_changed: None };
+    assert_eq!(store.step_candidate(request, 0, intend.clone(), at(11)).await.unwrap(), None);
+    assert!(store.step_candidate(request, 1, intend, at(11)).await.unwrap().is_some());
+    let intents = actions(&store).await.into_iter().filter(|word| word == "suspension_intended").count();
+    assert_eq!(intents, 1);
+}
+
+fn restore(name: &str) -> restoration::Wish {
+    restoration::Wish {
+        policy: POLICY.to_owned(),
+        request: None,
+        account: Subject { id: id(name), login: format!("{name}@contractor.example") },
+        name: name.to_owned(),
+        by: person("ann"),
+        reason: "back".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn one_restoration_at_a_time_and_once_per_input() {
+    let (_bench, store) = with_policy().await;
+    let AskedFor::New(first) = store.ask_restoration("k", restore("kim"), at(0)).await.unwrap() else {
+        panic!("the first is new")
+    };
+    assert_eq!(store.ask_restoration("k", restore("kim"), at(1)).await.unwrap(), AskedFor::Repeated(first));
+    let other = store.ask_restoration("k2", restore("kim"), at(1)).await.unwrap();
+    assert!(matches!(other, AskedFor::Already(before) if before.id == first));
+    let step = |step| store.step_restoration(first, step, at(2));
+    assert_eq!(step(restoration::Step::Confirm(Confirmation::ByCall)).await.unwrap(), None, "no intent yet");
+    store.restoration_told(first).await.unwrap();
+    assert_eq!(store.live_restorations().await.unwrap(), [first], "what is due has not been told");
+    step(restoration::Step::Intend).await.unwrap().unwrap();
+    let done = step(restoration::Step::Confirm(Confirmation::ByCall)).await.unwrap();
+    assert!(matches!(done, Some(RestorationState::Restored { .. })));
+    assert_eq!(step(restoration::Step::Intend).await.unwrap(), None, "it is done");
+    store.restoration_told(first).await.unwrap();
+    assert!(store.live_restorations().await.unwrap().is_empty());
+    assert_eq!(store.restored_by_us(vec![id("kim"), id("lee")]).await.unwrap(), [(id("kim"), at(2))].into());
+    assert!(matches!(store.ask_restoration("k3", restore("kim"), at(9)).await.unwrap(), AskedFor::New(_)));
+}
+
+async fn with_policy() -> (Bench, Store) {
+    let bench = Bench::new();
+    let store = bench.open();
+    store.know_policy(POLICY, at(0)).await.unwrap();
+    (bench, store)
+}
