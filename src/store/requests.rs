@@ -42,6 +42,14 @@ impl Store {
             .await
     }
 
+    /// The requests that were carried out at or after `since`, oldest first.
+    pub async fn completed_since(&self, since: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
+        // What the column holds is written by serde and not as other times are; a second more or less doesn't matter.
+        let sql = "SELECT id FROM request
+                   WHERE state = 'completed' AND json_extract(state_json, '$.at') >= ?1 ORDER BY id";
+        self.read(move |tx| codec::all(tx, sql, [codec::time_text(since)], codec::id)).await
+    }
+
     /// The requests that wait for a person or are being carried out, oldest first; of one policy or of all.
     pub async fn open_requests(
         &self,

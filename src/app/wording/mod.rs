@@ -10,6 +10,7 @@ pub mod choose;
 pub mod exceptions;
 pub mod notices;
 pub mod refusals;
+pub mod row;
 
 use chrono::{DateTime, Utc};
 
@@ -89,6 +90,14 @@ pub(super) fn account_who(account: &Account) -> Text {
 /// A mention of a person who decided something.
 pub fn mention(person: &Person) -> Text {
     Text::default().with(Span::Mention { id: person.id.clone(), name: person.name.clone() })
+}
+
+/// How long an account that was given back is left alone.
+pub(super) fn restored_until(grace: chrono::Duration) -> Text {
+    Text::plain(format!(
+        " The policy then leaves the account alone for {}, if its person is not seen before.",
+        span_of_time(grace)
+    ))
 }
 
 /// What an assessment means, as a sentence without its subject: "is active: …".
