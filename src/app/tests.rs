@@ -156,6 +156,7 @@ fn policy() -> Policy {
         clear_sessions: false,
         exemption_max: Duration::days(90),
         exemption_notice: Duration::days(3),
+        undo_for: Duration::days(7),
     }
 }
 

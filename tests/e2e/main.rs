@@ -11,6 +11,7 @@ mod approve;
 mod commands;
 mod crash;
 mod decisions;
+mod dialog;
 mod exemptions;
 mod guards;
 mod noop;

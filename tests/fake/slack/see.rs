@@ -27,6 +27,12 @@ impl Message {
         elements(&self.current().blocks).into_iter().map(|element| element.action_id).collect()
     }
 
+    /// The action ids of the buttons that it offers now: menus beside people are not among them.
+    pub fn buttons(&self) -> Vec<String> {
+        let elements = elements(&self.current().blocks).into_iter();
+        elements.filter(|element| element.kind == "button").map(|element| element.action_id).collect()
+    }
+
     /// Whether people can click on or choose from this now.
     pub fn offers(&self, action_id: &str) -> bool {
         self.actions().iter().any(|id| id == action_id)
