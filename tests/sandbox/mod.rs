@@ -16,7 +16,6 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use crate::fake::okta::{seed_big_org, seed_demo};
-use crate::fake::slack::{C_GENERAL, U_APPROVER};
 use crate::support::World;
 
 /// The policy of the sandbox. Its first sweep asks at once: nobody wants to play a preview first.
@@ -26,8 +25,6 @@ const POLICY: &str = "preview_first = false\nviewers = { channel_members = true 
 pub struct Sandbox {
     pub world: World,
     pub started: DateTime<Utc>,
-    /// The bot's subcommands with what they do, from its own `help`.
-    pub commands: Vec<(String, String)>,
     /// Whether the org has its 500 more contractors.
     big: AtomicBool,
     /// Counts what only the page knows of: a bot started or killed, a clock moved.
@@ -52,11 +49,9 @@ impl Sandbox {
         people::seed(&world.slack, &world.okta, &demo.signs_in_meanwhile);
         let started = world.clock.now();
         world.start_bot().await;
-        let commands = commands(&world).await;
         Sandbox {
             world,
             started,
-            commands,
             big: AtomicBool::new(false),
             own: watch::channel(0).0,
             faults: Mutex::default(),
@@ -174,26 +169,4 @@ impl FromStr for Revision {
             runs: next() == "1",
         })
     }
-}
-
-/// What the bot's `help` lists: each subcommand and its first line. Asked in a channel that the page doesn't show.
-async fn commands(world: &World) -> Vec<(String, String)> {
-    let slack = &world.slack;
-    if slack.slash(U_APPROVER, C_GENERAL, "/inactive-contractors help").await.is_err() {
-        return Vec::new();
-    }
-    let note = slack.wait_ephemeral(U_APPROVER, "the help", |note| note.channel == C_GENERAL).await;
-    let text = note.visible_text();
-    let listed = text.lines().skip_while(|line| line.trim() != "Commands:").skip(1);
-    let mut commands: Vec<(String, String)> = Vec::new();
-    for line in listed.take_while(|line| !line.trim().is_empty()) {
-        // A name is indented by two; what is indented further goes on with the line before.
-        let goes_on = line.starts_with("   ");
-        match (commands.last_mut(), line.trim().split_once(' ')) {
-            (Some((_, about)), _) if goes_on => *about = format!("{about} {}", line.trim()),
-            (_, Some((name, about))) => commands.push((name.to_owned(), about.trim().to_owned())),
-            (_, None) => commands.push((line.trim().to_owned(), String::new())),
-        }
-    }
-    commands
 }

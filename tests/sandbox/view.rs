@@ -1,5 +1,6 @@
 //! The world as the page's JSON.
 
+use inactive_contractors::app::command::subcommands;
 use serde_json::{Map, Value, json};
 
 use super::people::PEOPLE;
@@ -28,8 +29,7 @@ pub fn state(sandbox: &Sandbox, known: Option<Revision>) -> Value {
         "ephemerals": ephemerals(sandbox),
         "views": views(sandbox),
         "homes": homes(sandbox),
-        "commands": sandbox.commands.iter().map(|(name, about)| json!({ "name": name, "about": about }))
-            .collect::<Vec<_>>(),
+        "commands": commands(),
         "big": sandbox.is_big(),
         "audit_total": revision.audit,
         "audit": audit(sandbox, known.map_or(0, |known| known.audit)),
@@ -39,6 +39,11 @@ pub fn state(sandbox: &Sandbox, known: Option<Revision>) -> Value {
         state["okta"] = json!(world.okta.people());
     }
     state
+}
+
+/// What the composer completes.
+fn commands() -> Vec<Value> {
+    subcommands().into_iter().map(|(name, about)| json!({ "name": name, "about": about })).collect()
 }
 
 fn channel(sandbox: &Sandbox) -> Value {
