@@ -4,8 +4,18 @@ mod fake;
 mod sandbox;
 mod support;
 
+#[path = "page/app.rs"]
+mod app;
 #[path = "page/browser.rs"]
 mod browser;
+#[path = "page/controls.rs"]
+mod controls;
+#[path = "page/dialogs.rs"]
+mod dialogs;
+#[path = "page/looks.rs"]
+mod looks;
+#[path = "page/places.rs"]
+mod places;
 #[path = "page/pictures.rs"]
 mod pictures;
 
