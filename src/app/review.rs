@@ -174,7 +174,13 @@ impl App {
 
     /// Draws the dialog from the draft as it is, after every drawing that began before. A tick needs no new look at the
     /// person's rights: it shows them nothing that they don't see already.
-    async fn draw(&self, inbound: &Inbound, view: &ViewRef, memory: &Memory, tick: bool) -> anyhow::Result<()> {
+    async fn draw(
+        &self,
+        inbound: &Inbound,
+        view: &ViewRef,
+        memory: &Memory,
+        tick: bool,
+    ) -> anyhow::Result<()> {
         let drawing = Arc::clone(lock(&self.runtime.drawings).entry(view.id.clone()).or_default());
         let ticket = drawing.wanted.fetch_add(1, Ordering::SeqCst) + 1;
         let result = {
@@ -241,7 +247,9 @@ impl App {
             // Closed meanwhile.
             Err(ChatError::NotFound(_)) => Ok(()),
             // The draft is safe, and whatever is pressed next draws it.
-            Err(error @ (ChatError::RateLimited(_) | ChatError::Unavailable(_) | ChatError::Ambiguous(_))) => {
+            Err(
+                error @ (ChatError::RateLimited(_) | ChatError::Unavailable(_) | ChatError::Ambiguous(_)),
+            ) => {
                 tracing::warn!(%error, "a dialog could not be drawn again");
                 Ok(())
             }
@@ -341,7 +349,11 @@ impl App {
         until: &Until,
     ) -> anyhow::Result<Option<Ack>> {
         let Some((request, candidates)) = self.store.request(about.request).await? else {
-            return Ok(Some(Ack::ReplaceModal(choose::over(about.request, refusals::no_such_request(), None))));
+            return Ok(Some(Ack::ReplaceModal(choose::over(
+                about.request,
+                refusals::no_such_request(),
+                None,
+            ))));
         };
         let wishes = [(about.position, until.clone())].into();
         let input = Input {
@@ -378,7 +390,9 @@ impl App {
                     let note = Some(refusals::dialog_changed());
                     return Ok(Ack::ReplaceModal(drawn(&request, &candidates, &draft, note)));
                 }
-                let max = self.policy(&request.policy).map_or(chrono::Duration::zero(), |policy| policy.exemption_max);
+                let max = self
+                    .policy(&request.policy)
+                    .map_or(chrono::Duration::zero(), |policy| policy.exemption_max);
                 (draft.verb(&candidates, max), Some(draft.reason).filter(|reason| !reason.is_empty()))
             }
             // It has ended: the decision is refused, and says why.

@@ -172,7 +172,8 @@ impl App {
         chosen: &Chosen,
         trigger: &str,
     ) -> anyhow::Result<Option<Text>> {
-        let Some((policy, request, _, candidate)) = self.of_row(chosen.request, chosen.position).await? else {
+        let Some((policy, request, _, candidate)) = self.of_row(chosen.request, chosen.position).await?
+        else {
             return Ok(Some(refusals::no_such_request()));
         };
         let known = match self.known(inbound, policy, &request).await? {

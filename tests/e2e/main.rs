@@ -8,6 +8,7 @@ mod process;
 mod support;
 
 mod approve;
+mod card_menu;
 mod commands;
 mod crash;
 mod decisions;
@@ -24,3 +25,4 @@ mod schedule;
 mod shipped;
 mod slack_faults;
 mod sockets;
+mod undo;

@@ -131,7 +131,9 @@ pub fn no_such_request() -> Text {
 
 /// A dialog whose draft is gone.
 pub fn dialog_out_of_date() -> Text {
-    Text::plain("This dialog is out of date, so nothing was changed. Close it and open it again from the card.")
+    Text::plain(
+        "This dialog is out of date, so nothing was changed. Close it and open it again from the card.",
+    )
 }
 
 /// A dialog that was submitted while it was being drawn anew.
@@ -176,7 +178,9 @@ pub fn nothing_to_undo(whom: Text) -> Text {
 
 /// Okta can't be read in time for the answer.
 pub fn cant_look_up() -> Text {
-    Text::plain("The identity provider can't be asked about the account now, so nothing was changed. Please try again.")
+    Text::plain(
+        "The identity provider can't be asked about the account now, so nothing was changed. Please try again.",
+    )
 }
 
 /// Something broke on our side before anything was committed.

@@ -84,8 +84,10 @@ pub fn menu(view: &View, candidate: &Candidate) -> Menu {
         items.push(item(Wanted::Keep, format!("Keep for {}", span_of_time(policy.kept_for()))));
         items.push(item(Wanted::Exempt, "Exempt…".into()));
     }
-    let in_time = view.policy.and_then(|policy| undo_until(policy, candidate)).is_some_and(|at| view.now < at);
-    let given_back = latest(view, candidate).is_some_and(|restoration| restoration.state.is_or_will_be_back());
+    let in_time =
+        view.policy.and_then(|policy| undo_until(policy, candidate)).is_some_and(|at| view.now < at);
+    let given_back =
+        latest(view, candidate).is_some_and(|restoration| restoration.state.is_or_will_be_back());
     if in_time && !given_back && matches!(view.request.state, RequestState::Completed { .. }) {
         items.push(item(Wanted::GiveBack, "Give access back…".into()));
     }

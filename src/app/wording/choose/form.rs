@@ -75,7 +75,11 @@ pub fn keep(
         value: about.encode(),
         title: if at_once { "Exempt" } else { "Keep until" }.into(),
         submit: Some(if at_once { "Exempt" } else { "Keep until then" }.into()),
-        blocks: vec![Block::Section(what), day, reason_input("Kept in the audit trail, with your name.", reason)],
+        blocks: vec![
+            Block::Section(what),
+            day,
+            reason_input("Kept in the audit trail, with your name.", reason),
+        ],
     }
 }
 
@@ -87,7 +91,10 @@ pub fn give_back(about: &About, candidate: &Candidate, grace: chrono::Duration) 
         value: about.encode(),
         title: "Give access back".into(),
         submit: Some("Give access back".into()),
-        blocks: vec![Block::Section(what), reason_input("Kept in the audit trail and shown on the card.", "")],
+        blocks: vec![
+            Block::Section(what),
+            reason_input("Kept in the audit trail and shown on the card.", ""),
+        ],
     }
 }
 

@@ -143,11 +143,8 @@ pub fn modal(view: &View) -> Modal {
         multiline: true,
         instant: false,
     });
-    let memory = Memory {
-        request: request.id,
-        list_hash: request.list_hash.clone(),
-        generation: draft.generation,
-    };
+    let memory =
+        Memory { request: request.id, list_hash: request.list_hash.clone(), generation: draft.generation };
     Modal {
         kind: KIND.into(),
         value: memory.encode(),
@@ -179,24 +176,18 @@ fn question(request: &Request) -> Text {
 fn resumed(draft: &Draft) -> Vec<Block> {
     let Some(at) = draft.resumed else { return Vec::new() };
     let text = Text::plain("Your choice of ").with(Span::Time(at)).then(" is still here.");
-    vec![
-        Block::Section(text),
-        Block::Buttons(vec![button(START_OVER, String::new(), "Start over".into())]),
-    ]
+    vec![Block::Section(text), Block::Buttons(vec![button(START_OVER, String::new(), "Start over".into())])]
 }
 
 fn controls(draft: &Draft, matching: usize, all: usize) -> Vec<Block> {
-    let orders = [("longest", "Longest idle first"), ("shortest", "Shortest idle first"), ("name", "By name")];
+    let orders =
+        [("longest", "Longest idle first"), ("shortest", "Shortest idle first"), ("name", "By name")];
     let chosen = match draft.sort {
         Sort::LongestIdle => "longest",
         Sort::ShortestIdle => "shortest",
         Sort::Name => "name",
     };
-    let which = if draft.search.is_empty() {
-        format!("all {all}")
-    } else {
-        format!("the {matching} found")
-    };
+    let which = if draft.search.is_empty() { format!("all {all}") } else { format!("the {matching} found") };
     let mut buttons = Vec::new();
     if matching > 0 {
         buttons.push(button(ALL, String::new(), format!("Tick {which}")));
