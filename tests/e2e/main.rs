@@ -8,6 +8,7 @@ mod process;
 mod support;
 
 mod approve;
+mod card_menu;
 mod commands;
 mod crash;
 mod decisions;
@@ -25,3 +26,4 @@ mod shipped;
 mod slack_faults;
 mod sockets;
 mod surface;
+mod undo;
