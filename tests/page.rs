@@ -14,10 +14,10 @@ mod controls;
 mod dialogs;
 #[path = "page/looks.rs"]
 mod looks;
-#[path = "page/places.rs"]
-mod places;
 #[path = "page/pictures.rs"]
 mod pictures;
+#[path = "page/places.rs"]
+mod places;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -49,7 +49,9 @@ const FILES: [(&str, &str, &str); 17] = files! {
 /// Serves the page on `listener` until the process ends.
 pub async fn serve(sandbox: Arc<Sandbox>, listener: TcpListener) -> std::io::Result<()> {
     let host = listener.local_addr()?.to_string();
-    let mut router = Router::new().route("/state", get(state)).route("/act", post(act))
+    let mut router = Router::new()
+        .route("/state", get(state))
+        .route("/act", post(act))
         .route("/admin/user/profile/view/{id}", get(admin_page))
         .route("/account/{id}", get(account));
     for (name, kind, text) in FILES {

@@ -48,7 +48,8 @@ fn commands() -> Vec<Value> {
 
 fn channel(sandbox: &Sandbox) -> Value {
     let channels = sandbox.world.slack.channels();
-    let channel = channels.iter().find(|channel| channel.id == C_OPS).expect("the channel of the policy is there");
+    let channel =
+        channels.iter().find(|channel| channel.id == C_OPS).expect("the channel of the policy is there");
     json!({ "id": channel.id, "name": channel.name, "members": channel.members })
 }
 
