@@ -29,7 +29,9 @@ impl App {
                 policy,
                 last_sweep: last.map(|sweep| (sweep.started_at, outcome(&sweep))),
                 next_slot: schedule::next_slot(&policy.schedule, now),
-                live: known.live_rule.is_some_and(|live| policy.rule.only_narrows(&live)),
+                live: known
+                    .live_rule
+                    .is_some_and(|live| policy.rule.only_narrows(&live.without_bygone_holidays(now))),
                 open: open.iter().filter(|(request, _)| request.policy == policy.name).cloned().collect(),
             });
         }

@@ -285,7 +285,7 @@ fn next(why: &Why, now: DateTime<Utc>) -> Text {
     let rule: &Rule = &why.policy.rule;
     match why.assessment {
         Assessment::Active(idle) => Text::plain("Would be proposed after ")
-            .with(Span::Time(idle.since + rule.inactive_after))
+            .with(Span::Time(rule.calendar.after(idle.since, rule.inactive_after)))
             .then(", if nothing is seen until then."),
         Assessment::Candidate(_) => match why.next_slot {
             Some(at) => Text::plain("The next sweep proposes it: ")
