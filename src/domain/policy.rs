@@ -188,6 +188,14 @@ impl People {
     }
 }
 
+impl Policy {
+    /// The days off that the policy heeds in some way, if it heeds any.
+    pub fn calendar(&self) -> Option<&Calendar> {
+        let counted_by = || self.rule.counts_working_days().then_some(&self.rule.calendar);
+        self.schedule.days_off.as_ref().or_else(counted_by)
+    }
+}
+
 /// The time by which an approval given at `decided_at` must have been carried out.
 pub fn execute_by(policy: &Policy, decided_at: DateTime<Utc>) -> DateTime<Utc> {
     decided_at + policy.carry_out_within

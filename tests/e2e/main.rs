@@ -23,3 +23,4 @@ mod schedule;
 mod shipped;
 mod slack_faults;
 mod sockets;
+mod working_days;

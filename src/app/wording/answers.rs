@@ -57,6 +57,8 @@ pub struct PolicyStatus<'a> {
     pub next_slot: Option<DateTime<Utc>>,
     /// Whether the rule asks for approval already.
     pub live: bool,
+    /// What is to be said of its days off.
+    pub days_off: Vec<Text>,
     /// Open requests with their cards.
     pub open: Vec<(Request, Option<MessageRef>)>,
 }
@@ -93,6 +95,9 @@ fn policy_line(status: &PolicyStatus) -> Text {
         Some(at) => text.then("\nNext sweep ").with(Span::Time(at)),
         None => text.then("\nThe schedule has no next time"),
     };
+    for note in &status.days_off {
+        text = text.then("\n").and(note.clone());
+    }
     for (request, card) in &status.open {
         text = text.then("\n").and(request_line(request, card.as_ref()));
     }
