@@ -210,7 +210,8 @@ fn person(view: &View, candidate: &Candidate) -> Text {
         text = text.and(back).then("\n");
     }
     // Days are counted to the moment of the look-up, so that the card says what the approver was shown.
-    text = text.and(idle_in_words(&evidence.idle, evidence.last_sign_in, evidence.looked_at));
+    let rule = &view.request.rule;
+    text = text.and(idle_in_words(&evidence.idle, evidence.last_sign_in, rule, evidence.looked_at));
     if let Some(organization) = &shown.organization {
         text = text.then(" · ").quoted(organization);
     }

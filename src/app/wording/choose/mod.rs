@@ -253,7 +253,7 @@ fn person(view: &View, candidate: &Candidate) -> Vec<Block> {
         description: Some(format!("idle {idle}")),
         ticked: draft.would_suspend(candidate),
     };
-    let mut text = idle_in_words(&evidence.idle, evidence.last_sign_in, evidence.looked_at);
+    let mut text = idle_in_words(&evidence.idle, evidence.last_sign_in, &request.rule, evidence.looked_at);
     if let Some(organization) = &shown.organization {
         text = text.then(" · ").quoted(organization);
     }
