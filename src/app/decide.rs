@@ -78,7 +78,7 @@ impl App {
                 self.submit(&inbound, kind, modal_value, state).await
             }
             What::Command { text, channel } => self.command(&inbound, text, channel).await,
-            What::HomeOpened => Ok(Ack::Done),
+            What::HomeOpened | What::HomeClick { .. } => Ok(Ack::Done),
         }
     }
 

@@ -66,6 +66,8 @@ struct ViewSubmission {
 
 #[derive(Deserialize)]
 struct View {
+    #[serde(default, rename = "type")]
+    kind: String,
     id: String,
     hash: Option<String>,
     #[serde(default)]
@@ -167,18 +169,30 @@ fn modal_click(event: BlockActions, received_at: DateTime<Utc>) -> Option<Read> 
         received_at,
         reply: ReplyTo { user: user.clone(), channel: None, handle: None },
         user,
-        what: What::ModalClick {
-            state: form_state(view.state.as_ref()),
-            view: ViewRef { id: view.id, hash: view.hash },
-            kind: view.callback_id,
-            modal_value: view.private_metadata,
-            action: base_group(base_action(&pressed.action_id.0)).0.to_owned(),
-            value,
-            trigger: event.trigger_id.0,
-            stamp: action_ts,
+        what: if view.kind == "home" {
+            let action = base_action(&pressed.action_id.0).to_owned();
+            What::HomeClick { action, value, trigger: event.trigger_id.0 }
+        } else {
+            What::ModalClick {
+                state: form_state(view.state.as_ref()),
+                view: ViewRef { id: view.id, hash: view.hash },
+                kind: view.callback_id,
+                modal_value: view.private_metadata,
+                // The parts of a group of checkboxes are one input.
+                action: base_group(base_action(&pressed.action_id.0)).0.to_owned(),
+                value,
+                trigger: event.trigger_id.0,
+                stamp: action_ts,
+            }
         },
     };
     Some(Read::Input(Box::new(inbound), Vec::new()))
+}
+
+/// A button's value, or that of the chosen item of a menu or select.
+fn value_of(pressed: &SlackInteractionActionInfo) -> String {
+    let chosen = pressed.selected_option.as_ref().map(|option| &option.value);
+    pressed.value.as_ref().or(chosen).cloned().unwrap_or_default()
 }
 
 fn submission(event: ViewSubmission, received_at: DateTime<Utc>) -> Read {
@@ -240,12 +254,6 @@ fn push(payload: &Value, received_at: DateTime<Utc>) -> Option<Read> {
     Some(Read::Input(Box::new(inbound), Vec::new()))
 }
 
-/// What a control says: a button's value, or that of the item that was chosen from a menu or select.
-fn value_of(pressed: &SlackInteractionActionInfo) -> String {
-    let chosen = pressed.selected_option.as_ref().map(|option| option.value.clone());
-    chosen.or_else(|| pressed.value.clone()).unwrap_or_default()
-}
-
 /// Joined with a character that no part contains, so that two inputs never share a key.
 fn key(parts: &[&str]) -> String {
     parts.join("\u{1f}")
@@ -272,12 +280,12 @@ fn form_state(state: Option<&SlackViewState>) -> FormState {
                 "plain_text_input" => {
                     form.typed.insert(block.0.clone(), value.value.clone().unwrap_or_default());
                 }
+                "datepicker" => {
+                    form.typed.insert(block.0.clone(), value.selected_date.clone().unwrap_or_default());
+                }
                 "static_select" => {
                     let chosen = value.selected_option.as_ref().map(|option| option.value.clone());
                     form.typed.insert(block.0.clone(), chosen.unwrap_or_default());
-                }
-                "datepicker" => {
-                    form.typed.insert(block.0.clone(), value.selected_date.clone().unwrap_or_default());
                 }
                 _ => {}
             }

@@ -42,6 +42,8 @@ pub fn contractor(name: &str) -> Account {
         status_changed: ago(300),
         last_sign_in: ago(100),
         manager: None,
+        manager_id: None,
+        source: None,
         organization: None,
         attributes: [("team".to_owned(), "Blue".to_owned())].into(),
     }

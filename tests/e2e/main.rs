@@ -25,4 +25,5 @@ mod schedule;
 mod shipped;
 mod slack_faults;
 mod sockets;
+mod surface;
 mod undo;

@@ -1,5 +1,7 @@
 //! The card: one per approval request, from the question to the last outcome.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::row;
@@ -51,6 +53,8 @@ pub struct View<'a> {
     pub policy: Option<&'a Policy>,
     /// Whom of the list somebody has given back, or is to, oldest first.
     pub restorations: &'a [Restoration],
+    /// Where an admin opens each account, by position.
+    pub links: &'a BTreeMap<u32, String>,
     /// The moment, for what is offered for a time only.
     pub now: DateTime<Utc>,
 }
@@ -236,13 +240,8 @@ fn mark(state: &CandidateState) -> &'static str {
 }
 
 fn page_buttons(request: &Request, page: usize, pages: usize) -> Vec<Button> {
-    let button = |action: &str, to: usize, label: String| Button {
-        action: action.into(),
-        value: format!("{}:{to}", request.id),
-        label,
-        tone: Tone::Neutral,
-        confirm: None,
-    };
+    let button =
+        |action: &str, to: usize, label: String| Button::new(action, format!("{}:{to}", request.id), label);
     let mut buttons = Vec::new();
     if page > 0 {
         buttons.push(button(action::PAGE_BACK, page - 1, format!("Page {page} of {pages}")));
@@ -267,11 +266,9 @@ fn decision_buttons(view: &View) -> Vec<Button> {
         | RequestState::WentLive { .. } => view.candidates.len(),
     };
     let button = |action: &str, label: &str, tone, confirm| Button {
-        action: action.into(),
-        value: value.clone(),
-        label: label.into(),
         tone,
         confirm,
+        ..Button::new(action, value.clone(), label)
     };
     let deny = button(action::DENY, "Deny all", Tone::Neutral, None);
     match &view.request.state {
@@ -393,11 +390,6 @@ fn summary(view: &View) -> Text {
 
 /// A button elsewhere that opens the same dialog as the card's own.
 pub fn review_button(request: &Request) -> Button {
-    Button {
-        action: action::CHOOSE.into(),
-        value: format!("{}:{}", request.id, request.list_hash),
-        label: format!("Review request {}…", request.id),
-        tone: Tone::Neutral,
-        confirm: None,
-    }
+    let value = format!("{}:{}", request.id, request.list_hash);
+    Button::new(action::CHOOSE, value, format!("Review request {}…", request.id))
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::card::{View, action};
-use super::{mention, shown_who, span_of_time};
+use super::{mention, span_of_time};
 use crate::chat::{Menu, MenuItem, Span, Text};
 use crate::domain::assess::left_alone_until;
 use crate::domain::candidate::{Candidate, CandidateState};
@@ -22,10 +22,13 @@ pub enum Wanted {
     Exempt,
     /// Ask why it is given back.
     GiveBack,
+    /// The provider's own page about it, which the client opens by itself.
+    Console,
 }
 
 impl Wanted {
-    const ALL: [Wanted; 4] = [Wanted::Details, Wanted::Keep, Wanted::Exempt, Wanted::GiveBack];
+    const ALL: [Wanted; 5] =
+        [Wanted::Details, Wanted::Keep, Wanted::Exempt, Wanted::GiveBack, Wanted::Console];
 
     fn word(self) -> &'static str {
         match self {
@@ -33,6 +36,7 @@ impl Wanted {
             Wanted::Keep => "keep",
             Wanted::Exempt => "exempt",
             Wanted::GiveBack => "give_back",
+            Wanted::Console => "console",
         }
     }
 }
@@ -91,8 +95,10 @@ pub fn menu(view: &View, candidate: &Candidate) -> Menu {
     if in_time && !given_back && matches!(view.request.state, RequestState::Completed { .. }) {
         items.push(item(Wanted::GiveBack, "Give access back…".into()));
     }
-    let about = shown_who(&candidate.shown).to_plain();
-    Menu { action: action::PERSON.into(), items, about: format!("More about {about}"), confirm: None }
+    if let Some(link) = view.links.get(&candidate.position) {
+        items.push(MenuItem { url: Some(link.clone()), ..item(Wanted::Console, "Open in Okta".into()) });
+    }
+    Menu { action: action::PERSON.into(), items, confirm: None }
 }
 
 /// Until when the finished card offers to give a suspended account back.

@@ -9,7 +9,7 @@ pub mod form;
 use std::collections::BTreeMap;
 
 use super::{accounts, idle_in_words, mention, outcome_in_words, shown_who, span_of_time};
-use crate::chat::{Block, Button, Choice, FormState, Menu, MenuItem, Modal, Span, Text, Tone};
+use crate::chat::{Block, Button, Choice, FormState, Menu, MenuItem, Modal, Span, Text};
 use crate::domain::candidate::Candidate;
 use crate::domain::draft::{Change, Draft, SEARCH_MAX, Seen, Sort};
 use crate::domain::request::{Request, RequestState};
@@ -270,12 +270,7 @@ fn person(view: &View, candidate: &Candidate) -> Vec<Block> {
         label: if until.is_some() { "Keep until another day…" } else { "Keep until…" }.into(),
         url: None,
     };
-    let menu = Menu {
-        action: PERSON.into(),
-        items: vec![item],
-        about: format!("Keep {} until a day", plain_who(candidate)),
-        confirm: None,
-    };
+    let menu = Menu { action: PERSON.into(), items: vec![item], confirm: None };
     vec![
         Block::Checkboxes {
             name: format!("{TICK}-{}-{}", draft.generation, candidate.position),
@@ -301,7 +296,7 @@ fn turn_buttons(page: usize, pages: usize) -> Vec<Button> {
 }
 
 fn button(action: &str, value: String, label: String) -> Button {
-    Button { action: action.into(), value, label, tone: Tone::Neutral, confirm: None }
+    Button::new(action, value, label)
 }
 
 /// What is shown in the dialog's place once there is nothing left to choose: why, and what became of the request.
