@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::card::{View, action};
+use super::card::{View, action, cut};
 use super::{mention, span_of_time};
 use crate::chat::{Menu, MenuItem, Span, Text};
 use crate::domain::assess::left_alone_until;
@@ -130,7 +130,7 @@ pub fn restoration(view: &View, candidate: &Candidate) -> Option<Text> {
         RestorationState::Failed { .. } => ("✗", "NOT given back, as asked by "),
     };
     let text = Text::default().with(Span::Bold(mark.into())).then(format!(" {verb}"));
-    let text = text.and(mention(&wish.by)).then(", ").quoted(&wish.reason);
+    let text = text.and(mention(&wish.by)).then(", ").quoted(cut(&wish.reason));
     Some(match &restoration.state {
         RestorationState::Due { .. } => text,
         RestorationState::Restored { at, .. } => match view.policy {
@@ -143,6 +143,6 @@ pub fn restoration(view: &View, candidate: &Candidate) -> Option<Text> {
         RestorationState::Skipped { why: Skip::NotSuspended(status), .. } => {
             text.then("; it was not suspended, its status is ").with(Span::Code(status.to_string()))
         }
-        RestorationState::Failed { error, .. } => text.then("; the last error: ").quoted(error),
+        RestorationState::Failed { error, .. } => text.then("; the last error: ").quoted(cut(error)),
     })
 }
