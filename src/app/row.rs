@@ -54,7 +54,7 @@ impl App {
                 Wanted::Details => app.details(&inbound, &chosen).await?,
                 Wanted::Exempt => app.ask_exempt(&inbound, &chosen, &trigger).await?,
                 Wanted::GiveBack => app.ask_give_back(&inbound, &chosen, &trigger).await?,
-                Wanted::Keep => None,
+                Wanted::Keep | Wanted::Console => None,
             };
             if let Some(text) = refused {
                 app.whisper(inbound.reply, text);

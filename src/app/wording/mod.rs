@@ -106,6 +106,19 @@ pub(super) fn shown_who(shown: &Shown) -> Text {
     who(&shown.name, &shown.login)
 }
 
+/// The organisation and the manager, as far as the profile names them.
+pub(super) fn belongs_to(shown: &Shown) -> Text {
+    let named = |name: &Option<String>| name.clone().filter(|name| !name.trim().is_empty());
+    let mut text = Text::default();
+    if let Some(organization) = named(&shown.organization) {
+        text = text.then(" · ").quoted(organization);
+    }
+    if let Some(manager) = named(&shown.manager) {
+        text = text.then(" · manager ").quoted(manager);
+    }
+    text
+}
+
 pub(super) fn account_who(account: &Account) -> Text {
     who(&account.name, &account.login)
 }
