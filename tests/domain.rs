@@ -8,6 +8,8 @@ mod audit;
 mod candidate;
 #[path = "domain/decide.rs"]
 mod decide;
+#[path = "domain/drift.rs"]
+mod drift;
 #[path = "domain/exceptions.rs"]
 mod exceptions;
 #[path = "domain/exempt.rs"]

@@ -9,6 +9,7 @@ pub mod account;
 pub mod assess;
 pub mod audit;
 pub mod candidate;
+pub mod drift;
 pub mod exemption;
 pub mod plan;
 pub mod policy;

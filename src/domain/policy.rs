@@ -42,6 +42,8 @@ pub struct Policy {
     pub exemption_max: Duration,
     /// How long before its end an exemption is announced in the channel.
     pub exemption_notice: Duration,
+    /// For how long a suspended account is looked at again, in case others bring it back. `None`: not at all.
+    pub watch_suspended_for: Option<Duration>,
 }
 
 /// What makes an account a candidate: the part of a policy that a request keeps as it ran.

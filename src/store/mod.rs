@@ -29,6 +29,7 @@ mod requests;
 mod restorations;
 mod schema;
 mod sweeps;
+mod watches;
 
 use std::path::Path;
 
@@ -46,6 +47,7 @@ pub use receipts::{Decided, Receipt};
 pub use requests::StatusCounts;
 pub use restorations::AskedFor;
 pub use sweeps::{NewSweep, StartedSweep, SweepRow, SweepState};
+pub use watches::Drifted;
 
 /// Calls that may wait for the writer before callers wait for room. Far above what a channel of people can cause.
 const QUEUE_MAX: usize = 256;

@@ -86,6 +86,7 @@ pub fn policy() -> Policy {
         clear_sessions: false,
         exemption_max: Duration::days(90),
         exemption_notice: Duration::days(3),
+        watch_suspended_for: Some(Duration::days(30)),
     }
 }
 

@@ -11,6 +11,7 @@ mod approve;
 mod commands;
 mod crash;
 mod decisions;
+mod drift;
 mod exemptions;
 mod guards;
 mod noop;

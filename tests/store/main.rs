@@ -9,3 +9,4 @@ mod open;
 mod requests;
 mod sweeps;
 mod versions;
+mod watches;
