@@ -8,6 +8,8 @@ mod audit;
 mod candidate;
 #[path = "domain/decide.rs"]
 mod decide;
+#[path = "domain/draft.rs"]
+mod draft;
 #[path = "domain/drift.rs"]
 mod drift;
 #[path = "domain/exceptions.rs"]
@@ -16,6 +18,8 @@ mod exceptions;
 mod exempt;
 #[path = "domain/fixture.rs"]
 mod fixture;
+#[path = "domain/keep.rs"]
+mod keep;
 #[path = "domain/plan.rs"]
 mod plan;
 #[path = "domain/policy.rs"]

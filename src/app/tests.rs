@@ -10,7 +10,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, InFlight, Work, lock};
-use crate::chat::{Card, Chat, ChatError, ChatUser, Connection, MessageRef, Modal, ReplyTo, ViewRef};
+use crate::chat::{
+    Card, Chat, ChatError, ChatUser, Connection, FileRef, Home, MessageRef, Modal, ReplyTo, ShareIn, Upload,
+    ViewRef,
+};
 use crate::clock::Clock;
 use crate::domain::account::{Account, AccountId, UserType};
 use crate::domain::assess::SecondLook;
@@ -56,6 +59,21 @@ impl Chat for Nobody {
     }
     async fn update_modal(&self, _: &ViewRef, _: &Modal) -> Result<(), ChatError> {
         panic!("a modal")
+    }
+    async fn push_modal(&self, _: &str, _: &Modal) -> Result<(), ChatError> {
+        panic!("a modal")
+    }
+    async fn open_direct(&self, _: &str) -> Result<String, ChatError> {
+        panic!("a direct message")
+    }
+    async fn upload(&self, _: &Upload, _: Option<&ShareIn>) -> Result<FileRef, ChatError> {
+        panic!("an upload")
+    }
+    async fn publish_home(&self, _: &str, _: &Home) -> Result<(), ChatError> {
+        panic!("a home")
+    }
+    async fn find_user(&self, _: &str) -> Result<Option<ChatUser>, ChatError> {
+        panic!("a search for a person")
     }
     async fn user(&self, _: &str) -> Result<ChatUser, ChatError> {
         panic!("a person")
@@ -139,6 +157,7 @@ fn policy() -> Policy {
         exemption_max: Duration::days(90),
         exemption_notice: Duration::days(3),
         watch_suspended_for: Some(Duration::days(30)),
+        undo_for: Duration::days(7),
     }
 }
 

@@ -27,6 +27,7 @@ mod policies;
 mod receipts;
 mod requests;
 mod restorations;
+mod reviews;
 mod schema;
 mod sweeps;
 mod watches;
@@ -46,6 +47,7 @@ pub use policies::KnownPolicy;
 pub use receipts::{Decided, Receipt};
 pub use requests::StatusCounts;
 pub use restorations::AskedFor;
+pub use reviews::Reviewed;
 pub use sweeps::{NewSweep, StartedSweep, SweepRow, SweepState};
 pub use watches::Drifted;
 

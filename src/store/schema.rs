@@ -6,7 +6,7 @@
 //! can guarantee is guaranteed here: one sweep per slot, one open question per account, a chain without gaps.
 
 /// The steps, oldest first.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, REVIEW, WATCH];
 
 const V1: &str = "
 CREATE TABLE policy (
@@ -169,8 +169,18 @@ CREATE INDEX restoration_account ON restoration (account_id, id);
 CREATE INDEX restoration_request ON restoration (request) WHERE request IS NOT NULL;
 ";
 
+const REVIEW: &str = "
+-- What a person chose in the dialog so far, until the request ends.
+CREATE TABLE review (
+    request INTEGER NOT NULL REFERENCES request (id),
+    person TEXT NOT NULL,
+    draft TEXT NOT NULL,
+    PRIMARY KEY (request, person)
+) STRICT;
+";
+
 /// Suspensions of before are watched too, the latest one of each account.
-const V3: &str = "
+const WATCH: &str = "
 CREATE TABLE watch (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     request INTEGER NOT NULL,
@@ -179,7 +189,7 @@ CREATE TABLE watch (
     account_id TEXT NOT NULL,
     login TEXT NOT NULL,
     suspended_at TEXT NOT NULL,
-    -- Null: at the next sweep, or over.
+    -- The next look; a sweep that ends brings it forward.
     next_at TEXT,
     looked_at TEXT,
     failures INTEGER NOT NULL DEFAULT 0,
@@ -190,7 +200,8 @@ CREATE TABLE watch (
     told_at TEXT,
     UNIQUE (request, position),
     FOREIGN KEY (request, position) REFERENCES candidate (request, position),
-    CHECK ((ended_at IS NULL) = (ended IS NULL))
+    CHECK ((ended_at IS NULL) = (ended IS NULL)),
+    CHECK ((ended_at IS NULL) = (next_at IS NOT NULL))
 ) STRICT;
 INSERT INTO watch (request, position, policy, account_id, login, suspended_at, next_at, ended_at, ended)
 SELECT request, position, policy, account_id, login, at,

@@ -87,6 +87,7 @@ pub fn policy() -> Policy {
         exemption_max: Duration::days(90),
         exemption_notice: Duration::days(3),
         watch_suspended_for: Some(Duration::days(30)),
+        undo_for: Duration::days(7),
     }
 }
 
@@ -133,7 +134,7 @@ pub fn every_candidate_state() -> Vec<CandidateState> {
     let states = vec![
         CandidateState::Previewed,
         CandidateState::Proposed,
-        CandidateState::Kept { by: person("ann") },
+        CandidateState::Kept { by: person("ann"), until: None },
         CandidateState::Dropped,
         due(0),
         CandidateState::Suspended { at: now(), confirmation: Confirmation::ByCall },

@@ -8,9 +8,11 @@ mod process;
 mod support;
 
 mod approve;
+mod card_menu;
 mod commands;
 mod crash;
 mod decisions;
+mod dialog;
 mod drift;
 mod exemptions;
 mod guards;
@@ -24,3 +26,5 @@ mod schedule;
 mod shipped;
 mod slack_faults;
 mod sockets;
+mod surface;
+mod undo;

@@ -161,6 +161,13 @@ CREATE TABLE restoration (
     told INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0, 1))
 ) STRICT;
 INSERT INTO "restoration" VALUES(1,'k3','contractors',2,'00ukim','kim@contractor.example','kim','{"id":"Uann","name":"ann","email":"ann@example.com"}','back','2026-01-05T10:00:00.000Z','restored','{"state":"restored","at":"2026-01-05T10:00:01.000Z","confirmation":"by_call"}',1);
+CREATE TABLE review (
+    request INTEGER NOT NULL REFERENCES request (id),
+    person TEXT NOT NULL,
+    draft TEXT NOT NULL,
+    PRIMARY KEY (request, person)
+) STRICT;
+INSERT INTO "review" VALUES(5,'Uann','{"keep":[0],"until":{},"own":[],"reason":"on leave","search":"","sort":"longest_idle","page":0,"generation":1,"stamp":"1700000000.000100","chosen_at":"2026-01-05T09:02:00Z","resumed":null}');
 CREATE TABLE sweep (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     policy TEXT NOT NULL REFERENCES policy (name),
@@ -184,28 +191,6 @@ INSERT INTO "sweep" VALUES(3,'contractors','2026-01-07T09:00:00.000Z','{"trigger
 INSERT INTO "sweep" VALUES(4,'contractors','2026-01-08T09:00:00.000Z','{"trigger":"schedule","slot":"2026-01-08T09:00:00Z"}','2026-01-05T09:00:00.000Z','{"user_type":{"profile":"Contractor"},"inactive_after":2592000,"new_account_grace":604800,"restored_grace":604800,"second_look":false,"exempt_logins":["ceo@*"],"exempt_groups":[],"exempt_attributes":[],"break_glass":[]}','e0e4714e68385daa','finished','2026-01-05T09:01:00.000Z','{"population":40,"candidates":1,"waiting":0,"active":39,"in_grace":0,"exempt":0,"not_suspendable":0,"unknown":0,"other_type":0}','"ask"',1,NULL,0);
 INSERT INTO "sweep" VALUES(5,'contractors','2026-01-09T09:00:00.000Z','{"trigger":"schedule","slot":"2026-01-09T09:00:00Z"}','2026-01-05T09:00:00.000Z','{"user_type":{"profile":"Contractor"},"inactive_after":2592000,"new_account_grace":604800,"restored_grace":604800,"second_look":false,"exempt_logins":["ceo@*"],"exempt_groups":[],"exempt_attributes":[],"break_glass":[]}','e0e4714e68385daa','held','2026-01-05T09:01:00.000Z','{"population":40,"candidates":1,"waiting":0,"active":39,"in_grace":0,"exempt":0,"not_suspendable":0,"unknown":0,"other_type":0}','{"held":{"too_many":{"candidates":1,"max":0}}}',1,NULL,0);
 INSERT INTO "sweep" VALUES(6,'contractors','2026-01-10T09:00:00.000Z','{"trigger":"schedule","slot":"2026-01-10T09:00:00Z"}','2026-01-05T09:00:00.000Z','{"user_type":{"profile":"Contractor"},"inactive_after":2592000,"new_account_grace":604800,"restored_grace":604800,"second_look":false,"exempt_logins":["ceo@*"],"exempt_groups":[],"exempt_attributes":[],"break_glass":[]}','e0e4714e68385daa','failed','2026-01-05T09:03:00.000Z',NULL,NULL,NULL,'page 2 of the listing failed',0);
-CREATE TABLE watch (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    request INTEGER NOT NULL,
-    position INTEGER NOT NULL,
-    policy TEXT NOT NULL REFERENCES policy (name),
-    account_id TEXT NOT NULL,
-    login TEXT NOT NULL,
-    suspended_at TEXT NOT NULL,
-    -- Null: at the next sweep, or over.
-    next_at TEXT,
-    looked_at TEXT,
-    failures INTEGER NOT NULL DEFAULT 0,
-    ended_at TEXT,
-    ended TEXT,
-    -- The first watch of those that one message tells of.
-    batch INTEGER REFERENCES watch (id),
-    told_at TEXT,
-    UNIQUE (request, position),
-    FOREIGN KEY (request, position) REFERENCES candidate (request, position),
-    CHECK ((ended_at IS NULL) = (ended IS NULL))
-) STRICT;
-INSERT INTO "watch" VALUES(1,2,0,'contractors','00ukim','kim@contractor.example','2026-01-05T09:12:00.000Z',NULL,'2026-01-05T10:12:00.000Z',0,'2026-01-05T11:00:00.000Z','{"end":"back","by":{"by":"import","source":"HR"},"at":"2026-01-05T10:30:00Z","what":"user.lifecycle.unsuspend","status":"active"}',1,'2026-01-05T11:00:01.000Z');
 CREATE INDEX sweep_unfinished ON sweep (id) WHERE state = 'started';
 CREATE INDEX sweep_untold ON sweep (id) WHERE told = 0;
 CREATE INDEX request_policy ON request (policy, id);
@@ -233,14 +218,10 @@ CREATE UNIQUE INDEX restoration_due ON restoration (account_id) WHERE state = 'd
 CREATE INDEX restoration_untold ON restoration (id) WHERE told = 0;
 CREATE INDEX restoration_account ON restoration (account_id, id);
 CREATE INDEX restoration_request ON restoration (request) WHERE request IS NOT NULL;
-CREATE UNIQUE INDEX watch_open ON watch (account_id) WHERE ended_at IS NULL;
-CREATE INDEX watch_due ON watch (policy, next_at) WHERE ended_at IS NULL;
-CREATE INDEX watch_untold ON watch (batch) WHERE batch IS NOT NULL AND told_at IS NULL;
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('sweep',6);
 INSERT INTO "sqlite_sequence" VALUES('audit_event',33);
 INSERT INTO "sqlite_sequence" VALUES('request',5);
 INSERT INTO "sqlite_sequence" VALUES('exemption',2);
 INSERT INTO "sqlite_sequence" VALUES('restoration',1);
-INSERT INTO "sqlite_sequence" VALUES('watch',1);
 COMMIT;
