@@ -66,19 +66,19 @@ const EXEMPTION_NOTICE: Span = Span {
     most: "90d",
     why: "whoever owns an exemption needs time to ask for a longer one",
 };
-const WATCH_SUSPENDED_FOR: Span = Span {
-    key: "watch_suspended_for",
-    default: "30d",
-    least: "1h",
-    most: "365d",
-    why: "the first look comes an hour after the suspension; 0 is not at all",
-};
 const UNDO_FOR: Span = Span {
     key: "undo_for",
     default: "7d",
     least: "1h",
     most: "90d",
     why: "a mistake is noticed within days; later the restore command does the same",
+};
+const WATCH_SUSPENDED_FOR: Span = Span {
+    key: "watch_suspended_for",
+    default: "30d",
+    least: "1h",
+    most: "365d",
+    why: "the first look comes an hour after the suspension; 0 is not at all",
 };
 const MAX_CANDIDATES: Scale<u32> = Scale {
     key: "max_candidates",
@@ -144,8 +144,8 @@ fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<S
     let clear_sessions = section.flag("clear_sessions", false);
     let exemption_max = section.duration(&EXEMPTION_MAX).value;
     let exemption_notice = section.duration(&EXEMPTION_NOTICE).value;
-    let watch_suspended_for = section.duration_or_off(&WATCH_SUSPENDED_FOR);
     let undo_for = section.duration(&UNDO_FOR).value;
+    let watch_suspended_for = section.duration_or_off(&WATCH_SUSPENDED_FOR);
     section.finish();
     let policy = Policy {
         name: name?,
@@ -164,8 +164,8 @@ fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<S
         clear_sessions,
         exemption_max,
         exemption_notice,
-        watch_suspended_for,
         undo_for,
+        watch_suspended_for,
     };
     warn(section, &policy);
     Some(policy)

@@ -6,7 +6,7 @@
 //! can guarantee is guaranteed here: one sweep per slot, one open question per account, a chain without gaps.
 
 /// The steps, oldest first.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, REVIEW, WATCH];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
 
 const V1: &str = "
 CREATE TABLE policy (
@@ -169,7 +169,7 @@ CREATE INDEX restoration_account ON restoration (account_id, id);
 CREATE INDEX restoration_request ON restoration (request) WHERE request IS NOT NULL;
 ";
 
-const REVIEW: &str = "
+const V3: &str = "
 -- What a person chose in the dialog so far, until the request ends.
 CREATE TABLE review (
     request INTEGER NOT NULL REFERENCES request (id),
@@ -180,7 +180,7 @@ CREATE TABLE review (
 ";
 
 /// Suspensions of before are watched too, the latest one of each account.
-const WATCH: &str = "
+const V4: &str = "
 CREATE TABLE watch (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     request INTEGER NOT NULL,
@@ -189,7 +189,7 @@ CREATE TABLE watch (
     account_id TEXT NOT NULL,
     login TEXT NOT NULL,
     suspended_at TEXT NOT NULL,
-    -- The next look; a sweep that ends brings it forward.
+    -- Null: at the next sweep, or over.
     next_at TEXT,
     looked_at TEXT,
     failures INTEGER NOT NULL DEFAULT 0,
@@ -200,8 +200,7 @@ CREATE TABLE watch (
     told_at TEXT,
     UNIQUE (request, position),
     FOREIGN KEY (request, position) REFERENCES candidate (request, position),
-    CHECK ((ended_at IS NULL) = (ended IS NULL)),
-    CHECK ((ended_at IS NULL) = (next_at IS NOT NULL))
+    CHECK ((ended_at IS NULL) = (ended IS NULL))
 ) STRICT;
 INSERT INTO watch (request, position, policy, account_id, login, suspended_at, next_at, ended_at, ended)
 SELECT request, position, policy, account_id, login, at,

@@ -139,7 +139,7 @@ pub(super) fn begin(
 /// A sweep of the policy has come to its end, whatever that was: everybody is looked at once more.
 pub(super) fn sweep_ended(tx: &Connection, policy: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
     let sql = "UPDATE watch SET next_at = ?2
-               WHERE policy = ?1 AND ended_at IS NULL AND next_at > ?2";
+               WHERE policy = ?1 AND ended_at IS NULL AND (next_at IS NULL OR next_at > ?2)";
     codec::run(tx, sql, params![policy, time_text(now)]).map(drop)
 }
 

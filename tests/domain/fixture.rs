@@ -86,8 +86,8 @@ pub fn policy() -> Policy {
         clear_sessions: false,
         exemption_max: Duration::days(90),
         exemption_notice: Duration::days(3),
-        watch_suspended_for: Some(Duration::days(30)),
         undo_for: Duration::days(7),
+        watch_suspended_for: Some(Duration::days(30)),
     }
 }
 

@@ -199,7 +199,7 @@ CREATE TABLE watch (
     account_id TEXT NOT NULL,
     login TEXT NOT NULL,
     suspended_at TEXT NOT NULL,
-    -- The next look; a sweep that ends brings it forward.
+    -- Null: at the next sweep, or over.
     next_at TEXT,
     looked_at TEXT,
     failures INTEGER NOT NULL DEFAULT 0,
@@ -210,8 +210,7 @@ CREATE TABLE watch (
     told_at TEXT,
     UNIQUE (request, position),
     FOREIGN KEY (request, position) REFERENCES candidate (request, position),
-    CHECK ((ended_at IS NULL) = (ended IS NULL)),
-    CHECK ((ended_at IS NULL) = (next_at IS NOT NULL))
+    CHECK ((ended_at IS NULL) = (ended IS NULL))
 ) STRICT;
 INSERT INTO "watch" VALUES(1,2,0,'contractors','00ukim','kim@contractor.example','2026-01-05T09:12:00.000Z',NULL,'2026-01-05T10:12:00.000Z',0,'2026-01-05T11:00:00.000Z','{"end":"back","by":{"by":"import","source":"HR"},"at":"2026-01-05T10:30:00Z","what":"user.lifecycle.unsuspend","status":"active"}',1,'2026-01-05T11:00:01.000Z');
 CREATE INDEX sweep_unfinished ON sweep (id) WHERE state = 'started';
