@@ -4,10 +4,20 @@ mod fake;
 mod sandbox;
 mod support;
 
+#[path = "page/app.rs"]
+mod app;
 #[path = "page/browser.rs"]
 mod browser;
+#[path = "page/controls.rs"]
+mod controls;
+#[path = "page/dialogs.rs"]
+mod dialogs;
+#[path = "page/looks.rs"]
+mod looks;
 #[path = "page/pictures.rs"]
 mod pictures;
+#[path = "page/places.rs"]
+mod places;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -13,6 +13,7 @@ mod commands;
 mod crash;
 mod decisions;
 mod dialog;
+mod drift;
 mod exemptions;
 mod guards;
 mod noop;

@@ -315,7 +315,7 @@ impl FakeOkta {
         self.change(|state, _| state.access.api_tokens.insert(token, id));
     }
 
-    fn change<T>(&self, effect: impl FnOnce(&mut State, DateTime<Utc>) -> T) -> T {
+    pub(super) fn change<T>(&self, effect: impl FnOnce(&mut State, DateTime<Utc>) -> T) -> T {
         let result = effect(&mut self.world.lock(), self.now());
         self.world.changed();
         result

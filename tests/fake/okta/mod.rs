@@ -9,6 +9,7 @@
 //! | file | what |
 //! |---|---|
 //! | `handle.rs` | what a test or the sandbox does with the fake |
+//! | `returns.rs` | who brings suspended accounts back, and what the log says of it |
 //! | `person.rs`, `demo.rs` | seeding one person; seeding a believable org |
 //! | `pipeline.rs` | what happens to every call: record, gate, fault, rights, rate limit, headers |
 //! | `users.rs`, `groups.rs`, `log.rs`, `oauth.rs` | the endpoints |
@@ -29,6 +30,7 @@ mod oauth;
 mod person;
 mod pipeline;
 mod query;
+mod returns;
 mod users;
 mod wire;
 
@@ -41,10 +43,11 @@ use tokio::sync::watch;
 
 #[allow(unused_imports, reason = "each test target uses a part of the fakes")]
 pub use self::{
-    demo::{Demo, seed_demo},
+    demo::{BIG_ORG, Demo, seed_big_org, seed_demo},
     faults::Fault,
     limits::Bucket,
     person::{Person, PersonView, Status},
+    returns::{Other, StatusChange},
 };
 
 use super::clock::FakeClock;

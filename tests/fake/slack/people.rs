@@ -221,6 +221,17 @@ impl FakeSlack {
         Ok(self.interact(&payload).await)
     }
 
+    /// Types into the top modal or home tab without sending anything; what can't be put there is left out.
+    pub fn fill_in(&self, user: &str, edits: &[(&str, Input)]) -> Result<(), NotThere> {
+        self.write(|state| {
+            let view = state.top_view(user)?;
+            for one in edits {
+                let _ = edit(view, std::slice::from_ref(one));
+            }
+            Ok(())
+        })
+    }
+
     /// Closes the top modal; the bot hears of it only if the view asked for it (`None` if not).
     pub async fn close_view(&self, user: &str) -> Result<Option<Reply>, NotThere> {
         let payload = self.write(|state| {

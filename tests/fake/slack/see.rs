@@ -147,6 +147,11 @@ impl FakeSlack {
         self.all_messages(|message| message.channel == channel.id && message.user == BOT_USER)
     }
 
+    /// The conversation of the bot with this person, opened if need be.
+    pub fn direct_channel(&self, user: &str) -> String {
+        self.write(|state| state.direct_channel(user))
+    }
+
     fn all_messages(&self, wanted: impl Fn(&&Message) -> bool) -> Vec<Message> {
         let shown = |message: &&Message| !message.deleted && wanted(message);
         self.read(|state| state.messages.iter().filter(shown).cloned().collect())
@@ -206,6 +211,11 @@ impl FakeSlack {
             let envelope = state.envelopes.iter().find(|envelope| envelope.id == envelope_id);
             envelope.map(|envelope| envelope.frame["payload"].clone())
         })
+    }
+
+    /// The payload of the envelope that was sent last.
+    pub fn last_sent(&self) -> Option<Value> {
+        self.read(|state| state.envelopes.last().map(|envelope| envelope.frame["payload"].clone()))
     }
 
     /// Sockets that are open and alive, those that were asked to go included.
