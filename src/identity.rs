@@ -1,4 +1,4 @@
-//! The port to an identity provider: five verbs of the workflow, and the classes of their errors.
+//! The port to an identity provider: the verbs of the workflow, and the classes of their errors.
 //!
 //! An adapter follows pages, waits for rate limits, retries reads, renews tokens and classifies each error once.
 //! A listing is complete or an error: no method ever returns a part as if it were the whole.
@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::domain::account::{Account, AccountId};
+pub use crate::domain::account::{Changer, StatusChange};
 use crate::domain::assess::SecondLook;
 use crate::domain::policy::Rule;
 
@@ -112,6 +113,18 @@ pub trait IdentityProvider: Send + Sync {
 
     /// Ends the account's sessions and tokens.
     async fn clear_sessions(&self, account: &AccountId) -> Result<(), IdentityError>;
+
+    /// The latest change of the account's status since then that the provider's log tells of. `None` if it has none,
+    /// which may only mean that it lags.
+    async fn last_change(
+        &self,
+        account: &AccountId,
+        since: DateTime<Utc>,
+    ) -> Result<Option<StatusChange>, IdentityError>;
+
+    /// Where an administrator opens the account in a browser, if that can be told. Always https, except for a
+    /// provider on this machine.
+    fn console_link(&self, account: &AccountId) -> Option<String>;
 
     /// Finds accounts by login, e-mail address or id, for questions that people ask. At most a few.
     async fn find(&self, who: &str, rule: &Rule) -> Result<Vec<Account>, IdentityError>;

@@ -8,12 +8,16 @@ mod audit;
 mod candidate;
 #[path = "domain/decide.rs"]
 mod decide;
+#[path = "domain/draft.rs"]
+mod draft;
 #[path = "domain/exceptions.rs"]
 mod exceptions;
 #[path = "domain/exempt.rs"]
 mod exempt;
 #[path = "domain/fixture.rs"]
 mod fixture;
+#[path = "domain/keep.rs"]
+mod keep;
 #[path = "domain/plan.rs"]
 mod plan;
 #[path = "domain/policy.rs"]

@@ -2,6 +2,8 @@
 
 #[path = "okta/access.rs"]
 mod access;
+#[path = "okta/changes.rs"]
+mod changes;
 mod fake;
 #[path = "okta/faults.rs"]
 mod faults;

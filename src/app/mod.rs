@@ -14,6 +14,8 @@ pub mod messages;
 pub mod people;
 pub mod requests;
 mod restore;
+mod review;
+mod row;
 pub mod survey;
 pub mod sweeps;
 #[cfg(test)]
@@ -82,6 +84,9 @@ struct Runtime {
     /// Requests whose card is to show another page; one that has ended is not among the live ones any more.
     turned: Mutex<BTreeSet<i64>>,
     obstacles: Mutex<BTreeMap<i64, Obstacle>>,
+    drawings: Mutex<review::Drawings>,
+    /// When finished cards stop offering to give accounts back.
+    undo_ends: Mutex<BTreeSet<(DateTime<Utc>, i64)>>,
     identity_health: Mutex<Option<LastAnswer>>,
 }
 
@@ -159,6 +164,7 @@ impl App {
         for policy in &self.policies {
             self.store.know_policy(&policy.name, now).await?;
         }
+        self.look_at_finished_cards().await?;
         let _bell = bell::hang(&self).await?;
         loop {
             let retry = match self.reconcile(&stop).await {
@@ -212,6 +218,7 @@ impl App {
         for request in self.store.live_requests().await? {
             self.work_on(Work::Request(request), stop);
         }
+        lock(&self.runtime.turned).extend(self.undo_ended());
         for request in std::mem::take(&mut *lock(&self.runtime.turned)) {
             self.work_on(Work::Request(request), stop);
         }
@@ -287,6 +294,7 @@ impl App {
     fn wait(&self) -> std::time::Duration {
         let now = self.clock.now();
         let next = lock(&self.runtime.wakes).values().min().copied();
+        let next = next.into_iter().chain(self.next_undo_end()).min();
         next.map_or(TICK_MAX, |at| (at - now).to_std().unwrap_or_default().min(TICK_MAX))
     }
 

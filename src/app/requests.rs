@@ -77,6 +77,7 @@ impl App {
         match end_wake {
             Ending::Later(at) => wake = earliest(wake, Some(at)),
             Ending::Told if card_wake.is_none() => {
+                self.undo_ends(&request, &candidates);
                 self.store.request_told(id, request.version).await?;
             }
             Ending::Told | Ending::NotEnded => {}
@@ -147,6 +148,9 @@ impl App {
                 candidates: &candidates,
                 counts: sweep.map(|sweep| counts(&sweep)).unwrap_or_default(),
                 page,
+                policy: self.policy(&request.policy),
+                restorations: &self.store.restorations_for(id).await?,
+                now: self.clock.now(),
             };
             let message =
                 Identity { key: card_key(id), channel: &request.channel, thread: None, card_of: Some(id) };

@@ -10,13 +10,16 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, InFlight, Work, lock};
-use crate::chat::{Card, Chat, ChatError, ChatUser, Connection, MessageRef, Modal, ReplyTo, ViewRef};
+use crate::chat::{
+    Card, Chat, ChatError, ChatUser, Connection, FileRef, Home, MessageRef, Modal, ReplyTo, ShareIn, Upload,
+    ViewRef,
+};
 use crate::clock::Clock;
 use crate::domain::account::{Account, AccountId, UserType};
 use crate::domain::assess::SecondLook;
 use crate::domain::policy::{Limits, People, Policy, Rule, Schedule};
 use crate::domain::sweep::Trigger;
-use crate::identity::{FreshLook, IdentityError, IdentityProvider, Listing, Protected};
+use crate::identity::{FreshLook, IdentityError, IdentityProvider, Listing, Protected, StatusChange};
 use crate::store::{NewSweep, StartedSweep, Store};
 
 /// Nobody may be asked anything, and whoever asks panics.
@@ -57,6 +60,21 @@ impl Chat for Nobody {
     async fn update_modal(&self, _: &ViewRef, _: &Modal) -> Result<(), ChatError> {
         panic!("a modal")
     }
+    async fn push_modal(&self, _: &str, _: &Modal) -> Result<(), ChatError> {
+        panic!("a modal")
+    }
+    async fn open_direct(&self, _: &str) -> Result<String, ChatError> {
+        panic!("a direct message")
+    }
+    async fn upload(&self, _: &Upload, _: Option<&ShareIn>) -> Result<FileRef, ChatError> {
+        panic!("an upload")
+    }
+    async fn publish_home(&self, _: &str, _: &Home) -> Result<(), ChatError> {
+        panic!("a home")
+    }
+    async fn find_user(&self, _: &str) -> Result<Option<ChatUser>, ChatError> {
+        panic!("a search for a person")
+    }
     async fn user(&self, _: &str) -> Result<ChatUser, ChatError> {
         panic!("a person")
     }
@@ -94,6 +112,16 @@ impl IdentityProvider for Nobody {
     async fn clear_sessions(&self, _: &AccountId) -> Result<(), IdentityError> {
         panic!("a clearing")
     }
+    async fn last_change(
+        &self,
+        _: &AccountId,
+        _: DateTime<Utc>,
+    ) -> Result<Option<StatusChange>, IdentityError> {
+        panic!("a change")
+    }
+    fn console_link(&self, _: &AccountId) -> Option<String> {
+        panic!("a link")
+    }
     async fn find(&self, _: &str, _: &Rule) -> Result<Vec<Account>, IdentityError> {
         panic!("a search")
     }
@@ -128,6 +156,7 @@ fn policy() -> Policy {
         clear_sessions: false,
         exemption_max: Duration::days(90),
         exemption_notice: Duration::days(3),
+        undo_for: Duration::days(7),
     }
 }
 

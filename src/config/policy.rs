@@ -66,6 +66,13 @@ const EXEMPTION_NOTICE: Span = Span {
     most: "90d",
     why: "whoever owns an exemption needs time to ask for a longer one",
 };
+const UNDO_FOR: Span = Span {
+    key: "undo_for",
+    default: "7d",
+    least: "1h",
+    most: "90d",
+    why: "a mistake is noticed within days; later the restore command does the same",
+};
 const MAX_CANDIDATES: Scale<u32> = Scale {
     key: "max_candidates",
     default: 50,
@@ -130,6 +137,7 @@ fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<S
     let clear_sessions = section.flag("clear_sessions", false);
     let exemption_max = section.duration(&EXEMPTION_MAX).value;
     let exemption_notice = section.duration(&EXEMPTION_NOTICE).value;
+    let undo_for = section.duration(&UNDO_FOR).value;
     section.finish();
     let policy = Policy {
         name: name?,
@@ -148,6 +156,7 @@ fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<S
         clear_sessions,
         exemption_max,
         exemption_notice,
+        undo_for,
     };
     warn(section, &policy);
     Some(policy)

@@ -126,8 +126,14 @@ pub struct Account {
     pub last_sign_in: Reading,
     /// The manager as the profile names them. Untrusted text.
     pub manager: Option<String>,
+    /// Who the manager is, as the profile has it: an id, a login, an address or an HR number. Untrusted text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager_id: Option<String>,
     /// The organisation as the profile names it. Untrusted text.
     pub organization: Option<String>,
+    /// The directory that the account comes from, if it isn't the provider's own. Untrusted text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// The profile attributes that a policy's exemptions ask about, and only those.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
@@ -149,4 +155,38 @@ impl Account {
         self.login.to_lowercase() == address
             || self.email.as_deref().is_some_and(|email| email.to_lowercase() == address)
     }
+}
+
+/// A change of an account's status, as the provider's log tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusChange {
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// The provider's word for the event, like `user.lifecycle.unsuspend`.
+    pub what: String,
+    /// Who did it.
+    pub by: Changer,
+}
+
+/// Who changed an account's status. Names come from the directory: untrusted text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Changer {
+    /// The bot's own credential. Whether it was the bot, only its own records can say.
+    Us,
+    /// A person, in the admin console or with a token of theirs.
+    Admin {
+        /// The name that the log has, or else the login.
+        name: String,
+        /// The account, if the log names one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+    },
+    /// An import, an agent or an app: no person decided it in the provider.
+    Import {
+        /// The source's name as the log has it.
+        source: String,
+    },
+    /// The log doesn't say.
+    Unknown,
 }

@@ -1,6 +1,6 @@
 //! A policy: whose accounts, inactive after how long, asked where, decided by whom, within which limits.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Duration, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -42,6 +42,46 @@ pub struct Policy {
     pub exemption_max: Duration,
     /// How long before its end an exemption is announced in the channel.
     pub exemption_notice: Duration,
+    /// How long after a suspension the finished card offers to take it back.
+    pub undo_for: Duration,
+}
+
+/// What "keep" means where no end is asked for.
+pub const KEPT_FOR: Duration = Duration::days(30);
+
+impl Policy {
+    /// For how long a person keeps an account without saying until when.
+    pub fn kept_for(&self) -> Duration {
+        KEPT_FOR.min(self.exemption_max)
+    }
+
+    /// The moment at which a day ends in the policy's zone. `None` beyond the calendar.
+    pub fn end_of_day(&self, day: NaiveDate) -> Option<DateTime<Utc>> {
+        start_of_day(day.succ_opt()?, self.schedule.zone)
+    }
+
+    /// The last whole or begun day before a moment, in the policy's zone.
+    pub fn last_day_before(&self, at: DateTime<Utc>) -> NaiveDate {
+        (at - Duration::seconds(1)).with_timezone(&self.schedule.zone).date_naive()
+    }
+
+    /// The day that is proposed to whoever keeps an account: its end is not further away than the policy allows.
+    pub fn day_to_keep_until(&self, now: DateTime<Utc>) -> NaiveDate {
+        let day = self.last_day_before(now + self.kept_for());
+        match self.end_of_day(day) {
+            Some(end) if end - now <= self.exemption_max => day,
+            Some(_) | None => day - Duration::days(1),
+        }
+    }
+}
+
+/// The moment at which a day starts in a zone. `None` beyond the calendar.
+pub fn start_of_day(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
+    let midnight = day.and_time(NaiveTime::MIN);
+    let start = zone.from_local_datetime(&midnight).earliest();
+    // A zone whose midnight daylight saving skips starts that day an hour later.
+    let start = start.or_else(|| zone.from_local_datetime(&(midnight + Duration::hours(1))).earliest());
+    start.map(|at| at.to_utc())
 }
 
 /// What makes an account a candidate: the part of a policy that a request keeps as it ran.
@@ -174,7 +214,7 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-mod seconds {
+pub(super) mod seconds {
     use chrono::Duration;
     use serde::{Deserialize, Deserializer, Serializer};
 

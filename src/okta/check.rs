@@ -131,7 +131,7 @@ impl Okta {
     /// Only a suspension proves that suspending works; this says what speaks against it and what remains unknown.
     async fn probe_suspend(&self) -> Result<String, String> {
         const UNPROVEN: &str = "can't be proven without suspending somebody";
-        if !self.has_own_account {
+        if self.client_id.is_some() {
             let scope = Right::Suspend.scope();
             return if self.scopes.iter().any(|granted| granted == scope) {
                 Ok(format!("the scope {scope} is granted; that the app's admin role allows it {UNPROVEN}"))
@@ -151,7 +151,7 @@ impl Okta {
             ));
         }
         Err("the token's owner holds no role that includes suspending users: give it a custom role with \
-             okta.users.lifecycle.suspend, or the group administrator role"
+             okta.users.lifecycle.suspend and okta.users.lifecycle.unsuspend, or the group administrator role"
             .into())
     }
 }

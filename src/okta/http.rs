@@ -306,7 +306,7 @@ fn is_admin_console(host: &str) -> bool {
         .any(|end| host.ends_with(end))
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -71,18 +71,18 @@ impl Event {
 
 /// The stretch of the log that is asked about.
 #[derive(Clone, Copy)]
-struct Span {
-    since: DateTime<Utc>,
+pub(super) struct Span {
+    pub(super) since: DateTime<Utc>,
     until: DateTime<Utc>,
 }
 
 impl Span {
-    fn new(since: DateTime<Utc>, now: DateTime<Utc>) -> Span {
+    pub(super) fn new(since: DateTime<Utc>, now: DateTime<Utc>) -> Span {
         // Sent in whole milliseconds: rounded up, so that an event of this very moment is inside.
         Span { since: since.max(now - KEPT).min(now), until: now + Duration::milliseconds(1) }
     }
 
-    fn url(self, http: &Http, filter: &str, limit: &str) -> Url {
+    pub(super) fn url(self, http: &Http, filter: &str, limit: &str) -> Url {
         let mut url = http.url(&["logs"]);
         url.query_pairs_mut()
             .append_pair("since", &self.since.to_rfc3339_opts(SecondsFormat::Millis, true))

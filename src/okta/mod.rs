@@ -6,7 +6,9 @@
 //! own address.
 
 mod auth;
+mod changes;
 mod check;
+mod console;
 mod errors;
 mod http;
 mod keys;
@@ -38,7 +40,7 @@ use crate::clock::Clock;
 use crate::domain::account::{Account, AccountId, AccountStatus};
 use crate::domain::assess::SecondLook;
 use crate::domain::policy::Rule;
-use crate::identity::{FreshLook, IdentityError, IdentityProvider, Listing, Protected};
+use crate::identity::{FreshLook, IdentityError, IdentityProvider, Listing, Protected, StatusChange};
 
 /// The most that Okta gives out at a time, for users and for members of a group.
 const PAGE: &str = "200";
@@ -87,8 +89,8 @@ impl Settings {
 /// One Okta org.
 pub struct Okta {
     http: Http,
-    /// A service app has no account of its own.
-    has_own_account: bool,
+    /// A service app's client id. It has no account of its own; an API token's owner has.
+    client_id: Option<String>,
     scopes: Vec<String>,
     /// The own account, for looks at one account: it stays the same as long as the credential.
     own: OnceCell<Option<AccountId>>,
@@ -103,11 +105,11 @@ impl fmt::Debug for Okta {
 impl Okta {
     /// Checks the settings and reads the key. Calls nobody. A rustls crypto provider must be installed.
     pub fn new(settings: Settings, clock: Clock) -> anyhow::Result<Okta> {
-        let (has_own_account, scopes) = match &settings.credential {
-            Credential::ApiToken(_) => (true, Vec::new()),
-            Credential::ServiceApp { scopes, .. } => (false, scopes.clone()),
+        let (client_id, scopes) = match &settings.credential {
+            Credential::ApiToken(_) => (None, Vec::new()),
+            Credential::ServiceApp { client_id, scopes, .. } => (Some(client_id.clone()), scopes.clone()),
         };
-        Ok(Okta { http: Http::new(settings, clock)?, has_own_account, scopes, own: OnceCell::new() })
+        Ok(Okta { http: Http::new(settings, clock)?, client_id, scopes, own: OnceCell::new() })
     }
 
     fn user_url(&self, account: &AccountId, rest: &[&str]) -> Result<Url, IdentityError> {
@@ -128,11 +130,20 @@ impl Okta {
     }
 
     async fn own_id(&self) -> Result<Option<AccountId>, IdentityError> {
-        if !self.has_own_account {
+        if self.client_id.is_some() {
             return Ok(None);
         }
         let answer = self.http.get(&self.http.url(&["users", "me"]), Right::ReadUsers).await?;
         Ok(Some(AccountId(answer.json::<Named>("the bot's own account")?.id)))
+    }
+
+    /// The id that the System Log has for what the bot does.
+    async fn own_actor(&self) -> Result<Option<&str>, IdentityError> {
+        if let Some(client_id) = &self.client_id {
+            return Ok(Some(client_id));
+        }
+        let own = self.own.get_or_try_init(|| self.own_id()).await?;
+        Ok(own.as_ref().map(|own| own.0.as_str()))
     }
 
     async fn roles_of(&self, account: &AccountId) -> Result<Vec<Role>, IdentityError> {
@@ -294,6 +305,21 @@ impl IdentityProvider for Okta {
         let mut url = self.user_url(account, &["sessions"])?;
         url.query_pairs_mut().append_pair("oauthTokens", "true");
         self.http.change(&Method::DELETE, &url, Right::ClearSessions).await
+    }
+
+    async fn last_change(
+        &self,
+        account: &AccountId,
+        since: DateTime<Utc>,
+    ) -> Result<Option<StatusChange>, IdentityError> {
+        checked_id(&account.0)?;
+        let own = self.own_actor().await?;
+        changes::latest(&self.http, account, since, own).await
+    }
+
+    fn console_link(&self, account: &AccountId) -> Option<String> {
+        checked_id(&account.0).ok()?;
+        console::profile(self.http.base(), account)
     }
 
     async fn find(&self, who: &str, rule: &Rule) -> Result<Vec<Account>, IdentityError> {

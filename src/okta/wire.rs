@@ -22,6 +22,7 @@ pub(super) struct User {
     #[serde(rename = "type")]
     kind: Value,
     profile: Value,
+    credentials: Value,
     #[serde(deserialize_with = "present")]
     created: Option<Value>,
     #[serde(deserialize_with = "present")]
@@ -109,7 +110,9 @@ impl User {
             status_changed: reading(self.status_changed.as_ref().unwrap_or(&Value::Null)),
             last_sign_in: needed(self.last_login.as_ref()),
             manager: text(profile, "manager").or_else(|| text(profile, "managerId")),
+            manager_id: text(profile, "managerId"),
             organization: text(profile, "organization"),
+            source: source(&self.credentials),
             attributes: std::collections::BTreeMap::new(),
         };
         let mut flaw = account.login.is_empty().then_some("the profile has no login");
@@ -159,6 +162,13 @@ fn scalar(value: &Value) -> Option<String> {
 
 fn text(profile: &Map<String, Value>, key: &str) -> Option<String> {
     profile.get(key).and_then(scalar).filter(|text| !text.trim().is_empty())
+}
+
+/// The directory that vouches for the account, by its name or else its type; none if it is Okta.
+fn source(credentials: &Value) -> Option<String> {
+    let provider = credentials.get("provider")?.as_object()?;
+    let (kind, name) = (text(provider, "type"), text(provider, "name"));
+    if kind.as_deref() == Some("OKTA") { None } else { name.or(kind) }
 }
 
 fn name(profile: &Map<String, Value>) -> String {
@@ -261,6 +271,24 @@ mod tests {
         assert!(keep(json!(null)).attributes.is_empty());
         assert!(matches!(keep(json!({"a": 1})).created, Reading::Unreadable(_)));
         assert_eq!(keep(json!("no")).attributes.len(), 1);
+    }
+
+    #[test]
+    fn the_manager_and_the_source_are_told_as_far_as_they_are_known() {
+        let user = |profile: Value, credentials: Value| {
+            account(json!({"id": "00u1", "profile": profile, "credentials": credentials}))
+        };
+        let known = user(
+            json!({"login": "a", "manager": "Bo Li", "managerId": 4711}),
+            json!({"provider": {"type": "ACTIVE_DIRECTORY", "name": "corp.example"}}),
+        );
+        assert_eq!((known.manager.as_deref(), known.manager_id.as_deref()), (Some("Bo Li"), Some("4711")));
+        assert_eq!(known.source.as_deref(), Some("corp.example"));
+        let typed = user(json!({"login": "a"}), json!({"provider": {"type": "LDAP"}}));
+        assert_eq!(typed.source.as_deref(), Some("LDAP"));
+        for own in [json!({"provider": {"type": "OKTA", "name": "OKTA"}}), json!({}), json!(7)] {
+            assert_eq!(user(json!({"login": "a"}), own).source, None);
+        }
     }
 
     #[test]

@@ -6,20 +6,24 @@
 use chrono::{DateTime, Duration, Utc};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use slack_morphism::prelude::{
     SlackApiAppsConnectionOpenRequest, SlackApiChatPostEphemeralRequest, SlackApiChatPostMessageRequest,
     SlackApiChatUpdateRequest, SlackApiConversationsMembersRequest, SlackApiPostWebhookMessageRequest,
-    SlackApiUserGroupsUsersListRequest, SlackApiViewsOpenRequest, SlackApiViewsUpdateRequest,
-    SlackMessageContent, SlackMessageMetadata, SlackResponseUrl, SlackUserFlags,
+    SlackApiUserGroupsUsersListRequest, SlackApiViewsOpenRequest, SlackApiViewsPublishRequest,
+    SlackApiViewsPushRequest, SlackApiViewsUpdateRequest, SlackMessageContent, SlackMessageMetadata,
+    SlackResponseUrl, SlackUserFlags,
 };
 use slack_morphism::{ClientResult, SlackApiToken, SlackClient, SlackClientSession};
 use url::Url;
 
-use crate::chat::{Card, ChatError, ChatUser, MessageRef, Modal, ReplyTo, ViewRef};
+use crate::chat::{
+    Card, ChatError, ChatUser, FileRef, Home, MessageRef, Modal, ReplyTo, ShareIn, Upload, ViewRef,
+};
 
 use super::connector::Connector;
 use super::errors::Call;
+use super::escape::{clamp, tidy};
 use super::render;
 use super::settings::{Settings, Timing, is_trustworthy};
 
@@ -34,6 +38,11 @@ const PAGES_MAX: usize = 20;
 
 /// How far our clock may be ahead of Slack's without a message of ours being overlooked.
 const CLOCK_SKEW: Duration = Duration::minutes(5);
+
+/// Far above what an export or a picture of ours has, far below Slack's own bound.
+const UPLOAD_BYTES_MAX: usize = 100_000_000;
+/// <https://docs.slack.dev/reference/methods/files.getUploadURLExternal>
+const UPLOAD_ALT_CHARS_MAX: usize = 1000;
 
 /// Who the bot is, as `auth.test` says.
 #[derive(Clone, Debug)]
@@ -84,6 +93,22 @@ struct Found {
     /// Any value: other apps may put anything there.
     #[serde(default)]
     metadata: Value,
+}
+
+#[derive(Deserialize)]
+struct Direct {
+    channel: DirectChannel,
+}
+
+#[derive(Deserialize)]
+struct DirectChannel {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct UploadPlace {
+    upload_url: Url,
+    file_id: String,
 }
 
 #[derive(Deserialize)]
@@ -293,17 +318,82 @@ impl Api {
         self.write::<_, Accepted>("views.update", &request).await.map(|_| ())
     }
 
+    pub(super) async fn push_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError> {
+        let view = render::view(modal, &self.me.team_url);
+        let request = SlackApiViewsPushRequest::new(trigger.into(), view);
+        self.write::<_, Accepted>("views.push", &request).await.map(|_| ())
+    }
+
+    /// Without a hash: what was published last is what the person sees.
+    pub(super) async fn publish_home(&self, user: &str, home: &Home) -> Result<(), ChatError> {
+        let view = render::home(home, &self.me.team_url);
+        let request = SlackApiViewsPublishRequest::new(user.into(), view);
+        self.write::<_, Accepted>("views.publish", &request).await.map(|_| ())
+    }
+
+    /// <https://docs.slack.dev/reference/methods/conversations.open>: it has no second effect, so a lost answer is no
+    /// more than that.
+    pub(super) async fn open_direct(&self, user: &str) -> Result<String, ChatError> {
+        let request = json!({ "users": user });
+        let answer: ClientResult<Direct> =
+            self.session().http_session_api.http_post("conversations.open", &request, None).await;
+        Ok(answer.map_err(|error| Call::Read.failed(&error))?.channel.id)
+    }
+
+    /// Three steps, of which only the last has an effect that anybody sees.
+    /// <https://docs.slack.dev/messaging/working-with-files#upload>
+    pub(super) async fn upload(&self, file: &Upload, share: Option<&ShareIn>) -> Result<FileRef, ChatError> {
+        if file.bytes.is_empty() || file.bytes.len() > UPLOAD_BYTES_MAX {
+            let why = format!("a file of {} bytes; 1 to {UPLOAD_BYTES_MAX} are taken", file.bytes.len());
+            return Err(ChatError::Content(why));
+        }
+        let mut ask =
+            vec![("filename", Some(file.name.clone())), ("length", Some(file.bytes.len().to_string()))];
+        if let Some(alt) = &file.alt {
+            ask.push(("alt_txt", Some(clamp(&tidy(alt), UPLOAD_ALT_CHARS_MAX))));
+        }
+        let place: UploadPlace = self.read("files.getUploadURLExternal", &ask).await?;
+        if !is_trustworthy(&place.upload_url) {
+            return Err(ChatError::Unavailable("Slack offered an upload that is not encrypted".to_owned()));
+        }
+        let sent = self.client.http_api.connector.send_file(place.upload_url, file.bytes.clone()).await;
+        sent.map_err(|error| Call::Read.failed(&error))?;
+        let mut request = json!({ "files": [{ "id": place.file_id, "title": file.title }] });
+        if let Some(share) = share {
+            request["channel_id"] = json!(share.channel);
+            request["initial_comment"] = json!(render::comment(&share.comment, &self.me.team_url));
+            if let Some(thread) = &share.thread {
+                request["thread_ts"] = json!(thread.id);
+            }
+        }
+        self.write::<_, Accepted>("files.completeUploadExternal", &request).await?;
+        Ok(FileRef(place.file_id))
+    }
+
+    pub(super) async fn find_user(&self, email: &str) -> Result<Option<ChatUser>, ChatError> {
+        let found = self.read("users.lookupByEmail", &vec![("email", Some(email.to_owned()))]).await;
+        match found {
+            Ok(UserInfo { user }) => Ok(Some(self.chat_user(user))),
+            Err(ChatError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     pub(super) async fn user(&self, id: &str) -> Result<ChatUser, ChatError> {
         let info: UserInfo = self.read("users.info", &vec![("user", Some(id.to_owned()))]).await?;
-        let outsider = self.outsider(&info.user).map(str::to_owned);
-        let User { id, name, real_name, is_email_confirmed, profile, .. } = info.user;
+        Ok(self.chat_user(info.user))
+    }
+
+    fn chat_user(&self, user: User) -> ChatUser {
+        let outsider = self.outsider(&user).map(str::to_owned);
+        let User { id, name, real_name, is_email_confirmed, profile, .. } = user;
         let profile = profile.unwrap_or(Profile { display_name: None, real_name: None, email: None });
         let names = [profile.display_name, profile.real_name, real_name, name];
         let name =
             names.into_iter().flatten().find(|name| !name.trim().is_empty()).unwrap_or_else(|| id.clone());
         // An address that its owner never confirmed proves nothing about who they are.
         let email = profile.email.filter(|_| is_email_confirmed != Some(false));
-        Ok(ChatUser { id, name, email, outsider })
+        ChatUser { id, name, email, outsider }
     }
 
     fn outsider(&self, user: &User) -> Option<&'static str> {

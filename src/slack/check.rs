@@ -21,6 +21,11 @@ pub const REQUIRED_SCOPES: &[Scope] = &[
     Scope { name: "groups:read", purpose: "seeing whether it is in a private channel, and who else is" },
     Scope { name: "channels:history", purpose: "finding its own message again in a public channel" },
     Scope { name: "groups:history", purpose: "finding its own message again in a private channel" },
+    Scope {
+        name: "im:write",
+        purpose: "direct messages: files for who asked, questions to the people concerned",
+    },
+    Scope { name: "files:write", purpose: "exports, evidence and pictures as files" },
     Scope { name: "usergroups:read", purpose: "knowing who is in a user group of approvers" },
 ];
 

@@ -66,6 +66,8 @@ struct ViewSubmission {
 
 #[derive(Deserialize)]
 struct View {
+    #[serde(default, rename = "type")]
+    kind: String,
     id: String,
     hash: Option<String>,
     #[serde(default)]
@@ -134,7 +136,7 @@ fn click(event: BlockActions, received_at: DateTime<Utc>) -> Option<Read> {
     };
     let channel = container_channel.or_else(|| event.channel.map(|channel| channel.id))?.0;
     let pressed = event.actions.into_iter().next()?;
-    let value = pressed.value.unwrap_or_default();
+    let value = value_of(&pressed);
     let action_ts = pressed.action_ts.map(|ts| ts.0).unwrap_or_default();
     let user = event.user.id.0;
     let inbound = Inbound {
@@ -159,7 +161,7 @@ fn click(event: BlockActions, received_at: DateTime<Utc>) -> Option<Read> {
 fn modal_click(event: BlockActions, received_at: DateTime<Utc>) -> Option<Read> {
     let view = event.view?;
     let pressed = event.actions.into_iter().next()?;
-    let value = pressed.value.unwrap_or_default();
+    let value = value_of(&pressed);
     let action_ts = pressed.action_ts.map(|ts| ts.0).unwrap_or_default();
     let user = event.user.id.0;
     let inbound = Inbound {
@@ -167,16 +169,30 @@ fn modal_click(event: BlockActions, received_at: DateTime<Utc>) -> Option<Read> 
         received_at,
         reply: ReplyTo { user: user.clone(), channel: None, handle: None },
         user,
-        what: What::ModalClick {
-            state: form_state(view.state.as_ref()),
-            view: ViewRef { id: view.id, hash: view.hash },
-            kind: view.callback_id,
-            modal_value: view.private_metadata,
-            action: base_action(&pressed.action_id.0).to_owned(),
-            value,
+        what: if view.kind == "home" {
+            let action = base_action(&pressed.action_id.0).to_owned();
+            What::HomeClick { action, value, trigger: event.trigger_id.0 }
+        } else {
+            What::ModalClick {
+                state: form_state(view.state.as_ref()),
+                view: ViewRef { id: view.id, hash: view.hash },
+                kind: view.callback_id,
+                modal_value: view.private_metadata,
+                // The parts of a group of checkboxes are one input.
+                action: base_group(base_action(&pressed.action_id.0)).0.to_owned(),
+                value,
+                trigger: event.trigger_id.0,
+                stamp: action_ts,
+            }
         },
     };
     Some(Read::Input(Box::new(inbound), Vec::new()))
+}
+
+/// A button's value, or that of the chosen item of a menu or select.
+fn value_of(pressed: &SlackInteractionActionInfo) -> String {
+    let chosen = pressed.selected_option.as_ref().map(|option| &option.value);
+    pressed.value.as_ref().or(chosen).cloned().unwrap_or_default()
 }
 
 fn submission(event: ViewSubmission, received_at: DateTime<Utc>) -> Read {
@@ -263,6 +279,13 @@ fn form_state(state: Option<&SlackViewState>) -> FormState {
                 }
                 "plain_text_input" => {
                     form.typed.insert(block.0.clone(), value.value.clone().unwrap_or_default());
+                }
+                "datepicker" => {
+                    form.typed.insert(block.0.clone(), value.selected_date.clone().unwrap_or_default());
+                }
+                "static_select" => {
+                    let chosen = value.selected_option.as_ref().map(|option| option.value.clone());
+                    form.typed.insert(block.0.clone(), chosen.unwrap_or_default());
                 }
                 _ => {}
             }

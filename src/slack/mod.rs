@@ -30,7 +30,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::{
-    Card, Chat, ChatError, ChatUser, Connection, Handler, MessageRef, Modal, ReplyTo, ViewRef,
+    Card, Chat, ChatError, ChatUser, Connection, FileRef, Handler, Home, MessageRef, Modal, ReplyTo, ShareIn,
+    Upload, ViewRef,
 };
 use crate::clock::Clock;
 
@@ -166,6 +167,26 @@ impl Chat for Slack {
 
     async fn update_modal(&self, view: &ViewRef, modal: &Modal) -> Result<(), ChatError> {
         self.api.update_modal(view, modal).await
+    }
+
+    async fn push_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError> {
+        self.api.push_modal(trigger, modal).await
+    }
+
+    async fn open_direct(&self, user: &str) -> Result<String, ChatError> {
+        self.api.open_direct(user).await
+    }
+
+    async fn upload(&self, file: &Upload, share: Option<&ShareIn>) -> Result<FileRef, ChatError> {
+        self.api.upload(file, share).await
+    }
+
+    async fn publish_home(&self, user: &str, home: &Home) -> Result<(), ChatError> {
+        self.api.publish_home(user, home).await
+    }
+
+    async fn find_user(&self, email: &str) -> Result<Option<ChatUser>, ChatError> {
+        self.api.find_user(email).await
     }
 
     async fn user(&self, id: &str) -> Result<ChatUser, ChatError> {

@@ -8,16 +8,20 @@ use std::collections::BTreeSet;
 
 use slack_morphism::prelude::{
     SlackActionBlockElement, SlackActionsBlock, SlackBlock, SlackBlockButtonElement, SlackBlockButtonStyle,
-    SlackBlockCheckboxesElement, SlackBlockChoiceItem, SlackBlockConfirmItem, SlackBlockMarkDownText,
-    SlackBlockPlainText, SlackBlockPlainTextInputElement, SlackBlockPlainTextOnly, SlackBlockText,
-    SlackContextBlock, SlackDividerBlock, SlackHeaderBlock, SlackInputBlock, SlackModalView,
-    SlackRichTextBlock, SlackRichTextSection, SlackView,
+    SlackBlockCheckboxesElement, SlackBlockChoiceItem, SlackBlockConfirmItem, SlackBlockDatePickerElement,
+    SlackBlockMarkDownText, SlackBlockOverflowElement, SlackBlockPlainText, SlackBlockPlainTextInputElement,
+    SlackBlockPlainTextOnly, SlackBlockStaticSelectElement, SlackBlockText, SlackContextBlock,
+    SlackDispatchActionConfig, SlackDispatchActionTrigger, SlackDividerBlock, SlackFileIdOrUrl,
+    SlackHeaderBlock, SlackHomeView, SlackImageBlock, SlackImageUrlOrFile, SlackInputBlock,
+    SlackInputBlockElement, SlackModalView, SlackRichTextBlock, SlackRichTextSection, SlackSectionBlock,
+    SlackView,
 };
 use url::Url;
 
-use crate::chat::{Block, Button, Card, Choice, Confirm, Modal, Text, Tone};
+use crate::chat::{Block, Button, Card, Choice, Confirm, Home, Menu, MenuItem, Modal, Text, Tone};
 
 use super::escape::{clamp, tidy};
+use super::settings::is_trustworthy;
 use super::text::{mrkdwn, rich};
 
 /// Slack calls 4000 good for the top-level text; ephemeral ones hold about 3000.
@@ -41,6 +45,9 @@ const CHOICE_CHARS_MAX: usize = 75;
 const LABEL_CHARS_MAX: usize = 2000;
 const INPUT_CHARS_MAX: u32 = 3000;
 const TITLE_CHARS_MAX: usize = 24;
+const ALT_CHARS_MAX: usize = 2000;
+const MENU_ITEMS_MAX: usize = 5;
+const OPTIONS_MAX: usize = 100;
 
 /// Stands where a label came out empty: Slack refuses an empty one.
 const NO_WORDS: &str = "–";
@@ -92,6 +99,18 @@ pub(super) fn view(modal: &Modal, team_url: &Url) -> SlackView {
         .with_private_metadata(modal.value.clone());
     view.submit = submit.map(|label| words(label, TITLE_CHARS_MAX));
     SlackView::Modal(view)
+}
+
+/// A person's home tab.
+pub(super) fn home(home: &Home, team_url: &Url) -> SlackView {
+    let mut page = Page::new(team_url, VIEW_CHARS_MAX);
+    page.add_all(&home.blocks);
+    SlackView::Home(SlackHomeView::new(page.fitting(VIEW_BLOCKS_MAX)))
+}
+
+/// A comment that goes with a file.
+pub(super) fn comment(text: &Text, team_url: &Url) -> String {
+    mrkdwn(text, team_url, SUMMARY_CHARS_MAX)
 }
 
 /// The action as the card named it.
@@ -152,19 +171,86 @@ impl<'a> Page<'a> {
             Block::Context(text) => self.context(text),
             Block::Divider => self.blocks.push(SlackDividerBlock::new().into()),
             Block::Buttons(buttons) => self.buttons(buttons),
-            Block::Checkboxes { name, label, choices } => self.checkboxes(name, label, choices),
-            Block::TextInput { name, label, hint, optional, max_chars } => {
-                let element = SlackBlockPlainTextInputElement::new()
+            Block::Row { text, menu } => self.row(text, menu),
+            Block::Image { file, alt } => {
+                let file = SlackFileIdOrUrl::Id { id: file.0.as_str().into() };
+                let alt = match tidy(alt) {
+                    alt if alt.is_empty() => NO_WORDS.to_owned(),
+                    alt => clamp(&alt, ALT_CHARS_MAX),
+                };
+                let image = SlackImageBlock::new(SlackImageUrlOrFile::SlackFile { slack_file: file }, alt);
+                self.blocks.push(image.into());
+            }
+            Block::Checkboxes { name, label, choices, instant } => {
+                self.checkboxes(name, label, choices, *instant);
+            }
+            Block::Select { name, label, options, chosen, instant } => {
+                let options: Vec<_> = options.iter().take(OPTIONS_MAX).map(option).collect();
+                let element = SlackBlockStaticSelectElement {
+                    initial_option: options.iter().find(|one| Some(&one.value) == chosen.as_ref()).cloned(),
+                    options: Some(options),
+                    ..SlackBlockStaticSelectElement::new()
+                };
+                let element = element.with_action_id(name.as_str().into());
+                self.input(name, label, None, false, element.into(), *instant);
+            }
+            Block::DateInput { name, label, hint, initial, optional } => {
+                let mut element = SlackBlockDatePickerElement::new().with_action_id(name.as_str().into());
+                element.initial_date = initial.map(|day| day.format("%Y-%m-%d").to_string());
+                self.input(name, label, hint.as_deref(), *optional, element.into(), false);
+            }
+            Block::TextInput { name, label, hint, optional, max_chars, initial, multiline, instant } => {
+                let max = (*max_chars).min(INPUT_CHARS_MAX);
+                let mut element = SlackBlockPlainTextInputElement::new()
                     .with_action_id(name.as_str().into())
-                    .with_multiline(true)
-                    .with_max_length(u64::from((*max_chars).min(INPUT_CHARS_MAX)));
-                let mut input = SlackInputBlock::new(words(label, LABEL_CHARS_MAX), element.into())
-                    .with_block_id(name.as_str().into())
-                    .with_optional(*optional);
-                input.hint = hint.as_ref().map(|hint| words(hint, LABEL_CHARS_MAX));
-                self.blocks.push(input.into());
+                    .with_multiline(*multiline)
+                    .with_max_length(u64::from(max));
+                element.initial_value =
+                    initial.as_ref().filter(|text| !text.is_empty()).map(|text| clamp(text, max as usize));
+                element.dispatch_action_config = instant.then(|| {
+                    let on_enter = vec![SlackDispatchActionTrigger::OnEnterPressed];
+                    SlackDispatchActionConfig::new().with_trigger_actions_on(on_enter)
+                });
+                self.input(name, label, hint.as_deref(), *optional, element.into(), *instant);
             }
         }
+    }
+
+    fn input(
+        &mut self,
+        name: &str,
+        label: &str,
+        hint: Option<&str>,
+        optional: bool,
+        element: SlackInputBlockElement,
+        instant: bool,
+    ) {
+        let mut input = SlackInputBlock::new(words(label, LABEL_CHARS_MAX), element)
+            .with_block_id(name.into())
+            .with_optional(optional);
+        input.hint = hint.map(|hint| words(hint, LABEL_CHARS_MAX));
+        input.dispatch_action = instant.then_some(true);
+        self.blocks.push(input.into());
+    }
+
+    /// A menu only goes with a `section`, whose text is mrkdwn or plain: mrkdwn shows times in the reader's own zone,
+    /// and what somebody else wrote is made inert as in small print. Verbatim: no address in it becomes a link.
+    fn row(&mut self, text: &Text, menu: &Menu) {
+        let mut said = mrkdwn(text, self.team_url, self.chars_left.min(SECTION_CHARS_MAX));
+        if said.trim().is_empty() {
+            NO_WORDS.clone_into(&mut said);
+        }
+        self.chars_left = self.chars_left.saturating_sub(said.chars().count());
+        let items: Vec<_> = menu.items.iter().take(MENU_ITEMS_MAX).map(item).collect();
+        let text = SlackBlockMarkDownText::new(said).with_verbatim(true);
+        let mut section = SlackSectionBlock::new().with_text(text.into());
+        if !items.is_empty() {
+            let mut element =
+                SlackBlockOverflowElement::new(items).with_action_id(self.unique(&menu.action).into());
+            element.confirm = menu.confirm.as_ref().map(|confirm| question(confirm, Tone::Neutral));
+            section.accessory = Some(element.into());
+        }
+        self.blocks.push(section.into());
     }
 
     fn header(&mut self, title: &str) {
@@ -215,6 +301,9 @@ impl<'a> Page<'a> {
             Tone::Danger => Some(SlackBlockButtonStyle::Danger),
         };
         element.confirm = button.confirm.as_ref().map(|confirm| question(confirm, button.tone));
+        element.url = button.url.as_deref().and_then(address);
+        element.accessibility_label =
+            button.about.as_ref().map(|about| clamp(&tidy(about), BUTTON_CHARS_MAX).into());
         element
     }
 
@@ -229,7 +318,7 @@ impl<'a> Page<'a> {
         id
     }
 
-    fn checkboxes(&mut self, name: &str, label: &str, choices: &[Choice]) {
+    fn checkboxes(&mut self, name: &str, label: &str, choices: &[Choice], instant: bool) {
         for (part, some) in choices.chunks(CHOICES_MAX).enumerate() {
             let options: Vec<_> = some.iter().map(choice).collect();
             let ticked: Vec<_> = some.iter().filter(|choice| choice.ticked).map(choice).collect();
@@ -241,10 +330,7 @@ impl<'a> Page<'a> {
                 ..=CHOICES_MAX => label.to_owned(),
                 _ => format!("{label} ({first}–{} of {})", first + some.len() - 1, choices.len()),
             };
-            let input = SlackInputBlock::new(words(&label, LABEL_CHARS_MAX), element.into())
-                .with_block_id(id.as_str().into())
-                .with_optional(true);
-            self.blocks.push(input.into());
+            self.input(&id, &label, None, true, element.into(), instant);
         }
     }
 
@@ -258,7 +344,12 @@ impl<'a> Page<'a> {
         let mut at = blocks.len();
         while excess > 0 && at > 0 {
             at -= 1;
-            if !matches!(blocks[at], SlackBlock::Actions(_) | SlackBlock::Input(_)) {
+            let control = match &blocks[at] {
+                SlackBlock::Actions(_) | SlackBlock::Input(_) => true,
+                SlackBlock::Section(section) => section.accessory.is_some(),
+                _ => false,
+            };
+            if !control {
                 blocks.remove(at);
                 excess -= 1;
             }
@@ -296,11 +387,33 @@ fn choice(choice: &Choice) -> SlackBlockChoiceItem<SlackBlockText> {
     item
 }
 
+fn option((value, label): &(String, String)) -> SlackBlockChoiceItem<SlackBlockPlainTextOnly> {
+    SlackBlockChoiceItem::new(words(label, CHOICE_CHARS_MAX), value.clone())
+}
+
+fn item(item: &MenuItem) -> SlackBlockChoiceItem<SlackBlockPlainTextOnly> {
+    let mut choice = SlackBlockChoiceItem::new(words(&item.label, CHOICE_CHARS_MAX), item.value.clone());
+    choice.url = item.url.as_deref().and_then(address);
+    choice
+}
+
+/// An address that a person may be sent to.
+fn address(url: &str) -> Option<Url> {
+    Url::parse(url).ok().filter(is_trustworthy)
+}
+
 /// How many characters a control needs; nothing for what is only read.
 fn control_chars(block: &Block) -> usize {
     let count = |text: &str, max: usize| text.chars().count().min(max);
     match block {
-        Block::Header(_) | Block::Section(_) | Block::Context(_) | Block::Divider => 0,
+        Block::Header(_) | Block::Section(_) | Block::Context(_) | Block::Divider | Block::Image { .. } => 0,
+        Block::Row { menu, .. } => {
+            menu.items.iter().map(|item| count(&item.label, CHOICE_CHARS_MAX)).sum::<usize>()
+        }
+        Block::Select { label, options, .. } => {
+            let options = options.iter().map(|(_, label)| count(label, CHOICE_CHARS_MAX));
+            options.sum::<usize>() + count(label, LABEL_CHARS_MAX)
+        }
         Block::Buttons(buttons) => {
             let question = |confirm: &Confirm| {
                 count(&confirm.title, CONFIRM_TITLE_CHARS_MAX)
@@ -320,7 +433,7 @@ fn control_chars(block: &Block) -> usize {
             });
             rows.sum::<usize>() + count(label, LABEL_CHARS_MAX) * (choices.len() / CHOICES_MAX + 1)
         }
-        Block::TextInput { label, hint, .. } => {
+        Block::TextInput { label, hint, .. } | Block::DateInput { label, hint, .. } => {
             let hint = hint.as_deref().unwrap_or_default();
             count(label, LABEL_CHARS_MAX) + count(hint, LABEL_CHARS_MAX)
         }
@@ -328,179 +441,4 @@ fn control_chars(block: &Block) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::Value;
-
-    use super::*;
-    use crate::chat::Span;
-
-    const EVIL: &str = "<!channel> *x* _y_ `z` <https://evil.example|Okta> :tada:\n> q\u{202e}";
-
-    fn team() -> Url {
-        "https://acme.slack.com/".parse().unwrap()
-    }
-
-    fn json(card: &Card) -> Value {
-        let message = message(card, &team());
-        assert!(!message.text.trim().is_empty() && message.text.chars().count() <= 3000);
-        serde_json::to_value(message.blocks).unwrap()
-    }
-
-    fn card(blocks: Vec<Block>) -> Card {
-        Card { summary: Text::plain("3 accounts").quoted(EVIL), blocks }
-    }
-
-    fn button(label: &str) -> Button {
-        let confirm = Confirm {
-            title: "t".repeat(200),
-            text: "x".repeat(400),
-            yes: "y".repeat(50),
-            no: "n".repeat(50),
-        };
-        Button {
-            action: "suspend".to_owned(),
-            value: "v1".to_owned(),
-            label: label.to_owned(),
-            tone: Tone::Danger,
-            confirm: Some(confirm),
-        }
-    }
-
-    /// Every string under `text` anywhere, with the kind of object that it stands in.
-    fn texts(value: &Value, into: &mut Vec<(String, String)>) {
-        match value {
-            Value::Object(fields) => {
-                if let (Some(Value::String(kind)), Some(Value::String(text))) =
-                    (fields.get("type"), fields.get("text"))
-                {
-                    into.push((kind.clone(), text.clone()));
-                }
-                fields.values().for_each(|field| texts(field, into));
-            }
-            Value::Array(items) => items.iter().for_each(|item| texts(item, into)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        }
-    }
-
-    #[test]
-    fn quoted_words_are_never_parsed() {
-        let blocks = json(&card(vec![
-            Block::Header(EVIL.to_owned()),
-            Block::Section(Text::default().quoted(EVIL)),
-            Block::Context(Text::default().quoted(EVIL)),
-            Block::Buttons(vec![button(EVIL)]),
-        ]));
-        let mut found = Vec::new();
-        texts(&blocks, &mut found);
-        for (kind, text) in found {
-            assert!(!text.contains(['\n', '\u{202e}']), "{text}");
-            match kind.as_str() {
-                "mrkdwn" => assert!(!text.contains(['<', '*', '_', '`', ':']), "{text}"),
-                // Not parsed by Slack, shown as it is.
-                "plain_text" | "text" => {}
-                other => panic!("a text of kind {other}"),
-            }
-        }
-        let all = blocks.to_string();
-        assert!(
-            !all.contains("\"link\"") && !all.contains("\"broadcast\"") && !all.contains("\"emoji\":true")
-        );
-        assert_eq!(blocks[2]["elements"][0]["verbatim"], true);
-    }
-
-    #[test]
-    fn an_overlong_card_arrives_within_the_limits() {
-        let person =
-            |n: usize| Text::default().quoted(format!("{n}{}", "名".repeat(75))).then(" idle ".repeat(9));
-        let mut blocks: Vec<Block> = (0..300).map(|n| Block::Section(person(n))).collect();
-        blocks.push(Block::Buttons((0..10).map(|_| button(&"Suspend ".repeat(20))).collect()));
-        blocks.push(Block::Buttons(
-            (0..30).map(|n| Button { confirm: None, ..button(&n.to_string()) }).collect(),
-        ));
-        let json = json(&card(blocks));
-        let blocks = json.as_array().unwrap();
-        assert!(blocks.len() <= 50);
-        let mut found = Vec::new();
-        texts(&json, &mut found);
-        assert!(
-            found.iter().map(|(_, text)| text.chars().count()).sum::<usize>() < 30 * (75 + 430 + 60) + 12_000
-        );
-        let actions: Vec<&Value> = blocks.iter().filter(|block| block["type"] == "actions").collect();
-        assert_eq!(actions.iter().map(|row| row["elements"].as_array().unwrap().len()).sum::<usize>(), 40);
-        let ids: BTreeSet<&str> = actions
-            .iter()
-            .flat_map(|row| row["elements"].as_array().unwrap())
-            .map(|button| button["action_id"].as_str().unwrap())
-            .collect();
-        assert_eq!(ids.len(), 40);
-        assert!(ids.iter().all(|id| base_action(id) == "suspend"));
-        let pressed = &actions[0]["elements"][0];
-        assert_eq!(pressed["text"]["text"].as_str().unwrap().chars().count(), 75);
-        assert_eq!(pressed["confirm"]["text"]["text"].as_str().unwrap().chars().count(), 300);
-        assert_eq!(pressed["confirm"]["confirm"]["text"].as_str().unwrap().chars().count(), 30);
-    }
-
-    #[test]
-    fn three_hundred_choices_fit_a_modal() {
-        let choice = |n: usize| Choice {
-            value: n.to_string(),
-            label: format!("{n} {}", "é".repeat(75)),
-            description: Some("d".repeat(100)),
-            ticked: n.is_multiple_of(2),
-        };
-        let modal = Modal {
-            kind: "choose".to_owned(),
-            value: "r7".to_owned(),
-            title: "Choose who is to be suspended".to_owned(),
-            submit: Some("Suspend".to_owned()),
-            blocks: vec![Block::Checkboxes {
-                name: "keep".to_owned(),
-                label: "Keep".to_owned(),
-                choices: (0..300).map(choice).collect(),
-            }],
-        };
-        let view = serde_json::to_value(view(&modal, &team())).unwrap();
-        let blocks = view["blocks"].as_array().unwrap();
-        assert_eq!(blocks.len(), 30);
-        assert!(view.to_string().len() < 250 * 1024);
-        assert_eq!(view["title"]["text"].as_str().unwrap().chars().count(), 24);
-        assert_eq!((&view["callback_id"], &view["private_metadata"]), (&"choose".into(), &"r7".into()));
-        for (number, block) in blocks.iter().enumerate() {
-            assert_eq!(block["block_id"], format!("keep:{number}"));
-            assert_eq!(block["element"]["options"].as_array().unwrap().len(), 10);
-            assert_eq!(block["element"]["initial_options"].as_array().unwrap().len(), 5);
-            let label = &block["element"]["options"][0]["text"]["text"];
-            assert_eq!(label.as_str().unwrap().chars().count(), 75);
-        }
-    }
-
-    #[test]
-    fn a_card_without_blocks_shows_its_summary_and_a_blank_one_is_never_sent() {
-        let only = json(&Card { summary: Text::plain("Nothing to do."), blocks: Vec::new() });
-        assert_eq!(only[0]["elements"][0]["elements"][0]["text"], "Nothing to do.");
-        let blank = Card { summary: Text::default(), blocks: vec![Block::Section(Text::plain(""))] };
-        assert_eq!(json(&blank).as_array().unwrap().len(), 1);
-    }
-
-    #[test]
-    fn times_mentions_and_links_are_slacks_own() {
-        let at = chrono::DateTime::from_timestamp(1_767_348_000, 0).unwrap();
-        let message_ref =
-            crate::chat::MessageRef { channel: "C1".to_owned(), id: "1767348000.000100".to_owned() };
-        let text = Text::default()
-            .with(Span::Time(at))
-            .with(Span::Mention { id: "U1".to_owned(), name: "Ann".to_owned() })
-            .with(Span::MessageLink { message: message_ref, label: "the card".to_owned() });
-        let message = message(&Card { summary: text.clone(), blocks: vec![Block::Section(text)] }, &team());
-        assert_eq!(
-            message.text,
-            "<!date^1767348000^{date_short_pretty} at {time}|2026-01-02 10:00 UTC><@U1>\
-             <https://acme.slack.com/archives/C1/p1767348000000100|the card>"
-        );
-        let elements = serde_json::to_value(&message.blocks).unwrap()[0]["elements"][0]["elements"].clone();
-        assert_eq!(elements[0]["timestamp"], 1_767_348_000);
-        assert_eq!(elements[0]["fallback"], "2026-01-02 10:00 UTC");
-        assert_eq!(elements[1]["user_id"], "U1");
-        assert_eq!(elements[2]["type"], "link");
-    }
-}
+mod tests;

@@ -27,6 +27,7 @@ mod policies;
 mod receipts;
 mod requests;
 mod restorations;
+mod reviews;
 mod schema;
 mod sweeps;
 
@@ -45,6 +46,7 @@ pub use policies::KnownPolicy;
 pub use receipts::{Decided, Receipt};
 pub use requests::StatusCounts;
 pub use restorations::AskedFor;
+pub use reviews::Reviewed;
 pub use sweeps::{NewSweep, StartedSweep, SweepRow, SweepState};
 
 /// Calls that may wait for the writer before callers wait for room. Far above what a channel of people can cause.

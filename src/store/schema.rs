@@ -6,7 +6,7 @@
 //! can guarantee is guaranteed here: one sweep per slot, one open question per account, a chain without gaps.
 
 /// The steps, oldest first.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, REVIEW];
 
 const V1: &str = "
 CREATE TABLE policy (
@@ -167,4 +167,14 @@ CREATE UNIQUE INDEX restoration_due ON restoration (account_id) WHERE state = 'd
 CREATE INDEX restoration_untold ON restoration (id) WHERE told = 0;
 CREATE INDEX restoration_account ON restoration (account_id, id);
 CREATE INDEX restoration_request ON restoration (request) WHERE request IS NOT NULL;
+";
+
+const REVIEW: &str = "
+-- What a person chose in the dialog so far, until the request ends.
+CREATE TABLE review (
+    request INTEGER NOT NULL REFERENCES request (id),
+    person TEXT NOT NULL,
+    draft TEXT NOT NULL,
+    PRIMARY KEY (request, person)
+) STRICT;
 ";

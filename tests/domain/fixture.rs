@@ -42,6 +42,8 @@ pub fn contractor(name: &str) -> Account {
         status_changed: ago(300),
         last_sign_in: ago(100),
         manager: None,
+        manager_id: None,
+        source: None,
         organization: None,
         attributes: [("team".to_owned(), "Blue".to_owned())].into(),
     }
@@ -84,6 +86,7 @@ pub fn policy() -> Policy {
         clear_sessions: false,
         exemption_max: Duration::days(90),
         exemption_notice: Duration::days(3),
+        undo_for: Duration::days(7),
     }
 }
 
@@ -130,7 +133,7 @@ pub fn every_candidate_state() -> Vec<CandidateState> {
     let states = vec![
         CandidateState::Previewed,
         CandidateState::Proposed,
-        CandidateState::Kept { by: person("ann") },
+        CandidateState::Kept { by: person("ann"), until: None },
         CandidateState::Dropped,
         due(0),
         CandidateState::Suspended { at: now(), confirmation: Confirmation::ByCall },

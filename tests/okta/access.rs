@@ -7,7 +7,7 @@ use chrono::Duration;
 use inactive_contractors::clock::Clock;
 use inactive_contractors::domain::account::{AccountId, UserType};
 use inactive_contractors::domain::policy::Rule;
-use inactive_contractors::identity::{IdentityError, IdentityProvider};
+use inactive_contractors::identity::{Changer, IdentityError, IdentityProvider};
 use inactive_contractors::okta::{Credential, Okta, Probe};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey};
@@ -64,6 +64,15 @@ async fn a_service_app_works_with_every_form_of_key() {
         world.okta.suspend(&id).await.unwrap();
         assert_eq!((token_calls(&world), world.fake.suspends("a@corp.example")), (2, 1));
     }
+}
+
+#[tokio::test]
+async fn what_the_service_app_did_was_us() {
+    let world = app_world(EC).await;
+    let id = world.add("a@corp.example");
+    world.okta.suspend(&id).await.unwrap();
+    let change = world.okta.last_change(&id, world.week_ago()).await.unwrap().unwrap();
+    assert_eq!(change.by, Changer::Us);
 }
 
 #[tokio::test]

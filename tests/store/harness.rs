@@ -8,6 +8,7 @@ use inactive_contractors::domain::account::{AccountId, UserType};
 use inactive_contractors::domain::assess::{Evidence, Idle, SecondLook, Signal};
 use inactive_contractors::domain::audit::{AuditEvent, Person};
 use inactive_contractors::domain::candidate::Shown;
+use inactive_contractors::domain::keep::KeptUntil;
 use inactive_contractors::domain::plan::{Counts, Verdict};
 use inactive_contractors::domain::policy::Rule;
 use inactive_contractors::domain::request::{Input, Verb, Voter};
@@ -155,7 +156,7 @@ pub fn input(who: &str, verb: Verb, received_at: DateTime<Utc>) -> Input {
 }
 
 pub fn suspend_all() -> Verb {
-    Verb::Suspend { keep: std::collections::BTreeSet::new() }
+    Verb::Suspend { keep: std::collections::BTreeSet::new(), until: KeptUntil::default() }
 }
 
 /// An input from its receipt to its settlement.

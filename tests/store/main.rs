@@ -7,5 +7,6 @@ mod inputs;
 mod messages;
 mod open;
 mod requests;
+mod reviews;
 mod sweeps;
 mod versions;

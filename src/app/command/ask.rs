@@ -77,7 +77,7 @@ impl App {
         })
     }
 
-    pub(super) async fn why(&self, visible: &[&Policy], person: &str) -> anyhow::Result<Answer> {
+    pub(in super::super) async fn why(&self, visible: &[&Policy], person: &str) -> anyhow::Result<Answer> {
         let (policy, account) = match self.account_of(visible, person).await? {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),

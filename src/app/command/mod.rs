@@ -143,14 +143,14 @@ pub(super) enum Role {
 }
 
 impl Role {
-    fn held_by(self, known: &Known) -> bool {
+    pub(super) fn held_by(self, known: &Known) -> bool {
         match self {
             Role::Viewer => known.viewer,
             Role::Approver => known.voter.approver || known.voter.admin,
         }
     }
 
-    fn in_words(self) -> &'static str {
+    pub(super) fn in_words(self) -> &'static str {
         match self {
             Role::Viewer => "the viewers, approvers and admins of a policy",
             Role::Approver => "approvers and admins of this policy",
@@ -370,7 +370,7 @@ impl App {
     }
 
     /// The audit trail keeps who asked for what they may not have.
-    async fn note_refused(
+    pub(super) async fn note_refused(
         &self,
         inbound: &Inbound,
         word: &str,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{account_who, accounts, assessment_in_words, mention, span_of_time};
-use crate::chat::{Block, Button, Card, Connection, MessageRef, Span, Text, Tone};
+use crate::chat::{Block, Button, Card, Connection, MessageRef, Span, Text};
 use crate::domain::account::Account;
 use crate::domain::assess::{Assessment, Standing};
 use crate::domain::audit::{Actor, AuditEvent};
@@ -33,7 +33,7 @@ pub const ASK: &str = "ask";
 pub fn ask_button(label: &str, line: String) -> Button {
     // The action ids of one message must differ.
     let action = format!("{ASK}.{}", label.to_lowercase().replace(' ', "_"));
-    Button { action, value: line, label: label.to_owned(), tone: Tone::Neutral, confirm: None }
+    Button::new(action, line, label)
 }
 
 /// Has the buttons of an answer that everybody in a channel sees ask for what everybody in that channel may see.

@@ -1,14 +1,19 @@
 //! The card: one per approval request, from the question to the last outcome.
 
+use chrono::{DateTime, Utc};
+
+use super::row;
 use super::{accounts, guard_in_words, idle_in_words, mention, outcome_in_words, rule_in_words, shown_who};
 use crate::chat::{Block, Button, Card, Confirm, Span, Text, Tone};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::plan::Counts;
+use crate::domain::policy::Policy;
 use crate::domain::request::{Decision, Request, RequestState};
+use crate::domain::restoration::Restoration;
 
-/// People on one page of a card. Slack refuses a message of more than about 13,000 characters in all; 20 people with
-/// the longest names that are shown stay below 10,000.
-pub const PAGE: usize = 20;
+/// People on one page of a card: one block each, and a dozen for the rest, within Slack's 50. Slack also refuses a
+/// message of more than about 13,000 characters in all; 25 people with the longest names and menus stay below.
+pub const PAGE: usize = 25;
 
 /// The buttons of a card, as the words that come back with a click.
 pub mod action {
@@ -26,6 +31,8 @@ pub mod action {
     pub const PAGE_BACK: &str = "page_back";
     /// Show the page after.
     pub const PAGE_ON: &str = "page_on";
+    /// The menu beside a person.
+    pub const PERSON: &str = "person";
 }
 
 /// All that a card shows.
@@ -40,6 +47,12 @@ pub struct View<'a> {
     pub page: usize,
     /// What stands in the way of the suspensions, if something does.
     pub obstacle: Option<&'a str>,
+    /// The policy as it is configured now, if it still is.
+    pub policy: Option<&'a Policy>,
+    /// Whom of the list somebody has given back, or is to, oldest first.
+    pub restorations: &'a [Restoration],
+    /// The moment, for what is offered for a time only.
+    pub now: DateTime<Utc>,
 }
 
 /// The value that a card's buttons carry: the request and the list that the person sees.
@@ -58,7 +71,7 @@ pub fn card(view: &View) -> Card {
     let pages = view.candidates.len().div_ceil(PAGE).max(1);
     let page = view.page.min(pages - 1);
     for candidate in view.candidates.iter().skip(page * PAGE).take(PAGE) {
-        blocks.push(Block::Section(person(view, candidate)));
+        blocks.push(Block::Row { text: person(view, candidate), menu: row::menu(view, candidate) });
     }
     if pages > 1 {
         blocks.push(Block::Buttons(page_buttons(view.request, page, pages)));
@@ -77,7 +90,7 @@ fn title(view: &View) -> String {
     match &view.request.state {
         RequestState::Preview => format!("Preview: {count} would be proposed"),
         RequestState::Held { .. } => format!("Held: {count} would be proposed"),
-        RequestState::Pending => format!("Suspend {count}?"),
+        RequestState::Pending => format!("Suspend {}?", accounts(in_state(view, "proposed"))),
         RequestState::Approved { .. } => format!("Suspending {}", accounts(selected(view))),
         RequestState::Completed { .. } => {
             let done = in_state(view, "suspended");
@@ -174,7 +187,7 @@ fn selected(view: &View) -> usize {
     view.candidates.len() - in_state(view, "kept")
 }
 
-fn in_state(view: &View, word: &str) -> usize {
+pub(super) fn in_state(view: &View, word: &str) -> usize {
     view.candidates.iter().filter(|candidate| candidate.state.word() == word).count()
 }
 
@@ -192,6 +205,9 @@ fn person(view: &View, candidate: &Candidate) -> Text {
             .then(" ")
             .and(outcome_in_words(candidate, &view.request.rule, evidence.looked_at))
             .then("\n");
+    }
+    if let Some(back) = row::restoration(view, candidate) {
+        text = text.and(back).then("\n");
     }
     // Days are counted to the moment of the look-up, so that the card says what the approver was shown.
     text = text.and(idle_in_words(&evidence.idle, evidence.last_sign_in, evidence.looked_at));
@@ -220,13 +236,8 @@ fn mark(state: &CandidateState) -> &'static str {
 }
 
 fn page_buttons(request: &Request, page: usize, pages: usize) -> Vec<Button> {
-    let button = |action: &str, to: usize, label: String| Button {
-        action: action.into(),
-        value: format!("{}:{to}", request.id),
-        label,
-        tone: Tone::Neutral,
-        confirm: None,
-    };
+    let button =
+        |action: &str, to: usize, label: String| Button::new(action, format!("{}:{to}", request.id), label);
     let mut buttons = Vec::new();
     if page > 0 {
         buttons.push(button(action::PAGE_BACK, page - 1, format!("Page {page} of {pages}")));
@@ -239,13 +250,21 @@ fn page_buttons(request: &Request, page: usize, pages: usize) -> Vec<Button> {
 
 fn decision_buttons(view: &View) -> Vec<Button> {
     let value = value(view.request);
-    let count = view.candidates.len();
+    let count = match &view.request.state {
+        RequestState::Pending => in_state(view, "proposed"),
+        RequestState::Preview
+        | RequestState::Held { .. }
+        | RequestState::Approved { .. }
+        | RequestState::Completed { .. }
+        | RequestState::Denied { .. }
+        | RequestState::Expired { .. }
+        | RequestState::Withdrawn { .. }
+        | RequestState::WentLive { .. } => view.candidates.len(),
+    };
     let button = |action: &str, label: &str, tone, confirm| Button {
-        action: action.into(),
-        value: value.clone(),
-        label: label.into(),
         tone,
         confirm,
+        ..Button::new(action, value.clone(), label)
     };
     let deny = button(action::DENY, "Deny all", Tone::Neutral, None);
     match &view.request.state {
@@ -336,6 +355,7 @@ fn summary(view: &View) -> Text {
             Text::plain(format!("The sweep of {policy} with {count} was held by a guard; nothing was done."))
         }
         RequestState::Pending => {
+            let count = accounts(in_state(view, "proposed"));
             Text::plain(format!("{policy}: {count} inactive. Suspend them? ")).and(answer_by(request))
         }
         RequestState::Approved { decision } => Text::plain(format!("{policy}: suspending "))
@@ -366,11 +386,6 @@ fn summary(view: &View) -> Text {
 
 /// A button elsewhere that opens the same dialog as the card's own.
 pub fn review_button(request: &Request) -> Button {
-    Button {
-        action: action::CHOOSE.into(),
-        value: format!("{}:{}", request.id, request.list_hash),
-        label: format!("Review request {}…", request.id),
-        tone: Tone::Neutral,
-        confirm: None,
-    }
+    let value = format!("{}:{}", request.id, request.list_hash);
+    Button::new(action::CHOOSE, value, format!("Review request {}…", request.id))
 }

@@ -10,6 +10,7 @@ pub mod choose;
 pub mod exceptions;
 pub mod notices;
 pub mod refusals;
+pub mod row;
 
 use chrono::{DateTime, Utc};
 
@@ -91,6 +92,14 @@ pub fn mention(person: &Person) -> Text {
     Text::default().with(Span::Mention { id: person.id.clone(), name: person.name.clone() })
 }
 
+/// How long an account that was given back is left alone.
+pub(super) fn restored_until(grace: chrono::Duration) -> Text {
+    Text::plain(format!(
+        " The policy then leaves the account alone for {}, if its person is not seen before.",
+        span_of_time(grace)
+    ))
+}
+
 /// What an assessment means, as a sentence without its subject: "is active: …".
 pub fn assessment_in_words(assessment: &Assessment, rule: &Rule, now: DateTime<Utc>) -> Text {
     match assessment {
@@ -148,7 +157,10 @@ pub fn outcome_in_words(candidate: &Candidate, rule: &Rule, now: DateTime<Utc>) 
     match &candidate.state {
         CandidateState::Previewed => Text::plain("would be proposed"),
         CandidateState::Proposed => Text::plain("proposed"),
-        CandidateState::Kept { by } => Text::plain("kept active by ").and(mention(by)),
+        CandidateState::Kept { by, until: None } => Text::plain("kept active by ").and(mention(by)),
+        CandidateState::Kept { by, until: Some(until) } => {
+            Text::plain("kept until ").with(Span::Time(*until)).then(" by ").and(mention(by))
+        }
         CandidateState::Dropped => Text::plain("left alone"),
         CandidateState::Due { attempts: 0, .. } => Text::plain("to be suspended"),
         CandidateState::Due { attempts, .. } => Text::plain(format!("being suspended, try {attempts}")),

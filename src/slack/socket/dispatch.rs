@@ -7,7 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use slack_morphism::prelude::{
-    SlackViewSubmissionErrorsResponse, SlackViewSubmissionResponse, SlackViewSubmissionUpdateResponse,
+    SlackViewSubmissionClearResponse, SlackViewSubmissionErrorsResponse, SlackViewSubmissionPushResponse,
+    SlackViewSubmissionResponse, SlackViewSubmissionUpdateResponse,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -76,7 +77,7 @@ impl Form {
             What::Submission { view, .. } | What::ModalClick { view, .. } => {
                 Some(ViewRef { id: view.id.clone(), hash: None })
             }
-            What::Click { .. } | What::Command { .. } | What::HomeOpened => None,
+            What::Click { .. } | What::Command { .. } | What::HomeOpened | What::HomeClick { .. } => None,
         };
         let takes_payload = accepts_payload && matches!(what, What::Submission { .. });
         Form { view, takes_payload, block_ids }
@@ -231,6 +232,19 @@ impl Dispatch {
                 Reply::bare(id)
             }
             Ack::ReplaceModal(modal) => self.replacement(id, form, modal),
+            Ack::PushModal(modal) if form.takes_payload => {
+                let view = render::view(&modal, &self.socket.api.me.team_url);
+                let push = SlackViewSubmissionResponse::Push(SlackViewSubmissionPushResponse { view });
+                Reply { ack: with_payload(id, &json!(push)), then: None }
+            }
+            Ack::CloseAll if form.takes_payload => {
+                let clear = SlackViewSubmissionResponse::Clear(SlackViewSubmissionClearResponse {});
+                Reply { ack: with_payload(id, &json!(clear)), then: None }
+            }
+            Ack::PushModal(_) | Ack::CloseAll => {
+                tracing::warn!("an answer to a form was dropped: it answers none");
+                Reply::bare(id)
+            }
         }
     }
 

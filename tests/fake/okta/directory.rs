@@ -28,6 +28,8 @@ pub struct User {
     pub profile: Map<String, Value>,
     pub groups: BTreeSet<String>,
     pub admin_roles: Vec<String>,
+    /// Type and name of the credential provider.
+    pub source: (String, String),
     pub raw: Option<Override>,
     /// Suspend calls that took effect.
     pub suspends: usize,
@@ -69,7 +71,7 @@ impl User {
             "passwordChanged": time(self.activated),
             "type": { "id": self.type_id },
             "profile": self.profile,
-            "credentials": { "provider": { "type": "OKTA", "name": "OKTA" } },
+            "credentials": { "provider": { "type": self.source.0, "name": self.source.1 } },
             "_links": { "self": { "href": format!("{base}/api/v1/users/{}", self.id) } },
         });
         if let Some(raw) = &self.raw {
@@ -143,6 +145,7 @@ impl Directory {
             profile: person.profile,
             groups: person.groups.into_iter().collect(),
             admin_roles: person.admin_roles,
+            source: person.source,
             raw: None,
             suspends: 0,
             suspend_requests: 0,
@@ -173,7 +176,7 @@ impl Directory {
         self.users.get_mut(&id)
     }
 
-    /// Appends to the System Log.
+    /// Appends to the System Log; what is special about the event is filled in after.
     pub fn record(
         &mut self,
         at: DateTime<Utc>,
@@ -181,9 +184,11 @@ impl Directory {
         actor: &Party,
         result: &'static str,
         target: Option<Party>,
-    ) {
+    ) -> &mut LogEvent {
         let (number, published) = (self.log.len() + 1, at.trunc_subsecs(3));
-        self.log.push(LogEvent { number, published, event_type, actor: actor.clone(), result, target });
+        let (actor, app, agent) = (actor.clone(), None, None);
+        self.log.push(LogEvent { number, published, event_type, actor, result, target, app, agent });
+        self.log.last_mut().expect("it was pushed a moment ago")
     }
 
     /// Moves the status without any event, as an admin's or Okta's own change would.
@@ -210,6 +215,15 @@ impl Directory {
             return true;
         }
         false
+    }
+
+    /// SUSPENDED to ACTIVE by an import job of the app; false in any other status.
+    pub fn import(&mut self, id: &str, app: &str, now: DateTime<Utc>) -> bool {
+        let done = self.unsuspend(id, &Party::okta(), now);
+        if done && let Some(event) = self.log.last_mut() {
+            event.app = Some(Party::app_instance(app));
+        }
+        done
     }
 
     fn transition(&mut self, id: &str, from: Status, to: Status, now: DateTime<Utc>) -> Option<Party> {
@@ -257,6 +271,7 @@ impl Directory {
             user_type: text("userType"),
             organization: text("organization"),
             manager: text("manager"),
+            manager_id: text("managerId"),
             department: text("department"),
             created: user.created,
             status_changed: user.status_changed,

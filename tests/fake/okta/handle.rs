@@ -75,6 +75,39 @@ impl FakeOkta {
         self.change(|state, now| state.directory.set_status(login, status, now));
     }
 
+    /// An import from this app (an HR system, a directory) brings a SUSPENDED person back to ACTIVE, as one does whose
+    /// profile source is set to unsuspend on reactivation. False in any other status.
+    pub fn bring_back_by_import(&self, login: &str, app: &str) -> bool {
+        self.change(|state, now| {
+            let id = state.directory.must_find_mut(login).id.clone();
+            state.directory.import(&id, app, now)
+        })
+    }
+
+    /// Another person unsuspends a SUSPENDED one in the admin console. False in any other status.
+    pub fn bring_back_by_admin(&self, login: &str, admin_login: &str) -> bool {
+        self.change(|state, now| {
+            let id = state.directory.must_find_mut(login).id.clone();
+            let admin = state.directory.must_find_mut(admin_login).party();
+            let done = state.directory.unsuspend(&id, &admin, now);
+            if done && let Some(event) = state.directory.log.last_mut() {
+                event.agent = Some("Mozilla/5.0 (X11; Linux x86_64)".to_owned());
+            }
+            done
+        })
+    }
+
+    /// What the person did to their status is not in the log, or not yet.
+    pub fn hide_changes(&self, login: &str) {
+        self.change(|state, _| {
+            let id = state.directory.must_find_mut(login).id.clone();
+            state.directory.log.retain(|event| {
+                !event.event_type.starts_with("user.lifecycle.")
+                    || event.target.as_ref().is_none_or(|target| target.id != id)
+            });
+        });
+    }
+
     /// Sets `profile.userType`.
     pub fn set_user_type(&self, login: &str, user_type: &str) {
         self.set_attribute(login, "userType", user_type);

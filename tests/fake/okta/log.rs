@@ -19,13 +19,33 @@ const SINCE_DEFAULT: Duration = Duration::days(7);
 #[derive(Clone, Debug)]
 pub struct Party {
     pub id: String,
-    /// `User` or `PublicClientApp`.
+    /// `User`, `PublicClientApp`, `SystemPrincipal` or `AppInstance`.
     pub kind: &'static str,
     pub alternate_id: String,
     pub display_name: String,
 }
 
 impl Party {
+    /// Okta itself, at work without anybody's asking.
+    pub fn okta() -> Party {
+        Party {
+            id: "00usystem0000000okta".to_owned(),
+            kind: "SystemPrincipal",
+            alternate_id: "system@okta.com".to_owned(),
+            display_name: "Okta System".to_owned(),
+        }
+    }
+
+    /// An app that people are imported from.
+    pub fn app_instance(name: &str) -> Party {
+        Party {
+            id: format!("0oa{:0>17}", name.len()),
+            kind: "AppInstance",
+            alternate_id: name.to_owned(),
+            display_name: name.to_owned(),
+        }
+    }
+
     fn json(&self) -> Value {
         json!({
             "id": self.id,
@@ -47,6 +67,10 @@ pub struct LogEvent {
     /// `SUCCESS` or `FAILURE`.
     pub result: &'static str,
     pub target: Option<Party>,
+    /// The app on whose behalf it happened, in a job; the second target.
+    pub app: Option<Party>,
+    /// The `User-Agent` of the call that did it.
+    pub agent: Option<String>,
 }
 
 impl LogEvent {
@@ -67,6 +91,7 @@ impl LogEvent {
     }
 
     fn json(&self) -> Value {
+        let targets = self.target.iter().chain(&self.app);
         json!({
             "uuid": format!("00000000-0000-4000-8000-{:012}", self.number),
             "published": timestamp(self.published),
@@ -76,7 +101,9 @@ impl LogEvent {
             "displayMessage": self.event_type,
             "actor": self.actor.json(),
             "outcome": { "result": self.result, "reason": null },
-            "target": self.target.as_ref().map(|target| vec![target.json()]),
+            "client": { "userAgent": { "rawUserAgent": self.agent } },
+            "transaction": { "type": if self.app.is_some() { "JOB" } else { "WEB" } },
+            "target": self.target.as_ref().map(|_| targets.map(Party::json).collect::<Vec<_>>()),
         })
     }
 }

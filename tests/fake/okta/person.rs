@@ -49,6 +49,7 @@ pub struct Person {
     pub(super) profile: Map<String, Value>,
     pub(super) groups: Vec<String>,
     pub(super) admin_roles: Vec<String>,
+    pub(super) source: (String, String),
 }
 
 impl Person {
@@ -69,6 +70,7 @@ impl Person {
             profile,
             groups: Vec::new(),
             admin_roles: Vec::new(),
+            source: ("OKTA".to_owned(), "OKTA".to_owned()),
         }
         .name(local_part, "Example")
     }
@@ -103,6 +105,18 @@ impl Person {
 
     pub fn manager(self, manager: &str) -> Person {
         self.attribute("manager", manager)
+    }
+
+    /// `profile.managerId`: meant for an id, in practice a login, an address or an HR number too.
+    pub fn manager_id(self, manager_id: &str) -> Person {
+        self.attribute("managerId", manager_id)
+    }
+
+    /// Type and name of the directory that the person comes from: `("ACTIVE_DIRECTORY", "corp.example")`. Without it:
+    /// Okta.
+    pub fn source(mut self, kind: &str, name: &str) -> Person {
+        self.source = (kind.to_owned(), name.to_owned());
+        self
     }
 
     pub fn organization(self, organization: &str) -> Person {
@@ -187,6 +201,7 @@ pub struct PersonView {
     pub user_type: Option<String>,
     pub organization: Option<String>,
     pub manager: Option<String>,
+    pub manager_id: Option<String>,
     pub department: Option<String>,
     pub created: DateTime<Utc>,
     pub status_changed: Option<DateTime<Utc>>,

@@ -3,7 +3,7 @@
 
 use axum::Json;
 use axum::extract::{Extension, Path, RawQuery, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
@@ -170,20 +170,22 @@ pub async fn role_list(
 pub async fn suspend(
     State(world): State<Shared>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Reply {
     let cause = "Cannot suspend a user that is not active";
-    lifecycle(&world, &caller, &id, "suspendUser", cause, Directory::suspend)
+    lifecycle(&world, &caller, &headers, &id, ("suspendUser", cause), Directory::suspend)
 }
 
 /// `POST /api/v1/users/{id}/lifecycle/unsuspend`: SUSPENDED only.
 pub async fn unsuspend(
     State(world): State<Shared>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Reply {
     let cause = "Cannot unsuspend a user that is not suspended";
-    lifecycle(&world, &caller, &id, "unsuspendUser", cause, Directory::unsuspend)
+    lifecycle(&world, &caller, &headers, &id, ("unsuspendUser", cause), Directory::unsuspend)
 }
 
 type Change = fn(&mut Directory, &str, &Party, chrono::DateTime<chrono::Utc>) -> bool;
@@ -191,9 +193,9 @@ type Change = fn(&mut Directory, &str, &Party, chrono::DateTime<chrono::Utc>) ->
 fn lifecycle(
     world: &Shared,
     caller: &Caller,
+    headers: &HeaderMap,
     id: &str,
-    operation: &str,
-    cause: &str,
+    (operation, cause): (&str, &str),
     change: Change,
 ) -> Reply {
     let mut state = world.lock();
@@ -201,6 +203,10 @@ fn lifecycle(
     let actor = caller.party(&state.directory);
     if !change(&mut state.directory, &id, &actor, world.clock.now()) {
         return Err(ApiError::validation(operation, cause));
+    }
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    if let Some(event) = state.directory.log.last_mut() {
+        event.agent = agent.map(str::to_owned);
     }
     Ok((StatusCode::OK, [(header::CONTENT_LENGTH, "0")]).into_response())
 }

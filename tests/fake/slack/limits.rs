@@ -71,6 +71,12 @@ pub fn check_view(view: &Value, surface: Surface) -> Vec<String> {
     check.problems
 }
 
+/// The ids of the files whose pictures the blocks show.
+pub fn pictures(blocks: &[Value]) -> impl Iterator<Item = &str> {
+    let images = blocks.iter().filter(|block| block["type"] == "image");
+    images.filter_map(|image| image["slack_file"]["id"].as_str())
+}
+
 /// The characters of all texts in the blocks.
 pub fn total_text(value: &Value) -> usize {
     match value {
@@ -205,6 +211,9 @@ impl Check {
         }
         self.optional_length(&format!("{at}.alt_text"), &image["alt_text"], 2000);
         self.optional_length(&format!("{at}.image_url"), &image["image_url"], 3000);
+        if image["image_url"].is_null() && image["slack_file"]["id"].is_null() {
+            self.problem(format!("{at}: an image needs image_url or slack_file"));
+        }
     }
 
     fn context(&mut self, at: &str, block: &Value) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::blocks::{elements, visible_text};
 use super::socket::Ack;
-use super::state::{Call, Channel, ChannelKind, Ephemeral, Message, SlackUser, UserGroup, View};
+use super::state::{Call, Channel, ChannelKind, Ephemeral, File, Message, SlackUser, UserGroup, View};
 use super::{BOT_USER, FakeSlack};
 
 /// Far longer than anything takes here, short enough to wait for when a test fails.
@@ -25,6 +25,12 @@ impl Message {
     /// The action ids of the buttons, menus and inputs that it offers now.
     pub fn actions(&self) -> Vec<String> {
         elements(&self.current().blocks).into_iter().map(|element| element.action_id).collect()
+    }
+
+    /// The action ids of the buttons that it offers now: menus beside people are not among them.
+    pub fn buttons(&self) -> Vec<String> {
+        let elements = elements(&self.current().blocks).into_iter();
+        elements.filter(|element| element.kind == "button").map(|element| element.action_id).collect()
     }
 
     /// Whether people can click on or choose from this now.
@@ -164,6 +170,11 @@ impl FakeSlack {
     /// The person's open modals, the top one last.
     pub fn views(&self, user: &str) -> Vec<View> {
         self.read(|state| state.modals.get(user).cloned().unwrap_or_default())
+    }
+
+    /// The files whose upload was completed, oldest first.
+    pub fn files(&self) -> Vec<File> {
+        self.read(|state| state.files.iter().filter(|file| file.complete).cloned().collect())
     }
 
     /// The person's home tab, once published.

@@ -152,7 +152,28 @@ pub struct Message {
     pub thread_ts: Option<String>,
     pub reply_broadcast: bool,
     pub deleted: bool,
+    /// The ids of the files that it carries.
+    pub files: Vec<String>,
     pub versions: Vec<Version>,
+}
+
+/// A file on its way, or uploaded.
+#[derive(Clone, Debug, Serialize)]
+pub struct File {
+    pub id: String,
+    pub name: String,
+    pub title: String,
+    pub alt: Option<String>,
+    /// As announced.
+    pub length: usize,
+    #[serde(skip)]
+    pub bytes: Option<Vec<u8>>,
+    /// The upload was completed; before that nobody sees the file.
+    pub complete: bool,
+    /// Where it was shared.
+    pub channel: Option<String>,
+    #[serde(skip)]
+    pub(super) ticket: String,
 }
 
 /// A message that only one person sees, once.
@@ -227,6 +248,7 @@ pub(super) struct State {
     pub homes: BTreeMap<String, View>,
     pub triggers: BTreeMap<String, Trigger>,
     pub response_urls: BTreeMap<String, ResponseUrl>,
+    pub files: Vec<File>,
     pub tickets: BTreeSet<String>,
     pub sockets: Vec<Socket>,
     pub connections_opened: usize,
@@ -259,6 +281,7 @@ impl State {
             homes: BTreeMap::new(),
             triggers: BTreeMap::new(),
             response_urls: BTreeMap::new(),
+            files: Vec::new(),
             tickets: BTreeSet::new(),
             sockets: Vec::new(),
             connections_opened: 0,
@@ -379,6 +402,7 @@ impl State {
             thread_ts,
             reply_broadcast: false,
             deleted: false,
+            files: Vec::new(),
             versions: vec![version],
         });
         self.messages.last().expect("just pushed")
@@ -419,6 +443,9 @@ impl Message {
         }
         if !version.blocks.is_empty() {
             json["blocks"] = json!(version.blocks);
+        }
+        if !self.files.is_empty() {
+            json["files"] = self.files.iter().map(|id| json!({"id": id})).collect();
         }
         if let (true, Some(metadata)) = (with_metadata, &version.metadata) {
             json["metadata"] = metadata.clone();
@@ -476,7 +503,7 @@ impl View {
 
 fn default_scopes() -> BTreeSet<String> {
     let scopes = "commands chat:write users:read users:read.email channels:read groups:read channels:history \
-                  groups:history im:write im:history usergroups:read";
+                  groups:history im:write im:history usergroups:read files:write";
     scopes.split_whitespace().map(str::to_owned).collect()
 }
 

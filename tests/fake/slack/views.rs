@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::api::{Args, Outcome, Refusal};
 use super::blocks::{elements, fill_ids, state_values};
-use super::limits::{Surface, check_blocks, check_view};
+use super::limits::{Surface, check_blocks, check_view, pictures};
 use super::state::{State, TRIGGER_LIFETIME, Trigger, View};
 
 /// Views that may lie on top of each other.
@@ -74,6 +74,10 @@ impl State {
             return Err(Refusal::with_messages("invalid_arguments", problems));
         }
         let blocks = json["blocks"].as_array_mut().expect("check_view wants blocks");
+        if let Some(id) = pictures(blocks).find(|id| !self.has_picture(id)) {
+            let why = vec![format!("no uploaded file {id:?} to show")];
+            return Err(Refusal::with_messages("invalid_arguments", why));
+        }
         fill_ids(blocks, || self.mint("b"));
         Ok(json)
     }

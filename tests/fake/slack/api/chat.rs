@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::blocks::fill_ids;
-use super::super::limits::{MESSAGE_TEXT_MAX, Surface, check_blocks, total_text};
+use super::super::limits::{MESSAGE_TEXT_MAX, Surface, check_blocks, pictures, total_text};
 use super::super::state::{Channel, Content, Ephemeral, Message, State, Version};
 use super::super::{BOT_USER, OTHER_TEAM};
 use super::{Args, Outcome, Refusal};
@@ -120,6 +120,10 @@ impl State {
         let problems = check_blocks(&blocks, Surface::Message);
         if !problems.is_empty() {
             return Err(Refusal::with_messages("invalid_blocks", problems));
+        }
+        if let Some(id) = pictures(&blocks).find(|id| !self.has_picture(id)) {
+            let why = vec![format!("no uploaded file {id:?} to show")];
+            return Err(Refusal::with_messages("invalid_blocks", why));
         }
         if blocks.iter().map(total_text).sum::<usize>() > MESSAGE_TEXT_MAX {
             return Err(Refusal::new("msg_blocks_too_long"));

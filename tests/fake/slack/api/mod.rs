@@ -2,6 +2,7 @@
 
 mod chat;
 mod conversations;
+mod files;
 mod response_url;
 mod users;
 
@@ -120,6 +121,7 @@ pub fn router(slack: FakeSlack) -> Router {
     Router::new()
         .route("/api/{method}", any(web_api))
         .route("/actions/{team}/{id}", post(response_url::respond))
+        .route("/upload/v1/{ticket}", post(files::receive))
         .route("/link/", get(socket::upgrade))
         .with_state(slack)
 }
@@ -274,6 +276,7 @@ impl State {
                 of_kind("channels:history", "groups:history", "im:history")
             }
             "conversations.open" => vec!["im:write"],
+            "files.getUploadURLExternal" | "files.completeUploadExternal" => vec!["files:write"],
             "users.info" | "users.list" => vec!["users:read"],
             "users.lookupByEmail" => vec!["users:read.email"],
             "usergroups.list" | "usergroups.users.list" => vec!["usergroups:read"],
@@ -300,6 +303,8 @@ impl State {
             "users.list" => self.users_list(args),
             "usergroups.list" => Ok(self.usergroups_list(args)),
             "usergroups.users.list" => self.usergroups_users_list(args),
+            "files.getUploadURLExternal" => self.files_get_upload_url(args),
+            "files.completeUploadExternal" => self.files_complete_upload(args),
             "views.open" => self.views_open(args),
             "views.push" => self.views_push(args),
             "views.update" => self.views_update(args),

@@ -1,0 +1,146 @@
+//! The port to a chat system: neutral cards and modals, message references, people, and what they send us.
+//!
+//! Text comes in two kinds, and the types keep them apart. [`Text`] is ours: a list of spans in which everything that
+//! came from a directory or a person is a [`Span::Quoted`] or a [`Span::Name`], which an adapter renders so that it can't ping, link or
+//! format anything. An adapter never sees half-escaped strings.
+
+mod card;
+mod input;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+pub use card::{
+    Block, Button, Card, Choice, Confirm, FileRef, Home, Menu, MenuItem, Modal, ShareIn, Span, Text, Tone,
+    Upload,
+};
+pub use input::{Ack, FormState, Inbound, ReplyHandle, ReplyTo, ViewRef, What};
+
+/// Where a message stands; given out by [`Chat::post`], kept by the workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MessageRef {
+    /// The channel's id.
+    pub channel: String,
+    /// The message's id within the channel.
+    pub id: String,
+}
+
+/// A person as the chat system vouches for them at this moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatUser {
+    /// The user id.
+    pub id: String,
+    /// The display name. Untrusted text.
+    pub name: String,
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// Why this person can never decide anything here: a guest, a bot, deactivated, of another company.
+    pub outsider: Option<String>,
+}
+
+/// Why the chat system could not do what was asked. The texts hold no secrets.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChatError {
+    /// Asked to slow down.
+    #[error("the chat system asks to wait {0:?}")]
+    RateLimited(std::time::Duration),
+    /// A passing fault before the call can have taken effect, or a read that failed.
+    #[error("the chat system can't be reached: {0}")]
+    Unavailable(String),
+    /// The call may or may not have taken effect.
+    #[error("the chat system's answer was lost: {0}")]
+    Ambiguous(String),
+    /// The message, view or person is not there (any more).
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// The channel can't be posted to; the text says why and how to mend it.
+    #[error("the channel can't be used: {0}")]
+    Channel(String),
+    /// The content was refused; a simpler message may pass.
+    #[error("the message was refused: {0}")]
+    Content(String),
+    /// The credential is wrong, revoked or lacks a right; the text says which and how to mend it.
+    #[error("access denied: {0}")]
+    Denied(String),
+}
+
+/// A chat system.
+#[async_trait]
+pub trait Chat: Send + Sync {
+    /// Posts a card, marked with `key` so that [`Chat::find`] can find it again. In `thread` if given.
+    async fn post(
+        &self,
+        channel: &str,
+        thread: Option<&MessageRef>,
+        key: &str,
+        card: &Card,
+    ) -> Result<MessageRef, ChatError>;
+
+    /// Looks for a message of ours with this mark, posted at or after `since`.
+    async fn find(
+        &self,
+        channel: &str,
+        thread: Option<&MessageRef>,
+        key: &str,
+        since: DateTime<Utc>,
+    ) -> Result<Option<MessageRef>, ChatError>;
+
+    /// Replaces a posted card.
+    async fn update(&self, message: &MessageRef, card: &Card) -> Result<(), ChatError>;
+
+    /// Tells one person something that nobody else sees. Best effort: never the only record of anything.
+    async fn whisper(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError>;
+
+    /// Replaces the answer whose button was pressed, whoever sees it, such as to turn its page. Best effort.
+    async fn revise(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError>;
+
+    /// Opens a modal for the person whose click carried `trigger`.
+    async fn open_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError>;
+
+    /// Replaces an open modal.
+    async fn update_modal(&self, view: &ViewRef, modal: &Modal) -> Result<(), ChatError>;
+
+    /// Puts a modal on top of the one whose click carried `trigger`; at most three lie on each other.
+    async fn push_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError>;
+
+    /// The id of the channel for direct messages with a person. Opening it twice is opening it once.
+    async fn open_direct(&self, user: &str) -> Result<String, ChatError>;
+
+    /// Uploads a file, and shows it where `share` says. Without `share` nobody sees it until a [`Block::Image`] does; a
+    /// picture may not be ready for that at once: then the message is refused as [`ChatError::Content`], and a later
+    /// try passes. After [`ChatError::Ambiguous`] the file may have been shared.
+    async fn upload(&self, file: &Upload, share: Option<&ShareIn>) -> Result<FileRef, ChatError>;
+
+    /// Replaces the person's page of the bot.
+    async fn publish_home(&self, user: &str, home: &Home) -> Result<(), ChatError>;
+
+    /// Who has this e-mail address, now; `None` if nobody does.
+    async fn find_user(&self, email: &str) -> Result<Option<ChatUser>, ChatError>;
+
+    /// Who this is, now.
+    async fn user(&self, id: &str) -> Result<ChatUser, ChatError>;
+
+    /// The ids of a user group's members, now.
+    async fn group_members(&self, group: &str) -> Result<Vec<String>, ChatError>;
+
+    /// The ids of a channel's members, now.
+    async fn channel_members(&self, channel: &str) -> Result<Vec<String>, ChatError>;
+}
+
+/// What handles inputs. The transport calls it concurrently and sends the returned [`Ack`] when it is done.
+#[async_trait]
+pub trait Handler: Send + Sync {
+    /// Handles one input. Returning is acknowledging, so a decision is committed before this returns.
+    async fn handle(&self, inbound: Inbound) -> Ack;
+}
+
+/// The state of the connection, for health and for `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// Not connected yet, or trying to come back.
+    Connecting,
+    /// Connected: the platform said hello and answers pings.
+    Connected,
+    /// Closed for good.
+    Closed,
+}
