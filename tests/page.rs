@@ -12,12 +12,14 @@ mod browser;
 mod controls;
 #[path = "page/dialogs.rs"]
 mod dialogs;
+#[path = "page/files.rs"]
+mod files;
 #[path = "page/looks.rs"]
 mod looks;
-#[path = "page/places.rs"]
-mod places;
 #[path = "page/pictures.rs"]
 mod pictures;
+#[path = "page/places.rs"]
+mod places;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -13,7 +13,8 @@ pub async fn call(sandbox: &Sandbox, method: &str, arguments: Value) -> Value {
         .header("authorization", format!("Bearer {}", slack.bot_token()))
         .header("content-type", "application/json")
         .body(arguments.to_string());
-    let answer = request.send().await.expect("the fake answers").text().await.expect("the fake answers in full");
+    let answer =
+        request.send().await.expect("the fake answers").text().await.expect("the fake answers in full");
     let answer: Value = serde_json::from_str(&answer).expect("the fake answers in JSON");
     assert_eq!(answer["ok"], true, "{method}: {answer}");
     answer
@@ -22,7 +23,8 @@ pub async fn call(sandbox: &Sandbox, method: &str, arguments: Value) -> Value {
 /// Posts these blocks; returns the selector of the message on the page.
 pub async fn post(sandbox: &Sandbox, channel: &str, text: &str, blocks: Value) -> String {
     let answer =
-        call(sandbox, "chat.postMessage", json!({ "channel": channel, "text": text, "blocks": blocks })).await;
+        call(sandbox, "chat.postMessage", json!({ "channel": channel, "text": text, "blocks": blocks }))
+            .await;
     format!("#messages li[data-ts='{}']", answer["ts"].as_str().expect("a message has a ts"))
 }
 

@@ -177,7 +177,10 @@ impl Browser {
     /// Moves the focus to an element, without pressing it.
     pub async fn focus(&self, css: &str) {
         self.see(css).await;
-        self.client.execute("document.querySelector(arguments[0]).focus()", vec![json!(css)]).await.expect("it runs");
+        self.client
+            .execute("document.querySelector(arguments[0]).focus()", vec![json!(css)])
+            .await
+            .expect("it runs");
     }
 
     /// Puts a value into an input or select as if a person had chosen it.

@@ -26,7 +26,11 @@ const MENU: &str = "[data-action-id=person]";
 async fn a_menu_beside_a_person_works_with_the_keyboard() {
     story(async |page, sandbox| {
         page.open(U_APPROVER).await;
-        let options = json!([option("details:7", "Details"), option("keep:7", "Keep 30 days"), option("exempt:7", "Exempt…")]);
+        let options = json!([
+            option("details:7", "Details"),
+            option("keep:7", "Keep 30 days"),
+            option("exempt:7", "Exempt…")
+        ]);
         let message = post(sandbox, C_OPS, "A card", row(options, Value::Null)).await;
         let menu = format!("{message} {MENU}");
         page.focus(&menu).await;
@@ -113,7 +117,7 @@ async fn an_admin_brings_an_account_back_that_the_bot_suspended() {
         page.go(&format!("/admin/user/profile/view/{account}")).await;
         page.see_words("#changes tbody tr", "suspended").await;
         page.press("#back-admin").await;
-        page.see_words("#account dl", "Olivia Admin").await;
+        page.see_words("#account dl", "Ingrid Castro").await;
         page.see("#account .status[data-status=ACTIVE]").await;
     })
     .await;

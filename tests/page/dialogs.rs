@@ -87,7 +87,10 @@ async fn a_search_acts_on_enter_and_knows_when_it_is_emptied() {
         assert_eq!(heard_action(sandbox, "search").await["value"], "okafor");
         page.see(".modal").await;
         let sent = sandbox.world.slack.last_sent().expect("the search was sent");
-        assert_eq!(sent["view"]["state"]["values"]["why"]["reason"]["value"], "because", "what else was typed");
+        assert_eq!(
+            sent["view"]["state"]["values"]["why"]["reason"]["value"], "because",
+            "what else was typed"
+        );
         page.choose(SEARCH, "").await;
         page.press(".modal [data-action-id=ticked] input[value=ada]").await;
         heard_action(sandbox, "ticked").await;
@@ -109,7 +112,8 @@ async fn dialogs_lie_on_top_of_each_other_and_give_back_what_was_below() {
             "type": "input", "block_id": "day", "label": plain("Keep until"),
             "element": { "type": "datepicker", "action_id": "date" },
         }]);
-        let pushed = json!({ "trigger_id": trigger(sandbox), "view": modal("Keep Ada Okafor", "Keep", date) });
+        let pushed =
+            json!({ "trigger_id": trigger(sandbox), "view": modal("Keep Ada Okafor", "Keep", date) });
         call(sandbox, "views.push", pushed).await;
         page.see_words(".modal h2", "Keep Ada Okafor").await;
         page.see_words(".modal .trail", "Choose who").await;
@@ -123,7 +127,8 @@ async fn dialogs_lie_on_top_of_each_other_and_give_back_what_was_below() {
 
         page.press(".modal button.back").await;
         page.see_words(".modal h2", "Choose who").await;
-        page.holds("document.querySelector('.modal [data-action-id=reason]').value === 'half a thought'").await;
+        page.holds("document.querySelector('.modal [data-action-id=reason]').value === 'half a thought'")
+            .await;
         page.holds("document.activeElement.dataset.actionId === 'until'").await;
         page.press(".modal button.close-all").await;
         page.see_no(".modal").await;

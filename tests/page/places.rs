@@ -45,7 +45,13 @@ async fn who_is_not_in_the_channel_has_direct_messages() {
     story(async |page, sandbox| {
         page.open(U_APPROVER).await;
         let direct = sandbox.world.slack.direct_channel(U_ADA);
-        let message = post(sandbox, &direct, "Do you still need your account?", json!([button("need", "I still need this")])).await;
+        let message = post(
+            sandbox,
+            &direct,
+            "Do you still need your account?",
+            json!([button("need", "I still need this")]),
+        )
+        .await;
         page.see_words("#who option[value=U0ADA]", "1 new").await;
         assert_eq!(page.count(&message).await, 0, "it is not for the approver");
 
@@ -84,13 +90,19 @@ async fn commands_are_completed_and_come_back_with_the_arrow() {
         page.keys(&key(Key::Down)).await;
         page.see("#command[aria-activedescendant=suggestion-0]").await;
         page.keys(&key(Key::Enter)).await;
-        page.holds(&format!("document.querySelector('#command').value === '/inactive-contractors why {ADA} '")).await;
+        page.holds(&format!(
+            "document.querySelector('#command').value === '/inactive-contractors why {ADA} '"
+        ))
+        .await;
         page.keys(&key(Key::Enter)).await;
         page.see_words("#messages li.ephemeral", "idle 41 days").await;
         page.holds("document.querySelector('#command').value === '/inactive-contractors '").await;
 
         page.keys(&key(Key::Up)).await;
-        page.holds(&format!("document.querySelector('#command').value === '/inactive-contractors why {ADA}'")).await;
+        page.holds(&format!(
+            "document.querySelector('#command').value === '/inactive-contractors why {ADA}'"
+        ))
+        .await;
         page.keys(&key(Key::Down)).await;
         page.holds("document.querySelector('#command').value === '/inactive-contractors '").await;
         page.keys(&key(Key::Down)).await;

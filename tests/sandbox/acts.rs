@@ -79,7 +79,11 @@ async fn dispatch(sandbox: &Sandbox, what: &Value) -> Result<Value, String> {
         }
         "start" => start(sandbox).await,
         "big_org" => {
-            if sandbox.grow() { Ok(done()) } else { Err("The org is big already.".to_owned()) }
+            if sandbox.grow() {
+                Ok(done())
+            } else {
+                Err("The org is big already.".to_owned())
+            }
         }
         "sign_in" => sign_in(sandbox, text("okta"), true),
         "sso" => sign_in(sandbox, text("okta"), false),

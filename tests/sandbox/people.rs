@@ -38,7 +38,8 @@ pub fn seed(slack: &FakeSlack, okta: &FakeOkta, guest: &str) {
     slack.add_user(person(U_MANAGER, MANAGER), &[]);
     for (id, login) in contractors {
         let user = person(id, login);
-        let (user, channels): (_, &[&str]) = if login == guest { (user.guest(), &[C_OPS]) } else { (user, &[]) };
+        let (user, channels): (_, &[&str]) =
+            if login == guest { (user.guest(), &[C_OPS]) } else { (user, &[]) };
         slack.add_user(user, channels);
         okta.set_attribute(login, "manager", okta.person(MANAGER).name);
         okta.set_attribute(login, "managerId", MANAGER);

@@ -21,8 +21,7 @@ fn exemption_ends(sandbox: &Sandbox) -> Vec<DateTime<Utc>> {
         let notice = policies.iter().find(|one| one.name == policy)?.exemption_notice;
         Some(DateTime::parse_from_rfc3339(ends_at).ok()?.to_utc() - notice)
     };
-    let rows = statement.query_map([], |row| {
-        Ok(announced(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?))
-    });
+    let rows =
+        statement.query_map([], |row| Ok(announced(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?)));
     rows.map(|rows| rows.filter_map(Result::ok).flatten().collect()).unwrap_or_default()
 }
