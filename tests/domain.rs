@@ -10,6 +10,8 @@ mod candidate;
 mod decide;
 #[path = "domain/draft.rs"]
 mod draft;
+#[path = "domain/drift.rs"]
+mod drift;
 #[path = "domain/exceptions.rs"]
 mod exceptions;
 #[path = "domain/exempt.rs"]

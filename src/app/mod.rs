@@ -9,6 +9,7 @@ mod bell;
 pub mod carry_out;
 pub mod command;
 pub mod decide;
+mod drift;
 mod exemptions;
 pub mod messages;
 pub mod people;
@@ -102,6 +103,10 @@ enum Work {
     /// A batch of exemptions that end soon.
     Ending(i64),
     Restoration(i64),
+    /// What the policy at this place of the configuration has suspended.
+    Watches(usize),
+    /// A batch of accounts that are active again.
+    Drift(i64),
 }
 
 /// What stands in the way of all suspensions of a request until a person mends it.
@@ -212,6 +217,14 @@ impl App {
         for batch in self.store.unannounced_exemptions().await? {
             self.work_on(Work::Ending(batch), stop);
         }
+        for (place, policy) in self.policies.iter().enumerate() {
+            if self.drift_is_due(policy).await? {
+                self.work_on(Work::Watches(place), stop);
+            }
+        }
+        for batch in self.store.untold_drift().await? {
+            self.work_on(Work::Drift(batch), stop);
+        }
         if let Err(error) = self.store.expire_due(self.clock.now()).await {
             tracing::error!(%error, "can't expire what is overdue; no decision about it is taken all the same");
         }
@@ -262,6 +275,8 @@ impl App {
             Work::Request(id) => self.drive_request(id, stop).await,
             Work::Restoration(id) => self.restore(id).await,
             Work::Ending(batch) => self.announce_ending(batch).await,
+            Work::Watches(place) => self.look_again(place, stop).await,
+            Work::Drift(batch) => self.tell_drift(batch).await,
         };
         wake.unwrap_or_else(|error| {
             tracing::error!(?work, error = format!("{error:#}"), "work failed; trying again");

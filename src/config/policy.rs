@@ -73,6 +73,13 @@ const UNDO_FOR: Span = Span {
     most: "90d",
     why: "a mistake is noticed within days; later the restore command does the same",
 };
+const WATCH_SUSPENDED_FOR: Span = Span {
+    key: "watch_suspended_for",
+    default: "30d",
+    least: "1h",
+    most: "365d",
+    why: "the first look comes an hour after the suspension; 0 is not at all",
+};
 const MAX_CANDIDATES: Scale<u32> = Scale {
     key: "max_candidates",
     default: 50,
@@ -138,6 +145,7 @@ fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<S
     let exemption_max = section.duration(&EXEMPTION_MAX).value;
     let exemption_notice = section.duration(&EXEMPTION_NOTICE).value;
     let undo_for = section.duration(&UNDO_FOR).value;
+    let watch_suspended_for = section.duration_or_off(&WATCH_SUSPENDED_FOR);
     section.finish();
     let policy = Policy {
         name: name?,
@@ -157,6 +165,7 @@ fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<S
         exemption_max,
         exemption_notice,
         undo_for,
+        watch_suspended_for,
     };
     warn(section, &policy);
     Some(policy)

@@ -204,6 +204,21 @@ impl<'r> Section<'r> {
         Found { value: read, at: found.at }
     }
 
+    /// A duration within bounds; nothing, where the key says 0.
+    pub(super) fn duration_or_off(&self, span: &Span) -> Option<Duration> {
+        let value = self.table.and_then(|table| table.get(span.key)).map(Spanned::get_ref);
+        let off = match value {
+            Some(DeValue::Integer(number)) => number.as_str() == "0",
+            Some(DeValue::String(text)) => matches!(text.as_ref(), "0" | "0d"),
+            _ => false,
+        };
+        if off {
+            self.ask(span.key, Some(quote(span.default)));
+            return None;
+        }
+        Some(self.duration(span).value)
+    }
+
     /// A list of texts, empty by default.
     pub(super) fn list(&self, key: &'static str) -> Vec<Found<String>> {
         let Some(value) = self.ask(key, Some("[]".to_owned())) else { return Vec::new() };

@@ -104,6 +104,8 @@ pub enum Action {
     RestoreSkipped,
     /// Giving the account back failed for good.
     RestoreFailed,
+    /// An account that the bot suspended was seen to be active again by other hands; the detail says whose.
+    DriftFound,
 }
 
 impl Action {
@@ -144,6 +146,7 @@ impl Action {
             Action::Restored => "restored",
             Action::RestoreSkipped => "restore_skipped",
             Action::RestoreFailed => "restore_failed",
+            Action::DriftFound => "drift_found",
         }
     }
 }

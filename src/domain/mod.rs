@@ -10,6 +10,7 @@ pub mod assess;
 pub mod audit;
 pub mod candidate;
 pub mod draft;
+pub mod drift;
 pub mod exemption;
 pub mod keep;
 pub mod plan;

@@ -44,6 +44,8 @@ pub struct Policy {
     pub exemption_notice: Duration,
     /// How long after a suspension the finished card offers to take it back.
     pub undo_for: Duration,
+    /// For how long a suspended account is looked at again, in case others bring it back. `None`: not at all.
+    pub watch_suspended_for: Option<Duration>,
 }
 
 /// What "keep" means where no end is asked for.

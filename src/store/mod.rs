@@ -30,6 +30,7 @@ mod restorations;
 mod reviews;
 mod schema;
 mod sweeps;
+mod watches;
 
 use std::path::Path;
 
@@ -48,6 +49,7 @@ pub use requests::StatusCounts;
 pub use restorations::AskedFor;
 pub use reviews::Reviewed;
 pub use sweeps::{NewSweep, StartedSweep, SweepRow, SweepState};
+pub use watches::Drifted;
 
 /// Calls that may wait for the writer before callers wait for room. Far above what a channel of people can cause.
 const QUEUE_MAX: usize = 256;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
-use super::{Store, StoreError, exemptions, policies, reviews};
+use super::{Store, StoreError, exemptions, policies, reviews, watches};
 use crate::domain::account::AccountId;
 use crate::domain::candidate::{self, Candidate, CandidateState, Shown, Step};
 use crate::domain::request::{Request, RequestState, Transition, list_hash};
@@ -100,6 +100,9 @@ impl Store {
                 return Ok(None);
             };
             set_candidate(tx, request.id, position, &state)?;
+            if matches!(state, CandidateState::Suspended { .. }) {
+                watches::begin(tx, request.id, &request.policy, candidate, now)?;
+            }
             audit::append_all(tx, &AuditContext::of(&request), events)?;
             Ok(Some(state))
         })

@@ -104,6 +104,16 @@ fn six_lines_are_enough() {
     assert_eq!(policy.viewers, People { channel_members: true, ..People::default() });
     assert!(policy.rule.second_look && policy.preview_first && policy.announce_no_candidates);
     assert!(!policy.clear_sessions);
+    assert_eq!(policy.watch_suspended_for, Some(Duration::days(30)));
+}
+
+#[test]
+fn suspended_accounts_are_watched_for_a_time_or_not_at_all() {
+    let watched = |line: &str| good(&format!("{GOOD}{line}")).policies[0].watch_suspended_for;
+    assert_eq!(watched("watch_suspended_for = \"12w\""), Some(Duration::weeks(12)));
+    for off in ["0", "\"0\"", "\"0d\""] {
+        assert_eq!(watched(&format!("watch_suspended_for = {off}")), None, "{off}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{bad, bad_line};
 
 /// A line in a policy, and the sentence for it after `bot.toml:7:`.
-const BAD_LINES: [(&str, &str); 39] = [
+const BAD_LINES: [(&str, &str); 41] = [
     (
         "inactive_afer = \"7d\"",
         r#"1: unknown key "inactive_afer" in [[policy]]; did you mean "inactive_after"?"#,
@@ -98,6 +98,11 @@ const BAD_LINES: [(&str, &str); 39] = [
         "surge_factor = 0.5",
         "1: surge_factor is 0.5, but must be 0 (off) or at least 1: it multiplies the recent median of candidates",
     ),
+    (
+        "watch_suspended_for = \"30m\"",
+        "23: watch_suspended_for is \"30m\", but must be between \"1h\" and \"365d\": the first look comes an hour after the suspension; 0 is not at all",
+    ),
+    ("watch_suspended_for = 30", "23: watch_suspended_for must be a text such as \"7d\", not a number"),
     ("second_look = \"yes\"", "15: second_look must be true or false, not a text"),
     ("user_type = \"\"", "13: user_type is empty; give it a value or leave it out"),
     (

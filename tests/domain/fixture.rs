@@ -87,6 +87,7 @@ pub fn policy() -> Policy {
         exemption_max: Duration::days(90),
         exemption_notice: Duration::days(3),
         undo_for: Duration::days(7),
+        watch_suspended_for: Some(Duration::days(30)),
     }
 }
 

@@ -60,13 +60,13 @@ pub async fn search(world: &World, user: &str, words: &str) {
     world.slack.choose_in_view(user, &field, Input::Text(words.into())).await.expect("it takes text");
 }
 
-/// A menu with an item whose value starts and ends like this, as `block/action`, with the item's value.
-fn item(blocks: &[Value], action: &str, starts: &str, has: &str) -> Option<(String, String)> {
+/// A menu with an item whose value fits, as `block/action`, with the item's value.
+fn item(blocks: &[Value], action: &str, fits: impl Fn(&str) -> bool) -> Option<(String, String)> {
     blocks.iter().find_map(|block| {
         let menu = &block["accessory"];
         let options = menu["options"].as_array().filter(|_| menu["action_id"] == action)?;
         let values = options.iter().filter_map(|option| option["value"].as_str());
-        let value = values.into_iter().find(|value| value.starts_with(starts) && value.contains(has))?;
+        let value = values.into_iter().find(|value| fits(value))?;
         Some((format!("{}/{action}", block["block_id"].as_str()?), value.to_owned()))
     })
 }
@@ -74,7 +74,7 @@ fn item(blocks: &[Value], action: &str, starts: &str, has: &str) -> Option<(Stri
 /// Opens the dialog that asks until when the person at this position is kept.
 pub async fn ask_until(world: &World, user: &str, position: u32) -> View {
     let value = position.to_string();
-    let found = item(top(world, user).blocks(), "keep_until", &value, &value);
+    let found = item(top(world, user).blocks(), "keep_until", |item| item == value);
     let (menu, value) = found.expect("the menu is there");
     world.slack.choose_in_view(user, &menu, Input::Option(value)).await.expect("the item is there");
     says(world, user, "Keep until then").await
@@ -86,7 +86,11 @@ pub fn offers(card: &Message, wanted: &str, position: u32) -> bool {
 }
 
 fn find(card: &Message, wanted: &str, position: u32) -> Option<(String, String)> {
-    item(&card.current().blocks, "person", &format!("{wanted}:"), &format!(":{position}:"))
+    let fits = |value: &str| {
+        let mut parts = value.split(':');
+        parts.next() == Some(wanted) && parts.nth(1) == Some(&position.to_string())
+    };
+    item(&card.current().blocks, "person", fits)
 }
 
 /// Chooses from the menu beside the person at this position of the card as it is now.
@@ -95,6 +99,17 @@ pub async fn choose(world: &World, user: &str, card: &Message, wanted: &str, pos
     let found = find(&card, wanted, position);
     let (menu, value) = found.unwrap_or_else(|| panic!("no {wanted} for {position}: {}", world.slack.dump()));
     world.slack.select(user, &card.ts, &menu, &value).await.expect("the item is there");
+}
+
+/// Chooses from the menu of the card as it was in this snapshot, as a client that is behind does.
+pub async fn choose_stale(world: &World, user: &str, seen: &Message, wanted: &str, position: u32) {
+    let (menu, value) = find(seen, wanted, position).expect("it was offered then");
+    world.slack.select_stale(user, seen, &menu, &value).await.expect("it was there");
+}
+
+/// The label of the button that submits the dialog.
+pub fn submit_label(view: &View) -> String {
+    view.json["submit"]["text"].as_str().unwrap_or_default().to_owned()
 }
 
 /// The inputs of a dialog that asks until when and why.

@@ -8,10 +8,12 @@ mod process;
 mod support;
 
 mod approve;
+mod card_menu;
 mod commands;
 mod crash;
 mod decisions;
 mod dialog;
+mod drift;
 mod exemptions;
 mod guards;
 mod noop;
@@ -25,3 +27,4 @@ mod shipped;
 mod slack_faults;
 mod sockets;
 mod surface;
+mod undo;

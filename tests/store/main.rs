@@ -10,3 +10,4 @@ mod requests;
 mod reviews;
 mod sweeps;
 mod versions;
+mod watches;

@@ -339,6 +339,14 @@ impl World {
         self.stored("the file let go", || std::fs::File::open(&lock).ok()?.try_lock().ok()).await;
     }
 
+    /// What a query of the database as it is on the disk counts. It has one parameter.
+    pub fn count(&self, sql: &str, parameter: &str) -> i64 {
+        let counted = self.read_only().and_then(|file| {
+            file.query_row(sql, [parameter], |row| row.get::<_, Option<i64>>(0)).ok().flatten()
+        });
+        counted.unwrap_or(-1)
+    }
+
     fn read_only(&self) -> Option<rusqlite::Connection> {
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
         rusqlite::Connection::open_with_flags(self.database(), flags).ok()

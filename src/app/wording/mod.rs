@@ -7,6 +7,7 @@
 pub mod answers;
 pub mod card;
 pub mod choose;
+pub mod drift;
 pub mod exceptions;
 pub mod notices;
 pub mod refusals;
