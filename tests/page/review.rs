@@ -6,8 +6,8 @@ use super::{ADA, CHIDI, menu_of, status_of, story, suspend, swept, ticked};
 use crate::browser::Browser;
 
 /// Asks from the review to keep this person until a day.
-async fn ask_to_keep(page: &Browser, name: &str) {
-    page.press(&format!(".modal .bk-overflow[aria-label*='{name}']")).await;
+async fn ask_to_keep(page: &Browser, login: &str) {
+    page.press(&format!(".modal .input-block[data-label*='{login}'] + .block .bk-overflow")).await;
     page.press(".menu [role=menuitem]").await;
     page.see_words(".modal h2", "Keep until").await;
 }
@@ -22,8 +22,8 @@ pub async fn search(page: &Browser, words: &str) {
 }
 
 /// Keeps the one whom the search found, until this day.
-pub async fn keep(page: &Browser, name: &str, day: &str, reason: &str) {
-    ask_to_keep(page, name).await;
+pub async fn keep(page: &Browser, login: &str, day: &str, reason: &str) {
+    ask_to_keep(page, login).await;
     page.choose(".modal [data-action-id=until]", day).await;
     page.choose(".modal [data-action-id=reason]", reason).await;
     page.press(".modal button.submit").await;
@@ -39,14 +39,14 @@ async fn somebody_is_searched_for_and_kept_until_a_day() {
         let day = |days: u64| (today + chrono::Days::new(days)).to_string();
 
         // Too long for the policy: said at the day, with what was typed still there.
-        keep(page, "Ada Okafor", &day(300), "on leave").await;
+        keep(page, ADA, &day(300), "on leave").await;
         page.see(".modal [data-block-id].invalid [data-action-id=until][aria-invalid=true]").await;
         page.holds("document.querySelector('.modal [data-action-id=reason]').value === 'on leave'").await;
         page.press(".modal button.back").await;
         page.see_words(".modal h2", "Request 1").await;
         page.see_words(".modal", "of 12 match").await;
 
-        keep(page, "Ada Okafor", &day(30), "on leave").await;
+        keep(page, ADA, &day(30), "on leave").await;
         page.see_words(".modal", "keep until").await;
         page.see_words(".modal button.submit", "Suspend 11").await;
         page.press(&ticked(CHIDI)).await;
