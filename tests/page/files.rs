@@ -64,7 +64,8 @@ async fn a_picture_stands_in_a_message_by_its_id() {
     story(async |page, sandbox| {
         page.open(U_APPROVER).await;
         let file = upload(sandbox, "trend.png", None, PICTURE, json!({})).await;
-        let block = json!([{ "type": "image", "slack_file": { "id": file }, "alt_text": "The trend of 90 days" }]);
+        let block =
+            json!([{ "type": "image", "slack_file": { "id": file }, "alt_text": "The trend of 90 days" }]);
         let message = post(sandbox, C_OPS, "The trend", block).await;
         page.see(&format!("{message} img[alt='The trend of 90 days']")).await;
         page.holds("document.querySelector('#messages img').naturalWidth > 100").await;

@@ -190,5 +190,5 @@ fn audit(sandbox: &Sandbox, after: i64) -> Vec<Value> {
             "detail": in_words(&line.detail),
         })
     };
-    sandbox.world.audit().into_iter().filter(|line| line.seq > after).map(line).collect()
+    sandbox.world.audit_after(after).into_iter().map(line).collect()
 }
