@@ -21,7 +21,13 @@ pub struct Inbox(pub Arc<App>);
 impl Handler for Inbox {
     async fn handle(&self, inbound: Inbound) -> Ack {
         let reply = inbound.reply.clone();
-        match self.0.receive(inbound).await {
+        let opened = inbound.what == What::HomeOpened;
+        let received = self.0.receive(inbound).await;
+        if !opened {
+            let (app, user) = (Arc::clone(&self.0), reply.user.clone());
+            self.0.runtime.tasks.spawn(async move { app.freshen_home_of(&user).await });
+        }
+        match received {
             Ok(ack) => ack,
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "an input could not be handled");
@@ -56,7 +62,11 @@ impl App {
                 self.submit_choose(&inbound, modal_value, state).await
             }
             What::Command { text, channel } => self.command(&inbound, text, channel).await,
-            What::Submission { .. } | What::HomeOpened | What::HomeClick { .. } => Ok(Ack::Done),
+            What::HomeOpened => self.home_opened(&inbound).await,
+            What::HomeClick { action, value, trigger } => {
+                self.home_click(&inbound, action, value, trigger).await
+            }
+            What::Submission { .. } => Ok(Ack::Done),
         }
     }
 
@@ -183,7 +193,7 @@ impl App {
     }
 
     /// Opens the dialog in the background: it decides nothing, and the click is acknowledged at once.
-    fn open_choose(self: &Arc<Self>, inbound: &Inbound, id: i64, list_hash: &str, trigger: &str) {
+    pub(super) fn open_choose(self: &Arc<Self>, inbound: &Inbound, id: i64, list_hash: &str, trigger: &str) {
         let (reply, user) = (inbound.reply.clone(), inbound.user.clone());
         let (list_hash, trigger) = (list_hash.to_owned(), trigger.to_owned());
         let app = Arc::clone(self);

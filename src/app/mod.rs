@@ -10,6 +10,7 @@ pub mod carry_out;
 pub mod command;
 pub mod decide;
 mod exemptions;
+mod home;
 pub mod messages;
 pub mod people;
 pub mod requests;
@@ -83,6 +84,7 @@ struct Runtime {
     turned: Mutex<BTreeSet<i64>>,
     obstacles: Mutex<BTreeMap<i64, Obstacle>>,
     identity_health: Mutex<Option<LastAnswer>>,
+    pace_of_pages: Mutex<home::Pace>,
 }
 
 /// When the identity provider last answered, and what was wrong with the answer.
@@ -97,6 +99,8 @@ enum Work {
     /// A batch of exemptions that end soon.
     Ending(i64),
     Restoration(i64),
+    /// Everybody's page of the bot.
+    Homes,
 }
 
 /// What stands in the way of all suspensions of a request until a person mends it.
@@ -215,6 +219,9 @@ impl App {
         for request in std::mem::take(&mut *lock(&self.runtime.turned)) {
             self.work_on(Work::Request(request), stop);
         }
+        if self.homes_due().await? {
+            self.work_on(Work::Homes, stop);
+        }
         // All was looked at: an alarm for a row that wants nothing any more must not ring for ever.
         lock(&self.runtime.wakes).retain(|_, at| *at > looked_at);
         Ok(())
@@ -255,6 +262,7 @@ impl App {
             Work::Request(id) => self.drive_request(id, stop).await,
             Work::Restoration(id) => self.restore(id).await,
             Work::Ending(batch) => self.announce_ending(batch).await,
+            Work::Homes => self.publish_homes().await,
         };
         wake.unwrap_or_else(|error| {
             tracing::error!(?work, error = format!("{error:#}"), "work failed; trying again");

@@ -6,7 +6,7 @@
 //! can guarantee is guaranteed here: one sweep per slot, one open question per account, a chain without gaps.
 
 /// The steps, oldest first.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, HOME];
 
 const V1: &str = "
 CREATE TABLE policy (
@@ -167,4 +167,47 @@ CREATE UNIQUE INDEX restoration_due ON restoration (account_id) WHERE state = 'd
 CREATE INDEX restoration_untold ON restoration (id) WHERE told = 0;
 CREATE INDEX restoration_account ON restoration (account_id, id);
 CREATE INDEX restoration_request ON restoration (request) WHERE request IS NOT NULL;
+";
+
+const HOME: &str = "
+-- Who has opened the bot's page, and what it shows them.
+CREATE TABLE home (
+    user_id TEXT NOT NULL PRIMARY KEY,
+    opened_at TEXT NOT NULL,
+    -- Counts what the person did that calls for a fresh page, and which of that the page has seen.
+    asked INTEGER NOT NULL,
+    answered INTEGER NOT NULL DEFAULT 0,
+    -- The state of things when the page was last looked at, and what it shows.
+    seen TEXT,
+    shown TEXT,
+    published_at TEXT,
+    retry_at TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX home_opened ON home (opened_at);
+
+-- One summary per policy and slot, as for sweeps.
+CREATE TABLE digest (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    policy TEXT NOT NULL REFERENCES policy (name),
+    slot TEXT NOT NULL,
+    since TEXT NOT NULL,
+    until TEXT NOT NULL CHECK (until > since),
+    told INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0, 1)),
+    UNIQUE (policy, slot)
+) STRICT;
+CREATE INDEX digest_untold ON digest (id) WHERE told = 0;
+CREATE INDEX audit_policy_at ON audit_event (policy, at) WHERE policy IS NOT NULL;
+
+-- What a person concerned is asked about one account of a request: its own person, or their manager.
+CREATE TABLE question (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    request INTEGER NOT NULL REFERENCES request (id),
+    account_id TEXT NOT NULL,
+    login TEXT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('person', 'manager')),
+    state TEXT NOT NULL,
+    state_json TEXT NOT NULL,
+    UNIQUE (request, account_id, role)
+) STRICT;
 ";

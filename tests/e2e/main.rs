@@ -13,6 +13,7 @@ mod crash;
 mod decisions;
 mod exemptions;
 mod guards;
+mod home;
 mod noop;
 mod okta;
 mod people;

@@ -8,7 +8,8 @@ use inactive_contractors::store::{AuditQuery, SweepState};
 
 use crate::harness::{Bench, CHANNEL, POLICY, at, events, id, rule};
 
-const VERSIONS: &[&str] = &[include_str!("versions/v1.sql"), include_str!("versions/v2.sql")];
+const VERSIONS: &[&str] =
+    &[include_str!("versions/v1.sql"), include_str!("versions/v2.sql"), include_str!("versions/v3.sql")];
 
 #[tokio::test]
 async fn every_version_opens_with_its_rows() {
@@ -40,6 +41,9 @@ async fn every_version_opens_with_its_rows() {
         let kim = store.exemptions_of(&id("kim")).await.unwrap();
         let restored = store.restored_by_us(vec![id("kim")]).await.unwrap();
         assert_eq!((kim.len(), restored.len()), if version > 1 { (1, 1) } else { (0, 0) });
+
+        let homes = store.homes(at(0)).await.unwrap();
+        assert_eq!(homes.len(), usize::from(version > 2));
 
         let verified = store.verify().await.unwrap();
         assert_eq!((verified.broken_at, verified.events > 20), (None, true));

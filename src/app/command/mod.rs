@@ -134,7 +134,7 @@ pub(super) enum Role {
 }
 
 impl Role {
-    fn held_by(self, known: &Known) -> bool {
+    pub(super) fn held_by(self, known: &Known) -> bool {
         match self {
             Role::Viewer => known.viewer,
             Role::Approver => known.voter.approver || known.voter.admin,
@@ -282,6 +282,18 @@ impl App {
             Ok(())
         });
         Ack::Done
+    }
+
+    /// A button elsewhere that sweeps: as if the person had typed it.
+    pub(super) async fn sweep_pressed(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        policy: &str,
+    ) -> anyhow::Result<Ack> {
+        let command = Command::Sweep { policy: Some(policy.to_owned()) };
+        let answer = self.answer(inbound, None, command).await?;
+        self.give(inbound, None, answer);
+        Ok(Ack::Done)
     }
 
     /// Refusals and mistakes are for the person alone, wherever the answer would have gone.

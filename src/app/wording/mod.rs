@@ -8,6 +8,7 @@ pub mod answers;
 pub mod card;
 pub mod choose;
 pub mod exceptions;
+pub mod home;
 pub mod notices;
 pub mod refusals;
 
