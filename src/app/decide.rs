@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::App;
 use super::people::{self, Known, Stranger};
-use super::wording::{answers, card, choose, refusals};
+use super::wording::{answers, card, choose, concerned, refusals};
 use crate::chat::{Ack, FormState, Handler, Inbound, MessageRef, Modal, ReplyTo, Text, ViewRef, What};
 use crate::domain::audit::{Action, Actor, Draft, Person};
 use crate::domain::request::{self, Input, Verb};
@@ -78,6 +78,9 @@ impl App {
         value: &str,
         trigger: &str,
     ) -> anyhow::Result<Ack> {
+        if action.split('.').next() == Some(concerned::ANSWER) {
+            return self.concern_click(inbound, value).await;
+        }
         if action.split('.').next() == Some(answers::ASK) {
             return Ok(self.ask_instead(inbound, value, &message.channel));
         }

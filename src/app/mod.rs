@@ -8,7 +8,9 @@
 mod bell;
 pub mod carry_out;
 pub mod command;
+mod concerned;
 pub mod decide;
+mod digests;
 mod exemptions;
 mod home;
 pub mod messages;
@@ -85,6 +87,10 @@ struct Runtime {
     obstacles: Mutex<BTreeMap<i64, Obstacle>>,
     identity_health: Mutex<Option<LastAnswer>>,
     pace_of_pages: Mutex<home::Pace>,
+    /// Nobody concerned is looked up or written to before this time.
+    asking_from: Mutex<Option<DateTime<Utc>>>,
+    /// What managers are called.
+    names: Mutex<BTreeMap<String, String>>,
 }
 
 /// When the identity provider last answered, and what was wrong with the answer.
@@ -99,6 +105,9 @@ enum Work {
     /// A batch of exemptions that end soon.
     Ending(i64),
     Restoration(i64),
+    /// Asking the people concerned by a request.
+    Concerned(i64),
+    Digest(i64),
     /// Everybody's page of the bot.
     Homes,
 }
@@ -219,6 +228,13 @@ impl App {
         for request in std::mem::take(&mut *lock(&self.runtime.turned)) {
             self.work_on(Work::Request(request), stop);
         }
+        self.start_owed_digests().await;
+        for digest in self.store.untold_digests().await? {
+            self.work_on(Work::Digest(digest), stop);
+        }
+        for request in self.requests_that_ask().await? {
+            self.work_on(Work::Concerned(request), stop);
+        }
         if self.homes_due().await? {
             self.work_on(Work::Homes, stop);
         }
@@ -262,6 +278,8 @@ impl App {
             Work::Request(id) => self.drive_request(id, stop).await,
             Work::Restoration(id) => self.restore(id).await,
             Work::Ending(batch) => self.announce_ending(batch).await,
+            Work::Concerned(id) => self.ask_people_concerned(id).await,
+            Work::Digest(id) => self.tell_digest(id).await,
             Work::Homes => self.publish_homes().await,
         };
         wake.unwrap_or_else(|error| {

@@ -147,6 +147,7 @@ impl App {
                 candidates: &candidates,
                 counts: sweep.map(|sweep| counts(&sweep)).unwrap_or_default(),
                 page,
+                questions: &self.store.questions(id).await?,
             };
             let message =
                 Identity { key: card_key(id), channel: &request.channel, thread: None, card_of: Some(id) };

@@ -156,6 +156,8 @@ fn policy() -> Policy {
         clear_sessions: false,
         exemption_max: Duration::days(90),
         exemption_notice: Duration::days(3),
+        ask: crate::domain::concern::Ask::default(),
+        digest: None,
     }
 }
 

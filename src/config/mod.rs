@@ -16,6 +16,7 @@ mod duration;
 mod policy;
 mod report;
 mod section;
+mod tell;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

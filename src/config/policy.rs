@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use super::Surroundings;
 use super::report::{nearest, quote};
 use super::section::{Found, Scale, Section, Span};
+use super::tell;
 use crate::domain::account::UserType;
 use crate::domain::policy::{ExemptAttribute, Limits, People, Policy, Rule, Schedule};
 use crate::domain::schedule;
@@ -130,6 +131,8 @@ fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<S
     let clear_sessions = section.flag("clear_sessions", false);
     let exemption_max = section.duration(&EXEMPTION_MAX).value;
     let exemption_notice = section.duration(&EXEMPTION_NOTICE).value;
+    let digest = tell::digest(section, schedule.zone);
+    let ask = tell::ask(section);
     section.finish();
     let policy = Policy {
         name: name?,
@@ -148,6 +151,8 @@ fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<S
         clear_sessions,
         exemption_max,
         exemption_notice,
+        ask,
+        digest,
     };
     warn(section, &policy);
     Some(policy)

@@ -104,6 +104,8 @@ pub enum Action {
     RestoreSkipped,
     /// Giving the account back failed for good.
     RestoreFailed,
+    /// The person of a proposed account, or their manager, answered what they were asked; it decides nothing.
+    PersonAnswered,
 }
 
 impl Action {
@@ -144,6 +146,7 @@ impl Action {
             Action::Restored => "restored",
             Action::RestoreSkipped => "restore_skipped",
             Action::RestoreFailed => "restore_failed",
+            Action::PersonAnswered => "person_answered",
         }
     }
 }

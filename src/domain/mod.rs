@@ -9,6 +9,8 @@ pub mod account;
 pub mod assess;
 pub mod audit;
 pub mod candidate;
+pub mod concern;
+pub mod digest;
 pub mod exemption;
 pub mod plan;
 pub mod policy;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::account::UserType;
+use super::concern::Ask;
 
 /// A policy as the configuration states it, already validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +43,10 @@ pub struct Policy {
     pub exemption_max: Duration,
     /// How long before its end an exemption is announced in the channel.
     pub exemption_notice: Duration,
+    /// Who else is asked about the accounts that are proposed.
+    pub ask: Ask,
+    /// When the channel gets a summary, if it does.
+    pub digest: Option<super::digest::Digest>,
 }
 
 /// What makes an account a candidate: the part of a policy that a request keeps as it ran.

@@ -31,14 +31,24 @@ pub fn next_slot(schedule: &Schedule, now: DateTime<Utc>) -> Option<DateTime<Utc
 /// The slot that is owed at `now`: the latest one, if it is within the catch-up limit and later than `known_since`
 /// (a policy owes nothing for the time before it existed).
 pub fn owed_slot(policy: &Policy, known_since: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let cron = parse_cron(&policy.schedule.cron).ok()?;
-    let zone = policy.schedule.zone;
+    owed(&policy.schedule, policy.catch_up, known_since, now)
+}
+
+/// The latest slot of a schedule at `now`, if it is not older than `catch_up` and later than `known_since`.
+pub fn owed(
+    schedule: &Schedule,
+    catch_up: Duration,
+    known_since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let cron = parse_cron(&schedule.cron).ok()?;
+    let zone = schedule.zone;
     // Going back, croner puts a slot that daylight saving skips before the gap, and within the repeated hour it
     // misses the first pass. So it only says where to start, and slots are what going forward finds.
     let near = cron.find_previous_occurrence(&now.with_timezone(&zone), true).ok()?.with_timezone(&Utc);
     let after = |from| slot_after(&cron, zone, from).filter(|slot| *slot <= now);
     let latest = std::iter::successors(after(near - Duration::seconds(1)), |slot| after(*slot)).last()?;
-    (latest > known_since && now - latest <= policy.catch_up.max(Duration::minutes(1))).then_some(latest)
+    (latest > known_since && now - latest <= catch_up.max(Duration::minutes(1))).then_some(latest)
 }
 
 /// The first slot strictly after `from`.

@@ -17,6 +17,7 @@
 
 mod audit;
 mod codec;
+mod digests;
 mod error;
 mod exemptions;
 mod finish;
@@ -25,6 +26,7 @@ mod messages;
 mod open;
 mod past;
 mod policies;
+mod questions;
 mod receipts;
 mod requests;
 mod restorations;
@@ -38,6 +40,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 pub use audit::{AuditContext, AuditQuery, Verified};
+pub use digests::DigestRow;
 pub use error::{OpenError, StoreError};
 pub use exemptions::Exempted;
 pub use finish::{Finished, FinishedSweep};

@@ -86,6 +86,8 @@ pub fn policy() -> Policy {
         clear_sessions: false,
         exemption_max: Duration::days(90),
         exemption_notice: Duration::days(3),
+        ask: inactive_contractors::domain::concern::Ask::default(),
+        digest: None,
     }
 }
 
@@ -111,6 +113,7 @@ pub fn candidate(position: u32, state: CandidateState) -> Candidate {
         name: account.name,
         email: account.email,
         manager: None,
+        manager_id: None,
         organization: None,
         evidence: evidence(100),
         pending_sweeps: 0,

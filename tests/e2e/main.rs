@@ -9,8 +9,10 @@ mod support;
 
 mod approve;
 mod commands;
+mod concerned;
 mod crash;
 mod decisions;
+mod digest;
 mod exemptions;
 mod guards;
 mod home;

@@ -1,8 +1,10 @@
 //! The card: one per approval request, from the question to the last outcome.
 
+use super::concerned;
 use super::{accounts, guard_in_words, idle_in_words, mention, outcome_in_words, rule_in_words, shown_who};
 use crate::chat::{Block, Button, Card, Confirm, Span, Text, Tone};
 use crate::domain::candidate::{Candidate, CandidateState};
+use crate::domain::concern::Question;
 use crate::domain::plan::Counts;
 use crate::domain::request::{Decision, Request, RequestState};
 
@@ -40,6 +42,8 @@ pub struct View<'a> {
     pub page: usize,
     /// What stands in the way of the suspensions, if something does.
     pub obstacle: Option<&'a str>,
+    /// What the people concerned were asked, and what they said.
+    pub questions: &'a [Question],
 }
 
 /// The value that a card's buttons carry: the request and the list that the person sees.
@@ -201,10 +205,14 @@ fn person(view: &View, candidate: &Candidate) -> Text {
     if let Some(manager) = &shown.manager {
         text = text.then(" · manager ").quoted(manager);
     }
-    match shown.pending_sweeps {
+    let text = match shown.pending_sweeps {
         0 => text.then(" · new on the list"),
         1 => text.then(" · also on the list before"),
         times => text.then(format!(" · on the last {times} lists too")),
+    };
+    match concerned::evidence(view.questions, candidate) {
+        Some(evidence) => text.then("\n").and(evidence),
+        None => text,
     }
 }
 

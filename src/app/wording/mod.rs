@@ -7,6 +7,8 @@
 pub mod answers;
 pub mod card;
 pub mod choose;
+pub mod concerned;
+pub mod digest;
 pub mod exceptions;
 pub mod home;
 pub mod notices;
