@@ -142,7 +142,10 @@ impl App {
             let sweep = self.store.sweep(request.sweep).await?;
             let page = lock(&self.runtime.pages).get(&id).copied().unwrap_or_default();
             let obstacle = lock(&self.runtime.obstacles).get(&id).map(|obstacle| obstacle.why.clone());
+            let link = |candidate: &Candidate| self.identity.console_link(&candidate.shown.id);
+            let links = candidates.iter().filter_map(|one| Some((one.position, link(one)?))).collect();
             let view = card::View {
+                links: &links,
                 obstacle: obstacle.as_deref(),
                 request: &request,
                 candidates: &candidates,

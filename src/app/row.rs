@@ -14,6 +14,7 @@ use super::wording::{refusals, shown_who};
 use super::{App, lock};
 use crate::chat::{Ack, FormState, Inbound, Text};
 use crate::domain::account::Account;
+use crate::domain::assess::left_alone_until;
 use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::candidate::Candidate;
 use crate::domain::keep::{KeptUntil, Until};
@@ -53,7 +54,7 @@ impl App {
                 Wanted::Details => app.details(&inbound, &chosen).await?,
                 Wanted::Exempt => app.ask_exempt(&inbound, &chosen, &trigger).await?,
                 Wanted::GiveBack => app.ask_give_back(&inbound, &chosen, &trigger).await?,
-                Wanted::Keep => None,
+                Wanted::Keep | Wanted::Console => None,
             };
             if let Some(text) = refused {
                 app.whisper(inbound.reply, text);
@@ -183,7 +184,8 @@ impl App {
         if let Some(text) = self.not_undone(inbound, policy, &request, &candidate, &known).await? {
             return Ok(Some(text));
         }
-        let modal = form::give_back(&about(chosen), &candidate, policy.rule.restored_grace);
+        let modal =
+            form::give_back(&about(chosen), &candidate, left_alone_until(self.clock.now(), &policy.rule));
         self.chat.open_modal(trigger, &modal).await?;
         Ok(None)
     }

@@ -141,7 +141,7 @@ pub struct Evidence {
     pub last_sign_in: Option<DateTime<Utc>>,
     /// What the log said.
     pub second_look: SecondLook,
-    /// The rule's period, in seconds.
+    /// The rule's period, in seconds; where it counts working days, with the days off that lay in it.
     pub inactive_after_s: i64,
     /// When this was looked up.
     pub looked_at: DateTime<Utc>,
@@ -192,7 +192,8 @@ pub fn assess(account: &Account, standing: &Standing, rule: &Rule, now: DateTime
         Ok(idle) => idle,
         Err(why) => return Assessment::Unknown(why),
     };
-    if now - idle.since < rule.inactive_after {
+    let idle_enough_at = rule.calendar.after(idle.since, rule.inactive_after);
+    if now < idle_enough_at {
         return Assessment::Active(idle);
     }
     if let Some((grace, until)) = grace(account, standing, rule, now) {
@@ -208,17 +209,18 @@ pub fn assess(account: &Account, standing: &Standing, rule: &Rule, now: DateTime
         }
     }
     Assessment::Candidate(Evidence {
-        idle,
         last_sign_in: account.last_sign_in.at(),
         second_look: standing.second_look.clone(),
-        inactive_after_s: rule.inactive_after.num_seconds(),
+        inactive_after_s: (idle_enough_at - idle.since).num_seconds(),
+        idle,
         looked_at: now,
     })
 }
 
 /// Until when an account that is given back at `restored_at` is not proposed, if nothing is seen of its person.
 pub fn left_alone_until(restored_at: DateTime<Utc>, rule: &Rule) -> DateTime<Utc> {
-    restored_at + rule.inactive_after.max(rule.restored_grace)
+    let after = |period| rule.calendar.after(restored_at, period);
+    after(rule.inactive_after).max(after(rule.restored_grace))
 }
 
 /// Whether `account` needs a second look: idle by its own record and by nothing that protects it.
@@ -343,7 +345,8 @@ fn grace(
     rule: &Rule,
     now: DateTime<Utc>,
 ) -> Option<(Grace, DateTime<Utc>)> {
-    let new = account.created.at().map(|at| (Grace::NewAccount, at + rule.new_account_grace));
-    let restored = standing.restored_at.map(|at| (Grace::Restored, at + rule.restored_grace));
+    let after = |at, period| rule.calendar.after(at, period);
+    let new = account.created.at().map(|at| (Grace::NewAccount, after(at, rule.new_account_grace)));
+    let restored = standing.restored_at.map(|at| (Grace::Restored, after(at, rule.restored_grace)));
     [new, restored].into_iter().flatten().filter(|(_, until)| now < *until).max_by_key(|(_, until)| *until)
 }
