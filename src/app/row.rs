@@ -24,7 +24,7 @@ use crate::identity::IdentityError;
 use crate::store::AuditContext;
 
 /// How long a submission may wait for the identity provider; Slack wants its acknowledgement within 3 s.
-const LOOK_MAX: Duration = Duration::from_millis(2000);
+const LOOK_MAX: Duration = Duration::from_secs(2);
 
 /// A card whose offer ended longer ago than this while nothing ran keeps it; pressing it gets a sentence.
 const DOWN_MAX: chrono::Duration = chrono::Duration::days(14);
