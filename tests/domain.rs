@@ -4,6 +4,8 @@
 mod assess;
 #[path = "domain/audit.rs"]
 mod audit;
+#[path = "domain/calendar.rs"]
+mod calendar;
 #[path = "domain/candidate.rs"]
 mod candidate;
 #[path = "domain/decide.rs"]

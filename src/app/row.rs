@@ -14,6 +14,7 @@ use super::wording::{refusals, shown_who};
 use super::{App, lock};
 use crate::chat::{Ack, FormState, Inbound, Text};
 use crate::domain::account::Account;
+use crate::domain::assess::left_alone_until;
 use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::candidate::Candidate;
 use crate::domain::keep::{KeptUntil, Until};
@@ -183,7 +184,8 @@ impl App {
         if let Some(text) = self.not_undone(inbound, policy, &request, &candidate, &known).await? {
             return Ok(Some(text));
         }
-        let modal = form::give_back(&about(chosen), &candidate, policy.rule.restored_grace);
+        let modal =
+            form::give_back(&about(chosen), &candidate, left_alone_until(self.clock.now(), &policy.rule));
         self.chat.open_modal(trigger, &modal).await?;
         Ok(None)
     }

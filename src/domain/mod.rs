@@ -8,6 +8,7 @@
 pub mod account;
 pub mod assess;
 pub mod audit;
+pub mod calendar;
 pub mod candidate;
 pub mod draft;
 pub mod drift;

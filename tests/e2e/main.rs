@@ -28,3 +28,4 @@ mod slack_faults;
 mod sockets;
 mod surface;
 mod undo;
+mod working_days;

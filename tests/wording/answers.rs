@@ -202,6 +202,7 @@ async fn questions_are_answered() {
         last_sweep: Some((at(0), EVIL.into())),
         next_slot: Some(at(0) + days(1)),
         live: false,
+        days_off: vec![Text::plain("The holiday list ends in a month.")],
         open: open.clone(),
     };
     let health = answers::Health {

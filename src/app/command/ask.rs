@@ -1,7 +1,7 @@
 //! Questions: they change nothing, here or anywhere.
 
 use super::super::survey::{fresh_standing, log_since, survey};
-use super::super::wording::answers;
+use super::super::wording::{answers, days_off};
 use super::super::{App, lock, messages, requests};
 use super::{Answer, Asked};
 use crate::chat::{Card, MessageRef, Text};
@@ -29,7 +29,10 @@ impl App {
                 policy,
                 last_sweep: last.map(|sweep| (sweep.started_at, outcome(&sweep))),
                 next_slot: schedule::next_slot(&policy.schedule, now),
-                live: known.live_rule.is_some_and(|live| policy.rule.only_narrows(&live)),
+                live: known
+                    .live_rule
+                    .is_some_and(|live| policy.rule.only_narrows(&live.without_bygone_holidays(now))),
+                days_off: days_off::notes(policy, now),
                 open: open.iter().filter(|(request, _)| request.policy == policy.name).cloned().collect(),
             });
         }

@@ -275,7 +275,12 @@ fn person(view: &View, candidate: &Candidate) -> Text {
         text = text.and(back).then("\n");
     }
     // Days are counted to the moment of the look-up, so that the card says what the approver was shown.
-    text = text.and(idle_in_words(&evidence.idle, evidence.last_sign_in, evidence.looked_at));
+    text = text.and(idle_in_words(
+        &evidence.idle,
+        evidence.last_sign_in,
+        &view.request.rule,
+        evidence.looked_at,
+    ));
     text = text.and(belongs_to(shown));
     match shown.pending_sweeps {
         0 => text.then(" · new on the list"),

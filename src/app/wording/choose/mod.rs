@@ -252,7 +252,7 @@ fn person(view: &View, candidate: &Candidate) -> Vec<Block> {
         description: None,
         ticked: draft.would_suspend(candidate),
     };
-    let idle = idle_in_words(&evidence.idle, evidence.last_sign_in, evidence.looked_at);
+    let idle = idle_in_words(&evidence.idle, evidence.last_sign_in, &request.rule, evidence.looked_at);
     let mut text = idle.and(belongs_to(shown));
     let until = draft.until.get(&candidate.position);
     if let Some(until) = until {
