@@ -154,6 +154,7 @@ impl App {
                 policy: self.policy(&request.policy),
                 restorations: &self.store.restorations_for(id).await?,
                 now: self.clock.now(),
+                questions: &self.store.questions(id).await?,
             };
             let message =
                 Identity { key: card_key(id), channel: &request.channel, thread: None, card_of: Some(id) };

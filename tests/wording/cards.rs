@@ -21,6 +21,7 @@ fn shown(request: &Request, candidates: &[Candidate], page: usize, restorations:
     let links: BTreeMap<u32, String> = candidates.iter().take(2).map(link).collect();
     let policy = policy();
     card(&View {
+        questions: &[],
         request,
         candidates,
         counts,
