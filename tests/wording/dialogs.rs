@@ -81,7 +81,8 @@ async fn the_dialogs_about_one_person() {
             .await;
         desk.dialog_is(&format!("exempt_{name}"), &form::keep(form::EXEMPT, &about, &candidate, day, ""))
             .await;
-        desk.dialog_is(&format!("give_back_{name}"), &form::give_back(&about, &candidate, at(0) + days(7))).await;
+        desk.dialog_is(&format!("give_back_{name}"), &form::give_back(&about, &candidate, at(0) + days(7)))
+            .await;
     }
     desk.close();
 }
