@@ -49,7 +49,7 @@ async fn every_version_opens_with_its_rows() {
         let draft = store.review(5, "Uann").await.unwrap().unwrap().draft;
         assert_eq!(draft.map(|draft| draft.keep.len()), (version > 2).then_some(1));
         // Suspensions from before there were watches are watched from then on.
-        let watched = store.watch_is_due(POLICY, at(0), at(60)).await.unwrap();
+        let watched = store.watch_is_due(POLICY, at(60)).await.unwrap();
         let drifted = store.drift_batch(1).await.unwrap();
         assert_eq!((watched, drifted.len()), if version > 3 { (false, 1) } else { (true, 0) });
 

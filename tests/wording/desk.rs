@@ -40,7 +40,9 @@ impl Desk {
         let message = self.fake.message(&posted.id).expect("it stands");
         let version = message.current();
         assert!(!version.text.trim().is_empty(), "no sentence for screen readers");
-        format!("{}\n\n{}", version.text, whole(&version.blocks))
+        let said = format!("{}\n\n{}", version.text, whole(&version.blocks));
+        // The workspace is on another port each time.
+        said.replace(self.fake.api_url().trim_end_matches("/api/"), "https://acme.slack.example")
     }
 
     /// A dialog as the person reads it.
