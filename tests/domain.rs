@@ -6,8 +6,12 @@ mod assess;
 mod audit;
 #[path = "domain/candidate.rs"]
 mod candidate;
+#[path = "domain/concern.rs"]
+mod concern;
 #[path = "domain/decide.rs"]
 mod decide;
+#[path = "domain/digest.rs"]
+mod digest;
 #[path = "domain/exceptions.rs"]
 mod exceptions;
 #[path = "domain/exempt.rs"]

@@ -3,6 +3,7 @@
 mod example;
 mod mistakes;
 mod secrets;
+mod tell;
 
 use std::collections::BTreeMap;
 use std::io;
