@@ -44,9 +44,9 @@ async fn card_says(world: &World, card: &Message, words: &str) {
         .await;
 }
 
-async fn press(world: &World, user: &str, message: &Message, word: &str) {
+async fn press(world: &World, user: &str, message: &Message, answer: &str) {
     let actions = message.actions();
-    let action = actions.iter().find(|action| action.contains(word)).expect("the button is there");
+    let action = actions.iter().find(|action| action.contains(answer)).expect("the button is there");
     world.slack.click(user, &message.ts, action).await.expect("it can be pressed");
 }
 
