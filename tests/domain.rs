@@ -4,10 +4,16 @@
 mod assess;
 #[path = "domain/audit.rs"]
 mod audit;
+#[path = "domain/calendar.rs"]
+mod calendar;
 #[path = "domain/candidate.rs"]
 mod candidate;
+#[path = "domain/concern.rs"]
+mod concern;
 #[path = "domain/decide.rs"]
 mod decide;
+#[path = "domain/digest.rs"]
+mod digest;
 #[path = "domain/draft.rs"]
 mod draft;
 #[path = "domain/drift.rs"]

@@ -28,9 +28,8 @@ const WAIT_FOR_PERSON: Duration = Duration::minutes(5);
 impl App {
     /// Whether a suspension of the policy is to be looked at again.
     pub(super) async fn drift_is_due(&self, policy: &Policy) -> anyhow::Result<bool> {
-        let Some(watched_for) = policy.watch_suspended_for else { return Ok(false) };
-        let now = self.clock.now();
-        Ok(self.store.watch_is_due(&policy.name, now - watched_for, now).await?)
+        Ok(policy.watch_suspended_for.is_some()
+            && self.store.watch_is_due(&policy.name, self.clock.now()).await?)
     }
 
     /// Looks at what is due of the policy at this place of the configuration.
@@ -41,8 +40,7 @@ impl App {
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
         let Some(policy) = self.policies.get(policy) else { return Ok(None) };
         let Some(watched_for) = policy.watch_suspended_for else { return Ok(None) };
-        let now = self.clock.now();
-        let due = self.store.due_watches(&policy.name, now - watched_for, ROUND_MAX, now).await?;
+        let due = self.store.due_watches(&policy.name, ROUND_MAX, self.clock.now()).await?;
         if due.is_empty() {
             return Ok(None);
         }
@@ -72,7 +70,7 @@ impl App {
             self.store.put_off_watches(rest.collect(), until).await?;
         }
         let more = seen.len() == ROUND_MAX as usize;
-        if self.store.record_looks(seen, self.clock.now()).await?.is_some() {
+        if self.store.record_looks(seen, watched_for, self.clock.now()).await?.is_some() {
             self.nudge();
         }
         Ok(more.then(|| self.clock.now()))

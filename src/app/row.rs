@@ -14,6 +14,7 @@ use super::wording::{refusals, shown_who};
 use super::{App, lock};
 use crate::chat::{Ack, FormState, Inbound, Text};
 use crate::domain::account::Account;
+use crate::domain::assess::left_alone_until;
 use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::candidate::Candidate;
 use crate::domain::keep::{KeptUntil, Until};
@@ -24,7 +25,7 @@ use crate::identity::IdentityError;
 use crate::store::AuditContext;
 
 /// How long a submission may wait for the identity provider; Slack wants its acknowledgement within 3 s.
-const LOOK_MAX: Duration = Duration::from_millis(2000);
+const LOOK_MAX: Duration = Duration::from_secs(2);
 
 /// A card whose offer ended longer ago than this while nothing ran keeps it; pressing it gets a sentence.
 const DOWN_MAX: chrono::Duration = chrono::Duration::days(14);
@@ -53,7 +54,7 @@ impl App {
                 Wanted::Details => app.details(&inbound, &chosen).await?,
                 Wanted::Exempt => app.ask_exempt(&inbound, &chosen, &trigger).await?,
                 Wanted::GiveBack => app.ask_give_back(&inbound, &chosen, &trigger).await?,
-                Wanted::Keep => None,
+                Wanted::Keep | Wanted::Console => None,
             };
             if let Some(text) = refused {
                 app.whisper(inbound.reply, text);
@@ -183,7 +184,8 @@ impl App {
         if let Some(text) = self.not_undone(inbound, policy, &request, &candidate, &known).await? {
             return Ok(Some(text));
         }
-        let modal = form::give_back(&about(chosen), &candidate, policy.rule.restored_grace);
+        let modal =
+            form::give_back(&about(chosen), &candidate, left_alone_until(self.clock.now(), &policy.rule));
         self.chat.open_modal(trigger, &modal).await?;
         Ok(None)
     }
@@ -289,13 +291,19 @@ impl App {
         }
     }
 
-    /// A finished card stops offering to give accounts back by the clock: it is drawn again then.
-    pub(super) fn undo_ends(&self, request: &Request, candidates: &[Candidate]) {
+    /// A finished card stops offering to give accounts back by the clock: it is drawn again then. `drawn_after` is a
+    /// moment before it was drawn: what ended since is still on it.
+    pub(super) fn undo_ends(
+        &self,
+        request: &Request,
+        candidates: &[Candidate],
+        drawn_after: DateTime<chrono::Utc>,
+    ) {
         let Some(policy) = self.policy(&request.policy) else { return };
-        let mut ends = lock(&self.runtime.undo_ends);
-        let now = self.clock.now();
         let times = candidates.iter().filter_map(|candidate| undo_until(policy, candidate));
-        ends.extend(times.filter(|at| *at > now).map(|at| (at, request.id)));
+        let ends = times.filter(|at| *at > drawn_after).map(|at| (at, request.id));
+        lock(&self.runtime.undo_ends).extend(ends);
+        self.runtime.rewound.notify_one();
     }
 
     /// After a start: cards that offer to give accounts back, or did when this process was not there to end it.

@@ -29,6 +29,8 @@ pub const SKEW: Duration = Duration::minutes(2);
 const BACK_OFF: Duration = Duration::minutes(1);
 /// The wait never gets longer.
 const BACK_OFF_MAX: Duration = Duration::hours(1);
+/// So long after its end a watch is kept up for the sake of a last look that works.
+const LAST_LOOK_WITHIN: Duration = Duration::days(1);
 
 /// A suspension that is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,8 +140,13 @@ pub enum End {
     RestoredByUs,
     /// It was suspended once more, and that is watched now.
     SuspendedAnew,
-    /// The policy watches no longer than this.
+    /// It was still suspended at the last look; the policy watches no longer.
     Over,
+    /// The policy watches no longer, and the last looks could not tell.
+    LostSight {
+        /// Why the very last one could not.
+        why: String,
+    },
 }
 
 /// What one look leads to.
@@ -147,8 +154,8 @@ pub enum End {
 pub enum Step {
     /// Watch on.
     Watch {
-        /// When to look next; `None`: at the next sweep.
-        next_at: Option<DateTime<Utc>>,
+        /// When to look next, if no sweep ends before.
+        next_at: DateTime<Utc>,
         /// When it was last seen to be suspended still.
         looked_at: Option<DateTime<Utc>>,
         /// Looks in a row that could not tell.
@@ -235,20 +242,25 @@ fn who_did_it(
     }
 }
 
-/// What a finding leads to.
-pub fn step(watch: &Watch, finding: Finding, now: DateTime<Utc>) -> Step {
+/// What a finding leads to, under a policy that watches for so long.
+pub fn step(watch: &Watch, finding: Finding, watched_for: Duration, now: DateTime<Utc>) -> Step {
     let first_look = watch.suspended_at + FIRST_LOOK_AFTER;
+    let until = watch.suspended_at + watched_for;
     match finding {
+        Finding::StillSuspended if now >= until => Step::End(End::Over, Vec::new()),
         Finding::StillSuspended => Step::Watch {
             // A sweep may come before the first look, and does not replace it.
-            next_at: Some(first_look).filter(|at| *at > now),
+            next_at: if now < first_look { first_look } else { until },
             looked_at: Some(now),
             failures: 0,
         },
+        Finding::NotTold(why) if now >= until + LAST_LOOK_WITHIN => {
+            Step::End(End::LostSight { why }, Vec::new())
+        }
         Finding::NotTold(_) => {
             let wait = BACK_OFF * (1_i32 << watch.failures.min(10));
             Step::Watch {
-                next_at: Some(now + wait.min(BACK_OFF_MAX)),
+                next_at: now + wait.min(BACK_OFF_MAX),
                 looked_at: watch.looked_at,
                 failures: watch.failures.saturating_add(1),
             }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::account::UserType;
+use super::calendar::{Calendar, Period};
+use super::concern::Ask;
 
 /// A policy as the configuration states it, already validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +44,10 @@ pub struct Policy {
     pub exemption_max: Duration,
     /// How long before its end an exemption is announced in the channel.
     pub exemption_notice: Duration,
+    /// Who else is asked about the accounts that are proposed.
+    pub ask: Ask,
+    /// When the channel gets a summary, if it does.
+    pub digest: Option<super::digest::Digest>,
     /// How long after a suspension the finished card offers to take it back.
     pub undo_for: Duration,
     /// For how long a suspended account is looked at again, in case others bring it back. `None`: not at all.
@@ -92,14 +98,11 @@ pub struct Rule {
     /// Which accounts the policy is about.
     pub user_type: UserType,
     /// Idle for at least this long.
-    #[serde(with = "seconds")]
-    pub inactive_after: Duration,
+    pub inactive_after: Period,
     /// New accounts are left alone for this long after their creation.
-    #[serde(with = "seconds")]
-    pub new_account_grace: Duration,
+    pub new_account_grace: Period,
     /// Restored accounts are left alone for this long after we gave them back.
-    #[serde(with = "seconds")]
-    pub restored_grace: Duration,
+    pub restored_grace: Period,
     /// Whether the provider's log of sign-ins is asked about each would-be candidate.
     pub second_look: bool,
     /// Logins that are never proposed; `*` stands for any text.
@@ -110,6 +113,13 @@ pub struct Rule {
     pub exempt_attributes: Vec<ExemptAttribute>,
     /// Logins or ids that no button can touch.
     pub break_glass: Vec<String>,
+    /// What periods of working days are counted by; the default where no period counts them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub calendar: Calendar,
+}
+
+fn is_default(calendar: &Calendar) -> bool {
+    *calendar == Calendar::default()
 }
 
 /// An exemption by profile attribute.
@@ -128,16 +138,38 @@ impl Rule {
         hex(&Sha256::digest(json))[..16].to_owned()
     }
 
+    /// The three periods.
+    fn periods(&self) -> [Period; 3] {
+        [self.inactive_after, self.new_account_grace, self.restored_grace]
+    }
+
+    /// Whether any of its periods counts working days.
+    pub fn counts_working_days(&self) -> bool {
+        self.periods().into_iter().any(Period::counts_working_days)
+    }
+
+    /// This rule without the holidays that have passed so long ago that nobody's period depends on them any more. A
+    /// list that is carried on into the new year without the old one's holidays widens nothing.
+    #[must_use]
+    pub fn without_bygone_holidays(&self, now: DateTime<Utc>) -> Rule {
+        let mut rule = self.clone();
+        let working = self.periods().into_iter().filter(|period| period.counts_working_days());
+        if let Some(longest) = working.max_by_key(|period| period.at_least()) {
+            rule.calendar = self.calendar.without_bygone_holidays(longest, now);
+        }
+        rule
+    }
+
     /// Whether this rule can only propose accounts that `live` would have proposed too. Such a change needs no new
-    /// preview: an exemption added in a hurry takes effect at once and costs nobody a day.
+    /// preview: an exemption or a holiday added in a hurry takes effect at once and costs nobody a day.
     pub fn only_narrows(&self, live: &Rule) -> bool {
         fn covers<T: PartialEq>(wider: &[T], narrower: &[T]) -> bool {
             narrower.iter().all(|item| wider.contains(item))
         }
         self.user_type == live.user_type
-            && self.inactive_after >= live.inactive_after
-            && self.new_account_grace >= live.new_account_grace
-            && self.restored_grace >= live.restored_grace
+            && self.calendar.outlasts(self.inactive_after, &live.calendar, live.inactive_after)
+            && self.calendar.outlasts(self.new_account_grace, &live.calendar, live.new_account_grace)
+            && self.calendar.outlasts(self.restored_grace, &live.calendar, live.restored_grace)
             && (self.second_look || !live.second_look)
             && covers(&self.exempt_logins, &live.exempt_logins)
             && covers(&self.exempt_groups, &live.exempt_groups)
@@ -146,14 +178,13 @@ impl Rule {
     }
 
     /// This rule with everything that `other` wants looked up about an account as well. For look-ups only: what comes
-    /// back is then enough to judge by either of the two rules.
+    /// back is then enough to judge by either of the two rules. How far back the log is read is not said here.
     #[must_use]
     pub fn looking_up_also_for(&self, other: &Rule) -> Rule {
         fn both<T: Clone + PartialEq>(mine: &[T], others: &[T]) -> Vec<T> {
             mine.iter().chain(others.iter().filter(|item| !mine.contains(item))).cloned().collect()
         }
         Rule {
-            inactive_after: self.inactive_after.max(other.inactive_after),
             second_look: self.second_look || other.second_look,
             exempt_groups: both(&self.exempt_groups, &other.exempt_groups),
             exempt_attributes: both(&self.exempt_attributes, &other.exempt_attributes),
@@ -182,6 +213,8 @@ pub struct Schedule {
     pub cron: String,
     /// The IANA time zone.
     pub zone: Tz,
+    /// The days on which no scheduled sweep runs; `None`: it runs on every day that the cron fields name.
+    pub days_off: Option<Calendar>,
 }
 
 /// A set of people in the chat system, looked up each time it is asked about.
@@ -199,6 +232,14 @@ impl People {
     /// Whether the set can never hold anybody.
     pub fn is_empty(&self) -> bool {
         self.users.is_empty() && self.groups.is_empty() && !self.channel_members
+    }
+}
+
+impl Policy {
+    /// The days off that the policy heeds in some way, if it heeds any.
+    pub fn calendar(&self) -> Option<&Calendar> {
+        let counted_by = || self.rule.counts_working_days().then_some(&self.rule.calendar);
+        self.schedule.days_off.as_ref().or_else(counted_by)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Watches: a row for each suspension from the transaction that confirms it, with the time of the next look.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
@@ -27,37 +27,25 @@ pub struct Drifted {
 }
 
 impl Store {
-    /// Whether a watch of the policy is due, or has lasted since before `since`.
-    pub async fn watch_is_due(
-        &self,
-        policy: &str,
-        since: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
+    /// Whether a watch of the policy is due.
+    pub async fn watch_is_due(&self, policy: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let policy = policy.to_owned();
         self.read(move |tx| {
-            let sql = "SELECT EXISTS (SELECT 1 FROM watch WHERE policy = ?1 AND ended_at IS NULL
-                                          AND (next_at <= ?2 OR suspended_at <= ?3))";
-            let due = params![policy, time_text(now), time_text(since)];
-            Ok(codec::first(tx, sql, due, |row| Ok(row.get(0)?))?.unwrap_or_default())
+            let sql = "SELECT 1 FROM watch WHERE policy = ?1 AND ended_at IS NULL AND next_at <= ?2 LIMIT 1";
+            Ok(codec::first(tx, sql, params![policy, time_text(now)], codec::id)?.is_some())
         })
         .await
     }
 
-    /// The watches of the policy that are due, those that have waited longest first, at most so many. Those of suspensions
-    /// from before `since` are ended: the policy watches no longer.
+    /// The watches of the policy that are due, those that have waited longest first, at most so many.
     pub async fn due_watches(
         &self,
         policy: &str,
-        since: DateTime<Utc>,
         at_most: u32,
         now: DateTime<Utc>,
     ) -> Result<Vec<Watch>, StoreError> {
         let policy = policy.to_owned();
-        self.write(move |tx| {
-            let over = "UPDATE watch SET ended_at = ?3, ended = ?4, next_at = NULL
-                        WHERE policy = ?1 AND ended_at IS NULL AND suspended_at <= ?2";
-            codec::run(tx, over, params![policy, time_text(since), time_text(now), json_text(&End::Over)?])?;
+        self.read(move |tx| {
             let due = format!(
                 "{WATCHES} WHERE policy = ?1 AND ended_at IS NULL AND next_at <= ?2 ORDER BY next_at, id LIMIT ?3"
             );
@@ -68,9 +56,11 @@ impl Store {
 
     /// Records what was seen of these watches, judged by the rows as they are now: what ended meanwhile is left alone.
     /// Accounts that are active again by other hands become one batch, to be told together. Returns it, if there are any.
+    /// The policy watches for so long.
     pub async fn record_looks(
         &self,
         seen: Vec<(i64, Seen)>,
+        watched_for: Duration,
         now: DateTime<Utc>,
     ) -> Result<Option<i64>, StoreError> {
         self.write(move |tx| {
@@ -79,7 +69,7 @@ impl Store {
                 let open = format!("{WATCHES} WHERE id = ?1 AND ended_at IS NULL");
                 let Some(watch) = codec::first(tx, &open, [id], decode)? else { continue };
                 let finding = drift::find(&watch, ours(tx, &watch)?, seen, now);
-                take(tx, &watch, drift::step(&watch, finding, now), &mut batch, now)?;
+                take(tx, &watch, drift::step(&watch, finding, watched_for, now), &mut batch, now)?;
             }
             Ok(batch)
         })
@@ -163,14 +153,19 @@ fn take(
     let (end, events) = match step {
         Step::Watch { next_at, looked_at, failures } => {
             let sql = "UPDATE watch SET next_at = ?2, looked_at = ?3, failures = ?4 WHERE id = ?1";
-            let row = params![watch.id, next_at.map(time_text), looked_at.map(time_text), failures];
+            let row = params![watch.id, time_text(next_at), looked_at.map(time_text), failures];
             return codec::run(tx, sql, row).map(drop);
         }
         Step::End(end, events) => (end, events),
     };
     let together = match &end {
         End::Back(_) => Some(*batch.get_or_insert(watch.id)),
-        End::Gone | End::Deactivated | End::RestoredByUs | End::SuspendedAnew | End::Over => None,
+        End::Gone
+        | End::Deactivated
+        | End::RestoredByUs
+        | End::SuspendedAnew
+        | End::Over
+        | End::LostSight { .. } => None,
     };
     codec::run(
         tx,
@@ -213,7 +208,12 @@ fn decode_drifted(row: &Row<'_>) -> Result<Drifted, StoreError> {
     let cells = Cells::of(row, "watch", "id")?;
     let back = match cells.json("ended")? {
         End::Back(back) => back,
-        End::Gone | End::Deactivated | End::RestoredByUs | End::SuspendedAnew | End::Over => {
+        End::Gone
+        | End::Deactivated
+        | End::RestoredByUs
+        | End::SuspendedAnew
+        | End::Over
+        | End::LostSight { .. } => {
             return Err(cells.bad("ended: in a batch, but not because the account came back"));
         }
     };

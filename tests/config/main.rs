@@ -1,8 +1,10 @@
 //! The configuration from the outside: what a good file means, and the sentence for each mistake.
 
+mod days_off;
 mod example;
 mod mistakes;
 mod secrets;
+mod tell;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -97,7 +99,7 @@ fn six_lines_are_enough() {
     assert_eq!(config.database, PathBuf::from("inactive-contractors.db"));
     assert_eq!((config.log.format, config.log.level.as_str()), (LogFormat::Human, "info"));
     assert_eq!(policy.rule.user_type, UserType::Profile("contractor".to_owned()));
-    assert_eq!(policy.rule.inactive_after, Duration::days(7));
+    assert_eq!(policy.rule.inactive_after, Duration::days(7).into());
     assert_eq!((policy.schedule.cron.as_str(), policy.schedule.zone.name()), ("0 9 * * *", "UTC"));
     assert_eq!(policy.approvers.users, ["U1"]);
     assert_eq!(policy.admins, policy.approvers);

@@ -3,7 +3,7 @@
 use super::{bad, bad_line};
 
 /// A line in a policy, and the sentence for it after `bot.toml:7:`.
-const BAD_LINES: [(&str, &str); 41] = [
+const BAD_LINES: [(&str, &str); 44] = [
     (
         "inactive_afer = \"7d\"",
         r#"1: unknown key "inactive_afer" in [[policy]]; did you mean "inactive_after"?"#,
@@ -19,7 +19,19 @@ const BAD_LINES: [(&str, &str); 41] = [
     ("inactive_after = 7", "18: inactive_after must be a text such as \"7d\", not a number"),
     (
         "inactive_after = \"7 days\"",
-        r#"18: inactive_after is "7 days", which is not a duration; write a whole number above 0 and a unit, such as "30m", "12h", "7d" or "4w""#,
+        r#"18: inactive_after is "7 days", which is not a duration; write a whole number above 0 and a unit, such as "12h", "7d" or "4w", or "5 working days""#,
+    ),
+    (
+        "inactive_after = \"0 working days\"",
+        r#"18: inactive_after is "0 working days", which is not a duration; write a whole number above 0 and a unit, such as "12h", "7d" or "4w", or "5 working days""#,
+    ),
+    (
+        "inactive_after = \"9999 working days\"",
+        r#"18: inactive_after is "9999 working days", but must be between "1d" and "1825d": people who work every day must never look inactive"#,
+    ),
+    (
+        "answer_within = \"1 working day\"",
+        r#"17: answer_within is "1 working day", which is not a duration; write a whole number above 0 and a unit, such as "30m", "12h", "7d" or "4w""#,
     ),
     (
         "inactive_after = \"12h\"",

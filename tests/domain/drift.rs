@@ -13,6 +13,10 @@ fn suspended_at() -> DateTime<Utc> {
     now() - Duration::hours(3)
 }
 
+fn month() -> Duration {
+    Duration::days(30)
+}
+
 fn watch() -> Watch {
     Watch {
         id: 1,
@@ -135,17 +139,13 @@ fn without_a_date_of_its_own_the_logs_or_todays_is_told() {
 
 #[test]
 fn whoever_is_still_suspended_is_looked_at_again_after_an_hour_or_at_the_next_sweep() {
-    let next = |now| match step(&watch(), Finding::StillSuspended, now) {
+    let next = |now| match step(&watch(), Finding::StillSuspended, month(), now) {
         Step::Watch { next_at, looked_at, failures: 0 } if looked_at == Some(now) => next_at,
         other => panic!("{other:?}"),
     };
     let hour = suspended_at() + FIRST_LOOK_AFTER;
-    assert_eq!(
-        next(suspended_at() + Duration::minutes(10)),
-        Some(hour),
-        "a sweep does not replace the first look"
-    );
-    assert_eq!(next(hour), None);
+    assert_eq!(next(suspended_at() + Duration::minutes(10)), hour, "a sweep does not replace the first look");
+    assert_eq!(next(hour), suspended_at() + month());
 }
 
 #[test]
@@ -153,18 +153,18 @@ fn a_failed_look_is_never_a_good_one_and_waits_longer_each_time() {
     for (failures, minutes) in [(0, 1), (1, 2), (5, 32), (6, 60), (40, 60)] {
         let watch = Watch { failures, looked_at: Some(suspended_at()), ..watch() };
         let expected = Step::Watch {
-            next_at: Some(now() + Duration::minutes(minutes)),
+            next_at: now() + Duration::minutes(minutes),
             looked_at: Some(suspended_at()),
             failures: failures + 1,
         };
-        assert_eq!(step(&watch, Finding::NotTold("down".into()), now()), expected);
+        assert_eq!(step(&watch, Finding::NotTold("down".into()), month(), now()), expected);
     }
 }
 
 #[test]
 fn only_drift_is_audited() {
     let found = find(&watch(), Ours::Never, seen(AccountStatus::Active, says(import())), now());
-    let Step::End(End::Back(_), events) = step(&watch(), found, now()) else { panic!("it ends") };
+    let Step::End(End::Back(_), events) = step(&watch(), found, month(), now()) else { panic!("it ends") };
     assert_eq!(events.len(), 1);
     assert_eq!((events[0].action, events[0].action.word()), (Action::DriftFound, "drift_found"));
     assert_eq!(events[0].subject, Some(watch().account));
@@ -174,6 +174,18 @@ fn only_drift_is_audited() {
         (Finding::Deactivated, End::Deactivated),
         (Finding::RestoredByUs, End::RestoredByUs),
     ] {
-        assert_eq!(step(&watch(), finding, now()), Step::End(end, Vec::new()));
+        assert_eq!(step(&watch(), finding, month(), now()), Step::End(end, Vec::new()));
     }
+}
+
+#[test]
+fn a_watch_ends_with_a_last_look_that_works_or_says_that_it_lost_sight() {
+    let end = |finding, after| step(&watch(), finding, month(), suspended_at() + month() + after);
+    let down = || Finding::NotTold("down".into());
+    assert_eq!(end(Finding::StillSuspended, Duration::zero()), Step::End(End::Over, Vec::new()));
+    assert!(matches!(end(down(), Duration::hours(23)), Step::Watch { .. }));
+    let lost = End::LostSight { why: "down".into() };
+    assert_eq!(end(down(), Duration::days(1)), Step::End(lost, Vec::new()));
+    let found = find(&watch(), Ours::Never, seen(AccountStatus::Active, says(import())), now());
+    assert!(matches!(end(found, Duration::days(9)), Step::End(End::Back(_), _)), "found late is found");
 }

@@ -64,10 +64,12 @@ pub async fn search(world: &World, user: &str, words: &str) {
 fn item(blocks: &[Value], action: &str, fits: impl Fn(&str) -> bool) -> Option<(String, String)> {
     blocks.iter().find_map(|block| {
         let menu = &block["accessory"];
-        let options = menu["options"].as_array().filter(|_| menu["action_id"] == action)?;
+        // The second menu of a kind has a number after its action.
+        let id = menu["action_id"].as_str().filter(|id| id.split('~').next() == Some(action))?;
+        let options = menu["options"].as_array()?;
         let values = options.iter().filter_map(|option| option["value"].as_str());
         let value = values.into_iter().find(|value| fits(value))?;
-        Some((format!("{}/{action}", block["block_id"].as_str()?), value.to_owned()))
+        Some((format!("{}/{id}", block["block_id"].as_str()?), value.to_owned()))
     })
 }
 

@@ -255,3 +255,83 @@ async fn a_policy_that_does_not_watch_looks_at_nobody() {
     assert!(drift_found(&world).is_empty());
     world.nothing_else_is_wrong().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_right_stops_the_round_and_is_found_out_again_later() {
+    let (world, _) = suspended(&[ADA, BEN]).await;
+    world.okta.bring_back_by_admin(ADA, BOSS);
+    world.okta.deny("okta.users.read");
+    world.okta.forget_calls();
+    an_hour_passes(&world).await;
+    assert!(world.okta.calls().len() <= 2, "nobody asks again and again");
+    let failures = "SELECT sum(failures) FROM watch WHERE ended_at IS NULL AND ?1 != ''";
+    assert_eq!(world.count(failures, "x"), 0, "nobody was looked at, so nothing is known of anybody");
+    world.okta.allow("okta.users.read");
+    world.advance(Duration::minutes(6));
+    world.message("is active again").await;
+    assert_eq!(drift_found(&world).len(), 1);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_log_it_is_told_all_the_same() {
+    let (world, _) = suspended(&[ADA]).await;
+    world.okta.bring_back_by_admin(ADA, BOSS);
+    world.okta.deny("okta.logs.read");
+    an_hour_passes(&world).await;
+    world.message("brought back, and the log does not say by whom").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_answer_was_lost_is_not_posted_again() {
+    let (world, card) = suspended(&[ADA]).await;
+    world.okta.bring_back_by_import(ADA, "Workday");
+    world.slack.fail_next("chat.postMessage", crate::fake::slack::Fault::LostResponse);
+    world.advance(Duration::minutes(61));
+    world.put_off("drift:1").await;
+    world.kill_bot().await;
+    world.advance(Duration::minutes(2));
+    world.start_bot().await;
+    let told = "SELECT count(*) FROM watch WHERE told_at IS NOT NULL AND ?1 != ''";
+    world.until("it is told", |world| world.count(told, "x") == 1).await;
+    assert_eq!(said(&world, "is active again"), 1);
+    let replies = world.slack.replies(C_OPS, &card.ts);
+    assert_eq!(replies.iter().filter(|reply| reply.visible_text().contains("is active again")).count(), 1);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_with_names_that_want_to_be_markup_fit_what_slack_takes() {
+    let world = World::at_ten(PLAIN_POLICY).await;
+    let long = "W".repeat(75);
+    let names = ["<!channel>", "*bold*", "`ticks`", "", "عمر فاروق", "芽依 田中", &long];
+    let logins: Vec<String> = (0..35).map(|number| format!("c{number}@ext.example")).collect();
+    for (login, name) in logins.iter().zip(names.iter().cycle()) {
+        world.okta.add(Person::contractor(login).name(name, "").last_login_days_ago(41));
+    }
+    world.start_bot().await;
+    let card = world.sweep().await;
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.message("what became of every account is in the thread").await;
+    for login in &logins {
+        world.okta.bring_back_by_import(login, &format!("<!here> *HR* {long}{long}{long}{long}"));
+    }
+    an_hour_passes(&world).await;
+    let told = world.message("35 accounts that were suspended are active again").await.visible_text();
+    assert!(told.contains("… and 15 accounts more"), "{told}");
+    let last = |slack: &crate::fake::slack::FakeSlack| {
+        let replies = slack.replies(C_OPS, &card.ts);
+        let named = |login: &String| replies.iter().filter(|reply| in_drift(reply, login)).count();
+        logins.iter().all(|login| named(login) == 1).then_some(())
+    };
+    world.slack.wait_for("each of them once in the thread", last).await;
+    assert_eq!(drift_found(&world).len(), 35);
+    world.nothing_else_is_wrong().await;
+}
+
+/// Whether the reply tells of this account's coming back; the outcomes before name it as well.
+fn in_drift(reply: &Message, login: &str) -> bool {
+    let text = reply.visible_text();
+    text.contains("active again") && text.lines().any(|line| line == login)
+}

@@ -28,7 +28,7 @@ async fn submit(world: &World, user: &str, reason: &str) -> Reply {
 async fn an_account_is_given_back_from_its_row() {
     let (world, card) = finished(PLAIN_POLICY).await;
     choose(&world, U_APPROVER2, &card, "give_back", 0).await;
-    says(&world, U_APPROVER2, "leaves the account alone for").await;
+    says(&world, U_APPROVER2, "leaves the account alone until").await;
     assert_eq!(submit(&world, U_APPROVER2, "she called, <!here>").await.sees, Sees::ViewClosed);
     world.message("has access again").await;
     let card = world.card_says(&card, "given back by").await;

@@ -7,6 +7,7 @@ use chrono::{DateTime, Duration, TimeZone, Utc};
 use inactive_contractors::domain::account::{AccountId, UserType};
 use inactive_contractors::domain::assess::{Evidence, Idle, SecondLook, Signal};
 use inactive_contractors::domain::audit::{AuditEvent, Person};
+use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::candidate::Shown;
 use inactive_contractors::domain::keep::KeptUntil;
 use inactive_contractors::domain::plan::{Counts, Verdict};
@@ -55,14 +56,15 @@ pub fn person(name: &str) -> Person {
 pub fn rule() -> Rule {
     Rule {
         user_type: UserType::Profile("Contractor".to_owned()),
-        inactive_after: Duration::days(30),
-        new_account_grace: Duration::days(7),
-        restored_grace: Duration::days(7),
+        inactive_after: Duration::days(30).into(),
+        new_account_grace: Duration::days(7).into(),
+        restored_grace: Duration::days(7).into(),
         second_look: false,
         exempt_logins: vec!["ceo@*".to_owned()],
         exempt_groups: Vec::new(),
         exempt_attributes: Vec::new(),
         break_glass: Vec::new(),
+        calendar: Calendar::default(),
     }
 }
 
@@ -77,6 +79,7 @@ pub fn shown(name: &str) -> Shown {
         name: name.to_owned(),
         email: None,
         manager: None,
+        manager_id: None,
         organization: None,
         evidence: Evidence {
             idle: Idle { since: at(0) - Duration::days(41), signal: Signal::SignIn },

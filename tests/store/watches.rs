@@ -24,10 +24,15 @@ async fn suspended(store: &Store, day: i64, names: &[&str]) -> i64 {
 
 /// The ids of the watches that are due then.
 async fn due(store: &Store, minute: i64) -> Vec<i64> {
-    let watches = store.due_watches(POLICY, at(minute) - Duration::days(30), 10, at(minute)).await.unwrap();
-    let is_due = store.watch_is_due(POLICY, at(minute) - Duration::days(30), at(minute)).await.unwrap();
+    let watches = store.due_watches(POLICY, 10, at(minute)).await.unwrap();
+    let is_due = store.watch_is_due(POLICY, at(minute)).await.unwrap();
     assert_eq!(is_due, !watches.is_empty());
     watches.into_iter().map(|watch| watch.id).collect()
+}
+
+/// Records it under a policy that watches for 30 days; the batch, if there is one.
+async fn looked(store: &Store, seen: Vec<(i64, Seen)>, minute: i64) -> Option<i64> {
+    store.record_looks(seen, Duration::days(30), at(minute)).await.unwrap()
 }
 
 fn still() -> Seen {
@@ -54,13 +59,13 @@ async fn a_suspension_is_due_an_hour_later_and_then_at_each_sweep() {
     suspended(&store, 0, &["kim"]).await;
     assert!(due(&store, 71).await.is_empty());
     assert_eq!(due(&store, 72).await, [1]);
-    assert_eq!(store.record_looks(vec![(1, still())], at(72)).await.unwrap(), None);
+    assert_eq!(looked(&store, vec![(1, still())], 72).await, None);
     assert!(due(&store, 5000).await.is_empty(), "until a sweep ends");
     let sweep = start(&store, scheduled(1)).await;
     assert!(due(&store, 5000).await.is_empty());
     store.finish_sweep(sweep, found(&[], Verdict::NoCandidates)).await.unwrap();
     assert_eq!(due(&store, 5000).await, [1]);
-    store.record_looks(vec![(1, still())], at(5000)).await.unwrap();
+    looked(&store, vec![(1, still())], 5000).await;
     let sweep = start(&store, scheduled(2)).await;
     store.fail_sweep(sweep, "down", at(5001)).await.unwrap();
     assert_eq!(due(&store, 5001).await, [1], "a failed sweep looks again too");
@@ -71,12 +76,12 @@ async fn what_is_found_in_one_round_is_one_batch_and_is_told_once() {
     let (_bench, store) = opened();
     suspended(&store, 0, &["kim", "lee", "max"]).await;
     let seen = vec![(1, still()), (2, back(import())), (3, back(Changer::Unknown))];
-    assert_eq!(store.record_looks(seen.clone(), at(72)).await.unwrap(), Some(2));
+    assert_eq!(looked(&store, seen.clone(), 72).await, Some(2));
     assert_eq!(store.untold_drift().await.unwrap(), [2]);
     let batch = store.drift_batch(2).await.unwrap();
     assert_eq!(batch.iter().map(|one| &one.watch.account.id).collect::<Vec<_>>(), [&id("lee"), &id("max")]);
     assert_eq!((batch[0].back.by.clone(), batch[0].back.at), (import(), at(30)));
-    assert_eq!(store.record_looks(seen, at(73)).await.unwrap(), None, "their watches have ended");
+    assert_eq!(looked(&store, seen, 73).await, None, "their watches have ended");
     store.drift_told(2, at(73)).await.unwrap();
     assert!(store.untold_drift().await.unwrap().is_empty());
     let query = AuditQuery { action: Some(Action::DriftFound), ..AuditQuery::latest(10) };
@@ -105,7 +110,7 @@ async fn a_restoration_of_ours_that_came_in_between_is_no_drift() {
         store.step_restoration(1, step, at(21)).await.unwrap().unwrap();
     }
     let seen = vec![(1, back(Changer::Us)), (2, back(Changer::Us))];
-    assert_eq!(store.record_looks(seen, at(72)).await.unwrap(), None);
+    assert_eq!(looked(&store, seen, 72).await, None);
     assert_eq!(due(&store, 100).await, [2], "the other is still being given back, and is looked at again");
     assert!(!actions(&store).await.contains(&"drift_found".to_owned()));
 }
@@ -116,7 +121,7 @@ async fn who_could_not_be_looked_at_stays_due_and_later_each_time() {
     suspended(&store, 0, &["kim"]).await;
     let mut minute = 72;
     for wait in [1, 2, 4, 8, 16, 32, 60, 60] {
-        store.record_looks(vec![(1, Seen::Unreadable("down".into()))], at(minute)).await.unwrap();
+        looked(&store, vec![(1, Seen::Unreadable("down".into()))], minute).await;
         assert!(due(&store, minute + wait - 1).await.is_empty(), "{wait}");
         minute += wait;
         assert_eq!(due(&store, minute).await, [1], "{wait}");
@@ -131,21 +136,21 @@ async fn a_watch_is_over_after_its_time_and_when_its_account_is_suspended_anew()
     suspended(&store, 0, &["kim"]).await;
     suspended(&store, 1, &["kim", "lee"]).await;
     assert_eq!(due(&store, 72).await, [2, 3]);
+    assert_eq!(looked(&store, vec![(1, back(import())), (2, still()), (3, still())], 72).await, None);
     let month = 30 * 24 * 60;
-    assert_eq!(due(&store, month + 11).await, [2, 3]);
-    let late = at(month + 12);
-    assert!(store.watch_is_due(POLICY, late - Duration::days(30), late).await.unwrap());
-    assert!(store.due_watches(POLICY, late - Duration::days(30), 10, late).await.unwrap().is_empty());
-    assert!(due(&store, month + 13).await.is_empty());
-    assert_eq!(store.record_looks(vec![(2, back(import()))], late).await.unwrap(), None);
+    assert!(due(&store, month + 11).await.is_empty());
+    assert_eq!(due(&store, month + 12).await, [2, 3], "a last look at its end");
+    assert_eq!(looked(&store, vec![(2, still()), (3, back(import()))], month + 12).await, Some(3));
+    assert!(due(&store, month * 2).await.is_empty());
+    assert_eq!(looked(&store, vec![(2, back(import()))], month * 2).await, None);
 }
 
 #[tokio::test]
 async fn another_policys_watches_are_not_due_for_this_one() {
     let (_bench, store) = opened();
     suspended(&store, 0, &["kim"]).await;
-    assert!(!store.watch_is_due("another", at(0), at(500)).await.unwrap());
-    assert!(store.due_watches("another", at(0), 10, at(500)).await.unwrap().is_empty());
+    assert!(!store.watch_is_due("another", at(500)).await.unwrap());
+    assert!(store.due_watches("another", 10, at(500)).await.unwrap().is_empty());
 }
 
 fn opened() -> (Bench, Store) {

@@ -1,7 +1,7 @@
 //! Questions: they change nothing, here or anywhere.
 
 use super::super::survey::{fresh_standing, log_since, survey};
-use super::super::wording::answers;
+use super::super::wording::{answers, days_off};
 use super::super::{App, lock, messages, requests};
 use super::{Answer, Asked};
 use crate::chat::{Card, MessageRef, Text};
@@ -19,28 +19,44 @@ const WHY_EVENTS: u32 = 5;
 
 impl App {
     pub(super) async fn status(&self, visible: &[&Policy]) -> anyhow::Result<Card> {
+        let policies = self.policy_statuses(visible).await?;
+        Ok(answers::status(env!("CARGO_PKG_VERSION"), &policies, &self.health().await))
+    }
+
+    /// Where each policy stands.
+    pub(in super::super) async fn policy_statuses<'a>(
+        &self,
+        visible: &[&'a Policy],
+    ) -> anyhow::Result<Vec<answers::PolicyStatus<'a>>> {
         let now = self.clock.now();
         let open = self.open_requests(visible).await?;
         let mut policies = Vec::new();
-        for policy in visible {
+        for policy in visible.iter().copied() {
             let last = self.store.last_sweep(&policy.name).await?;
             let known = self.store.know_policy(&policy.name, now).await?;
             policies.push(answers::PolicyStatus {
                 policy,
                 last_sweep: last.map(|sweep| (sweep.started_at, outcome(&sweep))),
                 next_slot: schedule::next_slot(&policy.schedule, now),
-                live: known.live_rule.is_some_and(|live| policy.rule.only_narrows(&live)),
+                live: known
+                    .live_rule
+                    .is_some_and(|live| policy.rule.only_narrows(&live.without_bygone_holidays(now))),
+                days_off: days_off::notes(policy, now),
                 open: open.iter().filter(|(request, _)| request.policy == policy.name).cloned().collect(),
             });
         }
+        Ok(policies)
+    }
+
+    /// How what the bot depends on is doing.
+    pub(in super::super) async fn health(&self) -> answers::Health {
         let chat = *self.connection.borrow();
         let identity = lock(&self.runtime.identity_health).clone();
-        let health = answers::Health {
+        answers::Health {
             chat,
             identity,
             database: self.store.health().await.map_err(|error| error.to_string()),
-        };
-        Ok(answers::status(env!("CARGO_PKG_VERSION"), &policies, &health))
+        }
     }
 
     async fn open_requests(&self, visible: &[&Policy]) -> anyhow::Result<Vec<(Request, Option<MessageRef>)>> {

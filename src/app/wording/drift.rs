@@ -10,6 +10,8 @@ use crate::domain::drift::Back;
 use crate::domain::policy::Policy;
 use crate::store::Drifted;
 
+/// A name out of the log has at most so many characters here, so that a message never loses an account to one.
+const NAME_MAX: usize = 60;
 /// So many accounts the message in the channel names; the threads name all.
 const NAMED_MAX: usize = 20;
 
@@ -69,11 +71,18 @@ fn told(one: &Drifted) -> Text {
 
 fn by(back: &Back) -> Text {
     match &back.by {
-        Changer::Import { source } => Text::plain("brought back by an import from ").quoted(source),
-        Changer::Admin { name, .. } => Text::plain("brought back by the administrator ").quoted(name),
+        Changer::Import { source } => Text::plain("brought back by an import from ").quoted(short(source)),
+        Changer::Admin { name, .. } => Text::plain("brought back by the administrator ").quoted(short(name)),
         Changer::Us => Text::plain("brought back with this bot's own credential, but not by this bot"),
         Changer::Unknown => Text::plain("brought back, and the log does not say by whom"),
     }
+}
+
+fn short(name: &str) -> String {
+    if name.chars().count() <= NAME_MAX {
+        return name.to_owned();
+    }
+    name.chars().take(NAME_MAX - 1).chain(['…']).collect()
 }
 
 fn place(one: &Drifted, cards: &BTreeMap<i64, MessageRef>) -> Text {

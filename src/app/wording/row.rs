@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::card::{View, action};
+use super::card::{View, action, cut};
 use super::{mention, span_of_time};
 use crate::chat::{Menu, MenuItem, Span, Text};
 use crate::domain::assess::left_alone_until;
@@ -22,10 +22,13 @@ pub enum Wanted {
     Exempt,
     /// Ask why it is given back.
     GiveBack,
+    /// The provider's own page about it, which the client opens by itself.
+    Console,
 }
 
 impl Wanted {
-    const ALL: [Wanted; 4] = [Wanted::Details, Wanted::Keep, Wanted::Exempt, Wanted::GiveBack];
+    const ALL: [Wanted; 5] =
+        [Wanted::Details, Wanted::Keep, Wanted::Exempt, Wanted::GiveBack, Wanted::Console];
 
     fn word(self) -> &'static str {
         match self {
@@ -33,6 +36,7 @@ impl Wanted {
             Wanted::Keep => "keep",
             Wanted::Exempt => "exempt",
             Wanted::GiveBack => "give_back",
+            Wanted::Console => "console",
         }
     }
 }
@@ -91,6 +95,9 @@ pub fn menu(view: &View, candidate: &Candidate) -> Menu {
     if in_time && !given_back && matches!(view.request.state, RequestState::Completed { .. }) {
         items.push(item(Wanted::GiveBack, "Give access back…".into()));
     }
+    if let Some(link) = view.links.get(&candidate.position) {
+        items.push(MenuItem { url: Some(link.clone()), ..item(Wanted::Console, "Open in Okta".into()) });
+    }
     Menu { action: action::PERSON.into(), items, confirm: None }
 }
 
@@ -123,7 +130,7 @@ pub fn restoration(view: &View, candidate: &Candidate) -> Option<Text> {
         RestorationState::Failed { .. } => ("✗", "NOT given back, as asked by "),
     };
     let text = Text::default().with(Span::Bold(mark.into())).then(format!(" {verb}"));
-    let text = text.and(mention(&wish.by)).then(", ").quoted(&wish.reason);
+    let text = text.and(mention(&wish.by)).then(", ").quoted(cut(&wish.reason));
     Some(match &restoration.state {
         RestorationState::Due { .. } => text,
         RestorationState::Restored { at, .. } => match view.policy {
@@ -136,6 +143,6 @@ pub fn restoration(view: &View, candidate: &Candidate) -> Option<Text> {
         RestorationState::Skipped { why: Skip::NotSuspended(status), .. } => {
             text.then("; it was not suspended, its status is ").with(Span::Code(status.to_string()))
         }
-        RestorationState::Failed { error, .. } => text.then("; the last error: ").quoted(error),
+        RestorationState::Failed { error, .. } => text.then("; the last error: ").quoted(cut(error)),
     })
 }

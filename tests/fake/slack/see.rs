@@ -167,6 +167,11 @@ impl FakeSlack {
         self.read(|state| state.ephemerals.iter().filter(|seen| seen.user == user).cloned().collect())
     }
 
+    /// Lets the app open a modal for the person, as one of their clicks would.
+    pub fn trigger(&self, user: &str) -> String {
+        self.write(|state| state.new_trigger(user, None))
+    }
+
     /// The person's open modals, the top one last.
     pub fn views(&self, user: &str) -> Vec<View> {
         self.read(|state| state.modals.get(user).cloned().unwrap_or_default())

@@ -1,6 +1,6 @@
 //! The small dialogs about one person: until which day they are kept and why, and why they get their access back.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{REASON, REASON_MAX};
 use crate::app::wording::{restored_until, shown_who};
@@ -84,8 +84,10 @@ pub fn keep(
 }
 
 /// The dialog that asks why an account is given back.
-pub fn give_back(about: &About, candidate: &Candidate, grace: chrono::Duration) -> Modal {
-    let what = shown_who(&candidate.shown).then(" can sign in again after this.").and(restored_until(grace));
+pub fn give_back(about: &About, candidate: &Candidate, left_alone_until: DateTime<Utc>) -> Modal {
+    let what = shown_who(&candidate.shown)
+        .then(" can sign in again after this.")
+        .and(restored_until(left_alone_until));
     Modal {
         kind: GIVE_BACK.into(),
         value: about.encode(),

@@ -8,7 +8,7 @@ pub mod form;
 
 use std::collections::BTreeMap;
 
-use super::{accounts, idle_in_words, mention, outcome_in_words, shown_who, span_of_time};
+use super::{accounts, belongs_to, idle_in_words, mention, outcome_in_words, shown_who};
 use crate::chat::{Block, Button, Choice, FormState, Menu, MenuItem, Modal, Span, Text};
 use crate::domain::candidate::Candidate;
 use crate::domain::draft::{Change, Draft, SEARCH_MAX, Seen, Sort};
@@ -246,20 +246,14 @@ fn person(view: &View, candidate: &Candidate) -> Vec<Block> {
         return vec![Block::Section(text)];
     }
     let evidence = &shown.evidence;
-    let idle = span_of_time(evidence.looked_at - evidence.idle.since);
     let tick = Choice {
         value: candidate.position.to_string(),
         label: "Suspend".into(),
-        description: Some(format!("idle {idle}")),
+        description: None,
         ticked: draft.would_suspend(candidate),
     };
-    let mut text = idle_in_words(&evidence.idle, evidence.last_sign_in, evidence.looked_at);
-    if let Some(organization) = &shown.organization {
-        text = text.then(" · ").quoted(organization);
-    }
-    if let Some(manager) = &shown.manager {
-        text = text.then(" · manager ").quoted(manager);
-    }
+    let idle = idle_in_words(&evidence.idle, evidence.last_sign_in, &request.rule, evidence.looked_at);
+    let mut text = idle.and(belongs_to(shown));
     let until = draft.until.get(&candidate.position);
     if let Some(until) = until {
         let keep = text.then("\n").with(Span::Bold("○ keep until".into())).then(" ");
