@@ -7,6 +7,7 @@ mod answers;
 mod cards;
 mod desk;
 mod dialogs;
+mod drift;
 #[allow(dead_code, reason = "each test target uses a part of the fakes")]
 #[path = "../fake/mod.rs"]
 mod fake;
