@@ -87,13 +87,12 @@ fn working_week(section: &Section<'_>) -> Option<Vec<Weekday>> {
     let (days, at) = section.list_if_any("working_week")?;
     let mut week = Vec::new();
     for Found { value, at } in &days {
-        match value.parse::<Weekday>() {
-            Ok(day) => week.push(day),
-            Err(_) => {
-                let how = "write \"Mon\", \"Tue\", \"Wed\", \"Thu\", \"Fri\", \"Sat\" or \"Sun\"";
-                section.problem(*at, &format!("working_week: {} is no day of the week; {how}", quote(value)));
-            }
-        }
+        let Ok(day) = value.parse::<Weekday>() else {
+            let how = "write \"Mon\", \"Tue\", \"Wed\", \"Thu\", \"Fri\", \"Sat\" or \"Sun\"";
+            section.problem(*at, &format!("working_week: {} is no day of the week; {how}", quote(value)));
+            continue;
+        };
+        week.push(day);
     }
     if days.is_empty() {
         let how = "name at least one day, or leave it out; to stop a policy set enabled = false";

@@ -18,8 +18,8 @@ use crate::domain::calendar::{Yearly, YearlyDay};
 pub(super) const DAYS_MAX: i64 = 100;
 /// The years that a holiday may lie in: another one is a mistake in a date.
 pub(super) const YEARS: std::ops::RangeInclusive<i32> = 1990..=2200;
-/// More single days off than this are no list of holidays.
-const DATES_MAX: usize = 5_000;
+/// More single days off than this are no list of holidays, and each sweep keeps the list that it ran by.
+const DATES_MAX: usize = 1_000;
 /// Characters of a holiday's name that are kept.
 const NAME_MAX: usize = 60;
 

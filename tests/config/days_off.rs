@@ -352,3 +352,20 @@ fn a_file_is_found_beside_the_configuration_and_is_no_secret() {
     assert_eq!(days_of(&config).holidays, [date("2026-12-25")].into());
     assert!(!config.warnings.iter().any(|warning| warning.contains("chmod")), "{:?}", config.warnings);
 }
+
+#[test]
+fn no_file_of_holidays_makes_it_panic() {
+    let good = calendar(&event(&[
+        "DTSTART;VALUE=DATE:20201126",
+        "DTEND;TZID=\"a:b\":20201128",
+        "RRULE:FREQ=YEARLY;COUNT=9;BYMONTH=11;BYDAY=-4TH",
+        "SUMMARY:Dé\\,j\n à",
+    ]));
+    with_file("", &good).expect("it is good");
+    for (at, _) in good.char_indices() {
+        let _ = with_file("", &good[..at]);
+        for part in ["\n", ":", "\"", "é", "-99999999999"] {
+            let _ = with_file("", &format!("{}{part}{}", &good[..at], &good[at..]));
+        }
+    }
+}

@@ -1,12 +1,14 @@
 //! Every kind of control that Slack has, in messages: used with the keyboard and by pressing, and what reaches the bot.
 
+use std::time::{Duration, Instant};
+
 use fantoccini::key::Key;
 use serde_json::{Value, json};
 
 use super::app::{heard, heard_action, option, plain, post};
 use super::{ADA, story};
 use crate::browser::Browser;
-use crate::fake::slack::{C_OPS, U_APPROVER};
+use crate::fake::slack::{C_OPS, U_ADMIN, U_APPROVER};
 
 fn key(key: Key) -> String {
     char::from(key).to_string()
@@ -117,7 +119,7 @@ async fn an_admin_brings_an_account_back_that_the_bot_suspended() {
         page.go(&format!("/admin/user/profile/view/{account}")).await;
         page.see_words("#changes tbody tr", "suspended").await;
         page.press("#back-admin").await;
-        page.see_words("#account dl", "Olivia Admin").await;
+        page.see_words("#account dl", "Ingrid Castro").await;
         page.see("#account .status[data-status=ACTIVE]").await;
     })
     .await;
@@ -176,8 +178,7 @@ async fn an_answer_is_replaced_where_it_stands() {
     .await;
 }
 
-/// Five hundred more candidates: what a person waits for stays short, and the page keeps up with five hundred
-/// suspensions.
+/// Five hundred candidates: the card has pages, the dialog follows each tick, and the page keeps up with the rest.
 #[tokio::test(flavor = "multi_thread")]
 async fn hundreds_of_candidates_stay_fluent() {
     story(async |page, _| {
@@ -188,8 +189,28 @@ async fn hundreds_of_candidates_stay_fluent() {
         page.holds("document.querySelectorAll('#okta tbody tr').length > 500").await;
         let drawn = drawing_ms(page).await;
         assert!(drawn < 250.0, "a change is drawn within {drawn} ms");
-        page.press("#messages [data-action-id^='page']").await;
+        page.press("#messages [data-action-id^=page]").await;
         page.see_words("#messages li.message", "page 2 of").await;
+        // The brake wants to be released by somebody who did not ask for the sweep.
+        page.open(U_ADMIN).await;
+        page.press("#messages [data-action-id=release]").await;
+        page.press("dialog.confirm button.confirm").await;
+        page.see("#messages [data-action-id=choose]").await;
+
+        page.open(U_APPROVER).await;
+        page.press("#messages [data-action-id=choose]").await;
+        page.see_words(".modal button.submit", "Suspend 512").await;
+        let from = Instant::now();
+        page.press(".modal [data-action-id^=tick-] input").await;
+        page.see_words(".modal button.submit", "Suspend 511").await;
+        let ticked = from.elapsed();
+        assert!(ticked < Duration::from_secs(2), "a tick counts within {ticked:?}");
+        page.press(".modal button.submit").await;
+        page.see_no(".modal").await;
+        page.see(".status[data-status=SUSPENDED]").await;
+        let drawn = drawing_ms(page).await;
+        assert!(drawn < 250.0, "a change is drawn within {drawn} ms while hundreds are suspended");
+        page.holds("/(\\d+) suspended/.exec(document.querySelector('#okta-count').innerText)[1] > 60").await;
     })
     .await;
 }

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::Sandbox;
-use crate::fake::okta::Other;
+
+/// Who acts in the admin console, and the source whose import brings people back.
+const ADMIN: &str = "ingrid.castro@corp.example";
+const SOURCE: &str = "Workday HR import";
 
 /// The account, and who changed its status when, newest first. `None` if there is no such account.
 pub fn account(sandbox: &Sandbox, id: &str) -> Option<Value> {
@@ -14,14 +17,13 @@ pub fn account(sandbox: &Sandbox, id: &str) -> Option<Value> {
 
 /// Somebody else than the bot makes the account active again.
 pub fn bring_back(sandbox: &Sandbox, id: &str, by: &str) -> Result<(), String> {
-    let by = match by {
-        "admin" => Other::Admin,
-        "import" => Other::Import,
+    let okta = &sandbox.world.okta;
+    let people = okta.people();
+    let person = people.iter().find(|person| person.id == id).ok_or("There is no such account in Okta.")?;
+    let done = match by {
+        "admin" => okta.bring_back_by_admin(&person.login, ADMIN),
+        "import" => okta.bring_back_by_import(&person.login, SOURCE),
         other => return Err(format!("{other:?} can't bring anybody back.")),
     };
-    let person = account(sandbox, id).ok_or("There is no such account in Okta.")?;
-    if sandbox.world.okta.bring_back(id, by) {
-        return Ok(());
-    }
-    Err(format!("The account is {}, not SUSPENDED.", person["account"]["status"].as_str().unwrap_or("gone")))
+    if done { Ok(()) } else { Err(format!("The account is {}, not SUSPENDED.", person.status.as_str())) }
 }

@@ -53,7 +53,8 @@ pub async fn serve(sandbox: Arc<Sandbox>, listener: TcpListener) -> std::io::Res
         .route("/state", get(state))
         .route("/act", post(act))
         .route("/admin/user/profile/view/{id}", get(admin_page))
-        .route("/account/{id}", get(account));
+        .route("/account/{id}", get(account))
+        .route("/file/{id}", get(file));
     for (name, kind, text) in FILES {
         let path = if name == "index.html" { "/".to_owned() } else { format!("/{name}") };
         router = router.route(&path, get(move || async move { ([(header::CONTENT_TYPE, kind)], text) }));
@@ -114,4 +115,29 @@ async fn account(State(sandbox): State<Arc<Sandbox>>, Path(id): Path<String>) ->
         Some(account) => Json(account).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    download: Option<String>,
+}
+
+/// An uploaded file. Only pictures are shown in the browser: anything else is kept from being a page of this server.
+async fn file(
+    State(sandbox): State<Arc<Sandbox>>,
+    Path(id): Path<String>,
+    Query(Wanted { download }): Query<Wanted>,
+) -> Response {
+    let Some(file) = sandbox.world.slack.files().into_iter().find(|file| file.id == id) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let kind = view::media_type(&file);
+    let is_shown = kind.starts_with("image/") && download.is_none();
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_DISPOSITION, if is_shown { "inline" } else { "attachment" }),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
+    ];
+    (headers, file.bytes.unwrap_or_default()).into_response()
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::people::PEOPLE;
 use super::{Revision, Sandbox, Side};
-use crate::fake::slack::{BOT_USER, C_OPS, Ephemeral, Message, View};
+use crate::fake::slack::{BOT_USER, C_OPS, Ephemeral, File, Message, View};
 
 /// What the page shows. Of what changes seldom or only grows, a page that knows `known` gets what it does not know yet.
 pub fn state(sandbox: &Sandbox, known: Option<Revision>) -> Value {
@@ -64,13 +64,13 @@ fn directs(sandbox: &Sandbox) -> Value {
 fn messages(sandbox: &Sandbox) -> Vec<Value> {
     let slack = &sandbox.world.slack;
     let places = PEOPLE.iter().map(|(id, _)| slack.direct_channel(id)).chain([C_OPS.to_owned()]);
-    let mut all = Vec::new();
+    let (mut all, files) = (Vec::new(), slack.files());
     for place in places {
         let top = slack.messages(&place);
         let replies: Vec<Message> =
             top.iter().flat_map(|message| slack.replies(&place, &message.ts)).collect();
         let here: Vec<Message> = top.into_iter().chain(replies).collect();
-        all.extend(here.iter().map(|one| message(one, &here)));
+        all.extend(here.iter().map(|one| message(one, &here, &files)));
     }
     all
 }
@@ -86,7 +86,7 @@ fn people(sandbox: &Sandbox) -> Vec<Value> {
         .collect()
 }
 
-fn message(message: &Message, all: &[Message]) -> Value {
+fn message(message: &Message, all: &[Message], files: &[File]) -> Value {
     let current = message.current();
     let replies = all
         .iter()
@@ -103,7 +103,30 @@ fn message(message: &Message, all: &[Message]) -> Value {
         "thread_ts": message.thread_ts,
         "reply_count": replies,
         "broadcast": message.reply_broadcast,
+        "files": message.files.iter().filter_map(|id| files.iter().find(|file| file.id == *id)).map(file)
+            .collect::<Vec<_>>(),
     })
+}
+
+fn file(file: &File) -> Value {
+    json!({
+        "id": file.id, "name": file.name, "title": file.title, "alt": file.alt, "size": file.length,
+        "mimetype": media_type(file),
+    })
+}
+
+/// What the file is by its bytes if it is a picture, or else by its name.
+pub fn media_type(file: &File) -> &'static str {
+    let starts = |magic: &[u8]| file.bytes.as_deref().is_some_and(|bytes| bytes.starts_with(magic));
+    match file.name.rsplit('.').next() {
+        _ if starts(b"\x89PNG") => "image/png",
+        _ if starts(b"\xff\xd8\xff") => "image/jpeg",
+        _ if starts(b"GIF8") => "image/gif",
+        Some("csv") => "text/csv; charset=utf-8",
+        Some("json") => "application/json",
+        Some("zip") => "application/zip",
+        _ => "application/octet-stream",
+    }
 }
 
 fn ephemerals(sandbox: &Sandbox) -> Vec<Value> {
@@ -167,5 +190,5 @@ fn audit(sandbox: &Sandbox, after: i64) -> Vec<Value> {
             "detail": in_words(&line.detail),
         })
     };
-    sandbox.world.audit().into_iter().filter(|line| line.seq > after).map(line).collect()
+    sandbox.world.audit_after(after).into_iter().map(line).collect()
 }

@@ -174,15 +174,20 @@ impl World {
 
     /// The audit trail as it is on the disk: sequence, action, login, detail; oldest first.
     pub fn audit(&self) -> Vec<AuditLine> {
+        self.audit_after(0)
+    }
+
+    /// The part of the audit trail behind this sequence number.
+    pub fn audit_after(&self, seq: i64) -> Vec<AuditLine> {
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
         let Ok(connection) = rusqlite::Connection::open_with_flags(self.database(), flags) else {
             return Vec::new();
         };
-        let sql = "SELECT seq, at, actor, action, login, detail, request FROM audit_event ORDER BY seq";
+        let sql = "SELECT seq, at, actor, action, login, detail, request FROM audit_event WHERE seq > ?1 ORDER BY seq";
         let Ok(mut statement) = connection.prepare(sql) else {
             return Vec::new();
         };
-        let lines = statement.query_map([], |row| {
+        let lines = statement.query_map([seq], |row| {
             let json = |text: String| serde_json::from_str(&text).unwrap_or(Value::Null);
             Ok(AuditLine {
                 seq: row.get(0)?,

@@ -8,7 +8,6 @@ mod cards;
 mod desk;
 mod dialogs;
 mod drift;
-#[allow(dead_code, reason = "each test target uses a part of the fakes")]
 #[path = "../fake/mod.rs"]
 mod fake;
 #[allow(dead_code, reason = "each test target uses a part of the builders")]

@@ -315,7 +315,7 @@ impl FakeOkta {
         self.change(|state, _| state.access.api_tokens.insert(token, id));
     }
 
-    pub(super) fn change<T>(&self, effect: impl FnOnce(&mut State, DateTime<Utc>) -> T) -> T {
+    fn change<T>(&self, effect: impl FnOnce(&mut State, DateTime<Utc>) -> T) -> T {
         let result = effect(&mut self.world.lock(), self.now());
         self.world.changed();
         result

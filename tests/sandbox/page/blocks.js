@@ -5,7 +5,7 @@
 
 import { arrange, el, keepFocus } from "./dom.js";
 import { drawElement, entryOf, picture, uniqueId, unknown } from "./elements.js";
-import { inline, markdown, richText, textObject } from "./text.js";
+import { inline, markdown, richText, textObject, textOf } from "./text.js";
 
 const drawnFrom = new WeakMap(); // a block's node -> what it was drawn from
 
@@ -73,7 +73,7 @@ function inputBlock(block, ctx) {
   control.removeAttribute("aria-label"); // its label names it
   control.setAttribute("aria-labelledby", label.id);
   control.setAttribute("aria-describedby", [hint?.id, error.id].filter(Boolean).join(" "));
-  return el("div", { class: "input-block", data: { required: block.optional ? null : "true" } }, label, control, hint, error);
+  return el("div", { class: "input-block", data: { required: block.optional ? null : "true", label: textOf(block.label) } }, label, control, hint, error);
 }
 
 /** The state of every control under `root`, in Slack's shape. */

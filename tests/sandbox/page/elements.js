@@ -83,7 +83,7 @@ function overflow(element, block, ctx) {
   })), at);
   const node = el("button", {
     type: "button", class: "bk-overflow", data: ids(element, block),
-    "aria-label": element.accessibility_label ?? "More actions", "aria-haspopup": "menu", "aria-expanded": "false",
+    "aria-label": element.accessibility_label ?? moreAbout(block, ctx), "aria-haspopup": "menu", "aria-expanded": "false",
     onclick: () => open(0),
     onkeydown: (event) => {
       const at = { ArrowDown: 0, ArrowUp: -1 }[event.key];
@@ -93,6 +93,13 @@ function overflow(element, block, ctx) {
     },
   }, "⋯");
   return node;
+}
+
+/** Many menus stand in a list: each is named by the first line of the text that it stands beside. */
+function moreAbout(block, ctx) {
+  const [line] = (block.text?.text ?? "").split("\n");
+  const about = el("span", {}, textObject(block.text && { ...block.text, text: line }, ctx)).textContent;
+  return about ? `More actions: ${about}` : "More actions";
 }
 
 const optionEntry = (option) => ({ selected_option: option ?? null });

@@ -174,7 +174,7 @@ function showGuide() {
 
 async function clickBlock({ where, action, confirm, control, values }) {
   if (!(await askConfirm(confirm, context()))) return;
-  if (control.classList.contains("danger")) sessionStorage.setItem("pressed", state.started);
+  if (action.action_id === "suspend") sessionStorage.setItem("pressed", state.started);
   const send = () => act({ do: "click", user: me, on: where, action, state: { values } });
   // Only a button is held while its click is on the way: a second choice in a list or a box counts too.
   await (control instanceof HTMLButtonElement ? whileBusy(control, send) : send());
