@@ -75,12 +75,11 @@ impl App {
         let mut next: Option<DateTime<Utc>> = None;
         for question in &questions {
             let Asking::Due { attempts, not_before } = &question.state else { continue };
-            match not_before.filter(|at| *at > now) {
-                Some(at) => next = next.into_iter().chain([at]).min(),
-                None => {
-                    self.find_whom_to_ask(&round, question, *attempts).await?;
-                    return Ok(Some(self.pace()));
-                }
+            if let Some(at) = not_before.filter(|at| *at > now) {
+                next = next.into_iter().chain([at]).min();
+            } else {
+                self.find_whom_to_ask(&round, question, *attempts).await?;
+                return Ok(Some(self.pace()));
             }
         }
         for ((role, user), about) in messages_of(&questions) {
@@ -206,12 +205,12 @@ impl App {
             .map(|question| question.id)
             .collect();
         let row = self.store.message(&key).await?;
-        if let Some(row) = row.as_ref().filter(|_| !new.is_empty()) {
-            if let Some(error) = self.is_hopeless(row).await {
-                self.store.set_asking(new, Asking::Failed { error }).await?;
-                self.nudge();
-                return Ok(Written::Sent);
-            }
+        if let Some(row) = row.as_ref().filter(|_| !new.is_empty())
+            && let Some(error) = self.is_hopeless(row).await
+        {
+            self.store.set_asking(new, Asking::Failed { error }).await?;
+            self.nudge();
+            return Ok(Written::Sent);
         }
         let channel = match row.filter(|row| !row.channel.is_empty()) {
             Some(row) => row.channel,
@@ -315,10 +314,7 @@ impl App {
             }
             (Role::Person, Some(candidate)) => candidate.shown.login.clone(),
             (Role::Person, None) => String::new(),
-            (Role::Manager, _) => match self.managers_name(user).await {
-                Some(name) => name,
-                None => "there".to_owned(),
-            },
+            (Role::Manager, _) => self.managers_name(user).await.unwrap_or_else(|| "there".to_owned()),
         }
     }
 
@@ -357,15 +353,12 @@ impl App {
             self.store.settle(&inbound.key, "no such question", None, self.clock.now()).await?;
             return Ok(refusals::no_such_request());
         };
-        let by = match tokio::time::timeout(IDENTIFY_MAX, self.chat.user(&inbound.user)).await {
-            Ok(Ok(user)) => who_answers(user, question.role),
-            Ok(Err(_)) | Err(_) => {
-                self.store.settle(&inbound.key, "could not be identified", None, self.clock.now()).await?;
-                return Ok(Text::plain(
-                    "I can't find out from Slack who you are, so nothing was noted. Please try again in a moment.",
-                ));
-            }
+        let user = tokio::time::timeout(IDENTIFY_MAX, self.chat.user(&inbound.user)).await;
+        let Ok(Ok(user)) = user else {
+            self.store.settle(&inbound.key, "could not be identified", None, self.clock.now()).await?;
+            return Ok(concerned::cant_tell());
         };
+        let by = who_answers(user, question.role);
         let now = self.clock.now();
         let answered = self.store.person_answered(&inbound.key, id, by, answer, received_at, now).await?;
         let Some((request, candidates)) = self.store.request(question.request).await? else {

@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 
+use super::commands::ask;
 use crate::fake::okta::Person;
 use crate::fake::slack::{C_OPS, Fault, Message, SlackUser, U_APPROVER, U_APPROVER2, U_GUEST, U_VIEWER};
 use crate::support::{PLAIN_POLICY, World};
@@ -43,9 +44,9 @@ async fn card_says(world: &World, card: &Message, words: &str) {
         .await;
 }
 
-async fn press(world: &World, user: &str, message: &Message, word: &str) {
+async fn press(world: &World, user: &str, message: &Message, answer: &str) {
     let actions = message.actions();
-    let action = actions.iter().find(|action| action.contains(word)).expect("the button is there");
+    let action = actions.iter().find(|action| action.contains(answer)).expect("the button is there");
     world.slack.click(user, &message.ts, action).await.expect("it can be pressed");
 }
 
@@ -70,6 +71,21 @@ async fn nobody_is_asked_unless_the_policy_says_so() {
         world.slack.direct_messages(U_ADA).is_empty() && world.slack.direct_messages(U_VIEWER).is_empty()
     );
     world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_and_a_held_sweep_ask_nobody() {
+    for keys in ["preview_first = true\nmax_share = 1.0", "preview_first = false\nmax_share = 0.5"] {
+        let world = World::at_ten(&format!("{keys}\nask_contractor = true\n")).await;
+        world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
+        world.slack.add_user(SlackUser::new(U_ADA, "Ada", ADA), &[]);
+        world.start_bot().await;
+        world.sweep().await;
+        world.advance(Duration::minutes(5));
+        ask(&world, U_APPROVER, "status").await;
+        assert!(world.slack.direct_messages(U_ADA).is_empty(), "{keys}");
+        world.nothing_else_is_wrong().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -215,6 +231,29 @@ async fn what_fails_for_good_is_said_on_the_card_and_holds_nothing_up() {
     world.slack.clear_faults();
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.message("1 account suspended").await;
+    assert!(world.slack.direct_messages(U_ADA).is_empty());
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_cannot_be_looked_for_is_not_sent_twice() {
+    let (world, card) = world_of_ada("ask_contractor = true\nask_before = \"4h\"").await;
+    let scopes = "commands chat:write users:read users:read.email channels:read groups:read channels:history \
+                  groups:history im:write usergroups:read files:write";
+    world.slack.set_scopes(&scopes.split_whitespace().collect::<Vec<_>>());
+    world.slack.fail_next("chat.postMessage", Fault::LostResponse);
+    world.advance(Duration::hours(4));
+    card_says(&world, &card, "could not be asked: the message may stand there already").await;
+    assert_eq!(world.slack.direct_messages(U_ADA).len(), 1);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn direct_messages_that_cannot_be_opened_are_said_on_the_card() {
+    let (world, card) = world_of_ada("ask_contractor = true\nask_before = \"4h\"").await;
+    world.slack.fail_always("conversations.open", Fault::Error("cannot_dm_user".into()));
+    world.advance(Duration::hours(4));
+    card_says(&world, &card, "could not be asked: Slack did not take the message in 5 tries").await;
     assert!(world.slack.direct_messages(U_ADA).is_empty());
     world.nothing_else_is_wrong().await;
 }

@@ -161,7 +161,7 @@ fn said(answered: &Answered) -> Text {
 /// nothing to say.
 pub fn evidence(questions: &[Question], candidate: &Candidate) -> Option<Text> {
     let about = questions.iter().filter(|question| question.account.id == candidate.shown.id);
-    let lines = about.filter_map(|question| line(question));
+    let lines = about.filter_map(line);
     lines.reduce(|text, line| text.then("\n").and(line))
 }
 
@@ -192,6 +192,13 @@ pub fn thanks(request: &Request, answer: Answer) -> Text {
         Some(deadline) => text.then("; they have until ").with(Span::Time(deadline)).then("."),
         None => text.then("."),
     }
+}
+
+/// Slack could not say who answered.
+pub fn cant_tell() -> Text {
+    Text::plain(
+        "I can't find out from Slack who you are, so nothing was noted. Please try again in a moment.",
+    )
 }
 
 /// Why an answer had no effect.

@@ -58,17 +58,17 @@ fn swept(tally: &Tally) -> Text {
 }
 
 fn accounts_line(tally: &Tally) -> Text {
-    let mut line = format!(
+    let text = Text::plain(format!(
         "{} proposed: {} suspended, {} kept active by a person. {} given back.",
         accounts(tally.proposed as usize),
         tally.suspended,
         tally.kept,
         tally.restored,
-    );
-    if tally.failed > 0 {
-        line += &format!(" {} could NOT be suspended because of errors.", tally.failed);
+    ));
+    match tally.failed {
+        0 => text,
+        failed => text.then(format!(" {failed} could NOT be suspended because of errors.")),
     }
-    Text::plain(line)
 }
 
 fn decided(tally: &Tally) -> Text {
