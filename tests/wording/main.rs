@@ -7,6 +7,7 @@ mod answers;
 mod cards;
 mod desk;
 mod dialogs;
+mod drift;
 #[path = "../fake/mod.rs"]
 mod fake;
 #[allow(dead_code, reason = "each test target uses a part of the builders")]
