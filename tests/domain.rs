@@ -8,8 +8,12 @@ mod audit;
 mod calendar;
 #[path = "domain/candidate.rs"]
 mod candidate;
+#[path = "domain/concern.rs"]
+mod concern;
 #[path = "domain/decide.rs"]
 mod decide;
+#[path = "domain/digest.rs"]
+mod digest;
 #[path = "domain/draft.rs"]
 mod draft;
 #[path = "domain/drift.rs"]

@@ -10,7 +10,7 @@ use super::App;
 use super::people::{self, Known, Stranger};
 use super::review::Click;
 use super::wording::choose::{self, form};
-use super::wording::{answers, card, refusals};
+use super::wording::{answers, card, concerned, refusals};
 use crate::chat::{Ack, FormState, Handler, Inbound, MessageRef, ReplyTo, Text, What};
 use crate::domain::audit::{Action, Actor, Draft, Person};
 use crate::domain::keep::KeptUntil;
@@ -24,7 +24,13 @@ pub struct Inbox(pub Arc<App>);
 impl Handler for Inbox {
     async fn handle(&self, inbound: Inbound) -> Ack {
         let reply = inbound.reply.clone();
-        match self.0.receive(inbound).await {
+        let opened = inbound.what == What::HomeOpened;
+        let received = self.0.receive(inbound).await;
+        if !opened {
+            let (app, user) = (Arc::clone(&self.0), reply.user.clone());
+            self.0.runtime.tasks.spawn(async move { app.freshen_home_of(&user).await });
+        }
+        match received {
             Ok(ack) => ack,
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "an input could not be handled");
@@ -78,7 +84,10 @@ impl App {
                 self.submit(&inbound, kind, modal_value, state).await
             }
             What::Command { text, channel } => self.command(&inbound, text, channel).await,
-            What::HomeOpened | What::HomeClick { .. } => Ok(Ack::Done),
+            What::HomeOpened => self.home_opened(&inbound).await,
+            What::HomeClick { action, value, trigger } => {
+                self.home_click(&inbound, action, value, trigger).await
+            }
         }
     }
 
@@ -106,6 +115,9 @@ impl App {
         value: &str,
         trigger: &str,
     ) -> anyhow::Result<Ack> {
+        if action.split('.').next() == Some(concerned::ANSWER) {
+            return self.concern_click(inbound, value).await;
+        }
         if action.split('.').next() == Some(answers::ASK) {
             return Ok(self.ask_instead(inbound, value, &message.channel));
         }

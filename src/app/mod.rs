@@ -8,9 +8,12 @@
 mod bell;
 pub mod carry_out;
 pub mod command;
+mod concerned;
 pub mod decide;
+mod digests;
 mod drift;
 mod exemptions;
+mod home;
 pub mod messages;
 pub mod people;
 pub mod requests;
@@ -89,6 +92,11 @@ struct Runtime {
     /// When finished cards stop offering to give accounts back.
     undo_ends: Mutex<BTreeSet<(DateTime<Utc>, i64)>>,
     identity_health: Mutex<Option<LastAnswer>>,
+    pace_of_pages: Mutex<home::Pace>,
+    /// Nobody concerned is looked up or written to before this time.
+    asking_from: Mutex<Option<DateTime<Utc>>>,
+    /// What managers are called.
+    names: Mutex<BTreeMap<String, String>>,
 }
 
 /// When the identity provider last answered, and what was wrong with the answer.
@@ -107,6 +115,11 @@ enum Work {
     Watches(usize),
     /// A batch of accounts that are active again.
     Drift(i64),
+    /// Asking the people concerned by a request.
+    Concerned(i64),
+    Digest(i64),
+    /// Everybody's page of the bot.
+    Homes,
 }
 
 /// What stands in the way of all suspensions of a request until a person mends it.
@@ -235,6 +248,16 @@ impl App {
         for request in std::mem::take(&mut *lock(&self.runtime.turned)) {
             self.work_on(Work::Request(request), stop);
         }
+        self.start_owed_digests().await;
+        for digest in self.store.untold_digests().await? {
+            self.work_on(Work::Digest(digest), stop);
+        }
+        for request in self.requests_that_ask().await? {
+            self.work_on(Work::Concerned(request), stop);
+        }
+        if self.homes_due().await? {
+            self.work_on(Work::Homes, stop);
+        }
         // All was looked at: an alarm for a row that wants nothing any more must not ring for ever.
         lock(&self.runtime.wakes).retain(|_, at| *at > looked_at);
         Ok(())
@@ -277,6 +300,9 @@ impl App {
             Work::Ending(batch) => self.announce_ending(batch).await,
             Work::Watches(place) => self.look_again(place, stop).await,
             Work::Drift(batch) => self.tell_drift(batch).await,
+            Work::Concerned(id) => self.ask_people_concerned(id).await,
+            Work::Digest(id) => self.tell_digest(id).await,
+            Work::Homes => self.publish_homes().await,
         };
         wake.unwrap_or_else(|error| {
             tracing::error!(?work, error = format!("{error:#}"), "work failed; trying again");

@@ -47,7 +47,7 @@ pub async fn identify(app: &App, policy: &Policy, user: &str) -> Result<Known, S
 }
 
 async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known, Stranger>, ChatError> {
-    let ChatUser { id, name, email, outsider } = app.chat.user(user).await?;
+    let ChatUser { id, name, email, outsider, .. } = app.chat.user(user).await?;
     let person = Person { id, name, email };
     if let Some(why) = outsider {
         return Ok(Err(Stranger::Outsider(person, why)));

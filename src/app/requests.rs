@@ -77,7 +77,7 @@ impl App {
         match end_wake {
             Ending::Later(at) => wake = earliest(wake, Some(at)),
             Ending::Told if card_wake.is_none() => {
-                self.undo_ends(&request, &candidates);
+                self.undo_ends(&request, &candidates, now);
                 self.store.request_told(id, request.version).await?;
             }
             Ending::Told | Ending::NotEnded => {}
@@ -154,6 +154,7 @@ impl App {
                 policy: self.policy(&request.policy),
                 restorations: &self.store.restorations_for(id).await?,
                 now: self.clock.now(),
+                questions: &self.store.questions(id).await?,
             };
             let message =
                 Identity { key: card_key(id), channel: &request.channel, thread: None, card_of: Some(id) };

@@ -160,6 +160,8 @@ fn policy() -> Policy {
         exemption_notice: Duration::days(3),
         undo_for: Duration::days(7),
         watch_suspended_for: Some(Duration::days(30)),
+        ask: crate::domain::concern::Ask::default(),
+        digest: None,
     }
 }
 

@@ -36,6 +36,9 @@ pub struct ChatUser {
     pub email: Option<String>,
     /// Why this person can never decide anything here: a guest, a bot, deactivated, of another company.
     pub outsider: Option<String>,
+    /// Whether it is somebody who can be talked to: guests and people of other companies too, bots and deactivated
+    /// accounts not.
+    pub is_person: bool,
 }
 
 /// Why the chat system could not do what was asked. The texts hold no secrets.

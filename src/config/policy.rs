@@ -7,6 +7,7 @@ use super::Surroundings;
 use super::calendar;
 use super::report::{nearest, quote};
 use super::section::{Found, Scale, Section, Span};
+use super::tell;
 use crate::domain::account::UserType;
 use crate::domain::calendar::Calendar;
 use crate::domain::policy::{ExemptAttribute, Limits, People, Policy, Rule, Schedule};
@@ -152,6 +153,8 @@ fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<S
     let exemption_notice = section.duration(&EXEMPTION_NOTICE).value;
     let undo_for = section.duration(&UNDO_FOR).value;
     let watch_suspended_for = section.duration_or_off(&WATCH_SUSPENDED_FOR);
+    let digest = tell::digest(section, schedule.zone);
+    let ask = tell::ask(section);
     section.finish();
     let policy = Policy {
         name: name?,
@@ -172,6 +175,8 @@ fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<S
         exemption_notice,
         undo_for,
         watch_suspended_for,
+        ask,
+        digest,
     };
     warn(section, &policy);
     Some(policy)

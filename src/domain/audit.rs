@@ -106,6 +106,8 @@ pub enum Action {
     RestoreFailed,
     /// An account that the bot suspended was seen to be active again by other hands; the detail says whose.
     DriftFound,
+    /// The person of a proposed account, or their manager, answered what they were asked; it decides nothing.
+    PersonAnswered,
 }
 
 impl Action {
@@ -147,6 +149,7 @@ impl Action {
             Action::RestoreSkipped => "restore_skipped",
             Action::RestoreFailed => "restore_failed",
             Action::DriftFound => "drift_found",
+            Action::PersonAnswered => "person_answered",
         }
     }
 }

@@ -24,6 +24,9 @@ pub struct Shown {
     pub email: Option<String>,
     /// The manager. Untrusted text.
     pub manager: Option<String>,
+    /// Who the manager is, as the directory has it. Untrusted text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager_id: Option<String>,
     /// The organisation. Untrusted text.
     pub organization: Option<String>,
     /// Why it is proposed.

@@ -10,6 +10,8 @@ pub mod assess;
 pub mod audit;
 pub mod calendar;
 pub mod candidate;
+pub mod concern;
+pub mod digest;
 pub mod draft;
 pub mod drift;
 pub mod exemption;

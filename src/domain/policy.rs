@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::account::UserType;
 use super::calendar::{Calendar, Period};
+use super::concern::Ask;
 
 /// A policy as the configuration states it, already validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +44,10 @@ pub struct Policy {
     pub exemption_max: Duration,
     /// How long before its end an exemption is announced in the channel.
     pub exemption_notice: Duration,
+    /// Who else is asked about the accounts that are proposed.
+    pub ask: Ask,
+    /// When the channel gets a summary, if it does.
+    pub digest: Option<super::digest::Digest>,
     /// How long after a suspension the finished card offers to take it back.
     pub undo_for: Duration,
     /// For how long a suspended account is looked at again, in case others bring it back. `None`: not at all.

@@ -584,6 +584,7 @@ pub fn shown(
         name: account.name.clone(),
         email: account.email.clone(),
         manager: account.manager.clone(),
+        manager_id: account.manager_id.clone(),
         organization: account.organization.clone(),
         evidence,
         pending_sweeps,

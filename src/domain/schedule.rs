@@ -45,18 +45,28 @@ pub fn next_slot(schedule: &Schedule, now: DateTime<Utc>) -> Option<DateTime<Utc
 /// `known_since` (a policy owes nothing for the time before it existed). On a day off nothing is owed, so that what was
 /// missed does not come then.
 pub fn owed_slot(policy: &Policy, known_since: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let cron = parse_cron(&policy.schedule.cron).ok()?;
-    let oldest = now - policy.catch_up.max(Duration::minutes(1));
+    owed(&policy.schedule, policy.catch_up, known_since, now)
+}
+
+/// The latest slot of a schedule at `now`, if it is not older than `catch_up` and later than `known_since`.
+pub fn owed(
+    schedule: &Schedule,
+    catch_up: Duration,
+    known_since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let cron = parse_cron(&schedule.cron).ok()?;
+    let oldest = now - catch_up.max(Duration::minutes(1));
     let mut until = now;
     let latest = loop {
-        let slot = latest_slot(&cron, policy.schedule.zone, until)?;
+        let slot = latest_slot(&cron, schedule.zone, until)?;
         if slot < oldest || slot <= known_since {
             return None;
         }
-        let Some(days_off) = off_at(&policy.schedule, slot) else { break slot };
+        let Some(days_off) = off_at(schedule, slot) else { break slot };
         until = days_off.start_of(days_off.day_of(slot)) - Duration::seconds(1);
     };
-    let too_late = off_at(&policy.schedule, now).is_some() && now - latest > PAST_MIDNIGHT_MAX;
+    let too_late = off_at(schedule, now).is_some() && now - latest > PAST_MIDNIGHT_MAX;
     (!too_late).then_some(latest)
 }
 

@@ -386,6 +386,7 @@ impl Api {
 
     fn chat_user(&self, user: User) -> ChatUser {
         let outsider = self.outsider(&user).map(str::to_owned);
+        let is_person = !user.deleted && user.flags.is_bot != Some(true) && user.id != "USLACKBOT";
         let User { id, name, real_name, is_email_confirmed, profile, .. } = user;
         let profile = profile.unwrap_or(Profile { display_name: None, real_name: None, email: None });
         let names = [profile.display_name, profile.real_name, real_name, name];
@@ -393,7 +394,7 @@ impl Api {
             names.into_iter().flatten().find(|name| !name.trim().is_empty()).unwrap_or_else(|| id.clone());
         // An address that its owner never confirmed proves nothing about who they are.
         let email = profile.email.filter(|_| is_email_confirmed != Some(false));
-        ChatUser { id, name, email, outsider }
+        ChatUser { id, name, email, outsider, is_person }
     }
 
     fn outsider(&self, user: &User) -> Option<&'static str> {

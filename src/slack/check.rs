@@ -25,6 +25,10 @@ pub const REQUIRED_SCOPES: &[Scope] = &[
         name: "im:write",
         purpose: "direct messages: files for who asked, questions to the people concerned",
     },
+    Scope {
+        name: "im:history",
+        purpose: "finding its own direct message again, so that nobody is asked twice",
+    },
     Scope { name: "files:write", purpose: "exports, evidence and pictures as files" },
     Scope { name: "usergroups:read", purpose: "knowing who is in a user group of approvers" },
 ];

@@ -226,7 +226,7 @@ fn verify_chunk(tx: &Connection, mut so_far: Verified) -> Result<Verified, Store
     Ok(so_far)
 }
 
-fn decode(row: &Row<'_>) -> Result<AuditEvent, StoreError> {
+pub(super) fn decode(row: &Row<'_>) -> Result<AuditEvent, StoreError> {
     let cells = Cells::of(row, "audit_event", "seq")?;
     let subject = match (cells.get::<Option<String>>("account_id")?, cells.get("login")?) {
         (Some(id), Some(login)) => Some(Subject { id: AccountId(id), login }),

@@ -17,13 +17,16 @@
 
 mod audit;
 mod codec;
+mod digests;
 mod error;
 mod exemptions;
 mod finish;
+mod homes;
 mod messages;
 mod open;
 mod past;
 mod policies;
+mod questions;
 mod receipts;
 mod requests;
 mod restorations;
@@ -39,9 +42,11 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 pub use audit::{AuditContext, AuditQuery, Verified};
+pub use digests::DigestRow;
 pub use error::{OpenError, StoreError};
 pub use exemptions::Exempted;
 pub use finish::{Finished, FinishedSweep};
+pub use homes::HomeRow;
 pub use messages::{CardStands, MessageRow};
 pub use policies::KnownPolicy;
 pub use receipts::{Decided, Receipt};

@@ -171,6 +171,20 @@ fn settle(tx: &Connection, key: &str, outcome: &str, now: DateTime<Utc>) -> Resu
     .map(drop)
 }
 
+/// Settles a recorded input in the transaction of what it did. `false`: it was settled before, and nothing is written.
+pub(super) fn settle_once(
+    tx: &Connection,
+    key: &str,
+    outcome: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    if need(tx, key)?.outcome.is_some() {
+        return Ok(false);
+    }
+    settle(tx, key, outcome, now)?;
+    Ok(true)
+}
+
 fn expire_due(tx: &Connection, now: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
     // A request with a click on its way: in time, not settled, and not so old that a crash must have lost it.
     let due = "SELECT id FROM request

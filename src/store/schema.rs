@@ -6,7 +6,7 @@
 //! can guarantee is guaranteed here: one sweep per slot, one open question per account, a chain without gaps.
 
 /// The steps, oldest first.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
 
 const V1: &str = "
 CREATE TABLE policy (
@@ -218,4 +218,48 @@ FROM (
 CREATE UNIQUE INDEX watch_open ON watch (account_id) WHERE ended_at IS NULL;
 CREATE INDEX watch_due ON watch (policy, next_at) WHERE ended_at IS NULL;
 CREATE INDEX watch_untold ON watch (batch) WHERE batch IS NOT NULL AND told_at IS NULL;
+";
+
+/// The bot's page, summaries, and questions to the people concerned.
+const V5: &str = "
+-- Who has opened the bot's page, and what it shows them.
+CREATE TABLE home (
+    user_id TEXT NOT NULL PRIMARY KEY,
+    opened_at TEXT NOT NULL,
+    -- Counts what the person did that calls for a fresh page, and which of that the page has seen.
+    asked INTEGER NOT NULL,
+    answered INTEGER NOT NULL DEFAULT 0,
+    -- The state of things when the page was last looked at, and what it shows.
+    seen TEXT,
+    shown TEXT,
+    published_at TEXT,
+    retry_at TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX home_opened ON home (opened_at);
+
+-- One summary per policy and slot, as for sweeps.
+CREATE TABLE digest (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    policy TEXT NOT NULL REFERENCES policy (name),
+    slot TEXT NOT NULL,
+    since TEXT NOT NULL,
+    until TEXT NOT NULL CHECK (until > since),
+    told INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0, 1)),
+    UNIQUE (policy, slot)
+) STRICT;
+CREATE INDEX digest_untold ON digest (id) WHERE told = 0;
+CREATE INDEX audit_policy_at ON audit_event (policy, at) WHERE policy IS NOT NULL;
+
+-- What a person concerned is asked about one account of a request: its own person, or their manager.
+CREATE TABLE question (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    request INTEGER NOT NULL REFERENCES request (id),
+    account_id TEXT NOT NULL,
+    login TEXT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('person', 'manager')),
+    state TEXT NOT NULL,
+    state_json TEXT NOT NULL,
+    UNIQUE (request, account_id, role)
+) STRICT;
 ";

@@ -4,6 +4,7 @@ mod days_off;
 mod example;
 mod mistakes;
 mod secrets;
+mod tell;
 
 use std::collections::BTreeMap;
 use std::io;

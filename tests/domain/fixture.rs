@@ -90,6 +90,8 @@ pub fn policy() -> Policy {
         exemption_notice: Duration::days(3),
         undo_for: Duration::days(7),
         watch_suspended_for: Some(Duration::days(30)),
+        ask: inactive_contractors::domain::concern::Ask::default(),
+        digest: None,
     }
 }
 
@@ -115,6 +117,7 @@ pub fn candidate(position: u32, state: CandidateState) -> Candidate {
         name: account.name,
         email: account.email,
         manager: None,
+        manager_id: None,
         organization: None,
         evidence: evidence(100),
         pending_sweeps: 0,

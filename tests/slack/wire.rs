@@ -169,7 +169,7 @@ fn ordinary(shared: &Shared, call: &Call) -> Response {
             let body = json!({ "ok": true, "url": "https://acme.slack.com/", "team": "Acme", "user": "bot",
                                "team_id": "T1", "user_id": "UBOT", "bot_id": "BBOT" });
             let scopes = "commands,chat:write,users:read,users:read.email,channels:read,groups:read,\
-                          channels:history,groups:history,im:write,files:write";
+                          channels:history,groups:history,im:write,im:history,files:write";
             return ([("x-oauth-scopes", scopes)], axum::Json(body)).into_response();
         }
         "apps.connections.open" => json!({ "ok": true, "url": shared.socket_url }),

@@ -79,6 +79,7 @@ pub fn shown(name: &str) -> Shown {
         name: name.to_owned(),
         email: None,
         manager: None,
+        manager_id: None,
         organization: None,
         evidence: Evidence {
             idle: Idle { since: at(0) - Duration::days(41), signal: Signal::SignIn },

@@ -13,6 +13,7 @@ const VERSIONS: &[&str] = &[
     include_str!("versions/v2.sql"),
     include_str!("versions/v3.sql"),
     include_str!("versions/v4.sql"),
+    include_str!("versions/v5.sql"),
 ];
 
 #[tokio::test]
@@ -52,6 +53,8 @@ async fn every_version_opens_with_its_rows() {
         let watched = store.watch_is_due(POLICY, at(60)).await.unwrap();
         let drifted = store.drift_batch(1).await.unwrap();
         assert_eq!((watched, drifted.len()), if version > 3 { (false, 1) } else { (true, 0) });
+        let homes = store.homes(at(0)).await.unwrap();
+        assert_eq!(homes.len(), usize::from(version > 4));
 
         let verified = store.verify().await.unwrap();
         assert_eq!((verified.broken_at, verified.events > 20), (None, true));

@@ -7,7 +7,6 @@ mod answers;
 mod cards;
 mod desk;
 mod dialogs;
-#[allow(dead_code, reason = "each test target uses a part of the fakes")]
 #[path = "../fake/mod.rs"]
 mod fake;
 #[allow(dead_code, reason = "each test target uses a part of the builders")]

@@ -19,10 +19,19 @@ const WHY_EVENTS: u32 = 5;
 
 impl App {
     pub(super) async fn status(&self, visible: &[&Policy]) -> anyhow::Result<Card> {
+        let policies = self.policy_statuses(visible).await?;
+        Ok(answers::status(env!("CARGO_PKG_VERSION"), &policies, &self.health().await))
+    }
+
+    /// Where each policy stands.
+    pub(in super::super) async fn policy_statuses<'a>(
+        &self,
+        visible: &[&'a Policy],
+    ) -> anyhow::Result<Vec<answers::PolicyStatus<'a>>> {
         let now = self.clock.now();
         let open = self.open_requests(visible).await?;
         let mut policies = Vec::new();
-        for policy in visible {
+        for policy in visible.iter().copied() {
             let last = self.store.last_sweep(&policy.name).await?;
             let known = self.store.know_policy(&policy.name, now).await?;
             policies.push(answers::PolicyStatus {
@@ -36,14 +45,18 @@ impl App {
                 open: open.iter().filter(|(request, _)| request.policy == policy.name).cloned().collect(),
             });
         }
+        Ok(policies)
+    }
+
+    /// How what the bot depends on is doing.
+    pub(in super::super) async fn health(&self) -> answers::Health {
         let chat = *self.connection.borrow();
         let identity = lock(&self.runtime.identity_health).clone();
-        let health = answers::Health {
+        answers::Health {
             chat,
             identity,
             database: self.store.health().await.map_err(|error| error.to_string()),
-        };
-        Ok(answers::status(env!("CARGO_PKG_VERSION"), &policies, &health))
+        }
     }
 
     async fn open_requests(&self, visible: &[&Policy]) -> anyhow::Result<Vec<(Request, Option<MessageRef>)>> {

@@ -293,6 +293,18 @@ impl App {
         Ack::Done
     }
 
+    /// A button elsewhere that sweeps: as if the person had typed it.
+    pub(super) async fn sweep_pressed(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        policy: &str,
+    ) -> anyhow::Result<Ack> {
+        let command = Command::Sweep { policy: Some(policy.to_owned()) };
+        let answer = self.answer(inbound, None, command).await?;
+        self.give(inbound, None, answer);
+        Ok(Ack::Done)
+    }
+
     /// Refusals and mistakes are for the person alone, wherever the answer would have gone.
     fn give(self: &Arc<Self>, inbound: &Inbound, here: Option<&str>, answer: Answer) {
         match (answer, here) {

@@ -82,7 +82,7 @@ pub fn status(version: &str, policies: &[PolicyStatus], health: &Health) -> Card
     list(title, lines)
 }
 
-fn policy_line(status: &PolicyStatus) -> Text {
+pub(super) fn policy_line(status: &PolicyStatus) -> Text {
     let mut text = Text::default().with(Span::Bold(status.policy.name.clone()));
     if status.policy.preview_first && !status.live {
         text = text.then(" (not live yet: the next sweep is a preview)");
@@ -129,7 +129,7 @@ pub fn request_line(request: &Request, card: Option<&MessageRef>) -> Text {
     }
 }
 
-fn health_line(health: &Health) -> Text {
+pub(super) fn health_line(health: &Health) -> Text {
     let chat = match health.chat {
         Connection::Connected => "connected",
         Connection::Connecting => "reconnecting",

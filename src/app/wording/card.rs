@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::concerned;
 use super::row;
 use super::{
     accounts, belongs_to, guard_in_words, idle_in_words, mention, outcome_in_words, rule_in_words, shown_who,
 };
 use crate::chat::{Block, Button, Card, Confirm, Span, Text, Tone};
 use crate::domain::candidate::{Candidate, CandidateState};
+use crate::domain::concern::Question;
 use crate::domain::plan::Counts;
 use crate::domain::policy::Policy;
 use crate::domain::request::{Decision, Request, RequestState};
@@ -64,6 +66,8 @@ pub struct View<'a> {
     pub links: &'a BTreeMap<u32, String>,
     /// The moment, for what is offered for a time only.
     pub now: DateTime<Utc>,
+    /// What the people concerned were asked, and what they said.
+    pub questions: &'a [Question],
 }
 
 /// The value that a card's buttons carry: the request and the list that the person sees.
@@ -282,10 +286,14 @@ fn person(view: &View, candidate: &Candidate) -> Text {
         evidence.looked_at,
     ));
     text = text.and(belongs_to(shown));
-    match shown.pending_sweeps {
+    let text = match shown.pending_sweeps {
         0 => text.then(" · new on the list"),
         1 => text.then(" · also on the list before"),
         times => text.then(format!(" · on the last {times} lists too")),
+    };
+    match concerned::evidence(view.questions, candidate) {
+        Some(evidence) => text.then("\n").and(evidence),
+        None => text,
     }
 }
 

@@ -7,9 +7,12 @@
 pub mod answers;
 pub mod card;
 pub mod choose;
+pub mod concerned;
 pub mod days_off;
+pub mod digest;
 pub mod drift;
 pub mod exceptions;
+pub mod home;
 pub mod notices;
 pub mod refusals;
 pub mod row;

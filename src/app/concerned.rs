@@ -1,0 +1,431 @@
+//! Asking the people concerned by a request: the person of each account, and their manager.
+//!
+//! Each look-up and each message is one step of a row, paced, and never before the card stands; nothing here holds up
+//! the card or the decision. What they say is recorded and shown on the card; it decides nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::messages::{Identity, Standing};
+use super::wording::{concerned, refusals};
+use super::{App, lock};
+use crate::chat::{Ack, ChatError, ChatUser, Inbound, Text};
+use crate::domain::audit::Person;
+use crate::domain::candidate::Candidate;
+use crate::domain::concern::{self, Answer, Asking, Question, Role, Template};
+use crate::domain::policy::Policy;
+use crate::domain::request::Request;
+use crate::identity::IdentityError;
+use crate::store::{MessageRow, Receipt};
+
+/// Between two look-ups or messages: Slack allows about 50 look-ups by address a minute, and a message a second.
+const PACE: Duration = Duration::milliseconds(1200);
+/// However long the chat system asks to wait, it is asked again by then.
+const RATE_LIMIT_MAX: Duration = Duration::minutes(10);
+/// A message that can't be sent is given up after so many tries.
+const MESSAGES_MAX: u32 = 5;
+/// How far before the recorded try a message is looked for: the two clocks may differ.
+const CLOCK_SKEW: Duration = Duration::minutes(5);
+/// How long a click may wait for the chat system to say who clicked.
+const IDENTIFY_MAX: std::time::Duration = std::time::Duration::from_millis(1800);
+
+/// What one round looks at.
+struct Round<'a> {
+    policy: &'a Policy,
+    request: &'a Request,
+    candidates: &'a [Candidate],
+}
+
+impl Round<'_> {
+    fn candidate(&self, question: &Question) -> Option<&Candidate> {
+        self.candidates.iter().find(|candidate| candidate.shown.id == question.account.id)
+    }
+}
+
+impl App {
+    /// The requests whose people concerned are asked.
+    pub(super) async fn requests_that_ask(&self) -> anyhow::Result<Vec<i64>> {
+        let asking = self.policies.iter().filter(|policy| !policy.ask.roles().is_empty());
+        let names: Vec<String> = asking.map(|policy| policy.name.clone()).collect();
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.waiting_requests(names).await?)
+    }
+
+    /// Takes the next step of asking for a request; says when to take the one after.
+    pub(super) async fn ask_people_concerned(&self, id: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let Some((request, candidates)) = self.store.request(id).await? else {
+            return Ok(None);
+        };
+        let Some(policy) = self.policy(&request.policy) else {
+            return Ok(None);
+        };
+        let now = self.clock.now();
+        let Some(at) = concern::ask_at(&request, &policy.ask) else {
+            return Ok(None);
+        };
+        if let Some(at) = lock(&self.runtime.asking_from).into_iter().chain([at]).find(|at| *at > now) {
+            return Ok(Some(at));
+        }
+        let questions = self.store.ask_people(id, policy.ask.roles()).await?;
+        let round = Round { policy, request: &request, candidates: &candidates };
+        let mut next: Option<DateTime<Utc>> = None;
+        for question in &questions {
+            let Asking::Due { attempts, not_before } = &question.state else { continue };
+            if let Some(at) = not_before.filter(|at| *at > now) {
+                next = next.into_iter().chain([at]).min();
+            } else {
+                self.find_whom_to_ask(&round, question, *attempts).await?;
+                return Ok(Some(self.pace()));
+            }
+        }
+        for ((role, user), about) in messages_of(&questions) {
+            match self.write_to(&round, role, user, &about).await? {
+                Written::Sent => return Ok(Some(self.pace())),
+                Written::Stands(again) => next = next.into_iter().chain(again).min(),
+                Written::Later(at) => next = next.into_iter().chain([at]).min(),
+            }
+        }
+        Ok(next)
+    }
+
+    /// The next step of any request, from now.
+    fn pace(&self) -> DateTime<Utc> {
+        let mut from = lock(&self.runtime.asking_from);
+        let at = from.unwrap_or_default().max(self.clock.now() + PACE);
+        *from = Some(at);
+        at
+    }
+
+    async fn find_whom_to_ask(
+        &self,
+        round: &Round<'_>,
+        question: &Question,
+        attempts: u32,
+    ) -> anyhow::Result<()> {
+        let Some(candidate) = round.candidate(question) else {
+            return Ok(());
+        };
+        let state = match self.look_up(round.policy, candidate, question.role).await {
+            Ok(Some((user, address))) => Asking::Found { user, address },
+            Ok(None) => Asking::NotFound,
+            Err(Trouble::Wait(wait)) => {
+                *lock(&self.runtime.asking_from) = Some(self.clock.now() + wait);
+                return Ok(());
+            }
+            Err(Trouble::Failed(error)) => concern::look_up_again(attempts, error, self.clock.now()),
+        };
+        let told = !matches!(state, Asking::Found { .. } | Asking::Due { .. });
+        self.store.set_asking(vec![question.id], state).await?;
+        if told {
+            self.nudge();
+        }
+        Ok(())
+    }
+
+    /// The person in the chat system, with the address that they were found by. `None`: there is none.
+    async fn look_up(
+        &self,
+        policy: &Policy,
+        candidate: &Candidate,
+        role: Role,
+    ) -> Result<Option<(String, String)>, Trouble> {
+        let shown = &candidate.shown;
+        let address = match role {
+            Role::Person => shown.email.clone().or_else(|| Some(shown.login.clone())),
+            Role::Manager => match self.address_of_manager(policy, candidate).await? {
+                Some(address) if concern::is_own_address(shown, &address) => None,
+                address => address,
+            },
+        };
+        let Some(address) = address.filter(|address| address.contains('@')) else {
+            return Ok(None);
+        };
+        let found = match self.chat.find_user(&address).await {
+            Ok(found) => found,
+            Err(ChatError::RateLimited(wait)) => {
+                let wait = Duration::from_std(wait).unwrap_or(RATE_LIMIT_MAX).min(RATE_LIMIT_MAX);
+                return Err(Trouble::Wait(wait));
+            }
+            Err(error) => return Err(Trouble::Failed(error.to_string())),
+        };
+        // Guests may speak for themselves; for others only full members do.
+        let may_be_asked = |user: &ChatUser| {
+            user.is_person && (role == Role::Person || user.outsider.is_none()) && is_at(user, &address)
+        };
+        Ok(found.filter(may_be_asked).map(|user| (user.id, address)))
+    }
+
+    async fn address_of_manager(
+        &self,
+        policy: &Policy,
+        candidate: &Candidate,
+    ) -> Result<Option<String>, Trouble> {
+        let Some(named) = concern::manager_of(&candidate.shown) else {
+            return Ok(None);
+        };
+        if named.contains('@') {
+            return Ok(Some(named.to_owned()));
+        }
+        let found = self.identity.find(named, &policy.rule).await;
+        self.note_identity(&found);
+        match found {
+            Ok(mut accounts) if accounts.len() == 1 => {
+                Ok(accounts.pop().map(|account| account.email.unwrap_or(account.login)))
+            }
+            // Nobody, or several: neither says who it is.
+            Ok(_) | Err(IdentityError::NotFound(_)) => Ok(None),
+            Err(IdentityError::RateLimited { until }) => {
+                Err(Trouble::Wait((until - self.clock.now()).clamp(PACE, RATE_LIMIT_MAX)))
+            }
+            Err(
+                error @ (IdentityError::Transient(_)
+                | IdentityError::Refused(_)
+                | IdentityError::Denied(_)
+                | IdentityError::Malformed(_)),
+            ) => Err(Trouble::Failed(error.to_string())),
+        }
+    }
+
+    /// Brings one person's message into their direct messages and up to date.
+    async fn write_to(
+        &self,
+        round: &Round<'_>,
+        role: Role,
+        user: &str,
+        about: &[&Question],
+    ) -> anyhow::Result<Written> {
+        let key = format!("request:{}:ask:{}:{user}", round.request.id, role.word());
+        let new: Vec<i64> = about
+            .iter()
+            .filter(|question| matches!(question.state, Asking::Found { .. }))
+            .map(|question| question.id)
+            .collect();
+        let row = self.store.message(&key).await?;
+        if let Some(row) = row.as_ref().filter(|_| !new.is_empty())
+            && let Some(error) = self.is_hopeless(row).await
+        {
+            self.store.set_asking(new, Asking::Failed { error }).await?;
+            self.nudge();
+            return Ok(Written::Sent);
+        }
+        let channel = match row.filter(|row| !row.channel.is_empty()) {
+            Some(row) => row.channel,
+            None => match self.direct_channel(&key, user).await? {
+                Ok(channel) => channel,
+                Err(at) => return Ok(Written::Later(at)),
+            },
+        };
+        let Some(wording) = wording(round.policy, role) else {
+            return Ok(Written::Stands(None));
+        };
+        let name = self.name_for(round, role, user, about).await;
+        let message = concerned::Message {
+            request: round.request,
+            role,
+            wording,
+            name: &name,
+            about: about.iter().filter_map(|one| Some((*one, round.candidate(one)?))).collect(),
+        };
+        let identity = Identity { key, channel: &channel, thread: None, card_of: None };
+        let again = match self.show(&identity, &concerned::message(&message)).await? {
+            Standing::Current(_, again) => again,
+            Standing::Behind(_, at) => Some(at),
+            Standing::NotYet(at) => return Ok(Written::Later(at)),
+        };
+        if new.is_empty() {
+            return Ok(Written::Stands(again));
+        }
+        self.note_asked(about).await?;
+        Ok(Written::Sent)
+    }
+
+    async fn note_asked(&self, about: &[&Question]) -> anyhow::Result<()> {
+        let at = self.clock.now();
+        for question in about {
+            if let Asking::Found { user, address } = &question.state {
+                let state =
+                    Asking::Asked { user: user.clone(), address: address.clone(), at, answered: None };
+                self.store.set_asking(vec![question.id], state).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Why a message that does not stand is not to be tried again: too many tries, or one that can't be looked for, and
+    /// might stand there twice.
+    async fn is_hopeless(&self, row: &MessageRow) -> Option<String> {
+        let now = self.clock.now();
+        if row.ts.is_some() || row.retry_at.is_some_and(|at| at > now) {
+            return None;
+        }
+        if row.attempts >= MESSAGES_MAX {
+            return Some(format!("Slack did not take the message in {} tries", row.attempts));
+        }
+        let tried_at = row.tried_at?;
+        match self.chat.find(&row.channel, None, &row.key, tried_at - CLOCK_SKEW).await {
+            Err(ChatError::Denied(why)) => {
+                Some(format!("the message may stand there already, and can't be looked for: {why}"))
+            }
+            Ok(_) | Err(_) => None,
+        }
+    }
+
+    /// The channel of a person's direct messages, kept in the message's row; or when to try again.
+    async fn direct_channel(&self, key: &str, user: &str) -> anyhow::Result<Result<String, DateTime<Utc>>> {
+        let now = self.clock.now();
+        let row = self.store.message(key).await?;
+        let mut row = row.unwrap_or_else(|| MessageRow::new(key.to_owned(), String::new()));
+        if let Some(at) = row.retry_at.filter(|at| *at > now) {
+            return Ok(Err(at));
+        }
+        match self.chat.open_direct(user).await {
+            Ok(channel) => {
+                row.channel.clone_from(&channel);
+                (row.attempts, row.retry_at) = (0, None);
+                self.store.save_message(&row).await?;
+                Ok(Ok(channel))
+            }
+            Err(ChatError::RateLimited(wait)) => {
+                let wait = Duration::from_std(wait).unwrap_or(RATE_LIMIT_MAX).min(RATE_LIMIT_MAX);
+                *lock(&self.runtime.asking_from) = Some(now + wait);
+                Ok(Err(now + wait))
+            }
+            Err(error) => {
+                row.attempts += 1;
+                let at = now + Duration::seconds(2 << row.attempts.min(MESSAGES_MAX));
+                tracing::warn!(user, attempts = row.attempts, %error, "direct messages can't be opened");
+                row.retry_at = Some(at);
+                self.store.save_message(&row).await?;
+                Ok(Err(at))
+            }
+        }
+    }
+
+    /// The recipient's name: of a person the directory's own, of a manager what Slack calls them.
+    async fn name_for(&self, round: &Round<'_>, role: Role, user: &str, about: &[&Question]) -> String {
+        let candidate = about.first().and_then(|question| round.candidate(question));
+        match (role, candidate) {
+            (Role::Person, Some(candidate)) if !candidate.shown.name.trim().is_empty() => {
+                candidate.shown.name.clone()
+            }
+            (Role::Person, Some(candidate)) => candidate.shown.login.clone(),
+            (Role::Person, None) => String::new(),
+            (Role::Manager, _) => self.managers_name(user).await.unwrap_or_else(|| "there".to_owned()),
+        }
+    }
+
+    /// Looked up once per process: a name that changes in between is no reason to write anew.
+    async fn managers_name(&self, user: &str) -> Option<String> {
+        if let Some(name) = lock(&self.runtime.names).get(user) {
+            return Some(name.clone());
+        }
+        let name = self.chat.user(user).await.ok()?.name;
+        lock(&self.runtime.names).insert(user.to_owned(), name.clone());
+        Some(name)
+    }
+
+    /// Somebody pressed an answer. It is recorded before this returns; they are told what it means.
+    pub(super) async fn concern_click(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        value: &str,
+    ) -> anyhow::Result<Ack> {
+        let text = match concerned::answer_of(value) {
+            Some((id, answer)) => self.take_answer(inbound, id, answer).await?,
+            None => refusals::no_such_request(),
+        };
+        self.whisper(inbound.reply.clone(), text);
+        Ok(Ack::Done)
+    }
+
+    async fn take_answer(&self, inbound: &Inbound, id: i64, answer: Answer) -> anyhow::Result<Text> {
+        let received = self.store.receive(&inbound.key, None, &inbound.user, inbound.received_at).await?;
+        let received_at = match received {
+            Receipt::New => inbound.received_at,
+            Receipt::Repeated { received_at, outcome: None } => received_at,
+            Receipt::Repeated { outcome: Some(_), .. } => return Ok(refusals::repeated()),
+        };
+        let Some(question) = self.store.question(id).await? else {
+            self.store.settle(&inbound.key, "no such question", None, self.clock.now()).await?;
+            return Ok(refusals::no_such_request());
+        };
+        let user = tokio::time::timeout(IDENTIFY_MAX, self.chat.user(&inbound.user)).await;
+        let Ok(Ok(user)) = user else {
+            self.store.settle(&inbound.key, "could not be identified", None, self.clock.now()).await?;
+            return Ok(concerned::cant_tell());
+        };
+        let by = who_answers(user, question.role);
+        let now = self.clock.now();
+        let answered = self.store.person_answered(&inbound.key, id, by, answer, received_at, now).await?;
+        let Some((request, candidates)) = self.store.request(question.request).await? else {
+            return Ok(refusals::no_such_request());
+        };
+        Ok(match answered {
+            Ok(()) => {
+                self.nudge();
+                concerned::thanks(&request, answer)
+            }
+            Err(refusal) => {
+                let candidate = candidates.iter().find(|one| one.shown.id == question.account.id);
+                concerned::refusal(&refusal, &request, candidate, now)
+            }
+        })
+    }
+}
+
+/// Why nobody could be found yet.
+enum Trouble {
+    /// Asked to wait.
+    Wait(Duration),
+    /// It failed; counted.
+    Failed(String),
+}
+
+/// What became of a message.
+enum Written {
+    /// A step was taken: it stands now, or was given up.
+    Sent,
+    /// It stood before.
+    Stands(Option<DateTime<Utc>>),
+    /// Not yet.
+    Later(DateTime<Utc>),
+}
+
+/// The messages that are to stand: per role and person, once everybody in that role was looked for.
+fn messages_of(questions: &[Question]) -> BTreeMap<(Role, &str), Vec<&Question>> {
+    let mut messages: BTreeMap<(Role, &str), Vec<&Question>> = BTreeMap::new();
+    for role in [Role::Person, Role::Manager] {
+        let of_role = || questions.iter().filter(move |question| question.role == role);
+        // Who is found later would be missing from a manager's list.
+        if of_role().any(|question| matches!(question.state, Asking::Due { .. })) {
+            continue;
+        }
+        for question in of_role() {
+            if let Some(user) = question.state.user() {
+                messages.entry((role, user)).or_default().push(question);
+            }
+        }
+    }
+    messages
+}
+
+fn wording(policy: &Policy, role: Role) -> Option<&Template> {
+    match role {
+        Role::Person => policy.ask.contractor.as_ref(),
+        Role::Manager => policy.ask.manager.as_ref(),
+    }
+}
+
+fn is_at(user: &ChatUser, address: &str) -> bool {
+    user.email.as_deref().is_some_and(|email| email.to_lowercase() == address.to_lowercase())
+}
+
+/// Who clicked, as the rule judges them. Who may not speak in that role any more has no address there.
+fn who_answers(user: ChatUser, role: Role) -> Person {
+    let may = user.is_person && (role == Role::Person || user.outsider.is_none());
+    Person { id: user.id, name: user.name, email: user.email.filter(|_| may) }
+}

@@ -1,0 +1,115 @@
+//! Whom a policy tells and asks besides its approvers: the channel by a digest, and the people concerned.
+
+use chrono::{Duration, NaiveTime, Timelike};
+use chrono_tz::Tz;
+
+use super::duration;
+use super::report::{nearest, quote};
+use super::section::{Found, Section};
+use crate::domain::concern::{Ask, Template};
+use crate::domain::digest::{Digest, Period};
+use crate::domain::policy::Schedule;
+
+/// What an account's person is asked, unless the configuration has other words.
+const CONTRACTOR_TEXT: &str =
+    "Hello {name}, your account has not been used for {days} and may be suspended. Do you still need it?";
+/// What a manager is asked, unless the configuration has other words.
+const MANAGER_TEXT: &str = "Hello {name}, these accounts of people who work for you have not been used for {days} or longer and may be \
+     suspended. Do these people still work with us?";
+
+/// A week has these days; the first three letters of each.
+const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+/// Every month has these days.
+const LAST_DAY: u32 = 28;
+
+/// Reads `digest` and `digest_at`.
+pub(super) fn digest(section: &Section<'_>, zone: Tz) -> Option<Digest> {
+    let period = section.text("digest");
+    let at = section.text("digest_at");
+    let Some(Found { value, at: place }) = period else {
+        if let Some(at) = at {
+            section.problem(at.at, "digest_at needs digest = \"weekly\" or digest = \"monthly\" beside it");
+        }
+        return None;
+    };
+    let Some(period) = [Period::Weekly, Period::Monthly].into_iter().find(|one| one.word() == value) else {
+        let hint = match nearest(&value, ["weekly", "monthly"]) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => "leave it out for none".to_owned(),
+        };
+        let wrong = format!("digest is {}, but must be \"weekly\" or \"monthly\"; {hint}", quote(&value));
+        section.problem(place, &wrong);
+        return None;
+    };
+    let default = match period {
+        Period::Weekly => "Mon 09:00",
+        Period::Monthly => "1 09:00",
+    };
+    let at = at.unwrap_or_else(|| Found { value: default.to_owned(), at: place });
+    let Some(cron) = cron(period, &at.value) else {
+        let how = match period {
+            Period::Weekly => "a day and a time such as \"Mon 09:00\"".to_owned(),
+            Period::Monthly => format!("a day from 1 to {LAST_DAY} and a time such as \"1 09:00\""),
+        };
+        let wrong =
+            format!("digest_at is {}, but a {} digest comes at {how}", quote(&at.value), period.word());
+        section.problem(at.at, &wrong);
+        return None;
+    };
+    Some(Digest { period, schedule: Schedule { cron, zone, days_off: None } })
+}
+
+/// "Mon 09:00" or "1 09:00" as five cron fields.
+fn cron(period: Period, text: &str) -> Option<String> {
+    let (day, time) = text.split_once(' ')?;
+    let time = NaiveTime::parse_from_str(time.trim(), "%H:%M").ok()?;
+    let (minute, hour) = (time.minute(), time.hour());
+    match period {
+        Period::Weekly => {
+            let day = DAYS.iter().position(|name| name.eq_ignore_ascii_case(day))?;
+            Some(format!("{minute} {hour} * * {day}"))
+        }
+        Period::Monthly => {
+            let day: u32 = day.parse().ok().filter(|day| (1..=LAST_DAY).contains(day))?;
+            Some(format!("{minute} {hour} {day} * *"))
+        }
+    }
+}
+
+/// Reads the keys that begin with `ask_`.
+pub(super) fn ask(section: &Section<'_>) -> Ask {
+    let (contractor, manager) = (section.flag("ask_contractor", false), section.flag("ask_manager", false));
+    let before = before(section);
+    let contractor_text = wording(section, "ask_contractor_text", CONTRACTOR_TEXT);
+    let manager_text = wording(section, "ask_manager_text", MANAGER_TEXT);
+    Ask {
+        contractor: contractor_text.filter(|_| contractor),
+        manager: manager_text.filter(|_| manager),
+        before,
+    }
+}
+
+fn before(section: &Section<'_>) -> Option<Duration> {
+    const KEY: &str = "ask_before";
+    let Found { value, at } = section.text(KEY)?;
+    let bounds = Duration::minutes(1)..=Duration::days(30);
+    let read = duration::parse(&value).filter(|read| bounds.contains(read));
+    if read.is_none() {
+        let rule = "must be a duration between \"1m\" and \"30d\": so long before the deadline the people concerned \
+                    are asked";
+        section.problem(at, &format!("{KEY} is {}, but {rule}", quote(&value)));
+    }
+    read
+}
+
+fn wording(section: &Section<'_>, key: &'static str, default: &str) -> Option<Template> {
+    let Found { value, at } =
+        section.text(key).unwrap_or_else(|| Found { value: default.to_owned(), at: section.at });
+    match Template::parse(&value) {
+        Ok(template) => Some(template),
+        Err(wrong) => {
+            section.problem(at, &format!("{key} {wrong}"));
+            None
+        }
+    }
+}

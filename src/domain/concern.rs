@@ -1,0 +1,333 @@
+//! The people concerned by a request: the person of each account, and their manager.
+//!
+//! They are asked, and what they say stands on the card as evidence. It decides nothing: only approvers decide. Each is
+//! asked once per request, and only whoever was asked can answer, under the address that they were found by.
+
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::audit::{Action, Actor, Draft, Person, Subject};
+use super::candidate::Shown;
+use super::request::{Request, RequestState};
+
+/// A look-up that fails is tried so often.
+pub const LOOKUPS_MAX: u32 = 5;
+/// The most characters of a wording.
+pub const WORDING_MAX: usize = 1000;
+
+/// Whom a policy asks about an account, besides its approvers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// What the account's person is asked, if they are.
+    pub contractor: Option<Template>,
+    /// What their manager is asked, if they are.
+    pub manager: Option<Template>,
+    /// How long before the deadline; at once when the card is posted if there is no such time.
+    pub before: Option<Duration>,
+}
+
+impl Ask {
+    /// The roles that are asked.
+    pub fn roles(&self) -> Vec<Role> {
+        let person = self.contractor.as_ref().map(|_| Role::Person);
+        let manager = self.manager.as_ref().map(|_| Role::Manager);
+        person.into_iter().chain(manager).collect()
+    }
+}
+
+/// What a wording can hold besides words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The name of whoever is asked.
+    Name,
+    /// The policy's name.
+    Policy,
+    /// Until when the request waits.
+    Deadline,
+    /// How long the account has been idle; for a manager, how long makes an account inactive.
+    Days,
+}
+
+/// A part of a wording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// As they stand.
+    Words(String),
+    /// To be filled in.
+    Field(Field),
+}
+
+/// A wording of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template(pub Vec<Piece>);
+
+impl Template {
+    /// Reads a wording with placeholders in braces. `Err` says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Template, String> {
+        const KNOWN: &str = "there are {name}, {policy}, {deadline} and {days}";
+        if text.chars().count() > WORDING_MAX {
+            return Err(format!("has more than {WORDING_MAX} characters"));
+        }
+        let (mut pieces, mut rest) = (Vec::new(), text);
+        while let Some((words, after)) = rest.split_once('{') {
+            let Some((name, after)) = after.split_once('}') else {
+                return Err(format!("has a brace that is not closed; {KNOWN}"));
+            };
+            if !words.is_empty() {
+                pieces.push(Piece::Words(words.to_owned()));
+            }
+            pieces.push(Piece::Field(match name {
+                "name" => Field::Name,
+                "policy" => Field::Policy,
+                "deadline" => Field::Deadline,
+                "days" => Field::Days,
+                other => return Err(format!("has {{{other}}}, which is no placeholder; {KNOWN}")),
+            }));
+            rest = after;
+        }
+        if !rest.is_empty() {
+            pieces.push(Piece::Words(rest.to_owned()));
+        }
+        Ok(Template(pieces))
+    }
+}
+
+/// What somebody is to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// It is their own.
+    Person,
+    /// It belongs to somebody who works for them.
+    Manager,
+}
+
+impl Role {
+    /// The stored word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Role::Person => "person",
+            Role::Manager => "manager",
+        }
+    }
+}
+
+/// What they say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The person: I still need this.
+    Needed,
+    /// The manager: still working with us.
+    StillHere,
+    /// The manager: has left.
+    Left,
+}
+
+impl Answer {
+    /// The word that a button carries.
+    pub fn word(self) -> &'static str {
+        match self {
+            Answer::Needed => "needed",
+            Answer::StillHere => "still_here",
+            Answer::Left => "left",
+        }
+    }
+
+    /// The answer that a button's word means.
+    pub fn of(word: &str) -> Option<Answer> {
+        [Answer::Needed, Answer::StillHere, Answer::Left].into_iter().find(|answer| answer.word() == word)
+    }
+
+    fn fits(self, role: Role) -> bool {
+        match self {
+            Answer::Needed => role == Role::Person,
+            Answer::StillHere | Answer::Left => role == Role::Manager,
+        }
+    }
+}
+
+/// An answer that was given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// By whom.
+    pub by: Person,
+    /// What.
+    pub answer: Answer,
+    /// When their click was received.
+    pub at: DateTime<Utc>,
+}
+
+/// Where a question stands. The variants carry their evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Asking {
+    /// Whom to ask is to be found out.
+    Due {
+        /// Tries so far.
+        attempts: u32,
+        /// Not before this time.
+        not_before: Option<DateTime<Utc>>,
+    },
+    /// Nobody in the chat system is known to be the one.
+    NotFound,
+    /// To be asked.
+    Found {
+        /// The chat system's user id.
+        user: String,
+        /// The address that they were found by.
+        address: String,
+    },
+    /// Asked.
+    Asked {
+        /// The chat system's user id.
+        user: String,
+        /// The address that they were found by.
+        address: String,
+        /// When.
+        at: DateTime<Utc>,
+        /// What they said, if anything yet.
+        answered: Option<Answered>,
+    },
+    /// They could not be asked, in spite of trying.
+    Failed {
+        /// Why, redacted.
+        error: String,
+    },
+}
+
+impl Asking {
+    /// Not looked at yet.
+    pub const NEW: Asking = Asking::Due { attempts: 0, not_before: None };
+
+    /// The stored word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Asking::Due { .. } => "due",
+            Asking::NotFound => "not_found",
+            Asking::Found { .. } => "found",
+            Asking::Asked { .. } => "asked",
+            Asking::Failed { .. } => "failed",
+        }
+    }
+
+    /// Who is asked, as far as that is known.
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Asking::Found { user, .. } | Asking::Asked { user, .. } => Some(user),
+            Asking::Due { .. } | Asking::NotFound | Asking::Failed { .. } => None,
+        }
+    }
+
+    /// What they said.
+    pub fn answered(&self) -> Option<&Answered> {
+        match self {
+            Asking::Asked { answered, .. } => answered.as_ref(),
+            Asking::Due { .. } | Asking::NotFound | Asking::Found { .. } | Asking::Failed { .. } => None,
+        }
+    }
+}
+
+/// What one person is asked about one account of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Never reused.
+    pub id: i64,
+    /// The request.
+    pub request: i64,
+    /// The account.
+    pub account: Subject,
+    /// As what they are asked.
+    pub role: Role,
+    /// Where it stands.
+    pub state: Asking,
+}
+
+/// When the people concerned are to be asked. `None` while nobody is, or once the request is decided.
+pub fn ask_at(request: &Request, ask: &Ask) -> Option<DateTime<Utc>> {
+    // Before the card stands there is no deadline to name, and nothing to answer to.
+    let deadline = request.deadline.filter(|_| matches!(request.state, RequestState::Pending))?;
+    let stands_since = deadline - request.answer_within;
+    Some(ask.before.map_or(stands_since, |before| (deadline - before).max(stands_since)))
+}
+
+/// What the directory has of the manager: an address, a login or an id if it has one, or else whatever there is.
+pub fn manager_of(shown: &Shown) -> Option<&str> {
+    let named = [&shown.manager_id, &shown.manager].into_iter().flatten();
+    named.map(|named| named.trim()).find(|named| !named.is_empty())
+}
+
+/// Whether the address is the account's own: nobody vouches for themselves.
+pub fn is_own_address(shown: &Shown, address: &str) -> bool {
+    let address = address.to_lowercase();
+    shown.login.to_lowercase() == address
+        || shown.email.as_deref().is_some_and(|email| email.to_lowercase() == address)
+}
+
+/// A look-up failed: it is tried again later, or given up.
+pub fn look_up_again(attempts: u32, error: String, now: DateTime<Utc>) -> Asking {
+    let attempts = attempts + 1;
+    if attempts >= LOOKUPS_MAX {
+        return Asking::Failed { error };
+    }
+    Asking::Due { attempts, not_before: Some(now + Duration::seconds(5 << attempts)) }
+}
+
+/// Why an answer had no effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Somebody else was asked, or they have another address now.
+    NotYours,
+    /// Not an answer to this question.
+    DoesNotFit,
+    /// They said so before.
+    Same(Answered),
+    /// The request is decided already.
+    Over,
+    /// The input had come before.
+    Repeated,
+}
+
+/// What an answer does: the state after it, with its audit event. A person may answer otherwise as long as the request
+/// waits; the last word stands, and each is in the audit trail.
+pub fn answer(
+    question: &Question,
+    request: &Request,
+    by: &Person,
+    answer: Answer,
+    at: DateTime<Utc>,
+) -> Result<(Asking, Draft), Refusal> {
+    let (user, address, asked_at, answered) = match &question.state {
+        Asking::Asked { user, address, at, answered } => (user, address, *at, answered.as_ref()),
+        // The message stands, and that it does is just being recorded.
+        Asking::Found { user, address } => (user, address, at, None),
+        Asking::Due { .. } | Asking::NotFound | Asking::Failed { .. } => return Err(Refusal::DoesNotFit),
+    };
+    let same_address =
+        by.email.as_deref().is_some_and(|email| email.to_lowercase() == address.to_lowercase());
+    if by.id != *user || !same_address {
+        return Err(Refusal::NotYours);
+    }
+    if !answer.fits(question.role) {
+        return Err(Refusal::DoesNotFit);
+    }
+    if !matches!(request.state, RequestState::Pending)
+        || request.deadline.is_some_and(|deadline| at >= deadline)
+    {
+        return Err(Refusal::Over);
+    }
+    if let Some(before) = answered.filter(|before| before.answer == answer) {
+        return Err(Refusal::Same(before.clone()));
+    }
+    let event = Draft {
+        at,
+        actor: Actor::Person(by.clone()),
+        action: Action::PersonAnswered,
+        subject: Some(question.account.clone()),
+        detail: json!({ "as": question.role, "answer": answer }),
+    };
+    let answered = Some(Answered { by: by.clone(), answer, at });
+    let state = Asking::Asked { user: user.clone(), address: address.clone(), at: asked_at, answered };
+    Ok((state, event))
+}

@@ -1,0 +1,172 @@
+//! What the people concerned by a request are asked, and what they said.
+
+use chrono::{DateTime, Utc};
+use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, Row, params, params_from_iter};
+use serde_json::json;
+
+use super::audit::{self, AuditContext};
+use super::codec::{self, Cells, json_text};
+use super::{Store, StoreError, receipts, requests};
+use crate::domain::account::AccountId;
+use crate::domain::audit::{Action, Actor, Draft, Person, Subject};
+use crate::domain::candidate::CandidateState;
+use crate::domain::concern::{self, Answer, Asking, Question, Refusal, Role};
+use crate::domain::request::{Request, RequestState};
+
+const OF_REQUEST: &str = "SELECT * FROM question WHERE request = ?1 ORDER BY id";
+
+impl Store {
+    /// The requests of these policies that wait for a decision and whose card stands, oldest first.
+    pub async fn waiting_requests(&self, policies: Vec<String>) -> Result<Vec<i64>, StoreError> {
+        self.read(move |tx| {
+            let marks = vec!["?"; policies.len()].join(", ");
+            let sql = format!(
+                "SELECT id FROM request
+                 WHERE told = 0 AND state = 'pending' AND deadline IS NOT NULL AND policy IN ({marks}) ORDER BY id"
+            );
+            codec::all(tx, &sql, params_from_iter(policies.into_iter().map(SqlValue::from)), codec::id)
+        })
+        .await
+    }
+
+    /// Makes a question in each of these roles about each account that waits for the decision, unless there is one.
+    /// All questions of the request, oldest first.
+    pub async fn ask_people(&self, request: i64, roles: Vec<Role>) -> Result<Vec<Question>, StoreError> {
+        let before = self.questions(request).await?;
+        if roles.iter().all(|role| before.iter().any(|question| question.role == *role)) {
+            return Ok(before);
+        }
+        self.write(move |tx| {
+            let (request, candidates) = requests::need(tx, request)?;
+            if matches!(request.state, RequestState::Pending) {
+                let waiting = candidates.iter().filter(|one| one.state == CandidateState::Proposed);
+                for candidate in waiting {
+                    for role in &roles {
+                        let account =
+                            Subject { id: candidate.shown.id.clone(), login: candidate.shown.login.clone() };
+                        insert(tx, request.id, &account, *role)?;
+                    }
+                }
+            }
+            codec::all(tx, OF_REQUEST, [request.id], decode)
+        })
+        .await
+    }
+
+    /// The questions about the accounts of a request, oldest first.
+    pub async fn questions(&self, request: i64) -> Result<Vec<Question>, StoreError> {
+        self.read(move |tx| codec::all(tx, OF_REQUEST, [request], decode)).await
+    }
+
+    /// The question with this id.
+    pub async fn question(&self, id: i64) -> Result<Option<Question>, StoreError> {
+        self.read(move |tx| load(tx, id)).await
+    }
+
+    /// Where these questions stand from now on; those that were asked meanwhile stay as they are.
+    pub async fn set_asking(&self, ids: Vec<i64>, state: Asking) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            for id in ids {
+                let sql =
+                    "UPDATE question SET state = ?2, state_json = ?3 WHERE id = ?1 AND state != 'asked'";
+                codec::run(tx, sql, params![id, state.word(), json_text(&state)?])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Settles a recorded input that answers a question: the answer or its refusal, with the audit event of either.
+    pub async fn person_answered(
+        &self,
+        key: &str,
+        id: i64,
+        by: Person,
+        answer: Answer,
+        received_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Result<(), Refusal>, StoreError> {
+        let key = key.to_owned();
+        self.write(move |tx| {
+            let question =
+                load(tx, id)?.ok_or_else(|| StoreError::Missing { table: "question", id: id.to_string() })?;
+            let (request, _) = requests::need(tx, question.request)?;
+            let answered = concern::answer(&question, &request, &by, answer, received_at);
+            let outcome = if answered.is_ok() { "answered" } else { "refused" };
+            if !receipts::settle_once(tx, &key, outcome, now)? {
+                return Ok(Err(Refusal::Repeated));
+            }
+            match answered {
+                Ok((state, event)) => {
+                    let sql = "UPDATE question SET state = ?2, state_json = ?3 WHERE id = ?1";
+                    codec::run(tx, sql, params![id, state.word(), json_text(&state)?])?;
+                    audit::append(tx, &AuditContext::of(&request), event)?;
+                    Ok(Ok(()))
+                }
+                Err(refusal) => {
+                    if refusal == Refusal::NotYours {
+                        note_refused(tx, &request, &question, by, received_at)?;
+                    }
+                    Ok(Err(refusal))
+                }
+            }
+        })
+        .await
+    }
+}
+
+fn note_refused(
+    tx: &Connection,
+    request: &Request,
+    question: &Question,
+    by: Person,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let event = Draft {
+        at,
+        actor: Actor::Person(by),
+        action: Action::InputRefused,
+        subject: Some(question.account.clone()),
+        detail: json!({ "why": "another person was asked", "as": question.role }),
+    };
+    audit::append(tx, &AuditContext::of(request), event).map(drop)
+}
+
+fn insert(tx: &Connection, request: i64, account: &Subject, role: Role) -> Result<(), StoreError> {
+    codec::run(
+        tx,
+        "INSERT INTO question (request, account_id, login, role, state, state_json)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (request, account_id, role) DO NOTHING",
+        params![
+            request,
+            account.id.0,
+            account.login,
+            role.word(),
+            Asking::NEW.word(),
+            json_text(&Asking::NEW)?
+        ],
+    )
+    .map(drop)
+}
+
+fn load(tx: &Connection, id: i64) -> Result<Option<Question>, StoreError> {
+    codec::first(tx, "SELECT * FROM question WHERE id = ?1", [id], decode)
+}
+
+fn decode(row: &Row<'_>) -> Result<Question, StoreError> {
+    let cells = Cells::of(row, "question", "id")?;
+    let state: Asking = cells.json("state_json")?;
+    if cells.get::<String>("state")? != state.word() {
+        return Err(cells.bad("state: does not agree with state_json"));
+    }
+    let word: String = cells.get("role")?;
+    let role = [Role::Person, Role::Manager].into_iter().find(|role| role.word() == word);
+    Ok(Question {
+        id: cells.get("id")?,
+        request: cells.get("request")?,
+        account: Subject { id: AccountId(cells.get("account_id")?), login: cells.get("login")? },
+        role: role.ok_or_else(|| cells.bad("role: not a role"))?,
+        state,
+    })
+}

@@ -1,0 +1,160 @@
+//! The bot's page: the dashboard for whoever may see it, next to nothing for everybody else, and always up to date.
+
+use chrono::Duration;
+
+use super::commands::ask;
+use crate::fake::slack::{
+    C_OPS, Fault, SlackUser, U_ADMIN, U_APPROVER, U_APPROVER2, U_GUEST, U_STRANGER, U_VIEWER, View,
+};
+use crate::support::{PLAIN_POLICY, World};
+
+const ADA: &str = "ada@ext.example";
+const BEN: &str = "ben@ext.example";
+
+/// Opens the page and waits until it says this.
+async fn opened(world: &World, user: &str, words: &str) -> View {
+    assert!(world.slack.open_home(user).await.acked_after.is_some());
+    shows(world, user, words).await
+}
+
+async fn shows(world: &World, user: &str, words: &str) -> View {
+    let what = format!("a page of {user} that says {words:?}");
+    world.slack.wait_home(user, &what, |home| text(home).contains(words)).await
+}
+
+/// Its pieces joined.
+fn text(home: &View) -> String {
+    home.visible_text().replace('\n', "")
+}
+
+fn shown(world: &World, user: &str, words: &str) -> bool {
+    world.slack.home(user).is_some_and(|home| text(&home).contains(words))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approver_sees_the_whole_dashboard() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.add_idle(&[BEN]);
+    ask(&world, U_APPROVER, &format!("exempt {BEN} for 10d on leave")).await;
+    let page = opened(&world, U_APPROVER, "You are an approver of contractors").await;
+    for words in [
+        "Slack: connected",
+        "Database: fine.",
+        "Last sweep",
+        "asked about 1 of 1",
+        "Next sweep",
+        "request 1",
+        "waits for a decision",
+        "1 exemption ends soon",
+        BEN,
+        "exempted",
+    ] {
+        assert!(text(&page).contains(words), "{words:?} is missing: {}", text(&page));
+    }
+    assert_eq!(page.actions(), ["home_sweep", "choose"]);
+    world.slack.click(U_APPROVER2, &card.ts, "deny").await.expect("the button is there");
+    world.message("denied").await;
+    world.advance(Duration::seconds(11));
+    let page = shows(&world, U_APPROVER, "denied request 1").await;
+    assert_eq!(page.actions(), ["home_sweep"]);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_no_role_sees_what_this_is_and_whom_to_ask() {
+    let policy = format!("{PLAIN_POLICY}viewers = {{ users = [\"{U_APPROVER}\"] }}\n");
+    let (world, _) = World::asking(&policy, &[ADA]).await;
+    for user in [U_GUEST, U_STRANGER, U_VIEWER] {
+        let page = opened(&world, user, "This bot looks for accounts").await;
+        assert!(page.json.to_string().contains(U_ADMIN), "{}", page.json);
+        for word in ["contractors of", "request", ADA, "Sweep", "Slack:", C_OPS] {
+            assert!(!page.json.to_string().contains(word), "{user} sees {word}: {}", page.json);
+        }
+        assert_eq!(page.actions(), Vec::<String>::new());
+    }
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_has_no_buttons_and_a_hostile_name_stays_text() {
+    let world = World::at_ten(PLAIN_POLICY).await;
+    world.add_idle(&[ADA]);
+    world.slack.add_user(SlackUser::new(U_APPROVER, "<!channel> *boss*", "alice@example.com"), &[]);
+    world.start_bot().await;
+    let card = world.sweep().await;
+    world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");
+    world.message("denied").await;
+    let page = opened(&world, U_VIEWER, "You are a viewer of contractors").await;
+    assert!(text(&page).contains("denied request 1"));
+    assert_eq!(page.actions(), Vec::<String>::new());
+    assert!(!page.json.to_string().contains("<!channel>"));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sweep_and_review_start_from_the_page() {
+    let world = World::at_ten(PLAIN_POLICY).await;
+    world.add_idle(&[ADA]);
+    world.start_bot().await;
+    opened(&world, U_APPROVER, "No sweep yet").await;
+    world.slack.click_in_view(U_APPROVER, "home_sweep", &[]).await.expect("the button is there");
+    world.message("Suspend 1 account?").await;
+    // A click has the page looked at again at once; what came of it follows within seconds.
+    world.advance(Duration::seconds(11));
+    shows(&world, U_APPROVER, "Review request 1").await;
+    world.slack.click_in_view(U_APPROVER, "choose", &[]).await.expect("the button is there");
+    world.slack.wait_view(U_APPROVER, "the dialog", |view| view.visible_text().contains(ADA)).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_rights_hide_the_page_and_a_stale_button_is_refused() {
+    let (world, _) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    opened(&world, U_APPROVER, "You are an approver of contractors").await;
+    world.slack.add_user(SlackUser::new(U_APPROVER, "Alice", "alice@example.com").guest(), &[]);
+    world.slack.click_in_view(U_APPROVER, "home_sweep", &[]).await.expect("the old page has it");
+    let refusal = "Only full members of this workspace may use this bot";
+    world.slack.wait_message("a refusal", |message| message.visible_text().contains(refusal)).await;
+    let page = shows(&world, U_APPROVER, "If you need to see it, ask").await;
+    assert_eq!(page.actions(), Vec::<String>::new());
+    assert!(!text(&page).contains("request"), "{}", text(&page));
+    assert_eq!((world.audited("sweep_started"), world.audited("input_refused")), (1, 1));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_that_cannot_be_established_show_nothing_and_heal() {
+    let (world, _) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.slack.fail_always("users.info", Fault::Status(503));
+    let page = opened(&world, U_APPROVER, "I can't find out").await;
+    assert!(!text(&page).contains("request") && page.actions().is_empty());
+    world.slack.clear_faults();
+    world
+        .until("the page heals", |world| {
+            world.advance(Duration::seconds(1));
+            shown(world, U_APPROVER, "You are an approver of contractors")
+        })
+        .await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_survives_conflicts_lost_answers_rate_limits_and_a_crash() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.slack.fail_next("views.publish", Fault::Error("hash_conflict".into()));
+    world.slack.fail_next("views.publish", Fault::LostResponse);
+    world.slack.fail_next("views.publish", Fault::RateLimited { retry_after: 20 });
+    assert!(world.slack.open_home(U_APPROVER).await.acked_after.is_some());
+    world
+        .until("the page is there in spite of all", |world| {
+            world.advance(Duration::seconds(1));
+            world.slack.waiting_faults() == 0 && shown(world, U_APPROVER, "You are an approver")
+        })
+        .await;
+    world.kill_bot().await;
+    world.start_bot().await;
+    world.slack.click(U_APPROVER2, &card.ts, "deny").await.expect("the button is there");
+    world.advance(Duration::seconds(11));
+    shows(&world, U_APPROVER, "denied request 1").await;
+    world.nothing_else_is_wrong().await;
+}
