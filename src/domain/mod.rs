@@ -21,4 +21,5 @@ pub mod policy;
 pub mod request;
 pub mod restoration;
 pub mod schedule;
+pub mod silence;
 pub mod sweep;

@@ -19,7 +19,7 @@ fn the_clock_starts_when_the_card_stands_and_only_once() {
     let waiting = Request { deadline: None, ..pending() };
     let transition = card_posted(&waiting, late).unwrap();
     assert_eq!(transition.deadline, Some(late + Duration::hours(24)));
-    assert_eq!(transition.state, RequestState::Pending);
+    assert_eq!(transition.state, RequestState::Pending { first: None });
     assert_eq!(transition.candidates, []);
     assert_eq!(transition.events.len(), 1);
     assert_eq!(transition.events[0].action, Action::CardPosted);
@@ -62,7 +62,7 @@ fn silence_expires_at_the_deadline_and_never_approves() {
 #[test]
 fn an_approval_is_complete_when_no_account_is_open() {
     let decision = Decision { by: person("ann"), at: now(), reason: None };
-    let approved = request(RequestState::Approved { decision: decision.clone() });
+    let approved = request(RequestState::Approved { decision: decision.clone(), first: None, retry: None });
     let settled: Vec<_> = every_candidate_state()
         .into_iter()
         .filter(|state| !state.is_open())
@@ -70,7 +70,10 @@ fn an_approval_is_complete_when_no_account_is_open() {
         .map(|(state, at)| candidate(at, state))
         .collect();
     let transition = complete(&approved, &settled, now()).unwrap();
-    assert_eq!(transition.state, RequestState::Completed { decision, at: now() });
+    assert_eq!(
+        transition.state,
+        RequestState::Completed { decision, at: now(), first: None, retry: None, retry_first: None }
+    );
     assert_eq!(transition.candidates, []);
     assert_eq!(transition.events.len(), 1);
     assert_eq!(transition.events[0].action, Action::Completed);

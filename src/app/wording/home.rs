@@ -8,7 +8,6 @@ use crate::app::people::Known;
 use crate::chat::{Block, Button, Confirm, Home, Span, Text};
 use crate::domain::audit::{Actor, AuditEvent};
 use crate::domain::exemption::Granted;
-use crate::domain::request::RequestState;
 
 /// Sweeps the policy in the button's value.
 pub const SWEEP: &str = "home_sweep";
@@ -110,7 +109,7 @@ fn buttons(status: &PolicyStatus, known: &Known) -> Vec<Button> {
     let mut buttons =
         vec![Button { confirm: Some(confirm), about, ..Button::new(SWEEP, name.clone(), "Sweep now") }];
     if known.voter.approver {
-        let pending = status.open.iter().filter(|(request, _)| request.state == RequestState::Pending);
+        let pending = status.open.iter().filter(|(request, _)| request.state.is_pending());
         buttons.extend(pending.take(REVIEWS_MAX).map(|(request, _)| card::review_button(request)));
     }
     buttons
@@ -134,6 +133,9 @@ fn decision(event: &AuditEvent) -> Text {
     let request = event.request.map_or_else(String::new, |request| format!(" request {request}"));
     let what = match event.action.as_str() {
         "approved" => format!(" approved{request}"),
+        "approved_first" => format!(" approved{request} as the first of two"),
+        "retried" => format!(" had what failed of{request} tried again"),
+        "asked_again" => format!(" asked about{request} again"),
         "denied" => format!(" denied{request}"),
         "withdrawn" => format!(" took back{request}"),
         "released" => format!(" released{request}"),
