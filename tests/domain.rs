@@ -34,3 +34,7 @@ mod policy;
 mod request;
 #[path = "domain/schedule.rs"]
 mod schedule;
+#[path = "domain/second.rs"]
+mod second;
+#[path = "domain/silence.rs"]
+mod silence;

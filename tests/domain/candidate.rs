@@ -3,7 +3,9 @@
 use chrono::Duration;
 use inactive_contractors::domain::assess::Assessment;
 use inactive_contractors::domain::audit::{Action, Draft};
-use inactive_contractors::domain::candidate::{ATTEMPTS_MAX, CandidateState, Confirmation, Skip, Step, Trouble, step};
+use inactive_contractors::domain::candidate::{
+    ATTEMPTS_MAX, CandidateState, Confirmation, Skip, Step, Trouble, step,
+};
 
 use super::fixture::{candidate, days, due, every_candidate_state, now};
 
@@ -75,11 +77,7 @@ fn each_step_leads_where_it_says_and_leaves_its_trace() {
             Some(Action::Skipped),
         ),
         (try_again(), later(1, Duration::seconds(30), "timed out", 0), Some(Action::SuspensionTryFailed)),
-        (
-            turned_away(),
-            later(0, Duration::minutes(1), "rate limited", 0),
-            Some(Action::SuspensionTryFailed),
-        ),
+        (turned_away(), later(0, Duration::minutes(1), "rate limited", 0), Some(Action::SuspensionTryFailed)),
         (wait(), later(1, Duration::minutes(1), "unreadable", 1), None),
         (Step::GiveUp { error: "E0000006".into() }, failed("E0000006", 1), Some(Action::SuspensionFailed)),
     ];
@@ -146,4 +144,18 @@ fn every_state_is_kept_as_it_was() {
         assert_eq!(json["state"], state.word());
         assert_eq!(serde_json::from_value::<CandidateState>(json).unwrap(), state);
     }
+}
+
+#[test]
+fn an_approval_that_grew_too_old_says_what_stood_in_its_way() {
+    let waited = take(take(due(0), wait()).0, wait()).0;
+    let CandidateState::Due { trouble, .. } = &waited else { panic!("due") };
+    assert_eq!((trouble.error.as_deref(), trouble.waits), (Some("unreadable"), 2));
+    let (skipped, events) = take(waited.clone(), Step::Skip(Skip::ApprovalTooOld));
+    let error = Some("unreadable".to_owned());
+    assert_eq!(skipped, CandidateState::Skipped { at: now(), why: Skip::ApprovalTooOld, error });
+    assert_eq!(events[0].detail["error"], "unreadable");
+    let (gone, events) = take(waited, Step::Skip(Skip::Gone));
+    assert_eq!(gone, CandidateState::skipped(now(), Skip::Gone), "that is reason enough");
+    assert_eq!(events[0].detail["error"], serde_json::Value::Null);
 }

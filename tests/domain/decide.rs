@@ -13,7 +13,17 @@ use super::fixture::{
 };
 
 fn every_verb() -> Vec<Verb> {
-    vec![suspend(&[]), Verb::Deny, Verb::Release, Verb::GoLive, Verb::Withdraw, keep_one()]
+    vec![
+        suspend(&[]),
+        Verb::Deny,
+        Verb::Release,
+        Verb::GoLive,
+        Verb::Withdraw,
+        keep_one(),
+        Verb::TakeBackApproval,
+        Verb::Retry { held: [].into() },
+        Verb::AskAgain,
+    ]
 }
 
 fn suspend(keep: &[u32]) -> Verb {
@@ -59,7 +69,7 @@ fn outcome(state: RequestState, verb: Verb) -> &'static str {
     match decide(&request(state), &proposed(), &input("bob", verb)) {
         Ok(transition) => transition.state.word(),
         Err(Refusal::AlreadyDecided { .. }) => "decided",
-        Err(Refusal::DoesNotFit) => "no",
+        Err(Refusal::DoesNotFit | Refusal::NotYourApproval { .. } | Refusal::NothingFailed) => "no",
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -68,16 +78,16 @@ fn outcome(state: RequestState, verb: Verb) -> &'static str {
 fn every_verb_in_every_state() {
     #[rustfmt::skip]
     let table = [
-        // state        suspend     deny       release    go live      withdraw     keep one
-        ("preview",   ["no",       "denied",  "no",      "went_live", "withdrawn", "no"]),
-        ("held",      ["no",       "denied",  "pending", "no",        "withdrawn", "no"]),
-        ("pending",   ["approved", "denied",  "no",      "no",        "withdrawn", "pending"]),
-        ("approved",  ["decided",  "decided", "decided", "decided",   "decided",   "decided"]),
-        ("completed", ["decided",  "decided", "decided", "decided",   "decided",   "decided"]),
-        ("denied",    ["decided",  "decided", "decided", "decided",   "decided",   "decided"]),
-        ("expired",   ["decided",  "decided", "decided", "decided",   "decided",   "decided"]),
-        ("withdrawn", ["decided",  "decided", "decided", "decided",   "decided",   "decided"]),
-        ("went_live", ["decided",  "decided", "decided", "decided",   "decided",   "decided"]),
+        // state        suspend     deny       release    go live      withdraw     keep one   take back  retry      ask again
+        ("preview",   ["no",       "denied",  "no",      "went_live", "withdrawn", "no", "no",      "no",      "no"]),
+        ("held",      ["no",       "denied",  "pending", "no",        "withdrawn", "no", "no",      "no",      "no"]),
+        ("pending",   ["approved", "denied",  "no",      "no",        "withdrawn", "pending", "no",      "no",      "no"]),
+        ("approved",  ["decided",  "decided", "decided", "decided",   "decided",   "decided", "decided", "decided", "no"]),
+        ("completed", ["decided",  "decided", "decided", "decided",   "decided",   "decided", "decided", "no",      "no"]),
+        ("denied",    ["decided",  "decided", "decided", "decided",   "decided",   "decided", "decided", "no",      "no"]),
+        ("expired",   ["decided",  "decided", "decided", "decided",   "decided",   "decided", "decided", "no",      "expired"]),
+        ("withdrawn", ["decided",  "decided", "decided", "decided",   "decided",   "decided", "decided", "no",      "withdrawn"]),
+        ("went_live", ["decided",  "decided", "decided", "decided",   "decided",   "decided", "decided", "no",      "no"]),
     ];
     for (state, (word, row)) in every_request_state().into_iter().zip(table) {
         assert_eq!(state.word(), word);
@@ -102,6 +112,10 @@ fn every_transition_is_audited_and_an_ended_request_holds_no_account() {
                 transition.state,
                 RequestState::Approved { .. } | RequestState::Pending { first: None }
             );
+            if verb == Verb::AskAgain {
+                assert_eq!(transition.candidates, [], "what it left alone stays so");
+                continue;
+            }
             let open = after(&proposed(), &transition).iter().any(CandidateState::is_open);
             assert_eq!(open, works, "{state:?} {verb:?}");
         }

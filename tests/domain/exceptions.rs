@@ -119,7 +119,7 @@ fn tries_are_counted_unless_they_were_turned_away_unseen() {
 fn what_has_ended_takes_no_step() {
     for state in [
         RestorationState::Restored { at: now(), confirmation: Confirmation::ByCall },
-        RestorationState::Skipped { at: now(), why: Skip::Gone, error: None },
+        RestorationState::Skipped { at: now(), why: Skip::Gone },
         RestorationState::Failed { at: now(), error: "no".into() },
     ] {
         assert_eq!(words(&restoration(state), Step::Intend), None);

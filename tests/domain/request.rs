@@ -8,6 +8,8 @@ use inactive_contractors::domain::request::{
     Decision, Request, RequestState, card_posted, complete, expire, list_hash, shown,
 };
 
+use serde_json::json;
+
 use super::fixture::{
     candidate, contractor, due, every_candidate_state, every_request_state, evidence, now, pending, person,
     proposed, request,
@@ -110,6 +112,21 @@ fn every_state_is_kept_as_it_was() {
         assert_eq!(json["state"], state.word());
         assert_eq!(serde_json::from_value::<RequestState>(json).unwrap(), state);
     }
+}
+
+#[test]
+fn rows_from_before_there_were_two_people_and_retries_mean_what_they_meant() {
+    let ann = json!({ "by": { "id": "ann", "name": "", "email": null }, "at": now(), "reason": null });
+    let of = |row: serde_json::Value| serde_json::from_value::<RequestState>(row).unwrap();
+    assert_eq!(of(json!({ "state": "pending" })), RequestState::pending());
+    assert_eq!(serde_json::to_value(RequestState::pending()).unwrap(), json!({ "state": "pending" }));
+    let approved = of(json!({ "state": "approved", "decision": ann }));
+    assert_eq!(serde_json::to_value(&approved).unwrap(), json!({ "state": "approved", "decision": ann }));
+    let completed = json!({ "state": "completed", "decision": ann, "at": now() });
+    assert_eq!(serde_json::to_value(of(completed.clone())).unwrap(), completed);
+    let due = json!({ "state": "due", "attempts": 0, "not_before": null, "status_changed": null });
+    assert_eq!(serde_json::from_value::<CandidateState>(due.clone()).unwrap(), CandidateState::due());
+    assert_eq!(serde_json::to_value(CandidateState::due()).unwrap(), due);
 }
 
 #[test]

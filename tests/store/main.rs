@@ -11,3 +11,4 @@ mod reviews;
 mod sweeps;
 mod versions;
 mod watches;
+mod workflow;
