@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::app::decide::Inbox;
+use crate::app::wording::days_off;
 use crate::chat::ChatError;
 use crate::clock::Clock;
 use crate::config::{Config, Credential};
@@ -80,6 +81,11 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> anyho
     install_crypto();
     for warning in &config.warnings {
         tracing::warn!("{warning}");
+    }
+    for policy in &config.policies {
+        if let Some(text) = days_off::list_ends(policy, clock.now()) {
+            tracing::warn!(policy = policy.name, "{}", text.to_plain());
+        }
     }
     let store = Store::open(&config.database, clock.now())?;
     let result = run_with(&config, clock, stop, store.clone()).await;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::app::wording::days_off;
 use crate::bot::{install_crypto, okta_settings, slack_settings};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -38,6 +39,10 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
             .map(|warning| Line { what: "configuration".into(), result: Ok(format!("warning: {warning}")) }),
     );
     let clock = Clock::system();
+    lines.extend(config.policies.iter().filter_map(|policy| {
+        let warning = days_off::list_ends(policy, clock.now())?.to_plain();
+        Some(Line { what: format!("policy {}", policy.name), result: Ok(format!("warning: {warning}")) })
+    }));
     lines.extend(slack(&config, &clock).await);
     lines.extend(okta(&config, &clock).await);
     lines.push(database(&config, &clock).await);

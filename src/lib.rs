@@ -4,7 +4,7 @@
 //!
 //! | room | what it holds | may import |
 //! |---|---|---|
-//! | [`domain`] | the pure core: who is inactive, what a decision does, whether a sweep may speak, when the next slot is | nothing |
+//! | [`domain`] | the pure core: who is inactive, what a decision does, whether a sweep may speak, when the next slot is, which days are off | nothing |
 //! | [`identity`], [`chat`] | the two ports: what the workflow needs of an identity provider and of a chat system | `domain`; nothing |
 //! | [`store`] | one SQLite file: sweeps, requests, inputs, messages, the audit chain; the only room that names rusqlite | `domain` |
 //! | [`okta`], [`slack`] | the adapters behind the ports | their port, `clock` |

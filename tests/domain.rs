@@ -4,6 +4,8 @@
 mod assess;
 #[path = "domain/audit.rs"]
 mod audit;
+#[path = "domain/calendar.rs"]
+mod calendar;
 #[path = "domain/candidate.rs"]
 mod candidate;
 #[path = "domain/concern.rs"]
@@ -12,12 +14,18 @@ mod concern;
 mod decide;
 #[path = "domain/digest.rs"]
 mod digest;
+#[path = "domain/draft.rs"]
+mod draft;
+#[path = "domain/drift.rs"]
+mod drift;
 #[path = "domain/exceptions.rs"]
 mod exceptions;
 #[path = "domain/exempt.rs"]
 mod exempt;
 #[path = "domain/fixture.rs"]
 mod fixture;
+#[path = "domain/keep.rs"]
+mod keep;
 #[path = "domain/plan.rs"]
 mod plan;
 #[path = "domain/policy.rs"]

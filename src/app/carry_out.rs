@@ -86,7 +86,8 @@ impl App {
         }
         // The configuration may exempt more today than when the list was shown, and what isn't looked up exempts nobody.
         let rule = request.rule.looking_up_also_for(&policy.rule);
-        let since = log_since(&rule, self.clock.now());
+        let now = self.clock.now();
+        let since = log_since(&request.rule, now).min(log_since(&policy.rule, now));
         let fresh = self.identity.look(&candidate.shown.id, &rule, since).await;
         self.note_identity(&fresh);
         let fresh = match fresh {

@@ -8,10 +8,13 @@ use chrono::{DateTime, Utc};
 
 use super::App;
 use super::people::{self, Known, Stranger};
-use super::wording::{answers, card, choose, concerned, refusals};
-use crate::chat::{Ack, FormState, Handler, Inbound, MessageRef, Modal, ReplyTo, Text, ViewRef, What};
+use super::review::Click;
+use super::wording::choose::{self, form};
+use super::wording::{answers, card, concerned, refusals};
+use crate::chat::{Ack, FormState, Handler, Inbound, MessageRef, ReplyTo, Text, What};
 use crate::domain::audit::{Action, Actor, Draft, Person};
-use crate::domain::request::{self, Input, Verb};
+use crate::domain::keep::KeptUntil;
+use crate::domain::request::{self, Input, Refusal, Verb};
 use crate::store::{AuditContext, Decided, Receipt};
 
 /// The handler that the chat adapter calls with each input.
@@ -39,11 +42,29 @@ impl Handler for Inbox {
 }
 
 /// A button or dialog of a request.
-struct Press {
-    request: i64,
-    list_hash: Option<String>,
-    verb: Verb,
-    reason: Option<String>,
+pub(super) struct Press {
+    pub(super) request: i64,
+    pub(super) list_hash: Option<String>,
+    pub(super) verb: Verb,
+    pub(super) reason: Option<String>,
+}
+
+/// Why an input had no effect.
+pub(super) enum Turned {
+    /// The person was turned away, or the input had come before; in words.
+    Away(Text),
+    /// The request refused it.
+    Refused(Refusal),
+}
+
+impl Turned {
+    /// The sentence for the person.
+    pub(super) fn text(&self) -> Text {
+        match self {
+            Turned::Away(text) => text.clone(),
+            Turned::Refused(refusal) => refusals::refusal(refusal),
+        }
+    }
 }
 
 impl App {
@@ -52,21 +73,37 @@ impl App {
             What::Click { action, value, trigger, message } => {
                 self.click(&inbound, message, action, value, trigger).await
             }
-            What::ModalClick { view, kind, modal_value, action, value, state, .. } => {
-                if kind == choose::KIND && [choose::TURN_BACK, choose::TURN_ON].contains(&action.as_str()) {
-                    self.turn_choose_page(&inbound, view, modal_value, value, state);
+            What::ModalClick { view, kind, modal_value, action, value, state, trigger, stamp } => {
+                if kind != choose::KIND {
+                    return Ok(Ack::Done);
                 }
-                Ok(Ack::Done)
+                let click = Click { view, modal_value, action, value, state, trigger, stamp };
+                self.review_click(&inbound, click).await
             }
-            What::Submission { kind, modal_value, state, .. } if kind == choose::KIND => {
-                self.submit_choose(&inbound, modal_value, state).await
+            What::Submission { kind, modal_value, state, .. } => {
+                self.submit(&inbound, kind, modal_value, state).await
             }
             What::Command { text, channel } => self.command(&inbound, text, channel).await,
             What::HomeOpened => self.home_opened(&inbound).await,
             What::HomeClick { action, value, trigger } => {
                 self.home_click(&inbound, action, value, trigger).await
             }
-            What::Submission { .. } => Ok(Ack::Done),
+        }
+    }
+
+    async fn submit(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        kind: &str,
+        value: &str,
+        state: &FormState,
+    ) -> anyhow::Result<Ack> {
+        match kind {
+            choose::KIND => self.submit_review(inbound, value, state).await,
+            form::KEEP => self.submit_until(inbound, value, state).await,
+            form::EXEMPT => self.submit_exempt(inbound, value, state).await,
+            form::GIVE_BACK => self.submit_give_back(inbound, value, state).await,
+            _ => Ok(Ack::Done),
         }
     }
 
@@ -84,17 +121,20 @@ impl App {
         if action.split('.').next() == Some(answers::ASK) {
             return Ok(self.ask_instead(inbound, value, &message.channel));
         }
+        if action == card::action::PERSON {
+            return self.row_click(inbound, value, trigger).await;
+        }
         let (request, rest) = value.split_once(':').unwrap_or((value, ""));
         let Ok(request) = request.parse::<i64>() else {
             return Ok(self.unknown_button(inbound, message, action));
         };
         let verb = match action {
-            card::action::SUSPEND => Verb::Suspend { keep: [].into() },
+            card::action::SUSPEND => Verb::Suspend { keep: [].into(), until: KeptUntil::default() },
             card::action::DENY => Verb::Deny,
             card::action::RELEASE => Verb::Release,
             card::action::GO_LIVE => Verb::GoLive,
             card::action::CHOOSE => {
-                self.open_choose(inbound, request, rest, trigger);
+                self.open_review(inbound, request, rest, trigger);
                 return Ok(Ack::Done);
             }
             card::action::PAGE_BACK | card::action::PAGE_ON => {
@@ -104,8 +144,8 @@ impl App {
             _ => return Ok(self.unknown_button(inbound, message, action)),
         };
         let press = Press { request, list_hash: Some(rest.to_owned()), verb, reason: None };
-        if let Some(text) = self.decide(inbound, press).await?.err() {
-            self.whisper(inbound.reply.clone(), text);
+        if let Some(turned) = self.decide(inbound, press).await?.err() {
+            self.whisper(inbound.reply.clone(), turned.text());
         }
         Ok(Ack::Done)
     }
@@ -116,8 +156,12 @@ impl App {
         Ack::Done
     }
 
-    /// Takes a decision to the database. `Err` is the sentence for a person whose input had no effect.
-    async fn decide(self: &Arc<Self>, inbound: &Inbound, press: Press) -> anyhow::Result<Result<(), Text>> {
+    /// Takes a decision to the database. `Err`: it had no effect.
+    pub(super) async fn decide(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        press: Press,
+    ) -> anyhow::Result<Result<(), Turned>> {
         // The receipt is recorded first: until it is settled, the deadline waits for it.
         let received =
             self.store.receive(&inbound.key, Some(press.request), &inbound.user, inbound.received_at).await?;
@@ -125,7 +169,7 @@ impl App {
             Receipt::New => inbound.received_at,
             // A crash came between the receipt and the decision: the first arrival counts.
             Receipt::Repeated { received_at, outcome: None } => received_at,
-            Receipt::Repeated { outcome: Some(_), .. } => return Ok(Err(refusals::repeated())),
+            Receipt::Repeated { outcome: Some(_), .. } => return Ok(Err(Turned::Away(refusals::repeated()))),
         };
         let outcome = self.judge(inbound, press, received_at).await;
         if let Err(error) = &outcome {
@@ -141,26 +185,26 @@ impl App {
         inbound: &Inbound,
         press: Press,
         received_at: DateTime<Utc>,
-    ) -> anyhow::Result<Result<(), Text>> {
+    ) -> anyhow::Result<Result<(), Turned>> {
         let id = press.request;
         let Some((request, _)) = self.store.request(id).await? else {
             self.settle(inbound, "no such request", None).await?;
-            return Ok(Err(refusals::no_such_request()));
+            return Ok(Err(Turned::Away(refusals::no_such_request())));
         };
         let Some(policy) = self.policy(&request.policy) else {
             let person = Person { id: inbound.user.clone(), name: String::new(), email: None };
             let why = "the policy is no longer in the configuration";
             let event = refused_unseen(person, inbound.received_at, why);
             self.settle(inbound, "policy gone", Some((AuditContext::of(&request), event))).await?;
-            return Ok(Err(Text::plain(
+            return Ok(Err(Turned::Away(Text::plain(
                 "This request's policy is no longer in the configuration, so nothing was changed.",
-            )));
+            ))));
         };
         let known = match people::identify(self, policy, &inbound.user).await {
             Ok(known) => known,
             Err(stranger) => {
                 self.turn_away(inbound, &request, &stranger).await?;
-                return Ok(Err(refusals::stranger(&stranger)));
+                return Ok(Err(Turned::Away(refusals::stranger(&stranger))));
             }
         };
         let Known { voter, .. } = known;
@@ -169,8 +213,8 @@ impl App {
         let decided = self.store.decide(&inbound.key, id, input, self.clock.now()).await?;
         Ok(match decided {
             Decided::Done(_) => Ok(()),
-            Decided::Refused(refusal) => Err(refusals::refusal(&refusal)),
-            Decided::Repeated(_) => Err(refusals::repeated()),
+            Decided::Refused(refusal) => Err(Turned::Refused(refusal)),
+            Decided::Repeated(_) => Err(Turned::Away(refusals::repeated())),
         })
     }
 
@@ -193,105 +237,6 @@ impl App {
     ) -> anyhow::Result<()> {
         self.store.settle(&inbound.key, outcome, event, self.clock.now()).await?;
         Ok(())
-    }
-
-    /// Opens the dialog in the background: it decides nothing, and the click is acknowledged at once.
-    pub(super) fn open_choose(self: &Arc<Self>, inbound: &Inbound, id: i64, list_hash: &str, trigger: &str) {
-        let (reply, user) = (inbound.reply.clone(), inbound.user.clone());
-        let (list_hash, trigger) = (list_hash.to_owned(), trigger.to_owned());
-        let app = Arc::clone(self);
-        self.background(reply.clone(), async move {
-            match app.choose_modal(id, &list_hash, &user).await? {
-                Ok(modal) => app.chat.open_modal(&trigger, &modal).await?,
-                Err(text) => app.whisper(reply, text),
-            }
-            Ok(())
-        });
-    }
-
-    async fn choose_modal(
-        &self,
-        id: i64,
-        list_hash: &str,
-        user: &str,
-    ) -> anyhow::Result<Result<Modal, Text>> {
-        let Some((request, candidates)) = self.store.request(id).await? else {
-            return Ok(Err(refusals::no_such_request()));
-        };
-        let Some(policy) = self.policy(&request.policy) else {
-            return Ok(Err(refusals::no_such_request()));
-        };
-        let voter = match people::identify(self, policy, user).await {
-            Ok(known) => known.voter,
-            Err(stranger) => {
-                self.store
-                    .append(AuditContext::of(&request), turned_away(user, self.clock.now(), &stranger))
-                    .await?;
-                return Ok(Err(refusals::stranger(&stranger)));
-            }
-        };
-        // Asked as if it were submitted now: who would be refused then is told before they fill it in.
-        let input = Input {
-            verb: Verb::Suspend { keep: [].into() },
-            voter,
-            received_at: self.clock.now(),
-            list_hash: Some(list_hash.to_owned()),
-            reason: None,
-        };
-        Ok(match request::decide(&request, &candidates, &input) {
-            Ok(_) => Ok(choose::modal(&request, &candidates, &choose::Memory::fresh(&request))),
-            Err(refusal) => {
-                self.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;
-                self.nudge();
-                Err(refusals::refusal(&refusal))
-            }
-        })
-    }
-
-    fn turn_choose_page(
-        self: &Arc<Self>,
-        inbound: &Inbound,
-        view: &ViewRef,
-        modal_value: &str,
-        to: &str,
-        state: &FormState,
-    ) {
-        let Some(mut memory) = choose::Memory::decode(modal_value) else {
-            return;
-        };
-        memory.absorb(state);
-        memory.page = to.parse().unwrap_or_default();
-        let view = view.clone();
-        let app = Arc::clone(self);
-        self.background(inbound.reply.clone(), async move {
-            if let Some((request, candidates)) = app.store.request(memory.request).await? {
-                app.chat.update_modal(&view, &choose::modal(&request, &candidates, &memory)).await?;
-            }
-            Ok(())
-        });
-    }
-
-    async fn submit_choose(
-        self: &Arc<Self>,
-        inbound: &Inbound,
-        modal_value: &str,
-        state: &FormState,
-    ) -> anyhow::Result<Ack> {
-        let Some(mut memory) = choose::Memory::decode(modal_value) else {
-            self.whisper(inbound.reply.clone(), refusals::no_such_request());
-            return Ok(Ack::Done);
-        };
-        memory.absorb(state);
-        let press = Press {
-            request: memory.request,
-            list_hash: Some(memory.list_hash),
-            verb: Verb::Suspend { keep: memory.keep },
-            reason: choose::reason(&state.typed),
-        };
-        Ok(match self.decide(inbound, press).await? {
-            Ok(()) => Ack::Done,
-            Err(text) => Ack::FormErrors(vec![(choose::REASON.into(), text.to_plain())]),
-        })
     }
 
     /// Tells one person something in the background, so that no acknowledgement waits for it.
@@ -325,7 +270,7 @@ impl App {
 }
 
 /// The audit event of somebody who was turned away before their input was looked at.
-fn turned_away(user: &str, at: DateTime<Utc>, stranger: &Stranger) -> Draft {
+pub(super) fn turned_away(user: &str, at: DateTime<Utc>, stranger: &Stranger) -> Draft {
     match stranger {
         Stranger::Outsider(person, why) => refused_unseen(person.clone(), at, why),
         Stranger::CantTell(why) => {

@@ -84,7 +84,7 @@ impl App {
             card::action::CHOOSE => {
                 let (request, list_hash) = value.split_once(':').unwrap_or((value, ""));
                 if let Ok(request) = request.parse::<i64>() {
-                    self.open_choose(inbound, request, list_hash, trigger);
+                    self.open_review(inbound, request, list_hash, trigger);
                     return Ok(Ack::Done);
                 }
             }

@@ -11,12 +11,15 @@ pub mod command;
 mod concerned;
 pub mod decide;
 mod digests;
+mod drift;
 mod exemptions;
 mod home;
 pub mod messages;
 pub mod people;
 pub mod requests;
 mod restore;
+mod review;
+mod row;
 pub mod survey;
 pub mod sweeps;
 #[cfg(test)]
@@ -85,6 +88,9 @@ struct Runtime {
     /// Requests whose card is to show another page; one that has ended is not among the live ones any more.
     turned: Mutex<BTreeSet<i64>>,
     obstacles: Mutex<BTreeMap<i64, Obstacle>>,
+    drawings: Mutex<review::Drawings>,
+    /// When finished cards stop offering to give accounts back.
+    undo_ends: Mutex<BTreeSet<(DateTime<Utc>, i64)>>,
     identity_health: Mutex<Option<LastAnswer>>,
     pace_of_pages: Mutex<home::Pace>,
     /// Nobody concerned is looked up or written to before this time.
@@ -105,6 +111,10 @@ enum Work {
     /// A batch of exemptions that end soon.
     Ending(i64),
     Restoration(i64),
+    /// What the policy at this place of the configuration has suspended.
+    Watches(usize),
+    /// A batch of accounts that are active again.
+    Drift(i64),
     /// Asking the people concerned by a request.
     Concerned(i64),
     Digest(i64),
@@ -172,6 +182,7 @@ impl App {
         for policy in &self.policies {
             self.store.know_policy(&policy.name, now).await?;
         }
+        self.look_at_finished_cards().await?;
         let _bell = bell::hang(&self).await?;
         loop {
             let retry = match self.reconcile(&stop).await {
@@ -219,12 +230,21 @@ impl App {
         for batch in self.store.unannounced_exemptions().await? {
             self.work_on(Work::Ending(batch), stop);
         }
+        for (place, policy) in self.policies.iter().enumerate() {
+            if self.drift_is_due(policy).await? {
+                self.work_on(Work::Watches(place), stop);
+            }
+        }
+        for batch in self.store.untold_drift().await? {
+            self.work_on(Work::Drift(batch), stop);
+        }
         if let Err(error) = self.store.expire_due(self.clock.now()).await {
             tracing::error!(%error, "can't expire what is overdue; no decision about it is taken all the same");
         }
         for request in self.store.live_requests().await? {
             self.work_on(Work::Request(request), stop);
         }
+        lock(&self.runtime.turned).extend(self.undo_ended());
         for request in std::mem::take(&mut *lock(&self.runtime.turned)) {
             self.work_on(Work::Request(request), stop);
         }
@@ -278,6 +298,8 @@ impl App {
             Work::Request(id) => self.drive_request(id, stop).await,
             Work::Restoration(id) => self.restore(id).await,
             Work::Ending(batch) => self.announce_ending(batch).await,
+            Work::Watches(place) => self.look_again(place, stop).await,
+            Work::Drift(batch) => self.tell_drift(batch).await,
             Work::Concerned(id) => self.ask_people_concerned(id).await,
             Work::Digest(id) => self.tell_digest(id).await,
             Work::Homes => self.publish_homes().await,
@@ -313,6 +335,7 @@ impl App {
     fn wait(&self) -> std::time::Duration {
         let now = self.clock.now();
         let next = lock(&self.runtime.wakes).values().min().copied();
+        let next = next.into_iter().chain(self.next_undo_end()).min();
         next.map_or(TICK_MAX, |at| (at - now).to_std().unwrap_or_default().min(TICK_MAX))
     }
 

@@ -77,6 +77,7 @@ impl App {
         match end_wake {
             Ending::Later(at) => wake = earliest(wake, Some(at)),
             Ending::Told if card_wake.is_none() => {
+                self.undo_ends(&request, &candidates);
                 self.store.request_told(id, request.version).await?;
             }
             Ending::Told | Ending::NotEnded => {}
@@ -141,12 +142,18 @@ impl App {
             let sweep = self.store.sweep(request.sweep).await?;
             let page = lock(&self.runtime.pages).get(&id).copied().unwrap_or_default();
             let obstacle = lock(&self.runtime.obstacles).get(&id).map(|obstacle| obstacle.why.clone());
+            let link = |candidate: &Candidate| self.identity.console_link(&candidate.shown.id);
+            let links = candidates.iter().filter_map(|one| Some((one.position, link(one)?))).collect();
             let view = card::View {
+                links: &links,
                 obstacle: obstacle.as_deref(),
                 request: &request,
                 candidates: &candidates,
                 counts: sweep.map(|sweep| counts(&sweep)).unwrap_or_default(),
                 page,
+                policy: self.policy(&request.policy),
+                restorations: &self.store.restorations_for(id).await?,
+                now: self.clock.now(),
                 questions: &self.store.questions(id).await?,
             };
             let message =

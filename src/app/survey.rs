@@ -96,7 +96,7 @@ pub async fn fresh_standing(app: &App, policy: &Policy, fresh: &FreshLook) -> an
 
 /// How far back the log is asked about.
 pub fn log_since(rule: &Rule, now: DateTime<Utc>) -> DateTime<Utc> {
-    now - rule.inactive_after.min(LOG_KEPT)
+    rule.calendar.before(now, rule.inactive_after).max(now - LOG_KEPT)
 }
 
 async fn records(
@@ -108,7 +108,8 @@ async fn records(
     let ids: Vec<AccountId> = accounts.iter().map(|account| account.id.clone()).collect();
     let known = app.store.know_policy(&policy.name, app.clock.now()).await?;
     let mut past = app.store.past(&policy.name, &policy.rule.user_type).await?;
-    past.live = known.live_rule.is_some_and(|live| policy.rule.only_narrows(&live));
+    past.live =
+        known.live_rule.is_some_and(|live| policy.rule.only_narrows(&live.without_bygone_holidays(now)));
     Ok(Records {
         waiting: app.store.waiting(ids.clone()).await?,
         suspended: app.store.suspended_by_us(ids.clone()).await?,

@@ -17,6 +17,7 @@ use crate::chat::{
 use crate::clock::Clock;
 use crate::domain::account::{Account, AccountId, UserType};
 use crate::domain::assess::SecondLook;
+use crate::domain::calendar::Calendar;
 use crate::domain::policy::{Limits, People, Policy, Rule, Schedule};
 use crate::domain::sweep::Trigger;
 use crate::identity::{FreshLook, IdentityError, IdentityProvider, Listing, Protected, StatusChange};
@@ -133,16 +134,17 @@ fn policy() -> Policy {
         name: "p".to_owned(),
         rule: Rule {
             user_type: UserType::Profile("Contractor".to_owned()),
-            inactive_after: week,
-            new_account_grace: week,
-            restored_grace: week,
+            inactive_after: week.into(),
+            new_account_grace: week.into(),
+            restored_grace: week.into(),
             second_look: false,
             exempt_logins: Vec::new(),
             exempt_groups: Vec::new(),
             exempt_attributes: Vec::new(),
             break_glass: Vec::new(),
+            calendar: Calendar::default(),
         },
-        schedule: Schedule { cron: "0 9 * * *".to_owned(), zone: chrono_tz::UTC },
+        schedule: Schedule { cron: "0 9 * * *".to_owned(), zone: chrono_tz::UTC, days_off: None },
         channel: "C0OPS".to_owned(),
         approvers: People::default(),
         admins: People::default(),
@@ -156,6 +158,8 @@ fn policy() -> Policy {
         clear_sessions: false,
         exemption_max: Duration::days(90),
         exemption_notice: Duration::days(3),
+        undo_for: Duration::days(7),
+        watch_suspended_for: Some(Duration::days(30)),
         ask: crate::domain::concern::Ask::default(),
         digest: None,
     }

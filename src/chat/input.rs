@@ -73,6 +73,8 @@ pub enum What {
         state: FormState,
         /// Lets another modal be pushed on top within 3 s of the click.
         trigger: String,
+        /// When the person did it, by the platform's clock: of two clicks the later one has the greater stamp.
+        stamp: String,
     },
     /// A button of the home tab was pressed, or a menu item chosen.
     HomeClick {

@@ -225,7 +225,7 @@ fn find(
         [secret.inline_key, secret.file_key].into_iter().any(|key| section.position_of(key).is_some());
     let Some(Found { value, at }) = named else { return (!written).then_some(Err(Missing)) };
     let origin = format!("{} {}", secret.file_key, quote(&value));
-    match (surroundings.read_file)(Path::new(&value)) {
+    match surroundings.read_secret(Path::new(&value)) {
         Ok(text) if text.trim().is_empty() => section.problem(at, &format!("{origin} is an empty file")),
         Ok(text) => return Some(Ok(Given { text: text.trim().to_owned(), origin, at: Some(at) })),
         Err(error) => section.problem(at, &format!("{origin} can't be read: {error}")),

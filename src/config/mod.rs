@@ -9,10 +9,13 @@
 //! - No other module reads the environment (clippy holds that line).
 //!
 //! The environment overrides the file, so that the same file serves a company and a sandbox. An empty variable
-//! counts as unset. Relative paths are relative to the working directory.
+//! counts as unset. Relative paths are relative to the working directory; that of a `holidays_file`, which belongs to
+//! the file, is relative to the file's own folder.
 
+mod calendar;
 mod connect;
 mod duration;
+mod ics;
 mod policy;
 mod report;
 mod section;
@@ -20,7 +23,7 @@ mod tell;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
@@ -33,6 +36,9 @@ use section::Section;
 
 /// Where the configuration is when no path is given.
 pub const DEFAULT_PATH: &str = "config/bot.toml";
+
+/// Bytes of a file that the configuration names; more than any of them may have, so that too much is noticed.
+const FILE_MAX: u64 = 2_097_152;
 
 /// Every environment variable that is read.
 pub const VARIABLES: [&str; 10] = [
@@ -154,12 +160,22 @@ impl ConfigError {
 struct Surroundings<'a> {
     variables: &'a BTreeMap<String, String>,
     read_file: &'a dyn Fn(&Path) -> io::Result<String>,
+    /// Where the configuration's own file is.
+    folder: &'a Path,
+    /// The files that were read because they hold a secret.
+    secret_files: RefCell<Vec<PathBuf>>,
 }
 
 impl Surroundings<'_> {
     /// An environment variable without the space around it; `None` when unset or empty.
     fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// Reads a file that holds a secret.
+    fn read_secret(&self, path: &Path) -> io::Result<String> {
+        self.secret_files.borrow_mut().push(path.to_owned());
+        (self.read_file)(path)
     }
 }
 
@@ -176,16 +192,9 @@ impl Config {
             _ => fail(format!("can't be read: {error}")),
         })?;
         let variables = environment().map_err(fail)?;
-        let open_files: RefCell<Vec<PathBuf>> = RefCell::default();
-        let read_file = |path: &Path| {
-            let content = std::fs::read_to_string(path)?;
-            if readable_by_others(path)? {
-                open_files.borrow_mut().push(path.to_owned());
-            }
-            Ok(content)
-        };
-        let mut config = Config::parse(&text, &name, &variables, &read_file)?;
-        config.warnings.extend(open_files.into_inner().iter().map(|path| {
+        let (mut config, secret_files) = parse(&text, &name, &variables, &read_file)?;
+        let open = |path: &&PathBuf| readable_by_others(path).unwrap_or(true);
+        config.warnings.extend(secret_files.iter().filter(open).map(|path| {
             let path = path.display();
             format!("{path} holds a secret and others on this machine may read it; chmod 600 {path}")
         }));
@@ -200,16 +209,7 @@ impl Config {
         variables: &BTreeMap<String, String>,
         read_file: &dyn Fn(&Path) -> io::Result<String>,
     ) -> Result<Config, ConfigError> {
-        let report = Report::new(name, text);
-        let (table, errors) = DeTable::parse_recoverable(text);
-        for error in &errors {
-            // The message only: the error's own Display quotes the line, and the line may hold a secret.
-            report.problem_at(error.span().map_or(0, |span| span.start), error.message());
-        }
-        if !errors.is_empty() {
-            report.verdict()?;
-        }
-        read(&report, table.get_ref(), &Surroundings { variables, read_file })
+        parse(text, name, variables, read_file).map(|(config, _)| config)
     }
 
     /// Every key that a file may have, found by reading one that has every section.
@@ -221,11 +221,42 @@ impl Config {
         let surroundings = Surroundings {
             variables: &BTreeMap::new(),
             read_file: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
+            folder: Path::new(""),
+            secret_files: RefCell::default(),
         };
         // Such a file is wrong in many ways; what it is read for are the keys that were asked for.
         let _ = read(&report, table.get_ref(), &surroundings);
         report.into_keys()
     }
+}
+
+/// Reads a text; also returns the files that it read because they hold a secret.
+fn parse(
+    text: &str,
+    name: &str,
+    variables: &BTreeMap<String, String>,
+    read_file: &dyn Fn(&Path) -> io::Result<String>,
+) -> Result<(Config, Vec<PathBuf>), ConfigError> {
+    let report = Report::new(name, text);
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        // The message only: the error's own Display quotes the line, and the line may hold a secret.
+        report.problem_at(error.span().map_or(0, |span| span.start), error.message());
+    }
+    if !errors.is_empty() {
+        report.verdict()?;
+    }
+    let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+    let surroundings = Surroundings { variables, read_file, folder, secret_files: RefCell::default() };
+    let config = read(&report, table.get_ref(), &surroundings)?;
+    Ok((config, surroundings.secret_files.into_inner()))
+}
+
+/// Reads a file that the configuration names, up to a length that none of them has.
+fn read_file(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(FILE_MAX).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Reads every section, and judges at the end.

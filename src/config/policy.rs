@@ -4,10 +4,12 @@ use chrono::{DateTime, Duration};
 use chrono_tz::Tz;
 
 use super::Surroundings;
+use super::calendar;
 use super::report::{nearest, quote};
 use super::section::{Found, Scale, Section, Span};
 use super::tell;
 use crate::domain::account::UserType;
+use crate::domain::calendar::Calendar;
 use crate::domain::policy::{ExemptAttribute, Limits, People, Policy, Rule, Schedule};
 use crate::domain::schedule;
 
@@ -67,6 +69,20 @@ const EXEMPTION_NOTICE: Span = Span {
     most: "90d",
     why: "whoever owns an exemption needs time to ask for a longer one",
 };
+const UNDO_FOR: Span = Span {
+    key: "undo_for",
+    default: "7d",
+    least: "1h",
+    most: "90d",
+    why: "a mistake is noticed within days; later the restore command does the same",
+};
+const WATCH_SUSPENDED_FOR: Span = Span {
+    key: "watch_suspended_for",
+    default: "30d",
+    least: "1h",
+    most: "365d",
+    why: "the first look comes an hour after the suspension; 0 is not at all",
+};
 const MAX_CANDIDATES: Scale<u32> = Scale {
     key: "max_candidates",
     default: 50,
@@ -118,8 +134,12 @@ pub(super) fn all(top: &Section<'_>, surroundings: &Surroundings<'_>) -> Vec<Pol
 /// Reads one policy; `None` when something that it needs was reported.
 fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<String>) -> Option<Policy> {
     let name = name(section, names);
-    let rule = rule(section);
-    let schedule = schedule(section);
+    let mut rule = rule(section);
+    let mut schedule = schedule(section);
+    let days_off = calendar::read(section, surroundings, schedule.zone);
+    if let (Some(name), Some(rule)) = (&name, &mut rule) {
+        days_off.settle(section, name, rule, &mut schedule);
+    }
     let channel = channel(section, surroundings);
     let (approvers, admins, viewers) = people(section);
     let answer_within = section.duration(&ANSWER_WITHIN).value;
@@ -131,6 +151,8 @@ fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<S
     let clear_sessions = section.flag("clear_sessions", false);
     let exemption_max = section.duration(&EXEMPTION_MAX).value;
     let exemption_notice = section.duration(&EXEMPTION_NOTICE).value;
+    let undo_for = section.duration(&UNDO_FOR).value;
+    let watch_suspended_for = section.duration_or_off(&WATCH_SUSPENDED_FOR);
     let digest = tell::digest(section, schedule.zone);
     let ask = tell::ask(section);
     section.finish();
@@ -151,6 +173,8 @@ fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<S
         clear_sessions,
         exemption_max,
         exemption_notice,
+        undo_for,
+        watch_suspended_for,
         ask,
         digest,
     };
@@ -203,14 +227,15 @@ fn missing(section: &Section<'_>, key: &str, message: &str) {
 fn rule(section: &Section<'_>) -> Option<Rule> {
     Some(Rule {
         // Everything is read before the `?`, so that the rest of the section is checked too.
-        inactive_after: section.duration(&INACTIVE_AFTER).value,
-        new_account_grace: section.duration(&NEW_ACCOUNT_GRACE).value,
-        restored_grace: section.duration(&RESTORED_GRACE).value,
+        inactive_after: section.period(&INACTIVE_AFTER),
+        new_account_grace: section.period(&NEW_ACCOUNT_GRACE),
+        restored_grace: section.period(&RESTORED_GRACE),
         second_look: section.flag("second_look", true),
         exempt_logins: exempt_logins(section),
         exempt_groups: exempt_groups(section),
         exempt_attributes: exempt_attributes(section),
         break_glass: values(section.list("break_glass")),
+        calendar: Calendar::default(),
         user_type: user_type(section)?,
     })
 }
@@ -282,7 +307,7 @@ fn schedule(section: &Section<'_>) -> Schedule {
         section.problem(zone_name.at, &format!("{wrong}; {}", zone_hint(&zone_name.value)));
         Tz::UTC
     });
-    let schedule = Schedule { cron: cron.value, zone };
+    let schedule = Schedule { cron: cron.value, zone, days_off: None };
     match schedule::parse_cron(&schedule.cron) {
         Err(wrong) => {
             section.problem(cron.at, &format!("schedule: {wrong}; \"0 9 * * *\" is every day at 9"));

@@ -40,6 +40,11 @@ impl<'a> Report<'a> {
         self.problems.borrow_mut().push((usize::MAX, problem));
     }
 
+    /// How many problems there are so far.
+    pub(super) fn problems_so_far(&self) -> usize {
+        self.problems.borrow().len()
+    }
+
     /// Every policy is switched off. Only said when nothing else is wrong: a policy with a mistake was reported, and
     /// that is the first thing to mend.
     pub(super) fn nothing_enabled(&self) {

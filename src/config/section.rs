@@ -14,6 +14,7 @@ use toml::de::{DeTable, DeValue};
 use super::Key;
 use super::duration;
 use super::report::{Report, looks_secret, nearest, quote};
+use crate::domain::calendar::Period;
 
 /// A value and the byte of the file where it stands.
 #[derive(Clone, Debug)]
@@ -185,17 +186,37 @@ impl<'r> Section<'r> {
 
     /// A duration within bounds.
     pub(super) fn duration(&self, span: &Span) -> Found<Duration> {
-        let own = |text| duration::parse(text).expect("defaults and bounds in the code are durations");
+        let how = "write a whole number above 0 and a unit, such as \"30m\", \"12h\", \"7d\" or \"4w\"";
+        self.within_span(span, how, duration::parse, |duration| duration)
+    }
+
+    /// A period within bounds: a duration, or so many working days.
+    pub(super) fn period(&self, span: &Span) -> Period {
+        let how = "write a whole number above 0 and a unit, such as \"12h\", \"7d\" or \"4w\", or \"5 working days\"";
+        let length = |period| match period {
+            Period::Time(duration) => duration,
+            Period::WorkingDays(days) => Duration::days(i64::from(days)),
+        };
+        self.within_span(span, how, duration::parse_period, length).value
+    }
+
+    fn within_span<T: Copy>(
+        &self,
+        span: &Span,
+        how: &str,
+        parse: impl Fn(&str) -> Option<T>,
+        length: impl Fn(T) -> Duration,
+    ) -> Found<T> {
+        let own = |text| parse(text).expect("defaults and bounds in the code are durations");
         let default = Found { value: own(span.default), at: self.at };
         let Some(value) = self.ask(span.key, Some(quote(span.default))) else { return default };
         let Some(found) = self.as_text(span.key, "a text such as \"7d\"", value) else { return default };
         let (key, text) = (span.key, quote(&found.value));
-        let Some(read) = duration::parse(&found.value) else {
-            let how = "write a whole number above 0 and a unit, such as \"30m\", \"12h\", \"7d\" or \"4w\"";
+        let Some(read) = parse(&found.value) else {
             self.problem(found.at, &format!("{key} is {text}, which is not a duration; {how}"));
             return default;
         };
-        if !(own(span.least)..=own(span.most)).contains(&read) {
+        if !(length(own(span.least))..=length(own(span.most))).contains(&length(read)) {
             let (least, most, why) = (span.least, span.most, span.why);
             let bounds = format!("must be between \"{least}\" and \"{most}\": {why}");
             self.problem(found.at, &format!("{key} is {text}, but {bounds}"));
@@ -204,9 +225,37 @@ impl<'r> Section<'r> {
         Found { value: read, at: found.at }
     }
 
+    /// A duration within bounds; nothing, where the key says 0.
+    pub(super) fn duration_or_off(&self, span: &Span) -> Option<Duration> {
+        let value = self.table.and_then(|table| table.get(span.key)).map(Spanned::get_ref);
+        let off = match value {
+            Some(DeValue::Integer(number)) => number.as_str() == "0",
+            Some(DeValue::String(text)) => matches!(text.as_ref(), "0" | "0d"),
+            _ => false,
+        };
+        if off {
+            self.ask(span.key, Some(quote(span.default)));
+            return None;
+        }
+        Some(self.duration(span).value)
+    }
+
     /// A list of texts, empty by default.
     pub(super) fn list(&self, key: &'static str) -> Vec<Found<String>> {
         let Some(value) = self.ask(key, Some("[]".to_owned())) else { return Vec::new() };
+        self.texts(key, value)
+    }
+
+    /// A list of texts that has no default, and where it stands.
+    pub(super) fn list_if_any(&self, key: &'static str) -> Option<(Vec<Found<String>>, usize)> {
+        let value = self.ask(key, None)?;
+        let known = self.report.problems_so_far();
+        let texts = self.texts(key, value);
+        // An empty list that is one because its items were refused is no second mistake.
+        (!texts.is_empty() || self.report.problems_so_far() == known).then(|| (texts, value.span().start))
+    }
+
+    fn texts(&self, key: &'static str, value: &Spanned<DeValue<'_>>) -> Vec<Found<String>> {
         let Some(items) = value.get_ref().as_array() else {
             self.wrong_type(key, "a list of texts in brackets", value);
             return Vec::new();

@@ -56,7 +56,7 @@ pub(super) fn digest(section: &Section<'_>, zone: Tz) -> Option<Digest> {
         section.problem(at.at, &wrong);
         return None;
     };
-    Some(Digest { period, schedule: Schedule { cron, zone } })
+    Some(Digest { period, schedule: Schedule { cron, zone, days_off: None } })
 }
 
 /// "Mon 09:00" or "1 09:00" as five cron fields.

@@ -141,7 +141,7 @@ pub struct Evidence {
     pub last_sign_in: Option<DateTime<Utc>>,
     /// What the log said.
     pub second_look: SecondLook,
-    /// The rule's period, in seconds.
+    /// The rule's period, in seconds; where it counts working days, with the days off that lay in it.
     pub inactive_after_s: i64,
     /// When this was looked up.
     pub looked_at: DateTime<Utc>,
@@ -179,25 +179,10 @@ pub enum Assessment {
 /// Protections are looked at first and exemptions only ever subtract, so no activity data, however wrong, can make
 /// a protected account a candidate. A rule that wants a second look and didn't get one ends in `Unknown`.
 pub fn assess(account: &Account, standing: &Standing, rule: &Rule, now: DateTime<Utc>) -> Assessment {
-    if !account.is_of(&rule.user_type) {
-        return Assessment::OtherType(account.user_type.clone());
-    }
-    if let Some(exemption) = exemption(account, standing, rule) {
-        return Assessment::Exempt(exemption);
-    }
-    if account.status != AccountStatus::Active || account.in_transition {
-        return Assessment::NotSuspendable(account.status.clone());
-    }
-    let idle = match idle_since(account, standing, now) {
+    let idle = match would_be_candidate(account, standing, rule, now) {
         Ok(idle) => idle,
-        Err(why) => return Assessment::Unknown(why),
+        Err(answer) => return answer,
     };
-    if now - idle.since < rule.inactive_after {
-        return Assessment::Active(idle);
-    }
-    if let Some((grace, until)) = grace(account, standing, rule, now) {
-        return Assessment::InGrace { idle, grace, until };
-    }
     if rule.second_look {
         match &standing.second_look {
             SecondLook::Nothing { .. } | SecondLook::Seen { .. } => {}
@@ -207,24 +192,51 @@ pub fn assess(account: &Account, standing: &Standing, rule: &Rule, now: DateTime
             }
         }
     }
+    let idle_enough_at = rule.calendar.after(idle.since, rule.inactive_after);
     Assessment::Candidate(Evidence {
-        idle,
         last_sign_in: account.last_sign_in.at(),
         second_look: standing.second_look.clone(),
-        inactive_after_s: rule.inactive_after.num_seconds(),
+        inactive_after_s: (idle_enough_at - idle.since).num_seconds(),
+        idle,
         looked_at: now,
     })
 }
 
+/// Since when the account is idle, if nothing but the log can keep it from being a candidate; otherwise the answer.
+fn would_be_candidate(
+    account: &Account,
+    standing: &Standing,
+    rule: &Rule,
+    now: DateTime<Utc>,
+) -> Result<Idle, Assessment> {
+    if !account.is_of(&rule.user_type) {
+        return Err(Assessment::OtherType(account.user_type.clone()));
+    }
+    if let Some(exemption) = exemption(account, standing, rule) {
+        return Err(Assessment::Exempt(exemption));
+    }
+    if account.status != AccountStatus::Active || account.in_transition {
+        return Err(Assessment::NotSuspendable(account.status.clone()));
+    }
+    let idle = idle_since(account, standing, now).map_err(Assessment::Unknown)?;
+    if now < rule.calendar.after(idle.since, rule.inactive_after) {
+        return Err(Assessment::Active(idle));
+    }
+    match grace(account, standing, rule, now) {
+        Some((grace, until)) => Err(Assessment::InGrace { idle, grace, until }),
+        None => Ok(idle),
+    }
+}
+
 /// Until when an account that is given back at `restored_at` is not proposed, if nothing is seen of its person.
 pub fn left_alone_until(restored_at: DateTime<Utc>, rule: &Rule) -> DateTime<Utc> {
-    restored_at + rule.inactive_after.max(rule.restored_grace)
+    let after = |period| rule.calendar.after(restored_at, period);
+    after(rule.inactive_after).max(after(rule.restored_grace))
 }
 
 /// Whether `account` needs a second look: idle by its own record and by nothing that protects it.
 pub fn needs_second_look(account: &Account, standing: &Standing, rule: &Rule, now: DateTime<Utc>) -> bool {
-    let by_record = Rule { second_look: false, ..rule.clone() };
-    rule.second_look && matches!(assess(account, standing, &by_record, now), Assessment::Candidate(_))
+    rule.second_look && would_be_candidate(account, standing, rule, now).is_ok()
 }
 
 fn exemption(account: &Account, standing: &Standing, rule: &Rule) -> Option<Exemption> {
@@ -343,7 +355,8 @@ fn grace(
     rule: &Rule,
     now: DateTime<Utc>,
 ) -> Option<(Grace, DateTime<Utc>)> {
-    let new = account.created.at().map(|at| (Grace::NewAccount, at + rule.new_account_grace));
-    let restored = standing.restored_at.map(|at| (Grace::Restored, at + rule.restored_grace));
+    let after = |at, period| rule.calendar.after(at, period);
+    let new = account.created.at().map(|at| (Grace::NewAccount, after(at, rule.new_account_grace)));
+    let restored = standing.restored_at.map(|at| (Grace::Restored, after(at, rule.restored_grace)));
     [new, restored].into_iter().flatten().filter(|(_, until)| now < *until).max_by_key(|(_, until)| *until)
 }

@@ -104,6 +104,8 @@ pub enum Action {
     RestoreSkipped,
     /// Giving the account back failed for good.
     RestoreFailed,
+    /// An account that the bot suspended was seen to be active again by other hands; the detail says whose.
+    DriftFound,
     /// The person of a proposed account, or their manager, answered what they were asked; it decides nothing.
     PersonAnswered,
 }
@@ -146,6 +148,7 @@ impl Action {
             Action::Restored => "restored",
             Action::RestoreSkipped => "restore_skipped",
             Action::RestoreFailed => "restore_failed",
+            Action::DriftFound => "drift_found",
             Action::PersonAnswered => "person_answered",
         }
     }

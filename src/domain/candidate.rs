@@ -77,6 +77,9 @@ pub enum CandidateState {
     Kept {
         /// Who kept it.
         by: Person,
+        /// Until when it is left alone, if they said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<DateTime<Utc>>,
     },
     /// The request ended without an approval.
     Dropped,

@@ -80,7 +80,8 @@ impl Granted {
 }
 
 /// Why an exemption is not granted. Each becomes one sentence for the person.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// No reason was given.
     NoReason,
@@ -91,6 +92,7 @@ pub enum Refusal {
     /// It would be longer than the policy allows.
     TooLong {
         /// The most that the policy allows.
+        #[serde(with = "super::policy::seconds")]
         max: Duration,
     },
     /// It would start more than [`START_AHEAD_MAX`] from now.

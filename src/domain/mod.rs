@@ -8,10 +8,14 @@
 pub mod account;
 pub mod assess;
 pub mod audit;
+pub mod calendar;
 pub mod candidate;
 pub mod concern;
 pub mod digest;
+pub mod draft;
+pub mod drift;
 pub mod exemption;
+pub mod keep;
 pub mod plan;
 pub mod policy;
 pub mod request;

@@ -1,11 +1,12 @@
 //! A policy: whose accounts, inactive after how long, asked where, decided by whom, within which limits.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Duration, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::account::UserType;
+use super::calendar::{Calendar, Period};
 use super::concern::Ask;
 
 /// A policy as the configuration states it, already validated.
@@ -47,6 +48,48 @@ pub struct Policy {
     pub ask: Ask,
     /// When the channel gets a summary, if it does.
     pub digest: Option<super::digest::Digest>,
+    /// How long after a suspension the finished card offers to take it back.
+    pub undo_for: Duration,
+    /// For how long a suspended account is looked at again, in case others bring it back. `None`: not at all.
+    pub watch_suspended_for: Option<Duration>,
+}
+
+/// What "keep" means where no end is asked for.
+pub const KEPT_FOR: Duration = Duration::days(30);
+
+impl Policy {
+    /// For how long a person keeps an account without saying until when.
+    pub fn kept_for(&self) -> Duration {
+        KEPT_FOR.min(self.exemption_max)
+    }
+
+    /// The moment at which a day ends in the policy's zone. `None` beyond the calendar.
+    pub fn end_of_day(&self, day: NaiveDate) -> Option<DateTime<Utc>> {
+        start_of_day(day.succ_opt()?, self.schedule.zone)
+    }
+
+    /// The last whole or begun day before a moment, in the policy's zone.
+    pub fn last_day_before(&self, at: DateTime<Utc>) -> NaiveDate {
+        (at - Duration::seconds(1)).with_timezone(&self.schedule.zone).date_naive()
+    }
+
+    /// The day that is proposed to whoever keeps an account: its end is not further away than the policy allows.
+    pub fn day_to_keep_until(&self, now: DateTime<Utc>) -> NaiveDate {
+        let day = self.last_day_before(now + self.kept_for());
+        match self.end_of_day(day) {
+            Some(end) if end - now <= self.exemption_max => day,
+            Some(_) | None => day - Duration::days(1),
+        }
+    }
+}
+
+/// The moment at which a day starts in a zone. `None` beyond the calendar.
+pub fn start_of_day(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
+    let midnight = day.and_time(NaiveTime::MIN);
+    let start = zone.from_local_datetime(&midnight).earliest();
+    // A zone whose midnight daylight saving skips starts that day an hour later.
+    let start = start.or_else(|| zone.from_local_datetime(&(midnight + Duration::hours(1))).earliest());
+    start.map(|at| at.to_utc())
 }
 
 /// What makes an account a candidate: the part of a policy that a request keeps as it ran.
@@ -55,14 +98,11 @@ pub struct Rule {
     /// Which accounts the policy is about.
     pub user_type: UserType,
     /// Idle for at least this long.
-    #[serde(with = "seconds")]
-    pub inactive_after: Duration,
+    pub inactive_after: Period,
     /// New accounts are left alone for this long after their creation.
-    #[serde(with = "seconds")]
-    pub new_account_grace: Duration,
+    pub new_account_grace: Period,
     /// Restored accounts are left alone for this long after we gave them back.
-    #[serde(with = "seconds")]
-    pub restored_grace: Duration,
+    pub restored_grace: Period,
     /// Whether the provider's log of sign-ins is asked about each would-be candidate.
     pub second_look: bool,
     /// Logins that are never proposed; `*` stands for any text.
@@ -73,6 +113,13 @@ pub struct Rule {
     pub exempt_attributes: Vec<ExemptAttribute>,
     /// Logins or ids that no button can touch.
     pub break_glass: Vec<String>,
+    /// What periods of working days are counted by; the default where no period counts them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub calendar: Calendar,
+}
+
+fn is_default(calendar: &Calendar) -> bool {
+    *calendar == Calendar::default()
 }
 
 /// An exemption by profile attribute.
@@ -91,16 +138,38 @@ impl Rule {
         hex(&Sha256::digest(json))[..16].to_owned()
     }
 
+    /// The three periods.
+    fn periods(&self) -> [Period; 3] {
+        [self.inactive_after, self.new_account_grace, self.restored_grace]
+    }
+
+    /// Whether any of its periods counts working days.
+    pub fn counts_working_days(&self) -> bool {
+        self.periods().into_iter().any(Period::counts_working_days)
+    }
+
+    /// This rule without the holidays that have passed so long ago that nobody's period depends on them any more. A
+    /// list that is carried on into the new year without the old one's holidays widens nothing.
+    #[must_use]
+    pub fn without_bygone_holidays(&self, now: DateTime<Utc>) -> Rule {
+        let mut rule = self.clone();
+        let working = self.periods().into_iter().filter(|period| period.counts_working_days());
+        if let Some(longest) = working.max_by_key(|period| period.at_least()) {
+            rule.calendar = self.calendar.without_bygone_holidays(longest, now);
+        }
+        rule
+    }
+
     /// Whether this rule can only propose accounts that `live` would have proposed too. Such a change needs no new
-    /// preview: an exemption added in a hurry takes effect at once and costs nobody a day.
+    /// preview: an exemption or a holiday added in a hurry takes effect at once and costs nobody a day.
     pub fn only_narrows(&self, live: &Rule) -> bool {
         fn covers<T: PartialEq>(wider: &[T], narrower: &[T]) -> bool {
             narrower.iter().all(|item| wider.contains(item))
         }
         self.user_type == live.user_type
-            && self.inactive_after >= live.inactive_after
-            && self.new_account_grace >= live.new_account_grace
-            && self.restored_grace >= live.restored_grace
+            && self.calendar.outlasts(self.inactive_after, &live.calendar, live.inactive_after)
+            && self.calendar.outlasts(self.new_account_grace, &live.calendar, live.new_account_grace)
+            && self.calendar.outlasts(self.restored_grace, &live.calendar, live.restored_grace)
             && (self.second_look || !live.second_look)
             && covers(&self.exempt_logins, &live.exempt_logins)
             && covers(&self.exempt_groups, &live.exempt_groups)
@@ -109,14 +178,13 @@ impl Rule {
     }
 
     /// This rule with everything that `other` wants looked up about an account as well. For look-ups only: what comes
-    /// back is then enough to judge by either of the two rules.
+    /// back is then enough to judge by either of the two rules. How far back the log is read is not said here.
     #[must_use]
     pub fn looking_up_also_for(&self, other: &Rule) -> Rule {
         fn both<T: Clone + PartialEq>(mine: &[T], others: &[T]) -> Vec<T> {
             mine.iter().chain(others.iter().filter(|item| !mine.contains(item))).cloned().collect()
         }
         Rule {
-            inactive_after: self.inactive_after.max(other.inactive_after),
             second_look: self.second_look || other.second_look,
             exempt_groups: both(&self.exempt_groups, &other.exempt_groups),
             exempt_attributes: both(&self.exempt_attributes, &other.exempt_attributes),
@@ -145,6 +213,8 @@ pub struct Schedule {
     pub cron: String,
     /// The IANA time zone.
     pub zone: Tz,
+    /// The days on which no scheduled sweep runs; `None`: it runs on every day that the cron fields name.
+    pub days_off: Option<Calendar>,
 }
 
 /// A set of people in the chat system, looked up each time it is asked about.
@@ -165,6 +235,14 @@ impl People {
     }
 }
 
+impl Policy {
+    /// The days off that the policy heeds in some way, if it heeds any.
+    pub fn calendar(&self) -> Option<&Calendar> {
+        let counted_by = || self.rule.counts_working_days().then_some(&self.rule.calendar);
+        self.schedule.days_off.as_ref().or_else(counted_by)
+    }
+}
+
 /// The time by which an approval given at `decided_at` must have been carried out.
 pub fn execute_by(policy: &Policy, decided_at: DateTime<Utc>) -> DateTime<Utc> {
     decided_at + policy.carry_out_within
@@ -179,7 +257,7 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-mod seconds {
+pub(super) mod seconds {
     use chrono::Duration;
     use serde::{Deserialize, Deserializer, Serializer};
 

@@ -3,6 +3,7 @@
 //! ```text
 //! Preview ─ go live ─▶ WentLive            Pending ─ suspend ─▶ Approved ─ all settled ─▶ Completed
 //! Held ─ release ─▶ Pending                Pending ─ deny ─▶ Denied
+//! Pending ─ keep ─▶ Pending, or Denied once nobody is left to ask about
 //! Preview, Held, Pending ─ deadline ─▶ Expired      … ─ withdraw ─▶ Withdrawn
 //! ```
 //!
@@ -17,8 +18,10 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::account::{Account, AccountId};
-use super::audit::{Action, Actor, Draft, Person};
+use super::audit::{Action, Actor, Draft, Person, Subject};
 use super::candidate::{Candidate, CandidateState, Skip};
+use super::exemption;
+use super::keep::{self, KeptUntil};
 use super::plan::Guard;
 use super::policy::{Rule, hex};
 
@@ -180,6 +183,13 @@ pub enum Verb {
     Suspend {
         /// Positions of the accounts to keep active.
         keep: BTreeSet<u32>,
+        /// Those that are to be left alone until a day, besides.
+        until: KeptUntil,
+    },
+    /// Keep these accounts active until a day, and go on asking about the others.
+    Keep {
+        /// Which, and until when.
+        until: KeptUntil,
     },
     /// Suspend nobody.
     Deny,
@@ -241,6 +251,24 @@ pub enum Refusal {
     NoEmail,
     /// Nothing would remain to be suspended: every candidate is the approver's own account.
     OnlyOwnAccounts,
+    /// An account can't be kept until that day.
+    NotUntil {
+        /// The account.
+        account: Subject,
+        /// Its name, possibly empty. Untrusted text.
+        name: String,
+        /// Why not.
+        why: exemption::Refusal,
+    },
+    /// An account of the list doesn't wait for the decision any more.
+    NotProposed {
+        /// The account.
+        account: Subject,
+        /// Its name, possibly empty. Untrusted text.
+        name: String,
+        /// What became of it.
+        state: Box<CandidateState>,
+    },
 }
 
 /// What one step changes. Written in one transaction or not at all.
@@ -254,17 +282,20 @@ pub struct Transition {
     pub release: Option<Release>,
     /// New states of candidates, by position.
     pub candidates: Vec<(u32, CandidateState)>,
+    /// Exemptions that go with it, checked, by position.
+    pub exemptions: Vec<(u32, exemption::Wish)>,
     /// The audit events.
     pub events: Vec<Draft>,
 }
 
 impl Transition {
-    fn to(request: &Request, state: RequestState, events: Vec<Draft>) -> Transition {
+    pub(super) fn to(request: &Request, state: RequestState, events: Vec<Draft>) -> Transition {
         Transition {
             state,
             deadline: request.deadline,
             release: request.release.clone(),
             candidates: Vec::new(),
+            exemptions: Vec::new(),
             events,
         }
     }
@@ -317,7 +348,10 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
     let decision =
         Decision { by: input.voter.person.clone(), at: input.received_at, reason: input.reason.clone() };
     match (&request.state, &input.verb) {
-        (RequestState::Pending, Verb::Suspend { keep }) => suspend(request, candidates, keep, &decision),
+        (RequestState::Pending, Verb::Suspend { keep, until }) => {
+            suspend(request, candidates, keep, until, &decision)
+        }
+        (RequestState::Pending, Verb::Keep { until }) => keep::keep(request, candidates, until, &decision),
         (RequestState::Pending | RequestState::Held { .. } | RequestState::Preview, Verb::Deny) => {
             let detail = json!({ "reason": input.reason, "seconds_to_decide": seconds_open(request, input) });
             let event = by_person(&decision, Action::Denied, detail);
@@ -348,7 +382,12 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
             | RequestState::Expired { .. }
             | RequestState::Withdrawn { .. }
             | RequestState::WentLive { .. },
-            Verb::Suspend { .. } | Verb::Deny | Verb::Release | Verb::GoLive | Verb::Withdraw,
+            Verb::Suspend { .. }
+            | Verb::Keep { .. }
+            | Verb::Deny
+            | Verb::Release
+            | Verb::GoLive
+            | Verb::Withdraw,
         ) => Err(Refusal::DoesNotFit),
     }
 }
@@ -357,6 +396,7 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
 pub fn refused(input: &Input, refusal: &Refusal) -> Draft {
     let verb = match input.verb {
         Verb::Suspend { .. } => "suspend",
+        Verb::Keep { .. } => "keep",
         Verb::Deny => "deny",
         Verb::Release => "release",
         Verb::GoLive => "go_live",
@@ -376,23 +416,30 @@ fn check(request: &Request, input: &Input) -> Result<(), Refusal> {
     let Voter { person, approver, admin } = &input.voter;
     match input.verb {
         Verb::Suspend { .. } | Verb::Deny if !approver => return Err(Refusal::NotAnApprover),
-        Verb::Release | Verb::Withdraw if !approver && !admin => return Err(Refusal::NotAnApprover),
+        Verb::Keep { .. } | Verb::Release | Verb::Withdraw if !approver && !admin => {
+            return Err(Refusal::NotAnApprover);
+        }
         Verb::GoLive if !admin => return Err(Refusal::NotAnAdmin),
-        Verb::Suspend { .. } | Verb::Deny | Verb::Release | Verb::Withdraw | Verb::GoLive => {}
+        Verb::Suspend { .. }
+        | Verb::Keep { .. }
+        | Verb::Deny
+        | Verb::Release
+        | Verb::Withdraw
+        | Verb::GoLive => {}
     }
     if !request.state.awaits_decision() {
         let by_you = decider(&request.state).is_some_and(|by| by.id == person.id);
         return Err(Refusal::AlreadyDecided { state: Box::new(request.state.clone()), by_you });
     }
     // Whoever suspends has seen a list, and it is this one.
-    let blind = matches!(input.verb, Verb::Suspend { .. }) && input.list_hash.is_none();
+    let blind = matches!(input.verb, Verb::Suspend { .. } | Verb::Keep { .. }) && input.list_hash.is_none();
     if blind || input.list_hash.as_ref().is_some_and(|seen| *seen != request.list_hash) {
         return Err(Refusal::OtherList);
     }
     match (request.deadline, &input.verb) {
         (Some(deadline), _) if input.received_at >= deadline => Err(Refusal::PastDeadline { deadline }),
         (Some(_), _) | (None, Verb::Withdraw) => Ok(()),
-        (None, Verb::Suspend { .. } | Verb::Deny | Verb::Release | Verb::GoLive) => {
+        (None, Verb::Suspend { .. } | Verb::Keep { .. } | Verb::Deny | Verb::Release | Verb::GoLive) => {
             Err(Refusal::NotPostedYet)
         }
     }?;
@@ -401,7 +448,12 @@ fn check(request: &Request, input: &Input) -> Result<(), Refusal> {
             Err(Refusal::SecondPersonNeeded { first: first.clone() })
         }
         (
-            Verb::Suspend { .. } | Verb::Release | Verb::Deny | Verb::GoLive | Verb::Withdraw,
+            Verb::Suspend { .. }
+            | Verb::Keep { .. }
+            | Verb::Release
+            | Verb::Deny
+            | Verb::GoLive
+            | Verb::Withdraw,
             Some(_) | None,
         ) => Ok(()),
     }
@@ -412,7 +464,7 @@ fn first_person<'a>(request: &'a Request, verb: &Verb) -> Option<&'a Person> {
     match verb {
         Verb::Suspend { .. } => request.release.as_ref().map(|release| &release.by),
         Verb::Release => request.swept_by.as_ref(),
-        Verb::Deny | Verb::GoLive | Verb::Withdraw => None,
+        Verb::Keep { .. } | Verb::Deny | Verb::GoLive | Verb::Withdraw => None,
     }
 }
 
@@ -420,20 +472,22 @@ fn suspend(
     request: &Request,
     candidates: &[Candidate],
     keep: &BTreeSet<u32>,
+    until: &KeptUntil,
     decision: &Decision,
 ) -> Result<Transition, Refusal> {
     let Some(own_email) = decision.by.email.clone().filter(|email| !email.trim().is_empty()) else {
         return Err(Refusal::NoEmail);
     };
     let is_own = |candidate: &Candidate| is_own_account(candidate, &own_email);
+    let exemptions = keep::checked(request, candidates, until, decision)?;
     let mut changes = Vec::new();
     let mut kept_events = Vec::new();
     for candidate in candidates.iter().filter(|candidate| candidate.state == CandidateState::Proposed) {
-        let next = if keep.contains(&candidate.position) {
-            let mut event = by_person(decision, Action::Kept, json!({ "reason": decision.reason }));
-            event.subject = Some(candidate.subject());
+        let until = until.wishes.get(&candidate.position);
+        let next = if until.is_some() || keep.contains(&candidate.position) {
+            let (state, event) = keep::kept(candidate, until, decision);
             kept_events.push(event);
-            CandidateState::Kept { by: decision.by.clone() }
+            state
         } else if is_own(candidate) {
             let mut event = system(decision.at, Action::Skipped, json!({ "why": Skip::OwnAccount }));
             event.subject = Some(candidate.subject());
@@ -464,6 +518,7 @@ fn suspend(
     events.append(&mut kept_events);
     let mut transition = Transition::to(request, state, events);
     transition.candidates = changes;
+    transition.exemptions = exemptions;
     Ok(transition)
 }
 
@@ -477,7 +532,7 @@ fn release(request: &Request, guard: &Guard, decision: Decision) -> Transition {
 }
 
 /// Whether the candidate is the account of the person with this address.
-fn is_own_account(candidate: &Candidate, email: &str) -> bool {
+pub(super) fn is_own_account(candidate: &Candidate, email: &str) -> bool {
     let email = email.to_lowercase();
     candidate.shown.login.to_lowercase() == email
         || candidate.shown.email.as_deref().is_some_and(|own| own.to_lowercase() == email)
@@ -513,7 +568,7 @@ fn system(at: DateTime<Utc>, action: Action, detail: serde_json::Value) -> Draft
     Draft { at, actor: Actor::System, action, subject: None, detail }
 }
 
-fn by_person(decision: &Decision, action: Action, detail: serde_json::Value) -> Draft {
+pub(super) fn by_person(decision: &Decision, action: Action, detail: serde_json::Value) -> Draft {
     Draft { at: decision.at, actor: Actor::Person(decision.by.clone()), action, subject: None, detail }
 }
 

@@ -88,6 +88,14 @@ impl RestorationState {
             RestorationState::Failed { .. } => "failed",
         }
     }
+
+    /// Whether the account is back, or on its way.
+    pub fn is_or_will_be_back(&self) -> bool {
+        match self {
+            RestorationState::Due { .. } | RestorationState::Restored { .. } => true,
+            RestorationState::Skipped { .. } | RestorationState::Failed { .. } => false,
+        }
+    }
 }
 
 /// One restoration.

@@ -218,19 +218,21 @@ mod tests {
     use serde_json::json;
 
     use crate::domain::account::UserType;
+    use crate::domain::calendar::Calendar;
 
     fn rule() -> Rule {
         let attribute = |value: &str| ExemptAttribute { name: "keep".into(), value: value.into() };
         Rule {
             user_type: UserType::Profile("Contractor".into()),
-            inactive_after: Duration::days(7),
-            new_account_grace: Duration::days(14),
-            restored_grace: Duration::days(7),
+            inactive_after: Duration::days(7).into(),
+            new_account_grace: Duration::days(14).into(),
+            restored_grace: Duration::days(7).into(),
             second_look: true,
             exempt_logins: Vec::new(),
             exempt_groups: Vec::new(),
             exempt_attributes: vec![attribute("yes"), attribute("true")],
             break_glass: Vec::new(),
+            calendar: Calendar::default(),
         }
     }
 

@@ -182,6 +182,7 @@ fn modal_click(event: BlockActions, received_at: DateTime<Utc>) -> Option<Read> 
                 action: base_group(base_action(&pressed.action_id.0)).0.to_owned(),
                 value,
                 trigger: event.trigger_id.0,
+                stamp: action_ts,
             }
         },
     };

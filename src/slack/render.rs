@@ -245,8 +245,9 @@ impl<'a> Page<'a> {
         let text = SlackBlockMarkDownText::new(said).with_verbatim(true);
         let mut section = SlackSectionBlock::new().with_text(text.into());
         if !items.is_empty() {
+            // Action ids must differ within a block only, and a menu has one of its own.
             let mut element =
-                SlackBlockOverflowElement::new(items).with_action_id(self.unique(&menu.action).into());
+                SlackBlockOverflowElement::new(items).with_action_id(menu.action.as_str().into());
             element.confirm = menu.confirm.as_ref().map(|confirm| question(confirm, Tone::Neutral));
             section.accessory = Some(element.into());
         }

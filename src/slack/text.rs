@@ -74,7 +74,10 @@ fn mrkdwn_span(span: &Span, team_url: &Url) -> String {
         Span::Bold(words) => format!("*{}*", escape_marked(words)),
         Span::Code(words) if words.trim().is_empty() => String::new(),
         Span::Code(words) => format!("`{}`", escape(&tidy(words).replace('`', "ˋ"))),
-        Span::Quoted(words) | Span::Name(words) => escape_quoted(&clamp(&tidy(words), QUOTED_CHARS_MAX)),
+        Span::Quoted(words) => escape_quoted(&clamp(&tidy(words), QUOTED_CHARS_MAX)),
+        Span::Name(words) if tidy(words).is_empty() => String::new(),
+        // Bold, which nothing in an inert name can end.
+        Span::Name(words) => format!("*{}*", escape_quoted(&clamp(&tidy(words), QUOTED_CHARS_MAX))),
         Span::Mention { id, .. } if is_id(id) => format!("<@{id}>"),
         Span::Mention { id, .. } => escape_quoted(id),
         Span::Time(at) => format!("<!date^{}^{TIME_FORMAT}|{}>", at.timestamp(), time_words(*at)),

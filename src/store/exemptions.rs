@@ -35,7 +35,7 @@ impl Store {
             {
                 return Ok(Exempted::Repeated(before));
             }
-            grant(tx, &key, &wish, now).map(Exempted::New)
+            grant(tx, &key, &wish, &context(&wish.policy), now).map(Exempted::New)
         })
         .await
     }
@@ -209,6 +209,7 @@ pub(super) fn grant(
     tx: &Connection,
     key: &str,
     wish: &Wish,
+    context: &AuditContext,
     now: DateTime<Utc>,
 ) -> Result<Granted, StoreError> {
     codec::run(
@@ -228,7 +229,7 @@ pub(super) fn grant(
         ],
     )?;
     let id = tx.last_insert_rowid();
-    audit::append(tx, &context(&wish.policy), exemption::exempted(id, wish, now))?;
+    audit::append(tx, context, exemption::exempted(id, wish, now))?;
     codec::first(tx, "SELECT * FROM exemption WHERE id = ?1", [id], decode)?
         .ok_or_else(|| StoreError::Missing { table: "exemption", id: id.to_string() })
 }

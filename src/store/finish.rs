@@ -10,7 +10,7 @@ use super::audit;
 use super::codec::{self, json_text, time_text};
 use super::past::open_accounts;
 use super::sweeps::{self, SweepRow, SweepState};
-use super::{Store, StoreError, requests};
+use super::{Store, StoreError, requests, watches};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, Draft, Subject};
 use crate::domain::candidate::{CandidateState, Shown};
@@ -138,6 +138,7 @@ fn end_sweep(tx: &Connection, sweep: &SweepRow, end: &FinishedSweep) -> Result<(
             end.pages
         ],
     )?;
+    watches::sweep_ended(tx, &sweep.policy, end.at)?;
     let action = match end.verdict {
         Verdict::NoCandidates | Verdict::Ask | Verdict::Preview => Action::SweepFinished,
         Verdict::Held(_) => Action::SweepHeld,

@@ -30,8 +30,10 @@ mod questions;
 mod receipts;
 mod requests;
 mod restorations;
+mod reviews;
 mod schema;
 mod sweeps;
+mod watches;
 
 use std::path::Path;
 
@@ -50,7 +52,9 @@ pub use policies::KnownPolicy;
 pub use receipts::{Decided, Receipt};
 pub use requests::StatusCounts;
 pub use restorations::AskedFor;
+pub use reviews::Reviewed;
 pub use sweeps::{NewSweep, StartedSweep, SweepRow, SweepState};
+pub use watches::Drifted;
 
 /// Calls that may wait for the writer before callers wait for room. Far above what a channel of people can cause.
 const QUEUE_MAX: usize = 256;

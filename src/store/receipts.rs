@@ -225,6 +225,8 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::SecondPersonNeeded { .. } => "second_person_needed",
         Refusal::NoEmail => "no_email",
         Refusal::OnlyOwnAccounts => "only_own_accounts",
+        Refusal::NotUntil { .. } => "not_until",
+        Refusal::NotProposed { .. } => "not_proposed",
     }
 }
 

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
-use super::{Store, StoreError, exemptions, policies};
+use super::{Store, StoreError, exemptions, policies, reviews, watches};
 use crate::domain::account::AccountId;
 use crate::domain::candidate::{self, Candidate, CandidateState, Shown, Step};
 use crate::domain::request::{Request, RequestState, Transition, list_hash};
@@ -40,6 +40,14 @@ impl Store {
     pub async fn live_requests(&self) -> Result<Vec<i64>, StoreError> {
         self.read(|tx| codec::all(tx, "SELECT id FROM request WHERE told = 0 ORDER BY id", [], codec::id))
             .await
+    }
+
+    /// The requests that were carried out at or after `since`, oldest first.
+    pub async fn completed_since(&self, since: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
+        // What the column holds is written by serde and not as other times are; a second more or less doesn't matter.
+        let sql = "SELECT id FROM request
+                   WHERE state = 'completed' AND json_extract(state_json, '$.at') >= ?1 ORDER BY id";
+        self.read(move |tx| codec::all(tx, sql, [codec::time_text(since)], codec::id)).await
     }
 
     /// The requests that wait for a person or are being carried out, oldest first; of one policy or of all.
@@ -92,6 +100,9 @@ impl Store {
                 return Ok(None);
             };
             set_candidate(tx, request.id, position, &state)?;
+            if matches!(state, CandidateState::Suspended { .. }) {
+                watches::begin(tx, request.id, &request.policy, candidate, now)?;
+            }
             audit::append_all(tx, &AuditContext::of(&request), events)?;
             Ok(Some(state))
         })
@@ -204,7 +215,7 @@ pub(super) fn apply(
     request: &Request,
     transition: Transition,
 ) -> Result<Request, StoreError> {
-    let Transition { state, deadline, release, candidates, events } = transition;
+    let Transition { state, deadline, release, candidates, exemptions, events } = transition;
     let changed = codec::run(
         tx,
         "UPDATE request
@@ -228,7 +239,16 @@ pub(super) fn apply(
     if let RequestState::WentLive { decision } = &state {
         policies::go_live(tx, &request.policy, &request.rule, decision)?;
     }
-    audit::append_all(tx, &AuditContext::of(request), events)?;
+    if !state.awaits_decision() {
+        reviews::forget(tx, request.id)?;
+    }
+    let context = AuditContext::of(request);
+    audit::append_all(tx, &context, events)?;
+    for (position, wish) in &exemptions {
+        // An account of a list is kept until a day once: what is kept does not wait any more.
+        let key = format!("request:{}:{position}", request.id);
+        exemptions::grant(tx, &key, wish, &context, wish.starts_at)?;
+    }
     Ok(need(tx, request.id)?.0)
 }
 

@@ -6,7 +6,7 @@
 //! can guarantee is guaranteed here: one sweep per slot, one open question per account, a chain without gaps.
 
 /// The steps, oldest first.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, HOME];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
 
 const V1: &str = "
 CREATE TABLE policy (
@@ -169,7 +169,59 @@ CREATE INDEX restoration_account ON restoration (account_id, id);
 CREATE INDEX restoration_request ON restoration (request) WHERE request IS NOT NULL;
 ";
 
-const HOME: &str = "
+const V3: &str = "
+-- What a person chose in the dialog so far, until the request ends.
+CREATE TABLE review (
+    request INTEGER NOT NULL REFERENCES request (id),
+    person TEXT NOT NULL,
+    draft TEXT NOT NULL,
+    PRIMARY KEY (request, person)
+) STRICT;
+";
+
+/// Suspensions of before are watched too, the latest one of each account.
+const V4: &str = "
+CREATE TABLE watch (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    request INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    policy TEXT NOT NULL REFERENCES policy (name),
+    account_id TEXT NOT NULL,
+    login TEXT NOT NULL,
+    suspended_at TEXT NOT NULL,
+    -- Null: at the next sweep, or over.
+    next_at TEXT,
+    looked_at TEXT,
+    failures INTEGER NOT NULL DEFAULT 0,
+    ended_at TEXT,
+    ended TEXT,
+    -- The first watch of those that one message tells of.
+    batch INTEGER REFERENCES watch (id),
+    told_at TEXT,
+    UNIQUE (request, position),
+    FOREIGN KEY (request, position) REFERENCES candidate (request, position),
+    CHECK ((ended_at IS NULL) = (ended IS NULL))
+) STRICT;
+INSERT INTO watch (request, position, policy, account_id, login, suspended_at, next_at, ended_at, ended)
+SELECT request, position, policy, account_id, login, at,
+    CASE WHEN latest = 1 THEN at END,
+    CASE WHEN latest > 1 THEN at END,
+    CASE WHEN latest > 1 THEN '{\"end\":\"suspended_anew\"}' END
+FROM (
+    SELECT candidate.request, position, policy, account_id, login,
+        strftime('%Y-%m-%dT%H:%M:%fZ', json_extract(candidate.state_json, '$.at')) AS at,
+        row_number() OVER (PARTITION BY account_id ORDER BY candidate.request DESC) AS latest
+    FROM candidate JOIN request ON request.id = candidate.request
+    WHERE candidate.state = 'suspended'
+) ORDER BY request, position;
+-- One suspension of an account is watched at a time.
+CREATE UNIQUE INDEX watch_open ON watch (account_id) WHERE ended_at IS NULL;
+CREATE INDEX watch_due ON watch (policy, next_at) WHERE ended_at IS NULL;
+CREATE INDEX watch_untold ON watch (batch) WHERE batch IS NOT NULL AND told_at IS NULL;
+";
+
+/// The bot's page, summaries, and questions to the people concerned.
+const V5: &str = "
 -- Who has opened the bot's page, and what it shows them.
 CREATE TABLE home (
     user_id TEXT NOT NULL PRIMARY KEY,

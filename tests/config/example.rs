@@ -68,7 +68,15 @@ fn the_example_names_every_variable() {
 
 #[test]
 fn every_default_and_example_value_can_be_uncommented() {
-    let alternatives = ["okta_user_type_id", "api_token_file", "client_id", "private_key_file", "key_id"];
+    let alternatives = [
+        "okta_user_type_id",
+        "api_token_file",
+        "client_id",
+        "private_key_file",
+        "key_id",
+        "working_week",
+        "holidays_file",
+    ];
     let take = |line: &'static str| {
         let bare = line.strip_prefix('#').filter(|bare| !bare.starts_with(' ') && bare.contains(" = "));
         bare.filter(|bare| !alternatives.iter().any(|key| bare.starts_with(key))).unwrap_or(line)

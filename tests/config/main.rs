@@ -1,5 +1,6 @@
 //! The configuration from the outside: what a good file means, and the sentence for each mistake.
 
+mod days_off;
 mod example;
 mod mistakes;
 mod secrets;
@@ -98,13 +99,23 @@ fn six_lines_are_enough() {
     assert_eq!(config.database, PathBuf::from("inactive-contractors.db"));
     assert_eq!((config.log.format, config.log.level.as_str()), (LogFormat::Human, "info"));
     assert_eq!(policy.rule.user_type, UserType::Profile("contractor".to_owned()));
-    assert_eq!(policy.rule.inactive_after, Duration::days(7));
+    assert_eq!(policy.rule.inactive_after, Duration::days(7).into());
     assert_eq!((policy.schedule.cron.as_str(), policy.schedule.zone.name()), ("0 9 * * *", "UTC"));
     assert_eq!(policy.approvers.users, ["U1"]);
     assert_eq!(policy.admins, policy.approvers);
     assert_eq!(policy.viewers, People { channel_members: true, ..People::default() });
     assert!(policy.rule.second_look && policy.preview_first && policy.announce_no_candidates);
     assert!(!policy.clear_sessions);
+    assert_eq!(policy.watch_suspended_for, Some(Duration::days(30)));
+}
+
+#[test]
+fn suspended_accounts_are_watched_for_a_time_or_not_at_all() {
+    let watched = |line: &str| good(&format!("{GOOD}{line}")).policies[0].watch_suspended_for;
+    assert_eq!(watched("watch_suspended_for = \"12w\""), Some(Duration::weeks(12)));
+    for off in ["0", "\"0\"", "\"0d\""] {
+        assert_eq!(watched(&format!("watch_suspended_for = {off}")), None, "{off}");
+    }
 }
 
 #[test]

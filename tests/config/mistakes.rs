@@ -3,7 +3,7 @@
 use super::{bad, bad_line};
 
 /// A line in a policy, and the sentence for it after `bot.toml:7:`.
-const BAD_LINES: [(&str, &str); 39] = [
+const BAD_LINES: [(&str, &str); 44] = [
     (
         "inactive_afer = \"7d\"",
         r#"1: unknown key "inactive_afer" in [[policy]]; did you mean "inactive_after"?"#,
@@ -19,7 +19,19 @@ const BAD_LINES: [(&str, &str); 39] = [
     ("inactive_after = 7", "18: inactive_after must be a text such as \"7d\", not a number"),
     (
         "inactive_after = \"7 days\"",
-        r#"18: inactive_after is "7 days", which is not a duration; write a whole number above 0 and a unit, such as "30m", "12h", "7d" or "4w""#,
+        r#"18: inactive_after is "7 days", which is not a duration; write a whole number above 0 and a unit, such as "12h", "7d" or "4w", or "5 working days""#,
+    ),
+    (
+        "inactive_after = \"0 working days\"",
+        r#"18: inactive_after is "0 working days", which is not a duration; write a whole number above 0 and a unit, such as "12h", "7d" or "4w", or "5 working days""#,
+    ),
+    (
+        "inactive_after = \"9999 working days\"",
+        r#"18: inactive_after is "9999 working days", but must be between "1d" and "1825d": people who work every day must never look inactive"#,
+    ),
+    (
+        "answer_within = \"1 working day\"",
+        r#"17: answer_within is "1 working day", which is not a duration; write a whole number above 0 and a unit, such as "30m", "12h", "7d" or "4w""#,
     ),
     (
         "inactive_after = \"12h\"",
@@ -98,6 +110,11 @@ const BAD_LINES: [(&str, &str); 39] = [
         "surge_factor = 0.5",
         "1: surge_factor is 0.5, but must be 0 (off) or at least 1: it multiplies the recent median of candidates",
     ),
+    (
+        "watch_suspended_for = \"30m\"",
+        "23: watch_suspended_for is \"30m\", but must be between \"1h\" and \"365d\": the first look comes an hour after the suspension; 0 is not at all",
+    ),
+    ("watch_suspended_for = 30", "23: watch_suspended_for must be a text such as \"7d\", not a number"),
     ("second_look = \"yes\"", "15: second_look must be true or false, not a text"),
     ("user_type = \"\"", "13: user_type is empty; give it a value or leave it out"),
     (

@@ -3,10 +3,12 @@
 use chrono::Duration;
 use inactive_contractors::domain::account::{Account, AccountStatus, Reading, UserType};
 use inactive_contractors::domain::assess::{
-    Assessment, Grace, SecondLook, Signal, Standing, assess, needs_second_look,
+    Assessment, Grace, SecondLook, Signal, Standing, assess, left_alone_until, needs_second_look,
 };
+use inactive_contractors::domain::calendar::{Calendar, Period};
+use inactive_contractors::domain::policy::Rule;
 
-use super::fixture::{ago, contractor, days, now, rule};
+use super::fixture::{ago, contractor, days, now, rule, time};
 
 fn unreadable() -> Reading {
     Reading::Unreadable("is not a date".into())
@@ -200,7 +202,7 @@ fn the_second_look_has_the_last_word() {
         (false, seen(3), "active by LogActivity"),
     ];
     for (second_look, look, expected) in table {
-        let rule = inactive_contractors::domain::policy::Rule { second_look, ..rule() };
+        let rule = Rule { second_look, ..rule() };
         let standing = Standing { second_look: look.clone(), ..Standing::plain() };
         let answer = assess(&contractor("kim"), &standing, &rule, now());
         assert_eq!(words(&answer), expected, "wanted: {second_look}, {look:?}");
@@ -284,4 +286,56 @@ fn the_user_type_matches_as_a_whole_and_ignoring_case() {
         let expected = format!("other type {}", of.unwrap_or("none"));
         assert_eq!(answer == expected, !matches, "{answer}");
     }
+}
+
+/// Five working days; both graces in working days too. Wednesday to Friday of Christmas week 2026 are off.
+fn working_rule() -> Rule {
+    let holidays = ["2026-12-23", "2026-12-24", "2026-12-25"].map(|date| date.parse().expect("a date"));
+    Rule {
+        inactive_after: Period::WorkingDays(5),
+        new_account_grace: Period::WorkingDays(6),
+        restored_grace: Period::WorkingDays(7),
+        calendar: Calendar { holidays: holidays.into(), ..Calendar::default() },
+        ..rule()
+    }
+}
+
+#[test]
+fn a_week_of_holidays_makes_nobody_a_candidate() {
+    let account = Account {
+        last_sign_in: Reading::At(time("2026-12-18T16:00:00Z")), // a Friday afternoon
+        ..contractor("kim")
+    };
+    let at = |now: &str| assess(&account, &Standing::plain(), &working_rule(), time(now));
+    assert_eq!(words(&at("2026-12-28T09:00:00Z")), "active by SignIn", "ten calendar days later");
+    assert_eq!(words(&at("2026-12-30T15:59:59Z")), "active by SignIn");
+    let Assessment::Candidate(evidence) = at("2026-12-30T16:00:00Z") else { panic!("a candidate") };
+    assert_eq!(evidence.inactive_after_s, 12 * 86_400, "with the seven days off that lay in it");
+    let calendar_days = Rule { inactive_after: days(5).into(), ..working_rule() };
+    let answer = assess(&account, &Standing::plain(), &calendar_days, time("2026-12-23T16:00:00Z"));
+    assert!(matches!(answer, Assessment::Candidate(_)), "{answer:?}");
+}
+
+#[test]
+fn graces_may_be_in_working_days() {
+    let new = Reading::At(time("2026-12-18T16:00:00Z"));
+    let fresh = Account {
+        created: new.clone(),
+        activated: new.clone(),
+        status_changed: new,
+        last_sign_in: Reading::Never,
+        ..contractor("kim")
+    };
+    let now = time("2026-12-30T16:00:00Z");
+    let until = |answer| match answer {
+        Assessment::InGrace { grace, until, .. } => (grace, until),
+        other => panic!("{other:?}"),
+    };
+    let answer = assess(&fresh, &Standing::plain(), &working_rule(), now);
+    assert_eq!(until(answer), (Grace::NewAccount, time("2026-12-31T16:00:00Z")));
+    let back = Standing { restored_at: Some(time("2026-12-18T15:00:00Z")), ..Standing::plain() };
+    let old = Account { last_sign_in: ago(100), ..contractor("kim") };
+    let answer = assess(&old, &back, &working_rule(), now);
+    assert_eq!(until(answer), (Grace::Restored, time("2027-01-01T15:00:00Z")));
+    assert_eq!(left_alone_until(time("2026-12-18T15:00:00Z"), &working_rule()), time("2027-01-01T15:00:00Z"));
 }

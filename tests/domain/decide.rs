@@ -3,6 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::domain::audit::{Action, Actor, Person};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
+use inactive_contractors::domain::keep::{KeptUntil, Until};
 use inactive_contractors::domain::request::{
     Decision, Input, Refusal, Release, Request, RequestState, Transition, Verb, Voter, decide, refused,
 };
@@ -12,11 +13,16 @@ use super::fixture::{
 };
 
 fn every_verb() -> Vec<Verb> {
-    vec![suspend(&[]), Verb::Deny, Verb::Release, Verb::GoLive, Verb::Withdraw]
+    vec![suspend(&[]), Verb::Deny, Verb::Release, Verb::GoLive, Verb::Withdraw, keep_one()]
 }
 
 fn suspend(keep: &[u32]) -> Verb {
-    Verb::Suspend { keep: keep.iter().copied().collect() }
+    Verb::Suspend { keep: keep.iter().copied().collect(), until: KeptUntil::default() }
+}
+
+fn keep_one() -> Verb {
+    let until = Until { ends_at: now() + Duration::days(5), reason: "on leave".into() };
+    Verb::Keep { until: KeptUntil { wishes: [(0, until)].into(), max: Duration::days(90) } }
 }
 
 /// Ten minutes after the card was posted, by somebody who may do everything, on the right list.
@@ -61,16 +67,16 @@ fn outcome(state: RequestState, verb: Verb) -> &'static str {
 fn every_verb_in_every_state() {
     #[rustfmt::skip]
     let table = [
-        // state        suspend     deny       release    go live      withdraw
-        ("preview",   ["no",       "denied",  "no",      "went_live", "withdrawn"]),
-        ("held",      ["no",       "denied",  "pending", "no",        "withdrawn"]),
-        ("pending",   ["approved", "denied",  "no",      "no",        "withdrawn"]),
-        ("approved",  ["decided",  "decided", "decided", "decided",   "decided"]),
-        ("completed", ["decided",  "decided", "decided", "decided",   "decided"]),
-        ("denied",    ["decided",  "decided", "decided", "decided",   "decided"]),
-        ("expired",   ["decided",  "decided", "decided", "decided",   "decided"]),
-        ("withdrawn", ["decided",  "decided", "decided", "decided",   "decided"]),
-        ("went_live", ["decided",  "decided", "decided", "decided",   "decided"]),
+        // state        suspend     deny       release    go live      withdraw     keep one
+        ("preview",   ["no",       "denied",  "no",      "went_live", "withdrawn", "no"]),
+        ("held",      ["no",       "denied",  "pending", "no",        "withdrawn", "no"]),
+        ("pending",   ["approved", "denied",  "no",      "no",        "withdrawn", "pending"]),
+        ("approved",  ["decided",  "decided", "decided", "decided",   "decided",   "decided"]),
+        ("completed", ["decided",  "decided", "decided", "decided",   "decided",   "decided"]),
+        ("denied",    ["decided",  "decided", "decided", "decided",   "decided",   "decided"]),
+        ("expired",   ["decided",  "decided", "decided", "decided",   "decided",   "decided"]),
+        ("withdrawn", ["decided",  "decided", "decided", "decided",   "decided",   "decided"]),
+        ("went_live", ["decided",  "decided", "decided", "decided",   "decided",   "decided"]),
     ];
     for (state, (word, row)) in every_request_state().into_iter().zip(table) {
         assert_eq!(state.word(), word);
@@ -103,7 +109,7 @@ fn an_approval_makes_the_selected_accounts_due_and_keeps_the_rest() {
     let transition = decide(&pending(), &proposed(), &input("bob", suspend(&[1]))).unwrap();
     assert_eq!(states(&transition), ["due", "kept", "due"]);
     assert_eq!(transition.candidates[0].1, due(0));
-    assert_eq!(transition.candidates[1].1, CandidateState::Kept { by: person("bob") });
+    assert_eq!(transition.candidates[1].1, CandidateState::Kept { by: person("bob"), until: None });
     assert_eq!(actions(&transition), [Action::Approved, Action::Kept]);
     let approved = &transition.events[0].detail;
     assert_eq!(approved["selected"], 2);
@@ -362,7 +368,7 @@ fn an_approval_reaches_only_accounts_that_wait_for_it() {
 
 #[test]
 fn a_refused_input_leaves_a_trace() {
-    let words = ["suspend", "deny", "release", "go_live", "withdraw"];
+    let words = ["suspend", "deny", "release", "go_live", "withdraw", "keep"];
     for (verb, word) in every_verb().into_iter().zip(words) {
         let draft = refused(&input("eve", verb), &Refusal::NotAnApprover);
         assert_eq!(draft.action, Action::InputRefused);

@@ -67,9 +67,9 @@ fn nobody_exempts_an_account_that_is_or_may_be_their_own() {
 #[test]
 fn who_is_given_back_is_left_alone_for_the_longer_of_the_two_times() {
     let mut rule = fixture::policy().rule;
-    (rule.inactive_after, rule.restored_grace) = (Duration::days(7), Duration::days(14));
+    (rule.inactive_after, rule.restored_grace) = (Duration::days(7).into(), Duration::days(14).into());
     assert_eq!(left_alone_until(now(), &rule), now() + Duration::days(14));
-    rule.inactive_after = Duration::days(30);
+    rule.inactive_after = Duration::days(30).into();
     assert_eq!(left_alone_until(now(), &rule), now() + Duration::days(30));
 }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::domain::account::{Account, AccountId, AccountStatus, Reading, UserType};
 use inactive_contractors::domain::assess::{Evidence, Idle, SecondLook, Signal};
 use inactive_contractors::domain::audit::Person;
+use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation, Shown, Skip};
 use inactive_contractors::domain::plan::Guard;
 use inactive_contractors::domain::policy::{ExemptAttribute, Limits, People, Policy, Rule, Schedule};
@@ -53,14 +54,15 @@ pub fn contractor(name: &str) -> Account {
 pub fn rule() -> Rule {
     Rule {
         user_type: UserType::Profile("contractor".into()),
-        inactive_after: days(7),
-        new_account_grace: days(14),
-        restored_grace: days(10),
+        inactive_after: days(7).into(),
+        new_account_grace: days(14).into(),
+        restored_grace: days(10).into(),
         second_look: false,
         exempt_logins: Vec::new(),
         exempt_groups: Vec::new(),
         exempt_attributes: Vec::new(),
         break_glass: Vec::new(),
+        calendar: Calendar::default(),
     }
 }
 
@@ -72,7 +74,7 @@ pub fn policy() -> Policy {
     Policy {
         name: "contractors".into(),
         rule: rule(),
-        schedule: Schedule { cron: "0 9 * * *".into(), zone: chrono_tz::Europe::Berlin },
+        schedule: Schedule { cron: "0 9 * * *".into(), zone: chrono_tz::Europe::Berlin, days_off: None },
         channel: "C1".into(),
         approvers: People::default(),
         admins: People::default(),
@@ -86,6 +88,8 @@ pub fn policy() -> Policy {
         clear_sessions: false,
         exemption_max: Duration::days(90),
         exemption_notice: Duration::days(3),
+        undo_for: Duration::days(7),
+        watch_suspended_for: Some(Duration::days(30)),
         ask: inactive_contractors::domain::concern::Ask::default(),
         digest: None,
     }
@@ -135,7 +139,7 @@ pub fn every_candidate_state() -> Vec<CandidateState> {
     let states = vec![
         CandidateState::Previewed,
         CandidateState::Proposed,
-        CandidateState::Kept { by: person("ann") },
+        CandidateState::Kept { by: person("ann"), until: None },
         CandidateState::Dropped,
         due(0),
         CandidateState::Suspended { at: now(), confirmation: Confirmation::ByCall },

@@ -2,9 +2,10 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::account::UserType;
+use inactive_contractors::domain::calendar::{Calendar, Period};
 use inactive_contractors::domain::policy::{People, Rule, execute_by, hex};
 
-use super::fixture::{attribute, days, now, policy, rule};
+use super::fixture::{attribute, days, now, policy, rule, time};
 
 /// A rule with something in every field.
 fn full() -> Rule {
@@ -26,9 +27,9 @@ fn narrower() -> Vec<(&'static str, Rule)> {
         rule
     };
     vec![
-        ("a longer period", with(&|rule| rule.inactive_after += Duration::seconds(1))),
-        ("a longer grace for new accounts", with(&|rule| rule.new_account_grace += days(1))),
-        ("a longer grace for restored accounts", with(&|rule| rule.restored_grace += days(1))),
+        ("a longer period", with(&|rule| rule.inactive_after = (days(7) + Duration::seconds(1)).into())),
+        ("a longer grace for new accounts", with(&|rule| rule.new_account_grace = days(15).into())),
+        ("a longer grace for restored accounts", with(&|rule| rule.restored_grace = days(11).into())),
         ("another login", with(&|rule| rule.exempt_logins.insert(0, "x@y.example".into()))),
         ("another group", with(&|rule| rule.exempt_groups.insert(0, "00g0".into()))),
         ("another attribute", with(&|rule| rule.exempt_attributes.insert(0, attribute("leave", "no")))),
@@ -59,7 +60,7 @@ fn another_user_type_never_narrows() {
 
 #[test]
 fn a_change_that_narrows_here_and_widens_there_does_not_narrow() {
-    let mixed = Rule { inactive_after: days(30), exempt_logins: Vec::new(), ..full() };
+    let mixed = Rule { inactive_after: days(30).into(), exempt_logins: Vec::new(), ..full() };
     assert!(!mixed.only_narrows(&full()));
     let swapped = Rule { exempt_attributes: vec![attribute("leave", "no")], ..full() };
     assert!(!swapped.only_narrows(&full()));
@@ -104,4 +105,75 @@ fn a_set_of_people_is_empty_only_when_it_can_hold_nobody() {
 #[test]
 fn hexadecimal_is_lower_case_and_padded() {
     assert_eq!(hex(&[0, 15, 171, 255]), "000fabff");
+}
+
+/// A rule whose accounts are idle for seven working days, with Christmas off.
+fn working(holidays: &[&str]) -> Rule {
+    let holidays = holidays.iter().map(|date| date.parse().expect("the test states a date")).collect();
+    let calendar = Calendar { zone: chrono_tz::Europe::Berlin, holidays, ..Calendar::default() };
+    Rule { inactive_after: Period::WorkingDays(7), calendar, ..full() }
+}
+
+const CHRISTMAS: &str = "2026-12-25";
+const EASTER: &str = "2027-03-29";
+
+#[test]
+fn working_days_and_holidays_narrow_and_the_reverse_does_not() {
+    let live = working(&[CHRISTMAS]);
+    let more_days = Rule { inactive_after: Period::WorkingDays(8), ..live.clone() };
+    let grace = Rule { restored_grace: Period::WorkingDays(10), ..live.clone() };
+    for (name, narrow, wide) in [
+        ("7d to 7 working days", live.clone(), full()),
+        ("one more working day", more_days, live.clone()),
+        ("one more holiday", working(&[CHRISTMAS, EASTER]), live.clone()),
+        ("a grace in working days", grace, live.clone()),
+    ] {
+        assert!(narrow.only_narrows(&wide), "{name}");
+        assert!(!wide.only_narrows(&narrow), "the reverse of {name}");
+    }
+    assert!(!Rule { inactive_after: Period::WorkingDays(6), ..live.clone() }.only_narrows(&full()));
+    let six_days = Rule { inactive_after: days(6).into(), ..full() };
+    assert!(!six_days.only_narrows(&live) && live.only_narrows(&six_days));
+}
+
+#[test]
+fn a_list_that_is_carried_on_without_the_old_holidays_widens_nothing() {
+    let (live, next) = (working(&[CHRISTMAS, EASTER]), working(&[EASTER, "2027-12-24"]));
+    assert!(!next.only_narrows(&live));
+    let at = |now: &str| next.only_narrows(&live.without_bygone_holidays(time(now)));
+    assert!(
+        !at("2026-12-28T09:00:00Z"),
+        "whoever was last seen on the 23rd would become a candidate earlier"
+    );
+    assert!(at("2027-01-11T09:00:00Z"));
+    assert_eq!(full().without_bygone_holidays(now()), full());
+}
+
+/// A rule as the first version stored it, with the fingerprint that it had then.
+const OLD: (&str, &str) = (
+    r#"{"user_type":{"profile":"Contractor"},"inactive_after":2592000,"new_account_grace":604800,"restored_grace":604800,"second_look":false,"exempt_logins":["ceo@*"],"exempt_groups":[],"exempt_attributes":[],"break_glass":[]}"#,
+    "e0e4714e68385daa",
+);
+
+#[test]
+fn a_rule_without_working_days_is_stored_as_it_always_was() {
+    let old: Rule = serde_json::from_str(OLD.0).expect("old rows can be read");
+    assert_eq!(serde_json::to_string(&old).expect("it is data"), OLD.0);
+    assert_eq!(old.fingerprint(), OLD.1);
+    assert_eq!(old.calendar, Calendar::default());
+    assert!(!old.counts_working_days());
+}
+
+#[test]
+fn a_rule_with_working_days_is_kept_with_its_calendar() {
+    let rule = working(&[CHRISTMAS]);
+    let json = serde_json::to_string(&rule).expect("it is data");
+    assert!(json.contains(r#""inactive_after":{"working_days":7}"#), "{json}");
+    let calendar = r#""calendar":{"zone":"Europe/Berlin","working_week":["Mon","Tue","Wed","Thu","Fri"],"holidays":["2026-12-25"]}"#;
+    assert!(json.contains(calendar), "{json}");
+    let kept: Rule = serde_json::from_str(&json).expect("it was kept");
+    assert_eq!((kept.fingerprint(), &kept), (rule.fingerprint(), &rule));
+    let plain = serde_json::to_string(&Calendar::default()).expect("it is data");
+    let meant = r#"{"zone":"UTC","working_week":["Mon","Tue","Wed","Thu","Fri"],"holidays":[]}"#;
+    assert_eq!(plain, meant, "rows without a calendar mean this one");
 }

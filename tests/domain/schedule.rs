@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Duration, NaiveDate, Timelike, Utc};
 use chrono_tz::Tz;
+use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::policy::{Policy, Schedule};
 use inactive_contractors::domain::schedule::{next_slot, owed_slot, parse_cron};
 
@@ -15,7 +16,7 @@ const FORWARD: &str = "2026-03-27T12:00:00Z";
 const BACK: &str = "2026-10-23T12:00:00Z";
 
 fn schedule(cron: &str, zone: Tz) -> Schedule {
-    Schedule { cron: cron.into(), zone }
+    Schedule { cron: cron.into(), zone, days_off: None }
 }
 
 fn every(cron: &str, zone: Tz) -> Policy {
@@ -160,5 +161,73 @@ fn a_schedule_has_five_fields() {
         assert!(error.contains("is not a cron schedule of five fields"), "{error}");
         assert_eq!(next_slot(&schedule(bad, BERLIN), now()), None);
         assert_eq!(owed_slot(&every(bad, BERLIN), now() - Duration::days(9), now()), None);
+    }
+}
+
+/// Nine o'clock in Berlin on working days; the 24th and 25th of December are off, Thursday and Friday.
+fn on_working_days(cron: &str) -> Policy {
+    let holidays = ["2026-12-24", "2026-12-25"].map(|date| date.parse().expect("a date"));
+    let days_off = Calendar { zone: BERLIN, holidays: holidays.into(), ..Calendar::default() };
+    let schedule = Schedule { days_off: Some(days_off), ..schedule(cron, BERLIN) };
+    Policy { schedule, catch_up: Duration::days(7), ..policy() }
+}
+
+#[test]
+fn no_slot_is_announced_for_a_day_off() {
+    let schedule = on_working_days("0 9 * * *").schedule;
+    for (asked_at, next) in [
+        ("2026-12-23T07:59:59Z", "2026-12-23T08:00:00Z"),
+        ("2026-12-23T08:00:00Z", "2026-12-28T08:00:00Z"),
+        ("2026-12-25T08:00:00Z", "2026-12-28T08:00:00Z"),
+        ("2026-12-26T12:00:00Z", "2026-12-28T08:00:00Z"),
+        ("2026-10-23T12:00:00Z", "2026-10-26T08:00:00Z"),
+    ] {
+        assert_eq!(next_slot(&schedule, time(asked_at)), Some(time(next)), "{asked_at}");
+    }
+    let midnight = on_working_days("0 0 * * *").schedule;
+    assert_eq!(next_slot(&midnight, time("2026-12-24T12:00:00Z")), Some(time("2026-12-27T23:00:00Z")));
+    let sundays = on_working_days("0 9 * * 0").schedule;
+    assert_eq!(next_slot(&sundays, now()), None);
+}
+
+#[test]
+fn nothing_is_owed_on_a_day_off_nor_for_one() {
+    let policy = on_working_days("0 9 * * *");
+    let long_ago = time("2026-01-01T00:00:00Z");
+    let owed = |now: &str| owed_slot(&policy, long_ago, time(now));
+    let wednesday = Some(time("2026-12-23T08:00:00Z"));
+    assert_eq!(owed("2026-12-23T08:00:00Z"), wednesday);
+    assert_eq!(owed("2026-12-23T22:59:00Z"), wednesday);
+    for off in
+        ["2026-12-24T08:00:00Z", "2026-12-24T12:00:00Z", "2026-12-25T08:00:00Z", "2026-12-27T22:59:00Z"]
+    {
+        assert_eq!(owed(off), None, "{off}");
+    }
+    assert_eq!(owed("2026-12-28T07:59:59Z"), wednesday, "Monday morning: if it was missed");
+    assert_eq!(owed("2026-12-28T08:00:00Z"), Some(time("2026-12-28T08:00:00Z")));
+    let strict = Policy { catch_up: Duration::hours(12), ..policy.clone() };
+    assert_eq!(owed_slot(&strict, long_ago, time("2026-12-28T07:59:59Z")), None);
+    let new = owed_slot(&policy, time("2026-12-23T09:00:00Z"), time("2026-12-28T07:59:59Z"));
+    assert_eq!(new, None, "the policy was not known then");
+}
+
+#[test]
+fn a_slot_just_before_midnight_may_start_just_after_it() {
+    let policy = on_working_days("59 23 * * *");
+    let owed = |now: &str| owed_slot(&policy, time("2026-01-01T00:00:00Z"), time(now));
+    let slot = Some(time("2026-12-23T22:59:00Z"));
+    assert_eq!(owed("2026-12-23T23:00:30Z"), slot);
+    assert_eq!(owed("2026-12-23T23:10:00Z"), None);
+    assert_eq!(owed("2026-12-24T22:59:00Z"), None);
+}
+
+#[test]
+fn on_working_days_what_was_announced_is_what_is_owed() {
+    for cron in ["30 2 * * *", "0 0 * * *"] {
+        for start in [BACK, "2026-12-23T05:00:00Z"] {
+            let policy = Policy { catch_up: Duration::hours(5), ..on_working_days(cron) };
+            let start = time(start);
+            assert_eq!(owed_over(&policy, start), announced_over(&policy, start), "{cron} {start}");
+        }
     }
 }

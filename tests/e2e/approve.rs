@@ -27,6 +27,6 @@ async fn an_approved_contractor_is_suspended_once_and_everybody_is_told() {
     assert_eq!(world.audit_of("ada@ext.example"), ["proposed", "suspension_intended", "suspended"]);
     let thread = world.slack.replies(C_OPS, &card.ts);
     assert!(thread[0].visible_text().contains("suspended"));
-    assert!(world.slack.message(&card.ts).expect("the card stays").actions().is_empty(), "no live buttons");
+    assert!(world.slack.message(&card.ts).expect("the card stays").buttons().is_empty(), "no live buttons");
     world.nothing_else_is_wrong().await;
 }

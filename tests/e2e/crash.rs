@@ -138,7 +138,7 @@ async fn all_is_well(world: &World, process: BotProcess) {
 fn everything_is_said_once(world: &World) {
     let mut keys: Vec<String> = Vec::new();
     for message in world.slack.messages(C_OPS) {
-        assert!(message.actions().is_empty(), "live buttons:\n{}", world.slack.dump());
+        assert!(message.buttons().is_empty(), "live buttons:\n{}", world.slack.dump());
         keys.extend(key(&message));
         keys.extend(world.slack.replies(C_OPS, &message.ts).iter().filter_map(key));
     }

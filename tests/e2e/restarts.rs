@@ -55,7 +55,7 @@ async fn ended_once(world: &World, end: End) {
     let messages = world.slack.messages(C_OPS);
     let endings = messages.iter().filter(|one| one.visible_text().contains("2 accounts suspended. Approved"));
     assert_eq!(endings.count(), 1, "{end:?}\n{}", world.slack.dump());
-    assert!(messages.iter().all(|message| message.actions().is_empty()), "{end:?}\n{}", world.slack.dump());
+    assert!(messages.iter().all(|message| message.buttons().is_empty()), "{end:?}\n{}", world.slack.dump());
 }
 
 #[tokio::test(flavor = "multi_thread")]

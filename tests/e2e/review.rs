@@ -2,9 +2,17 @@
 
 use chrono::Duration;
 
+use super::commands::assert_answer;
+use super::dialog::{ask_until, box_of, open, says, search, submit_label, tick, top, until};
 use crate::fake::okta::{Fault as OktaFault, Person};
-use crate::fake::slack::{C_OPS, FakeSlack, Fault, Sees, U_APPROVER, U_GUEST};
+use crate::fake::slack::{
+    C_OPS, FakeSlack, Fault, Input, Message, Sees, U_APPROVER, U_APPROVER2, U_GUEST, U_VIEWER, View,
+};
 use crate::support::{PLAIN_POLICY, World};
+
+const ADA: &str = "ada@ext.example";
+const BEN: &str = "ben@ext.example";
+const CAT: &str = "cat@ext.example";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exemption_added_after_the_card_holds_when_the_card_is_approved() {
@@ -111,4 +119,234 @@ async fn a_guest_who_presses_choose_is_told_and_audited() {
     assert!(world.slack.views(U_GUEST).is_empty());
     assert_eq!(world.audited("input_refused"), 1);
     world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_button_counts_with_every_tick_and_the_choice_outlives_the_dialog_and_a_crash() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN, CAT]).await;
+    assert_eq!(submit_label(&open(&world, U_APPROVER, &card).await), "Suspend 3");
+    tick(&world, U_APPROVER, 1, false).await;
+    counts(&world, "Suspend 2").await;
+    tick(&world, U_APPROVER, 0, false).await;
+    counts(&world, "Suspend 1").await;
+    tick(&world, U_APPROVER, 1, true).await;
+    counts(&world, "Suspend 2").await;
+    world.slack.close_view(U_APPROVER).await.expect("it is open");
+    world.kill_bot().await;
+    world.start_bot().await;
+
+    let again = open(&world, U_APPROVER, &card).await;
+    assert!(again.visible_text().contains("is still here"), "{}", again.visible_text());
+    assert_eq!(submit_label(&again), "Suspend 2");
+    let other = open(&world, U_APPROVER2, &card).await;
+    assert_eq!(submit_label(&other), "Suspend 3", "a draft is one person's");
+    world.slack.click_in_view(U_APPROVER2, "choose_on", &[]).await.expect_err("three people are one page");
+    let reply = world.slack.submit_view(U_APPROVER, &[]).await.expect("it is open");
+    assert_eq!(reply.sees, Sees::ViewClosed);
+    world.message("2 accounts suspended, 1 kept active").await;
+    assert_eq!([ADA, BEN, CAT].map(|login| world.okta.suspends(login)), [0, 1, 1]);
+    assert_eq!(drafts(&world), 0, "they go with the end of the request");
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_starts_over_has_everybody_ticked_again() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    open(&world, U_APPROVER, &card).await;
+    tick(&world, U_APPROVER, 0, false).await;
+    counts(&world, "Suspend 1").await;
+    world.slack.close_view(U_APPROVER).await.expect("it is open");
+    open(&world, U_APPROVER, &card).await;
+    counts(&world, "Suspend 1").await;
+    world.slack.click_in_view(U_APPROVER, "start_over", &[]).await.expect("the button is there");
+    let view = counts(&world, "Suspend 2").await;
+    assert!(!view.visible_text().contains("is still here"));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clicks_at_the_same_time_end_at_what_the_person_last_saw() {
+    let logins: Vec<String> = (0..8).map(|number| format!("p{number}@ext.example")).collect();
+    let logins: Vec<&str> = logins.iter().map(String::as_str).collect();
+    let (world, card) = World::asking(PLAIN_POLICY, &logins).await;
+    open(&world, U_APPROVER, &card).await;
+    for _ in 0..5 {
+        let ticks = (0..8).map(|position| tick(&world, U_APPROVER, position, position % 2 == 0));
+        futures_util::future::join_all(ticks).await;
+        let back = (0..8).map(|position| tick(&world, U_APPROVER, position, position == 3));
+        futures_util::future::join_all(back).await;
+    }
+    counts(&world, "Suspend 1").await;
+    world.slack.submit_view(U_APPROVER, &[]).await.expect("it is open");
+    world.message("1 account suspended, 7 kept active").await;
+    assert_eq!(world.okta.suspends("p3@ext.example"), 1);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dialog_that_could_not_be_drawn_again_is_not_taken_at_its_word() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    open(&world, U_APPROVER, &card).await;
+    world.slack.fail_next("views.update", Fault::Status(503));
+    world.slack.click_in_view(U_APPROVER, "untick_all", &[]).await.expect("the button is there");
+    let failed = |slack: &FakeSlack| (slack.waiting_faults() == 0).then_some(());
+    world.slack.wait_for("the drawing to fail", failed).await;
+    // The screen still shows two ticks; the draft has none.
+    let reply = world.slack.submit_view(U_APPROVER, &[]).await.expect("it is open");
+    assert_eq!(reply.sees, Sees::ViewUpdated);
+    let view = says(&world, U_APPROVER, "The dialog was changing while you pressed").await;
+    assert_eq!(submit_label(&view), "Keep all 2");
+    assert_eq!((world.audited("approved"), world.audited("denied")), (0, 0));
+    let reply = world.slack.submit_view(U_APPROVER, &[]).await.expect("it is open");
+    assert_eq!(reply.sees, Sees::ViewClosed);
+    world.message(" denied ").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_people_are_searched_sorted_ticked_and_decided() {
+    let world = World::at_ten(&format!("{PLAIN_POLICY}max_candidates = 1000\n")).await;
+    for number in 0..500_i64 {
+        let ago = Duration::days(41) - Duration::minutes(number);
+        let person = Person::contractor(&format!("p{number:03}@ext.example")).last_login_ago(ago);
+        world.okta.add(person.attribute("displayName", format!("{:03} Person", 499 - number)));
+    }
+    world.start_bot().await;
+    let card = world.sweep().await;
+    let view = open(&world, U_APPROVER, &card).await;
+    assert!(view.visible_text().contains("page 1 of 17") && view.blocks().len() <= 100);
+    search(&world, U_APPROVER, "P12").await;
+    says(&world, U_APPROVER, "10 of 500 match").await;
+    world.slack.click_in_view(U_APPROVER, "untick_all", &[]).await.expect("the button is there");
+    counts(&world, "Suspend 490").await;
+    let sort = top(&world, U_APPROVER).actions().into_iter().find(|id| id.starts_with("sort-")).expect("it");
+    let name = Input::Option("name".into());
+    world.slack.choose_in_view(U_APPROVER, &sort, name).await.expect("it can be chosen");
+    let by_name = |text: &str| text.find("p129@") < text.find("p120@");
+    world.slack.wait_view(U_APPROVER, "by name", |view| by_name(&view.visible_text())).await;
+    world.slack.click_in_view(U_APPROVER, "clear_search", &[]).await.expect("the button is there");
+    says(&world, U_APPROVER, "page 1 of 17").await;
+    world.slack.click_in_view(U_APPROVER, "untick_all", &[]).await.expect("the button is there");
+    counts(&world, "Keep all 500").await;
+    search(&world, U_APPROVER, "p007").await;
+    says(&world, U_APPROVER, "1 of 500 matches").await;
+    tick(&world, U_APPROVER, 7, true).await;
+    counts(&world, "Suspend 1").await;
+    world.slack.submit_view(U_APPROVER, &[]).await.expect("it is open");
+    world.message("1 account suspended, 499 kept active").await;
+    assert_eq!(world.okta.suspends("p007@ext.example"), 1);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_is_kept_until_a_day_with_a_reason() {
+    let (world, card) = World::asking(&format!("{PLAIN_POLICY}exemption_max = \"20d\"\n"), &[ADA, BEN]).await;
+    open(&world, U_APPROVER, &card).await;
+    ask_until(&world, U_APPROVER, 0).await;
+    let day = |days: i64| (world.clock.now() + Duration::days(days)).format("%Y-%m-%d").to_string();
+    let reply = world.slack.submit_view(U_APPROVER, &until(&day(40), "leave")).await.expect("it is open");
+    let Sees::ViewErrors(errors) = reply.sees else { panic!("{:?}", reply.sees) };
+    assert!(errors["until"].contains(ADA) && errors["until"].contains("20 days at most"), "{errors:?}");
+    let reply = world.slack.submit_view(U_APPROVER, &until(&day(5), "on <!here> leave")).await;
+    assert_eq!(reply.expect("it is open").sees, Sees::ViewClosed);
+    let view = says(&world, U_APPROVER, "on &lt;!here&gt; leave").await;
+    assert!(view.visible_text().contains("keep until") && world.slack.views(U_APPROVER).len() == 1);
+    assert_eq!(submit_label(&counts(&world, "Suspend 1").await), "Suspend 1");
+    assert_eq!(world.audited("exempted"), 0, "nothing happens before it is submitted");
+
+    let reply = world.slack.submit_view(U_APPROVER, &[]).await.expect("it is open");
+    assert_eq!(reply.sees, Sees::ViewClosed);
+    world.message("1 account suspended, 1 kept active").await;
+    assert_eq!(world.audit_of(ADA), ["proposed", "kept", "exempted"]);
+    world.card_says(&card, "kept until").await;
+    assert_answer(&world, U_VIEWER, "exemptions", &["1 exemption", ADA, "leave"]).await;
+    assert_eq!((world.okta.suspends(ADA), world.okta.suspends(BEN)), (0, 1));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tick_takes_the_day_back_and_an_end_that_became_too_far_is_told_by_name() {
+    let (mut world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    let day = (world.clock.now() + Duration::days(60)).format("%Y-%m-%d").to_string();
+    open(&world, U_APPROVER, &card).await;
+    for position in [0, 1] {
+        ask_until(&world, U_APPROVER, position).await;
+        world.slack.submit_view(U_APPROVER, &until(&day, "leave")).await.expect("it is open");
+        world.slack.wait_for("the review", |slack| (slack.views(U_APPROVER).len() == 1).then_some(())).await;
+    }
+    counts(&world, "Keep all 2").await;
+    tick(&world, U_APPROVER, 1, true).await;
+    counts(&world, "Suspend 1").await;
+    world.slack.close_view(U_APPROVER).await.expect("it is open");
+    world.stop_bot().await;
+    world.set_policy(&format!("{PLAIN_POLICY}exemption_max = \"20d\"\n"));
+    world.start_bot().await;
+    counts_after_opening(&world, &card, "Suspend 1").await;
+    let reply = world.slack.submit_view(U_APPROVER, &[]).await.expect("it is open");
+    let Sees::ViewErrors(errors) = reply.sees else { panic!("{:?}", reply.sees) };
+    assert!(errors["reason"].contains(ADA) && errors["reason"].contains("20 days"), "{errors:?}");
+    assert_eq!((world.audited("approved"), world.audited("exempted")), (0, 0));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_of_somebody_else_closes_the_dialog_with_their_name() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    open(&world, U_APPROVER, &card).await;
+    ask_until(&world, U_APPROVER, 0).await;
+    world.slack.click(U_APPROVER2, &card.ts, "suspend").await.expect("the button is there");
+    world.message("2 accounts suspended").await;
+    let day = (world.clock.now() + Duration::days(5)).format("%Y-%m-%d").to_string();
+    let reply = world.slack.submit_view(U_APPROVER, &until(&day, "leave")).await.expect("it is open");
+    assert_eq!(reply.sees, Sees::ViewUpdated);
+    says(&world, U_APPROVER, "Already approved by").await;
+    world.slack.close_view(U_APPROVER).await.expect("it is open");
+    let name = box_of(&top(&world, U_APPROVER), 0);
+    let tick = Input::Options(Vec::new());
+    world.slack.choose_in_view(U_APPROVER, &name, tick).await.expect("the box is there");
+    let view = says(&world, U_APPROVER, "Already approved by").await;
+    assert!(view.visible_text().contains("had 2 accounts suspended"), "{}", view.visible_text());
+    assert!(view.json["submit"].is_null());
+    assert_eq!((world.audited("approved"), world.audited("input_refused"), drafts(&world)), (1, 2, 0));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dialog_that_is_open_past_the_deadline_or_by_a_guest_says_so() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    for user in [U_APPROVER, U_APPROVER2] {
+        open(&world, user, &card).await;
+    }
+    let mut person = world.slack.people().into_iter().find(|one| one.id == U_APPROVER).expect("Alice");
+    person.is_restricted = true;
+    world.slack.add_user(person, &[]);
+    search(&world, U_APPROVER, "ada").await;
+    says(&world, U_APPROVER, "is a guest in this Slack workspace").await;
+    assert_eq!(world.audited("input_refused"), 1);
+
+    world.advance(Duration::hours(9));
+    tick(&world, U_APPROVER2, 0, false).await;
+    let view = world.slack.wait_view(U_APPROVER2, "why not", |view| view.json["submit"].is_null()).await;
+    let text = view.visible_text();
+    assert!(text.contains("expired") || text.contains("The time to answer ended"), "{text}");
+    assert_eq!(world.changes_asked(), Vec::<String>::new());
+    world.nothing_else_is_wrong().await;
+}
+
+/// Waits until the submit button says this.
+async fn counts(world: &World, label: &str) -> View {
+    let what = format!("a button that says {label:?}");
+    world.slack.wait_view(U_APPROVER, &what, |view| submit_label(view) == label).await
+}
+
+async fn counts_after_opening(world: &World, card: &Message, label: &str) {
+    open(world, U_APPROVER, card).await;
+    counts(world, label).await;
+}
+
+/// How many drafts are stored.
+fn drafts(world: &World) -> i64 {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let connection = rusqlite::Connection::open_with_flags(world.database(), flags).expect("it is there");
+    connection.query_row("SELECT count(*) FROM review", [], |row| row.get(0)).expect("a count")
 }

@@ -127,6 +127,16 @@ async fn check_says_what_it_looked_at_and_fails_if_anything_is_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn check_says_that_a_list_of_holidays_has_ended() {
+    let world = World::new(&format!("{UNSCHEDULED_POLICY}holidays = [\"2019-12-25\"]\n")).await;
+    world.okta.add(Person::contractor(LOGIN));
+    let ended = BotProcess::spawn(&world, &["check"], &[]).ended().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let line = "ok    policy contractors: warning: The list of holidays ended on 25 December 2019: add those";
+    assert!(ended.stdout.contains(line), "{}", ended.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_shows_the_plan_beside_a_running_bot_and_changes_nothing() {
     let world = world_of_one().await;
     world.okta.add(Person::contractor("busy@ext.example").last_login_days_ago(1));

@@ -153,7 +153,7 @@ async fn a_card_that_somebody_deleted_comes_again() {
     world.message("1 account suspended. Approved by").await;
     let cards = marked(&world, CARD);
     assert_eq!(cards.len(), 1);
-    assert!(cards[0].actions().is_empty() && cards[0].visible_text().contains(LOGIN));
+    assert!(cards[0].buttons().is_empty() && cards[0].visible_text().contains(LOGIN));
     world.nothing_else_is_wrong().await;
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration as StdDuration;
 use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::domain::account::{AccountId, UserType};
+use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::policy::Rule;
 use inactive_contractors::okta::{Credential, Okta, Settings};
 
@@ -77,13 +78,14 @@ impl World {
 pub fn rule() -> Rule {
     Rule {
         user_type: UserType::Profile("contractor".into()),
-        inactive_after: Duration::days(7),
-        new_account_grace: Duration::days(14),
-        restored_grace: Duration::days(7),
+        inactive_after: Duration::days(7).into(),
+        new_account_grace: Duration::days(14).into(),
+        restored_grace: Duration::days(7).into(),
         second_look: true,
         exempt_logins: Vec::new(),
         exempt_groups: Vec::new(),
         exempt_attributes: Vec::new(),
         break_glass: Vec::new(),
+        calendar: Calendar::default(),
     }
 }

@@ -163,6 +163,39 @@ impl Browser {
         }
     }
 
+    /// Opens another page of the server.
+    pub async fn go(&self, path: &str) {
+        self.client.goto(&format!("{}{path}", self.address)).await.expect("the page opens");
+    }
+
+    /// Presses keys where the focus is.
+    pub async fn keys(&self, keys: &str) {
+        let focused = self.client.active_element().await.expect("something has the focus");
+        focused.send_keys(keys).await.expect("it takes keys");
+    }
+
+    /// Moves the focus to an element, without pressing it.
+    pub async fn focus(&self, css: &str) {
+        self.see(css).await;
+        self.client
+            .execute("document.querySelector(arguments[0]).focus()", vec![json!(css)])
+            .await
+            .expect("it runs");
+    }
+
+    /// Puts a value into an input or select as if a person had chosen it.
+    pub async fn choose(&self, css: &str, value: &str) {
+        self.see(css).await;
+        let script = "const one = document.querySelector(arguments[0]); one.value = arguments[1]; \
+                      for (const kind of ['input', 'change']) one.dispatchEvent(new Event(kind, { bubbles: true }))";
+        self.client.execute(script, vec![json!(css), json!(value)]).await.expect("the script runs");
+    }
+
+    /// Waits until a script, an expression, holds.
+    pub async fn holds(&self, expression: &str) {
+        self.see_that(expression, &format!("return {expression}"), Vec::new()).await;
+    }
+
     /// Types a line into the composer and sends it.
     pub async fn say(&self, line: &str) {
         let composer = self.see("#command").await;

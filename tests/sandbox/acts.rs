@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::domain::schedule;
 use serde_json::{Value, json};
 
-use super::{Sandbox, Side};
+use super::{Sandbox, Side, admin, reminders};
 use crate::fake::okta;
 use crate::fake::slack::{self, C_OPS, Input, NotThere, Reply, Sees};
 
@@ -27,15 +27,20 @@ async fn dispatch(sandbox: &Sandbox, what: &Value) -> Result<Value, String> {
         "click" => click(sandbox, user, what).await,
         "submit_view" => {
             let edits = edits(&what["state"]);
-            let edits: Vec<(&str, Input)> =
-                edits.iter().map(|(name, input)| (name.as_str(), input.clone())).collect();
-            answered(world.slack.submit_view(user, &edits).await)
+            answered(world.slack.submit_view(user, &borrowed(&edits)).await)
+        }
+        "open_home" => {
+            world.slack.open_home(user).await;
+            Ok(done())
         }
         "close_view" => {
             while world.slack.close_view(user).await.is_ok() && what["clear"] == true {}
             Ok(done())
         }
-        "slash" => answered(world.slack.slash(user, C_OPS, text("text")).await),
+        "slash" => {
+            let channel = what["channel"].as_str().unwrap_or(C_OPS);
+            answered(world.slack.slash(user, channel, text("text")).await)
+        }
         "sweep" => answered(world.slack.slash(user, C_OPS, "/inactive-contractors sweep").await),
         "clock" => {
             world.advance(move_by(sandbox, text("move"))?);
@@ -73,8 +78,16 @@ async fn dispatch(sandbox: &Sandbox, what: &Value) -> Result<Value, String> {
             Ok(done())
         }
         "start" => start(sandbox).await,
+        "big_org" => {
+            if sandbox.grow() {
+                Ok(done())
+            } else {
+                Err("The org is big already.".to_owned())
+            }
+        }
         "sign_in" => sign_in(sandbox, text("okta"), true),
         "sso" => sign_in(sandbox, text("okta"), false),
+        "bring_back" => admin::bring_back(sandbox, text("okta"), text("by")).map(|()| done()),
         other => Err(format!("The sandbox can't do {other:?}.")),
     }
 }
@@ -108,28 +121,34 @@ async fn click(sandbox: &Sandbox, user: &str, what: &Value) -> Result<Value, Str
             Some(input) => slack.choose(user, message, &name, input).await,
         });
     }
+    // What was typed elsewhere goes along, whatever was used.
     let edits = edits(&what["state"]);
-    let edits: Vec<(&str, Input)> =
-        edits.iter().map(|(name, input)| (name.as_str(), input.clone())).collect();
+    slack.fill_in(user, &borrowed(&edits)).map_err(|NotThere(why)| why)?;
     answered(match input {
-        None => slack.click_in_view(user, &name, &edits).await,
+        None => slack.click_in_view(user, &name, &[]).await,
         Some(input) => slack.choose_in_view(user, &name, input).await,
     })
+}
+
+fn borrowed(edits: &[(String, Input)]) -> Vec<(&str, Input)> {
+    edits.iter().map(|(name, input)| (name.as_str(), input.clone())).collect()
 }
 
 /// What was put into an element that isn't a button.
 fn input(element: &Value) -> Option<Input> {
     let value = |option: &Value| option["value"].as_str().unwrap_or_default().to_owned();
     match element["type"].as_str()? {
-        "overflow" | "static_select" | "radio_buttons" => {
+        "overflow" | "radio_buttons" => {
             element["selected_option"].is_object().then(|| Input::Option(value(&element["selected_option"])))
         }
+        // What is empty now may have been filled before.
+        "static_select" => Some(Input::Option(value(&element["selected_option"]))),
         "checkboxes" => {
             let options = element["selected_options"].as_array()?;
             Some(Input::Options(options.iter().map(value).collect()))
         }
-        "plain_text_input" => element["value"].as_str().map(|text| Input::Text(text.to_owned())),
-        "datepicker" => element["selected_date"].as_str().map(|date| Input::Date(date.to_owned())),
+        "plain_text_input" => Some(Input::Text(element["value"].as_str().unwrap_or_default().to_owned())),
+        "datepicker" => Some(Input::Date(element["selected_date"].as_str().unwrap_or_default().to_owned())),
         _ => None,
     }
 }
@@ -154,6 +173,7 @@ fn move_by(sandbox: &Sandbox, how: &str) -> Result<Duration, String> {
     match how {
         "hour" => Ok(Duration::hours(1)),
         "day" => Ok(Duration::days(1)),
+        "week" => Ok(Duration::weeks(1)),
         "next_sweep" => {
             let schedules = sandbox.world.config().policies;
             until(
@@ -161,6 +181,7 @@ fn move_by(sandbox: &Sandbox, how: &str) -> Result<Duration, String> {
                 "schedule",
             )
         }
+        "next_reminder" => until(reminders::next(sandbox), "reminder to come"),
         "past_deadline" => until(sandbox.world.next_deadline(), "open request with a deadline"),
         other => Err(format!("The clock can't move by {other:?}.")),
     }

@@ -1,20 +1,22 @@
 //! The sandbox: a world to click on. The same fakes and the same bot as in the stories, and a page.
 
 pub mod acts;
+pub mod admin;
+pub mod people;
+pub mod reminders;
 pub mod server;
 pub mod view;
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
-use crate::fake::okta::seed_demo;
-use crate::fake::slack::{C_OPS, SlackUser};
+use crate::fake::okta::{seed_big_org, seed_demo};
 use crate::support::World;
-
-/// The contractor whom the person at the page can be: an inactive one, so that they are on the card.
-pub const U_CONTRACTOR: &str = "U0CONTRACTOR";
 
 /// The policy of the sandbox. Its first sweep asks at once: nobody wants to play a preview first.
 const POLICY: &str = "preview_first = false\nviewers = { channel_members = true }\n";
@@ -23,6 +25,8 @@ const POLICY: &str = "preview_first = false\nviewers = { channel_members = true 
 pub struct Sandbox {
     pub world: World,
     pub started: DateTime<Utc>,
+    /// Whether the org has its 500 more contractors.
+    big: AtomicBool,
     /// Counts what only the page knows of: a bot started or killed, a clock moved.
     own: watch::Sender<u64>,
     faults: Mutex<[Option<String>; 2]>,
@@ -42,24 +46,55 @@ impl Sandbox {
         let mut world = World::new("").await;
         let demo = seed_demo(&world.okta);
         world.set_policy(&exempt(&demo.exempt_group));
-        let contractor =
-            world.okta.people().into_iter().find(|person| person.login == demo.signs_in_meanwhile);
-        let contractor = contractor.expect("the demo has somebody who signs in meanwhile");
-        let user = SlackUser::new(U_CONTRACTOR, &contractor.name, &contractor.login).guest();
-        world.slack.add_user(user, &[C_OPS]);
+        people::seed(&world.slack, &world.okta, &demo.signs_in_meanwhile);
         let started = world.clock.now();
-        let sandbox = Sandbox { world, started, own: watch::channel(0).0, faults: Mutex::default() };
-        sandbox.world.start_bot().await;
-        sandbox
+        world.start_bot().await;
+        Sandbox {
+            world,
+            started,
+            big: AtomicBool::new(false),
+            own: watch::channel(0).0,
+            faults: Mutex::default(),
+        }
     }
 
     /// Changes with everything that the page shows.
-    pub fn revision(&self) -> String {
-        let slack = *self.world.slack.changed().borrow();
-        let okta = *self.world.okta.changes().borrow();
-        // A bot can also end by itself, which tells nobody.
-        let (audit, runs) = (self.world.audit().len(), u8::from(self.world.bot_runs()));
-        format!("{slack}-{okta}-{}-{audit}-{runs}", *self.own.borrow())
+    pub fn revision(&self) -> Revision {
+        Revision {
+            run: self.started.timestamp_millis(),
+            slack: *self.world.slack.changed().borrow(),
+            okta: *self.world.okta.changes().borrow(),
+            own: *self.own.borrow(),
+            audit: self.last_audit_event(),
+            // A bot can also end by itself, which tells nobody.
+            runs: self.world.bot_runs(),
+        }
+    }
+
+    /// The number of the latest audit event, 0 if there is none.
+    fn last_audit_event(&self) -> i64 {
+        let sql = "SELECT coalesce(max(seq), 0) FROM audit_event";
+        self.file().and_then(|file| file.query_row(sql, [], |row| row.get(0)).ok()).unwrap_or(0)
+    }
+
+    /// The bot's database, to look at only.
+    fn file(&self) -> Option<rusqlite::Connection> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        rusqlite::Connection::open_with_flags(self.world.database(), flags).ok()
+    }
+
+    /// Adds the 500 contractors, once.
+    pub fn grow(&self) -> bool {
+        if self.big.swap(true, Ordering::SeqCst) {
+            return false;
+        }
+        seed_big_org(&self.world.okta);
+        true
+    }
+
+    /// Whether [`Sandbox::grow`] was called.
+    pub fn is_big(&self) -> bool {
+        self.big.load(Ordering::SeqCst)
     }
 
     /// Something that only the page knows of has changed.
@@ -68,7 +103,7 @@ impl Sandbox {
     }
 
     /// Returns once the revision is another one than `known`.
-    pub async fn until_revision_differs(&self, known: &str) {
+    pub async fn until_revision_differs(&self, known: Revision) {
         let (mut slack, mut okta, mut own) =
             (self.world.slack.changed(), self.world.okta.changes(), self.own.subscribe());
         let mut disk = tokio::time::interval(std::time::Duration::from_millis(250));
@@ -97,5 +132,41 @@ impl Sandbox {
         };
         let faults = self.faults.lock().expect("nobody panics while holding it");
         faults[side as usize].clone().filter(|_| waiting > 0)
+    }
+}
+
+/// Which state of the sandbox a page has seen. As text it goes to the page and comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// Differs from one start of the sandbox to the next.
+    pub run: i64,
+    pub slack: u64,
+    pub okta: u64,
+    pub own: u64,
+    pub audit: i64,
+    pub runs: bool,
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Revision { run, slack, okta, own, audit, runs } = self;
+        write!(f, "{run}-{slack}-{okta}-{own}-{audit}-{}", u8::from(*runs))
+    }
+}
+
+impl FromStr for Revision {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Revision, Self::Err> {
+        let mut parts = text.split('-');
+        let mut next = || parts.next().unwrap_or_default();
+        Ok(Revision {
+            run: next().parse()?,
+            slack: next().parse()?,
+            okta: next().parse()?,
+            own: next().parse()?,
+            audit: next().parse()?,
+            runs: next() == "1",
+        })
     }
 }

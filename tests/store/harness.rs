@@ -7,7 +7,9 @@ use chrono::{DateTime, Duration, TimeZone, Utc};
 use inactive_contractors::domain::account::{AccountId, UserType};
 use inactive_contractors::domain::assess::{Evidence, Idle, SecondLook, Signal};
 use inactive_contractors::domain::audit::{AuditEvent, Person};
+use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::candidate::Shown;
+use inactive_contractors::domain::keep::KeptUntil;
 use inactive_contractors::domain::plan::{Counts, Verdict};
 use inactive_contractors::domain::policy::Rule;
 use inactive_contractors::domain::request::{Input, Verb, Voter};
@@ -54,14 +56,15 @@ pub fn person(name: &str) -> Person {
 pub fn rule() -> Rule {
     Rule {
         user_type: UserType::Profile("Contractor".to_owned()),
-        inactive_after: Duration::days(30),
-        new_account_grace: Duration::days(7),
-        restored_grace: Duration::days(7),
+        inactive_after: Duration::days(30).into(),
+        new_account_grace: Duration::days(7).into(),
+        restored_grace: Duration::days(7).into(),
         second_look: false,
         exempt_logins: vec!["ceo@*".to_owned()],
         exempt_groups: Vec::new(),
         exempt_attributes: Vec::new(),
         break_glass: Vec::new(),
+        calendar: Calendar::default(),
     }
 }
 
@@ -156,7 +159,7 @@ pub fn input(who: &str, verb: Verb, received_at: DateTime<Utc>) -> Input {
 }
 
 pub fn suspend_all() -> Verb {
-    Verb::Suspend { keep: std::collections::BTreeSet::new() }
+    Verb::Suspend { keep: std::collections::BTreeSet::new(), until: KeptUntil::default() }
 }
 
 /// An input from its receipt to its settlement.

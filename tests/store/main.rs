@@ -7,5 +7,7 @@ mod inputs;
 mod messages;
 mod open;
 mod requests;
+mod reviews;
 mod sweeps;
 mod versions;
+mod watches;

@@ -8,8 +8,13 @@ use inactive_contractors::store::{AuditQuery, SweepState};
 
 use crate::harness::{Bench, CHANNEL, POLICY, at, events, id, rule};
 
-const VERSIONS: &[&str] =
-    &[include_str!("versions/v1.sql"), include_str!("versions/v2.sql"), include_str!("versions/v3.sql")];
+const VERSIONS: &[&str] = &[
+    include_str!("versions/v1.sql"),
+    include_str!("versions/v2.sql"),
+    include_str!("versions/v3.sql"),
+    include_str!("versions/v4.sql"),
+    include_str!("versions/v5.sql"),
+];
 
 #[tokio::test]
 async fn every_version_opens_with_its_rows() {
@@ -42,8 +47,14 @@ async fn every_version_opens_with_its_rows() {
         let restored = store.restored_by_us(vec![id("kim")]).await.unwrap();
         assert_eq!((kim.len(), restored.len()), if version > 1 { (1, 1) } else { (0, 0) });
 
+        let draft = store.review(5, "Uann").await.unwrap().unwrap().draft;
+        assert_eq!(draft.map(|draft| draft.keep.len()), (version > 2).then_some(1));
+        // Suspensions from before there were watches are watched from then on.
+        let watched = store.watch_is_due(POLICY, at(60)).await.unwrap();
+        let drifted = store.drift_batch(1).await.unwrap();
+        assert_eq!((watched, drifted.len()), if version > 3 { (false, 1) } else { (true, 0) });
         let homes = store.homes(at(0)).await.unwrap();
-        assert_eq!(homes.len(), usize::from(version > 2));
+        assert_eq!(homes.len(), usize::from(version > 4));
 
         let verified = store.verify().await.unwrap();
         assert_eq!((verified.broken_at, verified.events > 20), (None, true));

@@ -174,15 +174,20 @@ impl World {
 
     /// The audit trail as it is on the disk: sequence, action, login, detail; oldest first.
     pub fn audit(&self) -> Vec<AuditLine> {
+        self.audit_after(0)
+    }
+
+    /// The part of the audit trail behind this sequence number.
+    pub fn audit_after(&self, seq: i64) -> Vec<AuditLine> {
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
         let Ok(connection) = rusqlite::Connection::open_with_flags(self.database(), flags) else {
             return Vec::new();
         };
-        let sql = "SELECT seq, at, actor, action, login, detail, request FROM audit_event ORDER BY seq";
+        let sql = "SELECT seq, at, actor, action, login, detail, request FROM audit_event WHERE seq > ?1 ORDER BY seq";
         let Ok(mut statement) = connection.prepare(sql) else {
             return Vec::new();
         };
-        let lines = statement.query_map([], |row| {
+        let lines = statement.query_map([seq], |row| {
             let json = |text: String| serde_json::from_str(&text).unwrap_or(Value::Null);
             Ok(AuditLine {
                 seq: row.get(0)?,
@@ -337,6 +342,14 @@ impl World {
     async fn file_let_go(&self) {
         let lock = self.directory.path().join("bot.db.lock");
         self.stored("the file let go", || std::fs::File::open(&lock).ok()?.try_lock().ok()).await;
+    }
+
+    /// What a query of the database as it is on the disk counts. It has one parameter.
+    pub fn count(&self, sql: &str, parameter: &str) -> i64 {
+        let counted = self.read_only().and_then(|file| {
+            file.query_row(sql, [parameter], |row| row.get::<_, Option<i64>>(0)).ok().flatten()
+        });
+        counted.unwrap_or(-1)
     }
 
     fn read_only(&self) -> Option<rusqlite::Connection> {

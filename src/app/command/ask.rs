@@ -1,7 +1,7 @@
 //! Questions: they change nothing, here or anywhere.
 
 use super::super::survey::{fresh_standing, log_since, survey};
-use super::super::wording::answers;
+use super::super::wording::{answers, days_off};
 use super::super::{App, lock, messages, requests};
 use super::{Answer, Asked};
 use crate::chat::{Card, MessageRef, Text};
@@ -38,7 +38,10 @@ impl App {
                 policy,
                 last_sweep: last.map(|sweep| (sweep.started_at, outcome(&sweep))),
                 next_slot: schedule::next_slot(&policy.schedule, now),
-                live: known.live_rule.is_some_and(|live| policy.rule.only_narrows(&live)),
+                live: known
+                    .live_rule
+                    .is_some_and(|live| policy.rule.only_narrows(&live.without_bygone_holidays(now))),
+                days_off: days_off::notes(policy, now),
                 open: open.iter().filter(|(request, _)| request.policy == policy.name).cloned().collect(),
             });
         }
@@ -90,7 +93,7 @@ impl App {
         })
     }
 
-    pub(super) async fn why(&self, visible: &[&Policy], person: &str) -> anyhow::Result<Answer> {
+    pub(in super::super) async fn why(&self, visible: &[&Policy], person: &str) -> anyhow::Result<Answer> {
         let (policy, account) = match self.account_of(visible, person).await? {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),

@@ -1,6 +1,6 @@
 //! Exemptions: granted, ended early, listed.
 
-use chrono::{DateTime, Duration, NaiveDate, TimeZone, Utc};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use super::super::App;
@@ -11,7 +11,7 @@ use crate::chat::Text;
 use crate::domain::account::Account;
 use crate::domain::audit::{Action, Actor, Draft, Subject};
 use crate::domain::exemption::{self, End, Wish};
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Policy, start_of_day};
 use crate::store::{AuditContext, Exempted};
 
 /// What the words after the person say.
@@ -175,9 +175,5 @@ fn length(word: &str) -> Result<Duration, Text> {
 /// The start of a day in the policy's zone, or of the day so many days after it.
 fn day(word: &str, zone: Tz, days_later: i64) -> Result<DateTime<Utc>, Text> {
     let date = NaiveDate::parse_from_str(word, "%Y-%m-%d").map_err(|_| exceptions::not_a_day(word))?;
-    let midnight = (date + Duration::days(days_later)).and_time(chrono::NaiveTime::MIN);
-    let start = zone.from_local_datetime(&midnight).earliest();
-    // A zone whose midnight daylight saving skips starts that day an hour later.
-    let start = start.or_else(|| zone.from_local_datetime(&(midnight + Duration::hours(1))).earliest());
-    start.map(|at| at.to_utc()).ok_or_else(|| exceptions::not_a_day(word))
+    start_of_day(date + Duration::days(days_later), zone).ok_or_else(|| exceptions::not_a_day(word))
 }

@@ -13,7 +13,7 @@ mod person;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use serde_json::json;
 
 use super::App;
@@ -45,6 +45,15 @@ impl Line {
     fn is_question(&self) -> bool {
         self.command.as_ref().is_some_and(Command::is_question)
     }
+}
+
+/// Each subcommand and the first line of its help, as `help` lists them: for a client that completes what people type.
+#[must_use]
+pub fn subcommands() -> Vec<(String, String)> {
+    let mut line = Line::command();
+    line.build();
+    let about = |command: &clap::Command| command.get_about().map(ToString::to_string).unwrap_or_default();
+    line.get_subcommands().map(|command| (command.get_name().to_owned(), about(command))).collect()
 }
 
 /// What can be asked for.
@@ -141,7 +150,7 @@ impl Role {
         }
     }
 
-    fn in_words(self) -> &'static str {
+    pub(super) fn in_words(self) -> &'static str {
         match self {
             Role::Viewer => "the viewers, approvers and admins of a policy",
             Role::Approver => "approvers and admins of this policy",
@@ -373,7 +382,7 @@ impl App {
     }
 
     /// The audit trail keeps who asked for what they may not have.
-    async fn note_refused(
+    pub(super) async fn note_refused(
         &self,
         inbound: &Inbound,
         word: &str,

@@ -57,6 +57,8 @@ pub struct PolicyStatus<'a> {
     pub next_slot: Option<DateTime<Utc>>,
     /// Whether the rule asks for approval already.
     pub live: bool,
+    /// What is to be said of its days off.
+    pub days_off: Vec<Text>,
     /// Open requests with their cards.
     pub open: Vec<(Request, Option<MessageRef>)>,
 }
@@ -93,6 +95,9 @@ pub(super) fn policy_line(status: &PolicyStatus) -> Text {
         Some(at) => text.then("\nNext sweep ").with(Span::Time(at)),
         None => text.then("\nThe schedule has no next time"),
     };
+    for note in &status.days_off {
+        text = text.then("\n").and(note.clone());
+    }
     for (request, card) in &status.open {
         text = text.then("\n").and(request_line(request, card.as_ref()));
     }
@@ -285,7 +290,7 @@ fn next(why: &Why, now: DateTime<Utc>) -> Text {
     let rule: &Rule = &why.policy.rule;
     match why.assessment {
         Assessment::Active(idle) => Text::plain("Would be proposed after ")
-            .with(Span::Time(idle.since + rule.inactive_after))
+            .with(Span::Time(rule.calendar.after(idle.since, rule.inactive_after)))
             .then(", if nothing is seen until then."),
         Assessment::Candidate(_) => match why.next_slot {
             Some(at) => Text::plain("The next sweep proposes it: ")

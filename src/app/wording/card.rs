@@ -1,16 +1,30 @@
 //! The card: one per approval request, from the question to the last outcome.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
 use super::concerned;
-use super::{accounts, guard_in_words, idle_in_words, mention, outcome_in_words, rule_in_words, shown_who};
+use super::row;
+use super::{
+    accounts, belongs_to, guard_in_words, idle_in_words, mention, outcome_in_words, rule_in_words, shown_who,
+};
 use crate::chat::{Block, Button, Card, Confirm, Span, Text, Tone};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::concern::Question;
 use crate::domain::plan::Counts;
+use crate::domain::policy::Policy;
 use crate::domain::request::{Decision, Request, RequestState};
+use crate::domain::restoration::Restoration;
 
-/// People on one page of a card. Slack refuses a message of more than about 13,000 characters in all; 20 people with
-/// the longest names that are shown stay below 10,000.
-pub const PAGE: usize = 20;
+/// The most people on one page of a card: one block each, and a dozen for the rest, within Slack's 50.
+pub const PAGE: usize = 25;
+/// The most characters of a page's people: Slack refuses a message of more than about 13,000 in all.
+const PAGE_CHARS: usize = 10_500;
+/// What a person's row takes besides the names in it: two dates, the outcome, the menu.
+const ROW_CHARS: usize = 310;
+/// The most characters of an error or reason in a row; the thread has all of it.
+const WORDS_MAX: usize = 150;
 
 /// The buttons of a card, as the words that come back with a click.
 pub mod action {
@@ -28,6 +42,8 @@ pub mod action {
     pub const PAGE_BACK: &str = "page_back";
     /// Show the page after.
     pub const PAGE_ON: &str = "page_on";
+    /// The menu beside a person.
+    pub const PERSON: &str = "person";
 }
 
 /// All that a card shows.
@@ -42,6 +58,14 @@ pub struct View<'a> {
     pub page: usize,
     /// What stands in the way of the suspensions, if something does.
     pub obstacle: Option<&'a str>,
+    /// The policy as it is configured now, if it still is.
+    pub policy: Option<&'a Policy>,
+    /// Whom of the list somebody has given back, or is to, oldest first.
+    pub restorations: &'a [Restoration],
+    /// Where an admin opens each account, by position.
+    pub links: &'a BTreeMap<u32, String>,
+    /// The moment, for what is offered for a time only.
+    pub now: DateTime<Utc>,
     /// What the people concerned were asked, and what they said.
     pub questions: &'a [Question],
 }
@@ -59,10 +83,12 @@ pub fn card(view: &View) -> Card {
         Block::Section(state_line(view)),
         Block::Divider,
     ];
-    let pages = view.candidates.len().div_ceil(PAGE).max(1);
+    let starts = page_starts(view);
+    let pages = starts.len();
     let page = view.page.min(pages - 1);
-    for candidate in view.candidates.iter().skip(page * PAGE).take(PAGE) {
-        blocks.push(Block::Section(person(view, candidate)));
+    let end = starts.get(page + 1).copied().unwrap_or(view.candidates.len());
+    for candidate in &view.candidates[starts[page]..end] {
+        blocks.push(Block::Row { text: person(view, candidate), menu: row::menu(view, candidate) });
     }
     if pages > 1 {
         blocks.push(Block::Buttons(page_buttons(view.request, page, pages)));
@@ -76,12 +102,59 @@ pub fn card(view: &View) -> Card {
     Card { summary: summary(view), blocks }
 }
 
+/// Where in the list each page starts: as many people as fit, so that nobody is left out for their neighbours' names.
+fn page_starts(view: &View) -> Vec<usize> {
+    let (mut starts, mut used) = (vec![0], 0);
+    for (index, candidate) in view.candidates.iter().enumerate() {
+        let needed = row_chars(view, candidate);
+        let start = starts.last().copied().unwrap_or_default();
+        if index > start && (index - start >= PAGE || used + needed > PAGE_CHARS) {
+            starts.push(index);
+            used = 0;
+        }
+        used += needed;
+    }
+    starts
+}
+
+fn row_chars(view: &View, candidate: &Candidate) -> usize {
+    let shown = &candidate.shown;
+    // What mrkdwn writes as more than one character.
+    let long =
+        |text: &str| text.chars().map(|c| if matches!(c, '&' | '<' | '>') { 5 } else { 1 }).sum::<usize>();
+    let names = [Some(&shown.name), Some(&shown.login), shown.manager.as_ref(), shown.organization.as_ref()];
+    let names: usize = names.into_iter().flatten().map(|name| long(name)).sum();
+    let error = match &candidate.state {
+        CandidateState::Failed { error, .. } => long(&cut(error)),
+        CandidateState::Previewed
+        | CandidateState::Proposed
+        | CandidateState::Kept { .. }
+        | CandidateState::Dropped
+        | CandidateState::Due { .. }
+        | CandidateState::Suspended { .. }
+        | CandidateState::Skipped { .. } => 0,
+    };
+    let back = row::restoration(view, candidate).map_or(0, |text| long(&text.to_plain()) + ROW_CHARS / 2);
+    let said = concerned::evidence(view.questions, candidate);
+    let said = said.map_or(0, |text| long(&text.to_plain()) + ROW_CHARS / 2);
+    ROW_CHARS + names + error + back + said
+}
+
+/// Somebody's words as long as a row takes them.
+pub(super) fn cut(words: &str) -> String {
+    if words.chars().count() <= WORDS_MAX {
+        return words.to_owned();
+    }
+    let kept: String = words.chars().take(WORDS_MAX - 1).collect();
+    format!("{}…", kept.trim_end())
+}
+
 fn title(view: &View) -> String {
     let count = accounts(view.candidates.len());
     match &view.request.state {
         RequestState::Preview => format!("Preview: {count} would be proposed"),
         RequestState::Held { .. } => format!("Held: {count} would be proposed"),
-        RequestState::Pending => format!("Suspend {count}?"),
+        RequestState::Pending => format!("Suspend {}?", accounts(in_state(view, "proposed"))),
         RequestState::Approved { .. } => format!("Suspending {}", accounts(selected(view))),
         RequestState::Completed { .. } => {
             let done = in_state(view, "suspended");
@@ -128,24 +201,26 @@ fn state_line(view: &View) -> Text {
             released.unwrap_or_default().and(answer_by(request))
         }
         RequestState::Approved { decision } => {
-            let text = decided("Approved by ", decision).then(progress(view));
-            match view.obstacle {
+            let progress = Text::plain(progress(view));
+            let progress = match view.obstacle {
                 Some(why) => {
-                    text.then(" Paused: ").quoted(why).then(" It goes on by itself once that is mended.")
+                    progress.then(" Paused: ").quoted(why).then(" It goes on by itself once that is mended.")
                 }
-                None => text,
-            }
+                None => progress,
+            };
+            decided("Approved by ", decision, progress)
         }
         RequestState::Completed { decision, at } => {
-            decided("Approved by ", decision).then(" Finished ").with(Span::Time(*at)).then(".")
+            let finished = Text::plain(" Finished ").with(Span::Time(*at)).then(".");
+            decided("Approved by ", decision, finished)
         }
-        RequestState::Denied { decision } => decided("Denied by ", decision),
+        RequestState::Denied { decision } => decided("Denied by ", decision, Text::default()),
         RequestState::Expired { at } => {
             Text::plain("Nobody answered by ").with(Span::Time(request.deadline.unwrap_or(*at))).then(".")
         }
-        RequestState::Withdrawn { decision } => decided("Taken back by ", decision),
+        RequestState::Withdrawn { decision } => decided("Taken back by ", decision, Text::default()),
         RequestState::WentLive { decision } => {
-            decided("Taken live by ", decision).then(" A sweep that asks for approval follows.")
+            decided("Taken live by ", decision, Text::plain(" A sweep that asks for approval follows."))
         }
     }
 }
@@ -159,9 +234,14 @@ fn answer_by(request: &Request) -> Text {
     }
 }
 
-fn decided(verb: &str, decision: &Decision) -> Text {
-    let text =
-        Text::plain(verb).and(mention(&decision.by)).then(", ").with(Span::Time(decision.at)).then(".");
+/// Who, when, what follows from it, and in the end why: nobody knows how somebody's words end.
+fn decided(verb: &str, decision: &Decision, more: Text) -> Text {
+    let text = Text::plain(verb)
+        .and(mention(&decision.by))
+        .then(", ")
+        .with(Span::Time(decision.at))
+        .then(".")
+        .and(more);
     match &decision.reason {
         Some(reason) => text.then(" Reason: ").quoted(reason),
         None => text,
@@ -178,7 +258,7 @@ fn selected(view: &View) -> usize {
     view.candidates.len() - in_state(view, "kept")
 }
 
-fn in_state(view: &View, word: &str) -> usize {
+pub(super) fn in_state(view: &View, word: &str) -> usize {
     view.candidates.iter().filter(|candidate| candidate.state.word() == word).count()
 }
 
@@ -194,17 +274,20 @@ fn person(view: &View, candidate: &Candidate) -> Text {
         text = text
             .with(Span::Bold(mark(&candidate.state).into()))
             .then(" ")
-            .and(outcome_in_words(candidate, &view.request.rule, evidence.looked_at))
+            .and(outcome(view, candidate))
             .then("\n");
     }
+    if let Some(back) = row::restoration(view, candidate) {
+        text = text.and(back).then("\n");
+    }
     // Days are counted to the moment of the look-up, so that the card says what the approver was shown.
-    text = text.and(idle_in_words(&evidence.idle, evidence.last_sign_in, evidence.looked_at));
-    if let Some(organization) = &shown.organization {
-        text = text.then(" · ").quoted(organization);
-    }
-    if let Some(manager) = &shown.manager {
-        text = text.then(" · manager ").quoted(manager);
-    }
+    text = text.and(idle_in_words(
+        &evidence.idle,
+        evidence.last_sign_in,
+        &view.request.rule,
+        evidence.looked_at,
+    ));
+    text = text.and(belongs_to(shown));
     let text = match shown.pending_sweeps {
         0 => text.then(" · new on the list"),
         1 => text.then(" · also on the list before"),
@@ -214,6 +297,14 @@ fn person(view: &View, candidate: &Candidate) -> Text {
         Some(evidence) => text.then("\n").and(evidence),
         None => text,
     }
+}
+
+fn outcome(view: &View, candidate: &Candidate) -> Text {
+    let mut candidate = candidate.clone();
+    if let CandidateState::Failed { error, .. } = &mut candidate.state {
+        *error = cut(error);
+    }
+    outcome_in_words(&candidate, &view.request.rule, candidate.shown.evidence.looked_at)
 }
 
 /// A word and a sign, so that colour is never the only difference.
@@ -242,7 +333,17 @@ fn page_buttons(request: &Request, page: usize, pages: usize) -> Vec<Button> {
 
 fn decision_buttons(view: &View) -> Vec<Button> {
     let value = value(view.request);
-    let count = view.candidates.len();
+    let count = match &view.request.state {
+        RequestState::Pending => in_state(view, "proposed"),
+        RequestState::Preview
+        | RequestState::Held { .. }
+        | RequestState::Approved { .. }
+        | RequestState::Completed { .. }
+        | RequestState::Denied { .. }
+        | RequestState::Expired { .. }
+        | RequestState::Withdrawn { .. }
+        | RequestState::WentLive { .. } => view.candidates.len(),
+    };
     let button = |action: &str, label: &str, tone, confirm| Button {
         tone,
         confirm,
@@ -337,6 +438,7 @@ fn summary(view: &View) -> Text {
             Text::plain(format!("The sweep of {policy} with {count} was held by a guard; nothing was done."))
         }
         RequestState::Pending => {
+            let count = accounts(in_state(view, "proposed"));
             Text::plain(format!("{policy}: {count} inactive. Suspend them? ")).and(answer_by(request))
         }
         RequestState::Approved { decision } => Text::plain(format!("{policy}: suspending "))

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{accounts, idle_in_words, mention, shown_who, span_of_time};
+use super::{accounts, idle_in_words, mention, period, shown_who, span_of_time};
 use crate::chat::{Block, Button, Card, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::concern::{Answer, Answered, Asking, Field, Piece, Question, Refusal, Role, Template};
@@ -42,7 +42,8 @@ pub fn message(message: &Message) -> Card {
     let mut blocks = vec![Block::Section(filled_in(message))];
     for (question, candidate) in message.about.iter().take(PEOPLE_MAX) {
         let evidence = &candidate.shown.evidence;
-        let idle = idle_in_words(&evidence.idle, evidence.last_sign_in, evidence.looked_at);
+        let idle =
+            idle_in_words(&evidence.idle, evidence.last_sign_in, &message.request.rule, evidence.looked_at);
         let who = match message.role {
             Role::Person => Text::default().with(Span::Name(candidate.shown.login.clone())),
             Role::Manager => shown_who(&candidate.shown),
@@ -108,7 +109,7 @@ fn days(message: &Message) -> String {
             let evidence = &candidate.shown.evidence;
             span_of_time(evidence.looked_at - evidence.idle.since)
         }
-        (Role::Person, None) | (Role::Manager, _) => span_of_time(message.request.rule.inactive_after),
+        (Role::Person, None) | (Role::Manager, _) => period(message.request.rule.inactive_after),
     }
 }
 
@@ -175,7 +176,9 @@ fn line(question: &Question) -> Option<Text> {
             Role::Manager => Text::plain(subject).and(mention(&answered.by)).then(": ").and(said(answered)),
         },
         Asking::NotFound => Text::plain(format!("{plain}not found in Slack")),
-        Asking::Failed { error } => Text::plain(format!("{plain}could not be asked: ")).quoted(error),
+        Asking::Failed { error } => {
+            Text::plain(format!("{plain}could not be asked: ")).quoted(super::card::cut(error))
+        }
         Asking::Due { .. } | Asking::Found { .. } | Asking::Asked { answered: None, .. } => return None,
     })
 }

@@ -109,7 +109,9 @@ pub fn ending_soon(batch: &[Granted], now: DateTime<Utc>) -> Card {
 /// Why an exemption is not granted.
 pub fn refusal(refusal: &Refusal) -> Text {
     match refusal {
-        Refusal::NoReason => Text::plain("Nothing was changed: say why, at the end of the line."),
+        Refusal::NoReason => {
+            Text::plain("Nothing was changed: say why; in a command, at the end of the line.")
+        }
         Refusal::ReasonTooLong => {
             Text::plain("Nothing was changed: the reason is too long; 500 characters are the most.")
         }
@@ -118,7 +120,7 @@ pub fn refusal(refusal: &Refusal) -> Text {
         }
         Refusal::TooLong { max } => Text::plain(format!(
             "Nothing was changed: this policy allows exemptions of {} at most. Ask for a shorter one; its end is \
-             announced here, so it can be asked for again.",
+             announced in the channel, so it can be asked for again.",
             span_of_time(*max)
         )),
         Refusal::StartsTooLate => {
@@ -230,7 +232,7 @@ pub fn not_restored(account: &Account, why: NotRestored) -> Text {
             Text::plain("Nobody gives themselves access back, so nothing was changed. Ask another approver.")
         }
         NotRestored::NoReason => {
-            Text::plain("Nothing was changed: say why, at the end of the line.")
+            Text::plain("Nothing was changed: say why; in a command, at the end of the line.")
         }
         NotRestored::ReasonTooLong => {
             Text::plain("Nothing was changed: the reason is too long; 500 characters are the most.")

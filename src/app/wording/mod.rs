@@ -8,11 +8,14 @@ pub mod answers;
 pub mod card;
 pub mod choose;
 pub mod concerned;
+pub mod days_off;
 pub mod digest;
+pub mod drift;
 pub mod exceptions;
 pub mod home;
 pub mod notices;
 pub mod refusals;
+pub mod row;
 
 use chrono::{DateTime, Utc};
 
@@ -20,6 +23,7 @@ use crate::chat::{Span, Text};
 use crate::domain::account::Account;
 use crate::domain::assess::{Assessment, Exemption, Grace, Idle, Signal};
 use crate::domain::audit::Person;
+use crate::domain::calendar::Period;
 use crate::domain::candidate::{Candidate, CandidateState, Confirmation, Shown, Skip};
 use crate::domain::plan::Guard;
 use crate::domain::policy::Rule;
@@ -48,16 +52,36 @@ pub fn span_of_time(duration: chrono::Duration) -> String {
     }
 }
 
+/// "7 days", "7 working days", "12 hours".
+pub fn period(period: Period) -> String {
+    match period {
+        Period::Time(duration) => span_of_time(duration),
+        Period::WorkingDays(days) => counted(days as usize, "working day", "working days"),
+    }
+}
+
 /// "active contractor accounts with no sign-in for 7 days".
 pub fn rule_in_words(rule: &Rule) -> Text {
     Text::plain("active accounts of type ")
         .quoted(rule.user_type.to_string())
-        .then(format!(" with no sign of life for {}", span_of_time(rule.inactive_after)))
+        .then(format!(" with no sign of life for {}", period(rule.inactive_after)))
 }
 
-/// "idle 41 days, last sign-in 13 Oct".
-pub fn idle_in_words(idle: &Idle, last_sign_in: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Text {
-    let days = format!("idle {}, ", span_of_time(now - idle.since));
+/// "idle 41 days, last sign-in 13 Oct"; where the rule counts working days, "idle 9 days (5 working days), …".
+pub fn idle_in_words(
+    idle: &Idle,
+    last_sign_in: Option<DateTime<Utc>>,
+    rule: &Rule,
+    now: DateTime<Utc>,
+) -> Text {
+    let time = span_of_time(now - idle.since);
+    let days = if rule.inactive_after.counts_working_days() {
+        let worked = rule.calendar.working_days_between(idle.since, now);
+        let worked = counted(usize::try_from(worked).unwrap_or_default(), "working day", "working days");
+        format!("idle {time} ({worked}), ")
+    } else {
+        format!("idle {time}, ")
+    };
     let sign = match idle.signal {
         Signal::SignIn => "last sign-in ",
         Signal::LogActivity => "last used an app ",
@@ -85,6 +109,19 @@ pub(super) fn shown_who(shown: &Shown) -> Text {
     who(&shown.name, &shown.login)
 }
 
+/// The organisation and the manager, as far as the profile names them.
+pub(super) fn belongs_to(shown: &Shown) -> Text {
+    let named = |name: &Option<String>| name.clone().filter(|name| !name.trim().is_empty());
+    let mut text = Text::default();
+    if let Some(organization) = named(&shown.organization) {
+        text = text.then(" · ").quoted(organization);
+    }
+    if let Some(manager) = named(&shown.manager) {
+        text = text.then(" · manager ").quoted(manager);
+    }
+    text
+}
+
 pub(super) fn account_who(account: &Account) -> Text {
     who(&account.name, &account.login)
 }
@@ -92,6 +129,13 @@ pub(super) fn account_who(account: &Account) -> Text {
 /// A mention of a person who decided something.
 pub fn mention(person: &Person) -> Text {
     Text::default().with(Span::Mention { id: person.id.clone(), name: person.name.clone() })
+}
+
+/// Until when an account that is given back is left alone.
+pub(super) fn restored_until(left_alone_until: DateTime<Utc>) -> Text {
+    Text::plain(" The policy then leaves the account alone until ")
+        .with(Span::Time(left_alone_until))
+        .then(", if its person is not seen before.")
 }
 
 /// What an assessment means, as a sentence without its subject: "is active: …".
@@ -107,21 +151,21 @@ pub fn assessment_in_words(assessment: &Assessment, rule: &Rule, now: DateTime<U
         }
         Assessment::Unknown(why) => Text::plain("can't be judged: ").quoted(why),
         Assessment::Active(idle) => Text::plain("is active: ")
-            .and(idle_in_words(idle, Some(now), now))
-            .then(format!(", and the rule proposes accounts after {}", span_of_time(rule.inactive_after))),
+            .and(idle_in_words(idle, Some(now), rule, now))
+            .then(format!(", and the rule proposes accounts after {}", period(rule.inactive_after))),
         Assessment::InGrace { idle, grace, until } => {
             let grace = match grace {
                 Grace::NewAccount => "but the account is new and is left alone until ",
                 Grace::Restored => "but the account was given back and is left alone until ",
             };
             Text::plain("is ")
-                .and(idle_in_words(idle, Some(now), now))
+                .and(idle_in_words(idle, Some(now), rule, now))
                 .then(format!(", {grace}"))
                 .with(Span::Time(*until))
         }
         Assessment::Candidate(evidence) => Text::plain("is inactive: ")
-            .and(idle_in_words(&evidence.idle, evidence.last_sign_in, now))
-            .then(format!(", which is longer than {}", span_of_time(rule.inactive_after))),
+            .and(idle_in_words(&evidence.idle, evidence.last_sign_in, rule, now))
+            .then(format!(", which is longer than {}", period(rule.inactive_after))),
     }
 }
 
@@ -151,7 +195,10 @@ pub fn outcome_in_words(candidate: &Candidate, rule: &Rule, now: DateTime<Utc>) 
     match &candidate.state {
         CandidateState::Previewed => Text::plain("would be proposed"),
         CandidateState::Proposed => Text::plain("proposed"),
-        CandidateState::Kept { by } => Text::plain("kept active by ").and(mention(by)),
+        CandidateState::Kept { by, until: None } => Text::plain("kept active by ").and(mention(by)),
+        CandidateState::Kept { by, until: Some(until) } => {
+            Text::plain("kept until ").with(Span::Time(*until)).then(" by ").and(mention(by))
+        }
         CandidateState::Dropped => Text::plain("left alone"),
         CandidateState::Due { attempts: 0, .. } => Text::plain("to be suspended"),
         CandidateState::Due { attempts, .. } => Text::plain(format!("being suspended, try {attempts}")),

@@ -2,9 +2,11 @@
 
 use crate::app::people::Stranger;
 use crate::chat::{Card, Span, Text};
+use crate::domain::audit::Person;
+use crate::domain::candidate::CandidateState;
 use crate::domain::request::{Decision, Refusal, RequestState};
 
-use super::mention;
+use super::{exceptions, mention, who};
 
 /// A note without blocks.
 pub fn note(text: Text) -> Card {
@@ -45,6 +47,34 @@ pub fn refusal(refusal: &Refusal) -> Text {
         ),
         Refusal::OnlyOwnAccounts => Text::plain(
             "Nobody decides about their own account, and no other is selected. Nothing was changed; ask another approver.",
+        ),
+        Refusal::NotUntil { account, name, why } => {
+            who(name, &account.login).then(": ").and(exceptions::refusal(why))
+        }
+        Refusal::NotProposed { account, name, state } => not_proposed(who(name, &account.login), state),
+    }
+}
+
+/// An account about which the request doesn't ask any more.
+fn not_proposed(whom: Text, state: &CandidateState) -> Text {
+    match state {
+        CandidateState::Kept { by, until } => {
+            let text = whom.then(" is kept active already, by ").and(mention(by));
+            match until {
+                Some(until) => {
+                    text.then(", until ").with(Span::Time(*until)).then(". Nothing was changed now.")
+                }
+                None => text.then(". Nothing was changed now."),
+            }
+        }
+        CandidateState::Previewed
+        | CandidateState::Proposed
+        | CandidateState::Dropped
+        | CandidateState::Due { .. }
+        | CandidateState::Suspended { .. }
+        | CandidateState::Skipped { .. }
+        | CandidateState::Failed { .. } => whom.then(
+            " doesn't wait for a decision any more, so nothing was changed. The card says what became of it.",
         ),
     }
 }
@@ -97,6 +127,60 @@ pub fn no_such_request() -> Text {
     Text::plain("I don't know that request (any more), so nothing was changed. Run ")
         .with(Span::Code("/inactive-contractors pending".into()))
         .then(" for the open ones.")
+}
+
+/// A dialog whose draft is gone.
+pub fn dialog_out_of_date() -> Text {
+    Text::plain(
+        "This dialog is out of date, so nothing was changed. Close it and open it again from the card.",
+    )
+}
+
+/// A dialog that was submitted while it was being drawn anew.
+pub fn dialog_changed() -> Text {
+    Text::plain(
+        "The dialog was changing while you pressed, so nothing was done yet. This is what you have chosen; submit it \
+         again if it is right.",
+    )
+}
+
+/// The finished card doesn't offer it any more.
+pub fn undo_is_over(login: &str) -> Text {
+    Text::plain("The time to give access back from the card is over. ")
+        .with(Span::Code(format!("/inactive-contractors restore {login} REASON")))
+        .then(" does the same. Nothing was changed.")
+}
+
+/// Somebody was first.
+pub fn undone_already(whom: Text, by: &Person, is_back: bool) -> Text {
+    let text = if is_back {
+        whom.then(" has access again already, as ")
+    } else {
+        whom.then(" is being given back already, as ")
+    };
+    text.and(mention(by)).then(" asked. Nothing was changed now.")
+}
+
+/// The account is not in the directory any more.
+pub fn account_gone() -> Text {
+    Text::plain("The identity provider no longer knows that account, so nothing was changed.")
+}
+
+/// The reason of whoever keeps a person by one click.
+pub fn kept_on_card(request: i64) -> String {
+    format!("kept on the card of request {request}")
+}
+
+/// There is nothing to give back.
+pub fn nothing_to_undo(whom: Text) -> Text {
+    whom.then(" was not suspended for this request, so there is nothing to give back. Nothing was changed.")
+}
+
+/// Okta can't be read in time for the answer.
+pub fn cant_look_up() -> Text {
+    Text::plain(
+        "The identity provider can't be asked about the account now, so nothing was changed. Please try again.",
+    )
 }
 
 /// Something broke on our side before anything was committed.

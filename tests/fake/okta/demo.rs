@@ -106,6 +106,24 @@ pub fn seed_demo(okta: &FakeOkta) -> Demo {
     }
 }
 
+/// Contractors whom the switch of the sandbox adds.
+pub const BIG_ORG: usize = 500;
+
+/// Adds so many idle contractors that lists get pages and brakes have something to hold. Once: logins are unique.
+pub fn seed_big_org(okta: &FakeOkta) {
+    for number in 0..BIG_ORG {
+        let (first, last) = employee_name(number * 3);
+        let days = 8 + i64::try_from(number * 7 % 160).expect("a remainder is small");
+        let login = format!("{first}.{last}.{number:03}@big.example").to_lowercase();
+        let person = Person::contractor(&login)
+            .name(first, &format!("{last} {number:03}"))
+            .organization("Everywhere Staffing")
+            .created_days_ago(400)
+            .last_login_ago(some_hours_and(days));
+        okta.add(person);
+    }
+}
+
 fn login(local_part: &str) -> String {
     format!("{local_part}@ext.example")
 }

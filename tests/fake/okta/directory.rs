@@ -95,6 +95,8 @@ pub struct Directory {
     /// Names by id.
     pub types: BTreeMap<String, String>,
     pub log: Vec<LogEvent>,
+    /// The latest successful app sign-on in the log, by the person's id: to look it up for everybody takes long.
+    last_sso: BTreeMap<String, DateTime<Utc>>,
     ids: usize,
 }
 
@@ -105,6 +107,7 @@ impl Default for Directory {
             groups: BTreeMap::new(),
             types: BTreeMap::from([(DEFAULT_TYPE_ID.to_owned(), "user".to_owned())]),
             log: Vec::new(),
+            last_sso: BTreeMap::new(),
             ids: 0,
         }
     }
@@ -186,6 +189,10 @@ impl Directory {
         target: Option<Party>,
     ) -> &mut LogEvent {
         let (number, published) = (self.log.len() + 1, at.trunc_subsecs(3));
+        if event_type == "user.authentication.sso" && result == "SUCCESS" {
+            let last = self.last_sso.entry(actor.id.clone()).or_insert(published);
+            *last = published.max(*last);
+        }
         let (actor, app, agent) = (actor.clone(), None, None);
         self.log.push(LogEvent { number, published, event_type, actor, result, target, app, agent });
         self.log.last_mut().expect("it was pushed a moment ago")
@@ -258,11 +265,6 @@ impl Directory {
 
     pub fn view(&self, user: &User) -> PersonView {
         let text = |attribute: &str| user.text(attribute).map(str::to_owned);
-        let sso = self.log.iter().filter(|event| {
-            event.actor.id == user.id
-                && event.event_type == "user.authentication.sso"
-                && event.result == "SUCCESS"
-        });
         PersonView {
             id: user.id.clone(),
             login: user.login().to_owned(),
@@ -276,7 +278,7 @@ impl Directory {
             created: user.created,
             status_changed: user.status_changed,
             last_login: user.last_login,
-            last_sso: sso.map(|event| event.published).max(),
+            last_sso: self.last_sso.get(&user.id).copied(),
             groups: user.groups.iter().filter_map(|id| self.groups.get(id)).cloned().collect(),
             admin_roles: user.admin_roles.clone(),
         }

@@ -9,6 +9,7 @@
 //! | file | what |
 //! |---|---|
 //! | `handle.rs` | what a test or the sandbox does with the fake |
+//! | `changes.rs` | what the log says of who changed an account |
 //! | `person.rs`, `demo.rs` | seeding one person; seeding a believable org |
 //! | `pipeline.rs` | what happens to every call: record, gate, fault, rights, rate limit, headers |
 //! | `users.rs`, `groups.rs`, `log.rs`, `oauth.rs` | the endpoints |
@@ -16,6 +17,7 @@
 //! | `query.rs`, `jwt.rs`, `wire.rs`, `connection.rs` | expressions, signatures, formats, sockets |
 
 mod access;
+mod changes;
 mod connection;
 mod demo;
 mod directory;
@@ -41,7 +43,8 @@ use tokio::sync::watch;
 
 #[allow(unused_imports, reason = "each test target uses a part of the fakes")]
 pub use self::{
-    demo::{Demo, seed_demo},
+    changes::StatusChange,
+    demo::{BIG_ORG, Demo, seed_big_org, seed_demo},
     faults::Fault,
     limits::Bucket,
     person::{Person, PersonView, Status},

@@ -35,7 +35,7 @@ pub use {
     faults::{Disconnect, Fault},
     people::{Input, NotThere, Reply, Sees},
     socket::Ack,
-    state::{Call, Channel, ChannelKind, Ephemeral, Message, SlackUser, UserGroup, Version, View},
+    state::{Call, Channel, ChannelKind, Ephemeral, File, Message, SlackUser, UserGroup, Version, View},
 };
 
 /// The workspace.

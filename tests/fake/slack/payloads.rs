@@ -142,10 +142,13 @@ pub fn chosen(element: &Element, input: &Input) -> Result<Value, String> {
         ("plain_text_input" | "email_text_input" | "url_text_input" | "number_input", Input::Text(text)) => {
             let length = text.chars().count() as u64;
             let (least, most) = (element.json["min_length"].as_u64(), element.json["max_length"].as_u64());
-            if least.is_some_and(|least| length < least) || length > most.unwrap_or(3000) {
+            if least.is_some_and(|least| 0 < length && length < least) || length > most.unwrap_or(3000) {
                 return Err(format!("{} does not take {length} characters", element.action_id));
             }
             json!({"value": if text.is_empty() { Value::Null } else { json!(text) }})
+        }
+        ("static_select" | "external_select", Input::Option(value)) if value.is_empty() => {
+            json!({"selected_option": null})
         }
         ("static_select" | "radio_buttons" | "overflow" | "external_select", Input::Option(value)) => {
             json!({"selected_option": pick(value)?})
@@ -156,7 +159,9 @@ pub fn chosen(element: &Element, input: &Input) -> Result<Value, String> {
         }
         ("users_select", Input::User(user)) => json!({"selected_user": user}),
         ("multi_users_select", Input::Users(users)) => json!({"selected_users": users}),
-        ("datepicker", Input::Date(date)) => json!({"selected_date": date}),
+        ("datepicker", Input::Date(date)) => {
+            json!({"selected_date": if date.is_empty() { Value::Null } else { json!(date) }})
+        }
         (kind, input) => {
             return Err(format!("{} is a {kind}, it does not take {input:?}", element.action_id));
         }

@@ -109,10 +109,35 @@ impl FakeSlack {
 
     /// Presses a button of the message as it was in this snapshot, as a client that is behind does.
     pub async fn click_stale(&self, user: &str, seen: &Message, action_id: &str) -> Result<Reply, NotThere> {
+        self.act_on_stale(user, seen, action_id, None).await
+    }
+
+    /// Chooses from a menu of the message as it was in this snapshot.
+    pub async fn select_stale(
+        &self,
+        user: &str,
+        seen: &Message,
+        action_id: &str,
+        value: &str,
+    ) -> Result<Reply, NotThere> {
+        self.act_on_stale(user, seen, action_id, Some(Input::Option(value.to_owned()))).await
+    }
+
+    async fn act_on_stale(
+        &self,
+        user: &str,
+        seen: &Message,
+        action_id: &str,
+        input: Option<Input>,
+    ) -> Result<Reply, NotThere> {
         let payload = self.write(|state| {
             let blocks = &seen.current().blocks;
             let element = find(blocks, action_id)?;
-            let action = state.action(&element, &Value::Null);
+            let now = match &input {
+                Some(input) => chosen(&element, input).map_err(NotThere)?,
+                None => Value::Null,
+            };
+            let action = state.action(&element, &now);
             let on = OnMessage {
                 channel: &seen.channel,
                 ts: &seen.ts,
@@ -194,6 +219,17 @@ impl FakeSlack {
             Ok(state.view_action(user, &id, &action))
         })?;
         Ok(self.interact(&payload).await)
+    }
+
+    /// Types into the top modal or home tab without sending anything; what can't be put there is left out.
+    pub fn fill_in(&self, user: &str, edits: &[(&str, Input)]) -> Result<(), NotThere> {
+        self.write(|state| {
+            let view = state.top_view(user)?;
+            for one in edits {
+                let _ = edit(view, std::slice::from_ref(one));
+            }
+            Ok(())
+        })
     }
 
     /// Closes the top modal; the bot hears of it only if the view asked for it (`None` if not).

@@ -27,6 +27,12 @@ impl Message {
         elements(&self.current().blocks).into_iter().map(|element| element.action_id).collect()
     }
 
+    /// The action ids of the buttons that it offers now: menus beside people are not among them.
+    pub fn buttons(&self) -> Vec<String> {
+        let elements = elements(&self.current().blocks).into_iter();
+        elements.filter(|element| element.kind == "button").map(|element| element.action_id).collect()
+    }
+
     /// Whether people can click on or choose from this now.
     pub fn offers(&self, action_id: &str) -> bool {
         self.actions().iter().any(|id| id == action_id)
@@ -141,6 +147,11 @@ impl FakeSlack {
         self.all_messages(|message| message.channel == channel.id && message.user == BOT_USER)
     }
 
+    /// The conversation of the bot with this person, opened if need be.
+    pub fn direct_channel(&self, user: &str) -> String {
+        self.write(|state| state.direct_channel(user))
+    }
+
     fn all_messages(&self, wanted: impl Fn(&&Message) -> bool) -> Vec<Message> {
         let shown = |message: &&Message| !message.deleted && wanted(message);
         self.read(|state| state.messages.iter().filter(shown).cloned().collect())
@@ -154,6 +165,11 @@ impl FakeSlack {
     /// What only this person sees, oldest first.
     pub fn ephemerals(&self, user: &str) -> Vec<Ephemeral> {
         self.read(|state| state.ephemerals.iter().filter(|seen| seen.user == user).cloned().collect())
+    }
+
+    /// Lets the app open a modal for the person, as one of their clicks would.
+    pub fn trigger(&self, user: &str) -> String {
+        self.write(|state| state.new_trigger(user, None))
     }
 
     /// The person's open modals, the top one last.
@@ -195,6 +211,11 @@ impl FakeSlack {
             let envelope = state.envelopes.iter().find(|envelope| envelope.id == envelope_id);
             envelope.map(|envelope| envelope.frame["payload"].clone())
         })
+    }
+
+    /// The payload of the envelope that was sent last.
+    pub fn last_sent(&self) -> Option<Value> {
+        self.read(|state| state.envelopes.last().map(|envelope| envelope.frame["payload"].clone()))
     }
 
     /// Sockets that are open and alive, those that were asked to go included.

@@ -1,42 +1,53 @@
-// The fake Slack channel: messages, threads, ephemeral notes and the composer.
+// The messages of one conversation: posts, threads, files and ephemeral notes.
 
 import { ago, dayName, el, flash, fullTime, reconcile, redraw, timeOfDay } from "./dom.js";
 import { mrkdwn } from "./text.js";
-import { drawBlocks, readValues } from "./blocks.js";
+import { readValues, showBlocks } from "./blocks.js";
+import { drawFiles } from "./files.js";
 
-const COMMAND = "/inactive-contractors ";
 const list = document.getElementById("messages");
-const input = document.getElementById("command");
 const dismissed = new Set(); // ids of ephemeral notes; Slack too forgets them on this side only
 let onAction = () => {};
 const folded = new Set(); // threads that the person closed
-let seen = null; // key -> revision of what was shown before
+const seenIn = new Map(); // person and conversation -> key -> revision of what was shown before
+let seen = null; // that of the conversation that is shown, null the first time
+let place = null;
 
 /** `click` gets { action, confirm, control, where, values } of each control that a person uses in a message. */
 export function startChannel(click) {
   onAction = click;
 }
 
-/** Shows the channel as `ctx.me` sees it. `ctx` is that of blocks.js with `bot`. */
-export function showChannel(state, ctx) {
-  const stuck = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
-  const items = timeline(state, ctx.me);
+/** Shows a conversation as `ctx.me` sees it. `ctx` is that of blocks.js with `bot`. */
+export function showChannel(state, ctx, channel) {
+  const here = `${ctx.me}/${channel}`;
+  const stuck = place !== here || list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+  place = here;
+  seen = seenIn.get(here) ?? null;
+  const items = channel ? timeline(state, ctx.me, channel) : [];
   const fresh = seen !== null && items.some((item) => !seen.has(item.key));
   reconcile(list, items, (item) => item.key, createItem, (node, item, isNew) => updateItem(node, item, ctx, isNew));
   announce(items, ctx);
-  document.getElementById("empty-channel").hidden = items.length > 0;
+  seenIn.set(here, seen);
   if (stuck || fresh) list.scrollTop = list.scrollHeight;
+  return items.length;
 }
 
-function timeline(state, me) {
-  const isReply = (message) => message.thread_ts && message.thread_ts !== message.ts;
-  const replies = Map.groupBy(state.messages.filter(isReply), (message) => message.thread_ts);
-  const posts = state.messages.filter((message) => !isReply(message) || message.broadcast);
-  const notes = state.ephemerals.filter((note) => note.user === me && !dismissed.has(note.id));
-  const item = (message, kind) => ({ ...message, kind, key: message.ts ?? `note-${message.id}`, replies: replies.get(message.ts) ?? [] });
-  return [...posts.map((post) => item(post, "message")), ...notes.map((note) => item(note, "ephemeral"))]
-    .sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+function timeline(state, me, channel) {
+  const byTime = (a, b) => Date.parse(a.at) - Date.parse(b.at);
+  const notes = state.ephemerals.filter((note) => note.channel === channel && note.user === me && !dismissed.has(note.id));
+  const all = [
+    ...state.messages.filter((message) => message.channel === channel).map((message) => ({ ...message, kind: "message", key: message.ts })),
+    ...notes.map((note) => ({ ...note, kind: "ephemeral", key: `note-${note.id}` })),
+  ].sort(byTime);
+  const isReply = (item) => item.thread_ts && item.thread_ts !== item.ts;
+  const replies = Map.groupBy(all.filter(isReply), (item) => item.thread_ts);
+  return all.filter((item) => !isReply(item) || item.broadcast).map((item) => ({ ...item, replies: replies.get(item.ts) ?? [] }));
 }
+
+/** Changes with what the message says. An ephemeral note can be replaced where it stands, without a count. */
+const revisionOf = (item) =>
+  item.kind === "ephemeral" ? JSON.stringify([item.text, item.blocks]) : String(item.revision_count ?? 0);
 
 function createItem(item) {
   const where = item.kind === "ephemeral" ? { ephemeral: item.id } : { message: item.ts };
@@ -50,20 +61,25 @@ function createItem(item) {
   return node;
 }
 
+const shownRevision = new WeakMap(); // a message's node -> the revision that it shows
+
 function updateItem(node, item, ctx, isNew) {
   const main = node.firstElementChild;
-  const { replies, reply_count: _, ...shown } = item;
   const values = readValues(main);
-  const day = new Date(ctx.now).toDateString(); // "today" in a card turns into "yesterday"
-  const drawn = redraw(main, [shown, day, ctx.me], () => messageParts(item, { ...ctx, values }));
-  const revision = String(item.revision_count ?? 0);
-  if (drawn && !isNew && node.dataset.revision !== revision) flash(main);
+  const day = new Date(ctx.now).toDateString();
+  redraw(main, [item.user, item.at, item.broadcast, ctx.people.get(item.user)?.name, day, ctx.me], () => frame(item, ctx));
+  showContent(main.querySelector(".content"), item, { ...ctx, values });
+  redraw(main.querySelector(".attached"), item.files ?? [], () => drawFiles(item.files) ?? []);
+  const revision = revisionOf(item);
+  if (!isNew && shownRevision.get(node) !== revision) flash(main);
   if (isNew && seen !== null) node.classList.add("arrived");
-  node.dataset.revision = revision;
+  shownRevision.set(node, revision);
+  node.dataset.revision = item.revision_count ?? 0;
   updateThread(node, item, ctx);
 }
 
-function messageParts(item, ctx) {
+/** The author and the time; what the message says is drawn by itself, and often changes alone. */
+function frame(item, ctx) {
   const author = item.kind === "ephemeral" ? null : ctx.people.get(item.user);
   const name = author?.name ?? ctx.bot.name;
   const at = new Date(item.at);
@@ -76,13 +92,23 @@ function messageParts(item, ctx) {
       el("div", { class: "message-body" },
         el("div", { class: "byline" }, el("strong", {}, name), !author && el("span", { class: "app-badge" }, "APP"),
           el("time", { datetime: item.at, title: fullTime(at) }, `${dayName(at, ctx.now)} at ${timeOfDay(at)}`)),
-        item.blocks?.length ? drawBlocks(item.blocks, ctx) : el("div", { class: "block plain-message" }, mrkdwn(item.text ?? "", ctx)))),
+        el("div", { class: "content" }), el("div", { class: "attached" }))),
   ].filter(Boolean);
+}
+
+/** Blocks, or else the text as the only one. */
+function showContent(parent, item, ctx) {
+  const text = { type: "section", block_id: "text", text: { type: "mrkdwn", text: item.text ?? "" } };
+  const blocks = item.blocks?.length ? item.blocks : item.text ? [text] : [];
+  showBlocks(parent, blocks, ctx);
 }
 
 function dismiss(id) {
   dismissed.add(id);
-  list.querySelector(`[data-key="note-${CSS.escape(id)}"]`)?.remove();
+  const note = list.querySelector(`[data-ephemeral-id="${CSS.escape(id)}"]`);
+  // The keyboard goes on from where the note was.
+  (note?.previousElementSibling ?? list).focus({ preventScroll: true });
+  note?.remove();
 }
 
 /** Initials on a colour that stays with the person. */
@@ -104,7 +130,7 @@ function updateThread(node, item, ctx) {
   toggle.textContent = `${isOpen ? "▾" : "▸"} ${count} ${count === 1 ? "reply" : "replies"} · last ${ago(last, ctx.now)}`;
   toggle.setAttribute("aria-expanded", String(isOpen));
   thread.hidden = !isOpen;
-  const replies = item.replies.map((reply) => ({ ...reply, broadcast: false, kind: "message", key: reply.ts, replies: [] }));
+  const replies = item.replies.map((reply) => ({ ...reply, broadcast: false, replies: [] }));
   reconcile(thread, replies, (reply) => reply.key, createItem, (child, reply, isNew) => updateItem(child, reply, ctx, isNew));
 }
 
@@ -118,55 +144,13 @@ function toggleThread(node, ts) {
 
 /** New and changed messages are read out by their `text`, which is what Slack's screen reader mode reads too. */
 function announce(items, ctx) {
-  const all = items.flatMap((item) => [item, ...item.replies.map((reply) => ({ ...reply, key: reply.ts }))]);
-  const revision = (item) => item.revision_count ?? 0;
-  const news = seen === null ? [] : all.filter((item) => seen.get(item.key) !== revision(item));
-  seen = new Map([...(seen ?? []), ...all.map((item) => [item.key, revision(item)])]);
+  const all = items.flatMap((item) => [item, ...item.replies]);
+  const news = seen === null ? [] : all.filter((item) => seen.get(item.key) !== revisionOf(item));
+  seen = new Map([...(seen ?? []), ...all.map((item) => [item.key, revisionOf(item)])]);
   if (news.length === 0) return;
   const lines = news.map((item) => {
     const text = el("span", {}, mrkdwn(item.text ?? "", ctx)).textContent;
     return `${item.kind === "ephemeral" ? "Only visible to you" : (ctx.people.get(item.user)?.name ?? ctx.bot.name)}: ${text}`;
   });
   document.getElementById("announce").textContent = lines.join(". ");
-}
-
-// The composer
-
-/** Wires the composer; `send(text)` resolves to whether Slack took it, `suggestLogin()` names somebody to ask about. */
-export function startComposer(send, suggestLogin) {
-  const history = JSON.parse(sessionStorage.getItem("history") ?? "[]");
-  let at = history.length;
-  const run = async (text) => {
-    if (!(await send(text))) return;
-    if (history.at(-1) !== text) history.push(text);
-    sessionStorage.setItem("history", JSON.stringify(history.slice(-50)));
-    at = history.length;
-    input.value = COMMAND;
-  };
-  input.value = COMMAND;
-  document.getElementById("composer").addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (input.value.trim()) run(input.value.trim());
-  });
-  input.addEventListener("keydown", (event) => {
-    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    if (!step || history.length === 0) return;
-    event.preventDefault();
-    at = Math.max(0, Math.min(history.length, at + step));
-    input.value = history[at] ?? COMMAND;
-    input.setSelectionRange(input.value.length, input.value.length);
-  });
-  document.getElementById("chips").addEventListener("click", (event) => {
-    const { say } = event.target.dataset;
-    if (say === "why") askWhy(suggestLogin());
-    else if (say !== undefined) run(`${COMMAND}${say}`.trim());
-  });
-}
-
-/** Puts `why <login>` into the composer, with the login selected so that another can be typed over it. */
-export function askWhy(login) {
-  const start = `${COMMAND}why `;
-  input.value = start + login;
-  input.focus();
-  input.setSelectionRange(start.length, input.value.length);
 }

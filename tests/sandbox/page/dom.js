@@ -39,6 +39,15 @@ export function reconcile(parent, items, key, create, update) {
   for (const gone of had.values()) gone.remove();
 }
 
+/** Makes `nodes` the children of `parent`; those that stay are not taken out in between, so they keep their focus. */
+export function arrange(parent, nodes) {
+  const wanted = new Set(nodes);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  nodes.forEach((node, index) => {
+    if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] ?? null);
+  });
+}
+
 const drawnFrom = new WeakMap();
 
 /** Draws `node` again only when `value` differs from what it shows; answers whether it did. Focus survives. */
@@ -46,18 +55,28 @@ export function redraw(node, value, draw) {
   const signature = JSON.stringify(value);
   if (drawnFrom.get(node) === signature) return false;
   drawnFrom.set(node, signature);
-  const focused = node.contains(document.activeElement) ? describe(document.activeElement) : null;
-  node.replaceChildren(...[draw()].flat(Infinity));
-  if (focused) {
-    const again = [...node.querySelectorAll("button, a, input, select, textarea")].find((one) => describe(one) === focused);
-    (again ?? node.closest("[tabindex]"))?.focus({ preventScroll: true });
-  }
+  keepFocus(node, () => node.replaceChildren(...[draw()].flat(Infinity)));
   return true;
 }
 
-function describe(node) {
+/** Runs `work`, and if that took away what had the focus in `node`, moves on to what stands in its place. */
+export function keepFocus(node, work) {
+  const active = document.activeElement;
+  if (!node.contains(active)) return work();
+  const [exact, alike] = [describe(active, active.value), describe(active)];
+  const caret = active.selectionStart === undefined ? null : [active.selectionStart, active.selectionEnd];
+  work();
+  if (document.activeElement === active) return;
+  const all = [...node.querySelectorAll("button, a, input, select, textarea")];
+  const again = all.find((one) => describe(one, one.value) === exact) ?? all.find((one) => describe(one) === alike);
+  (again ?? node.closest("[tabindex]"))?.focus({ preventScroll: true });
+  if (again && caret?.[0] !== null && caret) again.setSelectionRange(...caret);
+}
+
+/** What tells a control from the others around it; `value` only where that tells more. */
+export function describe(node, value = "") {
   const { blockId, actionId } = node.dataset;
-  return [node.tagName, node.id, blockId, actionId, node.value].join("|");
+  return [node.tagName, node.id, blockId, actionId, value].join("|");
 }
 
 /** A soft flash for something that changed. */
@@ -67,13 +86,24 @@ export function flash(node) {
   node.classList.add("flash");
 }
 
-/** A link target that is safe to follow, or null: a javascript: URL from untrusted text must stay text. */
+/**
+ * A link target that is safe to follow, or null: a javascript: URL from untrusted text must stay text. The admin
+ * console of the org is a page of this server.
+ */
 export function safeUrl(text) {
-  return /^(https?:\/\/|mailto:|tel:)/i.test(text ?? "") ? text : null;
+  if (!/^(https?:\/\/|mailto:|tel:)/i.test(text ?? "")) return null;
+  return text.match(/^https?:\/\/[^/]+(\/admin\/user\/profile\/view\/[\w-]+)$/i)?.[1] ?? text;
 }
 
 const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
-const format = (date, options) => new Intl.DateTimeFormat(LOCALE, options).format(date);
+const formats = new Map(); // making one takes far longer than using it
+const relative = new Intl.RelativeTimeFormat(LOCALE, { numeric: "always" });
+
+function format(date, options) {
+  const key = JSON.stringify(options);
+  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat(LOCALE, options));
+  return formats.get(key).format(date);
+}
 
 export const timeOfDay = (date) => format(date, { hour: "2-digit", minute: "2-digit" });
 export const shortDate = (date) => format(date, { day: "numeric", month: "short", year: "numeric" });
@@ -100,7 +130,6 @@ export function ago(date, now) {
   const units = [["year", 31_536_000], ["day", 86_400], ["hour", 3600], ["minute", 60]];
   const unit = units.find(([, size]) => Math.abs(seconds) >= size);
   if (!unit) return "just now";
-  const relative = new Intl.RelativeTimeFormat(LOCALE, { numeric: "always" });
   return relative.format(Math.trunc(seconds / unit[1]), unit[0]);
 }
 

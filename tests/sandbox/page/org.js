@@ -37,8 +37,9 @@ function showPeople() {
   const { state, now } = latest;
   const typed = search.value.trim().toLowerCase();
   const text = (one) => [one.name, one.login, one.status, one.organization, one.manager, ...(one.groups ?? [])].join(" ").toLowerCase();
+  const fits = (one) => !typed || text(one).includes(typed);
   const shown = state.okta
-    .filter((one) => (filter.value === "*" || (one.userType ?? "") === filter.value) && text(one).includes(typed))
+    .filter((one) => (filter.value === "*" || (one.userType ?? "") === filter.value) && fits(one))
     .sort((a, b) => since(a) - since(b) || a.login.localeCompare(b.login));
   reconcile(peopleRows, shown, (one) => one.id, createPerson, updatePerson);
   const suspended = shown.filter((one) => one.status === "SUSPENDED").length;
@@ -71,6 +72,7 @@ function personCells(person, relative) {
     onclick: () => openMenu(menu, [
       { label: "Sign in now", value: "sign_in", run: () => latest.actions.signIn(person.id) },
       { label: "Use an app (SSO, no Okta sign-in)", value: "sso", run: () => latest.actions.sso(person.id) },
+      { label: "Open in the admin console", value: "console", href: `/admin/user/profile/view/${person.id}`, run: () => {} },
       { label: "Ask the bot why", value: "why", run: () => latest.actions.why(person.login) },
     ]),
   }, "⋯");
@@ -89,7 +91,7 @@ function personCells(person, relative) {
 }
 
 function showAudit(audit, now, first) {
-  const newest = [...audit].sort((a, b) => b.seq - a.seq).slice(0, AUDIT_ROWS_MAX);
+  const newest = audit.slice(-AUDIT_ROWS_MAX).reverse();
   reconcile(auditRows, newest, (entry) => entry.seq, (entry) => el("tr", { data: { seq: entry.seq, event: entry.event } }),
     (row, entry, isNew) => redraw(row, entry, () => auditCells(entry)) && isNew && !first && flash(row));
   document.getElementById("audit-total").textContent = audit.length;

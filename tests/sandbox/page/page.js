@@ -3,10 +3,13 @@
 
 import { clockText, el, redraw } from "./dom.js";
 import { askConfirm, showViews, toast } from "./dialogs.js";
-import { askWhy, avatar, showChannel, startChannel, startComposer } from "./channel.js";
+import { avatar, showChannel, startChannel } from "./channel.js";
+import { askWhy, completeFrom, startComposer } from "./composer.js";
 import { showOrg } from "./org.js";
+import { goTo, place, showPlaces, startPlaces, unread } from "./places.js";
 
 const RETRY_MS = 1000;
+const PAUSE_MS = 60; // between two states: hundreds of suspensions must not keep the page from answering
 const REFRESH_MS = 30_000; // "3 minutes ago" must not go stale
 const byId = (id) => document.getElementById(id);
 
@@ -23,7 +26,7 @@ async function poll() {
     try {
       const response = await fetch(state ? `/state?after=${state.revision}` : "/state", { cache: "no-store" });
       if (!response.ok) throw new Error(`status ${response.status}`);
-      state = await response.json();
+      state = merged(state, await response.json());
       receivedAt = performance.now();
       byId("offline").hidden = true;
     } catch {
@@ -32,7 +35,17 @@ async function poll() {
       continue;
     }
     showOrSay();
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
+}
+
+/** The server leaves out what the state before had already: the people if they are the same, and older events. */
+function merged(before, fresh) {
+  const run = (one) => one.revision.split("-")[0];
+  const known = before && run(before) === run(fresh) ? before : { okta: [], audit: [] };
+  const last = known.audit.at(-1)?.seq ?? 0;
+  const news = fresh.audit.filter(({ seq }) => seq > last);
+  return { ...fresh, okta: fresh.okta ?? known.okta, audit: news.length === 0 ? known.audit : [...known.audit, ...news] };
 }
 
 /** A state that can't be drawn must not end the loop, nor look like a server that is gone. */
@@ -84,7 +97,11 @@ function show() {
   chooseWho();
   const ctx = context();
   showTop();
-  showChannel(state, ctx);
+  const channel = showPlaces(state, ctx);
+  const count = showChannel(state, ctx, channel);
+  byId("empty-channel").hidden = !channel || count > 0;
+  byId("empty-words").textContent = place.name === "messages" ? "The app has not written to this person." : "Nothing here yet.";
+  completeFrom(state.commands, state.okta);
   showViews(state.views[me] ?? [], ctx, viewActions);
   showOrg(state, now(), orgActions);
   showControls();
@@ -94,7 +111,10 @@ function show() {
 
 function chooseWho() {
   const select = byId("who");
-  redraw(select, state.people, () => state.people.map((one) => el("option", { value: one.id }, `${one.name} (${one.role})`)));
+  const news = state.people.map((one) => unread(state, one.id));
+  const more = (count) => (count === 0 ? "" : ` · ${count} new`);
+  redraw(select, [state.people, news], () =>
+    state.people.map((one, index) => el("option", { value: one.id }, `${one.name} (${one.role})${more(news[index])}`)));
   const known = state.people.find((one) => one.id === me) ?? state.people.find((one) => /approver/i.test(one.role)) ?? state.people[0];
   me = known?.id;
   select.value = me;
@@ -108,9 +128,6 @@ function showTop() {
   bot.dataset.state = name;
   bot.title = pid ? `Process or task ${pid}` : "";
   bot.lastElementChild.textContent = `bot ${name}`;
-  byId("channel-name").textContent = state.channel.name;
-  byId("sidebar-channel").textContent = state.channel.name;
-  byId("sidebar-bot").textContent = state.bot.name;
   byId("sidebar-presence").dataset.state = name;
   showClock();
 }
@@ -126,6 +143,7 @@ function showControls() {
   byId("bot-kill").disabled = !state.bot.running;
   byId("bot-start").disabled = state.bot.running;
   byId("drop-socket").disabled = !state.bot.connected;
+  byId("big-org").disabled = state.big;
   for (const side of ["okta", "slack"]) showArmed(byId(`${side}-fail`), state.faults?.[side]);
 }
 
@@ -156,7 +174,7 @@ function showGuide() {
 
 async function clickBlock({ where, action, confirm, control, values }) {
   if (!(await askConfirm(confirm, context()))) return;
-  if (control.classList.contains("danger")) sessionStorage.setItem("pressed", state.started);
+  if (action.action_id === "suspend") sessionStorage.setItem("pressed", state.started);
   const send = () => act({ do: "click", user: me, on: where, action, state: { values } });
   // Only a button is held while its click is on the way: a second choice in a list or a box counts too.
   await (control instanceof HTMLButtonElement ? whileBusy(control, send) : send());
@@ -174,19 +192,25 @@ const orgActions = {
   why: askWhy,
 };
 
+/** Slack tells the app each time that somebody opens its Home tab. */
+const openHome = () => place.name === "home" && act({ do: "open_home", user: me });
+
 startChannel(clickBlock);
+startPlaces(() => { show(); openHome(); }, clickBlock);
 startComposer(async (text) => {
   if (!text.startsWith("/")) {
     toast("This box takes slash commands only, such as /inactive-contractors status.", "error");
     return false;
   }
-  return (await whileBusy(byId("send"), () => act({ do: "slash", user: me, text }))).ok;
+  return (await whileBusy(byId("send"), () => act({ do: "slash", user: me, text, channel: place.name === "messages" ? state.directs[me] : state.channel.id }))).ok;
 }, () => document.querySelector("#okta tbody tr")?.dataset.oktaLogin ?? "");
 
 byId("who").addEventListener("change", (event) => {
   me = event.target.value;
   sessionStorage.setItem("who", me);
+  if (place.name === "channel" && !state.channel.members.includes(me)) goTo("messages");
   show();
+  openHome();
 });
 
 // Each control carries its act in data-act, plus the value of the select named by data-with.
@@ -224,3 +248,10 @@ byId("guide-close").addEventListener("click", () => byId("guide").remove());
 setInterval(showClock, 1000);
 setInterval(() => state && show(), REFRESH_MS);
 poll();
+openHomeOnceKnown();
+
+/** A tab that opens on Home has opened the Home tab too. */
+async function openHomeOnceKnown() {
+  while (!state) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  openHome();
+}

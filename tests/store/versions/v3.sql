@@ -161,6 +161,13 @@ CREATE TABLE restoration (
     told INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0, 1))
 ) STRICT;
 INSERT INTO "restoration" VALUES(1,'k3','contractors',2,'00ukim','kim@contractor.example','kim','{"id":"Uann","name":"ann","email":"ann@example.com"}','back','2026-01-05T10:00:00.000Z','restored','{"state":"restored","at":"2026-01-05T10:00:01.000Z","confirmation":"by_call"}',1);
+CREATE TABLE review (
+    request INTEGER NOT NULL REFERENCES request (id),
+    person TEXT NOT NULL,
+    draft TEXT NOT NULL,
+    PRIMARY KEY (request, person)
+) STRICT;
+INSERT INTO "review" VALUES(5,'Uann','{"keep":[0],"until":{},"own":[],"reason":"on leave","search":"","sort":"longest_idle","page":0,"generation":1,"stamp":"1700000000.000100","chosen_at":"2026-01-05T09:02:00Z","resumed":null}');
 CREATE TABLE sweep (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     policy TEXT NOT NULL REFERENCES policy (name),
@@ -212,49 +219,6 @@ CREATE INDEX restoration_untold ON restoration (id) WHERE told = 0;
 CREATE INDEX restoration_account ON restoration (account_id, id);
 CREATE INDEX restoration_request ON restoration (request) WHERE request IS NOT NULL;
 DELETE FROM "sqlite_sequence";
--- Who has opened the bot's page, and what it shows them.
-CREATE TABLE home (
-    user_id TEXT NOT NULL PRIMARY KEY,
-    opened_at TEXT NOT NULL,
-    -- Counts what the person did that calls for a fresh page, and which of that the page has seen.
-    asked INTEGER NOT NULL,
-    answered INTEGER NOT NULL DEFAULT 0,
-    -- The state of things when the page was last looked at, and what it shows.
-    seen TEXT,
-    shown TEXT,
-    published_at TEXT,
-    retry_at TEXT,
-    attempts INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE INDEX home_opened ON home (opened_at);
-
--- One summary per policy and slot, as for sweeps.
-CREATE TABLE digest (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    policy TEXT NOT NULL REFERENCES policy (name),
-    slot TEXT NOT NULL,
-    since TEXT NOT NULL,
-    until TEXT NOT NULL CHECK (until > since),
-    told INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0, 1)),
-    UNIQUE (policy, slot)
-) STRICT;
-CREATE INDEX digest_untold ON digest (id) WHERE told = 0;
-CREATE INDEX audit_policy_at ON audit_event (policy, at) WHERE policy IS NOT NULL;
-
--- What a person concerned is asked about one account of a request: its own person, or their manager.
-CREATE TABLE question (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    request INTEGER NOT NULL REFERENCES request (id),
-    account_id TEXT NOT NULL,
-    login TEXT NOT NULL,
-    role TEXT NOT NULL CHECK (role IN ('person', 'manager')),
-    state TEXT NOT NULL,
-    state_json TEXT NOT NULL,
-    UNIQUE (request, account_id, role)
-) STRICT;
-INSERT INTO "home" VALUES('Uann','2026-01-05T09:00:00.000Z',2,1,'33 Connected None','0123456789abcdef','2026-01-05T09:00:01.000Z',NULL,0);
-INSERT INTO "digest" VALUES(1,'contractors','2026-01-05T09:00:00.000Z','2025-12-29T09:00:00.000Z','2026-01-05T09:00:00.000Z',0);
-INSERT INTO "question" VALUES(1,2,'00ukim','kim@contractor.example','person','asked','{"state":"asked","user":"Ukim","address":"kim@contractor.example","at":"2026-01-05T09:03:00Z","answered":{"by":{"id":"Ukim","name":"kim","email":"kim@contractor.example"},"answer":"needed","at":"2026-01-05T09:04:00Z"}}');
 INSERT INTO "sqlite_sequence" VALUES('sweep',6);
 INSERT INTO "sqlite_sequence" VALUES('audit_event',33);
 INSERT INTO "sqlite_sequence" VALUES('request',5);

@@ -1,0 +1,221 @@
+//! Watches: a row for each suspension from the transaction that confirms it, with the time of the next look.
+
+use chrono::{DateTime, Duration, Utc};
+use rusqlite::{Connection, Row, params};
+
+use super::audit::{self, AuditContext};
+use super::codec::{self, Cells, json_text, time_text};
+use super::{Store, StoreError, requests};
+use crate::domain::account::AccountId;
+use crate::domain::audit::Subject;
+use crate::domain::candidate::{Candidate, Shown};
+use crate::domain::drift::{self, Back, End, Ours, Seen, Step, Watch};
+
+/// Every watch with what was shown of its account.
+const WATCHES: &str = "SELECT watch.*, candidate.shown FROM watch
+    JOIN candidate ON candidate.request = watch.request AND candidate.position = watch.position";
+
+/// An account that was found to be active again by other hands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drifted {
+    /// The policy that had suspended it.
+    pub policy: String,
+    /// Its watch, which has ended.
+    pub watch: Watch,
+    /// Who brought it back, and when.
+    pub back: Back,
+}
+
+impl Store {
+    /// Whether a watch of the policy is due.
+    pub async fn watch_is_due(&self, policy: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let policy = policy.to_owned();
+        self.read(move |tx| {
+            let sql = "SELECT 1 FROM watch WHERE policy = ?1 AND ended_at IS NULL AND next_at <= ?2 LIMIT 1";
+            Ok(codec::first(tx, sql, params![policy, time_text(now)], codec::id)?.is_some())
+        })
+        .await
+    }
+
+    /// The watches of the policy that are due, those that have waited longest first, at most so many.
+    pub async fn due_watches(
+        &self,
+        policy: &str,
+        at_most: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Watch>, StoreError> {
+        let policy = policy.to_owned();
+        self.read(move |tx| {
+            let due = format!(
+                "{WATCHES} WHERE policy = ?1 AND ended_at IS NULL AND next_at <= ?2 ORDER BY next_at, id LIMIT ?3"
+            );
+            codec::all(tx, &due, params![policy, time_text(now), at_most], decode)
+        })
+        .await
+    }
+
+    /// Records what was seen of these watches, judged by the rows as they are now: what ended meanwhile is left alone.
+    /// Accounts that are active again by other hands become one batch, to be told together. Returns it, if there are any.
+    /// The policy watches for so long.
+    pub async fn record_looks(
+        &self,
+        seen: Vec<(i64, Seen)>,
+        watched_for: Duration,
+        now: DateTime<Utc>,
+    ) -> Result<Option<i64>, StoreError> {
+        self.write(move |tx| {
+            let mut batch = None;
+            for (id, seen) in seen {
+                let open = format!("{WATCHES} WHERE id = ?1 AND ended_at IS NULL");
+                let Some(watch) = codec::first(tx, &open, [id], decode)? else { continue };
+                let finding = drift::find(&watch, ours(tx, &watch)?, seen, now);
+                take(tx, &watch, drift::step(&watch, finding, watched_for, now), &mut batch, now)?;
+            }
+            Ok(batch)
+        })
+        .await
+    }
+
+    /// Nobody could be looked at: these are not due before `until`.
+    pub async fn put_off_watches(&self, ids: Vec<i64>, until: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            let sql = "UPDATE watch SET next_at = ?2 WHERE id = ?1 AND ended_at IS NULL";
+            ids.iter().try_for_each(|id| codec::run(tx, sql, params![id, time_text(until)]).map(drop))
+        })
+        .await
+    }
+
+    /// The batches of accounts that are active again and of which the channel has not been told.
+    pub async fn untold_drift(&self) -> Result<Vec<i64>, StoreError> {
+        let sql =
+            "SELECT DISTINCT batch FROM watch WHERE batch IS NOT NULL AND told_at IS NULL ORDER BY batch";
+        self.read(move |tx| codec::all(tx, sql, [], codec::id)).await
+    }
+
+    /// The accounts of a batch, in the order of their requests and lists.
+    pub async fn drift_batch(&self, batch: i64) -> Result<Vec<Drifted>, StoreError> {
+        let sql = format!("{WATCHES} WHERE batch = ?1 ORDER BY watch.request, watch.position");
+        self.read(move |tx| codec::all(tx, &sql, [batch], decode_drifted)).await
+    }
+
+    /// The channel has been told of a batch.
+    pub async fn drift_told(&self, batch: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let sql = "UPDATE watch SET told_at = ?2 WHERE batch = ?1 AND told_at IS NULL";
+        self.write(move |tx| codec::run(tx, sql, params![batch, time_text(now)]).map(drop)).await
+    }
+}
+
+/// Begins to watch an account whose suspension is being confirmed. An older watch of the same account ends.
+pub(super) fn begin(
+    tx: &Connection,
+    request: i64,
+    policy: &str,
+    candidate: &Candidate,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let Shown { id, login, .. } = &candidate.shown;
+    codec::run(
+        tx,
+        "UPDATE watch SET ended_at = ?2, ended = ?3, next_at = NULL WHERE account_id = ?1 AND ended_at IS NULL",
+        params![id.0, time_text(now), json_text(&End::SuspendedAnew)?],
+    )?;
+    codec::run(
+        tx,
+        "INSERT INTO watch (request, position, policy, account_id, login, suspended_at, next_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (request, position) DO NOTHING",
+        params![
+            request,
+            candidate.position,
+            policy,
+            id.0,
+            login,
+            time_text(now),
+            time_text(now + drift::FIRST_LOOK_AFTER)
+        ],
+    )
+    .map(drop)
+}
+
+/// A sweep of the policy has come to its end, whatever that was: everybody is looked at once more.
+pub(super) fn sweep_ended(tx: &Connection, policy: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let sql = "UPDATE watch SET next_at = ?2
+               WHERE policy = ?1 AND ended_at IS NULL AND (next_at IS NULL OR next_at > ?2)";
+    codec::run(tx, sql, params![policy, time_text(now)]).map(drop)
+}
+
+fn take(
+    tx: &Connection,
+    watch: &Watch,
+    step: Step,
+    batch: &mut Option<i64>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let (end, events) = match step {
+        Step::Watch { next_at, looked_at, failures } => {
+            let sql = "UPDATE watch SET next_at = ?2, looked_at = ?3, failures = ?4 WHERE id = ?1";
+            let row = params![watch.id, time_text(next_at), looked_at.map(time_text), failures];
+            return codec::run(tx, sql, row).map(drop);
+        }
+        Step::End(end, events) => (end, events),
+    };
+    let together = match &end {
+        End::Back(_) => Some(*batch.get_or_insert(watch.id)),
+        End::Gone
+        | End::Deactivated
+        | End::RestoredByUs
+        | End::SuspendedAnew
+        | End::Over
+        | End::LostSight { .. } => None,
+    };
+    codec::run(
+        tx,
+        "UPDATE watch SET next_at = NULL, ended_at = ?2, ended = ?3, batch = ?4 WHERE id = ?1",
+        params![watch.id, time_text(now), json_text(&end)?, together],
+    )?;
+    let (request, _) = requests::need(tx, watch.request)?;
+    audit::append_all(tx, &AuditContext::of(&request), events).map(drop)
+}
+
+/// What our own records say of giving the account back since it was suspended.
+fn ours(tx: &Connection, watch: &Watch) -> Result<Ours, StoreError> {
+    let sql = "SELECT state FROM restoration WHERE account_id = ?1 AND asked_at >= ?2";
+    let since = time_text(watch.suspended_at);
+    let states: Vec<String> = codec::all(tx, sql, params![watch.account.id.0, since], |row| Ok(row.get(0)?))?;
+    let any = |word: &str| states.iter().any(|state| state == word);
+    Ok(match (any("restored"), any("due"), states.is_empty()) {
+        (true, _, _) => Ours::Done,
+        (false, true, _) => Ours::UnderWay,
+        (false, false, false) => Ours::Tried,
+        (false, false, true) => Ours::Never,
+    })
+}
+
+fn decode(row: &Row<'_>) -> Result<Watch, StoreError> {
+    let cells = Cells::of(row, "watch", "id")?;
+    let shown: Shown = cells.json("shown")?;
+    Ok(Watch {
+        id: cells.get("id")?,
+        request: cells.get("request")?,
+        account: Subject { id: AccountId(cells.get("account_id")?), login: cells.get("login")? },
+        name: shown.name,
+        suspended_at: cells.time("suspended_at")?,
+        looked_at: cells.time_or_null("looked_at")?,
+        failures: cells.get("failures")?,
+    })
+}
+
+fn decode_drifted(row: &Row<'_>) -> Result<Drifted, StoreError> {
+    let cells = Cells::of(row, "watch", "id")?;
+    let back = match cells.json("ended")? {
+        End::Back(back) => back,
+        End::Gone
+        | End::Deactivated
+        | End::RestoredByUs
+        | End::SuspendedAnew
+        | End::Over
+        | End::LostSight { .. } => {
+            return Err(cells.bad("ended: in a batch, but not because the account came back"));
+        }
+    };
+    Ok(Drifted { policy: cells.get("policy")?, watch: decode(row)?, back })
+}

@@ -1,0 +1,191 @@
+//! What a look at a suspended account finds, and what follows from it.
+
+use chrono::{DateTime, Duration, Utc};
+use inactive_contractors::domain::account::{AccountId, AccountStatus, Changer, Reading, StatusChange};
+use inactive_contractors::domain::audit::{Action, Subject};
+use inactive_contractors::domain::drift::{
+    Back, End, FIRST_LOOK_AFTER, Finding, Log, Ours, Seen, Step, Watch, find, needs_log, step,
+};
+
+use crate::fixture::now;
+
+fn suspended_at() -> DateTime<Utc> {
+    now() - Duration::hours(3)
+}
+
+fn month() -> Duration {
+    Duration::days(30)
+}
+
+fn watch() -> Watch {
+    Watch {
+        id: 1,
+        request: 7,
+        account: Subject { id: AccountId("00ukim".into()), login: "kim@contractors.example".into() },
+        name: "Kim".into(),
+        suspended_at: suspended_at(),
+        looked_at: None,
+        failures: 0,
+    }
+}
+
+fn seen(status: AccountStatus, log: Log) -> Seen {
+    Seen::Account { status, status_changed: Reading::At(brought_back()), log }
+}
+
+fn brought_back() -> DateTime<Utc> {
+    now() - Duration::hours(1)
+}
+
+fn change(by: Changer) -> StatusChange {
+    StatusChange { at: brought_back(), what: "unsuspend".into(), by }
+}
+
+fn says(by: Changer) -> Log {
+    Log::Says(Some(change(by)))
+}
+
+fn import() -> Changer {
+    Changer::Import { source: "HR".into() }
+}
+
+fn back(finding: Finding) -> Back {
+    let Finding::BackBy(back) = finding else { panic!("{finding:?}") };
+    back
+}
+
+fn is_not_told(finding: &Finding) -> bool {
+    matches!(finding, Finding::NotTold(_))
+}
+
+#[test]
+fn an_account_that_came_back_is_told_with_who_did_it_and_when() {
+    let admin = Changer::Admin { name: "Bea".into(), id: None };
+    for by in [import(), admin, Changer::Us, Changer::Unknown] {
+        let found = back(find(&watch(), Ours::Never, seen(AccountStatus::Active, says(by.clone())), now()));
+        let expected =
+            Back { by, at: brought_back(), what: Some("unsuspend".into()), status: AccountStatus::Active };
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn every_status_is_told_apart() {
+    let find = |status| find(&watch(), Ours::Never, seen(status, says(import())), now());
+    assert_eq!(find(AccountStatus::Suspended), Finding::StillSuspended);
+    assert_eq!(find(AccountStatus::Deprovisioned), Finding::Deactivated);
+    assert!(is_not_told(&find(AccountStatus::Other("NEW".into()))), "unknown is not fine, and not back");
+    for status in [
+        AccountStatus::Active,
+        AccountStatus::Staged,
+        AccountStatus::Provisioned,
+        AccountStatus::Recovery,
+        AccountStatus::PasswordExpired,
+        AccountStatus::LockedOut,
+    ] {
+        assert!(needs_log(&status));
+        assert_eq!(back(find(status.clone())).status, status);
+    }
+}
+
+#[test]
+fn what_can_not_be_read_is_not_told_and_what_is_gone_is_gone() {
+    assert!(is_not_told(&find(&watch(), Ours::Never, Seen::Unreadable("down".into()), now())));
+    assert_eq!(find(&watch(), Ours::Never, Seen::Gone, now()), Finding::Gone);
+}
+
+#[test]
+fn what_we_gave_back_ourselves_is_no_drift() {
+    let find = |ours, by| find(&watch(), ours, seen(AccountStatus::Active, says(by)), now());
+    assert_eq!(find(Ours::Done, Changer::Us), Finding::RestoredByUs);
+    assert_eq!(find(Ours::Done, Changer::Unknown), Finding::RestoredByUs);
+    assert!(is_not_told(&find(Ours::UnderWay, Changer::Us)), "its end will say");
+    assert_eq!(find(Ours::Tried, Changer::Us), Finding::RestoredByUs, "the call worked, the answer was lost");
+    assert_eq!(back(find(Ours::Tried, import())).by, import(), "somebody else was faster");
+    assert_eq!(back(find(Ours::Never, Changer::Us)).by, Changer::Us, "our credential without us is drift");
+}
+
+#[test]
+fn the_suspension_itself_is_not_taken_for_what_brought_it_back() {
+    let at = |at: DateTime<Utc>, by: Changer| Log::Says(Some(StatusChange { at, ..change(by) }));
+    let find = |log| back(find(&watch(), Ours::Never, seen(AccountStatus::Active, log), now())).by;
+    assert_eq!(find(at(suspended_at() + Duration::seconds(30), Changer::Us)), Changer::Unknown);
+    assert_eq!(find(at(suspended_at() - Duration::days(1), import())), Changer::Unknown);
+    assert_eq!(find(at(suspended_at() + Duration::seconds(30), import())), import());
+}
+
+#[test]
+fn a_log_that_lags_or_fails_is_waited_for_but_not_for_ever() {
+    let fresh = |log| {
+        let status_changed = Reading::At(now() - Duration::minutes(5));
+        Seen::Account { status: AccountStatus::Active, status_changed, log }
+    };
+    assert!(is_not_told(&find(&watch(), Ours::Never, fresh(Log::Says(None)), now())));
+    let failed = || seen(AccountStatus::Active, Log::Unreadable("down".into()));
+    assert!(is_not_told(&find(&watch(), Ours::Never, failed(), now())));
+    let patient = Watch { failures: 4, ..watch() };
+    assert_eq!(back(find(&patient, Ours::Never, fresh(Log::Says(None)), now())).by, Changer::Unknown);
+    assert_eq!(back(find(&patient, Ours::Never, failed(), now())).by, Changer::Unknown);
+    let closed = find(&watch(), Ours::Never, fresh(Log::Closed), now());
+    assert_eq!(back(closed).by, Changer::Unknown, "a missing right won't come by waiting");
+}
+
+#[test]
+fn without_a_date_of_its_own_the_logs_or_todays_is_told() {
+    let undated = |log| Seen::Account { status: AccountStatus::Active, status_changed: Reading::Never, log };
+    assert_eq!(back(find(&watch(), Ours::Never, undated(says(import())), now())).at, brought_back());
+    assert_eq!(back(find(&watch(), Ours::Never, undated(Log::Closed), now())).at, now());
+}
+
+#[test]
+fn whoever_is_still_suspended_is_looked_at_again_after_an_hour_or_at_the_next_sweep() {
+    let next = |now| match step(&watch(), Finding::StillSuspended, month(), now) {
+        Step::Watch { next_at, looked_at, failures: 0 } if looked_at == Some(now) => next_at,
+        other => panic!("{other:?}"),
+    };
+    let hour = suspended_at() + FIRST_LOOK_AFTER;
+    assert_eq!(next(suspended_at() + Duration::minutes(10)), hour, "a sweep does not replace the first look");
+    assert_eq!(next(hour), suspended_at() + month());
+}
+
+#[test]
+fn a_failed_look_is_never_a_good_one_and_waits_longer_each_time() {
+    for (failures, minutes) in [(0, 1), (1, 2), (5, 32), (6, 60), (40, 60)] {
+        let watch = Watch { failures, looked_at: Some(suspended_at()), ..watch() };
+        let expected = Step::Watch {
+            next_at: now() + Duration::minutes(minutes),
+            looked_at: Some(suspended_at()),
+            failures: failures + 1,
+        };
+        assert_eq!(step(&watch, Finding::NotTold("down".into()), month(), now()), expected);
+    }
+}
+
+#[test]
+fn only_drift_is_audited() {
+    let found = find(&watch(), Ours::Never, seen(AccountStatus::Active, says(import())), now());
+    let Step::End(End::Back(_), events) = step(&watch(), found, month(), now()) else { panic!("it ends") };
+    assert_eq!(events.len(), 1);
+    assert_eq!((events[0].action, events[0].action.word()), (Action::DriftFound, "drift_found"));
+    assert_eq!(events[0].subject, Some(watch().account));
+    assert_eq!(events[0].detail["changer"]["by"], "import");
+    for (finding, end) in [
+        (Finding::Gone, End::Gone),
+        (Finding::Deactivated, End::Deactivated),
+        (Finding::RestoredByUs, End::RestoredByUs),
+    ] {
+        assert_eq!(step(&watch(), finding, month(), now()), Step::End(end, Vec::new()));
+    }
+}
+
+#[test]
+fn a_watch_ends_with_a_last_look_that_works_or_says_that_it_lost_sight() {
+    let end = |finding, after| step(&watch(), finding, month(), suspended_at() + month() + after);
+    let down = || Finding::NotTold("down".into());
+    assert_eq!(end(Finding::StillSuspended, Duration::zero()), Step::End(End::Over, Vec::new()));
+    assert!(matches!(end(down(), Duration::hours(23)), Step::Watch { .. }));
+    let lost = End::LostSight { why: "down".into() };
+    assert_eq!(end(down(), Duration::days(1)), Step::End(lost, Vec::new()));
+    let found = find(&watch(), Ours::Never, seen(AccountStatus::Active, says(import())), now());
+    assert!(matches!(end(found, Duration::days(9)), Step::End(End::Back(_), _)), "found late is found");
+}

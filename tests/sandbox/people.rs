@@ -1,0 +1,50 @@
+//! The people whom somebody at the page can be, with what they are to the policy.
+
+use crate::fake::okta::FakeOkta;
+use crate::fake::slack::{
+    C_OPS, FakeSlack, SlackUser, U_ADMIN, U_APPROVER, U_APPROVER2, U_GUEST, U_STRANGER, U_VIEWER,
+};
+
+/// An inactive contractor who is a guest of the channel, so that they are on the card and see it.
+pub const U_CONTRACTOR: &str = "U0CONTRACTOR";
+/// An inactive contractor who is not in the channel: what concerns them comes as a direct message.
+pub const U_ADA: &str = "U0ADA";
+/// Another one.
+pub const U_CHIDI: &str = "U0CHIDI";
+/// The manager of these three, who is not in the channel either.
+pub const U_MANAGER: &str = "U0GRACE";
+
+/// In the order of the page's list.
+pub const PEOPLE: [(&str, &str); 10] = [
+    (U_APPROVER, "approver"),
+    (U_APPROVER2, "approver"),
+    (U_ADMIN, "admin"),
+    (U_VIEWER, "member"),
+    (U_MANAGER, "manager"),
+    (U_ADA, "contractor"),
+    (U_CHIDI, "contractor"),
+    (U_CONTRACTOR, "guest, a contractor"),
+    (U_GUEST, "guest"),
+    (U_STRANGER, "from another company"),
+];
+
+const MANAGER: &str = "grace.berg@corp.example";
+
+/// Gives some people of the demo org an account in the workspace, and a manager who has one too.
+pub fn seed(slack: &FakeSlack, okta: &FakeOkta, guest: &str) {
+    let person = |id: &str, login: &str| SlackUser::new(id, &okta.person(login).name, login);
+    let contractors =
+        [(U_CONTRACTOR, guest), (U_ADA, "ada.okafor@ext.example"), (U_CHIDI, "chidi.eze@ext.example")];
+    slack.add_user(person(U_MANAGER, MANAGER), &[]);
+    for (id, login) in contractors {
+        let user = person(id, login);
+        let (user, channels): (_, &[&str]) =
+            if login == guest { (user.guest(), &[C_OPS]) } else { (user, &[]) };
+        slack.add_user(user, channels);
+        okta.set_attribute(login, "manager", okta.person(MANAGER).name);
+        okta.set_attribute(login, "managerId", MANAGER);
+    }
+    for (id, _) in PEOPLE {
+        slack.direct_channel(id);
+    }
+}

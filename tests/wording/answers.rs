@@ -1,0 +1,273 @@
+//! Answers to commands and clicks, notices of sweeps, and every refusal.
+
+use inactive_contractors::app::people::Stranger;
+use inactive_contractors::app::wording::exceptions::{self, NotRestored};
+use inactive_contractors::app::wording::{answers, notices, refusals};
+use inactive_contractors::chat::{Connection, Text};
+use inactive_contractors::domain::account::AccountStatus;
+use inactive_contractors::domain::assess::{Assessment, Exemption, Standing, assess};
+use inactive_contractors::domain::audit::{Actor, AuditEvent, GENESIS, Subject};
+use inactive_contractors::domain::candidate::{CandidateState, Confirmation};
+use inactive_contractors::domain::exemption::{End, Refusal as NotExempt};
+use inactive_contractors::domain::plan::{Assessed, Counts, Guard, Plan, Verdict};
+use inactive_contractors::domain::request::{Refusal, RequestState};
+use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip, Wish};
+
+use crate::desk::{Desk, compare};
+use crate::fixture::{contractor, days, every_request_state, policy, request, rule};
+use crate::people::{EVIL, NAMES, account, alice, at, granted, somewhere};
+
+/// Each text as a note of its own, one below the other.
+async fn notes(desk: &mut Desk, name: &str, texts: Vec<Text>) {
+    let mut said = String::new();
+    for text in texts {
+        let note = desk.message(&refusals::note(text)).await;
+        said += note.lines().last().unwrap_or_default();
+        said += "\n";
+    }
+    compare(name, &said);
+}
+
+#[tokio::test]
+async fn every_refusal_is_a_sentence() {
+    let mut desk = Desk::open().await;
+    let subject = || Subject { id: contractor("kim").id, login: "kim@contractors.example".into() };
+    let decided = every_request_state().into_iter().map(|state| Refusal::AlreadyDecided {
+        by_you: matches!(state, RequestState::Denied { .. }),
+        state: Box::new(state),
+    });
+    let until = [
+        NotExempt::NoReason,
+        NotExempt::ReasonTooLong,
+        NotExempt::EndsTooEarly,
+        NotExempt::TooLong { max: days(90) },
+        NotExempt::StartsTooLate,
+        NotExempt::OwnAccount,
+        NotExempt::NoEmail,
+    ];
+    let until = until.into_iter().zip(NAMES).map(|(why, name)| Refusal::NotUntil {
+        account: subject(),
+        name: name.into(),
+        why,
+    });
+    let not_proposed = [
+        CandidateState::Kept { by: alice(), until: None },
+        CandidateState::Kept { by: alice(), until: Some(at(0) + days(30)) },
+        CandidateState::Suspended { at: at(1), confirmation: Confirmation::ByCall },
+    ];
+    let not_proposed = not_proposed.into_iter().map(|state| Refusal::NotProposed {
+        account: subject(),
+        name: NAMES[5].into(),
+        state: Box::new(state),
+    });
+    let others = [
+        Refusal::NotAnApprover,
+        Refusal::NotAnAdmin,
+        Refusal::PastDeadline { deadline: at(480) },
+        Refusal::OtherList,
+        Refusal::NotPostedYet,
+        Refusal::DoesNotFit,
+        Refusal::SecondPersonNeeded { first: alice() },
+        Refusal::NoEmail,
+        Refusal::OnlyOwnAccounts,
+    ];
+    let all = decided.chain(until).chain(not_proposed).chain(others);
+    notes(&mut desk, "refusals", all.map(|refusal| refusals::refusal(&refusal)).collect()).await;
+    desk.close();
+}
+
+#[tokio::test]
+async fn every_other_note_is_a_sentence() {
+    let mut desk = Desk::open().await;
+    let whom = || Text::default().with(inactive_contractors::chat::Span::Name(NAMES[4].into()));
+    let texts = vec![
+        refusals::stranger(&Stranger::Outsider(alice(), "this account is a guest".into())),
+        refusals::stranger(&Stranger::CantTell(EVIL.into())),
+        refusals::repeated(),
+        refusals::no_such_request(),
+        refusals::broken(),
+        refusals::not_allowed("start a sweep", "approvers and admins of this policy"),
+        refusals::not_here(),
+        refusals::which_policy(&["contractors", "vendors"]),
+        refusals::dialog_out_of_date(),
+        refusals::dialog_changed(),
+        refusals::undo_is_over("kim@contractors.example"),
+        refusals::undone_already(whom(), &alice(), true),
+        refusals::undone_already(whom(), &alice(), false),
+        refusals::nothing_to_undo(whom()),
+        refusals::account_gone(),
+        refusals::cant_look_up(),
+        exceptions::leave_needs_a_start(),
+        exceptions::not_a_length(EVIL),
+        exceptions::not_a_day(EVIL),
+        exceptions::restore_asked(&account(NAMES[1]), None, at(0) + days(7)),
+        Text::plain(refusals::kept_on_card(7)),
+    ];
+    notes(&mut desk, "notes", texts).await;
+    let why = [
+        NotRestored::NotSuspended,
+        NotRestored::NotOurs,
+        NotRestored::OwnAccount,
+        NotRestored::NoReason,
+        NotRestored::ReasonTooLong,
+        NotRestored::NoEmail,
+    ];
+    let texts =
+        why.into_iter().zip(NAMES).map(|(why, name)| exceptions::not_restored(&account(name), why)).collect();
+    notes(&mut desk, "not_restored", texts).await;
+    desk.close();
+}
+
+#[tokio::test]
+async fn sweeps_that_ask_nothing_say_why() {
+    let mut desk = Desk::open().await;
+    let counts = Counts { population: 40, waiting: 2, unknown: 1, ..Counts::default() };
+    let user_type = rule().user_type;
+    let guards = [
+        Guard::NobodyOfType { user_type },
+        Guard::MostlyUnknown { unknown: 30, population: 40 },
+        Guard::FarFewer { now: 4, before: 40 },
+        Guard::TooMany { candidates: 51, max: 50 },
+        Guard::TooLargeAShare { candidates: 30, population: 40, max_percent: 50 },
+        Guard::Surge { candidates: 30, median: 4 },
+    ];
+    let mut cards = vec![
+        notices::no_candidates("contractors", &rule(), counts),
+        notices::sweep_failed("contractors", EVIL),
+        notices::channel_unusable("contractors", "C0OPS", EVIL),
+    ];
+    cards.extend(guards.iter().map(|guard| notices::sweep_refused("contractors", guard)));
+    let mut said = String::new();
+    for card in cards {
+        said += &format!("{}\n", desk.message(&card).await);
+    }
+    compare("sweeps", &said);
+    desk.close();
+}
+
+#[tokio::test]
+async fn exemptions_and_restorations_are_told() {
+    let mut desk = Desk::open().await;
+    let mut cards = vec![
+        exceptions::exempted(&granted(1, EVIL), Some(7), at(0)),
+        exceptions::lifted(&account(NAMES[2]), &policy(), &[granted(1, EVIL)]),
+        exceptions::lifted(&account(NAMES[3]), &policy(), &[]),
+        exceptions::list(&[], at(0)),
+        exceptions::ending_soon(&[granted(1, EVIL)], at(0)),
+    ];
+    let mut many: Vec<_> = (0_i64..).zip(NAMES).map(|(id, name)| granted(id, name)).collect();
+    many[1].end = Some((at(3), End::Lapsed));
+    many[2].end = Some((at(3), End::Lifted { by: alice(), reason: None }));
+    many[3].starts_at = at(0) + days(5);
+    cards.push(exceptions::list(&many, at(0)));
+    cards.push(exceptions::ending_soon(&many, at(0)));
+    let states = [
+        RestorationState::Due { attempts: 1, not_before: None },
+        RestorationState::Restored { at: at(9), confirmation: Confirmation::ByReading },
+        RestorationState::Skipped { at: at(9), why: Skip::NotSuspended(AccountStatus::Active) },
+        RestorationState::Skipped { at: at(9), why: Skip::Gone },
+        RestorationState::Failed { at: at(9), error: EVIL.into() },
+    ];
+    for (state, name) in states.into_iter().zip(NAMES) {
+        let account = contractor("kim");
+        let wish = Wish {
+            policy: "contractors".into(),
+            request: Some(7),
+            account: Subject { id: account.id, login: account.login },
+            name: name.into(),
+            by: alice(),
+            reason: EVIL.into(),
+        };
+        let restoration = Restoration { id: 1, wish, asked_at: at(5), state };
+        cards.push(exceptions::restoration(&restoration, Some(&somewhere()), Some(at(0) + days(7))));
+    }
+    let mut said = String::new();
+    for card in cards {
+        said += &format!("{}\n", desk.message(&card).await);
+    }
+    compare("exceptions", &said);
+    desk.close();
+}
+
+#[tokio::test]
+async fn questions_are_answered() {
+    let mut desk = Desk::open().await;
+    let policy = policy();
+    let open: Vec<_> =
+        every_request_state().into_iter().map(|state| (request(state), Some(somewhere()))).collect();
+    let status = answers::PolicyStatus {
+        policy: &policy,
+        last_sweep: Some((at(0), EVIL.into())),
+        next_slot: Some(at(0) + days(1)),
+        live: false,
+        days_off: vec![Text::plain("The holiday list ends in a month.")],
+        open: open.clone(),
+    };
+    let health = answers::Health {
+        chat: Connection::Connected,
+        identity: Some((at(0), Err(EVIL.into()))),
+        database: Ok(()),
+    };
+    desk.message_is("status", &answers::status("1.2.3", &[status], &health)).await;
+    desk.message_is("pending", &answers::pending(&open)).await;
+    desk.message_is("pending_none", &answers::pending(&[])).await;
+    let assessed = NAMES.iter().map(|name| account(name)).chain((0..30).map(|_| account("Kim")));
+    let judged = |account| {
+        let assessment = assess(&account, &Standing::plain(), &policy.rule, at(0));
+        Assessed { account, assessment, waiting_in: None }
+    };
+    let plan = Plan {
+        counts: Counts { population: 39, candidates: 39, ..Counts::default() },
+        verdict: Verdict::Ask,
+        assessed: assessed.into_iter().map(judged).collect(),
+    };
+    for page in [0, 1] {
+        let card = answers::preview(&policy, &plan, page, at(0));
+        desk.message_is(&format!("preview_page_{}", page + 1), &card).await;
+    }
+    desk.close();
+}
+
+fn event(seq: i64, account: &str) -> AuditEvent {
+    let subject = contractor("kim");
+    AuditEvent {
+        seq,
+        at: at(seq),
+        actor: if seq % 2 == 0 { Actor::System } else { Actor::Person(alice()) },
+        action: "kept".into(),
+        policy: Some("contractors".into()),
+        sweep: Some(3),
+        request: Some(7),
+        subject: Some(Subject { id: subject.id, login: account.into() }),
+        detail: serde_json::json!({ "reason": EVIL }),
+        prev_hash: GENESIS.into(),
+        hash: GENESIS.into(),
+    }
+}
+
+#[tokio::test]
+async fn one_account_and_the_history_are_explained() {
+    let mut desk = Desk::open().await;
+    let policy = policy();
+    let history: Vec<_> = (1..).zip(NAMES).map(|(seq, name)| event(seq, name)).collect();
+    let exemptions = [granted(1, EVIL)];
+    for (name, who) in ["long", "rtl", "cjk", "nameless", "channel", "bold", "code"].into_iter().zip(NAMES) {
+        let account = account(who);
+        let why = answers::Why {
+            account: &account,
+            standing: &Standing::plain(),
+            policy: &policy,
+            assessment: &Assessment::Exempt(Exemption::Granted { id: 1, until: at(0) + days(30) }),
+            waiting_in: None,
+            next_slot: Some(at(0) + days(1)),
+            exemptions: &exemptions,
+            history: &history[..3],
+            more_history: true,
+        };
+        desk.message_is(&format!("why_{name}"), &answers::why(&why, at(0))).await;
+    }
+    let older = Some("audit --before 1".to_owned());
+    desk.message_is("audit", &answers::audit(&history, older)).await;
+    desk.message_is("audit_none", &answers::audit(&[], None)).await;
+    desk.close();
+}

@@ -1,0 +1,189 @@
+//! The card through its life, with few and many people.
+
+use std::collections::BTreeMap;
+
+use inactive_contractors::app::wording::card::{View, card};
+use inactive_contractors::app::wording::notices;
+use inactive_contractors::chat::{Block, Card};
+use inactive_contractors::domain::account::AccountStatus;
+use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation, Skip};
+use inactive_contractors::domain::plan::{Counts, Guard};
+use inactive_contractors::domain::request::{Release, Request, RequestState};
+use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip as NotBack, Wish};
+
+use crate::desk::{Desk, compare};
+use crate::fixture::{days, due, held, policy};
+use crate::people::{EVIL, NAMES, about, alice, at, crowd, decision, long_crowd, somewhere};
+
+fn shown(request: &Request, candidates: &[Candidate], page: usize, restorations: &[Restoration]) -> Card {
+    let counts = Counts { population: 400, active: 80, exempt: 7, unknown: 1, ..Counts::default() };
+    let link = |one: &Candidate| (one.position, format!("https://acme-admin.okta.com/user/{}", one.shown.id));
+    let links: BTreeMap<u32, String> = candidates.iter().take(2).map(link).collect();
+    let policy = policy();
+    card(&View {
+        questions: &[],
+        request,
+        candidates,
+        counts,
+        page,
+        obstacle: None,
+        policy: Some(&policy),
+        restorations,
+        links: &links,
+        now: at(60),
+    })
+}
+
+fn people_on(card: &Card) -> usize {
+    card.blocks.iter().filter(|block| matches!(block, Block::Row { .. })).count()
+}
+
+#[tokio::test]
+async fn a_card_asks_about_one_and_about_many() {
+    let mut desk = Desk::open().await;
+    for count in [1, 24, 25, 26, 300] {
+        let candidates = crowd(count);
+        let request = about(&candidates, RequestState::Pending);
+        let first = shown(&request, &candidates, 0, &[]);
+        assert_eq!(people_on(&first), count.min(25) as usize);
+        desk.message_is(&format!("card_pending_{count}"), &first).await;
+    }
+    let candidates = crowd(26);
+    let request = about(&candidates, RequestState::Pending);
+    desk.message_is("card_pending_26_page_2", &shown(&request, &candidates, 1, &[])).await;
+    desk.close();
+}
+
+#[tokio::test]
+async fn the_longest_names_fit_and_nobody_is_left_out() {
+    let mut desk = Desk::open().await;
+    let failed = CandidateState::Failed { at: at(9), error: "E".repeat(900), attempts: 5 };
+    let completed = RequestState::Completed { decision: decision(), at: at(20) };
+    for (each, state) in [(CandidateState::Proposed, RequestState::Pending), (failed, completed)] {
+        let mut candidates = long_crowd(60);
+        for one in &mut candidates {
+            one.state = each.clone();
+        }
+        let request = about(&candidates, state);
+        let mut said = String::new();
+        for page in 0..8 {
+            let card = shown(&request, &candidates, page, &[]);
+            let before = said.len();
+            said += &desk.message(&card).await;
+            assert_eq!(said[before..].matches(NAMES[0]).count(), 3 * people_on(&card), "{said}");
+            if !said[before..].contains(&format!("[Page {}", page + 2)) {
+                break;
+            }
+        }
+        for one in &candidates {
+            assert_eq!(said.matches(&one.shown.login).count(), 1, "{}", one.shown.login);
+        }
+    }
+    desk.close();
+}
+
+#[tokio::test]
+async fn a_card_before_and_without_an_approval() {
+    let mut desk = Desk::open().await;
+    let mut candidates = crowd(9);
+    let states = [
+        ("preview", RequestState::Preview),
+        ("held", held()),
+        ("denied", RequestState::Denied { decision: decision() }),
+        ("expired", RequestState::Expired { at: at(480) }),
+        ("withdrawn", RequestState::Withdrawn { decision: decision() }),
+        ("went_live", RequestState::WentLive { decision: decision() }),
+    ];
+    for (name, state) in states {
+        desk.message_is(&format!("card_{name}"), &shown(&about(&candidates, state), &candidates, 0, &[]))
+            .await;
+    }
+    candidates[1].state = CandidateState::Kept { by: alice(), until: Some(at(0) + days(30)) };
+    let mut request = about(&candidates, RequestState::Pending);
+    let guard = Guard::TooMany { candidates: 51, max: 50 };
+    request.release = Some(Release { by: alice(), at: at(5), guard });
+    desk.message_is("card_released_one_kept", &shown(&request, &candidates, 0, &[])).await;
+    desk.close();
+}
+
+/// One of each outcome.
+fn carried_out() -> Vec<Candidate> {
+    let suspended = |confirmation| CandidateState::Suspended { at: at(12), confirmation };
+    let states = [
+        suspended(Confirmation::ByCall),
+        suspended(Confirmation::ByReading),
+        CandidateState::Kept { by: alice(), until: None },
+        CandidateState::Kept { by: alice(), until: Some(at(0) + days(30)) },
+        CandidateState::Skipped { at: at(12), why: Skip::Gone },
+        CandidateState::Failed { at: at(12), error: EVIL.into(), attempts: 5 },
+        suspended(Confirmation::ByCall),
+        suspended(Confirmation::ByCall),
+        suspended(Confirmation::ByCall),
+    ];
+    let mut candidates = crowd(9);
+    for (one, state) in candidates.iter_mut().zip(states) {
+        one.state = state;
+    }
+    candidates
+}
+
+fn restoration(of: &Candidate, state: RestorationState) -> Restoration {
+    let wish = Wish {
+        policy: "contractors".into(),
+        request: Some(7),
+        account: of.subject(),
+        name: of.shown.name.clone(),
+        by: alice(),
+        reason: EVIL.into(),
+    };
+    Restoration { id: 1, wish, asked_at: at(30), state }
+}
+
+fn restorations(of: &[Candidate]) -> Vec<Restoration> {
+    let restored = RestorationState::Restored { at: at(31), confirmation: Confirmation::ByCall };
+    let active = NotBack::NotSuspended(AccountStatus::Active);
+    vec![
+        restoration(&of[1], restored),
+        restoration(&of[6], RestorationState::Due { attempts: 1, not_before: None }),
+        restoration(&of[7], RestorationState::Skipped { at: at(31), why: active }),
+        restoration(&of[8], RestorationState::Failed { at: at(31), error: EVIL.into() }),
+    ]
+}
+
+#[tokio::test]
+async fn a_card_while_and_after_it_is_carried_out() {
+    let mut desk = Desk::open().await;
+    let mut candidates = carried_out();
+    let completed = RequestState::Completed { decision: decision(), at: at(20) };
+    let request = about(&candidates, completed);
+    let card = shown(&request, &candidates, 0, &restorations(&candidates));
+    desk.message_is("card_completed", &card).await;
+    candidates[0].state = due(0);
+    candidates[8].state = due(2);
+    let request = about(&candidates, RequestState::Approved { decision: decision() });
+    desk.message_is("card_approved", &shown(&request, &candidates, 0, &[])).await;
+    desk.close();
+}
+
+#[tokio::test]
+async fn the_end_of_a_request_is_told() {
+    let mut desk = Desk::open().await;
+    let candidates = carried_out();
+    let mut said = String::new();
+    for state in [
+        RequestState::Completed { decision: decision(), at: at(20) },
+        RequestState::Denied { decision: decision() },
+        RequestState::Expired { at: at(480) },
+        RequestState::Withdrawn { decision: decision() },
+        RequestState::WentLive { decision: decision() },
+    ] {
+        let request = about(&candidates, state);
+        let chain = Some((4711, "0123456789abcdef0123"));
+        let card = notices::ending(&request, &candidates, &somewhere(), chain).expect("it has ended");
+        said += &format!("=== {}\n{}\n", request.state.word(), desk.message(&card).await);
+    }
+    compare("endings", &said);
+    let request = about(&candidates, RequestState::Completed { decision: decision(), at: at(20) });
+    desk.message_is("outcomes", &notices::outcomes(&request, &candidates, at(20))).await;
+    desk.close();
+}

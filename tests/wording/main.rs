@@ -1,0 +1,19 @@
+//! Everything the bot says, as Slack gets it: each message and dialog is sent through the adapter to a Slack that
+//! refuses what Slack refuses, and compared with the file in `said/` that somebody has read.
+//!
+//! `UPDATE_SNAPSHOTS=1 cargo test --test wording` writes the files anew; read the difference before committing it.
+
+mod answers;
+mod cards;
+mod concerned;
+mod desk;
+mod dialogs;
+#[allow(dead_code, reason = "each test target uses a part of the fakes")]
+#[path = "../fake/mod.rs"]
+mod fake;
+#[allow(dead_code, reason = "each test target uses a part of the builders")]
+#[path = "../domain/fixture.rs"]
+mod fixture;
+mod pages;
+mod people;
+mod plain;
