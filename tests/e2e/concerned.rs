@@ -104,10 +104,10 @@ async fn both_are_asked_once_and_their_answers_stand_on_the_card() {
     let own = asked(&world, U_ADA, "You said: I still need this").await;
     assert_eq!(own.actions(), Vec::<String>::new());
     press(&world, U_VIEWER, &managers, "left").await;
-    card_says(&world, &card, "manager : has left").await;
+    card_says(&world, &card, &format!("manager <@{U_VIEWER}>: has left")).await;
     // A manager may think again.
     press(&world, U_VIEWER, &asked(&world, U_VIEWER, "You said: has left").await, "still_here").await;
-    card_says(&world, &card, "manager : still working with us").await;
+    card_says(&world, &card, &format!("manager <@{U_VIEWER}>: still working with us")).await;
     assert_eq!(world.audit_of(ADA), ["proposed", "person_answered", "person_answered", "person_answered"]);
     assert_eq!(world.changes_asked(), Vec::<String>::new());
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is still there");
