@@ -28,7 +28,7 @@
 //! 7. The audit chain verifies, and no row of it was ever updated or deleted.
 //! 8. Directory data can't ping, link, format or overflow anything, and secrets reach neither chat nor log.
 //!
-//! # Five walkthroughs
+//! # Six walkthroughs
 //!
 //! **A scheduled sweep.** The bell ([`app`], hung in `app/bell.rs`) wakes the loop. [`domain::schedule::owed_slot`] says
 //! which slot is owed; [`store::Store::start_sweep`] makes its row, unless the slot has one. A task surveys the policy
@@ -48,6 +48,10 @@
 //!
 //! **Giving an account back.** `restore` commits the wish as a row; the loop reads the account, commits the intent, calls,
 //! commits the outcome, and tells the channel. An exemption is a row too: [`app::survey`] hands those in force to the rule.
+//!
+//! **A look back.** A confirmed suspension leaves a row that says when to look at the account again; the end of a sweep
+//! brings that forward. [`app`] reads the account, [`domain::drift`] says what that means beside our own restorations, and
+//! who is active again by other hands is recorded with its audit event, then told.
 //!
 //! **A restart.** The store opens, locks, checks and migrates the file; the loop reads the rows and goes on. There is no
 //! second path: what a crash left undone is simply still due.

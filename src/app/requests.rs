@@ -77,7 +77,7 @@ impl App {
         match end_wake {
             Ending::Later(at) => wake = earliest(wake, Some(at)),
             Ending::Told if card_wake.is_none() => {
-                self.undo_ends(&request, &candidates);
+                self.undo_ends(&request, &candidates, now);
                 self.store.request_told(id, request.version).await?;
             }
             Ending::Told | Ending::NotEnded => {}

@@ -25,7 +25,7 @@ use crate::identity::IdentityError;
 use crate::store::AuditContext;
 
 /// How long a submission may wait for the identity provider; Slack wants its acknowledgement within 3 s.
-const LOOK_MAX: Duration = Duration::from_millis(2000);
+const LOOK_MAX: Duration = Duration::from_secs(2);
 
 /// A card whose offer ended longer ago than this while nothing ran keeps it; pressing it gets a sentence.
 const DOWN_MAX: chrono::Duration = chrono::Duration::days(14);
@@ -291,13 +291,19 @@ impl App {
         }
     }
 
-    /// A finished card stops offering to give accounts back by the clock: it is drawn again then.
-    pub(super) fn undo_ends(&self, request: &Request, candidates: &[Candidate]) {
+    /// A finished card stops offering to give accounts back by the clock: it is drawn again then. `drawn_after` is a
+    /// moment before it was drawn: what ended since is still on it.
+    pub(super) fn undo_ends(
+        &self,
+        request: &Request,
+        candidates: &[Candidate],
+        drawn_after: DateTime<chrono::Utc>,
+    ) {
         let Some(policy) = self.policy(&request.policy) else { return };
-        let mut ends = lock(&self.runtime.undo_ends);
-        let now = self.clock.now();
         let times = candidates.iter().filter_map(|candidate| undo_until(policy, candidate));
-        ends.extend(times.filter(|at| *at > now).map(|at| (at, request.id)));
+        let ends = times.filter(|at| *at > drawn_after).map(|at| (at, request.id));
+        lock(&self.runtime.undo_ends).extend(ends);
+        self.runtime.rewound.notify_one();
     }
 
     /// After a start: cards that offer to give accounts back, or did when this process was not there to end it.

@@ -313,7 +313,9 @@ pub struct Upload {
     pub name: String,
     /// The title that it is shown with, plain.
     pub title: String,
-    /// What a picture shows, for who can't see it; at most 1000 characters.
+    /// What a picture shows, for who can't see it; at most 1000 characters. It reaches people only if the file is shown
+    /// by a [`Block::Image`], which has its own: a file that is shared by the upload itself goes without, so there the
+    /// comment has to say it.
     pub alt: Option<String>,
     /// The content.
     pub bytes: Vec<u8>,

@@ -76,10 +76,7 @@ impl Store {
                 "UPDATE restoration SET state = ?2, state_json = ?3 WHERE id = ?1",
                 params![id, state.word(), json_text(&state)?],
             )?;
-            if let Some(request) = restoration.wish.request {
-                // Its card says who is back.
-                codec::run(tx, "UPDATE request SET told = 0 WHERE id = ?1", [request])?;
-            }
+            card_changes(tx, &restoration.wish)?;
             audit::append_all(tx, &context(tx, &restoration.wish)?, events)?;
             Ok(Some(state))
         })
@@ -153,8 +150,16 @@ fn ask(tx: &Connection, key: &str, wish: &Wish, now: DateTime<Utc>) -> Result<i6
         ],
     )?;
     let id = tx.last_insert_rowid();
+    card_changes(tx, wish)?;
     audit::append(tx, &context(tx, wish)?, restoration::asked(wish, now))?;
     Ok(id)
+}
+
+/// The card of the request says who is back. Its version goes up, so that whoever is just showing the card as it was
+/// before does not take it for told.
+fn card_changes(tx: &Connection, wish: &Wish) -> Result<(), StoreError> {
+    let Some(request) = wish.request else { return Ok(()) };
+    codec::run(tx, "UPDATE request SET told = 0, version = version + 1 WHERE id = ?1", [request]).map(drop)
 }
 
 fn context(tx: &Connection, wish: &Wish) -> Result<AuditContext, StoreError> {

@@ -2,44 +2,125 @@
 
 use std::path::Path;
 
-use super::{ADA, status_of, story, swept};
+use super::review::{keep as keep_until, search};
+use super::{ADA, CHIDI, menu_of, status_of, story, suspend, swept, ticked};
 use crate::browser::{Browser, asked_for};
+use crate::fake::slack::U_APPROVER;
 
-/// High enough for the lower half of a finished card, its thread, and the message that ends it.
-const HIGH: (u32, u32) = (1400, 1320);
+/// High enough for most of a finished card and the messages after it, or for a whole answer or dialog.
+const HIGH: (u32, u32) = (1400, 1420);
 
 /// Signs in between the sweep and the approval.
 const MEI: &str = "mei.tanaka@ext.example";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pictures() {
+async fn pictures_of_a_card_from_the_question_to_the_undo() {
     if !asked_for("PICTURES") {
         return;
     }
     story(async |page, sandbox| {
         swept(page).await;
         calm(page).await;
+        page.press(&menu_of("Zofia")).await;
+        page.see(".menu").await;
         keep("sandbox.png", &page.picture().await);
-        page.press("#messages [data-action-id=choose]").await;
-        page.see_words(".modal .choice", "Bjørn Aasen").await;
-        page.press(".modal input[value='9']").await;
+        page.press(".menu [data-value^='keep:']").await;
+        page.see_words("#messages [data-action-id=suspend]", "Suspend 11").await;
         assert!(sandbox.world.okta.sign_in(MEI));
-        page.press(".modal button.submit").await;
+        suspend(page).await;
         page.see(&status_of(ADA, "SUSPENDED")).await;
         page.see_words("#messages li.message", "in the thread of").await;
+        page.press(&menu_of("Ada Okafor")).await;
+        page.press(".menu [data-value^='give_back:']").await;
+        page.choose(".modal [data-action-id=reason]", "back on the migration project").await;
+        page.press(".modal button.submit").await;
+        page.see_words("#messages li.message", "back on the migration project").await;
+        page.see(&status_of(ADA, "ACTIVE")).await;
         page.fit(HIGH.0, HIGH.1).await;
+        page.press(".thread-toggle:not([hidden])").await;
         calm(page).await;
-        let workspace = page.see("#slack").await;
-        keep("finished.png", &workspace.screenshot().await.expect("it can be drawn"));
+        page.press(&menu_of("Priya")).await;
+        page.see_words(".menu", "Give access back").await;
+        page.shoot("#slack", "finished.png").await;
     })
     .await;
 }
 
-/// Waits for what passes by itself, and lets go of what was pressed last.
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_of_the_review() {
+    if !asked_for("PICTURES") {
+        return;
+    }
+    story(async |page, sandbox| {
+        page.fit(HIGH.0, HIGH.1).await;
+        swept(page).await;
+        calm(page).await;
+        search(page, "northwind").await;
+        let day = sandbox.world.clock.now().date_naive() + chrono::Days::new(38);
+        keep_until(page, ADA, &day.to_string(), "on leave").await;
+        page.see_words(".modal button.submit", "Suspend 11").await;
+        page.press(&ticked(CHIDI)).await;
+        page.see_words(".modal button.submit", "Suspend 10").await;
+        calm(page).await;
+        page.shoot(".modal", "review.png").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_of_the_audit() {
+    if !asked_for("PICTURES") {
+        return;
+    }
+    story(async |page, _| {
+        page.fit(HIGH.0, HIGH.1).await;
+        swept(page).await;
+        suspend(page).await;
+        page.see_words("#messages li.message", "in the thread of").await;
+        page.say("/inactive-contractors audit").await;
+        page.see("#messages li.ephemeral [data-action-id^='ask.']").await;
+        calm(page).await;
+        page.shoot("#messages li.ephemeral:has([data-action-id^='ask.'])", "audit.png").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_of_exemptions() {
+    if !asked_for("PICTURES") {
+        return;
+    }
+    story(async |page, _| {
+        page.fit(HIGH.0, 880).await;
+        page.open(U_APPROVER).await;
+        page.say(&format!("/inactive-contractors exempt {CHIDI} for 30d on site without Okta")).await;
+        page.see_words("#messages li.ephemeral", "is exempt until").await;
+        let leave = "priya.raghunathan@ext.example from 2027-01-04 until 2027-01-22 holidays";
+        page.say(&format!("/inactive-contractors leave {leave}")).await;
+        page.see_words("#messages li.ephemeral:last-child", "is exempt from").await;
+        page.say("/inactive-contractors exemptions").await;
+        page.see_words("#messages li.ephemeral:last-child", "holidays").await;
+        page.say(&format!("/inactive-contractors why {CHIDI}")).await;
+        page.see_words("#messages li.ephemeral:last-child", CHIDI).await;
+        calm(page).await;
+        page.shoot("#channel", "exemption.png").await;
+    })
+    .await;
+}
+
+/// Waits for what passes by itself, lets go of what was pressed last, and looks at the newest message.
 async fn calm(page: &Browser) {
     page.see_no(".toast").await;
     page.run("document.activeElement.blur()").await;
     page.run("document.querySelector('#messages').scrollTop = 1e6").await;
+}
+
+impl Browser {
+    /// Keeps a picture of the part of the page where this is, with what lies above it.
+    async fn shoot(&self, css: &str, name: &str) {
+        let part = self.see(css).await;
+        keep(name, &part.screenshot().await.expect("it can be drawn"));
+    }
 }
 
 fn keep(name: &str, picture: &[u8]) {

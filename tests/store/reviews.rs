@@ -8,6 +8,7 @@ use inactive_contractors::store::{Decided, Reviewed};
 
 use crate::harness::{Bench, actions, approval, at, click, id, input, posted};
 
+#[expect(clippy::unnecessary_wraps, reason = "a change may also be none")]
 fn keep_the_first(review: &Reviewed) -> Option<Draft> {
     let mut draft = Draft::fresh(&review.candidates, "");
     draft.keep.insert(0);

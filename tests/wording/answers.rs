@@ -139,7 +139,8 @@ async fn sweeps_that_ask_nothing_say_why() {
     cards.extend(guards.iter().map(|guard| notices::sweep_refused("contractors", guard)));
     let mut said = String::new();
     for card in cards {
-        said += &format!("{}\n", desk.message(&card).await);
+        said += &desk.message(&card).await;
+        said.push('\n');
     }
     compare("sweeps", &said);
     desk.close();
@@ -183,7 +184,8 @@ async fn exemptions_and_restorations_are_told() {
     }
     let mut said = String::new();
     for card in cards {
-        said += &format!("{}\n", desk.message(&card).await);
+        said += &desk.message(&card).await;
+        said.push('\n');
     }
     compare("exceptions", &said);
     desk.close();

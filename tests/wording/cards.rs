@@ -180,7 +180,7 @@ async fn the_end_of_a_request_is_told() {
         let request = about(&candidates, state);
         let chain = Some((4711, "0123456789abcdef0123"));
         let card = notices::ending(&request, &candidates, &somewhere(), chain).expect("it has ended");
-        said += &format!("=== {}\n{}\n", request.state.word(), desk.message(&card).await);
+        said += &["=== ", request.state.word(), "\n", &desk.message(&card).await, "\n"].concat();
     }
     compare("endings", &said);
     let request = about(&candidates, RequestState::Completed { decision: decision(), at: at(20) });

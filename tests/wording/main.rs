@@ -8,7 +8,7 @@ mod cards;
 mod concerned;
 mod desk;
 mod dialogs;
-#[allow(dead_code, reason = "each test target uses a part of the fakes")]
+mod drift;
 #[path = "../fake/mod.rs"]
 mod fake;
 #[allow(dead_code, reason = "each test target uses a part of the builders")]

@@ -51,7 +51,7 @@ pub fn crowd(count: u32) -> Vec<Candidate> {
 pub fn long_crowd(count: u32) -> Vec<Candidate> {
     let mut crowd = crowd(count);
     for one in &mut crowd {
-        one.shown.name = NAMES[0].to_owned();
+        NAMES[0].clone_into(&mut one.shown.name);
         one.shown.login = format!("{}{:03}@a-rather-long-company-name.example", "x".repeat(35), one.position);
         one.shown.manager = Some(NAMES[0].to_owned());
         one.shown.organization = Some(NAMES[0].to_owned());

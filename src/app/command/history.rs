@@ -11,6 +11,11 @@ use crate::store::AuditQuery;
 const AUDIT_PAGE: u32 = 15;
 
 impl App {
+    /// Reads the whole chain.
+    pub(super) async fn verify(&self) -> anyhow::Result<Answer> {
+        Ok(Ok(answers::verified(&self.store.verify().await?)))
+    }
+
     pub(super) async fn audit(
         &self,
         visible: &[&Policy],

@@ -111,6 +111,16 @@ enum Command {
     },
     /// List the exemptions that people granted, the next to end first
     Exemptions,
+    /// Take an open request back; nobody on it is suspended
+    #[command(after_help = "Example:\n  withdraw 7 the list is from before the import was mended")]
+    Withdraw {
+        /// The request's number, as its card and `pending` show it
+        request: String,
+        /// The reason
+        words: Vec<String>,
+    },
+    /// Check the whole audit trail, and say up to which event it holds
+    Verify,
     /// Show the audit trail, newest first
     Audit {
         /// Only events about this login, Okta id or @mention
@@ -167,11 +177,13 @@ impl Command {
             | Command::Pending
             | Command::Why { .. }
             | Command::Exemptions
+            | Command::Verify
             | Command::Audit { .. } => true,
             Command::Sweep { .. }
             | Command::Exempt { .. }
             | Command::Leave { .. }
             | Command::Unexempt { .. }
+            | Command::Withdraw { .. }
             | Command::Restore { .. } => false,
         }
     }
@@ -188,6 +200,8 @@ impl Command {
             Command::Leave { .. } => (Role::Approver, "leave", "exempt an account"),
             Command::Unexempt { .. } => (Role::Approver, "unexempt", "end an exemption"),
             Command::Restore { .. } => (Role::Approver, "restore", "give an account back"),
+            Command::Withdraw { .. } => (Role::Approver, "withdraw", "take a request back"),
+            Command::Verify => (Role::Viewer, "verify", "ask that"),
             Command::Exemptions => (Role::Viewer, "exemptions", "ask that"),
             Command::Audit { .. } => (Role::Viewer, "audit", "ask that"),
         }
@@ -358,6 +372,8 @@ impl App {
             Command::Leave { about } => self.exempt(&asked, &about, true).await,
             Command::Unexempt { about } => self.unexempt(&asked, &about).await,
             Command::Restore { about } => self.restore_asked(&asked, &about).await,
+            Command::Withdraw { request, words } => self.withdraw(inbound, &request, words.join(" ")).await,
+            Command::Verify => self.verify().await,
             Command::Exemptions => self.exemptions(&asked.policies()).await,
             Command::Audit { person, before } => self.audit(&asked.policies(), person, before).await,
             Command::Sweep { policy } => self.sweep_now(&asked, policy.as_deref()).await,

@@ -11,6 +11,7 @@ use crate::domain::exemption::Granted;
 use crate::domain::plan::{Assessed, Plan, Verdict};
 use crate::domain::policy::{Policy, Rule};
 use crate::domain::request::{Request, RequestState};
+use crate::store::Verified;
 
 /// Lines of a list in an answer that one person sees; Slack cuts such answers at a few thousand characters.
 pub const LINES_MAX: usize = 20;
@@ -343,4 +344,27 @@ pub fn event_line(event: &AuditEvent) -> Text {
         }
     }
     text
+}
+
+/// The answer to `verify`.
+pub fn verified(verified: &Verified) -> Card {
+    let text = match verified.broken_at {
+        None => Text::plain(format!("The audit trail holds: {} events in order, head ", verified.events))
+            .with(Span::Code(verified.head.clone()))
+            .then(
+                ". That no event was changed, added or taken out in between is proven; that the whole file was not \
+                 rewritten is, if the head that the channel was told at the end of a request is still in it.",
+            ),
+        Some(at) => Text::plain(format!(
+            "The audit trail is BROKEN at event {at}: it was changed, or is missing. The {} events before it hold, up \
+             to head ",
+            verified.events
+        ))
+        .with(Span::Code(verified.head.clone()))
+        .then(
+            ". Keep a copy of the database file as it is, stop the bot, and find out who had access to the file; \
+             a backup from before shows what was changed.",
+        ),
+    };
+    Card { summary: text, blocks: Vec::new() }
 }

@@ -31,12 +31,13 @@ export function openMenu(button, items, first = 0) {
   (button.closest("dialog") ?? document.body).append(menu);
   menu.showPopover();
   button.setAttribute("aria-expanded", "true");
-  placeMenu(menu, button.getBoundingClientRect());
+  placeMenu(menu, button.getBoundingClientRect(), button.closest("section, dialog")?.getBoundingClientRect().right ?? innerWidth);
   [...menu.children].at(first)?.focus();
 }
 
-function placeMenu(menu, at) {
-  const left = Math.max(8, Math.min(at.left, innerWidth - menu.offsetWidth - 8));
+/** Below the button, or above it where there is no room; within the part of the page that the button is in. */
+function placeMenu(menu, at, right) {
+  const left = Math.max(8, Math.min(at.left, Math.min(right, innerWidth) - menu.offsetWidth - 8));
   const below = at.bottom + 4;
   const top = below + menu.offsetHeight > innerHeight - 8 ? Math.max(8, at.top - menu.offsetHeight - 4) : below;
   menu.style.left = `${left}px`;
