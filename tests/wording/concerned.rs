@@ -69,7 +69,8 @@ async fn each_is_asked_about_their_own_and_a_manager_about_all() {
             about = about.split_off(2);
         }
         let message = Message { request: &request, role, wording: &words, name: NAMES[4], about };
-        said += &format!("{}\n", desk.message(&concerned::message(&message)).await);
+        said += &desk.message(&concerned::message(&message)).await;
+        said.push('\n');
     }
     compare("concerned_messages", &said);
     desk.close();
@@ -165,7 +166,8 @@ async fn an_answer_is_thanked_for_or_refused_in_a_sentence_that_names_nobody() {
     let mut said = String::new();
     for text in texts {
         let note = desk.message(&refusals::note(text)).await;
-        said += &format!("{}\n", note.lines().last().unwrap_or_default());
+        said += note.lines().last().unwrap_or_default();
+        said.push('\n');
     }
     assert!(!said.contains("ALICE") && !said.contains("Alice"), "{said}");
     compare("concerned_answers", &said);
@@ -198,7 +200,8 @@ async fn a_digest_tells_numbers() {
             open,
             ending: open,
         };
-        said += &format!("{}\n", desk.message(&digest::card(&view)).await);
+        said += &desk.message(&digest::card(&view)).await;
+        said.push('\n');
     }
     compare("digest", &said);
     desk.close();

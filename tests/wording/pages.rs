@@ -85,7 +85,8 @@ async fn a_page_for_everybody_else_shows_nothing() {
         home::cant_tell(),
         home::plain(),
     ] {
-        said += &format!("{}\n", desk.page(&page).await);
+        said += &desk.page(&page).await;
+        said.push('\n');
     }
     compare("home_nothing", &said);
     desk.close();
