@@ -1,7 +1,5 @@
 //! Files, pictures, home tabs, menus and inputs: what Slack takes, what it refuses, and what people can do with them.
 
-#![expect(clippy::needless_pass_by_value, reason = "JSON literals read best by value")]
-
 use serde_json::{Value, json};
 use slack_morphism::api::*;
 
