@@ -8,7 +8,6 @@ use crate::app::people::Known;
 use crate::chat::{Block, Button, Confirm, Home, Span, Text};
 use crate::domain::audit::{Actor, AuditEvent};
 use crate::domain::exemption::Granted;
-use crate::domain::request::RequestState;
 
 /// Sweeps the policy in the button's value.
 pub const SWEEP: &str = "home_sweep";
@@ -110,7 +109,7 @@ fn buttons(status: &PolicyStatus, known: &Known) -> Vec<Button> {
     let mut buttons =
         vec![Button { confirm: Some(confirm), about, ..Button::new(SWEEP, name.clone(), "Sweep now") }];
     if known.voter.approver {
-        let pending = status.open.iter().filter(|(request, _)| request.state == RequestState::Pending);
+        let pending = status.open.iter().filter(|(request, _)| request.can_be_reviewed());
         buttons.extend(pending.take(REVIEWS_MAX).map(|(request, _)| card::review_button(request)));
     }
     buttons
