@@ -53,6 +53,11 @@
 //! brings that forward. [`app`] reads the account, [`domain::drift`] says what that means beside our own restorations, and
 //! who is active again by other hands is recorded with its audit event, then told.
 //!
+//! **What the bot says unasked.** Who has opened its page is a row; `app/home.rs` publishes what differs from what stands
+//! there, by the person's rights at that moment. A digest is a row per policy and slot (`app/digests.rs`). A question to a
+//! person concerned is a row per request, account and role (`app/concerned/`): looked up, asked once, and answered at most
+//! as evidence on the card.
+//!
 //! **A restart.** The store opens, locks, checks and migrates the file; the loop reads the rows and goes on. There is no
 //! second path: what a crash left undone is simply still due.
 
