@@ -28,7 +28,7 @@
 //! 7. The audit chain verifies, and no row of it was ever updated or deleted.
 //! 8. Directory data can't ping, link, format or overflow anything, and secrets reach neither chat nor log.
 //!
-//! # Six walkthroughs
+//! # Seven walkthroughs
 //!
 //! **A scheduled sweep.** The bell ([`app`], hung in `app/bell.rs`) wakes the loop. [`domain::schedule::owed_slot`] says
 //! which slot is owed; [`store::Store::start_sweep`] makes its row, unless the slot has one. A task surveys the policy
