@@ -224,7 +224,7 @@ pub enum Block {
         label: String,
         /// The choices.
         choices: Vec<Choice>,
-        /// Whether each change arrives as a [`What::ModalClick`] with `name` as its action.
+        /// Whether each change arrives as a [`super::What::ModalClick`] with `name` as its action.
         instant: bool,
     },
     /// One of several. The chosen value comes back under `name` with what was typed.
@@ -237,7 +237,7 @@ pub enum Block {
         options: Vec<(String, String)>,
         /// The value that is chosen at first.
         chosen: Option<String>,
-        /// Whether each change arrives as a [`What::ModalClick`] with `name` as its action.
+        /// Whether each change arrives as a [`super::What::ModalClick`] with `name` as its action.
         instant: bool,
     },
     /// A day. It comes back under `name` with what was typed, as `YYYY-MM-DD`.
@@ -269,7 +269,7 @@ pub enum Block {
         initial: Option<String>,
         /// Whether it takes several lines.
         multiline: bool,
-        /// Whether Enter sends it as a [`What::ModalClick`] with `name` as its action.
+        /// Whether Enter sends it as a [`super::What::ModalClick`] with `name` as its action.
         instant: bool,
     },
 }
@@ -305,7 +305,7 @@ pub struct Home {
     pub blocks: Vec<Block>,
 }
 
-/// A file that was uploaded; given out by [`Chat::upload`].
+/// A file that was uploaded; given out by [`super::Chat::upload`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRef(pub String);
 

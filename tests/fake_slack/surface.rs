@@ -44,15 +44,15 @@ fn options(count: usize) -> Vec<Value> {
 }
 
 fn section(accessory: Value) -> Value {
-    json!([{"type": "section", "text": plain("x"), "accessory": accessory}])
+    json!([with(json!({"type": "section", "text": plain("x")}), "accessory", accessory)])
 }
 
 fn input(element: Value) -> Value {
-    json!([{"type": "input", "block_id": "b", "label": plain("x"), "element": element}])
+    json!([with(json!({"type": "input", "block_id": "b", "label": plain("x")}), "element", element)])
 }
 
 fn overflow(options: Value) -> Value {
-    json!({"type": "overflow", "action_id": "m", "options": options})
+    with(json!({"type": "overflow", "action_id": "m"}), "options", options)
 }
 
 fn select(count: usize) -> Value {

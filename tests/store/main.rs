@@ -6,6 +6,7 @@ mod harness;
 mod inputs;
 mod messages;
 mod open;
+mod pages;
 mod requests;
 mod reviews;
 mod sweeps;

@@ -5,6 +5,7 @@
 
 mod answers;
 mod cards;
+mod concerned;
 mod desk;
 mod dialogs;
 mod drift;
@@ -13,5 +14,6 @@ mod fake;
 #[allow(dead_code, reason = "each test target uses a part of the builders")]
 #[path = "../domain/fixture.rs"]
 mod fixture;
+mod pages;
 mod people;
 mod plain;
