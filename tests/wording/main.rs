@@ -12,5 +12,6 @@ mod fake;
 #[allow(dead_code, reason = "each test target uses a part of the builders")]
 #[path = "../domain/fixture.rs"]
 mod fixture;
+mod history;
 mod people;
 mod plain;

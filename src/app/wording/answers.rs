@@ -308,20 +308,6 @@ fn next(why: &Why, now: DateTime<Utc>) -> Text {
     }
 }
 
-/// The answer to `audit`. `older` is the command line for the page after this one, if there is one.
-pub fn audit(events: &[AuditEvent], older: Option<String>) -> Card {
-    if events.is_empty() {
-        return list(Text::plain("No audit event matches."), Vec::new());
-    }
-    let title =
-        Text::plain(format!("The latest {}:", super::counted(events.len(), "audit event", "audit events")));
-    let mut card = list(title, events.iter().map(event_line).collect());
-    if let Some(line) = older {
-        card.blocks.push(Block::Buttons(vec![ask_button("Older", line)]));
-    }
-    card
-}
-
 /// One event: number, when, who, what, whom, with what result.
 pub fn event_line(event: &AuditEvent) -> Text {
     let text = Text::plain(format!("{} · ", event.seq)).with(Span::Time(event.at)).then(" · ");
