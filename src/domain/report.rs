@@ -52,6 +52,8 @@ pub struct Report {
     pub policy: String,
     /// The whole time.
     pub period: Period,
+    /// The first and the last day of it in the policy's zone.
+    pub days: (NaiveDate, NaiveDate),
     /// How long a slice is.
     pub step: Step,
     /// The slices, oldest first.
@@ -59,9 +61,10 @@ pub struct Report {
 }
 
 impl Report {
-    /// Puts the numbers together: `slices` as [`slices`] cut the period, each with what happened in it.
+    /// Puts the numbers together: what happened in each of `slices`, as [`slices`] cut the period.
     pub fn new(
         policy: &str,
+        zone: Tz,
         period: Period,
         step: Step,
         slices: Vec<(NaiveDate, Period, Tally)>,
@@ -71,10 +74,12 @@ impl Report {
             let inside = listings.iter().filter(|one| one.at >= period.since && one.at < period.until);
             inside.max_by_key(|one| one.at).copied()
         };
+        let day = |at: DateTime<Utc>| at.with_timezone(&zone).date_naive();
+        let days = (day(period.since), day(period.until - Duration::milliseconds(1)));
         let slices = slices.into_iter();
         let slices =
             slices.map(|(day, period, tally)| Slice { period, day, listing: last_in(&period), tally });
-        Report { policy: policy.to_owned(), period, step, slices: slices.collect() }
+        Report { policy: policy.to_owned(), period, days, step, slices: slices.collect() }
     }
 
     /// What happened in all of it.

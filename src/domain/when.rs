@@ -75,7 +75,8 @@ enum Unit {
 
 /// How many of the leading words make up one date: as many as possible; 0 if none do.
 pub fn date_words<W: AsRef<str>>(words: &[W], zone: Tz, now: DateTime<Utc>) -> usize {
-    let reads = |count: &usize| !matches!(read(&join(&words[..*count]), zone, now), Err(Misread::NotUnderstood(_)));
+    let reads =
+        |count: &usize| !matches!(read(&join(&words[..*count]), zone, now), Err(Misread::NotUnderstood(_)));
     (1..=words.len().min(WORDS_MAX)).rev().find(reads).unwrap_or(0)
 }
 
@@ -215,8 +216,10 @@ fn digits(word: &str, asked: &str) -> Result<Days, Misread> {
 fn quarter_named(one: &str, other: &str, asked: &str) -> Result<Days, Misread> {
     let unknown = || Misread::NotUnderstood(asked.to_owned());
     let (quarter, year) = if one.starts_with('q') { (one, other) } else { (other, one) };
-    let quarter = quarter.strip_prefix('q').and_then(|number| number.parse::<u32>().ok()).ok_or_else(unknown)?;
-    let year = Some(year).filter(|year| year.len() == 4).and_then(|year| year.parse().ok()).ok_or_else(unknown)?;
+    let quarter =
+        quarter.strip_prefix('q').and_then(|number| number.parse::<u32>().ok()).ok_or_else(unknown)?;
+    let year =
+        Some(year).filter(|year| year.len() == 4).and_then(|year| year.parse().ok()).ok_or_else(unknown)?;
     Ok((1..=4).contains(&quarter).then(|| months(year, quarter * 3 - 2, 3)).flatten())
 }
 

@@ -147,8 +147,8 @@ struct Branch<'a> {
 
 fn find(tx: &Connection, query: &AuditQuery, order: Order) -> Result<Vec<AuditEvent>, StoreError> {
     let mut query = query.clone();
-    if let (Some(policy), Some(visible)) = (&query.policy, &query.visible)
-        && !visible.contains(policy)
+    if let Some(visible) = &query.visible
+        && (visible.is_empty() || query.policy.as_ref().is_some_and(|policy| !visible.contains(policy)))
     {
         return Ok(Vec::new());
     }

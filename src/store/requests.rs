@@ -36,7 +36,10 @@ impl Store {
     }
 
     /// The request that this sweep made, if it made one.
-    pub async fn request_of_sweep(&self, sweep: i64) -> Result<Option<(Request, Vec<Candidate>)>, StoreError> {
+    pub async fn request_of_sweep(
+        &self,
+        sweep: i64,
+    ) -> Result<Option<(Request, Vec<Candidate>)>, StoreError> {
         self.read(move |tx| Ok(load_where(tx, "sweep = ?1", [sweep])?.pop())).await
     }
 

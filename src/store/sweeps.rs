@@ -135,7 +135,8 @@ impl Store {
     ) -> Result<Vec<SweepRow>, StoreError> {
         let policy = policy.to_owned();
         self.read(move |tx| {
-            let sql = "SELECT * FROM sweep WHERE policy = ?1 AND started_at >= ?2 AND started_at < ?3 ORDER BY id";
+            let sql =
+                "SELECT * FROM sweep WHERE policy = ?1 AND started_at >= ?2 AND started_at < ?3 ORDER BY id";
             codec::all(tx, sql, params![policy, time_text(since), time_text(until)], decode)
         })
         .await

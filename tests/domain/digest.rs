@@ -7,7 +7,7 @@ use inactive_contractors::domain::policy::{Policy, Schedule};
 use super::fixture::{policy, time};
 
 fn with(period: Period, cron: &str) -> Policy {
-    let schedule = Schedule { cron: cron.into(), zone: chrono_tz::Europe::Berlin };
+    let schedule = Schedule { cron: cron.into(), zone: chrono_tz::Europe::Berlin, days_off: None };
     Policy { digest: Some(Digest { period, schedule }), ..policy() }
 }
 

@@ -20,7 +20,8 @@ fn weeks_begin_on_monday_in_the_zone_and_the_ends_are_cut_off() {
     // Wednesday noon to Wednesday noon, over the end of daylight saving time.
     let (step, cut) = cut(at(10, 14, 10), at(10, 28, 11));
     assert_eq!(step, Step::Week);
-    let found: Vec<_> = cut.iter().map(|(day, period)| (day.to_string(), period.since, period.until)).collect();
+    let found: Vec<_> =
+        cut.iter().map(|(day, period)| (day.to_string(), period.since, period.until)).collect();
     assert_eq!(
         found,
         [
@@ -54,7 +55,11 @@ fn the_last_listing_of_a_slice_counts_and_what_happened_adds_up() {
     let parts = cut.into_iter().zip(tallies).map(|((day, period), tally)| (day, period, tally));
     let listing = |at, contractors| Listing { at, contractors, inactive: 3 };
     let listings = [listing(at(10, 13, 9), 40), listing(at(10, 16, 9), 41), listing(at(10, 26, 0), 99)];
-    let report = Report::new("contractors", period, step, parts.collect(), &listings);
+    let report = Report::new("contractors", chrono_tz::UTC, period, step, parts.collect(), &listings);
+    assert_eq!(
+        (report.days.0.to_string(), report.days.1.to_string()),
+        ("2026-10-12".into(), "2026-10-25".into())
+    );
     let found: Vec<_> = report.slices.iter().map(|slice| slice.listing.map(|one| one.contractors)).collect();
     assert_eq!(found, [Some(41), None]);
     assert_eq!(report.latest().unwrap().contractors, 41);

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, TimeZone, Utc};
 use chrono_tz::Tz;
-use inactive_contractors::domain::when::{Misread, Period, UNDERSTOOD, date_words, ending, period, since, until};
+use inactive_contractors::domain::when::{
+    Misread, Period, UNDERSTOOD, date_words, ending, period, since, until,
+};
 
 const BERLIN: Tz = chrono_tz::Europe::Berlin;
 
@@ -58,8 +60,14 @@ fn this_and_last_go_by_the_calendar() {
     check("last year", "2024-12-31T23:00Z", "2025-12-31T23:00Z");
     // Just after midnight in Berlin it is the new month there, though not in UTC.
     let first = Utc.with_ymd_and_hms(2026, 12, 31, 23, 30, 0).unwrap();
-    assert_eq!(since("this year", BERLIN, first).unwrap(), Utc.with_ymd_and_hms(2026, 12, 31, 23, 0, 0).unwrap());
-    assert_eq!(until("last month", BERLIN, first).unwrap(), Utc.with_ymd_and_hms(2026, 12, 31, 23, 0, 0).unwrap());
+    assert_eq!(
+        since("this year", BERLIN, first).unwrap(),
+        Utc.with_ymd_and_hms(2026, 12, 31, 23, 0, 0).unwrap()
+    );
+    assert_eq!(
+        until("last month", BERLIN, first).unwrap(),
+        Utc.with_ymd_and_hms(2026, 12, 31, 23, 0, 0).unwrap()
+    );
 }
 
 #[test]
@@ -92,10 +100,26 @@ fn a_period_ends_now_at_the_latest() {
 
 #[test]
 fn what_is_not_understood_says_so() {
-    for text in
-        ["", "soon", "1.10.2026", "10/01/2026", "2026-1-1", "last", "last decade", "30", "d", "-5d", "end of",
-         "99999999999d", "50000d", "2026-10-01-02", "q 2026", "+2026-10", "２０２６", "30ä"]
-    {
+    for text in [
+        "",
+        "soon",
+        "1.10.2026",
+        "10/01/2026",
+        "2026-1-1",
+        "last",
+        "last decade",
+        "30",
+        "d",
+        "-5d",
+        "end of",
+        "99999999999d",
+        "50000d",
+        "2026-10-01-02",
+        "q 2026",
+        "+2026-10",
+        "２０２６",
+        "30ä",
+    ] {
         assert_eq!(since(text, BERLIN, now()), Err(Misread::NotUnderstood(text.trim().to_owned())), "{text}");
         assert_eq!(date_words(&[text], BERLIN, now()), 0, "{text}");
     }

@@ -10,8 +10,8 @@ use crate::harness::{Bench, POLICY, approved, asked, at, events, id, person};
 const OTHER: &str = "vendors";
 
 async fn add(store: &Store, policy: Option<&str>, actor: Actor, action: Action, name: &str, minute: i64) {
-    let subject = (!name.is_empty())
-        .then(|| Subject { id: id(name), login: format!("{name}@contractor.example") });
+    let subject =
+        (!name.is_empty()).then(|| Subject { id: id(name), login: format!("{name}@contractor.example") });
     let context = AuditContext { policy: policy.map(str::to_owned), ..AuditContext::default() };
     let draft = Draft { at: at(minute), actor, action, subject, detail: json!({}) };
     store.append(context, draft).await.unwrap();

@@ -84,7 +84,8 @@ async fn a_file_comes_with_its_hashes() {
     };
     let card = history::sent("The export of 12 audit events", history::made(&made));
     desk.message_is("export_sent", &card).await;
-    let made = history::Made { what: "Evidence of contractors".into(), range: None, restricted: false, ..made };
+    let made =
+        history::Made { what: "Evidence of contractors".into(), range: None, restricted: false, ..made };
     desk.message_is("evidence_sent", &history::sent("The evidence", history::made(&made))).await;
     desk.close();
 }
@@ -120,7 +121,8 @@ fn report(weeks: u32, step: Step) -> Report {
     };
     let slices: Vec<Slice> = (0..weeks).map(slice).collect();
     let until = slices.last().map_or(begin, |last| last.period.until);
-    Report { policy: "contractors".into(), period: Period { since: begin, until }, step, slices }
+    let days = (begin.date_naive(), (until - chrono::Duration::seconds(1)).date_naive());
+    Report { policy: "contractors".into(), period: Period { since: begin, until }, days, step, slices }
 }
 
 #[tokio::test]
@@ -133,6 +135,9 @@ async fn a_report_has_its_numbers_in_words() {
     let alt = history::picture_alt(&long);
     assert!(alt.chars().count() <= 1000 && alt.contains("Contractors: 40 – 42"), "{alt}");
     let comment: Text = history::picture_comment(&report(3, Step::Week));
-    compare("report_picture", &format!("{}\n{}", comment.to_plain(), history::picture_alt(&report(3, Step::Week))));
+    compare(
+        "report_picture",
+        &format!("{}\n{}", comment.to_plain(), history::picture_alt(&report(3, Step::Week))),
+    );
     desk.close();
 }

@@ -211,7 +211,9 @@ mod tests {
 
     #[test]
     fn words_come_in_any_order_and_the_line_reads_the_same_again() {
-        let asked = read("since last month by <@U1|ada> ben@x.example outcome Failed request #7 until yesterday").unwrap();
+        let asked =
+            read("since last month by <@U1|ada> ben@x.example outcome Failed request #7 until yesterday")
+                .unwrap();
         assert_eq!(asked.person.as_deref(), Some("ben@x.example"));
         assert_eq!(asked.outcome.as_ref().unwrap().1.len(), 5);
         assert_eq!(asked.request, Some(7));

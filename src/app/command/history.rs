@@ -111,11 +111,7 @@ impl App {
     }
 
     /// Reads a question and looks up whom it names.
-    async fn question(
-        &self,
-        asked: &Asked<'_>,
-        words: &[String],
-    ) -> anyhow::Result<Result<Question, Text>> {
+    async fn question(&self, asked: &Asked<'_>, words: &[String]) -> anyhow::Result<Result<Question, Text>> {
         let policies = asked.policies();
         let filters = match Filters::read(words, &policies, asked.at) {
             Ok(filters) => filters,
@@ -135,7 +131,8 @@ impl App {
             },
             None => None,
         };
-        let zone = policies.iter().find(|policy| filters.policy.as_ref().is_none_or(|name| policy.name == *name));
+        let zone =
+            policies.iter().find(|policy| filters.policy.as_ref().is_none_or(|name| policy.name == *name));
         let zone = zone.map_or(chrono_tz::UTC, |policy| policy.schedule.zone);
         let in_words = filters.in_words(whom.as_deref(), by.as_ref().map(|(_, name)| name.as_str()), zone);
         let query = AuditQuery {
@@ -360,7 +357,7 @@ impl App {
         }
         let sweeps = self.store.sweeps_between(&policy.name, period.since, period.until).await?;
         let listings: Vec<Listing> = sweeps.iter().filter_map(listing).collect();
-        Ok(Some(Report::new(&policy.name, period, step, told, &listings)))
+        Ok(Some(Report::new(&policy.name, policy.schedule.zone, period, step, told, &listings)))
     }
 
     /// Sends the picture; the note that says where it is, or why not.
@@ -450,7 +447,8 @@ impl App {
         let mut exemptions = self.store.exemptions_between(period.since, period.until).await?;
         exemptions.retain(|granted| names.contains(&granted.policy));
         let words = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
-        let filters = vec![format!("since {}", words(period.since)), format!("before {}", words(period.until))];
+        let filters =
+            vec![format!("since {}", words(period.since)), format!("before {}", words(period.until))];
         let Some((first, last)) = self.span_of(&swept, period).await? else {
             return Ok(Err(wording::nothing_to_export(&filters)));
         };

@@ -94,8 +94,7 @@ pub fn bundle(evidence: &Evidence) -> Vec<u8> {
         ("verify.py", VERIFIER.as_bytes().to_vec()),
     ];
     // In the form that `sha256sum --check` reads.
-    let hashes: String =
-        files.iter().map(|(name, bytes)| format!("{}  {name}\n", sha256(bytes))).collect();
+    let hashes: String = files.iter().map(|(name, bytes)| format!("{}  {name}\n", sha256(bytes))).collect();
     files.push(("hashes.txt", hashes.into_bytes()));
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     // Without a time of its own each entry has the zip format's first one, always the same.
@@ -109,10 +108,30 @@ pub fn bundle(evidence: &Evidence) -> Vec<u8> {
 
 fn sweeps_csv(evidence: &Evidence) -> Vec<u8> {
     let mut sheet = Sheet::new(&[
-        "sweep", "policy", "trigger", "triggered_by_id", "triggered_by", "slot", "started_at", "finished_at",
-        "result", "complete", "pages_read", "population", "candidates", "waiting_elsewhere", "active",
-        "in_grace", "exempt", "not_suspendable", "unknown", "other_type", "counts_add_up",
-        "rule_fingerprint", "request", "held_or_failed_because",
+        "sweep",
+        "policy",
+        "trigger",
+        "triggered_by_id",
+        "triggered_by",
+        "slot",
+        "started_at",
+        "finished_at",
+        "result",
+        "complete",
+        "pages_read",
+        "population",
+        "candidates",
+        "waiting_elsewhere",
+        "active",
+        "in_grace",
+        "exempt",
+        "not_suspendable",
+        "unknown",
+        "other_type",
+        "counts_add_up",
+        "rule_fingerprint",
+        "request",
+        "held_or_failed_because",
     ]);
     for Swept { sweep, request } in &evidence.swept {
         let by = sweep.trigger.person();
@@ -180,9 +199,27 @@ fn rules_json(evidence: &Evidence) -> Vec<u8> {
 
 fn candidates_csv(evidence: &Evidence) -> Vec<u8> {
     let mut sheet = Sheet::new(&[
-        "request", "sweep", "policy", "position", "account_id", "login", "name", "email", "manager",
-        "organization", "idle_since", "idle_days", "signal", "last_sign_in", "sign_in_log",
-        "inactive_after_days", "looked_at", "proposed_before", "outcome", "outcome_at", "outcome_by",
+        "request",
+        "sweep",
+        "policy",
+        "position",
+        "account_id",
+        "login",
+        "name",
+        "email",
+        "manager",
+        "organization",
+        "idle_since",
+        "idle_days",
+        "signal",
+        "last_sign_in",
+        "sign_in_log",
+        "inactive_after_days",
+        "looked_at",
+        "proposed_before",
+        "outcome",
+        "outcome_at",
+        "outcome_by",
         "outcome_because",
     ]);
     for (request, candidates) in evidence.swept.iter().filter_map(|swept| swept.request.as_ref()) {
@@ -253,9 +290,24 @@ fn word<T: serde::Serialize>(value: &T) -> String {
 
 fn decisions_csv(evidence: &Evidence) -> Vec<u8> {
     let mut sheet = Sheet::new(&[
-        "request", "sweep", "policy", "list_hash", "candidates", "kept", "asked_for_by", "created_at",
-        "deadline", "decision", "decided_by_id", "decided_by", "decided_by_email", "decided_at",
-        "seconds_to_decide", "reason", "released_by", "released_at",
+        "request",
+        "sweep",
+        "policy",
+        "list_hash",
+        "candidates",
+        "kept",
+        "asked_for_by",
+        "created_at",
+        "deadline",
+        "decision",
+        "decided_by_id",
+        "decided_by",
+        "decided_by_email",
+        "decided_at",
+        "seconds_to_decide",
+        "reason",
+        "released_by",
+        "released_at",
     ]);
     for (request, candidates) in evidence.swept.iter().filter_map(|swept| swept.request.as_ref()) {
         let decision = decision(&request.state);
@@ -304,7 +356,9 @@ pub fn decision(state: &RequestState) -> Option<&Decision> {
 fn suspensions(evidence: &Evidence) -> Vec<Suspension<'_>> {
     let mut done: BTreeMap<(i64, &AccountId), Suspension> = BTreeMap::new();
     for event in &evidence.excerpt.events {
-        let (Some(subject), Some(action)) = (&event.subject, Action::of_word(&event.action)) else { continue };
+        let (Some(subject), Some(action)) = (&event.subject, Action::of_word(&event.action)) else {
+            continue;
+        };
         let account = &subject.id;
         if let Some(request) = event.request {
             if action == Action::SuspensionIntended {
@@ -328,7 +382,8 @@ fn suspensions(evidence: &Evidence) -> Vec<Suspension<'_>> {
         if matches!(action, Action::Restored | Action::DriftFound) {
             let of = done.values_mut().filter(|one| one.account == account && one.is_suspended());
             if let Some(latest) = of.max_by_key(|one| one.request) {
-                let place = if action == Action::Restored { &mut latest.restored } else { &mut latest.drifted };
+                let place =
+                    if action == Action::Restored { &mut latest.restored } else { &mut latest.drifted };
                 *place = Some(event);
             }
         }
@@ -339,7 +394,15 @@ fn suspensions(evidence: &Evidence) -> Vec<Suspension<'_>> {
 /// Whether every listed account got exactly one answer.
 pub fn adds_up(counts: &Counts) -> bool {
     let Counts {
-        population, candidates, waiting, active, in_grace, exempt, not_suspendable, unknown, other_type
+        population,
+        candidates,
+        waiting,
+        active,
+        in_grace,
+        exempt,
+        not_suspendable,
+        unknown,
+        other_type,
     } = *counts;
     population == candidates + waiting + active + in_grace + exempt + not_suspendable + unknown + other_type
 }
@@ -352,9 +415,24 @@ fn approval(evidence: &Evidence, id: i64) -> Option<&Decision> {
 
 fn suspensions_csv(suspensions: &[Suspension<'_>]) -> Vec<u8> {
     let mut sheet = Sheet::new(&[
-        "request", "account_id", "login", "approved_by", "approved_at", "intents", "first_intent_event",
-        "first_intent_at", "last_intent_event", "outcome", "outcome_event", "outcome_at", "confirmation",
-        "because", "seconds_from_approval", "restored_event", "restored_at", "active_again_event",
+        "request",
+        "account_id",
+        "login",
+        "approved_by",
+        "approved_at",
+        "intents",
+        "first_intent_event",
+        "first_intent_at",
+        "last_intent_event",
+        "outcome",
+        "outcome_event",
+        "outcome_at",
+        "confirmation",
+        "because",
+        "seconds_from_approval",
+        "restored_event",
+        "restored_at",
+        "active_again_event",
         "active_again_at",
     ]);
     for one in suspensions {
@@ -390,8 +468,21 @@ fn suspensions_csv(suspensions: &[Suspension<'_>]) -> Vec<u8> {
 
 fn exceptions_csv(evidence: &Evidence) -> Vec<u8> {
     let mut sheet = Sheet::new(&[
-        "exemption", "policy", "account_id", "login", "owner_id", "owner", "owner_email", "reason",
-        "granted_at", "starts_at", "ends_at", "ended_at", "ended_how", "ended_by", "ended_because",
+        "exemption",
+        "policy",
+        "account_id",
+        "login",
+        "owner_id",
+        "owner",
+        "owner_email",
+        "reason",
+        "granted_at",
+        "starts_at",
+        "ends_at",
+        "ended_at",
+        "ended_how",
+        "ended_by",
+        "ended_because",
     ]);
     for granted in &evidence.exemptions {
         let (how, by, because) = match granted.end.as_ref().map(|(_, end)| end) {

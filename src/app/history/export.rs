@@ -63,7 +63,12 @@ impl Excerpt {
         let (seq, hash) = &self.head;
         let range = self.range().map(|(first, last)| json!({ "first": first, "last": last }));
         let head = [
-            ("about", json!("Audit trail of inactive-contractors. Check it with verify.py, which each bundle of evidence has.")),
+            (
+                "about",
+                json!(
+                    "Audit trail of inactive-contractors. Check it with verify.py, which each bundle of evidence has."
+                ),
+            ),
             ("made_at", json!(time(self.made_at))),
             ("head", json!({ "seq": seq, "hash": hash })),
             ("range", json!(range)),
@@ -86,8 +91,21 @@ impl Excerpt {
     /// A row per event; the last line says what the file is and where the chain stood.
     pub fn csv(&self) -> Vec<u8> {
         let mut sheet = Sheet::new(&[
-            "seq", "at", "actor", "actor_id", "actor_name", "actor_email", "action", "policy", "sweep",
-            "request", "account_id", "login", "detail", "prev_hash", "hash",
+            "seq",
+            "at",
+            "actor",
+            "actor_id",
+            "actor_name",
+            "actor_email",
+            "action",
+            "policy",
+            "sweep",
+            "request",
+            "account_id",
+            "login",
+            "detail",
+            "prev_hash",
+            "hash",
         ]);
         for event in &self.events {
             let (kind, person) = match &event.actor {

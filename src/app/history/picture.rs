@@ -79,20 +79,13 @@ fn paint<'a>(report: &Report, pixels: &'a mut [u8]) -> Result<(), DrawError<'a>>
         Step::Week => "week",
         Step::Month => "month",
     };
-    let dates = days_of(report);
-    let title = format!("{}: {} to {}, per {each}", short(&report.policy), dates.0, dates.1);
+    let (first, last) = (report.days.0.format("%-d %b %Y"), report.days.1.format("%-d %b %Y"));
+    let title = format!("{}: {first} to {last}, per {each}", short(&report.policy));
     head.draw(&Text::new(title, (24, 18), font(32)))?;
     for (panel, area) in panels(report).iter().zip(body.split_evenly((2, 2))) {
         draw_panel(panel, &report.slices, &area)?;
     }
     root.present()
-}
-
-/// The first and the last day, as in the picture's title.
-fn days_of(report: &Report) -> (String, String) {
-    let day = |slice: Option<&Slice>| slice.map(|slice| slice.day.format("%-d %b %Y").to_string());
-    let last = report.period.until.format("%-d %b %Y").to_string();
-    (day(report.slices.first()).unwrap_or_default(), last)
 }
 
 /// A policy's name is the configuration's, and may be long.

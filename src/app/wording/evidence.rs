@@ -150,7 +150,12 @@ pub fn html(evidence: &Evidence, suspensions: &[Suspension<'_>]) -> String {
     exceptions(&mut page, evidence);
     page += "<h2>Map to controls</h2>\n";
     let controls = CONTROLS.iter().map(|row| row.map(str::to_owned).to_vec()).collect();
-    table(&mut page, &["Requirement", "What it asks", "What proves it here", "What this can't show"], controls, "README.txt");
+    table(
+        &mut page,
+        &["Requirement", "What it asks", "What proves it here", "What this can't show"],
+        controls,
+        "README.txt",
+    );
     how_to_check(&mut page, evidence);
     page += "<h2>What this can't show</h2>\n<ul>\n";
     for limit in LIMITS {
@@ -163,7 +168,8 @@ fn glance(page: &mut String, evidence: &Evidence, suspensions: &[Suspension<'_>]
     let requests = || evidence.swept.iter().filter_map(|swept| swept.request.as_ref());
     let complete = evidence.swept.iter().filter(|swept| is_complete(swept)).count();
     let decided = requests().filter(|(request, _)| decision(&request.state).is_some()).count();
-    let expired = requests().filter(|(request, _)| matches!(request.state, RequestState::Expired { .. })).count();
+    let expired =
+        requests().filter(|(request, _)| matches!(request.state, RequestState::Expired { .. })).count();
     let done = suspensions.iter().filter(|one| one.is_suspended()).count();
     let rows = [
         ("Reviews of the directory (sweeps)", evidence.swept.len()),
@@ -174,7 +180,10 @@ fn glance(page: &mut String, evidence: &Evidence, suspensions: &[Suspension<'_>]
         ("Accounts proposed", requests().map(|(_, candidates)| candidates.len()).sum()),
         ("Accounts suspended and confirmed", done),
         ("… given back since", suspensions.iter().filter(|one| one.restored.is_some()).count()),
-        ("… active again by other hands since", suspensions.iter().filter(|one| one.drifted.is_some()).count()),
+        (
+            "… active again by other hands since",
+            suspensions.iter().filter(|one| one.drifted.is_some()).count(),
+        ),
         ("Exemptions in force at some time", evidence.exemptions.len()),
         ("Events in events.json", evidence.excerpt.events.len()),
     ];
@@ -219,7 +228,18 @@ fn sweeps(page: &mut String, evidence: &Evidence) {
             result,
         ]
     });
-    let columns = ["Sweep", "Policy", "Started", "Trigger", "Population", "Pages", "Complete", "To ask about", "Rule", "Result"];
+    let columns = [
+        "Sweep",
+        "Policy",
+        "Started",
+        "Trigger",
+        "Population",
+        "Pages",
+        "Complete",
+        "To ask about",
+        "Rule",
+        "Result",
+    ];
     table(page, &columns, rows.collect(), "sweeps.csv");
 }
 
@@ -260,7 +280,8 @@ fn suspended(page: &mut String, suspensions: &[Suspension<'_>]) {
             event(one.drifted),
         ]
     });
-    let columns = ["Request", "Account", "Approved by", "Intent", "Outcome", "Known", "Given back", "Active again"];
+    let columns =
+        ["Request", "Account", "Approved by", "Intent", "Outcome", "Known", "Given back", "Active again"];
     table(page, &columns, rows.collect(), "suspensions.csv");
 }
 

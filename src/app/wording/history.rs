@@ -1,6 +1,6 @@
 //! Looking back, in words: audit pages, exports, reports, evidence, and whether the chain holds.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 
 use super::answers::{ask_button, event_line, list};
 use super::{accounts, counted, refusals, span_of_time};
@@ -182,7 +182,9 @@ pub fn sent(what: &str, made_text: Text) -> Card {
 
 /// The file was made and recorded, and can't be delivered.
 pub fn not_sent(what: &str, error: &str) -> Text {
-    Text::plain(format!("{what} was made, but I can't send it to you: ")).quoted(error).then(" Try again later.")
+    Text::plain(format!("{what} was made, but I can't send it to you: "))
+        .quoted(error)
+        .then(" Try again later.")
 }
 
 /// The answer to `verify`.
@@ -236,10 +238,7 @@ pub fn report(report: &Report) -> Card {
 fn report_title(report: &Report) -> Text {
     Text::plain("Report on ")
         .with(Span::Code(report.policy.clone()))
-        .then(", ")
-        .with(Span::Date(report.period.since))
-        .then(" to ")
-        .with(Span::Date(report.period.until))
+        .then(format!(", {} to {}", report.days.0, report.days.1))
 }
 
 /// "12 suspended, 1 restored, …; half of the decisions took 2 hours at most."
@@ -291,8 +290,7 @@ fn slice_name(day: NaiveDate, step: Step) -> String {
 
 /// What the picture of a report shows, for who can't see it.
 pub fn picture_alt(report: &Report) -> String {
-    let day = |at: DateTime<Utc>| at.format("%Y-%m-%d").to_string();
-    let (since, until) = (day(report.period.since), day(report.period.until));
+    let (since, until) = report.days;
     let each = match report.step {
         Step::Week => "week",
         Step::Month => "month",
@@ -300,8 +298,11 @@ pub fn picture_alt(report: &Report) -> String {
     let mut alt = format!("Four line charts of {}, {since} to {until}, per {each}. ", report.policy);
     alt += &in_total(report);
     let trend = |name: &str, value: &dyn Fn(&Slice) -> Option<u32>| {
-        let values: Vec<String> =
-            report.slices.iter().map(|slice| value(slice).map_or("–".to_owned(), |value| value.to_string())).collect();
+        let values: Vec<String> = report
+            .slices
+            .iter()
+            .map(|slice| value(slice).map_or("–".to_owned(), |value| value.to_string()))
+            .collect();
         format!(" {name}: {}.", values.join(" "))
     };
     let trends = [
