@@ -126,6 +126,6 @@ pub trait IdentityProvider: Send + Sync {
     /// provider on this machine.
     fn console_link(&self, account: &AccountId) -> Option<String>;
 
-    /// Finds accounts by login, e-mail address or id, for questions that people ask. At most a few.
+    /// Finds accounts by login, e-mail address, id or else employee number. At most a few.
     async fn find(&self, who: &str, rule: &Rule) -> Result<Vec<Account>, IdentityError>;
 }

@@ -28,7 +28,7 @@
 //! 7. The audit chain verifies, and no row of it was ever updated or deleted.
 //! 8. Directory data can't ping, link, format or overflow anything, and secrets reach neither chat nor log.
 //!
-//! # Six walkthroughs
+//! # Seven walkthroughs
 //!
 //! **A scheduled sweep.** The bell ([`app`], hung in `app/bell.rs`) wakes the loop. [`domain::schedule::owed_slot`] says
 //! which slot is owed; [`store::Store::start_sweep`] makes its row, unless the slot has one. A task surveys the policy
@@ -52,6 +52,11 @@
 //! **A look back.** A confirmed suspension leaves a row that says when to look at the account again; the end of a sweep
 //! brings that forward. [`app`] reads the account, [`domain::drift`] says what that means beside our own restorations, and
 //! who is active again by other hands is recorded with its audit event, then told.
+//!
+//! **What the bot says unasked.** Who has opened its page is a row; `app/home.rs` publishes what differs from what stands
+//! there, by the person's rights at that moment. A digest is a row per policy and slot (`app/digests.rs`). A question to a
+//! person concerned is a row per request, account and role (`app/concerned/`): looked up, asked once, and answered at most
+//! as evidence on the card.
 //!
 //! **A restart.** The store opens, locks, checks and migrates the file; the loop reads the rows and goes on. There is no
 //! second path: what a crash left undone is simply still due.

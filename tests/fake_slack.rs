@@ -4,6 +4,8 @@
 mod fake;
 #[path = "fake_slack/sockets.rs"]
 mod sockets;
+#[path = "fake_slack/surface.rs"]
+mod surface;
 
 use std::time::Duration;
 

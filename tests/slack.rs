@@ -2,6 +2,8 @@
 
 #[path = "slack/api.rs"]
 mod api;
+#[path = "slack/files.rs"]
+mod files;
 #[path = "slack/transport.rs"]
 mod transport;
 #[path = "slack/wire.rs"]
@@ -54,6 +56,7 @@ fn timing() -> Timing {
     Timing {
         connect: ms(1000),
         call: ms(1000),
+        upload: ms(1000),
         handshake: ms(1000),
         hello: ms(1000),
         write: ms(1000),

@@ -256,8 +256,11 @@ impl App {
         for request in self.requests_that_ask().await? {
             self.work_on(Work::Concerned(request), stop);
         }
-        if self.homes_due().await? {
-            self.work_on(Work::Homes, stop);
+        match self.homes_due().await {
+            Ok(true) => self.work_on(Work::Homes, stop),
+            Ok(false) => {}
+            // Nobody's decision waits for a page.
+            Err(error) => tracing::error!(error = format!("{error:#}"), "can't tell which pages are due"),
         }
         // All was looked at: an alarm for a row that wants nothing any more must not ring for ever.
         lock(&self.runtime.wakes).retain(|_, at| *at > looked_at);

@@ -221,7 +221,7 @@ pub enum Block {
         label: String,
         /// The choices.
         choices: Vec<Choice>,
-        /// Whether each change arrives as a [`What::ModalClick`] with `name` as its action.
+        /// Whether each change arrives as a [`super::What::ModalClick`] with `name` as its action.
         instant: bool,
     },
     /// One of several. The chosen value comes back under `name` with what was typed.
@@ -234,7 +234,7 @@ pub enum Block {
         options: Vec<(String, String)>,
         /// The value that is chosen at first.
         chosen: Option<String>,
-        /// Whether each change arrives as a [`What::ModalClick`] with `name` as its action.
+        /// Whether each change arrives as a [`super::What::ModalClick`] with `name` as its action.
         instant: bool,
     },
     /// A day. It comes back under `name` with what was typed, as `YYYY-MM-DD`.
@@ -266,7 +266,7 @@ pub enum Block {
         initial: Option<String>,
         /// Whether it takes several lines.
         multiline: bool,
-        /// Whether Enter sends it as a [`What::ModalClick`] with `name` as its action.
+        /// Whether Enter sends it as a [`super::What::ModalClick`] with `name` as its action.
         instant: bool,
     },
 }
@@ -302,7 +302,7 @@ pub struct Home {
     pub blocks: Vec<Block>,
 }
 
-/// A file that was uploaded; given out by [`Chat::upload`].
+/// A file that was uploaded; given out by [`super::Chat::upload`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRef(pub String);
 
@@ -313,7 +313,9 @@ pub struct Upload {
     pub name: String,
     /// The title that it is shown with, plain.
     pub title: String,
-    /// What a picture shows, for who can't see it; at most 1000 characters.
+    /// What a picture shows, for who can't see it; at most 1000 characters. It reaches people only if the file is shown
+    /// by a [`Block::Image`], which has its own: a file that is shared by the upload itself goes without, so there the
+    /// comment has to say it.
     pub alt: Option<String>,
     /// The content.
     pub bytes: Vec<u8>,

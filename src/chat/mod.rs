@@ -109,9 +109,17 @@ pub trait Chat: Send + Sync {
     /// The id of the channel for direct messages with a person. Opening it twice is opening it once.
     async fn open_direct(&self, user: &str) -> Result<String, ChatError>;
 
-    /// Uploads a file, and shows it where `share` says. Without `share` nobody sees it until a [`Block::Image`] does; a
-    /// picture may not be ready for that at once: then the message is refused as [`ChatError::Content`], and a later
-    /// try passes. After [`ChatError::Ambiguous`] the file may have been shared.
+    /// Uploads a file, and shows it where `share` says; it may take some seconds to appear there. Without `share` nobody
+    /// sees it until a [`Block::Image`] does.
+    ///
+    /// A picture may not be ready for that at once: then the message, modal or page that shows it is refused as
+    /// [`ChatError::Content`]. The caller tries the same again after a second or two, a few times, and then goes on
+    /// without the picture; it doesn't upload again.
+    ///
+    /// # Errors
+    /// [`ChatError::Content`] for an empty file, one above 100 MB, or a workspace that takes no such files.
+    /// [`ChatError::Ambiguous`] if the file may have been shared: it is not to be uploaded again blindly. After any other
+    /// error nobody saw anything.
     async fn upload(&self, file: &Upload, share: Option<&ShareIn>) -> Result<FileRef, ChatError>;
 
     /// Replaces the person's page of the bot.

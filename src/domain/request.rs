@@ -155,6 +155,13 @@ pub struct Request {
     pub version: i64,
 }
 
+impl Request {
+    /// Whether an approver can decide now: the card stands, and nobody has.
+    pub fn can_be_reviewed(&self) -> bool {
+        self.deadline.is_some() && matches!(self.state, RequestState::Pending)
+    }
+}
+
 /// The fingerprint of a list of accounts in its order.
 pub fn list_hash<'a>(ids: impl Iterator<Item = &'a AccountId>) -> String {
     let mut hash = Sha256::new();

@@ -334,6 +334,11 @@ impl IdentityProvider for Okta {
                 Err(error) => return Err(error),
             }
         }
-        Ok(self.search(&search::by_address(who), FOUND_MAX, rule).await?.accounts)
+        let found = self.search(&search::by_address(who), FOUND_MAX, rule).await?.accounts;
+        if !found.is_empty() || who.contains('@') {
+            return Ok(found);
+        }
+        // A manager is often named by the number that HR has for them.
+        Ok(self.search(&search::by_employee_number(who), FOUND_MAX, rule).await?.accounts)
     }
 }

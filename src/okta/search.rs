@@ -25,6 +25,11 @@ pub(super) fn by_address(address: &str) -> String {
     format!("profile.login eq {address} or profile.email eq {address}")
 }
 
+/// Finds accounts by the number that HR has for the person.
+pub(super) fn by_employee_number(number: &str) -> String {
+    format!("profile.employeeNumber eq {}", quoted(number))
+}
+
 /// A literal in Okta's expression language, which is a JSON string.
 pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()

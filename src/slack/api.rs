@@ -17,13 +17,10 @@ use slack_morphism::prelude::{
 use slack_morphism::{ClientResult, SlackApiToken, SlackClient, SlackClientSession};
 use url::Url;
 
-use crate::chat::{
-    Card, ChatError, ChatUser, FileRef, Home, MessageRef, Modal, ReplyTo, ShareIn, Upload, ViewRef,
-};
+use crate::chat::{Card, ChatError, ChatUser, Home, MessageRef, Modal, ReplyTo, ViewRef};
 
 use super::connector::Connector;
 use super::errors::Call;
-use super::escape::{clamp, tidy};
 use super::render;
 use super::settings::{Settings, Timing, is_trustworthy};
 
@@ -38,11 +35,6 @@ const PAGES_MAX: usize = 20;
 
 /// How far our clock may be ahead of Slack's without a message of ours being overlooked.
 const CLOCK_SKEW: Duration = Duration::minutes(5);
-
-/// Far above what an export or a picture of ours has, far below Slack's own bound.
-const UPLOAD_BYTES_MAX: usize = 100_000_000;
-/// <https://docs.slack.dev/reference/methods/files.getUploadURLExternal>
-const UPLOAD_ALT_CHARS_MAX: usize = 1000;
 
 /// Who the bot is, as `auth.test` says.
 #[derive(Clone, Debug)]
@@ -65,7 +57,7 @@ pub(super) struct Api {
 
 /// An answer of which only the fact matters.
 #[derive(Deserialize)]
-struct Accepted {}
+pub(super) struct Accepted {}
 
 #[derive(Deserialize)]
 struct Posted {
@@ -103,12 +95,6 @@ struct Direct {
 #[derive(Deserialize)]
 struct DirectChannel {
     id: String,
-}
-
-#[derive(Deserialize)]
-struct UploadPlace {
-    upload_url: Url,
-    file_id: String,
 }
 
 #[derive(Deserialize)]
@@ -164,7 +150,7 @@ impl Api {
         self.client.open_session(&self.bot)
     }
 
-    async fn write<RQ: Serialize + Send + Sync, RS: for<'de> Deserialize<'de> + Send>(
+    pub(super) async fn write<RQ: Serialize + Send + Sync, RS: for<'de> Deserialize<'de> + Send>(
         &self,
         method: &str,
         request: &RQ,
@@ -173,7 +159,7 @@ impl Api {
         answer.map_err(|error| Call::Write.failed(&error))
     }
 
-    async fn read<RS: for<'de> Deserialize<'de> + Send>(
+    pub(super) async fn read<RS: for<'de> Deserialize<'de> + Send>(
         &self,
         method: &str,
         params: &Vec<(&str, Option<String>)>,
@@ -318,6 +304,13 @@ impl Api {
         self.write::<_, Accepted>("views.update", &request).await.map(|_| ())
     }
 
+    /// As [`Api::update_modal`], for a modal that was opened with a name of ours.
+    pub(super) async fn update_named_modal(&self, name: &str, modal: &Modal) -> Result<(), ChatError> {
+        let view = render::named_view(modal, &self.me.team_url, Some(name));
+        let request = SlackApiViewsUpdateRequest::new(view).with_external_id(name.to_owned());
+        self.write::<_, Accepted>("views.update", &request).await.map(|_| ())
+    }
+
     pub(super) async fn push_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError> {
         let view = render::view(modal, &self.me.team_url);
         let request = SlackApiViewsPushRequest::new(trigger.into(), view);
@@ -338,36 +331,6 @@ impl Api {
         let answer: ClientResult<Direct> =
             self.session().http_session_api.http_post("conversations.open", &request, None).await;
         Ok(answer.map_err(|error| Call::Read.failed(&error))?.channel.id)
-    }
-
-    /// Three steps, of which only the last has an effect that anybody sees.
-    /// <https://docs.slack.dev/messaging/working-with-files#upload>
-    pub(super) async fn upload(&self, file: &Upload, share: Option<&ShareIn>) -> Result<FileRef, ChatError> {
-        if file.bytes.is_empty() || file.bytes.len() > UPLOAD_BYTES_MAX {
-            let why = format!("a file of {} bytes; 1 to {UPLOAD_BYTES_MAX} are taken", file.bytes.len());
-            return Err(ChatError::Content(why));
-        }
-        let mut ask =
-            vec![("filename", Some(file.name.clone())), ("length", Some(file.bytes.len().to_string()))];
-        if let Some(alt) = &file.alt {
-            ask.push(("alt_txt", Some(clamp(&tidy(alt), UPLOAD_ALT_CHARS_MAX))));
-        }
-        let place: UploadPlace = self.read("files.getUploadURLExternal", &ask).await?;
-        if !is_trustworthy(&place.upload_url) {
-            return Err(ChatError::Unavailable("Slack offered an upload that is not encrypted".to_owned()));
-        }
-        let sent = self.client.http_api.connector.send_file(place.upload_url, file.bytes.clone()).await;
-        sent.map_err(|error| Call::Read.failed(&error))?;
-        let mut request = json!({ "files": [{ "id": place.file_id, "title": file.title }] });
-        if let Some(share) = share {
-            request["channel_id"] = json!(share.channel);
-            request["initial_comment"] = json!(render::comment(&share.comment, &self.me.team_url));
-            if let Some(thread) = &share.thread {
-                request["thread_ts"] = json!(thread.id);
-            }
-        }
-        self.write::<_, Accepted>("files.completeUploadExternal", &request).await?;
-        Ok(FileRef(place.file_id))
     }
 
     pub(super) async fn find_user(&self, email: &str) -> Result<Option<ChatUser>, ChatError> {

@@ -84,6 +84,7 @@ fn fault(error: &reqwest::Error) -> TransportFault {
 pub(super) struct Connector {
     http: reqwest::Client,
     base_url: String,
+    upload: Duration,
     /// Slack's word for why a token is of no use any more, once it has said so.
     dead_token: watch::Sender<Option<String>>,
 }
@@ -119,7 +120,8 @@ impl Connector {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Connector { http, base_url: settings.base_url(), dead_token: watch::channel(None).0 })
+        let (base_url, upload) = (settings.base_url(), timing.upload);
+        Ok(Connector { http, base_url, upload, dead_token: watch::channel(None).0 })
     }
 
     /// Resolves with Slack's word for it when a token has stopped working for good.
@@ -154,7 +156,7 @@ impl Connector {
 impl Connector {
     /// Sends a file's bytes to the address that Slack gave for them. Without a token: the address is the right.
     pub(super) async fn send_file(&self, url: Url, bytes: Vec<u8>) -> ClientResult<()> {
-        let reply = exchange(self.http.post(url).body(bytes), None).await?;
+        let reply = exchange(self.http.post(url).body(bytes).timeout(self.upload), None).await?;
         if reply.status.is_success() {
             return Ok(());
         }

@@ -123,6 +123,7 @@ fn class(code: &str) -> Class {
         | "team_disabled"
         | "user_removed_from_team"
         | "team_access_not_granted"
+        | "not_enabled"
         | "invalid_app_token" => Class::Denied,
         "not_in_channel"
         | "channel_not_found"
@@ -133,6 +134,8 @@ fn class(code: &str) -> Class {
         | "restricted_action_non_threadable_channel"
         | "restricted_action_thread_locked"
         | "external_channel_migrating"
+        | "posting_to_channel_denied"
+        | "invalid_channel"
         | "channel_type_not_supported" => Class::Channel,
         "message_not_found"
         | "cant_update_message"
@@ -142,6 +145,8 @@ fn class(code: &str) -> Class {
         | "users_not_found"
         | "user_not_visible"
         | "user_not_in_channel"
+        | "user_disabled"
+        | "invalid_user_combination"
         | "no_such_subteam"
         | "subteam_not_found"
         | "not_found"
@@ -155,11 +160,13 @@ fn class(code: &str) -> Class {
         | "used_url"
         | "expired_url"
         | "messages_tab_disabled"
-        | "cannot_dm_bot" => Class::NotFound,
+        | "cannot_dm_bot"
+        // The upload's ticket is gone: another upload gets another.
+        | "file_not_found" => Class::NotFound,
         "ratelimited" | "rate_limited" | "message_limit_exceeded" => Class::Slower,
         "request_timeout" | "service_unavailable" | "team_added_to_org" => Class::Passing,
         // Slack's words: "It's possible some aspect of the operation succeeded before the error was raised."
-        "internal_error" | "fatal_error" | "unknown_error" => Class::Lost,
+        "internal_error" | "fatal_error" | "unknown_error" | "file_update_failed" => Class::Lost,
         _ => Class::Content,
     }
 }
@@ -180,6 +187,9 @@ fn denied_words(code: &str, detail: Option<&str>) -> String {
         ("link_disabled", _) => {
             format!("{code}: Socket Mode is switched off; switch it on in the Slack app's settings")
         }
+        ("not_enabled", _) => format!(
+            "{code}: the Home tab is switched off; switch it on under \"App Home\" in the Slack app's settings"
+        ),
         ("not_allowed_token_type", _) => {
             format!("{code}: the bot token (xoxb-) and the app-level token (xapp-) may have been mixed up")
         }
@@ -190,7 +200,7 @@ fn denied_words(code: &str, detail: Option<&str>) -> String {
 fn channel_words(code: &str) -> String {
     let mend = match code {
         "is_archived" => "it is archived; unarchive it or configure another",
-        "not_in_channel" | "channel_not_found" => {
+        "not_in_channel" | "channel_not_found" | "invalid_channel" => {
             "the bot does not see it; check the channel's id and invite the bot with /invite"
         }
         _ => "its posting rules keep the bot out; allow the bot to post there",
@@ -229,6 +239,11 @@ mod tests {
         for code in ["invalid_blocks", "msg_too_long", "msg_blocks_too_long", "something_new"] {
             assert!(matches!(api(Call::Write, code), ChatError::Content(_)), "{code}");
         }
+        for code in ["user_disabled", "users_not_found", "expired_trigger_id", "hash_conflict"] {
+            assert!(matches!(api(Call::Write, code), ChatError::NotFound(_)), "{code}");
+        }
+        assert!(matches!(api(Call::Write, "posting_to_channel_denied"), ChatError::Channel(_)));
+        assert!(api(Call::Write, "not_enabled").to_string().contains("App Home"));
         assert!(matches!(api(Call::Write, "internal_error"), ChatError::Ambiguous(_)));
         assert!(matches!(api(Call::Read, "internal_error"), ChatError::Unavailable(_)));
     }

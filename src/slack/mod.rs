@@ -16,6 +16,7 @@ mod check;
 mod connector;
 mod errors;
 mod escape;
+mod files;
 mod inbound;
 mod render;
 mod settings;

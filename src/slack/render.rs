@@ -88,6 +88,11 @@ pub(super) fn message(card: &Card, team_url: &Url) -> Message {
 
 /// A modal. Its kind travels as `callback_id`, its value as `private_metadata`.
 pub(super) fn view(modal: &Modal, team_url: &Url) -> SlackView {
+    named_view(modal, team_url, None)
+}
+
+/// A modal that can be found again by a name of ours, which no other of the workspace may have.
+pub(super) fn named_view(modal: &Modal, team_url: &Url, name: Option<&str>) -> SlackView {
     let mut page = Page::new(team_url, VIEW_CHARS_MAX);
     page.add_all(&modal.blocks);
     let blocks = page.fitting(VIEW_BLOCKS_MAX);
@@ -98,6 +103,7 @@ pub(super) fn view(modal: &Modal, team_url: &Url) -> SlackView {
         .with_callback_id(modal.kind.as_str().into())
         .with_private_metadata(modal.value.clone());
     view.submit = submit.map(|label| words(label, TITLE_CHARS_MAX));
+    view.external_id = name.map(str::to_owned);
     SlackView::Modal(view)
 }
 
@@ -184,6 +190,8 @@ impl<'a> Page<'a> {
             Block::Checkboxes { name, label, choices, instant } => {
                 self.checkboxes(name, label, choices, *instant);
             }
+            // Slack refuses a select that offers nothing.
+            Block::Select { options, .. } if options.is_empty() => {}
             Block::Select { name, label, options, chosen, instant } => {
                 let options: Vec<_> = options.iter().take(OPTIONS_MAX).map(option).collect();
                 let element = SlackBlockStaticSelectElement {
@@ -303,8 +311,8 @@ impl<'a> Page<'a> {
         };
         element.confirm = button.confirm.as_ref().map(|confirm| question(confirm, button.tone));
         element.url = button.url.as_deref().and_then(address);
-        element.accessibility_label =
-            button.about.as_ref().map(|about| clamp(&tidy(about), BUTTON_CHARS_MAX).into());
+        let about = button.about.as_deref().map(tidy).filter(|about| !about.is_empty());
+        element.accessibility_label = about.map(|about| clamp(&about, BUTTON_CHARS_MAX).into());
         element
     }
 
@@ -406,22 +414,23 @@ fn address(url: &str) -> Option<Url> {
 /// How many characters a control needs; nothing for what is only read.
 fn control_chars(block: &Block) -> usize {
     let count = |text: &str, max: usize| text.chars().count().min(max);
+    let question = |confirm: &Confirm| {
+        count(&confirm.title, CONFIRM_TITLE_CHARS_MAX)
+            + count(&confirm.text, CONFIRM_TEXT_CHARS_MAX)
+            + count(&confirm.yes, CONFIRM_LABEL_CHARS_MAX)
+            + count(&confirm.no, CONFIRM_LABEL_CHARS_MAX)
+    };
     match block {
         Block::Header(_) | Block::Section(_) | Block::Context(_) | Block::Divider | Block::Image { .. } => 0,
         Block::Row { menu, .. } => {
             menu.items.iter().map(|item| count(&item.label, CHOICE_CHARS_MAX)).sum::<usize>()
+                + menu.confirm.as_ref().map_or(0, question)
         }
         Block::Select { label, options, .. } => {
             let options = options.iter().map(|(_, label)| count(label, CHOICE_CHARS_MAX));
             options.sum::<usize>() + count(label, LABEL_CHARS_MAX)
         }
         Block::Buttons(buttons) => {
-            let question = |confirm: &Confirm| {
-                count(&confirm.title, CONFIRM_TITLE_CHARS_MAX)
-                    + count(&confirm.text, CONFIRM_TEXT_CHARS_MAX)
-                    + count(&confirm.yes, CONFIRM_LABEL_CHARS_MAX)
-                    + count(&confirm.no, CONFIRM_LABEL_CHARS_MAX)
-            };
             let button = |button: &Button| {
                 count(&button.label, BUTTON_CHARS_MAX) + button.confirm.as_ref().map_or(0, question)
             };

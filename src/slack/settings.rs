@@ -82,6 +82,8 @@ pub struct Timing {
     pub connect: Duration,
     /// A whole Web API call. Slack answers in well under a second; its own bound is 10 s or more for a few methods.
     pub call: Duration,
+    /// Sending the bytes of a file: the largest one over a slow line.
+    pub upload: Duration,
     /// TCP, TLS and upgrade of the websocket.
     pub handshake: Duration,
     /// From the upgrade to Slack's `hello`.
@@ -115,6 +117,7 @@ impl Default for Timing {
         Timing {
             connect: Duration::from_secs(5),
             call: Duration::from_secs(15),
+            upload: Duration::from_secs(120),
             handshake: Duration::from_secs(8),
             hello: Duration::from_secs(8),
             write: Duration::from_secs(5),

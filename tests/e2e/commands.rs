@@ -59,6 +59,8 @@ async fn help_names_every_command_and_a_typo_gets_the_nearest() {
         "unexempt",
         "exemptions",
         "restore",
+        "withdraw",
+        "verify",
     ];
     assert_answer(&world, U_VIEWER, "help", &commands).await;
     assert_answer(&world, U_VIEWER, "pendin", &["unrecognized subcommand", "similar", "pending"]).await;
@@ -185,12 +187,33 @@ async fn an_answer_for_everybody_is_given_in_the_policys_channel_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_cannot_be_taken_back_by_a_command_yet() {
+async fn an_open_request_is_taken_back_with_a_reason_and_once() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
-    assert_answer(&world, U_APPROVER, "withdraw 1", &["unrecognized subcommand"]).await;
+    assert_answer(&world, U_VIEWER, "withdraw 1 because", &["may take a request back"]).await;
+    assert_answer(&world, U_APPROVER, "withdraw 1", &["say why"]).await;
+    assert_answer(&world, U_APPROVER, "withdraw seven because", &["I don't know that request"]).await;
+    assert_answer(&world, U_APPROVER, "withdraw 7 because", &["I don't know that request"]).await;
     assert!(world.slack.message(&card.ts).expect("the card stays").offers("suspend"));
-    assert_eq!(world.audited("withdrawn"), 0);
+    assert_answer(&world, U_APPROVER, "withdraw #1 the <!here> import", &["Request 1 is taken back"]).await;
+    let told = world.message("took").await.visible_text();
+    assert!(told.contains("nobody is suspended") && told.contains("the <!here> import"), "{told}");
+    assert!(!world.card_says(&card, "Withdrawn: nobody is suspended").await.offers("suspend"));
+    assert_answer(&world, U_APPROVER, "withdraw 1 again", &["Already taken back by you"]).await;
+    assert_eq!((world.audited("withdrawn"), world.changes_asked()), (1, Vec::new()));
     world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_trail_is_verified_on_request_and_says_where_it_breaks() {
+    let (world, _) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    assert_answer(&world, U_VIEWER, "verify", &["The audit trail holds: ", "events in order, head "]).await;
+    let file = rusqlite::Connection::open(world.database()).expect("the file is there");
+    file.execute_batch(
+        "DROP TRIGGER audit_no_update; UPDATE audit_event SET login = 'x' WHERE action = 'proposed'",
+    )
+    .expect("whoever has the file can do that");
+    assert_answer(&world, U_VIEWER, "verify", &["BROKEN at event ", "Keep a copy"]).await;
+    world.stop_bot().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use chrono::Duration;
 
 use super::commands::ask;
+use crate::fake::gate::Moment;
 use crate::fake::okta::Person;
 use crate::fake::slack::{C_OPS, Fault, Message, SlackUser, U_APPROVER, U_APPROVER2, U_GUEST, U_VIEWER};
 use crate::support::{PLAIN_POLICY, World};
@@ -104,10 +105,10 @@ async fn both_are_asked_once_and_their_answers_stand_on_the_card() {
     let own = asked(&world, U_ADA, "You said: I still need this").await;
     assert_eq!(own.actions(), Vec::<String>::new());
     press(&world, U_VIEWER, &managers, "left").await;
-    card_says(&world, &card, "manager : has left").await;
+    card_says(&world, &card, &format!("manager <@{U_VIEWER}>: has left")).await;
     // A manager may think again.
     press(&world, U_VIEWER, &asked(&world, U_VIEWER, "You said: has left").await, "still_here").await;
-    card_says(&world, &card, "manager : still working with us").await;
+    card_says(&world, &card, &format!("manager <@{U_VIEWER}>: still working with us")).await;
     assert_eq!(world.audit_of(ADA), ["proposed", "person_answered", "person_answered", "person_answered"]);
     assert_eq!(world.changes_asked(), Vec::<String>::new());
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is still there");
@@ -256,4 +257,32 @@ async fn direct_messages_that_cannot_be_opened_are_said_on_the_card() {
     card_says(&world, &card, "could not be asked: Slack did not take the message in 5 tries").await;
     assert!(world.slack.direct_messages(U_ADA).is_empty());
     world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_around_any_call_asks_once() {
+    for label in ["slack users.lookupByEmail", "slack conversations.open", "slack chat.postMessage"] {
+        for moment in [Moment::Before, Moment::After] {
+            let (world, card) = world_of_ada("ask_contractor = true\nask_before = \"4h\"").await;
+            world.gate.stop_at_label(label, 1, moment);
+            world.advance(Duration::hours(4));
+            world.gate.stopped().await;
+            world.kill_bot().await;
+            world.gate.open();
+            world.start_bot().await;
+            let own = asked(&world, U_ADA, "may be suspended").await;
+            world.until("it is recorded", |world| asked_in(world) == 1).await;
+            press(&world, U_ADA, &own, "needed").await;
+            card_says(&world, &card, "says: I still need this").await;
+            assert_eq!(world.slack.direct_messages(U_ADA).len(), 1, "{label} {moment:?}");
+            world.nothing_else_is_wrong().await;
+        }
+    }
+}
+
+/// How many questions are recorded as asked.
+fn asked_in(world: &World) -> i64 {
+    let connection = rusqlite::Connection::open(world.database()).expect("it is there");
+    let sql = "SELECT count(*) FROM question WHERE state = 'asked'";
+    connection.query_row(sql, [], |row| row.get(0)).expect("it can be read")
 }

@@ -322,8 +322,8 @@ async fn many_with_names_that_want_to_be_markup_fit_what_slack_takes() {
     assert!(told.contains("… and 15 accounts more"), "{told}");
     let last = |slack: &crate::fake::slack::FakeSlack| {
         let replies = slack.replies(C_OPS, &card.ts);
-        let named = |login: &String| replies.iter().filter(|reply| in_drift(reply, login)).count();
-        logins.iter().all(|login| named(login) == 1).then_some(())
+        let times_told = |login: &String| replies.iter().filter(|reply| in_drift(reply, login)).count();
+        logins.iter().all(|login| times_told(login) == 1).then_some(())
     };
     world.slack.wait_for("each of them once in the thread", last).await;
     assert_eq!(drift_found(&world).len(), 35);

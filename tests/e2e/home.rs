@@ -3,6 +3,7 @@
 use chrono::Duration;
 
 use super::commands::ask;
+use crate::fake::okta::Person;
 use crate::fake::slack::{
     C_OPS, Fault, SlackUser, U_ADMIN, U_APPROVER, U_APPROVER2, U_GUEST, U_STRANGER, U_VIEWER, View,
 };
@@ -156,5 +157,27 @@ async fn a_page_survives_conflicts_lost_answers_rate_limits_and_a_crash() {
     world.slack.click(U_APPROVER2, &card.ts, "deny").await.expect("the button is there");
     world.advance(Duration::seconds(11));
     shows(&world, U_APPROVER, "denied request 1").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_is_shown_to_its_own_viewers_only() {
+    let other = format!(
+        "{PLAIN_POLICY}[[policy]]\nname = \"staffing\"\nuser_type = \"temp\"\nchannel = \"{C_OPS}\"\n{PLAIN_POLICY}\
+         approvers = {{ users = [\"{U_ADMIN}\"] }}\nviewers = {{ users = [\"{U_ADMIN}\"] }}\n"
+    );
+    let world = World::at_ten(&other).await;
+    world.okta.add(Person::new("temp@ext.example", "temp").last_login_days_ago(41));
+    world.add_idle(&[ADA]);
+    world.start_bot().await;
+    ask(&world, U_ADMIN, "sweep staffing").await;
+    let card = world.message("Suspend 1 account?").await;
+    world.slack.wait_update(&card.ts, "an open card", |card| card.offers("deny")).await;
+    world.slack.click(U_ADMIN, &card.ts, "deny").await.expect("the button is there");
+    world.message("denied").await;
+    let page = opened(&world, U_ADMIN, "denied request 1").await;
+    assert!(text(&page).contains("You are an admin of contractors and an approver and admin of staffing."));
+    let page = opened(&world, U_APPROVER, "You are an approver of contractors.").await;
+    assert!(!page.json.to_string().contains("staffing") && text(&page).contains("Nobody has decided"));
     world.nothing_else_is_wrong().await;
 }

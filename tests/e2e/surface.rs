@@ -124,11 +124,16 @@ async fn a_menu_at_the_side_of_a_line_says_what_was_chosen_and_names_do_nothing(
     let rows = (0..30).map(|_| row(EVIL, 7)).chain([row("Ada", 7), row("", 1), row("Ada", 0)]).collect();
     let card = Card { summary: Text::plain("People."), blocks: rows };
     let posted = surface.slack.post(C_OPS, None, "k", &card).await.unwrap();
-    let shown = surface.fake.message(&posted.id).unwrap().visible_text();
+    let message = surface.fake.message(&posted.id).unwrap();
+    let shown = message.visible_text();
     assert!(shown.contains("&lt;!channel&gt; ∗b∗"), "{shown}");
-    surface.fake.select(U_APPROVER, &posted.id, "person", "item 3").await.unwrap();
-    let What::Click { action, value, .. } = surface.last() else { panic!("not a click") };
-    assert_eq!((action.as_str(), value.as_str()), ("person", "item 3"));
+    for (number, block) in message.current().blocks.iter().enumerate().take(32) {
+        let menu = format!("{}/person", block["block_id"].as_str().unwrap());
+        let item = if number == 31 { "item 0" } else { "item 3" };
+        surface.fake.select(U_APPROVER, &posted.id, &menu, item).await.unwrap();
+        let What::Click { action, value, .. } = surface.last() else { panic!("not a click") };
+        assert_eq!((action.as_str(), value.as_str()), ("person", item));
+    }
     assert_eq!(surface.fake.violations(), Vec::<String>::new());
 }
 
@@ -255,6 +260,17 @@ async fn inputs_that_act_at_once_bring_all_that_was_put_in() {
     let What::ModalClick { action, value, state, .. } = surface.last() else { panic!("not a click") };
     assert_eq!((action.as_str(), value.as_str()), ("sort", "name"));
     assert_eq!((typed("sort", &state), typed("search", &state)), ("name".into(), "ad".into()));
+    surface.fake.choose_in_view(U_APPROVER, "search", Input::Text(EVIL.into())).await.unwrap();
+    let What::ModalClick { action, value, state, .. } = surface.last() else { panic!("not a click") };
+    assert_eq!((action.as_str(), value.as_str()), ("search", EVIL));
+    assert_eq!((typed("sort", &state), typed("search", &state)), ("name".into(), EVIL.into()));
+    // A day is sent with the form, as is everything else then.
+    let day = Input::Date("2027-01-15".into());
+    assert!(surface.fake.choose_in_view(U_APPROVER, "until", day.clone()).await.is_err());
+    surface.fake.submit_view(U_APPROVER, &[("until", day)]).await.unwrap();
+    let What::Submission { state, .. } = surface.last() else { panic!("not a submission") };
+    assert_eq!((typed("until", &state), typed("sort", &state)), ("2027-01-15".into(), "name".into()));
+    assert_eq!(state.ticked["suspend"], ["0", "11"]);
     assert_eq!(surface.fake.violations(), Vec::<String>::new());
 }
 
@@ -280,8 +296,45 @@ async fn dialogs_lie_on_each_other_and_close_together() {
     surface.answer(Ack::PushModal(modal("third", vec![Block::Section(Text::plain("Higher."))])));
     surface.fake.submit_view(U_APPROVER, &[]).await.unwrap();
     assert_eq!(kinds(), ["\"first\"", "\"second\"", "\"third\""]);
+    let fourth = surface.slack.push_modal("1.2.no-such-trigger", &modal("fourth", Vec::new())).await;
+    assert!(matches!(fourth, Err(ChatError::NotFound(_))), "{fourth:?}");
     surface.answer(Ack::CloseAll);
     surface.fake.submit_view(U_APPROVER, &[]).await.unwrap();
     assert!(kinds().is_empty());
+    assert!(surface.fake.violations().iter().all(|what| what.contains("invalid_trigger_id")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dialog_too_large_for_an_acknowledgement_lies_on_top_all_the_same() {
+    let surface = Surface::start().await;
+    surface.dialog(vec![row("Ada", 2)]).await;
+    let long = |n: usize| Block::Section(Text::plain(format!("{n} {}", "word ".repeat(100))));
+    surface.answer(Ack::PushModal(modal("large", (0..60).map(long).collect())));
+    surface.fake.submit_view(U_APPROVER, &[]).await.unwrap();
+    let shown = surface.fake.wait_view(U_APPROVER, "all of it", |view| view.blocks().len() == 60).await;
+    assert_eq!((&shown.json["callback_id"], surface.fake.views(U_APPROVER).len()), (&"large".into(), 2));
+    assert_eq!(surface.fake.violations(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_slack_still_processes_is_shown_by_a_later_try() {
+    let surface = Surface::start().await;
+    surface.fake.delay_pictures(1);
+    let alt = Some("A trend".to_owned());
+    let picture = Upload { name: "t.png".into(), title: "T".into(), alt, bytes: PNG.to_vec() };
+    let file = surface.slack.upload(&picture, None).await.unwrap();
+    let image = Block::Image { file, alt: "A trend".into() };
+    let card = Card { summary: Text::plain("The trend."), blocks: vec![image] };
+    let early = surface.slack.post(C_OPS, None, "k", &card).await;
+    assert!(
+        matches!(&early, Err(ChatError::Content(why)) if why.contains("invalid slack file")),
+        "{early:?}"
+    );
+    surface.slack.post(C_OPS, None, "k", &card).await.unwrap();
+    // A file with a description is lost by Slack if its upload shares it, so there it has none.
+    let share = ShareIn { channel: C_OPS.into(), thread: None, comment: Text::plain("A trend.") };
+    surface.slack.upload(&picture, Some(&share)).await.unwrap();
+    let shared = surface.fake.messages(C_OPS).pop().unwrap();
+    assert_eq!((shared.visible_text().as_str(), shared.files.len()), ("A trend.", 1));
     assert_eq!(surface.fake.violations(), Vec::<String>::new());
 }

@@ -254,14 +254,17 @@ async fn a_look_without_its_roles_groups_or_log_is_an_error() {
 }
 
 #[tokio::test]
-async fn people_are_found_by_id_login_or_address() {
+async fn people_are_found_by_id_login_address_or_employee_number() {
     let world = world().await;
     let id = world.add("a@corp.example");
     for who in [id.0.as_str(), "A@corp.example", " a@corp.example "] {
         let found = world.okta.find(who, &rule()).await.unwrap();
         assert_eq!(found.iter().map(|account| &account.id).collect::<Vec<_>>(), [&id], "{who}");
     }
-    for nobody in ["", "b@corp.example", "00u00000000000000zzz", r#"x" or status eq "ACTIVE"#] {
+    world.fake.add(Person::employee("boss@corp.example").attribute("employeeNumber", "4711"));
+    let found = world.okta.find("4711", &rule()).await.unwrap();
+    assert_eq!(found.iter().map(|account| account.login.as_str()).collect::<Vec<_>>(), ["boss@corp.example"]);
+    for nobody in ["", "4712", "b@corp.example", "00u00000000000000zzz", r#"x" or status eq "ACTIVE"#] {
         assert_eq!(world.okta.find(nobody, &rule()).await.unwrap(), [], "{nobody}");
     }
 }

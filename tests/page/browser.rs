@@ -118,6 +118,12 @@ impl Browser {
 
     /// Waits until a script answers true.
     async fn see_that(&self, what: &str, script: &str, arguments: Vec<Value>) {
+        if !self.comes_true(script, &arguments, PATIENCE).await {
+            self.give_up(what).await;
+        }
+    }
+
+    async fn comes_true(&self, script: &str, arguments: &[Value], patience: Duration) -> bool {
         let marked = format!(
             "const fits = (function () {{ {script} }}).apply(null, arguments); \
              return fits ? document.body : null;"
@@ -126,15 +132,13 @@ impl Browser {
             let mut ticks = tokio::time::interval(LOOK_EVERY);
             loop {
                 ticks.tick().await;
-                let found = self.client.execute(&marked, arguments.clone()).await;
+                let found = self.client.execute(&marked, arguments.to_vec()).await;
                 if !found.expect("the script runs").is_null() {
                     return;
                 }
             }
         };
-        if tokio::time::timeout(PATIENCE, looking).await.is_err() {
-            self.give_up(what).await;
-        }
+        tokio::time::timeout(patience, looking).await.is_ok()
     }
 
     async fn wait(&self, locator: Locator<'_>, what: &str) -> Element {
@@ -189,6 +193,14 @@ impl Browser {
         let script = "const one = document.querySelector(arguments[0]); one.value = arguments[1]; \
                       for (const kind of ['input', 'change']) one.dispatchEvent(new Event(kind, { bubbles: true }))";
         self.client.execute(script, vec![json!(css), json!(value)]).await.expect("the script runs");
+    }
+
+    /// Waits until a script, an expression, holds, for what the bot takes its time with.
+    pub async fn holds_in_the_end(&self, expression: &str) {
+        let script = format!("return {expression}");
+        if !self.comes_true(&script, &[], PATIENCE * 6).await {
+            self.give_up(expression).await;
+        }
     }
 
     /// Waits until a script, an expression, holds.

@@ -33,10 +33,10 @@ fn review(submit: &str, rest: usize) -> Value {
     blocks.extend((0..rest).map(|number| {
         json!({ "type": "section", "block_id": format!("p{number}"), "text": plain(&format!("Person {number}")) })
     }));
-    modal("Choose who", submit, Value::from(blocks))
+    modal("Choose who", submit, &Value::from(blocks))
 }
 
-fn modal(title: &str, submit: &str, blocks: Value) -> Value {
+fn modal(title: &str, submit: &str, blocks: &Value) -> Value {
     json!({ "type": "modal", "title": plain(title), "submit": plain(submit), "close": plain("Cancel"), "blocks": blocks })
 }
 
@@ -113,7 +113,7 @@ async fn dialogs_lie_on_top_of_each_other_and_give_back_what_was_below() {
             "element": { "type": "datepicker", "action_id": "date" },
         }]);
         let pushed =
-            json!({ "trigger_id": trigger(sandbox), "view": modal("Keep Ada Okafor", "Keep", date) });
+            json!({ "trigger_id": trigger(sandbox), "view": modal("Keep Ada Okafor", "Keep", &date) });
         call(sandbox, "views.push", pushed).await;
         page.see_words(".modal h2", "Keep Ada Okafor").await;
         page.see_words(".modal .trail", "Choose who").await;

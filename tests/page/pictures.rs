@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use super::places::asked;
 use super::review::{keep as keep_until, search};
 use super::{ADA, CHIDI, menu_of, status_of, story, suspend, swept, ticked};
 use crate::browser::{Browser, asked_for};
 use crate::fake::slack::U_APPROVER;
+use crate::sandbox::people::U_MANAGER;
 
 /// High enough for most of a finished card and the messages after it, or for a whole answer or dialog.
 const HIGH: (u32, u32) = (1400, 1420);
@@ -104,6 +106,43 @@ async fn pictures_of_exemptions() {
         page.see_words("#messages li.ephemeral:last-child", CHIDI).await;
         calm(page).await;
         page.shoot("#channel", "exemption.png").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_of_home_and_of_the_people_concerned() {
+    if !asked_for("PICTURES") {
+        return;
+    }
+    story(async |page, _| {
+        page.fit(HIGH.0, 600).await;
+        swept(page).await;
+        page.press(&menu_of("Zofia")).await;
+        page.press(".menu [data-value^='keep:']").await;
+        page.see_words("#messages [data-action-id=suspend]", "Suspend 11").await;
+        suspend(page).await;
+        page.see_words("#messages li.message", "in the thread of").await;
+        // Others are inactive by then.
+        page.press("#clock-day").await;
+        page.press("#clock-day").await;
+        page.press("#sweep-now").await;
+        page.see("#messages [data-action-id=suspend]").await;
+        page.press("#place-home").await;
+        page.see_words("#home", "approved request 1").await;
+        page.see("#home [data-action-id=home_sweep]").await;
+        calm(page).await;
+        page.shoot("#slack", "home.png").await;
+    })
+    .await;
+    story(async |page, sandbox| {
+        page.fit(HIGH.0, 700).await;
+        asked(page, sandbox).await;
+        page.open(U_MANAGER).await;
+        page.press("#place-messages").await;
+        page.see("#messages [data-action-id^='concern.left']").await;
+        calm(page).await;
+        page.shoot("#slack", "manager.png").await;
     })
     .await;
 }

@@ -4,9 +4,12 @@ use fantoccini::key::Key;
 use serde_json::{Value, json};
 
 use super::app::{button, call, heard, heard_action, plain, post};
-use super::{ADA, story};
-use crate::fake::slack::{U_APPROVER, U_VIEWER};
-use crate::sandbox::people::{U_ADA, U_MANAGER};
+use super::{ADA, CHIDI, story};
+use crate::browser::Browser;
+use crate::fake::okta::Status;
+use crate::fake::slack::{U_APPROVER, U_GUEST, U_VIEWER};
+use crate::sandbox::Sandbox;
+use crate::sandbox::people::{U_ADA, U_CONTRACTOR, U_MANAGER};
 
 fn key(key: Key) -> String {
     char::from(key).to_string()
@@ -20,7 +23,8 @@ async fn the_home_tab_is_the_persons_own() {
         let opened = |payload: &Value| payload["event"]["type"] == "app_home_opened";
         let event = heard(sandbox, "the opened Home tab", opened).await;
         assert_eq!(event["event"]["user"], U_APPROVER);
-        // The bot may publish a Home tab of its own; this one comes after it.
+        // This one comes after the bot's own.
+        page.see("#home-blocks .block").await;
         let title = json!({ "type": "header", "block_id": "title", "text": plain("Hello Alice") });
         let view = json!({ "type": "home", "blocks": [title, button("home_button", "Press here")] });
         let publish = json!({ "user_id": U_APPROVER, "view": view });
@@ -129,6 +133,57 @@ async fn the_clock_jumps_to_the_next_reminder() {
         page.press("#clock-week").await;
         page.holds("!document.querySelector('#clock-week').hasAttribute('aria-busy')").await;
         assert!((sandbox.world.clock.now() - before).num_days() >= days + 7);
+    })
+    .await;
+}
+
+/// A card about the people who can be asked at the page, once the bot has asked them: it does so without haste.
+pub async fn asked(page: &Browser, sandbox: &Sandbox) {
+    let here = [ADA, CHIDI, "mei.tanaka@ext.example"];
+    let others: Vec<_> = sandbox.world.okta.people();
+    for person in
+        others.iter().filter(|one| one.status == Status::Active && !here.contains(&one.login.as_str()))
+    {
+        assert!(sandbox.world.okta.sign_in(&person.login));
+    }
+    super::swept(page).await;
+    for who in [U_MANAGER, U_ADA, U_CONTRACTOR] {
+        let told = format!("document.querySelector('#who option[value={who}]').innerText.includes('1 new')");
+        page.holds_in_the_end(&told).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_people_concerned_answer_and_the_card_says_so() {
+    story(async |page, sandbox| {
+        asked(page, sandbox).await;
+        page.open(U_ADA).await;
+        page.press("#place-messages").await;
+        page.press("#messages [data-action-id^='concern.needed']").await;
+        page.see_no("#messages [data-action-id^='concern.needed']").await;
+        page.open(U_MANAGER).await;
+        page.see_words("#messages li.message", "Chidi Eze").await;
+        page.press("#messages [data-action-id^='concern.left']").await;
+        page.see_words("#messages", "has left").await;
+        page.open(U_APPROVER).await;
+        page.press("#place-channel").await;
+        page.see_words("#messages li.message", "still need").await;
+        page.see_words("#messages li.message", "has left").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bots_own_home_shows_what_the_person_may_see() {
+    story(async |page, _| {
+        super::swept(page).await;
+        page.press("#place-home").await;
+        page.see_words("#home", "You are an approver of").await;
+        page.see("#home [data-action-id=home_sweep]").await;
+        page.choose("#who", U_GUEST).await;
+        page.holds("document.querySelector('#home').innerText.trim() !== ''").await;
+        page.see_no("#home [data-action-id=home_sweep]").await;
+        page.holds("!document.querySelector('#home').innerText.includes('Next sweep')").await;
     })
     .await;
 }

@@ -19,7 +19,8 @@ use crate::fake::okta::{seed_big_org, seed_demo};
 use crate::support::World;
 
 /// The policy of the sandbox. Its first sweep asks at once: nobody wants to play a preview first.
-const POLICY: &str = "preview_first = false\nviewers = { channel_members = true }\n";
+const POLICY: &str = "preview_first = false\nviewers = { channel_members = true }\n\
+                      ask_contractor = true\nask_manager = true\ndigest = \"weekly\"\n";
 
 /// The world, and what the page shows beside it.
 pub struct Sandbox {
@@ -89,6 +90,7 @@ impl Sandbox {
             return false;
         }
         seed_big_org(&self.world.okta);
+        people::join_everybody(&self.world.slack, &self.world.okta);
         true
     }
 

@@ -30,6 +30,35 @@ pub const PEOPLE: [(&str, &str); 10] = [
 
 const MANAGER: &str = "grace.berg@corp.example";
 
+/// Contractors whom nobody finds in Slack.
+const NOT_IN_SLACK: [&str; 2] = ["broadcast@ext.example", "bold.ticks@ext.example"];
+
+/// Gives the contractors of the org, and the managers whom it names, accounts in the workspace that nobody at the page
+/// can be: the bot asks them too.
+pub fn join_everybody(slack: &FakeSlack, okta: &FakeOkta) {
+    let people = okta.people();
+    let known = slack.people();
+    let is_new = |login: &str| known.iter().all(|user| user.email.as_deref() != Some(login));
+    let contractors = people.iter().filter(|person| person.user_type.as_deref() == Some("Contractor"));
+    for person in contractors.filter(|person| is_new(&person.login)) {
+        if !NOT_IN_SLACK.contains(&person.login.as_str()) {
+            slack.add_user(
+                SlackUser::new(&format!("U{}", person.id.to_uppercase()), &person.name, &person.login),
+                &[],
+            );
+        }
+        let manager = people.iter().find(|other| Some(&other.name) == person.manager.as_ref());
+        if let Some(manager) = manager {
+            okta.set_attribute(&person.login, "managerId", manager.login.as_str());
+            if is_new(&manager.login) {
+                let user =
+                    SlackUser::new(&format!("U{}", manager.id.to_uppercase()), &manager.name, &manager.login);
+                slack.add_user(user, &[]);
+            }
+        }
+    }
+}
+
 /// Gives some people of the demo org an account in the workspace, and a manager who has one too.
 pub fn seed(slack: &FakeSlack, okta: &FakeOkta, guest: &str) {
     let person = |id: &str, login: &str| SlackUser::new(id, &okta.person(login).name, login);
@@ -44,6 +73,7 @@ pub fn seed(slack: &FakeSlack, okta: &FakeOkta, guest: &str) {
         okta.set_attribute(login, "manager", okta.person(MANAGER).name);
         okta.set_attribute(login, "managerId", MANAGER);
     }
+    join_everybody(slack, okta);
     for (id, _) in PEOPLE {
         slack.direct_channel(id);
     }

@@ -47,6 +47,8 @@ pub struct Call {
     pub token: String,
     pub query: String,
     pub body: Value,
+    /// How long the body is, whatever is in it.
+    pub bytes: usize,
 }
 
 #[derive(Default)]
@@ -137,8 +139,8 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     let token = token(request.headers());
     let query = request.uri().query().unwrap_or_default().to_owned();
     let body: Bytes = to_bytes(request.into_body(), 1 << 20).await.unwrap();
-    let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let call = Call { method: method.clone(), token, query, body };
+    let (bytes, body) = (body.len(), serde_json::from_slice(&body).unwrap_or(Value::Null));
+    let call = Call { method: method.clone(), token, query, body, bytes };
     let scripted = {
         let mut script = shared.script.lock().unwrap();
         script.calls.push(call.clone());

@@ -7,6 +7,7 @@ mod history;
 mod inputs;
 mod messages;
 mod open;
+mod pages;
 mod requests;
 mod reviews;
 mod sweeps;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use inactive_contractors::chat::{Card, Chat, Modal};
+use inactive_contractors::chat::{Card, Chat, Home, Modal};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::slack::{Settings, Slack};
 use serde_json::Value;
@@ -52,6 +52,14 @@ impl Desk {
         let view = self.fake.views(U_APPROVER).pop().expect("it is open");
         whole(view.blocks());
         view_in_words(&view.json)
+    }
+
+    /// A person's page as they read it.
+    pub async fn page(&mut self, home: &Home) -> String {
+        self.slack.publish_home(U_APPROVER, home).await.expect("Slack takes it as it is");
+        let page = self.fake.home(U_APPROVER).expect("it stands");
+        let said = whole(page.blocks());
+        said.replace(self.fake.api_url().trim_end_matches("/api/"), "https://acme.slack.example")
     }
 
     pub async fn message_is(&mut self, name: &str, card: &Card) {

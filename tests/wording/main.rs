@@ -5,13 +5,16 @@
 
 mod answers;
 mod cards;
+mod concerned;
 mod desk;
 mod dialogs;
+mod drift;
 #[path = "../fake/mod.rs"]
 mod fake;
 #[allow(dead_code, reason = "each test target uses a part of the builders")]
 #[path = "../domain/fixture.rs"]
 mod fixture;
 mod history;
+mod pages;
 mod people;
 mod plain;

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use chrono::Duration;
 
 use super::super::App;
+use super::super::decide::Press;
 use super::super::people::Known;
 use super::super::wording::exceptions::{self, NotRestored};
 use super::super::wording::refusals;
 use super::{About, Answer, Asked};
-use crate::chat::{Span, Text};
+use crate::chat::{Inbound, Span, Text};
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::left_alone_until;
 use crate::domain::audit::{Action, Actor, Draft, Subject};
-use crate::domain::exemption::REASON_MAX;
+use crate::domain::exemption::{self, REASON_MAX};
 use crate::domain::policy::Policy;
-use crate::domain::request::Voter;
+use crate::domain::request::{Verb, Voter};
 use crate::domain::restoration::Wish;
 use crate::store::{AskedFor, AuditContext, StartedSweep, SweepState};
 
@@ -53,6 +54,29 @@ impl App {
     async fn running_sweep(&self, policy: &str) -> anyhow::Result<Option<i64>> {
         let last = self.store.last_sweep(policy).await?;
         Ok(last.filter(|sweep| sweep.state == SweepState::Started).map(|sweep| sweep.id))
+    }
+
+    /// Takes an open request back, as a decision of the person: recorded, judged and audited like a click.
+    pub(super) async fn withdraw(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        request: &str,
+        reason: String,
+    ) -> anyhow::Result<Answer> {
+        let Ok(request) = request.trim_start_matches('#').parse::<i64>() else {
+            return Ok(Err(refusals::no_such_request()));
+        };
+        if reason.trim().is_empty() {
+            return Ok(Err(exceptions::refusal(&exemption::Refusal::NoReason)));
+        }
+        if reason.chars().count() > REASON_MAX {
+            return Ok(Err(exceptions::refusal(&exemption::Refusal::ReasonTooLong)));
+        }
+        let press = Press { request, list_hash: None, verb: Verb::Withdraw, reason: Some(reason) };
+        Ok(match self.decide(inbound, press).await? {
+            Ok(()) => Ok(refusals::note(refusals::withdrawn(request))),
+            Err(turned) => Err(turned.text()),
+        })
     }
 
     /// Has a suspended account given back. The wish is committed here; the loop carries it out.

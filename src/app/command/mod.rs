@@ -112,6 +112,16 @@ enum Command {
     },
     /// List the exemptions that people granted, the next to end first
     Exemptions,
+    /// Take an open request back; nobody on it is suspended
+    #[command(after_help = "Example:\n  withdraw 7 the list is from before the import was mended")]
+    Withdraw {
+        /// The request's number, as its card and `pending` show it
+        request: String,
+        /// The reason
+        words: Vec<String>,
+    },
+    /// Check the whole audit trail, and say up to which event it holds
+    Verify,
     /// Show the audit trail, newest first: who did what, to whom, when
     ///
     /// Filters go together, in any order: since, until, in, by, outcome, request, policy.
@@ -147,8 +157,6 @@ enum Command {
         /// The period, and "policy" with a name for one policy only
         words: Vec<String>,
     },
-    /// Check that nobody changed the audit trail
-    Verify,
 }
 
 /// An account, and what a person says about it.
@@ -203,6 +211,7 @@ impl Command {
             | Command::Exempt { .. }
             | Command::Leave { .. }
             | Command::Unexempt { .. }
+            | Command::Withdraw { .. }
             | Command::Restore { .. }
             | Command::Export { .. }
             | Command::Report { .. }
@@ -222,12 +231,13 @@ impl Command {
             Command::Leave { .. } => (Role::Approver, "leave", "exempt an account"),
             Command::Unexempt { .. } => (Role::Approver, "unexempt", "end an exemption"),
             Command::Restore { .. } => (Role::Approver, "restore", "give an account back"),
+            Command::Withdraw { .. } => (Role::Approver, "withdraw", "take a request back"),
+            Command::Verify => (Role::Viewer, "verify", "ask that"),
             Command::Exemptions => (Role::Viewer, "exemptions", "ask that"),
             Command::Audit { .. } => (Role::Viewer, "audit", "ask that"),
             Command::Export { .. } => (Role::Approver, "export", "take a copy of the audit trail"),
             Command::Report { .. } => (Role::Viewer, "report", "ask that"),
             Command::Evidence { .. } => (Role::Approver, "evidence", "have the evidence put together"),
-            Command::Verify => (Role::Viewer, "verify", "ask that"),
         }
     }
 }
@@ -396,6 +406,8 @@ impl App {
             Command::Leave { about } => self.exempt(&asked, &about, true).await,
             Command::Unexempt { about } => self.unexempt(&asked, &about).await,
             Command::Restore { about } => self.restore_asked(&asked, &about).await,
+            Command::Withdraw { request, words } => self.withdraw(inbound, &request, words.join(" ")).await,
+            Command::Verify => self.verify().await.map(Ok),
             Command::Exemptions => self.exemptions(&asked.policies()).await,
             Command::Audit { words, before, after } => {
                 self.audit(&asked, &words, history::Cursor { before, after }).await
@@ -403,7 +415,6 @@ impl App {
             Command::Export { words } => self.export(&asked, &words).await,
             Command::Report { words } => self.report(&asked, &words, here).await,
             Command::Evidence { words } => self.evidence(&asked, &words).await,
-            Command::Verify => self.verify().await.map(Ok),
             Command::Sweep { policy } => self.sweep_now(&asked, policy.as_deref()).await,
         }
     }

@@ -156,7 +156,7 @@ pub fn pending(open: &[(Request, Option<MessageRef>)]) -> Card {
     let mut card = list(title, Vec::new());
     for (request, message) in open.iter().take(LINES_MAX) {
         card.blocks.push(Block::Section(request_line(request, message.as_ref())));
-        if matches!(request.state, RequestState::Pending) {
+        if request.can_be_reviewed() {
             card.blocks.push(Block::Buttons(vec![super::card::review_button(request)]));
         }
     }

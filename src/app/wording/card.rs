@@ -135,7 +135,9 @@ fn row_chars(view: &View, candidate: &Candidate) -> usize {
         | CandidateState::Skipped { .. } => 0,
     };
     let back = row::restoration(view, candidate).map_or(0, |text| long(&text.to_plain()) + ROW_CHARS / 2);
-    ROW_CHARS + names + error + back
+    let said = concerned::evidence(view.questions, candidate);
+    let said = said.map_or(0, |text| long(&text.to_plain()) + ROW_CHARS / 2);
+    ROW_CHARS + names + error + back + said
 }
 
 /// Somebody's words as long as a row takes them.

@@ -176,7 +176,9 @@ fn line(question: &Question) -> Option<Text> {
             Role::Manager => Text::plain(subject).and(mention(&answered.by)).then(": ").and(said(answered)),
         },
         Asking::NotFound => Text::plain(format!("{plain}not found in Slack")),
-        Asking::Failed { error } => Text::plain(format!("{plain}could not be asked: ")).quoted(error),
+        Asking::Failed { error } => {
+            Text::plain(format!("{plain}could not be asked: ")).quoted(super::card::cut(error))
+        }
         Asking::Due { .. } | Asking::Found { .. } | Asking::Asked { answered: None, .. } => return None,
     })
 }

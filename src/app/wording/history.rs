@@ -189,29 +189,27 @@ pub fn not_sent(what: &str, error: &str) -> Text {
 
 /// The answer to `verify`.
 pub fn verified(verified: &Verified) -> Card {
-    let events = verified.events;
-    let head = || Span::Code(verified.head.clone());
-    let text = match verified.broken_at {
-        None if events == 0 => Text::plain("The audit trail is empty, and nothing is wrong with it."),
-        None => Text::plain(format!("The audit trail holds, from event 1 to event {events}. Its head is "))
-            .with(head())
-            .then(
-                ".\nThis shows that nothing was changed, left out or put in between. A whole trail that was \
-                 written anew shows only against a head that was kept elsewhere: compare with an earlier answer \
-                 or export.",
-            ),
-        Some(seq) => Text::plain(format!("The audit trail is BROKEN at event {seq}. "))
-            .then(match events {
-                0 => "No event before it holds.".to_owned(),
-                _ => format!("It holds up to event {events}, whose hash is "),
-            })
-            .and(if events == 0 { Text::default() } else { Text::default().with(head()).then(".") })
-            .then(
-                "\nSomebody changed the database behind the bot's back, or the disk is damaged. What to do: \
-                 keep the file as it is, with a copy elsewhere; stop the bot; find out who had access to the \
-                 machine; compare with the latest backup, and with heads and exports from before. Nothing that \
-                 stands behind this event proves anything.",
-            ),
+    let head = Span::Code(verified.head.clone());
+    let in_order = counted(usize::try_from(verified.events).unwrap_or_default(), "event", "events");
+    let text = match (verified.broken_at, verified.events) {
+        (None, 0) => Text::plain("The audit trail is empty, and nothing is wrong with it."),
+        (None, _) => Text::plain(format!("The audit trail holds: {in_order} in order, head ")).with(head).then(
+            ".\nThat nothing was changed, left out or put in between is proven. A whole trail that was written anew \
+             shows only against a head that was kept elsewhere: compare with those in the channel and in exports.",
+        ),
+        (Some(at), before) => {
+            let text = Text::plain(format!("The audit trail is BROKEN at event {at}: it was changed, or is missing. "));
+            let text = match before {
+                0 => text.then("No event before it holds."),
+                _ => text.then(format!("The {in_order} before it hold, up to head ")).with(head).then("."),
+            };
+            text.then(
+                "\nSomebody changed the database behind the bot's back, or the disk is damaged. Keep a copy of the \
+                 database file as it is, stop the bot, and find out who had access to the file. A backup, \
+                 an export and the heads in the channel from before show what was changed; what stands behind that event \
+                 proves nothing.",
+            )
+        }
     };
     refusals::note(text)
 }

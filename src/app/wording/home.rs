@@ -8,7 +8,6 @@ use crate::app::people::Known;
 use crate::chat::{Block, Button, Confirm, Home, Span, Text};
 use crate::domain::audit::{Actor, AuditEvent};
 use crate::domain::exemption::Granted;
-use crate::domain::request::RequestState;
 
 /// Sweeps the policy in the button's value.
 pub const SWEEP: &str = "home_sweep";
@@ -110,7 +109,7 @@ fn buttons(status: &PolicyStatus, known: &Known) -> Vec<Button> {
     let mut buttons =
         vec![Button { confirm: Some(confirm), about, ..Button::new(SWEEP, name.clone(), "Sweep now") }];
     if known.voter.approver {
-        let pending = status.open.iter().filter(|(request, _)| request.state == RequestState::Pending);
+        let pending = status.open.iter().filter(|(request, _)| request.can_be_reviewed());
         buttons.extend(pending.take(REVIEWS_MAX).map(|(request, _)| card::review_button(request)));
     }
     buttons
@@ -140,7 +139,7 @@ fn decision(event: &AuditEvent) -> Text {
         "went_live" => " took the rule live".to_owned(),
         "exempted" => " exempted".to_owned(),
         "unexempted" => " ended the exemption of".to_owned(),
-        "restore_asked" => " gave back".to_owned(),
+        "restore_asked" => " asked to give back".to_owned(),
         other => format!(" {}{request}", other.replace('_', " ")),
     };
     let mut text = text.then(what);
@@ -157,13 +156,14 @@ fn decision(event: &AuditEvent) -> Text {
 pub fn nothing_to_see(admins: &[String]) -> Home {
     let ask = match admins {
         [] => Text::plain("If you need to see it, ask whoever runs this bot in your workspace."),
-        admins => admins.iter().take(ADMINS_MAX).enumerate().fold(
-            Text::plain("If you need to see it, ask "),
-            |text, (index, id)| {
+        admins => {
+            let some = admins.iter().take(ADMINS_MAX).enumerate();
+            let text = some.fold(Text::plain("If you need to see it, ask "), |text, (index, id)| {
                 let joint = if index == 0 { "" } else { " or " };
                 text.then(joint).with(Span::Mention { id: id.clone(), name: String::new() })
-            },
-        ),
+            });
+            text.then(".")
+        }
     };
     Home { blocks: vec![header(), Block::Section(what_this_is()), Block::Section(ask)] }
 }

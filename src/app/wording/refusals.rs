@@ -212,3 +212,10 @@ pub fn which_policy(names: &[&str]) -> Text {
         names.join(", ")
     ))
 }
+
+/// The answer to taking a request back.
+pub fn withdrawn(request: i64) -> Text {
+    Text::plain(format!(
+        "Request {request} is taken back, and nobody on it is suspended; the channel is told."
+    ))
+}

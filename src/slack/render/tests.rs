@@ -67,6 +67,140 @@ fn quoted_words_are_never_parsed() {
     assert_eq!(blocks[2]["elements"][0]["verbatim"], true);
 }
 
+fn menu(items: usize) -> Menu {
+    let item = |n: usize| MenuItem {
+        value: n.to_string(),
+        label: format!("{EVIL} {}", "l".repeat(80)),
+        url: Some(if n == 0 { "https://acme-admin.okta.com/x" } else { "http://evil.example/x" }.to_owned()),
+    };
+    let confirm = button("x").confirm;
+    Menu { action: "person".to_owned(), items: (0..items).map(item).collect(), confirm }
+}
+
+fn row(name: &str, items: usize) -> Block {
+    Block::Row { text: Text::default().with(Span::Name(name.to_owned())).then(" · idle"), menu: menu(items) }
+}
+
+#[test]
+fn a_row_says_its_words_inertly_and_its_menu_fits() {
+    let blocks = json(&card(vec![row(EVIL, 7), row("", 1), row("Ada", 0)]));
+    let said = blocks[0]["text"]["text"].as_str().unwrap();
+    // The name is bold, and nothing in it ends that.
+    let name = said.strip_prefix('*').and_then(|rest| rest.strip_suffix("* · idle")).unwrap();
+    assert!(name.starts_with("&lt;!channel&gt; ∗x∗ ˍyˍ ˋzˋ"), "{name}");
+    assert!(!name.contains(['<', '\n', '*', '`', ':', '\u{202e}']), "{name}");
+    assert_eq!(
+        (&blocks[0]["text"]["type"], &blocks[0]["text"]["verbatim"]),
+        (&"mrkdwn".into(), &true.into())
+    );
+    let menu = &blocks[0]["accessory"];
+    let options = menu["options"].as_array().unwrap();
+    assert_eq!((&menu["type"], options.len()), (&"overflow".into(), 5));
+    for option in options {
+        assert_eq!(
+            (&option["text"]["type"], &option["text"]["emoji"]),
+            (&"plain_text".into(), &false.into())
+        );
+        assert_eq!(option["text"]["text"].as_str().unwrap().chars().count(), 75);
+    }
+    // An address that isn't encrypted opens nothing.
+    assert_eq!(options[0]["url"], "https://acme-admin.okta.com/x");
+    assert!(options[1]["url"].is_null());
+    assert_eq!(menu["confirm"]["text"]["text"].as_str().unwrap().chars().count(), 300);
+    assert_eq!((&menu["action_id"], &blocks[1]["text"]["text"]), (&"person".into(), &" · idle".into()));
+    // Slack refuses a menu that offers nothing.
+    assert!(blocks[2]["accessory"].is_null() && blocks[2]["text"]["text"] == "*Ada* · idle");
+}
+
+#[test]
+fn rows_outlive_what_is_only_read() {
+    let words = |n: usize| Block::Section(Text::plain(format!("{n} {}", "word ".repeat(100))));
+    let plain_menu = |n: usize| match row("Ada", 2) {
+        Block::Row { text, menu } => {
+            let items = menu.items.into_iter().map(|item| MenuItem { label: format!("Keep {n}"), ..item });
+            Block::Row { text, menu: Menu { confirm: None, items: items.collect(), ..menu } }
+        }
+        other => other,
+    };
+    let blocks = json(&card((0..40).flat_map(|n| [words(n), plain_menu(n)]).collect()));
+    let blocks = blocks.as_array().unwrap();
+    assert!(blocks.len() <= 50);
+    assert_eq!(blocks.iter().filter(|block| block["accessory"].is_object()).count(), 40);
+}
+
+#[test]
+fn inputs_start_as_they_are_told_and_act_at_once_if_they_are_to() {
+    let options = |count: usize| (0..count).map(|n| (n.to_string(), format!("{n} {EVIL}"))).collect();
+    let select = |count: usize, chosen: &str| Block::Select {
+        name: "sort".to_owned(),
+        label: EVIL.to_owned(),
+        options: options(count),
+        chosen: Some(chosen.to_owned()),
+        instant: true,
+    };
+    let text = |initial: &str, instant: bool| Block::TextInput {
+        name: "search".to_owned(),
+        label: "Search".to_owned(),
+        hint: None,
+        optional: true,
+        max_chars: 9000,
+        initial: Some(initial.to_owned()),
+        multiline: !instant,
+        instant,
+    };
+    let day = Block::DateInput {
+        name: "until".to_owned(),
+        label: "Until".to_owned(),
+        hint: Some("A day".to_owned()),
+        initial: chrono::NaiveDate::from_ymd_opt(2026, 12, 1),
+        optional: false,
+    };
+    let blocks = vec![
+        select(120, "3"),
+        select(2, "gone"),
+        select(0, "3"),
+        day,
+        text("ada", true),
+        text(&"x".repeat(4000), false),
+    ];
+    let blocks = json(&card(blocks));
+    let element = |at: usize| &blocks[at]["element"];
+    assert_eq!(blocks.as_array().unwrap().len(), 5, "a select without options is left out");
+    assert_eq!(element(0)["options"].as_array().unwrap().len(), 100);
+    assert_eq!(element(0)["initial_option"], element(0)["options"][3]);
+    assert!(element(1)["initial_option"].is_null(), "what is not offered is not chosen");
+    assert_eq!((&blocks[0]["dispatch_action"], &blocks[0]["block_id"]), (&true.into(), &"sort".into()));
+    assert_eq!((&element(2)["initial_date"], &blocks[2]["optional"]), (&"2026-12-01".into(), &false.into()));
+    assert_eq!(element(3)["initial_value"], "ada");
+    assert_eq!(
+        element(3)["dispatch_action_config"]["trigger_actions_on"],
+        serde_json::json!(["on_enter_pressed"])
+    );
+    assert!(blocks[4]["dispatch_action"].is_null() && element(4)["dispatch_action_config"].is_null());
+    assert_eq!(element(4)["max_length"], 3000);
+    assert_eq!(element(4)["initial_value"].as_str().unwrap().chars().count(), 3000);
+}
+
+#[test]
+fn pictures_and_buttons_say_what_they_are() {
+    let image =
+        |alt: &str| Block::Image { file: crate::chat::FileRef("F0000000A".to_owned()), alt: alt.to_owned() };
+    let about = |about: &str| Button {
+        about: Some(about.to_owned()),
+        url: Some("javascript:alert(1)".to_owned()),
+        ..Button::new("a", "", "Keep")
+    };
+    let buttons = Block::Buttons(vec![about(&format!("Keep {EVIL} {}", "x".repeat(80))), about(" \u{200b}")]);
+    let blocks = json(&card(vec![image(EVIL), image("\u{202e}"), image(&"x".repeat(3000)), buttons]));
+    assert_eq!(blocks[0]["slack_file"]["id"], "F0000000A");
+    assert!(!blocks[0]["alt_text"].as_str().unwrap().contains(['\n', '\u{202e}']));
+    assert_eq!(blocks[1]["alt_text"], "–");
+    assert_eq!(blocks[2]["alt_text"].as_str().unwrap().chars().count(), 2000);
+    let (first, second) = (&blocks[3]["elements"][0], &blocks[3]["elements"][1]);
+    assert_eq!(first["accessibility_label"].as_str().unwrap().chars().count(), 75);
+    assert!(second["accessibility_label"].is_null() && first["url"].is_null() && first["value"].is_null());
+}
+
 #[test]
 fn an_overlong_card_arrives_within_the_limits() {
     let person =

@@ -15,6 +15,8 @@ pub struct Element {
     pub json: Value,
     /// Of an input block: the person must fill it in.
     pub required: bool,
+    /// A change is sent at once, not only with the form.
+    pub reports: bool,
 }
 
 /// Gives every block and every element that has no id one, as Slack does.
@@ -35,7 +37,9 @@ pub fn fill_ids(blocks: &mut [Value], mut mint: impl FnMut() -> String) {
 pub fn elements(blocks: &[Value]) -> Vec<Element> {
     let mut found = Vec::new();
     for block in blocks {
-        let required = block["type"] == "input" && block["optional"] != json!(true);
+        let in_form = block["type"] == "input";
+        let required = in_form && block["optional"] != json!(true);
+        let reports = !in_form || block["dispatch_action"] == json!(true);
         for json in elements_of(block).into_iter().filter(|element| is_interactive(element)) {
             found.push(Element {
                 block_id: block["block_id"].as_str().unwrap_or_default().to_owned(),
@@ -43,6 +47,7 @@ pub fn elements(blocks: &[Value]) -> Vec<Element> {
                 kind: json["type"].as_str().unwrap_or_default().to_owned(),
                 json: json.clone(),
                 required,
+                reports,
             });
         }
     }

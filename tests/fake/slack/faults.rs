@@ -168,6 +168,11 @@ impl FakeSlack {
         self.write(|state| state.page_cap = count.max(1));
     }
 
+    /// Each picture uploaded from now on is refused this often before it can be shown: Slack is still processing it.
+    pub fn delay_pictures(&self, looks: usize) {
+        self.write(|state| state.picture_delay = looks);
+    }
+
     fn command_sockets(&self, command: impl Fn() -> SocketCommand) {
         self.write(|state| state.sockets.iter().for_each(|socket| socket.send(command())));
     }

@@ -3,11 +3,14 @@
 //! Sources: <https://docs.slack.dev/reference/block-kit/blocks> and the pages below it. The total of 13 200
 //! characters in all blocks of a message is measured by others, not documented.
 
+mod elements;
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::blocks::{elements_of, options};
+use super::blocks::elements_of;
+use elements::Spot;
 
 /// Where blocks are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,16 +68,26 @@ pub fn check_view(view: &Value, surface: Surface) -> Vec<String> {
     check.optional_length("view.private_metadata", &view["private_metadata"], PRIVATE_METADATA_MAX);
     check.optional_length("view.callback_id", &view["callback_id"], ID_MAX);
     check.optional_length("view.external_id", &view["external_id"], ID_MAX);
-    if view.to_string().len() > VIEW_BYTES_MAX {
-        check.problem("view is larger than 250 KB");
-    }
     check.problems
 }
 
-/// The ids of the files whose pictures the blocks show.
-pub fn pictures(blocks: &[Value]) -> impl Iterator<Item = &str> {
-    let images = blocks.iter().filter(|block| block["type"] == "image");
-    images.filter_map(|image| image["slack_file"]["id"].as_str())
+/// Whether a view has more than the 250 KB that Slack takes.
+pub fn is_too_large(view: &Value) -> bool {
+    view.to_string().len() > VIEW_BYTES_MAX
+}
+
+/// The ids of the files whose pictures the blocks show, as blocks of their own or within others.
+pub fn pictures(blocks: &[Value]) -> Vec<String> {
+    let all = blocks.iter().chain(blocks.iter().flat_map(elements_of));
+    all.filter(|image| image["type"] == "image")
+        .filter_map(|image| image["slack_file"]["id"].as_str().map(str::to_owned))
+        .collect()
+}
+
+/// <https://github.com/slackapi/python-slack-sdk/issues/1521>: `^[F][A-Z0-9]{8,}$`
+fn is_file_id(id: &str) -> bool {
+    let is_sign = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
+    id.strip_prefix('F').is_some_and(|rest| rest.len() >= 8 && rest.chars().all(is_sign))
 }
 
 /// The characters of all texts in the blocks.
@@ -195,7 +208,7 @@ impl Check {
             self.text_object(&format!("{at}.fields"), field, 2000);
         }
         if !block["accessory"].is_null() {
-            self.element(&format!("{at}.accessory"), &block["accessory"]);
+            self.element(&format!("{at}.accessory"), &block["accessory"], Spot::Accessory);
         }
     }
 
@@ -211,9 +224,13 @@ impl Check {
         }
         self.optional_length(&format!("{at}.alt_text"), &image["alt_text"], 2000);
         self.optional_length(&format!("{at}.image_url"), &image["image_url"], 3000);
-        if image["image_url"].is_null() && image["slack_file"]["id"].is_null() {
-            self.problem(format!("{at}: an image needs image_url or slack_file"));
+        if image["image_url"].is_null() == image["slack_file"].is_null() {
+            self.problem(format!("{at}: an image needs image_url or slack_file, and not both"));
         }
+        if !image["slack_file"].is_null() && !image["slack_file"]["id"].as_str().is_some_and(is_file_id) {
+            self.problem(format!("{at}.slack_file: {} has no file's id", image["slack_file"]));
+        }
+        self.optional_plain(&format!("{at}.title"), &image["title"], 2000);
     }
 
     fn context(&mut self, at: &str, block: &Value) {
@@ -237,17 +254,17 @@ impl Check {
         }
         self.count(at, elements.len(), 25);
         for element in elements {
-            self.element(at, element);
+            self.element(at, element, Spot::Actions);
         }
     }
 
     fn input(&mut self, at: &str, block: &Value) {
         self.required_plain(&format!("{at}.label"), &block["label"], 2000);
         self.optional_plain(&format!("{at}.hint"), &block["hint"], 2000);
-        if matches!(block["element"]["type"].as_str(), Some("button" | "overflow" | "image") | None) {
-            self.problem(format!("{at}: {} is not an input", block["element"]["type"]));
+        if !matches!(&block["dispatch_action"], Value::Null | Value::Bool(_)) {
+            self.problem(format!("{at}.dispatch_action: {}", block["dispatch_action"]));
         }
-        self.element(&format!("{at}.element"), &block["element"]);
+        self.element(&format!("{at}.element"), &block["element"], Spot::Input);
     }
 
     fn table(&mut self, at: &str, block: &Value) {
@@ -255,105 +272,6 @@ impl Check {
         self.count(&format!("{at}.rows"), rows.len(), 100);
         for row in rows {
             self.count(&format!("{at}.rows"), row.as_array().map_or(0, Vec::len), 20);
-        }
-    }
-
-    fn element(&mut self, at: &str, element: &Value) {
-        let kind = element["type"].as_str().unwrap_or_default();
-        let at = &format!("{at} {kind} {}", element["action_id"].as_str().unwrap_or("-"));
-        self.optional_length(&format!("{at}.action_id"), &element["action_id"], ID_MAX);
-        if !element["confirm"].is_null() {
-            self.confirm(&format!("{at}.confirm"), &element["confirm"]);
-        }
-        self.optional_plain(&format!("{at}.placeholder"), &element["placeholder"], 150);
-        match kind {
-            "button" => self.button(at, element),
-            "image" => self.image(at, element),
-            "overflow" => self.options(at, element, 5),
-            "checkboxes" | "radio_buttons" => self.options(at, element, 10),
-            "static_select" | "multi_static_select" => self.options(at, element, 100),
-            "plain_text_input" => self.text_input(at, element),
-            "users_select"
-            | "multi_users_select"
-            | "conversations_select"
-            | "channels_select"
-            | "datepicker"
-            | "timepicker"
-            | "datetimepicker"
-            | "number_input"
-            | "email_text_input"
-            | "url_text_input"
-            | "external_select"
-            | "multi_external_select" => {}
-            other => self.problem(format!("{at}: unknown element {other:?}")),
-        }
-    }
-
-    fn button(&mut self, at: &str, button: &Value) {
-        self.required_plain(&format!("{at}.text"), &button["text"], 75);
-        self.optional_length(&format!("{at}.value"), &button["value"], 2000);
-        self.optional_length(&format!("{at}.url"), &button["url"], 3000);
-        self.optional_length(&format!("{at}.accessibility_label"), &button["accessibility_label"], 75);
-        if !matches!(button["style"].as_str(), None | Some("primary" | "danger")) {
-            self.problem(format!("{at}: style {}", button["style"]));
-        }
-    }
-
-    fn text_input(&mut self, at: &str, input: &Value) {
-        for key in ["min_length", "max_length"] {
-            if input[key].as_u64().is_some_and(|length| length > 3000) {
-                self.problem(format!("{at}.{key}: over 3000"));
-            }
-        }
-        let most = input["max_length"].as_u64().and_then(|most| usize::try_from(most).ok()).unwrap_or(3000);
-        self.optional_length(&format!("{at}.initial_value"), &input["initial_value"], most);
-    }
-
-    fn options(&mut self, at: &str, element: &Value, most: usize) {
-        let offered = options(element);
-        if offered.is_empty() {
-            self.problem(format!("{at}: no options"));
-        }
-        self.count(&format!("{at}.options"), offered.len(), most);
-        let mut values = BTreeSet::new();
-        for option in &offered {
-            self.text_object(&format!("{at}.options.text"), &option["text"], 75);
-            if !option["description"].is_null() {
-                self.text_object(&format!("{at}.options.description"), &option["description"], 75);
-            }
-            let Some(value) = option["value"].as_str() else {
-                self.problem(format!("{at}: an option without value"));
-                continue;
-            };
-            self.length(&format!("{at}.options.value"), value, 150);
-            if !values.insert(value) {
-                self.problem(format!("{at}: option value {value:?} twice"));
-            }
-        }
-        self.initial_options(at, element, &offered);
-    }
-
-    /// Slack refuses an initial option that is not exactly one of the options.
-    fn initial_options(&mut self, at: &str, element: &Value, offered: &[&Value]) {
-        let many = element["initial_options"].as_array();
-        if many.is_some_and(Vec::is_empty) {
-            self.problem(format!("{at}.initial_options: empty"));
-        }
-        let one = element.get("initial_option").filter(|option| !option.is_null());
-        for initial in many.into_iter().flatten().chain(one) {
-            if !offered.contains(&initial) {
-                self.problem(format!("{at}: initial option {} is not offered", initial["value"]));
-            }
-        }
-    }
-
-    fn confirm(&mut self, at: &str, confirm: &Value) {
-        self.required_plain(&format!("{at}.title"), &confirm["title"], 100);
-        self.text_object(&format!("{at}.text"), &confirm["text"], 300);
-        self.required_plain(&format!("{at}.confirm"), &confirm["confirm"], 30);
-        self.required_plain(&format!("{at}.deny"), &confirm["deny"], 30);
-        if !matches!(confirm["style"].as_str(), None | Some("primary" | "danger")) {
-            self.problem(format!("{at}: style {}", confirm["style"]));
         }
     }
 }

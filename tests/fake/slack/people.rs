@@ -208,12 +208,16 @@ impl FakeSlack {
         Ok(self.interact(&payload).await)
     }
 
-    /// Changes an element that reports each change (one outside of input blocks) in the top modal or home tab.
+    /// Changes an element that reports each change in the top modal or home tab: one outside of input blocks, or in one
+    /// with `dispatch_action`. Text is sent with Enter.
     pub async fn choose_in_view(&self, user: &str, action_id: &str, input: Input) -> Result<Reply, NotThere> {
         let payload = self.write(|state| {
             let view = state.top_view(user)?;
-            edit(view, &[(action_id, input.clone())])?;
             let (id, element) = (view.id.clone(), find(&blocks_of(view), action_id)?);
+            if !element.reports {
+                return Err(NotThere(format!("{action_id} is sent with its form, not by itself")));
+            }
+            edit(view, &[(action_id, input.clone())])?;
             let now = chosen(&element, &input).map_err(NotThere)?;
             let action = state.action(&element, &now);
             Ok(state.view_action(user, &id, &action))

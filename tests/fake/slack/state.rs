@@ -172,6 +172,9 @@ pub struct File {
     pub complete: bool,
     /// Where it was shared.
     pub channel: Option<String>,
+    /// How often it is still refused as a picture, being processed.
+    #[serde(skip)]
+    pub(super) looks_too_early: usize,
     #[serde(skip)]
     pub(super) ticket: String,
 }
@@ -249,6 +252,8 @@ pub(super) struct State {
     pub triggers: BTreeMap<String, Trigger>,
     pub response_urls: BTreeMap<String, ResponseUrl>,
     pub files: Vec<File>,
+    /// How often each new picture is refused before it can be shown.
+    pub picture_delay: usize,
     pub tickets: BTreeSet<String>,
     pub sockets: Vec<Socket>,
     pub connections_opened: usize,
@@ -282,6 +287,7 @@ impl State {
             triggers: BTreeMap::new(),
             response_urls: BTreeMap::new(),
             files: Vec::new(),
+            picture_delay: 0,
             tickets: BTreeSet::new(),
             sockets: Vec::new(),
             connections_opened: 0,

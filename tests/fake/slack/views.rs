@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::api::{Args, Outcome, Refusal};
 use super::blocks::{elements, fill_ids, state_values};
-use super::limits::{Surface, check_blocks, check_view, pictures};
+use super::limits::{Surface, check_blocks, check_view, is_too_large, pictures};
 use super::state::{State, TRIGGER_LIFETIME, Trigger, View};
 
 /// Views that may lie on top of each other.
@@ -17,6 +17,7 @@ const STACK_MAX: usize = 3;
 impl State {
     pub fn views_open(&mut self, args: &Args) -> Outcome {
         let json = self.acceptable_view(args.json("view"), Surface::Modal)?;
+        self.unnamed(&json)?;
         let trigger = self.use_trigger(args)?;
         let view = self.new_view(&trigger.0, json, None);
         let answer = view.to_json();
@@ -26,6 +27,7 @@ impl State {
 
     pub fn views_push(&mut self, args: &Args) -> Outcome {
         let json = self.acceptable_view(args.json("view"), Surface::Modal)?;
+        self.unnamed(&json)?;
         let (user, from) = self.use_trigger(args)?;
         let stack = self.modals.get(&user).map_or(&[][..], Vec::as_slice);
         let from_here = stack.iter().any(|view| Some(&view.id) == from.as_ref());
@@ -69,17 +71,25 @@ impl State {
     }
 
     fn acceptable_view(&mut self, mut json: Value, surface: Surface) -> Result<Value, Refusal> {
+        if is_too_large(&json) {
+            return Err(Refusal::new("view_too_large"));
+        }
         let problems = check_view(&json, surface);
         if !problems.is_empty() {
             return Err(Refusal::with_messages("invalid_arguments", problems));
         }
         let blocks = json["blocks"].as_array_mut().expect("check_view wants blocks");
-        if let Some(id) = pictures(blocks).find(|id| !self.has_picture(id)) {
-            let why = vec![format!("no uploaded file {id:?} to show")];
-            return Err(Refusal::with_messages("invalid_arguments", why));
-        }
+        self.look_at_pictures(&pictures(blocks), "invalid_arguments")?;
         fill_ids(blocks, || self.mint("b"));
         Ok(json)
+    }
+
+    /// Slack keeps the names that apps give to views apart.
+    fn unnamed(&self, json: &Value) -> Result<(), Refusal> {
+        let mut views = self.modals.values().flatten().chain(self.homes.values());
+        let name = json["external_id"].as_str().filter(|name| !name.is_empty());
+        let taken = name.is_some_and(|name| views.any(|view| view.json["external_id"] == name));
+        if taken { Err(Refusal::new("duplicate_external_id")) } else { Ok(()) }
     }
 
     /// The user and the modal that the trigger came from; the trigger is used up.
@@ -157,6 +167,7 @@ impl State {
 
     fn push_answered(&mut self, user: &str, json: Value) -> Result<(), Refusal> {
         let json = self.acceptable_view(json, Surface::Modal)?;
+        self.unnamed(&json)?;
         let stack = self.modals.get(user).map_or(&[][..], Vec::as_slice);
         let below = stack.last().cloned().ok_or(Refusal::new("not_found"))?;
         if stack.len() >= STACK_MAX {

@@ -22,7 +22,7 @@ function shown(file) {
   return el("figure", {},
     el("figcaption", {}, el("span", {}, file.title || file.name), el("span", { class: "size" }, size(file.size)), download(file)),
     el("a", { href: fileUrl(file.id), target: "_blank", rel: "noopener noreferrer" },
-      el("img", { class: "picture large", src: fileUrl(file.id), alt: file.alt ?? "" })));
+      el("img", { class: "picture large", src: fileUrl(file.id), alt: file.alt || file.title || file.name })));
 }
 
 function card(file) {

@@ -121,10 +121,7 @@ impl State {
         if !problems.is_empty() {
             return Err(Refusal::with_messages("invalid_blocks", problems));
         }
-        if let Some(id) = pictures(&blocks).find(|id| !self.has_picture(id)) {
-            let why = vec![format!("no uploaded file {id:?} to show")];
-            return Err(Refusal::with_messages("invalid_blocks", why));
-        }
+        self.look_at_pictures(&pictures(&blocks), "invalid_blocks")?;
         if blocks.iter().map(total_text).sum::<usize>() > MESSAGE_TEXT_MAX {
             return Err(Refusal::new("msg_blocks_too_long"));
         }
@@ -133,14 +130,17 @@ impl State {
                 "{method}: blocks without a top-level text, which is all that notifications show"
             ));
         }
-        if let Some(ping) =
-            ["<!channel", "<!here", "<!everyone"].iter().find(|ping| said(&text, &blocks, ping))
-        {
-            self.violation(format!("{method}: {ping}> unescaped, which pings everybody"));
-        }
+        self.notice_pings(method, &text, &blocks);
         fill_ids(&mut blocks, || self.mint("b"));
         let metadata = self.metadata(method, args.json("metadata"))?;
         Ok(Content { text, blocks, metadata })
+    }
+
+    pub fn notice_pings(&mut self, method: &str, text: &str, blocks: &[Value]) {
+        if let Some(ping) = ["<!channel", "<!here", "<!everyone"].iter().find(|ping| said(text, blocks, ping))
+        {
+            self.violation(format!("{method}: {ping}> unescaped, which pings everybody"));
+        }
     }
 
     fn metadata(&mut self, method: &str, metadata: Value) -> Result<Option<Value>, Refusal> {
@@ -159,10 +159,10 @@ impl State {
         Ok(Some(metadata))
     }
 
-    fn check_thread(&mut self, channel: &str, thread_ts: &str) -> Result<(), Refusal> {
+    pub fn check_thread(&mut self, channel: &str, thread_ts: &str) -> Result<(), Refusal> {
         let parent: &Message = self.message(channel, thread_ts).ok_or(Refusal::new("thread_not_found"))?;
         if parent.thread_ts.is_some() {
-            self.violation("chat.postMessage: thread_ts is that of a reply, not of the parent");
+            self.violation("thread_ts is that of a reply, not of the parent");
         }
         Ok(())
     }

@@ -44,7 +44,7 @@ impl State {
     pub fn conversations_open(&mut self, args: &Args) -> Outcome {
         let users: Vec<String> = match args.json("users") {
             Value::Array(users) => users.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            _ => args.text("users").unwrap_or_default().split(',').map(str::to_owned).collect(),
+            _ => args.text("users").iter().flat_map(|users| users.split(',')).map(str::to_owned).collect(),
         };
         let [user] = users.as_slice() else { return Err(Refusal::new("users_list_not_supplied")) };
         let person = self.people.get(user).ok_or(Refusal::new("user_not_found"))?;

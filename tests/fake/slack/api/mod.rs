@@ -32,23 +32,31 @@ pub type Outcome = Result<Value, Refusal>;
 pub struct Refusal {
     code: String,
     details: Value,
+    /// Slack's own doing, whatever the code says.
+    excused: bool,
 }
 
 impl Refusal {
     pub fn new(code: &str) -> Refusal {
-        Refusal { code: code.to_owned(), details: json!({}) }
+        Refusal { code: code.to_owned(), details: json!({}), excused: false }
     }
 
     /// With the reasons that Slack gives in `response_metadata.messages`.
     pub fn with_messages(code: &str, messages: Vec<String>) -> Refusal {
         let messages: Vec<String> =
             messages.into_iter().map(|message| format!("[ERROR] {message}")).collect();
-        Refusal { code: code.to_owned(), details: json!({"response_metadata": {"messages": messages}}) }
+        let details = json!({"response_metadata": {"messages": messages}});
+        Refusal { code: code.to_owned(), details, excused: false }
+    }
+
+    /// Of what a correct bot can't know.
+    pub fn excused(self) -> Refusal {
+        Refusal { excused: true, ..self }
     }
 
     /// A correct bot never gets this answer; races and people's mistakes can't cause it.
     fn is_violation(&self) -> bool {
-        const CODES: [&str; 12] = [
+        const CODES: [&str; 18] = [
             "invalid_blocks",
             "invalid_arguments",
             "msg_blocks_too_long",
@@ -61,8 +69,14 @@ impl Refusal {
             "invalid_trigger_id",
             "exchanged_trigger_id",
             "limit_required",
+            "missing_argument",
+            "alt_txt_too_large",
+            "file_not_found",
+            "file_update_failed",
+            "view_too_large",
+            "duplicate_external_id",
         ];
-        CODES.contains(&self.code.as_str())
+        !self.excused && CODES.contains(&self.code.as_str())
     }
 }
 
@@ -255,7 +269,7 @@ impl State {
             return Ok(());
         }
         let details = json!({"needed": needed.join(","), "provided": granted(self, method)});
-        Err(Refusal { code: "missing_scope".to_owned(), details })
+        Err(Refusal { code: "missing_scope".to_owned(), details, excused: false })
     }
 
     /// Any of these will do; none needed if empty.

@@ -3,22 +3,22 @@
 //! Each look-up and each message is one step of a row, paced, and never before the card stands; nothing here holds up
 //! the card or the decision. What they say is recorded and shown on the card; it decides nothing.
 
+mod answer;
+
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 
 use super::messages::{Identity, Standing};
-use super::wording::{concerned, refusals};
+use super::wording::concerned;
 use super::{App, lock};
-use crate::chat::{Ack, ChatError, ChatUser, Inbound, Text};
-use crate::domain::audit::Person;
+use crate::chat::{ChatError, ChatUser};
 use crate::domain::candidate::Candidate;
-use crate::domain::concern::{self, Answer, Asking, Question, Role, Template};
+use crate::domain::concern::{self, Asking, Question, Role, Template};
 use crate::domain::policy::Policy;
 use crate::domain::request::Request;
 use crate::identity::IdentityError;
-use crate::store::{MessageRow, Receipt};
+use crate::store::MessageRow;
 
 /// Between two look-ups or messages: Slack allows about 50 look-ups by address a minute, and a message a second.
 const PACE: Duration = Duration::milliseconds(1200);
@@ -28,8 +28,6 @@ const RATE_LIMIT_MAX: Duration = Duration::minutes(10);
 const MESSAGES_MAX: u32 = 5;
 /// How far before the recorded try a message is looked for: the two clocks may differ.
 const CLOCK_SKEW: Duration = Duration::minutes(5);
-/// How long a click may wait for the chat system to say who clicked.
-const IDENTIFY_MAX: std::time::Duration = std::time::Duration::from_millis(1800);
 
 /// What one round looks at.
 struct Round<'a> {
@@ -327,54 +325,6 @@ impl App {
         lock(&self.runtime.names).insert(user.to_owned(), name.clone());
         Some(name)
     }
-
-    /// Somebody pressed an answer. It is recorded before this returns; they are told what it means.
-    pub(super) async fn concern_click(
-        self: &Arc<Self>,
-        inbound: &Inbound,
-        value: &str,
-    ) -> anyhow::Result<Ack> {
-        let text = match concerned::answer_of(value) {
-            Some((id, answer)) => self.take_answer(inbound, id, answer).await?,
-            None => refusals::no_such_request(),
-        };
-        self.whisper(inbound.reply.clone(), text);
-        Ok(Ack::Done)
-    }
-
-    async fn take_answer(&self, inbound: &Inbound, id: i64, answer: Answer) -> anyhow::Result<Text> {
-        let received = self.store.receive(&inbound.key, None, &inbound.user, inbound.received_at).await?;
-        let received_at = match received {
-            Receipt::New => inbound.received_at,
-            Receipt::Repeated { received_at, outcome: None } => received_at,
-            Receipt::Repeated { outcome: Some(_), .. } => return Ok(refusals::repeated()),
-        };
-        let Some(question) = self.store.question(id).await? else {
-            self.store.settle(&inbound.key, "no such question", None, self.clock.now()).await?;
-            return Ok(refusals::no_such_request());
-        };
-        let user = tokio::time::timeout(IDENTIFY_MAX, self.chat.user(&inbound.user)).await;
-        let Ok(Ok(user)) = user else {
-            self.store.settle(&inbound.key, "could not be identified", None, self.clock.now()).await?;
-            return Ok(concerned::cant_tell());
-        };
-        let by = who_answers(user, question.role);
-        let now = self.clock.now();
-        let answered = self.store.person_answered(&inbound.key, id, by, answer, received_at, now).await?;
-        let Some((request, candidates)) = self.store.request(question.request).await? else {
-            return Ok(refusals::no_such_request());
-        };
-        Ok(match answered {
-            Ok(()) => {
-                self.nudge();
-                concerned::thanks(&request, answer)
-            }
-            Err(refusal) => {
-                let candidate = candidates.iter().find(|one| one.shown.id == question.account.id);
-                concerned::refusal(&refusal, &request, candidate, now)
-            }
-        })
-    }
 }
 
 /// Why nobody could be found yet.
@@ -422,10 +372,4 @@ fn wording(policy: &Policy, role: Role) -> Option<&Template> {
 
 fn is_at(user: &ChatUser, address: &str) -> bool {
     user.email.as_deref().is_some_and(|email| email.to_lowercase() == address.to_lowercase())
-}
-
-/// Who clicked, as the rule judges them. Who may not speak in that role any more has no address there.
-fn who_answers(user: ChatUser, role: Role) -> Person {
-    let may = user.is_person && (role == Role::Person || user.outsider.is_none());
-    Person { id: user.id, name: user.name, email: user.email.filter(|_| may) }
 }

@@ -1,0 +1,69 @@
+//! What the people concerned answer: recorded before it is acknowledged, and judged by who they are at that moment.
+
+use std::sync::Arc;
+
+use super::super::App;
+use super::super::wording::{concerned, refusals};
+use crate::chat::{Ack, ChatUser, Inbound, Text};
+use crate::domain::audit::Person;
+use crate::domain::concern::{Answer, Role};
+use crate::store::Receipt;
+
+/// How long a click may wait for the chat system to say who clicked.
+const IDENTIFY_MAX: std::time::Duration = std::time::Duration::from_millis(1800);
+
+impl App {
+    /// Somebody pressed an answer. It is recorded before this returns; they are told what it means.
+    pub(in super::super) async fn concern_click(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        value: &str,
+    ) -> anyhow::Result<Ack> {
+        let text = match concerned::answer_of(value) {
+            Some((id, answer)) => self.take_answer(inbound, id, answer).await?,
+            None => refusals::no_such_request(),
+        };
+        self.whisper(inbound.reply.clone(), text);
+        Ok(Ack::Done)
+    }
+
+    async fn take_answer(&self, inbound: &Inbound, id: i64, answer: Answer) -> anyhow::Result<Text> {
+        let received = self.store.receive(&inbound.key, None, &inbound.user, inbound.received_at).await?;
+        let received_at = match received {
+            Receipt::New => inbound.received_at,
+            Receipt::Repeated { received_at, outcome: None } => received_at,
+            Receipt::Repeated { outcome: Some(_), .. } => return Ok(refusals::repeated()),
+        };
+        let Some(question) = self.store.question(id).await? else {
+            self.store.settle(&inbound.key, "no such question", None, self.clock.now()).await?;
+            return Ok(refusals::no_such_request());
+        };
+        let user = tokio::time::timeout(IDENTIFY_MAX, self.chat.user(&inbound.user)).await;
+        let Ok(Ok(user)) = user else {
+            self.store.settle(&inbound.key, "could not be identified", None, self.clock.now()).await?;
+            return Ok(concerned::cant_tell());
+        };
+        let by = who_answers(user, question.role);
+        let now = self.clock.now();
+        let answered = self.store.person_answered(&inbound.key, id, by, answer, received_at, now).await?;
+        let Some((request, candidates)) = self.store.request(question.request).await? else {
+            return Ok(refusals::no_such_request());
+        };
+        Ok(match answered {
+            Ok(()) => {
+                self.nudge();
+                concerned::thanks(&request, answer)
+            }
+            Err(refusal) => {
+                let candidate = candidates.iter().find(|one| one.shown.id == question.account.id);
+                concerned::refusal(&refusal, &request, candidate, now)
+            }
+        })
+    }
+}
+
+/// Who clicked, as the rule judges them. Who may not speak in that role any more has no address there.
+fn who_answers(user: ChatUser, role: Role) -> Person {
+    let may = user.is_person && (role == Role::Person || user.outsider.is_none());
+    Person { id: user.id, name: user.name, email: user.email.filter(|_| may) }
+}

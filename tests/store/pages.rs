@@ -1,0 +1,76 @@
+//! Pages, digests and questions: rows that are written once however often they are asked for.
+
+use chrono::Duration;
+use inactive_contractors::domain::audit::Action;
+use inactive_contractors::domain::concern::{Answer, Asking, Refusal, Role};
+use inactive_contractors::domain::digest::Owed;
+use inactive_contractors::store::AuditQuery;
+
+use crate::harness::{Bench, POLICY, at, events, person, posted};
+
+#[tokio::test]
+async fn a_page_is_waited_for_until_it_is_published_and_what_comes_meanwhile_is_not_lost() {
+    let bench = Bench::new();
+    let store = bench.open();
+    assert!(!store.home_stale("Uann").await.unwrap(), "they never opened it");
+    store.home_opened("Uann", at(0)).await.unwrap();
+    let mut row = store.homes(at(0)).await.unwrap().remove(0);
+    assert!(row.is_waited_for());
+    assert!(store.home_stale("Uann").await.unwrap());
+    (row.answered, row.published_at) = (row.asked, Some(at(1)));
+    store.save_home(&row).await.unwrap();
+    let row = store.homes(at(0)).await.unwrap().remove(0);
+    assert!(row.is_waited_for(), "the click came while the page was published");
+    store.home_opened("Ubob", at(60)).await.unwrap();
+    assert_eq!(store.homes(at(30)).await.unwrap().len(), 1);
+    assert_eq!(store.forget_homes(at(30)).await.unwrap(), 1);
+    assert_eq!(store.homes(at(0)).await.unwrap()[0].user, "Ubob");
+}
+
+#[tokio::test]
+async fn a_slot_has_one_digest() {
+    let bench = Bench::new();
+    let store = bench.open();
+    store.know_policy(POLICY, at(0)).await.unwrap();
+    let owed = Owed { slot: at(0), since: at(0) - Duration::days(7) };
+    for _ in 0..2 {
+        store.start_digest(POLICY, owed).await.unwrap();
+    }
+    let untold = store.untold_digests().await.unwrap();
+    assert_eq!(untold.len(), 1);
+    let digest = store.digest(untold[0]).await.unwrap().unwrap();
+    assert_eq!((digest.since, digest.until), (owed.since, owed.slot));
+    store.digest_told(untold[0]).await.unwrap();
+    store.start_digest(POLICY, owed).await.unwrap();
+    assert!(store.untold_digests().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_question_is_made_once_and_an_answer_settles_its_input_once() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let request = posted(&store, 0, &["kim", "lee"]).await;
+    for _ in 0..2 {
+        let questions = store.ask_people(request, vec![Role::Person]).await.unwrap();
+        assert_eq!(questions.len(), 2);
+    }
+    assert_eq!(store.waiting_requests(vec![POLICY.to_owned()]).await.unwrap(), [request]);
+    assert!(store.waiting_requests(vec!["other".to_owned()]).await.unwrap().is_empty());
+    let id = store.questions(request).await.unwrap()[0].id;
+    let asked =
+        Asking::Asked { user: "Ukim".into(), address: "kim@example.com".into(), at: at(3), answered: None };
+    store.set_asking(vec![id], asked.clone()).await.unwrap();
+    store.set_asking(vec![id], Asking::NotFound).await.unwrap();
+    assert_eq!(store.question(id).await.unwrap().unwrap().state, asked, "it was asked");
+    store.receive("a", None, "Ukim", at(4)).await.unwrap();
+    let answer = || store.person_answered("a", id, person("kim"), Answer::Needed, at(4), at(4));
+    assert_eq!(answer().await.unwrap(), Ok(()));
+    assert_eq!(answer().await.unwrap(), Err(Refusal::Repeated));
+    store.receive("b", None, "Ubob", at(5)).await.unwrap();
+    let other = store.person_answered("b", id, person("bob"), Answer::Needed, at(5), at(5)).await;
+    assert_eq!(other.unwrap(), Err(Refusal::NotYours));
+    for (action, times) in [(Action::PersonAnswered, 1), (Action::InputRefused, 1)] {
+        let query = AuditQuery { actions: vec![action], ..AuditQuery::latest(10) };
+        assert_eq!(events(&store, query).await.len(), times, "{action:?}");
+    }
+}

@@ -1,0 +1,208 @@
+//! What the people concerned are asked and told, what the card says of it, and the digest.
+
+use std::collections::BTreeMap;
+
+use inactive_contractors::app::wording::concerned::{self, Message};
+use inactive_contractors::app::wording::{card, digest, refusals};
+use inactive_contractors::chat::Text;
+use inactive_contractors::domain::audit::{Person, Subject};
+use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation};
+use inactive_contractors::domain::concern::{
+    Answer, Answered, Asking, Question, Refusal, Role, Template, WORDING_MAX,
+};
+use inactive_contractors::domain::digest::{Period, Tally};
+use inactive_contractors::domain::plan::Counts;
+use inactive_contractors::domain::request::{Request, RequestState};
+
+use crate::desk::{Desk, compare};
+use crate::fixture::{days, policy, request};
+use crate::people::{EVIL, NAMES, about, alice, at, crowd, decision, long_crowd};
+
+fn question(candidate: &Candidate, role: Role, state: Asking) -> Question {
+    let shown = &candidate.shown;
+    let account = Subject { id: shown.id.clone(), login: shown.login.clone() };
+    Question { id: i64::from(candidate.position), request: 7, account, role, state }
+}
+
+fn asked(answer: Option<(Person, Answer)>) -> Asking {
+    Asking::Asked {
+        user: "U0ALICE".into(),
+        address: "alice@firm.example".into(),
+        at: at(1),
+        answered: answer.map(|(by, answer)| Answered { by, answer, at: at(30) }),
+    }
+}
+
+/// One of each state, by turns.
+fn states(role: Role) -> Vec<Asking> {
+    let answers = match role {
+        Role::Person => [Answer::Needed, Answer::Needed],
+        Role::Manager => [Answer::StillHere, Answer::Left],
+    };
+    let mut states = vec![
+        Asking::NEW,
+        Asking::Found { user: "U1".into(), address: "a@b.example".into() },
+        asked(None),
+        Asking::NotFound,
+        Asking::Failed { error: EVIL.into() },
+    ];
+    states.extend(answers.map(|answer| asked(Some((alice(), answer)))));
+    states
+}
+
+fn wording(text: &str) -> Template {
+    Template::parse(text).expect("it is one")
+}
+
+#[tokio::test]
+async fn each_is_asked_about_their_own_and_a_manager_about_all() {
+    let mut desk = Desk::open().await;
+    let request = request(RequestState::Pending);
+    let words = wording("Hello {name}, {days}, {policy}, {deadline} <!channel> *x*");
+    let candidates = crowd(9);
+    let mut said = String::new();
+    for (role, states) in [(Role::Person, states(Role::Person)), (Role::Manager, states(Role::Manager))] {
+        let questions: Vec<_> =
+            candidates.iter().zip(states).map(|(one, state)| question(one, role, state)).collect();
+        let mut about: Vec<_> = questions.iter().zip(&candidates).collect();
+        if role == Role::Person {
+            about = about.split_off(2);
+        }
+        let message = Message { request: &request, role, wording: &words, name: NAMES[4], about };
+        said += &desk.message(&concerned::message(&message)).await;
+        said.push('\n');
+    }
+    compare("concerned_messages", &said);
+    desk.close();
+}
+
+#[tokio::test]
+async fn the_longest_question_fits() {
+    let mut desk = Desk::open().await;
+    let request = request(RequestState::Pending);
+    let words = wording(&"w".repeat(WORDING_MAX));
+    let candidates = long_crowd(40);
+    let questions: Vec<_> = candidates.iter().map(|one| question(one, Role::Manager, asked(None))).collect();
+    let about = questions.iter().zip(&candidates).collect();
+    let message = Message { request: &request, role: Role::Manager, wording: &words, name: NAMES[0], about };
+    let said = desk.message(&concerned::message(&message)).await;
+    assert!(said.contains("25 accounts more") || said.contains("and 25 accounts"), "{said}");
+    desk.close();
+}
+
+#[tokio::test]
+async fn the_card_says_what_they_said_and_nobody_is_left_out_for_it() {
+    let mut desk = Desk::open().await;
+    let (few, many) = (crowd(7), long_crowd(60));
+    for (name, candidates) in [("card_concerned", few), ("", many)] {
+        let request = about(&candidates, RequestState::Pending);
+        let by_turns = |role| {
+            let states = states(role);
+            candidates
+                .iter()
+                .map(move |one| question(one, role, states[one.position as usize % states.len()].clone()))
+        };
+        let questions: Vec<_> = by_turns(Role::Person).chain(by_turns(Role::Manager)).collect();
+        let mut said = String::new();
+        for page in 0..8 {
+            let before = said.len();
+            said += &desk.message(&shown(&request, &candidates, &questions, page)).await;
+            if !said[before..].contains(&format!("[Page {}", page + 2)) {
+                break;
+            }
+        }
+        for one in &candidates {
+            assert_eq!(said.matches(&one.shown.login).count(), 1, "{}", one.shown.login);
+        }
+        if !name.is_empty() {
+            compare(name, &said);
+        }
+    }
+    desk.close();
+}
+
+fn shown(
+    request: &Request,
+    candidates: &[Candidate],
+    questions: &[Question],
+    page: usize,
+) -> inactive_contractors::chat::Card {
+    let policy = policy();
+    card::card(&card::View {
+        questions,
+        request,
+        candidates,
+        counts: Counts { population: 400, ..Counts::default() },
+        page,
+        obstacle: None,
+        policy: Some(&policy),
+        restorations: &[],
+        links: &BTreeMap::new(),
+        now: at(60),
+    })
+}
+
+#[tokio::test]
+async fn an_answer_is_thanked_for_or_refused_in_a_sentence_that_names_nobody() {
+    let mut desk = Desk::open().await;
+    let suspended = CandidateState::Suspended { at: at(20), confirmation: Confirmation::ByCall };
+    let failed = CandidateState::Failed { at: at(20), error: EVIL.into(), attempts: 5 };
+    let kept = CandidateState::Kept { by: alice(), until: None };
+    let mut texts: Vec<Text> = [Answer::Needed, Answer::StillHere, Answer::Left]
+        .map(|answer| concerned::thanks(&request(RequestState::Pending), answer))
+        .into();
+    let before = Answered { by: alice(), answer: Answer::Needed, at: at(5) };
+    let refusals =
+        [Refusal::NotYours, Refusal::DoesNotFit, Refusal::Same(before), Refusal::Repeated, Refusal::Over];
+    let pending = request(RequestState::Pending);
+    texts.extend(refusals.map(|refusal| concerned::refusal(&refusal, &pending, None, at(60 * 30))));
+    for state in [suspended, failed, kept, CandidateState::Dropped] {
+        let mut candidate = crowd(1).remove(0);
+        candidate.state = state;
+        let over = request(RequestState::Completed { decision: decision(), at: at(30) });
+        texts.push(concerned::refusal(&Refusal::Over, &over, Some(&candidate), at(60)));
+    }
+    texts.push(concerned::cant_tell());
+    let mut said = String::new();
+    for text in texts {
+        let note = desk.message(&refusals::note(text)).await;
+        said += note.lines().last().unwrap_or_default();
+        said.push('\n');
+    }
+    assert!(!said.contains("ALICE") && !said.contains("Alice"), "{said}");
+    compare("concerned_answers", &said);
+    desk.close();
+}
+
+#[tokio::test]
+async fn a_digest_tells_numbers() {
+    let mut desk = Desk::open().await;
+    let busy = Tally {
+        sweeps: 6,
+        troubled: 1,
+        proposed: 31,
+        suspended: 20,
+        kept: 4,
+        denied: 1,
+        expired: 2,
+        restored: 3,
+        failed: 1,
+        seconds_to_decide: vec![600, 7200, 90],
+    };
+    let mut said = String::new();
+    for (period, tally, open) in [(Period::Weekly, busy, 2), (Period::Monthly, Tally::default(), 0)] {
+        let view = digest::View {
+            policy: "contractors",
+            period,
+            since: at(0) - days(7),
+            until: at(0),
+            tally: &tally,
+            open,
+            ending: open,
+        };
+        said += &desk.message(&digest::card(&view)).await;
+        said.push('\n');
+    }
+    compare("digest", &said);
+    desk.close();
+}

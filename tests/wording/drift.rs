@@ -1,0 +1,67 @@
+//! What came back by other hands: one account by each, and many with difficult names.
+
+use std::collections::BTreeMap;
+
+use inactive_contractors::app::wording::drift::{in_channel, in_thread};
+use inactive_contractors::domain::account::{AccountStatus, Changer};
+use inactive_contractors::domain::drift::{Back, Watch};
+use inactive_contractors::store::Drifted;
+
+use crate::desk::{Desk, compare};
+use crate::fixture::policy;
+use crate::people::{EVIL, at, crowd, somewhere};
+
+fn back(by: Changer, status: AccountStatus) -> Back {
+    Back { by, at: at(50), what: Some("user.lifecycle.unsuspend".into()), status }
+}
+
+fn import() -> Back {
+    back(Changer::Import { source: EVIL.into() }, AccountStatus::Active)
+}
+
+/// So many accounts of request 7; the first nine have the difficult names.
+fn drifted(count: u32, back: &Back) -> Vec<Drifted> {
+    let watch = |one: inactive_contractors::domain::candidate::Candidate| Watch {
+        id: i64::from(one.position),
+        request: 7,
+        account: one.subject(),
+        name: one.shown.name,
+        suspended_at: at(20),
+        looked_at: None,
+        failures: 0,
+    };
+    let one = |watch| Drifted { policy: "contractors".into(), watch, back: back.clone() };
+    crowd(count).into_iter().map(watch).map(one).collect()
+}
+
+#[tokio::test]
+async fn one_account_is_one_sentence_whoever_brought_it_back() {
+    let mut desk = Desk::open().await;
+    let cards = BTreeMap::from([(7, somewhere())]);
+    let mut said = Vec::new();
+    let admin = Changer::Admin { name: "A".repeat(300), id: None };
+    for back in [
+        import(),
+        back(admin, AccountStatus::LockedOut),
+        back(Changer::Us, AccountStatus::Active),
+        back(Changer::Unknown, AccountStatus::Active),
+    ] {
+        said.push(desk.message(&in_channel(&policy(), &drifted(1, &back), &cards)).await);
+    }
+    let without_its_card = in_channel(&policy(), &drifted(1, &import()), &BTreeMap::new());
+    said.push(desk.message(&without_its_card).await);
+    compare("drift_one", &said.join("\n\n---\n\n"));
+    desk.close();
+}
+
+#[tokio::test]
+async fn many_are_one_message_and_their_thread_names_all() {
+    let mut desk = Desk::open().await;
+    let cards = BTreeMap::from([(7, somewhere())]);
+    let many = drifted(30, &import());
+    let channel = desk.message(&in_channel(&policy(), &many, &cards)).await;
+    let thread = desk.message(&in_thread(&policy(), &many.iter().collect::<Vec<_>>())).await;
+    compare("drift_many", &format!("{channel}\n\n---\n\n{thread}"));
+    desk.message_is("drift_thread_of_one", &in_thread(&policy(), &[&many[0]])).await;
+    desk.close();
+}

@@ -1,0 +1,93 @@
+//! The bot's page per person.
+
+use inactive_contractors::app::people::Known;
+use inactive_contractors::app::wording::{answers, home};
+use inactive_contractors::chat::{Connection, Text};
+use inactive_contractors::domain::audit::{Actor, AuditEvent, GENESIS, Subject};
+use inactive_contractors::domain::request::{RequestState, Voter};
+
+use crate::desk::{Desk, compare};
+use crate::fixture::{contractor, days, every_request_state, policy, request};
+use crate::people::{EVIL, NAMES, alice, at, granted, somewhere};
+
+fn known(approver: bool, admin: bool) -> Known {
+    Known { voter: Voter { person: alice(), approver, admin }, viewer: true }
+}
+
+fn decision(action: &str, request: Option<i64>) -> AuditEvent {
+    let subject = Subject { id: contractor("kim").id, login: NAMES[7].into() };
+    AuditEvent {
+        seq: 1,
+        at: at(5),
+        actor: Actor::Person(alice()),
+        action: action.into(),
+        policy: Some("contractors".into()),
+        sweep: None,
+        request,
+        subject: request.is_none().then_some(subject),
+        detail: serde_json::Value::Null,
+        prev_hash: GENESIS.into(),
+        hash: GENESIS.into(),
+    }
+}
+
+#[tokio::test]
+async fn a_page_shows_what_its_person_may_see() {
+    let mut desk = Desk::open().await;
+    let policy = policy();
+    let status = |open| answers::PolicyStatus {
+        policy: &policy,
+        last_sweep: Some((at(0), EVIL.into())),
+        next_slot: Some(at(0) + days(1)),
+        live: true,
+        days_off: vec![Text::plain("The holiday list ends in a month.")],
+        open,
+    };
+    let open =
+        || every_request_state().into_iter().map(|state| (request(state), Some(somewhere()))).collect();
+    let people = [known(true, true), known(true, false), known(false, true), known(false, false)];
+    let policies = [status(open()), status(Vec::new()), status(Vec::new()), status(open())];
+    let mut decisions: Vec<_> = ["approved", "denied", "withdrawn", "released", "went_live"]
+        .map(|action| decision(action, Some(7)))
+        .into();
+    decisions.extend(["exempted", "unexempted", "restore_asked"].map(|action| decision(action, None)));
+    let health = answers::Health {
+        chat: Connection::Connected,
+        identity: Some((at(0), Err(EVIL.into()))),
+        database: Ok(()),
+    };
+    let view = home::View {
+        health: &health,
+        policies: &policies,
+        roles: people.iter().collect(),
+        ending: &[granted(1, NAMES[5]), granted(2, NAMES[1])],
+        decisions: &decisions,
+        unsure: true,
+        now: at(60),
+    };
+    let said = desk.page(&home::dashboard(&view)).await;
+    compare("home", &said);
+    let waiting =
+        policies[0].open.iter().filter(|(request, _)| request.state == RequestState::Pending).count();
+    assert_eq!(said.matches("[Review request").count(), waiting, "only for whoever may decide: {said}");
+    desk.close();
+}
+
+#[tokio::test]
+async fn a_page_for_everybody_else_shows_nothing() {
+    let mut desk = Desk::open().await;
+    let admins: Vec<String> = (1..9).map(|number| format!("U{number}")).collect();
+    let mut said = String::new();
+    for page in [
+        home::nothing_to_see(&[]),
+        home::nothing_to_see(&admins[..1]),
+        home::nothing_to_see(&admins),
+        home::cant_tell(),
+        home::plain(),
+    ] {
+        said += &desk.page(&page).await;
+        said.push('\n');
+    }
+    compare("home_nothing", &said);
+    desk.close();
+}
