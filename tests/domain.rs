@@ -30,7 +30,11 @@ mod keep;
 mod plan;
 #[path = "domain/policy.rs"]
 mod policy;
+#[path = "domain/report.rs"]
+mod report;
 #[path = "domain/request.rs"]
 mod request;
 #[path = "domain/schedule.rs"]
 mod schedule;
+#[path = "domain/when.rs"]
+mod when;

@@ -14,6 +14,7 @@ const VERSIONS: &[&str] = &[
     include_str!("versions/v3.sql"),
     include_str!("versions/v4.sql"),
     include_str!("versions/v5.sql"),
+    include_str!("versions/v6.sql"),
 ];
 
 #[tokio::test]
@@ -58,7 +59,7 @@ async fn every_version_opens_with_its_rows() {
 
         let verified = store.verify().await.unwrap();
         assert_eq!((verified.broken_at, verified.events > 20), (None, true));
-        let refusals = AuditQuery { action: Some(Action::InputRefused), ..AuditQuery::latest(10) };
+        let refusals = AuditQuery { actions: vec![Action::InputRefused], ..AuditQuery::latest(10) };
         assert_eq!(events(&store, refusals).await.len(), 1);
         store.close().await.unwrap();
         assert_eq!(user_version(&bench), newest());
