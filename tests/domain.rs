@@ -30,6 +30,8 @@ mod keep;
 mod plan;
 #[path = "domain/policy.rs"]
 mod policy;
+#[path = "domain/report.rs"]
+mod report;
 #[path = "domain/request.rs"]
 mod request;
 #[path = "domain/schedule.rs"]
@@ -38,3 +40,5 @@ mod schedule;
 mod second;
 #[path = "domain/silence.rs"]
 mod silence;
+#[path = "domain/when.rs"]
+mod when;

@@ -13,6 +13,7 @@ pub mod decide;
 mod digests;
 mod drift;
 mod exemptions;
+pub mod history;
 mod home;
 pub mod messages;
 pub mod people;

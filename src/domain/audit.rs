@@ -134,9 +134,18 @@ pub enum Action {
     DriftFound,
     /// The person of a proposed account, or their manager, answered what they were asked; it decides nothing.
     PersonAnswered,
+    /// A person took a copy of a part of this trail with them; the detail says which.
+    Exported,
+    /// A person had the evidence of a period put together.
+    EvidenceMade,
 }
 
 impl Action {
+    /// The action with this stored word.
+    pub fn of_word(word: &str) -> Option<Action> {
+        serde_json::from_value(Value::String(word.to_owned())).ok()
+    }
+
     /// The stored word.
     pub fn word(self) -> &'static str {
         match self {
@@ -183,6 +192,8 @@ impl Action {
             Action::RestoreFailed => "restore_failed",
             Action::DriftFound => "drift_found",
             Action::PersonAnswered => "person_answered",
+            Action::Exported => "exported",
+            Action::EvidenceMade => "evidence_made",
         }
     }
 }
@@ -239,22 +250,40 @@ pub struct AuditEvent {
     pub hash: String,
 }
 
+/// The names of the hashed fields, in the order in which they are hashed.
+pub const HASHED: [&str; 9] =
+    ["seq", "at", "actor", "action", "policy", "sweep", "request", "subject", "detail"];
+
 impl AuditEvent {
-    /// SHA-256 over the previous hash, a line feed, and the event as a JSON array of its fields in the order
-    /// `[seq, at, actor, action, policy, sweep, request, subject, detail]`; object keys in JSON sorted by name.
-    pub fn compute_hash(&self) -> String {
+    /// The values of the fields of [`HASHED`], as they are hashed.
+    fn hashed(&self) -> [Value; 9] {
         let at = self.at.to_rfc3339_opts(SecondsFormat::Millis, true);
-        let body = serde_json::json!([
-            self.seq,
-            at,
-            self.actor,
-            self.action,
-            self.policy,
-            self.sweep,
-            self.request,
-            self.subject,
-            self.detail
-        ]);
+        [
+            self.seq.into(),
+            at.into(),
+            serde_json::json!(self.actor),
+            self.action.clone().into(),
+            serde_json::json!(self.policy),
+            serde_json::json!(self.sweep),
+            serde_json::json!(self.request),
+            serde_json::json!(self.subject),
+            self.detail.clone(),
+        ]
+    }
+
+    /// SHA-256 over the previous hash, a line feed, and the event as a JSON array of its fields in the order of
+    /// [`HASHED`]: no blanks, object keys sorted by name, and nothing escaped but what JSON wants escaped.
+    pub fn compute_hash(&self) -> String {
+        let body = Value::Array(self.hashed().into());
         hex(&Sha256::digest(format!("{}\n{body}", self.prev_hash)))
+    }
+
+    /// The event as one JSON object: the hashed fields as they are hashed, `prev_hash` and `hash`. Enough to compute
+    /// the hash again, anywhere.
+    pub fn to_json(&self) -> Value {
+        let hashed = HASHED.iter().map(|name| (*name).to_owned()).zip(self.hashed());
+        let hashes = [("prev_hash", &self.prev_hash), ("hash", &self.hash)];
+        let hashes = hashes.map(|(name, hash)| (name.to_owned(), hash.clone().into()));
+        Value::Object(hashed.chain(hashes).collect())
     }
 }

@@ -98,6 +98,20 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Adds what happened at another time.
+    pub fn add(&mut self, other: &Tally) {
+        self.sweeps += other.sweeps;
+        self.troubled += other.troubled;
+        self.proposed += other.proposed;
+        self.suspended += other.suspended;
+        self.kept += other.kept;
+        self.denied += other.denied;
+        self.expired += other.expired;
+        self.restored += other.restored;
+        self.failed += other.failed;
+        self.seconds_to_decide.extend(&other.seconds_to_decide);
+    }
+
     /// The time that half of the decisions took at most; of two in the middle the longer one.
     pub fn median_to_decide(&self) -> Option<Duration> {
         let mut times = self.seconds_to_decide.clone();

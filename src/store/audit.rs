@@ -1,8 +1,7 @@
-//! The audit trail: appended in the transaction of the change it tells of, read newest first, verified from the start.
+//! The audit trail: appended in the transaction of the change it tells of, verified from the start.
 
 use chrono::{DateTime, SubsecRound, Utc};
-use rusqlite::types::Value as SqlValue;
-use rusqlite::{Connection, Row, params, params_from_iter};
+use rusqlite::{Connection, Row, params};
 
 use super::codec::{self, Cells, json_text, time_text};
 use super::{Store, StoreError};
@@ -35,30 +34,6 @@ impl AuditContext {
     }
 }
 
-/// Which events to show. Fields that are `None` don't restrict.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditQuery {
-    /// Part of a login or of an account id, ignoring ASCII case.
-    pub account: Option<String>,
-    /// The request.
-    pub request: Option<i64>,
-    /// The action.
-    pub action: Option<Action>,
-    /// The policy.
-    pub policy: Option<String>,
-    /// Only events before this one: the last of the page before.
-    pub before_seq: Option<i64>,
-    /// At most this many.
-    pub limit: u32,
-}
-
-impl AuditQuery {
-    /// The latest events of all kinds.
-    pub fn latest(limit: u32) -> AuditQuery {
-        AuditQuery { account: None, request: None, action: None, policy: None, before_seq: None, limit }
-    }
-}
-
 /// What reading the whole chain showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
@@ -74,11 +49,6 @@ impl Store {
     /// Appends one event that goes with no other change.
     pub async fn append(&self, context: AuditContext, draft: Draft) -> Result<AuditEvent, StoreError> {
         self.write(move |tx| append(tx, &context, draft)).await
-    }
-
-    /// The events that match, newest first.
-    pub async fn audit(&self, query: AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
-        self.read(move |tx| find(tx, &query)).await
     }
 
     /// Reads the chain from its start. It shows edits, gaps, and a cut tail unless the cutter covered it up; a rewrite
@@ -166,32 +136,6 @@ pub(super) fn draft(
     detail: serde_json::Value,
 ) -> Draft {
     Draft { at, actor, action, subject: None, detail }
-}
-
-fn find(tx: &Connection, query: &AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
-    // Only the conditions that are asked for, so that SQLite picks the index that fits.
-    let conditions = [
-        ("seq < ?", query.before_seq.map(SqlValue::from)),
-        ("request = ?", query.request.map(SqlValue::from)),
-        ("action = ?", query.action.map(|action| SqlValue::from(action.word().to_owned()))),
-        ("policy = ?", query.policy.clone().map(SqlValue::from)),
-        (
-            "instr(lower(login) || char(10) || lower(account_id), lower(?)) > 0",
-            query.account.clone().map(SqlValue::from),
-        ),
-    ];
-    let mut sql = "SELECT * FROM audit_event WHERE 1".to_owned();
-    let mut values = Vec::new();
-    for (condition, value) in conditions {
-        if let Some(value) = value {
-            sql.push_str(" AND ");
-            sql.push_str(condition);
-            values.push(value);
-        }
-    }
-    sql.push_str(" ORDER BY seq DESC LIMIT ?");
-    values.push(SqlValue::from(query.limit));
-    codec::all(tx, &sql, params_from_iter(values), decode)
 }
 
 fn verify_chunk(tx: &Connection, mut so_far: Verified) -> Result<Verified, StoreError> {

@@ -35,6 +35,14 @@ impl Store {
         self.read(move |tx| load(tx, id)).await
     }
 
+    /// The request that this sweep made, if it made one.
+    pub async fn request_of_sweep(
+        &self,
+        sweep: i64,
+    ) -> Result<Option<(Request, Vec<Candidate>)>, StoreError> {
+        self.read(move |tx| Ok(load_where(tx, "sweep = ?1", [sweep])?.pop())).await
+    }
+
     /// The ids of the requests that still have something to do or to tell, oldest first: what reconcile works on. Only
     /// the ids, so that a row that can't be read is the error of whoever reads that one.
     pub async fn live_requests(&self) -> Result<Vec<i64>, StoreError> {

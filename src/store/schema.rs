@@ -6,7 +6,7 @@
 //! can guarantee is guaranteed here: one sweep per slot, one open question per account, a chain without gaps.
 
 /// The steps, oldest first.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7];
 
 const V1: &str = "
 CREATE TABLE policy (
@@ -264,8 +264,44 @@ CREATE TABLE question (
 ) STRICT;
 ";
 
-/// Two people's approvals, questions that are put anew, and what is told while nobody answers.
+/// What questions to the audit trail go by. The two tables only say where to look: both can be made anew from the trail.
 const V6: &str = "
+ALTER TABLE audit_event ADD COLUMN by_id TEXT
+    GENERATED ALWAYS AS (CASE WHEN json_valid(actor) THEN json_extract(actor, '$.person.id') END) VIRTUAL;
+-- Those that end with the policy have it to look at without reading the event.
+CREATE INDEX audit_by ON audit_event (by_id, seq, policy) WHERE by_id IS NOT NULL;
+CREATE INDEX audit_by_action ON audit_event (by_id, action, seq, policy) WHERE by_id IS NOT NULL;
+CREATE INDEX audit_policy_action ON audit_event (policy, action, seq) WHERE policy IS NOT NULL;
+
+-- The accounts that events are about, under every login that they had.
+CREATE TABLE audit_subject (
+    account_id TEXT NOT NULL,
+    login TEXT NOT NULL,
+    PRIMARY KEY (account_id, login)
+) STRICT, WITHOUT ROWID;
+INSERT INTO audit_subject SELECT DISTINCT account_id, login FROM audit_event
+WHERE account_id IS NOT NULL AND login IS NOT NULL;
+
+-- Between which numbers the events of a day (in UTC) lie. Clocks go wrong, so days may overlap.
+CREATE TABLE audit_day (
+    day TEXT NOT NULL PRIMARY KEY,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO audit_day SELECT substr(at, 1, 10), min(seq), max(seq) FROM audit_event GROUP BY 1;
+
+CREATE TRIGGER audit_subject_known AFTER INSERT ON audit_event
+WHEN NEW.account_id IS NOT NULL AND NEW.login IS NOT NULL
+BEGIN INSERT OR IGNORE INTO audit_subject VALUES (NEW.account_id, NEW.login); END;
+CREATE TRIGGER audit_day_known AFTER INSERT ON audit_event
+BEGIN
+    INSERT INTO audit_day VALUES (substr(NEW.at, 1, 10), NEW.seq, NEW.seq)
+    ON CONFLICT (day) DO UPDATE SET last_seq = NEW.seq;
+END;
+";
+
+/// Two people's approvals, questions that are put anew, and what is told while nobody answers.
+const V7: &str = "
 ALTER TABLE request ADD COLUMN approvals_needed INTEGER NOT NULL DEFAULT 1 CHECK (approvals_needed >= 1);
 ALTER TABLE request ADD COLUMN asked_again TEXT;
 

@@ -126,6 +126,22 @@ impl Store {
         .await
     }
 
+    /// The policy's sweeps that started at or after `since` and before `until`, oldest first.
+    pub async fn sweeps_between(
+        &self,
+        policy: &str,
+        since: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<SweepRow>, StoreError> {
+        let policy = policy.to_owned();
+        self.read(move |tx| {
+            let sql =
+                "SELECT * FROM sweep WHERE policy = ?1 AND started_at >= ?2 AND started_at < ?3 ORDER BY id";
+            codec::all(tx, sql, params![policy, time_text(since), time_text(until)], decode)
+        })
+        .await
+    }
+
     /// The ids of sweeps that have ended and of which the channel doesn't know yet, oldest first.
     pub async fn untold_sweeps(&self) -> Result<Vec<i64>, StoreError> {
         let sql = "SELECT id FROM sweep WHERE told = 0 AND state != 'started' ORDER BY id";

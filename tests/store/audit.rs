@@ -4,7 +4,7 @@ use inactive_contractors::domain::audit::{Action, Actor, Draft};
 use inactive_contractors::store::{AuditContext, AuditQuery, Decided, StoreError};
 use serde_json::json;
 
-use crate::harness::{Bench, POLICY, approval, approved, asked, at, events, posted, scheduled};
+use crate::harness::{Bench, approval, approved, asked, at, events, posted, scheduled};
 
 fn draft(detail: serde_json::Value) -> Draft {
     Draft { at: at(0), actor: Actor::System, action: Action::BotStarted, subject: None, detail }
@@ -66,28 +66,6 @@ async fn whatever_is_done_behind_its_back_is_found() {
         assert!(raw.execute(sql, []).unwrap() > 0, "{sql}");
         let verified = store.verify().await.unwrap();
         assert_eq!((verified.broken_at, verified.events), (Some(broken_at), broken_at - 1), "{sql}");
-    }
-}
-
-#[tokio::test]
-async fn events_are_found_by_what_they_are_about_newest_first() {
-    let bench = Bench::new();
-    let store = bench.open();
-    let first = approved(&store, 0, &["kim"]).await;
-    asked(&store, 1, &["lee"]).await;
-    let all = AuditQuery::latest(100);
-    for (query, expected) in [
-        (AuditQuery { account: Some("LEE@".to_owned()), ..all.clone() }, vec![8]),
-        (AuditQuery { account: Some("00ukim".to_owned()), ..all.clone() }, vec![3]),
-        (AuditQuery { account: Some("%".to_owned()), ..all.clone() }, vec![]),
-        (AuditQuery { request: Some(first), ..all.clone() }, vec![5, 4, 3]),
-        (AuditQuery { action: Some(Action::Proposed), ..all.clone() }, vec![8, 3]),
-        (AuditQuery { policy: Some(POLICY.to_owned()), before_seq: Some(3), ..all.clone() }, vec![2, 1]),
-        (AuditQuery { policy: Some("other".to_owned()), ..all.clone() }, vec![]),
-        (AuditQuery::latest(2), vec![8, 7]),
-    ] {
-        let found: Vec<i64> = events(&store, query.clone()).await.iter().map(|event| event.seq).collect();
-        assert_eq!(found, expected, "{query:?}");
     }
 }
 

@@ -22,9 +22,9 @@ async fn a_decision_repeated_is_refused_and_audited_once() {
         .await
         .unwrap();
     assert_eq!(replayed, Decided::Repeated("refused: already_decided".to_owned()));
-    let refusals = AuditQuery { action: Some(Action::InputRefused), ..AuditQuery::latest(10) };
+    let refusals = AuditQuery { actions: vec![Action::InputRefused], ..AuditQuery::latest(10) };
     assert_eq!(events(&store, refusals).await.len(), 1);
-    let approvals = AuditQuery { action: Some(Action::Approved), ..AuditQuery::latest(10) };
+    let approvals = AuditQuery { actions: vec![Action::Approved], ..AuditQuery::latest(10) };
     assert_eq!(events(&store, approvals).await.len(), 1);
 }
 

@@ -3,6 +3,7 @@
 mod audit;
 mod exceptions;
 mod harness;
+mod history;
 mod inputs;
 mod messages;
 mod open;

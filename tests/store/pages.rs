@@ -70,7 +70,7 @@ async fn a_question_is_made_once_and_an_answer_settles_its_input_once() {
     let other = store.person_answered("b", id, person("bob"), Answer::Needed, at(5), at(5)).await;
     assert_eq!(other.unwrap(), Err(Refusal::NotYours));
     for (action, times) in [(Action::PersonAnswered, 1), (Action::InputRefused, 1)] {
-        let query = AuditQuery { action: Some(action), ..AuditQuery::latest(10) };
+        let query = AuditQuery { actions: vec![action], ..AuditQuery::latest(10) };
         assert_eq!(events(&store, query).await.len(), times, "{action:?}");
     }
 }

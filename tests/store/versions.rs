@@ -16,6 +16,7 @@ const VERSIONS: &[&str] = &[
     include_str!("versions/v4.sql"),
     include_str!("versions/v5.sql"),
     include_str!("versions/v6.sql"),
+    include_str!("versions/v7.sql"),
 ];
 
 #[tokio::test]
@@ -61,11 +62,11 @@ async fn every_version_opens_with_its_rows() {
         let expired = store.request(4).await.unwrap().unwrap().0;
         let became = expired.asked_again.and_then(|again| again.became);
         let asked = (expired.approvals_needed, became);
-        assert_eq!(asked, if version > 5 { (2, Some(Became::Nothing)) } else { (1, None) });
+        assert_eq!(asked, if version > 6 { (2, Some(Became::Nothing)) } else { (1, None) });
 
         let verified = store.verify().await.unwrap();
         assert_eq!((verified.broken_at, verified.events > 20), (None, true));
-        let refusals = AuditQuery { action: Some(Action::InputRefused), ..AuditQuery::latest(10) };
+        let refusals = AuditQuery { actions: vec![Action::InputRefused], ..AuditQuery::latest(10) };
         assert_eq!(events(&store, refusals).await.len(), 1);
         store.close().await.unwrap();
         assert_eq!(user_version(&bench), newest());

@@ -84,7 +84,7 @@ async fn what_is_found_in_one_round_is_one_batch_and_is_told_once() {
     assert_eq!(looked(&store, seen, 73).await, None, "their watches have ended");
     store.drift_told(2, at(73)).await.unwrap();
     assert!(store.untold_drift().await.unwrap().is_empty());
-    let query = AuditQuery { action: Some(Action::DriftFound), ..AuditQuery::latest(10) };
+    let query = AuditQuery { actions: vec![Action::DriftFound], ..AuditQuery::latest(10) };
     let events = events(&store, query).await;
     assert_eq!((events.len(), events[1].request), (2, Some(1)));
     assert_eq!(events[1].detail["changer"]["source"], "HR");

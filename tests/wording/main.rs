@@ -14,6 +14,7 @@ mod fake;
 #[allow(dead_code, reason = "each test target uses a part of the builders")]
 #[path = "../domain/fixture.rs"]
 mod fixture;
+mod history;
 mod pages;
 mod people;
 mod plain;

@@ -130,11 +130,14 @@ impl App {
     ) -> anyhow::Result<Card> {
         let now = self.clock.now();
         let waiting = self.store.waiting(vec![account.id.clone()]).await?;
-        let query = AuditQuery { account: Some(account.id.0.clone()), ..AuditQuery::latest(WHY_EVENTS + 1) };
+        let query = AuditQuery {
+            visible: self.visible_names(visible),
+            accounts: vec![account.id.clone()],
+            ..AuditQuery::latest(WHY_EVENTS + 1)
+        };
         let mut history: Vec<AuditEvent> = self.store.audit(query).await?;
         let more_history = history.len() > WHY_EVENTS as usize;
         history.truncate(WHY_EVENTS as usize);
-        history.retain(|event| self.may_see(visible, event));
         let mut exemptions = self.store.exemptions_of(&account.id).await?;
         exemptions.retain(|granted| visible.iter().any(|policy| policy.name == granted.policy));
         let why = answers::Why {

@@ -1,51 +1,526 @@
-//! Questions to the audit trail.
+//! Looking back: the audit trail page by page, and as files to take along.
+//!
+//! Everything here shows only what belongs to the policies in which the person holds the role, and the query itself
+//! leaves the rest out. Who takes a copy away is recorded before they get it.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
 
 use super::super::App;
-use super::super::wording::answers;
-use super::Answer;
-use crate::domain::audit::AuditEvent;
+use super::super::history::evidence::{Evidence, Swept, bundle};
+use super::super::history::export::{Excerpt, Format};
+use super::super::history::{picture, sha256};
+use super::super::wording::history as wording;
+use super::filters::{Filters, period_words};
+use super::{Answer, Asked};
+use crate::chat::{Block, Card, ChatError, ShareIn, Text, Upload};
+use crate::domain::account::AccountId;
+use crate::domain::audit::{Action, Actor, AuditEvent, Draft, Person};
 use crate::domain::policy::Policy;
-use crate::store::AuditQuery;
+use crate::domain::report::{self, Listing, Report};
+use crate::domain::when::{self, Period};
+use crate::store::{ACCOUNTS_MAX, AuditContext, AuditQuery, SweepRow, SweepState};
 
 /// Events on one page of `audit`.
 const AUDIT_PAGE: u32 = 15;
+/// Events of one file. More would take hundreds of megabytes while they are put together.
+const FILE_EVENTS_MAX: usize = 100_000;
+/// Events that are read in one go: decisions get their turn in between.
+const CHUNK: u32 = 1000;
+/// The time that a report or a bundle is about unless somebody says so.
+const PERIOD: &str = "90d";
+
+/// From where on a page goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cursor {
+    /// Only events before this number.
+    pub(super) before: Option<i64>,
+    /// Only events after this number.
+    pub(super) after: Option<i64>,
+}
+
+/// A question with everything in it looked up.
+struct Question {
+    filters: Filters,
+    query: AuditQuery,
+    in_words: Vec<String>,
+}
+
+/// Which events a file has, and which it does not.
+struct Taken {
+    query: AuditQuery,
+    filters: Vec<String>,
+    restricted_to: Option<Vec<String>>,
+}
 
 impl App {
-    /// Reads the whole chain.
-    pub(super) async fn verify(&self) -> anyhow::Result<Answer> {
-        Ok(Ok(answers::verified(&self.store.verify().await?)))
+    /// The names of the policies that the person may ask about; `None` if those are all: who may see all sees the bot's
+    /// own events too.
+    pub(super) fn visible_names(&self, visible: &[&Policy]) -> Option<Vec<String>> {
+        let all = visible.len() == self.policies.len();
+        (!all).then(|| visible.iter().map(|policy| policy.name.clone()).collect())
     }
 
     pub(super) async fn audit(
         &self,
-        visible: &[&Policy],
-        person: Option<String>,
-        before: Option<i64>,
+        asked: &Asked<'_>,
+        words: &[String],
+        cursor: Cursor,
     ) -> anyhow::Result<Answer> {
-        let asked = person.clone();
-        let about = match person {
-            Some(person) => match self.address_of(&person).await {
-                Ok(address) => Some(address),
+        let question = match self.question(asked, words).await? {
+            Ok(question) => question,
+            Err(text) => return Ok(Err(text)),
+        };
+        let (events, newer, older) = self.page(&question.query, cursor).await?;
+        let line = |option: &str, seq: i64| {
+            let filters = question.filters.line();
+            let space = if filters.is_empty() { "" } else { " " };
+            format!("audit{space}{filters} --{option} {seq}")
+        };
+        let page = wording::Page {
+            newer: events.first().filter(|_| newer).map(|event| line("after", event.seq)),
+            older: events.last().filter(|_| older).map(|event| line("before", event.seq)),
+            events: &events,
+            filters: &question.in_words,
+        };
+        Ok(Ok(wording::audit(&page)))
+    }
+
+    /// A page of events, newest first, and whether there are newer and older ones.
+    async fn page(
+        &self,
+        query: &AuditQuery,
+        cursor: Cursor,
+    ) -> anyhow::Result<(Vec<AuditEvent>, bool, bool)> {
+        let limit = AUDIT_PAGE + 1;
+        if let Some(after) = cursor.after {
+            let query = AuditQuery { after_seq: Some(after), limit, ..query.clone() };
+            let mut events = self.store.audit_onward(query).await?;
+            if events.len() > AUDIT_PAGE as usize {
+                events.truncate(AUDIT_PAGE as usize);
+                events.reverse();
+                return Ok((events, true, true));
+            }
+            // The newest page is shown whole.
+        }
+        let before_seq = cursor.before.filter(|_| cursor.after.is_none());
+        let mut events = self.store.audit(AuditQuery { before_seq, limit, ..query.clone() }).await?;
+        let older = events.len() > AUDIT_PAGE as usize;
+        events.truncate(AUDIT_PAGE as usize);
+        Ok((events, before_seq.is_some(), older))
+    }
+
+    /// Reads a question and looks up whom it names.
+    async fn question(&self, asked: &Asked<'_>, words: &[String]) -> anyhow::Result<Result<Question, Text>> {
+        let policies = asked.policies();
+        let filters = match Filters::read(words, &policies, asked.at) {
+            Ok(filters) => filters,
+            Err(text) => return Ok(Err(text)),
+        };
+        let (whom, accounts) = match &filters.person {
+            Some(person) => match self.audited(person).await? {
+                Ok((whom, accounts)) => (Some(whom), accounts),
+                Err(text) => return Ok(Err(text)),
+            },
+            None => (None, Vec::new()),
+        };
+        let by = match &filters.by {
+            Some(by) => match self.chat_user_of(asked, by).await {
+                Ok(id) => Some(id),
                 Err(text) => return Ok(Err(text)),
             },
             None => None,
         };
-        let page = AUDIT_PAGE as usize;
-        let query = AuditQuery { account: about, before_seq: before, ..AuditQuery::latest(AUDIT_PAGE + 1) };
-        let mut events = self.store.audit(query).await?;
-        let more = events.len() > page;
-        events.truncate(page);
-        let older = events.last().filter(|_| more).map(|event| {
-            let person = asked.map(|person| format!(" {person}")).unwrap_or_default();
-            format!("audit{person} --before {}", event.seq)
-        });
-        events.retain(|event| self.may_see(visible, event));
-        Ok(Ok(answers::audit(&events, older)))
+        let zone =
+            policies.iter().find(|policy| filters.policy.as_ref().is_none_or(|name| policy.name == *name));
+        let zone = zone.map_or(chrono_tz::UTC, |policy| policy.schedule.zone);
+        let in_words = filters.in_words(whom.as_deref(), by.as_ref().map(|(_, name)| name.as_str()), zone);
+        let query = AuditQuery {
+            visible: self.visible_names(&policies),
+            policy: filters.policy.clone(),
+            accounts,
+            request: filters.request,
+            actions: filters.outcome.as_ref().map(|(_, actions)| actions.clone()).unwrap_or_default(),
+            by: by.map(|(id, _)| id),
+            since: filters.since,
+            until: filters.until,
+            before_seq: None,
+            after_seq: None,
+            limit: CHUNK,
+        };
+        Ok(Ok(Question { filters, query, in_words }))
     }
 
-    /// Whether an event belongs to a policy that the person may ask about; who may see all sees the bot's own too.
-    pub(super) fn may_see(&self, visible: &[&Policy], event: &AuditEvent) -> bool {
-        visible.len() == self.policies.len()
-            || visible.iter().any(|policy| event.policy.as_ref() == Some(&policy.name))
+    /// The accounts of the trail that `person` names.
+    async fn audited(&self, person: &str) -> anyhow::Result<Result<(String, Vec<AccountId>), Text>> {
+        let address = match self.address_of(person).await {
+            Ok(address) => address,
+            Err(text) => return Ok(Err(text)),
+        };
+        let mut accounts = self.store.audited_accounts(&address).await?;
+        if accounts.len() > ACCOUNTS_MAX {
+            return Ok(Err(wording::too_many_accounts(&address, ACCOUNTS_MAX)));
+        }
+        if accounts.is_empty() {
+            // An account that no event is about, so that nothing is found; without any, all would be.
+            accounts.push(AccountId(address.clone()));
+        }
+        Ok(Ok((address, accounts)))
     }
+
+    /// The chat system's id of the person who is meant, and what to call them.
+    async fn chat_user_of(&self, asked: &Asked<'_>, by: &str) -> Result<(String, String), Text> {
+        if by.eq_ignore_ascii_case("me") {
+            return Ok((asked.person().id.clone(), "you".to_owned()));
+        }
+        if let Some(id) = by.strip_prefix("<@").and_then(|rest| rest.strip_suffix('>')) {
+            let (id, name) = id.split_once('|').unwrap_or((id, id));
+            return Ok((id.to_owned(), name.to_owned()));
+        }
+        let address = self.address_of(by).await?;
+        if !address.contains('@') {
+            // An id, such as an earlier answer or an export shows it.
+            return Ok((address.clone(), address));
+        }
+        match self.chat.find_user(&address).await {
+            Ok(Some(user)) => Ok((user.id, address)),
+            Ok(None) => Err(wording::nobody_with_address(&address)),
+            Err(error) => Err(wording::cant_find_person(&error.to_string())),
+        }
+    }
+
+    /// Sends the person a part of the trail as a file.
+    pub(super) async fn export(&self, asked: &Asked<'_>, words: &[String]) -> anyhow::Result<Answer> {
+        let question = match self.question(asked, words).await? {
+            Ok(question) => question,
+            Err(text) => return Ok(Err(text)),
+        };
+        let format = question.filters.format.unwrap_or(Format::Csv);
+        let taken = Taken {
+            restricted_to: question.query.visible.clone(),
+            filters: question.in_words,
+            query: question.query,
+        };
+        let excerpt = match self.excerpt(asked.at, taken).await? {
+            Ok(excerpt) => excerpt,
+            Err(text) => return Ok(Err(text)),
+        };
+        let (excerpt, bytes, hash) = tokio::task::spawn_blocking(move || {
+            let bytes = excerpt.file(format);
+            let hash = sha256(&bytes);
+            (excerpt, bytes, hash)
+        })
+        .await?;
+        let rows = excerpt.events.len();
+        let detail = json!({
+            "format": format.extension(), "filters": excerpt.filters, "rows": rows,
+            "restricted_to": excerpt.restricted_to, "sha256": hash,
+            "head": { "seq": excerpt.head.0, "hash": excerpt.head.1 },
+        });
+        self.record(asked, Action::Exported, detail).await?;
+        let what = if rows == 1 { "1 audit event".to_owned() } else { format!("{rows} audit events") };
+        let file = Upload {
+            name: format!("audit-{}.{}", stamp(asked.at), format.extension()),
+            title: "Audit trail".to_owned(),
+            alt: None,
+            bytes,
+        };
+        let said = wording::made(&wording::Made {
+            what: what.clone(),
+            filters: &excerpt.filters,
+            range: excerpt.range(),
+            head: &excerpt.head,
+            sha256: &hash,
+            restricted: excerpt.restricted_to.is_some(),
+        });
+        Ok(self.hand_over(asked, &format!("The export of {what}"), file, said).await)
+    }
+
+    /// Reads events for a file, in goes, up to where the trail ends now.
+    async fn excerpt(&self, now: DateTime<Utc>, taken: Taken) -> anyhow::Result<Result<Excerpt, Text>> {
+        let Some(head) = self.store.audit_head().await? else {
+            return Ok(Err(wording::nothing_to_export(&taken.filters)));
+        };
+        let mut events: Vec<AuditEvent> = Vec::new();
+        let mut query = AuditQuery { limit: CHUNK, ..taken.query };
+        query.before_seq = Some(query.before_seq.unwrap_or(i64::MAX).min(head.0 + 1));
+        loop {
+            let some = self.store.audit_onward(query.clone()).await?;
+            let last = some.last().map(|event| event.seq);
+            let full = some.len() == CHUNK as usize;
+            events.extend(some);
+            if events.len() > FILE_EVENTS_MAX {
+                return Ok(Err(wording::too_much(FILE_EVENTS_MAX)));
+            }
+            if !full {
+                break;
+            }
+            query.after_seq = last;
+        }
+        let (Some(first), Some(last)) = (events.first(), events.last()) else {
+            return Ok(Err(wording::nothing_to_export(&taken.filters)));
+        };
+        let gapless = usize::try_from(last.seq - first.seq + 1).is_ok_and(|span| span == events.len());
+        Ok(Ok(Excerpt {
+            made_at: now,
+            head,
+            filters: taken.filters,
+            restricted_to: taken.restricted_to,
+            gapless,
+            events,
+        }))
+    }
+
+    /// Records that a copy is taken, before anybody gets it.
+    async fn record(
+        &self,
+        asked: &Asked<'_>,
+        action: Action,
+        detail: serde_json::Value,
+    ) -> anyhow::Result<()> {
+        let policies = asked.policies();
+        let policy = match policies.as_slice() {
+            [only] => Some(only.name.clone()),
+            _ => None,
+        };
+        let actor = Actor::Person(asked.person().clone());
+        let event = Draft { at: asked.at, actor, action, subject: None, detail };
+        self.store.append(AuditContext { policy, ..AuditContext::default() }, event).await?;
+        Ok(())
+    }
+
+    /// Sends a file to the person, in the direct messages with them.
+    async fn hand_over(&self, asked: &Asked<'_>, what: &str, file: Upload, said: Text) -> Answer {
+        match self.send_file(&asked.person().id, None, file, said.clone()).await {
+            Ok(()) => Ok(wording::sent(what, said)),
+            Err(error) => {
+                tracing::warn!(%error, file = what, "a file could not be sent");
+                Err(wording::not_sent(what, &error.to_string()))
+            }
+        }
+    }
+
+    async fn send_file(
+        &self,
+        user: &str,
+        channel: Option<&str>,
+        file: Upload,
+        comment: Text,
+    ) -> Result<(), ChatError> {
+        let channel = match channel {
+            Some(channel) => channel.to_owned(),
+            None => self.chat.open_direct(user).await?,
+        };
+        let share = ShareIn { channel, thread: None, comment };
+        self.chat.upload(&file, Some(&share)).await.map(drop)
+    }
+
+    /// The trend as numbers and as a picture.
+    pub(super) async fn report(
+        &self,
+        asked: &Asked<'_>,
+        words: &[String],
+        here: Option<&str>,
+    ) -> anyhow::Result<Answer> {
+        let (name, _) = period_words(words);
+        let policy = match asked.policy(self, name) {
+            Ok((policy, _)) => policy,
+            Err(text) => return Ok(Err(text)),
+        };
+        let period = match read_period(words, policy, asked.at) {
+            Ok(period) => period,
+            Err(text) => return Ok(Err(text)),
+        };
+        let Some(report) = self.report_on(policy, period).await? else {
+            return Ok(Err(wording::too_many_slices()));
+        };
+        let mut card = wording::report(&report);
+        if let Some(note) = self.send_picture(asked, &report, here).await? {
+            card.blocks.push(Block::Context(note));
+        }
+        Ok(Ok(card))
+    }
+
+    /// The numbers of a policy in a period. `None`: the period is too long to be told slice by slice.
+    pub(in super::super) async fn report_on(
+        &self,
+        policy: &Policy,
+        period: Period,
+    ) -> anyhow::Result<Option<Report>> {
+        let Some((step, slices)) = report::slices(period, policy.schedule.zone) else {
+            return Ok(None);
+        };
+        let mut told = Vec::new();
+        for (day, slice) in slices {
+            let tally = self.store.tally(&policy.name, slice.since, slice.until).await?;
+            told.push((day, slice, tally));
+        }
+        let sweeps = self.store.sweeps_between(&policy.name, period.since, period.until).await?;
+        let listings: Vec<Listing> = sweeps.iter().filter_map(listing).collect();
+        Ok(Some(Report::new(&policy.name, policy.schedule.zone, period, step, told, &listings)))
+    }
+
+    /// Sends the picture; the note that says where it is, or why not.
+    async fn send_picture(
+        &self,
+        asked: &Asked<'_>,
+        report: &Report,
+        here: Option<&str>,
+    ) -> anyhow::Result<Option<Text>> {
+        let drawn = report.clone();
+        let Some(bytes) = tokio::task::spawn_blocking(move || picture::draw(&drawn)).await? else {
+            return Ok(None);
+        };
+        let file = Upload {
+            name: format!("report-{}-{}.png", report.policy, stamp(asked.at)),
+            title: format!("Report on {}", report.policy),
+            alt: Some(wording::picture_alt(report)),
+            bytes,
+        };
+        let comment = wording::picture_comment(report);
+        let sent = self.send_file(&asked.person().id, here, file, comment).await;
+        Ok(Some(wording::picture_note(sent.map(|()| here.is_some()).map_err(|error| error.to_string()))))
+    }
+
+    /// Puts the evidence of a period together for an auditor.
+    pub(super) async fn evidence(&self, asked: &Asked<'_>, words: &[String]) -> anyhow::Result<Answer> {
+        let (name, _) = period_words(words);
+        let mut policies = asked.policies();
+        if let Some(name) = name {
+            match asked.policy(self, Some(name)) {
+                Ok((policy, _)) => policies = vec![policy],
+                Err(text) => return Ok(Err(text)),
+            }
+        }
+        let period = match read_period(words, policies[0], asked.at) {
+            Ok(period) => period,
+            Err(text) => return Ok(Err(text)),
+        };
+        let evidence = match self.gather(asked, &policies, period).await? {
+            Ok(evidence) => evidence,
+            Err(text) => return Ok(Err(text)),
+        };
+        let (evidence, bytes) = tokio::task::spawn_blocking(move || {
+            let bytes = bundle(&evidence);
+            (evidence, bytes)
+        })
+        .await?;
+        let (hash, excerpt) = (sha256(&bytes), &evidence.excerpt);
+        let detail = json!({
+            "filters": excerpt.filters, "policies": evidence.policies, "rows": excerpt.events.len(),
+            "sweeps": evidence.swept.len(), "sha256": hash, "restricted_to": excerpt.restricted_to,
+            "head": { "seq": excerpt.head.0, "hash": excerpt.head.1 },
+        });
+        self.record(asked, Action::EvidenceMade, detail).await?;
+        let said = wording::made(&wording::Made {
+            what: format!("Evidence of {}", evidence.policies.join(", ")),
+            filters: &excerpt.filters,
+            range: excerpt.range(),
+            head: &excerpt.head,
+            sha256: &hash,
+            restricted: excerpt.restricted_to.is_some(),
+        });
+        let file = Upload {
+            name: format!("evidence-{}.zip", stamp(asked.at)),
+            title: "Evidence".to_owned(),
+            alt: None,
+            bytes,
+        };
+        Ok(self.hand_over(asked, "The evidence", file, said).await)
+    }
+
+    async fn gather(
+        &self,
+        asked: &Asked<'_>,
+        policies: &[&Policy],
+        period: Period,
+    ) -> anyhow::Result<Result<Evidence, Text>> {
+        let names: Vec<String> = policies.iter().map(|policy| policy.name.clone()).collect();
+        let mut swept = Vec::new();
+        for policy in policies {
+            for sweep in self.store.sweeps_between(&policy.name, period.since, period.until).await? {
+                let request = self.store.request_of_sweep(sweep.id).await?;
+                swept.push(Swept { sweep, request });
+            }
+        }
+        swept.sort_by_key(|swept| swept.sweep.id);
+        let mut exemptions = self.store.exemptions_between(period.since, period.until).await?;
+        exemptions.retain(|granted| names.contains(&granted.policy));
+        let words = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
+        let filters =
+            vec![format!("since {}", words(period.since)), format!("before {}", words(period.until))];
+        let Some((first, last)) = self.span_of(&swept, period).await? else {
+            return Ok(Err(wording::nothing_to_export(&filters)));
+        };
+        let restricted_to = self.visible_names(policies);
+        let query = AuditQuery {
+            visible: restricted_to.clone(),
+            after_seq: Some(first - 1),
+            before_seq: Some(last + 1),
+            ..AuditQuery::default()
+        };
+        let excerpt = self.excerpt(asked.at, Taken { query, filters, restricted_to }).await?;
+        Ok(excerpt.map(|excerpt| Evidence {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            made_by: asked.person().clone(),
+            period,
+            policies: names,
+            swept,
+            exemptions,
+            excerpt,
+        }))
+    }
+
+    /// The numbers of the first and last event of the period, with what came of its requests afterwards.
+    async fn span_of(&self, swept: &[Swept], period: Period) -> anyhow::Result<Option<(i64, i64)>> {
+        let Some((first, mut last)) = self.store.audit_span(period.since, period.until).await? else {
+            return Ok(None);
+        };
+        for (request, _) in swept.iter().filter_map(|swept| swept.request.as_ref()) {
+            let query = AuditQuery { request: Some(request.id), ..AuditQuery::latest(1) };
+            let latest = self.store.audit(query).await?;
+            last = latest.first().map_or(last, |event| event.seq.max(last));
+        }
+        Ok(Some((first, last)))
+    }
+
+    /// Up to where the trail holds.
+    pub(super) async fn verify(&self) -> anyhow::Result<Card> {
+        let verified = self.store.verify().await?;
+        if let Some(seq) = verified.broken_at {
+            tracing::error!(seq, "the audit trail is broken");
+        }
+        Ok(wording::verified(&verified))
+    }
+}
+
+impl Asked<'_> {
+    /// Who asks, as the chat system vouches for them.
+    fn person(&self) -> &Person {
+        let (_, known) = self.granted.first().expect("whoever asks holds the role somewhere");
+        &known.voter.person
+    }
+}
+
+fn read_period(words: &[String], policy: &Policy, now: DateTime<Utc>) -> Result<Period, Text> {
+    let (_, text) = period_words(words);
+    let text = if text.is_empty() { PERIOD } else { &text };
+    when::period(text, policy.schedule.zone, now).map_err(|misread| wording::misread(&misread))
+}
+
+/// What a sweep found, unless a guard thinks that its listing was not whole.
+fn listing(sweep: &SweepRow) -> Option<Listing> {
+    match &sweep.state {
+        SweepState::Finished { counts, .. } if sweep.state.word() == "finished" => Some(Listing {
+            at: sweep.started_at,
+            contractors: counts.population.saturating_sub(counts.other_type),
+            inactive: counts.candidates + counts.waiting,
+        }),
+        SweepState::Finished { .. } | SweepState::Started | SweepState::Failed { .. } => None,
+    }
+}
+
+/// A moment in a file's name.
+fn stamp(at: DateTime<Utc>) -> String {
+    at.format("%Y%m%dT%H%M%SZ").to_string()
 }

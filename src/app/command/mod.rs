@@ -7,6 +7,7 @@
 mod act;
 mod ask;
 mod exceptions;
+mod filters;
 mod history;
 mod person;
 
@@ -129,13 +130,40 @@ enum Command {
     },
     /// Check the whole audit trail, and say up to which event it holds
     Verify,
-    /// Show the audit trail, newest first
+    /// Show the audit trail, newest first: who did what, to whom, when
+    ///
+    /// Filters go together, in any order: since, until, in, by, outcome, request, policy.
+    #[command(after_help = "Examples:\n  audit ada@example.com\n  audit since last month by @ben\n  \
+                            audit in Q3 2026 outcome failed\n  audit request 12")]
     Audit {
-        /// Only events about this login, Okta id or @mention
-        person: Option<String>,
+        /// A login or part of it, an Okta id or an @mention, and filters
+        words: Vec<String>,
         /// Only events before this number
         #[arg(long)]
         before: Option<i64>,
+        /// Only events after this number
+        #[arg(long)]
+        after: Option<i64>,
+    },
+    /// Send you a part of the audit trail as a file; recorded
+    ///
+    /// The filters are those of audit. A csv file is for spreadsheets, a json file can be verified.
+    #[command(after_help = "Examples:\n  export since 2026-01-01 csv\n  export ada@example.com json")]
+    Export {
+        /// Filters as for audit, and csv or json
+        words: Vec<String>,
+    },
+    /// Show the trend of a period as numbers and a picture: 90d unless you say otherwise
+    #[command(after_help = "Examples:\n  report\n  report last quarter\n  report 2026-01 to 2026-06")]
+    Report {
+        /// The period, and "policy" with a name if there are several
+        words: Vec<String>,
+    },
+    /// Send you the evidence of a period for an auditor, as a zip; recorded
+    #[command(after_help = "Examples:\n  evidence last quarter\n  evidence 2026-01-01 to 2026-06-30")]
+    Evidence {
+        /// The period, and "policy" with a name for one policy only
+        words: Vec<String>,
     },
 }
 
@@ -185,15 +213,18 @@ impl Command {
             | Command::Pending
             | Command::Why { .. }
             | Command::Exemptions
-            | Command::Verify
-            | Command::Audit { .. } => true,
+            | Command::Audit { .. }
+            | Command::Verify => true,
             Command::Sweep { .. }
             | Command::Exempt { .. }
             | Command::Leave { .. }
             | Command::Unexempt { .. }
             | Command::Withdraw { .. }
             | Command::Retry { .. }
-            | Command::Restore { .. } => false,
+            | Command::Restore { .. }
+            | Command::Export { .. }
+            | Command::Report { .. }
+            | Command::Evidence { .. } => false,
         }
     }
 
@@ -214,6 +245,9 @@ impl Command {
             Command::Verify => (Role::Viewer, "verify", "ask that"),
             Command::Exemptions => (Role::Viewer, "exemptions", "ask that"),
             Command::Audit { .. } => (Role::Viewer, "audit", "ask that"),
+            Command::Export { .. } => (Role::Approver, "export", "take a copy of the audit trail"),
+            Command::Report { .. } => (Role::Viewer, "report", "ask that"),
+            Command::Evidence { .. } => (Role::Approver, "evidence", "have the evidence put together"),
         }
     }
 }
@@ -384,9 +418,14 @@ impl App {
             Command::Restore { about } => self.restore_asked(&asked, &about).await,
             Command::Withdraw { request, words } => self.withdraw(inbound, &request, words.join(" ")).await,
             Command::Retry { request, words } => self.retry(inbound, &request, words.join(" ")).await,
-            Command::Verify => self.verify().await,
+            Command::Verify => self.verify().await.map(Ok),
             Command::Exemptions => self.exemptions(&asked.policies()).await,
-            Command::Audit { person, before } => self.audit(&asked.policies(), person, before).await,
+            Command::Audit { words, before, after } => {
+                self.audit(&asked, &words, history::Cursor { before, after }).await
+            }
+            Command::Export { words } => self.export(&asked, &words).await,
+            Command::Report { words } => self.report(&asked, &words, here).await,
+            Command::Evidence { words } => self.evidence(&asked, &words).await,
             Command::Sweep { policy } => self.sweep_now(&asked, policy.as_deref()).await,
         }
     }

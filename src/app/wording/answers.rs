@@ -11,7 +11,6 @@ use crate::domain::exemption::Granted;
 use crate::domain::plan::{Assessed, Plan, Verdict};
 use crate::domain::policy::{Policy, Rule};
 use crate::domain::request::{Request, RequestState};
-use crate::store::Verified;
 
 /// Lines of a list in an answer that one person sees; Slack cuts such answers at a few thousand characters.
 pub const LINES_MAX: usize = 20;
@@ -315,20 +314,6 @@ fn next(why: &Why, now: DateTime<Utc>) -> Text {
     }
 }
 
-/// The answer to `audit`. `older` is the command line for the page after this one, if there is one.
-pub fn audit(events: &[AuditEvent], older: Option<String>) -> Card {
-    if events.is_empty() {
-        return list(Text::plain("No audit event matches."), Vec::new());
-    }
-    let title =
-        Text::plain(format!("The latest {}:", super::counted(events.len(), "audit event", "audit events")));
-    let mut card = list(title, events.iter().map(event_line).collect());
-    if let Some(line) = older {
-        card.blocks.push(Block::Buttons(vec![ask_button("Older", line)]));
-    }
-    card
-}
-
 /// One event: number, when, who, what, whom, with what result.
 pub fn event_line(event: &AuditEvent) -> Text {
     let text = Text::plain(format!("{} · ", event.seq)).with(Span::Time(event.at)).then(" · ");
@@ -350,27 +335,4 @@ pub fn event_line(event: &AuditEvent) -> Text {
         }
     }
     text
-}
-
-/// The answer to `verify`.
-pub fn verified(verified: &Verified) -> Card {
-    let text = match verified.broken_at {
-        None => Text::plain(format!("The audit trail holds: {} events in order, head ", verified.events))
-            .with(Span::Code(verified.head.clone()))
-            .then(
-                ". That no event was changed, added or taken out in between is proven; that the whole file was not \
-                 rewritten is, if the head that the channel was told at the end of a request is still in it.",
-            ),
-        Some(at) => Text::plain(format!(
-            "The audit trail is BROKEN at event {at}: it was changed, or is missing. The {} events before it hold, up \
-             to head ",
-            verified.events
-        ))
-        .with(Span::Code(verified.head.clone()))
-        .then(
-            ". Keep a copy of the database file as it is, stop the bot, and find out who had access to the file; \
-             a backup from before shows what was changed.",
-        ),
-    };
-    Card { summary: text, blocks: Vec::new() }
 }

@@ -191,6 +191,20 @@ impl RequestState {
         }
     }
 
+    /// The first of two approvals.
+    pub fn first_approval(&self) -> Option<&Decision> {
+        match self {
+            RequestState::Approved { first, .. } | RequestState::Completed { first, .. } => first.as_deref(),
+            RequestState::Pending { first } => first.as_ref().map(|first| &first.decision),
+            RequestState::Preview
+            | RequestState::Held { .. }
+            | RequestState::Denied { .. }
+            | RequestState::Expired { .. }
+            | RequestState::Withdrawn { .. }
+            | RequestState::WentLive { .. } => None,
+        }
+    }
+
     /// The last retry.
     pub fn retry(&self) -> Option<&Retry> {
         match self {

@@ -3,6 +3,12 @@ PRAGMA foreign_keys = OFF;
 PRAGMA application_id = 1768124270;
 PRAGMA user_version = 6;
 BEGIN TRANSACTION;
+CREATE TABLE audit_day (
+    day TEXT NOT NULL PRIMARY KEY,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO "audit_day" VALUES('2026-01-05',1,33);
 CREATE TABLE audit_event (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     at TEXT NOT NULL,
@@ -16,7 +22,8 @@ CREATE TABLE audit_event (
     detail TEXT NOT NULL,
     prev_hash TEXT NOT NULL,
     hash TEXT NOT NULL
-) STRICT;
+, by_id TEXT
+    GENERATED ALWAYS AS (CASE WHEN json_valid(actor) THEN json_extract(actor, '$.person.id') END) VIRTUAL) STRICT;
 INSERT INTO "audit_event" VALUES(1,'2026-01-05T09:00:00.000Z','"system"','sweep_started','contractors',1,NULL,NULL,NULL,'{"fingerprint":"e0e4714e68385daa","slot":"2026-01-05T09:00:00.000Z","trigger":{"slot":"2026-01-05T09:00:00Z","trigger":"schedule"}}','0000000000000000000000000000000000000000000000000000000000000000','85b032a9e36b12e0f64bad04f344b1242a629641a09a1ffef32def4495a8d2e2');
 INSERT INTO "audit_event" VALUES(2,'2026-01-05T09:01:00.000Z','"system"','sweep_finished','contractors',1,NULL,NULL,NULL,'{"counts":{"active":39,"candidates":1,"exempt":0,"in_grace":0,"not_suspendable":0,"other_type":0,"population":40,"unknown":0,"waiting":0},"fingerprint":"e0e4714e68385daa","pages":1,"rule":{"break_glass":[],"exempt_attributes":[],"exempt_groups":[],"exempt_logins":["ceo@*"],"inactive_after":2592000,"new_account_grace":604800,"restored_grace":604800,"second_look":false,"user_type":{"profile":"Contractor"}},"unknown":[],"verdict":"preview"}','85b032a9e36b12e0f64bad04f344b1242a629641a09a1ffef32def4495a8d2e2','7b67b2d2bbdcebff2b13111845481fa7db699a86c020d58bf986625f40b6bc1c');
 INSERT INTO "audit_event" VALUES(3,'2026-01-05T09:01:00.000Z','"system"','proposed','contractors',1,1,'00ukim','kim@contractor.example','{"as":"previewed","evidence":{"idle":{"signal":"sign_in","since":"2025-11-25T09:00:00Z"},"inactive_after_s":2592000,"last_sign_in":"2025-11-25T09:00:00Z","looked_at":"2026-01-05T09:00:00Z","second_look":"not_asked"}}','7b67b2d2bbdcebff2b13111845481fa7db699a86c020d58bf986625f40b6bc1c','4cc1fa5e3cecb6436b44ad850c8c51832103de7239e2326331b0f80fe82d22bc');
@@ -50,6 +57,16 @@ INSERT INTO "audit_event" VALUES(30,'2026-01-05T09:01:00.000Z','"system"','sweep
 INSERT INTO "audit_event" VALUES(31,'2026-01-05T09:01:00.000Z','"system"','proposed','contractors',5,5,'00uivy','ivy@contractor.example','{"as":"proposed","evidence":{"idle":{"signal":"sign_in","since":"2025-11-25T09:00:00Z"},"inactive_after_s":2592000,"last_sign_in":"2025-11-25T09:00:00Z","looked_at":"2026-01-05T09:00:00Z","second_look":"not_asked"}}','02930628053ce93fdd678f37075e8d99dffa9d82873eb104eb956766197f6dbe','f6fee447f51b9281b2c77e7d08e56c3ef3e9970ed3468c644372e5b751169157');
 INSERT INTO "audit_event" VALUES(32,'2026-01-05T09:00:00.000Z','"system"','sweep_started','contractors',6,NULL,NULL,NULL,'{"fingerprint":"e0e4714e68385daa","slot":"2026-01-10T09:00:00.000Z","trigger":{"slot":"2026-01-10T09:00:00Z","trigger":"schedule"}}','f6fee447f51b9281b2c77e7d08e56c3ef3e9970ed3468c644372e5b751169157','1565665c0fb8deb29f21024624f977a3e43c8fb7b71d6acf5e19d0546ed5a48c');
 INSERT INTO "audit_event" VALUES(33,'2026-01-05T09:03:00.000Z','"system"','sweep_failed','contractors',6,NULL,NULL,NULL,'{"error":"page 2 of the listing failed"}','1565665c0fb8deb29f21024624f977a3e43c8fb7b71d6acf5e19d0546ed5a48c','60a8e661897024fdaefc75009c6303e14ba5acd89ef11bc4cb983600ee8f2512');
+CREATE TABLE audit_subject (
+    account_id TEXT NOT NULL,
+    login TEXT NOT NULL,
+    PRIMARY KEY (account_id, login)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "audit_subject" VALUES('00uivy','ivy@contractor.example');
+INSERT INTO "audit_subject" VALUES('00ukim','kim@contractor.example');
+INSERT INTO "audit_subject" VALUES('00ulee','lee@contractor.example');
+INSERT INTO "audit_subject" VALUES('00umax','max@contractor.example');
+INSERT INTO "audit_subject" VALUES('00uzoe','zoe@contractor.example');
 CREATE TABLE candidate (
     request INTEGER NOT NULL REFERENCES request (id),
     position INTEGER NOT NULL,
@@ -126,14 +143,6 @@ INSERT INTO "message" VALUES('card:1','C1',NULL,'17000.1',NULL,'v0',NULL,NULL,0,
 INSERT INTO "message" VALUES('card:2','C1',NULL,'17000.2',NULL,'v0',NULL,NULL,0,0);
 INSERT INTO "message" VALUES('card:3','C1',NULL,'17000.3',NULL,'v0',NULL,NULL,0,0);
 INSERT INTO "message" VALUES('card:4','C1',NULL,'17000.4',NULL,'v0',NULL,NULL,0,0);
-CREATE TABLE nudge (
-    request INTEGER NOT NULL REFERENCES request (id),
-    stage TEXT NOT NULL,
-    begun_at TEXT NOT NULL,
-    told_at TEXT,
-    PRIMARY KEY (request, stage)
-) STRICT;
-INSERT INTO "nudge" VALUES(5,'reminder:2026-01-02T03:04:05Z','2026-01-02T03:04:05.000Z',NULL);
 CREATE TABLE policy (
     name TEXT NOT NULL PRIMARY KEY,
     first_seen_at TEXT NOT NULL,
@@ -182,12 +191,12 @@ CREATE TABLE request (
     state_json TEXT NOT NULL,
     version INTEGER NOT NULL DEFAULT 0,
     told INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0, 1))
-, approvals_needed INTEGER NOT NULL DEFAULT 1 CHECK (approvals_needed >= 1), asked_again TEXT) STRICT;
-INSERT INTO "request" VALUES(1,1,'contractors','C1','{"user_type":{"profile":"Contractor"},"inactive_after":2592000,"new_account_grace":604800,"restored_grace":604800,"second_look":false,"exempt_logins":["ceo@*"],"exempt_groups":[],"exempt_attributes":[],"break_glass":[]}','a191304f8858d98d',NULL,'2026-01-05T09:01:00.000Z',3600,'2026-01-05T10:02:00.000Z',NULL,'went_live','{"state":"went_live","decision":{"by":{"id":"Uann","name":"ann","email":"ann@example.com"},"at":"2026-01-05T09:10:00Z","reason":null}}',2,0,1,NULL);
-INSERT INTO "request" VALUES(2,2,'contractors','C1','{"user_type":{"profile":"Contractor"},"inactive_after":2592000,"new_account_grace":604800,"restored_grace":604800,"second_look":false,"exempt_logins":["ceo@*"],"exempt_groups":[],"exempt_attributes":[],"break_glass":[]}','03e97f125eabb357',NULL,'2026-01-05T09:01:00.000Z',3600,'2026-01-05T10:02:00.000Z',NULL,'completed','{"state":"completed","decision":{"by":{"id":"Uann","name":"ann","email":"ann@example.com"},"at":"2026-01-05T09:10:00Z","reason":null},"at":"2026-01-05T09:13:00Z"}',3,0,1,NULL);
-INSERT INTO "request" VALUES(3,3,'contractors','C1','{"user_type":{"profile":"Contractor"},"inactive_after":2592000,"new_account_grace":604800,"restored_grace":604800,"second_look":false,"exempt_logins":["ceo@*"],"exempt_groups":[],"exempt_attributes":[],"break_glass":[]}','241923650286ce81',NULL,'2026-01-05T09:01:00.000Z',3600,'2026-01-05T10:02:00.000Z',NULL,'approved','{"state":"approved","decision":{"by":{"id":"Uann","name":"ann","email":"ann@example.com"},"at":"2026-01-05T09:10:00Z","reason":null}}',2,0,1,NULL);
-INSERT INTO "request" VALUES(4,4,'contractors','C1','{"user_type":{"profile":"Contractor"},"inactive_after":2592000,"new_account_grace":604800,"restored_grace":604800,"second_look":false,"exempt_logins":["ceo@*"],"exempt_groups":[],"exempt_attributes":[],"break_glass":[]}','4851476d0a71c717',NULL,'2026-01-05T09:01:00.000Z',3600,'2026-01-05T10:02:00.000Z',NULL,'expired','{"state":"expired","at":"2026-01-05T10:02:00Z"}',2,0,2,'{"decision":{"by":{"id":"Uann","name":"ann","email":"ann@corp.example"},"at":"2026-01-02T03:04:05Z","reason":null},"became":"nothing"}');
-INSERT INTO "request" VALUES(5,5,'contractors','C1','{"user_type":{"profile":"Contractor"},"inactive_after":2592000,"new_account_grace":604800,"restored_grace":604800,"second_look":false,"exempt_logins":["ceo@*"],"exempt_groups":[],"exempt_attributes":[],"break_glass":[]}','ad5010e214ea0c22',NULL,'2026-01-05T09:01:00.000Z',3600,NULL,NULL,'held','{"state":"held","guard":{"too_many":{"candidates":1,"max":0}}}',0,0,1,NULL);
+) STRICT;
+INSERT INTO "request" VALUES(1,1,'contractors','C1','{"user_type":{"profile":"Contractor"},"inactive_after":2592000,"new_account_grace":604800,"restored_grace":604800,"second_look":false,"exempt_logins":["ceo@*"],"exempt_groups":[],"exempt_attributes":[],"break_glass":[]}','a191304f8858d98d',NULL,'2026-01-05T09:01:00.000Z',3600,'2026-01-05T10:02:00.000Z',NULL,'went_live','{"state":"went_live","decision":{"by":{"id":"Uann","name":"ann","email":"ann@example.com"},"at":"2026-01-05T09:10:00Z","reason":null}}',2,0);
+INSERT INTO "request" VALUES(2,2,'contractors','C1','{"user_type":{"profile":"Contractor"},"inactive_after":2592000,"new_account_grace":604800,"restored_grace":604800,"second_look":false,"exempt_logins":["ceo@*"],"exempt_groups":[],"exempt_attributes":[],"break_glass":[]}','03e97f125eabb357',NULL,'2026-01-05T09:01:00.000Z',3600,'2026-01-05T10:02:00.000Z',NULL,'completed','{"state":"completed","decision":{"by":{"id":"Uann","name":"ann","email":"ann@example.com"},"at":"2026-01-05T09:10:00Z","reason":null},"at":"2026-01-05T09:13:00Z"}',3,0);
+INSERT INTO "request" VALUES(3,3,'contractors','C1','{"user_type":{"profile":"Contractor"},"inactive_after":2592000,"new_account_grace":604800,"restored_grace":604800,"second_look":false,"exempt_logins":["ceo@*"],"exempt_groups":[],"exempt_attributes":[],"break_glass":[]}','241923650286ce81',NULL,'2026-01-05T09:01:00.000Z',3600,'2026-01-05T10:02:00.000Z',NULL,'approved','{"state":"approved","decision":{"by":{"id":"Uann","name":"ann","email":"ann@example.com"},"at":"2026-01-05T09:10:00Z","reason":null}}',2,0);
+INSERT INTO "request" VALUES(4,4,'contractors','C1','{"user_type":{"profile":"Contractor"},"inactive_after":2592000,"new_account_grace":604800,"restored_grace":604800,"second_look":false,"exempt_logins":["ceo@*"],"exempt_groups":[],"exempt_attributes":[],"break_glass":[]}','4851476d0a71c717',NULL,'2026-01-05T09:01:00.000Z',3600,'2026-01-05T10:02:00.000Z',NULL,'expired','{"state":"expired","at":"2026-01-05T10:02:00Z"}',2,0);
+INSERT INTO "request" VALUES(5,5,'contractors','C1','{"user_type":{"profile":"Contractor"},"inactive_after":2592000,"new_account_grace":604800,"restored_grace":604800,"second_look":false,"exempt_logins":["ceo@*"],"exempt_groups":[],"exempt_attributes":[],"break_glass":[]}','ad5010e214ea0c22',NULL,'2026-01-05T09:01:00.000Z',3600,NULL,NULL,'held','{"state":"held","guard":{"too_many":{"candidates":1,"max":0}}}',0,0);
 CREATE TABLE restoration (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     key TEXT NOT NULL UNIQUE,
@@ -289,6 +298,17 @@ CREATE INDEX watch_untold ON watch (batch) WHERE batch IS NOT NULL AND told_at I
 CREATE INDEX home_opened ON home (opened_at);
 CREATE INDEX digest_untold ON digest (id) WHERE told = 0;
 CREATE INDEX audit_policy_at ON audit_event (policy, at) WHERE policy IS NOT NULL;
+CREATE INDEX audit_by ON audit_event (by_id, seq, policy) WHERE by_id IS NOT NULL;
+CREATE INDEX audit_by_action ON audit_event (by_id, action, seq, policy) WHERE by_id IS NOT NULL;
+CREATE INDEX audit_policy_action ON audit_event (policy, action, seq) WHERE policy IS NOT NULL;
+CREATE TRIGGER audit_subject_known AFTER INSERT ON audit_event
+WHEN NEW.account_id IS NOT NULL AND NEW.login IS NOT NULL
+BEGIN INSERT OR IGNORE INTO audit_subject VALUES (NEW.account_id, NEW.login); END;
+CREATE TRIGGER audit_day_known AFTER INSERT ON audit_event
+BEGIN
+    INSERT INTO audit_day VALUES (substr(NEW.at, 1, 10), NEW.seq, NEW.seq)
+    ON CONFLICT (day) DO UPDATE SET last_seq = NEW.seq;
+END;
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('sweep',6);
 INSERT INTO "sqlite_sequence" VALUES('audit_event',33);

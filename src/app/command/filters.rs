@@ -1,0 +1,252 @@
+//! The words of a question to the audit trail: one person, and keywords with their values, in any order.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::super::history::export::Format;
+use super::super::wording::history as wording;
+use crate::chat::Text;
+use crate::domain::audit::Action;
+use crate::domain::policy::Policy;
+use crate::domain::when;
+
+/// A question has to fit into a button's value, with the number that its page begins at.
+const LINE_MAX: usize = 1900;
+/// Words less alike than this are not worth a "did you mean".
+const ALIKE: f64 = 0.75;
+
+const KEYWORDS: [&str; 8] = ["since", "until", "in", "by", "outcome", "request", "policy", "about"];
+
+/// What people call outcomes, besides the trail's own words.
+const OUTCOMES: [(&str, &[Action]); 16] = [
+    ("proposed", &[Action::Proposed]),
+    ("approved", &[Action::Approved]),
+    ("denied", &[Action::Denied]),
+    ("kept", &[Action::Kept]),
+    ("expired", &[Action::Expired]),
+    ("withdrawn", &[Action::Withdrawn]),
+    ("suspended", &[Action::Suspended]),
+    ("skipped", &[Action::Skipped, Action::RestoreSkipped]),
+    ("restored", &[Action::Restored]),
+    (
+        "failed",
+        &[
+            Action::SuspensionFailed,
+            Action::SuspensionTryFailed,
+            Action::RestoreFailed,
+            Action::RestoreTryFailed,
+            Action::SweepFailed,
+        ],
+    ),
+    ("refused", &[Action::InputRefused, Action::SweepRefused]),
+    ("held", &[Action::SweepHeld, Action::Released]),
+    ("swept", &[Action::SweepStarted, Action::SweepFinished]),
+    ("exempted", &[Action::Exempted, Action::Unexempted, Action::ExemptionEnded]),
+    ("drift", &[Action::DriftFound]),
+    ("exported", &[Action::Exported, Action::EvidenceMade]),
+];
+
+/// A question as it was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Filters {
+    /// Whom it is about, as written.
+    pub(super) person: Option<String>,
+    /// Who did it, as written.
+    pub(super) by: Option<String>,
+    pub(super) since: Option<DateTime<Utc>>,
+    pub(super) until: Option<DateTime<Utc>>,
+    /// The word, and what it stands for.
+    pub(super) outcome: Option<(String, Vec<Action>)>,
+    pub(super) request: Option<i64>,
+    pub(super) policy: Option<String>,
+    pub(super) format: Option<Format>,
+}
+
+impl Filters {
+    /// Reads the words of a person who may ask about `policies`; times are in the zone of the one that is named, or of
+    /// the first.
+    pub(super) fn read(words: &[String], policies: &[&Policy], now: DateTime<Utc>) -> Result<Filters, Text> {
+        let named = words.windows(2).find(|pair| pair[0].eq_ignore_ascii_case("policy"));
+        let named = named.and_then(|pair| policies.iter().find(|policy| policy.name == pair[1]));
+        let zone = named.or(policies.first()).map_or(Tz::UTC, |policy| policy.schedule.zone);
+        let mut filters = Filters::default();
+        let mut rest = words;
+        while let [word, after @ ..] = rest {
+            rest = filters.take(word, after, policies, zone, now)?;
+        }
+        if filters.line().len() > LINE_MAX {
+            return Err(wording::question_too_long());
+        }
+        Ok(filters)
+    }
+
+    /// Reads one word with what belongs to it. Returns what follows.
+    fn take<'a>(
+        &mut self,
+        word: &str,
+        after: &'a [String],
+        policies: &[&Policy],
+        zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Result<&'a [String], Text> {
+        let date = || {
+            let count = when::date_words(after, zone, now).max(1).min(after.len());
+            (after[..count].join(" "), &after[count..])
+        };
+        let value = || after.first().ok_or_else(|| wording::filter_needs_a_value(word));
+        match word.to_lowercase().as_str() {
+            "since" | "from" => {
+                let (text, rest) = date();
+                self.since = Some(when::since(&text, zone, now).map_err(|error| wording::misread(&error))?);
+                return Ok(rest);
+            }
+            "until" | "till" | "to" => {
+                let (text, rest) = date();
+                self.until = Some(when::until(&text, zone, now).map_err(|error| wording::misread(&error))?);
+                return Ok(rest);
+            }
+            "in" | "during" => {
+                let (text, rest) = date();
+                let period = when::period(&text, zone, now).map_err(|error| wording::misread(&error))?;
+                (self.since, self.until) = (Some(period.since), Some(period.until));
+                return Ok(rest);
+            }
+            "by" => self.by = Some(value()?.clone()),
+            "outcome" | "result" | "action" => self.outcome = Some(outcome(value()?)?),
+            "request" => self.request = Some(number(value()?)?),
+            "policy" => self.policy = Some(policy(value()?, policies)?),
+            "about" if self.person.is_none() => self.person = Some(value()?.clone()),
+            "csv" if self.format.is_none() => return Ok(self.with_format(Format::Csv, after)),
+            "json" if self.format.is_none() => return Ok(self.with_format(Format::Json, after)),
+            _ if self.person.is_none() => {
+                self.person = Some(word.to_owned());
+                return Ok(after);
+            }
+            _ => return Err(wording::not_a_filter(word, nearest(word, &KEYWORDS))),
+        }
+        Ok(&after[1..])
+    }
+
+    fn with_format<'a>(&mut self, format: Format, rest: &'a [String]) -> &'a [String] {
+        self.format = Some(format);
+        rest
+    }
+
+    /// The same question as one line of words, with moments instead of days, so that its pages fit together.
+    pub(super) fn line(&self) -> String {
+        let time = |at: &DateTime<Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        let parts = [
+            self.person.as_ref().map(|person| format!("about {person}")),
+            self.since.as_ref().map(|at| format!("since {}", time(at))),
+            self.until.as_ref().map(|at| format!("until {}", time(at))),
+            self.by.as_ref().map(|by| format!("by {by}")),
+            self.outcome.as_ref().map(|(word, _)| format!("outcome {word}")),
+            self.request.map(|request| format!("request {request}")),
+            self.policy.as_ref().map(|policy| format!("policy {policy}")),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
+    /// What was asked for, part by part, for people; `whom` and `who` as they were found.
+    pub(super) fn in_words(&self, whom: Option<&str>, who: Option<&str>, zone: Tz) -> Vec<String> {
+        let time = |at: &DateTime<Utc>| at.with_timezone(&zone).format("%Y-%m-%d %H:%M %Z").to_string();
+        let parts = [
+            whom.map(|whom| format!("about {whom}")),
+            self.since.as_ref().map(|at| format!("since {}", time(at))),
+            self.until.as_ref().map(|at| format!("before {}", time(at))),
+            who.map(|who| format!("by {who}")),
+            self.outcome.as_ref().map(|(word, _)| format!("outcome {word}")),
+            self.request.map(|request| format!("request {request}")),
+            self.policy.as_ref().map(|policy| format!("policy {policy}")),
+        ];
+        parts.into_iter().flatten().collect()
+    }
+}
+
+/// The period and the policy that a report or a bundle is asked for.
+pub(super) fn period_words(words: &[String]) -> (Option<&str>, String) {
+    let at = words.windows(2).position(|pair| pair[0].eq_ignore_ascii_case("policy"));
+    let rest = (0..).zip(words).filter(|(index, _)| at.is_none_or(|at| *index != at && *index != at + 1));
+    let rest: Vec<&str> = rest.map(|(_, word)| word.as_str()).collect();
+    (at.map(|at| words[at + 1].as_str()), rest.join(" "))
+}
+
+fn outcome(word: &str) -> Result<(String, Vec<Action>), Text> {
+    let word = word.to_lowercase();
+    if let Some((_, actions)) = OUTCOMES.iter().find(|(name, _)| *name == word) {
+        return Ok((word, actions.to_vec()));
+    }
+    if let Some(action) = Action::of_word(&word) {
+        return Ok((word, vec![action]));
+    }
+    let known = OUTCOMES.map(|(name, _)| name);
+    Err(wording::not_an_outcome(&word, nearest(&word, &known), &known))
+}
+
+fn number(word: &str) -> Result<i64, Text> {
+    let digits = word.trim_start_matches('#');
+    digits.parse().map_err(|_| wording::not_a_filter(word, None))
+}
+
+fn policy(name: &str, policies: &[&Policy]) -> Result<String, Text> {
+    let names: Vec<&str> = policies.iter().map(|policy| policy.name.as_str()).collect();
+    if names.contains(&name) { Ok(name.to_owned()) } else { Err(wording::no_such_policy(name, &names)) }
+}
+
+fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    let rated = known.iter().map(|known| (strsim::jaro_winkler(&word, known), *known));
+    rated.filter(|(alike, _)| *alike >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Filters, String> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let now = "2026-10-14T12:00:00Z".parse().expect("a time");
+        Filters::read(&words, &[], now).map_err(|text| text.to_plain())
+    }
+
+    #[test]
+    fn words_come_in_any_order_and_the_line_reads_the_same_again() {
+        let asked =
+            read("since last month by <@U1|ada> ben@x.example outcome Failed request #7 until yesterday")
+                .unwrap();
+        assert_eq!(asked.person.as_deref(), Some("ben@x.example"));
+        assert_eq!(asked.outcome.as_ref().unwrap().1.len(), 5);
+        assert_eq!(asked.request, Some(7));
+        assert_eq!(
+            asked.line(),
+            "about ben@x.example since 2026-09-01T00:00:00.000Z until 2026-10-14T00:00:00.000Z by <@U1|ada> \
+             outcome failed request 7"
+        );
+        assert_eq!(read(&asked.line()), Ok(asked));
+        assert_eq!(read("in Q3 2026"), read("since 2026-07-01T00:00:00Z until 2026-10-01T00:00:00Z"));
+        assert_eq!(read("json ada").unwrap().format, Some(Format::Json));
+        assert_eq!(read("outcome sweep_held").unwrap().outcome.unwrap().1, [Action::SweepHeld]);
+        assert_eq!(read("").unwrap().line(), "");
+    }
+
+    #[test]
+    fn what_means_nothing_is_answered_with_the_nearest_word() {
+        for (line, says) in [
+            ("ada sicne 30d", "Did you mean since?"),
+            ("outcome suspendet", "Did you mean suspended?"),
+            ("outcome xyz", "There are: proposed, approved"),
+            ("since", "A date is missing there."),
+            ("since tomorrowish", "I can't read tomorrowish as a date."),
+            ("until 2026-02-30", "The calendar has no 2026-02-30."),
+            ("in 2030", "2030 has not begun yet."),
+            ("by", "Something is missing after by."),
+            ("request ada", "I don't know what ada means"),
+            ("policy secret", "There is no policy secret"),
+            ("ada ben", "I don't know what ben means"),
+            (&"a".repeat(2000), "too long"),
+        ] {
+            let error = read(line).unwrap_err();
+            assert!(error.contains(says), "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The picture of a report: four small charts on a light ground, big enough to read at the width of a chat message.
+//!
+//! Each line has its colour (of a palette made for colour-blind eyes, <https://jfly.uni-koeln.de/color/>), its marker
+//! and its last value as a number, so that colour is never the only way to tell them apart. All numbers are in the text
+//! too, see `wording::history`.
+
+use std::sync::Once;
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{FontStyle, register_font};
+
+use crate::domain::digest::Tally;
+use crate::domain::report::{Report, Slice, Step};
+
+const SIZE: (u32, u32) = (1200, 1000);
+const FONT: &str = "embedded";
+const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
+const GRID: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
+const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xb2);
+const VERMILION: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
+const GREEN: RGBColor = RGBColor(0x00, 0x9e, 0x73);
+
+type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+type DrawError<'a> = DrawingAreaErrorKind<<BitMapBackend<'a> as DrawingBackend>::ErrorType>;
+
+#[derive(Clone, Copy)]
+enum Marker {
+    Circle,
+    Square,
+    Triangle,
+}
+
+/// One line of a chart; a slice without a value has no point.
+struct Series {
+    name: &'static str,
+    color: RGBColor,
+    marker: Marker,
+    values: Vec<Option<u32>>,
+}
+
+struct Panel {
+    title: &'static str,
+    unit: String,
+    series: Vec<Series>,
+}
+
+/// Draws a report. `None` if there is nothing to draw.
+pub fn draw(report: &Report) -> Option<Vec<u8>> {
+    if report.is_empty() {
+        return None;
+    }
+    let mut pixels = vec![0; SIZE.0 as usize * SIZE.1 as usize * 3];
+    paint(report, &mut pixels).expect("drawing into memory with our own font can't fail");
+    Some(png_of(&pixels))
+}
+
+fn png_of(pixels: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut encoder = png::Encoder::new(&mut out, SIZE.0, SIZE.1);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(pixels));
+    written.expect("writing to memory can't fail");
+    out
+}
+
+fn paint<'a>(report: &Report, pixels: &'a mut [u8]) -> Result<(), DrawError<'a>> {
+    static REGISTERED: Once = Once::new();
+    REGISTERED.call_once(|| {
+        let registered = register_font(FONT, FontStyle::Normal, dejavu::sans::regular());
+        assert!(registered.is_ok(), "the embedded font is a font");
+    });
+    let root = BitMapBackend::with_buffer(pixels, SIZE).into_drawing_area();
+    root.fill(&WHITE)?;
+    let (head, body) = root.split_vertically(64);
+    let each = match report.step {
+        Step::Week => "week",
+        Step::Month => "month",
+    };
+    let (first, last) = (report.days.0.format("%-d %b %Y"), report.days.1.format("%-d %b %Y"));
+    let title = format!("{}: {first} to {last}, per {each}", short(&report.policy));
+    head.draw(&Text::new(title, (24, 18), font(32)))?;
+    for (panel, area) in panels(report).iter().zip(body.split_evenly((2, 2))) {
+        draw_panel(panel, &report.slices, &area)?;
+    }
+    root.present()
+}
+
+/// A policy's name is the configuration's, and may be long.
+fn short(name: &str) -> String {
+    if name.chars().count() <= 30 { name.to_owned() } else { name.chars().take(29).chain(['…']).collect() }
+}
+
+fn panels(report: &Report) -> [Panel; 4] {
+    let slices = &report.slices;
+    let series = |name, color, marker, value: &dyn Fn(&Slice) -> Option<u32>| Series {
+        name,
+        color,
+        marker,
+        values: slices.iter().map(value).collect(),
+    };
+    let count = |name, color, marker, value: fn(&Tally) -> u32| {
+        series(name, color, marker, &|slice| Some(value(&slice.tally)))
+    };
+    let (seconds, unit) = unit_of_medians(slices);
+    let median = |slice: &Slice| {
+        let median = slice.tally.median_to_decide()?;
+        u32::try_from((median.num_seconds() + seconds / 2) / seconds).ok()
+    };
+    [
+        Panel {
+            title: "Contractor accounts",
+            unit: "accounts".into(),
+            series: vec![
+                series("contractors", BLUE, Marker::Circle, &|slice| Some(slice.listing?.contractors)),
+                series("inactive", VERMILION, Marker::Square, &|slice| Some(slice.listing?.inactive)),
+            ],
+        },
+        Panel {
+            title: "Access taken and given back",
+            unit: "accounts".into(),
+            series: vec![
+                count("suspended", VERMILION, Marker::Square, |tally| tally.suspended),
+                count("restored", GREEN, Marker::Triangle, |tally| tally.restored),
+            ],
+        },
+        Panel {
+            title: "Not suspended",
+            unit: "number".into(),
+            series: vec![
+                count("kept", BLUE, Marker::Circle, |tally| tally.kept),
+                count("denied", VERMILION, Marker::Square, |tally| tally.denied),
+                count("expired", GREEN, Marker::Triangle, |tally| tally.expired),
+            ],
+        },
+        Panel {
+            title: "Median time to decision",
+            unit: unit.into(),
+            series: vec![series("median", BLUE, Marker::Circle, &median)],
+        },
+    ]
+}
+
+/// The unit in which the medians are small whole numbers, in seconds and by name.
+fn unit_of_medians(slices: &[Slice]) -> (i64, &'static str) {
+    let longest = slices.iter().filter_map(|slice| slice.tally.median_to_decide()).max();
+    match longest.map_or(0, |longest| longest.num_minutes()) {
+        0..180 => (60, "minutes"),
+        180..7200 => (3600, "hours"),
+        _ => (86400, "days"),
+    }
+}
+
+fn font(size: u32) -> TextStyle<'static> {
+    (FONT, size).into_font().color(&INK)
+}
+
+fn draw_panel<'a>(panel: &Panel, slices: &[Slice], area: &Area<'a>) -> Result<(), DrawError<'a>> {
+    area.draw(&Text::new(panel.title, (24, 8), font(26)))?;
+    draw_legend(panel, area)?;
+    let (_, plot) = area.split_vertically(80);
+    let highest = panel.series.iter().flat_map(|series| series.values.iter().flatten()).max();
+    let top = highest.map_or(4, |highest| (*highest).max(4));
+    let last = i32::try_from(slices.len()).unwrap_or(i32::MAX);
+    let mut chart = ChartBuilder::on(&plot)
+        .margin_right(64)
+        .margin_bottom(8)
+        .x_label_area_size(44)
+        .y_label_area_size(100)
+        // Room above, so that no number is cut off.
+        .build_cartesian_2d(-1..last, 0..top + top.div_ceil(5))?;
+    let day = |at: &i32| {
+        let slice = usize::try_from(*at).ok().and_then(|at| slices.get(at));
+        slice.map_or(String::new(), |slice| slice.day.format("%-d %b").to_string())
+    };
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .bold_line_style(GRID)
+        .light_line_style(TRANSPARENT)
+        .axis_style(INK)
+        .x_labels(6)
+        .y_labels(5)
+        .x_label_formatter(&day)
+        .x_label_style(font(20))
+        .y_label_style(font(20))
+        .y_desc(panel.unit.as_str())
+        .axis_desc_style(font(20))
+        .draw()?;
+    for series in &panel.series {
+        let points: Vec<(i32, u32)> =
+            (0..).zip(&series.values).filter_map(|(at, value)| Some((at, (*value)?))).collect();
+        chart.draw_series(LineSeries::new(points.iter().copied(), series.color.stroke_width(4)))?;
+        chart.draw_series(points.iter().map(|point| EmptyElement::at(*point) + marker(series, (0, 0))))?;
+        if let Some(end) = points.last() {
+            let style = font(22).pos(Pos::new(HPos::Left, VPos::Center));
+            let number = Text::new(end.1.to_string(), (14, 0), style);
+            chart.draw_series([EmptyElement::at(*end) + number])?;
+        }
+    }
+    Ok(())
+}
+
+/// The marker of a line, around a place in pixels.
+fn marker<'b>(series: &Series, (x, y): (i32, i32)) -> DynElement<'static, BitMapBackend<'b>, (i32, i32)> {
+    let style = series.color.filled();
+    match series.marker {
+        Marker::Circle => Circle::new((x, y), 8, style).into_dyn(),
+        Marker::Square => Rectangle::new([(x - 7, y - 7), (x + 7, y + 7)], style).into_dyn(),
+        Marker::Triangle => TriangleMarker::new((x, y), 10, style).into_dyn(),
+    }
+}
+
+fn draw_legend<'a>(panel: &Panel, area: &Area<'a>) -> Result<(), DrawError<'a>> {
+    let mut x = 36;
+    for series in &panel.series {
+        area.draw(&marker(series, (x, 56)))?;
+        area.draw(&Text::new(series.name, (x + 18, 44), font(22)))?;
+        x += 170;
+    }
+    Ok(())
+}

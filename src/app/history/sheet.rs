@@ -1,0 +1,44 @@
+//! Tables for spreadsheets: comma-separated values whose cells no spreadsheet takes for formulas.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+/// A table under construction.
+pub(super) struct Sheet(csv::Writer<Vec<u8>>);
+
+impl Sheet {
+    pub(super) fn new(columns: &[&str]) -> Sheet {
+        // The last line of an export says what it is, in one cell.
+        let mut sheet = Sheet(csv::WriterBuilder::new().flexible(true).from_writer(Vec::new()));
+        sheet.row(columns.iter().map(|column| (*column).to_owned()));
+        sheet
+    }
+
+    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        let cells = cells.into_iter().map(|cell| inert(cell));
+        self.0.write_record(cells).expect("writing to memory can't fail, and rows may differ in length");
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0.into_inner().expect("flushing to memory can't fail")
+    }
+}
+
+/// A cell that a spreadsheet shows as it is. See <https://owasp.org/www-community/attacks/CSV_Injection>.
+fn inert(cell: String) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
+}
+
+/// A moment as all our files write it: UTC, with milliseconds.
+pub(super) fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// The same, or nothing.
+pub(super) fn time_or_empty(at: Option<DateTime<Utc>>) -> String {
+    at.map(time).unwrap_or_default()
+}
+
+/// A value, or nothing.
+pub(super) fn or_empty<T: ToString>(value: Option<T>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,263 @@
+//! The audit trail as it is asked about: which events match, newest first for people, oldest first for exports.
+//!
+//! The first page is there within 50 ms, also of a million events of which none match. For that a question is split
+//! into branches, each of which names at most one policy and one action, and each branch walks an index that has the
+//! branch's events in the order of the trail; the pages of the branches are merged. A stretch of time becomes a stretch
+//! of sequence numbers first (`audit_day`), and part of a login the accounts that have it (`audit_subject`).
+//!
+//! What a person may not see is left out by the query itself, so that pages are full and nothing can be counted.
+
+use chrono::{DateTime, Duration, Utc};
+use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, params, params_from_iter};
+
+use super::codec::{self, time_text};
+use super::{Store, StoreError, audit};
+use crate::domain::account::AccountId;
+use crate::domain::audit::{Action, AuditEvent};
+
+/// Accounts that part of a login may name in one question. More make it too slow, and mean nobody in particular.
+pub const ACCOUNTS_MAX: usize = 50;
+
+/// Which events are asked for. What is `None` or empty doesn't restrict.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Only events of these policies: those that the person may see. `None`: all, and those of no policy too.
+    pub visible: Option<Vec<String>>,
+    /// The policy.
+    pub policy: Option<String>,
+    /// About one of these accounts, at most [`ACCOUNTS_MAX`]; see [`Store::audited_accounts`].
+    pub accounts: Vec<AccountId>,
+    /// The request.
+    pub request: Option<i64>,
+    /// One of these actions.
+    pub actions: Vec<Action>,
+    /// By the person with this id in the chat system.
+    pub by: Option<String>,
+    /// Happened at or after this time.
+    pub since: Option<DateTime<Utc>>,
+    /// Happened before this time.
+    pub until: Option<DateTime<Utc>>,
+    /// Only events before this one in the trail.
+    pub before_seq: Option<i64>,
+    /// Only events after this one in the trail.
+    pub after_seq: Option<i64>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+impl AuditQuery {
+    /// The latest events of all kinds.
+    pub fn latest(limit: u32) -> AuditQuery {
+        AuditQuery { limit, ..AuditQuery::default() }
+    }
+}
+
+/// Which end of the trail comes first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    NewestFirst,
+    OldestFirst,
+}
+
+impl Store {
+    /// The events that match, newest first.
+    pub async fn audit(&self, query: AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
+        self.read(move |tx| find(tx, &query, Order::NewestFirst)).await
+    }
+
+    /// The events that match, oldest first. For long readings: ask again with `after_seq` set to the last one's
+    /// number, so that whoever wants to write gets their turn in between.
+    pub async fn audit_onward(&self, query: AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
+        self.read(move |tx| find(tx, &query, Order::OldestFirst)).await
+    }
+
+    /// The accounts in the trail that `part` names: the one with this id or login, or else all whose login has it in
+    /// it, ignoring ASCII case. At most one more than [`ACCOUNTS_MAX`].
+    pub async fn audited_accounts(&self, part: &str) -> Result<Vec<AccountId>, StoreError> {
+        let part = part.to_owned();
+        self.read(move |tx| {
+            let sql = "SELECT DISTINCT account_id FROM audit_subject
+                       WHERE account_id = ?1 OR login = ?1 COLLATE NOCASE LIMIT ?2";
+            let most = i64::try_from(ACCOUNTS_MAX + 1).expect("a small number");
+            let exact = codec::all(tx, sql, params![part, most], |row| Ok(AccountId(row.get(0)?)))?;
+            if !exact.is_empty() || part.is_empty() {
+                return Ok(exact);
+            }
+            let sql = "SELECT DISTINCT account_id FROM audit_subject
+                       WHERE instr(lower(login), lower(?1)) > 0 LIMIT ?2";
+            codec::all(tx, sql, params![part, most], |row| Ok(AccountId(row.get(0)?)))
+        })
+        .await
+    }
+
+    /// The number and hash of the last event of the trail; `None` while it is empty.
+    pub async fn audit_head(&self) -> Result<Option<(i64, String)>, StoreError> {
+        let sql = "SELECT seq, hash FROM audit_event ORDER BY seq DESC LIMIT 1";
+        self.read(|tx| codec::first(tx, sql, [], |row| Ok((row.get(0)?, row.get(1)?)))).await
+    }
+
+    /// The first and the last number of the events that happened at or after `since` and before `until`. Events in
+    /// between may have happened at another time, if a clock was wrong.
+    pub async fn audit_span(
+        &self,
+        since: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Option<(i64, i64)>, StoreError> {
+        self.read(move |tx| {
+            let Some((first, last)) = days_span(tx, Some(since), Some(until))? else { return Ok(None) };
+            let edge = |aggregate: &str| {
+                let sql = format!(
+                    "SELECT {aggregate}(seq) FROM audit_event
+                     WHERE seq BETWEEN ?1 AND ?2 AND at >= ?3 AND at < ?4"
+                );
+                let values = params![first, last, time_text(since), time_text(until)];
+                codec::first(tx, &sql, values, |row| Ok(row.get::<_, Option<i64>>(0)?))
+            };
+            Ok(edge("min")?.flatten().zip(edge("max")?.flatten()))
+        })
+        .await
+    }
+}
+
+/// The numbers between which all events of the days lie; `None` if there are none.
+fn days_span(
+    tx: &Connection,
+    since: Option<DateTime<Utc>>,
+    until: Option<DateTime<Utc>>,
+) -> Result<Option<(i64, i64)>, StoreError> {
+    let day = |at: DateTime<Utc>| at.format("%Y-%m-%d").to_string();
+    let first = since.map(day).unwrap_or_default();
+    // The last day that has a moment before `until`. No day sorts after the letter.
+    let last = until.map_or_else(|| "x".to_owned(), |until| day(until - Duration::milliseconds(1)));
+    let sql = "SELECT min(first_seq), max(last_seq) FROM audit_day WHERE day BETWEEN ?1 AND ?2";
+    let span = codec::first(tx, sql, params![first, last], |row| {
+        Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?))
+    })?;
+    Ok(span.and_then(|(first, last)| first.zip(last)))
+}
+
+/// One branch of a question: an index, and the values of its leading columns.
+struct Branch<'a> {
+    index: Option<&'static str>,
+    policy: Option<&'a str>,
+    action: Option<Action>,
+    account: Option<&'a AccountId>,
+}
+
+fn find(tx: &Connection, query: &AuditQuery, order: Order) -> Result<Vec<AuditEvent>, StoreError> {
+    let mut query = query.clone();
+    if let Some(visible) = &query.visible
+        && (visible.is_empty() || query.policy.as_ref().is_some_and(|policy| !visible.contains(policy)))
+    {
+        return Ok(Vec::new());
+    }
+    if query.since.is_some() || query.until.is_some() {
+        let Some((first, last)) = days_span(tx, query.since, query.until)? else { return Ok(Vec::new()) };
+        query.after_seq = query.after_seq.max(Some(first - 1));
+        query.before_seq = Some(query.before_seq.map_or(last + 1, |before| before.min(last + 1)));
+    }
+    let mut found = Vec::new();
+    for branch in branches(&query) {
+        found.extend(walk(tx, &query, &branch, order)?);
+    }
+    found.sort_by_key(|event: &AuditEvent| event.seq);
+    if order == Order::NewestFirst {
+        found.reverse();
+    }
+    found.truncate(query.limit as usize);
+    Ok(found)
+}
+
+/// Splits a question. Accounts and requests have few events, so there the rest is looked at event by event.
+fn branches(query: &AuditQuery) -> Vec<Branch<'_>> {
+    let each = |index| Branch { index: Some(index), policy: None, action: None, account: None };
+    if !query.accounts.is_empty() {
+        let one = |account| Branch { account: Some(account), ..each("audit_account") };
+        return query.accounts.iter().map(one).collect();
+    }
+    if query.request.is_some() {
+        return vec![each("audit_request")];
+    }
+    let policies: Vec<Option<&str>> = match (&query.policy, &query.visible) {
+        (Some(policy), _) => vec![Some(policy)],
+        (None, Some(visible)) => visible.iter().map(|policy| Some(policy.as_str())).collect(),
+        (None, None) => vec![None],
+    };
+    let actions: Vec<Option<Action>> = match query.actions.as_slice() {
+        [] => vec![None],
+        actions => actions.iter().copied().map(Some).collect(),
+    };
+    let pairs = policies.into_iter().flat_map(|policy| actions.iter().map(move |action| (policy, *action)));
+    pairs
+        .map(|(policy, action)| {
+            let index = match (query.by.is_some(), policy.is_some(), action.is_some()) {
+                (true, _, true) => Some("audit_by_action"),
+                (true, _, false) => Some("audit_by"),
+                (false, true, true) => Some("audit_policy_action"),
+                (false, true, false) => Some("audit_policy"),
+                (false, false, true) => Some("audit_action"),
+                (false, false, false) => None,
+            };
+            Branch { index, policy, action, account: None }
+        })
+        .collect()
+}
+
+fn walk(
+    tx: &Connection,
+    query: &AuditQuery,
+    branch: &Branch<'_>,
+    order: Order,
+) -> Result<Vec<AuditEvent>, StoreError> {
+    let text = |text: &str| SqlValue::from(text.to_owned());
+    let mut sql = "SELECT * FROM audit_event".to_owned();
+    if let Some(index) = branch.index {
+        sql = format!("{sql} INDEXED BY {index}");
+    }
+    let conditions = [
+        ("account_id = ?", branch.account.map(|account| text(&account.0))),
+        ("request = ?", query.request.map(SqlValue::from)),
+        ("by_id = ?", query.by.as_deref().map(text)),
+        ("policy = ?", branch.policy.or(query.policy.as_deref()).map(text)),
+        ("action = ?", branch.action.map(|action| text(action.word()))),
+        ("seq < ?", query.before_seq.map(SqlValue::from)),
+        ("seq > ?", query.after_seq.map(SqlValue::from)),
+        ("at >= ?", query.since.map(|at| time_text(at).into())),
+        ("at < ?", query.until.map(|at| time_text(at).into())),
+    ];
+    let mut values: Vec<SqlValue> = Vec::new();
+    let mut and = " WHERE ";
+    let mut add = |condition: &str| {
+        sql.push_str(and);
+        sql.push_str(condition);
+        and = " AND ";
+    };
+    for (condition, value) in conditions {
+        if let Some(value) = value {
+            add(condition);
+            values.push(value);
+        }
+    }
+    // Where a branch does not name one policy or action, what is allowed of them is looked up in what it finds.
+    if let (None, None, Some(visible)) = (branch.policy, &query.policy, &query.visible) {
+        add(&format!("policy IN ({})", marks(visible.len())));
+        values.extend(visible.iter().map(|policy| text(policy)));
+    }
+    if branch.action.is_none() && !query.actions.is_empty() {
+        add(&format!("action IN ({})", marks(query.actions.len())));
+        values.extend(query.actions.iter().map(|action| text(action.word())));
+    }
+    let direction = match order {
+        Order::NewestFirst => "DESC",
+        Order::OldestFirst => "ASC",
+    };
+    sql = format!("{sql} ORDER BY seq {direction} LIMIT ?");
+    values.push(query.limit.into());
+    codec::all(tx, &sql, params_from_iter(values), audit::decode)
+}
+
+/// "?, ?, ?"
+fn marks(count: usize) -> String {
+    vec!["?"; count].join(", ")
+}

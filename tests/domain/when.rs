@@ -1,0 +1,144 @@
+//! Dates as people write them.
+
+use chrono::{DateTime, TimeZone, Utc};
+use chrono_tz::Tz;
+use inactive_contractors::domain::when::{
+    Misread, Period, UNDERSTOOD, date_words, ending, period, since, until,
+};
+
+const BERLIN: Tz = chrono_tz::Europe::Berlin;
+
+/// A Wednesday, in daylight saving time in Berlin (UTC+2).
+fn now() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 10, 14, 12, 0, 0).unwrap()
+}
+
+/// In Berlin, as RFC 3339 in UTC.
+fn check(text: &str, from: &str, to: &str) {
+    let show = |at: DateTime<Utc>| at.format("%Y-%m-%dT%H:%MZ").to_string();
+    let found = (since(text, BERLIN, now()).map(show), until(text, BERLIN, now()).map(show));
+    assert_eq!(found, (Ok(from.to_owned()), Ok(to.to_owned())), "{text}");
+}
+
+#[test]
+fn a_day_is_from_midnight_to_midnight_in_the_zone() {
+    check("2026-10-01", "2026-09-30T22:00Z", "2026-10-01T22:00Z");
+    check("today", "2026-10-13T22:00Z", "2026-10-14T22:00Z");
+    check("Yesterday", "2026-10-12T22:00Z", "2026-10-13T22:00Z");
+    // The days on which the clocks change have 23 and 25 hours.
+    check("2026-03-29", "2026-03-28T23:00Z", "2026-03-29T22:00Z");
+    check("2026-10-25", "2026-10-24T22:00Z", "2026-10-25T23:00Z");
+}
+
+#[test]
+fn a_day_whose_midnight_is_skipped_begins_when_the_clocks_go_on() {
+    // In Beirut daylight saving began at midnight.
+    let beirut: Tz = chrono_tz::Asia::Beirut;
+    let begins = since("2026-03-29", beirut, now()).unwrap();
+    assert_eq!(begins.with_timezone(&beirut).format("%H:%M").to_string(), "01:00");
+    assert_eq!(until("2026-03-28", beirut, now()).unwrap(), begins);
+}
+
+#[test]
+fn months_quarters_and_years_end_with_their_last_day() {
+    check("2026-02", "2026-01-31T23:00Z", "2026-02-28T23:00Z");
+    check("2028-02", "2028-01-31T23:00Z", "2028-02-29T23:00Z");
+    check("2026-12", "2026-11-30T23:00Z", "2026-12-31T23:00Z");
+    check("2026", "2025-12-31T23:00Z", "2026-12-31T23:00Z");
+    for q3 in ["Q3 2026", "2026 q3", "2026-Q3"] {
+        check(q3, "2026-06-30T22:00Z", "2026-09-30T22:00Z");
+    }
+}
+
+#[test]
+fn this_and_last_go_by_the_calendar() {
+    check("this month", "2026-09-30T22:00Z", "2026-10-31T23:00Z");
+    check("last week", "2026-10-04T22:00Z", "2026-10-11T22:00Z");
+    check("this week", "2026-10-11T22:00Z", "2026-10-18T22:00Z");
+    check("last month", "2026-08-31T22:00Z", "2026-09-30T22:00Z");
+    check("last  quarter", "2026-06-30T22:00Z", "2026-09-30T22:00Z");
+    check("last year", "2024-12-31T23:00Z", "2025-12-31T23:00Z");
+    // Just after midnight in Berlin it is the new month there, though not in UTC.
+    let first = Utc.with_ymd_and_hms(2026, 12, 31, 23, 30, 0).unwrap();
+    assert_eq!(
+        since("this year", BERLIN, first).unwrap(),
+        Utc.with_ymd_and_hms(2026, 12, 31, 23, 0, 0).unwrap()
+    );
+    assert_eq!(
+        until("last month", BERLIN, first).unwrap(),
+        Utc.with_ymd_and_hms(2026, 12, 31, 23, 0, 0).unwrap()
+    );
+}
+
+#[test]
+fn lengths_count_back_from_now_and_ends_count_on() {
+    check("30d", "2026-09-14T12:00Z", "2026-09-14T12:00Z");
+    check("12w", "2026-07-22T12:00Z", "2026-07-22T12:00Z");
+    check("2026-10-01T08:30:00Z", "2026-10-01T08:30Z", "2026-10-01T08:30Z");
+    let end = |text: &str| ending(text, BERLIN, now()).unwrap().format("%Y-%m-%dT%H:%MZ").to_string();
+    assert_eq!(end("30d"), "2026-11-13T12:00Z");
+    assert_eq!(end("2026-12-31"), "2026-12-31T23:00Z");
+    assert_eq!(end("end of year"), "2026-12-31T23:00Z");
+    assert_eq!(end("end of month"), "2026-10-31T23:00Z");
+    assert_eq!(end("tomorrow"), "2026-10-15T22:00Z");
+}
+
+#[test]
+fn a_period_ends_now_at_the_latest() {
+    let ask = |text: &str| period(text, BERLIN, now());
+    let day = |month, day, hour| Utc.with_ymd_and_hms(2026, month, day, hour, 0, 0).unwrap();
+    assert_eq!(ask("90d"), Ok(Period { since: day(7, 16, 12), until: now() }));
+    assert_eq!(ask("this month"), Ok(Period { since: day(9, 30, 22), until: now() }));
+    assert_eq!(ask("last month"), Ok(Period { since: day(8, 31, 22), until: day(9, 30, 22) }));
+    let three = Ok(Period { since: day(8, 31, 22), until: day(9, 3, 22) });
+    assert_eq!(ask("2026-09-01 to 2026-09-03"), three);
+    assert_eq!(ask("2026-09-01..2026-09-03"), three);
+    assert_eq!(ask("from 2026-09-01 until 2026-09-03"), three);
+    assert_eq!(ask("2027"), Err(Misread::InFuture("2027".into())));
+    assert_eq!(ask("2026-09-03..2026-09-01"), Err(Misread::Backwards("2026-09-03..2026-09-01".into())));
+}
+
+#[test]
+fn what_is_not_understood_says_so() {
+    for text in [
+        "",
+        "soon",
+        "1.10.2026",
+        "10/01/2026",
+        "2026-1-1",
+        "last",
+        "last decade",
+        "30",
+        "d",
+        "-5d",
+        "end of",
+        "99999999999d",
+        "50000d",
+        "2026-10-01-02",
+        "q 2026",
+        "+2026-10",
+        "２０２６",
+        "30ä",
+    ] {
+        assert_eq!(since(text, BERLIN, now()), Err(Misread::NotUnderstood(text.trim().to_owned())), "{text}");
+        assert_eq!(date_words(&[text], BERLIN, now()), 0, "{text}");
+    }
+    for text in ["2026-02-29", "2026-13", "2026-00", "2026-10-32", "Q5 2026", "q0 2026"] {
+        assert_eq!(since(text, BERLIN, now()), Err(Misread::NotInCalendar(text.to_owned())));
+    }
+    for text in UNDERSTOOD {
+        assert!(since(text, BERLIN, now()).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn a_date_takes_as_many_words_as_it_has() {
+    let count = |line: &str| date_words(&line.split(' ').collect::<Vec<_>>(), BERLIN, now());
+    assert_eq!(count("last month until yesterday"), 2);
+    assert_eq!(count("2026 q3 by ada"), 2);
+    assert_eq!(count("2026 by ada"), 1);
+    assert_eq!(count("end of year holidays"), 3);
+    assert_eq!(count("2026-02-31"), 1);
+    assert_eq!(count("last"), 0);
+    assert_eq!(count("holidays"), 0);
+}
