@@ -198,6 +198,10 @@ fn warn(section: &Section<'_>, policy: &Policy) {
         let advice = "that is for trying things out, not for people";
         section.report.warning(format!("policy \"{name}\" has an answer_within below a minute; {advice}"));
     }
+    if policy.ask.before.is_some_and(|before| before >= policy.answer_within) {
+        let advice = "the people concerned are asked at once, as without it";
+        section.report.warning(format!("policy \"{name}\" has an ask_before above answer_within: {advice}"));
+    }
 }
 
 fn name(section: &Section<'_>, names: &mut Vec<String>) -> Option<String> {

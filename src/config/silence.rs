@@ -19,8 +19,8 @@ pub(super) fn read(section: &Section<'_>, approvers: Option<&People>, answer_wit
     let escalate_before = escalate_before(section, answer_within);
     let escalate_to = people(section, "escalate_to", "policy.escalate_to");
     if remind.is_some() && remind_before.is_empty() {
-        let message = "remind needs remind_before beside it, such as [\"4h\", \"1h\"]";
-        section.problem(section.position_of("remind").unwrap_or(section.at), message);
+        let advice = "nobody is reminded; set remind_before, such as [\"4h\", \"1h\"]";
+        section.report.warning(format!("a policy has remind, but no remind_before: {advice}"));
     }
     match (&escalate_before, &escalate_to) {
         (Some(_), None) if section.position_of("escalate_to").is_none() => {
