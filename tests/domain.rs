@@ -36,5 +36,9 @@ mod report;
 mod request;
 #[path = "domain/schedule.rs"]
 mod schedule;
+#[path = "domain/second.rs"]
+mod second;
+#[path = "domain/silence.rs"]
+mod silence;
 #[path = "domain/when.rs"]
 mod when;

@@ -24,6 +24,8 @@ use crate::store::AuditContext;
 pub(super) const WAIT_FOR_PERSON: Duration = Duration::seconds(60);
 /// A passing fault.
 const WAIT_FOR_PROVIDER: Duration = Duration::seconds(5);
+/// One that goes on is asked about less and less often, down to this.
+const WAIT_MAX: Duration = Duration::minutes(5);
 
 /// What came of one round of work on a request.
 pub(super) enum Effort {
@@ -50,12 +52,13 @@ impl App {
         let due = candidates.iter().filter(is_due).take(at_most);
         // Whatever is in flight is let finish; what has not begun stays due.
         let halt = stop.child_token();
+        let last_error = last_error(candidates);
         let tries: Vec<_> = due
             .map(async |candidate| {
                 if halt.is_cancelled() {
                     return Ok(None);
                 }
-                let obstacle = self.carry_out_one(request, decision, candidate).await;
+                let obstacle = self.carry_out_one(request, decision, candidate, last_error).await;
                 if !matches!(obstacle, Ok(None)) {
                     halt.cancel();
                 }
@@ -77,11 +80,19 @@ impl App {
         request: &Request,
         decision: &Decision,
         candidate: &Candidate,
+        last_error: Option<&str>,
     ) -> anyhow::Result<Option<String>> {
         let Some(policy) = self.policy(&request.policy) else {
             return self.call_off(request, candidate, Skip::PolicyGone).await;
         };
         if self.clock.now() > execute_by(policy, decision.at) {
+            if let (CandidateState::Due { trouble, .. }, Some(error)) = (&candidate.state, last_error)
+                && trouble.error.is_none()
+            {
+                // It never came to its turn; what stood in the way of another one stood in its way.
+                let why = Step::Wait { error: error.to_owned(), wait: Duration::zero() };
+                self.take(request, candidate, why).await?;
+            }
             return self.call_off(request, candidate, Skip::ApprovalTooOld).await;
         }
         // The configuration may exempt more today than when the list was shown, and what isn't looked up exempts nobody.
@@ -98,7 +109,12 @@ impl App {
             Ok(None) => {}
             Ok(Some(step)) => return self.take(request, candidate, step).await,
             // Such as approvers who can't be looked up: nobody can be judged until they can, and the card says so.
-            Err(error) => return Ok(Some(format!("{error:#}"))),
+            Err(error) => {
+                let error = format!("{error:#}");
+                let wait = Step::Wait { error: error.clone(), wait: WAIT_FOR_PERSON };
+                self.take(request, candidate, wait).await?;
+                return Ok(Some(error));
+            }
         }
         let intent = Step::Intend { status_changed: fresh.account.status_changed.at() };
         if self
@@ -195,7 +211,15 @@ impl App {
             | IdentityError::Refused(_)
             | IdentityError::Malformed(_) => None,
         };
-        self.take(request, candidate, Step::Wait(self.patience(&error))).await?;
+        let wait = match &error {
+            IdentityError::Transient(_) | IdentityError::Refused(_) | IdentityError::Malformed(_) => {
+                longer(self.patience(&error), candidate)
+            }
+            IdentityError::RateLimited { .. } | IdentityError::Denied(_) | IdentityError::NotFound(_) => {
+                self.patience(&error)
+            }
+        };
+        self.take(request, candidate, Step::Wait { error: error.to_string(), wait }).await?;
         Ok(obstacle)
     }
 
@@ -298,5 +322,33 @@ impl App {
             .append(AuditContext::of(request), event(Action::SessionsCleared, json!({ "error": error })))
             .await?;
         Ok(())
+    }
+}
+
+/// What last stood in the way of any account of the list.
+fn last_error(candidates: &[Candidate]) -> Option<&str> {
+    candidates.iter().find_map(|one| match &one.state {
+        CandidateState::Due { trouble, .. } => trouble.error.as_deref(),
+        CandidateState::Skipped { error, .. } => error.as_deref(),
+        CandidateState::Previewed
+        | CandidateState::Proposed
+        | CandidateState::Kept { .. }
+        | CandidateState::Dropped
+        | CandidateState::Suspended { .. }
+        | CandidateState::Failed { .. } => None,
+    })
+}
+
+/// Twice as long each time in a row that the account could not be read.
+fn longer(wait: Duration, candidate: &Candidate) -> Duration {
+    match &candidate.state {
+        CandidateState::Due { trouble, .. } => (wait * (1 << trouble.waits.min(6))).min(WAIT_MAX),
+        CandidateState::Previewed
+        | CandidateState::Proposed
+        | CandidateState::Kept { .. }
+        | CandidateState::Dropped
+        | CandidateState::Suspended { .. }
+        | CandidateState::Skipped { .. }
+        | CandidateState::Failed { .. } => wait,
     }
 }

@@ -14,7 +14,7 @@ use super::wording::{answers, card, concerned, refusals};
 use crate::chat::{Ack, FormState, Handler, Inbound, MessageRef, ReplyTo, Text, What};
 use crate::domain::audit::{Action, Actor, Draft, Person};
 use crate::domain::keep::KeptUntil;
-use crate::domain::request::{self, Input, Refusal, Verb};
+use crate::domain::request::{Input, Refusal, Request, Verb};
 use crate::store::{AuditContext, Decided, Receipt};
 
 /// The handler that the chat adapter calls with each input.
@@ -132,6 +132,9 @@ impl App {
             card::action::SUSPEND => Verb::Suspend { keep: [].into(), until: KeptUntil::default() },
             card::action::DENY => Verb::Deny,
             card::action::RELEASE => Verb::Release,
+            card::action::TAKE_BACK => Verb::TakeBackApproval,
+            card::action::ASK_AGAIN => Verb::AskAgain,
+            card::action::RETRY => Verb::Retry { held: [].into() },
             card::action::GO_LIVE => Verb::GoLive,
             card::action::CHOOSE => {
                 self.open_review(inbound, request, rest, trigger);
@@ -143,9 +146,15 @@ impl App {
             }
             _ => return Ok(self.unknown_button(inbound, message, action)),
         };
+        let retries = matches!(verb, Verb::Retry { .. });
         let press = Press { request, list_hash: Some(rest.to_owned()), verb, reason: None };
-        if let Some(turned) = self.decide(inbound, press).await?.err() {
-            self.whisper(inbound.reply.clone(), turned.text());
+        let said = match self.decide(inbound, press).await? {
+            Ok(request) if retries => self.left_out_of_retry(&request).await?,
+            Ok(_) => None,
+            Err(turned) => Some(turned.text()),
+        };
+        if let Some(text) = said {
+            self.whisper(inbound.reply.clone(), text);
         }
         Ok(Ack::Done)
     }
@@ -156,12 +165,12 @@ impl App {
         Ack::Done
     }
 
-    /// Takes a decision to the database. `Err`: it had no effect.
+    /// Takes a decision to the database. The request after it; `Err`: it had no effect.
     pub(super) async fn decide(
         self: &Arc<Self>,
         inbound: &Inbound,
         press: Press,
-    ) -> anyhow::Result<Result<(), Turned>> {
+    ) -> anyhow::Result<Result<Request, Turned>> {
         // The receipt is recorded first: until it is settled, the deadline waits for it.
         let received =
             self.store.receive(&inbound.key, Some(press.request), &inbound.user, inbound.received_at).await?;
@@ -185,7 +194,7 @@ impl App {
         inbound: &Inbound,
         press: Press,
         received_at: DateTime<Utc>,
-    ) -> anyhow::Result<Result<(), Turned>> {
+    ) -> anyhow::Result<Result<Request, Turned>> {
         let id = press.request;
         let Some((request, _)) = self.store.request(id).await? else {
             self.settle(inbound, "no such request", None).await?;
@@ -208,11 +217,17 @@ impl App {
             }
         };
         let Known { voter, .. } = known;
-        let input =
-            Input { verb: press.verb, voter, received_at, list_hash: press.list_hash, reason: press.reason };
+        let input = Input {
+            verb: press.verb,
+            voter,
+            received_at,
+            list_hash: press.list_hash,
+            reason: press.reason,
+            approvals_needed: policy.approvals_needed,
+        };
         let decided = self.store.decide(&inbound.key, id, input, self.clock.now()).await?;
         Ok(match decided {
-            Decided::Done(_) => Ok(()),
+            Decided::Done(request) => Ok(*request),
             Decided::Refused(refusal) => Err(Turned::Refused(refusal)),
             Decided::Repeated(_) => Err(Turned::Away(refusals::repeated())),
         })
@@ -222,7 +237,7 @@ impl App {
     async fn turn_away(
         &self,
         inbound: &Inbound,
-        request: &request::Request,
+        request: &Request,
         stranger: &Stranger,
     ) -> anyhow::Result<()> {
         let event = turned_away(&inbound.user, inbound.received_at, stranger);

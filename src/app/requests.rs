@@ -6,13 +6,13 @@ use chrono::{DateTime, Duration, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::carry_out::{Effort, WAIT_FOR_PERSON};
-use super::messages::{Identity, Standing};
+use super::messages::{self, Identity, Standing};
 use super::sweeps::counts;
 use super::wording::{card, notices};
 use super::{App, Obstacle, lock};
 use crate::chat::MessageRef;
 use crate::domain::candidate::Candidate;
-use crate::domain::request::{self, Decision, Request, RequestState};
+use crate::domain::request::{self, AskedAgain, Became, Decision, Request, RequestState};
 use crate::domain::sweep::Trigger;
 use crate::store::{AuditQuery, NewSweep, StartedSweep};
 
@@ -34,7 +34,7 @@ impl App {
         let now = self.clock.now();
         let deadline = request.deadline.filter(|_| request.state.awaits_decision());
         let mut wake = deadline.map(|at| if at > now { at } else { now + OVERDUE_EVERY });
-        if let RequestState::Approved { decision } = &request.state {
+        if let (RequestState::Approved { .. }, Some(decision)) = (&request.state, request.state.mandate()) {
             let (began, working) = (self.clock.now(), CancellationToken::new());
             let work = async {
                 let _end = working.clone().drop_guard();
@@ -70,9 +70,11 @@ impl App {
             // Decided after the card was rendered: its end is told only below a card that shows it.
             return Ok(Some(self.clock.now()));
         }
+        wake = earliest(wake, self.tell_silence(&request, &candidates, &card).await?);
         if matches!(request.state, RequestState::WentLive { .. }) {
             self.sweep_after_going_live(&request).await?;
         }
+        self.sweep_to_ask_again(&request).await?;
         let end_wake = self.tell_ending(&request, &candidates, &card).await?;
         match end_wake {
             Ending::Later(at) => wake = earliest(wake, Some(at)),
@@ -144,7 +146,14 @@ impl App {
             let obstacle = lock(&self.runtime.obstacles).get(&id).map(|obstacle| obstacle.why.clone());
             let link = |candidate: &Candidate| self.identity.console_link(&candidate.shown.id);
             let links = candidates.iter().filter_map(|one| Some((one.position, link(one)?))).collect();
+            let successor = match &request.asked_again {
+                Some(AskedAgain { became: Some(Became::Request(id)), .. }) => {
+                    self.store.message(&card_key(*id)).await?.as_ref().and_then(messages::reference)
+                }
+                Some(_) | None => None,
+            };
             let view = card::View {
+                successor: successor.as_ref(),
                 links: &links,
                 obstacle: obstacle.as_deref(),
                 request: &request,
@@ -205,10 +214,15 @@ impl App {
         candidates: &[Candidate],
         card: &MessageRef,
     ) -> anyhow::Result<Ending> {
+        // Each retry is told like the first time, about the accounts that were tried again.
+        let retry = request.state.retry();
+        let round = retry.map_or_else(String::new, |retry| format!(":retry:{}", retry.round));
         if matches!(request.state, RequestState::Completed { .. }) {
-            for (index, part) in candidates.chunks(notices::OUTCOMES_PER_MESSAGE).enumerate() {
+            let told = |one: &&Candidate| retry.is_none_or(|retry| retry.positions.contains(&one.position));
+            let told: Vec<Candidate> = candidates.iter().filter(told).cloned().collect();
+            for (index, part) in told.chunks(notices::OUTCOMES_PER_MESSAGE).enumerate() {
                 let message = Identity {
-                    key: format!("request:{}:outcomes:{index}", request.id),
+                    key: format!("request:{}{round}:outcomes:{index}", request.id),
                     channel: &request.channel,
                     thread: Some(card),
                     card_of: None,
@@ -219,7 +233,7 @@ impl App {
                 }
             }
         }
-        let key = format!("request:{}:ending", request.id);
+        let key = format!("request:{}{round}:ending", request.id);
         if self.store.message(&key).await?.is_some_and(|row| row.ts.is_some()) {
             return Ok(Ending::Told);
         }

@@ -128,6 +128,7 @@ impl App {
             received_at: inbound.received_at,
             list_hash: Some(list_hash.to_owned()),
             reason: None,
+            approvals_needed: policy.approvals_needed,
         };
         match request::decide(&request, &candidates, &input) {
             Ok(_) => Ok(Ok((policy, input.voter))),
@@ -362,6 +363,7 @@ impl App {
             received_at: inbound.received_at,
             list_hash: Some(about.list_hash.clone()),
             reason: None,
+            approvals_needed: policy.approvals_needed,
         };
         let Err(refusal) = request::decide(&request, &candidates, &input) else { return Ok(None) };
         self.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;
@@ -400,7 +402,7 @@ impl App {
         };
         let press = Press { request: memory.request, list_hash: Some(memory.list_hash), verb, reason };
         Ok(match self.decide(inbound, press).await? {
-            Ok(()) => Ack::Done,
+            Ok(_) => Ack::Done,
             // The day was asked for in a dialog that is closed by now.
             Err(Turned::Refused(refusal @ Refusal::NotUntil { .. })) => {
                 fault(choose::REASON, &refusals::refusal(&refusal))
@@ -440,7 +442,7 @@ impl App {
             reason: Some(form::reason(state)).filter(|reason| !reason.is_empty()),
         };
         Ok(match self.decide(inbound, press).await? {
-            Ok(()) => Ack::Done,
+            Ok(_) => Ack::Done,
             Err(Turned::Refused(refusal)) => answer(about.request, &refusal, None),
             Err(Turned::Away(text)) => fault(choose::REASON, &text),
         })
@@ -478,6 +480,7 @@ fn answer(
         Refusal::OnlyOwnAccounts
         | Refusal::NoEmail
         | Refusal::SecondPersonNeeded { .. }
+        | Refusal::NothingInCommon { .. }
         | Refusal::NotProposed { .. } => fault(choose::REASON, &text),
         Refusal::AlreadyDecided { .. }
         | Refusal::NotAnApprover
@@ -485,6 +488,11 @@ fn answer(
         | Refusal::PastDeadline { .. }
         | Refusal::OtherList
         | Refusal::NotPostedYet
+        | Refusal::ApprovedFirstByYou { .. }
+        | Refusal::NotYourApproval { .. }
+        | Refusal::NothingFailed
+        | Refusal::AllHeld
+        | Refusal::AlreadyAskedAgain { .. }
         | Refusal::DoesNotFit => Ack::ReplaceModal(choose::over(id, text, whole)),
     }
 }

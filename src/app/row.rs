@@ -111,7 +111,7 @@ impl App {
         self: &Arc<Self>,
         inbound: &Inbound,
         chosen: &Chosen,
-    ) -> anyhow::Result<Result<(), Turned>> {
+    ) -> anyhow::Result<Result<Request, Turned>> {
         let Some((policy, ..)) = self.of_row(chosen.request, chosen.position).await? else {
             return Ok(Err(Turned::Away(refusals::no_such_request())));
         };
@@ -154,6 +154,7 @@ impl App {
             received_at: inbound.received_at,
             list_hash: Some(chosen.list_hash.clone()),
             reason: None,
+            approvals_needed: policy.approvals_needed,
         };
         if let Err(refusal) = request::decide(&request, &candidates, &input) {
             self.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;

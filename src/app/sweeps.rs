@@ -205,6 +205,7 @@ impl App {
             channel: policy.channel.clone(),
             list,
             answer_within: policy.answer_within,
+            approvals_needed: policy.approvals_needed,
             unknown,
             at: self.clock.now(),
         })

@@ -149,6 +149,8 @@ fn policy() -> Policy {
         approvers: People::default(),
         admins: People::default(),
         viewers: People::default(),
+        approvals_needed: 1,
+        silence: crate::domain::silence::Silence::default(),
         answer_within: week,
         carry_out_within: week,
         catch_up: week,

@@ -24,6 +24,8 @@ pub enum Span {
         /// The name, for places that can't mention. Untrusted text.
         name: String,
     },
+    /// A user group of the chat system, shown as a mention: it notifies its members.
+    Group(String),
     /// A moment, shown in the reader's own time zone.
     Time(DateTime<Utc>),
     /// A day, shown in the reader's own time zone.
@@ -79,6 +81,7 @@ impl Text {
             | Span::Name(words) => words.clone(),
             Span::Mention { id, name } if name.is_empty() => id.clone(),
             Span::Mention { name, .. } => name.clone(),
+            Span::Group(id) => id.clone(),
             Span::Time(at) => at.format("%Y-%m-%d %H:%M UTC").to_string(),
             Span::Date(at) => at.format("%Y-%m-%d").to_string(),
             Span::MessageLink { label, .. } => label.clone(),

@@ -19,6 +19,7 @@ mod ics;
 mod policy;
 mod report;
 mod section;
+mod silence;
 mod tell;
 
 use std::cell::RefCell;

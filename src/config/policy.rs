@@ -7,6 +7,7 @@ use super::Surroundings;
 use super::calendar;
 use super::report::{nearest, quote};
 use super::section::{Found, Scale, Section, Span};
+use super::silence;
 use super::tell;
 use crate::domain::account::UserType;
 use crate::domain::calendar::Calendar;
@@ -155,6 +156,8 @@ fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<S
     let watch_suspended_for = section.duration_or_off(&WATCH_SUSPENDED_FOR);
     let digest = tell::digest(section, schedule.zone);
     let ask = tell::ask(section);
+    let approvals_needed = approvals_needed(section);
+    let silence = silence::read(section, approvers.as_ref(), answer_within);
     section.finish();
     let policy = Policy {
         name: name?,
@@ -176,6 +179,8 @@ fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<S
         undo_for,
         watch_suspended_for,
         ask,
+        approvals_needed,
+        silence,
         digest,
     };
     warn(section, &policy);
@@ -192,6 +197,10 @@ fn warn(section: &Section<'_>, policy: &Policy) {
     if policy.answer_within < Duration::minutes(1) {
         let advice = "that is for trying things out, not for people";
         section.report.warning(format!("policy \"{name}\" has an answer_within below a minute; {advice}"));
+    }
+    if policy.ask.before.is_some_and(|before| before >= policy.answer_within) {
+        let advice = "the people concerned are asked at once, as without it";
+        section.report.warning(format!("policy \"{name}\" has an ask_before above answer_within: {advice}"));
     }
 }
 
@@ -390,7 +399,19 @@ fn people(section: &Section<'_>) -> (Option<People>, Option<People>, Option<Peop
     (approvers, admins, viewers)
 }
 
-fn group(
+/// Two people's approvals may be needed; more than that is a meeting.
+const APPROVALS_NEEDED: Scale<u32> = Scale {
+    key: "approvals_needed",
+    default: 1,
+    bounds: 1..=2,
+    why: "it is how many different people have to approve",
+};
+
+fn approvals_needed(section: &Section<'_>) -> u32 {
+    section.integer(&APPROVALS_NEEDED)
+}
+
+pub(super) fn group(
     section: &Section<'_>,
     key: &'static str,
     name: &'static str,

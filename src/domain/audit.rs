@@ -22,6 +22,18 @@ pub struct Person {
     pub email: Option<String>,
 }
 
+impl Person {
+    /// Whether the two are one person, as far as can be told: the same account of the chat system, or the same address.
+    pub fn is_same_as(&self, other: &Person) -> bool {
+        let address = |person: &Person| {
+            let address = person.email.as_deref().map(|email| email.trim().to_lowercase());
+            address.filter(|address| !address.is_empty())
+        };
+        let own = address(self);
+        self.id.eq_ignore_ascii_case(&other.id) || (own.is_some() && own == address(other))
+    }
+}
+
 /// Who did it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -54,6 +66,20 @@ pub enum Action {
     CardPosted,
     /// A person approved the suspension of the selected accounts.
     Approved,
+    /// The first of two people approved; nothing is carried out yet.
+    ApprovedFirst,
+    /// Whoever approved first took that back.
+    ApprovalTakenBack,
+    /// A person had failed suspensions tried again.
+    Retried,
+    /// The first of two people wants failed suspensions tried again.
+    RetriedFirst,
+    /// Approvers were reminded of a request that waits.
+    Reminded,
+    /// Somebody else was told that a request still waits.
+    Escalated,
+    /// A person had the question of an ended request put anew.
+    AskedAgain,
     /// A person kept one account active in their decision.
     Kept,
     /// A person denied all.
@@ -132,6 +158,13 @@ impl Action {
             Action::Proposed => "proposed",
             Action::CardPosted => "card_posted",
             Action::Approved => "approved",
+            Action::ApprovedFirst => "approved_first",
+            Action::ApprovalTakenBack => "approval_taken_back",
+            Action::Retried => "retried",
+            Action::RetriedFirst => "retried_first",
+            Action::Reminded => "reminded",
+            Action::Escalated => "escalated",
+            Action::AskedAgain => "asked_again",
             Action::Kept => "kept",
             Action::Denied => "denied",
             Action::Expired => "expired",

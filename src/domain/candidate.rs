@@ -65,6 +65,21 @@ pub enum Skip {
     PolicyGone,
 }
 
+/// What stood in the way of a suspension so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// The last error, redacted.
+    pub error: Option<String>,
+    /// How often in a row the account could not even be read.
+    pub waits: u32,
+}
+
+impl Trouble {
+    fn is_none(&self) -> bool {
+        *self == Trouble::default()
+    }
+}
+
 /// Where a candidate stands. The variants carry their evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -91,6 +106,9 @@ pub enum CandidateState {
         not_before: Option<DateTime<Utc>>,
         /// The status change as read before the first try: if it differs later, somebody else was there.
         status_changed: Option<DateTime<Utc>>,
+        /// What stood in the way so far.
+        #[serde(default, skip_serializing_if = "Trouble::is_none")]
+        trouble: Trouble,
     },
     /// Done.
     Suspended {
@@ -105,6 +123,9 @@ pub enum CandidateState {
         at: DateTime<Utc>,
         /// Why.
         why: Skip,
+        /// The last error before an approval grew too old.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
     },
     /// Not done, in spite of trying.
     Failed {
@@ -118,6 +139,21 @@ pub enum CandidateState {
 }
 
 impl CandidateState {
+    /// To be suspended, not tried yet.
+    pub fn due() -> CandidateState {
+        CandidateState::Due {
+            attempts: 0,
+            not_before: None,
+            status_changed: None,
+            trouble: Trouble::default(),
+        }
+    }
+
+    /// Left alone.
+    pub fn skipped(at: DateTime<Utc>, why: Skip) -> CandidateState {
+        CandidateState::Skipped { at, why, error: None }
+    }
+
     /// The stored word.
     pub fn word(&self) -> &'static str {
         match self {
@@ -206,7 +242,12 @@ pub enum Step {
         wait: Duration,
     },
     /// The provider can't be asked at the moment (rate limit, missing right); this counts as no try.
-    Wait(Duration),
+    Wait {
+        /// The provider's answer, redacted.
+        error: String,
+        /// How long to wait.
+        wait: Duration,
+    },
     /// The try did not work, and no repetition can help.
     GiveUp {
         /// The provider's answer, redacted.
@@ -217,14 +258,17 @@ pub enum Step {
 /// The next state of a due candidate and the audit events that go with it. `None`: the candidate is not due, and
 /// nothing may be done with it.
 pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(CandidateState, Vec<Draft>)> {
-    let CandidateState::Due { attempts, not_before, status_changed } = &candidate.state else {
+    let CandidateState::Due { attempts, not_before, status_changed, trouble } = &candidate.state else {
         return None;
     };
     let (attempts, first_seen) = (*attempts, *status_changed);
     let event = |action, detail| {
         vec![Draft { at: now, actor: Actor::System, action, subject: Some(candidate.subject()), detail }]
     };
-    let due = |attempts, not_before| CandidateState::Due { attempts, not_before, status_changed: first_seen };
+    let again = |attempts, wait, error, waits| {
+        let trouble = Trouble { error: Some(error), waits };
+        CandidateState::Due { attempts, not_before: Some(now + wait), status_changed: first_seen, trouble }
+    };
     let fail = |error: String| {
         let events = event(Action::SuspensionFailed, json!({ "error": error, "attempts": attempts }));
         (CandidateState::Failed { at: now, error, attempts }, events)
@@ -238,7 +282,8 @@ pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(Ca
                 Action::SuspensionIntended,
                 json!({ "attempt": attempts, "status_changed": status_changed }),
             );
-            (CandidateState::Due { attempts, not_before: *not_before, status_changed }, events)
+            let trouble = trouble.clone();
+            (CandidateState::Due { attempts, not_before: *not_before, status_changed, trouble }, events)
         }
         // A suspension that we confirm is one that we tried, with its intent in the audit trail.
         Step::Confirm(_) if attempts == 0 => return None,
@@ -248,19 +293,24 @@ pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(Ca
             (CandidateState::Suspended { at: now, confirmation }, events)
         }
         Step::Skip(why) => {
-            let events = event(Action::Skipped, json!({ "why": why }));
-            (CandidateState::Skipped { at: now, why }, events)
+            // What else ends it is its own reason; age alone has one behind it.
+            let error = trouble.error.clone().filter(|_| why == Skip::ApprovalTooOld);
+            let mut detail = json!({ "why": why });
+            if let Some(error) = &error {
+                detail["error"] = json!(error);
+            }
+            (CandidateState::Skipped { at: now, why, error }, event(Action::Skipped, detail))
         }
         Step::TryAgain { error, wait: _ } if attempts >= ATTEMPTS_MAX => fail(error),
         Step::TryAgain { error, wait } => {
             let events = event(Action::SuspensionTryFailed, json!({ "error": error, "attempt": attempts }));
-            (due(attempts, Some(now + wait)), events)
+            (again(attempts, wait, error, 0), events)
         }
         Step::TurnedAway { error, wait } => {
             let events = event(Action::SuspensionTryFailed, json!({ "error": error, "attempt": attempts }));
-            (due(attempts.saturating_sub(1), Some(now + wait)), events)
+            (again(attempts.saturating_sub(1), wait, error, 0), events)
         }
-        Step::Wait(wait) => (due(attempts, Some(now + wait)), Vec::new()),
+        Step::Wait { error, wait } => (again(attempts, wait, error, trouble.waits + 1), Vec::new()),
         Step::GiveUp { error } => fail(error),
     })
 }

@@ -247,7 +247,7 @@ pub struct Question {
 /// When the people concerned are to be asked. `None` while nobody is, or once the request is decided.
 pub fn ask_at(request: &Request, ask: &Ask) -> Option<DateTime<Utc>> {
     // Before the card stands there is no deadline to name, and nothing to answer to.
-    let deadline = request.deadline.filter(|_| matches!(request.state, RequestState::Pending))?;
+    let deadline = request.deadline.filter(|_| matches!(request.state, RequestState::Pending { .. }))?;
     let stands_since = deadline - request.answer_within;
     Some(ask.before.map_or(stands_since, |before| (deadline - before).max(stands_since)))
 }
@@ -312,7 +312,7 @@ pub fn answer(
     if !answer.fits(question.role) {
         return Err(Refusal::DoesNotFit);
     }
-    if !matches!(request.state, RequestState::Pending)
+    if !matches!(request.state, RequestState::Pending { .. })
         || request.deadline.is_some_and(|deadline| at >= deadline)
     {
         return Err(Refusal::Over);

@@ -22,5 +22,6 @@ pub mod report;
 pub mod request;
 pub mod restoration;
 pub mod schedule;
+pub mod silence;
 pub mod sweep;
 pub mod when;

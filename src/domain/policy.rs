@@ -26,6 +26,10 @@ pub struct Policy {
     pub admins: People,
     /// Who may run read-only commands.
     pub viewers: People,
+    /// How many different people have to approve before anybody is suspended: 1 or 2.
+    pub approvals_needed: u32,
+    /// Whom it tells if nobody answers.
+    pub silence: super::silence::Silence,
     /// How long a request waits for an answer, counted from the posting of its card.
     pub answer_within: Duration,
     /// How long after the decision a suspension may still be carried out.

@@ -24,6 +24,13 @@ pub enum Trigger {
         /// Who.
         by: Person,
     },
+    /// A person had the question of an ended request put anew.
+    AskedAgain {
+        /// Who.
+        by: Person,
+        /// The ended request.
+        request: i64,
+    },
     /// A person took the policy's rule live.
     WentLive {
         /// Who.
@@ -36,7 +43,18 @@ impl Trigger {
     pub fn person(&self) -> Option<&Person> {
         match self {
             Trigger::Schedule { .. } | Trigger::CatchUp { .. } => None,
-            Trigger::Command { by } | Trigger::WentLive { by } => Some(by),
+            Trigger::Command { by } | Trigger::AskedAgain { by, .. } | Trigger::WentLive { by } => Some(by),
+        }
+    }
+
+    /// The ended request that it asks about again.
+    pub fn asks_again(&self) -> Option<i64> {
+        match self {
+            Trigger::AskedAgain { request, .. } => Some(*request),
+            Trigger::Schedule { .. }
+            | Trigger::CatchUp { .. }
+            | Trigger::Command { .. }
+            | Trigger::WentLive { .. } => None,
         }
     }
 

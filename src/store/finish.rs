@@ -15,7 +15,7 @@ use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, Draft, Subject};
 use crate::domain::candidate::{CandidateState, Shown};
 use crate::domain::plan::{Counts, Verdict};
-use crate::domain::request::{Request, RequestState, list_hash};
+use crate::domain::request::{Became, Request, RequestState, list_hash};
 
 /// So many of the accounts that could not be judged are named in the audit event; their number is always there.
 const UNKNOWN_NAMED_MAX: usize = 100;
@@ -35,6 +35,8 @@ pub struct FinishedSweep {
     pub list: Vec<Shown>,
     /// How long the request waits for an answer, whole seconds.
     pub answer_within: Duration,
+    /// How many people have to approve.
+    pub approvals_needed: u32,
     /// The accounts that could not be judged, and why.
     pub unknown: Vec<(Subject, String)>,
     /// When it ended.
@@ -92,7 +94,7 @@ fn finish(tx: &Connection, sweep: &SweepRow, mut end: FinishedSweep) -> Result<F
     end_sweep(tx, sweep, &end)?;
     let start = match &end.verdict {
         Verdict::NoCandidates | Verdict::Refused(_) => None,
-        Verdict::Ask => Some((RequestState::Pending, CandidateState::Proposed)),
+        Verdict::Ask => Some((RequestState::pending(), CandidateState::Proposed)),
         Verdict::Held(guard) => Some((RequestState::Held { guard: guard.clone() }, CandidateState::Proposed)),
         Verdict::Preview => Some((RequestState::Preview, CandidateState::Previewed)),
     };
@@ -100,6 +102,8 @@ fn finish(tx: &Connection, sweep: &SweepRow, mut end: FinishedSweep) -> Result<F
         Some((state, each)) if !end.list.is_empty() => Some(ask(tx, sweep, &end, state, &each)?),
         Some(_) | None => None,
     };
+    let became = request.map_or(Became::Nothing, Became::Request);
+    requests::asked_anew(tx, sweep.trigger.asks_again(), Some(became))?;
     Ok(Finished { request, counts: end.counts, verdict: end.verdict, held_elsewhere })
 }
 
@@ -174,6 +178,8 @@ fn ask(
         answer_within: end.answer_within,
         deadline: None,
         release: None,
+        approvals_needed: end.approvals_needed,
+        asked_again: None,
         state,
         version: 0,
     };

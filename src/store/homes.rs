@@ -9,8 +9,11 @@ use super::{Store, StoreError, audit};
 use crate::domain::audit::{Action, AuditEvent};
 
 /// What a person decided, as the page tells it.
-const DECISIONS: [Action; 8] = [
+const DECISIONS: [Action; 11] = [
     Action::Approved,
+    Action::ApprovedFirst,
+    Action::Retried,
+    Action::AskedAgain,
     Action::Denied,
     Action::Withdrawn,
     Action::Released,

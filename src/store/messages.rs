@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row, params};
 
 use super::codec::{self, Cells, time_text};
-use super::{Store, StoreError, requests};
+use super::{Store, StoreError, requests, sweeps};
 use crate::domain::request::{self, Request};
 
 /// One message, from before it is posted.
@@ -117,6 +117,9 @@ impl Store {
                 ..message
             };
             save(tx, &message)?;
+            // The card whose place this one takes can link to it now.
+            let before = sweeps::need(tx, request.sweep)?.trigger.asks_again();
+            before.map_or(Ok(()), |before| requests::card_changes(tx, before))?;
             request::card_posted(&request, now)
                 .map(|transition| requests::apply(tx, &request, transition))
                 .transpose()

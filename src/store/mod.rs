@@ -33,6 +33,7 @@ mod requests;
 mod restorations;
 mod reviews;
 mod schema;
+mod silence;
 mod sweeps;
 mod watches;
 

@@ -39,7 +39,7 @@ impl Store {
         }
         self.write(move |tx| {
             let (request, candidates) = requests::need(tx, request)?;
-            if matches!(request.state, RequestState::Pending) {
+            if matches!(request.state, RequestState::Pending { .. }) {
                 let waiting = candidates.iter().filter(|one| one.state == CandidateState::Proposed);
                 for candidate in waiting {
                     for role in &roles {

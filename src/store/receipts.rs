@@ -8,9 +8,10 @@ use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, time_text};
-use super::{Store, StoreError, requests};
+use super::{Store, StoreError, past, requests};
 use crate::domain::audit::Draft;
-use crate::domain::request::{self, Input, Refusal, Request};
+use crate::domain::candidate::Candidate;
+use crate::domain::request::{self, Input, Refusal, Request, Verb};
 
 /// So long an input that came in time keeps its request from expiring. Slack gives up on us after 3 s; what is not
 /// settled by now was lost in a crash.
@@ -144,8 +145,13 @@ fn decide(
     if let Some(outcome) = receipt.outcome {
         return Ok(Decided::Repeated(outcome));
     }
-    let input = Input { received_at: receipt.received_at, ..input };
+    let mut input = Input { received_at: receipt.received_at, ..input };
     let (request, candidates) = requests::need(tx, request)?;
+    if let Verb::Retry { held } = &mut input.verb {
+        let open = past::open_accounts(tx)?;
+        let is_held = |one: &&Candidate| open.get(&one.shown.id).is_some_and(|by| *by != request.id);
+        *held = candidates.iter().filter(is_held).map(|one| one.position).collect();
+    }
     let (decided, outcome) = match request::decide(&request, &candidates, &input) {
         Ok(transition) => {
             let request = requests::apply(tx, &request, transition)?;
@@ -223,6 +229,12 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::NotPostedYet => "not_posted_yet",
         Refusal::DoesNotFit => "does_not_fit",
         Refusal::SecondPersonNeeded { .. } => "second_person_needed",
+        Refusal::ApprovedFirstByYou { .. } => "approved_first_by_you",
+        Refusal::NotYourApproval { .. } => "not_your_approval",
+        Refusal::NothingInCommon { .. } => "nothing_in_common",
+        Refusal::NothingFailed => "nothing_failed",
+        Refusal::AllHeld => "all_held",
+        Refusal::AlreadyAskedAgain { .. } => "already_asked_again",
         Refusal::NoEmail => "no_email",
         Refusal::OnlyOwnAccounts => "only_own_accounts",
         Refusal::NotUntil { .. } => "not_until",

@@ -8,7 +8,7 @@ use super::codec::{self, Cells, json_text, time_text};
 use super::{Store, StoreError, exemptions, policies, reviews, watches};
 use crate::domain::account::AccountId;
 use crate::domain::candidate::{self, Candidate, CandidateState, Shown, Step};
-use crate::domain::request::{Request, RequestState, Transition, list_hash};
+use crate::domain::request::{self, Became, Request, RequestState, Transition, list_hash};
 
 /// A request with its candidates in the order of the list.
 pub(super) type Whole = (Request, Vec<Candidate>);
@@ -97,19 +97,17 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<CandidateState>, StoreError> {
         self.write(move |tx| {
-            let (request, candidates) = need(tx, request)?;
-            let candidate = candidates.iter().find(|candidate| candidate.position == position);
-            let candidate = candidate.ok_or_else(|| no_candidate(request.id, position))?;
+            let (request, candidate) = need_one(tx, request, position)?;
             let intends = matches!(step, Step::Intend { .. });
             if intends && exemptions::in_force(tx, &request.policy, &candidate.shown.id, now)? {
                 return Ok(None);
             }
-            let Some((state, events)) = candidate::step(candidate, step, now) else {
+            let Some((state, events)) = candidate::step(&candidate, step, now) else {
                 return Ok(None);
             };
             set_candidate(tx, request.id, position, &state)?;
             if matches!(state, CandidateState::Suspended { .. }) {
-                watches::begin(tx, request.id, &request.policy, candidate, now)?;
+                watches::begin(tx, request.id, &request.policy, &candidate, now)?;
             }
             audit::append_all(tx, &AuditContext::of(&request), events)?;
             Ok(Some(state))
@@ -143,6 +141,18 @@ pub(super) fn need(tx: &Connection, id: i64) -> Result<Whole, StoreError> {
     load(tx, id)?.ok_or_else(|| StoreError::Missing { table: "request", id: id.to_string() })
 }
 
+/// One account of a request that a change needs: whoever works through a long list does not read all of it each time.
+fn need_one(tx: &Connection, request: i64, position: u32) -> Result<(Request, Candidate), StoreError> {
+    let missing = || StoreError::Missing { table: "request", id: request.to_string() };
+    let sql = "SELECT * FROM request WHERE id = ?1";
+    let request = codec::first(tx, sql, [request], decode)?.ok_or_else(missing)?;
+    let sql =
+        "SELECT *, request || '/' || position AS key FROM candidate WHERE request = ?1 AND position = ?2";
+    let candidate = codec::first(tx, sql, params![request.id, position], decode_candidate)?;
+    let candidate = candidate.ok_or_else(|| no_candidate(request.id, position))?;
+    if fits(&candidate.state, &request.state) { Ok((request, candidate)) } else { Err(unfit(request.id)) }
+}
+
 /// The requests that meet an SQL condition, oldest first.
 pub(super) fn load_where(
     tx: &Connection,
@@ -156,21 +166,28 @@ pub(super) fn load_where(
 
 fn with_candidates(tx: &Connection, request: Request) -> Result<Whole, StoreError> {
     let candidates = codec::all(tx, CANDIDATES, [request.id], decode_candidate)?;
-    let why = if list_hash(candidates.iter().map(|candidate| &candidate.shown.id)) != request.list_hash {
-        "its candidates are not those of its list_hash"
-    } else if !candidates.iter().all(|candidate| fits(&candidate.state, &request.state)) {
-        "a candidate is open for a decision that the request does not have"
-    } else {
-        return Ok((request, candidates));
-    };
-    Err(StoreError::BadRow { table: "request", id: request.id.to_string(), why: why.to_owned() })
+    if list_hash(candidates.iter().map(|candidate| &candidate.shown.id)) != request.list_hash {
+        let why = "its candidates are not those of its list_hash".to_owned();
+        return Err(StoreError::BadRow { table: "request", id: request.id.to_string(), why });
+    }
+    if !candidates.iter().all(|candidate| fits(&candidate.state, &request.state)) {
+        return Err(unfit(request.id));
+    }
+    Ok((request, candidates))
+}
+
+fn unfit(request: i64) -> StoreError {
+    let why = "a candidate is open for a decision that the request does not have".to_owned();
+    StoreError::BadRow { table: "request", id: request.to_string(), why }
 }
 
 /// Whether an open candidate has what it stands on: above all, nothing is due without an approval in the row.
 fn fits(candidate: &CandidateState, request: &RequestState) -> bool {
     match candidate {
         CandidateState::Due { .. } => matches!(request, RequestState::Approved { .. }),
-        CandidateState::Proposed => matches!(request, RequestState::Held { .. } | RequestState::Pending),
+        CandidateState::Proposed => {
+            matches!(request, RequestState::Held { .. } | RequestState::Pending { .. })
+        }
         CandidateState::Previewed
         | CandidateState::Kept { .. }
         | CandidateState::Dropped
@@ -190,8 +207,8 @@ pub(super) fn insert(
     codec::run(
         tx,
         "INSERT INTO request (sweep, policy, channel, rule, list_hash, swept_by, created_at, answer_within_s,
-                              state, state_json)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                              state, state_json, approvals_needed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         params![
             request.sweep,
             request.policy,
@@ -203,6 +220,7 @@ pub(super) fn insert(
             request.answer_within.num_seconds(),
             request.state.word(),
             json_text(&request.state)?,
+            request.approvals_needed,
         ],
     )?;
     let id = tx.last_insert_rowid();
@@ -223,11 +241,12 @@ pub(super) fn apply(
     request: &Request,
     transition: Transition,
 ) -> Result<Request, StoreError> {
-    let Transition { state, deadline, release, candidates, exemptions, events } = transition;
+    let Transition { state, deadline, release, asked_again, candidates, exemptions, events } = transition;
     let changed = codec::run(
         tx,
         "UPDATE request
-         SET state = ?3, state_json = ?4, deadline = ?5, release = ?6, version = version + 1, told = 0
+         SET state = ?3, state_json = ?4, deadline = ?5, release = ?6, asked_again = ?7,
+             version = version + 1, told = 0
          WHERE id = ?1 AND version = ?2",
         params![
             request.id,
@@ -236,6 +255,7 @@ pub(super) fn apply(
             json_text(&state)?,
             deadline.map(time_text),
             release.as_ref().map(json_text).transpose()?,
+            asked_again.as_ref().map(json_text).transpose()?,
         ],
     )?;
     if changed != 1 {
@@ -258,6 +278,26 @@ pub(super) fn apply(
         exemptions::grant(tx, &key, wish, &context, wish.starts_at)?;
     }
     Ok(need(tx, request.id)?.0)
+}
+
+/// A sweep that asked again about an ended request came to this, or to nothing at all if it failed.
+pub(super) fn asked_anew(
+    tx: &Connection,
+    asks_again: Option<i64>,
+    became: Option<Became>,
+) -> Result<(), StoreError> {
+    let Some(id) = asks_again else { return Ok(()) };
+    let (request, _) = need(tx, id)?;
+    match request::asked_anew(&request, became) {
+        Some(transition) => apply(tx, &request, transition).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Something that the card shows has changed outside of the request's own steps. Its version goes up, so that whoever
+/// is just showing the card as it was before does not take it for told.
+pub(super) fn card_changes(tx: &Connection, id: i64) -> Result<(), StoreError> {
+    codec::run(tx, "UPDATE request SET told = 0, version = version + 1 WHERE id = ?1", [id]).map(drop)
 }
 
 fn set_candidate(
@@ -296,6 +336,8 @@ fn decode(row: &Row<'_>) -> Result<Request, StoreError> {
         answer_within: cells.seconds("answer_within_s")?,
         deadline: cells.time_or_null("deadline")?,
         release: cells.json_or_null("release")?,
+        approvals_needed: cells.get("approvals_needed")?,
+        asked_again: cells.json_or_null("asked_again")?,
         state,
         version: cells.get("version")?,
     })

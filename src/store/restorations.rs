@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
-use super::{Store, StoreError};
+use super::{Store, StoreError, requests};
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
 use crate::domain::restoration::{self, Restoration, RestorationState, Step, Wish};
@@ -155,11 +155,9 @@ fn ask(tx: &Connection, key: &str, wish: &Wish, now: DateTime<Utc>) -> Result<i6
     Ok(id)
 }
 
-/// The card of the request says who is back. Its version goes up, so that whoever is just showing the card as it was
-/// before does not take it for told.
+/// The card of the request says who is back.
 fn card_changes(tx: &Connection, wish: &Wish) -> Result<(), StoreError> {
-    let Some(request) = wish.request else { return Ok(()) };
-    codec::run(tx, "UPDATE request SET told = 0, version = version + 1 WHERE id = ?1", [request]).map(drop)
+    wish.request.map_or(Ok(()), |request| requests::card_changes(tx, request))
 }
 
 fn context(tx: &Connection, wish: &Wish) -> Result<AuditContext, StoreError> {

@@ -6,7 +6,7 @@
 //! can guarantee is guaranteed here: one sweep per slot, one open question per account, a chain without gaps.
 
 /// The steps, oldest first.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7];
 
 const V1: &str = "
 CREATE TABLE policy (
@@ -298,4 +298,19 @@ BEGIN
     INSERT INTO audit_day VALUES (substr(NEW.at, 1, 10), NEW.seq, NEW.seq)
     ON CONFLICT (day) DO UPDATE SET last_seq = NEW.seq;
 END;
+";
+
+/// Two people's approvals, questions that are put anew, and what is told while nobody answers.
+const V7: &str = "
+ALTER TABLE request ADD COLUMN approvals_needed INTEGER NOT NULL DEFAULT 1 CHECK (approvals_needed >= 1);
+ALTER TABLE request ADD COLUMN asked_again TEXT;
+
+-- Reminders and escalations, once per request and stage.
+CREATE TABLE nudge (
+    request INTEGER NOT NULL REFERENCES request (id),
+    stage TEXT NOT NULL,
+    begun_at TEXT NOT NULL,
+    told_at TEXT,
+    PRIMARY KEY (request, stage)
+) STRICT;
 ";

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
-use super::{Store, StoreError, policies, watches};
+use super::{Store, StoreError, policies, requests, watches};
 use crate::domain::audit::Action;
 use crate::domain::plan::{Counts, Verdict};
 use crate::domain::policy::Rule;
@@ -215,6 +215,7 @@ fn fail(tx: &Connection, id: i64, error: &str, now: DateTime<Utc>) -> Result<boo
         params![id, time_text(now), error],
     )?;
     watches::sweep_ended(tx, &sweep.policy, now)?;
+    requests::asked_anew(tx, sweep.trigger.asks_again(), None)?;
     let event = audit::draft(now, sweep.trigger.actor(), Action::SweepFailed, json!({ "error": error }));
     audit::append(tx, &context(&sweep), event)?;
     Ok(true)

@@ -156,6 +156,24 @@ fn an_empty_break_glass_list_is_allowed_but_said() {
 }
 
 #[test]
+fn what_is_named_in_vain_is_said() {
+    let warned = |lines: &str| good(&format!("{GOOD}break_glass = [\"root@x.example\"]\n{lines}\n")).warnings;
+    assert_eq!(
+        warned("remind = { users = [\"U1\"] }"),
+        [
+            "a policy has remind, but no remind_before: nobody is reminded; set remind_before, such as [\"4h\", \"1h\"]"
+        ]
+    );
+    assert_eq!(
+        warned("ask_before = \"9h\""),
+        [
+            "policy \"contractors\" has an ask_before above answer_within: the people concerned are asked at once, as without it"
+        ]
+    );
+    assert_eq!(warned("remind_before = [\"1h\"]\nask_before = \"7h\""), [""; 0]);
+}
+
+#[test]
 fn a_policy_that_is_not_enabled_is_checked_and_left_out() {
     let two = format!("{GOOD}[[policy]]\nname = \"b\"\nchannel = \"C1\"\napprovers.users = [\"U1\"]\n");
     let config = good(&format!("{two}enabled = false\nbreak_glass = [\"root\"]"));

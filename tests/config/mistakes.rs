@@ -3,7 +3,7 @@
 use super::{bad, bad_line};
 
 /// A line in a policy, and the sentence for it after `bot.toml:7:`.
-const BAD_LINES: [(&str, &str); 44] = [
+const BAD_LINES: [(&str, &str); 50] = [
     (
         "inactive_afer = \"7d\"",
         r#"1: unknown key "inactive_afer" in [[policy]]; did you mean "inactive_after"?"#,
@@ -56,6 +56,27 @@ const BAD_LINES: [(&str, &str); 44] = [
     (
         "restored_grace = \"1m\"",
         r#"18: restored_grace is "1m", but must be between "1h" and "365d": whoever got an account back needs time to use it"#,
+    ),
+    (
+        "approvals_needed = 3",
+        r#"20: approvals_needed is 3, but must be between 1 and 2: it is how many different people have to approve"#,
+    ),
+    (
+        "remind_before = [\"4h\", \"9h\"]",
+        r#"24: remind_before has "9h", but must be a duration such as "1h", shorter than answer_within: so long before the deadline"#,
+    ),
+    (
+        "remind_before = [\"6h\", \"5h\", \"4h\", \"3h\", \"2h\", \"1h\"]",
+        "18: remind_before has 6 times, but at most 5 are read",
+    ),
+    (
+        "remind = { channel_members = true }",
+        "1: remind can't be channel_members: name users or groups, a channel is never notified",
+    ),
+    ("escalate_before = \"1h\"", "1: escalate_before needs escalate_to: who is told that nobody answers"),
+    (
+        "escalate_to = { users = [\"U1\"] }",
+        "1: escalate_to needs escalate_before: how long before the deadline they are told",
     ),
     ("schedule = \"every day\"", "12: schedule: "),
     ("schedule = \"0 9 30 2 *\"", r#"12: schedule is "0 9 30 2 *", which never comes"#),

@@ -105,6 +105,13 @@ fn the_words_of_actions_are_their_stored_form() {
         Action::SuspensionFailed,
         Action::SessionsCleared,
         Action::Completed,
+        Action::ApprovedFirst,
+        Action::ApprovalTakenBack,
+        Action::Retried,
+        Action::RetriedFirst,
+        Action::Reminded,
+        Action::Escalated,
+        Action::AskedAgain,
     ];
     for action in all {
         assert_eq!(json!(action), action.word());

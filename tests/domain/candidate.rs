@@ -3,7 +3,9 @@
 use chrono::Duration;
 use inactive_contractors::domain::assess::Assessment;
 use inactive_contractors::domain::audit::{Action, Draft};
-use inactive_contractors::domain::candidate::{ATTEMPTS_MAX, CandidateState, Confirmation, Skip, Step, step};
+use inactive_contractors::domain::candidate::{
+    ATTEMPTS_MAX, CandidateState, Confirmation, Skip, Step, Trouble, step,
+};
 
 use super::fixture::{candidate, days, due, every_candidate_state, now};
 
@@ -14,9 +16,13 @@ fn every_step() -> Vec<Step> {
         Step::Skip(Skip::Gone),
         try_again(),
         turned_away(),
-        Step::Wait(Duration::minutes(1)),
+        wait(),
         Step::GiveUp { error: "E0000006".into() },
     ]
+}
+
+fn wait() -> Step {
+    Step::Wait { error: "unreadable".into(), wait: Duration::minutes(1) }
 }
 
 fn turned_away() -> Step {
@@ -49,7 +55,10 @@ fn only_a_due_account_moves() {
 fn each_step_leads_where_it_says_and_leaves_its_trace() {
     let at = now();
     let failed = |error: &str, attempts| CandidateState::Failed { at, error: error.into(), attempts };
-    let later = |wait| CandidateState::Due { attempts: 1, not_before: Some(at + wait), status_changed: None };
+    let later = |attempts, wait, error: &str, waits| {
+        let trouble = Trouble { error: Some(error.into()), waits };
+        CandidateState::Due { attempts, not_before: Some(at + wait), status_changed: None, trouble }
+    };
     let table = [
         (Step::Intend { status_changed: None }, due(2), Some(Action::SuspensionIntended)),
         (
@@ -64,20 +73,12 @@ fn each_step_leads_where_it_says_and_leaves_its_trace() {
         ),
         (
             Step::Skip(Skip::ChangedByOthers),
-            CandidateState::Skipped { at, why: Skip::ChangedByOthers },
+            CandidateState::Skipped { at, why: Skip::ChangedByOthers, error: None },
             Some(Action::Skipped),
         ),
-        (try_again(), later(Duration::seconds(30)), Some(Action::SuspensionTryFailed)),
-        (
-            turned_away(),
-            CandidateState::Due {
-                attempts: 0,
-                not_before: Some(at + Duration::minutes(1)),
-                status_changed: None,
-            },
-            Some(Action::SuspensionTryFailed),
-        ),
-        (Step::Wait(Duration::minutes(1)), later(Duration::minutes(1)), None),
+        (try_again(), later(1, Duration::seconds(30), "timed out", 0), Some(Action::SuspensionTryFailed)),
+        (turned_away(), later(0, Duration::minutes(1), "rate limited", 0), Some(Action::SuspensionTryFailed)),
+        (wait(), later(1, Duration::minutes(1), "unreadable", 1), None),
         (Step::GiveUp { error: "E0000006".into() }, failed("E0000006", 1), Some(Action::SuspensionFailed)),
     ];
     for (wanted, state, action) in table {
@@ -102,7 +103,7 @@ fn the_first_seen_status_change_is_kept_through_every_repetition() {
         assert_eq!(events[0].detail["attempt"], attempt);
         let CandidateState::Due { attempts, status_changed, .. } = next else { panic!("due") };
         assert_eq!((attempts, status_changed), (attempt, first));
-        state = take(take(next, Step::Wait(Duration::minutes(1))).0, try_again()).0;
+        state = take(take(next, wait()).0, try_again()).0;
         let CandidateState::Due { status_changed, .. } = state else { panic!("due") };
         assert_eq!(status_changed, first, "waiting forgets nothing");
     }
@@ -127,7 +128,7 @@ fn tries_are_limited() {
 fn waiting_for_the_provider_is_no_try_however_often() {
     let mut state = due(ATTEMPTS_MAX - 1);
     for _ in 0..100 {
-        state = take(state, Step::Wait(Duration::minutes(1))).0;
+        state = take(state, wait()).0;
         state = take(take(state, Step::Intend { status_changed: None }).0, turned_away()).0;
     }
     let CandidateState::Due { attempts, .. } = state else { panic!("due") };
@@ -137,10 +138,24 @@ fn waiting_for_the_provider_is_no_try_however_often() {
 #[test]
 fn every_state_is_kept_as_it_was() {
     let why = Skip::NoLongerMatches(Assessment::Unknown("odd".into()));
-    let skipped = CandidateState::Skipped { at: now(), why };
+    let skipped = CandidateState::Skipped { at: now(), why, error: None };
     for state in every_candidate_state().into_iter().chain([skipped]) {
         let json = serde_json::to_value(&state).unwrap();
         assert_eq!(json["state"], state.word());
         assert_eq!(serde_json::from_value::<CandidateState>(json).unwrap(), state);
     }
+}
+
+#[test]
+fn an_approval_that_grew_too_old_says_what_stood_in_its_way() {
+    let waited = take(take(due(0), wait()).0, wait()).0;
+    let CandidateState::Due { trouble, .. } = &waited else { panic!("due") };
+    assert_eq!((trouble.error.as_deref(), trouble.waits), (Some("unreadable"), 2));
+    let (skipped, events) = take(waited.clone(), Step::Skip(Skip::ApprovalTooOld));
+    let error = Some("unreadable".to_owned());
+    assert_eq!(skipped, CandidateState::Skipped { at: now(), why: Skip::ApprovalTooOld, error });
+    assert_eq!(events[0].detail["error"], "unreadable");
+    let (gone, events) = take(waited, Step::Skip(Skip::Gone));
+    assert_eq!(gone, CandidateState::skipped(now(), Skip::Gone), "that is reason enough");
+    assert_eq!(events[0].detail["error"], serde_json::Value::Null);
 }

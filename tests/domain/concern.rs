@@ -32,7 +32,7 @@ fn people_are_asked_while_the_request_is_pending_and_its_card_stands() {
     let at_once = Ask::default();
     for state in every_request_state() {
         let asks = ask_at(&request(state.clone()), &at_once).is_some();
-        assert_eq!(asks, state == RequestState::Pending, "{state:?}");
+        assert_eq!(asks, state == RequestState::Pending { first: None }, "{state:?}");
     }
     assert_eq!(ask_at(&Request { deadline: None, ..pending() }, &at_once), None);
     assert_eq!(ask_at(&pending(), &at_once), Some(now()));
@@ -72,7 +72,9 @@ fn only_the_recipient_can_answer_and_only_what_they_were_asked() {
 #[test]
 fn an_answer_counts_until_the_end_and_the_last_word_stands() {
     let by = person("kim");
-    for state in every_request_state().into_iter().filter(|state| *state != RequestState::Pending) {
+    for state in
+        every_request_state().into_iter().filter(|state| *state != RequestState::Pending { first: None })
+    {
         let late = answer(&question(Role::Person), &request(state), &by, Answer::Needed, now());
         assert_eq!(late.err(), Some(Refusal::Over));
     }

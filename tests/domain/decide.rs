@@ -13,7 +13,17 @@ use super::fixture::{
 };
 
 fn every_verb() -> Vec<Verb> {
-    vec![suspend(&[]), Verb::Deny, Verb::Release, Verb::GoLive, Verb::Withdraw, keep_one()]
+    vec![
+        suspend(&[]),
+        Verb::Deny,
+        Verb::Release,
+        Verb::GoLive,
+        Verb::Withdraw,
+        keep_one(),
+        Verb::TakeBackApproval,
+        Verb::Retry { held: [].into() },
+        Verb::AskAgain,
+    ]
 }
 
 fn suspend(keep: &[u32]) -> Verb {
@@ -33,6 +43,7 @@ fn input(who: &str, verb: Verb) -> Input {
         received_at: now() + Duration::minutes(10),
         list_hash: Some(pending().list_hash),
         reason: Some("because".into()),
+        approvals_needed: 1,
     }
 }
 
@@ -58,7 +69,7 @@ fn outcome(state: RequestState, verb: Verb) -> &'static str {
     match decide(&request(state), &proposed(), &input("bob", verb)) {
         Ok(transition) => transition.state.word(),
         Err(Refusal::AlreadyDecided { .. }) => "decided",
-        Err(Refusal::DoesNotFit) => "no",
+        Err(Refusal::DoesNotFit | Refusal::NotYourApproval { .. } | Refusal::NothingFailed) => "no",
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -67,16 +78,16 @@ fn outcome(state: RequestState, verb: Verb) -> &'static str {
 fn every_verb_in_every_state() {
     #[rustfmt::skip]
     let table = [
-        // state        suspend     deny       release    go live      withdraw     keep one
-        ("preview",   ["no",       "denied",  "no",      "went_live", "withdrawn", "no"]),
-        ("held",      ["no",       "denied",  "pending", "no",        "withdrawn", "no"]),
-        ("pending",   ["approved", "denied",  "no",      "no",        "withdrawn", "pending"]),
-        ("approved",  ["decided",  "decided", "decided", "decided",   "decided",   "decided"]),
-        ("completed", ["decided",  "decided", "decided", "decided",   "decided",   "decided"]),
-        ("denied",    ["decided",  "decided", "decided", "decided",   "decided",   "decided"]),
-        ("expired",   ["decided",  "decided", "decided", "decided",   "decided",   "decided"]),
-        ("withdrawn", ["decided",  "decided", "decided", "decided",   "decided",   "decided"]),
-        ("went_live", ["decided",  "decided", "decided", "decided",   "decided",   "decided"]),
+        // state        suspend     deny       release    go live      withdraw     keep one   take back  retry      ask again
+        ("preview",   ["no",       "denied",  "no",      "went_live", "withdrawn", "no", "no",      "no",      "no"]),
+        ("held",      ["no",       "denied",  "pending", "no",        "withdrawn", "no", "no",      "no",      "no"]),
+        ("pending",   ["approved", "denied",  "no",      "no",        "withdrawn", "pending", "no",      "no",      "no"]),
+        ("approved",  ["decided",  "decided", "decided", "decided",   "decided",   "decided", "decided", "decided", "no"]),
+        ("completed", ["decided",  "decided", "decided", "decided",   "decided",   "decided", "decided", "no",      "no"]),
+        ("denied",    ["decided",  "decided", "decided", "decided",   "decided",   "decided", "decided", "no",      "no"]),
+        ("expired",   ["decided",  "decided", "decided", "decided",   "decided",   "decided", "decided", "no",      "expired"]),
+        ("withdrawn", ["decided",  "decided", "decided", "decided",   "decided",   "decided", "decided", "no",      "withdrawn"]),
+        ("went_live", ["decided",  "decided", "decided", "decided",   "decided",   "decided", "decided", "no",      "no"]),
     ];
     for (state, (word, row)) in every_request_state().into_iter().zip(table) {
         assert_eq!(state.word(), word);
@@ -97,7 +108,14 @@ fn every_transition_is_audited_and_an_ended_request_holds_no_account() {
             let first = transition.events.first().expect("no transition without an event");
             assert_eq!(first.actor, Actor::Person(person("bob")), "{state:?} {verb:?}");
             assert_eq!(first.at, now() + Duration::minutes(10));
-            let works = matches!(transition.state, RequestState::Approved { .. } | RequestState::Pending);
+            let works = matches!(
+                transition.state,
+                RequestState::Approved { .. } | RequestState::Pending { first: None }
+            );
+            if verb == Verb::AskAgain {
+                assert_eq!(transition.candidates, [], "what it left alone stays so");
+                continue;
+            }
             let open = after(&proposed(), &transition).iter().any(CandidateState::is_open);
             assert_eq!(open, works, "{state:?} {verb:?}");
         }
@@ -119,7 +137,9 @@ fn an_approval_makes_the_selected_accounts_due_and_keeps_the_rest() {
     assert_eq!(approved["reason"], "because");
     assert_eq!(transition.events[1].subject, Some(proposed()[1].subject()));
     assert_eq!(transition.deadline, pending().deadline);
-    let RequestState::Approved { decision } = transition.state else { panic!("approved") };
+    let RequestState::Approved { decision, first: None, retry: None } = transition.state else {
+        panic!("approved")
+    };
     let expected =
         Decision { by: person("bob"), at: now() + Duration::minutes(10), reason: Some("because".into()) };
     assert_eq!(decision, expected);
@@ -162,7 +182,10 @@ fn nobody_suspends_their_own_account_known_by_login_or_address_in_any_case() {
         assert_eq!(states(&transition), [expected, "due", "due"], "{login} {email:?}");
         if own {
             let at = now() + Duration::minutes(10);
-            assert_eq!(transition.candidates[0].1, CandidateState::Skipped { at, why: Skip::OwnAccount });
+            assert_eq!(
+                transition.candidates[0].1,
+                CandidateState::Skipped { at, why: Skip::OwnAccount, error: None }
+            );
             assert_eq!(actions(&transition), [Action::Approved, Action::Skipped]);
         }
     }
@@ -212,8 +235,8 @@ fn the_deadline_is_judged_by_the_receipt() {
 #[test]
 fn nothing_but_a_withdrawal_is_taken_before_the_card_stands() {
     for (state, verb) in [
-        (RequestState::Pending, suspend(&[])),
-        (RequestState::Pending, Verb::Deny),
+        (RequestState::Pending { first: None }, suspend(&[])),
+        (RequestState::Pending { first: None }, Verb::Deny),
         (held(), Verb::Release),
         (RequestState::Preview, Verb::GoLive),
     ] {
@@ -227,11 +250,11 @@ fn nothing_but_a_withdrawal_is_taken_before_the_card_stands() {
 #[test]
 fn a_decision_on_another_list_is_refused() {
     for (state, verb) in [
-        (RequestState::Pending, suspend(&[])),
-        (RequestState::Pending, Verb::Deny),
+        (RequestState::Pending { first: None }, suspend(&[])),
+        (RequestState::Pending { first: None }, Verb::Deny),
         (held(), Verb::Release),
         (RequestState::Preview, Verb::GoLive),
-        (RequestState::Pending, Verb::Withdraw),
+        (RequestState::Pending { first: None }, Verb::Withdraw),
     ] {
         let mut by = input("bob", verb.clone());
         by.list_hash = Some("0123456789abcdef".into());
@@ -246,21 +269,21 @@ fn a_decision_on_another_list_is_refused() {
 fn each_verb_needs_its_right() {
     let (neither, admin, approver) = ((false, false), (false, true), (true, false));
     let table = [
-        (RequestState::Pending, suspend(&[]), neither, Err(Refusal::NotAnApprover)),
-        (RequestState::Pending, suspend(&[]), admin, Err(Refusal::NotAnApprover)),
-        (RequestState::Pending, suspend(&[]), approver, Ok("approved")),
-        (RequestState::Pending, Verb::Deny, neither, Err(Refusal::NotAnApprover)),
-        (RequestState::Pending, Verb::Deny, admin, Err(Refusal::NotAnApprover)),
-        (RequestState::Pending, Verb::Deny, approver, Ok("denied")),
+        (RequestState::Pending { first: None }, suspend(&[]), neither, Err(Refusal::NotAnApprover)),
+        (RequestState::Pending { first: None }, suspend(&[]), admin, Err(Refusal::NotAnApprover)),
+        (RequestState::Pending { first: None }, suspend(&[]), approver, Ok("approved")),
+        (RequestState::Pending { first: None }, Verb::Deny, neither, Err(Refusal::NotAnApprover)),
+        (RequestState::Pending { first: None }, Verb::Deny, admin, Err(Refusal::NotAnApprover)),
+        (RequestState::Pending { first: None }, Verb::Deny, approver, Ok("denied")),
         (held(), Verb::Release, neither, Err(Refusal::NotAnApprover)),
         (held(), Verb::Release, admin, Ok("pending")),
         (held(), Verb::Release, approver, Ok("pending")),
         (RequestState::Preview, Verb::GoLive, neither, Err(Refusal::NotAnAdmin)),
         (RequestState::Preview, Verb::GoLive, approver, Err(Refusal::NotAnAdmin)),
         (RequestState::Preview, Verb::GoLive, admin, Ok("went_live")),
-        (RequestState::Pending, Verb::Withdraw, neither, Err(Refusal::NotAnApprover)),
-        (RequestState::Pending, Verb::Withdraw, admin, Ok("withdrawn")),
-        (RequestState::Pending, Verb::Withdraw, approver, Ok("withdrawn")),
+        (RequestState::Pending { first: None }, Verb::Withdraw, neither, Err(Refusal::NotAnApprover)),
+        (RequestState::Pending { first: None }, Verb::Withdraw, admin, Ok("withdrawn")),
+        (RequestState::Pending { first: None }, Verb::Withdraw, approver, Ok("withdrawn")),
     ];
     for (state, verb, (approver, admin), expected) in table {
         let mut by = input("bob", verb.clone());
@@ -288,7 +311,7 @@ fn rights_are_checked_before_anything_that_would_tell_of_the_state() {
 #[test]
 fn whoever_comes_second_is_told_who_was_first() {
     let decision = Decision { by: person("ann"), at: now(), reason: None };
-    let state = RequestState::Approved { decision };
+    let state = RequestState::Approved { decision, first: None, retry: None };
     for (who, by_you) in [("ann", true), ("bob", false)] {
         let refusal = decide(&request(state.clone()), &proposed(), &input(who, Verb::Deny)).unwrap_err();
         assert_eq!(refusal, Refusal::AlreadyDecided { state: Box::new(state.clone()), by_you });
@@ -303,7 +326,7 @@ fn a_release_asks_anew_and_is_remembered() {
     let transition = decide(&request(held()), &proposed(), &input("bob", Verb::Release)).unwrap();
     let at = now() + Duration::minutes(10);
     let RequestState::Held { guard } = held() else { panic!("held") };
-    assert_eq!(transition.state, RequestState::Pending);
+    assert_eq!(transition.state, RequestState::Pending { first: None });
     assert_eq!(transition.deadline, Some(at + Duration::hours(24)), "the full time to answer");
     assert_eq!(transition.release, Some(Release { by: person("bob"), at, guard }));
     assert_eq!(transition.candidates, []);

@@ -5,7 +5,9 @@ use inactive_contractors::domain::account::{Account, AccountId, AccountStatus, R
 use inactive_contractors::domain::assess::{Evidence, Idle, SecondLook, Signal};
 use inactive_contractors::domain::audit::Person;
 use inactive_contractors::domain::calendar::Calendar;
-use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation, Shown, Skip};
+use inactive_contractors::domain::candidate::{
+    Candidate, CandidateState, Confirmation, Shown, Skip, Trouble,
+};
 use inactive_contractors::domain::plan::Guard;
 use inactive_contractors::domain::policy::{ExemptAttribute, Limits, People, Policy, Rule, Schedule};
 use inactive_contractors::domain::request::{Decision, Request, RequestState, list_hash};
@@ -90,6 +92,8 @@ pub fn policy() -> Policy {
         exemption_notice: Duration::days(3),
         undo_for: Duration::days(7),
         watch_suspended_for: Some(Duration::days(30)),
+        approvals_needed: 1,
+        silence: inactive_contractors::domain::silence::Silence::default(),
         ask: inactive_contractors::domain::concern::Ask::default(),
         digest: None,
     }
@@ -131,7 +135,7 @@ pub fn proposed() -> Vec<Candidate> {
 }
 
 pub fn due(attempts: u32) -> CandidateState {
-    CandidateState::Due { attempts, not_before: None, status_changed: None }
+    CandidateState::Due { attempts, not_before: None, status_changed: None, trouble: Trouble::default() }
 }
 
 /// One candidate state of each kind.
@@ -143,7 +147,7 @@ pub fn every_candidate_state() -> Vec<CandidateState> {
         CandidateState::Dropped,
         due(0),
         CandidateState::Suspended { at: now(), confirmation: Confirmation::ByCall },
-        CandidateState::Skipped { at: now(), why: Skip::Gone },
+        CandidateState::Skipped { at: now(), why: Skip::Gone, error: None },
         CandidateState::Failed { at: now(), error: "E".into(), attempts: 5 },
     ];
     let mut words: Vec<_> = states.iter().map(CandidateState::word).collect();
@@ -166,13 +170,15 @@ pub fn request(state: RequestState) -> Request {
         answer_within: Duration::hours(24),
         deadline: Some(now() + Duration::hours(24)),
         release: None,
+        approvals_needed: 1,
+        asked_again: None,
         state,
         version: 1,
     }
 }
 
 pub fn pending() -> Request {
-    request(RequestState::Pending)
+    request(RequestState::Pending { first: None })
 }
 
 pub fn held() -> RequestState {
@@ -185,9 +191,15 @@ pub fn every_request_state() -> Vec<RequestState> {
     let states = vec![
         RequestState::Preview,
         held(),
-        RequestState::Pending,
-        RequestState::Approved { decision: decision.clone() },
-        RequestState::Completed { decision: decision.clone(), at: now() },
+        RequestState::Pending { first: None },
+        RequestState::Approved { decision: decision.clone(), first: None, retry: None },
+        RequestState::Completed {
+            decision: decision.clone(),
+            at: now(),
+            first: None,
+            retry: None,
+            retry_first: None,
+        },
         RequestState::Denied { decision: decision.clone() },
         RequestState::Expired { at: now() },
         RequestState::Withdrawn { decision: decision.clone() },

@@ -23,6 +23,7 @@ fn input(who: &str, verb: Verb) -> Input {
         received_at: now() + Duration::minutes(10),
         list_hash: Some(pending().list_hash),
         reason: Some("because".into()),
+        approvals_needed: 1,
     }
 }
 
@@ -37,7 +38,7 @@ fn actions(transition: &Transition) -> Vec<Action> {
 #[test]
 fn one_is_kept_and_the_others_are_still_asked_about() {
     let transition = keep(&proposed(), until(&[1], now() + days(5), "on leave")).unwrap();
-    assert_eq!(transition.state, RequestState::Pending);
+    assert_eq!(transition.state, RequestState::Pending { first: None });
     let kept = CandidateState::Kept { by: person("bob"), until: Some(now() + days(5)) };
     assert_eq!(transition.candidates, [(1, kept)]);
     assert_eq!(actions(&transition), [Action::Kept]);

@@ -8,6 +8,8 @@ use inactive_contractors::domain::request::{
     Decision, Request, RequestState, card_posted, complete, expire, list_hash, shown,
 };
 
+use serde_json::json;
+
 use super::fixture::{
     candidate, contractor, due, every_candidate_state, every_request_state, evidence, now, pending, person,
     proposed, request,
@@ -19,7 +21,7 @@ fn the_clock_starts_when_the_card_stands_and_only_once() {
     let waiting = Request { deadline: None, ..pending() };
     let transition = card_posted(&waiting, late).unwrap();
     assert_eq!(transition.deadline, Some(late + Duration::hours(24)));
-    assert_eq!(transition.state, RequestState::Pending);
+    assert_eq!(transition.state, RequestState::Pending { first: None });
     assert_eq!(transition.candidates, []);
     assert_eq!(transition.events.len(), 1);
     assert_eq!(transition.events[0].action, Action::CardPosted);
@@ -62,7 +64,7 @@ fn silence_expires_at_the_deadline_and_never_approves() {
 #[test]
 fn an_approval_is_complete_when_no_account_is_open() {
     let decision = Decision { by: person("ann"), at: now(), reason: None };
-    let approved = request(RequestState::Approved { decision: decision.clone() });
+    let approved = request(RequestState::Approved { decision: decision.clone(), first: None, retry: None });
     let settled: Vec<_> = every_candidate_state()
         .into_iter()
         .filter(|state| !state.is_open())
@@ -70,7 +72,10 @@ fn an_approval_is_complete_when_no_account_is_open() {
         .map(|(state, at)| candidate(at, state))
         .collect();
     let transition = complete(&approved, &settled, now()).unwrap();
-    assert_eq!(transition.state, RequestState::Completed { decision, at: now() });
+    assert_eq!(
+        transition.state,
+        RequestState::Completed { decision, at: now(), first: None, retry: None, retry_first: None }
+    );
     assert_eq!(transition.candidates, []);
     assert_eq!(transition.events.len(), 1);
     assert_eq!(transition.events[0].action, Action::Completed);
@@ -107,6 +112,21 @@ fn every_state_is_kept_as_it_was() {
         assert_eq!(json["state"], state.word());
         assert_eq!(serde_json::from_value::<RequestState>(json).unwrap(), state);
     }
+}
+
+#[test]
+fn rows_from_before_there_were_two_people_and_retries_mean_what_they_meant() {
+    let ann = json!({ "by": { "id": "ann", "name": "", "email": null }, "at": now(), "reason": null });
+    let of = |row: serde_json::Value| serde_json::from_value::<RequestState>(row).unwrap();
+    assert_eq!(of(json!({ "state": "pending" })), RequestState::pending());
+    assert_eq!(serde_json::to_value(RequestState::pending()).unwrap(), json!({ "state": "pending" }));
+    let approved = of(json!({ "state": "approved", "decision": ann }));
+    assert_eq!(serde_json::to_value(&approved).unwrap(), json!({ "state": "approved", "decision": ann }));
+    let completed = json!({ "state": "completed", "decision": ann, "at": now() });
+    assert_eq!(serde_json::to_value(of(completed.clone())).unwrap(), completed);
+    let due = json!({ "state": "due", "attempts": 0, "not_before": null, "status_changed": null });
+    assert_eq!(serde_json::from_value::<CandidateState>(due.clone()).unwrap(), CandidateState::due());
+    assert_eq!(serde_json::to_value(CandidateState::due()).unwrap(), due);
 }
 
 #[test]

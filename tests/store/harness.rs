@@ -101,6 +101,7 @@ pub fn found(names: &[&str], verdict: Verdict) -> FinishedSweep {
         channel: CHANNEL.to_owned(),
         list: names.iter().map(|name| shown(name)).collect(),
         answer_within: Duration::hours(1),
+        approvals_needed: 1,
         unknown: Vec::new(),
         at: at(1),
     }
@@ -155,7 +156,7 @@ pub async fn approval(store: &Store, request: i64, who: &str, received_at: DateT
 
 pub fn input(who: &str, verb: Verb, received_at: DateTime<Utc>) -> Input {
     let voter = Voter { person: person(who), approver: true, admin: true };
-    Input { verb, voter, received_at, list_hash: None, reason: None }
+    Input { verb, voter, received_at, list_hash: None, reason: None, approvals_needed: 1 }
 }
 
 pub fn suspend_all() -> Verb {

@@ -133,5 +133,5 @@ async fn nobody_decides_by_the_receipt_of_another() {
         .await
         .unwrap_err();
     assert!(matches!(unknown, StoreError::Missing { table: "receipt", .. }), "{unknown}");
-    assert_eq!(store.request(request).await.unwrap().unwrap().0.state, RequestState::Pending);
+    assert_eq!(store.request(request).await.unwrap().unwrap().0.state, RequestState::Pending { first: None });
 }

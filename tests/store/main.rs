@@ -13,3 +13,4 @@ mod reviews;
 mod sweeps;
 mod versions;
 mod watches;
+mod workflow;

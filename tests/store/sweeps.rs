@@ -45,7 +45,10 @@ async fn a_sweep_that_asks_leaves_a_request_its_candidates_and_their_events() {
     let store = bench.open();
     let request = asked(&store, 0, &["kim", "lee"]).await;
     let (request, candidates) = store.request(request).await.unwrap().unwrap();
-    assert_eq!((request.state, request.deadline, request.version), (RequestState::Pending, None, 0));
+    assert_eq!(
+        (request.state, request.deadline, request.version),
+        (RequestState::Pending { first: None }, None, 0)
+    );
     assert_eq!(request.answer_within, Duration::hours(1));
     assert_eq!(candidates.iter().map(|one| one.shown.id.clone()).collect::<Vec<_>>(), [id("kim"), id("lee")]);
     assert_eq!(actions(&store).await, ["sweep_started", "sweep_finished", "proposed", "proposed"]);

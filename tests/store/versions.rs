@@ -4,6 +4,7 @@
 //! program, add rows that use what is new, dump it); the old ones are never edited.
 
 use inactive_contractors::domain::audit::Action;
+use inactive_contractors::domain::request::Became;
 use inactive_contractors::store::{AuditQuery, SweepState};
 
 use crate::harness::{Bench, CHANNEL, POLICY, at, events, id, rule};
@@ -15,6 +16,7 @@ const VERSIONS: &[&str] = &[
     include_str!("versions/v4.sql"),
     include_str!("versions/v5.sql"),
     include_str!("versions/v6.sql"),
+    include_str!("versions/v7.sql"),
 ];
 
 #[tokio::test]
@@ -56,6 +58,11 @@ async fn every_version_opens_with_its_rows() {
         assert_eq!((watched, drifted.len()), if version > 3 { (false, 1) } else { (true, 0) });
         let homes = store.homes(at(0)).await.unwrap();
         assert_eq!(homes.len(), usize::from(version > 4));
+
+        let expired = store.request(4).await.unwrap().unwrap().0;
+        let became = expired.asked_again.and_then(|again| again.became);
+        let asked = (expired.approvals_needed, became);
+        assert_eq!(asked, if version > 6 { (2, Some(Became::Nothing)) } else { (1, None) });
 
         let verified = store.verify().await.unwrap();
         assert_eq!((verified.broken_at, verified.events > 20), (None, true));

@@ -203,6 +203,7 @@ async fn questions_are_answered() {
         next_slot: Some(at(0) + days(1)),
         live: false,
         days_off: vec![Text::plain("The holiday list ends in a month.")],
+        backlog: Some("2 of these accounts have been pending for up to 9 sweeps.".into()),
         open: open.clone(),
     };
     let health = answers::Health {

@@ -22,6 +22,7 @@ fn shown(request: &Request, candidates: &[Candidate], page: usize, restorations:
     let policy = policy();
     card(&View {
         questions: &[],
+        successor: None,
         request,
         candidates,
         counts,
@@ -43,13 +44,13 @@ async fn a_card_asks_about_one_and_about_many() {
     let mut desk = Desk::open().await;
     for count in [1, 24, 25, 26, 300] {
         let candidates = crowd(count);
-        let request = about(&candidates, RequestState::Pending);
+        let request = about(&candidates, RequestState::Pending { first: None });
         let first = shown(&request, &candidates, 0, &[]);
         assert_eq!(people_on(&first), count.min(25) as usize);
         desk.message_is(&format!("card_pending_{count}"), &first).await;
     }
     let candidates = crowd(26);
-    let request = about(&candidates, RequestState::Pending);
+    let request = about(&candidates, RequestState::Pending { first: None });
     desk.message_is("card_pending_26_page_2", &shown(&request, &candidates, 1, &[])).await;
     desk.close();
 }
@@ -58,8 +59,16 @@ async fn a_card_asks_about_one_and_about_many() {
 async fn the_longest_names_fit_and_nobody_is_left_out() {
     let mut desk = Desk::open().await;
     let failed = CandidateState::Failed { at: at(9), error: "E".repeat(900), attempts: 5 };
-    let completed = RequestState::Completed { decision: decision(), at: at(20) };
-    for (each, state) in [(CandidateState::Proposed, RequestState::Pending), (failed, completed)] {
+    let completed = RequestState::Completed {
+        decision: decision(),
+        at: at(20),
+        first: None,
+        retry: None,
+        retry_first: None,
+    };
+    for (each, state) in
+        [(CandidateState::Proposed, RequestState::Pending { first: None }), (failed, completed)]
+    {
         let mut candidates = long_crowd(60);
         for one in &mut candidates {
             one.state = each.clone();
@@ -99,7 +108,7 @@ async fn a_card_before_and_without_an_approval() {
             .await;
     }
     candidates[1].state = CandidateState::Kept { by: alice(), until: Some(at(0) + days(30)) };
-    let mut request = about(&candidates, RequestState::Pending);
+    let mut request = about(&candidates, RequestState::Pending { first: None });
     let guard = Guard::TooMany { candidates: 51, max: 50 };
     request.release = Some(Release { by: alice(), at: at(5), guard });
     desk.message_is("card_released_one_kept", &shown(&request, &candidates, 0, &[])).await;
@@ -114,7 +123,7 @@ fn carried_out() -> Vec<Candidate> {
         suspended(Confirmation::ByReading),
         CandidateState::Kept { by: alice(), until: None },
         CandidateState::Kept { by: alice(), until: Some(at(0) + days(30)) },
-        CandidateState::Skipped { at: at(12), why: Skip::Gone },
+        CandidateState::Skipped { at: at(12), why: Skip::Gone, error: None },
         CandidateState::Failed { at: at(12), error: EVIL.into(), attempts: 5 },
         suspended(Confirmation::ByCall),
         suspended(Confirmation::ByCall),
@@ -154,13 +163,20 @@ fn restorations(of: &[Candidate]) -> Vec<Restoration> {
 async fn a_card_while_and_after_it_is_carried_out() {
     let mut desk = Desk::open().await;
     let mut candidates = carried_out();
-    let completed = RequestState::Completed { decision: decision(), at: at(20) };
+    let completed = RequestState::Completed {
+        decision: decision(),
+        at: at(20),
+        first: None,
+        retry: None,
+        retry_first: None,
+    };
     let request = about(&candidates, completed);
     let card = shown(&request, &candidates, 0, &restorations(&candidates));
     desk.message_is("card_completed", &card).await;
     candidates[0].state = due(0);
     candidates[8].state = due(2);
-    let request = about(&candidates, RequestState::Approved { decision: decision() });
+    let request =
+        about(&candidates, RequestState::Approved { decision: decision(), first: None, retry: None });
     desk.message_is("card_approved", &shown(&request, &candidates, 0, &[])).await;
     desk.close();
 }
@@ -171,7 +187,13 @@ async fn the_end_of_a_request_is_told() {
     let candidates = carried_out();
     let mut said = String::new();
     for state in [
-        RequestState::Completed { decision: decision(), at: at(20) },
+        RequestState::Completed {
+            decision: decision(),
+            at: at(20),
+            first: None,
+            retry: None,
+            retry_first: None,
+        },
         RequestState::Denied { decision: decision() },
         RequestState::Expired { at: at(480) },
         RequestState::Withdrawn { decision: decision() },
@@ -183,7 +205,16 @@ async fn the_end_of_a_request_is_told() {
         said += &["=== ", request.state.word(), "\n", &desk.message(&card).await, "\n"].concat();
     }
     compare("endings", &said);
-    let request = about(&candidates, RequestState::Completed { decision: decision(), at: at(20) });
+    let request = about(
+        &candidates,
+        RequestState::Completed {
+            decision: decision(),
+            at: at(20),
+            first: None,
+            retry: None,
+            retry_first: None,
+        },
+    );
     desk.message_is("outcomes", &notices::outcomes(&request, &candidates, at(20))).await;
     desk.close();
 }

@@ -57,7 +57,7 @@ fn wording(text: &str) -> Template {
 #[tokio::test]
 async fn each_is_asked_about_their_own_and_a_manager_about_all() {
     let mut desk = Desk::open().await;
-    let request = request(RequestState::Pending);
+    let request = request(RequestState::pending());
     let words = wording("Hello {name}, {days}, {policy}, {deadline} <!channel> *x*");
     let candidates = crowd(9);
     let mut said = String::new();
@@ -79,7 +79,7 @@ async fn each_is_asked_about_their_own_and_a_manager_about_all() {
 #[tokio::test]
 async fn the_longest_question_fits() {
     let mut desk = Desk::open().await;
-    let request = request(RequestState::Pending);
+    let request = request(RequestState::pending());
     let words = wording(&"w".repeat(WORDING_MAX));
     let candidates = long_crowd(40);
     let questions: Vec<_> = candidates.iter().map(|one| question(one, Role::Manager, asked(None))).collect();
@@ -95,7 +95,7 @@ async fn the_card_says_what_they_said_and_nobody_is_left_out_for_it() {
     let mut desk = Desk::open().await;
     let (few, many) = (crowd(7), long_crowd(60));
     for (name, candidates) in [("card_concerned", few), ("", many)] {
-        let request = about(&candidates, RequestState::Pending);
+        let request = about(&candidates, RequestState::pending());
         let by_turns = |role| {
             let states = states(role);
             candidates
@@ -138,6 +138,7 @@ fn shown(
         policy: Some(&policy),
         restorations: &[],
         links: &BTreeMap::new(),
+        successor: None,
         now: at(60),
     })
 }
@@ -149,17 +150,23 @@ async fn an_answer_is_thanked_for_or_refused_in_a_sentence_that_names_nobody() {
     let failed = CandidateState::Failed { at: at(20), error: EVIL.into(), attempts: 5 };
     let kept = CandidateState::Kept { by: alice(), until: None };
     let mut texts: Vec<Text> = [Answer::Needed, Answer::StillHere, Answer::Left]
-        .map(|answer| concerned::thanks(&request(RequestState::Pending), answer))
+        .map(|answer| concerned::thanks(&request(RequestState::pending()), answer))
         .into();
     let before = Answered { by: alice(), answer: Answer::Needed, at: at(5) };
     let refusals =
         [Refusal::NotYours, Refusal::DoesNotFit, Refusal::Same(before), Refusal::Repeated, Refusal::Over];
-    let pending = request(RequestState::Pending);
+    let pending = request(RequestState::pending());
     texts.extend(refusals.map(|refusal| concerned::refusal(&refusal, &pending, None, at(60 * 30))));
     for state in [suspended, failed, kept, CandidateState::Dropped] {
         let mut candidate = crowd(1).remove(0);
         candidate.state = state;
-        let over = request(RequestState::Completed { decision: decision(), at: at(30) });
+        let over = request(RequestState::Completed {
+            decision: decision(),
+            at: at(30),
+            first: None,
+            retry: None,
+            retry_first: None,
+        });
         texts.push(concerned::refusal(&Refusal::Over, &over, Some(&candidate), at(60)));
     }
     texts.push(concerned::cant_tell());

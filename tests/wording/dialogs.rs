@@ -14,7 +14,7 @@ use crate::fixture::days;
 use crate::people::{EVIL, about, alice, at, crowd, decision, long_crowd};
 
 fn review(candidates: &[Candidate], draft: &Draft) -> Modal {
-    let request = about(candidates, RequestState::Pending);
+    let request = about(candidates, RequestState::Pending { first: None });
     choose::modal(&View { request: &request, candidates, draft, note: None })
 }
 
@@ -51,7 +51,7 @@ async fn the_review_with_everything_that_can_be_chosen() {
     desk.dialog_is("review_some_found", &review(&candidates, &draft)).await;
     draft.search = String::new();
     draft.keep = (0..9).collect();
-    let request = about(&candidates, RequestState::Pending);
+    let request = about(&candidates, RequestState::Pending { first: None });
     let note = Some(refusals::dialog_changed());
     let view = View { request: &request, candidates: &candidates, draft: &draft, note };
     desk.dialog_is("review_keeping_all", &choose::modal(&view)).await;
@@ -63,7 +63,7 @@ async fn a_review_that_is_over_says_who_and_what() {
     let mut desk = Desk::open().await;
     let mut candidates = crowd(3);
     candidates[0].state = CandidateState::Kept { by: alice(), until: None };
-    let state = RequestState::Approved { decision: decision() };
+    let state = RequestState::Approved { decision: decision(), first: None, retry: None };
     let request = about(&candidates, state.clone());
     let refusal = Refusal::AlreadyDecided { state: Box::new(state), by_you: false };
     let over = choose::over(7, refusals::refusal(&refusal), Some((&request, &candidates)));

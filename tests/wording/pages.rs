@@ -4,7 +4,7 @@ use inactive_contractors::app::people::Known;
 use inactive_contractors::app::wording::{answers, home};
 use inactive_contractors::chat::{Connection, Text};
 use inactive_contractors::domain::audit::{Actor, AuditEvent, GENESIS, Subject};
-use inactive_contractors::domain::request::{RequestState, Voter};
+use inactive_contractors::domain::request::Voter;
 
 use crate::desk::{Desk, compare};
 use crate::fixture::{contractor, days, every_request_state, policy, request};
@@ -41,6 +41,7 @@ async fn a_page_shows_what_its_person_may_see() {
         next_slot: Some(at(0) + days(1)),
         live: true,
         days_off: vec![Text::plain("The holiday list ends in a month.")],
+        backlog: None,
         open,
     };
     let open =
@@ -67,8 +68,7 @@ async fn a_page_shows_what_its_person_may_see() {
     };
     let said = desk.page(&home::dashboard(&view)).await;
     compare("home", &said);
-    let waiting =
-        policies[0].open.iter().filter(|(request, _)| request.state == RequestState::Pending).count();
+    let waiting = policies[0].open.iter().filter(|(request, _)| request.state.is_pending()).count();
     assert_eq!(said.matches("[Review request").count(), waiting, "only for whoever may decide: {said}");
     desk.close();
 }

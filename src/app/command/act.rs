@@ -74,7 +74,31 @@ impl App {
         }
         let press = Press { request, list_hash: None, verb: Verb::Withdraw, reason: Some(reason) };
         Ok(match self.decide(inbound, press).await? {
-            Ok(()) => Ok(refusals::note(refusals::withdrawn(request))),
+            Ok(_) => Ok(refusals::note(refusals::withdrawn(request))),
+            Err(turned) => Err(turned.text()),
+        })
+    }
+
+    /// Has the failed suspensions of a request tried again: a decision like an approval.
+    pub(super) async fn retry(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        request: &str,
+        reason: String,
+    ) -> anyhow::Result<Answer> {
+        let Ok(request) = request.trim_start_matches('#').parse::<i64>() else {
+            return Ok(Err(refusals::no_such_request()));
+        };
+        if reason.chars().count() > REASON_MAX {
+            return Ok(Err(exceptions::refusal(&exemption::Refusal::ReasonTooLong)));
+        }
+        let reason = Some(reason).filter(|reason| !reason.trim().is_empty());
+        let press = Press { request, list_hash: None, verb: Verb::Retry { held: [].into() }, reason };
+        Ok(match self.decide(inbound, press).await? {
+            Ok(request) => {
+                let left_out = self.left_out_of_retry(&request).await?;
+                Ok(refusals::note(refusals::retried(&request).and(left_out.unwrap_or_default())))
+            }
             Err(turned) => Err(turned.text()),
         })
     }

@@ -1,13 +1,14 @@
 //! Questions: they change nothing, here or anywhere.
 
 use super::super::survey::{fresh_standing, log_since, survey};
-use super::super::wording::{answers, days_off};
+use super::super::wording::{answers, backlog, days_off};
 use super::super::{App, lock, messages, requests};
 use super::{Answer, Asked};
 use crate::chat::{Card, MessageRef, Text};
 use crate::domain::account::Account;
 use crate::domain::assess::{Standing, assess};
 use crate::domain::audit::AuditEvent;
+use crate::domain::candidate::CandidateState;
 use crate::domain::plan::Verdict;
 use crate::domain::policy::Policy;
 use crate::domain::request::Request;
@@ -30,6 +31,7 @@ impl App {
     ) -> anyhow::Result<Vec<answers::PolicyStatus<'a>>> {
         let now = self.clock.now();
         let open = self.open_requests(visible).await?;
+        let waiting = self.store.open_requests(None).await?;
         let mut policies = Vec::new();
         for policy in visible.iter().copied() {
             let last = self.store.last_sweep(&policy.name).await?;
@@ -42,6 +44,13 @@ impl App {
                     .live_rule
                     .is_some_and(|live| policy.rule.only_narrows(&live.without_bygone_holidays(now))),
                 days_off: days_off::notes(policy, now),
+                backlog: backlog(
+                    waiting
+                        .iter()
+                        .filter(|(request, _)| request.policy == policy.name)
+                        .flat_map(|(_, candidates)| candidates)
+                        .filter(|candidate| candidate.state == CandidateState::Proposed),
+                ),
                 open: open.iter().filter(|(request, _)| request.policy == policy.name).cloned().collect(),
             });
         }

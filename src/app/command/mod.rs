@@ -120,6 +120,14 @@ enum Command {
         /// The reason
         words: Vec<String>,
     },
+    /// Try the failed suspensions of a finished request again
+    #[command(after_help = "Example:\n  retry 7")]
+    Retry {
+        /// The request's number, as its card shows it
+        request: String,
+        /// Why, if you want to say so
+        words: Vec<String>,
+    },
     /// Check the whole audit trail, and say up to which event it holds
     Verify,
     /// Show the audit trail, newest first: who did what, to whom, when
@@ -212,6 +220,7 @@ impl Command {
             | Command::Leave { .. }
             | Command::Unexempt { .. }
             | Command::Withdraw { .. }
+            | Command::Retry { .. }
             | Command::Restore { .. }
             | Command::Export { .. }
             | Command::Report { .. }
@@ -232,6 +241,7 @@ impl Command {
             Command::Unexempt { .. } => (Role::Approver, "unexempt", "end an exemption"),
             Command::Restore { .. } => (Role::Approver, "restore", "give an account back"),
             Command::Withdraw { .. } => (Role::Approver, "withdraw", "take a request back"),
+            Command::Retry { .. } => (Role::Approver, "retry", "have suspensions tried again"),
             Command::Verify => (Role::Viewer, "verify", "ask that"),
             Command::Exemptions => (Role::Viewer, "exemptions", "ask that"),
             Command::Audit { .. } => (Role::Viewer, "audit", "ask that"),
@@ -407,6 +417,7 @@ impl App {
             Command::Unexempt { about } => self.unexempt(&asked, &about).await,
             Command::Restore { about } => self.restore_asked(&asked, &about).await,
             Command::Withdraw { request, words } => self.withdraw(inbound, &request, words.join(" ")).await,
+            Command::Retry { request, words } => self.retry(inbound, &request, words.join(" ")).await,
             Command::Verify => self.verify().await.map(Ok),
             Command::Exemptions => self.exemptions(&asked.policies()).await,
             Command::Audit { words, before, after } => {

@@ -268,7 +268,10 @@ fn outcome(state: &CandidateState) -> (Option<DateTime<Utc>>, String, String) {
             (None, by.name.clone(), until.unwrap_or_default())
         }
         CandidateState::Suspended { at, confirmation } => (Some(*at), String::new(), word(confirmation)),
-        CandidateState::Skipped { at, why } => (Some(*at), String::new(), word(why)),
+        CandidateState::Skipped { at, why, error } => {
+            let error = error.as_ref().map(|error| format!(", after: {error}")).unwrap_or_default();
+            (Some(*at), String::new(), word(why) + &error)
+        }
         CandidateState::Failed { at, error, .. } => (Some(*at), String::new(), error.clone()),
     }
 }
@@ -306,11 +309,18 @@ fn decisions_csv(evidence: &Evidence) -> Vec<u8> {
         "decided_at",
         "seconds_to_decide",
         "reason",
+        "approvals_needed",
+        "first_approval_by_id",
+        "first_approval_by",
+        "first_approval_at",
+        "retried_by",
+        "retried_at",
         "released_by",
         "released_at",
     ]);
     for (request, candidates) in evidence.swept.iter().filter_map(|swept| swept.request.as_ref()) {
         let decision = decision(&request.state);
+        let (first, retry) = (request.state.first_approval(), request.state.retry());
         let ended_at = decision.map(|decision| decision.at);
         let kept = candidates.iter().filter(|one| matches!(one.state, CandidateState::Kept { .. })).count();
         sheet.row([
@@ -330,6 +340,12 @@ fn decisions_csv(evidence: &Evidence) -> Vec<u8> {
             time_or_empty(ended_at),
             or_empty(ended_at.map(|at| (at - request.created_at).num_seconds())),
             or_empty(decision.and_then(|decision| decision.reason.as_ref())),
+            request.approvals_needed.to_string(),
+            or_empty(first.map(|first| &first.by.id)),
+            or_empty(first.map(|first| &first.by.name)),
+            time_or_empty(first.map(|first| first.at)),
+            or_empty(retry.map(|retry| &retry.decision.by.name)),
+            time_or_empty(retry.map(|retry| retry.decision.at)),
             or_empty(request.release.as_ref().map(|release| &release.by.name)),
             time_or_empty(request.release.as_ref().map(|release| release.at)),
         ]);
@@ -337,17 +353,17 @@ fn decisions_csv(evidence: &Evidence) -> Vec<u8> {
     sheet.into_bytes()
 }
 
-/// The decision of a request, if a person took one.
+/// The decision of a request, if a person took one; the second one where two are needed.
 pub fn decision(state: &RequestState) -> Option<&Decision> {
     match state {
-        RequestState::Approved { decision }
+        RequestState::Approved { decision, .. }
         | RequestState::Completed { decision, .. }
         | RequestState::Denied { decision }
         | RequestState::Withdrawn { decision }
         | RequestState::WentLive { decision } => Some(decision),
         RequestState::Preview
         | RequestState::Held { .. }
-        | RequestState::Pending
+        | RequestState::Pending { .. }
         | RequestState::Expired { .. } => None,
     }
 }
@@ -366,7 +382,7 @@ fn suspensions(evidence: &Evidence) -> Vec<Suspension<'_>> {
                     request,
                     account,
                     login: &subject.login,
-                    approval: approval(evidence, request),
+                    approval: approval(evidence, request, account),
                     intents: Vec::new(),
                     outcome: None,
                     restored: None,
@@ -407,10 +423,13 @@ pub fn adds_up(counts: &Counts) -> bool {
     population == candidates + waiting + active + in_grace + exempt + not_suspendable + unknown + other_type
 }
 
-fn approval(evidence: &Evidence, id: i64) -> Option<&Decision> {
+/// What a suspension rests on: the approval, or the retry that the account was part of.
+fn approval<'a>(evidence: &'a Evidence, id: i64, account: &AccountId) -> Option<&'a Decision> {
     let mut requests = evidence.swept.iter().filter_map(|swept| swept.request.as_ref());
-    let (request, _) = requests.find(|(request, _)| request.id == id)?;
-    decision(&request.state)
+    let (request, candidates) = requests.find(|(request, _)| request.id == id)?;
+    let candidate = candidates.iter().find(|candidate| candidate.shown.id == *account)?;
+    let retry = request.state.retry().filter(|retry| retry.positions.contains(&candidate.position));
+    retry.map(|retry| &retry.decision).or_else(|| decision(&request.state))
 }
 
 fn suspensions_csv(suspensions: &[Suspension<'_>]) -> Vec<u8> {

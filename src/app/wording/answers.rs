@@ -59,6 +59,8 @@ pub struct PolicyStatus<'a> {
     pub live: bool,
     /// What is to be said of its days off.
     pub days_off: Vec<Text>,
+    /// What is still unanswered, as [`super::backlog`] says it.
+    pub backlog: Option<String>,
     /// Open requests with their cards.
     pub open: Vec<(Request, Option<MessageRef>)>,
 }
@@ -101,6 +103,9 @@ pub(super) fn policy_line(status: &PolicyStatus) -> Text {
     for (request, card) in &status.open {
         text = text.then("\n").and(request_line(request, card.as_ref()));
     }
+    if let Some(backlog) = &status.backlog {
+        text = text.then(format!("\n{backlog}"));
+    }
     text
 }
 
@@ -114,7 +119,8 @@ pub fn request_line(request: &Request, card: Option<&MessageRef>) -> Text {
     let state = match &request.state {
         RequestState::Preview => " (preview)",
         RequestState::Held { .. } => " (held by a guard)",
-        RequestState::Pending => " waits for a decision",
+        RequestState::Pending { first: Some(_) } => " waits for a second person's approval",
+        RequestState::Pending { first: None } => " waits for a decision",
         RequestState::Approved { .. } => " is being carried out",
         RequestState::Completed { .. } => " is completed",
         RequestState::Denied { .. } => " was denied",

@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::buttons;
 use super::concerned;
 use super::row;
 use super::{
-    accounts, belongs_to, guard_in_words, idle_in_words, mention, outcome_in_words, rule_in_words, shown_who,
+    accounts, backlog, belongs_to, by_both, guard_in_words, idle_in_words, mention, outcome_in_words,
+    rule_in_words, shown_who,
 };
-use crate::chat::{Block, Button, Card, Confirm, Span, Text, Tone};
+use crate::chat::{Block, Button, Card, MessageRef, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::concern::Question;
 use crate::domain::plan::Counts;
 use crate::domain::policy::Policy;
-use crate::domain::request::{Decision, Request, RequestState};
+use crate::domain::request::{AskedAgain, Became, Decision, FirstApproval, Request, RequestState, Retry};
 use crate::domain::restoration::Restoration;
 
 /// The most people on one page of a card: one block each, and a dozen for the rest, within Slack's 50.
@@ -38,6 +40,12 @@ pub mod action {
     pub const RELEASE: &str = "release";
     /// Take a previewed rule live.
     pub const GO_LIVE: &str = "go_live";
+    /// Take one's own first approval back.
+    pub const TAKE_BACK: &str = "take_back_approval";
+    /// Try again what failed.
+    pub const RETRY: &str = "retry";
+    /// Ask about an ended request again.
+    pub const ASK_AGAIN: &str = "ask_again";
     /// Show the page before.
     pub const PAGE_BACK: &str = "page_back";
     /// Show the page after.
@@ -66,6 +74,8 @@ pub struct View<'a> {
     pub links: &'a BTreeMap<u32, String>,
     /// The moment, for what is offered for a time only.
     pub now: DateTime<Utc>,
+    /// The card of the request that took this one's place, if it stands.
+    pub successor: Option<&'a MessageRef>,
     /// What the people concerned were asked, and what they said.
     pub questions: &'a [Question],
 }
@@ -91,9 +101,9 @@ pub fn card(view: &View) -> Card {
         blocks.push(Block::Row { text: person(view, candidate), menu: row::menu(view, candidate) });
     }
     if pages > 1 {
-        blocks.push(Block::Buttons(page_buttons(view.request, page, pages)));
+        blocks.push(Block::Buttons(buttons::pages(view.request, page, pages)));
     }
-    let decide = decision_buttons(view);
+    let decide = buttons::decisions(view);
     if !decide.is_empty() {
         blocks.push(Block::Divider);
         blocks.push(Block::Buttons(decide));
@@ -154,8 +164,11 @@ fn title(view: &View) -> String {
     match &view.request.state {
         RequestState::Preview => format!("Preview: {count} would be proposed"),
         RequestState::Held { .. } => format!("Held: {count} would be proposed"),
-        RequestState::Pending => format!("Suspend {}?", accounts(in_state(view, "proposed"))),
-        RequestState::Approved { .. } => format!("Suspending {}", accounts(selected(view))),
+        RequestState::Pending { .. } => format!("Suspend {}?", accounts(in_state(view, "proposed"))),
+        RequestState::Approved { retry: Some(retry), .. } => {
+            format!("Trying {} again", accounts(retry.positions.len()))
+        }
+        RequestState::Approved { retry: None, .. } => format!("Suspending {}", accounts(selected(view))),
         RequestState::Completed { .. } => {
             let done = in_state(view, "suspended");
             let failed = in_state(view, "failed");
@@ -173,11 +186,16 @@ fn title(view: &View) -> String {
 }
 
 fn question(view: &View) -> Text {
-    Text::plain("Policy ")
+    let text = Text::plain("Policy ")
         .with(Span::Code(view.request.policy.clone()))
         .then(": ")
         .and(rule_in_words(&view.request.rule))
-        .then(format!(". {} of {} looked at.", accounts(view.candidates.len()), view.counts.population))
+        .then(format!(". {} of {} looked at.", accounts(view.candidates.len()), view.counts.population));
+    let asks = view.request.state.awaits_decision();
+    match backlog(view.candidates.iter()).filter(|_| asks) {
+        Some(backlog) => text.then(" ").then(backlog),
+        None => text,
+    }
 }
 
 fn state_line(view: &View) -> Text {
@@ -190,7 +208,7 @@ fn state_line(view: &View) -> Text {
         RequestState::Held { guard } => Text::plain("Held by a guard, nothing was done. ")
             .and(guard_in_words(guard))
             .then(" If the list is right, a person may release it once, and another one decides."),
-        RequestState::Pending => {
+        RequestState::Pending { first } => {
             let released = request.release.as_ref().map(|release| {
                 Text::plain("Released by ")
                     .and(mention(&release.by))
@@ -198,9 +216,16 @@ fn state_line(view: &View) -> Text {
                     .and(guard_in_words(&release.guard))
                     .then(" Somebody else must decide. ")
             });
-            released.unwrap_or_default().and(answer_by(request))
+            let text = released.unwrap_or_default();
+            match first {
+                Some(first) => text.and(approved_first(view, first)),
+                None if needs_two(view) => text
+                    .then("Two people have to approve before anybody is suspended. ")
+                    .and(answer_by(request)),
+                None => text.and(answer_by(request)),
+            }
         }
-        RequestState::Approved { decision } => {
+        RequestState::Approved { decision, first, retry } => {
             let progress = Text::plain(progress(view));
             let progress = match view.obstacle {
                 Some(why) => {
@@ -208,19 +233,91 @@ fn state_line(view: &View) -> Text {
                 }
                 None => progress,
             };
-            decided("Approved by ", decision, progress)
+            approved(first.as_deref(), decision, retry.as_deref(), progress)
         }
-        RequestState::Completed { decision, at } => {
+        RequestState::Completed { decision, at, first, retry, retry_first } => {
             let finished = Text::plain(" Finished ").with(Span::Time(*at)).then(".");
-            decided("Approved by ", decision, finished)
+            let finished = match retry_first {
+                Some(wish) => finished
+                    .then(" ")
+                    .and(mention(&wish.by))
+                    .then(" wants what failed tried again, ")
+                    .with(Span::Time(wish.at))
+                    .then("; that waits for a second person."),
+                None => finished,
+            };
+            approved(first.as_deref(), decision, retry.as_deref(), finished)
         }
         RequestState::Denied { decision } => decided("Denied by ", decision, Text::default()),
         RequestState::Expired { at } => {
-            Text::plain("Nobody answered by ").with(Span::Time(request.deadline.unwrap_or(*at))).then(".")
+            let text = Text::plain("Nobody answered by ");
+            text.with(Span::Time(request.deadline.unwrap_or(*at))).then(".").and(asked_again(view))
         }
-        RequestState::Withdrawn { decision } => decided("Taken back by ", decision, Text::default()),
+        RequestState::Withdrawn { decision } => decided("Taken back by ", decision, asked_again(view)),
         RequestState::WentLive { decision } => {
             decided("Taken live by ", decision, Text::plain(" A sweep that asks for approval follows."))
+        }
+    }
+}
+
+/// Whether the question needs two people's approvals, as it was asked or as the policy wants today.
+pub(super) fn needs_two(view: &View) -> bool {
+    let today = view.policy.map_or(1, |policy| policy.approvals_needed);
+    view.request.approvals_needed.max(today) > 1
+}
+
+/// The first of two approvals, and what it left out.
+fn approved_first(view: &View, first: &FirstApproval) -> Text {
+    let waits = " Waits for a second person; what both select is suspended.";
+    let more = match in_both(view, first) {
+        both if both == in_state(view, "proposed") => Text::plain(waits),
+        both => Text::plain(format!(" {} selected.{waits}", accounts(both))),
+    };
+    decided("Approved first by ", &first.decision, more.then(" ").and(answer_by(view.request)))
+}
+
+/// How many accounts would be suspended if the second person selected everybody.
+pub(super) fn in_both(view: &View, first: &FirstApproval) -> usize {
+    let selected =
+        |one: &&Candidate| one.state == CandidateState::Proposed && !first.keep.contains(&one.position);
+    view.candidates.iter().filter(selected).count()
+}
+
+/// Who approved, and who had it tried again.
+fn approved(first: Option<&Decision>, decision: &Decision, retry: Option<&Retry>, more: Text) -> Text {
+    let text = Text::plain("Approved by ").and(by_both(first, decision)).then(", ");
+    let text = text.with(Span::Time(decision.at)).then(".");
+    let text = match retry {
+        Some(retry) => text
+            .then(" Tried again for ")
+            .and(by_both(retry.first.as_ref(), &retry.decision))
+            .then(", ")
+            .with(Span::Time(retry.decision.at))
+            .then("."),
+        None => text,
+    };
+    let said = [first, Some(decision), retry.map(|retry| &retry.decision)].into_iter().flatten();
+    said.filter_map(|decision| decision.reason.as_ref())
+        .fold(text.and(more), |text, reason| text.then(" Reason: ").quoted(reason))
+}
+
+/// Whether and how an ended request was asked again.
+fn asked_again(view: &View) -> Text {
+    let Some(AskedAgain { decision, became }) = &view.request.asked_again else {
+        return Text::default();
+    };
+    let text = Text::plain(" Asked again by ").and(mention(&decision.by)).then(", ");
+    let text = text.with(Span::Time(decision.at));
+    match became {
+        None => text.then(": a fresh sweep is running."),
+        Some(Became::Nothing) => text.then(": the fresh sweep had nothing to ask."),
+        Some(Became::Request(id)) => {
+            let label = format!("request {id}");
+            let named = match view.successor {
+                Some(card) => Span::MessageLink { message: card.clone(), label },
+                None => Span::Plain(label),
+            };
+            text.then(": ").with(named).then(" took its place.")
         }
     }
 }
@@ -250,7 +347,8 @@ fn decided(verb: &str, decision: &Decision, more: Text) -> Text {
 
 fn progress(view: &View) -> String {
     let due = in_state(view, "due");
-    format!(" {} of {} done.", selected(view) - due, selected(view))
+    let all = view.request.state.retry().map_or_else(|| selected(view), |retry| retry.positions.len());
+    format!(" {} of {all} done.", all.saturating_sub(due))
 }
 
 /// How many accounts the approval selected.
@@ -293,6 +391,25 @@ fn person(view: &View, candidate: &Candidate) -> Text {
         1 => text.then(" · also on the list before"),
         times => text.then(format!(" · on the last {times} lists too")),
     };
+    let text = match &view.request.state {
+        RequestState::Pending { first: Some(first) }
+            if candidate.state == CandidateState::Proposed && first.keep.contains(&candidate.position) =>
+        {
+            text.then("\n")
+                .with(Span::Bold("○".into()))
+                .then(" left out by ")
+                .and(mention(&first.decision.by))
+        }
+        RequestState::Preview
+        | RequestState::Held { .. }
+        | RequestState::Pending { .. }
+        | RequestState::Approved { .. }
+        | RequestState::Completed { .. }
+        | RequestState::Denied { .. }
+        | RequestState::Expired { .. }
+        | RequestState::Withdrawn { .. }
+        | RequestState::WentLive { .. } => text,
+    };
     match concerned::evidence(view.questions, candidate) {
         Some(evidence) => text.then("\n").and(evidence),
         None => text,
@@ -315,89 +432,6 @@ fn mark(state: &CandidateState) -> &'static str {
         CandidateState::Due { .. } => "…",
         CandidateState::Suspended { .. } => "✓",
         CandidateState::Failed { .. } => "✗",
-    }
-}
-
-fn page_buttons(request: &Request, page: usize, pages: usize) -> Vec<Button> {
-    let button =
-        |action: &str, to: usize, label: String| Button::new(action, format!("{}:{to}", request.id), label);
-    let mut buttons = Vec::new();
-    if page > 0 {
-        buttons.push(button(action::PAGE_BACK, page - 1, format!("Page {page} of {pages}")));
-    }
-    if page + 1 < pages {
-        buttons.push(button(action::PAGE_ON, page + 1, format!("Page {} of {pages}", page + 2)));
-    }
-    buttons
-}
-
-fn decision_buttons(view: &View) -> Vec<Button> {
-    let value = value(view.request);
-    let count = match &view.request.state {
-        RequestState::Pending => in_state(view, "proposed"),
-        RequestState::Preview
-        | RequestState::Held { .. }
-        | RequestState::Approved { .. }
-        | RequestState::Completed { .. }
-        | RequestState::Denied { .. }
-        | RequestState::Expired { .. }
-        | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. } => view.candidates.len(),
-    };
-    let button = |action: &str, label: &str, tone, confirm| Button {
-        tone,
-        confirm,
-        ..Button::new(action, value.clone(), label)
-    };
-    let deny = button(action::DENY, "Deny all", Tone::Neutral, None);
-    match &view.request.state {
-        RequestState::Preview => {
-            let confirm = Confirm {
-                title: "Take this rule live?".into(),
-                text: "The bot sweeps again now and asks the approvers. Nobody is suspended without them."
-                    .into(),
-                yes: "Go live".into(),
-                no: "Not yet".into(),
-            };
-            let go_live = "Looks right, go live";
-            vec![button(action::GO_LIVE, go_live, Tone::Primary, Some(confirm))]
-        }
-        RequestState::Held { .. } => {
-            let confirm = Confirm {
-                title: "Release this sweep?".into(),
-                text: format!(
-                    "The guard is overridden once. {} will be asked about, and somebody else must decide.",
-                    accounts(count)
-                ),
-                yes: "Release once".into(),
-                no: "Go back".into(),
-            };
-            vec![button(action::RELEASE, "Release once", Tone::Danger, Some(confirm)), deny]
-        }
-        RequestState::Pending => {
-            let confirm = Confirm {
-                title: format!("Suspend {}?", accounts(count)),
-                text: format!(
-                    "{} can't sign in until somebody unsuspends them. \
-                     Each account is looked at again first; who was active meanwhile is left alone.",
-                    if count == 1 { "This person".into() } else { format!("These {count} people") }
-                ),
-                yes: format!("Suspend {count}"),
-                no: "Go back".into(),
-            };
-            let label = format!("Suspend {}", accounts(count));
-            vec![
-                button(action::SUSPEND, &label, Tone::Danger, Some(confirm)),
-                button(action::CHOOSE, "Choose…", Tone::Neutral, None),
-                deny,
-            ]
-        }
-        RequestState::Approved { .. }
-        | RequestState::Completed { .. }
-        | RequestState::Denied { .. }
-        | RequestState::Expired { .. }
-        | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. } => Vec::new(),
     }
 }
 
@@ -437,20 +471,34 @@ fn summary(view: &View) -> Text {
         RequestState::Held { .. } => {
             Text::plain(format!("The sweep of {policy} with {count} was held by a guard; nothing was done."))
         }
-        RequestState::Pending => {
+        RequestState::Pending { first: Some(first) } => Text::plain(format!("{policy}: "))
+            .and(mention(&first.decision.by))
+            .then(format!(
+                " approved suspending {}; a second person is needed. ",
+                accounts(in_both(view, first))
+            ))
+            .and(answer_by(request)),
+        RequestState::Pending { first: None } => {
             let count = accounts(in_state(view, "proposed"));
             Text::plain(format!("{policy}: {count} inactive. Suspend them? ")).and(answer_by(request))
         }
-        RequestState::Approved { decision } => Text::plain(format!("{policy}: suspending "))
-            .then(accounts(selected(view)))
-            .then(", approved by ")
-            .and(mention(&decision.by))
-            .then("."),
-        RequestState::Completed { decision, .. } => Text::plain(format!(
+        RequestState::Approved { retry: Some(retry), .. } => {
+            Text::plain(format!("{policy}: trying {} again, for ", accounts(retry.positions.len())))
+                .and(by_both(retry.first.as_ref(), &retry.decision))
+                .then(".")
+        }
+        RequestState::Approved { decision, first, retry: None } => {
+            Text::plain(format!("{policy}: suspending "))
+                .then(accounts(selected(view)))
+                .then(", approved by ")
+                .and(by_both(first.as_deref(), decision))
+                .then(".")
+        }
+        RequestState::Completed { decision, first, .. } => Text::plain(format!(
             "{policy}: {} suspended, approved by ",
             accounts(in_state(view, "suspended"))
         ))
-        .and(mention(&decision.by))
+        .and(by_both(first.as_deref(), decision))
         .then("."),
         RequestState::Denied { decision } => Text::plain(format!("{policy}: denied by "))
             .and(mention(&decision.by))

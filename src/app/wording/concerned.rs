@@ -237,10 +237,10 @@ fn became(request: &Request, candidate: Option<&Candidate>, now: DateTime<Utc>) 
         (Some(CandidateState::Failed { .. }), _) => {
             Text::plain("The account was to be suspended, and that failed.").then(ask)
         }
-        (_, RequestState::Pending) if request.deadline.is_some_and(|deadline| now >= deadline) => {
+        (_, RequestState::Pending { .. }) if request.deadline.is_some_and(|deadline| now >= deadline) => {
             Text::plain("Nobody decided in time, so the account stays active.")
         }
-        (Some(CandidateState::Proposed), RequestState::Held { .. } | RequestState::Pending) => {
+        (Some(CandidateState::Proposed), RequestState::Held { .. } | RequestState::Pending { .. }) => {
             Text::plain("The question is being put anew.")
         }
         (_, _) => Text::plain("The account was left alone."),

@@ -72,6 +72,7 @@ pub fn trigger_word(trigger: &Trigger) -> &'static str {
         Trigger::Schedule { .. } => "schedule",
         Trigger::CatchUp { .. } => "catch-up",
         Trigger::Command { .. } => "command",
+        Trigger::AskedAgain { .. } => "asked again",
         Trigger::WentLive { .. } => "went live",
     }
 }
@@ -248,12 +249,13 @@ fn decisions(page: &mut String, evidence: &Evidence) {
     let requests = evidence.swept.iter().filter_map(|swept| swept.request.as_ref());
     let rows = requests.map(|(request, candidates)| {
         let decision = decision(&request.state);
+        let by = request.state.first_approval().into_iter().chain(decision).map(|one| one.by.name.as_str());
         vec![
             request.id.to_string(),
             minute(request.created_at),
             candidates.len().to_string(),
             request.state.word().replace('_', " "),
-            decision.map(|decision| decision.by.name.clone()).unwrap_or_default(),
+            by.collect::<Vec<_>>().join(" and "),
             decision.map(|decision| minute(decision.at)).unwrap_or_default(),
             decision.map(|decision| span_of_time(decision.at - request.created_at)).unwrap_or_default(),
             decision.and_then(|decision| decision.reason.clone()).unwrap_or_default(),

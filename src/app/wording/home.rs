@@ -133,6 +133,9 @@ fn decision(event: &AuditEvent) -> Text {
     let request = event.request.map_or_else(String::new, |request| format!(" request {request}"));
     let what = match event.action.as_str() {
         "approved" => format!(" approved{request}"),
+        "approved_first" => format!(" approved{request} as the first of two"),
+        "retried" => format!(" had what failed of{request} tried again"),
+        "asked_again" => format!(" asked about{request} again"),
         "denied" => format!(" denied{request}"),
         "withdrawn" => format!(" took back{request}"),
         "released" => format!(" released{request}"),

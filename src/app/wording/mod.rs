@@ -5,6 +5,7 @@
 //! screen readers get nothing else.
 
 pub mod answers;
+mod buttons;
 pub mod card;
 pub mod choose;
 pub mod concerned;
@@ -29,6 +30,7 @@ use crate::domain::calendar::Period;
 use crate::domain::candidate::{Candidate, CandidateState, Confirmation, Shown, Skip};
 use crate::domain::plan::Guard;
 use crate::domain::policy::Rule;
+use crate::domain::request::Decision;
 
 /// "1 account", "12 accounts".
 pub fn accounts(count: usize) -> String {
@@ -37,6 +39,16 @@ pub fn accounts(count: usize) -> String {
 
 pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+}
+
+/// "12 of these accounts have been pending for up to 9 sweeps.", if sweeps before this one proposed any of them.
+pub fn backlog<'a>(candidates: impl Iterator<Item = &'a Candidate>) -> Option<String> {
+    let sweeps: Vec<u32> =
+        candidates.map(|candidate| candidate.shown.pending_sweeps).filter(|sweeps| *sweeps > 0).collect();
+    let most = *sweeps.iter().max()?;
+    let accounts = counted(sweeps.len(), "of these accounts has", "of these accounts have");
+    let up_to = if sweeps.iter().all(|sweeps| *sweeps == most) { "" } else { "up to " };
+    Some(format!("{accounts} been pending for {up_to}{}.", counted(most as usize, "sweep", "sweeps")))
 }
 
 /// "41 days", "1 day", "5 hours": whole units, rounded down.
@@ -133,6 +145,14 @@ pub fn mention(person: &Person) -> Text {
     Text::default().with(Span::Mention { id: person.id.clone(), name: person.name.clone() })
 }
 
+/// Who decided: two people where it took two.
+pub(super) fn by_both(first: Option<&Decision>, decision: &Decision) -> Text {
+    match first {
+        Some(first) => mention(&first.by).then(" and ").and(mention(&decision.by)),
+        None => mention(&decision.by),
+    }
+}
+
 /// Until when an account that is given back is left alone.
 pub(super) fn restored_until(left_alone_until: DateTime<Utc>) -> Text {
     Text::plain(" The policy then leaves the account alone until ")
@@ -211,7 +231,13 @@ pub fn outcome_in_words(candidate: &Candidate, rule: &Rule, now: DateTime<Utc>) 
             };
             Text::plain(how).with(Span::Time(*at))
         }
-        CandidateState::Skipped { why, .. } => Text::plain("left alone: ").and(skip_in_words(why, rule, now)),
+        CandidateState::Skipped { why, error, .. } => {
+            let text = Text::plain("left alone: ").and(skip_in_words(why, rule, now));
+            match error {
+                Some(error) => text.then("; what stood in the way: ").quoted(error),
+                None => text,
+            }
+        }
         CandidateState::Failed { error, attempts, .. } => Text::plain(format!(
             "NOT suspended, failed after {}: ",
             counted(*attempts as usize, "try", "tries")

@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{accounts, guard_in_words, mention, outcome_in_words, rule_in_words, shown_who};
+use super::{accounts, by_both, guard_in_words, mention, outcome_in_words, rule_in_words, shown_who};
 use crate::chat::{Block, Card, MessageRef, Span, Text};
 use crate::domain::candidate::Candidate;
 use crate::domain::plan::{Counts, Guard};
-use crate::domain::policy::Rule;
+use crate::domain::policy::{People, Rule};
 use crate::domain::request::{Request, RequestState};
+use crate::domain::silence::Kind;
 
 /// Outcomes in one message of the thread: one block each of at most about 300 characters, within Slack's 50 blocks and
 /// 13,000 characters.
@@ -25,14 +26,18 @@ pub fn ending(
     chain: Option<(i64, &str)>,
 ) -> Option<Card> {
     let policy = Span::Code(request.policy.clone());
-    let count = |word| candidates.iter().filter(|candidate| candidate.state.word() == word).count();
     let link = Span::MessageLink { message: card.clone(), label: format!("request {}", request.id) };
     let text = match &request.state {
         RequestState::Preview
         | RequestState::Held { .. }
-        | RequestState::Pending
+        | RequestState::Pending { .. }
         | RequestState::Approved { .. } => return None,
-        RequestState::Completed { decision, .. } => {
+        RequestState::Completed { decision, first, retry, .. } => {
+            let tried =
+                |one: &&Candidate| retry.as_ref().is_none_or(|retry| retry.positions.contains(&one.position));
+            let count = |word| {
+                candidates.iter().filter(tried).filter(|candidate| candidate.state.word() == word).count()
+            };
             let mut parts = vec![format!("{} suspended", accounts(count("suspended")))];
             for (word, phrase) in [
                 ("skipped", "left alone"),
@@ -43,12 +48,16 @@ pub fn ending(
                     parts.push(format!("{} {phrase}", count(word)));
                 }
             }
+            let (said, by, first) = match retry {
+                Some(retry) => (". Tried again for ", &retry.decision, retry.first.as_ref()),
+                None => (". Approved by ", decision, first.as_deref()),
+            };
             Text::default()
                 .with(policy)
                 .then(": ")
                 .then(parts.join(", "))
-                .then(". Approved by ")
-                .and(mention(&decision.by))
+                .then(said)
+                .and(by_both(first, by))
                 .then("; what became of every account is in the thread of ")
                 .with(link)
                 .then(".")
@@ -106,6 +115,57 @@ pub fn outcomes(request: &Request, part: &[Candidate], now: DateTime<Utc>) -> Ca
         request.id
     ));
     Card { summary, blocks: part.iter().map(line).collect() }
+}
+
+/// The most people and groups that one message names.
+const NAMED_MAX: usize = 20;
+
+/// A request that nobody has answered so far, for those who could, or who can see to it.
+pub fn unanswered(
+    request: &Request,
+    candidates: &[Candidate],
+    card: &MessageRef,
+    kind: Kind,
+    to: &People,
+) -> Card {
+    let users = to.users.iter().map(|id| Span::Mention { id: id.clone(), name: String::new() });
+    let named = users.chain(to.groups.iter().map(|id| Span::Group(id.clone())));
+    let text = named.take(NAMED_MAX).fold(Text::default(), |text, span| text.with(span).then(" "));
+    let link = Span::MessageLink { message: card.clone(), label: format!("request {}", request.id) };
+    let open = candidates.iter().filter(|candidate| candidate.state.is_open()).count();
+    let waits_for = match &request.state {
+        RequestState::Pending { first: Some(first) } => {
+            Text::plain("waits for a second person's approval besides ").and(mention(&first.decision.by))
+        }
+        RequestState::Held { .. } => Text::plain("is held by a guard and waits for somebody to look"),
+        RequestState::Preview
+        | RequestState::Pending { first: None }
+        | RequestState::Approved { .. }
+        | RequestState::Completed { .. }
+        | RequestState::Denied { .. }
+        | RequestState::Expired { .. }
+        | RequestState::Withdrawn { .. }
+        | RequestState::WentLive { .. } => Text::plain("waits for an answer"),
+    };
+    let still = match kind {
+        Kind::Reminder => " still ",
+        Kind::Escalation => " has not been decided by its approvers: it ",
+    };
+    let text = text
+        .with(link)
+        .then(" of ")
+        .with(Span::Code(request.policy.clone()))
+        .then(format!(" about {}{still}", accounts(open)))
+        .and(waits_for);
+    let text = match request.deadline {
+        Some(deadline) => text.then(", until ").with(Span::Time(deadline)),
+        None => text,
+    };
+    let text = text.then(". Without an answer nobody is suspended.");
+    spoken(match kind {
+        Kind::Reminder => text,
+        Kind::Escalation => text.then(" Please see that one of them decides."),
+    })
 }
 
 /// A sweep that found nobody to ask about.

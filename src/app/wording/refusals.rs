@@ -1,12 +1,14 @@
 //! One sentence for everybody whose input had no effect: what happened, and what they can do.
 
+use std::collections::BTreeSet;
+
 use crate::app::people::Stranger;
 use crate::chat::{Card, Span, Text};
 use crate::domain::audit::Person;
 use crate::domain::candidate::CandidateState;
-use crate::domain::request::{Decision, Refusal, RequestState};
+use crate::domain::request::{AskedAgain, Became, Decision, Refusal, Request, RequestState};
 
-use super::{exceptions, mention, who};
+use super::{counted, exceptions, mention, who};
 
 /// A note without blocks.
 pub fn note(text: Text) -> Card {
@@ -36,11 +38,30 @@ pub fn refusal(refusal: &Refusal) -> Text {
             "This card is just being posted and nothing was changed. Please press again in a moment.",
         ),
         Refusal::DoesNotFit => {
-            Text::plain("That button doesn't belong to this request's state, so nothing was changed.")
+            Text::plain("That doesn't fit where the request stands now, so nothing was changed.")
         }
         Refusal::SecondPersonNeeded { first } => Text::plain("This needs a second person besides ")
             .and(mention(first))
             .then(", so nothing was changed. Ask another approver."),
+        Refusal::ApprovedFirstByYou { at } => Text::plain("You approved this ")
+            .with(Span::Time(*at))
+            .then(" as the first of two people. Nothing was changed now: somebody else has to approve too."),
+        Refusal::NotYourApproval { first: Some(first) } => Text::plain("That approval is ")
+            .and(mention(first))
+            .then("'s, and only they can take it back. Nothing was changed; to stop the request, deny it."),
+        Refusal::NotYourApproval { first: None } => {
+            Text::plain("Nobody has approved this yet, so there is nothing to take back. Nothing was changed.")
+        }
+        Refusal::NothingInCommon { first } => Text::plain("You and ").and(mention(first)).then(
+            " selected no account in common, so nobody would be suspended. Nothing was changed; choose others, or deny.",
+        ),
+        Refusal::NothingFailed => Text::plain(
+            "No suspension of this request has failed, so there is nothing to try again. Nothing was changed.",
+        ),
+        Refusal::AllHeld => Text::plain(
+            "Another open request asks about what failed here. Nothing was changed; decide there.",
+        ),
+        Refusal::AlreadyAskedAgain { again, by_you } => asked_already(again, *by_you),
         Refusal::NoEmail => Text::plain(
             "Slack doesn't tell me your e-mail address, so I can't rule out that one of these accounts is yours. \
              Nothing was changed; ask another approver, or an admin to check the app's users:read.email scope.",
@@ -86,7 +107,8 @@ fn already(state: &RequestState, by_you: bool) -> Text {
         text.then(", ").with(Span::Time(decision.at)).then(". Nothing was changed now.")
     };
     match state {
-        RequestState::Approved { decision } | RequestState::Completed { decision, .. } => {
+        RequestState::Approved { retry: Some(retry), .. } => by("tried again", &retry.decision),
+        RequestState::Approved { decision, .. } | RequestState::Completed { decision, .. } => {
             by("approved", decision)
         }
         RequestState::Denied { decision } => by("denied", decision),
@@ -97,9 +119,62 @@ fn already(state: &RequestState, by_you: bool) -> Text {
             .then(" without an answer, and nobody was suspended. Run ")
             .with(Span::Code("/inactive-contractors sweep".into()))
             .then(" to ask again with fresh data."),
-        RequestState::Preview | RequestState::Held { .. } | RequestState::Pending => {
+        RequestState::Preview | RequestState::Held { .. } | RequestState::Pending { .. } => {
             Text::plain("This request is still open; please try again.")
         }
+    }
+}
+
+fn asked_already(again: &AskedAgain, by_you: bool) -> Text {
+    let text = Text::plain("Already asked again by ");
+    let text = if by_you { text.then("you") } else { text.and(mention(&again.decision.by)) };
+    let text = text.then(", ").with(Span::Time(again.decision.at));
+    match again.became {
+        None => text.then("; the sweep is running. Nothing was changed now."),
+        Some(Became::Request(id)) => {
+            text.then(format!(": request {id} took its place. Nothing was changed now."))
+        }
+        Some(Became::Nothing) => text
+            .then(", and there was nothing to ask. Nothing was changed now; to sweep once more run ")
+            .with(Span::Code("/inactive-contractors sweep".into()))
+            .then("."),
+    }
+}
+
+/// Accounts that a retry leaves as they are.
+pub fn left_out_of_retry(left: usize, held: usize, requests: &BTreeSet<i64>) -> Text {
+    let mut text = Text::plain(format!("{} not tried again.", counted(left, "account is", "accounts are")));
+    if held > 0 {
+        let named: Vec<String> = requests.iter().map(|id| format!("request {id}")).collect();
+        let asks = if held == 1 { "one of them waits" } else { "of them wait" };
+        let count = if held == 1 { String::new() } else { format!("{held} ") };
+        text = text.then(format!(" {count}{asks} in {}.", named.join(", ")));
+    }
+    if left > held {
+        text = text.then(" Nobody decides about their own account.");
+    }
+    text
+}
+
+/// A retry was asked for.
+pub fn retried(request: &Request) -> Text {
+    match &request.state {
+        RequestState::Approved { retry: Some(retry), .. } => Text::plain(format!(
+            "{} of request {} tried again; the result comes in the channel. ",
+            counted(retry.positions.len(), "account is", "accounts are"),
+            request.id
+        )),
+        RequestState::Approved { .. }
+        | RequestState::Completed { .. }
+        | RequestState::Preview
+        | RequestState::Held { .. }
+        | RequestState::Pending { .. }
+        | RequestState::Denied { .. }
+        | RequestState::Expired { .. }
+        | RequestState::Withdrawn { .. }
+        | RequestState::WentLive { .. } => Text::plain(
+            "Recorded. Somebody else has to want it too before anything is tried again; the card has the button. ",
+        ),
     }
 }
 

@@ -83,7 +83,7 @@ pub fn menu(view: &View, candidate: &Candidate) -> Menu {
         MenuItem { value: chosen.encode(), label, url: None }
     };
     let mut items = vec![item(Wanted::Details, "Details".into())];
-    let waits = matches!(view.request.state, RequestState::Pending);
+    let waits = matches!(view.request.state, RequestState::Pending { .. });
     if let Some(policy) = view.policy.filter(|_| waits && candidate.state == CandidateState::Proposed) {
         items.push(item(Wanted::Keep, format!("Keep for {}", span_of_time(policy.kept_for()))));
         items.push(item(Wanted::Exempt, "Exempt…".into()));

@@ -306,10 +306,10 @@ pub fn over(id: i64, why: Text, request: Option<(&Request, &[Candidate])>) -> Mo
 fn became(request: &Request, candidates: &[Candidate]) -> Option<Text> {
     let count = |word| candidates.iter().filter(|candidate| candidate.state.word() == word).count();
     let decision = match &request.state {
-        RequestState::Approved { decision } | RequestState::Completed { decision, .. } => decision,
+        RequestState::Approved { decision, .. } | RequestState::Completed { decision, .. } => decision,
         RequestState::Preview
         | RequestState::Held { .. }
-        | RequestState::Pending
+        | RequestState::Pending { .. }
         | RequestState::Denied { .. }
         | RequestState::Expired { .. }
         | RequestState::Withdrawn { .. }

@@ -1,0 +1,89 @@
+//! What the loop does while nobody answers, and after nobody did: reminders, escalations, and asking again.
+
+use chrono::{DateTime, Utc};
+
+use super::App;
+use super::messages::Identity;
+use super::wording::{notices, refusals};
+use crate::chat::{MessageRef, Text};
+use crate::domain::candidate::{Candidate, CandidateState};
+use crate::domain::request::{AskedAgain, Request, RequestState};
+use crate::domain::silence::{self, Kind};
+use crate::domain::sweep::Trigger;
+use crate::store::{NewSweep, StartedSweep};
+
+impl App {
+    /// Tells what is due of a request that waits, once each; says when there is something to tell next.
+    pub(super) async fn tell_silence(
+        &self,
+        request: &Request,
+        candidates: &[Candidate],
+        card: &MessageRef,
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let Some(policy) = self.policy(&request.policy) else { return Ok(None) };
+        let now = self.clock.now();
+        let mut wake = silence::next_at(&policy.silence, request, now);
+        for nudge in silence::due(&policy.silence, request, now) {
+            if !self.store.begin_nudge(request.id, nudge, now).await? {
+                continue;
+            }
+            let to = match nudge.kind {
+                Kind::Reminder => &policy.silence.remind,
+                Kind::Escalation => &policy.silence.escalate_to,
+            };
+            let message = Identity {
+                key: format!("request:{}:{}", request.id, nudge.stage()),
+                channel: &request.channel,
+                thread: None,
+                card_of: None,
+            };
+            let text = notices::unanswered(request, candidates, card, nudge.kind, to);
+            match self.told(&message, &text).await? {
+                Some(at) => wake = Some(wake.map_or(at, |wake| wake.min(at))),
+                None => {
+                    let to = to.users.iter().chain(&to.groups).cloned().collect();
+                    self.store.nudge_told(request.id, nudge, to, self.clock.now()).await?;
+                }
+            }
+        }
+        Ok(wake)
+    }
+
+    /// Somebody asked about an ended request again: a fresh sweep does.
+    pub(super) async fn sweep_to_ask_again(&self, request: &Request) -> anyhow::Result<()> {
+        let Some(AskedAgain { decision, became: None }) = &request.asked_again else {
+            return Ok(());
+        };
+        let Some(policy) = self.policy(&request.policy) else {
+            return Ok(());
+        };
+        let sweep = NewSweep {
+            policy: policy.name.clone(),
+            // One for each time that it was asked: after a failed one somebody may ask once more.
+            slot: format!("asked-again:{}:{}", request.id, decision.at.timestamp_millis()),
+            trigger: Trigger::AskedAgain { by: decision.by.clone(), request: request.id },
+            rule: policy.rule.clone(),
+            at: self.clock.now(),
+        };
+        if let StartedSweep::New(_) = self.store.start_sweep(sweep).await? {
+            self.nudge();
+        }
+        Ok(())
+    }
+
+    /// What is to be said of accounts that a retry leaves as they are, if there are any.
+    pub(super) async fn left_out_of_retry(&self, request: &Request) -> anyhow::Result<Option<Text>> {
+        if !matches!(request.state, RequestState::Approved { .. }) {
+            return Ok(None);
+        }
+        let candidates = self.store.request(request.id).await?.map(|(_, candidates)| candidates);
+        let failed = candidates
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|one| matches!(one.state, CandidateState::Failed { .. }));
+        let failed: Vec<_> = failed.map(|one| one.shown.id).collect();
+        let held = self.store.waiting(failed.clone()).await?;
+        let elsewhere: std::collections::BTreeSet<i64> = held.values().copied().collect();
+        Ok((!failed.is_empty()).then(|| refusals::left_out_of_retry(failed.len(), held.len(), &elsewhere)))
+    }
+}

@@ -1,0 +1,473 @@
+//! A person's input to a request: what it does, or why it does nothing.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    AskedAgain, Decision, Release, Request, RequestState, Transition, by_person, drop_open, is_own_account,
+    retry, second, system,
+};
+use crate::domain::audit::{Action, Actor, Draft, Person, Subject};
+use crate::domain::candidate::{Candidate, CandidateState, Skip};
+use crate::domain::exemption;
+use crate::domain::keep::{self, KeptUntil};
+use crate::domain::plan::Guard;
+
+/// A person whose identity and rights were established when they clicked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Voter {
+    /// The person.
+    pub person: Person,
+    /// Is one of the policy's approvers now.
+    pub approver: bool,
+    /// Is one of the policy's admins now.
+    pub admin: bool,
+}
+
+/// What a person wants of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Suspend all but the accounts at these positions.
+    Suspend {
+        /// Positions of the accounts to keep active.
+        keep: BTreeSet<u32>,
+        /// Those that are to be left alone until a day, besides.
+        until: KeptUntil,
+    },
+    /// Keep these accounts active until a day, and go on asking about the others.
+    Keep {
+        /// Which, and until when.
+        until: KeptUntil,
+    },
+    /// Suspend nobody.
+    Deny,
+    /// Turn a held request into an ordinary one, once.
+    Release,
+    /// Take a previewed rule live.
+    GoLive,
+    /// Take the question back.
+    Withdraw,
+    /// Take one's own first approval back.
+    TakeBackApproval,
+    /// Try again what failed.
+    Retry {
+        /// Positions of accounts that another open request holds. Nobody is asked for it: the store fills it in, because
+        /// only there it holds until the decision is written.
+        held: BTreeSet<u32>,
+    },
+    /// Put the question of an ended request anew, with fresh data.
+    AskAgain,
+}
+
+impl Verb {
+    /// The word of the audit trail.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Verb::Suspend { .. } => "suspend",
+            Verb::Keep { .. } => "keep",
+            Verb::Deny => "deny",
+            Verb::Release => "release",
+            Verb::GoLive => "go_live",
+            Verb::Withdraw => "withdraw",
+            Verb::TakeBackApproval => "take_back_approval",
+            Verb::Retry { .. } => "retry",
+            Verb::AskAgain => "ask_again",
+        }
+    }
+}
+
+/// One click or command, as received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// What is wanted.
+    pub verb: Verb,
+    /// By whom.
+    pub voter: Voter,
+    /// When it arrived: the deadline is judged by this.
+    pub received_at: DateTime<Utc>,
+    /// The fingerprint of the list that the person saw; `None` for commands that show none.
+    pub list_hash: Option<String>,
+    /// What they wrote. Untrusted text.
+    pub reason: Option<String>,
+    /// How many people's approvals the policy wants now. The request may want more: then more are needed.
+    pub approvals_needed: u32,
+}
+
+/// Why an input had no effect. Each becomes one sentence for the person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// Somebody was first.
+    AlreadyDecided {
+        /// What became of it.
+        state: Box<RequestState>,
+        /// Whether it was the same person.
+        by_you: bool,
+    },
+    /// The person may not decide for this policy.
+    NotAnApprover,
+    /// Only an admin of the policy may do this.
+    NotAnAdmin,
+    /// The click came at or after the deadline.
+    PastDeadline {
+        /// The deadline.
+        deadline: DateTime<Utc>,
+    },
+    /// The list on the person's screen is not the request's list.
+    OtherList,
+    /// The card is not recorded as posted yet.
+    NotPostedYet,
+    /// The verb does not fit the state, such as releasing what isn't held.
+    DoesNotFit,
+    /// The person who released (or asked for) it can't be the second person as well.
+    SecondPersonNeeded {
+        /// Who was first.
+        first: Person,
+    },
+    /// The person has given the first approval already; the second is somebody else's.
+    ApprovedFirstByYou {
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Only the person who approved first can take that back.
+    NotYourApproval {
+        /// Who did, if anybody.
+        first: Option<Person>,
+    },
+    /// The two approvals have no account in common.
+    NothingInCommon {
+        /// The first approver.
+        first: Person,
+    },
+    /// Nothing has failed that could be tried again.
+    NothingFailed,
+    /// Other open requests hold all that could be tried again.
+    AllHeld,
+    /// Somebody has asked again already.
+    AlreadyAskedAgain {
+        /// Who and when, and what came of it.
+        again: Box<AskedAgain>,
+        /// Whether it was the same person.
+        by_you: bool,
+    },
+    /// The chat system gave no e-mail address, so it can't be told whether an account is their own.
+    NoEmail,
+    /// Nothing would remain to be suspended: every candidate is the approver's own account.
+    OnlyOwnAccounts,
+    /// An account can't be kept until that day.
+    NotUntil {
+        /// The account.
+        account: Subject,
+        /// Its name, possibly empty. Untrusted text.
+        name: String,
+        /// Why not.
+        why: exemption::Refusal,
+    },
+    /// An account of the list doesn't wait for the decision any more.
+    NotProposed {
+        /// The account.
+        account: Subject,
+        /// Its name, possibly empty. Untrusted text.
+        name: String,
+        /// What became of it.
+        state: Box<CandidateState>,
+    },
+}
+
+/// What a person's input does to a request.
+pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Result<Transition, Refusal> {
+    may(input, request)?;
+    let decision =
+        Decision { by: input.voter.person.clone(), at: input.received_at, reason: input.reason.clone() };
+    match &input.verb {
+        Verb::Retry { held } => {
+            same_list(request, input)?;
+            let needed = needed(request, input);
+            return retry::retry(request, candidates, held, decision, needed);
+        }
+        Verb::AskAgain => return ask_again(request, decision),
+        Verb::Suspend { .. }
+        | Verb::Keep { .. }
+        | Verb::Deny
+        | Verb::Release
+        | Verb::GoLive
+        | Verb::TakeBackApproval
+        | Verb::Withdraw => {}
+    }
+    in_time(request, input)?;
+    match (&request.state, &input.verb) {
+        (RequestState::Pending { first }, Verb::Suspend { keep, until }) => {
+            let selection = Selection { keep, until, decision: &decision };
+            match first {
+                Some(first) => second::second(request, candidates, first, &selection),
+                None if needed(request, input) > 1 => second::first(request, candidates, &selection),
+                None => suspend(request, candidates, &selection, None),
+            }
+        }
+        (RequestState::Pending { first }, Verb::TakeBackApproval) => {
+            second::take_back(request, first.as_deref(), &decision)
+        }
+        (RequestState::Pending { .. }, Verb::Keep { until }) => {
+            keep::keep(request, candidates, until, &decision)
+        }
+        (RequestState::Pending { .. } | RequestState::Held { .. } | RequestState::Preview, Verb::Deny) => {
+            let detail = json!({ "reason": input.reason, "seconds_to_decide": seconds_open(request, input) });
+            let event = by_person(&decision, Action::Denied, detail);
+            Ok(end(request, candidates, RequestState::Denied { decision }, event))
+        }
+        (
+            RequestState::Pending { .. } | RequestState::Held { .. } | RequestState::Preview,
+            Verb::Withdraw,
+        ) => {
+            let event = by_person(&decision, Action::Withdrawn, json!({ "reason": input.reason }));
+            Ok(end(request, candidates, RequestState::Withdrawn { decision }, event))
+        }
+        (RequestState::Held { guard }, Verb::Release) => Ok(release(request, guard, decision)),
+        (RequestState::Preview, Verb::GoLive) => {
+            let event = by_person(&decision, Action::WentLive, json!({ "rule": request.rule }));
+            Ok(end(request, candidates, RequestState::WentLive { decision }, event))
+        }
+        (
+            RequestState::Preview
+            | RequestState::Held { .. }
+            | RequestState::Pending { .. }
+            | RequestState::Approved { .. }
+            | RequestState::Completed { .. }
+            | RequestState::Denied { .. }
+            | RequestState::Expired { .. }
+            | RequestState::Withdrawn { .. }
+            | RequestState::WentLive { .. },
+            Verb::Suspend { .. }
+            | Verb::Keep { .. }
+            | Verb::Deny
+            | Verb::Release
+            | Verb::GoLive
+            | Verb::TakeBackApproval
+            | Verb::Retry { .. }
+            | Verb::AskAgain
+            | Verb::Withdraw,
+        ) => Err(Refusal::DoesNotFit),
+    }
+}
+
+/// The audit event of an input that had no effect.
+pub fn refused(input: &Input, refusal: &Refusal) -> Draft {
+    Draft {
+        at: input.received_at,
+        actor: Actor::Person(input.voter.person.clone()),
+        action: Action::InputRefused,
+        subject: None,
+        detail: json!({ "verb": input.verb.word(), "why": refusal }),
+    }
+}
+
+/// How many people have to approve: as many as when it was asked, or as the policy wants today, if those are more.
+fn needed(request: &Request, input: &Input) -> u32 {
+    request.approvals_needed.max(input.approvals_needed)
+}
+
+/// The rights come first: who may not decide learns nothing of the state.
+fn may(input: &Input, request: &Request) -> Result<(), Refusal> {
+    let Voter { person, approver, admin } = &input.voter;
+    match input.verb {
+        Verb::Suspend { .. } | Verb::Deny | Verb::Retry { .. } if !approver => Err(Refusal::NotAnApprover),
+        // Whoever has approved may take it back even if they are no approver any more.
+        Verb::TakeBackApproval if second::is_first(request, person) => Ok(()),
+        Verb::Keep { .. } | Verb::Release | Verb::Withdraw | Verb::TakeBackApproval | Verb::AskAgain
+            if !approver && !admin =>
+        {
+            Err(Refusal::NotAnApprover)
+        }
+        Verb::GoLive if !admin => Err(Refusal::NotAnAdmin),
+        Verb::Suspend { .. }
+        | Verb::Keep { .. }
+        | Verb::Deny
+        | Verb::Release
+        | Verb::Withdraw
+        | Verb::TakeBackApproval
+        | Verb::Retry { .. }
+        | Verb::AskAgain
+        | Verb::GoLive => Ok(()),
+    }
+}
+
+/// Whoever suspends has seen a list, and it is this one. A command shows none, and names the request instead.
+fn same_list(request: &Request, input: &Input) -> Result<(), Refusal> {
+    let blind = matches!(input.verb, Verb::Suspend { .. } | Verb::Keep { .. }) && input.list_hash.is_none();
+    if blind || input.list_hash.as_ref().is_some_and(|seen| *seen != request.list_hash) {
+        return Err(Refusal::OtherList);
+    }
+    Ok(())
+}
+
+/// What holds for every decision about a request that waits for one.
+fn in_time(request: &Request, input: &Input) -> Result<(), Refusal> {
+    let person = &input.voter.person;
+    if !request.state.awaits_decision() {
+        let by_you = decider(&request.state).is_some_and(|by| by.id == person.id);
+        return Err(Refusal::AlreadyDecided { state: Box::new(request.state.clone()), by_you });
+    }
+    same_list(request, input)?;
+    match request.deadline {
+        Some(deadline) if input.received_at >= deadline => return Err(Refusal::PastDeadline { deadline }),
+        None if input.verb != Verb::Withdraw => return Err(Refusal::NotPostedYet),
+        Some(_) | None => {}
+    }
+    match first_person(request, &input.verb) {
+        Some(first) if first.is_same_as(person) => Err(Refusal::SecondPersonNeeded { first: first.clone() }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whoever may not take this step because they took the one before: a guard is only overridden by two people.
+fn first_person<'a>(request: &'a Request, verb: &Verb) -> Option<&'a Person> {
+    match verb {
+        Verb::Suspend { .. } => request.release.as_ref().map(|release| &release.by),
+        Verb::Release => request.swept_by.as_ref(),
+        Verb::Keep { .. }
+        | Verb::Deny
+        | Verb::GoLive
+        | Verb::TakeBackApproval
+        | Verb::Retry { .. }
+        | Verb::AskAgain
+        | Verb::Withdraw => None,
+    }
+}
+
+/// What a person selected: all but those they keep.
+pub(super) struct Selection<'a> {
+    pub(super) keep: &'a BTreeSet<u32>,
+    pub(super) until: &'a KeptUntil,
+    pub(super) decision: &'a Decision,
+}
+
+/// The address by which a person's own account is known.
+pub(super) fn own_email(person: &Person) -> Result<&str, Refusal> {
+    person.email.as_deref().filter(|email| !email.trim().is_empty()).ok_or(Refusal::NoEmail)
+}
+
+/// Suspends what a person selected; with a first approval before it, what both selected.
+pub(super) fn suspend(
+    request: &Request,
+    candidates: &[Candidate],
+    selection: &Selection<'_>,
+    first: Option<&super::FirstApproval>,
+) -> Result<Transition, Refusal> {
+    let Selection { keep, until, decision } = *selection;
+    let own = own_email(&decision.by)?;
+    let others = first.map(|first| own_email(&first.decision.by)).transpose()?;
+    let is_own = |candidate: &Candidate| {
+        is_own_account(candidate, own) || others.is_some_and(|other| is_own_account(candidate, other))
+    };
+    let exemptions = keep::checked(request, candidates, until, decision)?;
+    let mut changes = Vec::new();
+    let mut each_event = Vec::new();
+    for candidate in candidates.iter().filter(|candidate| candidate.state == CandidateState::Proposed) {
+        let position = candidate.position;
+        let until = until.wishes.get(&position);
+        let kept_first = first.filter(|first| first.keep.contains(&position));
+        let next = if until.is_some() || keep.contains(&position) {
+            let (state, event) = keep::kept(candidate, until, decision);
+            each_event.push(event);
+            state
+        } else if let Some(first) = kept_first {
+            let then = Decision { at: decision.at, ..first.decision.clone() };
+            let (state, event) = keep::kept(candidate, None, &then);
+            each_event.push(event);
+            state
+        } else if is_own(candidate) {
+            let mut event = system(decision.at, Action::Skipped, json!({ "why": Skip::OwnAccount }));
+            event.subject = Some(candidate.subject());
+            each_event.push(event);
+            CandidateState::skipped(decision.at, Skip::OwnAccount)
+        } else {
+            CandidateState::due()
+        };
+        changes.push((position, next));
+    }
+    let due = changes.iter().filter(|(_, state)| state.is_open()).count();
+    let kept = changes.iter().filter(|(_, state)| matches!(state, CandidateState::Kept { .. })).count();
+    let own_left_out = changes.iter().any(|(_, state)| matches!(state, CandidateState::Skipped { .. }));
+    if due == 0 && own_left_out {
+        return Err(Refusal::OnlyOwnAccounts);
+    }
+    let mut detail = json!({
+        "list_hash": request.list_hash, "selected": due, "kept": kept, "reason": decision.reason,
+        "deadline": request.deadline,
+        "seconds_to_decide": (decision.at - request.created_at).num_seconds(),
+    });
+    if let Some(first) = first {
+        detail["first"] = json!({ "by": first.decision.by, "at": first.decision.at });
+    }
+    let (action, state) = if due == 0 {
+        (Action::Denied, RequestState::Denied { decision: decision.clone() })
+    } else {
+        let first = first.map(|first| Box::new(first.decision.clone()));
+        (Action::Approved, RequestState::Approved { decision: decision.clone(), first, retry: None })
+    };
+    let mut events = vec![by_person(decision, action, detail)];
+    events.append(&mut each_event);
+    let mut transition = Transition::to(request, state, events);
+    transition.candidates = changes;
+    transition.exemptions = exemptions;
+    Ok(transition)
+}
+
+fn release(request: &Request, guard: &Guard, decision: Decision) -> Transition {
+    let event = by_person(&decision, Action::Released, json!({ "guard": guard, "reason": decision.reason }));
+    let mut transition = Transition::to(request, RequestState::pending(), vec![event]);
+    // The question is put anew, with its full time to answer.
+    transition.deadline = Some(decision.at + request.answer_within);
+    transition.release = Some(Release { by: decision.by, at: decision.at, guard: guard.clone() });
+    transition
+}
+
+/// Records that an ended request is to be asked about again; the sweep for it follows.
+fn ask_again(request: &Request, decision: Decision) -> Result<Transition, Refusal> {
+    match &request.state {
+        RequestState::Expired { .. } | RequestState::Withdrawn { .. } => {}
+        RequestState::Preview
+        | RequestState::Held { .. }
+        | RequestState::Pending { .. }
+        | RequestState::Approved { .. }
+        | RequestState::Completed { .. }
+        | RequestState::Denied { .. }
+        | RequestState::WentLive { .. } => return Err(Refusal::DoesNotFit),
+    }
+    if let Some(again) = &request.asked_again {
+        let by_you = again.decision.by.id == decision.by.id;
+        return Err(Refusal::AlreadyAskedAgain { again: Box::new(again.clone()), by_you });
+    }
+    let event = by_person(&decision, Action::AskedAgain, json!({ "list_hash": request.list_hash }));
+    let mut transition = Transition::to(request, request.state.clone(), vec![event]);
+    transition.asked_again = Some(AskedAgain { decision, became: None });
+    Ok(transition)
+}
+
+/// A request that ends without an approval.
+fn end(request: &Request, candidates: &[Candidate], state: RequestState, event: Draft) -> Transition {
+    let mut transition = Transition::to(request, state, vec![event]);
+    transition.candidates = drop_open(candidates);
+    transition
+}
+
+fn decider(state: &RequestState) -> Option<&Person> {
+    match state {
+        RequestState::Approved { decision, .. }
+        | RequestState::Completed { decision, .. }
+        | RequestState::Denied { decision }
+        | RequestState::Withdrawn { decision }
+        | RequestState::WentLive { decision } => Some(&decision.by),
+        RequestState::Preview
+        | RequestState::Held { .. }
+        | RequestState::Pending { .. }
+        | RequestState::Expired { .. } => None,
+    }
+}
+
+fn seconds_open(request: &Request, input: &Input) -> i64 {
+    (input.received_at - request.created_at).num_seconds()
+}

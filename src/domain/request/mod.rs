@@ -1,0 +1,434 @@
+//! The approval request: the question that a sweep puts to the channel, and the only code that changes its state.
+//!
+//! ```text
+//! Preview ─ go live ─▶ WentLive            Pending ─ suspend ─▶ Approved ─ all settled ─▶ Completed
+//! Held ─ release ─▶ Pending                Pending ─ deny ─▶ Denied
+//! Pending ─ keep ─▶ Pending, or Denied once nobody is left to ask about
+//! Preview, Held, Pending ─ deadline ─▶ Expired      … ─ withdraw ─▶ Withdrawn
+//! Completed ─ retry ─▶ Approved, for the accounts that failed
+//! ```
+//!
+//! Where the policy wants two people, the first approval leaves a request pending, and a different person's makes it
+//! approved.
+//!
+//! Every function here returns the next state together with its audit events, and both are written in one
+//! transaction. Approving means suspending; silence never approves.
+
+mod decide;
+mod retry;
+mod second;
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::account::{Account, AccountId};
+use super::audit::{Action, Actor, Draft, Person};
+use super::candidate::{Candidate, CandidateState};
+use super::exemption;
+use super::plan::Guard;
+use super::policy::{Rule, hex};
+
+pub use decide::{Input, Refusal, Verb, Voter, decide, refused};
+
+/// Who decided, when, and in whose words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// The person.
+    pub by: Person,
+    /// When their click was received.
+    pub at: DateTime<Utc>,
+    /// What they wrote, if anything. Untrusted text.
+    pub reason: Option<String>,
+}
+
+/// The first of two approvals: what it stands for, until a second person agrees.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstApproval {
+    /// Who, when, and in whose words.
+    pub decision: Decision,
+    /// Positions of the accounts that it left out.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub keep: BTreeSet<u32>,
+}
+
+/// The last decision to try again what had failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry {
+    /// Who decided it; the second one where two are needed.
+    pub decision: Decision,
+    /// The first one of two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Decision>,
+    /// Positions of the accounts that are tried again.
+    pub positions: BTreeSet<u32>,
+    /// Counts the retries of the request, from 1.
+    pub round: u32,
+}
+
+/// Where a request stands. The variants carry their evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum RequestState {
+    /// Shows what a new rule would propose; an admin may take the rule live.
+    Preview,
+    /// A guard stopped it; a second person may release it.
+    Held {
+        /// Which guard.
+        guard: Guard,
+    },
+    /// Waiting for a decision.
+    Pending {
+        /// The first approval, while it waits for a second person.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first: Option<Box<FirstApproval>>,
+    },
+    /// To be carried out.
+    Approved {
+        /// The approval; the second one where two are needed.
+        decision: Decision,
+        /// The first one of two.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first: Option<Box<Decision>>,
+        /// Set while accounts are tried again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry: Option<Box<Retry>>,
+    },
+    /// Every account has an outcome.
+    Completed {
+        /// The approval; the second one where two are needed.
+        decision: Decision,
+        /// When the last outcome was known.
+        at: DateTime<Utc>,
+        /// The first one of two.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first: Option<Box<Decision>>,
+        /// The last retry.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry: Option<Box<Retry>>,
+        /// Somebody wants to try again and waits for a second person.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_first: Option<Box<Decision>>,
+    },
+    /// Nobody is suspended.
+    Denied {
+        /// The denial.
+        decision: Decision,
+    },
+    /// Nobody answered in time; nobody is suspended.
+    Expired {
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Taken back; nobody is suspended.
+    Withdrawn {
+        /// By whom and why.
+        decision: Decision,
+    },
+    /// The previewed rule went live.
+    WentLive {
+        /// By whom.
+        decision: Decision,
+    },
+}
+
+impl RequestState {
+    /// The stored word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            RequestState::Preview => "preview",
+            RequestState::Held { .. } => "held",
+            RequestState::Pending { .. } => "pending",
+            RequestState::Approved { .. } => "approved",
+            RequestState::Completed { .. } => "completed",
+            RequestState::Denied { .. } => "denied",
+            RequestState::Expired { .. } => "expired",
+            RequestState::Withdrawn { .. } => "withdrawn",
+            RequestState::WentLive { .. } => "went_live",
+        }
+    }
+
+    /// Whether a person may still decide.
+    pub fn awaits_decision(&self) -> bool {
+        match self {
+            RequestState::Preview | RequestState::Held { .. } | RequestState::Pending { .. } => true,
+            RequestState::Approved { .. }
+            | RequestState::Completed { .. }
+            | RequestState::Denied { .. }
+            | RequestState::Expired { .. }
+            | RequestState::Withdrawn { .. }
+            | RequestState::WentLive { .. } => false,
+        }
+    }
+
+    /// A question that nobody has answered yet.
+    pub fn pending() -> RequestState {
+        RequestState::Pending { first: None }
+    }
+
+    /// Whether it waits for approvers.
+    pub fn is_pending(&self) -> bool {
+        matches!(self, RequestState::Pending { .. })
+    }
+
+    /// What is carried out, or was last: the approval, or the last retry after it. Its time says how long it holds.
+    pub fn mandate(&self) -> Option<&Decision> {
+        match self {
+            RequestState::Approved { decision, retry, .. }
+            | RequestState::Completed { decision, retry, .. } => {
+                Some(retry.as_ref().map_or(decision, |retry| &retry.decision))
+            }
+            RequestState::Preview
+            | RequestState::Held { .. }
+            | RequestState::Pending { .. }
+            | RequestState::Denied { .. }
+            | RequestState::Expired { .. }
+            | RequestState::Withdrawn { .. }
+            | RequestState::WentLive { .. } => None,
+        }
+    }
+
+    /// The first of two approvals.
+    pub fn first_approval(&self) -> Option<&Decision> {
+        match self {
+            RequestState::Approved { first, .. } | RequestState::Completed { first, .. } => first.as_deref(),
+            RequestState::Pending { first } => first.as_ref().map(|first| &first.decision),
+            RequestState::Preview
+            | RequestState::Held { .. }
+            | RequestState::Denied { .. }
+            | RequestState::Expired { .. }
+            | RequestState::Withdrawn { .. }
+            | RequestState::WentLive { .. } => None,
+        }
+    }
+
+    /// The last retry.
+    pub fn retry(&self) -> Option<&Retry> {
+        match self {
+            RequestState::Approved { retry, .. } | RequestState::Completed { retry, .. } => retry.as_deref(),
+            RequestState::Preview
+            | RequestState::Held { .. }
+            | RequestState::Pending { .. }
+            | RequestState::Denied { .. }
+            | RequestState::Expired { .. }
+            | RequestState::Withdrawn { .. }
+            | RequestState::WentLive { .. } => None,
+        }
+    }
+}
+
+/// A held request that a person released, once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// Who; they may not be the one who approves.
+    pub by: Person,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The guard that they overrode.
+    pub guard: Guard,
+}
+
+/// Somebody wants the question of an ended request put anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedAgain {
+    /// Who, and when.
+    pub decision: Decision,
+    /// What came of it, once the sweep for it has ended.
+    pub became: Option<Became>,
+}
+
+/// What a fresh sweep came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Became {
+    /// This request took the ended one's place.
+    Request(i64),
+    /// There is nobody to ask about, or a guard stopped it.
+    Nothing,
+}
+
+/// An approval request without its candidates.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Never reused.
+    pub id: i64,
+    /// The sweep that asks.
+    pub sweep: i64,
+    /// The policy's name.
+    pub policy: String,
+    /// The rule as it ran.
+    pub rule: Rule,
+    /// The channel's id.
+    pub channel: String,
+    /// Fingerprint of the list of accounts: a decision must carry the same.
+    pub list_hash: String,
+    /// Who asked for the sweep, unless the schedule did.
+    pub swept_by: Option<Person>,
+    /// When the sweep made it.
+    pub created_at: DateTime<Utc>,
+    /// How long it waits for an answer.
+    pub answer_within: Duration,
+    /// Set when the card is posted: nobody can be late for a question they have not seen.
+    pub deadline: Option<DateTime<Utc>>,
+    /// Set when a held request was released.
+    pub release: Option<Release>,
+    /// How many people's approvals it needed when it was asked.
+    pub approvals_needed: u32,
+    /// Set when an ended request is asked again.
+    pub asked_again: Option<AskedAgain>,
+    /// Where it stands.
+    pub state: RequestState,
+    /// Counts the transitions; guards each write.
+    pub version: i64,
+}
+
+impl Request {
+    /// Whether an approver can decide now: the card stands, and nobody has.
+    pub fn can_be_reviewed(&self) -> bool {
+        self.deadline.is_some() && self.state.is_pending()
+    }
+}
+
+/// The fingerprint of a list of accounts in its order.
+pub fn list_hash<'a>(ids: impl Iterator<Item = &'a AccountId>) -> String {
+    let mut hash = Sha256::new();
+    for id in ids {
+        hash.update(id.0.as_bytes());
+        hash.update(b"\n");
+    }
+    hex(&hash.finalize())[..16].to_owned()
+}
+
+/// What one step changes. Written in one transaction or not at all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transition {
+    /// The request's next state.
+    pub state: RequestState,
+    /// The deadline from now on.
+    pub deadline: Option<DateTime<Utc>>,
+    /// The release from now on.
+    pub release: Option<Release>,
+    /// Whether and how it is asked again, from now on.
+    pub asked_again: Option<AskedAgain>,
+    /// New states of candidates, by position.
+    pub candidates: Vec<(u32, CandidateState)>,
+    /// Exemptions that go with it, checked, by position.
+    pub exemptions: Vec<(u32, exemption::Wish)>,
+    /// The audit events.
+    pub events: Vec<Draft>,
+}
+
+impl Transition {
+    pub(super) fn to(request: &Request, state: RequestState, events: Vec<Draft>) -> Transition {
+        Transition {
+            state,
+            deadline: request.deadline,
+            release: request.release.clone(),
+            asked_again: request.asked_again.clone(),
+            candidates: Vec::new(),
+            exemptions: Vec::new(),
+            events,
+        }
+    }
+}
+
+/// The card stands in the channel: the clock starts.
+pub fn card_posted(request: &Request, now: DateTime<Utc>) -> Option<Transition> {
+    if request.deadline.is_some() {
+        return None;
+    }
+    let deadline = now + request.answer_within;
+    let event = system(now, Action::CardPosted, json!({ "deadline": deadline }));
+    let mut transition = Transition::to(request, request.state.clone(), vec![event]);
+    transition.deadline = Some(deadline);
+    Some(transition)
+}
+
+/// The deadline has passed without an answer. `None` while it has not, or once somebody decided.
+pub fn expire(request: &Request, candidates: &[Candidate], now: DateTime<Utc>) -> Option<Transition> {
+    let deadline = request.deadline?;
+    if !request.state.awaits_decision() || now < deadline {
+        return None;
+    }
+    let event = system(now, Action::Expired, json!({ "deadline": deadline }));
+    let mut transition = Transition::to(request, RequestState::Expired { at: now }, vec![event]);
+    transition.candidates = drop_open(candidates);
+    Some(transition)
+}
+
+/// Every account of an approved request has its outcome. `None` while one is still due.
+pub fn complete(request: &Request, candidates: &[Candidate], now: DateTime<Utc>) -> Option<Transition> {
+    let RequestState::Approved { decision, first, retry } = &request.state else {
+        return None;
+    };
+    if candidates.iter().any(|candidate| candidate.state.is_open()) {
+        return None;
+    }
+    let count = |word| candidates.iter().filter(|candidate| candidate.state.word() == word).count();
+    let detail = json!({
+        "suspended": count("suspended"), "skipped": count("skipped"),
+        "failed": count("failed"), "kept": count("kept"),
+    });
+    let state = RequestState::Completed {
+        decision: decision.clone(),
+        at: now,
+        first: first.clone(),
+        retry: retry.clone(),
+        retry_first: None,
+    };
+    Some(Transition::to(request, state, vec![system(now, Action::Completed, detail)]))
+}
+
+/// The sweep that asks again has ended: what it came to. `None` if nobody waits for that.
+pub fn asked_anew(request: &Request, became: Option<Became>) -> Option<Transition> {
+    let before = request.asked_again.as_ref().filter(|again| again.became.is_none())?;
+    let mut transition = Transition::to(request, request.state.clone(), Vec::new());
+    // One that failed may be asked for once more.
+    transition.asked_again = became.map(|became| AskedAgain { became: Some(became), ..before.clone() });
+    Some(transition)
+}
+
+/// Whether the candidate is the account of the person with this address.
+pub(super) fn is_own_account(candidate: &Candidate, email: &str) -> bool {
+    let email = email.to_lowercase();
+    candidate.shown.login.to_lowercase() == email
+        || candidate.shown.email.as_deref().is_some_and(|own| own.to_lowercase() == email)
+}
+
+fn drop_open(candidates: &[Candidate]) -> Vec<(u32, CandidateState)> {
+    candidates
+        .iter()
+        .filter(|candidate| candidate.state.is_open())
+        .map(|candidate| (candidate.position, CandidateState::Dropped))
+        .collect()
+}
+
+fn system(at: DateTime<Utc>, action: Action, detail: serde_json::Value) -> Draft {
+    Draft { at, actor: Actor::System, action, subject: None, detail }
+}
+
+pub(super) fn by_person(decision: &Decision, action: Action, detail: serde_json::Value) -> Draft {
+    Draft { at: decision.at, actor: Actor::Person(decision.by.clone()), action, subject: None, detail }
+}
+
+/// What a candidate is shown as.
+pub fn shown(
+    account: &Account,
+    evidence: super::assess::Evidence,
+    pending_sweeps: u32,
+) -> super::candidate::Shown {
+    super::candidate::Shown {
+        id: account.id.clone(),
+        login: account.login.clone(),
+        name: account.name.clone(),
+        email: account.email.clone(),
+        manager: account.manager.clone(),
+        manager_id: account.manager_id.clone(),
+        organization: account.organization.clone(),
+        evidence,
+        pending_sweeps,
+    }
+}

@@ -1,0 +1,97 @@
+//! Trying again what failed: a new decision about accounts that were shown and approved before.
+//!
+//! It takes as many people as an approval takes, each of whom may approve now; nobody decides about their own account.
+//! How long it may be carried out counts from this decision, and every check before a call is made again.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::decide::{Refusal, own_email};
+use super::{Decision, Request, RequestState, Retry, Transition, by_person, is_own_account};
+use crate::domain::audit::Action;
+use crate::domain::candidate::{Candidate, CandidateState};
+
+/// Makes the failed accounts due once more, or records the first of two people's wish to.
+pub(super) fn retry(
+    request: &Request,
+    candidates: &[Candidate],
+    held: &BTreeSet<u32>,
+    decision: Decision,
+    needed: u32,
+) -> Result<Transition, Refusal> {
+    let RequestState::Completed { decision: approval, at, first, retry, retry_first } = &request.state else {
+        return Err(not_now(request, &decision));
+    };
+    let own = own_email(&decision.by)?;
+    // A guard is only overridden by two people, here too.
+    if let Some(release) = request.release.as_ref().filter(|release| release.by.is_same_as(&decision.by)) {
+        return Err(Refusal::SecondPersonNeeded { first: release.by.clone() });
+    }
+    // The first person's wish holds as long as a question would.
+    let before = retry_first.as_deref().filter(|before| decision.at - before.at < request.answer_within);
+    if let Some(before) = before.filter(|before| before.by.is_same_as(&decision.by)) {
+        return Err(Refusal::ApprovedFirstByYou { at: before.at });
+    }
+    let others = before.map(|before| own_email(&before.by)).transpose()?;
+    let is_own = |candidate: &Candidate| {
+        is_own_account(candidate, own) || others.is_some_and(|other| is_own_account(candidate, other))
+    };
+    let failed: Vec<&Candidate> =
+        candidates.iter().filter(|one| matches!(one.state, CandidateState::Failed { .. })).collect();
+    if failed.is_empty() {
+        return Err(Refusal::NothingFailed);
+    }
+    let free: Vec<&Candidate> = failed.iter().copied().filter(|one| !held.contains(&one.position)).collect();
+    if free.is_empty() {
+        return Err(Refusal::AllHeld);
+    }
+    let positions: BTreeSet<u32> = free.iter().filter(|one| !is_own(one)).map(|one| one.position).collect();
+    if positions.is_empty() {
+        return Err(Refusal::OnlyOwnAccounts);
+    }
+    let detail = json!({
+        "selected": positions.len(), "failed": failed.len(), "reason": decision.reason,
+    });
+    if needed > 1 && before.is_none() {
+        let event = by_person(&decision, Action::RetriedFirst, detail);
+        let state = RequestState::Completed {
+            decision: approval.clone(),
+            at: *at,
+            first: first.clone(),
+            retry: retry.clone(),
+            retry_first: Some(Box::new(decision)),
+        };
+        return Ok(Transition::to(request, state, vec![event]));
+    }
+    let event = by_person(&decision, Action::Retried, detail);
+    let round = retry.as_ref().map_or(0, |retry| retry.round) + 1;
+    let changes = positions.iter().map(|position| (*position, CandidateState::due())).collect();
+    let retry = Retry { decision, first: before.cloned(), positions, round };
+    let state = RequestState::Approved {
+        decision: approval.clone(),
+        first: first.clone(),
+        retry: Some(Box::new(retry)),
+    };
+    let mut transition = Transition::to(request, state, vec![event]);
+    transition.candidates = changes;
+    Ok(transition)
+}
+
+fn not_now(request: &Request, decision: &Decision) -> Refusal {
+    match &request.state {
+        // Whoever comes second is told who was first.
+        RequestState::Approved { .. } => {
+            let by_you = request.state.mandate().is_some_and(|mandate| mandate.by.id == decision.by.id);
+            Refusal::AlreadyDecided { state: Box::new(request.state.clone()), by_you }
+        }
+        RequestState::Preview
+        | RequestState::Held { .. }
+        | RequestState::Pending { .. }
+        | RequestState::Completed { .. }
+        | RequestState::Denied { .. }
+        | RequestState::Expired { .. }
+        | RequestState::Withdrawn { .. }
+        | RequestState::WentLive { .. } => Refusal::NothingFailed,
+    }
+}

@@ -1,0 +1,120 @@
+//! The second person: a policy may want two different people's approvals.
+//!
+//! The first approval changes nothing but the request's own row, so silence still suspends nobody, and whoever gave it
+//! may take it back. What is suspended is what both selected. Whom the first person keeps until a day is kept at once:
+//! that is an exemption, which anybody of them may grant alone.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::decide::{Refusal, Selection, suspend};
+use super::{Decision, FirstApproval, Request, RequestState, Transition, by_person};
+use crate::domain::audit::{Action, Person};
+use crate::domain::candidate::{Candidate, CandidateState};
+
+/// Whether the person has given the first approval.
+pub(super) fn is_first(request: &Request, person: &Person) -> bool {
+    match &request.state {
+        RequestState::Pending { first: Some(first) } => first.decision.by.id == person.id,
+        RequestState::Preview
+        | RequestState::Held { .. }
+        | RequestState::Pending { first: None }
+        | RequestState::Approved { .. }
+        | RequestState::Completed { .. }
+        | RequestState::Denied { .. }
+        | RequestState::Expired { .. }
+        | RequestState::Withdrawn { .. }
+        | RequestState::WentLive { .. } => false,
+    }
+}
+
+/// Records the first approval. Whoever keeps everybody ends the request, as ever: that takes one.
+pub(super) fn first(
+    request: &Request,
+    candidates: &[Candidate],
+    selection: &Selection<'_>,
+) -> Result<Transition, Refusal> {
+    let alone = suspend(request, candidates, selection, None)?;
+    if !matches!(alone.state, RequestState::Approved { .. }) {
+        return Ok(alone);
+    }
+    let decision = selection.decision;
+    let (mut changes, mut keep, mut selected) = (Vec::new(), BTreeSet::new(), 0);
+    for (position, state) in alone.candidates {
+        match state {
+            CandidateState::Kept { until: Some(_), .. } => changes.push((position, state)),
+            CandidateState::Kept { until: None, .. } => {
+                keep.insert(position);
+            }
+            CandidateState::Due { .. } => selected += 1,
+            CandidateState::Previewed
+            | CandidateState::Proposed
+            | CandidateState::Dropped
+            | CandidateState::Suspended { .. }
+            | CandidateState::Skipped { .. }
+            | CandidateState::Failed { .. } => {}
+        }
+    }
+    let detail = json!({
+        "list_hash": request.list_hash, "selected": selected, "keep": keep, "reason": decision.reason,
+        "deadline": request.deadline,
+        "seconds_to_decide": (decision.at - request.created_at).num_seconds(),
+    });
+    let mut events = vec![by_person(decision, Action::ApprovedFirst, detail)];
+    let is_kept_now = |account: &_| {
+        let of_them = |(position, _): &(u32, CandidateState)| {
+            candidates.iter().any(|one| one.position == *position && one.subject() == *account)
+        };
+        changes.iter().any(of_them)
+    };
+    events.extend(
+        alone
+            .events
+            .into_iter()
+            .filter(|event| event.action == Action::Kept && event.subject.as_ref().is_some_and(is_kept_now)),
+    );
+    let first = Some(Box::new(FirstApproval { decision: decision.clone(), keep }));
+    let mut transition = Transition::to(request, RequestState::Pending { first }, events);
+    transition.candidates = changes;
+    transition.exemptions = alone.exemptions;
+    Ok(transition)
+}
+
+/// Approves as the second person.
+pub(super) fn second(
+    request: &Request,
+    candidates: &[Candidate],
+    first: &FirstApproval,
+    selection: &Selection<'_>,
+) -> Result<Transition, Refusal> {
+    if first.decision.by.is_same_as(&selection.decision.by) {
+        return Err(Refusal::ApprovedFirstByYou { at: first.decision.at });
+    }
+    let alone = suspend(request, candidates, selection, None)?;
+    if !matches!(alone.state, RequestState::Approved { .. }) {
+        return Ok(alone);
+    }
+    let nothing = || Refusal::NothingInCommon { first: first.decision.by.clone() };
+    match suspend(request, candidates, selection, Some(first)) {
+        Ok(both) if matches!(both.state, RequestState::Approved { .. }) => Ok(both),
+        Ok(_) | Err(Refusal::OnlyOwnAccounts) => Err(nothing()),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// Takes the first approval back.
+pub(super) fn take_back(
+    request: &Request,
+    first: Option<&FirstApproval>,
+    decision: &Decision,
+) -> Result<Transition, Refusal> {
+    match first {
+        Some(first) if first.decision.by.id == decision.by.id => {
+            let detail = json!({ "approved_at": first.decision.at });
+            let event = by_person(decision, Action::ApprovalTakenBack, detail);
+            Ok(Transition::to(request, RequestState::pending(), vec![event]))
+        }
+        other => Err(Refusal::NotYourApproval { first: other.map(|first| first.decision.by.clone()) }),
+    }
+}

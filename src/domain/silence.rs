@@ -1,0 +1,86 @@
+//! What happens while nobody answers: reminders, then an escalation to somebody else. Never an approval.
+//!
+//! Each has its moment before the deadline. One whose moment passed while nothing ran is told late, but only the latest
+//! reminder is: three at once remind nobody three times. A moment before the question stood in the channel never comes.
+
+use chrono::{DateTime, Duration, SecondsFormat, Utc};
+
+use super::policy::People;
+use super::request::{Request, RequestState};
+
+/// Whom a policy tells, and when, if a request stays unanswered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Silence {
+    /// How long before the deadline approvers are reminded.
+    pub remind_before: Vec<Duration>,
+    /// Who is reminded: people and user groups, never a whole channel.
+    pub remind: People,
+    /// How long before the deadline somebody else is told.
+    pub escalate_before: Option<Duration>,
+    /// Who.
+    pub escalate_to: People,
+}
+
+/// What is told of a request that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The approvers are reminded.
+    Reminder,
+    /// Somebody else is told.
+    Escalation,
+}
+
+/// One thing to tell, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nudge {
+    /// What.
+    pub kind: Kind,
+    /// Its moment; it may be told later.
+    pub at: DateTime<Utc>,
+}
+
+impl Nudge {
+    /// What makes it the only one of its request.
+    pub fn stage(&self) -> String {
+        let kind = match self.kind {
+            Kind::Reminder => "reminder",
+            Kind::Escalation => "escalation",
+        };
+        format!("{kind}:{}", self.at.to_rfc3339_opts(SecondsFormat::Secs, true))
+    }
+}
+
+/// What is to be told of the request now, or has been already: at most one of each kind, the latest.
+pub fn due(silence: &Silence, request: &Request, now: DateTime<Utc>) -> Vec<Nudge> {
+    let come: Vec<Nudge> = moments(silence, request).into_iter().filter(|nudge| nudge.at <= now).collect();
+    let latest = |kind| come.iter().filter(|nudge| nudge.kind == kind).max_by_key(|nudge| nudge.at).copied();
+    latest(Kind::Reminder).into_iter().chain(latest(Kind::Escalation)).collect()
+}
+
+/// When there is something to tell next.
+pub fn next_at(silence: &Silence, request: &Request, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    moments(silence, request).into_iter().map(|nudge| nudge.at).filter(|at| *at > now).min()
+}
+
+/// Every moment of a request that waits for people; none once it is decided, or overdue.
+fn moments(silence: &Silence, request: &Request) -> Vec<Nudge> {
+    let waits = match &request.state {
+        RequestState::Held { .. } | RequestState::Pending { .. } => true,
+        // Nobody is waited for: a preview that ends loses nothing.
+        RequestState::Preview
+        | RequestState::Approved { .. }
+        | RequestState::Completed { .. }
+        | RequestState::Denied { .. }
+        | RequestState::Expired { .. }
+        | RequestState::Withdrawn { .. }
+        | RequestState::WentLive { .. } => false,
+    };
+    let Some(deadline) = request.deadline.filter(|_| waits) else { return Vec::new() };
+    let reminders = silence.remind_before.iter().map(|before| (Kind::Reminder, *before));
+    let escalation = silence.escalate_before.iter().map(|before| (Kind::Escalation, *before));
+    reminders
+        .chain(escalation)
+        .filter(|(_, before)| *before < request.answer_within)
+        .map(|(kind, before)| Nudge { kind, at: deadline - before })
+        .collect()
+}

@@ -1,0 +1,73 @@
+//! Reminders and escalations: begun while the request waits, told once, and in the audit trail when they are.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, params};
+use serde_json::json;
+
+use super::audit::{self, AuditContext};
+use super::codec::{self, time_text};
+use super::{Store, StoreError, requests};
+use crate::domain::audit::Action;
+use crate::domain::silence::{Kind, Nudge};
+
+impl Store {
+    /// Whether this is to be told now: the request still waits, and it has not been told. Remembers that it was begun, so
+    /// that whoever restarts looks for it.
+    pub async fn begin_nudge(
+        &self,
+        request: i64,
+        nudge: Nudge,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let stage = nudge.stage();
+        let known = {
+            let stage = stage.clone();
+            self.read(move |tx| told(tx, request, &stage)).await?
+        };
+        if known == Some(true) {
+            return Ok(false);
+        }
+        self.write(move |tx| {
+            let (row, _) = requests::need(tx, request)?;
+            if !row.state.awaits_decision() || told(tx, request, &stage)? == Some(true) {
+                return Ok(false);
+            }
+            let sql = "INSERT INTO nudge (request, stage, begun_at) VALUES (?1, ?2, ?3)
+                       ON CONFLICT (request, stage) DO NOTHING";
+            codec::run(tx, sql, params![request, stage, time_text(now)])?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// It was told to these people and user groups. A second time changes nothing.
+    pub async fn nudge_told(
+        &self,
+        request: i64,
+        nudge: Nudge,
+        to: Vec<String>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            let sql = "UPDATE nudge SET told_at = ?3 WHERE request = ?1 AND stage = ?2 AND told_at IS NULL";
+            if codec::run(tx, sql, params![request, nudge.stage(), time_text(now)])? == 0 {
+                return Ok(());
+            }
+            let (row, _) = requests::need(tx, request)?;
+            let action = match nudge.kind {
+                Kind::Reminder => Action::Reminded,
+                Kind::Escalation => Action::Escalated,
+            };
+            let detail = json!({ "due": nudge.at, "deadline": row.deadline, "to": to });
+            let event = audit::draft(now, crate::domain::audit::Actor::System, action, detail);
+            audit::append(tx, &AuditContext::of(&row), event).map(drop)
+        })
+        .await
+    }
+}
+
+/// Whether it was told; `None` if it has not been begun.
+fn told(tx: &Connection, request: i64, stage: &str) -> Result<Option<bool>, StoreError> {
+    let sql = "SELECT told_at IS NOT NULL FROM nudge WHERE request = ?1 AND stage = ?2";
+    codec::first(tx, sql, params![request, stage], |row| Ok(row.get(0)?))
+}
