@@ -85,10 +85,12 @@ impl App {
             Err(not) => return Ok(Err(not)),
         };
         let email = voter.person.email.unwrap_or_default();
+        let user = inbound.user.clone();
         let opened = self.store.change_review(id, &inbound.user, move |review| {
-            let fresh = Draft::fresh(&review.candidates, &email);
+            let left_out = review.request.left_out_before(&user);
+            let fresh = Draft::fresh(&review.candidates, &email, left_out);
             Some(match review.draft.clone() {
-                Some(draft) => Draft { own: fresh.own, ..draft.reopened() },
+                Some(draft) => Draft { own: fresh.own, left_out: fresh.left_out, ..draft.reopened() },
                 None => fresh,
             })
         });

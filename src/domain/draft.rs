@@ -40,6 +40,9 @@ pub struct Draft {
     pub until: BTreeMap<u32, Until>,
     /// The person's own accounts, about which they decide nothing.
     pub own: BTreeSet<u32>,
+    /// Whom the first of two approvers left out: the second can't add them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub left_out: BTreeSet<u32>,
     /// The reason typed so far. Untrusted text.
     pub reason: String,
     /// What is searched for. Untrusted text.
@@ -95,13 +98,15 @@ pub enum Change {
 }
 
 impl Draft {
-    /// Everybody is to be suspended but the person's own accounts, as the card says.
-    pub fn fresh(candidates: &[Candidate], own_email: &str) -> Draft {
+    /// Everybody is to be suspended, as the card says, but the person's own accounts and whom another approver left out
+    /// before.
+    pub fn fresh(candidates: &[Candidate], own_email: &str, left_out: BTreeSet<u32>) -> Draft {
         let own = candidates.iter().filter(|candidate| is_own_account(candidate, own_email));
         Draft {
             keep: BTreeSet::new(),
             until: BTreeMap::new(),
             own: own.map(|candidate| candidate.position).collect(),
+            left_out,
             reason: String::new(),
             search: String::new(),
             sort: Sort::default(),
@@ -131,7 +136,9 @@ impl Draft {
 
     /// Whether the person may choose about this one.
     pub fn may_choose(&self, candidate: &Candidate) -> bool {
-        candidate.state == CandidateState::Proposed && !self.own.contains(&candidate.position)
+        candidate.state == CandidateState::Proposed
+            && !self.own.contains(&candidate.position)
+            && !self.left_out.contains(&candidate.position)
     }
 
     /// Whether this one would be suspended.

@@ -1,5 +1,7 @@
 //! The draft behind the review dialog: it ends at what the person last saw, in whatever order their clicks arrive.
 
+use std::collections::BTreeSet;
+
 use chrono::Duration;
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
 use inactive_contractors::domain::draft::{Change, Draft, Seen, Sort};
@@ -19,7 +21,7 @@ fn list() -> Vec<Candidate> {
 }
 
 fn draft() -> Draft {
-    Draft::fresh(&list(), "nobody@firm.example")
+    Draft::fresh(&list(), "nobody@firm.example", BTreeSet::new())
 }
 
 fn seen(draft: &Draft, stamp: u32, ticked: &[(u32, bool)]) -> Seen {
@@ -139,7 +141,7 @@ fn ticking_somebody_ends_their_keep_until_and_starting_over_all_of_them() {
 fn an_own_account_and_one_that_was_kept_meanwhile_can_not_be_chosen() {
     let mut list = list();
     list[0].shown.email = person("bob").email;
-    let mut draft = Draft::fresh(&list, "BOB@firm.example");
+    let mut draft = Draft::fresh(&list, "BOB@firm.example", BTreeSet::new());
     list[1].state = CandidateState::Kept { by: person("ann"), until: None };
     draft.take(&list, &seen(&draft.clone(), 1, &[(0, true), (1, true)]), Change::Tick, now());
     assert_eq!(draft.to_suspend(&list), 2);

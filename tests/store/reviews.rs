@@ -1,5 +1,7 @@
 //! Drafts: kept per request and person until the request ends; and exemptions that go with a decision.
 
+use std::collections::BTreeSet;
+
 use chrono::Duration;
 use inactive_contractors::domain::draft::Draft;
 use inactive_contractors::domain::keep::{KeptUntil, Until};
@@ -10,7 +12,7 @@ use crate::harness::{Bench, actions, approval, at, click, id, input, posted};
 
 #[expect(clippy::unnecessary_wraps, reason = "a change may also be none")]
 fn keep_the_first(review: &Reviewed) -> Option<Draft> {
-    let mut draft = Draft::fresh(&review.candidates, "");
+    let mut draft = Draft::fresh(&review.candidates, "", BTreeSet::new());
     draft.keep.insert(0);
     Some(draft)
 }

@@ -1,5 +1,7 @@
 //! The review dialog and the small ones about one person.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 use inactive_contractors::app::wording::choose::{self, View, form};
 use inactive_contractors::app::wording::refusals;
@@ -23,11 +25,11 @@ async fn the_review_of_one_and_of_many() {
     let mut desk = Desk::open().await;
     for count in [1, 24, 25, 26, 300] {
         let candidates = crowd(count);
-        let draft = Draft::fresh(&candidates, "");
+        let draft = Draft::fresh(&candidates, "", BTreeSet::new());
         desk.dialog_is(&format!("review_{count}"), &review(&candidates, &draft)).await;
     }
     let candidates = long_crowd(500);
-    let draft = Draft { page: 16, sort: Sort::Name, ..Draft::fresh(&candidates, "") };
+    let draft = Draft { page: 16, sort: Sort::Name, ..Draft::fresh(&candidates, "", BTreeSet::new()) };
     let last = review(&candidates, &draft);
     assert!(last.blocks.len() <= 100 && last.value.chars().count() <= 100);
     assert!(desk.dialog(&last).await.contains("page 17 of 17"));
@@ -40,7 +42,7 @@ async fn the_review_with_everything_that_can_be_chosen() {
     let mut candidates = crowd(9);
     candidates[2].state = CandidateState::Kept { by: alice(), until: Some(at(0) + days(30)) };
     candidates[3].shown.email = Some("me@firm.example".into());
-    let mut draft = Draft::fresh(&candidates, "ME@firm.example");
+    let mut draft = Draft::fresh(&candidates, "ME@firm.example", BTreeSet::new());
     draft.keep = [0, 1].into();
     draft.until = [(4, Until { ends_at: at(0) + days(38), reason: EVIL.into() })].into();
     (draft.reason, draft.chosen_at, draft.resumed) = (EVIL.into(), Some(at(3)), Some(at(3)));

@@ -8,7 +8,7 @@ use crate::domain::audit::Person;
 use crate::domain::candidate::CandidateState;
 use crate::domain::request::{AskedAgain, Became, Decision, Refusal, Request, RequestState};
 
-use super::{counted, exceptions, mention, who};
+use super::{accounts, counted, exceptions, mention, who};
 
 /// A note without blocks.
 pub fn note(text: Text) -> Card {
@@ -159,11 +159,15 @@ pub fn left_out_of_retry(left: usize, held: usize, requests: &BTreeSet<i64>) -> 
 /// A retry was asked for.
 pub fn retried(request: &Request) -> Text {
     match &request.state {
-        RequestState::Approved { retry: Some(retry), .. } => Text::plain(format!(
-            "{} of request {} tried again; the result comes in the channel. ",
-            counted(retry.positions.len(), "account is", "accounts are"),
-            request.id
-        )),
+        RequestState::Approved { retry: Some(retry), .. } => {
+            let count = retry.positions.len();
+            let are = if count == 1 { "is" } else { "are" };
+            Text::plain(format!(
+                "{} of request {} {are} tried again; the result comes in the channel. ",
+                accounts(count),
+                request.id
+            ))
+        }
         RequestState::Approved { .. }
         | RequestState::Completed { .. }
         | RequestState::Preview

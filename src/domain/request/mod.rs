@@ -290,6 +290,25 @@ impl Request {
     pub fn can_be_reviewed(&self) -> bool {
         self.deadline.is_some() && self.state.is_pending()
     }
+
+    /// Positions that the first of two approvers left out, seen by somebody else with this id: what counts is what both
+    /// select.
+    pub fn left_out_before(&self, user: &str) -> BTreeSet<u32> {
+        match &self.state {
+            RequestState::Pending { first: Some(first) } if first.decision.by.id != user => {
+                first.keep.clone()
+            }
+            RequestState::Pending { .. }
+            | RequestState::Preview
+            | RequestState::Held { .. }
+            | RequestState::Approved { .. }
+            | RequestState::Completed { .. }
+            | RequestState::Denied { .. }
+            | RequestState::Expired { .. }
+            | RequestState::Withdrawn { .. }
+            | RequestState::WentLive { .. } => BTreeSet::new(),
+        }
+    }
 }
 
 /// The fingerprint of a list of accounts in its order.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use super::{accounts, belongs_to, idle_in_words, mention, outcome_in_words, shown_who};
 use crate::chat::{Block, Button, Choice, FormState, Menu, MenuItem, Modal, Span, Text};
-use crate::domain::candidate::Candidate;
+use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::draft::{Change, Draft, SEARCH_MAX, Seen, Sort};
 use crate::domain::request::{Request, RequestState};
 
@@ -240,6 +240,9 @@ fn person(view: &View, candidate: &Candidate) -> Vec<Block> {
         let text = shown_who(shown).then(": ");
         let text = if draft.own.contains(&candidate.position) {
             text.then("your own account, so somebody else decides about it")
+        } else if draft.left_out.contains(&candidate.position) && candidate.state == CandidateState::Proposed
+        {
+            text.then("left out by the first approver, so kept active")
         } else {
             text.and(outcome_in_words(candidate, &request.rule, shown.evidence.looked_at))
         };

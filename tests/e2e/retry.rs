@@ -1,0 +1,134 @@
+//! Trying again what failed: a decision of its own, with all the checks of the first one.
+
+use chrono::Duration;
+
+use super::commands::{ask, assert_answer};
+use crate::fake::okta::{Fault, Person, Status};
+use crate::fake::slack::{C_OPS, Message, U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER};
+use crate::support::{PLAIN_POLICY, World};
+
+const ADA: &str = "ada@ext.example";
+const BEN: &str = "ben@ext.example";
+const SUSPEND: &str = "POST /lifecycle/suspend";
+
+/// A finished request: Ben is suspended, Ada's suspension failed.
+async fn with_a_failure(policy: &str, others: &[&str]) -> (World, Message) {
+    let world = World::at_ten(&format!("{PLAIN_POLICY}{policy}")).await;
+    world.add_idle(&[ADA]);
+    for login in others {
+        world.okta.add(Person::contractor(login).last_login_days_ago(41));
+    }
+    world.start_bot().await;
+    let card = world.sweep().await;
+    world.okta.fail_always(SUSPEND, Fault::Html(502));
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    if policy.contains("approvals_needed") {
+        world.card_says(&card, "Approved first by").await;
+        world.slack.click(U_APPROVER2, &card.ts, "suspend").await.expect("the button is there");
+    }
+    for _ in 1..5 {
+        world.until("all tries put off", |world| world.accounts_put_off() == 1 + others.len()).await;
+        world.advance(Duration::seconds(30));
+    }
+    world.message("NOT suspended because of errors").await;
+    let card = world.card_says(&card, "Try the ").await;
+    assert_eq!(card.buttons(), ["retry"]);
+    world.okta.clear_faults();
+    (world, card)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_is_tried_again_by_the_button_and_told_again() {
+    let (world, card) = with_a_failure("", &[]).await;
+    let threads = world.slack.replies(C_OPS, &card.ts).len();
+    world.slack.click(U_APPROVER2, &card.ts, "retry").await.expect("the button is there");
+    let ending = world.message("1 account suspended. Tried again for").await;
+    assert!(ending.current().text.contains("<@U0BOB>"), "{}", ending.current().text);
+    let card = world.card_says(&card, "Tried again for").await;
+    assert!(card.buttons().is_empty(), "{:?}", card.buttons());
+    assert_eq!(world.okta.suspends(ADA), 1);
+    assert_eq!(world.slack.replies(C_OPS, &card.ts).len(), threads + 1);
+    let retried = world.audit().into_iter().find(|line| line.action == "retried").expect("it is audited");
+    assert_eq!(retried.actor["person"]["id"], U_APPROVER2);
+    assert_eq!(world.audit_of(ADA).last().map(String::as_str), Some("suspended"));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_goes_on_where_a_killed_process_left_it() {
+    let (world, card) = with_a_failure("", &[BEN]).await;
+    world.okta.fail_next(SUSPEND, Fault::LostResponse);
+    assert_answer(
+        &world,
+        U_APPROVER,
+        "retry 1 Okta is well again",
+        &["2 accounts of request 1 are tried again"],
+    )
+    .await;
+    world.kill_bot().await;
+    world.start_bot().await;
+    world.message("2 accounts suspended. Tried again for").await;
+    assert_eq!([ADA, BEN].map(|login| world.okta.suspends(login)), [1, 1]);
+    world.card_says(&card, "Okta is well again").await;
+    assert_answer(&world, U_APPROVER, "retry 1", &["there is nothing to try again"]).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_active_meanwhile_is_left_alone() {
+    let (world, card) = with_a_failure("", &[]).await;
+    world.okta.sign_in(ADA);
+    world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
+    world.message("0 accounts suspended, 1 left alone. Tried again for").await;
+    assert_eq!(world.okta.status_of(ADA), Status::Active);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_needs_an_approver_and_a_request_of_failures() {
+    let (world, card) = with_a_failure("", &[]).await;
+    world.slack.click(U_VIEWER, &card.ts, "retry").await.expect("everybody sees the button");
+    world.told(U_VIEWER, "approver").await;
+    for (user, line, part) in [
+        (U_VIEWER, "retry 1", "may have suspensions tried again"),
+        (U_ADMIN, "retry 1", "approver"),
+        (U_APPROVER, "retry 77", "don't know that request"),
+        (U_APPROVER, "retry ada", "don't know that request"),
+    ] {
+        let answer = ask(&world, user, line).await.to_lowercase();
+        assert!(answer.contains(part), "{line:?} should say {part:?} and says: {answer}");
+    }
+    assert_eq!((world.audited("retried"), world.audited("input_refused")), (0, 3));
+    assert_eq!(world.okta.suspends(ADA), 0);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_request_asks_about_stays_as_it_is() {
+    let (world, card) = with_a_failure("", &[BEN]).await;
+    // Ben fails again, and Ada is on the next list too.
+    let next = world.sweep().await;
+    assert!(next.visible_text().contains(ADA) && next.visible_text().contains(BEN));
+    world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
+    world.told(U_APPROVER, "Another open request asks about what failed here").await;
+    assert_eq!((world.audited("retried"), world.okta.suspends(ADA)), (0, 0));
+    world.slack.click(U_APPROVER, &next.ts, "deny").await.expect("the button is there");
+    world.message(" denied ").await;
+    world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
+    world.message("2 accounts suspended. Tried again for").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_two_approve_two_try_again() {
+    let (world, card) = with_a_failure("approvals_needed = 2\n", &[]).await;
+    world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
+    world.card_says(&card, "that waits for a second person").await;
+    world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button stays");
+    world.told(U_APPROVER, "somebody else has to approve too").await;
+    assert_eq!(world.okta.suspends(ADA), 0);
+    world.slack.click(U_APPROVER2, &card.ts, "retry").await.expect("the button stays");
+    world.message("1 account suspended. Tried again for").await;
+    assert_eq!((world.audited("retried_first"), world.audited("retried")), (1, 1));
+    world.nothing_else_is_wrong().await;
+}
