@@ -45,6 +45,7 @@ impl App {
                 tally: &self.store.tally(&policy.name, row.since, row.until).await?,
                 open: self.store.open_requests(Some(&policy.name)).await?.len(),
                 ending: ending.len(),
+                trend: self.trend(policy).await?,
             };
             let message = Identity {
                 key: format!("digest:{id}"),

@@ -150,10 +150,17 @@ impl App {
 
     async fn publish_to(&self, mut row: HomeRow, seen: &str) -> anyhow::Result<()> {
         let asked = row.asked;
-        let (page, sure) = self.page_for(&row.user).await?;
-        let shown = digest(&page);
+        let (page, mut sure) = self.page_for(&row.user).await?;
+        let mut shown = digest(&page);
         if row.shown.as_ref() != Some(&shown) {
-            let published = match self.chat.publish_home(&row.user, &page).await {
+            let mut published = self.chat.publish_home(&row.user, &page).await;
+            if let (Err(ChatError::Content(_)), Some(plainer)) = (&published, page.without_pictures()) {
+                // A picture may not be ready yet: the page goes without it, and is looked at again soon.
+                sure &= !self.pictures_refused(&page.blocks);
+                published = self.chat.publish_home(&row.user, &plainer).await;
+                shown = digest(&plainer);
+            }
+            let published = match published {
                 Err(ChatError::Content(why)) => {
                     tracing::error!(
                         user = row.user,
@@ -171,7 +178,7 @@ impl App {
         }
         row.shown = Some(shown);
         row.answered = asked;
-        // Rights that could not be established are looked up again.
+        // Rights that could not be established are looked up again, and pictures that were not ready shown.
         row.seen = sure.then(|| seen.to_owned());
         (row.retry_at, row.attempts) = (None, 0);
         if !sure {
@@ -238,7 +245,12 @@ impl App {
         let names: Vec<String> = policies.iter().map(|policy| policy.name.clone()).collect();
         let mut ending = self.store.open_exemptions(names.clone()).await?;
         ending.retain(|granted| granted.in_force(now) && granted.ends_at - now <= ENDING_WITHIN);
+        let mut trends = Vec::new();
+        for policy in policies.iter().take(home::TRENDS_MAX) {
+            trends.extend(self.trend(policy).await?);
+        }
         let view = home::View {
+            trends,
             health: &self.health().await,
             policies: &self.policy_statuses(&policies).await?,
             roles: visible.iter().map(|(_, known)| known).collect(),

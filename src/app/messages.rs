@@ -9,6 +9,7 @@ use chrono::{DateTime, Duration, Utc};
 use sha2::{Digest, Sha256};
 
 use super::App;
+use super::trend::REFUSED_MAX;
 use super::wording::notices;
 use crate::chat::{Card, ChatError, MessageRef, ReplyTo};
 use crate::domain::policy::hex;
@@ -142,9 +143,15 @@ impl App {
         self.store.save_message(row).await?;
         match self.chat.post(message.channel, message.thread, &message.key, card).await {
             Ok(reference) => self.stands(row, message, reference, Some(digest(card))).await,
+            // A picture may not be ready yet: the next tries are later.
+            Err(error @ ChatError::Content(_))
+                if self.pictures_refused(&card.blocks) && row.attempts < REFUSED_MAX =>
+            {
+                Ok(Standing::NotYet(self.put_off(row, &error).await?))
+            }
             Err(ChatError::Content(why)) => {
-                tracing::error!(key = row.key, why, "a card was refused; posting its sentence instead");
-                let fallback = notices::fallback(card);
+                tracing::error!(key = row.key, why, "a card was refused; posting what is simpler instead");
+                let fallback = card.without_pictures().unwrap_or_else(|| notices::fallback(card));
                 match self.chat.post(message.channel, message.thread, &message.key, &fallback).await {
                     Ok(reference) => self.stands(row, message, reference, Some(digest(card))).await,
                     Err(error) => Ok(Standing::NotYet(self.put_off(row, &error).await?)),

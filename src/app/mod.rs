@@ -26,6 +26,7 @@ pub mod survey;
 pub mod sweeps;
 #[cfg(test)]
 mod tests;
+mod trend;
 pub mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,6 +100,8 @@ struct Runtime {
     asking_from: Mutex<Option<DateTime<Utc>>>,
     /// What managers are called.
     names: Mutex<BTreeMap<String, String>>,
+    /// The trend picture of each policy.
+    trends: Mutex<BTreeMap<String, trend::Trend>>,
 }
 
 /// When the identity provider last answered, and what was wrong with the answer.

@@ -283,6 +283,33 @@ pub struct Card {
     pub blocks: Vec<Block>,
 }
 
+impl Block {
+    /// Whether it shows a picture that was uploaded before.
+    pub fn is_picture(&self) -> bool {
+        matches!(self, Block::Image { .. })
+    }
+}
+
+impl Card {
+    /// The same without its pictures; `None` if it has none.
+    pub fn without_pictures(&self) -> Option<Card> {
+        let card = Card { summary: self.summary.clone(), blocks: others(&self.blocks) };
+        (card.blocks.len() < self.blocks.len()).then_some(card)
+    }
+}
+
+impl Home {
+    /// The same without its pictures; `None` if it has none.
+    pub fn without_pictures(&self) -> Option<Home> {
+        let home = Home { blocks: others(&self.blocks) };
+        (home.blocks.len() < self.blocks.len()).then_some(home)
+    }
+}
+
+fn others(blocks: &[Block]) -> Vec<Block> {
+    blocks.iter().filter(|block| !block.is_picture()).cloned().collect()
+}
+
 /// A dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Modal {

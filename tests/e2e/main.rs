@@ -18,6 +18,7 @@ mod digest;
 mod drift;
 mod exemptions;
 mod guards;
+mod history;
 mod home;
 mod noop;
 mod okta;

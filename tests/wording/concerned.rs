@@ -206,6 +206,7 @@ async fn a_digest_tells_numbers() {
             tally: &tally,
             open,
             ending: open,
+            trend: None,
         };
         said += &desk.message(&digest::card(&view)).await;
         said.push('\n');

@@ -57,9 +57,9 @@ async fn what_cannot_be_asked_is_answered_with_a_sentence() {
         history::nothing_to_export(&[]),
         history::not_sent("The evidence", EVIL),
         history::too_many_slices(),
-        history::picture_note(Ok(true)),
-        history::picture_note(Ok(false)),
-        history::picture_note(Err(EVIL.into())),
+        history::picture_follows(true),
+        history::picture_follows(false),
+        history::picture_not_sent(EVIL),
     ];
     let mut said = String::new();
     for text in texts {

@@ -58,6 +58,7 @@ async fn a_page_shows_what_its_person_may_see() {
         database: Ok(()),
     };
     let view = home::View {
+        trends: Vec::new(),
         health: &health,
         policies: &policies,
         roles: people.iter().collect(),

@@ -3,17 +3,19 @@
 //! Everything here shows only what belongs to the policies in which the person holds the role, and the query itself
 //! leaves the rest out. Who takes a copy away is recorded before they get it.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::super::App;
 use super::super::history::evidence::{Evidence, Swept, bundle};
 use super::super::history::export::{Excerpt, Format};
-use super::super::history::{picture, sha256};
+use super::super::history::sha256;
 use super::super::wording::history as wording;
 use super::filters::{Filters, period_words};
 use super::{Answer, Asked};
-use crate::chat::{Block, Card, ChatError, ShareIn, Text, Upload};
+use crate::chat::{Block, Card, Inbound, ShareIn, Text, Upload};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, Actor, AuditEvent, Draft, Person};
 use crate::domain::policy::Policy;
@@ -291,8 +293,13 @@ impl App {
 
     /// Sends a file to the person, in the direct messages with them.
     async fn hand_over(&self, asked: &Asked<'_>, what: &str, file: Upload, said: Text) -> Answer {
-        match self.send_file(&asked.person().id, None, file, said.clone()).await {
-            Ok(()) => Ok(wording::sent(what, said)),
+        let send = async {
+            let channel = self.chat.open_direct(&asked.person().id).await?;
+            let share = ShareIn { channel, thread: None, comment: said.clone() };
+            self.chat.upload(&file, Some(&share)).await
+        };
+        match send.await {
+            Ok(_) => Ok(wording::sent(what, said)),
             Err(error) => {
                 tracing::warn!(%error, file = what, "a file could not be sent");
                 Err(wording::not_sent(what, &error.to_string()))
@@ -300,26 +307,12 @@ impl App {
         }
     }
 
-    async fn send_file(
-        &self,
-        user: &str,
-        channel: Option<&str>,
-        file: Upload,
-        comment: Text,
-    ) -> Result<(), ChatError> {
-        let channel = match channel {
-            Some(channel) => channel.to_owned(),
-            None => self.chat.open_direct(user).await?,
-        };
-        let share = ShareIn { channel, thread: None, comment };
-        self.chat.upload(&file, Some(&share)).await.map(drop)
-    }
-
-    /// The trend as numbers and as a picture.
+    /// The trend as numbers and as a picture, which follows.
     pub(super) async fn report(
-        &self,
+        self: &Arc<Self>,
         asked: &Asked<'_>,
         words: &[String],
+        inbound: &Inbound,
         here: Option<&str>,
     ) -> anyhow::Result<Answer> {
         let (name, _) = period_words(words);
@@ -335,8 +328,18 @@ impl App {
             return Ok(Err(wording::too_many_slices()));
         };
         let mut card = wording::report(&report);
-        if let Some(note) = self.send_picture(asked, &report, here).await? {
-            card.blocks.push(Block::Context(note));
+        if !report.is_empty() {
+            card.blocks.push(Block::Context(wording::picture_follows(here.is_some())));
+            let (app, reply, channel) = (Arc::clone(self), inbound.reply.clone(), here.map(str::to_owned));
+            let key = format!("report:{}", inbound.key);
+            self.background(inbound.reply.clone(), async move {
+                let posted = app.post_report(&report, &key, &reply.user, channel.as_deref()).await;
+                if let Err(error) = posted {
+                    tracing::warn!(%error, "the picture of a report could not be posted");
+                    app.whisper(reply, wording::picture_not_sent(&error.to_string()));
+                }
+                Ok(())
+            });
         }
         Ok(Ok(card))
     }
@@ -358,28 +361,6 @@ impl App {
         let sweeps = self.store.sweeps_between(&policy.name, period.since, period.until).await?;
         let listings: Vec<Listing> = sweeps.iter().filter_map(listing).collect();
         Ok(Some(Report::new(&policy.name, policy.schedule.zone, period, step, told, &listings)))
-    }
-
-    /// Sends the picture; the note that says where it is, or why not.
-    async fn send_picture(
-        &self,
-        asked: &Asked<'_>,
-        report: &Report,
-        here: Option<&str>,
-    ) -> anyhow::Result<Option<Text>> {
-        let drawn = report.clone();
-        let Some(bytes) = tokio::task::spawn_blocking(move || picture::draw(&drawn)).await? else {
-            return Ok(None);
-        };
-        let file = Upload {
-            name: format!("report-{}-{}.png", report.policy, stamp(asked.at)),
-            title: format!("Report on {}", report.policy),
-            alt: Some(wording::picture_alt(report)),
-            bytes,
-        };
-        let comment = wording::picture_comment(report);
-        let sent = self.send_file(&asked.person().id, here, file, comment).await;
-        Ok(Some(wording::picture_note(sent.map(|()| here.is_some()).map_err(|error| error.to_string()))))
     }
 
     /// Puts the evidence of a period together for an auditor.

@@ -424,7 +424,7 @@ impl App {
                 self.audit(&asked, &words, history::Cursor { before, after }).await
             }
             Command::Export { words } => self.export(&asked, &words).await,
-            Command::Report { words } => self.report(&asked, &words, here).await,
+            Command::Report { words } => self.report(&asked, &words, inbound, here).await,
             Command::Evidence { words } => self.evidence(&asked, &words).await,
             Command::Sweep { policy } => self.sweep_now(&asked, policy.as_deref()).await,
         }

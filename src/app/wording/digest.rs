@@ -22,6 +22,8 @@ pub struct View<'a> {
     pub open: usize,
     /// Exemptions that end before the next digest.
     pub ending: usize,
+    /// The trend picture, if there is one.
+    pub trend: Option<Block>,
 }
 
 /// Renders the digest. All numbers are text; the summary has those that matter most.
@@ -45,6 +47,7 @@ pub fn card(view: &View) -> Card {
     let span = Text::default().with(Span::Date(view.since)).then(" to ").with(Span::Date(view.until));
     let mut blocks = vec![Block::Header(title), Block::Context(span)];
     blocks.extend([swept(tally), accounts_line(tally), decided(tally), ahead(view)].map(Block::Section));
+    blocks.extend(view.trend.clone());
     Card { summary, blocks }
 }
 

@@ -325,11 +325,18 @@ pub fn picture_comment(report: &Report) -> Text {
     report_title(report).then(format!(": {}", in_total(report)))
 }
 
-/// The note below a report whose picture went elsewhere, or could not.
-pub fn picture_note(delivered: Result<bool, String>) -> Text {
-    match delivered {
-        Ok(true) => Text::plain("The picture is in this channel."),
-        Ok(false) => Text::plain("The picture is in our direct messages."),
-        Err(error) => Text::plain("The picture could not be sent: ").quoted(error),
-    }
+/// Where the picture of a report is going to be.
+pub fn picture_follows(here: bool) -> Text {
+    Text::plain(if here {
+        "The picture follows below."
+    } else {
+        "The picture follows in our direct messages."
+    })
+}
+
+/// A report's picture could not be shown.
+pub fn picture_not_sent(error: &str) -> Text {
+    Text::plain("The picture of the report could not be shown: ")
+        .quoted(error)
+        .then(" Its numbers are all in the text.")
 }

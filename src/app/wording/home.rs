@@ -18,6 +18,8 @@ const POLICIES_MAX: usize = 12;
 const REVIEWS_MAX: usize = 5;
 /// Exemptions that end soon.
 const ENDING_MAX: usize = 10;
+/// Trend pictures.
+pub const TRENDS_MAX: usize = 3;
 /// People to ask.
 const ADMINS_MAX: usize = 5;
 
@@ -29,6 +31,8 @@ pub struct View<'a> {
     pub policies: &'a [PolicyStatus<'a>],
     /// What the person is to each of them.
     pub roles: Vec<&'a Known>,
+    /// The trend picture of each policy that has one.
+    pub trends: Vec<Block>,
     /// Exemptions that end soon, the next first.
     pub ending: &'a [Granted],
     /// What people decided lately, newest first.
@@ -58,6 +62,7 @@ pub fn dashboard(view: &View) -> Home {
         let more = format!("… and {} more policies.", view.policies.len() - POLICIES_MAX);
         blocks.push(Block::Context(Text::plain(more)));
     }
+    blocks.extend(view.trends.iter().take(TRENDS_MAX).cloned());
     if !view.ending.is_empty() {
         blocks.push(Block::Divider);
         let title = format!("{} soon:", counted(view.ending.len(), "exemption ends", "exemptions end"));

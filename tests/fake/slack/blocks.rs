@@ -164,6 +164,9 @@ fn collect_text(value: &Value, lines: &mut Vec<String>) {
             if let Some(text) = fields.get("text").and_then(Value::as_str) {
                 lines.push(text.to_owned());
             }
+            if let Some(alt) = fields.get("alt_text").and_then(Value::as_str) {
+                lines.push(format!("Picture: {alt}"));
+            }
             // Reading order; the rest of an object holds no text of its own.
             let order = [
                 "title",

@@ -115,7 +115,7 @@ pub struct Channel {
 }
 
 impl Channel {
-    fn new(id: &str, name: &str, kind: ChannelKind, members: &[&str]) -> Channel {
+    pub fn new(id: &str, name: &str, kind: ChannelKind, members: &[&str]) -> Channel {
         let members = members.iter().map(|&id| id.to_owned()).collect();
         Channel { id: id.to_owned(), name: name.to_owned(), kind, archived: false, members }
     }
