@@ -116,7 +116,7 @@ async fn pages_go_back_and_forth_with_the_rights_of_whoever_turns_them() {
     world.slack.click(U_VIEWER, &answer.ts, "ask.older").await.expect("the button is there");
     let page = |words: &'static str| {
         move |slack: &crate::fake::slack::FakeSlack| {
-            slack.ephemerals(U_VIEWER).into_iter().find(|seen| seen.visible_text().contains(words))
+            slack.ephemerals(U_VIEWER).into_iter().find(|seen| seen.visible_text().starts_with(words))
         }
     };
     let older = world.slack.wait_for("the older page", page("5 audit events")).await;
@@ -192,9 +192,13 @@ async fn a_sheet_holds_no_formula() {
     let (file, _) = handed_over(&world, U_APPROVER, ".csv").await;
     let text = String::from_utf8(file.bytes.expect("it was uploaded")).expect("text");
     assert!(text.contains("HYPERLINK") && text.contains(BEN), "{text}");
-    let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
     let rows: Vec<_> = reader.records().map(|row| row.expect("a row")).collect();
-    assert_eq!(rows.len(), 1);
+    assert_eq!(rows.len(), 2);
+    assert!(
+        rows[1][0].starts_with("# events ") && rows[1][0].contains("the chain's head was event"),
+        "{rows:?}"
+    );
     for cell in rows.iter().flatten() {
         assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{cell}");
     }
@@ -352,12 +356,12 @@ async fn whoever_sees_one_policy_gets_nothing_of_another() {
     world.add_idle(&[ADA]);
     world.okta.add(Person::new("sue@ext.example", "Consultant").last_login_days_ago(41));
     world.start_bot().await;
-    assert_answer(&world, "U0ZOE", "sweep secret", &["Sweep"]).await;
+    assert_answer(&world, "U0ZOE", "sweep secret", &["sweep of"]).await;
     world
         .slack
         .wait_message("the other card", |message| message.visible_text().contains("sue@ext.example"))
         .await;
-    assert_answer(&world, U_APPROVER, "sweep", &["Sweep"]).await;
+    assert_answer(&world, U_APPROVER, "sweep", &["sweep of"]).await;
     world.message(ADA).await;
 
     let answer = ask(&world, U_APPROVER, "audit").await;

@@ -122,9 +122,18 @@ impl Filters {
                 self.person = Some(word.to_owned());
                 return Ok(after);
             }
-            _ => return Err(wording::not_a_filter(word, nearest(word, &KEYWORDS))),
+            _ => return Err(self.not_a_filter(word)),
         }
         Ok(&after[1..])
+    }
+
+    /// A second word that means nothing: it, or the first one, which was taken for a person, may be misspelled.
+    fn not_a_filter(&self, word: &str) -> Text {
+        let first = self.person.as_deref().and_then(|first| Some((first, nearest(first, &KEYWORDS)?)));
+        match (nearest(word, &KEYWORDS), first) {
+            (None, Some((first, keyword))) => wording::not_a_filter(first, Some(keyword)),
+            (keyword, _) => wording::not_a_filter(word, keyword),
+        }
     }
 
     fn with_format<'a>(&mut self, format: Format, rest: &'a [String]) -> &'a [String] {
@@ -233,6 +242,7 @@ mod tests {
     fn what_means_nothing_is_answered_with_the_nearest_word() {
         for (line, says) in [
             ("ada sicne 30d", "Did you mean since?"),
+            ("sicne 30d", "Did you mean since?"),
             ("outcome suspendet", "Did you mean suspended?"),
             ("outcome xyz", "There are: proposed, approved"),
             ("since", "A date is missing there."),
