@@ -244,7 +244,7 @@ impl App {
         self.settle(inbound, "turned away", Some((AuditContext::of(request), event))).await
     }
 
-    async fn settle(
+    pub(super) async fn settle(
         &self,
         inbound: &Inbound,
         outcome: &str,

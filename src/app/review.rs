@@ -383,6 +383,8 @@ impl App {
             self.whisper(inbound.reply.clone(), refusals::no_such_request());
             return Ok(Ack::Done);
         };
+        // The receipt comes before anything else is written: until it is settled, the deadline waits for it.
+        self.store.receive(&inbound.key, Some(memory.request), &inbound.user, inbound.received_at).await?;
         let (now, seen) = (self.clock.now(), choose::seen(&memory, state, ""));
         let review = self.store.change_review(memory.request, &inbound.user, move |review| {
             let mut draft = review.draft.clone()?;
@@ -392,12 +394,19 @@ impl App {
             Some(Reviewed { request, candidates, draft: Some(draft) }) => {
                 if draft.generation != memory.generation && self.waits(&request, &memory) {
                     let note = Some(refusals::dialog_changed());
+                    self.settle(inbound, "the dialog had changed", None).await?;
                     return Ok(Ack::ReplaceModal(drawn(&request, &candidates, &draft, note)));
                 }
                 let max = self
                     .policy(&request.policy)
                     .map_or(chrono::Duration::zero(), |policy| policy.exemption_max);
                 (draft.verb(&candidates, max), Some(draft.reason).filter(|reason| !reason.is_empty()))
+            }
+            // Nobody knows what they chose, and everybody is not it.
+            Some(Reviewed { request, draft: None, .. }) if request.state.awaits_decision() => {
+                self.settle(inbound, "the draft is gone", None).await?;
+                let over = choose::over(memory.request, refusals::dialog_out_of_date(), None);
+                return Ok(Ack::ReplaceModal(over));
             }
             // It has ended: the decision is refused, and says why.
             Some(_) | None => (Verb::Suspend { keep: [].into(), until: KeptUntil::default() }, None),

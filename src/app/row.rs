@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::DateTime;
+use chrono::{DateTime, SubsecRound};
 
 use super::command::Role;
 use super::decide::{Press, Turned, turned_away};
@@ -115,10 +115,10 @@ impl App {
         let Some((policy, ..)) = self.of_row(chosen.request, chosen.position).await? else {
             return Ok(Err(Turned::Away(refusals::no_such_request())));
         };
-        let until = Until {
-            ends_at: inbound.received_at + policy.kept_for(),
-            reason: refusals::kept_on_card(chosen.request),
-        };
+        // Whole seconds: the receipt's time, by which the length is judged, is cut, and must not come before this one.
+        let from = inbound.received_at.trunc_subsecs(0);
+        let until =
+            Until { ends_at: from + policy.kept_for(), reason: refusals::kept_on_card(chosen.request) };
         let press = Press {
             request: chosen.request,
             list_hash: Some(chosen.list_hash.clone()),
@@ -146,7 +146,8 @@ impl App {
             Err(text) => return Ok(Some(text)),
         };
         // Asked as if it were submitted now: who would be refused then is told before they fill it in.
-        let until = Until { ends_at: inbound.received_at + policy.kept_for(), reason: "–".into() };
+        let until =
+            Until { ends_at: inbound.received_at.trunc_subsecs(0) + policy.kept_for(), reason: "–".into() };
         let wishes = [(chosen.position, until)].into();
         let input = Input {
             verb: Verb::Keep { until: KeptUntil { wishes, max: policy.exemption_max } },

@@ -107,6 +107,15 @@ pub fn ending(text: &str, zone: Tz, now: DateTime<Utc>) -> Result<DateTime<Utc>,
     }
 }
 
+/// When something is to begin: with a day, month or year, or `30d` from now.
+pub fn beginning(text: &str, zone: Tz, now: DateTime<Utc>) -> Result<DateTime<Utc>, Misread> {
+    match read(text, zone, now)? {
+        Named::Days(first, _) => begin(first, zone, text),
+        Named::Length(days) => Ok(now + Duration::days(days)),
+        Named::Moment(at) => Ok(at),
+    }
+}
+
 /// A stretch of the past: one date, or two with "to", ".." or "until" between them. What has not passed yet is cut off.
 pub fn period(text: &str, zone: Tz, now: DateTime<Utc>) -> Result<Period, Misread> {
     let text = text.trim().to_lowercase();
@@ -184,8 +193,8 @@ fn unit_named(word: &str, asked: &str) -> Result<Unit, Misread> {
     }
 }
 
-/// `30d`, `12w`.
-fn length(word: &str) -> Option<i64> {
+/// A number of days as people write it: `30d`, `12w`; at most some decades.
+pub fn length(word: &str) -> Option<i64> {
     let number = |unit| word.strip_suffix(unit).and_then(|number| number.parse::<u32>().ok());
     let days = number("d").map(i64::from).or_else(|| number("w").map(|weeks| i64::from(weeks) * 7))?;
     (days <= DAYS_MAX).then_some(days)

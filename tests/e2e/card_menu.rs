@@ -104,3 +104,12 @@ async fn an_exemption_that_comes_after_the_decision_is_told_in_its_dialog() {
     assert_eq!(world.audited("exempted"), 0);
     world.nothing_else_is_wrong().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeping_for_as_long_as_the_policy_allows_at_most_is_allowed() {
+    let (world, card) = World::asking(&format!("{PLAIN_POLICY}exemption_max = \"20d\"\n"), &[ADA, BEN]).await;
+    choose(&world, U_APPROVER, &card, "keep", 0).await;
+    world.card_says(&card, "kept until").await;
+    assert_eq!(world.audited("exempted"), 1);
+    world.nothing_else_is_wrong().await;
+}

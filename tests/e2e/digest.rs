@@ -36,7 +36,10 @@ async fn a_week_in_numbers_comes_once_however_often_the_bot_restarts() {
     world.message("2 accounts suspended").await;
     ask(&world, U_APPROVER, &format!("exempt {ADA} for 5d back next week")).await;
     assert!(digests(&world).is_empty());
+    world.slack.delay_pictures(1);
     world.advance(Duration::days(1) + Duration::hours(3));
+    world.put_off("digest:1").await;
+    world.advance(Duration::seconds(3));
     let digest = world.message("The week of contractors").await;
     let text = digest.visible_text().replace('\n', "");
     for words in [
@@ -48,6 +51,10 @@ async fn a_week_in_numbers_comes_once_however_often_the_bot_restarts() {
     ] {
         assert!(text.contains(words), "{words:?} is missing: {text}");
     }
+    assert!(
+        text.contains("Picture: Four line charts of contractors") && text.contains("Suspended: "),
+        "{text}"
+    );
     assert!(digest.current().text.contains("contractors in the last week: 2 accounts proposed, 2 suspended"));
     world.kill_bot().await;
     world.start_bot().await;

@@ -5,7 +5,7 @@ use chrono::Duration;
 use super::commands::ask;
 use crate::fake::okta::Person;
 use crate::fake::slack::{
-    C_OPS, Fault, SlackUser, U_ADMIN, U_APPROVER, U_APPROVER2, U_GUEST, U_STRANGER, U_VIEWER, View,
+    C_OPS, FakeSlack, Fault, SlackUser, U_ADMIN, U_APPROVER, U_APPROVER2, U_GUEST, U_STRANGER, U_VIEWER, View,
 };
 use crate::support::{PLAIN_POLICY, World};
 
@@ -179,5 +179,43 @@ async fn a_policy_is_shown_to_its_own_viewers_only() {
     assert!(text(&page).contains("You are an admin of contractors and an approver and admin of staffing."));
     let page = opened(&world, U_APPROVER, "You are an approver of contractors.").await;
     assert!(!page.json.to_string().contains("staffing") && text(&page).contains("Nobody has decided"));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_trend_is_on_the_page_once_slack_can_show_it() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.message("1 account suspended").await;
+    world.slack.delay_pictures(2);
+    world.slack.open_home(U_VIEWER).await;
+    let plain =
+        world.slack.wait_home(U_VIEWER, "the page", |home| home.visible_text().contains("Slack:")).await;
+    assert!(!plain.visible_text().contains("Picture:"), "Slack refuses it so far");
+    let shows = |home: View| home.visible_text().contains("Picture: Four line charts of contractors");
+    world
+        .until("the page with the trend", |world| {
+            world.advance(Duration::seconds(1));
+            world.slack.home(U_VIEWER).is_some_and(shows)
+        })
+        .await;
+    let page = world.slack.home(U_VIEWER).expect("it is there");
+    assert!(page.visible_text().contains("1 account suspended"), "{}", page.visible_text());
+    world.slack.open_home(U_APPROVER).await;
+    world.slack.wait_home(U_APPROVER, "the same", |home| home.visible_text().contains("Picture:")).await;
+    assert_eq!(world.slack.files().len(), 1, "everybody sees the same file");
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_does_without_a_trend_that_can_not_be_uploaded() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");
+    world.message(" denied ").await;
+    world.slack.fail_always("files.getUploadURLExternal", Fault::Error("missing_scope".into()));
+    world.slack.open_home(U_VIEWER).await;
+    let page =
+        world.slack.wait_home(U_VIEWER, "the page", |home| home.visible_text().contains("denied")).await;
+    assert!(!page.visible_text().contains("Picture:"));
     world.nothing_else_is_wrong().await;
 }

@@ -350,3 +350,26 @@ fn drafts(world: &World) -> i64 {
     let connection = rusqlite::Connection::open_with_flags(world.database(), flags).expect("it is there");
     connection.query_row("SELECT count(*) FROM review", [], |row| row.get(0)).expect("a count")
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_whose_choices_are_lost_decides_nothing() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    open(&world, U_APPROVER, &card).await;
+    tick(&world, U_APPROVER, 0, false).await;
+    until_stored(&world).await;
+    // As after a backup from before the dialog was opened.
+    let file = rusqlite::Connection::open(world.database()).expect("the file is there");
+    file.execute("DELETE FROM review", []).expect("whoever has the file can do that");
+    let reply = world.slack.submit_view(U_APPROVER, &[]).await.expect("it is open");
+    assert_eq!(reply.sees, Sees::ViewUpdated);
+    let view = top(&world, U_APPROVER).visible_text();
+    assert!(view.contains("out of date"), "{view}");
+    assert_eq!((world.audited("approved"), world.changes_asked()), (0, Vec::new()));
+    world.nothing_else_is_wrong().await;
+}
+
+/// Until the choice is in the database.
+async fn until_stored(world: &World) {
+    let sql = "SELECT count(*) FROM review WHERE draft LIKE ?1";
+    world.until("the choice", |world| world.count(sql, "%chosen_at\":\"2%") == 1).await;
+}

@@ -1,17 +1,18 @@
 //! Exemptions: granted, ended early, listed.
 
-use chrono::{DateTime, Duration, NaiveDate, Utc};
+use chrono::{DateTime, Duration, Utc};
 use chrono_tz::Tz;
 
 use super::super::App;
 use super::super::people::Known;
-use super::super::wording::{exceptions, refusals};
+use super::super::wording::{exceptions, history, refusals};
 use super::{About, Answer, Asked};
 use crate::chat::Text;
 use crate::domain::account::Account;
 use crate::domain::audit::{Action, Actor, Draft, Subject};
 use crate::domain::exemption::{self, End, Wish};
-use crate::domain::policy::{Policy, start_of_day};
+use crate::domain::policy::Policy;
+use crate::domain::when::{self, Misread};
 use crate::store::{AuditContext, Exempted};
 
 /// What the words after the person say.
@@ -143,37 +144,75 @@ impl App {
 fn read_words(words: &[String], now: DateTime<Utc>, zone: Tz) -> Result<Said, Text> {
     let (mut from, mut until) = (None, None);
     let mut rest = words;
-    while let [keyword, value, after @ ..] = rest {
+    while let [keyword, value, ..] = rest {
+        let count = when::date_words(&rest[1..], zone, now).max(1);
+        let text = rest[1..=count].join(" ");
         match keyword.to_lowercase().as_str() {
             // "for parental leave" is a reason, "for 30d" a time.
             "for" if !value.starts_with(|c: char| c.is_ascii_digit()) => break,
             "for" => until = Some(from.unwrap_or(now) + length(value)?),
-            "until" | "till" => until = Some(day(value, zone, 1)?),
-            "from" => from = Some(day(value, zone, 0)?),
+            "until" | "till" => {
+                until = Some(when::ending(&text, zone, now).map_err(|misread| not_a_day(&misread))?);
+            }
+            "from" => {
+                from = Some(when::beginning(&text, zone, now).map_err(|misread| not_a_day(&misread))?);
+            }
             _ => break,
         }
-        rest = after;
+        rest = &rest[1 + count..];
     }
     Ok(Said { from, until, reason: rest.join(" ") })
 }
 
 fn length(word: &str) -> Result<Duration, Text> {
-    let split = word.find(|c: char| !c.is_ascii_digit()).unwrap_or(word.len());
-    let (number, unit) = word.split_at(split);
-    let days = match unit {
-        "d" => 1,
-        "w" => 7,
-        _ => return Err(exceptions::not_a_length(word)),
-    };
-    number
-        .parse::<i64>()
-        .ok()
-        .and_then(|number| Duration::try_days(number.checked_mul(days)?))
-        .ok_or_else(|| exceptions::not_a_length(word))
+    when::length(word).map(Duration::days).ok_or_else(|| exceptions::not_a_length(word))
 }
 
-/// The start of a day in the policy's zone, or of the day so many days after it.
-fn day(word: &str, zone: Tz, days_later: i64) -> Result<DateTime<Utc>, Text> {
-    let date = NaiveDate::parse_from_str(word, "%Y-%m-%d").map_err(|_| exceptions::not_a_day(word))?;
-    start_of_day(date + Duration::days(days_later), zone).ok_or_else(|| exceptions::not_a_day(word))
+fn not_a_day(misread: &Misread) -> Text {
+    match misread {
+        Misread::NotUnderstood(text) => exceptions::not_a_day(text),
+        Misread::NotInCalendar(_) | Misread::InFuture(_) | Misread::Backwards(_) => history::misread(misread),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<(Option<String>, Option<String>, String), String> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let now = "2026-10-14T12:00:00Z".parse().expect("a time");
+        let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M").to_string();
+        let said = read_words(&words, now, Tz::UTC).map_err(|text| text.to_plain())?;
+        Ok((said.from.map(time), said.until.map(time), said.reason))
+    }
+
+    #[test]
+    fn times_come_before_the_reason_in_any_order() {
+        let said = |from: Option<&str>, until: Option<&str>, reason: &str| {
+            Ok((from.map(str::to_owned), until.map(str::to_owned), reason.to_owned()))
+        };
+        assert_eq!(read("for 30d on leave"), said(None, Some("2026-11-13 12:00"), "on leave"));
+        assert_eq!(read("for parental leave"), said(None, None, "for parental leave"));
+        assert_eq!(read("until 2026-12-31 for 30d people"), said(None, Some("2026-11-13 12:00"), "people"));
+        assert_eq!(read("until end of year shut down"), said(None, Some("2027-01-01 00:00"), "shut down"));
+        assert_eq!(
+            read("from tomorrow until 2026-12 on site"),
+            said(Some("2026-10-15 00:00"), Some("2027-01-01 00:00"), "on site")
+        );
+        assert_eq!(read("until"), said(None, None, "until"));
+        for (line, says) in [
+            ("until friday off", "I can't read friday as a day"),
+            ("until 2026-02-30 off", "The calendar has no 2026-02-30."),
+            ("until +262142-12-31 off", "as a day"),
+            ("for 999999999d off", "as a length of time"),
+            ("for 3x off", "as a length of time"),
+        ] {
+            let error = read(line).expect_err(line);
+            assert!(
+                error.contains(says) && error.contains("Nothing was changed") || error.contains("calendar"),
+                "{error}"
+            );
+        }
+    }
 }
