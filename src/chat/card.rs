@@ -198,6 +198,8 @@ pub enum Block {
     Section(Text),
     /// Small print.
     Context(Text),
+    /// Lines as they are, in letters of one width.
+    Preformatted(String),
     /// A paragraph with a menu at its side.
     Row {
         /// The paragraph.

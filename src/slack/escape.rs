@@ -22,7 +22,7 @@ pub(super) fn tidy(text: &str) -> String {
 }
 
 /// Joiners (U+200C, U+200D) stay: Persian and Hindi names and many emoji are spelt with them.
-fn is_unseen(c: char) -> bool {
+pub(super) fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'

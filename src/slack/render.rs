@@ -13,14 +13,14 @@ use slack_morphism::prelude::{
     SlackBlockPlainTextOnly, SlackBlockStaticSelectElement, SlackBlockText, SlackContextBlock,
     SlackDispatchActionConfig, SlackDispatchActionTrigger, SlackDividerBlock, SlackFileIdOrUrl,
     SlackHeaderBlock, SlackHomeView, SlackImageBlock, SlackImageUrlOrFile, SlackInputBlock,
-    SlackInputBlockElement, SlackModalView, SlackRichTextBlock, SlackRichTextSection, SlackSectionBlock,
-    SlackView,
+    SlackInputBlockElement, SlackModalView, SlackRichTextBlock, SlackRichTextPreformatted,
+    SlackRichTextSection, SlackRichTextText, SlackSectionBlock, SlackView,
 };
 use url::Url;
 
 use crate::chat::{Block, Button, Card, Choice, Confirm, Home, Menu, MenuItem, Modal, Text, Tone};
 
-use super::escape::{clamp, tidy};
+use super::escape::{clamp, is_unseen, tidy};
 use super::settings::is_trustworthy;
 use super::text::{mrkdwn, rich};
 
@@ -175,6 +175,7 @@ impl<'a> Page<'a> {
             Block::Header(title) => self.header(title),
             Block::Section(text) => self.section(text),
             Block::Context(text) => self.context(text),
+            Block::Preformatted(lines) => self.preformatted(lines),
             Block::Divider => self.blocks.push(SlackDividerBlock::new().into()),
             Block::Buttons(buttons) => self.buttons(buttons),
             Block::Row { text, menu } => self.row(text, menu),
@@ -278,6 +279,18 @@ impl<'a> Page<'a> {
         }
         self.chars_left -= used;
         self.blocks.push(SlackRichTextBlock::new(vec![SlackRichTextSection::new(elements).into()]).into());
+    }
+
+    fn preformatted(&mut self, lines: &str) {
+        let room = self.chars_left.min(SECTION_CHARS_MAX);
+        let seen: String = lines.chars().filter(|c| *c == '\n' || !is_unseen(*c)).collect();
+        let seen = clamp(seen.trim_end(), room);
+        if seen.is_empty() {
+            return;
+        }
+        self.chars_left -= seen.chars().count();
+        let lines = SlackRichTextPreformatted::new(vec![SlackRichTextText::new(seen).into()]);
+        self.blocks.push(SlackRichTextBlock::new(vec![lines.into()]).into());
     }
 
     fn context(&mut self, text: &Text) {
@@ -421,7 +434,12 @@ fn control_chars(block: &Block) -> usize {
             + count(&confirm.no, CONFIRM_LABEL_CHARS_MAX)
     };
     match block {
-        Block::Header(_) | Block::Section(_) | Block::Context(_) | Block::Divider | Block::Image { .. } => 0,
+        Block::Header(_)
+        | Block::Section(_)
+        | Block::Context(_)
+        | Block::Preformatted(_)
+        | Block::Divider
+        | Block::Image { .. } => 0,
         Block::Row { menu, .. } => {
             menu.items.iter().map(|item| count(&item.label, CHOICE_CHARS_MAX)).sum::<usize>()
                 + menu.confirm.as_ref().map_or(0, question)

@@ -5,7 +5,7 @@ use chrono::Duration;
 use super::commands::ask;
 use crate::fake::okta::Person;
 use crate::fake::slack::{
-    C_OPS, FakeSlack, Fault, SlackUser, U_ADMIN, U_APPROVER, U_APPROVER2, U_GUEST, U_STRANGER, U_VIEWER, View,
+    C_OPS, Fault, SlackUser, U_ADMIN, U_APPROVER, U_APPROVER2, U_GUEST, U_STRANGER, U_VIEWER, View,
 };
 use crate::support::{PLAIN_POLICY, World};
 

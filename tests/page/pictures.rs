@@ -2,12 +2,16 @@
 
 use std::path::Path;
 
+use chrono::Duration;
+
 use super::places::asked;
 use super::review::{keep as keep_until, search};
 use super::{ADA, CHIDI, menu_of, status_of, story, suspend, swept, ticked};
 use crate::browser::{Browser, asked_for};
+use crate::fake::okta::Status;
 use crate::fake::slack::U_APPROVER;
 use crate::sandbox::people::U_MANAGER;
+use crate::support::World;
 
 /// High enough for most of a finished card and the messages after it, or for a whole answer or dialog.
 const HIGH: (u32, u32) = (1400, 1420);
@@ -143,6 +147,49 @@ async fn pictures_of_home_and_of_the_people_concerned() {
         page.see("#messages [data-action-id^='concern.left']").await;
         calm(page).await;
         page.shoot("#slack", "manager.png").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_of_a_report() {
+    if !asked_for("PICTURES") {
+        return;
+    }
+    story(async |page, sandbox| {
+        page.fit(HIGH.0, HIGH.1).await;
+        page.open(U_APPROVER).await;
+        page.see("#bot-state[data-state=connected]").await;
+        let world = &sandbox.world;
+        for round in 0..12 {
+            let card = world.sweep().await;
+            world.advance(Duration::minutes(40 + 25 * (round % 5)));
+            let decision = if round % 4 == 3 { "deny" } else { "suspend" };
+            world.slack.click(U_APPROVER, &card.ts, decision).await.expect("the button is there");
+            let decided = usize::try_from(round).expect("a small number") + 1;
+            let ended = |world: &World| world.audited("completed") + world.audited("denied") == decided;
+            world.until("the decision to be carried out", ended).await;
+            // Somebody comes back, and some others stay away.
+            for (index, person) in (0..).zip(world.okta.people()) {
+                match person.status {
+                    Status::Suspended if index % 3 == round % 3 => {
+                        world.okta.set_status(&person.login, Status::Active)
+                    }
+                    _ => {}
+                }
+                if (index + round) % 4 != 0 {
+                    world.okta.sign_in(&person.login);
+                }
+            }
+            world.advance(Duration::days(6));
+            world.until("the sweep of that day", |world| world.next_deadline().is_none()).await;
+        }
+        page.say("/inactive-contractors report").await;
+        page.see_words("#messages li.ephemeral:last-child", "The picture follows").await;
+        page.press("#place-messages").await;
+        page.see("#messages img").await;
+        calm(page).await;
+        page.shoot("#messages li.message:has(img)", "report.png").await;
     })
     .await;
 }

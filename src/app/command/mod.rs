@@ -20,7 +20,7 @@ use serde_json::json;
 use super::App;
 use super::people::{self, Known, Stranger};
 use super::wording::{answers, refusals};
-use crate::chat::{Ack, Card, Inbound, Span, Text};
+use crate::chat::{Ack, Card, Inbound, Text};
 use crate::domain::audit::{Action, Actor, Draft, Person};
 use crate::domain::policy::Policy;
 use crate::store::AuditContext;
@@ -474,5 +474,5 @@ impl App {
 
 /// Clap's own words, as they are: usage, help, or what was wrong with the nearest valid word.
 fn help(error: &clap::Error) -> Card {
-    refusals::note(Text::default().with(Span::Code(error.to_string().trim_end().to_owned())))
+    answers::usage(error.to_string().trim_end(), error.use_stderr())
 }

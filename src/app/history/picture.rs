@@ -16,6 +16,9 @@ use crate::domain::report::{Report, Slice, Step};
 
 const SIZE: (u32, u32) = (1200, 1000);
 const FONT: &str = "embedded";
+/// Letters: chat programs show the picture at about a third of its size.
+const LARGE: u32 = 36;
+const SMALL: u32 = 30;
 const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 const GRID: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
 const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xb2);
@@ -74,14 +77,14 @@ fn paint<'a>(report: &Report, pixels: &'a mut [u8]) -> Result<(), DrawError<'a>>
     });
     let root = BitMapBackend::with_buffer(pixels, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
-    let (head, body) = root.split_vertically(64);
+    let (head, body) = root.split_vertically(76);
     let each = match report.step {
         Step::Week => "week",
         Step::Month => "month",
     };
     let (first, last) = (report.days.0.format("%-d %b %Y"), report.days.1.format("%-d %b %Y"));
     let title = format!("{}: {first} to {last}, per {each}", short(&report.policy));
-    head.draw(&Text::new(title, (24, 18), font(32)))?;
+    head.draw(&Text::new(title, (24, 20), font(LARGE)))?;
     for (panel, area) in panels(report).iter().zip(body.split_evenly((2, 2))) {
         draw_panel(panel, &report.slices, &area)?;
     }
@@ -158,17 +161,17 @@ fn font(size: u32) -> TextStyle<'static> {
 }
 
 fn draw_panel<'a>(panel: &Panel, slices: &[Slice], area: &Area<'a>) -> Result<(), DrawError<'a>> {
-    area.draw(&Text::new(panel.title, (24, 8), font(26)))?;
+    area.draw(&Text::new(panel.title, (24, 0), font(LARGE)))?;
     draw_legend(panel, area)?;
-    let (_, plot) = area.split_vertically(80);
+    let (_, plot) = area.split_vertically(92);
     let highest = panel.series.iter().flat_map(|series| series.values.iter().flatten()).max();
     let top = highest.map_or(4, |highest| (*highest).max(4));
     let last = i32::try_from(slices.len()).unwrap_or(i32::MAX);
     let mut chart = ChartBuilder::on(&plot)
-        .margin_right(64)
+        .margin_right(84)
         .margin_bottom(8)
-        .x_label_area_size(44)
-        .y_label_area_size(100)
+        .x_label_area_size(48)
+        .y_label_area_size(116)
         // Room above, so that no number is cut off.
         .build_cartesian_2d(-1..last, 0..top + top.div_ceil(5))?;
     let day = |at: &i32| {
@@ -181,13 +184,13 @@ fn draw_panel<'a>(panel: &Panel, slices: &[Slice], area: &Area<'a>) -> Result<()
         .bold_line_style(GRID)
         .light_line_style(TRANSPARENT)
         .axis_style(INK)
-        .x_labels(6)
-        .y_labels(5)
+        .x_labels(4)
+        .y_labels(4)
         .x_label_formatter(&day)
-        .x_label_style(font(20))
-        .y_label_style(font(20))
+        .x_label_style(font(SMALL))
+        .y_label_style(font(SMALL))
         .y_desc(panel.unit.as_str())
-        .axis_desc_style(font(20))
+        .axis_desc_style(font(SMALL))
         .draw()?;
     for series in &panel.series {
         let points: Vec<(i32, u32)> =
@@ -195,8 +198,8 @@ fn draw_panel<'a>(panel: &Panel, slices: &[Slice], area: &Area<'a>) -> Result<()
         chart.draw_series(LineSeries::new(points.iter().copied(), series.color.stroke_width(4)))?;
         chart.draw_series(points.iter().map(|point| EmptyElement::at(*point) + marker(series, (0, 0))))?;
         if let Some(end) = points.last() {
-            let style = font(22).pos(Pos::new(HPos::Left, VPos::Center));
-            let number = Text::new(end.1.to_string(), (14, 0), style);
+            let style = font(SMALL).pos(Pos::new(HPos::Left, VPos::Center));
+            let number = Text::new(end.1.to_string(), (16, 0), style);
             chart.draw_series([EmptyElement::at(*end) + number])?;
         }
     }
@@ -207,18 +210,19 @@ fn draw_panel<'a>(panel: &Panel, slices: &[Slice], area: &Area<'a>) -> Result<()
 fn marker<'b>(series: &Series, (x, y): (i32, i32)) -> DynElement<'static, BitMapBackend<'b>, (i32, i32)> {
     let style = series.color.filled();
     match series.marker {
-        Marker::Circle => Circle::new((x, y), 8, style).into_dyn(),
-        Marker::Square => Rectangle::new([(x - 7, y - 7), (x + 7, y + 7)], style).into_dyn(),
-        Marker::Triangle => TriangleMarker::new((x, y), 10, style).into_dyn(),
+        Marker::Circle => Circle::new((x, y), 10, style).into_dyn(),
+        Marker::Square => Rectangle::new([(x - 9, y - 9), (x + 9, y + 9)], style).into_dyn(),
+        Marker::Triangle => TriangleMarker::new((x, y), 12, style).into_dyn(),
     }
 }
 
 fn draw_legend<'a>(panel: &Panel, area: &Area<'a>) -> Result<(), DrawError<'a>> {
     let mut x = 36;
     for series in &panel.series {
-        area.draw(&marker(series, (x, 56)))?;
-        area.draw(&Text::new(series.name, (x + 18, 44), font(22)))?;
-        x += 170;
+        area.draw(&marker(series, (x, 66)))?;
+        area.draw(&Text::new(series.name, (x + 18, 50), font(SMALL)))?;
+        // A little more than the widest letters take.
+        x += 60 + 17 * i32::try_from(series.name.len()).unwrap_or_default();
     }
     Ok(())
 }
