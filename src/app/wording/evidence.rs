@@ -62,7 +62,7 @@ const LIMITS: [&str; 6] = [
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}\
 h1,h2{line-height:1.2}h2{margin-top:2.5rem;border-bottom:2px solid #222}table{border-collapse:collapse;width:100%;font-size:.85rem}\
-th,td{border:1px solid #999;padding:.25rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}th{background:#eee}\
+th,td{border:1px solid #999;padding:.25rem .5rem;text-align:left;vertical-align:top}td{overflow-wrap:break-word}th{background:#eee}\
 code{overflow-wrap:anywhere}.note{border-left:6px solid #d55e00;padding:.5rem 1rem;background:#fff6ef}\
 @media print{body{max-width:none;margin:0;font-size:11px}h2{break-after:avoid}tr{break-inside:avoid}}";
 
