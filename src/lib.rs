@@ -40,11 +40,13 @@
 //! **A click.** [`slack`] turns the frame into a [`chat::Inbound`] and calls [`app::decide::Inbox`]. The receipt is
 //! recorded; [`app::people::identify`] asks Slack who this is; [`store::Store::decide`] runs [`domain::request::decide`]
 //! on the row as it is and commits the new state with its audit events. Returning sends the acknowledgement. The loop
-//! finds an approved request and carries it out ([`app::carry_out`]), account by account, while the card shows progress;
+//! finds an approved request (where two people are needed, the first approval only waits in the row; a retry of what failed
+//! is approved like the first time) and carries it out ([`app::carry_out`]), account by account, while the card shows progress;
 //! at the end come the outcomes in the thread and one message in the channel.
 //!
 //! **A slash command.** [`app::command`] parses it with clap, so its doc comments are the help. A sweep is committed
-//! before the acknowledgement; everything else is answered after it, to the person alone.
+//! before the acknowledgement; everything else is answered after it, to the person alone. Files for auditors and pictures
+//! are made by pure functions ([`app::history`]) of what the store returns, and a copy that leaves is recorded before it does.
 //!
 //! **Giving an account back.** `restore` commits the wish as a row; the loop reads the account, commits the intent, calls,
 //! commits the outcome, and tells the channel. An exemption is a row too: [`app::survey`] hands those in force to the rule.
@@ -56,7 +58,8 @@
 //! **What the bot says unasked.** Who has opened its page is a row; `app/home.rs` publishes what differs from what stands
 //! there, by the person's rights at that moment. A digest is a row per policy and slot (`app/digests.rs`). A question to a
 //! person concerned is a row per request, account and role (`app/concerned/`): looked up, asked once, and answered at most
-//! as evidence on the card.
+//! as evidence on the card. While nobody answers, [`domain::silence`] says whom to remind and when, once per request and
+//! moment (`app/silence.rs`).
 //!
 //! **A restart.** The store opens, locks, checks and migrates the file; the loop reads the rows and goes on. There is no
 //! second path: what a crash left undone is simply still due.

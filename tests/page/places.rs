@@ -137,6 +137,22 @@ async fn the_clock_jumps_to_the_next_reminder() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clock_jumps_to_the_reminders_of_a_request_that_nobody_answers() {
+    story(async |page, _| {
+        super::swept(page).await;
+        page.press("#clock-next-reminder").await;
+        page.see_words("#messages li.message", "still waits for an answer").await;
+        page.press("#clock-next-reminder").await;
+        page.see_words("#messages li.message", "has not been decided by its approvers").await;
+        page.press("#clock-past-deadline").await;
+        page.press("#messages [data-action-id=ask_again]").await;
+        page.see_words("#messages li.message", "took its place").await;
+        page.see("#messages [data-action-id=suspend]").await;
+    })
+    .await;
+}
+
 /// A card about the people who can be asked at the page, once the bot has asked them: it does so without haste.
 pub async fn asked(page: &Browser, sandbox: &Sandbox) {
     let here = [ADA, CHIDI, "mei.tanaka@ext.example"];

@@ -20,7 +20,8 @@ use crate::support::World;
 
 /// The policy of the sandbox. Its first sweep asks at once: nobody wants to play a preview first.
 const POLICY: &str = "preview_first = false\nviewers = { channel_members = true }\n\
-                      ask_contractor = true\nask_manager = true\ndigest = \"weekly\"\n";
+                      ask_contractor = true\nask_manager = true\ndigest = \"weekly\"\n\
+                      remind_before = [\"1h\"]\nescalate_before = \"30m\"\nescalate_to = { users = [\"U0ADAM\"] }\n";
 
 /// The world, and what the page shows beside it.
 pub struct Sandbox {
