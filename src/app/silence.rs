@@ -38,13 +38,12 @@ impl App {
                 card_of: None,
             };
             let text = notices::unanswered(request, candidates, card, nudge.kind, to);
-            match self.told(&message, &text).await? {
-                Some(at) => wake = Some(wake.map_or(at, |wake| wake.min(at))),
-                None => {
-                    let to = to.users.iter().chain(&to.groups).cloned().collect();
-                    self.store.nudge_told(request.id, nudge, to, self.clock.now()).await?;
-                }
+            if let Some(at) = self.told(&message, &text).await? {
+                wake = Some(wake.map_or(at, |wake| wake.min(at)));
+                continue;
             }
+            let to = to.users.iter().chain(&to.groups).cloned().collect();
+            self.store.nudge_told(request.id, nudge, to, self.clock.now()).await?;
         }
         Ok(wake)
     }

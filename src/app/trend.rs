@@ -44,15 +44,14 @@ impl App {
         }
         let Some(report) = self.report_on(policy, lately(policy, now)).await? else { return Ok(None) };
         let same = known.filter(|trend| trend.report == report && trend.shown().is_some());
-        let trend = match same {
-            Some(trend) => Trend { looked_at: now, ..trend },
-            None => {
-                let image = self.upload_picture(&report).await.unwrap_or_else(|error| {
-                    tracing::warn!(policy = policy.name, %error, "a trend picture could not be uploaded");
-                    None
-                });
-                Trend { looked_at: now, report, image, refused: 0 }
-            }
+        let trend = if let Some(trend) = same {
+            Trend { looked_at: now, ..trend }
+        } else {
+            let image = self.upload_picture(&report).await.unwrap_or_else(|error| {
+                tracing::warn!(policy = policy.name, %error, "a trend picture could not be uploaded");
+                None
+            });
+            Trend { looked_at: now, report, image, refused: 0 }
         };
         let shown = trend.shown();
         lock(&self.runtime.trends).insert(policy.name.clone(), trend);

@@ -282,8 +282,8 @@ impl AuditEvent {
     /// the hash again, anywhere.
     pub fn to_json(&self) -> Value {
         let hashed = HASHED.iter().map(|name| (*name).to_owned()).zip(self.hashed());
-        let hashes = [("prev_hash", &self.prev_hash), ("hash", &self.hash)];
-        let hashes = hashes.map(|(name, hash)| (name.to_owned(), hash.clone().into()));
-        Value::Object(hashed.chain(hashes).collect())
+        let links = [("prev_hash", &self.prev_hash), ("hash", &self.hash)];
+        let links = links.map(|(name, hash)| (name.to_owned(), hash.clone().into()));
+        Value::Object(hashed.chain(links).collect())
     }
 }

@@ -79,10 +79,9 @@ fn mrkdwn_span(span: &Span, team_url: &Url) -> String {
         // Bold, which nothing in an inert name can end.
         Span::Name(words) => format!("*{}*", escape_quoted(&clamp(&tidy(words), QUOTED_CHARS_MAX))),
         Span::Mention { id, .. } if is_id(id) => format!("<@{id}>"),
-        Span::Mention { id, .. } => escape_quoted(id),
         // <https://docs.slack.dev/messaging/formatting-message-text#mentioning-groups>
         Span::Group(id) if is_id(id) => format!("<!subteam^{id}>"),
-        Span::Group(id) => escape_quoted(id),
+        Span::Mention { id, .. } | Span::Group(id) => escape_quoted(id),
         Span::Time(at) => format!("<!date^{}^{TIME_FORMAT}|{}>", at.timestamp(), time_words(*at)),
         Span::Date(at) => format!("<!date^{}^{DATE_FORMAT}|{}>", at.timestamp(), date_words(*at)),
         Span::MessageLink { message, label } => {
@@ -120,11 +119,10 @@ fn rich_span(span: &Span, team_url: &Url, left: usize) -> (Option<SlackRichTextI
         Span::Mention { id, .. } if is_id(id) => {
             token(SlackRichTextInlineElement::User(SlackRichTextUser::new(id.as_str().into())))
         }
-        Span::Mention { id, .. } => rich_words(&tidy(id), None, left),
         Span::Group(id) if is_id(id) => {
             token(SlackRichTextInlineElement::UserGroup(SlackRichTextUserGroup::new(id.as_str().into())))
         }
-        Span::Group(id) => rich_words(&tidy(id), None, left),
+        Span::Mention { id, .. } | Span::Group(id) => rich_words(&tidy(id), None, left),
         Span::Time(at) => rich_date(*at, TIME_FORMAT, time_words(*at), left),
         Span::Date(at) => rich_date(*at, DATE_FORMAT, date_words(*at), left),
         Span::MessageLink { message, label } => {

@@ -59,7 +59,7 @@ const BAD_LINES: [(&str, &str); 50] = [
     ),
     (
         "approvals_needed = 3",
-        r#"20: approvals_needed is 3, but must be between 1 and 2: it is how many different people have to approve"#,
+        "20: approvals_needed is 3, but must be between 1 and 2: it is how many different people have to approve",
     ),
     (
         "remind_before = [\"4h\", \"9h\"]",

@@ -157,9 +157,12 @@ fn whoever_released_the_request_is_neither_of_the_two() {
 }
 
 fn failed(positions: &[u32]) -> Vec<Candidate> {
-    let state = |position: &u32| match positions.contains(position) {
-        true => CandidateState::Failed { at: now(), error: "E".into(), attempts: 5 },
-        false => CandidateState::skipped(now(), Skip::Gone),
+    let state = |position: &u32| {
+        if positions.contains(position) {
+            CandidateState::Failed { at: now(), error: "E".into(), attempts: 5 }
+        } else {
+            CandidateState::skipped(now(), Skip::Gone)
+        }
     };
     (0..3).map(|position| candidate(position, state(&position))).collect()
 }

@@ -171,11 +171,8 @@ async fn pictures_of_a_report() {
             world.until("the decision to be carried out", ended).await;
             // Somebody comes back, and some others stay away.
             for (index, person) in (0..).zip(world.okta.people()) {
-                match person.status {
-                    Status::Suspended if index % 3 == round % 3 => {
-                        world.okta.set_status(&person.login, Status::Active)
-                    }
-                    _ => {}
+                if person.status == Status::Suspended && index % 3 == round % 3 {
+                    world.okta.set_status(&person.login, Status::Active);
                 }
                 if (index + round) % 4 != 0 {
                     world.okta.sign_in(&person.login);

@@ -94,7 +94,9 @@ pub fn bundle(evidence: &Evidence) -> Vec<u8> {
         ("verify.py", VERIFIER.as_bytes().to_vec()),
     ];
     // In the form that `sha256sum --check` reads.
-    let hashes: String = files.iter().map(|(name, bytes)| format!("{}  {name}\n", sha256(bytes))).collect();
+    let hashes: Vec<String> =
+        files.iter().map(|(name, bytes)| format!("{}  {name}\n", sha256(bytes))).collect();
+    let hashes = hashes.concat();
     files.push(("hashes.txt", hashes.into_bytes()));
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     // Without a time of its own each entry has the zip format's first one, always the same.

@@ -2,7 +2,7 @@
 //! the same `now` give the same bytes, so that a file can be made again and compared by its hash.
 //!
 //! What these files hold came from directories and people. A spreadsheet must not take it for a formula and a browser
-//! not for markup: see [`sheet`] and `evidence`.
+//! not for markup: see `sheet` and `evidence`.
 
 pub mod evidence;
 pub mod export;

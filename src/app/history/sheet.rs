@@ -14,7 +14,7 @@ impl Sheet {
     }
 
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let cells = cells.into_iter().map(|cell| inert(cell));
+        let cells = cells.into_iter().map(inert);
         self.0.write_record(cells).expect("writing to memory can't fail, and rows may differ in length");
     }
 

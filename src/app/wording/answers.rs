@@ -340,9 +340,10 @@ pub fn event_line(event: &AuditEvent) -> Text {
 /// How a command is used; after a mistake its first line says what was wrong.
 pub fn usage(text: &str, mistake: bool) -> Card {
     let first = text.lines().next().unwrap_or_default();
-    let summary = match mistake {
-        true => Text::plain("I don't understand that. ").quoted(first),
-        false => Text::plain("How to use ").with(Span::Code("/inactive-contractors".into())).then("."),
+    let summary = if mistake {
+        Text::plain("I don't understand that. ").quoted(first)
+    } else {
+        Text::plain("How to use ").with(Span::Code("/inactive-contractors".into())).then(".")
     };
     Card { summary, blocks: vec![Block::Preformatted(text.to_owned())] }
 }

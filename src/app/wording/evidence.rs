@@ -150,7 +150,7 @@ pub fn html(evidence: &Evidence, suspensions: &[Suspension<'_>]) -> String {
     suspended(&mut page, suspensions);
     exceptions(&mut page, evidence);
     page += "<h2>Map to controls</h2>\n";
-    let controls = CONTROLS.iter().map(|row| row.map(str::to_owned).to_vec()).collect();
+    let controls = CONTROLS.iter().map(|row| row.map(str::to_owned).to_vec());
     table(
         &mut page,
         &["Requirement", "What it asks", "What proves it here", "What this can't show"],
@@ -189,7 +189,7 @@ fn glance(page: &mut String, evidence: &Evidence, suspensions: &[Suspension<'_>]
         ("Events in events.json", evidence.excerpt.events.len()),
     ];
     *page += "<h2>At a glance</h2>\n";
-    let rows = rows.into_iter().map(|(what, number)| vec![what.to_owned(), number.to_string()]).collect();
+    let rows = rows.into_iter().map(|(what, number)| vec![what.to_owned(), number.to_string()]);
     table(page, &["What", "Number"], rows, "README.txt");
 }
 
@@ -241,7 +241,7 @@ fn sweeps(page: &mut String, evidence: &Evidence) {
         "Rule",
         "Result",
     ];
-    table(page, &columns, rows.collect(), "sweeps.csv");
+    table(page, &columns, rows, "sweeps.csv");
 }
 
 fn decisions(page: &mut String, evidence: &Evidence) {
@@ -262,7 +262,7 @@ fn decisions(page: &mut String, evidence: &Evidence) {
         ]
     });
     let columns = ["Request", "Made", "Accounts", "Outcome", "By", "At", "After", "Reason"];
-    table(page, &columns, rows.collect(), "decisions.csv");
+    table(page, &columns, rows, "decisions.csv");
 }
 
 fn suspended(page: &mut String, suspensions: &[Suspension<'_>]) {
@@ -284,7 +284,7 @@ fn suspended(page: &mut String, suspensions: &[Suspension<'_>]) {
     });
     let columns =
         ["Request", "Account", "Approved by", "Intent", "Outcome", "Known", "Given back", "Active again"];
-    table(page, &columns, rows.collect(), "suspensions.csv");
+    table(page, &columns, rows, "suspensions.csv");
 }
 
 fn exceptions(page: &mut String, evidence: &Evidence) {
@@ -301,7 +301,7 @@ fn exceptions(page: &mut String, evidence: &Evidence) {
         ]
     });
     let columns = ["Account", "Policy", "Owner", "Reason", "From", "Until", "Ended"];
-    table(page, &columns, rows.collect(), "exceptions.csv");
+    table(page, &columns, rows, "exceptions.csv");
 }
 
 fn how_to_check(page: &mut String, evidence: &Evidence) {
@@ -329,7 +329,8 @@ fn paragraph(page: &mut String, class: &str, text: &str) {
 }
 
 /// A table of escaped cells; what is too much for a page is in `file`.
-fn table(page: &mut String, columns: &[&str], rows: Vec<Vec<String>>, file: &str) {
+fn table(page: &mut String, columns: &[&str], rows: impl IntoIterator<Item = Vec<String>>, file: &str) {
+    let rows: Vec<Vec<String>> = rows.into_iter().collect();
     if rows.is_empty() {
         *page += "<p>None in this time.</p>\n";
         return;

@@ -31,12 +31,12 @@ pub fn audit(page: &Page) -> Card {
     let asked = filters(page.filters);
     if page.events.is_empty() {
         let text = Text::plain("No audit event matches").and(asked).then(".");
-        let text = match page.filters.is_empty() {
-            true => text.then(" Nothing that you may see has happened yet."),
-            false => text
-                .then(" Leave a filter out, or give more time, to find more. ")
+        let text = if page.filters.is_empty() {
+            text.then(" Nothing that you may see has happened yet.")
+        } else {
+            text.then(" Leave a filter out, or give more time, to find more. ")
                 .with(Span::Code("/inactive-contractors help audit".into()))
-                .then(" has examples."),
+                .then(" has examples.")
         };
         return list(text, Vec::new());
     }

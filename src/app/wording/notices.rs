@@ -90,12 +90,14 @@ pub fn ending(
             .then(" took the rule live. From now on sweeps ask for approval."),
     };
     let mut card = spoken(text);
-    if let Some((seq, head)) = chain {
-        let anchor = Text::plain(format!("Audit trail up to event {seq}, head "))
-            .with(Span::Code(head.get(..16).unwrap_or(head).to_owned()));
-        card.blocks.push(Block::Context(anchor));
-    }
+    card.blocks.extend(chain.map(|(seq, head)| anchor(seq, head)));
     Some(card)
+}
+
+/// Where the audit trail stands: kept in the channel, so that a rewritten file shows.
+fn anchor(seq: i64, head: &str) -> Block {
+    let head = Span::Code(head.get(..16).unwrap_or(head).to_owned());
+    Block::Context(Text::plain(format!("Audit trail up to event {seq}, head ")).with(head))
 }
 
 fn reason(reason: Option<&str>) -> Text {

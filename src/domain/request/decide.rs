@@ -214,9 +214,7 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
             keep::keep(request, candidates, until, &decision)
         }
         (RequestState::Pending { .. } | RequestState::Held { .. } | RequestState::Preview, Verb::Deny) => {
-            let detail = json!({ "reason": input.reason, "seconds_to_decide": seconds_open(request, input) });
-            let event = by_person(&decision, Action::Denied, detail);
-            Ok(end(request, candidates, RequestState::Denied { decision }, event))
+            Ok(deny(request, candidates, decision))
         }
         (
             RequestState::Pending { .. } | RequestState::Held { .. } | RequestState::Preview,
@@ -468,6 +466,9 @@ fn decider(state: &RequestState) -> Option<&Person> {
     }
 }
 
-fn seconds_open(request: &Request, input: &Input) -> i64 {
-    (input.received_at - request.created_at).num_seconds()
+fn deny(request: &Request, candidates: &[Candidate], decision: Decision) -> Transition {
+    let seconds = (decision.at - request.created_at).num_seconds();
+    let detail = json!({ "reason": decision.reason, "seconds_to_decide": seconds });
+    let event = by_person(&decision, Action::Denied, detail);
+    end(request, candidates, RequestState::Denied { decision }, event)
 }
