@@ -98,7 +98,12 @@ fn rich(part: &Value) -> String {
         "user" => format!("@{}", part["user_id"].as_str().unwrap_or_default()),
         "date" => format!("{{{}}}", part["fallback"].as_str().unwrap_or_default()),
         "link" => format!("[{}]({})", words(), part["url"].as_str().unwrap_or_default()),
+        "usergroup" => format!("@{}", part["usergroup_id"].as_str().unwrap_or_default()),
         "rich_text_section" => list(part, "elements").iter().map(rich).collect(),
+        "rich_text_preformatted" => {
+            let lines: String = list(part, "elements").iter().map(rich).collect();
+            format!("```\n{lines}\n```")
+        }
         other => panic!("a {other} that this can't put into words"),
     }
 }
