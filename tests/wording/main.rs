@@ -18,3 +18,4 @@ mod history;
 mod pages;
 mod people;
 mod plain;
+mod workflow;

@@ -146,9 +146,12 @@ pub fn left_out_of_retry(left: usize, held: usize, requests: &BTreeSet<i64>) -> 
     let mut text = Text::plain(format!("{} not tried again.", counted(left, "account is", "accounts are")));
     if held > 0 {
         let named: Vec<String> = requests.iter().map(|id| format!("request {id}")).collect();
-        let asks = if held == 1 { "one of them waits" } else { "of them wait" };
-        let count = if held == 1 { String::new() } else { format!("{held} ") };
-        text = text.then(format!(" {count}{asks} in {}.", named.join(", ")));
+        let which = match (left, held) {
+            (1, _) => "It waits".to_owned(),
+            (_, 1) => "One of them waits".to_owned(),
+            _ => format!("{held} of them wait"),
+        };
+        text = text.then(format!(" {which} in {}.", named.join(", ")));
     }
     if left > held {
         text = text.then(" Nobody decides about their own account.");
