@@ -12,17 +12,30 @@ use tokio::task::JoinSet;
 
 use crate::fake::gate::Moment;
 use crate::fake::okta::{Person, Status};
-use crate::fake::slack::{C_OPS, FakeSlack, Message, U_APPROVER};
+use crate::fake::slack::{C_OPS, FakeSlack, Message, U_APPROVER, U_APPROVER2};
 use crate::process::BotProcess;
 use crate::support::{UNSCHEDULED_POLICY, World, is_open_card};
 
 const LOGINS: [&str; 2] = ["ada@ext.example", "ben@ext.example"];
 /// What only the last message of the story says.
 const ENDING: &str = "in the thread of";
+/// What only the message about an account that was given back says.
+const GIVEN_BACK: &str = "has access again";
 /// Worlds at the same time: each waits for its process and its disk more than it computes.
 const WORLDS_AT_ONCE: usize = 4;
 /// Of calls that a story makes often, so many are stopped at, evenly spread.
 const PER_LABEL_MAX: usize = 8;
+
+/// What people do in a story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Story {
+    /// One person approves.
+    One,
+    /// Two people have to.
+    Two,
+    /// One person approves, and an account is given back afterwards.
+    GivenBack,
+}
 
 /// A place in the story: the `number`-th call with this label.
 #[derive(Clone, Debug)]
@@ -32,39 +45,60 @@ struct Place {
     moment: Moment,
 }
 
-async fn world_of_two() -> World {
-    let world = World::new(UNSCHEDULED_POLICY).await;
+async fn world_of(story: Story) -> World {
+    let needed = if story == Story::Two { 2 } else { 1 };
+    let world = World::new(&format!("{UNSCHEDULED_POLICY}approvals_needed = {needed}\n")).await;
     for login in LOGINS {
         world.okta.add(Person::contractor(login).last_login_days_ago(41));
     }
     world
 }
 
-/// What people do until the request has ended, wherever it stands: ask for a sweep if there is none, approve the card if
-/// it is open.
-async fn people_see_it_through(world: &World) {
+/// What people do until the story has ended, wherever it stands.
+async fn people_see_it_through(world: &World, story: Story) {
     if world.audited("sweep_started") == 0 {
         world.ask_for_sweep().await;
     }
-    let next = |slack: &FakeSlack| {
-        let messages = slack.messages(C_OPS);
-        let ended = messages.iter().any(|message| message.visible_text().contains(ENDING));
-        if ended { Some(None) } else { messages.into_iter().find(is_open_card).map(Some) }
-    };
-    if let Some(card) = world.slack.wait_for("an open card or the ending", next).await {
-        // The card may have closed under the person's hand: then there is nothing to press, which is as good.
-        let _ = world.slack.click(U_APPROVER, &card.ts, "suspend").await;
+    for approver in [U_APPROVER, U_APPROVER2] {
+        let next = |slack: &FakeSlack| {
+            let messages = slack.messages(C_OPS);
+            let ended = messages.iter().any(|message| message.visible_text().contains(ENDING));
+            let is_first = |card: &Message| card.visible_text().contains("Waits for a second person");
+            let mut open = messages.into_iter().filter(is_open_card);
+            if ended {
+                Some(None)
+            } else {
+                open.find(|card| is_first(card) == (approver == U_APPROVER2)).map(Some)
+            }
+        };
+        if approver == U_APPROVER2 && story != Story::Two {
+            break;
+        }
+        if approver == U_APPROVER && story == Story::Two && world.audited("approved_first") > 0 {
+            continue;
+        }
+        if let Some(card) = world.slack.wait_for("an open card or the ending", next).await {
+            // The card may have closed under the person's hand: then there is nothing to press, which is as good.
+            let _ = world.slack.click(approver, &card.ts, "suspend").await;
+        }
     }
     world.message(ENDING).await;
+    if story == Story::GivenBack {
+        if world.audited("restore_asked") == 0 {
+            let line = format!("/inactive-contractors restore {} she called", LOGINS[0]);
+            world.slack.slash(U_APPROVER, C_OPS, &line).await.expect("the command can be typed");
+        }
+        world.message(GIVEN_BACK).await;
+    }
 }
 
 /// The calls of an undisturbed story, from the slash command on.
-async fn calls_of_the_story() -> Vec<String> {
-    let world = world_of_two().await;
+async fn calls_of(story: Story) -> Vec<String> {
+    let world = world_of(story).await;
     let process = BotProcess::run(&world).await;
     world.gate.count();
-    people_see_it_through(&world).await;
-    all_is_well(&world, process).await;
+    people_see_it_through(&world, story).await;
+    all_is_well(&world, process, story).await;
     world.gate.calls()
 }
 
@@ -89,11 +123,11 @@ fn places(calls: &[String]) -> Vec<Place> {
 }
 
 /// Tells the story until the place; false if it ends without coming there.
-async fn reach(world: &World, place: &Place) -> bool {
+async fn reach(world: &World, place: &Place, story: Story) -> bool {
     world.gate.stop_at_label(&place.label, place.number, place.moment);
     tokio::select! {
         () = world.gate.stopped() => return true,
-        () = people_see_it_through(world) => {}
+        () = people_see_it_through(world, story) => {}
     }
     // The ending itself may be the place: people see it a moment before its response is held.
     let calls = world.gate.calls().into_iter().filter(|label| *label == place.label).count();
@@ -104,26 +138,28 @@ async fn reach(world: &World, place: &Place) -> bool {
 }
 
 /// One story with a crash. Returns whether the place was reached: calls side by side vary a little in number.
-async fn crash_at(place: Place) -> bool {
-    let world = world_of_two().await;
+async fn crash_at(place: Place, story: Story) -> bool {
+    let world = world_of(story).await;
     let process = BotProcess::run(&world).await;
-    let reached = reach(&world, &place).await;
+    let reached = reach(&world, &place, story).await;
     process.kill(&world).await;
     world.gate.open();
     let process = BotProcess::run(&world).await;
-    people_see_it_through(&world).await;
-    all_is_well(&world, process).await;
+    people_see_it_through(&world, story).await;
+    all_is_well(&world, process, story).await;
     reached
 }
 
 /// The end of each story. Ending the process as a supervisor does lets the last rows be written.
-async fn all_is_well(world: &World, process: BotProcess) {
+async fn all_is_well(world: &World, process: BotProcess, story: Story) {
     process.terminate();
     let ended = process.ended().await;
     assert_eq!(ended.tells_no_secrets(world).code, Some(0), "{}", ended.stderr);
     world.nothing_else_is_wrong().await;
     for login in LOGINS {
-        assert_eq!(world.okta.person(login).status, Status::Suspended, "{login}");
+        let given_back = story == Story::GivenBack && login == LOGINS[0];
+        let status = if given_back { Status::Active } else { Status::Suspended };
+        assert_eq!(world.okta.person(login).status, status, "{login}");
         assert_eq!(world.okta.suspends(login), 1, "{login}");
         let suspended = world.audit_of(login).into_iter().filter(|action| action == "suspended").count();
         assert_eq!(suspended, 1, "{login}: {:?}", world.audit_of(login));
@@ -131,11 +167,16 @@ async fn all_is_well(world: &World, process: BotProcess) {
     for action in ["sweep_started", "approved", "completed"] {
         assert_eq!(world.audited(action), 1, "{action}: {:#?}", world.audit());
     }
-    everything_is_said_once(world);
+    let others =
+        [("approved_first", Story::Two), ("restore_asked", Story::GivenBack), ("restored", Story::GivenBack)];
+    for (action, of) in others {
+        assert_eq!(world.audited(action), usize::from(story == of), "{action}: {:#?}", world.audit());
+    }
+    everything_is_said_once(world, story);
     nothing_is_due(world).await;
 }
 
-fn everything_is_said_once(world: &World) {
+fn everything_is_said_once(world: &World, story: Story) {
     let mut keys: Vec<String> = Vec::new();
     for message in world.slack.messages(C_OPS) {
         assert!(message.buttons().is_empty(), "live buttons:\n{}", world.slack.dump());
@@ -143,12 +184,11 @@ fn everything_is_said_once(world: &World) {
         keys.extend(world.slack.replies(C_OPS, &message.ts).iter().filter_map(key));
     }
     keys.sort();
-    assert_eq!(
-        keys,
-        ["request:1:card", "request:1:ending", "request:1:outcomes:0"],
-        "{}",
-        world.slack.dump()
-    );
+    let mut wanted = vec!["request:1:card", "request:1:ending", "request:1:outcomes:0"];
+    if story == Story::GivenBack {
+        wanted.push("restoration:1");
+    }
+    assert_eq!(keys, wanted, "{}", world.slack.dump());
 }
 
 /// The mark by which the bot finds its message again.
@@ -192,21 +232,37 @@ where
     (failed, missed)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_crash_at_any_outside_call_loses_and_doubles_nothing() {
-    let calls = calls_of_the_story().await;
+/// Crashes at each place of a story.
+async fn crash_everywhere(story: Story) {
+    let calls = calls_of(story).await;
     assert!(calls.iter().any(|label| label.contains("suspend")), "{calls:?}");
-    let (failed, missed) = tell_all(places(&calls), crash_at).await;
+    let (failed, missed) = tell_all(places(&calls), |place| crash_at(place, story)).await;
     assert!(failed.is_empty(), "of {} outside calls, a crash at these went wrong: {failed:#?}", calls.len());
     // The first call of each kind is always made.
     assert!(missed.iter().all(|place| place.number > 1), "these were never reached: {missed:#?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_at_any_outside_call_loses_and_doubles_nothing() {
+    crash_everywhere(Story::One).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_does_one_while_two_people_approve() {
+    crash_everywhere(Story::Two).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_does_one_while_an_account_is_given_back() {
+    crash_everywhere(Story::GivenBack).await;
+}
+
 /// A crash after a call took effect, and another while the next process finds out about it.
 async fn crash_twice(place: Place, finding_out: &'static str, moment: Moment) -> bool {
-    let world = world_of_two().await;
+    let story = Story::One;
+    let world = world_of(story).await;
     let process = BotProcess::run(&world).await;
-    if !reach(&world, &place).await {
+    if !reach(&world, &place, story).await {
         return false;
     }
     process.kill(&world).await;
@@ -216,8 +272,8 @@ async fn crash_twice(place: Place, finding_out: &'static str, moment: Moment) ->
     process.kill(&world).await;
     world.gate.open();
     let process = BotProcess::run(&world).await;
-    people_see_it_through(&world).await;
-    all_is_well(&world, process).await;
+    people_see_it_through(&world, story).await;
+    all_is_well(&world, process, story).await;
     true
 }
 
