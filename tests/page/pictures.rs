@@ -120,7 +120,7 @@ async fn pictures_of_home_and_of_the_people_concerned() {
         return;
     }
     story(async |page, _| {
-        page.fit(HIGH.0, 600).await;
+        page.fit(HIGH.0, 1000).await;
         swept(page).await;
         page.press(&menu_of("Zofia")).await;
         page.press(".menu [data-value^='keep:']").await;
