@@ -53,9 +53,19 @@ async fn main() {
         |slack: &fake::slack::FakeSlack| slack.messages(C_OPS).into_iter().find(|one| one.offers("suspend"));
     world.slack.wait_for("a card", card).await;
     println!("resident memory, after a sweep  {:.1} MB", megabytes(resident(&bot)));
-    for line in
-        ["status", "help", "pending", "exemptions", "audit", "preview", "why ines.carvalho@ext.example"]
-    {
+    for line in [
+        "status",
+        "help",
+        "pending",
+        "exemptions",
+        "preview",
+        "why ines.carvalho@ext.example",
+        "audit since 30d outcome proposed",
+        "verify",
+        "report",
+        "export json",
+        "evidence 30d",
+    ] {
         let mut answered = Vec::new();
         for _ in 0..ANSWERS {
             answered.push(answer(&world, line).await);
