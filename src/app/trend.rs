@@ -21,7 +21,7 @@ const LOOKED_AT_EVERY: Duration = Duration::minutes(10);
 /// Something that shows a picture is refused this often before it goes without.
 pub(super) const REFUSED_MAX: u32 = 4;
 /// Waits between tries for somebody who asked for a report: the picture is ready within seconds, or never.
-const WAITS_S: [u64; 3] = [1, 2, 4];
+const WAITS_S: [u64; 4] = [1, 2, 4, 8];
 
 /// The trend of a policy, as it was uploaded last.
 #[derive(Clone, Debug)]
