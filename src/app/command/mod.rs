@@ -6,6 +6,7 @@
 
 mod act;
 mod ask;
+mod copies;
 mod exceptions;
 mod filters;
 mod history;

@@ -1,0 +1,258 @@
+//! Copies of the audit trail: exports and evidence, as files in the direct messages of whoever asked.
+//!
+//! A copy holds what its person may see, and says so where that is a part. That it was taken is recorded before they
+//! get it.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::super::App;
+use super::super::history::evidence::{Evidence, Swept, bundle};
+use super::super::history::export::{Excerpt, Format};
+use super::super::history::sha256;
+use super::super::wording::history as wording;
+use super::filters::period_words;
+use super::history::read_period;
+use super::{Answer, Asked};
+use crate::chat::{ShareIn, Text, Upload};
+use crate::domain::audit::{Action, Actor, AuditEvent, Draft};
+use crate::domain::policy::Policy;
+use crate::domain::when::Period;
+use crate::store::{AuditContext, AuditQuery};
+
+/// Events that are read in one go: decisions get their turn in between.
+const CHUNK: u32 = 1000;
+/// Events of one file. More would take hundreds of megabytes while they are put together.
+const FILE_EVENTS_MAX: usize = 100_000;
+
+/// Which events a file has, and which it does not.
+struct Taken {
+    query: AuditQuery,
+    filters: Vec<String>,
+    restricted_to: Option<Vec<String>>,
+}
+
+impl App {
+    /// Sends the person a part of the trail as a file.
+    pub(super) async fn export(&self, asked: &Asked<'_>, words: &[String]) -> anyhow::Result<Answer> {
+        let question = match self.question(asked, words).await? {
+            Ok(question) => question,
+            Err(text) => return Ok(Err(text)),
+        };
+        let format = question.filters.format.unwrap_or(Format::Csv);
+        let taken = Taken {
+            restricted_to: question.query.visible.clone(),
+            filters: question.in_words,
+            query: question.query,
+        };
+        let excerpt = match self.excerpt(asked.at, taken).await? {
+            Ok(excerpt) => excerpt,
+            Err(text) => return Ok(Err(text)),
+        };
+        let (excerpt, bytes, hash) = tokio::task::spawn_blocking(move || {
+            let bytes = excerpt.file(format);
+            let hash = sha256(&bytes);
+            (excerpt, bytes, hash)
+        })
+        .await?;
+        let rows = excerpt.events.len();
+        let detail = json!({
+            "format": format.extension(), "filters": excerpt.filters, "rows": rows,
+            "restricted_to": excerpt.restricted_to, "sha256": hash,
+            "head": { "seq": excerpt.head.0, "hash": excerpt.head.1 },
+        });
+        self.record(asked, Action::Exported, detail).await?;
+        let what = if rows == 1 { "1 audit event".to_owned() } else { format!("{rows} audit events") };
+        let file = Upload {
+            name: format!("audit-{}.{}", stamp(asked.at), format.extension()),
+            title: "Audit trail".to_owned(),
+            alt: None,
+            bytes,
+        };
+        let said = wording::made(&wording::Made {
+            what: what.clone(),
+            filters: &excerpt.filters,
+            range: excerpt.range(),
+            head: &excerpt.head,
+            sha256: &hash,
+            restricted: excerpt.restricted_to.is_some(),
+        });
+        Ok(self.hand_over(asked, &format!("The export of {what}"), file, said).await)
+    }
+
+    /// Reads events for a file, in goes, up to where the trail ends now.
+    async fn excerpt(&self, now: DateTime<Utc>, taken: Taken) -> anyhow::Result<Result<Excerpt, Text>> {
+        let Some(head) = self.store.audit_head().await? else {
+            return Ok(Err(wording::nothing_to_export(&taken.filters)));
+        };
+        let mut events: Vec<AuditEvent> = Vec::new();
+        let mut query = AuditQuery { limit: CHUNK, ..taken.query };
+        query.before_seq = Some(query.before_seq.unwrap_or(i64::MAX).min(head.0 + 1));
+        loop {
+            let some = self.store.audit_onward(query.clone()).await?;
+            let last = some.last().map(|event| event.seq);
+            let full = some.len() == CHUNK as usize;
+            events.extend(some);
+            if events.len() > FILE_EVENTS_MAX {
+                return Ok(Err(wording::too_much(FILE_EVENTS_MAX)));
+            }
+            if !full {
+                break;
+            }
+            query.after_seq = last;
+        }
+        let (Some(first), Some(last)) = (events.first(), events.last()) else {
+            return Ok(Err(wording::nothing_to_export(&taken.filters)));
+        };
+        let gapless = usize::try_from(last.seq - first.seq + 1).is_ok_and(|span| span == events.len());
+        Ok(Ok(Excerpt {
+            made_at: now,
+            head,
+            filters: taken.filters,
+            restricted_to: taken.restricted_to,
+            gapless,
+            events,
+        }))
+    }
+
+    /// Records that a copy is taken, before anybody gets it.
+    async fn record(
+        &self,
+        asked: &Asked<'_>,
+        action: Action,
+        detail: serde_json::Value,
+    ) -> anyhow::Result<()> {
+        let policies = asked.policies();
+        let policy = match policies.as_slice() {
+            [only] => Some(only.name.clone()),
+            _ => None,
+        };
+        let actor = Actor::Person(asked.person().clone());
+        let event = Draft { at: asked.at, actor, action, subject: None, detail };
+        self.store.append(AuditContext { policy, ..AuditContext::default() }, event).await?;
+        Ok(())
+    }
+
+    /// Sends a file to the person, in the direct messages with them.
+    async fn hand_over(&self, asked: &Asked<'_>, what: &str, file: Upload, said: Text) -> Answer {
+        let send = async {
+            let channel = self.chat.open_direct(&asked.person().id).await?;
+            let share = ShareIn { channel, thread: None, comment: said.clone() };
+            self.chat.upload(&file, Some(&share)).await
+        };
+        match send.await {
+            Ok(_) => Ok(wording::sent(what, said)),
+            Err(error) => {
+                tracing::warn!(%error, file = what, "a file could not be sent");
+                Err(wording::not_sent(what, &error.to_string()))
+            }
+        }
+    }
+
+    /// Puts the evidence of a period together for an auditor.
+    pub(super) async fn evidence(&self, asked: &Asked<'_>, words: &[String]) -> anyhow::Result<Answer> {
+        let (name, _) = period_words(words);
+        let mut policies = asked.policies();
+        if let Some(name) = name {
+            match asked.policy(self, Some(name)) {
+                Ok((policy, _)) => policies = vec![policy],
+                Err(text) => return Ok(Err(text)),
+            }
+        }
+        let period = match read_period(words, policies[0], asked.at) {
+            Ok(period) => period,
+            Err(text) => return Ok(Err(text)),
+        };
+        let evidence = match self.gather(asked, &policies, period).await? {
+            Ok(evidence) => evidence,
+            Err(text) => return Ok(Err(text)),
+        };
+        let (evidence, bytes) = tokio::task::spawn_blocking(move || {
+            let bytes = bundle(&evidence);
+            (evidence, bytes)
+        })
+        .await?;
+        let (hash, excerpt) = (sha256(&bytes), &evidence.excerpt);
+        let detail = json!({
+            "filters": excerpt.filters, "policies": evidence.policies, "rows": excerpt.events.len(),
+            "sweeps": evidence.swept.len(), "sha256": hash, "restricted_to": excerpt.restricted_to,
+            "head": { "seq": excerpt.head.0, "hash": excerpt.head.1 },
+        });
+        self.record(asked, Action::EvidenceMade, detail).await?;
+        let said = wording::made(&wording::Made {
+            what: format!("Evidence of {}", evidence.policies.join(", ")),
+            filters: &excerpt.filters,
+            range: excerpt.range(),
+            head: &excerpt.head,
+            sha256: &hash,
+            restricted: excerpt.restricted_to.is_some(),
+        });
+        let file = Upload {
+            name: format!("evidence-{}.zip", stamp(asked.at)),
+            title: "Evidence".to_owned(),
+            alt: None,
+            bytes,
+        };
+        Ok(self.hand_over(asked, "The evidence", file, said).await)
+    }
+
+    async fn gather(
+        &self,
+        asked: &Asked<'_>,
+        policies: &[&Policy],
+        period: Period,
+    ) -> anyhow::Result<Result<Evidence, Text>> {
+        let names: Vec<String> = policies.iter().map(|policy| policy.name.clone()).collect();
+        let mut swept = Vec::new();
+        for policy in policies {
+            for sweep in self.store.sweeps_between(&policy.name, period.since, period.until).await? {
+                let request = self.store.request_of_sweep(sweep.id).await?;
+                swept.push(Swept { sweep, request });
+            }
+        }
+        swept.sort_by_key(|swept| swept.sweep.id);
+        let mut exemptions = self.store.exemptions_between(period.since, period.until).await?;
+        exemptions.retain(|granted| names.contains(&granted.policy));
+        let words = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
+        let filters =
+            vec![format!("since {}", words(period.since)), format!("before {}", words(period.until))];
+        let Some((first, last)) = self.span_of(&swept, period).await? else {
+            return Ok(Err(wording::nothing_to_export(&filters)));
+        };
+        let restricted_to = self.visible_names(policies);
+        let query = AuditQuery {
+            visible: restricted_to.clone(),
+            after_seq: Some(first - 1),
+            before_seq: Some(last + 1),
+            ..AuditQuery::default()
+        };
+        let excerpt = self.excerpt(asked.at, Taken { query, filters, restricted_to }).await?;
+        Ok(excerpt.map(|excerpt| Evidence {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            made_by: asked.person().clone(),
+            period,
+            policies: names,
+            swept,
+            exemptions,
+            excerpt,
+        }))
+    }
+
+    /// The numbers of the first and last event of the period, with what came of its requests afterwards.
+    async fn span_of(&self, swept: &[Swept], period: Period) -> anyhow::Result<Option<(i64, i64)>> {
+        let Some((first, mut last)) = self.store.audit_span(period.since, period.until).await? else {
+            return Ok(None);
+        };
+        for (request, _) in swept.iter().filter_map(|swept| swept.request.as_ref()) {
+            let query = AuditQuery { request: Some(request.id), ..AuditQuery::latest(1) };
+            let latest = self.store.audit(query).await?;
+            last = latest.first().map_or(last, |event| event.seq.max(last));
+        }
+        Ok(Some((first, last)))
+    }
+}
+
+/// A moment in a file's name.
+fn stamp(at: DateTime<Utc>) -> String {
+    at.format("%Y%m%dT%H%M%SZ").to_string()
+}
