@@ -55,7 +55,7 @@ impl App {
                 match self.look_at(watch).await {
                     Ok(seen) => Some((watch.id, seen)),
                     Err(until) => {
-                        *super::lock(&blocked) = Some(until);
+                        *super::lock(&blocked) = Some((watch.id, until));
                         halt.cancel();
                         None
                     }
@@ -65,9 +65,11 @@ impl App {
         let seen: Vec<_> = stream::iter(looks).buffer_unordered(self.concurrency).collect().await;
         let seen: Vec<(i64, Seen)> = seen.into_iter().flatten().collect();
         let blocked = *super::lock(&blocked);
-        if let Some(until) = blocked {
+        if let Some((first, until)) = blocked {
             let rest = due.iter().map(|watch| watch.id).filter(|id| !seen.iter().any(|(seen, _)| seen == id));
             self.store.put_off_watches(rest.collect(), until).await?;
+            // If the fault lies with that one account, the others must not wait behind it again.
+            self.store.put_off_watches(vec![first], until + WAIT_FOR_PERSON).await?;
         }
         let more = seen.len() == ROUND_MAX as usize;
         if self.store.record_looks(seen, watched_for, self.clock.now()).await?.is_some() {

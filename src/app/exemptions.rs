@@ -8,18 +8,25 @@ use super::wording::exceptions;
 
 impl App {
     /// Ends what is over, and gathers what ends soon into one message per policy.
-    pub(super) async fn end_exemptions(&self) -> anyhow::Result<()> {
+    /// What is wrong with one keeps nothing else waiting.
+    pub(super) async fn end_exemptions(&self) {
         let now = self.clock.now();
-        self.store.lapse_exemptions(now).await?;
-        for policy in &self.policies {
-            self.store.notice_exemptions(&policy.name, policy.exemption_notice, now).await?;
+        if let Err(error) = self.store.lapse_exemptions(now).await {
+            tracing::error!(%error, "can't end the exemptions that are over; none of them counts all the same");
         }
-        Ok(())
+        for policy in &self.policies {
+            let noticed = self.store.notice_exemptions(&policy.name, policy.exemption_notice, now).await;
+            if let Err(error) = noticed {
+                tracing::error!(policy = policy.name, %error, "can't tell which exemptions end soon");
+            }
+        }
     }
 
     /// Tells the channel of a batch of exemptions that end soon. Returns when to try again, if it could not be told.
     pub(super) async fn announce_ending(&self, batch: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let exemptions = self.store.exemption_batch(batch).await?;
+        let mut exemptions = self.store.exemption_batch(batch).await?;
+        // One that was lifted meanwhile ends no more.
+        exemptions.retain(|granted| granted.end.is_none());
         let policy = exemptions.first().and_then(|granted| self.policy(&granted.policy));
         if let Some(policy) = policy {
             let message = Identity {

@@ -119,7 +119,11 @@ impl App {
                 (Due::Never, _) => {}
                 (Due::At(at), _) | (Due::Now, Some(at)) => next = next.into_iter().chain([at]).min(),
                 (Due::Now, None) => {
-                    self.publish_to(row, &seen).await?;
+                    // What is wrong with one page keeps no other waiting.
+                    if let Err(error) = self.publish_to(row.clone(), &seen).await {
+                        let error = ChatError::Unavailable(format!("{error:#}"));
+                        self.put_page_off(row, &error).await?;
+                    }
                     if let Some(at) = self.pause_after(waited_for) {
                         return Ok(Some(at));
                     }

@@ -196,7 +196,10 @@ impl App {
 
     /// Records a failed try and says when to try again.
     async fn put_off(&self, row: &mut MessageRow, error: &ChatError) -> anyhow::Result<DateTime<Utc>> {
-        row.attempts += 1;
+        // Being asked to wait is no failed try.
+        if !matches!(error, ChatError::RateLimited(_)) {
+            row.attempts += 1;
+        }
         let backoff = Duration::seconds((1_i64 << row.attempts.min(6)).min(RETRY_MAX_S));
         let wait = match error {
             ChatError::RateLimited(wait) => {

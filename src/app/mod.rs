@@ -57,6 +57,8 @@ const DRAIN_MAX: std::time::Duration = std::time::Duration::from_secs(10);
 const APPROVERS_KEPT: Duration = Duration::minutes(1);
 /// A repeated delivery of an input is recognised for this long.
 const RECEIPTS_KEPT: Duration = Duration::days(7);
+/// How often they are forgotten.
+const FORGET_EVERY: Duration = Duration::days(1);
 
 /// Everything the workflow needs.
 pub struct App {
@@ -183,13 +185,21 @@ impl App {
     pub async fn run(self: Arc<Self>, stop: CancellationToken) -> anyhow::Result<()> {
         let mut moved = self.clock.moved();
         let now = self.clock.now();
-        self.store.forget_receipts(now - RECEIPTS_KEPT).await?;
         for policy in &self.policies {
             self.store.know_policy(&policy.name, now).await?;
         }
-        self.look_at_finished_cards().await?;
+        if let Err(error) = self.look_at_finished_cards().await {
+            tracing::error!(error = format!("{error:#}"), "can't tell which finished cards to look at again");
+        }
         let _bell = bell::hang(&self).await?;
+        let mut forget_at = now;
         loop {
+            if self.clock.now() >= forget_at {
+                forget_at = self.clock.now() + FORGET_EVERY;
+                if let Err(error) = self.store.forget_receipts(self.clock.now() - RECEIPTS_KEPT).await {
+                    tracing::error!(%error, "can't forget old inputs");
+                }
+            }
             let retry = match self.reconcile(&stop).await {
                 Ok(()) => None,
                 Err(error) => {
@@ -231,7 +241,7 @@ impl App {
         for restoration in self.store.live_restorations().await? {
             self.work_on(Work::Restoration(restoration), stop);
         }
-        self.end_exemptions().await?;
+        self.end_exemptions().await;
         for batch in self.store.unannounced_exemptions().await? {
             self.work_on(Work::Ending(batch), stop);
         }
@@ -246,11 +256,12 @@ impl App {
         if let Err(error) = self.store.expire_due(self.clock.now()).await {
             tracing::error!(%error, "can't expire what is overdue; no decision about it is taken all the same");
         }
-        for request in self.store.live_requests().await? {
-            self.work_on(Work::Request(request), stop);
-        }
-        lock(&self.runtime.turned).extend(self.undo_ended());
-        for request in std::mem::take(&mut *lock(&self.runtime.turned)) {
+        let mut requests: BTreeSet<i64> = self.store.live_requests().await?.into_iter().collect();
+        requests.extend(self.undo_ended());
+        requests.append(&mut *lock(&self.runtime.turned));
+        // Of a card that has ended and could not be brought up to date, the alarm is all that is left.
+        requests.extend(self.rung(looked_at));
+        for request in requests {
             self.work_on(Work::Request(request), stop);
         }
         self.start_owed_digests().await;
@@ -269,6 +280,14 @@ impl App {
         // All was looked at: an alarm for a row that wants nothing any more must not ring for ever.
         lock(&self.runtime.wakes).retain(|_, at| *at > looked_at);
         Ok(())
+    }
+
+    /// The requests whose alarm has rung.
+    fn rung(&self, now: DateTime<Utc>) -> Vec<i64> {
+        let wakes = lock(&self.runtime.wakes);
+        let rung = wakes.iter().filter(|(_, at)| **at <= now);
+        let request = |work: &Work| if let Work::Request(id) = work { Some(*id) } else { None };
+        rung.filter_map(|(work, _)| request(work)).collect()
     }
 
     /// Starts a task for the row, or has the one at work look again when it is done.

@@ -51,11 +51,8 @@ impl App {
                 .await?;
             if completed.is_none() {
                 let paused_until = lock(&self.runtime.obstacles).get(&id).map(|obstacle| obstacle.until);
-                let next = match paused_until {
-                    Some(until) => Some(until),
-                    None => self.next_try(id).await?,
-                };
-                wake = earliest(wake, next);
+                // Whichever is later: before it, neither lets anything be done.
+                wake = earliest(wake, self.next_try(id).await?.max(paused_until));
             }
         }
         let (shown, card_wake) = self.show_card(id).await?;

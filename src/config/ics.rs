@@ -180,6 +180,10 @@ fn name(value: &str) -> String {
 
 /// The days of an event.
 fn add(holidays: &mut Holidays, event: &Event<'_>) -> Result<(), Wrong> {
+    if let Some(changed) = &event.changed {
+        let how = "make it an event of its own and leave the day out of the other with EXDATE";
+        return Err(at(changed.line, format!("RECURRENCE-ID changes one day of another event; {how}")));
+    }
     if event.cancelled {
         return Ok(());
     }
@@ -202,10 +206,6 @@ fn add(holidays: &mut Holidays, event: &Event<'_>) -> Result<(), Wrong> {
             return Ok(());
         }
     };
-    if let Some(changed) = &event.changed {
-        let how = "make it an event of its own and leave the day out of the other with EXDATE";
-        return Err(at(changed.line, format!("RECURRENCE-ID changes one day of another event; {how}")));
-    }
     let (except, mut single) = (dates(&event.except)?, dates(&event.more)?);
     if let Some(rule) = &event.rule {
         let yearly = yearly(rule, from, days, except.clone())?;
@@ -282,6 +282,11 @@ fn yearly(
 ) -> Result<Yearly, Wrong> {
     let parts = parts(rule)?;
     let on = match (parts.weekday, parts.month, parts.day) {
+        (None, None, Some(_)) => {
+            let what =
+                "BYMONTHDAY without BYMONTH means that day of each month: name the month, as in BYMONTH=12";
+            return Err(at(rule.line, what));
+        }
         (None, month, day) => {
             YearlyDay::Date { month: month.unwrap_or(from.month()), day: day.unwrap_or(from.day()) }
         }

@@ -34,6 +34,25 @@ pub(super) fn all<T>(
     Ok(values)
 }
 
+/// All rows of a query that can be read. What can't be is told in the log and left out: for work in which one bad row
+/// must not keep the others waiting.
+pub(super) fn readable<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    decode: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let rows = all(connection, sql, params, |row| match decode(row) {
+        Ok(value) => Ok(Some(value)),
+        Err(error @ StoreError::BadRow { .. }) => {
+            tracing::error!(%error, "a row is left out");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    })?;
+    Ok(rows.into_iter().flatten().collect())
+}
+
 /// The first row of a query, decoded, if there is one.
 pub(super) fn first<T>(
     connection: &Connection,

@@ -64,7 +64,7 @@ impl Store {
     /// Ends the exemptions whose time is over. Returns how many.
     pub async fn lapse_exemptions(&self, now: DateTime<Utc>) -> Result<usize, StoreError> {
         let sql = "SELECT * FROM exemption WHERE ended_at IS NULL AND ends_at <= ?1 ORDER BY id";
-        let over = move |tx: &Connection| codec::all(tx, sql, [time_text(now)], decode);
+        let over = move |tx: &Connection| codec::readable(tx, sql, [time_text(now)], decode);
         if self.read(move |tx| over(tx)).await?.is_empty() {
             return Ok(0);
         }
@@ -148,10 +148,16 @@ impl Store {
     ) -> Result<(), StoreError> {
         let policy = policy.to_owned();
         let due = move |tx: &Connection| {
+            // What another one goes on with is no end.
             let sql = "SELECT * FROM exemption
                        WHERE policy = ?1 AND ended_at IS NULL AND notice IS NULL AND ends_at <= ?2 AND starts_at <= ?3
+                           AND NOT EXISTS (SELECT 1 FROM exemption AS later
+                               WHERE later.policy = exemption.policy AND later.account_id = exemption.account_id
+                                   AND later.ended_at IS NULL AND later.starts_at <= exemption.ends_at
+                                   AND later.ends_at > exemption.ends_at)
                        ORDER BY id";
-            let soon = codec::all(tx, sql, params![policy, time_text(now + notice), time_text(now)], decode)?;
+            let values = params![policy, time_text(now + notice), time_text(now)];
+            let soon = codec::readable(tx, sql, values, decode)?;
             Ok(soon.into_iter().filter(|granted| deserves_notice(granted, notice)).collect::<Vec<_>>())
         };
         if self
@@ -193,7 +199,9 @@ impl Store {
             if codec::run(tx, sql, params![batch, time_text(now)])? == 0 {
                 return Ok(());
             }
-            for granted in codec::all(tx, BATCH, [batch], decode)? {
+            // Of those that were lifted before, nobody was told.
+            let told = codec::all(tx, BATCH, [batch], decode)?;
+            for granted in told.into_iter().filter(|granted| granted.end.is_none()) {
                 audit::append(tx, &context(&granted.policy), exemption::end_announced(&granted, now))?;
             }
             Ok(())

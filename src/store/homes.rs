@@ -94,8 +94,9 @@ impl Store {
         let row = row.clone();
         self.write(move |tx| {
             let sql =
-                "UPDATE home SET answered = ?2, seen = ?3, shown = ?4, published_at = ?5, retry_at = ?6,
-                           attempts = ?7
+                // Whoever opened it again in between waits for nothing that went wrong before.
+                "UPDATE home SET answered = ?2, seen = ?3, shown = ?4, published_at = ?5,
+                           retry_at = iif(asked = ?8, ?6, retry_at), attempts = iif(asked = ?8, ?7, attempts)
                        WHERE user_id = ?1";
             let values = params![
                 row.user,
@@ -105,6 +106,7 @@ impl Store {
                 row.published_at.map(time_text),
                 row.retry_at.map(time_text),
                 row.attempts,
+                row.asked,
             ];
             codec::run(tx, sql, values).map(drop)
         })

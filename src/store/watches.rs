@@ -15,6 +15,9 @@ use crate::domain::drift::{self, Back, End, Ours, Seen, Step, Watch};
 const WATCHES: &str = "SELECT watch.*, candidate.shown FROM watch
     JOIN candidate ON candidate.request = watch.request AND candidate.position = watch.position";
 
+/// A look that can't be recorded is repeated this much later.
+const BAD_ROW_WAIT: Duration = Duration::hours(1);
+
 /// An account that was found to be active again by other hands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drifted {
@@ -49,7 +52,7 @@ impl Store {
             let due = format!(
                 "{WATCHES} WHERE policy = ?1 AND ended_at IS NULL AND next_at <= ?2 ORDER BY next_at, id LIMIT ?3"
             );
-            codec::all(tx, &due, params![policy, time_text(now), at_most], decode)
+            codec::readable(tx, &due, params![policy, time_text(now), at_most], decode)
         })
         .await
     }
@@ -69,7 +72,14 @@ impl Store {
                 let open = format!("{WATCHES} WHERE id = ?1 AND ended_at IS NULL");
                 let Some(watch) = codec::first(tx, &open, [id], decode)? else { continue };
                 let finding = drift::find(&watch, ours(tx, &watch)?, seen, now);
-                take(tx, &watch, drift::step(&watch, finding, watched_for, now), &mut batch, now)?;
+                match take(tx, &watch, drift::step(&watch, finding, watched_for, now), &mut batch, now) {
+                    Err(error @ StoreError::BadRow { .. }) => {
+                        tracing::error!(%error, watch = id, "what was seen of an account can't be recorded");
+                        let sql = "UPDATE watch SET next_at = ?2 WHERE id = ?1";
+                        codec::run(tx, sql, params![id, time_text(now + BAD_ROW_WAIT)])?;
+                    }
+                    taken => taken?,
+                }
             }
             Ok(batch)
         })
@@ -158,6 +168,8 @@ fn take(
         }
         Step::End(end, events) => (end, events),
     };
+    // Before anything is written: if the request can't be read, nothing is.
+    let (request, _) = requests::need(tx, watch.request)?;
     let together = match &end {
         End::Back(_) => Some(*batch.get_or_insert(watch.id)),
         End::Gone
@@ -172,7 +184,6 @@ fn take(
         "UPDATE watch SET next_at = NULL, ended_at = ?2, ended = ?3, batch = ?4 WHERE id = ?1",
         params![watch.id, time_text(now), json_text(&end)?, together],
     )?;
-    let (request, _) = requests::need(tx, watch.request)?;
     audit::append_all(tx, &AuditContext::of(&request), events).map(drop)
 }
 

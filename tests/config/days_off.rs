@@ -284,6 +284,17 @@ fn each_mistake_in_a_file_has_its_line() {
              of the other with EXDATE"
                 .to_owned(),
         ),
+        (
+            &[day, "STATUS:CANCELLED", "RECURRENCE-ID;VALUE=DATE:20261225"],
+            "line 6: RECURRENCE-ID changes one day of another event; make it an event of its own and leave the day out \
+             of the other with EXDATE"
+                .to_owned(),
+        ),
+        (
+            &[day, "RRULE:FREQ=YEARLY;BYMONTHDAY=25"],
+            "line 5: BYMONTHDAY without BYMONTH means that day of each month: name the month, as in BYMONTH=12"
+                .to_owned(),
+        ),
         (&[day, "EXDATE:never"], "line 5: EXDATE is \"never\", which is no day such as 20261225".to_owned()),
     ] {
         assert_eq!(wrong(properties), sentence);

@@ -286,3 +286,55 @@ fn asked_in(world: &World) -> i64 {
     let sql = "SELECT count(*) FROM question WHERE state = 'asked'";
     connection.query_row(sql, [], |row| row.get(0)).expect("it can be read")
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manager_of_many_is_asked_about_all_of_them() {
+    let world = World::at_ten(&policy("ask_manager = true\nmax_candidates = 100")).await;
+    for number in 0..20 {
+        let login = format!("p{number:02}@ext.example");
+        world.okta.add(Person::contractor(&login).last_login_days_ago(41).manager_id(VERA));
+    }
+    world.start_bot().await;
+    world.sweep().await;
+    world
+        .until("all are recorded", |world| {
+            world.advance(Duration::seconds(1));
+            asked_in(world) == 20
+        })
+        .await;
+    let messages = world.slack.direct_messages(U_VIEWER);
+    assert_eq!(messages.len(), 2);
+    let all: String = messages.iter().map(text).collect();
+    for number in 0..20 {
+        assert!(all.contains(&format!("p{number:02}@ext.example")), "{number}: {all}");
+    }
+    let buttons = |message: &Message| message.actions().iter().filter(|id| id.contains("left")).count();
+    assert_eq!(messages.iter().map(buttons).sum::<usize>(), 20);
+    world.kill_bot().await;
+    world.start_bot().await;
+    press(&world, U_VIEWER, &messages[1], "left").await;
+    world.until("the answer", |world| world.audited("person_answered") == 1).await;
+    assert_eq!(world.slack.direct_messages(U_VIEWER).len(), 2);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_last_try_got_through_is_not_given_up() {
+    let (world, card) = world_of_ada("ask_contractor = true\nask_before = \"4h\"").await;
+    for _ in 0..4 {
+        world.slack.fail_next("chat.postMessage", Fault::Status(503));
+    }
+    world.slack.fail_next("chat.postMessage", Fault::LostResponse);
+    world.advance(Duration::hours(4));
+    let own = asked(&world, U_ADA, "may be suspended").await;
+    world
+        .until("it is recorded", |world| {
+            world.advance(Duration::seconds(1));
+            asked_in(world) == 1
+        })
+        .await;
+    press(&world, U_ADA, &own, "needed").await;
+    card_says(&world, &card, "says: I still need this").await;
+    assert_eq!(world.slack.direct_messages(U_ADA).len(), 1);
+    world.nothing_else_is_wrong().await;
+}

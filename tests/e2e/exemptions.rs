@@ -124,3 +124,35 @@ async fn nobody_exempts_their_own_account() {
     assert_eq!((world.audited("exempted"), world.audited("input_refused")), (0, 1));
     world.nothing_else_is_wrong().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_another_exemption_goes_on_from_is_not_announced() {
+    let world = World::at_ten(&format!("{PLAIN_POLICY}schedule = \"0 0 29 2 *\"\n")).await;
+    world.add_idle(&[ADA, BEN]);
+    world.start_bot().await;
+    for line in [format!("exempt {ADA} for 30d cover"), format!("exempt {BEN} for 30d cover")] {
+        assert_answer(&world, U_APPROVER, &line, &["is exempt"]).await;
+    }
+    assert_answer(&world, U_APPROVER, &format!("exempt {ADA} for 60d more cover"), &["is exempt"]).await;
+    world.advance(Duration::days(28));
+    let text = world.message("1 exemption ends soon").await.visible_text();
+    assert!(text.contains(BEN) && !text.contains(ADA), "{text}");
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_exemption_that_can_not_be_read_keeps_nothing_else_waiting() {
+    let (world, card) = World::asking(&format!("{PLAIN_POLICY}answer_within = \"2h\"\n"), &[ADA]).await;
+    world.add_idle(&[BEN]);
+    assert_answer(&world, U_APPROVER, &format!("exempt {BEN} for 30d cover"), &["is exempt"]).await;
+    world.stop_bot().await;
+    let file = rusqlite::Connection::open(world.database()).expect("the file is there");
+    let broken = "UPDATE exemption SET granted_by = '{', starts_at = '2025-01-01T00:00:00.000Z', ends_at = '2026-01-01T00:00:00.000Z'";
+    file.execute(broken, []).expect("whoever has the file can do that");
+    drop(file);
+    world.start_bot().await;
+    world.advance(Duration::hours(3));
+    world.message("nobody answered").await;
+    world.card_says(&card, "Expired: nobody is suspended").await;
+    world.stop_bot().await;
+}

@@ -4,7 +4,9 @@ use chrono::Duration;
 
 use super::dialog::{choose, choose_stale, offers, says};
 use crate::fake::okta::{Fault, Status};
-use crate::fake::slack::{FakeSlack, Input, Message, Reply, Sees, U_APPROVER, U_APPROVER2, U_VIEWER};
+use crate::fake::slack::{
+    FakeSlack, Fault as SlackFault, Input, Message, Reply, Sees, U_APPROVER, U_APPROVER2, U_VIEWER,
+};
 use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
@@ -114,5 +116,22 @@ async fn a_wish_that_could_not_be_checked_is_not_taken_and_one_that_was_survives
     world.advance(Duration::seconds(6));
     world.message("has access again").await;
     assert_eq!((world.audited("restore_asked"), world.audited("restored")), (1, 1));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_that_ends_while_slack_is_away_ends_once_it_is_back() {
+    let (world, card) =
+        finished(&format!("{PLAIN_POLICY}undo_for = \"2h\"\nschedule = \"0 0 29 2 *\"\n")).await;
+    world
+        .until("the end told", |world| world.count("SELECT told FROM request WHERE id = ?1", "1") == 1)
+        .await;
+    world.slack.fail_always("chat.update", SlackFault::RateLimited { retry_after: 60 });
+    world.advance(Duration::minutes(121));
+    world.put_off("request:1:card").await;
+    world.slack.clear_faults();
+    world.advance(Duration::seconds(61));
+    let gone = |slack: &FakeSlack| slack.message(&card.ts).filter(|card| !offers(card, "give_back", 0));
+    world.slack.wait_for("a card without the offer", gone).await;
     world.nothing_else_is_wrong().await;
 }

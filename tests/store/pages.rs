@@ -74,3 +74,19 @@ async fn a_question_is_made_once_and_an_answer_settles_its_input_once() {
         assert_eq!(events(&store, query).await.len(), times, "{action:?}");
     }
 }
+
+#[tokio::test]
+async fn what_went_wrong_before_does_not_hold_back_a_page_that_was_opened_since() {
+    let bench = Bench::new();
+    let store = bench.open();
+    store.home_opened("Uann", at(0)).await.unwrap();
+    let mut row = store.homes(at(0)).await.unwrap().remove(0);
+    store.home_opened("Uann", at(1)).await.unwrap();
+    (row.attempts, row.retry_at) = (6, Some(at(60 * 24)));
+    store.save_home(&row).await.unwrap();
+    let row = store.homes(at(0)).await.unwrap().remove(0);
+    assert_eq!((row.attempts, row.retry_at, row.is_waited_for()), (0, None, true));
+    let row = inactive_contractors::store::HomeRow { attempts: 2, retry_at: Some(at(5)), ..row };
+    store.save_home(&row).await.unwrap();
+    assert_eq!(store.homes(at(0)).await.unwrap().remove(0).attempts, 2);
+}

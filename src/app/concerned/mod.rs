@@ -80,7 +80,7 @@ impl App {
                 return Ok(Some(self.pace()));
             }
         }
-        for ((role, user), about) in messages_of(&questions) {
+        for (role, user, about) in messages_of(&questions) {
             match self.write_to(&round, role, user, &about).await? {
                 Written::Sent => return Ok(Some(self.pace())),
                 Written::Stands(again) => next = next.into_iter().chain(again).min(),
@@ -196,7 +196,9 @@ impl App {
         user: &str,
         about: &[&Question],
     ) -> anyhow::Result<Written> {
-        let key = format!("request:{}:ask:{}:{user}", round.request.id, role.word());
+        // The first question of a message stays its first one: who is done with stays on it.
+        let first = about.first().map_or(0, |question| question.id);
+        let key = format!("request:{}:ask:{}:{user}:{first}", round.request.id, role.word());
         let new: Vec<i64> = about
             .iter()
             .filter(|question| matches!(question.state, Asking::Found { .. }))
@@ -260,16 +262,20 @@ impl App {
         if row.ts.is_some() || row.retry_at.is_some_and(|at| at > now) {
             return None;
         }
-        if row.attempts >= MESSAGES_MAX {
-            return Some(format!("Slack did not take the message in {} tries", row.attempts));
-        }
-        let tried_at = row.tried_at?;
-        match self.chat.find(&row.channel, None, &row.key, tried_at - CLOCK_SKEW).await {
-            Err(ChatError::Denied(why)) => {
-                Some(format!("the message may stand there already, and can't be looked for: {why}"))
+        if let Some(tried_at) = row.tried_at {
+            match self.chat.find(&row.channel, None, &row.key, tried_at - CLOCK_SKEW).await {
+                Err(ChatError::Denied(why)) => {
+                    return Some(format!(
+                        "the message may stand there already, and can't be looked for: {why}"
+                    ));
+                }
+                // It stands after all, or nobody knows: either way it is not given up.
+                Ok(Some(_)) | Err(_) => return None,
+                Ok(None) => {}
             }
-            Ok(_) | Err(_) => None,
         }
+        let tries = row.attempts;
+        (tries >= MESSAGES_MAX).then(|| format!("Slack did not take the message in {tries} tries"))
     }
 
     /// The channel of a person's direct messages, kept in the message's row; or when to try again.
@@ -345,8 +351,9 @@ enum Written {
     Later(DateTime<Utc>),
 }
 
-/// The messages that are to stand: per role and person, once everybody in that role was looked for.
-fn messages_of(questions: &[Question]) -> BTreeMap<(Role, &str), Vec<&Question>> {
+/// The messages that are to stand: per role and person, once everybody in that role was looked for. Nobody is asked about
+/// more than fits into one message, so there may be several.
+fn messages_of(questions: &[Question]) -> Vec<(Role, &str, Vec<&Question>)> {
     let mut messages: BTreeMap<(Role, &str), Vec<&Question>> = BTreeMap::new();
     for role in [Role::Person, Role::Manager] {
         let of_role = || questions.iter().filter(move |question| question.role == role);
@@ -360,7 +367,11 @@ fn messages_of(questions: &[Question]) -> BTreeMap<(Role, &str), Vec<&Question>>
             }
         }
     }
-    messages
+    let parts = messages.into_iter().flat_map(|((role, user), about)| {
+        let parts: Vec<Vec<&Question>> = about.chunks(concerned::PEOPLE_MAX).map(<[_]>::to_vec).collect();
+        parts.into_iter().map(move |part| (role, user, part))
+    });
+    parts.collect()
 }
 
 fn wording(policy: &Policy, role: Role) -> Option<&Template> {

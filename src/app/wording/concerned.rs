@@ -14,8 +14,8 @@ use crate::domain::request::{Request, RequestState};
 /// The first word of the action of an answer's button.
 pub const ANSWER: &str = "concern";
 
-/// Accounts of one manager in one message: three blocks each, within Slack's 50.
-const PEOPLE_MAX: usize = 15;
+/// Accounts of one manager in one message: two blocks each, within Slack's 50.
+pub const PEOPLE_MAX: usize = 15;
 
 /// The value of an answer's button, read back.
 pub fn answer_of(value: &str) -> Option<(i64, Answer)> {
@@ -33,14 +33,14 @@ pub struct Message<'a> {
     pub wording: &'a Template,
     /// Their name.
     pub name: &'a str,
-    /// The accounts, with the questions about them.
+    /// The accounts, with the questions about them; at most [`PEOPLE_MAX`].
     pub about: Vec<(&'a Question, &'a Candidate)>,
 }
 
 /// Renders the message.
 pub fn message(message: &Message) -> Card {
     let mut blocks = vec![Block::Section(filled_in(message))];
-    for (question, candidate) in message.about.iter().take(PEOPLE_MAX) {
+    for (question, candidate) in &message.about {
         let evidence = &candidate.shown.evidence;
         let idle =
             idle_in_words(&evidence.idle, evidence.last_sign_in, &message.request.rule, evidence.looked_at);
@@ -57,10 +57,6 @@ pub fn message(message: &Message) -> Card {
         if !buttons.is_empty() {
             blocks.push(Block::Buttons(buttons));
         }
-    }
-    if message.about.len() > PEOPLE_MAX {
-        let more = message.about.len() - PEOPLE_MAX;
-        blocks.push(Block::Context(Text::plain(format!("… and {} more.", accounts(more)))));
     }
     let decide = Text::plain("Your answer goes to the approvers of ")
         .with(Span::Code(message.request.policy.clone()))
