@@ -23,7 +23,7 @@ use crate::store::AuditContext;
 /// A missing right or an unreadable answer needs a person: looked at again this often until the approval is too old.
 pub(super) const WAIT_FOR_PERSON: Duration = Duration::seconds(60);
 /// A passing fault.
-const WAIT_FOR_PROVIDER: Duration = Duration::seconds(5);
+pub(super) const WAIT_FOR_PROVIDER: Duration = Duration::seconds(5);
 /// One that goes on is asked about less and less often, down to this.
 const WAIT_MAX: Duration = Duration::minutes(5);
 
@@ -339,10 +339,15 @@ fn last_error(candidates: &[Candidate]) -> Option<&str> {
     })
 }
 
+/// Twice as long each time in a row, after so many waits.
+pub(super) fn doubled(wait: Duration, waits: u32) -> Duration {
+    (wait * (1 << waits.min(6))).min(WAIT_MAX)
+}
+
 /// Twice as long each time in a row that the account could not be read.
 fn longer(wait: Duration, candidate: &Candidate) -> Duration {
     match &candidate.state {
-        CandidateState::Due { trouble, .. } => (wait * (1 << trouble.waits.min(6))).min(WAIT_MAX),
+        CandidateState::Due { trouble, .. } => doubled(wait, trouble.waits),
         CandidateState::Previewed
         | CandidateState::Proposed
         | CandidateState::Kept { .. }

@@ -65,19 +65,42 @@ pub enum Skip {
     PolicyGone,
 }
 
-/// What stood in the way of a suspension so far.
+/// What stood in the way of a suspension so far, or of giving an account back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     /// The last error, redacted.
     pub error: Option<String>,
-    /// How often in a row the account could not even be read.
+    /// How often in a row the account could not even be read; in a restoration, how often in a row it was put off
+    /// without a try that counts.
     pub waits: u32,
 }
 
 impl Trouble {
-    fn is_none(&self) -> bool {
+    /// Whether this error says something else than the last one. Numbers and what stands in parentheses are a time or
+    /// the name of a single call, and differ each time.
+    pub(super) fn is_new(&self, error: &str) -> bool {
+        self.error.as_deref().is_none_or(|last| gist(last) != gist(error))
+    }
+
+    pub(super) fn is_none(&self) -> bool {
         *self == Trouble::default()
     }
+}
+
+fn gist(error: &str) -> String {
+    let mut depth = 0_u32;
+    let outside = |c: &char| match c {
+        '(' => {
+            depth += 1;
+            false
+        }
+        ')' => {
+            depth = depth.saturating_sub(1);
+            false
+        }
+        other => depth == 0 && !other.is_ascii_digit(),
+    };
+    error.chars().filter(outside).collect()
 }
 
 /// Where a candidate stands. The variants carry their evidence.

@@ -3,8 +3,10 @@
 //! ```text
 //! Due ─ intent, call ─▶ Restored
 //!  ├─ not suspended (any more), gone ─▶ Skipped
-//!  └─ the provider won't, however often it is asked ─▶ Failed
+//!  └─ the provider won't, however often it is asked, or for too long ─▶ Failed
 //! ```
+//!
+//! A wish is meant for now: an account that nobody could give back for a day must not come back by itself weeks later.
 
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,10 +14,14 @@ use serde_json::json;
 
 use super::account::AccountStatus;
 use super::audit::{Action, Actor, Draft, Person, Subject};
-use super::candidate::Confirmation;
+use super::candidate::{Confirmation, Trouble};
+use super::policy::Policy;
 
 /// How often it is tried before a person must look at it.
 pub const ATTEMPTS_MAX: u32 = 5;
+
+/// How long a wish is worked on if its policy is no longer in the configuration: the default of `carry_out_within`.
+pub const WITHIN_WITHOUT_POLICY: Duration = Duration::hours(24);
 
 /// What a person asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +60,9 @@ pub enum RestorationState {
         attempts: u32,
         /// Not before this time.
         not_before: Option<DateTime<Utc>>,
+        /// What stands in the way so far.
+        #[serde(default, skip_serializing_if = "Trouble::is_none")]
+        trouble: Trouble,
     },
     /// The account is back.
     Restored {
@@ -73,12 +82,20 @@ pub enum RestorationState {
     Failed {
         /// When.
         at: DateTime<Utc>,
-        /// The provider's answer, redacted.
+        /// The provider's answer, redacted; empty if there was none in time.
         error: String,
+        /// The wish grew too old; there may have been tries left.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        too_late: bool,
     },
 }
 
 impl RestorationState {
+    /// To be done, not tried yet.
+    pub fn due() -> RestorationState {
+        RestorationState::Due { attempts: 0, not_before: None, trouble: Trouble::default() }
+    }
+
     /// The stored word.
     pub fn word(&self) -> &'static str {
         match self {
@@ -136,7 +153,19 @@ pub enum Step {
         wait: Duration,
     },
     /// The account can't be read at the moment; nothing was tried.
-    Wait(Duration),
+    Wait {
+        /// The provider's answer, redacted.
+        error: String,
+        /// How long to wait.
+        wait: Duration,
+    },
+    /// The wish is too old to be carried out.
+    TooLate,
+}
+
+/// The time by which a wish of `asked_at` must have been carried out.
+pub fn restore_by(policy: Option<&Policy>, asked_at: DateTime<Utc>) -> DateTime<Utc> {
+    asked_at + policy.map_or(WITHIN_WITHOUT_POLICY, |policy| policy.carry_out_within)
 }
 
 /// The audit event of the wish.
@@ -151,23 +180,32 @@ pub fn asked(wish: &Wish, at: DateTime<Utc>) -> Draft {
 }
 
 /// The next state of a due restoration with its audit events. `None`: it is not due, and nothing may be done.
+///
+/// What turns each try away for the same reason is in the audit trail once; the intents go on.
 pub fn step(
     restoration: &Restoration,
     step: Step,
     now: DateTime<Utc>,
 ) -> Option<(RestorationState, Vec<Draft>)> {
-    let RestorationState::Due { attempts, not_before } = restoration.state else {
+    let RestorationState::Due { attempts, not_before, trouble } = &restoration.state else {
         return None;
     };
+    let attempts = *attempts;
     let event = |action, detail| {
         let subject = Some(restoration.wish.account.clone());
         vec![Draft { at: now, actor: Actor::System, action, subject, detail }]
     };
+    let again = |attempts, wait, error, waits| {
+        let trouble = Trouble { error: Some(error), waits };
+        RestorationState::Due { attempts, not_before: Some(now + wait), trouble }
+    };
     Some(match step {
-        Step::Intend => (
-            RestorationState::Due { attempts: attempts + 1, not_before },
-            event(Action::RestoreIntended, json!({ "attempt": attempts + 1 })),
-        ),
+        Step::Intend => {
+            let attempts = attempts + 1;
+            let events = event(Action::RestoreIntended, json!({ "attempt": attempts }));
+            let trouble = trouble.clone();
+            (RestorationState::Due { attempts, not_before: *not_before, trouble }, events)
+        }
         // What we confirm is what we tried, with its intent in the audit trail.
         Step::Confirm(_) if attempts == 0 => return None,
         Step::Confirm(confirmation) => (
@@ -180,16 +218,26 @@ pub fn step(
         }
         Step::TryAgain { error, wait: _ } if attempts >= ATTEMPTS_MAX => {
             let events = event(Action::RestoreFailed, json!({ "error": error, "attempts": attempts }));
-            (RestorationState::Failed { at: now, error }, events)
+            (RestorationState::Failed { at: now, error, too_late: false }, events)
         }
-        Step::TryAgain { error, wait } => (
-            RestorationState::Due { attempts, not_before: Some(now + wait) },
-            event(Action::RestoreTryFailed, json!({ "error": error, "attempt": attempts })),
-        ),
-        Step::TurnedAway { error, wait } => (
-            RestorationState::Due { attempts: attempts.saturating_sub(1), not_before: Some(now + wait) },
-            event(Action::RestoreTryFailed, json!({ "error": error, "attempt": attempts })),
-        ),
-        Step::Wait(wait) => (RestorationState::Due { attempts, not_before: Some(now + wait) }, Vec::new()),
+        Step::TryAgain { error, wait } => {
+            let events = event(Action::RestoreTryFailed, json!({ "error": error, "attempt": attempts }));
+            (again(attempts, wait, error, 0), events)
+        }
+        Step::TurnedAway { error, wait } => {
+            let events = if trouble.is_new(&error) {
+                event(Action::RestoreTryFailed, json!({ "error": error, "attempt": attempts }))
+            } else {
+                Vec::new()
+            };
+            (again(attempts.saturating_sub(1), wait, error, trouble.waits + 1), events)
+        }
+        Step::Wait { error, wait } => (again(attempts, wait, error, trouble.waits + 1), Vec::new()),
+        Step::TooLate => {
+            let error = trouble.error.clone().unwrap_or_default();
+            let detail = json!({ "error": error, "attempts": attempts, "too_late": true });
+            let events = event(Action::RestoreFailed, detail);
+            (RestorationState::Failed { at: now, error, too_late: true }, events)
+        }
     })
 }

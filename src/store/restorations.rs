@@ -129,7 +129,7 @@ impl Store {
 }
 
 fn ask(tx: &Connection, key: &str, wish: &Wish, now: DateTime<Utc>) -> Result<i64, StoreError> {
-    let state = RestorationState::Due { attempts: 0, not_before: None };
+    let state = RestorationState::due();
     codec::run(
         tx,
         "INSERT INTO restoration (key, policy, request, account_id, login, name, asked_by, reason, asked_at,

@@ -163,11 +163,13 @@ async fn exemptions_and_restorations_are_told() {
     cards.push(exceptions::list(&many, at(0)));
     cards.push(exceptions::ending_soon(&many, at(0)));
     let states = [
-        RestorationState::Due { attempts: 1, not_before: None },
+        RestorationState::due(),
         RestorationState::Restored { at: at(9), confirmation: Confirmation::ByReading },
         RestorationState::Skipped { at: at(9), why: Skip::NotSuspended(AccountStatus::Active) },
         RestorationState::Skipped { at: at(9), why: Skip::Gone },
-        RestorationState::Failed { at: at(9), error: EVIL.into() },
+        RestorationState::Failed { at: at(9), error: EVIL.into(), too_late: false },
+        RestorationState::Failed { at: at(9), error: EVIL.into(), too_late: true },
+        RestorationState::Failed { at: at(9), error: String::new(), too_late: true },
     ];
     for (state, name) in states.into_iter().zip(NAMES) {
         let account = contractor("kim");

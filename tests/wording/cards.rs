@@ -6,7 +6,7 @@ use inactive_contractors::app::wording::card::{View, card};
 use inactive_contractors::app::wording::notices;
 use inactive_contractors::chat::{Block, Card};
 use inactive_contractors::domain::account::AccountStatus;
-use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation, Skip};
+use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation, Skip, Trouble};
 use inactive_contractors::domain::plan::{Counts, Guard};
 use inactive_contractors::domain::request::{Release, Request, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip as NotBack, Wish};
@@ -151,11 +151,12 @@ fn restoration(of: &Candidate, state: RestorationState) -> Restoration {
 fn restorations(of: &[Candidate]) -> Vec<Restoration> {
     let restored = RestorationState::Restored { at: at(31), confirmation: Confirmation::ByCall };
     let active = NotBack::NotSuspended(AccountStatus::Active);
+    let trouble = Trouble { error: Some(EVIL.into()), waits: 3 };
     vec![
         restoration(&of[1], restored),
-        restoration(&of[6], RestorationState::Due { attempts: 1, not_before: None }),
+        restoration(&of[6], RestorationState::Due { attempts: 0, not_before: None, trouble }),
         restoration(&of[7], RestorationState::Skipped { at: at(31), why: active }),
-        restoration(&of[8], RestorationState::Failed { at: at(31), error: EVIL.into() }),
+        restoration(&of[8], RestorationState::Failed { at: at(31), error: EVIL.into(), too_late: false }),
     ]
 }
 
