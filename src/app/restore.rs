@@ -59,10 +59,12 @@ impl App {
     }
 
     async fn give_back(&self, restoration: &Restoration) -> anyhow::Result<()> {
-        if let Some(step) = self.objection_to_giving_back(restoration).await {
-            return self.step_back(restoration, step).await;
-        }
-        if self.store.step_restoration(restoration.id, Step::Intend, self.clock.now()).await?.is_none() {
+        let account = match self.still_to_be_given_back(restoration).await {
+            Ok(account) => account,
+            Err(step) => return self.step_back(restoration, step).await,
+        };
+        let intent = Step::Intend { status_changed: account.status_changed.at() };
+        if self.store.step_restoration(restoration.id, intent, self.clock.now()).await?.is_none() {
             return Ok(());
         }
         let answer = self.identity.restore(&restoration.wish.account.id).await;
@@ -83,20 +85,26 @@ impl App {
         self.step_back(restoration, step).await
     }
 
-    /// Why no call may be made now, as the step to take. `None`: the account is still to be given back.
-    async fn objection_to_giving_back(&self, restoration: &Restoration) -> Option<Step> {
+    /// The account as it is, if it is still to be given back; otherwise the step to take instead.
+    async fn still_to_be_given_back(&self, restoration: &Restoration) -> Result<Account, Step> {
         let read = self.identity.read(&restoration.wish.account.id).await;
         self.note_identity(&read);
         match read {
-            Ok(Account { status: AccountStatus::Suspended, .. }) => None,
-            Ok(Account { status: AccountStatus::Active, .. }) if was_tried(restoration) => {
-                Some(Step::Confirm(Confirmation::ByReading))
+            Ok(account) if account.status == AccountStatus::Suspended => {
+                let seen = seen_before(restoration);
+                if seen.is_some() && seen != account.status_changed.at() {
+                    return Err(Step::Skip(Skip::ChangedByOthers));
+                }
+                Ok(account)
             }
-            Ok(Account { status, .. }) => Some(Step::Skip(Skip::NotSuspended(status))),
-            Err(IdentityError::NotFound(_)) => Some(Step::Skip(Skip::Gone)),
+            Ok(Account { status: AccountStatus::Active, .. }) if was_tried(restoration) => {
+                Err(Step::Confirm(Confirmation::ByReading))
+            }
+            Ok(Account { status, .. }) => Err(Step::Skip(Skip::NotSuspended(status))),
+            Err(IdentityError::NotFound(_)) => Err(Step::Skip(Skip::Gone)),
             Err(error) => {
                 let wait = self.patience_for(&error, restoration);
-                Some(Step::Wait { error: error.to_string(), wait })
+                Err(Step::Wait { error: error.to_string(), wait })
             }
         }
     }
@@ -104,10 +112,10 @@ impl App {
     /// The wish is too old: no call is made any more. What an earlier one did is read first.
     async fn call_back_off(&self, restoration: &Restoration, by: DateTime<Utc>) -> anyhow::Result<()> {
         let step = if was_tried(restoration) {
-            match self.objection_to_giving_back(restoration).await {
-                None => Step::TooLate,
-                Some(Step::Wait { .. }) if self.clock.now() >= by + FIND_OUT_WITHIN => Step::TooLate,
-                Some(step) => step,
+            match self.still_to_be_given_back(restoration).await {
+                Ok(_) => Step::TooLate,
+                Err(Step::Wait { .. }) if self.clock.now() >= by + FIND_OUT_WITHIN => Step::TooLate,
+                Err(step) => step,
             }
         } else {
             Step::TooLate
@@ -167,4 +175,14 @@ impl App {
 /// Whether a call was made that may have done something.
 fn was_tried(restoration: &Restoration) -> bool {
     matches!(restoration.state, RestorationState::Due { attempts: 1.., .. })
+}
+
+/// The account's status change as it was known before any try.
+fn seen_before(restoration: &Restoration) -> Option<DateTime<Utc>> {
+    match &restoration.state {
+        RestorationState::Due { status_changed, .. } => *status_changed,
+        RestorationState::Restored { .. }
+        | RestorationState::Skipped { .. }
+        | RestorationState::Failed { .. } => None,
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Due ─ intent, call ─▶ Restored
-//!  ├─ not suspended (any more), gone ─▶ Skipped
+//!  ├─ not suspended (any more), suspended anew by others, gone ─▶ Skipped
 //!  └─ the provider won't, however often it is asked, or for too long ─▶ Failed
 //! ```
 //!
@@ -48,6 +48,8 @@ pub enum Skip {
     NotSuspended(AccountStatus),
     /// The provider no longer knows it.
     Gone,
+    /// Its status changed since it was asked for, and it is suspended: somebody else did that, and meant it.
+    ChangedByOthers,
 }
 
 /// Where a restoration stands.
@@ -63,6 +65,10 @@ pub enum RestorationState {
         /// What stands in the way so far.
         #[serde(default, skip_serializing_if = "Trouble::is_none")]
         trouble: Trouble,
+        /// The status change as read when it was asked for, or else before the first try. `None` in rows of before:
+        /// nothing is compared.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status_changed: Option<DateTime<Utc>>,
     },
     /// The account is back.
     Restored {
@@ -91,9 +97,9 @@ pub enum RestorationState {
 }
 
 impl RestorationState {
-    /// To be done, not tried yet.
-    pub fn due() -> RestorationState {
-        RestorationState::Due { attempts: 0, not_before: None, trouble: Trouble::default() }
+    /// To be done, not tried yet; with the account's status change as read when it was asked for.
+    pub fn due(status_changed: Option<DateTime<Utc>>) -> RestorationState {
+        RestorationState::Due { attempts: 0, not_before: None, trouble: Trouble::default(), status_changed }
     }
 
     /// The stored word.
@@ -132,7 +138,10 @@ pub struct Restoration {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The provider is about to be called. Must be committed before the call.
-    Intend,
+    Intend {
+        /// The status change as read just before.
+        status_changed: Option<DateTime<Utc>>,
+    },
     /// The account is back.
     Confirm(Confirmation),
     /// There is nothing to give back.
@@ -187,24 +196,27 @@ pub fn step(
     step: Step,
     now: DateTime<Utc>,
 ) -> Option<(RestorationState, Vec<Draft>)> {
-    let RestorationState::Due { attempts, not_before, trouble } = &restoration.state else {
+    let RestorationState::Due { attempts, not_before, trouble, status_changed } = &restoration.state else {
         return None;
     };
-    let attempts = *attempts;
+    let (attempts, first_seen) = (*attempts, *status_changed);
     let event = |action, detail| {
         let subject = Some(restoration.wish.account.clone());
         vec![Draft { at: now, actor: Actor::System, action, subject, detail }]
     };
     let again = |attempts, wait, error, waits| {
         let trouble = Trouble { error: Some(error), waits };
-        RestorationState::Due { attempts, not_before: Some(now + wait), trouble }
+        RestorationState::Due { attempts, not_before: Some(now + wait), trouble, status_changed: first_seen }
     };
     Some(match step {
-        Step::Intend => {
+        Step::Intend { status_changed } => {
             let attempts = attempts + 1;
-            let events = event(Action::RestoreIntended, json!({ "attempt": attempts }));
-            let trouble = trouble.clone();
-            (RestorationState::Due { attempts, not_before: *not_before, trouble }, events)
+            // What is read after a try may be the work of the try.
+            let status_changed = if attempts == 1 { first_seen.or(status_changed) } else { first_seen };
+            let detail = json!({ "attempt": attempts, "status_changed": status_changed });
+            let (not_before, trouble) = (*not_before, trouble.clone());
+            let state = RestorationState::Due { attempts, not_before, trouble, status_changed };
+            (state, event(Action::RestoreIntended, detail))
         }
         // What we confirm is what we tried, with its intent in the audit trail.
         Step::Confirm(_) if attempts == 0 => return None,

@@ -186,6 +186,41 @@ async fn what_an_admin_suspended_again_is_not_ours_any_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whom_somebody_suspends_again_between_two_tries_stays_suspended() {
+    let world = with_ada_suspended().await;
+    world.okta.fail_next("POST lifecycle/unsuspend", Fault::LostResponse);
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    world.until("the first try is in the audit", |world| world.audited("restore_try_failed") == 1).await;
+    assert_eq!(world.okta.status_of(ADA), Status::Active);
+    world.advance(Duration::seconds(2));
+    world.okta.set_status(ADA, Status::Suspended);
+    world.advance(Duration::seconds(4));
+    world.message("somebody else changed its status since that was asked").await;
+    assert_eq!((world.okta.status_of(ADA), world.audited("restore_intended")), (Status::Suspended, 1));
+    let skipped = world.audit().into_iter().find(|line| line.action == "restore_skipped").expect("it ended");
+    assert_eq!(skipped.detail["why"], "changed_by_others");
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_that_waits_does_not_undo_what_an_admin_does_meanwhile() {
+    let (world, card) = with_ada_suspended_under(PLAIN_POLICY).await;
+    world.okta.deny("lifecycle/unsuspend");
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    put_off(&world, 1).await;
+    world.advance(Duration::seconds(10));
+    world.okta.set_status(ADA, Status::Active);
+    world.advance(Duration::seconds(10));
+    world.okta.set_status(ADA, Status::Suspended);
+    world.okta.allow("lifecycle/unsuspend");
+    world.advance(Duration::seconds(41));
+    world.card_says(&card, "somebody else suspended it anew since then").await;
+    assert_eq!((world.okta.status_of(ADA), world.audited("restore_intended")), (Status::Suspended, 1));
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["only an admin"]).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_restoration_needs_a_role_a_reason_a_suspended_account_and_somebody_elses() {
     let world = with_ada_suspended().await;
     world.okta.add(Person::contractor(BEN));

@@ -163,10 +163,11 @@ async fn exemptions_and_restorations_are_told() {
     cards.push(exceptions::list(&many, at(0)));
     cards.push(exceptions::ending_soon(&many, at(0)));
     let states = [
-        RestorationState::due(),
+        RestorationState::due(None),
         RestorationState::Restored { at: at(9), confirmation: Confirmation::ByReading },
         RestorationState::Skipped { at: at(9), why: Skip::NotSuspended(AccountStatus::Active) },
         RestorationState::Skipped { at: at(9), why: Skip::Gone },
+        RestorationState::Skipped { at: at(9), why: Skip::ChangedByOthers },
         RestorationState::Failed { at: at(9), error: EVIL.into(), too_late: false },
         RestorationState::Failed { at: at(9), error: EVIL.into(), too_late: true },
         RestorationState::Failed { at: at(9), error: String::new(), too_late: true },

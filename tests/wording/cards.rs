@@ -152,9 +152,10 @@ fn restorations(of: &[Candidate]) -> Vec<Restoration> {
     let restored = RestorationState::Restored { at: at(31), confirmation: Confirmation::ByCall };
     let active = NotBack::NotSuspended(AccountStatus::Active);
     let trouble = Trouble { error: Some(EVIL.into()), waits: 3 };
+    let paused = RestorationState::Due { attempts: 0, not_before: None, trouble, status_changed: None };
     vec![
         restoration(&of[1], restored),
-        restoration(&of[6], RestorationState::Due { attempts: 0, not_before: None, trouble }),
+        restoration(&of[6], paused),
         restoration(&of[7], RestorationState::Skipped { at: at(31), why: active }),
         restoration(&of[8], RestorationState::Failed { at: at(31), error: EVIL.into(), too_late: false }),
     ]

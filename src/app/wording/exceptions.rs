@@ -207,6 +207,10 @@ pub fn restoration(
         RestorationState::Skipped { why: Skip::Gone, .. } => {
             text.then(" can't be given back, because the identity provider no longer knows the account")
         }
+        RestorationState::Skipped { why: Skip::ChangedByOthers, .. } => text.then(
+            " was not given back, because somebody else changed its status since that was asked, and it is suspended \
+             by their hand now",
+        ),
         RestorationState::Skipped { why: Skip::NotSuspended(status), .. } => text
             .then(" was not given back, because the account is not suspended: its status is ")
             .with(Span::Code(status.to_string())),

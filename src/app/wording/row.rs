@@ -143,6 +143,9 @@ pub fn restoration(view: &View, candidate: &Candidate) -> Option<Text> {
             None => text,
         },
         RestorationState::Skipped { why: Skip::Gone, .. } => text.then("; the account no longer exists"),
+        RestorationState::Skipped { why: Skip::ChangedByOthers, .. } => {
+            text.then("; somebody else suspended it anew since then")
+        }
         RestorationState::Skipped { why: Skip::NotSuspended(status), .. } => {
             text.then("; it was not suspended, its status is ").with(Span::Code(status.to_string()))
         }
