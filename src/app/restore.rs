@@ -1,4 +1,5 @@
-//! Giving accounts back: with [`super::carry_out`] the only code that tells the identity provider to change something.
+//! Giving accounts back: with [`super::carry_out`] and [`super::sessions`] the only code that tells the identity
+//! provider to change something.
 //!
 //! A person's wish is a row. Reading the account, committing the intent, the call, committing the outcome: a process
 //! that dies anywhere in between finds the row still due, and reading the account again says what the call did. What

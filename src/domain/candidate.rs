@@ -7,6 +7,7 @@ use serde_json::json;
 use super::account::AccountId;
 use super::assess::{Assessment, Evidence};
 use super::audit::{Action, Actor, Draft, Person, Subject};
+use super::sessions::Sessions;
 
 /// How often a suspension is tried before it is a failure that a person must look at.
 pub const ATTEMPTS_MAX: u32 = 5;
@@ -139,6 +140,9 @@ pub enum CandidateState {
         at: DateTime<Utc>,
         /// How we know.
         confirmation: Confirmation,
+        /// Where its sessions stand.
+        #[serde(default, skip_serializing_if = "Sessions::is_left")]
+        sessions: Sessions,
     },
     /// Left alone.
     Skipped {
@@ -172,6 +176,11 @@ impl CandidateState {
         }
     }
 
+    /// Done, with sessions left alone.
+    pub fn suspended(at: DateTime<Utc>, confirmation: Confirmation) -> CandidateState {
+        CandidateState::Suspended { at, confirmation, sessions: Sessions::Left }
+    }
+
     /// Left alone.
     pub fn skipped(at: DateTime<Utc>, why: Skip) -> CandidateState {
         CandidateState::Skipped { at, why, error: None }
@@ -200,6 +209,20 @@ impl CandidateState {
             | CandidateState::Kept { .. }
             | CandidateState::Dropped
             | CandidateState::Suspended { .. }
+            | CandidateState::Skipped { .. }
+            | CandidateState::Failed { .. } => None,
+        }
+    }
+
+    /// When the sessions of a suspended account may be ended, `now` if that need not wait; `None` if they are not due.
+    pub fn sessions_due_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self {
+            CandidateState::Suspended { sessions, .. } => sessions.due_at(now),
+            CandidateState::Previewed
+            | CandidateState::Proposed
+            | CandidateState::Kept { .. }
+            | CandidateState::Dropped
+            | CandidateState::Due { .. }
             | CandidateState::Skipped { .. }
             | CandidateState::Failed { .. } => None,
         }
@@ -247,6 +270,8 @@ pub enum Step {
     },
     /// It is suspended.
     Confirm(Confirmation),
+    /// It is suspended, and its sessions are to be ended.
+    ConfirmAndClear(Confirmation),
     /// It is left alone.
     Skip(Skip),
     /// The try did not work and may be repeated.
@@ -292,6 +317,11 @@ pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(Ca
         let trouble = Trouble { error: Some(error), waits };
         CandidateState::Due { attempts, not_before: Some(now + wait), status_changed: first_seen, trouble }
     };
+    let suspended = |confirmation, sessions| {
+        let detail = json!({ "confirmation": confirmation, "attempts": attempts });
+        let state = CandidateState::Suspended { at: now, confirmation, sessions };
+        (state, event(Action::Suspended, detail))
+    };
     let fail = |error: String| {
         let events = event(Action::SuspensionFailed, json!({ "error": error, "attempts": attempts }));
         (CandidateState::Failed { at: now, error, attempts }, events)
@@ -309,12 +339,9 @@ pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(Ca
             (CandidateState::Due { attempts, not_before: *not_before, status_changed, trouble }, events)
         }
         // A suspension that we confirm is one that we tried, with its intent in the audit trail.
-        Step::Confirm(_) if attempts == 0 => return None,
-        Step::Confirm(confirmation) => {
-            let events =
-                event(Action::Suspended, json!({ "confirmation": confirmation, "attempts": attempts }));
-            (CandidateState::Suspended { at: now, confirmation }, events)
-        }
+        Step::Confirm(_) | Step::ConfirmAndClear(_) if attempts == 0 => return None,
+        Step::Confirm(confirmation) => suspended(confirmation, Sessions::Left),
+        Step::ConfirmAndClear(confirmation) => suspended(confirmation, Sessions::due()),
         Step::Skip(why) => {
             // What else ends it is its own reason; age alone has one behind it.
             let error = trouble.error.clone().filter(|_| why == Skip::ApprovalTooOld);

@@ -53,7 +53,7 @@ async fn every_refusal_is_a_sentence() {
     let not_proposed = [
         CandidateState::Kept { by: alice(), until: None },
         CandidateState::Kept { by: alice(), until: Some(at(0) + days(30)) },
-        CandidateState::Suspended { at: at(1), confirmation: Confirmation::ByCall },
+        CandidateState::suspended(at(1), Confirmation::ByCall),
     ];
     let not_proposed = not_proposed.into_iter().map(|state| Refusal::NotProposed {
         account: subject(),
