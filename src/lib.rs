@@ -20,7 +20,8 @@
 //!    the account's own person, clicked before the deadline, on that account as shown to them; and the account still met
 //!    the rule when it was read again right before the call.
 //! 2. Every call that changes the identity provider has an audit event of its intent committed before it, and one of
-//!    its outcome after it. If the audit can't be written, the call is not made.
+//!    its outcome after it; that a wish is turned away again for the same reason is written down once. If the audit
+//!    can't be written, the call is not made.
 //! 3. At most one open request holds an account, and at most one sweep exists per policy and slot: unique indexes say so.
 //! 4. A decision, once acknowledged, survives `kill -9` and power loss, and is carried out to an outcome for every account.
 //! 5. Reconciling twice changes nothing; a replayed click or command changes nothing and tells the person why.

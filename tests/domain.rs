@@ -38,6 +38,8 @@ mod request;
 mod schedule;
 #[path = "domain/second.rs"]
 mod second;
+#[path = "domain/sessions.rs"]
+mod sessions;
 #[path = "domain/silence.rs"]
 mod silence;
 #[path = "domain/when.rs"]

@@ -1,4 +1,5 @@
-//! Carrying out an approval: the only code that tells the identity provider to change something.
+//! Carrying out an approval: with [`super::restore`] and [`super::sessions`] the only code that tells the identity
+//! provider to change something.
 //!
 //! For each account: read it again, judge it again by the rule that was shown and by the rule of today, commit the
 //! intent, make the call, commit the outcome. A process that dies anywhere in between finds the row still due, and
@@ -6,24 +7,21 @@
 
 use chrono::Duration;
 use futures_util::{StreamExt, stream};
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::survey::{fresh_standing, log_since};
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::{Assessment, assess};
-use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::candidate::{Candidate, CandidateState, Confirmation, Skip, Step};
 use crate::domain::policy::{Policy, execute_by};
 use crate::domain::request::{Decision, Request};
 use crate::identity::{FreshLook, IdentityError};
-use crate::store::AuditContext;
 
 /// A missing right or an unreadable answer needs a person: looked at again this often until the approval is too old.
 pub(super) const WAIT_FOR_PERSON: Duration = Duration::seconds(60);
 /// A passing fault.
-const WAIT_FOR_PROVIDER: Duration = Duration::seconds(5);
+pub(super) const WAIT_FOR_PROVIDER: Duration = Duration::seconds(5);
 /// One that goes on is asked about less and less often, down to this.
 const WAIT_MAX: Duration = Duration::minutes(5);
 
@@ -38,8 +36,22 @@ pub(super) enum Effort {
 }
 
 impl App {
-    /// Works on the candidates of an approved request that are due now, or the first `at_most` of them.
+    /// Works on the candidates of an approved request that are due now, or the first `at_most` of them; then on the
+    /// sessions of those that are suspended.
     pub(super) async fn carry_out(
+        &self,
+        request: &Request,
+        decision: &Decision,
+        candidates: &[Candidate],
+        at_most: usize,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Effort> {
+        let effort = self.suspend_due(request, decision, candidates, at_most, stop).await?;
+        self.end_sessions(request, decision, stop).await?;
+        Ok(effort)
+    }
+
+    async fn suspend_due(
         &self,
         request: &Request,
         decision: &Decision,
@@ -277,51 +289,21 @@ impl App {
         }
     }
 
-    /// Commits a step; sessions end with a suspension, however it became known. Always `Ok(None)`, for the callers that
-    /// end with it.
+    /// Commits a step; a suspension that is known to have worked leaves its sessions to be ended where the policy says
+    /// so. Always `Ok(None)`, for the callers that end with it.
     async fn take(
         &self,
         request: &Request,
         candidate: &Candidate,
         step: Step,
     ) -> anyhow::Result<Option<String>> {
-        let confirms = matches!(step, Step::Confirm(_));
-        let taken = self.store.step_candidate(request.id, candidate.position, step, self.clock.now()).await?;
-        if let Some(policy) = self.policy(&request.policy)
-            && confirms
-            && taken.is_some()
-        {
-            self.clear_sessions(request, policy, candidate).await?;
-        }
-        Ok(None)
-    }
-
-    /// Ends sessions and tokens where the policy says so. The suspension stands whatever comes of it.
-    async fn clear_sessions(
-        &self,
-        request: &Request,
-        policy: &Policy,
-        candidate: &Candidate,
-    ) -> anyhow::Result<()> {
-        if !policy.clear_sessions {
-            return Ok(());
-        }
-        let event = |action, detail| Draft {
-            at: self.clock.now(),
-            actor: Actor::System,
-            action,
-            subject: Some(candidate.subject()),
-            detail,
+        let clears = self.policy(&request.policy).is_some_and(|policy| policy.clear_sessions);
+        let step = match step {
+            Step::Confirm(confirmation) if clears => Step::ConfirmAndClear(confirmation),
+            other => other,
         };
-        self.store
-            .append(AuditContext::of(request), event(Action::SessionsClearIntended, json!(null)))
-            .await?;
-        let result = self.identity.clear_sessions(&candidate.shown.id).await;
-        let error = result.err().map(|error| error.to_string());
-        self.store
-            .append(AuditContext::of(request), event(Action::SessionsCleared, json!({ "error": error })))
-            .await?;
-        Ok(())
+        self.store.step_candidate(request.id, candidate.position, step, self.clock.now()).await?;
+        Ok(None)
     }
 }
 
@@ -339,10 +321,15 @@ fn last_error(candidates: &[Candidate]) -> Option<&str> {
     })
 }
 
+/// Twice as long each time in a row, after so many waits.
+pub(super) fn doubled(wait: Duration, waits: u32) -> Duration {
+    (wait * (1 << waits.min(6))).min(WAIT_MAX)
+}
+
 /// Twice as long each time in a row that the account could not be read.
 fn longer(wait: Duration, candidate: &Candidate) -> Duration {
     match &candidate.state {
-        CandidateState::Due { trouble, .. } => (wait * (1 << trouble.waits.min(6))).min(WAIT_MAX),
+        CandidateState::Due { trouble, .. } => doubled(wait, trouble.waits),
         CandidateState::Previewed
         | CandidateState::Proposed
         | CandidateState::Kept { .. }

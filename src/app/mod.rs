@@ -21,6 +21,7 @@ pub mod requests;
 mod restore;
 mod review;
 mod row;
+mod sessions;
 mod silence;
 pub mod survey;
 pub mod sweeps;

@@ -178,7 +178,8 @@ impl App {
     async fn next_try(&self, id: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
         let candidates = self.store.request(id).await?.map(|(_, candidates)| candidates).unwrap_or_default();
         let now = self.clock.now();
-        let tries = candidates.iter().filter_map(|candidate| candidate.state.due_at(now));
+        let tries =
+            candidates.iter().filter_map(|one| one.state.due_at(now).or(one.state.sessions_due_at(now)));
         Ok(tries.min())
     }
 

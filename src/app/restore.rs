@@ -1,24 +1,25 @@
-//! Giving accounts back: with [`super::carry_out`] the only code that tells the identity provider to change something.
+//! Giving accounts back: with [`super::carry_out`] and [`super::sessions`] the only code that tells the identity
+//! provider to change something.
 //!
 //! A person's wish is a row. Reading the account, committing the intent, the call, committing the outcome: a process
-//! that dies anywhere in between finds the row still due, and reading the account again says what the call did.
+//! that dies anywhere in between finds the row still due, and reading the account again says what the call did. What
+//! can't be done for too long ends as failed: nobody is given back on a wish of weeks ago.
 
 use chrono::{DateTime, Duration, Utc};
 
 use super::App;
+use super::carry_out::{WAIT_FOR_PERSON, WAIT_FOR_PROVIDER, doubled};
 use super::messages::{Identity, reference};
 use super::requests::card_key;
 use super::wording::exceptions;
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::left_alone_until;
 use crate::domain::candidate::Confirmation;
-use crate::domain::restoration::{Restoration, RestorationState, Skip, Step};
+use crate::domain::restoration::{Restoration, RestorationState, Skip, Step, restore_by};
 use crate::identity::IdentityError;
 
-/// A missing right or an unreadable answer needs a person.
-const WAIT_FOR_PERSON: Duration = Duration::seconds(60);
-/// A passing fault.
-const WAIT_FOR_PROVIDER: Duration = Duration::seconds(5);
+/// A wish that is too old but was tried is read for so long, because its end must not deny what a try did.
+const FIND_OUT_WITHIN: Duration = Duration::hours(1);
 
 impl App {
     /// Makes a restoration's row true as far as that can be done now; says when to look again.
@@ -27,10 +28,19 @@ impl App {
             return Ok(None);
         };
         let now = self.clock.now();
-        match restoration.state {
-            RestorationState::Due { not_before: Some(at), .. } if at > now => return Ok(Some(at)),
-            RestorationState::Due { attempts, .. } => {
-                self.give_back(&restoration, attempts).await?;
+        match &restoration.state {
+            RestorationState::Due { not_before, .. } => {
+                let by = self.restore_by(&restoration);
+                if let Some(at) = not_before.filter(|at| *at > now)
+                    && now < by
+                {
+                    return Ok(Some(at.min(by)));
+                }
+                if now < by {
+                    self.give_back(&restoration).await?;
+                } else {
+                    self.call_back_off(&restoration, by).await?;
+                }
                 // Its end is told in the next round, from the row.
                 return Ok(Some(self.clock.now()));
             }
@@ -45,33 +55,26 @@ impl App {
         Ok(None)
     }
 
-    async fn give_back(&self, restoration: &Restoration, attempts: u32) -> anyhow::Result<()> {
-        let account = &restoration.wish.account.id;
-        let read = self.identity.read(account).await;
-        self.note_identity(&read);
-        match read {
-            Ok(Account { status: AccountStatus::Suspended, .. }) => {}
-            Ok(Account { status: AccountStatus::Active, .. }) if attempts > 0 => {
-                return self.step_back(restoration, Step::Confirm(Confirmation::ByReading)).await;
-            }
-            Ok(Account { status, .. }) => {
-                return self.step_back(restoration, Step::Skip(Skip::NotSuspended(status))).await;
-            }
-            Err(IdentityError::NotFound(_)) => {
-                return self.step_back(restoration, Step::Skip(Skip::Gone)).await;
-            }
-            Err(error) => return self.step_back(restoration, Step::Wait(self.patience_for(&error))).await,
-        }
-        if self.store.step_restoration(restoration.id, Step::Intend, self.clock.now()).await?.is_none() {
+    fn restore_by(&self, restoration: &Restoration) -> DateTime<Utc> {
+        restore_by(self.policy(&restoration.wish.policy), restoration.asked_at)
+    }
+
+    async fn give_back(&self, restoration: &Restoration) -> anyhow::Result<()> {
+        let account = match self.still_to_be_given_back(restoration).await {
+            Ok(account) => account,
+            Err(step) => return self.step_back(restoration, step).await,
+        };
+        let intent = Step::Intend { status_changed: account.status_changed.at() };
+        if self.store.step_restoration(restoration.id, intent, self.clock.now()).await?.is_none() {
             return Ok(());
         }
-        let answer = self.identity.restore(account).await;
+        let answer = self.identity.restore(&restoration.wish.account.id).await;
         self.note_identity(&answer);
         let step = match answer {
             Ok(()) => Step::Confirm(Confirmation::ByCall),
             Err(IdentityError::NotFound(_)) => Step::Skip(Skip::Gone),
             Err(error @ (IdentityError::RateLimited { .. } | IdentityError::Denied(_))) => {
-                Step::TurnedAway { error: error.to_string(), wait: self.patience_for(&error) }
+                Step::TurnedAway { error: error.to_string(), wait: self.patience_for(&error, restoration) }
             }
             // What the call did is read in the next round.
             Err(
@@ -83,6 +86,44 @@ impl App {
         self.step_back(restoration, step).await
     }
 
+    /// The account as it is, if it is still to be given back; otherwise the step to take instead.
+    async fn still_to_be_given_back(&self, restoration: &Restoration) -> Result<Account, Step> {
+        let read = self.identity.read(&restoration.wish.account.id).await;
+        self.note_identity(&read);
+        match read {
+            Ok(account) if account.status == AccountStatus::Suspended => {
+                let seen = seen_before(restoration);
+                if seen.is_some() && seen != account.status_changed.at() {
+                    return Err(Step::Skip(Skip::ChangedByOthers));
+                }
+                Ok(account)
+            }
+            Ok(Account { status: AccountStatus::Active, .. }) if was_tried(restoration) => {
+                Err(Step::Confirm(Confirmation::ByReading))
+            }
+            Ok(Account { status, .. }) => Err(Step::Skip(Skip::NotSuspended(status))),
+            Err(IdentityError::NotFound(_)) => Err(Step::Skip(Skip::Gone)),
+            Err(error) => {
+                let wait = self.patience_for(&error, restoration);
+                Err(Step::Wait { error: error.to_string(), wait })
+            }
+        }
+    }
+
+    /// The wish is too old: no call is made any more. What an earlier one did is read first.
+    async fn call_back_off(&self, restoration: &Restoration, by: DateTime<Utc>) -> anyhow::Result<()> {
+        let step = if was_tried(restoration) {
+            match self.still_to_be_given_back(restoration).await {
+                Ok(_) => Step::TooLate,
+                Err(Step::Wait { .. }) if self.clock.now() >= by + FIND_OUT_WITHIN => Step::TooLate,
+                Err(step) => step,
+            }
+        } else {
+            Step::TooLate
+        };
+        self.step_back(restoration, step).await
+    }
+
     async fn step_back(&self, restoration: &Restoration, step: Step) -> anyhow::Result<()> {
         self.store.step_restoration(restoration.id, step, self.clock.now()).await?;
         // The card of its request is live again, and shows it.
@@ -90,12 +131,19 @@ impl App {
         Ok(())
     }
 
-    fn patience_for(&self, error: &IdentityError) -> Duration {
+    /// How long to wait; twice as long each time in a row that nothing could be tried.
+    fn patience_for(&self, error: &IdentityError, restoration: &Restoration) -> Duration {
+        let waits = match &restoration.state {
+            RestorationState::Due { trouble, .. } => trouble.waits,
+            RestorationState::Restored { .. }
+            | RestorationState::Skipped { .. }
+            | RestorationState::Failed { .. } => 0,
+        };
         match error {
             IdentityError::RateLimited { until } => (*until - self.clock.now()).max(Duration::seconds(1)),
-            IdentityError::Denied(_) | IdentityError::Malformed(_) => WAIT_FOR_PERSON,
+            IdentityError::Denied(_) | IdentityError::Malformed(_) => doubled(WAIT_FOR_PERSON, waits),
             IdentityError::Transient(_) | IdentityError::Refused(_) | IdentityError::NotFound(_) => {
-                WAIT_FOR_PROVIDER
+                doubled(WAIT_FOR_PROVIDER, waits)
             }
         }
     }
@@ -122,5 +170,20 @@ impl App {
             card_of: None,
         };
         self.told(&message, &exceptions::restoration(restoration, card.as_ref(), until)).await
+    }
+}
+
+/// Whether a call was made that may have done something.
+fn was_tried(restoration: &Restoration) -> bool {
+    matches!(restoration.state, RestorationState::Due { attempts: 1.., .. })
+}
+
+/// The account's status change as it was known before any try.
+fn seen_before(restoration: &Restoration) -> Option<DateTime<Utc>> {
+    match &restoration.state {
+        RestorationState::Due { status_changed, .. } => *status_changed,
+        RestorationState::Restored { .. }
+        | RestorationState::Skipped { .. }
+        | RestorationState::Failed { .. } => None,
     }
 }

@@ -106,8 +106,15 @@ pub enum Action {
     SuspensionFailed,
     /// The provider is about to be told to clear the sessions and tokens of a suspended account.
     SessionsClearIntended,
-    /// Sessions and tokens of a suspended account were cleared, or could not be.
+    /// Sessions and tokens of a suspended account were cleared. Before there were retries: or could not be, with the
+    /// error in the detail.
     SessionsCleared,
+    /// One try to clear them did not work; the detail says why, and another follows.
+    SessionsClearTryFailed,
+    /// They were left alone after all; the detail says why.
+    SessionsClearSkipped,
+    /// They could not be cleared, for good; the detail says why.
+    SessionsClearFailed,
     /// Every account of an approved request has an outcome.
     Completed,
     /// A person had a policy leave an account alone for a time.
@@ -179,6 +186,9 @@ impl Action {
             Action::SuspensionFailed => "suspension_failed",
             Action::SessionsClearIntended => "sessions_clear_intended",
             Action::SessionsCleared => "sessions_cleared",
+            Action::SessionsClearTryFailed => "sessions_clear_try_failed",
+            Action::SessionsClearSkipped => "sessions_clear_skipped",
+            Action::SessionsClearFailed => "sessions_clear_failed",
             Action::Completed => "completed",
             Action::Exempted => "exempted",
             Action::Unexempted => "unexempted",

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::account::AccountId;
 use super::assess::{Assessment, Evidence};
 use super::audit::{Action, Actor, Draft, Person, Subject};
+use super::sessions::Sessions;
 
 /// How often a suspension is tried before it is a failure that a person must look at.
 pub const ATTEMPTS_MAX: u32 = 5;
@@ -65,19 +66,42 @@ pub enum Skip {
     PolicyGone,
 }
 
-/// What stood in the way of a suspension so far.
+/// What stood in the way of a suspension so far, or of giving an account back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     /// The last error, redacted.
     pub error: Option<String>,
-    /// How often in a row the account could not even be read.
+    /// How often in a row the account could not even be read; in a restoration, how often in a row it was put off
+    /// without a try that counts.
     pub waits: u32,
 }
 
 impl Trouble {
-    fn is_none(&self) -> bool {
+    /// Whether this error says something else than the last one. Numbers and what stands in parentheses are a time or
+    /// the name of a single call, and differ each time.
+    pub(super) fn is_new(&self, error: &str) -> bool {
+        self.error.as_deref().is_none_or(|last| gist(last) != gist(error))
+    }
+
+    pub(super) fn is_none(&self) -> bool {
         *self == Trouble::default()
     }
+}
+
+fn gist(error: &str) -> String {
+    let mut depth = 0_u32;
+    let outside = |c: &char| match c {
+        '(' => {
+            depth += 1;
+            false
+        }
+        ')' => {
+            depth = depth.saturating_sub(1);
+            false
+        }
+        other => depth == 0 && !other.is_ascii_digit(),
+    };
+    error.chars().filter(outside).collect()
 }
 
 /// Where a candidate stands. The variants carry their evidence.
@@ -116,6 +140,9 @@ pub enum CandidateState {
         at: DateTime<Utc>,
         /// How we know.
         confirmation: Confirmation,
+        /// Where its sessions stand.
+        #[serde(default, skip_serializing_if = "Sessions::is_left")]
+        sessions: Sessions,
     },
     /// Left alone.
     Skipped {
@@ -149,6 +176,11 @@ impl CandidateState {
         }
     }
 
+    /// Done, with sessions left alone.
+    pub fn suspended(at: DateTime<Utc>, confirmation: Confirmation) -> CandidateState {
+        CandidateState::Suspended { at, confirmation, sessions: Sessions::Left }
+    }
+
     /// Left alone.
     pub fn skipped(at: DateTime<Utc>, why: Skip) -> CandidateState {
         CandidateState::Skipped { at, why, error: None }
@@ -177,6 +209,20 @@ impl CandidateState {
             | CandidateState::Kept { .. }
             | CandidateState::Dropped
             | CandidateState::Suspended { .. }
+            | CandidateState::Skipped { .. }
+            | CandidateState::Failed { .. } => None,
+        }
+    }
+
+    /// When the sessions of a suspended account may be ended, `now` if that need not wait; `None` if they are not due.
+    pub fn sessions_due_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self {
+            CandidateState::Suspended { sessions, .. } => sessions.due_at(now),
+            CandidateState::Previewed
+            | CandidateState::Proposed
+            | CandidateState::Kept { .. }
+            | CandidateState::Dropped
+            | CandidateState::Due { .. }
             | CandidateState::Skipped { .. }
             | CandidateState::Failed { .. } => None,
         }
@@ -224,6 +270,8 @@ pub enum Step {
     },
     /// It is suspended.
     Confirm(Confirmation),
+    /// It is suspended, and its sessions are to be ended.
+    ConfirmAndClear(Confirmation),
     /// It is left alone.
     Skip(Skip),
     /// The try did not work and may be repeated.
@@ -269,6 +317,11 @@ pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(Ca
         let trouble = Trouble { error: Some(error), waits };
         CandidateState::Due { attempts, not_before: Some(now + wait), status_changed: first_seen, trouble }
     };
+    let suspended = |confirmation, sessions| {
+        let detail = json!({ "confirmation": confirmation, "attempts": attempts });
+        let state = CandidateState::Suspended { at: now, confirmation, sessions };
+        (state, event(Action::Suspended, detail))
+    };
     let fail = |error: String| {
         let events = event(Action::SuspensionFailed, json!({ "error": error, "attempts": attempts }));
         (CandidateState::Failed { at: now, error, attempts }, events)
@@ -286,12 +339,9 @@ pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(Ca
             (CandidateState::Due { attempts, not_before: *not_before, status_changed, trouble }, events)
         }
         // A suspension that we confirm is one that we tried, with its intent in the audit trail.
-        Step::Confirm(_) if attempts == 0 => return None,
-        Step::Confirm(confirmation) => {
-            let events =
-                event(Action::Suspended, json!({ "confirmation": confirmation, "attempts": attempts }));
-            (CandidateState::Suspended { at: now, confirmation }, events)
-        }
+        Step::Confirm(_) | Step::ConfirmAndClear(_) if attempts == 0 => return None,
+        Step::Confirm(confirmation) => suspended(confirmation, Sessions::Left),
+        Step::ConfirmAndClear(confirmation) => suspended(confirmation, Sessions::due()),
         Step::Skip(why) => {
             // What else ends it is its own reason; age alone has one behind it.
             let error = trouble.error.clone().filter(|_| why == Skip::ApprovalTooOld);

@@ -22,6 +22,7 @@ pub mod report;
 pub mod request;
 pub mod restoration;
 pub mod schedule;
+pub mod sessions;
 pub mod silence;
 pub mod sweep;
 pub mod when;

@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! Due ─ intent, call ─▶ Restored
-//!  ├─ not suspended (any more), gone ─▶ Skipped
-//!  └─ the provider won't, however often it is asked ─▶ Failed
+//!  ├─ not suspended (any more), suspended anew by others, gone ─▶ Skipped
+//!  └─ the provider won't, however often it is asked, or for too long ─▶ Failed
 //! ```
+//!
+//! A wish is meant for now: an account that nobody could give back for a day must not come back by itself weeks later.
 
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,10 +14,14 @@ use serde_json::json;
 
 use super::account::AccountStatus;
 use super::audit::{Action, Actor, Draft, Person, Subject};
-use super::candidate::Confirmation;
+use super::candidate::{Confirmation, Trouble};
+use super::policy::Policy;
 
 /// How often it is tried before a person must look at it.
 pub const ATTEMPTS_MAX: u32 = 5;
+
+/// How long a wish is worked on if its policy is no longer in the configuration: the default of `carry_out_within`.
+pub const WITHIN_WITHOUT_POLICY: Duration = Duration::hours(24);
 
 /// What a person asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +48,8 @@ pub enum Skip {
     NotSuspended(AccountStatus),
     /// The provider no longer knows it.
     Gone,
+    /// Its status changed since it was asked for, and it is suspended: somebody else did that, and meant it.
+    ChangedByOthers,
 }
 
 /// Where a restoration stands.
@@ -54,6 +62,13 @@ pub enum RestorationState {
         attempts: u32,
         /// Not before this time.
         not_before: Option<DateTime<Utc>>,
+        /// What stands in the way so far.
+        #[serde(default, skip_serializing_if = "Trouble::is_none")]
+        trouble: Trouble,
+        /// The status change as read when it was asked for, or else before the first try. `None` in rows of before:
+        /// nothing is compared.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status_changed: Option<DateTime<Utc>>,
     },
     /// The account is back.
     Restored {
@@ -73,12 +88,20 @@ pub enum RestorationState {
     Failed {
         /// When.
         at: DateTime<Utc>,
-        /// The provider's answer, redacted.
+        /// The provider's answer, redacted; empty if there was none in time.
         error: String,
+        /// The wish grew too old; there may have been tries left.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        too_late: bool,
     },
 }
 
 impl RestorationState {
+    /// To be done, not tried yet; with the account's status change as read when it was asked for.
+    pub fn due(status_changed: Option<DateTime<Utc>>) -> RestorationState {
+        RestorationState::Due { attempts: 0, not_before: None, trouble: Trouble::default(), status_changed }
+    }
+
     /// The stored word.
     pub fn word(&self) -> &'static str {
         match self {
@@ -115,7 +138,10 @@ pub struct Restoration {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The provider is about to be called. Must be committed before the call.
-    Intend,
+    Intend {
+        /// The status change as read just before.
+        status_changed: Option<DateTime<Utc>>,
+    },
     /// The account is back.
     Confirm(Confirmation),
     /// There is nothing to give back.
@@ -136,7 +162,19 @@ pub enum Step {
         wait: Duration,
     },
     /// The account can't be read at the moment; nothing was tried.
-    Wait(Duration),
+    Wait {
+        /// The provider's answer, redacted.
+        error: String,
+        /// How long to wait.
+        wait: Duration,
+    },
+    /// The wish is too old to be carried out.
+    TooLate,
+}
+
+/// The time by which a wish of `asked_at` must have been carried out.
+pub fn restore_by(policy: Option<&Policy>, asked_at: DateTime<Utc>) -> DateTime<Utc> {
+    asked_at + policy.map_or(WITHIN_WITHOUT_POLICY, |policy| policy.carry_out_within)
 }
 
 /// The audit event of the wish.
@@ -151,23 +189,35 @@ pub fn asked(wish: &Wish, at: DateTime<Utc>) -> Draft {
 }
 
 /// The next state of a due restoration with its audit events. `None`: it is not due, and nothing may be done.
+///
+/// What turns each try away for the same reason is in the audit trail once; the intents go on.
 pub fn step(
     restoration: &Restoration,
     step: Step,
     now: DateTime<Utc>,
 ) -> Option<(RestorationState, Vec<Draft>)> {
-    let RestorationState::Due { attempts, not_before } = restoration.state else {
+    let RestorationState::Due { attempts, not_before, trouble, status_changed } = &restoration.state else {
         return None;
     };
+    let (attempts, first_seen) = (*attempts, *status_changed);
     let event = |action, detail| {
         let subject = Some(restoration.wish.account.clone());
         vec![Draft { at: now, actor: Actor::System, action, subject, detail }]
     };
+    let again = |attempts, wait, error, waits| {
+        let trouble = Trouble { error: Some(error), waits };
+        RestorationState::Due { attempts, not_before: Some(now + wait), trouble, status_changed: first_seen }
+    };
     Some(match step {
-        Step::Intend => (
-            RestorationState::Due { attempts: attempts + 1, not_before },
-            event(Action::RestoreIntended, json!({ "attempt": attempts + 1 })),
-        ),
+        Step::Intend { status_changed } => {
+            let attempts = attempts + 1;
+            // What is read after a try may be the work of the try.
+            let status_changed = if attempts == 1 { first_seen.or(status_changed) } else { first_seen };
+            let detail = json!({ "attempt": attempts, "status_changed": status_changed });
+            let (not_before, trouble) = (*not_before, trouble.clone());
+            let state = RestorationState::Due { attempts, not_before, trouble, status_changed };
+            (state, event(Action::RestoreIntended, detail))
+        }
         // What we confirm is what we tried, with its intent in the audit trail.
         Step::Confirm(_) if attempts == 0 => return None,
         Step::Confirm(confirmation) => (
@@ -180,16 +230,26 @@ pub fn step(
         }
         Step::TryAgain { error, wait: _ } if attempts >= ATTEMPTS_MAX => {
             let events = event(Action::RestoreFailed, json!({ "error": error, "attempts": attempts }));
-            (RestorationState::Failed { at: now, error }, events)
+            (RestorationState::Failed { at: now, error, too_late: false }, events)
         }
-        Step::TryAgain { error, wait } => (
-            RestorationState::Due { attempts, not_before: Some(now + wait) },
-            event(Action::RestoreTryFailed, json!({ "error": error, "attempt": attempts })),
-        ),
-        Step::TurnedAway { error, wait } => (
-            RestorationState::Due { attempts: attempts.saturating_sub(1), not_before: Some(now + wait) },
-            event(Action::RestoreTryFailed, json!({ "error": error, "attempt": attempts })),
-        ),
-        Step::Wait(wait) => (RestorationState::Due { attempts, not_before: Some(now + wait) }, Vec::new()),
+        Step::TryAgain { error, wait } => {
+            let events = event(Action::RestoreTryFailed, json!({ "error": error, "attempt": attempts }));
+            (again(attempts, wait, error, 0), events)
+        }
+        Step::TurnedAway { error, wait } => {
+            let events = if trouble.is_new(&error) {
+                event(Action::RestoreTryFailed, json!({ "error": error, "attempt": attempts }))
+            } else {
+                Vec::new()
+            };
+            (again(attempts.saturating_sub(1), wait, error, trouble.waits + 1), events)
+        }
+        Step::Wait { error, wait } => (again(attempts, wait, error, trouble.waits + 1), Vec::new()),
+        Step::TooLate => {
+            let error = trouble.error.clone().unwrap_or_default();
+            let detail = json!({ "error": error, "attempts": attempts, "too_late": true });
+            let events = event(Action::RestoreFailed, detail);
+            (RestorationState::Failed { at: now, error, too_late: true }, events)
+        }
     })
 }

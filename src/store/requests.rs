@@ -9,6 +9,7 @@ use super::{Store, StoreError, exemptions, policies, reviews, watches};
 use crate::domain::account::AccountId;
 use crate::domain::candidate::{self, Candidate, CandidateState, Shown, Step};
 use crate::domain::request::{self, Became, Request, RequestState, Transition, list_hash};
+use crate::domain::sessions::{self, Sessions};
 
 /// A request with its candidates in the order of the list.
 pub(super) type Whole = (Request, Vec<Candidate>);
@@ -115,6 +116,27 @@ impl Store {
         .await
     }
 
+    /// Takes one step of ending the sessions of the suspended candidate at `position`. Its state after it, or `None` if
+    /// they are not due: then nothing may be done.
+    pub async fn step_sessions(
+        &self,
+        request: i64,
+        position: u32,
+        step: sessions::Step,
+        now: DateTime<Utc>,
+    ) -> Result<Option<CandidateState>, StoreError> {
+        self.write(move |tx| {
+            let (request, candidate) = need_one(tx, request, position)?;
+            let Some((state, events)) = sessions::step(&candidate, step, now) else {
+                return Ok(None);
+            };
+            set_candidate(tx, request.id, position, &state)?;
+            audit::append_all(tx, &AuditContext::of(&request), events)?;
+            Ok(Some(state))
+        })
+        .await
+    }
+
     /// How much there is.
     pub async fn counts(&self) -> Result<StatusCounts, StoreError> {
         self.read(|tx| {
@@ -184,7 +206,9 @@ fn unfit(request: i64) -> StoreError {
 /// Whether an open candidate has what it stands on: above all, nothing is due without an approval in the row.
 fn fits(candidate: &CandidateState, request: &RequestState) -> bool {
     match candidate {
-        CandidateState::Due { .. } => matches!(request, RequestState::Approved { .. }),
+        CandidateState::Due { .. } | CandidateState::Suspended { sessions: Sessions::Due { .. }, .. } => {
+            matches!(request, RequestState::Approved { .. })
+        }
         CandidateState::Proposed => {
             matches!(request, RequestState::Held { .. } | RequestState::Pending { .. })
         }

@@ -24,11 +24,13 @@ pub enum AskedFor {
 }
 
 impl Store {
-    /// Records a wish that was checked. `key` names the input: the same input asks once.
+    /// Records a wish that was checked, with the account's status change as it was read for that. `key` names the
+    /// input: the same input asks once.
     pub async fn ask_restoration(
         &self,
         key: &str,
         wish: Wish,
+        status_changed: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
     ) -> Result<AskedFor, StoreError> {
         let key = key.to_owned();
@@ -42,7 +44,7 @@ impl Store {
             if let Some(due) = codec::first(tx, due, [&wish.account.id.0], decode)? {
                 return Ok(AskedFor::Already(Box::new(due)));
             }
-            ask(tx, &key, &wish, now).map(AskedFor::New)
+            ask(tx, &key, &wish, &RestorationState::due(status_changed), now).map(AskedFor::New)
         })
         .await
     }
@@ -128,8 +130,13 @@ impl Store {
     }
 }
 
-fn ask(tx: &Connection, key: &str, wish: &Wish, now: DateTime<Utc>) -> Result<i64, StoreError> {
-    let state = RestorationState::Due { attempts: 0, not_before: None };
+fn ask(
+    tx: &Connection,
+    key: &str,
+    wish: &Wish,
+    state: &RestorationState,
+    now: DateTime<Utc>,
+) -> Result<i64, StoreError> {
     codec::run(
         tx,
         "INSERT INTO restoration (key, policy, request, account_id, login, name, asked_by, reason, asked_at,
@@ -146,7 +153,7 @@ fn ask(tx: &Connection, key: &str, wish: &Wish, now: DateTime<Utc>) -> Result<i6
             wish.reason,
             time_text(now),
             state.word(),
-            json_text(&state)?,
+            json_text(state)?,
         ],
     )?;
     let id = tx.last_insert_rowid();

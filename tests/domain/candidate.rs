@@ -13,6 +13,7 @@ fn every_step() -> Vec<Step> {
     vec![
         Step::Intend { status_changed: None },
         Step::Confirm(Confirmation::ByCall),
+        Step::ConfirmAndClear(Confirmation::ByCall),
         Step::Skip(Skip::Gone),
         try_again(),
         turned_away(),
@@ -44,7 +45,7 @@ fn only_a_due_account_moves() {
             let moved = step(&candidate(0, state.clone()), wanted.clone(), now()).is_some();
             // What was never tried can't be confirmed either.
             let untried = matches!(state, CandidateState::Due { attempts: 0, .. });
-            let confirms = matches!(wanted, Step::Confirm(_));
+            let confirms = matches!(wanted, Step::Confirm(_) | Step::ConfirmAndClear(_));
             let may_move = matches!(state, CandidateState::Due { .. }) && !(untried && confirms);
             assert_eq!(moved, may_move, "{state:?} {wanted:?}");
         }
@@ -63,12 +64,12 @@ fn each_step_leads_where_it_says_and_leaves_its_trace() {
         (Step::Intend { status_changed: None }, due(2), Some(Action::SuspensionIntended)),
         (
             Step::Confirm(Confirmation::ByCall),
-            CandidateState::Suspended { at, confirmation: Confirmation::ByCall },
+            CandidateState::suspended(at, Confirmation::ByCall),
             Some(Action::Suspended),
         ),
         (
             Step::Confirm(Confirmation::ByReading),
-            CandidateState::Suspended { at, confirmation: Confirmation::ByReading },
+            CandidateState::suspended(at, Confirmation::ByReading),
             Some(Action::Suspended),
         ),
         (

@@ -4,10 +4,10 @@ use chrono::{DateTime, Duration, TimeZone, Utc};
 use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::assess::left_alone_until;
 use inactive_contractors::domain::audit::{Person, Subject};
-use inactive_contractors::domain::candidate::Confirmation;
+use inactive_contractors::domain::candidate::{Confirmation, Trouble};
 use inactive_contractors::domain::exemption::{REASON_MAX, Refusal, START_AHEAD_MAX, Wish, check};
 use inactive_contractors::domain::restoration::{
-    self, ATTEMPTS_MAX, Restoration, RestorationState, Skip, Step, step,
+    self, ATTEMPTS_MAX, Restoration, RestorationState, Skip, Step, restore_by, step,
 };
 
 use crate::fixture;
@@ -74,7 +74,12 @@ fn who_is_given_back_is_left_alone_for_the_longer_of_the_two_times() {
 }
 
 fn due(attempts: u32) -> Restoration {
-    restoration(RestorationState::Due { attempts, not_before: None })
+    restoration(RestorationState::Due {
+        attempts,
+        not_before: None,
+        trouble: Trouble::default(),
+        status_changed: None,
+    })
 }
 
 fn restoration(state: RestorationState) -> Restoration {
@@ -97,11 +102,15 @@ fn words(restoration: &Restoration, taken: Step) -> Option<(&'static str, Vec<&'
 #[test]
 fn a_restoration_is_confirmed_only_after_its_intent() {
     let confirm = Step::Confirm(Confirmation::ByCall);
+    let wait = Step::Wait { error: "no".to_owned(), wait: Duration::seconds(5) };
     assert_eq!(words(&due(0), confirm.clone()), None);
-    assert_eq!(words(&due(0), Step::Intend), Some(("due", vec!["restore_intended"])));
+    assert_eq!(
+        words(&due(0), Step::Intend { status_changed: None }),
+        Some(("due", vec!["restore_intended"]))
+    );
     assert_eq!(words(&due(1), confirm), Some(("restored", vec!["restored"])));
     assert_eq!(words(&due(0), Step::Skip(Skip::Gone)), Some(("skipped", vec!["restore_skipped"])));
-    assert_eq!(words(&due(1), Step::Wait(Duration::seconds(5))), Some(("due", vec![])));
+    assert_eq!(words(&due(1), wait), Some(("due", vec![])));
 }
 
 #[test]
@@ -112,7 +121,72 @@ fn tries_are_counted_unless_they_were_turned_away_unseen() {
     assert_eq!(words(&due(ATTEMPTS_MAX - 1), again.clone()), Some(("due", vec!["restore_try_failed"])));
     assert_eq!(words(&due(ATTEMPTS_MAX), again), Some(("failed", vec!["restore_failed"])));
     let (state, _) = step(&due(3), away, now()).expect("it is due");
-    assert_eq!(state, RestorationState::Due { attempts: 2, not_before: Some(now() + wait) });
+    let trouble = Trouble { error: Some("no".to_owned()), waits: 1 };
+    assert_eq!(
+        state,
+        RestorationState::Due { attempts: 2, not_before: Some(now() + wait), trouble, status_changed: None }
+    );
+}
+
+#[test]
+fn what_turns_away_for_the_same_reason_is_audited_once() {
+    let wait = Duration::seconds(60);
+    let away = |error: &str| Step::TurnedAway { error: error.to_owned(), wait };
+    let next = |before: &Restoration, taken| {
+        let (state, events) = step(before, taken, now()).expect("it is due");
+        (restoration(state), events.len())
+    };
+    let (first, told) = next(&due(1), away("no right (HTTP 403, request a): until 09:30"));
+    assert_eq!(told, 1);
+    let (tried, _) = next(&first, Step::Intend { status_changed: None });
+    let (second, told) = next(&tried, away("no right (HTTP 403, request b): until 10:45"));
+    assert_eq!(told, 0, "the same reason");
+    let (third, told) = next(&second, away("no token"));
+    assert_eq!(told, 1, "another reason");
+    let RestorationState::Due { trouble, .. } = third.state else { panic!("it is due") };
+    assert_eq!(trouble, Trouble { error: Some("no token".to_owned()), waits: 3 });
+}
+
+#[test]
+fn a_wish_that_grows_too_old_fails_with_what_stood_in_the_way() {
+    let (state, _) = step(&due(0), Step::Wait { error: "no".into(), wait: Duration::zero() }, now()).unwrap();
+    let (state, events) = step(&restoration(state), Step::TooLate, now()).expect("it is due");
+    assert_eq!(state, RestorationState::Failed { at: now(), error: "no".into(), too_late: true });
+    assert_eq!(events[0].action.word(), "restore_failed");
+    assert_eq!(words(&due(0), Step::TooLate), Some(("failed", vec!["restore_failed"])));
+    let policy = fixture::policy();
+    assert_eq!(restore_by(Some(&policy), now()), now() + policy.carry_out_within);
+    assert_eq!(restore_by(None, now()), now() + Duration::hours(24));
+}
+
+#[test]
+fn the_status_change_known_before_the_first_try_stays_known() {
+    let (asked, later) = (now() - Duration::hours(3), now() - Duration::hours(1));
+    let known = |state: &RestorationState| match state {
+        RestorationState::Due { status_changed, .. } => *status_changed,
+        other => panic!("it is due, not {other:?}"),
+    };
+    let next = |state, taken| step(&restoration(state), taken, now()).expect("it is due").0;
+    let again = || Step::TryAgain { error: "no".into(), wait: Duration::zero() };
+    let state = next(RestorationState::due(Some(asked)), Step::Intend { status_changed: Some(later) });
+    assert_eq!(known(&state), Some(asked));
+    assert_eq!(known(&next(state, again())), Some(asked));
+    let state = next(RestorationState::due(None), Step::Intend { status_changed: Some(later) });
+    assert_eq!(known(&state), Some(later));
+    let state = next(next(state, again()), Step::Intend { status_changed: Some(now()) });
+    assert_eq!(known(&state), Some(later));
+    let state = next(due(1).state, Step::Intend { status_changed: Some(later) });
+    assert_eq!(known(&state), None, "what is read after a try may be its own work");
+}
+
+#[test]
+fn rows_of_before_are_read_as_they_were_meant() {
+    let state = |json: &str| serde_json::from_str::<RestorationState>(json).expect("an old row");
+    let due = state(r#"{"state":"due","attempts":0,"not_before":null}"#);
+    assert_eq!(due, RestorationState::due(None));
+    assert_eq!(serde_json::to_string(&due).unwrap(), r#"{"state":"due","attempts":0,"not_before":null}"#);
+    let failed = state(r#"{"state":"failed","at":"2026-03-02T09:00:00Z","error":"no"}"#);
+    assert!(matches!(failed, RestorationState::Failed { too_late: false, .. }));
 }
 
 #[test]
@@ -120,8 +194,8 @@ fn what_has_ended_takes_no_step() {
     for state in [
         RestorationState::Restored { at: now(), confirmation: Confirmation::ByCall },
         RestorationState::Skipped { at: now(), why: Skip::Gone },
-        RestorationState::Failed { at: now(), error: "no".into() },
+        RestorationState::Failed { at: now(), error: "no".into(), too_late: false },
     ] {
-        assert_eq!(words(&restoration(state), Step::Intend), None);
+        assert_eq!(words(&restoration(state), Step::Intend { status_changed: None }), None);
     }
 }

@@ -146,7 +146,7 @@ pub fn every_candidate_state() -> Vec<CandidateState> {
         CandidateState::Kept { by: person("ann"), until: None },
         CandidateState::Dropped,
         due(0),
-        CandidateState::Suspended { at: now(), confirmation: Confirmation::ByCall },
+        CandidateState::suspended(now(), Confirmation::ByCall),
         CandidateState::Skipped { at: now(), why: Skip::Gone, error: None },
         CandidateState::Failed { at: now(), error: "E".into(), attempts: 5 },
     ];

@@ -3,10 +3,11 @@
 use chrono::Duration;
 use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::audit::{Action, Actor};
-use inactive_contractors::domain::candidate::CandidateState;
+use inactive_contractors::domain::candidate::{CandidateState, Confirmation};
 use inactive_contractors::domain::request::{
     Decision, Request, RequestState, card_posted, complete, expire, list_hash, shown,
 };
+use inactive_contractors::domain::sessions::Sessions;
 
 use serde_json::json;
 
@@ -86,6 +87,11 @@ fn an_approval_is_complete_when_no_account_is_open() {
         candidates.push(candidate(9, open));
         assert_eq!(complete(&approved, &candidates, now()), None);
     }
+    let sessions = Sessions::due();
+    let awake = CandidateState::Suspended { at: now(), confirmation: Confirmation::ByCall, sessions };
+    let mut candidates = settled.clone();
+    candidates.push(candidate(9, awake));
+    assert_eq!(complete(&approved, &candidates, now()), None, "sessions are still to be ended");
     for state in every_request_state() {
         let is_approved = matches!(state, RequestState::Approved { .. });
         assert_eq!(complete(&request(state), &settled, now()).is_some(), is_approved);

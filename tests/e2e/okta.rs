@@ -326,6 +326,90 @@ async fn sessions_and_tokens_end_with_the_suspension_where_the_policy_says_so() 
     world.nothing_else_is_wrong().await;
 }
 
+/// A policy that ends sessions, and carries out within an hour.
+fn ends_sessions() -> String {
+    format!("{PLAIN_POLICY}clear_sessions = true\ncarry_out_within = \"1h\"\n")
+}
+
+/// How many suspended accounts have their sessions put off so many times in a row.
+fn sessions_put_off(world: &World, times: &str) -> i64 {
+    let sql = "SELECT count(*) FROM candidate WHERE json_extract(state_json, '$.sessions.trouble.waits') = cast(?1 AS INTEGER)";
+    world.count(sql, times)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_end_although_the_bot_dies_right_after_the_suspension() {
+    let (world, card) = World::asking(&ends_sessions(), &[ADA]).await;
+    world.okta.fail_always("DELETE sessions", Fault::Hang);
+    approve(&world, &card).await;
+    world.until("the call that hangs", |world| world.audited("sessions_clear_intended") == 1).await;
+    world.kill_bot().await;
+    world.okta.clear_faults();
+    world.start_bot().await;
+    world.message("1 account suspended. Approved by").await;
+    assert_eq!(world.okta.sessions_cleared(ADA), [true]);
+    assert!(outcome(&world, &card, ADA).await.contains("; its sessions are ended"));
+    assert_eq!(world.audited("sessions_cleared"), 1);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_can_not_be_ended_at_once_are_tried_again() {
+    let (world, card) = World::asking(&ends_sessions(), &[ADA, BEN]).await;
+    world.okta.fail_always("DELETE sessions", Fault::Status(503, "E0000009"));
+    approve(&world, &card).await;
+    world.card_says(&card, "are still to be ended; paused: ").await;
+    world.until("a try more", |world| world.audited("sessions_clear_try_failed") >= 1).await;
+    assert_eq!(world.audited("completed"), 0);
+    world.okta.clear_faults();
+    world.advance(Duration::seconds(6));
+    world.message("2 accounts suspended. Approved by").await;
+    assert_eq!([ADA, BEN].map(|login| world.okta.sessions_cleared(login)), [[true], [true]]);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_can_not_be_ended_hold_nobody_back_and_are_told() {
+    let (world, card) = World::asking(&ends_sessions(), &[ADA, BEN, CAT]).await;
+    let ada = format!("DELETE {}/sessions", world.okta.person(ADA).id);
+    world.okta.fail_always(&ada, Fault::Status(403, "E0000006"));
+    approve(&world, &card).await;
+    world.card_says(&card, "3 of 3 done.").await;
+    for (before, seconds) in [("1", 61), ("2", 121), ("3", 241)] {
+        world.until("Ada's put off", |world| sessions_put_off(world, before) == 1).await;
+        world.advance(Duration::seconds(seconds));
+    }
+    world.until("the others' ended", |world| world.audited("sessions_cleared") == 2).await;
+    world.until("Ada's put off", |world| sessions_put_off(world, "4") == 1).await;
+    world.card_says(&card, "The sessions of 1 account are still to be ended.").await;
+    world.advance(Duration::hours(1));
+    world.message("3 accounts suspended, the sessions of 1 account NOT ended").await;
+    assert!(outcome(&world, &card, ADA).await.contains("its sessions were NOT ended"));
+    world.card_says(&card, "its sessions were NOT ended").await;
+    assert_eq!(
+        ["sessions_clear_try_failed", "sessions_clear_failed"].map(|word| world.audited(word)),
+        [1, 1]
+    );
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_given_back_meanwhile_keeps_their_sessions() {
+    let (world, card) = World::asking(&ends_sessions(), &[ADA]).await;
+    world.okta.fail_always("DELETE sessions", Fault::Status(403, "E0000006"));
+    approve(&world, &card).await;
+    world.until("put off", |world| sessions_put_off(world, "1") == 1).await;
+    world.okta.set_status(ADA, Status::Active);
+    world.okta.clear_faults();
+    world.advance(Duration::seconds(61));
+    world.message("1 account suspended. Approved by").await;
+    let said = outcome(&world, &card, ADA).await;
+    assert!(said.contains("its sessions were left alone: it is not suspended any more"), "{said}");
+    assert_eq!(world.okta.sessions_cleared(ADA), [] as [bool; 0]);
+    assert_eq!(world.audited("sessions_clear_skipped"), 1);
+    world.nothing_else_is_wrong().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn clicks_are_answered_while_okta_hangs() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;

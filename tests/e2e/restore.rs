@@ -4,7 +4,7 @@ use chrono::Duration;
 
 use super::commands::{ask, assert_answer};
 use crate::fake::okta::{Fault, Person, Status};
-use crate::fake::slack::{U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER};
+use crate::fake::slack::{Message, U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER};
 use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
@@ -12,11 +12,27 @@ const BEN: &str = "ben@ext.example";
 
 /// A world in which the bot has suspended Ada.
 async fn with_ada_suspended() -> World {
-    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    with_ada_suspended_under(PLAIN_POLICY).await.0
+}
+
+/// The same under another policy, and the card.
+async fn with_ada_suspended_under(policy: &str) -> (World, Message) {
+    let (world, card) = World::asking(policy, &[ADA]).await;
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.message("1 account suspended").await;
     assert_eq!(world.okta.status_of(ADA), Status::Suspended);
-    world
+    (world, card)
+}
+
+/// A policy that carries out within an hour.
+fn within_an_hour() -> String {
+    format!("{PLAIN_POLICY}carry_out_within = \"1h\"\n")
+}
+
+/// Waits until the wish has been put off so many times in a row.
+async fn put_off(world: &World, times: i64) {
+    let waits = "SELECT json_extract(state_json, '$.trouble.waits') FROM restoration WHERE account_id != ?1";
+    world.until("the wish put off", |world| world.count(waits, "") == times).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,6 +102,66 @@ async fn what_can_not_be_restored_is_said_in_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_missing_right_forbids_is_shown_tried_ever_less_often_and_ends() {
+    let (world, card) = with_ada_suspended_under(&within_an_hour()).await;
+    world.okta.deny("lifecycle/unsuspend");
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    let paused = world.card_says(&card, "; paused: ").await.visible_text();
+    assert!(paused.contains("being given back") && paused.contains("the API token may not"), "{paused}");
+    let again = format!("restore {ADA} me too");
+    assert_answer(&world, U_APPROVER2, &again, &["being given back already", "paused: ", "may not"]).await;
+    for (before, seconds) in [(1, 60), (2, 120), (3, 240), (4, 300)] {
+        put_off(&world, before).await;
+        world.advance(Duration::seconds(seconds + 1));
+    }
+    put_off(&world, 5).await;
+    assert_eq!((world.audited("restore_intended"), world.audited("restore_try_failed")), (5, 1));
+    world.advance(Duration::hours(1));
+    let told = world.message("could NOT be given back in time").await.visible_text();
+    assert!(told.contains("The last error: ") && told.contains("may not"), "{told}");
+    world.card_says(&card, "NOT given back").await;
+    assert_eq!((world.audited("restore_intended"), world.audited("restore_failed")), (5, 1));
+    world.okta.allow("lifecycle/unsuspend");
+    assert_answer(&world, U_APPROVER2, &again, &["is being given back; the channel"]).await;
+    world.message("has access again").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_can_not_be_read_is_not_given_back_after_a_long_stop() {
+    let (world, card) = with_ada_suspended_under(&within_an_hour()).await;
+    let path = format!("GET {}", world.okta.person(ADA).id);
+    assert_answer(&world, U_APPROVER, &format!("why {ADA}"), &["suspended"]).await;
+    world.okta.fail_always("unsuspend", Fault::RateLimited { reset_in_s: 120 });
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    put_off(&world, 1).await;
+    world.okta.fail_always(&path, Fault::Status(403, "E0000006"));
+    world.advance(Duration::minutes(3));
+    put_off(&world, 2).await;
+    world.stop_bot().await;
+    world.okta.clear_faults();
+    world.advance(Duration::hours(2));
+    world.start_bot().await;
+    world.message("could NOT be given back in time").await;
+    world.card_says(&card, "it could not be done in time").await;
+    assert_eq!((world.okta.status_of(ADA), world.audited("restore_intended")), (Status::Suspended, 1));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_try_did_is_not_denied_because_the_wish_grew_old() {
+    let (world, _) = with_ada_suspended_under(&within_an_hour()).await;
+    world.okta.fail_next("POST lifecycle/unsuspend", Fault::LostResponse);
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    world.until("the first try is in the audit", |world| world.audited("restore_try_failed") == 1).await;
+    world.stop_bot().await;
+    world.advance(Duration::hours(2));
+    world.start_bot().await;
+    world.message("has access again").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_others_suspended_only_an_admin_has_given_back() {
     let world = World::at_ten(PLAIN_POLICY).await;
     world.okta.add(Person::contractor(BEN).status(Status::Suspended));
@@ -106,6 +182,41 @@ async fn what_an_admin_suspended_again_is_not_ours_any_more() {
     world.okta.set_status(ADA, Status::Suspended);
     assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["only an admin"]).await;
     assert_eq!(world.okta.status_of(ADA), Status::Suspended);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_somebody_suspends_again_between_two_tries_stays_suspended() {
+    let world = with_ada_suspended().await;
+    world.okta.fail_next("POST lifecycle/unsuspend", Fault::LostResponse);
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    world.until("the first try is in the audit", |world| world.audited("restore_try_failed") == 1).await;
+    assert_eq!(world.okta.status_of(ADA), Status::Active);
+    world.advance(Duration::seconds(2));
+    world.okta.set_status(ADA, Status::Suspended);
+    world.advance(Duration::seconds(4));
+    world.message("somebody else changed its status since that was asked").await;
+    assert_eq!((world.okta.status_of(ADA), world.audited("restore_intended")), (Status::Suspended, 1));
+    let skipped = world.audit().into_iter().find(|line| line.action == "restore_skipped").expect("it ended");
+    assert_eq!(skipped.detail["why"], "changed_by_others");
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_that_waits_does_not_undo_what_an_admin_does_meanwhile() {
+    let (world, card) = with_ada_suspended_under(PLAIN_POLICY).await;
+    world.okta.deny("lifecycle/unsuspend");
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    put_off(&world, 1).await;
+    world.advance(Duration::seconds(10));
+    world.okta.set_status(ADA, Status::Active);
+    world.advance(Duration::seconds(10));
+    world.okta.set_status(ADA, Status::Suspended);
+    world.okta.allow("lifecycle/unsuspend");
+    world.advance(Duration::seconds(41));
+    world.card_says(&card, "somebody else suspended it anew since then").await;
+    assert_eq!((world.okta.status_of(ADA), world.audited("restore_intended")), (Status::Suspended, 1));
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["only an admin"]).await;
     world.nothing_else_is_wrong().await;
 }
 

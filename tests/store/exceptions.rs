@@ -115,24 +115,30 @@ fn restore(name: &str) -> restoration::Wish {
 #[tokio::test]
 async fn one_restoration_at_a_time_and_once_per_input() {
     let (_bench, store) = with_policy().await;
-    let AskedFor::New(first) = store.ask_restoration("k", restore("kim"), at(0)).await.unwrap() else {
+    let AskedFor::New(first) = store.ask_restoration("k", restore("kim"), None, at(0)).await.unwrap() else {
         panic!("the first is new")
     };
-    assert_eq!(store.ask_restoration("k", restore("kim"), at(1)).await.unwrap(), AskedFor::Repeated(first));
-    let other = store.ask_restoration("k2", restore("kim"), at(1)).await.unwrap();
+    assert_eq!(
+        store.ask_restoration("k", restore("kim"), None, at(1)).await.unwrap(),
+        AskedFor::Repeated(first)
+    );
+    let other = store.ask_restoration("k2", restore("kim"), None, at(1)).await.unwrap();
     assert!(matches!(other, AskedFor::Already(before) if before.id == first));
     let step = |step| store.step_restoration(first, step, at(2));
     assert_eq!(step(restoration::Step::Confirm(Confirmation::ByCall)).await.unwrap(), None, "no intent yet");
     store.restoration_told(first).await.unwrap();
     assert_eq!(store.live_restorations().await.unwrap(), [first], "what is due has not been told");
-    step(restoration::Step::Intend).await.unwrap().unwrap();
+    step(restoration::Step::Intend { status_changed: None }).await.unwrap().unwrap();
     let done = step(restoration::Step::Confirm(Confirmation::ByCall)).await.unwrap();
     assert!(matches!(done, Some(RestorationState::Restored { .. })));
-    assert_eq!(step(restoration::Step::Intend).await.unwrap(), None, "it is done");
+    assert_eq!(step(restoration::Step::Intend { status_changed: None }).await.unwrap(), None, "it is done");
     store.restoration_told(first).await.unwrap();
     assert!(store.live_restorations().await.unwrap().is_empty());
     assert_eq!(store.restored_by_us(vec![id("kim"), id("lee")]).await.unwrap(), [(id("kim"), at(2))].into());
-    assert!(matches!(store.ask_restoration("k3", restore("kim"), at(9)).await.unwrap(), AskedFor::New(_)));
+    assert!(matches!(
+        store.ask_restoration("k3", restore("kim"), None, at(9)).await.unwrap(),
+        AskedFor::New(_)
+    ));
 }
 
 async fn with_policy() -> (Bench, Store) {

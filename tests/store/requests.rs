@@ -4,6 +4,7 @@ use chrono::Duration;
 use inactive_contractors::domain::candidate::{CandidateState, Confirmation, Skip, Step};
 use inactive_contractors::domain::plan::{Guard, Verdict};
 use inactive_contractors::domain::request::{self, Verb};
+use inactive_contractors::domain::sessions;
 use inactive_contractors::store::{Decided, StatusCounts, StoreError};
 
 use crate::harness::{
@@ -20,7 +21,7 @@ async fn an_approval_is_carried_out_to_its_end() {
     store.step_candidate(request, 0, intend, at(11)).await.unwrap().unwrap();
     let confirm = Step::Confirm(Confirmation::ByCall);
     let done = store.step_candidate(request, 0, confirm.clone(), at(12)).await.unwrap();
-    assert_eq!(done, Some(CandidateState::Suspended { at: at(12), confirmation: Confirmation::ByCall }));
+    assert_eq!(done, Some(CandidateState::suspended(at(12), Confirmation::ByCall)));
     assert_eq!(store.step_candidate(request, 0, confirm, at(13)).await.unwrap(), None);
     let complete = |request: &_, candidates: &[_]| request::complete(request, candidates, at(14));
     assert_eq!(store.transition(request, complete).await.unwrap(), None);
@@ -33,6 +34,32 @@ async fn an_approval_is_carried_out_to_its_end() {
     );
     let suspended = store.suspended_by_us(vec![id("kim"), id("lee")]).await.unwrap();
     assert_eq!(suspended.into_iter().collect::<Vec<_>>(), [(id("kim"), at(12))]);
+}
+
+#[tokio::test]
+async fn sessions_to_be_ended_are_due_from_the_suspension_on_and_outlive_the_process() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let request = approved(&store, 0, &["kim"]).await;
+    assert_eq!(store.step_sessions(request, 0, sessions::Step::Intend, at(11)).await.unwrap(), None);
+    for step in [Step::Intend { status_changed: None }, Step::ConfirmAndClear(Confirmation::ByCall)] {
+        store.step_candidate(request, 0, step, at(12)).await.unwrap().unwrap();
+    }
+    store.close().await.unwrap();
+    let store = bench.open();
+    let (_, candidates) = store.request(request).await.unwrap().unwrap();
+    assert_eq!(candidates[0].state.sessions_due_at(at(13)), Some(at(13)));
+    let complete = |request: &_, candidates: &[_]| request::complete(request, candidates, at(14));
+    assert_eq!(store.transition(request, complete).await.unwrap(), None);
+    for step in [sessions::Step::Intend, sessions::Step::Confirm] {
+        store.step_sessions(request, 0, step, at(13)).await.unwrap().unwrap();
+    }
+    assert_eq!(store.step_sessions(request, 0, sessions::Step::Intend, at(13)).await.unwrap(), None);
+    store.transition(request, complete).await.unwrap().unwrap();
+    assert_eq!(
+        actions(&store).await[5..],
+        ["suspension_intended", "suspended", "sessions_clear_intended", "sessions_cleared", "completed"]
+    );
 }
 
 #[tokio::test]

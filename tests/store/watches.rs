@@ -104,9 +104,11 @@ async fn a_restoration_of_ours_that_came_in_between_is_no_drift() {
             by: person("ann"),
             reason: "back".to_owned(),
         };
-        assert!(matches!(store.ask_restoration(name, wish, at(20)).await.unwrap(), AskedFor::New(_)));
+        assert!(matches!(store.ask_restoration(name, wish, None, at(20)).await.unwrap(), AskedFor::New(_)));
     }
-    for step in [restoration::Step::Intend, restoration::Step::Confirm(Confirmation::ByCall)] {
+    for step in
+        [restoration::Step::Intend { status_changed: None }, restoration::Step::Confirm(Confirmation::ByCall)]
+    {
         store.step_restoration(1, step, at(21)).await.unwrap().unwrap();
     }
     let seen = vec![(1, back(Changer::Us)), (2, back(Changer::Us))];

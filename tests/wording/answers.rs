@@ -53,7 +53,7 @@ async fn every_refusal_is_a_sentence() {
     let not_proposed = [
         CandidateState::Kept { by: alice(), until: None },
         CandidateState::Kept { by: alice(), until: Some(at(0) + days(30)) },
-        CandidateState::Suspended { at: at(1), confirmation: Confirmation::ByCall },
+        CandidateState::suspended(at(1), Confirmation::ByCall),
     ];
     let not_proposed = not_proposed.into_iter().map(|state| Refusal::NotProposed {
         account: subject(),
@@ -166,11 +166,14 @@ async fn exemptions_and_restorations_are_told() {
     cards.push(exceptions::list(&many, at(0)));
     cards.push(exceptions::ending_soon(&many, at(0)));
     let states = [
-        RestorationState::Due { attempts: 1, not_before: None },
+        RestorationState::due(None),
         RestorationState::Restored { at: at(9), confirmation: Confirmation::ByReading },
         RestorationState::Skipped { at: at(9), why: Skip::NotSuspended(AccountStatus::Active) },
         RestorationState::Skipped { at: at(9), why: Skip::Gone },
-        RestorationState::Failed { at: at(9), error: EVIL.into() },
+        RestorationState::Skipped { at: at(9), why: Skip::ChangedByOthers },
+        RestorationState::Failed { at: at(9), error: EVIL.into(), too_late: false },
+        RestorationState::Failed { at: at(9), error: EVIL.into(), too_late: true },
+        RestorationState::Failed { at: at(9), error: String::new(), too_late: true },
     ];
     for (state, name) in states.into_iter().zip(NAMES) {
         let account = contractor("kim");

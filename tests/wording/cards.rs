@@ -6,10 +6,11 @@ use inactive_contractors::app::wording::card::{View, card};
 use inactive_contractors::app::wording::notices;
 use inactive_contractors::chat::{Block, Card};
 use inactive_contractors::domain::account::AccountStatus;
-use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation, Skip};
+use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation, Skip, Trouble};
 use inactive_contractors::domain::plan::{Counts, Guard};
 use inactive_contractors::domain::request::{Release, Request, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip as NotBack, Wish};
+use inactive_contractors::domain::sessions::{Dropped, Sessions};
 
 use crate::desk::{Desk, compare};
 use crate::fixture::{days, due, held, policy};
@@ -117,17 +118,22 @@ async fn a_card_before_and_without_an_approval() {
 
 /// One of each outcome.
 fn carried_out() -> Vec<Candidate> {
-    let suspended = |confirmation| CandidateState::Suspended { at: at(12), confirmation };
+    let suspended = |confirmation| CandidateState::suspended(at(12), confirmation);
+    let with_sessions = |sessions| {
+        let confirmation = Confirmation::ByCall;
+        CandidateState::Suspended { at: at(12), confirmation, sessions }
+    };
+    let left = Dropped::NotSuspended(AccountStatus::Active);
     let states = [
         suspended(Confirmation::ByCall),
-        suspended(Confirmation::ByReading),
+        with_sessions(Sessions::Failed { at: at(13), error: EVIL.into() }),
         CandidateState::Kept { by: alice(), until: None },
         CandidateState::Kept { by: alice(), until: Some(at(0) + days(30)) },
         CandidateState::Skipped { at: at(12), why: Skip::Gone, error: None },
         CandidateState::Failed { at: at(12), error: EVIL.into(), attempts: 5 },
-        suspended(Confirmation::ByCall),
-        suspended(Confirmation::ByCall),
-        suspended(Confirmation::ByCall),
+        suspended(Confirmation::ByReading),
+        with_sessions(Sessions::Cleared { at: at(13) }),
+        with_sessions(Sessions::Dropped { at: at(13), why: left }),
     ];
     let mut candidates = crowd(9);
     for (one, state) in candidates.iter_mut().zip(states) {
@@ -151,11 +157,13 @@ fn restoration(of: &Candidate, state: RestorationState) -> Restoration {
 fn restorations(of: &[Candidate]) -> Vec<Restoration> {
     let restored = RestorationState::Restored { at: at(31), confirmation: Confirmation::ByCall };
     let active = NotBack::NotSuspended(AccountStatus::Active);
+    let trouble = Trouble { error: Some(EVIL.into()), waits: 3 };
+    let paused = RestorationState::Due { attempts: 0, not_before: None, trouble, status_changed: None };
     vec![
         restoration(&of[1], restored),
-        restoration(&of[6], RestorationState::Due { attempts: 1, not_before: None }),
+        restoration(&of[6], paused),
         restoration(&of[7], RestorationState::Skipped { at: at(31), why: active }),
-        restoration(&of[8], RestorationState::Failed { at: at(31), error: EVIL.into() }),
+        restoration(&of[8], RestorationState::Failed { at: at(31), error: EVIL.into(), too_late: false }),
     ]
 }
 
@@ -173,6 +181,12 @@ async fn a_card_while_and_after_it_is_carried_out() {
     let request = about(&candidates, completed);
     let card = shown(&request, &candidates, 0, &restorations(&candidates));
     desk.message_is("card_completed", &card).await;
+    let trouble = Trouble { error: Some(EVIL.into()), waits: 1 };
+    candidates[1].state = CandidateState::Suspended {
+        at: at(12),
+        confirmation: Confirmation::ByReading,
+        sessions: Sessions::Due { attempts: 1, not_before: None, trouble },
+    };
     candidates[0].state = due(0);
     candidates[8].state = due(2);
     let request =

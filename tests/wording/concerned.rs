@@ -146,7 +146,7 @@ fn shown(
 #[tokio::test]
 async fn an_answer_is_thanked_for_or_refused_in_a_sentence_that_names_nobody() {
     let mut desk = Desk::open().await;
-    let suspended = CandidateState::Suspended { at: at(20), confirmation: Confirmation::ByCall };
+    let suspended = CandidateState::suspended(at(20), Confirmation::ByCall);
     let failed = CandidateState::Failed { at: at(20), error: EVIL.into(), attempts: 5 };
     let kept = CandidateState::Kept { by: alice(), until: None };
     let mut texts: Vec<Text> = [Answer::Needed, Answer::StillHere, Answer::Left]

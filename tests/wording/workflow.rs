@@ -63,7 +63,7 @@ async fn a_card_that_needs_two_people() {
         desk.message_is(name, &shown(&of_two(&people, state), &people, None)).await;
     }
     for one in &mut people {
-        one.state = CandidateState::Suspended { at: at(12), confirmation: Confirmation::ByCall };
+        one.state = CandidateState::suspended(at(12), Confirmation::ByCall);
     }
     let state = RequestState::Completed {
         decision: decision(),
@@ -80,7 +80,7 @@ async fn a_card_that_needs_two_people() {
 async fn a_card_whose_failures_are_tried_again() {
     let mut desk = Desk::open().await;
     let mut people = crowd(3);
-    people[0].state = CandidateState::Suspended { at: at(12), confirmation: Confirmation::ByCall };
+    people[0].state = CandidateState::suspended(at(12), Confirmation::ByCall);
     for one in &mut people[1..] {
         one.state = CandidateState::Failed { at: at(13), error: EVIL.into(), attempts: 5 };
     }
@@ -97,7 +97,7 @@ async fn a_card_whose_failures_are_tried_again() {
         &shown(&of_two(&people, completed(None, Some(bob()))), &people, None),
     )
     .await;
-    people[1].state = CandidateState::Suspended { at: at(32), confirmation: Confirmation::ByCall };
+    people[1].state = CandidateState::suspended(at(32), Confirmation::ByCall);
     let request = of_two(&people, completed(Some(retry), None));
     desk.message_is("card_retried", &shown(&request, &people, None)).await;
     let ending = notices::ending(&request, &people, &somewhere(), None).expect("it has ended");

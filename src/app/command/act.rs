@@ -143,7 +143,9 @@ impl App {
         };
         let rule = &self.policy(&wish.policy).unwrap_or(policy).rule;
         let until = left_alone_until(now, rule);
-        Ok(match self.store.ask_restoration(key, wish, now).await? {
+        // Whoever changes it after this reading has a say of their own.
+        let status_changed = account.status_changed.at();
+        Ok(match self.store.ask_restoration(key, wish, status_changed, now).await? {
             AskedFor::New(_) => {
                 self.nudge();
                 Ok(refusals::note(exceptions::restore_asked(account, None, until)))

@@ -26,13 +26,15 @@ const OUTCOMES: [(&str, &[Action]); 16] = [
     ("expired", &[Action::Expired]),
     ("withdrawn", &[Action::Withdrawn]),
     ("suspended", &[Action::Suspended]),
-    ("skipped", &[Action::Skipped, Action::RestoreSkipped]),
+    ("skipped", &[Action::Skipped, Action::RestoreSkipped, Action::SessionsClearSkipped]),
     ("restored", &[Action::Restored]),
     (
         "failed",
         &[
             Action::SuspensionFailed,
             Action::SuspensionTryFailed,
+            Action::SessionsClearFailed,
+            Action::SessionsClearTryFailed,
             Action::RestoreFailed,
             Action::RestoreTryFailed,
             Action::SweepFailed,

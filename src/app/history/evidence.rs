@@ -269,7 +269,7 @@ fn outcome(state: &CandidateState) -> (Option<DateTime<Utc>>, String, String) {
             let until = until.map(|until| format!("kept until {}", time(until)));
             (None, by.name.clone(), until.unwrap_or_default())
         }
-        CandidateState::Suspended { at, confirmation } => (Some(*at), String::new(), word(confirmation)),
+        CandidateState::Suspended { at, confirmation, .. } => (Some(*at), String::new(), word(confirmation)),
         CandidateState::Skipped { at, why, error } => {
             let error = error.as_ref().map(|error| format!(", after: {error}")).unwrap_or_default();
             (Some(*at), String::new(), word(why) + &error)

@@ -9,7 +9,7 @@ use super::concerned;
 use super::row;
 use super::{
     accounts, backlog, belongs_to, by_both, guard_in_words, idle_in_words, mention, outcome_in_words,
-    rule_in_words, shown_who,
+    rule_in_words, sessions_in_words, shown_who,
 };
 use crate::chat::{Block, Button, Card, MessageRef, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
@@ -136,12 +136,12 @@ fn row_chars(view: &View, candidate: &Candidate) -> usize {
     let names: usize = names.into_iter().flatten().map(|name| long(name)).sum();
     let error = match &candidate.state {
         CandidateState::Failed { error, .. } => long(&cut(error)),
+        CandidateState::Suspended { sessions, .. } => long(&sessions_in_words(sessions).to_plain()),
         CandidateState::Previewed
         | CandidateState::Proposed
         | CandidateState::Kept { .. }
         | CandidateState::Dropped
         | CandidateState::Due { .. }
-        | CandidateState::Suspended { .. }
         | CandidateState::Skipped { .. } => 0,
     };
     let back = row::restoration(view, candidate).map_or(0, |text| long(&text.to_plain()) + ROW_CHARS / 2);
@@ -348,7 +348,12 @@ fn decided(verb: &str, decision: &Decision, more: Text) -> Text {
 fn progress(view: &View) -> String {
     let due = in_state(view, "due");
     let all = view.request.state.retry().map_or_else(|| selected(view), |retry| retry.positions.len());
-    format!(" {} of {all} done.", all.saturating_sub(due))
+    let sessions = view.candidates.iter().filter(|one| one.state.sessions_due_at(view.now).is_some()).count();
+    let done = format!(" {} of {all} done.", all.saturating_sub(due));
+    if due > 0 || sessions == 0 {
+        return done;
+    }
+    format!("{done} The sessions of {} are still to be ended.", accounts(sessions))
 }
 
 /// How many accounts the approval selected.

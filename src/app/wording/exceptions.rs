@@ -6,6 +6,7 @@ use super::answers::{LINES_MAX, list as listed};
 use super::{account_who, accounts, counted, mention, span_of_time, who};
 use crate::chat::{Block, Card, MessageRef, Span, Text};
 use crate::domain::account::Account;
+use crate::domain::candidate::Trouble;
 use crate::domain::exemption::{End, Granted, Refusal};
 use crate::domain::policy::Policy;
 use crate::domain::restoration::{Restoration, RestorationState, Skip};
@@ -172,7 +173,17 @@ pub fn restore_asked(
     let text = account_who(account);
     match again {
         Some(before) => {
-            text.then(" is being given back already, as ").and(mention(&before.wish.by)).then(" asked.")
+            let text =
+                text.then(" is being given back already, as ").and(mention(&before.wish.by)).then(" asked");
+            match &before.state {
+                RestorationState::Due { trouble: Trouble { error: Some(error), .. }, .. } => {
+                    text.then("; paused: ").quoted(error).then(".")
+                }
+                RestorationState::Due { .. }
+                | RestorationState::Restored { .. }
+                | RestorationState::Skipped { .. }
+                | RestorationState::Failed { .. } => text.then("."),
+            }
         }
         None => text
             .then(" is being given back; the channel is told when it is done. The policy then leaves it alone until ")
@@ -196,10 +207,20 @@ pub fn restoration(
         RestorationState::Skipped { why: Skip::Gone, .. } => {
             text.then(" can't be given back, because the identity provider no longer knows the account")
         }
+        RestorationState::Skipped { why: Skip::ChangedByOthers, .. } => text.then(
+            " was not given back, because somebody else changed its status since that was asked, and it is suspended \
+             by their hand now",
+        ),
         RestorationState::Skipped { why: Skip::NotSuspended(status), .. } => text
             .then(" was not given back, because the account is not suspended: its status is ")
             .with(Span::Code(status.to_string())),
-        RestorationState::Failed { error, .. } => text
+        RestorationState::Failed { error, too_late: true, .. } => {
+            let text = text.then(
+                " could NOT be given back in time, so it is not tried any more. Ask again, or do it in the admin console",
+            );
+            if error.is_empty() { text } else { text.then(". The last error: ").quoted(error) }
+        }
+        RestorationState::Failed { error, too_late: false, .. } => text
             .then(" could NOT be given back. Somebody has to do it in the admin console. The last error: ")
             .quoted(error),
     };

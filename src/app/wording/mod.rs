@@ -22,15 +22,17 @@ pub mod row;
 
 use chrono::{DateTime, Utc};
 
+use self::card::cut;
 use crate::chat::{Span, Text};
 use crate::domain::account::Account;
 use crate::domain::assess::{Assessment, Exemption, Grace, Idle, Signal};
 use crate::domain::audit::Person;
 use crate::domain::calendar::Period;
-use crate::domain::candidate::{Candidate, CandidateState, Confirmation, Shown, Skip};
+use crate::domain::candidate::{Candidate, CandidateState, Confirmation, Shown, Skip, Trouble};
 use crate::domain::plan::Guard;
 use crate::domain::policy::Rule;
 use crate::domain::request::Decision;
+use crate::domain::sessions::{Dropped, Sessions};
 
 /// "1 account", "12 accounts".
 pub fn accounts(count: usize) -> String {
@@ -224,12 +226,12 @@ pub fn outcome_in_words(candidate: &Candidate, rule: &Rule, now: DateTime<Utc>) 
         CandidateState::Dropped => Text::plain("left alone"),
         CandidateState::Due { attempts: 0, .. } => Text::plain("to be suspended"),
         CandidateState::Due { attempts, .. } => Text::plain(format!("being suspended, try {attempts}")),
-        CandidateState::Suspended { at, confirmation } => {
+        CandidateState::Suspended { at, confirmation, sessions } => {
             let how = match confirmation {
                 Confirmation::ByCall => "suspended ",
                 Confirmation::ByReading => "suspended, confirmed by reading the account again, ",
             };
-            Text::plain(how).with(Span::Time(*at))
+            Text::plain(how).with(Span::Time(*at)).and(sessions_in_words(sessions))
         }
         CandidateState::Skipped { why, error, .. } => {
             let text = Text::plain("left alone: ").and(skip_in_words(why, rule, now));
@@ -243,6 +245,29 @@ pub fn outcome_in_words(candidate: &Candidate, rule: &Rule, now: DateTime<Utc>) 
             counted(*attempts as usize, "try", "tries")
         ))
         .quoted(error),
+    }
+}
+
+/// What became of the sessions of a suspended account, as the end of a phrase.
+fn sessions_in_words(sessions: &Sessions) -> Text {
+    let text = Text::plain("; its sessions ");
+    match sessions {
+        Sessions::Left => Text::default(),
+        Sessions::Due { trouble: Trouble { error: Some(error), .. }, .. } => {
+            text.then("are still to be ended; paused: ").quoted(cut(error))
+        }
+        Sessions::Due { .. } => text.then("are being ended"),
+        Sessions::Cleared { .. } => text.then("are ended"),
+        Sessions::Dropped { why: Dropped::NotSuspended(_), .. } => {
+            text.then("were left alone: it is not suspended any more")
+        }
+        Sessions::Dropped { why: Dropped::Gone, .. } => {
+            text.then("were left alone: the account no longer exists")
+        }
+        Sessions::Dropped { why: Dropped::NotWanted, .. } => {
+            text.then("were left alone: the policy does not ask for it any more")
+        }
+        Sessions::Failed { error, .. } => text.then("were NOT ended: ").quoted(cut(error)),
     }
 }
 

@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 
 use super::{accounts, by_both, guard_in_words, mention, outcome_in_words, rule_in_words, shown_who};
 use crate::chat::{Block, Card, MessageRef, Span, Text};
-use crate::domain::candidate::Candidate;
+use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::plan::{Counts, Guard};
 use crate::domain::policy::{People, Rule};
-use crate::domain::request::{Request, RequestState};
+use crate::domain::request::{Request, RequestState, Retry};
+use crate::domain::sessions::Sessions;
 use crate::domain::silence::Kind;
 
 /// Outcomes in one message of the thread: one block each of at most about 300 characters, within Slack's 50 blocks and
@@ -33,21 +34,6 @@ pub fn ending(
         | RequestState::Pending { .. }
         | RequestState::Approved { .. } => return None,
         RequestState::Completed { decision, first, retry, .. } => {
-            let tried =
-                |one: &&Candidate| retry.as_ref().is_none_or(|retry| retry.positions.contains(&one.position));
-            let count = |word| {
-                candidates.iter().filter(tried).filter(|candidate| candidate.state.word() == word).count()
-            };
-            let mut parts = vec![format!("{} suspended", accounts(count("suspended")))];
-            for (word, phrase) in [
-                ("skipped", "left alone"),
-                ("kept", "kept active"),
-                ("failed", "NOT suspended because of errors"),
-            ] {
-                if count(word) > 0 {
-                    parts.push(format!("{} {phrase}", count(word)));
-                }
-            }
             let (said, by, first) = match retry {
                 Some(retry) => (". Tried again for ", &retry.decision, retry.first.as_ref()),
                 None => (". Approved by ", decision, first.as_deref()),
@@ -55,7 +41,7 @@ pub fn ending(
             Text::default()
                 .with(policy)
                 .then(": ")
-                .then(parts.join(", "))
+                .then(outcomes_in_numbers(candidates, retry.as_deref()))
                 .then(said)
                 .and(by_both(first, by))
                 .then("; what became of every account is in the thread of ")
@@ -98,6 +84,28 @@ pub fn ending(
 fn anchor(seq: i64, head: &str) -> Block {
     let head = Span::Code(head.get(..16).unwrap_or(head).to_owned());
     Block::Context(Text::plain(format!("Audit trail up to event {seq}, head ")).with(head))
+}
+
+/// "3 accounts suspended, 1 left alone": of all, or of those that were tried again.
+fn outcomes_in_numbers(candidates: &[Candidate], retry: Option<&Retry>) -> String {
+    let tried = |one: &&Candidate| retry.is_none_or(|retry| retry.positions.contains(&one.position));
+    let count = |word| candidates.iter().filter(tried).filter(|one| one.state.word() == word).count();
+    let mut parts = vec![format!("{} suspended", accounts(count("suspended")))];
+    for (word, phrase) in
+        [("skipped", "left alone"), ("kept", "kept active"), ("failed", "NOT suspended because of errors")]
+    {
+        if count(word) > 0 {
+            parts.push(format!("{} {phrase}", count(word)));
+        }
+    }
+    let sessions_failed = |one: &&Candidate| {
+        matches!(one.state, CandidateState::Suspended { sessions: Sessions::Failed { .. }, .. })
+    };
+    let signed_in = candidates.iter().filter(tried).filter(sessions_failed).count();
+    if signed_in > 0 {
+        parts.push(format!("the sessions of {} NOT ended", accounts(signed_in)));
+    }
+    parts.join(", ")
 }
 
 fn reason(reason: Option<&str>) -> Text {

@@ -132,7 +132,10 @@ pub fn restoration(view: &View, candidate: &Candidate) -> Option<Text> {
     let text = Text::default().with(Span::Bold(mark.into())).then(format!(" {verb}"));
     let text = text.and(mention(&wish.by)).then(", ").quoted(cut(&wish.reason));
     Some(match &restoration.state {
-        RestorationState::Due { .. } => text,
+        RestorationState::Due { trouble, .. } => match &trouble.error {
+            Some(error) => text.then("; paused: ").quoted(cut(error)),
+            None => text,
+        },
         RestorationState::Restored { at, .. } => match view.policy {
             Some(policy) => {
                 text.then("; left alone until ").with(Span::Time(left_alone_until(*at, &policy.rule)))
@@ -140,9 +143,15 @@ pub fn restoration(view: &View, candidate: &Candidate) -> Option<Text> {
             None => text,
         },
         RestorationState::Skipped { why: Skip::Gone, .. } => text.then("; the account no longer exists"),
+        RestorationState::Skipped { why: Skip::ChangedByOthers, .. } => {
+            text.then("; somebody else suspended it anew since then")
+        }
         RestorationState::Skipped { why: Skip::NotSuspended(status), .. } => {
             text.then("; it was not suspended, its status is ").with(Span::Code(status.to_string()))
         }
-        RestorationState::Failed { error, .. } => text.then("; the last error: ").quoted(cut(error)),
+        RestorationState::Failed { error, too_late, .. } => {
+            let text = if *too_late { text.then("; it could not be done in time") } else { text };
+            if error.is_empty() { text } else { text.then("; the last error: ").quoted(cut(error)) }
+        }
     })
 }

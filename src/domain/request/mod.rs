@@ -378,12 +378,13 @@ pub fn expire(request: &Request, candidates: &[Candidate], now: DateTime<Utc>) -
     Some(transition)
 }
 
-/// Every account of an approved request has its outcome. `None` while one is still due.
+/// Every account of an approved request has its outcome. `None` while one is still due, or its sessions are.
 pub fn complete(request: &Request, candidates: &[Candidate], now: DateTime<Utc>) -> Option<Transition> {
     let RequestState::Approved { decision, first, retry } = &request.state else {
         return None;
     };
-    if candidates.iter().any(|candidate| candidate.state.is_open()) {
+    let is_due = |one: &Candidate| one.state.is_open() || one.state.sessions_due_at(now).is_some();
+    if candidates.iter().any(is_due) {
         return None;
     }
     let count = |word| candidates.iter().filter(|candidate| candidate.state.word() == word).count();
