@@ -33,7 +33,7 @@ struct Place {
 }
 
 async fn world_of_two() -> World {
-    let world = World::new(UNSCHEDULED_POLICY).await;
+    let world = World::new(&format!("{UNSCHEDULED_POLICY}clear_sessions = true\n")).await;
     for login in LOGINS {
         world.okta.add(Person::contractor(login).last_login_days_ago(41));
     }
@@ -127,6 +127,9 @@ async fn all_is_well(world: &World, process: BotProcess) {
         assert_eq!(world.okta.suspends(login), 1, "{login}");
         let suspended = world.audit_of(login).into_iter().filter(|action| action == "suspended").count();
         assert_eq!(suspended, 1, "{login}: {:?}", world.audit_of(login));
+        assert!(!world.okta.sessions_cleared(login).is_empty(), "{login}: {:?}", world.audit_of(login));
+        let cleared = world.audit_of(login).into_iter().filter(|action| action == "sessions_cleared").count();
+        assert_eq!(cleared, 1, "{login}: {:?}", world.audit_of(login));
     }
     for action in ["sweep_started", "approved", "completed"] {
         assert_eq!(world.audited(action), 1, "{action}: {:#?}", world.audit());
