@@ -47,7 +47,9 @@ struct Place {
 
 async fn world_of(story: Story) -> World {
     let needed = if story == Story::Two { 2 } else { 1 };
-    let world = World::new(&format!("{UNSCHEDULED_POLICY}approvals_needed = {needed}\n")).await;
+    let world =
+        World::new(&format!("{UNSCHEDULED_POLICY}clear_sessions = true\napprovals_needed = {needed}\n"))
+            .await;
     for login in LOGINS {
         world.okta.add(Person::contractor(login).last_login_days_ago(41));
     }
@@ -89,6 +91,10 @@ async fn people_see_it_through(world: &World, story: Story) {
             world.slack.slash(U_APPROVER, C_OPS, &line).await.expect("the command can be typed");
         }
         world.message(GIVEN_BACK).await;
+        // The card says so too.
+        world
+            .until("the card", |world| world.count("SELECT told FROM request WHERE id = ?1", "1") == 1)
+            .await;
     }
 }
 
@@ -163,6 +169,9 @@ async fn all_is_well(world: &World, process: BotProcess, story: Story) {
         assert_eq!(world.okta.suspends(login), 1, "{login}");
         let suspended = world.audit_of(login).into_iter().filter(|action| action == "suspended").count();
         assert_eq!(suspended, 1, "{login}: {:?}", world.audit_of(login));
+        assert!(!world.okta.sessions_cleared(login).is_empty(), "{login}: {:?}", world.audit_of(login));
+        let cleared = world.audit_of(login).into_iter().filter(|action| action == "sessions_cleared").count();
+        assert_eq!(cleared, 1, "{login}: {:?}", world.audit_of(login));
     }
     for action in ["sweep_started", "approved", "completed"] {
         assert_eq!(world.audited(action), 1, "{action}: {:#?}", world.audit());

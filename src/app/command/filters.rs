@@ -226,7 +226,7 @@ mod tests {
             read("since last month by <@U1|ada> ben@x.example outcome Failed request #7 until yesterday")
                 .unwrap();
         assert_eq!(asked.person.as_deref(), Some("ben@x.example"));
-        assert_eq!(asked.outcome.as_ref().unwrap().1.len(), 5);
+        assert_eq!(asked.outcome.as_ref().unwrap().1.len(), 7);
         assert_eq!(asked.request, Some(7));
         assert_eq!(
             asked.line(),
