@@ -153,7 +153,7 @@ impl App {
         candidate: &Candidate,
         why: Skip,
     ) -> anyhow::Result<Option<String>> {
-        if matches!(candidate.state, CandidateState::Due { attempts: 0, .. }) {
+        if matches!(candidate.state, CandidateState::Due { attempts: 0, status_changed: None, .. }) {
             return self.take(request, candidate, Step::Skip(why)).await;
         }
         let read = self.identity.read(&candidate.shown.id).await;
@@ -178,7 +178,7 @@ impl App {
         let CandidateState::Due { attempts, status_changed, .. } = &candidate.state else {
             return Ok(None);
         };
-        if *attempts > 0 {
+        if *attempts > 0 || status_changed.is_some() {
             if account.status == AccountStatus::Suspended {
                 return Ok(Some(Step::Confirm(Confirmation::ByReading)));
             }

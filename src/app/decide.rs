@@ -14,7 +14,7 @@ use super::wording::{answers, card, concerned, refusals};
 use crate::chat::{Ack, FormState, Handler, Inbound, MessageRef, ReplyTo, Text, What};
 use crate::domain::audit::{Action, Actor, Draft, Person};
 use crate::domain::keep::KeptUntil;
-use crate::domain::request::{Input, Refusal, Request, Verb};
+use crate::domain::request::{Input, KnownForRetry, Refusal, Request, Verb};
 use crate::store::{AuditContext, Decided, Receipt};
 
 /// The handler that the chat adapter calls with each input.
@@ -134,7 +134,7 @@ impl App {
             card::action::RELEASE => Verb::Release,
             card::action::TAKE_BACK => Verb::TakeBackApproval,
             card::action::ASK_AGAIN => Verb::AskAgain,
-            card::action::RETRY => Verb::Retry { held: [].into() },
+            card::action::RETRY => Verb::Retry { known: KnownForRetry::default() },
             card::action::GO_LIVE => Verb::GoLive,
             card::action::CHOOSE => {
                 self.open_review(inbound, request, rest, trigger);

@@ -392,7 +392,7 @@ impl App {
         });
         let (verb, reason) = match review.await? {
             Some(Reviewed { request, candidates, draft: Some(draft) }) => {
-                if draft.generation != memory.generation && self.waits(&request, &memory) {
+                if draft.generation != memory.generation && request.state.awaits_decision() {
                     let note = Some(refusals::dialog_changed());
                     self.settle(inbound, "the dialog had changed", None).await?;
                     return Ok(Ack::ReplaceModal(drawn(&request, &candidates, &draft, note)));
@@ -503,6 +503,8 @@ fn answer(
         | Refusal::NotYourApproval { .. }
         | Refusal::NothingFailed
         | Refusal::AllHeld
+        | Refusal::OutcomesNotTold
+        | Refusal::RetryTooLate { .. }
         | Refusal::AlreadyAskedAgain { .. }
         | Refusal::DoesNotFit => Ack::ReplaceModal(choose::over(id, text, whole)),
     }

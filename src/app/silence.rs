@@ -81,7 +81,7 @@ impl App {
             .into_iter()
             .filter(|one| matches!(one.state, CandidateState::Failed { .. }));
         let failed: Vec<_> = failed.map(|one| one.shown.id).collect();
-        let held = self.store.waiting(failed.clone()).await?;
+        let held = self.store.asked_since(request.id, failed.clone()).await?;
         let elsewhere: std::collections::BTreeSet<i64> = held.values().copied().collect();
         Ok((!failed.is_empty()).then(|| refusals::left_out_of_retry(failed.len(), held.len(), &elsewhere)))
     }

@@ -162,6 +162,9 @@ pub enum CandidateState {
         error: String,
         /// Tries made.
         attempts: u32,
+        /// The status change as read before the first try.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status_changed: Option<DateTime<Utc>>,
     },
 }
 
@@ -174,6 +177,18 @@ impl CandidateState {
             status_changed: None,
             trouble: Trouble::default(),
         }
+    }
+
+    /// To be suspended once more, after tries that failed. What was seen before them goes on saying whether somebody else
+    /// was there, or we were.
+    pub fn due_again(&self) -> CandidateState {
+        let (CandidateState::Failed { status_changed, .. } | CandidateState::Due { status_changed, .. }) =
+            self
+        else {
+            return CandidateState::due();
+        };
+        let trouble = Trouble::default();
+        CandidateState::Due { attempts: 0, not_before: None, status_changed: *status_changed, trouble }
     }
 
     /// Done, with sessions left alone.
@@ -324,7 +339,7 @@ pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(Ca
     };
     let fail = |error: String| {
         let events = event(Action::SuspensionFailed, json!({ "error": error, "attempts": attempts }));
-        (CandidateState::Failed { at: now, error, attempts }, events)
+        (CandidateState::Failed { at: now, error, attempts, status_changed: first_seen }, events)
     };
     Some(match step {
         Step::Intend { status_changed } => {
@@ -339,7 +354,8 @@ pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(Ca
             (CandidateState::Due { attempts, not_before: *not_before, status_changed, trouble }, events)
         }
         // A suspension that we confirm is one that we tried, with its intent in the audit trail.
-        Step::Confirm(_) | Step::ConfirmAndClear(_) if attempts == 0 => return None,
+        // Before a retry there were tries, too.
+        Step::Confirm(_) | Step::ConfirmAndClear(_) if attempts == 0 && first_seen.is_none() => return None,
         Step::Confirm(confirmation) => suspended(confirmation, Sessions::Left),
         Step::ConfirmAndClear(confirmation) => suspended(confirmation, Sessions::due()),
         Step::Skip(why) => {

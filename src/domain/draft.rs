@@ -269,6 +269,8 @@ impl Draft {
     /// The decision that the draft comes to. Whoever keeps everybody denies, for their own account too.
     pub fn verb(&self, candidates: &[Candidate], max: Duration) -> Verb {
         let mut keep = self.keep.clone();
+        // As the screen said, whatever became of the other approval meanwhile.
+        keep.extend(&self.left_out);
         if self.to_suspend(candidates) == 0 {
             keep.extend(&self.own);
         }

@@ -36,6 +36,19 @@ impl Store {
         .await
     }
 
+    /// Of these accounts those that other requests ask about, or have asked about since this one, and which.
+    pub async fn asked_since(
+        &self,
+        request: i64,
+        ids: Vec<AccountId>,
+    ) -> Result<BTreeMap<AccountId, i64>, StoreError> {
+        self.read(move |tx| {
+            let since = asked_since(tx, request)?;
+            Ok(ids.into_iter().filter_map(|id| since.get(&id).map(|request| (id, *request))).collect())
+        })
+        .await
+    }
+
     /// How often the policy proposed each account since it went idle, without suspending it. Previews don't count, and
     /// accounts that were never proposed are left out.
     pub async fn times_proposed(
@@ -79,6 +92,18 @@ impl Store {
 pub(super) fn open_accounts(tx: &Connection) -> Result<BTreeMap<AccountId, i64>, StoreError> {
     let sql = "SELECT account_id, request FROM candidate WHERE state IN ('proposed', 'due')";
     let rows = codec::all(tx, sql, [], |row| Ok((AccountId(row.get(0)?), row.get(1)?)))?;
+    Ok(rows.into_iter().collect())
+}
+
+/// The accounts that other requests ask about, or have asked about since this one, and the last of those. Previews ask
+/// nobody.
+pub(super) fn asked_since(tx: &Connection, request: i64) -> Result<BTreeMap<AccountId, i64>, StoreError> {
+    let sql = "SELECT candidate.account_id, max(candidate.request) FROM candidate
+               JOIN request ON request.id = candidate.request
+               WHERE (request.id > ?1 AND request.state NOT IN ('preview', 'went_live'))
+                   OR (request.id != ?1 AND candidate.state IN ('proposed', 'due'))
+               GROUP BY candidate.account_id";
+    let rows = codec::all(tx, sql, [request], |row| Ok((AccountId(row.get(0)?), row.get(1)?)))?;
     Ok(rows.into_iter().collect())
 }
 

@@ -147,10 +147,11 @@ fn decide(
     }
     let mut input = Input { received_at: receipt.received_at, ..input };
     let (request, candidates) = requests::need(tx, request)?;
-    if let Verb::Retry { held } = &mut input.verb {
-        let open = past::open_accounts(tx)?;
-        let is_held = |one: &&Candidate| open.get(&one.shown.id).is_some_and(|by| *by != request.id);
-        *held = candidates.iter().filter(is_held).map(|one| one.position).collect();
+    if let Verb::Retry { known } = &mut input.verb {
+        let since = past::asked_since(tx, request.id)?;
+        let is_asked = |one: &&Candidate| since.contains_key(&one.shown.id);
+        known.asked_since = candidates.iter().filter(is_asked).map(|one| one.position).collect();
+        known.told = requests::is_told(tx, request.id)?;
     }
     let (decided, outcome) = match request::decide(&request, &candidates, &input) {
         Ok(transition) => {
@@ -234,6 +235,8 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::NothingInCommon { .. } => "nothing_in_common",
         Refusal::NothingFailed => "nothing_failed",
         Refusal::AllHeld => "all_held",
+        Refusal::OutcomesNotTold => "outcomes_not_told",
+        Refusal::RetryTooLate { .. } => "retry_too_late",
         Refusal::AlreadyAskedAgain { .. } => "already_asked_again",
         Refusal::NoEmail => "no_email",
         Refusal::OnlyOwnAccounts => "only_own_accounts",

@@ -318,6 +318,13 @@ pub(super) fn asked_anew(
     }
 }
 
+/// Whether the channel has been told all that there is to tell of the request.
+pub(super) fn is_told(tx: &Connection, id: i64) -> Result<bool, StoreError> {
+    let told =
+        codec::first(tx, "SELECT told FROM request WHERE id = ?1", [id], |row| Ok(row.get::<_, bool>(0)?))?;
+    Ok(told.unwrap_or_default())
+}
+
 /// Something that the card shows has changed outside of the request's own steps. Its version goes up, so that whoever
 /// is just showing the card as it was before does not take it for told.
 pub(super) fn card_changes(tx: &Connection, id: i64) -> Result<(), StoreError> {

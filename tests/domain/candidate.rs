@@ -55,7 +55,12 @@ fn only_a_due_account_moves() {
 #[test]
 fn each_step_leads_where_it_says_and_leaves_its_trace() {
     let at = now();
-    let failed = |error: &str, attempts| CandidateState::Failed { at, error: error.into(), attempts };
+    let failed = |error: &str, attempts| CandidateState::Failed {
+        at,
+        error: error.into(),
+        attempts,
+        status_changed: None,
+    };
     let later = |attempts, wait, error: &str, waits| {
         let trouble = Trouble { error: Some(error.into()), waits };
         CandidateState::Due { attempts, not_before: Some(at + wait), status_changed: None, trouble }
@@ -120,7 +125,10 @@ fn tries_are_limited() {
     }
     let (state, events) = take(due(ATTEMPTS_MAX), try_again());
     let error = "timed out".to_owned();
-    assert_eq!(state, CandidateState::Failed { at: now(), error, attempts: ATTEMPTS_MAX });
+    assert_eq!(
+        state,
+        CandidateState::Failed { at: now(), error, attempts: ATTEMPTS_MAX, status_changed: None }
+    );
     assert_eq!(events[0].action, Action::SuspensionFailed);
     assert_eq!(events[0].detail["error"], "timed out");
 }

@@ -5,7 +5,8 @@ use inactive_contractors::domain::audit::{Action, Actor, Person};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
 use inactive_contractors::domain::keep::{KeptUntil, Until};
 use inactive_contractors::domain::request::{
-    Decision, Input, Refusal, Release, Request, RequestState, Transition, Verb, Voter, decide, refused,
+    Decision, Input, KnownForRetry, Refusal, Release, Request, RequestState, Transition, Verb, Voter, decide,
+    refused,
 };
 
 use super::fixture::{
@@ -21,7 +22,7 @@ fn every_verb() -> Vec<Verb> {
         Verb::Withdraw,
         keep_one(),
         Verb::TakeBackApproval,
-        Verb::Retry { held: [].into() },
+        Verb::Retry { known: KnownForRetry { told: true, ..KnownForRetry::default() } },
         Verb::AskAgain,
     ]
 }

@@ -148,7 +148,7 @@ pub fn every_candidate_state() -> Vec<CandidateState> {
         due(0),
         CandidateState::suspended(now(), Confirmation::ByCall),
         CandidateState::Skipped { at: now(), why: Skip::Gone, error: None },
-        CandidateState::Failed { at: now(), error: "E".into(), attempts: 5 },
+        CandidateState::Failed { at: now(), error: "E".into(), attempts: 5, status_changed: None },
     ];
     let mut words: Vec<_> = states.iter().map(CandidateState::word).collect();
     words.dedup();

@@ -8,7 +8,8 @@ use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
 use inactive_contractors::domain::keep::{KeptUntil, Until};
 use inactive_contractors::domain::plan::Guard;
 use inactive_contractors::domain::request::{
-    Decision, Input, Refusal, Release, Request, RequestState, Transition, Verb, Voter, complete, decide,
+    Decision, Input, KnownForRetry, Refusal, Release, Request, RequestState, Transition, Verb, Voter,
+    complete, decide,
 };
 
 use super::fixture::{candidate, now, pending, person, proposed, request};
@@ -159,7 +160,7 @@ fn whoever_released_the_request_is_neither_of_the_two() {
 fn failed(positions: &[u32]) -> Vec<Candidate> {
     let state = |position: &u32| {
         if positions.contains(position) {
-            CandidateState::Failed { at: now(), error: "E".into(), attempts: 5 }
+            CandidateState::Failed { at: now(), error: "E".into(), attempts: 5, status_changed: None }
         } else {
             CandidateState::skipped(now(), Skip::Gone)
         }
@@ -173,7 +174,7 @@ fn completed() -> Request {
 }
 
 fn retry(held: &[u32]) -> Verb {
-    Verb::Retry { held: held.iter().copied().collect() }
+    Verb::Retry { known: KnownForRetry { asked_since: held.iter().copied().collect(), told: true } }
 }
 
 /// A day after everything, by command.

@@ -4,7 +4,7 @@ use chrono::Duration;
 
 use super::commands::{ask, assert_answer};
 use crate::fake::okta::{Fault, Person, Status};
-use crate::fake::slack::{C_OPS, Message, U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER};
+use crate::fake::slack::{C_OPS, Fault as SlackFault, Message, U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER};
 use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
@@ -32,6 +32,7 @@ async fn with_a_failure(policy: &str, others: &[&str]) -> (World, Message) {
     }
     world.message("NOT suspended because of errors").await;
     let card = world.card_says(&card, "Try the ").await;
+    world.until("all told", |world| world.count("SELECT told FROM request WHERE id = ?1", "1") == 1).await;
     assert_eq!(card.buttons(), ["retry"]);
     world.okta.clear_faults();
     (world, card)
@@ -104,18 +105,64 @@ async fn a_retry_needs_an_approver_and_a_request_of_failures() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_another_request_asks_about_stays_as_it_is() {
+async fn what_a_later_request_asks_or_has_asked_about_stays_as_it_is() {
     let (world, card) = with_a_failure("", &[BEN]).await;
-    // Ben fails again, and Ada is on the next list too.
+    // Ada and Ben are on the next list too.
     let next = world.sweep().await;
     assert!(next.visible_text().contains(ADA) && next.visible_text().contains(BEN));
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
-    world.told(U_APPROVER, "Another open request asks about what failed here").await;
-    assert_eq!((world.audited("retried"), world.okta.suspends(ADA)), (0, 0));
+    world.told(U_APPROVER, "A later request asks, or has asked, about what failed here").await;
     world.slack.click(U_APPROVER, &next.ts, "deny").await.expect("the button is there");
     world.message(" denied ").await;
+    let refused = world.audited("input_refused");
+    world.slack.click(U_APPROVER2, &card.ts, "retry").await.expect("the button is there");
+    world.told(U_APPROVER2, "what is decided there counts").await;
+    assert_eq!((world.audited("retried"), world.audited("input_refused")), (0, refused + 1));
+    assert_eq!([ADA, BEN].map(|login| world.okta.suspends(login)), [0, 0]);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_comes_too_late_after_some_days() {
+    let (world, card) = with_a_failure("schedule = \"0 0 29 2 *\"\n", &[]).await;
+    world.advance(Duration::days(4));
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
-    world.message("2 accounts suspended. Tried again for").await;
+    world.told(U_APPROVER, "too long ago to be taken up").await;
+    assert_eq!((world.audited("retried"), world.okta.suspends(ADA)), (0, 0));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_tried_again_before_all_is_told() {
+    let (world, card) = with_a_failure("", &[]).await;
+    // As after a crash before the last messages.
+    world.stop_bot().await;
+    let file = rusqlite::Connection::open(world.database()).expect("the file is there");
+    file.execute("UPDATE request SET told = 0", []).expect("whoever has the file can do that");
+    drop(file);
+    world.slack.fail_always("chat.update", SlackFault::Status(503));
+    world.slack.fail_always("chat.postMessage", SlackFault::Status(503));
+    world.start_bot().await;
+    let file = rusqlite::Connection::open(world.database()).expect("the file is there");
+    let again = "UPDATE request SET told = 0; UPDATE message SET ts = NULL WHERE key LIKE '%outcomes%'";
+    file.execute_batch(again).expect("whoever has the file can do that");
+    drop(file);
+    world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
+    world.told(U_APPROVER, "still being told").await;
+    assert_eq!(world.audited("retried"), 0);
+    world.stop_bot().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspension_that_took_effect_unseen_is_ours_after_a_retry() {
+    let (world, card) = with_a_failure("", &[]).await;
+    // As if the last try had taken effect after all.
+    world.okta.set_status(ADA, Status::Suspended);
+    world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
+    world.message("1 account suspended. Tried again for").await;
+    assert_eq!(world.audit_of(ADA).last().map(String::as_str), Some("suspended"));
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} she called"), &["is being given back"]).await;
+    world.message("has access again").await;
     world.nothing_else_is_wrong().await;
 }
 

@@ -75,9 +75,12 @@ async fn what_either_of_them_leaves_out_is_kept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_in_common_is_nobody_and_said_so() {
     let (world, card) = asking_two().await;
+    // Bob chooses before he can know of Alice's choice.
+    click(&world, U_APPROVER2, &card, "choose").await;
+    world.slack.wait_view(U_APPROVER2, "the choice", |view| view.visible_text().contains(CAT)).await;
     review_keeping(&world, U_APPROVER, &card, &[0, 1]).await;
     world.card_says(&card, "1 account selected").await;
-    let sees = review_keeping(&world, U_APPROVER2, &card, &[2]).await;
+    let sees = submit_keeping(&world, U_APPROVER2, &[2], &[]).await.sees;
     assert_ne!(sees, Sees::ViewClosed);
     let said = world.slack.views(U_APPROVER2).pop().expect("the dialog says why").visible_text();
     let errors = format!("{sees:?}{said}");
@@ -178,5 +181,36 @@ async fn whom_the_first_person_keeps_until_a_day_is_exempt_at_once() {
     world.told(U_ADMIN, "approver").await;
     click(&world, U_APPROVER2, &card, "suspend").await;
     world.message("2 accounts suspended, 1 kept active").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_screen_showed_as_kept_is_kept_whatever_the_first_person_does_meanwhile() {
+    let (world, card) = asking_two().await;
+    review_keeping(&world, U_APPROVER, &card, &[0]).await;
+    let shown = world.card_says(&card, "2 accounts selected").await;
+    // Bob has the dialog open, and on another screen the card's question.
+    click(&world, U_APPROVER2, &card, "choose").await;
+    world.slack.wait_view(U_APPROVER2, "the choice", |view| view.visible_text().contains("left out")).await;
+    click(&world, U_APPROVER, &card, "take_back_approval").await;
+    world.card_says(&card, "Two people have to approve").await;
+    click(&world, U_APPROVER, &card, "suspend").await;
+    world.card_says(&card, "Approved first by").await;
+    world.slack.click_stale(U_APPROVER2, &shown, "suspend").await.expect("it was there");
+    world.told(U_APPROVER2, "is not the list of this request").await;
+    assert_eq!((world.audited("approved"), world.changes_asked()), (0, Vec::new()));
+    world.slack.submit_view(U_APPROVER2, &[]).await.expect("the dialog is open");
+    world.message("2 accounts suspended, 1 kept active").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_person_may_keep_everybody() {
+    let (world, card) = asking_two().await;
+    review_keeping(&world, U_APPROVER, &card, &[0]).await;
+    world.card_says(&card, "2 accounts selected").await;
+    assert_eq!(review_keeping(&world, U_APPROVER2, &card, &[1, 2]).await, Sees::ViewClosed);
+    world.message(" denied ").await;
+    assert_eq!((world.audited("denied"), world.changes_asked()), (1, Vec::new()));
     world.nothing_else_is_wrong().await;
 }

@@ -4,7 +4,7 @@
 use chrono::Duration;
 use inactive_contractors::domain::candidate::{CandidateState, Step};
 use inactive_contractors::domain::plan::Verdict;
-use inactive_contractors::domain::request::{self, Became, Refusal, RequestState, Verb};
+use inactive_contractors::domain::request::{self, Became, KnownForRetry, Refusal, RequestState, Verb};
 use inactive_contractors::domain::silence::{Kind, Nudge};
 use inactive_contractors::domain::sweep::Trigger;
 use inactive_contractors::store::{Decided, NewSweep, Store};
@@ -22,12 +22,13 @@ async fn failed(store: &Store, day: i64, names: &[&str]) -> i64 {
         store.step_candidate(request, position, step, at(11)).await.unwrap().unwrap();
     }
     let complete = |request: &_, candidates: &[_]| request::complete(request, candidates, at(12));
-    store.transition(request, complete).await.unwrap().unwrap();
+    let completed = store.transition(request, complete).await.unwrap().unwrap();
+    assert!(store.request_told(request, completed.version).await.unwrap());
     request
 }
 
 fn retry() -> Verb {
-    Verb::Retry { held: [].into() }
+    Verb::Retry { known: KnownForRetry { told: true, ..KnownForRetry::default() } }
 }
 
 async fn words(store: &Store, request: i64) -> Vec<&'static str> {

@@ -59,7 +59,8 @@ async fn a_card_asks_about_one_and_about_many() {
 #[tokio::test]
 async fn the_longest_names_fit_and_nobody_is_left_out() {
     let mut desk = Desk::open().await;
-    let failed = CandidateState::Failed { at: at(9), error: "E".repeat(900), attempts: 5 };
+    let failed =
+        CandidateState::Failed { at: at(9), error: "E".repeat(900), attempts: 5, status_changed: None };
     let completed = RequestState::Completed {
         decision: decision(),
         at: at(20),
@@ -130,7 +131,7 @@ fn carried_out() -> Vec<Candidate> {
         CandidateState::Kept { by: alice(), until: None },
         CandidateState::Kept { by: alice(), until: Some(at(0) + days(30)) },
         CandidateState::Skipped { at: at(12), why: Skip::Gone, error: None },
-        CandidateState::Failed { at: at(12), error: EVIL.into(), attempts: 5 },
+        CandidateState::Failed { at: at(12), error: EVIL.into(), attempts: 5, status_changed: None },
         suspended(Confirmation::ByReading),
         with_sessions(Sessions::Cleared { at: at(13) }),
         with_sessions(Sessions::Dropped { at: at(13), why: left }),

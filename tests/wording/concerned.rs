@@ -147,7 +147,7 @@ fn shown(
 async fn an_answer_is_thanked_for_or_refused_in_a_sentence_that_names_nobody() {
     let mut desk = Desk::open().await;
     let suspended = CandidateState::suspended(at(20), Confirmation::ByCall);
-    let failed = CandidateState::Failed { at: at(20), error: EVIL.into(), attempts: 5 };
+    let failed = CandidateState::Failed { at: at(20), error: EVIL.into(), attempts: 5, status_changed: None };
     let kept = CandidateState::Kept { by: alice(), until: None };
     let mut texts: Vec<Text> = [Answer::Needed, Answer::StillHere, Answer::Left]
         .map(|answer| concerned::thanks(&request(RequestState::pending()), answer))

@@ -82,7 +82,8 @@ async fn a_card_whose_failures_are_tried_again() {
     let mut people = crowd(3);
     people[0].state = CandidateState::suspended(at(12), Confirmation::ByCall);
     for one in &mut people[1..] {
-        one.state = CandidateState::Failed { at: at(13), error: EVIL.into(), attempts: 5 };
+        one.state =
+            CandidateState::Failed { at: at(13), error: EVIL.into(), attempts: 5, status_changed: None };
     }
     let completed = |retry: Option<Retry>, wish: Option<Decision>| RequestState::Completed {
         decision: decision(),
@@ -157,6 +158,8 @@ async fn every_refusal_of_the_workflow_is_a_sentence() {
         Refusal::NothingInCommon { first: bob().by },
         Refusal::NothingFailed,
         Refusal::AllHeld,
+        Refusal::OutcomesNotTold,
+        Refusal::RetryTooLate { ended_at: at(5) },
         Refusal::AlreadyAskedAgain { again: again(None), by_you: true },
         Refusal::AlreadyAskedAgain { again: again(Some(Became::Nothing)), by_you: false },
         Refusal::AlreadyAskedAgain { again: again(Some(Became::Request(9))), by_you: false },

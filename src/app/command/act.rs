@@ -16,7 +16,7 @@ use crate::domain::assess::left_alone_until;
 use crate::domain::audit::{Action, Actor, Draft, Subject};
 use crate::domain::exemption::{self, REASON_MAX};
 use crate::domain::policy::Policy;
-use crate::domain::request::{Verb, Voter};
+use crate::domain::request::{KnownForRetry, Verb, Voter};
 use crate::domain::restoration::Wish;
 use crate::store::{AskedFor, AuditContext, StartedSweep, SweepState};
 
@@ -93,7 +93,8 @@ impl App {
             return Ok(Err(exceptions::refusal(&exemption::Refusal::ReasonTooLong)));
         }
         let reason = Some(reason).filter(|reason| !reason.trim().is_empty());
-        let press = Press { request, list_hash: None, verb: Verb::Retry { held: [].into() }, reason };
+        let press =
+            Press { request, list_hash: None, verb: Verb::Retry { known: KnownForRetry::default() }, reason };
         Ok(match self.decide(inbound, press).await? {
             Ok(request) => {
                 let left_out = self.left_out_of_retry(&request).await?;

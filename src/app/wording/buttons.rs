@@ -41,7 +41,12 @@ pub(super) fn decisions(view: &View) -> Vec<Button> {
 }
 
 fn button(view: &View, action: &str, label: &str, tone: Tone, confirm: Option<Confirm>) -> Button {
-    Button { tone, confirm, ..Button::new(action, value(view.request), label) }
+    // Whoever suspends counts on what the card says of a first approval.
+    let value = match action {
+        action::SUSPEND => format!("{}:{}", view.request.id, view.request.shown()),
+        _ => value(view.request),
+    };
+    Button { tone, confirm, ..Button::new(action, value, label) }
 }
 
 fn deny(view: &View) -> Button {

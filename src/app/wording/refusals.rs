@@ -59,8 +59,17 @@ pub fn refusal(refusal: &Refusal) -> Text {
             "No suspension of this request has failed, so there is nothing to try again. Nothing was changed.",
         ),
         Refusal::AllHeld => Text::plain(
-            "Another open request asks about what failed here. Nothing was changed; decide there.",
+            "A later request asks, or has asked, about what failed here, and what is decided there counts. \
+             Nothing was changed.",
         ),
+        Refusal::OutcomesNotTold => Text::plain(
+            "What became of the accounts is still being told. Nothing was changed; please press again in a moment.",
+        ),
+        Refusal::RetryTooLate { ended_at } => Text::plain("This request ended ")
+            .with(Span::Time(*ended_at))
+            .then(", which is too long ago to be taken up. Nothing was changed. Run ")
+            .with(Span::Code("/inactive-contractors sweep".into()))
+            .then(" to ask again with fresh data."),
         Refusal::AlreadyAskedAgain { again, by_you } => asked_already(again, *by_you),
         Refusal::NoEmail => Text::plain(
             "Slack doesn't tell me your e-mail address, so I can't rule out that one of these accounts is yours. \
@@ -147,9 +156,9 @@ pub fn left_out_of_retry(left: usize, held: usize, requests: &BTreeSet<i64>) -> 
     if held > 0 {
         let named: Vec<String> = requests.iter().map(|id| format!("request {id}")).collect();
         let which = match (left, held) {
-            (1, _) => "It waits".to_owned(),
-            (_, 1) => "One of them waits".to_owned(),
-            _ => format!("{held} of them wait"),
+            (1, _) => "It was asked about anew".to_owned(),
+            (_, 1) => "One of them was asked about anew".to_owned(),
+            _ => format!("{held} of them were asked about anew"),
         };
         text = text.then(format!(" {which} in {}.", named.join(", ")));
     }

@@ -54,9 +54,9 @@ pub enum Verb {
     TakeBackApproval,
     /// Try again what failed.
     Retry {
-        /// Positions of accounts that another open request holds. Nobody is asked for it: the store fills it in, because
-        /// only there it holds until the decision is written.
-        held: BTreeSet<u32>,
+        /// What else there is to know. Nobody is asked for it: the store fills it in, because only there it holds until
+        /// the decision is written.
+        known: retry::Known,
     },
     /// Put the question of an ended request anew, with fresh data.
     AskAgain,
@@ -144,8 +144,15 @@ pub enum Refusal {
     },
     /// Nothing has failed that could be tried again.
     NothingFailed,
-    /// Other open requests hold all that could be tried again.
+    /// Later requests ask, or have asked, about all that could be tried again.
     AllHeld,
+    /// What became of the accounts is still being told.
+    OutcomesNotTold,
+    /// It ended too long ago to be taken up.
+    RetryTooLate {
+        /// When.
+        ended_at: DateTime<Utc>,
+    },
     /// Somebody has asked again already.
     AlreadyAskedAgain {
         /// Who and when, and what came of it.
@@ -183,10 +190,10 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
     let decision =
         Decision { by: input.voter.person.clone(), at: input.received_at, reason: input.reason.clone() };
     match &input.verb {
-        Verb::Retry { held } => {
+        Verb::Retry { known } => {
             same_list(request, input)?;
             let needed = needed(request, input);
-            return retry::retry(request, candidates, held, decision, needed);
+            return retry::retry(request, candidates, known, decision, needed);
         }
         Verb::AskAgain => return ask_again(request, decision),
         Verb::Suspend { .. }
@@ -295,7 +302,7 @@ fn may(input: &Input, request: &Request) -> Result<(), Refusal> {
 /// Whoever suspends has seen a list, and it is this one. A command shows none, and names the request instead.
 fn same_list(request: &Request, input: &Input) -> Result<(), Refusal> {
     let blind = matches!(input.verb, Verb::Suspend { .. } | Verb::Keep { .. }) && input.list_hash.is_none();
-    if blind || input.list_hash.as_ref().is_some_and(|seen| *seen != request.list_hash) {
+    if blind || input.list_hash.as_ref().is_some_and(|seen| !request.is_what_was_seen(seen)) {
         return Err(Refusal::OtherList);
     }
     Ok(())
@@ -367,13 +374,13 @@ pub(super) fn suspend(
         let position = candidate.position;
         let until = until.wishes.get(&position);
         let kept_first = first.filter(|first| first.keep.contains(&position));
-        let next = if until.is_some() || keep.contains(&position) {
-            let (state, event) = keep::kept(candidate, until, decision);
-            each_event.push(event);
-            state
-        } else if let Some(first) = kept_first {
+        let next = if let (None, Some(first)) = (until, kept_first) {
             let then = Decision { at: decision.at, ..first.decision.clone() };
             let (state, event) = keep::kept(candidate, None, &then);
+            each_event.push(event);
+            state
+        } else if until.is_some() || keep.contains(&position) {
+            let (state, event) = keep::kept(candidate, until, decision);
             each_event.push(event);
             state
         } else if is_own(candidate) {

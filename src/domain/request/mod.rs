@@ -33,6 +33,7 @@ use super::plan::Guard;
 use super::policy::{Rule, hex};
 
 pub use decide::{Input, Refusal, Verb, Voter, decide, refused};
+pub use retry::{Known as KnownForRetry, RETRY_WITHIN};
 
 /// Who decided, when, and in whose words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +55,16 @@ pub struct FirstApproval {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub keep: BTreeSet<u32>,
 }
+
+impl FirstApproval {
+    fn fingerprint(&self) -> String {
+        let text = format!("{} {} {:?}", self.decision.by.id, self.decision.at, self.keep);
+        hex(&Sha256::digest(text))[..12].to_owned()
+    }
+}
+
+/// Between a list's fingerprint and that of the first approval.
+const FIRST: char = '+';
 
 /// The last decision to try again what had failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -289,6 +300,33 @@ impl Request {
     /// Whether an approver can decide now: the card stands, and nobody has.
     pub fn can_be_reviewed(&self) -> bool {
         self.deadline.is_some() && self.state.is_pending()
+    }
+
+    /// What a button that suspends is pressed for: the list, and the first approval that it counts on.
+    pub fn shown(&self) -> String {
+        match &self.state {
+            RequestState::Pending { first: Some(first) } => {
+                format!("{}{FIRST}{}", self.list_hash, first.fingerprint())
+            }
+            RequestState::Pending { first: None }
+            | RequestState::Preview
+            | RequestState::Held { .. }
+            | RequestState::Approved { .. }
+            | RequestState::Completed { .. }
+            | RequestState::Denied { .. }
+            | RequestState::Expired { .. }
+            | RequestState::Withdrawn { .. }
+            | RequestState::WentLive { .. } => self.list_hash.clone(),
+        }
+    }
+
+    /// Whether what somebody saw is this list, and the first approval that they counted on, if any, still stands. One
+    /// that came since only makes fewer of what they select.
+    pub(super) fn is_what_was_seen(&self, seen: &str) -> bool {
+        match seen.split_once(FIRST) {
+            Some(_) => seen == self.shown(),
+            None => seen == self.list_hash,
+        }
     }
 
     /// Positions that the first of two approvers left out, seen by somebody else with this id: what counts is what both

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::Duration;
 use serde_json::json;
 
 use super::decide::{Refusal, own_email};
@@ -12,17 +13,35 @@ use super::{Decision, Request, RequestState, Retry, Transition, by_person, is_ow
 use crate::domain::audit::Action;
 use crate::domain::candidate::{Candidate, CandidateState};
 
+/// What people approved is meant for now: later the question is put anew.
+pub const RETRY_WITHIN: Duration = Duration::days(3);
+
+/// What else there is to know for a retry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Positions whose account another request asks about, or has asked about since: what was decided there counts.
+    pub asked_since: BTreeSet<u32>,
+    /// Whether the channel has been told what became of all accounts so far.
+    pub told: bool,
+}
+
 /// Makes the failed accounts due once more, or records the first of two people's wish to.
 pub(super) fn retry(
     request: &Request,
     candidates: &[Candidate],
-    held: &BTreeSet<u32>,
+    state: &Known,
     decision: Decision,
     needed: u32,
 ) -> Result<Transition, Refusal> {
     let RequestState::Completed { decision: approval, at, first, retry, retry_first } = &request.state else {
         return Err(not_now(request, &decision));
     };
+    if !state.told {
+        return Err(Refusal::OutcomesNotTold);
+    }
+    if decision.at - *at > RETRY_WITHIN {
+        return Err(Refusal::RetryTooLate { ended_at: *at });
+    }
     let own = own_email(&decision.by)?;
     // A guard is only overridden by two people, here too.
     if let Some(release) = request.release.as_ref().filter(|release| release.by.is_same_as(&decision.by)) {
@@ -42,7 +61,8 @@ pub(super) fn retry(
     if failed.is_empty() {
         return Err(Refusal::NothingFailed);
     }
-    let free: Vec<&Candidate> = failed.iter().copied().filter(|one| !held.contains(&one.position)).collect();
+    let free: Vec<&Candidate> =
+        failed.iter().copied().filter(|one| !state.asked_since.contains(&one.position)).collect();
     if free.is_empty() {
         return Err(Refusal::AllHeld);
     }
@@ -66,7 +86,8 @@ pub(super) fn retry(
     }
     let event = by_person(&decision, Action::Retried, detail);
     let round = retry.as_ref().map_or(0, |retry| retry.round) + 1;
-    let changes = positions.iter().map(|position| (*position, CandidateState::due())).collect();
+    let again = free.iter().filter(|one| positions.contains(&one.position));
+    let changes = again.map(|one| (one.position, one.state.due_again())).collect();
     let retry = Retry { decision, first: before.cloned(), positions, round };
     let state = RequestState::Approved {
         decision: approval.clone(),
