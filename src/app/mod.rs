@@ -103,6 +103,8 @@ struct Runtime {
     asking_from: Mutex<Option<DateTime<Utc>>>,
     /// What managers are called.
     names: Mutex<BTreeMap<String, String>>,
+    /// Held by whoever puts a file together or verifies the trail.
+    heavy_work: tokio::sync::Mutex<()>,
     /// The trend picture of each policy.
     trends: Mutex<BTreeMap<String, trend::Trend>>,
 }

@@ -54,7 +54,8 @@ impl App {
             return Ok(());
         };
         let Some(policy) = self.policy(&request.policy) else {
-            return Ok(());
+            // Nobody can ask now; once the policy is back, somebody may want it anew.
+            return Ok(self.store.not_asked_again(request.id).await?);
         };
         let sweep = NewSweep {
             policy: policy.name.clone(),

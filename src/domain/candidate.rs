@@ -181,6 +181,7 @@ impl CandidateState {
 
     /// To be suspended once more, after tries that failed. What was seen before them goes on saying whether somebody else
     /// was there, or we were.
+    #[must_use]
     pub fn due_again(&self) -> CandidateState {
         let (CandidateState::Failed { status_changed, .. } | CandidateState::Due { status_changed, .. }) =
             self

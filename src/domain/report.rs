@@ -10,7 +10,7 @@ use super::when::Period;
 /// Longer periods are told per month.
 const WEEKS_UP_TO: Duration = Duration::days(190);
 /// More slices than this can't be told apart in a picture, nor read.
-pub const SLICES_MAX: usize = 60;
+pub const SLICES_MAX: usize = 45;
 
 /// How long a slice is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -107,8 +107,8 @@ impl Store {
         .await
     }
 
-    /// Every exemption that was granted before `until` and had not ended before `since`: what was in force at some
-    /// time of that period, or was to be; oldest first.
+    /// Every exemption that was granted and began before `until` and had not ended before `since`: what was in force at
+    /// some time of that period; oldest first.
     pub async fn exemptions_between(
         &self,
         since: DateTime<Utc>,
@@ -116,7 +116,7 @@ impl Store {
     ) -> Result<Vec<Granted>, StoreError> {
         self.read(move |tx| {
             let sql = "SELECT * FROM exemption
-                       WHERE granted_at < ?2 AND (ended_at IS NULL OR ended_at >= ?1) ORDER BY id";
+                       WHERE granted_at < ?2 AND starts_at < ?2 AND (ended_at IS NULL OR ended_at >= ?1) ORDER BY id";
             codec::all(tx, sql, params![time_text(since), time_text(until)], decode)
         })
         .await

@@ -73,20 +73,37 @@ impl Store {
     }
 
     /// The accounts in the trail that `part` names: the one with this id or login, or else all whose login has it in
-    /// it, ignoring ASCII case. At most one more than [`ACCOUNTS_MAX`].
-    pub async fn audited_accounts(&self, part: &str) -> Result<Vec<AccountId>, StoreError> {
+    /// it, ignoring ASCII case. At most one more than [`ACCOUNTS_MAX`]; only those with an event of the policies in
+    /// `visible`, if that is not `None`.
+    pub async fn audited_accounts(
+        &self,
+        part: &str,
+        visible: Option<Vec<String>>,
+    ) -> Result<Vec<AccountId>, StoreError> {
         let part = part.to_owned();
+        let seen = match &visible {
+            None => String::new(),
+            Some(names) => format!(
+                " AND EXISTS (SELECT 1 FROM audit_event AS event INDEXED BY audit_account
+                    WHERE event.account_id = audit_subject.account_id AND event.policy IN ({}))",
+                marks(names.len())
+            ),
+        };
+        let visible = visible.unwrap_or_default();
         self.read(move |tx| {
-            let sql = "SELECT DISTINCT account_id FROM audit_subject
-                       WHERE account_id = ?1 OR login = ?1 COLLATE NOCASE LIMIT ?2";
             let most = i64::try_from(ACCOUNTS_MAX + 1).expect("a small number");
-            let exact = codec::all(tx, sql, params![part, most], |row| Ok(AccountId(row.get(0)?)))?;
+            let find = |named: &str, values: &[&str]| {
+                let sql = format!(
+                    "SELECT DISTINCT account_id FROM audit_subject WHERE ({named}){seen} LIMIT {most}"
+                );
+                let values = values.iter().copied().chain(visible.iter().map(String::as_str));
+                codec::all(tx, &sql, params_from_iter(values), |row| Ok(AccountId(row.get(0)?)))
+            };
+            let exact = find("account_id = ? OR login = ? COLLATE NOCASE", &[&part, &part])?;
             if !exact.is_empty() || part.is_empty() {
                 return Ok(exact);
             }
-            let sql = "SELECT DISTINCT account_id FROM audit_subject
-                       WHERE instr(lower(login), lower(?1)) > 0 LIMIT ?2";
-            codec::all(tx, sql, params![part, most], |row| Ok(AccountId(row.get(0)?)))
+            find("instr(lower(login), lower(?)) > 0", &[&part])
         })
         .await
     }

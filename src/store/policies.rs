@@ -19,6 +19,11 @@ pub struct KnownPolicy {
 }
 
 impl Store {
+    /// The names of all policies that ever ran, in no order.
+    pub async fn known_policies(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|tx| codec::all(tx, "SELECT name FROM policy", [], |row| Ok(row.get(0)?))).await
+    }
+
     /// What is known of the policy; remembers it if it is new.
     pub async fn know_policy(&self, name: &str, now: DateTime<Utc>) -> Result<KnownPolicy, StoreError> {
         let name = name.to_owned();

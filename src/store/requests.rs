@@ -137,6 +137,11 @@ impl Store {
         .await
     }
 
+    /// Nothing comes of the wish to ask about a request again; somebody may have it anew.
+    pub async fn not_asked_again(&self, id: i64) -> Result<(), StoreError> {
+        self.write(move |tx| asked_anew(tx, Some(id), None)).await
+    }
+
     /// How much there is.
     pub async fn counts(&self) -> Result<StatusCounts, StoreError> {
         self.read(|tx| {

@@ -53,8 +53,8 @@ async fn handed_over(world: &World, user: &str, name: &str) -> (File, Message) {
 }
 
 /// Runs the verifier that auditors get. `None`: there is no Python here, and that is said.
-fn verifies(directory: &Path, script: &Path, file: &Path) -> Option<Result<String, String>> {
-    let run = Command::new("python3").arg(script).arg(file).current_dir(directory).output();
+fn verifies(directory: &Path, script: &Path, file: &Path, heads: &[&str]) -> Option<Result<String, String>> {
+    let run = Command::new("python3").arg(script).arg(file).args(heads).current_dir(directory).output();
     let output = match run {
         Ok(output) => output,
         Err(error) => {
@@ -165,7 +165,7 @@ async fn an_export_comes_as_a_file_that_others_can_verify_and_is_itself_in_the_t
     let (good, bad) = (directory.path().join("good.json"), directory.path().join("bad.json"));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/app/history/verify.py");
     std::fs::write(&good, &bytes).expect("it can be written");
-    if let Some(verdict) = verifies(directory.path(), &script, &good) {
+    if let Some(verdict) = verifies(directory.path(), &script, &good, &[]) {
         assert!(
             verdict.clone().is_ok_and(|said| said.contains(&head) && said.contains(" 0 gaps")),
             "{verdict:?}"
@@ -178,14 +178,79 @@ async fn an_export_comes_as_a_file_that_others_can_verify_and_is_itself_in_the_t
             let from = if text.contains(from) { from } else { &compact };
             assert!(text.contains(from), "{from}");
             std::fs::write(&bad, text.replacen(from, to, 1)).expect("it can be written");
-            let verdict = verifies(directory.path(), &script, &bad).expect("it ran before");
+            let verdict = verifies(directory.path(), &script, &bad, &[]).expect("it ran before");
             assert!(verdict.clone().is_err_and(|said| said.contains("was changed")), "{verdict:?}");
         }
         let mut short = document.clone();
         short["events"].as_array_mut().expect("a list").remove(3);
         std::fs::write(&bad, short.to_string()).expect("it can be written");
-        let verdict = verifies(directory.path(), &script, &bad).expect("it ran before");
+        let verdict = verifies(directory.path(), &script, &bad, &[]).expect("it ran before");
         assert!(verdict.clone().is_err_and(|said| said.contains("missing")), "{verdict:?}");
+    }
+    world.nothing_else_is_wrong().await;
+}
+
+/// The head that the channel has of the first request, as `SEQ:HASH`.
+fn kept_head(world: &World) -> String {
+    let texts = world.slack.messages(C_OPS).iter().map(Message::visible_text).collect::<Vec<_>>().join("\n");
+    let (_, rest) = texts.split_once("Audit trail up to event ").expect("each ending has one");
+    let (seq, rest) = rest.split_once(',').expect("its number");
+    let hash: String =
+        rest.chars().skip_while(|c| *c != '`').skip(1).take_while(char::is_ascii_hexdigit).collect();
+    format!("{seq}:{hash}")
+}
+
+/// The same events with another login and all hashes computed anew, as somebody does who has the file.
+fn written_anew(document: &Value) -> String {
+    use sha2::{Digest, Sha256};
+    let mut document: Value =
+        serde_json::from_str(&document.to_string().replace("ada@ext.example", "eve@ext.example"))
+            .expect("JSON");
+    let fields = ["seq", "at", "actor", "action", "policy", "sweep", "request", "subject", "detail"];
+    let mut prev = String::from("0").repeat(64);
+    for event in document["events"].as_array_mut().expect("a list") {
+        event["prev_hash"] = prev.into();
+        let body = Value::Array(fields.map(|name| event[name].clone()).into());
+        let hash = Sha256::digest(format!("{}\n{body}", event["prev_hash"].as_str().expect("a hash")));
+        prev = inactive_contractors::domain::policy::hex(&hash);
+        event["hash"] = prev.clone().into();
+    }
+    document["head"]["hash"] = prev.into();
+    document.to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_was_kept_elsewhere_shows_a_file_that_was_written_anew() {
+    let world = history().await;
+    let head = kept_head(&world);
+    assert_answer(&world, U_APPROVER, "export json", &["is in our direct messages"]).await;
+    let (file, _) = handed_over(&world, U_APPROVER, ".json").await;
+    let document: Value = serde_json::from_slice(&file.bytes.expect("it was uploaded")).expect("JSON");
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("events.json");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/app/history/verify.py");
+    let check = |text: &str, heads: &[&str]| {
+        std::fs::write(&path, text).expect("it can be written");
+        verifies(directory.path(), &script, &path, heads)
+    };
+    let genuine = document.to_string();
+    let Some(verdict) = check(&genuine, &[&head]) else { return };
+    assert!(
+        verdict.clone().is_ok_and(|said| said.contains("OK") && said.contains("You gave 1")),
+        "{verdict:?}"
+    );
+    let forged = written_anew(&document);
+    let verdict = check(&forged, &[]).expect("it ran before");
+    assert!(verdict.clone().is_ok_and(|said| said.contains("written anew as a whole passes")), "{verdict:?}");
+    for (text, heads, says) in [
+        (forged.as_str(), vec![head.as_str()], "is not the one whose head was kept"),
+        (&genuine, vec!["9999:0123456789abcdef"], "is not in this file"),
+        (&genuine, vec!["3:"], "is not the one whose head was kept"),
+        (&genuine.replacen("{\"action\":", "{\"action\":\"x\",\"action\":", 1), vec![], "stands twice"),
+        (&genuine.replacen("{\"action\":", "{\"note\":\"x\",\"action\":", 1), vec![], "that no hash covers"),
+    ] {
+        let verdict = check(text, &heads).expect("it ran before");
+        assert!(verdict.clone().is_err_and(|said| said.contains(says)), "{says}: {verdict:?}");
     }
     world.nothing_else_is_wrong().await;
 }
@@ -331,8 +396,8 @@ async fn the_evidence_opens_and_verifies_and_holds_what_auditors_ask_for() {
     );
     let decisions = rows("decisions.csv");
     let said: Vec<_> =
-        decisions.iter().map(|row| (row["decision"].as_str(), row["decided_by_id"].as_str())).collect();
-    assert_eq!(said, [("completed", U_APPROVER), ("denied", U_APPROVER2)]);
+        decisions.iter().map(|row| (row["decision"].as_str(), row["by_id"].as_str())).collect();
+    assert_eq!(said, [("approved", U_APPROVER), ("denied", U_APPROVER2)]);
     let suspensions = rows("suspensions.csv");
     assert_eq!((suspensions.len(), suspensions[0]["login"].as_str()), (1, ADA));
     assert_eq!(rows("exceptions.csv").len(), 1);
@@ -344,7 +409,7 @@ async fn the_evidence_opens_and_verifies_and_holds_what_auditors_ask_for() {
     assert!(!html.contains("<script") && !html.contains("<b>ü"), "what others wrote is no markup");
     let hashes = text("hashes.txt");
     assert_eq!(hashes.lines().count(), names.len() - 1);
-    if let Some(verdict) = verifies(directory.path(), Path::new("verify.py"), Path::new("events.json")) {
+    if let Some(verdict) = verifies(directory.path(), Path::new("verify.py"), Path::new("events.json"), &[]) {
         assert!(verdict.is_ok(), "{verdict:?}");
     }
     assert_eq!(world.audited("evidence_made"), 1);
@@ -387,5 +452,70 @@ async fn whoever_sees_one_policy_gets_nothing_of_another() {
     }
     assert_answer(&world, U_APPROVER, "report policy secret", &["right role in that policy"]).await;
     assert_answer(&world, U_ADMIN, "evidence policy secret", &["right role in that policy"]).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_has_what_was_done_in_its_time_with_its_approval_and_nothing_of_later_requests() {
+    let keys = "schedule = \"0 0 29 2 *\"\nanswer_within = \"5d\"\n";
+    let (world, card) = World::asking(&format!("{PLAIN_POLICY}{keys}"), &[ADA]).await;
+    world.advance(Duration::days(1));
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.message("1 account suspended").await;
+    world.advance(Duration::days(1));
+    world.add_idle(&[BEN]);
+    let card = world.sweep().await;
+    world.slack.click(U_APPROVER2, &card.ts, "suspend").await.expect("the button is there");
+    world.until("both suspended", |world| world.audited("completed") == 2).await;
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} she called"), &["is being given back"]).await;
+    world.message("has access again").await;
+
+    assert_answer(&world, U_APPROVER, "evidence yesterday", &["is in our direct messages"]).await;
+    let (file, _) = handed_over(&world, U_APPROVER, ".zip").await;
+    let files = unzipped(file.bytes.expect("it was uploaded"));
+    let text = |name: &str| {
+        let bytes = files.iter().find(|(file, _)| file == name).expect(name).1.clone();
+        String::from_utf8(bytes).expect("text")
+    };
+    for (name, bytes) in &files {
+        assert!(!String::from_utf8_lossy(bytes).contains(BEN), "{name} has a later request");
+    }
+    let suspensions = text("suspensions.csv");
+    assert!(suspensions.contains(ADA) && suspensions.contains("Alice Approver"), "{suspensions}");
+    let decisions = text("decisions.csv");
+    assert!(decisions.contains(",approved,") && decisions.contains("86400"), "{decisions}");
+    assert!(text("sweeps.csv").contains(",false,"), "it started before");
+    assert!(text("candidates.csv").contains(ADA));
+    assert!(text("summary.html").contains("Requests of before that were acted on in this time"));
+    let document: Value = serde_json::from_str(&text("events.json")).expect("JSON");
+    let has = |action: &str| {
+        document["events"].as_array().is_some_and(|all| all.iter().any(|event| event["action"] == action))
+    };
+    assert!(has("proposed") && has("approved") && has("suspended"));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_is_configured_no_more_is_not_everybodys() {
+    let other = "[[policy]]\nname = \"secret\"\nchannel = \"C0OTHER\"\napprovers = { users = [\"U0ZOE\"] }\n\
+                 user_type = \"Consultant\"\npreview_first = false\nmax_share = 1.0\nschedule = \"0 0 29 2 *\"\n";
+    let only = format!("{PLAIN_POLICY}schedule = \"0 0 29 2 *\"\n");
+    let mut world = World::at_ten(&format!("{only}{other}")).await;
+    world.slack.add_channel(Channel::new("C0OTHER", "other", ChannelKind::Public, &[BOT_USER]));
+    world.slack.add_user(SlackUser::new("U0ZOE", "Zoe", "zoe@example.com"), &[C_OPS, "C0OTHER"]);
+    world.okta.add(Person::new("sue@ext.example", "Consultant").last_login_days_ago(41));
+    world.start_bot().await;
+    assert_answer(&world, "U0ZOE", "sweep secret", &["sweep of"]).await;
+    world.slack.wait_message("the other card", |message| message.visible_text().contains("sue@ext")).await;
+    world.stop_bot().await;
+    world.set_policy(&only);
+    world.start_bot().await;
+    for line in ["audit", "audit sue", "why sue@ext.example"] {
+        let answer = ask(&world, U_APPROVER, line).await;
+        assert!(!answer.contains("proposed sue@ext") && !answer.contains("Zoe"), "{line}: {answer}");
+    }
+    assert_answer(&world, U_APPROVER, "export json", &["nothing to export"]).await;
+    let answer = ask(&world, U_ADMIN, "audit sue").await;
+    assert!(answer.contains("sue@ext.example"), "an admin of all the others sees it: {answer}");
     world.nothing_else_is_wrong().await;
 }

@@ -120,7 +120,7 @@ async fn part_of_a_login_names_accounts_and_a_whole_one_only_its_own() {
     }
     add(&store, None, Actor::System, Action::Proposed, "ada", 0).await;
     add(&store, None, Actor::System, Action::Proposed, "nada", 0).await;
-    let named = async |part: &str| store.audited_accounts(part).await.unwrap();
+    let named = async |part: &str| store.audited_accounts(part, None).await.unwrap();
     assert_eq!(named("ADA@contractor").await.len(), 2);
     assert_eq!(named("Ada@contractor.example").await, [id("ada")]);
     assert_eq!(named("00unada").await, [id("nada")]);
@@ -148,7 +148,7 @@ async fn what_questions_go_by_is_made_for_the_events_of_before_too() {
     let bench = Bench::new();
     bench.raw().execute_batch(include_str!("versions/v5.sql")).unwrap();
     let store = bench.open();
-    assert_eq!(store.audited_accounts("kim@").await.unwrap(), [id("kim")]);
+    assert_eq!(store.audited_accounts("kim@", None).await.unwrap(), [id("kim")]);
     let all = events(&store, AuditQuery::latest(1000)).await;
     let (first, last) = (all.last().unwrap().at, all[0].at);
     let query = AuditQuery { since: Some(first), until: Some(last), ..AuditQuery::latest(1000) };

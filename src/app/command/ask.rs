@@ -131,7 +131,7 @@ impl App {
         let now = self.clock.now();
         let waiting = self.store.waiting(vec![account.id.clone()]).await?;
         let query = AuditQuery {
-            visible: self.visible_names(visible),
+            visible: self.visible_names(visible, false).await?,
             accounts: vec![account.id.clone()],
             ..AuditQuery::latest(WHY_EVENTS + 1)
         };

@@ -3,6 +3,8 @@
 //! A copy holds what its person may see, and says so where that is a part. That it was taken is recorded before they
 //! get it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
@@ -35,6 +37,7 @@ struct Taken {
 impl App {
     /// Sends the person a part of the trail as a file.
     pub(super) async fn export(&self, asked: &Asked<'_>, words: &[String]) -> anyhow::Result<Answer> {
+        let Some(_one) = self.heavy_work() else { return Ok(Err(wording::busy())) };
         let question = match self.question(asked, words).await? {
             Ok(question) => question,
             Err(text) => return Ok(Err(text)),
@@ -101,16 +104,15 @@ impl App {
             }
             query.after_seq = last;
         }
-        let (Some(first), Some(last)) = (events.first(), events.last()) else {
+        if events.is_empty() {
             return Ok(Err(wording::nothing_to_export(&taken.filters)));
-        };
-        let gapless = usize::try_from(last.seq - first.seq + 1).is_ok_and(|span| span == events.len());
+        }
         Ok(Ok(Excerpt {
             made_at: now,
             head,
             filters: taken.filters,
             restricted_to: taken.restricted_to,
-            gapless,
+            gapless: is_gapless(&events),
             events,
         }))
     }
@@ -151,6 +153,7 @@ impl App {
 
     /// Puts the evidence of a period together for an auditor.
     pub(super) async fn evidence(&self, asked: &Asked<'_>, words: &[String]) -> anyhow::Result<Answer> {
+        let Some(_one) = self.heavy_work() else { return Ok(Err(wording::busy())) };
         let (name, _) = period_words(words);
         let mut policies = asked.policies();
         if let Some(name) = name {
@@ -202,32 +205,41 @@ impl App {
         policies: &[&Policy],
         period: Period,
     ) -> anyhow::Result<Result<Evidence, Text>> {
-        let names: Vec<String> = policies.iter().map(|policy| policy.name.clone()).collect();
-        let mut swept = Vec::new();
-        for policy in policies {
-            for sweep in self.store.sweeps_between(&policy.name, period.since, period.until).await? {
-                let request = self.store.request_of_sweep(sweep.id).await?;
-                swept.push(Swept { sweep, request });
-            }
-        }
-        swept.sort_by_key(|swept| swept.sweep.id);
-        let mut exemptions = self.store.exemptions_between(period.since, period.until).await?;
-        exemptions.retain(|granted| names.contains(&granted.policy));
+        let restricted_to = self.visible_names(policies, asked.is_admin()).await?;
+        // Whoever may see all sees what policies did that are configured no more.
+        let names = match &restricted_to {
+            Some(names) => names.clone(),
+            None => self.store.known_policies().await?,
+        };
         let words = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
         let filters =
             vec![format!("since {}", words(period.since)), format!("before {}", words(period.until))];
-        let Some((first, last)) = self.span_of(&swept, period).await? else {
-            return Ok(Err(wording::nothing_to_export(&filters)));
-        };
-        let restricted_to = self.visible_names(policies);
         let query = AuditQuery {
             visible: restricted_to.clone(),
-            after_seq: Some(first - 1),
-            before_seq: Some(last + 1),
+            since: Some(period.since),
+            until: Some(period.until),
             ..AuditQuery::default()
         };
-        let excerpt = self.excerpt(asked.at, Taken { query, filters, restricted_to }).await?;
-        Ok(excerpt.map(|excerpt| Evidence {
+        let excerpt = match self.excerpt(asked.at, Taken { query, filters, restricted_to }).await? {
+            Ok(excerpt) => excerpt,
+            Err(text) => return Ok(Err(text)),
+        };
+        let mut swept = Vec::new();
+        for policy in &names {
+            for sweep in self.store.sweeps_between(policy, period.since, period.until).await? {
+                let request = self.store.request_of_sweep(sweep.id).await?;
+                swept.push(Swept { sweep, request, in_period: true });
+            }
+        }
+        self.add_requests_of_before(&excerpt, &mut swept).await?;
+        swept.sort_by_key(|swept| swept.sweep.id);
+        let excerpt = match self.with_all_of_its_requests(excerpt, &swept).await? {
+            Ok(excerpt) => excerpt,
+            Err(text) => return Ok(Err(text)),
+        };
+        let mut exemptions = self.store.exemptions_between(period.since, period.until).await?;
+        exemptions.retain(|granted| names.contains(&granted.policy));
+        Ok(Ok(Evidence {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             made_by: asked.person().clone(),
             period,
@@ -238,18 +250,53 @@ impl App {
         }))
     }
 
-    /// The numbers of the first and last event of the period, with what came of its requests afterwards.
-    async fn span_of(&self, swept: &[Swept], period: Period) -> anyhow::Result<Option<(i64, i64)>> {
-        let Some((first, mut last)) = self.store.audit_span(period.since, period.until).await? else {
-            return Ok(None);
-        };
-        for (request, _) in swept.iter().filter_map(|swept| swept.request.as_ref()) {
-            let query = AuditQuery { request: Some(request.id), ..AuditQuery::latest(1) };
-            let latest = self.store.audit(query).await?;
-            last = latest.first().map_or(last, |event| event.seq.max(last));
+    /// The requests that were asked before the period, and decided or carried out in it.
+    async fn add_requests_of_before(&self, excerpt: &Excerpt, swept: &mut Vec<Swept>) -> anyhow::Result<()> {
+        let known: BTreeSet<i64> =
+            swept.iter().filter_map(|swept| Some(swept.request.as_ref()?.0.id)).collect();
+        let named: BTreeSet<i64> = excerpt.events.iter().filter_map(|event| event.request).collect();
+        for id in named.difference(&known) {
+            let Some(request) = self.store.request(*id).await? else { continue };
+            let Some(sweep) = self.store.sweep(request.0.sweep).await? else { continue };
+            swept.push(Swept { sweep, request: Some(request), in_period: false });
         }
-        Ok(Some((first, last)))
+        Ok(())
     }
+
+    /// Adds what happened to the requests before and after the period: without it, a suspension in it may lack its
+    /// approval, and an approval in it what came of it.
+    async fn with_all_of_its_requests(
+        &self,
+        mut excerpt: Excerpt,
+        swept: &[Swept],
+    ) -> anyhow::Result<Result<Excerpt, Text>> {
+        let mut events: BTreeMap<i64, AuditEvent> =
+            excerpt.events.into_iter().map(|event| (event.seq, event)).collect();
+        for (request, _) in swept.iter().filter_map(|swept| swept.request.as_ref()) {
+            let mut query = AuditQuery { request: Some(request.id), limit: CHUNK, ..AuditQuery::default() };
+            query.before_seq = Some(excerpt.head.0 + 1);
+            loop {
+                let some = self.store.audit_onward(query.clone()).await?;
+                query.after_seq = some.last().map(|event| event.seq);
+                let full = some.len() == CHUNK as usize;
+                events.extend(some.into_iter().map(|event| (event.seq, event)));
+                if events.len() > FILE_EVENTS_MAX {
+                    return Ok(Err(wording::too_much(FILE_EVENTS_MAX)));
+                }
+                if !full {
+                    break;
+                }
+            }
+        }
+        excerpt.events = events.into_values().collect();
+        excerpt.gapless = is_gapless(&excerpt.events);
+        Ok(Ok(excerpt))
+    }
+}
+
+fn is_gapless(events: &[AuditEvent]) -> bool {
+    let (Some(first), Some(last)) = (events.first(), events.last()) else { return true };
+    usize::try_from(last.seq - first.seq + 1).is_ok_and(|span| span == events.len())
 }
 
 /// A moment in a file's name.

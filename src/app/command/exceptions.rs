@@ -142,7 +142,7 @@ impl App {
 
 /// Reads "from … until … reason" in any order of the times, which come before the reason.
 fn read_words(words: &[String], now: DateTime<Utc>, zone: Tz) -> Result<Said, Text> {
-    let (mut from, mut until) = (None, None);
+    let (mut from, mut until, mut lasts) = (None, None, None);
     let mut rest = words;
     while let [keyword, value, ..] = rest {
         let count = when::date_words(&rest[1..], zone, now).max(1);
@@ -150,7 +150,7 @@ fn read_words(words: &[String], now: DateTime<Utc>, zone: Tz) -> Result<Said, Te
         match keyword.to_lowercase().as_str() {
             // "for parental leave" is a reason, "for 30d" a time.
             "for" if !value.starts_with(|c: char| c.is_ascii_digit()) => break,
-            "for" => until = Some(from.unwrap_or(now) + length(value)?),
+            "for" => lasts = Some(length(value)?),
             "until" | "till" => {
                 until = Some(when::ending(&text, zone, now).map_err(|misread| not_a_day(&misread))?);
             }
@@ -161,6 +161,8 @@ fn read_words(words: &[String], now: DateTime<Utc>, zone: Tz) -> Result<Said, Te
         }
         rest = &rest[1 + count..];
     }
+    // Of two ends the one that was said counts; a length begins when the exemption does.
+    let until = until.or(lasts.map(|lasts| from.unwrap_or(now) + lasts));
     Ok(Said { from, until, reason: rest.join(" ") })
 }
 
@@ -194,7 +196,11 @@ mod tests {
         };
         assert_eq!(read("for 30d on leave"), said(None, Some("2026-11-13 12:00"), "on leave"));
         assert_eq!(read("for parental leave"), said(None, None, "for parental leave"));
-        assert_eq!(read("until 2026-12-31 for 30d people"), said(None, Some("2026-11-13 12:00"), "people"));
+        assert_eq!(read("until 2026-12-31 for 30d people"), said(None, Some("2027-01-01 00:00"), "people"));
+        assert_eq!(
+            read("for 30d from 2026-12-20 holidays"),
+            said(Some("2026-12-20 00:00"), Some("2027-01-19 00:00"), "holidays")
+        );
         assert_eq!(read("until end of year shut down"), said(None, Some("2027-01-01 00:00"), "shut down"));
         assert_eq!(
             read("from tomorrow until 2026-12 on site"),

@@ -11,7 +11,7 @@ use super::super::App;
 use super::super::wording::history as wording;
 use super::filters::{Filters, period_words};
 use super::{Answer, Asked};
-use crate::chat::{Block, Card, Inbound, Text};
+use crate::chat::{Block, Inbound, Text};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{AuditEvent, Person};
 use crate::domain::policy::Policy;
@@ -43,11 +43,17 @@ pub(super) struct Question {
 }
 
 impl App {
-    /// The names of the policies that the person may ask about; `None` if those are all: who may see all sees the bot's
-    /// own events too.
-    pub(super) fn visible_names(&self, visible: &[&Policy]) -> Option<Vec<String>> {
-        let all = visible.len() == self.policies.len();
-        (!all).then(|| visible.iter().map(|policy| policy.name.clone()).collect())
+    /// The names of the policies that the person may ask about; `None` if those are all that there ever were: who may see
+    /// all sees the bot's own events too. What policies did that are configured no more is for `admin`s of all others.
+    pub(super) async fn visible_names(
+        &self,
+        visible: &[&Policy],
+        admin: bool,
+    ) -> anyhow::Result<Option<Vec<String>>> {
+        let names: Vec<String> = visible.iter().map(|policy| policy.name.clone()).collect();
+        let whole = names.len() == self.policies.len()
+            && (admin || self.store.known_policies().await?.iter().all(|name| names.contains(name)));
+        Ok((!whole).then_some(names))
     }
 
     pub(super) async fn audit(
@@ -111,7 +117,7 @@ impl App {
             Err(text) => return Ok(Err(text)),
         };
         let (whom, accounts) = match &filters.person {
-            Some(person) => match self.audited(person).await? {
+            Some(person) => match self.audited(asked, person).await? {
                 Ok((whom, accounts)) => (Some(whom), accounts),
                 Err(text) => return Ok(Err(text)),
             },
@@ -129,7 +135,7 @@ impl App {
         let zone = zone.map_or(chrono_tz::UTC, |policy| policy.schedule.zone);
         let in_words = filters.in_words(whom.as_deref(), by.as_ref().map(|(_, name)| name.as_str()), zone);
         let query = AuditQuery {
-            visible: self.visible_names(&policies),
+            visible: self.visible_names(&policies, asked.is_admin()).await?,
             policy: filters.policy.clone(),
             accounts,
             request: filters.request,
@@ -145,12 +151,17 @@ impl App {
     }
 
     /// The accounts of the trail that `person` names.
-    async fn audited(&self, person: &str) -> anyhow::Result<Result<(String, Vec<AccountId>), Text>> {
+    async fn audited(
+        &self,
+        asked: &Asked<'_>,
+        person: &str,
+    ) -> anyhow::Result<Result<(String, Vec<AccountId>), Text>> {
         let address = match self.address_of(person).await {
             Ok(address) => address,
             Err(text) => return Ok(Err(text)),
         };
-        let mut accounts = self.store.audited_accounts(&address).await?;
+        let visible = self.visible_names(&asked.policies(), asked.is_admin()).await?;
+        let mut accounts = self.store.audited_accounts(&address, visible).await?;
         if accounts.len() > ACCOUNTS_MAX {
             return Ok(Err(wording::too_many_accounts(&address, ACCOUNTS_MAX)));
         }
@@ -238,17 +249,28 @@ impl App {
         Ok(Some(Report::new(&policy.name, policy.schedule.zone, period, step, told, &listings)))
     }
 
+    /// The right to do something that takes much memory or many turns of the database: one at a time.
+    pub(super) fn heavy_work(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        self.runtime.heavy_work.try_lock().ok()
+    }
+
     /// Up to where the trail holds.
-    pub(super) async fn verify(&self) -> anyhow::Result<Card> {
+    pub(super) async fn verify(&self) -> anyhow::Result<Answer> {
+        let Some(_one) = self.heavy_work() else { return Ok(Err(wording::busy())) };
         let verified = self.store.verify().await?;
         if let Some(seq) = verified.broken_at {
             tracing::error!(seq, "the audit trail is broken");
         }
-        Ok(wording::verified(&verified))
+        Ok(Ok(wording::verified(&verified)))
     }
 }
 
 impl Asked<'_> {
+    /// Whether they are an admin of each policy that the answer is about.
+    pub(super) fn is_admin(&self) -> bool {
+        self.granted.iter().all(|(_, known)| known.voter.admin)
+    }
+
     /// Who asks, as the chat system vouches for them.
     pub(super) fn person(&self) -> &Person {
         let (_, known) = self.granted.first().expect("whoever asks holds the role somewhere");

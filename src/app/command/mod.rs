@@ -419,7 +419,7 @@ impl App {
             Command::Restore { about } => self.restore_asked(&asked, &about).await,
             Command::Withdraw { request, words } => self.withdraw(inbound, &request, words.join(" ")).await,
             Command::Retry { request, words } => self.retry(inbound, &request, words.join(" ")).await,
-            Command::Verify => self.verify().await.map(Ok),
+            Command::Verify => self.verify().await,
             Command::Exemptions => self.exemptions(&asked.policies()).await,
             Command::Audit { words, before, after } => {
                 self.audit(&asked, &words, history::Cursor { before, after }).await

@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod export;
 pub mod picture;
 mod sheet;
+mod tables;
 
 use sha2::{Digest, Sha256};
 

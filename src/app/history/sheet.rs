@@ -14,7 +14,7 @@ impl Sheet {
     }
 
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let cells = cells.into_iter().map(inert);
+        let cells = cells.into_iter().map(|cell| inert(&cell));
         self.0.write_record(cells).expect("writing to memory can't fail, and rows may differ in length");
     }
 
@@ -24,8 +24,18 @@ impl Sheet {
 }
 
 /// A cell that a spreadsheet shows as it is. See <https://owasp.org/www-community/attacks/CSV_Injection>.
-fn inert(cell: String) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
+fn inert(cell: &str) -> String {
+    // Programs of other countries begin a new cell at a semicolon, so what follows one is looked at as well.
+    let mut inert = String::with_capacity(cell.len() + 1);
+    let mut begins = true;
+    for letter in cell.chars() {
+        if begins && matches!(letter, '=' | '+' | '-' | '@' | '\t' | '\r') {
+            inert.push('\'');
+        }
+        begins = matches!(letter, ';' | '\t' | '\n' | '\r') || (begins && matches!(letter, ' ' | '"'));
+        inert.push(letter);
+    }
+    inert
 }
 
 /// A moment as all our files write it: UTC, with milliseconds.

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use chrono::{DateTime, Utc};
 
 use super::{guard_in_words, span_of_time};
-use crate::app::history::evidence::{Evidence, Suspension, Swept, adds_up, decision};
+use crate::app::history::evidence::{self, Decided, Evidence, Suspension, Swept, adds_up, decision};
 use crate::domain::plan::Verdict;
 use crate::domain::request::RequestState;
 use crate::domain::sweep::Trigger;
@@ -55,7 +55,7 @@ const LIMITS: [&str; 6] = [
     "It is about the accounts that each policy lists in the identity provider, and about nothing else.",
     "Signs of life and statuses are as the identity provider reported them at that moment.",
     "“Suspended” means that the identity provider confirmed it. Whether every application ended its sessions is not known here.",
-    "The chain of hashes shows changed, missing and reordered events. A tail that was cut off, or a whole chain that was written anew by somebody who has the file, shows only against a head that was kept elsewhere: compare the head below with the ones in Slack and in earlier exports.",
+    "The chain of hashes shows changed, missing and reordered events. A tail that was cut off, or a whole chain that was written anew by somebody who has the file, shows only against a head that was kept elsewhere: the channel has one at the end of each request, and exports and earlier bundles have theirs. Give them to verify.py; each vouches for the events right up to it.",
     "hashes.txt shows damage to this bundle, not who made it. The SHA-256 of the whole zip is in the audit trail (action evidence_made) and in the message that came with the file.",
     "Whether the rule, the deadlines and the people are the right ones is for you to judge; here is what was done.",
 ];
@@ -166,18 +166,25 @@ pub fn html(evidence: &Evidence, suspensions: &[Suspension<'_>]) -> String {
 }
 
 fn glance(page: &mut String, evidence: &Evidence, suspensions: &[Suspension<'_>]) {
-    let requests = || evidence.swept.iter().filter_map(|swept| swept.request.as_ref());
-    let complete = evidence.swept.iter().filter(|swept| is_complete(swept)).count();
+    // A preview asks nobody.
+    let asks = |swept: &&Swept| {
+        !matches!(&swept.sweep.state, SweepState::Finished { verdict: Verdict::Preview, .. })
+    };
+    let in_period = || evidence.swept.iter().filter(|swept| swept.in_period);
+    let requests = || in_period().filter(asks).filter_map(|swept| swept.request.as_ref());
+    let complete = in_period().filter(|swept| is_complete(swept)).count();
+    let before = evidence.swept.iter().filter(|swept| !swept.in_period).count();
     let decided = requests().filter(|(request, _)| decision(&request.state).is_some()).count();
     let expired =
         requests().filter(|(request, _)| matches!(request.state, RequestState::Expired { .. })).count();
     let done = suspensions.iter().filter(|one| one.is_suspended()).count();
     let rows = [
-        ("Reviews of the directory (sweeps)", evidence.swept.len()),
+        ("Reviews of the directory (sweeps)", in_period().count()),
         ("… whose listing was read to its end and adds up", complete),
         ("Requests for approval", requests().count()),
         ("… decided by a person", decided),
         ("… expired without an answer; nobody was suspended", expired),
+        ("Requests of before that were acted on in this time", before),
         ("Accounts proposed", requests().map(|(_, candidates)| candidates.len()).sum()),
         ("Accounts suspended and confirmed", done),
         ("… given back since", suspensions.iter().filter(|one| one.restored.is_some()).count()),
@@ -246,22 +253,21 @@ fn sweeps(page: &mut String, evidence: &Evidence) {
 
 fn decisions(page: &mut String, evidence: &Evidence) {
     *page += "<h2>Decisions</h2>\n";
-    let requests = evidence.swept.iter().filter_map(|swept| swept.request.as_ref());
-    let rows = requests.map(|(request, candidates)| {
-        let decision = decision(&request.state);
-        let by = request.state.first_approval().into_iter().chain(decision).map(|one| one.by.name.as_str());
+    let rows = evidence::decisions(evidence).into_iter().map(|decided| {
+        let Decided { request, candidates, event } = decided;
+        let reason = event.and_then(|event| event.detail.get("reason")?.as_str().map(str::to_owned));
         vec![
             request.id.to_string(),
             minute(request.created_at),
             candidates.len().to_string(),
-            request.state.word().replace('_', " "),
-            by.collect::<Vec<_>>().join(" and "),
-            decision.map(|decision| minute(decision.at)).unwrap_or_default(),
-            decision.map(|decision| span_of_time(decision.at - request.created_at)).unwrap_or_default(),
-            decision.and_then(|decision| decision.reason.clone()).unwrap_or_default(),
+            event.map_or("none so far".to_owned(), |event| event.action.replace('_', " ")),
+            event.map(|event| evidence::names(&[event])).unwrap_or_default(),
+            event.map(|event| minute(event.at)).unwrap_or_default(),
+            event.map(|event| span_of_time(event.at - request.created_at)).unwrap_or_default(),
+            reason.unwrap_or_default(),
         ]
     });
-    let columns = ["Request", "Made", "Accounts", "Outcome", "By", "At", "After", "Reason"];
+    let columns = ["Request", "Made", "Accounts", "Decision", "By", "At", "After", "Reason"];
     table(page, &columns, rows, "decisions.csv");
 }
 
@@ -274,7 +280,7 @@ fn suspended(page: &mut String, suspensions: &[Suspension<'_>]) {
         vec![
             one.request.to_string(),
             one.login.to_owned(),
-            one.approval.map(|approval| approval.by.name.clone()).unwrap_or_default(),
+            evidence::names(&one.approval),
             event(one.intents.first().copied()),
             one.outcome.map_or("open".to_owned(), |event| event.action.replace('_', " ")),
             event(one.outcome),
@@ -310,6 +316,8 @@ fn how_to_check(page: &mut String, evidence: &Evidence) {
               <li><code>sha256sum --check hashes.txt</code> shows that no file of this bundle was damaged.</li>\n\
               <li><code>python3 verify.py events.json</code> computes the hash of every event again and follows the chain. \
               It needs Python 3 and nothing else, and it is short enough to read.</li>\n\
+              <li><code>python3 verify.py events.json SEQ:HASH</code>, with heads that the channel has (“Audit trail up to event \
+              SEQ, head HASH”), shows that the file was not written anew as a whole.</li>\n\
               <li>Follow an account: its row in suspensions.csv names its events in events.json by number.</li>\n</ol>\n";
     add(
         page,

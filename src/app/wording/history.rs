@@ -127,6 +127,13 @@ pub fn question_too_long() -> Text {
     Text::plain("That question is too long. Ask with fewer words.")
 }
 
+/// Somebody else's file is being made.
+pub fn busy() -> Text {
+    Text::plain(
+        "Somebody's export, evidence or verification is under way, and there is one at a time. Try again soon.",
+    )
+}
+
 /// An export or a bundle would be too large.
 pub fn too_much(max: usize) -> Text {
     Text::plain(format!(
