@@ -65,7 +65,7 @@ async fn ending_early_ends_all_of_the_account_and_nobody_elses() {
     let open = store.open_exemptions(vec![POLICY.to_owned()]).await.unwrap();
     assert_eq!(open.iter().map(|granted| &granted.account.id).collect::<Vec<_>>(), [&id("lee")]);
     assert_eq!(store.exemptions_between(at(30), at(40)).await.unwrap().len(), 1);
-    assert_eq!(store.exemptions_between(at(0), at(40)).await.unwrap().len(), 3);
+    assert_eq!(store.exemptions_between(at(0), at(40)).await.unwrap().len(), 2, "one begins later");
 }
 
 #[tokio::test]

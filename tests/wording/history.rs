@@ -52,6 +52,7 @@ async fn what_cannot_be_asked_is_answered_with_a_sentence() {
         history::nobody_with_address(EVIL),
         history::cant_find_person(EVIL),
         history::question_too_long(),
+        history::busy(),
         history::too_much(100_000),
         history::nothing_to_export(&[EVIL.to_owned()]),
         history::nothing_to_export(&[]),

@@ -237,13 +237,16 @@ fn state_line(view: &View) -> Text {
         }
         RequestState::Completed { decision, at, first, retry, retry_first } => {
             let finished = Text::plain(" Finished ").with(Span::Time(*at)).then(".");
-            let finished = match retry_first {
+            let holds = |wish: &&Decision| wish.at + request.answer_within > view.now;
+            let finished = match retry_first.as_deref().filter(holds) {
                 Some(wish) => finished
                     .then(" ")
                     .and(mention(&wish.by))
                     .then(" wants what failed tried again, ")
                     .with(Span::Time(wish.at))
-                    .then("; that waits for a second person."),
+                    .then("; that waits for a second person until ")
+                    .with(Span::Time(wish.at + request.answer_within))
+                    .then("."),
                 None => finished,
             };
             approved(first.as_deref(), decision, retry.as_deref(), finished)
