@@ -36,7 +36,8 @@ pub(super) fn retry(
     let RequestState::Completed { decision: approval, at, first, retry, retry_first } = &request.state else {
         return Err(not_now(request, &decision));
     };
-    if !state.told {
+    // A first person's wish is recorded only once all is told.
+    if !state.told && retry_first.is_none() {
         return Err(Refusal::OutcomesNotTold);
     }
     if decision.at - *at > RETRY_WITHIN {
