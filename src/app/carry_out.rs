@@ -1,4 +1,4 @@
-//! Carrying out an approval: with [`super::restore`] and [`super::sessions`] the only code that tells the identity
+//! Carrying out an approval: with `restore` and `sessions` the only code that tells the identity
 //! provider to change something.
 //!
 //! For each account: read it again, judge it again by the rule that was shown and by the rule of today, commit the
