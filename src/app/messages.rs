@@ -18,7 +18,7 @@ use crate::store::{CardStands, MessageRow};
 /// A late first update has arrived by then, or never will.
 const LATE_UPDATE_WITHIN: Duration = Duration::seconds(60);
 /// How far before the recorded try a message is looked for: the two clocks may differ.
-const CLOCK_SKEW: Duration = Duration::minutes(5);
+pub(super) const CLOCK_SKEW: Duration = Duration::minutes(5);
 /// A channel that can't be posted to is tried again slowly: a person has to mend it.
 const UNUSABLE_CHANNEL_RETRY: Duration = Duration::minutes(2);
 /// However long the chat system asks to wait, it is asked again by then.

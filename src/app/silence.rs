@@ -1,16 +1,36 @@
 //! What the loop does while nobody answers, and after nobody did: reminders, escalations, and asking again.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 
 use super::App;
-use super::messages::Identity;
+use super::messages::{CLOCK_SKEW, Identity};
 use super::wording::{notices, refusals};
-use crate::chat::{MessageRef, Text};
+use crate::chat::{ChatError, MessageRef, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
+use crate::domain::policy::{People, Policy};
 use crate::domain::request::{AskedAgain, Request, RequestState};
-use crate::domain::silence::{self, Kind};
+use crate::domain::silence::{self, Kind, Nudge};
 use crate::domain::sweep::Trigger;
 use crate::store::{NewSweep, StartedSweep};
+
+/// A message that may stand is looked for again after this time.
+const LOOK_AGAIN_AFTER: Duration = Duration::seconds(30);
+
+/// The mark of a message.
+fn key(request: &Request, nudge: Nudge) -> String {
+    format!("request:{}:{}", request.id, nudge.stage())
+}
+
+fn whom(policy: &Policy, kind: Kind) -> &People {
+    match kind {
+        Kind::Reminder => &policy.silence.remind,
+        Kind::Escalation => &policy.silence.escalate_to,
+    }
+}
+
+fn named(people: &People) -> Vec<String> {
+    people.users.iter().chain(&people.groups).cloned().collect()
+}
 
 impl App {
     /// Tells what is due of a request that waits, once each; says when there is something to tell next.
@@ -21,31 +41,60 @@ impl App {
         card: &MessageRef,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
         let Some(policy) = self.policy(&request.policy) else { return Ok(None) };
+        if !request.state.awaits_decision() {
+            return self.settle_silence(policy, request).await;
+        }
         let now = self.clock.now();
         let mut wake = silence::next_at(&policy.silence, request, now);
         for nudge in silence::due(&policy.silence, request, now) {
             if !self.store.begin_nudge(request.id, nudge, now).await? {
                 continue;
             }
-            let to = match nudge.kind {
-                Kind::Reminder => &policy.silence.remind,
-                Kind::Escalation => &policy.silence.escalate_to,
-            };
-            let message = Identity {
-                key: format!("request:{}:{}", request.id, nudge.stage()),
-                channel: &request.channel,
-                thread: None,
-                card_of: None,
-            };
+            let to = whom(policy, nudge.kind);
+            let message =
+                Identity { key: key(request, nudge), channel: &request.channel, thread: None, card_of: None };
             let text = notices::unanswered(request, candidates, card, nudge.kind, to);
             if let Some(at) = self.told(&message, &text).await? {
                 wake = Some(wake.map_or(at, |wake| wake.min(at)));
                 continue;
             }
-            let to = to.users.iter().chain(&to.groups).cloned().collect();
-            self.store.nudge_told(request.id, nudge, to, self.clock.now()).await?;
+            self.store.nudge_told(request.id, nudge, named(to), self.clock.now()).await?;
         }
         Ok(wake)
+    }
+
+    /// Somebody decided while a message was under way: if it stands in the channel after all, people were told, and the
+    /// audit trail says so.
+    async fn settle_silence(
+        &self,
+        policy: &Policy,
+        request: &Request,
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        for nudge in self.store.begun_nudges(request.id).await? {
+            let key = key(request, nudge);
+            let row = self.store.message(&key).await?;
+            let stands = match row.as_ref().map(|row| (row.ts.is_some(), row.tried_at)) {
+                Some((true, _)) => true,
+                Some((false, Some(tried_at))) => {
+                    match self.chat.find(&request.channel, None, &key, tried_at - CLOCK_SKEW).await {
+                        Ok(found) => found.is_some(),
+                        Err(ChatError::Denied(_)) => false,
+                        Err(error) => {
+                            tracing::warn!(key, %error, "can't tell yet whether a reminder was posted");
+                            return Ok(Some(self.clock.now() + LOOK_AGAIN_AFTER));
+                        }
+                    }
+                }
+                Some((false, None)) | None => false,
+            };
+            if stands {
+                let to = named(whom(policy, nudge.kind));
+                self.store.nudge_told(request.id, nudge, to, self.clock.now()).await?;
+            } else {
+                self.store.forget_nudge(request.id, nudge).await?;
+            }
+        }
+        Ok(None)
     }
 
     /// Somebody asked about an ended request again: a fresh sweep does.

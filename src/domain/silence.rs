@@ -50,6 +50,19 @@ impl Nudge {
     }
 }
 
+impl Nudge {
+    /// The nudge of a stage, as [`Nudge::stage`] writes it.
+    pub fn of_stage(stage: &str) -> Option<Nudge> {
+        let (kind, at) = stage.split_once(':')?;
+        let kind = match kind {
+            "reminder" => Kind::Reminder,
+            "escalation" => Kind::Escalation,
+            _ => return None,
+        };
+        Some(Nudge { kind, at: DateTime::parse_from_rfc3339(at).ok()?.to_utc() })
+    }
+}
+
 /// What is to be told of the request now, or has been already: at most one of each kind, the latest.
 pub fn due(silence: &Silence, request: &Request, now: DateTime<Utc>) -> Vec<Nudge> {
     let come: Vec<Nudge> = moments(silence, request).into_iter().filter(|nudge| nudge.at <= now).collect();

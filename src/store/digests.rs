@@ -89,8 +89,9 @@ fn tally(
         let counter = match action.as_str() {
             "sweep_finished" => &mut tally.sweeps,
             "sweep_held" | "sweep_refused" | "sweep_failed" => &mut tally.troubled,
-            // A preview proposes nothing to anybody.
-            "proposed" if shown_as.as_deref() != Some("previewed") => &mut tally.proposed,
+            // A preview proposes nothing to anybody, and nobody answers it.
+            "proposed" | "expired" if shown_as.as_deref() == Some("previewed") => &mut 0,
+            "proposed" => &mut tally.proposed,
             "suspended" => &mut tally.suspended,
             "kept" => &mut tally.kept,
             "denied" => &mut tally.denied,

@@ -40,6 +40,25 @@ impl Store {
         .await
     }
 
+    /// What was begun and is not known to have been told.
+    pub async fn begun_nudges(&self, request: i64) -> Result<Vec<Nudge>, StoreError> {
+        self.read(move |tx| {
+            let sql = "SELECT stage FROM nudge WHERE request = ?1 AND told_at IS NULL ORDER BY stage";
+            let stages = codec::all(tx, sql, [request], |row| Ok(row.get::<_, String>(0)?))?;
+            Ok(stages.iter().filter_map(|stage| Nudge::of_stage(stage)).collect())
+        })
+        .await
+    }
+
+    /// It was never told, and is not to be any more.
+    pub async fn forget_nudge(&self, request: i64, nudge: Nudge) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            let sql = "DELETE FROM nudge WHERE request = ?1 AND stage = ?2 AND told_at IS NULL";
+            codec::run(tx, sql, params![request, nudge.stage()]).map(drop)
+        })
+        .await
+    }
+
     /// It was told to these people and user groups. A second time changes nothing.
     pub async fn nudge_told(
         &self,

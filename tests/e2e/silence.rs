@@ -73,6 +73,23 @@ async fn each_is_told_once_however_often_the_bot_restarts_and_only_the_latest_wh
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reminder_that_stands_is_in_the_trail_also_if_somebody_decides_before_that_is_known() {
+    let (world, card) = World::asking(&keys(), &[ADA]).await;
+    world.slack.fail_next("chat.postMessage", Fault::LostResponse);
+    world.advance(Duration::minutes(4 * 60 + 1));
+    let deadline = world.next_deadline().expect("it waits");
+    let stage = (deadline - Duration::hours(4)).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    world.put_off(&format!("request:1:reminder:{stage}")).await;
+    world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");
+    world.message(" denied ").await;
+    world.audited_times("reminded", 1).await;
+    world.advance(Duration::hours(5));
+    super::commands::ask(&world, U_VIEWER, "status").await;
+    assert_eq!((saying(&world, REMINDER).len(), world.audited("reminded")), (1, 1));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_reminded_of_what_is_decided() {
     let (world, card) = World::asking(&keys(), &[ADA]).await;
     world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");

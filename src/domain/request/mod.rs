@@ -410,7 +410,12 @@ pub fn expire(request: &Request, candidates: &[Candidate], now: DateTime<Utc>) -
     if !request.state.awaits_decision() || now < deadline {
         return None;
     }
-    let event = system(now, Action::Expired, json!({ "deadline": deadline }));
+    let mut detail = json!({ "deadline": deadline });
+    // A preview asked nobody: the word that keeps its accounts from being counted as proposed.
+    if request.state == RequestState::Preview {
+        detail["as"] = json!("previewed");
+    }
+    let event = system(now, Action::Expired, detail);
     let mut transition = Transition::to(request, RequestState::Expired { at: now }, vec![event]);
     transition.candidates = drop_open(candidates);
     Some(transition)
