@@ -207,6 +207,7 @@ fn key(message: &Message) -> Option<String> {
 }
 
 async fn nothing_is_due(world: &World) {
+    world.file_let_go().await;
     let store = Store::open(&world.database(), world.clock.now()).expect("the file is free");
     let requests = store.live_requests().await.expect("the requests can be read");
     assert!(requests.is_empty(), "still to be driven: {requests:#?}");

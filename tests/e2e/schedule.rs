@@ -19,6 +19,7 @@ async fn at_eight(policy: &str) -> World {
 
 /// Has the card denied. When that has been told, all that was due at this time has been started.
 async fn deny(world: &World, card: &Message) {
+    world.card_says(card, "Answer by").await;
     world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");
     world.message(" denied ").await;
 }

@@ -129,6 +129,7 @@ impl World {
     pub async fn nothing_else_is_wrong(&self) {
         assert_eq!(self.slack.violations(), Vec::<String>::new());
         self.stop_bot().await;
+        self.file_let_go().await;
         let store = Store::open(&self.database(), self.clock.now()).expect("the file is free again");
         let verified = store.verify().await.expect("the chain can be read");
         assert_eq!(verified.broken_at, None);
@@ -338,8 +339,9 @@ impl World {
         self.take_bot().expect("a bot was started").ended().await
     }
 
-    /// A process that is killed lets go of its file at once; here the writer's thread needs a moment to notice.
-    async fn file_let_go(&self) {
+    /// A process that is killed lets go of its file at once; here the writer's thread needs a moment to notice, and a
+    /// process that another story is just starting holds what this one has open until it runs its own program.
+    pub async fn file_let_go(&self) {
         let lock = self.directory.path().join("bot.db.lock");
         self.stored("the file let go", || std::fs::File::open(&lock).ok()?.try_lock().ok()).await;
     }
