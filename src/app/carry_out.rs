@@ -107,6 +107,9 @@ impl App {
             }
             return self.call_off(request, candidate, Skip::ApprovalTooOld).await;
         }
+        if self.store.pause_of(&policy.name).await?.is_some() {
+            return Ok(Some("an admin has paused the policy".to_owned()));
+        }
         // The configuration may exempt more today than when the list was shown, and what isn't looked up exempts nobody.
         let rule = request.rule.looking_up_also_for(&policy.rule);
         let now = self.clock.now();

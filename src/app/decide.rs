@@ -224,6 +224,8 @@ impl App {
             list_hash: press.list_hash,
             reason: press.reason,
             approvals_needed: policy.approvals_needed,
+            rule: policy.rule.clone(),
+            paused: None,
         };
         let decided = self.store.decide(&inbound.key, id, input, self.clock.now()).await?;
         Ok(match decided {
@@ -288,6 +290,7 @@ impl App {
 pub(super) fn turned_away(user: &str, at: DateTime<Utc>, stranger: &Stranger) -> Draft {
     match stranger {
         Stranger::Outsider(person, why) => refused_unseen(person.clone(), at, why),
+        Stranger::NotInChannel(person, _) => refused_unseen(person.clone(), at, "not in the channel"),
         Stranger::CantTell(why) => {
             let person = Person { id: user.to_owned(), name: String::new(), email: None };
             refused_unseen(person, at, &format!("could not be identified: {why}"))

@@ -217,7 +217,7 @@ impl App {
         for policy in &self.policies {
             match people::identify(self, policy, user).await {
                 Ok(known) if Role::Viewer.held_by(&known) => visible.push((policy, known)),
-                Ok(_) => {}
+                Ok(_) | Err(Stranger::NotInChannel(..)) => {}
                 Err(Stranger::Outsider(..)) => return Ok((home::nothing_to_see(&self.whom_to_ask()), true)),
                 Err(Stranger::CantTell(why)) => {
                     tracing::warn!(user, why, "the rights of a person can't be established for their page");

@@ -16,6 +16,7 @@ mod exemptions;
 pub mod history;
 mod home;
 pub mod messages;
+mod pauses;
 pub mod people;
 pub mod requests;
 mod restore;
@@ -128,6 +129,7 @@ enum Work {
     /// Asking the people concerned by a request.
     Concerned(i64),
     Digest(i64),
+    Pause(i64),
     /// Everybody's page of the bot.
     Homes,
 }
@@ -234,6 +236,9 @@ impl App {
     /// Looks at all rows and gives each that wants something its task.
     async fn reconcile(self: &Arc<Self>, stop: &CancellationToken) -> anyhow::Result<()> {
         let looked_at = self.clock.now();
+        for pause in self.store.pauses_to_tell().await? {
+            self.work_on(Work::Pause(pause), stop);
+        }
         self.start_owed_sweeps().await;
         for sweep in self.store.unfinished_sweeps().await? {
             self.work_on(Work::Sweep(sweep), stop);
@@ -332,6 +337,7 @@ impl App {
             Work::Drift(batch) => self.tell_drift(batch).await,
             Work::Concerned(id) => self.ask_people_concerned(id).await,
             Work::Digest(id) => self.tell_digest(id).await,
+            Work::Pause(id) => self.tell_pause(id).await,
             Work::Homes => self.publish_homes().await,
         };
         wake.unwrap_or_else(|error| {

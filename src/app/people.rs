@@ -24,6 +24,8 @@ const APPROVERS_MAX: usize = 200;
 pub enum Stranger {
     /// A guest, a bot, deactivated or of another company.
     Outsider(Person, String),
+    /// Would decide for the policy of this name, but isn't in its channel now.
+    NotInChannel(Person, String),
     /// The chat system could not say who this is or what they may do.
     CantTell(String),
 }
@@ -56,8 +58,18 @@ async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known,
         holds(app, policy, &policy.approvers, user),
         holds(app, policy, &policy.admins, user),
     )?;
-    let viewer = approver || admin || holds(app, policy, &policy.viewers, user).await?;
-    Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer }))
+    if !approver && !admin {
+        let viewer = holds(app, policy, &policy.viewers, user).await?;
+        return Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer }));
+    }
+    // Whoever has left the channel, or was removed from it, has not seen what is asked there.
+    if app.chat.channel_members(&policy.channel).await?.iter().any(|id| id == user) {
+        return Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer: true }));
+    }
+    if holds(app, policy, &policy.viewers, user).await? {
+        return Ok(Ok(Known { voter: Voter { person, approver: false, admin: false }, viewer: true }));
+    }
+    Ok(Err(Stranger::NotInChannel(person, policy.name.clone())))
 }
 
 async fn holds(app: &App, policy: &Policy, people: &People, user: &str) -> Result<bool, ChatError> {

@@ -31,6 +31,7 @@ impl App {
         let Some((request, candidates)) = self.store.request(id).await? else {
             return Ok(None);
         };
+        let request = self.leave_behind_if_outdated(request).await?;
         let now = self.clock.now();
         let deadline = request.deadline.filter(|_| request.state.awaits_decision());
         let mut wake = deadline.map(|at| if at > now { at } else { now + OVERDUE_EVERY });
@@ -71,6 +72,7 @@ impl App {
         if matches!(request.state, RequestState::WentLive { .. }) {
             self.sweep_after_going_live(&request).await?;
         }
+        self.sweep_by_new_rule(&request).await?;
         self.sweep_to_ask_again(&request).await?;
         let end_wake = self.tell_ending(&request, &candidates, &card).await?;
         match end_wake {
@@ -117,6 +119,45 @@ impl App {
         }
     }
 
+    /// What stood in the way is mended: everything is tried at once.
+    pub(super) fn forget_obstacles(&self) {
+        lock(&self.runtime.obstacles).clear();
+    }
+
+    /// Ends a question that a change of the rule has left behind. The request as it is then.
+    async fn leave_behind_if_outdated(&self, request: Request) -> anyhow::Result<Request> {
+        let now = self.clock.now();
+        match self.policy(&request.policy) {
+            Some(policy) if request.state.awaits_decision() && request.is_outdated(&policy.rule, now) => {
+                let rule = policy.rule.clone();
+                let outdate =
+                    move |request: &Request, all: &[Candidate]| request::outdate(request, all, &rule, now);
+                Ok(self.store.transition(request.id, outdate).await?.unwrap_or(request))
+            }
+            Some(_) | None => Ok(request),
+        }
+    }
+
+    /// What a change of the rule left behind is asked anew, once for all requests that it left behind that day.
+    async fn sweep_by_new_rule(&self, request: &Request) -> anyhow::Result<()> {
+        let (RequestState::Outdated { at }, Some(policy)) = (&request.state, self.policy(&request.policy))
+        else {
+            return Ok(());
+        };
+        let sweep = NewSweep {
+            policy: policy.name.clone(),
+            slot: format!("rule-changed:{}:{}", policy.rule.fingerprint(), at.date_naive()),
+            trigger: Trigger::RuleChanged { request: request.id },
+            rule: policy.rule.clone(),
+            at: self.clock.now(),
+        };
+        // Only a new one wakes the loop: this comes by again until the end is told.
+        if let StartedSweep::New(_) = self.store.start_sweep(sweep).await? {
+            self.nudge();
+        }
+        Ok(())
+    }
+
     /// Keeps the card current while suspensions run, until `done`.
     async fn show_progress(&self, id: i64, done: &CancellationToken) {
         while !done.is_cancelled() {
@@ -149,10 +190,12 @@ impl App {
                 }
                 Some(_) | None => None,
             };
+            let paused = self.store.pause_of(&request.policy).await?;
             let view = card::View {
                 successor: successor.as_ref(),
                 links: &links,
                 obstacle: obstacle.as_deref(),
+                paused: paused.as_ref(),
                 request: &request,
                 candidates: &candidates,
                 counts: sweep.map(|sweep| counts(&sweep)).unwrap_or_default(),

@@ -119,7 +119,7 @@ impl App {
                 self.store.append(AuditContext::of(&request), event).await?;
                 let text = refusals::stranger(&stranger);
                 return Ok(Err(match stranger {
-                    Stranger::Outsider(..) => NotShown::Over(text),
+                    Stranger::Outsider(..) | Stranger::NotInChannel(..) => NotShown::Over(text),
                     Stranger::CantTell(_) => NotShown::CantTell(text),
                 }));
             }
@@ -131,6 +131,8 @@ impl App {
             list_hash: Some(list_hash.to_owned()),
             reason: None,
             approvals_needed: policy.approvals_needed,
+            rule: policy.rule.clone(),
+            paused: None,
         };
         match request::decide(&request, &candidates, &input) {
             Ok(_) => Ok(Ok((policy, input.voter))),
@@ -366,6 +368,8 @@ impl App {
             list_hash: Some(about.list_hash.clone()),
             reason: None,
             approvals_needed: policy.approvals_needed,
+            rule: policy.rule.clone(),
+            paused: None,
         };
         let Err(refusal) = request::decide(&request, &candidates, &input) else { return Ok(None) };
         self.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;
@@ -506,6 +510,8 @@ fn answer(
         | Refusal::OutcomesNotTold
         | Refusal::RetryTooLate { .. }
         | Refusal::AlreadyAskedAgain { .. }
+        | Refusal::Paused { .. }
+        | Refusal::RuleChanged
         | Refusal::DoesNotFit => Ack::ReplaceModal(choose::over(id, text, whole)),
     }
 }

@@ -156,6 +156,8 @@ impl App {
             list_hash: Some(chosen.list_hash.clone()),
             reason: None,
             approvals_needed: policy.approvals_needed,
+            rule: policy.rule.clone(),
+            paused: None,
         };
         if let Err(refusal) = request::decide(&request, &candidates, &input) {
             self.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;

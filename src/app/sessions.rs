@@ -76,6 +76,10 @@ impl App {
         if trouble.error.is_some() && self.clock.now() > execute_by(policy, decision.at) {
             return Ok(Some(Step::TooLate));
         }
+        if self.store.pause_of(&policy.name).await?.is_some() {
+            let error = "an admin has paused the policy".to_owned();
+            return Ok(Some(Step::Wait { error, wait: WAIT_FOR_PERSON }));
+        }
         let read = self.identity.read(&candidate.shown.id).await;
         self.note_identity(&read);
         match read {

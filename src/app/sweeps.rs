@@ -42,6 +42,10 @@ impl App {
         let Some(slot) = schedule::owed_slot(policy, known.first_seen_at, now) else {
             return Ok(());
         };
+        // The channel hears of the slot all the same.
+        if self.store.pause_of(&policy.name).await?.is_some() {
+            return Ok(());
+        }
         let trigger = if (now - slot).num_seconds() > LATE_AFTER_S {
             Trigger::CatchUp { slot }
         } else {

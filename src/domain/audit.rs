@@ -145,6 +145,12 @@ pub enum Action {
     Exported,
     /// A person had the evidence of a period put together.
     EvidenceMade,
+    /// An admin stopped a policy.
+    Paused,
+    /// An admin let a stopped policy go on.
+    Resumed,
+    /// The rule was changed in a way that could propose others, so what the card asked does not stand any more.
+    Outdated,
 }
 
 impl Action {
@@ -204,6 +210,9 @@ impl Action {
             Action::PersonAnswered => "person_answered",
             Action::Exported => "exported",
             Action::EvidenceMade => "evidence_made",
+            Action::Paused => "paused",
+            Action::Resumed => "resumed",
+            Action::Outdated => "outdated",
         }
     }
 }

@@ -86,7 +86,8 @@ fn moments(silence: &Silence, request: &Request) -> Vec<Nudge> {
         | RequestState::Denied { .. }
         | RequestState::Expired { .. }
         | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. } => false,
+        | RequestState::WentLive { .. }
+        | RequestState::Outdated { .. } => false,
     };
     let Some(deadline) = request.deadline.filter(|_| waits) else { return Vec::new() };
     let reminders = silence.remind_before.iter().map(|before| (Kind::Reminder, *before));

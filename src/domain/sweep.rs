@@ -31,6 +31,11 @@ pub enum Trigger {
         /// The ended request.
         request: i64,
     },
+    /// The rule was changed while a request waited, so the question is put anew.
+    RuleChanged {
+        /// The first of the requests that it left behind.
+        request: i64,
+    },
     /// A person took the policy's rule live.
     WentLive {
         /// Who.
@@ -42,7 +47,7 @@ impl Trigger {
     /// The person behind it, if there is one.
     pub fn person(&self) -> Option<&Person> {
         match self {
-            Trigger::Schedule { .. } | Trigger::CatchUp { .. } => None,
+            Trigger::Schedule { .. } | Trigger::CatchUp { .. } | Trigger::RuleChanged { .. } => None,
             Trigger::Command { by } | Trigger::AskedAgain { by, .. } | Trigger::WentLive { by } => Some(by),
         }
     }
@@ -53,6 +58,7 @@ impl Trigger {
             Trigger::AskedAgain { request, .. } => Some(*request),
             Trigger::Schedule { .. }
             | Trigger::CatchUp { .. }
+            | Trigger::RuleChanged { .. }
             | Trigger::Command { .. }
             | Trigger::WentLive { .. } => None,
         }

@@ -26,6 +26,7 @@ mod homes;
 mod messages;
 mod open;
 mod past;
+mod pauses;
 mod policies;
 mod questions;
 mod receipts;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, time_text};
-use super::{Store, StoreError, past, requests};
+use super::{Store, StoreError, past, pauses, requests};
 use crate::domain::audit::Draft;
 use crate::domain::candidate::Candidate;
 use crate::domain::request::{self, Input, Refusal, Request, Verb};
@@ -147,6 +147,7 @@ fn decide(
     }
     let mut input = Input { received_at: receipt.received_at, ..input };
     let (request, candidates) = requests::need(tx, request)?;
+    input.paused = pauses::in_force(tx, &request.policy)?.map(Box::new);
     if let Verb::Retry { known } = &mut input.verb {
         let since = past::asked_since(tx, request.id)?;
         let is_asked = |one: &&Candidate| since.contains_key(&one.shown.id);
@@ -228,6 +229,8 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::PastDeadline { .. } => "past_deadline",
         Refusal::OtherList => "other_list",
         Refusal::NotPostedYet => "not_posted_yet",
+        Refusal::Paused { .. } => "paused",
+        Refusal::RuleChanged => "rule_changed",
         Refusal::DoesNotFit => "does_not_fit",
         Refusal::SecondPersonNeeded { .. } => "second_person_needed",
         Refusal::ApprovedFirstByYou { .. } => "approved_first_by_you",

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
-use super::{Store, StoreError, exemptions, policies, reviews, watches};
+use super::{Store, StoreError, exemptions, pauses, policies, reviews, watches};
 use crate::domain::account::AccountId;
 use crate::domain::candidate::{self, Candidate, CandidateState, Shown, Step};
 use crate::domain::request::{self, Became, Request, RequestState, Transition, list_hash};
@@ -89,7 +89,8 @@ impl Store {
     }
 
     /// Takes one step of carrying out a decision for the candidate at `position`. Its state after it, or `None` if it
-    /// isn't due, or if an exemption came between judging the account and the intent: then nothing may be done with it.
+    /// isn't due, or if an exemption or a pause came between judging the account and the intent: then nothing may be done
+    /// with it.
     pub async fn step_candidate(
         &self,
         request: i64,
@@ -100,7 +101,10 @@ impl Store {
         self.write(move |tx| {
             let (request, candidate) = need_one(tx, request, position)?;
             let intends = matches!(step, Step::Intend { .. });
-            if intends && exemptions::in_force(tx, &request.policy, &candidate.shown.id, now)? {
+            if intends
+                && (exemptions::in_force(tx, &request.policy, &candidate.shown.id, now)?
+                    || pauses::in_force(tx, &request.policy)?.is_some())
+            {
                 return Ok(None);
             }
             let Some((state, events)) = candidate::step(&candidate, step, now) else {
@@ -117,7 +121,7 @@ impl Store {
     }
 
     /// Takes one step of ending the sessions of the suspended candidate at `position`. Its state after it, or `None` if
-    /// they are not due: then nothing may be done.
+    /// they are not due, or if the policy is paused: then nothing may be done.
     pub async fn step_sessions(
         &self,
         request: i64,
@@ -127,6 +131,9 @@ impl Store {
     ) -> Result<Option<CandidateState>, StoreError> {
         self.write(move |tx| {
             let (request, candidate) = need_one(tx, request, position)?;
+            if matches!(step, sessions::Step::Intend) && pauses::in_force(tx, &request.policy)?.is_some() {
+                return Ok(None);
+            }
             let Some((state, events)) = sessions::step(&candidate, step, now) else {
                 return Ok(None);
             };

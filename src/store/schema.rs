@@ -6,7 +6,7 @@
 //! can guarantee is guaranteed here: one sweep per slot, one open question per account, a chain without gaps.
 
 /// The steps, oldest first.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8];
 
 const V1: &str = "
 CREATE TABLE policy (
@@ -313,4 +313,44 @@ CREATE TABLE nudge (
     told_at TEXT,
     PRIMARY KEY (request, stage)
 ) STRICT;
+";
+
+/// Emergency stops; where the audit trail begins after a part of it was archived; how far each collector has it.
+const V8: &str = "
+CREATE TABLE pause (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    policy TEXT NOT NULL,
+    began TEXT NOT NULL,
+    ended TEXT,
+    told INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0, 1))
+) STRICT;
+CREATE UNIQUE INDEX pause_in_force ON pause (policy) WHERE ended IS NULL;
+
+-- The last event that was archived and removed. None: the trail is whole.
+CREATE TABLE audit_archived (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    seq INTEGER NOT NULL,
+    hash TEXT NOT NULL
+) STRICT;
+DROP TRIGGER audit_no_delete;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit_event
+WHEN OLD.seq > coalesce((SELECT seq FROM audit_archived), 0)
+BEGIN SELECT RAISE(ABORT, 'audit events are never deleted'); END;
+-- The word for it stands in the trail before anything goes.
+CREATE TRIGGER audit_archived_begins BEFORE INSERT ON audit_archived
+WHEN NOT EXISTS (SELECT 1 FROM audit_event WHERE action = 'archived'
+    AND json_extract(detail, '$.up_to') = NEW.seq AND json_extract(detail, '$.head') = NEW.hash)
+BEGIN SELECT RAISE(ABORT, 'what is removed from the audit trail is recorded first'); END;
+CREATE TRIGGER audit_archived_grows BEFORE UPDATE ON audit_archived
+WHEN NEW.seq <= OLD.seq OR NOT EXISTS (SELECT 1 FROM audit_event WHERE action = 'archived'
+    AND json_extract(detail, '$.up_to') = NEW.seq AND json_extract(detail, '$.head') = NEW.hash)
+BEGIN SELECT RAISE(ABORT, 'what is removed from the audit trail is recorded first'); END;
+CREATE TRIGGER audit_archived_stays BEFORE DELETE ON audit_archived
+BEGIN SELECT RAISE(ABORT, 'where the audit trail begins is never forgotten'); END;
+
+-- Up to which event each collector of the trail has it.
+CREATE TABLE forwarded (
+    collector TEXT NOT NULL PRIMARY KEY,
+    seq INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ";

@@ -4,13 +4,16 @@ use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::domain::audit::{Action, Actor, Person};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
 use inactive_contractors::domain::keep::{KeptUntil, Until};
+use inactive_contractors::domain::pause::Pause;
+use inactive_contractors::domain::policy::Rule;
 use inactive_contractors::domain::request::{
     Decision, Input, KnownForRetry, Refusal, Release, Request, RequestState, Transition, Verb, Voter, decide,
-    refused,
+    outdate, refused,
 };
 
 use super::fixture::{
-    candidate, due, every_candidate_state, every_request_state, held, now, pending, person, proposed, request,
+    candidate, due, every_candidate_state, every_request_state, held, now, pending, person, proposed,
+    request, rule,
 };
 
 fn every_verb() -> Vec<Verb> {
@@ -45,6 +48,8 @@ fn input(who: &str, verb: Verb) -> Input {
         list_hash: Some(pending().list_hash),
         reason: Some("because".into()),
         approvals_needed: 1,
+        rule: rule(),
+        paused: None,
     }
 }
 
@@ -400,4 +405,35 @@ fn a_refused_input_leaves_a_trace() {
         assert_eq!(draft.at, now() + Duration::minutes(10));
         assert_eq!(draft.detail, serde_json::json!({ "verb": word, "why": "not_an_approver" }));
     }
+}
+
+#[test]
+fn while_paused_nothing_that_takes_access_away_is_decided() {
+    let pause = Pause {
+        id: 1,
+        policy: "contractors".into(),
+        began: Decision { by: person("root"), at: now(), reason: None },
+        ended: None,
+    };
+    let paused = |verb| Input { paused: Some(Box::new(pause.clone())), ..input("bob", verb) };
+    let refusal = decide(&pending(), &proposed(), &paused(suspend(&[]))).unwrap_err();
+    assert_eq!(refusal, Refusal::Paused { by: Box::new(pause.began.clone()) });
+    decide(&pending(), &proposed(), &paused(Verb::Deny)).unwrap();
+    decide(&pending(), &proposed(), &paused(Verb::Withdraw)).unwrap();
+}
+
+#[test]
+fn what_a_changed_rule_left_behind_can_be_ended_and_nothing_else() {
+    let wider = Rule { inactive_after: Duration::days(6).into(), ..rule() };
+    let under = |verb| Input { rule: wider.clone(), ..input("bob", verb) };
+    assert_eq!(decide(&pending(), &proposed(), &under(suspend(&[]))).unwrap_err(), Refusal::RuleChanged);
+    decide(&pending(), &proposed(), &under(Verb::Deny)).unwrap();
+
+    let left = outdate(&pending(), &proposed(), &wider, now()).unwrap();
+    assert_eq!(left.state, RequestState::Outdated { at: now() });
+    assert!(left.candidates.iter().all(|(_, state)| *state == CandidateState::Dropped));
+    let narrower = Rule { exempt_logins: vec!["*@partner.example".into()], ..rule() };
+    assert_eq!(outdate(&pending(), &proposed(), &narrower, now()), None);
+    let ended = Request { state: RequestState::Expired { at: now() }, ..pending() };
+    assert_eq!(outdate(&ended, &proposed(), &wider, now()), None);
 }

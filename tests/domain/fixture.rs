@@ -204,6 +204,7 @@ pub fn every_request_state() -> Vec<RequestState> {
         RequestState::Expired { at: now() },
         RequestState::Withdrawn { decision: decision.clone() },
         RequestState::WentLive { decision },
+        RequestState::Outdated { at: now() },
     ];
     let mut words: Vec<_> = states.iter().map(RequestState::word).collect();
     words.dedup();

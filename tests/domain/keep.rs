@@ -9,7 +9,7 @@ use inactive_contractors::domain::request::{
     Input, Refusal, RequestState, Transition, Verb, Voter, decide, refused,
 };
 
-use super::fixture::{days, now, pending, person, proposed, request};
+use super::fixture::{days, now, pending, person, proposed, request, rule};
 
 fn until(positions: &[u32], ends_at: DateTime<Utc>, reason: &str) -> KeptUntil {
     let wish = Until { ends_at, reason: reason.into() };
@@ -24,6 +24,8 @@ fn input(who: &str, verb: Verb) -> Input {
         list_hash: Some(pending().list_hash),
         reason: Some("because".into()),
         approvals_needed: 1,
+        rule: rule(),
+        paused: None,
     }
 }
 

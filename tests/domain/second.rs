@@ -12,7 +12,7 @@ use inactive_contractors::domain::request::{
     complete, decide,
 };
 
-use super::fixture::{candidate, now, pending, person, proposed, request};
+use super::fixture::{candidate, now, pending, person, proposed, request, rule};
 
 fn input(by: Person, verb: Verb) -> Input {
     Input {
@@ -22,6 +22,8 @@ fn input(by: Person, verb: Verb) -> Input {
         list_hash: Some(pending().list_hash),
         reason: None,
         approvals_needed: 1,
+        rule: rule(),
+        paused: None,
     }
 }
 

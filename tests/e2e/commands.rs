@@ -65,6 +65,8 @@ async fn help_names_every_command_and_a_typo_gets_the_nearest() {
         "restore",
         "withdraw",
         "verify",
+        "pause",
+        "resume",
     ];
     assert_answer(&world, U_VIEWER, "help", &commands).await;
     assert_answer(&world, U_VIEWER, "pendin", &["unrecognized subcommand", "similar", "pending"]).await;

@@ -57,6 +57,24 @@ async fn an_approver_who_was_deactivated_after_the_card_was_posted_may_not_decid
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_approver_who_left_the_channel_may_not_decide_until_they_are_back() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.slack.leave(U_APPROVER, C_OPS);
+    // Seen through somebody else's screen, or from before.
+    world.slack.click_stale(U_APPROVER, &card, "suspend").await.expect("it was there");
+    world.told(U_APPROVER, "You are not in the channel of policy").await;
+    assert_eq!((world.audited("input_refused"), world.changes_asked()), (1, Vec::new()));
+    world.slack.fail_next("conversations.members", Fault::Error("internal_error".into()));
+    world.slack.click_stale(U_APPROVER2, &card, "suspend").await.expect("it was there");
+    world.told(U_APPROVER2, "find out from Slack who you are").await;
+    assert_eq!((world.audited("input_refused"), world.changes_asked()), (2, Vec::new()));
+    world.slack.add_user(SlackUser::new(U_APPROVER, "Alice Approver", "alice@example.com"), &[C_OPS]);
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.message("1 account suspended. Approved by").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_contractor_concerned_may_not_decide() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     world.slack.add_user(SlackUser::new("U0ADA", "Ada", ADA), &[C_OPS]);

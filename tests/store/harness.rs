@@ -156,7 +156,16 @@ pub async fn approval(store: &Store, request: i64, who: &str, received_at: DateT
 
 pub fn input(who: &str, verb: Verb, received_at: DateTime<Utc>) -> Input {
     let voter = Voter { person: person(who), approver: true, admin: true };
-    Input { verb, voter, received_at, list_hash: None, reason: None, approvals_needed: 1 }
+    Input {
+        verb,
+        voter,
+        received_at,
+        list_hash: None,
+        reason: None,
+        approvals_needed: 1,
+        rule: rule(),
+        paused: None,
+    }
 }
 
 pub fn suspend_all() -> Verb {

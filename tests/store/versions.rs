@@ -17,6 +17,7 @@ const VERSIONS: &[&str] = &[
     include_str!("versions/v5.sql"),
     include_str!("versions/v6.sql"),
     include_str!("versions/v7.sql"),
+    include_str!("versions/v8.sql"),
 ];
 
 #[tokio::test]
@@ -63,6 +64,9 @@ async fn every_version_opens_with_its_rows() {
         let became = expired.asked_again.and_then(|again| again.became);
         let asked = (expired.approvals_needed, became);
         assert_eq!(asked, if version > 6 { (2, Some(Became::Nothing)) } else { (1, None) });
+
+        let paused = store.pause_of(POLICY).await.unwrap();
+        assert_eq!(paused.and_then(|pause| pause.began.reason).is_some(), version > 7);
 
         let verified = store.verify().await.unwrap();
         assert_eq!((verified.broken_at, verified.events > 20), (None, true));

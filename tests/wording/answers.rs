@@ -2,15 +2,16 @@
 
 use inactive_contractors::app::people::Stranger;
 use inactive_contractors::app::wording::exceptions::{self, NotRestored};
-use inactive_contractors::app::wording::{answers, notices, refusals};
+use inactive_contractors::app::wording::{answers, notices, pauses, refusals};
 use inactive_contractors::chat::{Connection, Text};
 use inactive_contractors::domain::account::AccountStatus;
 use inactive_contractors::domain::assess::{Assessment, Exemption, Standing, assess};
 use inactive_contractors::domain::audit::{Actor, AuditEvent, GENESIS, Subject};
 use inactive_contractors::domain::candidate::{CandidateState, Confirmation};
 use inactive_contractors::domain::exemption::{End, Refusal as NotExempt};
+use inactive_contractors::domain::pause::Pause;
 use inactive_contractors::domain::plan::{Assessed, Counts, Guard, Plan, Verdict};
-use inactive_contractors::domain::request::{Refusal, RequestState};
+use inactive_contractors::domain::request::{Decision, Refusal, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip, Wish};
 
 use crate::desk::{Desk, compare};
@@ -67,6 +68,8 @@ async fn every_refusal_is_a_sentence() {
         Refusal::OtherList,
         Refusal::NotPostedYet,
         Refusal::DoesNotFit,
+        Refusal::Paused { by: Box::new(Decision { by: alice(), at: at(1), reason: Some(EVIL.into()) }) },
+        Refusal::RuleChanged,
         Refusal::SecondPersonNeeded { first: alice() },
         Refusal::NoEmail,
         Refusal::OnlyOwnAccounts,
@@ -209,6 +212,7 @@ async fn questions_are_answered() {
         next_slot: Some(at(0) + days(1)),
         live: false,
         days_off: vec![Text::plain("The holiday list ends in a month.")],
+        paused: None,
         backlog: Some("2 of these accounts have been pending for up to 9 sweeps.".into()),
         open: open.clone(),
     };
@@ -276,4 +280,27 @@ async fn one_account_and_the_history_are_explained() {
         desk.message_is(&format!("why_{name}"), &answers::why(&why, at(0))).await;
     }
     desk.close();
+}
+
+#[tokio::test]
+async fn a_pause_is_said_from_its_beginning_to_its_end() {
+    let mut desk = Desk::open().await;
+    let by = |reason: Option<&str>| Decision { by: alice(), at: at(1), reason: reason.map(str::to_owned) };
+    let pause = |reason| Pause { id: 1, policy: "contractors".into(), began: by(reason), ended: None };
+    let (plain, evil) = (pause(None), pause(Some(EVIL)));
+    let mut said = String::new();
+    for card in [
+        pauses::began(&plain),
+        pauses::began(&evil),
+        pauses::no_sweep(&evil, at(60)),
+        pauses::ended(&plain, &by(Some("it is mended"))),
+        refusals::note(pauses::paused(&[plain.clone()], &[evil.clone()])),
+        refusals::note(pauses::paused(&[], &[evil])),
+        refusals::note(pauses::resumed(&[plain])),
+        refusals::note(pauses::resumed(&[])),
+    ] {
+        said += &desk.message(&card).await;
+        said += "\n";
+    }
+    compare("pause", &said);
 }

@@ -29,6 +29,7 @@ fn shown(request: &Request, candidates: &[Candidate], page: usize, restorations:
         counts,
         page,
         obstacle: None,
+        paused: None,
         policy: Some(&policy),
         restorations,
         links: &links,

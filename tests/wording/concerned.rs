@@ -135,6 +135,7 @@ fn shown(
         counts: Counts { population: 400, ..Counts::default() },
         page,
         obstacle: None,
+        paused: None,
         policy: Some(&policy),
         restorations: &[],
         links: &BTreeMap::new(),

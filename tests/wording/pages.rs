@@ -41,6 +41,7 @@ async fn a_page_shows_what_its_person_may_see() {
         next_slot: Some(at(0) + days(1)),
         live: true,
         days_off: vec![Text::plain("The holiday list ends in a month.")],
+        paused: None,
         backlog: None,
         open,
     };

@@ -34,6 +34,7 @@ fn shown(request: &Request, candidates: &[Candidate], successor: Option<&Message
         counts: Counts { population: 400, ..Counts::default() },
         page: 0,
         obstacle: None,
+        paused: None,
         policy: Some(&policy),
         restorations: &[],
         links: &BTreeMap::new(),

@@ -8,7 +8,7 @@ use super::super::App;
 use super::super::decide::Press;
 use super::super::people::Known;
 use super::super::wording::exceptions::{self, NotRestored};
-use super::super::wording::refusals;
+use super::super::wording::{pauses, refusals};
 use super::{About, Answer, Asked};
 use crate::chat::{Inbound, Span, Text};
 use crate::domain::account::{Account, AccountStatus};
@@ -34,6 +34,9 @@ impl App {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),
         };
+        if let Some(pause) = self.store.pause_of(&policy.name).await? {
+            return Ok(Err(pauses::refused(&pause.began)));
+        }
         if let Some(running) = self.running_sweep(&policy.name).await? {
             return Ok(Err(Text::plain("Sweep ")
                 .then(format!("{running} of "))

@@ -43,6 +43,7 @@ impl App {
                 live: known
                     .live_rule
                     .is_some_and(|live| policy.rule.only_narrows(&live.without_bygone_holidays(now))),
+                paused: self.store.pause_of(&policy.name).await?,
                 days_off: days_off::notes(policy, now),
                 backlog: backlog(
                     waiting

@@ -10,6 +10,7 @@ mod copies;
 mod exceptions;
 mod filters;
 mod history;
+mod pauses;
 mod person;
 
 use std::sync::Arc;
@@ -129,6 +130,20 @@ enum Command {
         /// Why, if you want to say so
         words: Vec<String>,
     },
+    /// Stop: nobody is suspended and no sweep starts until an admin resumes; for admins
+    ///
+    /// Denying, keeping and giving access back go on. Without a policy it is every one that you are an admin of.
+    #[command(after_help = "Examples:\n  pause\n  pause --policy contractors the import is wrong")]
+    Pause {
+        #[command(flatten)]
+        stop: Stop,
+    },
+    /// Let a paused policy go on; for admins
+    #[command(after_help = "Example:\n  resume the import is mended")]
+    Resume {
+        #[command(flatten)]
+        stop: Stop,
+    },
     /// Check the whole audit trail, and say up to which event it holds
     Verify,
     /// Show the audit trail, newest first: who did what, to whom, when
@@ -180,6 +195,16 @@ pub(super) struct About {
     words: Vec<String>,
 }
 
+/// A policy, or all, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub(super) struct Stop {
+    /// The policy; otherwise all that you are an admin of
+    #[arg(long)]
+    policy: Option<String>,
+    /// Why, if you want to say so
+    words: Vec<String>,
+}
+
 /// Who may use a subcommand. Each role may do what the one before may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -187,6 +212,8 @@ pub(super) enum Role {
     Viewer,
     /// May decide; admins may too.
     Approver,
+    /// May stop and resume.
+    Admin,
 }
 
 impl Role {
@@ -194,6 +221,7 @@ impl Role {
         match self {
             Role::Viewer => known.viewer,
             Role::Approver => known.voter.approver || known.voter.admin,
+            Role::Admin => known.voter.admin,
         }
     }
 
@@ -201,6 +229,7 @@ impl Role {
         match self {
             Role::Viewer => "the viewers, approvers and admins of a policy",
             Role::Approver => "approvers and admins of this policy",
+            Role::Admin => "admins of the policy",
         }
     }
 }
@@ -223,6 +252,8 @@ impl Command {
             | Command::Withdraw { .. }
             | Command::Retry { .. }
             | Command::Restore { .. }
+            | Command::Pause { .. }
+            | Command::Resume { .. }
             | Command::Export { .. }
             | Command::Report { .. }
             | Command::Evidence { .. } => false,
@@ -243,6 +274,8 @@ impl Command {
             Command::Restore { .. } => (Role::Approver, "restore", "give an account back"),
             Command::Withdraw { .. } => (Role::Approver, "withdraw", "take a request back"),
             Command::Retry { .. } => (Role::Approver, "retry", "have suspensions tried again"),
+            Command::Pause { .. } => (Role::Admin, "pause", "stop it"),
+            Command::Resume { .. } => (Role::Admin, "resume", "let it go on"),
             Command::Verify => (Role::Viewer, "verify", "ask that"),
             Command::Exemptions => (Role::Viewer, "exemptions", "ask that"),
             Command::Audit { .. } => (Role::Viewer, "audit", "ask that"),
@@ -295,7 +328,7 @@ impl<'a> Asked<'a> {
 pub(super) type Answer = Result<Card, Text>;
 
 impl App {
-    /// Handles the slash command. A sweep is committed before this returns; everything else is answered afterwards, and
+    /// Handles the slash command. A sweep or a stop is committed before this returns; everything else is answered afterwards, and
     /// what it changes is committed before the answer says so.
     pub(super) async fn command(
         self: &Arc<Self>,
@@ -313,7 +346,7 @@ impl App {
         };
         let command = line.command.unwrap_or(Command::Status);
         let here = line.here.then(|| channel.to_owned());
-        if matches!(command, Command::Sweep { .. }) {
+        if matches!(command, Command::Sweep { .. } | Command::Pause { .. } | Command::Resume { .. }) {
             let answer = self.answer(inbound, here.as_deref(), command).await?;
             self.give(inbound, here.as_deref(), answer);
             return Ok(Ack::Done);
@@ -419,6 +452,12 @@ impl App {
             Command::Restore { about } => self.restore_asked(&asked, &about).await,
             Command::Withdraw { request, words } => self.withdraw(inbound, &request, words.join(" ")).await,
             Command::Retry { request, words } => self.retry(inbound, &request, words.join(" ")).await,
+            Command::Pause { stop } => {
+                self.pause(&asked, stop.policy.as_deref(), &stop.words.join(" ")).await
+            }
+            Command::Resume { stop } => {
+                self.resume(&asked, stop.policy.as_deref(), &stop.words.join(" ")).await
+            }
             Command::Verify => self.verify().await,
             Command::Exemptions => self.exemptions(&asked.policies()).await,
             Command::Audit { words, before, after } => {
@@ -458,6 +497,9 @@ impl App {
         let unknown = || Person { id: inbound.user.clone(), name: String::new(), email: None };
         let (person, why) = match stranger {
             Some(Stranger::Outsider(person, why)) => (person, why),
+            Some(Stranger::NotInChannel(person, policy)) => {
+                (person, format!("not in the channel of {policy}"))
+            }
             Some(Stranger::CantTell(why)) => (unknown(), format!("could not be identified: {why}")),
             None => (unknown(), "does not hold the role that this needs in any policy".to_owned()),
         };

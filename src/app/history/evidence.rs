@@ -118,7 +118,8 @@ pub fn decision(state: &RequestState) -> Option<&Decision> {
         RequestState::Preview
         | RequestState::Held { .. }
         | RequestState::Pending { .. }
-        | RequestState::Expired { .. } => None,
+        | RequestState::Expired { .. }
+        | RequestState::Outdated { .. } => None,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::domain::account::Account;
 use crate::domain::assess::{Assessment, Standing};
 use crate::domain::audit::{Actor, AuditEvent};
 use crate::domain::exemption::Granted;
+use crate::domain::pause::Pause;
 use crate::domain::plan::{Assessed, Plan, Verdict};
 use crate::domain::policy::{Policy, Rule};
 use crate::domain::request::{Request, RequestState};
@@ -57,6 +58,8 @@ pub struct PolicyStatus<'a> {
     pub next_slot: Option<DateTime<Utc>>,
     /// Whether the rule asks for approval already.
     pub live: bool,
+    /// Its pause, if one is in force.
+    pub paused: Option<Pause>,
     /// What is to be said of its days off.
     pub days_off: Vec<Text>,
     /// What is still unanswered, as [`super::backlog`] says it.
@@ -88,6 +91,10 @@ pub(super) fn policy_line(status: &PolicyStatus) -> Text {
     let mut text = Text::default().with(Span::Bold(status.policy.name.clone()));
     if status.policy.preview_first && !status.live {
         text = text.then(" (not live yet: the next sweep is a preview)");
+    }
+    if let Some(pause) = &status.paused {
+        text =
+            text.then("\n").with(Span::Bold("PAUSED.".into())).then(" ").and(super::pauses::in_force(pause));
     }
     text = match &status.last_sweep {
         Some((at, outcome)) => text.then("\nLast sweep ").with(Span::Time(*at)).then(": ").quoted(outcome),
@@ -127,6 +134,7 @@ pub fn request_line(request: &Request, card: Option<&MessageRef>) -> Text {
         RequestState::Expired { .. } => " has expired",
         RequestState::Withdrawn { .. } => " was taken back",
         RequestState::WentLive { .. } => " took the rule live",
+        RequestState::Outdated { .. } => " is left behind by a changed rule",
     };
     let text = Text::plain("Open: ").and(text).then(format!(" of {}{state}", request.policy));
     match request.deadline {

@@ -34,9 +34,10 @@ pub(super) fn decisions(view: &View) -> Vec<Button> {
         RequestState::Expired { .. } | RequestState::Withdrawn { .. } => {
             ask_again(view).into_iter().collect()
         }
-        RequestState::Approved { .. } | RequestState::Denied { .. } | RequestState::WentLive { .. } => {
-            Vec::new()
-        }
+        RequestState::Approved { .. }
+        | RequestState::Denied { .. }
+        | RequestState::WentLive { .. }
+        | RequestState::Outdated { .. } => Vec::new(),
     }
 }
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::buttons;
 use super::concerned;
+use super::pauses;
 use super::row;
 use super::{
     accounts, backlog, belongs_to, by_both, guard_in_words, idle_in_words, mention, outcome_in_words,
@@ -14,6 +15,7 @@ use super::{
 use crate::chat::{Block, Button, Card, MessageRef, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::concern::Question;
+use crate::domain::pause::Pause;
 use crate::domain::plan::Counts;
 use crate::domain::policy::Policy;
 use crate::domain::request::{AskedAgain, Became, Decision, FirstApproval, Request, RequestState, Retry};
@@ -66,6 +68,8 @@ pub struct View<'a> {
     pub page: usize,
     /// What stands in the way of the suspensions, if something does.
     pub obstacle: Option<&'a str>,
+    /// The pause of the policy, if one is in force.
+    pub paused: Option<&'a Pause>,
     /// The policy as it is configured now, if it still is.
     pub policy: Option<&'a Policy>,
     /// Whom of the list somebody has given back, or is to, oldest first.
@@ -182,6 +186,7 @@ fn title(view: &View) -> String {
         RequestState::Expired { .. } => "Expired: nobody is suspended".into(),
         RequestState::Withdrawn { .. } => "Withdrawn: nobody is suspended".into(),
         RequestState::WentLive { .. } => "The rule is live".into(),
+        RequestState::Outdated { .. } => "The rule was changed: nobody is suspended".into(),
     }
 }
 
@@ -216,7 +221,10 @@ fn state_line(view: &View) -> Text {
                     .and(guard_in_words(&release.guard))
                     .then(" Somebody else must decide. ")
             });
-            let text = released.unwrap_or_default();
+            let paused = view.paused.map(|pause| {
+                pauses::in_force(pause).then(" Nothing can be approved until an admin resumes. ")
+            });
+            let text = paused.unwrap_or_default().and(released.unwrap_or_default());
             match first {
                 Some(first) => text.and(approved_first(view, first)),
                 None if needs_two(view) => text
@@ -227,11 +235,15 @@ fn state_line(view: &View) -> Text {
         }
         RequestState::Approved { decision, first, retry } => {
             let progress = Text::plain(progress(view));
-            let progress = match view.obstacle {
-                Some(why) => {
+            let progress = match (view.paused, view.obstacle) {
+                (Some(pause), _) => progress
+                    .then(" ")
+                    .and(pauses::in_force(pause))
+                    .then(" It goes on when an admin resumes, unless the approval is too old by then."),
+                (None, Some(why)) => {
                     progress.then(" Paused: ").quoted(why).then(" It goes on by itself once that is mended.")
                 }
-                None => progress,
+                (None, None) => progress,
             };
             approved(first.as_deref(), decision, retry.as_deref(), progress)
         }
@@ -260,6 +272,9 @@ fn state_line(view: &View) -> Text {
         RequestState::WentLive { decision } => {
             decided("Taken live by ", decision, Text::plain(" A sweep that asks for approval follows."))
         }
+        RequestState::Outdated { at } => Text::plain("The policy's rule was changed (")
+            .with(Span::Time(*at))
+            .then("), so this list is not what it stands for any more. A fresh sweep asks by the new rule."),
     }
 }
 
@@ -416,7 +431,8 @@ fn person(view: &View, candidate: &Candidate) -> Text {
         | RequestState::Denied { .. }
         | RequestState::Expired { .. }
         | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. } => text,
+        | RequestState::WentLive { .. }
+        | RequestState::Outdated { .. } => text,
     };
     match concerned::evidence(view.questions, candidate) {
         Some(evidence) => text.then("\n").and(evidence),
@@ -520,6 +536,9 @@ fn summary(view: &View) -> Text {
         RequestState::WentLive { decision } => {
             Text::plain(format!("{policy}: the rule was taken live by ")).and(mention(&decision.by)).then(".")
         }
+        RequestState::Outdated { .. } => Text::plain(format!(
+            "{policy}: the rule was changed, so nobody on this list is suspended. A fresh sweep asks by the new rule."
+        )),
     }
 }
 

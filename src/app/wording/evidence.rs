@@ -73,6 +73,7 @@ pub fn trigger_word(trigger: &Trigger) -> &'static str {
         Trigger::CatchUp { .. } => "catch-up",
         Trigger::Command { .. } => "command",
         Trigger::AskedAgain { .. } => "asked again",
+        Trigger::RuleChanged { .. } => "rule changed",
         Trigger::WentLive { .. } => "went live",
     }
 }

@@ -74,6 +74,11 @@ pub fn ending(
             .then(": ")
             .and(mention(&decision.by))
             .then(" took the rule live. From now on sweeps ask for approval."),
+        RequestState::Outdated { .. } => Text::default()
+            .with(policy)
+            .then(": the rule was changed before anybody decided about ")
+            .with(link)
+            .then(", so nobody on it is suspended. A fresh sweep asks by the new rule."),
     };
     let mut card = spoken(text);
     card.blocks.extend(chain.map(|(seq, head)| anchor(seq, head)));
@@ -155,7 +160,8 @@ pub fn unanswered(
         | RequestState::Denied { .. }
         | RequestState::Expired { .. }
         | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. } => Text::plain("waits for an answer"),
+        | RequestState::WentLive { .. }
+        | RequestState::Outdated { .. } => Text::plain("waits for an answer"),
     };
     let still = match kind {
         Kind::Reminder => " still ",

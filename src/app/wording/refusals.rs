@@ -8,7 +8,7 @@ use crate::domain::audit::Person;
 use crate::domain::candidate::CandidateState;
 use crate::domain::request::{AskedAgain, Became, Decision, Refusal, Request, RequestState};
 
-use super::{accounts, counted, exceptions, mention, who};
+use super::{accounts, counted, exceptions, mention, pauses, who};
 
 /// A note without blocks.
 pub fn note(text: Text) -> Card {
@@ -36,6 +36,11 @@ pub fn refusal(refusal: &Refusal) -> Text {
         ),
         Refusal::NotPostedYet => Text::plain(
             "This card is just being posted and nothing was changed. Please press again in a moment.",
+        ),
+        Refusal::Paused { by } => pauses::refused(by),
+        Refusal::RuleChanged => Text::plain(
+            "The policy's rule was changed since this was asked, so nothing was changed. \
+             A fresh sweep asks by the new rule.",
         ),
         Refusal::DoesNotFit => {
             Text::plain("That doesn't fit where the request stands now, so nothing was changed.")
@@ -123,6 +128,9 @@ fn already(state: &RequestState, by_you: bool) -> Text {
         RequestState::Denied { decision } => by("denied", decision),
         RequestState::Withdrawn { decision } => by("taken back", decision),
         RequestState::WentLive { decision } => by("taken live", decision),
+        RequestState::Outdated { at } => Text::plain("The policy's rule was changed ")
+            .with(Span::Time(*at))
+            .then(", so this request asks nothing any more, and nobody was suspended. A fresh sweep asks by the new rule."),
         RequestState::Expired { at } => Text::plain("This request expired ")
             .with(Span::Time(*at))
             .then(" without an answer, and nobody was suspended. Run ")
@@ -188,7 +196,8 @@ pub fn retried(request: &Request) -> Text {
         | RequestState::Denied { .. }
         | RequestState::Expired { .. }
         | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. } => Text::plain(
+        | RequestState::WentLive { .. }
+        | RequestState::Outdated { .. } => Text::plain(
             "Recorded. Somebody else has to want it too before anything is tried again; the card has the button. ",
         ),
     }
@@ -200,6 +209,9 @@ pub fn stranger(stranger: &Stranger) -> Text {
         Stranger::Outsider(_, why) => Text::plain("Nothing was changed: ")
             .quoted(why)
             .then(". Only full members of this workspace may use this bot."),
+        Stranger::NotInChannel(_, policy) => Text::plain("You are not in the channel of policy ")
+            .with(Span::Code(policy.clone()))
+            .then(", and whoever decides for it has to be. Nothing was changed; join it and try again."),
         Stranger::CantTell(why) => {
             Text::plain("I can't find out from Slack who you are or what you may do (")
                 .quoted(why)

@@ -14,7 +14,9 @@ use crate::domain::audit::{Action, Actor, Draft, Person, Subject};
 use crate::domain::candidate::{Candidate, CandidateState, Skip};
 use crate::domain::exemption;
 use crate::domain::keep::{self, KeptUntil};
+use crate::domain::pause::Pause;
 use crate::domain::plan::Guard;
+use crate::domain::policy::Rule;
 
 /// A person whose identity and rights were established when they clicked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +82,7 @@ impl Verb {
 }
 
 /// One click or command, as received.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Input {
     /// What is wanted.
     pub verb: Verb,
@@ -94,6 +96,11 @@ pub struct Input {
     pub reason: Option<String>,
     /// How many people's approvals the policy wants now. The request may want more: then more are needed.
     pub approvals_needed: u32,
+    /// The policy's rule today.
+    pub rule: Rule,
+    /// The pause of the policy. Nobody is asked for it: the store fills it in, because only there it holds until the
+    /// decision is written.
+    pub paused: Option<Box<Pause>>,
 }
 
 /// Why an input had no effect. Each becomes one sentence for the person.
@@ -120,6 +127,13 @@ pub enum Refusal {
     OtherList,
     /// The card is not recorded as posted yet.
     NotPostedYet,
+    /// An admin has stopped the policy.
+    Paused {
+        /// Who, when and why.
+        by: Box<Decision>,
+    },
+    /// The policy's rule was changed since in a way that could propose others.
+    RuleChanged,
     /// The verb does not fit the state, such as releasing what isn't held.
     DoesNotFit,
     /// The person who released (or asked for) it can't be the second person as well.
@@ -189,9 +203,11 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
     may(input, request)?;
     let decision =
         Decision { by: input.voter.person.clone(), at: input.received_at, reason: input.reason.clone() };
+    goes_on(input)?;
     match &input.verb {
         Verb::Retry { known } => {
             same_list(request, input)?;
+            same_rule(request, input)?;
             let needed = needed(request, input);
             return retry::retry(request, candidates, known, decision, needed);
         }
@@ -244,7 +260,8 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
             | RequestState::Denied { .. }
             | RequestState::Expired { .. }
             | RequestState::Withdrawn { .. }
-            | RequestState::WentLive { .. },
+            | RequestState::WentLive { .. }
+            | RequestState::Outdated { .. },
             Verb::Suspend { .. }
             | Verb::Keep { .. }
             | Verb::Deny
@@ -308,6 +325,40 @@ fn same_list(request: &Request, input: &Input) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// While an admin has stopped the policy, nothing is decided that takes access away.
+fn goes_on(input: &Input) -> Result<(), Refusal> {
+    match (&input.paused, &input.verb) {
+        (Some(pause), Verb::Suspend { .. } | Verb::Retry { .. }) => {
+            Err(Refusal::Paused { by: Box::new(pause.began.clone()) })
+        }
+        (
+            Some(_) | None,
+            Verb::Suspend { .. }
+            | Verb::Keep { .. }
+            | Verb::Deny
+            | Verb::Release
+            | Verb::GoLive
+            | Verb::TakeBackApproval
+            | Verb::Retry { .. }
+            | Verb::AskAgain
+            | Verb::Withdraw,
+        ) => Ok(()),
+    }
+}
+
+/// What is decided in the sense of a rule is decided in the sense of today's. What ends the question may be done
+/// whatever the rule has become.
+fn same_rule(request: &Request, input: &Input) -> Result<(), Refusal> {
+    let lasting = match input.verb {
+        Verb::Suspend { .. } | Verb::Keep { .. } | Verb::Release | Verb::GoLive | Verb::Retry { .. } => true,
+        Verb::Deny | Verb::TakeBackApproval | Verb::AskAgain | Verb::Withdraw => false,
+    };
+    if lasting && request.is_outdated(&input.rule, input.received_at) {
+        return Err(Refusal::RuleChanged);
+    }
+    Ok(())
+}
+
 /// What holds for every decision about a request that waits for one.
 fn in_time(request: &Request, input: &Input) -> Result<(), Refusal> {
     let person = &input.voter.person;
@@ -316,6 +367,7 @@ fn in_time(request: &Request, input: &Input) -> Result<(), Refusal> {
         return Err(Refusal::AlreadyDecided { state: Box::new(request.state.clone()), by_you });
     }
     same_list(request, input)?;
+    same_rule(request, input)?;
     match request.deadline {
         Some(deadline) if input.received_at >= deadline => return Err(Refusal::PastDeadline { deadline }),
         None if input.verb != Verb::Withdraw => return Err(Refusal::NotPostedYet),
@@ -440,7 +492,8 @@ fn ask_again(request: &Request, decision: Decision) -> Result<Transition, Refusa
         | RequestState::Approved { .. }
         | RequestState::Completed { .. }
         | RequestState::Denied { .. }
-        | RequestState::WentLive { .. } => return Err(Refusal::DoesNotFit),
+        | RequestState::WentLive { .. }
+        | RequestState::Outdated { .. } => return Err(Refusal::DoesNotFit),
     }
     if let Some(again) = &request.asked_again {
         let by_you = again.decision.by.id == decision.by.id;
@@ -469,7 +522,8 @@ fn decider(state: &RequestState) -> Option<&Person> {
         RequestState::Preview
         | RequestState::Held { .. }
         | RequestState::Pending { .. }
-        | RequestState::Expired { .. } => None,
+        | RequestState::Expired { .. }
+        | RequestState::Outdated { .. } => None,
     }
 }
 

@@ -4,7 +4,7 @@
 //! Preview ─ go live ─▶ WentLive            Pending ─ suspend ─▶ Approved ─ all settled ─▶ Completed
 //! Held ─ release ─▶ Pending                Pending ─ deny ─▶ Denied
 //! Pending ─ keep ─▶ Pending, or Denied once nobody is left to ask about
-//! Preview, Held, Pending ─ deadline ─▶ Expired      … ─ withdraw ─▶ Withdrawn
+//! Preview, Held, Pending ─ deadline ─▶ Expired      … ─ withdraw ─▶ Withdrawn      … ─ rule changed ─▶ Outdated
 //! Completed ─ retry ─▶ Approved, for the accounts that failed
 //! ```
 //!
@@ -144,6 +144,11 @@ pub enum RequestState {
         /// By whom.
         decision: Decision,
     },
+    /// The rule was changed before anybody decided; nobody is suspended, and a fresh sweep asks anew.
+    Outdated {
+        /// When that was noticed.
+        at: DateTime<Utc>,
+    },
 }
 
 impl RequestState {
@@ -159,6 +164,7 @@ impl RequestState {
             RequestState::Expired { .. } => "expired",
             RequestState::Withdrawn { .. } => "withdrawn",
             RequestState::WentLive { .. } => "went_live",
+            RequestState::Outdated { .. } => "outdated",
         }
     }
 
@@ -171,7 +177,8 @@ impl RequestState {
             | RequestState::Denied { .. }
             | RequestState::Expired { .. }
             | RequestState::Withdrawn { .. }
-            | RequestState::WentLive { .. } => false,
+            | RequestState::WentLive { .. }
+            | RequestState::Outdated { .. } => false,
         }
     }
 
@@ -198,7 +205,8 @@ impl RequestState {
             | RequestState::Denied { .. }
             | RequestState::Expired { .. }
             | RequestState::Withdrawn { .. }
-            | RequestState::WentLive { .. } => None,
+            | RequestState::WentLive { .. }
+            | RequestState::Outdated { .. } => None,
         }
     }
 
@@ -212,7 +220,8 @@ impl RequestState {
             | RequestState::Denied { .. }
             | RequestState::Expired { .. }
             | RequestState::Withdrawn { .. }
-            | RequestState::WentLive { .. } => None,
+            | RequestState::WentLive { .. }
+            | RequestState::Outdated { .. } => None,
         }
     }
 
@@ -226,7 +235,8 @@ impl RequestState {
             | RequestState::Denied { .. }
             | RequestState::Expired { .. }
             | RequestState::Withdrawn { .. }
-            | RequestState::WentLive { .. } => None,
+            | RequestState::WentLive { .. }
+            | RequestState::Outdated { .. } => None,
         }
     }
 }
@@ -302,6 +312,11 @@ impl Request {
         self.deadline.is_some() && self.state.is_pending()
     }
 
+    /// Whether today's rule could propose accounts that the rule which was asked about would not.
+    pub fn is_outdated(&self, today: &Rule, now: DateTime<Utc>) -> bool {
+        !today.only_narrows(&self.rule.without_bygone_holidays(now))
+    }
+
     /// What a button that suspends is pressed for: the list, and the first approval that it counts on.
     pub fn shown(&self) -> String {
         match &self.state {
@@ -316,7 +331,8 @@ impl Request {
             | RequestState::Denied { .. }
             | RequestState::Expired { .. }
             | RequestState::Withdrawn { .. }
-            | RequestState::WentLive { .. } => self.list_hash.clone(),
+            | RequestState::WentLive { .. }
+            | RequestState::Outdated { .. } => self.list_hash.clone(),
         }
     }
 
@@ -344,7 +360,8 @@ impl Request {
             | RequestState::Denied { .. }
             | RequestState::Expired { .. }
             | RequestState::Withdrawn { .. }
-            | RequestState::WentLive { .. } => BTreeSet::new(),
+            | RequestState::WentLive { .. }
+            | RequestState::Outdated { .. } => BTreeSet::new(),
         }
     }
 }
@@ -417,6 +434,24 @@ pub fn expire(request: &Request, candidates: &[Candidate], now: DateTime<Utc>) -
     }
     let event = system(now, Action::Expired, detail);
     let mut transition = Transition::to(request, RequestState::Expired { at: now }, vec![event]);
+    transition.candidates = drop_open(candidates);
+    Some(transition)
+}
+
+/// The policy's rule has become another one than was asked about. `None` while it can only propose fewer, or once
+/// somebody decided.
+pub fn outdate(
+    request: &Request,
+    candidates: &[Candidate],
+    today: &Rule,
+    now: DateTime<Utc>,
+) -> Option<Transition> {
+    if !request.state.awaits_decision() || !request.is_outdated(today, now) {
+        return None;
+    }
+    let detail = json!({ "asked": request.rule.fingerprint(), "today": today.fingerprint(), "rule": today });
+    let event = system(now, Action::Outdated, detail);
+    let mut transition = Transition::to(request, RequestState::Outdated { at: now }, vec![event]);
     transition.candidates = drop_open(candidates);
     Some(transition)
 }

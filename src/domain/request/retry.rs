@@ -114,6 +114,7 @@ fn not_now(request: &Request, decision: &Decision) -> Refusal {
         | RequestState::Denied { .. }
         | RequestState::Expired { .. }
         | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. } => Refusal::NothingFailed,
+        | RequestState::WentLive { .. }
+        | RequestState::Outdated { .. } => Refusal::NothingFailed,
     }
 }

@@ -25,7 +25,8 @@ pub(super) fn is_first(request: &Request, person: &Person) -> bool {
         | RequestState::Denied { .. }
         | RequestState::Expired { .. }
         | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. } => false,
+        | RequestState::WentLive { .. }
+        | RequestState::Outdated { .. } => false,
     }
 }
 

@@ -316,7 +316,8 @@ fn became(request: &Request, candidates: &[Candidate]) -> Option<Text> {
         | RequestState::Denied { .. }
         | RequestState::Expired { .. }
         | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. } => return None,
+        | RequestState::WentLive { .. }
+        | RequestState::Outdated { .. } => return None,
     };
     let selected = candidates.len() - count("kept");
     let text = mention(&decision.by).then(format!(" had {} suspended", accounts(selected)));

@@ -1,0 +1,108 @@
+//! Emergency stops, in words.
+
+use chrono::{DateTime, Utc};
+
+use super::mention;
+use crate::chat::{Block, Card, Span, Text};
+use crate::domain::pause::Pause;
+use crate::domain::request::Decision;
+
+/// Who paused it, when, and why.
+fn by(decision: &Decision) -> Text {
+    let text = Text::default().and(mention(&decision.by)).then(", ").with(Span::Time(decision.at));
+    match &decision.reason {
+        Some(reason) => text.then(": “").quoted(reason).then("”."),
+        None => text.then("."),
+    }
+}
+
+/// What a card or a status says of a pause that is in force.
+pub fn in_force(pause: &Pause) -> Text {
+    Text::plain("Paused by ").and(by(&pause.began))
+}
+
+/// The message in the channel when a policy was paused.
+pub fn began(pause: &Pause) -> Card {
+    let text = Text::default()
+        .with(Span::Code(pause.policy.clone()))
+        .then(" is paused by ")
+        .and(by(&pause.began))
+        .then(
+            " Nobody is suspended and no sweep starts until an admin resumes it. \
+             Denying, keeping and giving access back still work. To resume: ",
+        )
+        .with(resume(pause));
+    spoken(text)
+}
+
+/// The message in the channel when it goes on.
+pub fn ended(pause: &Pause, by_whom: &Decision) -> Card {
+    let text = Text::default()
+        .with(Span::Code(pause.policy.clone()))
+        .then(" was resumed by ")
+        .and(by(by_whom))
+        .then(" It was paused ")
+        .with(Span::Time(pause.began.at))
+        .then(". What was approved and is not too old goes on; a sweep that was missed starts if it is not too late for it.");
+    spoken(text)
+}
+
+/// The message in the channel in place of a sweep: a pause that is forgotten is a door left open.
+pub fn no_sweep(pause: &Pause, slot: DateTime<Utc>) -> Card {
+    let text = Text::default()
+        .with(Span::Code(pause.policy.clone()))
+        .then(": no sweep ")
+        .with(Span::Time(slot))
+        .then(", because the policy is paused by ")
+        .and(by(&pause.began))
+        .then(" To resume: ")
+        .with(resume(pause));
+    spoken(text)
+}
+
+/// The answer to whoever paused policies: those that are paused now, and those that were before.
+pub fn paused(new: &[Pause], before: &[Pause]) -> Text {
+    let mut text = Text::default();
+    for pause in new {
+        text = text.with(Span::Code(pause.policy.clone())).then(" is paused; its channel is told. ");
+    }
+    for pause in before {
+        text = text
+            .with(Span::Code(pause.policy.clone()))
+            .then(" is paused already, by ")
+            .and(by(&pause.began))
+            .then(" ");
+    }
+    if new.is_empty() {
+        text.then("Nothing was changed.")
+    } else {
+        text.then("Nobody is suspended until it is resumed.")
+    }
+}
+
+/// The answer to whoever resumed policies.
+pub fn resumed(pauses: &[Pause]) -> Text {
+    if pauses.is_empty() {
+        return Text::plain("Nothing is paused, so nothing was changed.");
+    }
+    pauses.iter().fold(Text::default(), |text, pause| {
+        text.with(Span::Code(pause.policy.clone())).then(" goes on; its channel is told. ")
+    })
+}
+
+/// Why nothing that takes access away is decided or started.
+pub fn refused(by_whom: &Decision) -> Text {
+    Text::plain("This policy is paused by ")
+        .and(by(by_whom))
+        .then(" Nothing was changed. Denying, keeping and giving access back still work; an admin resumes with ")
+        .with(Span::Code("/inactive-contractors resume".into()))
+        .then(".")
+}
+
+fn resume(pause: &Pause) -> Span {
+    Span::Code(format!("/inactive-contractors resume --policy {}", pause.policy))
+}
+
+fn spoken(text: Text) -> Card {
+    Card { summary: text.clone(), blocks: vec![Block::Section(text)] }
+}

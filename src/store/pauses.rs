@@ -1,0 +1,91 @@
+//! Emergency stops: at most one in force per policy, and read in the transaction of each step that one forbids.
+
+use rusqlite::{Connection, Row, params};
+
+use super::audit::{self, AuditContext};
+use super::codec::{self, Cells, json_text};
+use super::{Store, StoreError, requests};
+use crate::domain::pause::{self, Pause};
+use crate::domain::request::Decision;
+
+impl Store {
+    /// Stops the policy. `Err` inside: it is stopped already, and nothing was written.
+    pub async fn pause(&self, policy: &str, by: Decision) -> Result<Result<Pause, Pause>, StoreError> {
+        let policy = policy.to_owned();
+        self.write(move |tx| {
+            if let Some(before) = in_force(tx, &policy)? {
+                return Ok(Err(before));
+            }
+            let sql = "INSERT INTO pause (policy, began) VALUES (?1, ?2)";
+            codec::run(tx, sql, params![policy, json_text(&by)?])?;
+            audit::append(tx, &context(&policy), pause::paused(&by))?;
+            cards_change(tx, &policy)?;
+            let missing = || StoreError::Missing { table: "pause", id: policy.clone() };
+            in_force(tx, &policy)?.ok_or_else(missing).map(Ok)
+        })
+        .await
+    }
+
+    /// Ends the policy's pause. `None`: there is none.
+    pub async fn resume(&self, policy: &str, by: Decision) -> Result<Option<Pause>, StoreError> {
+        let policy = policy.to_owned();
+        self.write(move |tx| {
+            let Some(pause) = in_force(tx, &policy)? else { return Ok(None) };
+            let sql = "UPDATE pause SET ended = ?2 WHERE id = ?1";
+            codec::run(tx, sql, params![pause.id, json_text(&by)?])?;
+            audit::append(tx, &context(&policy), pause::resumed(&by))?;
+            cards_change(tx, &policy)?;
+            Ok(Some(Pause { ended: Some(by), ..pause }))
+        })
+        .await
+    }
+
+    /// The pause of the policy that is in force.
+    pub async fn pause_of(&self, policy: &str) -> Result<Option<Pause>, StoreError> {
+        let policy = policy.to_owned();
+        self.read(move |tx| in_force(tx, &policy)).await
+    }
+
+    /// The ids of the pauses that are in force, or whose end the channel has not been told.
+    pub async fn pauses_to_tell(&self) -> Result<Vec<i64>, StoreError> {
+        self.read(|tx| codec::all(tx, "SELECT id FROM pause WHERE told = 0 ORDER BY id", [], codec::id)).await
+    }
+
+    /// The pause with this id.
+    pub async fn pause_by_id(&self, id: i64) -> Result<Option<Pause>, StoreError> {
+        self.read(move |tx| codec::first(tx, "SELECT * FROM pause WHERE id = ?1", [id], decode)).await
+    }
+
+    /// The channel has been told of its end.
+    pub async fn pause_told(&self, id: i64) -> Result<(), StoreError> {
+        let sql = "UPDATE pause SET told = 1 WHERE id = ?1 AND ended IS NOT NULL";
+        self.write(move |tx| codec::run(tx, sql, [id]).map(drop)).await
+    }
+}
+
+/// The pause of the policy that is in force at this moment.
+pub(super) fn in_force(tx: &Connection, policy: &str) -> Result<Option<Pause>, StoreError> {
+    codec::first(tx, "SELECT * FROM pause WHERE policy = ?1 AND ended IS NULL", [policy], decode)
+}
+
+/// The cards of the policy's open requests say whether it is paused.
+fn cards_change(tx: &Connection, policy: &str) -> Result<(), StoreError> {
+    let sql =
+        "SELECT id FROM request WHERE policy = ?1 AND state IN ('preview', 'held', 'pending', 'approved')";
+    let open = codec::all(tx, sql, [policy], codec::id)?;
+    open.into_iter().try_for_each(|id| requests::card_changes(tx, id))
+}
+
+fn context(policy: &str) -> AuditContext {
+    AuditContext { policy: Some(policy.to_owned()), ..AuditContext::default() }
+}
+
+fn decode(row: &Row<'_>) -> Result<Pause, StoreError> {
+    let cells = Cells::of(row, "pause", "id")?;
+    Ok(Pause {
+        id: cells.get("id")?,
+        policy: cells.get("policy")?,
+        began: cells.json("began")?,
+        ended: cells.json_or_null("ended")?,
+    })
+}

@@ -1,0 +1,98 @@
+//! The emergency stop: from an admin's word on nobody loses access, whatever was approved before.
+
+use chrono::Duration;
+
+use super::commands::{ask, assert_answer};
+use crate::fake::gate::Moment;
+use crate::fake::okta::Status;
+use crate::fake::slack::{C_OPS, U_ADMIN, U_APPROVER};
+use crate::support::{PLAIN_POLICY, World};
+
+const ADA: &str = "ada@ext.example";
+const BEN: &str = "ben@ext.example";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_paused_nothing_is_approved_and_no_sweep_starts_but_denying_works() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    assert_answer(&world, U_APPROVER, "pause", &["Only admins of the policy may stop it"]).await;
+    assert_eq!(world.audited("paused"), 0);
+    assert_answer(&world, U_ADMIN, "pause the import is wrong", &["contractors is paused"]).await;
+    let told = world.message("is paused by").await.visible_text();
+    assert!(told.contains("the import is wrong") && told.contains("resume --policy contractors"), "{told}");
+    world.card_says(&card, "Nothing can be approved until an admin resumes").await;
+    assert_answer(&world, U_APPROVER, "status", &["PAUSED.", "the import is wrong"]).await;
+    assert_answer(&world, U_ADMIN, "pause", &["is paused already"]).await;
+
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.told(U_APPROVER, "This policy is paused by").await;
+    assert_answer(&world, U_APPROVER, "sweep", &["This policy is paused by"]).await;
+    world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");
+    world.message(" denied ").await;
+    let counts = ["paused", "sweep_started", "approved", "denied"].map(|action| world.audited(action));
+    assert_eq!((counts, world.changes_asked()), ([1, 1, 0, 1], Vec::new()));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_stops_what_was_approved_before_the_next_call_and_resuming_goes_on() {
+    let (world, card) = World::asking(&format!("{PLAIN_POLICY}clear_sessions = true\n"), &[ADA, BEN]).await;
+    // Both accounts are being read when the word comes.
+    world.gate.stop_at_label("okta GET /api/v1/users/{id}", 1, Moment::Before);
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.gate.stopped().await;
+    assert_answer(&world, U_ADMIN, "pause wrong people", &["is paused"]).await;
+    // The call that is held never comes back; a process that starts anew finds the pause in the database.
+    world.kill_bot().await;
+    world.gate.open();
+    world.start_bot().await;
+    world.card_says(&card, "It goes on when an admin resumes").await;
+    let stopped = world.okta.suspends(ADA) + world.okta.suspends(BEN);
+    assert!(stopped <= 1, "what had its intent before the pause may be through");
+
+    assert_answer(&world, U_ADMIN, "resume it was right after all", &["contractors goes on"]).await;
+    world.message("was resumed by").await;
+    world.message("2 accounts suspended. Approved by").await;
+    for login in [ADA, BEN] {
+        assert_eq!((world.okta.person(login).status, world.okta.suspends(login)), (Status::Suspended, 1));
+        assert_eq!(world.okta.sessions_cleared(login).len(), 1);
+    }
+    assert_answer(&world, U_ADMIN, "resume", &["Nothing is paused"]).await;
+    assert_eq!(["paused", "resumed"].map(|action| world.audited(action)), [1, 1]);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn giving_back_goes_on_while_paused() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.message("1 account suspended. Approved by").await;
+    ask(&world, U_ADMIN, "pause").await;
+    ask(&world, U_APPROVER, &format!("restore {ADA} she called")).await;
+    world.message("has access again").await;
+    assert_eq!(world.okta.person(ADA).status, Status::Active);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_that_is_forgotten_is_said_at_each_missed_sweep_and_what_is_owed_runs_after_it() {
+    let world = World::at_ten(&format!("{PLAIN_POLICY}schedule = \"0 12 * * *\"\n")).await;
+    world.add_idle(&[ADA]);
+    world.start_bot().await;
+    ask(&world, U_ADMIN, "pause").await;
+    world.message("is paused by").await;
+    world.advance(Duration::hours(3));
+    world.message("because the policy is paused").await;
+    world.kill_bot().await;
+    world.start_bot().await;
+    ask(&world, U_ADMIN, "resume").await;
+    world.message("Answer by").await;
+    let says = |words: &str| {
+        let messages = world.slack.messages(C_OPS);
+        messages.iter().filter(|message| message.visible_text().contains(words)).count()
+    };
+    assert_eq!(
+        ["until an admin resumes it", "because the policy is paused", "was resumed by"].map(says),
+        [1, 1, 1]
+    );
+    world.nothing_else_is_wrong().await;
+}
