@@ -214,17 +214,7 @@ fn state_line(view: &View) -> Text {
             .and(guard_in_words(guard))
             .then(" If the list is right, a person may release it once, and another one decides."),
         RequestState::Pending { first } => {
-            let released = request.release.as_ref().map(|release| {
-                Text::plain("Released by ")
-                    .and(mention(&release.by))
-                    .then(", in spite of: ")
-                    .and(guard_in_words(&release.guard))
-                    .then(" Somebody else must decide. ")
-            });
-            let paused = view.paused.map(|pause| {
-                pauses::in_force(pause).then(" Nothing can be approved until an admin resumes. ")
-            });
-            let text = paused.unwrap_or_default().and(released.unwrap_or_default());
+            let text = what_holds_for_it(view);
             match first {
                 Some(first) => text.and(approved_first(view, first)),
                 None if needs_two(view) => text
@@ -276,6 +266,21 @@ fn state_line(view: &View) -> Text {
             .with(Span::Time(*at))
             .then("), so this list is not what it stands for any more. A fresh sweep asks by the new rule."),
     }
+}
+
+/// What has happened to an open question besides being asked: a pause, a release.
+fn what_holds_for_it(view: &View) -> Text {
+    let paused = view
+        .paused
+        .map(|pause| pauses::in_force(pause).then(" Nothing can be approved until an admin resumes. "));
+    let released = view.request.release.as_ref().map(|release| {
+        Text::plain("Released by ")
+            .and(mention(&release.by))
+            .then(", in spite of: ")
+            .and(guard_in_words(&release.guard))
+            .then(" Somebody else must decide. ")
+    });
+    paused.unwrap_or_default().and(released.unwrap_or_default())
 }
 
 /// Whether the question needs two people's approvals, as it was asked or as the policy wants today.

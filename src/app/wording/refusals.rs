@@ -38,10 +38,7 @@ pub fn refusal(refusal: &Refusal) -> Text {
             "This card is just being posted and nothing was changed. Please press again in a moment.",
         ),
         Refusal::Paused { by } => pauses::refused(by),
-        Refusal::RuleChanged => Text::plain(
-            "The policy's rule was changed since this was asked, so nothing was changed. \
-             A fresh sweep asks by the new rule.",
-        ),
+        Refusal::RuleChanged => rule_changed(),
         Refusal::DoesNotFit => {
             Text::plain("That doesn't fit where the request stands now, so nothing was changed.")
         }
@@ -88,6 +85,12 @@ pub fn refusal(refusal: &Refusal) -> Text {
         }
         Refusal::NotProposed { account, name, state } => not_proposed(who(name, &account.login), state),
     }
+}
+
+fn rule_changed() -> Text {
+    Text::plain(
+        "The policy's rule was changed since this was asked, so nothing was changed. A fresh sweep asks by the new rule.",
+    )
 }
 
 /// An account about which the request doesn't ask any more.

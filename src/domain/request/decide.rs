@@ -206,8 +206,7 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
     goes_on(input)?;
     match &input.verb {
         Verb::Retry { known } => {
-            same_list(request, input)?;
-            same_rule(request, input)?;
+            same_question(request, input)?;
             let needed = needed(request, input);
             return retry::retry(request, candidates, known, decision, needed);
         }
@@ -247,10 +246,7 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
             Ok(end(request, candidates, RequestState::Withdrawn { decision }, event))
         }
         (RequestState::Held { guard }, Verb::Release) => Ok(release(request, guard, decision)),
-        (RequestState::Preview, Verb::GoLive) => {
-            let event = by_person(&decision, Action::WentLive, json!({ "rule": request.rule }));
-            Ok(end(request, candidates, RequestState::WentLive { decision }, event))
-        }
+        (RequestState::Preview, Verb::GoLive) => Ok(go_live(request, candidates, decision)),
         (
             RequestState::Preview
             | RequestState::Held { .. }
@@ -346,9 +342,10 @@ fn goes_on(input: &Input) -> Result<(), Refusal> {
     }
 }
 
-/// What is decided in the sense of a rule is decided in the sense of today's. What ends the question may be done
-/// whatever the rule has become.
-fn same_rule(request: &Request, input: &Input) -> Result<(), Refusal> {
+/// What is decided is what was seen, in the sense of today's rule. What ends the question may be done whatever the
+/// rule has become.
+fn same_question(request: &Request, input: &Input) -> Result<(), Refusal> {
+    same_list(request, input)?;
     let lasting = match input.verb {
         Verb::Suspend { .. } | Verb::Keep { .. } | Verb::Release | Verb::GoLive | Verb::Retry { .. } => true,
         Verb::Deny | Verb::TakeBackApproval | Verb::AskAgain | Verb::Withdraw => false,
@@ -366,8 +363,7 @@ fn in_time(request: &Request, input: &Input) -> Result<(), Refusal> {
         let by_you = decider(&request.state).is_some_and(|by| by.id == person.id);
         return Err(Refusal::AlreadyDecided { state: Box::new(request.state.clone()), by_you });
     }
-    same_list(request, input)?;
-    same_rule(request, input)?;
+    same_question(request, input)?;
     match request.deadline {
         Some(deadline) if input.received_at >= deadline => return Err(Refusal::PastDeadline { deadline }),
         None if input.verb != Verb::Withdraw => return Err(Refusal::NotPostedYet),
@@ -471,6 +467,11 @@ pub(super) fn suspend(
     transition.candidates = changes;
     transition.exemptions = exemptions;
     Ok(transition)
+}
+
+fn go_live(request: &Request, candidates: &[Candidate], decision: Decision) -> Transition {
+    let event = by_person(&decision, Action::WentLive, json!({ "rule": request.rule }));
+    end(request, candidates, RequestState::WentLive { decision }, event)
 }
 
 fn release(request: &Request, guard: &Guard, decision: Decision) -> Transition {
