@@ -104,6 +104,7 @@ async fn run_with(
     let Some(slack) = connect(config, &clock, &stop).await? else {
         return Ok(());
     };
+    let forwarded = store.clone();
     let app = Arc::new(App::new(
         store,
         Arc::clone(&slack) as Arc<dyn crate::chat::Chat>,
@@ -127,7 +128,17 @@ async fn run_with(
         both.cancel();
         result
     };
-    let (socket, work) = tokio::join!(socket, work);
+    // Its own end is no reason to end the work: what it lacks it gets after the next start.
+    let forward = async {
+        let fed = crate::forward::run(forwarded, config.forward.clone(), both.clone()).await;
+        if let Err(error) = fed {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "the audit trail is not forwarded until the next start"
+            );
+        }
+    };
+    let (socket, work, ()) = tokio::join!(socket, work, forward);
     socket.and(work)
 }
 

@@ -76,17 +76,49 @@ async fn okta(config: &Config, clock: &Clock) -> Vec<Line> {
 }
 
 async fn database(config: &Config, clock: &Clock) -> Line {
-    let path = config.database.display();
     let result = match Store::open(&config.database, clock.now()) {
         Ok(store) => {
-            let health = store.health().await.and(store.close().await);
-            health.map(|()| format!("{path} can be written")).map_err(|error| error.to_string())
+            let whole = match store.health().await {
+                Ok(()) => read_through(&store, "can be written").await,
+                Err(error) => Err(error.to_string()),
+            };
+            closed(store, whole).await
         }
         // A running bot holds the file, which is as it should be.
-        Err(error @ OpenError::Held { .. }) => Ok(format!("in use: {error}")),
+        Err(OpenError::Held { by, .. }) => match Store::open_to_read(&config.database) {
+            Ok(store) => {
+                let whole = read_through(&store, &format!("in use by {by}")).await;
+                closed(store, whole).await
+            }
+            Err(error) => Err(error.to_string()),
+        },
         Err(error) => Err(error.to_string()),
     };
-    Line { what: "database".into(), result }
+    let path = config.database.display();
+    Line { what: "database".into(), result: result.map(|found| format!("{path} {found}")) }
+}
+
+async fn closed(store: Store, found: Result<String, String>) -> Result<String, String> {
+    let closed = store.close().await.map_err(|error| error.to_string());
+    // What was found comes before what it made of the end.
+    found.and_then(|found| closed.map(|()| found))
+}
+
+/// Reads every page and every event of the file.
+async fn read_through(store: &Store, how: &str) -> Result<String, String> {
+    match store.verify_file().await {
+        Ok(Ok(verified)) => match verified.broken_at {
+            None => Ok(format!("{how} and is whole; the audit trail holds up to event {}", verified.events)),
+            Some(seq) => Err(format!(
+                "the audit trail is broken at event {seq}: somebody changed the file. Keep it as evidence, compare it \
+                 with a backup and with the heads in the channel"
+            )),
+        },
+        Ok(Err(why)) => Err(format!(
+            "the file is damaged ({why}); stop the bot, put a backup in its place, and check again"
+        )),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn print_line(line: &Line) {

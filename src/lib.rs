@@ -66,6 +66,8 @@
 //! second path: what a crash left undone is simply still due.
 
 pub mod app;
+pub mod archive;
+pub mod backup;
 pub mod bot;
 pub mod chat;
 pub mod check;
@@ -73,6 +75,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod dry_run;
+pub mod forward;
 pub mod identity;
 pub mod okta;
 pub mod slack;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::config::{Config, LogFormat};
-use inactive_contractors::{bot, check, dry_run};
+use inactive_contractors::{archive, backup, bot, check, dry_run};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -31,6 +31,24 @@ enum Command {
     Check {
         #[command(flatten)]
         config: ConfigFile,
+    },
+    /// Copy the database to a new file while the bot is at work, and read the copy through
+    Backup {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// The new file
+        to: PathBuf,
+    },
+    /// Move audit events of long ago out of the database into files that verify by themselves; the bot must be stopped
+    Archive {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Only events before this day, in UTC
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        before: chrono::NaiveDate,
+        /// The folder that the files go to
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
     },
     /// List, look up and judge every account now
     Sweep {
@@ -82,6 +100,14 @@ async fn command(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Check { config } => check::run(config.config.as_deref()).await,
+        Command::Backup { config, to } => {
+            backup::run(&Config::load(config.config.as_deref())?, &to).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Archive { config, before, to } => {
+            archive::run(&Config::load(config.config.as_deref())?, before, &to).await?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Sweep { config, dry_run: _, policy } => {
             let config = Config::load(config.config.as_deref())?;
             dry_run::run(&config, policy.as_deref()).await?;

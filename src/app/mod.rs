@@ -9,6 +9,7 @@ mod bell;
 pub mod carry_out;
 pub mod command;
 mod concerned;
+mod database;
 pub mod decide;
 mod digests;
 mod drift;
@@ -197,6 +198,8 @@ impl App {
             tracing::error!(error = format!("{error:#}"), "can't tell which finished cards to look at again");
         }
         let _bell = bell::hang(&self).await?;
+        let (app, watched) = (Arc::clone(&self), stop.clone());
+        self.runtime.tasks.spawn(async move { app.watch_database(&watched).await });
         let mut forget_at = now;
         loop {
             if self.clock.now() >= forget_at {

@@ -10,15 +10,15 @@ use super::section::{Found, Scale, Section};
 use super::{Credential, OktaConfig, SlackConfig, Surroundings};
 
 /// The two ways to give a secret.
-struct Secret {
+pub(super) struct Secret {
     /// What it is, for people.
-    what: &'static str,
+    pub(super) what: &'static str,
     /// The environment variable that holds it.
-    variable: &'static str,
+    pub(super) variable: &'static str,
     /// The key that names a file which holds it.
-    file_key: &'static str,
+    pub(super) file_key: &'static str,
     /// The key under which people would write the secret itself, which is refused.
-    inline_key: &'static str,
+    pub(super) inline_key: &'static str,
 }
 
 const BOT_TOKEN: Secret = Secret {
@@ -136,7 +136,8 @@ fn address(
     }
 }
 
-fn safe_url(text: &str) -> Result<Url, String> {
+/// An address that is https, or http to this machine only, with nothing secret in it; or what is wrong with it.
+pub(super) fn safe_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text)
         .map_err(|error| format!("is {}, which is not an address: {error}", shown_address(text)))?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -197,6 +198,20 @@ fn token(
         return None;
     }
     one_word(section, given)
+}
+
+/// A secret that may be left out; one line of anything that a header can have.
+pub(super) fn optional_secret(
+    section: &Section<'_>,
+    surroundings: &Surroundings<'_>,
+    secret: &Secret,
+) -> Option<SecretString> {
+    let given = find(section, surroundings, secret)?.ok()?;
+    if given.text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        return Some(SecretString::from(given.text));
+    }
+    given.problem(section, "must be one line of plain characters");
+    None
 }
 
 fn one_word(section: &Section<'_>, given: Given) -> Option<SecretString> {

@@ -15,6 +15,7 @@
 mod calendar;
 mod connect;
 mod duration;
+mod forward;
 mod ics;
 mod policy;
 mod report;
@@ -32,6 +33,7 @@ use toml::de::DeTable;
 use url::Url;
 
 use crate::domain::policy::Policy;
+use crate::forward::Collector;
 use report::{Report, nearest, quote};
 use section::Section;
 
@@ -42,7 +44,7 @@ pub const DEFAULT_PATH: &str = "config/bot.toml";
 const FILE_MAX: u64 = 2_097_152;
 
 /// Every environment variable that is read.
-pub const VARIABLES: [&str; 10] = [
+pub const VARIABLES: [&str; 11] = [
     "SLACK_BOT_TOKEN",
     "SLACK_APP_TOKEN",
     "SLACK_API_URL",
@@ -53,6 +55,7 @@ pub const VARIABLES: [&str; 10] = [
     "OKTA_PRIVATE_KEY",
     "INACTIVE_CONTRACTORS_DB",
     "DB_PATH",
+    "FORWARD_AUTHORIZATION",
 ];
 
 /// Everything that can be set, validated. Its `Debug` shows no secret.
@@ -66,6 +69,8 @@ pub struct Config {
     pub database: PathBuf,
     /// How to log.
     pub log: LogConfig,
+    /// Where the audit trail goes besides.
+    pub forward: Vec<Collector>,
     /// The enabled policies, in the order of the file; at least one, with unique names.
     pub policies: Vec<Policy>,
     /// What is allowed, but somebody should know; one sentence each.
@@ -271,11 +276,12 @@ fn read<'r>(
     let okta = connect::okta(&top.section("okta"), surroundings);
     let database = database(&top.section("database"), surroundings);
     let log = log(&top.section("log"));
+    let forward = forward::forward(&top.section("forward"), surroundings);
     let policies = policy::all(&top, surroundings);
     top.finish();
     let warnings = report.verdict()?;
     let (slack, okta) = slack.zip(okta).expect("a section that can't be used was reported");
-    Ok(Config { slack, okta, database, log, policies, warnings })
+    Ok(Config { slack, okta, database, log, forward, policies, warnings })
 }
 
 fn database(section: &Section<'_>, surroundings: &Surroundings<'_>) -> PathBuf {

@@ -151,6 +151,8 @@ pub enum Action {
     Resumed,
     /// The rule was changed in a way that could propose others, so what the card asked does not stand any more.
     Outdated,
+    /// The oldest events were moved to a file; the detail says which and where the trail begins since.
+    Archived,
 }
 
 impl Action {
@@ -213,6 +215,7 @@ impl Action {
             Action::Paused => "paused",
             Action::Resumed => "resumed",
             Action::Outdated => "outdated",
+            Action::Archived => "archived",
         }
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use rusqlite::{Connection, Row, params};
 
 use super::codec::{self, Cells, json_text, time_text};
-use super::{Store, StoreError};
+use super::{Store, StoreError, archive};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, AuditEvent, Draft, GENESIS, Subject};
 use crate::domain::request::Request;
@@ -37,7 +37,9 @@ impl AuditContext {
 /// What reading the whole chain showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
-    /// How many events are in order, counted from the first.
+    /// The last event that was archived before; 0: none was.
+    pub archived: i64,
+    /// Up to which event everything is in order.
     pub events: i64,
     /// The hash of the last of them.
     pub head: String,
@@ -51,14 +53,23 @@ impl Store {
         self.write(move |tx| append(tx, &context, draft)).await
     }
 
-    /// Reads the chain from its start. It shows edits, gaps, and a cut tail unless the cutter covered it up; a rewrite
-    /// of the whole file shows only against a head that was kept elsewhere.
+    /// Reads the chain from its start, or from where the archive ends. It shows edits, gaps, and a cut tail unless the
+    /// cutter covered it up; a rewrite of the whole file shows only against a head that was kept elsewhere.
     pub async fn verify(&self) -> Result<Verified, StoreError> {
-        let mut so_far = Verified { events: 0, head: GENESIS.to_owned(), broken_at: None };
+        let (archived, head) =
+            self.read(|tx| archive::archived(tx)).await?.unwrap_or_else(|| (0, GENESIS.to_owned()));
+        let mut so_far = Verified { archived, events: archived, head, broken_at: None };
+        let mut vouched = archived == 0;
         loop {
             let start = so_far.clone();
             let before = so_far.events;
-            so_far = self.read(move |tx| verify_chunk(tx, start)).await?;
+            let (next, says_so) = self.read(move |tx| verify_chunk(tx, start)).await?;
+            vouched |= says_so;
+            so_far = next;
+            if so_far.broken_at.is_none() && so_far.events == before && !vouched {
+                // Nothing in the trail says that what is missing was archived.
+                so_far.broken_at = Some(archived + 1);
+            }
             if so_far.broken_at.is_some() || so_far.events == before {
                 return Ok(so_far);
             }
@@ -138,7 +149,10 @@ pub(super) fn draft(
     Draft { at, actor, action, subject: None, detail }
 }
 
-fn verify_chunk(tx: &Connection, mut so_far: Verified) -> Result<Verified, StoreError> {
+/// The next events, and whether one of them says that the trail begins where it does.
+fn verify_chunk(tx: &Connection, mut so_far: Verified) -> Result<(Verified, bool), StoreError> {
+    let begins = archive::archived(tx)?;
+    let mut vouches = false;
     let sql = "SELECT * FROM audit_event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
     let events = codec::all(tx, sql, params![so_far.events, VERIFY_CHUNK], |row| Ok(decode(row)))?;
     let at_end = events.is_empty();
@@ -150,12 +164,17 @@ fn verify_chunk(tx: &Connection, mut so_far: Verified) -> Result<Verified, Store
                     && event.prev_hash == so_far.head
                     && event.hash == event.compute_hash() =>
             {
+                let says = (event.action == Action::Archived.word())
+                    .then(|| (event.detail["up_to"].as_i64(), event.detail["head"].as_str()));
+                vouches |= begins
+                    .as_ref()
+                    .is_some_and(|(seq, head)| says == Some((Some(*seq), Some(head.as_str()))));
                 so_far.events = seq;
                 so_far.head = event.hash;
             }
             Ok(_) | Err(StoreError::BadRow { .. }) => {
                 so_far.broken_at = Some(seq);
-                return Ok(so_far);
+                return Ok((so_far, vouches));
             }
             Err(error) => return Err(error),
         }
@@ -167,7 +186,7 @@ fn verify_chunk(tx: &Connection, mut so_far: Verified) -> Result<Verified, Store
     if at_end && given.unwrap_or(0) > so_far.events {
         so_far.broken_at = Some(so_far.events + 1);
     }
-    Ok(so_far)
+    Ok((so_far, vouches))
 }
 
 pub(super) fn decode(row: &Row<'_>) -> Result<AuditEvent, StoreError> {

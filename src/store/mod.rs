@@ -15,12 +15,15 @@
 //! a handle; its calls are sent to the writer thread one by one, so they never see each other half-done. If that thread
 //! dies, calls answer [`StoreError::Closed`] and [`Store::closed`] resolves, and the process is meant to exit.
 
+mod archive;
 mod audit;
 mod codec;
+mod copy;
 mod digests;
 mod error;
 mod exemptions;
 mod finish;
+mod forwarded;
 mod history;
 mod homes;
 mod messages;
@@ -39,11 +42,13 @@ mod sweeps;
 mod watches;
 
 use std::path::Path;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
+pub use archive::Archive;
 pub use audit::{AuditContext, Verified};
 pub use digests::DigestRow;
 pub use error::{OpenError, StoreError};
@@ -63,6 +68,9 @@ pub use watches::Drifted;
 /// Calls that may wait for the writer before callers wait for room. Far above what a channel of people can cause.
 const QUEUE_MAX: usize = 256;
 
+/// How long a call waits for the file right after another one waited in vain.
+const IMPATIENT: Duration = Duration::from_millis(50);
+
 type Work = Box<dyn FnOnce(&mut Connection) + Send>;
 
 enum Job {
@@ -74,6 +82,8 @@ enum Job {
 #[derive(Clone)]
 pub struct Store {
     jobs: mpsc::Sender<Job>,
+    /// Marked after each write.
+    written: watch::Sender<()>,
 }
 
 impl Store {
@@ -94,7 +104,7 @@ impl Store {
             .name("store".to_owned())
             .spawn(move || work(held, queue))
             .map_err(|source| OpenError::Io { what: "start the writer of", path: path.to_owned(), source })?;
-        Ok(Store { jobs })
+        Ok(Store { jobs, written: watch::channel(()).0 })
     }
 
     /// Carries out what was asked before, moves the log into the file, and lets go of it. Clones are closed as well.
@@ -107,6 +117,11 @@ impl Store {
     /// Resolves when the writer thread is gone, for whatever reason.
     pub async fn closed(&self) {
         self.jobs.closed().await;
+    }
+
+    /// Changes after each write, for those who wait for one.
+    pub fn written(&self) -> watch::Receiver<()> {
+        self.written.subscribe()
     }
 
     /// Writes to the disk, without changing anything: whether the database can still take an audit event.
@@ -123,13 +138,24 @@ impl Store {
         &self,
         f: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.run(move |connection| {
-            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = f(&tx)?;
-            tx.commit()?;
-            Ok(value)
-        })
-        .await
+        let value = self
+            .run(move |connection| {
+                // Whoever waits behind somebody who waited in vain for the file does not wait as long once more.
+                let tx = match Transaction::new_unchecked(connection, TransactionBehavior::Immediate) {
+                    Ok(tx) => tx,
+                    Err(error) => {
+                        connection.busy_timeout(IMPATIENT)?;
+                        return Err(error.into());
+                    }
+                };
+                tx.busy_timeout(open::BUSY_TIMEOUT)?;
+                let value = f(&tx)?;
+                tx.commit()?;
+                Ok(value)
+            })
+            .await?;
+        self.written.send_replace(());
+        Ok(value)
     }
 
     /// Runs `f` on one state of the database.
@@ -167,7 +193,9 @@ fn work(mut held: open::Held, mut queue: mpsc::Receiver<Job>) {
             }
         }
     }
-    if let Err(error) = held.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+    if held.is_locked()
+        && let Err(error) = held.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+    {
         tracing::warn!(%error, "the write-ahead log stays beside the database; the next start reads it");
     }
     drop(held);

@@ -14,7 +14,7 @@ use super::{OpenError, codec, schema};
 /// "icon" in ASCII: marks a file as ours in `SQLite`'s header.
 const APPLICATION_ID: i64 = 0x6963_6f6e;
 /// How long to wait for somebody who has the file open in another program: less than the 3 s that Slack gives a click.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Pages copied between two looks at whether the writer wants the file.
 const COPY_PAGES: i32 = 1000;
@@ -23,8 +23,20 @@ const COPY_PAGES: i32 = 1000;
 /// the process, however that ends.
 pub(super) struct Held {
     pub(super) connection: Connection,
-    /// A copy in memory needs none.
-    _lock: Option<File>,
+    /// Who only looks needs none.
+    lock: Option<File>,
+}
+
+impl Held {
+    /// Whether it is the only one that works with the file.
+    pub(super) fn is_locked(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// A connection that can do no harm beside others.
+    pub(super) fn unlocked(connection: Connection) -> Held {
+        Held { connection, lock: None }
+    }
 }
 
 /// Opens the file, or makes it.
@@ -33,13 +45,13 @@ pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenError> {
     let lock = lock(&path, now)?;
     create_private(&path)?;
     let mut connection = Connection::open(&path).map_err(|source| refused("open", &path, source))?;
-    let version = check(&connection, &path, newest(schema::MIGRATIONS))?;
+    let version = check(&connection, &path, newest())?;
     configure(&connection, &path)?;
     migrate(&mut connection, &path, version, schema::MIGRATIONS, now)?;
     connection
         .execute_batch("PRAGMA foreign_keys = ON")
         .map_err(|source| refused("set up", &path, source))?;
-    Ok(Held { connection, _lock: Some(lock) })
+    Ok(Held { connection, lock: Some(lock) })
 }
 
 /// A copy of the file in memory, or an empty database if there is no file. The file is only read, and whoever holds it
@@ -51,14 +63,14 @@ pub(super) fn open_copy(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenErr
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let source =
             Connection::open_with_flags(path, flags).map_err(|source| refused("read", path, source))?;
-        version = check(&source, path, newest(schema::MIGRATIONS))?;
+        version = check(&source, path, newest())?;
         Backup::new(&source, &mut connection)
             .and_then(|backup| backup.run_to_completion(COPY_PAGES, Duration::ZERO, None))
             .map_err(|source| refused("copy", path, source))?;
     }
     migrate(&mut connection, path, version, schema::MIGRATIONS, now)?;
     connection.execute_batch("PRAGMA foreign_keys = ON").map_err(|source| refused("set up", path, source))?;
-    Ok(Held { connection, _lock: None })
+    Ok(Held { connection, lock: None })
 }
 
 /// The same path for the same file, so that two names of it meet at one lock.
@@ -72,7 +84,7 @@ fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     Ok(directory.canonicalize().map_err(io)?.join(name))
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -105,7 +117,7 @@ fn lock(path: &Path, now: DateTime<Utc>) -> Result<File, OpenError> {
 }
 
 /// Makes a missing file readable by its owner only: it holds names and e-mail addresses.
-fn create_private(path: &Path) -> Result<(), OpenError> {
+pub(super) fn create_private(path: &Path) -> Result<(), OpenError> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -118,7 +130,7 @@ fn create_private(path: &Path) -> Result<(), OpenError> {
 }
 
 /// Whether the file is ours, known and whole; its version. Changes nothing in it.
-fn check(connection: &Connection, path: &Path, known: i64) -> Result<i64, OpenError> {
+pub(super) fn check(connection: &Connection, path: &Path, known: i64) -> Result<i64, OpenError> {
     let number = |sql: &str| {
         connection
             .query_row(sql, [], |row| row.get::<_, i64>(0))
@@ -160,7 +172,12 @@ fn configure(connection: &Connection, path: &Path) -> Result<(), OpenError> {
         .map_err(|source| refused("set up", path, source))
 }
 
-fn newest(migrations: &[&str]) -> i64 {
+/// The schema version that this program works with.
+pub(super) fn newest() -> i64 {
+    number_of(schema::MIGRATIONS)
+}
+
+fn number_of(migrations: &[&str]) -> i64 {
     i64::try_from(migrations.len()).expect("a handful of migrations")
 }
 
@@ -172,7 +189,7 @@ fn migrate(
     migrations: &[&str],
     now: DateTime<Utc>,
 ) -> Result<(), OpenError> {
-    if version > 0 && version < newest(migrations) {
+    if version > 0 && version < number_of(migrations) {
         back_up(connection, path, version, now)?;
     }
     let sql = |source| refused("migrate", path, source);
@@ -216,7 +233,7 @@ fn back_up(connection: &Connection, path: &Path, version: i64, now: DateTime<Utc
     Ok(())
 }
 
-fn refused(what: &'static str, path: &Path, source: rusqlite::Error) -> OpenError {
+pub(super) fn refused(what: &'static str, path: &Path, source: rusqlite::Error) -> OpenError {
     match source.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => {
             OpenError::NotOurs { path: path.to_owned(), why: "it is not an SQLite file".to_owned() }

@@ -1,5 +1,6 @@
 //! The database, on real files.
 
+mod archive;
 mod audit;
 mod exceptions;
 mod harness;

@@ -34,13 +34,16 @@ pub struct World {
     pub clock: Clock,
     fake_clock: FakeClock,
     directory: tempfile::TempDir,
+    database: PathBuf,
     policy: String,
+    variables: BTreeMap<String, String>,
     bot: std::sync::Mutex<Option<BotTask>>,
 }
 
 impl World {
     /// A world with an empty org and no bot yet. `policy` is TOML for the one policy, besides its name, channel and people.
     pub async fn new(policy: &str) -> World {
+        let directory = tempfile::tempdir().expect("a temporary directory");
         let (gate, fake_clock) = (Gate::default(), FakeClock::default());
         World {
             okta: FakeOkta::start(gate.clone(), fake_clock.clone()).await,
@@ -48,8 +51,10 @@ impl World {
             gate,
             clock: Clock::system(),
             fake_clock,
-            directory: tempfile::tempdir().expect("a temporary directory"),
+            database: directory.path().join("bot.db"),
+            directory,
             policy: policy.to_owned(),
+            variables: BTreeMap::new(),
             bot: std::sync::Mutex::new(None),
         }
     }
@@ -59,9 +64,24 @@ impl World {
         policy.clone_into(&mut self.policy);
     }
 
+    /// One more variable of the bot's environment.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        self.variables.insert(name.to_owned(), value.to_owned());
+    }
+
     /// The database's file.
     pub fn database(&self) -> PathBuf {
-        self.directory.path().join("bot.db")
+        self.database.clone()
+    }
+
+    /// Another place for it.
+    pub fn set_database(&mut self, path: PathBuf) {
+        self.database = path;
+    }
+
+    /// A folder that is removed with the world.
+    pub fn folder(&self) -> &std::path::Path {
+        self.directory.path()
     }
 
     /// The configuration as a person would write it.
@@ -85,7 +105,9 @@ impl World {
             ("INACTIVE_CONTRACTORS_DB", self.database().display().to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
-        .into()
+        .into_iter()
+        .chain(self.variables.clone())
+        .collect()
     }
 
     /// The validated configuration.
@@ -342,7 +364,7 @@ impl World {
     /// A process that is killed lets go of its file at once; here the writer's thread needs a moment to notice, and a
     /// process that another story is just starting holds what this one has open until it runs its own program.
     pub async fn file_let_go(&self) {
-        let lock = self.directory.path().join("bot.db.lock");
+        let lock = self.database.with_extension("db.lock");
         self.stored("the file let go", || std::fs::File::open(&lock).ok()?.try_lock().ok()).await;
     }
 

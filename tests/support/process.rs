@@ -29,7 +29,7 @@ pub struct Ended {
 impl BotProcess {
     /// Starts the binary in the world's environment, with changes. `--config` is added to the arguments.
     pub fn spawn(world: &World, arguments: &[&str], changes: &[(&str, &str)]) -> BotProcess {
-        let directory = world.database().parent().expect("the database is in a folder").to_owned();
+        let directory = world.folder().to_owned();
         let config = directory.join("bot.toml");
         std::fs::write(&config, world.config_toml()).expect("the folder can be written");
         let number = std::fs::read_dir(&directory).expect("the folder can be read").count();

@@ -66,7 +66,13 @@ impl App {
             chat,
             identity,
             database: self.store.health().await.map_err(|error| error.to_string()),
+            behind: self.behind().await,
         }
+    }
+
+    /// The collectors that lack more of the audit trail than they should. A database that can't say so is said beside it.
+    async fn behind(&self) -> Vec<crate::forward::Behind> {
+        self.store.collectors_behind(self.clock.now() - crate::forward::BEHIND_MAX).await.unwrap_or_default()
     }
 
     async fn open_requests(&self, visible: &[&Policy]) -> anyhow::Result<Vec<(Request, Option<MessageRef>)>> {

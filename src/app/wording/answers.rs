@@ -12,6 +12,7 @@ use crate::domain::pause::Pause;
 use crate::domain::plan::{Assessed, Plan, Verdict};
 use crate::domain::policy::{Policy, Rule};
 use crate::domain::request::{Request, RequestState};
+use crate::forward::Behind;
 
 /// Lines of a list in an answer that one person sees; Slack cuts such answers at a few thousand characters.
 pub const LINES_MAX: usize = 20;
@@ -76,6 +77,8 @@ pub struct Health {
     pub identity: Option<crate::app::LastAnswer>,
     /// Whether the database can be written.
     pub database: Result<(), String>,
+    /// The collectors of the audit trail that lack more than they should.
+    pub behind: Vec<Behind>,
 }
 
 /// The answer to `status`.
@@ -155,10 +158,20 @@ pub(super) fn health_line(health: &Health) -> Text {
         Some((at, Ok(()))) => text.then("answered ").with(Span::Time(*at)),
         Some((at, Err(error))) => text.then("failed ").with(Span::Time(*at)).then(": ").quoted(error),
     };
-    match &health.database {
+    let text = match &health.database {
         Ok(()) => text.then(". Database: fine."),
         Err(error) => text.then(". Database: ").quoted(error),
-    }
+    };
+    health.behind.iter().fold(text, |text, behind| {
+        text.then(format!(
+            " {} of the audit trail not forwarded to ",
+            super::counted(usize::try_from(behind.events).unwrap_or_default(), "event", "events")
+        ))
+        .quoted(&behind.collector)
+        .then(", since ")
+        .with(Span::Time(behind.since))
+        .then(".")
+    })
 }
 
 /// The answer to `pending`: each request with its link and a button for the review dialog.

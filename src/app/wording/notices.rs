@@ -85,6 +85,23 @@ pub fn ending(
     Some(card)
 }
 
+/// The message when the database can't be written.
+pub fn database_fails(error: &str) -> Card {
+    spoken(Text::plain("I can't write to my database (").quoted(error).then(
+        "), so nothing is decided, suspended or swept until that is mended: nothing happens without its audit trail. \
+         Whoever runs me: look at the disk; I go on by myself. What was approved before waits.",
+    ))
+}
+
+/// The message when it can be written again.
+pub fn database_works(since: DateTime<Utc>) -> Card {
+    spoken(
+        Text::plain("I can write to my database again. It failed ")
+            .with(Span::Time(since))
+            .then("; what was to be done goes on."),
+    )
+}
+
 /// Where the audit trail stands: kept in the channel, so that a rewritten file shows.
 fn anchor(seq: i64, head: &str) -> Block {
     let head = Span::Code(head.get(..16).unwrap_or(head).to_owned());

@@ -235,6 +235,20 @@ impl FakeSlack {
 
     /// Waits until `look` finds something; panics with `what` and a picture of the workspace if it never does.
     pub async fn wait_for<T>(&self, what: &str, look: impl Fn(&FakeSlack) -> Option<T>) -> T {
+        self.wait_within(PATIENCE, what, look).await
+    }
+
+    /// The same, for what takes the bot longer by design.
+    pub async fn wait_long<T>(&self, what: &str, look: impl Fn(&FakeSlack) -> Option<T>) -> T {
+        self.wait_within(PATIENCE * 6, what, look).await
+    }
+
+    async fn wait_within<T>(
+        &self,
+        patience: Duration,
+        what: &str,
+        look: impl Fn(&FakeSlack) -> Option<T>,
+    ) -> T {
         let mut changes = self.changed();
         let search = async {
             loop {
@@ -245,8 +259,8 @@ impl FakeSlack {
                 let _ = changes.changed().await;
             }
         };
-        let found = tokio::time::timeout(PATIENCE, search).await;
-        found.unwrap_or_else(|_| panic!("waited {PATIENCE:?} for {what}; there was\n{}", self.dump()))
+        let found = tokio::time::timeout(patience, search).await;
+        found.unwrap_or_else(|_| panic!("waited {patience:?} for {what}; there was\n{}", self.dump()))
     }
 
     /// Waits for a message, reply or direct message, new or updated, that fits.

@@ -1,0 +1,92 @@
+//! `archive`: moves audit events of long ago out of the database into files that verify by themselves.
+//!
+//! A file is on the disk, whole, before its events are removed, and the removal is an event of the trail with the file's
+//! hash. A run that is cut short leaves at most one file whose events are still in the database; the next run writes
+//! it anew.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Context;
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use sha2::{Digest, Sha256};
+
+use crate::app::history::export::Excerpt;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::audit::AuditEvent;
+use crate::domain::policy::hex;
+use crate::store::{Archive, Store};
+
+/// Events of one file: what a verifier reads in one go.
+const EVENTS_PER_FILE: u32 = 100_000;
+
+/// Moves the events before the day (in UTC) into files of the folder, and says what it did.
+pub async fn run(config: &Config, before: NaiveDate, folder: &Path) -> anyhow::Result<()> {
+    let now = Clock::system().now();
+    let before = before.and_time(NaiveTime::MIN).and_utc();
+    anyhow::ensure!(before <= now, "{} is not in the past", before.date_naive());
+    std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
+    let store = Store::open(&config.database, now)?;
+    let result = move_events(&store, before, folder, now).await;
+    let closed = store.close().await.context("can't close the database");
+    result.and(closed)
+}
+
+async fn move_events(
+    store: &Store,
+    before: DateTime<Utc>,
+    folder: &Path,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let verified = store.verify().await?;
+    anyhow::ensure!(
+        verified.broken_at.is_none(),
+        "the audit trail is broken at event {}; nothing was moved, since the file is the evidence of that",
+        verified.broken_at.unwrap_or_default()
+    );
+    let mut moved = 0;
+    loop {
+        let events = store.archivable(before, EVENTS_PER_FILE).await?;
+        let (Some(first), Some(last)) = (events.first(), events.last()) else { break };
+        let (from, up_to, head) = (first.seq, last.seq, last.hash.clone());
+        let name = format!("audit-{from:09}-{up_to:09}.json");
+        let sha256 = write(&folder.join(&name), events, (verified.events, verified.head.clone()), now)?;
+        println!("{name}: events {from} to {up_to}, head {head}");
+        store.archive(Archive { file: name, sha256, from, up_to, head }, now).await?;
+        moved += up_to - from + 1;
+    }
+    if moved == 0 {
+        println!("Nothing to move: no event of an ended request is that old.");
+        return Ok(());
+    }
+    store.shrink().await.context("the events were moved, but the file could not be made smaller")?;
+    println!(
+        "{moved} events moved to {}. Keep the files: python3 verify.py FILE SEQ:HASH checks each.",
+        folder.display()
+    );
+    Ok(())
+}
+
+/// Writes one file; its hash. It gets its name when it is whole and on the disk.
+fn write(
+    path: &Path,
+    events: Vec<AuditEvent>,
+    head: (i64, String),
+    now: DateTime<Utc>,
+) -> anyhow::Result<String> {
+    let excerpt =
+        Excerpt { made_at: now, head, filters: Vec::new(), restricted_to: None, gapless: true, events };
+    let bytes = excerpt.json();
+    let part = path.with_extension("part");
+    let written = File::create(&part)
+        .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&part, path))
+        // The name is on the disk only with its folder.
+        .and_then(|()| {
+            File::open(path.parent().unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all())
+        });
+    written.with_context(|| format!("can't write {}; nothing was removed", path.display()))?;
+    Ok(hex(&Sha256::digest(&bytes)))
+}

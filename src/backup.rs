@@ -1,0 +1,33 @@
+//! `backup`: a verified copy of the database, made while the bot is at work.
+
+use std::path::Path;
+
+use crate::config::Config;
+use crate::store::Store;
+
+/// Copies the database to a new file and reads the copy through. Says what is in it.
+pub async fn run(config: &Config, to: &Path) -> anyhow::Result<()> {
+    Store::copy(&config.database, to)?;
+    let copy = Store::open_to_read(to)?;
+    let verified = copy.verify_file().await?;
+    copy.close().await?;
+    match verified {
+        Ok(verified) if verified.broken_at.is_none() => {
+            println!(
+                "{}: whole; the audit trail holds up to event {}, head {}",
+                to.display(),
+                verified.events,
+                verified.head
+            );
+            Ok(())
+        }
+        Ok(verified) => anyhow::bail!(
+            "{} is a copy of a file whose audit trail is broken at event {}; keep it, and the file, as evidence",
+            to.display(),
+            verified.broken_at.unwrap_or_default()
+        ),
+        Err(why) => {
+            anyhow::bail!("{} is damaged ({why}), and so may be the file it was made of", to.display())
+        }
+    }
+}

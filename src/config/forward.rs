@@ -1,0 +1,52 @@
+//! The section `[forward]`: where the audit trail goes besides the database.
+
+use std::path::PathBuf;
+
+use super::connect::{self, Secret};
+use super::section::{Found, Section};
+use super::{Surroundings, report::quote};
+use crate::forward::{Collector, Syslog};
+
+const AUTHORIZATION: Secret = Secret {
+    what: "authorization of the collector",
+    variable: "FORWARD_AUTHORIZATION",
+    file_key: "authorization_file",
+    inline_key: "authorization",
+};
+
+/// Reads `[forward]`: a collector for each kind that is named.
+pub(super) fn forward(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Vec<Collector> {
+    let file = section.text("file").map(|found| Collector::File(PathBuf::from(found.value)));
+    let syslog = section.text("syslog").and_then(|found| syslog(section, &found)).map(Collector::Syslog);
+    let url = section.text("url");
+    let authorization = connect::optional_secret(section, surroundings, &AUTHORIZATION);
+    section.finish();
+    let https = url.and_then(|Found { value, at }| match connect::safe_url(&value) {
+        Ok(url) => Some(Collector::https(url, authorization)),
+        Err(wrong) => {
+            section.problem(at, &format!("url {wrong}"));
+            None
+        }
+    });
+    [file, syslog, https].into_iter().flatten().collect()
+}
+
+fn syslog(section: &Section<'_>, found: &Found<String>) -> Option<Syslog> {
+    let address = |rest: &str| {
+        let (host, port) = rest.rsplit_once(':')?;
+        (!host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)).then(|| rest.to_owned())
+    };
+    let read = match found.value.split_once("://") {
+        Some(("udp", rest)) => address(rest).map(Syslog::Udp),
+        Some(("tcp", rest)) => address(rest).map(Syslog::Tcp),
+        Some(_) | None => None,
+    };
+    if read.is_none() {
+        let wrong = format!("syslog is {}", quote(&found.value));
+        section.problem(
+            found.at,
+            &format!("{wrong}, but must be like \"udp://127.0.0.1:514\" or \"tcp://host:601\""),
+        );
+    }
+    read
+}

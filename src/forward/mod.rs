@@ -1,0 +1,98 @@
+//! Forwarding: every event of the audit trail goes to the collectors that the configuration names, in order, at least
+//! once.
+//!
+//! The trail is its own outbox. Per collector the database keeps up to which event it has it, and moves that mark only
+//! after the collector took the events; so neither a crash nor a collector that is down loses one. After a crash some
+//! come twice, and their number tells them apart. Nothing else waits for a collector.
+
+mod send;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::audit::AuditEvent;
+use crate::store::Store;
+
+pub use send::{Collector, Syslog};
+
+/// Events that are sent in one go.
+const BATCH: u32 = 500;
+/// The pause after a collector did not take what it was sent; twice as long each time in a row, up to the second.
+const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(120);
+/// How far a collector may be behind before anybody is told.
+pub const BEHIND_MAX: chrono::Duration = chrono::Duration::minutes(2);
+
+/// A collector that has not got the trail for longer than it should take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Behind {
+    /// Which.
+    pub collector: String,
+    /// How many events it has not got.
+    pub events: i64,
+    /// When the first of them happened.
+    pub since: DateTime<Utc>,
+}
+
+/// Sends the trail to each collector until `stop`. Fails only if the database is gone.
+pub async fn run(store: Store, collectors: Vec<Collector>, stop: CancellationToken) -> anyhow::Result<()> {
+    store.set_collectors(collectors.iter().map(Collector::name).collect()).await?;
+    let each = collectors.into_iter().map(|collector| feed(store.clone(), collector, stop.clone()));
+    futures_util::future::try_join_all(each).await?;
+    Ok(())
+}
+
+async fn feed(store: Store, mut collector: Collector, stop: CancellationToken) -> anyhow::Result<()> {
+    let name = collector.name();
+    let mut written = store.written();
+    let mut pause = PAUSE;
+    while !stop.is_cancelled() {
+        // Noted before looking, so that an event which comes meanwhile is looked for at once.
+        written.borrow_and_update();
+        let sent = tokio::select! {
+            () = stop.cancelled() => break,
+            sent = send_next(&store, &name, &mut collector) => sent,
+        };
+        match sent {
+            Ok(true) => pause = PAUSE,
+            Ok(false) => {
+                pause = PAUSE;
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    changed = written.changed() => if changed.is_err() { return Ok(()) },
+                }
+            }
+            Err(error) => {
+                tracing::error!(
+                    collector = name,
+                    error = format!("{error:#}"),
+                    again_in_s = pause.as_secs(),
+                    "a collector does not take the audit trail; nothing is lost, it is sent again"
+                );
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = store.closed() => return Ok(()),
+                    () = tokio::time::sleep(pause) => {}
+                }
+                pause = (pause * 2).min(PAUSE_MAX);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Sends what comes next. `false`: there is nothing to send.
+async fn send_next(store: &Store, name: &str, collector: &mut Collector) -> anyhow::Result<bool> {
+    let events = store.to_forward(name, BATCH).await?;
+    let Some(last) = events.last().map(|event| event.seq) else {
+        return Ok(false);
+    };
+    let events: Vec<(AuditEvent, Value)> =
+        events.into_iter().map(|event| (event.clone(), event.to_json())).collect();
+    collector.send(&events).await?;
+    store.forwarded_up_to(name, last).await?;
+    Ok(true)
+}

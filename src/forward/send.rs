@@ -1,0 +1,188 @@
+//! The collectors: a file, syslog, and an HTTPS endpoint. Each gets one line of JSON per event, with the fields as they
+//! are hashed, `prev_hash` and `hash`.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::SecondsFormat;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use tokio::fs::OpenOptions;
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UdpSocket};
+use url::Url;
+
+use crate::domain::audit::AuditEvent;
+
+/// The longest that a collector may take for one batch.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a syslog server is waited for to say that it has read everything.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+/// Facility "log audit", severity "informational": <https://www.rfc-editor.org/rfc/rfc5424#section-6.2.1>.
+const PRIORITY: u8 = 13 * 8 + 6;
+
+/// Where the trail goes.
+#[derive(Clone, Debug)]
+pub enum Collector {
+    /// A file that is appended to, an event per line.
+    File(PathBuf),
+    /// A syslog server.
+    Syslog(Syslog),
+    /// An endpoint that takes a POST with an event per line.
+    Https {
+        /// Its address.
+        url: Url,
+        /// What the `Authorization` header says.
+        authorization: Option<SecretString>,
+        /// Made by the first send; it keeps the connection.
+        client: Option<reqwest::Client>,
+    },
+}
+
+/// A syslog server, as RFC 5424 wants to be spoken to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Syslog {
+    /// A datagram per event: what the network drops is lost, and nobody knows.
+    Udp(String),
+    /// Frames with their length before them: <https://www.rfc-editor.org/rfc/rfc6587#section-3.4.1>. What is under way
+    /// when the server dies may be lost, since it confirms nothing.
+    Tcp(String),
+}
+
+impl Collector {
+    /// An endpoint.
+    pub fn https(url: Url, authorization: Option<SecretString>) -> Collector {
+        Collector::Https { url, authorization, client: None }
+    }
+
+    /// What it is known by in the database: one with another address is another collector, and gets the whole trail.
+    pub fn name(&self) -> String {
+        match self {
+            Collector::File(path) => format!("file {}", path.display()),
+            Collector::Syslog(Syslog::Udp(address)) => format!("udp://{address}"),
+            Collector::Syslog(Syslog::Tcp(address)) => format!("tcp://{address}"),
+            Collector::Https { url, .. } => url.to_string(),
+        }
+    }
+
+    /// Sends events, oldest first. `Ok`: the collector has all of them.
+    pub(super) async fn send(&mut self, events: &[(AuditEvent, Value)]) -> anyhow::Result<()> {
+        let send = async {
+            match self {
+                Collector::File(path) => append(path, events).await,
+                Collector::Syslog(Syslog::Udp(address)) => datagrams(address, events).await,
+                Collector::Syslog(Syslog::Tcp(address)) => frames(address, events).await,
+                Collector::Https { url, authorization, client } => {
+                    let client = match client {
+                        Some(client) => client,
+                        None => client.insert(client_for(url)?),
+                    };
+                    post(client, url, authorization.as_ref(), events).await
+                }
+            }
+        };
+        tokio::time::timeout(TIMEOUT, send).await.context("it took too long")?
+    }
+}
+
+fn lines(events: &[(AuditEvent, Value)]) -> String {
+    let mut text = String::new();
+    for (_, json) in events {
+        writeln!(text, "{json}").expect("writing to a string can't fail");
+    }
+    text
+}
+
+/// Appends and syncs. What a crash cut off in the middle of a line stays a line of its own.
+async fn append(path: &PathBuf, events: &[(AuditEvent, Value)]) -> anyhow::Result<()> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    let mut file = options.open(path).await?;
+    let mut text = lines(events);
+    let length = file.metadata().await?.len();
+    if length > 0 {
+        let mut last = [0];
+        file.seek(std::io::SeekFrom::End(-1)).await?;
+        file.read_exact(&mut last).await?;
+        if last != *b"\n" {
+            text.insert(0, '\n');
+        }
+    }
+    file.write_all(text.as_bytes()).await?;
+    file.flush().await?;
+    file.sync_data().await?;
+    Ok(())
+}
+
+async fn datagrams(address: &str, events: &[(AuditEvent, Value)]) -> anyhow::Result<()> {
+    let peer = tokio::net::lookup_host(address).await?.next().context("the name has no address")?;
+    let any = if peer.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(any).await?;
+    socket.connect(peer).await?;
+    for event in events {
+        socket.send(record(event).as_bytes()).await?;
+    }
+    Ok(())
+}
+
+async fn frames(address: &str, events: &[(AuditEvent, Value)]) -> anyhow::Result<()> {
+    let mut stream = TcpStream::connect(address).await?;
+    let mut frames = String::new();
+    for event in events {
+        let record = record(event);
+        write!(frames, "{} {record}", record.len()).expect("writing to a string can't fail");
+    }
+    stream.write_all(frames.as_bytes()).await?;
+    stream.shutdown().await?;
+    // A server that has read everything closes too; one that resets the connection has not. Some never close.
+    let mut rest = [0; 64];
+    let closed = async {
+        while stream.read(&mut rest).await? > 0 {}
+        Ok(())
+    };
+    tokio::time::timeout(CLOSE_WITHIN, closed).await.unwrap_or(Ok(()))
+}
+
+/// One event as RFC 5424 writes it: no structured data, and the event as JSON for its message.
+fn record((event, json): &(AuditEvent, Value)) -> String {
+    let at = event.at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    format!("<{PRIORITY}>1 {at} - inactive-contractors - {} - {json}", event.action)
+}
+
+/// Redirects are not followed, since they would take the events and the header elsewhere.
+fn client_for(url: &Url) -> reqwest::Result<reqwest::Client> {
+    let client = reqwest::Client::builder();
+    // Without TLS it is this machine, to which no proxy leads.
+    let client = if url.scheme() == "http" { client.no_proxy() } else { client };
+    client
+        .user_agent(concat!("inactive-contractors/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(TIMEOUT)
+        .https_only(url.scheme() == "https")
+        .build()
+}
+
+async fn post(
+    client: &reqwest::Client,
+    url: &Url,
+    authorization: Option<&SecretString>,
+    events: &[(AuditEvent, Value)],
+) -> anyhow::Result<()> {
+    let mut request =
+        client.post(url.clone()).header(CONTENT_TYPE, "application/x-ndjson").body(lines(events));
+    if let Some(secret) = authorization {
+        let mut value = HeaderValue::from_str(secret.expose_secret())
+            .context("the authorization has characters that a header can't have")?;
+        value.set_sensitive(true);
+        request = request.header(AUTHORIZATION, value);
+    }
+    let response = request.send().await.map_err(reqwest::Error::without_url)?;
+    let status = response.status();
+    anyhow::ensure!(status.is_success(), "it answered {status}");
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! Backups: a copy of the file while somebody works with it, whole and verified.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+
+use super::open::{beside, check, create_private, newest, refused};
+use super::{OpenError, Store, StoreError, Verified};
+
+/// How often a copy that the writer's lock stopped is tried again, and how long it waits each time.
+const TRIES: u32 = 100;
+const TRY_AGAIN: Duration = Duration::from_millis(50);
+
+impl Store {
+    /// Copies the database at `from` to the new file `to`. The bot may be at work on it meanwhile: the copy is one state of
+    /// it. What stands at `to` in the end is whole and on the disk, or nothing stands there.
+    pub fn copy(from: &Path, to: &Path) -> Result<(), OpenError> {
+        let io = |source| OpenError::Io { what: "make the backup", path: to.to_owned(), source };
+        if to.exists() {
+            return Err(io(std::io::Error::other("there is a file of that name already")));
+        }
+        let (source, _) = read_only(from)?;
+        let part = beside(to, ".part");
+        // One that a crash left behind is not whole.
+        match std::fs::remove_file(&part) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+            Ok(()) | Err(_) => {}
+        }
+        create_private(&part)?;
+        let copied = copy_pages(&source, &part, to)
+            .and_then(|()| File::open(&part).and_then(|file| file.sync_all()).map_err(io))
+            .and_then(|()| std::fs::rename(&part, to).map_err(io));
+        if copied.is_err() {
+            // Of a copy that failed nothing is left; that it can't be removed is the smaller trouble.
+            let _ = std::fs::remove_file(&part);
+        }
+        copied
+    }
+
+    /// Opens the file to read it, beside whoever works with it. Writing to it fails.
+    pub fn open_to_read(path: &Path) -> Result<Store, OpenError> {
+        let (connection, version) = read_only(path)?;
+        let known = newest();
+        if version != known {
+            let why = format!(
+                "its schema version is {version}, and this program reads {known}; a start of the bot migrates it"
+            );
+            return Err(OpenError::NotOurs { path: path.to_owned(), why });
+        }
+        Store::start(super::open::Held::unlocked(connection), path)
+    }
+
+    /// Reads every page and every event: whether the file is whole, and up to where the audit trail holds.
+    pub async fn verify_file(&self) -> Result<Result<Verified, String>, StoreError> {
+        let found: String = self
+            .run(|connection| Ok(connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?))
+            .await?;
+        if found != "ok" {
+            return Ok(Err(found));
+        }
+        self.verify().await.map(Ok)
+    }
+}
+
+/// The file, to be read only, and its schema version.
+fn read_only(path: &Path) -> Result<(Connection, i64), OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|source| refused("read", path, source))?;
+    let version = check(&connection, path, newest())?;
+    if version == 0 {
+        return Err(OpenError::NotOurs { path: path.to_owned(), why: "it is empty".to_owned() });
+    }
+    Ok((connection, version))
+}
+
+/// In one step, so that no change of the writer's comes in between.
+fn copy_pages(source: &Connection, part: &Path, to: &Path) -> Result<(), OpenError> {
+    let sql = |source| refused("make the backup", to, source);
+    let mut copy = Connection::open(part).map_err(sql)?;
+    {
+        let backup = Backup::new(source, &mut copy).map_err(sql)?;
+        let mut tries = 0;
+        loop {
+            match backup.step(-1).map_err(sql)? {
+                StepResult::Done => break,
+                StepResult::More | StepResult::Busy | StepResult::Locked | _ if tries < TRIES => {
+                    tries += 1;
+                    std::thread::sleep(TRY_AGAIN);
+                }
+                _ => {
+                    let source = std::io::Error::other("the database was busy all the time");
+                    return Err(OpenError::Io { what: "make the backup", path: to.to_owned(), source });
+                }
+            }
+        }
+    }
+    // One file by itself: no log beside it that could be left behind.
+    copy.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get::<_, String>(0)).map_err(sql)?;
+    copy.close().map_err(|(_, source)| sql(source))
+}

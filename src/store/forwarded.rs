@@ -1,0 +1,73 @@
+//! How far each collector has the audit trail.
+
+use chrono::{DateTime, Utc};
+use rusqlite::params;
+
+use super::audit::decode;
+use super::codec::{self, Cells};
+use super::{Store, StoreError, archive};
+use crate::domain::audit::AuditEvent;
+use crate::forward::Behind;
+
+impl Store {
+    /// These are the collectors from now on. A new one gets the trail from its beginning; of one that is gone nothing is
+    /// remembered.
+    pub async fn set_collectors(&self, names: Vec<String>) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            let known = codec::all(tx, "SELECT collector FROM forwarded", [], |row| Ok(row.get(0)?))?;
+            for gone in known.iter().filter(|name: &&String| !names.contains(name)) {
+                codec::run(tx, "DELETE FROM forwarded WHERE collector = ?1", [gone])?;
+            }
+            let begins = archive::archived(tx)?.map_or(0, |(seq, _)| seq);
+            for new in names.iter().filter(|name| !known.contains(name)) {
+                codec::run(
+                    tx,
+                    "INSERT INTO forwarded (collector, seq) VALUES (?1, ?2)",
+                    params![new, begins],
+                )?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// The next events that the collector has not got, oldest first.
+    pub async fn to_forward(&self, collector: &str, at_most: u32) -> Result<Vec<AuditEvent>, StoreError> {
+        let collector = collector.to_owned();
+        self.read(move |tx| {
+            let sql = "SELECT * FROM audit_event
+                       WHERE seq > (SELECT seq FROM forwarded WHERE collector = ?1) ORDER BY seq LIMIT ?2";
+            codec::all(tx, sql, params![collector, at_most], decode)
+        })
+        .await
+    }
+
+    /// The collector has everything up to this event. It never has less than before.
+    pub async fn forwarded_up_to(&self, collector: &str, seq: i64) -> Result<(), StoreError> {
+        let collector = collector.to_owned();
+        self.write(move |tx| {
+            let sql = "UPDATE forwarded SET seq = ?2 WHERE collector = ?1 AND seq < ?2";
+            codec::run(tx, sql, params![collector, seq]).map(drop)
+        })
+        .await
+    }
+
+    /// The collectors that lack an event from before this time.
+    pub async fn collectors_behind(&self, before: DateTime<Utc>) -> Result<Vec<Behind>, StoreError> {
+        self.read(move |tx| {
+            let sql = "SELECT collector, forwarded.seq AS has, audit_event.at AS at,
+                           (SELECT max(seq) FROM audit_event) - forwarded.seq AS behind
+                       FROM forwarded JOIN audit_event ON audit_event.seq = forwarded.seq + 1 ORDER BY collector";
+            let behind = codec::all(tx, sql, [], |row| {
+                let cells = Cells::of(row, "forwarded", "collector")?;
+                Ok(Behind {
+                    collector: cells.get("collector")?,
+                    events: cells.get("behind")?,
+                    since: cells.time("at")?,
+                })
+            })?;
+            Ok(behind.into_iter().filter(|one| one.since < before).collect())
+        })
+        .await
+    }
+}

@@ -1,0 +1,138 @@
+//! A disk that is full or can't be written, and a file that somebody else holds: nothing is done without its audit, the
+//! channel is told, and the bot goes on by itself.
+//!
+//! The disks are real file systems in memory. Where they can't be mounted (that takes root) these stories say so.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::fake::okta::{Person, Status};
+use crate::fake::slack::{C_OPS, U_APPROVER};
+use crate::process::BotProcess;
+use crate::support::{UNSCHEDULED_POLICY, World};
+
+const ADA: &str = "ada@ext.example";
+
+/// A small file system of its own.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(folder: &Path) -> Option<Disk> {
+        let path = folder.join("disk");
+        std::fs::create_dir(&path).expect("the folder can be written");
+        let disk = Disk(path);
+        if disk.mounted(&["-t", "tmpfs", "-o", "size=2m", "tmpfs"]) {
+            return Some(disk);
+        }
+        eprintln!("SKIPPED: a file system can't be mounted here; run this as root");
+        std::mem::forget(disk);
+        None
+    }
+
+    fn mounted(&self, arguments: &[&str]) -> bool {
+        let done = Command::new("mount").args(arguments).arg(&self.0).output();
+        done.is_ok_and(|done| done.status.success())
+    }
+
+    /// Takes all the room that is left.
+    fn fill(&self) {
+        use std::io::Write;
+        let mut file = std::fs::File::create(self.0.join("filler")).expect("a name can be made");
+        while file.write_all(&[1; 4096]).is_ok() {}
+    }
+
+    fn empty(&self) {
+        std::fs::remove_file(self.0.join("filler")).expect("it is there");
+    }
+
+    fn read_only(&self, on: bool) {
+        let mode = if on { "remount,ro" } else { "remount,rw" };
+        assert!(self.mounted(&["-o", mode]), "a file system of ours can be mounted anew");
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// A process that works on the disk, with a card that waits.
+async fn on_a_disk() -> Option<(World, Disk, BotProcess, String)> {
+    let mut world = World::new(UNSCHEDULED_POLICY).await;
+    let disk = Disk::mount(world.folder())?;
+    world.set_database(disk.0.join("bot.db"));
+    world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
+    let bot = BotProcess::run(&world).await;
+    let card = world.sweep().await.ts;
+    Some((world, disk, bot, card))
+}
+
+/// While the disk fails: a click is answered that nothing was changed, Okta is not called, and the channel is told.
+async fn nothing_is_done(world: &World, card: &str) {
+    world.slack.click(U_APPROVER, card, "suspend").await.expect("the button is there");
+    world.told(U_APPROVER, "Something broke here before anything was recorded").await;
+    let told = |slack: &crate::fake::slack::FakeSlack| {
+        let messages = slack.messages(C_OPS);
+        messages.into_iter().find(|message| message.visible_text().contains("write to my database ("))
+    };
+    world.slack.wait_long("a word to the channel", told).await;
+    assert_eq!((world.okta.person(ADA).status, world.changes_asked()), (Status::Active, Vec::new()));
+}
+
+async fn it_goes_on(world: &World, card: &str, bot: BotProcess) {
+    let works = |slack: &crate::fake::slack::FakeSlack| {
+        let messages = slack.messages(C_OPS);
+        messages.into_iter().find(|message| message.visible_text().contains("write to my database again"))
+    };
+    world.slack.wait_long("a word that it works again", works).await;
+    world.slack.click(U_APPROVER, card, "suspend").await.expect("the button is there");
+    world.message("1 account suspended. Approved by").await;
+    assert_eq!((world.okta.suspends(ADA), world.audited("approved")), (1, 1));
+    bot.terminate();
+    assert_eq!(bot.ended().await.tells_no_secrets(world).code, Some(0));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_full_disk_nothing_is_decided_and_it_goes_on_when_there_is_room() {
+    let Some((world, disk, bot, card)) = on_a_disk().await else { return };
+    disk.fill();
+    nothing_is_done(&world, &card).await;
+    disk.empty();
+    it_goes_on(&world, &card, bot).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_somebody_else_holds_is_waited_for() {
+    let world = World::new(UNSCHEDULED_POLICY).await;
+    world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
+    let bot = BotProcess::run(&world).await;
+    let card = world.sweep().await.ts;
+    let other = rusqlite::Connection::open(world.database()).expect("it can be opened");
+    other.busy_timeout(std::time::Duration::from_secs(5)).expect("it can be set");
+    other.execute_batch("BEGIN IMMEDIATE").expect("the file is free for a moment");
+    nothing_is_done(&world, &card).await;
+    other.execute_batch("ROLLBACK").expect("it is ours");
+    it_goes_on(&world, &card, bot).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_can_not_be_written_is_refused_at_the_start_with_the_mend() {
+    let Some((world, disk, bot, _)) = on_a_disk().await else { return };
+    bot.terminate();
+    assert_eq!(bot.ended().await.code, Some(0));
+    disk.read_only(true);
+    let ended = BotProcess::spawn(&world, &["run"], &[]).ended().await;
+    assert_eq!(ended.tells_no_secrets(&world).code, Some(1));
+    assert!(ended.stderr.contains("is writable by this user and has room"), "{}", ended.stderr);
+    disk.read_only(false);
+    let bot = BotProcess::run(&world).await;
+    bot.terminate();
+    assert_eq!(bot.ended().await.code, Some(0));
+    disk.fill();
+    let ended = BotProcess::spawn(&world, &["run"], &[]).ended().await;
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("full") || ended.stderr.contains("room"), "{}", ended.stderr);
+    disk.empty();
+}

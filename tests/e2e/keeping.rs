@@ -1,0 +1,224 @@
+//! Keeping the file: backups that somebody restores, archives that verify, and a check that reads everything.
+
+use std::process::Command;
+
+use crate::fake::okta::Person;
+use crate::fake::slack::U_APPROVER;
+use crate::process::BotProcess;
+use crate::support::{UNSCHEDULED_POLICY, World};
+
+const ADA: &str = "ada@ext.example";
+
+async fn world_of_one() -> World {
+    let world = World::new(UNSCHEDULED_POLICY).await;
+    world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
+    world
+}
+
+/// Runs a command of the binary to its end; what it printed.
+async fn run(world: &World, arguments: &[&str]) -> String {
+    let ended = BotProcess::spawn(world, arguments, &[]).ended().await;
+    assert_eq!(ended.tells_no_secrets(world).code, Some(0), "{ended:?}");
+    ended.stdout
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_made_while_the_bot_works_takes_the_place_of_a_file_that_is_damaged() {
+    let world = world_of_one().await;
+    let bot = BotProcess::run(&world).await;
+    let card = world.sweep().await;
+    let backup = world.database().with_file_name("backup.db");
+    let name = backup.display().to_string();
+    let said = run(&world, &["backup", &name]).await;
+    assert!(said.contains("whole; the audit trail holds up to event"), "{said}");
+    let again = BotProcess::spawn(&world, &["backup", &name], &[]).ended().await;
+    assert_eq!(again.code, Some(1));
+    assert!(again.stderr.contains("a file of that name already"), "{}", again.stderr);
+    bot.kill(&world).await;
+
+    // The drill: the file is damaged, the start refuses it and says what to do, and that helps.
+    let mut bytes = std::fs::read(&backup).expect("it is there");
+    bytes.chunks_mut(4096).skip(1).for_each(|page| page[..64].fill(0xff));
+    for suffix in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{suffix}", world.database().display()));
+    }
+    std::fs::write(world.database(), bytes).expect("it can be written");
+    for command in ["run", "check"] {
+        let ended = BotProcess::spawn(&world, &[command], &[]).ended().await;
+        assert_eq!(ended.code, Some(1));
+        let said = ended.stdout + &ended.stderr;
+        assert!(said.contains("is damaged") && said.contains("put a backup in its place"), "{said}");
+    }
+    std::fs::rename(world.database(), world.database().with_extension("damaged")).expect("it can be moved");
+    std::fs::copy(&backup, world.database()).expect("it can be copied");
+    let said = run(&world, &["check"]).await;
+    assert!(said.contains("is whole; the audit trail holds up to event"), "{said}");
+    let bot = BotProcess::run(&world).await;
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.message("1 account suspended. Approved by").await;
+    assert_eq!(world.okta.suspends(ADA), 1);
+    bot.terminate();
+    assert_eq!(bot.ended().await.code, Some(0));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_truncated_file_and_one_without_its_log_are_refused_or_whole() {
+    let world = world_of_one().await;
+    let bot = BotProcess::run(&world).await;
+    world.sweep().await;
+    let backup = world.database().with_file_name("backup.db");
+    run(&world, &["backup", &backup.display().to_string()]).await;
+    bot.kill(&world).await;
+    // Without its log the file lacks the latest commits, and is one of the states that it was in.
+    for suffix in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{suffix}", world.database().display()));
+    }
+    let ended = BotProcess::spawn(&world, &["check"], &[]).ended().await;
+    assert!(ended.stdout.contains("is whole") || ended.stdout.contains("is damaged"), "{}", ended.stdout);
+    let whole = std::fs::read(&backup).expect("it is there");
+    for keep in [0, 50, 4096, whole.len() / 2, whole.len() - 4096] {
+        std::fs::write(world.database(), &whole[..keep]).expect("it can be written");
+        let ended = BotProcess::spawn(&world, &["run"], &[("SLACK_BOT_TOKEN", "xoxb-1-wrong")]).ended().await;
+        assert_eq!(ended.code, Some(1));
+        let refused =
+            ended.stderr.contains("is damaged") || ended.stderr.contains("not a database of this program");
+        // An empty file is a new one, and the wrong token is all that is wrong then.
+        assert!(refused || (keep == 0 && ended.stderr.contains("invalid_auth")), "{keep}: {}", ended.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_beside_a_running_bot_finds_what_somebody_changed_in_the_file() {
+    let world = world_of_one().await;
+    let bot = BotProcess::run(&world).await;
+    world.sweep().await;
+    let said = run(&world, &["check"]).await;
+    assert!(said.contains("in use by process") && said.contains("is whole"), "{said}");
+    let raw = rusqlite::Connection::open(world.database()).expect("it can be opened");
+    raw.busy_timeout(std::time::Duration::from_secs(5)).expect("it can be set");
+    raw.execute_batch("DROP TRIGGER audit_no_update; UPDATE audit_event SET detail = '{}' WHERE seq = 3")
+        .expect("whoever has the file can do anything to it");
+    drop(raw);
+    let ended = BotProcess::spawn(&world, &["check"], &[]).ended().await;
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stdout.contains("the audit trail is broken at event 3"), "{}", ended.stdout);
+    let to = world.database().with_file_name("backup.db").display().to_string();
+    let ended = BotProcess::spawn(&world, &["backup", &to], &[]).ended().await;
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("broken at event 3"), "{}", ended.stderr);
+    let folder = world.database().with_file_name("archive").display().to_string();
+    bot.terminate();
+    assert_eq!(bot.ended().await.code, Some(0));
+    let ended =
+        BotProcess::spawn(&world, &["archive", "--before", "2026-01-01", "--to", &folder], &[]).ended().await;
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("nothing was moved"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_events_move_to_a_file_that_an_auditor_verifies_and_the_rest_goes_on() {
+    let world = world_of_one().await;
+    let bot = BotProcess::run(&world).await;
+    let card = world.sweep().await;
+    world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");
+    world.message(" denied ").await;
+    world.until("all is told", |world| world.count("SELECT told FROM request WHERE id = ?1", "1") == 1).await;
+    let folder = world.database().with_file_name("archive");
+    let to = folder.display().to_string();
+    let tomorrow = (world.clock.now() + chrono::Duration::days(1)).date_naive().to_string();
+    let today = world.clock.now().date_naive().to_string();
+    let ended = BotProcess::spawn(&world, &["archive", "--before", &today, "--to", &to], &[]).ended().await;
+    assert!(ended.code == Some(1) && ended.stderr.contains("is in use by"), "{ended:?}");
+    bot.terminate();
+    assert_eq!(bot.ended().await.code, Some(0));
+    let ended =
+        BotProcess::spawn(&world, &["archive", "--before", &tomorrow, "--to", &to], &[]).ended().await;
+    assert!(ended.code == Some(1) && ended.stderr.contains("is not in the past"), "{ended:?}");
+    let said = run(&world, &["archive", "--before", &today, "--to", &to]).await;
+    assert!(said.contains("Nothing to move"), "{said}");
+
+    // As if all of it had happened long ago.
+    let before = world.audit().len();
+    make_old(&world);
+    let said = run(&world, &["archive", "--before", &today, "--to", &to]).await;
+    let file = folder.join(format!("audit-000000001-{before:09}.json"));
+    assert!(said.contains(&format!("events 1 to {before}, head ")), "{said}");
+    let head = said
+        .split("head ")
+        .nth(1)
+        .and_then(|rest| rest.lines().next())
+        .expect("the head is printed")
+        .to_owned();
+    let verify = |anchor: &str| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/app/history/verify.py");
+        let run = Command::new("python3")
+            .arg(script)
+            .arg(&file)
+            .arg(anchor)
+            .output()
+            .expect("python3 is installed");
+        (run.status.success(), String::from_utf8_lossy(&run.stdout).into_owned())
+    };
+    let (holds, said) = verify(&format!("{before}:{head}"));
+    assert!(holds && said.starts_with(&format!("OK: {before} events hold")), "{said}");
+    assert!(!verify(&format!("{before}:{}", "0".repeat(64))).0);
+
+    assert_eq!(world.audit().iter().map(|line| line.action.as_str()).collect::<Vec<_>>(), ["archived"]);
+    let said = run(&world, &["check"]).await;
+    assert!(said.contains(&format!("holds up to event {}", before + 1)), "{said}");
+    let bot = BotProcess::run(&world).await;
+    let card = world.sweep().await;
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.message("1 account suspended. Approved by").await;
+    bot.terminate();
+    assert_eq!(bot.ended().await.code, Some(0));
+    world.nothing_else_is_wrong().await;
+}
+
+/// Puts the whole trail a year back, with hashes that fit, as if it had been written then.
+fn make_old(world: &World) {
+    use inactive_contractors::domain::audit::{AuditEvent, GENESIS};
+    let raw = rusqlite::Connection::open(world.database()).expect("it can be opened");
+    let triggers = ["audit_no_update", "audit_appends"].map(|name| {
+        let sql = "SELECT sql FROM sqlite_schema WHERE name = ?1";
+        let text: String = raw.query_row(sql, [name], |row| row.get(0)).expect("it is there");
+        raw.execute_batch(&format!("DROP TRIGGER {name}")).expect("it can be dropped");
+        text
+    });
+    let mut prev_hash = GENESIS.to_owned();
+    for line in world.audit() {
+        let sql = "SELECT policy, sweep, account_id FROM audit_event WHERE seq = ?1";
+        let (policy, sweep, account): (Option<String>, Option<i64>, Option<String>) = raw
+            .query_row(sql, [line.seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .expect("it is there");
+        let at = chrono::DateTime::parse_from_rfc3339(&line.at).expect("a time").to_utc();
+        let subject =
+            account.zip(line.login.clone()).map(|(id, login)| inactive_contractors::domain::audit::Subject {
+                id: inactive_contractors::domain::account::AccountId(id),
+                login,
+            });
+        let mut event = AuditEvent {
+            seq: line.seq,
+            at: at - chrono::Duration::days(365),
+            actor: serde_json::from_value(line.actor).expect("an actor"),
+            action: line.action,
+            policy,
+            sweep,
+            request: line.request,
+            subject,
+            detail: line.detail,
+            prev_hash: prev_hash.clone(),
+            hash: String::new(),
+        };
+        event.hash = event.compute_hash();
+        let at = event.at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        let sql = "UPDATE audit_event SET at = ?2, prev_hash = ?3, hash = ?4 WHERE seq = ?1";
+        raw.execute(sql, rusqlite::params![event.seq, at, event.prev_hash, event.hash])
+            .expect("it can be changed");
+        prev_hash = event.hash;
+    }
+    for sql in triggers {
+        raw.execute_batch(&sql).expect("it can be made again");
+    }
+}

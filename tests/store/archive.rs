@@ -1,0 +1,181 @@
+//! The oldest events leave the file, and nothing leaves it without a word. Copies are whole. An emergency stop holds in
+//! the transaction of each intent.
+
+use chrono::Duration;
+use inactive_contractors::domain::audit::{Action, Actor, Draft, GENESIS};
+use inactive_contractors::domain::candidate::{CandidateState, Step};
+use inactive_contractors::domain::request::Decision;
+use inactive_contractors::domain::sessions;
+use inactive_contractors::store::{Archive, AuditContext, AuditQuery, Store, StoreError};
+use serde_json::json;
+
+use crate::harness::{Bench, POLICY, actions, approved, at, events, id, person};
+
+/// Ten events, one per day.
+async fn ten_days(store: &Store) {
+    for day in 0..10 {
+        let event = Draft {
+            at: at(0) + Duration::days(day),
+            actor: Actor::System,
+            action: Action::BotStarted,
+            subject: None,
+            detail: json!({ "day": day }),
+        };
+        store.append(AuditContext::default(), event).await.unwrap();
+    }
+}
+
+async fn archive_up_to(store: &Store, up_to: i64) -> Result<(), StoreError> {
+    let all = events(store, AuditQuery::latest(1000)).await;
+    let head = all.iter().find(|event| event.seq == up_to).unwrap().hash.clone();
+    let from = all.last().unwrap().seq;
+    let archive = Archive { file: "a.json".into(), sha256: "00".into(), from, up_to, head };
+    store.archive(archive, at(0) + Duration::days(10)).await
+}
+
+#[tokio::test]
+async fn what_is_archived_is_gone_and_the_rest_verifies_from_there() {
+    let bench = Bench::new();
+    let store = bench.open();
+    ten_days(&store).await;
+    let old = store.archivable(at(0) + Duration::days(4), 1000).await.unwrap();
+    assert_eq!(old.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(store.archivable(at(0) + Duration::days(4), 3).await.unwrap().len(), 3);
+    archive_up_to(&store, 3).await.unwrap();
+    archive_up_to(&store, 4).await.unwrap();
+    store.shrink().await.unwrap();
+    let verified = store.verify().await.unwrap();
+    assert_eq!((verified.archived, verified.events, verified.broken_at), (4, 12, None));
+    assert_eq!(events(&store, AuditQuery::latest(1000)).await.last().unwrap().seq, 5);
+    assert_eq!(store.audit_span(at(0), at(0) + Duration::days(20)).await.unwrap(), Some((5, 12)));
+    // The trail goes on where it was.
+    let next = Draft {
+        at: at(0),
+        actor: Actor::System,
+        action: Action::BotStarted,
+        subject: None,
+        detail: json!({}),
+    };
+    assert_eq!(store.append(AuditContext::default(), next).await.unwrap().seq, 13);
+    assert_eq!(store.verify().await.unwrap().broken_at, None);
+}
+
+#[tokio::test]
+async fn nothing_is_removed_that_was_not_recorded_as_archived() {
+    let bench = Bench::new();
+    let store = bench.open();
+    ten_days(&store).await;
+    archive_up_to(&store, 3).await.unwrap();
+    let raw = bench.raw();
+    for sql in [
+        "DELETE FROM audit_event WHERE seq = 4".to_owned(),
+        "UPDATE audit_archived SET seq = 5, hash = (SELECT hash FROM audit_event WHERE seq = 5)".to_owned(),
+        "DELETE FROM audit_archived".to_owned(),
+        format!("UPDATE audit_archived SET seq = 0, hash = '{GENESIS}'"),
+    ] {
+        raw.execute(&sql, []).unwrap_err();
+    }
+    let wrong = Archive { file: "a".into(), sha256: "0".into(), from: 4, up_to: 5, head: GENESIS.into() };
+    assert!(matches!(store.archive(wrong, at(0)).await, Err(StoreError::Invalid(_))));
+    assert_eq!(store.verify().await.unwrap().broken_at, None);
+}
+
+#[tokio::test]
+async fn whoever_goes_around_the_schema_is_found() {
+    for sql in [
+        // More is gone than the trail says.
+        "DELETE FROM audit_event WHERE seq = 4",
+        "DELETE FROM audit_event WHERE seq = 4; \
+         UPDATE audit_archived SET seq = 4, hash = (SELECT prev_hash FROM audit_event WHERE seq = 5)",
+        "DELETE FROM audit_archived",
+    ] {
+        let bench = Bench::new();
+        let store = bench.open();
+        ten_days(&store).await;
+        archive_up_to(&store, 3).await.unwrap();
+        let raw = bench.raw();
+        for trigger in ["audit_no_delete", "audit_archived_grows", "audit_archived_stays"] {
+            raw.execute_batch(&format!("DROP TRIGGER {trigger}")).unwrap();
+        }
+        raw.execute_batch(sql).unwrap();
+        assert!(store.verify().await.unwrap().broken_at.is_some(), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn events_of_what_is_not_ended_or_not_forwarded_stay() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let later = at(0) + Duration::days(100);
+    approved(&store, 0, &["kim"]).await;
+    ten_days(&store).await;
+    // The request is still to be carried out, and its sweep is the first that the trail tells of.
+    assert_eq!(store.archivable(later, 1000).await.unwrap(), []);
+
+    let bench = Bench::new();
+    let store = bench.open();
+    ten_days(&store).await;
+    store.set_collectors(vec!["file a".into(), "file b".into()]).await.unwrap();
+    store.forwarded_up_to("file a", 9).await.unwrap();
+    store.forwarded_up_to("file b", 2).await.unwrap();
+    assert_eq!(store.archivable(later, 1000).await.unwrap().len(), 2);
+    store.forwarded_up_to("file b", 1).await.unwrap();
+    assert_eq!(store.to_forward("file b", 1).await.unwrap()[0].seq, 3, "it never has less than before");
+    let behind = store.collectors_behind(at(0) + Duration::days(5)).await.unwrap();
+    assert_eq!(
+        behind.iter().map(|one| (one.collector.as_str(), one.events)).collect::<Vec<_>>(),
+        [("file b", 8)]
+    );
+    archive_up_to(&store, 2).await.unwrap();
+    store.set_collectors(vec!["file c".into()]).await.unwrap();
+    assert_eq!(store.to_forward("file c", 1).await.unwrap()[0].seq, 3, "what is archived can't be sent");
+    assert_eq!(store.to_forward("file a", 1).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_copy_is_one_state_of_a_file_that_somebody_works_with() {
+    let bench = Bench::new();
+    let store = bench.open();
+    approved(&store, 0, &["kim"]).await;
+    let to = bench.directory.path().join("copy.db");
+    Store::copy(&bench.path, &to).unwrap();
+    ten_days(&store).await;
+    let copy = Store::open_to_read(&to).unwrap();
+    assert_eq!(copy.verify_file().await.unwrap().unwrap().events, 5);
+    copy.close().await.unwrap();
+    assert!(!bench.directory.path().join("copy.db-wal").exists(), "the copy is one file");
+    let error = Store::copy(&bench.path, &to).unwrap_err().to_string();
+    assert!(error.contains("a file of that name already"), "{error}");
+    let gone = bench.directory.path().join("no/such/folder.db");
+    assert!(Store::copy(&bench.path, &gone).is_err() && Store::copy(&gone, &gone).is_err());
+
+    // A bot starts from it and has what was approved still to do.
+    let restored = Store::open(&to, at(60)).unwrap();
+    assert_eq!(restored.live_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn while_paused_no_intent_is_written_and_so_no_call_is_made() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let request = approved(&store, 0, &["kim", "lee"]).await;
+    let intend =
+        |position| store.step_candidate(request, position, Step::Intend { status_changed: None }, at(12));
+    intend(0).await.unwrap().unwrap();
+    let confirm = Step::ConfirmAndClear(inactive_contractors::domain::candidate::Confirmation::ByCall);
+    store.step_candidate(request, 0, confirm, at(12)).await.unwrap().unwrap();
+
+    let by = Decision { by: person("root"), at: at(13), reason: None };
+    store.pause(POLICY, by.clone()).await.unwrap().unwrap();
+    store.pause(POLICY, by.clone()).await.unwrap().unwrap_err();
+    let before = actions(&store).await;
+    assert_eq!(intend(1).await.unwrap(), None);
+    assert_eq!(store.step_sessions(request, 0, sessions::Step::Intend, at(14)).await.unwrap(), None);
+    assert_eq!(actions(&store).await, before);
+
+    assert!(store.resume(POLICY, by.clone()).await.unwrap().is_some());
+    assert_eq!(store.resume(POLICY, by).await.unwrap(), None);
+    assert!(matches!(intend(1).await.unwrap(), Some(CandidateState::Due { attempts: 1, .. })));
+    assert!(store.step_sessions(request, 0, sessions::Step::Intend, at(15)).await.unwrap().is_some());
+    assert_eq!(store.suspended_by_us(vec![id("kim")]).await.unwrap().len(), 1);
+}
