@@ -13,6 +13,7 @@ use inactive_contractors::domain::pause::Pause;
 use inactive_contractors::domain::plan::{Assessed, Counts, Guard, Plan, Verdict};
 use inactive_contractors::domain::request::{Decision, Refusal, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip, Wish};
+use inactive_contractors::forward::Behind;
 
 use crate::desk::{Desk, compare};
 use crate::fixture::{contractor, days, every_request_state, policy, request, rule};
@@ -220,6 +221,7 @@ async fn questions_are_answered() {
         chat: Connection::Connected,
         identity: Some((at(0), Err(EVIL.into()))),
         database: Ok(()),
+        behind: vec![Behind { collector: EVIL.into(), events: 12, since: at(0) }],
     };
     desk.message_is("status", &answers::status("1.2.3", &[status], &health)).await;
     desk.message_is("pending", &answers::pending(&open)).await;

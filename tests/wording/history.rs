@@ -94,8 +94,10 @@ async fn a_file_comes_with_its_hashes() {
 #[tokio::test]
 async fn the_chain_holds_or_does_not() {
     let mut desk = Desk::open().await;
-    let verified = |events, broken_at| Verified { events, head: GENESIS.to_owned(), broken_at };
+    let verified = |events, broken_at| Verified { archived: 0, events, head: GENESIS.to_owned(), broken_at };
     desk.message_is("verify_holds", &history::verified(&verified(41, None))).await;
+    let archived = Verified { archived: 30, ..verified(41, None) };
+    desk.message_is("verify_archived", &history::verified(&archived)).await;
     desk.message_is("verify_empty", &history::verified(&verified(0, None))).await;
     desk.message_is("verify_broken", &history::verified(&verified(41, Some(42)))).await;
     desk.message_is("verify_broken_first", &history::verified(&verified(0, Some(1)))).await;

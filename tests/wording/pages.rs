@@ -57,6 +57,7 @@ async fn a_page_shows_what_its_person_may_see() {
         chat: Connection::Connected,
         identity: Some((at(0), Err(EVIL.into()))),
         database: Ok(()),
+        behind: Vec::new(),
     };
     let view = home::View {
         trends: Vec::new(),

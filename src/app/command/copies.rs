@@ -240,6 +240,7 @@ impl App {
         let mut exemptions = self.store.exemptions_between(period.since, period.until).await?;
         exemptions.retain(|granted| names.contains(&granted.policy));
         Ok(Ok(Evidence {
+            archived: self.store.archived().await?.map_or(0, |(seq, _)| seq),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             made_by: asked.person().clone(),
             period,

@@ -45,6 +45,8 @@ pub struct Evidence {
     pub swept: Vec<Swept>,
     /// The exemptions that were in force at some time of it.
     pub exemptions: Vec<Granted>,
+    /// The last event that was moved to an archive file before; 0: none was.
+    pub archived: i64,
     /// The events of that time, and those of its requests before and after it.
     pub excerpt: Excerpt,
 }

@@ -112,16 +112,25 @@ pub fn readme(evidence: &Evidence) -> String {
         since = minute(evidence.period.since),
         until = minute(evidence.period.until),
         policies = evidence.policies.join(", "),
-        restricted = restriction(evidence).map(|note| format!("{note}\n")).unwrap_or_default(),
+        restricted = missing(evidence).into_iter().map(|note| note + "\n").collect::<String>(),
     )
 }
 
-/// What is missing because of who asked, or of what they asked for.
-fn restriction(evidence: &Evidence) -> Option<&'static str> {
-    evidence.excerpt.restricted_to.as_ref().map(|_| {
+/// What is missing because of who asked, of what they asked for, or of what the file has no more.
+fn missing(evidence: &Evidence) -> Vec<String> {
+    let restricted = evidence.excerpt.restricted_to.as_ref().map(|_| {
         "This is a part: only the events of these policies are in it, so there are gaps between them, and events \
          of the bot itself or of other policies are not shown."
-    })
+            .to_owned()
+    });
+    let archived = (evidence.archived > 0).then(|| {
+        format!(
+            "The events up to number {} were moved to archive files before. Those of them that belong to this period \
+             are in those files, and only there.",
+            evidence.archived
+        )
+    });
+    restricted.into_iter().chain(archived).collect()
 }
 
 /// The summary.
@@ -142,8 +151,8 @@ pub fn html(evidence: &Evidence, suspensions: &[Suspension<'_>]) -> String {
         escaped(&evidence.made_by.name),
         escaped(&evidence.version),
     );
-    if let Some(note) = restriction(evidence) {
-        paragraph(&mut page, "note", note);
+    for note in missing(evidence) {
+        paragraph(&mut page, "note", &note);
     }
     glance(&mut page, evidence, suspensions);
     sweeps(&mut page, evidence);

@@ -197,10 +197,14 @@ pub fn not_sent(what: &str, error: &str) -> Text {
 /// The answer to `verify`.
 pub fn verified(verified: &Verified) -> Card {
     let head = Span::Code(verified.head.clone());
-    let in_order = counted(usize::try_from(verified.events).unwrap_or_default(), "event", "events");
-    let text = match (verified.broken_at, verified.events) {
+    let in_order = verified.events - verified.archived;
+    let mut in_words = counted(usize::try_from(in_order).unwrap_or_default(), "event", "events");
+    if verified.archived > 0 {
+        in_words = format!("{in_words} after number {}, up to which it was archived,", verified.archived);
+    }
+    let text = match (verified.broken_at, in_order) {
         (None, 0) => Text::plain("The audit trail is empty, and nothing is wrong with it."),
-        (None, _) => Text::plain(format!("The audit trail holds: {in_order} in order, head ")).with(head).then(
+        (None, _) => Text::plain(format!("The audit trail holds: {in_words} in order, head ")).with(head).then(
             ".\nThat nothing was changed, left out or put in between is proven. A whole trail that was written anew \
              shows only against a head that was kept elsewhere: compare with those in the channel and in exports.",
         ),
@@ -208,7 +212,7 @@ pub fn verified(verified: &Verified) -> Card {
             let text = Text::plain(format!("The audit trail is BROKEN at event {at}: it was changed, or is missing. "));
             let text = match before {
                 0 => text.then("No event before it holds."),
-                _ => text.then(format!("The {in_order} before it hold, up to head ")).with(head).then("."),
+                _ => text.then(format!("The {in_words} before it hold, up to head ")).with(head).then("."),
             };
             text.then(
                 "\nSomebody changed the database behind the bot's back, or the disk is damaged. Keep a copy of the \
