@@ -6,6 +6,7 @@
 pub mod bot;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Duration, Utc};
@@ -38,6 +39,8 @@ pub struct World {
     policy: String,
     variables: BTreeMap<String, String>,
     bot: std::sync::Mutex<Option<BotTask>>,
+    /// How far everybody's clock was moved.
+    moved: std::sync::Mutex<Duration>,
 }
 
 impl World {
@@ -56,6 +59,7 @@ impl World {
             policy: policy.to_owned(),
             variables: BTreeMap::new(),
             bot: std::sync::Mutex::new(None),
+            moved: std::sync::Mutex::default(),
         }
     }
 
@@ -193,6 +197,18 @@ impl World {
     pub fn advance(&self, by: Duration) {
         self.fake_clock.advance(by);
         self.clock.advance(by);
+        let mut moved = self.moved.lock().expect("no story panics while moving the clock");
+        *moved += by;
+        // In place: a process looks at these bytes all the time.
+        let mut options = std::fs::OpenOptions::new();
+        let file = options.write(true).create(true).truncate(false).open(self.moved_file());
+        let bytes = moved.num_milliseconds().to_ne_bytes();
+        file.and_then(|mut file| file.write_all(&bytes)).expect("the folder can be written");
+    }
+
+    /// Where a process that was started with the shim reads how far its clock was moved.
+    pub fn moved_file(&self) -> PathBuf {
+        self.directory.path().join("moved")
     }
 
     /// The audit trail as it is on the disk: sequence, action, login, detail; oldest first.

@@ -54,8 +54,13 @@ impl BotProcess {
 
     /// Starts `run` and waits until Slack has said hello to it.
     pub async fn run(world: &World) -> BotProcess {
+        BotProcess::run_with(world, &[]).await
+    }
+
+    /// The same, with changes of the environment.
+    pub async fn run_with(world: &World, changes: &[(&str, &str)]) -> BotProcess {
         let before = world.slack.connections_opened();
-        let process = BotProcess::spawn(world, &["run"], &[]);
+        let process = BotProcess::spawn(world, &["run"], changes);
         let connected = |slack: &crate::fake::slack::FakeSlack| {
             (slack.connections_opened() > before && slack.fresh_sockets() > 0).then_some(())
         };
@@ -63,10 +68,20 @@ impl BotProcess {
         process
     }
 
+    /// Returns when the process has ended by itself, however that was.
+    pub async fn gone(&mut self) {
+        let mut looks = tokio::time::interval(Duration::from_millis(5));
+        let child = self.child.as_mut().expect("a process ends once");
+        while child.try_wait().expect("a child can be waited for").is_none() {
+            looks.tick().await;
+        }
+    }
+
     /// SIGKILL; returns when the process is gone and Slack has noticed.
     pub async fn kill(mut self, world: &World) {
         let mut child = self.child.take().expect("a process ends once");
-        child.kill().expect("a child can be killed");
+        // It may have ended by itself.
+        let _ = child.kill();
         child.wait().expect("a child can be waited for");
         world.slack.wait_connected(0).await;
     }

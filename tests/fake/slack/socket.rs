@@ -296,7 +296,14 @@ async fn converse(
                 Some(SocketCommand::Drop) | None => return wire.cut(),
             },
             frame = socket.recv(), if !frozen => match frame {
-                Some(Ok(Frame::Text(text))) => slack.write(|state| state.receive(text.as_str())),
+                // Beside the socket, which goes on while a test holds the ack.
+                Some(Ok(Frame::Text(text))) => {
+                    let slack = slack.clone();
+                    tokio::spawn(async move {
+                        let take = async { slack.write(|state| state.receive(text.as_str())) };
+                        slack.gate().pass("slack ack", take).await;
+                    });
+                }
                 Some(Ok(Frame::Binary(_))) => slack.write(|state| state.violation("a binary frame")),
                 Some(Ok(Frame::Pong(_))) => unanswered = 0,
                 Some(Ok(Frame::Ping(_))) => {}

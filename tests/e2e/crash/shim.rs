@@ -1,0 +1,48 @@
+//! The library that ends the real binary at a commit and moves its clock; see `tests/support/shim.c`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::support::World;
+
+use super::places::Moment;
+
+/// The library, built once with the C compiler that SQLite needs anyway.
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shim.c");
+        let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("shim-{}.so", std::process::id()));
+        let built = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .arg(&to)
+            .arg(source)
+            .arg("-ldl")
+            .status();
+        assert!(built.is_ok_and(|built| built.success()), "the C compiler builds {source}");
+        to
+    })
+}
+
+/// The environment of a process that counts its commits, lives by the world's clock, and dies where it is told to.
+pub fn environment(world: &World, die: Option<(usize, Moment)>) -> Vec<(&'static str, String)> {
+    let file = |name: &str| world.folder().join(name).display().to_string();
+    let mut variables = vec![
+        ("LD_PRELOAD", library().display().to_string()),
+        ("SHIM_COMMITS", file("commits")),
+        ("SHIM_CLOCK", world.moved_file().display().to_string()),
+    ];
+    variables.extend(die.map(|(number, moment)| {
+        let word = if moment == Moment::Before { "before" } else { "after" };
+        ("SHIM_DIE", format!("{word}:{number}"))
+    }));
+    variables
+}
+
+/// How many commits the world's processes have made.
+pub fn commits(world: &World) -> usize {
+    let bytes = std::fs::read(world.folder().join("commits")).expect("the process counts");
+    let count = i64::from_ne_bytes(bytes.try_into().expect("eight bytes"));
+    usize::try_from(count).expect("no process counts backwards")
+}
