@@ -23,6 +23,7 @@ mod guards;
 mod history;
 mod home;
 mod keeping;
+mod kills;
 mod noop;
 mod okta;
 mod pause;
