@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
 use url::{Host, Url};
 
 use super::report::quote;
@@ -46,9 +47,9 @@ const PRIVATE_KEY: Secret = Secret {
     inline_key: "private_key",
 };
 
-/// A secret as it was given, not yet looked at.
+/// A secret as it was given, not yet looked at; wiped when it is let go.
 struct Given {
-    text: String,
+    text: Zeroizing<String>,
     /// Where it came from, for people: the variable, or the key and the file.
     origin: String,
     /// The place in the file, when it came from a file.
@@ -208,15 +209,20 @@ pub(super) fn optional_secret(
 ) -> Option<SecretString> {
     let given = find(section, surroundings, secret)?.ok()?;
     if given.text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-        return Some(SecretString::from(given.text));
+        return Some(boxed(&given.text));
     }
     given.problem(section, "must be one line of plain characters");
     None
 }
 
+/// A box of its own, so that no growing text leaves a copy behind.
+fn boxed(text: &str) -> SecretString {
+    SecretString::from(text)
+}
+
 fn one_word(section: &Section<'_>, given: Given) -> Option<SecretString> {
     if given.text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Some(SecretString::from(given.text));
+        return Some(boxed(&given.text));
     }
     given.problem(section, "must hold the token alone, with no spaces, quotes or other words");
     None
@@ -234,7 +240,11 @@ fn find(
     section.refuse_secret(secret.inline_key, secret.variable, secret.file_key);
     let named = section.text(secret.file_key);
     if let Some(text) = surroundings.variable(secret.variable) {
-        return Some(Ok(Given { text: text.to_owned(), origin: secret.variable.to_owned(), at: None }));
+        return Some(Ok(Given {
+            text: text.to_owned().into(),
+            origin: secret.variable.to_owned(),
+            at: None,
+        }));
     }
     let written =
         [secret.inline_key, secret.file_key].into_iter().any(|key| section.position_of(key).is_some());
@@ -242,7 +252,10 @@ fn find(
     let origin = format!("{} {}", secret.file_key, quote(&value));
     match surroundings.read_secret(Path::new(&value)) {
         Ok(text) if text.trim().is_empty() => section.problem(at, &format!("{origin} is an empty file")),
-        Ok(text) => return Some(Ok(Given { text: text.trim().to_owned(), origin, at: Some(at) })),
+        Ok(text) => {
+            let text = Zeroizing::new(text);
+            return Some(Ok(Given { text: text.trim().to_owned().into(), origin, at: Some(at) }));
+        }
         Err(error) => section.problem(at, &format!("{origin} can't be read: {error}")),
     }
     None
@@ -289,17 +302,13 @@ fn service_app(
     }
     // Environment files can't hold line breaks, so people write them as \n.
     if !key.text.contains('\n') {
-        key.text = key.text.replace("\\n", "\n");
+        key.text = key.text.replace("\\n", "\n").into();
     }
     if let Some(wrong) = not_a_pem_key(&key.text) {
         key.problem(section, wrong);
         return None;
     }
-    Some(Credential::ServiceApp {
-        client_id: client_id?,
-        private_key_pem: SecretString::from(key.text),
-        key_id,
-    })
+    Some(Credential::ServiceApp { client_id: client_id?, private_key_pem: boxed(&key.text), key_id })
 }
 
 fn not_a_pem_key(text: &str) -> Option<&'static str> {

@@ -34,6 +34,7 @@ mod retry;
 mod review;
 mod rule_changed;
 mod schedule;
+mod secrets;
 mod shipped;
 mod silence;
 mod slack_faults;

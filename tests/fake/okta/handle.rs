@@ -299,6 +299,11 @@ impl FakeOkta {
         self.change(|state, _| state.access.nonce = random_text(24));
     }
 
+    /// The access tokens that are good.
+    pub fn access_tokens(&self) -> Vec<String> {
+        self.world.lock().access.issued.keys().cloned().collect()
+    }
+
     /// Access tokens handed out so far are wrong from now on.
     pub fn revoke_access_tokens(&self) {
         self.change(|state, _| state.access.issued.clear());
