@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::App;
+use super::command::Role;
 use super::people::{self, Known, Stranger};
 use super::review::Click;
 use super::wording::choose::{self, form};
@@ -141,7 +142,7 @@ impl App {
                 return Ok(Ack::Done);
             }
             card::action::PAGE_BACK | card::action::PAGE_ON => {
-                self.turn_page(request, rest.parse().unwrap_or_default());
+                self.turn_page_if_allowed(inbound, request, rest.parse().unwrap_or_default());
                 return Ok(Ack::Done);
             }
             _ => return Ok(self.unknown_button(inbound, message, action)),
@@ -157,6 +158,32 @@ impl App {
             self.whisper(inbound.reply.clone(), text);
         }
         Ok(Ack::Done)
+    }
+
+    /// Another page of the card for everybody, if whoever presses may see what is on it.
+    fn turn_page_if_allowed(self: &Arc<Self>, inbound: &Inbound, request: i64, page: usize) {
+        let (app, inbound) = (Arc::clone(self), inbound.clone());
+        self.background(inbound.reply.clone(), async move {
+            let Some((row, _)) = app.store.request(request).await? else {
+                app.whisper(inbound.reply, refusals::no_such_request());
+                return Ok(());
+            };
+            let stranger = match app.granted(&inbound.user, Role::Viewer).await {
+                Ok(granted) if granted.iter().any(|(policy, _)| policy.name == row.policy) => {
+                    app.turn_page(request, page);
+                    return Ok(());
+                }
+                Ok(_) => None,
+                Err(stranger) => stranger,
+            };
+            let text = stranger.as_ref().map_or_else(
+                || refusals::not_allowed("turn the card's pages", Role::Viewer.in_words()),
+                refusals::stranger,
+            );
+            app.note_refused(&inbound, "turn the page", stranger).await?;
+            app.whisper(inbound.reply, text);
+            Ok(())
+        });
     }
 
     fn unknown_button(self: &Arc<Self>, inbound: &Inbound, message: &MessageRef, action: &str) -> Ack {

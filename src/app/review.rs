@@ -409,8 +409,12 @@ impl App {
             // Nobody knows what they chose, and everybody is not it.
             Some(Reviewed { request, draft: None, .. }) if request.state.awaits_decision() => {
                 self.settle(inbound, "the draft is gone", None).await?;
-                let over = choose::over(memory.request, refusals::dialog_out_of_date(), None);
-                return Ok(Ack::ReplaceModal(over));
+                // Whoever never had one may be somebody who may not: that is for the audit trail.
+                let why = match self.may_review(inbound, memory.request, &memory.list_hash).await? {
+                    Err(NotShown::Over(why) | NotShown::CantTell(why)) => why,
+                    Ok(_) => refusals::dialog_out_of_date(),
+                };
+                return Ok(Ack::ReplaceModal(choose::over(memory.request, why, None)));
             }
             // It has ended: the decision is refused, and says why.
             Some(_) | None => (Verb::Suspend { keep: [].into(), until: KeptUntil::default() }, None),

@@ -39,6 +39,7 @@ mod shipped;
 mod silence;
 mod slack_faults;
 mod sockets;
+mod strangers;
 mod surface;
 mod two_people;
 mod undo;

@@ -116,6 +116,19 @@ impl FakeSlack {
         });
     }
 
+    /// Puts what one person has open in front of another, as somebody does who forges a payload.
+    pub fn hand_over(&self, from: &str, to: &str) {
+        self.write(|state| {
+            let to_owner =
+                |view: &View| View { id: format!("{}-{to}", view.id), user: to.to_owned(), ..view.clone() };
+            let modals = state.modals.get(from).map(|all| all.iter().map(to_owner).collect());
+            state.modals.insert(to.to_owned(), modals.unwrap_or_default());
+            if let Some(home) = state.homes.get(from).map(to_owner) {
+                state.homes.insert(to.to_owned(), home);
+            }
+        });
+    }
+
     /// Everybody, bots included.
     pub fn people(&self) -> Vec<SlackUser> {
         self.read(|state| state.people.values().cloned().collect())
