@@ -37,15 +37,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Duration, Utc};
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::chat::{Chat, Connection};
 use crate::clock::Clock;
+use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::policy::Policy;
 use crate::identity::{IdentityError, IdentityProvider};
-use crate::store::Store;
+use crate::store::{AuditContext, Store};
 
+/// So far the time of day may stray from the time that passes before anybody is told.
+const CLOCK_JUMP: Duration = Duration::hours(1);
 /// The loop looks at the rows at least this often, whatever it is told.
 const TICK_MAX: std::time::Duration = std::time::Duration::from_secs(20);
 /// How long a failed look at the database waits before the next one.
@@ -201,12 +205,16 @@ impl App {
         let (app, watched) = (Arc::clone(&self), stop.clone());
         self.runtime.tasks.spawn(async move { app.watch_database(&watched).await });
         let mut forget_at = now;
+        let mut seen = (Instant::now(), now);
         loop {
             if self.clock.now() >= forget_at {
                 forget_at = self.clock.now() + FORGET_EVERY;
                 if let Err(error) = self.store.forget_receipts(self.clock.now() - RECEIPTS_KEPT).await {
                     tracing::error!(%error, "can't forget old inputs");
                 }
+            }
+            if let Err(error) = self.note_clock(&mut seen).await {
+                tracing::error!(%error, "can't note that the clock has jumped");
             }
             let retry = match self.reconcile(&stop).await {
                 Ok(()) => None,
@@ -234,6 +242,27 @@ impl App {
             tracing::warn!("some work was still in flight at the end; it is taken up at the next start");
         }
         Ok(())
+    }
+
+    /// Deadlines go by the time of day. When that jumps, by sleep or by hand, the audit trail says so: whoever wonders
+    /// why a request expired early or late finds it.
+    async fn note_clock(&self, seen: &mut (Instant, DateTime<Utc>)) -> Result<(), crate::store::StoreError> {
+        let (instant, now) = (Instant::now(), self.clock.now());
+        let passed = Duration::from_std(instant - seen.0).unwrap_or_default();
+        let jumped = now - seen.1 - passed;
+        *seen = (instant, now);
+        if jumped.abs() < CLOCK_JUMP {
+            return Ok(());
+        }
+        tracing::warn!(seconds = jumped.num_seconds(), "the clock has jumped, or this machine slept");
+        let event = Draft {
+            at: now,
+            actor: Actor::System,
+            action: Action::ClockJumped,
+            subject: None,
+            detail: serde_json::json!({ "seconds": jumped.num_seconds() }),
+        };
+        self.store.append(AuditContext::default(), event).await.map(drop)
     }
 
     /// Looks at all rows and gives each that wants something its task.

@@ -153,6 +153,8 @@ pub enum Action {
     Outdated,
     /// The oldest events were moved to a file; the detail says which and where the trail begins since.
     Archived,
+    /// The time of day went another way than time does: the machine slept, or somebody set its clock.
+    ClockJumped,
 }
 
 impl Action {
@@ -216,6 +218,7 @@ impl Action {
             Action::Resumed => "resumed",
             Action::Outdated => "outdated",
             Action::Archived => "archived",
+            Action::ClockJumped => "clock_jumped",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::fake::gate::Moment;
 use crate::fake::okta::{Fault, Person};
-use crate::fake::slack::{C_OPS, Disconnect, FakeSlack, Message, Sees, U_APPROVER};
+use crate::fake::slack::{C_OPS, Disconnect, FakeSlack, Message, Sees, U_APPROVER, U_APPROVER2};
 use crate::support::{UNSCHEDULED_POLICY, World};
 
 const LOGIN: &str = "ada@ext.example";
@@ -122,4 +122,23 @@ async fn acks_are_in_time_while_okta_hangs() {
     assert!(reply.acked_after.is_some_and(|after| after < ACK_WITHIN), "{reply:?}");
     assert_eq!((world.audited("approved"), world.okta.suspends(LOGIN)), (1, 0));
     world.kill_bot().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_thousand_clicks_in_a_second_one_decides_and_every_other_is_refused() {
+    let (world, card) = world_with_card().await;
+    let clicks = (0..1000).map(|number| {
+        let (slack, card) = (&world.slack, &card);
+        let user = if number % 2 == 0 { U_APPROVER } else { U_APPROVER2 };
+        async move { slack.click_stale(user, card, "deny").await.expect("it was there") }
+    });
+    let replies = futures_util::future::join_all(clicks).await;
+    let acked = replies.iter().filter(|reply| reply.acked_after.is_some()).count();
+    println!("{acked} of 1000 clicks were acknowledged in time");
+    world.message(" denied ").await;
+    // Those that came too late for an acknowledgement were taken all the same, and each has its answer.
+    let refused = |_: &FakeSlack| (world.audited("input_refused") == 999).then_some(());
+    world.slack.wait_long("999 refusals", refused).await;
+    assert_eq!((world.audited("denied"), world.changes_asked()), (1, Vec::new()));
+    assert!(acked > 0);
 }
