@@ -198,7 +198,7 @@ fn token(
         given.problem(section, &format!("holds no {what}: those begin with {prefix}"));
         return None;
     }
-    one_word(section, given)
+    one_word(section, &given)
 }
 
 /// A secret that may be left out; one line of anything that a header can have.
@@ -220,7 +220,7 @@ fn boxed(text: &str) -> SecretString {
     SecretString::from(text)
 }
 
-fn one_word(section: &Section<'_>, given: Given) -> Option<SecretString> {
+fn one_word(section: &Section<'_>, given: &Given) -> Option<SecretString> {
     if given.text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Some(boxed(&given.text));
     }
@@ -279,7 +279,7 @@ fn credential(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Option<
             None
         }
         (Ok(_), Ok(key)) if from_variable(&key) => service_app(section, surroundings, client_id, key_id, key),
-        (Ok(token), _) => one_word(section, token).map(Credential::ApiToken),
+        (Ok(token), _) => one_word(section, &token).map(Credential::ApiToken),
         (Err(Missing), Ok(key)) => service_app(section, surroundings, client_id, key_id, key),
     }
 }
