@@ -90,6 +90,7 @@ impl World {
         self.fate.trace("quiet from here on");
         self.fate.set_weather(Weather::Calm, Weather::Calm);
         self.fate.set_skew(Duration::zero());
+        self.fate.live_on();
         self.start();
         self.until_nothing_is_due();
         let ledger = self.court.ledger();

@@ -161,6 +161,11 @@ impl Fate {
         self.with(|inner| inner.dies_in = Some(places));
     }
 
+    /// The process lives on.
+    pub fn live_on(&self) {
+        self.with(|inner| inner.dies_in = None);
+    }
+
     /// Resolves when the process has died.
     pub async fn died(&self) {
         let died = self.with(|inner| Arc::clone(&inner.died));

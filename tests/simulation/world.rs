@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration as StdDuration;
 
 use chrono::Duration;
-use inactive_contractors::chat::{Ack, Inbound};
+use inactive_contractors::chat::{Ack, Inbound, What};
 use inactive_contractors::domain::policy::Policy;
 
 use crate::court::Court;
@@ -150,7 +150,9 @@ impl World {
         self.fate.trace(&format!("acknowledged: {} {}", inbound.key, ack_in_words(&ack)));
         self.fate.count("acknowledged");
         self.unheard.retain(|unheard| unheard.key != inbound.key);
-        if let Some(deed) = self.court.deed(&inbound.key) {
+        // A command is carried out after its acknowledgement, and answered by what it came to.
+        let promises = !matches!(inbound.what, What::Command { .. });
+        if let Some(deed) = self.court.deed(&inbound.key).filter(|_| promises) {
             match self.court.ledger().outcome(&deed.key) {
                 Some(outcome) if !outcome.is_empty() => self.fate.trace(&format!("{}: {outcome}", deed.key)),
                 other => self.fate.wrong(format!("{} was acknowledged and is not recorded: {other:?}", deed.key)),
