@@ -88,7 +88,7 @@ impl World {
     /// The quiet end: nothing goes wrong any more, and everything settles.
     pub fn settle(&mut self) {
         self.fate.trace("quiet from here on");
-        self.fate.set_weather(Weather::Calm, Weather::Calm);
+        self.fate.set_weather(Weather::Still, Weather::Still);
         self.fate.set_skew(Duration::zero());
         self.fate.live_on();
         self.start();
@@ -115,9 +115,9 @@ impl World {
                 break;
             }
             self.fate.advance(Duration::seconds(60));
-            self.works_for(3_000);
+            self.works_for(2_000);
         }
-        self.works_for(3_000);
+        self.works_for(2_000);
         self.check();
     }
 
@@ -210,9 +210,9 @@ impl World {
         for _ in 0..3 {
             let before = self.everything();
             self.process.as_ref().expect("nobody dies at the quiet end").nudge();
-            self.works_for(5_000);
+            self.works_for(1_500);
             self.process.as_ref().expect("nobody dies at the quiet end").nudge();
-            self.works_for(5_000);
+            self.works_for(1_500);
             if self.everything() == before {
                 return;
             }

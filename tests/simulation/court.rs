@@ -14,8 +14,7 @@ use crate::okta::Look;
 use crate::slack::Slack;
 use crate::terms::Terms;
 
-/// How long what was read of an account may be acted on, and how much later than its approval's end a call may be made
-/// that was being prepared by then: some slow answers in a row.
+/// How long what was read of an account may be acted on.
 const HOLDS: Duration = Duration::minutes(5);
 
 /// What somebody really did, and who they were while it was looked at.
@@ -134,24 +133,27 @@ impl Court {
         };
         let wrong = |why: &str| self.fate.wrong(format!("{} is to be suspended, but {why}", listed.login));
         let asked = self.ledger().request(listed.request).expect("a candidate has a request");
-        if self.ledger().last_action(account).as_deref() != Some("suspension_intended") {
+        let intent = self.ledger().last_event(account).filter(|(action, _)| action == "suspension_intended");
+        let Some((_, intended_at)) = intent else {
             wrong("its intent is not in the trail");
-        }
-        if let Err(why) = self.mandate(&asked, listed) {
+            return Some(asked.id);
+        };
+        if let Err(why) = self.mandate(&asked, listed, intended_at) {
             wrong(&why);
         }
         match look {
             None => wrong("nobody looked at it"),
-            Some(look) => self.objections(&asked, look).iter().for_each(|why| wrong(why)),
+            Some(look) => self.objections(&asked, look, intended_at).iter().for_each(|why| wrong(why)),
         }
         Some(asked.id)
     }
 
     /// What speaks against suspending an account that was seen like this.
-    fn objections(&self, asked: &Asked, look: &Look) -> Vec<String> {
+    fn objections(&self, asked: &Asked, look: &Look, intended_at: DateTime<Utc>) -> Vec<String> {
         let mut found = Vec::new();
-        if self.fate.now() - look.at > HOLDS {
-            found.push(format!("it was last looked at {} min ago", (self.fate.now() - look.at).num_minutes()));
+        let ago = intended_at - look.noticed_at;
+        if ago > HOLDS {
+            found.push(format!("it was last looked at {} min before", ago.num_minutes()));
         }
         let rule: Rule = serde_json::from_value(asked.rule.clone()).expect("a stored rule");
         let shown = self.inner().known.get(&rule.fingerprint()).cloned().expect("the bot went by it once");
@@ -160,7 +162,7 @@ impl Court {
     }
 
     /// Whether people who may wanted exactly this, in time.
-    fn mandate(&self, asked: &Asked, listed: &Listed) -> Result<(), String> {
+    fn mandate(&self, asked: &Asked, listed: &Listed, intended_at: DateTime<Utc>) -> Result<(), String> {
         if asked.word() != "approved" {
             return Err(format!("its request is {}", asked.word()));
         }
@@ -184,9 +186,8 @@ impl Court {
             self.stands(asked, listed, &user, at, &["retry"])?;
             mandate = at;
         }
-        let by = mandate + Duration::hours(self.today().carry_out_hours) + HOLDS;
-        let now = self.fate.bot_now();
-        if now > by { Err(format!("its approval ended {} min ago", (now - by).num_minutes())) } else { Ok(()) }
+        let late = intended_at - (mandate + Duration::hours(self.today().carry_out_hours));
+        if late > Duration::zero() { Err(format!("its approval ended {} min before", late.num_minutes())) } else { Ok(()) }
     }
 
     /// Whether the person did decide this about this account, and might.
@@ -219,7 +220,7 @@ impl Court {
 
     /// Judges a call that gives an account back.
     pub fn restoration(&self, account: &str) -> Option<i64> {
-        if self.ledger().last_action(account).as_deref() != Some("restore_intended") {
+        if !self.ledger().last_event(account).is_some_and(|(action, _)| action == "restore_intended") {
             self.fate.wrong(format!("{account} is to be given back, but its intent is not in the trail"));
         }
         None

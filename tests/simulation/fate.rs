@@ -27,10 +27,12 @@ impl Time {
     }
 }
 
-/// How likely each call goes wrong, out of a hundred.
+/// How likely calls go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weather {
-    Calm,
+    /// Nothing does.
+    Still,
+    Fair,
     Rough,
     /// Nearly nothing gets through.
     Storm,
@@ -39,12 +41,14 @@ pub enum Weather {
 }
 
 impl Weather {
-    fn percent(self) -> u8 {
+    /// Of a hundred calls that read, and of a hundred that change something.
+    fn percents(self) -> (u8, u8) {
         match self {
-            Weather::Calm => 0,
-            Weather::Rough => 25,
-            Weather::Storm => 90,
-            Weather::LockedOut => 100,
+            Weather::Still => (0, 0),
+            Weather::Fair => (2, 20),
+            Weather::Rough => (20, 50),
+            Weather::Storm => (80, 90),
+            Weather::LockedOut => (100, 100),
         }
     }
 }
@@ -56,8 +60,8 @@ pub struct Fate(Arc<Mutex<Inner>>);
 struct Inner {
     rng: fastrand::Rng,
     time: Time,
-    /// The process dies at this many places from now.
-    dies_in: Option<u32>,
+    /// The process dies at this many places of a kind from now.
+    dies_in: Option<(u32, &'static str)>,
     dead: bool,
     died: Arc<Notify>,
     okta: Weather,
@@ -75,8 +79,8 @@ impl Fate {
             dies_in: None,
             dead: false,
             died: Arc::default(),
-            okta: Weather::Calm,
-            slack: Weather::Calm,
+            okta: Weather::Fair,
+            slack: Weather::Fair,
             counted: BTreeMap::new(),
             trace: Vec::new(),
             wrong: Vec::new(),
@@ -98,16 +102,28 @@ impl Fate {
         self.with(|inner| inner.rng.u8(..100) < percent)
     }
 
-    /// Which fault of Okta's a call meets, by its place in the caller's list.
-    pub fn okta(&self, kinds: usize) -> Option<usize> {
-        let weather = self.with(|inner| inner.okta);
-        self.chance(weather.percent()).then(|| self.below(kinds))
+    /// Which fault a call that reads from Okta meets, by its place in the caller's list.
+    pub fn in_okta(&self, kinds: usize) -> Option<usize> {
+        let (percent, _) = self.with(|inner| inner.okta).percents();
+        self.chance(percent).then(|| self.below(kinds))
     }
 
-    /// Which fault of Slack's a call meets.
-    pub fn slack(&self, kinds: usize) -> Option<usize> {
-        let weather = self.with(|inner| inner.slack);
-        self.chance(weather.percent()).then(|| self.below(kinds))
+    /// The same of one that changes something.
+    pub fn changing_okta(&self, kinds: usize) -> Option<usize> {
+        let (_, percent) = self.with(|inner| inner.okta).percents();
+        self.chance(percent).then(|| self.below(kinds))
+    }
+
+    /// Which fault a call that reads from Slack meets.
+    pub fn in_slack(&self, kinds: usize) -> Option<usize> {
+        let (percent, _) = self.with(|inner| inner.slack).percents();
+        self.chance(percent).then(|| self.below(kinds))
+    }
+
+    /// The same of one that changes something.
+    pub fn changing_slack(&self, kinds: usize) -> Option<usize> {
+        let (_, percent) = self.with(|inner| inner.slack).percents();
+        self.chance(percent / 2).then(|| self.below(kinds))
     }
 
     pub fn okta_locked_out(&self) -> bool {
@@ -124,8 +140,8 @@ impl Fate {
 
     /// How long a call takes: nothing, most of the time.
     pub async fn latency(&self) {
-        let calm = self.with(|inner| inner.okta == Weather::Calm && inner.slack == Weather::Calm);
-        let ms = match self.below(if calm { 8 } else { 12 }) {
+        let still = self.with(|inner| inner.okta == Weather::Still);
+        let ms = match self.below(if still { 8 } else { 12 }) {
             0 => 5 + self.below(400),
             8 => 500 + self.below(3_000),
             9 if self.chance(30) => 5_000 + self.below(35_000),
@@ -141,9 +157,11 @@ impl Fate {
     /// A place where the process may die. If it does, nothing after it ever happens.
     pub async fn place(&self, what: &str) {
         let dies = self.with(|inner| {
-            inner.dies_in = inner.dies_in.map(|places| places.saturating_sub(1));
-            if inner.dies_in == Some(0) {
-                inner.dead = true;
+            if let Some((places, kind)) = &mut inner.dies_in
+                && what.contains(*kind)
+            {
+                *places = places.saturating_sub(1);
+                inner.dead |= *places == 0;
             }
             inner.dead
         });
@@ -156,9 +174,9 @@ impl Fate {
         }
     }
 
-    /// The process dies at so many places from now.
-    pub fn die_in(&self, places: u32) {
-        self.with(|inner| inner.dies_in = Some(places));
+    /// The process dies at so many places of this kind from now.
+    pub fn die_in(&self, places: u32, kind: &'static str) {
+        self.with(|inner| inner.dies_in = Some((places, kind)));
     }
 
     /// The process lives on.

@@ -52,11 +52,9 @@ impl Event {
 pub struct Asked {
     pub id: i64,
     pub rule: Value,
-    pub list_hash: String,
     pub deadline: Option<DateTime<Utc>>,
     pub approvals_needed: u32,
     pub state: Value,
-    pub told: bool,
 }
 
 impl Asked {
@@ -137,23 +135,21 @@ impl Ledger {
         self.all(sql, params![request, account], |row| row.get(0))
     }
 
-    /// The last event about an account.
-    pub fn last_action(&self, account: &str) -> Option<String> {
-        let sql = "SELECT action FROM audit_event WHERE account_id = ?1 ORDER BY seq DESC LIMIT 1";
-        self.all(sql, [account], |row| row.get(0)).pop()
+    /// The last event about an account, and when it was.
+    pub fn last_event(&self, account: &str) -> Option<(String, DateTime<Utc>)> {
+        let sql = "SELECT action, at FROM audit_event WHERE account_id = ?1 ORDER BY seq DESC LIMIT 1";
+        self.all(sql, [account], |row| Ok((row.get(0)?, time(&row.get::<_, String>(1)?)))).pop()
     }
 
     pub fn requests(&self) -> Vec<Asked> {
-        let sql = "SELECT id, rule, list_hash, deadline, approvals_needed, state_json, told FROM request ORDER BY id";
+        let sql = "SELECT id, rule, deadline, approvals_needed, state_json FROM request ORDER BY id";
         self.all(sql, [], |row| {
             Ok(Asked {
                 id: row.get(0)?,
                 rule: value(&row.get::<_, String>(1)?),
-                list_hash: row.get(2)?,
-                deadline: row.get::<_, Option<String>>(3)?.map(|at| time(&at)),
-                approvals_needed: row.get(4)?,
-                state: value(&row.get::<_, String>(5)?),
-                told: row.get(6)?,
+                deadline: row.get::<_, Option<String>>(2)?.map(|at| time(&at)),
+                approvals_needed: row.get(3)?,
+                state: value(&row.get::<_, String>(4)?),
             })
         })
     }

@@ -65,6 +65,7 @@ fn simulate(seed: u64) -> Told {
     let mut world = World::new(seed);
     let played = std::panic::catch_unwind(AssertUnwindSafe(|| {
         world.sweep();
+        world.works_for(3_000);
         for _ in 0..STEPS {
             world.step();
             world.check();

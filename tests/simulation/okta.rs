@@ -94,6 +94,8 @@ impl Person {
 pub struct Look {
     pub person: Person,
     pub at: DateTime<Utc>,
+    /// By the bot's clock.
+    pub noticed_at: DateTime<Utc>,
     pub with_log: bool,
 }
 
@@ -230,11 +232,11 @@ impl Okta {
     async fn read_fault(&self) -> Answer<()> {
         self.fate.latency().await;
         self.catch_up();
-        self.fate.okta(6).map_or(Ok(()), |kind| Err(self.passing(kind)))
+        self.fate.in_okta(6).map_or(Ok(()), |kind| Err(self.passing(kind)))
     }
 
     fn change_fault(&self) -> Option<Fault> {
-        let kind = self.fate.okta(9)?;
+        let kind = self.fate.changing_okta(9)?;
         if self.fate.okta_locked_out() || kind < 4 {
             return Some(Fault::Before(self.passing(kind)));
         }
@@ -360,7 +362,8 @@ impl IdentityProvider for Okta {
         self.read_fault().await?;
         // The log was read before: what came into it since is not known.
         let person = Person { log, ..self.find(account)? };
-        let look = Look { person: person.clone(), at: self.fate.now(), with_log: rule.second_look };
+        let (at, noticed_at) = (self.fate.now(), self.fate.bot_now());
+        let look = Look { person: person.clone(), at, noticed_at, with_log: rule.second_look };
         self.org().looks.insert(account.0.clone(), look);
         Ok(FreshLook {
             account: person.account(),

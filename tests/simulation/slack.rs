@@ -202,11 +202,11 @@ impl Slack {
 
     async fn read_fault(&self) -> Answer<()> {
         self.fate.latency().await;
-        self.fate.slack(6).map_or(Ok(()), |kind| Err(self.passing(kind)))
+        self.fate.in_slack(6).map_or(Ok(()), |kind| Err(self.passing(kind)))
     }
 
     fn change_fault(&self) -> Option<Fault> {
-        let kind = self.fate.slack(9)?;
+        let kind = self.fate.changing_slack(9)?;
         if self.fate.slack_locked_out() || kind < 4 {
             return Some(Fault::Before(self.passing(kind)));
         }
@@ -311,7 +311,7 @@ impl Chat for Slack {
             }
             return Err(error);
         }
-        if self.fate.slack(8) == Some(0) {
+        if self.fate.changing_slack(4) == Some(0) {
             self.fate.count("slack stale look-up");
             missed();
             return Ok(None);

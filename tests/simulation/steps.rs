@@ -12,28 +12,28 @@ impl World {
     pub fn step(&mut self) {
         self.fate.count("steps");
         match self.fate.below(100) {
-            0..30 => self.press(),
-            30..36 => self.choose(),
+            0..32 => self.press(),
+            32..36 => self.choose(),
             36..46 => self.fill_in(),
-            46..52 => self.command(),
-            52..56 => self.again(),
-            56..64 => self.time_goes_by(),
-            64..67 => self.clock_is_wrong(),
-            67..75 => self.in_okta(),
-            75..79 => self.in_slack(),
-            79..85 => self.weather(),
-            85..92 => self.dies(),
-            92..95 => self.restarts(),
-            _ => {}
+            46..54 => self.command(),
+            54..58 => self.again(),
+            58..67 => self.time_goes_by(),
+            67..69 => self.clock_is_wrong(),
+            69..78 => self.in_okta(),
+            78..81 => self.in_slack(),
+            81..86 => self.weather(),
+            86..92 => self.dies(),
+            92..94 => self.restarts(),
+            _ => self.comes(),
         }
         let ms = match self.fate.below(10) {
             0..3 => 0,
             3..6 => self.fate.below(300),
             6..9 => self.fate.below(4_000),
-            _ => self.fate.below(30_000),
+            _ => self.fate.below(15_000),
         };
         self.works_for(ms);
-        if self.process.is_none() && self.fate.chance(70) {
+        if self.process.is_none() && self.fate.chance(85) {
             self.fate.trace("starts");
             self.start();
         }
@@ -57,7 +57,10 @@ impl World {
     }
 
     fn in_okta(&mut self) {
-        let people = self.okta.people();
+        let mut people = self.okta.people();
+        if self.fate.chance(50) && people.iter().any(|person| person.status == AccountStatus::Suspended) {
+            people.retain(|person| person.status == AccountStatus::Suspended);
+        }
         let person = &people[self.fate.below(people.len())];
         let admin = || Changer::Admin { name: "an admin".to_owned(), id: None };
         let (what, action) = match (&person.status, self.fate.below(8)) {
@@ -123,12 +126,13 @@ impl World {
 
     fn weather(&mut self) {
         let draw = || match self.fate.below(10) {
-            0..4 => Weather::Calm,
-            4..8 => Weather::Rough,
+            0..5 => Weather::Fair,
+            5..8 => Weather::Rough,
             8 => Weather::Storm,
             _ => Weather::LockedOut,
         };
-        let (okta, slack) = (draw(), draw());
+        // People see to what lasts.
+        let (okta, slack) = if self.fate.chance(40) { (Weather::Rough, Weather::Rough) } else { (draw(), draw()) };
         self.fate.trace(&format!("weather: Okta {okta:?}, Slack {slack:?}"));
         self.fate.set_weather(okta, slack);
     }
@@ -139,8 +143,10 @@ impl World {
             self.fate.trace("dies");
             self.crash();
         } else {
-            let places = u32::try_from(1 + self.fate.below(60)).expect("few");
-            self.fate.die_in(places);
+            let kinds = ["change in Okta", "post", "update", "store", "store", "look in Okta"];
+            let kind = kinds[self.fate.below(kinds.len())];
+            let places = if kind == "store" { 60 } else { 3 };
+            self.fate.die_in(u32::try_from(1 + self.fate.below(places)).expect("few"), kind);
         }
     }
 

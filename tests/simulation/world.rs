@@ -1,11 +1,13 @@
 //! One simulated world: an org, a workspace, a database file, and the bot's lives one after the other.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration as StdDuration;
 
 use chrono::Duration;
 use inactive_contractors::chat::{Ack, Inbound, What};
 use inactive_contractors::domain::policy::Policy;
+use inactive_contractors::store::Store;
 
 use crate::court::Court;
 use crate::fate::Fate;
@@ -60,24 +62,31 @@ impl World {
             directory: directory(),
         };
         world.people();
+        std::fs::write(world.path(), empty_file()).expect("there is room for an empty database");
         world.start();
         world
     }
 
     fn people(&self) {
         let now = self.fate.now();
-        for number in 0..4 + self.fate.below(5) {
-            let login = format!("worker{number}@example.com");
-            let mut person = Person::new(number, &login, "Contractor", now);
-            let days = [1, 20, 41, 60, 90, 200][self.fate.below(6)];
-            person.last_sign_in = self.fate.chance(85).then(|| now - Duration::days(days));
-            person.admin = self.fate.chance(5);
-            if self.fate.chance(20) {
-                person.log.push(now - Duration::days(12));
-            }
-            self.okta.add(person);
+        for _ in 0..4 + self.fate.below(5) {
+            self.comes();
         }
         self.okta.add(Person::new(90, "employee@example.com", "Employee", now));
+    }
+
+    /// One more contractor, who may have been away for long.
+    pub fn comes(&self) {
+        let (now, number) = (self.fate.now(), self.okta.people().len());
+        let login = format!("worker{number}@example.com");
+        let mut person = Person::new(number, &login, "Contractor", now);
+        let days = [1, 20, 41, 60, 90, 200][self.fate.below(6)];
+        person.last_sign_in = self.fate.chance(85).then(|| now - Duration::days(days));
+        person.admin = self.fate.chance(5);
+        if self.fate.chance(20) {
+            person.log.push(now - Duration::days(12));
+        }
+        self.okta.add(person);
     }
 
     fn path(&self) -> PathBuf {
@@ -184,6 +193,18 @@ fn members() -> Vec<Member> {
         member(STRANGER, "stranger@example.com", false),
         member(CONTRACTOR, "worker0@example.com", false),
     ]
+}
+
+/// An empty database, made once: each simulation begins with a copy.
+fn empty_file() -> &'static [u8] {
+    static EMPTY: OnceLock<Vec<u8>> = OnceLock::new();
+    EMPTY.get_or_init(|| {
+        let directory = directory();
+        let path = directory.path().join("empty.db");
+        let (_, writer) = Store::open_with_writer(&path, first_day()).expect("a new file");
+        writer.end();
+        std::fs::read(&path).expect("it was just made")
+    })
 }
 
 /// In memory where that is possible: the commits are real, and what a disk makes of them is another test's.
