@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, Duration, Utc};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// The time. Clones share an offset, zero in the binary, which the sandbox and the tests move to play days in seconds.
 #[derive(Clone)]
 pub struct Clock {
+    /// A moment and what it is called; the machine's wall clock says so otherwise.
+    began: Option<(Instant, DateTime<Utc>)>,
     offset_ms: Arc<AtomicI64>,
     moved: watch::Sender<()>,
 }
@@ -16,13 +19,22 @@ pub struct Clock {
 impl Clock {
     /// The machine's wall clock.
     pub fn system() -> Clock {
-        Clock { offset_ms: Arc::default(), moved: watch::channel(()).0 }
+        Clock { began: None, offset_ms: Arc::default(), moved: watch::channel(()).0 }
+    }
+
+    /// A clock that shows `at` now and goes on with the runtime's own timers: where those are simulated, so is it.
+    pub fn starting_at(at: DateTime<Utc>) -> Clock {
+        Clock { began: Some((Instant::now(), at)), ..Clock::system() }
     }
 
     /// Now.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
     pub fn now(&self) -> DateTime<Utc> {
-        Utc::now() + Duration::milliseconds(self.offset_ms.load(Ordering::SeqCst))
+        let now = match self.began {
+            Some((began, at)) => at + began.elapsed(),
+            None => Utc::now(),
+        };
+        now + Duration::milliseconds(self.offset_ms.load(Ordering::SeqCst))
     }
 
     /// Moves this clock and all its clones forward.

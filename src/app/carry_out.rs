@@ -25,6 +25,10 @@ pub(super) const WAIT_FOR_PROVIDER: Duration = Duration::seconds(5);
 /// One that goes on is asked about less and less often, down to this.
 const WAIT_MAX: Duration = Duration::minutes(5);
 
+/// What was read of an account is acted on within this time. A machine that slept in between, or whose clock jumped,
+/// begins anew.
+const LOOK_HOLDS: Duration = Duration::minutes(5);
+
 /// What came of one round of work on a request.
 pub(super) enum Effort {
     /// Every due account waits for its time.
@@ -112,8 +116,8 @@ impl App {
         }
         // The configuration may exempt more today than when the list was shown, and what isn't looked up exempts nobody.
         let rule = request.rule.looking_up_also_for(&policy.rule);
-        let now = self.clock.now();
-        let since = log_since(&request.rule, now).min(log_since(&policy.rule, now));
+        let began = self.clock.now();
+        let since = log_since(&request.rule, began).min(log_since(&policy.rule, began));
         let fresh = self.identity.look(&candidate.shown.id, &rule, since).await;
         self.note_identity(&fresh);
         let fresh = match fresh {
@@ -131,13 +135,14 @@ impl App {
                 return Ok(Some(error));
             }
         }
+        let now = self.clock.now();
+        let holds = (Duration::zero()..=LOOK_HOLDS).contains(&(now - began));
+        if !holds || now > execute_by(policy, decision.at) {
+            // Still due: the next round finds out whether it still may be done.
+            return Ok(None);
+        }
         let intent = Step::Intend { status_changed: fresh.account.status_changed.at() };
-        if self
-            .store
-            .step_candidate(request.id, candidate.position, intent, self.clock.now())
-            .await?
-            .is_none()
-        {
+        if self.store.step_candidate(request.id, candidate.position, intent, now).await?.is_none() {
             // No longer due: somebody else settled it, so nothing is called.
             return Ok(None);
         }

@@ -225,6 +225,7 @@ impl App {
             };
             let again = loop {
                 tokio::select! {
+                    biased;
                     () = stop.cancelled() => break false,
                     () = self.store.closed() => anyhow::bail!("the database's writer is gone; see the log"),
                     () = self.runtime.nudge.notified() => break true,
@@ -358,6 +359,7 @@ impl App {
     async fn attend(&self, work: Work, stop: &CancellationToken) -> Option<DateTime<Utc>> {
         let wake = match work {
             Work::Sweep(id) => tokio::select! {
+                biased;
                 result = self.run_sweep(id) => result.map(|()| None),
                 () = stop.cancelled() => Ok(None),
             },

@@ -165,6 +165,7 @@ impl App {
                 tracing::warn!(request = id, error = format!("{error:#}"), "can't show progress");
             }
             tokio::select! {
+                biased;
                 () = done.cancelled() => {}
                 () = tokio::time::sleep(PROGRESS_EVERY) => {}
             }

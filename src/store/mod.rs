@@ -73,7 +73,10 @@ const IMPATIENT: Duration = Duration::from_millis(50);
 
 type Work = Box<dyn FnOnce(&mut Connection) + Send>;
 
-enum Job {
+/// One call of the store on its way to the writer.
+pub struct Job(Asked);
+
+enum Asked {
     Run(Work),
     Close(oneshot::Sender<()>),
 }
@@ -92,6 +95,12 @@ impl Store {
         Store::start(open::open(path, now)?, path)
     }
 
+    /// Opens the file like [`Store::open`], but leaves the writing to the caller, who decides when each call is carried
+    /// out. Nothing is answered until then.
+    pub fn open_with_writer(path: &Path, now: DateTime<Utc>) -> Result<(Store, Writer), OpenError> {
+        Ok(Store::with_writer(open::open(path, now)?))
+    }
+
     /// A copy of the file at `path` in memory, for looking: what is written to it is gone at the end, and the process
     /// that holds the file goes on. Empty if there is no such file.
     pub fn open_copy(path: &Path, now: DateTime<Utc>) -> Result<Store, OpenError> {
@@ -99,18 +108,23 @@ impl Store {
     }
 
     fn start(held: open::Held, path: &Path) -> Result<Store, OpenError> {
-        let (jobs, queue) = mpsc::channel(QUEUE_MAX);
+        let (store, writer) = Store::with_writer(held);
         std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || work(held, queue))
+            .spawn(move || writer.work())
             .map_err(|source| OpenError::Io { what: "start the writer of", path: path.to_owned(), source })?;
-        Ok(Store { jobs, written: watch::channel(()).0 })
+        Ok(store)
+    }
+
+    fn with_writer(held: open::Held) -> (Store, Writer) {
+        let (jobs, queue) = mpsc::channel(QUEUE_MAX);
+        (Store { jobs, written: watch::channel(()).0 }, Writer { held, queue, closing: Vec::new() })
     }
 
     /// Carries out what was asked before, moves the log into the file, and lets go of it. Clones are closed as well.
     pub async fn close(self) -> Result<(), StoreError> {
         let (done, wait) = oneshot::channel();
-        self.jobs.send(Job::Close(done)).await.map_err(|_| StoreError::Closed)?;
+        self.jobs.send(Job(Asked::Close(done))).await.map_err(|_| StoreError::Closed)?;
         wait.await.map_err(|_| StoreError::Closed)
     }
 
@@ -175,32 +189,56 @@ impl Store {
             // A caller that has gone away doesn't want the answer; the work is done all the same.
             let _ = answer.send(f(connection));
         });
-        self.jobs.send(Job::Run(work)).await.map_err(|_| StoreError::Closed)?;
+        self.jobs.send(Job(Asked::Run(work))).await.map_err(|_| StoreError::Closed)?;
         wait.await.map_err(|_| StoreError::Closed)?
     }
 }
 
-/// The writer thread. Ends when all handles are gone, when it is told to close, or by a panic in a job, which drops
-/// the queue and so tells every handle.
-fn work(mut held: open::Held, mut queue: mpsc::Receiver<Job>) {
-    let mut closing = Vec::new();
-    while let Some(job) = queue.blocking_recv() {
-        match job {
-            Job::Run(work) => work(&mut held.connection),
-            Job::Close(done) => {
-                queue.close();
-                closing.push(done);
+/// Carries out the calls of a [`Store`], one by one. It ends when all handles are gone or after a call to close; if it is
+/// dropped before, as by a panic in a job, the queue goes with it, which tells every handle.
+pub struct Writer {
+    held: open::Held,
+    queue: mpsc::Receiver<Job>,
+    closing: Vec<oneshot::Sender<()>>,
+}
+
+impl Writer {
+    /// The next call. `None`: there are no more, and [`Writer::end`] is due.
+    pub async fn next(&mut self) -> Option<Job> {
+        self.queue.recv().await
+    }
+
+    /// Carries out one call, to its commit and its answer.
+    pub fn carry_out(&mut self, job: Job) {
+        match job.0 {
+            Asked::Run(work) => work(&mut self.held.connection),
+            Asked::Close(done) => {
+                self.queue.close();
+                self.closing.push(done);
             }
         }
     }
-    if held.is_locked()
-        && let Err(error) = held.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
-    {
-        tracing::warn!(%error, "the write-ahead log stays beside the database; the next start reads it");
+
+    /// Moves the log into the file and lets go of it.
+    pub fn end(self) {
+        let Writer { held, queue: _, closing } = self;
+        if held.is_locked()
+            && let Err(error) = held.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        {
+            tracing::warn!(%error, "the write-ahead log stays beside the database; the next start reads it");
+        }
+        drop(held);
+        for done in closing {
+            // Whoever waited may have gone.
+            let _ = done.send(());
+        }
     }
-    drop(held);
-    for done in closing {
-        // Whoever waited may have gone.
-        let _ = done.send(());
+
+    /// The writer thread.
+    fn work(mut self) {
+        while let Some(job) = self.queue.blocking_recv() {
+            self.carry_out(job);
+        }
+        self.end();
     }
 }

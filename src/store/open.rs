@@ -16,6 +16,9 @@ const APPLICATION_ID: i64 = 0x6963_6f6e;
 /// How long to wait for somebody who has the file open in another program: less than the 3 s that Slack gives a click.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// More than there are different statements: each is parsed once per process, not each time it is used.
+const STATEMENTS_KEPT: usize = 256;
+
 /// Pages copied between two looks at whether the writer wants the file.
 const COPY_PAGES: i32 = 1000;
 
@@ -46,6 +49,7 @@ pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenError> {
     create_private(&path)?;
     let mut connection = Connection::open(&path).map_err(|source| refused("open", &path, source))?;
     let version = check(&connection, &path, newest())?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     configure(&connection, &path)?;
     migrate(&mut connection, &path, version, schema::MIGRATIONS, now)?;
     connection

@@ -1,0 +1,282 @@
+//! What must hold after every step, and what must hold once everything has settled.
+
+use std::collections::BTreeMap;
+
+use chrono::Duration;
+use inactive_contractors::chat::{Block, Card};
+
+use crate::fate::Weather;
+use crate::ledger::{Asked, Event, Listed};
+use crate::slack::Message;
+use crate::world::World;
+
+const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// Something still to be done that no clock but a retry's keeps waiting.
+const DUE: [(&str, &str); 5] = [
+    ("accounts without an outcome", "SELECT count(*) FROM candidate WHERE state = 'due'"),
+    ("sweeps without an end", "SELECT count(*) FROM sweep WHERE state = 'started'"),
+    ("sweeps that were not told", "SELECT count(*) FROM sweep WHERE told = 0"),
+    (
+        "restorations that are due or not told",
+        "SELECT count(*) FROM restoration WHERE state = 'due' OR told = 0",
+    ),
+    (
+        "requests that are to be carried out or told",
+        "SELECT count(*) FROM request WHERE told = 0
+         AND (state NOT IN ('preview', 'held', 'pending') OR deadline IS NULL)",
+    ),
+];
+
+impl World {
+    /// After each step.
+    pub fn check(&mut self) {
+        self.check_trail();
+        let ledger = self.court.ledger();
+        let wrong = |what: &str, sql: &str| {
+            if ledger.number(sql) > 0 {
+                self.fate.wrong(what.to_owned());
+            }
+        };
+        wrong(
+            "two open requests hold one account",
+            "SELECT count(*) FROM (SELECT 1 FROM candidate WHERE state IN ('proposed', 'due')
+                                   GROUP BY account_id HAVING count(*) > 1)",
+        );
+        wrong(
+            "one slot has two sweeps",
+            "SELECT count(*) FROM (SELECT 1 FROM sweep GROUP BY policy, slot HAVING count(*) > 1)",
+        );
+        wrong(
+            "a request was decided twice",
+            "SELECT count(*) FROM (SELECT 1 FROM audit_event
+                 WHERE action IN ('approved', 'denied', 'expired', 'withdrawn', 'went_live', 'outdated')
+                 GROUP BY request HAVING count(*) > 1)",
+        );
+        let mut effects: BTreeMap<_, u32> = BTreeMap::new();
+        for effect in self.okta.suspensions() {
+            *effects.entry((effect.request, effect.account)).or_default() += 1;
+        }
+        for ((request, account), times) in effects.into_iter().filter(|(_, times)| *times > 1) {
+            self.fate.wrong(format!("{account} was suspended {times} times for request {request:?}"));
+        }
+        if let Some(panic) = crate::panicked() {
+            self.fate.wrong(panic);
+        }
+    }
+
+    /// The trail is the one of before, and more.
+    fn check_trail(&mut self) {
+        let last = self.trail.last().cloned();
+        let seq = last.as_ref().map_or(0, |last| last.seq);
+        let mut read = self.court.ledger().events_after(seq - 1);
+        if let Some(last) = last {
+            if read.first() != Some(&last) {
+                self.fate.wrong(format!("event {seq} is another one than before"));
+            }
+            read.drain(..1.min(read.len()));
+        }
+        for event in read {
+            let before = self.trail.last();
+            let place = before.map_or((1, GENESIS), |before| (before.seq + 1, before.hash.as_str()));
+            if place != (event.seq, event.prev_hash.as_str()) || event.true_hash() != event.hash {
+                self.fate.wrong(format!("the chain is broken at event {}", event.seq));
+            }
+            self.fate.trace(&format!("    {}", event_in_words(&event)));
+            self.court.event(&event);
+            self.trail.push(event);
+        }
+    }
+
+    /// The quiet end: nothing goes wrong any more, and everything settles.
+    pub fn settle(&mut self) {
+        self.fate.trace("quiet from here on");
+        self.fate.set_weather(Weather::Still, Weather::Still);
+        self.fate.set_skew(Duration::zero());
+        self.fate.live_on();
+        self.start();
+        self.until_nothing_is_due();
+        let ledger = self.court.ledger();
+        let deadlines = ledger.requests().into_iter().filter(|asked| !asked.has_ended());
+        if let Some(last) = deadlines.filter_map(|asked| asked.deadline).max() {
+            self.fate.advance((last - self.fate.bot_now()).max(Duration::zero()) + Duration::seconds(61));
+            self.until_nothing_is_due();
+        }
+        self.check_end();
+        self.check_quiet();
+    }
+
+    fn until_nothing_is_due(&mut self) {
+        self.works_for(2_000);
+        for _ in 0..60 {
+            self.check();
+            // Whatever was shown in doubt is rendered once more within a minute.
+            let in_doubt =
+                "SELECT count(*) FROM message WHERE retry_at IS NOT NULL OR render_again_at IS NOT NULL";
+            let ledger = self.court.ledger();
+            let due = DUE.iter().any(|(_, sql)| ledger.number(sql) > 0);
+            if !due && ledger.number(in_doubt) == 0 {
+                break;
+            }
+            self.fate.advance(Duration::seconds(60));
+            self.works_for(2_000);
+        }
+        self.works_for(2_000);
+        self.check();
+    }
+
+    fn check_end(&mut self) {
+        let whole = self.court.ledger().events_after(0);
+        if whole != self.trail {
+            self.fate.wrong("the trail is not what it was when each event was first read".to_owned());
+        }
+        for (what, sql) in DUE {
+            let number = self.court.ledger().number(sql);
+            if number > 0 {
+                self.fate.wrong(format!("at the quiet end there are {number} {what}"));
+            }
+        }
+        let candidates = self.court.ledger().candidates();
+        for one in &candidates {
+            self.check_outcome(one);
+        }
+        for asked in self.court.ledger().requests() {
+            let list: Vec<_> = candidates.iter().filter(|one| one.request == asked.id).collect();
+            self.check_cards(&asked, &list);
+        }
+    }
+
+    /// What became of an account is what the trail and the org say.
+    fn check_outcome(&self, one: &Listed) {
+        let actions = self.court.ledger().actions(one.request, &one.account);
+        let of = |effect: &&crate::okta::Effect| {
+            effect.request == Some(one.request) && effect.account == one.account
+        };
+        let effects = self.okta.suspensions().iter().filter(of).count();
+        let says = one.state == "suspended";
+        let tried = actions.iter().rposition(|action| action == "suspension_intended");
+        let ended = ["suspended", "skipped", "suspension_failed", "suspension_try_failed"];
+        let outcome = |at: usize| actions[at..].iter().any(|action| ended.contains(&action.as_str()));
+        if tried.is_some_and(|at| !outcome(at)) {
+            self.fate.wrong(format!("{}: an intent has no outcome: {actions:?}", one.login));
+        }
+        if says != actions.iter().any(|action| action == "suspended") {
+            self.fate.wrong(format!("{}: {} in the row, and in the trail {actions:?}", one.login, one.state));
+        }
+        let by_call = one.json["confirmation"] == "by_call";
+        if says && by_call && effects != 1 {
+            self.fate.wrong(format!("{} was suspended by call {effects} times", one.login));
+        }
+        // Whoever was suspended by us and is told otherwise: only if it happened unheard of, or others were there since.
+        let others = one.json["why"] == "changed_by_others" || one.json["why"] == "gone";
+        if !says && effects > 0 && !others && !self.okta.was_late(&one.account) && !self.touched(one) {
+            self.fate.wrong(format!("{} was suspended, and the row says {}", one.login, one.json));
+        }
+    }
+
+    /// Whether somebody else changed the account's status after we did, so that nobody can tell any more what we did.
+    fn touched(&self, one: &Listed) -> bool {
+        let people = self.okta.people();
+        let person = people.iter().find(|person| person.id == one.account).expect("nobody is forgotten");
+        person.gone
+            || person.changes.iter().any(|change| change.by != inactive_contractors::identity::Changer::Us)
+    }
+
+    fn check_cards(&self, asked: &Asked, list: &[&Listed]) {
+        let key = format!("request:{}:card", asked.id);
+        let messages = self.slack.messages();
+        let cards: Vec<&Message> = messages.iter().filter(|one| one.key == key && !one.deleted).collect();
+        let wrong = |what: &str| self.fate.wrong(format!("request {} ({}): {what}", asked.id, asked.word()));
+        if cards.len() > 1 + self.slack.excuses(&key) {
+            wrong(&format!("{} cards", cards.len()));
+        }
+        let stands = self.court.ledger().message(&key);
+        let card = stands.and_then(|ts| messages.iter().find(|one| one.key == key && one.reference.id == ts));
+        let Some(card) = card else { return wrong("no card") };
+        // What was deleted after the end is not put up again.
+        if card.deleted && asked.has_ended() {
+            return;
+        }
+        if card.deleted {
+            self.fate.count("cards deleted behind the bot's back");
+            return;
+        }
+        let shown = card.cards.last().expect("a message shows something");
+        if let Err(why) = shows(shown, asked, list) {
+            wrong(&why);
+        }
+        let ending = format!("request:{}:ending", asked.id);
+        let endings = messages.iter().filter(|one| one.key == ending && !one.deleted).count();
+        if asked.has_ended() && !(1..=1 + self.slack.excuses(&ending)).contains(&endings) {
+            wrong(&format!("its end was told {endings} times"));
+        }
+    }
+
+    /// Looking at everything again changes nothing.
+    fn check_quiet(&mut self) {
+        for _ in 0..3 {
+            let before = self.everything();
+            self.process.as_ref().expect("nobody dies at the quiet end").nudge();
+            self.works_for(1_500);
+            self.process.as_ref().expect("nobody dies at the quiet end").nudge();
+            self.works_for(1_500);
+            if self.everything() == before {
+                return;
+            }
+        }
+        self.fate.wrong("looking again changes something each time".to_owned());
+    }
+
+    fn everything(&self) -> (Vec<String>, Vec<usize>, usize) {
+        // When the bot last looked at a policy is no change.
+        let shown = self.slack.messages().iter().map(|message| message.cards.len()).collect();
+        (self.court.ledger().dump(), shown, self.okta.suspensions().len())
+    }
+}
+
+/// Whether a card shows its request's state, and no button that does nothing any more.
+fn shows(card: &Card, asked: &Asked, list: &[&Listed]) -> Result<(), String> {
+    let count = |state: &str| list.iter().filter(|one| one.state == state).count();
+    let accounts =
+        |number: usize| if number == 1 { "1 account".to_owned() } else { format!("{number} accounts") };
+    let (done, failed) = (count("suspended"), count("failed"));
+    let (title, allowed): (String, &[&str]) = match asked.word() {
+        "preview" => ("Preview".to_owned(), &["go_live"]),
+        "held" => ("Held".to_owned(), &["release", "deny"]),
+        "pending" => (
+            format!("Suspend {}?", accounts(count("proposed"))),
+            &["suspend", "choose", "deny", "take_back_approval"],
+        ),
+        "completed" if failed > 0 => (format!("{} suspended, {failed} FAILED", accounts(done)), &["retry"]),
+        "completed" => (format!("{} suspended", accounts(done)), &[]),
+        "denied" => ("Denied".to_owned(), &[]),
+        "expired" => ("Expired".to_owned(), &["ask_again"]),
+        "withdrawn" => ("Withdrawn".to_owned(), &["ask_again"]),
+        "went_live" => ("The rule is live".to_owned(), &[]),
+        "outdated" => ("The rule was changed".to_owned(), &[]),
+        other => return Err(format!("it is still {other}")),
+    };
+    let header =
+        card.blocks.iter().find_map(|block| if let Block::Header(text) = block { Some(text) } else { None });
+    if !header.is_some_and(|header| header.starts_with(&title)) {
+        return Err(format!("the card says {header:?} instead of {title:?}"));
+    }
+    let buttons =
+        card.blocks.iter().filter_map(|block| if let Block::Buttons(all) = block { Some(all) } else { None });
+    for button in buttons.flatten() {
+        if !allowed.contains(&button.action.as_str()) {
+            return Err(format!("a live button: {}", button.action));
+        }
+    }
+    Ok(())
+}
+
+fn event_in_words(event: &Event) -> String {
+    let request = event.request.map(|id| format!(" request {id}")).unwrap_or_default();
+    let login = event.account.as_ref().map(|(_, login)| format!(" {login}")).unwrap_or_default();
+    let who = event.person().unwrap_or("the bot");
+    let quiet = ["sweep_finished", "proposed", "sweep_started"].contains(&event.action.as_str());
+    let detail = if quiet { String::new() } else { event.detail.to_string() };
+    let detail: String = detail.chars().take(200).collect();
+    format!("{} {}: {}{request}{login} {detail}", event.seq, who, event.action)
+}

@@ -1,0 +1,132 @@
+//! One life of the bot: the real workflow on the real database file, in a runtime whose time is simulated. Dropping it
+//! is the death of the process: nothing that it was doing goes on, and nothing is cleaned up.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use inactive_contractors::app::App;
+use inactive_contractors::app::decide::Inbox;
+use inactive_contractors::chat::{Ack, Connection, Handler, Inbound};
+use inactive_contractors::clock::Clock;
+use inactive_contractors::domain::policy::Policy;
+use inactive_contractors::store::{Store, Writer};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::fate::Fate;
+use crate::okta::Okta;
+use crate::slack::Slack;
+
+/// How many accounts the bot works on at once.
+const CONCURRENCY: usize = 3;
+
+/// An input that was acknowledged.
+pub struct Acked {
+    pub inbound: Inbound,
+    pub ack: Ack,
+}
+
+pub struct Process {
+    app: Arc<App>,
+    fate: Fate,
+    acked: Arc<Mutex<Vec<Acked>>>,
+    stop: CancellationToken,
+    work: JoinHandle<anyhow::Result<()>>,
+    _connection: watch::Sender<Connection>,
+    /// Last, so that nothing else of the process is left when it goes.
+    runtime: Runtime,
+}
+
+impl Process {
+    pub fn start(path: &Path, policies: Vec<Policy>, okta: &Okta, slack: &Slack, fate: &Fate) -> Process {
+        let mut builder = Builder::new_current_thread();
+        // After each step of a task it is seen whether the process has died.
+        let runtime = builder.enable_time().start_paused(true).event_interval(1).build().expect("a runtime");
+        let (store, clock) = {
+            let _in_its_time = runtime.enter();
+            let clock = Clock::starting_at(fate.bot_now());
+            fate.reborn(clock.clone());
+            let (store, writer) =
+                Store::open_with_writer(path, clock.now()).expect("nobody else holds the file");
+            runtime.spawn(write(writer, fate.clone()));
+            (store, clock)
+        };
+        let (sender, connection) = watch::channel(Connection::Connected);
+        let (chat, identity) = (Arc::new(slack.clone()), Arc::new(okta.clone()));
+        let app = Arc::new(App::new(store, chat, identity, clock, policies, CONCURRENCY, connection));
+        let stop = CancellationToken::new();
+        let work = runtime.spawn(Arc::clone(&app).run(stop.clone()));
+        let (fate, acked) = (fate.clone(), Arc::default());
+        Process { app, fate, acked, stop, work, _connection: sender, runtime }
+    }
+
+    /// A frame arrives.
+    pub fn receive(&self, inbound: Inbound) {
+        let (inbox, acked) = (Inbox(Arc::clone(&self.app)), Arc::clone(&self.acked));
+        self.runtime.spawn(async move {
+            let ack = inbox.handle(inbound.clone()).await;
+            acked.lock().unwrap_or_else(PoisonError::into_inner).push(Acked { inbound, ack });
+        });
+    }
+
+    /// What was acknowledged since somebody last asked.
+    pub fn acked(&self) -> Vec<Acked> {
+        std::mem::take(&mut *self.acked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The bot works for so long. `false`: it died.
+    pub fn works_for(&self, time: Duration) -> bool {
+        self.runtime.block_on(async {
+            let alive = tokio::select! {
+                biased;
+                () = self.fate.died() => false,
+                () = tokio::time::sleep(time) => true,
+            };
+            if alive && self.work.is_finished() {
+                self.fate.wrong("the bot gave up".to_owned());
+            }
+            self.fate.bot_now();
+            alive
+        })
+    }
+
+    /// Looks at everything once more.
+    pub fn nudge(&self) {
+        self.app.nudge();
+    }
+
+    /// Ends as a supervisor ends it. `false`: it died on the way.
+    pub fn stop(self) -> bool {
+        self.stop.cancel();
+        let Process { app, fate, work, runtime, .. } = self;
+        runtime.block_on(async move {
+            let end = async {
+                let result = work.await;
+                if !matches!(result, Ok(Ok(()))) {
+                    fate.wrong(format!("the bot ended badly: {result:?}"));
+                }
+                app.store.clone().close().await.expect("the writer is there");
+            };
+            let alive = tokio::select! {
+                biased;
+                () = fate.died() => false,
+                () = end => true,
+            };
+            fate.bot_now();
+            alive
+        })
+    }
+}
+
+/// The writer of the database, as a task among the others: a place to die at before and after each of its calls.
+async fn write(mut writer: Writer, fate: Fate) {
+    while let Some(job) = writer.next().await {
+        fate.place("before a call of the store").await;
+        writer.carry_out(job);
+        fate.place("after a call of the store").await;
+    }
+    writer.end();
+}
