@@ -149,6 +149,11 @@ impl Account {
         mine.as_deref().is_some_and(|mine| mine.eq_ignore_ascii_case(wanted))
     }
 
+    /// Whether `name` (a login, an e-mail address or an id) is this account's, ignoring case.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.is_known_as(name) || self.id.0.eq_ignore_ascii_case(name)
+    }
+
     /// Whether `address` (a login or an e-mail address) names this account, ignoring case.
     pub fn is_known_as(&self, address: &str) -> bool {
         let address = address.to_lowercase();

@@ -4,7 +4,7 @@ use chrono::Duration;
 
 use super::commands::{ask, assert_answer};
 use crate::fake::okta::{Fault, Person, Status};
-use crate::fake::slack::{Message, U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER};
+use crate::fake::slack::{C_OPS, Message, U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER};
 use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
@@ -235,5 +235,65 @@ async fn a_restoration_needs_a_role_a_reason_a_suspended_account_and_somebody_el
         assert!(answer.contains(part), "{line:?} should say {part:?} and says: {answer}");
     }
     assert_eq!((world.audited("restore_asked"), world.audited("input_refused")), (0, 2));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_suspended_is_given_back_only_to_contractors_without_a_role() {
+    let world = World::at_ten(&format!("{PLAIN_POLICY}break_glass = [\"glass@ext.example\"]\n")).await;
+    for login in ["boss@corp.example", "root@ext.example", "glass@ext.example"] {
+        world.okta.add(Person::contractor(login).status(Status::Suspended));
+    }
+    world.okta.set_user_type("boss@corp.example", "employee");
+    world.okta.set_admin_role("root@ext.example", "SUPER_ADMIN");
+    world.start_bot().await;
+    for (login, words) in [
+        ("boss@corp.example", "of a user type that the policy is not about"),
+        ("root@ext.example", "it is an administrator's"),
+        ("glass@ext.example", "on the break-glass list"),
+    ] {
+        assert_answer(&world, U_ADMIN, &format!("restore {login} hello"), &[words]).await;
+        assert_eq!(world.okta.status_of(login), Status::Suspended);
+    }
+    assert_eq!((world.audited("input_refused"), world.changes_asked()), (3, Vec::new()));
+    assert_answer(&world, U_ADMIN, "why boss@corp.example", &["so I say nothing of it"]).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_policy_suspended_is_given_back_by_its_own_people() {
+    let other = "[[policy]]\nname = \"secret\"\nchannel = \"C0OTHER\"\napprovers = { users = [\"U0ZOE\"] }\n\
+                 user_type = \"consultant\"\npreview_first = false\nmax_share = 1.0\n";
+    let world = World::at_ten(&format!("{PLAIN_POLICY}{other}")).await;
+    let channel = crate::fake::slack::Channel::new(
+        "C0OTHER",
+        "other",
+        crate::fake::slack::ChannelKind::Public,
+        &[crate::fake::slack::BOT_USER],
+    );
+    world.slack.add_channel(channel);
+    world
+        .slack
+        .add_user(crate::fake::slack::SlackUser::new("U0ZOE", "Zoe", "zoe@example.com"), &["C0OTHER", C_OPS]);
+    world.add_idle(&[ADA]);
+    world.okta.set_user_type(ADA, "consultant");
+    world.okta.add(Person::contractor(BEN));
+    world.start_bot().await;
+    world.slack.slash("U0ZOE", "C0OTHER", "/inactive-contractors sweep").await.expect("it can be typed");
+    let card = world
+        .slack
+        .wait_for("the card", |slack| {
+            slack.messages("C0OTHER").into_iter().find(|card| card.visible_text().contains("Answer by"))
+        })
+        .await;
+    world.slack.click("U0ZOE", &card.ts, "suspend").await.expect("the button is there");
+    world.until("the suspension", |world| world.okta.status_of(ADA) == Status::Suspended).await;
+    world.until("its outcome", |world| world.audited("suspended") == 1).await;
+    let line = format!("restore {ADA} back");
+    assert_answer(&world, U_APPROVER, &line, &["suspended for another policy"]).await;
+    assert_answer(&world, U_APPROVER, "sweep secret", &["people with the right role in that policy"]).await;
+    assert_eq!((world.audited("input_refused"), world.audited("restore_asked")), (2, 0));
+    assert_answer(&world, "U0ZOE", &line, &["is being given back"]).await;
+    world.until("access", |world| world.okta.status_of(ADA) == Status::Active).await;
     world.nothing_else_is_wrong().await;
 }

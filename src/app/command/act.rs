@@ -6,10 +6,11 @@ use chrono::Duration;
 
 use super::super::App;
 use super::super::decide::Press;
-use super::super::people::Known;
+use super::super::people::{self, Known};
+use super::super::survey::log_since;
 use super::super::wording::exceptions::{self, NotRestored};
 use super::super::wording::{pauses, refusals};
-use super::{About, Answer, Asked};
+use super::{About, Answer, Asked, Role};
 use crate::chat::{Inbound, Span, Text};
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::left_alone_until;
@@ -18,6 +19,7 @@ use crate::domain::exemption::{self, REASON_MAX};
 use crate::domain::policy::Policy;
 use crate::domain::request::{KnownForRetry, Verb, Voter};
 use crate::domain::restoration::Wish;
+use crate::identity::IdentityError;
 use crate::store::{AskedFor, AuditContext, StartedSweep, SweepState};
 
 /// The provider stamps a suspension itself a moment before or after we learn of it.
@@ -132,21 +134,44 @@ impl App {
         } else {
             None
         };
-        if let Err(why) = may_give_back(&known.voter, account, &reason, suspended_for.is_some()) {
+        // What one policy suspended is given back by the people of that policy.
+        let theirs = match &suspended_for {
+            Some((_, of)) if *of != policy.name => Some(self.held_in(of, &known.voter.person.id).await),
+            Some(_) | None => None,
+        };
+        let (policy, known) = match &theirs {
+            Some(Some((policy, known))) => (*policy, known),
+            Some(None) => {
+                self.note_not_given_back(policy, known, account, NotRestored::OtherPolicy).await?;
+                return Ok(Err(exceptions::not_restored(account, NotRestored::OtherPolicy)));
+            }
+            None => (policy, known),
+        };
+        let allowed = match may_give_back(&known.voter, account, &reason, suspended_for.is_some()) {
+            Ok(()) if suspended_for.is_none() => match self.out_of_reach(policy, account).await {
+                Ok(None) => Ok(()),
+                Ok(Some(why)) => Err(why),
+                Err(error) => {
+                    tracing::warn!(%error, "an account that is to be given back can't be looked at");
+                    return Ok(Err(refusals::cant_look_up()));
+                }
+            },
+            allowed => allowed,
+        };
+        if let Err(why) = allowed {
             self.note_not_given_back(policy, known, account, why).await?;
             return Ok(Err(exceptions::not_restored(account, why)));
         }
         let wish = Wish {
             // The policy that suspended it tells its channel, and its grace counts.
-            policy: suspended_for.as_ref().map_or_else(|| policy.name.clone(), |(_, policy)| policy.clone()),
+            policy: policy.name.clone(),
             request: suspended_for.map(|(request, _)| request),
             account: Subject { id: account.id.clone(), login: account.login.clone() },
             name: account.name.clone(),
             by: known.voter.person.clone(),
             reason,
         };
-        let rule = &self.policy(&wish.policy).unwrap_or(policy).rule;
-        let until = left_alone_until(now, rule);
+        let until = left_alone_until(now, &policy.rule);
         // Whoever changes it after this reading has a say of their own.
         let status_changed = account.status_changed.at();
         Ok(match self.store.ask_restoration(key, wish, status_changed, now).await? {
@@ -157,6 +182,31 @@ impl App {
             AskedFor::Repeated(_) => Err(refusals::repeated()),
             AskedFor::Already(before) => Err(exceptions::restore_asked(account, Some(&before), until)),
         })
+    }
+
+    /// The policy of this name with the person's rights in it, if they decide for it.
+    async fn held_in(&self, policy: &str, user: &str) -> Option<(&Policy, Known)> {
+        let policy = self.policy(policy)?;
+        let known = people::identify(self, policy, user).await.ok()?;
+        Role::Approver.held_by(&known).then_some((policy, known))
+    }
+
+    /// Why an account that others suspended is none of the policy's business, even for its admins.
+    async fn out_of_reach(
+        &self,
+        policy: &Policy,
+        account: &Account,
+    ) -> Result<Option<NotRestored>, IdentityError> {
+        if !account.is_of(&policy.rule.user_type) {
+            return Ok(Some(NotRestored::OtherType));
+        }
+        let since = log_since(&policy.rule, self.clock.now());
+        let fresh = self.identity.look(&account.id, &policy.rule, since).await;
+        self.note_identity(&fresh);
+        let fresh = fresh?;
+        let break_glass = policy.rule.break_glass.iter().any(|name| account.is_named(name));
+        let protected = fresh.admin_role || fresh.own_identity || break_glass;
+        Ok(protected.then_some(NotRestored::Protected))
     }
 
     /// Whether the suspension in force is ours: an admin who suspended the account again after it was back had a reason.
@@ -177,6 +227,9 @@ impl App {
         let why = match why {
             NotRestored::NotOurs => "not suspended by this bot, and not an admin",
             NotRestored::OwnAccount => "own account",
+            NotRestored::OtherPolicy => "suspended for a policy that they don't decide for",
+            NotRestored::OtherType => "another user type",
+            NotRestored::Protected => "an administrator, the bot itself, or on the break-glass list",
             NotRestored::NoEmail => "no e-mail address",
             NotRestored::NotSuspended | NotRestored::NoReason | NotRestored::ReasonTooLong => return Ok(()),
         };

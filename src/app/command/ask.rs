@@ -1,7 +1,7 @@
 //! Questions: they change nothing, here or anywhere.
 
 use super::super::survey::{fresh_standing, log_since, survey};
-use super::super::wording::{answers, backlog, days_off};
+use super::super::wording::{answers, backlog, days_off, refusals};
 use super::super::{App, lock, messages, requests};
 use super::{Answer, Asked};
 use crate::chat::{Card, MessageRef, Text};
@@ -114,6 +114,10 @@ impl App {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),
         };
+        // Of everybody else in the directory this bot tells nothing.
+        if !account.is_of(&policy.rule.user_type) {
+            return Ok(Err(refusals::other_type()));
+        }
         let now = self.clock.now();
         let fresh = self.identity.look(&account.id, &policy.rule, log_since(&policy.rule, now)).await;
         let (account, standing) = match fresh {
@@ -128,6 +132,19 @@ impl App {
         self.explain(visible, policy, &account, &standing).await.map(Ok)
     }
 
+    /// The open request that asks about the account, if the person may know of it.
+    pub(super) async fn waiting_in(
+        &self,
+        visible: &[&Policy],
+        account: &Account,
+    ) -> anyhow::Result<Option<i64>> {
+        let waiting = self.store.waiting(vec![account.id.clone()]).await?;
+        let Some(id) = waiting.get(&account.id).copied() else { return Ok(None) };
+        let request = self.store.request(id).await?;
+        let seen = |request: &Request| visible.iter().any(|policy| policy.name == request.policy);
+        Ok(request.filter(|(request, _)| seen(request)).map(|_| id))
+    }
+
     async fn explain(
         &self,
         visible: &[&Policy],
@@ -136,7 +153,7 @@ impl App {
         standing: &Standing,
     ) -> anyhow::Result<Card> {
         let now = self.clock.now();
-        let waiting = self.store.waiting(vec![account.id.clone()]).await?;
+        let waiting = self.waiting_in(visible, account).await?;
         let query = AuditQuery {
             visible: self.visible_names(visible, false).await?,
             accounts: vec![account.id.clone()],
@@ -152,7 +169,7 @@ impl App {
             standing,
             policy,
             assessment: &assess(account, standing, &policy.rule, now),
-            waiting_in: waiting.get(&account.id).copied(),
+            waiting_in: waiting,
             next_slot: schedule::next_slot(&policy.schedule, now),
             exemptions: &exemptions,
             history: &history,

@@ -71,8 +71,15 @@ impl App {
         let (Exempted::New(granted) | Exempted::Repeated(granted)) =
             self.store.grant_exemption(key, wish, now).await?;
         let waiting = self.store.waiting(vec![granted.account.id.clone()]).await?;
+        let waiting = match waiting.get(&granted.account.id).copied() {
+            // Of another policy's request nobody here hears.
+            Some(id) => {
+                self.store.request(id).await?.filter(|(row, _)| row.policy == policy.name).map(|_| id)
+            }
+            None => None,
+        };
         self.nudge();
-        Ok(Ok(exceptions::exempted(&granted, waiting.get(&granted.account.id).copied(), now)))
+        Ok(Ok(exceptions::exempted(&granted, waiting, now)))
     }
 
     async fn note_own_account(&self, wish: &Wish, command: &str) -> anyhow::Result<()> {

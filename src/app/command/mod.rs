@@ -13,7 +13,7 @@ mod history;
 mod pauses;
 mod person;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -294,6 +294,8 @@ pub(super) struct Asked<'a> {
     at: DateTime<Utc>,
     /// The policies in which the person holds the role, with their rights in each.
     granted: Vec<(&'a Policy, Known)>,
+    /// A policy that exists and was reached for without the role.
+    reached: OnceLock<String>,
 }
 
 impl<'a> Asked<'a> {
@@ -315,6 +317,8 @@ impl<'a> Asked<'a> {
         match (found, name) {
             (Some((policy, known)), _) => Ok((policy, known)),
             (None, Some(name)) if app.policy(name).is_some() => {
+                // One is enough.
+                let _ = self.reached.set(name.to_owned());
                 Err(refusals::not_allowed("do that", "people with the right role in that policy"))
             }
             (None, name) => Err(Text::plain("There is no policy ")
@@ -438,35 +442,48 @@ impl App {
                 return Ok(Err(refusals::not_here()));
             }
         }
-        let asked = Asked { key: &inbound.key, at: inbound.received_at, granted };
+        let asked = Asked { key: &inbound.key, at: inbound.received_at, granted, reached: OnceLock::new() };
+        let answer = self.answer_to(inbound, here, &asked, command).await?;
+        if let Some(policy) = asked.reached.get().cloned() {
+            let person = asked.person().clone();
+            self.note_reached(inbound, word, person, policy).await?;
+        }
+        Ok(answer)
+    }
+
+    async fn answer_to(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        here: Option<&str>,
+        asked: &Asked<'_>,
+        command: Command,
+    ) -> anyhow::Result<Answer> {
         match command {
             Command::Status => self.status(&asked.policies()).await.map(Ok),
             Command::Pending => Ok(Ok(self.pending(&asked.policies()).await?)),
             Command::Preview { policy, page } => {
-                self.preview(&asked, policy.as_deref(), page.saturating_sub(1)).await
+                self.preview(asked, policy.as_deref(), page.saturating_sub(1)).await
             }
             Command::Why { person } => self.why(&asked.policies(), &person).await,
-            Command::Exempt { about } => self.exempt(&asked, &about, false).await,
-            Command::Leave { about } => self.exempt(&asked, &about, true).await,
-            Command::Unexempt { about } => self.unexempt(&asked, &about).await,
-            Command::Restore { about } => self.restore_asked(&asked, &about).await,
+            Command::Exempt { about } => self.exempt(asked, &about, false).await,
+            Command::Leave { about } => self.exempt(asked, &about, true).await,
+            Command::Unexempt { about } => self.unexempt(asked, &about).await,
+            Command::Restore { about } => self.restore_asked(asked, &about).await,
             Command::Withdraw { request, words } => self.withdraw(inbound, &request, words.join(" ")).await,
             Command::Retry { request, words } => self.retry(inbound, &request, words.join(" ")).await,
-            Command::Pause { stop } => {
-                self.pause(&asked, stop.policy.as_deref(), &stop.words.join(" ")).await
-            }
+            Command::Pause { stop } => self.pause(asked, stop.policy.as_deref(), &stop.words.join(" ")).await,
             Command::Resume { stop } => {
-                self.resume(&asked, stop.policy.as_deref(), &stop.words.join(" ")).await
+                self.resume(asked, stop.policy.as_deref(), &stop.words.join(" ")).await
             }
             Command::Verify => self.verify().await,
             Command::Exemptions => self.exemptions(&asked.policies()).await,
             Command::Audit { words, before, after } => {
-                self.audit(&asked, &words, history::Cursor { before, after }).await
+                self.audit(asked, &words, history::Cursor { before, after }).await
             }
-            Command::Export { words } => self.export(&asked, &words).await,
-            Command::Report { words } => self.report(&asked, &words, inbound, here).await,
-            Command::Evidence { words } => self.evidence(&asked, &words).await,
-            Command::Sweep { policy } => self.sweep_now(&asked, policy.as_deref()).await,
+            Command::Export { words } => self.export(asked, &words).await,
+            Command::Report { words } => self.report(asked, &words, inbound, here).await,
+            Command::Evidence { words } => self.evidence(asked, &words).await,
+            Command::Sweep { policy } => self.sweep_now(asked, policy.as_deref()).await,
         }
     }
 
@@ -485,6 +502,26 @@ impl App {
             }
         }
         if granted.is_empty() { Err(turned_away) } else { Ok(granted) }
+    }
+
+    /// Who holds the role in one policy and reaches for another is in the audit trail too.
+    async fn note_reached(
+        &self,
+        inbound: &Inbound,
+        word: &str,
+        person: Person,
+        policy: String,
+    ) -> anyhow::Result<()> {
+        let event = Draft {
+            at: inbound.received_at,
+            actor: Actor::Person(person),
+            action: Action::InputRefused,
+            subject: None,
+            detail: json!({ "command": word, "why": "does not hold the role that this needs in the policy" }),
+        };
+        let context = AuditContext { policy: Some(policy), ..AuditContext::default() };
+        self.store.append(context, event).await?;
+        Ok(())
     }
 
     /// The audit trail keeps who asked for what they may not have.

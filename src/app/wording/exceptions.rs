@@ -249,6 +249,18 @@ pub fn not_restored(account: &Account, why: NotRestored) -> Text {
             " was not suspended by this bot, so only an admin of the policy may have it given back. Nothing was \
              changed; ask one of them, or do it in the admin console.",
         ),
+        NotRestored::OtherPolicy => Text::plain(
+            "That account was suspended for another policy, and only whoever decides for that one gives it back. \
+             Nothing was changed; ask them, or do it in the admin console.",
+        ),
+        NotRestored::OtherType => Text::plain(
+            "This bot did not suspend that account, and it is of a user type that the policy is not about, so nothing \
+             was changed. Do it in the admin console.",
+        ),
+        NotRestored::Protected => Text::plain(
+            "This bot did not suspend that account, and it is an administrator's, the bot's own or on the break-glass \
+             list, so nothing was changed. Do it in the admin console.",
+        ),
         NotRestored::OwnAccount => {
             Text::plain("Nobody gives themselves access back, so nothing was changed. Ask another approver.")
         }
@@ -272,6 +284,12 @@ pub enum NotRestored {
     NotSuspended,
     /// Somebody else suspended it, and the person is no admin.
     NotOurs,
+    /// Another policy suspended it, for which the person does not decide.
+    OtherPolicy,
+    /// Somebody else suspended it, and the policy is about another type.
+    OtherType,
+    /// Somebody else suspended it, and no button may touch it.
+    Protected,
     /// It is the person's own.
     OwnAccount,
     /// No reason was given.

@@ -302,6 +302,11 @@ pub fn not_allowed(what: &str, role: &str) -> Text {
     Text::plain(format!("Only {role} may {what}, and you are not one of them. Nothing was done."))
 }
 
+/// An account that none of the person's policies is about.
+pub fn other_type() -> Text {
+    Text::plain("That account is of another user type than your policies are about, so I say nothing of it.")
+}
+
 /// `--here` in a channel that is no policy's.
 pub fn not_here() -> Text {
     Text::plain(
