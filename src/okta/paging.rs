@@ -48,12 +48,12 @@ pub(super) async fn walk(
     for pages in 1..=pages_max {
         let answer = http.get(&url, right).await?;
         let next = match take(&answer)? {
-            Then::FollowLink => next_link(&answer.headers)?,
-            Then::Follow(next) => next,
+            Then::FollowLink => next_page(&answer.headers, http.base())?,
+            Then::Follow(next) => next.map(|next| pinned(&next, http.base())).transpose()?,
             Then::Stop => None,
         };
         let Some(next) = next else { return Ok(Walk { pages, cut: false }) };
-        url = pinned(&next, http.base())?;
+        url = next;
         if !seen.insert(url.to_string()) {
             return Err(malformed("Okta's pages go round in a circle"));
         }
@@ -74,6 +74,11 @@ pub(super) async fn walk_all(
 
 fn malformed(why: &str) -> IdentityError {
     IdentityError::Malformed(why.to_owned())
+}
+
+/// The page that the headers name as the next one, if it is the org's own.
+pub(super) fn next_page(headers: &HeaderMap, base: &Url) -> Result<Option<Url>, IdentityError> {
+    next_link(headers)?.map(|next| pinned(&next, base)).transpose()
 }
 
 /// The target of `rel="next"` in any of the `Link` lines. A line that can't be read is an error, not an end.
