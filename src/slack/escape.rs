@@ -9,7 +9,10 @@ pub(super) fn clamp(text: &str, max: usize) -> String {
     if text.chars().count() <= max {
         return text.to_owned();
     }
-    let kept: String = text.chars().take(max.saturating_sub(1)).collect();
+    if max == 0 {
+        return String::new();
+    }
+    let kept: String = text.chars().take(max - 1).collect();
     format!("{}…", kept.trim_end())
 }
 
@@ -70,6 +73,7 @@ mod tests {
     fn clamps_by_characters_with_an_ellipsis() {
         assert_eq!(clamp("日本語テスト", 6), "日本語テスト");
         assert_eq!(clamp("日本語テスト", 4), "日本語…");
+        assert_eq!(clamp("日本語テスト", 0), "");
     }
 
     #[test]

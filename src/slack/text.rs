@@ -49,6 +49,9 @@ fn date_words(at: DateTime<Utc>) -> String {
 pub(super) fn mrkdwn(text: &Text, team_url: &Url, max: usize) -> String {
     let mut out = String::new();
     let mut used = 0;
+    if max == 0 {
+        return out;
+    }
     for span in &text.0 {
         let piece = mrkdwn_span(span, team_url);
         let length = piece.chars().count();
