@@ -48,7 +48,8 @@ struct Line {
 impl Line {
     /// As a person types it. Some keyboards turn quotation marks into others.
     fn typed(text: &str) -> Result<Line, clap::Error> {
-        Line::try_parse_from(text.split_whitespace().map(|word| word.trim_matches(['“', '”', '"'])))
+        let words = text.split_whitespace().map(|word| word.trim_matches(['“', '”', '"']));
+        Line::try_parse_from(words.filter(|word| !word.is_empty()))
     }
 
     /// As a button of an answer carries it: only what changes nothing.
