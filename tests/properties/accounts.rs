@@ -72,7 +72,7 @@ fn odd() -> impl Strategy<Value = Value> {
 fn an_odd_field_never_makes_an_account_active_or_a_candidate() {
     let changes =
         prop::collection::vec((prop::sample::select(PLACES.to_vec()), prop::option::of(odd())), 0..4);
-    holds(1500, &changes, |changes| {
+    holds(600, &changes, |changes| {
         let mut account = idle();
         for (place, value) in changes {
             change(&mut account, place, value);

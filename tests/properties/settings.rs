@@ -110,7 +110,7 @@ fn holidays_are_read_as_they_were_written() {
         .prop_map(|days| NaiveDate::from_ymd_opt(2001, 1, 1).expect("a day") + Days::new(days));
     let days = prop::collection::btree_map(day, (any::<u8>(), "[A-Za-zäß]{1,9}( [A-Z]{2,5})?"), 0..20);
     let end = prop::sample::select(vec!["\n", "\r\n"]);
-    holds(250, &(days, end, 6..80_usize), |(days, end, fold)| {
+    holds(120, &(days, end, 6..80_usize), |(days, end, fold)| {
         let text = written(&days, end, fold);
         ics::check(text.as_bytes());
         let calendar = ics::read(&text).unwrap_or_else(|problems| panic!("{problems:?}: {text}"));
@@ -156,7 +156,7 @@ fn a_damaged_file_of_holidays_is_told_by_its_lines() {
     ])
     .prop_map(str::to_owned);
     let line = prop_oneof![9 => line, 1 => nasty()];
-    holds(400, &prop::collection::vec(line, 0..12), |lines| {
+    holds(200, &prop::collection::vec(line, 0..12), |lines| {
         ics::check(
             format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\n{}\nEND:VEVENT\nEND:VCALENDAR\n", lines.join("\n"))
                 .as_bytes(),
