@@ -1,7 +1,6 @@
 //! The readers of Okta's answers and the writers of its search expressions, each by itself, for tests that feed them
 //! with anything. The bot itself uses nothing of this, and there is no promise about it.
 
-use chrono::{DateTime, Utc};
 use http::HeaderMap;
 use url::Url;
 
@@ -19,9 +18,7 @@ pub fn users(body: &[u8], rule: &Rule) -> Result<Vec<Account>, IdentityError> {
 }
 
 /// Who signed in when, in a page of the System Log; a moment that can't be read is an error of its own.
-pub fn sign_ins(
-    body: &[u8],
-) -> Result<Vec<(AccountId, Result<DateTime<Utc>, IdentityError>)>, IdentityError> {
+pub fn sign_ins(body: &[u8]) -> Result<Vec<log::SignIn>, IdentityError> {
     log::sign_ins(&answer(body))
 }
 
