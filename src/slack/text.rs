@@ -129,8 +129,10 @@ fn rich_span(span: &Span, team_url: &Url, left: usize) -> (Option<SlackRichTextI
         Span::Time(at) => rich_date(*at, TIME_FORMAT, time_words(*at), left),
         Span::Date(at) => rich_date(*at, DATE_FORMAT, date_words(*at), left),
         Span::MessageLink { message, label } => {
-            let link = SlackRichTextLink::new(permalink(team_url, message).into()).with_text(label.clone());
-            token(SlackRichTextInlineElement::Link(link))
+            let label = clamp(label, left);
+            let length = label.chars().count().max(TOKEN_CHARS);
+            let link = SlackRichTextLink::new(permalink(team_url, message).into()).with_text(label);
+            (Some(SlackRichTextInlineElement::Link(link)), length)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What Slack sends back of what was shown: each control comes back as what it was, and half a frame is none.
 
-use inactive_contractors::chat::{Block, Button, Card, Choice, Modal, What};
+use inactive_contractors::chat::{Block, Button, Card, Choice, Modal, Text, What};
 use inactive_contractors::slack::fuzzing::{Frame, frame as read, message, view};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ fn each_button_of_many_alike_comes_back_as_itself() {
         prop::collection::vec((prop::sample::select(vec!["suspend", "deny", "ask.2"]), nasty()), 1..40);
     holds(60, &buttons, |pressed| {
         let made = pressed.iter().map(|(action, label)| Button::new(*action, "r7", label)).collect();
-        let card = Card { summary: Default::default(), blocks: vec![Block::Buttons(made)] };
+        let card = Card { summary: Text::default(), blocks: vec![Block::Buttons(made)] };
         let shown = message(&card, &team_url());
         let ids = kit::actions(&shown["blocks"]);
         assert_eq!(ids.len(), pressed.len());

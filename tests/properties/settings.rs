@@ -86,7 +86,11 @@ fn written(days: &BTreeMap<NaiveDate, (u8, String)>, end: &str, fold: usize) -> 
                 format!("DTSTART:{stamp}"),
             ]),
             _ => {
-                lines.extend([format!("DTSTART:{stamp}"), format!("RDATE:{stamp}"), "EXDATE:19991231".into()])
+                lines.extend([
+                    format!("DTSTART:{stamp}"),
+                    format!("RDATE:{stamp}"),
+                    "EXDATE:19991231".into(),
+                ]);
             }
         }
         lines.push("END:VEVENT".to_owned());
