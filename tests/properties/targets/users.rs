@@ -40,8 +40,7 @@ pub fn check(data: &[u8]) {
     for rule in rules() {
         page(data, rule);
     }
-    if let Ok(read) = sign_ins(data) {
-        let raw: Vec<Value> = serde_json::from_slice(data).expect("what was read is JSON");
+    if let (Ok(read), Ok(raw)) = (sign_ins(data), raw(data)) {
         for (actor, _) in read {
             let is_it = |event: &&Value| {
                 event.pointer("/actor/id").and_then(Value::as_str) == Some(&actor.0)
@@ -50,6 +49,11 @@ pub fn check(data: &[u8]) {
             assert!(raw.iter().any(|event| is_it(&event)), "{actor} has no successful sign-in");
         }
     }
+}
+
+/// The whole of it. Half a surrogate pair in a field that the bot skips is an error to this reader only.
+fn raw(data: &[u8]) -> serde_json::Result<Vec<Value>> {
+    serde_json::from_slice(data)
 }
 
 fn page(data: &[u8], rule: &Rule) {
@@ -65,7 +69,7 @@ fn page(data: &[u8], rule: &Rule) {
             return;
         }
     };
-    let raw: Vec<Value> = serde_json::from_slice(data).expect("what was read is JSON");
+    let Ok(raw) = raw(data) else { return };
     assert_eq!(accounts.len(), raw.len());
     let standing = Standing::plain();
     for (account, raw) in accounts.iter().zip(&raw) {
