@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 use super::Surroundings;
 use super::ics::{self, DAYS_MAX, Wrong, YEARS};
-use super::report::quote;
+use super::report::{quote, shown};
 use super::section::{Found, Section};
 use crate::domain::calendar::{Calendar, Period};
 use crate::domain::policy::{Rule, Schedule};
@@ -136,7 +136,7 @@ fn range(text: &str) -> Result<(NaiveDate, NaiveDate), String> {
 fn file(section: &Section<'_>, surroundings: &Surroundings<'_>, calendar: &mut Calendar) -> bool {
     let Some(Found { value, at }) = section.text("holidays_file") else { return false };
     let path = surroundings.folder.join(&value);
-    let shown = path.display();
+    let shown = shown(&path);
     let text = match (surroundings.read_file)(&path) {
         Ok(text) if text.len() <= FILE_MAX => text,
         Ok(_) => {
@@ -168,7 +168,7 @@ fn file(section: &Section<'_>, surroundings: &Surroundings<'_>, calendar: &mut C
 }
 
 fn say_what_is_left_out(section: &Section<'_>, path: &Path, holidays: &ics::Holidays) {
-    let shown = path.display();
+    let shown = shown(path);
     for Wrong { line, what } in holidays.left_out.iter().take(LEFT_OUT_MAX) {
         section.report.warning(format!("{shown}, line {line}: {what}, so it is no day off"));
     }

@@ -3,6 +3,7 @@
 //! Nothing that looks like a secret is ever repeated, whichever key it was written under by mistake.
 
 use std::cell::RefCell;
+use std::path::Path;
 
 use super::{ConfigError, Key};
 
@@ -99,6 +100,18 @@ pub(super) fn quote(text: &str) -> String {
     let shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
     let shown = shown.replace("\\'", "'");
     if text.chars().count() > LONGEST { format!("\"{shown}…\"") } else { format!("\"{shown}\"") }
+}
+
+/// A path as it is, on one line and cut when long.
+pub(super) fn shown(path: &Path) -> String {
+    const LONGEST: usize = 200;
+    let text = path.display().to_string();
+    if looks_secret(&text) {
+        return "(a secret, not repeated here)".to_owned();
+    }
+    let shown: String =
+        text.chars().take(LONGEST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if text.chars().count() > LONGEST { format!("{shown}…") } else { shown }
 }
 
 /// Whether the text has the shape of a Slack token, an Okta API token or a private key.

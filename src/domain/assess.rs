@@ -263,12 +263,7 @@ fn exemption(account: &Account, standing: &Standing, rule: &Rule) -> Option<Exem
     }
     rule.exempt_attributes
         .iter()
-        .find(|wanted| {
-            account
-                .attributes
-                .get(&wanted.name)
-                .is_some_and(|value| value.to_lowercase() == wanted.value.to_lowercase())
-        })
+        .find(|wanted| account.attributes.get(&wanted.name).is_some_and(|value| wanted.exempts(value)))
         .map(|wanted| Exemption::Attribute { name: wanted.name.clone(), value: wanted.value.clone() })
 }
 

@@ -135,6 +135,13 @@ pub struct ExemptAttribute {
     pub value: String,
 }
 
+impl ExemptAttribute {
+    /// Whether a value of the attribute exempts: in any case, and in any alphabet.
+    pub fn exempts(&self, value: &str) -> bool {
+        value.to_lowercase() == self.value.to_lowercase()
+    }
+}
+
 impl Rule {
     /// A short fingerprint of the rule: the same for the same rule, in every process.
     pub fn fingerprint(&self) -> String {

@@ -5,7 +5,7 @@
 //! begins, `until` ends where it ends (a day counts whole), a [`Period`] is the stretch itself. Nothing is guessed: what
 //! is not understood is a [`Misread`], and [`UNDERSTOOD`] says what is.
 
-use chrono::{DateTime, Datelike, Duration, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Duration, NaiveDate, SubsecRound, Utc};
 use chrono_tz::Tz;
 
 use super::policy::start_of_day;
@@ -28,6 +28,8 @@ pub const UNDERSTOOD: [&str; 12] = [
 
 /// The most words that one date has: "end of year".
 const WORDS_MAX: usize = 3;
+/// The years that a moment can be written in, in UTC: a question goes into a button as text.
+const YEARS: std::ops::RangeInclusive<i32> = 0..=9999;
 /// Nobody asks further back or ahead than this by a number of days.
 const DAYS_MAX: i64 = 40_000;
 
@@ -144,18 +146,23 @@ fn join<W: AsRef<str>>(words: &[W]) -> String {
 }
 
 fn begin(day: NaiveDate, zone: Tz, text: &str) -> Result<DateTime<Utc>, Misread> {
-    start_of_day(day, zone).ok_or_else(|| Misread::NotInCalendar(text.to_owned()))
+    writable(start_of_day(day, zone).ok_or_else(|| Misread::NotInCalendar(text.to_owned()))?, text)
 }
 
 fn end(last: NaiveDate, zone: Tz, text: &str) -> Result<DateTime<Utc>, Misread> {
     let after = last.succ_opt().and_then(|day| start_of_day(day, zone));
-    after.ok_or_else(|| Misread::NotInCalendar(text.to_owned()))
+    writable(after.ok_or_else(|| Misread::NotInCalendar(text.to_owned()))?, text)
+}
+
+fn writable(at: DateTime<Utc>, text: &str) -> Result<DateTime<Utc>, Misread> {
+    if YEARS.contains(&at.year()) { Ok(at) } else { Err(Misread::NotInCalendar(text.to_owned())) }
 }
 
 fn read(text: &str, zone: Tz, now: DateTime<Utc>) -> Result<Named, Misread> {
     let asked = text.trim();
     if let Ok(at) = DateTime::parse_from_rfc3339(asked) {
-        return Ok(Named::Moment(at.to_utc()));
+        // Whole milliseconds, as everything that is stored.
+        return writable(at.to_utc().trunc_subsecs(3), asked).map(Named::Moment);
     }
     let words = asked.to_lowercase();
     let words: Vec<&str> = words.split_whitespace().collect();
@@ -195,19 +202,22 @@ fn unit_named(word: &str, asked: &str) -> Result<Unit, Misread> {
 
 /// A number of days as people write it: `30d`, `12w`; at most some decades.
 pub fn length(word: &str) -> Option<i64> {
-    let number = |unit| word.strip_suffix(unit).and_then(|number| number.parse::<u32>().ok());
+    let number = |unit| word.strip_suffix(unit).and_then(unsigned);
     let days = number("d").map(i64::from).or_else(|| number("w").map(|weeks| i64::from(weeks) * 7))?;
     (days <= DAYS_MAX).then_some(days)
+}
+
+/// Digits and nothing else: no sign.
+fn unsigned(digits: &str) -> Option<u32> {
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
 /// `2026-10-01`, `2026-10`, `2026`, `2026-q3`. The outer error: no such form; the inner `None`: no such day.
 fn digits(word: &str, asked: &str) -> Result<Days, Misread> {
     let unknown = || Misread::NotUnderstood(asked.to_owned());
     let parts: Vec<&str> = word.split('-').collect();
-    let number = |part: &str, width: usize| {
-        let fits = part.len() == width && part.bytes().all(|byte| byte.is_ascii_digit());
-        part.parse::<u32>().ok().filter(|_| fits).ok_or_else(unknown)
-    };
+    let number =
+        |part: &str, width: usize| unsigned(part).filter(|_| part.len() == width).ok_or_else(unknown);
     let year = number(parts[0], 4)?.cast_signed();
     match parts[1..] {
         [] => Ok(months(year, 1, 12)),
@@ -225,11 +235,9 @@ fn digits(word: &str, asked: &str) -> Result<Days, Misread> {
 fn quarter_named(one: &str, other: &str, asked: &str) -> Result<Days, Misread> {
     let unknown = || Misread::NotUnderstood(asked.to_owned());
     let (quarter, year) = if one.starts_with('q') { (one, other) } else { (other, one) };
-    let quarter =
-        quarter.strip_prefix('q').and_then(|number| number.parse::<u32>().ok()).ok_or_else(unknown)?;
-    let year =
-        Some(year).filter(|year| year.len() == 4).and_then(|year| year.parse().ok()).ok_or_else(unknown)?;
-    Ok((1..=4).contains(&quarter).then(|| months(year, quarter * 3 - 2, 3)).flatten())
+    let quarter = quarter.strip_prefix('q').and_then(unsigned).ok_or_else(unknown)?;
+    let year = Some(year).filter(|year| year.len() == 4).and_then(unsigned).ok_or_else(unknown)?;
+    Ok((1..=4).contains(&quarter).then(|| months(year.cast_signed(), quarter * 3 - 2, 3)).flatten())
 }
 
 /// So many whole months from the first of `month` on.

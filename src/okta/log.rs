@@ -101,8 +101,7 @@ pub(super) async fn look(
     since: DateTime<Utc>,
 ) -> Result<SecondLook, IdentityError> {
     let span = Span::new(since, http.clock().now());
-    let filter = format!("actor.id eq {} and {SIGN_INS}", quoted(&account.0));
-    let answer = http.get(&span.url(http, &filter, "1"), Right::ReadLog).await?;
+    let answer = http.get(&span.url(http, &sign_ins_of(account), "1"), Right::ReadLog).await?;
     let events = events(&answer)?;
     let Some(event) = events.first() else { return Ok(SecondLook::Nothing { since: span.since }) };
     if event.sign_in_of() != Some(account.0.as_str()) {
@@ -170,10 +169,9 @@ async fn sweep(
     let mut unseen: std::collections::BTreeSet<AccountId> = accounts.iter().cloned().collect();
     let first = span.url(http, SIGN_INS, "1000");
     let walk = paging::walk(http, first, Right::ReadLog, SWEEP_PAGES_MAX, |answer| {
-        for event in events(answer)? {
-            let Some(actor) = event.sign_in_of() else { continue };
-            if let Some(account) = unseen.take(&AccountId(actor.to_owned())) {
-                looks.insert(account, SecondLook::Seen { at: event.at()? });
+        for (actor, at) in sign_ins(answer)? {
+            if let Some(account) = unseen.take(&actor) {
+                looks.insert(account, SecondLook::Seen { at: at? });
             }
         }
         Ok(if unseen.is_empty() { Then::Stop } else { Then::FollowLink })
@@ -183,6 +181,20 @@ async fn sweep(
         looks.extend(unseen.into_iter().map(|account| (account, SecondLook::Nothing { since: span.since })));
     }
     Ok(!walk.cut)
+}
+
+/// The filter for one account's successful sign-ins.
+pub(super) fn sign_ins_of(account: &AccountId) -> String {
+    format!("actor.id eq {} and {SIGN_INS}", quoted(&account.0))
+}
+
+/// A successful sign-in: whose, and when as far as that can be read.
+pub(super) type SignIn = (AccountId, Result<DateTime<Utc>, IdentityError>);
+
+/// The successful sign-ins of a page, in its order.
+pub(super) fn sign_ins(answer: &Answer) -> Result<Vec<SignIn>, IdentityError> {
+    let whose = |event: &Event| Some((AccountId(event.sign_in_of()?.to_owned()), event.at()));
+    Ok(events(answer)?.iter().filter_map(whose).collect())
 }
 
 fn events(answer: &Answer) -> Result<Vec<Event>, IdentityError> {

@@ -10,6 +10,8 @@ mod changes;
 mod check;
 mod console;
 mod errors;
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod keys;
 mod log;

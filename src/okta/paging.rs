@@ -48,12 +48,12 @@ pub(super) async fn walk(
     for pages in 1..=pages_max {
         let answer = http.get(&url, right).await?;
         let next = match take(&answer)? {
-            Then::FollowLink => next_link(&answer.headers)?,
-            Then::Follow(next) => next,
+            Then::FollowLink => next_page(&answer.headers, http.base())?,
+            Then::Follow(next) => next.map(|next| pinned(&next, http.base())).transpose()?,
             Then::Stop => None,
         };
         let Some(next) = next else { return Ok(Walk { pages, cut: false }) };
-        url = pinned(&next, http.base())?;
+        url = next;
         if !seen.insert(url.to_string()) {
             return Err(malformed("Okta's pages go round in a circle"));
         }
@@ -76,15 +76,19 @@ fn malformed(why: &str) -> IdentityError {
     IdentityError::Malformed(why.to_owned())
 }
 
+/// The page that the headers name as the next one, if it is the org's own.
+pub(super) fn next_page(headers: &HeaderMap, base: &Url) -> Result<Option<Url>, IdentityError> {
+    next_link(headers)?.map(|next| pinned(&next, base)).transpose()
+}
+
 /// The target of `rel="next"` in any of the `Link` lines. A line that can't be read is an error, not an end.
 fn next_link(headers: &HeaderMap) -> Result<Option<String>, IdentityError> {
     let mut next = None;
     for line in headers.get_all(LINK) {
         let line = line.to_str().map_err(|_| malformed("Okta's Link header can't be read"))?;
-        for (target, parameters) in
-            links(line).ok_or_else(|| malformed("Okta's Link header can't be read"))?
-        {
-            if is_next(parameters) && next.replace(target.to_owned()).is_some() {
+        let targets = next_targets(line).ok_or_else(|| malformed("Okta's Link header can't be read"))?;
+        for target in targets {
+            if next.replace(target.to_owned()).is_some() {
                 return Err(malformed("Okta named two next pages"));
             }
         }
@@ -92,26 +96,45 @@ fn next_link(headers: &HeaderMap) -> Result<Option<String>, IdentityError> {
     Ok(next)
 }
 
-/// Splits `<a>; rel="self", <b>; rel="next"` into targets and parameters. A comma inside `<…>` doesn't split.
-fn links(line: &str) -> Option<Vec<(&str, &str)>> {
-    let mut links = Vec::new();
-    let mut rest = line.trim();
-    while !rest.is_empty() {
-        let (target, after) = rest.strip_prefix('<')?.split_once('>')?;
-        let (parameters, more) = match after.find(", <").or_else(|| after.find(",<")) {
-            Some(comma) => (&after[..comma], &after[comma + 1..]),
-            None => (after, ""),
-        };
-        links.push((target, parameters));
-        rest = more.trim();
+/// The targets of those links of `<a>; rel="self", <b>; rel="next"` that are the next page (RFC 8288).
+fn next_targets(line: &str) -> Option<Vec<&str>> {
+    let mut targets = Vec::new();
+    for link in split(line, ',')?.into_iter().map(str::trim).filter(|link| !link.is_empty()) {
+        let (target, parameters) = link.strip_prefix('<')?.split_once('>')?;
+        if is_next(&split(parameters, ';')?) {
+            targets.push(target);
+        }
     }
-    Some(links)
+    Some(targets)
 }
 
-fn is_next(parameters: &str) -> bool {
-    parameters.split(';').filter_map(|parameter| parameter.trim().split_once('=')).any(|(name, value)| {
-        name.trim().eq_ignore_ascii_case("rel")
-            && value.trim().trim_matches('"').split_whitespace().any(|rel| rel.eq_ignore_ascii_case("next"))
+/// Splits where a separator is in neither `<…>` nor `"…"`; nothing if one of these has no end.
+fn split(text: &str, separator: char) -> Option<Vec<&str>> {
+    let (mut parts, mut from, mut closes, mut escaped) = (Vec::new(), 0, None, false);
+    for (at, c) in text.char_indices() {
+        match (closes, c) {
+            _ if escaped => escaped = false,
+            (Some('"'), '\\') => escaped = true,
+            (Some(end), c) if c == end => closes = None,
+            (None, '<') => closes = Some('>'),
+            (None, '"') => closes = Some('"'),
+            (None, c) if c == separator => {
+                parts.push(&text[from..at]);
+                from = at + c.len_utf8();
+            }
+            (Some(_) | None, _) => {}
+        }
+    }
+    parts.push(&text[from..]);
+    closes.is_none().then_some(parts)
+}
+
+/// Only the first `rel` counts.
+fn is_next(parameters: &[&str]) -> bool {
+    let named = parameters.iter().filter_map(|parameter| parameter.split_once('='));
+    let rel = named.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("rel"));
+    rel.is_some_and(|(_, value)| {
+        value.trim().trim_matches('"').split_whitespace().any(|rel| rel.eq_ignore_ascii_case("next"))
     })
 }
 
@@ -141,6 +164,10 @@ mod tests {
         assert_eq!(next(&[a, b]), found);
         assert_eq!(next(&[&format!("{a}, {b}")]), found);
         assert_eq!(next(&["<https://x.test/b>;rel=next"]), found);
+        let folded =
+            "<https://x.test/p>; rel=\"prev\"\t,  <https://x.test/b>; title=\"a, <p>; rel=self\"; rel=next";
+        assert_eq!(next(&[folded]), found);
+        assert_eq!(next(&["<https://x.test/p>; title=\"; rel=next\"; rel=\"prev\""]), Ok(None));
         assert_eq!(next(&[a]), Ok(None));
         assert_eq!(next(&[]), Ok(None));
     }

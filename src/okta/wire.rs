@@ -133,7 +133,7 @@ impl User {
 
 /// Two exemptions may ask about one attribute; the value that exempts wins.
 fn keep(account: &mut Account, wanted: &ExemptAttribute, value: String) {
-    if value.eq_ignore_ascii_case(&wanted.value) || !account.attributes.contains_key(&wanted.name) {
+    if wanted.exempts(&value) || !account.attributes.contains_key(&wanted.name) {
         account.attributes.insert(wanted.name.clone(), value);
     }
 }
@@ -145,7 +145,7 @@ fn attribute_text(value: Option<&Value>, wanted: &ExemptAttribute) -> Result<Opt
         Some(Value::Array(items)) => {
             let items: Option<Vec<String>> = items.iter().map(scalar).collect();
             let items = items.ok_or(())?;
-            let found = items.iter().find(|item| item.eq_ignore_ascii_case(&wanted.value)).cloned();
+            let found = items.iter().find(|item| wanted.exempts(item)).cloned();
             Ok(Some(found.unwrap_or_else(|| items.join(", "))))
         }
         Some(value) => scalar(value).map(Some).ok_or(()),

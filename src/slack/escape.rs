@@ -9,7 +9,10 @@ pub(super) fn clamp(text: &str, max: usize) -> String {
     if text.chars().count() <= max {
         return text.to_owned();
     }
-    let kept: String = text.chars().take(max.saturating_sub(1)).collect();
+    if max == 0 {
+        return String::new();
+    }
+    let kept: String = text.chars().take(max - 1).collect();
     format!("{}…", kept.trim_end())
 }
 
@@ -25,9 +28,10 @@ pub(super) fn tidy(text: &str) -> String {
 pub(super) fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'
-            | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
+            | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Our own words in mrkdwn. <https://docs.slack.dev/messaging/formatting-message-text#escaping>
@@ -70,11 +74,13 @@ mod tests {
     fn clamps_by_characters_with_an_ellipsis() {
         assert_eq!(clamp("日本語テスト", 6), "日本語テスト");
         assert_eq!(clamp("日本語テスト", 4), "日本語…");
+        assert_eq!(clamp("日本語テスト", 0), "");
     }
 
     #[test]
     fn tidies_controls_overrides_and_line_feeds() {
         assert_eq!(tidy(" a\r\n\tb\u{202e}c\u{200b}\u{0} "), "a bc");
+        assert_eq!(tidy("\u{ffa0}\u{e0041}\u{e0100}\u{1d173}\u{17b5}"), "");
     }
 
     #[test]

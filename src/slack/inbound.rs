@@ -269,9 +269,12 @@ fn form_state(state: Option<&SlackViewState>) -> FormState {
     let Some(state) = state else { return form };
     let mut blocks: Vec<(&SlackBlockId, &HashMap<SlackActionId, SlackViewStateValue>)> =
         state.values.iter().collect();
-    blocks.sort_by_key(|(id, _)| base_group(&id.0));
+    blocks.sort_by_key(|(id, _)| (base_group(&id.0), id.0.as_str()));
     for (block, inputs) in blocks {
-        for value in inputs.values() {
+        // A block has one input. Of several the order would be that of a hash table, another one each time.
+        let mut inputs: Vec<_> = inputs.iter().collect();
+        inputs.sort_by_key(|(id, _)| id.0.as_str());
+        for (_, value) in inputs {
             match value.action_type.0.as_str() {
                 "checkboxes" => {
                     let ticked = form.ticked.entry(base_group(&block.0).0.to_owned()).or_default();

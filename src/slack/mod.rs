@@ -17,6 +17,8 @@ mod connector;
 mod errors;
 mod escape;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod inbound;
 mod render;
 mod settings;

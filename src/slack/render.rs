@@ -78,6 +78,8 @@ pub(super) fn message(card: &Card, team_url: &Url) -> Message {
     let mut page = Page::new(team_url, MESSAGE_CHARS_MAX);
     page.add_all(&card.blocks);
     if page.blocks.is_empty() {
+        // What was kept for controls that came to nothing is free again.
+        page.chars_left = MESSAGE_CHARS_MAX;
         page.add(&Block::Section(card.summary.clone()));
     }
     if page.blocks.is_empty() {

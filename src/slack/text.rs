@@ -49,6 +49,9 @@ fn date_words(at: DateTime<Utc>) -> String {
 pub(super) fn mrkdwn(text: &Text, team_url: &Url, max: usize) -> String {
     let mut out = String::new();
     let mut used = 0;
+    if max == 0 {
+        return out;
+    }
     for span in &text.0 {
         let piece = mrkdwn_span(span, team_url);
         let length = piece.chars().count();
@@ -126,8 +129,10 @@ fn rich_span(span: &Span, team_url: &Url, left: usize) -> (Option<SlackRichTextI
         Span::Time(at) => rich_date(*at, TIME_FORMAT, time_words(*at), left),
         Span::Date(at) => rich_date(*at, DATE_FORMAT, date_words(*at), left),
         Span::MessageLink { message, label } => {
-            let link = SlackRichTextLink::new(permalink(team_url, message).into()).with_text(label.clone());
-            token(SlackRichTextInlineElement::Link(link))
+            let label = clamp(label, left);
+            let length = label.chars().count().max(TOKEN_CHARS);
+            let link = SlackRichTextLink::new(permalink(team_url, message).into()).with_text(label);
+            (Some(SlackRichTextInlineElement::Link(link)), length)
         }
     }
 }

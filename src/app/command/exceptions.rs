@@ -16,10 +16,10 @@ use crate::domain::when::{self, Misread};
 use crate::store::{AuditContext, Exempted};
 
 /// What the words after the person say.
-struct Said {
-    from: Option<DateTime<Utc>>,
-    until: Option<DateTime<Utc>>,
-    reason: String,
+pub(super) struct Said {
+    pub(super) from: Option<DateTime<Utc>>,
+    pub(super) until: Option<DateTime<Utc>>,
+    pub(super) reason: String,
 }
 
 impl App {
@@ -148,7 +148,7 @@ impl App {
 }
 
 /// Reads "from … until … reason" in any order of the times, which come before the reason.
-fn read_words(words: &[String], now: DateTime<Utc>, zone: Tz) -> Result<Said, Text> {
+pub(super) fn read_words(words: &[String], now: DateTime<Utc>, zone: Tz) -> Result<Said, Text> {
     let (mut from, mut until, mut lasts) = (None, None, None);
     let mut rest = words;
     while let [keyword, value, ..] = rest {

@@ -71,6 +71,10 @@ impl Filters {
         let named = words.windows(2).find(|pair| pair[0].eq_ignore_ascii_case("policy"));
         let named = named.and_then(|pair| policies.iter().find(|policy| policy.name == pair[1]));
         let zone = named.or(policies.first()).map_or(Tz::UTC, |policy| policy.schedule.zone);
+        if let Some(option) = words.iter().find(|word| word.starts_with('-')) {
+            // In a button it would be one.
+            return Err(wording::not_a_filter(option, None));
+        }
         let mut filters = Filters::default();
         let mut rest = words;
         while let [word, after @ ..] = rest {
@@ -196,7 +200,8 @@ fn outcome(word: &str) -> Result<(String, Vec<Action>), Text> {
 
 fn number(word: &str) -> Result<i64, Text> {
     let digits = word.trim_start_matches('#');
-    digits.parse().map_err(|_| wording::not_a_filter(word, None))
+    let read = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
+    read.ok_or_else(|| wording::not_a_filter(word, None))
 }
 
 fn policy(name: &str, policies: &[&Policy]) -> Result<String, Text> {
@@ -253,6 +258,8 @@ mod tests {
             ("in 2030", "2030 has not begun yet."),
             ("by", "Something is missing after by."),
             ("request ada", "I don't know what ada means"),
+            ("request +7", "I don't know what +7 means"),
+            ("ada --before", "I don't know what --before means"),
             ("policy secret", "There is no policy secret"),
             ("ada ben", "I don't know what ben means"),
             (&"a".repeat(2000), "too long"),

@@ -67,11 +67,7 @@ impl App {
             Err(text) => return Ok(Err(text)),
         };
         let (events, newer, older) = self.page(&question.query, cursor).await?;
-        let line = |option: &str, seq: i64| {
-            let filters = question.filters.line();
-            let space = if filters.is_empty() { "" } else { " " };
-            format!("audit{space}{filters} --{option} {seq}")
-        };
+        let line = |option: &str, seq: i64| page_line(&question.filters, option, seq);
         let page = wording::Page {
             newer: events.first().filter(|_| newer).map(|event| line("after", event.seq)),
             older: events.last().filter(|_| older).map(|event| line("before", event.seq)),
@@ -278,6 +274,14 @@ impl Asked<'_> {
     }
 }
 
+/// The line that asks for another page of the same question: the value of a button.
+pub(super) fn page_line(filters: &Filters, option: &str, seq: i64) -> String {
+    let filters = filters.line();
+    let space = if filters.is_empty() { "" } else { " " };
+    format!("audit{space}{filters} --{option} {seq}")
+}
+
+/// The period that the words of a report or a bundle name.
 pub(super) fn read_period(words: &[String], policy: &Policy, now: DateTime<Utc>) -> Result<Period, Text> {
     let (_, text) = period_words(words);
     let text = if text.is_empty() { PERIOD } else { &text };

@@ -9,6 +9,8 @@ mod ask;
 mod copies;
 mod exceptions;
 mod filters;
+#[doc(hidden)]
+pub mod fuzzing;
 mod history;
 mod pauses;
 mod person;
@@ -45,6 +47,18 @@ struct Line {
 }
 
 impl Line {
+    /// As a person types it. Some keyboards turn quotation marks into others.
+    fn typed(text: &str) -> Result<Line, clap::Error> {
+        let words = text.split_whitespace().map(|word| word.trim_matches(['“', '”', '"']));
+        Line::try_parse_from(words.filter(|word| !word.is_empty()))
+    }
+
+    /// As a button of an answer carries it: only what changes nothing.
+    fn pressed(line: &str) -> Option<(Command, bool)> {
+        let line = Line::try_parse_from(line.split_whitespace()).ok().filter(Line::is_question)?;
+        Some((line.command?, line.here))
+    }
+
     fn is_question(&self) -> bool {
         self.command.as_ref().is_some_and(Command::is_question)
     }
@@ -340,8 +354,7 @@ impl App {
         text: &str,
         channel: &str,
     ) -> anyhow::Result<Ack> {
-        let words = text.split_whitespace().map(|word| word.trim_matches(['“', '”', '"']));
-        let line = match Line::try_parse_from(words) {
+        let line = match Line::typed(text) {
             Ok(line) => line,
             Err(error) => {
                 self.whisper_card(inbound.reply.clone(), help(&error));
@@ -367,8 +380,7 @@ impl App {
     /// A button of an answer: asks the command line that it carries, and shows that instead. Only questions can be asked
     /// like this, whatever the value says, and with the rights of whoever presses.
     pub(super) fn ask_instead(self: &Arc<Self>, inbound: &Inbound, line: &str, channel: &str) -> Ack {
-        let line = Line::try_parse_from(line.split_whitespace()).ok();
-        let Some(Line { command: Some(command), here }) = line.filter(Line::is_question) else {
+        let Some((command, here)) = Line::pressed(line) else {
             self.whisper(inbound.reply.clone(), refusals::no_such_request());
             return Ack::Done;
         };

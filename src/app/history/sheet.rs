@@ -29,7 +29,7 @@ fn inert(cell: &str) -> String {
     let mut inert = String::with_capacity(cell.len() + 1);
     let mut begins = true;
     for letter in cell.chars() {
-        if begins && matches!(letter, '=' | '+' | '-' | '@' | '\t' | '\r') {
+        if begins && matches!(letter, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠' | '\t' | '\r') {
             inert.push('\'');
         }
         begins = matches!(letter, ';' | '\t' | '\n' | '\r') || (begins && matches!(letter, ' ' | '"'));
