@@ -38,9 +38,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use world::World;
 
 /// Seeds of a run that nobody asked more of.
-const RUNS: u64 = 300;
+const RUNS: u64 = 200;
 /// Steps of one seed.
-const STEPS: u64 = 40;
+const STEPS: u64 = 32;
 /// Failing seeds that are told in full.
 const TOLD_MAX: usize = 2;
 
