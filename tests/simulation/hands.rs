@@ -62,6 +62,11 @@ impl World {
         }
         let button = buttons[self.fate.below(buttons.len())].clone();
         let user = self.somebody();
+        self.presses(user, reference, button);
+    }
+
+    /// This person presses this button of this card.
+    pub fn presses(&mut self, user: &'static str, reference: MessageRef, button: Button) {
         let mut value = button.value.clone();
         let (request, rest) = value.split_once(':').unwrap_or((value.as_str(), ""));
         let Ok(request) = request.parse::<i64>() else { return };

@@ -26,6 +26,7 @@ mod okta;
 mod process;
 mod slack;
 mod steps;
+mod stories;
 mod terms;
 mod world;
 

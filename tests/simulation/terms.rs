@@ -36,6 +36,24 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// For stories: one person decides, and what they decide holds for a day.
+    pub fn plain() -> Terms {
+        Terms {
+            inactive_days: 7,
+            second_look: true,
+            exempt: None,
+            approvals: 1,
+            answer_hours: 8,
+            carry_out_hours: 24,
+            approvers: APPROVERS.to_vec(),
+            group: false,
+            max_candidates: 50,
+            preview_first: false,
+            clear_sessions: false,
+        }
+    }
+
+    /// Any.
     pub fn draw(fate: &Fate) -> Terms {
         let one_of = |from: &[i64]| from[fate.below(from.len())];
         let mut approvers = APPROVERS.to_vec();

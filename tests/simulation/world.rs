@@ -36,8 +36,18 @@ pub struct World {
 }
 
 impl World {
+    /// A world as the seed has it.
     pub fn new(seed: u64) -> World {
         let fate = Fate::new(seed, first_day());
+        let terms = Terms::draw(&fate);
+        let mut world = World::on_terms(fate, terms);
+        world.people();
+        world.start();
+        world
+    }
+
+    /// A world without people in Okta, and without a bot yet.
+    pub fn on_terms(fate: Fate, terms: Terms) -> World {
         let court = Court::new(fate.clone());
         let (for_suspensions, for_restorations) = (court.clone(), court.clone());
         let okta = Okta::new(
@@ -46,8 +56,7 @@ impl World {
             std::sync::Arc::new(move |account, _| for_restorations.restoration(account)),
         );
         let slack = Slack::new(fate.clone(), members(), vec![IN_GROUP]);
-        let terms = Terms::draw(&fate);
-        let mut world = World {
+        let world = World {
             policies: terms.policies(),
             fate,
             okta,
@@ -61,9 +70,7 @@ impl World {
             trail: Vec::new(),
             directory: directory(),
         };
-        world.people();
         std::fs::write(world.path(), empty_file()).expect("there is room for an empty database");
-        world.start();
         world
     }
 
