@@ -139,12 +139,7 @@ impl App {
             return Ok(None);
         }
         let intent = Step::Intend { status_changed: fresh.account.status_changed.at() };
-        if self
-            .store
-            .step_candidate(request.id, candidate.position, intent, now)
-            .await?
-            .is_none()
-        {
+        if self.store.step_candidate(request.id, candidate.position, intent, now).await?.is_none() {
             // No longer due: somebody else settled it, so nothing is called.
             return Ok(None);
         }

@@ -17,7 +17,10 @@ const DUE: [(&str, &str); 5] = [
     ("accounts without an outcome", "SELECT count(*) FROM candidate WHERE state = 'due'"),
     ("sweeps without an end", "SELECT count(*) FROM sweep WHERE state = 'started'"),
     ("sweeps that were not told", "SELECT count(*) FROM sweep WHERE told = 0"),
-    ("restorations that are due or not told", "SELECT count(*) FROM restoration WHERE state = 'due' OR told = 0"),
+    (
+        "restorations that are due or not told",
+        "SELECT count(*) FROM restoration WHERE state = 'due' OR told = 0",
+    ),
     (
         "requests that are to be carried out or told",
         "SELECT count(*) FROM request WHERE told = 0
@@ -108,7 +111,8 @@ impl World {
         for _ in 0..60 {
             self.check();
             // Whatever was shown in doubt is rendered once more within a minute.
-            let in_doubt = "SELECT count(*) FROM message WHERE retry_at IS NOT NULL OR render_again_at IS NOT NULL";
+            let in_doubt =
+                "SELECT count(*) FROM message WHERE retry_at IS NOT NULL OR render_again_at IS NOT NULL";
             let ledger = self.court.ledger();
             let due = DUE.iter().any(|(_, sql)| ledger.number(sql) > 0);
             if !due && ledger.number(in_doubt) == 0 {
@@ -145,7 +149,9 @@ impl World {
     /// What became of an account is what the trail and the org say.
     fn check_outcome(&self, one: &Listed) {
         let actions = self.court.ledger().actions(one.request, &one.account);
-        let of = |effect: &&crate::okta::Effect| effect.request == Some(one.request) && effect.account == one.account;
+        let of = |effect: &&crate::okta::Effect| {
+            effect.request == Some(one.request) && effect.account == one.account
+        };
         let effects = self.okta.suspensions().iter().filter(of).count();
         let says = one.state == "suspended";
         let tried = actions.iter().rposition(|action| action == "suspension_intended");
@@ -172,7 +178,8 @@ impl World {
     fn touched(&self, one: &Listed) -> bool {
         let people = self.okta.people();
         let person = people.iter().find(|person| person.id == one.account).expect("nobody is forgotten");
-        person.gone || person.changes.iter().any(|change| change.by != inactive_contractors::identity::Changer::Us)
+        person.gone
+            || person.changes.iter().any(|change| change.by != inactive_contractors::identity::Changer::Us)
     }
 
     fn check_cards(&self, asked: &Asked, list: &[&Listed]) {
@@ -230,14 +237,16 @@ impl World {
 /// Whether a card shows its request's state, and no button that does nothing any more.
 fn shows(card: &Card, asked: &Asked, list: &[&Listed]) -> Result<(), String> {
     let count = |state: &str| list.iter().filter(|one| one.state == state).count();
-    let accounts = |number: usize| if number == 1 { "1 account".to_owned() } else { format!("{number} accounts") };
+    let accounts =
+        |number: usize| if number == 1 { "1 account".to_owned() } else { format!("{number} accounts") };
     let (done, failed) = (count("suspended"), count("failed"));
     let (title, allowed): (String, &[&str]) = match asked.word() {
         "preview" => ("Preview".to_owned(), &["go_live"]),
         "held" => ("Held".to_owned(), &["release", "deny"]),
-        "pending" => {
-            (format!("Suspend {}?", accounts(count("proposed"))), &["suspend", "choose", "deny", "take_back_approval"])
-        }
+        "pending" => (
+            format!("Suspend {}?", accounts(count("proposed"))),
+            &["suspend", "choose", "deny", "take_back_approval"],
+        ),
         "completed" if failed > 0 => (format!("{} suspended, {failed} FAILED", accounts(done)), &["retry"]),
         "completed" => (format!("{} suspended", accounts(done)), &[]),
         "denied" => ("Denied".to_owned(), &[]),
@@ -246,11 +255,13 @@ fn shows(card: &Card, asked: &Asked, list: &[&Listed]) -> Result<(), String> {
         "went_live" => ("The rule is live".to_owned(), &[]),
         other => return Err(format!("it is still {other}")),
     };
-    let header = card.blocks.iter().find_map(|block| if let Block::Header(text) = block { Some(text) } else { None });
+    let header =
+        card.blocks.iter().find_map(|block| if let Block::Header(text) = block { Some(text) } else { None });
     if !header.is_some_and(|header| header.starts_with(&title)) {
         return Err(format!("the card says {header:?} instead of {title:?}"));
     }
-    let buttons = card.blocks.iter().filter_map(|block| if let Block::Buttons(all) = block { Some(all) } else { None });
+    let buttons =
+        card.blocks.iter().filter_map(|block| if let Block::Buttons(all) = block { Some(all) } else { None });
     for button in buttons.flatten() {
         if !allowed.contains(&button.action.as_str()) {
             return Err(format!("a live button: {}", button.action));

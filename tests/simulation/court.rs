@@ -118,7 +118,10 @@ impl Court {
         let same = |one: &DateTime<Utc>| one.timestamp_millis() == at.timestamp_millis();
         let inner = self.inner();
         let fits = |deed: &&Deed| {
-            deed.request == request && deed.user == user && verbs.contains(&deed.verb) && deed.at.iter().any(same)
+            deed.request == request
+                && deed.user == user
+                && verbs.contains(&deed.verb)
+                && deed.at.iter().any(same)
         };
         inner.deeds.iter().find(fits).cloned()
     }
@@ -168,7 +171,9 @@ impl Court {
         }
         let deadline = asked.deadline.ok_or("the card never stood")?;
         let mut people = BTreeSet::new();
-        for decision in [&asked.state["decision"], &asked.state["first"]].into_iter().filter(|one| !one.is_null()) {
+        for decision in
+            [&asked.state["decision"], &asked.state["first"]].into_iter().filter(|one| !one.is_null())
+        {
             let (user, at) = decided(decision);
             if at >= deadline {
                 return Err(format!("{user} approved after the deadline"));
@@ -187,7 +192,11 @@ impl Court {
             mandate = at;
         }
         let late = intended_at - (mandate + Duration::hours(self.today().carry_out_hours));
-        if late > Duration::zero() { Err(format!("its approval ended {} min before", late.num_minutes())) } else { Ok(()) }
+        if late > Duration::zero() {
+            Err(format!("its approval ended {} min before", late.num_minutes()))
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether the person did decide this about this account, and might.
@@ -230,7 +239,8 @@ impl Court {
     pub fn event(&self, event: &Event) {
         let (Some(user), Some(request)) = (event.person(), event.request) else { return };
         let Some((verbs, steers)) = verbs(&event.action) else { return };
-        let wrong = |why: &str| self.fate.wrong(format!("event {} ({}) of {user}: {why}", event.seq, event.action));
+        let wrong =
+            |why: &str| self.fate.wrong(format!("event {} ({}) of {user}: {why}", event.seq, event.action));
         let asked = self.ledger().request(request).expect("an event's request is there");
         let Some(deed) = self.behind(request, user, event.at(), verbs) else {
             wrong("they never did that then");

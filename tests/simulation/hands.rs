@@ -12,8 +12,18 @@ use crate::world::World;
 
 /// Who clicks: approvers most of the time.
 const HANDS: [&str; 12] = [
-    APPROVERS[0], APPROVERS[0], APPROVERS[0], APPROVERS[1], APPROVERS[1], IN_GROUP, IN_GROUP, ADMIN, ADMIN,
-    APPROVERS[2], STRANGER, CONTRACTOR,
+    APPROVERS[0],
+    APPROVERS[0],
+    APPROVERS[0],
+    APPROVERS[1],
+    APPROVERS[1],
+    IN_GROUP,
+    IN_GROUP,
+    ADMIN,
+    ADMIN,
+    APPROVERS[2],
+    STRANGER,
+    CONTRACTOR,
 ];
 
 impl World {
@@ -24,6 +34,8 @@ impl World {
     /// Sends something new.
     fn send(&mut self, user: &'static str, what: impl FnOnce(String) -> What, deed: Option<Wish>) {
         self.number += 1;
+        // No two deeds at one moment: by their time they are told apart.
+        self.fate.advance(chrono::Duration::milliseconds(1));
         let key = format!("envelope-{:04}", self.number);
         let trigger = self.slack.trigger(user, &key);
         let at = self.fate.bot_now();
@@ -54,13 +66,16 @@ impl World {
         let Some((reference, blocks)) = self.screen() else { return };
         let buttons: Vec<Button> = blocks
             .iter()
-            .filter_map(|block| if let Block::Buttons(buttons) = block { Some(buttons.clone()) } else { None })
+            .filter_map(
+                |block| if let Block::Buttons(buttons) = block { Some(buttons.clone()) } else { None },
+            )
             .flatten()
             .collect();
         if buttons.is_empty() {
             return self.choose();
         }
-        let button = buttons[self.fate.below(buttons.len())].clone();
+        let first = self.fate.chance(40);
+        let button = buttons[if first { 0 } else { self.fate.below(buttons.len()) }].clone();
         let user = self.somebody();
         self.presses(user, reference, button);
     }
@@ -95,7 +110,11 @@ impl World {
         let keeps = value.starts_with("keep:");
         let wish = keeps.then_some(Wish { request, verb: "keep", forged: false, ticked: None });
         let user = self.somebody();
-        self.send(user, |trigger| What::Click { message: reference, action: menu.action, value, trigger }, wish);
+        self.send(
+            user,
+            |trigger| What::Click { message: reference, action: menu.action, value, trigger },
+            wish,
+        );
     }
 
     /// What somebody sees of a card: the last one most of the time, as it is most of the time.
@@ -105,8 +124,7 @@ impl World {
         let last = cards.len().checked_sub(1)?;
         let place = if self.fate.chance(75) { last } else { self.fate.below(cards.len()) };
         let versions = &cards[place].cards;
-        let version =
-            if self.fate.chance(80) { versions.len() - 1 } else { self.fate.below(versions.len()) };
+        let version = if self.fate.chance(80) { versions.len() - 1 } else { self.fate.below(versions.len()) };
         Some((cards[place].reference.clone(), versions[version].blocks.clone()))
     }
 
@@ -141,7 +159,9 @@ impl World {
                 }
             }
         });
-        let Some(dialog) = self.slack.dialogs().into_iter().find(|one| one.view == dialog.view) else { return };
+        let Some(dialog) = self.slack.dialogs().into_iter().find(|one| one.view == dialog.view) else {
+            return;
+        };
         let stamp = format!("{:010}", self.number);
         let Dialog { view, modal, .. } = dialog;
         let state = state(&modal);
@@ -184,26 +204,26 @@ impl World {
 
     /// Somebody types a command.
     pub fn command(&mut self) {
-        let requests = usize::try_from(self.court.ledger().number("SELECT count(*) FROM request")).unwrap_or(0);
+        let requests =
+            usize::try_from(self.court.ledger().number("SELECT count(*) FROM request")).unwrap_or(0);
         let request = i64::try_from(1 + self.fate.below(requests.max(1))).expect("few");
         let worker = format!("worker{}@example.com", self.fate.below(8));
         let wish = |verb| Some(Wish { request, verb, forged: false, ticked: None });
-        let (text, wish) = match self.fate.below(10) {
-            0..=4 => ("sweep".to_owned(), None),
-            5 => (format!("withdraw {request} it was a mistake"), wish("withdraw")),
-            6 => (format!("retry {request}"), wish("retry")),
-            7 => (format!("restore {worker} is back"), None),
-            8 => (format!("exempt {worker} for 10d on leave"), None),
-            _ => ("status".to_owned(), None),
-        };
         let user = self.somebody();
+        let (text, wish) = match self.fate.below(12) {
+            0..8 => return self.sweep(),
+            8 => (format!("withdraw {request} it was a mistake"), wish("withdraw")),
+            9 => (format!("retry {request}"), wish("retry")),
+            10 => (format!("restore {worker} is back"), None),
+            _ => (format!("exempt {worker} for 10d on leave"), None),
+        };
         self.send(user, |_| What::Command { text, channel: CHANNEL.to_owned() }, wish);
     }
 
     /// Somebody asks for a sweep.
     pub fn sweep(&mut self) {
-        let text = "sweep".to_owned();
-        self.send(APPROVERS[0], |_| What::Command { text, channel: CHANNEL.to_owned() }, None);
+        let (user, text) = ([APPROVERS[0], IN_GROUP, ADMIN][self.fate.below(3)], "sweep".to_owned());
+        self.send(user, |_| What::Command { text, channel: CHANNEL.to_owned() }, None);
     }
 
     /// A frame arrives once more: one that was not acknowledged, or any other.
@@ -240,7 +260,9 @@ fn decision(action: &str) -> Option<&'static str> {
 /// The boxes of a dialog, and which are ticked.
 fn boxes(modal: &Modal) -> BTreeMap<String, bool> {
     let one = |block: &Block| match block {
-        Block::Checkboxes { name, choices, .. } => Some((name.clone(), choices.iter().any(|choice| choice.ticked))),
+        Block::Checkboxes { name, choices, .. } => {
+            Some((name.clone(), choices.iter().any(|choice| choice.ticked)))
+        }
         _ => None,
     };
     modal.blocks.iter().filter_map(one).collect()
@@ -275,7 +297,9 @@ fn state(modal: &Modal) -> FormState {
 
 fn in_words(what: &What) -> String {
     match what {
-        What::Click { action, value, .. } | What::HomeClick { action, value, .. } => format!("{action} {value}"),
+        What::Click { action, value, .. } | What::HomeClick { action, value, .. } => {
+            format!("{action} {value}")
+        }
         What::ModalClick { kind, modal_value, action, .. } => format!("{action} in {kind} {modal_value}"),
         What::Submission { kind, modal_value, state, .. } => {
             let unticked = state.ticked.iter().filter(|(_, ticked)| ticked.is_empty()).map(|(name, _)| name);

@@ -39,7 +39,14 @@ impl Event {
     pub fn true_hash(&self) -> String {
         let subject = self.account.as_ref().map(|(id, login)| json!({ "id": id, "login": login }));
         let body = json!([
-            self.seq, self.at, self.actor, self.action, self.policy, self.sweep, self.request, subject,
+            self.seq,
+            self.at,
+            self.actor,
+            self.action,
+            self.policy,
+            self.sweep,
+            self.request,
+            subject,
             self.detail
         ]);
         let hash = Sha256::digest(format!("{}\n{body}", self.prev_hash));
@@ -108,25 +115,13 @@ impl Ledger {
     }
 
     pub fn events_after(&self, seq: i64) -> Vec<Event> {
-        let sql = "SELECT seq, at, actor, action, policy, sweep, request, account_id, login, detail, prev_hash, hash
-                   FROM audit_event WHERE seq > ?1 ORDER BY seq";
-        self.all(sql, [seq], |row| {
-            let account: Option<String> = row.get(7)?;
-            let login: Option<String> = row.get(8)?;
-            Ok(Event {
-                seq: row.get(0)?,
-                at: row.get(1)?,
-                actor: value(&row.get::<_, String>(2)?),
-                action: row.get(3)?,
-                policy: row.get(4)?,
-                sweep: row.get(5)?,
-                request: row.get(6)?,
-                account: account.zip(login),
-                detail: value(&row.get::<_, String>(9)?),
-                prev_hash: row.get(10)?,
-                hash: row.get(11)?,
-            })
-        })
+        self.all("SELECT * FROM audit_event WHERE seq > ?1 ORDER BY seq", [seq], event)
+    }
+
+    /// The events that name this person.
+    pub fn events_of(&self, user: &str) -> Vec<Event> {
+        let sql = "SELECT * FROM audit_event WHERE json_extract(actor, '$.person.id') = ?1 ORDER BY seq";
+        self.all(sql, [user], event)
     }
 
     /// The actions of the trail about one account within one request, oldest first.
@@ -181,12 +176,14 @@ impl Ledger {
 
     /// Where the message with this mark stands.
     pub fn message(&self, key: &str) -> Option<String> {
-        self.all("SELECT ts FROM message WHERE key = ?1", [key], |row| row.get::<_, Option<String>>(0)).pop()?
+        self.all("SELECT ts FROM message WHERE key = ?1", [key], |row| row.get::<_, Option<String>>(0))
+            .pop()?
     }
 
     /// Everything in it.
     pub fn dump(&self) -> Vec<String> {
-        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+        let sql =
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
         let tables: Vec<String> = self.all(sql, [], |row| row.get(0));
         let mut lines = Vec::new();
         for table in tables {
@@ -199,6 +196,24 @@ impl Ledger {
         }
         lines
     }
+}
+
+fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
+    let account: Option<String> = row.get("account_id")?;
+    let login: Option<String> = row.get("login")?;
+    Ok(Event {
+        seq: row.get("seq")?,
+        at: row.get("at")?,
+        actor: value(&row.get::<_, String>("actor")?),
+        action: row.get("action")?,
+        policy: row.get("policy")?,
+        sweep: row.get("sweep")?,
+        request: row.get("request")?,
+        account: account.zip(login),
+        detail: value(&row.get::<_, String>("detail")?),
+        prev_hash: row.get("prev_hash")?,
+        hash: row.get("hash")?,
+    })
 }
 
 fn value(text: &str) -> Value {

@@ -63,7 +63,12 @@ impl Person {
     /// The last sign of life that anybody can know of.
     pub fn alive_at(&self, with_log: bool) -> DateTime<Utc> {
         let log = self.log.iter().copied().filter(|_| with_log);
-        [self.created, self.status_changed].into_iter().chain(self.last_sign_in).chain(log).max().expect("two")
+        [self.created, self.status_changed]
+            .into_iter()
+            .chain(self.last_sign_in)
+            .chain(log)
+            .max()
+            .expect("two")
     }
 
     fn account(&self) -> Account {
@@ -327,13 +332,17 @@ impl IdentityProvider for Okta {
         };
         let people: Vec<Person> = self.org().people.iter().map(indexed).collect();
         let accounts = people.iter().filter(|person| !person.gone).map(Person::account);
-        Ok(Listing { accounts: accounts.filter(|account| account.is_of(&rule.user_type)).collect(), pages: 1 })
+        Ok(Listing {
+            accounts: accounts.filter(|account| account.is_of(&rule.user_type)).collect(),
+            pages: 1,
+        })
     }
 
     async fn protected(&self, _: &Rule) -> Answer<Protected> {
         self.read_fault().await?;
         let org = self.org();
-        let admins = org.people.iter().filter(|person| person.admin).map(|person| AccountId(person.id.clone()));
+        let admins =
+            org.people.iter().filter(|person| person.admin).map(|person| AccountId(person.id.clone()));
         Ok(Protected { admins: admins.collect(), ..Protected::default() })
     }
 
@@ -407,7 +416,8 @@ impl IdentityProvider for Okta {
     async fn find(&self, who: &str, _: &Rule) -> Answer<Vec<Account>> {
         self.read_fault().await?;
         let org = self.org();
-        let found = org.people.iter().filter(|person| !person.gone && (person.login == who || person.id == who));
+        let found =
+            org.people.iter().filter(|person| !person.gone && (person.login == who || person.id == who));
         Ok(found.map(Person::account).collect())
     }
 }

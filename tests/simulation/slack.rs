@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::chat::{
-    Ack, Card, Chat, ChatError, ChatUser, FileRef, Home, Inbound, MessageRef, Modal, ReplyTo, ShareIn, Upload,
-    ViewRef, What,
+    Ack, Card, Chat, ChatError, ChatUser, FileRef, Home, Inbound, MessageRef, Modal, ReplyTo, ShareIn,
+    Upload, ViewRef, What,
 };
 
 use crate::fate::Fate;

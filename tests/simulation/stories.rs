@@ -26,7 +26,8 @@ fn about_to_suspend() -> World {
         Block::Buttons(buttons) => buttons.iter().find(|button| button.action == "suspend").cloned(),
         _ => None,
     };
-    let button: Button = card.cards.last().and_then(|card| card.blocks.iter().find_map(suspend)).expect("it waits");
+    let button: Button =
+        card.cards.last().and_then(|card| card.blocks.iter().find_map(suspend)).expect("it waits");
     world.fate.hold(Some("after a look in Okta"));
     world.presses(APPROVERS[0], card.reference.clone(), button);
     world.works_for(3_000);

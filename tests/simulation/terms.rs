@@ -64,13 +64,13 @@ impl Terms {
             inactive_days: one_of(&[7, 7, 30]),
             second_look: fate.chance(60),
             exempt: fate.chance(20).then_some("worker1@example.com"),
-            approvals: if fate.chance(35) { 2 } else { 1 },
+            approvals: if fate.chance(25) { 2 } else { 1 },
             answer_hours: one_of(&[1, 8, 8, 48]),
             carry_out_hours: one_of(&[1, 24, 24]),
             approvers,
             group: fate.chance(70),
-            max_candidates: if fate.chance(20) { 2 } else { 50 },
-            preview_first: fate.chance(15),
+            max_candidates: if fate.chance(12) { 2 } else { 50 },
+            preview_first: fate.chance(8),
             clear_sessions: fate.chance(40),
         }
     }
@@ -152,7 +152,8 @@ impl Terms {
             return Some("it is exempt".to_owned());
         }
         // The bot's own clock may be behind the world's, never ahead of it.
-        (idle < Duration::days(self.inactive_days)).then(|| format!("it was idle for {} h only", idle.num_hours()))
+        (idle < Duration::days(self.inactive_days))
+            .then(|| format!("it was idle for {} h only", idle.num_hours()))
     }
 }
 
