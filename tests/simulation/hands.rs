@@ -155,7 +155,9 @@ impl World {
                 if let Block::Checkboxes { name: this, choices, .. } = block
                     && *this == name
                 {
-                    choices.iter_mut().for_each(|choice| choice.ticked = !choice.ticked);
+                    for choice in choices {
+                        choice.ticked = !choice.ticked;
+                    }
                 }
             }
         });

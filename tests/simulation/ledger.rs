@@ -50,7 +50,10 @@ impl Event {
             self.detail
         ]);
         let hash = Sha256::digest(format!("{}\n{body}", self.prev_hash));
-        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+        hash.iter()
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .filter_map(|half| char::from_digit(half.into(), 16))
+            .collect()
     }
 }
 

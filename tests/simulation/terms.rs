@@ -21,6 +21,7 @@ pub const CONTRACTOR: &str = "U0CONTRAC1";
 
 /// One version of the policy.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "switches, as in the configuration")]
 pub struct Terms {
     pub inactive_days: i64,
     pub second_look: bool,

@@ -175,7 +175,7 @@ impl World {
                     self.check_kept(&deed, &outcome);
                 }
                 other => {
-                    self.fate.wrong(format!("{} was acknowledged and is not recorded: {other:?}", deed.key))
+                    self.fate.wrong(format!("{} was acknowledged and is not recorded: {other:?}", deed.key));
                 }
             }
             self.court.settled(&inbound.key);
