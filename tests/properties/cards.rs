@@ -68,6 +68,7 @@ fn the_bots_own_cards_hold_hostile_people() {
         let policy = policy();
         for page in 0..people.len().div_ceil(PAGE).max(1) {
             accepted(&card(&View {
+                paused: None,
                 questions: &[],
                 successor: None,
                 request: &request,

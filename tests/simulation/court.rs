@@ -19,6 +19,7 @@ const HOLDS: Duration = Duration::minutes(5);
 
 /// What somebody really did, and who they were while it was looked at.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four questions that are answered at different times")]
 pub struct Deed {
     pub key: String,
     pub user: &'static str,
@@ -229,7 +230,7 @@ impl Court {
 
     /// Judges a call that gives an account back.
     pub fn restoration(&self, account: &str) -> Option<i64> {
-        if !self.ledger().last_event(account).is_some_and(|(action, _)| action == "restore_intended") {
+        if self.ledger().last_event(account).is_none_or(|(action, _)| action != "restore_intended") {
             self.fate.wrong(format!("{account} is to be given back, but its intent is not in the trail"));
         }
         None

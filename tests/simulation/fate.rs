@@ -64,6 +64,9 @@ struct Inner {
     dies_in: Option<(u32, &'static str)>,
     dead: bool,
     died: Arc<Notify>,
+    /// Whoever comes to this place waits there.
+    held: Option<&'static str>,
+    let_go: Arc<Notify>,
     okta: Weather,
     slack: Weather,
     counted: BTreeMap<&'static str, u64>,
@@ -79,6 +82,8 @@ impl Fate {
             dies_in: None,
             dead: false,
             died: Arc::default(),
+            held: None,
+            let_go: Arc::default(),
             okta: Weather::Fair,
             slack: Weather::Fair,
             counted: BTreeMap::new(),
@@ -172,11 +177,23 @@ impl Fate {
             self.with(|inner| inner.died.notify_one());
             std::future::pending::<()>().await;
         }
+        while self.with(|inner| inner.held.is_some_and(|held| held == what)) {
+            let let_go = self.with(|inner| Arc::clone(&inner.let_go));
+            let_go.notified().await;
+        }
     }
 
     /// The process dies at so many places of this kind from now.
     pub fn die_in(&self, places: u32, kind: &'static str) {
         self.with(|inner| inner.dies_in = Some((places, kind)));
+    }
+
+    /// Whoever comes to this place waits there until nobody is held any more.
+    pub fn hold(&self, place: Option<&'static str>) {
+        self.with(|inner| {
+            inner.held = place;
+            inner.let_go.notify_waiters();
+        });
     }
 
     /// The process lives on.

@@ -34,6 +34,8 @@ impl World {
     /// Sends something new.
     fn send(&mut self, user: &'static str, what: impl FnOnce(String) -> What, deed: Option<Wish>) {
         self.number += 1;
+        // No two deeds at one moment: by their time they are told apart.
+        self.fate.advance(chrono::Duration::milliseconds(1));
         let key = format!("envelope-{:04}", self.number);
         let trigger = self.slack.trigger(user, &key);
         let at = self.fate.bot_now();
@@ -72,8 +74,14 @@ impl World {
         if buttons.is_empty() {
             return self.choose();
         }
-        let button = buttons[self.fate.below(buttons.len())].clone();
+        let first = self.fate.chance(40);
+        let button = buttons[if first { 0 } else { self.fate.below(buttons.len()) }].clone();
         let user = self.somebody();
+        self.presses(user, reference, button);
+    }
+
+    /// This person presses this button of this card.
+    pub fn presses(&mut self, user: &'static str, reference: MessageRef, button: Button) {
         let mut value = button.value.clone();
         let (request, rest) = value.split_once(':').unwrap_or((value.as_str(), ""));
         let Ok(request) = request.parse::<i64>() else { return };
@@ -147,7 +155,9 @@ impl World {
                 if let Block::Checkboxes { name: this, choices, .. } = block
                     && *this == name
                 {
-                    choices.iter_mut().for_each(|choice| choice.ticked = !choice.ticked);
+                    for choice in choices {
+                        choice.ticked = !choice.ticked;
+                    }
                 }
             }
         });
@@ -201,22 +211,21 @@ impl World {
         let request = i64::try_from(1 + self.fate.below(requests.max(1))).expect("few");
         let worker = format!("worker{}@example.com", self.fate.below(8));
         let wish = |verb| Some(Wish { request, verb, forged: false, ticked: None });
-        let (text, wish) = match self.fate.below(10) {
-            0..=4 => ("sweep".to_owned(), None),
-            5 => (format!("withdraw {request} it was a mistake"), wish("withdraw")),
-            6 => (format!("retry {request}"), wish("retry")),
-            7 => (format!("restore {worker} is back"), None),
-            8 => (format!("exempt {worker} for 10d on leave"), None),
-            _ => ("status".to_owned(), None),
-        };
         let user = self.somebody();
+        let (text, wish) = match self.fate.below(12) {
+            0..8 => return self.sweep(),
+            8 => (format!("withdraw {request} it was a mistake"), wish("withdraw")),
+            9 => (format!("retry {request}"), wish("retry")),
+            10 => (format!("restore {worker} is back"), None),
+            _ => (format!("exempt {worker} for 10d on leave"), None),
+        };
         self.send(user, |_| What::Command { text, channel: CHANNEL.to_owned() }, wish);
     }
 
     /// Somebody asks for a sweep.
     pub fn sweep(&mut self) {
-        let text = "sweep".to_owned();
-        self.send(APPROVERS[0], |_| What::Command { text, channel: CHANNEL.to_owned() }, None);
+        let (user, text) = ([APPROVERS[0], IN_GROUP, ADMIN][self.fate.below(3)], "sweep".to_owned());
+        self.send(user, |_| What::Command { text, channel: CHANNEL.to_owned() }, None);
     }
 
     /// A frame arrives once more: one that was not acknowledged, or any other.

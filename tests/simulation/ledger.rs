@@ -50,7 +50,10 @@ impl Event {
             self.detail
         ]);
         let hash = Sha256::digest(format!("{}\n{body}", self.prev_hash));
-        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+        hash.iter()
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .filter_map(|half| char::from_digit(half.into(), 16))
+            .collect()
     }
 }
 
@@ -115,25 +118,13 @@ impl Ledger {
     }
 
     pub fn events_after(&self, seq: i64) -> Vec<Event> {
-        let sql = "SELECT seq, at, actor, action, policy, sweep, request, account_id, login, detail, prev_hash, hash
-                   FROM audit_event WHERE seq > ?1 ORDER BY seq";
-        self.all(sql, [seq], |row| {
-            let account: Option<String> = row.get(7)?;
-            let login: Option<String> = row.get(8)?;
-            Ok(Event {
-                seq: row.get(0)?,
-                at: row.get(1)?,
-                actor: value(&row.get::<_, String>(2)?),
-                action: row.get(3)?,
-                policy: row.get(4)?,
-                sweep: row.get(5)?,
-                request: row.get(6)?,
-                account: account.zip(login),
-                detail: value(&row.get::<_, String>(9)?),
-                prev_hash: row.get(10)?,
-                hash: row.get(11)?,
-            })
-        })
+        self.all("SELECT * FROM audit_event WHERE seq > ?1 ORDER BY seq", [seq], event)
+    }
+
+    /// The events that name this person.
+    pub fn events_of(&self, user: &str) -> Vec<Event> {
+        let sql = "SELECT * FROM audit_event WHERE json_extract(actor, '$.person.id') = ?1 ORDER BY seq";
+        self.all(sql, [user], event)
     }
 
     /// The actions of the trail about one account within one request, oldest first.
@@ -208,6 +199,24 @@ impl Ledger {
         }
         lines
     }
+}
+
+fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
+    let account: Option<String> = row.get("account_id")?;
+    let login: Option<String> = row.get("login")?;
+    Ok(Event {
+        seq: row.get("seq")?,
+        at: row.get("at")?,
+        actor: value(&row.get::<_, String>("actor")?),
+        action: row.get("action")?,
+        policy: row.get("policy")?,
+        sweep: row.get("sweep")?,
+        request: row.get("request")?,
+        account: account.zip(login),
+        detail: value(&row.get::<_, String>("detail")?),
+        prev_hash: row.get("prev_hash")?,
+        hash: row.get("hash")?,
+    })
 }
 
 fn value(text: &str) -> Value {

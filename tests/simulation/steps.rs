@@ -15,11 +15,11 @@ impl World {
             0..32 => self.press(),
             32..36 => self.choose(),
             36..46 => self.fill_in(),
-            46..54 => self.command(),
-            54..58 => self.again(),
-            58..67 => self.time_goes_by(),
-            67..69 => self.clock_is_wrong(),
-            69..78 => self.in_okta(),
+            46..56 => self.command(),
+            56..60 => self.again(),
+            60..68 => self.time_goes_by(),
+            68..70 => self.clock_is_wrong(),
+            70..78 => self.in_okta(),
             78..81 => self.in_slack(),
             81..86 => self.weather(),
             86..92 => self.dies(),
@@ -125,10 +125,10 @@ impl World {
     }
 
     fn weather(&mut self) {
-        let draw = || match self.fate.below(10) {
-            0..5 => Weather::Fair,
-            5..8 => Weather::Rough,
-            8 => Weather::Storm,
+        let draw = || match self.fate.below(20) {
+            0..12 => Weather::Fair,
+            12..17 => Weather::Rough,
+            17..19 => Weather::Storm,
             _ => Weather::LockedOut,
         };
         // People see to what lasts.

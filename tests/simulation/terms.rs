@@ -21,6 +21,7 @@ pub const CONTRACTOR: &str = "U0CONTRAC1";
 
 /// One version of the policy.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "switches, as in the configuration")]
 pub struct Terms {
     pub inactive_days: i64,
     pub second_look: bool,
@@ -36,6 +37,24 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// For stories: one person decides, and what they decide holds for a day.
+    pub fn plain() -> Terms {
+        Terms {
+            inactive_days: 7,
+            second_look: true,
+            exempt: None,
+            approvals: 1,
+            answer_hours: 8,
+            carry_out_hours: 24,
+            approvers: APPROVERS.to_vec(),
+            group: false,
+            max_candidates: 50,
+            preview_first: false,
+            clear_sessions: false,
+        }
+    }
+
+    /// Any.
     pub fn draw(fate: &Fate) -> Terms {
         let one_of = |from: &[i64]| from[fate.below(from.len())];
         let mut approvers = APPROVERS.to_vec();
@@ -46,13 +65,13 @@ impl Terms {
             inactive_days: one_of(&[7, 7, 30]),
             second_look: fate.chance(60),
             exempt: fate.chance(20).then_some("worker1@example.com"),
-            approvals: if fate.chance(35) { 2 } else { 1 },
+            approvals: if fate.chance(25) { 2 } else { 1 },
             answer_hours: one_of(&[1, 8, 8, 48]),
             carry_out_hours: one_of(&[1, 24, 24]),
             approvers,
             group: fate.chance(70),
-            max_candidates: if fate.chance(20) { 2 } else { 50 },
-            preview_first: fate.chance(15),
+            max_candidates: if fate.chance(12) { 2 } else { 50 },
+            preview_first: fate.chance(8),
             clear_sessions: fate.chance(40),
         }
     }

@@ -9,7 +9,7 @@ use inactive_contractors::chat::{Ack, Inbound, What};
 use inactive_contractors::domain::policy::Policy;
 use inactive_contractors::store::Store;
 
-use crate::court::Court;
+use crate::court::{Court, Deed};
 use crate::fate::Fate;
 use crate::ledger::Event;
 use crate::okta::{Okta, Person};
@@ -36,8 +36,18 @@ pub struct World {
 }
 
 impl World {
+    /// A world as the seed has it.
     pub fn new(seed: u64) -> World {
         let fate = Fate::new(seed, first_day());
+        let terms = Terms::draw(&fate);
+        let mut world = World::on_terms(fate, terms);
+        world.people();
+        world.start();
+        world
+    }
+
+    /// A world without people in Okta, and without a bot yet.
+    pub fn on_terms(fate: Fate, terms: Terms) -> World {
         let court = Court::new(fate.clone());
         let (for_suspensions, for_restorations) = (court.clone(), court.clone());
         let okta = Okta::new(
@@ -46,8 +56,7 @@ impl World {
             std::sync::Arc::new(move |account, _| for_restorations.restoration(account)),
         );
         let slack = Slack::new(fate.clone(), members(), vec![IN_GROUP]);
-        let terms = Terms::draw(&fate);
-        let mut world = World {
+        let world = World {
             policies: terms.policies(),
             fate,
             okta,
@@ -61,9 +70,7 @@ impl World {
             trail: Vec::new(),
             directory: directory(),
         };
-        world.people();
         std::fs::write(world.path(), empty_file()).expect("there is room for an empty database");
-        world.start();
         world
     }
 
@@ -163,14 +170,46 @@ impl World {
         let promises = !matches!(inbound.what, What::Command { .. });
         if let Some(deed) = self.court.deed(&inbound.key).filter(|_| promises) {
             match self.court.ledger().outcome(&deed.key) {
-                Some(outcome) if !outcome.is_empty() => self.fate.trace(&format!("{}: {outcome}", deed.key)),
+                Some(outcome) if !outcome.is_empty() => {
+                    self.fate.trace(&format!("{}: {outcome}", deed.key));
+                    self.check_kept(&deed, &outcome);
+                }
                 other => {
-                    self.fate.wrong(format!("{} was acknowledged and is not recorded: {other:?}", deed.key))
+                    self.fate.wrong(format!("{} was acknowledged and is not recorded: {other:?}", deed.key));
                 }
             }
             self.court.settled(&inbound.key);
         }
         self.slack.answered(&inbound, &ack);
+    }
+}
+
+/// What became of an input that had no effect.
+const NO_EFFECT: [&str; 8] = [
+    "refused",
+    "error",
+    "turned away",
+    "no such request",
+    "policy gone",
+    "the draft is gone",
+    "the dialog had changed",
+    "would be refused",
+];
+
+impl World {
+    /// What was acknowledged as decided is in the trail.
+    fn check_kept(&self, deed: &Deed, outcome: &str) {
+        if NO_EFFECT.iter().any(|none| outcome.starts_with(none)) {
+            return;
+        }
+        let (events, request) = (self.court.ledger().events_of(deed.user), Some(deed.request));
+        let is_it = |event: &Event| {
+            let then = deed.at.iter().any(|at| at.timestamp_millis() == event.at().timestamp_millis());
+            event.request == request && event.action != "input_refused" && then
+        };
+        if !events.iter().any(is_it) {
+            self.fate.wrong(format!("{} was acknowledged as {outcome} and is not in the trail", deed.key));
+        }
     }
 }
 

@@ -66,6 +66,8 @@ fn read(command: Command, policies: &[&Policy], now: DateTime<Utc>) -> Read {
         | Command::Exemptions
         | Command::Withdraw { .. }
         | Command::Retry { .. }
+        | Command::Pause { .. }
+        | Command::Resume { .. }
         | Command::Verify) => Ok(Read::Command(format!("{command:?}"))),
     };
     read.unwrap_or_else(|text: Text| Read::Refused(Card { summary: text, blocks: Vec::new() }))

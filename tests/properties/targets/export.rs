@@ -92,6 +92,7 @@ fn files_of_nobody(count: usize) -> BTreeMap<String, Vec<u8>> {
 fn evidence(said: &[&str]) -> Evidence {
     let now = super::now();
     Evidence {
+        archived: 0,
         version: "1".to_owned(),
         made_by: person(said[0]),
         period: Period { since: now - Duration::days(90), until: now },
