@@ -264,6 +264,14 @@ impl Court {
         if bound && asked.deadline.is_none_or(|deadline| event.at() >= deadline) {
             wrong("that was not before the deadline");
         }
+        if event.action == "approved" {
+            let list = self.ledger().candidates().into_iter();
+            for due in list.filter(|one| one.request == request && one.state == "due") {
+                if let Err(why) = self.stands(&asked, &due, user, event.at(), verbs) {
+                    wrong(&format!("{} is due, but {why}", due.login));
+                }
+            }
+        }
         self.fate.count("decisions");
     }
 }

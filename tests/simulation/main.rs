@@ -76,8 +76,8 @@ fn simulate(seed: u64) -> Told {
         }
         world.settle();
     }));
-    if let (Err(_), Some(panic)) = (played, panicked()) {
-        world.fate.wrong(panic);
+    if played.is_err() {
+        world.fate.wrong(panicked().unwrap_or_else(|| "a panic that nobody listened to".to_owned()));
     }
     let (counted, trace, wrong) = world.fate.told();
     Told { counted, trace, wrong }

@@ -20,8 +20,8 @@ impl World {
             60..68 => self.time_goes_by(),
             68..70 => self.clock_is_wrong(),
             70..78 => self.in_okta(),
-            78..81 => self.in_slack(),
-            81..86 => self.weather(),
+            78..82 => self.in_slack(),
+            82..86 => self.weather(),
             86..92 => self.dies(),
             92..94 => self.restarts(),
             _ => self.comes(),
@@ -39,7 +39,21 @@ impl World {
         }
     }
 
+    /// A deadline comes, and somebody clicks in the same moment.
+    fn deadline_comes(&mut self) {
+        let asked = self.court.ledger().requests().into_iter().filter(|asked| !asked.has_ended());
+        let Some(deadline) = asked.filter_map(|asked| asked.deadline).max() else { return self.press() };
+        let off = i64::try_from(self.fate.below(4_000)).expect("seconds") - 1_000;
+        let by = deadline - self.fate.bot_now() + Duration::milliseconds(off);
+        self.fate.trace("a deadline comes");
+        self.fate.advance(by.max(Duration::zero()));
+        self.press();
+    }
+
     fn time_goes_by(&mut self) {
+        if self.fate.chance(20) {
+            return self.deadline_comes();
+        }
         let minutes = match self.fate.below(10) {
             0..4 => 1 + self.fate.below(15),
             4..8 => 15 + self.fate.below(600),
@@ -112,9 +126,10 @@ impl World {
             }
             _ => {
                 let who = everybody().nth(self.fate.below(7)).expect("seven");
-                let email = match self.fate.below(3) {
+                let listed = self.court.ledger().candidates().pop();
+                let email = match self.fate.below(6) {
                     0 => None,
-                    1 => Some(format!("worker{}@example.com", self.fate.below(4))),
+                    1..4 => listed.map(|listed| listed.login),
                     _ => Some(format!("{}@example.com", who.to_lowercase())),
                 };
                 self.fate.trace(&format!("Slack: {who} is {email:?} now"));
