@@ -82,7 +82,7 @@ pub(super) fn slack(section: &Section<'_>, surroundings: &Surroundings<'_>) -> O
         let rule = "but must be a slash and up to 31 letters, digits, hyphens or underscores";
         section.problem(command.at, &format!("{wrong}, {rule}"));
     }
-    let api_url = address(section, surroundings, "SLACK_API_URL", "api_url", api_url);
+    let api_url = address(section, surroundings, ["SLACK_API_URL", "api_url"], api_url, safe_url);
     Some(SlackConfig { api_url, bot_token: bot_token?, app_token: app_token?, command: command.value })
 }
 
@@ -109,8 +109,7 @@ pub(super) fn okta(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Op
         let how = "set org_url in [okta] or the environment variable OKTA_ORG_URL";
         section.report.problem(&format!("no Okta org: {how}, such as \"https://acme.okta.com\""));
     }
-    let org_url = address(section, surroundings, "OKTA_ORG_URL", "org_url", org_url)?;
-    org_root(section, &org_url);
+    let org_url = address(section, surroundings, ["OKTA_ORG_URL", "org_url"], org_url, org_root)?;
     Some(OktaConfig { org_url, credential: credential?, rate_share, concurrency })
 }
 
@@ -118,16 +117,16 @@ pub(super) fn okta(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Op
 fn address(
     section: &Section<'_>,
     surroundings: &Surroundings<'_>,
-    variable: &str,
-    key: &str,
+    [variable, key]: [&str; 2],
     written: Option<Found<String>>,
+    read: fn(&str) -> Result<Url, String>,
 ) -> Option<Url> {
     let (text, origin, at) = match (surroundings.variable(variable), written) {
         (Some(text), _) => (text.to_owned(), variable, None),
         (None, Some(Found { value, at })) => (value, key, Some(at)),
         (None, None) => return None,
     };
-    match safe_url(&text) {
+    match read(&text) {
         Ok(url) => Some(url),
         Err(wrong) => {
             let message = format!("{origin} {wrong}");
@@ -166,18 +165,18 @@ fn shown_address(text: &str) -> String {
 }
 
 /// An org's address has no path, and isn't that of its admin console: calls there answer with a web page.
-fn org_root(section: &Section<'_>, url: &Url) {
+fn org_root(text: &str) -> Result<Url, String> {
+    let url = safe_url(text)?;
     if url.path() != "/" {
         let root = &url[..url::Position::BeforePath];
-        section.report.problem(&format!("the Okta org's address has a path; give \"{root}\" alone"));
+        return Err(format!("is the address of a page; give {} alone", quote(root)));
     }
     let host = url.host_str().unwrap_or_default();
     if let Some((org, domain)) = host.split_once("-admin.okta") {
         let meant = format!("https://{org}.okta{domain}");
-        section
-            .report
-            .problem(&format!("\"{host}\" is Okta's admin console; the org's address is \"{meant}\""));
+        return Err(format!("is the address of Okta's admin console; the org's own is {}", quote(&meant)));
     }
+    Ok(url)
 }
 
 /// A token that goes into a header: one word, and of Slack's two kinds the right one.

@@ -106,7 +106,10 @@ pub(super) fn read(text: &str) -> Result<Holidays, Vec<Wrong>> {
         }
     }
     match open.last() {
-        Some(begun) => wrong.push(at(last_line, format!("the file ends before END:{begun}: it was cut off"))),
+        Some(begun) => {
+            let end = quote(&format!("END:{begun}"));
+            wrong.push(at(last_line, format!("the file ends before {end}: it was cut off")));
+        }
         None if last_line == 1 && text.trim().is_empty() => wrong.push(at(1, "the file is empty")),
         None => {}
     }

@@ -308,7 +308,7 @@ fn a_file_that_is_no_calendar_or_was_cut_off_is_refused() {
         ("", "line 1: the file is empty"),
         (
             "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20261225\n",
-            "line 3: the file ends before END:VEVENT: it was cut off",
+            "line 3: the file ends before \"END:VEVENT\": it was cut off",
         ),
         ("BEGIN:VCALENDAR\nEND:VEVENT\n", "line 2: \"VEVENT\" ends what did not begin"),
     ] {

@@ -233,11 +233,11 @@ const BAD_ADDRESSES: [(&str, &str); 8] = [
     ),
     (
         "https://acme.okta.com/api/v1",
-        "the Okta org's address has a path; give \"https://acme.okta.com\" alone",
+        "OKTA_ORG_URL is the address of a page; give \"https://acme.okta.com\" alone",
     ),
     (
         "https://acme-admin.okta.com",
-        "\"acme-admin.okta.com\" is Okta's admin console; the org's address is \"https://acme.okta.com\"",
+        "OKTA_ORG_URL is the address of Okta's admin console; the org's own is \"https://acme.okta.com\"",
     ),
 ];
 

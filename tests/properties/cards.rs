@@ -11,7 +11,7 @@ use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::Request;
 use inactive_contractors::slack::fuzzing::message;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::fixture::{candidate, every_candidate_state, every_request_state, policy, request};
 use crate::generate::{holds, nasty, nasty_line};
@@ -35,6 +35,37 @@ fn a_card_of_any_blocks_is_one_that_slack_takes() {
         .prop_map(|(plus, kind, parts)| format!("{plus}{kind}{}", parts.join("|")));
     let lines = prop::collection::vec(line, 0..6);
     holds(60, &lines, |lines| render::check(lines.join("\n").as_bytes()));
+}
+
+#[test]
+fn what_slack_would_obey_or_refuse_is_seen() {
+    let marked = |words: &str| json!({ "type": "mrkdwn", "text": words });
+    let shown = |text: &str, block: Value| json!({ "text": text, "blocks": [block] });
+    let context = |words: &str| shown("x", json!({ "type": "context", "elements": [marked(words)] }));
+    kit::message(&context("a &lt;!channel&gt; <@U1> <!date^0^{date_short_pretty}|1970-01-01 UTC>"));
+    let header = |words: &str, emoji: bool| {
+        let text = json!({ "type": "plain_text", "text": words, "emoji": emoji });
+        shown("x", json!({ "type": "header", "text": text }))
+    };
+    kit::message(&header(&"h".repeat(150), false));
+    for bad in [
+        context("<!channel>"),
+        context("<!here|here>"),
+        context("<https://evil.example|Okta>"),
+        context("<@U1|<b>"),
+        context("a > b"),
+        context("&am"),
+        context(&"x".repeat(2001)),
+        context(" "),
+        header(&"h".repeat(151), false),
+        header(":tada:", true),
+        header("", false),
+        shown("<!everyone>", json!({ "type": "divider" })),
+        json!({ "text": "x", "blocks": vec![json!({ "type": "divider" }); 51] }),
+        json!({ "text": "x", "blocks": [] }),
+    ] {
+        assert!(std::panic::catch_unwind(|| kit::message(&bad)).is_err(), "not seen: {bad}");
+    }
 }
 
 /// People of whom everything is somebody else's text.

@@ -11,9 +11,11 @@ use inactive_contractors::slack::fuzzing::{comment, home, message, view};
 
 use super::kit;
 
-/// How often `+` repeats a line, and up to how many characters a part.
+/// How often `+` repeats a line, and up to how many characters a part: beyond Slack's limits, and not far.
 const LINES: usize = 40;
-const CHARS: usize = 4000;
+const CHARS: usize = 3100;
+/// More blocks than a view may have.
+const BLOCKS: usize = 110;
 
 /// Reads the bytes as a card, and as one text of somebody else's.
 pub fn check(data: &[u8]) {
@@ -76,7 +78,7 @@ fn blocks(text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     for (number, line) in text.lines().take(60).enumerate() {
         let (times, line) = line.strip_prefix('+').map_or((1, line), |line| (LINES, line));
-        for time in 0..times {
+        for time in 0..times.min(BLOCKS - blocks.len()) {
             blocks.push(block(line, &format!("{number}-{time}")));
         }
     }
