@@ -4,16 +4,23 @@ use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text};
-use super::{Store, StoreError, requests};
+use super::{Receipt, Store, StoreError, receipts, requests};
 use crate::domain::pause::{self, Pause};
 use crate::domain::request::Decision;
 
 impl Store {
-    /// Stops the policy. `Err` inside: it is stopped already, and nothing was written.
-    pub async fn pause(&self, policy: &str, by: Decision) -> Result<Result<Pause, Pause>, StoreError> {
-        let policy = policy.to_owned();
+    /// Stops the policy, for the input with this key. `Err` inside: nothing was written, because it is stopped already, or
+    /// because the input came before and it goes on since (`None`).
+    pub async fn pause(
+        &self,
+        key: &str,
+        policy: &str,
+        by: Decision,
+    ) -> Result<Result<Pause, Option<Pause>>, StoreError> {
+        let (key, policy) = (key.to_owned(), policy.to_owned());
         self.write(move |tx| {
-            if let Some(before) = in_force(tx, &policy)? {
+            let before = in_force(tx, &policy)?;
+            if before.is_some() || !first_time(tx, &key, &policy, &by)? {
                 return Ok(Err(before));
             }
             let sql = "INSERT INTO pause (policy, began) VALUES (?1, ?2)";
@@ -26,10 +33,14 @@ impl Store {
         .await
     }
 
-    /// Ends the policy's pause. `None`: there is none.
-    pub async fn resume(&self, policy: &str, by: Decision) -> Result<Option<Pause>, StoreError> {
-        let policy = policy.to_owned();
+    /// Ends the policy's pause, for the input with this key. `None`: there is none, or the input came before: a stop that
+    /// came since is not lifted by it.
+    pub async fn resume(&self, key: &str, policy: &str, by: Decision) -> Result<Option<Pause>, StoreError> {
+        let (key, policy) = (key.to_owned(), policy.to_owned());
         self.write(move |tx| {
+            if !first_time(tx, &key, &policy, &by)? {
+                return Ok(None);
+            }
             let Some(pause) = in_force(tx, &policy)? else { return Ok(None) };
             let sql = "UPDATE pause SET ended = ?2 WHERE id = ?1";
             codec::run(tx, sql, params![pause.id, json_text(&by)?])?;
@@ -66,6 +77,16 @@ impl Store {
 /// The pause of the policy that is in force at this moment.
 pub(super) fn in_force(tx: &Connection, policy: &str) -> Result<Option<Pause>, StoreError> {
     codec::first(tx, "SELECT * FROM pause WHERE policy = ?1 AND ended IS NULL", [policy], decode)
+}
+
+/// Whether the input has not been taken for this policy before. It is from now on.
+fn first_time(tx: &Connection, key: &str, policy: &str, by: &Decision) -> Result<bool, StoreError> {
+    let key = format!("{key}:{policy}");
+    if let Receipt::Repeated { .. } = receipts::receive(tx, &key, None, &by.by.id, by.at)? {
+        return Ok(false);
+    }
+    receipts::settle(tx, &key, "taken", by.at)?;
+    Ok(true)
 }
 
 /// The cards of the policy's open requests say whether it is paused.

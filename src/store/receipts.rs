@@ -113,7 +113,7 @@ struct ReceiptRow {
     outcome: Option<String>,
 }
 
-fn receive(
+pub(super) fn receive(
     tx: &Connection,
     key: &str,
     request: Option<i64>,
@@ -170,7 +170,12 @@ fn decide(
     Ok(decided)
 }
 
-fn settle(tx: &Connection, key: &str, outcome: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub(super) fn settle(
+    tx: &Connection,
+    key: &str,
+    outcome: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     codec::run(
         tx,
         "UPDATE receipt SET settled_at = ?2, outcome = ?3 WHERE key = ?1",

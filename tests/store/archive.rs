@@ -166,15 +166,20 @@ async fn while_paused_no_intent_is_written_and_so_no_call_is_made() {
     store.step_candidate(request, 0, confirm, at(12)).await.unwrap().unwrap();
 
     let by = Decision { by: person("root"), at: at(13), reason: None };
-    store.pause(POLICY, by.clone()).await.unwrap().unwrap();
-    store.pause(POLICY, by.clone()).await.unwrap().unwrap_err();
+    store.pause("a", POLICY, by.clone()).await.unwrap().unwrap();
+    store.pause("b", POLICY, by.clone()).await.unwrap().unwrap_err();
     let before = actions(&store).await;
     assert_eq!(intend(1).await.unwrap(), None);
     assert_eq!(store.step_sessions(request, 0, sessions::Step::Intend, at(14)).await.unwrap(), None);
     assert_eq!(actions(&store).await, before);
 
-    assert!(store.resume(POLICY, by.clone()).await.unwrap().is_some());
-    assert_eq!(store.resume(POLICY, by).await.unwrap(), None);
+    assert!(store.resume("c", POLICY, by.clone()).await.unwrap().is_some());
+    assert_eq!(store.resume("d", POLICY, by.clone()).await.unwrap(), None);
+    // Delivered again after a later stop, a word from before does nothing.
+    store.pause("e", POLICY, by.clone()).await.unwrap().unwrap();
+    assert_eq!(store.resume("c", POLICY, by.clone()).await.unwrap(), None);
+    assert!(store.resume("f", POLICY, by.clone()).await.unwrap().is_some());
+    assert_eq!(store.pause("e", POLICY, by).await.unwrap(), Err(None));
     assert!(matches!(intend(1).await.unwrap(), Some(CandidateState::Due { attempts: 1, .. })));
     assert!(store.step_sessions(request, 0, sessions::Step::Intend, at(15)).await.unwrap().is_some());
     assert_eq!(store.suspended_by_us(vec![id("kim")]).await.unwrap().len(), 1);

@@ -274,6 +274,31 @@ impl Command {
         }
     }
 
+    /// Whether what it wants is recorded before it is acknowledged: an acknowledged wish is not lost.
+    fn is_kept_first(&self) -> bool {
+        match self {
+            Command::Sweep { .. }
+            | Command::Pause { .. }
+            | Command::Resume { .. }
+            | Command::Withdraw { .. }
+            | Command::Retry { .. } => true,
+            Command::Status
+            | Command::Preview { .. }
+            | Command::Pending
+            | Command::Why { .. }
+            | Command::Exempt { .. }
+            | Command::Leave { .. }
+            | Command::Unexempt { .. }
+            | Command::Restore { .. }
+            | Command::Exemptions
+            | Command::Verify
+            | Command::Audit { .. }
+            | Command::Export { .. }
+            | Command::Report { .. }
+            | Command::Evidence { .. } => false,
+        }
+    }
+
     /// The role that it needs, the word of the audit trail for it, and what it does, to follow "may".
     fn needs(&self) -> (Role, &'static str, &'static str) {
         match self {
@@ -363,7 +388,7 @@ impl App {
         };
         let command = line.command.unwrap_or(Command::Status);
         let here = line.here.then(|| channel.to_owned());
-        if matches!(command, Command::Sweep { .. } | Command::Pause { .. } | Command::Resume { .. }) {
+        if command.is_kept_first() {
             let answer = self.answer(inbound, here.as_deref(), command).await?;
             self.give(inbound, here.as_deref(), answer);
             return Ok(Ack::Done);

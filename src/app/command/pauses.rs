@@ -25,12 +25,12 @@ impl App {
         };
         let (mut new, mut before) = (Vec::new(), Vec::new());
         for (policy, known) in granted {
-            match self.store.pause(&policy.name, decision(asked, known, reason)).await? {
+            match self.store.pause(asked.key, &policy.name, decision(asked, known, reason)).await? {
                 Ok(pause) => {
                     tracing::warn!(policy = policy.name, by = known.voter.person.id, "paused");
                     new.push(pause);
                 }
-                Err(pause) => before.push(pause),
+                Err(pause) => before.extend(pause),
             }
         }
         self.nudge();
@@ -50,7 +50,7 @@ impl App {
         };
         let mut resumed = Vec::new();
         for (policy, known) in granted {
-            resumed.extend(self.store.resume(&policy.name, decision(asked, known, reason)).await?);
+            resumed.extend(self.store.resume(asked.key, &policy.name, decision(asked, known, reason)).await?);
         }
         // What waited for this is tried at once.
         self.forget_obstacles();
