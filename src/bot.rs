@@ -88,7 +88,7 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> anyho
         }
     }
     let store = Store::open(&config.database, clock.now())?;
-    let result = run_with(&config, clock, stop, store.clone()).await;
+    let result = Box::pin(run_with(&config, clock, stop, store.clone())).await;
     let closed = store.close().await.context("can't close the database");
     // Why it ended comes before what that made of the end.
     result.and(closed)

@@ -105,7 +105,11 @@ pub trait IdentityProvider: Send + Sync {
     /// Reads just the account itself, for settling what a call did. [`IdentityError::NotFound`] if it is gone.
     async fn read(&self, account: &AccountId) -> Result<Account, IdentityError>;
 
-    /// Tells the provider to suspend the account: one call, never repeated by the adapter.
+    /// Returns when a change may be asked for, as far as rate limits are known: whoever waits for that waits before they
+    /// look at the account, and not between looking and acting.
+    async fn turn_to_change(&self) -> Result<(), IdentityError>;
+
+    /// Tells the provider to suspend the account, at once or not at all: one call, never repeated by the adapter.
     async fn suspend(&self, account: &AccountId) -> Result<(), IdentityError>;
 
     /// Tells the provider to end the account's suspension: one call, never repeated by the adapter.

@@ -98,6 +98,8 @@ impl App {
         candidate: &Candidate,
         last_error: Option<&str>,
     ) -> anyhow::Result<Option<String>> {
+        // Whatever is waited for is waited for before anything is looked at.
+        let turn = self.identity.turn_to_change().await;
         let Some(policy) = self.policy(&request.policy) else {
             return self.call_off(request, candidate, Skip::PolicyGone).await;
         };
@@ -113,6 +115,9 @@ impl App {
         }
         if self.store.pause_of(&policy.name).await?.is_some() {
             return Ok(Some("an admin has paused the policy".to_owned()));
+        }
+        if let Err(error) = turn {
+            return self.not_now(request, candidate, error).await;
         }
         // The configuration may exempt more today than when the list was shown, and what isn't looked up exempts nobody.
         let rule = request.rule.looking_up_also_for(&policy.rule);
@@ -268,14 +273,15 @@ impl App {
         let step = match self.identity.read(&candidate.shown.id).await {
             Ok(Account { status: AccountStatus::Suspended, .. }) => Step::Confirm(Confirmation::ByReading),
             Err(IdentityError::NotFound(_)) => Step::Skip(Skip::Gone),
-            Ok(Account { status: AccountStatus::Active, .. })
-            | Err(
-                IdentityError::RateLimited { .. }
+            Ok(Account { status: AccountStatus::Active, .. }) => again,
+            // What the call did is not known: it is no failure, and no next try, before somebody could look.
+            Err(
+                unread @ (IdentityError::RateLimited { .. }
                 | IdentityError::Transient(_)
                 | IdentityError::Refused(_)
                 | IdentityError::Denied(_)
-                | IdentityError::Malformed(_),
-            ) => again,
+                | IdentityError::Malformed(_)),
+            ) => Step::Wait { error: error.to_string(), wait: longer(self.patience(&unread), candidate) },
             Ok(Account { status, .. }) => {
                 Step::Skip(Skip::NoLongerMatches(Assessment::NotSuspendable(status)))
             }

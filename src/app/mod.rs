@@ -195,6 +195,7 @@ impl App {
     pub async fn run(self: Arc<Self>, stop: CancellationToken) -> anyhow::Result<()> {
         let mut moved = self.clock.moved();
         let now = self.clock.now();
+        let mut seen = (Instant::now(), now);
         for policy in &self.policies {
             self.store.know_policy(&policy.name, now).await?;
         }
@@ -205,7 +206,6 @@ impl App {
         let (app, watched) = (Arc::clone(&self), stop.clone());
         self.runtime.tasks.spawn(async move { app.watch_database(&watched).await });
         let mut forget_at = now;
-        let mut seen = (Instant::now(), now);
         loop {
             if self.clock.now() >= forget_at {
                 forget_at = self.clock.now() + FORGET_EVERY;

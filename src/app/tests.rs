@@ -104,6 +104,9 @@ impl IdentityProvider for Nobody {
     async fn read(&self, _: &AccountId) -> Result<Account, IdentityError> {
         panic!("a read")
     }
+    async fn turn_to_change(&self) -> Result<(), IdentityError> {
+        panic!("a turn")
+    }
     async fn suspend(&self, _: &AccountId) -> Result<(), IdentityError> {
         panic!("a suspension")
     }

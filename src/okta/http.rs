@@ -28,10 +28,10 @@ const ATTEMPTS_MAX: u32 = 5;
 const READ_TIME_MAX: StdDuration = StdDuration::from_secs(300);
 /// How many windows of a rate limit a read waits for its turn.
 const READ_WINDOWS_MAX: u32 = 5;
-/// A change waits for one only: what was read of the account before gets old.
-const CHANGE_WINDOWS_MAX: u32 = 1;
-/// A change is not sent again after this long, for the same reason.
-const CHANGE_TIME_MAX: StdDuration = StdDuration::from_secs(75);
+/// Okta is being maintained: it answers questions and takes no changes.
+const READ_ONLY: &str = "E0000010";
+/// A change never waits between looking and acting.
+const CHANGE_WINDOWS_MAX: u32 = 0;
 /// The pause before another attempt never gets longer.
 const PAUSE_MAX: StdDuration = StdDuration::from_secs(15);
 const CONNECT_TIMEOUT: StdDuration = StdDuration::from_secs(10);
@@ -150,23 +150,19 @@ impl Http {
         }
     }
 
-    /// Changes something: sent once, and again only after an answer that proves it had no effect.
+    /// Changes something: sent once, and now or not at all. What the caller knows of the account would be old after a
+    /// wait, so a rate limit is theirs to wait for.
     pub(super) async fn change(&self, method: &Method, url: &Url, right: Right) -> Result<(), IdentityError> {
-        let started = Instant::now();
-        let mut attempt = 1;
-        loop {
-            let Err(fault) = self.once(method, url, right).await else { return Ok(()) };
-            let until = match &fault {
-                Fault::Limited(_) | Fault::Busy => self.next_try(&fault, attempt),
-                Fault::Passing(_) | Fault::Final(_) => None,
-            };
-            let Some(until) = until.filter(|_| attempt < ATTEMPTS_MAX && started.elapsed() < CHANGE_TIME_MAX)
-            else {
-                return Err(self.give_up(fault));
-            };
-            sleep_until(&self.clock, until).await;
-            attempt += 1;
+        match self.once(method, url, right).await {
+            Ok(_) => Ok(()),
+            Err(Fault::Busy) => Err(IdentityError::RateLimited { until: self.clock.now() + self.pause(1) }),
+            Err(fault) => Err(self.give_up(fault)),
         }
+    }
+
+    /// Waits until a change fits in our share, for at most one window.
+    pub(super) async fn turn_to_change(&self) -> Result<(), IdentityError> {
+        self.rates.wait_for_room(Bucket::Users).await.map_err(|until| IdentityError::RateLimited { until })
     }
 
     /// When another attempt makes sense, if soon.
@@ -208,8 +204,7 @@ impl Http {
                 self.rates.note(bucket, reported);
             }
             if status.is_success() {
-                // The status alone says that a change was made.
-                let body = if is_read { body.map_err(Fault::Passing)? } else { Vec::new() };
+                let body = if is_read { body.map_err(Fault::Passing)? } else { done(body.ok())? };
                 return Ok(Answer { headers, body });
             }
             if status == StatusCode::UNAUTHORIZED && !renewed && self.auth.can_renew(&pass, &headers).await {
@@ -220,6 +215,10 @@ impl Http {
                 return Err(self.limited(reported));
             }
             let body = body.unwrap_or_default();
+            if !is_read && errors::code(&body).as_deref() == Some(READ_ONLY) {
+                // Nothing was changed, and nothing is for a while.
+                return Err(Fault::Limited(self.clock.now() + Duration::minutes(1)));
+            }
             return Err(as_fault(errors::classify(status, &headers, &body, right, self.kind())));
         }
     }
@@ -266,6 +265,18 @@ async fn read_body(mut response: reqwest::Response) -> Result<Vec<u8>, IdentityE
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// The status says that a change was made, unless somebody between us and Okta says so: its page is no answer. A body
+/// that was cut off is Okta's own.
+fn done(body: Option<Vec<u8>>) -> Result<Vec<u8>, Fault> {
+    let body = body.unwrap_or_default();
+    let is_answer =
+        body.iter().find(|byte| !byte.is_ascii_whitespace()).is_none_or(|byte| b"{[\"".contains(byte));
+    if is_answer {
+        return Ok(Vec::new());
+    }
+    Err(Fault::Passing(IdentityError::Transient("what answered is not Okta: a proxy or a login page".into())))
 }
 
 fn as_fault(error: IdentityError) -> Fault {

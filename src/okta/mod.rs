@@ -293,6 +293,10 @@ impl IdentityProvider for Okta {
         self.read_user(account, None).await
     }
 
+    async fn turn_to_change(&self) -> Result<(), IdentityError> {
+        self.http.turn_to_change().await
+    }
+
     async fn suspend(&self, account: &AccountId) -> Result<(), IdentityError> {
         let url = self.user_url(account, &["lifecycle", "suspend"])?;
         self.http.change(&Method::POST, &url, Right::Suspend).await

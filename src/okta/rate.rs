@@ -121,6 +121,23 @@ impl Rates {
         self.try_turn(bucket).map_or(Ok(()), Err)
     }
 
+    /// Waits until a call of this bucket fits in our share, for at most one window, and counts none.
+    pub(super) async fn wait_for_room(&self, bucket: Bucket) -> Result<(), DateTime<Utc>> {
+        if let Some(until) = self.full_until(bucket) {
+            if until - self.clock.now() > WAIT_MAX {
+                return Err(until);
+            }
+            sleep_until(&self.clock, until).await;
+        }
+        self.full_until(bucket).map_or(Ok(()), Err)
+    }
+
+    fn full_until(&self, bucket: Bucket) -> Option<DateTime<Utc>> {
+        let windows = self.windows();
+        let window = windows.get(&bucket)?;
+        (window.is_used_up(self.share) && self.clock.now() < window.until).then_some(window.until)
+    }
+
     fn try_turn(&self, bucket: Bucket) -> Option<DateTime<Utc>> {
         let mut windows = self.windows();
         let window = windows.get_mut(&bucket)?;

@@ -70,7 +70,7 @@ async fn the_slot_of_a_night_that_has_none_is_swept_for_once() {
         world.message("nobody to suspend").await;
         world.advance(Duration::hours(24));
         world.audited_times("sweep_finished", slots).await;
-        world.advance(Duration::hours(1));
+        world.advance(Duration::hours(2));
         world.audited_times("clock_jumped", 3).await;
         assert_eq!(world.audited("sweep_started"), slots, "{day:?}");
         world.nothing_else_is_wrong().await;

@@ -52,12 +52,28 @@ async fn a_suspension_whose_answer_is_lost_is_transient_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_suspension_that_was_turned_away_unseen_is_sent_again() {
-    for fault in [Fault::RateLimited { reset_in_s: 30 }, Fault::Concurrency] {
+async fn a_suspension_that_was_turned_away_unseen_is_left_to_whoever_looks_again_first() {
+    for fault in [Fault::RateLimited { reset_in_s: 30 }, Fault::Concurrency, Fault::Status(503, "E0000010")] {
         let (world, result) = suspend_with(fault.clone()).await;
-        assert_eq!(result, Ok(()), "{fault:?}");
-        assert_eq!((world.fake.suspend_requests(LOGIN), world.fake.suspends(LOGIN)), (2, 1), "{fault:?}");
+        assert!(matches!(result, Err(IdentityError::RateLimited { .. })), "{fault:?}: {result:?}");
+        assert_eq!((world.fake.suspend_requests(LOGIN), world.fake.suspends(LOGIN)), (1, 0), "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn whoever_is_about_to_change_something_waits_for_the_reset_first() {
+    let (world, result) = suspend_with(Fault::RateLimited { reset_in_s: 30 }).await;
+    assert!(result.is_err());
+    let (turn, waited) = world.hurry(world.okta.turn_to_change()).await;
+    assert_eq!(turn, Ok(()));
+    assert!(waited >= Duration::seconds(29), "{waited}");
+}
+
+#[tokio::test]
+async fn a_page_of_a_proxy_is_no_suspension() {
+    let (world, result) = suspend_with(Fault::Html(200)).await;
+    assert!(matches!(result, Err(IdentityError::Transient(_))), "{result:?}");
+    assert_eq!(world.fake.suspends(LOGIN), 0);
 }
 
 #[tokio::test]

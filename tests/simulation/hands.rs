@@ -224,7 +224,12 @@ impl World {
 
     /// Somebody asks for a sweep.
     pub fn sweep(&mut self) {
-        let (user, text) = ([APPROVERS[0], IN_GROUP, ADMIN][self.fate.below(3)], "sweep".to_owned());
+        let user = [APPROVERS[0], IN_GROUP, ADMIN][self.fate.below(3)];
+        self.sweep_for(user);
+    }
+
+    pub fn sweep_for(&mut self, user: &'static str) {
+        let text = "sweep".to_owned();
         self.send(user, |_| What::Command { text, channel: CHANNEL.to_owned() }, None);
     }
 

@@ -389,6 +389,10 @@ impl IdentityProvider for Okta {
         Ok(self.find(account)?.account())
     }
 
+    async fn turn_to_change(&self) -> Answer<()> {
+        Ok(())
+    }
+
     async fn suspend(&self, account: &AccountId) -> Answer<()> {
         let look = self.org().looks.get(&account.0).cloned();
         let request = (self.judge_suspension)(&account.0, look.as_ref());

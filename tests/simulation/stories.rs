@@ -18,7 +18,7 @@ fn about_to_suspend() -> World {
     idle.last_sign_in = Some(now - Duration::days(41));
     world.okta.add(idle);
     world.start();
-    world.sweep();
+    world.sweep_for(APPROVERS[0]);
     world.works_for(3_000);
     let cards = world.slack.messages();
     let card = cards.last().expect("the bot asks");

@@ -34,8 +34,8 @@ pub fn environment(world: &World, die: Option<(usize, Moment)>) -> Vec<(&'static
         ("SHIM_CLOCK", world.moved_file().display().to_string()),
     ];
     variables.extend(die.map(|(number, moment)| {
-        let word = if moment == Moment::Before { "before" } else { "after" };
-        ("SHIM_DIE", format!("{word}:{number}"))
+        let side = if moment == Moment::Before { "before" } else { "after" };
+        ("SHIM_DIE", format!("{side}:{number}"))
     }));
     variables
 }
