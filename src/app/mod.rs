@@ -96,6 +96,8 @@ struct Runtime {
     tasks: TaskTracker,
     in_flight: Mutex<BTreeMap<Work, InFlight>>,
     wakes: Mutex<BTreeMap<Work, DateTime<Utc>>>,
+    /// How often a passing trouble stopped a sweep, and when it is begun anew.
+    stopped_sweeps: Mutex<BTreeMap<i64, (u32, DateTime<Utc>)>>,
     pages: Mutex<BTreeMap<i64, usize>>,
     /// Requests whose card is to show another page; one that has ended is not among the live ones any more.
     turned: Mutex<BTreeSet<i64>>,
@@ -360,7 +362,7 @@ impl App {
         let wake = match work {
             Work::Sweep(id) => tokio::select! {
                 biased;
-                result = self.run_sweep(id) => result.map(|()| None),
+                again = self.run_sweep(id) => Ok(again),
                 () = stop.cancelled() => Ok(None),
             },
             Work::Notice(id) => self.tell_sweep(id).await,

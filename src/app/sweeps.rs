@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use anyhow::Context;
+use chrono::{DateTime, Duration, Utc};
 
 use super::messages::Identity;
 use super::requests::card_key;
 use super::survey::{Survey, survey};
 use super::wording::notices;
 use super::{App, people};
+use crate::chat::ChatError;
 use crate::domain::assess::{Assessment, Evidence};
 use crate::domain::audit::Subject;
 use crate::domain::plan::{Counts, Verdict};
@@ -16,10 +18,16 @@ use crate::domain::policy::Policy;
 use crate::domain::request::shown;
 use crate::domain::schedule;
 use crate::domain::sweep::{Trigger, slot_key};
-use crate::store::{FinishedSweep, NewSweep, StartedSweep, SweepRow, SweepState};
+use crate::identity::IdentityError;
+use crate::store::{FinishedSweep, NewSweep, StartedSweep, StoreError, SweepRow, SweepState};
 
 /// A slot that starts this much later than it should is a catch-up.
 const LATE_AFTER_S: i64 = 120;
+/// For so long after its slot began, a sweep that a passing trouble stops is tried again; the next slot may be a week
+/// away. Whoever asked for a sweep waits for the answer, and can ask again.
+const TRY_AGAIN_WITHIN: Duration = Duration::hours(1);
+/// How long the first of these waits is, and the longest.
+const TRY_AGAIN_AFTER: (Duration, Duration) = (Duration::seconds(10), Duration::minutes(5));
 
 impl App {
     /// Starts a sweep for each policy whose latest slot has none yet. The database decides, not the timer. What is
@@ -86,8 +94,33 @@ impl App {
         Ok(started)
     }
 
-    /// Runs a started sweep to its end, whatever that is.
-    pub(super) async fn run_sweep(&self, id: i64) -> anyhow::Result<()> {
+    /// Runs a started sweep to its end, whatever that is. One that is to be begun anew says when.
+    pub(super) async fn run_sweep(&self, id: i64) -> Option<DateTime<Utc>> {
+        if let Some(at) = self.sweep_waits(id) {
+            return Some(at);
+        }
+        let Err(error) = self.try_sweep(id).await else {
+            super::lock(&self.runtime.stopped_sweeps).remove(&id);
+            return None;
+        };
+        let mut stopped = super::lock(&self.runtime.stopped_sweeps);
+        let (times, at) = stopped.entry(id).or_default();
+        let (first, longest) = TRY_AGAIN_AFTER;
+        *at = self.clock.now() + (first * (1 << (*times).min(10))).min(longest);
+        *times += 1;
+        tracing::warn!(sweep = id, error = format!("{error:#}"), again_at = %*at, "sweep stopped; it is begun anew");
+        Some(*at)
+    }
+
+    /// Until when a sweep that was stopped is not to be begun anew. A clock that was put back delays nothing.
+    fn sweep_waits(&self, id: i64) -> Option<DateTime<Utc>> {
+        let now = self.clock.now();
+        let at = super::lock(&self.runtime.stopped_sweeps).get(&id).map(|(_, at)| *at);
+        at.filter(|at| *at > now && *at - now <= TRY_AGAIN_AFTER.1)
+    }
+
+    /// An error leaves the sweep as it was.
+    async fn try_sweep(&self, id: i64) -> anyhow::Result<()> {
         let Some(sweep) = self.store.sweep(id).await? else {
             return Ok(());
         };
@@ -95,28 +128,28 @@ impl App {
             // It ended between the look at the rows and now.
             return Ok(());
         }
-        let Some(policy) = self.policy(&sweep.policy) else {
-            let error = "its policy is no longer in the configuration";
-            self.store.fail_sweep(id, error, self.clock.now()).await?;
-            return Ok(());
-        };
-        // The rule that was recorded at the start is the rule that runs.
-        let policy = Policy { rule: sweep.rule.clone(), ..policy.clone() };
-        let now = self.clock.now();
-        match survey(self, &policy, now).await {
-            Ok(survey) => {
-                self.look_after_open_cards(&survey).await?;
-                let finished = self.finished(&policy, survey).await?;
-                let result = self.store.finish_sweep(id, finished).await?;
-                tracing::info!(sweep = id, policy = policy.name, request = result.request, counts = ?result.counts, "sweep finished");
-            }
+        match self.surveyed(&sweep).await {
+            Ok(()) => {}
+            Err(error) if may_pass(&error) && is_tried_again(&sweep, self.clock.now()) => return Err(error),
             Err(error) => {
                 let error = format!("{error:#}");
-                tracing::error!(sweep = id, policy = policy.name, error, "sweep failed; nothing was done");
+                tracing::error!(sweep = id, policy = sweep.policy, error, "sweep failed; nothing was done");
                 self.store.fail_sweep(id, &error, self.clock.now()).await?;
             }
         }
         self.nudge();
+        Ok(())
+    }
+
+    async fn surveyed(&self, sweep: &SweepRow) -> anyhow::Result<()> {
+        let policy = self.policy(&sweep.policy).context("its policy is no longer in the configuration")?;
+        // The rule that was recorded at the start is the rule that runs.
+        let policy = Policy { rule: sweep.rule.clone(), ..policy.clone() };
+        let survey = survey(self, &policy, self.clock.now()).await?;
+        self.look_after_open_cards(&survey).await?;
+        let finished = self.finished(&policy, survey).await?;
+        let result = self.store.finish_sweep(sweep.id, finished).await?;
+        tracing::info!(sweep = sweep.id, policy = policy.name, request = result.request, counts = ?result.counts, "sweep finished");
         Ok(())
     }
 
@@ -214,6 +247,44 @@ impl App {
             at: self.clock.now(),
         })
     }
+}
+
+/// Whether the next look may find it mended: nobody has to do anything about it.
+fn may_pass(error: &anyhow::Error) -> bool {
+    let chat = |error: &ChatError| match error {
+        ChatError::RateLimited(_) | ChatError::Unavailable(_) | ChatError::Ambiguous(_) => true,
+        ChatError::NotFound(_) | ChatError::Channel(_) | ChatError::Content(_) | ChatError::Denied(_) => {
+            false
+        }
+    };
+    let identity = |error: &IdentityError| match error {
+        IdentityError::RateLimited { .. } | IdentityError::Transient(_) => true,
+        IdentityError::NotFound(_)
+        | IdentityError::Refused(_)
+        | IdentityError::Denied(_)
+        | IdentityError::Malformed(_) => false,
+    };
+    let store = |error: &StoreError| match error {
+        StoreError::Busy | StoreError::DiskFull | StoreError::DiskFails(_) | StoreError::ReadOnly => true,
+        StoreError::Closed
+        | StoreError::Damaged(_)
+        | StoreError::BadRow { .. }
+        | StoreError::Missing { .. }
+        | StoreError::Invalid(_)
+        | StoreError::Sql(_) => false,
+    };
+    error.downcast_ref().is_some_and(chat)
+        || error.downcast_ref().is_some_and(identity)
+        || error.downcast_ref().is_some_and(store)
+}
+
+/// Nobody waits for its answer, and its slot is not long gone.
+fn is_tried_again(sweep: &SweepRow, now: DateTime<Utc>) -> bool {
+    let of_a_slot = match sweep.trigger {
+        Trigger::Schedule { .. } | Trigger::CatchUp { .. } | Trigger::RuleChanged { .. } => true,
+        Trigger::Command { .. } | Trigger::AskedAgain { .. } | Trigger::WentLive { .. } => false,
+    };
+    of_a_slot && now - sweep.started_at < TRY_AGAIN_WITHIN
 }
 
 /// The counts of a sweep, if it came that far.

@@ -2,8 +2,9 @@
 
 use chrono::Duration;
 
+use crate::commands::assert_answer;
 use crate::fake::okta::Person;
-use crate::fake::slack::{C_OPS, Message, U_APPROVER};
+use crate::fake::slack::{C_OPS, Fault, Message, U_APPROVER};
 use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
@@ -164,5 +165,49 @@ async fn who_was_denied_is_proposed_again_the_next_day_as_pending() {
     world.move_to(9, 0);
     let again = world.message("also on the list before").await;
     assert!(again.ts != card.ts && again.visible_text().contains("idle 42 days"), "{}", again.visible_text());
+    world.nothing_else_is_wrong().await;
+}
+
+/// How often the accounts were listed.
+fn listings(world: &World) -> usize {
+    let is_first_page = |query: &str| query.contains("search=") && !query.contains("after=");
+    world
+        .okta
+        .calls()
+        .iter()
+        .filter(|call| call.path == "/api/v1/users" && is_first_page(&call.query))
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trouble_that_passes_does_not_cost_the_day() {
+    let world = at_eight(PLAIN_POLICY).await;
+    world.slack.fail_always("users.info", Fault::Status(503));
+    world.start_bot().await;
+    world.move_to(9, 0);
+    world.until("the listing", |world| listings(world) == 1).await;
+    for _ in 0..3 {
+        // Each input wakes the bot.
+        assert_answer(&world, U_APPROVER, "pending", &["can't"]).await;
+    }
+    assert_eq!(listings(&world), 1, "it waits before it lists anew");
+    world.slack.clear_faults();
+    world.advance(Duration::seconds(11));
+    world.message("Answer by").await;
+    assert_eq!((world.audited("sweep_started"), world.audited("sweep_failed")), (1, 0));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trouble_that_stays_is_told_within_the_hour() {
+    let world = at_eight(PLAIN_POLICY).await;
+    world.okta.fail_always("search=", crate::fake::okta::Fault::Status(503, "E0000009"));
+    world.start_bot().await;
+    world.move_to(9, 0);
+    world.until("the listing", |world| listings(world) >= 1).await;
+    world.advance(Duration::minutes(61));
+    let told = world.message("failed").await.visible_text();
+    assert!(told.contains("503"), "{told}");
+    assert_eq!((world.audited("sweep_started"), world.audited("sweep_failed")), (1, 1));
     world.nothing_else_is_wrong().await;
 }
