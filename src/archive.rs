@@ -80,7 +80,14 @@ fn write(
         Excerpt { made_at: now, head, filters: Vec::new(), restricted_to: None, gapless: true, events };
     let bytes = excerpt.json();
     let part = path.with_extension("part");
-    let written = File::create(&part)
+    // What a crash left there; names and addresses are for the file's owner only.
+    let _ = std::fs::remove_file(&part);
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options
+        .open(&part)
         .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
         .and_then(|()| std::fs::rename(&part, path))
         // The name is on the disk only with its folder.

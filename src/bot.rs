@@ -104,6 +104,9 @@ async fn run_with(
     let Some(slack) = connect(config, &clock, &stop).await? else {
         return Ok(());
     };
+    for warning in everybody_approves(&slack, &config.policies).await {
+        tracing::warn!("{warning}");
+    }
     let forwarded = store.clone();
     let app = Arc::new(App::new(
         store,
@@ -178,6 +181,21 @@ async fn connect(
         }
         pause = (pause * 2).min(CONNECT_PAUSE_MAX);
     }
+}
+
+/// A warning for each policy that anybody of the workspace can make themselves an approver of.
+pub async fn everybody_approves(slack: &Slack, policies: &[Policy]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for policy in policies.iter().filter(|one| one.approvers.channel_members || one.admins.channel_members) {
+        if slack.anybody_may_join(&policy.channel).await == Some(true) {
+            let Policy { name, channel, .. } = policy;
+            warnings.push(format!(
+                "the members of {channel} decide for policy {name}, and the channel is public: whoever joins it may \
+                 approve. Make it private, or name the approvers"
+            ));
+        }
+    }
+    warnings
 }
 
 /// One line of start-up truth, in the log and in the audit trail.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::app::wording::days_off;
-use crate::bot::{install_crypto, okta_settings, slack_settings};
+use crate::bot::{everybody_approves, install_crypto, okta_settings, slack_settings};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::okta::Okta;
@@ -58,7 +58,10 @@ async fn slack(config: &Config, clock: &Clock) -> Vec<Line> {
         Ok(slack) => {
             let channels: Vec<String> = config.policies.iter().map(|policy| policy.channel.clone()).collect();
             let probes = slack.probe(&channels).await;
-            probes.into_iter().map(|probe| Line { what: probe.what, result: probe.result }).collect()
+            let warnings = everybody_approves(&slack, &config.policies).await;
+            let warning = |text| Line { what: "approvers".into(), result: Ok(format!("warning: {text}")) };
+            let probes = probes.into_iter().map(|probe| Line { what: probe.what, result: probe.result });
+            probes.chain(warnings.into_iter().map(warning)).collect()
         }
         Err(error) => vec![Line { what: "Slack".into(), result: Err(error.to_string()) }],
     }

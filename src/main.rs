@@ -130,11 +130,15 @@ fn start_log(config: &Config) {
 /// The configured filter, which the configuration has validated. The libraries below us show whole frames and
 /// addresses with tickets at their chattier levels, so they never go beyond `info`.
 fn filter(level: &str) -> Targets {
-    let filter: Targets = level.parse().unwrap_or_default();
-    let at_most = filter.default_level().map_or(LevelFilter::INFO, |level| level.min(LevelFilter::INFO));
-    ["hyper", "hyper_util", "reqwest", "rustls", "slack_morphism", "tokio_tungstenite", "tungstenite"]
-        .into_iter()
-        .fold(filter, |filter, library| filter.with_target(library, at_most))
+    const LIBRARIES: [&str; 7] =
+        ["hyper", "hyper_util", "reqwest", "rustls", "slack_morphism", "tokio_tungstenite", "tungstenite"];
+    let configured: Targets = level.parse().unwrap_or_default();
+    let default = configured.default_level().unwrap_or(LevelFilter::OFF);
+    // A directive for one of their modules would be the more specific one.
+    let others =
+        configured.into_iter().filter(|(target, _)| !LIBRARIES.iter().any(|name| target.starts_with(name)));
+    let at_most = default.min(LevelFilter::INFO);
+    others.collect::<Targets>().with_default(default).with_targets(LIBRARIES.map(|name| (name, at_most)))
 }
 
 /// Cancelled by the first SIGTERM or Ctrl-C; a second one ends the process at once.

@@ -70,6 +70,12 @@ impl Turned {
 
 impl App {
     async fn receive(self: &Arc<Self>, inbound: Inbound) -> anyhow::Result<Ack> {
+        if !self.is_in_time(&inbound).await? {
+            if inbound.what != What::HomeOpened {
+                self.whisper(inbound.reply.clone(), refusals::too_fast());
+            }
+            return Ok(Ack::Done);
+        }
         match &inbound.what {
             What::Click { action, value, trigger, message } => {
                 self.click(&inbound, message, action, value, trigger).await
@@ -291,6 +297,7 @@ impl App {
     pub(super) fn whisper_card(self: &Arc<Self>, to: ReplyTo, card: crate::chat::Card) {
         let app = Arc::clone(self);
         self.runtime.tasks.spawn(async move {
+            let _turn = app.runtime.whispers.0.acquire().await;
             if let Err(error) = app.chat.whisper(&to, &card).await {
                 tracing::warn!(user = to.user, %error, "a reply could not be delivered");
             }

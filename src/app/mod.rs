@@ -17,6 +17,7 @@ mod exemptions;
 pub mod history;
 mod home;
 pub mod messages;
+mod pace;
 mod pauses;
 pub mod people;
 pub mod requests;
@@ -107,6 +108,10 @@ struct Runtime {
     undo_ends: Mutex<BTreeSet<(DateTime<Utc>, i64)>>,
     identity_health: Mutex<Option<LastAnswer>>,
     pace_of_pages: Mutex<home::Pace>,
+    pace: Mutex<pace::Pace>,
+    whispers: Whispers,
+    /// The last preview; its lock is held by whoever makes one.
+    preview: tokio::sync::Mutex<Option<command::Preview>>,
     /// Nobody concerned is looked up or written to before this time.
     asking_from: Mutex<Option<DateTime<Utc>>>,
     /// What managers are called.
@@ -115,6 +120,15 @@ struct Runtime {
     heavy_work: tokio::sync::Mutex<()>,
     /// The trend picture of each policy.
     trends: Mutex<BTreeMap<String, trend::Trend>>,
+}
+
+/// So many notes to single people are under way at once; more would only time each other out.
+struct Whispers(tokio::sync::Semaphore);
+
+impl Default for Whispers {
+    fn default() -> Self {
+        Whispers(tokio::sync::Semaphore::new(16))
+    }
 }
 
 /// When the identity provider last answered, and what was wrong with the answer.
@@ -218,6 +232,7 @@ impl App {
             if let Err(error) = self.note_clock(&mut seen).await {
                 tracing::error!(%error, "can't note that the clock has jumped");
             }
+            self.forget_preview();
             let retry = match self.reconcile(&stop).await {
                 Ok(()) => None,
                 Err(error) => {

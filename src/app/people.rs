@@ -49,9 +49,13 @@ pub async fn identify(app: &App, policy: &Policy, user: &str) -> Result<Known, S
 }
 
 async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known, Stranger>, ChatError> {
+    if let Some((person, why)) = app.known_outsider(user) {
+        return Ok(Err(Stranger::Outsider(person, why)));
+    }
     let ChatUser { id, name, email, outsider, .. } = app.chat.user(user).await?;
     let person = Person { id, name, email };
     if let Some(why) = outsider {
+        app.remember_outsider(&person, &why);
         return Ok(Err(Stranger::Outsider(person, why)));
     }
     let (approver, admin) = tokio::try_join!(
@@ -87,8 +91,8 @@ async fn holds(app: &App, policy: &Policy, people: &People, user: &str) -> Resul
     Ok(false)
 }
 
-/// The e-mail addresses of everybody who may decide for the policy: their own accounts are never proposed.
-pub async fn approver_emails(app: &App, policy: &Policy) -> anyhow::Result<BTreeSet<String>> {
+/// What the accounts of everybody who may decide for the policy are called: these are never proposed.
+pub async fn approvers_accounts(app: &App, policy: &Policy) -> anyhow::Result<BTreeSet<String>> {
     if let Some(emails) = app.approvers.get(&policy.name, app.clock.now()) {
         return Ok(emails);
     }
@@ -105,17 +109,20 @@ pub async fn approver_emails(app: &App, policy: &Policy) -> anyhow::Result<BTree
         }
     }
     anyhow::ensure!(ids.len() <= APPROVERS_MAX, "more than {APPROVERS_MAX} people may approve; name fewer");
-    let lookups: Vec<_> = ids.into_iter().map(async |id| app.chat.user(&id).await).collect();
+    let lookups: Vec<_> = ids.iter().map(async |id| app.chat.user(id).await).collect();
     let users: Vec<ChatUser> = stream::iter(lookups)
         .buffer_unordered(LOOKUPS_AT_ONCE)
         .try_collect()
         .await
         .context("can't look up the approvers, whose own accounts are never proposed")?;
+    let named = ids.iter().filter_map(|id| policy.own_accounts.get(id)).flatten().cloned();
+    let named: Vec<String> = named.map(|name| name.to_lowercase()).collect();
     let emails: BTreeSet<String> = users
         .into_iter()
         .filter(|user| user.outsider.is_none())
         .filter_map(|user| user.email)
         .map(|email| email.to_lowercase())
+        .chain(named)
         .collect();
     app.approvers.put(&policy.name, app.clock.now(), emails.clone());
     Ok(emails)

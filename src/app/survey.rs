@@ -42,7 +42,7 @@ pub async fn survey(app: &App, policy: &Policy, now: DateTime<Utc>) -> anyhow::R
     app.note_identity(&listing);
     let Listing { accounts, pages } = listing?;
     let protected = app.identity.protected(rule).await?;
-    let approvers = people::approver_emails(app, policy).await?;
+    let approvers = people::approvers_accounts(app, policy).await?;
     let records = records(app, policy, &accounts, now).await?;
     let standings = standings(&accounts, &protected, &approvers, &records);
     let looks = second_looks(app, rule, &accounts, &standings, now).await;
@@ -78,7 +78,7 @@ fn blind(looks: &BTreeMap<AccountId, SecondLook>) -> Option<&str> {
 
 /// The standing of one account that was read afresh: what [`assess`] needs right before a suspension.
 pub async fn fresh_standing(app: &App, policy: &Policy, fresh: &FreshLook) -> anyhow::Result<Standing> {
-    let approvers = people::approver_emails(app, policy).await?;
+    let approvers = people::approvers_accounts(app, policy).await?;
     let id = &fresh.account.id;
     let suspended = app.store.suspended_by_us(vec![id.clone()]).await?;
     let restored = app.store.restored_by_us(vec![id.clone()]).await?;
@@ -86,7 +86,7 @@ pub async fn fresh_standing(app: &App, policy: &Policy, fresh: &FreshLook) -> an
     Ok(Standing {
         admin_role: fresh.admin_role,
         own_identity: fresh.own_identity,
-        approver: approvers.iter().any(|email| fresh.account.is_known_as(email)),
+        approver: approvers.iter().any(|name| fresh.account.is_named(name)),
         exempt_groups: fresh.exempt_groups.clone(),
         granted: granted.get(id).map(|granted| (granted.id, granted.ends_at)),
         restored_at: restored_at(&fresh.account, suspended.get(id), restored.get(id)),
@@ -128,7 +128,7 @@ fn standings(
     let standing = |account: &Account| Standing {
         admin_role: protected.admins.contains(&account.id),
         own_identity: protected.own.as_ref() == Some(&account.id),
-        approver: approvers.iter().any(|email| account.is_known_as(email)),
+        approver: approvers.iter().any(|name| account.is_named(name)),
         exempt_groups: protected
             .groups
             .iter()

@@ -147,7 +147,7 @@ pub(super) fn safe_url(text: &str) -> Result<Url, String> {
         return Err(format!("is {}; give the address without ? and #", shown_address(text)));
     }
     let local = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,

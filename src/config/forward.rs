@@ -48,5 +48,19 @@ fn syslog(section: &Section<'_>, found: &Found<String>) -> Option<Syslog> {
             &format!("{wrong}, but must be like \"udp://127.0.0.1:514\" or \"tcp://host:601\""),
         );
     }
+    if let Some(Syslog::Udp(address) | Syslog::Tcp(address)) = &read
+        && !is_this_machine(address)
+    {
+        section.report.warning(format!(
+            "syslog sends every event, with names and reasons, unencrypted to {}; have a syslog server on this machine \
+             pass it on over TLS",
+            quote(address)
+        ));
+    }
     read
+}
+
+fn is_this_machine(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

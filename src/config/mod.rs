@@ -204,6 +204,12 @@ impl Config {
             let path = path.display();
             format!("{path} holds a secret and others on this machine may read it; chmod 600 {path}")
         }));
+        if readable_by_others(&config.database).unwrap_or(false) {
+            let path = config.database.display();
+            config.warnings.push(format!(
+                "{path} holds names and decisions and others on this machine may read or change it; chmod 600 {path}"
+            ));
+        }
         Ok(config)
     }
 

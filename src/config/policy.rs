@@ -11,7 +11,7 @@ use super::silence;
 use super::tell;
 use crate::domain::account::UserType;
 use crate::domain::calendar::Calendar;
-use crate::domain::policy::{ExemptAttribute, Limits, People, Policy, Rule, Schedule};
+use crate::domain::policy::{ExemptAttribute, Limits, OwnAccounts, People, Policy, Rule, Schedule};
 use crate::domain::schedule;
 
 const INACTIVE_AFTER: Span = Span {
@@ -156,6 +156,7 @@ fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<S
     let watch_suspended_for = section.duration_or_off(&WATCH_SUSPENDED_FOR);
     let digest = tell::digest(section, schedule.zone);
     let ask = tell::ask(section);
+    let own_accounts = own_accounts(section);
     let approvals_needed = approvals_needed(section);
     let silence = silence::read(section, approvers.as_ref(), answer_within);
     section.finish();
@@ -179,6 +180,7 @@ fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<S
         undo_for,
         watch_suspended_for,
         ask,
+        own_accounts,
         approvals_needed,
         silence,
         digest,
@@ -306,6 +308,26 @@ fn exempt_attributes(section: &Section<'_>) -> Vec<ExemptAttribute> {
         .flatten()
         .filter_map(read)
         .collect()
+}
+
+fn own_accounts(section: &Section<'_>) -> OwnAccounts {
+    let mut own = OwnAccounts::new();
+    for item in section.tables("own_accounts", "policy.own_accounts").into_iter().flatten() {
+        let (slack, okta) = (item.text("slack"), item.text("okta"));
+        item.finish();
+        let example =
+            "own_accounts needs both: { slack = \"U0123ABCDEF\", okta = \"ada.ext@vendor.example\" }";
+        for key in ["slack", "okta"] {
+            missing(&item, key, example);
+        }
+        let (Some(slack), Some(okta)) = (slack, okta) else { continue };
+        if !is_slack_id(&slack.value, "UW") {
+            let how = "a member id such as \"U0123ABCDEF\": in Slack open the person's profile, ⋮, \"Copy member ID\"";
+            item.problem(slack.at, &format!("own_accounts: {} must be {how}", quote(&slack.value)));
+        }
+        own.entry(slack.value).or_default().insert(okta.value);
+    }
+    own
 }
 
 fn schedule(section: &Section<'_>) -> Schedule {

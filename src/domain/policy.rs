@@ -1,11 +1,14 @@
 //! A policy: whose accounts, inactive after how long, asked where, decided by whom, within which limits.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::account::UserType;
+use super::audit::{Person, Subject};
 use super::calendar::{Calendar, Period};
 use super::concern::Ask;
 
@@ -26,6 +29,8 @@ pub struct Policy {
     pub admins: People,
     /// Who may run read-only commands.
     pub viewers: People,
+    /// Accounts of people whose address in the chat system is another one.
+    pub own_accounts: OwnAccounts,
     /// How many different people have to approve before anybody is suspended: 1 or 2.
     pub approvals_needed: u32,
     /// Whom it tells if nobody answers.
@@ -58,10 +63,23 @@ pub struct Policy {
     pub watch_suspended_for: Option<Duration>,
 }
 
+/// The accounts of people as the configuration names them: for each person's id in the chat system the logins,
+/// addresses or ids of accounts that are theirs as well.
+pub type OwnAccounts = BTreeMap<String, BTreeSet<String>>;
+
 /// What "keep" means where no end is asked for.
 pub const KEPT_FOR: Duration = Duration::days(30);
 
 impl Policy {
+    /// Whether the account, with its address, is the person's own: by their address, or because the configuration says
+    /// so.
+    pub fn is_own(&self, person: &Person, account: &Subject, email: Option<&str>) -> bool {
+        let names = [Some(account.id.0.as_str()), Some(account.login.as_str()), email];
+        let is_named =
+            |own: &String| names.iter().flatten().any(|name| name.to_lowercase() == own.to_lowercase());
+        self.own_accounts.get(&person.id).into_iter().flatten().chain(&person.email).any(is_named)
+    }
+
     /// For how long a person keeps an account without saying until when.
     pub fn kept_for(&self) -> Duration {
         KEPT_FOR.min(self.exemption_max)

@@ -108,8 +108,7 @@ struct User {
     team_id: Option<String>,
     name: Option<String>,
     real_name: Option<String>,
-    #[serde(default)]
-    deleted: bool,
+    deleted: Option<bool>,
     is_email_confirmed: Option<bool>,
     #[serde(flatten)]
     flags: SlackUserFlags,
@@ -121,6 +120,20 @@ struct Profile {
     display_name: Option<String>,
     real_name: Option<String>,
     email: Option<String>,
+}
+
+impl User {
+    /// What has to be known of somebody before they count as a full member.
+    fn lacks(&self) -> Option<&'static str> {
+        let flags = &self.flags;
+        let needed = [
+            (self.deleted, "whether the account is deactivated"),
+            (flags.is_bot, "whether it is a bot"),
+            (flags.is_restricted, "whether it is a guest"),
+            (flags.is_ultra_restricted, "whether it is a guest of one channel"),
+        ];
+        needed.into_iter().find(|(flag, _)| flag.is_none()).map(|(_, what)| what)
+    }
 }
 
 impl Api {
@@ -336,7 +349,7 @@ impl Api {
     pub(super) async fn find_user(&self, email: &str) -> Result<Option<ChatUser>, ChatError> {
         let found = self.read("users.lookupByEmail", &vec![("email", Some(email.to_owned()))]).await;
         match found {
-            Ok(UserInfo { user }) => Ok(Some(self.chat_user(user))),
+            Ok(UserInfo { user }) => self.chat_user(user).map(Some),
             Err(ChatError::NotFound(_)) => Ok(None),
             Err(error) => Err(error),
         }
@@ -344,12 +357,22 @@ impl Api {
 
     pub(super) async fn user(&self, id: &str) -> Result<ChatUser, ChatError> {
         let info: UserInfo = self.read("users.info", &vec![("user", Some(id.to_owned()))]).await?;
-        Ok(self.chat_user(info.user))
+        if info.user.id != id {
+            return Err(ChatError::Unavailable("Slack answered about somebody else".to_owned()));
+        }
+        self.chat_user(info.user)
     }
 
-    fn chat_user(&self, user: User) -> ChatUser {
+    /// An answer that leaves open whether somebody is a full member is no answer.
+    fn chat_user(&self, user: User) -> Result<ChatUser, ChatError> {
         let outsider = self.outsider(&user).map(str::to_owned);
-        let is_person = !user.deleted && user.flags.is_bot != Some(true) && user.id != "USLACKBOT";
+        if let (None, Some(lacks)) = (&outsider, user.lacks()) {
+            return Err(ChatError::Unavailable(format!(
+                "Slack's answer about a person does not say {lacks}"
+            )));
+        }
+        let is_person =
+            user.deleted != Some(true) && user.flags.is_bot != Some(true) && user.id != "USLACKBOT";
         let User { id, name, real_name, is_email_confirmed, profile, .. } = user;
         let profile = profile.unwrap_or(Profile { display_name: None, real_name: None, email: None });
         let names = [profile.display_name, profile.real_name, real_name, name];
@@ -357,13 +380,13 @@ impl Api {
             names.into_iter().flatten().find(|name| !name.trim().is_empty()).unwrap_or_else(|| id.clone());
         // An address that its owner never confirmed proves nothing about who they are.
         let email = profile.email.filter(|_| is_email_confirmed != Some(false));
-        ChatUser { id, name, email, outsider, is_person }
+        Ok(ChatUser { id, name, email, outsider, is_person })
     }
 
     fn outsider(&self, user: &User) -> Option<&'static str> {
         let is = |flag: Option<bool>| flag == Some(true);
         match user {
-            _ if user.deleted => Some("this Slack account is deactivated"),
+            _ if is(user.deleted) => Some("this Slack account is deactivated"),
             _ if is(user.flags.is_bot) || user.id == "USLACKBOT" => Some("it is a bot, not a person"),
             _ if is(user.flags.is_stranger) => Some("this account belongs to another company"),
             _ if user.team_id.as_ref() != Some(&self.me.team_id) => {
@@ -430,6 +453,7 @@ pub(super) struct ChannelInfo {
     pub(super) is_member: bool,
     #[serde(default)]
     pub(super) is_archived: bool,
+    pub(super) is_private: Option<bool>,
 }
 
 #[derive(Deserialize)]

@@ -58,6 +58,11 @@ impl Slack {
         probes
     }
 
+    /// Whether anybody of the workspace can join the channel without being asked in. `None`: that can't be told.
+    pub async fn anybody_may_join(&self, channel: &str) -> Option<bool> {
+        self.api.channel(channel).await.ok()?.is_private.map(|is_private| !is_private)
+    }
+
     async fn app_token(&self) -> Probe {
         let result = match self.api.socket_url().await {
             Ok(_) => Ok("may open a socket".to_owned()),

@@ -114,14 +114,17 @@ struct OutcomeMetadata {
 impl Connector {
     /// Builds the client; fails only if the machine has no usable TLS set-up.
     pub(super) fn new(settings: &Settings, timing: &Timing) -> Result<Connector, reqwest::Error> {
-        let http = reqwest::Client::builder()
+        let base_url = settings.base_url();
+        let http = reqwest::Client::builder();
+        // Without TLS it is this machine, to which no proxy leads.
+        let http = if base_url.starts_with("http://") { http.no_proxy() } else { http };
+        let http = http
             .connect_timeout(timing.connect)
             .timeout(timing.call)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        let (base_url, upload) = (settings.base_url(), timing.upload);
-        Ok(Connector { http, base_url, upload, dead_token: watch::channel(None).0 })
+        Ok(Connector { http, base_url, upload: timing.upload, dead_token: watch::channel(None).0 })
     }
 
     /// Resolves with Slack's word for it when a token has stopped working for good.

@@ -97,13 +97,14 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 fn lock(path: &Path, now: DateTime<Utc>) -> Result<File, OpenError> {
     let lock_path = beside(path, ".lock");
     let io = |source| OpenError::Io { what: "lock", path: lock_path.clone(), source };
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&lock_path)
-        .map_err(io)?;
+    if lock_path.is_symlink() {
+        return Err(io(std::io::Error::other("it is a link, and would be written through")));
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&lock_path).map_err(io)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {

@@ -156,6 +156,32 @@ fn an_empty_break_glass_list_is_allowed_but_said() {
 }
 
 #[test]
+fn a_trail_that_leaves_the_machine_in_the_clear_is_said() {
+    let warned = |address: &str| {
+        let text = format!("{GOOD}break_glass = [\"root@x.example\"]\n[forward]\nsyslog = \"{address}\"\n");
+        good(&text).warnings.join("\n")
+    };
+    for address in ["udp://127.0.0.1:514", "tcp://localhost:601", "tcp://[::1]:601"] {
+        assert_eq!(warned(address), "");
+    }
+    for address in ["udp://10.0.0.1:514", "tcp://localhost.example:601", "tcp://logs.example:601"] {
+        assert!(warned(address).contains("unencrypted"), "{address}");
+    }
+}
+
+#[test]
+fn whose_accounts_are_whose_is_read() {
+    let two =
+        "own_accounts = [{ slack = \"U1\", okta = \"a@x.example\" }, { slack = \"U1\", okta = \"00u1\" }]";
+    let own = &good(&format!("{GOOD}{two}")).policies[0].own_accounts;
+    assert_eq!(own["U1"].iter().map(String::as_str).collect::<Vec<_>>(), ["00u1", "a@x.example"]);
+    let how = bad_line("own_accounts = [{ slack = \"ada\", okta = \"a@x.example\" }]");
+    assert!(how.contains("Copy member ID"), "{how}");
+    let needs = bad(&format!("{GOOD}own_accounts = [{{ slack = \"U1\" }}]")).join("\n");
+    assert!(needs.contains("own_accounts needs both"), "{needs}");
+}
+
+#[test]
 fn what_is_named_in_vain_is_said() {
     let warned = |lines: &str| good(&format!("{GOOD}break_glass = [\"root@x.example\"]\n{lines}\n")).warnings;
     assert_eq!(
@@ -247,9 +273,7 @@ fn addresses_are_https_or_this_machine() {
         let variables: Vec<_> = TOKENS.into_iter().chain([("OKTA_ORG_URL", address)]).collect();
         assert_eq!(parse(GOOD, &variables).expect_err(address), [format!("bot.toml: {sentence}")]);
     }
-    for address in
-        ["http://127.0.0.1:1", "http://[::1]:1", "http://okta.localhost:1", "https://id.acme.example"]
-    {
+    for address in ["http://127.0.0.1:1", "http://[::1]:1", "https://id.acme.example"] {
         let variables: Vec<_> = TOKENS.into_iter().chain([("OKTA_ORG_URL", address)]).collect();
         parse(GOOD, &variables).unwrap_or_else(|problems| panic!("{address}: {problems:?}"));
     }

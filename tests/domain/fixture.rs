@@ -92,6 +92,7 @@ pub fn policy() -> Policy {
         exemption_notice: Duration::days(3),
         undo_for: Duration::days(7),
         watch_suspended_for: Some(Duration::days(30)),
+        own_accounts: inactive_contractors::domain::policy::OwnAccounts::new(),
         approvals_needed: 1,
         silence: inactive_contractors::domain::silence::Silence::default(),
         ask: inactive_contractors::domain::concern::Ask::default(),

@@ -144,6 +144,10 @@ async fn old_events_move_to_a_file_that_an_auditor_verifies_and_the_rest_goes_on
     let said = run(&world, &["archive", "--before", &today, "--to", &to]).await;
     let file = folder.join(format!("audit-000000001-{before:09}.json"));
     assert!(said.contains(&format!("events 1 to {before}, head ")), "{said}");
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(&file).expect("it is there").permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600, "names and reasons are for its owner");
     let head = said
         .split("head ")
         .nth(1)

@@ -27,6 +27,8 @@ mod keeping;
 mod kills;
 mod noop;
 mod okta;
+mod own_accounts;
+mod pace;
 mod pause;
 mod people;
 mod restarts;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::fake::gate::Moment;
 use crate::fake::okta::{Person, Status};
-use crate::fake::slack::{C_OPS, Fault, U_APPROVER};
+use crate::fake::slack::{C_OPS, Channel, ChannelKind, Fault, U_APPROVER};
 use crate::process::BotProcess;
 use crate::support::{UNSCHEDULED_POLICY, World};
 
@@ -124,6 +124,29 @@ async fn check_says_what_it_looked_at_and_fails_if_anything_is_wrong() {
         "{failed:?}"
     );
     assert_eq!(world.slack.messages(C_OPS).len(), 0, "a check posts nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_warns_of_a_file_that_others_may_read_and_of_approvers_by_joining() {
+    let policy = |channel: &str, name: &str| {
+        format!(
+            "[[policy]]\nname = \"{name}\"\nchannel = \"{channel}\"\napprovers = {{ channel_members = true }}\n"
+        )
+    };
+    let world =
+        World::new(&format!("{UNSCHEDULED_POLICY}{}{}", policy("C0OPEN", "open"), policy("C0SHUT", "shut")))
+            .await;
+    for (id, kind) in [("C0OPEN", ChannelKind::Public), ("C0SHUT", ChannelKind::Private)] {
+        world.slack.add_channel(Channel::new(id, &id.to_lowercase(), kind, &[U_APPROVER, "U0BOT"]));
+    }
+    world.okta.add(Person::contractor(LOGIN));
+    std::fs::write(world.database(), "").expect("the folder is there");
+    std::fs::set_permissions(world.database(), std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .expect("it is ours");
+    let said = BotProcess::spawn(&world, &["check"], &[]).ended().await.stdout;
+    assert!(said.contains("members of C0OPEN decide for policy open, and the channel is public"), "{said}");
+    assert!(!said.contains("members of C0SHUT"), "{said}");
+    assert!(said.contains("bot.db holds names and decisions and others on this machine may read"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

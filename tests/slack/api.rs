@@ -94,7 +94,8 @@ async fn outsiders_are_told_from_people() {
     let slack = slack(&wire).await;
     let user = |extra: Value| {
         let mut user = json!({ "id": "U1", "team_id": "T1", "name": "ada", "profile":
-            { "display_name": "", "real_name": "Ada", "email": "ada@acme.example", "fields": [] } });
+            { "display_name": "", "real_name": "Ada", "email": "ada@acme.example", "fields": [] },
+            "deleted": false, "is_bot": false, "is_restricted": false, "is_ultra_restricted": false });
         user.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         Answer::Json(json!({ "ok": true, "user": user }))
     };
@@ -115,6 +116,14 @@ async fn outsiders_are_told_from_people() {
         wire.answer("users.info", user(json!({ flag: value })));
         assert!(slack.user("U1").await.unwrap().outsider.is_some(), "{flag}");
     }
+    for flag in ["deleted", "is_bot", "is_restricted", "is_ultra_restricted"] {
+        wire.answer("users.info", user(json!({ flag: null })));
+        let left_open = slack.user("U1").await.unwrap_err();
+        assert!(matches!(left_open, ChatError::Unavailable(_)), "{flag}: {left_open}");
+    }
+    wire.answer("users.info", user(json!({})));
+    let about_another = slack.user("U2").await.unwrap_err();
+    assert!(matches!(about_another, ChatError::Unavailable(_)), "{about_another}");
     wire.answer("users.info", user(json!({ "is_email_confirmed": false })));
     assert_eq!(slack.user("U1").await.unwrap().email, None);
 }

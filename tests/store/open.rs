@@ -151,6 +151,18 @@ fn the_file_is_its_owners_only() {
     assert_eq!(std::fs::metadata(&bench.path).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
+#[test]
+fn a_lock_file_that_is_a_link_is_not_written_through() {
+    let bench = Bench::new();
+    let mine = bench.path.with_file_name("mine");
+    std::fs::write(&mine, "precious").unwrap();
+    let name = format!("{}.lock", bench.path.file_name().unwrap().display());
+    std::os::unix::fs::symlink(&mine, bench.path.with_file_name(name)).unwrap();
+    let error = Store::open(&bench.path, at(0)).err().unwrap().to_string();
+    assert!(error.contains("it is a link"), "{error}");
+    assert_eq!(std::fs::read_to_string(&mine).unwrap(), "precious");
+}
+
 /// Makes the file, with a little in it, and closes it.
 #[tokio::main(flavor = "current_thread")]
 async fn write_a_little(bench: &Bench) {

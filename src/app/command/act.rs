@@ -147,7 +147,7 @@ impl App {
             }
             None => (policy, known),
         };
-        let allowed = match may_give_back(&known.voter, account, &reason, suspended_for.is_some()) {
+        let allowed = match may_give_back(policy, &known.voter, account, &reason, suspended_for.is_some()) {
             Ok(()) if suspended_for.is_none() => match self.out_of_reach(policy, account).await {
                 Ok(None) => Ok(()),
                 Ok(Some(why)) => Err(why),
@@ -246,11 +246,18 @@ impl App {
     }
 }
 
-fn may_give_back(voter: &Voter, account: &Account, reason: &str, ours: bool) -> Result<(), NotRestored> {
-    let Some(own) = voter.person.email.as_deref().filter(|email| !email.trim().is_empty()) else {
+fn may_give_back(
+    policy: &Policy,
+    voter: &Voter,
+    account: &Account,
+    reason: &str,
+    ours: bool,
+) -> Result<(), NotRestored> {
+    if voter.person.email.as_deref().is_none_or(|email| email.trim().is_empty()) {
         return Err(NotRestored::NoEmail);
-    };
-    if account.is_known_as(own) {
+    }
+    let subject = Subject { id: account.id.clone(), login: account.login.clone() };
+    if policy.is_own(&voter.person, &subject, account.email.as_deref()) {
         return Err(NotRestored::OwnAccount);
     }
     if account.status != AccountStatus::Suspended {

@@ -1,5 +1,7 @@
 //! Questions: they change nothing, here or anywhere.
 
+use chrono::{DateTime, Duration, Utc};
+
 use super::super::survey::{fresh_standing, log_since, survey};
 use super::super::wording::{answers, backlog, days_off, refusals};
 use super::super::{App, lock, messages, requests};
@@ -9,7 +11,7 @@ use crate::domain::account::Account;
 use crate::domain::assess::{Standing, assess};
 use crate::domain::audit::AuditEvent;
 use crate::domain::candidate::CandidateState;
-use crate::domain::plan::Verdict;
+use crate::domain::plan::{Plan, Verdict};
 use crate::domain::policy::Policy;
 use crate::domain::request::Request;
 use crate::domain::schedule;
@@ -17,6 +19,24 @@ use crate::store::{AuditQuery, SweepRow, SweepState};
 
 /// Events in the answer to `why`.
 const WHY_EVENTS: u32 = 5;
+
+/// For so long a preview is shown again while the audit trail has nothing new.
+const PREVIEW_HOLDS: Duration = Duration::minutes(1);
+
+/// A plan that was shown.
+pub(in super::super) struct Preview {
+    policy: String,
+    /// The last event when it was made.
+    head: i64,
+    at: DateTime<Utc>,
+    plan: Plan,
+}
+
+impl Preview {
+    fn holds(&self, head: i64, now: DateTime<Utc>) -> bool {
+        self.head == head && now >= self.at && now - self.at < PREVIEW_HOLDS
+    }
+}
 
 impl App {
     pub(super) async fn status(&self, visible: &[&Policy]) -> anyhow::Result<Card> {
@@ -100,13 +120,34 @@ impl App {
             Ok((policy, _)) => policy,
             Err(text) => return Ok(Err(text)),
         };
+        // One at a time, and none while nothing has happened since the last: each reads the whole directory.
+        let mut last = self.runtime.preview.lock().await;
+        let head = self.store.audit_head().await?.map_or(0, |(seq, _)| seq);
         let now = self.clock.now();
+        if let Some(kept) = last.as_ref().filter(|kept| kept.policy == policy.name && kept.holds(head, now)) {
+            let mut card = answers::preview(policy, &kept.plan, page, kept.at);
+            card.blocks.push(answers::read_at(kept.at));
+            return Ok(Ok(card));
+        }
+        *last = None;
         Ok(match survey(self, policy, now).await {
-            Ok(survey) => Ok(answers::preview(policy, &survey.plan, page, now)),
+            Ok(survey) => {
+                let card = answers::preview(policy, &survey.plan, page, now);
+                *last = Some(Preview { policy: policy.name.clone(), head, at: now, plan: survey.plan });
+                Ok(card)
+            }
             Err(error) => {
                 Err(Text::plain("The preview failed, and nothing was done: ").quoted(format!("{error:#}")))
             }
         })
+    }
+
+    /// A plan is large, so that it is not kept for longer than it holds.
+    pub(in super::super) fn forget_preview(&self) {
+        if let Ok(mut last) = self.runtime.preview.try_lock() {
+            let now = self.clock.now();
+            *last = last.take().filter(|kept| kept.holds(kept.head, now));
+        }
     }
 
     pub(in super::super) async fn why(&self, visible: &[&Policy], person: &str) -> anyhow::Result<Answer> {

@@ -62,9 +62,21 @@ impl App {
         wish: Wish,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Answer> {
-        if let Err(refusal) = exemption::check(&wish, policy.exemption_max, now) {
-            if refusal == exemption::Refusal::OwnAccount {
-                self.note_own_account(&wish, "exempt").await?;
+        let checked = if policy.is_own(&wish.by, &wish.account, wish.email.as_deref()) {
+            Err(exemption::Refusal::OwnAccount)
+        } else {
+            exemption::check(&wish, policy.exemption_max, now)
+        };
+        if let Err(refusal) = checked {
+            match refusal {
+                exemption::Refusal::OwnAccount => self.note_not_exempted(&wish, "own account").await?,
+                exemption::Refusal::NoEmail => self.note_not_exempted(&wish, "no e-mail address").await?,
+                // A slip of the pen.
+                exemption::Refusal::NoReason
+                | exemption::Refusal::ReasonTooLong
+                | exemption::Refusal::EndsTooEarly
+                | exemption::Refusal::TooLong { .. }
+                | exemption::Refusal::StartsTooLate => {}
             }
             return Ok(Err(exceptions::refusal(&refusal)));
         }
@@ -82,13 +94,13 @@ impl App {
         Ok(Ok(exceptions::exempted(&granted, waiting, now)))
     }
 
-    async fn note_own_account(&self, wish: &Wish, command: &str) -> anyhow::Result<()> {
+    async fn note_not_exempted(&self, wish: &Wish, why: &str) -> anyhow::Result<()> {
         let event = Draft {
             at: self.clock.now(),
             actor: Actor::Person(wish.by.clone()),
             action: Action::InputRefused,
             subject: Some(wish.account.clone()),
-            detail: serde_json::json!({ "command": command, "why": "own account" }),
+            detail: serde_json::json!({ "command": "exempt", "why": why }),
         };
         let context = AuditContext { policy: Some(wish.policy.clone()), ..AuditContext::default() };
         self.store.append(context, event).await?;

@@ -193,6 +193,11 @@ pub fn pending(open: &[(Request, Option<MessageRef>)]) -> Card {
     card
 }
 
+/// Under a preview that was made a moment ago.
+pub fn read_at(at: DateTime<Utc>) -> Block {
+    Block::Context(Text::plain("Read ").with(Span::Time(at)).then("; read anew at most once a minute."))
+}
+
 /// The answer to `preview`: what a sweep would do now, and what it says of each account that is not simply active.
 pub fn preview(policy: &Policy, plan: &Plan, page: usize, now: DateTime<Utc>) -> Card {
     let counts = plan.counts;

@@ -15,6 +15,13 @@ pub fn note(text: Text) -> Card {
     Card { summary: text, blocks: Vec::new() }
 }
 
+/// For somebody who sends more than one person may.
+pub fn too_fast() -> Text {
+    Text::plain(
+        "That was more than I take from one person at a time, so I did not look at it and nothing was changed. Wait a few seconds, then try again.",
+    )
+}
+
 /// Why a decision had no effect.
 pub fn refusal(refusal: &Refusal) -> Text {
     match refusal {

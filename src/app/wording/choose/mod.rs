@@ -80,7 +80,11 @@ pub fn seen(memory: &Memory, state: &FormState, stamp: &str) -> Seen {
         generation: memory.generation,
         stamp: stamp.to_owned(),
         ticked,
-        reason: state.typed.get(REASON).map(|reason| reason.trim().to_owned()),
+        reason: state
+            .typed
+            .get(REASON)
+            // Slack keeps to the length; what comes over the wire need not come from its dialog.
+            .map(|reason| reason.trim().chars().take(REASON_MAX as usize).collect()),
         search: state.typed.get(&named(SEARCH)).cloned(),
     }
 }

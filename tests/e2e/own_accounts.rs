@@ -1,0 +1,56 @@
+//! Whose account it is: people with another address in Okta than in Slack decide about themselves no more than others.
+
+use crate::commands::assert_answer;
+use crate::fake::okta::Status;
+use crate::fake::slack::{U_APPROVER, U_APPROVER2};
+use crate::support::{PLAIN_POLICY, World};
+
+const ADA: &str = "ada@ext.example";
+const BEN: &str = "ben@ext.example";
+
+/// A policy that says of these logins that they are the first approver's accounts.
+fn owned(logins: &[&str]) -> String {
+    let one = |login: &&str| format!("{{ slack = \"{U_APPROVER}\", okta = \"{login}\" }}");
+    let all: Vec<String> = logins.iter().map(one).collect();
+    format!("{PLAIN_POLICY}own_accounts = [{}]\n", all.join(", "))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approvers_other_account_is_never_proposed() {
+    let world = World::at_ten(&owned(&["ADA@ext.example"])).await;
+    world.add_idle(&[ADA, BEN]);
+    world.start_bot().await;
+    let card = world.sweep().await.visible_text();
+    assert!(card.contains(BEN) && !card.contains(ADA), "{card}");
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_turns_out_to_be_an_approvers_other_account_after_the_card_is_not_suspended() {
+    let (mut world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    world.stop_bot().await;
+    let id = world.okta.person(ADA).id;
+    world.set_policy(&owned(&[&id]));
+    world.start_bot().await;
+    world.slack.click(U_APPROVER2, &card.ts, "suspend").await.expect("the button is there");
+    world.message("1 account suspended, 1 left alone").await;
+    assert_eq!((world.okta.suspend_requests(ADA), world.okta.suspends(BEN)), (0, 1));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_exempts_or_restores_their_other_account() {
+    let world = World::at_ten(&owned(&[ADA])).await;
+    world.add_idle(&[ADA]);
+    world.start_bot().await;
+    let exempt = format!("exempt {ADA} for 10d me");
+    assert_answer(&world, U_APPROVER, &exempt, &["Nobody exempts their own"]).await;
+    world.okta.set_status(ADA, Status::Suspended);
+    let restore = format!("restore {ADA} it is me");
+    assert_answer(&world, U_APPROVER, &restore, &["Nobody gives themselves access back"]).await;
+    assert_eq!((world.audited("exempted"), world.audited("restore_asked")), (0, 0));
+    assert_eq!(world.audited("input_refused"), 2);
+    // Somebody else may.
+    assert_answer(&world, U_APPROVER2, &exempt, &["is exempt"]).await;
+    world.nothing_else_is_wrong().await;
+}
