@@ -1,0 +1,146 @@
+//! Runs tests: which there are, what each reaches, whether some of them notice a mutant.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+/// Nothing takes so long that still gets somewhere.
+const QUIET_MAX: Duration = Duration::from_secs(20);
+
+/// A program of tests, and the name of one in it.
+pub type Name = (String, String);
+
+/// What is known of a test.
+pub struct Story {
+    pub took: Duration,
+    pub reaches: BTreeSet<usize>,
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Outcome {
+    Passed,
+    Failed(String),
+    Silent,
+}
+
+pub struct Stories {
+    pub root: PathBuf,
+    pub programs: BTreeMap<String, PathBuf>,
+    /// Beginnings of names of tests that are left out.
+    pub without: Vec<String>,
+}
+
+impl Stories {
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("nice");
+        command.args(["-n", "10"]).arg(&self.programs[program]).current_dir(&self.root);
+        command.env("CARGO_MANIFEST_DIR", &self.root).env("RUNS", "10").env("PROPTEST_CASES", "32");
+        command.stdin(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    fn names(&self) -> Vec<Name> {
+        let mut names = Vec::new();
+        for program in self.programs.keys() {
+            let output = self.command(program).args(["--list", "--format", "terse"]).output();
+            let text = String::from_utf8_lossy(&output.expect("a test program runs").stdout).into_owned();
+            let tests = text.lines().filter_map(|line| line.strip_suffix(": test"));
+            let kept = tests.filter(|test| !self.without.iter().any(|without| test.starts_with(without)));
+            names.extend(kept.map(|test| (program.clone(), test.to_owned())));
+        }
+        names
+    }
+
+    /// Runs each test by itself, without any mutant. Those that fail are said and left out.
+    pub fn baseline(&self, workers: usize, notes: &Path) -> BTreeMap<Name, Story> {
+        let names = Mutex::new(self.names());
+        let stories = Mutex::new(BTreeMap::new());
+        std::thread::scope(|scope| {
+            for worker in 0..workers {
+                let (names, stories) = (&names, &stories);
+                scope.spawn(move || {
+                    let notes = notes.join(format!("reached-{worker}"));
+                    while let Some(name) = pop(names) {
+                        let _ = std::fs::remove_file(&notes);
+                        let began = Instant::now();
+                        let outcome = self.run(&name.0, &[&name.1], None, Some(&notes));
+                        let took = began.elapsed();
+                        if outcome != Outcome::Passed {
+                            println!("left out, since it fails without any mutant: {} {}", name.0, name.1);
+                            continue;
+                        }
+                        let text = std::fs::read_to_string(&notes).unwrap_or_default();
+                        let reaches = text.lines().filter_map(|line| line.parse().ok()).collect();
+                        stories.lock().expect("no worker panics").insert(name, Story { took, reaches });
+                    }
+                });
+            }
+        });
+        stories.into_inner().expect("no worker panics")
+    }
+
+    /// Runs these tests of a program until one of them fails or nothing is heard any more.
+    pub fn run(&self, program: &str, tests: &[&str], mutant: Option<usize>, notes: Option<&Path>) -> Outcome {
+        let mut command = self.command(program);
+        command.arg("--exact").args(tests);
+        // Stories mostly wait, so some more of them than cores pass in less time.
+        command.arg(if tests.len() > 1 { "--test-threads=3" } else { "--test-threads=1" });
+        if let Some(mutant) = mutant {
+            command.env("MUTANT", mutant.to_string());
+        }
+        if let Some(notes) = notes {
+            command.env("MUTANTS_REACHED", notes);
+        }
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("a test program runs");
+        let outcome = listen(&mut child);
+        // It may be gone by itself.
+        let _ = child.kill();
+        let status = child.wait();
+        match outcome {
+            // A process that ends without a word about a failure may have been aborted.
+            Outcome::Passed if !status.is_ok_and(|status| status.success()) => {
+                Outcome::Failed(tests[0].to_owned())
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+pub fn pop<T>(queue: &Mutex<Vec<T>>) -> Option<T> {
+    queue.lock().expect("no worker panics").pop()
+}
+
+fn listen(child: &mut Child) -> Outcome {
+    let output = child.stdout.take().expect("its output is a pipe");
+    let (said, heard) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if said.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    loop {
+        match heard.recv_timeout(QUIET_MAX) {
+            Ok(line) => {
+                if let Some(test) =
+                    line.strip_suffix(" ... FAILED").and_then(|rest| rest.strip_prefix("test "))
+                {
+                    return Outcome::Failed(test.trim_end_matches(" - should panic").to_owned());
+                }
+                if line.starts_with("test result: FAILED") {
+                    return Outcome::Failed(String::new());
+                }
+                if line.starts_with("test result: ok") {
+                    return Outcome::Passed;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => return Outcome::Silent,
+            Err(RecvTimeoutError::Disconnected) => return Outcome::Passed,
+        }
+    }
+}
