@@ -48,6 +48,7 @@ fn the_newest_of_two_ticks_counts_in_whatever_order_they_arrive() {
         }
         assert_eq!(draft.keep, [1].into(), "{order:?}");
         assert_eq!(draft.to_suspend(&list()), 3);
+        assert!(!draft.take(&list(), &second, Change::Tick, now()), "it is known already");
     }
 }
 

@@ -34,7 +34,7 @@ fn wish() -> Wish {
 fn an_exemption_has_a_reason_an_end_and_a_bound() {
     assert_eq!(check(&wish(), MAX, now()), Ok(()));
     assert_eq!(check(&Wish { ends_at: now() + MAX, ..wish() }, MAX, now()), Ok(()));
-    let starts_at = now() + Duration::days(200);
+    let starts_at = now() + START_AHEAD_MAX;
     let leave = Wish { starts_at, ends_at: starts_at + MAX, ..wish() };
     assert_eq!(check(&leave, MAX, now()), Ok(()), "the length counts from its start");
     let late = now() + START_AHEAD_MAX + Duration::seconds(1);
@@ -150,6 +150,8 @@ fn what_turns_away_for_the_same_reason_is_audited_once() {
 #[test]
 fn a_wish_that_grows_too_old_fails_with_what_stood_in_the_way() {
     let (state, _) = step(&due(0), Step::Wait { error: "no".into(), wait: Duration::zero() }, now()).unwrap();
+    let RestorationState::Due { trouble, .. } = &state else { panic!("{state:?}") };
+    assert_eq!(trouble.waits, 1);
     let (state, events) = step(&restoration(state), Step::TooLate, now()).expect("it is due");
     assert_eq!(state, RestorationState::Failed { at: now(), error: "no".into(), too_late: true });
     assert_eq!(events[0].action.word(), "restore_failed");

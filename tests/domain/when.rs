@@ -94,6 +94,7 @@ fn a_period_ends_now_at_the_latest() {
     assert_eq!(ask("2026-09-01 to 2026-09-03"), three);
     assert_eq!(ask("2026-09-01..2026-09-03"), three);
     assert_eq!(ask("from 2026-09-01 until 2026-09-03"), three);
+    assert_eq!(ask("90d to 30d"), Ok(Period { since: day(7, 16, 12), until: day(9, 14, 12) }));
     assert_eq!(ask("2027"), Err(Misread::InFuture("2027".into())));
     assert_eq!(ask("2026-09-03..2026-09-01"), Err(Misread::Backwards("2026-09-03..2026-09-01".into())));
 }

@@ -20,12 +20,14 @@ const PATIENCE: [(&str, &str, &str); 2] = [
 
 pub struct Copy {
     pub root: PathBuf,
+    /// Where it is built: cargo gives its programs the names of the tree's own, so they may not meet.
+    target: PathBuf,
     pub known: Known,
 }
 
 impl Copy {
     /// Makes the copy and leaves out of it what doesn't compile.
-    pub fn make(tree: &Path, root: PathBuf, mutants: &[Mutant]) -> Copy {
+    pub fn make(tree: &Path, root: PathBuf, target: PathBuf, mutants: &[Mutant]) -> Copy {
         let rewritten: BTreeSet<&Path> = mutants.iter().map(|mutant| Path::new(&mutant.file)).collect();
         let mut files = Vec::new();
         for entry in std::fs::read_dir(tree).expect("the tree can be read").filter_map(Result::ok) {
@@ -41,7 +43,7 @@ impl Copy {
             }
         }
         put(&root.join("src/mutant.rs"), include_bytes!("switch.rs"));
-        let mut copy = Copy { root, known: Known::default() };
+        let mut copy = Copy { root, target, known: Known::default() };
         copy.settle(tree, mutants);
         copy
     }
@@ -85,7 +87,7 @@ impl Copy {
 
     fn cargo(&self, arguments: &[&str]) -> Vec<Value> {
         let mut cargo = Command::new("cargo");
-        cargo.current_dir(&self.root).args(arguments).args(["--locked", "--message-format=json"]);
+        cargo.current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target).args(arguments).args(["--locked", "--message-format=json"]);
         let output = cargo.stderr(Stdio::inherit()).output().expect("cargo can be run");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()

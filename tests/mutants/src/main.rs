@@ -49,7 +49,7 @@ fn main() {
 
     let mutants = list::of(&tree, &room);
     println!("{} mutants of {room}", mutants.len());
-    let copy = Copy::make(&tree, work.join("tree"), &mutants);
+    let copy = Copy::make(&tree, work.join("tree"), target.join("mutants/target"), &mutants);
     let names = std::env::var("TESTS").unwrap_or_else(|_| PROGRAMS.to_owned());
     let names: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
     let programs = copy.programs(&names);

@@ -97,16 +97,16 @@ impl Stories {
         }
         let mut child = command.stdout(Stdio::piped()).spawn().expect("a test program runs");
         let outcome = listen(&mut child);
-        // It may be gone by itself.
-        let _ = child.kill();
-        let status = child.wait();
-        match outcome {
-            // A process that ends without a word about a failure may have been aborted.
-            Outcome::Passed if !status.is_ok_and(|status| status.success()) => {
-                Outcome::Failed(tests[0].to_owned())
-            }
-            outcome => outcome,
+        if outcome != Outcome::Passed {
+            // It may be gone by itself.
+            let _ = child.kill();
         }
+        let status = child.wait();
+        if outcome == Outcome::Passed && !status.is_ok_and(|status| status.success()) {
+            // It ended without a word about a failure: something aborted it.
+            return Outcome::Failed(String::new());
+        }
+        outcome
     }
 }
 
