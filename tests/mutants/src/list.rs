@@ -1,6 +1,6 @@
 //! The mutants, as cargo-mutants lists them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
@@ -23,8 +23,24 @@ pub struct Mutant {
     pub from: Place,
 }
 
-/// All mutants of a room of `src/`, or of a folder or a file of it.
-pub fn of(tree: &Path, room: &str) -> Vec<Mutant> {
+/// All mutants of these rooms of `src/`, or folders or files of them, in this order.
+pub fn of(tree: &Path, rooms: &[String]) -> Vec<Mutant> {
+    let mut mutants: Vec<Mutant> = Vec::new();
+    let mut files = BTreeSet::new();
+    for room in rooms {
+        let of_room = listed(tree, room);
+        let new = of_room.into_iter().filter(|mutant| !files.contains(&mutant.file)).collect::<Vec<_>>();
+        files.extend(new.iter().map(|mutant| mutant.file.clone()));
+        mutants.extend(new);
+    }
+    for (number, mutant) in mutants.iter_mut().enumerate() {
+        mutant.number = number;
+    }
+    number_the_same(&mut mutants);
+    mutants
+}
+
+fn listed(tree: &Path, room: &str) -> Vec<Mutant> {
     let mut cargo = Command::new("cargo");
     cargo.args(["mutants", "--list", "--json", "--dir"]).arg(tree);
     for end in ["", ".rs", "/**"] {
@@ -34,19 +50,16 @@ pub fn of(tree: &Path, room: &str) -> Vec<Mutant> {
     let listed: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
         panic!("cargo mutants said no list ({error}): {}", String::from_utf8_lossy(&output.stderr))
     });
-    let listed = listed.as_array().expect("a list of mutants");
-    let mut mutants: Vec<Mutant> = listed.iter().enumerate().map(|(number, one)| read(number, one)).collect();
-    number_the_same(&mut mutants);
-    mutants
+    listed.as_array().expect("a list of mutants").iter().map(read).collect()
 }
 
-fn read(number: usize, one: &Value) -> Mutant {
+fn read(one: &Value) -> Mutant {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let from = |part: &str| one["span"]["start"][part].as_u64().expect("a place") as usize;
     let (file, placed) = (text(&one["file"]), text(&one["name"]));
     let what = placed.splitn(4, ':').nth(3).expect("file:line:column: what").trim().to_owned();
     Mutant {
-        number,
+        number: 0,
         name: format!("{file}: {what}"),
         place: placed,
         genre: text(&one["genre"]),

@@ -15,7 +15,7 @@ mod trial;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -33,23 +33,19 @@ const PROGRAMS: &str = "domain lib config wording store properties simulation e2
 const WITHOUT: [&str; 2] = ["crash::", "kills::"];
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let usage = "usage: run ROOM [again]";
-    let room = arguments.next().expect(usage);
-    let again = match arguments.next().as_deref() {
-        None => false,
-        Some("again") => true,
-        Some(_) => panic!("{usage}"),
-    };
+    let mut rooms: Vec<String> = std::env::args().skip(1).collect();
+    let again = rooms.last().is_some_and(|last| last == "again");
+    rooms.truncate(rooms.len() - usize::from(again));
+    assert!(!rooms.is_empty(), "usage: run ROOM... [again]");
     let began = Instant::now();
     let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the bot's tree");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| tree.join("target"), PathBuf::from);
-    let work = target.join("mutants").join(room.replace('/', "-"));
+    let work = target.join("mutants");
     std::fs::create_dir_all(&work).expect("the target directory can be written");
 
-    let mutants = list::of(&tree, &room);
-    println!("{} mutants of {room}", mutants.len());
-    let copy = Copy::make(&tree, work.join("tree"), target.join("mutants/target"), &mutants);
+    let mutants = list::of(&tree, &rooms);
+    println!("{} mutants of {}", mutants.len(), rooms.join(", "));
+    let copy = Copy::make(&tree, work.join("tree"), work.join("target"), &mutants);
     let names = std::env::var("TESTS").unwrap_or_else(|_| PROGRAMS.to_owned());
     let names: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
     let programs = copy.programs(&names);
@@ -64,9 +60,12 @@ fn main() {
         mutants.iter().filter(|mutant| copy.known.is_live(mutant.number) && !results.is_caught(mutant));
     let live: Vec<&Mutant> = live.collect();
     println!("{} mutants to try", live.len());
-    Trial::new(&stories, &known).judge(live, WORKERS, |mutant, verdict| results.note(mutant, &verdict));
+    let budget =
+        std::env::var("BUDGET").ok().and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+    Trial::new(&stories, &known, budget.unwrap_or(Duration::MAX))
+        .judge(live, WORKERS, |mutant, verdict| results.note(mutant, &verdict));
     report(&tree, &mutants, &copy.known, &results);
-    println!("{room}: {} s", began.elapsed().as_secs());
+    println!("{} s", began.elapsed().as_secs());
 }
 
 /// The verdicts by the mutants' names, kept in a file so that a later run can go on with what survived.
@@ -94,7 +93,7 @@ impl Results {
         let value = match verdict {
             Verdict::Caught((program, test)) => json!({ "caught": [program, test] }),
             Verdict::Unreached => json!({ "unreached": true, "place": mutant.place }),
-            Verdict::Survived(tests) => json!({ "survived": tests, "place": mutant.place }),
+            Verdict::Survived(tests, of) => json!({ "survived": [tests, of], "place": mutant.place }),
         };
         if !matches!(verdict, Verdict::Caught(_)) {
             println!(

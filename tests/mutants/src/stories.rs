@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -95,11 +96,12 @@ impl Stories {
         if let Some(notes) = notes {
             command.env("MUTANTS_REACHED", notes);
         }
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("a test program runs");
+        let mut child = command.stdout(Stdio::piped()).process_group(0).spawn().expect("a test program runs");
         let outcome = listen(&mut child);
         if outcome != Outcome::Passed {
-            // It may be gone by itself.
-            let _ = child.kill();
+            // With whatever it started. It may be gone by itself.
+            let group = format!("-{}", child.id());
+            let _ = Command::new("kill").args(["-9", "--", &group]).stderr(Stdio::null()).status();
         }
         let status = child.wait();
         if outcome == Outcome::Passed && !status.is_ok_and(|status| status.success()) {

@@ -8,7 +8,7 @@ use crate::list::Mutant;
 use crate::stories::{Name, Outcome, Stories, Story, pop};
 
 /// A story that fails after this long may have waited for a busy machine, so it is asked again.
-const WAITED: Duration = Duration::from_millis(3_500);
+const WAITED: Duration = Duration::from_millis(5_500);
 /// How many tests are tried one by one before all the others together.
 const GUESSES: usize = 4;
 
@@ -18,8 +18,8 @@ pub enum Verdict {
     Caught(Name),
     /// No test of those that ran comes here.
     Unreached,
-    /// So many tests come here and pass.
-    Survived(usize),
+    /// So many tests passed, of so many that come here.
+    Survived(usize, usize),
 }
 
 /// What caught what, so that the next mutant nearby meets it first.
@@ -34,17 +34,19 @@ pub struct Trial<'a> {
     known: &'a BTreeMap<Name, Story>,
     reach: BTreeMap<usize, BTreeSet<&'a Name>>,
     killers: Mutex<Killers>,
+    /// How long the tests of one mutant may take together, by what they took without it.
+    budget: Duration,
 }
 
 impl<'a> Trial<'a> {
-    pub fn new(stories: &'a Stories, known: &'a BTreeMap<Name, Story>) -> Trial<'a> {
+    pub fn new(stories: &'a Stories, known: &'a BTreeMap<Name, Story>, budget: Duration) -> Trial<'a> {
         let mut reach: BTreeMap<usize, BTreeSet<&Name>> = BTreeMap::new();
         for (name, story) in known {
             for number in &story.reaches {
                 reach.entry(*number).or_default().insert(name);
             }
         }
-        Trial { stories, known, reach, killers: Mutex::default() }
+        Trial { stories, known, reach, killers: Mutex::default(), budget }
     }
 
     /// Tries the mutants and tells of each verdict as it falls.
@@ -63,7 +65,13 @@ impl<'a> Trial<'a> {
 
     fn verdict(&self, mutant: &Mutant) -> Verdict {
         let Some(reaching) = self.reach.get(&mutant.number) else { return Verdict::Unreached };
-        let ranked = self.ranked(mutant, reaching);
+        let mut ranked = self.ranked(mutant, reaching);
+        let mut spent = Duration::ZERO;
+        let within = ranked.iter().take_while(|name| {
+            spent = spent.saturating_add(self.known[**name].took);
+            spent <= self.budget
+        });
+        ranked.truncate(within.count().max(GUESSES));
         let (guesses, rest) = ranked.split_at(GUESSES.min(ranked.len()));
         for name in guesses {
             if self.catches(name, mutant) {
@@ -82,7 +90,7 @@ impl<'a> Trial<'a> {
                 return self.caught(mutant, name);
             }
         }
-        Verdict::Survived(ranked.len())
+        Verdict::Survived(ranked.len(), reaching.len())
     }
 
     /// Those first that caught something near; then the quick ones.
