@@ -79,6 +79,22 @@ fn the_first_of_two_approvals_suspends_nobody_and_the_second_does() {
 }
 
 #[test]
+fn a_button_that_counts_on_a_first_approval_works_while_that_stands() {
+    let request = approved_first("ann", &[1]);
+    let press = |request: &Request, shown: String| {
+        decide(request, &proposed(), &Input { list_hash: Some(shown), ..input(person("bob"), suspend(&[])) })
+    };
+    assert!(press(&request, request.shown()).is_ok());
+    assert!(press(&request, of_two().shown()).is_ok(), "one that came since only makes fewer of it");
+    for other in [approved_first("ann", &[2]), approved_first("cat", &[1]), of_two()] {
+        assert_eq!(press(&other, request.shown()).unwrap_err(), Refusal::OtherList, "{:?}", other.state);
+    }
+    assert_eq!(request.left_out_before("bob"), BTreeSet::from([1]));
+    assert_eq!(request.left_out_before("ann"), BTreeSet::new(), "it is their own choice");
+    assert_eq!(of_two().left_out_before("bob"), BTreeSet::new());
+}
+
+#[test]
 fn the_second_person_is_another_one_by_account_and_by_address() {
     let request = approved_first("ann", &[]);
     let alias = Person { id: "U9".into(), email: Some("ANN@firm.example ".into()), ..person("x") };
