@@ -1,6 +1,7 @@
 //! The copy of the bot with all mutants in it, and its test programs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -34,6 +35,9 @@ const QUICK: [&str; 12] = [
     "plotters-bitmap",
 ];
 
+/// The list of mutants, those that don't compile, and those in the long form.
+type Kept = (String, BTreeSet<usize>, BTreeSet<usize>);
+
 pub struct Copy {
     pub root: PathBuf,
     /// Where it is built: cargo gives its programs the names of the tree's own, so they may not meet.
@@ -59,8 +63,21 @@ impl Copy {
             }
         }
         put(&root.join("src/mutant.rs"), include_bytes!("switch.rs"));
-        let mut copy = Copy { root, target, known: Known::default() };
+        // What was found out about the same mutants before needs no finding out.
+        let list: Vec<&str> = mutants.iter().map(|mutant| mutant.place.as_str()).collect();
+        let list = format!("{list:?}");
+        let kept = root.with_file_name("known.json");
+        let text = std::fs::read_to_string(&kept).ok();
+        let before =
+            text.and_then(|text| serde_json::from_str::<Kept>(&text).ok()).filter(|kept| kept.0 == list);
+        let mut known = Known::default();
+        if let Some((_, unviable, long)) = before {
+            (known.unviable, known.long) = (unviable, long);
+        }
+        let mut copy = Copy { root, target, known };
         copy.settle(tree, mutants);
+        let text = serde_json::to_string(&(list, &copy.known.unviable, &copy.known.long));
+        std::fs::write(kept, text.expect("numbers can be written out")).expect("the copy can be written");
         copy
     }
 
@@ -163,9 +180,11 @@ impl Copy {
             if let Some(program) = line["executable"].as_str()
                 && wanted.contains(name)
             {
-                // The next room's build puts another program in its place.
+                // The next build puts another program in its place.
                 let kept = self.root.with_file_name(name);
-                std::fs::copy(program, &kept).expect("the target directory can be written");
+                put(&kept, &std::fs::read(program).expect("what was built is there"));
+                let executable = std::fs::Permissions::from_mode(0o755);
+                std::fs::set_permissions(&kept, executable).expect("it is ours");
                 found.insert(name.to_owned(), kept);
             }
         }

@@ -15,6 +15,9 @@ const QUIET_MAX: Duration = Duration::from_secs(20);
 /// A program of tests, and the name of one in it.
 pub type Name = (String, String);
 
+/// A test with its time in seconds and what it reaches.
+type Kept = (String, f64, BTreeSet<usize>);
+
 /// What is known of a test.
 pub struct Story {
     pub took: Duration,
@@ -44,39 +47,56 @@ impl Stories {
         command
     }
 
-    fn names(&self) -> Vec<Name> {
-        let mut names = Vec::new();
-        for program in self.programs.keys() {
-            let output = self.command(program).args(["--list", "--format", "terse"]).output();
-            let text = String::from_utf8_lossy(&output.expect("a test program runs").stdout).into_owned();
-            let tests = text.lines().filter_map(|line| line.strip_suffix(": test"));
-            let kept = tests.filter(|test| !self.without.iter().any(|without| test.starts_with(without)));
-            names.extend(kept.map(|test| (program.clone(), test.to_owned())));
+    fn tests(&self, program: &str) -> Vec<String> {
+        let output = self.command(program).args(["--list", "--format", "terse"]).output();
+        let text = String::from_utf8_lossy(&output.expect("a test program runs").stdout).into_owned();
+        let tests = text.lines().filter_map(|line| line.strip_suffix(": test"));
+        let kept = tests.filter(|test| !self.without.iter().any(|without| test.starts_with(without)));
+        kept.map(str::to_owned).collect()
+    }
+
+    /// What running each test by itself showed. Programs that were run like that before are not run again.
+    pub fn baseline(&self, workers: usize, folder: &Path) -> BTreeMap<Name, Story> {
+        let mut stories = BTreeMap::new();
+        for (program, path) in &self.programs {
+            let file = folder.join(format!("{program}.json"));
+            let time = |path: &Path| std::fs::metadata(path).and_then(|data| data.modified()).ok();
+            let text = std::fs::read_to_string(&file).ok().filter(|_| time(&file) > time(path));
+            let kept = text.and_then(|text| serde_json::from_str::<Vec<Kept>>(&text).ok());
+            let kept = kept.unwrap_or_else(|| {
+                let kept = self.run_each(program, workers, folder);
+                let text = serde_json::to_string(&kept).expect("figures can be written out");
+                std::fs::write(&file, text).expect("the target directory can be written");
+                kept
+            });
+            stories.extend(kept.into_iter().map(|(test, took, reaches)| {
+                ((program.clone(), test), Story { took: Duration::from_secs_f64(took), reaches })
+            }));
         }
-        names
+        stories
     }
 
     /// Runs each test by itself, without any mutant. Those that fail are said and left out.
-    pub fn baseline(&self, workers: usize, notes: &Path) -> BTreeMap<Name, Story> {
-        let names = Mutex::new(self.names());
-        let stories = Mutex::new(BTreeMap::new());
+    fn run_each(&self, program: &str, workers: usize, notes: &Path) -> Vec<Kept> {
+        let tests = Mutex::new(self.tests(program));
+        let stories = Mutex::new(Vec::new());
         std::thread::scope(|scope| {
             for worker in 0..workers {
-                let (names, stories) = (&names, &stories);
+                let (tests, stories) = (&tests, &stories);
                 scope.spawn(move || {
                     let notes = notes.join(format!("reached-{worker}"));
-                    while let Some(name) = pop(names) {
+                    while let Some(test) = pop(tests) {
                         let _ = std::fs::remove_file(&notes);
                         let began = Instant::now();
-                        let outcome = self.run(&name.0, &[&name.1], None, Some(&notes));
-                        let took = began.elapsed();
+                        let outcome = self.run(program, &[&test], None, Some(&notes));
+                        let took = began.elapsed().as_secs_f64();
                         if outcome != Outcome::Passed {
-                            println!("left out, since it fails without any mutant: {} {}", name.0, name.1);
+                            println!("left out, since it fails without any mutant: {program} {test}");
                             continue;
                         }
                         let text = std::fs::read_to_string(&notes).unwrap_or_default();
                         let reaches = text.lines().filter_map(|line| line.parse().ok()).collect();
-                        stories.lock().expect("no worker panics").insert(name, Story { took, reaches });
+                        stories.lock().expect("no worker panics").push((test, took, reaches));
                     }
                 });
             }

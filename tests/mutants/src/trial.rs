@@ -65,19 +65,20 @@ impl<'a> Trial<'a> {
 
     fn verdict(&self, mutant: &Mutant) -> Verdict {
         let Some(reaching) = self.reach.get(&mutant.number) else { return Verdict::Unreached };
-        let mut ranked = self.ranked(mutant, reaching);
-        let mut spent = Duration::ZERO;
-        let within = ranked.iter().take_while(|name| {
-            spent = spent.saturating_add(self.known[**name].took);
-            spent <= self.budget
-        });
-        ranked.truncate(within.count().max(GUESSES));
-        let (guesses, rest) = ranked.split_at(GUESSES.min(ranked.len()));
-        for name in guesses {
+        let mut rest = self.ranked(mutant, reaching);
+        let guesses: Vec<&Name> = rest.drain(..GUESSES.min(rest.len())).collect();
+        for name in &guesses {
             if self.catches(name, mutant) {
                 return self.caught(mutant, (*name).clone());
             }
         }
+        rest.sort_by_key(|name| self.known[*name].took);
+        let mut spent = Duration::ZERO;
+        rest.retain(|name| {
+            spent = spent.saturating_add(self.known[*name].took);
+            spent <= self.budget
+        });
+        let tried = guesses.len() + rest.len();
         let mut programs: BTreeMap<&str, Vec<&Name>> = BTreeMap::new();
         for name in rest {
             programs.entry(&name.0).or_default().push(name);
@@ -90,7 +91,7 @@ impl<'a> Trial<'a> {
                 return self.caught(mutant, name);
             }
         }
-        Verdict::Survived(ranked.len(), reaching.len())
+        Verdict::Survived(tried, reaching.len())
     }
 
     /// Those first that caught something near; then the quick ones.
