@@ -24,6 +24,7 @@ async fn a_page_is_waited_for_until_it_is_published_and_what_comes_meanwhile_is_
     store.home_opened("Ubob", at(60)).await.unwrap();
     assert_eq!(store.homes(at(30)).await.unwrap().len(), 1);
     assert_eq!(store.forget_homes(at(30)).await.unwrap(), 1);
+    assert_eq!(store.forget_homes(at(30)).await.unwrap(), 0);
     assert_eq!(store.homes(at(0)).await.unwrap()[0].user, "Ubob");
 }
 
