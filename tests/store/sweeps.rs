@@ -207,6 +207,7 @@ async fn half_filled_rows_are_errors() {
         ("UPDATE request SET deadline = 'tomorrow'", "request"),
         ("UPDATE candidate SET state = 'kept'", "candidate"),
         ("UPDATE candidate SET account_id = '00uother' WHERE position = 1", "candidate"),
+        ("UPDATE candidate SET login = 'other' WHERE position = 1", "candidate"),
         ("DELETE FROM candidate WHERE position = 1", "request"),
     ] {
         let bench = Bench::new();
