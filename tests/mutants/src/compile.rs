@@ -13,10 +13,16 @@ use crate::rewrite::{Known, rewrite};
 /// More rounds than errors ever took to come out.
 const ROUNDS_MAX: usize = 60;
 
-/// How long stories wait in vain before they fail. Most mutants are caught by one of them, so it counts.
-const PATIENCE: [(&str, &str, &str); 2] = [
+/// What is different in the copy: how long stories wait in vain before they fail, which most mutants make one of them
+/// do, and that processes which stories start know of the mutant too.
+const PATCHES: [(&str, &str, &str); 3] = [
     ("tests/support/mod.rs", "Duration::from_secs(10)", "Duration::from_secs(6)"),
     ("tests/fake/slack/see.rs", "Duration::from_secs(10)", "Duration::from_secs(6)"),
+    (
+        "tests/support/process.rs",
+        ".env_clear()",
+        ".env_clear().envs(std::env::vars().filter(|(name, _)| name.starts_with(\"MUTANT\")))",
+    ),
 ];
 
 /// What tests spend their time in: keys, hashes and pictures.
@@ -217,10 +223,10 @@ fn patched(file: &Path, bytes: Vec<u8>) -> Vec<u8> {
     if file == Path::new("src/lib.rs") {
         return [bytes.as_slice(), b"\n#[allow(missing_docs)]\npub mod mutant;\n"].concat();
     }
-    for (other, from, to) in PATIENCE {
+    for (other, from, to) in PATCHES {
         if file == Path::new(other) {
             let text = String::from_utf8(bytes).expect("sources are text");
-            assert!(text.contains(from), "{other} has another patience");
+            assert!(text.contains(from), "{other} is another one");
             return text.replace(from, to).into_bytes();
         }
     }
