@@ -162,6 +162,41 @@ async fn what_a_try_did_is_not_denied_because_the_wish_grew_old() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_try_did_is_looked_for_ever_less_often_and_for_an_hour() {
+    let (world, _) = with_ada_suspended_under(&within_an_hour()).await;
+    world.okta.fail_next("POST lifecycle/unsuspend", Fault::Status(500, "E0000009"));
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    world.until("the first try is in the audit", |world| world.audited("restore_try_failed") == 1).await;
+    let path = format!("GET {}", world.okta.person(ADA).id);
+    world.okta.fail_always(&path, Fault::Status(403, "E0000006"));
+    world.advance(Duration::minutes(61));
+    for times in 1..=4 {
+        put_off(&world, times).await;
+        world.advance(Duration::minutes(6));
+    }
+    put_off(&world, 5).await;
+    assert_eq!(world.audited("restore_failed"), 0, "it may have worked");
+    world.advance(Duration::minutes(45));
+    world.message("could NOT be given back in time").await;
+    assert_eq!((world.audited("restore_failed"), world.audited("restore_intended")), (1, 1));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_somebody_else_gave_back_before_any_try_of_ours_was_not_given_back_by_us() {
+    let world = with_ada_suspended().await;
+    world.okta.deny("lifecycle/unsuspend");
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    put_off(&world, 1).await;
+    world.okta.set_status(ADA, Status::Active);
+    world.okta.allow("lifecycle/unsuspend");
+    world.advance(Duration::seconds(61));
+    world.until("the wish ended", |world| world.audited("restore_skipped") == 1).await;
+    assert_eq!(world.audited("restored"), 0);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_others_suspended_only_an_admin_has_given_back() {
     let world = World::at_ten(PLAIN_POLICY).await;
     world.okta.add(Person::contractor(BEN).status(Status::Suspended));
