@@ -58,6 +58,25 @@ async fn a_restored_account_is_back_and_left_alone_for_a_while() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_grace_longer_than_the_rule_holds_for_whom_we_or_others_gave_back() {
+    let policy = format!("{PLAIN_POLICY}restored_grace = \"20d\"\n");
+    let (world, card) = World::asking(&policy, &[ADA, BEN]).await;
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.message("2 accounts suspended").await;
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    world.message("has access again").await;
+    world.advance(Duration::minutes(1));
+    world.okta.set_status(BEN, Status::Active);
+    world.advance(Duration::days(10));
+    world.ask_for_sweep().await;
+    world.message("nobody to suspend").await;
+    assert_eq!(world.audited("proposed"), 2, "only the first time");
+    world.advance(Duration::days(11));
+    let card = world.sweep().await.visible_text();
+    assert!(card.contains(ADA) && card.contains(BEN), "{card}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_is_settled_by_reading() {
     let world = with_ada_suspended().await;
     world.okta.fail_next("POST lifecycle/unsuspend", Fault::LostResponse);

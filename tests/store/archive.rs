@@ -158,6 +158,8 @@ async fn events_of_what_is_not_ended_or_not_forwarded_stay() {
         behind.iter().map(|one| (one.collector.as_str(), one.events)).collect::<Vec<_>>(),
         [("file b", 8)]
     );
+    let none = store.collectors_behind(at(0) + Duration::days(2)).await.unwrap();
+    assert!(none.is_empty(), "what it lacks is no older than that");
     archive_up_to(&store, 2).await.unwrap();
     store.set_collectors(vec!["file c".into()]).await.unwrap();
     assert_eq!(store.to_forward("file c", 1).await.unwrap()[0].seq, 3, "what is archived can't be sent");
@@ -169,11 +171,15 @@ async fn a_copy_is_one_state_of_a_file_that_somebody_works_with() {
     let bench = Bench::new();
     let store = bench.open();
     approved(&store, 0, &["kim"]).await;
+    // Many pages.
+    for _ in 0..8 {
+        ten_days(&store).await;
+    }
     let to = bench.directory.path().join("copy.db");
     Store::copy(&bench.path, &to).unwrap();
     ten_days(&store).await;
     let copy = Store::open_to_read(&to).unwrap();
-    assert_eq!(copy.verify_file().await.unwrap().unwrap().events, 5);
+    assert_eq!(copy.verify_file().await.unwrap().unwrap().events, 85);
     copy.close().await.unwrap();
     assert!(!bench.directory.path().join("copy.db-wal").exists(), "the copy is one file");
     let error = Store::copy(&bench.path, &to).unwrap_err().to_string();

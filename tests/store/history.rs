@@ -107,6 +107,10 @@ async fn each_filter_finds_its_events_newest_first() {
         (AuditQuery { since: Some(at(60)), ..all.clone() }, vec![11]),
         (AuditQuery { until: Some(at(2)), ..all.clone() }, vec![8, 7, 6, 3, 2, 1]),
         (AuditQuery { since: Some(at(2)), until: Some(at(21)), ..all.clone() }, vec![9, 5, 4]),
+        (
+            AuditQuery { since: Some(at(40)), until: Some(at(41)), before_seq: Some(99), ..all.clone() },
+            vec![12],
+        ),
         (AuditQuery { since: Some(at(99_999)), ..all.clone() }, vec![]),
         (AuditQuery { before_seq: Some(3), ..all.clone() }, vec![2, 1]),
         (AuditQuery { after_seq: Some(10), ..all.clone() }, vec![12, 11]),

@@ -57,15 +57,19 @@ fn main() {
     println!("{} tests, run one by one after {} s", known.len(), began.elapsed().as_secs());
 
     let results = Results::open(work.join("verdicts.json"), again);
-    let live =
-        mutants.iter().filter(|mutant| copy.known.is_live(mutant.number) && !results.is_caught(mutant));
-    let live: Vec<&Mutant> = live.collect();
+    let explained = explained(&tree);
+    let open = |mutant: &&Mutant| {
+        copy.known.is_live(mutant.number)
+            && !results.is_caught(mutant)
+            && !(again && explained.contains_key(&mutant.name))
+    };
+    let live: Vec<&Mutant> = mutants.iter().filter(open).collect();
     println!("{} mutants to try", live.len());
     let budget =
         std::env::var("BUDGET").ok().and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
     Trial::new(&stories, &known, budget.unwrap_or(Duration::MAX))
         .judge(live, WORKERS, |mutant, verdict| results.note(mutant, &verdict));
-    report(&tree, &mutants, &copy.known, &results);
+    report(&explained, &mutants, &copy.known, &results);
     println!("{} s", began.elapsed().as_secs());
 }
 
@@ -110,18 +114,23 @@ impl Results {
     }
 }
 
-/// The figures, and what survived without an explanation.
-fn report(tree: &Path, mutants: &[Mutant], known: &Known, results: &Results) {
+/// The mutants that may survive, with the reason.
+fn explained(tree: &Path) -> BTreeMap<String, String> {
     let text = std::fs::read_to_string(tree.join("tests/mutants/explained")).unwrap_or_default();
-    let explained: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once(" ## ")).collect();
+    let lines = text.lines().filter_map(|line| line.split_once(" ## "));
+    lines.map(|(name, why)| (name.to_owned(), why.to_owned())).collect()
+}
+
+/// The figures, and what survived without an explanation.
+fn report(explained: &BTreeMap<String, String>, mutants: &[Mutant], known: &Known, results: &Results) {
     let (mut caught, mut told, mut open) = (0, 0, Vec::new());
     for mutant in mutants.iter().filter(|mutant| known.is_live(mutant.number)) {
         if results.is_caught(mutant) {
             caught += 1;
-            if explained.contains_key(mutant.name.as_str()) {
+            if explained.contains_key(&mutant.name) {
                 println!("explained, but caught: {}", mutant.name);
             }
-        } else if explained.contains_key(mutant.name.as_str()) {
+        } else if explained.contains_key(&mutant.name) {
             told += 1;
         } else {
             open.push(mutant);
