@@ -214,6 +214,9 @@ async fn while_paused_no_intent_is_written_and_so_no_call_is_made() {
     let [told] = store.pauses_to_tell().await.unwrap()[..] else { panic!("one is in force") };
     let lifted = store.resume("c", POLICY, by.clone()).await.unwrap().unwrap();
     assert_eq!((lifted.id, lifted.ended.as_ref()), (told, Some(&by)));
+    let of_the_policy = AuditQuery { policy: Some(POLICY.to_owned()), ..AuditQuery::latest(2) };
+    let trail: Vec<_> = events(&store, of_the_policy).await.into_iter().map(|event| event.action).collect();
+    assert_eq!(trail, ["resumed", "paused"], "who sees the policy sees these");
     store.pause_told(told).await.unwrap();
     assert!(store.pauses_to_tell().await.unwrap().is_empty());
     assert_eq!(store.resume("d", POLICY, by.clone()).await.unwrap(), None);

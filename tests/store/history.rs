@@ -101,6 +101,7 @@ async fn each_filter_finds_its_events_newest_first() {
         (AuditQuery { actions: vec![Action::Proposed], ..all.clone() }, vec![8, 3]),
         (AuditQuery { actions: vec![Action::Proposed, Action::Denied], ..all.clone() }, vec![12, 8, 3]),
         (AuditQuery { policy: Some(OTHER.to_owned()), ..all.clone() }, vec![11, 9]),
+        (AuditQuery { policy: Some(POLICY.to_owned()), ..all.clone() }, vec![12, 8, 7, 6, 5, 4, 3, 2, 1]),
         (AuditQuery { policy: Some("no such".to_owned()), ..all.clone() }, vec![]),
         (AuditQuery { by: Some("Uann".to_owned()), ..all.clone() }, vec![12, 9, 5]),
         (AuditQuery { by: Some("Ubob".to_owned()), ..all.clone() }, vec![10]),
