@@ -31,10 +31,12 @@ impl App {
         match &restoration.state {
             RestorationState::Due { not_before, .. } => {
                 let by = self.restore_by(&restoration);
+                // What a try did is looked for beyond that time, and no more often than before it.
+                let end = if now < by || !was_tried(&restoration) { by } else { by + FIND_OUT_WITHIN };
                 if let Some(at) = not_before.filter(|at| *at > now)
-                    && now < by
+                    && now < end
                 {
-                    return Ok(Some(at.min(by)));
+                    return Ok(Some(at.min(end)));
                 }
                 if now < by {
                     self.give_back(&restoration).await?;

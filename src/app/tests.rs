@@ -252,3 +252,9 @@ async fn a_sweep_that_has_ended_is_not_run_again() {
     bench.app.store.fail_sweep(sweep, "no answer", bench.app.clock.now()).await.unwrap();
     assert_eq!(bench.app.run_sweep(sweep).await, None);
 }
+
+#[test]
+fn a_wait_doubles_each_time_up_to_five_minutes() {
+    let wait = |waits| super::carry_out::doubled(Duration::seconds(5), waits).num_seconds();
+    assert_eq!([0, 1, 2, 3, 4, 5, 6, 40].map(wait), [5, 10, 20, 40, 80, 160, 300, 300]);
+}

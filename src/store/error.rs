@@ -166,4 +166,22 @@ mod tests {
         let ours = fails(&connection, "SELECT nonsense");
         assert!(matches!(ours, StoreError::Sql(_)), "{ours:?}");
     }
+
+    #[test]
+    fn a_file_that_is_held_damaged_or_out_of_reach_is_told_apart_from_our_own_errors() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("some.db");
+        let holder = Connection::open(&path).unwrap();
+        holder.execute_batch("CREATE TABLE a (x); BEGIN EXCLUSIVE").unwrap();
+        let other = Connection::open(&path).unwrap();
+        other.busy_timeout(std::time::Duration::ZERO).unwrap();
+        let busy = fails(&other, "INSERT INTO a VALUES (1)");
+        assert!(matches!(busy, StoreError::Busy), "{busy:?}");
+        let junk = directory.path().join("junk.db");
+        std::fs::write(&junk, "no database, whatever its name says".repeat(100)).unwrap();
+        let damaged = fails(&Connection::open(&junk).unwrap(), "CREATE TABLE a (x)");
+        assert!(matches!(damaged, StoreError::Damaged(_)), "{damaged:?}");
+        let nowhere = StoreError::from(Connection::open(directory.path().join("no/such.db")).unwrap_err());
+        assert!(matches!(nowhere, StoreError::DiskFails(_)), "{nowhere:?}");
+    }
 }

@@ -28,6 +28,9 @@ fn a_week_begins_at_the_same_civil_time_through_daylight_saving() {
     assert_eq!(at(&weekly, "2026-11-23T08:00:00Z"), span("2026-11-16T08:00:00Z", "2026-11-23T08:00:00Z"));
     // The clocks of Berlin went back on 25 October.
     assert_eq!(at(&weekly, "2026-10-26T09:00:00Z"), span("2026-10-19T07:00:00Z", "2026-10-26T08:00:00Z"));
+    // They skipped this time on 29 March.
+    let night = with(Period::Weekly, "30 2 * * 0");
+    assert_eq!(at(&night, "2026-04-05T06:00:00Z"), span("2026-03-29T00:30:00Z", "2026-04-05T00:30:00Z"));
 }
 
 #[test]

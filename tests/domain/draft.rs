@@ -48,6 +48,7 @@ fn the_newest_of_two_ticks_counts_in_whatever_order_they_arrive() {
         }
         assert_eq!(draft.keep, [1].into(), "{order:?}");
         assert_eq!(draft.to_suspend(&list()), 3);
+        assert!(!draft.take(&list(), &second, Change::Tick, now()), "it is known already");
     }
 }
 
@@ -156,5 +157,8 @@ fn a_dialog_that_is_opened_again_says_when_the_choice_was_made() {
     assert_eq!(draft.clone().reopened().resumed, None, "nothing was chosen");
     draft.take(&list(), &seen(&draft.clone(), 1, &[(0, false)]), Change::Tick, now() + Duration::minutes(2));
     let again = draft.reopened();
-    assert_eq!((again.resumed, again.keep), (Some(now() + Duration::minutes(2)), [0].into()));
+    assert_eq!((again.resumed, &again.keep), (Some(now() + Duration::minutes(2)), &[0].into()));
+    let mut undone = again;
+    undone.take(&list(), &seen(&undone.clone(), 2, &[(0, true)]), Change::Tick, now());
+    assert_eq!(undone.reopened().resumed, None, "all of it was taken back");
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::domain::account::{AccountId, AccountStatus, Changer, Reading, StatusChange};
 use inactive_contractors::domain::audit::{Action, Subject};
 use inactive_contractors::domain::drift::{
-    Back, End, FIRST_LOOK_AFTER, Finding, Log, Ours, Seen, Step, Watch, find, needs_log, step,
+    Back, End, FIRST_LOOK_AFTER, Finding, Log, Ours, SKEW, Seen, Step, Watch, find, needs_log, step,
 };
 
 use crate::fixture::now;
@@ -74,6 +74,10 @@ fn every_status_is_told_apart() {
     let find = |status| find(&watch(), Ours::Never, seen(status, says(import())), now());
     assert_eq!(find(AccountStatus::Suspended), Finding::StillSuspended);
     assert_eq!(find(AccountStatus::Deprovisioned), Finding::Deactivated);
+    for status in [AccountStatus::Suspended, AccountStatus::Deprovisioned, AccountStatus::Other("NEW".into())]
+    {
+        assert!(!needs_log(&status), "{status:?}: nobody brought it back");
+    }
     assert!(is_not_told(&find(AccountStatus::Other("NEW".into()))), "unknown is not fine, and not back");
     for status in [
         AccountStatus::Active,
@@ -112,6 +116,21 @@ fn the_suspension_itself_is_not_taken_for_what_brought_it_back() {
     assert_eq!(find(at(suspended_at() + Duration::seconds(30), Changer::Us)), Changer::Unknown);
     assert_eq!(find(at(suspended_at() - Duration::days(1), import())), Changer::Unknown);
     assert_eq!(find(at(suspended_at() + Duration::seconds(30), import())), import());
+    // The clocks of two systems differ by so much at most.
+    assert_eq!(find(at(suspended_at() - SKEW, import())), import());
+    assert_eq!(find(at(suspended_at() + SKEW, Changer::Us)), Changer::Us);
+}
+
+#[test]
+fn a_status_that_is_older_than_the_suspension_does_not_say_when_the_account_came_back() {
+    let told = |status_changed: DateTime<Utc>| {
+        let status_changed = Reading::At(status_changed);
+        let seen = Seen::Account { status: AccountStatus::Active, status_changed, log: Log::Closed };
+        back(find(&watch(), Ours::Never, seen, now())).at
+    };
+    assert_eq!(told(suspended_at() - SKEW), now());
+    let within = suspended_at() - SKEW + Duration::seconds(1);
+    assert_eq!(told(within), within, "the clocks of two systems differ");
 }
 
 #[test]
@@ -121,6 +140,14 @@ fn a_log_that_lags_or_fails_is_waited_for_but_not_for_ever() {
         Seen::Account { status: AccountStatus::Active, status_changed, log }
     };
     assert!(is_not_told(&find(&watch(), Ours::Never, fresh(Log::Says(None)), now())));
+    let after = |lag| Seen::Account {
+        status: AccountStatus::Active,
+        status_changed: Reading::At(now() - lag),
+        log: Log::Says(None),
+    };
+    assert!(is_not_told(&find(&watch(), Ours::Never, after(Duration::seconds(899)), now())));
+    let silent = find(&watch(), Ours::Never, after(Duration::minutes(15)), now());
+    assert_eq!(back(silent).by, Changer::Unknown, "no log lags for so long");
     let failed = || seen(AccountStatus::Active, Log::Unreadable("down".into()));
     assert!(is_not_told(&find(&watch(), Ours::Never, failed(), now())));
     let patient = Watch { failures: 4, ..watch() };

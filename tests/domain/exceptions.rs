@@ -5,7 +5,9 @@ use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::assess::left_alone_until;
 use inactive_contractors::domain::audit::{Person, Subject};
 use inactive_contractors::domain::candidate::{Confirmation, Trouble};
-use inactive_contractors::domain::exemption::{REASON_MAX, Refusal, START_AHEAD_MAX, Wish, check};
+use inactive_contractors::domain::exemption::{
+    End, Granted, REASON_MAX, Refusal, START_AHEAD_MAX, Wish, check, strongest,
+};
 use inactive_contractors::domain::restoration::{
     self, ATTEMPTS_MAX, Restoration, RestorationState, Skip, Step, restore_by, step,
 };
@@ -34,7 +36,7 @@ fn wish() -> Wish {
 fn an_exemption_has_a_reason_an_end_and_a_bound() {
     assert_eq!(check(&wish(), MAX, now()), Ok(()));
     assert_eq!(check(&Wish { ends_at: now() + MAX, ..wish() }, MAX, now()), Ok(()));
-    let starts_at = now() + Duration::days(200);
+    let starts_at = now() + START_AHEAD_MAX;
     let leave = Wish { starts_at, ends_at: starts_at + MAX, ..wish() };
     assert_eq!(check(&leave, MAX, now()), Ok(()), "the length counts from its start");
     let late = now() + START_AHEAD_MAX + Duration::seconds(1);
@@ -49,6 +51,44 @@ fn an_exemption_has_a_reason_an_end_and_a_bound() {
         assert_eq!(check(&wish, MAX, now()), Err(refusal));
     }
     assert_eq!(check(&Wish { reason: "é".repeat(REASON_MAX), ..wish() }, MAX, now()), Ok(()));
+}
+
+fn granted(id: i64, account: &str, starts_in: i64, ends_in: i64) -> Granted {
+    let wish = wish();
+    Granted {
+        id,
+        policy: wish.policy,
+        account: Subject { id: AccountId(account.into()), ..wish.account },
+        by: wish.by,
+        reason: wish.reason,
+        granted_at: now(),
+        starts_at: now() + Duration::days(starts_in),
+        ends_at: now() + Duration::days(ends_in),
+        end: None,
+    }
+}
+
+#[test]
+fn an_exemption_is_in_force_from_its_start_until_its_end() {
+    let week = granted(1, "00u1", 0, 7);
+    assert!(week.in_force(now()));
+    assert!(week.in_force(now() + Duration::days(7) - Duration::seconds(1)));
+    assert!(!week.in_force(now() + Duration::days(7)));
+    assert!(!week.in_force(now() - Duration::seconds(1)));
+    let ended = Granted { end: Some((now(), End::Lapsed)), ..week };
+    assert!(!ended.in_force(now() + Duration::days(1)), "it is over early");
+}
+
+#[test]
+fn of_several_exemptions_in_force_the_one_that_ends_last_counts() {
+    let all = [
+        granted(1, "00u1", 0, 7),
+        granted(2, "00u1", -1, 9),
+        granted(3, "00u1", 1, 30),
+        granted(4, "00u2", 0, 60),
+    ];
+    let found = |account: &str| strongest(all.iter(), &AccountId(account.into()), now()).map(|one| one.id);
+    assert_eq!((found("00u1"), found("00u2"), found("00u3")), (Some(2), Some(4), None));
 }
 
 #[test]
@@ -150,6 +190,8 @@ fn what_turns_away_for_the_same_reason_is_audited_once() {
 #[test]
 fn a_wish_that_grows_too_old_fails_with_what_stood_in_the_way() {
     let (state, _) = step(&due(0), Step::Wait { error: "no".into(), wait: Duration::zero() }, now()).unwrap();
+    let RestorationState::Due { trouble, .. } = &state else { panic!("{state:?}") };
+    assert_eq!(trouble.waits, 1);
     let (state, events) = step(&restoration(state), Step::TooLate, now()).expect("it is due");
     assert_eq!(state, RestorationState::Failed { at: now(), error: "no".into(), too_late: true });
     assert_eq!(events[0].action.word(), "restore_failed");

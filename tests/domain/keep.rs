@@ -88,6 +88,8 @@ fn an_admin_may_keep_and_a_stranger_to_the_policy_may_not() {
 
 #[test]
 fn each_wish_is_checked_like_any_exemption_and_the_refusal_names_the_account() {
+    let mut candidates = proposed();
+    candidates[1].shown.name = "Kim".into();
     for (until, expected) in [
         (until(&[1], now() + days(5), "  "), NotExempt::NoReason),
         (until(&[1], now() + days(5), &"x".repeat(501)), NotExempt::ReasonTooLong),
@@ -97,9 +99,10 @@ fn each_wish_is_checked_like_any_exemption_and_the_refusal_names_the_account() {
         let suspend = Verb::Suspend { keep: [].into(), until: until.clone() };
         for verb in [Verb::Keep { until }, suspend] {
             let input = input("bob", verb);
-            let refusal = decide(&pending(), &proposed(), &input).unwrap_err();
-            let Refusal::NotUntil { account, why, .. } = &refusal else { panic!("{refusal:?}") };
-            assert_eq!((account, why), (&proposed()[1].subject(), &expected));
+            let refusal = decide(&pending(), &candidates, &input).unwrap_err();
+            let Refusal::NotUntil { account, name, why } = &refusal else { panic!("{refusal:?}") };
+            assert_eq!((account, why), (&candidates[1].subject(), &expected));
+            assert_eq!(name, "Kim");
             // It goes to the audit trail and comes back from it.
             let recorded = refused(&input, &refusal).detail["why"].clone();
             assert_eq!(serde_json::from_value::<Refusal>(recorded).unwrap(), refusal);

@@ -227,9 +227,16 @@ fn a_surge_over_the_recent_median_is_held_above_a_floor() {
     assert_eq!(after(&[4, 4, 4], 12), Verdict::Ask);
     assert_eq!(after(&[4, 4, 4], 13), surge(13, 4));
     assert_eq!(after(&[90, 4, 1], 13), surge(13, 4), "one odd sweep does not move the median");
+    assert_eq!(after(&[1, 1, 9, 9, 9], 13), Verdict::Ask);
     assert_eq!(after(&[1, 1, 1], 5), Verdict::Ask, "1 to 5 is no alarm");
     assert_eq!(after(&[1, 1, 1], 6), surge(6, 1));
     assert_eq!(after(&[0, 0, 0], 6), surge(6, 0));
+    let past = Past { recent_candidates: vec![4, 4, 4], ..live() };
+    let mut all = crowd(&[(13, candidate()), (100, active())]);
+    for one in &mut all[..6] {
+        one.waiting_in = Some(1);
+    }
+    assert_eq!(plan(&policy, all, &past).verdict, surge(13, 4), "those who wait were counted before too");
     policy.limits.surge_factor = 0.0;
     let past = Past { recent_candidates: vec![1], ..live() };
     assert_eq!(verdict(&policy, &past, &[(90, candidate())]), Verdict::Ask, "switched off");

@@ -3,7 +3,7 @@
 use chrono::Duration;
 use inactive_contractors::domain::account::UserType;
 use inactive_contractors::domain::calendar::{Calendar, Period};
-use inactive_contractors::domain::policy::{People, Rule, execute_by, hex};
+use inactive_contractors::domain::policy::{People, Policy, Rule, execute_by, hex};
 
 use super::fixture::{attribute, days, now, policy, rule, time};
 
@@ -92,6 +92,47 @@ fn a_rule_is_kept_as_it_was() {
 #[test]
 fn an_approval_is_carried_out_within_its_time() {
     assert_eq!(execute_by(&policy(), now()), now() + Duration::hours(48));
+}
+
+#[test]
+fn what_two_rules_need_is_looked_up_together() {
+    let other = Rule {
+        exempt_groups: vec!["00g1".into(), "00g2".into()],
+        exempt_attributes: vec![attribute("team", "blue"), attribute("leave", "yes")],
+        ..rule()
+    };
+    let groups = |rule: &Rule| rule.exempt_groups.join(" ");
+    let attributes =
+        |rule: &Rule| rule.exempt_attributes.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+    let both = full().looking_up_also_for(&other);
+    assert_eq!((groups(&both).as_str(), both.second_look), ("00g1 00g2", true));
+    assert_eq!(attributes(&both), ["leave", "team"]);
+    assert_eq!(both.exempt_logins, full().exempt_logins, "the rest is its own");
+    let both = other.looking_up_also_for(&full());
+    assert_eq!((groups(&both).as_str(), both.second_look), ("00g1 00g2", true));
+    assert_eq!(attributes(&both), ["team", "leave"]);
+}
+
+#[test]
+fn the_day_that_is_proposed_to_keep_until_ends_within_the_longest_exemption() {
+    let day = |exemption_max, now: &str| {
+        Policy { exemption_max, ..policy() }.day_to_keep_until(time(now)).to_string()
+    };
+    assert_eq!(day(days(90), "2026-11-23T12:00:00Z"), "2026-12-23", "thirty days, if the policy allows them");
+    assert_eq!(day(days(30), "2026-11-23T12:00:00Z"), "2026-12-22", "half a day too long");
+    // Midnight in Berlin: the last second of a stretch is still the day before.
+    assert_eq!(day(days(10), "2026-11-22T23:00:00Z"), "2026-12-02");
+    assert_eq!(day(days(10), "2026-11-22T23:00:01Z"), "2026-12-02");
+    assert_eq!(day(days(10), "2026-11-22T22:59:59Z"), "2026-12-01");
+}
+
+#[test]
+fn a_day_ends_at_midnight_in_the_policys_zone() {
+    let end = policy().end_of_day("2026-11-23".parse().unwrap()).unwrap();
+    assert_eq!(end, time("2026-11-23T23:00:00Z"));
+    assert_eq!(policy().last_day_before(end).to_string(), "2026-11-23");
+    assert_eq!(policy().last_day_before(end + Duration::seconds(1)).to_string(), "2026-11-24");
+    assert_eq!(policy().end_of_day(chrono::NaiveDate::MAX), None);
 }
 
 #[test]

@@ -46,10 +46,17 @@ fn a_long_period_is_told_per_month_and_an_endless_one_not_at_all() {
 fn the_last_listing_of_a_slice_counts_and_what_happened_adds_up() {
     let period = Period { since: at(10, 12, 0), until: at(10, 26, 0) };
     let (step, cut) = slices(period, chrono_tz::UTC).unwrap();
-    let tally = |suspended, seconds: &[i64]| Tally {
-        suspended,
+    let tally = |times: u32, seconds: &[i64]| Tally {
+        sweeps: times,
+        troubled: 2 * times,
+        proposed: 3 * times,
+        suspended: 4 * times,
+        kept: 5 * times,
+        denied: 6 * times,
+        expired: 7 * times,
+        restored: 8 * times,
+        failed: 9 * times,
         seconds_to_decide: seconds.to_vec(),
-        ..Tally::default()
     };
     let tallies = [tally(2, &[60, 7200]), tally(1, &[3600])];
     let parts = cut.into_iter().zip(tallies).map(|((day, period), tally)| (day, period, tally));
@@ -63,8 +70,14 @@ fn the_last_listing_of_a_slice_counts_and_what_happened_adds_up() {
     let found: Vec<_> = report.slices.iter().map(|slice| slice.listing.map(|one| one.contractors)).collect();
     assert_eq!(found, [Some(41), None]);
     assert_eq!(report.latest().unwrap().contractors, 41);
-    assert_eq!((report.total().suspended, report.total().median_to_decide()), (3, Some(Duration::hours(1))));
+    assert_eq!(report.total(), tally(3, &[60, 7200, 3600]));
+    assert_eq!(report.total().median_to_decide(), Some(Duration::hours(1)));
     assert!(!report.is_empty());
+    let part = |index: usize| Report { slices: vec![report.slices[index].clone()], ..report.clone() };
+    assert!(!part(1).is_empty(), "something happened, though nothing was listed");
+    let mut quiet = part(0);
+    quiet.slices[0].tally = Tally::default();
+    assert!(!quiet.is_empty(), "something was listed, though nothing happened");
     let nothing = Report { slices: Vec::new(), ..report };
     assert!(nothing.is_empty() && nothing.total().median_to_decide().is_none());
 }

@@ -57,6 +57,8 @@ fn silence_expires_at_the_deadline_and_never_approves() {
             (transition.events[0].action, &transition.events[0].actor),
             (Action::Expired, &Actor::System)
         );
+        let previewed = (state == RequestState::Preview).then_some("previewed");
+        assert_eq!(transition.events[0].detail["as"].as_str(), previewed, "a preview proposed nobody");
     }
     let unposted = Request { deadline: None, ..pending() };
     assert_eq!(expire(&unposted, &proposed(), now() + Duration::days(99)), None, "nobody has seen it");

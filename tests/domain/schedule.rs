@@ -217,7 +217,8 @@ fn a_slot_just_before_midnight_may_start_just_after_it() {
     let owed = |now: &str| owed_slot(&policy, time("2026-01-01T00:00:00Z"), time(now));
     let slot = Some(time("2026-12-23T22:59:00Z"));
     assert_eq!(owed("2026-12-23T23:00:30Z"), slot);
-    assert_eq!(owed("2026-12-23T23:10:00Z"), None);
+    assert_eq!(owed("2026-12-23T23:09:00Z"), slot);
+    assert_eq!(owed("2026-12-23T23:09:01Z"), None);
     assert_eq!(owed("2026-12-24T22:59:00Z"), None);
 }
 

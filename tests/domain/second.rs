@@ -60,7 +60,11 @@ fn the_first_of_two_approvals_suspends_nobody_and_the_second_does() {
     let first = approve(&of_two(), "ann", &[1]).unwrap();
     assert_eq!((words(&first), actions(&first)), (vec![], vec![Action::ApprovedFirst]));
     assert_eq!(first.deadline, of_two().deadline, "it waits no longer for that");
-    let second = approve(&approved_first("ann", &[1]), "bob", &[2]).unwrap();
+    assert_eq!(first.events[0].detail["selected"], 2);
+    let later = now() + Duration::hours(1);
+    let by = Input { received_at: later, ..input(person("bob"), suspend(&[2])) };
+    let second = decide(&approved_first("ann", &[1]), &proposed(), &by).unwrap();
+    assert!(second.events.iter().all(|event| event.at == later), "what happens, happens with the second");
     assert_eq!(words(&second), [(0, "due"), (1, "kept"), (2, "kept")], "what both selected");
     assert_eq!(actions(&second), [Action::Approved, Action::Kept, Action::Kept]);
     let kept_by = |at: usize| match &second.candidates[at].1 {
@@ -72,6 +76,22 @@ fn the_first_of_two_approvals_suspends_nobody_and_the_second_does() {
         panic!("approved by two")
     };
     assert_eq!((decision.by.id.as_str(), first.by.id.as_str()), ("bob", "ann"));
+}
+
+#[test]
+fn a_button_that_counts_on_a_first_approval_works_while_that_stands() {
+    let request = approved_first("ann", &[1]);
+    let press = |request: &Request, shown: String| {
+        decide(request, &proposed(), &Input { list_hash: Some(shown), ..input(person("bob"), suspend(&[])) })
+    };
+    assert!(press(&request, request.shown()).is_ok());
+    assert!(press(&request, of_two().shown()).is_ok(), "one that came since only makes fewer of it");
+    for other in [approved_first("ann", &[2]), approved_first("cat", &[1]), of_two()] {
+        assert_eq!(press(&other, request.shown()).unwrap_err(), Refusal::OtherList, "{:?}", other.state);
+    }
+    assert_eq!(request.left_out_before("bob"), BTreeSet::from([1]));
+    assert_eq!(request.left_out_before("ann"), BTreeSet::new(), "it is their own choice");
+    assert_eq!(of_two().left_out_before("bob"), BTreeSet::new());
 }
 
 #[test]
@@ -144,6 +164,7 @@ fn whom_the_first_person_keeps_until_a_day_is_kept_at_once() {
     let first = decide(&of_two(), &proposed(), &input(person("ann"), verb)).unwrap();
     assert_eq!((words(&first), first.exemptions.len()), (vec![(2, "kept")], 1));
     assert_eq!(actions(&first), [Action::ApprovedFirst, Action::Kept]);
+    assert_eq!(first.events[1].subject, Some(proposed()[2].subject()));
     let RequestState::Pending { first: Some(first) } = first.state else { panic!("waits") };
     assert_eq!(first.keep, BTreeSet::from([1]));
 }
@@ -201,6 +222,16 @@ fn what_failed_is_due_once_more_for_as_long_as_the_new_decision_holds() {
 }
 
 #[test]
+fn whoever_retries_second_is_told_whether_they_were_first_themselves() {
+    let first = decide(&completed(), &failed(&[0]), &asks_retry("bob", &[])).unwrap();
+    let request = Request { state: first.state, ..completed() };
+    for (who, itself) in [("bob", true), ("cat", false)] {
+        let refusal = decide(&request, &failed(&[0]), &asks_retry(who, &[])).unwrap_err();
+        assert!(matches!(refusal, Refusal::AlreadyDecided { by_you, .. } if by_you == itself), "{refusal:?}");
+    }
+}
+
+#[test]
 fn a_retry_leaves_out_what_is_held_elsewhere_and_ones_own() {
     let transition = decide(&completed(), &failed(&[0, 2]), &asks_retry("bob", &[0])).unwrap();
     assert_eq!(words(&transition), [(2, "due")]);
@@ -236,6 +267,6 @@ fn where_two_approve_two_retry() {
     let retry = second.state.retry().unwrap();
     assert_eq!((retry.first.as_ref().unwrap().by.id.as_str(), words(&second)), ("bob", vec![(0, "due")]));
     // A wish that is older than a question may be is a first one again.
-    let late = Input { received_at: now() + Duration::days(3), ..asks_retry("cat", &[]) };
+    let late = Input { received_at: now() + Duration::days(2), ..asks_retry("cat", &[]) };
     assert_eq!(actions(&decide(&waiting, &failed(&[0]), &late).unwrap()), [Action::RetriedFirst]);
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::domain::request::{Decision, Request, RequestState};
-use inactive_contractors::domain::silence::{Kind, Silence, due, next_at};
+use inactive_contractors::domain::silence::{Kind, Nudge, Silence, due, next_at};
 
 use super::fixture::{every_request_state, held, now, pending, person, request};
 
@@ -53,6 +53,16 @@ fn a_moment_before_the_question_stood_never_comes() {
     let request = Request { answer_within: hours(2), deadline: Some(now() + hours(2)), ..pending() };
     assert_eq!(told(&request, now() + Duration::seconds(1)), []);
     assert_eq!(told(&request, at(&request, 1)), [(Kind::Reminder, 1)]);
+}
+
+#[test]
+fn what_was_told_is_known_again_by_its_stage() {
+    for nudge in due(&silence(), &pending(), at(&pending(), 1)) {
+        assert_eq!(Nudge::of_stage(&nudge.stage()), Some(nudge));
+    }
+    for other in ["", "reminder", "reminder:soon", "farewell:2026-11-23T08:00:00Z"] {
+        assert_eq!(Nudge::of_stage(other), None, "{other}");
+    }
 }
 
 #[test]

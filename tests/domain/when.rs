@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use inactive_contractors::domain::when::{
-    Misread, Period, UNDERSTOOD, date_words, ending, period, since, until,
+    Misread, Period, UNDERSTOOD, beginning, date_words, ending, period, since, until,
 };
 
 const BERLIN: Tz = chrono_tz::Europe::Berlin;
@@ -81,6 +81,10 @@ fn lengths_count_back_from_now_and_ends_count_on() {
     assert_eq!(end("end of year"), "2026-12-31T23:00Z");
     assert_eq!(end("end of month"), "2026-10-31T23:00Z");
     assert_eq!(end("tomorrow"), "2026-10-15T22:00Z");
+    assert_eq!(end("now"), "2026-10-14T12:00Z");
+    let begin = |text: &str| beginning(text, BERLIN, now()).unwrap().format("%Y-%m-%dT%H:%MZ").to_string();
+    assert_eq!(begin("30d"), "2026-11-13T12:00Z");
+    assert_eq!(begin("2026-12-31"), "2026-12-30T23:00Z");
 }
 
 #[test]
@@ -94,6 +98,7 @@ fn a_period_ends_now_at_the_latest() {
     assert_eq!(ask("2026-09-01 to 2026-09-03"), three);
     assert_eq!(ask("2026-09-01..2026-09-03"), three);
     assert_eq!(ask("from 2026-09-01 until 2026-09-03"), three);
+    assert_eq!(ask("90d to 30d"), Ok(Period { since: day(7, 16, 12), until: day(9, 14, 12) }));
     assert_eq!(ask("2027"), Err(Misread::InFuture("2027".into())));
     assert_eq!(ask("2026-09-03..2026-09-01"), Err(Misread::Backwards("2026-09-03..2026-09-01".into())));
 }

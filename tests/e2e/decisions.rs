@@ -4,7 +4,7 @@ use chrono::Duration;
 
 use super::dialog::{submit_keeping, unticked};
 use crate::fake::okta::{Person, Status};
-use crate::fake::slack::{C_OPS, Input, Sees, U_ADMIN, U_APPROVER, U_APPROVER2};
+use crate::fake::slack::{C_OPS, Input, Sees, SlackUser, U_ADMIN, U_APPROVER, U_APPROVER2};
 use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
@@ -99,7 +99,7 @@ async fn a_choice_that_comes_too_late_says_so_in_the_modal() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_of_45_people_has_pages_and_its_button_means_all_of_them() {
-    let world = World::at_ten(PLAIN_POLICY).await;
+    let world = World::at_ten(&format!("{PLAIN_POLICY}viewers = {{ users = [\"{U_ADMIN}\"] }}\n")).await;
     add_crowd(&world, 45);
     world.start_bot().await;
     let first = world.sweep().await;
@@ -108,6 +108,12 @@ async fn a_card_of_45_people_has_pages_and_its_button_means_all_of_them() {
     world.slack.click(U_APPROVER, &first.ts, "page_on").await.expect("there is a next page");
     let second = world.card_says(&first, "page 2 of 2").await;
     assert!(second.visible_text().contains("crowd044@") && !second.offers("page_on"));
+    let nora = SlackUser::new("U0NORA", "Nora", "nora@corp.example");
+    world.slack.add_user(nora, &[C_OPS]);
+    world.slack.click("U0NORA", &first.ts, "page_back").await.expect("the button is there");
+    world.told("U0NORA", "turn the card's pages").await;
+    assert_eq!(world.audited("input_refused"), 1);
+    world.card_says(&first, "page 2 of 2").await;
 
     // Somebody whose client still shows the first page.
     world.slack.click_stale(U_APPROVER, &first, "suspend").await.expect("it was there");

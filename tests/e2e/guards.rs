@@ -94,6 +94,21 @@ async fn far_fewer_accounts_than_the_sweep_before_are_held() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn far_fewer_accounts_are_no_clean_day_even_with_nobody_to_ask_about() {
+    let world = world_of(PLAIN_POLICY, 0, 20).await;
+    world.start_bot().await;
+    world.ask_for_sweep().await;
+    world.message("nobody to suspend").await;
+    for number in 3..20 {
+        world.okta.delete(&format!("busy{number}@ext.example"));
+    }
+    world.ask_for_sweep().await;
+    let told = world.message("Only 3 accounts were listed, where the sweep before had 20").await;
+    assert_eq!((told.actions(), world.audited("sweep_held")), (Vec::new(), 1));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_more_candidates_than_lately_are_held() {
     let world = world_of(&format!("{PLAIN_POLICY}surge_factor = 2.0\n"), 0, 20).await;
     world.start_bot().await;

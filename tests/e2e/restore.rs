@@ -58,6 +58,25 @@ async fn a_restored_account_is_back_and_left_alone_for_a_while() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_grace_longer_than_the_rule_holds_for_whom_we_or_others_gave_back() {
+    let policy = format!("{PLAIN_POLICY}restored_grace = \"20d\"\n");
+    let (world, card) = World::asking(&policy, &[ADA, BEN]).await;
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.message("2 accounts suspended").await;
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    world.message("has access again").await;
+    world.advance(Duration::minutes(1));
+    world.okta.set_status(BEN, Status::Active);
+    world.advance(Duration::days(10));
+    world.ask_for_sweep().await;
+    world.message("nobody to suspend").await;
+    assert_eq!(world.audited("proposed"), 2, "only the first time");
+    world.advance(Duration::days(11));
+    let card = world.sweep().await.visible_text();
+    assert!(card.contains(ADA) && card.contains(BEN), "{card}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_is_settled_by_reading() {
     let world = with_ada_suspended().await;
     world.okta.fail_next("POST lifecycle/unsuspend", Fault::LostResponse);
@@ -158,6 +177,41 @@ async fn what_a_try_did_is_not_denied_because_the_wish_grew_old() {
     world.advance(Duration::hours(2));
     world.start_bot().await;
     world.message("has access again").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_try_did_is_looked_for_ever_less_often_and_for_an_hour() {
+    let (world, _) = with_ada_suspended_under(&within_an_hour()).await;
+    world.okta.fail_next("POST lifecycle/unsuspend", Fault::Status(500, "E0000009"));
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    world.until("the first try is in the audit", |world| world.audited("restore_try_failed") == 1).await;
+    let path = format!("GET {}", world.okta.person(ADA).id);
+    world.okta.fail_always(&path, Fault::Status(403, "E0000006"));
+    world.advance(Duration::minutes(61));
+    for times in 1..=4 {
+        put_off(&world, times).await;
+        world.advance(Duration::minutes(6));
+    }
+    put_off(&world, 5).await;
+    assert_eq!(world.audited("restore_failed"), 0, "it may have worked");
+    world.advance(Duration::minutes(45));
+    world.message("could NOT be given back in time").await;
+    assert_eq!((world.audited("restore_failed"), world.audited("restore_intended")), (1, 1));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_somebody_else_gave_back_before_any_try_of_ours_was_not_given_back_by_us() {
+    let world = with_ada_suspended().await;
+    world.okta.deny("lifecycle/unsuspend");
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    put_off(&world, 1).await;
+    world.okta.set_status(ADA, Status::Active);
+    world.okta.allow("lifecycle/unsuspend");
+    world.advance(Duration::seconds(61));
+    world.until("the wish ended", |world| world.audited("restore_skipped") == 1).await;
+    assert_eq!(world.audited("restored"), 0);
     world.nothing_else_is_wrong().await;
 }
 

@@ -10,9 +10,17 @@ use crate::world::World;
 
 /// A world in which the suspension of one person is approved, and the bot has just read their account.
 fn about_to_suspend() -> World {
+    let mut world = approved(Terms::plain(), Weather::Still);
+    world.works_for(3_000);
+    assert!(world.court.ledger().candidates().iter().all(|one| one.state == "due"));
+    world
+}
+
+/// A world in which the suspension of one person is approved just now. Whoever reads an account is held after that.
+fn approved(terms: Terms, okta: Weather) -> World {
     let fate = Fate::new(1, first_day());
     fate.set_weather(Weather::Still, Weather::Still);
-    let mut world = World::on_terms(fate, Terms::plain());
+    let mut world = World::on_terms(fate, terms);
     let now = world.fate.now();
     let mut idle = Person::new(0, "worker0@example.com", "Contractor", now);
     idle.last_sign_in = Some(now - Duration::days(41));
@@ -29,9 +37,8 @@ fn about_to_suspend() -> World {
     let button: Button =
         card.cards.last().and_then(|card| card.blocks.iter().find_map(suspend)).expect("it waits");
     world.fate.hold(Some("after a look in Okta"));
+    world.fate.set_weather(okta, Weather::Still);
     world.presses(APPROVERS[0], card.reference.clone(), button);
-    world.works_for(3_000);
-    assert!(world.court.ledger().candidates().iter().all(|one| one.state == "due"));
     world
 }
 
@@ -65,6 +72,21 @@ fn who_signed_in_while_the_machine_slept_right_before_the_call_is_left_alone() {
 fn an_approval_that_grew_old_while_the_machine_slept_right_before_the_call_is_not_carried_out() {
     let mut world = about_to_suspend();
     world.fate.advance(Duration::hours(25));
+    goes_on(&mut world);
+    assert_eq!(world.okta.suspensions().len(), 0);
+    assert_eq!(world.court.ledger().candidates()[0].json["why"], "approval_too_old");
+}
+
+#[test]
+fn an_approval_whose_time_ends_between_the_look_and_the_call_is_not_carried_out() {
+    let mut world = approved(Terms { carry_out_hours: 1, ..Terms::plain() }, Weather::LockedOut);
+    world.works_for(3_000);
+    world.fate.advance(Duration::minutes(57));
+    world.fate.set_weather(Weather::Still, Weather::Still);
+    world.works_for(3_000);
+    assert!(world.court.ledger().candidates().iter().all(|one| one.state == "due"));
+    // The look is fresh enough, the approval is not.
+    world.fate.advance(Duration::minutes(4));
     goes_on(&mut world);
     assert_eq!(world.okta.suspensions().len(), 0);
     assert_eq!(world.court.ledger().candidates()[0].json["why"], "approval_too_old");

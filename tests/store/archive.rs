@@ -19,7 +19,7 @@ async fn ten_days(store: &Store) {
             actor: Actor::System,
             action: Action::BotStarted,
             subject: None,
-            detail: json!({ "day": day }),
+            detail: json!({ "day": day, "words": "word ".repeat(1_000) }),
         };
         store.append(AuditContext::default(), event).await.unwrap();
     }
@@ -41,9 +41,14 @@ async fn what_is_archived_is_gone_and_the_rest_verifies_from_there() {
     let old = store.archivable(at(0) + Duration::days(4), 1000).await.unwrap();
     assert_eq!(old.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2, 3, 4]);
     assert_eq!(store.archivable(at(0) + Duration::days(4), 3).await.unwrap().len(), 3);
+    assert_eq!(store.archived().await.unwrap(), None);
     archive_up_to(&store, 3).await.unwrap();
     archive_up_to(&store, 4).await.unwrap();
+    assert_eq!(store.archived().await.unwrap(), Some((4, old[3].hash.clone())));
+    let free = || bench.raw().query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert!(free() > 0, "so far the room is the file's");
     store.shrink().await.unwrap();
+    assert_eq!(free(), 0);
     let verified = store.verify().await.unwrap();
     assert_eq!((verified.archived, verified.events, verified.broken_at), (4, 12, None));
     assert_eq!(events(&store, AuditQuery::latest(1000)).await.last().unwrap().seq, 5);
@@ -82,12 +87,15 @@ async fn nothing_is_removed_that_was_not_recorded_as_archived() {
 
 #[tokio::test]
 async fn whoever_goes_around_the_schema_is_found() {
-    for sql in [
+    for (sql, broken_at) in [
         // More is gone than the trail says.
-        "DELETE FROM audit_event WHERE seq = 4",
-        "DELETE FROM audit_event WHERE seq = 4; \
-         UPDATE audit_archived SET seq = 4, hash = (SELECT prev_hash FROM audit_event WHERE seq = 5)",
-        "DELETE FROM audit_archived",
+        ("DELETE FROM audit_event WHERE seq = 4", 4),
+        (
+            "DELETE FROM audit_event WHERE seq = 4; \
+             UPDATE audit_archived SET seq = 4, hash = (SELECT prev_hash FROM audit_event WHERE seq = 5)",
+            5,
+        ),
+        ("DELETE FROM audit_archived", 1),
     ] {
         let bench = Bench::new();
         let store = bench.open();
@@ -98,8 +106,32 @@ async fn whoever_goes_around_the_schema_is_found() {
             raw.execute_batch(&format!("DROP TRIGGER {trigger}")).unwrap();
         }
         raw.execute_batch(sql).unwrap();
-        assert!(store.verify().await.unwrap().broken_at.is_some(), "{sql}");
+        assert_eq!(store.verify().await.unwrap().broken_at, Some(broken_at), "{sql}");
     }
+}
+
+#[tokio::test]
+async fn the_word_for_what_was_archived_may_stand_far_behind_what_is_left() {
+    let bench = Bench::new();
+    let store = bench.open();
+    ten_days(&store).await;
+    let event = |number: i64| Draft {
+        at: at(0) + Duration::days(9),
+        actor: Actor::System,
+        action: Action::BotStarted,
+        subject: None,
+        detail: json!({ "number": number }),
+    };
+    // More than are read at a time.
+    for number in 0..2_000 {
+        store.append(AuditContext::default(), event(number)).await.unwrap();
+    }
+    let old = store.archivable(at(0) + Duration::days(3), 1000).await.unwrap();
+    let head = old.last().unwrap().hash.clone();
+    let archive = Archive { file: "a.json".into(), sha256: "00".into(), from: 1, up_to: 3, head };
+    store.archive(archive, at(0) + Duration::days(10)).await.unwrap();
+    let verified = store.verify().await.unwrap();
+    assert_eq!((verified.archived, verified.events, verified.broken_at), (3, 2_011, None));
 }
 
 #[tokio::test]
@@ -126,6 +158,8 @@ async fn events_of_what_is_not_ended_or_not_forwarded_stay() {
         behind.iter().map(|one| (one.collector.as_str(), one.events)).collect::<Vec<_>>(),
         [("file b", 8)]
     );
+    let none = store.collectors_behind(at(0) + Duration::days(2)).await.unwrap();
+    assert!(none.is_empty(), "what it lacks is no older than that");
     archive_up_to(&store, 2).await.unwrap();
     store.set_collectors(vec!["file c".into()]).await.unwrap();
     assert_eq!(store.to_forward("file c", 1).await.unwrap()[0].seq, 3, "what is archived can't be sent");
@@ -137,11 +171,15 @@ async fn a_copy_is_one_state_of_a_file_that_somebody_works_with() {
     let bench = Bench::new();
     let store = bench.open();
     approved(&store, 0, &["kim"]).await;
+    // Many pages.
+    for _ in 0..8 {
+        ten_days(&store).await;
+    }
     let to = bench.directory.path().join("copy.db");
     Store::copy(&bench.path, &to).unwrap();
     ten_days(&store).await;
     let copy = Store::open_to_read(&to).unwrap();
-    assert_eq!(copy.verify_file().await.unwrap().unwrap().events, 5);
+    assert_eq!(copy.verify_file().await.unwrap().unwrap().events, 85);
     copy.close().await.unwrap();
     assert!(!bench.directory.path().join("copy.db-wal").exists(), "the copy is one file");
     let error = Store::copy(&bench.path, &to).unwrap_err().to_string();
@@ -173,7 +211,14 @@ async fn while_paused_no_intent_is_written_and_so_no_call_is_made() {
     assert_eq!(store.step_sessions(request, 0, sessions::Step::Intend, at(14)).await.unwrap(), None);
     assert_eq!(actions(&store).await, before);
 
-    assert!(store.resume("c", POLICY, by.clone()).await.unwrap().is_some());
+    let [told] = store.pauses_to_tell().await.unwrap()[..] else { panic!("one is in force") };
+    let lifted = store.resume("c", POLICY, by.clone()).await.unwrap().unwrap();
+    assert_eq!((lifted.id, lifted.ended.as_ref()), (told, Some(&by)));
+    let of_the_policy = AuditQuery { policy: Some(POLICY.to_owned()), ..AuditQuery::latest(2) };
+    let trail: Vec<_> = events(&store, of_the_policy).await.into_iter().map(|event| event.action).collect();
+    assert_eq!(trail, ["resumed", "paused"], "who sees the policy sees these");
+    store.pause_told(told).await.unwrap();
+    assert!(store.pauses_to_tell().await.unwrap().is_empty());
     assert_eq!(store.resume("d", POLICY, by.clone()).await.unwrap(), None);
     // Delivered again after a later stop, a word from before does nothing.
     store.pause("e", POLICY, by.clone()).await.unwrap().unwrap();

@@ -70,6 +70,22 @@ async fn whatever_is_done_behind_its_back_is_found() {
 }
 
 #[tokio::test]
+async fn an_edit_that_was_given_a_hash_of_its_own_is_found_at_the_next_event() {
+    let bench = Bench::new();
+    let store = bench.open();
+    approved(&store, 0, &["kim"]).await;
+    let mut forged = events(&store, AuditQuery::latest(100)).await.remove(2);
+    assert_eq!(forged.seq, 3);
+    forged.detail["forged"] = json!(true);
+    let raw = bench.raw();
+    raw.execute_batch("DROP TRIGGER audit_no_update").unwrap();
+    let sql = "UPDATE audit_event SET detail = ?1, hash = ?2 WHERE seq = 3";
+    raw.execute(sql, [forged.detail.to_string(), forged.compute_hash()]).unwrap();
+    let verified = store.verify().await.unwrap();
+    assert_eq!((verified.broken_at, verified.events), (Some(4), 3));
+}
+
+#[tokio::test]
 async fn details_with_fractions_verify_or_are_not_written() {
     let bench = Bench::new();
     let store = bench.open();

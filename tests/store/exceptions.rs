@@ -5,9 +5,9 @@ use inactive_contractors::domain::audit::Subject;
 use inactive_contractors::domain::candidate::{Confirmation, Step};
 use inactive_contractors::domain::exemption::{End, Wish};
 use inactive_contractors::domain::restoration::{self, RestorationState};
-use inactive_contractors::store::{AskedFor, Exempted, Store};
+use inactive_contractors::store::{AskedFor, AuditQuery, Exempted, Store};
 
-use crate::harness::{Bench, POLICY, actions, approved, at, id, person};
+use crate::harness::{Bench, POLICY, actions, approved, at, events, id, person};
 
 fn wish(name: &str, from_minute: i64, to_minute: i64) -> Wish {
     Wish {
@@ -132,6 +132,9 @@ async fn one_restoration_at_a_time_and_once_per_input() {
     let done = step(restoration::Step::Confirm(Confirmation::ByCall)).await.unwrap();
     assert!(matches!(done, Some(RestorationState::Restored { .. })));
     assert_eq!(step(restoration::Step::Intend { status_changed: None }).await.unwrap(), None, "it is done");
+    let of_the_policy = AuditQuery { policy: Some(POLICY.to_owned()), ..AuditQuery::latest(3) };
+    let trail: Vec<_> = events(&store, of_the_policy).await.into_iter().map(|event| event.action).collect();
+    assert_eq!(trail, ["restored", "restore_intended", "restore_asked"], "who sees the policy sees these");
     store.restoration_told(first).await.unwrap();
     assert!(store.live_restorations().await.unwrap().is_empty());
     assert_eq!(store.restored_by_us(vec![id("kim"), id("lee")]).await.unwrap(), [(id("kim"), at(2))].into());

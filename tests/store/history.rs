@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, Draft, Subject};
+use inactive_contractors::domain::digest::Tally;
 use inactive_contractors::store::{ACCOUNTS_MAX, AuditContext, AuditQuery, Store};
 use serde_json::json;
 
@@ -36,6 +37,58 @@ async fn seqs(store: &Store, query: AuditQuery) -> Vec<i64> {
 }
 
 #[tokio::test]
+async fn a_tally_counts_what_happened_and_not_what_was_only_previewed() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let add = async |action: Action, times: u32, detail: serde_json::Value| {
+        for _ in 0..times {
+            let context = AuditContext { policy: Some(POLICY.to_owned()), ..AuditContext::default() };
+            let draft =
+                Draft { at: at(5), actor: Actor::System, action, subject: None, detail: detail.clone() };
+            store.append(context, draft).await.unwrap();
+        }
+    };
+    for (action, times) in [
+        (Action::SweepFinished, 1),
+        (Action::SweepHeld, 2),
+        (Action::SweepRefused, 1),
+        (Action::SweepFailed, 1),
+        (Action::Proposed, 2),
+        (Action::Suspended, 3),
+        (Action::Kept, 4),
+        (Action::Expired, 5),
+        (Action::Restored, 6),
+        (Action::SuspensionFailed, 7),
+        (Action::BotStarted, 8),
+    ] {
+        add(action, times, json!({})).await;
+    }
+    add(Action::Proposed, 20, json!({ "as": "previewed" })).await;
+    add(Action::Expired, 20, json!({ "as": "previewed" })).await;
+    add(Action::Denied, 2, json!({ "seconds_to_decide": 60 })).await;
+    add(Action::Approved, 1, json!({ "seconds_to_decide": 90 })).await;
+    let mut tally = store.tally(POLICY, at(5), at(6)).await.unwrap();
+    tally.seconds_to_decide.sort_unstable();
+    let expected = Tally {
+        sweeps: 1,
+        troubled: 4,
+        proposed: 2,
+        suspended: 3,
+        kept: 4,
+        denied: 2,
+        expired: 5,
+        restored: 6,
+        failed: 7,
+        seconds_to_decide: vec![60, 60, 90],
+    };
+    assert_eq!(tally, expected);
+    for (since, until) in [(at(4), at(5)), (at(6), at(9))] {
+        assert_eq!(store.tally(POLICY, since, until).await.unwrap(), Tally::default());
+    }
+    assert_eq!(store.tally(OTHER, at(5), at(6)).await.unwrap(), Tally::default());
+}
+
+#[tokio::test]
 async fn each_filter_finds_its_events_newest_first() {
     let bench = Bench::new();
     let store = full(&bench).await;
@@ -48,12 +101,17 @@ async fn each_filter_finds_its_events_newest_first() {
         (AuditQuery { actions: vec![Action::Proposed], ..all.clone() }, vec![8, 3]),
         (AuditQuery { actions: vec![Action::Proposed, Action::Denied], ..all.clone() }, vec![12, 8, 3]),
         (AuditQuery { policy: Some(OTHER.to_owned()), ..all.clone() }, vec![11, 9]),
+        (AuditQuery { policy: Some(POLICY.to_owned()), ..all.clone() }, vec![12, 8, 7, 6, 5, 4, 3, 2, 1]),
         (AuditQuery { policy: Some("no such".to_owned()), ..all.clone() }, vec![]),
         (AuditQuery { by: Some("Uann".to_owned()), ..all.clone() }, vec![12, 9, 5]),
         (AuditQuery { by: Some("Ubob".to_owned()), ..all.clone() }, vec![10]),
         (AuditQuery { since: Some(at(60)), ..all.clone() }, vec![11]),
         (AuditQuery { until: Some(at(2)), ..all.clone() }, vec![8, 7, 6, 3, 2, 1]),
         (AuditQuery { since: Some(at(2)), until: Some(at(21)), ..all.clone() }, vec![9, 5, 4]),
+        (
+            AuditQuery { since: Some(at(40)), until: Some(at(41)), before_seq: Some(99), ..all.clone() },
+            vec![12],
+        ),
         (AuditQuery { since: Some(at(99_999)), ..all.clone() }, vec![]),
         (AuditQuery { before_seq: Some(3), ..all.clone() }, vec![2, 1]),
         (AuditQuery { after_seq: Some(10), ..all.clone() }, vec![12, 11]),

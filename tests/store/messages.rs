@@ -11,6 +11,8 @@ async fn a_card_that_stands_starts_the_clock_once() {
     let request = asked(&store, 0, &["kim"]).await;
     let tried = MessageRow {
         tried_at: Some(at(1)),
+        retry_at: Some(at(5)),
+        rendered: Some("what could not be posted".to_owned()),
         attempts: 2,
         page: 1,
         ..MessageRow::new(format!("card:{request}"), CHANNEL.to_owned())
@@ -21,7 +23,8 @@ async fn a_card_that_stands_starts_the_clock_once() {
     assert_eq!(store.card_stands(card(request), at(30)).await.unwrap(), None);
 
     let message = store.message_by_ref(CHANNEL, &format!("17000.{request}")).await.unwrap().unwrap();
-    assert_eq!((message.tried_at, message.attempts, message.page), (None, 0, 1));
+    assert_eq!((message.tried_at, message.retry_at, message.attempts, message.page), (None, None, 0, 1));
+    assert_eq!(message.rendered.as_deref(), Some("v0"));
     assert_eq!(store.message(&message.key).await.unwrap(), Some(message));
     assert_eq!(actions(&store).await.last().unwrap(), "card_posted");
 }

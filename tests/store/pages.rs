@@ -24,6 +24,7 @@ async fn a_page_is_waited_for_until_it_is_published_and_what_comes_meanwhile_is_
     store.home_opened("Ubob", at(60)).await.unwrap();
     assert_eq!(store.homes(at(30)).await.unwrap().len(), 1);
     assert_eq!(store.forget_homes(at(30)).await.unwrap(), 1);
+    assert_eq!(store.forget_homes(at(30)).await.unwrap(), 0);
     assert_eq!(store.homes(at(0)).await.unwrap()[0].user, "Ubob");
 }
 
@@ -54,6 +55,8 @@ async fn a_question_is_made_once_and_an_answer_settles_its_input_once() {
         let questions = store.ask_people(request, vec![Role::Person]).await.unwrap();
         assert_eq!(questions.len(), 2);
     }
+    let both = store.ask_people(request, vec![Role::Manager]).await.unwrap();
+    assert_eq!(both.len(), 4, "another role is asked too");
     assert_eq!(store.waiting_requests(vec![POLICY.to_owned()]).await.unwrap(), [request]);
     assert!(store.waiting_requests(vec!["other".to_owned()]).await.unwrap().is_empty());
     let id = store.questions(request).await.unwrap()[0].id;

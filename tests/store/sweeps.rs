@@ -129,16 +129,20 @@ async fn held_refused_and_previewed_sweeps_say_so() {
         let (request, candidates) = store.request(request).await.unwrap().unwrap();
         assert_eq!(expected, Some((request.state.word(), candidates[0].state.word())));
     }
+    // Fewer accounts than before can hold a sweep that found nobody: there is nothing to release.
+    let sweep = start(&store, scheduled(9)).await;
+    let far_fewer = Verdict::Held(Guard::FarFewer { now: 40, before: 500 });
+    assert_eq!(store.finish_sweep(sweep, found(&[], far_fewer)).await.unwrap().request, None);
     let ends = actions(&store)
         .await
         .into_iter()
         .filter(|word| word.starts_with("sweep_") && word != "sweep_started");
-    assert_eq!(ends.collect::<Vec<_>>(), ["sweep_held", "sweep_refused", "sweep_finished"]);
+    assert_eq!(ends.collect::<Vec<_>>(), ["sweep_held", "sweep_refused", "sweep_finished", "sweep_held"]);
     let mut states = Vec::new();
     for sweep in store.untold_sweeps().await.unwrap() {
         states.push(store.sweep(sweep).await.unwrap().unwrap().state.word());
     }
-    assert_eq!(states, ["held", "refused", "finished"]);
+    assert_eq!(states, ["held", "refused", "finished", "held"]);
 }
 
 #[tokio::test]
@@ -207,6 +211,7 @@ async fn half_filled_rows_are_errors() {
         ("UPDATE request SET deadline = 'tomorrow'", "request"),
         ("UPDATE candidate SET state = 'kept'", "candidate"),
         ("UPDATE candidate SET account_id = '00uother' WHERE position = 1", "candidate"),
+        ("UPDATE candidate SET login = 'other' WHERE position = 1", "candidate"),
         ("DELETE FROM candidate WHERE position = 1", "request"),
     ] {
         let bench = Bench::new();

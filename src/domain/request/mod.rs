@@ -210,21 +210,6 @@ impl RequestState {
         }
     }
 
-    /// The first of two approvals.
-    pub fn first_approval(&self) -> Option<&Decision> {
-        match self {
-            RequestState::Approved { first, .. } | RequestState::Completed { first, .. } => first.as_deref(),
-            RequestState::Pending { first } => first.as_ref().map(|first| &first.decision),
-            RequestState::Preview
-            | RequestState::Held { .. }
-            | RequestState::Denied { .. }
-            | RequestState::Expired { .. }
-            | RequestState::Withdrawn { .. }
-            | RequestState::WentLive { .. }
-            | RequestState::Outdated { .. } => None,
-        }
-    }
-
     /// The last retry.
     pub fn retry(&self) -> Option<&Retry> {
         match self {
