@@ -91,7 +91,30 @@ async fn a_collector_that_is_down_gets_everything_later_and_a_crash_loses_nothin
         text.lines().skip(1).map(|line| serde_json::from_str(line).expect("JSON")).collect();
     events.dedup_by_key(|event| event["seq"].as_i64());
     assert_whole(&world, &events);
+    let whole: Vec<&str> = text.lines().skip(1).collect();
+    let forged = whole.join("\n").replacen("approved", "approvad", 1);
+    for (lines, words) in [
+        (whole.join("\n"), "it holds up to "),
+        (forged, "was changed"),
+        (whole[1..].join("\n"), "something is missing before event"),
+    ] {
+        let told = the_readmes_program(directory.path(), &lines);
+        let Some(Ok(said) | Err(said)) = &told else { break };
+        assert!(
+            said.contains(words) && told.as_ref().is_some_and(Result::is_ok) == words.starts_with("it"),
+            "{told:?}"
+        );
+    }
     world.nothing_else_is_wrong().await;
+}
+
+/// What the program in the README says of these lines. `None`: there is no Python here, and that is said.
+fn the_readmes_program(folder: &std::path::Path, lines: &str) -> Option<Result<String, String>> {
+    let readme = include_str!("../../README.md");
+    let program =
+        readme.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).expect("it is shown");
+    std::fs::write(folder.join("audit.jsonl"), lines).expect("the folder is ours");
+    crate::history::python(folder, &["-c".as_ref(), program.as_ref()])
 }
 
 #[tokio::test(flavor = "multi_thread")]

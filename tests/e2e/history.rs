@@ -1,5 +1,6 @@
 //! Looking back from Slack: questions with filters, files to take along, pictures, and evidence that others can check.
 
+use std::ffi::OsStr;
 use std::io::Read;
 use std::path::Path;
 use std::process::Command;
@@ -54,7 +55,14 @@ async fn handed_over(world: &World, user: &str, name: &str) -> (File, Message) {
 
 /// Runs the verifier that auditors get. `None`: there is no Python here, and that is said.
 fn verifies(directory: &Path, script: &Path, file: &Path, heads: &[&str]) -> Option<Result<String, String>> {
-    let run = Command::new("python3").arg(script).arg(file).args(heads).current_dir(directory).output();
+    let mut arguments = vec![script.as_os_str(), file.as_os_str()];
+    arguments.extend(heads.iter().map(OsStr::new));
+    python(directory, &arguments)
+}
+
+/// Runs Python; what it said, as an error if it ended with one. `None`: there is no Python here, and that is said.
+pub fn python(directory: &Path, arguments: &[&OsStr]) -> Option<Result<String, String>> {
+    let run = Command::new("python3").args(arguments).current_dir(directory).output();
     let output = match run {
         Ok(output) => output,
         Err(error) => {

@@ -133,9 +133,10 @@ impl Ledger {
         self.all(sql, params![request, account], |row| row.get(0))
     }
 
-    /// The last event about an account, and when it was.
+    /// The last thing that the bot did about an account, and when. What people say of it meanwhile changes nothing about
+    /// a call that is on its way.
     pub fn last_event(&self, account: &str) -> Option<(String, DateTime<Utc>)> {
-        let sql = "SELECT action, at FROM audit_event WHERE account_id = ?1 ORDER BY seq DESC LIMIT 1";
+        let sql = "SELECT action, at FROM audit_event WHERE account_id = ?1 AND actor = '\"system\"' ORDER BY seq DESC LIMIT 1";
         self.all(sql, [account], |row| Ok((row.get(0)?, time(&row.get::<_, String>(1)?)))).pop()
     }
 
