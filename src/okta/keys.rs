@@ -1,27 +1,121 @@
 //! The two keys of a service app: its own, which signs who it is, and a fresh one for `DPoP`, which binds each token
 //! and request to this process. Both only sign; neither ever leaves.
+//!
+//! What they sign are JSON web tokens (<https://www.rfc-editor.org/rfc/rfc7515>): two JSON objects and a signature. They
+//! are put together here and signed by ring, which TLS needs anyway: the libraries for such tokens sign with RSA in a way
+//! that leaks the key through its timing (RUSTSEC-2023-0071).
 
 use anyhow::{Context, anyhow};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use http::Method;
-use jsonwebtoken::jwk::Jwk;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use p256::SecretKey;
-use p256::elliptic_curve::rand_core::{OsRng, RngCore};
-use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey};
+use ring::rand::{SecureRandom, SystemRandom};
+use ring::rsa;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use secrecy::zeroize::Zeroizing;
 use serde::Serialize;
+use serde_json::{Value, json};
 use url::Url;
 
 /// Okta accepts assertions of up to an hour; each is used within seconds.
 const ASSERTION_LIFE_S: i64 = 300;
 
+/// DER of the algorithm of an EC key on P-256: <https://www.rfc-editor.org/rfc/rfc5480#section-2.1.1>.
+const EC_P256: [u8; 21] = [
+    0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
+    0x3d, 0x03, 0x01, 0x07,
+];
+
+/// A key that can sign what Okta asks for.
+enum SigningKey {
+    Rsa(rsa::KeyPair),
+    Ec(EcdsaKeyPair),
+}
+
+impl SigningKey {
+    /// Reads a key, whichever of the usual PEM forms it has.
+    fn read(pem: &str) -> anyhow::Result<SigningKey> {
+        let key = PrivateKeyDer::from_pem_slice(pem.trim().as_bytes()).map_err(|_| {
+            anyhow!("the Okta app's private key must be an unencrypted PEM file with an RSA or EC P-256 key")
+        })?;
+        let read = match &key {
+            PrivateKeyDer::Pkcs1(key) => rsa::KeyPair::from_der(key.secret_pkcs1_der()).map(SigningKey::Rsa),
+            PrivateKeyDer::Pkcs8(key) => {
+                let der = key.secret_pkcs8_der();
+                rsa::KeyPair::from_pkcs8(der).map(SigningKey::Rsa).or_else(|_| SigningKey::ec(der))
+            }
+            PrivateKeyDer::Sec1(key) => SigningKey::ec(&in_pkcs8(key.secret_sec1_der())),
+            _ => return Err(anyhow!("the Okta app's private key is of a kind that can't be read")),
+        };
+        read.map_err(|why| {
+            anyhow!("the Okta app's private key can't sign ({why}): it must be RSA of 2048 to 4096 bits or EC P-256")
+        })
+    }
+
+    fn ec(pkcs8: &[u8]) -> Result<SigningKey, ring::error::KeyRejected> {
+        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8, &SystemRandom::new())
+            .map(SigningKey::Ec)
+    }
+
+    /// The name of its signatures in a token's header.
+    fn algorithm(&self) -> &'static str {
+        match self {
+            SigningKey::Rsa(_) => "RS256",
+            SigningKey::Ec(_) => "ES256",
+        }
+    }
+
+    fn sign(&self, message: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let random = SystemRandom::new();
+        let failed = |_| anyhow!("a key could not sign");
+        match self {
+            SigningKey::Rsa(key) => {
+                let mut signature = vec![0; key.public().modulus_len()];
+                key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).map_err(failed)?;
+                Ok(signature)
+            }
+            SigningKey::Ec(key) => {
+                key.sign(&random, message).map(|signature| signature.as_ref().to_vec()).map_err(failed)
+            }
+        }
+    }
+
+    /// A token with this header and these claims.
+    fn token(&self, header: &Value, claims: &impl Serialize) -> anyhow::Result<String> {
+        let encode = |json: Vec<u8>| URL_SAFE_NO_PAD.encode(json);
+        let signed =
+            format!("{}.{}", encode(serde_json::to_vec(header)?), encode(serde_json::to_vec(claims)?));
+        let signature = self.sign(signed.as_bytes())?;
+        Ok(format!("{signed}.{}", encode(signature)))
+    }
+}
+
+/// An EC key on P-256 in the form that says what it is: <https://www.rfc-editor.org/rfc/rfc5208#section-5>.
+fn in_pkcs8(sec1: &[u8]) -> Zeroizing<Vec<u8>> {
+    let key = der(0x04, &[sec1]);
+    der(0x30, &[&[0x02, 0x01, 0x00], &EC_P256, &key])
+}
+
+/// One DER value. No key of this size needs more than two bytes for its length.
+fn der(tag: u8, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+    let length = u16::try_from(parts.iter().map(|part| part.len()).sum::<usize>()).unwrap_or(u16::MAX);
+    // As short as it can be, as DER wants it.
+    let head = match length.to_be_bytes() {
+        [0, low @ ..128] => vec![tag, low],
+        [0, low] => vec![tag, 0x81, low],
+        [high, low] => vec![tag, 0x82, high, low],
+    };
+    Zeroizing::new([&head[..], &parts.concat()].concat())
+}
+
 /// Signs the assertions that stand in for a client secret (`private_key_jwt`).
 pub(super) struct Assertion {
     client_id: String,
-    key: EncodingKey,
-    header: Header,
+    key: SigningKey,
+    header: Value,
 }
 
 #[derive(Serialize)]
@@ -35,13 +129,14 @@ struct AssertionClaims<'a> {
 }
 
 impl Assertion {
-    /// Reads the key, whichever of the usual PEM forms it has, and tries it once.
+    /// Reads the key and tries it once.
     pub(super) fn new(client_id: String, pem: &str, key_id: Option<String>) -> anyhow::Result<Assertion> {
-        let (key, algorithm) = read_key(pem)?;
-        let mut header = Header::new(algorithm);
-        header.kid = key_id;
-        encode(&header, &serde_json::json!({}), &key)
-            .map_err(|_| anyhow!("the Okta app's private key can't sign: it must be RSA or EC P-256"))?;
+        let key = SigningKey::read(pem)?;
+        let mut header = json!({ "typ": "JWT", "alg": key.algorithm() });
+        if let Some(id) = key_id {
+            header["kid"] = id.into();
+        }
+        key.token(&header, &json!({}))?;
         Ok(Assertion { client_id, key, header })
     }
 
@@ -52,32 +147,16 @@ impl Assertion {
             aud: audience.as_str(),
             iat: now.timestamp(),
             exp: now.timestamp() + ASSERTION_LIFE_S,
-            jti: unique(),
+            jti: unique()?,
         };
-        Ok(encode(&self.header, &claims, &self.key)?)
+        self.key.token(&self.header, &claims)
     }
-}
-
-fn read_key(pem: &str) -> anyhow::Result<(EncodingKey, Algorithm)> {
-    let pem = pem.trim();
-    if let Ok(key) = EncodingKey::from_rsa_pem(pem.as_bytes()) {
-        return Ok((key, Algorithm::RS256));
-    }
-    let key = SecretKey::from_pkcs8_pem(pem).ok().or_else(|| SecretKey::from_sec1_pem(pem).ok()).ok_or_else(
-        || anyhow!("the Okta app's private key must be an unencrypted PEM file with an RSA or EC P-256 key"),
-    )?;
-    Ok((ec_key(&key)?, Algorithm::ES256))
-}
-
-fn ec_key(key: &SecretKey) -> anyhow::Result<EncodingKey> {
-    let der = key.to_pkcs8_der().map_err(|_| anyhow!("an EC key could not be prepared for signing"))?;
-    Ok(EncodingKey::from_ec_der(der.as_bytes()))
 }
 
 /// A key that lives as long as the process.
 pub(super) struct DpopKey {
-    key: EncodingKey,
-    header: Header,
+    key: SigningKey,
+    header: Value,
 }
 
 #[derive(Serialize)]
@@ -94,12 +173,19 @@ struct ProofClaims<'a> {
 
 impl DpopKey {
     pub(super) fn generate() -> anyhow::Result<DpopKey> {
-        let key = ec_key(&SecretKey::random(&mut OsRng))?;
-        let mut header = Header::new(Algorithm::ES256);
-        header.typ = Some("dpop+jwt".to_owned());
-        header.jwk =
-            Some(Jwk::from_encoding_key(&key, Algorithm::ES256).context("could not make a key for DPoP")?);
-        Ok(DpopKey { key, header })
+        let failed = || anyhow!("could not make a key for DPoP");
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+            .map_err(|_| failed())?;
+        let SigningKey::Ec(key) = SigningKey::ec(pkcs8.as_ref()).map_err(|_| failed())? else {
+            return Err(failed());
+        };
+        // An uncompressed point: 4, then both coordinates.
+        let point = key.public_key().as_ref();
+        let (x, y) = point.get(1..33).zip(point.get(33..65)).context("a P-256 key has two coordinates")?;
+        let [x, y] = [x, y].map(|coordinate| URL_SAFE_NO_PAD.encode(coordinate));
+        let jwk = json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y });
+        let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk });
+        Ok(DpopKey { key: SigningKey::Ec(key), header })
     }
 
     /// The proof for one request: no two are alike. `ath` is the hash of the access token that goes with it.
@@ -118,16 +204,16 @@ impl DpopKey {
             htm: method.as_str(),
             htu: target.as_str(),
             iat: now.timestamp(),
-            jti: unique(),
+            jti: unique()?,
             nonce,
             ath,
         };
-        Ok(encode(&self.header, &claims, &self.key)?)
+        self.key.token(&self.header, &claims)
     }
 }
 
-fn unique() -> String {
+fn unique() -> anyhow::Result<String> {
     let mut bytes = [0; 16];
-    OsRng.fill_bytes(&mut bytes);
-    URL_SAFE_NO_PAD.encode(bytes)
+    SystemRandom::new().fill(&mut bytes).map_err(|_| anyhow!("this machine has no randomness to give"))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
