@@ -41,6 +41,9 @@ pub enum IdentityError {
     Malformed(String),
 }
 
+/// What the provider calls one call in its own log, if it says so: for whoever looks the call up there.
+pub type Reference = Option<String>;
+
 /// A complete listing of the accounts of one type.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
@@ -110,13 +113,13 @@ pub trait IdentityProvider: Send + Sync {
     async fn turn_to_change(&self) -> Result<(), IdentityError>;
 
     /// Tells the provider to suspend the account, at once or not at all: one call, never repeated by the adapter.
-    async fn suspend(&self, account: &AccountId) -> Result<(), IdentityError>;
+    async fn suspend(&self, account: &AccountId) -> Result<Reference, IdentityError>;
 
     /// Tells the provider to end the account's suspension: one call, never repeated by the adapter.
-    async fn restore(&self, account: &AccountId) -> Result<(), IdentityError>;
+    async fn restore(&self, account: &AccountId) -> Result<Reference, IdentityError>;
 
     /// Ends the account's sessions and tokens.
-    async fn clear_sessions(&self, account: &AccountId) -> Result<(), IdentityError>;
+    async fn clear_sessions(&self, account: &AccountId) -> Result<Reference, IdentityError>;
 
     /// The latest change of the account's status since then that the provider's log tells of. `None` if it has none,
     /// which may only mean that it lags.

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::App;
 use super::survey::{fresh_standing, log_since};
 use crate::domain::account::{Account, AccountStatus};
-use crate::domain::assess::{Assessment, assess};
-use crate::domain::candidate::{Candidate, CandidateState, Confirmation, Skip, Step};
+use crate::domain::assess::{Assessment, Evidence, assess};
+use crate::domain::candidate::{Candidate, CandidateState, Proof, Skip, Step};
 use crate::domain::policy::{Policy, execute_by};
 use crate::domain::request::{Decision, Request};
 use crate::identity::{FreshLook, IdentityError};
@@ -129,9 +129,9 @@ impl App {
             Ok(fresh) => fresh,
             Err(error) => return self.not_now(request, candidate, error).await,
         };
-        match self.objection(request, policy, candidate, &fresh).await {
-            Ok(None) => {}
-            Ok(Some(step)) => return self.take(request, candidate, step).await,
+        let evidence = match self.still_meets(request, policy, candidate, &fresh).await {
+            Ok(Ok(evidence)) => evidence,
+            Ok(Err(step)) => return self.take(request, candidate, step).await,
             // Such as approvers who can't be looked up: nobody can be judged until they can, and the card says so.
             Err(error) => {
                 let error = format!("{error:#}");
@@ -139,14 +139,14 @@ impl App {
                 self.take(request, candidate, wait).await?;
                 return Ok(Some(error));
             }
-        }
+        };
         let now = self.clock.now();
         let holds = (Duration::zero()..=LOOK_HOLDS).contains(&(now - began));
         if !holds || now > execute_by(policy, decision.at) {
             // Still due: the next round finds out whether it still may be done.
             return Ok(None);
         }
-        let intent = Step::Intend { status_changed: fresh.account.status_changed.at() };
+        let intent = Step::Intend { status_changed: fresh.account.status_changed.at(), evidence };
         if self.store.step_candidate(request.id, candidate.position, intent, now).await?.is_none() {
             // No longer due: somebody else settled it, so nothing is called.
             return Ok(None);
@@ -154,7 +154,7 @@ impl App {
         let answer = self.identity.suspend(&candidate.shown.id).await;
         self.note_identity(&answer);
         match answer {
-            Ok(()) => self.take(request, candidate, Step::Confirm(Confirmation::ByCall)).await,
+            Ok(reference) => self.take(request, candidate, Step::Confirm(Proof::by_call(reference))).await,
             Err(error) => self.find_out(request, candidate, error).await,
         }
     }
@@ -172,51 +172,54 @@ impl App {
         let read = self.identity.read(&candidate.shown.id).await;
         self.note_identity(&read);
         let step = match read {
-            Ok(Account { status: AccountStatus::Suspended, .. }) => Step::Confirm(Confirmation::ByReading),
+            Ok(Account { status: AccountStatus::Suspended, .. }) => Step::Confirm(Proof::by_reading()),
             Ok(_) => Step::Skip(why),
             Err(error) => return self.not_now(request, candidate, error).await,
         };
         self.take(request, candidate, step).await
     }
 
-    /// Why the account must not be suspended now, as the step to take.
-    async fn objection(
+    /// Why the account is still to be suspended, or the step to take because it must not be.
+    async fn still_meets(
         &self,
         request: &Request,
         policy: &Policy,
         candidate: &Candidate,
         fresh: &FreshLook,
-    ) -> anyhow::Result<Option<Step>> {
+    ) -> anyhow::Result<Result<Option<Box<Evidence>>, Step>> {
         let account = &fresh.account;
         let CandidateState::Due { attempts, status_changed, .. } = &candidate.state else {
-            return Ok(None);
+            return Ok(Ok(None));
         };
         if *attempts > 0 || status_changed.is_some() {
             if account.status == AccountStatus::Suspended {
-                return Ok(Some(Step::Confirm(Confirmation::ByReading)));
+                return Ok(Err(Step::Confirm(Proof::by_reading())));
             }
             if account.status_changed.at() != *status_changed {
-                return Ok(Some(Step::Skip(Skip::ChangedByOthers)));
+                return Ok(Err(Step::Skip(Skip::ChangedByOthers)));
             }
         } else if account.status == AccountStatus::Suspended {
-            return Ok(Some(Step::Skip(Skip::AlreadySuspended)));
+            return Ok(Err(Step::Skip(Skip::AlreadySuspended)));
         }
         let standing = fresh_standing(self, policy, fresh).await?;
         // The rule that the approvers were shown and the rule of today must both still propose the account.
+        let mut seen = None;
         for rule in [&request.rule, &policy.rule] {
             match assess(account, &standing, rule, self.clock.now()) {
-                Assessment::Candidate(_) => {}
+                Assessment::Candidate(evidence) => {
+                    seen.get_or_insert_with(|| Box::new(evidence));
+                }
                 other @ (Assessment::OtherType(_)
                 | Assessment::Exempt(_)
                 | Assessment::NotSuspendable(_)
                 | Assessment::Unknown(_)
                 | Assessment::Active(_)
                 | Assessment::InGrace { .. }) => {
-                    return Ok(Some(Step::Skip(Skip::NoLongerMatches(other))));
+                    return Ok(Err(Step::Skip(Skip::NoLongerMatches(other))));
                 }
             }
         }
-        Ok(None)
+        Ok(Ok(seen))
     }
 
     /// The account could not be read: nothing was tried.
@@ -271,7 +274,7 @@ impl App {
         }
         let again = Step::TryAgain { error: error.to_string(), wait: WAIT_FOR_PROVIDER };
         let step = match self.identity.read(&candidate.shown.id).await {
-            Ok(Account { status: AccountStatus::Suspended, .. }) => Step::Confirm(Confirmation::ByReading),
+            Ok(Account { status: AccountStatus::Suspended, .. }) => Step::Confirm(Proof::by_reading()),
             Err(IdentityError::NotFound(_)) => Step::Skip(Skip::Gone),
             Ok(Account { status: AccountStatus::Active, .. }) => again,
             // What the call did is not known: it is no failure, and no next try, before somebody could look.
@@ -313,7 +316,7 @@ impl App {
     ) -> anyhow::Result<Option<String>> {
         let clears = self.policy(&request.policy).is_some_and(|policy| policy.clear_sessions);
         let step = match step {
-            Step::Confirm(confirmation) if clears => Step::ConfirmAndClear(confirmation),
+            Step::Confirm(proof) if clears => Step::ConfirmAndClear(proof),
             other => other,
         };
         self.store.step_candidate(request.id, candidate.position, step, self.clock.now()).await?;

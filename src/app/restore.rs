@@ -14,7 +14,7 @@ use super::requests::card_key;
 use super::wording::exceptions;
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::left_alone_until;
-use crate::domain::candidate::Confirmation;
+use crate::domain::candidate::Proof;
 use crate::domain::restoration::{Restoration, RestorationState, Skip, Step, restore_by};
 use crate::identity::IdentityError;
 
@@ -73,7 +73,7 @@ impl App {
         let answer = self.identity.restore(&restoration.wish.account.id).await;
         self.note_identity(&answer);
         let step = match answer {
-            Ok(()) => Step::Confirm(Confirmation::ByCall),
+            Ok(reference) => Step::Confirm(Proof::by_call(reference)),
             Err(IdentityError::NotFound(_)) => Step::Skip(Skip::Gone),
             Err(error @ (IdentityError::RateLimited { .. } | IdentityError::Denied(_))) => {
                 Step::TurnedAway { error: error.to_string(), wait: self.patience_for(&error, restoration) }
@@ -101,7 +101,7 @@ impl App {
                 Ok(account)
             }
             Ok(Account { status: AccountStatus::Active, .. }) if was_tried(restoration) => {
-                Err(Step::Confirm(Confirmation::ByReading))
+                Err(Step::Confirm(Proof::by_reading()))
             }
             Ok(Account { status, .. }) => Err(Step::Skip(Skip::NotSuspended(status))),
             Err(IdentityError::NotFound(_)) => Err(Step::Skip(Skip::Gone)),

@@ -98,7 +98,7 @@ impl App {
         let answer = self.identity.clear_sessions(&candidate.shown.id).await;
         self.note_identity(&answer);
         Ok(Some(match answer {
-            Ok(()) => Step::Confirm,
+            Ok(reference) => Step::Confirm { reference },
             Err(IdentityError::NotFound(_)) => Step::Drop(Dropped::Gone),
             Err(error @ (IdentityError::RateLimited { .. } | IdentityError::Denied(_))) => {
                 let wait = self.put_off_sessions(&error, trouble.waits, standstill);

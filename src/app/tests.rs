@@ -20,7 +20,9 @@ use crate::domain::assess::SecondLook;
 use crate::domain::calendar::Calendar;
 use crate::domain::policy::{Limits, People, Policy, Rule, Schedule};
 use crate::domain::sweep::Trigger;
-use crate::identity::{FreshLook, IdentityError, IdentityProvider, Listing, Protected, StatusChange};
+use crate::identity::{
+    FreshLook, IdentityError, IdentityProvider, Listing, Protected, Reference, StatusChange,
+};
 use crate::store::{NewSweep, StartedSweep, Store};
 
 /// Nobody may be asked anything, and whoever asks panics.
@@ -107,13 +109,13 @@ impl IdentityProvider for Nobody {
     async fn turn_to_change(&self) -> Result<(), IdentityError> {
         panic!("a turn")
     }
-    async fn suspend(&self, _: &AccountId) -> Result<(), IdentityError> {
+    async fn suspend(&self, _: &AccountId) -> Result<Reference, IdentityError> {
         panic!("a suspension")
     }
-    async fn restore(&self, _: &AccountId) -> Result<(), IdentityError> {
+    async fn restore(&self, _: &AccountId) -> Result<Reference, IdentityError> {
         panic!("a restoration")
     }
-    async fn clear_sessions(&self, _: &AccountId) -> Result<(), IdentityError> {
+    async fn clear_sessions(&self, _: &AccountId) -> Result<Reference, IdentityError> {
         panic!("a clearing")
     }
     async fn last_change(

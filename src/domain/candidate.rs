@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::account::AccountId;
 use super::assess::{Assessment, Evidence};
@@ -44,6 +44,36 @@ pub enum Confirmation {
     ByCall,
     /// The answer was lost or unclear; reading the account again showed it suspended.
     ByReading,
+}
+
+/// What shows that a call took effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// How we know.
+    pub confirmation: Confirmation,
+    /// What the provider calls the call in its own log, if it said so.
+    pub reference: Option<String>,
+}
+
+impl Proof {
+    /// The provider answered the call.
+    pub fn by_call(reference: Option<String>) -> Proof {
+        Proof { confirmation: Confirmation::ByCall, reference }
+    }
+
+    /// The account was read again.
+    pub fn by_reading() -> Proof {
+        Proof { confirmation: Confirmation::ByReading, reference: None }
+    }
+
+    /// For the audit event.
+    pub(super) fn detail(&self, attempts: u32) -> Value {
+        let mut detail = json!({ "confirmation": self.confirmation, "attempts": attempts });
+        if let Some(reference) = &self.reference {
+            detail["provider_request"] = json!(reference);
+        }
+        detail
+    }
 }
 
 /// Why an approved account was left alone.
@@ -283,11 +313,13 @@ pub enum Step {
     Intend {
         /// The status change as read just before.
         status_changed: Option<DateTime<Utc>>,
+        /// Why the account still meets the rule, as read just before.
+        evidence: Option<Box<Evidence>>,
     },
     /// It is suspended.
-    Confirm(Confirmation),
+    Confirm(Proof),
     /// It is suspended, and its sessions are to be ended.
-    ConfirmAndClear(Confirmation),
+    ConfirmAndClear(Proof),
     /// It is left alone.
     Skip(Skip),
     /// The try did not work and may be repeated.
@@ -333,32 +365,30 @@ pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(Ca
         let trouble = Trouble { error: Some(error), waits };
         CandidateState::Due { attempts, not_before: Some(now + wait), status_changed: first_seen, trouble }
     };
-    let suspended = |confirmation, sessions| {
-        let detail = json!({ "confirmation": confirmation, "attempts": attempts });
-        let state = CandidateState::Suspended { at: now, confirmation, sessions };
-        (state, event(Action::Suspended, detail))
+    let suspended = |proof: Proof, sessions| {
+        let state = CandidateState::Suspended { at: now, confirmation: proof.confirmation, sessions };
+        (state, event(Action::Suspended, proof.detail(attempts)))
     };
     let fail = |error: String| {
         let events = event(Action::SuspensionFailed, json!({ "error": error, "attempts": attempts }));
         (CandidateState::Failed { at: now, error, attempts, status_changed: first_seen }, events)
     };
     Some(match step {
-        Step::Intend { status_changed } => {
+        Step::Intend { status_changed, evidence } => {
             let attempts = attempts + 1;
             // A repetition keeps what was seen before the first try.
             let status_changed = if attempts == 1 { status_changed } else { first_seen };
-            let events = event(
-                Action::SuspensionIntended,
-                json!({ "attempt": attempts, "status_changed": status_changed }),
-            );
+            let detail =
+                json!({ "attempt": attempts, "status_changed": status_changed, "evidence": evidence });
+            let events = event(Action::SuspensionIntended, detail);
             let trouble = trouble.clone();
             (CandidateState::Due { attempts, not_before: *not_before, status_changed, trouble }, events)
         }
         // A suspension that we confirm is one that we tried, with its intent in the audit trail.
         // Before a retry there were tries, too.
         Step::Confirm(_) | Step::ConfirmAndClear(_) if attempts == 0 && first_seen.is_none() => return None,
-        Step::Confirm(confirmation) => suspended(confirmation, Sessions::Left),
-        Step::ConfirmAndClear(confirmation) => suspended(confirmation, Sessions::due()),
+        Step::Confirm(proof) => suspended(proof, Sessions::Left),
+        Step::ConfirmAndClear(proof) => suspended(proof, Sessions::due()),
         Step::Skip(why) => {
             // What else ends it is its own reason; age alone has one behind it.
             let error = trouble.error.clone().filter(|_| why == Skip::ApprovalTooOld);

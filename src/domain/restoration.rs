@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::account::AccountStatus;
 use super::audit::{Action, Actor, Draft, Person, Subject};
-use super::candidate::{Confirmation, Trouble};
+use super::candidate::{Confirmation, Proof, Trouble};
 use super::policy::Policy;
 
 /// How often it is tried before a person must look at it.
@@ -143,7 +143,7 @@ pub enum Step {
         status_changed: Option<DateTime<Utc>>,
     },
     /// The account is back.
-    Confirm(Confirmation),
+    Confirm(Proof),
     /// There is nothing to give back.
     Skip(Skip),
     /// The try did not work and may be repeated.
@@ -220,9 +220,9 @@ pub fn step(
         }
         // What we confirm is what we tried, with its intent in the audit trail.
         Step::Confirm(_) if attempts == 0 => return None,
-        Step::Confirm(confirmation) => (
-            RestorationState::Restored { at: now, confirmation },
-            event(Action::Restored, json!({ "confirmation": confirmation, "attempts": attempts })),
+        Step::Confirm(proof) => (
+            RestorationState::Restored { at: now, confirmation: proof.confirmation },
+            event(Action::Restored, proof.detail(attempts)),
         ),
         Step::Skip(why) => {
             let events = event(Action::RestoreSkipped, json!({ "why": why }));

@@ -98,7 +98,10 @@ pub enum Step {
     /// The provider is about to be called. Must be committed before the call.
     Intend,
     /// They are ended.
-    Confirm,
+    Confirm {
+        /// What the provider calls the call in its own log, if it said so.
+        reference: Option<String>,
+    },
     /// There is nothing to end any more.
     Drop(Dropped),
     /// The try did not work and may be repeated.
@@ -170,9 +173,13 @@ fn next(
             (Sessions::Due { attempts, not_before, trouble: trouble.clone() }, Some(event))
         }
         // What we confirm is what we tried, with its intent in the audit trail.
-        Step::Confirm if attempts == 0 => return None,
-        Step::Confirm => {
-            let event = (Action::SessionsCleared, json!({ "attempts": attempts }));
+        Step::Confirm { .. } if attempts == 0 => return None,
+        Step::Confirm { reference } => {
+            let mut detail = json!({ "attempts": attempts });
+            if let Some(reference) = reference {
+                detail["provider_request"] = json!(reference);
+            }
+            let event = (Action::SessionsCleared, detail);
             (Sessions::Cleared { at: now }, Some(event))
         }
         Step::Drop(why) => {

@@ -7,7 +7,7 @@
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
-use crate::identity::IdentityError;
+use crate::identity::{IdentityError, Reference};
 
 /// What a call wants to do, and so which right is missing when Okta says no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,14 +91,15 @@ fn is_word(text: &str, max: usize) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
+/// What Okta's System Log calls the call, as `debugContext.debugData.requestId`.
+pub(super) fn request_id(headers: &HeaderMap) -> Reference {
+    let id = headers.get("x-okta-request-id")?.to_str().ok()?;
+    is_word(id, 64).then(|| id.to_owned())
+}
+
 /// `(E0000001, request abc)`: what to tell Okta's support.
 pub(super) fn reference(status: StatusCode, code: Option<&str>, headers: &HeaderMap) -> String {
-    let request = headers
-        .get("x-okta-request-id")
-        .and_then(|id| id.to_str().ok())
-        .filter(|id| is_word(id, 64))
-        .map(|id| format!(", request {id}"))
-        .unwrap_or_default();
+    let request = request_id(headers).map(|id| format!(", request {id}")).unwrap_or_default();
     match code {
         Some(code) => format!("(HTTP {}, {code}{request})", status.as_u16()),
         None => format!("(HTTP {}{request})", status.as_u16()),

@@ -20,7 +20,7 @@ use super::auth::Auth;
 use super::errors::{self, Kind, Right};
 use super::rate::{Bucket, Rates, Reported, WAIT_MAX, sleep_until};
 use crate::clock::Clock;
-use crate::identity::IdentityError;
+use crate::identity::{IdentityError, Reference};
 
 /// How often one call is sent at most, whatever goes wrong.
 const ATTEMPTS_MAX: u32 = 5;
@@ -152,9 +152,14 @@ impl Http {
 
     /// Changes something: sent once, and now or not at all. What the caller knows of the account would be old after a
     /// wait, so a rate limit is theirs to wait for.
-    pub(super) async fn change(&self, method: &Method, url: &Url, right: Right) -> Result<(), IdentityError> {
+    pub(super) async fn change(
+        &self,
+        method: &Method,
+        url: &Url,
+        right: Right,
+    ) -> Result<Reference, IdentityError> {
         match self.once(method, url, right).await {
-            Ok(_) => Ok(()),
+            Ok(answer) => Ok(errors::request_id(&answer.headers)),
             Err(Fault::Busy) => Err(IdentityError::RateLimited { until: self.clock.now() + self.pause(1) }),
             Err(fault) => Err(self.give_up(fault)),
         }

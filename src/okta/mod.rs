@@ -42,7 +42,9 @@ use crate::clock::Clock;
 use crate::domain::account::{Account, AccountId, AccountStatus};
 use crate::domain::assess::SecondLook;
 use crate::domain::policy::Rule;
-use crate::identity::{FreshLook, IdentityError, IdentityProvider, Listing, Protected, StatusChange};
+use crate::identity::{
+    FreshLook, IdentityError, IdentityProvider, Listing, Protected, Reference, StatusChange,
+};
 
 /// The most that Okta gives out at a time, for users and for members of a group.
 const PAGE: &str = "200";
@@ -297,17 +299,17 @@ impl IdentityProvider for Okta {
         self.http.turn_to_change().await
     }
 
-    async fn suspend(&self, account: &AccountId) -> Result<(), IdentityError> {
+    async fn suspend(&self, account: &AccountId) -> Result<Reference, IdentityError> {
         let url = self.user_url(account, &["lifecycle", "suspend"])?;
         self.http.change(&Method::POST, &url, Right::Suspend).await
     }
 
-    async fn restore(&self, account: &AccountId) -> Result<(), IdentityError> {
+    async fn restore(&self, account: &AccountId) -> Result<Reference, IdentityError> {
         let url = self.user_url(account, &["lifecycle", "unsuspend"])?;
         self.http.change(&Method::POST, &url, Right::Restore).await
     }
 
-    async fn clear_sessions(&self, account: &AccountId) -> Result<(), IdentityError> {
+    async fn clear_sessions(&self, account: &AccountId) -> Result<Reference, IdentityError> {
         let mut url = self.user_url(account, &["sessions"])?;
         url.query_pairs_mut().append_pair("oauthTokens", "true");
         self.http.change(&Method::DELETE, &url, Right::ClearSessions).await

@@ -2,12 +2,16 @@
 
 use chrono::{DateTime, SubsecRound, Utc};
 use rusqlite::{Connection, Row, params};
+use serde_json::{Map, Value};
 
 use super::codec::{self, Cells, json_text, time_text};
 use super::{Store, StoreError, archive};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, AuditEvent, Draft, GENESIS, Subject};
 use crate::domain::request::Request;
+
+/// The version that writes an event.
+const BOT: &str = env!("CARGO_PKG_VERSION");
 
 /// Events verified in one go; between two goes other calls get their turn.
 const VERIFY_CHUNK: u32 = 2000;
@@ -21,6 +25,8 @@ pub struct AuditContext {
     pub sweep: Option<i64>,
     /// The request's id.
     pub request: Option<i64>,
+    /// The fingerprint of the rule by which it was swept and asked.
+    pub rule: Option<String>,
 }
 
 impl AuditContext {
@@ -30,6 +36,7 @@ impl AuditContext {
             policy: Some(request.policy.clone()),
             sweep: Some(request.sweep),
             request: Some(request.id),
+            rule: Some(request.rule.fingerprint()),
         }
     }
 }
@@ -87,8 +94,9 @@ pub(super) fn append(
         Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
     })?;
     let (last, prev_hash) = head.unwrap_or_else(|| (0, GENESIS.to_owned()));
+    let draft = Draft { detail: with_origin(draft.detail, context), ..draft };
     let detail = json_text(&draft.detail)?;
-    if serde_json::from_str::<serde_json::Value>(&detail).ok().as_ref() != Some(&draft.detail) {
+    if serde_json::from_str::<Value>(&detail).ok().as_ref() != Some(&draft.detail) {
         // Such as a fraction of many digits: its hash could not be computed again from what is stored.
         return Err(StoreError::Invalid("an audit detail that would not read back the same".to_owned()));
     }
@@ -128,6 +136,20 @@ pub(super) fn append(
         ],
     )?;
     Ok(event)
+}
+
+/// Adds which bot wrote the event and by which rule, so that each can be judged by itself.
+fn with_origin(detail: Value, context: &AuditContext) -> Value {
+    let mut fields = match detail {
+        Value::Object(fields) => fields,
+        Value::Null => Map::new(),
+        other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => return other,
+    };
+    fields.insert("bot".to_owned(), BOT.into());
+    if let Some(rule) = &context.rule {
+        fields.insert("fingerprint".to_owned(), rule.as_str().into());
+    }
+    Value::Object(fields)
 }
 
 /// Appends the events of one step, in order.

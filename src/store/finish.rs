@@ -153,7 +153,7 @@ fn end_sweep(tx: &Connection, sweep: &SweepRow, end: &FinishedSweep) -> Result<(
         named.map(|(who, why)| json!({ "account": who.id, "login": who.login, "why": why })).collect();
     let detail = json!({
         "counts": end.counts, "verdict": end.verdict, "pages": end.pages,
-        "rule": sweep.rule, "fingerprint": sweep.fingerprint, "unknown": named,
+        "rule": sweep.rule, "unknown": named,
     });
     let event = audit::draft(end.at, sweep.trigger.actor(), action, detail);
     audit::append(tx, &sweeps::context(sweep), event).map(drop)

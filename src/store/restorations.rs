@@ -172,7 +172,7 @@ fn context(tx: &Connection, wish: &Wish) -> Result<AuditContext, StoreError> {
         Some(request) => codec::first(tx, "SELECT sweep FROM request WHERE id = ?1", [request], codec::id)?,
         None => None,
     };
-    Ok(AuditContext { policy: Some(wish.policy.clone()), sweep, request: wish.request })
+    Ok(AuditContext { policy: Some(wish.policy.clone()), sweep, request: wish.request, rule: None })
 }
 
 fn load(tx: &Connection, id: i64) -> Result<Option<Restoration>, StoreError> {

@@ -165,7 +165,12 @@ impl Store {
 
 /// The sweep's place in the audit trail, before it has a request.
 pub(super) fn context(sweep: &SweepRow) -> AuditContext {
-    AuditContext { policy: Some(sweep.policy.clone()), sweep: Some(sweep.id), request: None }
+    AuditContext {
+        policy: Some(sweep.policy.clone()),
+        sweep: Some(sweep.id),
+        request: None,
+        rule: Some(sweep.fingerprint.clone()),
+    }
 }
 
 pub(super) fn load(tx: &Connection, id: i64) -> Result<Option<SweepRow>, StoreError> {
@@ -198,8 +203,13 @@ fn start(tx: &Connection, new: &NewSweep) -> Result<StartedSweep, StoreError> {
         ],
     )?;
     let id = tx.last_insert_rowid();
-    let detail = json!({ "slot": new.slot, "trigger": new.trigger, "fingerprint": fingerprint });
-    let context = AuditContext { policy: Some(new.policy.clone()), sweep: Some(id), request: None };
+    let detail = json!({ "slot": new.slot, "trigger": new.trigger });
+    let context = AuditContext {
+        policy: Some(new.policy.clone()),
+        sweep: Some(id),
+        request: None,
+        rule: Some(fingerprint),
+    };
     audit::append(tx, &context, audit::draft(new.at, new.trigger.actor(), Action::SweepStarted, detail))?;
     Ok(StartedSweep::New(id))
 }

@@ -4,16 +4,16 @@ use chrono::Duration;
 use inactive_contractors::domain::assess::Assessment;
 use inactive_contractors::domain::audit::{Action, Draft};
 use inactive_contractors::domain::candidate::{
-    ATTEMPTS_MAX, CandidateState, Confirmation, Skip, Step, Trouble, step,
+    ATTEMPTS_MAX, CandidateState, Confirmation, Proof, Skip, Step, Trouble, step,
 };
 
 use super::fixture::{candidate, days, due, every_candidate_state, now};
 
 fn every_step() -> Vec<Step> {
     vec![
-        Step::Intend { status_changed: None },
-        Step::Confirm(Confirmation::ByCall),
-        Step::ConfirmAndClear(Confirmation::ByCall),
+        Step::Intend { status_changed: None, evidence: None },
+        Step::Confirm(Proof::by_call(None)),
+        Step::ConfirmAndClear(Proof::by_call(None)),
         Step::Skip(Skip::Gone),
         try_again(),
         turned_away(),
@@ -66,14 +66,14 @@ fn each_step_leads_where_it_says_and_leaves_its_trace() {
         CandidateState::Due { attempts, not_before: Some(at + wait), status_changed: None, trouble }
     };
     let table = [
-        (Step::Intend { status_changed: None }, due(2), Some(Action::SuspensionIntended)),
+        (Step::Intend { status_changed: None, evidence: None }, due(2), Some(Action::SuspensionIntended)),
         (
-            Step::Confirm(Confirmation::ByCall),
+            Step::Confirm(Proof::by_call(None)),
             CandidateState::suspended(at, Confirmation::ByCall),
             Some(Action::Suspended),
         ),
         (
-            Step::Confirm(Confirmation::ByReading),
+            Step::Confirm(Proof::by_reading()),
             CandidateState::suspended(at, Confirmation::ByReading),
             Some(Action::Suspended),
         ),
@@ -105,7 +105,7 @@ fn the_first_seen_status_change_is_kept_through_every_repetition() {
     let mut state = due(0);
     for attempt in 1..=3 {
         let seen = if attempt == 1 { first } else { Some(now()) };
-        let (next, events) = take(state, Step::Intend { status_changed: seen });
+        let (next, events) = take(state, Step::Intend { status_changed: seen, evidence: None });
         assert_eq!(events[0].detail["attempt"], attempt);
         let CandidateState::Due { attempts, status_changed, .. } = next else { panic!("due") };
         assert_eq!((attempts, status_changed), (attempt, first));
@@ -113,9 +113,23 @@ fn the_first_seen_status_change_is_kept_through_every_repetition() {
         let CandidateState::Due { status_changed, .. } = state else { panic!("due") };
         assert_eq!(status_changed, first, "waiting forgets nothing");
     }
-    let (next, _) = take(due(1), Step::Intend { status_changed: first });
+    let (next, _) = take(due(1), Step::Intend { status_changed: first, evidence: None });
     let CandidateState::Due { status_changed, .. } = next else { panic!("due") };
     assert_eq!(status_changed, None, "seen as absent before the first try stays absent");
+}
+
+#[test]
+fn what_was_read_before_a_call_and_what_the_provider_calls_it_are_recorded() {
+    let evidence = candidate(0, due(0)).shown.evidence;
+    let intend = Step::Intend { status_changed: None, evidence: Some(Box::new(evidence.clone())) };
+    let (_, events) = take(due(0), intend);
+    assert_eq!(events[0].detail["evidence"], serde_json::json!(evidence));
+    for confirm in [Step::Confirm, Step::ConfirmAndClear] {
+        let (_, events) = take(due(1), confirm(Proof::by_call(Some("req1".to_owned()))));
+        assert_eq!(events[0].detail["provider_request"], "req1");
+        let (_, events) = take(due(1), confirm(Proof::by_reading()));
+        assert_eq!(events[0].detail.get("provider_request"), None);
+    }
 }
 
 #[test]
@@ -138,7 +152,7 @@ fn waiting_for_the_provider_is_no_try_however_often() {
     let mut state = due(ATTEMPTS_MAX - 1);
     for _ in 0..100 {
         state = take(state, wait()).0;
-        state = take(take(state, Step::Intend { status_changed: None }).0, turned_away()).0;
+        state = take(take(state, Step::Intend { status_changed: None, evidence: None }).0, turned_away()).0;
     }
     let CandidateState::Due { attempts, .. } = state else { panic!("due") };
     assert_eq!(attempts, ATTEMPTS_MAX - 1);

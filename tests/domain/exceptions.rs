@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, TimeZone, Utc};
 use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::assess::left_alone_until;
 use inactive_contractors::domain::audit::{Person, Subject};
-use inactive_contractors::domain::candidate::{Confirmation, Trouble};
+use inactive_contractors::domain::candidate::{Confirmation, Proof, Trouble};
 use inactive_contractors::domain::exemption::{
     End, Granted, REASON_MAX, Refusal, START_AHEAD_MAX, Wish, check, strongest,
 };
@@ -141,7 +141,7 @@ fn words(restoration: &Restoration, taken: Step) -> Option<(&'static str, Vec<&'
 
 #[test]
 fn a_restoration_is_confirmed_only_after_its_intent() {
-    let confirm = Step::Confirm(Confirmation::ByCall);
+    let confirm = Step::Confirm(Proof::by_call(None));
     let wait = Step::Wait { error: "no".to_owned(), wait: Duration::seconds(5) };
     assert_eq!(words(&due(0), confirm.clone()), None);
     assert_eq!(

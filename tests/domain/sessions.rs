@@ -52,7 +52,7 @@ fn only_what_is_due_moves() {
         assert_eq!(state.sessions_due_at(now()), None, "{state:?}");
     }
     assert_eq!(suspended(Sessions::due()).sessions_due_at(now()), Some(now()));
-    let unproven = step(&candidate(0, suspended(Sessions::due())), Step::Confirm, now());
+    let unproven = step(&candidate(0, suspended(Sessions::due())), Step::Confirm { reference: None }, now());
     assert_eq!(unproven, None, "nothing is confirmed without its intent");
 }
 
@@ -63,7 +63,7 @@ fn each_step_leads_where_it_says_and_leaves_its_trace() {
     let wait = Step::Wait { error: "unreadable".into(), wait: WAIT };
     let table = [
         (Step::Intend, due(2, Trouble::default()), vec!["sessions_clear_intended"]),
-        (Step::Confirm, Sessions::Cleared { at: now() }, vec!["sessions_cleared"]),
+        (Step::Confirm { reference: None }, Sessions::Cleared { at: now() }, vec!["sessions_cleared"]),
         (
             Step::Drop(active()),
             Sessions::Dropped { at: now(), why: active() },

@@ -25,6 +25,12 @@ async fn an_approved_contractor_is_suspended_once_and_everybody_is_told() {
         (1, 0)
     );
     assert_eq!(world.audit_of("ada@ext.example"), ["proposed", "suspension_intended", "suspended"]);
+    let line = |action: &str| world.audit().into_iter().find(|line| line.action == action).expect(action);
+    let (shown, read) = (line("proposed").detail, line("suspension_intended").detail);
+    assert_eq!(read["evidence"]["idle"], shown["evidence"]["idle"], "what was read right before the call");
+    let request = line("suspended").detail["provider_request"].as_str().map(str::to_owned);
+    let answered = world.okta.calls().into_iter().find(|call| call.path.ends_with("/lifecycle/suspend"));
+    assert_eq!(request, answered.map(|call| call.request_id), "as Okta's own log calls it");
     let thread = world.slack.replies(C_OPS, &card.ts);
     assert!(thread[0].visible_text().contains("suspended"));
     assert!(world.slack.message(&card.ts).expect("the card stays").buttons().is_empty(), "no live buttons");

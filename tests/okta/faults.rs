@@ -13,7 +13,7 @@ async fn suspend_with(fault: Fault) -> (World, Result<(), IdentityError>) {
     let id = world.add(LOGIN);
     world.fake.fail_next("POST lifecycle/suspend", fault);
     let result = world.hurry(world.okta.suspend(&id)).await.0;
-    (world, result)
+    (world, result.map(drop))
 }
 
 #[tokio::test]

@@ -14,7 +14,9 @@ use inactive_contractors::domain::account::{
 };
 use inactive_contractors::domain::assess::SecondLook;
 use inactive_contractors::domain::policy::Rule;
-use inactive_contractors::identity::{FreshLook, IdentityError, IdentityProvider, Listing, Protected};
+use inactive_contractors::identity::{
+    FreshLook, IdentityError, IdentityProvider, Listing, Protected, Reference,
+};
 
 use crate::fate::Fate;
 
@@ -393,19 +395,20 @@ impl IdentityProvider for Okta {
         Ok(())
     }
 
-    async fn suspend(&self, account: &AccountId) -> Answer<()> {
+    async fn suspend(&self, account: &AccountId) -> Answer<Reference> {
         let look = self.org().looks.get(&account.0).cloned();
         let request = (self.judge_suspension)(&account.0, look.as_ref());
-        self.call(account, Okta::do_suspend, request).await
+        self.call(account, Okta::do_suspend, request).await.map(|()| None)
     }
 
-    async fn restore(&self, account: &AccountId) -> Answer<()> {
+    async fn restore(&self, account: &AccountId) -> Answer<Reference> {
         (self.judge_restoration)(&account.0, None);
-        self.call(account, Okta::do_restore, None).await
+        self.call(account, Okta::do_restore, None).await.map(|()| None)
     }
 
-    async fn clear_sessions(&self, account: &AccountId) -> Answer<()> {
-        self.call(account, |okta, account, _| okta.find(&AccountId(account.to_owned())).map(drop), None).await
+    async fn clear_sessions(&self, account: &AccountId) -> Answer<Reference> {
+        let find = |okta: &Okta, account: &str, _| okta.find(&AccountId(account.to_owned())).map(drop);
+        self.call(account, find, None).await.map(|()| None)
     }
 
     async fn last_change(&self, account: &AccountId, since: DateTime<Utc>) -> Answer<Option<StatusChange>> {

@@ -197,10 +197,11 @@ async fn while_paused_no_intent_is_written_and_so_no_call_is_made() {
     let bench = Bench::new();
     let store = bench.open();
     let request = approved(&store, 0, &["kim", "lee"]).await;
-    let intend =
-        |position| store.step_candidate(request, position, Step::Intend { status_changed: None }, at(12));
+    let intend = |position| {
+        store.step_candidate(request, position, Step::Intend { status_changed: None, evidence: None }, at(12))
+    };
     intend(0).await.unwrap().unwrap();
-    let confirm = Step::ConfirmAndClear(inactive_contractors::domain::candidate::Confirmation::ByCall);
+    let confirm = Step::ConfirmAndClear(inactive_contractors::domain::candidate::Proof::by_call(None));
     store.step_candidate(request, 0, confirm, at(12)).await.unwrap().unwrap();
 
     let by = Decision { by: person("root"), at: at(13), reason: None };

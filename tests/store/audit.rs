@@ -46,6 +46,22 @@ async fn a_chain_in_order_verifies_and_its_head_moves() {
 }
 
 #[tokio::test]
+async fn each_event_says_which_bot_wrote_it_and_by_which_rule() {
+    let bench = Bench::new();
+    let store = bench.open();
+    approved(&store, 0, &["kim"]).await;
+    let all = events(&store, AuditQuery::latest(10)).await;
+    let rule = store.sweep(1).await.unwrap().unwrap().fingerprint;
+    assert_eq!(all.len(), 5);
+    for event in all {
+        let said = [&event.detail["bot"], &event.detail["fingerprint"]];
+        assert_eq!(said, [&json!(env!("CARGO_PKG_VERSION")), &json!(rule)], "{}", event.action);
+    }
+    let alone = store.append(AuditContext::default(), draft(serde_json::Value::Null)).await.unwrap();
+    assert_eq!(alone.detail, json!({ "bot": env!("CARGO_PKG_VERSION") }));
+}
+
+#[tokio::test]
 async fn whatever_is_done_behind_its_back_is_found() {
     for (sql, broken_at) in [
         ("UPDATE audit_event SET login = 'min@contractor.example' WHERE seq = 3", 3),

@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::audit::Subject;
-use inactive_contractors::domain::candidate::{Confirmation, Step};
+use inactive_contractors::domain::candidate::{Proof, Step};
 use inactive_contractors::domain::exemption::{End, Wish};
 use inactive_contractors::domain::restoration::{self, RestorationState};
 use inactive_contractors::store::{AskedFor, AuditQuery, Exempted, Store};
@@ -94,7 +94,7 @@ async fn an_exemption_that_comes_right_before_the_intent_stops_it() {
     let store = bench.open();
     let request = approved(&store, 0, &["kim", "lee"]).await;
     grant(&store, "k", wish("kim", 0, 600)).await;
-    let intend = Step::Intend { status_changed: None };
+    let intend = Step::Intend { status_changed: None, evidence: None };
     assert_eq!(store.step_candidate(request, 0, intend.clone(), at(11)).await.unwrap(), None);
     assert!(store.step_candidate(request, 1, intend, at(11)).await.unwrap().is_some());
     let intents = actions(&store).await.into_iter().filter(|word| word == "suspension_intended").count();
@@ -125,11 +125,11 @@ async fn one_restoration_at_a_time_and_once_per_input() {
     let other = store.ask_restoration("k2", restore("kim"), None, at(1)).await.unwrap();
     assert!(matches!(other, AskedFor::Already(before) if before.id == first));
     let step = |step| store.step_restoration(first, step, at(2));
-    assert_eq!(step(restoration::Step::Confirm(Confirmation::ByCall)).await.unwrap(), None, "no intent yet");
+    assert_eq!(step(restoration::Step::Confirm(Proof::by_call(None))).await.unwrap(), None, "no intent yet");
     store.restoration_told(first).await.unwrap();
     assert_eq!(store.live_restorations().await.unwrap(), [first], "what is due has not been told");
     step(restoration::Step::Intend { status_changed: None }).await.unwrap().unwrap();
-    let done = step(restoration::Step::Confirm(Confirmation::ByCall)).await.unwrap();
+    let done = step(restoration::Step::Confirm(Proof::by_call(None))).await.unwrap();
     assert!(matches!(done, Some(RestorationState::Restored { .. })));
     assert_eq!(step(restoration::Step::Intend { status_changed: None }).await.unwrap(), None, "it is done");
     let of_the_policy = AuditQuery { policy: Some(POLICY.to_owned()), ..AuditQuery::latest(3) };

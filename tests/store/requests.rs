@@ -1,7 +1,7 @@
 //! Requests and their candidates on the way to an outcome.
 
 use chrono::Duration;
-use inactive_contractors::domain::candidate::{CandidateState, Confirmation, Skip, Step};
+use inactive_contractors::domain::candidate::{CandidateState, Confirmation, Proof, Skip, Step};
 use inactive_contractors::domain::plan::{Guard, Verdict};
 use inactive_contractors::domain::request::{self, Verb};
 use inactive_contractors::domain::sessions;
@@ -17,9 +17,9 @@ async fn an_approval_is_carried_out_to_its_end() {
     let bench = Bench::new();
     let store = bench.open();
     let request = approved(&store, 0, &["kim", "lee"]).await;
-    let intend = Step::Intend { status_changed: None };
+    let intend = Step::Intend { status_changed: None, evidence: None };
     store.step_candidate(request, 0, intend, at(11)).await.unwrap().unwrap();
-    let confirm = Step::Confirm(Confirmation::ByCall);
+    let confirm = Step::Confirm(Proof::by_call(None));
     let done = store.step_candidate(request, 0, confirm.clone(), at(12)).await.unwrap();
     assert_eq!(done, Some(CandidateState::suspended(at(12), Confirmation::ByCall)));
     assert_eq!(store.step_candidate(request, 0, confirm, at(13)).await.unwrap(), None);
@@ -42,7 +42,9 @@ async fn sessions_to_be_ended_are_due_from_the_suspension_on_and_outlive_the_pro
     let store = bench.open();
     let request = approved(&store, 0, &["kim"]).await;
     assert_eq!(store.step_sessions(request, 0, sessions::Step::Intend, at(11)).await.unwrap(), None);
-    for step in [Step::Intend { status_changed: None }, Step::ConfirmAndClear(Confirmation::ByCall)] {
+    for step in
+        [Step::Intend { status_changed: None, evidence: None }, Step::ConfirmAndClear(Proof::by_call(None))]
+    {
         store.step_candidate(request, 0, step, at(12)).await.unwrap().unwrap();
     }
     store.close().await.unwrap();
@@ -51,7 +53,7 @@ async fn sessions_to_be_ended_are_due_from_the_suspension_on_and_outlive_the_pro
     assert_eq!(candidates[0].state.sessions_due_at(at(13)), Some(at(13)));
     let complete = |request: &_, candidates: &[_]| request::complete(request, candidates, at(14));
     assert_eq!(store.transition(request, complete).await.unwrap(), None);
-    for step in [sessions::Step::Intend, sessions::Step::Confirm] {
+    for step in [sessions::Step::Intend, sessions::Step::Confirm { reference: None }] {
         store.step_sessions(request, 0, step, at(13)).await.unwrap().unwrap();
     }
     assert_eq!(store.step_sessions(request, 0, sessions::Step::Intend, at(13)).await.unwrap(), None);

@@ -169,7 +169,7 @@ async fn a_step_reads_its_own_account_and_no_other() {
     let request = approved(&store, 0, &["kim", "lee"]).await;
     let sql = "UPDATE candidate SET shown = '{}' WHERE position = 1";
     bench.raw().execute_batch(sql).unwrap();
-    let intend = || Step::Intend { status_changed: None };
+    let intend = || Step::Intend { status_changed: None, evidence: None };
     let step = store.step_candidate(request, 0, intend(), at(11)).await.unwrap();
     assert!(matches!(step, Some(CandidateState::Due { attempts: 1, .. })), "{step:?}");
     assert_bad_row(store.step_candidate(request, 1, intend(), at(11)).await, "candidate");

@@ -63,6 +63,8 @@ pub struct Call {
     pub query: String,
     pub user_agent: Option<String>,
     pub at: DateTime<Utc>,
+    /// The response's `X-Okta-Request-Id`.
+    pub request_id: String,
 }
 
 #[derive(Default)]

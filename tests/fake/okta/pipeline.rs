@@ -21,6 +21,7 @@ use super::wire::{ApiError, gateway_page, header_value, random_text};
 use super::{Call, Shared, groups, log, oauth, users};
 
 const TOKEN_ENDPOINT: &str = "/oauth2/v1/token";
+const REQUEST_ID: &str = "x-okta-request-id";
 
 /// Every endpoint that the fake serves.
 pub fn router(world: Shared) -> Router {
@@ -52,6 +53,8 @@ struct Route {
     method: String,
     path: String,
     template: String,
+    /// What Okta calls the call.
+    request_id: String,
 }
 
 impl Route {
@@ -69,10 +72,14 @@ async fn pass(
 ) -> Response {
     let path = request.uri().path().to_owned();
     let template = matched.map_or_else(|| path.clone(), |matched| matched.as_str().to_owned());
-    let route = Route { method: request.method().to_string(), path, template };
+    let method = request.method().to_string();
+    let route = Route { method, path, template, request_id: random_text(26) };
     let fault = arrive(&world, &route, &request);
     let effect = answer(&world, &connection, &route, fault, request, next);
-    let response = world.gate.pass(&route.label(), effect).await;
+    let mut response = world.gate.pass(&route.label(), effect).await;
+    if let Some(id) = response.headers_mut().get_mut(REQUEST_ID) {
+        *id = header_value(&route.request_id);
+    }
     world.changed();
     response
 }
@@ -90,6 +97,7 @@ fn arrive(world: &Shared, route: &Route, request: &Request) -> Option<Fault> {
         query,
         user_agent: user_agent.map(str::to_owned),
         at: world.clock.now(),
+        request_id: route.request_id.clone(),
     });
     if route.template == "/api/v1/users/{id}/lifecycle/suspend" {
         let id = route.path.split('/').nth(4).unwrap_or_default();
@@ -202,7 +210,7 @@ fn finish(mut response: Response, allowance: Allowance, now: DateTime<Utc>) -> R
     set("x-rate-limit-limit", allowance.limit.to_string());
     set("x-rate-limit-remaining", allowance.remaining.to_string());
     set("x-rate-limit-reset", allowance.reset.timestamp().to_string());
-    set("x-okta-request-id", random_text(26));
+    set(REQUEST_ID, random_text(26));
     set("date", now.format("%a, %d %b %Y %H:%M:%S GMT").to_string());
     response
 }
