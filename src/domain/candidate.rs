@@ -64,6 +64,18 @@ pub enum Skip {
     OwnAccount,
     /// The policy is no longer in the configuration.
     PolicyGone,
+    /// The row claims what the audit trail does not bear out: somebody changed the database by hand.
+    Unproven(Unproven),
+}
+
+/// What the audit trail does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unproven {
+    /// The decision that the row names: by that person, at that time, about that list.
+    Decision,
+    /// That it selected this account: proposed there, neither kept nor settled before.
+    Selection,
 }
 
 /// What stood in the way of a suspension so far, or of giving an account back.

@@ -29,7 +29,7 @@ use crate::domain::account::Account;
 use crate::domain::assess::{Assessment, Exemption, Grace, Idle, Signal};
 use crate::domain::audit::Person;
 use crate::domain::calendar::Period;
-use crate::domain::candidate::{Candidate, CandidateState, Confirmation, Shown, Skip, Trouble};
+use crate::domain::candidate::{Candidate, CandidateState, Confirmation, Shown, Skip, Trouble, Unproven};
 use crate::domain::plan::Guard;
 use crate::domain::policy::Rule;
 use crate::domain::request::Decision;
@@ -293,6 +293,16 @@ fn skip_in_words(why: &Skip, rule: &Rule, now: DateTime<Utc>) -> Text {
         Skip::ApprovalTooOld => Text::plain("the approval was too old to be carried out; sweep again"),
         Skip::OwnAccount => Text::plain("nobody decides about their own account"),
         Skip::PolicyGone => Text::plain("its policy is no longer in the configuration"),
+        Skip::Unproven(what) => {
+            let what = match what {
+                Unproven::Decision => "such a decision",
+                Unproven::Selection => "a decision about it",
+            };
+            Text::plain(format!(
+                "the audit trail has no record of {what}: somebody changed the database by hand, so keep the file as \
+                 evidence"
+            ))
+        }
     }
 }
 
