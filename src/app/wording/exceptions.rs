@@ -214,6 +214,12 @@ pub fn restoration(
         RestorationState::Skipped { why: Skip::NotSuspended(status), .. } => text
             .then(" was not given back, because the account is not suspended: its status is ")
             .with(Span::Code(status.to_string())),
+        RestorationState::Failed { error, unclear: true, .. } => text
+            .then(
+                " may be back or not: it was tried, and the account could not be read since. Look in the admin console. \
+                 The last error: ",
+            )
+            .quoted(error),
         RestorationState::Failed { error, too_late: true, .. } => {
             let text = text.then(
                 " could NOT be given back in time, so it is not tried any more. Ask again, or do it in the admin console",

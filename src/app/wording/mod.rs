@@ -268,7 +268,10 @@ fn sessions_in_words(sessions: &Sessions) -> Text {
         Sessions::Dropped { why: Dropped::NotWanted, .. } => {
             text.then("were left alone: the policy does not ask for it any more")
         }
-        Sessions::Failed { error, .. } => text.then("were NOT ended: ").quoted(cut(error)),
+        Sessions::Failed { error, unclear: true, .. } => {
+            text.then("may NOT have ended, nobody can tell: ").quoted(cut(error))
+        }
+        Sessions::Failed { error, unclear: false, .. } => text.then("were NOT ended: ").quoted(cut(error)),
     }
 }
 
@@ -306,6 +309,17 @@ fn skip_in_words(why: &Skip, rule: &Rule, now: DateTime<Utc>) -> Text {
     }
 }
 
+/// What is wrong with this machine's clock, and how to mend it.
+pub fn clock_off(ahead_s: i64) -> String {
+    let minutes = usize::try_from((ahead_s.unsigned_abs() + 30) / 60).unwrap_or(usize::MAX);
+    let way = if ahead_s > 0 { "ahead of" } else { "behind" };
+    format!(
+        "This machine's clock is {} {way} the identity provider's, so nobody can tell how long somebody has been away. \
+         Set it right and keep it so (with NTP), then sweep again.",
+        counted(minutes, "minute", "minutes")
+    )
+}
+
 /// What a guard saw, as a sentence.
 pub fn guard_in_words(guard: &Guard) -> Text {
     match guard {
@@ -325,6 +339,7 @@ pub fn guard_in_words(guard: &Guard) -> Text {
         Guard::TooLargeAShare { candidates, population, max_percent } => Text::plain(format!(
             "{candidates} of {population} accounts are more than the {max_percent} % that max_share allows."
         )),
+        Guard::ClockOff { ahead_s } => Text::plain(clock_off(*ahead_s)),
         Guard::Surge { candidates, median } => Text::plain(format!(
             "{candidates} candidates are many more than lately (the median is {median})."
         )),
