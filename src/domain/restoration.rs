@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::account::AccountStatus;
-use super::audit::{Action, Actor, Draft, Person, Subject};
+use super::audit::{Action, Actor, AuditEvent, Draft, Person, Subject};
 use super::candidate::{Confirmation, Trouble};
 use super::policy::Policy;
 use super::waiting;
@@ -51,6 +51,8 @@ pub enum Skip {
     Gone,
     /// Its status changed since it was asked for, and it is suspended: somebody else did that, and meant it.
     ChangedByOthers,
+    /// The row claims a wish that the audit trail does not have: somebody changed the database by hand.
+    Unproven,
 }
 
 /// Where a restoration stands.
@@ -199,6 +201,17 @@ pub fn asked(wish: &Wish, at: DateTime<Utc>) -> Draft {
         subject: Some(wish.account.clone()),
         detail: json!({ "reason": wish.reason, "suspended_by_us": wish.request.is_some() }),
     }
+}
+
+/// Whether the trail's last wish about this account is the one that the row claims. A row alone is only a claim.
+pub fn is_proven(restoration: &Restoration, asked: Option<&AuditEvent>) -> bool {
+    asked.is_some_and(|event| {
+        event.action == Action::RestoreAsked.word()
+            && event.subject.as_ref() == Some(&restoration.wish.account)
+            && event.actor == Actor::Person(restoration.wish.by.clone())
+            && event.at == restoration.asked_at
+            && event.hash == event.compute_hash()
+    })
 }
 
 /// The next state of a due restoration with its audit events. `None`: it is not due, and nothing may be done.

@@ -72,6 +72,8 @@ pub enum Dropped {
     Gone,
     /// The policy does not say so any more, or is no longer in the configuration.
     NotWanted,
+    /// The row claims a suspension that the audit trail does not have: somebody changed the database by hand.
+    Unproven,
 }
 
 impl Sessions {

@@ -122,6 +122,16 @@ impl Http {
         self.skew.ahead(self.clock.now())
     }
 
+    /// The later of our time and, as far as it is known, Okta's: what has happened until now is not after this.
+    pub(super) fn latest_now(&self) -> DateTime<Utc> {
+        let now = self.clock.now();
+        match self.skew.ahead(now) {
+            // A second more, since that is what a date is cut off by.
+            Some(ahead) if ahead < Duration::zero() => now - ahead + Duration::seconds(1),
+            Some(_) | None => now,
+        }
+    }
+
     /// The address of `segments` under `/api/v1`, each escaped.
     pub(super) fn url(&self, segments: &[&str]) -> Url {
         let mut url = self.base.clone();

@@ -52,6 +52,9 @@ impl Store {
             // What the column holds is written by serde and not as other times are, so a second more.
             let retried_since = time_text(before - RETRY_WITHIN - Duration::seconds(1));
             end = least(end, number(tx, live, [retried_since])?);
+            let wished = "SELECT min(seq) FROM restoration JOIN audit_event USING (account_id)
+                          WHERE state = 'due' AND action = 'restore_asked'";
+            end = least(end, number(tx, wished, [])?);
             end = least(end, number(tx, "SELECT min(seq) + 1 FROM forwarded", [])?);
             let sql = "SELECT * FROM audit_event WHERE seq < ?1 ORDER BY seq LIMIT ?2";
             codec::all(tx, sql, params![end.unwrap_or(i64::MAX), at_most], decode)

@@ -123,7 +123,8 @@ impl Store {
     }
 
     /// Takes one step of ending the sessions of the suspended candidate at `position`. Its state after it, or `None` if
-    /// they are not due, or if the policy is paused: then nothing may be done.
+    /// they are not due, or if the policy is paused, or if the audit trail does not have the suspension: then nothing may
+    /// be done.
     pub async fn step_sessions(
         &self,
         request: i64,
@@ -133,15 +134,18 @@ impl Store {
     ) -> Result<Option<CandidateState>, StoreError> {
         self.write(move |tx| {
             let (request, candidate) = need_one(tx, request, position)?;
-            if matches!(step, sessions::Step::Intend) && pauses::in_force(tx, &request.policy)?.is_some() {
+            let intends = matches!(step, sessions::Step::Intend);
+            if intends && pauses::in_force(tx, &request.policy)?.is_some() {
                 return Ok(None);
             }
+            let unproven = intends && !was_suspended(tx, &request, &candidate)?;
+            let step = if unproven { sessions::Step::Drop(sessions::Dropped::Unproven) } else { step };
             let Some((state, events)) = sessions::step(&candidate, step, now) else {
                 return Ok(None);
             };
             set_candidate(tx, request.id, position, &state)?;
             audit::append_all(tx, &AuditContext::of(&request), events)?;
-            Ok(Some(state))
+            Ok((!unproven).then_some(state))
         })
         .await
     }
@@ -242,6 +246,23 @@ fn unproven(
         );
     }
     Ok(unproven)
+}
+
+/// Whether the trail has this account suspended for this request.
+fn was_suspended(tx: &Connection, request: &Request, candidate: &Candidate) -> Result<bool, StoreError> {
+    let sql = "SELECT * FROM audit_event INDEXED BY audit_account
+               WHERE account_id = ?1 AND request = ?2 AND action = 'suspended' ORDER BY seq DESC LIMIT 1";
+    let event = codec::first(tx, sql, params![candidate.shown.id.0, request.id], audit::decode)?;
+    let proven = event.is_some_and(|event| event.hash == event.compute_hash());
+    if !proven {
+        tracing::error!(
+            request = request.id,
+            position = candidate.position,
+            "THE DATABASE WAS CHANGED BY HAND: the audit trail does not have this suspension, so no sessions are ended; \
+             keep the file as evidence"
+        );
+    }
+    Ok(proven)
 }
 
 fn unfit(request: i64) -> StoreError {

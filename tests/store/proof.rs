@@ -1,9 +1,10 @@
 //! A row is only a claim: before an account is suspended, the audit trail has to bear out its approval.
 
 use chrono::Duration;
-use inactive_contractors::domain::candidate::{CandidateState, Skip, Step, Unproven};
+use inactive_contractors::domain::candidate::{CandidateState, Confirmation, Skip, Step, Unproven};
 use inactive_contractors::domain::plan::{Guard, Verdict};
 use inactive_contractors::domain::request::{RETRY_WITHIN, Verb};
+use inactive_contractors::domain::sessions;
 use inactive_contractors::store::{Decided, Store};
 
 use crate::harness::{
@@ -200,4 +201,22 @@ async fn an_event_without_its_hash_bears_out_nothing() {
         UPDATE request SET state_json = json_set(state_json, '$.decision.by.id', 'Ubob')";
     bench.raw().execute_batch(sql).unwrap();
     assert_eq!(missing(&store, request, 0).await, Unproven::Decision);
+}
+
+#[tokio::test]
+async fn sessions_of_a_suspension_that_never_was_are_left_alone() {
+    let sessions = r#"{"state":"suspended","at":"2026-01-05T09:12:00Z","confirmation":"by_call",
+        "sessions":{"state":"due","attempts":0,"not_before":null}}"#;
+    let bench = Bench::new();
+    let store = bench.open();
+    let request = approved(&store, 0, &["kim", "lee"]).await;
+    let by_hand = "UPDATE candidate SET state = 'suspended', state_json = ?1 WHERE position = 0";
+    bench.raw().execute(by_hand, [sessions]).unwrap();
+    let intend = |position| store.step_sessions(request, position, sessions::Step::Intend, at(30));
+    assert_eq!(intend(0).await.unwrap(), None);
+    assert_eq!(actions(&store).await.last().unwrap(), "sessions_clear_skipped");
+    assert!(may(&store, request, 1).await);
+    let done = Step::ConfirmAndClear(Confirmation::ByCall);
+    store.step_candidate(request, 1, done, at(30)).await.unwrap();
+    assert!(intend(1).await.unwrap().is_some(), "that one was");
 }

@@ -177,6 +177,7 @@ async fn exemptions_and_restorations_are_told() {
         RestorationState::Skipped { at: at(9), why: Skip::NotSuspended(AccountStatus::Active) },
         RestorationState::Skipped { at: at(9), why: Skip::Gone },
         RestorationState::Skipped { at: at(9), why: Skip::ChangedByOthers },
+        RestorationState::Skipped { at: at(9), why: Skip::Unproven },
         RestorationState::Failed { at: at(9), error: EVIL.into(), too_late: false, unclear: false },
         RestorationState::Failed { at: at(9), error: EVIL.into(), too_late: true, unclear: false },
         RestorationState::Failed { at: at(9), error: String::new(), too_late: true, unclear: false },

@@ -211,6 +211,10 @@ pub fn restoration(
             " was not given back, because somebody else changed its status since that was asked, and it is suspended \
              by their hand now",
         ),
+        RestorationState::Skipped { why: Skip::Unproven, .. } => text.then(
+            " was not given back, because the audit trail has no record of such a wish: somebody changed the database by \
+             hand, so keep the file as evidence",
+        ),
         RestorationState::Skipped { why: Skip::NotSuspended(status), .. } => text
             .then(" was not given back, because the account is not suspended: its status is ")
             .with(Span::Code(status.to_string())),

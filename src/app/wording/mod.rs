@@ -268,6 +268,9 @@ fn sessions_in_words(sessions: &Sessions) -> Text {
         Sessions::Dropped { why: Dropped::NotWanted, .. } => {
             text.then("were left alone: the policy does not ask for it any more")
         }
+        Sessions::Dropped { why: Dropped::Unproven, .. } => {
+            text.then("were left alone: the audit trail has no record of the suspension")
+        }
         Sessions::Failed { error, unclear: true, .. } => {
             text.then("may NOT have ended, nobody can tell: ").quoted(cut(error))
         }
