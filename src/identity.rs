@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::{Account, AccountId};
 pub use crate::domain::account::{Changer, StatusChange};
@@ -132,6 +132,10 @@ pub trait IdentityProvider: Send + Sync {
     /// Where an administrator opens the account in a browser, if that can be told. Always https, except for a
     /// provider on this machine.
     fn console_link(&self, account: &AccountId) -> Option<String>;
+
+    /// How far our clock is ahead of the provider's (below zero: behind), as far as its recent answers show; `None` where
+    /// they don't. Every period is counted from the provider's dates to our time.
+    fn clock_ahead(&self) -> Option<Duration>;
 
     /// Finds accounts by login, e-mail address, id or else employee number. At most a few.
     async fn find(&self, who: &str, rule: &Rule) -> Result<Vec<Account>, IdentityError>;

@@ -129,6 +129,10 @@ impl App {
             Ok(fresh) => fresh,
             Err(error) => return self.not_now(request, candidate, error).await,
         };
+        // The look has just shown what time it is there; how long the account is idle can't be told otherwise.
+        if let Some(why) = self.clock_is_off() {
+            return Ok(Some(why));
+        }
         let evidence = match self.still_meets(request, policy, candidate, &fresh).await {
             Ok(Ok(evidence)) => evidence,
             Ok(Err(step)) => return self.take(request, candidate, step).await,

@@ -16,6 +16,7 @@ use super::wording::{card, home, refusals};
 use super::{App, lock};
 use crate::chat::{Ack, ChatError, Home, Inbound};
 use crate::domain::policy::{Policy, hex};
+use crate::domain::waiting;
 use crate::store::HomeRow;
 
 /// A page that was opened within this time is kept fresh.
@@ -106,7 +107,7 @@ impl App {
     pub(super) async fn publish_homes(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
         let now = self.clock.now();
         let pace = *lock(&self.runtime.pace_of_pages);
-        if let Some(at) = pace.paused_until.filter(|at| *at > now) {
+        if let Some(at) = waiting::until(pace.paused_until, now) {
             return Ok(Some(at));
         }
         self.store.forget_homes(now - FORGOTTEN_AFTER).await?;
@@ -141,7 +142,7 @@ impl App {
             pace.unasked_from = Some(now + BETWEEN_PAGES);
         }
         let unasked = pace.unasked_from.filter(|_| !waited_for);
-        pace.paused_until.filter(|at| *at > now).or(unasked)
+        waiting::until(pace.paused_until, now).or(unasked)
     }
 
     /// What a page is made of, apart from its person's rights: a change of it has each page looked at again.

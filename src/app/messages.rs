@@ -13,16 +13,17 @@ use super::trend::REFUSED_MAX;
 use super::wording::notices;
 use crate::chat::{Card, ChatError, MessageRef, ReplyTo};
 use crate::domain::policy::hex;
+use crate::domain::waiting;
 use crate::store::{CardStands, MessageRow};
 
 /// A late first update has arrived by then, or never will.
 const LATE_UPDATE_WITHIN: Duration = Duration::seconds(60);
 /// How far before the recorded try a message is looked for: the two clocks may differ.
 pub(super) const CLOCK_SKEW: Duration = Duration::minutes(5);
+/// A try whose time can't be told is looked for so far back.
+const TRIED_WITHIN: Duration = Duration::days(1);
 /// A channel that can't be posted to is tried again slowly: a person has to mend it.
 const UNUSABLE_CHANNEL_RETRY: Duration = Duration::minutes(2);
-/// However long the chat system asks to wait, it is asked again by then.
-const RATE_LIMIT_MAX: Duration = Duration::minutes(10);
 /// The longest wait between two tries.
 const RETRY_MAX_S: i64 = 60;
 
@@ -60,7 +61,7 @@ impl App {
                 ..MessageRow::new(message.key.clone(), message.channel.to_owned())
             },
         };
-        if let Some(at) = row.retry_at.filter(|at| *at > now) {
+        if let Some(at) = waiting::until(row.retry_at, now) {
             return Ok(match reference(&row) {
                 Some(reference) if row.rendered.as_deref() == Some(&digest(card)) => {
                     Standing::Current(reference, None)
@@ -83,7 +84,7 @@ impl App {
     ) -> anyhow::Result<Standing> {
         let now = self.clock.now();
         let digest = digest(card);
-        let again = row.render_again_at.filter(|at| *at > now);
+        let again = waiting::until(row.render_again_at, now);
         let settling = row.render_again_at.is_some() && again.is_none();
         if row.rendered.as_deref() == Some(&digest) && !settling {
             return Ok(Standing::Current(reference, again));
@@ -132,7 +133,8 @@ impl App {
         card: &Card,
     ) -> anyhow::Result<Standing> {
         if let Some(tried_at) = row.tried_at {
-            match self.chat.find(message.channel, message.thread, &message.key, tried_at - CLOCK_SKEW).await {
+            let from = looked_for_from(tried_at, self.clock.now());
+            match self.chat.find(message.channel, message.thread, &message.key, from).await {
                 Ok(Some(reference)) => return self.stands(row, message, reference, None).await,
                 // Without the right to look, a second message at most: both are views of the same request.
                 Ok(None) | Err(ChatError::Denied(_)) => {}
@@ -202,16 +204,14 @@ impl App {
         }
         let backoff = Duration::seconds((1_i64 << row.attempts.min(6)).min(RETRY_MAX_S));
         let wait = match error {
-            ChatError::RateLimited(wait) => {
-                Duration::from_std(*wait).unwrap_or(RATE_LIMIT_MAX).min(RATE_LIMIT_MAX)
-            }
+            ChatError::RateLimited(wait) => Duration::from_std(*wait).unwrap_or(waiting::LONGEST),
             ChatError::Channel(_) | ChatError::Denied(_) => UNUSABLE_CHANNEL_RETRY,
             ChatError::Unavailable(_)
             | ChatError::Ambiguous(_)
             | ChatError::NotFound(_)
             | ChatError::Content(_) => backoff,
         };
-        let at = self.clock.now() + wait;
+        let at = waiting::put_off(self.clock.now(), wait);
         tracing::warn!(key = row.key, attempts = row.attempts, %error, "a message could not be sent; trying again");
         row.retry_at = Some(at);
         self.store.save_message(row).await?;
@@ -233,6 +233,13 @@ impl App {
             }
         }
     }
+}
+
+/// From when on a message is looked for that was tried then. A try in the future was made before the clock was put back:
+/// how long ago that was, nobody knows.
+pub(super) fn looked_for_from(tried_at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+    let from = if tried_at > now { now - TRIED_WITHIN } else { tried_at };
+    from - CLOCK_SKEW
 }
 
 /// Where the message stands, if it does.

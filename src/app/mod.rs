@@ -45,6 +45,7 @@ use tokio_util::task::TaskTracker;
 use crate::chat::{Chat, Connection};
 use crate::clock::Clock;
 use crate::domain::audit::{Action, Actor, Draft};
+use crate::domain::plan::Guard;
 use crate::domain::policy::Policy;
 use crate::identity::{IdentityError, IdentityProvider};
 use crate::store::{AuditContext, Store};
@@ -426,10 +427,17 @@ impl App {
         next.map_or(TICK_MAX, |at| (at - now).to_std().unwrap_or_default().min(TICK_MAX))
     }
 
-    /// Keeps what the identity provider last answered, for `status`.
+    /// Why nothing that depends on the time may be done now.
+    pub(super) fn clock_is_off(&self) -> Option<String> {
+        Guard::of_clock(self.identity.clock_ahead()).map(|guard| wording::guard_in_words(&guard).to_plain())
+    }
+
+    /// Keeps what the identity provider last answered, for `status`; an answer also says what time it is there.
     pub(crate) fn note_identity<T>(&self, result: &Result<T, IdentityError>) {
         let result = match result {
-            Ok(_) | Err(IdentityError::NotFound(_) | IdentityError::Refused(_)) => Ok(()),
+            Ok(_) | Err(IdentityError::NotFound(_) | IdentityError::Refused(_)) => {
+                self.clock_is_off().map_or(Ok(()), Err)
+            }
             Err(
                 error @ (IdentityError::RateLimited { .. }
                 | IdentityError::Transient(_)
@@ -468,7 +476,7 @@ impl ApproverCache {
     fn get(&self, policy: &str, now: DateTime<Utc>) -> Option<BTreeSet<String>> {
         lock(&self.0)
             .get(policy)
-            .filter(|(at, _)| now - *at < APPROVERS_KEPT)
+            .filter(|(at, _)| (now - *at).abs() < APPROVERS_KEPT)
             .map(|(_, emails)| emails.clone())
     }
 

@@ -14,6 +14,7 @@ use crate::chat::MessageRef;
 use crate::domain::candidate::Candidate;
 use crate::domain::request::{self, AskedAgain, Became, Decision, Request, RequestState};
 use crate::domain::sweep::Trigger;
+use crate::domain::waiting;
 use crate::store::{AuditQuery, NewSweep, StartedSweep};
 
 /// Between two updates of a card that shows progress: Slack allows about 50 a minute.
@@ -51,7 +52,8 @@ impl App {
                 })
                 .await?;
             if completed.is_none() {
-                let paused_until = lock(&self.runtime.obstacles).get(&id).map(|obstacle| obstacle.until);
+                let paused = lock(&self.runtime.obstacles).get(&id).map(|obstacle| obstacle.until);
+                let paused_until = waiting::until_within(paused, WAIT_FOR_PERSON, self.clock.now());
                 // Whichever is later: before it, neither lets anything be done.
                 wake = earliest(wake, self.next_try(id).await?.max(paused_until));
             }
@@ -95,12 +97,11 @@ impl App {
         candidates: &[Candidate],
         stop: &CancellationToken,
     ) -> anyhow::Result<Effort> {
-        let paused_until = lock(&self.runtime.obstacles).get(&request.id).map(|obstacle| obstacle.until);
-        let at_most = match paused_until {
-            Some(until) if self.clock.now() < until => return Ok(Effort::NothingDue),
-            Some(_) => 1,
-            None => candidates.len(),
-        };
+        let paused = lock(&self.runtime.obstacles).get(&request.id).map(|obstacle| obstacle.until);
+        if waiting::until_within(paused, WAIT_FOR_PERSON, self.clock.now()).is_some() {
+            return Ok(Effort::NothingDue);
+        }
+        let at_most = if paused.is_some() { 1 } else { candidates.len() };
         self.carry_out(request, decision, candidates, at_most, stop).await
     }
 

@@ -16,6 +16,7 @@ use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::left_alone_until;
 use crate::domain::candidate::Proof;
 use crate::domain::restoration::{Restoration, RestorationState, Skip, Step, restore_by};
+use crate::domain::waiting;
 use crate::identity::IdentityError;
 
 /// A wish that is too old but was tried is read for so long, because its end must not deny what a try did.
@@ -33,7 +34,7 @@ impl App {
                 let by = self.restore_by(&restoration);
                 // What a try did is looked for beyond that time, and no more often than before it.
                 let end = if now < by || !was_tried(&restoration) { by } else { by + FIND_OUT_WITHIN };
-                if let Some(at) = not_before.filter(|at| *at > now)
+                if let Some(at) = waiting::until(*not_before, now)
                     && now < end
                 {
                     return Ok(Some(at.min(end)));
@@ -66,6 +67,9 @@ impl App {
             Ok(account) => account,
             Err(step) => return self.step_back(restoration, step).await,
         };
+        if restoration.state.is_tried_enough() {
+            return self.step_back(restoration, Step::GiveUp).await;
+        }
         let intent = Step::Intend { status_changed: account.status_changed.at() };
         if self.store.step_restoration(restoration.id, intent, self.clock.now()).await?.is_none() {
             return Ok(());
@@ -117,7 +121,7 @@ impl App {
         let step = if was_tried(restoration) {
             match self.still_to_be_given_back(restoration).await {
                 Ok(_) => Step::TooLate,
-                Err(Step::Wait { .. }) if self.clock.now() >= by + FIND_OUT_WITHIN => Step::TooLate,
+                Err(Step::Wait { .. }) if self.clock.now() >= by + FIND_OUT_WITHIN => Step::TooLateToTell,
                 Err(step) => step,
             }
         } else {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 
 use super::App;
-use super::messages::{CLOCK_SKEW, Identity};
+use super::messages::{Identity, looked_for_from};
 use super::wording::{notices, refusals};
 use crate::chat::{ChatError, MessageRef, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
@@ -76,7 +76,11 @@ impl App {
             let stands = match row.as_ref().map(|row| (row.ts.is_some(), row.tried_at)) {
                 Some((true, _)) => true,
                 Some((false, Some(tried_at))) => {
-                    match self.chat.find(&request.channel, None, &key, tried_at - CLOCK_SKEW).await {
+                    match self
+                        .chat
+                        .find(&request.channel, None, &key, looked_for_from(tried_at, self.clock.now()))
+                        .await
+                    {
                         Ok(found) => found.is_some(),
                         Err(ChatError::Denied(_)) => false,
                         Err(error) => {

@@ -9,7 +9,7 @@ use super::{App, people};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::assess::{SecondLook, Standing, assess, needs_second_look};
 use crate::domain::exemption::Granted;
-use crate::domain::plan::{Assessed, Past, Plan, Verdict, plan};
+use crate::domain::plan::{Assessed, Guard, Past, Plan, Verdict, plan};
 use crate::domain::policy::{Policy, Rule};
 use crate::identity::{FreshLook, Listing, Protected};
 
@@ -58,7 +58,11 @@ pub async fn survey(app: &App, policy: &Policy, now: DateTime<Utc>) -> anyhow::R
             Assessed { account, assessment, waiting_in }
         })
         .collect();
-    let plan = plan(policy, assessed, &records.past);
+    let mut plan = plan(policy, assessed, &records.past);
+    // Judged now, when the provider has just told its time many times over.
+    if let Some(guard) = Guard::of_clock(app.identity.clock_ahead()) {
+        plan.verdict = Verdict::Refused(guard);
+    }
     if let (Verdict::NoCandidates, Some(why)) = (&plan.verdict, blind(&looks)) {
         let would_be = looks.len();
         anyhow::bail!("the sign-in log could not be read for any of the {would_be} idle accounts: {why}");

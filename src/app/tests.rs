@@ -106,6 +106,9 @@ impl IdentityProvider for Nobody {
     async fn read(&self, _: &AccountId) -> Result<Account, IdentityError> {
         panic!("a read")
     }
+    fn clock_ahead(&self) -> Option<chrono::Duration> {
+        panic!("a clock")
+    }
     async fn turn_to_change(&self) -> Result<(), IdentityError> {
         panic!("a turn")
     }
@@ -216,6 +219,34 @@ async fn an_alarm_for_a_row_that_wants_nothing_any_more_rings_once() {
     assert!(bench.app.wait().is_zero());
     bench.app.reconcile(&bench.stop).await.unwrap();
     assert!(!bench.app.wait().is_zero(), "the loop would never sleep again");
+}
+
+#[tokio::test]
+async fn a_bot_whose_writer_dies_ends_with_an_error_for_the_supervisor() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Clock::system();
+    let (store, mut writer) = Store::open_with_writer(&directory.path().join("bot.db"), clock.now()).unwrap();
+    let (die, mut dead) = tokio::sync::oneshot::channel::<()>();
+    let writing = tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                Some(job) = writer.next() => writer.carry_out(job),
+                _ = &mut dead => return,
+            }
+        }
+    });
+    let (_, connection) = watch::channel(Connection::Closed);
+    let mut written = store.written();
+    let app = App::new(store, Arc::new(Nobody), Arc::new(Nobody), clock, vec![policy()], 1, connection);
+    let running = tokio::spawn(Arc::new(app).run(CancellationToken::new()));
+    // The policies are known, and the loop has begun.
+    for _ in 0..2 {
+        written.changed().await.unwrap();
+    }
+    die.send(()).unwrap();
+    writing.await.unwrap();
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(30), running).await.unwrap().unwrap();
+    assert!(ended.unwrap_err().to_string().contains("the database's writer is gone"));
 }
 
 #[tokio::test]

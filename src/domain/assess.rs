@@ -246,7 +246,7 @@ fn exemption(account: &Account, standing: &Standing, rule: &Rule) -> Option<Exem
     if standing.own_identity {
         return Some(Exemption::OwnIdentity);
     }
-    if rule.break_glass.iter().any(|name| account.is_known_as(name) || account.id.0 == *name) {
+    if rule.is_break_glass(account) {
         return Some(Exemption::BreakGlass);
     }
     if standing.approver {

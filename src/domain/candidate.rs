@@ -8,6 +8,7 @@ use super::account::AccountId;
 use super::assess::{Assessment, Evidence};
 use super::audit::{Action, Actor, Draft, Person, Subject};
 use super::sessions::Sessions;
+use super::waiting;
 
 /// How often a suspension is tried before it is a failure that a person must look at.
 pub const ATTEMPTS_MAX: u32 = 5;
@@ -94,6 +95,18 @@ pub enum Skip {
     OwnAccount,
     /// The policy is no longer in the configuration.
     PolicyGone,
+    /// The row claims what the audit trail does not bear out: somebody changed the database by hand.
+    Unproven(Unproven),
+}
+
+/// What the audit trail does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unproven {
+    /// The decision that the row names: by that person, at that time, about that list.
+    Decision,
+    /// That it selected this account: proposed there, neither kept nor settled before.
+    Selection,
 }
 
 /// What stood in the way of a suspension so far, or of giving an account back.
@@ -249,7 +262,7 @@ impl CandidateState {
     /// When a due candidate may be tried, `now` if it need not wait; `None` if it is not due.
     pub fn due_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match self {
-            CandidateState::Due { not_before, .. } => Some(not_before.unwrap_or(now)),
+            CandidateState::Due { not_before, .. } => Some(waiting::until(*not_before, now).unwrap_or(now)),
             CandidateState::Previewed
             | CandidateState::Proposed
             | CandidateState::Kept { .. }
@@ -363,7 +376,8 @@ pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(Ca
     };
     let again = |attempts, wait, error, waits| {
         let trouble = Trouble { error: Some(error), waits };
-        CandidateState::Due { attempts, not_before: Some(now + wait), status_changed: first_seen, trouble }
+        let not_before = Some(waiting::put_off(now, wait));
+        CandidateState::Due { attempts, not_before, status_changed: first_seen, trouble }
     };
     let suspended = |proof: Proof, sessions| {
         let state = CandidateState::Suspended { at: now, confirmation: proof.confirmation, sessions };

@@ -26,4 +26,5 @@ pub mod schedule;
 pub mod sessions;
 pub mod silence;
 pub mod sweep;
+pub mod waiting;
 pub mod when;

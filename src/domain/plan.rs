@@ -1,5 +1,6 @@
 //! What a sweep comes to: every account with its assessment, the counts, and whether the sweep may speak.
 
+use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, UserType};
@@ -47,6 +48,10 @@ pub struct Counts {
     pub other_type: u32,
 }
 
+/// So far our clock may be from the provider's. Every period is a day or longer; what a few minutes change could as well
+/// be a slow line.
+pub const CLOCK_OFF_MAX: Duration = Duration::minutes(5);
+
 /// A brake that stopped a sweep from asking.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -86,6 +91,11 @@ pub enum Guard {
         /// The policy's `max_share` in percent.
         max_percent: u32,
     },
+    /// Our clock and the provider's differ, so nobody can tell how long an account has been idle.
+    ClockOff {
+        /// By how many seconds ours is ahead; below zero: behind.
+        ahead_s: i64,
+    },
     /// Many more candidates than lately.
     Surge {
         /// How many.
@@ -93,6 +103,14 @@ pub enum Guard {
         /// The median of the recent sweeps.
         median: u32,
     },
+}
+
+impl Guard {
+    /// The guard that stops everything while our clock is too far from the provider's. What isn't known stops nothing.
+    pub fn of_clock(ahead: Option<Duration>) -> Option<Guard> {
+        let ahead = ahead.filter(|ahead| ahead.abs() > CLOCK_OFF_MAX)?;
+        Some(Guard::ClockOff { ahead_s: ahead.num_seconds() })
+    }
 }
 
 /// Whether a sweep may ask.

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::account::UserType;
+use super::account::{Account, UserType};
 use super::audit::{Person, Subject};
 use super::calendar::{Calendar, Period};
 use super::concern::Ask;
@@ -161,6 +161,11 @@ impl ExemptAttribute {
 }
 
 impl Rule {
+    /// Whether the account is on the list of those that nothing of ours ever touches.
+    pub fn is_break_glass(&self, account: &Account) -> bool {
+        self.break_glass.iter().any(|name| account.is_named(name.trim()))
+    }
+
     /// A short fingerprint of the rule: the same for the same rule, in every process.
     pub fn fingerprint(&self) -> String {
         let json = serde_json::to_vec(self).expect("a rule has only string keys and finite numbers");

@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::account::AccountStatus;
-use super::audit::{Action, Actor, Draft, Person, Subject};
+use super::audit::{Action, Actor, AuditEvent, Draft, Person, Subject};
 use super::candidate::{Confirmation, Proof, Trouble};
 use super::policy::Policy;
+use super::waiting;
 
 /// How often it is tried before a person must look at it.
 pub const ATTEMPTS_MAX: u32 = 5;
@@ -50,6 +51,8 @@ pub enum Skip {
     Gone,
     /// Its status changed since it was asked for, and it is suspended: somebody else did that, and meant it.
     ChangedByOthers,
+    /// The row claims a wish that the audit trail does not have: somebody changed the database by hand.
+    Unproven,
 }
 
 /// Where a restoration stands.
@@ -93,10 +96,18 @@ pub enum RestorationState {
         /// The wish grew too old; there may have been tries left.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         too_late: bool,
+        /// What a try did could not be found out: the account may be back all the same.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unclear: bool,
     },
 }
 
 impl RestorationState {
+    /// Whether it was tried as often as it may be.
+    pub fn is_tried_enough(&self) -> bool {
+        matches!(self, RestorationState::Due { attempts: ATTEMPTS_MAX.., .. })
+    }
+
     /// To be done, not tried yet; with the account's status change as read when it was asked for.
     pub fn due(status_changed: Option<DateTime<Utc>>) -> RestorationState {
         RestorationState::Due { attempts: 0, not_before: None, trouble: Trouble::default(), status_changed }
@@ -146,7 +157,7 @@ pub enum Step {
     Confirm(Proof),
     /// There is nothing to give back.
     Skip(Skip),
-    /// The try did not work and may be repeated.
+    /// The try did not work, as far as can be told: what it did is read before anything else.
     TryAgain {
         /// The provider's answer, redacted.
         error: String,
@@ -168,8 +179,12 @@ pub enum Step {
         /// How long to wait.
         wait: Duration,
     },
+    /// It was tried often enough, and the account was read since: none of the tries worked.
+    GiveUp,
     /// The wish is too old to be carried out.
     TooLate,
+    /// The same, and what a try did could not be read for as long as that was waited for.
+    TooLateToTell,
 }
 
 /// The time by which a wish of `asked_at` must have been carried out.
@@ -186,6 +201,17 @@ pub fn asked(wish: &Wish, at: DateTime<Utc>) -> Draft {
         subject: Some(wish.account.clone()),
         detail: json!({ "reason": wish.reason, "suspended_by_us": wish.request.is_some() }),
     }
+}
+
+/// Whether the trail's last wish about this account is the one that the row claims. A row alone is only a claim.
+pub fn is_proven(restoration: &Restoration, asked: Option<&AuditEvent>) -> bool {
+    asked.is_some_and(|event| {
+        event.action == Action::RestoreAsked.word()
+            && event.subject.as_ref() == Some(&restoration.wish.account)
+            && event.actor == Actor::Person(restoration.wish.by.clone())
+            && event.at == restoration.asked_at
+            && event.hash == event.compute_hash()
+    })
 }
 
 /// The next state of a due restoration with its audit events. `None`: it is not due, and nothing may be done.
@@ -206,7 +232,16 @@ pub fn step(
     };
     let again = |attempts, wait, error, waits| {
         let trouble = Trouble { error: Some(error), waits };
-        RestorationState::Due { attempts, not_before: Some(now + wait), trouble, status_changed: first_seen }
+        let not_before = Some(waiting::put_off(now, wait));
+        RestorationState::Due { attempts, not_before, trouble, status_changed: first_seen }
+    };
+    let fail = |too_late, unclear| {
+        let error = trouble.error.clone().unwrap_or_default();
+        let mut detail = json!({ "error": error, "attempts": attempts });
+        for (word, _) in [("too_late", too_late), ("unclear", unclear)].into_iter().filter(|(_, is)| *is) {
+            detail[word] = json!(true);
+        }
+        (RestorationState::Failed { at: now, error, too_late, unclear }, event(Action::RestoreFailed, detail))
     };
     Some(match step {
         Step::Intend { status_changed } => {
@@ -228,10 +263,6 @@ pub fn step(
             let events = event(Action::RestoreSkipped, json!({ "why": why }));
             (RestorationState::Skipped { at: now, why }, events)
         }
-        Step::TryAgain { error, wait: _ } if attempts >= ATTEMPTS_MAX => {
-            let events = event(Action::RestoreFailed, json!({ "error": error, "attempts": attempts }));
-            (RestorationState::Failed { at: now, error, too_late: false }, events)
-        }
         Step::TryAgain { error, wait } => {
             let events = event(Action::RestoreTryFailed, json!({ "error": error, "attempt": attempts }));
             (again(attempts, wait, error, 0), events)
@@ -245,11 +276,8 @@ pub fn step(
             (again(attempts.saturating_sub(1), wait, error, trouble.waits + 1), events)
         }
         Step::Wait { error, wait } => (again(attempts, wait, error, trouble.waits + 1), Vec::new()),
-        Step::TooLate => {
-            let error = trouble.error.clone().unwrap_or_default();
-            let detail = json!({ "error": error, "attempts": attempts, "too_late": true });
-            let events = event(Action::RestoreFailed, detail);
-            (RestorationState::Failed { at: now, error, too_late: true }, events)
-        }
+        Step::GiveUp => fail(false, false),
+        Step::TooLate => fail(true, false),
+        Step::TooLateToTell => fail(true, true),
     })
 }

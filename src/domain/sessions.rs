@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::account::AccountStatus;
 use super::audit::{Action, Actor, Draft};
 use super::candidate::{Candidate, CandidateState, Trouble};
+use super::waiting;
 
 /// How often it is tried before it is a failure that a person must look at.
 pub const ATTEMPTS_MAX: u32 = 5;
@@ -55,6 +56,9 @@ pub enum Sessions {
         at: DateTime<Utc>,
         /// The provider's answer, redacted.
         error: String,
+        /// A call was made whose effect can't be read anywhere, so they may have ended all the same.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unclear: bool,
     },
 }
 
@@ -68,6 +72,8 @@ pub enum Dropped {
     Gone,
     /// The policy does not say so any more, or is no longer in the configuration.
     NotWanted,
+    /// The row claims a suspension that the audit trail does not have: somebody changed the database by hand.
+    Unproven,
 }
 
 impl Sessions {
@@ -83,7 +89,7 @@ impl Sessions {
     /// When they may be ended, `now` if that need not wait; `None` if they are not due.
     pub fn due_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match self {
-            Sessions::Due { not_before, .. } => Some(not_before.unwrap_or(now)),
+            Sessions::Due { not_before, .. } => Some(waiting::until(*not_before, now).unwrap_or(now)),
             Sessions::Left
             | Sessions::Cleared { .. }
             | Sessions::Dropped { .. }
@@ -158,11 +164,13 @@ fn next(
 ) -> Option<(Sessions, Option<(Action, Value)>)> {
     let again = |attempts, wait, error, waits| {
         let trouble = Trouble { error: Some(error), waits };
-        Sessions::Due { attempts, not_before: Some(now + wait), trouble }
+        Sessions::Due { attempts, not_before: Some(waiting::put_off(now, wait)), trouble }
     };
     let fail = |error: String| {
-        let event = (Action::SessionsClearFailed, json!({ "error": error, "attempts": attempts }));
-        (Sessions::Failed { at: now, error }, Some(event))
+        // A try that was turned away unseen does not count as one.
+        let unclear = attempts > 0;
+        let detail = json!({ "error": error, "attempts": attempts, "unclear": unclear });
+        (Sessions::Failed { at: now, error, unclear }, Some((Action::SessionsClearFailed, detail)))
     };
     let try_failed =
         |error: &str| (Action::SessionsClearTryFailed, json!({ "error": error, "attempt": attempts }));

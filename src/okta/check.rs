@@ -6,6 +6,7 @@ use super::wire::{Type, User};
 use super::{Okta, log};
 use crate::clock::Clock;
 use crate::domain::account::{AccountId, UserType};
+use crate::domain::plan::Guard;
 use crate::domain::policy::Rule;
 use crate::identity::IdentityError;
 use chrono::Duration;
@@ -50,6 +51,7 @@ impl Okta {
             }
         }
         probes.push(Probe { what: "Okta: suspend users".into(), result: self.probe_suspend().await });
+        probes.push(Probe { what: "clock".into(), result: self.probe_clock() });
         probes
     }
 
@@ -59,6 +61,22 @@ impl Okta {
             Some(own) => format!("{kind} of account {own}"),
             None => kind.to_owned(),
         })
+    }
+
+    /// After all the others, whose answers have said what time it is there.
+    fn probe_clock(&self) -> Result<String, String> {
+        let Some(ahead) = self.http.clock_ahead() else {
+            return Ok("warning: Okta's answers don't say what time it is there, so nobody compares".into());
+        };
+        let seconds = ahead.num_seconds();
+        let way = if seconds < 0 { "behind" } else { "ahead of" };
+        let off = format!("{} s {way} Okta's", seconds.abs());
+        if Guard::of_clock(Some(ahead)).is_none() {
+            return Ok(if seconds == 0 { "agrees with Okta's".into() } else { off });
+        }
+        Err(format!(
+            "{off}; set this machine's clock right and keep it so (with NTP): until then every sweep is refused"
+        ))
     }
 
     async fn probe_log(&self) -> Result<String, IdentityError> {

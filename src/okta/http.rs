@@ -19,6 +19,7 @@ use super::Settings;
 use super::auth::Auth;
 use super::errors::{self, Kind, Right};
 use super::rate::{Bucket, Rates, Reported, WAIT_MAX, sleep_until};
+use super::skew::{Sent, Skew};
 use crate::clock::Clock;
 use crate::identity::{IdentityError, Reference};
 
@@ -72,6 +73,7 @@ pub(super) struct Http {
     base: Url,
     auth: Auth,
     rates: Rates,
+    skew: Skew,
     clock: Clock,
     retry_pause: StdDuration,
 }
@@ -96,6 +98,7 @@ impl Http {
             client: client.build().context("could not set up the HTTP client for Okta")?,
             auth: Auth::new(settings.credential, &base, clock.clone())?,
             rates: Rates::new(settings.rate_share, clock.clone()),
+            skew: Skew::default(),
             base,
             clock,
             retry_pause: settings.retry_pause,
@@ -112,6 +115,21 @@ impl Http {
 
     pub(super) fn kind(&self) -> Kind {
         self.auth.kind()
+    }
+
+    /// How far our clock is ahead of Okta's, as its recent answers show.
+    pub(super) fn clock_ahead(&self) -> Option<Duration> {
+        self.skew.ahead(self.clock.now())
+    }
+
+    /// The later of our time and, as far as it is known, Okta's: what has happened until now is not after this.
+    pub(super) fn latest_now(&self) -> DateTime<Utc> {
+        let now = self.clock.now();
+        match self.skew.ahead(now) {
+            // A second more, since that is what a date is cut off by.
+            Some(ahead) if ahead < Duration::zero() => now - ahead + Duration::seconds(1),
+            Some(_) | None => now,
+        }
     }
 
     /// The address of `segments` under `/api/v1`, each escaped.
@@ -202,9 +220,12 @@ impl Http {
         loop {
             self.rates.take_turn(bucket, windows_max).await.map_err(Fault::Limited)?;
             let pass = self.auth.pass(&self.client, method, url).await.map_err(as_fault)?;
+            let sent = Sent::at(self.clock.now());
             let (status, headers, body) =
                 self.send(method, url, pass.headers()).await.map_err(Fault::Passing)?;
-            let reported = Reported::read(&headers, self.clock.now());
+            let now = self.clock.now();
+            self.skew.note(sent, &headers, now);
+            let reported = Reported::read(&headers, now);
             if let Some(reported) = reported {
                 self.rates.note(bucket, reported);
             }

@@ -100,7 +100,7 @@ pub(super) async fn look(
     account: &AccountId,
     since: DateTime<Utc>,
 ) -> Result<SecondLook, IdentityError> {
-    let span = Span::new(since, http.clock().now());
+    let span = Span::new(since, http.latest_now());
     let answer = http.get(&span.url(http, &sign_ins_of(account), "1"), Right::ReadLog).await?;
     let events = events(&answer)?;
     let Some(event) = events.first() else { return Ok(SecondLook::Nothing { since: span.since }) };
@@ -165,7 +165,7 @@ async fn sweep(
     since: DateTime<Utc>,
     looks: &mut BTreeMap<AccountId, SecondLook>,
 ) -> Result<bool, IdentityError> {
-    let span = Span::new(since, http.clock().now());
+    let span = Span::new(since, http.latest_now());
     let mut unseen: std::collections::BTreeSet<AccountId> = accounts.iter().cloned().collect();
     let first = span.url(http, SIGN_INS, "1000");
     let walk = paging::walk(http, first, Right::ReadLog, SWEEP_PAGES_MAX, |answer| {

@@ -18,6 +18,7 @@ mod log;
 mod paging;
 mod rate;
 mod search;
+mod skew;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -26,7 +27,7 @@ use std::time::Duration as StdDuration;
 
 use ::http::Method;
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 use url::Url;
@@ -328,6 +329,10 @@ impl IdentityProvider for Okta {
     fn console_link(&self, account: &AccountId) -> Option<String> {
         checked_id(&account.0).ok()?;
         console::profile(self.http.base(), account)
+    }
+
+    fn clock_ahead(&self) -> Option<Duration> {
+        self.http.clock_ahead()
     }
 
     async fn find(&self, who: &str, rule: &Rule) -> Result<Vec<Account>, IdentityError> {

@@ -11,6 +11,7 @@ use chrono::{DateTime, Duration, Utc};
 use http::{HeaderMap, Method};
 use url::Url;
 
+use super::skew;
 use crate::clock::Clock;
 
 /// The longest wait for a window to end: a window is 60 s.
@@ -59,10 +60,7 @@ impl Reported {
         let limit = smallest(headers, "x-rate-limit-limit")?;
         let remaining = smallest(headers, "x-rate-limit-remaining")?;
         let reset = smallest(headers, "x-rate-limit-reset")?;
-        let date = headers
-            .get(http::header::DATE)
-            .and_then(|date| DateTime::parse_from_rfc2822(date.to_str().ok()?).ok())
-            .map_or(now, |date| date.to_utc());
+        let date = skew::date(headers).unwrap_or(now);
         let left = Duration::try_seconds(reset.saturating_sub(date.timestamp()))?.max(Duration::zero());
         Some(Reported {
             limit: u32::try_from(limit).ok()?,
@@ -86,6 +84,11 @@ struct Window {
 }
 
 impl Window {
+    /// One that would go on for longer than any does is over: the clock was put back since.
+    fn goes_on(&self, now: DateTime<Utc>) -> bool {
+        now < self.until && self.until - now <= WAIT_MAX
+    }
+
     fn is_used_up(&self, share: f64) -> bool {
         let limit = f64::from(self.reported.limit);
         let reserve = (limit * RESERVE.min(1.0 - share)).floor();
@@ -135,13 +138,13 @@ impl Rates {
     fn full_until(&self, bucket: Bucket) -> Option<DateTime<Utc>> {
         let windows = self.windows();
         let window = windows.get(&bucket)?;
-        (window.is_used_up(self.share) && self.clock.now() < window.until).then_some(window.until)
+        (window.is_used_up(self.share) && window.goes_on(self.clock.now())).then_some(window.until)
     }
 
     fn try_turn(&self, bucket: Bucket) -> Option<DateTime<Utc>> {
         let mut windows = self.windows();
         let window = windows.get_mut(&bucket)?;
-        if self.clock.now() >= window.until {
+        if !window.goes_on(self.clock.now()) {
             windows.remove(&bucket);
             return None;
         }
@@ -178,15 +181,14 @@ impl Rates {
     }
 }
 
-/// Sleeps until the clock shows `until`, however it gets there.
+/// Sleeps until the clock shows `until`, however it gets there, but never for longer than it seems now: a clock that is put
+/// back meanwhile makes nobody wait.
 pub(super) async fn sleep_until(clock: &Clock, until: DateTime<Utc>) {
     let mut moved = clock.moved();
-    while let Ok(left) = (until - clock.now()).to_std() {
-        if left.is_zero() {
-            return;
-        }
+    let mut passed = std::pin::pin!(tokio::time::sleep((until - clock.now()).to_std().unwrap_or_default()));
+    while clock.now() < until {
         tokio::select! {
-            () = tokio::time::sleep(left) => {}
+            () = &mut passed => return,
             _ = moved.changed() => {}
         }
     }
@@ -234,6 +236,24 @@ mod tests {
         assert!(rates.try_turn(Bucket::Groups).is_some(), "others used everything");
         rates.clock.advance(Duration::seconds(31));
         assert!(rates.try_turn(Bucket::Logs).is_none(), "a new window");
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_put_back_makes_nobody_wait() {
+        let rates = Rates::new(0.5, Clock::system());
+        let full = Reported { limit: 4, remaining: 0, reset: 60, wait: Duration::seconds(30) };
+        rates.note(Bucket::Users, full);
+        assert!(rates.full_until(Bucket::Users).is_some());
+        rates.clock.advance(Duration::hours(-3));
+        assert_eq!(rates.full_until(Bucket::Users), None);
+        assert_eq!(rates.try_turn(Bucket::Users), None);
+        let until = rates.clock.now() + Duration::milliseconds(50);
+        let put_back = async {
+            tokio::task::yield_now().await;
+            rates.clock.advance(Duration::hours(-3));
+        };
+        let slept = async { tokio::join!(sleep_until(&rates.clock, until), put_back) };
+        tokio::time::timeout(std::time::Duration::from_secs(20), slept).await.expect("a moment is a moment");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! event's hash was; the schema lets nothing be removed without it. So whoever removes more than was recorded breaks
 //! the chain, and whoever keeps the files has it whole.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use rusqlite::{Connection, params};
 use serde_json::json;
 
@@ -12,6 +12,7 @@ use super::audit::{self, AuditContext, decode};
 use super::codec::{self, time_text};
 use super::{Store, StoreError};
 use crate::domain::audit::{Action, Actor, AuditEvent};
+use crate::domain::request::RETRY_WITHIN;
 
 /// What an archive file is, for the trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +36,8 @@ impl Store {
     }
 
     /// The next events that may be archived, oldest first, at most `at_most`: those before the first one that is not
-    /// before `before`, that belongs to a request which still has something to do or to tell, or that a collector has
-    /// not got yet.
+    /// before `before`, that belongs to a request which still has something to do or to tell or whose failures may still
+    /// be tried again, or that a collector has not got yet. What is carried out is held to these events.
     pub async fn archivable(
         &self,
         before: DateTime<Utc>,
@@ -46,8 +47,14 @@ impl Store {
             let mut end = number(tx, "SELECT min(seq) FROM audit_event WHERE at >= ?1", [time_text(before)])?;
             let live = "SELECT min(audit_event.seq) FROM request
                         JOIN audit_event ON audit_event.request = request.id OR audit_event.sweep = request.sweep
-                        WHERE request.told = 0";
-            end = least(end, number(tx, live, [])?);
+                        WHERE request.told = 0
+                            OR (request.state = 'completed' AND json_extract(request.state_json, '$.at') >= ?1)";
+            // What the column holds is written by serde and not as other times are, so a second more.
+            let retried_since = time_text(before - RETRY_WITHIN - Duration::seconds(1));
+            end = least(end, number(tx, live, [retried_since])?);
+            let wished = "SELECT min(seq) FROM restoration JOIN audit_event USING (account_id)
+                          WHERE state = 'due' AND action = 'restore_asked'";
+            end = least(end, number(tx, wished, [])?);
             end = least(end, number(tx, "SELECT min(seq) + 1 FROM forwarded", [])?);
             let sql = "SELECT * FROM audit_event WHERE seq < ?1 ORDER BY seq LIMIT ?2";
             codec::all(tx, sql, params![end.unwrap_or(i64::MAX), at_most], decode)

@@ -55,6 +55,11 @@ pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenError> {
     connection
         .execute_batch("PRAGMA foreign_keys = ON")
         .map_err(|source| refused("set up", &path, source))?;
+    // Whoever copies the file without its log, or loses that, has at least what was there at the last start, and no file
+    // that looks as if it had never been used. One that had no log until now has all of it in any case.
+    if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+        tracing::debug!(%error, "what is in the log stays there for now");
+    }
     Ok(Held { connection, lock: Some(lock) })
 }
 
@@ -136,6 +141,12 @@ pub(super) fn create_private(path: &Path) -> Result<(), OpenError> {
 
 /// Whether the file is ours, known and whole; its version. Changes nothing in it.
 pub(super) fn check(connection: &Connection, path: &Path, known: i64) -> Result<i64, OpenError> {
+    let log = beside(path, "-wal");
+    let is_empty = |path: &Path| std::fs::metadata(path).is_ok_and(|file| file.len() == 0);
+    if is_empty(path) && log.exists() && !is_empty(&log) {
+        let why = "it is empty, and its log is not".to_owned();
+        return Err(OpenError::Corrupt { path: path.to_owned(), why });
+    }
     let number = |sql: &str| {
         connection
             .query_row(sql, [], |row| row.get::<_, i64>(0))

@@ -7,8 +7,8 @@ use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
 use super::{Store, StoreError, exemptions, pauses, policies, reviews, watches};
 use crate::domain::account::AccountId;
-use crate::domain::candidate::{self, Candidate, CandidateState, Shown, Step};
-use crate::domain::request::{self, Became, Request, RequestState, Transition, list_hash};
+use crate::domain::candidate::{self, Candidate, CandidateState, Shown, Skip, Step, Unproven};
+use crate::domain::request::{self, Became, Request, RequestState, Transition, list_hash, proof};
 use crate::domain::sessions::{self, Sessions};
 
 /// A request with its candidates in the order of the list.
@@ -89,8 +89,8 @@ impl Store {
     }
 
     /// Takes one step of carrying out a decision for the candidate at `position`. Its state after it, or `None` if it
-    /// isn't due, or if an exemption or a pause came between judging the account and the intent: then nothing may be done
-    /// with it.
+    /// isn't due, or if an exemption or a pause came between judging the account and the intent, or if the audit trail
+    /// does not bear out the approval that the row claims: then nothing may be done with it.
     pub async fn step_candidate(
         &self,
         request: i64,
@@ -107,6 +107,8 @@ impl Store {
             {
                 return Ok(None);
             }
+            let unproven = if intends { self::unproven(tx, &request, &candidate)? } else { None };
+            let step = unproven.map_or(step, |why| Step::Skip(Skip::Unproven(why)));
             let Some((state, events)) = candidate::step(&candidate, step, now) else {
                 return Ok(None);
             };
@@ -115,13 +117,14 @@ impl Store {
                 watches::begin(tx, request.id, &request.policy, &candidate, now)?;
             }
             audit::append_all(tx, &AuditContext::of(&request), events)?;
-            Ok(Some(state))
+            Ok(unproven.is_none().then_some(state))
         })
         .await
     }
 
     /// Takes one step of ending the sessions of the suspended candidate at `position`. Its state after it, or `None` if
-    /// they are not due, or if the policy is paused: then nothing may be done.
+    /// they are not due, or if the policy is paused, or if the audit trail does not have the suspension: then nothing may
+    /// be done.
     pub async fn step_sessions(
         &self,
         request: i64,
@@ -131,15 +134,18 @@ impl Store {
     ) -> Result<Option<CandidateState>, StoreError> {
         self.write(move |tx| {
             let (request, candidate) = need_one(tx, request, position)?;
-            if matches!(step, sessions::Step::Intend) && pauses::in_force(tx, &request.policy)?.is_some() {
+            let intends = matches!(step, sessions::Step::Intend);
+            if intends && pauses::in_force(tx, &request.policy)?.is_some() {
                 return Ok(None);
             }
+            let unproven = intends && !was_suspended(tx, &request, &candidate)?;
+            let step = if unproven { sessions::Step::Drop(sessions::Dropped::Unproven) } else { step };
             let Some((state, events)) = sessions::step(&candidate, step, now) else {
                 return Ok(None);
             };
             set_candidate(tx, request.id, position, &state)?;
             audit::append_all(tx, &AuditContext::of(&request), events)?;
-            Ok(Some(state))
+            Ok((!unproven).then_some(state))
         })
         .await
     }
@@ -208,6 +214,55 @@ fn with_candidates(tx: &Connection, request: Request) -> Result<Whole, StoreErro
         return Err(unfit(request.id));
     }
     Ok((request, candidates))
+}
+
+/// What the trail does not have of the approval that the row claims. Both queries are answered by an index: the newest
+/// decision of that person about this request, and what befell the account in it.
+fn unproven(
+    tx: &Connection,
+    request: &Request,
+    candidate: &Candidate,
+) -> Result<Option<Unproven>, StoreError> {
+    let mandate = match proof::claimed(request) {
+        Some((decision, word)) => {
+            let sql = "SELECT * FROM audit_event INDEXED BY audit_by_action
+                       WHERE by_id = ?1 AND action = ?2 AND request = ?3 ORDER BY seq DESC LIMIT 1";
+            codec::first(tx, sql, params![decision.by.id, word.word(), request.id], audit::decode)?
+        }
+        None => None,
+    };
+    let sql = "SELECT * FROM audit_event INDEXED BY audit_account
+               WHERE account_id = ?1 AND request = ?2 ORDER BY seq";
+    let about = codec::all(tx, sql, params![candidate.shown.id.0, request.id], audit::decode)?;
+    let unproven = proof::check(request, candidate, mandate.as_ref(), &about).err();
+    if let Some(why) = unproven {
+        tracing::error!(
+            request = request.id,
+            position = candidate.position,
+            account = candidate.shown.id.0,
+            ?why,
+            "THE DATABASE WAS CHANGED BY HAND: the audit trail does not bear out this approval, so nobody is suspended \
+             for it; keep the file as evidence"
+        );
+    }
+    Ok(unproven)
+}
+
+/// Whether the trail has this account suspended for this request.
+fn was_suspended(tx: &Connection, request: &Request, candidate: &Candidate) -> Result<bool, StoreError> {
+    let sql = "SELECT * FROM audit_event INDEXED BY audit_account
+               WHERE account_id = ?1 AND request = ?2 AND action = 'suspended' ORDER BY seq DESC LIMIT 1";
+    let event = codec::first(tx, sql, params![candidate.shown.id.0, request.id], audit::decode)?;
+    let proven = event.is_some_and(|event| event.hash == event.compute_hash());
+    if !proven {
+        tracing::error!(
+            request = request.id,
+            position = candidate.position,
+            "THE DATABASE WAS CHANGED BY HAND: the audit trail does not have this suspension, so no sessions are ended; \
+             keep the file as evidence"
+        );
+    }
+    Ok(proven)
 }
 
 fn unfit(request: i64) -> StoreError {

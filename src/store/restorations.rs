@@ -10,7 +10,7 @@ use super::codec::{self, Cells, json_text, time_text};
 use super::{Store, StoreError, requests};
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
-use crate::domain::restoration::{self, Restoration, RestorationState, Step, Wish};
+use crate::domain::restoration::{self, Restoration, RestorationState, Skip, Step, Wish};
 
 /// What came of a wish to give an account back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,8 @@ impl Store {
         self.read(|tx| codec::all(tx, sql, [], codec::id)).await
     }
 
-    /// Takes one step of a restoration. Its state after it, or `None` if it isn't due: then nothing may be done.
+    /// Takes one step of a restoration. Its state after it, or `None` if it isn't due, or if the audit trail does not have
+    /// the wish that the row claims: then nothing may be done.
     pub async fn step_restoration(
         &self,
         id: i64,
@@ -70,6 +71,8 @@ impl Store {
         self.write(move |tx| {
             let missing = || StoreError::Missing { table: "restoration", id: id.to_string() };
             let restoration = load(tx, id)?.ok_or_else(missing)?;
+            let unproven = matches!(step, Step::Intend { .. }) && !is_proven(tx, &restoration)?;
+            let step = if unproven { Step::Skip(Skip::Unproven) } else { step };
             let Some((state, events)) = restoration::step(&restoration, step, now) else {
                 return Ok(None);
             };
@@ -80,7 +83,7 @@ impl Store {
             )?;
             card_changes(tx, &restoration.wish)?;
             audit::append_all(tx, &context(tx, &restoration.wish)?, events)?;
-            Ok(Some(state))
+            Ok((!unproven).then_some(state))
         })
         .await
     }
@@ -160,6 +163,21 @@ fn ask(
     card_changes(tx, wish)?;
     audit::append(tx, &context(tx, wish)?, restoration::asked(wish, now))?;
     Ok(id)
+}
+
+fn is_proven(tx: &Connection, restoration: &Restoration) -> Result<bool, StoreError> {
+    let sql = "SELECT * FROM audit_event INDEXED BY audit_account
+               WHERE account_id = ?1 AND action = 'restore_asked' ORDER BY seq DESC LIMIT 1";
+    let asked = codec::first(tx, sql, [&restoration.wish.account.id.0], audit::decode)?;
+    let proven = restoration::is_proven(restoration, asked.as_ref());
+    if !proven {
+        tracing::error!(
+            restoration = restoration.id,
+            "THE DATABASE WAS CHANGED BY HAND: the audit trail does not have this wish, so nobody is given back; keep the \
+             file as evidence"
+        );
+    }
+    Ok(proven)
 }
 
 /// The card of the request says who is back.

@@ -159,7 +159,13 @@ fn tries_are_counted_unless_they_were_turned_away_unseen() {
     let again = Step::TryAgain { error: error.clone(), wait };
     let away = Step::TurnedAway { error, wait };
     assert_eq!(words(&due(ATTEMPTS_MAX - 1), again.clone()), Some(("due", vec!["restore_try_failed"])));
-    assert_eq!(words(&due(ATTEMPTS_MAX), again), Some(("failed", vec!["restore_failed"])));
+    assert_eq!(words(&due(ATTEMPTS_MAX), again), Some(("due", vec!["restore_try_failed"])));
+    assert!(due(ATTEMPTS_MAX).state.is_tried_enough() && !due(ATTEMPTS_MAX - 1).state.is_tried_enough());
+    let (given_up, _) = step(&due(ATTEMPTS_MAX), Step::GiveUp, now()).expect("it is due");
+    assert!(matches!(given_up, RestorationState::Failed { too_late: false, unclear: false, .. }));
+    let (unknown, events) = step(&due(1), Step::TooLateToTell, now()).expect("it is due");
+    assert!(matches!(unknown, RestorationState::Failed { too_late: true, unclear: true, .. }));
+    assert_eq!(events[0].detail["unclear"], true);
     let (state, _) = step(&due(3), away, now()).expect("it is due");
     let trouble = Trouble { error: Some("no".to_owned()), waits: 1 };
     assert_eq!(
@@ -193,7 +199,10 @@ fn a_wish_that_grows_too_old_fails_with_what_stood_in_the_way() {
     let RestorationState::Due { trouble, .. } = &state else { panic!("{state:?}") };
     assert_eq!(trouble.waits, 1);
     let (state, events) = step(&restoration(state), Step::TooLate, now()).expect("it is due");
-    assert_eq!(state, RestorationState::Failed { at: now(), error: "no".into(), too_late: true });
+    assert_eq!(
+        state,
+        RestorationState::Failed { at: now(), error: "no".into(), too_late: true, unclear: false }
+    );
     assert_eq!(events[0].action.word(), "restore_failed");
     assert_eq!(words(&due(0), Step::TooLate), Some(("failed", vec!["restore_failed"])));
     let policy = fixture::policy();
@@ -236,7 +245,7 @@ fn what_has_ended_takes_no_step() {
     for state in [
         RestorationState::Restored { at: now(), confirmation: Confirmation::ByCall },
         RestorationState::Skipped { at: now(), why: Skip::Gone },
-        RestorationState::Failed { at: now(), error: "no".into(), too_late: false },
+        RestorationState::Failed { at: now(), error: "no".into(), too_late: false, unclear: false },
     ] {
         assert_eq!(words(&restoration(state), Step::Intend { status_changed: None }), None);
     }

@@ -45,7 +45,7 @@ fn only_what_is_due_moves() {
         Sessions::Left,
         Sessions::Cleared { at: now() },
         Sessions::Dropped { at: now(), why: Dropped::Gone },
-        Sessions::Failed { at: now(), error: "no".into() },
+        Sessions::Failed { at: now(), error: "no".into(), unclear: true },
     ];
     for state in every_candidate_state().into_iter().chain(ended.map(suspended)) {
         assert_eq!(step(&candidate(0, state.clone()), Step::Intend, now()), None, "{state:?}");
@@ -72,7 +72,11 @@ fn each_step_leads_where_it_says_and_leaves_its_trace() {
         (try_again(), later(1, trouble("timed out", 0)), vec!["sessions_clear_try_failed"]),
         (turned_away("no right"), later(0, trouble("no right", 1)), vec!["sessions_clear_try_failed"]),
         (wait, later(1, trouble("unreadable", 1)), vec![]),
-        (Step::TooLate, Sessions::Failed { at: now(), error: String::new() }, vec!["sessions_clear_failed"]),
+        (
+            Step::TooLate,
+            Sessions::Failed { at: now(), error: String::new(), unclear: true },
+            vec!["sessions_clear_failed"],
+        ),
     ];
     for (wanted, sessions, words) in table {
         assert_eq!(take(due(1, Trouble::default()), wanted.clone()), (sessions, words), "{wanted:?}");
@@ -86,9 +90,9 @@ fn tries_are_limited_and_what_grows_too_old_keeps_its_error() {
             .sessions_due_at(now())
             .is_some()
     );
-    let failed = |error: &str| Sessions::Failed { at: now(), error: error.into() };
-    assert_eq!(take(due(ATTEMPTS_MAX, Trouble::default()), try_again()).0, failed("timed out"));
-    assert_eq!(take(due(0, trouble("no right", 7)), Step::TooLate).0, failed("no right"));
+    let failed = |error: &str, unclear| Sessions::Failed { at: now(), error: error.into(), unclear };
+    assert_eq!(take(due(ATTEMPTS_MAX, Trouble::default()), try_again()).0, failed("timed out", true));
+    assert_eq!(take(due(0, trouble("no right", 7)), Step::TooLate).0, failed("no right", false));
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use chrono::Duration;
 
-use crate::fake::slack::{C_OPS, U_APPROVER};
+use super::commands::assert_answer;
+use crate::fake::okta::{Fault, Status};
+use crate::fake::slack::{C_OPS, Fault as SlackFault, Message, U_APPROVER, U_VIEWER};
 use crate::support::{PLAIN_POLICY, World, is_open_card};
 
 const ADA: &str = "ada@ext.example";
@@ -75,4 +77,111 @@ async fn the_slot_of_a_night_that_has_none_is_swept_for_once() {
         assert_eq!(world.audited("sweep_started"), slots, "{day:?}");
         world.nothing_else_is_wrong().await;
     }
+}
+
+/// A clock that only the bot has: Okta's and Slack's go on as they did.
+fn set_own_clock(world: &World, by: Duration) {
+    world.clock.advance(by);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_differs_from_oktas_suspends_nobody_until_it_is_set_right() {
+    for minutes in [11, -11] {
+        let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+        set_own_clock(&world, Duration::minutes(minutes));
+        world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+        let words = if minutes > 0 { "11 minutes ahead of" } else { "11 minutes behind" };
+        world.card_says(&card, words).await;
+        assert_answer(&world, U_VIEWER, "status", &[words, "Set it right"]).await;
+        assert_eq!((world.changes_asked(), world.audited("suspension_intended")), (Vec::new(), 0));
+        set_own_clock(&world, Duration::minutes(-minutes));
+        // The obstacle is looked at once a minute.
+        world.advance(Duration::seconds(61));
+        world.message("1 account suspended. Approved by").await;
+        assert_eq!((world.okta.suspends(ADA), world.audited("suspended")), (1, 1));
+        assert_answer(&world, U_VIEWER, "status", &["Identity provider: answered"]).await;
+        world.nothing_else_is_wrong().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_by_a_clock_that_differs_from_oktas_is_refused_even_if_it_finds_nobody() {
+    for (minutes, idle) in [(6, 41), (-6, 1)] {
+        let world = World::at_ten(PLAIN_POLICY).await;
+        world.okta.add(crate::fake::okta::Person::contractor(ADA).last_login_days_ago(idle));
+        world.start_bot().await;
+        set_own_clock(&world, Duration::minutes(minutes));
+        world.ask_for_sweep().await;
+        world.message("Set it right and keep it so (with NTP), then sweep again").await;
+        assert_eq!((world.audited("sweep_refused"), world.audited("proposed"), cards(&world)), (1, 0, 0));
+        set_own_clock(&world, Duration::minutes(2 - minutes));
+        world.ask_for_sweep().await;
+        world.audited_times("sweep_finished", 1).await;
+        world.nothing_else_is_wrong().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_whose_date_can_not_be_read_stop_nothing() {
+    let world = World::at_ten(PLAIN_POLICY).await;
+    world.add_idle(&[ADA]);
+    world.okta.date_header(Some("some day in autumn"));
+    world.start_bot().await;
+    set_own_clock(&world, Duration::minutes(11));
+    let card = world.sweep().await;
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.message("1 account suspended. Approved by").await;
+    world.nothing_else_is_wrong().await;
+}
+
+/// An approved request, and the clock is put back while something waits for a moment.
+async fn put_back_while(waits: impl AsyncFn(&World, &Message), goes_on: impl Fn(&World)) {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    waits(&world, &card).await;
+    goes_on(&world);
+    world.advance(Duration::hours(-3));
+    world.audited_times("clock_jumped", 1).await;
+    world.message("1 account suspended. Approved by").await;
+    assert_eq!((world.okta.suspends(ADA), world.okta.status_of(ADA)), (1, Status::Suspended));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_waits_for_its_next_try_waits_no_longer_after_the_clock_is_put_back() {
+    let waits = async |world: &World, card: &Message| {
+        world.okta.fail_next("POST lifecycle/suspend", Fault::Status(500, "E0000009"));
+        world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+        world.until("a try put off", |world| world.accounts_put_off() == 1).await;
+    };
+    put_back_while(waits, |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_the_way_is_looked_at_again_after_the_clock_is_put_back() {
+    let waits = async |world: &World, card: &Message| {
+        world.okta.deny("lifecycle/suspend");
+        world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+        world.card_says(card, "may not").await;
+    };
+    put_back_while(waits, |world| world.okta.allow("lifecycle/suspend")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_limit_is_over_after_the_clock_is_put_back() {
+    let waits = async |world: &World, card: &Message| {
+        world.okta.fail_next("POST lifecycle/suspend", Fault::RateLimited { reset_in_s: 60 });
+        world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+        world.until("a try put off", |world| world.accounts_put_off() == 1).await;
+    };
+    put_back_while(waits, |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_waits_for_its_next_try_is_sent_after_the_clock_is_put_back() {
+    let waits = async |world: &World, card: &Message| {
+        world.slack.fail_always("chat.postMessage", SlackFault::Status(503));
+        world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+        world.put_off("request:1:outcomes:0").await;
+    };
+    put_back_while(waits, |world| world.slack.clear_faults()).await;
 }

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::fake::okta::{Person, Status};
+use crate::fake::okta::{Fault, Person, Status};
 use crate::fake::slack::{C_OPS, U_APPROVER};
 use crate::process::BotProcess;
 use crate::support::{UNSCHEDULED_POLICY, World};
@@ -101,6 +101,79 @@ async fn on_a_full_disk_nothing_is_decided_and_it_goes_on_when_there_is_room() {
     nothing_is_done(&world, &card).await;
     disk.empty();
     it_goes_on(&world, &card, bot).await;
+}
+
+/// Files that nobody can write any more, not even who has them open.
+struct Immutable(Vec<PathBuf>);
+
+impl Immutable {
+    fn make(paths: Vec<PathBuf>) -> Option<Immutable> {
+        let immutable = Immutable(paths);
+        immutable.set("+i").then_some(immutable).or_else(|| {
+            eprintln!("SKIPPED: a file can't be made immutable here; run this as root, on ext4");
+            None
+        })
+    }
+
+    fn set(&self, how: &str) -> bool {
+        let done = Command::new("chattr").arg(how).args(&self.0).output();
+        done.is_ok_and(|done| done.status.success())
+    }
+}
+
+impl Drop for Immutable {
+    fn drop(&mut self) {
+        self.set("-i");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_can_not_be_written_any_more_stops_deciding_until_it_can() {
+    let world = World::new(UNSCHEDULED_POLICY).await;
+    world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
+    let bot = BotProcess::run(&world).await;
+    let card = world.sweep().await.ts;
+    let log = world.database().with_extension("db-wal");
+    let Some(immutable) = Immutable::make(vec![world.database(), log]) else { return };
+    let mut probe = std::fs::OpenOptions::new();
+    assert!(probe.append(true).open(world.database()).is_err(), "it is as it should be");
+    nothing_is_done(&world, &card).await;
+    drop(immutable);
+    it_goes_on(&world, &card, bot).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_without_its_log_or_its_end_acts_on_nothing_that_it_does_not_hold() {
+    let world = World::new(UNSCHEDULED_POLICY).await;
+    world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
+    let bot = BotProcess::run(&world).await;
+    let card = world.sweep().await;
+    world.okta.fail_always("lifecycle/suspend", Fault::Status(503, "E0000009"));
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.audited_times("suspension_try_failed", 1).await;
+    bot.kill(&world).await;
+    world.okta.clear_faults();
+    let tried = world.changes_asked().len();
+    // What was written since the start is gone, the approval too.
+    for suffix in ["db-wal", "db-shm"] {
+        std::fs::remove_file(world.database().with_extension(suffix)).expect("it is there");
+    }
+    let bot = BotProcess::run(&world).await;
+    let next = world.sweep().await;
+    assert_eq!((world.changes_asked().len(), world.audited("approved")), (tried, 0));
+    // The old card's buttons name a request that is another one now, or none.
+    world.slack.click(U_APPROVER, &next.ts, "suspend").await.expect("the button is there");
+    world.message("1 account suspended. Approved by").await;
+    assert_eq!(world.okta.suspends(ADA), 1);
+    bot.terminate();
+    assert_eq!(bot.ended().await.code, Some(0));
+
+    let bytes = std::fs::read(world.database()).expect("it is there");
+    std::fs::write(world.database(), &bytes[..bytes.len() / 2]).expect("it can be written");
+    let ended = BotProcess::spawn(&world, &["run"], &[]).ended().await;
+    assert_eq!(ended.tells_no_secrets(&world).code, Some(1));
+    assert!(ended.stderr.contains("put a backup in its place"), "{}", ended.stderr);
+    assert_eq!(world.okta.suspends(ADA), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -416,6 +416,71 @@ async fn sessions_that_can_not_be_ended_hold_nobody_back_and_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_a_lost_answer_may_have_ended_are_not_said_to_go_on() {
+    let (world, card) = World::asking(&ends_sessions(), &[ADA]).await;
+    world.okta.fail_always("DELETE sessions", Fault::LostResponse);
+    approve(&world, &card).await;
+    for tries in 1..=4 {
+        world.audited_times("sessions_clear_try_failed", tries).await;
+        world.advance(Duration::seconds(6));
+    }
+    world.message("1 account suspended, the sessions of 1 account perhaps NOT ended").await;
+    assert!(outcome(&world, &card, ADA).await.contains("its sessions may NOT have ended, nobody can tell"));
+    assert_eq!(world.okta.sessions_cleared(ADA), [true; 5], "they had");
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_policy_that_is_gone_was_to_suspend_is_left_alone_unless_it_is_done() {
+    let (mut world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    let ada = format!("POST {}/lifecycle/suspend", world.okta.person(ADA).id);
+    // Ada's try takes effect unseen, Ben's never does.
+    world.okta.fail_next(&ada, Fault::LostResponse);
+    world.okta.fail_always("lifecycle/suspend", Fault::Status(503, "E0000009"));
+    second_reading_fails(&world, ADA);
+    approve(&world, &card).await;
+    world.until("both put off", |world| world.accounts_put_off() == 2).await;
+    world.stop_bot().await;
+    world.okta.clear_faults();
+    world.rename_policy("others");
+    world.start_bot().await;
+    world.advance(Duration::seconds(61));
+    let said = outcome(&world, &card, BEN).await;
+    assert!(said.contains("left alone: its policy is no longer in the configuration"), "{said}");
+    world.message("1 account suspended, 1 left alone").await;
+    assert_eq!([ADA, BEN].map(|login| world.okta.suspends(login)), [1, 0]);
+    assert_eq!(world.audit_of(BEN).last().map(String::as_str), Some("skipped"));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_somebody_wrote_into_the_database_by_hand_is_not_suspended() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    world.stop_bot().await;
+    let file = rusqlite::Connection::open(world.database()).expect("the file is there");
+    // What an approval by somebody who may would have left in the rows.
+    let forged = serde_json::json!({ "state": "approved", "decision": {
+        "by": { "id": U_APPROVER, "name": "Alice", "email": "alice@firm.example" },
+        "at": world.clock.now(), "reason": null,
+    } });
+    let sql = "UPDATE request SET state = 'approved', state_json = ?1";
+    file.execute(sql, [forged.to_string()]).expect("whoever has the file can do that");
+    let due =
+        serde_json::json!({ "state": "due", "attempts": 0, "not_before": null, "status_changed": null });
+    let sql = "UPDATE candidate SET state = 'due', state_json = ?1";
+    file.execute(sql, [due.to_string()]).expect("whoever has the file can do that");
+    drop(file);
+    world.start_bot().await;
+    let said = outcome(&world, &card, ADA).await;
+    assert!(said.contains("no record of such a decision: somebody changed the database by hand"), "{said}");
+    world.message("0 accounts suspended, 2 left alone").await;
+    assert_eq!((world.changes_asked(), world.audited("suspension_intended")), (Vec::new(), 0));
+    let skipped = world.audit().into_iter().find(|line| line.action == "skipped").expect("it is audited");
+    assert_eq!(skipped.detail["why"]["unproven"], "decision");
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_given_back_meanwhile_keeps_their_sessions() {
     let (world, card) = World::asking(&ends_sessions(), &[ADA]).await;
     world.okta.fail_always("DELETE sessions", Fault::Status(403, "E0000006"));

@@ -279,3 +279,15 @@ async fn a_deleted_account_is_not_found() {
     let strange = AccountId("../me".into());
     assert!(matches!(world.okta.read(&strange).await, Err(IdentityError::NotFound(_))));
 }
+
+#[tokio::test]
+async fn a_clock_that_is_a_little_behind_hides_no_sign_in_of_this_minute() {
+    let world = world().await;
+    let id = world.add("kim@x.example");
+    world.clock.advance(Duration::minutes(-4));
+    world.fake.sso("kim@x.example");
+    let look = world.okta.look(&id, &rule(), world.week_ago()).await.unwrap();
+    assert!(matches!(look.second_look, SecondLook::Seen { .. }), "{:?}", look.second_look);
+    let ahead = world.okta.clock_ahead().expect("its answers say so");
+    assert!((ahead + Duration::minutes(4)).abs() < Duration::seconds(3), "{ahead}");
+}

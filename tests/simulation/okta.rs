@@ -325,6 +325,10 @@ pub fn changed(at: DateTime<Utc>, what: &str, by: Changer) -> StatusChange {
 
 #[async_trait]
 impl IdentityProvider for Okta {
+    fn clock_ahead(&self) -> Option<Duration> {
+        Some(Duration::zero())
+    }
+
     async fn list(&self, rule: &Rule) -> Answer<Listing> {
         self.read_fault().await?;
         let now = self.fate.now();

@@ -144,6 +144,29 @@ async fn one_restoration_at_a_time_and_once_per_input() {
     ));
 }
 
+#[tokio::test]
+async fn a_wish_that_nobody_had_gives_nobody_back() {
+    for by_hand in [
+        "UPDATE restoration SET asked_by = json_set(asked_by, '$.id', 'Ubob')",
+        "UPDATE restoration SET asked_at = '2026-01-05T09:00:01.000Z'",
+        "UPDATE restoration SET account_id = '00ulee', login = 'lee@contractor.example'",
+    ] {
+        let (bench, store) = with_policy().await;
+        let AskedFor::New(wish) = store.ask_restoration("k", restore("kim"), None, at(0)).await.unwrap()
+        else {
+            panic!("the first is new")
+        };
+        let live = store.archivable(at(99_999), 1000).await.unwrap();
+        assert!(live.iter().all(|event| event.action != "restore_asked"), "it is still to be held to it");
+        bench.raw().execute_batch(by_hand).unwrap();
+        let intend = restoration::Step::Intend { status_changed: None };
+        assert_eq!(store.step_restoration(wish, intend, at(2)).await.unwrap(), None, "{by_hand}");
+        assert_eq!(actions(&store).await.last().unwrap(), "restore_skipped");
+        let row = store.restoration(wish).await.unwrap().unwrap();
+        assert!(matches!(row.state, RestorationState::Skipped { why: restoration::Skip::Unproven, .. }));
+    }
+}
+
 async fn with_policy() -> (Bench, Store) {
     let bench = Bench::new();
     let store = bench.open();

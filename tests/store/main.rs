@@ -9,6 +9,7 @@ mod inputs;
 mod messages;
 mod open;
 mod pages;
+mod proof;
 mod requests;
 mod reviews;
 mod sweeps;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use inactive_contractors::domain::audit::{Action, Actor, Draft};
 use inactive_contractors::store::{AuditContext, OpenError, Store, StoreError};
 
-use crate::harness::{Bench, POLICY, actions, approved, asked, at, soon};
+use crate::harness::{Bench, POLICY, actions, approved, asked, at, posted, soon};
 
 const CHILD_PATH: &str = "STORE_TEST_CHILD_PATH";
 
@@ -120,6 +120,41 @@ fn files_of_others_are_refused_and_left_alone() {
         .unwrap();
     let error = Store::open(&text, at(0)).err().unwrap();
     assert!(matches!(error, OpenError::NotOurs { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_has_lost_its_log_is_as_it_was_at_the_last_start_and_no_new_one() {
+    let bench = Bench::new();
+    let store = bench.open();
+    posted(&store, 0, &["kim"]).await;
+    store.close().await.unwrap();
+    let store = bench.open();
+    posted(&store, 1, &["lee"]).await;
+    // As after a copy of the one file, or a crash of the machine that took the other.
+    let copy = Bench::new();
+    std::fs::copy(&bench.path, &copy.path).unwrap();
+    let found = copy.open();
+    assert_eq!(found.live_requests().await.unwrap(), [1]);
+    assert_eq!(found.verify().await.unwrap().broken_at, None);
+    let new = Bench::new();
+    drop(new.open());
+    let size = std::fs::metadata(&new.path).unwrap().len();
+    assert!(size > 4096, "its schema is in it from the start");
+}
+
+#[tokio::test]
+async fn an_empty_file_beside_a_log_is_refused_and_the_log_is_left_alone() {
+    let bench = Bench::new();
+    let store = bench.open();
+    posted(&store, 0, &["kim"]).await;
+    let copy = Bench::new();
+    let log = |bench: &Bench| bench.directory.path().join("bot.db-wal");
+    std::fs::copy(log(&bench), log(&copy)).unwrap();
+    std::fs::write(&copy.path, "").unwrap();
+    let before = std::fs::read(log(&copy)).unwrap();
+    let error = Store::open(&copy.path, at(0)).err().unwrap();
+    assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
+    assert!(!before.is_empty() && std::fs::read(log(&copy)).unwrap() == before);
 }
 
 #[test]

@@ -4,10 +4,11 @@
 //! program, add rows that use what is new, dump it); the old ones are never edited.
 
 use inactive_contractors::domain::audit::Action;
-use inactive_contractors::domain::request::Became;
+use inactive_contractors::domain::candidate::Step;
+use inactive_contractors::domain::request::{Became, Decision};
 use inactive_contractors::store::{AuditQuery, SweepState};
 
-use crate::harness::{Bench, CHANNEL, POLICY, at, events, id, rule};
+use crate::harness::{Bench, CHANNEL, POLICY, at, events, id, person, rule};
 
 const VERSIONS: &[&str] = &[
     include_str!("versions/v1.sql"),
@@ -70,6 +71,11 @@ async fn every_version_opens_with_its_rows() {
 
         let verified = store.verify().await.unwrap();
         assert_eq!((verified.broken_at, verified.events > 20), (None, true));
+        // What was approved then is borne out by the trail as it was then.
+        store.resume("r", POLICY, Decision { by: person("ann"), at: at(60), reason: None }).await.unwrap();
+        let intend = Step::Intend { status_changed: None };
+        let state = store.step_candidate(3, 0, intend, at(60)).await.unwrap();
+        assert_eq!(state.map(|state| state.word()), Some("due"));
         let refusals = AuditQuery { actions: vec![Action::InputRefused], ..AuditQuery::latest(10) };
         assert_eq!(events(&store, refusals).await.len(), 1);
         store.close().await.unwrap();

@@ -36,6 +36,7 @@ pub struct World {
     fake_clock: FakeClock,
     directory: tempfile::TempDir,
     database: PathBuf,
+    policy_name: String,
     policy: String,
     variables: BTreeMap<String, String>,
     bot: std::sync::Mutex<Option<BotTask>>,
@@ -56,6 +57,7 @@ impl World {
             fake_clock,
             database: directory.path().join("bot.db"),
             directory,
+            policy_name: "contractors".to_owned(),
             policy: policy.to_owned(),
             variables: BTreeMap::new(),
             bot: std::sync::Mutex::new(None),
@@ -66,6 +68,11 @@ impl World {
     /// Another policy for the bot's next start.
     pub fn set_policy(&mut self, policy: &str) {
         policy.clone_into(&mut self.policy);
+    }
+
+    /// Another name for the one policy, from the bot's next start on: the one of before is gone.
+    pub fn rename_policy(&mut self, name: &str) {
+        name.clone_into(&mut self.policy_name);
     }
 
     /// One more variable of the bot's environment.
@@ -91,10 +98,10 @@ impl World {
     /// The configuration as a person would write it.
     pub fn config_toml(&self) -> String {
         format!(
-            "[[policy]]\nname = \"contractors\"\nchannel = \"{C_OPS}\"\n\
+            "[[policy]]\nname = \"{}\"\nchannel = \"{C_OPS}\"\n\
              approvers = {{ users = [\"{U_APPROVER}\", \"{U_APPROVER2}\"] }}\n\
              admins = {{ users = [\"{U_ADMIN}\"] }}\n{}",
-            self.policy
+            self.policy_name, self.policy
         )
     }
 

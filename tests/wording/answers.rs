@@ -137,6 +137,8 @@ async fn sweeps_that_ask_nothing_say_why() {
         Guard::TooMany { candidates: 51, max: 50 },
         Guard::TooLargeAShare { candidates: 30, population: 40, max_percent: 50 },
         Guard::Surge { candidates: 30, median: 4 },
+        Guard::ClockOff { ahead_s: 660 },
+        Guard::ClockOff { ahead_s: -301 },
     ];
     let mut cards = vec![
         notices::no_candidates("contractors", &rule(), counts),
@@ -175,9 +177,11 @@ async fn exemptions_and_restorations_are_told() {
         RestorationState::Skipped { at: at(9), why: Skip::NotSuspended(AccountStatus::Active) },
         RestorationState::Skipped { at: at(9), why: Skip::Gone },
         RestorationState::Skipped { at: at(9), why: Skip::ChangedByOthers },
-        RestorationState::Failed { at: at(9), error: EVIL.into(), too_late: false },
-        RestorationState::Failed { at: at(9), error: EVIL.into(), too_late: true },
-        RestorationState::Failed { at: at(9), error: String::new(), too_late: true },
+        RestorationState::Skipped { at: at(9), why: Skip::Unproven },
+        RestorationState::Failed { at: at(9), error: EVIL.into(), too_late: false, unclear: false },
+        RestorationState::Failed { at: at(9), error: EVIL.into(), too_late: true, unclear: false },
+        RestorationState::Failed { at: at(9), error: String::new(), too_late: true, unclear: false },
+        RestorationState::Failed { at: at(9), error: EVIL.into(), too_late: true, unclear: true },
     ];
     for (state, name) in states.into_iter().zip(NAMES) {
         let account = contractor("kim");

@@ -6,7 +6,9 @@ use inactive_contractors::app::wording::card::{View, card};
 use inactive_contractors::app::wording::notices;
 use inactive_contractors::chat::{Block, Card};
 use inactive_contractors::domain::account::AccountStatus;
-use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation, Skip, Trouble};
+use inactive_contractors::domain::candidate::{
+    Candidate, CandidateState, Confirmation, Skip, Trouble, Unproven,
+};
 use inactive_contractors::domain::plan::{Counts, Guard};
 use inactive_contractors::domain::request::{Release, Request, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip as NotBack, Wish};
@@ -128,7 +130,7 @@ fn carried_out() -> Vec<Candidate> {
     let left = Dropped::NotSuspended(AccountStatus::Active);
     let states = [
         suspended(Confirmation::ByCall),
-        with_sessions(Sessions::Failed { at: at(13), error: EVIL.into() }),
+        with_sessions(Sessions::Failed { at: at(13), error: EVIL.into(), unclear: false }),
         CandidateState::Kept { by: alice(), until: None },
         CandidateState::Kept { by: alice(), until: Some(at(0) + days(30)) },
         CandidateState::Skipped { at: at(12), why: Skip::Gone, error: None },
@@ -136,8 +138,10 @@ fn carried_out() -> Vec<Candidate> {
         suspended(Confirmation::ByReading),
         with_sessions(Sessions::Cleared { at: at(13) }),
         with_sessions(Sessions::Dropped { at: at(13), why: left }),
+        with_sessions(Sessions::Failed { at: at(13), error: EVIL.into(), unclear: true }),
+        CandidateState::skipped(at(12), Skip::Unproven(Unproven::Decision)),
     ];
-    let mut candidates = crowd(9);
+    let mut candidates = crowd(11);
     for (one, state) in candidates.iter_mut().zip(states) {
         one.state = state;
     }
@@ -165,7 +169,10 @@ fn restorations(of: &[Candidate]) -> Vec<Restoration> {
         restoration(&of[1], restored),
         restoration(&of[6], paused),
         restoration(&of[7], RestorationState::Skipped { at: at(31), why: active }),
-        restoration(&of[8], RestorationState::Failed { at: at(31), error: EVIL.into(), too_late: false }),
+        restoration(
+            &of[8],
+            RestorationState::Failed { at: at(31), error: EVIL.into(), too_late: false, unclear: false },
+        ),
     ]
 }
 

@@ -204,8 +204,7 @@ impl App {
         let fresh = self.identity.look(&account.id, &policy.rule, since).await;
         self.note_identity(&fresh);
         let fresh = fresh?;
-        let break_glass = policy.rule.break_glass.iter().any(|name| account.is_named(name));
-        let protected = fresh.admin_role || fresh.own_identity || break_glass;
+        let protected = fresh.admin_role || fresh.own_identity || policy.rule.is_break_glass(account);
         Ok(protected.then_some(NotRestored::Protected))
     }
 

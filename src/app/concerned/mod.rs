@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::messages::{Identity, Standing};
+use super::messages::{Identity, Standing, looked_for_from};
 use super::wording::concerned;
 use super::{App, lock};
 use crate::chat::{ChatError, ChatUser};
@@ -17,17 +17,14 @@ use crate::domain::candidate::Candidate;
 use crate::domain::concern::{self, Asking, Question, Role, Template};
 use crate::domain::policy::Policy;
 use crate::domain::request::Request;
+use crate::domain::waiting;
 use crate::identity::IdentityError;
 use crate::store::MessageRow;
 
 /// Between two look-ups or messages: Slack allows about 50 look-ups by address a minute, and a message a second.
 const PACE: Duration = Duration::milliseconds(1200);
-/// However long the chat system asks to wait, it is asked again by then.
-const RATE_LIMIT_MAX: Duration = Duration::minutes(10);
 /// A message that can't be sent is given up after so many tries.
 const MESSAGES_MAX: u32 = 5;
-/// How far before the recorded try a message is looked for: the two clocks may differ.
-const CLOCK_SKEW: Duration = Duration::minutes(5);
 
 /// What one round looks at.
 struct Round<'a> {
@@ -65,7 +62,8 @@ impl App {
         let Some(at) = concern::ask_at(&request, &policy.ask) else {
             return Ok(None);
         };
-        if let Some(at) = lock(&self.runtime.asking_from).into_iter().chain([at]).find(|at| *at > now) {
+        if let Some(at) = Some(at).filter(|at| *at > now).or_else(|| waiting::until(self.asking_from(), now))
+        {
             return Ok(Some(at));
         }
         let questions = self.store.ask_people(id, policy.ask.roles()).await?;
@@ -73,7 +71,7 @@ impl App {
         let mut next: Option<DateTime<Utc>> = None;
         for question in &questions {
             let Asking::Due { attempts, not_before } = &question.state else { continue };
-            if let Some(at) = not_before.filter(|at| *at > now) {
+            if let Some(at) = waiting::until(*not_before, now) {
                 next = next.into_iter().chain([at]).min();
             } else {
                 self.find_whom_to_ask(&round, question, *attempts).await?;
@@ -90,10 +88,15 @@ impl App {
         Ok(next)
     }
 
+    fn asking_from(&self) -> Option<DateTime<Utc>> {
+        *lock(&self.runtime.asking_from)
+    }
+
     /// The next step of any request, from now.
     fn pace(&self) -> DateTime<Utc> {
         let mut from = lock(&self.runtime.asking_from);
-        let at = from.unwrap_or_default().max(self.clock.now() + PACE);
+        let now = self.clock.now();
+        let at = waiting::until(*from, now).unwrap_or_default().max(now + PACE);
         *from = Some(at);
         at
     }
@@ -145,7 +148,7 @@ impl App {
         let found = match self.chat.find_user(&address).await {
             Ok(found) => found,
             Err(ChatError::RateLimited(wait)) => {
-                let wait = Duration::from_std(wait).unwrap_or(RATE_LIMIT_MAX).min(RATE_LIMIT_MAX);
+                let wait = Duration::from_std(wait).unwrap_or(waiting::LONGEST).min(waiting::LONGEST);
                 return Err(Trouble::Wait(wait));
             }
             Err(error) => return Err(Trouble::Failed(error.to_string())),
@@ -177,7 +180,7 @@ impl App {
             // Nobody, or several: neither says who it is.
             Ok(_) | Err(IdentityError::NotFound(_)) => Ok(None),
             Err(IdentityError::RateLimited { until }) => {
-                Err(Trouble::Wait((until - self.clock.now()).clamp(PACE, RATE_LIMIT_MAX)))
+                Err(Trouble::Wait((until - self.clock.now()).clamp(PACE, waiting::LONGEST)))
             }
             Err(
                 error @ (IdentityError::Transient(_)
@@ -259,11 +262,11 @@ impl App {
     /// might stand there twice.
     async fn is_hopeless(&self, row: &MessageRow) -> Option<String> {
         let now = self.clock.now();
-        if row.ts.is_some() || row.retry_at.is_some_and(|at| at > now) {
+        if row.ts.is_some() || waiting::until(row.retry_at, now).is_some() {
             return None;
         }
         if let Some(tried_at) = row.tried_at {
-            match self.chat.find(&row.channel, None, &row.key, tried_at - CLOCK_SKEW).await {
+            match self.chat.find(&row.channel, None, &row.key, looked_for_from(tried_at, now)).await {
                 Err(ChatError::Denied(why)) => {
                     return Some(format!(
                         "the message may stand there already, and can't be looked for: {why}"
@@ -283,7 +286,7 @@ impl App {
         let now = self.clock.now();
         let row = self.store.message(key).await?;
         let mut row = row.unwrap_or_else(|| MessageRow::new(key.to_owned(), String::new()));
-        if let Some(at) = row.retry_at.filter(|at| *at > now) {
+        if let Some(at) = waiting::until(row.retry_at, now) {
             return Ok(Err(at));
         }
         match self.chat.open_direct(user).await {
@@ -294,7 +297,7 @@ impl App {
                 Ok(Ok(channel))
             }
             Err(ChatError::RateLimited(wait)) => {
-                let wait = Duration::from_std(wait).unwrap_or(RATE_LIMIT_MAX).min(RATE_LIMIT_MAX);
+                let wait = Duration::from_std(wait).unwrap_or(waiting::LONGEST).min(waiting::LONGEST);
                 *lock(&self.runtime.asking_from) = Some(now + wait);
                 Ok(Err(now + wait))
             }

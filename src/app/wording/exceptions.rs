@@ -211,9 +211,19 @@ pub fn restoration(
             " was not given back, because somebody else changed its status since that was asked, and it is suspended \
              by their hand now",
         ),
+        RestorationState::Skipped { why: Skip::Unproven, .. } => text.then(
+            " was not given back, because the audit trail has no record of such a wish: somebody changed the database by \
+             hand, so keep the file as evidence",
+        ),
         RestorationState::Skipped { why: Skip::NotSuspended(status), .. } => text
             .then(" was not given back, because the account is not suspended: its status is ")
             .with(Span::Code(status.to_string())),
+        RestorationState::Failed { error, unclear: true, .. } => text
+            .then(
+                " may be back or not: it was tried, and the account could not be read since. Look in the admin console. \
+                 The last error: ",
+            )
+            .quoted(error),
         RestorationState::Failed { error, too_late: true, .. } => {
             let text = text.then(
                 " could NOT be given back in time, so it is not tried any more. Ask again, or do it in the admin console",

@@ -29,7 +29,7 @@ use crate::domain::account::Account;
 use crate::domain::assess::{Assessment, Exemption, Grace, Idle, Signal};
 use crate::domain::audit::Person;
 use crate::domain::calendar::Period;
-use crate::domain::candidate::{Candidate, CandidateState, Confirmation, Shown, Skip, Trouble};
+use crate::domain::candidate::{Candidate, CandidateState, Confirmation, Shown, Skip, Trouble, Unproven};
 use crate::domain::plan::Guard;
 use crate::domain::policy::Rule;
 use crate::domain::request::Decision;
@@ -268,7 +268,13 @@ fn sessions_in_words(sessions: &Sessions) -> Text {
         Sessions::Dropped { why: Dropped::NotWanted, .. } => {
             text.then("were left alone: the policy does not ask for it any more")
         }
-        Sessions::Failed { error, .. } => text.then("were NOT ended: ").quoted(cut(error)),
+        Sessions::Dropped { why: Dropped::Unproven, .. } => {
+            text.then("were left alone: the audit trail has no record of the suspension")
+        }
+        Sessions::Failed { error, unclear: true, .. } => {
+            text.then("may NOT have ended, nobody can tell: ").quoted(cut(error))
+        }
+        Sessions::Failed { error, unclear: false, .. } => text.then("were NOT ended: ").quoted(cut(error)),
     }
 }
 
@@ -293,7 +299,28 @@ fn skip_in_words(why: &Skip, rule: &Rule, now: DateTime<Utc>) -> Text {
         Skip::ApprovalTooOld => Text::plain("the approval was too old to be carried out; sweep again"),
         Skip::OwnAccount => Text::plain("nobody decides about their own account"),
         Skip::PolicyGone => Text::plain("its policy is no longer in the configuration"),
+        Skip::Unproven(what) => {
+            let what = match what {
+                Unproven::Decision => "such a decision",
+                Unproven::Selection => "a decision about it",
+            };
+            Text::plain(format!(
+                "the audit trail has no record of {what}: somebody changed the database by hand, so keep the file as \
+                 evidence"
+            ))
+        }
     }
+}
+
+/// What is wrong with this machine's clock, and how to mend it.
+pub fn clock_off(ahead_s: i64) -> String {
+    let minutes = usize::try_from((ahead_s.unsigned_abs() + 30) / 60).unwrap_or(usize::MAX);
+    let way = if ahead_s > 0 { "ahead of" } else { "behind" };
+    format!(
+        "This machine's clock is {} {way} the identity provider's, so nobody can tell how long somebody has been away. \
+         Set it right and keep it so (with NTP), then sweep again.",
+        counted(minutes, "minute", "minutes")
+    )
 }
 
 /// What a guard saw, as a sentence.
@@ -315,6 +342,7 @@ pub fn guard_in_words(guard: &Guard) -> Text {
         Guard::TooLargeAShare { candidates, population, max_percent } => Text::plain(format!(
             "{candidates} of {population} accounts are more than the {max_percent} % that max_share allows."
         )),
+        Guard::ClockOff { ahead_s } => Text::plain(clock_off(*ahead_s)),
         Guard::Surge { candidates, median } => Text::plain(format!(
             "{candidates} candidates are many more than lately (the median is {median})."
         )),

@@ -120,12 +120,17 @@ fn outcomes_in_numbers(candidates: &[Candidate], retry: Option<&Retry>) -> Strin
             parts.push(format!("{} {phrase}", count(word)));
         }
     }
-    let sessions_failed = |one: &&Candidate| {
-        matches!(one.state, CandidateState::Suspended { sessions: Sessions::Failed { .. }, .. })
-    };
-    let signed_in = candidates.iter().filter(tried).filter(sessions_failed).count();
-    if signed_in > 0 {
-        parts.push(format!("the sessions of {} NOT ended", accounts(signed_in)));
+    for (unknown, phrase) in [(false, "NOT ended"), (true, "perhaps NOT ended")] {
+        let failed = |one: &&Candidate| match &one.state {
+            CandidateState::Suspended { sessions: Sessions::Failed { unclear, .. }, .. } => {
+                *unclear == unknown
+            }
+            _ => false,
+        };
+        let signed_in = candidates.iter().filter(tried).filter(failed).count();
+        if signed_in > 0 {
+            parts.push(format!("the sessions of {} {phrase}", accounts(signed_in)));
+        }
     }
     parts.join(", ")
 }

@@ -146,11 +146,18 @@ pub fn restoration(view: &View, candidate: &Candidate) -> Option<Text> {
         RestorationState::Skipped { why: Skip::ChangedByOthers, .. } => {
             text.then("; somebody else suspended it anew since then")
         }
+        RestorationState::Skipped { why: Skip::Unproven, .. } => {
+            text.then("; the audit trail has no record of such a wish: somebody changed the database by hand")
+        }
         RestorationState::Skipped { why: Skip::NotSuspended(status), .. } => {
             text.then("; it was not suspended, its status is ").with(Span::Code(status.to_string()))
         }
-        RestorationState::Failed { error, too_late, .. } => {
-            let text = if *too_late { text.then("; it could not be done in time") } else { text };
+        RestorationState::Failed { error, too_late, unclear, .. } => {
+            let text = match (unclear, too_late) {
+                (true, _) => text.then("; nobody could find out in time whether a try worked"),
+                (false, true) => text.then("; it could not be done in time"),
+                (false, false) => text,
+            };
             if error.is_empty() { text } else { text.then("; the last error: ").quoted(cut(error)) }
         }
     })

@@ -15,6 +15,7 @@
 //! transaction. Approving means suspending; silence never approves.
 
 mod decide;
+pub mod proof;
 mod retry;
 mod second;
 

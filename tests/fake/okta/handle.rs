@@ -288,6 +288,11 @@ impl FakeOkta {
         self.change(|state, _| state.access.clients.insert(client_id.to_owned(), client));
     }
 
+    /// What every answer has as its `Date` from now on; the time, if nothing is said.
+    pub fn date_header(&self, text: Option<&str>) {
+        self.change(|state, _| state.date = text.map(str::to_owned));
+    }
+
     /// Whether a token request without a `DPoP` proof is refused. A proof that comes anyway is checked, and
     /// binds the token, either way.
     pub fn require_dpop(&self, required: bool) {

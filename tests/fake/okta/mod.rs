@@ -74,6 +74,8 @@ struct State {
     limits: limits::Limits,
     faults: faults::Faults,
     calls: Vec<Call>,
+    /// What answers carry as their `Date`, if not the time.
+    date: Option<String>,
 }
 
 struct World {

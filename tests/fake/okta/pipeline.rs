@@ -10,7 +10,7 @@ use axum::http::{HeaderName, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
-use chrono::{DateTime, Duration, Utc};
+use chrono::Duration;
 use futures_util::stream;
 
 use super::access::Attempt;
@@ -146,11 +146,11 @@ async fn answer(
             let mut allowance = count(world, route);
             allowance.remaining = 0;
             allowance.reset = world.clock.now() + Duration::seconds(reset_in_s);
-            finish(ApiError::rate_limited().into_response(), allowance, world.clock.now())
+            finish(ApiError::rate_limited().into_response(), allowance, world)
         }
         Fault::Concurrency => {
             let allowance = Allowance { limit: 0, remaining: 0, ..count(world, route) };
-            finish(ApiError::rate_limited().into_response(), allowance, world.clock.now())
+            finish(ApiError::rate_limited().into_response(), allowance, world)
         }
     }
 }
@@ -160,7 +160,7 @@ fn count(world: &Shared, route: &Route) -> Allowance {
 }
 
 fn refuse(world: &Shared, route: &Route, response: Response) -> Response {
-    finish(response, count(world, route), world.clock.now())
+    finish(response, count(world, route), world)
 }
 
 /// The call as it goes when no fault waits for it.
@@ -170,7 +170,7 @@ async fn serve(world: &Shared, route: &Route, request: Request, next: Next) -> R
         Ok(request) => next.run(request).await,
         Err(refusal) => *refusal,
     };
-    finish(response, allowance, world.clock.now())
+    finish(response, allowance, world)
 }
 
 /// The request with its caller, or the response that refuses it.
@@ -202,7 +202,9 @@ fn admit(
 }
 
 /// The headers that every response of Okta carries.
-fn finish(mut response: Response, allowance: Allowance, now: DateTime<Utc>) -> Response {
+fn finish(mut response: Response, allowance: Allowance, world: &Shared) -> Response {
+    let time = || world.clock.now().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let date = world.lock().date.clone().unwrap_or_else(time);
     let headers = response.headers_mut();
     let mut set = |name: &'static str, value: String| {
         headers.insert(HeaderName::from_static(name), header_value(&value));
@@ -211,7 +213,7 @@ fn finish(mut response: Response, allowance: Allowance, now: DateTime<Utc>) -> R
     set("x-rate-limit-remaining", allowance.remaining.to_string());
     set("x-rate-limit-reset", allowance.reset.timestamp().to_string());
     set(REQUEST_ID, random_text(26));
-    set("date", now.format("%a, %d %b %Y %H:%M:%S GMT").to_string());
+    set("date", date);
     response
 }
 

@@ -1,0 +1,145 @@
+//! How far our clock is from Okta's, as the `Date` of its recent answers shows.
+//!
+//! `Date` has whole seconds and was written somewhere between asking and being answered, so only what is beyond that is
+//! counted: a slow answer shows nothing. Of several answers the middle one counts, and an answer without a readable
+//! `Date` none, so that one odd answer of something in between stops nothing. What was learnt before the clock was set
+//! is forgotten.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, Duration, Utc};
+use http::HeaderMap;
+use http::header::DATE;
+use tokio::time::Instant;
+
+/// Answers that are looked at: odd, so that one of them is in the middle.
+const ANSWERS: usize = 5;
+/// More than this between the time of day and the time that passed, and somebody has set the clock, or the machine slept.
+const JUMP: Duration = Duration::minutes(1);
+
+/// When a request was sent, by the time of day and by the time that passes.
+#[derive(Clone, Copy)]
+pub(super) struct Sent {
+    at: DateTime<Utc>,
+    instant: Instant,
+}
+
+impl Sent {
+    pub(super) fn at(at: DateTime<Utc>) -> Sent {
+        Sent { at, instant: Instant::now() }
+    }
+
+    /// Whether the clock has gone like time since.
+    fn holds(self, now: DateTime<Utc>) -> bool {
+        let passed = Duration::from_std(self.instant.elapsed()).unwrap_or(Duration::MAX);
+        (now - self.at - passed).abs() < JUMP
+    }
+}
+
+/// What the recent answers showed.
+#[derive(Default)]
+pub(super) struct Skew(Mutex<VecDeque<(Sent, Duration)>>);
+
+impl Skew {
+    /// Notes the `Date` of an answer that came `now`.
+    pub(super) fn note(&self, sent: Sent, headers: &HeaderMap, now: DateTime<Utc>) {
+        let Some(date) = date(headers) else { return };
+        if !sent.holds(now) {
+            return;
+        }
+        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if answers.len() == ANSWERS {
+            answers.pop_front();
+        }
+        answers.push_back((sent, ahead(sent.at, date, now)));
+    }
+
+    /// How far our clock is ahead (below zero: behind), as far as that is known.
+    pub(super) fn ahead(&self, now: DateTime<Utc>) -> Option<Duration> {
+        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.retain(|(sent, _)| sent.holds(now));
+        let mut all: Vec<Duration> = answers.iter().map(|(_, ahead)| *ahead).collect();
+        all.sort_unstable();
+        let (low, high) = (all.get(all.len().saturating_sub(1) / 2)?, all.get(all.len() / 2)?);
+        // Of two in the middle, the one that says less.
+        Some(*std::cmp::min_by_key(low, high, |ahead| ahead.abs()))
+    }
+}
+
+pub(super) fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let date = headers.get(DATE)?.to_str().ok()?;
+    DateTime::parse_from_rfc2822(date).ok().map(|date| date.to_utc())
+}
+
+/// The least by which our clock must be off, if the server wrote `date` between `sent` and `received`.
+fn ahead(sent: DateTime<Utc>, date: DateTime<Utc>, received: DateTime<Utc>) -> Duration {
+    let (least, most) = (sent - (date + Duration::seconds(1)), received - date);
+    least.max(Duration::zero()) + most.min(Duration::zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_790_000_000 + seconds, 0).unwrap()
+    }
+
+    fn answer(date: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(DATE, date.parse().unwrap());
+        headers
+    }
+
+    fn dated(date: DateTime<Utc>) -> HeaderMap {
+        answer(&date.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
+    }
+
+    /// What answers show whose server is so many seconds ahead of us.
+    fn shown(of: &[i64]) -> Option<i64> {
+        let skew = Skew::default();
+        for server in of {
+            skew.note(Sent::at(at(0)), &dated(at(*server)), at(0));
+        }
+        skew.ahead(at(0)).map(|ahead| ahead.num_seconds())
+    }
+
+    #[test]
+    fn only_what_a_slow_answer_can_not_explain_is_counted() {
+        let seconds = |sent, date, received| ahead(at(sent), at(date), at(received)).num_seconds();
+        assert_eq!(seconds(0, 0, 0), 0);
+        assert_eq!((seconds(0, 20, 40), seconds(0, 0, 40), seconds(0, 40, 40)), (0, 0, 0));
+        assert_eq!(seconds(600, 0, 640), 599, "we are ahead");
+        assert_eq!(seconds(0, 600, 40), -560, "we are behind");
+    }
+
+    #[test]
+    fn the_middle_of_the_recent_answers_counts() {
+        assert_eq!(shown(&[]), None);
+        assert_eq!(shown(&[-600]), Some(599));
+        assert_eq!(shown(&[0, -600]), Some(0), "one odd answer stops nothing");
+        assert_eq!(shown(&[900, 0, -600, 0]), Some(0));
+        assert_eq!(shown(&[-600, 0, -600]), Some(599));
+        assert_eq!(shown(&[0, 0, 0, 0, 0, 600, 600, 600]), Some(-600), "what is older is forgotten");
+    }
+
+    #[test]
+    fn an_answer_without_a_readable_date_shows_nothing() {
+        let skew = Skew::default();
+        for headers in [HeaderMap::new(), answer("soon"), answer("Thu, 01 Jan"), answer("")] {
+            skew.note(Sent::at(at(0)), &headers, at(0));
+        }
+        assert_eq!(skew.ahead(at(0)), None);
+    }
+
+    #[test]
+    fn what_was_learnt_before_the_clock_was_set_is_forgotten() {
+        let skew = Skew::default();
+        skew.note(Sent::at(at(0)), &dated(at(-600)), at(0));
+        assert_eq!(skew.ahead(at(50)).map(|ahead| ahead.num_seconds()), Some(599), "a moment later");
+        assert_eq!(skew.ahead(at(-600)), None, "it was put right");
+        skew.note(Sent::at(at(0)), &dated(at(0)), at(3600));
+        assert_eq!(skew.ahead(at(3600)), None, "it was set while the answer was on its way");
+    }
+}
