@@ -69,7 +69,6 @@ struct Posted {
 
 #[derive(Deserialize)]
 struct Page {
-    #[serde(default)]
     messages: Vec<Found>,
     response_metadata: Option<Cursor>,
 }

@@ -208,7 +208,17 @@ async fn exchange(request: RequestBuilder, token: Option<&SlackApiToken>) -> Cli
     Ok(Reply { status, headers, body })
 }
 
+/// What the Web API answered. Only JSON that says `ok` is a yes: a page of a proxy's, say, must not pass for a card that
+/// was updated, or for a channel in which our message does not stand.
 fn decode<RS: DeserializeOwned>(reply: &Reply) -> ClientResult<RS> {
+    match reply.status {
+        StatusCode::OK => decode_json(&reply.body),
+        _ => decode_plain(reply),
+    }
+}
+
+/// As [`decode`], for a one-off reply address.
+fn decode_plain<RS: DeserializeOwned>(reply: &Reply) -> ClientResult<RS> {
     match reply.status {
         StatusCode::TOO_MANY_REQUESTS => Err(SlackClientError::RateLimitError(
             SlackRateLimitError::new().opt_retry_after(retry_after(&reply.headers)),
@@ -223,10 +233,10 @@ fn decode<RS: DeserializeOwned>(reply: &Reply) -> ClientResult<RS> {
 fn decode_json<RS: DeserializeOwned>(body: &[u8]) -> ClientResult<RS> {
     let outcome: Outcome = parse(body)?;
     match (outcome.error, outcome.ok) {
-        (None, Some(false)) => {
+        (None, Some(false) | None) => {
             Err(SlackClientError::ApiError(SlackClientApiError::new("unknown_error".to_owned())))
         }
-        (None, Some(true) | None) => parse(body),
+        (None, Some(true)) => parse(body),
         (Some(code), _) => {
             let messages = outcome.response_metadata.map(|metadata| metadata.messages).unwrap_or_default();
             let details: Vec<String> = outcome.needed.into_iter().chain(messages).collect();
@@ -303,7 +313,9 @@ impl SlackClientHttpConnector for Connector {
             let request =
                 self.http.post(full_uri).header(CONTENT_TYPE, "application/json; charset=utf-8").body(body);
             let reply = exchange(request, context.token).await?;
-            self.noting_dead_tokens(decode(&reply))
+            // What has no token is a reply address.
+            let answer = if context.token.is_some() { decode(&reply) } else { decode_plain(&reply) };
+            self.noting_dead_tokens(answer)
         }
         .boxed()
     }

@@ -311,10 +311,10 @@ async fn pass_on(front: TcpListener, http: SocketAddr, outages: Outages) {
     }
 }
 
-/// Carries a connection until an outage begins, and then nothing more on it, not even its end.
+/// Carries a connection until an outage silences it: then nothing more comes on it, not even its end.
 async fn forward(mut stream: TcpStream, http: SocketAddr, mut outage: watch::Receiver<Option<Outage>>) {
     let mut beyond = TcpStream::connect(http).await.unwrap();
-    let begins = async { outage.wait_for(Option::is_some).await.map(drop) };
+    let begins = async { outage.wait_for(|now| *now == Some(Outage::Silent)).await.map(drop) };
     tokio::select! {
         _ = tokio::io::copy_bidirectional(&mut stream, &mut beyond) => {}
         _ = begins => std::future::pending().await,

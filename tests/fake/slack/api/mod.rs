@@ -187,6 +187,7 @@ async fn with_fault(fault: Option<Fault>, wire: &Wire, effect: impl FnOnce() -> 
             wire.cut();
             StatusCode::OK.into_response()
         }
+        Some(Fault::Body(kind, body)) => ([(header::CONTENT_TYPE, kind)], body).into_response(),
         Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::Garbage) => {
             let _ = effect();
