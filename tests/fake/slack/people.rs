@@ -293,6 +293,14 @@ impl FakeSlack {
         self.acked(&id, acks + 1).await
     }
 
+    /// A message of the bot's that stands there from before, with this mark.
+    pub fn say_as_bot(&self, channel: &str, key: &str) {
+        let metadata = json!({"event_type": "inactive_contractors", "event_payload": {"key": key}});
+        let content =
+            Content { text: "(from before)".to_owned(), blocks: Vec::new(), metadata: Some(metadata) };
+        self.write(|state| drop(state.post(channel, super::BOT_USER, None, content).ts.clone()));
+    }
+
     /// Sends this text as a frame to one socket.
     pub fn send_raw(&self, frame: &str) {
         self.write(|state| {
