@@ -22,8 +22,9 @@ use crate::slack::Slack;
 use crate::store::{AuditContext, Store};
 use crate::{okta, slack};
 
-/// The longest pause between two tries to reach Slack at the start.
-const CONNECT_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// The pause between two tries to reach Slack at the start. `auth.test` may be called hundreds of times a minute, so it
+/// does not grow. <https://docs.slack.dev/reference/methods/auth.test>
+const CONNECT_PAUSE: Duration = Duration::from_secs(2);
 
 /// How the Okta adapter is configured.
 pub fn okta_settings(config: &Config) -> okta::Settings {
@@ -152,18 +153,20 @@ async fn connect(
     clock: &Clock,
     stop: &CancellationToken,
 ) -> anyhow::Result<Option<Arc<Slack>>> {
-    let mut pause = Duration::from_secs(1);
     loop {
         let connected = tokio::select! {
             () = stop.cancelled() => return Ok(None),
             connected = Slack::connect(slack_settings(config), clock.clone()) => connected,
         };
-        match connected {
+        let pause = match connected {
             Ok(slack) => return Ok(Some(Arc::new(slack))),
-            Err(
-                error @ (ChatError::Unavailable(_) | ChatError::Ambiguous(_) | ChatError::RateLimited(_)),
-            ) => {
+            Err(ChatError::RateLimited(asked)) => {
+                tracing::warn!(asked_s = asked.as_secs(), "Slack asks to wait; trying again then");
+                asked.max(CONNECT_PAUSE)
+            }
+            Err(error @ (ChatError::Unavailable(_) | ChatError::Ambiguous(_))) => {
                 tracing::warn!(%error, "Slack can't be reached yet; trying again");
+                CONNECT_PAUSE
             }
             Err(
                 error @ (ChatError::Denied(_)
@@ -174,12 +177,11 @@ async fn connect(
                 return Err(error)
                     .context("can't start with Slack; `inactive-contractors check` looks at each right");
             }
-        }
+        };
         tokio::select! {
             () = stop.cancelled() => return Ok(None),
             () = tokio::time::sleep(pause) => {}
         }
-        pause = (pause * 2).min(CONNECT_PAUSE_MAX);
     }
 }
 

@@ -4,6 +4,8 @@
 mod api;
 #[path = "slack/files.rs"]
 mod files;
+#[path = "slack/outages.rs"]
+mod outages;
 #[path = "slack/transport.rs"]
 mod transport;
 #[path = "slack/wire.rs"]
@@ -13,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use inactive_contractors::chat::{Ack, Card, ChatError, Connection, Handler, Inbound, Text};
+use inactive_contractors::chat::{Ack, Block, Card, ChatError, Connection, Handler, Inbound, Modal, Text};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::slack::{Settings, Slack, Timing};
 use serde_json::{Value, json};
@@ -56,6 +58,8 @@ fn timing() -> Timing {
     Timing {
         connect: ms(1000),
         call: ms(1000),
+        probe: ms(1000),
+        probe_pause: ms(50),
         upload: ms(1000),
         handshake: ms(1000),
         hello: ms(1000),
@@ -93,6 +97,10 @@ impl Running {
 
     async fn on(wire: Wire) -> Running {
         let slack = slack(&wire).await;
+        Running::with(wire, slack)
+    }
+
+    fn with(wire: Wire, slack: Slack) -> Running {
         let (sender, inputs) = mpsc::unbounded_channel();
         let shutdown = CancellationToken::new();
         let (runner, token) = (slack.clone(), shutdown.clone());
@@ -110,6 +118,16 @@ impl Running {
         peer.send(&click("works", "1"));
         self.input().await.answer.send(Ack::Done).unwrap();
         assert_eq!(peer.ack().await, json!({ "envelope_id": "works" }));
+        peer
+    }
+
+    /// Waits for the next connection that a click gets through.
+    async fn works_again(&mut self, action_ts: &str) -> Peer {
+        let mut peer = self.wire.peer().await;
+        let id = format!("again{action_ts}");
+        peer.send(&click(&id, action_ts));
+        self.input().await.answer.send(Ack::Done).unwrap();
+        assert_eq!(peer.ack().await["envelope_id"], id.as_str());
         peer
     }
 
@@ -155,4 +173,9 @@ fn submission(id: &str) -> Value {
 
 fn card(words: &str) -> Card {
     Card { summary: Text::plain(words), blocks: Vec::new() }
+}
+
+fn modal(paragraphs: usize) -> Modal {
+    let blocks = (0..paragraphs).map(|_| Block::Section(Text::plain("word ".repeat(100)))).collect();
+    Modal { kind: "choose".into(), value: "r7".into(), title: "Choose".into(), submit: None, blocks }
 }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::survey::{fresh_standing, log_since};
+use super::sweeps::may_pass;
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::{Assessment, Evidence, assess};
 use crate::domain::candidate::{Candidate, CandidateState, Proof, Skip, Step};
@@ -36,7 +37,15 @@ pub(super) enum Effort {
     /// Each due account took a step.
     Made,
     /// Something that a person must mend stands in the way of all.
-    Blocked(String),
+    Blocked(Hindrance),
+}
+
+/// What stands in the way of all suspensions.
+pub(super) struct Hindrance {
+    /// In words.
+    pub(super) why: String,
+    /// Whether people have to hear of it: it is no passing trouble, and not said elsewhere.
+    pub(super) to_be_told: bool,
 }
 
 impl App {
@@ -81,12 +90,12 @@ impl App {
                 obstacle
             })
             .collect();
-        let results: Vec<anyhow::Result<Option<String>>> =
+        let results: Vec<anyhow::Result<Option<Hindrance>>> =
             stream::iter(tries).buffer_unordered(self.concurrency).collect().await;
         if results.is_empty() {
             return Ok(Effort::NothingDue);
         }
-        let obstacles: Vec<Option<String>> = results.into_iter().collect::<anyhow::Result<_>>()?;
+        let obstacles: Vec<Option<Hindrance>> = results.into_iter().collect::<anyhow::Result<_>>()?;
         Ok(obstacles.into_iter().flatten().next().map_or(Effort::Made, Effort::Blocked))
     }
 
@@ -97,7 +106,7 @@ impl App {
         decision: &Decision,
         candidate: &Candidate,
         last_error: Option<&str>,
-    ) -> anyhow::Result<Option<String>> {
+    ) -> anyhow::Result<Option<Hindrance>> {
         // Whatever is waited for is waited for before anything is looked at.
         let turn = self.identity.turn_to_change().await;
         let Some(policy) = self.policy(&request.policy) else {
@@ -114,7 +123,7 @@ impl App {
             return self.call_off(request, candidate, Skip::ApprovalTooOld).await;
         }
         if self.store.pause_of(&policy.name).await?.is_some() {
-            return Ok(Some("an admin has paused the policy".to_owned()));
+            return Ok(Some(Hindrance { why: "an admin has paused the policy".into(), to_be_told: false }));
         }
         if let Err(error) = turn {
             return self.not_now(request, candidate, error).await;
@@ -138,10 +147,10 @@ impl App {
             Ok(Err(step)) => return self.take(request, candidate, step).await,
             // Such as approvers who can't be looked up: nobody can be judged until they can, and the card says so.
             Err(error) => {
-                let error = format!("{error:#}");
-                let wait = Step::Wait { error: error.clone(), wait: WAIT_FOR_PERSON };
+                let hindrance = Hindrance { why: format!("{error:#}"), to_be_told: !may_pass(&error) };
+                let wait = Step::Wait { error: hindrance.why.clone(), wait: WAIT_FOR_PERSON };
                 self.take(request, candidate, wait).await?;
-                return Ok(Some(error));
+                return Ok(Some(hindrance));
             }
         };
         let now = self.clock.now();
@@ -169,7 +178,7 @@ impl App {
         request: &Request,
         candidate: &Candidate,
         why: Skip,
-    ) -> anyhow::Result<Option<String>> {
+    ) -> anyhow::Result<Option<Hindrance>> {
         if matches!(candidate.state, CandidateState::Due { attempts: 0, status_changed: None, .. }) {
             return self.take(request, candidate, Step::Skip(why)).await;
         }
@@ -232,12 +241,12 @@ impl App {
         request: &Request,
         candidate: &Candidate,
         error: IdentityError,
-    ) -> anyhow::Result<Option<String>> {
+    ) -> anyhow::Result<Option<Hindrance>> {
         let obstacle = match &error {
             IdentityError::NotFound(_) => {
                 return self.take(request, candidate, Step::Skip(Skip::Gone)).await;
             }
-            IdentityError::Denied(_) => Some(error.to_string()),
+            IdentityError::Denied(_) => Some(Hindrance { why: error.to_string(), to_be_told: true }),
             IdentityError::RateLimited { .. }
             | IdentityError::Transient(_)
             | IdentityError::Refused(_)
@@ -261,15 +270,14 @@ impl App {
         request: &Request,
         candidate: &Candidate,
         error: IdentityError,
-    ) -> anyhow::Result<Option<String>> {
+    ) -> anyhow::Result<Option<Hindrance>> {
         match &error {
             IdentityError::NotFound(_) => {
                 return self.take(request, candidate, Step::Skip(Skip::Gone)).await;
             }
-            IdentityError::Denied(why) => {
-                let obstacle = why.clone();
+            IdentityError::Denied(_) => {
                 self.take(request, candidate, self.turned_away(&error)).await?;
-                return Ok(Some(obstacle));
+                return Ok(Some(Hindrance { why: error.to_string(), to_be_told: true }));
             }
             IdentityError::RateLimited { .. } => {
                 return self.take(request, candidate, self.turned_away(&error)).await;
@@ -317,7 +325,7 @@ impl App {
         request: &Request,
         candidate: &Candidate,
         step: Step,
-    ) -> anyhow::Result<Option<String>> {
+    ) -> anyhow::Result<Option<Hindrance>> {
         let clears = self.policy(&request.policy).is_some_and(|policy| policy.clear_sessions);
         let step = match step {
             Step::Confirm(proof) if clears => Step::ConfirmAndClear(proof),

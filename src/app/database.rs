@@ -1,24 +1,58 @@
 //! Watching the database: as long as it can't be written nothing is decided or suspended, and the channel is told.
+//!
+//! Each outage is told once, and its end, whichever process sees them. The database can't say what was told, so the
+//! channel does: the outages of a day have numbers, and a message is looked for by its mark before it is posted.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::messages::CLOCK_SKEW;
 use super::wording::notices;
-use crate::chat::{Card, ChatError};
+use crate::chat::ChatError;
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// A disk that fails for one moment is nobody's business.
 const TELL_AFTER: u32 = 2;
+/// So many outages of one day are told. Of a disk that comes and goes people know by then; the log has all.
+pub const OUTAGES_TOLD: u32 = 6;
+
+/// An outage, from when it was to be told until its end was.
+struct Outage {
+    since: DateTime<Utc>,
+    why: String,
+    /// Channels that have not been told.
+    untold: BTreeSet<String>,
+    /// In which channels it was told, as which of the day.
+    told: BTreeMap<String, u32>,
+}
+
+/// What this process knows of the outages.
+#[derive(Default)]
+struct Outages {
+    now: Option<Outage>,
+    /// Those whose end is still to be told somewhere.
+    ended: Vec<Outage>,
+    /// Per channel the day of the last one that it was told of, and which of that day it was.
+    last: BTreeMap<String, (NaiveDate, u32)>,
+}
+
+/// What became of telling a channel.
+enum Telling {
+    /// It knows of this outage, as which of the day.
+    Told(u32),
+    /// It has heard of enough outages today.
+    Enough,
+}
 
 impl App {
     /// Looks until `stop`, and tells each channel when the database can't be written and when it can again.
     pub(super) async fn watch_database(&self, stop: &CancellationToken) {
-        let (mut failures, mut told) = (0, None);
+        let (mut failures, mut outages): (u32, Outages) = (0, Outages::default());
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -28,9 +62,9 @@ impl App {
             match self.store.health().await {
                 Ok(()) => {
                     failures = 0;
-                    if let Some(since) = told.take() {
+                    if let Some(outage) = outages.now.take() {
                         tracing::warn!("the database can be written again");
-                        self.tell_everywhere("works", since, &notices::database_works(since)).await;
+                        outages.ended.push(outage);
                         self.nudge();
                     }
                 }
@@ -38,38 +72,99 @@ impl App {
                     failures += 1;
                     tracing::error!(%error, "the database can't be written: nothing is decided or suspended");
                     if failures == TELL_AFTER {
-                        let since = self.clock.now();
-                        told = Some(since);
-                        let card = notices::database_fails(&error.to_string());
-                        self.tell_everywhere("fails", since, &card).await;
+                        outages.now = Some(self.outage(error.to_string()));
                     }
                 }
+            }
+            self.tell_ends(&mut outages.ended).await;
+            if let Some(outage) = &mut outages.now {
+                self.tell_outage(outage, &mut outages.last).await;
             }
         }
     }
 
-    /// Posts to each policy's channel once, without the database: a message of the same day that says so already is
-    /// enough, whichever process posted it.
-    async fn tell_everywhere(&self, what: &str, since: DateTime<Utc>, card: &Card) {
-        let mut channels: Vec<&str> = self.policies.iter().map(|policy| policy.channel.as_str()).collect();
-        channels.sort_unstable();
-        channels.dedup();
-        for channel in channels {
-            let key = match what {
-                "fails" => format!("database:fails:{}", since.date_naive()),
-                _ => format!("database:{what}:{}", since.timestamp()),
-            };
-            let from = since - chrono::Duration::days(1) - CLOCK_SKEW;
-            let posted = async {
-                match self.chat.find(channel, None, &key, from).await? {
-                    Some(_) => Ok(()),
-                    None => self.chat.post(channel, None, &key, card).await.map(drop),
+    fn outage(&self, why: String) -> Outage {
+        let untold = self.policies.iter().map(|policy| policy.channel.clone()).collect();
+        Outage { since: self.clock.now(), why, untold, told: BTreeMap::new() }
+    }
+
+    /// Tells the channels that don't know yet; one that can't be told now is told at the next look.
+    async fn tell_outage(&self, outage: &mut Outage, last: &mut BTreeMap<String, (NaiveDate, u32)>) {
+        let today = outage.since.date_naive();
+        for channel in outage.untold.clone() {
+            let first = last.get(&channel).filter(|(day, _)| *day == today).map_or(0, |(_, last)| last + 1);
+            match self.tell_outage_in(&channel, outage, first).await {
+                Ok(Telling::Told(number)) => {
+                    outage.told.insert(channel.clone(), number);
+                    last.insert(channel.clone(), (today, number));
                 }
-            };
-            let posted: Result<(), ChatError> = posted.await;
-            if let Err(error) = posted {
-                tracing::error!(channel, %error, "the channel can't be told either");
+                Ok(Telling::Enough) => {
+                    tracing::error!(
+                        channel,
+                        "the channel was told of {OUTAGES_TOLD} outages today; not of more"
+                    );
+                }
+                Err(error) => {
+                    tracing::error!(channel, %error, "the channel can't be told either");
+                    continue;
+                }
             }
+            outage.untold.remove(&channel);
         }
     }
+
+    /// `first` is the first number of the day that this process has not used.
+    async fn tell_outage_in(&self, channel: &str, outage: &Outage, first: u32) -> Result<Telling, ChatError> {
+        let since = outage.since;
+        for number in first..OUTAGES_TOLD {
+            let fails = key("fails", since, number);
+            if self.was_posted(channel, &fails, since).await? {
+                if self.was_posted(channel, &key("works", since, number), since).await? {
+                    continue;
+                }
+                // This one, told by a process that has ended since, or by a call whose answer was lost.
+                return Ok(Telling::Told(number));
+            }
+            let card = notices::database_fails(&outage.why, number + 1 == OUTAGES_TOLD);
+            self.chat.post(channel, None, &fails, &card).await?;
+            return Ok(Telling::Told(number));
+        }
+        Ok(Telling::Enough)
+    }
+
+    async fn tell_ends(&self, ended: &mut Vec<Outage>) {
+        for outage in ended.iter_mut() {
+            for (channel, number) in outage.told.clone() {
+                match self.tell_end(&channel, number, outage.since).await {
+                    Ok(()) => drop(outage.told.remove(&channel)),
+                    Err(error) => tracing::error!(channel, %error, "the channel can't be told of the end"),
+                }
+            }
+        }
+        ended.retain(|outage| !outage.told.is_empty());
+    }
+
+    async fn tell_end(&self, channel: &str, number: u32, since: DateTime<Utc>) -> Result<(), ChatError> {
+        let key = key("works", since, number);
+        if !self.was_posted(channel, &key, since).await? {
+            self.chat.post(channel, None, &key, &notices::database_works(since)).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a message with this mark stands there since the day before. Without the right to look, it is taken not to:
+    /// said twice is better than not at all.
+    async fn was_posted(&self, channel: &str, key: &str, since: DateTime<Utc>) -> Result<bool, ChatError> {
+        let from = since - chrono::Duration::days(1) - CLOCK_SKEW;
+        match self.chat.find(channel, None, key, from).await {
+            Ok(found) => Ok(found.is_some()),
+            Err(ChatError::Denied(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The mark of the word that an outage of this day `fails`, or `works` again.
+fn key(what: &str, since: DateTime<Utc>, number: u32) -> String {
+    format!("database:{what}:{}:{number}", since.date_naive())
 }

@@ -197,7 +197,11 @@ impl App {
     }
 
     /// Records a failed try and says when to try again.
-    async fn put_off(&self, row: &mut MessageRow, error: &ChatError) -> anyhow::Result<DateTime<Utc>> {
+    pub(super) async fn put_off(
+        &self,
+        row: &mut MessageRow,
+        error: &ChatError,
+    ) -> anyhow::Result<DateTime<Utc>> {
         // Being asked to wait is no failed try.
         if !matches!(error, ChatError::RateLimited(_)) {
             row.attempts += 1;

@@ -17,6 +17,7 @@ mod exemptions;
 pub mod history;
 mod home;
 pub mod messages;
+mod obstacles;
 mod pace;
 mod pauses;
 pub mod people;
@@ -158,7 +159,7 @@ enum Work {
 
 /// What stands in the way of all suspensions of a request until a person mends it.
 struct Obstacle {
-    why: String,
+    hindrance: carry_out::Hindrance,
     /// When to find out whether it still does.
     until: DateTime<Utc>,
 }

@@ -43,7 +43,10 @@ impl App {
                 self.work_round(&request, decision, &candidates, stop).await
             };
             let (effort, ()) = tokio::join!(work, self.show_progress(id, &working));
-            self.note_obstacle(id, effort?, began);
+            let effort = effort?;
+            let made = matches!(effort, Effort::Made);
+            self.note_obstacle(id, effort, began);
+            wake = earliest(wake, self.tell_obstacle(&request, decision, made).await?);
             let completed = self
                 .store
                 .transition(id, {
@@ -76,10 +79,12 @@ impl App {
         }
         self.sweep_by_new_rule(&request).await?;
         self.sweep_to_ask_again(&request).await?;
+        let late = self.tell_going_on(&request).await?;
+        wake = earliest(wake, late);
         let end_wake = self.tell_ending(&request, &candidates, &card).await?;
         match end_wake {
             Ending::Later(at) => wake = earliest(wake, Some(at)),
-            Ending::Told if card_wake.is_none() => {
+            Ending::Told if card_wake.is_none() && late.is_none() => {
                 self.undo_ends(&request, &candidates, now);
                 self.store.request_told(id, request.version).await?;
             }
@@ -113,9 +118,10 @@ impl App {
             Effort::Made => {
                 obstacles.remove(&id);
             }
-            Effort::Blocked(why) => {
+            Effort::Blocked(hindrance) => {
+                let why = &hindrance.why;
                 tracing::error!(request = id, why, "suspensions are paused until somebody mends this");
-                obstacles.insert(id, Obstacle { why, until: began + WAIT_FOR_PERSON });
+                obstacles.insert(id, Obstacle { hindrance, until: began + WAIT_FOR_PERSON });
             }
         }
     }
@@ -183,7 +189,8 @@ impl App {
             };
             let sweep = self.store.sweep(request.sweep).await?;
             let page = lock(&self.runtime.pages).get(&id).copied().unwrap_or_default();
-            let obstacle = lock(&self.runtime.obstacles).get(&id).map(|obstacle| obstacle.why.clone());
+            let obstacle =
+                lock(&self.runtime.obstacles).get(&id).map(|obstacle| obstacle.hindrance.why.clone());
             let link = |candidate: &Candidate| self.identity.console_link(&candidate.shown.id);
             let links = candidates.iter().filter_map(|one| Some((one.position, link(one)?))).collect();
             let successor = match &request.asked_again {
@@ -326,6 +333,6 @@ pub fn card_key(request: i64) -> String {
     format!("request:{request}:card")
 }
 
-fn earliest(a: Option<DateTime<Utc>>, b: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+pub(super) fn earliest(a: Option<DateTime<Utc>>, b: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
     a.into_iter().chain(b).min()
 }

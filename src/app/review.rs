@@ -213,7 +213,10 @@ impl App {
         tick: bool,
     ) -> anyhow::Result<()> {
         let review = self.store.review(memory.request, &inbound.user).await?;
-        let stands = review.as_ref().is_some_and(|review| self.waits(&review.request, memory));
+        // Whoever has no draft was never shown this dialog.
+        let stands = review
+            .as_ref()
+            .is_some_and(|review| review.draft.is_some() && self.waits(&review.request, memory));
         if !(tick && stands)
             && let Err(not) = self.may_review(inbound, memory.request, &memory.list_hash).await?
         {

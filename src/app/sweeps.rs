@@ -250,7 +250,7 @@ impl App {
 }
 
 /// Whether the next look may find it mended: nobody has to do anything about it.
-fn may_pass(error: &anyhow::Error) -> bool {
+pub(super) fn may_pass(error: &anyhow::Error) -> bool {
     let chat = |error: &ChatError| match error {
         ChatError::RateLimited(_) | ChatError::Unavailable(_) | ChatError::Ambiguous(_) => true,
         ChatError::NotFound(_) | ChatError::Channel(_) | ChatError::Content(_) | ChatError::Denied(_) => {

@@ -50,6 +50,8 @@ pub(super) struct Identity {
 #[derive(Debug)]
 pub(super) struct Api {
     pub(super) client: SlackClient<Connector>,
+    /// For what has to work right after an outage.
+    sockets: SlackClient<Connector>,
     pub(super) bot: SlackApiToken,
     pub(super) app: SlackApiToken,
     pub(super) me: Identity,
@@ -67,7 +69,6 @@ struct Posted {
 
 #[derive(Deserialize)]
 struct Page {
-    #[serde(default)]
     messages: Vec<Found>,
     response_metadata: Option<Cursor>,
 }
@@ -145,6 +146,7 @@ impl Api {
         let connector = Connector::new(settings, timing).map_err(|_| {
             ChatError::Unavailable("this machine has no usable TLS set-up (CA certificates)".to_owned())
         })?;
+        let sockets = SlackClient::new(connector.without_pool());
         let client = SlackClient::new(connector);
         let bot = SlackApiToken::new(settings.bot_token.expose_secret().into());
         let app = SlackApiToken::new(settings.app_token.expose_secret().into());
@@ -156,7 +158,7 @@ impl Api {
             team: who.team,
             team_url: who.url.0,
         };
-        Ok(Api { client, bot, app, me })
+        Ok(Api { client, sockets, bot, app, me })
     }
 
     fn session(&self) -> SlackClientSession<'_, Connector> {
@@ -183,7 +185,7 @@ impl Api {
 
     /// The address of a new socket: a secret that works once.
     pub(super) async fn socket_url(&self) -> Result<Url, ChatError> {
-        let session = self.client.open_session(&self.app);
+        let session = self.sockets.open_session(&self.app);
         let answer = session.apps_connections_open(&SlackApiAppsConnectionOpenRequest::new()).await;
         let url = answer.map_err(|error| Call::Read.failed(&error))?.url.0;
         if is_trustworthy(&url) {

@@ -83,8 +83,11 @@ fn fault(error: &reqwest::Error) -> TransportFault {
 #[derive(Clone, Debug)]
 pub(super) struct Connector {
     http: reqwest::Client,
+    /// Keeps no connection: each call makes its own.
+    fresh: reqwest::Client,
     base_url: String,
     upload: Duration,
+    probe: Duration,
     /// Slack's word for why a token is of no use any more, once it has said so.
     dead_token: watch::Sender<Option<String>>,
 }
@@ -115,16 +118,37 @@ impl Connector {
     /// Builds the client; fails only if the machine has no usable TLS set-up.
     pub(super) fn new(settings: &Settings, timing: &Timing) -> Result<Connector, reqwest::Error> {
         let base_url = settings.base_url();
-        let http = reqwest::Client::builder();
-        // Without TLS it is this machine, to which no proxy leads.
-        let http = if base_url.starts_with("http://") { http.no_proxy() } else { http };
-        let http = http
-            .connect_timeout(timing.connect)
-            .timeout(timing.call)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Connector { http, base_url, upload: timing.upload, dead_token: watch::channel(None).0 })
+        let http = || {
+            let http = reqwest::Client::builder();
+            // Without TLS it is this machine, to which no proxy leads.
+            let http = if base_url.starts_with("http://") { http.no_proxy() } else { http };
+            http.connect_timeout(timing.connect)
+                .timeout(timing.call)
+                .redirect(reqwest::redirect::Policy::none())
+                .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        };
+        Ok(Connector {
+            http: http().build()?,
+            fresh: http().pool_max_idle_per_host(0).build()?,
+            base_url,
+            upload: timing.upload,
+            probe: timing.probe,
+            dead_token: watch::channel(None).0,
+        })
+    }
+
+    /// The same transport without what is left of earlier connections: after an outage they may be dead, which only
+    /// a call that gets no answer finds out.
+    pub(super) fn without_pool(&self) -> Connector {
+        Connector { http: self.fresh.clone(), ..self.clone() }
+    }
+
+    /// Whether Slack's Web API answers at all, whatever it says. Asks `api.test`, which needs no token and may be called
+    /// a hundred times a minute.
+    pub(super) async fn answers(&self) -> bool {
+        let Ok(url) = self.create_method_uri_path("api.test") else { return false };
+        let answer = self.fresh.post(url).timeout(self.probe).send().await;
+        answer.is_ok_and(|answer| !answer.status().is_server_error())
     }
 
     /// Resolves with Slack's word for it when a token has stopped working for good.
@@ -184,7 +208,17 @@ async fn exchange(request: RequestBuilder, token: Option<&SlackApiToken>) -> Cli
     Ok(Reply { status, headers, body })
 }
 
+/// What the Web API answered. Only JSON that says `ok` is a yes: a page of a proxy's, say, must not pass for a card that
+/// was updated, or for a channel in which our message does not stand.
 fn decode<RS: DeserializeOwned>(reply: &Reply) -> ClientResult<RS> {
+    match reply.status {
+        StatusCode::OK => decode_json(&reply.body),
+        _ => decode_plain(reply),
+    }
+}
+
+/// As [`decode`], for a one-off reply address.
+fn decode_plain<RS: DeserializeOwned>(reply: &Reply) -> ClientResult<RS> {
     match reply.status {
         StatusCode::TOO_MANY_REQUESTS => Err(SlackClientError::RateLimitError(
             SlackRateLimitError::new().opt_retry_after(retry_after(&reply.headers)),
@@ -199,10 +233,10 @@ fn decode<RS: DeserializeOwned>(reply: &Reply) -> ClientResult<RS> {
 fn decode_json<RS: DeserializeOwned>(body: &[u8]) -> ClientResult<RS> {
     let outcome: Outcome = parse(body)?;
     match (outcome.error, outcome.ok) {
-        (None, Some(false)) => {
+        (None, Some(false) | None) => {
             Err(SlackClientError::ApiError(SlackClientApiError::new("unknown_error".to_owned())))
         }
-        (None, Some(true) | None) => parse(body),
+        (None, Some(true)) => parse(body),
         (Some(code), _) => {
             let messages = outcome.response_metadata.map(|metadata| metadata.messages).unwrap_or_default();
             let details: Vec<String> = outcome.needed.into_iter().chain(messages).collect();
@@ -279,7 +313,9 @@ impl SlackClientHttpConnector for Connector {
             let request =
                 self.http.post(full_uri).header(CONTENT_TYPE, "application/json; charset=utf-8").body(body);
             let reply = exchange(request, context.token).await?;
-            self.noting_dead_tokens(decode(&reply))
+            // What has no token is a reply address.
+            let answer = if context.token.is_some() { decode(&reply) } else { decode_plain(&reply) };
+            self.noting_dead_tokens(answer)
         }
         .boxed()
     }

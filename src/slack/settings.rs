@@ -84,6 +84,10 @@ pub struct Timing {
     pub call: Duration,
     /// Sending the bytes of a file: the largest one over a slow line.
     pub upload: Duration,
+    /// One look at whether Slack can be reached at all.
+    pub probe: Duration,
+    /// The longest pause between two such looks while there is no connection.
+    pub probe_pause: Duration,
     /// TCP, TLS and upgrade of the websocket.
     pub handshake: Duration,
     /// From the upgrade to Slack's `hello`.
@@ -118,6 +122,8 @@ impl Default for Timing {
             connect: Duration::from_secs(5),
             call: Duration::from_secs(15),
             upload: Duration::from_secs(120),
+            probe: Duration::from_secs(3),
+            probe_pause: Duration::from_millis(1500),
             handshake: Duration::from_secs(8),
             hello: Duration::from_secs(8),
             write: Duration::from_secs(5),
@@ -132,5 +138,29 @@ impl Default for Timing {
             ack: Duration::from_secs(3),
             drain: Duration::from_secs(5),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How long an open, a handshake and a hello take where nothing is wrong.
+    const CONNECTING: Duration = Duration::from_millis(500);
+
+    #[test]
+    fn the_defaults_keep_what_is_promised_of_the_socket() {
+        let timing = Timing::default();
+        // Slack comes back just after a look began, which is lost; the pause; the next look finds it.
+        assert!(timing.probe + timing.probe_pause + CONNECTING <= Duration::from_secs(5));
+        // A connection without an answer has lived long enough to be followed by another at once.
+        assert!(timing.steady <= timing.stale);
+        assert!(timing.stale + CONNECTING <= Duration::from_secs(20));
+        // Two pings may be lost, and one write may hang, without a good connection being given up.
+        assert!(timing.ping * 3 <= timing.stale && timing.write < timing.stale);
+        // A connection that hangs in each step is given up within the minute.
+        assert!(
+            timing.call + timing.handshake + timing.hello + timing.backoff_most <= Duration::from_secs(61)
+        );
     }
 }

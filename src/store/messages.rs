@@ -72,6 +72,16 @@ impl Store {
         self.read(move |tx| load(tx, &key)).await
     }
 
+    /// The messages whose keys begin with this, in the order of their keys.
+    pub async fn messages_of(&self, prefix: &str) -> Result<Vec<MessageRow>, StoreError> {
+        let prefix = prefix.to_owned();
+        self.read(move |tx| {
+            let sql = "SELECT * FROM message WHERE key >= ?1 AND key < ?1 || char(1114111) ORDER BY key";
+            codec::all(tx, sql, [prefix], decode)
+        })
+        .await
+    }
+
     /// The message that stands there, if it is one of ours.
     pub async fn message_by_ref(&self, channel: &str, ts: &str) -> Result<Option<MessageRow>, StoreError> {
         let (channel, ts) = (channel.to_owned(), ts.to_owned());

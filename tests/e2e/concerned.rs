@@ -121,6 +121,23 @@ async fn both_are_asked_once_and_their_answers_stand_on_the_card() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_whom_slack_can_not_name_is_refused_for_now_and_stands_in_the_trail() {
+    let (world, card) = world_of_ada("ask_contractor = true").await;
+    let own = asked(&world, U_ADA, "may be suspended").await;
+    world.slack.fail_always("users.info", Fault::Error("internal_error".into()));
+    press(&world, U_ADA, &own, "needed").await;
+    world.told(U_ADA, "I can't find out from Slack who you are").await;
+    assert_eq!(["input_refused", "person_answered"].map(|action| world.audited(action)), [1, 0]);
+    let refused = world.audit().pop().expect("there are events");
+    assert_eq!((refused.request, refused.actor["person"]["id"].as_str()), (Some(1), Some(U_ADA)));
+    world.slack.clear_faults();
+    press(&world, U_ADA, &own, "needed").await;
+    world.told(U_ADA, "Thank you, noted: I still need this").await;
+    card_says(&world, &card, "says: I still need this").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_not_in_slack_is_said_on_the_card() {
     let world = World::at_ten(&policy("ask_contractor = true\nask_manager = true")).await;
     world.okta.add(Person::contractor(ADA).last_login_days_ago(41).manager("Jane Doe"));

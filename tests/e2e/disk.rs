@@ -209,3 +209,50 @@ async fn a_disk_that_can_not_be_written_is_refused_at_the_start_with_the_mend() 
     assert!(ended.stderr.contains("full") || ended.stderr.contains("room"), "{}", ended.stderr);
     disk.empty();
 }
+
+/// How many messages of the channel say this.
+fn said(world: &World, words: &str) -> usize {
+    world.slack.messages(C_OPS).iter().filter(|message| message.visible_text().contains(words)).count()
+}
+
+const FAILS: &str = "write to my database (";
+const WORKS: &str = "write to my database again";
+
+async fn said_so_often(world: &World, words: &str, times: usize) {
+    let enough = |_: &crate::fake::slack::FakeSlack| (said(world, words) >= times).then_some(());
+    world.slack.wait_long(&format!("{times} x {words:?}"), enough).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_outage_of_a_day_is_told_and_the_last_one_says_that_it_is() {
+    let world = World::new(UNSCHEDULED_POLICY).await;
+    world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
+    let bot = BotProcess::run(&world).await;
+    let card = world.sweep().await.ts;
+    // Four of today are told already, as by processes that have ended.
+    let today = world.clock.now().date_naive();
+    for number in 0..4 {
+        for what in ["fails", "works"] {
+            world.slack.say_as_bot(C_OPS, &format!("database:{what}:{today}:{number}"));
+        }
+    }
+    let other = rusqlite::Connection::open(world.database()).expect("it can be opened");
+    other.busy_timeout(std::time::Duration::from_secs(5)).expect("it can be set");
+    for times in 1..=2 {
+        other.execute_batch("BEGIN IMMEDIATE").expect("the file is free for a moment");
+        said_so_often(&world, FAILS, times).await;
+        other.execute_batch("ROLLBACK").expect("it is ours");
+        said_so_often(&world, WORKS, times).await;
+    }
+    assert_eq!(said(&world, "I leave it to the log until tomorrow"), 1);
+    // Enough for a day: what comes now is looked for, and not told.
+    other.execute_batch("BEGIN IMMEDIATE").expect("the file is free for a moment");
+    bot.writes("not of more", 1).await;
+    other.execute_batch("ROLLBACK").expect("it is ours");
+    bot.writes("the database can be written again", 3).await;
+    world.slack.click(U_APPROVER, &card, "suspend").await.expect("the button is there");
+    world.message("1 account suspended. Approved by").await;
+    assert_eq!((said(&world, FAILS), said(&world, WORKS)), (2, 2));
+    bot.terminate();
+    assert_eq!(bot.ended().await.code, Some(0));
+}

@@ -228,3 +228,50 @@ async fn a_dead_bot_token_ends_the_bot_although_its_socket_lives() {
         approved_and_ended(&world, &card).await;
     }
 }
+
+/// Something about the channel was told to the admin.
+async fn admin_told(world: &World, words: &str) {
+    let told = |note: &Message| note.visible_text().contains(words);
+    let note = |slack: &FakeSlack| slack.direct_messages(U_ADMIN).into_iter().find(told);
+    world.slack.wait_for("a word to the admin", note).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_is_archived_under_an_open_card_gets_it_current_when_it_is_back() {
+    let world = world_with_bot().await;
+    let card = world.sweep().await;
+    let deadline = world.next_deadline();
+    world.slack.archive(C_OPS, true);
+    // Whoever is elsewhere can still ask; the sweep finds the account waiting, and has the card looked after.
+    let line = "/inactive-contractors sweep";
+    world.slack.slash(U_APPROVER, crate::fake::slack::C_GENERAL, line).await.expect("it can be typed");
+    world.put_off(CARD).await;
+    admin_told(&world, "is_archived").await;
+    assert_eq!(world.next_deadline(), deadline, "the request stays as it is");
+    world.slack.archive(C_OPS, false);
+    world.advance(Duration::minutes(2) + Duration::seconds(1));
+    world.no_longer_put_off(CARD).await;
+    assert_eq!((marked(&world, CARD).len(), world.next_deadline()), (1, deadline));
+    approved_and_ended(&world, &card).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_that_is_removed_under_an_open_card_does_what_was_approved_and_tells_it_after_an_invitation() {
+    let world = world_with_bot().await;
+    let card = world.sweep().await;
+    world.slack.leave(BOT_USER, C_OPS);
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is still there");
+    world.put_off(CARD).await;
+    admin_told(&world, "not_in_channel").await;
+    world.audited_times("completed", 1).await;
+    assert_eq!((world.okta.suspends(LOGIN), world.audited("approved")), (1, 1));
+    let bot = world.slack.people().into_iter().find(|user| user.id == BOT_USER).expect("the bot's user");
+    world.slack.add_user(bot, &[C_OPS]);
+    world.advance(Duration::minutes(2) + Duration::seconds(1));
+    world.message("1 account suspended. Approved by").await;
+    let done =
+        |card: &Message| !card.offers("suspend") && card.visible_text().contains("1 account suspended");
+    world.slack.wait_update(&card.ts, "a card that says what was done", done).await;
+    assert_eq!(marked(&world, CARD).len(), 1);
+    world.nothing_else_is_wrong().await;
+}

@@ -4,13 +4,16 @@
 //! approver who has left the channel, and an approver of whom Slack can't say who they are. Dialogs and buttons that only
 //! others were shown are forged.
 
+use std::collections::BTreeMap;
+
 use rusqlite::types::Value;
+use serde_json::Value as Json;
 
 use super::dialog::{self, choose, says};
 use crate::fake::okta::Fault;
 use crate::fake::slack::{
-    C_OPS, Fault as SlackFault, Input, Message, U_ADMIN, U_APPROVER, U_APPROVER2, U_DEACTIVATED, U_GUEST,
-    U_OTHER_BOT, U_STRANGER, U_VIEWER,
+    BOT_USER, C_GENERAL, C_OPS, Fault as SlackFault, Input, Message, U_ADMIN, U_APPROVER, U_APPROVER2,
+    U_DEACTIVATED, U_GUEST, U_OTHER_BOT, U_STRANGER, U_VIEWER,
 };
 use crate::support::{PLAIN_POLICY, World};
 
@@ -69,7 +72,7 @@ impl Who {
 }
 
 /// All that a decision or a command could change, as stored.
-fn state(world: &World) -> Vec<Vec<Value>> {
+pub fn state(world: &World) -> Vec<Vec<Value>> {
     let file = rusqlite::Connection::open(world.database()).expect("the file is there");
     let read = |sql: &str| {
         let mut statement = file.prepare(sql).expect("the table is there");
@@ -98,7 +101,8 @@ async fn refused(world: &World, who: Who, what: &str, act: impl AsyncFnOnce(&'st
     let user = who.id();
     let (before, refusals) = (state(world), world.audited("input_refused"));
     let (changes, files) = (world.changes_asked(), world.slack.files().len());
-    let modals = world.slack.views(user).len();
+    // As many as were forged.
+    let modals = world.slack.views(user).len().max(world.slack.views(U_APPROVER).len());
     who.begin(world);
     act(user).await;
     world
@@ -114,17 +118,83 @@ async fn refused(world: &World, who: Who, what: &str, act: impl AsyncFnOnce(&'st
     assert_eq!(last.actor["person"]["id"], user, "{what} by {who:?}");
 }
 
-/// Everybody who may not presses each of these buttons of the card.
-async fn buttons(world: &World, card: &Message, actions: &[&str]) {
+/// The first element of each kind, by kind, with its whole name.
+fn offered(blocks: &[Json], kind: impl Fn(&str) -> &str) -> BTreeMap<String, (String, Json)> {
+    let mut found = BTreeMap::new();
+    for block in blocks {
+        let several = block["elements"].as_array().into_iter().flatten();
+        for element in several.chain(block.get("accessory")).chain(block.get("element")) {
+            if let (Some(block), Some(action)) = (block["block_id"].as_str(), element["action_id"].as_str()) {
+                let new = || (format!("{block}/{action}"), element.clone());
+                found.entry(kind(action).to_owned()).or_insert_with(new);
+            }
+        }
+    }
+    found
+}
+
+/// What can be done with an element: press it, or each of its items. A link only opens what it leads to.
+fn ways(element: &Json) -> Vec<Option<String>> {
+    let Some(options) = element["options"].as_array() else { return vec![None] };
+    let options = options.iter().filter(|option| option["url"].is_null());
+    options.map(|option| option["value"].as_str().map(str::to_owned)).collect()
+}
+
+/// Everybody who may not does everything that the card offers. These are among it, and the menus beside people.
+async fn buttons(world: &World, card: &Message, expected: &[&str]) {
     world.until("the card's deadline", |world| world.audited("card_posted") == 1).await;
     let card = world.slack.message(&card.ts).expect("the card stands");
+    let offered = offered(&card.current().blocks, |action| action);
+    for action in expected {
+        assert!(offered.contains_key(*action), "{action} is not among {:?}", offered.keys());
+    }
     for who in EVERYBODY {
-        for action in actions {
-            refused(world, who, action, async |user| {
-                world.slack.click_stale(user, &card, action).await.expect("it is shown");
+        for (kind, (action, element)) in &offered {
+            for way in ways(element) {
+                let what = format!("{kind} {}", way.as_deref().unwrap_or_default());
+                refused(world, who, &what, async |user| {
+                    let done = match &way {
+                        Some(value) => world.slack.select_stale(user, &card, action, value).await,
+                        None => world.slack.click_stale(user, &card, action).await,
+                    };
+                    done.expect("it is shown");
+                })
+                .await;
+            }
+        }
+    }
+}
+
+/// Everybody who may not does everything that the approver's dialog offers, forged: of the boxes and menus beside people
+/// the first of each kind. These kinds are among it.
+async fn clicks_in_dialog(world: &World, expected: &[&str]) {
+    let view = dialog::top(world, U_APPROVER);
+    let mut kinds = offered(view.blocks(), |id| id.split(['-', '~']).next().unwrap_or_default());
+    // Text that is only sent with its form.
+    kinds.remove("reason");
+    for one in expected {
+        assert!(kinds.contains_key(*one), "{one} is not among {kinds:?}");
+    }
+    for who in EVERYBODY {
+        for (kind, (action, element)) in &kinds {
+            refused(world, who, kind, async |user| {
+                world.slack.hand_over(U_APPROVER, user);
+                let input = match element["type"].as_str() {
+                    Some("button") => None,
+                    Some("checkboxes") => Some(Input::Options(Vec::new())),
+                    Some("plain_text_input") => Some(Input::Text("x".into())),
+                    Some("overflow" | "static_select") => ways(element).remove(0).map(Input::Option),
+                    other => panic!("how is this used? {other:?}"),
+                };
+                let done = match input {
+                    Some(input) => world.slack.choose_in_view(user, action, input).await,
+                    None => world.slack.click_in_view(user, action, &[]).await,
+                };
+                done.expect("the forged dialog offers it");
             })
             .await;
         }
+        world.slack.hand_over("nobody", who.id());
     }
 }
 
@@ -148,21 +218,9 @@ async fn world(policy: &str) -> (World, Message) {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_an_open_card() {
     let (world, card) = world("").await;
-    buttons(&world, &card, &["suspend", "deny", "choose"]).await;
-    for who in EVERYBODY {
-        for wanted in ["details", "keep", "exempt"] {
-            refused(&world, who, wanted, async |user| {
-                dialog::choose_stale(
-                    &world,
-                    user,
-                    &world.slack.message(&card.ts).expect("it stands"),
-                    wanted,
-                    0,
-                )
-                .await;
-            })
-            .await;
-        }
+    buttons(&world, &card, &["suspend", "deny", "choose", "person"]).await;
+    for wanted in ["details", "keep", "exempt"] {
+        assert!(dialog::offers(&world.slack.message(&card.ts).expect("it stands"), wanted, 0), "{wanted}");
     }
     world.nothing_else_is_wrong().await;
 }
@@ -178,7 +236,157 @@ async fn in_the_dialogs_of_an_open_card() {
     says(&world, U_APPROVER, "Exempt").await;
     let day = (world.clock.now() + chrono::Duration::days(5)).date_naive().to_string();
     submissions(&world, "the exemption", &dialog::until(&day, "on leave")).await;
+    while let Ok(Some(_)) = world.slack.close_view(U_APPROVER).await {}
+    world.slack.hand_over("nobody", U_APPROVER);
+    dialog::open(&world, U_APPROVER, &card).await;
+    dialog::ask_until(&world, U_APPROVER, 0).await;
+    submissions(&world, "until when to keep", &dialog::until(&day, "on leave")).await;
     world.nothing_else_is_wrong().await;
+}
+
+/// So many that the card has two pages, and the dialog too.
+fn crowd() -> Vec<String> {
+    (0..60).map(|number| format!("p{number:03}@ext.example")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_card_of_several_pages() {
+    let crowd = crowd();
+    let logins: Vec<&str> = crowd.iter().map(String::as_str).collect();
+    let (world, card) =
+        World::asking(&format!("{PLAIN_POLICY}{STRICT}max_candidates = 100\n"), &logins).await;
+    world.slack.click(U_ADMIN, &card.ts, "page_on").await.expect("the button is there");
+    let what = "the second page";
+    let second = |card: &Message| card.offers("page_on") && card.offers("page_back");
+    let card = world.slack.wait_update(&card.ts, what, second).await;
+    buttons(&world, &card, &["page_back", "page_on"]).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_controls_of_the_dialog() {
+    let crowd = crowd();
+    let logins: Vec<&str> = crowd.iter().map(String::as_str).collect();
+    let (world, card) =
+        World::asking(&format!("{PLAIN_POLICY}{STRICT}max_candidates = 100\n"), &logins).await;
+    dialog::open(&world, U_APPROVER, &card).await;
+    clicks_in_dialog(
+        &world,
+        &["tick", "keep_until", "search", "sort", "choose_on", "tick_all", "untick_all"],
+    )
+    .await;
+    world.slack.click_in_view(U_APPROVER, "choose_on", &[]).await.expect("the button is there");
+    let second = |view: &crate::fake::slack::View| view.actions().iter().any(|id| id == "choose_back");
+    world.slack.wait_view(U_APPROVER, "the second page", second).await;
+    clicks_in_dialog(&world, &["choose_back"]).await;
+    dialog::search(&world, U_APPROVER, "p00").await;
+    let found = |view: &crate::fake::slack::View| view.actions().iter().any(|id| id == "clear_search");
+    world.slack.wait_view(U_APPROVER, "what was found", found).await;
+    clicks_in_dialog(&world, &["clear_search"]).await;
+    dialog::tick(&world, U_APPROVER, 0, false).await;
+    let begun = |view: &crate::fake::slack::View| view.actions().iter().any(|id| id == "start_over");
+    if world.slack.views(U_APPROVER).last().is_some_and(|view| !begun(view)) {
+        world.slack.close_view(U_APPROVER).await.expect("it is open");
+        dialog::open(&world, U_APPROVER, &card).await;
+    }
+    world.slack.wait_view(U_APPROVER, "a choice to take back", begun).await;
+    clicks_in_dialog(&world, &["start_over"]).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_request_of_another_policy() {
+    let staffing = format!(
+        "{PLAIN_POLICY}{STRICT}[[policy]]\nname = \"staffing\"\nuser_type = \"temp\"\nchannel = \"{C_GENERAL}\"\n\
+         {PLAIN_POLICY}approvers = {{ users = [\"{U_ADMIN}\"] }}\nadmins = {{ users = [\"{U_ADMIN}\"] }}\n\
+         viewers = {{ users = [\"{U_ADMIN}\"] }}\n"
+    );
+    let (world, ours) = World::asking(&staffing, &[ADA]).await;
+    for id in [BOT_USER, U_ADMIN] {
+        let user = world.slack.people().into_iter().find(|user| user.id == id).expect("they are there");
+        world.slack.add_user(user, &[C_GENERAL]);
+    }
+    world.okta.add(crate::fake::okta::Person::new("temp@ext.example", "temp").last_login_days_ago(41));
+    super::commands::ask(&world, U_ADMIN, "sweep staffing").await;
+    let open = |slack: &crate::fake::slack::FakeSlack| {
+        slack.messages(C_GENERAL).into_iter().find(crate::support::is_open_card)
+    };
+    let theirs = world.slack.wait_for("the other policy's card", open).await;
+    world.until("both stand", |world| world.audited("card_posted") == 2).await;
+    let value = |card: &Message| {
+        let element = card.element("suspend").expect("the button is there");
+        element["value"].as_str().expect("it has a value").to_owned()
+    };
+    let (their_value, our_value) = (value(&theirs), value(&ours));
+    let (their_id, _) = their_value.split_once(':').expect("an id and the list's hash");
+    let (_, our_hash) = our_value.split_once(':').expect("an id and the list's hash");
+    for forged in [their_value.clone(), format!("{their_id}:{our_hash}")] {
+        for action in ["suspend", "deny", "choose"] {
+            for user in [U_APPROVER, U_APPROVER2] {
+                refused(&world, Who::Is(user), action, async |user| {
+                    world.slack.click_forged(user, &ours, action, &forged).await.expect("it can be forged");
+                })
+                .await;
+                let last = world.audit().into_iter().rfind(|line| line.action == "input_refused");
+                assert_eq!(
+                    last.and_then(|line| line.request),
+                    their_id.parse().ok(),
+                    "in that policy's trail"
+                );
+            }
+        }
+    }
+    // Who decides there decides there, and about the list that they were shown.
+    refused(&world, Who::Is(U_ADMIN), "another list", async |user| {
+        let forged = format!("{their_id}:{our_hash}");
+        world.slack.click_forged(user, &theirs, "suspend", &forged).await.expect("it can be forged");
+    })
+    .await;
+    world.slack.click(U_ADMIN, &theirs.ts, "deny").await.expect("the button is there");
+    world.until("theirs denied", |world| world.audited("denied") == 1).await;
+    world.slack.click(U_APPROVER, &ours.ts, "suspend").await.expect("the button is there");
+    world.message("1 account suspended. Approved by").await;
+    world.nothing_else_is_wrong().await;
+}
+
+/// Every control has a name in the wording, and every name stands in this file, so in front of everybody who may not; or
+/// here, with the reason why it need not.
+#[test]
+fn no_control_is_left_out() {
+    let elsewhere = [
+        ("ask", "runs a command as whoever presses it: with_every_command"),
+        ("concern", "of a message to one person: the answers of others are in concerned.rs"),
+        ("choose_over", "a dialog without controls"),
+        ("reason", "a field, sent with its form"),
+        ("until", "a field, sent with its form"),
+        ("keep_until_form", "the dialog in_the_dialogs_of_an_open_card, until when to keep"),
+        ("exempt_form", "the dialog in_the_dialogs_of_an_open_card, the exemption"),
+        ("give_back_form", "the dialog on_cards_that_have_ended, giving back"),
+    ];
+    let here = include_str!("strangers.rs");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/app/wording");
+    let (mut folders, mut names) = (vec![folder], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("it is there") {
+            let path = entry.expect("it can be read").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(path).expect("it is text");
+            let constants =
+                text.lines().filter_map(|line| line.split_once(": &str = \"")?.1.strip_suffix("\";"));
+            let is_name = |name: &&str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            names.extend(constants.filter(is_name).map(str::to_owned));
+        }
+    }
+    assert!(names.len() > 25, "{names:?}");
+    let missing: Vec<_> = names
+        .into_iter()
+        .filter(|name| elsewhere.iter().all(|(known, _)| known != name))
+        .filter(|name| !here.contains(&format!("\"{name}\"")) && name != "home_sweep")
+        .collect();
+    assert_eq!(missing, Vec::<String>::new(), "who may not is to be seen trying these");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,20 +425,8 @@ async fn on_cards_that_have_ended() {
     let card = done.card_says(&card, "1 account suspended, 1 FAILED").await;
     done.until("all told", |world| world.count("SELECT told FROM request WHERE id = ?1", "1") == 1).await;
     done.okta.clear_faults();
-    buttons(&done, &card, &["retry"]).await;
-    for who in EVERYBODY {
-        refused(&done, who, "give back", async |user| {
-            dialog::choose_stale(
-                &done,
-                user,
-                &done.slack.message(&card.ts).expect("it stands"),
-                "give_back",
-                0,
-            )
-            .await;
-        })
-        .await;
-    }
+    buttons(&done, &card, &["retry", "person"]).await;
+    assert!(dialog::offers(&done.slack.message(&card.ts).expect("it stands"), "give_back", 0));
     choose(&done, U_APPROVER, &card, "give_back", 0).await;
     says(&done, U_APPROVER, "Give").await;
     submissions(&done, "giving back", &[("reason", Input::Text("she called".into()))]).await;
@@ -278,7 +474,7 @@ async fn with_every_command() {
             refused(&world, who, command, async |user| {
                 let line = format!("/inactive-contractors {command}{rest}");
                 // Whoever has left the channel types it elsewhere.
-                let channel = if who == Who::Gone { crate::fake::slack::C_GENERAL } else { C_OPS };
+                let channel = if who == Who::Gone { C_GENERAL } else { C_OPS };
                 let typed = world.slack.slash(user, channel, &line).await;
                 typed.unwrap_or_else(|error| panic!("{who:?} {line}: {error:?}"));
             })

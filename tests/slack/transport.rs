@@ -1,11 +1,11 @@
 //! The socket: what arrives is handled and acknowledged, and nothing that happens to a connection lasts.
 
-use inactive_contractors::chat::{Ack, ChatError, Connection, Modal, What};
+use inactive_contractors::chat::{Ack, ChatError, Connection, What};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::wire::{Answer, Greeting, Wire};
-use super::{Running, click, envelope, submission};
+use super::{Running, click, envelope, modal, submission};
 
 #[tokio::test]
 async fn a_click_is_acknowledged_when_its_handler_returned() {
@@ -265,12 +265,6 @@ async fn a_form_is_answered_with_a_modal_on_top_or_closes_them_all() {
     assert_eq!(peer.ack().await, json!({ "envelope_id": "e4" }));
 }
 
-fn modal(paragraphs: usize) -> Modal {
-    use inactive_contractors::chat::{Block, Text};
-    let blocks = (0..paragraphs).map(|_| Block::Section(Text::plain("word ".repeat(100)))).collect();
-    Modal { kind: "choose".into(), value: "r7".into(), title: "Choose".into(), submit: None, blocks }
-}
-
 #[tokio::test]
 async fn shutdown_finishes_and_acknowledges_what_is_in_flight() {
     let mut bot = Running::start().await;
@@ -293,15 +287,4 @@ async fn shutdown_does_not_wait_for_a_handler_that_hangs() {
     let _hangs = bot.input().await;
     bot.shutdown.cancel();
     bot.ended().await.unwrap();
-}
-
-impl Running {
-    async fn works_again(&mut self, action_ts: &str) -> super::wire::Peer {
-        let mut peer = self.wire.peer().await;
-        let id = format!("again{action_ts}");
-        peer.send(&click(&id, action_ts));
-        self.input().await.answer.send(Ack::Done).unwrap();
-        assert_eq!(peer.ack().await["envelope_id"], id.as_str());
-        peer
-    }
 }

@@ -2,6 +2,7 @@
 //! then decides what it does. It knows nothing of messages or people; the stateful fake of Slack does.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,8 +13,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, accept_async};
@@ -30,6 +32,17 @@ pub enum Greeting {
     HungHandshake,
     /// Upgrades and never says hello.
     NoHello,
+}
+
+/// How Slack can't be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outage {
+    /// Connections are reset.
+    Reset,
+    /// Connections are taken, and nothing more is heard.
+    Silent,
+    /// A proxy in front answers the calls with 503, and sockets are reset.
+    Unavailable,
 }
 
 /// An answer to a Web API call.
@@ -56,11 +69,30 @@ struct Script {
     answers: HashMap<String, VecDeque<Answer>>,
     greetings: VecDeque<Greeting>,
     calls: Vec<Call>,
+    /// How long every answer takes.
+    slow: Duration,
+}
+
+/// The outage that there is, and how many connections it has taken.
+#[derive(Clone)]
+struct Outages {
+    now: watch::Sender<Option<Outage>>,
+    taken: watch::Sender<usize>,
+}
+
+impl Outages {
+    /// The outage that takes one more connection.
+    fn take(&self) -> Option<Outage> {
+        let now = *self.now.borrow();
+        self.taken.send_modify(|taken| *taken += usize::from(now.is_some()));
+        now
+    }
 }
 
 #[derive(Clone)]
 struct Shared {
     script: Arc<Mutex<Script>>,
+    outages: Outages,
     calls: mpsc::UnboundedSender<Call>,
     socket_url: String,
     base: String,
@@ -74,19 +106,23 @@ pub struct Wire {
 
 impl Wire {
     pub async fn start() -> Wire {
+        let outages = Outages { now: watch::channel(None).0, taken: watch::channel(0).0 };
         let sockets = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (calls_in, calls) = mpsc::unbounded_channel();
         let (peers_in, peers) = mpsc::unbounded_channel();
         let shared = Shared {
             script: Arc::default(),
+            outages: outages.clone(),
             calls: calls_in,
             socket_url: format!("ws://{}/?ticket=s3cret-ticket", sockets.local_addr().unwrap()),
-            base: format!("http://{}", http.local_addr().unwrap()),
+            base: format!("http://{}", front.local_addr().unwrap()),
         };
+        tokio::spawn(pass_on(front, http.local_addr().unwrap(), outages.clone()));
         let app = Router::new().fallback(answer).with_state(shared.clone());
         tokio::spawn(async move { axum::serve(http, app).await });
-        tokio::spawn(accept(sockets, shared.script.clone(), peers_in));
+        tokio::spawn(accept(sockets, shared.script.clone(), outages, peers_in));
         Wire { shared, calls, peers }
     }
 
@@ -106,6 +142,28 @@ impl Wire {
 
     pub fn error(&self, method: &str, code: &str) {
         self.answer(method, Answer::Json(json!({ "ok": false, "error": code })));
+    }
+
+    /// From now on Slack can't be reached; what is open stays.
+    pub fn goes_down(&self, outage: Outage) {
+        self.shared.outages.now.send_replace(Some(outage));
+    }
+
+    /// From now on every answer and every hello takes this long.
+    pub fn slow(&self, by: Duration) {
+        self.shared.script.lock().unwrap().slow = by;
+    }
+
+    pub fn comes_up(&self) {
+        self.shared.outages.now.send_replace(None);
+    }
+
+    /// Waits until the outage has taken so many more connections.
+    pub async fn turned_away(&self, more: usize) {
+        let mut taken = self.shared.outages.taken.subscribe();
+        let enough = *taken.borrow() + more;
+        let waited = timeout(SOON, taken.wait_for(|taken| *taken >= enough)).await;
+        waited.expect("tries in time").expect("the sender is kept here");
     }
 
     pub fn greet(&self, greeting: Greeting) {
@@ -147,6 +205,8 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
         script.answers.get_mut(&method).and_then(VecDeque::pop_front)
     };
     let _ = shared.calls.send(call.clone());
+    let slow = shared.script.lock().unwrap().slow;
+    tokio::time::sleep(slow).await;
     match scripted {
         Some(Answer::Json(json)) => axum::Json(json).into_response(),
         Some(Answer::Status(status, headers)) => {
@@ -230,16 +290,66 @@ impl Peer {
     }
 }
 
-async fn accept(listener: TcpListener, script: Arc<Mutex<Script>>, peers: mpsc::UnboundedSender<Peer>) {
+/// The way to the Web API, on which an outage stands.
+async fn pass_on(front: TcpListener, http: SocketAddr, outages: Outages) {
+    let mut hung = Vec::new();
+    loop {
+        let (mut stream, _) = front.accept().await.unwrap();
+        match outages.take() {
+            None => {
+                tokio::spawn(forward(stream, http, outages.now.subscribe()));
+            }
+            Some(Outage::Reset) => stream.set_zero_linger().unwrap(),
+            Some(Outage::Silent) => hung.push(stream),
+            Some(Outage::Unavailable) => {
+                let answer =
+                    b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(answer).await;
+            }
+        }
+    }
+}
+
+/// Carries a connection until an outage silences it: then nothing more comes on it, not even its end.
+async fn forward(mut stream: TcpStream, http: SocketAddr, mut outage: watch::Receiver<Option<Outage>>) {
+    let mut beyond = TcpStream::connect(http).await.unwrap();
+    let begins = async { outage.wait_for(|now| *now == Some(Outage::Silent)).await.map(drop) };
+    tokio::select! {
+        _ = tokio::io::copy_bidirectional(&mut stream, &mut beyond) => {}
+        _ = begins => std::future::pending().await,
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    script: Arc<Mutex<Script>>,
+    outages: Outages,
+    peers: mpsc::UnboundedSender<Peer>,
+) {
     let mut hung = Vec::new();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
+        match outages.take() {
+            None => {}
+            Some(Outage::Reset | Outage::Unavailable) => {
+                stream.set_zero_linger().unwrap();
+                continue;
+            }
+            Some(Outage::Silent) => {
+                hung.push(stream);
+                continue;
+            }
+        }
         let greeting = script.lock().unwrap().greetings.pop_front().unwrap_or(Greeting::Hello);
         if greeting == Greeting::HungHandshake {
             hung.push(stream);
             continue;
         }
-        let mut socket = accept_async(stream).await.unwrap();
+        // A look at whether anybody is there ends here.
+        let Ok(mut socket) = accept_async(stream).await else { continue };
+        let slow = script.lock().unwrap().slow;
+        tokio::time::sleep(slow).await;
         if greeting == Greeting::Hello {
             let hello = json!({ "type": "hello", "num_connections": 1 });
             socket.send(Message::text(hello.to_string())).await.unwrap();

@@ -107,6 +107,18 @@ impl BotProcess {
         Ended { code: status.code(), stdout: read(&self.stdout), stderr: read(&self.stderr) }
     }
 
+    /// Waits until the process has written this so often.
+    pub async fn writes(&self, words: &str, times: usize) {
+        let mut looks = tokio::time::interval(Duration::from_millis(20));
+        let written = async {
+            while self.written().matches(words).count() < times {
+                looks.tick().await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE * 2, written).await;
+        assert!(waited.is_ok(), "not written {times} times: {words:?}");
+    }
+
     /// What the process wrote so far.
     pub fn written(&self) -> String {
         let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();

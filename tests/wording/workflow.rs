@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use inactive_contractors::app::wording::card::{View, card};
-use inactive_contractors::app::wording::{notices, refusals};
+use inactive_contractors::app::wording::{notices, obstacles, refusals};
 use inactive_contractors::chat::{Card, MessageRef};
 use inactive_contractors::domain::audit::Person;
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation};
@@ -181,5 +181,22 @@ async fn every_refusal_of_the_workflow_is_a_sentence() {
         said.push('\n');
     }
     compare("workflow_notes", &said);
+    desk.close();
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_says_what_to_mend_and_that_nothing_is_lost() {
+    let mut desk = Desk::open().await;
+    let people = crowd(3);
+    let state = RequestState::Approved { decision: decision(), first: None, retry: None };
+    let request = about(&people, state);
+    let card = somewhere();
+    let about = obstacles::About { request: &request, left: 3, card: Some(&card), why: EVIL, until: at(900) };
+    let admins =
+        People { users: vec!["U0ADAM".into()], groups: vec!["S0ADMINS".into()], channel_members: false };
+    desk.message_is("obstacle", &obstacles::in_channel(&about, &admins)).await;
+    let without_card = obstacles::About { card: None, left: 1, ..about };
+    desk.message_is("obstacle_to_admin", &obstacles::to_admin(&without_card)).await;
+    desk.message_is("obstacle_over", &obstacles::goes_on(&request, Some(&card))).await;
     desk.close();
 }

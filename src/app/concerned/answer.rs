@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::super::App;
+use super::super::decide::turned_away;
+use super::super::people::Stranger;
 use super::super::wording::{concerned, refusals};
 use crate::chat::{Ack, ChatUser, Inbound, Text};
 use crate::domain::audit::Person;
-use crate::domain::concern::{Answer, Role};
-use crate::store::Receipt;
+use crate::domain::concern::{Answer, Question, Role};
+use crate::store::{AuditContext, Receipt};
 
 /// How long a click may wait for the chat system to say who clicked.
 const IDENTIFY_MAX: std::time::Duration = std::time::Duration::from_millis(1800);
@@ -38,10 +40,10 @@ impl App {
             self.store.settle(&inbound.key, "no such question", None, self.clock.now()).await?;
             return Ok(refusals::no_such_request());
         };
-        let user = tokio::time::timeout(IDENTIFY_MAX, self.chat.user(&inbound.user)).await;
-        let Ok(Ok(user)) = user else {
-            self.store.settle(&inbound.key, "could not be identified", None, self.clock.now()).await?;
-            return Ok(concerned::cant_tell());
+        let user = match tokio::time::timeout(IDENTIFY_MAX, self.chat.user(&inbound.user)).await {
+            Ok(Ok(user)) => user,
+            Ok(Err(error)) => return self.answer_of_nobody(inbound, &question, &error.to_string()).await,
+            Err(_) => return self.answer_of_nobody(inbound, &question, "it did not answer in time").await,
         };
         let by = who_answers(user, question.role);
         let now = self.clock.now();
@@ -59,6 +61,22 @@ impl App {
                 concerned::refusal(&refusal, &request, candidate, now)
             }
         })
+    }
+
+    /// The chat system can't say who this is: refused for now, and in the audit trail like every refusal.
+    async fn answer_of_nobody(
+        &self,
+        inbound: &Inbound,
+        question: &Question,
+        why: &str,
+    ) -> anyhow::Result<Text> {
+        let event = turned_away(&inbound.user, inbound.received_at, &Stranger::CantTell(why.to_owned()));
+        let request = self.store.request(question.request).await?;
+        let context = request.map_or_else(AuditContext::default, |(request, _)| AuditContext::of(&request));
+        self.store
+            .settle(&inbound.key, "could not be identified", Some((context, event)), self.clock.now())
+            .await?;
+        Ok(concerned::cant_tell())
     }
 }
 

@@ -17,6 +17,7 @@ pub mod exceptions;
 pub mod history;
 pub mod home;
 pub mod notices;
+pub mod obstacles;
 pub mod pauses;
 pub mod refusals;
 pub mod row;

@@ -15,7 +15,7 @@ use crate::domain::silence::Kind;
 /// 13,000 characters.
 pub const OUTCOMES_PER_MESSAGE: usize = 30;
 
-fn spoken(text: Text) -> Card {
+pub(super) fn spoken(text: Text) -> Card {
     Card { summary: text.clone(), blocks: vec![Block::Section(text)] }
 }
 
@@ -85,12 +85,19 @@ pub fn ending(
     Some(card)
 }
 
-/// The message when the database can't be written.
-pub fn database_fails(error: &str) -> Card {
-    spoken(Text::plain("I can't write to my database (").quoted(error).then(
+/// The message when the database can't be written. The last one of a day says that it is.
+pub fn database_fails(error: &str, last: bool) -> Card {
+    let text = Text::plain("I can't write to my database (").quoted(error).then(
         "), so nothing is decided, suspended or swept until that is mended: nothing happens without its audit trail. \
          Whoever runs me: look at the disk; I go on by myself. What was approved before waits.",
-    ))
+    );
+    spoken(if last {
+        text.then(
+            " That was so several times today: should it happen again, I leave it to the log until tomorrow.",
+        )
+    } else {
+        text
+    })
 }
 
 /// The message when it can be written again.
@@ -155,7 +162,7 @@ pub fn outcomes(request: &Request, part: &[Candidate], now: DateTime<Utc>) -> Ca
 }
 
 /// The most people and groups that one message names.
-const NAMED_MAX: usize = 20;
+pub(super) const NAMED_MAX: usize = 20;
 
 /// A request that nobody has answered so far, for those who could, or who can see to it.
 pub fn unanswered(

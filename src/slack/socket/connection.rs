@@ -15,8 +15,12 @@ use tokio_util::sync::CancellationToken;
 use crate::chat::ChatError;
 
 use super::dispatch::Dispatch;
+use super::reach::Reach;
 use super::{Socket, Timing};
 use crate::slack::inbound::Envelope;
+
+/// Slack's word for more connections than an app may have.
+const TOO_MANY: &str = "too_many_websockets";
 
 /// A submitted view is at most 250 KB, a message in a click a few times that.
 const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -68,11 +72,12 @@ pub(super) enum End {
 }
 
 /// Asks for an address, connects to it and waits for hello.
-pub(super) async fn open(socket: &Socket) -> Result<Live, ChatError> {
+pub(super) async fn open(socket: &Socket, reach: &Reach) -> Result<Live, ChatError> {
     let timing = &socket.timing;
     let late = |step: &str| ChatError::Unavailable(format!("{step} took too long"));
     let url =
         timeout(timing.call, socket.api.socket_url()).await.map_err(|_| late("apps.connections.open"))??;
+    reach.leads_to(&url);
     let config = WebSocketConfig::default()
         .max_message_size(Some(FRAME_BYTES_MAX))
         .max_frame_size(Some(FRAME_BYTES_MAX));
@@ -95,7 +100,10 @@ async fn hello(stream: &mut Stream) -> Result<Option<String>, ChatError> {
                 let kind = serde_json::from_str::<Envelope>(&text).map(|envelope| envelope.kind);
                 match kind.as_deref() {
                     Ok("hello") => return Ok(None),
-                    Ok("disconnect") => return Err(refused("disconnect")),
+                    Ok("disconnect") => {
+                        let reason = disconnect_reason(&text).unwrap_or_default();
+                        return Err(refused(&format!("disconnect ({})", told(&reason))));
+                    }
                     // Whatever it is, the connection works; it must not be lost.
                     Ok(_) | Err(_) => return Ok(Some(text.to_string())),
                 }
@@ -230,6 +238,7 @@ impl Driver {
                 match disconnect_reason(&text) {
                     Some(reason) => {
                         state.retire.get_or_insert_with(|| Instant::now() + self.timing().retire);
+                        self.dispatch.live.retires(self.id);
                         let _ = self.notices.send(Notice::Retiring { connection: self.id, reason });
                     }
                     None => state.waiting = Some(self.frame(text.to_string())),
@@ -243,6 +252,11 @@ impl Driver {
             }
             Some(Ok(Message::Close(_)) | Err(WsError::ConnectionClosed | WsError::AlreadyClosed)) | None => {
                 Step::End(End::Closed)
+            }
+            Some(Err(error @ WsError::Capacity(_))) => {
+                // What was in it is lost with the connection; it is counted with the rest that could not be read.
+                self.dispatch.unreadable("frame", kind(&error));
+                Step::End(End::Broken(kind(&error)))
             }
             Some(Err(error)) => Step::End(End::Broken(kind(&error))),
         }
@@ -263,6 +277,16 @@ impl Driver {
             Ok(Err(error)) => Step::End(End::Broken(kind(&error))),
             Err(_) => Step::End(End::Broken("a write took too long")),
         }
+    }
+}
+
+/// Slack's word for why a connection goes, with the mend where people have one.
+pub(super) fn told(reason: &str) -> &str {
+    match reason {
+        TOO_MANY => {
+            "too_many_websockets: Slack allows an app ten, and others hold them; is another copy of this bot running?"
+        }
+        other => other,
     }
 }
 

@@ -398,8 +398,15 @@ fn with_payload(id: &str, payload: &Value) -> String {
 /// The connections that can be written to, by id.
 #[derive(Default)]
 pub(super) struct Lives {
-    by_id: Mutex<BTreeMap<u64, mpsc::UnboundedSender<Outgoing>>>,
+    by_id: Mutex<BTreeMap<u64, Line>>,
     changed: Notify,
+}
+
+/// One that lives.
+struct Line {
+    sender: mpsc::UnboundedSender<Outgoing>,
+    /// Slack has said that it will close it.
+    retires: bool,
 }
 
 impl Lives {
@@ -407,7 +414,7 @@ impl Lives {
     pub(super) fn enter(&self, id: u64, watched: &Watched) -> mpsc::UnboundedReceiver<Outgoing> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut by_id = lock(&self.by_id);
-        by_id.insert(id, sender);
+        by_id.insert(id, Line { sender, retires: false });
         watched.set(Connection::Connected);
         self.changed.notify_waiters();
         receiver
@@ -422,16 +429,23 @@ impl Lives {
         }
     }
 
-    /// Whether there is no other connection than `id`.
+    /// Slack will close this one.
+    pub(super) fn retires(&self, id: u64) {
+        if let Some(line) = lock(&self.by_id).get_mut(&id) {
+            line.retires = true;
+        }
+    }
+
+    /// Whether no other connection than `id` is there to stay: one that Slack turned away as one too many is not.
     pub(super) fn is_last(&self, id: u64) -> bool {
-        lock(&self.by_id).keys().all(|other| *other == id)
+        lock(&self.by_id).iter().all(|(other, line)| *other == id || line.retires)
     }
 
     /// Gives something to write to connection `id`, or to the newest; false if there is none.
     fn send(&self, id: u64, out: Outgoing) -> bool {
         let by_id = lock(&self.by_id);
-        let sender = by_id.get(&id).or_else(|| by_id.values().next_back());
-        sender.is_some_and(|sender| sender.send(out).is_ok())
+        let line = by_id.get(&id).or_else(|| by_id.values().next_back());
+        line.is_some_and(|line| line.sender.send(out).is_ok())
     }
 }
 

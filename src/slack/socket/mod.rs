@@ -2,11 +2,13 @@
 //!
 //! The supervisor opens a connection, waits until it ends or Slack asks for another one, and opens the next: before the
 //! old one is closed where Slack gives notice, at once where a good one broke, after a growing wait where they keep
-//! failing. What Slack refuses for good ends it.
+//! failing. That wait ends early when Slack can be reached again after it could not: looking for that is cheap, asking
+//! for sockets is not. What Slack refuses for good ends it.
 
 mod backoff;
 mod connection;
 mod dispatch;
+mod reach;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,6 +28,7 @@ use super::settings::Timing;
 use backoff::Backoff;
 use connection::{End, Live, Notice};
 use dispatch::Dispatch;
+use reach::Reach;
 
 /// What can be seen of the socket from outside.
 #[derive(Clone)]
@@ -126,13 +129,27 @@ impl Supervisor {
 
     /// Returns only what can't be healed.
     async fn keep_connected(&mut self) -> ChatError {
+        let Timing { probe, steady, .. } = self.dispatch.socket.timing;
         let mut backoff = Backoff::new(&self.dispatch.socket.timing);
+        let reach = Reach::new(&self.dispatch.socket);
+        let mut begun_anew = false;
         loop {
-            let wait = match self.open().await {
+            // What began while Slack could not be reached may hang although it can be now. Twice in a row nothing is
+            // broken off: where looks succeed and fail by turns, a slow Slack must still come to say hello.
+            let opened = tokio::select! {
+                opened = self.open(&reach) => opened,
+                () = reach.comes_back(probe), if !begun_anew => {
+                    tracing::info!("Slack can be reached again; asking for another socket");
+                    begun_anew = true;
+                    continue;
+                }
+            };
+            begun_anew = false;
+            let wait = match opened {
                 Ok(id) => {
                     let opened = Instant::now();
                     self.replaced(id).await;
-                    if opened.elapsed() >= self.dispatch.socket.timing.steady {
+                    if opened.elapsed() >= steady {
                         backoff.clear();
                     }
                     backoff.after_end()
@@ -141,20 +158,28 @@ impl Supervisor {
                     tracing::error!(error = %fatal, "Slack refuses the socket for good");
                     return fatal;
                 }
-                Err(ChatError::RateLimited(asked)) => asked.max(backoff.after_failure()),
+                Err(ChatError::RateLimited(asked)) => {
+                    sleep(asked.max(backoff.after_failure())).await;
+                    continue;
+                }
                 Err(error) => {
                     let wait = backoff.after_failure();
                     tracing::warn!(%error, wait_ms = wait.as_millis(), "the Slack socket could not be opened");
                     wait
                 }
             };
-            sleep(wait).await;
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = reach.comes_back(Duration::ZERO), if !wait.is_zero() => {
+                    tracing::info!("Slack can be reached again; asking for a socket");
+                }
+            }
         }
     }
 
     /// Opens a connection and starts it.
-    async fn open(&mut self) -> Result<u64, ChatError> {
-        let Live { stream, first } = connection::open(&self.dispatch.socket).await?;
+    async fn open(&mut self, reach: &Reach) -> Result<u64, ChatError> {
+        let Live { stream, first } = connection::open(&self.dispatch.socket, reach).await?;
         self.next_id += 1;
         let id = self.next_id;
         let outgoing = self.dispatch.live.enter(id, &self.dispatch.socket.watched);
@@ -176,6 +201,7 @@ impl Supervisor {
         while let Some(notice) = self.inbox.recv().await {
             match notice {
                 Notice::Retiring { connection, reason } => {
+                    let reason = connection::told(&reason);
                     tracing::info!(connection, reason, "Slack asks for another connection");
                     if connection == id {
                         return;

@@ -23,6 +23,8 @@ pub enum Fault {
     Hang,
     /// It takes effect, and the answer is HTTP 200 with a body that says nothing of it.
     Garbage,
+    /// HTTP 200 with this body, whatever it is, of this type; nothing happened.
+    Body(&'static str, &'static str),
 }
 
 /// Why Slack asks a socket to go: <https://docs.slack.dev/apis/events-api/using-socket-mode#disconnect>.

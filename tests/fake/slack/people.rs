@@ -112,6 +112,22 @@ impl FakeSlack {
         self.act_on_stale(user, seen, action_id, None).await
     }
 
+    /// Presses a button of the message with a value that was never on it, as somebody does who forges a payload.
+    pub async fn click_forged(
+        &self,
+        user: &str,
+        seen: &Message,
+        action_id: &str,
+        value: &str,
+    ) -> Result<Reply, NotThere> {
+        let mut forged = seen.clone();
+        let version = forged.versions.last_mut().expect("a message has been something");
+        for block in &mut version.blocks {
+            forge(block, action_id, value);
+        }
+        self.act_on_stale(user, &forged, action_id, None).await
+    }
+
     /// Chooses from a menu of the message as it was in this snapshot.
     pub async fn select_stale(
         &self,
@@ -277,6 +293,14 @@ impl FakeSlack {
         self.acked(&id, acks + 1).await
     }
 
+    /// A message of the bot's that stands there from before, with this mark.
+    pub fn say_as_bot(&self, channel: &str, key: &str) {
+        let metadata = json!({"event_type": "inactive_contractors", "event_payload": {"key": key}});
+        let content =
+            Content { text: "(from before)".to_owned(), blocks: Vec::new(), metadata: Some(metadata) };
+        self.write(|state| drop(state.post(channel, super::BOT_USER, None, content).ts.clone()));
+    }
+
     /// Sends this text as a frame to one socket.
     pub fn send_raw(&self, frame: &str) {
         self.write(|state| {
@@ -432,5 +456,19 @@ fn submission_result(reply: &Reply) -> Sees {
         Some("update") => Sees::ViewUpdated,
         Some("push") => Sees::ViewPushed,
         Some(_) | None => Sees::ViewClosed,
+    }
+}
+
+/// Puts another value into the element with this action id, wherever it is.
+fn forge(part: &mut Value, action_id: &str, value: &str) {
+    match part {
+        Value::Object(fields) => {
+            if fields.get("action_id").is_some_and(|id| id == action_id) {
+                fields.insert("value".to_owned(), value.into());
+            }
+            fields.values_mut().for_each(|part| forge(part, action_id, value));
+        }
+        Value::Array(parts) => parts.iter_mut().for_each(|part| forge(part, action_id, value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

@@ -108,6 +108,13 @@ impl FakeSlack {
         });
     }
 
+    /// An admin archives a channel, or brings it back.
+    pub fn archive(&self, channel: &str, archived: bool) {
+        self.write(|state| {
+            state.channels.get_mut(channel).expect("a channel to archive").archived = archived
+        });
+    }
+
     /// Somebody (the bot, say) is removed from a channel.
     pub fn leave(&self, user: &str, channel: &str) {
         self.write(|state| {

@@ -1,0 +1,222 @@
+//! What a person must mend before the suspensions of a request go on: a right or a token that is missing. The channel is
+//! told once and the policy's admins each in a message of their own, and the channel again when it goes on.
+//!
+//! The messages' own rows are all that is remembered: those of one trouble have the same number, and the word that it goes
+//! on ends it. So a restart tells nothing twice, and a message whose answer was lost is found by its key.
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+
+use super::messages::{Identity, reference};
+use super::requests::{card_key, earliest};
+use super::wording::obstacles as wording;
+use super::{App, lock};
+use crate::domain::policy::{Policy, execute_by, hex};
+use crate::domain::request::{Decision, Request};
+use crate::store::MessageRow;
+
+/// So many obstacles of one request are told. A right that comes and goes would fill the channel; the card shows all.
+const TOLD_MAX: u32 = 6;
+/// So many admins are written to.
+const WRITTEN_TO_MAX: usize = 20;
+/// A person who can't be written to is not tried for ever: the channel knows.
+const TRIES_MAX: u32 = 5;
+/// The word that ends a trouble, at the end of its key.
+const OVER: &str = "over";
+
+/// What has been told, or begun to be told, of a request's obstacles.
+#[derive(Default)]
+struct Told {
+    /// How many there were so far.
+    count: u32,
+    /// Those of now, with their digests.
+    open: Vec<(u32, String, MessageRow)>,
+    /// Words that it goes on which do not stand yet.
+    unsaid: Vec<u32>,
+}
+
+impl Told {
+    fn read(prefix: &str, rows: Vec<MessageRow>) -> Told {
+        let mut told = Told::default();
+        for row in rows {
+            let mut parts = row.key.strip_prefix(prefix).unwrap_or_default().split(':');
+            let (Some(Ok(number)), Some(which), None) =
+                (parts.next().map(str::parse::<u32>), parts.next(), parts.next())
+            else {
+                continue;
+            };
+            if which == OVER {
+                told.open.retain(|(open, ..)| *open > number);
+                told.unsaid.extend(row.ts.is_none().then_some(number));
+            } else {
+                told.count = told.count.max(number + 1);
+                told.open.push((number, which.to_owned(), row));
+            }
+        }
+        told
+    }
+}
+
+impl App {
+    /// Tells what stands in the way now, or that nothing does any more after a round in which every account took a step.
+    /// Returns when to try again what could not be told.
+    pub(super) async fn tell_obstacle(
+        &self,
+        request: &Request,
+        decision: &Decision,
+        made: bool,
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let Some(policy) = self.policy(&request.policy) else { return Ok(None) };
+        let obstacle = lock(&self.runtime.obstacles)
+            .get(&request.id)
+            .filter(|obstacle| obstacle.hindrance.to_be_told)
+            .map(|obstacle| obstacle.hindrance.why.clone());
+        if let Some(why) = obstacle {
+            return self.tell_hindrance(policy, request, decision, &why).await;
+        }
+        // An account that is left alone because the approval is too old has taken a step, and nothing goes on.
+        let in_time = self.clock.now() <= execute_by(policy, decision.at);
+        let answers = lock(&self.runtime.identity_health).as_ref().is_some_and(|(_, answer)| answer.is_ok());
+        if made && in_time && answers {
+            let open = self.told_of(request).await?.open;
+            let heard = open.iter().any(|(.., row)| row.ts.is_some() || row.tried_at.is_some());
+            if let Some((number, ..)) = open.last().filter(|_| heard) {
+                // The row first: whatever happens now, the word is owed.
+                let key = key(request, *number, OVER);
+                self.store.save_message(&MessageRow::new(key, request.channel.clone())).await?;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn told_of(&self, request: &Request) -> anyhow::Result<Told> {
+        let prefix = prefix(request);
+        Ok(Told::read(&prefix, self.store.messages_of(&prefix).await?))
+    }
+
+    async fn tell_hindrance(
+        &self,
+        policy: &Policy,
+        request: &Request,
+        decision: &Decision,
+        why: &str,
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let told = self.told_of(request).await?;
+        let which = digest(why);
+        let number = match told.open.iter().find(|(_, open, _)| *open == which) {
+            Some((number, ..)) => *number,
+            None if told.count >= TOLD_MAX => return Ok(None),
+            None => told.count,
+        };
+        let candidates = self.store.request(request.id).await?.map(|(_, candidates)| candidates);
+        let left = candidates.iter().flatten().filter(|candidate| candidate.state.is_open()).count();
+        let card = self.store.message(&card_key(request.id)).await?.as_ref().and_then(reference);
+        let until = execute_by(policy, decision.at);
+        let about = wording::About { request, left, card: card.as_ref(), why, until };
+        let key = key(request, number, &which);
+        let to_all = wording::in_channel(&about, &policy.admins);
+        let message = Identity { key: key.clone(), channel: &request.channel, thread: None, card_of: None };
+        let mut wake = self.told(&message, &to_all).await?;
+        for user in policy.admins.users.iter().take(WRITTEN_TO_MAX) {
+            let key = format!("{key}:to:{user}");
+            wake = earliest(wake, self.tell_directly(&key, user, &wording::to_admin(&about)).await?);
+        }
+        Ok(wake)
+    }
+
+    /// One message to one person, once. Returns when to try again.
+    async fn tell_directly(
+        &self,
+        key: &str,
+        user: &str,
+        card: &crate::chat::Card,
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let row = self.store.message(key).await?;
+        let mut row = row.unwrap_or_else(|| MessageRow::new(key.to_owned(), String::new()));
+        let now = self.clock.now();
+        if row.ts.is_some() || row.attempts >= TRIES_MAX {
+            return Ok(None);
+        }
+        if let Some(at) = row.retry_at.filter(|at| *at > now) {
+            return Ok(Some(at));
+        }
+        if row.channel.is_empty() {
+            match self.chat.open_direct(user).await {
+                Ok(channel) => row.channel = channel,
+                Err(error) => return Ok(Some(self.put_off(&mut row, &error).await?)),
+            }
+            self.store.save_message(&row).await?;
+        }
+        let message = Identity { key: key.to_owned(), channel: &row.channel, thread: None, card_of: None };
+        self.told(&message, card).await
+    }
+
+    /// Says that it goes on, where that is owed. Returns when to try again.
+    pub(super) async fn tell_going_on(&self, request: &Request) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let mut wake = None;
+        for number in self.told_of(request).await?.unsaid {
+            let key = key(request, number, OVER);
+            let message = Identity { key, channel: &request.channel, thread: None, card_of: None };
+            let card = self.store.message(&card_key(request.id)).await?.as_ref().and_then(reference);
+            wake = earliest(wake, self.told(&message, &wording::goes_on(request, card.as_ref())).await?);
+        }
+        Ok(wake)
+    }
+}
+
+fn prefix(request: &Request) -> String {
+    format!("request:{}:obstacle:", request.id)
+}
+
+/// Two digits, so that keys sort by their numbers.
+fn key(request: &Request, number: u32, which: &str) -> String {
+    format!("{}{number:02}:{which}", prefix(request))
+}
+
+/// What makes an obstacle the same one: its words without what stands in brackets, such as the number of the call.
+fn digest(why: &str) -> String {
+    let mut depth = 0_u32;
+    let same = |c: &char| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0
+    };
+    let words: String = why.chars().filter(same).collect();
+    hex(&Sha256::digest(words))[..8].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(key: &str, ts: Option<&str>) -> MessageRow {
+        let row = MessageRow::new(format!("request:7:obstacle:{key}"), "C1".into());
+        MessageRow { ts: ts.map(str::to_owned), ..row }
+    }
+
+    #[test]
+    fn one_call_or_another_is_the_same_obstacle_and_another_right_is_not() {
+        let said = |right, call| {
+            format!("the API token may not {right} (HTTP 403, E0000006, request {call}): grant it")
+        };
+        assert_eq!(digest(&said("read users", "a1")), digest(&said("read users", "b2")));
+        assert_ne!(digest(&said("read users", "a1")), digest(&said("suspend users", "a1")));
+    }
+
+    #[test]
+    fn the_word_that_it_goes_on_ends_what_was_told_before_it() {
+        let rows = vec![
+            row("00:aaaa", Some("1.1")),
+            row("00:aaaa:to:U1", Some("1.2")),
+            row("01:bbbb", Some("1.3")),
+            row("01:over", None),
+            row("02:aaaa", Some("1.5")),
+        ];
+        let told = Told::read("request:7:obstacle:", rows);
+        assert_eq!((told.count, told.unsaid), (3, vec![1]));
+        assert_eq!(told.open.iter().map(|(number, ..)| *number).collect::<Vec<_>>(), [2]);
+    }
+}

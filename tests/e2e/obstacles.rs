@@ -1,0 +1,135 @@
+//! A right or a token that is missing in the middle: told once, to the channel and to the admins, and once when it goes on.
+
+use chrono::Duration;
+
+use crate::fake::okta::Fault;
+use crate::fake::slack::{C_OPS, Fault as SlackFault, Message, U_ADMIN, U_APPROVER};
+use crate::support::{PLAIN_POLICY, World};
+
+const ADA: &str = "ada@ext.example";
+const BEN: &str = "ben@ext.example";
+const STOPPED: &str = "have stopped";
+const GOES_ON: &str = "what stood in the way is mended";
+/// A message about an obstacle that waits to be sent.
+const WAITING: &str =
+    "SELECT count(*) FROM message WHERE key LIKE ?1 AND ts IS NULL AND retry_at IS NOT NULL";
+
+async fn approve(world: &World, card: &Message) {
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+}
+
+fn saying(messages: Vec<Message>, words: &str) -> usize {
+    messages.into_iter().filter(|message| message.visible_text().replace('\n', "").contains(words)).count()
+}
+
+/// How often the channel was told that it stopped and that it goes on, and the admin that it stopped.
+fn told(world: &World) -> [usize; 3] {
+    let channel = world.slack.messages(C_OPS);
+    let to_admin = world.slack.direct_messages(U_ADMIN);
+    [saying(channel.clone(), STOPPED), saying(channel, GOES_ON), saying(to_admin, STOPPED)]
+}
+
+/// One more account finds out that nothing has changed.
+async fn one_more_try(world: &World) {
+    let before = world.audited("suspension_try_failed");
+    world.advance(Duration::seconds(61));
+    world.until("one more try", |world| world.audited("suspension_try_failed") > before).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_right_is_told_once_whatever_restarts_and_again_when_it_is_given() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    world.okta.deny("lifecycle/suspend");
+    approve(&world, &card).await;
+    let message = world.message(STOPPED).await;
+    let said = message.visible_text().replace('\n', "");
+    assert!(said.contains("okta.users.lifecycle.suspend") && said.contains("2 accounts"), "{said}");
+    assert!(message.current().text.contains(&format!("<@{U_ADMIN}>")), "{}", message.current().text);
+    world.until("a word to the admin", |world| told(world) == [1, 0, 1]).await;
+    one_more_try(&world).await;
+    world.kill_bot().await;
+    world.start_bot().await;
+    one_more_try(&world).await;
+    one_more_try(&world).await;
+    assert_eq!(told(&world), [1, 0, 1]);
+    world.okta.allow("lifecycle/suspend");
+    world.advance(Duration::seconds(61));
+    world.message("2 accounts suspended. Approved by").await;
+    world.message(GOES_ON).await;
+    world.nothing_else_is_wrong().await;
+    assert_eq!(told(&world), [1, 1, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_refused_is_told_and_so_is_another_right_that_is_missing_then() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.okta.fail_always(&format!("GET {}", world.okta.person(ADA).id), Fault::Status(401, "E0000011"));
+    approve(&world, &card).await;
+    let said = world.message(STOPPED).await.visible_text().replace('\n', "");
+    assert!(said.contains("Okta does not accept the API token") && said.contains("make a new one"), "{said}");
+    world.okta.clear_faults();
+    world.okta.deny("lifecycle/suspend");
+    world.until("the first told", |world| told(world) == [1, 0, 1]).await;
+    world.advance(Duration::seconds(61));
+    world.message("the API token may not suspend users").await;
+    world.until("the second told", |world| told(world) == [2, 0, 2]).await;
+    world.okta.allow("lifecycle/suspend");
+    world.advance(Duration::seconds(61));
+    world.message("1 account suspended. Approved by").await;
+    world.message(GOES_ON).await;
+    world.nothing_else_is_wrong().await;
+    assert_eq!(told(&world), [2, 1, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_whose_answer_was_lost_is_found_and_one_that_slack_refuses_holds_nobody_back() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.okta.deny("lifecycle/suspend");
+    world.slack.fail_always("conversations.open", SlackFault::Error("user_disabled".into()));
+    world.slack.fail_next("chat.postMessage", SlackFault::LostResponse);
+    approve(&world, &card).await;
+    let waits = |world: &World| world.count(WAITING, "request:1:obstacle:%") == 2;
+    world.until("both put off", waits).await;
+    world.kill_bot().await;
+    world.start_bot().await;
+    for _ in 0..6 {
+        one_more_try(&world).await;
+    }
+    world.okta.allow("lifecycle/suspend");
+    world.advance(Duration::seconds(61));
+    world.message("1 account suspended. Approved by").await;
+    world.message(GOES_ON).await;
+    world.nothing_else_is_wrong().await;
+    assert_eq!(told(&world), [1, 1, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_approval_is_too_old_nothing_is_said_to_go_on() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.okta.deny("lifecycle/suspend");
+    approve(&world, &card).await;
+    world.until("told", |world| told(world) == [1, 0, 1]).await;
+    world.advance(Duration::days(8));
+    world.message("0 accounts suspended, 1 left alone").await;
+    world.nothing_else_is_wrong().await;
+    assert_eq!(told(&world), [1, 0, 1]);
+    assert_eq!(world.okta.suspends(ADA), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_passes_by_itself_and_a_pause_are_no_news() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    let ada = format!("GET {}", world.okta.person(ADA).id);
+    world.okta.fail_always(&ada, Fault::Html(503));
+    approve(&world, &card).await;
+    world.until("put off", |world| world.accounts_put_off() == 1).await;
+    world.slack.fail_always("users.info", SlackFault::Status(500));
+    world.okta.clear_faults();
+    world.advance(Duration::minutes(2));
+    world.card_says(&card, "can't look up the approvers").await;
+    world.slack.clear_faults();
+    world.advance(Duration::seconds(61));
+    world.message("1 account suspended. Approved by").await;
+    world.nothing_else_is_wrong().await;
+    assert_eq!(told(&world), [0, 0, 0]);
+}

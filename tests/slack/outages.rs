@@ -1,0 +1,136 @@
+//! Slack can't be reached, is slow, or turns connections away: the bot is back as soon as Slack is, and asks for no more
+//! sockets than it has to.
+
+use std::time::{Duration, Instant};
+
+use inactive_contractors::chat::{Ack, Connection};
+use inactive_contractors::clock::Clock;
+use inactive_contractors::slack::{Slack, Timing};
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::wire::{Answer, Outage, SOON, Wire};
+use super::{Running, click, settings, timing};
+
+/// What is promised of a Slack that can be reached again.
+const BACK_WITHIN: Duration = Duration::from_secs(5);
+
+/// A bot whose back-off has grown beyond every patience: only the sight of Slack ends a wait.
+async fn patient() -> Running {
+    let wire = Wire::start().await;
+    // With full jitter any wait may be short; of this one hardly any is.
+    let days = Duration::from_secs(10 * 24 * 3600);
+    let timing = Timing { backoff_first: days, backoff_most: days, ..timing() };
+    let slack = Slack::connect_with(settings(&wire), timing, Clock::system()).await.unwrap();
+    Running::with(wire, slack)
+}
+
+#[tokio::test]
+async fn after_a_long_outage_the_bot_is_back_at_once() {
+    for outage in [Outage::Reset, Outage::Silent, Outage::Unavailable] {
+        let mut bot = patient().await;
+        let peer = bot.works().await;
+        bot.wire.goes_down(outage);
+        peer.reset();
+        bot.is(Connection::Connecting).await;
+        // A call of `api.test` and a try to connect each, beside the first try for a socket.
+        bot.wire.turned_away(5).await;
+        let (opens, up) = (bot.wire.count("apps.connections.open"), Instant::now());
+        bot.wire.comes_up();
+        bot.works_again("2").await;
+        assert!(up.elapsed() < BACK_WITHIN, "{outage:?}: {:?}", up.elapsed());
+        assert_eq!(bot.wire.count("apps.connections.open"), opens + 1, "{outage:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_for_a_socket_that_an_outage_swallowed_is_not_waited_for() {
+    let wire = Wire::start().await;
+    let timing = Timing { call: SOON * 10, probe: Duration::from_millis(200), ..timing() };
+    let slack = Slack::connect_with(settings(&wire), timing, Clock::system()).await.unwrap();
+    let mut bot = Running::with(wire, slack);
+    let peer = bot.works().await;
+    bot.wire.goes_down(Outage::Silent);
+    peer.reset();
+    bot.wire.turned_away(4).await;
+    let up = Instant::now();
+    bot.wire.comes_up();
+    bot.works_again("2").await;
+    assert!(up.elapsed() < BACK_WITHIN, "{:?}", up.elapsed());
+}
+
+#[tokio::test]
+async fn where_slack_is_there_and_refuses_no_socket_is_asked_for_before_its_time() {
+    let refused = Answer::Json(json!({ "ok": false, "error": "internal_error" }));
+    for refusal in [refused, Answer::Status(500, vec![])] {
+        let mut bot = patient().await;
+        let peer = bot.works().await;
+        bot.wire.answer("apps.connections.open", refusal);
+        peer.reset();
+        for _ in 0..20 {
+            bot.wire.call("api.test").await;
+        }
+        // The good one and the refused one.
+        assert_eq!(bot.wire.count("apps.connections.open"), 2);
+    }
+}
+
+#[tokio::test]
+async fn the_time_that_slack_asks_for_is_waited_whatever_is_seen_meanwhile() {
+    let mut bot = Running::start().await;
+    let peer = bot.works().await;
+    bot.wire.answer("apps.connections.open", Answer::Status(429, vec![("retry-after", "2")]));
+    peer.reset();
+    for _ in 0..2 {
+        bot.wire.call("apps.connections.open").await;
+    }
+    let refused = Instant::now();
+    bot.wire.goes_down(Outage::Reset);
+    let looked = tokio::time::timeout(Duration::from_secs(1), bot.wire.turned_away(1)).await;
+    assert!(looked.is_err(), "nobody looks: Slack has said when");
+    bot.wire.comes_up();
+    bot.works_again("2").await;
+    assert!(refused.elapsed() >= Duration::from_millis(1900), "{:?}", refused.elapsed());
+}
+
+#[tokio::test]
+async fn a_slow_slack_is_waited_for() {
+    let wire = Wire::start().await;
+    let slow = Duration::from_millis(2500);
+    wire.slow(slow);
+    let slack = Slack::connect_with(settings(&wire), Timing::default(), Clock::system()).await.unwrap();
+    let mut bot = Running::with(wire, slack);
+    bot.works().await;
+    assert_eq!(bot.wire.count("apps.connections.open"), 1, "it is not asked for a second one meanwhile");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_one_too_many_costs_no_other() {
+    let mut bot = Running::start().await;
+    let mut good = bot.works().await;
+    good.send(&json!({ "type": "disconnect", "reason": "refresh_requested" }));
+    // Longer in all than an old one is kept beside a new one.
+    let begun = Instant::now();
+    let mut turned_away = Vec::new();
+    while begun.elapsed() < timing().retire * 2 {
+        let peer = bot.wire.peer().await;
+        peer.send(&json!({ "type": "disconnect", "reason": "too_many_websockets" }));
+        // Not closed by the far end: each stays as long as the bot keeps it.
+        turned_away.push(peer);
+    }
+    good.send(&click("kept", "2"));
+    bot.input().await.answer.send(Ack::Done).unwrap();
+    assert_eq!(good.ack().await["envelope_id"], "kept");
+    bot.works_again("3").await;
+    good.said_goodbye().await;
+}
+
+#[tokio::test]
+async fn a_frame_larger_than_any_costs_the_connection_and_is_counted() {
+    let mut bot = Running::start().await;
+    let peer = bot.works().await;
+    peer.raw(Message::text("x".repeat(4 * 1024 * 1024 + 1)));
+    bot.works_again("2").await;
+    assert_eq!(bot.slack.unreadable_frames(), 1);
+    bot.is(Connection::Connected).await;
+}
