@@ -1,6 +1,7 @@
 //! Failures on demand: what goes wrong, for which calls, how often.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// One way in which a call fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,18 @@ pub enum Fault {
     BrokenBody,
     /// No answer ever comes; nothing takes effect.
     Hang,
+    /// 429 without any of Okta's headers, as a gateway sends it, with `Retry-After` if it says when. Nothing takes effect.
+    BareRateLimit { retry_after_s: Option<u64> },
+    /// The call takes effect; its answer comes whole, in small pieces, over so long.
+    Drip(Duration),
+    /// The call takes effect; half of its body comes, under a length that says that this is all.
+    CutJson,
+    /// The call takes effect; its body is as long as it was and no JSON.
+    Garbled,
+    /// The call takes effect; its status line and half of its body arrive, then the connection is reset.
+    Reset,
+    /// The first page of the listing, whatever the cursor says.
+    FirstPageAgain,
 }
 
 struct Rule {

@@ -23,6 +23,16 @@ pub enum Fault {
     Hang,
     /// It takes effect, and the answer is HTTP 200 with a body that says nothing of it.
     Garbage,
+    /// HTTP 429 that doesn't say for how long; nothing happened.
+    TooFast,
+    /// This HTTP status with a gateway's page; nothing happened.
+    Html(u16),
+    /// It takes effect; the answer comes whole, in small pieces, over so long.
+    Drip(Duration),
+    /// It takes effect; half of the answer comes, under a length that says that this is all.
+    CutJson,
+    /// It takes effect, and the answer comes so much later.
+    Late(Duration),
 }
 
 /// Why Slack asks a socket to go: <https://docs.slack.dev/apis/events-api/using-socket-mode#disconnect>.
@@ -60,6 +70,7 @@ pub(super) struct Faults {
     next: BTreeMap<String, VecDeque<Fault>>,
     always: BTreeMap<String, Fault>,
     pub hang_handshakes: usize,
+    pub too_many_sockets: usize,
     pub refuse_sockets: bool,
 }
 
@@ -121,6 +132,11 @@ impl FakeSlack {
     /// The next WebSocket handshake is never answered.
     pub fn hang_next_handshake(&self) {
         self.write(|state| state.faults.hang_handshakes += 1);
+    }
+
+    /// The next sockets are greeted and sent away at once with `too_many_websockets`.
+    pub fn too_many_sockets(&self, times: usize) {
+        self.write(|state| state.faults.too_many_sockets += times);
     }
 
     /// WebSocket handshakes are answered with 503 until [`FakeSlack::clear_faults`].
