@@ -65,9 +65,9 @@ struct Posted {
     ts: String,
 }
 
+/// An answer without messages is none: what is not found is posted again.
 #[derive(Deserialize)]
 struct Page {
-    #[serde(default)]
     messages: Vec<Found>,
     response_metadata: Option<Cursor>,
 }

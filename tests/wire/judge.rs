@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use inactive_contractors::store::Store;
 
 use crate::deeds::{Deed, deeds};
 use crate::fake::slack::{BOT_USER, Message};
 use crate::figures::Kind;
-use crate::ledger::{Event, Ledger};
+use crate::ledger::{Asked, Event, Ledger};
 use crate::mandate;
 use crate::plan::Terms;
 use crate::play::Notes;
@@ -37,7 +38,7 @@ const DUE: [(&str, &str); 6] = [
 ];
 
 /// Each call that changes an account, with its events: the intent before it, and what may come after it.
-const CHANGES: [(&str, &str, &str, &[&str]); 2] = [
+const CHANGES: [(&str, &str, &str, &[&str]); 3] = [
     (
         "POST",
         "/lifecycle/suspend",
@@ -50,10 +51,18 @@ const CHANGES: [(&str, &str, &str, &[&str]); 2] = [
         "restore_intended",
         &["restored", "restore_skipped", "restore_try_failed", "restore_failed"],
     ),
+    (
+        "DELETE",
+        "/sessions",
+        "sessions_clear_intended",
+        &["sessions_cleared", "sessions_clear_skipped", "sessions_clear_try_failed", "sessions_clear_failed"],
+    ),
 ];
 
-/// Of the fake's own complaints, those that say no more than that this machine was slow.
-const SLOW: [&str; 3] = ["within 3 s", "a late ack", "pings went unanswered"];
+/// Of the fake's own complaints, those that say no more than that this machine was slow, or that somebody closed a dialog
+/// before its answer came.
+const EXCUSED: [&str; 4] =
+    ["within 3 s", "a late ack", "pings went unanswered", "the answer to a submission was refused: not_found"];
 
 /// What is judged, and by what.
 pub struct Case<'a> {
@@ -65,9 +74,12 @@ pub struct Case<'a> {
 }
 
 /// What is still to be done.
-pub fn due(ledger: &Ledger) -> Vec<String> {
+pub fn due(ledger: &Ledger, now: DateTime<Utc>) -> Vec<String> {
+    let is_late = |asked: &Asked| !asked.has_ended() && asked.deadline.is_some_and(|deadline| deadline <= now);
+    let late = ledger.requests().into_iter().filter(is_late).map(|asked| format!("request {} is to expire", asked.id));
     let counts = DUE.iter().map(|(what, sql)| (what, ledger.number(sql)));
-    counts.filter(|(_, number)| *number > 0).map(|(what, number)| format!("{number} {what}")).collect()
+    let due = counts.filter(|(_, number)| *number > 0).map(|(what, number)| format!("{number} {what}"));
+    due.chain(late).collect()
 }
 
 /// Everything that must hold in a calm.
@@ -81,7 +93,7 @@ pub fn judge(case: &Case<'_>) {
     cards(case);
     rows(case);
     for what in case.world.slack.violations() {
-        if !SLOW.iter().any(|slow| what.contains(slow)) {
+        if !EXCUSED.iter().any(|excused| what.contains(excused)) {
             case.notes.wrong(Kind::Other, format!("Slack would not have taken: {what}"));
         }
     }

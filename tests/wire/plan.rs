@@ -35,8 +35,18 @@ pub struct Terms {
 #[derive(Clone, Debug)]
 pub struct Round {
     pub faults: Vec<Armed>,
-    /// What happens, and for how many milliseconds nothing else does then.
-    pub steps: Vec<(Step, u64)>,
+    pub steps: Vec<(Step, Then)>,
+    /// What is tried again meets the faults that are left: the clock is moved to it before they are taken away.
+    pub after: Vec<Then>,
+}
+
+/// What comes before the next step.
+#[derive(Clone, Copy, Debug)]
+pub struct Then {
+    /// So far everybody's clock is moved.
+    pub seconds: i64,
+    /// For so long nothing else happens.
+    pub pause_ms: u64,
 }
 
 /// A fault that waits for its call.
@@ -138,14 +148,31 @@ impl Plan {
 
 impl Round {
     fn draw(rng: &mut Rng) -> Round {
-        let faults = (0..rng.usize(..9)).map(|_| Armed::draw(rng)).collect();
-        // There is something to decide in most rounds, and somebody decides it.
-        let mut steps = vec![(Step::Line { user: U_APPROVER, line: Line::Sweep }, of(rng, &[60, 150, 300, 500]))];
-        for _ in 0..5 + rng.usize(..7) {
-            let pause = of(rng, &[0, 0, 3, 10, 40, 120, 250]);
-            steps.push((Step::draw(rng), pause));
+        let mut faults: Vec<Armed> = (0..rng.usize(..14)).map(|_| Armed::draw(rng)).collect();
+        if rng.u8(..100) < 25 {
+            // What may or may not have happened is looked for, and the look fails too.
+            let (lost, looked) = [
+                (Armed::lost_post(), Armed::Slack { method: of(rng, &FINDING), fault: in_slack(rng) }),
+                (Armed::lost_suspension(), Armed::Okta { call: READS[2], fault: reading(rng, READS[2]), times: 1 }),
+            ][rng.usize(..2)]
+            .clone();
+            faults.extend([lost, looked]);
         }
-        Round { faults, steps }
+        // There is something to decide in most rounds, and somebody decides it.
+        let at_once = Then { seconds: 0, pause_ms: 0 };
+        let mut steps: Vec<(Step, Then)> =
+            (0..rng.usize(..3)).map(|_| (Step::InOkta { person: 0, what: InOkta::Comes }, at_once)).collect();
+        let swept = Then { seconds: of(rng, &[0, 0, 20]), pause_ms: of(rng, &[60, 150, 300, 500]) };
+        steps.push((Step::Line { user: U_APPROVER, line: Line::Sweep }, swept));
+        for _ in 0..5 + rng.usize(..7) {
+            let pause_ms = of(rng, &[0, 0, 3, 10, 40, 120, 250]);
+            let seconds = of(rng, &[0, 0, 0, 0, 3, 12, 35]);
+            steps.push((Step::draw(rng), Then { seconds, pause_ms }));
+        }
+        let after = (0..2 + rng.usize(..5))
+            .map(|_| Then { seconds: of(rng, &[5, 15, 40, 70]), pause_ms: of(rng, &[30, 80, 150]) })
+            .collect();
+        Round { faults, steps, after }
     }
 }
 
@@ -179,35 +206,64 @@ impl Armed {
             50..54 => Armed::StaleIndex,
             54..57 => Armed::HungHandshake,
             57..60 => Armed::TooManySockets,
-            60..84 => Armed::Slack { method: of(rng, &WRITES), fault: in_slack(rng) },
-            _ => Armed::Slack { method: of(rng, &LOOKS), fault: in_slack(rng) },
+            60..82 => Armed::Slack { method: of(rng, &WRITES), fault: in_slack(rng) },
+            82..86 => {
+                // What the bot waits for here is no clock that anybody moves.
+                let fault = match in_slack(rng) {
+                    SlackFault::TooFast | SlackFault::RateLimited { .. } => SlackFault::RateLimited { retry_after: 1 },
+                    other => other,
+                };
+                Armed::Slack { method: of(rng, &CONNECTING), fault }
+            }
+            86..93 => {
+                // The bot looks for a message that it may have posted.
+                Armed::Slack { method: of(rng, &FINDING), fault: in_slack(rng) }
+            }
+            _ => Armed::Slack { method: of(rng, &["users.info", "conversations.members"]), fault: in_slack(rng) },
         }
     }
 
-    /// Its kind, for the figures.
-    pub fn kind(&self) -> String {
-        let word = |debug: String| debug.split([' ', '{', '(']).next().unwrap_or_default().to_owned();
-        match self {
-            Armed::Okta { fault: OktaFault::Status(status, code), .. } => format!("okta:{status}:{code}"),
-            Armed::Okta { fault: OktaFault::Html(status), .. } => format!("okta:Html:{status}"),
-            Armed::Okta { fault: OktaFault::Drip(over), .. } => {
-                format!("okta:Drip:{}", if *over == BEYOND { "beyond" } else { "within" })
-            }
-            Armed::Okta { fault: OktaFault::BareRateLimit { retry_after_s }, .. } => {
-                format!("okta:BareRateLimit:{}", if retry_after_s.is_some() { "Retry-After" } else { "nothing" })
-            }
-            Armed::Okta { fault, .. } => format!("okta:{}", word(format!("{fault:?}"))),
-            Armed::Slack { fault: SlackFault::Status(status), .. } => format!("slack:{status}"),
-            Armed::Slack { fault: SlackFault::Html(status), .. } => format!("slack:Html:{status}"),
-            Armed::Slack { fault: SlackFault::Error(code), .. } => format!("slack:{code}"),
-            Armed::Slack { fault: SlackFault::Drip(over), .. } => {
-                format!("slack:Drip:{}", if *over == BEYOND { "beyond" } else { "within" })
-            }
-            Armed::Slack { fault, .. } => format!("slack:{}", word(format!("{fault:?}"))),
-            Armed::StaleIndex => "okta:StaleIndex".to_owned(),
-            Armed::HungHandshake | Armed::TooManySockets => format!("socket:{self:?}"),
-        }
+    fn lost_post() -> Armed {
+        Armed::Slack { method: "chat.postMessage", fault: SlackFault::LostResponse }
     }
+
+    fn lost_suspension() -> Armed {
+        Armed::Okta { call: "POST /lifecycle/suspend", fault: OktaFault::LostResponse, times: 1 }
+    }
+}
+
+/// The first word of what is shown of it.
+fn word(debug: &str) -> &str {
+    debug.split([' ', '{', '(']).next().unwrap_or_default()
+}
+
+/// A fault's kind, for the figures.
+pub fn of_okta(fault: &OktaFault) -> String {
+    match fault {
+        OktaFault::Status(status, code) => format!("okta:{status}:{code}"),
+        OktaFault::Html(status) => format!("okta:Html:{status}"),
+        OktaFault::Drip(over) => format!("okta:Drip:{}", if *over == BEYOND { "beyond" } else { "within" }),
+        OktaFault::BareRateLimit { retry_after_s } => {
+            format!("okta:BareRateLimit:{}", if retry_after_s.is_some() { "Retry-After" } else { "nothing" })
+        }
+        other => format!("okta:{}", word(&format!("{other:?}"))),
+    }
+}
+
+/// The same of one in Slack.
+pub fn of_slack(fault: &SlackFault) -> String {
+    match fault {
+        SlackFault::Status(status) => format!("slack:{status}"),
+        SlackFault::Html(status) => format!("slack:Html:{status}"),
+        SlackFault::Error(code) => format!("slack:{code}"),
+        SlackFault::Drip(over) => format!("slack:Drip:{}", if *over == BEYOND { "beyond" } else { "within" }),
+        other => format!("slack:{}", word(&format!("{other:?}"))),
+    }
+}
+
+/// The same of one on the socket.
+pub fn of_socket(what: Socket) -> String {
+    format!("socket:{}", word(&format!("{what:?}")))
 }
 
 fn reading(rng: &mut Rng, call: &str) -> OktaFault {
@@ -268,15 +324,9 @@ const WRITES: [&str; 7] = [
     "response_url",
 ];
 
-const LOOKS: [&str; 7] = [
-    "users.info",
-    "conversations.members",
-    "conversations.history",
-    "conversations.history",
-    "conversations.replies",
-    "apps.connections.open",
-    "auth.test",
-];
+const FINDING: [&str; 2] = ["conversations.history", "conversations.replies"];
+
+const CONNECTING: [&str; 2] = ["apps.connections.open", "auth.test"];
 
 fn in_slack(rng: &mut Rng) -> SlackFault {
     of(rng, &[

@@ -15,7 +15,7 @@ use crate::figures::{Figures, Kind};
 use crate::hands;
 use crate::judge::{self, Case};
 use crate::ledger::Ledger;
-use crate::plan::{InOkta, Line, Plan, Round, Step, Terms};
+use crate::plan::{self, InOkta, Line, Plan, Round, Step, Terms, Then};
 use crate::support::World;
 
 /// Okta's account of somebody who approves in Slack: never proposed, though idle.
@@ -139,18 +139,28 @@ impl Player {
     async fn round(&mut self, round: &Round) {
         for armed in &round.faults {
             self.notes.trace(format!("armed: {armed:?}"));
-            self.notes.with(|notes| notes.0.fault(armed.kind()));
             arm::arm(&self.world, armed);
         }
-        for (step, pause_ms) in &round.steps {
-            self.notes.trace(format!("{step:?}, then {pause_ms} ms"));
+        for (step, then) in &round.steps {
+            self.notes.trace(format!("{step:?}, {then:?}"));
             self.step(step).await;
-            // How far the bot gets until the next thing happens is the point.
-            let pause = StdDuration::from_millis(*pause_ms);
-            let _ = tokio::time::timeout(pause, std::future::pending::<()>()).await;
+            self.then(*then).await;
             self.notes.count("steps", 1);
         }
+        for then in &round.after {
+            self.notes.trace(format!("after it: {then:?}"));
+            self.then(*then).await;
+        }
         self.notes.count("rounds", 1);
+    }
+
+    /// How far the bot gets until the next thing happens is the point.
+    async fn then(&self, then: Then) {
+        if then.seconds > 0 {
+            self.world.advance(Duration::seconds(then.seconds));
+        }
+        let pause = StdDuration::from_millis(then.pause_ms);
+        let _ = tokio::time::timeout(pause, std::future::pending::<()>()).await;
     }
 
     async fn step(&mut self, step: &Step) {
@@ -190,7 +200,7 @@ impl Player {
             Step::Minutes(minutes) => self.world.advance(Duration::minutes(*minutes)),
             Step::InOkta { person, what } => self.in_okta(*person, *what),
             Step::Socket(what) => {
-                self.notes.with(|notes| notes.0.fault(format!("socket:{what:?}").split('(').next().unwrap_or_default().to_owned()));
+                self.notes.with(|notes| notes.0.fault(plan::of_socket(*what)));
                 arm::trouble(&self.world, *what);
             }
         }
@@ -253,7 +263,7 @@ impl Player {
         let mut calm = 0;
         for look in 0..LOOKS_MAX {
             looks.tick().await;
-            calm = if judge::due(&self.ledger).is_empty() { calm + 1 } else { 0 };
+            calm = if judge::due(&self.ledger, self.world.clock.now()).is_empty() { calm + 1 } else { 0 };
             if calm == 4 {
                 return;
             }
@@ -261,7 +271,7 @@ impl Player {
                 self.world.advance(Duration::seconds(40));
             }
         }
-        for what in judge::due(&self.ledger) {
+        for what in judge::due(&self.ledger, self.world.clock.now()) {
             self.notes.wrong(Kind::Lost, format!("in the calm there stays: {what}"));
         }
     }
@@ -289,6 +299,9 @@ impl Player {
             self.until_calm().await;
         }
         self.judge();
+        let (okta, slack) = (self.world.okta.faults_struck(), self.world.slack.faults_struck());
+        let struck = okta.iter().map(plan::of_okta).chain(slack.iter().map(plan::of_slack));
+        struck.for_each(|kind| self.notes.with(|notes| notes.0.fault(kind)));
         let told = self.world.slack.everything_sent();
         let acked = told.iter().filter(|sent| !sent.acks.is_empty()).count();
         self.notes.count("inputs", told.len());

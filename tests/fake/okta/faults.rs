@@ -52,7 +52,11 @@ impl Rule {
 
 /// Rules in the order they were given; the first that matches a call is used up by it.
 #[derive(Default)]
-pub struct Faults(VecDeque<Rule>);
+pub struct Faults {
+    rules: VecDeque<Rule>,
+    /// Those that met a call, in that order.
+    struck: Vec<Fault>,
+}
 
 impl Faults {
     /// `what` is `"METHOD part"`, `"METHOD"` or `"part"`; the part is looked for in `path?query`, decoded.
@@ -60,26 +64,31 @@ impl Faults {
         let (first, rest) = what.split_once(' ').unwrap_or((what, ""));
         let is_method = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_uppercase());
         let (method, part) = if is_method { (Some(first.to_owned()), rest) } else { (None, what) };
-        self.0.push_back(Rule { method, part: part.to_owned(), fault, left: times });
+        self.rules.push_back(Rule { method, part: part.to_owned(), fault, left: times });
     }
 
     pub fn take(&mut self, method: &str, target: &str) -> Option<Fault> {
-        let index = self.0.iter().position(|rule| rule.matches(method, target))?;
-        let rule = &mut self.0[index];
+        let index = self.rules.iter().position(|rule| rule.matches(method, target))?;
+        let rule = &mut self.rules[index];
         let fault = rule.fault.clone();
         rule.left = rule.left.map(|left| left - 1);
         if rule.left == Some(0) {
-            self.0.remove(index);
+            self.rules.remove(index);
         }
+        self.struck.push(fault.clone());
         Some(fault)
     }
 
+    pub fn struck(&self) -> &[Fault] {
+        &self.struck
+    }
+
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.rules.clear();
     }
 
     /// How many rules still wait for a call.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.rules.len()
     }
 }

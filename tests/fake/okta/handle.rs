@@ -270,6 +270,11 @@ impl FakeOkta {
         self.world.lock().faults.len()
     }
 
+    /// The faults that met a call, in that order.
+    pub fn faults_struck(&self) -> Vec<Fault> {
+        self.world.lock().faults.struck().to_vec()
+    }
+
     /// Sets how many calls a minute the bucket allows and starts its count again.
     pub fn set_rate_limit(&self, bucket: Bucket, per_minute: u32) {
         self.change(|state, _| state.limits.set(bucket, per_minute));

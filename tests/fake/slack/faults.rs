@@ -69,6 +69,7 @@ impl Disconnect {
 pub(super) struct Faults {
     next: BTreeMap<String, VecDeque<Fault>>,
     always: BTreeMap<String, Fault>,
+    struck: Vec<Fault>,
     pub hang_handshakes: usize,
     pub too_many_sockets: usize,
     pub refuse_sockets: bool,
@@ -77,9 +78,11 @@ pub(super) struct Faults {
 impl Faults {
     pub fn take(&mut self, method: &str) -> Option<Fault> {
         let mut next = |name| self.next.get_mut(name).and_then(VecDeque::pop_front);
-        next(method)
+        let fault = next(method)
             .or_else(|| next("*"))
-            .or_else(|| self.always.get(method).or_else(|| self.always.get("*")).cloned())
+            .or_else(|| self.always.get(method).or_else(|| self.always.get("*")).cloned());
+        self.struck.extend(fault.clone());
+        fault
     }
 }
 
@@ -102,7 +105,15 @@ impl FakeSlack {
 
     /// Nothing goes wrong any more; calls that hang keep hanging.
     pub fn clear_faults(&self) {
-        self.write(|state| state.faults = Faults::default());
+        self.write(|state| {
+            let struck = std::mem::take(&mut state.faults.struck);
+            state.faults = Faults { struck, ..Faults::default() };
+        });
+    }
+
+    /// The faults that met a call, in that order.
+    pub fn faults_struck(&self) -> Vec<Fault> {
+        self.read(|state| state.faults.struck.clone())
     }
 
     /// Breaks all sockets with a TCP reset.

@@ -164,7 +164,6 @@ impl State {
         let attempt = envelope.frame["retry_attempt"].as_u64().unwrap_or(0) + 1;
         envelope.frame["retry_attempt"] = json!(attempt);
         envelope.frame["retry_reason"] = json!("timeout");
-        envelope.sent.clear();
         self.send_again(id);
     }
 
