@@ -46,7 +46,8 @@ pub(super) async fn walk(
     let mut seen = HashSet::from([first.to_string()]);
     let mut url = first;
     for pages in 1..=pages_max {
-        let answer = http.get(&url, right).await.map_err(|error| if pages > 1 { midway(error) } else { error })?;
+        let answer =
+            http.get(&url, right).await.map_err(|error| if pages > 1 { midway(error) } else { error })?;
         let next = match take(&answer)? {
             Then::FollowLink => next_page(&answer.headers, http.base())?,
             Then::Follow(next) => next.map(|next| pinned(&next, http.base())).transpose()?,

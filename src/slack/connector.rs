@@ -200,7 +200,9 @@ fn decode_call<RS: DeserializeOwned>(reply: &Reply) -> ClientResult<RS> {
 /// An answer of an address that an input or an upload came with: the plain word "ok" does.
 fn decode_plain<RS: DeserializeOwned>(reply: &Reply) -> ClientResult<RS> {
     match reply.status {
-        StatusCode::OK if is_json(&reply.headers) => decode_json(&reply.body)?.map_or_else(|| parse(b"{}"), Ok),
+        StatusCode::OK if is_json(&reply.headers) => {
+            decode_json(&reply.body)?.map_or_else(|| parse(b"{}"), Ok)
+        }
         StatusCode::OK | StatusCode::NO_CONTENT => parse(b"{}"),
         status => Err(refused(status, &reply.headers)),
     }

@@ -308,7 +308,10 @@ async fn frames_that_no_app_expects_arrive_as_they_are() {
     ack(&mut socket, &strange, None).await;
     let sent = |slack: &FakeSlack| slack.everything_sent().pop().filter(|sent| !sent.acks.is_empty());
     let sent = bot.slack.wait_for("the ack", sent).await;
-    assert_eq!((sent.kind.as_str(), sent.at.len(), &sent.payload["user"]["id"]), ("holograms", 1, &json!(U_VIEWER)));
+    assert_eq!(
+        (sent.kind.as_str(), sent.at.len(), &sent.payload["user"]["id"]),
+        ("holograms", 1, &json!(U_VIEWER))
+    );
 }
 
 #[tokio::test]

@@ -73,9 +73,13 @@ async fn whoever_is_about_to_change_something_waits_for_the_reset_first() {
 
 #[tokio::test]
 async fn what_is_no_whole_answer_is_read_again() {
-    for fault in
-        [Fault::Html(200), Fault::CutJson, Fault::Garbled, Fault::Reset, Fault::Drip(StdDuration::from_secs(3))]
-    {
+    for fault in [
+        Fault::Html(200),
+        Fault::CutJson,
+        Fault::Garbled,
+        Fault::Reset,
+        Fault::Drip(StdDuration::from_secs(3)),
+    ] {
         let world = world().await;
         let id = world.add(LOGIN);
         world.fake.fail_next("GET", fault.clone());

@@ -69,7 +69,9 @@ pub fn trouble(world: &World, what: Socket) {
         Socket::Drop => slack.drop_sockets(),
         Socket::Freeze => slack.freeze_sockets(),
         Socket::NoJson => slack.send_raw("\u{feff}{'type': hello"),
-        Socket::UnknownType => slack.send_raw("{\"type\": \"weather_report\", \"payload\": {\"rain\": true}}"),
+        Socket::UnknownType => {
+            slack.send_raw("{\"type\": \"weather_report\", \"payload\": {\"rain\": true}}")
+        }
         Socket::StrangeEnvelope => slack.send_strange("holograms", &json!({"user": {"id": U_VIEWER}})),
         Socket::Binary => slack.send_bytes(&[0xff; 64]),
         Socket::Deep => slack.send_raw(&"[".repeat(DEPTH)),

@@ -50,9 +50,11 @@ fn deed(sent: &Sent) -> Option<Deed> {
     match payload["type"].as_str()? {
         "block_actions" if payload["view"].is_null() => {
             let action = &payload["actions"][0];
+            // A menu's item begins with what is chosen.
+            let item = action["selected_option"]["value"].as_str().and_then(|item| item.split_once(':'));
             Some(Deed {
                 user,
-                request: first(action["value"].as_str()?)?,
+                request: first(action["value"].as_str().or(item.map(|(_, about)| about))?)?,
                 verb: text(&action["action_id"])?,
                 at,
                 acknowledged,
@@ -78,7 +80,11 @@ fn deed(sent: &Sent) -> Option<Deed> {
 }
 
 fn ticked(values: &Value) -> BTreeSet<u32> {
-    let inputs = values.as_object().into_iter().flatten().flat_map(|(_, block)| block.as_object().into_iter().flatten());
+    let inputs = values
+        .as_object()
+        .into_iter()
+        .flatten()
+        .flat_map(|(_, block)| block.as_object().into_iter().flatten());
     inputs
         .filter(|(name, _)| name.starts_with("tick-"))
         .flat_map(|(_, input)| input["selected_options"].as_array().cloned().unwrap_or_default())

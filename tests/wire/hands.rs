@@ -17,11 +17,16 @@ pub fn card(slack: &FakeSlack, action: &str, pick: Pick) -> Option<(Message, boo
     match pick {
         Pick::Newest => offering.next().map(|card| (card, false)),
         Pick::Older => offering.nth(1).map(|card| (card, false)),
-        Pick::AsBefore => slack.messages(C_OPS).into_iter().rev().find_map(|card| {
-            let looked = |count: &usize| Message { versions: card.versions[..*count].to_vec(), ..card.clone() };
-            (1..=card.versions.len()).map(|count| looked(&count)).find(|then| then.offers(action))
-        })
-        .map(|card| (card, true)),
+        Pick::AsBefore => slack
+            .messages(C_OPS)
+            .into_iter()
+            .rev()
+            .find_map(|card| {
+                let looked =
+                    |count: &usize| Message { versions: card.versions[..*count].to_vec(), ..card.clone() };
+                (1..=card.versions.len()).map(|count| looked(&count)).find(|then| then.offers(action))
+            })
+            .map(|card| (card, true)),
     }
 }
 
@@ -50,14 +55,24 @@ pub async fn review(slack: FakeSlack, user: &'static str, card: Message, unticke
         })
         .map(|name| (name, Input::Options(Vec::new())))
         .collect();
-    let mut edits: Vec<(&str, Input)> = edits.iter().map(|(name, input)| (name.as_str(), input.clone())).collect();
-    edits.extend(view.actions().iter().any(|id| id == "reason").then(|| ("reason", Input::Text("seen".to_owned()))));
+    let mut edits: Vec<(&str, Input)> =
+        edits.iter().map(|(name, input)| (name.as_str(), input.clone())).collect();
+    edits.extend(
+        view.actions().iter().any(|id| id == "reason").then(|| ("reason", Input::Text("seen".to_owned()))),
+    );
     let _ = slack.submit_view(user, &edits).await;
     leave(&slack, user);
 }
 
 /// Chooses from the menu beside somebody on the card, and fills in the dialog that comes.
-pub async fn row(slack: FakeSlack, user: &'static str, card: Message, wanted: &'static str, person: usize, day: String) {
+pub async fn row(
+    slack: FakeSlack,
+    user: &'static str,
+    card: Message,
+    wanted: &'static str,
+    person: usize,
+    day: String,
+) {
     let Some((menu, value)) = item(&card.current().blocks, wanted, person) else { return };
     let before = slack.views(user).len();
     if slack.select(user, &card.ts, &menu, &value).await.is_err() {

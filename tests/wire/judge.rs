@@ -61,8 +61,12 @@ const CHANGES: [(&str, &str, &str, &[&str]); 3] = [
 
 /// Of the fake's own complaints, those that say no more than that this machine was slow, or that somebody closed a dialog
 /// before its answer came.
-const EXCUSED: [&str; 4] =
-    ["within 3 s", "a late ack", "pings went unanswered", "the answer to a submission was refused: not_found"];
+const EXCUSED: [&str; 4] = [
+    "within 3 s",
+    "a late ack",
+    "pings went unanswered",
+    "the answer to a submission was refused: not_found",
+];
 
 /// What is judged, and by what.
 pub struct Case<'a> {
@@ -75,8 +79,13 @@ pub struct Case<'a> {
 
 /// What is still to be done.
 pub fn due(ledger: &Ledger, now: DateTime<Utc>) -> Vec<String> {
-    let is_late = |asked: &Asked| !asked.has_ended() && asked.deadline.is_some_and(|deadline| deadline <= now);
-    let late = ledger.requests().into_iter().filter(is_late).map(|asked| format!("request {} is to expire", asked.id));
+    let is_late =
+        |asked: &Asked| !asked.has_ended() && asked.deadline.is_some_and(|deadline| deadline <= now);
+    let late = ledger
+        .requests()
+        .into_iter()
+        .filter(is_late)
+        .map(|asked| format!("request {} is to expire", asked.id));
     let counts = DUE.iter().map(|(what, sql)| (what, ledger.number(sql)));
     let due = counts.filter(|(_, number)| *number > 0).map(|(what, number)| format!("{number} {what}"));
     due.chain(late).collect()
@@ -89,9 +98,10 @@ pub fn judge(case: &Case<'_>) {
     mandate::suspensions(case, &deeds, &trail);
     intents_and_outcomes(case, &trail);
     clicks_kept(case, &deeds, &trail);
+    one_effect_each(case, &deeds, &trail);
     said_once(case);
     cards(case);
-    rows(case);
+    rows(case, &trail);
     for what in case.world.slack.violations() {
         if !EXCUSED.iter().any(|excused| what.contains(excused)) {
             case.notes.wrong(Kind::Other, format!("Slack would not have taken: {what}"));
@@ -117,19 +127,23 @@ fn intents_and_outcomes(case: &Case<'_>, trail: &[Event]) {
         for person in &people {
             let path = format!("/api/v1/users/{}{end}", person.id);
             let of = |event: &&Event| event.account.as_ref().is_some_and(|(id, _)| *id == person.id);
-            let intents: Vec<&Event> = trail.iter().filter(of).filter(|event| event.action == intended).collect();
-            let calls = case.world.okta.calls().into_iter().filter(|call| call.method == method && call.path == path);
+            let intents: Vec<&Event> =
+                trail.iter().filter(of).filter(|event| event.action == intended).collect();
+            let calls =
+                case.world.okta.calls().into_iter().filter(|call| call.method == method && call.path == path);
             for (number, call) in calls.enumerate() {
                 let before = |event: &&&Event| event.at().timestamp_millis() <= call.at.timestamp_millis();
                 if intents.iter().filter(before).count() <= number {
-                    let what = format!("call {number} of {end} for {} has no intent of its own", person.login);
+                    let what =
+                        format!("call {number} of {end} for {} has no intent of its own", person.login);
                     case.notes.wrong(Kind::Lost, what);
                 }
             }
             let Some(last) = intents.last() else { continue };
             let ends = |event: &&Event| event.seq > last.seq && outcomes.contains(&event.action.as_str());
             if !trail.iter().filter(of).any(|event| ends(&event)) {
-                case.notes.wrong(Kind::Lost, format!("intent {} of {} has no outcome", last.seq, person.login));
+                case.notes
+                    .wrong(Kind::Lost, format!("intent {} of {} has no outcome", last.seq, person.login));
             }
         }
     }
@@ -152,11 +166,18 @@ const REFUSED: [&str; 3] = ["refused", "turned away", "no such request"];
 fn clicks_kept(case: &Case<'_>, deeds: &[Deed], trail: &[Event]) {
     for deed in deeds.iter().filter(|deed| deed.acknowledged) {
         let Some((_, events)) = DECIDING.iter().find(|(verb, _)| *verb == deed.verb) else { continue };
-        let theirs = |event: &&Event| event.request == Some(deed.request) && event.person() == Some(deed.user.as_str());
-        let has = |actions: &[&str]| trail.iter().filter(theirs).any(|event| actions.contains(&event.action.as_str()));
+        let theirs = |event: &&Event| {
+            event.request == Some(deed.request) && event.person() == Some(deed.user.as_str())
+        };
+        let has = |actions: &[&str]| {
+            trail.iter().filter(theirs).any(|event| actions.contains(&event.action.as_str()))
+        };
         let wrong = |why: &str| {
             let Deed { user, verb, request, at, .. } = deed;
-            case.notes.wrong(Kind::Lost, format!("{verb} of request {request} by {user} at {at} was acknowledged and {why}"));
+            case.notes.wrong(
+                Kind::Lost,
+                format!("{verb} of request {request} by {user} at {at} was acknowledged and {why}"),
+            );
         };
         if deed.ticked.is_some() {
             if deed.closed && !has(events) {
@@ -177,6 +198,34 @@ fn clicks_kept(case: &Case<'_>, deeds: &[Deed], trail: &[Event]) {
             }
             Some(_) if has(events) => {}
             Some(outcome) => wrong(&format!("came to {outcome}, which is not in the trail")),
+        }
+    }
+}
+
+/// However often it is delivered, an input decides once, or is refused once.
+fn one_effect_each(case: &Case<'_>, deeds: &[Deed], trail: &[Event]) {
+    let verbs = DECIDING.iter().flat_map(|(_, events)| events.iter().copied());
+    let counted: Vec<&str> = verbs.chain(["withdrawn", "input_refused"]).collect();
+    let mut effects: BTreeMap<(&str, i64), usize> = BTreeMap::new();
+    for event in trail.iter().filter(|event| counted.contains(&event.action.as_str())) {
+        if let (Some(user), Some(request)) = (event.person(), event.request) {
+            *effects.entry((user, request)).or_default() += 1;
+        }
+    }
+    let lines: Vec<_> =
+        case.world.slack.everything_sent().into_iter().filter(|sent| sent.kind == "slash_commands").collect();
+    for ((user, request), effects) in effects {
+        let done = deeds.iter().filter(|deed| deed.user == user && deed.request == request).count();
+        let names = |text: &str| {
+            ["withdraw", "retry"].iter().any(|verb| text.starts_with(&format!("{verb} {request}")))
+        };
+        let typed = lines.iter().filter(|sent| {
+            sent.payload["user_id"] == user && sent.payload["text"].as_str().is_some_and(names)
+        });
+        let inputs = done + typed.count();
+        if effects > inputs {
+            let what = format!("{inputs} inputs of {user} about request {request} came to {effects} effects");
+            case.notes.wrong(Kind::Doubled, what);
         }
     }
 }
@@ -226,7 +275,9 @@ fn cards(case: &Case<'_>) {
                 format!("Suspend {}?", accounts(count("proposed"))),
                 &["suspend", "choose", "deny", "take_back_approval"],
             ),
-            "completed" if failed > 0 => (format!("{} suspended, {failed} FAILED", accounts(done)), &["retry"]),
+            "completed" if failed > 0 => {
+                (format!("{} suspended, {failed} FAILED", accounts(done)), &["retry"])
+            }
             "completed" => (format!("{} suspended", accounts(done)), &[]),
             "denied" => ("Denied".to_owned(), &[]),
             "expired" => ("Expired".to_owned(), &["ask_again"]),
@@ -236,18 +287,26 @@ fn cards(case: &Case<'_>) {
         let header = card.current().blocks.iter().find(|block| block["type"] == "header");
         let header = header.and_then(|block| block["text"]["text"].as_str()).unwrap_or_default();
         if !header.starts_with(&title) {
-            case.notes.wrong(Kind::Other, format!("the card of request {} says {header:?}, not {title:?}", asked.id));
+            case.notes.wrong(
+                Kind::Other,
+                format!("the card of request {} says {header:?}, not {title:?}", asked.id),
+            );
         }
         let buttons = card.buttons();
         let turning = ["page_back", "page_on"];
-        for button in buttons.iter().map(String::as_str).filter(|one| !turning.contains(one) && !allowed.contains(one)) {
-            case.notes.wrong(Kind::Other, format!("request {} is {}, and its card offers {button}", asked.id, asked.word()));
+        for button in
+            buttons.iter().map(String::as_str).filter(|one| !turning.contains(one) && !allowed.contains(one))
+        {
+            case.notes.wrong(
+                Kind::Other,
+                format!("request {} is {}, and its card offers {button}", asked.id, asked.word()),
+            );
         }
     }
 }
 
 /// What the rows and Okta say of each other.
-fn rows(case: &Case<'_>) {
+fn rows(case: &Case<'_>, trail: &[Event]) {
     let wrong = |what: &str, sql: &str| {
         if case.ledger.number(sql) > 0 {
             case.notes.wrong(Kind::Doubled, what);
@@ -272,7 +331,16 @@ fn rows(case: &Case<'_>) {
         }
         let effects = case.world.okta.suspended_at(&one.login);
         if one.state == "suspended" && one.json["confirmation"] == "by_call" && effects.is_empty() {
-            case.notes.wrong(Kind::Lost, format!("{} was suspended by call, and Okta knows nothing of it", one.login));
+            case.notes.wrong(
+                Kind::Lost,
+                format!("{} was suspended by call, and Okta knows nothing of it", one.login),
+            );
+        }
+        // Nobody has touched the account since the bot suspended it for this request.
+        let stands = mandate::last_suspended_for(case, trail, &one.login) == Some(one.request);
+        if stands && one.state != "suspended" {
+            case.notes
+                .wrong(Kind::Lost, format!("{} is suspended, and the row says {}", one.login, one.json));
         }
     }
 }

@@ -102,8 +102,10 @@ async fn whatever_the_wire_does_nothing_is_lost_or_doubled_and_nobody_is_wrongly
     for (seed, one) in told.iter().filter(|(_, one)| alone || !one.wrong.is_empty()).take(TOLD_MAX) {
         println!("\n{}\n\nSEED={seed} cargo test --test wire -- --nocapture", one.trace.join("\n"));
     }
-    let wrong: Vec<String> =
-        failed.iter().flat_map(|(seed, one)| one.wrong.iter().map(move |(_, why)| format!("{seed}: {why}"))).collect();
+    let wrong: Vec<String> = failed
+        .iter()
+        .flat_map(|(seed, one)| one.wrong.iter().map(move |(_, why)| format!("{seed}: {why}")))
+        .collect();
     assert!(failed.is_empty(), "{} of {} seeds went wrong: {wrong:#?}", failed.len(), told.len());
     assert_eq!(secrets::found(), Vec::<String>::new());
 }

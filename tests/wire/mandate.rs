@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use crate::deeds::Deed;
-use crate::fake::okta::{Call, PersonView};
+use crate::fake::okta::{Call, PersonView, Status};
 use crate::fake::slack::{U_APPROVER, U_APPROVER2};
 use crate::figures::Kind;
 use crate::judge::Case;
@@ -33,14 +33,26 @@ pub fn suspensions(case: &Case<'_>, deeds: &[Deed], trail: &[Event]) {
             };
             *by_request.entry(request).or_default() += 1;
             let effect = Effect { login, request, at };
-            if let Err(why) = mandate(case, deeds, trail, &effect).and_then(|()| standing(case, &effect, person, &calls)) {
-                case.notes.wrong(Kind::WronglySuspended, format!("{login} at {at} for request {request}: {why}"));
+            if let Err(why) =
+                mandate(case, deeds, trail, &effect).and_then(|()| standing(case, &effect, person, &calls))
+            {
+                case.notes
+                    .wrong(Kind::WronglySuspended, format!("{login} at {at} for request {request}: {why}"));
             }
         }
         for (request, times) in by_request.into_iter().filter(|(_, times)| *times > 1) {
-            case.notes.wrong(Kind::Doubled, format!("{login} was suspended {times} times for request {request}"));
+            case.notes
+                .wrong(Kind::Doubled, format!("{login} was suspended {times} times for request {request}"));
         }
     }
+}
+
+/// The request for which the bot suspended an account that has not changed since.
+pub fn last_suspended_for(case: &Case<'_>, trail: &[Event], login: &str) -> Option<i64> {
+    let person = case.world.okta.person(login);
+    let last = case.world.okta.suspended_at(login).pop()?;
+    (person.status == Status::Suspended && person.status_changed == Some(last)).then_some(())?;
+    intended_for(trail, login, last)
 }
 
 struct Effect<'a> {
@@ -102,7 +114,8 @@ fn standing(case: &Case<'_>, effect: &Effect<'_>, person: &PersonView, calls: &[
     let proposed = shown.map(|event| event.at()).ok_or("it was never proposed")?;
     let signed_in = person.last_login.filter(|at| *at > proposed && *at < looked);
     // Sign-ins leave one time behind, so a later one may hide it; the log has them all.
-    let seen = case.world.okta.signed_in_at(effect.login).into_iter().find(|at| *at > proposed && *at < looked);
+    let seen =
+        case.world.okta.signed_in_at(effect.login).into_iter().find(|at| *at > proposed && *at < looked);
     match signed_in.or(seen) {
         Some(at) => Err(format!("they had signed in at {at}, and it was looked at at {looked}")),
         None => Ok(()),

@@ -5,7 +5,9 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use crate::fake::okta::Fault as OktaFault;
-use crate::fake::slack::{Fault as SlackFault, U_ADMIN, U_APPROVER, U_APPROVER2, U_GUEST, U_STRANGER, U_VIEWER};
+use crate::fake::slack::{
+    Fault as SlackFault, U_ADMIN, U_APPROVER, U_APPROVER2, U_GUEST, U_STRANGER, U_VIEWER,
+};
 
 /// Longer than the bot waits for an answer here.
 const BEYOND: Duration = Duration::from_millis(900);
@@ -52,8 +54,15 @@ pub struct Then {
 /// A fault that waits for its call.
 #[derive(Clone, Debug)]
 pub enum Armed {
-    Okta { call: &'static str, fault: OktaFault, times: usize },
-    Slack { method: &'static str, fault: SlackFault },
+    Okta {
+        call: &'static str,
+        fault: OktaFault,
+        times: usize,
+    },
+    Slack {
+        method: &'static str,
+        fault: SlackFault,
+    },
     /// Listings show everybody as they are now until the round is over.
     StaleIndex,
     HungHandshake,
@@ -64,19 +73,38 @@ pub enum Armed {
 #[derive(Clone, Debug)]
 pub enum Step {
     /// On the newest card that offers it, or on an older one, or on one as it looked before.
-    Press { user: &'static str, action: &'static str, card: Pick },
+    Press {
+        user: &'static str,
+        action: &'static str,
+        card: Pick,
+    },
     /// The review: who is unticked, as bits by position.
-    Review { user: &'static str, unticked: u32 },
+    Review {
+        user: &'static str,
+        unticked: u32,
+    },
     /// From a menu beside somebody on a card.
-    Row { user: &'static str, wanted: &'static str, person: usize },
-    Line { user: &'static str, line: Line },
-    OpenHome { user: &'static str },
+    Row {
+        user: &'static str,
+        wanted: &'static str,
+        person: usize,
+    },
+    Line {
+        user: &'static str,
+        line: Line,
+    },
+    OpenHome {
+        user: &'static str,
+    },
     /// Slack delivers the last payload once more.
     Again,
     Dies,
     Starts,
     Minutes(i64),
-    InOkta { person: usize, what: InOkta },
+    InOkta {
+        person: usize,
+        what: InOkta,
+    },
     Socket(Socket),
 }
 
@@ -153,7 +181,10 @@ impl Round {
             // What may or may not have happened is looked for, and the look fails too.
             let (lost, looked) = [
                 (Armed::lost_post(), Armed::Slack { method: of(rng, &FINDING), fault: in_slack(rng) }),
-                (Armed::lost_suspension(), Armed::Okta { call: READS[2], fault: reading(rng, READS[2]), times: 1 }),
+                (
+                    Armed::lost_suspension(),
+                    Armed::Okta { call: READS[2], fault: reading(rng, READS[2]), times: 1 },
+                ),
             ][rng.usize(..2)]
             .clone();
             faults.extend([lost, looked]);
@@ -210,7 +241,9 @@ impl Armed {
             82..86 => {
                 // What the bot waits for here is no clock that anybody moves.
                 let fault = match in_slack(rng) {
-                    SlackFault::TooFast | SlackFault::RateLimited { .. } => SlackFault::RateLimited { retry_after: 1 },
+                    SlackFault::TooFast | SlackFault::RateLimited { .. } => {
+                        SlackFault::RateLimited { retry_after: 1 }
+                    }
                     other => other,
                 };
                 Armed::Slack { method: of(rng, &CONNECTING), fault }
@@ -219,7 +252,10 @@ impl Armed {
                 // The bot looks for a message that it may have posted.
                 Armed::Slack { method: of(rng, &FINDING), fault: in_slack(rng) }
             }
-            _ => Armed::Slack { method: of(rng, &["users.info", "conversations.members"]), fault: in_slack(rng) },
+            _ => Armed::Slack {
+                method: of(rng, &["users.info", "conversations.members"]),
+                fault: in_slack(rng),
+            },
         }
     }
 
@@ -271,47 +307,53 @@ fn reading(rng: &mut Rng, call: &str) -> OktaFault {
         // A cursor that has expired, and one that is not minded.
         return of(rng, &[OktaFault::Status(400, "E0000031"), OktaFault::FirstPageAgain]);
     }
-    of(rng, &[
-        OktaFault::Status(500, "E0000009"),
-        OktaFault::Html(502),
-        OktaFault::Html(503),
-        OktaFault::Html(200),
-        OktaFault::RateLimited { reset_in_s: 30 },
-        OktaFault::Concurrency,
-        OktaFault::BareRateLimit { retry_after_s: None },
-        OktaFault::BareRateLimit { retry_after_s: Some(7) },
-        OktaFault::DropBefore,
-        OktaFault::LostResponse,
-        OktaFault::BrokenBody,
-        OktaFault::Reset,
-        OktaFault::Hang,
-        OktaFault::Drip(WITHIN),
-        OktaFault::Drip(BEYOND),
-        OktaFault::CutJson,
-        OktaFault::Garbled,
-    ])
+    of(
+        rng,
+        &[
+            OktaFault::Status(500, "E0000009"),
+            OktaFault::Html(502),
+            OktaFault::Html(503),
+            OktaFault::Html(200),
+            OktaFault::RateLimited { reset_in_s: 30 },
+            OktaFault::Concurrency,
+            OktaFault::BareRateLimit { retry_after_s: None },
+            OktaFault::BareRateLimit { retry_after_s: Some(7) },
+            OktaFault::DropBefore,
+            OktaFault::LostResponse,
+            OktaFault::BrokenBody,
+            OktaFault::Reset,
+            OktaFault::Hang,
+            OktaFault::Drip(WITHIN),
+            OktaFault::Drip(BEYOND),
+            OktaFault::CutJson,
+            OktaFault::Garbled,
+        ],
+    )
 }
 
 fn changing(rng: &mut Rng) -> OktaFault {
-    of(rng, &[
-        OktaFault::Status(500, "E0000009"),
-        OktaFault::Status(503, "E0000010"),
-        OktaFault::Status(400, "E0000001"),
-        OktaFault::Status(403, "E0000006"),
-        OktaFault::Html(502),
-        OktaFault::Html(200),
-        OktaFault::RateLimited { reset_in_s: 30 },
-        OktaFault::Concurrency,
-        OktaFault::BareRateLimit { retry_after_s: None },
-        OktaFault::BareRateLimit { retry_after_s: Some(7) },
-        OktaFault::DropBefore,
-        OktaFault::LostResponse,
-        OktaFault::LostResponse,
-        OktaFault::Reset,
-        OktaFault::Hang,
-        OktaFault::Drip(WITHIN),
-        OktaFault::Drip(BEYOND),
-    ])
+    of(
+        rng,
+        &[
+            OktaFault::Status(500, "E0000009"),
+            OktaFault::Status(503, "E0000010"),
+            OktaFault::Status(400, "E0000001"),
+            OktaFault::Status(403, "E0000006"),
+            OktaFault::Html(502),
+            OktaFault::Html(200),
+            OktaFault::RateLimited { reset_in_s: 30 },
+            OktaFault::Concurrency,
+            OktaFault::BareRateLimit { retry_after_s: None },
+            OktaFault::BareRateLimit { retry_after_s: Some(7) },
+            OktaFault::DropBefore,
+            OktaFault::LostResponse,
+            OktaFault::LostResponse,
+            OktaFault::Reset,
+            OktaFault::Hang,
+            OktaFault::Drip(WITHIN),
+            OktaFault::Drip(BEYOND),
+        ],
+    )
 }
 
 const WRITES: [&str; 7] = [
@@ -329,34 +371,48 @@ const FINDING: [&str; 2] = ["conversations.history", "conversations.replies"];
 const CONNECTING: [&str; 2] = ["apps.connections.open", "auth.test"];
 
 fn in_slack(rng: &mut Rng) -> SlackFault {
-    of(rng, &[
-        SlackFault::Status(500),
-        SlackFault::Html(500),
-        SlackFault::Html(503),
-        SlackFault::Html(200),
-        SlackFault::RateLimited { retry_after: 20 },
-        SlackFault::TooFast,
-        SlackFault::DropBefore,
-        SlackFault::LostResponse,
-        SlackFault::LostResponse,
-        SlackFault::Hang,
-        SlackFault::Garbage,
-        SlackFault::Drip(WITHIN),
-        SlackFault::Drip(BEYOND),
-        SlackFault::CutJson,
-        SlackFault::Late(BEYOND),
-        SlackFault::Error("internal_error".to_owned()),
-        SlackFault::Error("fatal_error".to_owned()),
-        SlackFault::Error("service_unavailable".to_owned()),
-    ])
+    of(
+        rng,
+        &[
+            SlackFault::Status(500),
+            SlackFault::Html(500),
+            SlackFault::Html(503),
+            SlackFault::Html(200),
+            SlackFault::RateLimited { retry_after: 20 },
+            SlackFault::TooFast,
+            SlackFault::DropBefore,
+            SlackFault::LostResponse,
+            SlackFault::LostResponse,
+            SlackFault::Hang,
+            SlackFault::Garbage,
+            SlackFault::Drip(WITHIN),
+            SlackFault::Drip(BEYOND),
+            SlackFault::CutJson,
+            SlackFault::Late(BEYOND),
+            SlackFault::Error("internal_error".to_owned()),
+            SlackFault::Error("fatal_error".to_owned()),
+            SlackFault::Error("service_unavailable".to_owned()),
+        ],
+    )
 }
 
 impl Step {
     fn draw(rng: &mut Rng) -> Step {
-        let user = of(rng, &[
-            U_APPROVER, U_APPROVER, U_APPROVER, U_APPROVER2, U_APPROVER2, U_APPROVER2, U_ADMIN, U_VIEWER, U_GUEST,
-            U_STRANGER,
-        ]);
+        let user = of(
+            rng,
+            &[
+                U_APPROVER,
+                U_APPROVER,
+                U_APPROVER,
+                U_APPROVER2,
+                U_APPROVER2,
+                U_APPROVER2,
+                U_ADMIN,
+                U_VIEWER,
+                U_GUEST,
+                U_STRANGER,
+            ],
+        );
         let approver = of(rng, &[U_APPROVER, U_APPROVER2]);
         let person = rng.usize(..12);
         match rng.u8(..100) {
@@ -384,51 +440,60 @@ fn pick(rng: &mut Rng) -> Pick {
 }
 
 fn line(rng: &mut Rng, person: usize) -> Line {
-    of(rng, &[
-        Line::Sweep,
-        Line::Sweep,
-        Line::Withdraw,
-        Line::Retry,
-        Line::Restore(person),
-        Line::Exempt(person),
-        Line::Why(person),
-        Line::Other("status"),
-        Line::Other("pending"),
-        Line::Other("preview"),
-        Line::Other("nonsense"),
-    ])
+    of(
+        rng,
+        &[
+            Line::Sweep,
+            Line::Sweep,
+            Line::Withdraw,
+            Line::Retry,
+            Line::Restore(person),
+            Line::Exempt(person),
+            Line::Why(person),
+            Line::Other("status"),
+            Line::Other("pending"),
+            Line::Other("preview"),
+            Line::Other("nonsense"),
+        ],
+    )
 }
 
 fn in_okta(rng: &mut Rng) -> InOkta {
-    of(rng, &[
-        InOkta::SignsIn,
-        InOkta::SignsIn,
-        InOkta::UsesAnApp,
-        InOkta::SuspendedByAnAdmin,
-        InOkta::BroughtBack,
-        InOkta::BroughtBack,
-        InOkta::LockedOut,
-        InOkta::Gone,
-        InOkta::Comes,
-        InOkta::Comes,
-    ])
+    of(
+        rng,
+        &[
+            InOkta::SignsIn,
+            InOkta::SignsIn,
+            InOkta::UsesAnApp,
+            InOkta::SuspendedByAnAdmin,
+            InOkta::BroughtBack,
+            InOkta::BroughtBack,
+            InOkta::LockedOut,
+            InOkta::Gone,
+            InOkta::Comes,
+            InOkta::Comes,
+        ],
+    )
 }
 
 fn socket(rng: &mut Rng) -> Socket {
     let number = 5 + rng.usize(..15);
-    of(rng, &[
-        Socket::Refresh,
-        Socket::Warning,
-        Socket::Close,
-        Socket::Drop,
-        Socket::Drop,
-        Socket::Freeze,
-        Socket::NoJson,
-        Socket::UnknownType,
-        Socket::StrangeEnvelope,
-        Socket::Binary,
-        Socket::Deep,
-        Socket::Oversized,
-        Socket::Flood(number),
-    ])
+    of(
+        rng,
+        &[
+            Socket::Refresh,
+            Socket::Warning,
+            Socket::Close,
+            Socket::Drop,
+            Socket::Drop,
+            Socket::Freeze,
+            Socket::NoJson,
+            Socket::UnknownType,
+            Socket::StrangeEnvelope,
+            Socket::Binary,
+            Socket::Deep,
+            Socket::Oversized,
+            Socket::Flood(number),
+        ],
+    )
 }

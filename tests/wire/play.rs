@@ -124,7 +124,15 @@ impl Player {
         world.okta.add(Person::contractor(APPROVERS_OWN).last_login_days_ago(50));
         world.start_bot().await;
         let ledger = Ledger::open(&world.database());
-        let mut player = Player { world, notes, terms, ledger, logins: Vec::new(), hands: JoinSet::new(), _folder: folder };
+        let mut player = Player {
+            world,
+            notes,
+            terms,
+            ledger,
+            logins: Vec::new(),
+            hands: JoinSet::new(),
+            _folder: folder,
+        };
         plan.away_days.iter().for_each(|days| player.comes(*days));
         player.notes.trace(format!("{:?}", player.terms));
         player
@@ -232,14 +240,17 @@ impl Player {
     fn in_okta(&mut self, person: usize, what: InOkta) {
         let login = self.logins[person % self.logins.len()].clone();
         let okta = &self.world.okta;
-        let Some(status) = okta.people().into_iter().find(|one| one.login == login).map(|one| one.status) else {
+        let Some(status) = okta.people().into_iter().find(|one| one.login == login).map(|one| one.status)
+        else {
             return;
         };
         match what {
             InOkta::Comes => self.comes(41),
             InOkta::SignsIn => drop(okta.sign_in(&login)),
             InOkta::UsesAnApp if status == Status::Active => okta.sso(&login),
-            InOkta::SuspendedByAnAdmin if status == Status::Active => okta.set_status(&login, Status::Suspended),
+            InOkta::SuspendedByAnAdmin if status == Status::Active => {
+                okta.set_status(&login, Status::Suspended)
+            }
             InOkta::BroughtBack => drop(okta.bring_back_by_admin(&login, ADMINISTRATOR)),
             InOkta::LockedOut if status == Status::Active => okta.set_status(&login, Status::LockedOut),
             InOkta::Gone if status != Status::Suspended => okta.set_status(&login, Status::Deprovisioned),

@@ -21,7 +21,8 @@ async fn damaged_answers_are_damaged_as_they_say_and_the_call_took_effect() {
     let garbled = get(&okta, &path, &[]).send().await.expect("an answer").bytes().await.expect("a body");
     assert!(garbled.len() == whole.len() && serde_json::from_slice::<Value>(&garbled).is_err());
     okta.fail_next("GET", Fault::Reset);
-    let broken = get(&okta, &path, &[]).send().await.expect("a status").bytes().await.expect_err("no whole body");
+    let broken =
+        get(&okta, &path, &[]).send().await.expect("a status").bytes().await.expect_err("no whole body");
     assert!(format!("{broken:?}").contains("ConnectionReset"), "{broken:?}");
     okta.fail_next("POST", Fault::Reset);
     assert!(suspend(&okta, &id).send().await.is_err_and(|error| !error.is_timeout()));

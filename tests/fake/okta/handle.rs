@@ -129,9 +129,11 @@ impl FakeOkta {
         self.look(login, |state, user| {
             let is_it = |target: &Party| target.id == user.id;
             let log = state.directory.log.iter();
-            log.filter(|event| event.event_type == "user.lifecycle.suspend" && event.target.as_ref().is_some_and(is_it))
-                .map(|event| event.published)
-                .collect()
+            log.filter(|event| {
+                event.event_type == "user.lifecycle.suspend" && event.target.as_ref().is_some_and(is_it)
+            })
+            .map(|event| event.published)
+            .collect()
         })
     }
 
@@ -140,7 +142,9 @@ impl FakeOkta {
         self.look(login, |state, user| {
             let log = state.directory.log.iter();
             log.filter(|event| {
-                event.event_type == "user.session.start" && event.actor.id == user.id && event.result == "SUCCESS"
+                event.event_type == "user.session.start"
+                    && event.actor.id == user.id
+                    && event.result == "SUCCESS"
             })
             .map(|event| event.published)
             .collect()

@@ -22,7 +22,8 @@ pub async fn with_fault(fault: Option<Fault>, wire: &Wire, effect: impl FnOnce()
         None => effect(),
         Some(Fault::Status(code)) => status(code).into_response(),
         Some(Fault::Html(code)) => {
-            let page = format!("<html><head><title>{code}</title></head><body>a gateway's page</body></html>");
+            let page =
+                format!("<html><head><title>{code}</title></head><body>a gateway's page</body></html>");
             (status(code), Html(page)).into_response()
         }
         Some(Fault::Error(code)) => response(Err(Refusal::new(&code)), ""),

@@ -19,8 +19,8 @@ use serde_json::{Map, Value, json};
 
 use super::state::{Call, ChannelKind, State};
 use super::wire::Wire;
-use damage::with_fault;
 use super::{APP_ID, BOT_ID, BOT_USER, FakeSlack, TEAM, socket};
+use damage::with_fault;
 
 /// Calls kept for [`FakeSlack::calls`].
 const CALLS_MAX: usize = 10_000;
