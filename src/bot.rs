@@ -22,9 +22,28 @@ use crate::slack::Slack;
 use crate::store::{AuditContext, Store};
 use crate::{okta, slack};
 
-/// The pause between two tries to reach Slack at the start. `auth.test` may be called hundreds of times a minute, so it
-/// does not grow. <https://docs.slack.dev/reference/methods/auth.test>
-const CONNECT_PAUSE: Duration = Duration::from_secs(2);
+/// How long the bot waits for the two outside systems. The defaults are for production; tests shorten them instead of
+/// sleeping.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    /// Each step of a call to Slack, and of its socket.
+    pub slack: slack::Timing,
+    /// The pause between two tries to reach Slack at the start. `auth.test` may be called hundreds of times a minute, so
+    /// it does not grow. <https://docs.slack.dev/reference/methods/auth.test>
+    pub connect_pause: Duration,
+    /// One request to Okta, its answer included.
+    pub okta_request: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience {
+            slack: slack::Timing::default(),
+            connect_pause: Duration::from_secs(2),
+            okta_request: okta::REQUEST_TIMEOUT,
+        }
+    }
+}
 
 /// How the Okta adapter is configured.
 pub fn okta_settings(config: &Config) -> okta::Settings {
@@ -79,6 +98,16 @@ pub fn install_crypto() {
 /// Runs the bot until `stop`. Returns early with what can't heal by itself: a bad token, a file that somebody else
 /// holds, a database that is gone.
 pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> anyhow::Result<()> {
+    run_patiently(config, Patience::default(), clock, stop).await
+}
+
+/// As [`run`], with other waits for the outside systems.
+pub async fn run_patiently(
+    config: Config,
+    patience: Patience,
+    clock: Clock,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     install_crypto();
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -89,7 +118,7 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> anyho
         }
     }
     let store = Store::open(&config.database, clock.now())?;
-    let result = Box::pin(run_with(&config, clock, stop, store.clone())).await;
+    let result = Box::pin(run_with(&config, patience, clock, stop, store.clone())).await;
     let closed = store.close().await.context("can't close the database");
     // Why it ended comes before what that made of the end.
     result.and(closed)
@@ -97,12 +126,14 @@ pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> anyho
 
 async fn run_with(
     config: &Config,
+    patience: Patience,
     clock: Clock,
     stop: CancellationToken,
     store: Store,
 ) -> anyhow::Result<()> {
-    let okta = Okta::new(okta_settings(config), clock.clone())?;
-    let Some(slack) = connect(config, &clock, &stop).await? else {
+    let okta = okta::Settings { request_timeout: patience.okta_request, ..okta_settings(config) };
+    let okta = Okta::new(okta, clock.clone())?;
+    let Some(slack) = connect(config, patience, &clock, &stop).await? else {
         return Ok(());
     };
     for warning in everybody_approves(&slack, &config.policies).await {
@@ -150,23 +181,24 @@ async fn run_with(
 /// while waiting.
 async fn connect(
     config: &Config,
+    patience: Patience,
     clock: &Clock,
     stop: &CancellationToken,
 ) -> anyhow::Result<Option<Arc<Slack>>> {
     loop {
         let connected = tokio::select! {
             () = stop.cancelled() => return Ok(None),
-            connected = Slack::connect(slack_settings(config), clock.clone()) => connected,
+            connected = Slack::connect_with(slack_settings(config), patience.slack.clone(), clock.clone()) => connected,
         };
         let pause = match connected {
             Ok(slack) => return Ok(Some(Arc::new(slack))),
             Err(ChatError::RateLimited(asked)) => {
                 tracing::warn!(asked_s = asked.as_secs(), "Slack asks to wait; trying again then");
-                asked.max(CONNECT_PAUSE)
+                asked.max(patience.connect_pause)
             }
             Err(error @ (ChatError::Unavailable(_) | ChatError::Ambiguous(_))) => {
                 tracing::warn!(%error, "Slack can't be reached yet; trying again");
-                CONNECT_PAUSE
+                patience.connect_pause
             }
             Err(
                 error @ (ChatError::Denied(_)

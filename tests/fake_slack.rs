@@ -405,6 +405,42 @@ async fn web_api_faults_take_effect_or_not_as_they_say() {
 }
 
 #[tokio::test]
+async fn damaged_answers_of_the_web_api_are_damaged_as_they_say() {
+    let bot = Bot::start().await;
+    let token = bot.slack.bot_token();
+    let post = || bot.try_call(&token, "chat.postMessage", json!({"channel": C_OPS, "text": "x"}));
+    let count = || bot.slack.messages(C_OPS).len();
+    let all = [Fault::TooFast, Fault::Html(503), Fault::Html(200)];
+    all.into_iter().for_each(|fault| bot.slack.fail_next("chat.postMessage", fault));
+    let limited = post().await.unwrap();
+    assert_eq!((limited.status().as_u16(), limited.headers().get("retry-after")), (429, None));
+    for status in [503, 200] {
+        let page = post().await.unwrap();
+        assert_eq!(page.status().as_u16(), status);
+        assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+        assert!(page.text().await.unwrap().starts_with("<html>"));
+    }
+    assert_eq!(count(), 0);
+    bot.slack.fail_next("chat.postMessage", Fault::CutJson);
+    let half = post().await.unwrap().text().await.unwrap();
+    assert!(half.starts_with('{') && serde_json::from_str::<Value>(&half).is_err() && count() == 1);
+    for (fault, late) in [
+        (Fault::Drip(Duration::from_millis(300)), false),
+        (Fault::Late(Duration::from_millis(300)), false),
+        // The client waits for a second.
+        (Fault::Drip(Duration::from_millis(1500)), true),
+        (Fault::Late(Duration::from_millis(1500)), true),
+    ] {
+        let before = count();
+        bot.slack.fail_next("chat.postMessage", fault.clone());
+        let body = async { post().await?.bytes().await };
+        let body = body.await;
+        assert_eq!(body.as_ref().is_err_and(reqwest::Error::is_timeout), late, "{fault:?}: {body:?}");
+        assert_eq!(count(), before + 1, "it took effect");
+    }
+}
+
+#[tokio::test]
 async fn a_json_body_is_not_read_by_methods_that_take_forms_only() {
     let bot = Bot::start().await;
     let url = bot.slack.api_url() + "conversations.info";

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The runs that take hours, each by itself if it is named: tests/long.sh [crashes] [kills] [simulation] [fuzz] [mutants].
+# The runs that take hours, each by itself if it is named: tests/long.sh [crashes] [kills] [simulation] [wire] [fuzz] [mutants].
 # Everything here runs in `cargo test` too, but shorter. What each found is printed; the first failure ends it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,6 +16,10 @@ simulation() { # random interleavings of clicks, sweeps, clocks, crashes and fau
     RUNS="${RUNS:-10000}" cargo test --locked --test simulation whatever -- --nocapture
 }
 
+wire() { # random faults on real HTTP and a real WebSocket, with crashes and people
+    RUNS="${RUNS:-400}" cargo test --locked --test wire whatever -- --nocapture
+}
+
 fuzz() { # needs cargo-fuzz
     fuzz/run all "${SECONDS_EACH:-600}"
 }
@@ -24,7 +28,7 @@ mutants() { # needs cargo-mutants
     tests/mutants/run domain store app
 }
 
-for run in "${@:-crashes kills simulation fuzz mutants}"; do
+for run in "${@:-crashes kills simulation wire fuzz mutants}"; do
     for one in $run; do
         printf '\n==== %s\n' "$one"
         "$one"

@@ -18,7 +18,7 @@ use url::{Host, Url};
 use super::Settings;
 use super::auth::Auth;
 use super::errors::{self, Kind, Right};
-use super::rate::{Bucket, Rates, Reported, WAIT_MAX, sleep_until};
+use super::rate::{self, Bucket, Rates, Reported, WAIT_MAX, sleep_until};
 use super::skew::{Sent, Skew};
 use crate::clock::Clock;
 use crate::identity::{IdentityError, Reference};
@@ -230,7 +230,7 @@ impl Http {
                 self.rates.note(bucket, reported);
             }
             if status.is_success() {
-                let body = if is_read { body.map_err(Fault::Passing)? } else { done(body.ok())? };
+                let body = if is_read { whole(body.map_err(Fault::Passing)?)? } else { done(body.ok())? };
                 return Ok(Answer { headers, body });
             }
             if status == StatusCode::UNAUTHORIZED && !renewed && self.auth.can_renew(&pass, &headers).await {
@@ -238,7 +238,7 @@ impl Http {
                 continue;
             }
             if status == StatusCode::TOO_MANY_REQUESTS {
-                return Err(self.limited(reported));
+                return Err(self.limited(reported, &headers));
             }
             let body = body.unwrap_or_default();
             if !is_read && errors::code(&body).as_deref() == Some(READ_ONLY) {
@@ -249,14 +249,15 @@ impl Http {
         }
     }
 
-    fn limited(&self, reported: Option<Reported>) -> Fault {
-        match reported {
-            Some(reported) if reported.limit > 0 => {
-                let chance = Duration::milliseconds(fastrand::i64(0..250));
-                Fault::Limited(self.clock.now() + reported.wait + chance)
-            }
-            Some(_) | None => Fault::Busy,
-        }
+    /// Okta says when a window ends; whatever stands before Okta may say for how long to stay away.
+    fn limited(&self, reported: Option<Reported>, headers: &HeaderMap) -> Fault {
+        let wait = match reported {
+            Some(reported) if reported.limit > 0 => Some(reported.wait),
+            Some(_) => None,
+            None => rate::retry_after(headers),
+        };
+        let chance = Duration::milliseconds(fastrand::i64(0..250));
+        wait.map_or(Fault::Busy, |wait| Fault::Limited(self.clock.now() + wait + chance))
     }
 
     /// Sends, and reads the body. A body that breaks off is an error of its own: the status has been seen by then.
@@ -291,6 +292,17 @@ async fn read_body(mut response: reqwest::Response) -> Result<Vec<u8>, IdentityE
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// A read is answered by JSON. Anything else is a proxy's page or a part of an answer, and the next try may bring all of
+/// it: only what is JSON and yet not as expected stays so.
+fn whole(body: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    match serde_json::from_slice::<serde::de::IgnoredAny>(&body) {
+        Ok(_) => Ok(body),
+        Err(_) => Err(Fault::Passing(IdentityError::Transient(
+            "what answered is not Okta, or only a part of its answer came".into(),
+        ))),
+    }
 }
 
 /// The status says that a change was made, unless somebody between us and Okta says so: its page is no answer. A body

@@ -58,6 +58,9 @@ const WHO_MAX: usize = 256;
 /// No id of Okta's is longer; they have 20 characters.
 const ID_MAX: usize = 64;
 
+/// How long one request may take, its answer included.
+pub const REQUEST_TIMEOUT: StdDuration = StdDuration::from_secs(30);
+
 /// Where the org is, and how to behave there.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -80,7 +83,7 @@ impl Settings {
             org_url,
             credential,
             rate_share: 0.5,
-            request_timeout: StdDuration::from_secs(30),
+            request_timeout: REQUEST_TIMEOUT,
             retry_pause: StdDuration::from_millis(500),
         }
     }

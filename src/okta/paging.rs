@@ -46,7 +46,8 @@ pub(super) async fn walk(
     let mut seen = HashSet::from([first.to_string()]);
     let mut url = first;
     for pages in 1..=pages_max {
-        let answer = http.get(&url, right).await?;
+        let answer =
+            http.get(&url, right).await.map_err(|error| if pages > 1 { midway(error) } else { error })?;
         let next = match take(&answer)? {
             Then::FollowLink => next_page(&answer.headers, http.base())?,
             Then::Follow(next) => next.map(|next| pinned(&next, http.base())).transpose()?,
@@ -70,6 +71,21 @@ pub(super) async fn walk_all(
 ) -> Result<u32, IdentityError> {
     let walk = walk(http, first, right, PAGES_MAX, take).await?;
     if walk.cut { Err(malformed("Okta's pages don't end")) } else { Ok(walk.pages) }
+}
+
+/// Okta named this page itself a moment ago. A refusal now says that its cursor has expired, and a listing that is begun
+/// anew gets another.
+fn midway(error: IdentityError) -> IdentityError {
+    match error {
+        IdentityError::Refused(_) => IdentityError::Transient(
+            "Okta broke a listing off in the middle: it no longer knows the next page, which it had named itself".into(),
+        ),
+        other @ (IdentityError::RateLimited { .. }
+        | IdentityError::Transient(_)
+        | IdentityError::NotFound(_)
+        | IdentityError::Denied(_)
+        | IdentityError::Malformed(_)) => other,
+    }
 }
 
 fn malformed(why: &str) -> IdentityError {

@@ -1,7 +1,7 @@
 //! Keeps the bot within its share of the org's rate limits, from what each response says of its bucket.
 //!
 //! Okta counts per bucket over 60 s and sends `X-Rate-Limit-Limit`, `-Remaining` and `-Reset` (epoch seconds) with
-//! every response, but no `Retry-After`. The wait is the reset relative to the response's own `Date`, plus a second,
+//! every response, but no `Retry-After`: only a gateway before Okta may. The wait is the reset relative to the response's own `Date`, plus a second,
 //! so that a wrong clock here doesn't matter. See <https://developer.okta.com/docs/reference/rl-best-practices/>.
 
 use std::collections::BTreeMap;
@@ -69,6 +69,15 @@ impl Reported {
             wait: left + Duration::seconds(1),
         })
     }
+}
+
+/// The longest time that a gateway may keep us away; it knows nothing of what waits.
+const RETRY_AFTER_MAX_S: u32 = 3600;
+
+/// How long a gateway wants us to stay away, in seconds; a date is not expected of one.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::seconds(u32::try_from(seconds).unwrap_or(u32::MAX).min(RETRY_AFTER_MAX_S).into()))
 }
 
 /// The headers may be repeated, once per limit that applies: the smallest counts.

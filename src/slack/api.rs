@@ -67,6 +67,7 @@ struct Posted {
     ts: String,
 }
 
+/// An answer without messages is none: what is not found is posted again.
 #[derive(Deserialize)]
 struct Page {
     messages: Vec<Found>,

@@ -174,7 +174,7 @@ impl Connector {
         let reply = exchange(self.http.post(url), Some(token)).await?;
         let scopes =
             reply.headers.get(SCOPES_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        decode::<serde_json::Value>(&reply)?;
+        decode_call::<serde_json::Value>(&reply)?;
         let scopes = scopes.unwrap_or_default();
         Ok(scopes.split(',').map(str::trim).filter(|scope| !scope.is_empty()).map(str::to_owned).collect())
     }
@@ -187,7 +187,7 @@ impl Connector {
         if reply.status.is_success() {
             return Ok(());
         }
-        decode::<serde_json::Value>(&reply).map(drop)
+        decode_plain::<serde_json::Value>(&reply).map(drop)
     }
 }
 
@@ -208,35 +208,47 @@ async fn exchange(request: RequestBuilder, token: Option<&SlackApiToken>) -> Cli
     Ok(Reply { status, headers, body })
 }
 
-/// What the Web API answered. Only JSON that says `ok` is a yes: a page of a proxy's, say, must not pass for a card that
-/// was updated, or for a channel in which our message does not stand.
-fn decode<RS: DeserializeOwned>(reply: &Reply) -> ClientResult<RS> {
+/// An answer of the Web API: JSON that says whether it is ok. A page that somebody on the way to Slack put in its place
+/// is no answer, whatever its status: nobody knows then what became of the call.
+fn decode_call<RS: DeserializeOwned>(reply: &Reply) -> ClientResult<RS> {
     match reply.status {
-        StatusCode::OK => decode_json(&reply.body),
-        _ => decode_plain(reply),
+        StatusCode::OK => match decode_json(&reply.body)? {
+            Some(answer) => Ok(answer),
+            None => Err(unreadable(serde::de::Error::missing_field("ok"))),
+        },
+        StatusCode::NO_CONTENT => Err(unreadable(serde::de::Error::custom("there is no answer"))),
+        status => Err(refused(status, &reply.headers)),
     }
 }
 
-/// As [`decode`], for a one-off reply address.
+/// An answer of an address that an input or an upload came with: the plain word "ok" does.
 fn decode_plain<RS: DeserializeOwned>(reply: &Reply) -> ClientResult<RS> {
     match reply.status {
-        StatusCode::TOO_MANY_REQUESTS => Err(SlackClientError::RateLimitError(
-            SlackRateLimitError::new().opt_retry_after(retry_after(&reply.headers)),
-        )),
-        StatusCode::OK if is_json(&reply.headers) => decode_json(&reply.body),
-        // A response_url answers with the plain word "ok".
+        StatusCode::OK if is_json(&reply.headers) => {
+            decode_json(&reply.body)?.map_or_else(|| parse(b"{}"), Ok)
+        }
         StatusCode::OK | StatusCode::NO_CONTENT => parse(b"{}"),
-        status => Err(SlackClientError::HttpError(SlackClientHttpError::new(status))),
+        status => Err(refused(status, &reply.headers)),
     }
 }
 
-fn decode_json<RS: DeserializeOwned>(body: &[u8]) -> ClientResult<RS> {
+fn refused(status: StatusCode, headers: &HeaderMap) -> SlackClientError {
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        let error = SlackRateLimitError::new().opt_retry_after(retry_after(headers));
+        return SlackClientError::RateLimitError(error);
+    }
+    SlackClientError::HttpError(SlackClientHttpError::new(status))
+}
+
+/// `None`: it doesn't say whether it is ok.
+fn decode_json<RS: DeserializeOwned>(body: &[u8]) -> ClientResult<Option<RS>> {
     let outcome: Outcome = parse(body)?;
     match (outcome.error, outcome.ok) {
-        (None, Some(false) | None) => {
+        (None, Some(false)) => {
             Err(SlackClientError::ApiError(SlackClientApiError::new("unknown_error".to_owned())))
         }
-        (None, Some(true)) => parse(body),
+        (None, Some(true)) => parse(body).map(Some),
+        (None, None) => Ok(None),
         (Some(code), _) => {
             let messages = outcome.response_metadata.map(|metadata| metadata.messages).unwrap_or_default();
             let details: Vec<String> = outcome.needed.into_iter().chain(messages).collect();
@@ -247,8 +259,11 @@ fn decode_json<RS: DeserializeOwned>(body: &[u8]) -> ClientResult<RS> {
 
 /// The body is left out of the error: it may hold addresses that are secrets.
 fn parse<RS: DeserializeOwned>(body: &[u8]) -> ClientResult<RS> {
-    serde_json::from_slice(body)
-        .map_err(|error| SlackClientError::ProtocolError(SlackClientProtocolError::new(error)))
+    serde_json::from_slice(body).map_err(unreadable)
+}
+
+fn unreadable(error: serde_json::Error) -> SlackClientError {
+    SlackClientError::ProtocolError(SlackClientProtocolError::new(error))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -279,7 +294,7 @@ impl SlackClientHttpConnector for Connector {
     {
         async move {
             let reply = exchange(self.http.get(full_uri), context.token).await?;
-            self.noting_dead_tokens(decode(&reply))
+            self.noting_dead_tokens(decode_call(&reply))
         }
         .boxed()
     }
@@ -310,12 +325,12 @@ impl SlackClientHttpConnector for Connector {
             let body = serde_json::to_vec(request_body).map_err(|error| {
                 SlackClientError::SystemError(SlackClientSystemError::new().with_cause(error.into()))
             })?;
+            // Only calls of the Web API go out with a token.
+            let decode = if context.token.is_some() { decode_call } else { decode_plain };
             let request =
                 self.http.post(full_uri).header(CONTENT_TYPE, "application/json; charset=utf-8").body(body);
             let reply = exchange(request, context.token).await?;
-            // What has no token is a reply address.
-            let answer = if context.token.is_some() { decode(&reply) } else { decode_plain(&reply) };
-            self.noting_dead_tokens(answer)
+            self.noting_dead_tokens(decode(&reply))
         }
         .boxed()
     }

@@ -77,6 +77,36 @@ async fn a_card_whose_answer_was_lost_or_unreadable_is_found_and_not_posted_agai
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_look_for_a_lost_card_that_was_not_answered_by_slack_has_found_nothing_out() {
+    for fault in [Fault::Html(200), Fault::Garbage, Fault::CutJson] {
+        let world = world_with_bot().await;
+        world.slack.fail_next("chat.postMessage", Fault::LostResponse);
+        world.slack.fail_next("conversations.history", fault);
+        world.ask_for_sweep().await;
+        world.put_off(CARD).await;
+        world.advance(Duration::seconds(70));
+        world.put_off(CARD).await;
+        world.advance(Duration::seconds(70));
+        let card = open_card(&world).await;
+        assert_eq!(marked(&world, CARD).len(), 1);
+        approved_and_ended(&world, &card).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_a_proxy_is_no_update() {
+    let world = world_with_bot().await;
+    let card = world.sweep().await;
+    world.slack.fail_next("chat.update", Fault::Html(200));
+    world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");
+    world.put_off(CARD).await;
+    world.advance(Duration::seconds(5));
+    let card = world.card_says(&card, "Denied").await;
+    assert_eq!(card.buttons(), Vec::<String>::new());
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_ending_whose_answer_was_lost_is_said_once() {
     let world = world_with_bot().await;
     let card = world.sweep().await;

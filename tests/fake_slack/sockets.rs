@@ -289,3 +289,38 @@ async fn without_a_socket_the_person_sees_trouble_at_once() {
     assert!(matches!(reply.sees, Sees::Trouble(_)));
     assert!(bot.slack.violations().is_empty());
 }
+
+#[tokio::test]
+async fn frames_that_no_app_expects_arrive_as_they_are() {
+    let bot = Bot::start().await;
+    let mut socket = bot.connect().await;
+    bot.slack.send_bytes(&[0xff, 0x00]);
+    bot.slack.send_raw("[[[");
+    bot.slack.send_strange("holograms", &json!({"user": {"id": U_VIEWER}}));
+    let mut frames = Vec::new();
+    while frames.len() < 3 {
+        let frame = socket.next().await.unwrap().unwrap();
+        frames.extend((!frame.is_ping()).then_some(frame));
+    }
+    assert_eq!(frames[..2], [Frame::binary(vec![0xff, 0x00]), Frame::text("[[[")]);
+    let strange: Value = serde_json::from_str(frames[2].to_text().unwrap()).unwrap();
+    assert_eq!(strange["type"], "holograms");
+    ack(&mut socket, &strange, None).await;
+    let sent = |slack: &FakeSlack| slack.everything_sent().pop().filter(|sent| !sent.acks.is_empty());
+    let sent = bot.slack.wait_for("the ack", sent).await;
+    assert_eq!(
+        (sent.kind.as_str(), sent.at.len(), &sent.payload["user"]["id"]),
+        ("holograms", 1, &json!(U_VIEWER))
+    );
+}
+
+#[tokio::test]
+async fn a_socket_too_many_is_greeted_and_sent_away() {
+    let bot = Bot::start().await;
+    bot.slack.too_many_sockets(1);
+    let mut unwanted = bot.connect().await;
+    assert_eq!(next(&mut unwanted).await["reason"], "too_many_websockets");
+    assert_eq!(next(&mut unwanted).await, Value::Null);
+    bot.connect().await;
+    assert_eq!(bot.slack.connections_opened(), 2);
+}

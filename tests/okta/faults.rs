@@ -1,5 +1,7 @@
 //! What the adapter does when Okta refuses, fails, or asks it to slow down.
 
+use std::time::Duration as StdDuration;
+
 use chrono::Duration;
 use inactive_contractors::identity::{IdentityError, IdentityProvider};
 
@@ -67,6 +69,69 @@ async fn whoever_is_about_to_change_something_waits_for_the_reset_first() {
     let (turn, waited) = world.hurry(world.okta.turn_to_change()).await;
     assert_eq!(turn, Ok(()));
     assert!(waited >= Duration::seconds(29), "{waited}");
+}
+
+#[tokio::test]
+async fn what_is_no_whole_answer_is_read_again() {
+    for fault in [
+        Fault::Html(200),
+        Fault::CutJson,
+        Fault::Garbled,
+        Fault::Reset,
+        Fault::Drip(StdDuration::from_secs(3)),
+    ] {
+        let world = world().await;
+        let id = world.add(LOGIN);
+        world.fake.fail_next("GET", fault.clone());
+        assert!(world.okta.read(&id).await.is_ok(), "{fault:?}");
+        assert_eq!(world.fake.calls().len(), 2, "{fault:?}");
+        world.fake.fail_always("GET", Fault::Html(200));
+        assert!(matches!(world.okta.read(&id).await, Err(IdentityError::Transient(_))), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_drips_is_waited_for() {
+    let world = world().await;
+    let id = world.add(LOGIN);
+    world.fake.fail_next("GET", Fault::Drip(StdDuration::from_millis(300)));
+    assert!(world.okta.read(&id).await.is_ok());
+    assert_eq!(world.fake.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn a_gateways_rate_limit_is_waited_out_for_as_long_as_it_says() {
+    let world = world().await;
+    let id = world.add(LOGIN);
+    world.fake.fail_next("GET", Fault::BareRateLimit { retry_after_s: Some(20) });
+    let (read, waited) = world.hurry(world.okta.read(&id)).await;
+    assert!(read.is_ok() && waited >= Duration::seconds(20) && waited < Duration::seconds(40), "{waited}");
+    world.fake.fail_next("GET", Fault::BareRateLimit { retry_after_s: None });
+    world.okta.read(&id).await.unwrap();
+    for retry_after_s in [None, Some(20), Some(u64::MAX)] {
+        let (world, result) = suspend_with(Fault::BareRateLimit { retry_after_s }).await;
+        let Err(IdentityError::RateLimited { until }) = result else { panic!("{result:?}") };
+        assert!(until - world.clock.now() <= Duration::hours(1) + Duration::seconds(1), "{until}");
+        assert_eq!((world.fake.suspend_requests(LOGIN), world.fake.suspends(LOGIN)), (1, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_listing_that_breaks_off_is_an_error_that_may_pass_and_never_a_part() {
+    let world = world().await;
+    for number in 0..3 {
+        world.add(&format!("c{number}@corp.example"));
+    }
+    world.fake.page_at_most(2);
+    world.fake.fail_next("GET after=", Fault::Status(400, "E0000031"));
+    let error = world.okta.list(&rule()).await.unwrap_err();
+    assert!(matches!(&error, IdentityError::Transient(why) if why.contains("in the middle")), "{error}");
+    world.fake.fail_next("GET after=", Fault::FirstPageAgain);
+    assert!(matches!(world.okta.list(&rule()).await, Err(IdentityError::Malformed(_))));
+    // The same refusal of the first page is the policy's own mistake.
+    world.fake.fail_next("GET /api/v1/users?", Fault::Status(400, "E0000031"));
+    assert!(matches!(world.okta.list(&rule()).await, Err(IdentityError::Refused(_))));
+    assert_eq!(world.okta.list(&rule()).await.unwrap().accounts.len(), 3);
 }
 
 #[tokio::test]

@@ -178,6 +178,13 @@ impl Ledger {
         self.all(sql, [key], |row| row.get(0)).pop()
     }
 
+    /// The same of the input of this person whose key ends with Slack's time of it.
+    pub fn outcome_of(&self, user: &str, stamp: &str) -> Option<String> {
+        let sql = "SELECT coalesce(outcome, '') FROM receipt
+                   WHERE user_id = ?1 AND substr(key, -length(?2)) = ?2";
+        self.all(sql, [user, stamp], |row| row.get(0)).pop()
+    }
+
     /// Where the message with this mark stands.
     pub fn message(&self, key: &str) -> Option<String> {
         self.all("SELECT ts FROM message WHERE key = ?1", [key], |row| row.get::<_, Option<String>>(0))

@@ -21,6 +21,7 @@ mod checks;
 mod court;
 mod fate;
 mod hands;
+#[allow(dead_code, reason = "tests/wire reads more of it")]
 mod ledger;
 mod okta;
 mod process;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use inactive_contractors::bot;
+use inactive_contractors::bot::{self, Patience};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::config::Config;
 use tokio::runtime::Runtime;
@@ -19,7 +19,7 @@ pub struct BotTask {
 
 impl BotTask {
     /// Starts the bot.
-    pub fn start(config: Config, clock: Clock) -> BotTask {
+    pub fn start(config: Config, patience: Patience, clock: Clock) -> BotTask {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -30,7 +30,7 @@ impl BotTask {
         runtime.spawn({
             let (stop, ended) = (stop.clone(), Arc::clone(&ended));
             async move {
-                let result = bot::run(config, clock, stop).await;
+                let result = bot::run_patiently(config, patience, clock, stop).await;
                 if let Err(error) = &result {
                     eprintln!("the bot ended: {error:#}");
                 }

@@ -10,6 +10,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Duration, Utc};
+use inactive_contractors::bot::Patience;
 use inactive_contractors::clock::Clock;
 use inactive_contractors::config::Config;
 use inactive_contractors::store::Store;
@@ -39,6 +40,7 @@ pub struct World {
     policy_name: String,
     policy: String,
     variables: BTreeMap<String, String>,
+    patience: Patience,
     bot: std::sync::Mutex<Option<BotTask>>,
     /// How far everybody's clock was moved.
     moved: std::sync::Mutex<Duration>,
@@ -60,6 +62,7 @@ impl World {
             policy_name: "contractors".to_owned(),
             policy: policy.to_owned(),
             variables: BTreeMap::new(),
+            patience: Patience::default(),
             bot: std::sync::Mutex::new(None),
             moved: std::sync::Mutex::default(),
         }
@@ -78,6 +81,11 @@ impl World {
     /// One more variable of the bot's environment.
     pub fn set_variable(&mut self, name: &str, value: &str) {
         self.variables.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Other waits for the outside systems at the bot's next start.
+    pub fn set_patience(&mut self, patience: Patience) {
+        self.patience = patience;
     }
 
     /// The database's file.
@@ -130,9 +138,14 @@ impl World {
 
     /// Starts the bot and waits until Slack has said hello to it.
     pub async fn start_bot(&self) {
-        let bot = BotTask::start(self.config(), self.clock.clone());
-        *self.bot.lock().expect("no story panics while holding the bot") = Some(bot);
+        self.begin_bot();
         self.slack.wait_for("a socket of the bot", |slack| (slack.fresh_sockets() > 0).then_some(())).await;
+    }
+
+    /// Starts the bot, whether it gets anywhere or not.
+    pub fn begin_bot(&self) {
+        let bot = BotTask::start(self.config(), self.patience.clone(), self.clock.clone());
+        *self.bot.lock().expect("no story panics while holding the bot") = Some(bot);
     }
 
     /// Has the approver ask for a sweep; returns its card once that is open for decisions.

@@ -1,5 +1,6 @@
 //! Connections that a fault can break: a listener whose streams fail every read and write from the moment
-//! `break_off` is called, so that the client sees a closed connection and not one byte of a response.
+//! `break_off` is called, so that the client sees a closed connection and not one byte of a response. From a `reset`
+//! on the same, and the client's own network sees a reset instead of an end.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,16 +16,28 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A handle on the connection that a request came in on.
 #[derive(Clone, Default)]
-pub struct Connection(Arc<AtomicBool>);
+pub struct Connection(Arc<Broken>);
+
+#[derive(Default)]
+struct Broken {
+    off: AtomicBool,
+    by_reset: AtomicBool,
+}
 
 impl Connection {
     /// Nothing more goes in or out; the server closes the socket as soon as it tries.
     pub fn break_off(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.0.off.store(true, Ordering::SeqCst);
+    }
+
+    /// The same, by a TCP reset.
+    pub fn reset(&self) {
+        self.0.by_reset.store(true, Ordering::SeqCst);
+        self.break_off();
     }
 
     fn check(&self) -> io::Result<()> {
-        if self.0.load(Ordering::SeqCst) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+        if self.0.off.load(Ordering::SeqCst) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
 }
 
@@ -33,6 +46,14 @@ pub struct BreakableListener(pub TcpListener);
 pub struct BreakableStream {
     stream: TcpStream,
     connection: Connection,
+}
+
+impl Drop for BreakableStream {
+    fn drop(&mut self) {
+        if self.connection.0.by_reset.load(Ordering::SeqCst) {
+            let _ = self.stream.set_zero_linger();
+        }
+    }
 }
 
 impl Listener for BreakableListener {

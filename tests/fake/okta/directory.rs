@@ -16,6 +16,7 @@ pub const DEFAULT_TYPE_ID: &str = "oty00000000default00";
 /// Changes the JSON of one user on its way out.
 pub type Override = Arc<dyn Fn(&mut Value) + Send + Sync>;
 
+#[derive(Clone)]
 pub struct User {
     pub id: String,
     pub status: Status,
@@ -90,6 +91,10 @@ impl User {
 pub struct Directory {
     /// By id, which is also the order of creation.
     pub users: BTreeMap<String, User>,
+    /// What listings still show, if the search index lags.
+    pub index: Option<BTreeMap<String, User>>,
+    /// No page of a listing of users holds more than this, whatever `limit` says.
+    pub page_cap: usize,
     /// Names by id.
     pub groups: BTreeMap<String, String>,
     /// Names by id.
@@ -104,6 +109,8 @@ impl Default for Directory {
     fn default() -> Self {
         Directory {
             users: BTreeMap::new(),
+            index: None,
+            page_cap: usize::MAX,
             groups: BTreeMap::new(),
             types: BTreeMap::from([(DEFAULT_TYPE_ID.to_owned(), "user".to_owned())]),
             log: Vec::new(),
@@ -114,6 +121,11 @@ impl Default for Directory {
 }
 
 impl Directory {
+    /// Everybody as listings show them.
+    pub fn listed(&self) -> &BTreeMap<String, User> {
+        self.index.as_ref().unwrap_or(&self.users)
+    }
+
     /// Opaque, 20 characters, of a prefix that tells the kind, as Okta's ids are.
     pub fn new_id(&mut self, prefix: &str) -> String {
         self.ids += 1;

@@ -1,6 +1,7 @@
 //! Failures on demand: what goes wrong, for which calls, how often.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// One way in which a call fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,18 @@ pub enum Fault {
     BrokenBody,
     /// No answer ever comes; nothing takes effect.
     Hang,
+    /// 429 without any of Okta's headers, as a gateway sends it, with `Retry-After` if it says when. Nothing takes effect.
+    BareRateLimit { retry_after_s: Option<u64> },
+    /// The call takes effect; its answer comes whole, in small pieces, over so long.
+    Drip(Duration),
+    /// The call takes effect; half of its body comes, under a length that says that this is all.
+    CutJson,
+    /// The call takes effect; its body is as long as it was and no JSON.
+    Garbled,
+    /// The call takes effect; its status line and half of its body arrive, then the connection is reset.
+    Reset,
+    /// The first page of the listing, whatever the cursor says.
+    FirstPageAgain,
 }
 
 struct Rule {
@@ -39,7 +52,11 @@ impl Rule {
 
 /// Rules in the order they were given; the first that matches a call is used up by it.
 #[derive(Default)]
-pub struct Faults(VecDeque<Rule>);
+pub struct Faults {
+    rules: VecDeque<Rule>,
+    /// Those that met a call, in that order.
+    struck: Vec<Fault>,
+}
 
 impl Faults {
     /// `what` is `"METHOD part"`, `"METHOD"` or `"part"`; the part is looked for in `path?query`, decoded.
@@ -47,26 +64,31 @@ impl Faults {
         let (first, rest) = what.split_once(' ').unwrap_or((what, ""));
         let is_method = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_uppercase());
         let (method, part) = if is_method { (Some(first.to_owned()), rest) } else { (None, what) };
-        self.0.push_back(Rule { method, part: part.to_owned(), fault, left: times });
+        self.rules.push_back(Rule { method, part: part.to_owned(), fault, left: times });
     }
 
     pub fn take(&mut self, method: &str, target: &str) -> Option<Fault> {
-        let index = self.0.iter().position(|rule| rule.matches(method, target))?;
-        let rule = &mut self.0[index];
+        let index = self.rules.iter().position(|rule| rule.matches(method, target))?;
+        let rule = &mut self.rules[index];
         let fault = rule.fault.clone();
         rule.left = rule.left.map(|left| left - 1);
         if rule.left == Some(0) {
-            self.0.remove(index);
+            self.rules.remove(index);
         }
+        self.struck.push(fault.clone());
         Some(fault)
     }
 
+    pub fn struck(&self) -> &[Fault] {
+        &self.struck
+    }
+
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.rules.clear();
     }
 
     /// How many rules still wait for a call.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.rules.len()
     }
 }

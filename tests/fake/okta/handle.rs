@@ -12,6 +12,7 @@ use super::access::Client;
 use super::directory::User;
 use super::faults::Fault;
 use super::limits::Bucket;
+use super::log::Party;
 use super::person::{Person, PersonView, Status};
 use super::wire::random_text;
 use super::{Call, FakeOkta, State};
@@ -106,6 +107,48 @@ impl FakeOkta {
                     || event.target.as_ref().is_none_or(|target| target.id != id)
             });
         });
+    }
+
+    /// From now on listings show everybody as they are now, whatever changes; reading one by id doesn't.
+    pub fn freeze_index(&self) {
+        self.change(|state, _| state.directory.index = Some(state.directory.users.clone()));
+    }
+
+    /// Listings show everybody as they are.
+    pub fn thaw_index(&self) {
+        self.change(|state, _| state.directory.index = None);
+    }
+
+    /// No page of a listing of users holds more than this, whatever `limit` says.
+    pub fn page_at_most(&self, count: usize) {
+        self.change(|state, _| state.directory.page_cap = count.max(1));
+    }
+
+    /// When suspend calls for the person took effect, as the log has it.
+    pub fn suspended_at(&self, login: &str) -> Vec<DateTime<Utc>> {
+        self.look(login, |state, user| {
+            let is_it = |target: &Party| target.id == user.id;
+            let log = state.directory.log.iter();
+            log.filter(|event| {
+                event.event_type == "user.lifecycle.suspend" && event.target.as_ref().is_some_and(is_it)
+            })
+            .map(|event| event.published)
+            .collect()
+        })
+    }
+
+    /// When the person signed in to Okta.
+    pub fn signed_in_at(&self, login: &str) -> Vec<DateTime<Utc>> {
+        self.look(login, |state, user| {
+            let log = state.directory.log.iter();
+            log.filter(|event| {
+                event.event_type == "user.session.start"
+                    && event.actor.id == user.id
+                    && event.result == "SUCCESS"
+            })
+            .map(|event| event.published)
+            .collect()
+        })
     }
 
     /// Sets `profile.userType`.
@@ -229,6 +272,11 @@ impl FakeOkta {
     /// How many faults still wait for a call; a strict test ends with none.
     pub fn waiting_faults(&self) -> usize {
         self.world.lock().faults.len()
+    }
+
+    /// The faults that met a call, in that order.
+    pub fn faults_struck(&self) -> Vec<Fault> {
+        self.world.lock().faults.struck().to_vec()
     }
 
     /// Sets how many calls a minute the bucket allows and starts its count again.

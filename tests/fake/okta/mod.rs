@@ -11,6 +11,7 @@
 //! | `handle.rs` | what a test or the sandbox does with the fake |
 //! | `changes.rs` | what the log says of who changed an account |
 //! | `person.rs`, `demo.rs` | seeding one person; seeding a believable org |
+//! | `damage.rs` | what a fault does to an answer |
 //! | `pipeline.rs` | what happens to every call: record, gate, fault, rights, rate limit, headers |
 //! | `users.rs`, `groups.rs`, `log.rs`, `oauth.rs` | the endpoints |
 //! | `directory.rs`, `access.rs`, `limits.rs`, `faults.rs` | the state |
@@ -19,6 +20,7 @@
 mod access;
 mod changes;
 mod connection;
+mod damage;
 mod demo;
 mod directory;
 mod faults;

@@ -4,21 +4,19 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderName, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
-use chrono::Duration;
-use futures_util::stream;
+use chrono::{DateTime, Duration, Utc};
 
 use super::access::Attempt;
 use super::connection::Connection;
 use super::faults::Fault;
 use super::limits::{Allowance, Bucket};
 use super::wire::{ApiError, gateway_page, header_value, random_text};
-use super::{Call, Shared, groups, log, oauth, users};
+use super::{Call, Shared, damage, groups, log, oauth, users};
 
 const TOKEN_ENDPOINT: &str = "/oauth2/v1/token";
 const REQUEST_ID: &str = "x-okta-request-id";
@@ -131,7 +129,16 @@ async fn answer(
             connection.break_off();
             Response::default()
         }
-        Fault::BrokenBody => cut(serve(world, route, request, next).await, connection).await,
+        Fault::BrokenBody => {
+            damage::cut(serve(world, route, request, next).await, connection, Connection::break_off).await
+        }
+        Fault::Reset => {
+            damage::cut(serve(world, route, request, next).await, connection, Connection::reset).await
+        }
+        Fault::Drip(over) => damage::drip(serve(world, route, request, next).await, over).await,
+        Fault::CutJson => damage::halve(serve(world, route, request, next).await).await,
+        Fault::Garbled => damage::garble(serve(world, route, request, next).await).await,
+        Fault::FirstPageAgain => serve(world, route, damage::without_cursor(request), next).await,
         Fault::Status(status, code) if route.template == TOKEN_ENDPOINT => refuse(
             world,
             route,
@@ -148,6 +155,7 @@ async fn answer(
             allowance.reset = world.clock.now() + Duration::seconds(reset_in_s);
             finish(ApiError::rate_limited().into_response(), allowance, world)
         }
+        Fault::BareRateLimit { retry_after_s } => damage::bare_rate_limit(retry_after_s),
         Fault::Concurrency => {
             let allowance = Allowance { limit: 0, remaining: 0, ..count(world, route) };
             finish(ApiError::rate_limited().into_response(), allowance, world)
@@ -215,31 +223,4 @@ fn finish(mut response: Response, allowance: Allowance, world: &Shared) -> Respo
     set(REQUEST_ID, random_text(26));
     set("date", date);
     response
-}
-
-/// Sends half of the body under the whole one's length; a response without a body is lost whole.
-async fn cut(response: Response, connection: &Connection) -> Response {
-    let (mut parts, body) = response.into_parts();
-    let bytes = to_bytes(body, usize::MAX).await.expect("the fake's bodies are in memory");
-    if bytes.is_empty() {
-        connection.break_off();
-        return Response::default();
-    }
-    parts.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
-    let half = bytes.slice(..bytes.len() / 2);
-    let connection = connection.clone();
-    let pieces = stream::unfold(Some(half), move |half| {
-        let connection = connection.clone();
-        async move {
-            if let Some(half) = half {
-                return Some((Ok(half), None));
-            }
-            // The half is to leave before the connection goes.
-            tokio::task::yield_now().await;
-            connection.break_off();
-            Some((Err(std::io::ErrorKind::ConnectionReset), None))
-        }
-    });
-    let pieces = futures_util::StreamExt::map(pieces, |piece| piece.map_err(std::io::Error::from));
-    Response::from_parts(parts, Body::from_stream(pieces))
 }

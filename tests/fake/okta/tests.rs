@@ -10,7 +10,7 @@ use crate::fake::clock::FakeClock;
 use crate::fake::gate::{Gate, Moment};
 use crate::fake::okta::{Bucket, FakeOkta, Fault, Person, Status, seed_demo};
 
-const ADA: &str = "ada@ext.example";
+pub const ADA: &str = "ada@ext.example";
 
 pub async fn org() -> FakeOkta {
     FakeOkta::start(Gate::default(), FakeClock::default()).await
@@ -21,7 +21,7 @@ pub fn client() -> Client {
     Client::builder().timeout(Duration::from_secs(10)).build().expect("a client without special wishes")
 }
 
-fn get(okta: &FakeOkta, path: &str, query: &[(&str, &str)]) -> RequestBuilder {
+pub fn get(okta: &FakeOkta, path: &str, query: &[(&str, &str)]) -> RequestBuilder {
     let token = format!("SSWS {}", okta.api_token());
     client().get(format!("{}{path}", okta.url())).query(query).header(AUTHORIZATION, token)
 }
@@ -32,11 +32,11 @@ fn post(okta: &FakeOkta, path: &str) -> RequestBuilder {
     request.header(AUTHORIZATION, token).header(CONTENT_LENGTH, "0")
 }
 
-fn suspend(okta: &FakeOkta, id: &str) -> RequestBuilder {
+pub fn suspend(okta: &FakeOkta, id: &str) -> RequestBuilder {
     post(okta, &format!("/api/v1/users/{id}/lifecycle/suspend"))
 }
 
-async fn json(request: RequestBuilder) -> Value {
+pub async fn json(request: RequestBuilder) -> Value {
     let response = request.send().await.expect("an answer");
     assert_eq!(response.status(), StatusCode::OK);
     response.json().await.expect("a JSON body")
@@ -57,7 +57,7 @@ async fn found(okta: &FakeOkta, search: &str) -> Vec<String> {
     logins.map(|login| login.expect("a login").to_owned()).collect()
 }
 
-fn next_link(response: &Response) -> Option<String> {
+pub fn next_link(response: &Response) -> Option<String> {
     let mut links = response.headers().get_all(LINK).iter().map(|link| link.to_str().expect("text"));
     let next = links.find_map(|link| link.strip_suffix(">; rel=\"next\""));
     next.map(|link| link.trim_start_matches('<').to_owned())

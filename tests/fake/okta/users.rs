@@ -103,7 +103,8 @@ pub async fn list(State(world): State<Shared>, RawQuery(query): RawQuery) -> Rep
     let limit = params.limit(default, PAGE_MAX)?;
     let after = params.after("users")?;
     let state = world.lock();
-    let found = state.directory.users.iter().filter(|(_, user)| selection.contains(user));
+    let limit = limit.min(state.directory.page_cap);
+    let found = state.directory.listed().iter().filter(|(_, user)| selection.contains(user));
     let (users, next) = page(found.map(|(id, user)| (id.clone(), user)), after.as_deref(), limit);
     let endpoint = format!("{}/api/v1/users", world.base);
     let next = next

@@ -25,6 +25,16 @@ pub enum Fault {
     Garbage,
     /// HTTP 200 with this body, whatever it is, of this type; nothing happened.
     Body(&'static str, &'static str),
+    /// HTTP 429 that doesn't say for how long; nothing happened.
+    TooFast,
+    /// This HTTP status with a gateway's page; nothing happened.
+    Html(u16),
+    /// It takes effect; the answer comes whole, in small pieces, over so long.
+    Drip(Duration),
+    /// It takes effect; half of the answer comes, under a length that says that this is all.
+    CutJson,
+    /// It takes effect, and the answer comes so much later.
+    Late(Duration),
 }
 
 /// Why Slack asks a socket to go: <https://docs.slack.dev/apis/events-api/using-socket-mode#disconnect>.
@@ -61,16 +71,20 @@ impl Disconnect {
 pub(super) struct Faults {
     next: BTreeMap<String, VecDeque<Fault>>,
     always: BTreeMap<String, Fault>,
+    struck: Vec<Fault>,
     pub hang_handshakes: usize,
+    pub too_many_sockets: usize,
     pub refuse_sockets: bool,
 }
 
 impl Faults {
     pub fn take(&mut self, method: &str) -> Option<Fault> {
         let mut next = |name| self.next.get_mut(name).and_then(VecDeque::pop_front);
-        next(method)
+        let fault = next(method)
             .or_else(|| next("*"))
-            .or_else(|| self.always.get(method).or_else(|| self.always.get("*")).cloned())
+            .or_else(|| self.always.get(method).or_else(|| self.always.get("*")).cloned());
+        self.struck.extend(fault.clone());
+        fault
     }
 }
 
@@ -93,7 +107,15 @@ impl FakeSlack {
 
     /// Nothing goes wrong any more; calls that hang keep hanging.
     pub fn clear_faults(&self) {
-        self.write(|state| state.faults = Faults::default());
+        self.write(|state| {
+            let struck = std::mem::take(&mut state.faults.struck);
+            state.faults = Faults { struck, ..Faults::default() };
+        });
+    }
+
+    /// The faults that met a call, in that order.
+    pub fn faults_struck(&self) -> Vec<Fault> {
+        self.read(|state| state.faults.struck.clone())
     }
 
     /// Breaks all sockets with a TCP reset.
@@ -123,6 +145,11 @@ impl FakeSlack {
     /// The next WebSocket handshake is never answered.
     pub fn hang_next_handshake(&self) {
         self.write(|state| state.faults.hang_handshakes += 1);
+    }
+
+    /// The next sockets are greeted and sent away at once with `too_many_websockets`.
+    pub fn too_many_sockets(&self, times: usize) {
+        self.write(|state| state.faults.too_many_sockets += times);
     }
 
     /// WebSocket handshakes are answered with 503 until [`FakeSlack::clear_faults`].

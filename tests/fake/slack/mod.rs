@@ -34,7 +34,7 @@ use state::State;
 pub use {
     faults::{Disconnect, Fault},
     people::{Input, NotThere, Reply, Sees},
-    socket::Ack,
+    socket::{Ack, Sent},
     state::{Call, Channel, ChannelKind, Ephemeral, File, Message, SlackUser, UserGroup, Version, View},
 };
 

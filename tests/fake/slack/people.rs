@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::FakeSlack;
 use super::blocks::{Element, elements, state_values};
 use super::payloads::{OnMessage, chosen, is_blank};
-use super::socket::{ACK_DEADLINE, Ack, OnAck};
+use super::socket::{ACK_DEADLINE, Ack, OnAck, SocketCommand};
 use super::state::{Content, Message, State, View};
 
 /// What a person puts into an element. Options are named by their `value`.
@@ -307,6 +307,19 @@ impl FakeSlack {
             let socket = state.pick_socket();
             state.send_to(socket, frame.to_owned());
         });
+    }
+
+    /// Sends these bytes as a binary frame to one socket.
+    pub fn send_bytes(&self, bytes: &[u8]) {
+        self.write(|state| {
+            let socket = state.pick_socket();
+            state.command(socket, SocketCommand::SendBytes(bytes.to_vec()));
+        });
+    }
+
+    /// Sends an envelope of a kind that no app knows, and doesn't wait for its ack.
+    pub fn send_strange(&self, kind: &str, payload: &Value) {
+        self.write(|state| state.send_envelope(kind, false, payload, OnAck::Nothing));
     }
 
     /// A person writes in a channel; returns the message's `ts`.

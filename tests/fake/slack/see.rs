@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::blocks::{elements, visible_text};
-use super::socket::Ack;
+use super::socket::{Ack, Envelope, Sent};
 use super::state::{Call, Channel, ChannelKind, Ephemeral, File, Message, SlackUser, UserGroup, View};
 use super::{BOT_USER, FakeSlack};
 
@@ -207,6 +207,11 @@ impl FakeSlack {
         self.read(|state| state.homes.get(user).cloned())
     }
 
+    /// Every message in any channel and thread that is not deleted, oldest first.
+    pub fn everything_said(&self) -> Vec<Message> {
+        self.all_messages(|_| true)
+    }
+
     /// What a correct bot would not have done, oldest first.
     pub fn violations(&self) -> Vec<String> {
         self.read(|state| state.violations.clone())
@@ -223,6 +228,18 @@ impl FakeSlack {
             let envelope = state.envelopes.iter().find(|envelope| envelope.id == envelope_id);
             envelope.map(|envelope| envelope.acks.clone()).unwrap_or_default()
         })
+    }
+
+    /// Every payload that was ever sent, in the order of the first time.
+    pub fn everything_sent(&self) -> Vec<Sent> {
+        let sent = |envelope: &Envelope| Sent {
+            id: envelope.id.clone(),
+            kind: envelope.frame["type"].as_str().unwrap_or_default().to_owned(),
+            payload: envelope.frame["payload"].clone(),
+            at: envelope.sent_at.clone(),
+            acks: envelope.acks.clone(),
+        };
+        self.read(|state| state.envelopes.iter().map(sent).collect())
     }
 
     /// The payload of the envelope as it was sent.

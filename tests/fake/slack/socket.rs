@@ -9,6 +9,7 @@ use axum::extract::ws::{Message as Frame, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, Query, State as Extract};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -31,6 +32,7 @@ const UNANSWERED_MAX: usize = 3;
 /// What a socket's task is told.
 pub(super) enum SocketCommand {
     Send(String),
+    SendBytes(Vec<u8>),
     Disconnect { reason: &'static str, grace: Duration },
     Close,
     Drop,
@@ -76,6 +78,18 @@ pub struct Ack {
     pub payload: Option<Value>,
 }
 
+/// A payload as it was sent, and what came back for it.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub id: String,
+    /// `interactive`, `slash_commands` or `events_api`.
+    pub kind: String,
+    pub payload: Value,
+    /// By the workspace's clock, once for each time that it was sent.
+    pub at: Vec<DateTime<Utc>>,
+    pub acks: Vec<Ack>,
+}
+
 /// One payload that was sent.
 #[derive(Clone, Debug)]
 pub(super) struct Envelope {
@@ -83,6 +97,8 @@ pub(super) struct Envelope {
     pub frame: Value,
     pub on_ack: OnAck,
     pub sent: VecDeque<Instant>,
+    /// By the workspace's clock.
+    pub sent_at: Vec<DateTime<Utc>>,
     pub acks: Vec<Ack>,
     socket: Option<u64>,
 }
@@ -100,19 +116,26 @@ impl State {
         let frame = json!({
             "envelope_id": id, "type": kind, "accepts_response_payload": accepts_payload, "payload": payload,
         });
-        let envelope =
-            Envelope { id: id.clone(), frame, on_ack, sent: VecDeque::new(), acks: Vec::new(), socket: None };
-        self.envelopes.push(envelope);
+        self.envelopes.push(Envelope {
+            id: id.clone(),
+            frame,
+            on_ack,
+            sent: VecDeque::new(),
+            sent_at: Vec::new(),
+            acks: Vec::new(),
+            socket: None,
+        });
         self.send_again(&id);
         id
     }
 
     /// Sends the envelope as it is (once more).
     pub fn send_again(&mut self, id: &str) {
-        let socket = self.pick_socket();
+        let (socket, now) = (self.pick_socket(), self.clock.now());
         let envelope = self.envelopes.iter_mut().find(|envelope| envelope.id == id);
         let envelope = envelope.expect("only known envelopes are sent");
         envelope.sent.push_back(Instant::now());
+        envelope.sent_at.push(now);
         envelope.socket = socket;
         let text = envelope.frame.to_string();
         self.send_to(socket, text);
@@ -141,7 +164,6 @@ impl State {
         let attempt = envelope.frame["retry_attempt"].as_u64().unwrap_or(0) + 1;
         envelope.frame["retry_attempt"] = json!(attempt);
         envelope.frame["retry_reason"] = json!("timeout");
-        envelope.sent.clear();
         self.send_again(id);
     }
 
@@ -157,8 +179,12 @@ impl State {
     }
 
     pub fn send_to(&self, socket: Option<u64>, text: String) {
+        self.command(socket, SocketCommand::Send(text));
+    }
+
+    pub fn command(&self, socket: Option<u64>, command: SocketCommand) {
         if let Some(socket) = self.sockets.iter().find(|open| Some(open.id) == socket) {
-            socket.send(SocketCommand::Send(text));
+            socket.send(command);
         }
     }
 
@@ -244,19 +270,21 @@ pub async fn upgrade(
 
 async fn serve(slack: FakeSlack, mut socket: WebSocket, wire: Wire) {
     let (commands, mut inbox) = mpsc::unbounded_channel();
-    let (id, open) = slack.write(|state| {
+    let (id, open, unwanted) = slack.write(|state| {
         state.connections_opened += 1;
+        let unwanted = state.faults.too_many_sockets > 0;
+        state.faults.too_many_sockets = state.faults.too_many_sockets.saturating_sub(1);
         let id = state.connections_opened as u64;
         state.sockets.push(Socket { id, commands, draining: false, frozen: false });
         state.send_missed_events();
-        (id, state.sockets.len())
+        (id, state.sockets.len(), unwanted)
     });
     let hello = json!({
         "type": "hello", "num_connections": open, "connection_info": {"app_id": APP_ID},
         "debug_info": {"host": "applink-1", "build_number": 1, "approximate_connection_time": 18060},
     });
     let greeted = socket.send(Frame::Text(hello.to_string().into())).await.is_ok();
-    if greeted && open > SOCKETS_MAX {
+    if greeted && (unwanted || open > SOCKETS_MAX) {
         let _ = socket.send(disconnect_frame("too_many_websockets")).await;
         let _ = socket.send(Frame::Close(None)).await;
     } else if greeted {
@@ -281,7 +309,12 @@ async fn converse(
         let far = Deadline::now() + Duration::from_secs(24 * 3600);
         tokio::select! {
             command = inbox.recv() => match command {
-                Some(SocketCommand::Send(_)) if frozen => {}
+                Some(SocketCommand::Send(_) | SocketCommand::SendBytes(_)) if frozen => {}
+                Some(SocketCommand::SendBytes(bytes)) => {
+                    if socket.send(Frame::Binary(bytes.into())).await.is_err() {
+                        return;
+                    }
+                }
                 Some(SocketCommand::Send(text)) => {
                     if socket.send(Frame::Text(text.into())).await.is_err() {
                         return;

@@ -2,6 +2,7 @@
 
 mod chat;
 mod conversations;
+mod damage;
 mod files;
 mod response_url;
 mod users;
@@ -10,16 +11,16 @@ use std::fmt;
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, RawQuery, State as Extract};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
-use super::faults::Fault;
 use super::state::{Call, ChannelKind, State};
 use super::wire::Wire;
 use super::{APP_ID, BOT_ID, BOT_USER, FakeSlack, TEAM, socket};
+use damage::with_fault;
 
 /// Calls kept for [`FakeSlack::calls`].
 const CALLS_MAX: usize = 10_000;
@@ -163,37 +164,6 @@ async fn web_api(
         response(outcome, &scopes)
     });
     slack.gate().pass(&format!("slack {method}"), respond).await
-}
-
-/// Runs `effect`, unless the fault says that nothing happens.
-async fn with_fault(fault: Option<Fault>, wire: &Wire, effect: impl FnOnce() -> Response) -> Response {
-    match fault {
-        None => effect(),
-        Some(Fault::Status(status)) => {
-            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response()
-        }
-        Some(Fault::Error(code)) => response(Err(Refusal::new(&code)), ""),
-        Some(Fault::RateLimited { retry_after }) => {
-            let body = Json(json!({"ok": false, "error": "ratelimited"}));
-            (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, retry_after.to_string())], body)
-                .into_response()
-        }
-        Some(Fault::DropBefore) => {
-            wire.cut();
-            StatusCode::OK.into_response()
-        }
-        Some(Fault::LostResponse) => {
-            let _ = effect();
-            wire.cut();
-            StatusCode::OK.into_response()
-        }
-        Some(Fault::Body(kind, body)) => ([(header::CONTENT_TYPE, kind)], body).into_response(),
-        Some(Fault::Hang) => std::future::pending().await,
-        Some(Fault::Garbage) => {
-            let _ = effect();
-            Json(json!({"ok": true, "unexpected": [1, 2, 3]})).into_response()
-        }
-    }
 }
 
 fn response(outcome: Outcome, scopes: &str) -> Response {
