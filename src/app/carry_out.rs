@@ -140,7 +140,7 @@ impl App {
         };
         // The look has just shown what time it is there; how long the account is idle can't be told otherwise.
         if let Some(why) = self.clock_is_off() {
-            return Ok(Some(why));
+            return Ok(Some(Hindrance { why, to_be_told: true }));
         }
         let evidence = match self.still_meets(request, policy, candidate, &fresh).await {
             Ok(Ok(evidence)) => evidence,

@@ -23,6 +23,8 @@ pub fn patience() -> Patience {
             connect: ms(500),
             call: ms(600),
             upload: ms(1000),
+            probe: ms(200),
+            probe_pause: ms(200),
             handshake: ms(500),
             hello: ms(500),
             write: ms(500),
