@@ -16,9 +16,9 @@
 //!
 //! # Invariants
 //!
-//! 1. An account is suspended only if a row holds an approval by a person who was an approver when they clicked, is not
-//!    the account's own person, clicked before the deadline, on that account as shown to them; and the account still met
-//!    the rule when it was read again right before the call.
+//! 1. An account is suspended only if a row holds an approval, which the audit trail bears out, by a person who was an
+//!    approver when they clicked, is not the account's own person, clicked before the deadline, on that account as shown
+//!    to them; and the account still met the rule when it was read again right before the call.
 //! 2. Every call that changes the identity provider has an audit event of its intent committed before it, and one of
 //!    its outcome after it; that a wish is turned away again for the same reason is written down once. If the audit
 //!    can't be written, the call is not made.

@@ -42,5 +42,7 @@ mod second;
 mod sessions;
 #[path = "domain/silence.rs"]
 mod silence;
+#[path = "domain/waiting.rs"]
+mod waiting;
 #[path = "domain/when.rs"]
 mod when;

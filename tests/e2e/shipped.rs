@@ -127,6 +127,22 @@ async fn check_says_what_it_looked_at_and_fails_if_anything_is_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn check_compares_the_clock_with_oktas() {
+    let world = world_of_one().await;
+    let ended = BotProcess::spawn(&world, &["check"], &[]).ended().await;
+    assert!(ended.stdout.contains("ok    clock: "), "{}", ended.stdout);
+    world.okta.date_header(Some("Thu, 01 Jan 2026 00:00:00 GMT"));
+    let ended = BotProcess::spawn(&world, &["check"], &[]).ended().await;
+    assert_eq!(ended.code, Some(1));
+    let line = ended.stdout.lines().find(|line| line.starts_with("FAIL  clock: ")).expect("it says so");
+    assert!(line.contains("ahead of Okta's; set this machine's clock right"), "{line}");
+    world.okta.date_header(Some("Thu"));
+    let ended = BotProcess::spawn(&world, &["check"], &[]).ended().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    assert!(ended.stdout.contains("clock: warning: "), "{}", ended.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn check_warns_of_a_file_that_others_may_read_and_of_approvers_by_joining() {
     let policy = |channel: &str, name: &str| {
         format!(
