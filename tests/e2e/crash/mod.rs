@@ -16,7 +16,7 @@ use inactive_contractors::store::Store;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::fake::slack::{C_OPS, Message};
+use crate::fake::slack::{C_OPS, Message, U_ADMIN};
 use crate::process::BotProcess;
 use crate::support::World;
 use places::{Moment, Place, places};
@@ -130,6 +130,8 @@ fn everything_is_said_once(world: &World, story: Story) {
     }
     keys.sort();
     assert_eq!(keys, story.messages(), "{}", world.slack.dump());
+    let to_admin = usize::from(story == Story::Blocked);
+    assert_eq!(world.slack.direct_messages(U_ADMIN).len(), to_admin, "{}", world.slack.dump());
 }
 
 /// The mark by which the bot finds its message again.
@@ -233,6 +235,11 @@ async fn nor_does_one_while_an_account_is_given_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nor_does_one_while_failures_are_tried_again() {
     crash_everywhere(Story::Retry).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_does_one_while_a_right_is_missing() {
+    crash_everywhere(Story::Blocked).await;
 }
 
 /// A crash after a call took effect, and another while the next process finds out about it.

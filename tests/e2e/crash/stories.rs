@@ -4,13 +4,14 @@ use chrono::Duration;
 
 use crate::dialog;
 use crate::fake::okta::{Fault, Person, Status};
-use crate::fake::slack::{C_OPS, FakeSlack, Message, U_APPROVER, U_APPROVER2, U_VIEWER};
+use crate::fake::slack::{C_OPS, FakeSlack, Message, U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER};
 use crate::support::{UNSCHEDULED_POLICY, World, is_open_card};
 
 pub const ADA: &str = "ada@ext.example";
 pub const BEN: &str = "ben@ext.example";
 /// What only the last message of an approval says.
 const ENDING: &str = "in the thread of";
+const RIGHT: &str = "lifecycle/suspend";
 const SUSPEND: &str = "POST /lifecycle/suspend";
 
 /// What people do.
@@ -30,6 +31,8 @@ pub enum Story {
     GivenBack,
     /// One person approves, Okta fails, and a retry succeeds.
     Retry,
+    /// One person approves, the right to suspend is missing, and is given.
+    Blocked,
 }
 
 impl Story {
@@ -44,6 +47,9 @@ impl Story {
         if self == Story::Retry {
             world.okta.fail_always(SUSPEND, Fault::Html(502));
         }
+        if self == Story::Blocked {
+            world.okta.deny(RIGHT);
+        }
         world
     }
 
@@ -51,7 +57,9 @@ impl Story {
     pub fn status(self, login: &str) -> Status {
         match (self, login) {
             (Story::Deny | Story::Expire, _) | (Story::GivenBack, ADA) | (Story::Some, BEN) => Status::Active,
-            (Story::One | Story::Some | Story::Two | Story::GivenBack | Story::Retry, _) => Status::Suspended,
+            (Story::One | Story::Some | Story::Two | Story::GivenBack | Story::Retry | Story::Blocked, _) => {
+                Status::Suspended
+            }
         }
     }
 
@@ -59,7 +67,9 @@ impl Story {
     pub fn suspends(self, login: &str) -> usize {
         match (self, login) {
             (Story::Deny | Story::Expire, _) | (Story::Some, BEN) => 0,
-            (Story::One | Story::Some | Story::Two | Story::GivenBack | Story::Retry, _) => 1,
+            (Story::One | Story::Some | Story::Two | Story::GivenBack | Story::Retry | Story::Blocked, _) => {
+                1
+            }
         }
     }
 
@@ -93,6 +103,12 @@ impl Story {
                 "request:1:retry:1:ending",
                 "request:1:retry:1:outcomes:0",
             ]),
+            // The digest is that of the words without what is in brackets: the right that is missing, and the mend.
+            Story::Blocked => keys.extend([
+                "request:1:obstacle:00:516bd63f",
+                "request:1:obstacle:00:over",
+                "request:1:outcomes:0",
+            ]),
         }
         keys.sort_unstable();
         keys
@@ -114,6 +130,7 @@ impl Story {
                 give_back(world).await;
             }
             Story::Retry => fail_and_retry(world).await,
+            Story::Blocked => mend(world).await,
         }
     }
 }
@@ -229,6 +246,42 @@ async fn fail_and_retry(world: &World) {
         (said("2 accounts suspended") >= 2).then_some(())
     };
     world.slack.wait_for("the card and the ending of the retry", both).await;
+}
+
+/// The right is given once everybody has been told that it is missing.
+async fn mend(world: &World) {
+    const OVER: &str = "what stood in the way is mended";
+    if world.audited("approved") == 0
+        && let Some(card) = open_card(world, ENDING, |_| true).await
+    {
+        let _ = world.slack.click(U_APPROVER, &card.ts, "suspend").await;
+    }
+    let says = |words: &str, messages: Vec<Message>| {
+        messages.iter().any(|message| message.visible_text().replace('\n', "").contains(words))
+    };
+    let in_channel = |words| move |world: &World| says(words, world.slack.messages(C_OPS));
+    let all_know = |world: &World| {
+        in_channel("have stopped")(world) && says("have stopped", world.slack.direct_messages(U_ADMIN))
+    };
+    a_minute_each(world, "told", all_know).await;
+    world.okta.allow(RIGHT);
+    a_minute_each(world, "told that it goes on", in_channel(OVER)).await;
+    a_minute_each(world, "ended", in_channel(ENDING)).await;
+    all_told(world).await;
+}
+
+/// Moves the clock a minute at a time, and has the bot look, until this holds.
+async fn a_minute_each(world: &World, what: &str, holds: impl Fn(&World) -> bool) {
+    for _ in 0..30 {
+        let soon = std::time::Duration::from_millis(500);
+        if tokio::time::timeout(soon, world.until(what, &holds)).await.is_ok() {
+            return;
+        }
+        world.advance(Duration::seconds(61));
+        let first = world.slack.messages(C_OPS).into_iter().next().expect("the card is the first message");
+        poke_any(world, &first).await;
+    }
+    panic!("never {what}: {}", world.slack.dump());
 }
 
 async fn poke_any(world: &World, card: &Message) {

@@ -111,7 +111,7 @@ impl FakeSlack {
     /// An admin archives a channel, or brings it back.
     pub fn archive(&self, channel: &str, archived: bool) {
         self.write(|state| {
-            state.channels.get_mut(channel).expect("a channel to archive").archived = archived
+            state.channels.get_mut(channel).expect("a channel to archive").archived = archived;
         });
     }
 
