@@ -190,6 +190,10 @@ impl Round {
             faults.extend([lost, looked]);
         }
         // There is something to decide in most rounds, and somebody decides it.
+        if rng.u8(..100) < 40 {
+            let method = of(rng, &["chat.update", "chat.update", "chat.postMessage", "users.info"]);
+            faults.extend((0..2 + rng.usize(..5)).map(|_| Armed::Slack { method, fault: in_slack(rng) }));
+        }
         let at_once = Then { seconds: 0, pause_ms: 0 };
         let mut steps: Vec<(Step, Then)> =
             (0..rng.usize(..3)).map(|_| (Step::InOkta { person: 0, what: InOkta::Comes }, at_once)).collect();
