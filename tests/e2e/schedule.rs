@@ -199,6 +199,27 @@ async fn a_trouble_that_passes_does_not_cost_the_day() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_listing_that_breaks_off_or_meets_a_proxy_does_not_cost_the_day() {
+    use crate::fake::okta::Fault;
+    for (call, times, fault) in
+        [("GET after=", 1, Fault::Status(400, "E0000031")), ("GET search=", 5, Fault::Html(200))]
+    {
+        let world = at_eight(PLAIN_POLICY).await;
+        world.add_idle(&[BEN]);
+        world.okta.page_at_most(1);
+        world.okta.fail_times(call, times, fault);
+        world.start_bot().await;
+        world.move_to(9, 0);
+        world.until("the failed listing", |world| world.okta.waiting_faults() == 0).await;
+        world.advance(Duration::seconds(11));
+        let card = world.message("Answer by").await;
+        assert!(card.visible_text().contains(ADA) && card.visible_text().contains(BEN));
+        assert_eq!((world.audited("sweep_started"), world.audited("sweep_failed")), (1, 0), "{call}");
+        world.nothing_else_is_wrong().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_trouble_that_stays_is_told_within_the_hour() {
     let world = at_eight(PLAIN_POLICY).await;
     world.okta.fail_always("search=", crate::fake::okta::Fault::Status(503, "E0000009"));

@@ -71,7 +71,7 @@ pub fn trouble(world: &World, what: Socket) {
         Socket::Freeze => slack.freeze_sockets(),
         Socket::NoJson => slack.send_raw("\u{feff}{'type': hello"),
         Socket::UnknownType => {
-            slack.send_raw("{\"type\": \"weather_report\", \"payload\": {\"rain\": true}}")
+            slack.send_raw("{\"type\": \"weather_report\", \"payload\": {\"rain\": true}}");
         }
         Socket::StrangeEnvelope => slack.send_strange("holograms", &json!({"user": {"id": U_VIEWER}})),
         Socket::Binary => slack.send_bytes(&[0xff; 64]),

@@ -83,7 +83,9 @@ async fn whatever_the_wire_does_nothing_is_lost_or_doubled_and_nobody_is_wrongly
     };
     let told = play_all(seeds).await;
     let mut figures = Figures::default();
-    told.values().for_each(|one| figures.add(&one.figures));
+    for one in told.values() {
+        figures.add(&one.figures);
+    }
     let wrong = |kind: Kind| {
         let all = told.values().flat_map(|one| &one.wrong);
         all.filter(|(of, _)| *of == kind).count()

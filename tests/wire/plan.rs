@@ -190,6 +190,10 @@ impl Round {
             faults.extend([lost, looked]);
         }
         // There is something to decide in most rounds, and somebody decides it.
+        if rng.u8(..100) < 40 {
+            let method = of(rng, &["chat.update", "chat.update", "chat.postMessage", "users.info"]);
+            faults.extend((0..2 + rng.usize(..5)).map(|_| Armed::Slack { method, fault: in_slack(rng) }));
+        }
         let at_once = Then { seconds: 0, pause_ms: 0 };
         let mut steps: Vec<(Step, Then)> =
             (0..rng.usize(..3)).map(|_| (Step::InOkta { person: 0, what: InOkta::Comes }, at_once)).collect();
@@ -200,11 +204,31 @@ impl Round {
             let seconds = of(rng, &[0, 0, 0, 0, 3, 12, 35]);
             steps.push((Step::draw(rng), Then { seconds, pause_ms }));
         }
+        if rng.u8(..100) < 15 {
+            faults.push(Armed::Okta {
+                call: "POST /lifecycle/suspend",
+                fault: OktaFault::Drip(BEYOND),
+                times: 3,
+            });
+            steps.extend(others_in_the_middle());
+        }
         let after = (0..2 + rng.usize(..5))
             .map(|_| Then { seconds: of(rng, &[5, 15, 40, 70]), pause_ms: of(rng, &[30, 80, 150]) })
             .collect();
         Round { faults, steps, after }
     }
+}
+
+/// A process dies while it waits to hear of its suspensions, and an admin gives the accounts back before the next one
+/// looks.
+fn others_in_the_middle() -> Vec<(Step, Then)> {
+    let then = |pause_ms| Then { seconds: 0, pause_ms };
+    let press = |user| (Step::Press { user, action: "suspend", card: Pick::Newest }, then(150));
+    let given_back = (0..8).map(|person| (Step::InOkta { person, what: InOkta::BroughtBack }, then(0)));
+    let mut scene = vec![press(U_APPROVER), press(U_APPROVER2), (Step::Dies, then(0))];
+    scene.extend(given_back);
+    scene.push((Step::Starts, then(250)));
+    scene
 }
 
 /// Calls to Okta that read, by a part of what they ask for.

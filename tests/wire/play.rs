@@ -37,10 +37,13 @@ pub struct Told {
 
 /// Written by whoever plays, read also after a panic.
 #[derive(Clone, Default)]
-pub struct Notes(Arc<Mutex<(Figures, Vec<String>, Vec<(Kind, String)>)>>);
+pub struct Notes(Arc<Mutex<Written>>);
+
+/// What is counted, what happened, and what is wrong with it.
+type Written = (Figures, Vec<String>, Vec<(Kind, String)>);
 
 impl Notes {
-    fn with<T>(&self, f: impl FnOnce(&mut (Figures, Vec<String>, Vec<(Kind, String)>)) -> T) -> T {
+    fn with<T>(&self, f: impl FnOnce(&mut Written) -> T) -> T {
         f(&mut self.0.lock().expect("nobody panics while writing"))
     }
 
@@ -249,7 +252,7 @@ impl Player {
             InOkta::SignsIn => drop(okta.sign_in(&login)),
             InOkta::UsesAnApp if status == Status::Active => okta.sso(&login),
             InOkta::SuspendedByAnAdmin if status == Status::Active => {
-                okta.set_status(&login, Status::Suspended)
+                okta.set_status(&login, Status::Suspended);
             }
             InOkta::BroughtBack => drop(okta.bring_back_by_admin(&login, ADMINISTRATOR)),
             InOkta::LockedOut if status == Status::Active => okta.set_status(&login, Status::LockedOut),
