@@ -1,7 +1,7 @@
 //! A row is only a claim: before an account is suspended, the audit trail has to bear out its approval.
 
 use chrono::Duration;
-use inactive_contractors::domain::candidate::{CandidateState, Confirmation, Skip, Step, Unproven};
+use inactive_contractors::domain::candidate::{CandidateState, Proof, Skip, Step, Unproven};
 use inactive_contractors::domain::plan::{Guard, Verdict};
 use inactive_contractors::domain::request::{RETRY_WITHIN, Verb};
 use inactive_contractors::domain::sessions;
@@ -11,7 +11,7 @@ use crate::harness::{
     Bench, actions, approval, approved, at, card, click, found, id, input, posted, scheduled, start,
 };
 
-const INTEND: Step = Step::Intend { status_changed: None };
+const INTEND: Step = Step::Intend { status_changed: None, evidence: None };
 
 /// Whether the account at this position may be suspended now.
 async fn may(store: &Store, request: i64, position: u32) -> bool {
@@ -216,7 +216,7 @@ async fn sessions_of_a_suspension_that_never_was_are_left_alone() {
     assert_eq!(intend(0).await.unwrap(), None);
     assert_eq!(actions(&store).await.last().unwrap(), "sessions_clear_skipped");
     assert!(may(&store, request, 1).await);
-    let done = Step::ConfirmAndClear(Confirmation::ByCall);
+    let done = Step::ConfirmAndClear(Proof::by_call(None));
     store.step_candidate(request, 1, done, at(30)).await.unwrap();
     assert!(intend(1).await.unwrap().is_some(), "that one was");
 }
