@@ -410,8 +410,9 @@ async fn damaged_answers_of_the_web_api_are_damaged_as_they_say() {
     let token = bot.slack.bot_token();
     let post = || bot.try_call(&token, "chat.postMessage", json!({"channel": C_OPS, "text": "x"}));
     let count = || bot.slack.messages(C_OPS).len();
-    let all = [Fault::TooFast, Fault::Html(503), Fault::Html(200)];
-    all.into_iter().for_each(|fault| bot.slack.fail_next("chat.postMessage", fault));
+    for fault in [Fault::TooFast, Fault::Html(503), Fault::Html(200)] {
+        bot.slack.fail_next("chat.postMessage", fault);
+    }
     let limited = post().await.unwrap();
     assert_eq!((limited.status().as_u16(), limited.headers().get("retry-after")), (429, None));
     for status in [503, 200] {
@@ -433,8 +434,7 @@ async fn damaged_answers_of_the_web_api_are_damaged_as_they_say() {
     ] {
         let before = count();
         bot.slack.fail_next("chat.postMessage", fault.clone());
-        let body = async { post().await?.bytes().await };
-        let body = body.await;
+        let body = async { post().await?.bytes().await }.await;
         assert_eq!(body.as_ref().is_err_and(reqwest::Error::is_timeout), late, "{fault:?}: {body:?}");
         assert_eq!(count(), before + 1, "it took effect");
     }

@@ -30,6 +30,8 @@ pub struct Terms {
     pub clear_sessions: bool,
     pub second_look: bool,
     pub answer_hours: i64,
+    /// For so long whoever was given back is left alone.
+    pub restored_grace: &'static str,
     /// Okta gives out so many users at a time.
     pub page: usize,
 }
@@ -166,6 +168,7 @@ impl Plan {
             clear_sessions: rng.u8(..100) < 40,
             second_look: rng.u8(..100) < 60,
             answer_hours: of(rng, &[2, 8, 8]),
+            restored_grace: of(rng, &["1h", "7d"]),
             page: of(rng, &[2, 3, 200]),
         };
         let away_days = (0..3 + rng.usize(..5)).map(|_| of(rng, &[1, 20, 41, 41, 60, 90])).collect();
@@ -219,14 +222,16 @@ impl Round {
     }
 }
 
-/// A process dies while it waits to hear of its suspensions, and an admin gives the accounts back before the next one
-/// looks.
+/// A process dies while it waits to hear of its suspensions, and an admin gives the accounts back long before the next
+/// one looks.
 fn others_in_the_middle() -> Vec<(Step, Then)> {
     let then = |pause_ms| Then { seconds: 0, pause_ms };
     let press = |user| (Step::Press { user, action: "suspend", card: Pick::Newest }, then(150));
     let given_back = (0..8).map(|person| (Step::InOkta { person, what: InOkta::BroughtBack }, then(0)));
     let mut scene = vec![press(U_APPROVER), press(U_APPROVER2), (Step::Dies, then(0))];
     scene.extend(given_back);
+    // Longer than the shortest time for which whoever was given back is left alone.
+    scene.push((Step::Minutes(70), then(0)));
     scene.push((Step::Starts, then(250)));
     scene
 }

@@ -346,11 +346,11 @@ impl Player {
 }
 
 fn policy(terms: &Terms) -> String {
-    let Terms { approvals, clear_sessions, second_look, answer_hours, .. } = terms;
+    let Terms { approvals, clear_sessions, second_look, answer_hours, restored_grace, .. } = terms;
     format!(
         "preview_first = false\nmax_share = 1.0\nsurge_factor = 0.0\nschedule = \"0 0 29 2 *\"\n\
          approvals_needed = {approvals}\nclear_sessions = {clear_sessions}\nsecond_look = {second_look}\n\
-         answer_within = \"{answer_hours}h\"\n"
+         answer_within = \"{answer_hours}h\"\nrestored_grace = \"{restored_grace}\"\n"
     )
 }
 
