@@ -41,7 +41,7 @@ pub enum IdentityError {
     Malformed(String),
 }
 
-/// What the provider calls one call in its own log, if it says so: for whoever looks the call up there.
+/// What the provider calls one call, if it says so: for whoever looks it up there.
 pub type Reference = Option<String>;
 
 /// A complete listing of the accounts of one type.

@@ -52,7 +52,7 @@ pub enum Confirmation {
 pub struct Proof {
     /// How we know.
     pub confirmation: Confirmation,
-    /// What the provider calls the call in its own log, if it said so.
+    /// What the provider calls the call, if it said so.
     pub reference: Option<String>,
 }
 

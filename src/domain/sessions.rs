@@ -105,7 +105,7 @@ pub enum Step {
     Intend,
     /// They are ended.
     Confirm {
-        /// What the provider calls the call in its own log, if it said so.
+        /// What the provider calls the call, if it said so.
         reference: Option<String>,
     },
     /// There is nothing to end any more.

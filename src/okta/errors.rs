@@ -91,7 +91,7 @@ fn is_word(text: &str, max: usize) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
-/// What Okta's System Log calls the call, as `debugContext.debugData.requestId`.
+/// What Okta calls the call, and what its support asks for.
 pub(super) fn request_id(headers: &HeaderMap) -> Reference {
     let id = headers.get("x-okta-request-id")?.to_str().ok()?;
     is_word(id, 64).then(|| id.to_owned())

@@ -30,7 +30,7 @@ async fn an_approved_contractor_is_suspended_once_and_everybody_is_told() {
     assert_eq!(read["evidence"]["idle"], shown["evidence"]["idle"], "what was read right before the call");
     let request = line("suspended").detail["provider_request"].as_str().map(str::to_owned);
     let answered = world.okta.calls().into_iter().find(|call| call.path.ends_with("/lifecycle/suspend"));
-    assert_eq!(request, answered.map(|call| call.request_id), "as Okta's own log calls it");
+    assert_eq!(request, answered.map(|call| call.request_id), "as Okta calls it");
     let thread = world.slack.replies(C_OPS, &card.ts);
     assert!(thread[0].visible_text().contains("suspended"));
     assert!(world.slack.message(&card.ts).expect("the card stays").buttons().is_empty(), "no live buttons");
