@@ -39,6 +39,12 @@ async fn a_post_is_marked_and_found_again() {
     assert!(query.contains("include_all_metadata=true") && query.contains("oldest=700.000000"), "{query}");
     assert_eq!(slack.find("C1", Some(&posted), "request:7", since).await.unwrap(), None);
     assert!(wire.call("conversations.replies").await.query.contains("ts=5.000100"));
+    // What doesn't say which messages there are doesn't say that ours is not among them.
+    for answer in [json!({ "ok": true }), json!({ "messages": [] }), json!({})] {
+        wire.answer("conversations.history", Answer::Json(answer));
+        let found = slack.find("C1", None, "request:7", since).await;
+        assert!(matches!(found, Err(ChatError::Unavailable(_))), "{found:?}");
+    }
 }
 
 #[tokio::test]
