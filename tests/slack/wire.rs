@@ -238,7 +238,6 @@ fn ordinary(shared: &Shared, call: &Call) -> Response {
         "response_url" => return "ok".into_response(),
         "conversations.history" | "conversations.replies" => json!({ "ok": true, "messages": [] }),
         "chat.postMessage" => json!({ "ok": true, "channel": call.body["channel"], "ts": "5.000100" }),
-        "conversations.history" | "conversations.replies" => json!({ "ok": true, "messages": [] }),
         _ => json!({ "ok": true }),
     };
     axum::Json(answer).into_response()
