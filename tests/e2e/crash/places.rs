@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use crate::fake::gate::Moment;
 
 /// Of calls that a story makes often, and of its commits, so many are stopped at, evenly spread.
-const PER_LABEL: usize = 6;
-const COMMITS: usize = 10;
+const PER_LABEL: usize = 4;
+const COMMITS: usize = 8;
 
 /// One place of a story.
 #[derive(Clone, Debug)]
