@@ -38,10 +38,10 @@ enum SigningKey {
 impl SigningKey {
     /// Reads a key, whichever of the usual PEM forms it has.
     fn read(pem: &str) -> anyhow::Result<SigningKey> {
-        let key = PrivateKeyDer::from_pem_slice(pem.trim().as_bytes()).map_err(|_| {
+        let key = PrivateKeyDer::from_pem_slice(pem.trim().as_bytes()).map(Zeroizing::new).map_err(|_| {
             anyhow!("the Okta app's private key must be an unencrypted PEM file with an RSA or EC P-256 key")
         })?;
-        let read = match &key {
+        let read = match &*key {
             PrivateKeyDer::Pkcs1(key) => rsa::KeyPair::from_der(key.secret_pkcs1_der()).map(SigningKey::Rsa),
             PrivateKeyDer::Pkcs8(key) => {
                 let der = key.secret_pkcs8_der();
@@ -51,7 +51,10 @@ impl SigningKey {
             _ => return Err(anyhow!("the Okta app's private key is of a kind that can't be read")),
         };
         read.map_err(|why| {
-            anyhow!("the Okta app's private key can't sign ({why}): it must be RSA of 2048 to 4096 bits or EC P-256")
+            anyhow!(
+                "the Okta app's private key can't sign ({why}): it must be RSA of 2048 to 4096 bits, or EC P-256 with its \
+                 public key in the file, which `openssl ec -in old.pem -out new.pem` adds"
+            )
         })
     }
 
@@ -101,14 +104,21 @@ fn in_pkcs8(sec1: &[u8]) -> Zeroizing<Vec<u8>> {
 
 /// One DER value. No key of this size needs more than two bytes for its length.
 fn der(tag: u8, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
-    let length = u16::try_from(parts.iter().map(|part| part.len()).sum::<usize>()).unwrap_or(u16::MAX);
+    let size = parts.iter().map(|part| part.len()).sum::<usize>();
+    let length = u16::try_from(size).unwrap_or(u16::MAX);
     // As short as it can be, as DER wants it.
     let head = match length.to_be_bytes() {
         [0, low @ ..128] => vec![tag, low],
         [0, low] => vec![tag, 0x81, low],
         [high, low] => vec![tag, 0x82, high, low],
     };
-    Zeroizing::new([&head[..], &parts.concat()].concat())
+    // With room for all from the start: what outgrows its room leaves a copy behind that nobody wipes.
+    let mut value = Zeroizing::new(Vec::with_capacity(head.len() + size));
+    value.extend_from_slice(&head);
+    for part in parts {
+        value.extend_from_slice(part);
+    }
+    value
 }
 
 /// Signs the assertions that stand in for a client secret (`private_key_jwt`).

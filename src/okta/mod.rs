@@ -245,6 +245,15 @@ fn checked_id(id: &str) -> Result<(), IdentityError> {
     if fits { Ok(()) } else { Err(IdentityError::NotFound("that is not an id of Okta's".into())) }
 }
 
+/// Okta puts its mark on each answer. Without it somebody in between may have answered, and reading the account says what
+/// the call did.
+fn marked(reference: Reference) -> Result<Reference, IdentityError> {
+    if reference.is_some() {
+        return Ok(reference);
+    }
+    Err(IdentityError::Transient("the answer to a change does not have Okta's mark".into()))
+}
+
 #[async_trait]
 impl IdentityProvider for Okta {
     async fn list(&self, rule: &Rule) -> Result<Listing, IdentityError> {
@@ -305,12 +314,12 @@ impl IdentityProvider for Okta {
 
     async fn suspend(&self, account: &AccountId) -> Result<Reference, IdentityError> {
         let url = self.user_url(account, &["lifecycle", "suspend"])?;
-        self.http.change(&Method::POST, &url, Right::Suspend).await
+        self.http.change(&Method::POST, &url, Right::Suspend).await.and_then(marked)
     }
 
     async fn restore(&self, account: &AccountId) -> Result<Reference, IdentityError> {
         let url = self.user_url(account, &["lifecycle", "unsuspend"])?;
-        self.http.change(&Method::POST, &url, Right::Restore).await
+        self.http.change(&Method::POST, &url, Right::Restore).await.and_then(marked)
     }
 
     async fn clear_sessions(&self, account: &AccountId) -> Result<Reference, IdentityError> {

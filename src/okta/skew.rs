@@ -13,10 +13,15 @@ use http::HeaderMap;
 use http::header::DATE;
 use tokio::time::Instant;
 
+use super::errors;
+
 /// Answers that are looked at: odd, so that one of them is in the middle.
 const ANSWERS: usize = 5;
 /// More than this between the time of day and the time that passed, and somebody has set the clock, or the machine slept.
 const JUMP: Duration = Duration::minutes(1);
+
+/// What was learnt longer ago says nothing: a clock may also be set slowly.
+const FRESH: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// When a request was sent, by the time of day and by the time that passes.
 #[derive(Clone, Copy)]
@@ -44,6 +49,10 @@ pub(super) struct Skew(Mutex<VecDeque<(Sent, Duration)>>);
 impl Skew {
     /// Notes the `Date` of an answer that came `now`.
     pub(super) fn note(&self, sent: Sent, headers: &HeaderMap, now: DateTime<Utc>) {
+        if errors::request_id(headers).is_none() {
+            // What stands between us and Okta has a clock of its own.
+            return;
+        }
         let Some(date) = date(headers) else { return };
         if !sent.holds(now) {
             return;
@@ -58,7 +67,7 @@ impl Skew {
     /// How far our clock is ahead (below zero: behind), as far as that is known.
     pub(super) fn ahead(&self, now: DateTime<Utc>) -> Option<Duration> {
         let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.retain(|(sent, _)| sent.holds(now));
+        answers.retain(|(sent, _)| sent.holds(now) && sent.instant.elapsed() < FRESH);
         let mut all: Vec<Duration> = answers.iter().map(|(_, ahead)| *ahead).collect();
         all.sort_unstable();
         let (low, high) = (all.get(all.len().saturating_sub(1) / 2)?, all.get(all.len() / 2)?);
@@ -89,6 +98,7 @@ mod tests {
     fn answer(date: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(DATE, date.parse().unwrap());
+        headers.insert("x-okta-request-id", "aBcD1234".parse().unwrap());
         headers
     }
 
@@ -130,6 +140,15 @@ mod tests {
         for headers in [HeaderMap::new(), answer("soon"), answer("Thu, 01 Jan"), answer("")] {
             skew.note(Sent::at(at(0)), &headers, at(0));
         }
+        assert_eq!(skew.ahead(at(0)), None);
+    }
+
+    #[test]
+    fn an_answer_of_something_in_between_shows_nothing() {
+        let skew = Skew::default();
+        let mut headers = dated(at(-600));
+        headers.remove("x-okta-request-id");
+        skew.note(Sent::at(at(0)), &headers, at(0));
         assert_eq!(skew.ahead(at(0)), None);
     }
 

@@ -273,8 +273,13 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|kind| kind.starts_with("application/json"))
 }
 
+/// Slack asks for about a minute at most. A gateway that asks for more is asked again by then: nobody can decide
+/// meanwhile, and nothing that was decided is carried out if it happens at the start.
+const RETRY_AFTER_MAX_S: u64 = 600;
+
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+    let asked: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(asked.min(RETRY_AFTER_MAX_S)))
 }
 
 fn unused(what: &str) -> SlackClientError {
@@ -365,5 +370,18 @@ impl SlackClientHttpConnector for Connector {
 
     fn create_method_uri_path(&self, method_relative_uri: &str) -> ClientResult<Url> {
         Ok(format!("{}/{method_relative_uri}", self.base_url).parse()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_keeps_us_away_for_longer_than_ten_minutes() {
+        let asked = |text: &str| retry_after(&HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]));
+        assert_eq!(asked(" 30 "), Some(Duration::from_secs(30)));
+        assert_eq!(asked("86400"), Some(Duration::from_secs(600)));
+        assert_eq!((asked("soon"), retry_after(&HeaderMap::new())), (None, None));
     }
 }

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use chrono::Duration;
 use inactive_contractors::clock::Clock;
@@ -17,6 +18,7 @@ use crate::world::{World, rule, settings, world, world_with};
 
 const EC: &str = include_str!("../keys/ec-pkcs8.pem");
 const EC_SEC1: &str = include_str!("../keys/ec-sec1.pem");
+const EC_WITHOUT_PUBLIC: &str = include_str!("../keys/ec-without-public.pem");
 const RSA: &str = include_str!("../keys/rsa-pkcs8.pem");
 const RSA_PKCS1: &str = include_str!("../keys/rsa-pkcs1.pem");
 const SCOPES: [&str; 5] =
@@ -136,6 +138,25 @@ async fn a_plain_bearer_token_is_used_without_proofs() {
 }
 
 #[tokio::test]
+async fn an_answer_without_oktas_mark_does_not_say_that_a_change_was_made() {
+    let token = post(async || r#"{"token_type": "Bearer", "access_token": "t0ken", "expires_in": 3600}"#);
+    for marked in [false, true] {
+        let change = post(async move || {
+            let mark = [("x-okta-request-id", "aBcD1234")];
+            if marked { (mark, "").into_response() } else { "{}".into_response() }
+        });
+        let router = Router::new().route("/oauth2/v1/token", token.clone()).fallback_service(change);
+        let okta = stub(router).await;
+        let (suspended, restored) =
+            (okta.suspend(&AccountId("00u1".into())).await, okta.restore(&AccountId("00u1".into())).await);
+        for answer in [suspended, restored] {
+            let transient = matches!(answer, Err(IdentityError::Transient(_)));
+            assert_eq!((answer.is_ok(), transient), (marked, !marked), "{answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_api_that_asks_for_a_nonce_gets_it() {
     let read = get(async |headers: HeaderMap| {
         let proof = headers["dpop"].to_str().unwrap();
@@ -157,6 +178,8 @@ fn a_bad_key_or_address_is_refused_at_once() {
     };
     let error = new("https://example.okta.com", app("not a key, s3cret", &SCOPES));
     assert!(error.contains("PEM") && !error.contains("s3cret"), "{error}");
+    let error = new("https://example.okta.com", app(EC_WITHOUT_PUBLIC, &SCOPES));
+    assert!(error.contains("openssl ec -in"), "{error}");
     let token = || Credential::ApiToken("s3cret".to_owned().into());
     assert!(new("http://example.okta.com", token()).contains("https://"));
     assert!(new("https://example-admin.okta.com", token()).contains("-admin"));

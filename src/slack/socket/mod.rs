@@ -30,6 +30,9 @@ use connection::{End, Live, Notice};
 use dispatch::Dispatch;
 use reach::Reach;
 
+/// So often in a row, without a socket in between, the wait ends early because Slack can be reached again.
+const SHORTENED_MAX: u32 = 3;
+
 /// What can be seen of the socket from outside.
 #[derive(Clone)]
 pub(super) struct Watched {
@@ -132,7 +135,7 @@ impl Supervisor {
         let Timing { probe, steady, .. } = self.dispatch.socket.timing;
         let mut backoff = Backoff::new(&self.dispatch.socket.timing);
         let reach = Reach::new(&self.dispatch.socket);
-        let mut begun_anew = false;
+        let (mut begun_anew, mut shortened) = (false, 0);
         loop {
             // What began while Slack could not be reached may hang although it can be now. Twice in a row nothing is
             // broken off: where looks succeed and fail by turns, a slow Slack must still come to say hello.
@@ -147,6 +150,7 @@ impl Supervisor {
             begun_anew = false;
             let wait = match opened {
                 Ok(id) => {
+                    shortened = 0;
                     let opened = Instant::now();
                     self.replaced(id).await;
                     if opened.elapsed() >= steady {
@@ -159,7 +163,12 @@ impl Supervisor {
                     return fatal;
                 }
                 Err(ChatError::RateLimited(asked)) => {
-                    sleep(asked.max(backoff.after_failure())).await;
+                    let wait = asked.max(backoff.after_failure());
+                    tracing::warn!(
+                        wait_ms = wait.as_millis(),
+                        "Slack asks to wait before it opens another socket"
+                    );
+                    sleep(wait).await;
                     continue;
                 }
                 Err(error) => {
@@ -170,7 +179,9 @@ impl Supervisor {
             };
             tokio::select! {
                 () = sleep(wait) => {}
-                () = reach.comes_back(Duration::ZERO), if !wait.is_zero() => {
+                // Where looks succeed and sockets don't, the wait has to grow after all.
+                () = reach.comes_back(Duration::ZERO), if !wait.is_zero() && shortened < SHORTENED_MAX => {
+                    shortened += 1;
                     tracing::info!("Slack can be reached again; asking for a socket");
                 }
             }
