@@ -7,6 +7,7 @@ use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
 use super::{Store, StoreError, exemptions, pauses, policies, reviews, watches};
 use crate::domain::account::AccountId;
+use crate::domain::audit::Action;
 use crate::domain::candidate::{self, Candidate, CandidateState, Shown, Skip, Step, Unproven};
 use crate::domain::request::{self, Became, Request, RequestState, Transition, list_hash, proof};
 use crate::domain::sessions::{self, Sessions};
@@ -107,7 +108,14 @@ impl Store {
             {
                 return Ok(None);
             }
-            let unproven = if intends { self::unproven(tx, &request, &candidate)? } else { None };
+            let confirms = matches!(step, Step::Confirm(_) | Step::ConfirmAndClear(_));
+            let unproven = if intends {
+                self::unproven(tx, &request, &candidate)?
+            } else if confirms && !has(tx, &request, &candidate, Action::SuspensionIntended)? {
+                Some(Unproven::Selection)
+            } else {
+                None
+            };
             let step = unproven.map_or(step, |why| Step::Skip(Skip::Unproven(why)));
             let Some((state, events)) = candidate::step(&candidate, step, now) else {
                 return Ok(None);
@@ -138,7 +146,7 @@ impl Store {
             if intends && pauses::in_force(tx, &request.policy)?.is_some() {
                 return Ok(None);
             }
-            let unproven = intends && !was_suspended(tx, &request, &candidate)?;
+            let unproven = intends && !has(tx, &request, &candidate, Action::Suspended)?;
             let step = if unproven { sessions::Step::Drop(sessions::Dropped::Unproven) } else { step };
             let Some((state, events)) = sessions::step(&candidate, step, now) else {
                 return Ok(None);
@@ -227,14 +235,18 @@ fn unproven(
         Some((decision, word)) => {
             let sql = "SELECT * FROM audit_event INDEXED BY audit_by_action
                        WHERE by_id = ?1 AND action = ?2 AND request = ?3 ORDER BY seq DESC LIMIT 1";
-            codec::first(tx, sql, params![decision.by.id, word.word(), request.id], audit::decode)?
+            let params = params![decision.by.id, word.word(), request.id];
+            readable(codec::first(tx, sql, params, audit::decode))?.flatten()
         }
         None => None,
     };
     let sql = "SELECT * FROM audit_event INDEXED BY audit_account
                WHERE account_id = ?1 AND request = ?2 ORDER BY seq";
-    let about = codec::all(tx, sql, params![candidate.shown.id.0, request.id], audit::decode)?;
-    let unproven = proof::check(request, candidate, mandate.as_ref(), &about).err();
+    let about = readable(codec::all(tx, sql, params![candidate.shown.id.0, request.id], audit::decode))?;
+    let unproven = match about {
+        Some(about) => proof::check(request, candidate, mandate.as_ref(), &about).err(),
+        None => Some(Unproven::Selection),
+    };
     if let Some(why) = unproven {
         tracing::error!(
             request = request.id,
@@ -248,21 +260,37 @@ fn unproven(
     Ok(unproven)
 }
 
-/// Whether the trail has this account suspended for this request.
-fn was_suspended(tx: &Connection, request: &Request, candidate: &Candidate) -> Result<bool, StoreError> {
+/// Whether the trail has this of the account in this request: without it, nothing that rests on it is done or claimed.
+fn has(
+    tx: &Connection,
+    request: &Request,
+    candidate: &Candidate,
+    action: Action,
+) -> Result<bool, StoreError> {
     let sql = "SELECT * FROM audit_event INDEXED BY audit_account
-               WHERE account_id = ?1 AND request = ?2 AND action = 'suspended' ORDER BY seq DESC LIMIT 1";
-    let event = codec::first(tx, sql, params![candidate.shown.id.0, request.id], audit::decode)?;
+               WHERE account_id = ?1 AND request = ?2 AND action = ?3 ORDER BY seq DESC LIMIT 1";
+    let params = params![candidate.shown.id.0, request.id, action.word()];
+    let event = readable(codec::first(tx, sql, params, audit::decode))?.flatten();
     let proven = event.is_some_and(|event| event.hash == event.compute_hash());
     if !proven {
         tracing::error!(
             request = request.id,
             position = candidate.position,
-            "THE DATABASE WAS CHANGED BY HAND: the audit trail does not have this suspension, so no sessions are ended; \
-             keep the file as evidence"
+            without = action.word(),
+            "THE DATABASE WAS CHANGED BY HAND: the audit trail does not have what the row rests on, so nothing is done for \
+             it; keep the file as evidence"
         );
     }
     Ok(proven)
+}
+
+/// What was read, or `None` if it is damaged: an event that can't be read proves nothing, and stops nothing else.
+pub(super) fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(StoreError::BadRow { .. }) => Ok(None),
+        Err(other) => Err(other),
+    }
 }
 
 fn unfit(request: i64) -> StoreError {

@@ -71,7 +71,8 @@ impl Store {
         self.write(move |tx| {
             let missing = || StoreError::Missing { table: "restoration", id: id.to_string() };
             let restoration = load(tx, id)?.ok_or_else(missing)?;
-            let unproven = matches!(step, Step::Intend { .. }) && !is_proven(tx, &restoration)?;
+            let unproven =
+                matches!(step, Step::Intend { .. } | Step::Confirm(_)) && !is_proven(tx, &restoration)?;
             let step = if unproven { Step::Skip(Skip::Unproven) } else { step };
             let Some((state, events)) = restoration::step(&restoration, step, now) else {
                 return Ok(None);
@@ -168,7 +169,8 @@ fn ask(
 fn is_proven(tx: &Connection, restoration: &Restoration) -> Result<bool, StoreError> {
     let sql = "SELECT * FROM audit_event INDEXED BY audit_account
                WHERE account_id = ?1 AND action = 'restore_asked' ORDER BY seq DESC LIMIT 1";
-    let asked = codec::first(tx, sql, [&restoration.wish.account.id.0], audit::decode)?;
+    let account = &restoration.wish.account.id.0;
+    let asked = requests::readable(codec::first(tx, sql, [account], audit::decode))?.flatten();
     let proven = restoration::is_proven(restoration, asked.as_ref());
     if !proven {
         tracing::error!(

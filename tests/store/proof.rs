@@ -204,6 +204,36 @@ async fn an_event_without_its_hash_bears_out_nothing() {
 }
 
 #[tokio::test]
+async fn a_suspension_by_others_is_not_claimed_by_a_row_that_says_it_was_tried() {
+    let tried = r#"{"state":"due","attempts":1,"not_before":null,"status_changed":null}"#;
+    for confirm in [Step::Confirm, Step::ConfirmAndClear] {
+        let bench = Bench::new();
+        let store = bench.open();
+        let request = approved(&store, 0, &["kim"]).await;
+        bench.raw().execute("UPDATE candidate SET state_json = ?1", [tried]).unwrap();
+        let done = store.step_candidate(request, 0, confirm(Proof::by_reading()), at(30)).await.unwrap();
+        assert_eq!(done, None);
+        let words = actions(&store).await;
+        assert_eq!(
+            (words.last().map(String::as_str), words.contains(&"suspended".to_owned())),
+            (Some("skipped"), false)
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_can_not_be_read_stops_its_account_and_no_other() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let request = approved(&store, 0, &["kim", "lee"]).await;
+    let sql = "DROP TRIGGER audit_no_update;
+        UPDATE audit_event SET at = 'soon' WHERE action = 'proposed' AND login LIKE 'kim%'";
+    bench.raw().execute_batch(sql).unwrap();
+    assert!(!may(&store, request, 0).await, "nobody can tell whether anybody was asked about it");
+    assert!(may(&store, request, 1).await);
+}
+
+#[tokio::test]
 async fn sessions_of_a_suspension_that_never_was_are_left_alone() {
     let sessions = r#"{"state":"suspended","at":"2026-01-05T09:12:00Z","confirmation":"by_call",
         "sessions":{"state":"due","attempts":0,"not_before":null}}"#;
