@@ -113,6 +113,12 @@ impl App {
             return self.call_off(request, candidate, Skip::PolicyGone).await;
         };
         if self.clock.now() > execute_by(policy, decision.at) {
+            // The answer says what time it is there: a clock that is ahead ends no approval.
+            let read = self.identity.read(&candidate.shown.id).await;
+            self.note_identity(&read);
+            if let (Ok(_), Some(why)) = (&read, self.clock_is_off()) {
+                return Ok(Some(Hindrance { why, to_be_told: true }));
+            }
             if let (CandidateState::Due { trouble, .. }, Some(error)) = (&candidate.state, last_error)
                 && trouble.error.is_none()
             {
@@ -140,6 +146,9 @@ impl App {
         };
         // The look has just shown what time it is there; how long the account is idle can't be told otherwise.
         if let Some(why) = self.clock_is_off() {
+            // Should the approval end before that is mended, its end says why.
+            let wait = Step::Wait { error: why.clone(), wait: WAIT_FOR_PERSON };
+            self.take(request, candidate, wait).await?;
             return Ok(Some(Hindrance { why, to_be_told: true }));
         }
         let evidence = match self.still_meets(request, policy, candidate, &fresh).await {

@@ -27,6 +27,8 @@ struct Outage {
     why: String,
     /// Channels that have not been told.
     untold: BTreeSet<String>,
+    /// As which of the day this process has begun to tell it: only that can be a call whose answer was lost.
+    tried: BTreeMap<String, u32>,
     /// In which channels it was told, as which of the day.
     told: BTreeMap<String, u32>,
 }
@@ -85,7 +87,7 @@ impl App {
 
     fn outage(&self, why: String) -> Outage {
         let untold = self.policies.iter().map(|policy| policy.channel.clone()).collect();
-        Outage { since: self.clock.now(), why, untold, told: BTreeMap::new() }
+        Outage { since: self.clock.now(), why, untold, tried: BTreeMap::new(), told: BTreeMap::new() }
     }
 
     /// Tells the channels that don't know yet; one that can't be told now is told at the next look.
@@ -114,17 +116,23 @@ impl App {
     }
 
     /// `first` is the first number of the day that this process has not used.
-    async fn tell_outage_in(&self, channel: &str, outage: &Outage, first: u32) -> Result<Telling, ChatError> {
+    async fn tell_outage_in(
+        &self,
+        channel: &str,
+        outage: &mut Outage,
+        first: u32,
+    ) -> Result<Telling, ChatError> {
         let since = outage.since;
         for number in first..OUTAGES_TOLD {
             let fails = key("fails", since, number);
             if self.was_posted(channel, &fails, since).await? {
-                if self.was_posted(channel, &key("works", since, number), since).await? {
-                    continue;
+                if outage.tried.get(channel) == Some(&number) {
+                    return Ok(Telling::Told(number));
                 }
-                // This one, told by a process that has ended since, or by a call whose answer was lost.
-                return Ok(Telling::Told(number));
+                // An earlier one, perhaps of a process that has ended since: whoever starts has to write, so it is over.
+                continue;
             }
+            outage.tried.insert(channel.to_owned(), number);
             let card = notices::database_fails(&outage.why, number + 1 == OUTAGES_TOLD);
             self.chat.post(channel, None, &fails, &card).await?;
             return Ok(Telling::Told(number));

@@ -84,7 +84,13 @@ impl App {
     ) -> anyhow::Result<Standing> {
         let now = self.clock.now();
         let digest = digest(card);
-        let again = waiting::until(row.render_again_at, now);
+        let longest = now + LATE_UPDATE_WITHIN;
+        if row.render_again_at.is_some_and(|at| at > longest) {
+            // The clock was put back, so how long ago that was is not known: the wait begins anew, and is not over.
+            row.render_again_at = Some(longest);
+            self.store.save_message(row).await?;
+        }
+        let again = row.render_again_at.filter(|at| *at > now);
         let settling = row.render_again_at.is_some() && again.is_none();
         if row.rendered.as_deref() == Some(&digest) && !settling {
             return Ok(Standing::Current(reference, again));

@@ -13,6 +13,7 @@ use super::wording::obstacles as wording;
 use super::{App, lock};
 use crate::domain::policy::{Policy, execute_by, hex};
 use crate::domain::request::{Decision, Request};
+use crate::domain::waiting;
 use crate::store::MessageRow;
 
 /// So many obstacles of one request are told. A right that comes and goes would fill the channel; the card shows all.
@@ -58,13 +59,14 @@ impl Told {
 }
 
 impl App {
-    /// Tells what stands in the way now, or that nothing does any more after a round in which every account took a step.
+    /// Tells what stands in the way now, or that nothing does any more after a round in which every account took a step and
+    /// some were suspended.
     /// Returns when to try again what could not be told.
     pub(super) async fn tell_obstacle(
         &self,
         request: &Request,
         decision: &Decision,
-        made: bool,
+        goes_on: bool,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
         let Some(policy) = self.policy(&request.policy) else { return Ok(None) };
         let obstacle = lock(&self.runtime.obstacles)
@@ -77,7 +79,7 @@ impl App {
         // An account that is left alone because the approval is too old has taken a step, and nothing goes on.
         let in_time = self.clock.now() <= execute_by(policy, decision.at);
         let answers = lock(&self.runtime.identity_health).as_ref().is_some_and(|(_, answer)| answer.is_ok());
-        if made && in_time && answers {
+        if goes_on && in_time && answers {
             let open = self.told_of(request).await?.open;
             let heard = open.iter().any(|(.., row)| row.ts.is_some() || row.tried_at.is_some());
             if let Some((number, ..)) = open.last().filter(|_| heard) {
@@ -137,7 +139,7 @@ impl App {
         if row.ts.is_some() || row.attempts >= TRIES_MAX {
             return Ok(None);
         }
-        if let Some(at) = row.retry_at.filter(|at| *at > now) {
+        if let Some(at) = waiting::until(row.retry_at, now) {
             return Ok(Some(at));
         }
         if row.channel.is_empty() {
@@ -173,7 +175,8 @@ fn key(request: &Request, number: u32, which: &str) -> String {
     format!("{}{number:02}:{which}", prefix(request))
 }
 
-/// What makes an obstacle the same one: its words without what stands in brackets, such as the number of the call.
+/// What makes an obstacle the same one: its words without figures, such as the minutes of a clock, and without what stands
+/// in brackets, such as the number of the call.
 fn digest(why: &str) -> String {
     let mut depth = 0_u32;
     let same = |c: &char| {
@@ -182,7 +185,7 @@ fn digest(why: &str) -> String {
             ')' => depth = depth.saturating_sub(1),
             _ => {}
         }
-        depth == 0
+        depth == 0 && !c.is_ascii_digit()
     };
     let words: String = why.chars().filter(same).collect();
     hex(&Sha256::digest(words))[..8].to_owned()

@@ -11,7 +11,7 @@ use super::sweeps::counts;
 use super::wording::{card, notices};
 use super::{App, Obstacle, lock};
 use crate::chat::MessageRef;
-use crate::domain::candidate::Candidate;
+use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::request::{self, AskedAgain, Became, Decision, Request, RequestState};
 use crate::domain::sweep::Trigger;
 use crate::domain::waiting;
@@ -44,9 +44,10 @@ impl App {
             };
             let (effort, ()) = tokio::join!(work, self.show_progress(id, &working));
             let effort = effort?;
-            let made = matches!(effort, Effort::Made);
+            // An account that is left alone takes its step although an obstacle is still there.
+            let goes_on = matches!(effort, Effort::Made) && self.suspends_more(id, &candidates).await?;
             self.note_obstacle(id, effort, began);
-            wake = earliest(wake, self.tell_obstacle(&request, decision, made).await?);
+            wake = earliest(wake, self.tell_obstacle(&request, decision, goes_on).await?);
             let completed = self
                 .store
                 .transition(id, {
@@ -91,6 +92,15 @@ impl App {
             Ending::Told | Ending::NotEnded => {}
         }
         Ok(wake)
+    }
+
+    /// Whether more accounts are suspended than were.
+    async fn suspends_more(&self, id: i64, before: &[Candidate]) -> anyhow::Result<bool> {
+        let suspended = |all: &[Candidate]| {
+            all.iter().filter(|one| matches!(one.state, CandidateState::Suspended { .. })).count()
+        };
+        let now = self.store.request(id).await?.map(|(_, candidates)| suspended(&candidates));
+        Ok(now.is_some_and(|now| now > suspended(before)))
     }
 
     /// One round of work on what is due. While something stands in the way of all, one account now and then finds out

@@ -105,6 +105,22 @@ async fn a_clock_that_differs_from_oktas_suspends_nobody_until_it_is_set_right()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_days_ahead_ends_no_approval() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    let far = Duration::days(2);
+    set_own_clock(&world, Duration::minutes(11));
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.card_says(&card, "11 minutes ahead of").await;
+    set_own_clock(&world, far);
+    world.card_says(&card, "2891 minutes ahead of").await;
+    set_own_clock(&world, -far - Duration::minutes(11));
+    world.advance(Duration::seconds(61));
+    world.message("1 account suspended. Approved by").await;
+    assert_eq!((world.okta.suspends(ADA), world.audited("skipped")), (1, 0));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_by_a_clock_that_differs_from_oktas_is_refused_even_if_it_finds_nobody() {
     for (minutes, idle) in [(6, 41), (-6, 1)] {
         let world = World::at_ten(PLAIN_POLICY).await;

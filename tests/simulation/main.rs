@@ -35,12 +35,15 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use world::World;
 
 /// Seeds of a run that nobody asked more of.
 const RUNS: u64 = 200;
+/// Seeds that once went wrong, and why; each run plays them.
+/// 300: a late update came over the newer card, after the clock was put back while that was waited for.
+const FOUND: [u64; 1] = [300];
 /// Steps of one seed.
 const STEPS: u64 = 32;
 /// Failing seeds that are told in full.
@@ -98,16 +101,15 @@ fn listen_for_panics() {
 }
 
 /// Plays the seeds on all cores. What was counted, and those that went wrong.
-fn simulate_all(seeds: std::ops::Range<u64>) -> (BTreeMap<&'static str, u64>, BTreeMap<u64, Told>) {
-    let next = AtomicU64::new(seeds.start);
+fn simulate_all(seeds: &[u64]) -> (BTreeMap<&'static str, u64>, BTreeMap<u64, Told>) {
+    let next = AtomicUsize::new(0);
     let counted: Mutex<BTreeMap<&'static str, u64>> = Mutex::default();
     let failed: Mutex<BTreeMap<u64, Told>> = Mutex::default();
     let play = || {
         loop {
-            let seed = next.fetch_add(1, Ordering::SeqCst);
-            if seed >= seeds.end {
+            let Some(seed) = seeds.get(next.fetch_add(1, Ordering::SeqCst)).copied() else {
                 return;
-            }
+            };
             let told = simulate(seed);
             let mut counted = counted.lock().expect("nobody panics with it");
             for (what, number) in &told.counted {
@@ -129,12 +131,15 @@ fn simulate_all(seeds: std::ops::Range<u64>) -> (BTreeMap<&'static str, u64>, BT
 #[test]
 fn whatever_happens_nothing_is_lost_or_doubled_and_nobody_is_wrongly_suspended() {
     listen_for_panics();
-    let seeds = match asked("SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 1..1 + asked("RUNS").unwrap_or(RUNS),
+    let seeds: Vec<u64> = match asked("SEED") {
+        Some(seed) => vec![seed],
+        None => {
+            let runs = asked("RUNS").unwrap_or(RUNS);
+            (1..=runs).chain(FOUND.into_iter().filter(|seed| *seed > runs)).collect()
+        }
     };
-    let runs = seeds.end - seeds.start;
-    let (counted, failed) = simulate_all(seeds);
+    let runs = seeds.len();
+    let (counted, failed) = simulate_all(&seeds);
     let figures: Vec<String> = counted.iter().map(|(what, number)| format!("{what}: {number}")).collect();
     let wrong = |words: &[&str]| {
         let all = failed.values().flat_map(|told| &told.wrong);
