@@ -131,12 +131,11 @@ fn simulate_all(seeds: &[u64]) -> (BTreeMap<&'static str, u64>, BTreeMap<u64, To
 #[test]
 fn whatever_happens_nothing_is_lost_or_doubled_and_nobody_is_wrongly_suspended() {
     listen_for_panics();
-    let seeds: Vec<u64> = match asked("SEED") {
-        Some(seed) => vec![seed],
-        None => {
-            let runs = asked("RUNS").unwrap_or(RUNS);
-            (1..=runs).chain(FOUND.into_iter().filter(|seed| *seed > runs)).collect()
-        }
+    let seeds: Vec<u64> = if let Some(seed) = asked("SEED") {
+        vec![seed]
+    } else {
+        let runs = asked("RUNS").unwrap_or(RUNS);
+        (1..=runs).chain(FOUND.into_iter().filter(|seed| *seed > runs)).collect()
     };
     let runs = seeds.len();
     let (counted, failed) = simulate_all(&seeds);
