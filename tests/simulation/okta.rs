@@ -379,6 +379,7 @@ impl IdentityProvider for Okta {
         let person = Person { log, ..self.find(account)? };
         let (at, noticed_at) = (self.fate.now(), self.fate.bot_now());
         let look = Look { person: person.clone(), at, noticed_at, with_log: rule.second_look };
+        self.fate.trace(&format!("Okta: {} is looked at", person.login));
         self.org().looks.insert(account.0.clone(), look);
         self.fate.place("after a look in Okta").await;
         Ok(FreshLook {
