@@ -1,7 +1,7 @@
 //! Watching the database: as long as it can't be written nothing is decided or suspended, and the channel is told.
 //!
-//! Each outage is told once, and its end, whichever process sees them. The database can't say what was told, so the
-//! channel does: the outages of a day have numbers, and a message is looked for by its mark before it is posted.
+//! Each outage is told once, and its end by the process that told it. The database can't say what was told, so the channel
+//! does: the outages of a day have numbers, and a message is looked for by its mark before it is posted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
