@@ -6,27 +6,9 @@ use chrono::Duration;
 use inactive_contractors::chat::{Block, Card};
 
 use crate::fate::Weather;
-use crate::ledger::{Asked, Event, Listed};
+use crate::ledger::{Asked, DUE, Event, GENESIS, Listed};
 use crate::slack::Message;
 use crate::world::World;
-
-const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-
-/// Something still to be done that no clock but a retry's keeps waiting.
-const DUE: [(&str, &str); 5] = [
-    ("accounts without an outcome", "SELECT count(*) FROM candidate WHERE state = 'due'"),
-    ("sweeps without an end", "SELECT count(*) FROM sweep WHERE state = 'started'"),
-    ("sweeps that were not told", "SELECT count(*) FROM sweep WHERE told = 0"),
-    (
-        "restorations that are due or not told",
-        "SELECT count(*) FROM restoration WHERE state = 'due' OR told = 0",
-    ),
-    (
-        "requests that are to be carried out or told",
-        "SELECT count(*) FROM request WHERE told = 0
-         AND (state NOT IN ('preview', 'held', 'pending') OR deadline IS NULL)",
-    ),
-];
 
 impl World {
     /// After each step.

@@ -9,6 +9,25 @@ use rusqlite::{Connection, OpenFlags, Row, params};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+/// What stands before the first event in place of a hash.
+pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// Something still to be done that no clock but a retry's keeps waiting.
+pub const DUE: [(&str, &str); 5] = [
+    ("accounts without an outcome", "SELECT count(*) FROM candidate WHERE state = 'due'"),
+    ("sweeps without an end", "SELECT count(*) FROM sweep WHERE state = 'started'"),
+    ("sweeps that were not told", "SELECT count(*) FROM sweep WHERE told = 0"),
+    (
+        "restorations that are due or not told",
+        "SELECT count(*) FROM restoration WHERE state = 'due' OR told = 0",
+    ),
+    (
+        "requests that are to be carried out or told",
+        "SELECT count(*) FROM request WHERE told = 0
+         AND (state NOT IN ('preview', 'held', 'pending') OR deadline IS NULL)",
+    ),
+];
+
 /// An audit event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {

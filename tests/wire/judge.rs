@@ -8,34 +8,18 @@ use inactive_contractors::store::Store;
 use crate::deeds::{Deed, deeds};
 use crate::fake::slack::{BOT_USER, Message};
 use crate::figures::Kind;
-use crate::ledger::{Asked, Event, Ledger};
+use crate::ledger::{Asked, DUE, Event, GENESIS, Ledger};
 use crate::mandate;
 use crate::plan::Terms;
 use crate::play::Notes;
 use crate::secrets;
 use crate::support::World;
 
-const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-
-/// Something still to be done that no clock but a retry's keeps waiting.
-const DUE: [(&str, &str); 6] = [
-    ("accounts without an outcome", "SELECT count(*) FROM candidate WHERE state = 'due'"),
-    ("sweeps without an end", "SELECT count(*) FROM sweep WHERE state = 'started'"),
-    ("sweeps that were not told", "SELECT count(*) FROM sweep WHERE told = 0"),
-    (
-        "restorations that are due or not told",
-        "SELECT count(*) FROM restoration WHERE state = 'due' OR told = 0",
-    ),
-    (
-        "requests that are to be carried out or told",
-        "SELECT count(*) FROM request WHERE told = 0
-         AND (state NOT IN ('preview', 'held', 'pending') OR deadline IS NULL)",
-    ),
-    (
-        "messages that are to be sent again",
-        "SELECT count(*) FROM message WHERE retry_at IS NOT NULL OR render_again_at IS NOT NULL",
-    ),
-];
+/// The same of messages.
+const UNSENT: (&str, &str) = (
+    "messages that are to be sent again",
+    "SELECT count(*) FROM message WHERE retry_at IS NOT NULL OR render_again_at IS NOT NULL",
+);
 
 /// Each call that changes an account, with its events: the intent before it, and what may come after it.
 const CHANGES: [(&str, &str, &str, &[&str]); 3] = [
@@ -86,7 +70,7 @@ pub fn due(ledger: &Ledger, now: DateTime<Utc>) -> Vec<String> {
         .into_iter()
         .filter(is_late)
         .map(|asked| format!("request {} is to expire", asked.id));
-    let counts = DUE.iter().map(|(what, sql)| (what, ledger.number(sql)));
+    let counts = DUE.iter().chain([&UNSENT]).map(|(what, sql)| (what, ledger.number(sql)));
     let due = counts.filter(|(_, number)| *number > 0).map(|(what, number)| format!("{number} {what}"));
     due.chain(late).collect()
 }
