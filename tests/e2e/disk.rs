@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::crash::run_by_worlds_clock;
 use crate::fake::okta::{Fault, Person, Status};
 use crate::fake::slack::{C_OPS, U_APPROVER};
 use crate::process::BotProcess;
@@ -225,9 +226,9 @@ async fn said_so_often(world: &World, words: &str, times: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_outage_of_a_day_is_told_and_the_last_one_says_that_it_is() {
-    let world = World::new(UNSCHEDULED_POLICY).await;
+    let world = World::at_ten(UNSCHEDULED_POLICY).await;
     world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
-    let bot = BotProcess::run(&world).await;
+    let bot = run_by_worlds_clock(&world).await;
     let card = world.sweep().await.ts;
     // Four of today are told already, as by processes that have ended.
     let today = world.clock.now().date_naive();

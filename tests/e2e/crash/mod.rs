@@ -32,6 +32,11 @@ async fn run(world: &World, die: Option<(usize, Moment)>) -> BotProcess {
     BotProcess::run_with(world, &changes).await
 }
 
+/// Starts the binary by the world's clock, so that a story can't meet midnight.
+pub async fn run_by_worlds_clock(world: &World) -> BotProcess {
+    run(world, None).await
+}
+
 /// The calls of an undisturbed story, from the slash command on, and its commits.
 async fn effects_of(story: Story) -> (Vec<String>, usize) {
     let world = story.world().await;

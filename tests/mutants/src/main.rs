@@ -25,7 +25,7 @@ use rewrite::Known;
 use stories::Stories;
 use trial::{Trial, Verdict};
 
-/// One test process per worker.
+/// Test processes at a time, unless `WORKERS` says others: most of what a mutant breaks is waited for in vain.
 const WORKERS: usize = 2;
 /// Test programs, unless `TESTS` says others.
 const PROGRAMS: &str = "domain lib config wording store properties simulation e2e";
@@ -53,7 +53,9 @@ fn main() {
     println!("built after {} s", began.elapsed().as_secs());
     let without = WITHOUT.map(str::to_owned).to_vec();
     let stories = Stories { root: copy.root.clone(), programs, without };
-    let known = stories.baseline(WORKERS, &work);
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<usize>().ok());
+    let workers = number("WORKERS").unwrap_or(WORKERS);
+    let known = stories.baseline(workers, &work);
     println!("{} tests, run one by one after {} s", known.len(), began.elapsed().as_secs());
 
     let results = Results::open(work.join("verdicts.json"), again);
@@ -65,10 +67,9 @@ fn main() {
     };
     let live: Vec<&Mutant> = mutants.iter().filter(open).collect();
     println!("{} mutants to try", live.len());
-    let budget =
-        std::env::var("BUDGET").ok().and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
-    Trial::new(&stories, &known, budget.unwrap_or(Duration::MAX))
-        .judge(live, WORKERS, |mutant, verdict| results.note(mutant, &verdict));
+    let budget = number("BUDGET").map_or(Duration::MAX, |seconds| Duration::from_secs(seconds as u64));
+    Trial::new(&stories, &known, budget)
+        .judge(live, workers, |mutant, verdict| results.note(mutant, &verdict));
     report(&explained, &mutants, &copy.known, &results);
     println!("{} s", began.elapsed().as_secs());
 }
