@@ -27,7 +27,7 @@ struct Outage {
     why: String,
     /// Channels that have not been told.
     untold: BTreeSet<String>,
-    /// As which of the day this process has begun to tell it: only that can be a call whose answer was lost.
+    /// Where its telling was begun and not heard of, as which of the day: it may stand there.
     tried: BTreeMap<String, u32>,
     /// In which channels it was told, as which of the day.
     told: BTreeMap<String, u32>,
@@ -97,6 +97,7 @@ impl App {
             let first = last.get(&channel).filter(|(day, _)| *day == today).map_or(0, |(_, last)| last + 1);
             match self.tell_outage_in(&channel, outage, first).await {
                 Ok(Telling::Told(number)) => {
+                    outage.tried.remove(&channel);
                     outage.told.insert(channel.clone(), number);
                     last.insert(channel.clone(), (today, number));
                 }
@@ -142,6 +143,7 @@ impl App {
 
     async fn tell_ends(&self, ended: &mut Vec<Outage>) {
         for outage in ended.iter_mut() {
+            self.find_unheard(outage).await;
             for (channel, number) in outage.told.clone() {
                 match self.tell_end(&channel, number, outage.since).await {
                     Ok(()) => drop(outage.told.remove(&channel)),
@@ -149,7 +151,20 @@ impl App {
                 }
             }
         }
-        ended.retain(|outage| !outage.told.is_empty());
+        ended.retain(|outage| !outage.told.is_empty() || !outage.tried.is_empty());
+    }
+
+    /// Where it stands although nobody heard so, its end is to be told too.
+    async fn find_unheard(&self, outage: &mut Outage) {
+        for (channel, number) in outage.tried.clone() {
+            match self.was_posted(&channel, &key("fails", outage.since, number), outage.since).await {
+                Ok(stands) => {
+                    outage.told.extend(stands.then(|| (channel.clone(), number)));
+                    outage.tried.remove(&channel);
+                }
+                Err(error) => tracing::error!(channel, %error, "can't look for what was told"),
+            }
+        }
     }
 
     async fn tell_end(&self, channel: &str, number: u32, since: DateTime<Utc>) -> Result<(), ChatError> {

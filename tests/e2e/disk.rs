@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::crash::run_by_worlds_clock;
 use crate::fake::okta::{Fault, Person, Status};
-use crate::fake::slack::{C_OPS, U_APPROVER};
+use crate::fake::slack::{C_OPS, Fault as SlackFault, U_APPROVER};
 use crate::process::BotProcess;
 use crate::support::{UNSCHEDULED_POLICY, World};
 
@@ -239,6 +239,8 @@ async fn each_outage_of_a_day_is_told_and_the_last_one_says_that_it_is() {
     }
     let other = rusqlite::Connection::open(world.database()).expect("it can be opened");
     other.busy_timeout(std::time::Duration::from_secs(5)).expect("it can be set");
+    // It stands all the same, and is found.
+    world.slack.fail_next("chat.postMessage", SlackFault::LostResponse);
     for times in 1..=2 {
         other.execute_batch("BEGIN IMMEDIATE").expect("the file is free for a moment");
         said_so_often(&world, FAILS, times).await;

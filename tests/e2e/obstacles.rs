@@ -117,6 +117,19 @@ async fn when_the_approval_is_too_old_nothing_is_said_to_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn when_the_one_account_left_signs_in_nothing_is_said_to_go_on() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.okta.deny("lifecycle/suspend");
+    approve(&world, &card).await;
+    world.until("told", |world| told(world) == [1, 0, 1]).await;
+    world.okta.sign_in(ADA);
+    world.advance(Duration::seconds(61));
+    world.message("0 accounts suspended, 1 left alone").await;
+    world.nothing_else_is_wrong().await;
+    assert_eq!(told(&world), [1, 0, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_passes_by_itself_and_a_pause_are_no_news() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     let ada = format!("GET {}", world.okta.person(ADA).id);

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use inactive_contractors::bot::Patience;
+
 use crate::fake::gate::Moment;
 use crate::fake::okta::{Person, Status};
 use crate::fake::slack::{C_OPS, Channel, ChannelKind, Fault, U_APPROVER};
@@ -79,6 +81,16 @@ async fn a_slack_that_is_down_at_the_start_is_waited_for() {
     assert!(world.sweep().await.offers("suspend"));
     process.terminate();
     assert_eq!(process.ended().await.tells_no_secrets(&world).code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slack_that_asks_to_wait_at_the_start_is_not_asked_before() {
+    let mut world = world_of_one().await;
+    world.set_patience(Patience { connect_pause: Duration::from_millis(1), ..Patience::default() });
+    world.slack.fail_next("auth.test", Fault::RateLimited { retry_after: 1 });
+    let began = Instant::now();
+    world.start_bot().await;
+    assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
