@@ -7,7 +7,7 @@ use anyhow::Context;
 use tokio::sync::watch;
 
 use crate::app::App;
-use crate::app::survey::survey;
+use crate::app::survey::{Keep, survey};
 use crate::app::wording::{self, assessment_in_words};
 use crate::bot::{install_crypto, okta_settings, slack_settings};
 use crate::chat::{Connection, Text};
@@ -38,8 +38,9 @@ pub async fn run(config: &Config, only: Option<&str>) -> anyhow::Result<()> {
     let (_, connection) = watch::channel(Connection::Closed);
     let app = App::new(store, Arc::new(slack), Arc::new(okta), clock.clone(), policies, 1, connection);
     for policy in &app.policies {
-        let survey =
-            survey(&app, policy, clock.now()).await.with_context(|| format!("policy {}", policy.name))?;
+        let survey = survey(&app, policy, Keep::Everybody, clock.now())
+            .await
+            .with_context(|| format!("policy {}", policy.name))?;
         print!("{}", table(policy, &survey.plan, &clock));
     }
     Ok(())

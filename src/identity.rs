@@ -44,14 +44,8 @@ pub enum IdentityError {
 /// What the provider calls one call, if it says so: for whoever looks it up there.
 pub type Reference = Option<String>;
 
-/// A complete listing of the accounts of one type.
-#[derive(Clone, Debug, Default)]
-pub struct Listing {
-    /// Every account once, whatever its status (deactivated ones are left out).
-    pub accounts: Vec<Account>,
-    /// How many pages it took, for the audit trail.
-    pub pages: u32,
-}
+/// Takes one account of a listing.
+pub type TakeAccount<'a> = dyn FnMut(Account) + Send + 'a;
 
 /// Who is protected, as lists; for a sweep.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,8 +76,12 @@ pub struct FreshLook {
 /// An identity provider.
 #[async_trait]
 pub trait IdentityProvider: Send + Sync {
-    /// Lists all accounts of the rule's user type, keeping per account only what the rule needs.
-    async fn list(&self, rule: &Rule) -> Result<Listing, IdentityError>;
+    /// Hands on all accounts of the rule's user type, page by page, whatever their status (deactivated ones are left
+    /// out), each with only what the rule needs. Returns how many pages there were.
+    ///
+    /// After an error, what was handed on is a part and worth nothing. Nothing of a page is kept here, so that a directory
+    /// may be of any size; an account that moves between two pages while they are read may come twice.
+    async fn list(&self, rule: &Rule, take: &mut TakeAccount<'_>) -> Result<u32, IdentityError>;
 
     /// Looks up everybody whom the rule or the provider protects. An exempt group that doesn't exist or can't be read
     /// is an error, never an empty group.

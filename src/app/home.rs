@@ -269,7 +269,7 @@ impl App {
 }
 
 fn due(row: &HomeRow, seen: &str, now: DateTime<Utc>) -> Due {
-    if let Some(at) = row.retry_at.filter(|at| *at > now) {
+    if let Some(at) = waiting::until_within(row.retry_at, KEPT_FRESH_FOR, now) {
         return Due::At(at);
     }
     if row.is_waited_for() {
@@ -320,5 +320,7 @@ mod tests {
         assert_eq!(due(&waited_for, "7", at(104)), Due::Now);
         let put_off = HomeRow { retry_at: Some(at(600)), ..waited_for };
         assert_eq!(due(&put_off, "7", at(500)), Due::At(at(600)));
+        // The clock was put back: nothing is put off for that long.
+        assert_eq!(due(&put_off, "7", at(599) - KEPT_FRESH_FOR), Due::Now);
     }
 }

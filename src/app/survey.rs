@@ -7,18 +7,27 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::{App, people};
 use crate::domain::account::{Account, AccountId};
-use crate::domain::assess::{SecondLook, Standing, assess, needs_second_look};
+use crate::domain::assess::{SecondLook, Standing, assess, needs_second_look, settled};
 use crate::domain::exemption::Granted;
-use crate::domain::plan::{Assessed, Guard, Past, Plan, Verdict, plan};
+use crate::domain::plan::{Assessed, Counts, Guard, Past, Plan, Verdict, plan};
 use crate::domain::policy::{Policy, Rule};
-use crate::identity::{FreshLook, Listing, Protected};
+use crate::identity::{FreshLook, Protected};
 
 /// Okta keeps its System Log for 90 days (<https://developer.okta.com/docs/reference/system-log-query/>).
 const LOG_KEPT: Duration = Duration::days(90);
 
+/// Whom of a directory a survey keeps in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Everybody, to be shown.
+    Everybody,
+    /// Those whom their own record and what protects them don't settle: whoever is idle, in a grace period or unreadable.
+    Unsettled,
+}
+
 /// A plan with what it took to make it.
 pub struct Survey {
-    /// Every account with its answer, the counts and the verdict.
+    /// The accounts that were kept with their answers, the counts of all, and the verdict.
     pub plan: Plan,
     /// How many pages the listing had.
     pub pages: u32,
@@ -33,22 +42,55 @@ struct Records {
     past: Past,
 }
 
+/// What protects the accounts of a listing, known before it begins.
+struct Protections {
+    protected: Protected,
+    approvers: BTreeSet<String>,
+    granted: BTreeMap<AccountId, Granted>,
+}
+
+/// Takes a listing account by account: most are judged and forgotten at once.
+struct Sieve<'a> {
+    protections: &'a Protections,
+    rule: &'a Rule,
+    keep: Keep,
+    now: DateTime<Utc>,
+    kept: BTreeMap<AccountId, (Account, Standing)>,
+    others: Counts,
+}
+
+impl Sieve<'_> {
+    fn take(&mut self, account: Account) {
+        let standing = self.protections.standing(&account);
+        if self.keep == Keep::Unsettled
+            && let Some(answer) = settled(&account, &standing, self.rule, self.now)
+        {
+            self.others.add(&answer, false);
+        } else {
+            self.kept.entry(account.id.clone()).or_insert((account, standing));
+        }
+    }
+}
+
 /// Surveys a policy. Any look-up that fails fails the whole: a survey is complete or an error.
 ///
 /// The error's text is fit for the channel.
-pub async fn survey(app: &App, policy: &Policy, now: DateTime<Utc>) -> anyhow::Result<Survey> {
+pub async fn survey(app: &App, policy: &Policy, keep: Keep, now: DateTime<Utc>) -> anyhow::Result<Survey> {
     let rule = &policy.rule;
-    let listing = app.identity.list(rule).await;
+    let protections = protections(app, policy, now).await?;
+    let (kept, others) = (BTreeMap::new(), Counts::default());
+    let mut sieve = Sieve { protections: &protections, rule, keep, now, kept, others };
+    let listing = app.identity.list(rule, &mut |account| sieve.take(account)).await;
     app.note_identity(&listing);
-    let Listing { accounts, pages } = listing?;
-    let protected = app.identity.protected(rule).await?;
-    let approvers = people::approvers_accounts(app, policy).await?;
-    let records = records(app, policy, &accounts, now).await?;
-    let standings = standings(&accounts, &protected, &approvers, &records);
-    let looks = second_looks(app, rule, &accounts, &standings, now).await;
-    let assessed = accounts
-        .into_iter()
-        .zip(standings)
+    let pages = listing?;
+    let Sieve { mut kept, others, .. } = sieve;
+    let records = records(app, policy, kept.keys().cloned().collect(), now).await?;
+    for (account, standing) in kept.values_mut() {
+        records.add_to(standing, account);
+    }
+    let looks = second_looks(app, rule, kept.values(), now).await;
+    let assessed = kept
+        .into_values()
         .map(|(account, mut standing)| {
             if let Some(look) = looks.get(&account.id) {
                 standing.second_look = look.clone();
@@ -58,7 +100,7 @@ pub async fn survey(app: &App, policy: &Policy, now: DateTime<Utc>) -> anyhow::R
             Assessed { account, assessment, waiting_in }
         })
         .collect();
-    let mut plan = plan(policy, assessed, &records.past);
+    let mut plan = plan(policy, assessed, others, &records.past);
     // Judged now, when the provider has just told its time many times over.
     if let Some(guard) = Guard::of_clock(app.identity.clock_ahead()) {
         plan.verdict = Verdict::Refused(guard);
@@ -103,13 +145,22 @@ pub fn log_since(rule: &Rule, now: DateTime<Utc>) -> DateTime<Utc> {
     rule.calendar.before(now, rule.inactive_after).max(now - LOG_KEPT)
 }
 
+async fn protections(app: &App, policy: &Policy, now: DateTime<Utc>) -> anyhow::Result<Protections> {
+    let protected = app.identity.protected(&policy.rule).await;
+    app.note_identity(&protected);
+    Ok(Protections {
+        protected: protected?,
+        approvers: people::approvers_accounts(app, policy).await?,
+        granted: app.store.exemptions_in_force(&policy.name, now).await?,
+    })
+}
+
 async fn records(
     app: &App,
     policy: &Policy,
-    accounts: &[Account],
+    ids: Vec<AccountId>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Records> {
-    let ids: Vec<AccountId> = accounts.iter().map(|account| account.id.clone()).collect();
     let known = app.store.know_policy(&policy.name, app.clock.now()).await?;
     let mut past = app.store.past(&policy.name, &policy.rule.user_type).await?;
     past.live =
@@ -123,31 +174,30 @@ async fn records(
     })
 }
 
-fn standings(
-    accounts: &[Account],
-    protected: &Protected,
-    approvers: &BTreeSet<String>,
-    records: &Records,
-) -> Vec<Standing> {
-    let standing = |account: &Account| Standing {
-        admin_role: protected.admins.contains(&account.id),
-        own_identity: protected.own.as_ref() == Some(&account.id),
-        approver: approvers.iter().any(|name| account.is_named(name)),
-        exempt_groups: protected
-            .groups
-            .iter()
-            .filter(|(_, members)| members.contains(&account.id))
-            .map(|(group, _)| group.clone())
-            .collect(),
-        granted: records.granted.get(&account.id).map(|granted| (granted.id, granted.ends_at)),
-        restored_at: restored_at(
-            account,
-            records.suspended.get(&account.id),
-            records.restored.get(&account.id),
-        ),
-        second_look: SecondLook::NotAsked,
-    };
-    accounts.iter().map(standing).collect()
+impl Protections {
+    /// The standing of an account as far as it is known before its records are read.
+    fn standing(&self, account: &Account) -> Standing {
+        let protected = &self.protected;
+        let in_group = |(_, members): &(&String, &BTreeSet<AccountId>)| members.contains(&account.id);
+        Standing {
+            admin_role: protected.admins.contains(&account.id),
+            own_identity: protected.own.as_ref() == Some(&account.id),
+            approver: self.approvers.iter().any(|name| account.is_named(name)),
+            exempt_groups: protected.groups.iter().filter(in_group).map(|(group, _)| group.clone()).collect(),
+            granted: self.granted.get(&account.id).map(|granted| (granted.id, granted.ends_at)),
+            restored_at: None,
+            second_look: SecondLook::NotAsked,
+        }
+    }
+}
+
+impl Records {
+    /// What has been read since: an exemption may have been granted while a large directory was listed.
+    fn add_to(&self, standing: &mut Standing, account: &Account) {
+        let id = &account.id;
+        standing.granted = self.granted.get(id).map(|granted| (granted.id, granted.ends_at));
+        standing.restored_at = restored_at(account, self.suspended.get(id), self.restored.get(id));
+    }
 }
 
 /// When the account was last given back: by us, or by somebody else if its status changed after we suspended it.
@@ -167,13 +217,10 @@ fn restored_at(
 async fn second_looks(
     app: &App,
     rule: &Rule,
-    accounts: &[Account],
-    standings: &[Standing],
+    accounts: impl Iterator<Item = &(Account, Standing)> + Send,
     now: DateTime<Utc>,
 ) -> BTreeMap<AccountId, SecondLook> {
     let ids: Vec<AccountId> = accounts
-        .iter()
-        .zip(standings)
         .filter(|(account, standing)| needs_second_look(account, standing, rule, now))
         .map(|(account, _)| account.id.clone())
         .collect();

@@ -7,7 +7,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::messages::Identity;
 use super::requests::card_key;
-use super::survey::{Survey, survey};
+use super::survey::{Keep, Survey, survey};
 use super::wording::notices;
 use super::{App, people};
 use crate::chat::ChatError;
@@ -145,7 +145,7 @@ impl App {
         let policy = self.policy(&sweep.policy).context("its policy is no longer in the configuration")?;
         // The rule that was recorded at the start is the rule that runs.
         let policy = Policy { rule: sweep.rule.clone(), ..policy.clone() };
-        let survey = survey(self, &policy, self.clock.now()).await?;
+        let survey = survey(self, &policy, Keep::Unsettled, self.clock.now()).await?;
         self.look_after_open_cards(&survey).await?;
         let finished = self.finished(&policy, survey).await?;
         let result = self.store.finish_sweep(sweep.id, finished).await?;

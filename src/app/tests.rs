@@ -21,7 +21,7 @@ use crate::domain::calendar::Calendar;
 use crate::domain::policy::{Limits, People, Policy, Rule, Schedule};
 use crate::domain::sweep::Trigger;
 use crate::identity::{
-    FreshLook, IdentityError, IdentityProvider, Listing, Protected, Reference, StatusChange,
+    FreshLook, IdentityError, IdentityProvider, Protected, Reference, StatusChange, TakeAccount,
 };
 use crate::store::{NewSweep, StartedSweep, Store};
 
@@ -91,7 +91,7 @@ impl Chat for Nobody {
 
 #[async_trait]
 impl IdentityProvider for Nobody {
-    async fn list(&self, _: &Rule) -> Result<Listing, IdentityError> {
+    async fn list(&self, _: &Rule, _: &mut TakeAccount<'_>) -> Result<u32, IdentityError> {
         panic!("a listing")
     }
     async fn protected(&self, _: &Rule) -> Result<Protected, IdentityError> {

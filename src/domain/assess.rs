@@ -234,6 +234,26 @@ pub fn left_alone_until(restored_at: DateTime<Utc>, rule: &Rule) -> DateTime<Utc
     after(rule.inactive_after).max(after(rule.restored_grace))
 }
 
+/// The answer for an account that nothing looked up later can change: neither the log, nor when the account was given
+/// back. Most of a directory gets it from its own record, as it comes.
+pub fn settled(
+    account: &Account,
+    standing: &Standing,
+    rule: &Rule,
+    now: DateTime<Utc>,
+) -> Option<Assessment> {
+    match would_be_candidate(account, standing, rule, now) {
+        // Being given back is a later sign of life and may begin a grace period: it makes nobody idle.
+        Err(
+            answer @ (Assessment::OtherType(_)
+            | Assessment::Exempt(_)
+            | Assessment::NotSuspendable(_)
+            | Assessment::Active(_)),
+        ) => Some(answer),
+        Err(Assessment::Unknown(_) | Assessment::InGrace { .. } | Assessment::Candidate(_)) | Ok(_) => None,
+    }
+}
+
 /// Whether `account` needs a second look: idle by its own record and by nothing that protects it.
 pub fn needs_second_look(account: &Account, standing: &Standing, rule: &Rule, now: DateTime<Utc>) -> bool {
     rule.second_look && would_be_candidate(account, standing, rule, now).is_ok()

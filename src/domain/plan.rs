@@ -48,6 +48,24 @@ pub struct Counts {
     pub other_type: u32,
 }
 
+impl Counts {
+    /// Counts one more account; `waits`: an open request asks about it.
+    pub fn add(&mut self, assessment: &Assessment, waits: bool) {
+        self.population += 1;
+        let slot = match assessment {
+            Assessment::Candidate(_) if waits => &mut self.waiting,
+            Assessment::Candidate(_) => &mut self.candidates,
+            Assessment::Active(_) => &mut self.active,
+            Assessment::InGrace { .. } => &mut self.in_grace,
+            Assessment::Exempt(_) => &mut self.exempt,
+            Assessment::NotSuspendable(_) => &mut self.not_suspendable,
+            Assessment::Unknown(_) => &mut self.unknown,
+            Assessment::OtherType(_) => &mut self.other_type,
+        };
+        *slot += 1;
+    }
+}
+
 /// So far our clock may be from the provider's. Every period is a day or longer; what a few minutes change could as well
 /// be a slow line.
 pub const CLOCK_OFF_MAX: Duration = Duration::minutes(5);
@@ -140,10 +158,11 @@ pub struct Past {
     pub live: bool,
 }
 
-/// A sweep's result, complete: applying it is somebody else's business.
+/// A sweep's result: applying it is somebody else's business.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Every listed account, candidates first, the longest idle first.
+    /// The listed accounts that were kept, candidates first, the longest idle first. A sweep keeps nobody whom it has
+    /// nothing to say about; they are in the counts.
     pub assessed: Vec<Assessed>,
     /// The counts.
     pub counts: Counts,
@@ -158,10 +177,13 @@ impl Plan {
     }
 }
 
-/// Puts the assessments together. Pure.
-pub fn plan(policy: &Policy, mut assessed: Vec<Assessed>, past: &Past) -> Plan {
+/// Puts the assessments together; `others` counts the accounts that were not kept. Pure.
+pub fn plan(policy: &Policy, mut assessed: Vec<Assessed>, others: Counts, past: &Past) -> Plan {
     assessed.sort_by(|a, b| order(a).cmp(&order(b)));
-    let counts = count(&assessed);
+    let mut counts = others;
+    for one in &assessed {
+        counts.add(&one.assessment, one.waiting_in.is_some());
+    }
     let verdict = verdict(policy, counts, past);
     Plan { assessed, counts, verdict }
 }
@@ -220,25 +242,6 @@ fn median(counts: &[u32]) -> Option<u32> {
     let mut counts = counts.to_vec();
     counts.sort_unstable();
     counts.get(counts.len() / 2).copied()
-}
-
-fn count(assessed: &[Assessed]) -> Counts {
-    let mut counts = Counts::default();
-    for one in assessed {
-        counts.population += 1;
-        let slot = match &one.assessment {
-            Assessment::Candidate(_) if one.waiting_in.is_some() => &mut counts.waiting,
-            Assessment::Candidate(_) => &mut counts.candidates,
-            Assessment::Active(_) => &mut counts.active,
-            Assessment::InGrace { .. } => &mut counts.in_grace,
-            Assessment::Exempt(_) => &mut counts.exempt,
-            Assessment::NotSuspendable(_) => &mut counts.not_suspendable,
-            Assessment::Unknown(_) => &mut counts.unknown,
-            Assessment::OtherType(_) => &mut counts.other_type,
-        };
-        *slot += 1;
-    }
-    counts
 }
 
 fn is_new_candidate(one: &Assessed) -> bool {

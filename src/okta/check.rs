@@ -5,7 +5,7 @@ use super::paging::{self, Then};
 use super::wire::{Type, User};
 use super::{Okta, log};
 use crate::clock::Clock;
-use crate::domain::account::{AccountId, UserType};
+use crate::domain::account::{Account, AccountId, UserType};
 use crate::domain::plan::Guard;
 use crate::domain::policy::Rule;
 use crate::identity::IdentityError;
@@ -112,11 +112,12 @@ impl Okta {
     }
 
     async fn other_types(&self) -> String {
-        let users = match self.first_page(None).await {
-            Ok(users) => users,
+        let accounts = match self.first_page(None).await {
+            Ok(accounts) => accounts,
             Err(error) => return format!("no account has it, and other accounts can't be read: {error}"),
         };
-        let mut types: Vec<String> = users.iter().filter_map(User::user_type).map(quoted).collect();
+        let mut types: Vec<String> =
+            accounts.iter().filter_map(|one| one.user_type.as_deref()).map(quoted).collect();
         types.sort();
         types.dedup();
         types.truncate(TYPES_SHOWN);
@@ -126,13 +127,15 @@ impl Okta {
         format!("no account has it; the first accounts of the org have {}", types.join(", "))
     }
 
-    async fn first_page(&self, search: Option<&str>) -> Result<Vec<User>, IdentityError> {
+    async fn first_page(&self, search: Option<&str>) -> Result<Vec<Account>, IdentityError> {
         let mut url = self.http.url(&["users"]);
         url.query_pairs_mut().append_pair("limit", super::PAGE);
         if let Some(search) = search {
             url.query_pairs_mut().append_pair("search", search);
         }
-        self.http.get(&url, Right::ReadUsers).await?.json("a page of users")
+        let answer = self.http.get(&url, Right::ReadUsers).await?;
+        let users: Vec<User> = answer.json("a page of users")?;
+        users.into_iter().map(|user| user.into_account(None)).collect()
     }
 
     async fn types(&self) -> Result<Vec<Type>, IdentityError> {

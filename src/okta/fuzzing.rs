@@ -13,7 +13,8 @@ use crate::identity::IdentityError;
 
 /// The accounts of a page of users, as far as `rule` asks about them.
 pub fn users(body: &[u8], rule: &Rule) -> Result<Vec<Account>, IdentityError> {
-    let users: Vec<User> = answer(body).json("a page of users")?;
+    let page = answer(body);
+    let users: Vec<User> = page.json("a page of users")?;
     users.into_iter().map(|user| user.into_account(Some(rule))).collect()
 }
 

@@ -12,7 +12,7 @@ use anyhow::{Context, ensure};
 use chrono::{DateTime, Duration, Utc};
 use http::header::{CONTENT_LENGTH, HeaderMap};
 use http::{Method, StatusCode};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use url::{Host, Url};
 
 use super::Settings;
@@ -48,7 +48,7 @@ pub(super) struct Answer {
 
 impl Answer {
     /// The body as JSON; `what` names it in the error, which never quotes it.
-    pub(super) fn json<T: DeserializeOwned>(&self, what: &str) -> Result<T, IdentityError> {
+    pub(super) fn json<'a, T: Deserialize<'a>>(&'a self, what: &str) -> Result<T, IdentityError> {
         serde_json::from_slice(&self.body).map_err(|_| {
             IdentityError::Malformed(format!("Okta's answer for {what} is not what was expected"))
         })

@@ -44,7 +44,7 @@ use crate::domain::account::{Account, AccountId, AccountStatus};
 use crate::domain::assess::SecondLook;
 use crate::domain::policy::Rule;
 use crate::identity::{
-    FreshLook, IdentityError, IdentityProvider, Listing, Protected, Reference, StatusChange,
+    FreshLook, IdentityError, IdentityProvider, Protected, Reference, StatusChange, TakeAccount,
 };
 
 /// The most that Okta gives out at a time, for users and for members of a group.
@@ -211,7 +211,14 @@ impl Okta {
         }
     }
 
-    async fn search(&self, expression: &str, limit: &str, rule: &Rule) -> Result<Listing, IdentityError> {
+    /// Hands on whom the search finds. Sorted by id, so that what shifts while it is read comes again on the next page.
+    async fn search(
+        &self,
+        expression: &str,
+        limit: &str,
+        rule: &Rule,
+        take: &mut TakeAccount<'_>,
+    ) -> Result<u32, IdentityError> {
         let mut first = self.http.url(&["users"]);
         first
             .query_pairs_mut()
@@ -219,25 +226,40 @@ impl Okta {
             .append_pair("sortBy", "id")
             .append_pair("sortOrder", "asc")
             .append_pair("limit", limit);
-        let mut accounts = Vec::new();
-        let mut seen = HashSet::new();
-        let pages = paging::walk_all(&self.http, first, Right::ReadUsers, |answer| {
+        let (mut before, mut firsts) = (HashSet::new(), HashSet::new());
+        paging::walk_all(&self.http, first, Right::ReadUsers, |answer| {
             let users = answer.json::<Vec<User>>("a page of users")?;
-            let (before, sent) = (seen.len(), users.len());
+            let (sent, mut here) = (users.len(), HashSet::new());
             for user in users {
                 let account = user.into_account(Some(rule))?;
-                if seen.insert(account.id.clone()) {
-                    accounts.push(account);
+                if before.contains(&account.id) || !here.insert(account.id.clone()) {
+                    continue;
                 }
+                let again = here.len() == 1 && !firsts.insert(account.id.clone());
+                if again {
+                    return Err(the_same_page());
+                }
+                take(account);
             }
-            if sent > 0 && seen.len() == before {
-                return Err(IdentityError::Malformed("Okta sent the same page of users twice".into()));
+            if sent > 0 && here.is_empty() {
+                return Err(the_same_page());
             }
+            before = here;
             Ok(Then::FollowLink)
         })
-        .await?;
-        Ok(Listing { accounts, pages })
+        .await
     }
+
+    /// A few accounts that a search finds.
+    async fn few(&self, expression: &str, rule: &Rule) -> Result<Vec<Account>, IdentityError> {
+        let mut found = Vec::new();
+        self.search(expression, FOUND_MAX, rule, &mut |account| found.push(account)).await?;
+        Ok(found)
+    }
+}
+
+fn the_same_page() -> IdentityError {
+    IdentityError::Malformed("Okta sent the same page of users twice".into())
 }
 
 fn checked_id(id: &str) -> Result<(), IdentityError> {
@@ -256,11 +278,14 @@ fn marked(reference: Reference) -> Result<Reference, IdentityError> {
 
 #[async_trait]
 impl IdentityProvider for Okta {
-    async fn list(&self, rule: &Rule) -> Result<Listing, IdentityError> {
-        let mut listing = self.search(&search::of_type(&rule.user_type), PAGE, rule).await?;
+    async fn list(&self, rule: &Rule, take: &mut TakeAccount<'_>) -> Result<u32, IdentityError> {
         // The search index lags: somebody deactivated a moment ago may still be in it.
-        listing.accounts.retain(|account| account.status != AccountStatus::Deprovisioned);
-        Ok(listing)
+        let mut take_unless_gone = |account: Account| {
+            if account.status != AccountStatus::Deprovisioned {
+                take(account);
+            }
+        };
+        self.search(&search::of_type(&rule.user_type), PAGE, rule, &mut take_unless_gone).await
     }
 
     async fn protected(&self, rule: &Rule) -> Result<Protected, IdentityError> {
@@ -359,11 +384,11 @@ impl IdentityProvider for Okta {
                 Err(error) => return Err(error),
             }
         }
-        let found = self.search(&search::by_address(who), FOUND_MAX, rule).await?.accounts;
+        let found = self.few(&search::by_address(who), rule).await?;
         if !found.is_empty() || who.contains('@') {
             return Ok(found);
         }
         // A manager is often named by the number that HR has for them.
-        Ok(self.search(&search::by_employee_number(who), FOUND_MAX, rule).await?.accounts)
+        self.few(&search::by_employee_number(who), rule).await
     }
 }

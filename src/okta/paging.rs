@@ -14,8 +14,8 @@ use super::errors::Right;
 use super::http::{Answer, Http};
 use crate::identity::IdentityError;
 
-/// 2000 pages of 200 are 400,000 accounts.
-pub(super) const PAGES_MAX: u32 = 2000;
+/// 10,000 pages of 200 are two million accounts.
+pub(super) const PAGES_MAX: u32 = 10_000;
 
 /// Where to go after a page.
 pub(super) enum Then {

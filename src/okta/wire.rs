@@ -3,8 +3,12 @@
 //! Each user is read leniently, so that one odd value makes one account unreadable and not the whole listing. An
 //! account without its id can't be an account: that is an error. Values are never quoted in what is said of them.
 
+use std::fmt;
+
 use chrono::DateTime;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::domain::account::{Account, AccountId, AccountStatus, Reading};
@@ -15,14 +19,17 @@ use crate::identity::IdentityError;
 /// which is not the same as null.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct User {
+pub(super) struct User<'a> {
     id: Value,
     status: Value,
     transitioning_to_status: Value,
     #[serde(rename = "type")]
     kind: Value,
-    profile: Value,
-    credentials: Value,
+    /// Most of what is sent, and a little of it is needed.
+    #[serde(borrow)]
+    profile: Option<&'a RawValue>,
+    #[serde(borrow)]
+    credentials: Option<&'a RawValue>,
     #[serde(deserialize_with = "present")]
     created: Option<Value>,
     #[serde(deserialize_with = "present")]
@@ -83,19 +90,85 @@ pub(super) struct Type {
     pub(super) name: String,
 }
 
-impl User {
-    pub(super) fn user_type(&self) -> Option<&str> {
-        self.profile.get("userType")?.as_str()
+/// The attributes of a profile that every account has a place for.
+const PROFILE: [&str; 9] = [
+    "login",
+    "displayName",
+    "firstName",
+    "lastName",
+    "email",
+    "userType",
+    "manager",
+    "managerId",
+    "organization",
+];
+
+/// Reads of an object only these members; of anything else nothing.
+fn members(object: Option<&RawValue>, wanted: impl Fn(&str) -> bool) -> Map<String, Value> {
+    object.and_then(|object| Members(&wanted).deserialize(object).ok()).unwrap_or_default()
+}
+
+struct Members<'w>(&'w dyn Fn(&str) -> bool);
+
+impl<'de> DeserializeSeed<'de> for Members<'_> {
+    type Value = Map<String, Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
     }
 
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
+        let mut members = Map::new();
+        while let Some(name) = object.next_key_seed(Name(self.0))? {
+            match name {
+                Some(name) => drop(members.insert(name, object.next_value()?)),
+                None => drop(object.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(members)
+    }
+}
+
+/// A member's name, if it is wanted.
+struct Name<'w>(&'w dyn Fn(&str) -> bool);
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
+        Ok((self.0)(name).then(|| name.to_owned()))
+    }
+}
+
+impl User<'_> {
     /// The account, with the profile attributes that `rule` asks about and no others.
     pub(super) fn into_account(self, rule: Option<&Rule>) -> Result<Account, IdentityError> {
         let Value::String(id) = self.id else {
             return Err(IdentityError::Malformed("Okta sent an account without an id".into()));
         };
-        let empty = Map::new();
-        let profile = self.profile.as_object().unwrap_or(&empty);
         let wanted = rule.map_or(&[][..], |rule| &rule.exempt_attributes);
+        let is_wanted = |name: &str| PROFILE.contains(&name) || wanted.iter().any(|one| one.name == name);
+        let profile = &members(self.profile, is_wanted);
         let mut account = Account {
             id: AccountId(id),
             login: text(profile, "login").unwrap_or_default(),
@@ -112,7 +185,7 @@ impl User {
             manager: text(profile, "manager").or_else(|| text(profile, "managerId")),
             manager_id: text(profile, "managerId"),
             organization: text(profile, "organization"),
-            source: source(&self.credentials),
+            source: source(self.credentials),
             attributes: std::collections::BTreeMap::new(),
         };
         let mut flaw = account.login.is_empty().then_some("the profile has no login");
@@ -165,7 +238,8 @@ fn text(profile: &Map<String, Value>, key: &str) -> Option<String> {
 }
 
 /// The directory that vouches for the account, by its name or else its type; none if it is Okta.
-fn source(credentials: &Value) -> Option<String> {
+fn source(credentials: Option<&RawValue>) -> Option<String> {
+    let credentials = members(credentials, |name| name == "provider");
     let provider = credentials.get("provider")?.as_object()?;
     let (kind, name) = (text(provider, "type"), text(provider, "name"));
     if kind.as_deref() == Some("OKTA") { None } else { name.or(kind) }
@@ -237,7 +311,8 @@ mod tests {
     }
 
     fn account(user: Value) -> Account {
-        let user: User = serde_json::from_value(user).unwrap();
+        let text = user.to_string();
+        let user: User = serde_json::from_str(&text).unwrap();
         user.into_account(Some(&rule())).unwrap()
     }
 
@@ -295,7 +370,7 @@ mod tests {
 
     #[test]
     fn an_account_without_an_id_is_an_error() {
-        let user: User = serde_json::from_value(json!({"status": "ACTIVE"})).unwrap();
+        let user: User = serde_json::from_str(r#"{"status": "ACTIVE"}"#).unwrap();
         assert!(user.into_account(None).is_err());
     }
 }

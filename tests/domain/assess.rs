@@ -3,7 +3,7 @@
 use chrono::Duration;
 use inactive_contractors::domain::account::{Account, AccountStatus, Reading, UserType};
 use inactive_contractors::domain::assess::{
-    Assessment, Grace, SecondLook, Signal, Standing, assess, left_alone_until, needs_second_look,
+    Assessment, Grace, SecondLook, Signal, Standing, assess, left_alone_until, needs_second_look, settled,
 };
 use inactive_contractors::domain::calendar::{Calendar, Period};
 use inactive_contractors::domain::policy::Rule;
@@ -225,6 +225,46 @@ fn the_log_is_asked_about_would_be_candidates_only() {
     assert!(!needs_second_look(&contractor("kim"), &admin, &rule, now()));
     assert!(!needs_second_look(&active, &plain, &rule, now()));
     assert!(!needs_second_look(&unknown, &plain, &rule, now()));
+}
+
+#[test]
+fn what_is_settled_stays_as_it_is_whatever_is_looked_up_later() {
+    let rule = Rule { second_look: true, ..rule() };
+    let base = contractor("kim");
+    let mut settled_ones = 0;
+    let accounts = [
+        base.clone(),
+        Account { last_sign_in: ago(1), ..base.clone() },
+        Account { last_sign_in: Reading::Never, ..base.clone() },
+        Account { last_sign_in: unreadable(), ..base.clone() },
+        Account { created: ago(1), activated: ago(1), last_sign_in: Reading::Never, ..base.clone() },
+        Account { status: AccountStatus::Suspended, ..base.clone() },
+        Account { user_type: Some("Employee".into()), ..base.clone() },
+    ];
+    let looks = [
+        SecondLook::NotAsked,
+        SecondLook::Nothing { since: now() - days(7) },
+        SecondLook::Seen { at: now() - days(1) },
+        SecondLook::Seen { at: now() - days(60) },
+        SecondLook::Failed("down".into()),
+    ];
+    for account in &accounts {
+        for admin_role in [false, true] {
+            let standing = Standing { admin_role, ..Standing::plain() };
+            let Some(answer) = settled(account, &standing, &rule, now()) else { continue };
+            settled_ones += 1;
+            for restored_at in [None, Some(now() - days(1)), Some(now() - days(60))] {
+                for second_look in looks.clone() {
+                    let later = Standing { restored_at, second_look, ..standing.clone() };
+                    let then = assess(account, &later, &rule, now());
+                    let same = std::mem::discriminant(&then) == std::mem::discriminant(&answer);
+                    assert!(same, "{} became {}", words(&answer), words(&then));
+                }
+            }
+        }
+    }
+    // Every admin, and of the others who is active, new, suspended or of another type.
+    assert_eq!(settled_ones, 7 + 4);
 }
 
 #[test]

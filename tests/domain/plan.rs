@@ -2,7 +2,7 @@
 
 use inactive_contractors::domain::account::{Account, AccountStatus};
 use inactive_contractors::domain::assess::{Assessment, Exemption, Grace, Idle, Signal};
-use inactive_contractors::domain::plan::{Assessed, Guard, Past, Plan, Verdict, plan};
+use inactive_contractors::domain::plan::{Assessed, Counts, Guard, Past, Plan, Verdict, plan};
 use inactive_contractors::domain::policy::Policy;
 
 use super::fixture::{contractor, days, evidence, now, policy};
@@ -25,6 +25,31 @@ fn candidate() -> Assessment {
 
 fn unknown() -> Assessment {
     Assessment::Unknown("odd".into())
+}
+
+#[test]
+fn accounts_that_were_not_kept_count_like_all_others() {
+    let mut others = Counts::default();
+    for _ in 0..98 {
+        others.add(&active(), false);
+    }
+    let few = || vec![assessed("a", candidate()), assessed("b", candidate())];
+    let plan_of = |others| plan(&policy(), few(), others, &live());
+    assert_eq!(
+        plan_of(others).counts,
+        Counts { population: 100, candidates: 2, active: 98, ..Counts::default() }
+    );
+    // A share is one of all, kept or not.
+    let limited = || {
+        let mut policy = policy();
+        policy.limits.max_share = 0.02;
+        policy
+    };
+    assert_eq!(plan(&limited(), few(), others, &live()).verdict, Verdict::Ask);
+    others.active -= 88;
+    others.population -= 88;
+    let held = plan(&limited(), few(), others, &live()).verdict;
+    assert!(matches!(held, Verdict::Held(Guard::TooLargeAShare { population: 12, .. })), "{held:?}");
 }
 
 /// So many accounts with the one answer, and so many with the other.
@@ -53,7 +78,7 @@ fn lenient() -> Policy {
 }
 
 fn verdict(policy: &Policy, past: &Past, groups: &[(u32, Assessment)]) -> Verdict {
-    plan(policy, crowd(groups), past).verdict
+    plan(policy, crowd(groups), Counts::default(), past).verdict
 }
 
 #[test]
@@ -69,7 +94,7 @@ fn each_answer_has_its_count_and_they_add_up_to_the_population() {
     ]);
     all[0].waiting_in = Some(4);
     all[9].waiting_in = Some(4);
-    let Plan { counts, .. } = plan(&lenient(), all, &live());
+    let Plan { counts, .. } = plan(&lenient(), all, Counts::default(), &live());
     let parts = [
         counts.candidates,
         counts.waiting,
@@ -106,7 +131,7 @@ fn candidates_come_first_and_the_longest_idle_first_whatever_the_order_they_came
             .map(|name| format!("{name}@contractors.example"));
     for _ in 0..all.len() {
         all.rotate_left(3);
-        let plan = plan(&lenient(), all.clone(), &live());
+        let plan = plan(&lenient(), all.clone(), Counts::default(), &live());
         let logins: Vec<_> = plan.assessed.iter().map(|one| one.account.login.clone()).collect();
         assert_eq!(logins, expected);
         let asked: Vec<_> = plan.candidates().map(|one| one.account.login.clone()).collect();
@@ -124,8 +149,8 @@ fn accounts_with_one_login_are_told_apart_by_id() {
         assessment: candidate(),
         waiting_in: None,
     };
-    let one = plan(&lenient(), vec![twin("b"), twin("a")], &live());
-    let two = plan(&lenient(), vec![twin("a"), twin("b")], &live());
+    let one = plan(&lenient(), vec![twin("b"), twin("a")], Counts::default(), &live());
+    let two = plan(&lenient(), vec![twin("a"), twin("b")], Counts::default(), &live());
     assert_eq!(one, two);
 }
 
@@ -236,7 +261,11 @@ fn a_surge_over_the_recent_median_is_held_above_a_floor() {
     for one in &mut all[..6] {
         one.waiting_in = Some(1);
     }
-    assert_eq!(plan(&policy, all, &past).verdict, surge(13, 4), "those who wait were counted before too");
+    assert_eq!(
+        plan(&policy, all, Counts::default(), &past).verdict,
+        surge(13, 4),
+        "those who wait were counted before too"
+    );
     policy.limits.surge_factor = 0.0;
     let past = Past { recent_candidates: vec![1], ..live() };
     assert_eq!(verdict(&policy, &past, &[(90, candidate())]), Verdict::Ask, "switched off");
@@ -259,7 +288,7 @@ fn only_waiting_candidates_ask_nothing_new() {
     for one in &mut all {
         one.waiting_in = Some(1);
     }
-    let plan = plan(&lenient(), all, &live());
+    let plan = plan(&lenient(), all, Counts::default(), &live());
     assert_eq!(plan.verdict, Verdict::NoCandidates);
     assert_eq!((plan.counts.candidates, plan.counts.waiting), (0, 3));
     assert_eq!(plan.candidates().count(), 0);

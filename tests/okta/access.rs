@@ -14,7 +14,7 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey};
 
 use crate::fake::okta::{FakeOkta, Fault};
-use crate::world::{World, rule, settings, world, world_with};
+use crate::world::{World, list, rule, settings, world, world_with};
 
 const EC: &str = include_str!("../keys/ec-pkcs8.pem");
 const EC_SEC1: &str = include_str!("../keys/ec-sec1.pem");
@@ -62,7 +62,7 @@ async fn a_service_app_works_with_every_form_of_key() {
     for pem in [EC, EC_SEC1, RSA, RSA_PKCS1] {
         let world = app_world(pem).await;
         let id = world.add("a@corp.example");
-        world.okta.list(&rule()).await.unwrap();
+        list(&world.okta, &rule()).await.unwrap();
         world.okta.suspend(&id).await.unwrap();
         assert_eq!((token_calls(&world), world.fake.suspends("a@corp.example")), (2, 1));
     }

@@ -6,7 +6,7 @@ use chrono::Duration;
 use inactive_contractors::identity::{IdentityError, IdentityProvider};
 
 use crate::fake::okta::{Bucket, Fault, Status};
-use crate::world::{World, rule, world};
+use crate::world::{World, list, rule, world};
 
 const LOGIN: &str = "a@corp.example";
 
@@ -124,14 +124,14 @@ async fn a_listing_that_breaks_off_is_an_error_that_may_pass_and_never_a_part() 
     }
     world.fake.page_at_most(2);
     world.fake.fail_next("GET after=", Fault::Status(400, "E0000031"));
-    let error = world.okta.list(&rule()).await.unwrap_err();
+    let error = list(&world.okta, &rule()).await.unwrap_err();
     assert!(matches!(&error, IdentityError::Transient(why) if why.contains("in the middle")), "{error}");
     world.fake.fail_next("GET after=", Fault::FirstPageAgain);
-    assert!(matches!(world.okta.list(&rule()).await, Err(IdentityError::Malformed(_))));
+    assert!(matches!(list(&world.okta, &rule()).await, Err(IdentityError::Malformed(_))));
     // The same refusal of the first page is the policy's own mistake.
     world.fake.fail_next("GET /api/v1/users?", Fault::Status(400, "E0000031"));
-    assert!(matches!(world.okta.list(&rule()).await, Err(IdentityError::Refused(_))));
-    assert_eq!(world.okta.list(&rule()).await.unwrap().accounts.len(), 3);
+    assert!(matches!(list(&world.okta, &rule()).await, Err(IdentityError::Refused(_))));
+    assert_eq!(list(&world.okta, &rule()).await.unwrap().0.len(), 3);
 }
 
 #[tokio::test]

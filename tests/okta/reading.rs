@@ -16,7 +16,7 @@ use inactive_contractors::okta::{Credential, Okta};
 use serde_json::{Value, json};
 
 use crate::fake::okta::{FakeOkta, Fault, Person, Status};
-use crate::world::{World, rule, settings, world};
+use crate::world::{World, list, rule, settings, world};
 
 fn crowd(world: &World, count: usize) -> BTreeSet<AccountId> {
     (0..count).map(|number| world.add(&format!("c{number}@corp.example"))).collect()
@@ -27,9 +27,9 @@ async fn a_listing_follows_both_link_lines_to_the_last_page() {
     let world = world().await;
     let all = crowd(&world, 450);
     world.fake.add(Person::employee("boss@corp.example"));
-    let listing = world.okta.list(&rule()).await.unwrap();
-    let listed: BTreeSet<AccountId> = listing.accounts.iter().map(|account| account.id.clone()).collect();
-    assert_eq!((listing.pages, listing.accounts.len()), (3, 450));
+    let (accounts, pages) = list(&world.okta, &rule()).await.unwrap();
+    let listed: BTreeSet<AccountId> = accounts.iter().map(|account| account.id.clone()).collect();
+    assert_eq!((pages, accounts.len()), (3, 450));
     assert_eq!(listed, all);
     let agent = world.fake.calls()[0].user_agent.clone().unwrap();
     assert!(agent.starts_with("inactive-contractors/"), "{agent}");
@@ -44,7 +44,7 @@ async fn accounts_that_cannot_be_suspended_are_listed_and_deactivated_ones_are_n
         world.fake.add(Person::contractor(login).status(status));
     }
     let statuses: Vec<AccountStatus> =
-        world.okta.list(&rule()).await.unwrap().accounts.into_iter().map(|account| account.status).collect();
+        list(&world.okta, &rule()).await.unwrap().0.into_iter().map(|account| account.status).collect();
     assert_eq!(statuses.len(), 2);
     assert!(statuses.contains(&AccountStatus::LockedOut) && statuses.contains(&AccountStatus::Suspended));
 }
@@ -55,7 +55,7 @@ async fn a_listing_by_type_id_finds_the_accounts_of_that_type() {
     let type_id = world.fake.add_user_type("contractors");
     let id = world.fake.add(Person::employee("typed@corp.example").type_id(&type_id));
     let by_id = Rule { user_type: UserType::TypeId(type_id), ..rule() };
-    let accounts = world.okta.list(&by_id).await.unwrap().accounts;
+    let accounts = list(&world.okta, &by_id).await.unwrap().0;
     assert_eq!(accounts.iter().map(|account| account.id.0.as_str()).collect::<Vec<_>>(), [id]);
 }
 
@@ -64,7 +64,7 @@ async fn a_page_that_keeps_failing_fails_the_listing() {
     let world = world().await;
     crowd(&world, 250);
     world.fake.fail_always("GET after=", Fault::Status(500, "E0000009"));
-    let error = world.okta.list(&rule()).await.unwrap_err();
+    let error = list(&world.okta, &rule()).await.unwrap_err();
     assert!(matches!(error, IdentityError::Transient(_)), "{error}");
 }
 
@@ -74,7 +74,7 @@ async fn a_page_that_breaks_off_once_is_read_again() {
     let all = crowd(&world, 250);
     world.fake.fail_next("GET after=", Fault::BrokenBody);
     world.fake.fail_next("GET /api/v1/users", Fault::Html(502));
-    assert_eq!(world.okta.list(&rule()).await.unwrap().accounts.len(), all.len());
+    assert_eq!(list(&world.okta, &rule()).await.unwrap().0.len(), all.len());
     assert_eq!(world.fake.waiting_faults(), 0);
 }
 
@@ -94,7 +94,7 @@ async fn a_next_page_elsewhere_is_not_followed() {
     let world = world().await;
     let elsewhere = world.fake.url().to_owned();
     let okta = page_with_next(move |_| format!("{elsewhere}/api/v1/users?after=x")).await;
-    let error = okta.list(&rule()).await.unwrap_err();
+    let error = list(&okta, &rule()).await.unwrap_err();
     assert!(matches!(&error, IdentityError::Malformed(why) if why.contains("another host")), "{error}");
     assert!(world.fake.calls().is_empty(), "the credential must not go there");
 }
@@ -103,7 +103,7 @@ async fn a_next_page_elsewhere_is_not_followed() {
 async fn pages_that_repeat_are_an_error() {
     for next in ["/api/v1/users?after=same", "/api/v1/users?after=same&again=1"] {
         let okta = page_with_next(move |own| format!("{own}{next}")).await;
-        let error = okta.list(&rule()).await.unwrap_err();
+        let error = list(&okta, &rule()).await.unwrap_err();
         assert!(matches!(error, IdentityError::Malformed(_)), "{error}");
     }
 }
@@ -117,7 +117,7 @@ async fn malformed_values_make_their_account_unreadable_and_no_other() {
         user.as_object_mut().unwrap().remove("lastLogin");
         user["created"] = json!("yesterday");
     });
-    let accounts = world.okta.list(&rule()).await.unwrap().accounts;
+    let accounts = list(&world.okta, &rule()).await.unwrap().0;
     let by_login = |login: &str| accounts.iter().find(|account| account.login == login).unwrap();
     assert!(matches!(by_login("odd@corp.example").last_sign_in, Reading::Unreadable(_)));
     assert!(matches!(by_login("odd@corp.example").created, Reading::Unreadable(_)));
@@ -129,7 +129,7 @@ async fn an_account_without_an_id_fails_the_listing() {
     let world = world().await;
     world.add("odd@corp.example");
     world.fake.raw_user("odd@corp.example", |user| user["id"] = Value::Null);
-    assert!(matches!(world.okta.list(&rule()).await, Err(IdentityError::Malformed(_))));
+    assert!(matches!(list(&world.okta, &rule()).await, Err(IdentityError::Malformed(_))));
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn only_the_attributes_that_can_exempt_are_kept() {
         .add(Person::contractor("a@corp.example").attribute("keepActive", "yes").attribute("salary", 1));
     let keep = ExemptAttribute { name: "keepActive".into(), value: "yes".into() };
     let rule = Rule { exempt_attributes: vec![keep], ..rule() };
-    let account = world.okta.list(&rule).await.unwrap().accounts.remove(0);
+    let account = list(&world.okta, &rule).await.unwrap().0.remove(0);
     assert_eq!(account.attributes.into_iter().collect::<Vec<_>>(), [("keepActive".into(), "yes".into())]);
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration as StdDuration;
 
 use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::clock::Clock;
-use inactive_contractors::domain::account::{AccountId, UserType};
+use inactive_contractors::domain::account::{Account, AccountId, UserType};
 use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::policy::Rule;
+use inactive_contractors::identity::{IdentityError, IdentityProvider};
 use inactive_contractors::okta::{Credential, Okta, Settings};
 
 use crate::fake::clock::FakeClock;
@@ -31,6 +32,13 @@ pub async fn world_with(credential: impl FnOnce(&FakeOkta) -> Credential) -> Wor
     let fake = FakeOkta::start(Gate::default(), fake_clock.clone()).await;
     let okta = Okta::new(settings(fake.url(), credential(&fake)), clock.clone()).unwrap();
     World { fake, okta, clock, fake_clock }
+}
+
+/// A listing, and how many pages it had.
+pub async fn list(okta: &Okta, rule: &Rule) -> Result<(Vec<Account>, u32), IdentityError> {
+    let mut accounts = Vec::new();
+    let pages = okta.list(rule, &mut |account| accounts.push(account)).await?;
+    Ok((accounts, pages))
 }
 
 pub fn settings(url: &str, credential: Credential) -> Settings {

@@ -15,7 +15,7 @@ use inactive_contractors::domain::account::{
 use inactive_contractors::domain::assess::SecondLook;
 use inactive_contractors::domain::policy::Rule;
 use inactive_contractors::identity::{
-    FreshLook, IdentityError, IdentityProvider, Listing, Protected, Reference,
+    FreshLook, IdentityError, IdentityProvider, Protected, Reference, TakeAccount,
 };
 
 use crate::fate::Fate;
@@ -329,7 +329,7 @@ impl IdentityProvider for Okta {
         Some(Duration::zero())
     }
 
-    async fn list(&self, rule: &Rule) -> Answer<Listing> {
+    async fn list(&self, rule: &Rule, take: &mut TakeAccount<'_>) -> Answer<u32> {
         self.read_fault().await?;
         let now = self.fate.now();
         let indexed = |person: &Person| match &person.indexed {
@@ -338,10 +338,8 @@ impl IdentityProvider for Okta {
         };
         let people: Vec<Person> = self.org().people.iter().map(indexed).collect();
         let accounts = people.iter().filter(|person| !person.gone).map(Person::account);
-        Ok(Listing {
-            accounts: accounts.filter(|account| account.is_of(&rule.user_type)).collect(),
-            pages: 1,
-        })
+        accounts.filter(|account| account.is_of(&rule.user_type)).for_each(take);
+        Ok(1)
     }
 
     async fn protected(&self, _: &Rule) -> Answer<Protected> {

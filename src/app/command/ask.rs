@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::super::survey::{fresh_standing, log_since, survey};
+use super::super::survey::{Keep, fresh_standing, log_since, survey};
 use super::super::wording::{answers, backlog, days_off, refusals};
 use super::super::{App, lock, messages, requests};
 use super::{Answer, Asked};
@@ -130,7 +130,7 @@ impl App {
             return Ok(Ok(card));
         }
         *last = None;
-        Ok(match survey(self, policy, now).await {
+        Ok(match survey(self, policy, Keep::Everybody, now).await {
             Ok(survey) => {
                 let card = answers::preview(policy, &survey.plan, page, now);
                 *last = Some(Preview { policy: policy.name.clone(), head, at: now, plan: survey.plan });
