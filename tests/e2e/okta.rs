@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::Duration;
 
+use crate::fake::gate::Moment;
 use crate::fake::okta::{Fault, Status};
 use crate::fake::slack::{C_OPS, Fault as SlackFault, Message, U_APPROVER};
 use crate::support::{PLAIN_POLICY, World};
@@ -107,6 +108,22 @@ async fn a_lost_response_is_one_suspension_confirmed_by_reading() {
     assert!(said.contains("confirmed by reading the account again"), "{said}");
     assert_eq!((world.okta.suspends(ADA), world.okta.suspend_requests(ADA)), (1, 1));
     assert_eq!(world.audit_of(ADA), ["proposed", "suspension_intended", "suspended"]);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspension_that_took_effect_unseen_is_ours_also_without_the_date_of_a_change() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.okta.raw_user(ADA, |user| user["statusChanged"] = serde_json::Value::Null);
+    world.gate.stop_at_label("okta POST /api/v1/users/{id}/lifecycle/suspend", 1, Moment::After);
+    approve(&world, &card).await;
+    world.gate.stopped().await;
+    world.kill_bot().await;
+    world.gate.open();
+    world.start_bot().await;
+    world.message("1 account suspended. Approved by").await;
+    assert_eq!((world.okta.suspends(ADA), world.okta.suspend_requests(ADA)), (1, 1));
+    assert_eq!(world.audit_of(ADA).last().map(String::as_str), Some("suspended"));
     world.nothing_else_is_wrong().await;
 }
 

@@ -294,14 +294,14 @@ async fn with_the_controls_of_the_dialog() {
     world.nothing_else_is_wrong().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn with_the_request_of_another_policy() {
+/// A card about these contractors, and one of another policy about one person, whom only the admin may see and suspend.
+async fn of_two_policies(logins: &[&str]) -> (World, Message, Message) {
     let staffing = format!(
-        "{PLAIN_POLICY}{STRICT}[[policy]]\nname = \"staffing\"\nuser_type = \"temp\"\nchannel = \"{C_GENERAL}\"\n\
+        "{PLAIN_POLICY}{STRICT}max_candidates = 100\n[[policy]]\nname = \"staffing\"\nuser_type = \"temp\"\nchannel = \"{C_GENERAL}\"\n\
          {PLAIN_POLICY}approvers = {{ users = [\"{U_ADMIN}\"] }}\nadmins = {{ users = [\"{U_ADMIN}\"] }}\n\
          viewers = {{ users = [\"{U_ADMIN}\"] }}\n"
     );
-    let (world, ours) = World::asking(&staffing, &[ADA]).await;
+    let (world, ours) = World::asking(&staffing, logins).await;
     for id in [BOT_USER, U_ADMIN] {
         let user = world.slack.people().into_iter().find(|user| user.id == id).expect("they are there");
         world.slack.add_user(user, &[C_GENERAL]);
@@ -313,6 +313,30 @@ async fn with_the_request_of_another_policy() {
     };
     let theirs = world.slack.wait_for("the other policy's card", open).await;
     world.until("both stand", |world| world.audited("card_posted") == 2).await;
+    (world, ours, theirs)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sees_one_policy_turns_no_page_of_another() {
+    let crowd = crowd();
+    let logins: Vec<&str> = crowd.iter().map(String::as_str).collect();
+    let (world, ours, theirs) = of_two_policies(&logins).await;
+    let deny = theirs.element("deny").expect("the button is there");
+    let (their_id, _) = deny["value"].as_str().and_then(|value| value.split_once(':')).expect("an id");
+    refused(&world, Who::Is(U_APPROVER), "page_on", async |user| {
+        world
+            .slack
+            .click_forged(user, &ours, "page_on", &format!("{their_id}:1"))
+            .await
+            .expect("it can be forged");
+    })
+    .await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_request_of_another_policy() {
+    let (world, ours, theirs) = of_two_policies(&[ADA]).await;
     let value = |card: &Message| {
         let element = card.element("suspend").expect("the button is there");
         element["value"].as_str().expect("it has a value").to_owned()
