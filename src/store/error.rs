@@ -1,6 +1,7 @@
 //! What can go wrong, in the classes that a caller acts on.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
@@ -84,8 +85,8 @@ pub enum OpenError {
     },
 }
 
-/// Why a call to the store had no effect. Nothing of a failed call is kept.
-#[derive(Debug, thiserror::Error)]
+/// Why a call to the store had no effect. Nothing of a failed call is kept. Calls whose transaction fails have it in common.
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The writer thread is gone; only a restart helps.
     #[error("the database is closed")]
@@ -98,13 +99,13 @@ pub enum StoreError {
     ReadOnly,
     /// The disk answered with an error.
     #[error("the disk that holds the database fails")]
-    DiskFails(#[source] rusqlite::Error),
+    DiskFails(#[source] Arc<rusqlite::Error>),
     /// Another program kept the file locked for too long.
     #[error("the database is locked by another program")]
     Busy,
     /// The file is damaged.
     #[error("the database file is damaged")]
-    Damaged(#[source] rusqlite::Error),
+    Damaged(#[source] Arc<rusqlite::Error>),
     /// A row that this program would not have written. Never replaced by a default.
     #[error("row {id} of table {table} can't be used: {why}")]
     BadRow {
@@ -128,7 +129,7 @@ pub enum StoreError {
     Invalid(String),
     /// Anything else that `SQLite` says: an error of ours.
     #[error("the database refused")]
-    Sql(#[source] rusqlite::Error),
+    Sql(#[source] Arc<rusqlite::Error>),
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -137,9 +138,9 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DiskFull) => StoreError::DiskFull,
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::ReadOnly,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
-            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => StoreError::DiskFails(error),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged(error),
-            _ => StoreError::Sql(error),
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => StoreError::DiskFails(error.into()),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged(error.into()),
+            _ => StoreError::Sql(error.into()),
         }
     }
 }

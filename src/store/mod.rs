@@ -41,6 +41,7 @@ mod silence;
 mod sweeps;
 mod watches;
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
 
@@ -77,8 +78,50 @@ type Work = Box<dyn FnOnce(&mut Connection) + Send>;
 pub struct Job(Asked);
 
 enum Asked {
+    /// By itself, outside any transaction of the writer's.
     Run(Work),
+    /// In a transaction that it may share with other changes.
+    Change(Box<dyn Change>),
     Close(oneshot::Sender<()>),
+}
+
+/// A change on its way into the file: made within a transaction, answered after its commit.
+trait Change: Send {
+    /// Makes it. An error is its own: its part is taken back, and that of others stays.
+    fn make(&mut self, tx: &Transaction<'_>) -> Result<(), StoreError>;
+    /// Tells the caller, when the transaction has ended.
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+struct Asking<F, T> {
+    f: Option<F>,
+    made: Option<Result<T, StoreError>>,
+    caller: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<F, T> Change for Asking<F, T>
+where
+    F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send,
+    T: Send,
+{
+    fn make(&mut self, tx: &Transaction<'_>) -> Result<(), StoreError> {
+        let f = self.f.take().expect("a change is made once");
+        let made = f(tx);
+        let how = made.as_ref().map(drop).map_err(Clone::clone);
+        self.made = Some(made);
+        how
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        let made = self.made.unwrap_or(Err(StoreError::Closed));
+        let answer = match committed {
+            Ok(()) => made,
+            // What stopped this one is more to the point than what became of all.
+            Err(error) => Err(made.err().filter(|own| !matches!(own, StoreError::Closed)).unwrap_or(error)),
+        };
+        // A caller that has gone away doesn't want the answer; the change is made all the same.
+        let _ = self.caller.send(answer);
+    }
 }
 
 /// A handle to the database; clones share it.
@@ -147,27 +190,15 @@ impl Store {
         .await
     }
 
-    /// Runs `f` in a transaction and answers after its commit. An error rolls everything back.
+    /// Runs `f` in a transaction and answers after its commit. An error takes back all that it did.
     async fn write<T: Send + 'static>(
         &self,
         f: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let value = self
-            .run(move |connection| {
-                // Whoever waits behind somebody who waited in vain for the file does not wait as long once more.
-                let tx = match Transaction::new_unchecked(connection, TransactionBehavior::Immediate) {
-                    Ok(tx) => tx,
-                    Err(error) => {
-                        connection.busy_timeout(IMPATIENT)?;
-                        return Err(error.into());
-                    }
-                };
-                tx.busy_timeout(open::BUSY_TIMEOUT)?;
-                let value = f(&tx)?;
-                tx.commit()?;
-                Ok(value)
-            })
-            .await?;
+        let (caller, wait) = oneshot::channel();
+        let change = Asking { f: Some(f), made: None, caller };
+        self.jobs.send(Job(Asked::Change(Box::new(change)))).await.map_err(|_| StoreError::Closed)?;
+        let value = wait.await.map_err(|_| StoreError::Closed)??;
         self.written.send_replace(());
         Ok(value)
     }
@@ -203,18 +234,32 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// The next call. `None`: there are no more, and [`Writer::end`] is due.
-    pub async fn next(&mut self) -> Option<Job> {
-        self.queue.recv().await
+    /// The next calls, as many as wait but `at_most`. None: there are no more, and [`Writer::end`] is due.
+    pub async fn next(&mut self, at_most: usize) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        self.queue.recv_many(&mut jobs, at_most).await;
+        jobs
     }
 
-    /// Carries out one call, to its commit and its answer.
-    pub fn carry_out(&mut self, job: Job) {
-        match job.0 {
-            Asked::Run(work) => work(&mut self.held.connection),
-            Asked::Close(done) => {
-                self.queue.close();
-                self.closing.push(done);
+    /// Carries out calls that wait at the same time, to their commit and their answers: first those that only look,
+    /// which see nothing of what is not answered yet, then the changes, with one commit for all.
+    pub fn carry_out(&mut self, jobs: impl IntoIterator<Item = Job>) {
+        let mut changes = VecDeque::new();
+        for job in jobs {
+            match job.0 {
+                Asked::Run(work) => work(&mut self.held.connection),
+                Asked::Change(change) => changes.push_back(change),
+                Asked::Close(done) => {
+                    self.queue.close();
+                    self.closing.push(done);
+                }
+            }
+        }
+        while !changes.is_empty() {
+            let mut taken = Vec::new();
+            let committed = make(&self.held.connection, &mut changes, &mut taken);
+            for change in taken {
+                change.answer(committed.clone());
             }
         }
     }
@@ -236,9 +281,44 @@ impl Writer {
 
     /// The writer thread.
     fn work(mut self) {
-        while let Some(job) = self.queue.blocking_recv() {
-            self.carry_out(job);
+        let mut jobs = Vec::new();
+        while self.queue.blocking_recv_many(&mut jobs, QUEUE_MAX) > 0 {
+            self.carry_out(jobs.drain(..));
         }
         self.end();
     }
+}
+
+/// Moves changes from `waiting` to `taken` and makes them in one transaction, until there are no more or the transaction
+/// fails, which is the answer to all that were taken.
+fn make(
+    connection: &Connection,
+    waiting: &mut VecDeque<Box<dyn Change>>,
+    taken: &mut Vec<Box<dyn Change>>,
+) -> Result<(), StoreError> {
+    let tx = match Transaction::new_unchecked(connection, TransactionBehavior::Immediate) {
+        Ok(tx) => tx,
+        Err(error) => {
+            taken.extend(waiting.drain(..));
+            // Whoever comes after those who waited in vain for the file does not wait as long once more.
+            connection.busy_timeout(IMPATIENT)?;
+            return Err(error.into());
+        }
+    };
+    while let Some(change) = waiting.pop_front() {
+        taken.push(change);
+        let change = taken.last_mut().expect("it was just put there");
+        tx.busy_timeout(open::BUSY_TIMEOUT)?;
+        tx.execute_batch("SAVEPOINT change")?;
+        let made = change.make(&tx);
+        if tx.is_autocommit() {
+            // SQLite has taken back everything, as it may when the disk is full or fails.
+            return made.and(Err(StoreError::Invalid("a change ended the transaction".into())));
+        }
+        if made.is_err() {
+            tx.execute_batch("ROLLBACK TO change")?;
+        }
+        tx.execute_batch("RELEASE change")?;
+    }
+    Ok(tx.commit()?)
 }

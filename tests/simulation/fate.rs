@@ -59,6 +59,7 @@ pub struct Fate(Arc<Mutex<Inner>>);
 
 struct Inner {
     rng: fastrand::Rng,
+    calls_together: usize,
     time: Time,
     /// The process dies at this many places of a kind from now.
     dies_in: Option<(u32, &'static str)>,
@@ -78,6 +79,7 @@ impl Fate {
     pub fn new(seed: u64, now: DateTime<Utc>) -> Fate {
         let inner = Inner {
             rng: fastrand::Rng::with_seed(seed),
+            calls_together: if seed % 2 == 1 { 8 } else { 1 },
             time: Time { clock: None, shown: now, skew: TimeDelta::zero() },
             dies_in: None,
             dead: false,
@@ -95,6 +97,12 @@ impl Fate {
 
     fn with<T>(&self, f: impl FnOnce(&mut Inner) -> T) -> T {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// As many calls of the store as may be carried out with one commit: in every other run one by one, so that the process
+    /// dies between any two.
+    pub fn calls_together(&self) -> usize {
+        self.with(|inner| inner.calls_together)
     }
 
     /// A number below `end`.

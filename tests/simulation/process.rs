@@ -121,11 +121,15 @@ impl Process {
     }
 }
 
-/// The writer of the database, as a task among the others: a place to die at before and after each of its calls.
+/// The writer of the database, as a task among the others: a place to die at before and after each of its commits.
 async fn write(mut writer: Writer, fate: Fate) {
-    while let Some(job) = writer.next().await {
+    loop {
+        let jobs = writer.next(fate.calls_together()).await;
+        if jobs.is_empty() {
+            break;
+        }
         fate.place("before a call of the store").await;
-        writer.carry_out(job);
+        writer.carry_out(jobs);
         fate.place("after a call of the store").await;
     }
     writer.end();

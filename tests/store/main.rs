@@ -13,6 +13,7 @@ mod proof;
 mod requests;
 mod reviews;
 mod sweeps;
+mod together;
 mod versions;
 mod watches;
 mod workflow;
