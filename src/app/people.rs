@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::sync::OnceCell;
 
 use super::App;
 use crate::chat::{ChatError, ChatUser};
@@ -58,37 +59,51 @@ async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known,
         app.remember_outsider(&person, &why);
         return Ok(Err(Stranger::Outsider(person, why)));
     }
-    let (approver, admin) = tokio::try_join!(
-        holds(app, policy, &policy.approvers, user),
-        holds(app, policy, &policy.admins, user),
-    )?;
+    let seat = Seat { app, policy, user, in_channel: OnceCell::new() };
+    let (approver, admin) = tokio::try_join!(seat.is_of(&policy.approvers), seat.is_of(&policy.admins))?;
     if !approver && !admin {
-        let viewer = holds(app, policy, &policy.viewers, user).await?;
+        let viewer = seat.is_of(&policy.viewers).await?;
         return Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer }));
     }
     // Whoever has left the channel, or was removed from it, has not seen what is asked there.
-    if app.chat.channel_members(&policy.channel).await?.iter().any(|id| id == user) {
+    if seat.in_channel().await? {
         return Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer: true }));
     }
-    if holds(app, policy, &policy.viewers, user).await? {
+    if seat.is_of(&policy.viewers).await? {
         return Ok(Ok(Known { voter: Voter { person, approver: false, admin: false }, viewer: true }));
     }
     Ok(Err(Stranger::NotInChannel(person, policy.name.clone())))
 }
 
-async fn holds(app: &App, policy: &Policy, people: &People, user: &str) -> Result<bool, ChatError> {
-    if people.users.iter().any(|id| id == user) {
-        return Ok(true);
-    }
-    for group in &people.groups {
-        if app.chat.group_members(group).await?.iter().any(|id| id == user) {
+/// Where one person sits, as far as one look-up has asked.
+struct Seat<'a> {
+    app: &'a App,
+    policy: &'a Policy,
+    user: &'a str,
+    in_channel: OnceCell<bool>,
+}
+
+impl Seat<'_> {
+    async fn is_of(&self, people: &People) -> Result<bool, ChatError> {
+        if people.users.iter().any(|id| id == self.user) {
             return Ok(true);
         }
+        for group in &people.groups {
+            if self.app.chat.group_members(group).await?.iter().any(|id| id == self.user) {
+                return Ok(true);
+            }
+        }
+        if people.channel_members { self.in_channel().await } else { Ok(false) }
     }
-    if people.channel_members {
-        return Ok(app.chat.channel_members(&policy.channel).await?.iter().any(|id| id == user));
+
+    /// Asked once: a channel may have thousands of members.
+    async fn in_channel(&self) -> Result<bool, ChatError> {
+        let asked = async || {
+            let members = self.app.chat.channel_members(&self.policy.channel).await?;
+            Ok(members.iter().any(|id| id == self.user))
+        };
+        self.in_channel.get_or_try_init(asked).await.copied()
     }
-    Ok(false)
 }
 
 /// What the accounts of everybody who may decide for the policy are called: these are never proposed.

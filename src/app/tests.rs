@@ -230,7 +230,7 @@ async fn a_bot_whose_writer_dies_ends_with_an_error_for_the_supervisor() {
     let writing = tokio::spawn(async move {
         loop {
             tokio::select! {
-                Some(job) = writer.next() => writer.carry_out(job),
+                jobs = writer.next(1) => writer.carry_out(jobs),
                 _ = &mut dead => return,
             }
         }

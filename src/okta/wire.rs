@@ -310,6 +310,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "so that a user is written where it is read")]
     fn account(user: Value) -> Account {
         let text = user.to_string();
         let user: User = serde_json::from_str(&text).unwrap();

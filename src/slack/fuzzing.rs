@@ -26,7 +26,7 @@ pub fn frame(text: &str, command: &str, received_at: DateTime<Utc>) -> Frame {
     match inbound::read(&envelope, command, received_at) {
         inbound::Read::Input(inbound, block_ids) => Frame::Input(inbound, block_ids),
         inbound::Read::Nothing => Frame::Nothing,
-        inbound::Read::Unreadable => Frame::Unreadable(inbound::sender(&envelope.payload)),
+        inbound::Read::Unreadable => Frame::Unreadable(inbound::sender(&envelope)),
     }
 }
 

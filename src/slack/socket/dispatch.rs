@@ -196,7 +196,7 @@ impl Dispatch {
             Read::Nothing => Some(Reply::bare(id)),
             Read::Unreadable => {
                 self.unreadable(&envelope.kind, "unknown shape");
-                if let Some(to) = inbound::sender(&envelope.payload) {
+                if let Some(to) = inbound::sender(envelope) {
                     self.tell_unread(to);
                 }
                 Some(Reply::bare(id))
