@@ -170,7 +170,7 @@ impl App {
     fn turn_page_if_allowed(self: &Arc<Self>, inbound: &Inbound, request: i64, page: usize) {
         let (app, inbound) = (Arc::clone(self), inbound.clone());
         self.background(inbound.reply.clone(), async move {
-            let Some((row, _)) = app.store.request(request).await? else {
+            let Some(row) = app.store.request_alone(request).await? else {
                 app.whisper(inbound.reply, refusals::no_such_request());
                 return Ok(());
             };
@@ -229,7 +229,7 @@ impl App {
         received_at: DateTime<Utc>,
     ) -> anyhow::Result<Result<Request, Turned>> {
         let id = press.request;
-        let Some((request, _)) = self.store.request(id).await? else {
+        let Some(request) = self.store.request_alone(id).await? else {
             self.settle(inbound, "no such request", None).await?;
             return Ok(Err(Turned::Away(refusals::no_such_request())));
         };

@@ -51,6 +51,8 @@ use crate::domain::policy::Policy;
 use crate::identity::{IdentityError, IdentityProvider};
 use crate::store::{AuditContext, Store};
 
+/// The loop begins anew at most this often: a flood of inputs would otherwise have every row read for each.
+const ROUND_MIN: std::time::Duration = std::time::Duration::from_millis(10);
 /// So far the time of day may stray from the time that passes before anybody is told.
 const CLOCK_JUMP: Duration = Duration::hours(1);
 /// The loop looks at the rows at least this often, whatever it is told.
@@ -235,6 +237,7 @@ impl App {
                 tracing::error!(%error, "can't note that the clock has jumped");
             }
             self.forget_preview();
+            let began = Instant::now();
             let retry = match self.reconcile(&stop).await {
                 Ok(()) => None,
                 Err(error) => {
@@ -253,7 +256,12 @@ impl App {
                     () = tokio::time::sleep(retry.unwrap_or_else(|| self.wait())) => break true,
                 }
             };
-            if !again {
+            let stopped = async {
+                // What comes together is looked at together.
+                let rest = ROUND_MIN.saturating_sub(began.elapsed());
+                tokio::time::timeout(rest, stop.cancelled()).await.is_ok()
+            };
+            if !again || stopped.await {
                 break;
             }
         }

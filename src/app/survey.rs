@@ -132,7 +132,7 @@ pub async fn fresh_standing(app: &App, policy: &Policy, fresh: &FreshLook) -> an
     Ok(Standing {
         admin_role: fresh.admin_role,
         own_identity: fresh.own_identity,
-        approver: approvers.iter().any(|name| fresh.account.is_named(name)),
+        approver: fresh.account.is_among(&approvers),
         exempt_groups: fresh.exempt_groups.clone(),
         granted: granted.get(id).map(|granted| (granted.id, granted.ends_at)),
         restored_at: restored_at(&fresh.account, suspended.get(id), restored.get(id)),
@@ -182,7 +182,7 @@ impl Protections {
         Standing {
             admin_role: protected.admins.contains(&account.id),
             own_identity: protected.own.as_ref() == Some(&account.id),
-            approver: self.approvers.iter().any(|name| account.is_named(name)),
+            approver: account.is_among(&self.approvers),
             exempt_groups: protected.groups.iter().filter(in_group).map(|(group, _)| group.clone()).collect(),
             granted: self.granted.get(&account.id).map(|granted| (granted.id, granted.ends_at)),
             restored_at: None,

@@ -1,6 +1,6 @@
 //! An account as an identity provider showed it: only what a rule, a card or the audit trail needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -152,6 +152,12 @@ impl Account {
     /// Whether `name` (a login, an e-mail address or an id) is this account's, ignoring case.
     pub fn is_named(&self, name: &str) -> bool {
         self.is_known_as(name) || self.id.0.eq_ignore_ascii_case(name)
+    }
+
+    /// Whether one of these names, all in lower case, is this account's.
+    pub fn is_among(&self, names: &BTreeSet<String>) -> bool {
+        let own = [Some(&self.id.0), Some(&self.login), self.email.as_ref()];
+        !names.is_empty() && own.into_iter().flatten().any(|name| names.contains(&name.to_lowercase()))
     }
 
     /// Whether `address` (a login or an e-mail address) names this account, ignoring case.

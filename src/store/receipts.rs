@@ -146,28 +146,44 @@ fn decide(
         return Ok(Decided::Repeated(outcome));
     }
     let mut input = Input { received_at: receipt.received_at, ..input };
-    let (request, candidates) = requests::need(tx, request)?;
+    let request = requests::need_alone(tx, request)?;
     input.paused = pauses::in_force(tx, &request.policy)?.map(Box::new);
+    let (decided, outcome) = match request::admit(&request, &input) {
+        Ok(()) => admitted(tx, request, input)?,
+        Err(refusal) => refuse(tx, &request, &input, refusal)?,
+    };
+    settle(tx, key, &outcome, now)?;
+    Ok(decided)
+}
+
+/// Decides an input by the list. What became of it, and its outcome in a word or two.
+fn admitted(tx: &Connection, request: Request, mut input: Input) -> Result<(Decided, String), StoreError> {
+    let (request, candidates) = requests::with_candidates(tx, request)?;
     if let Verb::Retry { known } = &mut input.verb {
         let since = past::asked_since(tx, request.id)?;
         let is_asked = |one: &&Candidate| since.contains_key(&one.shown.id);
         known.asked_since = candidates.iter().filter(is_asked).map(|one| one.position).collect();
         known.told = requests::is_told(tx, request.id)?;
     }
-    let (decided, outcome) = match request::decide(&request, &candidates, &input) {
+    match request::decide(&request, &candidates, &input) {
         Ok(transition) => {
             let request = requests::apply(tx, &request, transition)?;
             let outcome = request.state.word().to_owned();
-            (Decided::Done(Box::new(request)), outcome)
+            Ok((Decided::Done(Box::new(request)), outcome))
         }
-        Err(refusal) => {
-            audit::append(tx, &AuditContext::of(&request), request::refused(&input, &refusal))?;
-            let outcome = format!("refused: {}", refusal_word(&refusal));
-            (Decided::Refused(refusal), outcome)
-        }
-    };
-    settle(tx, key, &outcome, now)?;
-    Ok(decided)
+        Err(refusal) => refuse(tx, &request, &input, refusal),
+    }
+}
+
+fn refuse(
+    tx: &Connection,
+    request: &Request,
+    input: &Input,
+    refusal: Refusal,
+) -> Result<(Decided, String), StoreError> {
+    audit::append(tx, &AuditContext::of(request), request::refused(input, &refusal))?;
+    let outcome = format!("refused: {}", refusal_word(&refusal));
+    Ok((Decided::Refused(refusal), outcome))
 }
 
 pub(super) fn settle(

@@ -37,6 +37,11 @@ impl Store {
         self.read(move |tx| load(tx, id)).await
     }
 
+    /// The request with this id, without its list.
+    pub async fn request_alone(&self, id: i64) -> Result<Option<Request>, StoreError> {
+        self.read(move |tx| load_alone(tx, id)).await
+    }
+
     /// The request that this sweep made, if it made one.
     pub async fn request_of_sweep(
         &self,
@@ -189,11 +194,18 @@ pub(super) fn need(tx: &Connection, id: i64) -> Result<Whole, StoreError> {
     load(tx, id)?.ok_or_else(|| StoreError::Missing { table: "request", id: id.to_string() })
 }
 
+fn load_alone(tx: &Connection, id: i64) -> Result<Option<Request>, StoreError> {
+    codec::first(tx, "SELECT * FROM request WHERE id = ?1", [id], decode)
+}
+
+/// The request that a change needs, without its list.
+pub(super) fn need_alone(tx: &Connection, id: i64) -> Result<Request, StoreError> {
+    load_alone(tx, id)?.ok_or_else(|| StoreError::Missing { table: "request", id: id.to_string() })
+}
+
 /// One account of a request that a change needs: whoever works through a long list does not read all of it each time.
 fn need_one(tx: &Connection, request: i64, position: u32) -> Result<(Request, Candidate), StoreError> {
-    let missing = || StoreError::Missing { table: "request", id: request.to_string() };
-    let sql = "SELECT * FROM request WHERE id = ?1";
-    let request = codec::first(tx, sql, [request], decode)?.ok_or_else(missing)?;
+    let request = need_alone(tx, request)?;
     let sql =
         "SELECT *, request || '/' || position AS key FROM candidate WHERE request = ?1 AND position = ?2";
     let candidate = codec::first(tx, sql, params![request.id, position], decode_candidate)?;
@@ -212,7 +224,7 @@ pub(super) fn load_where(
     requests.into_iter().map(|request| with_candidates(tx, request)).collect()
 }
 
-fn with_candidates(tx: &Connection, request: Request) -> Result<Whole, StoreError> {
+pub(super) fn with_candidates(tx: &Connection, request: Request) -> Result<Whole, StoreError> {
     let candidates = codec::all(tx, CANDIDATES, [request.id], decode_candidate)?;
     if list_hash(candidates.iter().map(|candidate| &candidate.shown.id)) != request.list_hash {
         let why = "its candidates are not those of its list_hash".to_owned();

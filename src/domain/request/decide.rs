@@ -198,12 +198,28 @@ pub enum Refusal {
     },
 }
 
+/// Refuses what is refused whatever is on the list: of a thousand people who click, one decides.
+pub fn admit(request: &Request, input: &Input) -> Result<(), Refusal> {
+    may(input, request)?;
+    goes_on(input)?;
+    match &input.verb {
+        // Of what has ended, so in no time of its own.
+        Verb::Retry { .. } | Verb::AskAgain => Ok(()),
+        Verb::Suspend { .. }
+        | Verb::Keep { .. }
+        | Verb::Deny
+        | Verb::Release
+        | Verb::GoLive
+        | Verb::TakeBackApproval
+        | Verb::Withdraw => in_time(request, input),
+    }
+}
+
 /// What a person's input does to a request.
 pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Result<Transition, Refusal> {
-    may(input, request)?;
+    admit(request, input)?;
     let decision =
         Decision { by: input.voter.person.clone(), at: input.received_at, reason: input.reason.clone() };
-    goes_on(input)?;
     match &input.verb {
         Verb::Retry { known } => {
             same_question(request, input)?;
@@ -219,7 +235,6 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
         | Verb::TakeBackApproval
         | Verb::Withdraw => {}
     }
-    in_time(request, input)?;
     match (&request.state, &input.verb) {
         (RequestState::Pending { first }, Verb::Suspend { keep, until }) => {
             let selection = Selection { keep, until, decision: &decision };

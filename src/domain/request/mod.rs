@@ -33,7 +33,7 @@ use super::exemption;
 use super::plan::Guard;
 use super::policy::{Rule, hex};
 
-pub use decide::{Input, Refusal, Verb, Voter, decide, refused};
+pub use decide::{Input, Refusal, Verb, Voter, admit, decide, refused};
 pub use retry::{Known as KnownForRetry, RETRY_WITHIN};
 
 /// Who decided, when, and in whose words.
