@@ -17,6 +17,7 @@ use crate::domain::assess::{Assessment, Evidence, assess};
 use crate::domain::candidate::{Candidate, CandidateState, Proof, Skip, Step};
 use crate::domain::policy::{Policy, execute_by};
 use crate::domain::request::{Decision, Request};
+use crate::domain::waiting;
 use crate::identity::{FreshLook, IdentityError};
 
 /// A missing right or an unreadable answer needs a person: looked at again this often until the approval is too old.
@@ -361,7 +362,7 @@ fn last_error(candidates: &[Candidate]) -> Option<&str> {
 
 /// Twice as long each time in a row, after so many waits.
 pub(super) fn doubled(wait: Duration, waits: u32) -> Duration {
-    (wait * (1 << waits.min(6))).min(WAIT_MAX)
+    waiting::doubled(wait, waits, WAIT_MAX)
 }
 
 /// Twice as long each time in a row that the account could not be read.

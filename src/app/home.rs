@@ -30,7 +30,7 @@ const BETWEEN_PAGES: Duration = Duration::seconds(2);
 /// A page that can't be published is given up after so many tries, until it is opened again.
 const TRIES_MAX: u32 = 6;
 /// The longest wait between two tries.
-const RETRY_MAX_S: i64 = 60;
+const RETRY_MAX: Duration = Duration::minutes(1);
 /// However long the chat system asks to wait, it is asked again by then.
 const RATE_LIMIT_MAX: Duration = Duration::minutes(10);
 /// Decisions on the page.
@@ -204,7 +204,7 @@ impl App {
         tracing::warn!(user = row.user, attempts = row.attempts, %error, "a page could not be published");
         // What stands there isn't known any more.
         row.shown = None;
-        row.retry_at = Some(now + Duration::seconds((1_i64 << row.attempts.min(6)).min(RETRY_MAX_S)));
+        row.retry_at = Some(now + waiting::doubled(Duration::seconds(1), row.attempts, RETRY_MAX));
         if row.attempts >= TRIES_MAX {
             (row.answered, row.retry_at) = (row.asked, Some(now + KEPT_FRESH_FOR));
         }

@@ -25,7 +25,7 @@ const TRIED_WITHIN: Duration = Duration::days(1);
 /// A channel that can't be posted to is tried again slowly: a person has to mend it.
 const UNUSABLE_CHANNEL_RETRY: Duration = Duration::minutes(2);
 /// The longest wait between two tries.
-const RETRY_MAX_S: i64 = 60;
+const RETRY_MAX: Duration = Duration::minutes(1);
 
 /// Where a message stands after a try.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,7 +212,7 @@ impl App {
         if !matches!(error, ChatError::RateLimited(_)) {
             row.attempts += 1;
         }
-        let backoff = Duration::seconds((1_i64 << row.attempts.min(6)).min(RETRY_MAX_S));
+        let backoff = waiting::doubled(Duration::seconds(1), row.attempts, RETRY_MAX);
         let wait = match error {
             ChatError::RateLimited(wait) => Duration::from_std(*wait).unwrap_or(waiting::LONGEST),
             ChatError::Channel(_) | ChatError::Denied(_) => UNUSABLE_CHANNEL_RETRY,

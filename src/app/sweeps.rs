@@ -18,6 +18,7 @@ use crate::domain::policy::Policy;
 use crate::domain::request::shown;
 use crate::domain::schedule;
 use crate::domain::sweep::{Trigger, slot_key};
+use crate::domain::waiting;
 use crate::identity::IdentityError;
 use crate::store::{FinishedSweep, NewSweep, StartedSweep, StoreError, SweepRow, SweepState};
 
@@ -106,7 +107,7 @@ impl App {
         let mut stopped = super::lock(&self.runtime.stopped_sweeps);
         let (times, at) = stopped.entry(id).or_default();
         let (first, longest) = TRY_AGAIN_AFTER;
-        *at = self.clock.now() + (first * (1 << (*times).min(10))).min(longest);
+        *at = self.clock.now() + waiting::doubled(first, *times, longest);
         *times += 1;
         tracing::warn!(sweep = id, error = format!("{error:#}"), again_at = %*at, "sweep stopped; it is begun anew");
         Some(*at)
@@ -114,9 +115,8 @@ impl App {
 
     /// Until when a sweep that was stopped is not to be begun anew. A clock that was put back delays nothing.
     fn sweep_waits(&self, id: i64) -> Option<DateTime<Utc>> {
-        let now = self.clock.now();
         let at = super::lock(&self.runtime.stopped_sweeps).get(&id).map(|(_, at)| *at);
-        at.filter(|at| *at > now && *at - now <= TRY_AGAIN_AFTER.1)
+        waiting::until_within(at, TRY_AGAIN_AFTER.1, self.clock.now())
     }
 
     /// An error leaves the sweep as it was.

@@ -17,15 +17,16 @@ use crate::chat::{
 use crate::clock::Clock;
 use crate::domain::account::{Account, AccountId, UserType};
 use crate::domain::assess::SecondLook;
+use crate::domain::audit::Person;
 use crate::domain::calendar::Calendar;
 use crate::domain::policy::{Limits, People, Policy, Rule, Schedule};
 use crate::domain::sweep::Trigger;
 use crate::identity::{
     FreshLook, IdentityError, IdentityProvider, Protected, Reference, StatusChange, TakeAccount,
 };
-use crate::store::{NewSweep, StartedSweep, Store};
+use crate::store::{NewSweep, StartedSweep, Store, SweepState};
 
-/// Nobody may be asked anything, and whoever asks panics.
+/// Nobody may be asked anything, and whoever asks panics. Only a sweep may begin: it is not answered.
 struct Nobody;
 
 #[async_trait]
@@ -95,7 +96,7 @@ impl IdentityProvider for Nobody {
         panic!("a listing")
     }
     async fn protected(&self, _: &Rule) -> Result<Protected, IdentityError> {
-        panic!("a look-up")
+        Err(IdentityError::Transient("nobody is there".to_owned()))
     }
     async fn second_look(&self, _: &[AccountId], _: DateTime<Utc>) -> BTreeMap<AccountId, SecondLook> {
         panic!("a second look")
@@ -193,14 +194,17 @@ impl Bench {
     }
 
     async fn sweep(&self, slot: &str) -> i64 {
+        self.sweep_by(slot, Trigger::Schedule { slot: self.app.clock.now() }).await
+    }
+
+    async fn sweep_by(&self, slot: &str, trigger: Trigger) -> i64 {
         let policy = &self.app.policies[0];
-        let slot_at = self.app.clock.now();
         let sweep = NewSweep {
             policy: policy.name.clone(),
             slot: slot.to_owned(),
-            trigger: Trigger::Schedule { slot: slot_at },
+            trigger,
             rule: policy.rule.clone(),
-            at: slot_at,
+            at: self.app.clock.now(),
         };
         let StartedSweep::New(id) = self.app.store.start_sweep(sweep).await.unwrap() else { panic!("there") };
         id
@@ -286,8 +290,33 @@ async fn a_sweep_that_has_ended_is_not_run_again() {
     assert_eq!(bench.app.run_sweep(sweep).await, None);
 }
 
-#[test]
-fn a_wait_doubles_each_time_up_to_five_minutes() {
-    let wait = |waits| super::carry_out::doubled(Duration::seconds(5), waits).num_seconds();
-    assert_eq!([0, 1, 2, 3, 4, 5, 6, 40].map(wait), [5, 10, 20, 40, 80, 160, 300, 300]);
+#[tokio::test]
+async fn a_sweep_that_is_stopped_waits_twice_as_long_each_time_and_fails_after_an_hour() {
+    let bench = Bench::new();
+    let clock = &bench.app.clock;
+    let sweep = bench.sweep("slot").await;
+    for seconds in [10, 20, 40, 80, 160, 300, 300] {
+        let before = clock.now();
+        let at = bench.app.run_sweep(sweep).await.expect("it is begun anew");
+        assert_eq!((at - before).num_seconds(), seconds);
+        assert_eq!(bench.app.run_sweep(sweep).await, Some(at), "it waits until then");
+        clock.advance(at - clock.now() + Duration::milliseconds(1));
+    }
+    clock.advance(Duration::hours(1));
+    assert_eq!(bench.app.run_sweep(sweep).await, None);
+    let ended = bench.app.store.sweep(sweep).await.unwrap().unwrap().state;
+    assert!(
+        matches!(&ended, SweepState::Failed { error, .. } if error.contains("nobody is there")),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_sweep_that_somebody_asked_for_fails_at_once_and_can_be_asked_for_again() {
+    let bench = Bench::new();
+    let by = Person { id: "U1".to_owned(), name: "Ada".to_owned(), email: None };
+    let sweep = bench.sweep_by("asked", Trigger::Command { by }).await;
+    assert_eq!(bench.app.run_sweep(sweep).await, None);
+    let ended = bench.app.store.sweep(sweep).await.unwrap().unwrap().state;
+    assert!(matches!(ended, SweepState::Failed { .. }), "{ended:?}");
 }

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::account::{AccountStatus, Changer, Reading, StatusChange};
 use super::audit::{Action, Actor, Draft, Subject};
+use super::waiting;
 
 /// The first look: imports that bring somebody back often run each hour.
 pub const FIRST_LOOK_AFTER: Duration = Duration::hours(1);
@@ -257,14 +258,11 @@ pub fn step(watch: &Watch, finding: Finding, watched_for: Duration, now: DateTim
         Finding::NotTold(why) if now >= until + LAST_LOOK_WITHIN => {
             Step::End(End::LostSight { why }, Vec::new())
         }
-        Finding::NotTold(_) => {
-            let wait = BACK_OFF * (1_i32 << watch.failures.min(10));
-            Step::Watch {
-                next_at: now + wait.min(BACK_OFF_MAX),
-                looked_at: watch.looked_at,
-                failures: watch.failures.saturating_add(1),
-            }
-        }
+        Finding::NotTold(_) => Step::Watch {
+            next_at: now + waiting::doubled(BACK_OFF, watch.failures, BACK_OFF_MAX),
+            looked_at: watch.looked_at,
+            failures: watch.failures.saturating_add(1),
+        },
         Finding::BackBy(back) => {
             let event = found(watch, &back, now);
             Step::End(End::Back(back), vec![event])

@@ -14,6 +14,11 @@ pub fn put_off(now: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
     now + wait.min(LONGEST)
 }
 
+/// The wait after so many waits in a row: twice as long each time, up to `longest`.
+pub fn doubled(first: Duration, waits: u32, longest: Duration) -> Duration {
+    (first * (1 << waits.min(16))).min(longest)
+}
+
 /// The end of a wait that is not over yet.
 pub fn until(not_before: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     until_within(not_before, LONGEST, now)

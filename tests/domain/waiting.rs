@@ -4,7 +4,7 @@ use chrono::Duration;
 use inactive_contractors::domain::candidate::{CandidateState, Step, Trouble, step};
 use inactive_contractors::domain::plan::{CLOCK_OFF_MAX, Guard};
 use inactive_contractors::domain::sessions::Sessions;
-use inactive_contractors::domain::waiting::{LONGEST, put_off, until, until_within};
+use inactive_contractors::domain::waiting::{LONGEST, doubled, put_off, until, until_within};
 
 use super::fixture::{candidate, due, now};
 
@@ -21,6 +21,16 @@ fn a_wait_is_over_at_its_time_and_when_it_is_longer_than_any() {
     let minute = Duration::minutes(1);
     assert_eq!(until_within(Some(now() + minute), minute, now()), Some(now() + minute));
     assert_eq!(until_within(Some(now() + minute + MOMENT), minute, now()), None);
+}
+
+#[test]
+fn a_wait_doubles_each_time_up_to_the_longest() {
+    let wait = |waits| doubled(Duration::seconds(5), waits, Duration::minutes(5)).num_seconds();
+    assert_eq!(
+        [0, 1, 2, 3, 4, 5, 6, 16, 17, u32::MAX].map(wait),
+        [5, 10, 20, 40, 80, 160, 300, 300, 300, 300]
+    );
+    assert_eq!(doubled(Duration::milliseconds(1), 20, Duration::hours(1)), Duration::milliseconds(1 << 16));
 }
 
 #[test]

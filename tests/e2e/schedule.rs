@@ -168,12 +168,12 @@ async fn who_was_denied_is_proposed_again_the_next_day_as_pending() {
     world.nothing_else_is_wrong().await;
 }
 
-/// How often the accounts were listed.
 /// How often a sweep asked who is an administrator.
 fn tries(world: &World) -> usize {
     world.okta.calls().iter().filter(|call| call.path == "/api/v1/iam/assignees/users").count()
 }
 
+/// How often the accounts were listed.
 fn listings(world: &World) -> usize {
     let is_first_page = |query: &str| query.contains("search=") && !query.contains("after=");
     world
