@@ -3,13 +3,9 @@
 //! Each user is read leniently, so that one odd value makes one account unreadable and not the whole listing. An
 //! account without its id can't be an account: that is an error. Values are never quoted in what is said of them.
 
-use std::fmt;
-
 use chrono::DateTime;
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json_borrow::Value;
 
 use crate::domain::account::{Account, AccountId, AccountStatus, Reading};
 use crate::domain::policy::{ExemptAttribute, Rule};
@@ -20,28 +16,35 @@ use crate::identity::IdentityError;
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct User<'a> {
-    id: Value,
-    status: Value,
-    transitioning_to_status: Value,
-    #[serde(rename = "type")]
-    kind: Value,
-    /// Most of what is sent, and a little of it is needed.
-    #[serde(borrow)]
-    profile: Option<&'a RawValue>,
-    #[serde(borrow)]
-    credentials: Option<&'a RawValue>,
-    #[serde(deserialize_with = "present")]
-    created: Option<Value>,
-    #[serde(deserialize_with = "present")]
-    activated: Option<Value>,
-    #[serde(deserialize_with = "present")]
-    status_changed: Option<Value>,
-    #[serde(deserialize_with = "present")]
-    last_login: Option<Value>,
+    #[serde(borrow, deserialize_with = "any")]
+    id: Value<'a>,
+    #[serde(borrow, deserialize_with = "any")]
+    status: Value<'a>,
+    #[serde(borrow, deserialize_with = "any")]
+    transitioning_to_status: Value<'a>,
+    #[serde(borrow, rename = "type", deserialize_with = "any")]
+    kind: Value<'a>,
+    #[serde(borrow, deserialize_with = "any")]
+    profile: Value<'a>,
+    #[serde(borrow, deserialize_with = "any")]
+    credentials: Value<'a>,
+    #[serde(borrow, deserialize_with = "present")]
+    created: Option<Value<'a>>,
+    #[serde(borrow, deserialize_with = "present")]
+    activated: Option<Value<'a>>,
+    #[serde(borrow, deserialize_with = "present")]
+    status_changed: Option<Value<'a>>,
+    #[serde(borrow, deserialize_with = "present")]
+    last_login: Option<Value<'a>>,
 }
 
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
+/// The crate reads a value for the whole life of the text; a shorter one will do.
+fn any<'a, 'de: 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Value<'a>, D::Error> {
+    Value::deserialize(deserializer)
+}
+
+fn present<'a, 'de: 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value<'a>>, D::Error> {
+    any(deserializer).map(Some)
 }
 
 /// Anything of which only the id matters: a group's member, a group, a role assignment, oneself.
@@ -90,94 +93,23 @@ pub(super) struct Type {
     pub(super) name: String,
 }
 
-/// The attributes of a profile that every account has a place for.
-const PROFILE: [&str; 9] = [
-    "login",
-    "displayName",
-    "firstName",
-    "lastName",
-    "email",
-    "userType",
-    "manager",
-    "managerId",
-    "organization",
-];
-
-/// Reads of an object only these members; of anything else nothing.
-fn members(object: Option<&RawValue>, wanted: impl Fn(&str) -> bool) -> Map<String, Value> {
-    object.and_then(|object| Members(&wanted).deserialize(object).ok()).unwrap_or_default()
-}
-
-struct Members<'w>(&'w dyn Fn(&str) -> bool);
-
-impl<'de> DeserializeSeed<'de> for Members<'_> {
-    type Value = Map<String, Value>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Members<'_> {
-    type Value = Map<String, Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
-        let mut members = Map::new();
-        while let Some(name) = object.next_key_seed(Name(self.0))? {
-            match name {
-                Some(name) => drop(members.insert(name, object.next_value()?)),
-                None => drop(object.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(members)
-    }
-}
-
-/// A member's name, if it is wanted.
-struct Name<'w>(&'w dyn Fn(&str) -> bool);
-
-impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = Option<String>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name<'_> {
-    type Value = Option<String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok((self.0)(name).then(|| name.to_owned()))
-    }
-}
-
 impl User<'_> {
     /// The account, with the profile attributes that `rule` asks about and no others.
     pub(super) fn into_account(self, rule: Option<&Rule>) -> Result<Account, IdentityError> {
-        let Value::String(id) = self.id else {
+        let Value::Str(id) = self.id else {
             return Err(IdentityError::Malformed("Okta sent an account without an id".into()));
         };
         let wanted = rule.map_or(&[][..], |rule| &rule.exempt_attributes);
-        let is_wanted = |name: &str| PROFILE.contains(&name) || wanted.iter().any(|one| one.name == name);
-        let profile = &members(self.profile, is_wanted);
+        let profile = &self.profile;
         let mut account = Account {
-            id: AccountId(id),
+            id: AccountId(id.into_owned()),
             login: text(profile, "login").unwrap_or_default(),
             name: name(profile),
             email: text(profile, "email"),
             status: status(&self.status),
             in_transition: !self.transitioning_to_status.is_null(),
             user_type: text(profile, "userType"),
-            user_type_id: self.kind.get("id").and_then(Value::as_str).map(str::to_owned),
+            user_type_id: member(&self.kind, "id").as_str().map(str::to_owned),
             created: needed(self.created.as_ref()),
             activated: reading(self.activated.as_ref().unwrap_or(&Value::Null)),
             status_changed: reading(self.status_changed.as_ref().unwrap_or(&Value::Null)),
@@ -185,12 +117,12 @@ impl User<'_> {
             manager: text(profile, "manager").or_else(|| text(profile, "managerId")),
             manager_id: text(profile, "managerId"),
             organization: text(profile, "organization"),
-            source: source(self.credentials),
+            source: source(&self.credentials),
             attributes: std::collections::BTreeMap::new(),
         };
         let mut flaw = account.login.is_empty().then_some("the profile has no login");
         for attribute in wanted {
-            match attribute_text(profile.get(&attribute.name), attribute) {
+            match attribute_text(member(profile, &attribute.name), attribute) {
                 Ok(Some(value)) => keep(&mut account, attribute, value),
                 Ok(None) => {}
                 Err(()) => flaw = Some("an attribute that can exempt has an odd value"),
@@ -212,47 +144,51 @@ fn keep(account: &mut Account, wanted: &ExemptAttribute, value: String) {
 }
 
 /// The value as text. Of a list, the wanted one if it is there.
-fn attribute_text(value: Option<&Value>, wanted: &ExemptAttribute) -> Result<Option<String>, ()> {
+fn attribute_text(value: &Value<'_>, wanted: &ExemptAttribute) -> Result<Option<String>, ()> {
     match value {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Array(items)) => {
+        Value::Null => Ok(None),
+        Value::Array(items) => {
             let items: Option<Vec<String>> = items.iter().map(scalar).collect();
             let items = items.ok_or(())?;
             let found = items.iter().find(|item| wanted.exempts(item)).cloned();
             Ok(Some(found.unwrap_or_else(|| items.join(", "))))
         }
-        Some(value) => scalar(value).map(Some).ok_or(()),
+        Value::Bool(_) | Value::Number(_) | Value::Str(_) | Value::Object(_) => scalar(value).map(Some).ok_or(()),
     }
 }
 
-fn scalar(value: &Value) -> Option<String> {
+/// A member of an object; null if there is none, or if it is no object.
+fn member<'v, 'a>(object: &'v Value<'a>, name: &str) -> &'v Value<'a> {
+    object.as_object().and_then(|object| object.get(name)).unwrap_or(&Value::Null)
+}
+
+fn scalar(value: &Value<'_>) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.clone()),
+        Value::Str(text) => Some(text.to_string()),
         Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
-fn text(profile: &Map<String, Value>, key: &str) -> Option<String> {
-    profile.get(key).and_then(scalar).filter(|text| !text.trim().is_empty())
+fn text(profile: &Value<'_>, key: &str) -> Option<String> {
+    scalar(member(profile, key)).filter(|text| !text.trim().is_empty())
 }
 
 /// The directory that vouches for the account, by its name or else its type; none if it is Okta.
-fn source(credentials: Option<&RawValue>) -> Option<String> {
-    let credentials = members(credentials, |name| name == "provider");
-    let provider = credentials.get("provider")?.as_object()?;
+fn source(credentials: &Value<'_>) -> Option<String> {
+    let provider = member(credentials, "provider");
     let (kind, name) = (text(provider, "type"), text(provider, "name"));
     if kind.as_deref() == Some("OKTA") { None } else { name.or(kind) }
 }
 
-fn name(profile: &Map<String, Value>) -> String {
+fn name(profile: &Value<'_>) -> String {
     text(profile, "displayName").unwrap_or_else(|| {
         let parts = [text(profile, "firstName"), text(profile, "lastName")];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     })
 }
 
-fn status(value: &Value) -> AccountStatus {
+fn status(value: &Value<'_>) -> AccountStatus {
     match value.as_str() {
         Some("STAGED") => AccountStatus::Staged,
         Some("PROVISIONED") => AccountStatus::Provisioned,
@@ -268,14 +204,14 @@ fn status(value: &Value) -> AccountStatus {
 }
 
 /// A date that Okta always sends, if only as null: its absence means that we asked wrongly or were shown a part.
-fn needed(value: Option<&Value>) -> Reading {
+fn needed(value: Option<&Value<'_>>) -> Reading {
     value.map_or_else(|| Reading::Unreadable("was not sent".into()), reading)
 }
 
-fn reading(value: &Value) -> Reading {
+fn reading(value: &Value<'_>) -> Reading {
     match value {
         Value::Null => Reading::Never,
-        Value::String(text) => match DateTime::parse_from_rfc3339(text) {
+        Value::Str(text) => match DateTime::parse_from_rfc3339(text) {
             Ok(at) => Reading::At(at.to_utc()),
             Err(_) => Reading::Unreadable("is not a date".into()),
         },
@@ -289,7 +225,7 @@ fn reading(value: &Value) -> Reading {
 mod tests {
     use super::*;
     use chrono::Duration;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use crate::domain::account::UserType;
     use crate::domain::calendar::Calendar;
