@@ -279,6 +279,15 @@ pub struct AuditEvent {
 pub const HASHED: [&str; 9] =
     ["seq", "at", "actor", "action", "policy", "sweep", "request", "subject", "detail"];
 
+/// The hash of an event whose fields are these, in the order of [`HASHED`], as [`AuditEvent::compute_hash`] has it. The
+/// fields may be JSON texts already, if their keys are sorted and no blanks are between them.
+pub fn hash(prev_hash: &str, hashed: &impl Serialize) -> String {
+    let mut text = prev_hash.as_bytes().to_vec();
+    text.push(b'\n');
+    serde_json::to_writer(&mut text, hashed).expect("an event can be written as JSON");
+    hex(&Sha256::digest(text))
+}
+
 impl AuditEvent {
     /// The values of the fields of [`HASHED`], as they are hashed.
     fn hashed(&self) -> [Value; 9] {
@@ -299,8 +308,7 @@ impl AuditEvent {
     /// SHA-256 over the previous hash, a line feed, and the event as a JSON array of its fields in the order of
     /// [`HASHED`]: no blanks, object keys sorted by name, and nothing escaped but what JSON wants escaped.
     pub fn compute_hash(&self) -> String {
-        let body = Value::Array(self.hashed().into());
-        hex(&Sha256::digest(format!("{}\n{body}", self.prev_hash)))
+        hash(&self.prev_hash, &self.hashed())
     }
 
     /// The event as one JSON object: the hashed fields as they are hashed, `prev_hash` and `hash`. Enough to compute

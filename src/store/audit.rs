@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, SubsecRound, Utc};
 use rusqlite::{Connection, Row, params};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::codec::{self, Cells, json_text, time_text};
 use super::{Store, StoreError, archive};
 use crate::domain::account::AccountId;
-use crate::domain::audit::{Action, AuditEvent, Draft, GENESIS, Subject};
+use crate::domain::audit::{self, Action, AuditEvent, Draft, GENESIS, Subject};
 use crate::domain::request::Request;
 
 /// The version that writes an event.
@@ -175,31 +176,26 @@ pub(super) fn draft(
 fn verify_chunk(tx: &Connection, mut so_far: Verified) -> Result<(Verified, bool), StoreError> {
     let begins = archive::archived(tx)?;
     let mut vouches = false;
-    let sql = "SELECT * FROM audit_event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-    let events = codec::all(tx, sql, params![so_far.events, VERIFY_CHUNK], |row| Ok(decode(row)))?;
-    let at_end = events.is_empty();
-    for event in events {
+    let mut statement = tx.prepare_cached(STORED)?;
+    let mut rows = statement.query(params![so_far.events, VERIFY_CHUNK])?;
+    let (mut at_end, mut actors) = (true, Actors::default());
+    while let Some(row) = rows.next()? {
+        at_end = false;
         let seq = so_far.events + 1;
-        match event {
-            Ok(event)
-                if event.seq == seq
-                    && event.prev_hash == so_far.head
-                    && event.hash == event.compute_hash() =>
-            {
-                let says = (event.action == Action::Archived.word())
-                    .then(|| (event.detail["up_to"].as_i64(), event.detail["head"].as_str()));
-                vouches |= begins
-                    .as_ref()
-                    .is_some_and(|(seq, head)| says == Some((Some(*seq), Some(head.as_str()))));
-                so_far.events = seq;
-                so_far.head = event.hash;
-            }
-            Ok(_) | Err(StoreError::BadRow { .. }) => {
-                so_far.broken_at = Some(seq);
-                return Ok((so_far, vouches));
-            }
-            Err(error) => return Err(error),
+        let Some(event) = stored(row, &mut actors)
+            .filter(|event| event.seq == seq && event.prev_hash == so_far.head && event.is_whole)
+        else {
+            so_far.broken_at = Some(seq);
+            return Ok((so_far, vouches));
+        };
+        if event.action == Action::Archived.word() {
+            let detail: Value = serde_json::from_str(event.detail).unwrap_or_default();
+            let says = (detail["up_to"].as_i64(), detail["head"].as_str());
+            vouches |= begins.as_ref().is_some_and(|(seq, head)| says == (Some(*seq), Some(head)));
         }
+        so_far.events = seq;
+        so_far.head.clear();
+        so_far.head.push_str(event.hash);
     }
     // SQLite remembers the highest number that it ever gave out.
     let given = codec::first(tx, "SELECT seq FROM sqlite_sequence WHERE name = 'audit_event'", [], |row| {
@@ -209,6 +205,58 @@ fn verify_chunk(tx: &Connection, mut so_far: Verified) -> Result<(Verified, bool
         so_far.broken_at = Some(so_far.events + 1);
     }
     Ok((so_far, vouches))
+}
+
+const STORED: &str =
+    "SELECT seq, at, actor, action, policy, sweep, request, account_id, login, detail, prev_hash, hash
+     FROM audit_event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+
+/// An event as it lies in its row: to hash a million of them, their texts are taken as they are.
+struct Stored<'a> {
+    seq: i64,
+    action: &'a str,
+    detail: &'a str,
+    prev_hash: &'a str,
+    hash: &'a str,
+    /// Its hash is that of its other fields.
+    is_whole: bool,
+}
+
+/// The actor of the event before, as it is stored and as it is hashed: most events are by the same one.
+#[derive(Default)]
+struct Actors {
+    stored: String,
+    hashed: Box<RawValue>,
+}
+
+impl Actors {
+    fn hashed(&mut self, stored: &str) -> Option<&RawValue> {
+        if self.stored != stored {
+            let sorted: Value = serde_json::from_str(stored).ok()?;
+            self.hashed = serde_json::value::to_raw_value(&sorted).ok()?;
+            stored.clone_into(&mut self.stored);
+        }
+        Some(&self.hashed)
+    }
+}
+
+/// Nothing if a cell is not what it should be.
+fn stored<'a>(row: &'a Row<'_>, actors: &mut Actors) -> Option<Stored<'a>> {
+    let text = |column: usize| row.get_ref(column).ok()?.as_str().ok();
+    let text_or_null = |column: usize| row.get_ref(column).ok()?.as_str_or_null().ok();
+    let (seq, action, detail) = (row.get(0).ok()?, text(3)?, text(9)?);
+    let (prev_hash, hash) = (text(10)?, text(11)?);
+    let subject = match (text_or_null(7)?, text_or_null(8)?) {
+        (Some(id), Some(login)) => Some(Subject { id: AccountId(id.to_owned()), login: login.to_owned() }),
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => return None,
+    };
+    let (sweep, request): (Option<i64>, Option<i64>) = (row.get(5).ok()?, row.get(6).ok()?);
+    let detail_json: &RawValue = serde_json::from_str(detail).ok()?;
+    let actor = actors.hashed(text(2)?)?;
+    let fields = (seq, text(1)?, actor, action, text_or_null(4)?, sweep, request, subject, detail_json);
+    let is_whole = audit::hash(prev_hash, &fields) == hash;
+    Some(Stored { seq, action, detail, prev_hash, hash, is_whole })
 }
 
 pub(super) fn decode(row: &Row<'_>) -> Result<AuditEvent, StoreError> {
