@@ -207,6 +207,7 @@ mod tests {
         };
         assert_eq!(digest(&said("read users", "a1")), digest(&said("read users", "b2")));
         assert_ne!(digest(&said("read users", "a1")), digest(&said("suspend users", "a1")));
+        assert_ne!(digest("what is said (7) first"), digest("what is said (7) last"));
     }
 
     #[test]

@@ -283,6 +283,17 @@ async fn a_row_that_changed_meanwhile_is_looked_at_again_by_its_own_task() {
 }
 
 #[tokio::test]
+async fn people_are_asked_one_after_the_other() {
+    let bench = Bench::new();
+    assert_eq!(bench.app.asking_from(), None);
+    let now = bench.app.clock.now();
+    let first = bench.app.pace();
+    assert!(first > now && bench.app.asking_from() == Some(first));
+    lock(&bench.app.runtime.asking_from).replace(now + Duration::minutes(5));
+    assert_eq!(bench.app.pace(), now + Duration::minutes(5), "whoever was asked to wait longer does");
+}
+
+#[tokio::test]
 async fn a_sweep_that_has_ended_is_not_run_again() {
     let bench = Bench::new();
     let sweep = bench.sweep("slot").await;

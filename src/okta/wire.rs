@@ -153,7 +153,9 @@ fn attribute_text(value: &Value<'_>, wanted: &ExemptAttribute) -> Result<Option<
             let found = items.iter().find(|item| wanted.exempts(item)).cloned();
             Ok(Some(found.unwrap_or_else(|| items.join(", "))))
         }
-        Value::Bool(_) | Value::Number(_) | Value::Str(_) | Value::Object(_) => scalar(value).map(Some).ok_or(()),
+        Value::Bool(_) | Value::Number(_) | Value::Str(_) | Value::Object(_) => {
+            scalar(value).map(Some).ok_or(())
+        }
     }
 }
 

@@ -91,6 +91,19 @@ async fn an_exemption_from_the_card_has_a_day_and_a_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_exemption_of_the_last_one_on_the_list_ends_the_question_with_its_reason() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    choose(&world, U_APPROVER, &card, "exempt", 0).await;
+    says(&world, U_APPROVER, "takes effect at once").await;
+    let day = (world.clock.now() + Duration::days(12)).format("%Y-%m-%d").to_string();
+    let reply = world.slack.submit_view(U_APPROVER, &until(&day, "parental leave")).await;
+    assert_eq!(reply.expect("it is open").sees, Sees::ViewClosed);
+    let ending = world.message(" denied ").await.visible_text();
+    assert!(ending.contains("parental leave"), "{ending}");
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_exemption_that_comes_after_the_decision_is_told_in_its_dialog() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     choose(&world, U_APPROVER, &card, "exempt", 1).await;

@@ -95,6 +95,7 @@ async fn both_are_asked_once_and_their_answers_stand_on_the_card() {
     let own = asked(&world, U_ADA, "has not been used for 41 days and may be suspended").await;
     let managers = asked(&world, U_VIEWER, "Do these people still work with us?").await;
     assert!(own.current().text.contains("Do you still need it?"), "{}", own.current().text);
+    assert!(text(&own).contains("Hello Ada"), "{}", text(&own));
     for secret in ["alice", "Alice", U_APPROVER, C_OPS, "Vera"] {
         assert!(!own.visible_text().contains(secret), "{secret}: {}", own.visible_text());
     }
@@ -183,10 +184,57 @@ async fn a_manager_named_by_okta_id_gets_one_message_about_all_their_people() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_no_name_is_called_by_their_login() {
+    let world = World::at_ten(&policy("ask_contractor = true")).await;
+    world.okta.add(Person::contractor(ADA).last_login_days_ago(41).name("", ""));
+    world.slack.add_user(SlackUser::new(U_ADA, "Ada", ADA), &[]);
+    world.start_bot().await;
+    world.sweep().await;
+    asked(&world, U_ADA, &format!("Hello {ADA}")).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_with_the_managers_number_are_nobodys_manager() {
+    let world = World::at_ten(&policy("ask_manager = true")).await;
+    world.okta.add(Person::contractor(ADA).last_login_days_ago(41).manager_id("4711"));
+    for (login, user) in [(VERA, U_VIEWER), ("bob@example.com", U_APPROVER2)] {
+        world.okta.add(Person::employee(login).attribute("employeeNumber", "4711"));
+        assert!(world.slack.direct_messages(user).is_empty(), "{user}");
+    }
+    world.start_bot().await;
+    let card = world.sweep().await;
+    card_says(&world, &card, "manager not found in Slack").await;
+    for user in [U_VIEWER, U_APPROVER2] {
+        assert!(world.slack.direct_messages(user).is_empty(), "{user}");
+    }
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slack_that_asks_to_wait_is_not_asked_for_people_before() {
+    for call in ["users.lookupByEmail", "conversations.open"] {
+        let world = World::at_ten(&policy("ask_contractor = true\nask_before = \"4h\"")).await;
+        world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
+        world.slack.add_user(SlackUser::new(U_ADA, "Ada", ADA), &[]);
+        world.start_bot().await;
+        world.sweep().await;
+        world.slack.fail_next(call, Fault::RateLimited { retry_after: 90 });
+        world.advance(Duration::hours(4));
+        let began = world.clock.now();
+        asked(&world, U_ADA, "may be suspended").await;
+        assert!(world.clock.now() - began >= Duration::seconds(90), "{call}");
+        world.nothing_else_is_wrong().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn they_are_asked_before_the_deadline_if_the_policy_says_so() {
-    let (world, _) = world_of_ada("ask_contractor = true\nask_before = \"4h\"").await;
+    let (world, _) =
+        world_of_ada("ask_contractor = true\nask_before = \"4h\"\nremind_before = [\"5h\"]").await;
     world.advance(Duration::hours(3));
-    world.slack.open_home(U_APPROVER).await;
+    // What comes then anyway, so that the loop has surely looked.
+    world.message("still waits for an answer").await;
     assert!(world.slack.direct_messages(U_ADA).is_empty());
     world.advance(Duration::hours(1));
     asked(&world, U_ADA, "may be suspended").await;
@@ -271,7 +319,9 @@ async fn direct_messages_that_cannot_be_opened_are_said_on_the_card() {
     let (world, card) = world_of_ada("ask_contractor = true\nask_before = \"4h\"").await;
     world.slack.fail_always("conversations.open", Fault::Error("cannot_dm_user".into()));
     world.advance(Duration::hours(4));
+    let began = world.clock.now();
     card_says(&world, &card, "could not be asked: Slack did not take the message in 5 tries").await;
+    assert!(world.clock.now() - began > Duration::seconds(4 + 8 + 16 + 32), "it waits longer each time");
     assert!(world.slack.direct_messages(U_ADA).is_empty());
     world.nothing_else_is_wrong().await;
 }

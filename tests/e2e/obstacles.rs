@@ -95,6 +95,9 @@ async fn a_word_whose_answer_was_lost_is_found_and_one_that_slack_refuses_holds_
     for _ in 0..6 {
         one_more_try(&world).await;
     }
+    let tries = "SELECT attempts FROM message WHERE key LIKE ?1";
+    let tries = world.count(tries, &format!("request:1:obstacle:%:to:{U_ADMIN}"));
+    assert_eq!(tries, 5, "a person who can't be written to is not tried for ever");
     world.okta.allow("lifecycle/suspend");
     world.advance(Duration::seconds(61));
     world.message("1 account suspended. Approved by").await;

@@ -123,6 +123,18 @@ async fn what_a_later_request_asks_or_has_asked_about_stays_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_tries_again_hears_of_whom_that_leaves_out() {
+    let (world, card) = with_a_failure("", &[BEN]).await;
+    // Only Ada is on the next list.
+    world.okta.sign_in(BEN);
+    world.sweep().await;
+    world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
+    world.told(U_APPROVER, "1 account is not tried again. It was asked about anew in request 2.").await;
+    assert_eq!((world.audited("retried"), world.okta.suspends(ADA)), (1, 0));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_retry_comes_too_late_after_some_days() {
     let (world, card) = with_a_failure("schedule = \"0 0 29 2 *\"\n", &[]).await;
     world.advance(Duration::days(4));

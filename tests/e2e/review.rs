@@ -150,6 +150,19 @@ async fn the_button_counts_with_every_tick_and_the_choice_outlives_the_dialog_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ticks_are_drawn_while_slack_can_not_say_who_ticks() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN, CAT]).await;
+    open(&world, U_APPROVER, &card).await;
+    world.slack.fail_always("users.info", Fault::Status(503));
+    tick(&world, U_APPROVER, 1, false).await;
+    counts(&world, "Suspend 2").await;
+    world.slack.clear_faults();
+    world.slack.submit_view(U_APPROVER, &[]).await.expect("it is open");
+    world.message("2 accounts suspended, 1 kept active").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_starts_over_has_everybody_ticked_again() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     open(&world, U_APPROVER, &card).await;
@@ -242,7 +255,8 @@ async fn five_hundred_people_are_searched_sorted_ticked_and_decided() {
 async fn somebody_is_kept_until_a_day_with_a_reason() {
     let (world, card) = World::asking(&format!("{PLAIN_POLICY}exemption_max = \"20d\"\n"), &[ADA, BEN]).await;
     open(&world, U_APPROVER, &card).await;
-    ask_until(&world, U_APPROVER, 0).await;
+    let form = ask_until(&world, U_APPROVER, 0).await.visible_text();
+    assert!(form.contains(ADA) && !form.contains(BEN), "{form}");
     let day = |days: i64| (world.clock.now() + Duration::days(days)).format("%Y-%m-%d").to_string();
     let reply = world.slack.submit_view(U_APPROVER, &until(&day(40), "leave")).await.expect("it is open");
     let Sees::ViewErrors(errors) = reply.sees else { panic!("{:?}", reply.sees) };

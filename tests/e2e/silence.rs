@@ -50,6 +50,12 @@ async fn approvers_are_reminded_then_somebody_else_is_told_then_it_expires() {
     world.card_says(&card, "Expired: nobody is suspended").await;
     let counts = ["reminded", "escalated", "expired"].map(|action| world.audited(action));
     assert_eq!((counts, world.changes_asked()), ([2, 1, 1], Vec::new()));
+    let named = |action: &str| {
+        let line = world.audit().into_iter().find(|line| line.action == action).expect("it is audited");
+        line.detail["to"].clone()
+    };
+    assert_eq!(named("reminded"), serde_json::json!(["U0ALICE", "U0BOB"]));
+    assert_eq!(named("escalated"), serde_json::json!(["U0ADAM", "S0APPROVERS"]));
     world.nothing_else_is_wrong().await;
 }
 

@@ -85,3 +85,20 @@ fn who_answers(user: ChatUser, role: Role) -> Person {
     let may = user.is_person && (role == Role::Person || user.outsider.is_none());
     Person { id: user.id, name: user.name, email: user.email.filter(|_| may) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_may_not_speak_has_no_address() {
+        let speaks = |is_person, outsider: Option<&str>, role| {
+            let (id, name, email) = ("U1".to_owned(), String::new(), Some("ada@ext.example".to_owned()));
+            let outsider = outsider.map(str::to_owned);
+            who_answers(ChatUser { id, name, email, outsider, is_person }, role).email.is_some()
+        };
+        assert!(speaks(true, Some("a guest"), Role::Person) && speaks(true, None, Role::Manager));
+        assert!(!speaks(true, Some("a guest"), Role::Manager));
+        assert!(!speaks(false, None, Role::Person) && !speaks(false, None, Role::Manager));
+    }
+}

@@ -88,12 +88,12 @@ impl App {
         Ok(next)
     }
 
-    fn asking_from(&self) -> Option<DateTime<Utc>> {
+    pub(super) fn asking_from(&self) -> Option<DateTime<Utc>> {
         *lock(&self.runtime.asking_from)
     }
 
     /// The next step of any request, from now.
-    fn pace(&self) -> DateTime<Utc> {
+    pub(super) fn pace(&self) -> DateTime<Utc> {
         let mut from = lock(&self.runtime.asking_from);
         let now = self.clock.now();
         let at = waiting::until(*from, now).unwrap_or_default().max(now + PACE);
@@ -303,7 +303,7 @@ impl App {
             }
             Err(error) => {
                 row.attempts += 1;
-                let at = now + Duration::seconds(2 << row.attempts.min(MESSAGES_MAX));
+                let at = now + waiting::doubled(Duration::seconds(2), row.attempts, waiting::LONGEST);
                 tracing::warn!(user, attempts = row.attempts, %error, "direct messages can't be opened");
                 row.retry_at = Some(at);
                 self.store.save_message(&row).await?;
@@ -386,4 +386,19 @@ fn wording(policy: &Policy, role: Role) -> Option<&Template> {
 
 fn is_at(user: &ChatUser, address: &str) -> bool {
     user.email.as_deref().is_some_and(|email| email.to_lowercase() == address.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_found_is_at_the_address_that_was_asked_for() {
+        let at = |email: Option<&str>| {
+            let (id, name, email) = ("U1".to_owned(), String::new(), email.map(str::to_owned));
+            is_at(&ChatUser { id, name, email, outsider: None, is_person: true }, "Ada@ext.example")
+        };
+        assert!(at(Some("ada@EXT.example")));
+        assert!(!at(Some("other@ext.example")) && !at(None));
+    }
 }
