@@ -16,6 +16,7 @@ mod drift;
 mod exemptions;
 pub mod history;
 mod home;
+pub mod listing;
 pub mod messages;
 mod obstacles;
 mod pace;
@@ -122,6 +123,8 @@ struct Runtime {
     names: Mutex<BTreeMap<String, String>>,
     /// Held by whoever puts a file together or verifies the trail.
     heavy_work: tokio::sync::Mutex<()>,
+    /// The listings under way, by policy.
+    listings: Mutex<BTreeMap<String, listing::Progress>>,
     /// The trend picture of each policy.
     trends: Mutex<BTreeMap<String, trend::Trend>>,
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
 
+use super::listing::Counter;
 use super::{App, people};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::assess::{SecondLook, Standing, assess, needs_second_look, settled};
@@ -80,7 +81,14 @@ pub async fn survey(app: &App, policy: &Policy, keep: Keep, now: DateTime<Utc>) 
     let protections = protections(app, policy, now).await?;
     let (kept, others) = (BTreeMap::new(), Counts::default());
     let mut sieve = Sieve { protections: &protections, rule, keep, now, kept, others };
-    let listing = app.identity.list(rule, &mut |account| sieve.take(account)).await;
+    let before = app.store.past(&policy.name, &rule.user_type).await?.previous_population;
+    let mut counter = Counter::begin(app, &policy.name, before);
+    let mut take = |account| {
+        counter.one_more();
+        sieve.take(account);
+    };
+    let listing = app.identity.list(rule, &mut take).await;
+    drop(counter);
     app.note_identity(&listing);
     let pages = listing?;
     let Sieve { mut kept, others, .. } = sieve;

@@ -1,5 +1,6 @@
 //! Answers to commands and clicks, notices of sweeps, and every refusal.
 
+use inactive_contractors::app::listing::Progress;
 use inactive_contractors::app::people::Stranger;
 use inactive_contractors::app::wording::exceptions::{self, NotRestored};
 use inactive_contractors::app::wording::{answers, notices, pauses, refusals};
@@ -215,6 +216,11 @@ async fn questions_are_answered() {
         policy: &policy,
         last_sweep: Some((at(0), EVIL.into())),
         next_slot: Some(at(0) + days(1)),
+        listing: Some(Progress {
+            began: at(0) - chrono::Duration::minutes(1),
+            accounts: 25_000,
+            expected: Some(100_000),
+        }),
         live: false,
         days_off: vec![Text::plain("The holiday list ends in a month.")],
         paused: None,
@@ -227,7 +233,7 @@ async fn questions_are_answered() {
         database: Ok(()),
         behind: vec![Behind { collector: EVIL.into(), events: 12, since: at(0) }],
     };
-    desk.message_is("status", &answers::status("1.2.3", &[status], &health)).await;
+    desk.message_is("status", &answers::status("1.2.3", &[status], &health, at(0))).await;
     desk.message_is("pending", &answers::pending(&open)).await;
     desk.message_is("pending_none", &answers::pending(&[])).await;
     let assessed = NAMES.iter().map(|name| account(name)).chain((0..30).map(|_| account("Kim")));

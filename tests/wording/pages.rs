@@ -39,6 +39,7 @@ async fn a_page_shows_what_its_person_may_see() {
         policy: &policy,
         last_sweep: Some((at(0), EVIL.into())),
         next_slot: Some(at(0) + days(1)),
+        listing: None,
         live: true,
         days_off: vec![Text::plain("The holiday list ends in a month.")],
         paused: None,

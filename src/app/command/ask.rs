@@ -41,7 +41,7 @@ impl Preview {
 impl App {
     pub(super) async fn status(&self, visible: &[&Policy]) -> anyhow::Result<Card> {
         let policies = self.policy_statuses(visible).await?;
-        Ok(answers::status(env!("CARGO_PKG_VERSION"), &policies, &self.health().await))
+        Ok(answers::status(env!("CARGO_PKG_VERSION"), &policies, &self.health().await, self.clock.now()))
     }
 
     /// Where each policy stands.
@@ -59,6 +59,7 @@ impl App {
             policies.push(answers::PolicyStatus {
                 policy,
                 last_sweep: last.map(|sweep| (sweep.started_at, outcome(&sweep))),
+                listing: self.listing_under_way(&policy.name),
                 next_slot: schedule::next_slot(&policy.schedule, now),
                 live: known
                     .live_rule

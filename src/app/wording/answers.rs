@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::super::listing::Progress;
 use super::{account_who, accounts, assessment_in_words, mention, span_of_time};
 use crate::chat::{Block, Button, Card, Connection, MessageRef, Span, Text};
 use crate::domain::account::Account;
@@ -57,6 +58,8 @@ pub struct PolicyStatus<'a> {
     pub last_sweep: Option<(DateTime<Utc>, String)>,
     /// The next slot.
     pub next_slot: Option<DateTime<Utc>>,
+    /// How far a listing of its accounts has come, if one is under way.
+    pub listing: Option<Progress>,
     /// Whether the rule asks for approval already.
     pub live: bool,
     /// Its pause, if one is in force.
@@ -82,15 +85,15 @@ pub struct Health {
 }
 
 /// The answer to `status`.
-pub fn status(version: &str, policies: &[PolicyStatus], health: &Health) -> Card {
+pub fn status(version: &str, policies: &[PolicyStatus], health: &Health, now: DateTime<Utc>) -> Card {
     let title = Text::plain(format!("inactive-contractors {version}"));
-    let mut lines: Vec<Text> = policies.iter().map(policy_line).collect();
+    let mut lines: Vec<Text> = policies.iter().map(|status| policy_line(status, now)).collect();
     lines.push(health_line(health));
     lines.push(Text::plain("More: ").with(Span::Code("/inactive-contractors help".into())));
     list(title, lines)
 }
 
-pub(super) fn policy_line(status: &PolicyStatus) -> Text {
+pub(super) fn policy_line(status: &PolicyStatus, now: DateTime<Utc>) -> Text {
     let mut text = Text::default().with(Span::Bold(status.policy.name.clone()));
     if status.policy.preview_first && !status.live {
         text = text.then(" (not live yet: the next sweep is a preview)");
@@ -103,6 +106,9 @@ pub(super) fn policy_line(status: &PolicyStatus) -> Text {
         Some((at, outcome)) => text.then("\nLast sweep ").with(Span::Time(*at)).then(": ").quoted(outcome),
         None => text.then("\nNo sweep yet"),
     };
+    if let Some(progress) = &status.listing {
+        text = text.then("\n").then(under_way(progress, now));
+    }
     text = match status.next_slot {
         Some(at) => text.then("\nNext sweep ").with(Span::Time(at)),
         None => text.then("\nThe schedule has no next time"),
@@ -117,6 +123,18 @@ pub(super) fn policy_line(status: &PolicyStatus) -> Text {
         text = text.then(format!("\n{backlog}"));
     }
     text
+}
+
+fn under_way(progress: &Progress, now: DateTime<Utc>) -> String {
+    let Some(expected) = progress.expected else {
+        return format!("Reading the directory now: {} so far", accounts(progress.accounts as usize));
+    };
+    let so_far =
+        format!("Reading the directory now: {} of about {}", progress.accounts, accounts(expected as usize));
+    match progress.left(now) {
+        Some(left) => format!("{so_far}, about {} left", span_of_time(left)),
+        None => so_far,
+    }
 }
 
 /// One open request with its link and deadline.

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 
+use super::super::listing;
 use super::buttons;
 use super::concerned;
 use super::pauses;
 use super::row;
 use super::{
     accounts, backlog, belongs_to, by_both, guard_in_words, idle_in_words, mention, outcome_in_words,
-    rule_in_words, sessions_in_words, shown_who,
+    rule_in_words, sessions_in_words, shown_who, span_of_time,
 };
 use crate::chat::{Block, Button, Card, MessageRef, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
@@ -25,6 +26,8 @@ use crate::domain::restoration::Restoration;
 pub const PAGE: usize = 25;
 /// The most characters of a page's people: Slack refuses a message of more than about 13,000 in all.
 const PAGE_CHARS: usize = 10_500;
+/// Of fewer accounts nobody wonders when they will be done.
+const MANY_LEFT: usize = 20;
 /// What a person's row takes besides the names in it: two dates, the outcome, the menu.
 const ROW_CHARS: usize = 310;
 /// The most characters of an error or reason in a row; the thread has all of it.
@@ -372,11 +375,21 @@ fn progress(view: &View) -> String {
     let due = in_state(view, "due");
     let all = view.request.state.retry().map_or_else(|| selected(view), |retry| retry.positions.len());
     let sessions = view.candidates.iter().filter(|one| one.state.sessions_due_at(view.now).is_some()).count();
-    let done = format!(" {} of {all} done.", all.saturating_sub(due));
+    let mut done = format!(" {} of {all} done.", all.saturating_sub(due));
+    if let Some(left) = time_left(view, all.saturating_sub(due), due) {
+        done = format!("{done} About {} left.", span_of_time(left));
+    }
     if due > 0 || sessions == 0 {
         return done;
     }
     format!("{done} The sessions of {} are still to be ended.", accounts(sessions))
+}
+
+/// Where many are left, and nothing stands in their way, how long they will take by how long the others took.
+fn time_left(view: &View, done: usize, due: usize) -> Option<Duration> {
+    let goes_on = view.obstacle.is_none() && view.paused.is_none() && due >= MANY_LEFT;
+    let decision = view.request.state.mandate().filter(|_| goes_on)?;
+    listing::time_left(u32::try_from(done).ok()?, u32::try_from(due).ok()?, view.now - decision.at)
 }
 
 /// How many accounts the approval selected.

@@ -53,7 +53,7 @@ pub fn dashboard(view: &View) -> Home {
     }
     for (status, known) in view.policies.iter().zip(&view.roles).take(POLICIES_MAX) {
         blocks.push(Block::Divider);
-        blocks.push(Block::Section(policy_line(status)));
+        blocks.push(Block::Section(policy_line(status, view.now)));
         if known.voter.approver || known.voter.admin {
             blocks.push(Block::Buttons(buttons(status, known)));
         }
