@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tokio::sync::OnceCell;
 
 use super::App;
 use crate::chat::{ChatError, ChatUser};
@@ -53,20 +52,33 @@ async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known,
     if let Some((person, why)) = app.known_outsider(user) {
         return Ok(Err(Stranger::Outsider(person, why)));
     }
-    let ChatUser { id, name, email, outsider, .. } = app.chat.user(user).await?;
-    let person = Person { id, name, email };
-    if let Some(why) = outsider {
-        app.remember_outsider(&person, &why);
-        return Ok(Err(Stranger::Outsider(person, why)));
-    }
-    let seat = Seat { app, policy, user, in_channel: OnceCell::new() };
+    let person = async {
+        let ChatUser { id, name, email, outsider, .. } = app.chat.user(user).await.map_err(Err)?;
+        let person = Person { id, name, email };
+        match outsider {
+            Some(why) => {
+                app.remember_outsider(&person, &why);
+                Err(Ok(Stranger::Outsider(person, why)))
+            }
+            None => Ok(person),
+        }
+    };
+    let members = async { Ok(app.chat.channel_members(&policy.channel).await) };
+    // Together, since an acknowledgement waits for both; whoever can never decide anything waits for one.
+    let (person, members) = match tokio::try_join!(person, members) {
+        Ok(both) => both,
+        Err(Ok(stranger)) => return Ok(Err(stranger)),
+        Err(Err(error)) => return Err(error),
+    };
+    let in_channel = members.map(|members| members.iter().any(|id| id == user));
+    let seat = Seat { app, user, in_channel };
     let (approver, admin) = tokio::try_join!(seat.is_of(&policy.approvers), seat.is_of(&policy.admins))?;
     if !approver && !admin {
         let viewer = seat.is_of(&policy.viewers).await?;
         return Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer }));
     }
     // Whoever has left the channel, or was removed from it, has not seen what is asked there.
-    if seat.in_channel().await? {
+    if seat.in_channel()? {
         return Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer: true }));
     }
     if seat.is_of(&policy.viewers).await? {
@@ -75,12 +87,12 @@ async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known,
     Ok(Err(Stranger::NotInChannel(person, policy.name.clone())))
 }
 
-/// Where one person sits, as far as one look-up has asked.
+/// Where one person sits, for one look-up.
 struct Seat<'a> {
     app: &'a App,
-    policy: &'a Policy,
     user: &'a str,
-    in_channel: OnceCell<bool>,
+    /// Whether they are in the policy's channel; matters only to whom that gives a right.
+    in_channel: Result<bool, ChatError>,
 }
 
 impl Seat<'_> {
@@ -93,16 +105,11 @@ impl Seat<'_> {
                 return Ok(true);
             }
         }
-        if people.channel_members { self.in_channel().await } else { Ok(false) }
+        if people.channel_members { self.in_channel() } else { Ok(false) }
     }
 
-    /// Asked once: a channel may have thousands of members.
-    async fn in_channel(&self) -> Result<bool, ChatError> {
-        let asked = async || {
-            let members = self.app.chat.channel_members(&self.policy.channel).await?;
-            Ok(members.iter().any(|id| id == self.user))
-        };
-        self.in_channel.get_or_try_init(asked).await.copied()
+    fn in_channel(&self) -> Result<bool, ChatError> {
+        self.in_channel.clone()
     }
 }
 

@@ -99,7 +99,7 @@ pub(super) fn okta(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Op
     let concurrency = section.integer(&Scale {
         key: "concurrency",
         default: 4,
-        bounds: 1..=16,
+        bounds: 1..=50,
         why: "Okta limits how many requests one org may have under way",
     });
     let credential = credential(section, surroundings);

@@ -263,7 +263,7 @@ const BAD_FILES: [(&str, &[&str]); 9] = [
         &[
             "bot.toml:2:14: rate_share is 2.0, but must be between 0.01 and 1: it is the share of Okta's rate limits that \
          the bot may use",
-            "bot.toml:3:15: concurrency is 99, but must be between 1 and 16: Okta limits how many requests one org may \
+            "bot.toml:3:15: concurrency is 99, but must be between 1 and 50: Okta limits how many requests one org may \
          have under way",
         ],
     ),
