@@ -124,7 +124,7 @@ impl<'a> Trial<'a> {
     fn catches(&self, name: &Name, mutant: &Mutant) -> bool {
         let once = || {
             let began = Instant::now();
-            match self.stories.run(&name.0, &[&name.1], Some(mutant.number), None) {
+            match self.stories.meet(&name.0, &[&name.1], mutant.number, self.known[name].took) {
                 Outcome::Passed => (false, began.elapsed()),
                 // Far beyond what a busy machine does.
                 Outcome::Silent => (true, Duration::ZERO),
@@ -138,7 +138,8 @@ impl<'a> Trial<'a> {
     fn catch_together(&self, mut names: Vec<&Name>, mutant: &Mutant) -> Option<Name> {
         while !names.is_empty() {
             let tests: Vec<&str> = names.iter().map(|name| name.1.as_str()).collect();
-            match self.stories.run(&names[0].0, &tests, Some(mutant.number), None) {
+            let took = names.iter().map(|name| self.known[*name].took).max().unwrap_or_default();
+            match self.stories.meet(&names[0].0, &tests, mutant.number, took) {
                 Outcome::Passed => return None,
                 Outcome::Silent => return Some((names[0].0.clone(), "(silent)".to_owned())),
                 Outcome::Failed(test) => {
