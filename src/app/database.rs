@@ -80,7 +80,7 @@ impl App {
             }
             self.tell_ends(&mut outages.ended).await;
             if let Some(outage) = &mut outages.now {
-                self.tell_outage(outage, &mut outages.last).await;
+                self.tell_outage(outage, &mut outages.last, &outages.ended).await;
             }
         }
     }
@@ -91,10 +91,19 @@ impl App {
     }
 
     /// Tells the channels that don't know yet; one that can't be told now is told at the next look.
-    async fn tell_outage(&self, outage: &mut Outage, last: &mut BTreeMap<String, (NaiveDate, u32)>) {
+    async fn tell_outage(
+        &self,
+        outage: &mut Outage,
+        last: &mut BTreeMap<String, (NaiveDate, u32)>,
+        ended: &[Outage],
+    ) {
         let today = outage.since.date_naive();
         for channel in outage.untold.clone() {
-            let first = last.get(&channel).filter(|(day, _)| *day == today).map_or(0, |(_, last)| last + 1);
+            let told = last.get(&channel).filter(|(day, _)| *day == today).map(|(_, last)| *last);
+            // One whose telling was not heard of may still turn out to stand.
+            let of_today = ended.iter().filter(|other| other.since.date_naive() == today);
+            let unheard = of_today.filter_map(|other| other.tried.get(&channel)).max().copied();
+            let first = told.max(unheard).map_or(0, |last| last + 1);
             match self.tell_outage_in(&channel, outage, first).await {
                 Ok(Telling::Told(number)) => {
                     outage.tried.remove(&channel);

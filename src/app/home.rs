@@ -269,7 +269,7 @@ impl App {
 }
 
 fn due(row: &HomeRow, seen: &str, now: DateTime<Utc>) -> Due {
-    if let Some(at) = waiting::until_within(row.retry_at, KEPT_FRESH_FOR, now) {
+    if let Some(at) = waiting::until_within(row.retry_at, KEPT_FRESH_FOR + waiting::LONGEST, now) {
         return Due::At(at);
     }
     if row.is_waited_for() {
@@ -321,6 +321,6 @@ mod tests {
         let put_off = HomeRow { retry_at: Some(at(600)), ..waited_for };
         assert_eq!(due(&put_off, "7", at(500)), Due::At(at(600)));
         // The clock was put back: nothing is put off for that long.
-        assert_eq!(due(&put_off, "7", at(599) - KEPT_FRESH_FOR), Due::Now);
+        assert_eq!(due(&put_off, "7", at(599) - KEPT_FRESH_FOR - waiting::LONGEST), Due::Now);
     }
 }

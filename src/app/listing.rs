@@ -58,7 +58,11 @@ impl<'a> Counter<'a> {
 
 impl Drop for Counter<'_> {
     fn drop(&mut self) {
-        lock(&self.app.runtime.listings).remove(self.policy);
+        let mut listings = lock(&self.app.runtime.listings);
+        // Of a preview and a sweep at the same time, each ends its own.
+        if listings.get(self.policy).is_some_and(|other| other.began == self.progress.began) {
+            listings.remove(self.policy);
+        }
     }
 }
 

@@ -53,7 +53,7 @@ use crate::identity::{IdentityError, IdentityProvider};
 use crate::store::{AuditContext, Store};
 
 /// The loop begins anew at most this often: a flood of inputs would otherwise have every row read for each.
-const ROUND_MIN: std::time::Duration = std::time::Duration::from_millis(10);
+const ROUND_MIN: std::time::Duration = std::time::Duration::from_millis(25);
 /// So far the time of day may stray from the time that passes before anybody is told.
 const CLOCK_JUMP: Duration = Duration::hours(1);
 /// The loop looks at the rows at least this often, whatever it is told.

@@ -63,22 +63,29 @@ async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known,
             None => Ok(person),
         }
     };
-    let members = async { Ok(app.chat.channel_members(&policy.channel).await) };
+    let by_name_or_place =
+        |people: &People| people.channel_members || people.users.iter().any(|id| id == user);
+    let place_matters = by_name_or_place(&policy.approvers)
+        || by_name_or_place(&policy.admins)
+        || policy.viewers.channel_members;
+    let members = async {
+        if place_matters { Ok(Some(app.chat.channel_members(&policy.channel).await)) } else { Ok(None) }
+    };
     // Together, since an acknowledgement waits for both; whoever can never decide anything waits for one.
     let (person, members) = match tokio::try_join!(person, members) {
         Ok(both) => both,
         Err(Ok(stranger)) => return Ok(Err(stranger)),
         Err(Err(error)) => return Err(error),
     };
-    let in_channel = members.map(|members| members.iter().any(|id| id == user));
-    let seat = Seat { app, user, in_channel };
+    let in_channel = members.map(|members| Ok(members?.iter().any(|id| id == user)));
+    let seat = Seat { app, policy, user, in_channel };
     let (approver, admin) = tokio::try_join!(seat.is_of(&policy.approvers), seat.is_of(&policy.admins))?;
     if !approver && !admin {
         let viewer = seat.is_of(&policy.viewers).await?;
         return Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer }));
     }
     // Whoever has left the channel, or was removed from it, has not seen what is asked there.
-    if seat.in_channel()? {
+    if seat.in_channel().await? {
         return Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer: true }));
     }
     if seat.is_of(&policy.viewers).await? {
@@ -90,9 +97,10 @@ async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known,
 /// Where one person sits, for one look-up.
 struct Seat<'a> {
     app: &'a App,
+    policy: &'a Policy,
     user: &'a str,
-    /// Whether they are in the policy's channel; matters only to whom that gives a right.
-    in_channel: Result<bool, ChatError>,
+    /// Whether they are in the policy's channel, if that was asked already.
+    in_channel: Option<Result<bool, ChatError>>,
 }
 
 impl Seat<'_> {
@@ -105,11 +113,15 @@ impl Seat<'_> {
                 return Ok(true);
             }
         }
-        if people.channel_members { self.in_channel() } else { Ok(false) }
+        if people.channel_members { self.in_channel().await } else { Ok(false) }
     }
 
-    fn in_channel(&self) -> Result<bool, ChatError> {
-        self.in_channel.clone()
+    async fn in_channel(&self) -> Result<bool, ChatError> {
+        if let Some(known) = &self.in_channel {
+            return known.clone();
+        }
+        let members = self.app.chat.channel_members(&self.policy.channel).await?;
+        Ok(members.iter().any(|id| id == self.user))
     }
 }
 

@@ -39,7 +39,6 @@ struct Records {
     waiting: BTreeMap<AccountId, i64>,
     suspended: BTreeMap<AccountId, DateTime<Utc>>,
     restored: BTreeMap<AccountId, DateTime<Utc>>,
-    granted: BTreeMap<AccountId, Granted>,
     past: Past,
 }
 
@@ -92,9 +91,17 @@ pub async fn survey(app: &App, policy: &Policy, keep: Keep, now: DateTime<Utc>) 
     app.note_identity(&listing);
     let pages = listing?;
     let Sieve { mut kept, others, .. } = sieve;
+    if !kept.is_empty() {
+        // A large directory is listed for minutes: whom it leaves is looked at as they are protected now.
+        let protections = self::protections(app, policy, app.clock.now()).await?;
+        for (account, standing) in kept.values_mut() {
+            *standing = protections.standing(account);
+        }
+    }
     let records = records(app, policy, kept.keys().cloned().collect(), now).await?;
     for (account, standing) in kept.values_mut() {
-        records.add_to(standing, account);
+        let id = &account.id;
+        standing.restored_at = restored_at(account, records.suspended.get(id), records.restored.get(id));
     }
     let looks = second_looks(app, rule, kept.values(), now).await;
     let assessed = kept
@@ -177,7 +184,6 @@ async fn records(
         waiting: app.store.waiting(ids.clone()).await?,
         suspended: app.store.suspended_by_us(ids.clone()).await?,
         restored: app.store.restored_by_us(ids).await?,
-        granted: app.store.exemptions_in_force(&policy.name, now).await?,
         past,
     })
 }
@@ -196,15 +202,6 @@ impl Protections {
             restored_at: None,
             second_look: SecondLook::NotAsked,
         }
-    }
-}
-
-impl Records {
-    /// What has been read since: an exemption may have been granted while a large directory was listed.
-    fn add_to(&self, standing: &mut Standing, account: &Account) {
-        let id = &account.id;
-        standing.granted = self.granted.get(id).map(|granted| (granted.id, granted.ends_at));
-        standing.restored_at = restored_at(account, self.suspended.get(id), self.restored.get(id));
     }
 }
 

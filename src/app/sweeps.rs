@@ -1,7 +1,5 @@
 //! Sweeps: which are owed, running one, and telling the channel about those that ask nothing.
 
-use std::collections::BTreeSet;
-
 use anyhow::Context;
 use chrono::{DateTime, Duration, Utc};
 
@@ -146,7 +144,7 @@ impl App {
         // The rule that was recorded at the start is the rule that runs.
         let policy = Policy { rule: sweep.rule.clone(), ..policy.clone() };
         let survey = survey(self, &policy, Keep::Unsettled, self.clock.now()).await?;
-        self.look_after_open_cards(&survey).await?;
+        self.look_after_open_cards(&policy.name).await?;
         let finished = self.finished(&policy, survey).await?;
         let result = self.store.finish_sweep(sweep.id, finished).await?;
         tracing::info!(sweep = sweep.id, policy = policy.name, request = result.request, counts = ?result.counts, "sweep finished");
@@ -155,10 +153,9 @@ impl App {
 
     /// Accounts that wait already are not asked about again, so the card that asks has to be there: it is rendered once
     /// more, and comes back if somebody deleted it.
-    async fn look_after_open_cards(&self, survey: &Survey) -> anyhow::Result<()> {
-        let open: BTreeSet<i64> = survey.plan.assessed.iter().filter_map(|one| one.waiting_in).collect();
-        for request in open {
-            self.store.forget_rendering(&card_key(request)).await?;
+    async fn look_after_open_cards(&self, policy: &str) -> anyhow::Result<()> {
+        for (request, _) in self.store.open_requests(Some(policy)).await? {
+            self.store.forget_rendering(&card_key(request.id)).await?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::codec::{self, Cells, json_text, time_text};
 use super::{Store, StoreError, archive};
 use crate::domain::account::AccountId;
-use crate::domain::audit::{self, Action, AuditEvent, Draft, GENESIS, Subject};
+use crate::domain::audit::{self, Action, Actor, AuditEvent, Draft, GENESIS, Subject};
 use crate::domain::request::Request;
 
 /// The version that writes an event.
@@ -232,6 +232,8 @@ struct Actors {
 impl Actors {
     fn hashed(&mut self, stored: &str) -> Option<&RawValue> {
         if self.stored != stored {
+            // A key that is there twice is read in one way here and in another elsewhere; an actor has each once.
+            serde_json::from_str::<Actor>(stored).ok()?;
             let sorted: Value = serde_json::from_str(stored).ok()?;
             self.hashed = serde_json::value::to_raw_value(&sorted).ok()?;
             stored.clone_into(&mut self.stored);

@@ -12,7 +12,8 @@
 //! - A second instance on the same file is refused, also when the first one was started under another name of it.
 //!
 //! What it never does: read the clock (`now` comes in), talk to anybody, or run `SQLite` on an async thread. [`Store`] is
-//! a handle; its calls are sent to the writer thread one by one, so they never see each other half-done. If that thread
+//! a handle; its calls are carried out by the writer thread, and never see each other half-done. Those that wait at the same
+//! time are in no order: what only looks comes first, and the changes share a commit. If that thread
 //! dies, calls answer [`StoreError::Closed`] and [`Store::closed`] resolves, and the process is meant to exit.
 
 mod archive;
@@ -87,7 +88,8 @@ enum Asked {
 
 /// A change on its way into the file: made within a transaction, answered after its commit.
 trait Change: Send {
-    /// Makes it. An error is its own: its part is taken back, and that of others stays.
+    /// Makes it. An error is its own: its part is taken back, and that of others stays, unless `SQLite` ends the whole
+    /// transaction for it, as on a full disk.
     fn make(&mut self, tx: &Transaction<'_>) -> Result<(), StoreError>;
     /// Tells the caller, when the transaction has ended.
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);

@@ -1,5 +1,6 @@
 //! The brakes: each stops a sweep that must not speak, says so in the channel, and nobody is suspended.
 
+use super::commands::assert_answer;
 use crate::fake::okta::{Fault, Person, Status};
 use crate::fake::slack::{C_OPS, U_APPROVER, U_APPROVER2};
 use crate::support::{PLAIN_POLICY, World};
@@ -116,6 +117,24 @@ async fn many_more_candidates_than_lately_are_held() {
     world.message("nobody to suspend").await;
     add(&world, "idle", 6, 41);
     assert_held(&world, "6 candidates are many more than lately").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_becomes_protected_while_a_large_directory_is_listed_is_not_proposed() {
+    const PEOPLE: [&str; 3] = ["ada@ext.example", "ben@ext.example", "cat@ext.example"];
+    let world = World::at_ten(PLAIN_POLICY).await;
+    world.add_idle(&PEOPLE);
+    world.okta.page_at_most(1);
+    world.start_bot().await;
+    world.okta.fail_next("GET after=", Fault::Drip(std::time::Duration::from_secs(4)));
+    world.ask_for_sweep().await;
+    let listing = |world: &World| world.okta.calls().iter().any(|call| call.query.contains("after="));
+    world.until("the second page", listing).await;
+    world.okta.set_admin_role(PEOPLE[0], "USER_ADMIN");
+    assert_answer(&world, U_APPROVER, "exempt ben@ext.example for 30d on leave", &["ben@ext.example"]).await;
+    let card = world.message("Answer by").await.visible_text();
+    assert_eq!(PEOPLE.map(|login| card.contains(login)), [false, false, true], "{card}");
+    world.nothing_else_is_wrong().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -202,6 +202,18 @@ async fn an_open_card_that_somebody_deleted_comes_again_when_a_sweep_finds_its_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_open_card_that_somebody_deleted_comes_again_also_if_nobody_on_it_is_inactive_any_more() {
+    let world = world_with_bot().await;
+    let seen = world.sweep().await;
+    world.slack.delete_message(&seen.ts);
+    world.okta.sign_in(LOGIN);
+    world.ask_for_sweep().await;
+    let card = open_card(&world).await;
+    assert_ne!(card.ts, seen.ts);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_card_that_slack_refuses_is_replaced_by_its_sentence() {
     let world = world_with_bot().await;
     world.slack.fail_next("chat.postMessage", Fault::Error("invalid_blocks".to_owned()));

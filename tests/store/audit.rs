@@ -86,6 +86,22 @@ async fn whatever_is_done_behind_its_back_is_found() {
 }
 
 #[tokio::test]
+async fn a_name_slipped_in_front_of_the_one_that_was_hashed_is_found() {
+    let bench = Bench::new();
+    let store = bench.open();
+    approved(&store, 0, &["kim"]).await;
+    let raw = bench.raw();
+    raw.execute_batch("DROP TRIGGER audit_no_update").unwrap();
+    // Readers that take the first of two equal keys would see another person.
+    let sql = r#"UPDATE audit_event SET actor = replace(actor, '{"person":{', '{"person":{"id":"U_EVIL",') WHERE seq = ?1"#;
+    let seq: i64 = raw
+        .query_row("SELECT min(seq) FROM audit_event WHERE actor LIKE '{\"person\":%'", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(raw.execute(sql, [seq]).unwrap(), 1);
+    assert_eq!(store.verify().await.unwrap().broken_at, Some(seq));
+}
+
+#[tokio::test]
 async fn an_edit_that_was_given_a_hash_of_its_own_is_found_at_the_next_event() {
     let bench = Bench::new();
     let store = bench.open();
