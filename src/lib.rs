@@ -33,8 +33,8 @@
 //!
 //! **A scheduled sweep.** The bell ([`app`], hung in `app/bell.rs`) wakes the loop. [`domain::schedule::owed_slot`] says
 //! which slot is owed; [`store::Store::start_sweep`] makes its row, unless the slot has one. A task surveys the policy
-//! ([`app::survey`]): lists, looks up who is protected, asks the log about would-be candidates, and judges each account
-//! with [`domain::assess::assess`]. [`domain::plan::plan`] counts and lets the guards speak.
+//! ([`app::survey`]): looks up who is protected, judges the listing as it comes, and asks the log about whom that leaves,
+//! who are judged with [`domain::assess::assess`]. [`domain::plan::plan`] counts and lets the guards speak.
 //! [`store::Store::finish_sweep`] writes the end, the request and its candidates in one transaction. The loop then finds
 //! a live request without a card and posts it ([`app::messages`]); once the card stands, its deadline starts.
 //!
