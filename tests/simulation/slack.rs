@@ -97,6 +97,11 @@ impl Slack {
         for (_, reference, card) in there {
             let message = workspace.messages.iter_mut().find(|message| message.reference == reference);
             if let Some(message) = message {
+                self.fate.trace(&format!(
+                    "Slack: a late update of {}: {:?}",
+                    message.key,
+                    card.summary.to_plain()
+                ));
                 message.cards.push(card);
             }
         }
@@ -341,6 +346,8 @@ impl Chat for Slack {
                 lost()
             }
         };
+        let how = answer.as_ref().map_or("in vain", |()| "done");
+        self.fate.trace(&format!("Slack: an update {how}: {:?}", card.summary.to_plain()));
         self.fate.place("after an update").await;
         answer
     }
