@@ -10,6 +10,7 @@ use serde_json::json;
 use super::audit::{Action, Actor, Draft, Person, Subject};
 use super::candidate::Shown;
 use super::request::{Request, RequestState};
+use super::waiting;
 
 /// A look-up that fails is tried so often.
 pub const LOOKUPS_MAX: u32 = 5;
@@ -271,7 +272,10 @@ pub fn look_up_again(attempts: u32, error: String, now: DateTime<Utc>) -> Asking
     if attempts >= LOOKUPS_MAX {
         return Asking::Failed { error };
     }
-    Asking::Due { attempts, not_before: Some(now + Duration::seconds(5 << attempts)) }
+    Asking::Due {
+        attempts,
+        not_before: Some(now + waiting::doubled(Duration::seconds(5), attempts, waiting::LONGEST)),
+    }
 }
 
 /// Why an answer had no effect.

@@ -115,11 +115,12 @@ where
     }
 
     fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
-        let made = self.made.unwrap_or(Err(StoreError::Closed));
-        let answer = match committed {
-            Ok(()) => made,
+        let answer = match (self.made, committed) {
             // What stopped this one is more to the point than what became of all.
-            Err(error) => Err(made.err().filter(|own| !matches!(own, StoreError::Closed)).unwrap_or(error)),
+            (Some(Err(own)), _) => Err(own),
+            (Some(Ok(_)) | None, Err(error)) => Err(error),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (None, Ok(())) => Err(StoreError::Closed),
         };
         // A caller that has gone away doesn't want the answer; the change is made all the same.
         let _ = self.caller.send(answer);

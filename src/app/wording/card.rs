@@ -375,8 +375,9 @@ fn progress(view: &View) -> String {
     let due = in_state(view, "due");
     let all = view.request.state.retry().map_or_else(|| selected(view), |retry| retry.positions.len());
     let sessions = view.candidates.iter().filter(|one| one.state.sessions_due_at(view.now).is_some()).count();
-    let mut done = format!(" {} of {all} done.", all.saturating_sub(due));
-    if let Some(left) = time_left(view, all.saturating_sub(due), due) {
+    let finished = all.saturating_sub(due);
+    let mut done = format!(" {finished} of {all} done.");
+    if let Some(left) = time_left(view, finished, due) {
         done = format!("{done} About {} left.", span_of_time(left));
     }
     if due > 0 || sessions == 0 {

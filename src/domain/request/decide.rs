@@ -220,22 +220,12 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
     admit(request, input)?;
     let decision =
         Decision { by: input.voter.person.clone(), at: input.received_at, reason: input.reason.clone() };
-    match &input.verb {
-        Verb::Retry { known } => {
-            same_question(request, input)?;
-            let needed = needed(request, input);
-            return retry::retry(request, candidates, known, decision, needed);
-        }
-        Verb::AskAgain => return ask_again(request, decision),
-        Verb::Suspend { .. }
-        | Verb::Keep { .. }
-        | Verb::Deny
-        | Verb::Release
-        | Verb::GoLive
-        | Verb::TakeBackApproval
-        | Verb::Withdraw => {}
-    }
     match (&request.state, &input.verb) {
+        (_, Verb::Retry { known }) => {
+            same_question(request, input)?;
+            retry::retry(request, candidates, known, decision, needed(request, input))
+        }
+        (_, Verb::AskAgain) => ask_again(request, decision),
         (RequestState::Pending { first }, Verb::Suspend { keep, until }) => {
             let selection = Selection { keep, until, decision: &decision };
             match first {
@@ -279,8 +269,6 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
             | Verb::Release
             | Verb::GoLive
             | Verb::TakeBackApproval
-            | Verb::Retry { .. }
-            | Verb::AskAgain
             | Verb::Withdraw,
         ) => Err(Refusal::DoesNotFit),
     }
