@@ -17,7 +17,7 @@ use crate::domain::waiting;
 use crate::store::{CardStands, MessageRow};
 
 /// A late first update has arrived by then, or never will.
-const LATE_UPDATE_WITHIN: Duration = Duration::seconds(60);
+pub(super) const LATE_UPDATE_WITHIN: Duration = Duration::seconds(60);
 /// How far before the recorded try a message is looked for: the two clocks may differ.
 pub(super) const CLOCK_SKEW: Duration = Duration::minutes(5);
 /// A try whose time can't be told is looked for so far back.
@@ -95,14 +95,11 @@ impl App {
         if row.rendered.as_deref() == Some(&digest) && !settling {
             return Ok(Standing::Current(reference, again));
         }
+        // Recorded before the call: of an update under which the process dies, too, nobody knows when it takes effect.
+        let before = (row.rendered.take(), row.render_again_at.replace(longest));
+        self.store.save_message(row).await?;
         match self.chat.update(&reference, card).await {
-            Ok(()) => {
-                row.rendered = Some(digest);
-                row.render_again_at = again;
-                succeeded(row);
-                self.store.save_message(row).await?;
-                Ok(Standing::Current(reference, again))
-            }
+            Ok(()) => self.is_current(row, reference, digest, again).await,
             Err(ChatError::NotFound(why)) => {
                 // Somebody deleted it: the request stays valid, and the channel gets it anew.
                 tracing::warn!(key = row.key, why, "a message is gone; posting it again");
@@ -112,24 +109,42 @@ impl App {
             }
             Err(ChatError::Content(why)) => {
                 tracing::error!(key = row.key, why, "a card was refused; showing its sentence instead");
-                if let Err(error) = self.chat.update(&reference, &notices::fallback(card)).await {
-                    let at = self.put_off(row, &error).await?;
-                    return Ok(Standing::Behind(reference, at));
+                match self.chat.update(&reference, &notices::fallback(card)).await {
+                    Ok(()) => self.is_current(row, reference, digest, again).await,
+                    Err(error) => self.is_behind(row, reference, before, &error).await,
                 }
-                row.rendered = Some(digest);
-                succeeded(row);
-                self.store.save_message(row).await?;
-                Ok(Standing::Current(reference, again))
             }
-            Err(error) => {
-                if matches!(error, ChatError::Ambiguous(_)) {
-                    row.rendered = None;
-                    row.render_again_at = Some(now + LATE_UPDATE_WITHIN);
-                }
-                let at = self.put_off(row, &error).await?;
-                Ok(Standing::Behind(reference, at))
-            }
+            Err(error) => self.is_behind(row, reference, before, &error).await,
         }
+    }
+
+    /// Records that the channel shows this now. It is to be rendered again then, if an earlier update may still come.
+    async fn is_current(
+        &self,
+        row: &mut MessageRow,
+        reference: MessageRef,
+        digest: String,
+        again: Option<DateTime<Utc>>,
+    ) -> anyhow::Result<Standing> {
+        (row.rendered, row.render_again_at) = (Some(digest), again);
+        succeeded(row);
+        self.store.save_message(row).await?;
+        Ok(Standing::Current(reference, again))
+    }
+
+    /// Records an update that failed. One that surely took no effect leaves what was known before it.
+    async fn is_behind(
+        &self,
+        row: &mut MessageRow,
+        reference: MessageRef,
+        before: (Option<String>, Option<DateTime<Utc>>),
+        error: &ChatError,
+    ) -> anyhow::Result<Standing> {
+        if !matches!(error, ChatError::Ambiguous(_)) {
+            (row.rendered, row.render_again_at) = before;
+        }
+        let at = self.put_off(row, error).await?;
+        Ok(Standing::Behind(reference, at))
     }
 
     async fn bring(

@@ -56,6 +56,8 @@ use crate::store::{AuditContext, Store};
 const ROUND_MIN: std::time::Duration = std::time::Duration::from_millis(25);
 /// So far the time of day may stray from the time that passes before anybody is told.
 const CLOCK_JUMP: Duration = Duration::hours(1);
+/// And so far before what was waited for by the time of day is waited for anew.
+const CLOCK_STEP: Duration = Duration::minutes(2);
 /// The loop looks at the rows at least this often, whatever it is told.
 const TICK_MAX: std::time::Duration = std::time::Duration::from_secs(20);
 /// How long a failed look at the database waits before the next one.
@@ -282,6 +284,10 @@ impl App {
         let passed = Duration::from_std(instant - seen.0).unwrap_or_default();
         let jumped = now - seen.1 - passed;
         *seen = (instant, now);
+        if jumped > CLOCK_STEP {
+            // By the time of day the wait for updates that may come late is over; by the time that passed it is not.
+            self.store.late_updates_until(now + messages::LATE_UPDATE_WITHIN).await?;
+        }
         if jumped.abs() < CLOCK_JUMP {
             return Ok(());
         }

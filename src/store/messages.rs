@@ -106,6 +106,15 @@ impl Store {
         .await
     }
 
+    /// Has every message of which an earlier update may still come rendered again at `at`, and not before.
+    pub async fn late_updates_until(&self, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            let sql = "UPDATE message SET render_again_at = ?1 WHERE render_again_at IS NOT NULL";
+            codec::run(tx, sql, [time_text(at)]).map(drop)
+        })
+        .await
+    }
+
     /// The card stands: its place is recorded and, in the same transaction, the request's clock starts. The request
     /// after that, or `None` if its clock ran already.
     pub async fn card_stands(

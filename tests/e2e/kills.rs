@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::crash::{a_minute_each, run_by_worlds_clock, spawn_by_worlds_clock};
 use crate::fake::okta::{Person, Status};
 use crate::fake::slack::{C_OPS, Message, U_APPROVER, U_APPROVER2};
-use crate::process::BotProcess;
 use crate::support::{UNSCHEDULED_POLICY, World, is_open_card};
 
 /// New contractors per sweep.
@@ -42,13 +42,13 @@ async fn killed_at_random_nothing_is_lost_or_done_twice() {
     .await;
     let mut tally = Tally::default();
     for _ in 0..kills {
-        let process = BotProcess::spawn(&world, &["run"], &[]);
+        let process = spawn_by_worlds_clock(&world);
         let life = Duration::from_millis(random.u64(0..LIFE_MAX_MS));
         // The moment is the point here: nothing waits for it.
         let _ = tokio::time::timeout(life, people(&world, &mut random, &mut tally)).await;
         process.kill(&world).await;
     }
-    let process = BotProcess::run(&world).await;
+    let process = run_by_worlds_clock(&world).await;
     settle(&world).await;
     process.terminate();
     assert_eq!(process.ended().await.tells_no_secrets(&world).code, Some(0));
@@ -115,9 +115,8 @@ async fn settle(world: &World) {
                 .await;
             continue;
         }
-        world
-            .until("all told, or a card", |world| unfinished(world) == 0 || open(&world.slack).is_some())
-            .await;
+        let there = |world: &World| unfinished(world) == 0 || open(&world.slack).is_some();
+        a_minute_each(world, "all told, or a card", there).await;
         if open(&world.slack).is_none() {
             return;
         }

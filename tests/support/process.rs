@@ -61,11 +61,16 @@ impl BotProcess {
     pub async fn run_with(world: &World, changes: &[(&str, &str)]) -> BotProcess {
         let before = world.slack.connections_opened();
         let process = BotProcess::spawn(world, &["run"], changes);
+        process.connected(world, before).await;
+        process
+    }
+
+    /// Returns once the process has a socket; so many had been opened before it started.
+    pub async fn connected(&self, world: &World, before: usize) {
         let connected = |slack: &crate::fake::slack::FakeSlack| {
             (slack.connections_opened() > before && slack.fresh_sockets() > 0).then_some(())
         };
         world.slack.wait_for("a socket of the process", connected).await;
-        process
     }
 
     /// Returns when the process has ended by itself, however that was.

@@ -20,16 +20,29 @@ use crate::fake::slack::{C_OPS, Message, U_ADMIN};
 use crate::process::BotProcess;
 use crate::support::World;
 use places::{Moment, Place, places};
+pub use stories::a_minute_each;
 use stories::{ADA, BEN, Story};
 
 /// Worlds at the same time: each waits for its process and its disk more than it computes.
 const WORLDS_AT_ONCE: usize = 4;
 
-/// Starts the binary with the shim.
+/// Starts the binary with the shim, and waits until it is connected.
 async fn run(world: &World, die: Option<(usize, Moment)>) -> BotProcess {
+    let before = world.slack.connections_opened();
+    let process = spawn(world, die);
+    process.connected(world, before).await;
+    process
+}
+
+fn spawn(world: &World, die: Option<(usize, Moment)>) -> BotProcess {
     let variables = shim::environment(world, die);
     let changes: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    BotProcess::run_with(world, &changes).await
+    BotProcess::spawn(world, &["run"], &changes)
+}
+
+/// Starts the binary by the world's clock, and doesn't wait.
+pub fn spawn_by_worlds_clock(world: &World) -> BotProcess {
+    spawn(world, None)
 }
 
 /// Starts the binary by the world's clock, so that a story can't meet midnight.
@@ -58,11 +71,8 @@ async fn die_at(world: &World, place: &Place, story: Story) -> bool {
             reached
         }
         Place::Commit { number, moment } => {
-            let variables = shim::environment(world, Some((*number, *moment)));
-            let changes: Vec<(&str, &str)> =
-                variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
             // It may die before Slack has heard of it.
-            let mut process = BotProcess::spawn(world, &["run"], &changes);
+            let mut process = spawn(world, Some((*number, *moment)));
             let told = async {
                 world.slack.wait_for("a socket", |slack| (slack.fresh_sockets() > 0).then_some(())).await;
                 story.see_through(world).await;
@@ -256,7 +266,7 @@ async fn crash_twice(place: Place, finding_out: &'static str, moment: Moment) ->
         return false;
     }
     world.gate.stop_at_label(finding_out, 1, moment);
-    let process = BotProcess::spawn(&world, &["run"], &[]);
+    let process = spawn(&world, None);
     world.gate.stopped().await;
     process.kill(&world).await;
     world.gate.open();
