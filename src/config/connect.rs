@@ -146,17 +146,39 @@ pub(super) fn safe_url(text: &str) -> Result<Url, String> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err(format!("is {}; give the address without ? and #", shown_address(text)));
     }
+    if !is_safe(&url) {
+        return Err(format!("is {}, but {SAFE}", shown_address(text)));
+    }
+    Ok(url)
+}
+
+/// What makes an address safe.
+const SAFE: &str = "must begin with https:// (http:// only for this machine, such as http://127.0.0.1:8080)";
+
+/// Whether others can neither read nor answer what is sent there.
+fn is_safe(url: &Url) -> bool {
     let local = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     };
-    if url.scheme() == "https" || (url.scheme() == "http" && local) {
-        return Ok(url);
+    url.scheme() == "https" || (url.scheme() == "http" && local)
+}
+
+/// An address that whoever knows it may call, and so is a secret; no message repeats it. It may be left out.
+pub(super) fn secret_address(
+    section: &Section<'_>,
+    surroundings: &Surroundings<'_>,
+    secret: &Secret,
+) -> Option<SecretString> {
+    let given = find(section, surroundings, secret)?.ok()?;
+    match Url::parse(&given.text) {
+        Ok(url) if is_safe(&url) => return one_word(section, &given, "address"),
+        Ok(_) => given.problem(section, SAFE),
+        Err(error) => given.problem(section, &format!("holds no address: {error}")),
     }
-    let rule = "must begin with https:// (http:// only for this machine, such as http://127.0.0.1:8080)";
-    Err(format!("is {}, but {rule}", shown_address(text)))
+    None
 }
 
 /// An address for a message; one that may have a password in it isn't repeated.
@@ -197,7 +219,7 @@ fn token(
         given.problem(section, &format!("holds no {what}: those begin with {prefix}"));
         return None;
     }
-    one_word(section, &given)
+    one_word(section, &given, "token")
 }
 
 /// A secret that may be left out; one line of anything that a header can have.
@@ -219,11 +241,11 @@ fn boxed(text: &str) -> SecretString {
     SecretString::from(text)
 }
 
-fn one_word(section: &Section<'_>, given: &Given) -> Option<SecretString> {
+fn one_word(section: &Section<'_>, given: &Given, what: &str) -> Option<SecretString> {
     if given.text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Some(boxed(&given.text));
     }
-    given.problem(section, "must hold the token alone, with no spaces, quotes or other words");
+    given.problem(section, &format!("must hold the {what} alone, with no spaces, quotes or other words"));
     None
 }
 
@@ -278,7 +300,7 @@ fn credential(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Option<
             None
         }
         (Ok(_), Ok(key)) if from_variable(&key) => service_app(section, surroundings, client_id, key_id, key),
-        (Ok(token), _) => one_word(section, &token).map(Credential::ApiToken),
+        (Ok(token), _) => one_word(section, &token, "token").map(Credential::ApiToken),
         (Err(Missing), Ok(key)) => service_app(section, surroundings, client_id, key_id, key),
     }
 }

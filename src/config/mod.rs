@@ -22,10 +22,12 @@ mod report;
 mod section;
 mod silence;
 mod tell;
+mod watch;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
@@ -44,7 +46,7 @@ pub const DEFAULT_PATH: &str = "config/bot.toml";
 const FILE_MAX: u64 = 2_097_152;
 
 /// Every environment variable that is read.
-pub const VARIABLES: [&str; 11] = [
+pub const VARIABLES: [&str; 12] = [
     "SLACK_BOT_TOKEN",
     "SLACK_APP_TOKEN",
     "SLACK_API_URL",
@@ -56,6 +58,7 @@ pub const VARIABLES: [&str; 11] = [
     "INACTIVE_CONTRACTORS_DB",
     "DB_PATH",
     "FORWARD_AUTHORIZATION",
+    "HEARTBEAT_URL",
 ];
 
 /// Everything that can be set, validated. Its `Debug` shows no secret.
@@ -71,6 +74,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Where the audit trail goes besides.
     pub forward: Vec<Collector>,
+    /// How other programs see that the bot is at work.
+    pub watch: WatchConfig,
     /// The enabled policies, in the order of the file; at least one, with unique names.
     pub policies: Vec<Policy>,
     /// What is allowed, but somebody should know; one sentence each.
@@ -135,6 +140,15 @@ pub enum LogFormat {
     Human,
     /// One JSON object a line.
     Json,
+}
+
+/// How other programs see that the bot is at work.
+#[derive(Clone, Debug, Default)]
+pub struct WatchConfig {
+    /// Where the bot answers HTTP: an address of this machine alone. `None`: nowhere.
+    pub http: Option<SocketAddr>,
+    /// What is called after each finished sweep: an address, https or http on this machine, that is a secret.
+    pub heartbeat: Option<SecretString>,
 }
 
 /// A key that the file may have.
@@ -283,11 +297,12 @@ fn read<'r>(
     let database = database(&top.section("database"), surroundings);
     let log = log(&top.section("log"));
     let forward = forward::forward(&top.section("forward"), surroundings);
+    let watch = watch::watch(&top.section("watch"), surroundings);
     let policies = policy::all(&top, surroundings);
     top.finish();
     let warnings = report.verdict()?;
     let (slack, okta) = slack.zip(okta).expect("a section that can't be used was reported");
-    Ok(Config { slack, okta, database, log, forward, policies, warnings })
+    Ok(Config { slack, okta, database, log, forward, watch, policies, warnings })
 }
 
 fn database(section: &Section<'_>, surroundings: &Surroundings<'_>) -> PathBuf {

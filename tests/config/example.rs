@@ -51,7 +51,7 @@ fn the_example_has_every_key_and_shows_the_real_defaults() {
 #[test]
 fn the_example_shows_no_key_that_is_not_one() {
     let keys = Config::keys();
-    for section in ["slack", "okta", "database", "log", "forward", "policy"] {
+    for section in ["slack", "okta", "database", "log", "forward", "watch", "policy"] {
         for shown in example_lines(section).keys() {
             let known = keys.iter().any(|key| key.section == section && key.name == *shown);
             assert!(known, "{shown} in [{section}] is not a key");
@@ -77,6 +77,7 @@ fn every_default_and_example_value_can_be_uncommented() {
         "working_week",
         "holidays_file",
         "authorization_file",
+        "heartbeat_url_file",
     ];
     let take = |line: &'static str| {
         let bare = line.strip_prefix('#').filter(|bare| !bare.starts_with(' ') && bare.contains(" = "));

@@ -5,6 +5,7 @@ mod example;
 mod mistakes;
 mod secrets;
 mod tell;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -28,6 +29,7 @@ approvers = { users = ["U1"] }
 const BOT: &str = "xoxb-canary-1";
 const APP: &str = "xapp-canary-2";
 const API: &str = "canary-3-okta-token";
+const HEARTBEAT: &str = "https://beat.example/ping/canary-5?up=1";
 const PEM: &str = "-----BEGIN PRIVATE KEY-----\nY2FuYXJ5LTQ=\n-----END PRIVATE KEY-----";
 
 /// A file system with one secret of each kind and some bad ones.
@@ -41,6 +43,8 @@ fn read_file(path: &Path) -> io::Result<String> {
         "jwk" => Ok("{\"kty\":\"RSA\",\"d\":\"canary\"}".to_owned()),
         "locked" => Ok("-----BEGIN ENCRYPTED PRIVATE KEY-----\ncanary\n-----END".to_owned()),
         "public" => Ok("-----BEGIN PUBLIC KEY-----\ncanary\n-----END".to_owned()),
+        "heartbeat" => Ok(format!("{HEARTBEAT}\n")),
+        "clear" => Ok("http://canary.example/ping".to_owned()),
         "ssws" => Ok("SSWS canary".to_owned()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     }

@@ -1,0 +1,38 @@
+//! The section `[watch]`: how other programs see that the bot is alive and at work.
+
+use std::net::SocketAddr;
+
+use super::connect::{self, Secret};
+use super::report::quote;
+use super::section::{Found, Section};
+use super::{Surroundings, WatchConfig};
+
+const HEARTBEAT: Secret = Secret {
+    what: "address of the heartbeat",
+    variable: "HEARTBEAT_URL",
+    file_key: "heartbeat_url_file",
+    inline_key: "heartbeat_url",
+};
+
+/// Reads `[watch]`; without it nothing listens and nothing is called.
+pub(super) fn watch(section: &Section<'_>, surroundings: &Surroundings<'_>) -> WatchConfig {
+    let http = section.text("http").and_then(|found| http(section, &found));
+    let heartbeat = connect::secret_address(section, surroundings, &HEARTBEAT);
+    section.finish();
+    WatchConfig { http, heartbeat }
+}
+
+/// Where to listen. What is served there asks nobody for a password, so other machines don't reach it.
+fn http(section: &Section<'_>, found: &Found<String>) -> Option<SocketAddr> {
+    let read = found.value.parse::<SocketAddr>();
+    let wrong = match read {
+        Ok(address) if address.ip().is_loopback() => return Some(address),
+        Ok(_) => {
+            "but must be of this machine alone, such as \"127.0.0.1:9464\": it asks for no password; to look from \
+             elsewhere put a reverse proxy before it"
+        }
+        Err(_) => "but must be an IP address of this machine and a port, such as \"127.0.0.1:9464\"",
+    };
+    section.problem(found.at, &format!("http is {}, {wrong}", quote(&found.value)));
+    None
+}
