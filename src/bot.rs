@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::json;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -13,13 +14,16 @@ use crate::app::decide::Inbox;
 use crate::app::wording::days_off;
 use crate::chat::ChatError;
 use crate::clock::Clock;
-use crate::config::{Config, Credential};
+use crate::config::{Config, ConfigError, Credential};
 use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::policy::Policy;
 use crate::domain::schedule;
+use crate::forward::Collector;
+use crate::identity::IdentityError;
 use crate::okta::Okta;
 use crate::slack::Slack;
 use crate::store::{AuditContext, Store};
+use crate::watch::{AtWork, Supervisor, Watch};
 use crate::{okta, slack};
 
 /// How long the bot waits for the two outside systems. The defaults are for production; tests shorten them instead of
@@ -95,10 +99,18 @@ pub fn install_crypto() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
+/// What was read each time somebody wanted the configuration read again.
+pub type Reloads = mpsc::Receiver<Result<Config, ConfigError>>;
+
 /// Runs the bot until `stop`. Returns early with what can't heal by itself: a bad token, a file that somebody else
 /// holds, a database that is gone.
-pub async fn run(config: Config, clock: Clock, stop: CancellationToken) -> anyhow::Result<()> {
-    run_patiently(config, Patience::default(), clock, stop).await
+pub async fn run(
+    config: Config,
+    clock: Clock,
+    reloads: Reloads,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    run_patiently(config, Patience::default(), clock, reloads, stop).await
 }
 
 /// As [`run`], with other waits for the outside systems.
@@ -106,9 +118,19 @@ pub async fn run_patiently(
     config: Config,
     patience: Patience,
     clock: Clock,
+    reloads: Reloads,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     install_crypto();
+    warn(&config, &clock);
+    let store = Store::open(&config.database, clock.now())?;
+    let result = Box::pin(watched(config, patience, clock, reloads, &stop, store.clone())).await;
+    let closed = store.close().await.context("can't close the database");
+    // Why it ended comes before what that made of the end.
+    result.and(closed)
+}
+
+fn warn(config: &Config, clock: &Clock) {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -117,104 +139,206 @@ pub async fn run_patiently(
             tracing::warn!(policy = policy.name, "{}", text.to_plain());
         }
     }
-    let store = Store::open(&config.database, clock.now())?;
-    let result = Box::pin(run_with(&config, patience, clock, stop, store.clone())).await;
-    let closed = store.close().await.context("can't close the database");
-    // Why it ended comes before what that made of the end.
-    result.and(closed)
 }
 
-async fn run_with(
-    config: &Config,
+/// Does the job, by one configuration after the other, and lets people watch.
+async fn watched(
+    config: Config,
     patience: Patience,
     clock: Clock,
-    stop: CancellationToken,
+    mut reloads: Reloads,
+    stop: &CancellationToken,
     store: Store,
 ) -> anyhow::Result<()> {
-    let okta = okta::Settings { request_timeout: patience.okta_request, ..okta_settings(config) };
-    let okta = Okta::new(okta, clock.clone())?;
-    let Some(slack) = connect(config, patience, &clock, &stop).await? else {
+    let watch = Arc::new(Watch::new(store.clone(), clock.clone()).await?);
+    let watching = CancellationToken::new();
+    let _end = watching.clone().drop_guard();
+    watch.serve(&config.database, config.watch.http, &watching).await?;
+    tokio::spawn(Supervisor::feed(Arc::clone(&watch), stop.clone()));
+    let job = Job { patience, clock, store, watch };
+    let okta = job.okta(&config)?;
+    let Some(slack) = job.connect(&config, stop).await? else {
         return Ok(());
     };
-    for warning in everybody_approves(&slack, &config.policies).await {
-        tracing::warn!("{warning}");
+    let mut ready = Ready { config, slack, okta };
+    while let Some(next) = Box::pin(job.work(ready, &mut reloads, stop)).await? {
+        ready = next;
     }
-    let forwarded = store.clone();
-    let app = Arc::new(App::new(
-        store,
-        Arc::clone(&slack) as Arc<dyn crate::chat::Chat>,
-        Arc::new(okta),
-        clock,
-        config.policies.clone(),
-        config.okta.concurrency as usize,
-        slack.connection(),
-    ));
-    announce(&app).await?;
-    // The work goes on while the socket is down; either of the two ending ends the other.
-    let both = stop.child_token();
-    let _end = both.clone().drop_guard();
-    let socket = async {
-        let result = slack.run(Arc::new(Inbox(Arc::clone(&app))), both.clone()).await;
-        both.cancel();
-        result.context("Slack ended the connection for good")
-    };
-    let work = async {
-        let result = Arc::clone(&app).run(both.clone()).await;
-        both.cancel();
-        result
-    };
-    // Its own end is no reason to end the work: what it lacks it gets after the next start.
-    let forward = async {
-        let fed = crate::forward::run(forwarded, config.forward.clone(), both.clone()).await;
-        if let Err(error) = fed {
-            tracing::error!(
-                error = format!("{error:#}"),
-                "the audit trail is not forwarded until the next start"
-            );
-        }
-    };
-    let (socket, work, ()) = tokio::join!(socket, work, forward);
-    socket.and(work)
+    Ok(())
 }
 
-/// The first contact with Slack. A wrong token ends the start; a Slack that is down is waited for. `None`: stopped
-/// while waiting.
-async fn connect(
-    config: &Config,
+/// What the job is done with.
+struct Job {
     patience: Patience,
-    clock: &Clock,
-    stop: &CancellationToken,
-) -> anyhow::Result<Option<Arc<Slack>>> {
-    loop {
-        let connected = tokio::select! {
-            () = stop.cancelled() => return Ok(None),
-            connected = Slack::connect_with(slack_settings(config), patience.slack.clone(), clock.clone()) => connected,
+    clock: Clock,
+    store: Store,
+    watch: Arc<Watch>,
+}
+
+/// A configuration that works: Slack took its tokens.
+struct Ready {
+    config: Config,
+    slack: Arc<Slack>,
+    okta: Okta,
+}
+
+impl Job {
+    fn okta(&self, config: &Config) -> anyhow::Result<Okta> {
+        let settings =
+            okta::Settings { request_timeout: self.patience.okta_request, ..okta_settings(config) };
+        Okta::new(settings, self.clock.clone())
+    }
+
+    /// Does the job until `stop`, or until there is another configuration to do it by.
+    async fn work(
+        &self,
+        ready: Ready,
+        reloads: &mut Reloads,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Option<Ready>> {
+        let Ready { config, slack, okta } = ready;
+        for warning in everybody_approves(&slack, &config.policies).await {
+            tracing::warn!("{warning}");
+        }
+        let okta = Arc::new(okta);
+        let app = Arc::new(App::new(
+            self.store.clone(),
+            Arc::clone(&slack) as Arc<dyn crate::chat::Chat>,
+            Arc::clone(&okta) as Arc<dyn crate::identity::IdentityProvider>,
+            self.clock.clone(),
+            config.policies.clone(),
+            config.okta.concurrency as usize,
+            slack.connection(),
+        ));
+        announce(&app).await?;
+        self.watch.set_at_work(Some(AtWork { app: Arc::clone(&app), slack: Arc::clone(&slack), okta }));
+        Supervisor::ready();
+        // The work goes on while the socket is down; either of the two ending ends the other.
+        let both = stop.child_token();
+        let _end = both.clone().drop_guard();
+        // For another configuration the work ends first: what people decide meanwhile is taken in to the end.
+        let working = both.child_token();
+        let socket = async {
+            let result = slack.run(Arc::new(Inbox(Arc::clone(&app))), both.clone()).await;
+            both.cancel();
+            result.context("Slack ended the connection for good")
         };
-        let pause = match connected {
-            Ok(slack) => return Ok(Some(Arc::new(slack))),
-            Err(ChatError::RateLimited(asked)) => {
-                tracing::warn!(asked_s = asked.as_secs(), "Slack asks to wait; trying again then");
-                asked.max(patience.connect_pause)
-            }
-            Err(error @ (ChatError::Unavailable(_) | ChatError::Ambiguous(_))) => {
-                tracing::warn!(%error, "Slack can't be reached yet; trying again");
-                patience.connect_pause
-            }
-            Err(
-                error @ (ChatError::Denied(_)
-                | ChatError::NotFound(_)
-                | ChatError::Channel(_)
-                | ChatError::Content(_)),
-            ) => {
-                return Err(error)
-                    .context("can't start with Slack; `inactive-contractors check` looks at each right");
+        let work = async {
+            let result = Arc::clone(&app).run(working.clone()).await;
+            both.cancel();
+            result
+        };
+        // Its own end is no reason to end the work: what it lacks it gets after the next start.
+        let forward = async {
+            let fed = crate::forward::run(self.store.clone(), collectors(&config), both.clone()).await;
+            if let Err(error) = fed {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "the audit trail is not forwarded until the next start"
+                );
             }
         };
-        tokio::select! {
-            () = stop.cancelled() => return Ok(None),
-            () = tokio::time::sleep(pause) => {}
+        let next = async {
+            let next = self.next(&config, reloads, &both).await;
+            working.cancel();
+            next
+        };
+        let (socket, work, (), next, ()) =
+            tokio::join!(socket, work, forward, next, self.watch.watch_okta(&both));
+        socket.and(work)?;
+        Ok(next.filter(|_| !stop.is_cancelled()))
+    }
+
+    /// The next configuration that works. One that doesn't changes nothing: people are told why, and the old one stands.
+    async fn next(&self, old: &Config, reloads: &mut Reloads, stop: &CancellationToken) -> Option<Ready> {
+        loop {
+            let read = tokio::select! {
+                () = stop.cancelled() => return None,
+                Some(read) = reloads.recv() => read,
+            };
+            Supervisor::reloading();
+            let ready = tokio::select! {
+                () = stop.cancelled() => return None,
+                ready = self.prepare(old, read) => ready,
+            };
+            match ready {
+                Ok(ready) => {
+                    tracing::info!("the configuration was read again; the work goes on by it");
+                    self.watch.reloaded(None);
+                    return Some(ready);
+                }
+                Err(error) => {
+                    let why = format!("{error:#}");
+                    tracing::error!(error = why, "the new configuration can't be used; the old one stands");
+                    self.watch.reloaded(Some(why));
+                    Supervisor::ready();
+                }
+            }
         }
     }
+
+    async fn prepare(&self, old: &Config, read: Result<Config, ConfigError>) -> anyhow::Result<Ready> {
+        let config = read?;
+        if let Some(fixed) = old.cannot_become(&config) {
+            anyhow::bail!("{fixed} can't change while the bot runs: restart it");
+        }
+        warn(&config, &self.clock);
+        let okta = self.okta(&config)?;
+        // That Okta is down for a moment is nobody's mistake.
+        if let Err(error @ IdentityError::Denied(_)) = okta.reach().await {
+            return Err(error).context("Okta");
+        }
+        let settings = slack_settings(&config);
+        let slack = Slack::connect_with(settings, self.patience.slack.clone(), self.clock.clone())
+            .await
+            .context("Slack")?;
+        Ok(Ready { config, slack: Arc::new(slack), okta })
+    }
+
+    /// The first contact with Slack. A wrong token ends the start; a Slack that is down is waited for. `None`: stopped
+    /// while waiting.
+    async fn connect(&self, config: &Config, stop: &CancellationToken) -> anyhow::Result<Option<Arc<Slack>>> {
+        let connect =
+            || Slack::connect_with(slack_settings(config), self.patience.slack.clone(), self.clock.clone());
+        loop {
+            let connected = tokio::select! {
+                () = stop.cancelled() => return Ok(None),
+                connected = connect() => connected,
+            };
+            let pause = match connected {
+                Ok(slack) => return Ok(Some(Arc::new(slack))),
+                Err(ChatError::RateLimited(asked)) => {
+                    tracing::warn!(asked_s = asked.as_secs(), "Slack asks to wait; trying again then");
+                    asked.max(self.patience.connect_pause)
+                }
+                Err(error @ (ChatError::Unavailable(_) | ChatError::Ambiguous(_))) => {
+                    tracing::warn!(%error, "Slack can't be reached yet; trying again");
+                    self.patience.connect_pause
+                }
+                Err(
+                    error @ (ChatError::Denied(_)
+                    | ChatError::NotFound(_)
+                    | ChatError::Channel(_)
+                    | ChatError::Content(_)),
+                ) => {
+                    return Err(error)
+                        .context("can't start with Slack; `inactive-contractors check` looks at each right");
+                }
+            };
+            // Whoever started it is not kept waiting for Slack.
+            Supervisor::ready();
+            tokio::select! {
+                () = stop.cancelled() => return Ok(None),
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+}
+
+/// Where events go: the collectors, and the heartbeat.
+fn collectors(config: &Config) -> Vec<Collector> {
+    let heartbeat = config.watch.heartbeat.clone().map(Collector::heartbeat);
+    config.forward.iter().cloned().chain(heartbeat).collect()
 }
 
 /// A warning for each policy that anybody of the workspace can make themselves an approver of.

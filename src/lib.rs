@@ -79,4 +79,6 @@ pub mod forward;
 pub mod identity;
 pub mod okta;
 pub mod slack;
+pub mod status;
 pub mod store;
+pub mod watch;

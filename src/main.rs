@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::config::{Config, LogFormat};
-use inactive_contractors::{archive, backup, bot, check, dry_run};
+use inactive_contractors::{archive, backup, bot, check, dry_run, status};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -31,6 +31,14 @@ enum Command {
     Check {
         #[command(flatten)]
         config: ConfigFile,
+    },
+    /// Ask the running bot how it does; fails if something is wrong
+    Status {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Copy the database to a new file while the bot is at work, and read the copy through
     Backup {
@@ -94,12 +102,17 @@ fn main() -> ExitCode {
 async fn command(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run { config } => {
-            let config = Config::load(config.config.as_deref())?;
+            let path = config.config;
+            let config = Config::load(path.as_deref())?;
             start_log(&config);
-            bot::run(config, Clock::system(), stop_on_signal()?).await?;
+            let reloads = reload_on_signal(path)?;
+            bot::run(config, Clock::system(), reloads, stop_on_signal()?).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Check { config } => check::run(config.config.as_deref()).await,
+        Command::Status { config, json } => {
+            status::run(&Config::database_of(config.config.as_deref())?, json).await
+        }
         Command::Backup { config, to } => {
             backup::run(&Config::load(config.config.as_deref())?, &to).await?;
             Ok(ExitCode::SUCCESS)
@@ -139,6 +152,22 @@ fn filter(level: &str) -> Targets {
         configured.into_iter().filter(|(target, _)| !LIBRARIES.iter().any(|name| target.starts_with(name)));
     let at_most = default.min(LevelFilter::INFO);
     others.collect::<Targets>().with_default(default).with_targets(LIBRARIES.map(|name| (name, at_most)))
+}
+
+/// Reads the configuration again at each SIGHUP.
+fn reload_on_signal(path: Option<PathBuf>) -> anyhow::Result<bot::Reloads> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup())?;
+    let (read, reloads) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("reading the configuration again");
+            if read.send(Config::load(path.as_deref())).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(reloads)
 }
 
 /// Cancelled by the first SIGTERM or Ctrl-C; a second one ends the process at once.

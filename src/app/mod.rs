@@ -33,6 +33,7 @@ pub mod sweeps;
 #[cfg(test)]
 mod tests;
 mod trend;
+pub mod vitals;
 pub mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,6 +104,7 @@ struct Runtime {
     rewound: Notify,
     tasks: TaskTracker,
     in_flight: Mutex<BTreeMap<Work, InFlight>>,
+    pulse: Mutex<vitals::Pulse>,
     wakes: Mutex<BTreeMap<Work, DateTime<Utc>>>,
     /// How often a passing trouble stopped a sweep, and when it is begun anew.
     stopped_sweeps: Mutex<BTreeMap<i64, (u32, DateTime<Utc>)>>,
@@ -172,9 +174,16 @@ struct Obstacle {
 }
 
 /// Whether a row changed while its task was at work: then it is looked at again.
-#[derive(Default)]
 struct InFlight {
     again: bool,
+    /// Since when.
+    since: Instant,
+}
+
+impl InFlight {
+    fn begin() -> InFlight {
+        InFlight { again: false, since: Instant::now() }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -232,6 +241,7 @@ impl App {
         self.runtime.tasks.spawn(async move { app.watch_database(&watched).await });
         let mut forget_at = now;
         loop {
+            self.note_pulse();
             if self.clock.now() >= forget_at {
                 forget_at = self.clock.now() + FORGET_EVERY;
                 if let Err(error) = self.store.forget_receipts(self.clock.now() - RECEIPTS_KEPT).await {
@@ -375,7 +385,7 @@ impl App {
                 task.again = true;
                 return;
             }
-            in_flight.insert(work, InFlight::default());
+            in_flight.insert(work, InFlight::begin());
         }
         lock(&self.runtime.wakes).remove(&work);
         let app = Arc::clone(self);
@@ -420,7 +430,8 @@ impl App {
     /// loop for it instead would have two slow tasks wake each other for ever.
     fn done_with(&self, work: Work, wake: Option<DateTime<Utc>>, stop: &CancellationToken) -> bool {
         let mut in_flight = lock(&self.runtime.in_flight);
-        let again = in_flight.get_mut(&work).is_some_and(|task| std::mem::take(&mut task.again));
+        let again =
+            in_flight.get_mut(&work).is_some_and(|task| std::mem::replace(task, InFlight::begin()).again);
         if again && !stop.is_cancelled() {
             return false;
         }

@@ -272,7 +272,7 @@ async fn a_task_that_panics_is_not_tried_again_at_once() {
 async fn a_row_that_changed_meanwhile_is_looked_at_again_by_its_own_task() {
     let bench = Bench::new();
     let work = Work::Request(7);
-    lock(&bench.app.runtime.in_flight).insert(work, InFlight::default());
+    lock(&bench.app.runtime.in_flight).insert(work, InFlight::begin());
     bench.app.work_on(work, &bench.stop);
     assert!(!bench.app.done_with(work, None, &bench.stop), "it changed");
     assert!(bench.app.done_with(work, None, &bench.stop), "it did not change again");

@@ -227,6 +227,39 @@ impl Config {
         Ok(config)
     }
 
+    /// Only where the database is, for whoever asks the bot that runs: that takes none of the secrets that it has.
+    pub fn database_of(path: Option<&Path>) -> Result<PathBuf, ConfigError> {
+        let path = path.unwrap_or(Path::new(DEFAULT_PATH));
+        let name = path.display().to_string();
+        let fail = |problem: String| ConfigError { problems: vec![format!("{name}: {problem}")] };
+        let variables = environment().map_err(fail)?;
+        let surroundings = Surroundings {
+            variables: &variables,
+            read_file: &read_file,
+            folder: Path::new(""),
+            secret_files: RefCell::default(),
+        };
+        let text = match std::fs::read_to_string(path) {
+            // The environment may say all that is asked for.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            read => read.map_err(|error| fail(format!("can't be read: {error}")))?,
+        };
+        let report = Report::new(&name, &text);
+        let (table, _) = DeTable::parse_recoverable(&text);
+        let database = database(&Section::top(&report, table.get_ref()).section("database"), &surroundings);
+        Ok(database)
+    }
+
+    /// What would have to change for the other configuration and can't while the bot runs.
+    pub fn cannot_become(&self, other: &Config) -> Option<&'static str> {
+        let fixed = [
+            ("[database] path", self.database == other.database),
+            ("[log]", self.log == other.log),
+            ("[watch] http", self.watch.http == other.watch.http),
+        ];
+        fixed.into_iter().find(|(_, same)| !same).map(|(what, _)| what)
+    }
+
     /// Makes a configuration of the `text` of the file called `name`, the environment `variables`, and the files
     /// that they name, read with `read_file`. Reads nothing else.
     pub fn parse(

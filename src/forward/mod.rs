@@ -39,7 +39,8 @@ pub struct Behind {
 
 /// Sends the trail to each collector until `stop`. Fails only if the database is gone.
 pub async fn run(store: Store, collectors: Vec<Collector>, stop: CancellationToken) -> anyhow::Result<()> {
-    store.set_collectors(collectors.iter().map(Collector::name).collect()).await?;
+    let named = collectors.iter().map(|collector| (collector.name(), collector.wants_the_past()));
+    store.set_collectors(named.collect()).await?;
     let each = collectors.into_iter().map(|collector| feed(store.clone(), collector, stop.clone()));
     futures_util::future::try_join_all(each).await?;
     Ok(())

@@ -1,5 +1,5 @@
 //! The collectors: a file, syslog, and an HTTPS endpoint. Each gets one line of JSON per event, with the fields as they
-//! are hashed, `prev_hash` and `hash`.
+//! are hashed, `prev_hash` and `hash`. The heartbeat is one too, which hears of nothing but that a sweep went through.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use url::Url;
 
-use crate::domain::audit::AuditEvent;
+use crate::domain::audit::{Action, AuditEvent};
 use crate::domain::policy::hex;
 
 /// The longest that a collector may take for one batch.
@@ -42,6 +42,14 @@ pub enum Collector {
         /// Made by the first send; it keeps the connection.
         client: Option<reqwest::Client>,
     },
+    /// An address that is called after each sweep that went through: whoever waits for the call raises the alarm when it
+    /// doesn't come.
+    Heartbeat {
+        /// The address; a secret, since whoever knows it may call it.
+        url: SecretString,
+        /// Made by the first call.
+        client: Option<reqwest::Client>,
+    },
 }
 
 /// A syslog server, as RFC 5424 wants to be spoken to.
@@ -60,12 +68,23 @@ impl Collector {
         Collector::Https { url, authorization, client: None }
     }
 
+    /// The heartbeat.
+    pub fn heartbeat(url: SecretString) -> Collector {
+        Collector::Heartbeat { url, client: None }
+    }
+
+    /// Whether it gets what happened before anybody named it.
+    pub(super) fn wants_the_past(&self) -> bool {
+        !matches!(self, Collector::Heartbeat { .. })
+    }
+
     /// What it is known by in the database: one with another address is another collector, and gets the whole trail.
     pub fn name(&self) -> String {
         match self {
             Collector::File(path) => format!("file {}", path.display()),
             Collector::Syslog(Syslog::Udp(address)) => format!("udp://{address}"),
             Collector::Syslog(Syslog::Tcp(address)) => format!("tcp://{address}"),
+            Collector::Heartbeat { .. } => "heartbeat".to_owned(),
             Collector::Https { url, .. } => {
                 let origin = url.origin().ascii_serialization();
                 let hash = Sha256::digest(url.path());
@@ -88,6 +107,19 @@ impl Collector {
                         None => client.insert(client_for(url)?),
                     };
                     post(client, url, authorization.as_ref(), events).await
+                }
+                Collector::Heartbeat { url, client } => {
+                    if !events.iter().any(|(event, _)| is_through(event)) {
+                        return Ok(());
+                    }
+                    // The configuration has read it; an error would quote it.
+                    let url =
+                        Url::parse(url.expose_secret()).map_err(|_| anyhow::anyhow!("it is no address"))?;
+                    let client = match client {
+                        Some(client) => client,
+                        None => client.insert(client_for(&url)?),
+                    };
+                    beat(client, url).await
                 }
             }
         };
@@ -172,6 +204,18 @@ fn client_for(url: &Url) -> reqwest::Result<reqwest::Client> {
         .timeout(TIMEOUT)
         .https_only(url.scheme() == "https")
         .build()
+}
+
+/// Whether a sweep went through. One that failed, or that a guard refused, did not do its job.
+fn is_through(event: &AuditEvent) -> bool {
+    [Action::SweepFinished, Action::SweepHeld].iter().any(|action| event.action == action.word())
+}
+
+async fn beat(client: &reqwest::Client, url: Url) -> anyhow::Result<()> {
+    let response = client.get(url).send().await.map_err(reqwest::Error::without_url)?;
+    let status = response.status();
+    anyhow::ensure!(status.is_success(), "it answered {status}");
+    Ok(())
 }
 
 async fn post(

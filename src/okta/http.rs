@@ -18,7 +18,7 @@ use url::{Host, Url};
 use super::Settings;
 use super::auth::Auth;
 use super::errors::{self, Kind, Right};
-use super::rate::{self, Bucket, Rates, Reported, WAIT_MAX, sleep_until};
+use super::rate::{self, Bucket, Rates, Reported, Traffic, WAIT_MAX, sleep_until};
 use super::skew::{Sent, Skew};
 use crate::clock::Clock;
 use crate::identity::{IdentityError, Reference};
@@ -145,6 +145,11 @@ impl Http {
         url
     }
 
+    /// What went to and fro since the start.
+    pub(super) fn traffic(&self) -> Traffic {
+        self.rates.traffic()
+    }
+
     /// Gets an access token if the credential needs one, and names the credential.
     pub(super) async fn sign_in(&self) -> Result<&'static str, IdentityError> {
         self.auth.sign_in(&self.client).await
@@ -165,7 +170,10 @@ impl Http {
             }
             let Some(until) = until else { return Err(self.give_up(fault)) };
             tracing::debug!(attempt, ?right, "reading from Okta again");
-            sleep_until(&self.clock, until).await;
+            match fault {
+                Fault::Limited(_) => self.rates.wait(until).await,
+                Fault::Busy | Fault::Passing(_) | Fault::Final(_) => sleep_until(&self.clock, until).await,
+            }
             attempt += 1;
         }
     }
@@ -222,6 +230,7 @@ impl Http {
         loop {
             self.rates.take_turn(bucket, windows_max).await.map_err(Fault::Limited)?;
             let pass = self.auth.pass(&self.client, method, url).await.map_err(as_fault)?;
+            self.rates.count_call();
             let sent = Sent::at(self.clock.now());
             let (status, headers, body) =
                 self.send(method, url, pass.headers()).await.map_err(Fault::Passing)?;

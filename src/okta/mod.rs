@@ -34,6 +34,7 @@ use url::Url;
 
 pub use auth::Credential;
 pub use check::Probe;
+pub use rate::Traffic;
 
 use self::errors::Right;
 use self::http::Http;
@@ -118,6 +119,18 @@ impl Okta {
             Credential::ServiceApp { client_id, scopes, .. } => (Some(client_id.clone()), scopes.clone()),
         };
         Ok(Okta { http: Http::new(settings, clock)?, client_id, scopes, own: OnceCell::new() })
+    }
+
+    /// What went to and fro since the start.
+    pub fn traffic(&self) -> Traffic {
+        self.http.traffic()
+    }
+
+    /// Whether Okta can be reached and takes the credential, by the cheapest call that needs it.
+    pub async fn reach(&self) -> Result<(), IdentityError> {
+        let mut url = self.http.url(&["users"]);
+        url.query_pairs_mut().append_pair("limit", "1");
+        self.http.get(&url, Right::ReadUsers).await.map(drop)
     }
 
     fn user_url(&self, account: &AccountId, rest: &[&str]) -> Result<Url, IdentityError> {

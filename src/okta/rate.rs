@@ -5,6 +5,7 @@
 //! so that a wrong clock here doesn't matter. See <https://developer.okta.com/docs/reference/rl-best-practices/>.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Duration, Utc};
@@ -106,17 +107,56 @@ impl Window {
     }
 }
 
+/// What went to and fro since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Requests that were sent.
+    pub calls: u64,
+    /// How often one waited for a rate limit.
+    pub waits: u64,
+    /// For how long in all, in milliseconds.
+    pub waited_ms: u64,
+}
+
 /// All buckets of one org.
 pub(super) struct Rates {
     share: f64,
     clock: Clock,
     windows: Mutex<BTreeMap<Bucket, Window>>,
+    calls: AtomicU64,
+    waits: AtomicU64,
+    waited_ms: AtomicU64,
 }
 
 impl Rates {
     /// `share` is the part (0–1) of each bucket that we may use.
     pub(super) fn new(share: f64, clock: Clock) -> Rates {
-        Rates { share, clock, windows: Mutex::default() }
+        Rates {
+            share,
+            clock,
+            windows: Mutex::default(),
+            calls: AtomicU64::new(0),
+            waits: AtomicU64::new(0),
+            waited_ms: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn traffic(&self) -> Traffic {
+        let read = |counted: &AtomicU64| counted.load(Ordering::Relaxed);
+        Traffic { calls: read(&self.calls), waits: read(&self.waits), waited_ms: read(&self.waited_ms) }
+    }
+
+    /// A request is sent.
+    pub(super) fn count_call(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Sleeps until a rate limit allows more.
+    pub(super) async fn wait(&self, until: DateTime<Utc>) {
+        let left = (until - self.clock.now()).num_milliseconds();
+        self.waits.fetch_add(1, Ordering::Relaxed);
+        self.waited_ms.fetch_add(u64::try_from(left).unwrap_or_default(), Ordering::Relaxed);
+        sleep_until(&self.clock, until).await;
     }
 
     /// Waits until a call of this bucket fits in our share, for at most `windows_max` windows, and counts it. The
@@ -128,7 +168,7 @@ impl Rates {
                 return Err(until);
             }
             tracing::debug!(?bucket, %until, "waiting: our share of the rate limit is used up");
-            sleep_until(&self.clock, until).await;
+            self.wait(until).await;
         }
         self.try_turn(bucket).map_or(Ok(()), Err)
     }
@@ -139,7 +179,7 @@ impl Rates {
             if until - self.clock.now() > WAIT_MAX {
                 return Err(until);
             }
-            sleep_until(&self.clock, until).await;
+            self.wait(until).await;
         }
         self.full_until(bucket).map_or(Ok(()), Err)
     }

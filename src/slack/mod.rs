@@ -40,6 +40,7 @@ use crate::clock::Clock;
 
 pub use check::{Probe, REQUIRED_SCOPES, Scope};
 pub use settings::{Settings, Timing};
+pub use socket::Traffic;
 
 use api::Api;
 use socket::{Socket, Watched};
@@ -105,9 +106,9 @@ impl Slack {
         self.watched.connection()
     }
 
-    /// How many frames could not be read since the start: a sign that Slack sends something this version doesn't know.
-    pub fn unreadable_frames(&self) -> u64 {
-        self.watched.unreadable_frames()
+    /// What went to and fro since the start.
+    pub fn traffic(&self) -> Traffic {
+        self.watched.traffic()
     }
 
     /// The bot's own user id.

@@ -10,20 +10,24 @@ use crate::domain::audit::AuditEvent;
 use crate::forward::Behind;
 
 impl Store {
-    /// These are the collectors from now on. A new one gets the trail from its beginning; of one that is gone nothing is
-    /// remembered.
-    pub async fn set_collectors(&self, names: Vec<String>) -> Result<(), StoreError> {
+    /// These are the collectors from now on. A new one gets the trail from its beginning, if it wants the past; of one that
+    /// is gone nothing is remembered.
+    pub async fn set_collectors(&self, collectors: Vec<(String, bool)>) -> Result<(), StoreError> {
         self.write(move |tx| {
             let known = codec::all(tx, "SELECT collector FROM forwarded", [], |row| Ok(row.get(0)?))?;
-            for gone in known.iter().filter(|name: &&String| !names.contains(name)) {
+            for gone in
+                known.iter().filter(|known: &&String| collectors.iter().all(|(name, _)| name != *known))
+            {
                 codec::run(tx, "DELETE FROM forwarded WHERE collector = ?1", [gone])?;
             }
             let begins = archive::archived(tx)?.map_or(0, |(seq, _)| seq);
-            for new in names.iter().filter(|name| !known.contains(name)) {
+            let sql = "SELECT coalesce(max(seq), ?1) FROM audit_event";
+            let ends = codec::first(tx, sql, [begins], codec::id)?.unwrap_or(begins);
+            for (new, past) in collectors.iter().filter(|(name, _)| !known.contains(name)) {
                 codec::run(
                     tx,
                     "INSERT INTO forwarded (collector, seq) VALUES (?1, ?2)",
-                    params![new, begins],
+                    params![new, if *past { begins } else { ends }],
                 )?;
             }
             Ok(())

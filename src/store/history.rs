@@ -108,6 +108,15 @@ impl Store {
         .await
     }
 
+    /// The events after this one, oldest first.
+    pub async fn events_after(&self, seq: i64, at_most: u32) -> Result<Vec<AuditEvent>, StoreError> {
+        self.read(move |tx| {
+            let sql = "SELECT * FROM audit_event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+            codec::all(tx, sql, params![seq, at_most], audit::decode)
+        })
+        .await
+    }
+
     /// The number and hash of the last event of the trail; `None` while it is empty.
     pub async fn audit_head(&self) -> Result<Option<(i64, String)>, StoreError> {
         let sql = "SELECT seq, hash FROM audit_event ORDER BY seq DESC LIMIT 1";

@@ -126,6 +126,16 @@ impl Store {
         .await
     }
 
+    /// Whether the slot has had its sweep.
+    pub async fn has_sweep(&self, policy: &str, slot: &str) -> Result<bool, StoreError> {
+        let (policy, slot) = (policy.to_owned(), slot.to_owned());
+        self.read(move |tx| {
+            let sql = "SELECT id FROM sweep WHERE policy = ?1 AND slot = ?2";
+            Ok(codec::first(tx, sql, [policy, slot], codec::id)?.is_some())
+        })
+        .await
+    }
+
     /// The policy's sweeps that started at or after `since` and before `until`, oldest first.
     pub async fn sweeps_between(
         &self,

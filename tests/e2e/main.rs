@@ -48,4 +48,5 @@ mod strangers;
 mod surface;
 mod two_people;
 mod undo;
+mod watch;
 mod working_days;

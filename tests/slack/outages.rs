@@ -131,6 +131,6 @@ async fn a_frame_larger_than_any_costs_the_connection_and_is_counted() {
     let peer = bot.works().await;
     peer.raw(Message::text("x".repeat(4 * 1024 * 1024 + 1)));
     bot.works_again("2").await;
-    assert_eq!(bot.slack.unreadable_frames(), 1);
+    assert_eq!(bot.slack.traffic().unreadable, 1);
     bot.is(Connection::Connected).await;
 }

@@ -209,7 +209,7 @@ async fn what_cannot_be_read_is_counted_acknowledged_and_told() {
     peer.send(&click("e2", "1"));
     bot.input().await.answer.send(Ack::Done).unwrap();
     peer.ack().await;
-    assert_eq!(bot.slack.unreadable_frames(), 2);
+    assert_eq!(bot.slack.traffic().unreadable, 2);
 }
 
 #[tokio::test]

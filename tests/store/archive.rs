@@ -147,7 +147,7 @@ async fn events_of_what_is_not_ended_or_not_forwarded_stay() {
     let bench = Bench::new();
     let store = bench.open();
     ten_days(&store).await;
-    store.set_collectors(vec!["file a".into(), "file b".into()]).await.unwrap();
+    store.set_collectors(vec![("file a".into(), true), ("file b".into(), true)]).await.unwrap();
     store.forwarded_up_to("file a", 9).await.unwrap();
     store.forwarded_up_to("file b", 2).await.unwrap();
     assert_eq!(store.archivable(later, 1000).await.unwrap().len(), 2);
@@ -161,7 +161,7 @@ async fn events_of_what_is_not_ended_or_not_forwarded_stay() {
     let none = store.collectors_behind(at(0) + Duration::days(2)).await.unwrap();
     assert!(none.is_empty(), "what it lacks is no older than that");
     archive_up_to(&store, 2).await.unwrap();
-    store.set_collectors(vec!["file c".into()]).await.unwrap();
+    store.set_collectors(vec![("file c".into(), true)]).await.unwrap();
     assert_eq!(store.to_forward("file c", 1).await.unwrap()[0].seq, 3, "what is archived can't be sent");
     assert_eq!(store.to_forward("file a", 1).await.unwrap(), []);
 }

@@ -9,6 +9,11 @@ use inactive_contractors::config::Config;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+/// Nobody has the configuration read again.
+fn no_reloads() -> bot::Reloads {
+    tokio::sync::mpsc::channel(1).1
+}
+
 /// A running bot.
 pub struct BotTask {
     runtime: Option<Runtime>,
@@ -30,7 +35,7 @@ impl BotTask {
         runtime.spawn({
             let (stop, ended) = (stop.clone(), Arc::clone(&ended));
             async move {
-                let result = bot::run_patiently(config, patience, clock, stop).await;
+                let result = bot::run_patiently(config, patience, clock, no_reloads(), stop).await;
                 if let Err(error) = &result {
                     eprintln!("the bot ended: {error:#}");
                 }

@@ -29,9 +29,15 @@ pub struct Ended {
 impl BotProcess {
     /// Starts the binary in the world's environment, with changes. `--config` is added to the arguments.
     pub fn spawn(world: &World, arguments: &[&str], changes: &[(&str, &str)]) -> BotProcess {
+        std::fs::write(world.folder().join("bot.toml"), world.config_toml())
+            .expect("the folder can be written");
+        BotProcess::spawn_as_configured(world, arguments, changes)
+    }
+
+    /// The same, with the configuration as it lies there.
+    pub fn spawn_as_configured(world: &World, arguments: &[&str], changes: &[(&str, &str)]) -> BotProcess {
         let directory = world.folder().to_owned();
         let config = directory.join("bot.toml");
-        std::fs::write(&config, world.config_toml()).expect("the folder can be written");
         let number = std::fs::read_dir(&directory).expect("the folder can be read").count();
         let (stdout, stderr) =
             (directory.join(format!("{number}.stdout")), directory.join(format!("{number}.stderr")));
@@ -93,8 +99,17 @@ impl BotProcess {
 
     /// SIGTERM; the process goes on until it ends by itself.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// SIGHUP; the process goes on.
+    pub fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
         let id = self.child.as_ref().expect("the process has not been waited for").id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill is installed");
+        let sent = Command::new("kill").args([signal, &id]).status().expect("kill is installed");
         assert!(sent.success(), "the process is gone already:\n{}", self.written());
     }
 

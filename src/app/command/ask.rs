@@ -222,7 +222,8 @@ impl App {
 }
 
 /// What came of a sweep, as a phrase.
-fn outcome(sweep: &SweepRow) -> String {
+/// What came of a sweep, in words.
+pub(in super::super) fn outcome(sweep: &SweepRow) -> String {
     match &sweep.state {
         SweepState::Started => "still running".into(),
         SweepState::Failed { error, .. } => format!("failed: {error}"),

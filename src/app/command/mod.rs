@@ -21,7 +21,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use serde_json::json;
 
-pub(super) use self::ask::Preview;
+pub(super) use self::ask::{Preview, outcome};
 use super::App;
 use super::people::{self, Known, Stranger};
 use super::wording::{answers, refusals};

@@ -346,7 +346,7 @@ impl Dispatch {
             let sent = self.live.send(connection, Outgoing { text: text.clone(), written });
             let waited = if sent {
                 match timeout_at(deadline, done).await {
-                    Ok(Ok(())) => return,
+                    Ok(Ok(())) => return self.socket.watched.count_acknowledged(),
                     // The connection ended first: another one may do.
                     Ok(Err(_)) => continue,
                     Err(late) => Err(late),
@@ -415,6 +415,7 @@ impl Lives {
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut by_id = lock(&self.by_id);
         by_id.insert(id, Line { sender, retires: false });
+        watched.count_connection();
         watched.set(Connection::Connected);
         self.changed.notify_waiters();
         receiver

@@ -37,12 +37,30 @@ const SHORTENED_MAX: u32 = 3;
 #[derive(Clone)]
 pub(super) struct Watched {
     connection: Arc<watch::Sender<Connection>>,
-    unreadable: Arc<AtomicU64>,
+    counted: Arc<Counted>,
+}
+
+#[derive(Default)]
+struct Counted {
+    connections: AtomicU64,
+    acknowledged: AtomicU64,
+    unreadable: AtomicU64,
+}
+
+/// What went to and fro since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Sockets that Slack said hello on.
+    pub connections: u64,
+    /// Inputs whose acknowledgement was sent.
+    pub acknowledged: u64,
+    /// Frames that could not be read: a sign that Slack sends something that this version doesn't know.
+    pub unreadable: u64,
 }
 
 impl Default for Watched {
     fn default() -> Self {
-        Watched { connection: Arc::new(watch::channel(Connection::Connecting).0), unreadable: Arc::default() }
+        Watched { connection: Arc::new(watch::channel(Connection::Connecting).0), counted: Arc::default() }
     }
 }
 
@@ -51,8 +69,13 @@ impl Watched {
         self.connection.subscribe()
     }
 
-    pub(super) fn unreadable_frames(&self) -> u64 {
-        self.unreadable.load(Ordering::Relaxed)
+    pub(super) fn traffic(&self) -> Traffic {
+        let read = |counted: &AtomicU64| counted.load(Ordering::Relaxed);
+        Traffic {
+            connections: read(&self.counted.connections),
+            acknowledged: read(&self.counted.acknowledged),
+            unreadable: read(&self.counted.unreadable),
+        }
     }
 
     /// Closed stays closed, whatever a connection that was slow to end says afterwards.
@@ -66,7 +89,15 @@ impl Watched {
     }
 
     fn count_unreadable(&self) {
-        self.unreadable.fetch_add(1, Ordering::Relaxed);
+        self.counted.unreadable.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count_connection(&self) {
+        self.counted.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count_acknowledged(&self) {
+        self.counted.acknowledged.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -62,6 +62,8 @@ pub struct Issued {
 pub struct Access {
     /// Owner's user id by token.
     pub api_tokens: BTreeMap<String, String>,
+    /// Those that were revoked.
+    pub revoked_tokens: BTreeMap<String, String>,
     pub clients: BTreeMap<String, Client>,
     pub issued: BTreeMap<String, Issued>,
     /// Scopes and parts of "METHOD /template" that answer 403.
@@ -75,6 +77,7 @@ impl Default for Access {
     fn default() -> Self {
         Access {
             api_tokens: BTreeMap::new(),
+            revoked_tokens: BTreeMap::new(),
             clients: BTreeMap::new(),
             issued: BTreeMap::new(),
             denied: BTreeSet::new(),

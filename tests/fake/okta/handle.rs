@@ -324,7 +324,12 @@ impl FakeOkta {
 
     /// The API token is wrong from now on.
     pub fn revoke_api_token(&self) {
-        self.change(|state, _| state.access.api_tokens.clear());
+        self.change(|state, _| state.access.revoked_tokens.append(&mut state.access.api_tokens));
+    }
+
+    /// And right again.
+    pub fn restore_api_token(&self) {
+        self.change(|state, _| state.access.api_tokens.append(&mut state.access.revoked_tokens));
     }
 
     /// Registers a service app: its public keys as JWKs (each with a `kid` if there are several) and the scopes

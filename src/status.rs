@@ -1,0 +1,85 @@
+//! `status`: asks the running bot how it does, through the socket beside its database.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use http::Request;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::UnixStream;
+
+use crate::watch::socket_path;
+
+/// How long the bot may take to answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Prints how the bot does. Succeeds if nothing is wrong.
+pub async fn run(database: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let status = tokio::time::timeout(PATIENCE, ask(database)).await.context("the bot does not answer")??;
+    if json {
+        println!("{status:#}");
+    } else {
+        print!("{}", lines(&status));
+    }
+    Ok(if status["healthy"] == true { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn ask(database: &Path) -> anyhow::Result<Value> {
+    let path = socket_path(database);
+    let stream = UnixStream::connect(&path).await.with_context(|| {
+        format!("no bot is running with this database, or it belongs to another user: {}", path.display())
+    })?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let request = Request::get("/status").header("host", "bot").body(Empty::<Bytes>::new())?;
+    let response = sender.send_request(request).await.context("the bot hung up")?;
+    let code = response.status();
+    let body = response.into_body().collect().await.context("the bot hung up")?.to_bytes();
+    if !code.is_success() {
+        bail!("the bot answered {code}");
+    }
+    serde_json::from_slice(&body).context("the answer is not from a bot of this kind")
+}
+
+/// For eyes.
+fn lines(status: &Value) -> String {
+    let text = |value: &Value| value.as_str().map_or_else(|| "-".to_owned(), str::to_owned);
+    let mut lines = vec![format!(
+        "inactive-contractors {}, process {}, since {}",
+        text(&status["version"]),
+        status["pid"],
+        text(&status["started_at"])
+    )];
+    for what in ["slack", "okta", "database"] {
+        let sign = &status[what];
+        let how = match sign["ok"].as_bool() {
+            Some(true) => "ok".to_owned(),
+            Some(false) => format!("FAIL  {}", text(&sign["why"])),
+            None => "not asked yet".to_owned(),
+        };
+        lines.push(format!("{what}: {how}"));
+    }
+    for policy in status["policies"].as_array().into_iter().flatten() {
+        let last = &policy["last_sweep"];
+        let last = if last.is_null() {
+            "no sweep yet".to_owned()
+        } else {
+            format!("last sweep {}: {}", text(&last["started_at"]), text(&last["outcome"]))
+        };
+        let paused = if policy["paused"] == true { " PAUSED;" } else { "" };
+        let (name, next) = (text(&policy["policy"]), text(&policy["next_sweep"]));
+        lines.push(format!("{name}:{paused} {last}; next {next}; {} open", policy["open_requests"]));
+    }
+    if let Some(why) = status["reload"]["refused"].as_str() {
+        lines.push(format!("the last reload was refused: {why}"));
+    }
+    let wrong = status["wrong"].as_array().into_iter().flatten();
+    lines.extend(wrong.map(|sentence| format!("WRONG: {}", text(sentence))));
+    lines.push(if status["healthy"] == true { "healthy" } else { "NOT HEALTHY" }.to_owned());
+    lines.join("\n") + "\n"
+}

@@ -1,0 +1,198 @@
+//! The metrics, as Prometheus reads them.
+
+#![expect(clippy::cast_precision_loss, reason = "Prometheus counts in floating point")]
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use super::tally::{DECISIONS, Of, RESTORATIONS, SUSPENSIONS, SWEEPS, Tally};
+use crate::app::vitals::{CollectorBehind, LastSweep, PolicyVitals, Vitals};
+use crate::{okta, slack};
+
+/// What every name begins with.
+const PREFIX: &str = "inactive_contractors";
+
+/// Every metric that is served, without the prefix: dashboards and alerts are held against this list.
+pub const NAMES: [&str; 26] = [
+    "build_info",
+    "up_healthy",
+    "sweeps_total",
+    "listed_accounts",
+    "candidates",
+    "last_sweep_timestamp_seconds",
+    "next_sweep_timestamp_seconds",
+    "decisions_total",
+    "decision_seconds",
+    "suspensions_total",
+    "restorations_total",
+    "open_requests",
+    "paused",
+    "inputs_total",
+    "slack_connected",
+    "slack_reconnects_total",
+    "slack_unreadable_frames_total",
+    "okta_healthy",
+    "okta_calls_total",
+    "okta_rate_limit_waits_total",
+    "okta_rate_limit_wait_seconds_total",
+    "database_healthy",
+    "audit_events_total",
+    "audit_behind_events",
+    "audit_behind_seconds",
+    "stuck_work",
+];
+
+/// Upper bounds of the time to a decision: from a minute to a day.
+const DECISION_SECONDS: [f64; 8] = [60.0, 300.0, 900.0, 3600.0, 7200.0, 14400.0, 28800.0, 86400.0];
+
+type Labels = Vec<(&'static str, String)>;
+
+/// All of them, now.
+pub(super) fn text(
+    vitals: &Vitals,
+    tally: &Tally,
+    (slack, okta): (slack::Traffic, okta::Traffic),
+) -> Result<String, fmt::Error> {
+    let mut all = Metrics(Registry::with_prefix(PREFIX));
+    all.gauge(
+        "build_info",
+        "What runs: always 1",
+        [(vec![("version", env!("CARGO_PKG_VERSION").to_owned())], 1.0)],
+    );
+    all.one("up_healthy", "Whether nothing is wrong, as `status` says it", vitals.healthy.into());
+    all.one("slack_connected", "Whether the socket is connected", truth(vitals.slack.ok));
+    all.one("okta_healthy", "Whether Okta's last answer was good", truth(vitals.okta.ok));
+    all.one("database_healthy", "Whether the database can be written", truth(vitals.database.ok));
+    all.one("stuck_work", "Work that should have been done", vitals.stuck.len() as f64);
+    all.policies(vitals);
+    all.tallied(vitals, tally, slack.acknowledged);
+    all.counter(
+        "slack_reconnects",
+        "Sockets after the first one",
+        [(vec![], slack.connections.saturating_sub(1))],
+    );
+    all.counter("slack_unreadable_frames", "Frames that could not be read", [(vec![], slack.unreadable)]);
+    all.counter("okta_calls", "Requests to Okta", [(vec![], okta.calls)]);
+    all.counter("okta_rate_limit_waits", "Waits for a rate limit of Okta's", [(vec![], okta.waits)]);
+    let waited = Counter::<f64, AtomicU64>::default();
+    waited.inc_by(okta.waited_ms as f64 / 1e3);
+    all.0.register("okta_rate_limit_wait_seconds", "Time spent waiting for rate limits of Okta's", waited);
+    let behind = |value: &dyn Fn(&CollectorBehind) -> f64| {
+        let each = vitals.collectors_behind.iter();
+        each.map(|one| (vec![("collector", one.collector.clone())], value(one))).collect::<Vec<_>>()
+    };
+    all.gauge("audit_behind_events", "Events that a collector lacks", behind(&|one| one.events as f64));
+    let seconds = behind(&|one| (vitals.at - one.since).num_seconds() as f64);
+    all.gauge("audit_behind_seconds", "For how long it has lacked the first of them", seconds);
+    let mut text = String::new();
+    encode(&mut text, &all.0)?;
+    Ok(text)
+}
+
+/// What nobody knows yet isn't so.
+fn truth(ok: Option<bool>) -> f64 {
+    ok.unwrap_or(false).into()
+}
+
+struct Metrics(Registry);
+
+impl Metrics {
+    fn gauge(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, f64)>) {
+        let family = Family::<Labels, Gauge<f64, AtomicU64>>::default();
+        for (labels, value) in values {
+            family.get_or_create(&labels).set(value);
+        }
+        self.0.register(name, help, family);
+    }
+
+    fn one(&mut self, name: &str, help: &str, value: f64) {
+        self.gauge(name, help, [(vec![], value)]);
+    }
+
+    /// The name gets its `_total` when it is written.
+    fn counter(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (Labels, u64)>) {
+        let family = Family::<Labels, Counter>::default();
+        for (labels, value) in values {
+            family.get_or_create(&labels).inc_by(value);
+        }
+        self.0.register(name, help, family);
+    }
+
+    fn policies(&mut self, vitals: &Vitals) {
+        let each = |value: &dyn Fn(&PolicyVitals) -> Option<f64>| {
+            let policies = vitals.policies.iter();
+            let valued = policies.filter_map(|one| Some((vec![("policy", one.policy.clone())], value(one)?)));
+            valued.collect::<Vec<_>>()
+        };
+        let of_last =
+            |value: &dyn Fn(&LastSweep) -> Option<f64>| each(&|one| one.last_sweep.as_ref().and_then(value));
+        self.gauge(
+            "listed_accounts",
+            "Accounts that the last sweep listed",
+            of_last(&|last| last.listed.map(f64::from)),
+        );
+        self.gauge(
+            "candidates",
+            "Accounts that it found inactive",
+            of_last(&|last| last.candidates.map(f64::from)),
+        );
+        let ended = of_last(&|last| last.ended_at.map(|at| at.timestamp() as f64));
+        self.gauge("last_sweep_timestamp_seconds", "When it ended, whatever it came to", ended);
+        let next = each(&|one| one.next_sweep.map(|at| at.timestamp() as f64));
+        self.gauge("next_sweep_timestamp_seconds", "When the next one begins", next);
+        self.gauge(
+            "open_requests",
+            "Requests that wait for people",
+            each(&|one| Some(one.open_requests as f64)),
+        );
+        self.gauge("paused", "Whether an admin has stopped the policy", each(&|one| Some(one.paused.into())));
+    }
+
+    fn tallied(&mut self, vitals: &Vitals, tally: &Tally, acknowledged: u64) {
+        // What has not happened yet is there as zero, so that the first time is an increase.
+        let policies = vitals.policies.iter().map(|one| &one.policy);
+        let by_policy = |counts: &BTreeMap<Of, u64>, label: &'static str, kinds: &[&'static str]| {
+            let never =
+                policies.clone().flat_map(|policy| kinds.iter().map(|kind| ((policy.clone(), *kind), 0)));
+            let happened = counts.iter().map(|(of, count)| (of.clone(), *count));
+            let labelled = |((policy, what), count): (Of, u64)| {
+                (vec![("policy", policy), (label, what.to_owned())], count)
+            };
+            never.chain(happened).map(labelled).collect::<Vec<_>>()
+        };
+        self.counter("audit_events", "Events of the audit trail", [(vec![], tally.events)]);
+        self.counter("sweeps", "Sweeps that ended", by_policy(&tally.sweeps, "result", &SWEEPS));
+        self.counter("decisions", "Requests that ended", by_policy(&tally.decisions, "kind", &DECISIONS));
+        self.counter(
+            "suspensions",
+            "Approved accounts by what became of them",
+            by_policy(&tally.suspensions, "outcome", &SUSPENSIONS),
+        );
+        let restorations = RESTORATIONS.map(|what| {
+            (vec![("outcome", what.to_owned())], tally.restorations.get(what).copied().unwrap_or_default())
+        });
+        self.counter("restorations", "Wishes to give an account back", restorations);
+        let inputs = [("acknowledged", acknowledged), ("refused", tally.refused_inputs)];
+        let inputs = inputs.map(|(result, count)| (vec![("result", result.to_owned())], count));
+        self.counter("inputs", "Clicks, commands and dialogs; refused ones are acknowledged too", inputs);
+        let seconds = Family::<Labels, Histogram>::new_with_constructor(|| Histogram::new(DECISION_SECONDS));
+        for policy in policies {
+            let histogram = seconds.get_or_create_owned(&vec![("policy", policy.clone())]);
+            tally
+                .decision_seconds
+                .get(policy)
+                .into_iter()
+                .flatten()
+                .for_each(|time| histogram.observe(*time));
+        }
+        self.0.register("decision_seconds", "From the question to the decision", seconds);
+    }
+}

@@ -1,0 +1,191 @@
+//! How the running bot is watched from outside: a Unix socket beside the database for `status`, an optional address on
+//! this machine for `/healthz` and Prometheus, and systemd's notifications.
+//!
+//! Whoever asks is answered from the moment the database is open, also while Slack can't be reached yet. Nothing here
+//! changes anything, and the bot does its job whether or not it can be watched.
+
+mod metrics;
+mod serve;
+mod supervisor;
+mod tally;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use metrics::NAMES;
+pub use supervisor::Supervisor;
+
+use crate::app::App;
+use crate::app::vitals::Vitals;
+use crate::clock::Clock;
+use crate::okta::Okta;
+use crate::slack::Slack;
+use crate::store::Store;
+use tally::Tally;
+
+/// Okta is asked whether it can be reached if it has not answered for so long. A sweep asks once a day, and a token that
+/// was revoked in between is to be noticed before it.
+const OKTA_SILENT_MAX: Duration = Duration::from_secs(10 * 60);
+/// How often that is looked at, and how soon Okta is asked again after it did not answer well.
+const OKTA_LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// What does the job now: another after each reload.
+#[derive(Clone)]
+pub struct AtWork {
+    /// The workflow.
+    pub app: Arc<App>,
+    /// Its Slack.
+    pub slack: Arc<Slack>,
+    /// Its Okta.
+    pub okta: Arc<Okta>,
+}
+
+/// What came of the last reload of the configuration.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reload {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Why the old configuration stands, if it does.
+    pub refused: Option<String>,
+}
+
+/// Knows what is at work, for whoever watches.
+pub struct Watch {
+    clock: Clock,
+    started: DateTime<Utc>,
+    store: Store,
+    at_work: Mutex<Option<AtWork>>,
+    reload: Mutex<Option<Reload>>,
+    tally: tokio::sync::Mutex<Tally>,
+}
+
+/// The answer to `status --json`.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// The program's version.
+    pub version: &'static str,
+    /// The process.
+    pub pid: u32,
+    /// When it started.
+    pub started_at: DateTime<Utc>,
+    /// What came of the last reload.
+    pub reload: Option<Reload>,
+    /// How it does.
+    #[serde(flatten)]
+    pub vitals: Vitals,
+}
+
+/// The Unix socket of the bot that works with this database.
+pub fn socket_path(database: &Path) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".sock");
+    path.into()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is behind these locks is replaced as a whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Watch {
+    /// Watches a bot that works with this database.
+    pub async fn new(store: Store, clock: Clock) -> anyhow::Result<Watch> {
+        let tally = Tally::from_now(&store).await?;
+        Ok(Watch {
+            started: clock.now(),
+            clock,
+            store,
+            at_work: Mutex::new(None),
+            reload: Mutex::new(None),
+            tally: tokio::sync::Mutex::new(tally),
+        })
+    }
+
+    /// This does the job from now on, or nothing does.
+    pub fn set_at_work(&self, at_work: Option<AtWork>) {
+        *lock(&self.at_work) = at_work;
+    }
+
+    /// Keeps what came of a reload.
+    pub fn reloaded(&self, refused: Option<String>) {
+        *lock(&self.reload) = Some(Reload { at: self.clock.now(), refused });
+    }
+
+    fn at_work(&self) -> Option<AtWork> {
+        lock(&self.at_work).clone()
+    }
+
+    /// How the bot does.
+    pub async fn status(&self) -> Status {
+        let vitals = match self.at_work() {
+            Some(at_work) => at_work.app.vitals().await,
+            None => Vitals::of_a_start(&self.store, self.clock.now()).await,
+        };
+        let reload = lock(&self.reload).clone();
+        let version = env!("CARGO_PKG_VERSION");
+        Status { version, pid: std::process::id(), started_at: self.started, reload, vitals }
+    }
+
+    /// The metrics as Prometheus reads them.
+    async fn metrics(&self) -> anyhow::Result<String> {
+        let vitals = self.status().await.vitals;
+        let mut tally = self.tally.lock().await;
+        tally.catch_up(&self.store).await?;
+        let traffic = self.at_work().map(|at_work| (at_work.slack.traffic(), at_work.okta.traffic()));
+        metrics::text(&vitals, &tally, traffic.unwrap_or_default())
+            .context("the metrics can't be written out")
+    }
+
+    /// Answers whoever asks, until `stop`. That an address can't be had is an error at once; a socket that can't be made
+    /// is a warning.
+    pub async fn serve(
+        self: &Arc<Self>,
+        database: &Path,
+        http: Option<SocketAddr>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        if let Some(address) = http {
+            let listener = TcpListener::bind(address)
+                .await
+                .with_context(|| format!("[watch] http can't listen on {address}; name a free port"))?;
+            tracing::info!(address = %listener.local_addr()?, "/healthz and /metrics");
+            tokio::spawn(serve::over_tcp(listener, Arc::clone(self), stop.clone()));
+        }
+        match serve::UnixSocket::bind(socket_path(database)) {
+            Ok(socket) => drop(tokio::spawn(socket.serve(Arc::clone(self), stop.clone()))),
+            Err(error) => tracing::warn!(
+                error = format!("{error:#}"),
+                "no socket for `inactive-contractors status`; everything else works"
+            ),
+        }
+        Ok(())
+    }
+
+    /// Asks Okta whether it can be reached, whenever it has not answered for long.
+    pub async fn watch_okta(&self, stop: &CancellationToken) {
+        let silent = chrono::Duration::from_std(OKTA_SILENT_MAX).unwrap_or_default();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(OKTA_LOOK_EVERY) => {}
+            }
+            if let Some(AtWork { app, okta, .. }) = self.at_work()
+                && app.identity_is_silent(silent)
+            {
+                let reached = tokio::select! {
+                    () = stop.cancelled() => return,
+                    reached = okta.reach() => reached,
+                };
+                app.note_identity(&reached);
+            }
+        }
+    }
+}

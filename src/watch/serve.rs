@@ -1,0 +1,150 @@
+//! The questions that are answered, over HTTP, on a Unix socket and on an address of this machine.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use http::header::CONTENT_TYPE;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::Watch;
+
+/// Connections at a time.
+const CONNECTIONS_MAX: usize = 16;
+/// How long one may take over all that it asks.
+const CONNECTION_TIME_MAX: Duration = Duration::from_secs(30);
+/// The pause after a connection could not be taken: the process may have too many files open.
+const PAUSE: Duration = Duration::from_millis(200);
+/// What Prometheus calls the format: <https://prometheus.io/docs/specs/om/open_metrics_spec/>.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Answers on this address.
+pub(super) async fn over_tcp(listener: TcpListener, watch: Arc<Watch>, stop: CancellationToken) {
+    let accept = async || Ok(listener.accept().await?.0);
+    connections(accept, watch, stop).await;
+}
+
+/// A Unix socket that only the bot's own user can use.
+pub(super) struct UnixSocket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl UnixSocket {
+    /// Makes it. Whoever calls holds the lock of the database, so one that is there was left behind by a crash.
+    pub(super) fn bind(path: PathBuf) -> anyhow::Result<UnixSocket> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let part = path.with_extension("sock.part");
+        for old in [&path, &part] {
+            match std::fs::remove_file(old) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("can't replace {}", old.display()));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        let listener = UnixListener::bind(&part).with_context(|| format!("can't make {}", part.display()))?;
+        // It gets its name when nobody else can use it any more.
+        std::fs::set_permissions(&part, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::rename(&part, &path)?;
+        Ok(UnixSocket { listener, path })
+    }
+
+    /// Answers on it until `stop`.
+    pub(super) async fn serve(self, watch: Arc<Watch>, stop: CancellationToken) {
+        let accept = async || Ok(self.listener.accept().await?.0);
+        connections(accept, watch, stop).await;
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::debug!(%error, "the status socket stays behind");
+        }
+    }
+}
+
+async fn connections<C, F>(accept: impl Fn() -> F, watch: Arc<Watch>, stop: CancellationToken)
+where
+    C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = std::io::Result<C>>,
+{
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        let connection = tokio::select! {
+            () = stop.cancelled() => return,
+            connection = accept() => connection,
+        };
+        let connection = match connection {
+            Ok(connection) => connection,
+            Err(error) => {
+                tracing::warn!(%error, "a question about the bot's health can't be taken");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let (watch, stop) = (Arc::clone(&watch), stop.clone());
+        tokio::spawn(async move {
+            let _permit = permit;
+            let service = service_fn(|request| {
+                let watch = Arc::clone(&watch);
+                async move { Ok::<_, Infallible>(answer(&watch, &request).await) }
+            });
+            let served = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(connection), service);
+            tokio::select! {
+                () = stop.cancelled() => {}
+                // Who hangs up early has had their answer or doesn't want it.
+                _ = tokio::time::timeout(CONNECTION_TIME_MAX, served) => {}
+            }
+        });
+    }
+}
+
+async fn answer(watch: &Watch, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return response(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET\n".to_owned());
+    }
+    match request.uri().path() {
+        "/healthz" => {
+            let vitals = watch.status().await.vitals;
+            if vitals.healthy {
+                response(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".to_owned())
+            } else {
+                let wrong = vitals.wrong.join("\n") + "\n";
+                response(StatusCode::SERVICE_UNAVAILABLE, "text/plain; charset=utf-8", wrong)
+            }
+        }
+        "/status" => {
+            let status = watch.status().await;
+            let text = serde_json::to_string_pretty(&status).expect("a status can be written as JSON");
+            response(StatusCode::OK, "application/json", text + "\n")
+        }
+        "/metrics" => match watch.metrics().await {
+            Ok(text) => response(StatusCode::OK, OPEN_METRICS, text),
+            Err(error) => response(StatusCode::SERVICE_UNAVAILABLE, "text/plain", format!("{error:#}\n")),
+        },
+        _ => response(
+            StatusCode::NOT_FOUND,
+            "text/plain",
+            "there are /healthz, /status and /metrics\n".to_owned(),
+        ),
+    }
+}
+
+fn response(status: StatusCode, kind: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static(kind));
+    response
+}
