@@ -160,7 +160,7 @@ async fn watched(
     let Some(slack) = job.connect(&config, stop).await? else {
         return Ok(());
     };
-    let mut ready = Ready { config, slack, okta };
+    let mut ready = Ready { config, slack, okta, how: Action::BotStarted };
     while let Some(next) = Box::pin(job.work(ready, &mut reloads, stop)).await? {
         ready = next;
     }
@@ -180,6 +180,8 @@ struct Ready {
     config: Config,
     slack: Arc<Slack>,
     okta: Okta,
+    /// How the audit trail tells of it.
+    how: Action,
 }
 
 impl Job {
@@ -196,7 +198,7 @@ impl Job {
         reloads: &mut Reloads,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Ready>> {
-        let Ready { config, slack, okta } = ready;
+        let Ready { config, slack, okta, how } = ready;
         for warning in everybody_approves(&slack, &config.policies).await {
             tracing::warn!("{warning}");
         }
@@ -210,7 +212,7 @@ impl Job {
             config.okta.concurrency as usize,
             slack.connection(),
         ));
-        announce(&app).await?;
+        announce(&app, how).await?;
         self.watch.set_at_work(Some(AtWork { app: Arc::clone(&app), slack: Arc::clone(&slack), okta }));
         Supervisor::ready();
         // The work goes on while the socket is down; either of the two ending ends the other.
@@ -292,7 +294,7 @@ impl Job {
         let slack = Slack::connect_with(settings, self.patience.slack.clone(), self.clock.clone())
             .await
             .context("Slack")?;
-        Ok(Ready { config, slack: Arc::new(slack), okta })
+        Ok(Ready { config, slack: Arc::new(slack), okta, how: Action::ConfigurationReloaded })
     }
 
     /// The first contact with Slack. A wrong token ends the start; a Slack that is down is waited for. `None`: stopped
@@ -357,7 +359,7 @@ pub async fn everybody_approves(slack: &Slack, policies: &[Policy]) -> Vec<Strin
 }
 
 /// One line of start-up truth, in the log and in the audit trail.
-async fn announce(app: &App) -> anyhow::Result<()> {
+async fn announce(app: &App, how: Action) -> anyhow::Result<()> {
     let now = app.clock.now();
     let version = env!("CARGO_PKG_VERSION");
     let policies: Vec<serde_json::Value> = app
@@ -368,11 +370,12 @@ async fn announce(app: &App) -> anyhow::Result<()> {
             json!({ "policy": policy.name, "rule": policy.rule.fingerprint(), "next_sweep": next })
         })
         .collect();
-    tracing::info!(version, policies = %serde_json::Value::from(policies.clone()), "inactive-contractors starts");
+    let listed = serde_json::Value::from(policies.clone());
+    tracing::info!(version, policies = %listed, event = how.word(), "inactive-contractors is at work");
     let event = Draft {
         at: now,
         actor: Actor::System,
-        action: Action::BotStarted,
+        action: how,
         subject: None,
         detail: json!({ "version": version, "policies": policies }),
     };

@@ -81,4 +81,6 @@ pub mod okta;
 pub mod slack;
 pub mod status;
 pub mod store;
+#[cfg(feature = "otlp")]
+pub mod traces;
 pub mod watch;

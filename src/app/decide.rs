@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use tracing::Instrument as _;
 
 use super::App;
 use super::command::Role;
@@ -26,7 +27,8 @@ impl Handler for Inbox {
     async fn handle(&self, inbound: Inbound) -> Ack {
         let reply = inbound.reply.clone();
         let opened = inbound.what == What::HomeOpened;
-        let received = self.0.receive(inbound).await;
+        let span = tracing::info_span!("input", key = inbound.key);
+        let received = self.0.receive(inbound).instrument(span).await;
         if !opened {
             let (app, user) = (Arc::clone(&self.0), reply.user.clone());
             self.0.runtime.tasks.spawn(async move { app.freshen_home_of(&user).await });

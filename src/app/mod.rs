@@ -44,6 +44,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::chat::{Chat, Connection};
 use crate::clock::Clock;
@@ -393,7 +394,7 @@ impl App {
         self.runtime.tasks.spawn(async move {
             let _gone = GoneGuard { app: Arc::clone(&app), work };
             loop {
-                let wake = app.attend(work, &stop).await;
+                let wake = app.attend(work, &stop).instrument(tracing::info_span!("work", row = ?work)).await;
                 if app.done_with(work, wake, &stop) {
                     return;
                 }

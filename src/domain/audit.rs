@@ -50,6 +50,8 @@ pub enum Actor {
 pub enum Action {
     /// The bot started.
     BotStarted,
+    /// The configuration was read again, and the bot goes on by it.
+    ConfigurationReloaded,
     /// A sweep started.
     SweepStarted,
     /// A sweep finished; the detail has the counts and the rule.
@@ -167,6 +169,7 @@ impl Action {
     pub fn word(self) -> &'static str {
         match self {
             Action::BotStarted => "bot_started",
+            Action::ConfigurationReloaded => "configuration_reloaded",
             Action::SweepStarted => "sweep_started",
             Action::SweepFinished => "sweep_finished",
             Action::SweepHeld => "sweep_held",

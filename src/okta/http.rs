@@ -13,6 +13,7 @@ use chrono::{DateTime, Duration, Utc};
 use http::header::{CONTENT_LENGTH, HeaderMap};
 use http::{Method, StatusCode};
 use serde::Deserialize;
+use tracing::Instrument as _;
 use url::{Host, Url};
 
 use super::Settings;
@@ -231,9 +232,10 @@ impl Http {
             self.rates.take_turn(bucket, windows_max).await.map_err(Fault::Limited)?;
             let pass = self.auth.pass(&self.client, method, url).await.map_err(as_fault)?;
             self.rates.count_call();
+            let span = tracing::info_span!("okta", %method, path = url.path());
             let sent = Sent::at(self.clock.now());
             let (status, headers, body) =
-                self.send(method, url, pass.headers()).await.map_err(Fault::Passing)?;
+                self.send(method, url, pass.headers()).instrument(span).await.map_err(Fault::Passing)?;
             let now = self.clock.now();
             self.skew.note(sent, &headers, now);
             let reported = Reported::read(&headers, now);

@@ -22,6 +22,7 @@ use slack_morphism::{
     SlackClientSecret,
 };
 use tokio::sync::watch;
+use tracing::Instrument as _;
 use url::Url;
 
 use super::settings::{Settings, Timing};
@@ -191,6 +192,14 @@ impl Connector {
     }
 }
 
+/// What a trace shows of a call. An address that a call without a token goes to is the right to use it.
+fn span(uri: &Url, context: &SlackClientApiCallContext<'_>) -> tracing::Span {
+    match context.token {
+        Some(_) => tracing::info_span!("slack", path = uri.path()),
+        None => tracing::info_span!("slack", path = "a reply address"),
+    }
+}
+
 async fn exchange(request: RequestBuilder, token: Option<&SlackApiToken>) -> ClientResult<Reply> {
     let request = match token {
         Some(token) => request.bearer_auth(&token.token_value.0),
@@ -298,7 +307,8 @@ impl SlackClientHttpConnector for Connector {
         RS: for<'de> Deserialize<'de> + Send + 'a,
     {
         async move {
-            let reply = exchange(self.http.get(full_uri), context.token).await?;
+            let span = span(&full_uri, &context);
+            let reply = exchange(self.http.get(full_uri), context.token).instrument(span).await?;
             self.noting_dead_tokens(decode_call(&reply))
         }
         .boxed()
@@ -330,11 +340,12 @@ impl SlackClientHttpConnector for Connector {
             let body = serde_json::to_vec(request_body).map_err(|error| {
                 SlackClientError::SystemError(SlackClientSystemError::new().with_cause(error.into()))
             })?;
+            let span = span(&full_uri, &context);
             // Only calls of the Web API go out with a token.
             let decode = if context.token.is_some() { decode_call } else { decode_plain };
             let request =
                 self.http.post(full_uri).header(CONTENT_TYPE, "application/json; charset=utf-8").body(body);
-            let reply = exchange(request, context.token).await?;
+            let reply = exchange(request, context.token).instrument(span).await?;
             self.noting_dead_tokens(decode(&reply))
         }
         .boxed()

@@ -84,6 +84,7 @@ fn an_event_that_was_written_and_read_hashes_the_same() {
 fn the_words_of_actions_are_their_stored_form() {
     let all = [
         Action::BotStarted,
+        Action::ConfigurationReloaded,
         Action::SweepStarted,
         Action::SweepFinished,
         Action::SweepHeld,

@@ -279,6 +279,7 @@ async fn a_reload_takes_effect_as_a_whole_while_a_card_waits() {
     assert_eq!((code, &json["reload"]["refused"]), (Some(0), &Value::Null), "{json:#}");
     world.slack.click(U_VIEWER, &asked, "suspend").await.expect("the button is there still");
     world.message("in the thread of").await;
+    assert_eq!((world.audited("bot_started"), world.audited("configuration_reloaded")), (1, 1));
     assert_eq!(world.okta.suspends(ADA), 1);
     process.terminate();
     assert_eq!(process.ended().await.code, Some(0));

@@ -16,6 +16,9 @@ use support::{PLAIN_POLICY, World};
 const BINARY: &str = env!("CARGO_BIN_EXE_inactive-contractors");
 const STARTS: usize = 15;
 const ANSWERS: usize = 11;
+/// Of a large directory everybody who is inactive is asked about at once.
+const AT_SIZE: &str = "schedule = \"0 0 29 2 *\"\npreview_first = false\nsecond_look = false\nmax_candidates = 10000\n\
+                       max_share = 1.0\nsurge_factor = 0.0\n[okta]\nrate_share = 1.0\nconcurrency = 25\n";
 
 #[tokio::main]
 async fn main() {
@@ -75,6 +78,58 @@ async fn main() {
         println!("{line:<31} {middle:.0} ms median, {slowest:.0} ms slowest of {ANSWERS}");
     }
     end(&world, &mut bot).await;
+    for (accounts, inactive) in [(2_000, 100), (20_000, 100), (20_000, 1_000)] {
+        at_size(accounts, inactive).await;
+    }
+}
+
+/// A sweep of a large directory, and the suspension of all that it finds. Most of the sweep's time is the make-believe
+/// Okta's, which shares the machine: what the bot itself takes is its processor time.
+async fn at_size(accounts: usize, inactive: usize) {
+    let world = World::new(AT_SIZE).await;
+    for number in 0..accounts {
+        let days = if number < inactive { 40 } else { 1 };
+        let login = format!("worker{number:06}@ext.example");
+        world.okta.add(fake::okta::Person::contractor(&login).last_login_days_ago(days));
+    }
+    let config = world.database().with_file_name("bot.toml");
+    std::fs::write(&config, world.config_toml()).expect("the directory is ours");
+    let mut bot = run(&world, &config);
+    world.slack.wait_for("a socket", |slack| (slack.fresh_sockets() > 0).then_some(())).await;
+    let (idle, start, before) = (memory(&bot, "VmRSS:"), Instant::now(), processor_time(&bot));
+    world.ask_for_sweep().await;
+    let card =
+        |slack: &fake::slack::FakeSlack| slack.messages(C_OPS).into_iter().find(|one| one.offers("suspend"));
+    let card = world.slack.wait_long("a card", card).await;
+    let (took, cpu) = (start.elapsed(), processor_time(&bot) - before);
+    let above = megabytes(memory(&bot, "VmHWM:").saturating_sub(idle));
+    println!(
+        "sweep of {accounts}, {inactive} inactive     {:.2} s, {:.2} s of processor time, {above:.1} MB above idle at most",
+        took.as_secs_f64(),
+        cpu.as_secs_f64(),
+    );
+    let (start, before) = (Instant::now(), processor_time(&bot));
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    let ended = |slack: &fake::slack::FakeSlack| {
+        let messages = slack.messages(C_OPS);
+        messages.iter().any(|one| one.visible_text().contains("in the thread of")).then_some(())
+    };
+    world.slack.wait_long("the ending", ended).await;
+    let (took, cpu) = (start.elapsed(), processor_time(&bot) - before);
+    println!(
+        "  suspending these {inactive}          {:.2} s, {:.2} s of processor time",
+        took.as_secs_f64(),
+        cpu.as_secs_f64()
+    );
+    end(&world, &mut bot).await;
+}
+
+/// What the kernel counts for the process until now, in steps of 10 ms.
+fn processor_time(bot: &Child) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", bot.id())).unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
 }
 
 /// From typing a command to its answer.
@@ -107,8 +162,13 @@ async fn end(world: &World, bot: &mut Child) {
 
 /// What the kernel counts as resident, in bytes.
 fn resident(bot: &Child) -> u64 {
+    memory(bot, "VmRSS:")
+}
+
+/// A figure of the kernel's about the process's memory, in bytes.
+fn memory(bot: &Child, which: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", bot.id())).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0");
+    let line = status.lines().find_map(|line| line.strip_prefix(which)).unwrap_or("0");
     line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap_or_default() * 1024
 }
 
