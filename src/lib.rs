@@ -78,5 +78,6 @@ pub mod dry_run;
 pub mod forward;
 pub mod identity;
 pub mod okta;
+pub mod settings;
 pub mod slack;
 pub mod store;
