@@ -39,15 +39,15 @@ pub fn answer(question: &Question) -> anyhow::Result<()> {
 
 /// As a file that one could use: what can't stand there is a comment, and so is each source.
 fn as_toml(settings: &[Setting]) -> String {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     let mut before = None;
     for setting in settings {
         let section = (setting.section, setting.policy.as_deref());
         if before.replace(section) != Some(section) {
-            text += &match section {
-                (name, None) => format!("\n[{name}]\n"),
-                (name, Some(_)) => format!("\n[[{name}]]\n"),
-            };
+            lines.push(match section {
+                (name, None) => format!("\n[{name}]"),
+                (name, Some(_)) => format!("\n[[{name}]]"),
+            });
         }
         let key = setting.key;
         let line = match &setting.value {
@@ -55,7 +55,7 @@ fn as_toml(settings: &[Setting]) -> String {
             Shown::NotSet => format!("#{key} = (not set)"),
             Shown::Secret(said) => format!("#{key} = {said}"),
         };
-        text += &format!("{line:SOURCES_FROM$}  # {}\n", setting.source);
+        lines.push(format!("{line:SOURCES_FROM$}  # {}", setting.source));
     }
-    text.trim_start().to_owned()
+    lines.join("\n").trim_start().to_owned()
 }

@@ -85,15 +85,15 @@ fn warn(section: &Section<'_>, name: &str, rule: &Rule, calendar: &Calendar) {
     ));
 }
 
+/// How editors know the days of the week: these are offered, and the others are right too.
+const DAY_NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const OTHER_DAY_NAMES: &str = "^([Mm]on|[Tt]ue|[Ww]ed|[Tt]hu|[Ff]ri|[Ss]at|[Ss]un)((s|nes|rs|ur)?day)?$";
+
 fn working_week(section: &Section<'_>) -> Option<Vec<Weekday>> {
     const KEY: &str = "working_week";
     let written = section.list_if_any(KEY);
-    let names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-    let others = "^([Mm]on(day)?|[Tt]ue(sday)?|[Ww]ed(nesday)?|[Tt]hu(rsday)?|[Ff]ri(day)?|[Ss]at(urday)?|[Ss]un(day)?)$";
-    section.looks_like(
-        KEY,
-        json!({ "items": { "type": "string", "anyOf": [{ "enum": names }, { "pattern": others }] } }),
-    );
+    let day = json!({ "type": "string", "anyOf": [{ "enum": DAY_NAMES }, { "pattern": OTHER_DAY_NAMES }] });
+    section.looks_like(KEY, json!({ "items": day }));
     let (days, at) = written?;
     let mut week = Vec::new();
     for Found { value, at } in &days {

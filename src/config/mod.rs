@@ -236,7 +236,7 @@ impl Config {
         parse(text, name, variables, read_file).map(|parsed| parsed.config)
     }
 
-    /// Every key of the file at `path` (or [`DEFAULT_PATH`]) that a configuration has, what it comes to, and why; without secrets.
+    /// What [`Config::load`] makes of each key, and where that comes from; no secret is among it.
     pub fn settings(path: Option<&Path>) -> Result<Vec<Setting>, ConfigError> {
         load(path).map(|parsed| parsed.settings)
     }

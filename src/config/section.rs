@@ -96,11 +96,11 @@ impl<'r> Section<'r> {
             (None, Some(value)) => self.settled(key, Shown::Value(value.clone()), settings::DEFAULT),
             (None, None) => self.settled(key, Shown::NotSet, settings::DEFAULT),
         }
-        if let Some(value) = &default {
-            shape["default"] = value.clone();
+        let text = default.as_ref().map(settings::toml_text);
+        if let Some(value) = default {
+            shape["default"] = value;
         }
-        let default = default.as_ref().map(settings::toml_text);
-        self.report.key(Key { section: self.name, name: key, default, shape });
+        self.report.key(Key { section: self.name, name: key, default: text, shape });
         self.asked.borrow_mut().push(key);
         written.map(|(_, value)| value)
     }
