@@ -78,6 +78,7 @@ pub mod dry_run;
 pub mod forward;
 pub mod identity;
 pub mod okta;
+pub mod settings;
 pub mod slack;
 pub mod status;
 pub mod store;

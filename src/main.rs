@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::config::{Config, LogFormat};
-use inactive_contractors::{archive, backup, bot, check, dry_run, status};
+use inactive_contractors::{archive, backup, bot, check, dry_run, settings, status};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -69,6 +69,11 @@ enum Command {
         #[arg(long)]
         policy: Option<String>,
     },
+    /// Show what is configured, and the shape of the configuration file
+    Config {
+        #[command(subcommand)]
+        question: settings::Question,
+    },
 }
 
 #[derive(clap::Args)]
@@ -124,6 +129,10 @@ async fn command(command: Command) -> anyhow::Result<ExitCode> {
         Command::Sweep { config, dry_run: _, policy } => {
             let config = Config::load(config.config.as_deref())?;
             dry_run::run(&config, policy.as_deref()).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Config { question } => {
+            settings::answer(&question)?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -71,8 +71,11 @@ fn rooms_import_only_what_they_may() {
         let room = room(&path);
         let Some((_, allowed)) = IMPORTS.iter().chain([&APP]).find(|(name, _)| *name == room) else {
             assert!(
-                ["archive", "backup", "bot", "check", "dry_run", "lib", "main", "status", "watch"]
-                    .contains(&room.as_str()),
+                [
+                    "archive", "backup", "bot", "check", "dry_run", "lib", "main", "settings", "status",
+                    "traces", "watch"
+                ]
+                .contains(&room.as_str()),
                 "a new room: {room}"
             );
             continue;

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use chrono::{DateTime, Datelike, NaiveDate, Weekday};
 use chrono_tz::Tz;
+use serde_json::json;
 
 use super::Surroundings;
 use super::ics::{self, DAYS_MAX, Wrong, YEARS};
+use super::policy::texts_like;
 use super::report::{quote, shown};
 use super::section::{Found, Section};
 use crate::domain::calendar::{Calendar, Period};
@@ -83,8 +85,16 @@ fn warn(section: &Section<'_>, name: &str, rule: &Rule, calendar: &Calendar) {
     ));
 }
 
+/// How editors know the days of the week: these are offered, and the others are right too.
+const DAY_NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const OTHER_DAY_NAMES: &str = "^([Mm]on|[Tt]ue|[Ww]ed|[Tt]hu|[Ff]ri|[Ss]at|[Ss]un)((s|nes|rs|ur)?day)?$";
+
 fn working_week(section: &Section<'_>) -> Option<Vec<Weekday>> {
-    let (days, at) = section.list_if_any("working_week")?;
+    const KEY: &str = "working_week";
+    let written = section.list_if_any(KEY);
+    let day = json!({ "type": "string", "anyOf": [{ "enum": DAY_NAMES }, { "pattern": OTHER_DAY_NAMES }] });
+    section.looks_like(KEY, json!({ "items": day }));
+    let (days, at) = written?;
     let mut week = Vec::new();
     for Found { value, at } in &days {
         let Ok(day) = value.parse::<Weekday>() else {
@@ -105,7 +115,10 @@ fn working_week(section: &Section<'_>) -> Option<Vec<Weekday>> {
 
 /// The key `holidays`.
 fn dates(section: &Section<'_>, calendar: &mut Calendar) {
-    for Found { value, at } in section.list("holidays") {
+    let written = section.list("holidays");
+    let date = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}";
+    section.looks_like("holidays", texts_like(&format!("^{date}( *\\.\\. *{date})?$")));
+    for Found { value, at } in written {
         match range(&value) {
             Ok((first, last)) => {
                 calendar.holidays.extend(first.iter_days().take_while(|day| *day <= last));

@@ -4,10 +4,12 @@ use std::path::Path;
 
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
+use serde_json::json;
 use url::{Host, Url};
 
-use super::report::quote;
+use super::report::{quote, shown};
 use super::section::{Found, Scale, Section};
+use super::settings::{self, Shown};
 use super::{Credential, OktaConfig, SlackConfig, Surroundings};
 
 /// The two ways to give a secret.
@@ -54,6 +56,8 @@ struct Given {
     origin: String,
     /// The place in the file, when it came from a file.
     at: Option<usize>,
+    /// The variable or the file, as a setting names it.
+    source: String,
 }
 
 impl Given {
@@ -72,6 +76,8 @@ pub(super) fn slack(section: &Section<'_>, surroundings: &Surroundings<'_>) -> O
     let command = section.text_or("command", "/inactive-contractors");
     let bot_token = token(section, surroundings, &BOT_TOKEN, "xoxb-");
     let app_token = token(section, surroundings, &APP_TOKEN, "xapp-");
+    section.looks_like("api_url", json!({ "pattern": "^https?://" }));
+    section.looks_like("command", json!({ "pattern": "^/[!-.0-~]{1,31}$" }));
     section.finish();
     // Slack's own rule for the name of a slash command: https://api.slack.com/reference/manifests
     let valid = command.value.strip_prefix('/').is_some_and(|name| {
@@ -89,6 +95,7 @@ pub(super) fn slack(section: &Section<'_>, surroundings: &Surroundings<'_>) -> O
 /// Reads `[okta]`; `None` when something that it needs was reported.
 pub(super) fn okta(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Option<OktaConfig> {
     let org_url = section.text("org_url");
+    section.looks_like("org_url", json!({ "pattern": "^https?://" }));
     let rate_share = section.number(&Scale {
         key: "rate_share",
         // What Okta itself gives one token or app by default: https://developer.okta.com/docs/reference/rl2-limits/
@@ -117,10 +124,13 @@ pub(super) fn okta(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Op
 fn address(
     section: &Section<'_>,
     surroundings: &Surroundings<'_>,
-    [variable, key]: [&str; 2],
+    [variable, key]: [&'static str; 2],
     written: Option<Found<String>>,
     read: fn(&str) -> Result<Url, String>,
 ) -> Option<Url> {
+    if let Some(text) = surroundings.variable(variable) {
+        section.settled(key, Shown::Value(text.into()), &format!("${variable}"));
+    }
     let (text, origin, at) = match (surroundings.variable(variable), written) {
         (Some(text), _) => (text.to_owned(), variable, None),
         (None, Some(Found { value, at })) => (value, key, Some(at)),
@@ -252,8 +262,27 @@ fn one_word(section: &Section<'_>, given: &Given, what: &str) -> Option<SecretSt
 /// The secret was given in neither way.
 struct Missing;
 
-/// Finds a secret; `None` when a problem with it was reported.
+/// Finds a secret, and notes whether there is one; `None` when a problem with it was reported.
 fn find(
+    section: &Section<'_>,
+    surroundings: &Surroundings<'_>,
+    secret: &Secret,
+) -> Option<Result<Given, Missing>> {
+    let found = look_for(section, surroundings, secret);
+    match &found {
+        Some(Ok(given)) => section.settled(secret.inline_key, secretly("(set)"), &given.source),
+        Some(Err(Missing)) | None => {
+            section.settled(secret.inline_key, secretly("(not set)"), settings::DEFAULT);
+        }
+    }
+    found
+}
+
+fn secretly(said: &str) -> Shown {
+    Shown::Secret(said.to_owned())
+}
+
+fn look_for(
     section: &Section<'_>,
     surroundings: &Surroundings<'_>,
     secret: &Secret,
@@ -265,6 +294,7 @@ fn find(
             text: text.to_owned().into(),
             origin: secret.variable.to_owned(),
             at: None,
+            source: format!("${}", secret.variable),
         }));
     }
     let written =
@@ -275,7 +305,8 @@ fn find(
         Ok(text) if text.trim().is_empty() => section.problem(at, &format!("{origin} is an empty file")),
         Ok(text) => {
             let text = Zeroizing::new(text);
-            return Some(Ok(Given { text: text.trim().to_owned().into(), origin, at: Some(at) }));
+            let source = shown(Path::new(&value));
+            return Some(Ok(Given { text: text.trim().to_owned().into(), origin, at: Some(at), source }));
         }
         Err(error) => section.problem(at, &format!("{origin} can't be read: {error}")),
     }
@@ -299,11 +330,22 @@ fn credential(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Option<
             section.report.problem(&format!("{} and {} {rule}", token.origin, key.origin));
             None
         }
-        (Ok(_), Ok(key)) if from_variable(&key) => service_app(section, surroundings, client_id, key_id, key),
-        (Ok(token), _) => one_word(section, &token, "token").map(Credential::ApiToken),
+        (Ok(token), Ok(key)) if from_variable(&key) => {
+            section.settled(API_TOKEN.inline_key, secretly(NOT_USED), &token.source);
+            service_app(section, surroundings, client_id, key_id, key)
+        }
+        (Ok(token), key) => {
+            if let Ok(key) = key {
+                section.settled(PRIVATE_KEY.inline_key, secretly(NOT_USED), &key.source);
+            }
+            one_word(section, &token, "token").map(Credential::ApiToken)
+        }
         (Err(Missing), Ok(key)) => service_app(section, surroundings, client_id, key_id, key),
     }
 }
+
+/// Said of the credential in the file when the environment has the other kind.
+const NOT_USED: &str = "(set, not used)";
 
 const NO_CREDENTIAL: &str = "no Okta credential: set the environment variable OKTA_API_TOKEN or api_token_file in \
      [okta], or for a service app OKTA_PRIVATE_KEY or private_key_file, with OKTA_CLIENT_ID or client_id";
@@ -316,6 +358,9 @@ fn service_app(
     mut key: Given,
 ) -> Option<Credential> {
     let variable = surroundings.variable("OKTA_CLIENT_ID").map(str::to_owned);
+    if let Some(id) = &variable {
+        section.settled("client_id", Shown::Value(id.as_str().into()), "$OKTA_CLIENT_ID");
+    }
     let client_id = variable.or(client_id.map(|found| found.value));
     if client_id.is_none() {
         let how = "set client_id in [okta] or the environment variable OKTA_CLIENT_ID";

@@ -6,6 +6,11 @@ use chrono::Duration;
 
 use crate::domain::calendar::Period;
 
+/// What [`parse`] reads, as a regular expression for editors.
+pub(super) const PATTERN: &str = "^0*[1-9][0-9]*[smhdw]$";
+/// What [`parse_period`] reads.
+pub(super) const PERIOD_PATTERN: &str = "^0*[1-9][0-9]*([smhdw]| +working +days?)$";
+
 /// The units, longest first, with their lengths in seconds. A day is 24 hours, whatever the calendar does.
 const UNITS: [(char, i64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 

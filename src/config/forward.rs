@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use super::connect::{self, Secret};
 use super::section::{Found, Section};
+use super::settings::Shown;
 use super::{Surroundings, report::quote};
 use crate::forward::{Collector, Syslog};
 
@@ -21,8 +24,17 @@ pub(super) fn forward(section: &Section<'_>, surroundings: &Surroundings<'_>) ->
     let url = section.text("url");
     let authorization = connect::optional_secret(section, surroundings, &AUTHORIZATION);
     section.finish();
+    section.looks_like("syslog", json!({ "pattern": "^(udp|tcp)://.+:[0-9]+$" }));
+    section.looks_like("url", json!({ "pattern": "^https?://" }));
     let https = url.and_then(|Found { value, at }| match connect::safe_url(&value) {
-        Ok(url) => Some(Collector::https(url, authorization)),
+        Ok(url) => {
+            if url.path() != "/" {
+                // Some collectors know their senders by the path, which makes it a secret.
+                let shown = format!("(set, at {})", url.origin().ascii_serialization());
+                section.settled("url", Shown::Secret(shown), &section.report.place(at));
+            }
+            Some(Collector::https(url, authorization))
+        }
         Err(wrong) => {
             section.problem(at, &format!("url {wrong}"));
             None

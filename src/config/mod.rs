@@ -19,7 +19,9 @@ mod forward;
 mod ics;
 mod policy;
 mod report;
+mod schema;
 mod section;
+mod settings;
 mod silence;
 mod tell;
 mod watch;
@@ -31,6 +33,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+use serde_json::json;
 use toml::de::DeTable;
 use url::Url;
 
@@ -38,6 +41,9 @@ use crate::domain::policy::Policy;
 use crate::forward::Collector;
 use report::{Report, nearest, quote};
 use section::Section;
+
+pub use schema::schema;
+pub use settings::{Setting, Shown, toml_text};
 
 /// Where the configuration is when no path is given.
 pub const DEFAULT_PATH: &str = "config/bot.toml";
@@ -160,6 +166,8 @@ pub struct Key {
     pub name: &'static str,
     /// The default as one would write it in TOML; `None` when leaving the key out means something of its own.
     pub default: Option<String>,
+    /// The shape of its value, as a JSON Schema.
+    pub shape: serde_json::Value,
 }
 
 /// All that is wrong with a configuration, one sentence each, in the order of the file.
@@ -202,17 +210,7 @@ impl Surroundings<'_> {
 impl Config {
     /// Reads the file at `path` (or [`DEFAULT_PATH`]), the environment, and the files that they name.
     pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
-        let path = path.unwrap_or(Path::new(DEFAULT_PATH));
-        let name = path.display().to_string();
-        let fail = |problem: String| ConfigError { problems: vec![format!("{name}: {problem}")] };
-        let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => fail(
-                "no such file; copy config/bot.example.toml to it, or name another with --config".to_owned(),
-            ),
-            _ => fail(format!("can't be read: {error}")),
-        })?;
-        let variables = environment().map_err(fail)?;
-        let (mut config, secret_files) = parse(&text, &name, &variables, &read_file)?;
+        let Parsed { mut config, secret_files, settings: _ } = load(path)?;
         let open = |path: &&PathBuf| readable_by_others(path).unwrap_or(true);
         config.warnings.extend(secret_files.iter().filter(open).map(|path| {
             let path = path.display();
@@ -268,13 +266,18 @@ impl Config {
         variables: &BTreeMap<String, String>,
         read_file: &dyn Fn(&Path) -> io::Result<String>,
     ) -> Result<Config, ConfigError> {
-        parse(text, name, variables, read_file).map(|(config, _)| config)
+        parse(text, name, variables, read_file).map(|parsed| parsed.config)
+    }
+
+    /// What [`Config::load`] makes of each key, and where that comes from; no secret is among it.
+    pub fn settings(path: Option<&Path>) -> Result<Vec<Setting>, ConfigError> {
+        load(path).map(|parsed| parsed.settings)
     }
 
     /// Every key that a file may have, found by reading one that has every section.
     pub fn keys() -> Vec<Key> {
-        const EVERY_SECTION: &str =
-            "[[policy]]\napprovers = {}\nadmins = {}\nviewers = {}\nexempt_attributes = [{}]";
+        const EVERY_SECTION: &str = "[[policy]]\napprovers = {}\nadmins = {}\nviewers = {}\nremind = {}\nescalate_to = {}\n\
+             exempt_attributes = [{}]\nown_accounts = [{}]";
         let report = Report::new("", EVERY_SECTION);
         let table = DeTable::parse(EVERY_SECTION).expect("the constant is TOML");
         let surroundings = Surroundings {
@@ -289,13 +292,36 @@ impl Config {
     }
 }
 
-/// Reads a text; also returns the files that it read because they hold a secret.
+/// What comes of a file.
+struct Parsed {
+    config: Config,
+    /// The files that were read because they hold a secret.
+    secret_files: Vec<PathBuf>,
+    settings: Vec<Setting>,
+}
+
+/// Reads the file at `path` (or [`DEFAULT_PATH`]), the environment, and the files that they name.
+fn load(path: Option<&Path>) -> Result<Parsed, ConfigError> {
+    let path = path.unwrap_or(Path::new(DEFAULT_PATH));
+    let name = path.display().to_string();
+    let fail = |problem: String| ConfigError { problems: vec![format!("{name}: {problem}")] };
+    let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            fail("no such file; copy config/bot.example.toml to it, or name another with --config".to_owned())
+        }
+        _ => fail(format!("can't be read: {error}")),
+    })?;
+    let variables = environment().map_err(fail)?;
+    parse(&text, &name, &variables, &read_file)
+}
+
+/// Reads a text.
 fn parse(
     text: &str,
     name: &str,
     variables: &BTreeMap<String, String>,
     read_file: &dyn Fn(&Path) -> io::Result<String>,
-) -> Result<(Config, Vec<PathBuf>), ConfigError> {
+) -> Result<Parsed, ConfigError> {
     let report = Report::new(name, text);
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
@@ -308,7 +334,8 @@ fn parse(
     let folder = Path::new(name).parent().unwrap_or(Path::new(""));
     let surroundings = Surroundings { variables, read_file, folder, secret_files: RefCell::default() };
     let config = read(&report, table.get_ref(), &surroundings)?;
-    Ok((config, surroundings.secret_files.into_inner()))
+    let secret_files = surroundings.secret_files.into_inner();
+    Ok(Parsed { config, secret_files, settings: report.into_settings() })
 }
 
 /// Reads a file that the configuration names, up to a length that none of them has.
@@ -341,14 +368,18 @@ fn read<'r>(
 fn database(section: &Section<'_>, surroundings: &Surroundings<'_>) -> PathBuf {
     let path = section.text_or("path", "inactive-contractors.db").value;
     section.finish();
-    let variable =
-        surroundings.variable("INACTIVE_CONTRACTORS_DB").or_else(|| surroundings.variable("DB_PATH"));
-    PathBuf::from(variable.unwrap_or(&path))
+    let set = |name| Some((name, surroundings.variable(name)?));
+    let Some((name, value)) = ["INACTIVE_CONTRACTORS_DB", "DB_PATH"].into_iter().find_map(set) else {
+        return PathBuf::from(path);
+    };
+    section.settled("path", Shown::Value(value.into()), &format!("${name}"));
+    PathBuf::from(value)
 }
 
 fn log(section: &Section<'_>) -> LogConfig {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let format = section.text_or("format", "human");
+    section.looks_like("format", json!({ "enum": ["human", "json"] }));
     let level = section.text_or("level", "info");
     section.finish();
     // A lone word that is no level would be taken for the name of a crate to trace in full: never meant.

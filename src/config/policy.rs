@@ -2,11 +2,13 @@
 
 use chrono::{DateTime, Duration};
 use chrono_tz::Tz;
+use serde_json::{Value, json};
 
 use super::Surroundings;
 use super::calendar;
 use super::report::{nearest, quote};
 use super::section::{Found, Scale, Section, Span};
+use super::settings::{self, Shown};
 use super::silence;
 use super::tell;
 use crate::domain::account::UserType;
@@ -208,7 +210,9 @@ fn warn(section: &Section<'_>, policy: &Policy) {
 
 fn name(section: &Section<'_>, names: &mut Vec<String>) -> Option<String> {
     const LONGEST: usize = 40;
-    let Some(Found { value, at }) = section.text("name") else {
+    let name = section.text("name");
+    section.looks_like("name", json!({ "pattern": format!("^[A-Za-z0-9_-]{{1,{LONGEST}}}$") }));
+    let Some(Found { value, at }) = name else {
         missing(section, "name", "a [[policy]] needs a name: one word that commands and messages use for it");
         return None;
     };
@@ -259,6 +263,7 @@ fn user_type(section: &Section<'_>) -> Option<UserType> {
     const DEFAULT: &str = "contractor";
     let by_profile = section.text_or("user_type", DEFAULT);
     let by_id = section.text("okta_user_type_id");
+    section.looks_like("okta_user_type_id", json!({ "pattern": "^oty[A-Za-z0-9]*$" }));
     let Some(Found { value, at }) = by_id else { return Some(UserType::Profile(by_profile.value)) };
     if section.position_of("user_type").is_some() {
         let rule = "user_type matches the profile's text, okta_user_type_id Okta's user type object";
@@ -270,6 +275,7 @@ fn user_type(section: &Section<'_>) -> Option<UserType> {
         section.problem(at, &format!("okta_user_type_id is {}, {rule}", quote(&value)));
         return None;
     }
+    section.settled("user_type", Shown::NotSet, settings::DEFAULT);
     Some(UserType::TypeId(value))
 }
 
@@ -283,6 +289,7 @@ fn exempt_logins(section: &Section<'_>) -> Vec<String> {
 
 fn exempt_groups(section: &Section<'_>) -> Vec<String> {
     let groups = section.list("exempt_groups");
+    section.looks_like("exempt_groups", texts_like("^[A-Za-z0-9]+$"));
     for group in groups.iter().filter(|group| !group.value.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
         let how =
             "give the id that ends the address of the group's page in Okta, such as \"00g1emaKYZTWRYYRRTSK\"";
@@ -314,6 +321,7 @@ fn own_accounts(section: &Section<'_>) -> OwnAccounts {
     let mut own = OwnAccounts::new();
     for item in section.tables("own_accounts", "policy.own_accounts").into_iter().flatten() {
         let (slack, okta) = (item.text("slack"), item.text("okta"));
+        item.looks_like("slack", json!({ "pattern": slack_id("UW") }));
         item.finish();
         let example =
             "own_accounts needs both: { slack = \"U0123ABCDEF\", okta = \"ada.ext@vendor.example\" }";
@@ -367,7 +375,9 @@ const CHANNEL_HOW: &str = "an id such as \"C0123ABCDEF\": in Slack click the cha
 
 fn channel(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Option<String> {
     const VARIABLE: &str = "SLACK_CHANNEL";
-    if let Some(Found { value, at }) = section.text("channel") {
+    let written = section.text("channel");
+    section.looks_like("channel", json!({ "pattern": slack_id("CG") }));
+    if let Some(Found { value, at }) = written {
         if is_slack_id(&value, "CG") {
             return Some(value);
         }
@@ -375,7 +385,10 @@ fn channel(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Option<Str
         return None;
     }
     match surroundings.variable(VARIABLE) {
-        Some(value) if is_slack_id(value, "CG") => return Some(value.to_owned()),
+        Some(value) if is_slack_id(value, "CG") => {
+            section.settled("channel", Shown::Value(value.into()), &format!("${VARIABLE}"));
+            return Some(value.to_owned());
+        }
         Some(value) => {
             section
                 .problem(section.at, &format!("{VARIABLE} is {}, but must be {CHANNEL_HOW}", quote(value)));
@@ -394,6 +407,16 @@ fn is_slack_id(text: &str, first: &str) -> bool {
     text.len() > 1
         && text.starts_with(|c| first.contains(c))
         && rest.into_iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+/// What [`is_slack_id`] accepts, as a regular expression for editors.
+fn slack_id(first: &str) -> String {
+    format!("^[{first}][A-Z0-9]+$")
+}
+
+/// A list of texts of which each looks like this.
+pub(super) fn texts_like(pattern: &str) -> Value {
+    json!({ "items": { "type": "string", "pattern": pattern } })
 }
 
 /// Approvers, admins and viewers. Nobody may approve by default; the other two follow from it.
@@ -418,6 +441,12 @@ fn people(section: &Section<'_>) -> (Option<People>, Option<People>, Option<Peop
         "viewers names nobody; leave the key out and everybody in the channel is a viewer",
         || Some(People { channel_members: true, ..People::default() }),
     );
+    for (key, people) in [("admins", &admins), ("viewers", &viewers)] {
+        if let (None, Some(People { users, groups, channel_members })) = (section.position_of(key), people) {
+            let people = json!({ "users": users, "groups": groups, "channel_members": channel_members });
+            section.settled(key, Shown::Value(people), settings::DEFAULT);
+        }
+    }
     (approvers, admins, viewers)
 }
 
@@ -443,6 +472,8 @@ pub(super) fn group(
     let Some(table) = section.table(key, name) else { return otherwise() };
     let (users, groups) = (table.list("users"), table.list("groups"));
     let channel_members = table.flag("channel_members", false);
+    table.looks_like("users", texts_like(&slack_id("UW")));
+    table.looks_like("groups", texts_like(&slack_id("S")));
     table.finish();
     if !table.is_table() {
         return None;

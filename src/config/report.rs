@@ -5,15 +5,20 @@
 use std::cell::RefCell;
 use std::path::Path;
 
+use serde_json::Value;
+
+use super::settings::{Setting, Shown};
 use super::{ConfigError, Key};
 
-/// Collects the problems of one file, and on the way the keys that its sections may have.
+/// Collects the problems of one file, and on the way the keys that its sections may have and what they are set to.
 pub(super) struct Report<'a> {
     name: &'a str,
     text: &'a str,
     problems: RefCell<Vec<(usize, String)>>,
     warnings: RefCell<Vec<String>>,
     keys: RefCell<Vec<Key>>,
+    /// What is set, each with which `[[policy]]` it is of.
+    settings: RefCell<Vec<(Option<usize>, Setting)>>,
 }
 
 impl<'a> Report<'a> {
@@ -25,6 +30,7 @@ impl<'a> Report<'a> {
             problems: RefCell::default(),
             warnings: RefCell::default(),
             keys: RefCell::default(),
+            settings: RefCell::default(),
         }
     }
 
@@ -67,6 +73,32 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// What editors should know of a key's value beside its type.
+    pub(super) fn looks_like(&self, section: &str, name: &str, more: Value) {
+        let mut keys = self.keys.borrow_mut();
+        let key = keys.iter_mut().find(|key| key.section == section && key.name == name);
+        if let (Some(Value::Object(shape)), Value::Object(more)) = (key.map(|key| &mut key.shape), more) {
+            shape.extend(more);
+        }
+    }
+
+    /// A key of a section, or of the policy of this number, is set to this. What was noted before is forgotten.
+    pub(super) fn setting(&self, policy: Option<usize>, setting: Setting) {
+        let mut settings = self.settings.borrow_mut();
+        let same = |(of, known): &&mut (Option<usize>, Setting)| {
+            (*of, known.section, known.key) == (policy, setting.section, setting.key)
+        };
+        match settings.iter_mut().find(same) {
+            Some((_, known)) => *known = setting,
+            None => settings.push((policy, setting)),
+        }
+    }
+
+    /// The file and line of a byte.
+    pub(super) fn place(&self, offset: usize) -> String {
+        format!("{}:{}", self.name, position(self.text, offset).0)
+    }
+
     /// The warnings so far, if nothing is wrong; otherwise all that is wrong, in the order of the file.
     pub(super) fn verdict(&self) -> Result<Vec<String>, ConfigError> {
         let mut problems = self.problems.take();
@@ -81,6 +113,23 @@ impl<'a> Report<'a> {
     /// Every key that was asked for.
     pub(super) fn into_keys(self) -> Vec<Key> {
         self.keys.into_inner()
+    }
+
+    /// Every key and what it is set to, in the order in which they were asked for; policies with their names.
+    pub(super) fn into_settings(self) -> Vec<Setting> {
+        let settings = self.settings.into_inner();
+        let name = |policy: usize| {
+            let of = settings.iter().find(|(of, setting)| *of == Some(policy) && setting.key == "name");
+            of.and_then(|(_, setting)| match &setting.value {
+                Shown::Value(Value::String(name)) => Some(name.trim().to_owned()),
+                Shown::Value(_) | Shown::NotSet | Shown::Secret(_) => None,
+            })
+        };
+        let named = |(policy, setting): &(Option<usize>, Setting)| Setting {
+            policy: policy.and_then(name),
+            ..setting.clone()
+        };
+        settings.iter().map(named).collect()
     }
 }
 

@@ -8,12 +8,15 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use chrono::Duration;
+use serde::Serialize;
+use serde_json::{Value, json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Key;
 use super::duration;
 use super::report::{Report, looks_secret, nearest, quote};
+use super::settings::{self, Setting, Shown};
 use crate::domain::calendar::Period;
 
 /// A value and the byte of the file where it stands.
@@ -46,6 +49,8 @@ pub(super) struct Section<'r> {
     /// Where the section starts, for what is missing from it.
     pub(super) at: usize,
     name: &'static str,
+    /// Which `[[policy]]` it is.
+    policy: Option<usize>,
     table: Option<&'r DeTable<'r>>,
     asked: RefCell<Vec<&'static str>>,
 }
@@ -57,7 +62,7 @@ impl<'r> Section<'r> {
     }
 
     fn new(report: &'r Report<'r>, name: &'static str, at: usize, table: Option<&'r DeTable<'r>>) -> Self {
-        Section { report, at, name, table, asked: RefCell::default() }
+        Section { report, at, name, policy: None, table, asked: RefCell::default() }
     }
 
     /// Something is wrong at this byte of the file.
@@ -75,11 +80,43 @@ impl<'r> Section<'r> {
         }
     }
 
-    /// Looks a key up, and notes that it is a key.
-    fn ask(&self, key: &'static str, default: Option<String>) -> Option<&'r Spanned<DeValue<'r>>> {
-        self.report.key(Key { section: self.name, name: key, default });
+    /// Looks a key up, and notes that it is a key, of which shape, and what it is set to.
+    fn ask(
+        &self,
+        key: &'static str,
+        default: Option<Value>,
+        mut shape: Value,
+    ) -> Option<&'r Spanned<DeValue<'r>>> {
+        let written = self.table.and_then(|table| table.get_key_value(key));
+        match (written, &default) {
+            (Some((name, value)), _) => {
+                let value = settings::plain(value.get_ref());
+                self.settled(key, Shown::Value(value), &self.report.place(name.span().start));
+            }
+            (None, Some(value)) => self.settled(key, Shown::Value(value.clone()), settings::DEFAULT),
+            (None, None) => self.settled(key, Shown::NotSet, settings::DEFAULT),
+        }
+        let text = default.as_ref().map(settings::toml_text);
+        if let Some(value) = default {
+            shape["default"] = value;
+        }
+        self.report.key(Key { section: self.name, name: key, default: text, shape });
         self.asked.borrow_mut().push(key);
-        self.table?.get(key)
+        written.map(|(_, value)| value)
+    }
+
+    /// Notes what a key comes to, when that isn't what the file says. A part of a value is no setting of its own.
+    pub(super) fn settled(&self, key: &'static str, value: Shown, source: &str) {
+        if self.name.is_empty() || self.name.contains('.') {
+            return;
+        }
+        let source = source.to_owned();
+        self.report.setting(self.policy, Setting { section: self.name, policy: None, key, value, source });
+    }
+
+    /// What editors should know of a key's value beside its type, in the words of JSON Schema.
+    pub(super) fn looks_like(&self, key: &str, more: Value) {
+        self.report.looks_like(self.name, key, more);
     }
 
     fn wrong_type(&self, key: &str, wanted: &str, value: &Spanned<DeValue<'_>>) {
@@ -121,20 +158,21 @@ impl<'r> Section<'r> {
 
     /// A text that has no default.
     pub(super) fn text(&self, key: &'static str) -> Option<Found<String>> {
-        let value = self.ask(key, None)?;
+        let value = self.ask(key, None, json!({ "type": "string" }))?;
         self.as_text(key, "a text in quotes", value)
     }
 
     /// A text that has a default.
     pub(super) fn text_or(&self, key: &'static str, default: &str) -> Found<String> {
-        self.ask(key, Some(quote(default)))
+        self.ask(key, Some(json!(default)), json!({ "type": "string" }))
             .and_then(|value| self.as_text(key, "a text in quotes", value))
             .unwrap_or_else(|| Found { value: default.to_owned(), at: self.at })
     }
 
     /// True or false.
     pub(super) fn flag(&self, key: &'static str, default: bool) -> bool {
-        let Some(value) = self.ask(key, Some(default.to_string())) else { return default };
+        let shape = json!({ "type": "boolean" });
+        let Some(value) = self.ask(key, Some(json!(default)), shape) else { return default };
         value.get_ref().as_bool().unwrap_or_else(|| {
             self.wrong_type(key, "true or false", value);
             default
@@ -143,7 +181,7 @@ impl<'r> Section<'r> {
 
     /// A whole number within bounds.
     pub(super) fn integer(&self, scale: &Scale<u32>) -> u32 {
-        let Some(value) = self.ask(scale.key, Some(scale.default.to_string())) else { return scale.default };
+        let Some(value) = self.ask_within(scale, "integer") else { return scale.default };
         let Some(number) = value.get_ref().as_integer() else {
             self.wrong_type(scale.key, "a whole number", value);
             return scale.default;
@@ -155,9 +193,7 @@ impl<'r> Section<'r> {
 
     /// A number within bounds; whole numbers count too.
     pub(super) fn number(&self, scale: &Scale<f64>) -> f64 {
-        let Some(value) = self.ask(scale.key, Some(format!("{:?}", scale.default))) else {
-            return scale.default;
-        };
+        let Some(value) = self.ask_within(scale, "number") else { return scale.default };
         let text = match (value.get_ref().as_float(), value.get_ref().as_integer()) {
             (Some(float), _) => float.as_str().to_owned(),
             (None, Some(integer)) => integer.as_str().to_owned(),
@@ -167,6 +203,12 @@ impl<'r> Section<'r> {
             }
         };
         self.within(scale, text.parse().ok(), &text, value.span().start)
+    }
+
+    fn ask_within<T: Serialize>(&self, scale: &Scale<T>, kind: &str) -> Option<&'r Spanned<DeValue<'r>>> {
+        let (least, most) = (scale.bounds.start(), scale.bounds.end());
+        let shape = json!({ "type": kind, "minimum": least, "maximum": most });
+        self.ask(scale.key, Some(json!(scale.default)), shape)
     }
 
     fn within<T: PartialOrd + Display + Copy>(
@@ -187,7 +229,7 @@ impl<'r> Section<'r> {
     /// A duration within bounds.
     pub(super) fn duration(&self, span: &Span) -> Found<Duration> {
         let how = "write a whole number above 0 and a unit, such as \"30m\", \"12h\", \"7d\" or \"4w\"";
-        self.within_span(span, how, duration::parse, |duration| duration)
+        self.within_span(span, (duration::PATTERN, how), duration::parse, |duration| duration)
     }
 
     /// A period within bounds: a duration, or so many working days.
@@ -197,19 +239,20 @@ impl<'r> Section<'r> {
             Period::Time(duration) => duration,
             Period::WorkingDays(days) => Duration::days(i64::from(days)),
         };
-        self.within_span(span, how, duration::parse_period, length).value
+        self.within_span(span, (duration::PERIOD_PATTERN, how), duration::parse_period, length).value
     }
 
     fn within_span<T: Copy>(
         &self,
         span: &Span,
-        how: &str,
+        (pattern, how): (&str, &str),
         parse: impl Fn(&str) -> Option<T>,
         length: impl Fn(T) -> Duration,
     ) -> Found<T> {
         let own = |text| parse(text).expect("defaults and bounds in the code are durations");
         let default = Found { value: own(span.default), at: self.at };
-        let Some(value) = self.ask(span.key, Some(quote(span.default))) else { return default };
+        let shape = json!({ "type": "string", "pattern": pattern });
+        let Some(value) = self.ask(span.key, Some(json!(span.default)), shape) else { return default };
         let Some(found) = self.as_text(span.key, "a text such as \"7d\"", value) else { return default };
         let (key, text) = (span.key, quote(&found.value));
         let Some(read) = parse(&found.value) else {
@@ -233,22 +276,27 @@ impl<'r> Section<'r> {
             Some(DeValue::String(text)) => matches!(text.as_ref(), "0" | "0d"),
             _ => false,
         };
-        if off {
-            self.ask(span.key, Some(quote(span.default)));
-            return None;
-        }
-        Some(self.duration(span).value)
+        let read = if off {
+            self.ask(span.key, Some(json!(span.default)), json!({}));
+            None
+        } else {
+            Some(self.duration(span).value)
+        };
+        let pattern = format!("^0d?$|{}", duration::PATTERN);
+        let shape = json!({ "type": ["string", "integer"], "pattern": pattern, "minimum": 0, "maximum": 0 });
+        self.looks_like(span.key, shape);
+        read
     }
 
     /// A list of texts, empty by default.
     pub(super) fn list(&self, key: &'static str) -> Vec<Found<String>> {
-        let Some(value) = self.ask(key, Some("[]".to_owned())) else { return Vec::new() };
+        let Some(value) = self.ask(key, Some(json!([])), texts_shape()) else { return Vec::new() };
         self.texts(key, value)
     }
 
     /// A list of texts that has no default, and where it stands.
     pub(super) fn list_if_any(&self, key: &'static str) -> Option<(Vec<Found<String>>, usize)> {
-        let value = self.ask(key, None)?;
+        let value = self.ask(key, None, texts_shape())?;
         let known = self.report.problems_so_far();
         let texts = self.texts(key, value);
         // An empty list that is one because its items were refused is no second mistake.
@@ -265,7 +313,7 @@ impl<'r> Section<'r> {
 
     /// A table inside this one, such as `[slack]` or `approvers = { … }`; `None` when it is absent.
     pub(super) fn table(&self, key: &'static str, name: &'static str) -> Option<Section<'r>> {
-        let value = self.ask(key, None)?;
+        let value = self.ask(key, None, json!({ "type": "object" }))?;
         let table = value.get_ref().as_table();
         if table.is_none() {
             let wanted = if self.name.is_empty() { "a section in brackets" } else { "a table in braces" };
@@ -281,8 +329,8 @@ impl<'r> Section<'r> {
 
     /// A list of tables, such as `[[policy]]`, empty by default; `None` when it is something else.
     pub(super) fn tables(&self, key: &'static str, name: &'static str) -> Option<Vec<Section<'r>>> {
-        let default = (!self.name.is_empty()).then(|| "[]".to_owned());
-        let Some(value) = self.ask(key, default) else { return Some(Vec::new()) };
+        let default = (!self.name.is_empty()).then(|| json!([]));
+        let Some(value) = self.ask(key, default, json!({ "type": "array" })) else { return Some(Vec::new()) };
         let wanted = if self.name.is_empty() {
             "a section in double brackets, [[policy]]"
         } else {
@@ -292,14 +340,16 @@ impl<'r> Section<'r> {
             self.wrong_type(key, wanted, value);
             return None;
         };
-        let open = |item: &'r Spanned<DeValue<'r>>| {
+        let open = |(index, item): (usize, &'r Spanned<DeValue<'r>>)| {
             let table = item.get_ref().as_table();
             if table.is_none() {
                 self.wrong_type(key, wanted, item);
             }
-            table.map(|table| Section::new(self.report, name, item.span().start, Some(table)))
+            let policy = self.name.is_empty().then_some(index);
+            let section = Section::new(self.report, name, item.span().start, Some(table?));
+            Some(Section { policy, ..section })
         };
-        Some(items.iter().filter_map(open).collect())
+        Some(items.iter().enumerate().filter_map(open).collect())
     }
 
     /// Whether the section is a table; otherwise that was reported, or it is absent.
@@ -332,6 +382,10 @@ impl<'r> Section<'r> {
             self.problem(at, &format!("unknown key {} in {}; {hint}", quote(name), self.title()));
         }
     }
+}
+
+fn texts_shape() -> Value {
+    json!({ "type": "array", "items": { "type": "string" } })
 }
 
 /// Why a secret in the file is an error and not a convenience: the file is made to be kept in version control.

@@ -1,9 +1,10 @@
 //! What a policy does while nobody answers: the keys of reminders and of the escalation.
 
 use chrono::Duration;
+use serde_json::json;
 
 use super::duration;
-use super::policy::group;
+use super::policy::{group, texts_like};
 use super::report::quote;
 use super::section::{Found, Section};
 use crate::domain::policy::People;
@@ -46,6 +47,7 @@ pub(super) fn read(section: &Section<'_>, approvers: Option<&People>, answer_wit
 fn remind_before(section: &Section<'_>, answer_within: Duration) -> Vec<Duration> {
     const KEY: &str = "remind_before";
     let found = section.list(KEY);
+    section.looks_like(KEY, texts_like(duration::PATTERN));
     if found.len() > REMINDERS_MAX {
         let message =
             format!("remind_before has {} times, but at most {REMINDERS_MAX} are read", found.len());
@@ -61,7 +63,9 @@ fn remind_before(section: &Section<'_>, answer_within: Duration) -> Vec<Duration
 
 fn escalate_before(section: &Section<'_>, answer_within: Duration) -> Option<Duration> {
     const KEY: &str = "escalate_before";
-    before(section, KEY, &section.text(KEY)?, answer_within)
+    let written = section.text(KEY);
+    section.looks_like(KEY, json!({ "pattern": duration::PATTERN }));
+    before(section, KEY, &written?, answer_within)
 }
 
 /// So long before the deadline; the question must stand by then, or the moment never comes.

@@ -2,10 +2,12 @@
 
 use chrono::{Duration, NaiveTime, Timelike};
 use chrono_tz::Tz;
+use serde_json::json;
 
 use super::duration;
 use super::report::{nearest, quote};
 use super::section::{Found, Section};
+use super::settings::{self, Shown};
 use crate::domain::concern::{Ask, Template};
 use crate::domain::digest::{Digest, Period};
 use crate::domain::policy::Schedule;
@@ -26,6 +28,9 @@ const LAST_DAY: u32 = 28;
 pub(super) fn digest(section: &Section<'_>, zone: Tz) -> Option<Digest> {
     let period = section.text("digest");
     let at = section.text("digest_at");
+    section.looks_like("digest", json!({ "enum": [Period::Weekly.word(), Period::Monthly.word()] }));
+    section
+        .looks_like("digest_at", json!({ "pattern": "^([A-Za-z]{3}|[0-9]{1,2}) +[0-9]{1,2}:[0-9]{1,2}$" }));
     let Some(Found { value, at: place }) = period else {
         if let Some(at) = at {
             section.problem(at.at, "digest_at needs digest = \"weekly\" or digest = \"monthly\" beside it");
@@ -45,7 +50,10 @@ pub(super) fn digest(section: &Section<'_>, zone: Tz) -> Option<Digest> {
         Period::Weekly => "Mon 09:00",
         Period::Monthly => "1 09:00",
     };
-    let at = at.unwrap_or_else(|| Found { value: default.to_owned(), at: place });
+    let at = at.unwrap_or_else(|| {
+        section.settled("digest_at", Shown::Value(default.into()), settings::DEFAULT);
+        Found { value: default.to_owned(), at: place }
+    });
     let Some(cron) = cron(period, &at.value) else {
         let how = match period {
             Period::Weekly => "a day and a time such as \"Mon 09:00\"".to_owned(),
@@ -91,7 +99,9 @@ pub(super) fn ask(section: &Section<'_>) -> Ask {
 
 fn before(section: &Section<'_>) -> Option<Duration> {
     const KEY: &str = "ask_before";
-    let Found { value, at } = section.text(KEY)?;
+    let written = section.text(KEY);
+    section.looks_like(KEY, json!({ "pattern": duration::PATTERN }));
+    let Found { value, at } = written?;
     let bounds = Duration::minutes(1)..=Duration::days(30);
     let read = duration::parse(&value).filter(|read| bounds.contains(read));
     if read.is_none() {
@@ -102,9 +112,8 @@ fn before(section: &Section<'_>) -> Option<Duration> {
     read
 }
 
-fn wording(section: &Section<'_>, key: &'static str, default: &str) -> Option<Template> {
-    let Found { value, at } =
-        section.text(key).unwrap_or_else(|| Found { value: default.to_owned(), at: section.at });
+fn wording(section: &Section<'_>, key: &'static str, default: &'static str) -> Option<Template> {
+    let Found { value, at } = section.text_or(key, default);
     match Template::parse(&value) {
         Ok(template) => Some(template),
         Err(wrong) => {

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use serde_json::json;
+
 use super::connect::{self, Secret};
 use super::report::quote;
 use super::section::{Found, Section};
@@ -18,6 +20,7 @@ const HEARTBEAT: Secret = Secret {
 pub(super) fn watch(section: &Section<'_>, surroundings: &Surroundings<'_>) -> WatchConfig {
     let http = section.text("http").and_then(|found| http(section, &found));
     let heartbeat = connect::secret_address(section, surroundings, &HEARTBEAT);
+    section.looks_like("http", json!({ "pattern": "^(127\\.[0-9.]+|\\[::1\\]):[0-9]+$" }));
     section.finish();
     WatchConfig { http, heartbeat }
 }

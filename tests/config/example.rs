@@ -95,7 +95,7 @@ fn every_default_and_example_value_can_be_uncommented() {
 #[test]
 fn no_file_makes_it_panic() {
     let uncommented = EXAMPLE.lines().map(|line| match line.strip_prefix('#') {
-        Some(bare) if !bare.starts_with(' ') => bare,
+        Some(bare) if !bare.starts_with([' ', ':']) => bare,
         Some(_) | None => line,
     });
     let lines: Vec<&str> = uncommented.filter(|line| !line.starts_with('#')).collect();

@@ -3,7 +3,9 @@
 mod days_off;
 mod example;
 mod mistakes;
+mod schema;
 mod secrets;
+mod show;
 mod tell;
 mod watch;
 
@@ -63,7 +65,9 @@ fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, Vec<String>> 
 const TOKENS: [(&str, &str); 3] =
     [("SLACK_BOT_TOKEN", BOT), ("SLACK_APP_TOKEN", APP), ("OKTA_API_TOKEN", API)];
 
+/// What the bot takes, editors take too.
 fn good(text: &str) -> Config {
+    assert_eq!(schema::marked(text), None, "{text}");
     parse(text, &TOKENS).unwrap_or_else(|problems| panic!("{}", problems.join("\n")))
 }
 
