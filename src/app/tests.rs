@@ -16,15 +16,17 @@ use crate::chat::{
 };
 use crate::clock::Clock;
 use crate::domain::account::{Account, AccountId, UserType};
-use crate::domain::assess::SecondLook;
+use crate::domain::assess::{Evidence, Idle, SecondLook, Signal};
 use crate::domain::audit::Person;
 use crate::domain::calendar::Calendar;
+use crate::domain::candidate::Shown;
+use crate::domain::plan::{Counts, Verdict};
 use crate::domain::policy::{Limits, People, Policy, Rule, Schedule};
-use crate::domain::sweep::Trigger;
+use crate::domain::sweep::{Trigger, slot_key};
 use crate::identity::{
     FreshLook, IdentityError, IdentityProvider, Protected, Reference, StatusChange, TakeAccount,
 };
-use crate::store::{NewSweep, StartedSweep, Store, SweepState};
+use crate::store::{CardStands, FinishedSweep, NewSweep, StartedSweep, Store, SweepState};
 
 /// Nobody may be asked anything, and whoever asks panics. Only a sweep may begin: it is not answered.
 struct Nobody;
@@ -330,4 +332,102 @@ async fn a_sweep_that_somebody_asked_for_fails_at_once_and_can_be_asked_for_agai
     assert_eq!(bench.app.run_sweep(sweep).await, None);
     let ended = bench.app.store.sweep(sweep).await.unwrap().unwrap().state;
     assert!(matches!(ended, SweepState::Failed { .. }), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_slot_whose_sweep_has_not_begun_is_overdue_unless_the_policy_is_stopped() {
+    let bench = Bench::new();
+    let (app, clock) = (&bench.app, &bench.app.clock);
+    app.store.know_policy("p", clock.now()).await.unwrap();
+    assert_eq!(app.vitals().await.policies[0].overdue_since, None, "it was not known at the last slot");
+    clock.advance(Duration::days(1));
+    let slot = app.vitals().await.policies[0].overdue_since.expect("a slot has passed");
+    let wrong = app.vitals().await.wrong.join("\n");
+    assert!(wrong.contains("the sweep of p that was due at"), "{wrong}");
+    let just_then = slot + Duration::minutes(4) - clock.now();
+    clock.advance(just_then);
+    assert_eq!(app.vitals().await.policies[0].overdue_since, None, "it may take a moment to begin");
+    clock.advance(-just_then);
+    bench.sweep(&slot_key(slot)).await;
+    assert_eq!(app.vitals().await.policies[0].overdue_since, None);
+}
+
+#[tokio::test]
+async fn work_that_takes_too_long_is_stuck_and_a_loop_that_hangs_is_not_alive() {
+    let bench = Bench::new();
+    let app = &bench.app;
+    let long_ago = |minutes: u64| {
+        let ago = std::time::Duration::from_secs(minutes * 60);
+        tokio::time::Instant::now().checked_sub(ago).expect("this machine runs for longer")
+    };
+    let task = |minutes: u64| InFlight { again: false, since: long_ago(minutes) };
+    app.note_pulse();
+    lock(&app.runtime.in_flight).extend([
+        (Work::Request(1), task(14)),
+        (Work::Request(2), task(16)),
+        (Work::Sweep(3), task(16)),
+    ]);
+    let now = app.clock.now();
+    lock(&app.runtime.wakes).extend([
+        (Work::Request(4), now - Duration::minutes(4)),
+        (Work::Request(5), now - Duration::minutes(6)),
+    ]);
+    let vitals = app.vitals().await;
+    assert_eq!(
+        vitals.stuck,
+        ["Request(2) has been at work for 16 min", "Request(5) was to be looked at, and was not"]
+    );
+    assert!(vitals.alive && !vitals.healthy && vitals.wrong.ends_with(&vitals.stuck));
+    lock(&app.runtime.pulse).hang(long_ago(2));
+    assert!(!app.vitals().await.alive);
+}
+
+#[tokio::test]
+async fn a_request_that_is_open_past_its_deadline_is_stuck() {
+    let bench = Bench::new();
+    let app = &bench.app;
+    let now = app.clock.now();
+    let sweep = bench.sweep("slot").await;
+    let evidence = Evidence {
+        idle: Idle { since: now - Duration::days(41), signal: Signal::SignIn },
+        last_sign_in: None,
+        second_look: SecondLook::NotAsked,
+        inactive_after_s: 7 * 86400,
+        looked_at: now,
+    };
+    let shown = Shown {
+        id: AccountId("00u1".to_owned()),
+        login: "ada@ext.example".to_owned(),
+        name: String::new(),
+        email: None,
+        manager: None,
+        manager_id: None,
+        organization: None,
+        evidence,
+        pending_sweeps: 0,
+    };
+    let end = FinishedSweep {
+        counts: Counts { population: 1, candidates: 1, ..Counts::default() },
+        verdict: Verdict::Ask,
+        pages: 1,
+        channel: "C0OPS".to_owned(),
+        list: vec![shown],
+        answer_within: app.policies[0].answer_within,
+        approvals_needed: 1,
+        unknown: Vec::new(),
+        at: now,
+    };
+    app.store.finish_sweep(sweep, end).await.unwrap();
+    let card = CardStands {
+        key: "request:1:card".to_owned(),
+        channel: "C0OPS".to_owned(),
+        ts: "1.2".to_owned(),
+        rendered: String::new(),
+        request: 1,
+    };
+    app.store.card_stands(card, now).await.unwrap();
+    app.clock.advance(Duration::days(7) + Duration::minutes(4));
+    assert_eq!(app.vitals().await.stuck, [""; 0]);
+    app.clock.advance(Duration::minutes(2));
+    assert_eq!(app.vitals().await.stuck, ["request 1 is open past its deadline"]);
 }

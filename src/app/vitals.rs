@@ -36,6 +36,14 @@ pub(super) struct Pulse {
     away_since: Option<Instant>,
 }
 
+#[cfg(test)]
+impl Pulse {
+    /// The loop hangs since then.
+    pub(super) fn hang(&mut self, since: Instant) {
+        self.round = Some(since);
+    }
+}
+
 /// The vital signs at one moment.
 #[derive(Clone, Debug, Serialize)]
 pub struct Vitals {

@@ -418,11 +418,14 @@ fn environment() -> Result<BTreeMap<String, String>, String> {
     .collect()
 }
 
-/// Whether the file's permissions let its group or everybody read or change it.
+/// Whether the file's permissions let its group or everybody read or change it. Root's group is root, who may anyway: so
+/// systemd hands out credentials.
 #[cfg(unix)]
 fn readable_by_others(path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(std::fs::metadata(path)?.permissions().mode() & 0o077 != 0)
+    use std::os::unix::fs::MetadataExt;
+    let file = std::fs::metadata(path)?;
+    let by_group = file.mode() & 0o070 != 0 && file.gid() != 0;
+    Ok(by_group || file.mode() & 0o007 != 0)
 }
 
 /// Elsewhere permissions aren't three digits; nothing is said about them.

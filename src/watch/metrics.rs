@@ -146,7 +146,8 @@ impl Metrics {
         );
         let ended = of_last(&|last| last.ended_at.map(|at| at.timestamp() as f64));
         self.gauge("last_sweep_timestamp_seconds", "When it ended, whatever it came to", ended);
-        let next = each(&|one| one.next_sweep.map(|at| at.timestamp() as f64));
+        // One that is overdue is the next one still: so it can be seen that it doesn't come.
+        let next = each(&|one| one.overdue_since.or(one.next_sweep).map(|at| at.timestamp() as f64));
         self.gauge("next_sweep_timestamp_seconds", "When the next one begins", next);
         self.gauge(
             "open_requests",
