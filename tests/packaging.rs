@@ -48,6 +48,7 @@ const UNIT: &str = include_str!("../packaging/systemd/inactive-contractors.servi
 const UNIT_CONFIG: &str = include_str!("../packaging/systemd/bot.toml");
 const TMPFILE: &str = include_str!("../packaging/systemd/inactive-contractors.tmpfile");
 const DOCKERFILE: &str = include_str!("../packaging/docker/Dockerfile");
+const CONTEXT: &str = include_str!("../packaging/docker/Dockerfile.dockerignore");
 const COMPOSE: &str = include_str!("../packaging/docker/compose.yaml");
 const CONTAINER_CONFIG: &str = include_str!("../packaging/docker/bot.toml");
 const ALERTS: &str = include_str!("../packaging/prometheus/alerts.yaml");
@@ -118,7 +119,8 @@ fn read(text: &str) -> (Config, BTreeSet<PathBuf>) {
 #[test]
 fn systemd_understands_the_unit_and_finds_it_narrow() {
     let folder = tempfile::tempdir().expect("a folder");
-    let unit = UNIT.replace("/usr/bin/inactive-contractors ", concat!(env!("CARGO_BIN_EXE_inactive-contractors"), " "));
+    let unit = UNIT
+        .replace("/usr/bin/inactive-contractors ", concat!(env!("CARGO_BIN_EXE_inactive-contractors"), " "));
     assert_ne!(unit, UNIT, "the unit starts another program");
     let path = folder.path().join("inactive-contractors.service");
     std::fs::write(&path, unit).expect("the folder can be written");
@@ -159,8 +161,8 @@ fn the_container_has_no_more_than_it_needs() {
     assert!(last.starts_with("scratch\n"), "{last}");
     let exec = |word: &str| -> Vec<String> {
         let at = last.find(&format!("{word} [")).unwrap_or_else(|| panic!("{word} is not in exec form"));
-        let list = last[at + word.len()..].lines().next().expect("a line");
-        serde_json::from_str(list).unwrap_or_else(|error| panic!("{word}: {error}"))
+        let words = last[at + word.len()..].lines().next().expect("a line");
+        serde_json::from_str(words).unwrap_or_else(|error| panic!("{word}: {error}"))
     };
     let program = exec("ENTRYPOINT").remove(0);
     let health = exec("    CMD");
@@ -188,6 +190,43 @@ fn the_container_has_no_more_than_it_needs() {
     assert!(last.contains(&format!("VOLUME [\"{}\"]", volume.expect("the state has a volume"))));
 }
 
+/// The files that sources below a folder include, from the repository's root.
+fn included(folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(root(folder)).expect("the folder can be read") {
+        let path = format!("{folder}/{}", entry.expect("an entry").file_name().to_string_lossy());
+        if root(&path).is_dir() {
+            found.extend(included(&path));
+        } else if Path::new(&path).extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(root(&path)).expect("sources are text");
+            for rest in text.split("include_str!(\"").skip(1) {
+                let mut parts: Vec<&str> = folder.split('/').collect();
+                for part in rest.split('"').next().unwrap_or_default().split('/') {
+                    if part == ".." {
+                        parts.truncate(parts.len() - 1);
+                    } else {
+                        parts.push(part);
+                    }
+                }
+                found.push(parts.join("/"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_image_is_built_with_every_file_that_the_program_includes() {
+    let let_in: Vec<&str> = CONTEXT.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    assert!(CONTEXT.starts_with("*\n"), "nothing else gets in");
+    let files = included("src");
+    assert!(files.contains(&"src/app/history/verify.py".to_owned()), "{files:?}");
+    for file in files {
+        let first = file.split('/').next().expect("a path");
+        assert!(let_in.contains(&first), "{file} is not in Dockerfile.dockerignore");
+    }
+}
+
 #[test]
 fn each_file_of_the_debian_package_is_there_and_nothing_starts_by_itself() {
     let manifest: toml::Table = MANIFEST.parse().expect("Cargo.toml is TOML");
@@ -208,7 +247,7 @@ fn each_file_of_the_debian_package_is_there_and_nothing_starts_by_itself() {
 #[test]
 fn the_changelog_has_this_version() {
     let version = format!("\n## [{}]", env!("CARGO_PKG_VERSION"));
-    assert!(CHANGELOG.contains(&version) || CHANGELOG.contains("\n## [Unreleased]"), "no{version}");
+    assert!(CHANGELOG.contains(&version), "CHANGELOG.md has no {version}");
 }
 
 /// The metrics that a text names.
