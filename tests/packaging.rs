@@ -48,7 +48,7 @@ const UNIT: &str = include_str!("../packaging/systemd/inactive-contractors.servi
 const UNIT_CONFIG: &str = include_str!("../packaging/systemd/bot.toml");
 const TMPFILE: &str = include_str!("../packaging/systemd/inactive-contractors.tmpfile");
 const DOCKERFILE: &str = include_str!("../packaging/docker/Dockerfile");
-const CONTEXT: &str = include_str!("../packaging/docker/Dockerfile.dockerignore");
+const CONTEXT: &str = include_str!("../.dockerignore");
 const COMPOSE: &str = include_str!("../packaging/docker/compose.yaml");
 const CONTAINER_CONFIG: &str = include_str!("../packaging/docker/bot.toml");
 const ALERTS: &str = include_str!("../packaging/prometheus/alerts.yaml");
@@ -223,7 +223,7 @@ fn the_image_is_built_with_every_file_that_the_program_includes() {
     assert!(files.contains(&"src/app/history/verify.py".to_owned()), "{files:?}");
     for file in files {
         let first = file.split('/').next().expect("a path");
-        assert!(let_in.contains(&first), "{file} is not in Dockerfile.dockerignore");
+        assert!(let_in.contains(&first), "{file} is not in .dockerignore");
     }
 }
 
