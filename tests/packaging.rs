@@ -9,39 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use inactive_contractors::config::Config;
+use inactive_contractors::watch::NAMES;
 use saphyr::{LoadableYamlNode, Yaml};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-/// Every metric of the bot, without the prefix.
-const METRICS: [&str; 26] = [
-    "audit_behind_events",
-    "audit_behind_seconds",
-    "audit_events_total",
-    "build_info",
-    "candidates",
-    "database_healthy",
-    "decision_seconds",
-    "decisions_total",
-    "inputs_total",
-    "last_sweep_timestamp_seconds",
-    "listed_accounts",
-    "next_sweep_timestamp_seconds",
-    "okta_calls_total",
-    "okta_healthy",
-    "okta_rate_limit_wait_seconds_total",
-    "okta_rate_limit_waits_total",
-    "open_requests",
-    "paused",
-    "restorations_total",
-    "slack_connected",
-    "slack_reconnects_total",
-    "slack_unreadable_frames_total",
-    "stuck_work",
-    "suspensions_total",
-    "sweeps_total",
-    "up_healthy",
-];
 const PREFIX: &str = "inactive_contractors_";
 
 const UNIT: &str = include_str!("../packaging/systemd/inactive-contractors.service");
@@ -262,7 +234,7 @@ fn metrics(text: &str) -> BTreeSet<&str> {
 
 #[test]
 fn alerts_and_dashboard_use_metrics_that_there_are_and_show_each() {
-    let known = BTreeSet::from(METRICS);
+    let known = BTreeSet::from(NAMES);
     let shown = metrics(DASHBOARD);
     let used: BTreeSet<&str> = metrics(ALERTS).union(&shown).copied().collect();
     assert_eq!(used.difference(&known).collect::<Vec<_>>(), Vec::<&&str>::new(), "not exported");
