@@ -17,6 +17,7 @@ use crate::config::{Config, Credential};
 use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::policy::Policy;
 use crate::domain::schedule;
+use crate::exit::Misconfigured;
 use crate::okta::Okta;
 use crate::slack::Slack;
 use crate::store::{AuditContext, Store};
@@ -63,7 +64,7 @@ pub fn okta_settings(config: &Config) -> okta::Settings {
 }
 
 /// The scopes that these policies need; asking for one that was not granted fails the whole token.
-fn okta_scopes(policies: &[Policy]) -> Vec<String> {
+pub fn okta_scopes(policies: &[Policy]) -> Vec<String> {
     let needs_logs = policies.iter().any(|policy| policy.rule.second_look);
     let needs_groups = policies.iter().any(|policy| !policy.rule.exempt_groups.is_empty());
     [
@@ -132,7 +133,7 @@ async fn run_with(
     store: Store,
 ) -> anyhow::Result<()> {
     let okta = okta::Settings { request_timeout: patience.okta_request, ..okta_settings(config) };
-    let okta = Okta::new(okta, clock.clone())?;
+    let okta = Okta::new(okta, clock.clone()).context(Misconfigured("the Okta credential"))?;
     let Some(slack) = connect(config, patience, &clock, &stop).await? else {
         return Ok(());
     };

@@ -10,7 +10,9 @@
 //! | [`okta`], [`slack`] | the adapters behind the ports | their port, `clock` |
 //! | [`app`] | the workflow: the loop, sweeps, decisions, suspensions, commands, and every sentence | all of the above but the adapters |
 //! | [`config`], [`clock`] | the only reader of the environment, and of the wall clock | `domain`; nothing |
-//! | [`bot`], [`check`], [`dry_run`] | the wiring that the binary and the sandbox share | all |
+//! | [`bot`] | the wiring that the binary and the sandbox share | all |
+//! | [`check`], [`dry_run`], [`backup`], [`archive`] | a command of the binary each, or two | all |
+//! | [`terminal`], [`exit`] | how commands look on a terminal, and how they end | all |
 //!
 //! `tests/tidy.rs` holds that line.
 //!
@@ -75,8 +77,10 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod dry_run;
+pub mod exit;
 pub mod forward;
 pub mod identity;
 pub mod okta;
 pub mod slack;
 pub mod store;
+pub mod terminal;

@@ -3,18 +3,23 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use inactive_contractors::clock::Clock;
 use inactive_contractors::config::{Config, LogFormat};
-use inactive_contractors::{archive, backup, bot, check, dry_run};
+use inactive_contractors::exit::{self, Exit, Usage};
+use inactive_contractors::{archive, backup, bot, check, dry_run, terminal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+/// The version, and the commit that it was built from.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("COMMIT"), ")");
+
 /// Finds inactive contractor accounts in Okta, asks for approval in Slack, and suspends what is approved.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "inactive-contractors", version = VERSION, after_help = exit::HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -31,6 +36,9 @@ enum Command {
     Check {
         #[command(flatten)]
         config: ConfigFile,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
     },
     /// Copy the database to a new file while the bot is at work, and read the copy through
     Backup {
@@ -60,6 +68,19 @@ enum Command {
         /// Only this policy
         #[arg(long)]
         policy: Option<String>,
+        /// Print a JSON object a line, one for each policy
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print what makes a shell complete the commands
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page of the program, or of one of its commands, for `man -l`
+    Man {
+        /// The command
+        command: Vec<String>,
     },
 }
 
@@ -70,50 +91,71 @@ struct ConfigFile {
     config: Option<PathBuf>,
 }
 
+impl ConfigFile {
+    fn load(&self) -> anyhow::Result<Config> {
+        Ok(Config::load(self.config.as_deref())?)
+    }
+}
+
 fn main() -> ExitCode {
+    let cli = Cli::parse();
     let result = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| {
-            let result = runtime.block_on(command(Cli::parse().command));
+            let result = runtime.block_on(command(cli.command));
             // A name that is still being looked up would keep the process for as long as the resolver likes.
             runtime.shutdown_background();
             result
         });
-    match result {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("inactive-contractors: {error:#}");
-            ExitCode::FAILURE
+    result.unwrap_or_else(|error| exit::tell(&error)).into()
+}
+
+async fn command(command: Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Run { config } => {
+            let config = config.load()?;
+            start_log(&config);
+            bot::run(config, Clock::system(), stop_on_signal()?).await?;
+            Ok(Exit::Done)
+        }
+        Command::Check { config, json } => check::run(config.config.as_deref(), json).await,
+        Command::Backup { config, to } => backup::run(&config.load()?, &to).await,
+        Command::Archive { config, before, to } => archive::run(&config.load()?, before, &to).await,
+        Command::Sweep { config, dry_run: _, policy, json } => {
+            dry_run::run(&config.load()?, policy.as_deref(), json).await
+        }
+        Command::Completions { shell } => {
+            let (mut cli, mut script) = (Cli::command(), Vec::new());
+            let name = cli.get_name().to_owned();
+            clap_complete::generate(shell, &mut cli, name, &mut script);
+            terminal::put(&script)?;
+            Ok(Exit::Done)
+        }
+        Command::Man { command } => {
+            terminal::put(&manual_page(&command)?)?;
+            Ok(Exit::Done)
         }
     }
 }
 
-async fn command(command: Command) -> anyhow::Result<ExitCode> {
-    match command {
-        Command::Run { config } => {
-            let config = Config::load(config.config.as_deref())?;
-            start_log(&config);
-            bot::run(config, Clock::system(), stop_on_signal()?).await?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Check { config } => check::run(config.config.as_deref()).await,
-        Command::Backup { config, to } => {
-            backup::run(&Config::load(config.config.as_deref())?, &to).await?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Archive { config, before, to } => {
-            archive::run(&Config::load(config.config.as_deref())?, before, &to).await?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Sweep { config, dry_run: _, policy } => {
-            let config = Config::load(config.config.as_deref())?;
-            dry_run::run(&config, policy.as_deref()).await?;
-            Ok(ExitCode::SUCCESS)
-        }
+/// The manual page of the command that these words name; of the whole program without any.
+fn manual_page(words: &[String]) -> anyhow::Result<Vec<u8>> {
+    let mut cli = Cli::command();
+    // Gives each command its full name.
+    cli.build();
+    let mut named = &cli;
+    for word in words {
+        let found = named.find_subcommand(word);
+        named = found.ok_or_else(|| Usage(format!("there is no command {}", words.join(" "))))?;
     }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(named.clone())
+        .source(format!("inactive-contractors {VERSION}"))
+        .render(&mut page)?;
+    Ok(page)
 }
 
 /// Logs go to standard error, as lines for people or as JSON.
