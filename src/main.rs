@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use inactive_contractors::clock::Clock;
 use inactive_contractors::config::{Config, LogFormat};
 use inactive_contractors::exit::{self, Exit, Usage};
+use inactive_contractors::trail::{self, Export};
 use inactive_contractors::{archive, backup, bot, check, dry_run, terminal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -40,6 +41,17 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Read the audit trail, beside a running bot too, and say up to which event it holds
+    Verify {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// The audit trail
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Copy the database to a new file while the bot is at work, and read the copy through
     Backup {
         #[command(flatten)]
@@ -79,8 +91,19 @@ enum Command {
     },
     /// Print the manual page of the program, or of one of its commands, for `man -l`
     Man {
-        /// The command
+        /// The command, such as `audit export`
         command: Vec<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Write events of the audit trail, oldest first, beside a running bot too
+    Export {
+        #[command(flatten)]
+        config: ConfigFile,
+        #[command(flatten)]
+        export: Export,
     },
 }
 
@@ -122,6 +145,10 @@ async fn command(command: Command) -> anyhow::Result<Exit> {
             Ok(Exit::Done)
         }
         Command::Check { config, json } => check::run(config.config.as_deref(), json).await,
+        Command::Verify { config, json } => trail::verify(&config.load()?, json).await,
+        Command::Audit(AuditCommand::Export { config, export }) => {
+            trail::export(&config.load()?, &export).await
+        }
         Command::Backup { config, to } => backup::run(&config.load()?, &to).await,
         Command::Archive { config, before, to } => archive::run(&config.load()?, before, &to).await,
         Command::Sweep { config, dry_run: _, policy, json } => {

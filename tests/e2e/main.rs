@@ -9,6 +9,7 @@ mod support;
 
 mod approve;
 mod card_menu;
+mod cli;
 mod clock;
 mod commands;
 mod concerned;
