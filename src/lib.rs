@@ -11,7 +11,7 @@
 //! | [`app`] | the workflow: the loop, sweeps, decisions, suspensions, commands, and every sentence | all of the above but the adapters |
 //! | [`config`], [`clock`] | the only reader of the environment, and of the wall clock | `domain`; nothing |
 //! | [`bot`] | the wiring that the binary and the sandbox share | all |
-//! | [`check`], [`dry_run`], [`trail`], [`backup`], [`archive`] | a command of the binary each, or two | all |
+//! | [`check`], [`dry_run`], [`trail`], [`init`], [`backup`], [`archive`] | a command of the binary each, or two | all |
 //! | [`terminal`], [`exit`] | how commands look on a terminal, and how they end | all |
 //!
 //! `tests/tidy.rs` holds that line.
@@ -80,6 +80,7 @@ pub mod dry_run;
 pub mod exit;
 pub mod forward;
 pub mod identity;
+pub mod init;
 pub mod okta;
 pub mod slack;
 pub mod store;

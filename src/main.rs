@@ -8,8 +8,9 @@ use clap_complete::Shell;
 use inactive_contractors::clock::Clock;
 use inactive_contractors::config::{Config, LogFormat};
 use inactive_contractors::exit::{self, Exit, Usage};
+use inactive_contractors::init::Answers;
 use inactive_contractors::trail::{self, Export};
-use inactive_contractors::{archive, backup, bot, check, dry_run, terminal};
+use inactive_contractors::{archive, backup, bot, check, dry_run, init, terminal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -32,6 +33,13 @@ enum Command {
     Run {
         #[command(flatten)]
         config: ConfigFile,
+    },
+    /// Ask a few questions, write the configuration and the Slack app's manifest, and say what to do next
+    Init {
+        #[command(flatten)]
+        config: ConfigFile,
+        #[command(flatten)]
+        answers: Answers,
     },
     /// Look at the configuration, both Slack tokens, the channels, Okta's rights and the database, a line each
     Check {
@@ -144,6 +152,7 @@ async fn command(command: Command) -> anyhow::Result<Exit> {
             bot::run(config, Clock::system(), stop_on_signal()?).await?;
             Ok(Exit::Done)
         }
+        Command::Init { config, answers } => init::run(config.config.as_deref(), answers).await,
         Command::Check { config, json } => check::run(config.config.as_deref(), json).await,
         Command::Verify { config, json } => trail::verify(&config.load()?, json).await,
         Command::Audit(AuditCommand::Export { config, export }) => {

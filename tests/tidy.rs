@@ -19,8 +19,8 @@ const IMPORTS: [(&str, &[&str]); 9] = [
 const APP: (&str, &[&str]) = ("app", &["domain", "identity", "chat", "store", "forward", "clock"]);
 
 /// The wiring, what each command of the binary does, and what these have in common.
-const COMMANDS: [&str; 10] =
-    ["archive", "backup", "bot", "check", "dry_run", "exit", "lib", "main", "terminal", "trail"];
+const COMMANDS: [&str; 11] =
+    ["archive", "backup", "bot", "check", "dry_run", "exit", "init", "lib", "main", "terminal", "trail"];
 
 /// Longer files have several rooms in them.
 const LINES_MAX: usize = 600;

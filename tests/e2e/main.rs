@@ -24,6 +24,7 @@ mod forward;
 mod guards;
 mod history;
 mod home;
+mod init;
 mod keeping;
 mod kills;
 mod lookups;
