@@ -56,6 +56,7 @@ impl Progress {
     pub fn of(what: &'static str) -> Progress {
         let bar = ProgressBar::new_spinner().with_message(what);
         bar.set_style(style("{spinner} {msg}: {human_pos}"));
+        bar.tick();
         bar.enable_steady_tick(Duration::from_millis(100));
         Progress(bar)
     }

@@ -291,6 +291,10 @@ async fn a_terminal_shows_how_far_it_has_come() {
     let seen = on_a_terminal(&world, &line("verify"));
     assert!(seen.contains("events verified"), "{seen:?}");
     assert!(seen.contains("\u{1b}[32mok  \u{1b}[0m"), "{seen:?}");
+    let seen = on_a_terminal(&world, &line("sweep --dry-run"));
+    assert!(seen.contains("accounts listed") && seen.contains("\u{1b}[33mwaiting"), "{seen:?}");
+    let seen = on_a_terminal(&world, &format!("NO_COLOR=1 {}", line("verify")));
+    assert!(seen.contains("ok    ") && !seen.contains("\u{1b}[32m"), "{seen:?}");
 }
 
 /// What the line of a shell shows on a terminal of its own.
