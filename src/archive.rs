@@ -17,21 +17,25 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::audit::AuditEvent;
 use crate::domain::policy::hex;
+use crate::exit::{Exit, Usage};
 use crate::store::{Archive, Store};
+use crate::terminal::Progress;
 
 /// Events of one file: what a verifier reads in one go.
 const EVENTS_PER_FILE: u32 = 100_000;
 
 /// Moves the events before the day (in UTC) into files of the folder, and says what it did.
-pub async fn run(config: &Config, before: NaiveDate, folder: &Path) -> anyhow::Result<()> {
+pub async fn run(config: &Config, before: NaiveDate, folder: &Path) -> anyhow::Result<Exit> {
     let now = Clock::system().now();
     let before = before.and_time(NaiveTime::MIN).and_utc();
-    anyhow::ensure!(before <= now, "{} is not in the past", before.date_naive());
+    if before > now {
+        anyhow::bail!(Usage(format!("{} is not in the past", before.date_naive())));
+    }
     std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
     let store = Store::open(&config.database, now)?;
     let result = move_events(&store, before, folder, now).await;
     let closed = store.close().await.context("can't close the database");
-    result.and(closed)
+    result.and(closed).map(|()| Exit::Done)
 }
 
 async fn move_events(
@@ -40,23 +44,29 @@ async fn move_events(
     folder: &Path,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let verified = store.verify().await?;
+    let progress = Progress::of("events verified");
+    let of = store.audit_head().await?.map(|(seq, _)| seq.unsigned_abs());
+    let verified = store.verify_telling(&|events| progress.at(events, of)).await?;
+    drop(progress);
     anyhow::ensure!(
         verified.broken_at.is_none(),
         "the audit trail is broken at event {}; nothing was moved, since the file is the evidence of that",
         verified.broken_at.unwrap_or_default()
     );
     let mut moved = 0;
+    let progress = Progress::of("events moved");
     loop {
         let events = store.archivable(before, EVENTS_PER_FILE).await?;
         let (Some(first), Some(last)) = (events.first(), events.last()) else { break };
         let (from, up_to, head) = (first.seq, last.seq, last.hash.clone());
         let name = format!("audit-{from:09}-{up_to:09}.json");
         let sha256 = write(&folder.join(&name), events, (verified.events, verified.head.clone()), now)?;
-        println!("{name}: events {from} to {up_to}, head {head}");
+        progress.say(&format!("{name}: events {from} to {up_to}, head {head}"));
         store.archive(Archive { file: name, sha256, from, up_to, head }, now).await?;
         moved += up_to - from + 1;
+        progress.at(moved.unsigned_abs(), None);
     }
+    drop(progress);
     if moved == 0 {
         println!("Nothing to move: no event of an ended request is that old.");
         return Ok(());

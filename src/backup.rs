@@ -3,13 +3,18 @@
 use std::path::Path;
 
 use crate::config::Config;
+use crate::exit::Exit;
 use crate::store::Store;
+use crate::terminal::Progress;
 
 /// Copies the database to a new file and reads the copy through. Says what is in it.
-pub async fn run(config: &Config, to: &Path) -> anyhow::Result<()> {
+pub async fn run(config: &Config, to: &Path) -> anyhow::Result<Exit> {
+    anyhow::ensure!(!to.exists(), "there is a file of that name already: {}", to.display());
     Store::copy(&config.database, to)?;
     let copy = Store::open_to_read(to)?;
-    let verified = copy.verify_file().await?;
+    let progress = Progress::of("events of the copy");
+    let verified = copy.verify_file(&|events| progress.at(events, None)).await?;
+    drop(progress);
     copy.close().await?;
     match verified {
         Ok(verified) if verified.broken_at.is_none() => {
@@ -19,7 +24,7 @@ pub async fn run(config: &Config, to: &Path) -> anyhow::Result<()> {
                 verified.events,
                 verified.head
             );
-            Ok(())
+            Ok(Exit::Done)
         }
         Ok(verified) => anyhow::bail!(
             "{} is a copy of a file whose audit trail is broken at event {}; keep it, and the file, as evidence",

@@ -18,6 +18,7 @@ use crate::config::{Config, ConfigError, Credential};
 use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::policy::Policy;
 use crate::domain::schedule;
+use crate::exit::Misconfigured;
 use crate::forward::Collector;
 use crate::identity::IdentityError;
 use crate::okta::Okta;
@@ -67,7 +68,7 @@ pub fn okta_settings(config: &Config) -> okta::Settings {
 }
 
 /// The scopes that these policies need; asking for one that was not granted fails the whole token.
-fn okta_scopes(policies: &[Policy]) -> Vec<String> {
+pub fn okta_scopes(policies: &[Policy]) -> Vec<String> {
     let needs_logs = policies.iter().any(|policy| policy.rule.second_look);
     let needs_groups = policies.iter().any(|policy| !policy.rule.exempt_groups.is_empty());
     [
@@ -188,7 +189,7 @@ impl Job {
     fn okta(&self, config: &Config) -> anyhow::Result<Okta> {
         let settings =
             okta::Settings { request_timeout: self.patience.okta_request, ..okta_settings(config) };
-        Okta::new(settings, self.clock.clone())
+        Okta::new(settings, self.clock.clone()).context(Misconfigured("the Okta credential"))
     }
 
     /// Does the job until `stop`, or until there is another configuration to do it by.

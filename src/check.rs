@@ -1,56 +1,90 @@
 //! `check`: looks at everything that `run` will need, one line each, and says how to mend what is wrong.
 
 use std::path::Path;
-use std::process::ExitCode;
+
+use serde_json::json;
 
 use crate::app::wording::days_off;
 use crate::bot::{everybody_approves, install_crypto, okta_settings, slack_settings};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::exit::Exit;
 use crate::okta::Okta;
 use crate::slack::Slack;
 use crate::store::{OpenError, Store};
+use crate::terminal::{BAD, GOOD, Progress, WARNING, printable, styled};
+
+/// What was found of one thing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Ok,
+    /// It works, and somebody should know.
+    Warning,
+    Failed,
+}
 
 /// One line of the report.
 struct Line {
     what: String,
-    result: Result<String, String>,
+    state: State,
+    /// What was found, or how to mend it.
+    text: String,
 }
 
-/// Runs all checks and prints a line for each. Fails if one of them did.
-pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
+impl Line {
+    /// A probe marks what only warns with a word.
+    fn new(what: impl Into<String>, result: Result<String, String>) -> Line {
+        let (state, text) = match result {
+            Ok(text) => match text.strip_prefix("warning: ") {
+                Some(warning) => (State::Warning, warning.to_owned()),
+                None => (State::Ok, text),
+            },
+            Err(mend) => (State::Failed, mend),
+        };
+        Line { what: what.into(), state, text }
+    }
+
+    fn warning(what: impl Into<String>, text: String) -> Line {
+        Line { what: what.into(), state: State::Warning, text }
+    }
+}
+
+/// Runs all checks and prints a line for each, or all as one JSON document.
+pub async fn run(path: Option<&Path>, json: bool) -> anyhow::Result<Exit> {
     install_crypto();
-    let config = match Config::load(path) {
-        Ok(config) => config,
+    let (lines, wrong) = match Config::load(path) {
+        Ok(config) => (look(&config).await, Exit::Failed),
         Err(error) => {
-            for problem in error.problems() {
-                print_line(&Line { what: "configuration".into(), result: Err(problem.clone()) });
-            }
-            return Ok(ExitCode::FAILURE);
+            let problem = |problem: &String| Line::new("configuration", Err(problem.clone()));
+            (error.problems().iter().map(problem).collect(), Exit::Configuration)
         }
     };
-    let policies = config.policies.iter().map(|policy| policy.name.as_str()).collect::<Vec<_>>().join(", ");
-    let mut lines =
-        vec![Line { what: "configuration".into(), result: Ok(format!("read; policies: {policies}")) }];
-    lines.extend(
-        config
-            .warnings
+    let ok = lines.iter().all(|line| line.state != State::Failed);
+    if json {
+        let lines: Vec<_> = lines
             .iter()
-            .map(|warning| Line { what: "configuration".into(), result: Ok(format!("warning: {warning}")) }),
-    );
+            .map(|line| json!({ "what": line.what, "state": line.state.word(), "text": line.text }))
+            .collect();
+        println!("{}", json!({ "ok": ok, "lines": lines }));
+    } else {
+        lines.iter().for_each(print_line);
+    }
+    Ok(if ok { Exit::Done } else { wrong })
+}
+
+async fn look(config: &Config) -> Vec<Line> {
+    let policies = config.policies.iter().map(|policy| policy.name.as_str()).collect::<Vec<_>>().join(", ");
+    let mut lines = vec![Line::new("configuration", Ok(format!("read; policies: {policies}")))];
+    lines.extend(config.warnings.iter().map(|warning| Line::warning("configuration", warning.clone())));
     let clock = Clock::system();
     lines.extend(config.policies.iter().filter_map(|policy| {
         let warning = days_off::list_ends(policy, clock.now())?.to_plain();
-        Some(Line { what: format!("policy {}", policy.name), result: Ok(format!("warning: {warning}")) })
+        Some(Line::warning(format!("policy {}", policy.name), warning))
     }));
-    lines.extend(slack(&config, &clock).await);
-    lines.extend(okta(&config, &clock).await);
-    lines.push(database(&config, &clock).await);
-    for line in &lines {
-        print_line(line);
-    }
-    let failed = lines.iter().any(|line| line.result.is_err());
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    lines.extend(slack(config, &clock).await);
+    lines.extend(okta(config, &clock).await);
+    lines.push(database(config, &clock).await);
+    lines
 }
 
 async fn slack(config: &Config, clock: &Clock) -> Vec<Line> {
@@ -59,11 +93,10 @@ async fn slack(config: &Config, clock: &Clock) -> Vec<Line> {
             let channels: Vec<String> = config.policies.iter().map(|policy| policy.channel.clone()).collect();
             let probes = slack.probe(&channels).await;
             let warnings = everybody_approves(&slack, &config.policies).await;
-            let warning = |text| Line { what: "approvers".into(), result: Ok(format!("warning: {text}")) };
-            let probes = probes.into_iter().map(|probe| Line { what: probe.what, result: probe.result });
-            probes.chain(warnings.into_iter().map(warning)).collect()
+            let probes = probes.into_iter().map(|probe| Line::new(probe.what, probe.result));
+            probes.chain(warnings.into_iter().map(|text| Line::warning("approvers", text))).collect()
         }
-        Err(error) => vec![Line { what: "Slack".into(), result: Err(error.to_string()) }],
+        Err(error) => vec![Line::new("Slack", Err(error.to_string()))],
     }
 }
 
@@ -72,9 +105,9 @@ async fn okta(config: &Config, clock: &Clock) -> Vec<Line> {
         Ok(okta) => {
             let rules: Vec<_> = config.policies.iter().map(|policy| &policy.rule).collect();
             let probes = okta.probe(&rules).await;
-            probes.into_iter().map(|probe| Line { what: probe.what, result: probe.result }).collect()
+            probes.into_iter().map(|probe| Line::new(probe.what, probe.result)).collect()
         }
-        Err(error) => vec![Line { what: "Okta".into(), result: Err(format!("{error:#}")) }],
+        Err(error) => vec![Line::new("Okta", Err(format!("{error:#}")))],
     }
 }
 
@@ -98,7 +131,7 @@ async fn database(config: &Config, clock: &Clock) -> Line {
         Err(error) => Err(error.to_string()),
     };
     let path = config.database.display();
-    Line { what: "database".into(), result: result.map(|found| format!("{path} {found}")) }
+    Line::new("database", result.map(|found| format!("{path} {found}")))
 }
 
 async fn closed(store: Store, found: Result<String, String>) -> Result<String, String> {
@@ -109,7 +142,10 @@ async fn closed(store: Store, found: Result<String, String>) -> Result<String, S
 
 /// Reads every page and every event of the file.
 async fn read_through(store: &Store, how: &str) -> Result<String, String> {
-    match store.verify_file().await {
+    let progress = Progress::of("events of the audit trail");
+    let verified = store.verify_file(&|events| progress.at(events, None)).await;
+    drop(progress);
+    match verified {
         Ok(Ok(verified)) => match verified.broken_at {
             None => Ok(format!("{how} and is whole; the audit trail holds up to event {}", verified.events)),
             Some(seq) => Err(format!(
@@ -124,9 +160,21 @@ async fn read_through(store: &Store, how: &str) -> Result<String, String> {
     }
 }
 
-fn print_line(line: &Line) {
-    match &line.result {
-        Ok(detail) => println!("ok    {}: {detail}", line.what),
-        Err(mend) => println!("FAIL  {}: {mend}", line.what),
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            State::Ok => "ok",
+            State::Warning => "warning",
+            State::Failed => "failed",
+        }
     }
+}
+
+fn print_line(line: &Line) {
+    let (style, state) = match line.state {
+        State::Ok => (GOOD, "ok  "),
+        State::Warning => (WARNING, "warn"),
+        State::Failed => (BAD, "FAIL"),
+    };
+    anstream::println!("{}  {}: {}", styled(style, state), line.what, printable(&line.text));
 }

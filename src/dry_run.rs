@@ -2,25 +2,33 @@
 //! bot, because it reads a copy of the database.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use anstyle::Style;
 use anyhow::Context;
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::app::App;
-use crate::app::survey::{Keep, survey};
+use crate::app::survey::{Keep, Survey, survey};
 use crate::app::wording::{self, assessment_in_words};
 use crate::bot::{install_crypto, okta_settings, slack_settings};
 use crate::chat::{Connection, Text};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::plan::{Plan, Verdict};
+use crate::domain::assess::Assessment;
+use crate::domain::plan::{Assessed, Plan, Verdict};
 use crate::domain::policy::Policy;
+use crate::exit::{Exit, Misconfigured, Usage};
 use crate::okta::Okta;
 use crate::slack::Slack;
 use crate::store::Store;
+use crate::terminal::{BAD, FAINT, GOOD, HEADING, Progress, WARNING, printable, put, show, styled};
 
-/// Surveys each policy (or the one named) and prints who would be proposed, who not, and why.
-pub async fn run(config: &Config, only: Option<&str>) -> anyhow::Result<()> {
+/// Surveys each policy (or the one named) and prints who would be proposed, who not, and why: as a table, or as one JSON
+/// object a line for each policy.
+pub async fn run(config: &Config, only: Option<&str>, json: bool) -> anyhow::Result<Exit> {
     install_crypto();
     let clock = Clock::system();
     let policies: Vec<Policy> = config
@@ -29,34 +37,106 @@ pub async fn run(config: &Config, only: Option<&str>) -> anyhow::Result<()> {
         .filter(|policy| only.is_none_or(|name| name == policy.name))
         .cloned()
         .collect();
-    anyhow::ensure!(!policies.is_empty(), "there is no policy {}", only.unwrap_or_default());
+    if policies.is_empty() {
+        anyhow::bail!(Usage(format!("there is no policy {}", only.unwrap_or_default())));
+    }
     let store = Store::open_copy(&config.database, clock.now())?;
     let slack = Slack::connect(slack_settings(config), clock.clone())
         .await
         .context("the approvers' accounts are looked up in Slack")?;
-    let okta = Okta::new(okta_settings(config), clock.clone())?;
+    let okta =
+        Okta::new(okta_settings(config), clock.clone()).context(Misconfigured("the Okta credential"))?;
     let (_, connection) = watch::channel(Connection::Closed);
     let app = App::new(store, Arc::new(slack), Arc::new(okta), clock.clone(), policies, 1, connection);
     for policy in &app.policies {
-        let survey = survey(&app, policy, Keep::Everybody, clock.now())
-            .await
-            .with_context(|| format!("policy {}", policy.name))?;
-        print!("{}", table(policy, &survey.plan, &clock));
+        let mut plan = surveyed(&app, policy).await.with_context(|| format!("policy {}", policy.name))?.plan;
+        plan.assessed.sort_by(|a, b| {
+            let is_last = |one: &Assessed| !matches!(one.assessment, Assessment::Candidate(_));
+            (is_last(a), &a.account.login).cmp(&(is_last(b), &b.account.login))
+        });
+        if json {
+            put(format!("{}\n", document(policy, &plan, clock.now())).as_bytes())?;
+        } else {
+            show(&table(policy, &plan, clock.now()))?;
+        }
     }
-    Ok(())
+    Ok(Exit::Done)
+}
+
+/// Surveys a policy while the terminal shows how far that has come.
+async fn surveyed(app: &App, policy: &Policy) -> anyhow::Result<Survey> {
+    let progress = Progress::of("accounts listed");
+    let mut looks = tokio::time::interval(Duration::from_millis(100));
+    let mut survey = std::pin::pin!(survey(app, policy, Keep::Everybody, app.clock.now()));
+    loop {
+        tokio::select! {
+            survey = &mut survey => return survey,
+            _ = looks.tick() => if let Some(listing) = app.listing_under_way(&policy.name) {
+                progress.at(listing.accounts.into(), listing.expected.map(u64::from));
+            },
+        }
+    }
+}
+
+/// The plan for a program.
+fn document(policy: &Policy, plan: &Plan, now: DateTime<Utc>) -> Value {
+    let account = |one: &Assessed| {
+        json!({
+            "login": one.account.login,
+            "id": one.account.id.0,
+            "assessment": in_a_word(one).0,
+            "why": assessment_in_words(&one.assessment, &policy.rule, now).to_plain(),
+            "waiting_in": one.waiting_in,
+        })
+    };
+    let (verdict, guard) = match &plan.verdict {
+        Verdict::NoCandidates => ("no_candidates", None),
+        Verdict::Ask => ("ask", None),
+        Verdict::Preview => ("preview", None),
+        Verdict::Held(guard) => ("held", Some(guard)),
+        Verdict::Refused(guard) => ("refused", Some(guard)),
+    };
+    json!({
+        "policy": policy.name,
+        "verdict": verdict,
+        "guard": guard.map(|guard| wording::guard_in_words(guard).to_plain()),
+        "counts": plan.counts,
+        "accounts": plan.assessed.iter().map(account).collect::<Vec<_>>(),
+    })
+}
+
+/// What was found of an account in one word, and how that looks.
+fn in_a_word(one: &Assessed) -> (&'static str, Style) {
+    match &one.assessment {
+        Assessment::Candidate(_) if one.waiting_in.is_some() => ("waiting", WARNING),
+        Assessment::Candidate(_) => ("candidate", BAD),
+        Assessment::Unknown(_) => ("unknown", WARNING),
+        Assessment::InGrace { .. } => ("in_grace", GOOD),
+        Assessment::Active(_) => ("active", GOOD),
+        Assessment::Exempt(_) => ("exempt", FAINT),
+        Assessment::NotSuspendable(_) => ("not_suspendable", FAINT),
+        Assessment::OtherType(_) => ("other_type", FAINT),
+    }
 }
 
 /// The plan as a table for a terminal.
-fn table(policy: &Policy, plan: &Plan, clock: &Clock) -> String {
+fn table(policy: &Policy, plan: &Plan, now: DateTime<Utc>) -> String {
     use std::fmt::Write;
-    let now = clock.now();
+    /// The longest of the words.
+    const WORD: usize = 15;
     let width = plan.assessed.iter().map(|one| one.account.login.chars().count()).max().unwrap_or(0).min(50);
     let mut out = String::new();
+    if !plan.assessed.is_empty() {
+        let heads = format!("{:width$}  {:WORD$}  why", "login", "assessment");
+        writeln!(out, "{}", styled(HEADING, &heads)).expect("writing to a string can't fail");
+    }
     for one in &plan.assessed {
+        let (word, style) = in_a_word(one);
+        let word = styled(style, &format!("{word:WORD$}"));
         let why = plain(&assessment_in_words(&one.assessment, &policy.rule, now));
         let waiting = one.waiting_in.map_or_else(String::new, |id| format!(" (request {id} asks already)"));
         let login = printable(&one.account.login);
-        writeln!(out, "{login:width$}  {why}{waiting}").expect("writing to a string can't fail");
+        writeln!(out, "{login:width$}  {word}  {why}{waiting}").expect("writing to a string can't fail");
     }
     let verdict = match &plan.verdict {
         Verdict::NoCandidates => "nobody would be proposed".into(),
@@ -83,9 +163,4 @@ fn table(policy: &Policy, plan: &Plan, clock: &Clock) -> String {
 
 fn plain(text: &Text) -> String {
     printable(&text.to_plain())
-}
-
-/// Directory text can't move the cursor or hide lines in a terminal.
-fn printable(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control()).collect()
 }

@@ -10,7 +10,10 @@
 //! | [`okta`], [`slack`] | the adapters behind the ports | their port, `clock` |
 //! | [`app`] | the workflow: the loop, sweeps, decisions, suspensions, commands, and every sentence | all of the above but the adapters |
 //! | [`config`], [`clock`] | the only reader of the environment, and of the wall clock | `domain`; nothing |
-//! | [`bot`], [`check`], [`dry_run`] | the wiring that the binary and the sandbox share | all |
+//! | [`bot`] | the wiring that the binary and the sandbox share: one configuration after the other | all |
+//! | [`watch`] | how the running bot is watched from outside; it changes nothing | all |
+//! | [`check`], [`status`], [`settings`], [`dry_run`], [`trail`], [`init`], [`backup`], [`archive`] | a command of the binary each, or two | all |
+//! | [`terminal`], [`exit`] | how commands look on a terminal, and how they end | all |
 //!
 //! `tests/tidy.rs` holds that line.
 //!
@@ -65,6 +68,9 @@
 //! **A restart.** The store opens, locks, checks and migrates the file; the loop reads the rows and goes on. There is no
 //! second path: what a crash left undone is simply still due.
 
+/// The version, and the commit that it was built from.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("COMMIT"), ")");
+
 pub mod app;
 pub mod archive;
 pub mod backup;
@@ -75,13 +81,17 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod dry_run;
+pub mod exit;
 pub mod forward;
 pub mod identity;
+pub mod init;
 pub mod okta;
 pub mod settings;
 pub mod slack;
 pub mod status;
 pub mod store;
+pub mod terminal;
 #[cfg(feature = "otlp")]
 pub mod traces;
+pub mod trail;
 pub mod watch;

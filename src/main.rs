@@ -3,10 +3,15 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use inactive_contractors::VERSION;
 use inactive_contractors::clock::Clock;
 use inactive_contractors::config::{Config, LogFormat};
-use inactive_contractors::{archive, backup, bot, check, dry_run, settings, status};
+use inactive_contractors::exit::{self, Exit, Usage};
+use inactive_contractors::init::Answers;
+use inactive_contractors::trail::{self, Export};
+use inactive_contractors::{archive, backup, bot, check, dry_run, init, settings, status, terminal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -14,7 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// Finds inactive contractor accounts in Okta, asks for approval in Slack, and suspends what is approved.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "inactive-contractors", version = VERSION, after_help = exit::HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -27,19 +32,45 @@ enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// Ask a few questions, write the configuration and the Slack app's manifest, and say what to do next
+    Init {
+        #[command(flatten)]
+        config: ConfigFile,
+        #[command(flatten)]
+        answers: Answers,
+    },
     /// Look at the configuration, both Slack tokens, the channels, Okta's rights and the database, a line each
     Check {
         #[command(flatten)]
         config: ConfigFile,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
     },
     /// Ask the running bot how it does; fails if something is wrong
     Status {
         #[command(flatten)]
         config: ConfigFile,
-        /// As JSON
+        /// Print one JSON document
         #[arg(long)]
         json: bool,
     },
+    /// Show what is configured, and the shape of the configuration file
+    Config {
+        #[command(subcommand)]
+        question: settings::Question,
+    },
+    /// Read the audit trail, beside a running bot too, and say up to which event it holds
+    Verify {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// The audit trail
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Copy the database to a new file while the bot is at work, and read the copy through
     Backup {
         #[command(flatten)]
@@ -68,11 +99,30 @@ enum Command {
         /// Only this policy
         #[arg(long)]
         policy: Option<String>,
+        /// Print a JSON object a line, one for each policy
+        #[arg(long)]
+        json: bool,
     },
-    /// Show what is configured, and the shape of the configuration file
-    Config {
-        #[command(subcommand)]
-        question: settings::Question,
+    /// Print what makes a shell complete the commands
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page of the program, or of one of its commands, for `man -l`
+    Man {
+        /// The command, such as `audit export`
+        command: Vec<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Write events of the audit trail, oldest first, beside a running bot too
+    Export {
+        #[command(flatten)]
+        config: ConfigFile,
+        #[command(flatten)]
+        export: Export,
     },
 }
 
@@ -83,70 +133,103 @@ struct ConfigFile {
     config: Option<PathBuf>,
 }
 
+impl ConfigFile {
+    fn load(&self) -> anyhow::Result<Config> {
+        Ok(Config::load(self.config.as_deref())?)
+    }
+}
+
 fn main() -> ExitCode {
+    let cli = Cli::parse();
     let result = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| {
-            let result = runtime.block_on(command(Cli::parse().command));
+            let result = runtime.block_on(command(cli.command));
             // A name that is still being looked up would keep the process for as long as the resolver likes.
             runtime.shutdown_background();
             result
         });
-    match result {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("inactive-contractors: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    result.unwrap_or_else(|error| exit::tell(&error)).into()
 }
 
-async fn command(command: Command) -> anyhow::Result<ExitCode> {
+async fn command(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Run { config } => {
-            let path = config.config;
-            let config = Config::load(path.as_deref())?;
-            start_log(&config);
+            let path = config.config.clone();
+            let config = config.load()?;
+            bot::install_crypto();
+            let _exporting = start_log(&config)?;
             let reloads = reload_on_signal(path)?;
             bot::run(config, Clock::system(), reloads, stop_on_signal()?).await?;
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Done)
         }
-        Command::Check { config } => check::run(config.config.as_deref()).await,
+        Command::Init { config, answers } => init::run(config.config.as_deref(), answers).await,
+        Command::Check { config, json } => check::run(config.config.as_deref(), json).await,
         Command::Status { config, json } => {
             status::run(&Config::database_of(config.config.as_deref())?, json).await
         }
-        Command::Backup { config, to } => {
-            backup::run(&Config::load(config.config.as_deref())?, &to).await?;
-            Ok(ExitCode::SUCCESS)
+        Command::Config { question } => settings::answer(&question),
+        Command::Verify { config, json } => trail::verify(&config.load()?, json).await,
+        Command::Audit(AuditCommand::Export { config, export }) => {
+            trail::export(&config.load()?, &export).await
         }
-        Command::Archive { config, before, to } => {
-            archive::run(&Config::load(config.config.as_deref())?, before, &to).await?;
-            Ok(ExitCode::SUCCESS)
+        Command::Backup { config, to } => backup::run(&config.load()?, &to).await,
+        Command::Archive { config, before, to } => archive::run(&config.load()?, before, &to).await,
+        Command::Sweep { config, dry_run: _, policy, json } => {
+            dry_run::run(&config.load()?, policy.as_deref(), json).await
         }
-        Command::Sweep { config, dry_run: _, policy } => {
-            let config = Config::load(config.config.as_deref())?;
-            dry_run::run(&config, policy.as_deref()).await?;
-            Ok(ExitCode::SUCCESS)
+        Command::Completions { shell } => {
+            let (mut cli, mut script) = (Cli::command(), Vec::new());
+            let name = cli.get_name().to_owned();
+            clap_complete::generate(shell, &mut cli, name, &mut script);
+            terminal::put(&script)?;
+            Ok(Exit::Done)
         }
-        Command::Config { question } => {
-            settings::answer(&question)?;
-            Ok(ExitCode::SUCCESS)
+        Command::Man { command } => {
+            terminal::put(&manual_page(&command)?)?;
+            Ok(Exit::Done)
         }
     }
 }
 
-/// Logs go to standard error, as lines for people or as JSON.
-fn start_log(config: &Config) {
-    let filter = filter(&config.log.level);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let log = tracing_subscriber::registry();
-    match config.log.format {
-        LogFormat::Human => log.with(lines.with_filter(filter)).init(),
-        LogFormat::Json => log.with(lines.json().with_filter(filter)).init(),
+/// The manual page of the command that these words name; of the whole program without any.
+fn manual_page(words: &[String]) -> anyhow::Result<Vec<u8>> {
+    let mut cli = Cli::command();
+    // Gives each command its full name.
+    cli.build();
+    let mut named = &cli;
+    for word in words {
+        let found = named.find_subcommand(word);
+        named = found.ok_or_else(|| Usage(format!("there is no command {}", words.join(" "))))?;
     }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(named.clone())
+        .source(format!("inactive-contractors {VERSION}"))
+        .render(&mut page)?;
+    Ok(page)
+}
+
+/// Logs go to standard error, as lines for people or as JSON; spans to where OpenTelemetry's variables say, until what is
+/// returned is dropped.
+fn start_log(config: &Config) -> anyhow::Result<impl Sized + use<>> {
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match config.log.format {
+        LogFormat::Human => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
+    };
+    let log = tracing_subscriber::registry().with(lines.with_filter(filter(&config.log.level)));
+    #[cfg(feature = "otlp")]
+    let (log, exporting) = {
+        let (spans, exporting) = inactive_contractors::traces::layer(config.traces)?.unzip();
+        (log.with(spans), exporting)
+    };
+    #[cfg(not(feature = "otlp"))]
+    let exporting = ();
+    log.init();
+    Ok(exporting)
 }
 
 /// The configured filter, which the configuration has validated. The libraries below us show whole frames and

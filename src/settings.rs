@@ -1,9 +1,10 @@
 //! `config`: what is set and where from, and the shape of the file for editors.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use crate::config::{self, Config, Setting, Shown};
+use crate::exit::Exit;
+use crate::terminal;
 
 /// Where the sources begin, so that most of them stand in one column.
 const SOURCES_FROM: usize = 44;
@@ -25,7 +26,7 @@ pub enum Question {
 }
 
 /// Prints the answer.
-pub fn answer(question: &Question) -> anyhow::Result<()> {
+pub fn answer(question: &Question) -> anyhow::Result<Exit> {
     let text = match question {
         Question::Show { config, json: false } => as_toml(&Config::settings(config.as_deref())?),
         Question::Show { config, json: true } => {
@@ -33,8 +34,8 @@ pub fn answer(question: &Question) -> anyhow::Result<()> {
         }
         Question::Schema => serde_json::to_string_pretty(&config::schema())?,
     };
-    writeln!(std::io::stdout(), "{}", text.trim_end())?;
-    Ok(())
+    terminal::put(format!("{}\n", text.trim_end()).as_bytes())?;
+    Ok(Exit::Done)
 }
 
 /// As a file that one could use: what can't stand there is a comment, and so is each source.

@@ -1,7 +1,6 @@
 //! `status`: asks the running bot how it does, through the socket beside its database.
 
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -13,20 +12,22 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
 
+use crate::exit::Exit;
+use crate::terminal::{self, BAD, GOOD, printable, styled};
 use crate::watch::socket_path;
 
 /// How long the bot may take to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Prints how the bot does. Succeeds if nothing is wrong.
-pub async fn run(database: &Path, json: bool) -> anyhow::Result<ExitCode> {
+pub async fn run(database: &Path, json: bool) -> anyhow::Result<Exit> {
     let status = tokio::time::timeout(PATIENCE, ask(database)).await.context("the bot does not answer")??;
     if json {
-        println!("{status:#}");
+        terminal::put(format!("{status:#}\n").as_bytes())?;
     } else {
-        print!("{}", lines(&status));
+        terminal::show(&lines(&status))?;
     }
-    Ok(if status["healthy"] == true { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if status["healthy"] == true { Exit::Done } else { Exit::Failed })
 }
 
 async fn ask(database: &Path) -> anyhow::Result<Value> {
@@ -48,7 +49,7 @@ async fn ask(database: &Path) -> anyhow::Result<Value> {
 
 /// For eyes.
 fn lines(status: &Value) -> String {
-    let text = |value: &Value| value.as_str().map_or_else(|| "-".to_owned(), str::to_owned);
+    let text = |value: &Value| value.as_str().map_or_else(|| "-".to_owned(), printable);
     let mut lines = vec![format!(
         "inactive-contractors {}, process {}, since {}",
         text(&status["version"]),
@@ -58,8 +59,8 @@ fn lines(status: &Value) -> String {
     for what in ["slack", "okta", "database"] {
         let sign = &status[what];
         let how = match sign["ok"].as_bool() {
-            Some(true) => "ok".to_owned(),
-            Some(false) => format!("FAIL  {}", text(&sign["why"])),
+            Some(true) => styled(GOOD, "ok"),
+            Some(false) => format!("{}  {}", styled(BAD, "FAIL"), text(&sign["why"])),
             None => "not asked yet".to_owned(),
         };
         lines.push(format!("{what}: {how}"));
@@ -79,7 +80,8 @@ fn lines(status: &Value) -> String {
         lines.push(format!("the last reload was refused: {why}"));
     }
     let wrong = status["wrong"].as_array().into_iter().flatten();
-    lines.extend(wrong.map(|sentence| format!("WRONG: {}", text(sentence))));
-    lines.push(if status["healthy"] == true { "healthy" } else { "NOT HEALTHY" }.to_owned());
+    lines.extend(wrong.map(|sentence| format!("{} {}", styled(BAD, "WRONG:"), text(sentence))));
+    let healthy = status["healthy"] == true;
+    lines.push(if healthy { styled(GOOD, "healthy") } else { styled(BAD, "NOT HEALTHY") });
     lines.join("\n") + "\n"
 }

@@ -25,11 +25,14 @@ impl Drop for Exporting {
     }
 }
 
-/// What takes spans and exports them. A rustls crypto provider must be installed.
-pub fn layer<S>() -> anyhow::Result<(impl Layer<S>, Exporting)>
+/// What takes spans and exports them, if anybody wants that. A rustls crypto provider must be installed.
+pub fn layer<S>(wanted: bool) -> anyhow::Result<Option<(impl Layer<S>, Exporting)>>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
+    if !wanted {
+        return Ok(None);
+    }
     let exporter = SpanExporter::builder()
         .with_http()
         .with_protocol(Protocol::HttpBinary)
@@ -38,5 +41,5 @@ where
     let resource = Resource::builder().with_service_name("inactive-contractors").build();
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();
     let tracer = provider.tracer("inactive-contractors");
-    Ok((tracing_opentelemetry::layer().with_tracer(tracer), Exporting(provider)))
+    Ok(Some((tracing_opentelemetry::layer().with_tracer(tracer), Exporting(provider))))
 }

@@ -68,7 +68,7 @@ impl Drop for Counter<'_> {
 
 impl App {
     /// The listing of the policy's accounts that is under way.
-    pub(super) fn listing_under_way(&self, policy: &str) -> Option<Progress> {
+    pub fn listing_under_way(&self, policy: &str) -> Option<Progress> {
         lock(&self.runtime.listings).get(policy).cloned()
     }
 }

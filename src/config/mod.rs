@@ -52,7 +52,7 @@ pub const DEFAULT_PATH: &str = "config/bot.toml";
 const FILE_MAX: u64 = 2_097_152;
 
 /// Every environment variable that is read.
-pub const VARIABLES: [&str; 12] = [
+pub const VARIABLES: [&str; 13] = [
     "SLACK_BOT_TOKEN",
     "SLACK_APP_TOKEN",
     "SLACK_API_URL",
@@ -65,6 +65,7 @@ pub const VARIABLES: [&str; 12] = [
     "DB_PATH",
     "FORWARD_AUTHORIZATION",
     "HEARTBEAT_URL",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
 ];
 
 /// Everything that can be set, validated. Its `Debug` shows no secret.
@@ -84,6 +85,8 @@ pub struct Config {
     pub watch: WatchConfig,
     /// The enabled policies, in the order of the file; at least one, with unique names.
     pub policies: Vec<Policy>,
+    /// Whether OpenTelemetry's own variables say where traces go.
+    pub traces: bool,
     /// What is allowed, but somebody should know; one sentence each.
     pub warnings: Vec<String>,
 }
@@ -360,9 +363,16 @@ fn read<'r>(
     let watch = watch::watch(&top.section("watch"), surroundings);
     let policies = policy::all(&top, surroundings);
     top.finish();
+    let traces = surroundings.variable("OTEL_EXPORTER_OTLP_ENDPOINT").is_some();
+    if traces && !cfg!(feature = "otlp") {
+        report.warning(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, and this program was built without the feature otlp: there are no traces"
+                .to_owned(),
+        );
+    }
     let warnings = report.verdict()?;
     let (slack, okta) = slack.zip(okta).expect("a section that can't be used was reported");
-    Ok(Config { slack, okta, database, log, forward, watch, policies, warnings })
+    Ok(Config { slack, okta, database, log, forward, watch, policies, traces, warnings })
 }
 
 fn database(section: &Section<'_>, surroundings: &Surroundings<'_>) -> PathBuf {

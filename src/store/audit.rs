@@ -64,6 +64,11 @@ impl Store {
     /// Reads the chain from its start, or from where the archive ends. It shows edits, gaps, and a cut tail unless the
     /// cutter covered it up; a rewrite of the whole file shows only against a head that was kept elsewhere.
     pub async fn verify(&self) -> Result<Verified, StoreError> {
+        self.verify_telling(&|_| ()).await
+    }
+
+    /// As [`Store::verify`]; tells `told` now and then the number of the last event that was read.
+    pub async fn verify_telling(&self, told: &(dyn Fn(u64) + Sync)) -> Result<Verified, StoreError> {
         let (archived, head) =
             self.read(|tx| archive::archived(tx)).await?.unwrap_or_else(|| (0, GENESIS.to_owned()));
         let mut so_far = Verified { archived, events: archived, head, broken_at: None };
@@ -74,6 +79,7 @@ impl Store {
             let (next, says_so) = self.read(move |tx| verify_chunk(tx, start)).await?;
             vouched |= says_so;
             so_far = next;
+            told(so_far.events.unsigned_abs());
             if so_far.broken_at.is_none() && so_far.events == before && !vouched {
                 // Nothing in the trail says that what is missing was archived.
                 so_far.broken_at = Some(archived + 1);

@@ -53,15 +53,19 @@ impl Store {
         Store::start(super::open::Held::unlocked(connection), path)
     }
 
-    /// Reads every page and every event: whether the file is whole, and up to where the audit trail holds.
-    pub async fn verify_file(&self) -> Result<Result<Verified, String>, StoreError> {
+    /// Reads every page and every event: whether the file is whole, and up to where the audit trail holds. Tells `so_far`
+    /// now and then the number of the last event that was read.
+    pub async fn verify_file(
+        &self,
+        so_far: &(dyn Fn(u64) + Sync),
+    ) -> Result<Result<Verified, String>, StoreError> {
         let found: String = self
             .run(|connection| Ok(connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?))
             .await?;
         if found != "ok" {
             return Ok(Err(found));
         }
-        self.verify().await.map(Ok)
+        self.verify_telling(so_far).await.map(Ok)
     }
 }
 

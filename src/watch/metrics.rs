@@ -62,11 +62,9 @@ pub(super) fn text(
     (slack, okta): (slack::Traffic, okta::Traffic),
 ) -> Result<String, fmt::Error> {
     let mut all = Metrics(Registry::with_prefix(PREFIX));
-    all.gauge(
-        "build_info",
-        "What runs: always 1",
-        [(vec![("version", env!("CARGO_PKG_VERSION").to_owned())], 1.0)],
-    );
+    let build =
+        vec![("version", env!("CARGO_PKG_VERSION").to_owned()), ("commit", env!("COMMIT").to_owned())];
+    all.gauge("build_info", "What runs: always 1", [(build, 1.0)]);
     all.one("up_healthy", "Whether nothing is wrong, as `status` says it", vitals.healthy.into());
     all.one("slack_connected", "Whether the socket is connected", truth(vitals.slack.ok));
     all.one("okta_healthy", "Whether Okta's last answer was good", truth(vitals.okta.ok));

@@ -130,7 +130,7 @@ impl Watch {
             None => Vitals::of_a_start(&self.store, self.clock.now()).await,
         };
         let reload = lock(&self.reload).clone();
-        let version = env!("CARGO_PKG_VERSION");
+        let version = crate::VERSION;
         Status { version, pid: std::process::id(), started_at: self.started, reload, vitals }
     }
 

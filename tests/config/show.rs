@@ -231,7 +231,7 @@ fn a_file_with_mistakes_is_told_them_all_and_nothing_is_shown() {
     let place = Place::new(&FILE.replace("[watch]\nhttp = \"127.0.0.1:9464\"\n", text));
     for more in [&[][..], &["--json"]] {
         let Ended { code, stdout, stderr } = place.show(more, &[]);
-        assert_eq!((code, stdout.as_str()), (Some(1), ""));
+        assert_eq!((code, stdout.as_str()), (Some(3), ""));
         for words in [
             "bot.toml:15:8: http is \"0.0.0.0:9464\", but must be of this machine alone, such as \"127.0.0.1:9464\"",
             "bot.toml:16:1: heartbeat_url is a secret; secrets have no place in this file",
@@ -244,6 +244,6 @@ fn a_file_with_mistakes_is_told_them_all_and_nothing_is_shown() {
         assert!(!stderr.contains("canary"), "{stderr}");
     }
     let gone = run(&["config", "show", "--config", "/nonexistent/bot.toml"], &[]);
-    assert_eq!((gone.code, gone.stdout.as_str()), (Some(1), ""));
+    assert_eq!((gone.code, gone.stdout.as_str()), (Some(3), ""));
     assert!(gone.stderr.contains("copy config/bot.example.toml to it"), "{}", gone.stderr);
 }

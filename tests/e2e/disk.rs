@@ -172,7 +172,7 @@ async fn a_file_without_its_log_or_its_end_acts_on_nothing_that_it_does_not_hold
     let bytes = std::fs::read(world.database()).expect("it is there");
     std::fs::write(world.database(), &bytes[..bytes.len() / 2]).expect("it can be written");
     let ended = BotProcess::spawn(&world, &["run"], &[]).ended().await;
-    assert_eq!(ended.tells_no_secrets(&world).code, Some(1));
+    assert_eq!(ended.tells_no_secrets(&world).code, Some(5));
     assert!(ended.stderr.contains("put a backup in its place"), "{}", ended.stderr);
     assert_eq!(world.okta.suspends(ADA), 1);
 }
@@ -198,7 +198,7 @@ async fn a_disk_that_can_not_be_written_is_refused_at_the_start_with_the_mend() 
     assert_eq!(bot.ended().await.code, Some(0));
     disk.read_only(true);
     let ended = BotProcess::spawn(&world, &["run"], &[]).ended().await;
-    assert_eq!(ended.tells_no_secrets(&world).code, Some(1));
+    assert_eq!(ended.tells_no_secrets(&world).code, Some(5));
     assert!(ended.stderr.contains("is writable by this user and has room"), "{}", ended.stderr);
     disk.read_only(false);
     let bot = BotProcess::run(&world).await;
@@ -206,7 +206,7 @@ async fn a_disk_that_can_not_be_written_is_refused_at_the_start_with_the_mend() 
     assert_eq!(bot.ended().await.code, Some(0));
     disk.fill();
     let ended = BotProcess::spawn(&world, &["run"], &[]).ended().await;
-    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.code, Some(5));
     assert!(ended.stderr.contains("full") || ended.stderr.contains("room"), "{}", ended.stderr);
     disk.empty();
 }

@@ -109,7 +109,7 @@ async fn a_collector_that_is_down_gets_everything_later_and_a_crash_loses_nothin
 }
 
 /// What the program in the README says of these lines. `None`: there is no Python here, and that is said.
-fn the_readmes_program(folder: &std::path::Path, lines: &str) -> Option<Result<String, String>> {
+pub fn the_readmes_program(folder: &std::path::Path, lines: &str) -> Option<Result<String, String>> {
     let readme = include_str!("../../README.md");
     let program =
         readme.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).expect("it is shown");

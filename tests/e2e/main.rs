@@ -9,6 +9,7 @@ mod support;
 
 mod approve;
 mod card_menu;
+mod cli;
 mod clock;
 mod commands;
 mod concerned;
@@ -23,6 +24,7 @@ mod forward;
 mod guards;
 mod history;
 mod home;
+mod init;
 mod keeping;
 mod kills;
 mod lookups;

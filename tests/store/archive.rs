@@ -179,7 +179,7 @@ async fn a_copy_is_one_state_of_a_file_that_somebody_works_with() {
     Store::copy(&bench.path, &to).unwrap();
     ten_days(&store).await;
     let copy = Store::open_to_read(&to).unwrap();
-    assert_eq!(copy.verify_file().await.unwrap().unwrap().events, 85);
+    assert_eq!(copy.verify_file(&|_| ()).await.unwrap().unwrap().events, 85);
     copy.close().await.unwrap();
     assert!(!bench.directory.path().join("copy.db-wal").exists(), "the copy is one file");
     let error = Store::copy(&bench.path, &to).unwrap_err().to_string();

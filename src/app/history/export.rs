@@ -90,55 +90,70 @@ impl Excerpt {
 
     /// A row per event; the last line says what the file is and where the chain stood.
     pub fn csv(&self) -> Vec<u8> {
-        let mut sheet = Sheet::new(&[
-            "seq",
-            "at",
-            "actor",
-            "actor_id",
-            "actor_name",
-            "actor_email",
-            "action",
-            "policy",
-            "sweep",
-            "request",
-            "account_id",
-            "login",
-            "detail",
-            "prev_hash",
-            "hash",
-        ]);
-        for event in &self.events {
-            let (kind, person) = match &event.actor {
-                Actor::System => ("bot", None),
-                Actor::Person(person) => ("person", Some(person)),
-            };
-            let subject = event.subject.as_ref();
-            sheet.row([
-                event.seq.to_string(),
-                time(event.at),
-                kind.to_owned(),
-                or_empty(person.map(|person| &person.id)),
-                or_empty(person.map(|person| &person.name)),
-                or_empty(person.and_then(|person| person.email.as_ref())),
-                event.action.clone(),
-                or_empty(event.policy.as_ref()),
-                or_empty(event.sweep),
-                or_empty(event.request),
-                or_empty(subject.map(|subject| &subject.id)),
-                or_empty(subject.map(|subject| &subject.login)),
-                event.detail.to_string(),
-                event.prev_hash.clone(),
-                event.hash.clone(),
-            ]);
-        }
-        sheet.row([self.last_line()]);
-        sheet.into_bytes()
+        let parts = [csv_head(), csv_rows(&self.events), csv_end(self.range(), &self.head, self.made_at)];
+        parts.concat()
     }
+}
 
-    fn last_line(&self) -> String {
-        let range = self.range().map_or("none".to_owned(), |(first, last)| format!("{first} to {last}"));
-        let (seq, hash) = &self.head;
-        let made_at = time(self.made_at);
-        format!("# events {range}; made {made_at}; the chain's head was event {seq} with hash {hash}")
+/// The names of the columns.
+pub fn csv_head() -> Vec<u8> {
+    let columns = [
+        "seq",
+        "at",
+        "actor",
+        "actor_id",
+        "actor_name",
+        "actor_email",
+        "action",
+        "policy",
+        "sweep",
+        "request",
+        "account_id",
+        "login",
+        "detail",
+        "prev_hash",
+        "hash",
+    ];
+    Sheet::new(&columns).into_bytes()
+}
+
+/// A row per event.
+pub fn csv_rows(events: &[AuditEvent]) -> Vec<u8> {
+    let mut sheet = Sheet::continued();
+    for event in events {
+        let (kind, person) = match &event.actor {
+            Actor::System => ("bot", None),
+            Actor::Person(person) => ("person", Some(person)),
+        };
+        let subject = event.subject.as_ref();
+        sheet.row([
+            event.seq.to_string(),
+            time(event.at),
+            kind.to_owned(),
+            or_empty(person.map(|person| &person.id)),
+            or_empty(person.map(|person| &person.name)),
+            or_empty(person.and_then(|person| person.email.as_ref())),
+            event.action.clone(),
+            or_empty(event.policy.as_ref()),
+            or_empty(event.sweep),
+            or_empty(event.request),
+            or_empty(subject.map(|subject| &subject.id)),
+            or_empty(subject.map(|subject| &subject.login)),
+            event.detail.to_string(),
+            event.prev_hash.clone(),
+            event.hash.clone(),
+        ]);
     }
+    sheet.into_bytes()
+}
+
+/// The last line: which events the file has, and where the chain stood when it was made.
+pub fn csv_end(range: Option<(i64, i64)>, head: &(i64, String), made_at: DateTime<Utc>) -> Vec<u8> {
+    let range = range.map_or("none".to_owned(), |(first, last)| format!("{first} to {last}"));
+    let ((seq, hash), made_at) = (head, time(made_at));
+    let mut sheet = Sheet::continued();
+    sheet.row([format!(
+        "# events {range}; made {made_at}; the chain's head was event {seq} with hash {hash}"
+    )]);
+    sheet.into_bytes()
 }

@@ -7,10 +7,15 @@ pub(super) struct Sheet(csv::Writer<Vec<u8>>);
 
 impl Sheet {
     pub(super) fn new(columns: &[&str]) -> Sheet {
-        // The last line of an export says what it is, in one cell.
-        let mut sheet = Sheet(csv::WriterBuilder::new().flexible(true).from_writer(Vec::new()));
+        let mut sheet = Sheet::continued();
         sheet.row(columns.iter().map(|column| (*column).to_owned()));
         sheet
+    }
+
+    /// A part of a table, without the names of the columns.
+    pub(super) fn continued() -> Sheet {
+        // The last line of an export says what it is, in one cell.
+        Sheet(csv::WriterBuilder::new().flexible(true).from_writer(Vec::new()))
     }
 
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {

@@ -1,0 +1,285 @@
+//! `verify` and `audit export`: the audit trail, read beside a running bot.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::app::history::export::{csv_end, csv_head, csv_rows};
+use crate::app::wording::history::misread;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::audit::{Action, Actor, AuditEvent, Draft};
+use crate::domain::policy::hex;
+use crate::domain::when::{self, Misread};
+use crate::exit::{Exit, Usage};
+use crate::store::{ACCOUNTS_MAX, AuditContext, AuditQuery, Store};
+use crate::terminal::{BAD, GOOD, Progress, put, styled};
+
+/// Events that are read in one go.
+const CHUNK: u32 = 1000;
+
+/// Reads every page and every event, and says up to which event the trail holds, or where it is broken.
+pub async fn verify(config: &Config, json: bool) -> anyhow::Result<Exit> {
+    let path = config.database.display();
+    let store = Store::open_to_read(&config.database)?;
+    let of = store.audit_head().await?.map(|(seq, _)| seq.unsigned_abs());
+    let progress = Progress::of("events verified");
+    let verified = store.verify_file(&|events| progress.at(events, of)).await?;
+    drop(progress);
+    store.close().await?;
+    let ok = verified.as_ref().is_ok_and(|verified| verified.broken_at.is_none());
+    if json {
+        let document = match &verified {
+            Ok(found) => json!({
+                "ok": ok, "archived": found.archived, "events": found.events, "head": found.head,
+                "broken_at": found.broken_at, "damage": null,
+            }),
+            Err(damage) => json!({ "ok": false, "damage": damage }),
+        };
+        println!("{document}");
+    } else {
+        let said = match &verified {
+            Ok(found) if ok => {
+                let from = match found.archived {
+                    0 => String::new(),
+                    archived => format!(" from event {} (what is before is archived)", archived + 1),
+                };
+                format!("the audit trail holds{from} up to event {}, head {}", found.events, found.head)
+            }
+            Ok(found) => format!(
+                "the audit trail is broken at event {}: somebody changed the file. Keep it as evidence, compare it with \
+                 a backup and with the heads in the channel",
+                found.broken_at.unwrap_or_default()
+            ),
+            Err(damage) => {
+                format!("the file is damaged ({damage}); stop the bot and put a backup in its place")
+            }
+        };
+        let (style, word) = if ok { (GOOD, "ok  ") } else { (BAD, "FAIL") };
+        anstream::println!("{}  {path}: {said}", styled(style, word));
+    }
+    Ok(if ok { Exit::Done } else { Exit::Failed })
+}
+
+/// A part of the trail, and what is made of it.
+#[derive(clap::Args)]
+#[group(skip)]
+pub struct Export {
+    /// From this time on: 2026-10-01, 2026-10, "Q3 2026", 30d and the like, in the policy's time zone
+    #[arg(long, value_name = "DATE")]
+    since: Option<String>,
+    /// Up to this time; a day counts whole
+    #[arg(long, value_name = "DATE")]
+    until: Option<String>,
+    /// Only about the account with this login or Okta id, or with this in its login
+    #[arg(long, value_name = "LOGIN")]
+    person: Option<String>,
+    /// Only of this policy, which may be one of former times
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// JSON lines can be verified; CSV is for spreadsheets
+    #[arg(long, value_enum, default_value = "jsonl")]
+    format: Format,
+    /// A new file, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Format {
+    Jsonl,
+    Csv,
+}
+
+/// What a reading of the events came to.
+struct Read {
+    events: usize,
+    range: Option<(i64, i64)>,
+    sha256: String,
+}
+
+/// One export: which events, as they were when it began, and how they are written.
+struct Excerpt<'a> {
+    store: &'a Store,
+    query: AuditQuery,
+    head: (i64, String),
+    format: Format,
+    made_at: DateTime<Utc>,
+}
+
+/// Writes the events that match, oldest first. That they leave is recorded before they do, if no bot holds the database.
+pub async fn export(config: &Config, asked: &Export) -> anyhow::Result<Exit> {
+    let now = Clock::system().now();
+    if let Some(path) = asked.to.as_ref().filter(|path| path.exists()) {
+        anyhow::bail!("there is a file {} already; name a new one", path.display());
+    }
+    let store = Store::open_to_read(&config.database)?;
+    let query = question(config, &store, asked, now).await?;
+    let Some(head) = store.audit_head().await? else {
+        eprintln!("the audit trail is empty");
+        return Ok(Exit::Done);
+    };
+    let excerpt = Excerpt { store: &store, query, head, format: asked.format, made_at: now };
+    // Read twice, so that the hash is in the trail before anybody has the file, and no file has to fit into memory.
+    let progress = Progress::of("events read");
+    let read = excerpt.write(&mut std::io::sink(), &progress).await?;
+    drop(progress);
+    if read.events == 0 {
+        eprintln!("no event of the audit trail matches");
+        return Ok(Exit::Done);
+    }
+    record(config, asked, &excerpt, &read).await;
+    match &asked.to {
+        Some(path) => to_file(path, &excerpt, &Progress::of("events written")).await?,
+        // It may be the same terminal, where the two would get in each other's way.
+        None => drop(excerpt.write(&mut Out, &Progress::hidden()).await?),
+    }
+    let (first, last) = read.range.unwrap_or_default();
+    let (head, hash) = &excerpt.head;
+    eprintln!(
+        "{} events, {first} to {last}, sha256 {}; the trail's head is {head}:{hash}",
+        read.events, read.sha256
+    );
+    store.close().await?;
+    Ok(Exit::Done)
+}
+
+async fn question(
+    config: &Config,
+    store: &Store,
+    asked: &Export,
+    now: DateTime<Utc>,
+) -> anyhow::Result<AuditQuery> {
+    let named = config.policies.iter().find(|policy| asked.policy.as_ref() == Some(&policy.name));
+    let zone = named.or(config.policies.first()).map_or(Tz::UTC, |policy| policy.schedule.zone);
+    let usage = |error: Misread| Usage(misread(&error).to_plain());
+    let since = asked.since.as_ref().map(|text| when::since(text, zone, now)).transpose().map_err(usage)?;
+    let until = asked.until.as_ref().map(|text| when::until(text, zone, now)).transpose().map_err(usage)?;
+    let mut query = AuditQuery { policy: asked.policy.clone(), since, until, ..AuditQuery::latest(CHUNK) };
+    if let Some(person) = &asked.person {
+        query.accounts = store.audited_accounts(person, None).await?;
+        match query.accounts.len() {
+            0 => anyhow::bail!(Usage(format!("the audit trail knows no account {person}"))),
+            1..=ACCOUNTS_MAX => {}
+            _ => anyhow::bail!(Usage(format!(
+                "more than {ACCOUNTS_MAX} accounts have {person} in their login; name one, or its Okta id"
+            ))),
+        }
+    }
+    Ok(query)
+}
+
+impl Excerpt<'_> {
+    /// Writes all of it, in goes. Always the same, since a trail is only appended to.
+    async fn write(&self, out: &mut impl Write, progress: &Progress) -> anyhow::Result<Read> {
+        let mut query = AuditQuery { before_seq: Some(self.head.0 + 1), ..self.query.clone() };
+        let (mut hash, mut read) = (Sha256::new(), Read { events: 0, range: None, sha256: String::new() });
+        let mut put = |bytes: &[u8]| -> anyhow::Result<()> {
+            hash.update(bytes);
+            out.write_all(bytes).context("can't write the export")
+        };
+        if matches!(self.format, Format::Csv) {
+            put(&csv_head())?;
+        }
+        loop {
+            let events = self.store.audit_onward(query.clone()).await?;
+            let (Some(first), Some(last)) = (events.first(), events.last()) else { break };
+            read.range = Some((read.range.map_or(first.seq, |(first, _)| first), last.seq));
+            read.events += events.len();
+            query.after_seq = Some(last.seq);
+            progress.at(read.events as u64, None);
+            match self.format {
+                Format::Jsonl => put(&json_lines(&events))?,
+                Format::Csv => put(&csv_rows(&events))?,
+            }
+            if events.len() < CHUNK as usize {
+                break;
+            }
+        }
+        if matches!(self.format, Format::Csv) {
+            put(&csv_end(read.range, &self.head, self.made_at))?;
+        }
+        read.sha256 = hex(&hash.finalize());
+        Ok(read)
+    }
+}
+
+/// An event per line, as the collectors get them.
+fn json_lines(events: &[AuditEvent]) -> Vec<u8> {
+    events.iter().flat_map(|event| format!("{}\n", event.to_json()).into_bytes()).collect()
+}
+
+/// Says in the trail that the copy leaves. Only one process may write it, so beside a bot this can only be said to whoever
+/// exports; who may read the file could copy it without us.
+async fn record(config: &Config, asked: &Export, excerpt: &Excerpt<'_>, read: &Read) {
+    let filters: Vec<String> = [
+        ("since", &asked.since),
+        ("until", &asked.until),
+        ("person", &asked.person),
+        ("policy", &asked.policy),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some(format!("{name} {}", value.as_ref()?)))
+    .collect();
+    let format = match asked.format {
+        Format::Jsonl => "jsonl",
+        Format::Csv => "csv",
+    };
+    let (seq, hash) = &excerpt.head;
+    let detail = json!({
+        "format": format, "filters": filters, "rows": read.events, "restricted_to": null, "sha256": read.sha256,
+        "head": { "seq": seq, "hash": hash }, "from": "command line",
+    });
+    let event =
+        Draft { at: excerpt.made_at, actor: Actor::System, action: Action::Exported, subject: None, detail };
+    let recorded = async {
+        let store = Store::open(&config.database, excerpt.made_at)?;
+        store.append(AuditContext { policy: asked.policy.clone(), ..AuditContext::default() }, event).await?;
+        anyhow::Ok(store.close().await?)
+    };
+    if let Err(why) = recorded.await {
+        eprintln!(
+            "note: that this copy was made is not in the audit trail: {why:#}. `{} export` in Slack \
+             makes one that is",
+            config.slack.command
+        );
+    }
+}
+
+/// Standard output.
+struct Out;
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        put(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A new file; one that is there already stays as it is.
+async fn to_file(path: &Path, excerpt: &Excerpt<'_>, progress: &Progress) -> anyhow::Result<()> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    // Names and addresses are for the file's owner only.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).with_context(|| format!("can't make {}", path.display()))?;
+    let written = match excerpt.write(&mut file, progress).await {
+        Ok(_) => file.sync_all().with_context(|| format!("can't write {}", path.display())),
+        Err(error) => Err(error),
+    };
+    if written.is_err() {
+        // Half an export would be taken for a whole one.
+        let _ = std::fs::remove_file(path);
+    }
+    written
+}
