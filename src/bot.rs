@@ -50,6 +50,11 @@ impl Default for Patience {
     }
 }
 
+/// So long the socket stays while the work ends for another configuration.
+const SOCKET_STAYS: Duration = Duration::from_secs(60);
+/// So long Okta may take to say whether it takes a new credential.
+const OKTA_PATIENCE: Duration = Duration::from_secs(20);
+
 /// How the Okta adapter is configured.
 pub fn okta_settings(config: &Config) -> okta::Settings {
     let credential = match &config.okta.credential {
@@ -153,19 +158,13 @@ async fn watched(
 ) -> anyhow::Result<()> {
     let watch = Arc::new(Watch::new(store.clone(), clock.clone()).await?);
     let watching = CancellationToken::new();
-    let _end = watching.clone().drop_guard();
     watch.serve(&config.database, config.watch.http, &watching).await?;
     tokio::spawn(Supervisor::feed(Arc::clone(&watch), stop.clone()));
     let job = Job { patience, clock, store, watch };
-    let okta = job.okta(&config)?;
-    let Some(slack) = job.connect(&config, stop).await? else {
-        return Ok(());
-    };
-    let mut ready = Ready { config, slack, okta, how: Action::BotStarted };
-    while let Some(next) = Box::pin(job.work(ready, &mut reloads, stop)).await? {
-        ready = next;
-    }
-    Ok(())
+    let result = Box::pin(job.go_on(config, &mut reloads, stop)).await;
+    watching.cancel();
+    job.watch.ended().await;
+    result
 }
 
 /// What the job is done with.
@@ -186,6 +185,20 @@ struct Ready {
 }
 
 impl Job {
+    /// Does the job until `stop`.
+    async fn go_on(
+        &self,
+        config: Config,
+        reloads: &mut Reloads,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let mut ready = self.connect(config, reloads, stop).await?;
+        while let Some(by) = ready {
+            ready = Box::pin(self.work(by, reloads, stop)).await?;
+        }
+        Ok(())
+    }
+
     fn okta(&self, config: &Config) -> anyhow::Result<Okta> {
         let settings =
             okta::Settings { request_timeout: self.patience.okta_request, ..okta_settings(config) };
@@ -200,9 +213,6 @@ impl Job {
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Ready>> {
         let Ready { config, slack, okta, how } = ready;
-        for warning in everybody_approves(&slack, &config.policies).await {
-            tracing::warn!("{warning}");
-        }
         let okta = Arc::new(okta);
         let app = Arc::new(App::new(
             self.store.clone(),
@@ -228,6 +238,8 @@ impl Job {
         };
         let work = async {
             let result = Arc::clone(&app).run(working.clone()).await;
+            // Clicks may keep coming: then those that are under way end without the socket.
+            let _ = tokio::time::timeout(SOCKET_STAYS, ended(&app, &both)).await;
             both.cancel();
             result
         };
@@ -248,7 +260,10 @@ impl Job {
         };
         let (socket, work, (), next, ()) =
             tokio::join!(socket, work, forward, next, self.watch.watch_okta(&both));
+        self.watch.set_at_work(None);
         socket.and(work)?;
+        // Nothing may be done by the old configuration beside the new one; some handling of a click may still be.
+        ended(&app, stop).await;
         Ok(next.filter(|_| !stop.is_cancelled()))
     }
 
@@ -270,46 +285,66 @@ impl Job {
                     self.watch.reloaded(None);
                     return Some(ready);
                 }
-                Err(error) => {
-                    let why = format!("{error:#}");
-                    tracing::error!(error = why, "the new configuration can't be used; the old one stands");
-                    self.watch.reloaded(Some(why));
-                    Supervisor::ready();
-                }
+                Err(error) => self.refuse(&error),
             }
         }
     }
 
+    fn refuse(&self, error: &anyhow::Error) {
+        let why = format!("{error:#}");
+        tracing::error!(error = why, "the new configuration can't be used; the old one stands");
+        self.watch.reloaded(Some(why));
+        Supervisor::ready();
+    }
+
+    /// Tries all that would otherwise end the bot, or leave it without what it needs, once it goes by this.
     async fn prepare(&self, old: &Config, read: Result<Config, ConfigError>) -> anyhow::Result<Ready> {
+        let config = self.may_become(old, read)?;
+        let okta = self.okta(&config)?;
+        // That Okta is down for a moment is nobody's mistake.
+        let reached = tokio::time::timeout(OKTA_PATIENCE, okta.reach()).await;
+        if let Ok(Err(error @ IdentityError::Denied(_))) = reached {
+            return Err(error).context("Okta");
+        }
+        let slack = self.slack(&config).await.context("Slack")?;
+        slack.may_connect().await.context("Slack, with the app-level token")?;
+        self.store.health().await.context("the database can't be written at the moment")?;
+        warn(&config, &self.clock);
+        warn_of_everybody(&slack, &config).await;
+        Ok(Ready { config, slack: Arc::new(slack), okta, how: Action::ConfigurationReloaded })
+    }
+
+    fn may_become(&self, old: &Config, read: Result<Config, ConfigError>) -> anyhow::Result<Config> {
         let config = read?;
         if let Some(fixed) = old.cannot_become(&config) {
             anyhow::bail!("{fixed} can't change while the bot runs: restart it");
         }
-        warn(&config, &self.clock);
-        let okta = self.okta(&config)?;
-        // That Okta is down for a moment is nobody's mistake.
-        if let Err(error @ IdentityError::Denied(_)) = okta.reach().await {
-            return Err(error).context("Okta");
-        }
-        let settings = slack_settings(&config);
-        let slack = Slack::connect_with(settings, self.patience.slack.clone(), self.clock.clone())
-            .await
-            .context("Slack")?;
-        Ok(Ready { config, slack: Arc::new(slack), okta, how: Action::ConfigurationReloaded })
+        Ok(config)
     }
 
-    /// The first contact with Slack. A wrong token ends the start; a Slack that is down is waited for. `None`: stopped
-    /// while waiting.
-    async fn connect(&self, config: &Config, stop: &CancellationToken) -> anyhow::Result<Option<Arc<Slack>>> {
-        let connect =
-            || Slack::connect_with(slack_settings(config), self.patience.slack.clone(), self.clock.clone());
+    async fn slack(&self, config: &Config) -> Result<Slack, ChatError> {
+        Slack::connect_with(slack_settings(config), self.patience.slack.clone(), self.clock.clone()).await
+    }
+
+    /// The first contact with Slack. A wrong token ends the start; a Slack that is down is waited for, or another
+    /// configuration. `None`: stopped while waiting.
+    async fn connect(
+        &self,
+        mut config: Config,
+        reloads: &mut Reloads,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Option<Ready>> {
         loop {
+            let okta = self.okta(&config)?;
             let connected = tokio::select! {
                 () = stop.cancelled() => return Ok(None),
-                connected = connect() => connected,
+                connected = self.slack(&config) => connected,
             };
             let pause = match connected {
-                Ok(slack) => return Ok(Some(Arc::new(slack))),
+                Ok(slack) => {
+                    warn_of_everybody(&slack, &config).await;
+                    return Ok(Some(Ready { config, slack: Arc::new(slack), okta, how: Action::BotStarted }));
+                }
                 Err(ChatError::RateLimited(asked)) => {
                     tracing::warn!(asked_s = asked.as_secs(), "Slack asks to wait; trying again then");
                     asked.max(self.patience.connect_pause)
@@ -333,8 +368,20 @@ impl Job {
             tokio::select! {
                 () = stop.cancelled() => return Ok(None),
                 () = tokio::time::sleep(pause) => {}
+                Some(read) = reloads.recv() => match self.may_become(&config, read) {
+                    Ok(other) => config = other,
+                    Err(error) => self.refuse(&error),
+                },
             }
         }
+    }
+}
+
+/// Waits until nothing of the workflow is at work any more, or until `stop`.
+async fn ended(app: &App, stop: &CancellationToken) {
+    tokio::select! {
+        () = app.ended() => {}
+        () = stop.cancelled() => {}
     }
 }
 
@@ -342,6 +389,12 @@ impl Job {
 fn collectors(config: &Config) -> Vec<Collector> {
     let heartbeat = config.watch.heartbeat.clone().map(Collector::heartbeat);
     config.forward.iter().cloned().chain(heartbeat).collect()
+}
+
+async fn warn_of_everybody(slack: &Slack, config: &Config) {
+    for warning in everybody_approves(slack, &config.policies).await {
+        tracing::warn!("{warning}");
+    }
 }
 
 /// A warning for each policy that anybody of the workspace can make themselves an approver of.

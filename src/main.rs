@@ -54,6 +54,9 @@ enum Command {
         /// Print one JSON document
         #[arg(long)]
         json: bool,
+        /// Fail only if the process itself hangs, which a restart may mend; not for Slack or Okta
+        #[arg(long)]
+        alive: bool,
     },
     /// Show what is configured, and the shape of the configuration file
     Config {
@@ -168,8 +171,8 @@ async fn command(command: Command) -> anyhow::Result<Exit> {
         }
         Command::Init { config, answers } => init::run(config.config.as_deref(), answers).await,
         Command::Check { config, json } => check::run(config.config.as_deref(), json).await,
-        Command::Status { config, json } => {
-            status::run(&Config::database_of(config.config.as_deref())?, json).await
+        Command::Status { config, json, alive } => {
+            status::run(&Config::database_of(config.config.as_deref())?, json, alive).await
         }
         Command::Config { question } => settings::answer(&question),
         Command::Verify { config, json } => trail::verify(&config.load()?, json).await,

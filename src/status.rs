@@ -19,15 +19,16 @@ use crate::watch::socket_path;
 /// How long the bot may take to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Prints how the bot does. Succeeds if nothing is wrong.
-pub async fn run(database: &Path, json: bool) -> anyhow::Result<Exit> {
+/// Prints how the bot does. Succeeds if nothing is wrong; or, of what only has to be `alive`, if the process itself works.
+pub async fn run(database: &Path, json: bool, alive: bool) -> anyhow::Result<Exit> {
     let status = tokio::time::timeout(PATIENCE, ask(database)).await.context("the bot does not answer")??;
     if json {
         terminal::put(format!("{status:#}\n").as_bytes())?;
     } else {
         terminal::show(&lines(&status))?;
     }
-    Ok(if status["healthy"] == true { Exit::Done } else { Exit::Failed })
+    let well = if alive { &status["alive"] } else { &status["healthy"] };
+    Ok(if *well == true { Exit::Done } else { Exit::Failed })
 }
 
 async fn ask(database: &Path) -> anyhow::Result<Value> {

@@ -7,7 +7,7 @@ use tokio_cron_scheduler::{Job, JobScheduler};
 
 use super::App;
 
-/// Hangs a bell for each policy. It rings as long as the returned scheduler is kept.
+/// Hangs a bell for each policy. It rings until the returned scheduler is shut down.
 pub async fn hang(app: &Arc<App>) -> anyhow::Result<JobScheduler> {
     let scheduler = JobScheduler::new().await?;
     for policy in &app.policies {

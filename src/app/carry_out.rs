@@ -9,9 +9,9 @@ use chrono::Duration;
 use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
-use super::App;
 use super::survey::{fresh_standing, log_since};
 use super::sweeps::may_pass;
+use super::{App, Work};
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::{Assessment, Evidence, assess};
 use crate::domain::candidate::{Candidate, CandidateState, Proof, Skip, Step};
@@ -84,7 +84,8 @@ impl App {
                 if halt.is_cancelled() {
                     return Ok(None);
                 }
-                let obstacle = self.carry_out_one(request, decision, candidate, last_error).await;
+                let obstacle = self.carry_out_one(request, decision, candidate, last_error, stop).await;
+                self.moves_on(Work::Request(request.id));
                 if !matches!(obstacle, Ok(None)) {
                     halt.cancel();
                 }
@@ -107,6 +108,7 @@ impl App {
         decision: &Decision,
         candidate: &Candidate,
         last_error: Option<&str>,
+        stop: &CancellationToken,
     ) -> anyhow::Result<Option<Hindrance>> {
         // Whatever is waited for is waited for before anything is looked at.
         let turn = self.identity.turn_to_change().await;
@@ -165,8 +167,8 @@ impl App {
         };
         let now = self.clock.now();
         let holds = (Duration::zero()..=LOOK_HOLDS).contains(&(now - began));
-        if !holds || now > execute_by(policy, decision.at) {
-            // Still due: the next round finds out whether it still may be done.
+        if !holds || now > execute_by(policy, decision.at) || stop.is_cancelled() {
+            // Still due: the next round, or the next start, finds out whether it still may be done.
             return Ok(None);
         }
         let intent = Step::Intend { status_changed: fresh.account.status_changed.at(), evidence };

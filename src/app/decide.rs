@@ -25,6 +25,8 @@ pub struct Inbox(pub Arc<App>);
 #[async_trait]
 impl Handler for Inbox {
     async fn handle(&self, inbound: Inbound) -> Ack {
+        // The workflow has not ended before this has.
+        let _handled = self.0.runtime.tasks.token();
         let reply = inbound.reply.clone();
         let opened = inbound.what == What::HomeOpened;
         let span = tracing::info_span!("input", key = inbound.key);

@@ -10,10 +10,10 @@ use chrono::{DateTime, Duration, Utc};
 use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
-use super::App;
 use super::messages::{Identity, reference};
 use super::requests::card_key;
 use super::wording::{drift, notices};
+use super::{App, Work};
 use crate::chat::MessageRef;
 use crate::domain::drift::{Log, SKEW, Seen, Watch, needs_log};
 use crate::domain::policy::Policy;
@@ -35,10 +35,10 @@ impl App {
     /// Looks at what is due of the policy at this place of the configuration.
     pub(super) async fn look_again(
         &self,
-        policy: usize,
+        place: usize,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let Some(policy) = self.policies.get(policy) else { return Ok(None) };
+        let Some(policy) = self.policies.get(place) else { return Ok(None) };
         let Some(watched_for) = policy.watch_suspended_for else { return Ok(None) };
         let due = self.store.due_watches(&policy.name, ROUND_MAX, self.clock.now()).await?;
         if due.is_empty() {
@@ -52,7 +52,9 @@ impl App {
                 if halt.is_cancelled() {
                     return None;
                 }
-                match self.look_at(watch).await {
+                let look = self.look_at(watch).await;
+                self.moves_on(Work::Watches(place));
+                match look {
                     Ok(seen) => Some((watch.id, seen)),
                     Err(until) => {
                         *super::lock(&blocked) = Some((watch.id, until));

@@ -64,7 +64,7 @@ impl App {
         if let Some(at) = waiting::until(row.retry_at, now) {
             return Ok(match reference(&row) {
                 Some(reference) if row.rendered.as_deref() == Some(&digest(card)) => {
-                    Standing::Current(reference, None)
+                    Standing::Current(reference, row.render_again_at.map(|again| again.max(at)))
                 }
                 Some(reference) => Standing::Behind(reference, at),
                 None => Standing::NotYet(at),
@@ -109,6 +109,8 @@ impl App {
             }
             Err(ChatError::Content(why)) => {
                 tracing::error!(key = row.key, why, "a card was refused; showing its sentence instead");
+                row.render_again_at = Some(self.clock.now() + LATE_UPDATE_WITHIN);
+                self.store.save_message(row).await?;
                 match self.chat.update(&reference, &notices::fallback(card)).await {
                     Ok(()) => self.is_current(row, reference, digest, again).await,
                     Err(error) => self.is_behind(row, reference, before, &error).await,

@@ -237,7 +237,7 @@ impl App {
         if let Err(error) = self.look_at_finished_cards().await {
             tracing::error!(error = format!("{error:#}"), "can't tell which finished cards to look at again");
         }
-        let _bell = bell::hang(&self).await?;
+        let mut bell = bell::hang(&self).await?;
         let (app, watched) = (Arc::clone(&self), stop.clone());
         self.runtime.tasks.spawn(async move { app.watch_database(&watched).await });
         let mut forget_at = now;
@@ -281,11 +281,26 @@ impl App {
                 break;
             }
         }
+        if let Err(error) = bell.shutdown().await {
+            tracing::debug!(%error, "the bell rings for nobody");
+        }
         self.runtime.tasks.close();
         if tokio::time::timeout(DRAIN_MAX, self.runtime.tasks.wait()).await.is_err() {
-            tracing::warn!("some work was still in flight at the end; it is taken up at the next start");
+            tracing::warn!("some work is still in flight; what it leaves undone is taken up again");
         }
         Ok(())
+    }
+
+    /// Returns once nothing of this workflow is at work any more, the handling of inputs included; after [`App::run`].
+    pub async fn ended(&self) {
+        self.runtime.tasks.wait().await;
+    }
+
+    /// Work on a row has got a step further: it is not stuck.
+    fn moves_on(&self, work: Work) {
+        if let Some(task) = lock(&self.runtime.in_flight).get_mut(&work) {
+            task.since = Instant::now();
+        }
     }
 
     /// Deadlines go by the time of day. When that jumps, by sleep or by hand, the audit trail says so: whoever wonders
@@ -294,12 +309,12 @@ impl App {
         let (instant, now) = (Instant::now(), self.clock.now());
         let passed = Duration::from_std(instant - seen.0).unwrap_or_default();
         let jumped = now - seen.1 - passed;
-        *seen = (instant, now);
         if jumped > CLOCK_STEP {
             // By the time of day the wait for updates that may come late is over; by the time that passed it is not.
             self.store.late_updates_until(now + messages::LATE_UPDATE_WITHIN).await?;
         }
         if jumped.abs() < CLOCK_JUMP {
+            *seen = (instant, now);
             return Ok(());
         }
         tracing::warn!(seconds = jumped.num_seconds(), "the clock has jumped, or this machine slept");
@@ -310,7 +325,9 @@ impl App {
             subject: None,
             detail: serde_json::json!({ "seconds": jumped.num_seconds() }),
         };
-        self.store.append(AuditContext::default(), event).await.map(drop)
+        self.store.append(AuditContext::default(), event).await?;
+        *seen = (instant, now);
+        Ok(())
     }
 
     /// Looks at all rows and gives each that wants something its task.

@@ -21,10 +21,12 @@ const ROUND_MAX: Duration = Duration::from_secs(90);
 const _: () = assert!(TICK_MAX.as_secs() * 3 < ROUND_MAX.as_secs());
 /// The database answers within this time, be it that it can't.
 const DATABASE_MAX: Duration = Duration::from_secs(5);
-/// One row is worked on for less than this, waits for rate limits included.
+/// Work on a row gets a step further within this, waits for rate limits included.
 const WORK_MAX: Duration = Duration::from_secs(15 * 60);
 /// A sweep may take longer: a million accounts within an org's rate limit take about an hour.
 const SWEEP_MAX: Duration = Duration::from_secs(3 * 3600);
+/// One that was missed is told for at least so long, also where it is not caught up on.
+const OVERDUE_MIN: chrono::Duration = chrono::Duration::hours(1);
 /// What is due by the clock is done within this.
 const DUE_MAX: chrono::Duration = chrono::Duration::minutes(5);
 
@@ -133,7 +135,7 @@ impl Vitals {
     /// Of a bot that has its database, and waits for Slack.
     pub async fn of_a_start(store: &Store, at: DateTime<Utc>) -> Vitals {
         let (alive, database) = sign_of_database(store, at).await;
-        let mut wrong = vec!["starting: Slack has not been reached yet".to_owned()];
+        let mut wrong = vec!["Slack has not been reached yet since the start, or the last reload".to_owned()];
         wrong.extend(database.why.as_ref().map(|why| format!("the database: {why}")));
         let unknown = Sign { ok: None, at: None, why: None };
         Vitals {
@@ -228,12 +230,11 @@ impl App {
     /// What the rows say.
     async fn read_vitals(&self, vitals: &mut Vitals) -> Result<(), StoreError> {
         let now = vitals.at;
-        let open = self.store.open_requests(None).await?;
+        let open = self.store.open_questions().await?;
         for policy in &self.policies {
-            let of_policy = open.iter().map(|(request, _)| request).filter(|one| one.policy == policy.name);
-            let waiting: Vec<_> = of_policy.collect();
+            let waiting: Vec<_> = open.iter().filter(|one| one.policy == policy.name).collect();
             for late in waiting.iter().filter(|one| one.deadline.is_some_and(|at| at + DUE_MAX < now)) {
-                vitals.stuck.push(format!("request {} is open past its deadline", late.id));
+                vitals.stuck.push(format!("request {} is open past its deadline", late.request));
             }
             let paused = self.store.pause_of(&policy.name).await?.is_some();
             let overdue_since = if paused { None } else { self.overdue_since(policy, now).await? };
@@ -287,8 +288,9 @@ impl App {
         policy: &Policy,
         now: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let known = self.store.know_policy(&policy.name, now).await?;
-        let owed = schedule::owed_slot(policy, known.first_seen_at, now).filter(|slot| *slot + DUE_MAX < now);
+        let Some(known_since) = self.store.policy_known_since(&policy.name).await? else { return Ok(None) };
+        let owed = schedule::owed(&policy.schedule, policy.catch_up.max(OVERDUE_MIN), known_since, now);
+        let owed = owed.filter(|slot| *slot + DUE_MAX < now);
         Ok(match owed {
             Some(slot) if !self.store.has_sweep(&policy.name, &slot_key(slot)).await? => Some(slot),
             Some(_) | None => None,

@@ -26,6 +26,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(120);
 /// How far a collector may be behind before anybody is told.
 pub const BEHIND_MAX: chrono::Duration = chrono::Duration::minutes(2);
 
+/// What the heartbeat is called in the database.
+pub const HEARTBEAT: &str = "heartbeat";
+
 /// A collector that has not got the trail for longer than it should take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Behind {

@@ -101,6 +101,11 @@ impl Slack {
         socket.and(token)
     }
 
+    /// Whether Slack takes the app-level token, and lets it open a socket. Opens none.
+    pub async fn may_connect(&self) -> Result<(), ChatError> {
+        self.api.socket_url().await.map(drop)
+    }
+
     /// The state of the socket.
     pub fn connection(&self) -> watch::Receiver<Connection> {
         self.watched.connection()

@@ -13,6 +13,7 @@ use super::codec::{self, time_text};
 use super::{Store, StoreError};
 use crate::domain::audit::{Action, Actor, AuditEvent};
 use crate::domain::request::RETRY_WITHIN;
+use crate::forward::HEARTBEAT;
 
 /// What an archive file is, for the trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +56,9 @@ impl Store {
             let wished = "SELECT min(seq) FROM restoration JOIN audit_event USING (account_id)
                           WHERE state = 'due' AND action = 'restore_asked'";
             end = least(end, number(tx, wished, [])?);
-            end = least(end, number(tx, "SELECT min(seq) + 1 FROM forwarded", [])?);
+            // The heartbeat gets no events, so none has to stay for it.
+            let lacked = "SELECT min(seq) + 1 FROM forwarded WHERE collector <> ?1";
+            end = least(end, number(tx, lacked, [HEARTBEAT])?);
             let sql = "SELECT * FROM audit_event WHERE seq < ?1 ORDER BY seq LIMIT ?2";
             codec::all(tx, sql, params![end.unwrap_or(i64::MAX), at_most], decode)
         })

@@ -61,7 +61,7 @@ pub use homes::HomeRow;
 pub use messages::{CardStands, MessageRow};
 pub use policies::KnownPolicy;
 pub use receipts::{Decided, Receipt};
-pub use requests::StatusCounts;
+pub use requests::{OpenQuestion, StatusCounts};
 pub use restorations::AskedFor;
 pub use reviews::Reviewed;
 pub use sweeps::{NewSweep, StartedSweep, SweepRow, SweepState};

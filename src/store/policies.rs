@@ -24,6 +24,16 @@ impl Store {
         self.read(|tx| codec::all(tx, "SELECT name FROM policy", [], |row| Ok(row.get(0)?))).await
     }
 
+    /// Since when the policy is known; `None`: it never ran.
+    pub async fn policy_known_since(&self, name: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let name = name.to_owned();
+        self.read(move |tx| {
+            let sql = "SELECT name, first_seen_at FROM policy WHERE name = ?1";
+            codec::first(tx, sql, [name], |row| Cells::of(row, "policy", "name")?.time("first_seen_at"))
+        })
+        .await
+    }
+
     /// What is known of the policy; remembers it if it is new.
     pub async fn know_policy(&self, name: &str, now: DateTime<Utc>) -> Result<KnownPolicy, StoreError> {
         let name = name.to_owned();

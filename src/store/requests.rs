@@ -31,6 +31,19 @@ pub struct StatusCounts {
     pub audit_events: u32,
 }
 
+/// A request that waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenQuestion {
+    /// Which.
+    pub request: i64,
+    /// The policy's name.
+    pub policy: String,
+    /// Since when.
+    pub created_at: DateTime<Utc>,
+    /// Until when, once its card stands.
+    pub deadline: Option<DateTime<Utc>>,
+}
+
 impl Store {
     /// The request with this id.
     pub async fn request(&self, id: i64) -> Result<Option<(Request, Vec<Candidate>)>, StoreError> {
@@ -73,6 +86,24 @@ impl Store {
         let policy = policy.map(str::to_owned);
         let condition = "state IN ('preview', 'held', 'pending', 'approved') AND (?1 IS NULL OR policy = ?1)";
         self.read(move |tx| load_where(tx, condition, [policy])).await
+    }
+
+    /// What waits for a person, oldest first, without the lists.
+    pub async fn open_questions(&self) -> Result<Vec<OpenQuestion>, StoreError> {
+        let sql = "SELECT id, policy, created_at, deadline FROM request
+                   WHERE told = 0 AND state IN ('preview', 'held', 'pending') ORDER BY id";
+        self.read(move |tx| {
+            codec::all(tx, sql, [], |row| {
+                let cells = Cells::of(row, "request", "id")?;
+                Ok(OpenQuestion {
+                    request: cells.get("id")?,
+                    policy: cells.get("policy")?,
+                    created_at: cells.time("created_at")?,
+                    deadline: cells.time_or_null("deadline")?,
+                })
+            })
+        })
+        .await
     }
 
     /// All of the request has been told in this version of it. `false`: it has changed since, and stays live.

@@ -19,6 +19,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use metrics::NAMES;
 pub use supervisor::Supervisor;
@@ -26,6 +27,7 @@ pub use supervisor::Supervisor;
 use crate::app::App;
 use crate::app::vitals::Vitals;
 use crate::clock::Clock;
+use crate::identity::IdentityError;
 use crate::okta::Okta;
 use crate::slack::Slack;
 use crate::store::Store;
@@ -65,6 +67,7 @@ pub struct Watch {
     at_work: Mutex<Option<AtWork>>,
     reload: Mutex<Option<Reload>>,
     tally: tokio::sync::Mutex<Tally>,
+    tasks: TaskTracker,
 }
 
 /// The answer to `status --json`.
@@ -106,6 +109,7 @@ impl Watch {
             at_work: Mutex::new(None),
             reload: Mutex::new(None),
             tally: tokio::sync::Mutex::new(tally),
+            tasks: TaskTracker::new(),
         })
     }
 
@@ -157,16 +161,22 @@ impl Watch {
                 .await
                 .with_context(|| format!("[watch] http can't listen on {address}; name a free port"))?;
             tracing::info!(address = %listener.local_addr()?, "/healthz and /metrics");
-            tokio::spawn(serve::over_tcp(listener, Arc::clone(self), stop.clone()));
+            self.tasks.spawn(serve::over_tcp(listener, Arc::clone(self), stop.clone()));
         }
         match serve::UnixSocket::bind(socket_path(database)) {
-            Ok(socket) => drop(tokio::spawn(socket.serve(Arc::clone(self), stop.clone()))),
+            Ok(socket) => drop(self.tasks.spawn(socket.serve(Arc::clone(self), stop.clone()))),
             Err(error) => tracing::warn!(
                 error = format!("{error:#}"),
                 "no socket for `inactive-contractors status`; everything else works"
             ),
         }
         Ok(())
+    }
+
+    /// Returns once nobody is answered any more, after `stop`: the socket is gone before the database is let go.
+    pub async fn ended(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
     /// Asks Okta whether it can be reached, whenever it has not answered for long.
@@ -184,7 +194,10 @@ impl Watch {
                     () = stop.cancelled() => return,
                     reached = okta.reach() => reached,
                 };
-                app.note_identity(&reached);
+                // That others use up the limit says nothing of whether it can be reached.
+                if !matches!(reached, Err(IdentityError::RateLimited { .. })) {
+                    app.note_identity(&reached);
+                }
             }
         }
     }

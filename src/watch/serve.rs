@@ -101,6 +101,7 @@ where
             });
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())
+                .keep_alive(false)
                 .serve_connection(TokioIo::new(connection), service);
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -125,6 +126,11 @@ async fn answer(watch: &Watch, request: &Request<Incoming>) -> Response<Full<Byt
                 response(StatusCode::SERVICE_UNAVAILABLE, "text/plain; charset=utf-8", wrong)
             }
         }
+        "/livez" => {
+            let alive = watch.status().await.vitals.alive;
+            let code = if alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            response(code, "text/plain", if alive { "ok\n" } else { "hangs\n" }.to_owned())
+        }
         "/status" => {
             let status = watch.status().await;
             let text = serde_json::to_string_pretty(&status).expect("a status can be written as JSON");
@@ -137,7 +143,7 @@ async fn answer(watch: &Watch, request: &Request<Incoming>) -> Response<Full<Byt
         _ => response(
             StatusCode::NOT_FOUND,
             "text/plain",
-            "there are /healthz, /status and /metrics\n".to_owned(),
+            "there are /healthz, /livez, /status and /metrics\n".to_owned(),
         ),
     }
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Watch;
 
 /// How often the line in `systemctl status` is renewed, if the watchdog doesn't want it more often.
-const TOLD_EVERY: Duration = Duration::from_secs(10);
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// Speaks to systemd.
 pub struct Supervisor;
@@ -36,7 +36,9 @@ impl Supervisor {
         let every = watchdog.map_or(TOLD_EVERY, |within| (within / 3).min(TOLD_EVERY));
         loop {
             let vitals = watch.status().await.vitals;
-            let line = if vitals.healthy { "healthy".to_owned() } else { vitals.wrong.join("; ") };
+            // A line of the message is a command to systemd.
+            let line = if vitals.healthy { "healthy".to_owned() } else { vitals.wrong.join("; ") }
+                .replace(char::is_control, " ");
             if vitals.alive && watchdog.is_some() {
                 tell(&[NotifyState::Watchdog, NotifyState::Status(&line)]);
             } else {

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::fake::gate::Moment;
 use crate::fake::okta::Person;
 use crate::fake::slack::{C_OPS, FakeSlack, U_APPROVER, U_VIEWER};
 use crate::process::{BotProcess, Ended};
@@ -124,7 +125,7 @@ async fn status_answers_while_slack_can_not_be_reached_and_needs_no_secrets() {
     let json: Value =
         serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
     assert_eq!((ended.code, &json["alive"]), (Some(1), &true.into()), "{json:#}");
-    assert_eq!(json["wrong"][0], "starting: Slack has not been reached yet");
+    assert_eq!(json["wrong"][0], "Slack has not been reached yet since the start, or the last reload");
     process.terminate();
     assert_eq!(process.ended().await.code, Some(0));
 }
@@ -313,6 +314,68 @@ async fn a_configuration_that_can_not_be_used_changes_nothing_and_says_why() {
     card(&world).await;
     process.terminate();
     assert_eq!(process.ended().await.tells_no_secrets(&world).code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_under_way_ends_by_the_old_configuration_before_anything_begins_by_the_new_one() {
+    let world = World::new(UNSCHEDULED_POLICY).await;
+    world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
+    let process = BotProcess::run(&world).await;
+    world.ask_for_sweep().await;
+    card(&world).await;
+    let call = "okta POST /api/v1/users/{id}/lifecycle/suspend";
+    world.gate.stop_at_label(call, 1, Moment::Before);
+    let asked = world.slack.messages(C_OPS)[0].ts.clone();
+    world.slack.click(U_APPROVER, &asked, "suspend").await.expect("the button is there");
+    world.gate.stopped().await;
+    let exempt = format!("{}exempt_logins = [\"{ADA}\"]\n", world.config_toml());
+    reload(&world, &process, &exempt);
+    // However long that takes.
+    process.writes("some work is still in flight", 1).await;
+    assert_eq!(world.audited("configuration_reloaded"), 0);
+    world.gate.release();
+    world.until("the new one", |world| world.audited("configuration_reloaded") == 1).await;
+    let audited = world.audit().into_iter().map(|line| line.action);
+    let then: Vec<String> = audited.skip_while(|action| action != "suspension_intended").take(3).collect();
+    assert_eq!(then, ["suspension_intended", "suspended", "configuration_reloaded"]);
+    world.message("in the thread of").await;
+    process.terminate();
+    assert_eq!(process.ended().await.code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_level_token_that_slack_refuses_ends_nothing() {
+    let world = World::new(UNSCHEDULED_POLICY).await;
+    let token = world.folder().join("app-token");
+    std::fs::write(&token, world.slack.app_token()).expect("the folder is ours");
+    let config = format!("[slack]\napp_token_file = \"{}\"\n{}", token.display(), world.config_toml());
+    std::fs::write(world.folder().join("bot.toml"), &config).expect("the folder is ours");
+    let process = BotProcess::spawn_as_configured(&world, &["run"], &[("SLACK_APP_TOKEN", "")]);
+    process.connected(&world, 0).await;
+    std::fs::write(&token, "xapp-1-A0WRONG-1-wrong").expect("the folder is ours");
+    reload(&world, &process, &config);
+    let refused = |json: &Value| {
+        json["reload"]["refused"].as_str().is_some_and(|said| said.contains("with the app-level token"))
+    };
+    let (code, json) = status_says(&world, "the token is refused", refused).await;
+    assert_eq!((code, &json["healthy"]), (Some(0), &true.into()), "{json:#}");
+    process.terminate();
+    assert_eq!(process.ended().await.code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_configuration_is_taken_while_slack_can_not_be_reached() {
+    let world = World::new(UNSCHEDULED_POLICY).await;
+    let nowhere = "[slack]\napi_url = \"http://127.0.0.1:9/api\"\n";
+    let config = format!("{nowhere}{}", world.config_toml());
+    std::fs::write(world.folder().join("bot.toml"), &config).expect("the folder is ours");
+    let process = BotProcess::spawn_as_configured(&world, &["run"], &[("SLACK_API_URL", "")]);
+    process.writes("Slack can't be reached yet", 1).await;
+    let right = nowhere.replace("http://127.0.0.1:9/api", &world.slack.api_url());
+    reload(&world, &process, &format!("{right}{}", world.config_toml()));
+    process.connected(&world, 0).await;
+    process.terminate();
+    assert_eq!(process.ended().await.code, Some(0));
 }
 
 /// A socket such as systemd's, and what was said on it.

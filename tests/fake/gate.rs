@@ -45,16 +45,17 @@ impl State {
 pub struct Gate {
     state: Arc<Mutex<State>>,
     stopped: watch::Sender<bool>,
+    released: watch::Sender<()>,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Gate { state: Arc::default(), stopped: watch::channel(false).0 }
+        Gate { state: Arc::default(), stopped: watch::channel(false).0, released: watch::channel(()).0 }
     }
 }
 
 impl Gate {
-    /// Runs `effect` as one call named `label`; holds it for ever when the test asked to stop here.
+    /// Runs `effect` as one call named `label`; holds it when the test asked to stop here, until it is released.
     pub async fn pass<T>(&self, label: &str, effect: impl Future<Output = T>) -> T {
         let stop = {
             let mut state = self.state.lock().expect("no test panics while holding the gate");
@@ -72,8 +73,10 @@ impl Gate {
     }
 
     async fn hold(&self) {
+        let mut released = self.released.subscribe();
         self.stopped.send_replace(true);
-        std::future::pending::<()>().await;
+        // The gate lives as long as this.
+        let _ = released.changed().await;
     }
 
     /// Holds the `number`-th call from now on (1 is the next one).
@@ -103,6 +106,12 @@ impl Gate {
     pub fn open(&self) {
         self.state.lock().expect("no test panics while holding the gate").stop_at = None;
         self.stopped.send_replace(false);
+    }
+
+    /// Stops nothing any more, and lets the calls that are held go on.
+    pub fn release(&self) {
+        self.open();
+        self.released.send_replace(());
     }
 
     /// Returns once a call is held.

@@ -6,6 +6,7 @@ use inactive_contractors::domain::audit::{Action, Actor, Draft, GENESIS};
 use inactive_contractors::domain::candidate::{CandidateState, Step};
 use inactive_contractors::domain::request::Decision;
 use inactive_contractors::domain::sessions;
+use inactive_contractors::forward::HEARTBEAT;
 use inactive_contractors::store::{Archive, AuditContext, AuditQuery, Store, StoreError};
 use serde_json::json;
 
@@ -160,6 +161,16 @@ async fn events_of_what_is_not_ended_or_not_forwarded_stay() {
     );
     let none = store.collectors_behind(at(0) + Duration::days(2)).await.unwrap();
     assert!(none.is_empty(), "what it lacks is no older than that");
+    // The heartbeat begins at the end, and nothing stays for it.
+    let all = vec![("file a".into(), true), ("file b".into(), true), (HEARTBEAT.into(), false)];
+    store.set_collectors(all).await.unwrap();
+    assert_eq!(store.to_forward(HEARTBEAT, 1).await.unwrap(), []);
+    store.forwarded_up_to("file b", 10).await.unwrap();
+    ten_days(&store).await;
+    store.forwarded_up_to("file a", 20).await.unwrap();
+    store.forwarded_up_to("file b", 15).await.unwrap();
+    assert_eq!(store.to_forward(HEARTBEAT, 1).await.unwrap()[0].seq, 11);
+    assert_eq!(store.archivable(later, 1000).await.unwrap().len(), 15);
     archive_up_to(&store, 2).await.unwrap();
     store.set_collectors(vec![("file c".into(), true)]).await.unwrap();
     assert_eq!(store.to_forward("file c", 1).await.unwrap()[0].seq, 3, "what is archived can't be sent");

@@ -145,6 +145,9 @@ async fn open_requests_and_counts_tell_what_there_is() {
     assert_eq!(store.open_requests(Some(POLICY)).await.unwrap().len(), 2);
     assert_eq!(store.open_requests(None).await.unwrap().len(), 2);
     assert!(store.open_requests(Some("other")).await.unwrap().is_empty());
+    // The first is answered, and the third has ended.
+    let questions = store.open_questions().await.unwrap();
+    assert_eq!(questions.iter().map(|one| (one.request, one.deadline)).collect::<Vec<_>>(), [(2, None)]);
     let counts = store.counts().await.unwrap();
     let events = u32::try_from(actions(&store).await.len()).unwrap();
     let expected =
