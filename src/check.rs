@@ -112,6 +112,14 @@ async fn okta(config: &Config, clock: &Clock) -> Vec<Line> {
 }
 
 async fn database(config: &Config, clock: &Clock) -> Line {
+    let path = config.database.display();
+    // Opening it would bring it to the new schema: that is for the start to do.
+    if let Ok(Some((found, known))) = Store::older_schema(&config.database) {
+        let text = format!(
+            "{path} has schema version {found}; the next start copies it beside itself and brings it to version {known}"
+        );
+        return Line::new("database", Ok(text));
+    }
     let result = match Store::open(&config.database, clock.now()) {
         Ok(store) => {
             let whole = match store.health().await {
@@ -130,7 +138,6 @@ async fn database(config: &Config, clock: &Clock) -> Line {
         },
         Err(error) => Err(error.to_string()),
     };
-    let path = config.database.display();
     Line::new("database", result.map(|found| format!("{path} {found}")))
 }
 

@@ -53,6 +53,15 @@ impl Store {
         Store::start(super::open::Held::unlocked(connection), path)
     }
 
+    /// The schema version of the file and that of this program, if the file is there and older. Changes nothing.
+    pub fn older_schema(path: &Path) -> Result<Option<(i64, i64)>, OpenError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let (_, version) = read_only(path)?;
+        Ok(Some((version, newest())).filter(|(found, known)| (1..*known).contains(found)))
+    }
+
     /// Reads every page and every event: whether the file is whole, and up to where the audit trail holds. Tells `so_far`
     /// now and then the number of the last event that was read.
     pub async fn verify_file(
