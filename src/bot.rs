@@ -299,7 +299,7 @@ impl Job {
 
     /// Tries all that would otherwise end the bot, or leave it without what it needs, once it goes by this.
     async fn prepare(&self, old: &Config, read: Result<Config, ConfigError>) -> anyhow::Result<Ready> {
-        let config = self.may_become(old, read)?;
+        let config = may_become(old, read)?;
         let okta = self.okta(&config)?;
         // That Okta is down for a moment is nobody's mistake.
         let reached = tokio::time::timeout(OKTA_PATIENCE, okta.reach()).await;
@@ -312,14 +312,6 @@ impl Job {
         warn(&config, &self.clock);
         warn_of_everybody(&slack, &config).await;
         Ok(Ready { config, slack: Arc::new(slack), okta, how: Action::ConfigurationReloaded })
-    }
-
-    fn may_become(&self, old: &Config, read: Result<Config, ConfigError>) -> anyhow::Result<Config> {
-        let config = read?;
-        if let Some(fixed) = old.cannot_become(&config) {
-            anyhow::bail!("{fixed} can't change while the bot runs: restart it");
-        }
-        Ok(config)
     }
 
     async fn slack(&self, config: &Config) -> Result<Slack, ChatError> {
@@ -368,13 +360,22 @@ impl Job {
             tokio::select! {
                 () = stop.cancelled() => return Ok(None),
                 () = tokio::time::sleep(pause) => {}
-                Some(read) = reloads.recv() => match self.may_become(&config, read) {
+                Some(read) = reloads.recv() => match may_become(&config, read) {
                     Ok(other) => config = other,
                     Err(error) => self.refuse(&error),
                 },
             }
         }
     }
+}
+
+/// The configuration that was read, unless it can't take the place of the old one.
+fn may_become(old: &Config, read: Result<Config, ConfigError>) -> anyhow::Result<Config> {
+    let config = read?;
+    if let Some(fixed) = old.cannot_become(&config) {
+        anyhow::bail!("{fixed} can't change while the bot runs: restart it");
+    }
+    Ok(config)
 }
 
 /// Waits until nothing of the workflow is at work any more, or until `stop`.

@@ -217,6 +217,7 @@ fn manual_page(words: &[String]) -> anyhow::Result<Vec<u8>> {
 
 /// Logs go to standard error, as lines for people or as JSON; spans to where OpenTelemetry's variables say, until what is
 /// returned is dropped.
+#[cfg_attr(not(feature = "otlp"), expect(clippy::unnecessary_wraps, reason = "what exports traces may fail"))]
 fn start_log(config: &Config) -> anyhow::Result<impl Sized + use<>> {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match config.log.format {

@@ -3,6 +3,7 @@
 #[path = "fake/mod.rs"]
 mod fake;
 #[path = "support/process.rs"]
+#[expect(dead_code, reason = "other tests do more with a process")]
 mod process;
 #[path = "support/mod.rs"]
 mod support;
@@ -47,9 +48,15 @@ async fn a_sweep_is_traced_and_no_secret_is() {
     assert_eq!(process.ended().await.tells_no_secrets(&world).code, Some(0));
     let got = got.lock().expect("nothing panics while it is held").clone();
     let traces = String::from_utf8_lossy(&got);
-    for words in
-        ["inactive-contractors", "input", "work", "Sweep(1)", "/api/v1/users", "slack", "/api/chat.postMessage"]
-    {
+    for words in [
+        "inactive-contractors",
+        "input",
+        "work",
+        "Sweep(1)",
+        "/api/v1/users",
+        "slack",
+        "/api/chat.postMessage",
+    ] {
         assert!(traces.contains(words), "{words}");
     }
     for secret in [world.slack.bot_token(), world.slack.app_token(), world.okta.api_token().to_owned()] {

@@ -156,7 +156,7 @@ impl App {
         }
         let evidence = match self.still_meets(request, policy, candidate, &fresh).await {
             Ok(Ok(evidence)) => evidence,
-            Ok(Err(step)) => return self.take(request, candidate, step).await,
+            Ok(Err(instead)) => return self.take(request, candidate, instead).await,
             // Such as approvers who can't be looked up: nobody can be judged until they can, and the card says so.
             Err(error) => {
                 let hindrance = Hindrance { why: format!("{error:#}"), to_be_told: !may_pass(&error) };

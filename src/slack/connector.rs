@@ -194,10 +194,8 @@ impl Connector {
 
 /// What a trace shows of a call. An address that a call without a token goes to is the right to use it.
 fn span(uri: &Url, context: &SlackClientApiCallContext<'_>) -> tracing::Span {
-    match context.token {
-        Some(_) => tracing::info_span!("slack", path = uri.path()),
-        None => tracing::info_span!("slack", path = "a reply address"),
-    }
+    let path = if context.token.is_some() { uri.path() } else { "a reply address" };
+    tracing::info_span!("slack", path)
 }
 
 async fn exchange(request: RequestBuilder, token: Option<&SlackApiToken>) -> ClientResult<Reply> {

@@ -101,7 +101,7 @@ async fn at_size(accounts: usize, inactive: usize) {
     let card =
         |slack: &fake::slack::FakeSlack| slack.messages(C_OPS).into_iter().find(|one| one.offers("suspend"));
     let card = world.slack.wait_long("a card", card).await;
-    let (took, cpu) = (start.elapsed(), processor_time(&bot) - before);
+    let (took, cpu) = (start.elapsed(), processor_time(&bot).saturating_sub(before));
     let above = megabytes(memory(&bot, "VmHWM:").saturating_sub(idle));
     println!(
         "sweep of {accounts}, {inactive} inactive     {:.2} s, {:.2} s of processor time, {above:.1} MB above idle at most",
@@ -115,7 +115,7 @@ async fn at_size(accounts: usize, inactive: usize) {
         messages.iter().any(|one| one.visible_text().contains("in the thread of")).then_some(())
     };
     world.slack.wait_long("the ending", ended).await;
-    let (took, cpu) = (start.elapsed(), processor_time(&bot) - before);
+    let (took, cpu) = (start.elapsed(), processor_time(&bot).saturating_sub(before));
     println!(
         "  suspending these {inactive}          {:.2} s, {:.2} s of processor time",
         took.as_secs_f64(),
