@@ -19,7 +19,7 @@ use crate::domain::audit::AuditEvent;
 use crate::domain::policy::hex;
 use crate::exit::{Exit, Usage};
 use crate::store::{Archive, Store};
-use crate::terminal::Progress;
+use crate::terminal::{Progress, show};
 
 /// Events of one file: what a verifier reads in one go.
 const EVENTS_PER_FILE: u32 = 100_000;
@@ -68,14 +68,14 @@ async fn move_events(
     }
     drop(progress);
     if moved == 0 {
-        println!("Nothing to move: no event of an ended request is that old.");
+        show("Nothing to move: no event of an ended request is that old.\n")?;
         return Ok(());
     }
     store.shrink().await.context("the events were moved, but the file could not be made smaller")?;
-    println!(
-        "{moved} events moved to {}. Keep the files: python3 verify.py FILE SEQ:HASH checks each.",
+    show(&format!(
+        "{moved} events moved to {}. Keep the files: python3 verify.py FILE SEQ:HASH checks each.\n",
         folder.display()
-    );
+    ))?;
     Ok(())
 }
 

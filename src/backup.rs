@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::store::Store;
-use crate::terminal::Progress;
+use crate::terminal::{Progress, show};
 
 /// Copies the database to a new file and reads the copy through. Says what is in it.
 pub async fn run(config: &Config, to: &Path) -> anyhow::Result<Exit> {
@@ -18,12 +18,12 @@ pub async fn run(config: &Config, to: &Path) -> anyhow::Result<Exit> {
     copy.close().await?;
     match verified {
         Ok(verified) if verified.broken_at.is_none() => {
-            println!(
-                "{}: whole; the audit trail holds up to event {}, head {}",
+            show(&format!(
+                "{}: whole; the audit trail holds up to event {}, head {}\n",
                 to.display(),
                 verified.events,
                 verified.head
-            );
+            ))?;
             Ok(Exit::Done)
         }
         Ok(verified) => anyhow::bail!(

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::okta::Okta;
 use crate::slack::Slack;
 use crate::store::{OpenError, Store};
-use crate::terminal::{BAD, GOOD, Progress, WARNING, printable, styled};
+use crate::terminal::{BAD, GOOD, Progress, WARNING, printable, put, show, styled};
 
 /// What was found of one thing.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,9 +65,9 @@ pub async fn run(path: Option<&Path>, json: bool) -> anyhow::Result<Exit> {
             .iter()
             .map(|line| json!({ "what": line.what, "state": line.state.word(), "text": line.text }))
             .collect();
-        println!("{}", json!({ "ok": ok, "lines": lines }));
+        put(format!("{}\n", json!({ "ok": ok, "lines": lines })).as_bytes())?;
     } else {
-        lines.iter().for_each(print_line);
+        lines.iter().try_for_each(print_line)?;
     }
     Ok(if ok { Exit::Done } else { wrong })
 }
@@ -177,11 +177,11 @@ impl State {
     }
 }
 
-fn print_line(line: &Line) {
+fn print_line(line: &Line) -> std::io::Result<()> {
     let (style, state) = match line.state {
         State::Ok => (GOOD, "ok  "),
         State::Warning => (WARNING, "warn"),
         State::Failed => (BAD, "FAIL"),
     };
-    anstream::println!("{}  {}: {}", styled(style, state), line.what, printable(&line.text));
+    show(&format!("{}  {}: {}\n", styled(style, state), printable(&line.what), printable(&line.text)))
 }

@@ -40,7 +40,7 @@ pub async fn run(config: &Config, only: Option<&str>, json: bool) -> anyhow::Res
     if policies.is_empty() {
         anyhow::bail!(Usage(format!("there is no policy {}", only.unwrap_or_default())));
     }
-    let store = Store::open_copy(&config.database, clock.now())?;
+    let store = Store::open_copy(&config.database)?;
     let slack = Slack::connect(slack_settings(config), clock.clone())
         .await
         .context("the approvers' accounts are looked up in Slack")?;

@@ -6,7 +6,7 @@ use crate::chat::ChatError;
 use crate::config::ConfigError;
 use crate::identity::IdentityError;
 use crate::store::{OpenError, StoreError};
-use crate::terminal::{BAD, WARNING, styled};
+use crate::terminal::{BAD, WARNING, printable, styled};
 
 /// The exit codes, for `--help`.
 pub const HELP: &str = "\
@@ -54,7 +54,9 @@ pub struct Misconfigured(pub &'static str);
 /// Tells of the error, with all its causes and how to go on, and says how the process ends for it.
 pub fn tell(error: &anyhow::Error) -> Exit {
     let (exit, hint) = judge(error);
-    anstream::eprintln!("{} {}", styled(BAD, "inactive-contractors:"), in_words(error));
+    // What came from outside can't move the cursor; sentences of ours have lines.
+    let words: Vec<String> = in_words(error).lines().map(printable).collect();
+    anstream::eprintln!("{} {}", styled(BAD, "inactive-contractors:"), words.join("\n"));
     if let Some(hint) = hint {
         anstream::eprintln!("{} {hint}", styled(WARNING, "hint:"));
     }

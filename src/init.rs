@@ -14,7 +14,7 @@ use crate::bot::okta_scopes;
 use crate::check;
 use crate::config::{Config, DEFAULT_PATH};
 use crate::exit::{Exit, Usage};
-use crate::terminal::{FAINT, HEADING, WARNING, styled};
+use crate::terminal::{FAINT, HEADING, WARNING, show, styled};
 
 const MANIFEST: &str = include_str!("../bot-manifest.yaml");
 /// What the shipped manifest calls the app and the command.
@@ -180,6 +180,11 @@ const QUESTIONS: [Question; 10] = [
 pub async fn run(path: Option<&Path>, answers: Answers) -> anyhow::Result<Exit> {
     let path = path.unwrap_or(Path::new(DEFAULT_PATH));
     let manifest_path = path.with_file_name("bot-manifest.yaml");
+    if path == manifest_path {
+        anyhow::bail!(Usage(
+            "--config names the configuration; the manifest gets the name bot-manifest.yaml".to_owned()
+        ));
+    }
     if let Some(there) = [path, &manifest_path].into_iter().find(|path| path.exists() && !answers.force) {
         anyhow::bail!(
             "there is a file {} already; --force replaces it, --config names another",
@@ -192,19 +197,19 @@ pub async fn run(path: Option<&Path>, answers: Answers) -> anyhow::Result<Exit> 
         read(&given).map_err(|problem| Usage(format!("the answers don't fit together: {problem}")))?;
     write(path, &toml(&given))?;
     write(&manifest_path, &manifest(&given))?;
-    anstream::println!("{}", next_steps(&given, &okta_scopes(&config.policies), path, &manifest_path));
+    show(&format!("{}\n", next_steps(&given, &okta_scopes(&config.policies), path, &manifest_path)))?;
     match Config::load(Some(path)) {
         Ok(_) => {
-            println!("\nEverything is set; this is what `check` finds:\n");
+            show("\nEverything is set; this is what `check` finds:\n\n")?;
             check::run(Some(path), false).await
         }
         Err(error) => {
             let missing = error.problems().iter().map(|problem| format!("  {}\n", without_place(problem)));
             let path = path.display();
-            println!(
-                "\nStill missing:\n{}\nThen: inactive-contractors check --config {path}",
+            show(&format!(
+                "\nStill missing:\n{}\nThen: inactive-contractors check --config {path}\n",
                 missing.collect::<String>()
-            );
+            ))?;
             Ok(Exit::Done)
         }
     }

@@ -66,7 +66,8 @@
 //! moment (`app/silence.rs`).
 //!
 //! **A restart.** The store opens, locks, checks and migrates the file; the loop reads the rows and goes on. There is no
-//! second path: what a crash left undone is simply still due.
+//! second path: what a crash left undone is simply still due. A reload of the configuration is the same within the process:
+//! [`bot`] tries the new one first, lets the old workflow end to its last task, and begins another by the new one.
 
 /// The version, and the commit that it was built from.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("COMMIT"), ")");

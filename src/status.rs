@@ -78,7 +78,7 @@ fn lines(status: &Value) -> String {
         lines.push(format!("{name}:{paused} {last}; next {next}; {} open", policy["open_requests"]));
     }
     if let Some(why) = status["reload"]["refused"].as_str() {
-        lines.push(format!("the last reload was refused: {why}"));
+        lines.push(format!("the last reload was refused: {}", printable(&why.replace('\n', "; "))));
     }
     let wrong = status["wrong"].as_array().into_iter().flatten();
     lines.extend(wrong.map(|sentence| format!("{} {}", styled(BAD, "WRONG:"), text(sentence))));

@@ -77,7 +77,8 @@ impl Progress {
 
     /// A line on standard output, which may be the same terminal.
     pub fn say(&self, line: &str) {
-        self.0.suspend(|| println!("{line}"));
+        // Who doesn't listen any more has the files all the same.
+        let _ = self.0.suspend(|| show(&format!("{line}\n")));
     }
 }
 

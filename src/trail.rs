@@ -18,8 +18,8 @@ use crate::domain::audit::{Action, Actor, AuditEvent, Draft};
 use crate::domain::policy::hex;
 use crate::domain::when::{self, Misread};
 use crate::exit::{Exit, Usage};
-use crate::store::{ACCOUNTS_MAX, AuditContext, AuditQuery, Store};
-use crate::terminal::{BAD, GOOD, Progress, put, styled};
+use crate::store::{ACCOUNTS_MAX, AuditContext, AuditQuery, OpenError, Store};
+use crate::terminal::{BAD, GOOD, Progress, put, show, styled};
 
 /// Events that are read in one go.
 const CHUNK: u32 = 1000;
@@ -42,7 +42,7 @@ pub async fn verify(config: &Config, json: bool) -> anyhow::Result<Exit> {
             }),
             Err(damage) => json!({ "ok": false, "damage": damage }),
         };
-        println!("{document}");
+        put(format!("{document}\n").as_bytes())?;
     } else {
         let said = match &verified {
             Ok(found) if ok => {
@@ -62,7 +62,7 @@ pub async fn verify(config: &Config, json: bool) -> anyhow::Result<Exit> {
             }
         };
         let (style, word) = if ok { (GOOD, "ok  ") } else { (BAD, "FAIL") };
-        anstream::println!("{}  {path}: {said}", styled(style, word));
+        show(&format!("{}  {path}: {said}\n", styled(style, word)))?;
     }
     Ok(if ok { Exit::Done } else { Exit::Failed })
 }
@@ -104,6 +104,17 @@ struct Read {
     sha256: String,
 }
 
+impl Read {
+    /// Somebody may have moved events away between two readings.
+    fn is_as(&self, recorded: &Read) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.sha256 == recorded.sha256,
+            "the audit trail was archived meanwhile, so this is not what was recorded: export again"
+        );
+        Ok(())
+    }
+}
+
 /// One export: which events, as they were when it began, and how they are written.
 struct Excerpt<'a> {
     store: &'a Store,
@@ -134,12 +145,21 @@ pub async fn export(config: &Config, asked: &Export) -> anyhow::Result<Exit> {
         eprintln!("no event of the audit trail matches");
         return Ok(Exit::Done);
     }
-    record(config, asked, &excerpt, &read).await;
-    match &asked.to {
-        Some(path) => to_file(path, &excerpt, &Progress::of("events written")).await?,
+    let written = if let Some(path) = &asked.to {
+        // Made before it is recorded: what can't be written doesn't leave.
+        let mut file = new_file(path)?;
+        let written = leave(config, asked, &excerpt, &read, &mut file, &Progress::of("events written")).await;
+        let written = written.and_then(|()| Ok(file.sync_all()?));
+        if written.is_err() {
+            // Half an export would be taken for a whole one.
+            let _ = std::fs::remove_file(path);
+        }
+        written
+    } else {
         // It may be the same terminal, where the two would get in each other's way.
-        None => drop(excerpt.write(&mut Out, &Progress::hidden()).await?),
-    }
+        leave(config, asked, &excerpt, &read, &mut Out, &Progress::hidden()).await
+    };
+    written?;
     let (first, last) = read.range.unwrap_or_default();
     let (head, hash) = &excerpt.head;
     eprintln!(
@@ -148,6 +168,19 @@ pub async fn export(config: &Config, asked: &Export) -> anyhow::Result<Exit> {
     );
     store.close().await?;
     Ok(Exit::Done)
+}
+
+/// Records that the copy leaves, and then lets it.
+async fn leave(
+    config: &Config,
+    asked: &Export,
+    excerpt: &Excerpt<'_>,
+    read: &Read,
+    out: &mut impl Write,
+    progress: &Progress,
+) -> anyhow::Result<()> {
+    record(config, asked, excerpt, read).await?;
+    excerpt.write(out, progress).await?.is_as(read)
 }
 
 async fn question(
@@ -217,7 +250,7 @@ fn json_lines(events: &[AuditEvent]) -> Vec<u8> {
 
 /// Says in the trail that the copy leaves. Only one process may write it, so beside a bot this can only be said to whoever
 /// exports; who may read the file could copy it without us.
-async fn record(config: &Config, asked: &Export, excerpt: &Excerpt<'_>, read: &Read) {
+async fn record(config: &Config, asked: &Export, excerpt: &Excerpt<'_>, read: &Read) -> anyhow::Result<()> {
     let filters: Vec<String> = [
         ("since", &asked.since),
         ("until", &asked.until),
@@ -238,18 +271,19 @@ async fn record(config: &Config, asked: &Export, excerpt: &Excerpt<'_>, read: &R
     });
     let event =
         Draft { at: excerpt.made_at, actor: Actor::System, action: Action::Exported, subject: None, detail };
-    let recorded = async {
-        let store = Store::open(&config.database, excerpt.made_at)?;
-        store.append(AuditContext { policy: asked.policy.clone(), ..AuditContext::default() }, event).await?;
-        anyhow::Ok(store.close().await?)
+    let store = match Store::open(&config.database, excerpt.made_at) {
+        Ok(store) => store,
+        Err(why @ OpenError::Held { .. }) => {
+            eprintln!(
+                "note: that this copy was made is not in the audit trail: {why}. `{} export` in Slack makes one that is",
+                config.slack.command
+            );
+            return Ok(());
+        }
+        Err(error) => return Err(error).context("what can't be recorded isn't exported"),
     };
-    if let Err(why) = recorded.await {
-        eprintln!(
-            "note: that this copy was made is not in the audit trail: {why:#}. `{} export` in Slack \
-             makes one that is",
-            config.slack.command
-        );
-    }
+    store.append(AuditContext { policy: asked.policy.clone(), ..AuditContext::default() }, event).await?;
+    Ok(store.close().await?)
 }
 
 /// Standard output.
@@ -266,20 +300,11 @@ impl Write for Out {
 }
 
 /// A new file; one that is there already stays as it is.
-async fn to_file(path: &Path, excerpt: &Excerpt<'_>, progress: &Progress) -> anyhow::Result<()> {
+fn new_file(path: &Path) -> anyhow::Result<File> {
     let mut options = File::options();
     options.write(true).create_new(true);
     // Names and addresses are for the file's owner only.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).with_context(|| format!("can't make {}", path.display()))?;
-    let written = match excerpt.write(&mut file, progress).await {
-        Ok(_) => file.sync_all().with_context(|| format!("can't write {}", path.display())),
-        Err(error) => Err(error),
-    };
-    if written.is_err() {
-        // Half an export would be taken for a whole one.
-        let _ = std::fs::remove_file(path);
-    }
-    written
+    options.open(path).with_context(|| format!("can't make {}", path.display()))
 }

@@ -7,7 +7,7 @@ use secrecy::zeroize::Zeroizing;
 use serde_json::json;
 use url::{Host, Url};
 
-use super::report::{quote, shown};
+use super::report::{looks_secret, quote, shown};
 use super::section::{Found, Scale, Section};
 use super::settings::{self, Shown};
 use super::{Credential, OktaConfig, SlackConfig, Surroundings};
@@ -358,6 +358,12 @@ fn service_app(
     mut key: Given,
 ) -> Option<Credential> {
     let variable = surroundings.variable("OKTA_CLIENT_ID").map(str::to_owned);
+    if variable.as_deref().is_some_and(looks_secret) {
+        section
+            .report
+            .problem("OKTA_CLIENT_ID holds a secret; it is for the client id, which looks like 0oa…");
+        return None;
+    }
     if let Some(id) = &variable {
         section.settled("client_id", Shown::Value(id.as_str().into()), "$OKTA_CLIENT_ID");
     }

@@ -240,15 +240,21 @@ impl Config {
             folder: Path::new(""),
             secret_files: RefCell::default(),
         };
-        let text = match std::fs::read_to_string(path) {
-            // The environment may say all that is asked for.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            read => read.map_err(|error| fail(format!("can't be read: {error}")))?,
+        let by_variable = database_variable(&surroundings).map(|(_, path)| PathBuf::from(path));
+        let text = match (std::fs::read_to_string(path), by_variable) {
+            (_, Some(database)) => return Ok(database),
+            (Err(error), None) => {
+                return Err(fail(format!("can't be read: {error}; --config names another file")));
+            }
+            (Ok(text), None) => text,
         };
         let report = Report::new(&name, &text);
-        let (table, _) = DeTable::parse_recoverable(&text);
-        let database = database(&Section::top(&report, table.get_ref()).section("database"), &surroundings);
-        Ok(database)
+        let (table, errors) = DeTable::parse_recoverable(&text);
+        if !errors.is_empty() {
+            // The section may be what is missing for it.
+            return Err(fail("is no TOML; `inactive-contractors check` says where".to_owned()));
+        }
+        Ok(database(&Section::top(&report, table.get_ref()).section("database"), &surroundings))
     }
 
     /// What would have to change for the other configuration and can't while the bot runs.
@@ -375,11 +381,17 @@ fn read<'r>(
     Ok(Config { slack, okta, database, log, forward, watch, policies, traces, warnings })
 }
 
+/// The variable that says where the database is, if one does, and its value.
+fn database_variable<'a>(surroundings: &'a Surroundings<'_>) -> Option<(&'static str, &'a str)> {
+    ["INACTIVE_CONTRACTORS_DB", "DB_PATH"]
+        .into_iter()
+        .find_map(|name| Some((name, surroundings.variable(name)?)))
+}
+
 fn database(section: &Section<'_>, surroundings: &Surroundings<'_>) -> PathBuf {
     let path = section.text_or("path", "inactive-contractors.db").value;
     section.finish();
-    let set = |name| Some((name, surroundings.variable(name)?));
-    let Some((name, value)) = ["INACTIVE_CONTRACTORS_DB", "DB_PATH"].into_iter().find_map(set) else {
+    let Some((name, value)) = database_variable(surroundings) else {
         return PathBuf::from(path);
     };
     section.settled("path", Shown::Value(value.into()), &format!("${name}"));

@@ -149,8 +149,8 @@ impl Store {
 
     /// A copy of the file at `path` in memory, for looking: what is written to it is gone at the end, and the process
     /// that holds the file goes on. Empty if there is no such file.
-    pub fn open_copy(path: &Path, now: DateTime<Utc>) -> Result<Store, OpenError> {
-        Store::start(open::open_copy(path, now)?, path)
+    pub fn open_copy(path: &Path) -> Result<Store, OpenError> {
+        Store::start(open::open_copy(path)?, path)
     }
 
     fn start(held: open::Held, path: &Path) -> Result<Store, OpenError> {

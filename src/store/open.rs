@@ -51,7 +51,7 @@ pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenError> {
     let version = check(&connection, &path, newest())?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     configure(&connection, &path)?;
-    migrate(&mut connection, &path, version, schema::MIGRATIONS, now)?;
+    migrate(&mut connection, &path, version, schema::MIGRATIONS, Some(now))?;
     connection
         .execute_batch("PRAGMA foreign_keys = ON")
         .map_err(|source| refused("set up", &path, source))?;
@@ -65,7 +65,7 @@ pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenError> {
 
 /// A copy of the file in memory, or an empty database if there is no file. The file is only read, and whoever holds it
 /// is not disturbed.
-pub(super) fn open_copy(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenError> {
+pub(super) fn open_copy(path: &Path) -> Result<Held, OpenError> {
     let mut connection = Connection::open_in_memory().map_err(|source| refused("copy", path, source))?;
     let mut version = 0;
     if path.exists() {
@@ -77,7 +77,7 @@ pub(super) fn open_copy(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenErr
             .and_then(|backup| backup.run_to_completion(COPY_PAGES, Duration::ZERO, None))
             .map_err(|source| refused("copy", path, source))?;
     }
-    migrate(&mut connection, path, version, schema::MIGRATIONS, now)?;
+    migrate(&mut connection, path, version, schema::MIGRATIONS, None)?;
     connection.execute_batch("PRAGMA foreign_keys = ON").map_err(|source| refused("set up", path, source))?;
     Ok(Held { connection, lock: None })
 }
@@ -110,6 +110,7 @@ fn lock(path: &Path, now: DateTime<Utc>) -> Result<File, OpenError> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&lock_path).map_err(io)?;
+    give_to_folders_owner(&lock_path).map_err(io)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -132,11 +133,25 @@ pub(super) fn create_private(path: &Path) -> Result<(), OpenError> {
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop).map_err(|source| OpenError::Io {
-        what: "open",
-        path: path.to_owned(),
-        source,
-    })
+    let made = options.open(path).map(drop).and_then(|()| give_to_folders_owner(path));
+    made.map_err(|source| OpenError::Io { what: "open", path: path.to_owned(), source })
+}
+
+/// What root makes in the folder of the bot's user is that user's: the bot could not open it otherwise.
+#[cfg(unix)]
+fn give_to_folders_owner(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (file, folder) = (path.metadata()?, folder.metadata()?);
+    if file.uid() == 0 && folder.uid() != 0 {
+        chown(path, Some(folder.uid()), Some(folder.gid()))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn give_to_folders_owner(_path: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// Whether the file is ours, known and whole; its version. Changes nothing in it.
@@ -197,15 +212,16 @@ fn number_of(migrations: &[&str]) -> i64 {
     i64::try_from(migrations.len()).expect("a handful of migrations")
 }
 
-/// Takes the file from `version` to the newest, each step in a transaction of its own, with a copy made before.
+/// Takes the database from `version` to the newest, each step in a transaction of its own. Of a file, a copy is made before,
+/// named after this time.
 fn migrate(
     connection: &mut Connection,
     path: &Path,
     version: i64,
     migrations: &[&str],
-    now: DateTime<Utc>,
+    copied_at: Option<DateTime<Utc>>,
 ) -> Result<(), OpenError> {
-    if version > 0 && version < number_of(migrations) {
+    if let Some(now) = copied_at.filter(|_| version > 0 && version < number_of(migrations)) {
         back_up(connection, path, version, now)?;
     }
     let sql = |source| refused("migrate", path, source);
@@ -272,7 +288,7 @@ mod tests {
         let path = directory.join("bot.db");
         let mut connection = Connection::open(&path).unwrap();
         configure(&connection, &path).unwrap();
-        migrate(&mut connection, &path, 0, &TWO[..1], DateTime::UNIX_EPOCH).unwrap();
+        migrate(&mut connection, &path, 0, &TWO[..1], Some(DateTime::UNIX_EPOCH)).unwrap();
         (path, connection)
     }
 
@@ -280,7 +296,7 @@ mod tests {
     fn a_migration_leaves_a_copy_of_the_file_as_it_was() {
         let directory = tempfile::tempdir().unwrap();
         let (path, mut connection) = file_of_version_one(directory.path());
-        migrate(&mut connection, &path, 1, TWO, DateTime::UNIX_EPOCH).unwrap();
+        migrate(&mut connection, &path, 1, TWO, Some(DateTime::UNIX_EPOCH)).unwrap();
         assert_eq!(check(&connection, &path, 2).unwrap(), 2);
 
         let copy = beside(&path, ".v1.19700101T000000Z.backup");
@@ -294,17 +310,17 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (path, mut connection) = file_of_version_one(directory.path());
         let broken = [TWO[0], "ALTER TABLE a ADD y TEXT; SELECT nonsense;"];
-        migrate(&mut connection, &path, 1, &broken, DateTime::UNIX_EPOCH).unwrap_err();
+        migrate(&mut connection, &path, 1, &broken, Some(DateTime::UNIX_EPOCH)).unwrap_err();
         assert_eq!(check(&connection, &path, 2).unwrap(), 1);
         connection.prepare("SELECT y FROM a").unwrap_err();
-        migrate(&mut connection, &path, 1, TWO, DateTime::UNIX_EPOCH).unwrap();
+        migrate(&mut connection, &path, 1, TWO, Some(DateTime::UNIX_EPOCH)).unwrap();
     }
 
     #[test]
     fn a_new_file_gets_no_copy_and_migrating_twice_is_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let (path, mut connection) = file_of_version_one(directory.path());
-        migrate(&mut connection, &path, 1, &TWO[..1], DateTime::UNIX_EPOCH).unwrap();
+        migrate(&mut connection, &path, 1, &TWO[..1], Some(DateTime::UNIX_EPOCH)).unwrap();
         let names = std::fs::read_dir(directory.path()).unwrap();
         assert!(names.into_iter().all(|name| !name.unwrap().path().to_string_lossy().contains("backup")));
     }

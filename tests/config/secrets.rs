@@ -56,7 +56,7 @@ fn a_service_app_comes_from_files_or_the_environment() {
 /// Lines in `[slack]` and `[okta]`, variables, and what is wrong with the secrets that they give.
 type BadSecret = (&'static str, &'static str, &'static [(&'static str, &'static str)], &'static str);
 
-const BAD_SECRETS: [BadSecret; 14] = [
+const BAD_SECRETS: [BadSecret; 15] = [
     (
         "",
         "",
@@ -104,6 +104,12 @@ const BAD_SECRETS: [BadSecret; 14] = [
         "client_id = \"0oa1\"",
         &[("OKTA_API_TOKEN", ""), ("OKTA_PRIVATE_KEY", "canary")],
         "bot.toml: OKTA_PRIVATE_KEY holds no private key in PEM (\"-----BEGIN PRIVATE KEY-----\" and so on)",
+    ),
+    (
+        "",
+        "private_key_file = \"pem\"",
+        &[("OKTA_API_TOKEN", ""), ("OKTA_CLIENT_ID", "00canary-canary-canary-canary-canary-canar")],
+        "bot.toml: OKTA_CLIENT_ID holds a secret; it is for the client id, which looks like 0oa…",
     ),
     (
         "",

@@ -171,7 +171,8 @@ async fn an_export_verifies_and_is_in_the_trail_before_it_leaves() {
     assert!(!ended.stderr.contains("not in the audit trail"), "{}", ended.stderr);
     if let Some(said) = the_readmes_program(world.folder(), &ended.stdout) {
         let head = lines.last().expect("a line")["hash"].as_str().expect("a hash");
-        assert_eq!(said.expect("it verifies").trim(), format!("it holds up to {head}"));
+        let said = said.expect("it verifies");
+        assert_eq!(said.trim(), format!("from event 1 on\nit holds up to {head}"));
     }
     let recorded = world.audit().pop().expect("the export itself");
     assert_eq!(
@@ -211,6 +212,24 @@ async fn an_export_verifies_and_is_in_the_trail_before_it_leaves() {
         assert_eq!(ended.code, Some(2));
         assert!(ended.stderr.contains(words), "{}", ended.stderr);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_not_be_written_or_recorded_does_not_leave() {
+    let world = swept().await;
+    let nowhere = world.folder().join("no such folder/audit.jsonl").display().to_string();
+    let ended = run(&world, &["audit", "export", "--to", &nowhere]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(world.audited("exported"), 0, "nothing left");
+    // Nobody can take the lock of a link.
+    let lock = world.folder().join("bot.db.lock");
+    std::fs::remove_file(&lock).expect("no bot runs");
+    std::os::unix::fs::symlink("/dev/null", &lock).expect("the folder is ours");
+    let to = world.folder().join("audit.jsonl");
+    let ended = run(&world, &["audit", "export", "--to", &to.display().to_string()]).await;
+    assert_eq!(ended.code, Some(5), "{ended:?}");
+    assert!(ended.stderr.contains("what can't be recorded isn't exported"), "{ended:?}");
+    assert!(!to.exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -131,6 +131,20 @@ async fn status_answers_while_slack_can_not_be_reached_and_needs_no_secrets() {
     assert_eq!(process.ended().await.code, Some(0));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_without_its_configuration_does_not_say_that_no_bot_runs() {
+    let world = World::new(UNSCHEDULED_POLICY).await;
+    let without = [("INACTIVE_CONTRACTORS_DB", "")];
+    for (config, why) in [(None, "--config names another file"), (Some("[slack\n"), "is no TOML")] {
+        if let Some(config) = config {
+            std::fs::write(world.folder().join("bot.toml"), config).expect("the folder is ours");
+        }
+        let ended = BotProcess::spawn_as_configured(&world, &["status"], &without).ended().await;
+        assert_eq!(ended.code, Some(3), "{ended:?}");
+        assert!(ended.stderr.contains(why), "{ended:?}");
+    }
+}
+
 /// What `curl -i` would print.
 async fn get(port: u16, line: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("the bot listens");

@@ -200,6 +200,25 @@ fn a_lock_file_that_is_a_link_is_not_written_through() {
     assert_eq!(std::fs::read_to_string(&mine).unwrap(), "precious");
 }
 
+/// As when an administrator gives a command in the folder of the bot's user.
+#[test]
+fn what_root_makes_in_the_folder_of_another_user_is_that_users() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    const NOBODY: u32 = 65534;
+    let bench = Bench::new();
+    let folder = bench.path.parent().unwrap();
+    if chown(folder, Some(NOBODY), Some(NOBODY)).is_err() {
+        println!("SKIPPED: only root can make files for others");
+        return;
+    }
+    write_a_little(&bench);
+    let names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(names.len() >= 2, "{names:?}");
+    for path in names {
+        assert_eq!(path.metadata().unwrap().uid(), NOBODY, "{path:?}");
+    }
+}
+
 /// Makes the file, with a little in it, and closes it.
 #[tokio::main(flavor = "current_thread")]
 async fn write_a_little(bench: &Bench) {
