@@ -290,6 +290,7 @@ fn digest(page: &Home) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::Bench;
     use super::*;
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -315,12 +316,68 @@ mod tests {
         assert_eq!(due(&published(Some("7")), "7", at(500)), Due::Never);
         assert_eq!(due(&published(Some("7")), "8", at(500)), Due::Now);
         assert_eq!(due(&published(Some("7")), "8", at(104)), Due::At(at(110)));
+        assert_eq!(due(&published(Some("7")), "8", at(110)), Due::Now);
         assert_eq!(due(&published(None), "7", at(500)), Due::Now);
         let waited_for = HomeRow { asked: 3, ..published(Some("7")) };
         assert_eq!(due(&waited_for, "7", at(104)), Due::Now);
         let put_off = HomeRow { retry_at: Some(at(600)), ..waited_for };
         assert_eq!(due(&put_off, "7", at(500)), Due::At(at(600)));
+        let given_up = HomeRow { retry_at: Some(at(500) + KEPT_FRESH_FOR), ..put_off.clone() };
+        assert_eq!(due(&given_up, "7", at(500)), Due::At(at(500) + KEPT_FRESH_FOR));
         // The clock was put back: nothing is put off for that long.
         assert_eq!(due(&put_off, "7", at(599) - KEPT_FRESH_FOR - waiting::LONGEST), Due::Now);
+    }
+
+    #[tokio::test]
+    async fn unasked_pages_come_one_after_the_other_and_those_that_are_waited_for_at_once() {
+        let bench = Bench::new();
+        let (app, now) = (&bench.app, bench.app.clock.now());
+        assert_eq!(app.pause_after(true), None);
+        let next = app.pause_after(false).expect("the next one waits");
+        assert!((BETWEEN_PAGES..BETWEEN_PAGES * 2).contains(&(next - now)), "{next}");
+        assert_eq!(app.pause_after(true), None);
+        // Nobody's rights are looked up for a page whose turn it isn't.
+        let row = HomeRow { user: "U1".to_owned(), opened_at: now, answered: 1, ..published(None) };
+        app.store.home_opened("U1", now).await.unwrap();
+        app.store.save_home(&HomeRow { published_at: None, ..row }).await.unwrap();
+        lock(&app.runtime.pace_of_pages).unasked_from = Some(now + Duration::minutes(1));
+        assert_eq!(app.publish_homes().await.unwrap(), Some(now + Duration::minutes(1)));
+        app.store.home_opened("U1", now).await.unwrap();
+        let waited_for = tokio::spawn({
+            let app = std::sync::Arc::clone(app);
+            async move { app.publish_homes().await.map(drop) }
+        });
+        assert!(waited_for.await.unwrap_err().is_panic(), "somebody was asked who U1 is");
+        let wait = std::time::Duration::from_secs(30);
+        let limited = ChatError::RateLimited(wait);
+        app.put_page_off(published(None), &limited).await.unwrap();
+        let until = lock(&app.runtime.pace_of_pages).paused_until.expect("all pages wait");
+        assert!(until - now >= Duration::seconds(30) && until - now < Duration::seconds(60), "{until}");
+        assert_eq!(app.pause_after(true), Some(until));
+        assert_eq!(app.publish_homes().await.unwrap(), Some(until));
+    }
+
+    #[tokio::test]
+    async fn a_page_that_can_not_be_published_is_tried_again_and_given_up_for_a_day() {
+        let bench = Bench::new();
+        let (app, now) = (&bench.app, bench.app.clock.now());
+        app.store.home_opened("U1", now).await.unwrap();
+        let gone = ChatError::Unavailable("down".to_owned());
+        let stored = async || app.store.homes(now - KEPT_FRESH_FOR).await.unwrap().remove(0);
+        let mut row = HomeRow { asked: 1, answered: 0, opened_at: now, ..published(Some("7")) };
+        for tries in 1..=TRIES_MAX {
+            app.put_page_off(row, &gone).await.unwrap();
+            row = stored().await;
+            assert_eq!((row.attempts, row.shown.as_deref()), (tries, None));
+            let wait = row.retry_at.expect("it is tried again") - app.clock.now();
+            let (least, most) = if tries < TRIES_MAX {
+                assert!(row.is_waited_for());
+                (Duration::milliseconds(500), RETRY_MAX)
+            } else {
+                (KEPT_FRESH_FOR - Duration::minutes(1), KEPT_FRESH_FOR)
+            };
+            assert!((least..=most).contains(&wait), "after {tries}: {wait}");
+        }
+        assert!(!row.is_waited_for(), "until it is opened again");
     }
 }

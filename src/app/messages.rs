@@ -281,3 +281,18 @@ fn succeeded(row: &mut MessageRow) {
 fn digest(card: &Card) -> String {
     hex(&Sha256::digest(format!("{card:?}")))[..16].to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_looked_for_from_before_it_was_tried_and_a_day_back_if_nobody_knows_when_that_was() {
+        let now = DateTime::UNIX_EPOCH + Duration::days(20);
+        let before = now - Duration::hours(3);
+        assert_eq!(looked_for_from(before, now), before - CLOCK_SKEW);
+        assert_eq!(looked_for_from(now, now), now - CLOCK_SKEW);
+        let put_back = now + Duration::seconds(1);
+        assert_eq!(looked_for_from(put_back, now), now - TRIED_WITHIN - CLOCK_SKEW);
+    }
+}

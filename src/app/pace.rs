@@ -120,6 +120,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn of_too_many_people_only_those_are_remembered_who_have_spent_something() {
+        let (mut pace, start) = (Pace::default(), Instant::now());
+        for person in 0..=REMEMBERED_MAX {
+            let costs = if person < 2 { INPUT_COSTS } else { 0.0 };
+            assert_eq!(pace.take(&format!("U{person}"), costs, start), Turn::Taken);
+        }
+        assert_eq!(pace.people.len(), REMEMBERED_MAX + 1);
+        assert_eq!(pace.take("U0", INPUT_COSTS, start), Turn::Taken);
+        assert_eq!(pace.people.keys().collect::<Vec<_>>(), ["U0", "U1"]);
+    }
+
+    #[test]
     fn whoever_spends_all_waits_and_nobody_else_does() {
         let (mut pace, start) = (Pace::default(), Instant::now());
         for _ in 0..120 {

@@ -40,14 +40,12 @@ impl App {
         policy: &Policy,
         pause: &Pause,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let now = self.clock.now();
-        match schedule::owed_slot(policy, pause.began.at, now) {
-            Some(slot) if slot > pause.began.at => {
-                let which = format!("slot:{}", slot.timestamp());
-                self.tell_of(policy, pause, &which, &pauses::no_sweep(pause, slot)).await
-            }
-            Some(_) | None => Ok(None),
-        }
+        // What was owed before the pause began isn't missed for it.
+        let Some(slot) = schedule::owed_slot(policy, pause.began.at, self.clock.now()) else {
+            return Ok(None);
+        };
+        let which = format!("slot:{}", slot.timestamp());
+        self.tell_of(policy, pause, &which, &pauses::no_sweep(pause, slot)).await
     }
 
     async fn tell_of(

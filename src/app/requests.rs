@@ -346,3 +346,26 @@ pub fn card_key(request: i64) -> String {
 pub(super) fn earliest(a: Option<DateTime<Utc>>, b: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
     a.into_iter().chain(b).min()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::carry_out::Hindrance;
+    use super::super::tests::Bench;
+    use super::*;
+
+    #[tokio::test]
+    async fn whether_an_obstacle_is_still_there_is_found_out_once_a_minute() {
+        let bench = Bench::new();
+        let (app, began) = (&bench.app, bench.app.clock.now());
+        let until = |id| lock(&app.runtime.obstacles).get(&id).map(|obstacle| obstacle.until);
+        let hindrance = Hindrance { why: "a right is missing".to_owned(), to_be_told: true };
+        app.note_obstacle(7, Effort::Blocked(hindrance), began);
+        assert_eq!(until(7), Some(began + WAIT_FOR_PERSON));
+        app.note_obstacle(7, Effort::NothingDue, began);
+        assert!(until(7).is_some(), "nothing was tried");
+        app.note_obstacle(8, Effort::Made, began);
+        assert!(until(7).is_some(), "another request's");
+        app.note_obstacle(7, Effort::Made, began);
+        assert_eq!(until(7), None);
+    }
+}

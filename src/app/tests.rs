@@ -179,14 +179,14 @@ fn policy() -> Policy {
     }
 }
 
-struct Bench {
-    app: Arc<App>,
+pub(super) struct Bench {
+    pub(super) app: Arc<App>,
     stop: CancellationToken,
     _directory: tempfile::TempDir,
 }
 
 impl Bench {
-    fn new() -> Bench {
+    pub(super) fn new() -> Bench {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::system();
         let store = Store::open(&directory.path().join("bot.db"), clock.now()).unwrap();

@@ -35,6 +35,7 @@ async fn a_week_in_numbers_comes_once_however_often_the_bot_restarts() {
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.message("2 accounts suspended").await;
     ask(&world, U_APPROVER, &format!("exempt {ADA} for 5d back next week")).await;
+    ask(&world, U_APPROVER, &format!("exempt {BEN} for 30d back next month")).await;
     assert!(digests(&world).is_empty());
     world.slack.delay_pictures(1);
     world.advance(Duration::days(1) + Duration::hours(3));

@@ -167,6 +167,7 @@ async fn an_export_comes_as_a_file_that_others_can_verify_and_is_itself_in_the_t
         (exported.actor["person"]["id"].as_str(), exported.detail["rows"].as_i64()),
         (Some(U_APPROVER), Some(before))
     );
+    assert_eq!(exported.detail["sha256"], hash_of(&bytes));
     assert!(message.current().text.contains(&head) && exported.detail["head"]["hash"] == head.as_str());
 
     let directory = tempfile::tempdir().expect("a directory");
@@ -206,6 +207,19 @@ fn kept_head(world: &World) -> String {
     let hash: String =
         rest.chars().skip_while(|c| *c != '`').skip(1).take_while(char::is_ascii_hexdigit).collect();
     format!("{seq}:{hash}")
+}
+
+/// As `sha256sum` prints it.
+fn hash_of(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    inactive_contractors::domain::policy::hex(&sha2::Sha256::digest(bytes))
+}
+
+/// What `sha256sum` prints of all files but the one that holds that.
+fn sums_of(files: &[(String, Vec<u8>)]) -> String {
+    let summed = files.iter().filter(|(name, _)| name != "hashes.txt");
+    let sums: Vec<String> = summed.map(|(name, bytes)| format!("{}  {name}\n", hash_of(bytes))).collect();
+    sums.concat()
 }
 
 /// The same events with another login and all hashes computed anew, as somebody does who has the file.
@@ -396,6 +410,7 @@ async fn the_evidence_opens_and_verifies_and_holds_what_auditors_ask_for() {
             .map(Result::unwrap)
             .collect::<Vec<_>>()
     };
+    assert_eq!(text("hashes.txt"), sums_of(&files));
     let sweeps = rows("sweeps.csv");
     assert_eq!(sweeps.len(), 2);
     assert!(

@@ -27,6 +27,7 @@ mod home;
 mod init;
 mod keeping;
 mod kills;
+mod listing;
 mod lookups;
 mod noop;
 mod obstacles;

@@ -1,4 +1,5 @@
-//! Tries each mutant: the tests that reach it, those first that caught its neighbours, until one fails.
+//! Tries each mutant: the tests that reach it, those first that caught its neighbours or are named after its file, until one
+//! fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -11,6 +12,24 @@ use crate::stories::{Name, Outcome, Stories, Story, pop};
 const WAITED: Duration = Duration::from_millis(5_500);
 /// How many tests are tried one by one before all the others together.
 const GUESSES: usize = 4;
+
+/// Which stories tell of what is in a file that every story comes by.
+const STORIES_OF: [(&str, &str); 14] = [
+    ("app/mod", "schedule clock undo restarts noop app"),
+    ("app/carry_out", "approve obstacles okta guards retry pause clock"),
+    ("app/requests", "approve silence retry rule_changed undo two_people clock"),
+    ("app/messages", "slack_faults surface clock messages"),
+    ("app/listing", "surface guards okta"),
+    ("app/decide", "decisions approve strangers people two_people keeping"),
+    ("app/people", "people strangers lookups own_accounts two_people"),
+    ("app/survey", "guards okta exemptions own_accounts schedule"),
+    ("app/sweeps", "schedule guards okta commands clock"),
+    ("app/row", "card_menu keeping own_accounts"),
+    ("app/review", "dialog keeping"),
+    ("app/trend", "history digest home slack_faults"),
+    ("app/sessions", "okta retry obstacles"),
+    ("app/database", "disk"),
+];
 
 /// The program whose tests take longest by far.
 const STORIES: &str = "e2e";
@@ -75,7 +94,7 @@ impl<'a> Trial<'a> {
                 return self.caught(mutant, (*name).clone());
             }
         }
-        rest.sort_by_key(|name| self.known[*name].took);
+        rest.sort_by_key(|name| (!is_about(name, &mutant.file), self.known[*name].took));
         let mut spent = Duration::ZERO;
         rest.retain(|name| {
             spent =
@@ -98,7 +117,7 @@ impl<'a> Trial<'a> {
         Verdict::Survived(tried, reaching.len())
     }
 
-    /// Those first that caught something near; then the quick ones.
+    /// Those first that caught something near; then those that are named after the file; then the quick ones.
     fn ranked<'b>(&self, mutant: &Mutant, reaching: &BTreeSet<&'b Name>) -> Vec<&'b Name> {
         let killers = self.killers.lock().expect("no worker panics");
         let function = killers.functions.get(&mutant.function);
@@ -107,7 +126,8 @@ impl<'a> Trial<'a> {
         ranked.sort_by_cached_key(|name| {
             let lately = function.and_then(|names| names.iter().rev().position(|other| other == *name));
             let often = file.and_then(|names| names.get(*name)).copied().unwrap_or_default();
-            (lately.unwrap_or(usize::MAX), usize::MAX - often, self.known[*name].took)
+            let elsewhere = !is_about(name, &mutant.file);
+            (lately.unwrap_or(usize::MAX), usize::MAX - often, elsewhere, self.known[*name].took)
         });
         ranked
     }
@@ -156,4 +176,14 @@ impl<'a> Trial<'a> {
         }
         None
     }
+}
+
+/// Whether the test is in a module that is called like the file or a folder on its path, or that tells of what is in it.
+fn is_about((_, test): &Name, file: &str) -> bool {
+    let module = test.split("::").next().unwrap_or_default();
+    let path = file.trim_end_matches(".rs");
+    path.split('/').skip(2).any(|part| part == module)
+        || STORIES_OF
+            .iter()
+            .any(|(of, modules)| path.ends_with(of) && modules.split(' ').any(|one| one == module))
 }
