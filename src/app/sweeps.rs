@@ -303,3 +303,44 @@ fn evidence(assessment: &Assessment) -> Option<&Evidence> {
         | Assessment::InGrace { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Bench;
+    use super::*;
+
+    #[test]
+    fn only_what_may_mend_itself_is_waited_for() {
+        let passing: [anyhow::Error; 5] = [
+            ChatError::Unavailable(String::new()).into(),
+            ChatError::Ambiguous(String::new()).into(),
+            IdentityError::Transient(String::new()).into(),
+            IdentityError::RateLimited { until: DateTime::UNIX_EPOCH }.into(),
+            StoreError::DiskFull.into(),
+        ];
+        for error in passing {
+            assert!(may_pass(&error.context("policy p")), "what it is about changes nothing");
+        }
+        let lasting: [anyhow::Error; 6] = [
+            ChatError::Denied(String::new()).into(),
+            ChatError::Channel(String::new()).into(),
+            IdentityError::Denied(String::new()).into(),
+            IdentityError::Malformed(String::new()).into(),
+            StoreError::Closed.into(),
+            anyhow::anyhow!("something else"),
+        ];
+        for error in lasting {
+            assert!(!may_pass(&error), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_slots_sweep_is_tried_again_for_an_hour() {
+        let bench = Bench::new();
+        let id = bench.sweep("slot").await;
+        let sweep = bench.app.store.sweep(id).await.unwrap().unwrap();
+        let end = sweep.started_at + TRY_AGAIN_WITHIN;
+        assert!(is_tried_again(&sweep, end - Duration::seconds(1)));
+        assert!(!is_tried_again(&sweep, end));
+    }
+}

@@ -139,7 +139,7 @@ impl IdentityProvider for Nobody {
     }
 }
 
-fn policy() -> Policy {
+pub(super) fn policy() -> Policy {
     let week = Duration::days(7);
     Policy {
         name: "p".to_owned(),
@@ -195,7 +195,7 @@ impl Bench {
         Bench { app: Arc::new(app), stop: CancellationToken::new(), _directory: directory }
     }
 
-    async fn sweep(&self, slot: &str) -> i64 {
+    pub(super) async fn sweep(&self, slot: &str) -> i64 {
         self.sweep_by(slot, Trigger::Schedule { slot: self.app.clock.now() }).await
     }
 

@@ -129,3 +129,39 @@ fn lately(policy: &Policy, now: DateTime<Utc>) -> Period {
         until: begin(today + Duration::days(1)).max(now),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Bench, policy};
+    use super::*;
+    use crate::chat::FileRef;
+
+    #[tokio::test]
+    async fn a_picture_that_is_refused_is_tried_a_few_times_and_then_left_out() {
+        let bench = Bench::new();
+        let (app, policy) = (&bench.app, &bench.app.policies[0]);
+        let now = app.clock.now();
+        let image = |name: &str| Block::Image { file: FileRef(name.to_owned()), alt: String::new() };
+        let report = app.report_on(policy, lately(policy, now)).await.unwrap().expect("of a known policy");
+        let trend = Trend { looked_at: now, report, image: Some(image("F1")), refused: 0 };
+        lock(&app.runtime.trends).insert(policy.name.clone(), trend);
+        // It was looked at a moment ago, so nothing is read or drawn.
+        assert_eq!(app.trend(policy).await.unwrap(), Some(image("F1")));
+        assert!(!app.pictures_refused(&[image("F2")]), "nobody knows that one");
+        for _ in 1..REFUSED_MAX {
+            assert!(app.pictures_refused(&[image("F2"), image("F1")]));
+            assert_eq!(app.trend(policy).await.unwrap(), Some(image("F1")));
+        }
+        assert!(!app.pictures_refused(&[image("F1")]));
+        assert_eq!(app.trend(policy).await.unwrap(), None);
+    }
+
+    #[test]
+    fn a_trend_goes_from_a_monday_to_the_end_of_today() {
+        let day = |days| DateTime::UNIX_EPOCH + Duration::days(days);
+        // On the afternoon of a Tuesday.
+        let period = lately(&policy(), day(26) + Duration::hours(15));
+        assert_eq!(period.since, day(25) - Duration::weeks(WEEKS_BEFORE));
+        assert_eq!(period.until, day(27));
+    }
+}

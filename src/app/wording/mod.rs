@@ -349,3 +349,84 @@ pub fn guard_in_words(guard: &Guard) -> Text {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::account::{AccountId, UserType};
+    use crate::domain::assess::{Evidence, SecondLook};
+    use crate::domain::calendar::Calendar;
+
+    fn at(day: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + chrono::Duration::days(day)
+    }
+
+    fn waiting_for(pending_sweeps: u32) -> Candidate {
+        let shown = Shown {
+            id: AccountId("00u1".to_owned()),
+            login: "ada@ext.example".to_owned(),
+            name: String::new(),
+            email: None,
+            manager: None,
+            manager_id: None,
+            organization: None,
+            evidence: Evidence {
+                idle: Idle { since: at(0), signal: Signal::SignIn },
+                last_sign_in: None,
+                second_look: SecondLook::NotAsked,
+                inactive_after_s: 7 * 86400,
+                looked_at: at(41),
+            },
+            pending_sweeps,
+        };
+        Candidate { position: 0, shown, state: CandidateState::Proposed }
+    }
+
+    #[test]
+    fn a_backlog_says_up_to_only_where_some_wait_for_less() {
+        let said = |sweeps: &[u32]| {
+            let all: Vec<Candidate> = sweeps.iter().copied().map(waiting_for).collect();
+            backlog(all.iter())
+        };
+        assert_eq!(said(&[0]), None);
+        assert_eq!(said(&[3, 0]).as_deref(), Some("1 of these accounts has been pending for 3 sweeps."));
+        assert_eq!(said(&[9, 9]).as_deref(), Some("2 of these accounts have been pending for 9 sweeps."));
+        assert_eq!(
+            said(&[9, 2]).as_deref(),
+            Some("2 of these accounts have been pending for up to 9 sweeps.")
+        );
+    }
+
+    #[test]
+    fn only_of_who_never_signed_in_it_is_said() {
+        let week = Period::Time(chrono::Duration::days(7));
+        let rule = Rule {
+            user_type: UserType::Profile("Contractor".to_owned()),
+            inactive_after: week,
+            new_account_grace: week,
+            restored_grace: week,
+            second_look: false,
+            exempt_logins: Vec::new(),
+            exempt_groups: Vec::new(),
+            exempt_attributes: Vec::new(),
+            break_glass: Vec::new(),
+            calendar: Calendar::default(),
+        };
+        for (signal, never, once) in [
+            (Signal::Created, "never signed in, created", "created"),
+            (Signal::Activated, "never signed in, activated", "activated"),
+            (Signal::StatusChanged, "never signed in, status changed", "status last changed"),
+        ] {
+            let said = |last| {
+                let idle = Idle { since: at(0), signal };
+                idle_in_words(&idle, last, &rule, at(41)).to_plain()
+            };
+            assert!(said(None).starts_with(&format!("idle 41 days, {never} ")), "{}", said(None));
+            assert!(
+                said(Some(at(0))).starts_with(&format!("idle 41 days, {once} ")),
+                "{}",
+                said(Some(at(0)))
+            );
+        }
+    }
+}
