@@ -13,6 +13,7 @@ use crate::okta::Okta;
 use crate::slack::Slack;
 use crate::store::{OpenError, Store};
 use crate::terminal::{BAD, GOOD, Progress, WARNING, printable, put, show, styled};
+use crate::trail::broken;
 
 /// What was found of one thing.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -155,10 +156,7 @@ async fn read_through(store: &Store, how: &str) -> Result<String, String> {
     match verified {
         Ok(Ok(verified)) => match verified.broken_at {
             None => Ok(format!("{how} and is whole; the audit trail holds up to event {}", verified.events)),
-            Some(seq) => Err(format!(
-                "the audit trail is broken at event {seq}: somebody changed the file. Keep it as evidence, compare it \
-                 with a backup and with the heads in the channel"
-            )),
+            Some(seq) => Err(broken(seq)),
         },
         Ok(Err(why)) => Err(format!(
             "the file is damaged ({why}); stop the bot, put a backup in its place, and check again"

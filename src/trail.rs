@@ -52,11 +52,7 @@ pub async fn verify(config: &Config, json: bool) -> anyhow::Result<Exit> {
                 };
                 format!("the audit trail holds{from} up to event {}, head {}", found.events, found.head)
             }
-            Ok(found) => format!(
-                "the audit trail is broken at event {}: somebody changed the file. Keep it as evidence, compare it with \
-                 a backup and with the heads in the channel",
-                found.broken_at.unwrap_or_default()
-            ),
+            Ok(found) => broken(found.broken_at.unwrap_or_default()),
             Err(damage) => {
                 format!("the file is damaged ({damage}); stop the bot and put a backup in its place")
             }
@@ -65,6 +61,14 @@ pub async fn verify(config: &Config, json: bool) -> anyhow::Result<Exit> {
         show(&format!("{}  {path}: {said}\n", styled(style, word)))?;
     }
     Ok(if ok { Exit::Done } else { Exit::Failed })
+}
+
+/// What is to be said of a trail that doesn't hold from this event on.
+pub fn broken(seq: i64) -> String {
+    format!(
+        "the audit trail is broken at event {seq}: somebody changed the file. Keep it as evidence, compare it with a backup \
+         and with the heads in the channel"
+    )
 }
 
 /// A part of the trail, and what is made of it.

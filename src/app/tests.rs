@@ -179,6 +179,27 @@ pub(super) fn policy() -> Policy {
     }
 }
 
+/// An account that was idle for 41 days then.
+pub(super) fn shown(now: DateTime<Utc>) -> Shown {
+    Shown {
+        id: AccountId("00u1".to_owned()),
+        login: "ada@ext.example".to_owned(),
+        name: String::new(),
+        email: None,
+        manager: None,
+        manager_id: None,
+        organization: None,
+        evidence: Evidence {
+            idle: Idle { since: now - Duration::days(41), signal: Signal::SignIn },
+            last_sign_in: None,
+            second_look: SecondLook::NotAsked,
+            inactive_after_s: 7 * 86400,
+            looked_at: now,
+        },
+        pending_sweeps: 0,
+    }
+}
+
 pub(super) struct Bench {
     pub(super) app: Arc<App>,
     stop: CancellationToken,
@@ -388,30 +409,12 @@ async fn a_request_that_is_open_past_its_deadline_is_stuck() {
     let app = &bench.app;
     let now = app.clock.now();
     let sweep = bench.sweep("slot").await;
-    let evidence = Evidence {
-        idle: Idle { since: now - Duration::days(41), signal: Signal::SignIn },
-        last_sign_in: None,
-        second_look: SecondLook::NotAsked,
-        inactive_after_s: 7 * 86400,
-        looked_at: now,
-    };
-    let shown = Shown {
-        id: AccountId("00u1".to_owned()),
-        login: "ada@ext.example".to_owned(),
-        name: String::new(),
-        email: None,
-        manager: None,
-        manager_id: None,
-        organization: None,
-        evidence,
-        pending_sweeps: 0,
-    };
     let end = FinishedSweep {
         counts: Counts { population: 1, candidates: 1, ..Counts::default() },
         verdict: Verdict::Ask,
         pages: 1,
         channel: "C0OPS".to_owned(),
-        list: vec![shown],
+        list: vec![shown(now)],
         answer_within: app.policies[0].answer_within,
         approvals_needed: 1,
         unknown: Vec::new(),

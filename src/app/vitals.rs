@@ -12,6 +12,7 @@ use crate::chat::Connection;
 use crate::domain::policy::Policy;
 use crate::domain::schedule;
 use crate::domain::sweep::slot_key;
+use crate::forward::{BEHIND_MAX, Behind};
 use crate::store::{Store, StoreError, SweepState};
 
 /// So long the connection to the chat system may be away: it is replaced every few hours, within seconds.
@@ -66,7 +67,7 @@ pub struct Vitals {
     /// Each policy.
     pub policies: Vec<PolicyVitals>,
     /// The collectors of the audit trail that lack more than they should.
-    pub collectors_behind: Vec<CollectorBehind>,
+    pub collectors_behind: Vec<Behind>,
     /// Work that should have been done.
     pub stuck: Vec<String>,
 }
@@ -118,17 +119,6 @@ pub struct LastSweep {
     pub listed: Option<u32>,
     /// Accounts that were proposed.
     pub candidates: Option<u32>,
-}
-
-/// A collector that lacks more of the audit trail than it should.
-#[derive(Clone, Debug, Serialize)]
-pub struct CollectorBehind {
-    /// Which.
-    pub collector: String,
-    /// How many events it has not got.
-    pub events: i64,
-    /// When the first of them happened.
-    pub since: DateTime<Utc>,
 }
 
 impl Vitals {
@@ -274,11 +264,10 @@ impl App {
                 waiting_since: waiting.iter().map(|one| one.created_at).min(),
             });
         }
-        for behind in self.store.collectors_behind(now - crate::forward::BEHIND_MAX).await? {
-            let crate::forward::Behind { collector, events, since } = behind;
-            vitals.wrong.push(format!("{collector} lacks {events} events of the audit trail since {since}"));
-            vitals.collectors_behind.push(CollectorBehind { collector, events, since });
-        }
+        vitals.collectors_behind = self.store.collectors_behind(now - BEHIND_MAX).await?;
+        vitals.wrong.extend(vitals.collectors_behind.iter().map(|Behind { collector, events, since }| {
+            format!("{collector} lacks {events} events of the audit trail since {since}")
+        }));
         Ok(())
     }
 

@@ -10,6 +10,7 @@ mod send;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +31,7 @@ pub const BEHIND_MAX: chrono::Duration = chrono::Duration::minutes(2);
 pub const HEARTBEAT: &str = "heartbeat";
 
 /// A collector that has not got the trail for longer than it should take.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Behind {
     /// Which.
     pub collector: String,

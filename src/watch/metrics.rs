@@ -14,7 +14,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::tally::{DECISIONS, Of, RESTORATIONS, SUSPENSIONS, SWEEPS, Tally};
-use crate::app::vitals::{CollectorBehind, LastSweep, PolicyVitals, Vitals};
+use crate::app::vitals::{LastSweep, PolicyVitals, Vitals};
+use crate::forward::Behind;
 use crate::{okta, slack};
 
 /// What every name begins with.
@@ -83,7 +84,7 @@ pub(super) fn text(
     let waited = Counter::<f64, AtomicU64>::default();
     waited.inc_by(okta.waited_ms as f64 / 1e3);
     all.0.register("okta_rate_limit_wait_seconds", "Time spent waiting for rate limits of Okta's", waited);
-    let behind = |value: &dyn Fn(&CollectorBehind) -> f64| {
+    let behind = |value: &dyn Fn(&Behind) -> f64| {
         let each = vitals.collectors_behind.iter();
         each.map(|one| (vec![("collector", one.collector.clone())], value(one))).collect::<Vec<_>>()
     };

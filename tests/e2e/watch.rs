@@ -51,13 +51,19 @@ async fn card(world: &World) {
     world.slack.wait_for("an open card", next).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn status_tells_of_a_bot_that_does_its_job_and_of_none() {
+/// A bot that asks about one person.
+async fn asking() -> (World, BotProcess) {
     let world = World::new(UNSCHEDULED_POLICY).await;
     world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
     let process = BotProcess::run(&world).await;
     world.ask_for_sweep().await;
     card(&world).await;
+    (world, process)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_tells_of_a_bot_that_does_its_job_and_of_none() {
+    let (world, process) = asking().await;
     let (code, json) = status(&world).await;
     assert_eq!(
         (code, json["healthy"].as_bool(), &json["wrong"]),
@@ -208,6 +214,9 @@ async fn health_and_metrics_are_served_to_this_machine() {
     let ill = get(port, "GET /healthz").await;
     assert!(ill.starts_with("HTTP/1.1 503") && ill.contains("the last sweep of contractors failed"), "{ill}");
     assert!(get(port, "GET /metrics").await.contains("\ninactive_contractors_up_healthy 0.0\n"));
+    // No restart mends that.
+    assert!(get(port, "GET /livez").await.starts_with("HTTP/1.1 200"));
+    assert_eq!(ask(&world, &["status", "--alive"]).await.code, Some(0));
     process.terminate();
     assert_eq!(process.ended().await.tells_no_secrets(&world).code, Some(0));
 }
@@ -278,11 +287,7 @@ fn reload(world: &World, process: &BotProcess, config: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reload_takes_effect_as_a_whole_while_a_card_waits() {
-    let world = World::new(UNSCHEDULED_POLICY).await;
-    world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
-    let process = BotProcess::run(&world).await;
-    world.ask_for_sweep().await;
-    card(&world).await;
+    let (world, process) = asking().await;
     let asked = world.slack.messages(C_OPS)[0].ts.clone();
     let refused = world.slack.click(U_VIEWER, &asked, "suspend").await.expect("the button is there");
     assert!(refused.acked_after.is_some());
@@ -333,11 +338,7 @@ async fn a_configuration_that_can_not_be_used_changes_nothing_and_says_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_under_way_ends_by_the_old_configuration_before_anything_begins_by_the_new_one() {
-    let world = World::new(UNSCHEDULED_POLICY).await;
-    world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
-    let process = BotProcess::run(&world).await;
-    world.ask_for_sweep().await;
-    card(&world).await;
+    let (world, process) = asking().await;
     let call = "okta POST /api/v1/users/{id}/lifecycle/suspend";
     world.gate.stop_at_label(call, 1, Moment::Before);
     let asked = world.slack.messages(C_OPS)[0].ts.clone();

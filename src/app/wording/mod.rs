@@ -352,33 +352,15 @@ pub fn guard_in_words(guard: &Guard) -> Text {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{policy, shown};
     use super::*;
-    use crate::domain::account::{AccountId, UserType};
-    use crate::domain::assess::{Evidence, SecondLook};
-    use crate::domain::calendar::Calendar;
 
     fn at(day: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + chrono::Duration::days(day)
     }
 
     fn waiting_for(pending_sweeps: u32) -> Candidate {
-        let shown = Shown {
-            id: AccountId("00u1".to_owned()),
-            login: "ada@ext.example".to_owned(),
-            name: String::new(),
-            email: None,
-            manager: None,
-            manager_id: None,
-            organization: None,
-            evidence: Evidence {
-                idle: Idle { since: at(0), signal: Signal::SignIn },
-                last_sign_in: None,
-                second_look: SecondLook::NotAsked,
-                inactive_after_s: 7 * 86400,
-                looked_at: at(41),
-            },
-            pending_sweeps,
-        };
+        let shown = Shown { pending_sweeps, ..shown(at(41)) };
         Candidate { position: 0, shown, state: CandidateState::Proposed }
     }
 
@@ -399,19 +381,7 @@ mod tests {
 
     #[test]
     fn only_of_who_never_signed_in_it_is_said() {
-        let week = Period::Time(chrono::Duration::days(7));
-        let rule = Rule {
-            user_type: UserType::Profile("Contractor".to_owned()),
-            inactive_after: week,
-            new_account_grace: week,
-            restored_grace: week,
-            second_look: false,
-            exempt_logins: Vec::new(),
-            exempt_groups: Vec::new(),
-            exempt_attributes: Vec::new(),
-            break_glass: Vec::new(),
-            calendar: Calendar::default(),
-        };
+        let rule = policy().rule;
         for (signal, never, once) in [
             (Signal::Created, "never signed in, created", "created"),
             (Signal::Activated, "never signed in, activated", "activated"),
