@@ -14,25 +14,24 @@ use sha2::{Digest, Sha256};
 
 use crate::app::history::export::Excerpt;
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::domain::audit::AuditEvent;
 use crate::domain::policy::hex;
 use crate::exit::{Exit, Usage};
 use crate::store::{Archive, Store};
-use crate::terminal::{Progress, show};
+use crate::terminal::{Progress, private_file, show};
 
 /// Events of one file: what a verifier reads in one go.
 const EVENTS_PER_FILE: u32 = 100_000;
 
 /// Moves the events before the day (in UTC) into files of the folder, and says what it did.
-pub async fn run(config: &Config, before: NaiveDate, folder: &Path) -> anyhow::Result<Exit> {
+pub async fn run(database: &Path, before: NaiveDate, folder: &Path) -> anyhow::Result<Exit> {
     let now = Clock::system().now();
     let before = before.and_time(NaiveTime::MIN).and_utc();
     if before > now {
         anyhow::bail!(Usage(format!("{} is not in the past", before.date_naive())));
     }
     std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
-    let store = Store::open(&config.database, now)?;
+    let store = Store::open(database, now)?;
     let result = move_events(&store, before, folder, now).await;
     let closed = store.close().await.context("can't close the database");
     result.and(closed).map(|()| Exit::Done)
@@ -90,14 +89,9 @@ fn write(
         Excerpt { made_at: now, head, filters: Vec::new(), restricted_to: None, gapless: true, events };
     let bytes = excerpt.json();
     let part = path.with_extension("part");
-    // What a crash left there; names and addresses are for the file's owner only.
+    // What a crash left there.
     let _ = std::fs::remove_file(&part);
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options
-        .open(&part)
+    let written = private_file(&part)
         .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
         .and_then(|()| std::fs::rename(&part, path))
         // The name is on the disk only with its folder.

@@ -2,15 +2,14 @@
 
 use std::path::Path;
 
-use crate::config::Config;
 use crate::exit::Exit;
 use crate::store::Store;
 use crate::terminal::{Progress, show};
 
 /// Copies the database to a new file and reads the copy through. Says what is in it.
-pub async fn run(config: &Config, to: &Path) -> anyhow::Result<Exit> {
+pub async fn run(database: &Path, to: &Path) -> anyhow::Result<Exit> {
     anyhow::ensure!(!to.exists(), "there is a file of that name already: {}", to.display());
-    Store::copy(&config.database, to)?;
+    Store::copy(database, to)?;
     let copy = Store::open_to_read(to)?;
     let progress = Progress::of("events of the copy");
     let verified = copy.verify_file(&|events| progress.at(events, None)).await?;

@@ -140,6 +140,11 @@ impl ConfigFile {
     fn load(&self) -> anyhow::Result<Config> {
         Ok(Config::load(self.config.as_deref())?)
     }
+
+    /// For what needs no token: whoever makes backups or verifies the trail has none.
+    fn database(&self) -> anyhow::Result<PathBuf> {
+        Ok(Config::database_of(self.config.as_deref())?)
+    }
 }
 
 fn main() -> ExitCode {
@@ -171,16 +176,14 @@ async fn command(command: Command) -> anyhow::Result<Exit> {
         }
         Command::Init { config, answers } => init::run(config.config.as_deref(), answers).await,
         Command::Check { config, json } => check::run(config.config.as_deref(), json).await,
-        Command::Status { config, json, alive } => {
-            status::run(&Config::database_of(config.config.as_deref())?, json, alive).await
-        }
+        Command::Status { config, json, alive } => status::run(&config.database()?, json, alive).await,
         Command::Config { question } => settings::answer(&question),
-        Command::Verify { config, json } => trail::verify(&config.load()?, json).await,
+        Command::Verify { config, json } => trail::verify(&config.database()?, json).await,
         Command::Audit(AuditCommand::Export { config, export }) => {
             trail::export(&config.load()?, &export).await
         }
-        Command::Backup { config, to } => backup::run(&config.load()?, &to).await,
-        Command::Archive { config, before, to } => archive::run(&config.load()?, before, &to).await,
+        Command::Backup { config, to } => backup::run(&config.database()?, &to).await,
+        Command::Archive { config, before, to } => archive::run(&config.database()?, before, &to).await,
         Command::Sweep { config, dry_run: _, policy, json } => {
             dry_run::run(&config.load()?, policy.as_deref(), json).await
         }

@@ -1,6 +1,5 @@
 //! `verify` and `audit export`: the audit trail, read beside a running bot.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -19,15 +18,15 @@ use crate::domain::policy::hex;
 use crate::domain::when::{self, Misread};
 use crate::exit::{Exit, Usage};
 use crate::store::{ACCOUNTS_MAX, AuditContext, AuditQuery, OpenError, Store};
-use crate::terminal::{BAD, GOOD, Progress, put, show, styled};
+use crate::terminal::{BAD, GOOD, Progress, private_file, put, show, styled};
 
 /// Events that are read in one go.
 const CHUNK: u32 = 1000;
 
 /// Reads every page and every event, and says up to which event the trail holds, or where it is broken.
-pub async fn verify(config: &Config, json: bool) -> anyhow::Result<Exit> {
-    let path = config.database.display();
-    let store = Store::open_to_read(&config.database)?;
+pub async fn verify(database: &Path, json: bool) -> anyhow::Result<Exit> {
+    let path = database.display();
+    let store = Store::open_to_read(database)?;
     let of = store.audit_head().await?.map(|(seq, _)| seq.unsigned_abs());
     let progress = Progress::of("events verified");
     let verified = store.verify_file(&|events| progress.at(events, of)).await?;
@@ -151,7 +150,7 @@ pub async fn export(config: &Config, asked: &Export) -> anyhow::Result<Exit> {
     }
     let written = if let Some(path) = &asked.to {
         // Made before it is recorded: what can't be written doesn't leave.
-        let mut file = new_file(path)?;
+        let mut file = private_file(path).with_context(|| format!("can't make {}", path.display()))?;
         let written = leave(config, asked, &excerpt, &read, &mut file, &Progress::of("events written")).await;
         let written = written.and_then(|()| Ok(file.sync_all()?));
         if written.is_err() {
@@ -301,14 +300,4 @@ impl Write for Out {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
-}
-
-/// A new file; one that is there already stays as it is.
-fn new_file(path: &Path) -> anyhow::Result<File> {
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    // Names and addresses are for the file's owner only.
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).with_context(|| format!("can't make {}", path.display()))
 }

@@ -228,7 +228,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Only where the database is, for whoever asks the bot that runs: that takes none of the secrets that it has.
+    /// Only where the database is: to ask the bot that runs, or to read or copy the file, takes none of its secrets.
     pub fn database_of(path: Option<&Path>) -> Result<PathBuf, ConfigError> {
         let path = path.unwrap_or(Path::new(DEFAULT_PATH));
         let name = path.display().to_string();

@@ -271,6 +271,26 @@ async fn a_dry_run_has_columns_for_people_and_an_object_for_programs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_keeps_the_file_needs_no_token() {
+    let world = swept().await;
+    let folder = world.folder().join("kept");
+    let (backup, folder) = (world.folder().join("backup.db"), folder.display().to_string());
+    let backup = backup.display().to_string();
+    let without = [("SLACK_BOT_TOKEN", ""), ("SLACK_APP_TOKEN", ""), ("OKTA_API_TOKEN", "")];
+    for (arguments, words) in [
+        (&["verify"][..], "the audit trail holds up to event"),
+        (&["backup", &backup], "whole; the audit trail holds up to event"),
+        (&["archive", "--before", "2020-01-01", "--to", &folder], "Nothing to move"),
+    ] {
+        let ended = BotProcess::spawn(&world, arguments, &without).ended().await;
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {ended:?}");
+        assert!(ended.stdout.contains(words), "{arguments:?}: {ended:?}");
+    }
+    let ended = BotProcess::spawn(&world, &["audit", "export"], &without).ended().await;
+    assert_eq!(ended.code, Some(3), "the tokens were taken away: {ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_exit_code_says_whose_turn_it_is() {
     let world = swept().await;
     let bot = BotProcess::run(&world).await;
@@ -281,7 +301,12 @@ async fn the_exit_code_says_whose_turn_it_is() {
         (&["verify"][..], &[][..], 0, ""),
         (&["nope"], &[], 2, "unrecognized subcommand"),
         (&["sweep", "--dry-run", "--policy", "nope"], &[], 2, "hint: --help"),
-        (&["verify"], &[("OKTA_ORG_URL", "http://acme.okta.com")], 3, "hint: `inactive-contractors init`"),
+        (
+            &["audit", "export"],
+            &[("OKTA_ORG_URL", "http://acme.okta.com")],
+            3,
+            "hint: `inactive-contractors init`",
+        ),
         (&["check"], &[("OKTA_ORG_URL", "http://acme.okta.com")], 3, ""),
         (&["sweep", "--dry-run"], &key, 3, "the Okta credential can't be used: the Okta app's private key"),
         (&["sweep", "--dry-run"], &wrong, 4, "hint: `inactive-contractors check`"),
