@@ -355,6 +355,8 @@ impl World {
         let look = async {
             let mut often = tokio::time::interval(std::time::Duration::from_millis(10));
             while !holds(self) {
+                // Where a look takes longer than that, whoever waits with less patience still gets a turn.
+                tokio::task::yield_now().await;
                 often.tick().await;
             }
         };
