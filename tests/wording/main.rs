@@ -17,5 +17,6 @@ mod fixture;
 mod history;
 mod pages;
 mod people;
+mod picture;
 mod plain;
 mod workflow;
