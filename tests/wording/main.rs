@@ -4,6 +4,7 @@
 //! `UPDATE_SNAPSHOTS=1 cargo test --test wording` writes the files anew; read the difference before committing it.
 
 mod answers;
+mod bundle;
 mod cards;
 mod concerned;
 mod desk;
