@@ -104,7 +104,8 @@ async fn the_chain_holds_or_does_not() {
     desk.close();
 }
 
-fn report(weeks: u32, step: Step) -> Report {
+/// A report on so many weeks.
+pub fn report(weeks: u32, step: Step) -> Report {
     let begin = Utc.with_ymd_and_hms(2026, 7, 6, 0, 0, 0).unwrap();
     let slice = |week: u32| {
         let since = begin + chrono::Duration::weeks(week.into());
@@ -143,4 +144,21 @@ async fn a_report_has_its_numbers_in_words() {
         &format!("{}\n{}", comment.to_plain(), history::picture_alt(&report(3, Step::Week))),
     );
     desk.close();
+}
+
+#[test]
+fn a_picture_is_described_in_whole_sentences_as_far_as_there_is_room() {
+    let mut long = report(45, Step::Week);
+    for slice in &mut long.slices {
+        slice.listing = slice.listing.map(|listing| Listing { contractors: 123_456, ..listing });
+        slice.tally.suspended = 1_234;
+        slice.tally.restored = 1_234_567;
+    }
+    let alt = history::picture_alt(&long);
+    assert!(alt.chars().count() <= 1000 && alt.ends_with('.'), "{alt}");
+    for (words, fits) in
+        [("Contractors: ", true), ("Suspended: ", true), ("Restored: ", false), ("Kept: ", true)]
+    {
+        assert_eq!(alt.contains(words), fits, "{words}: {alt}");
+    }
 }

@@ -4,6 +4,7 @@
 //! `UPDATE_SNAPSHOTS=1 cargo test --test wording` writes the files anew; read the difference before committing it.
 
 mod answers;
+mod bundle;
 mod cards;
 mod concerned;
 mod desk;
@@ -17,5 +18,6 @@ mod fixture;
 mod history;
 mod pages;
 mod people;
+mod picture;
 mod plain;
 mod workflow;

@@ -64,7 +64,7 @@ pub struct Suspension<'a> {
     pub approval: Vec<&'a AuditEvent>,
     /// What was committed before each call.
     pub intents: Vec<&'a AuditEvent>,
-    /// What came of it; `None`: it is still open.
+    /// What came of it; `None`: it is still open, or open again.
     pub outcome: Option<&'a AuditEvent>,
     /// Given back by us afterwards.
     pub restored: Option<&'a AuditEvent>,
@@ -127,8 +127,9 @@ pub fn decision(state: &RequestState) -> Option<&Decision> {
 
 /// Per request and account what was done.
 fn suspensions(evidence: &Evidence) -> Vec<Suspension<'_>> {
+    let events = &evidence.excerpt.events;
     let mut done: BTreeMap<(i64, &AccountId), Suspension> = BTreeMap::new();
-    for event in &evidence.excerpt.events {
+    for (place, event) in events.iter().enumerate() {
         let (Some(subject), Some(action)) = (&event.subject, Action::of_word(&event.action)) else {
             continue;
         };
@@ -145,7 +146,11 @@ fn suspensions(evidence: &Evidence) -> Vec<Suspension<'_>> {
                     restored: None,
                     drifted: None,
                 };
-                done.entry((request, account)).or_insert_with(begun).intents.push(event);
+                let one = done.entry((request, account)).or_insert_with(begun);
+                one.intents.push(event);
+                one.approval = mandate(&events[..place], request);
+                // What failed before is tried once more.
+                one.outcome = None;
             } else if matches!(action, Action::Suspended | Action::Skipped | Action::SuspensionFailed)
                 && let Some(one) = done.get_mut(&(request, account))
             {
@@ -161,12 +166,7 @@ fn suspensions(evidence: &Evidence) -> Vec<Suspension<'_>> {
             }
         }
     }
-    let mut done: Vec<Suspension<'_>> = done.into_values().collect();
-    for one in &mut done {
-        let before = one.intents.last().map_or(0, |intent| intent.seq);
-        one.approval = mandate(evidence, one.request, before);
-    }
-    done
+    done.into_values().collect()
 }
 
 /// A step that a person took about a request, or the end that came without one.
@@ -184,7 +184,7 @@ pub struct Decided<'a> {
 pub fn decisions(evidence: &Evidence) -> Vec<Decided<'_>> {
     let mut decided = Vec::new();
     for (request, candidates) in evidence.swept.iter().filter_map(|swept| swept.request.as_ref()) {
-        let of_it = steps(evidence, request.id, i64::MAX).into_iter().map(Some);
+        let of_it = steps(&evidence.excerpt.events, request.id).into_iter().map(Some);
         let before = decided.len();
         decided.extend(of_it.map(|event| Decided { request, candidates, event }));
         if decided.len() == before {
@@ -194,14 +194,13 @@ pub fn decisions(evidence: &Evidence) -> Vec<Decided<'_>> {
     decided
 }
 
-/// The decisions about a request before an event, oldest first.
-fn steps(evidence: &Evidence, request: i64, before: i64) -> Vec<&AuditEvent> {
+/// The decisions about a request among these events, oldest first.
+fn steps(events: &[AuditEvent], request: i64) -> Vec<&AuditEvent> {
     let is_step = |event: &&AuditEvent| {
         event.request == Some(request)
-            && event.seq < before
             && Action::of_word(&event.action).is_some_and(|action| DECISIONS.contains(&action))
     };
-    evidence.excerpt.events.iter().filter(is_step).collect()
+    events.iter().filter(is_step).collect()
 }
 
 /// What decides, or ends without a decision.
@@ -219,9 +218,9 @@ const DECISIONS: [Action; 11] = [
     Action::Expired,
 ];
 
-/// The approval or retry that an intent rests on, with the first one of two before it.
-fn mandate(evidence: &Evidence, request: i64, before: i64) -> Vec<&AuditEvent> {
-    let steps = steps(evidence, request, before);
+/// The approval or retry that an intent after these events rests on, with the first one of two before it.
+fn mandate(before: &[AuditEvent], request: i64) -> Vec<&AuditEvent> {
+    let steps = steps(before, request);
     let is = |event: &AuditEvent, action: Action| event.action == action.word();
     let carried = |event: &&AuditEvent| is(event, Action::Approved) || is(event, Action::Retried);
     let Some(last) = steps.iter().rposition(carried) else { return Vec::new() };

@@ -226,3 +226,55 @@ fn draw_legend<'a>(panel: &Panel, area: &Area<'a>) -> Result<(), DrawError<'a>> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Duration, Utc};
+
+    use super::{panels, short, unit_of_medians};
+    use crate::domain::digest::Tally;
+    use crate::domain::report::{Report, Slice, Step};
+    use crate::domain::when::Period;
+
+    /// A report with a slice for each decision, which took so many seconds.
+    fn report(seconds: &[i64]) -> Report {
+        let period = Period { since: DateTime::<Utc>::UNIX_EPOCH, until: DateTime::<Utc>::UNIX_EPOCH };
+        let day = period.since.date_naive();
+        let tally = |seconds: &i64| Tally { seconds_to_decide: vec![*seconds], ..Tally::default() };
+        let slices = seconds.iter().map(|one| Slice { period, day, listing: None, tally: tally(one) });
+        let policy = "contractors".to_owned();
+        Report { policy, period, days: (day, day), step: Step::Week, slices: slices.collect() }
+    }
+
+    #[test]
+    fn a_long_name_is_cut_to_thirty_letters() {
+        assert_eq!(short(&"ü".repeat(30)), "ü".repeat(30));
+        assert_eq!(short(&"ü".repeat(31)), "ü".repeat(29) + "…");
+    }
+
+    #[test]
+    fn medians_are_told_in_a_unit_in_which_the_longest_is_a_small_number() {
+        let minute = Duration::minutes(1).num_seconds();
+        for (longest, unit) in [
+            (0, (60, "minutes")),
+            (180 * minute - 1, (60, "minutes")),
+            (180 * minute, (3600, "hours")),
+            (7200 * minute - 1, (3600, "hours")),
+            (7200 * minute, (86400, "days")),
+        ] {
+            assert_eq!(unit_of_medians(&report(&[0, longest, 0]).slices), unit, "{longest}");
+        }
+        assert_eq!(unit_of_medians(&[]), (60, "minutes"));
+    }
+
+    #[test]
+    fn medians_are_rounded_to_whole_units() {
+        let medians = |seconds: &[i64]| {
+            let [_, _, _, panel] = panels(&report(seconds));
+            (panel.unit, panel.series[0].values.clone())
+        };
+        assert_eq!(medians(&[89, 90, 3600]), ("minutes".into(), vec![Some(1), Some(2), Some(60)]));
+        let hours = [3600 * 4, 1799, 1800, 5400];
+        assert_eq!(medians(&hours), ("hours".into(), vec![Some(4), Some(0), Some(1), Some(2)]));
+    }
+}

@@ -39,7 +39,7 @@ pub(super) fn sweeps_csv(evidence: &Evidence) -> Vec<u8> {
         "in_period",
         "rule_fingerprint",
         "request",
-        "held_or_failed_because",
+        "result_in_words",
     ]);
     for Swept { sweep, request, in_period } in &evidence.swept {
         let by = sweep.trigger.person();
