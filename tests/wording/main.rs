@@ -15,6 +15,7 @@ mod fake;
 #[path = "../domain/fixture.rs"]
 mod fixture;
 mod history;
+mod limits;
 mod pages;
 mod people;
 mod plain;
