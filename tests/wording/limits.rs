@@ -102,7 +102,9 @@ fn what_stands_below_a_person_takes_room_as_well() {
     let policy = policy();
     let given_back = |chars| {
         let mut candidates = named(chars);
-        candidates.iter_mut().for_each(|one| one.state = suspended());
+        for one in &mut candidates {
+            one.state = suspended();
+        }
         let request = about(&candidates, completed(None));
         let restored = |one: &Candidate| Restoration {
             id: 1,
@@ -193,8 +195,9 @@ fn how_long_it_will_take_is_said_where_many_are_left_and_nothing_is_in_the_way()
     assert!(!told(20, Some("a right is missing"), None));
     assert!(!told(20, None, Some(&pause)));
     let mut few = crowd(20);
-    few[1..].iter_mut().for_each(|one| one.state = due(0));
-    few[0].state = suspended();
+    for one in &mut few {
+        one.state = if one.position == 0 { suspended() } else { due(0) };
+    }
     let nearly_many = said(&card(&view(&about(&few, approved()), &few, &policy)));
     assert!(nearly_many.contains("1 of 20 done.") && !nearly_many.contains(" left."), "{nearly_many}");
 }
