@@ -170,3 +170,17 @@ impl App {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Bench, policy};
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_is_due_where_nobody_was_suspended_or_nobody_is_watched() {
+        let bench = Bench::new();
+        assert!(!bench.app.drift_is_due(&policy()).await.unwrap());
+        let unwatched = Policy { watch_suspended_for: None, ..policy() };
+        assert!(!bench.app.drift_is_due(&unwatched).await.unwrap());
+    }
+}

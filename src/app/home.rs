@@ -332,7 +332,9 @@ mod tests {
     async fn unasked_pages_come_one_after_the_other_and_those_that_are_waited_for_at_once() {
         let bench = Bench::new();
         let (app, now) = (&bench.app, bench.app.clock.now());
+        assert!(!app.homes_due().await.unwrap(), "nobody has opened theirs");
         assert_eq!(app.pause_after(true), None);
+        assert_eq!(lock(&app.runtime.pace_of_pages).unasked_from, None, "it was nobody else's turn");
         let next = app.pause_after(false).expect("the next one waits");
         assert!((BETWEEN_PAGES..BETWEEN_PAGES * 2).contains(&(next - now)), "{next}");
         assert_eq!(app.pause_after(true), None);

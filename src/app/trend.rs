@@ -156,6 +156,27 @@ mod tests {
         assert_eq!(app.trend(policy).await.unwrap(), None);
     }
 
+    #[tokio::test]
+    async fn a_picture_is_drawn_anew_after_a_while_if_the_numbers_are_others() {
+        let bench = Bench::new();
+        let (app, policy) = (&bench.app, &bench.app.policies[0]);
+        let now = app.clock.now();
+        let image = Some(Block::Image { file: FileRef("F1".to_owned()), alt: String::new() });
+        let until = async |then| app.report_on(policy, lately(policy, then)).await.unwrap().unwrap();
+        let (today, before) = (until(now).await, until(now - Duration::days(1)).await);
+        let kept_since = |looked_at, report: &Report| {
+            let trend = Trend { looked_at, report: report.clone(), image: image.clone(), refused: 0 };
+            lock(&app.runtime.trends).insert(policy.name.clone(), trend);
+        };
+        kept_since(now, &before);
+        assert_eq!(app.trend(policy).await.unwrap(), image, "nobody looks again so soon");
+        kept_since(now - LOOKED_AT_EVERY, &today);
+        assert_eq!(app.trend(policy).await.unwrap(), image, "the same numbers make the same picture");
+        assert!(lock(&app.runtime.trends)[&policy.name].looked_at >= now);
+        kept_since(now - LOOKED_AT_EVERY, &before);
+        assert_eq!(app.trend(policy).await.unwrap(), None, "there is nothing to draw");
+    }
+
     #[test]
     fn a_trend_goes_from_a_monday_to_the_end_of_today() {
         let day = |days| DateTime::UNIX_EPOCH + Duration::days(days);

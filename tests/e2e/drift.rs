@@ -3,6 +3,7 @@
 use chrono::Duration;
 
 use super::commands::assert_answer;
+use crate::fake::gate::Moment;
 use crate::fake::okta::{Fault, Person, Status};
 use crate::fake::slack::{C_OPS, Message, U_APPROVER};
 use crate::support::{AuditLine, PLAIN_POLICY, World};
@@ -271,6 +272,25 @@ async fn a_missing_right_stops_the_round_and_is_found_out_again_later() {
     world.advance(Duration::minutes(11));
     world.message("is active again").await;
     assert_eq!(drift_found(&world).len(), 1);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_not_looked_at_when_a_right_went_missing_waits_unseen() {
+    let one_after_the_other = format!("{PLAIN_POLICY}[okta]\nconcurrency = 1\n");
+    let (world, _) = suspended_under(&one_after_the_other, &[ADA, BEN, "cid@ext.example"]).await;
+    world.okta.forget_calls();
+    world.gate.stop_at_label("okta GET /api/v1/users/{id}", 2, Moment::Before);
+    world.advance(Duration::minutes(61));
+    world.gate.stopped().await;
+    world.okta.deny("okta.users.read");
+    world.gate.release();
+    nobody_is_due(&world).await;
+    assert_eq!(world.okta.calls().len(), 2, "the third waits for the right too");
+    world.okta.allow("okta.users.read");
+    world.advance(Duration::minutes(11));
+    let seen = "SELECT count(*) FROM watch WHERE looked_at IS NOT NULL AND ?1 != ''";
+    world.until("all three have been looked at", |world| world.count(seen, "x") == 3).await;
     world.nothing_else_is_wrong().await;
 }
 

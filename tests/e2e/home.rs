@@ -131,6 +131,9 @@ async fn rights_that_cannot_be_established_show_nothing_and_heal() {
     world.slack.fail_always("users.info", Fault::Status(503));
     let page = opened(&world, U_APPROVER, "I can't find out").await;
     assert!(!text(&page).contains("request") && page.actions().is_empty());
+    let waits = "SELECT count(*) FROM home WHERE retry_at > ?1";
+    let now = || world.clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    world.until("it is looked at again in a while", |world| world.count(waits, &now()) == 1).await;
     world.slack.clear_faults();
     world
         .until("the page heals", |world| {

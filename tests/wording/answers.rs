@@ -2,6 +2,7 @@
 
 use inactive_contractors::app::listing::Progress;
 use inactive_contractors::app::people::Stranger;
+use inactive_contractors::app::wording::choose::form;
 use inactive_contractors::app::wording::exceptions::{self, NotRestored};
 use inactive_contractors::app::wording::{answers, notices, pauses, refusals};
 use inactive_contractors::chat::{Connection, Text};
@@ -107,6 +108,7 @@ async fn every_other_note_is_a_sentence() {
         exceptions::not_a_day(EVIL),
         exceptions::restore_asked(&account(NAMES[1]), None, at(0) + days(7)),
         Text::plain(refusals::kept_on_card(7)),
+        form::no_day(),
     ];
     notes(&mut desk, "notes", texts).await;
     let why = [
@@ -147,6 +149,8 @@ async fn sweeps_that_ask_nothing_say_why() {
         notices::channel_unusable("contractors", "C0OPS", EVIL),
     ];
     cards.extend(guards.iter().map(|guard| notices::sweep_refused("contractors", guard)));
+    let all_active = Counts { population: 40, active: 40, ..Counts::default() };
+    cards.push(notices::no_candidates("contractors", &rule(), all_active));
     let mut said = String::new();
     for card in cards {
         said += &desk.message(&card).await;

@@ -170,6 +170,9 @@ async fn an_answer_is_thanked_for_or_refused_in_a_sentence_that_names_nobody() {
         });
         texts.push(concerned::refusal(&Refusal::Over, &over, Some(&candidate), at(60)));
     }
+    let proposed = crowd(1).remove(0);
+    let asked_anew = request(RequestState::pending());
+    texts.push(concerned::refusal(&Refusal::Over, &asked_anew, Some(&proposed), at(60)));
     texts.push(concerned::cant_tell());
     let mut said = String::new();
     for text in texts {

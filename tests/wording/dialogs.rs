@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use inactive_contractors::app::wording::choose::{self, View, form};
 use inactive_contractors::app::wording::refusals;
-use inactive_contractors::chat::Modal;
+use inactive_contractors::chat::{Block, Modal};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
-use inactive_contractors::domain::draft::{Draft, Sort};
+use inactive_contractors::domain::draft::{Change, Draft, Sort};
 use inactive_contractors::domain::keep::Until;
 use inactive_contractors::domain::request::{Refusal, RequestState};
 
@@ -87,4 +87,56 @@ async fn the_dialogs_about_one_person() {
             .await;
     }
     desk.close();
+}
+
+#[test]
+fn a_review_is_turned_to_the_pages_that_there_are() {
+    let candidates = crowd(61);
+    let page = |page| review(&candidates, &Draft { page, ..Draft::fresh(&candidates, "", BTreeSet::new()) });
+    let turns = |modal: &Modal| {
+        let buttons = modal.blocks.iter().filter_map(|block| match block {
+            Block::Buttons(buttons) => Some(buttons),
+            _ => None,
+        });
+        let turns = buttons.flatten().filter(|button| button.label.starts_with("Page "));
+        turns.map(|button| (button.action.clone(), button.value.clone())).collect::<Vec<_>>()
+    };
+    let (back, on) =
+        (|to: &str| ("choose_back".into(), to.into()), |to: &str| ("choose_on".into(), to.into()));
+    assert_eq!(turns(&page(0)), [on("1")]);
+    assert_eq!(turns(&page(1)), [back("0"), on("2")]);
+    assert_eq!(turns(&page(2)), [back("1")]);
+    assert_eq!(page(9), page(2));
+    let shown = |modal: &Modal| {
+        let labels = modal.blocks.iter().filter_map(|block| match block {
+            Block::Checkboxes { label, .. } => Some(label.clone()),
+            _ => None,
+        });
+        labels.collect::<Vec<_>>()
+    };
+    let everybody: Vec<String> = candidates.iter().map(choose::plain_who).collect();
+    let all: Vec<String> = (0..3).flat_map(|number| shown(&page(number))).collect();
+    assert_eq!((all, shown(&page(2)).len()), (everybody, 1));
+    let few = crowd(30);
+    let only = review(&few, &Draft::fresh(&few, "", BTreeSet::new()));
+    assert!(!only.blocks.contains(&Block::Buttons(Vec::new())), "there is nothing to turn");
+}
+
+#[test]
+fn whom_the_first_approver_left_out_is_said_to_be_until_something_else_became_of_them() {
+    let mut candidates = crowd(2);
+    candidates[1].state = CandidateState::Kept { by: alice(), until: None };
+    let draft = Draft::fresh(&candidates, "", [0, 1].into());
+    let said = format!("{:?}", review(&candidates, &draft).blocks);
+    assert_eq!(said.matches("left out by the first approver").count(), 1, "{said}");
+    assert_eq!(said.matches("kept active by ").count(), 1, "{said}");
+}
+
+#[test]
+fn each_order_can_be_chosen() {
+    for (value, order) in
+        [("longest", Sort::LongestIdle), ("shortest", Sort::ShortestIdle), ("name", Sort::Name)]
+    {
+        assert_eq!(choose::change("sort-3", value), Some(Change::Sort(order)));
+    }
 }

@@ -65,3 +65,13 @@ async fn many_are_one_message_and_their_thread_names_all() {
     desk.message_is("drift_thread_of_one", &in_thread(&policy(), &[&many[0]])).await;
     desk.close();
 }
+
+#[test]
+fn the_message_in_the_channel_names_twenty_and_counts_the_others() {
+    let told = |count| {
+        let card = in_channel(&policy(), &drifted(count, &import()), &BTreeMap::new());
+        (card.blocks.len(), format!("{:?}", card.blocks).contains("… and 1 account more"))
+    };
+    // Above and below them stands a block each.
+    assert_eq!((told(20), told(21)), ((22, false), (23, true)));
+}

@@ -16,6 +16,7 @@ mod fake;
 #[path = "../domain/fixture.rs"]
 mod fixture;
 mod history;
+mod limits;
 mod pages;
 mod people;
 mod picture;

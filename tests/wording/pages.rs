@@ -2,7 +2,7 @@
 
 use inactive_contractors::app::people::Known;
 use inactive_contractors::app::wording::{answers, home};
-use inactive_contractors::chat::{Connection, Text};
+use inactive_contractors::chat::{Block, Connection, Text};
 use inactive_contractors::domain::audit::{Actor, AuditEvent, GENESIS, Subject};
 use inactive_contractors::domain::request::Voter;
 
@@ -94,4 +94,41 @@ async fn a_page_for_everybody_else_shows_nothing() {
     }
     compare("home_nothing", &said);
     desk.close();
+}
+
+#[test]
+fn a_page_shows_twelve_policies_and_counts_the_others() {
+    let policy = policy();
+    let viewer = known(false, false);
+    let health =
+        answers::Health { chat: Connection::Connected, identity: None, database: Ok(()), behind: Vec::new() };
+    let status = || answers::PolicyStatus {
+        policy: &policy,
+        last_sweep: None,
+        next_slot: None,
+        listing: None,
+        live: true,
+        days_off: Vec::new(),
+        paused: None,
+        backlog: None,
+        open: Vec::new(),
+    };
+    let rest = |count: usize| {
+        let policies: Vec<_> = (0..count).map(|_| status()).collect();
+        let page = home::dashboard(&home::View {
+            trends: Vec::new(),
+            health: &health,
+            policies: &policies,
+            roles: vec![&viewer; count],
+            ending: &[],
+            decisions: &[],
+            unsure: false,
+            now: at(60),
+        });
+        page.blocks.into_iter().find_map(|block| match block {
+            Block::Context(text) => Some(text.to_plain()),
+            _ => None,
+        })
+    };
+    assert_eq!((rest(12), rest(13).as_deref()), (None, Some("… and 1 more policy.")));
 }

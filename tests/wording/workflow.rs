@@ -169,6 +169,7 @@ async fn every_refusal_of_the_workflow_is_a_sentence() {
     texts.push(refusals::left_out_of_retry(1, 1, &[8].into()));
     texts.push(refusals::left_out_of_retry(3, 2, &[8, 9].into()));
     texts.push(refusals::left_out_of_retry(1, 0, &[].into()));
+    texts.push(refusals::left_out_of_retry(2, 1, &[8].into()));
     let retry = Retry { decision: bob(), first: None, positions: [1].into(), round: 1 };
     let people = crowd(2);
     let state = RequestState::Approved { decision: decision(), first: None, retry: Some(Box::new(retry)) };

@@ -59,8 +59,8 @@ pub fn dashboard(view: &View) -> Home {
         }
     }
     if view.policies.len() > POLICIES_MAX {
-        let more = format!("… and {} more policies.", view.policies.len() - POLICIES_MAX);
-        blocks.push(Block::Context(Text::plain(more)));
+        let more = counted(view.policies.len() - POLICIES_MAX, "more policy", "more policies");
+        blocks.push(Block::Context(Text::plain(format!("… and {more}."))));
     }
     blocks.extend(view.trends.iter().take(TRENDS_MAX).cloned());
     if !view.ending.is_empty() {

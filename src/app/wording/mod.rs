@@ -365,6 +365,23 @@ mod tests {
     }
 
     #[test]
+    fn a_span_of_time_is_said_in_its_largest_whole_unit() {
+        for (seconds, said) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (59, "59 seconds"),
+            (60, "1 minute"),
+            (3_599, "59 minutes"),
+            (3_600, "1 hour"),
+            (86_399, "23 hours"),
+            (86_400, "1 day"),
+            (3 * 86_400 - 1, "2 days"),
+        ] {
+            assert_eq!(span_of_time(chrono::Duration::seconds(seconds)), said);
+        }
+    }
+
+    #[test]
     fn a_backlog_says_up_to_only_where_some_wait_for_less() {
         let said = |sweeps: &[u32]| {
             let all: Vec<Candidate> = sweeps.iter().copied().map(waiting_for).collect();
