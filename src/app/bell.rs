@@ -12,9 +12,7 @@ pub async fn hang(app: &Arc<App>) -> anyhow::Result<JobScheduler> {
     let scheduler = JobScheduler::new().await?;
     for policy in &app.policies {
         let weak: Weak<App> = Arc::downgrade(app);
-        // The scheduler's patterns begin with seconds.
-        let pattern = format!("0 {}", policy.schedule.cron);
-        let job = Job::new_tz(pattern.as_str(), policy.schedule.zone, move |_, _| {
+        let job = Job::new_tz(pattern(&policy.schedule.cron), policy.schedule.zone, move |_, _| {
             if let Some(app) = weak.upgrade() {
                 app.nudge();
             }
@@ -23,4 +21,51 @@ pub async fn hang(app: &Arc<App>) -> anyhow::Result<JobScheduler> {
     }
     scheduler.start().await?;
     Ok(scheduler)
+}
+
+/// The scheduler's patterns begin with seconds.
+fn pattern(cron: &str) -> String {
+    format!("0 {cron}")
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_cron_scheduler::Job;
+
+    use super::pattern;
+    use crate::domain::schedule::parse_cron;
+
+    #[test]
+    fn a_bell_can_be_hung_for_every_schedule_that_is_taken() {
+        let mut taken = 0;
+        for cron in [
+            "0 9 * * *",
+            "*/15 8-18 * * 1-5",
+            "0 9 1,15 * *",
+            "0 9 * JAN-MAR MON",
+            "0 9 L * *",
+            "0 9 * * 5L",
+            "0 9 15W * *",
+            "0 9 LW * *",
+            "0 9 * * MON#2",
+            "0 9 ? * 7",
+            " 0 9 * * * ",
+            "0  9  *  *  *",
+            "0 9 1 * +MON",
+            "@daily",
+            "@hourly",
+            "@weekly",
+            "@monthly",
+            "@yearly",
+            "@annually",
+            "@midnight",
+            "0 9 * * * 2027",
+        ] {
+            if parse_cron(cron).is_ok() {
+                taken += 1;
+                assert!(Job::new(pattern(cron), |_, _| {}).is_ok(), "{cron}");
+            }
+        }
+        assert!(taken >= 8, "{taken}");
+    }
 }

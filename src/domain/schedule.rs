@@ -3,6 +3,8 @@
 //! A slot is computed from the schedule and `now` alone, so it doesn't matter which bell rang or how late: the
 //! database knows whether a slot has had its sweep.
 
+use std::fmt::Display;
+
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
@@ -20,11 +22,12 @@ const PAST_MIDNIGHT_MAX: Duration = Duration::minutes(10);
 
 /// Parses five cron fields (minute, hour, day of month, month, day of week).
 pub fn parse_cron(text: &str) -> Result<Cron, String> {
-    CronParser::builder()
-        .seconds(Seconds::Disallowed)
-        .build()
-        .parse(text)
-        .map_err(|error| format!("\"{text}\" is not a cron schedule of five fields: {error}"))
+    let wrong = |why: &dyn Display| format!("\"{text}\" is not a cron schedule of five fields: {why}");
+    // The bell puts a field of seconds before it, which a nickname such as @daily doesn't take.
+    if text.contains('@') {
+        return Err(wrong(&"names that begin with @ are not taken; \"0 9 * * *\" is each day at 09:00"));
+    }
+    CronParser::builder().seconds(Seconds::Disallowed).build().parse(text).map_err(|error| wrong(&error))
 }
 
 /// The first slot strictly after `now` that is on no day off. A civil time that daylight saving skips has its slot when

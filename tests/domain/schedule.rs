@@ -156,7 +156,9 @@ fn a_schedule_has_five_fields() {
     for good in ["0 9 * * *", "*/15 8-18 * * 1-5", "0 9 1 * *", "0 9 * * MON"] {
         assert!(parse_cron(good).is_ok(), "{good}");
     }
-    for bad in ["", "9", "0 9 * *", "0 0 9 * * *", "61 9 * * *", "0 25 * * *", "daily", "* * * * * * *"] {
+    for bad in
+        ["", "9", "0 9 * *", "0 0 9 * * *", "61 9 * * *", "0 25 * * *", "daily", "@daily", "* * * * * * *"]
+    {
         let error = parse_cron(bad).unwrap_err();
         assert!(error.contains("is not a cron schedule of five fields"), "{error}");
         assert_eq!(next_slot(&schedule(bad, BERLIN), now()), None);
