@@ -5,7 +5,7 @@
 //! it anew.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::Context;
@@ -67,6 +67,8 @@ async fn move_events(
     }
     drop(progress);
     if moved == 0 {
+        // What an earlier run could not give back to the disk.
+        store.shrink().await.context("the file could not be made smaller")?;
         show("Nothing to move: no event of an ended request is that old.\n")?;
         return Ok(());
     }
@@ -78,13 +80,24 @@ async fn move_events(
     Ok(())
 }
 
-/// Writes one file; its hash. It gets its name when it is whole and on the disk.
+/// Writes one file; its hash. It gets its name when it is whole and on the disk. One of that name that is there already and
+/// ends with another event, such as another bot's, may be the only copy of what is in it, so it stays.
 fn write(
     path: &Path,
     events: Vec<AuditEvent>,
     head: (i64, String),
     now: DateTime<Utc>,
 ) -> anyhow::Result<String> {
+    let ours = events.last().map_or("", |last| last.hash.as_str());
+    let is_free = match std::fs::read_to_string(path) {
+        Ok(there) => there.contains(ours),
+        Err(error) => error.kind() == ErrorKind::NotFound,
+    };
+    anyhow::ensure!(
+        is_free,
+        "{} is there already, and is not of this trail; name another folder. Nothing was removed",
+        path.display()
+    );
     let excerpt =
         Excerpt { made_at: now, head, filters: Vec::new(), restricted_to: None, gapless: true, events };
     let bytes = excerpt.json();

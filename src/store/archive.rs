@@ -94,9 +94,16 @@ impl Store {
         .await
     }
 
-    /// Gives the room of what was removed back to the disk.
+    /// Gives the room of what was removed back to the disk, if there is any.
     pub async fn shrink(&self) -> Result<(), StoreError> {
-        self.run(|connection| Ok(connection.execute_batch("VACUUM")?)).await
+        self.run(|connection| {
+            let free: i64 = connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
+            if free > 0 {
+                connection.execute_batch("VACUUM")?;
+            }
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -143,8 +143,19 @@ async fn old_events_move_to_a_file_that_an_auditor_verifies_and_the_rest_goes_on
     // As if all of it had happened long ago.
     let before = world.audit().len();
     make_old(&world);
-    let said = run(&world, &["archive", "--before", &today, "--to", &to]).await;
     let file = folder.join(format!("audit-000000001-{before:09}.json"));
+    // Another bot's, and then what a run of ours left that was cut short.
+    std::fs::write(&file, "{\"events\": []}").expect("the folder is there");
+    let ended = BotProcess::spawn(&world, &["archive", "--before", &today, "--to", &to], &[]).ended().await;
+    assert!(ended.code == Some(1) && ended.stderr.contains("name another folder"), "{ended:?}");
+    assert_eq!(world.audit().len(), before, "nothing was removed");
+    let hash: String = rusqlite::Connection::open(world.database())
+        .and_then(|file| {
+            file.query_row("SELECT hash FROM audit_event ORDER BY seq DESC", [], |row| row.get(0))
+        })
+        .expect("it is there");
+    std::fs::write(&file, hash).expect("the folder is there");
+    let said = run(&world, &["archive", "--before", &today, "--to", &to]).await;
     assert!(said.contains(&format!("events 1 to {before}, head ")), "{said}");
     let mode = std::os::unix::fs::PermissionsExt::mode(
         &std::fs::metadata(&file).expect("it is there").permissions(),
@@ -169,6 +180,14 @@ async fn old_events_move_to_a_file_that_an_auditor_verifies_and_the_rest_goes_on
     assert!(verify(&format!("{before}:{}", "0".repeat(64))).is_none_or(|told| told.is_err()));
 
     assert_eq!(world.audit().iter().map(|line| line.action.as_str()).collect::<Vec<_>>(), ["archived"]);
+    // As if there had been no room to make the file smaller.
+    let raw = rusqlite::Connection::open(world.database()).expect("it can be opened");
+    raw.execute_batch("CREATE TABLE big (x); INSERT INTO big VALUES (zeroblob(99999)); DROP TABLE big")
+        .expect("it can be written");
+    let said = run(&world, &["archive", "--before", &today, "--to", &to]).await;
+    let free = raw.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0));
+    assert!(said.contains("Nothing to move") && free == Ok(0), "{said}");
+    drop(raw);
     let said = run(&world, &["check"]).await;
     assert!(said.contains(&format!("holds up to event {}", before + 1)), "{said}");
     let bot = BotProcess::run(&world).await;
