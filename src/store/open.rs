@@ -247,7 +247,8 @@ fn migrate(
 /// Copies the database beside itself. The copy gets its name when it is whole and on the disk.
 fn back_up(connection: &Connection, path: &Path, version: i64, now: DateTime<Utc>) -> Result<(), OpenError> {
     let copy = beside(path, &format!(".v{version}.{}.backup", now.format("%Y%m%dT%H%M%SZ")));
-    let part = beside(&copy, ".part");
+    // Always of the same name, so that tries that failed don't fill the disk.
+    let part = beside(path, ".backup.part");
     let io = |source| OpenError::Io { what: "make the backup", path: copy.clone(), source };
     // One that a crash left behind is not whole.
     match std::fs::remove_file(&part) {
@@ -256,11 +257,16 @@ fn back_up(connection: &Connection, path: &Path, version: i64, now: DateTime<Utc
     }
     create_private(&part)?;
     let name = part.to_str().ok_or_else(|| io(std::io::Error::other("the path is not UTF-8")))?;
-    connection
+    let copied = connection
         .execute("VACUUM INTO ?1", [name])
-        .map_err(|source| refused("make the backup of", path, source))?;
-    File::open(&part).and_then(|file| file.sync_all()).map_err(io)?;
-    std::fs::rename(&part, &copy).map_err(io)?;
+        .map_err(|source| refused("make the backup of", path, source))
+        .and_then(|_| File::open(&part).and_then(|file| file.sync_all()).map_err(io))
+        .and_then(|()| std::fs::rename(&part, &copy).map_err(io));
+    if copied.is_err() {
+        // Of a copy that failed nothing is left; that it can't be removed is the smaller trouble.
+        let _ = std::fs::remove_file(&part);
+    }
+    copied?;
     tracing::info!(backup = %copy.display(), from_version = version, "copied the database before migrating it");
     Ok(())
 }

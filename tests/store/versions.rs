@@ -6,7 +6,7 @@
 use inactive_contractors::domain::audit::Action;
 use inactive_contractors::domain::candidate::Step;
 use inactive_contractors::domain::request::{Became, Decision};
-use inactive_contractors::store::{AuditQuery, SweepState};
+use inactive_contractors::store::{AuditQuery, Store, SweepState};
 
 use crate::harness::{Bench, CHANNEL, POLICY, at, events, id, person, rule};
 
@@ -81,6 +81,25 @@ async fn every_version_opens_with_its_rows() {
         store.close().await.unwrap();
         assert_eq!(user_version(&bench), newest());
     }
+}
+
+#[test]
+fn a_copy_that_fails_leaves_no_part_of_it_and_the_old_version_as_it_was() {
+    let bench = Bench::new();
+    bench.raw().execute_batch(VERSIONS[0]).unwrap();
+    // Nothing can be put in this one's place.
+    let taken = bench.directory.path().join("bot.db.v1.20260105T090000Z.backup");
+    std::fs::create_dir(&taken).unwrap();
+    let error = Store::open(&bench.path, at(0)).err().unwrap();
+    assert!(error.to_string().contains("make the backup"), "{error}");
+    assert_eq!(user_version(&bench), 1);
+    let names = std::fs::read_dir(bench.directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let parts: Vec<_> = names.filter(|name| name.to_string_lossy().contains(".part")).collect();
+    assert!(parts.is_empty(), "{parts:?}");
+
+    std::fs::remove_dir(&taken).unwrap();
+    drop(bench.open());
+    assert!(taken.is_file() && user_version(&bench) == newest());
 }
 
 #[test]
