@@ -191,9 +191,18 @@ pub(super) fn secret_address(
     None
 }
 
-/// An address for a message; one that may have a password in it isn't repeated.
+/// An address for a message: without its path, which some collectors know their senders by. One that may have a password in
+/// it isn't repeated at all.
 fn shown_address(text: &str) -> String {
-    if text.contains('@') { "(an address with an @, not repeated here)".to_owned() } else { quote(text) }
+    if text.contains('@') {
+        return "(an address with an @, not repeated here)".to_owned();
+    }
+    let host_at = text.find("://").map_or(0, |at| at + "://".len());
+    let ends = |rest: &str| rest.find(['/', '?', '#', '\\']);
+    match text.get(host_at..).and_then(ends) {
+        Some(end) if text.len() > host_at + end + 1 => quote(&format!("{}/…", &text[..host_at + end])),
+        Some(_) | None => quote(text),
+    }
 }
 
 /// An org's address has no path, and isn't that of its admin console: calls there answer with a web page.

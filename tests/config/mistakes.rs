@@ -225,7 +225,7 @@ fn names_channels_and_empty_approvers_are_refused() {
 }
 
 /// A whole file, and what is wrong with it.
-const BAD_FILES: [(&str, &[&str]); 9] = [
+const BAD_FILES: [(&str, &[&str]); 12] = [
     (
         "",
         &[
@@ -248,6 +248,23 @@ const BAD_FILES: [(&str, &[&str]); 9] = [
         "[slack]\ncommand = \"inactive\"",
         &[
             "bot.toml:2:11: command is \"inactive\", but must be a slash and up to 31 letters, digits, hyphens or underscores",
+        ],
+    ),
+    (
+        "[forward]\nurl = \"https://collector.example/canary?x\"",
+        &["bot.toml:2:7: url is \"https://collector.example/…\"; give the address without ? and #"],
+    ),
+    (
+        "[forward]\nurl = \"http://collector.example/canary\"",
+        &[
+            "bot.toml:2:7: url is \"http://collector.example/…\", but must begin with https:// (http:// only for this \
+         machine, such as http://127.0.0.1:8080)",
+        ],
+    ),
+    (
+        "[forward]\nurl = \"collector.example/canary\"",
+        &[
+            "bot.toml:2:7: url is \"collector.example/…\", which is not an address: relative URL without a base",
         ],
     ),
     (
