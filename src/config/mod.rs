@@ -426,7 +426,9 @@ fn log(section: &Section<'_>) -> LogConfig {
             LogFormat::Human
         }
     };
-    LogConfig { format, level: level.value }
+    // The filter doesn't take a blank for what it is.
+    let level = level.value.split_whitespace().collect();
+    LogConfig { format, level }
 }
 
 /// The variables that we know, those of them that are set.
