@@ -12,6 +12,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Subscriber;
 use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::registry::LookupSpan;
 
 /// Exports what is left when it is dropped.
@@ -41,5 +42,8 @@ where
     let resource = Resource::builder().with_service_name("inactive-contractors").build();
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();
     let tracer = provider.tracer("inactive-contractors");
-    Ok(Some((tracing_opentelemetry::layer().with_tracer(tracer), Exporting(provider))))
+    // The libraries below us have spans for each frame.
+    let ours = Targets::new().with_target(env!("CARGO_CRATE_NAME"), LevelFilter::INFO);
+    let spans = tracing_opentelemetry::layer().with_tracer(tracer).with_filter(ours);
+    Ok(Some((spans, Exporting(provider))))
 }
