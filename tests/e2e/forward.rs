@@ -99,7 +99,7 @@ async fn a_collector_that_is_down_gets_everything_later_and_a_crash_loses_nothin
     let whole: Vec<&str> = text.lines().skip(1).filter(|line| seen.insert(*line)).collect();
     let forged = whole.join("\n").replacen("approved", "approvad", 1);
     for (lines, words) in [
-        (whole.join("\n"), "it holds up to "),
+        (text.clone(), "it holds up to "),
         ([&whole[..3], &whole[1..]].concat().join("\n"), "it holds up to "),
         (forged, "was changed"),
         ([&whole[..1], &whole[2..]].concat().join("\n"), "something is missing before event"),
