@@ -321,9 +321,8 @@ impl App {
 
     /// The requests whose cards offer less from now on.
     pub(super) fn undo_ended(&self) -> Vec<i64> {
-        let now = self.clock.now();
         let mut ends = lock(&self.runtime.undo_ends);
-        let later = ends.split_off(&(now + chrono::Duration::milliseconds(1), i64::MIN));
+        let later = ends.split_off(&(self.clock.now(), i64::MAX));
         std::mem::replace(&mut *ends, later).into_iter().map(|(_, request)| request).collect()
     }
 
@@ -339,5 +338,41 @@ fn about(chosen: &Chosen) -> form::About {
         list_hash: chosen.list_hash.clone(),
         position: chosen.position,
         below: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Duration;
+
+    use super::*;
+    use crate::app::tests::{Bench, shown};
+    use crate::domain::candidate::{CandidateState, Confirmation};
+    use crate::domain::sessions::Sessions;
+
+    #[tokio::test]
+    async fn a_card_is_looked_at_again_when_an_offer_on_it_ends() {
+        let bench = Bench::new();
+        let (app, now) = (&bench.app, bench.app.clock.now());
+        let id = bench.asking(vec![shown(now)]).await;
+        let (request, candidates) = app.store.request(id).await.unwrap().unwrap();
+        let suspended = |at| Candidate {
+            state: CandidateState::Suspended {
+                at,
+                confirmation: Confirmation::ByCall,
+                sessions: Sessions::default(),
+            },
+            ..candidates[0].clone()
+        };
+        let ends = now + app.policies[0].undo_for;
+        app.undo_ends(&request, &[suspended(now)], ends);
+        assert_eq!(app.next_undo_end(), None, "the card was drawn without it");
+        let earlier = now - Duration::hours(1);
+        app.undo_ends(&request, &[suspended(now), suspended(earlier), candidates[0].clone()], now);
+        assert_eq!(app.next_undo_end(), Some(ends - Duration::hours(1)));
+        assert_eq!(app.undo_ended(), [0_i64; 0]);
+        app.clock.advance(app.policies[0].undo_for - Duration::minutes(30));
+        assert_eq!(app.undo_ended(), [id]);
+        assert_eq!((app.next_undo_end(), app.undo_ended()), (Some(ends), vec![]));
     }
 }

@@ -9,6 +9,7 @@ use chrono::{DateTime, Duration, Utc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::requests::card_key;
 use super::{App, InFlight, Work, lock};
 use crate::chat::{
     Card, Chat, ChatError, ChatUser, Connection, FileRef, Home, MessageRef, Modal, ReplyTo, ShareIn, Upload,
@@ -208,16 +209,49 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new() -> Bench {
+        Bench::of(vec![policy()])
+    }
+
+    pub(super) fn of(policies: Vec<Policy>) -> Bench {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::system();
         let store = Store::open(&directory.path().join("bot.db"), clock.now()).unwrap();
         let (_, connection) = watch::channel(Connection::Closed);
-        let app = App::new(store, Arc::new(Nobody), Arc::new(Nobody), clock, vec![policy()], 1, connection);
+        let app = App::new(store, Arc::new(Nobody), Arc::new(Nobody), clock, policies, 1, connection);
         Bench { app: Arc::new(app), stop: CancellationToken::new(), _directory: directory }
     }
 
     pub(super) async fn sweep(&self, slot: &str) -> i64 {
         self.sweep_by(slot, Trigger::Schedule { slot: self.app.clock.now() }).await
+    }
+
+    /// A request of the first policy about these accounts, whose card stands.
+    pub(super) async fn asking(&self, list: Vec<Shown>) -> i64 {
+        let (app, now) = (&self.app, self.app.clock.now());
+        let sweep = self.sweep("slot").await;
+        let population = u32::try_from(list.len()).unwrap();
+        let end = FinishedSweep {
+            counts: Counts { population, candidates: population, ..Counts::default() },
+            verdict: Verdict::Ask,
+            pages: 1,
+            channel: "C0OPS".to_owned(),
+            list,
+            answer_within: app.policies[0].answer_within,
+            approvals_needed: 1,
+            unknown: Vec::new(),
+            at: now,
+        };
+        app.store.finish_sweep(sweep, end).await.unwrap();
+        let (request, _) = app.store.request_of_sweep(sweep).await.unwrap().unwrap();
+        let card = CardStands {
+            key: card_key(request.id),
+            channel: "C0OPS".to_owned(),
+            ts: "1.2".to_owned(),
+            rendered: String::new(),
+            request: request.id,
+        };
+        app.store.card_stands(card, now).await.unwrap();
+        request.id
     }
 
     async fn sweep_by(&self, slot: &str, trigger: Trigger) -> i64 {
@@ -407,28 +441,7 @@ async fn work_that_takes_too_long_is_stuck_and_a_loop_that_hangs_is_not_alive() 
 async fn a_request_that_is_open_past_its_deadline_is_stuck() {
     let bench = Bench::new();
     let app = &bench.app;
-    let now = app.clock.now();
-    let sweep = bench.sweep("slot").await;
-    let end = FinishedSweep {
-        counts: Counts { population: 1, candidates: 1, ..Counts::default() },
-        verdict: Verdict::Ask,
-        pages: 1,
-        channel: "C0OPS".to_owned(),
-        list: vec![shown(now)],
-        answer_within: app.policies[0].answer_within,
-        approvals_needed: 1,
-        unknown: Vec::new(),
-        at: now,
-    };
-    app.store.finish_sweep(sweep, end).await.unwrap();
-    let card = CardStands {
-        key: "request:1:card".to_owned(),
-        channel: "C0OPS".to_owned(),
-        ts: "1.2".to_owned(),
-        rendered: String::new(),
-        request: 1,
-    };
-    app.store.card_stands(card, now).await.unwrap();
+    bench.asking(vec![shown(app.clock.now())]).await;
     app.clock.advance(Duration::days(7) + Duration::minutes(4));
     assert_eq!(app.vitals().await.stuck, [""; 0]);
     app.clock.advance(Duration::minutes(2));

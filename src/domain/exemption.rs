@@ -103,6 +103,11 @@ pub enum Refusal {
     NoEmail,
 }
 
+/// Whether a reason, of an exemption or of anything else, has more than [`REASON_MAX`] characters.
+pub fn is_too_long(reason: &str) -> bool {
+    reason.chars().count() > REASON_MAX
+}
+
 /// Checks a wish against the policy's `max`, the longest that an exemption may be.
 pub fn check(wish: &Wish, max: Duration, now: DateTime<Utc>) -> Result<(), Refusal> {
     let Some(own) = wish.by.email.as_deref().filter(|email| !email.trim().is_empty()) else {
@@ -115,7 +120,7 @@ pub fn check(wish: &Wish, max: Duration, now: DateTime<Utc>) -> Result<(), Refus
     if wish.reason.trim().is_empty() {
         return Err(Refusal::NoReason);
     }
-    if wish.reason.chars().count() > REASON_MAX {
+    if is_too_long(&wish.reason) {
         return Err(Refusal::ReasonTooLong);
     }
     if wish.ends_at <= wish.starts_at || wish.ends_at <= now {

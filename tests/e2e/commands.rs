@@ -1,7 +1,7 @@
 //! The slash command: answers for one person, and nothing in the channel.
 
-use crate::fake::okta::Person;
-use crate::fake::slack::{C_GENERAL, C_OPS, Fault, U_APPROVER, U_GUEST, U_STRANGER, U_VIEWER};
+use crate::fake::okta::{Person, Status};
+use crate::fake::slack::{C_GENERAL, C_OPS, Fault, U_ADMIN, U_APPROVER, U_GUEST, U_STRANGER, U_VIEWER};
 use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
@@ -245,5 +245,27 @@ async fn a_long_answer_has_pages_that_are_turned_with_the_rights_of_whoever_turn
     world.slack.click(U_GUEST, &shown.ts, "ask.next").await.expect("the button is there");
     world.told(U_GUEST, "a guest in this Slack workspace").await;
     assert_eq!(world.audited("input_refused"), 1);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reason_that_is_too_long_changes_nothing() {
+    let (world, _) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.okta.add(Person::contractor(BEN).status(Status::Suspended));
+    let reason = "x".repeat(501);
+    for (user, command) in [
+        (U_APPROVER, "withdraw 1".to_owned()),
+        (U_APPROVER, "retry 1".to_owned()),
+        (U_APPROVER, format!("exempt {ADA} for 10d")),
+        (U_APPROVER, format!("unexempt {ADA}")),
+        (U_ADMIN, format!("restore {BEN}")),
+        (U_ADMIN, "pause".to_owned()),
+        (U_ADMIN, "resume".to_owned()),
+    ] {
+        let answer = ask(&world, user, &format!("{command} {reason}")).await;
+        assert!(answer.contains("the reason is too long"), "{command}: {answer}");
+    }
+    let changed = ["withdrawn", "retried", "exempted", "restore_asked", "paused", "input_refused"];
+    assert_eq!(changed.map(|action| world.audited(action)), [0; 6]);
     world.nothing_else_is_wrong().await;
 }

@@ -121,7 +121,7 @@ async fn nobody_exempts_their_own_account() {
     world.okta.add(Person::contractor(own));
     assert_answer(&world, U_APPROVER, &format!("exempt {own} for 10d me"), &["Nobody exempts their own"])
         .await;
-    assert_eq!((world.audited("exempted"), world.audited("input_refused")), (0, 1));
+    assert_eq!((world.audited("exempted"), world.audited_for("contractors", "input_refused")), (0, 1));
     world.nothing_else_is_wrong().await;
 }
 

@@ -153,10 +153,15 @@ async fn an_export_comes_as_a_file_that_others_can_verify_and_is_itself_in_the_t
         &world,
         U_APPROVER,
         "export json",
-        &["is in our direct messages", "Head of the audit trail"],
+        &[
+            &format!("The export of {before} audit events is in our direct messages"),
+            "Head of the audit trail",
+        ],
     )
     .await;
     let (file, message) = handed_over(&world, U_APPROVER, ".json").await;
+    let day = world.clock.now().format("audit-%Y%m%dT").to_string();
+    assert!(file.name.starts_with(&day), "{}", file.name);
     let bytes = file.bytes.expect("it was uploaded");
     let document: Value = serde_json::from_slice(&bytes).expect("JSON");
     assert_eq!(document["head"]["seq"], before);
@@ -168,6 +173,7 @@ async fn an_export_comes_as_a_file_that_others_can_verify_and_is_itself_in_the_t
         (Some(U_APPROVER), Some(before))
     );
     assert_eq!(exported.detail["sha256"], hash_of(&bytes));
+    assert_eq!(world.audited_for("contractors", "exported"), 1);
     assert!(message.current().text.contains(&head) && exported.detail["head"]["hash"] == head.as_str());
 
     let directory = tempfile::tempdir().expect("a directory");
@@ -280,7 +286,13 @@ async fn a_head_that_was_kept_elsewhere_shows_a_file_that_was_written_anew() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sheet_holds_no_formula() {
     let world = history().await;
-    assert_answer(&world, U_APPROVER, &format!("export about {BEN} csv"), &["1 audit event"]).await;
+    assert_answer(
+        &world,
+        U_APPROVER,
+        &format!("export about {BEN} csv"),
+        &["The export of 1 audit event is"],
+    )
+    .await;
     let (file, _) = handed_over(&world, U_APPROVER, ".csv").await;
     let text = String::from_utf8(file.bytes.expect("it was uploaded")).expect("text");
     assert!(text.contains("HYPERLINK") && text.contains(BEN), "{text}");
@@ -492,6 +504,8 @@ async fn a_bundle_has_what_was_done_in_its_time_with_its_approval_and_nothing_of
     world.until("both suspended", |world| world.audited("completed") == 2).await;
     assert_answer(&world, U_APPROVER, &format!("restore {ADA} she called"), &["is being given back"]).await;
     world.message("has access again").await;
+    assert_eq!(world.audit().last().map(|line| line.action.clone()).as_deref(), Some("restored"));
+    let yesterday = (world.clock.now() - Duration::days(1)).format("%Y-%m-%d").to_string();
 
     assert_answer(&world, U_APPROVER, "evidence yesterday", &["is in our direct messages"]).await;
     let (file, _) = handed_over(&world, U_APPROVER, ".zip").await;
@@ -511,10 +525,12 @@ async fn a_bundle_has_what_was_done_in_its_time_with_its_approval_and_nothing_of
     assert!(text("candidates.csv").contains(ADA));
     assert!(text("summary.html").contains("Requests of before that were acted on in this time"));
     let document: Value = serde_json::from_str(&text("events.json")).expect("JSON");
-    let has = |action: &str| {
-        document["events"].as_array().is_some_and(|all| all.iter().any(|event| event["action"] == action))
-    };
-    assert!(has("proposed") && has("approved") && has("suspended"));
+    let events = document["events"].as_array().expect("a list");
+    for action in ["proposed", "approved", "suspended", "restored"] {
+        assert!(events.iter().any(|event| event["action"] == action), "{action}");
+    }
+    let of_then = |event: &Value| event["at"].as_str().is_some_and(|at| at.starts_with(&yesterday));
+    assert!(events.iter().all(|event| event["request"] == 1 || of_then(event)), "{events:?}");
     world.nothing_else_is_wrong().await;
 }
 

@@ -39,7 +39,10 @@ async fn put_off(world: &World, times: i64) {
 async fn a_restored_account_is_back_and_left_alone_for_a_while() {
     let world = with_ada_suspended().await;
     let line = format!("restore {ADA} she called, <!here>");
+    world.gate.count();
     assert_answer(&world, U_APPROVER2, &line, &[ADA, "is being given back", "leaves it alone until"]).await;
+    let looked_up = world.gate.calls().iter().filter(|call| *call == "slack users.info").count();
+    assert_eq!(looked_up, 1, "an answer waits for each look-up");
     let told = world.message("has access again").await.visible_text();
     for part in [ADA, "<!here>", "leaves it alone until", "request 1"] {
         assert!(told.contains(part), "{part:?} in {told}");
@@ -329,16 +332,17 @@ async fn what_others_suspended_is_given_back_only_to_contractors_without_a_role(
     world.nothing_else_is_wrong().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_another_policy_suspended_is_given_back_by_its_own_people() {
+/// A world in which Ada is suspended for another policy, whose approver is Zoe. The admin is that of both.
+async fn with_ada_suspended_for_another_policy() -> World {
     let other = "[[policy]]\nname = \"secret\"\nchannel = \"C0OTHER\"\napprovers = { users = [\"U0ZOE\"] }\n\
-                 user_type = \"consultant\"\npreview_first = false\nmax_share = 1.0\n";
+                 admins = { users = [\"U0ADAM\"] }\nuser_type = \"consultant\"\npreview_first = false\n\
+                 max_share = 1.0\n";
     let world = World::at_ten(&format!("{PLAIN_POLICY}{other}")).await;
     let channel = crate::fake::slack::Channel::new(
         "C0OTHER",
         "other",
         crate::fake::slack::ChannelKind::Public,
-        &[crate::fake::slack::BOT_USER],
+        &[crate::fake::slack::BOT_USER, U_ADMIN],
     );
     world.slack.add_channel(channel);
     world
@@ -358,11 +362,30 @@ async fn what_another_policy_suspended_is_given_back_by_its_own_people() {
     world.slack.click("U0ZOE", &card.ts, "suspend").await.expect("the button is there");
     world.until("the suspension", |world| world.okta.status_of(ADA) == Status::Suspended).await;
     world.until("its outcome", |world| world.audited("suspended") == 1).await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_policy_suspended_is_given_back_by_its_own_people() {
+    let world = with_ada_suspended_for_another_policy().await;
     let line = format!("restore {ADA} back");
     assert_answer(&world, U_APPROVER, &line, &["suspended for another policy"]).await;
     assert_answer(&world, U_APPROVER, "sweep secret", &["people with the right role in that policy"]).await;
     assert_eq!((world.audited("input_refused"), world.audited("restore_asked")), (2, 0));
+    // Each is in the trail of the policy that it was about.
+    assert_eq!(["contractors", "secret"].map(|policy| world.audited_for(policy, "input_refused")), [1, 1]);
     assert_answer(&world, "U0ZOE", &line, &["is being given back"]).await;
     world.until("access", |world| world.okta.status_of(ADA) == Status::Active).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_decides_for_both_policies_gives_back_what_one_suspended_whatever_it_is_now() {
+    let world = with_ada_suspended_for_another_policy().await;
+    world.okta.set_user_type(ADA, "employee");
+    let line = format!("restore {ADA} --policy contractors back");
+    assert_answer(&world, U_ADMIN, &line, &["is being given back"]).await;
+    world.until("access", |world| world.okta.status_of(ADA) == Status::Active).await;
+    assert_eq!(world.audited_for("secret", "restore_asked"), 1, "its own grace counts");
     world.nothing_else_is_wrong().await;
 }

@@ -21,6 +21,12 @@ async fn finished(policy: &str) -> (World, Message) {
     (world, card)
 }
 
+async fn end_told(world: &World) {
+    world
+        .until("the end told", |world| world.count("SELECT told FROM request WHERE id = ?1", "1") == 1)
+        .await;
+}
+
 async fn submit(world: &World, user: &str, reason: &str) -> Reply {
     let reason = [("reason", Input::Text(reason.into()))];
     world.slack.submit_view(user, &reason).await.expect("the dialog is open")
@@ -81,6 +87,7 @@ async fn the_offer_ends_with_its_time_also_while_nothing_runs() {
     let (world, card) =
         finished(&format!("{PLAIN_POLICY}undo_for = \"2h\"\nschedule = \"0 0 29 2 *\"\n")).await;
     assert!(offers(&card, "give_back", 0));
+    end_told(&world).await;
     world.stop_bot().await;
     world.advance(Duration::minutes(90));
     world.start_bot().await;
@@ -123,14 +130,24 @@ async fn a_wish_that_could_not_be_checked_is_not_taken_and_one_that_was_survives
 async fn an_offer_that_ends_while_slack_is_away_ends_once_it_is_back() {
     let (world, card) =
         finished(&format!("{PLAIN_POLICY}undo_for = \"2h\"\nschedule = \"0 0 29 2 *\"\n")).await;
-    world
-        .until("the end told", |world| world.count("SELECT told FROM request WHERE id = ?1", "1") == 1)
-        .await;
+    end_told(&world).await;
     world.slack.fail_always("chat.update", SlackFault::RateLimited { retry_after: 60 });
     world.advance(Duration::minutes(121));
     world.put_off("request:1:card").await;
     world.slack.clear_faults();
     world.advance(Duration::seconds(61));
+    let gone = |slack: &FakeSlack| slack.message(&card.ts).filter(|card| !offers(card, "give_back", 0));
+    world.slack.wait_for("a card without the offer", gone).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_that_ended_while_nothing_ran_for_days_is_taken_off_the_card() {
+    let (world, card) = finished(&format!("{PLAIN_POLICY}schedule = \"0 0 29 2 *\"\n")).await;
+    end_told(&world).await;
+    world.stop_bot().await;
+    world.advance(Duration::days(10));
+    world.start_bot().await;
     let gone = |slack: &FakeSlack| slack.message(&card.ts).filter(|card| !offers(card, "give_back", 0));
     world.slack.wait_for("a card without the offer", gone).await;
     world.nothing_else_is_wrong().await;

@@ -279,6 +279,12 @@ impl World {
             .collect()
     }
 
+    /// How many events of this policy have this action.
+    pub fn audited_for(&self, policy: &str, action: &str) -> i64 {
+        let sql = "SELECT count(*) FROM audit_event WHERE policy || ' ' || action = ?1";
+        self.count(sql, &format!("{policy} {action}"))
+    }
+
     /// How many events have this action.
     pub fn audited(&self, action: &str) -> usize {
         self.audit().iter().filter(|line| line.action == action).count()

@@ -15,7 +15,7 @@ use crate::chat::{Inbound, Span, Text};
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::left_alone_until;
 use crate::domain::audit::{Action, Actor, Draft, Subject};
-use crate::domain::exemption::{self, REASON_MAX};
+use crate::domain::exemption;
 use crate::domain::policy::Policy;
 use crate::domain::request::{KnownForRetry, Verb, Voter};
 use crate::domain::restoration::Wish;
@@ -74,7 +74,7 @@ impl App {
         if reason.trim().is_empty() {
             return Ok(Err(exceptions::refusal(&exemption::Refusal::NoReason)));
         }
-        if reason.chars().count() > REASON_MAX {
+        if exemption::is_too_long(&reason) {
             return Ok(Err(exceptions::refusal(&exemption::Refusal::ReasonTooLong)));
         }
         let press = Press { request, list_hash: None, verb: Verb::Withdraw, reason: Some(reason) };
@@ -94,7 +94,7 @@ impl App {
         let Ok(request) = request.trim_start_matches('#').parse::<i64>() else {
             return Ok(Err(refusals::no_such_request()));
         };
-        if reason.chars().count() > REASON_MAX {
+        if exemption::is_too_long(&reason) {
             return Ok(Err(exceptions::refusal(&exemption::Refusal::ReasonTooLong)));
         }
         let reason = Some(reason).filter(|reason| !reason.trim().is_empty());
@@ -268,8 +268,24 @@ fn may_give_back(
     if reason.trim().is_empty() {
         return Err(NotRestored::NoReason);
     }
-    if reason.chars().count() > REASON_MAX {
+    if exemption::is_too_long(reason) {
         return Err(NotRestored::ReasonTooLong);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::app::tests::Bench;
+
+    #[tokio::test]
+    async fn a_sweep_runs_until_it_has_ended() {
+        let bench = Bench::new();
+        let running = async || bench.app.running_sweep("p").await.unwrap();
+        assert_eq!(running().await, None);
+        let sweep = bench.sweep("slot").await;
+        assert_eq!(running().await, Some(sweep));
+        bench.app.store.fail_sweep(sweep, "no answer", bench.app.clock.now()).await.unwrap();
+        assert_eq!(running().await, None);
+    }
 }

@@ -222,7 +222,6 @@ impl App {
 }
 
 /// What came of a sweep, as a phrase.
-/// What came of a sweep, in words.
 pub(in super::super) fn outcome(sweep: &SweepRow) -> String {
     match &sweep.state {
         SweepState::Started => "still running".into(),
@@ -234,5 +233,124 @@ pub(in super::super) fn outcome(sweep: &SweepRow) -> String {
             Verdict::Held(_) => format!("held by a guard, {} candidates", counts.candidates),
             Verdict::Refused(_) => "stopped by a guard".into(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::command::tests::{account, approver};
+    use crate::app::tests::{Bench, policy, shown};
+    use crate::domain::audit::{Action, Actor, Draft, Subject};
+    use crate::domain::candidate::Shown;
+    use crate::domain::exemption::Wish;
+    use crate::domain::plan::Counts;
+    use crate::store::AuditContext;
+
+    fn preview(head: i64, at: DateTime<Utc>) -> Preview {
+        let plan = Plan { assessed: Vec::new(), counts: Counts::default(), verdict: Verdict::NoCandidates };
+        Preview { policy: "p".to_owned(), head, at, plan }
+    }
+
+    #[test]
+    fn a_preview_is_shown_again_within_a_minute_unless_something_happened() {
+        let at: DateTime<Utc> = "2026-10-14T12:00:00Z".parse().unwrap();
+        let preview = preview(7, at);
+        let almost = at + Duration::minutes(1) - Duration::milliseconds(1);
+        assert!(preview.holds(7, at) && preview.holds(7, almost));
+        assert!(!preview.holds(7, at + Duration::minutes(1)));
+        assert!(!preview.holds(8, at) && !preview.holds(7, at - Duration::seconds(1)));
+    }
+
+    #[tokio::test]
+    async fn a_preview_is_kept_for_no_longer_than_it_is_shown() {
+        let bench = Bench::new();
+        let (app, now) = (&bench.app, bench.app.clock.now());
+        for (ago, kept) in [(Duration::seconds(1), true), (Duration::minutes(1), false)] {
+            *app.runtime.preview.lock().await = Some(preview(7, now - ago));
+            app.forget_preview();
+            assert_eq!(app.runtime.preview.lock().await.is_some(), kept, "{ago}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_status_of_a_policy_has_its_own_requests_and_backlog() {
+        let bench = Bench::of(vec![policy(), Policy { name: "q".to_owned(), ..policy() }]);
+        let app = &bench.app;
+        let again = Shown { pending_sweeps: 2, ..shown(app.clock.now()) };
+        let request = bench.asking(vec![again]).await;
+        let statuses = app.policy_statuses(&app.policies.iter().collect::<Vec<_>>()).await.unwrap();
+        let said = |status: &answers::PolicyStatus| {
+            let open: Vec<i64> = status.open.iter().map(|(request, _)| request.id).collect();
+            (status.policy.name.clone(), open, status.backlog.clone())
+        };
+        let backlog = "1 of these accounts has been pending for 2 sweeps.".to_owned();
+        assert_eq!(
+            statuses.iter().map(said).collect::<Vec<_>>(),
+            [("p".to_owned(), vec![request], Some(backlog)), ("q".to_owned(), vec![], None)]
+        );
+    }
+
+    async fn noted(app: &App, policy: &str) {
+        let account = account();
+        let event = Draft {
+            at: app.clock.now(),
+            actor: Actor::System,
+            action: Action::Skipped,
+            subject: Some(Subject { id: account.id, login: account.login }),
+            detail: serde_json::Value::Null,
+        };
+        let context = AuditContext { policy: Some(policy.to_owned()), ..AuditContext::default() };
+        app.store.append(context, event).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_collector_is_behind_once_it_lacks_an_event_for_two_minutes() {
+        let bench = Bench::new();
+        let app = &bench.app;
+        app.store.set_collectors(vec![("siem".to_owned(), false)]).await.unwrap();
+        noted(app, "p").await;
+        assert_eq!(app.behind().await.len(), 0, "it is being sent");
+        app.clock.advance(Duration::minutes(2) + Duration::milliseconds(1));
+        assert_eq!(app.behind().await.len(), 1);
+    }
+
+    /// The answer to an approver of the first policy.
+    async fn explained(app: &App) -> String {
+        let policy = &app.policies[0];
+        format!("{:?}", app.explain(&[policy], policy, &account(), &Standing::plain()).await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn why_tells_the_last_five_events_and_where_more_are() {
+        let bench = Bench::new();
+        for _ in 0..5 {
+            noted(&bench.app, "p").await;
+        }
+        let told = |answer: &str| (answer.matches("skipped").count(), answer.contains("Whole history"));
+        assert_eq!(told(&explained(&bench.app).await), (5, false));
+        noted(&bench.app, "p").await;
+        assert_eq!(told(&explained(&bench.app).await), (5, true));
+    }
+
+    #[tokio::test]
+    async fn why_tells_nothing_of_a_policy_that_the_person_may_not_ask_about() {
+        let bench = Bench::of(vec![policy(), Policy { name: "q".to_owned(), ..policy() }]);
+        let (app, now, account) = (&bench.app, bench.app.clock.now(), account());
+        for (policy, reason) in [("p", "on leave"), ("q", "secret")] {
+            let wish = Wish {
+                policy: policy.to_owned(),
+                account: Subject { id: account.id.clone(), login: account.login.clone() },
+                email: None,
+                by: approver().voter.person,
+                reason: reason.to_owned(),
+                starts_at: now,
+                ends_at: now + Duration::days(1),
+            };
+            app.store.know_policy(policy, now).await.unwrap();
+            app.store.grant_exemption(policy, wish, now).await.unwrap();
+        }
+        let answer = explained(app).await;
+        assert!(answer.contains("on leave") && !answer.contains("secret"), "{answer}");
     }
 }

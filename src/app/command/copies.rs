@@ -12,7 +12,7 @@ use super::super::App;
 use super::super::history::evidence::{Evidence, Swept, bundle};
 use super::super::history::export::{Excerpt, Format};
 use super::super::history::sha256;
-use super::super::wording::history as wording;
+use super::super::wording::{counted, history as wording};
 use super::filters::period_words;
 use super::history::read_period;
 use super::{Answer, Asked};
@@ -65,7 +65,7 @@ impl App {
             "head": { "seq": excerpt.head.0, "hash": excerpt.head.1 },
         });
         self.record(asked, Action::Exported, detail).await?;
-        let what = if rows == 1 { "1 audit event".to_owned() } else { format!("{rows} audit events") };
+        let what = counted(rows, "audit event", "audit events");
         let file = Upload {
             name: format!("audit-{}.{}", stamp(asked.at), format.extension()),
             title: "Audit trail".to_owned(),
@@ -88,25 +88,14 @@ impl App {
         let Some(head) = self.store.audit_head().await? else {
             return Ok(Err(wording::nothing_to_export(&taken.filters)));
         };
-        let mut events: Vec<AuditEvent> = Vec::new();
-        let mut query = AuditQuery { limit: CHUNK, ..taken.query };
-        query.before_seq = Some(query.before_seq.unwrap_or(i64::MAX).min(head.0 + 1));
-        loop {
-            let some = self.store.audit_onward(query.clone()).await?;
-            let last = some.last().map(|event| event.seq);
-            let full = some.len() == CHUNK as usize;
-            events.extend(some);
-            if events.len() > FILE_EVENTS_MAX {
-                return Ok(Err(wording::too_much(FILE_EVENTS_MAX)));
-            }
-            if !full {
-                break;
-            }
-            query.after_seq = last;
+        let mut events = BTreeMap::new();
+        if !self.add_events(taken.query, head.0, &mut events).await? {
+            return Ok(Err(wording::too_much(FILE_EVENTS_MAX)));
         }
         if events.is_empty() {
             return Ok(Err(wording::nothing_to_export(&taken.filters)));
         }
+        let events: Vec<AuditEvent> = events.into_values().collect();
         Ok(Ok(Excerpt {
             made_at: now,
             head,
@@ -115,6 +104,28 @@ impl App {
             gapless: is_gapless(&events),
             events,
         }))
+    }
+
+    /// Adds what the query finds up to the head, in goes. `false`: it is too much for one file.
+    async fn add_events(
+        &self,
+        mut query: AuditQuery,
+        head: i64,
+        events: &mut BTreeMap<i64, AuditEvent>,
+    ) -> anyhow::Result<bool> {
+        (query.limit, query.before_seq) = (CHUNK, Some(head + 1));
+        loop {
+            let some = self.store.audit_onward(query.clone()).await?;
+            query.after_seq = some.last().map(|event| event.seq);
+            let full = some.len() == CHUNK as usize;
+            events.extend(some.into_iter().map(|event| (event.seq, event)));
+            if is_too_much(events.len()) {
+                return Ok(false);
+            }
+            if !full {
+                return Ok(true);
+            }
+        }
     }
 
     /// Records that a copy is taken, before anybody gets it.
@@ -274,25 +285,19 @@ impl App {
         let mut events: BTreeMap<i64, AuditEvent> =
             excerpt.events.into_iter().map(|event| (event.seq, event)).collect();
         for (request, _) in swept.iter().filter_map(|swept| swept.request.as_ref()) {
-            let mut query = AuditQuery { request: Some(request.id), limit: CHUNK, ..AuditQuery::default() };
-            query.before_seq = Some(excerpt.head.0 + 1);
-            loop {
-                let some = self.store.audit_onward(query.clone()).await?;
-                query.after_seq = some.last().map(|event| event.seq);
-                let full = some.len() == CHUNK as usize;
-                events.extend(some.into_iter().map(|event| (event.seq, event)));
-                if events.len() > FILE_EVENTS_MAX {
-                    return Ok(Err(wording::too_much(FILE_EVENTS_MAX)));
-                }
-                if !full {
-                    break;
-                }
+            let query = AuditQuery { request: Some(request.id), ..AuditQuery::default() };
+            if !self.add_events(query, excerpt.head.0, &mut events).await? {
+                return Ok(Err(wording::too_much(FILE_EVENTS_MAX)));
             }
         }
         excerpt.events = events.into_values().collect();
         excerpt.gapless = is_gapless(&excerpt.events);
         Ok(Ok(excerpt))
     }
+}
+
+fn is_too_much(events: usize) -> bool {
+    events > FILE_EVENTS_MAX
 }
 
 fn is_gapless(events: &[AuditEvent]) -> bool {
@@ -303,4 +308,50 @@ fn is_gapless(events: &[AuditEvent]) -> bool {
 /// A moment in a file's name.
 fn stamp(at: DateTime<Utc>) -> String {
     at.format("%Y%m%dT%H%M%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::audit::GENESIS;
+
+    fn event(seq: i64) -> AuditEvent {
+        AuditEvent {
+            seq,
+            at: DateTime::default(),
+            actor: Actor::System,
+            action: Action::Exported.word().to_owned(),
+            policy: None,
+            sweep: None,
+            request: None,
+            subject: None,
+            detail: serde_json::Value::Null,
+            prev_hash: GENESIS.to_owned(),
+            hash: String::new(),
+        }
+    }
+
+    #[test]
+    fn events_are_gapless_if_each_follows_the_one_before() {
+        for (numbers, gapless) in [
+            (vec![], true),
+            (vec![7], true),
+            (vec![7, 8, 9], true),
+            (vec![7, 9], false),
+            (vec![5, 6, 8], false),
+        ] {
+            let events: Vec<AuditEvent> = numbers.iter().copied().map(event).collect();
+            assert_eq!(is_gapless(&events), gapless, "{numbers:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_has_a_hundred_thousand_events_at_most() {
+        assert!(!is_too_much(100_000) && is_too_much(100_001));
+    }
+
+    #[test]
+    fn a_files_name_has_the_moment_without_what_a_file_system_may_refuse() {
+        assert_eq!(stamp("2026-10-14T12:34:56Z".parse().unwrap()), "20261014T123456Z");
+    }
 }

@@ -114,7 +114,7 @@ impl App {
             Err(text) => return Ok(Err(text)),
         };
         let reason = Some(about.words.join(" ")).filter(|reason| !reason.is_empty());
-        if reason.as_ref().is_some_and(|reason| reason.chars().count() > exemption::REASON_MAX) {
+        if reason.as_deref().is_some_and(exemption::is_too_long) {
             return Ok(Err(exceptions::refusal(&exemption::Refusal::ReasonTooLong)));
         }
         let end = End::Lifted { by: known.voter.person.clone(), reason };

@@ -69,8 +69,7 @@ impl Filters {
     /// the first.
     pub(super) fn read(words: &[String], policies: &[&Policy], now: DateTime<Utc>) -> Result<Filters, Text> {
         let named = words.windows(2).find(|pair| pair[0].eq_ignore_ascii_case("policy"));
-        let named = named.and_then(|pair| policies.iter().find(|policy| policy.name == pair[1]));
-        let zone = named.or(policies.first()).map_or(Tz::UTC, |policy| policy.schedule.zone);
+        let zone = zone_of(policies, named.map(|pair| pair[1].as_str()));
         if let Some(option) = words.iter().find(|word| word.starts_with('-')) {
             // In a button it would be one.
             return Err(wording::not_a_filter(option, None));
@@ -136,7 +135,9 @@ impl Filters {
     /// A second word that means nothing: it, or the first one, which was taken for a person, may be misspelled.
     fn not_a_filter(&self, word: &str) -> Text {
         let first = self.person.as_deref().and_then(|first| Some((first, nearest(first, &KEYWORDS)?)));
-        match (nearest(word, &KEYWORDS), first) {
+        // A second "about" is spelled well.
+        let keyword = nearest(word, &KEYWORDS).filter(|keyword| !keyword.eq_ignore_ascii_case(word));
+        match (keyword, first) {
             (None, Some((first, keyword))) => wording::not_a_filter(first, Some(keyword)),
             (keyword, _) => wording::not_a_filter(word, keyword),
         }
@@ -176,6 +177,12 @@ impl Filters {
         ];
         parts.into_iter().flatten().collect()
     }
+}
+
+/// The zone of the policy that is named, or of the first.
+pub(super) fn zone_of(policies: &[&Policy], named: Option<&str>) -> Tz {
+    let named = named.and_then(|name| policies.iter().find(|policy| policy.name == name));
+    named.or(policies.first()).map_or(Tz::UTC, |policy| policy.schedule.zone)
 }
 
 /// The period and the policy that a report or a bundle is asked for.
@@ -246,6 +253,73 @@ mod tests {
     }
 
     #[test]
+    fn of_two_formats_the_second_is_a_persons_name() {
+        for (line, format, person) in [("csv json", Format::Csv, "json"), ("json csv", Format::Json, "csv")] {
+            let asked = read(line).unwrap();
+            assert_eq!((asked.format, asked.person.as_deref()), (Some(format), Some(person)), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_question_fits_into_a_button() {
+        let longest = LINE_MAX - "about ".len();
+        assert_eq!(read(&"a".repeat(longest)).unwrap().line().len(), LINE_MAX);
+        assert!(read(&"a".repeat(longest + 1)).is_err());
+    }
+
+    #[test]
+    fn days_begin_in_the_zone_of_the_policy_that_is_named_or_else_of_the_first() {
+        let in_zone = |name: &str, zone| {
+            let mut policy = crate::app::tests::policy();
+            (policy.name, policy.schedule.zone) = (name.to_owned(), zone);
+            policy
+        };
+        let (first, second) = (in_zone("a", Tz::UTC), in_zone("b", Tz::Europe__Berlin));
+        let now = "2026-10-14T12:00:00Z".parse().unwrap();
+        for (line, begins) in [
+            ("since 2026-10-01", "2026-10-01T00:00:00Z"),
+            ("since 2026-10-01 policy a", "2026-10-01T00:00:00Z"),
+            ("since 2026-10-01 policy b", "2026-09-30T22:00:00Z"),
+        ] {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let asked = Filters::read(&words, &[&first, &second], now).unwrap();
+            assert_eq!(asked.since, Some(begins.parse().unwrap()), "{line}");
+        }
+        assert_eq!(zone_of(&[], None), Tz::UTC);
+    }
+
+    #[test]
+    fn what_was_asked_for_is_said_part_by_part() {
+        let asked = read("ada since 2026-10-01 until 2026-10-02 by me outcome failed request 7").unwrap();
+        assert_eq!(
+            asked.in_words(Some("ada"), Some("you"), Tz::Europe__Berlin),
+            [
+                "about ada",
+                "since 2026-10-01 02:00 CEST",
+                "before 2026-10-03 02:00 CEST",
+                "by you",
+                "outcome failed",
+                "request 7"
+            ]
+        );
+        assert_eq!(read("").unwrap().in_words(None, None, Tz::UTC), [""; 0]);
+    }
+
+    #[test]
+    fn the_policy_is_no_word_of_the_period() {
+        for (line, policy, period) in [
+            ("last quarter", None, "last quarter"),
+            ("policy p last quarter", Some("p"), "last quarter"),
+            ("last Policy p quarter", Some("p"), "last quarter"),
+            ("last quarter policy p", Some("p"), "last quarter"),
+            ("last quarter policy", None, "last quarter policy"),
+        ] {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            assert_eq!(period_words(&words), (policy, period.to_owned()), "{line}");
+        }
+    }
+
+    #[test]
     fn what_means_nothing_is_answered_with_the_nearest_word() {
         for (line, says) in [
             ("ada sicne 30d", "Did you mean since?"),
@@ -262,6 +336,7 @@ mod tests {
             ("ada --before", "I don't know what --before means"),
             ("policy secret", "There is no policy secret"),
             ("ada ben", "I don't know what ben means"),
+            ("about ada About ben", "I don't know what About means there. A question has one person"),
             (&"a".repeat(2000), "too long"),
         ] {
             let error = read(line).unwrap_err();

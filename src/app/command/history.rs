@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::super::App;
 use super::super::wording::history as wording;
-use super::filters::{Filters, period_words};
+use super::filters::{Filters, period_words, zone_of};
 use super::{Answer, Asked};
 use crate::chat::{Block, Inbound, Text};
 use crate::domain::account::AccountId;
@@ -126,9 +126,7 @@ impl App {
             },
             None => None,
         };
-        let zone =
-            policies.iter().find(|policy| filters.policy.as_ref().is_none_or(|name| policy.name == *name));
-        let zone = zone.map_or(chrono_tz::UTC, |policy| policy.schedule.zone);
+        let zone = zone_of(&policies, filters.policy.as_deref());
         let in_words = filters.in_words(whom.as_deref(), by.as_ref().map(|(_, name)| name.as_str()), zone);
         let query = AuditQuery {
             visible: self.visible_names(&policies, asked.is_admin()).await?,
@@ -297,5 +295,115 @@ fn listing(sweep: &SweepRow) -> Option<Listing> {
             inactive: counts.candidates + counts.waiting,
         }),
         SweepState::Finished { .. } | SweepState::Started | SweepState::Failed { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::command::tests::asked;
+    use crate::app::tests::{Bench, policy};
+    use crate::domain::account::UserType;
+    use crate::domain::audit::{Action, Actor, Draft, Subject};
+    use crate::domain::plan::{Counts, Guard, Verdict};
+    use crate::domain::sweep::Trigger;
+    use crate::store::AuditContext;
+
+    /// An event about an account of its own; its number in the trail.
+    async fn noted(bench: &Bench, number: usize) -> i64 {
+        let id = AccountId(format!("00u{number}"));
+        let event = Draft {
+            at: bench.app.clock.now(),
+            actor: Actor::System,
+            action: Action::Skipped,
+            subject: Some(Subject { id, login: format!("p{number}@ext.example") }),
+            detail: serde_json::Value::Null,
+        };
+        let context = AuditContext { policy: Some("p".to_owned()), ..AuditContext::default() };
+        bench.app.store.append(context, event).await.unwrap().seq
+    }
+
+    #[tokio::test]
+    async fn pages_have_fifteen_events_and_say_whether_there_are_newer_and_older_ones() {
+        let bench = Bench::new();
+        let mut numbers = Vec::new();
+        for number in 0..40 {
+            numbers.push(noted(&bench, number).await);
+        }
+        let query = AuditQuery { actions: vec![Action::Skipped], ..AuditQuery::default() };
+        // Events are counted from the oldest one, 0.
+        for (before, after, shown, newer, older) in [
+            (None, None, 25..40, false, true),
+            (Some(25), None, 10..25, true, true),
+            (Some(16), None, 1..16, true, true),
+            (Some(15), None, 0..15, true, false),
+            (Some(10), None, 0..10, true, false),
+            (None, Some(9), 10..25, true, true),
+            (None, Some(23), 24..39, true, true),
+            (None, Some(24), 25..40, false, true),
+            (None, Some(30), 25..40, false, true),
+        ] {
+            let number = |place: usize| numbers[place];
+            let cursor = Cursor { before: before.map(number), after: after.map(number) };
+            let (events, is_newer, is_older) = bench.app.page(&query, cursor).await.unwrap();
+            let seen: Vec<i64> = events.iter().map(|event| event.seq).collect();
+            let wanted: Vec<i64> = shown.rev().map(number).collect();
+            assert_eq!((seen, is_newer, is_older), (wanted, newer, older), "{cursor:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn part_of_a_login_names_fifty_accounts_at_most() {
+        let bench = Bench::new();
+        let found = async || {
+            let asked = asked(&bench.app.policies, bench.app.clock.now());
+            bench.app.audited(&asked, "@ext.example").await.unwrap().map(|(_, accounts)| accounts.len())
+        };
+        for number in 0..ACCOUNTS_MAX {
+            noted(&bench, number).await;
+        }
+        assert_eq!(found().await, Ok(50));
+        noted(&bench, ACCOUNTS_MAX).await;
+        assert!(found().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_question_is_told_in_the_zone_of_the_policy_that_it_names() {
+        let mut berlin = Policy { name: "b".to_owned(), ..policy() };
+        berlin.schedule.zone = chrono_tz::Europe::Berlin;
+        let bench = Bench::of(vec![policy(), berlin]);
+        let asked = asked(&bench.app.policies, bench.app.clock.now());
+        for (words, told) in [
+            (["since", "2025-07-01", "policy", "p"], "since 2025-07-01 00:00 UTC"),
+            (["since", "2025-07-01", "policy", "b"], "since 2025-07-01 00:00 CEST"),
+        ] {
+            let question = bench.app.question(&asked, &words.map(str::to_owned)).await.unwrap();
+            assert_eq!(question.map(|question| question.in_words[0].clone()), Ok(told.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_listing_counts_unless_the_sweep_failed_or_a_guard_stopped_it() {
+        let at: DateTime<Utc> = "2026-10-14T12:00:00Z".parse().unwrap();
+        let counts = Counts { population: 10, candidates: 3, waiting: 1, other_type: 2, ..Counts::default() };
+        let found = |state| {
+            listing(&SweepRow {
+                id: 1,
+                policy: "p".to_owned(),
+                slot: String::new(),
+                trigger: Trigger::Schedule { slot: at },
+                started_at: at,
+                rule: policy().rule,
+                fingerprint: String::new(),
+                state,
+                told: true,
+            })
+        };
+        let finished = |verdict| found(SweepState::Finished { at, counts, verdict, pages: 1 });
+        let guard = Guard::NobodyOfType { user_type: UserType::Profile("Contractor".to_owned()) };
+        assert_eq!(finished(Verdict::Ask), Some(Listing { at, contractors: 8, inactive: 4 }));
+        assert_eq!([Verdict::Held(guard.clone()), Verdict::Refused(guard)].map(finished), [None, None]);
+        assert_eq!(found(SweepState::Started), None);
+        assert_eq!(found(SweepState::Failed { at, error: String::new() }), None);
     }
 }

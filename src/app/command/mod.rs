@@ -14,6 +14,8 @@ pub mod fuzzing;
 mod history;
 mod pauses;
 mod person;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, OnceLock};
 

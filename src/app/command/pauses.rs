@@ -7,7 +7,7 @@ use super::super::people::Known;
 use super::super::wording::exceptions;
 use super::super::wording::{pauses, refusals};
 use super::{Answer, Asked};
-use crate::domain::exemption::{self, REASON_MAX};
+use crate::domain::exemption;
 use crate::domain::policy::Policy;
 use crate::domain::request::Decision;
 
@@ -64,7 +64,7 @@ impl App {
         policy: Option<&str>,
         reason: &str,
     ) -> Result<Vec<(&'a Policy, &'b Known)>, Answer> {
-        if reason.chars().count() > REASON_MAX {
+        if exemption::is_too_long(reason) {
             return Err(Err(exceptions::refusal(&exemption::Refusal::ReasonTooLong)));
         }
         match policy {

@@ -119,11 +119,8 @@ impl App {
             }
             Err(Trouble::Failed(error)) => concern::look_up_again(attempts, error, self.clock.now()),
         };
-        let told = !matches!(state, Asking::Found { .. } | Asking::Due { .. });
+        // The next step wakes the loop, which looks at the card too.
         self.store.set_asking(vec![question.id], state).await?;
-        if told {
-            self.nudge();
-        }
         Ok(())
     }
 
@@ -298,8 +295,9 @@ impl App {
             }
             Err(ChatError::RateLimited(wait)) => {
                 let wait = Duration::from_std(wait).unwrap_or(waiting::LONGEST).min(waiting::LONGEST);
-                *lock(&self.runtime.asking_from) = Some(now + wait);
-                Ok(Err(now + wait))
+                let at = now + wait;
+                *lock(&self.runtime.asking_from) = Some(at);
+                Ok(Err(at))
             }
             Err(error) => {
                 row.attempts += 1;
@@ -391,6 +389,52 @@ fn is_at(user: &ChatUser, address: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::tests::{Bench, policy, shown};
+    use crate::domain::concern::Ask;
+
+    /// A policy that asks each account's person, so long before the deadline.
+    fn asks(before: Option<Duration>) -> Vec<Policy> {
+        let ask = Ask { contractor: Some(Template(Vec::new())), manager: None, before };
+        vec![Policy { ask, ..policy() }]
+    }
+
+    #[tokio::test]
+    async fn only_requests_of_policies_that_ask_are_looked_at() {
+        let (asks, silent) = (Bench::of(asks(None)), Bench::new());
+        for bench in [&asks, &silent] {
+            assert_eq!(bench.app.requests_that_ask().await.unwrap(), [0_i64; 0]);
+        }
+        let [asked, not_asked] =
+            [&asks, &silent].map(|bench| bench.asking(vec![shown(bench.app.clock.now())]));
+        let (asked, _) = (asked.await, not_asked.await);
+        assert_eq!(asks.app.requests_that_ask().await.unwrap(), [asked]);
+        assert_eq!(silent.app.requests_that_ask().await.unwrap(), [0_i64; 0]);
+    }
+
+    #[tokio::test]
+    async fn nobody_is_looked_up_before_the_time_that_the_policy_names() {
+        let bench = Bench::of(asks(Some(Duration::hours(4))));
+        let id = bench.asking(vec![shown(bench.app.clock.now())]).await;
+        let (request, _) = bench.app.store.request(id).await.unwrap().unwrap();
+        let then = request.deadline.unwrap() - Duration::hours(4);
+        // Whoever is looked up in these tests makes them fail.
+        assert_eq!(bench.app.ask_people_concerned(id).await.unwrap(), Some(then));
+    }
+
+    #[tokio::test]
+    async fn a_message_that_stands_or_waits_for_its_next_try_is_not_looked_for() {
+        let bench = Bench::new();
+        let now = bench.app.clock.now();
+        let tried = || MessageRow {
+            tried_at: Some(now),
+            attempts: MESSAGES_MAX,
+            ..MessageRow::new("key".to_owned(), "D0ADA".to_owned())
+        };
+        let stands = MessageRow { ts: Some("1.2".to_owned()), ..tried() };
+        let waits = MessageRow { retry_at: Some(now + Duration::minutes(1)), ..tried() };
+        assert_eq!(bench.app.is_hopeless(&stands).await, None);
+        assert_eq!(bench.app.is_hopeless(&waits).await, None);
+    }
 
     #[test]
     fn whoever_is_found_is_at_the_address_that_was_asked_for() {
