@@ -149,12 +149,7 @@ async fn old_events_move_to_a_file_that_an_auditor_verifies_and_the_rest_goes_on
     let ended = BotProcess::spawn(&world, &["archive", "--before", &today, "--to", &to], &[]).ended().await;
     assert!(ended.code == Some(1) && ended.stderr.contains("name another folder"), "{ended:?}");
     assert_eq!(world.audit().len(), before, "nothing was removed");
-    let hash: String = rusqlite::Connection::open(world.database())
-        .and_then(|file| {
-            file.query_row("SELECT hash FROM audit_event ORDER BY seq DESC", [], |row| row.get(0))
-        })
-        .expect("it is there");
-    std::fs::write(&file, hash).expect("the folder is there");
+    std::fs::write(&file, last_hash(&world)).expect("the folder is there");
     let said = run(&world, &["archive", "--before", &today, "--to", &to]).await;
     assert!(said.contains(&format!("events 1 to {before}, head ")), "{said}");
     let mode = std::os::unix::fs::PermissionsExt::mode(
@@ -197,6 +192,12 @@ async fn old_events_move_to_a_file_that_an_auditor_verifies_and_the_rest_goes_on
     bot.terminate();
     assert_eq!(bot.ended().await.code, Some(0));
     world.nothing_else_is_wrong().await;
+}
+
+fn last_hash(world: &World) -> String {
+    let file = rusqlite::Connection::open(world.database()).expect("it can be opened");
+    let sql = "SELECT hash FROM audit_event ORDER BY seq DESC";
+    file.query_row(sql, [], |row| row.get(0)).expect("the trail has events")
 }
 
 /// Puts the whole trail a year back, with hashes that fit, as if it had been written then.
