@@ -380,3 +380,35 @@ fn longer(wait: Duration, candidate: &Candidate) -> Duration {
         | CandidateState::Failed { .. } => wait,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::shown;
+    use super::*;
+    use crate::domain::candidate::Trouble;
+
+    #[test]
+    fn what_stood_in_the_way_of_one_account_is_known_also_once_it_is_left_alone() {
+        let now = chrono::DateTime::UNIX_EPOCH;
+        let last = |states: &[CandidateState]| {
+            let candidate =
+                |state: &CandidateState| Candidate { position: 0, shown: shown(now), state: state.clone() };
+            let all: Vec<Candidate> = states.iter().map(candidate).collect();
+            last_error(&all).map(str::to_owned)
+        };
+        let due = |error: Option<&str>| CandidateState::Due {
+            attempts: 0,
+            not_before: None,
+            status_changed: None,
+            trouble: Trouble { error: error.map(str::to_owned), waits: 0 },
+        };
+        let skipped = CandidateState::Skipped {
+            at: now,
+            why: Skip::ApprovalTooOld,
+            error: Some("no right".to_owned()),
+        };
+        assert_eq!(last(&[CandidateState::Proposed, due(None)]), None);
+        assert_eq!(last(&[due(None), due(Some("no answer"))]).as_deref(), Some("no answer"));
+        assert_eq!(last(&[due(None), skipped]).as_deref(), Some("no right"));
+    }
+}

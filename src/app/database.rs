@@ -99,11 +99,7 @@ impl App {
     ) {
         let today = outage.since.date_naive();
         for channel in outage.untold.clone() {
-            let told = last.get(&channel).filter(|(day, _)| *day == today).map(|(_, last)| *last);
-            // One whose telling was not heard of may still turn out to stand.
-            let of_today = ended.iter().filter(|other| other.since.date_naive() == today);
-            let unheard = of_today.filter_map(|other| other.tried.get(&channel)).max().copied();
-            let first = told.max(unheard).map_or(0, |last| last + 1);
+            let first = first_unused(&channel, today, last, ended);
             match self.tell_outage_in(&channel, outage, first).await {
                 Ok(Telling::Told(number)) => {
                     outage.tried.remove(&channel);
@@ -196,7 +192,42 @@ impl App {
     }
 }
 
+/// The first number of the day that was not used there for an outage.
+fn first_unused(
+    channel: &str,
+    today: NaiveDate,
+    last: &BTreeMap<String, (NaiveDate, u32)>,
+    ended: &[Outage],
+) -> u32 {
+    let told = last.get(channel).filter(|(day, _)| *day == today).map(|(_, last)| *last);
+    // One whose telling was not heard of may still turn out to stand.
+    let of_today = ended.iter().filter(|other| other.since.date_naive() == today);
+    let unheard = of_today.filter_map(|other| other.tried.get(channel)).max().copied();
+    told.max(unheard).map_or(0, |last| last + 1)
+}
+
 /// The mark of the word that an outage of this day `fails`, or `works` again.
 fn key(what: &str, since: DateTime<Utc>, number: u32) -> String {
     format!("database:{what}:{}:{number}", since.date_naive())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(day: i64, tried: &[(&str, u32)]) -> Outage {
+        let since = DateTime::UNIX_EPOCH + chrono::Duration::days(day);
+        let tried = tried.iter().map(|(channel, number)| ((*channel).to_owned(), *number)).collect();
+        Outage { since, why: String::new(), untold: BTreeSet::new(), tried, told: BTreeMap::new() }
+    }
+
+    #[test]
+    fn the_outages_of_a_day_are_numbered_by_channel_and_those_that_nobody_heard_of_count() {
+        let day = |day| (DateTime::UNIX_EPOCH + chrono::Duration::days(day)).date_naive();
+        let last = [("C1".to_owned(), (day(20), 2)), ("C2".to_owned(), (day(19), 4))].into();
+        let first = |channel: &str, ended: &[Outage]| first_unused(channel, day(20), &last, ended);
+        assert_eq!((first("C1", &[]), first("C2", &[]), first("C3", &[])), (3, 0, 0));
+        let unheard = [ended(19, &[("C3", 5)]), ended(20, &[("C1", 1), ("C3", 0)]), ended(20, &[("C2", 3)])];
+        assert_eq!((first("C1", &unheard), first("C2", &unheard), first("C3", &unheard)), (3, 4, 1));
+    }
 }

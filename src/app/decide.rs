@@ -157,11 +157,9 @@ impl App {
             }
             _ => return Ok(self.unknown_button(inbound, message, action)),
         };
-        let retries = matches!(verb, Verb::Retry { .. });
         let press = Press { request, list_hash: Some(rest.to_owned()), verb, reason: None };
         let said = match self.decide(inbound, press).await? {
-            Ok(request) if retries => self.left_out_of_retry(&request).await?,
-            Ok(_) => None,
+            Ok(request) => self.left_out_of_retry(&request).await?,
             Err(turned) => Some(turned.text()),
         };
         if let Some(text) = said {

@@ -9,7 +9,6 @@ use chrono::{DateTime, Duration, Utc};
 use sha2::{Digest, Sha256};
 
 use super::App;
-use super::trend::REFUSED_MAX;
 use super::wording::notices;
 use crate::chat::{Card, ChatError, MessageRef, ReplyTo};
 use crate::domain::policy::hex;
@@ -169,9 +168,7 @@ impl App {
         match self.chat.post(message.channel, message.thread, &message.key, card).await {
             Ok(reference) => self.stands(row, message, reference, Some(digest(card))).await,
             // A picture may not be ready yet: the next tries are later.
-            Err(error @ ChatError::Content(_))
-                if self.pictures_refused(&card.blocks) && row.attempts < REFUSED_MAX =>
-            {
+            Err(error @ ChatError::Content(_)) if self.pictures_refused(&card.blocks) => {
                 Ok(Standing::NotYet(self.put_off(row, &error).await?))
             }
             Err(ChatError::Content(why)) => {
@@ -194,7 +191,7 @@ impl App {
         rendered: Option<String>,
     ) -> anyhow::Result<Standing> {
         row.ts = Some(reference.id.clone());
-        row.rendered.clone_from(&rendered);
+        row.rendered = rendered;
         succeeded(row);
         match message.card_of {
             Some(request) => {
@@ -203,20 +200,15 @@ impl App {
                     channel: row.channel.clone(),
                     ts: reference.id.clone(),
                     // What a found card shows isn't known: it is rendered again.
-                    rendered: rendered.clone().unwrap_or_default(),
+                    rendered: row.rendered.clone().unwrap_or_default(),
                     request,
                 };
                 self.store.card_stands(card, self.clock.now()).await?;
             }
             None => self.store.save_message(row).await?,
         }
-        let now = self.clock.now();
-        Ok(match rendered {
-            // The card now has a deadline to show, so it is rendered again at once.
-            Some(_) if message.card_of.is_some() => Standing::Behind(reference, now),
-            Some(_) => Standing::Current(reference, None),
-            None => Standing::Behind(reference, now),
-        })
+        // Looked at again at once: a card now has a deadline to show, and what a found message shows isn't known.
+        Ok(Standing::Behind(reference, self.clock.now()))
     }
 
     /// Records a failed try and says when to try again.
@@ -284,7 +276,66 @@ fn digest(card: &Card) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::Bench;
     use super::*;
+    use crate::chat::Text;
+
+    fn said(words: &str) -> Card {
+        Card { summary: Text::plain(words), blocks: Vec::new() }
+    }
+
+    /// Shows it although nobody may be told anything: whoever tries panics.
+    async fn shown(bench: &Bench, card: &Card) -> Standing {
+        let message = Identity { key: "k".to_owned(), channel: "C1", thread: None, card_of: None };
+        bench.app.show(&message, card).await.unwrap()
+    }
+
+    /// A message that stands and shows the card.
+    fn standing(card: &Card) -> MessageRow {
+        let row = MessageRow::new("k".to_owned(), "C1".to_owned());
+        MessageRow { ts: Some("1.2".to_owned()), rendered: Some(digest(card)), ..row }
+    }
+
+    #[tokio::test]
+    async fn what_stands_as_it_should_is_not_sent_again() {
+        let (bench, card) = (Bench::new(), said("hello"));
+        let (store, now) = (&bench.app.store, bench.app.clock.now());
+        let reference = MessageRef { channel: "C1".to_owned(), id: "1.2".to_owned() };
+        store.save_message(&standing(&card)).await.unwrap();
+        assert_eq!(shown(&bench, &card).await, Standing::Current(reference.clone(), None));
+
+        // A late update may still come: it is sent again after that. The clock was put back: after the whole wait.
+        for (wait, longest) in [(Duration::seconds(30), 30), (Duration::hours(3), 60)] {
+            let row = MessageRow { render_again_at: Some(now + wait), ..standing(&card) };
+            store.save_message(&row).await.unwrap();
+            let Standing::Current(_, Some(again)) = shown(&bench, &card).await else { panic!("it stands") };
+            let wait = (again - bench.app.clock.now()).num_seconds();
+            assert!((longest - 20..=longest).contains(&wait), "{wait}");
+        }
+
+        // What waits for its turn is not sent before, and is up to date only if it shows this.
+        let retry_at = Some(now + Duration::minutes(2));
+        store.save_message(&MessageRow { retry_at, ..standing(&card) }).await.unwrap();
+        assert_eq!(shown(&bench, &card).await, Standing::Current(reference.clone(), None));
+        let Standing::Behind(behind, at) = shown(&bench, &said("goodbye")).await else { panic!("it is old") };
+        assert!(behind == reference && at > now + Duration::seconds(119), "{at}");
+    }
+
+    #[tokio::test]
+    async fn that_a_message_is_sent_is_written_down_before_it_is() {
+        let bench = Bench::new();
+        let app = std::sync::Arc::clone(&bench.app);
+        let sent = tokio::spawn(async move {
+            let thread = MessageRef { channel: "C1".to_owned(), id: "1.2".to_owned() };
+            let message =
+                Identity { key: "k".to_owned(), channel: "C1", thread: Some(&thread), card_of: None };
+            app.show(&message, &said("hello")).await.map(drop)
+        });
+        assert!(sent.await.unwrap_err().is_panic(), "it was sent");
+        let row = bench.app.store.message("k").await.unwrap().expect("it was written down");
+        assert!(row.ts.is_none() && row.tried_at.is_some());
+        assert_eq!(row.thread.as_deref(), Some("1.2"));
+    }
 
     #[test]
     fn a_message_is_looked_for_from_before_it_was_tried_and_a_day_back_if_nobody_knows_when_that_was() {

@@ -193,7 +193,27 @@ fn digest(why: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::Bench;
     use super::*;
+    use crate::domain::audit::Person;
+
+    #[tokio::test]
+    async fn a_right_that_comes_and_goes_does_not_fill_the_channel() {
+        let bench = Bench::new();
+        let (store, policy) = (&bench.app.store, &bench.app.policies[0]);
+        let id = bench.asked().await;
+        let request = store.request_alone(id).await.unwrap().unwrap();
+        for number in 0..TOLD_MAX {
+            let key = key(&request, number, "aaaa");
+            let row = MessageRow { ts: Some(format!("1.{number}")), ..MessageRow::new(key, "C1".into()) };
+            store.save_message(&row).await.unwrap();
+        }
+        let by = Person { id: "U1".to_owned(), name: "Ada".to_owned(), email: None };
+        let decision = Decision { by, at: bench.app.clock.now(), reason: None };
+        // Whoever posts something panics here.
+        let told = bench.app.tell_hindrance(policy, &request, &decision, "one right more").await;
+        assert_eq!(told.unwrap(), None);
+    }
 
     fn row(key: &str, ts: Option<&str>) -> MessageRow {
         let row = MessageRow::new(format!("request:7:obstacle:{key}"), "C1".into());

@@ -17,10 +17,10 @@ use crate::domain::sweep::Trigger;
 use crate::domain::waiting;
 use crate::store::{AuditQuery, NewSweep, StartedSweep};
 
-/// Between two updates of a card that shows progress: Slack allows about 50 a minute.
-const PROGRESS_EVERY: StdDuration = StdDuration::from_millis(1500);
 /// A deadline that has passed may have to wait for a click that came in time; it is looked at again this often.
 const OVERDUE_EVERY: Duration = Duration::seconds(1);
+/// Between two updates of a card that shows progress: Slack allows about 50 a minute.
+const PROGRESS_EVERY: StdDuration = StdDuration::from_millis(1500);
 
 impl App {
     /// Makes the request's rows true as far as that can be done now; says when to look again.
@@ -35,7 +35,7 @@ impl App {
         let request = self.leave_behind_if_outdated(request).await?;
         let now = self.clock.now();
         let deadline = request.deadline.filter(|_| request.state.awaits_decision());
-        let mut wake = deadline.map(|at| if at > now { at } else { now + OVERDUE_EVERY });
+        let mut wake = deadline.map(|at| at.max(now + OVERDUE_EVERY));
         if let (RequestState::Approved { .. }, Some(decision)) = (&request.state, request.state.mandate()) {
             let (began, working) = (self.clock.now(), CancellationToken::new());
             let work = async {
@@ -74,13 +74,13 @@ impl App {
             // Decided after the card was rendered: its end is told only below a card that shows it.
             return Ok(Some(self.clock.now()));
         }
-        wake = earliest(wake, self.tell_silence(&request, &candidates, &card).await?);
+        let unsettled = self.tell_silence(&request, &candidates, &card).await?;
         if matches!(request.state, RequestState::WentLive { .. }) {
             self.sweep_after_going_live(&request).await?;
         }
         self.sweep_by_new_rule(&request).await?;
         self.sweep_to_ask_again(&request).await?;
-        let late = self.tell_going_on(&request).await?;
+        let late = earliest(unsettled, self.tell_going_on(&request).await?);
         wake = earliest(wake, late);
         let end_wake = self.tell_ending(&request, &candidates, &card).await?;
         match end_wake {
@@ -192,48 +192,42 @@ impl App {
     /// Brings the card up to date. Returns it with the request's version that it was rendered from, if it stands, and
     /// when to look again.
     async fn show_card(&self, id: i64) -> anyhow::Result<(Option<(MessageRef, i64)>, Option<DateTime<Utc>>)> {
-        // Twice: once the card stands it has a deadline to show.
-        for _ in 0..2 {
-            let Some((request, candidates)) = self.store.request(id).await? else {
-                return Ok((None, None));
-            };
-            let sweep = self.store.sweep(request.sweep).await?;
-            let page = lock(&self.runtime.pages).get(&id).copied().unwrap_or_default();
-            let obstacle =
-                lock(&self.runtime.obstacles).get(&id).map(|obstacle| obstacle.hindrance.why.clone());
-            let link = |candidate: &Candidate| self.identity.console_link(&candidate.shown.id);
-            let links = candidates.iter().filter_map(|one| Some((one.position, link(one)?))).collect();
-            let successor = match &request.asked_again {
-                Some(AskedAgain { became: Some(Became::Request(id)), .. }) => {
-                    self.store.message(&card_key(*id)).await?.as_ref().and_then(messages::reference)
-                }
-                Some(_) | None => None,
-            };
-            let paused = self.store.pause_of(&request.policy).await?;
-            let view = card::View {
-                successor: successor.as_ref(),
-                links: &links,
-                obstacle: obstacle.as_deref(),
-                paused: paused.as_ref(),
-                request: &request,
-                candidates: &candidates,
-                counts: sweep.map(|sweep| counts(&sweep)).unwrap_or_default(),
-                page,
-                policy: self.policy(&request.policy),
-                restorations: &self.store.restorations_for(id).await?,
-                now: self.clock.now(),
-                questions: &self.store.questions(id).await?,
-            };
-            let message =
-                Identity { key: card_key(id), channel: &request.channel, thread: None, card_of: Some(id) };
-            match self.show(&message, &card::card(&view)).await? {
-                Standing::Current(card, again) => return Ok((Some((card, request.version)), again)),
-                Standing::Behind(_, at) if at <= self.clock.now() => {}
-                Standing::Behind(card, at) => return Ok((Some((card, request.version)), Some(at))),
-                Standing::NotYet(at) => return Ok((None, Some(at))),
+        let Some((request, candidates)) = self.store.request(id).await? else {
+            return Ok((None, None));
+        };
+        let sweep = self.store.sweep(request.sweep).await?;
+        let page = lock(&self.runtime.pages).get(&id).copied().unwrap_or_default();
+        let obstacle = lock(&self.runtime.obstacles).get(&id).map(|obstacle| obstacle.hindrance.why.clone());
+        let link = |candidate: &Candidate| self.identity.console_link(&candidate.shown.id);
+        let links = candidates.iter().filter_map(|one| Some((one.position, link(one)?))).collect();
+        let successor = match &request.asked_again {
+            Some(AskedAgain { became: Some(Became::Request(id)), .. }) => {
+                self.store.message(&card_key(*id)).await?.as_ref().and_then(messages::reference)
             }
-        }
-        Ok((None, Some(self.clock.now())))
+            Some(_) | None => None,
+        };
+        let paused = self.store.pause_of(&request.policy).await?;
+        let view = card::View {
+            successor: successor.as_ref(),
+            links: &links,
+            obstacle: obstacle.as_deref(),
+            paused: paused.as_ref(),
+            request: &request,
+            candidates: &candidates,
+            counts: sweep.map(|sweep| counts(&sweep)).unwrap_or_default(),
+            page,
+            policy: self.policy(&request.policy),
+            restorations: &self.store.restorations_for(id).await?,
+            now: self.clock.now(),
+            questions: &self.store.questions(id).await?,
+        };
+        let message =
+            Identity { key: card_key(id), channel: &request.channel, thread: None, card_of: Some(id) };
+        Ok(match self.show(&message, &card::card(&view)).await? {
+            Standing::Current(card, again) => (Some((card, request.version)), again),
+            Standing::Behind(card, at) => (Some((card, request.version)), Some(at)),
+            Standing::NotYet(at) => (None, Some(at)),
+        })
     }
 
     /// When the first of the due candidates may be tried again.
@@ -352,6 +346,7 @@ mod tests {
     use super::super::carry_out::Hindrance;
     use super::super::tests::Bench;
     use super::*;
+    use crate::domain::candidate::Step;
 
     #[tokio::test]
     async fn whether_an_obstacle_is_still_there_is_found_out_once_a_minute() {
@@ -367,5 +362,16 @@ mod tests {
         assert!(until(7).is_some(), "another request's");
         app.note_obstacle(7, Effort::Made, began);
         assert_eq!(until(7), None);
+    }
+
+    #[tokio::test]
+    async fn the_loop_comes_back_when_the_first_account_may_be_tried_again() {
+        let bench = Bench::new();
+        let (app, now) = (&bench.app, bench.app.clock.now());
+        let request = bench.approved().await;
+        assert!(app.next_try(request).await.unwrap().is_some_and(|at| at <= app.clock.now()));
+        let wait = Step::Wait { error: "no answer".to_owned(), wait: Duration::minutes(5) };
+        app.store.step_candidate(request, 0, wait, now).await.unwrap();
+        assert_eq!(app.next_try(request).await.unwrap(), Some(now + Duration::minutes(5)));
     }
 }

@@ -32,12 +32,8 @@ impl App {
         match &restoration.state {
             RestorationState::Due { not_before, .. } => {
                 let by = self.restore_by(&restoration);
-                // What a try did is looked for beyond that time, and no more often than before it.
-                let end = if now < by || !was_tried(&restoration) { by } else { by + FIND_OUT_WITHIN };
-                if let Some(at) = waiting::until(*not_before, now)
-                    && now < end
-                {
-                    return Ok(Some(at.min(end)));
+                if let Some(at) = waits_until(*not_before, by, was_tried(&restoration), now) {
+                    return Ok(Some(at));
                 }
                 if now < by {
                     self.give_back(&restoration).await?;
@@ -179,6 +175,18 @@ impl App {
     }
 }
 
+/// When to look at a wish again that was put off and is to be done `by` then.
+fn waits_until(
+    not_before: Option<DateTime<Utc>>,
+    by: DateTime<Utc>,
+    tried: bool,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    // What a try did is looked for beyond that time, and no more often than before it.
+    let end = if tried && now >= by { by + FIND_OUT_WITHIN } else { by };
+    waiting::until(not_before, now).map(|at| at.min(end)).filter(|at| *at > now)
+}
+
 /// Whether a call was made that may have done something.
 fn was_tried(restoration: &Restoration) -> bool {
     matches!(restoration.state, RestorationState::Due { attempts: 1.., .. })
@@ -191,5 +199,30 @@ fn seen_before(restoration: &Restoration) -> Option<DateTime<Utc>> {
         RestorationState::Restored { .. }
         | RestorationState::Skipped { .. }
         | RestorationState::Failed { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_that_was_put_off_waits_until_its_end_and_one_that_was_tried_for_an_hour_more() {
+        let by = DateTime::UNIX_EPOCH + Duration::days(20);
+        let minutes = |minutes| by + Duration::minutes(minutes);
+        let waits = |at: i64, tried, now: i64| {
+            waits_until(Some(minutes(at)), by, tried, minutes(now)).map(|until| (until - by).num_minutes())
+        };
+        for tried in [false, true] {
+            assert_eq!(waits(-1, tried, -2), Some(-1));
+            assert_eq!(waits(-2, tried, -2), None, "its time has come");
+            assert_eq!(waits(4, tried, -2), Some(0), "its end comes first");
+            assert_eq!(waits_until(None, by, tried, minutes(-2)), None);
+        }
+        assert_eq!(waits(4, false, 0), None, "nothing was done, so there is nothing to find out");
+        assert_eq!(waits(4, true, 0), Some(4));
+        assert_eq!(waits(58, true, 57), Some(58));
+        assert_eq!(waits(64, true, 57), Some(60));
+        assert_eq!(waits(64, true, 60), None);
     }
 }

@@ -197,11 +197,7 @@ impl App {
                 self.draw_now(inbound, view, memory, tick).await
             }
         };
-        let mut drawings = lock(&self.runtime.drawings);
-        // Ours and the map's: nobody waits for it.
-        if Arc::strong_count(&drawing) <= 2 {
-            drawings.remove(&view.id);
-        }
+        put_away(&mut lock(&self.runtime.drawings), &view.id, &drawing);
         result
     }
 
@@ -216,7 +212,7 @@ impl App {
         // Whoever has no draft was never shown this dialog.
         let stands = review
             .as_ref()
-            .is_some_and(|review| review.draft.is_some() && self.waits(&review.request, memory));
+            .is_some_and(|review| review.draft.is_some() && waits(&review.request, memory, self.clock.now()));
         if !(tick && stands)
             && let Err(not) = self.may_review(inbound, memory.request, &memory.list_hash).await?
         {
@@ -239,13 +235,6 @@ impl App {
             Some(_) | None => choose::over(memory.request, refusals::dialog_out_of_date(), None),
         };
         self.redraw(view, &modal).await
-    }
-
-    /// Whether the request still waits for the person's answer about the list that they see.
-    fn waits(&self, request: &Request, memory: &Memory) -> bool {
-        request.state.awaits_decision()
-            && request.list_hash == memory.list_hash
-            && request.deadline.is_some_and(|deadline| self.clock.now() < deadline)
     }
 
     async fn redraw(&self, view: &ViewRef, modal: &Modal) -> anyhow::Result<()> {
@@ -471,6 +460,21 @@ impl App {
     }
 }
 
+/// Whether the request still waits for the person's answer about the list that they see.
+fn waits(request: &Request, memory: &Memory, now: DateTime<Utc>) -> bool {
+    request.state.awaits_decision()
+        && request.list_hash == memory.list_hash
+        && request.deadline.is_some_and(|deadline| now < deadline)
+}
+
+/// Forgets a dialog for which no other drawing waits.
+fn put_away(drawings: &mut Drawings, view: &str, drawing: &Arc<Drawing>) {
+    // The map's and ours.
+    if Arc::strong_count(drawing) <= 2 {
+        drawings.remove(view);
+    }
+}
+
 fn drawn(
     request: &Request,
     candidates: &[crate::domain::candidate::Candidate],
@@ -525,4 +529,40 @@ fn answer(
 
 fn fault(input: &str, text: &Text) -> Ack {
     Ack::FormErrors(vec![(input.into(), text.to_plain())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Bench;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_waits_for_an_answer_about_its_list_until_its_deadline() {
+        let bench = Bench::new();
+        let store = &bench.app.store;
+        let id = bench.asked().await;
+        let request = store.request_alone(id).await.unwrap().unwrap();
+        let deadline = request.deadline.expect("its card stands");
+        let before = deadline - chrono::Duration::milliseconds(1);
+        let seen = Memory { request: id, list_hash: request.list_hash.clone(), generation: 0 };
+        let other = Memory { list_hash: "other".to_owned(), ..seen.clone() };
+        assert!(waits(&request, &seen, before));
+        assert!(!waits(&request, &other, before));
+        assert!(!waits(&request, &seen, deadline));
+        store.expire_due(deadline).await.unwrap();
+        let request = store.request_alone(id).await.unwrap().unwrap();
+        assert!(!waits(&request, &seen, before), "it has ended");
+    }
+
+    #[test]
+    fn a_dialog_is_forgotten_by_the_last_who_draws_it() {
+        let drawing = Arc::new(Drawing::default());
+        let mut drawings: Drawings = [("V1".to_owned(), Arc::clone(&drawing))].into();
+        let other = Arc::clone(&drawing);
+        put_away(&mut drawings, "V1", &drawing);
+        assert_eq!(drawings.len(), 1, "somebody else waits for it");
+        drop(other);
+        put_away(&mut drawings, "V1", &drawing);
+        assert!(drawings.is_empty());
+    }
 }

@@ -152,3 +152,37 @@ fn trouble(candidate: &Candidate) -> Trouble {
         | CandidateState::Failed { .. } => Trouble::default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Bench;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_would_stop_the_others_too_puts_them_off_for_the_plain_time() {
+        let bench = Bench::new();
+        let soon = bench.app.clock.now() + Duration::seconds(30);
+        let text = String::new;
+        // The seconds that the account waits after two waits in a row, and the others.
+        for (error, alone, others) in [
+            (IdentityError::Denied(text()), 240, Some(60)),
+            (IdentityError::Transient(text()), 20, Some(5)),
+            (IdentityError::Malformed(text()), 240, None),
+            (IdentityError::Refused(text()), 20, None),
+            (IdentityError::NotFound(text()), 20, None),
+            (IdentityError::RateLimited { until: soon }, 30, Some(30)),
+            (IdentityError::RateLimited { until: soon - Duration::hours(1) }, 1, Some(1)),
+        ] {
+            let standstill = Standstill::new();
+            let wait = bench.app.put_off_sessions(&error, 2, &standstill);
+            let close = |wait: Duration, seconds: i64| (seconds - wait.num_seconds()).abs() < 10;
+            assert!(close(wait, alone), "{error:?}: {wait}");
+            let plain = standstill.get().map(|(_, plain)| *plain);
+            assert_eq!(plain.is_some(), others.is_some(), "{error:?}");
+            assert!(
+                plain.is_none_or(|plain| close(plain, others.unwrap_or_default())),
+                "{error:?}: {plain:?}"
+            );
+        }
+    }
+}

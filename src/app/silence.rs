@@ -126,7 +126,7 @@ impl App {
 
     /// What is to be said of accounts that a retry leaves as they are, if there are any.
     pub(super) async fn left_out_of_retry(&self, request: &Request) -> anyhow::Result<Option<Text>> {
-        if !matches!(request.state, RequestState::Approved { .. }) {
+        if !matches!(request.state, RequestState::Approved { retry: Some(_), .. }) {
             return Ok(None);
         }
         let candidates = self.store.request(request.id).await?.map(|(_, candidates)| candidates);

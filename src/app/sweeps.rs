@@ -335,6 +335,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_sweep_is_a_catch_up_if_it_begins_more_than_two_minutes_after_its_slot() {
+        let bench = Bench::new();
+        let (app, clock, policy) = (&bench.app, &bench.app.clock, &bench.app.policies[0]);
+        app.store.know_policy(&policy.name, clock.now()).await.unwrap();
+        for (late_s, caught_up) in [(LATE_AFTER_S, false), (LATE_AFTER_S + 1, true)] {
+            let slot = schedule::next_slot(&policy.schedule, clock.now()).unwrap();
+            clock.advance(slot + Duration::seconds(late_s) + Duration::milliseconds(50) - clock.now());
+            app.start_owed_sweeps().await;
+            let sweep = app.store.last_sweep(&policy.name).await.unwrap().expect("it was owed");
+            let expected = if caught_up { Trigger::CatchUp { slot } } else { Trigger::Schedule { slot } };
+            assert_eq!(sweep.trigger, expected);
+        }
+    }
+
+    #[tokio::test]
     async fn a_slots_sweep_is_tried_again_for_an_hour() {
         let bench = Bench::new();
         let id = bench.sweep("slot").await;

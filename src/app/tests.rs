@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::requests::card_key;
-use super::{App, InFlight, Work, lock};
+use super::{App, ApproverCache, InFlight, Work, lock, messages};
 use crate::chat::{
     Card, Chat, ChatError, ChatUser, Connection, FileRef, Home, MessageRef, Modal, ReplyTo, ShareIn, Upload,
     ViewRef,
@@ -21,13 +21,17 @@ use crate::domain::assess::{Evidence, Idle, SecondLook, Signal};
 use crate::domain::audit::Person;
 use crate::domain::calendar::Calendar;
 use crate::domain::candidate::Shown;
+use crate::domain::keep::KeptUntil;
 use crate::domain::plan::{Counts, Verdict};
 use crate::domain::policy::{Limits, People, Policy, Rule, Schedule};
+use crate::domain::request::{Input, Verb, Voter};
 use crate::domain::sweep::{Trigger, slot_key};
 use crate::identity::{
     FreshLook, IdentityError, IdentityProvider, Protected, Reference, StatusChange, TakeAccount,
 };
-use crate::store::{CardStands, FinishedSweep, NewSweep, StartedSweep, Store, SweepState};
+use crate::store::{
+    CardStands, Decided, FinishedSweep, MessageRow, NewSweep, Receipt, StartedSweep, Store, SweepState,
+};
 
 /// Nobody may be asked anything, and whoever asks panics. Only a sweep may begin: it is not answered.
 struct Nobody;
@@ -241,17 +245,16 @@ impl Bench {
             unknown: Vec::new(),
             at: now,
         };
-        app.store.finish_sweep(sweep, end).await.unwrap();
-        let (request, _) = app.store.request_of_sweep(sweep).await.unwrap().unwrap();
+        let request = app.store.finish_sweep(sweep, end).await.unwrap().request.expect("it asks");
         let card = CardStands {
-            key: card_key(request.id),
+            key: card_key(request),
             channel: "C0OPS".to_owned(),
             ts: "1.2".to_owned(),
             rendered: String::new(),
-            request: request.id,
+            request,
         };
         app.store.card_stands(card, now).await.unwrap();
-        request.id
+        request
     }
 
     async fn sweep_by(&self, slot: &str, trigger: Trigger) -> i64 {
@@ -264,6 +267,34 @@ impl Bench {
             at: self.app.clock.now(),
         };
         let StartedSweep::New(id) = self.app.store.start_sweep(sweep).await.unwrap() else { panic!("there") };
+        id
+    }
+
+    /// A request about one account, whose card stands.
+    pub(super) async fn asked(&self) -> i64 {
+        self.asking(vec![shown(self.app.clock.now())]).await
+    }
+
+    /// The same, approved.
+    pub(super) async fn approved(&self) -> i64 {
+        let (store, policy, now) = (&self.app.store, &self.app.policies[0], self.app.clock.now());
+        let id = self.asked().await;
+        let request = store.request_alone(id).await.unwrap().expect("it is there");
+        let email = Some("boss@corp.example".to_owned());
+        let person = Person { id: "U1".to_owned(), name: "Boss".to_owned(), email };
+        store.receive("click", Some(id), &person.id, now).await.unwrap();
+        let input = Input {
+            verb: Verb::Suspend { keep: [].into(), until: KeptUntil::default() },
+            voter: Voter { person, approver: true, admin: false },
+            received_at: now,
+            list_hash: Some(request.list_hash),
+            reason: None,
+            approvals_needed: 1,
+            rule: policy.rule.clone(),
+            paused: None,
+        };
+        let decided = store.decide("click", id, input, now).await.unwrap();
+        assert!(matches!(decided, Decided::Done(_)), "{decided:?}");
         id
     }
 
@@ -313,11 +344,11 @@ async fn a_bot_whose_writer_dies_ends_with_an_error_for_the_supervisor() {
 #[tokio::test]
 async fn a_task_that_panics_is_not_tried_again_at_once() {
     let bench = Bench::new();
-    let sweep = bench.sweep("slot").await;
+    let request = bench.asked().await;
     bench.app.reconcile(&bench.stop).await.unwrap();
     bench.app.runtime.tasks.close();
     bench.app.runtime.tasks.wait().await;
-    let wake = bench.wake_of(Work::Sweep(sweep)).expect("it is tried again");
+    let wake = bench.wake_of(Work::Request(request)).expect("it is tried again");
     assert!(wake > bench.app.clock.now() + Duration::seconds(5));
     assert!(lock(&bench.app.runtime.in_flight).is_empty());
     let nudged =
@@ -441,9 +472,93 @@ async fn work_that_takes_too_long_is_stuck_and_a_loop_that_hangs_is_not_alive() 
 async fn a_request_that_is_open_past_its_deadline_is_stuck() {
     let bench = Bench::new();
     let app = &bench.app;
-    bench.asking(vec![shown(app.clock.now())]).await;
+    bench.asked().await;
     app.clock.advance(Duration::days(7) + Duration::minutes(4));
     assert_eq!(app.vitals().await.stuck, [""; 0]);
     app.clock.advance(Duration::minutes(2));
     assert_eq!(app.vitals().await.stuck, ["request 1 is open past its deadline"]);
+}
+
+#[tokio::test]
+async fn work_that_fails_is_tried_again_after_a_while() {
+    let bench = Bench::new();
+    bench.asked().await;
+    let sweep = bench.app.store.last_sweep("p").await.unwrap().expect("it has ended").id;
+    bench.app.store.clone().close().await.unwrap();
+    let wake = bench.app.attend(Work::Notice(sweep), &bench.stop).await.expect("it can't be written");
+    assert!(wake > bench.app.clock.now() + Duration::seconds(5));
+}
+
+#[test]
+fn what_is_due_at_once_leaves_the_loop_a_breath() {
+    let bench = Bench::new();
+    let now = bench.app.clock.now();
+    bench.app.wake_for(Work::Homes, now - Duration::hours(1));
+    assert!(bench.wake_of(Work::Homes).is_some_and(|at| at > now + Duration::milliseconds(100)));
+}
+
+#[test]
+fn only_the_requests_whose_alarm_has_rung_are_looked_at_for_it() {
+    let bench = Bench::new();
+    let now = bench.app.clock.now();
+    let soon = now + Duration::seconds(1);
+    lock(&bench.app.runtime.wakes).extend([
+        (Work::Request(7), now),
+        (Work::Request(8), soon),
+        (Work::Sweep(9), now),
+    ]);
+    assert_eq!(bench.app.rung(now), [7]);
+    assert_eq!(bench.app.rung(soon), [7, 8]);
+}
+
+#[test]
+fn the_approvers_of_a_policy_are_looked_up_once_a_minute() {
+    let (cache, at) = (ApproverCache::default(), DateTime::UNIX_EPOCH);
+    let emails: std::collections::BTreeSet<String> = ["ada@corp.example".to_owned()].into();
+    cache.put("p", at, emails.clone());
+    assert_eq!(cache.get("p", at + Duration::seconds(59)), Some(emails));
+    assert_eq!(cache.get("other", at), None);
+    for away in [Duration::minutes(1), -Duration::minutes(1)] {
+        assert_eq!(cache.get("p", at + away), None);
+    }
+}
+
+#[tokio::test]
+async fn a_late_update_is_waited_for_anew_only_if_the_clock_was_set() {
+    let bench = Bench::new();
+    let (app, now) = (&bench.app, bench.app.clock.now());
+    let row = MessageRow::new("k".to_owned(), "C1".to_owned());
+    let row = MessageRow { render_again_at: Some(now + Duration::seconds(10)), ..row };
+    app.store.save_message(&row).await.unwrap();
+    let seconds = async || {
+        let row = app.store.message("k").await.unwrap().expect("it is there");
+        (row.render_again_at.expect("it is waited for") - now).num_seconds()
+    };
+    // As long as a round of the loop may take.
+    let passed = std::time::Duration::from_secs(100);
+    let began = tokio::time::Instant::now().checked_sub(passed).expect("this machine runs for longer");
+    let mut seen = (began, now - Duration::seconds(100));
+    app.note_clock(&mut seen).await.unwrap();
+    assert!(seconds().await <= 10);
+    app.clock.advance(Duration::minutes(3));
+    app.note_clock(&mut seen).await.unwrap();
+    let waits = Duration::minutes(3) + messages::LATE_UPDATE_WITHIN;
+    assert!(seconds().await >= waits.num_seconds() - 1);
+}
+
+#[tokio::test]
+async fn an_input_that_comes_again_is_recognised_for_a_week() {
+    let bench = Bench::new();
+    let (app, now) = (&bench.app, bench.app.clock.now());
+    for (key, days) in [("old", 8), ("young", 6)] {
+        app.store.receive(key, None, "U1", now - Duration::days(days)).await.unwrap();
+    }
+    let running = tokio::spawn(Arc::clone(app).run(bench.stop.clone()));
+    let forgotten =
+        async { while app.store.receive("old", None, "U1", now).await.unwrap() != Receipt::New {} };
+    tokio::time::timeout(std::time::Duration::from_secs(10), forgotten).await.expect("it is forgotten");
+    let young = app.store.receive("young", None, "U1", now).await.unwrap();
+    assert!(matches!(young, Receipt::Repeated { .. }), "{young:?}");
+    bench.stop.cancel();
+    running.await.unwrap().unwrap();
 }

@@ -19,7 +19,7 @@ const WEEKS_BEFORE: i64 = 12;
 /// A trend is as old as this at most when somebody looks, and is not drawn more often.
 const LOOKED_AT_EVERY: Duration = Duration::minutes(10);
 /// Something that shows a picture is refused this often before it goes without.
-pub(super) const REFUSED_MAX: u32 = 4;
+const REFUSED_MAX: u32 = 4;
 /// Waits between tries for somebody who asked for a report: the picture is ready within seconds, or never.
 const WAITS_S: [u64; 4] = [1, 2, 4, 8];
 

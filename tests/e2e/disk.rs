@@ -187,8 +187,10 @@ async fn a_file_that_somebody_else_holds_is_waited_for() {
     other.busy_timeout(std::time::Duration::from_secs(5)).expect("it can be set");
     other.execute_batch("BEGIN IMMEDIATE").expect("the file is free for a moment");
     nothing_is_done(&world, &card).await;
+    bot.writes("the database can't be written: nothing is decided", 3).await;
     other.execute_batch("ROLLBACK").expect("it is ours");
     it_goes_on(&world, &card, bot).await;
+    assert_eq!(said(&world, FAILS), 1, "however long it lasts");
 }
 
 #[tokio::test(flavor = "multi_thread")]

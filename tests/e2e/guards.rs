@@ -72,6 +72,7 @@ async fn more_candidates_than_the_policy_allows_are_held() {
     let world = world_of(&format!("{PLAIN_POLICY}max_candidates = 2\n"), 3, 9).await;
     world.start_bot().await;
     assert_held(&world, "more than the 2 that max_candidates allows").await;
+    assert_eq!(world.slack.messages(C_OPS).len(), 1, "the card says it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use chrono::Duration;
 use super::commands::ask;
 use crate::fake::okta::Person;
 use crate::fake::slack::{
-    C_OPS, Fault, SlackUser, U_ADMIN, U_APPROVER, U_APPROVER2, U_GUEST, U_STRANGER, U_VIEWER, View,
+    C_GENERAL, C_OPS, Fault, SlackUser, U_ADMIN, U_APPROVER, U_APPROVER2, U_GUEST, U_STRANGER, U_VIEWER, View,
 };
 use crate::support::{PLAIN_POLICY, World};
 
@@ -122,6 +122,18 @@ async fn lost_rights_hide_the_page_and_a_stale_button_is_refused() {
     assert_eq!(page.actions(), Vec::<String>::new());
     assert!(!text(&page).contains("request"), "{}", text(&page));
     assert_eq!((world.audited("sweep_started"), world.audited("input_refused")), (1, 1));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_for_anything_has_their_page_looked_at_again() {
+    let (world, _) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    opened(&world, U_VIEWER, "You are a viewer of contractors").await;
+    world.slack.leave(U_VIEWER, C_OPS);
+    let events = world.audit().len();
+    world.slack.slash(U_VIEWER, C_GENERAL, "/inactive-contractors help").await.expect("it can be typed");
+    shows(&world, U_VIEWER, "If you need to see it, ask").await;
+    assert_eq!(world.audit().len(), events, "nothing has happened that pages tell of");
     world.nothing_else_is_wrong().await;
 }
 

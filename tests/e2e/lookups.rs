@@ -1,6 +1,6 @@
 //! Slack answers wrongly when it is asked who clicked: refused for now, in the audit trail, and nothing is changed.
 
-use crate::fake::slack::{C_OPS, Fault, Message, S_APPROVERS, U_ADMIN, U_APPROVER};
+use crate::fake::slack::{C_OPS, Fault, Message, S_APPROVERS, U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER};
 use crate::support::{PLAIN_POLICY, World};
 
 use super::commands::ask;
@@ -45,10 +45,10 @@ const WRONG: [(&str, &str); 12] = [
 ];
 
 /// A policy whose approvers are a user group, so that all three look-ups are needed, and its open card.
-async fn asking() -> (World, Message) {
+async fn asking(keys: &str) -> (World, Message) {
     let staffing = format!(
         "{PLAIN_POLICY}[[policy]]\nname = \"staffing\"\nuser_type = \"temp\"\nchannel = \"{C_OPS}\"\n{PLAIN_POLICY}\
-         approvers = {{ groups = [\"{S_APPROVERS}\"] }}\nadmins = {{ users = [\"{U_ADMIN}\"] }}\n"
+         approvers = {{ groups = [\"{S_APPROVERS}\"] }}\nadmins = {{ users = [\"{U_ADMIN}\"] }}\n{keys}"
     );
     let world = World::at_ten(&staffing).await;
     world.okta.add(crate::fake::okta::Person::new("temp@ext.example", "temp").last_login_days_ago(41));
@@ -79,7 +79,7 @@ async fn refused_for_now(world: &World, card: &Message, method: &str, fault: Fau
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_cannot_be_looked_up_is_refused_for_now_and_nothing_is_changed() {
-    let (world, card) = asking().await;
+    let (world, card) = asking("").await;
     for method in ["users.info", "conversations.members", "usergroups.users.list"] {
         for fault in NO_ANSWER {
             refused_for_now(&world, &card, method, fault).await;
@@ -89,6 +89,21 @@ async fn whoever_cannot_be_looked_up_is_refused_for_now_and_nothing_is_changed()
         refused_for_now(&world, &card, method, Fault::Body(JSON, body)).await;
     }
     assert_eq!(world.changes_asked(), Vec::<String>::new());
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.message("1 account suspended. Approved by").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_user_group_only_members_who_are_in_the_channel_decide() {
+    // Nobody's rights but the approvers' go by the channel.
+    let (world, card) = asking(&format!("viewers = {{ users = [\"{U_ADMIN}\"] }}\n")).await;
+    world.slack.click(U_VIEWER, &card.ts, "suspend").await.expect("everybody sees the button");
+    world.told(U_VIEWER, "not one of this policy's approvers").await;
+    world.slack.leave(U_APPROVER2, C_OPS);
+    world.slack.click_stale(U_APPROVER2, &card, "suspend").await.expect("it was there");
+    world.told(U_APPROVER2, "You are not in the channel of policy").await;
+    assert_eq!((world.audited("input_refused"), world.changes_asked()), (2, Vec::new()));
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.message("1 account suspended. Approved by").await;
     world.nothing_else_is_wrong().await;

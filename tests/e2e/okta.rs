@@ -60,6 +60,18 @@ async fn a_429_before_the_listing_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_card_shows_how_far_it_has_come_while_a_call_takes_long() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    world.gate.stop_at_label("okta POST /api/v1/users/{id}/lifecycle/suspend", 2, Moment::Before);
+    approve(&world, &card).await;
+    world.gate.stopped().await;
+    world.card_says(&card, "1 of 2 done").await;
+    world.gate.release();
+    world.message("2 accounts suspended. Approved by").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_429_in_the_middle_of_the_suspensions_is_waited_for() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN, CAT]).await;
     world.okta.fail_next(SUSPEND, Fault::RateLimited { reset_in_s: 1 });

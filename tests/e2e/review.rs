@@ -4,6 +4,7 @@ use chrono::Duration;
 
 use super::commands::assert_answer;
 use super::dialog::{ask_until, box_of, open, says, search, submit_label, tick, top, until};
+use crate::fake::gate::Moment;
 use crate::fake::okta::{Fault as OktaFault, Person};
 use crate::fake::slack::{
     C_OPS, FakeSlack, Fault, Input, Message, Sees, U_APPROVER, U_APPROVER2, U_GUEST, U_VIEWER, View,
@@ -197,6 +198,19 @@ async fn clicks_at_the_same_time_end_at_what_the_person_last_saw() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_ticked_while_the_dialog_is_being_drawn_is_drawn_after_that() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN, CAT]).await;
+    open(&world, U_APPROVER, &card).await;
+    world.gate.stop_at_label("slack views.update", 1, Moment::Before);
+    tick(&world, U_APPROVER, 0, false).await;
+    world.gate.stopped().await;
+    tick(&world, U_APPROVER, 1, false).await;
+    world.gate.release();
+    counts(&world, "Suspend 1").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dialog_that_could_not_be_drawn_again_is_not_taken_at_its_word() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     open(&world, U_APPROVER, &card).await;
@@ -322,6 +336,21 @@ async fn a_decision_of_somebody_else_closes_the_dialog_with_their_name() {
     assert!(view.visible_text().contains("had 2 accounts suspended"), "{}", view.visible_text());
     assert!(view.json["submit"].is_null());
     assert_eq!((world.audited("approved"), world.audited("input_refused"), drafts(&world)), (1, 2, 0));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_choice_that_is_submitted_after_the_end_is_answered_with_what_became_of_it() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    open(&world, U_APPROVER, &card).await;
+    world.slack.click(U_APPROVER2, &card.ts, "suspend").await.expect("the button is there");
+    world.message("2 accounts suspended").await;
+    world.until("the choices gone", |world| drafts(world) == 0).await;
+    let reply = world.slack.submit_view(U_APPROVER, &[]).await.expect("it is open");
+    assert_eq!(reply.sees, Sees::ViewUpdated);
+    let view = says(&world, U_APPROVER, "Already approved by").await.visible_text();
+    assert!(view.contains("had 2 accounts suspended"), "{view}");
+    assert_eq!((world.audited("approved"), world.audited("input_refused")), (1, 1));
     world.nothing_else_is_wrong().await;
 }
 

@@ -1,5 +1,6 @@
 //! What was asked by a rule that has been changed since is not decided any more: the question is put anew.
 
+use crate::fake::gate::Moment;
 use crate::fake::okta::Person;
 use crate::fake::slack::{Fault, U_APPROVER};
 use crate::support::{PLAIN_POLICY, World, is_open_card};
@@ -61,5 +62,23 @@ async fn a_rule_that_only_narrows_lets_the_question_stand() {
     world.message("1 account suspended, 1 left alone").await;
     assert_eq!((world.okta.suspends(ADA), world.okta.suspend_requests(BEN)), (1, 0));
     assert_eq!(world.audited("outdated"), 0);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_that_has_begun_runs_by_the_rule_that_it_began_with() {
+    let mut world = World::at_ten(&format!("{PLAIN_POLICY}inactive_after = \"40d\"\n")).await;
+    world.add_idle(&[ADA]);
+    world.start_bot().await;
+    world.gate.stop_at_label("okta GET /api/v1/users", 1, Moment::Before);
+    world.ask_for_sweep().await;
+    world.gate.stopped().await;
+    world.kill_bot().await;
+    world.gate.open();
+    world.set_policy(&format!("{PLAIN_POLICY}inactive_after = \"60d\"\n"));
+    world.start_bot().await;
+    let card = world.message("Answer by").await.visible_text();
+    assert!(card.contains(ADA), "{card}");
+    assert_eq!((world.audited("sweep_started"), world.audited("outdated")), (1, 0));
     world.nothing_else_is_wrong().await;
 }

@@ -78,14 +78,37 @@ async fn each_is_told_once_however_often_the_bot_restarts_and_only_the_latest_wh
     world.nothing_else_is_wrong().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_reminder_that_stands_is_in_the_trail_also_if_somebody_decides_before_that_is_known() {
+/// A request of whose reminder nobody knows yet that it stands.
+async fn reminded_unheard() -> (World, Message) {
     let (world, card) = World::asking(&keys(), &[ADA]).await;
     world.slack.fail_next("chat.postMessage", Fault::LostResponse);
     world.advance(Duration::minutes(4 * 60 + 1));
     let deadline = world.next_deadline().expect("it waits");
     let stage = (deadline - Duration::hours(4)).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     world.put_off(&format!("request:1:reminder:{stage}")).await;
+    (world, card)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_a_reminder_stands_is_found_out_also_after_the_end_and_a_restart() {
+    let (world, card) = reminded_unheard().await;
+    world.slack.fail_always("conversations.history", Fault::Error("internal_error".into()));
+    world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");
+    world.message(" denied ").await;
+    super::commands::ask(&world, U_VIEWER, "status").await;
+    assert_eq!(world.count("SELECT told FROM request WHERE id = ?1", "1"), 0);
+    world.kill_bot().await;
+    assert_eq!(world.audited("reminded"), 0);
+    world.slack.clear_faults();
+    world.start_bot().await;
+    world.audited_times("reminded", 1).await;
+    assert_eq!(saying(&world, REMINDER).len(), 1);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reminder_that_stands_is_in_the_trail_also_if_somebody_decides_before_that_is_known() {
+    let (world, card) = reminded_unheard().await;
     world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");
     world.message(" denied ").await;
     world.audited_times("reminded", 1).await;

@@ -174,6 +174,30 @@ async fn an_update_whose_answer_was_lost_is_rendered_again_after_a_late_one_woul
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_last_update_that_a_late_one_may_undo_is_rendered_again_also_after_a_restart() {
+    let told = "SELECT told FROM request WHERE id = ?1";
+    let world = world_with_bot().await;
+    let card = world.sweep().await;
+    world.slack.fail_next("chat.update", Fault::LostResponse);
+    world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");
+    world.put_off(CARD).await;
+    world.message(" denied ").await;
+    world.advance(Duration::seconds(5));
+    world.no_longer_put_off(CARD).await;
+    super::commands::ask(&world, U_APPROVER, "status").await;
+    assert_eq!(world.count(told, "1"), 0, "the card is to be looked at once more");
+    world.kill_bot().await;
+    world.start_bot().await;
+    let updates =
+        |slack: &FakeSlack| slack.calls().iter().filter(|call| call.method == "chat.update").count();
+    let before = updates(&world.slack);
+    world.advance(Duration::seconds(61));
+    world.until("the card once more", |world| updates(&world.slack) > before).await;
+    world.until("all told", |world| world.count(told, "1") == 1).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_card_that_somebody_deleted_comes_again() {
     let world = world_with_bot().await;
     let seen = world.sweep().await;
@@ -224,6 +248,8 @@ async fn a_card_that_slack_refuses_is_replaced_by_its_sentence() {
     let cards = marked(&world, CARD);
     assert_eq!(cards.len(), 1);
     assert!(cards[0].visible_text().contains("contractors"), "{}", world.slack.dump());
+    let first = serde_json::Value::from(cards[0].versions[0].blocks.clone()).to_string();
+    assert!(!first.contains("\"button\""), "what was refused is not tried again: {first}");
     assert!(world.next_deadline().is_some(), "the request waits for an answer all the same");
     world.nothing_else_is_wrong().await;
 }
