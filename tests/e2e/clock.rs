@@ -121,6 +121,21 @@ async fn a_clock_that_is_days_ahead_ends_no_approval() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_exemption_granted_while_the_clock_was_ahead_holds_once_it_is_set_right() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    let ahead = Duration::hours(3);
+    set_own_clock(&world, ahead);
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.card_says(&card, "180 minutes ahead of").await;
+    assert_answer(&world, U_APPROVER, &format!("exempt {ADA} on leave"), &["is exempt until"]).await;
+    set_own_clock(&world, -ahead);
+    world.advance(Duration::seconds(61));
+    world.message("0 accounts suspended, 1 left alone").await;
+    assert_eq!(world.changes_asked(), Vec::<String>::new());
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_by_a_clock_that_differs_from_oktas_is_refused_even_if_it_finds_nobody() {
     for (minutes, idle) in [(6, 41), (-6, 1)] {
         let world = World::at_ten(PLAIN_POLICY).await;
