@@ -14,10 +14,10 @@ use crate::domain::restoration::{Restoration, RestorationState, Skip};
 /// The answer to a granted exemption.
 pub fn exempted(granted: &Granted, waiting_in: Option<i64>, now: DateTime<Utc>) -> Card {
     let mut text = Text::default().with(Span::Name(granted.account.login.clone()));
-    text = if !granted.has_begun(now) {
-        text.then(" is exempt from ").with(Span::Time(granted.starts_at)).then(" until ")
-    } else {
+    text = if granted.has_begun(now) {
         text.then(" is exempt until ")
+    } else {
+        text.then(" is exempt from ").with(Span::Time(granted.starts_at)).then(" until ")
     };
     text = text
         .with(Span::Time(granted.ends_at))
