@@ -26,6 +26,7 @@
 //!    its outcome after it; that a wish is turned away again for the same reason is written down once. If the audit
 //!    can't be written, the call is not made.
 //! 3. At most one open request holds an account, and at most one sweep exists per policy and slot: unique indexes say so.
+//!    Only what a wrong clock began, and what came to nothing, gets one in its place.
 //! 4. A decision, once acknowledged, survives `kill -9` and power loss, and is carried out to an outcome for every account.
 //! 5. Reconciling twice changes nothing; a replayed click or command changes nothing and tells the person why.
 //! 6. What the channel shows converges to the database.

@@ -191,7 +191,7 @@ impl App {
         candidate: &Candidate,
         why: Skip,
     ) -> anyhow::Result<Option<Hindrance>> {
-        if matches!(candidate.state, CandidateState::Due { attempts: 0, status_changed: None, .. }) {
+        if !candidate.state.may_have_worked() {
             return self.take(request, candidate, Step::Skip(why)).await;
         }
         let read = self.identity.read(&candidate.shown.id).await;
@@ -216,15 +216,15 @@ impl App {
         let CandidateState::Due { attempts, status_changed, .. } = &candidate.state else {
             return Ok(Ok(None));
         };
-        if *attempts > 0 || status_changed.is_some() {
-            if account.status == AccountStatus::Suspended {
-                return Ok(Err(Step::Confirm(Proof::by_reading())));
-            }
-            if account.status_changed.at() != *status_changed {
-                return Ok(Err(Step::Skip(Skip::ChangedByOthers)));
-            }
-        } else if account.status == AccountStatus::Suspended {
-            return Ok(Err(Step::Skip(Skip::AlreadySuspended)));
+        if account.status == AccountStatus::Suspended {
+            let ours = candidate.state.may_have_worked();
+            let step =
+                if ours { Step::Confirm(Proof::by_reading()) } else { Step::Skip(Skip::AlreadySuspended) };
+            return Ok(Err(step));
+        }
+        let tried = *attempts > 0 || status_changed.is_some();
+        if tried && account.status_changed.at() != *status_changed {
+            return Ok(Err(Step::Skip(Skip::ChangedByOthers)));
         }
         let standing = fresh_standing(self, policy, fresh).await?;
         // The rule that the approvers were shown and the rule of today must both still propose the account.

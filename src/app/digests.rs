@@ -34,7 +34,7 @@ impl App {
         // Without a policy there is no channel, and nobody wants to know.
         if let Some((policy, digest)) = policy {
             let now = self.clock.now();
-            let mut ending = self.store.open_exemptions(vec![policy.name.clone()]).await?;
+            let mut ending = self.store.open_exemptions(vec![policy.name.clone()], now).await?;
             let until = row.until + (row.until - row.since);
             ending.retain(|granted| granted.in_force(now) && granted.ends_at <= until);
             let view = wording::View {

@@ -74,6 +74,8 @@ impl App {
             self.store.put_off_watches(vec![first], until + WAIT_FOR_PERSON).await?;
         }
         let more = seen.len() == ROUND_MAX as usize;
+        // The answers have just shown what time it is there.
+        let watched_for = Some(watched_for).filter(|_| self.clock_is_off().is_none());
         if self.store.record_looks(seen, watched_for, self.clock.now()).await?.is_some() {
             self.nudge();
         }

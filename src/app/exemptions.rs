@@ -26,7 +26,7 @@ impl App {
     pub(super) async fn announce_ending(&self, batch: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
         let mut exemptions = self.store.exemption_batch(batch).await?;
         // One that was lifted meanwhile ends no more.
-        exemptions.retain(|granted| granted.end.is_none());
+        exemptions.retain(|granted| granted.is_open(self.clock.now()));
         let policy = exemptions.first().and_then(|granted| self.policy(&granted.policy));
         if let Some(policy) = policy {
             let message = Identity {

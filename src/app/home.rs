@@ -248,7 +248,7 @@ impl App {
         let now = self.clock.now();
         let policies: Vec<&Policy> = visible.iter().map(|(policy, _)| *policy).collect();
         let names: Vec<String> = policies.iter().map(|policy| policy.name.clone()).collect();
-        let mut ending = self.store.open_exemptions(names.clone()).await?;
+        let mut ending = self.store.open_exemptions(names.clone(), now).await?;
         ending.retain(|granted| granted.in_force(now) && granted.ends_at - now <= ENDING_WITHIN);
         let mut trends = Vec::new();
         for policy in policies.iter().take(home::TRENDS_MAX) {

@@ -11,7 +11,7 @@ use super::{App, people};
 use crate::chat::ChatError;
 use crate::domain::assess::{Assessment, Evidence};
 use crate::domain::audit::Subject;
-use crate::domain::plan::{Counts, Verdict};
+use crate::domain::plan::{Counts, Guard, Verdict};
 use crate::domain::policy::Policy;
 use crate::domain::request::shown;
 use crate::domain::schedule;
@@ -25,6 +25,8 @@ const LATE_AFTER_S: i64 = 120;
 /// For so long after its slot began, a sweep that a passing trouble stops is tried again; the next slot may be a week
 /// away. Whoever asked for a sweep waits for the answer, and can ask again.
 const TRY_AGAIN_WITHIN: Duration = Duration::hours(1);
+/// A slot whose sweep a wrong clock began, and whose time comes within this of that, has its sweep after all.
+const NOT_YET_MEANT: Duration = Duration::minutes(5);
 /// How long the first of these waits is, and the longest.
 const TRY_AGAIN_AFTER: (Duration, Duration) = (Duration::seconds(10), Duration::minutes(5));
 
@@ -58,20 +60,28 @@ impl App {
         } else {
             Trigger::Schedule { slot }
         };
-        let sweep = NewSweep {
+        let mut sweep = NewSweep {
             policy: policy.name.clone(),
             slot: slot_key(slot),
             trigger,
             rule: policy.rule.clone(),
             at: now,
         };
-        match self.store.start_sweep(sweep).await? {
-            StartedSweep::New(id) => {
-                tracing::info!(policy = policy.name, sweep = id, %slot, "sweep started");
+        loop {
+            match self.store.start_sweep(sweep.clone()).await? {
+                StartedSweep::New(id) => {
+                    tracing::info!(policy = policy.name, sweep = id, %slot, "sweep started");
+                    return Ok(());
+                }
+                // Each has a key of its own, so this ends with the last of them.
+                StartedSweep::Exists(row)
+                    if begun_by_a_wrong_clock(&row, now) && self.clock_is_off().is_none() =>
+                {
+                    sweep.slot = format!("{}:after:{}", slot_key(slot), row.id);
+                }
+                StartedSweep::Exists(_) => return Ok(()),
             }
-            StartedSweep::Exists(_) => {}
         }
-        Ok(())
     }
 
     /// Starts a sweep because a person asked; `key` makes a repeated delivery of the command start it once.
@@ -275,6 +285,23 @@ pub(super) fn may_pass(error: &anyhow::Error) -> bool {
         || error.downcast_ref().is_some_and(store)
 }
 
+/// Whether a slot's sweep came to nothing at what the clock, set back since, says is yet to come. One that was refused
+/// because of the clock may also have been begun just before the slot was due, if nothing took its place yet.
+fn begun_by_a_wrong_clock(sweep: &SweepRow, now: DateTime<Utc>) -> bool {
+    let first = matches!(
+        sweep.trigger,
+        Trigger::Schedule { slot } | Trigger::CatchUp { slot } if slot_key(slot) == sweep.slot
+    );
+    match &sweep.state {
+        SweepState::Finished { verdict: Verdict::Refused(Guard::ClockOff { .. }), .. } if first => {
+            now < sweep.started_at + NOT_YET_MEANT
+        }
+        SweepState::Finished { verdict: Verdict::Refused(Guard::ClockOff { .. }), .. }
+        | SweepState::Failed { .. } => now < sweep.started_at,
+        SweepState::Started | SweepState::Finished { .. } => false,
+    }
+}
+
 /// Nobody waits for its answer, and its slot is not long gone.
 fn is_tried_again(sweep: &SweepRow, now: DateTime<Utc>) -> bool {
     let of_a_slot = match sweep.trigger {
@@ -346,6 +373,30 @@ mod tests {
             let sweep = app.store.last_sweep(&policy.name).await.unwrap().expect("it was owed");
             let expected = if caught_up { Trigger::CatchUp { slot } } else { Trigger::Schedule { slot } };
             assert_eq!(sweep.trigger, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_came_to_nothing_by_a_clock_set_back_since_has_another_in_its_place() {
+        let bench = Bench::new();
+        let id = bench.sweep("slot").await;
+        let begun = bench.app.store.sweep(id).await.unwrap().unwrap();
+        let at = begun.started_at;
+        let ended = |verdict| SweepState::Finished { at, counts: Counts::default(), verdict, pages: 1 };
+        let refused = || ended(Verdict::Refused(Guard::ClockOff { ahead_s: 600 }));
+        let failed = || SweepState::Failed { at, error: String::new() };
+        let is_begun_anew = |state, slot: &str, after_s| {
+            let row = SweepRow { state, slot: slot.to_owned(), ..begun.clone() };
+            begun_by_a_wrong_clock(&row, at + Duration::seconds(after_s))
+        };
+        let Trigger::Schedule { slot } = begun.trigger else { panic!("of a slot") };
+        let (first, later) = (slot_key(slot), format!("{}:after:1", slot_key(slot)));
+        for (state, key, until) in [(refused(), &first, 300), (refused(), &later, 0), (failed(), &first, 0)] {
+            assert!(is_begun_anew(state.clone(), key, until - 1), "{state:?} {key}");
+            assert!(!is_begun_anew(state.clone(), key, until), "{state:?} {key}");
+        }
+        for state in [SweepState::Started, ended(Verdict::NoCandidates), ended(Verdict::Ask)] {
+            assert!(!is_begun_anew(state.clone(), &first, -3600), "{state:?}");
         }
     }
 

@@ -85,7 +85,7 @@ pub enum Skip {
     NoLongerMatches(Assessment),
     /// The provider no longer knows it.
     Gone,
-    /// It was already suspended by somebody else before we tried.
+    /// It was already suspended by somebody else before a try of ours could do it.
     AlreadySuspended,
     /// Its status changed after our first try: somebody else had a hand in it.
     ChangedByOthers,
@@ -173,6 +173,10 @@ pub enum CandidateState {
         not_before: Option<DateTime<Utc>>,
         /// The status change as read before the first try: if it differs later, somebody else was there.
         status_changed: Option<DateTime<Utc>>,
+        /// Nothing was tried before the tries that are counted here: once all of them are turned away, none is left that
+        /// may have worked.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        nothing_before: bool,
         /// What stood in the way so far.
         #[serde(default, skip_serializing_if = "Trouble::is_none")]
         trouble: Trouble,
@@ -218,6 +222,7 @@ impl CandidateState {
             attempts: 0,
             not_before: None,
             status_changed: None,
+            nothing_before: false,
             trouble: Trouble::default(),
         }
     }
@@ -231,8 +236,29 @@ impl CandidateState {
         else {
             return CandidateState::due();
         };
-        let trouble = Trouble::default();
-        CandidateState::Due { attempts: 0, not_before: None, status_changed: *status_changed, trouble }
+        CandidateState::Due {
+            attempts: 0,
+            not_before: None,
+            status_changed: *status_changed,
+            nothing_before: false,
+            trouble: Trouble::default(),
+        }
+    }
+
+    /// Whether a try of ours may have worked. If none may, whoever finds the account suspended finds the work of others.
+    pub fn may_have_worked(&self) -> bool {
+        match self {
+            CandidateState::Due { attempts, status_changed, nothing_before, .. } => {
+                *attempts > 0 || (status_changed.is_some() && !nothing_before)
+            }
+            CandidateState::Previewed
+            | CandidateState::Proposed
+            | CandidateState::Kept { .. }
+            | CandidateState::Dropped
+            | CandidateState::Suspended { .. }
+            | CandidateState::Skipped { .. }
+            | CandidateState::Failed { .. } => false,
+        }
     }
 
     /// Done, with sessions left alone.
@@ -367,17 +393,19 @@ pub enum Step {
 /// The next state of a due candidate and the audit events that go with it. `None`: the candidate is not due, and
 /// nothing may be done with it.
 pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(CandidateState, Vec<Draft>)> {
-    let CandidateState::Due { attempts, not_before, status_changed, trouble } = &candidate.state else {
+    let CandidateState::Due { attempts, not_before, status_changed, nothing_before, trouble } =
+        &candidate.state
+    else {
         return None;
     };
-    let (attempts, first_seen) = (*attempts, *status_changed);
+    let (attempts, first_seen, nothing_before) = (*attempts, *status_changed, *nothing_before);
     let event = |action, detail| {
         vec![Draft { at: now, actor: Actor::System, action, subject: Some(candidate.subject()), detail }]
     };
     let again = |attempts, wait, error, waits| {
         let trouble = Trouble { error: Some(error), waits };
         let not_before = Some(waiting::put_off(now, wait));
-        CandidateState::Due { attempts, not_before, status_changed: first_seen, trouble }
+        CandidateState::Due { attempts, not_before, status_changed: first_seen, nothing_before, trouble }
     };
     let suspended = |proof: Proof, sessions| {
         let state = CandidateState::Suspended { at: now, confirmation: proof.confirmation, sessions };
@@ -395,12 +423,12 @@ pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(Ca
             let detail =
                 json!({ "attempt": attempts, "status_changed": status_changed, "evidence": evidence });
             let events = event(Action::SuspensionIntended, detail);
-            let trouble = trouble.clone();
-            (CandidateState::Due { attempts, not_before: *not_before, status_changed, trouble }, events)
+            let nothing_before = nothing_before || !candidate.state.may_have_worked();
+            let (not_before, trouble) = (*not_before, trouble.clone());
+            (CandidateState::Due { attempts, not_before, status_changed, nothing_before, trouble }, events)
         }
         // A suspension that we confirm is one that we tried, with its intent in the audit trail.
-        // Before a retry there were tries, too.
-        Step::Confirm(_) | Step::ConfirmAndClear(_) if attempts == 0 && first_seen.is_none() => return None,
+        Step::Confirm(_) | Step::ConfirmAndClear(_) if !candidate.state.may_have_worked() => return None,
         Step::Confirm(proof) => suspended(proof, Sessions::Left),
         Step::ConfirmAndClear(proof) => suspended(proof, Sessions::due()),
         Step::Skip(why) => {

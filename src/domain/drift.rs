@@ -243,11 +243,15 @@ fn who_did_it(
     }
 }
 
-/// What a finding leads to, under a policy that watches for so long.
-pub fn step(watch: &Watch, finding: Finding, watched_for: Duration, now: DateTime<Utc>) -> Step {
+/// What a finding leads to, under a policy that watches for so long; `None` while the clock is off: then no watch ends
+/// because it has been long enough.
+pub fn step(watch: &Watch, finding: Finding, watched_for: Option<Duration>, now: DateTime<Utc>) -> Step {
     let first_look = watch.suspended_at + FIRST_LOOK_AFTER;
-    let until = watch.suspended_at + watched_for;
+    let until = watched_for.map_or(DateTime::<Utc>::MAX_UTC, |length| watch.suspended_at + length);
     match finding {
+        Finding::StillSuspended if watched_for.is_none() => {
+            Step::Watch { next_at: now + BACK_OFF_MAX, looked_at: watch.looked_at, failures: 0 }
+        }
         Finding::StillSuspended if now >= until => Step::End(End::Over, Vec::new()),
         Finding::StillSuspended => Step::Watch {
             // A sweep may come before the first look, and does not replace it.
@@ -255,7 +259,7 @@ pub fn step(watch: &Watch, finding: Finding, watched_for: Duration, now: DateTim
             looked_at: Some(now),
             failures: 0,
         },
-        Finding::NotTold(why) if now >= until + LAST_LOOK_WITHIN => {
+        Finding::NotTold(why) if now - LAST_LOOK_WITHIN >= until => {
             Step::End(End::LostSight { why }, Vec::new())
         }
         Finding::NotTold(_) => Step::Watch {

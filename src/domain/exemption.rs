@@ -75,7 +75,22 @@ pub struct Granted {
 impl Granted {
     /// Whether the account is left alone at this moment.
     pub fn in_force(&self, now: DateTime<Utc>) -> bool {
-        self.end.is_none() && self.starts_at <= now && now < self.ends_at
+        self.has_begun(now) && self.is_open(now)
+    }
+
+    /// Whether it has begun. What began when it was granted has, though the clock was ahead then and is right now.
+    pub fn has_begun(&self, now: DateTime<Utc>) -> bool {
+        self.starts_at <= now.max(self.granted_at)
+    }
+
+    /// Whether its end is still to come. That it lapsed is only as true as the clock was then; that somebody lifted it
+    /// is true by any clock.
+    pub fn is_open(&self, now: DateTime<Utc>) -> bool {
+        let lifted = match &self.end {
+            None | Some((_, End::Lapsed)) => false,
+            Some((_, End::Lifted { .. })) => true,
+        };
+        !lifted && now < self.ends_at
     }
 }
 

@@ -50,9 +50,10 @@ impl Store {
     ) -> Result<Vec<Granted>, StoreError> {
         let (policy, account) = (policy.to_owned(), account.clone());
         self.write(move |tx| {
-            let sql = "SELECT * FROM exemption
-                       WHERE policy = ?1 AND account_id = ?2 AND ended_at IS NULL AND ends_at > ?3 ORDER BY id";
-            let open = codec::all(tx, sql, params![policy, account.0, time_text(now)], decode)?;
+            let sql = format!(
+                "SELECT * FROM exemption WHERE policy = ?1 AND account_id = ?3 AND {OPEN} ORDER BY id"
+            );
+            let open = codec::all(tx, &sql, params![policy, time_text(now), account.0], decode)?;
             for granted in &open {
                 set_end(tx, granted, &end, now, now)?;
             }
@@ -79,13 +80,16 @@ impl Store {
     }
 
     /// The exemptions of the policies that have not ended, the next to end first.
-    pub async fn open_exemptions(&self, policies: Vec<String>) -> Result<Vec<Granted>, StoreError> {
+    pub async fn open_exemptions(
+        &self,
+        policies: Vec<String>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Granted>, StoreError> {
         self.read(move |tx| {
+            let sql = format!("SELECT * FROM exemption WHERE policy = ?1 AND {OPEN}");
             let mut open = Vec::new();
             for policy in &policies {
-                let sql =
-                    "SELECT * FROM exemption WHERE policy = ?1 AND ended_at IS NULL ORDER BY ends_at, id";
-                open.extend(codec::all(tx, sql, [policy], decode)?);
+                open.extend(codec::all(tx, &sql, params![policy, time_text(now)], decode)?);
             }
             open.sort_by_key(|granted| (granted.ends_at, granted.id));
             Ok(open)
@@ -130,10 +134,10 @@ impl Store {
     ) -> Result<BTreeMap<AccountId, Granted>, StoreError> {
         let policy = policy.to_owned();
         self.read(move |tx| {
-            let sql = "SELECT * FROM exemption
-                       WHERE policy = ?1 AND ended_at IS NULL AND starts_at <= ?2 AND ends_at > ?2
-                       ORDER BY ends_at, id";
-            let granted = codec::all(tx, sql, params![policy, time_text(now)], decode)?;
+            let sql = format!(
+                "SELECT * FROM exemption WHERE policy = ?1 AND {BEGUN} AND {OPEN} ORDER BY ends_at, id"
+            );
+            let granted = codec::all(tx, &sql, params![policy, time_text(now)], decode)?;
             Ok(granted.into_iter().map(|granted| (granted.account.id.clone(), granted)).collect())
         })
         .await
@@ -149,15 +153,17 @@ impl Store {
         let policy = policy.to_owned();
         let due = move |tx: &Connection| {
             // What another one goes on with is no end.
-            let sql = "SELECT * FROM exemption
-                       WHERE policy = ?1 AND ended_at IS NULL AND notice IS NULL AND ends_at <= ?2 AND starts_at <= ?3
-                           AND NOT EXISTS (SELECT 1 FROM exemption AS later
-                               WHERE later.policy = exemption.policy AND later.account_id = exemption.account_id
-                                   AND later.ended_at IS NULL AND later.starts_at <= exemption.ends_at
-                                   AND later.ends_at > exemption.ends_at)
-                       ORDER BY id";
-            let values = params![policy, time_text(now + notice), time_text(now)];
-            let soon = codec::readable(tx, sql, values, decode)?;
+            let sql = format!(
+                "SELECT * FROM exemption
+                 WHERE policy = ?1 AND notice IS NULL AND ends_at <= ?3 AND {BEGUN} AND {OPEN}
+                     AND NOT EXISTS (SELECT 1 FROM exemption AS later
+                         WHERE later.policy = exemption.policy AND later.account_id = exemption.account_id
+                             AND (later.ended IS NULL OR later.ended = '\"lapsed\"')
+                             AND later.starts_at <= exemption.ends_at AND later.ends_at > exemption.ends_at)
+                 ORDER BY id"
+            );
+            let values = params![policy, time_text(now), time_text(now + notice)];
+            let soon = codec::readable(tx, &sql, values, decode)?;
             Ok(soon.into_iter().filter(|granted| deserves_notice(granted, notice)).collect::<Vec<_>>())
         };
         if self
@@ -201,7 +207,7 @@ impl Store {
             }
             // Of those that were lifted before, nobody was told.
             let told = codec::all(tx, BATCH, [batch], decode)?;
-            for granted in told.into_iter().filter(|granted| granted.end.is_none()) {
+            for granted in told.into_iter().filter(|granted| granted.is_open(now)) {
                 audit::append(tx, &context(&granted.policy), exemption::end_announced(&granted, now))?;
             }
             Ok(())
@@ -209,6 +215,10 @@ impl Store {
         .await
     }
 }
+
+/// [`Granted::has_begun`] and [`Granted::is_open`] of the moment that is the second value.
+const BEGUN: &str = "(starts_at <= ?2 OR starts_at <= granted_at)";
+const OPEN: &str = "ends_at > ?2 AND (ended IS NULL OR ended = '\"lapsed\"')";
 
 const BATCH: &str = "SELECT * FROM exemption WHERE notice = ?1 ORDER BY ends_at, id";
 
@@ -249,9 +259,9 @@ pub(super) fn in_force(
     account: &AccountId,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let sql = "SELECT id FROM exemption
-               WHERE policy = ?1 AND account_id = ?2 AND ended_at IS NULL AND starts_at <= ?3 AND ends_at > ?3";
-    Ok(codec::first(tx, sql, params![policy, account.0, time_text(now)], codec::id)?.is_some())
+    let sql =
+        format!("SELECT id FROM exemption WHERE policy = ?1 AND account_id = ?3 AND {BEGUN} AND {OPEN}");
+    Ok(codec::first(tx, &sql, params![policy, time_text(now), account.0], codec::id)?.is_some())
 }
 
 fn set_end(

@@ -12,7 +12,7 @@ use crate::domain::request::Decision;
 /// What is known of a policy beyond its configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KnownPolicy {
-    /// When it was first seen; it owes no slot from before.
+    /// When it was first seen, by the earliest that a clock ever said; it owes no slot from before.
     pub first_seen_at: DateTime<Utc>,
     /// The rule that an admin took live, if one was.
     pub live_rule: Option<Rule>,
@@ -42,9 +42,11 @@ impl Store {
 }
 
 pub(super) fn know(tx: &Connection, name: &str, now: DateTime<Utc>) -> Result<KnownPolicy, StoreError> {
+    // Under a clock that was ahead it was seen for the first time in what is the future now.
     codec::run(
         tx,
-        "INSERT INTO policy (name, first_seen_at) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",
+        "INSERT INTO policy (name, first_seen_at) VALUES (?1, ?2) ON CONFLICT (name) DO
+         UPDATE SET first_seen_at = excluded.first_seen_at WHERE excluded.first_seen_at < first_seen_at",
         params![name, time_text(now)],
     )?;
     codec::first(tx, "SELECT * FROM policy WHERE name = ?1", [name], decode)?

@@ -17,7 +17,8 @@ use crate::domain::sweep::Trigger;
 pub struct NewSweep {
     /// The policy's name.
     pub policy: String,
-    /// What makes it the only one: [`crate::domain::sweep::slot_key`] of a slot, or the key of a person's input.
+    /// What makes it the only one: [`crate::domain::sweep::slot_key`] of a slot, or the key of a person's input. One that
+    /// takes the place of what a wrong clock began names that too.
     pub slot: String,
     /// Why it runs.
     pub trigger: Trigger,

@@ -59,11 +59,11 @@ impl Store {
 
     /// Records what was seen of these watches, judged by the rows as they are now: what ended meanwhile is left alone.
     /// Accounts that are active again by other hands become one batch, to be told together. Returns it, if there are any.
-    /// The policy watches for so long.
+    /// The policy watches for so long; `None` while the clock is off.
     pub async fn record_looks(
         &self,
         seen: Vec<(i64, Seen)>,
-        watched_for: Duration,
+        watched_for: Option<Duration>,
         now: DateTime<Utc>,
     ) -> Result<Option<i64>, StoreError> {
         self.write(move |tx| {

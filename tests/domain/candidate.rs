@@ -63,7 +63,13 @@ fn each_step_leads_where_it_says_and_leaves_its_trace() {
     };
     let later = |attempts, wait, error: &str, waits| {
         let trouble = Trouble { error: Some(error.into()), waits };
-        CandidateState::Due { attempts, not_before: Some(at + wait), status_changed: None, trouble }
+        CandidateState::Due {
+            attempts,
+            not_before: Some(at + wait),
+            status_changed: None,
+            nothing_before: false,
+            trouble,
+        }
     };
     let table = [
         (Step::Intend { status_changed: None, evidence: None }, due(2), Some(Action::SuspensionIntended)),
@@ -116,6 +122,37 @@ fn the_first_seen_status_change_is_kept_through_every_repetition() {
     let (next, _) = take(due(1), Step::Intend { status_changed: first, evidence: None });
     let CandidateState::Due { status_changed, .. } = next else { panic!("due") };
     assert_eq!(status_changed, None, "seen as absent before the first try stays absent");
+}
+
+#[test]
+fn what_was_only_turned_away_can_not_be_confirmed_and_any_other_try_can() {
+    let intend = || Step::Intend { status_changed: Some(now() - days(300)), evidence: None };
+    let after =
+        |state, steps: &[Step]| steps.iter().fold(state, |state, wanted| take(state, wanted.clone()).0);
+    let away = after(due(0), &[intend(), turned_away(), wait(), intend(), turned_away()]);
+    let failed = CandidateState::Failed {
+        at: now(),
+        error: "timed out".into(),
+        attempts: ATTEMPTS_MAX,
+        status_changed: Some(now() - days(300)),
+    };
+    let again = after(failed.due_again(), &[intend(), turned_away()]);
+    let mut before_this_was_kept = serde_json::to_value(&away).unwrap();
+    before_this_was_kept.as_object_mut().unwrap().remove("nothing_before");
+    for (state, may_have_worked) in [
+        (away.clone(), false),
+        (after(away.clone(), &[intend()]), true),
+        (after(away.clone(), &[intend(), try_again()]), true),
+        (after(away.clone(), &[intend(), try_again(), intend(), turned_away()]), true),
+        (failed.due_again(), true),
+        (again, true),
+        (after(away, &[intend(), try_again()]).due_again(), true),
+        (serde_json::from_value(before_this_was_kept).unwrap(), true),
+    ] {
+        let confirm = Step::Confirm(Proof::by_reading());
+        let confirmed = step(&candidate(0, state.clone()), confirm, now()).is_some();
+        assert_eq!((confirmed, state.may_have_worked()), (may_have_worked, may_have_worked), "{state:?}");
+    }
 }
 
 #[test]

@@ -166,7 +166,7 @@ fn without_a_date_of_its_own_the_logs_or_todays_is_told() {
 
 #[test]
 fn whoever_is_still_suspended_is_looked_at_again_after_an_hour_or_at_the_next_sweep() {
-    let next = |now| match step(&watch(), Finding::StillSuspended, month(), now) {
+    let next = |now| match step(&watch(), Finding::StillSuspended, Some(month()), now) {
         Step::Watch { next_at, looked_at, failures: 0 } if looked_at == Some(now) => next_at,
         other => panic!("{other:?}"),
     };
@@ -184,14 +184,32 @@ fn a_failed_look_is_never_a_good_one_and_waits_longer_each_time() {
             looked_at: Some(suspended_at()),
             failures: failures + 1,
         };
-        assert_eq!(step(&watch, Finding::NotTold("down".into()), month(), now()), expected);
+        assert_eq!(step(&watch, Finding::NotTold("down".into()), Some(month()), now()), expected);
     }
+}
+
+#[test]
+fn while_the_clock_is_off_no_watch_ends_because_it_was_long_enough() {
+    let late = suspended_at() + month() + Duration::days(10);
+    let watch = Watch { looked_at: Some(suspended_at()), ..watch() };
+    for finding in [Finding::StillSuspended, Finding::NotTold("down".into())] {
+        match step(&watch, finding, None, late) {
+            Step::Watch { next_at, looked_at, .. } => {
+                assert!(next_at > late && next_at <= late + Duration::hours(1));
+                assert_eq!(looked_at, Some(suspended_at()), "nobody knows when this was");
+            }
+            Step::End(end, _) => panic!("{end:?}"),
+        }
+    }
+    assert_eq!(step(&watch, Finding::Gone, None, late), Step::End(End::Gone, Vec::new()));
 }
 
 #[test]
 fn only_drift_is_audited() {
     let found = find(&watch(), Ours::Never, seen(AccountStatus::Active, says(import())), now());
-    let Step::End(End::Back(_), events) = step(&watch(), found, month(), now()) else { panic!("it ends") };
+    let Step::End(End::Back(_), events) = step(&watch(), found, Some(month()), now()) else {
+        panic!("it ends")
+    };
     assert_eq!(events.len(), 1);
     assert_eq!((events[0].action, events[0].action.word()), (Action::DriftFound, "drift_found"));
     assert_eq!(events[0].subject, Some(watch().account));
@@ -201,13 +219,13 @@ fn only_drift_is_audited() {
         (Finding::Deactivated, End::Deactivated),
         (Finding::RestoredByUs, End::RestoredByUs),
     ] {
-        assert_eq!(step(&watch(), finding, month(), now()), Step::End(end, Vec::new()));
+        assert_eq!(step(&watch(), finding, Some(month()), now()), Step::End(end, Vec::new()));
     }
 }
 
 #[test]
 fn a_watch_ends_with_a_last_look_that_works_or_says_that_it_lost_sight() {
-    let end = |finding, after| step(&watch(), finding, month(), suspended_at() + month() + after);
+    let end = |finding, after| step(&watch(), finding, Some(month()), suspended_at() + month() + after);
     let down = || Finding::NotTold("down".into());
     assert_eq!(end(Finding::StillSuspended, Duration::zero()), Step::End(End::Over, Vec::new()));
     assert!(matches!(end(down(), Duration::hours(23)), Step::Watch { .. }));

@@ -70,13 +70,26 @@ fn granted(id: i64, account: &str, starts_in: i64, ends_in: i64) -> Granted {
 
 #[test]
 fn an_exemption_is_in_force_from_its_start_until_its_end() {
+    let week = granted(1, "00u1", 1, 8);
+    let (start, end) = (now() + Duration::days(1), now() + Duration::days(8));
+    assert!(!week.in_force(start - Duration::seconds(1)));
+    assert!(week.in_force(start));
+    assert!(week.in_force(end - Duration::seconds(1)));
+    assert!(!week.in_force(end));
+    let lifted = End::Lifted { by: wish().by, reason: None };
+    let ended = Granted { end: Some((now(), lifted)), ..week };
+    assert!(!ended.in_force(start), "it is over early");
+}
+
+#[test]
+fn a_clock_that_was_ahead_neither_puts_an_exemption_off_nor_ends_it() {
+    let set_right = now() - Duration::hours(3);
     let week = granted(1, "00u1", 0, 7);
-    assert!(week.in_force(now()));
-    assert!(week.in_force(now() + Duration::days(7) - Duration::seconds(1)));
-    assert!(!week.in_force(now() + Duration::days(7)));
-    assert!(!week.in_force(now() - Duration::seconds(1)));
-    let ended = Granted { end: Some((now(), End::Lapsed)), ..week };
-    assert!(!ended.in_force(now() + Duration::days(1)), "it is over early");
+    assert!(week.in_force(set_right), "it began when it was granted");
+    assert!(!granted(1, "00u1", 1, 7).in_force(set_right), "a leave starts later");
+    let lapsed = Granted { end: Some((week.ends_at, End::Lapsed)), ..week };
+    assert!(lapsed.in_force(set_right));
+    assert!(!lapsed.in_force(lapsed.ends_at));
 }
 
 #[test]

@@ -136,7 +136,13 @@ pub fn proposed() -> Vec<Candidate> {
 }
 
 pub fn due(attempts: u32) -> CandidateState {
-    CandidateState::Due { attempts, not_before: None, status_changed: None, trouble: Trouble::default() }
+    CandidateState::Due {
+        attempts,
+        not_before: None,
+        status_changed: None,
+        nothing_before: false,
+        trouble: Trouble::default(),
+    }
 }
 
 /// One candidate state of each kind.

@@ -46,7 +46,8 @@ fn nothing_is_put_off_for_longer_than_the_longest_wait() {
 fn accounts_and_sessions_that_seem_to_wait_for_hours_are_due() {
     let not_before = Some(now() + Duration::hours(3));
     let trouble = Trouble::default();
-    let account = CandidateState::Due { attempts: 1, not_before, status_changed: None, trouble };
+    let account =
+        CandidateState::Due { attempts: 1, not_before, status_changed: None, nothing_before: false, trouble };
     assert_eq!(account.due_at(now()), Some(now()));
     let sessions = Sessions::Due { attempts: 1, not_before, trouble: Trouble::default() };
     assert_eq!(sessions.due_at(now()), Some(now()));

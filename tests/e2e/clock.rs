@@ -58,6 +58,33 @@ async fn a_clock_that_is_put_back_repeats_no_slot_and_gives_no_answer_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_a_wrong_clock_has_used_up_comes_all_the_same_and_once() {
+    // Hours ahead: the slot was to come. Minutes: it was about to.
+    for (before, ahead) in
+        [(Duration::hours(2), Duration::hours(3)), (Duration::minutes(3), Duration::minutes(10))]
+    {
+        let world = World::at_ten(&format!("{PLAIN_POLICY}schedule = \"0 12 * * *\"\n")).await;
+        world.advance(Duration::hours(2) - before);
+        world.add_idle(&[ADA]);
+        world.start_bot().await;
+        assert_answer(&world, U_VIEWER, "status", &["Next"]).await;
+        set_own_clock(&world, ahead);
+        world.message("Set it right and keep it so").await;
+        // As long as it is wrong nothing is begun anew, however often the rows are looked at.
+        assert_answer(&world, U_VIEWER, "status", &["Set it right"]).await;
+        world.advance(Duration::seconds(30));
+        assert_answer(&world, U_VIEWER, "status", &["Set it right"]).await;
+        set_own_clock(&world, -ahead);
+        world.advance(before - Duration::seconds(29));
+        world.message("Answer by").await;
+        world.advance(Duration::hours(1));
+        world.nothing_else_is_wrong().await;
+        let trail = (world.audited("sweep_started"), world.audited("sweep_refused"), cards(&world));
+        assert_eq!(trail, (2, 1, 1), "{ahead}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_slot_of_a_night_that_has_none_is_swept_for_once() {
     // 02:30 does not exist on 28 March 2027 in Berlin, and exists twice on 31 October.
     let policy = format!("{PLAIN_POLICY}schedule = \"30 2 * * *\"\ntime_zone = \"Europe/Berlin\"\n");
@@ -117,6 +144,21 @@ async fn a_clock_that_is_days_ahead_ends_no_approval() {
     world.advance(Duration::seconds(61));
     world.message("1 account suspended. Approved by").await;
     assert_eq!((world.okta.suspends(ADA), world.audited("skipped")), (1, 0));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exemption_granted_while_the_clock_was_ahead_holds_once_it_is_set_right() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    let ahead = Duration::hours(3);
+    set_own_clock(&world, ahead);
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.card_says(&card, "180 minutes ahead of").await;
+    assert_answer(&world, U_APPROVER, &format!("exempt {ADA} on leave"), &["is exempt until"]).await;
+    set_own_clock(&world, -ahead);
+    world.advance(Duration::seconds(61));
+    world.message("0 accounts suspended, 1 left alone").await;
+    assert_eq!(world.changes_asked(), Vec::<String>::new());
     world.nothing_else_is_wrong().await;
 }
 

@@ -50,6 +50,23 @@ fn drift_found(world: &World) -> Vec<AuditLine> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_weeks_ahead_ends_no_watch() {
+    let (world, _) = suspended(&[ADA]).await;
+    let weeks = Duration::days(40);
+    world.clock.advance(weeks);
+    let waits = "SELECT count(*) FROM watch WHERE ended_at IS NULL AND next_at > ?1";
+    let far = |world: &World| world.clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    world.until("looked at, and watched on", |world| world.count(waits, &far(world)) == 1).await;
+    world.message("Set it right").await;
+    world.clock.advance(-weeks);
+    world.audited_times("clock_jumped", 2).await;
+    assert!(world.okta.bring_back_by_import(ADA, "Workday"));
+    world.ask_for_sweep().await;
+    world.message("is active again").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_hr_import_that_brings_somebody_back_is_told_and_audited() {
     let (world, card) = suspended(&[ADA]).await;
     world.advance(Duration::minutes(20));

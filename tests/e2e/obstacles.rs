@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 
-use crate::fake::okta::Fault;
+use crate::fake::okta::{Fault, Status};
 use crate::fake::slack::{C_OPS, Fault as SlackFault, Message, U_ADMIN, U_APPROVER};
 use crate::support::{PLAIN_POLICY, World};
 
@@ -117,6 +117,26 @@ async fn when_the_approval_is_too_old_nothing_is_said_to_go_on() {
     world.nothing_else_is_wrong().await;
     assert_eq!(told(&world), [1, 0, 1]);
     assert_eq!(world.okta.suspends(ADA), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_admin_suspends_while_the_right_is_missing_is_not_said_to_be_the_bots_work() {
+    // Once while it goes on, once as the approval has grown too old.
+    for (later, why) in
+        [(Duration::seconds(61), "already_suspended"), (Duration::days(8), "approval_too_old")]
+    {
+        let (world, card) = World::asking(&format!("{PLAIN_POLICY}clear_sessions = true\n"), &[ADA]).await;
+        world.okta.deny("lifecycle/suspend");
+        approve(&world, &card).await;
+        world.until("told", |world| told(world) == [1, 0, 1]).await;
+        world.okta.set_status(ADA, Status::Suspended);
+        world.advance(later);
+        world.message("0 accounts suspended, 1 left alone").await;
+        let skipped: Vec<_> = world.audit().into_iter().filter(|line| line.action == "skipped").collect();
+        assert_eq!((skipped.len(), &skipped[0].detail["why"]), (1, &serde_json::json!(why)));
+        assert_eq!((world.audited("suspended"), world.okta.sessions_cleared(ADA).len()), (0, 0));
+        world.nothing_else_is_wrong().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

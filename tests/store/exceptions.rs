@@ -62,10 +62,51 @@ async fn ending_early_ends_all_of_the_account_and_nobody_elses() {
     let lifted = store.lift_exemptions(POLICY, &id("kim"), end.clone(), at(5)).await.unwrap();
     assert_eq!(lifted.len(), 2);
     assert!(store.lift_exemptions(POLICY, &id("kim"), end, at(6)).await.unwrap().is_empty());
-    let open = store.open_exemptions(vec![POLICY.to_owned()]).await.unwrap();
+    let open = store.open_exemptions(vec![POLICY.to_owned()], at(6)).await.unwrap();
     assert_eq!(open.iter().map(|granted| &granted.account.id).collect::<Vec<_>>(), [&id("lee")]);
     assert_eq!(store.exemptions_between(at(30), at(40)).await.unwrap().len(), 1);
     assert_eq!(store.exemptions_between(at(0), at(40)).await.unwrap().len(), 2, "one begins later");
+}
+
+#[tokio::test]
+async fn what_began_under_a_clock_that_was_ahead_has_begun_and_what_was_to_start_later_has_not() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let request = approved(&store, 0, &["kim", "lee"]).await;
+    for (name, starts) in [("kim", 200), ("lee", 201)] {
+        store.grant_exemption(name, wish(name, starts, 600), at(200)).await.unwrap();
+    }
+    let found = store.exemptions_in_force(POLICY, at(11)).await.unwrap();
+    assert_eq!(found.into_keys().collect::<Vec<_>>(), [id("kim")], "the clock was set right");
+    let intend = Step::Intend { status_changed: None, evidence: None };
+    assert_eq!(store.step_candidate(request, 0, intend.clone(), at(11)).await.unwrap(), None);
+    assert!(store.step_candidate(request, 1, intend, at(11)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_clock_that_was_ahead_ends_no_exemption_and_undoes_nobodys_word() {
+    let (_bench, store) = with_policy().await;
+    let first = grant(&store, "k1", wish("kim", 0, 600)).await;
+    grant(&store, "k2", wish("lee", 0, 600)).await;
+    let lift = async |name: &str, minute| {
+        let end = End::Lifted { by: person("bob"), reason: None };
+        store.lift_exemptions(POLICY, &id(name), end, at(minute)).await.unwrap().len()
+    };
+    assert_eq!(lift("lee", 500).await, 1);
+    assert_eq!(store.lapse_exemptions(at(700)).await.unwrap(), 1);
+    let in_force = async |minute| {
+        let found = store.exemptions_in_force(POLICY, at(minute)).await.unwrap();
+        found.into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!((in_force(700).await, in_force(100).await), (vec![], vec![id("kim")]));
+    assert_eq!(store.open_exemptions(vec![POLICY.to_owned()], at(100)).await.unwrap().len(), 1);
+    store.notice_exemptions(POLICY, Duration::minutes(60), at(550)).await.unwrap();
+    assert_eq!(store.unannounced_exemptions().await.unwrap(), [first], "its end is still to come");
+    store.exemptions_announced(first, at(551)).await.unwrap();
+    assert_eq!((lift("lee", 560).await, lift("kim", 560).await), (0, 1));
+    assert_eq!((in_force(561).await, store.lapse_exemptions(at(600)).await.unwrap()), (vec![], 0));
+    let trail = ["unexempted", "exemption_ended", "exemption_end_announced", "unexempted"];
+    assert_eq!(actions(&store).await[2..], trail);
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ async fn a_policy_is_remembered_from_its_first_sight() {
     let again = store.know_policy(POLICY, at(60)).await.unwrap();
     assert_eq!(first, again);
     assert_eq!((again.first_seen_at, again.live_rule), (at(0), None));
+    let set_right = store.know_policy(POLICY, at(-60)).await.unwrap();
+    assert_eq!(set_right.first_seen_at, at(-60), "the clock was ahead when it was first seen");
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ async fn due(store: &Store, minute: i64) -> Vec<i64> {
 
 /// Records it under a policy that watches for 30 days; the batch, if there is one.
 async fn looked(store: &Store, seen: Vec<(i64, Seen)>, minute: i64) -> Option<i64> {
-    store.record_looks(seen, Duration::days(30), at(minute)).await.unwrap()
+    store.record_looks(seen, Some(Duration::days(30)), at(minute)).await.unwrap()
 }
 
 fn still() -> Seen {

@@ -171,11 +171,11 @@ async fn exemptions_and_restorations_are_told() {
         exceptions::ending_soon(&[granted(1, EVIL)], at(0)),
     ];
     let mut many: Vec<_> = (0_i64..).zip(NAMES).map(|(id, name)| granted(id, name)).collect();
-    many[1].end = Some((at(3), End::Lapsed));
+    (many[1].ends_at, many[1].end) = (at(3), Some((at(3), End::Lapsed)));
     many[2].end = Some((at(3), End::Lifted { by: alice(), reason: None }));
     many[3].starts_at = at(0) + days(5);
-    cards.push(exceptions::list(&many, at(0)));
-    cards.push(exceptions::ending_soon(&many, at(0)));
+    cards.push(exceptions::list(&many, at(3)));
+    cards.push(exceptions::ending_soon(&many, at(3)));
     let states = [
         RestorationState::due(None),
         RestorationState::Restored { at: at(9), confirmation: Confirmation::ByReading },

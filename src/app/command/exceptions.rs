@@ -126,8 +126,9 @@ impl App {
     /// Lists the exemptions that have not ended.
     pub(super) async fn exemptions(&self, policies: &[&Policy]) -> anyhow::Result<Answer> {
         let names = policies.iter().map(|policy| policy.name.clone()).collect();
-        let open = self.store.open_exemptions(names).await?;
-        Ok(Ok(exceptions::list(&open, self.clock.now())))
+        let now = self.clock.now();
+        let open = self.store.open_exemptions(names, now).await?;
+        Ok(Ok(exceptions::list(&open, now)))
     }
 
     /// The account that a command is about, with the policy that is concerned: the named one, or the one whose type the

@@ -14,10 +14,10 @@ use crate::domain::restoration::{Restoration, RestorationState, Skip};
 /// The answer to a granted exemption.
 pub fn exempted(granted: &Granted, waiting_in: Option<i64>, now: DateTime<Utc>) -> Card {
     let mut text = Text::default().with(Span::Name(granted.account.login.clone()));
-    text = if granted.starts_at > now {
-        text.then(" is exempt from ").with(Span::Time(granted.starts_at)).then(" until ")
-    } else {
+    text = if granted.has_begun(now) {
         text.then(" is exempt until ")
+    } else {
+        text.then(" is exempt from ").with(Span::Time(granted.starts_at)).then(" until ")
     };
     text = text
         .with(Span::Time(granted.ends_at))
@@ -69,13 +69,13 @@ fn exempt_accounts(count: usize) -> String {
 pub fn line(granted: &Granted, now: DateTime<Utc>) -> Text {
     let text = Text::default().with(Span::Name(granted.account.login.clone()));
     let text = match &granted.end {
-        None if granted.starts_at > now => text
+        None | Some((_, End::Lapsed)) if !granted.has_begun(now) => text
             .then(" from ")
             .with(Span::Time(granted.starts_at))
             .then(" until ")
             .with(Span::Time(granted.ends_at)),
-        None => text.then(" until ").with(Span::Time(granted.ends_at)),
-        Some((at, End::Lapsed)) => text.then(" ended ").with(Span::Time(*at)),
+        Some((at, End::Lapsed)) if !granted.is_open(now) => text.then(" ended ").with(Span::Time(*at)),
+        None | Some((_, End::Lapsed)) => text.then(" until ").with(Span::Time(granted.ends_at)),
         Some((at, End::Lifted { by, .. })) => {
             text.then(" ended ").with(Span::Time(*at)).then(" by ").and(mention(by))
         }
