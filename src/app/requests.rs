@@ -358,7 +358,8 @@ mod tests {
         let bench = Bench::new();
         let (app, began) = (&bench.app, bench.app.clock.now());
         let until = |id| lock(&app.runtime.obstacles).get(&id).map(|obstacle| obstacle.until);
-        let hindrance = Hindrance { why: "a right is missing".to_owned(), to_be_told: true };
+        let why = "a right is missing".to_owned();
+        let hindrance = Hindrance { why, to_be_told: true, may_be_of_one: true };
         app.note_obstacle(7, Effort::Blocked(hindrance), began);
         assert_eq!(until(7), Some(began + WAIT_FOR_PERSON));
         app.note_obstacle(7, Effort::NothingDue, began);
