@@ -161,18 +161,27 @@ impl App {
         else {
             return Ok(());
         };
-        let sweep = NewSweep {
+        let slot = format!("rule-changed:{}:{}", policy.rule.fingerprint(), at.date_naive());
+        let mut sweep = NewSweep {
             policy: policy.name.clone(),
-            slot: format!("rule-changed:{}:{}", policy.rule.fingerprint(), at.date_naive()),
+            slot: slot.clone(),
             trigger: Trigger::RuleChanged { request: request.id },
             rule: policy.rule.clone(),
             at: self.clock.now(),
         };
-        // Only a new one wakes the loop: this comes by again until the end is told.
-        if let StartedSweep::New(_) = self.store.start_sweep(sweep).await? {
-            self.nudge();
+        loop {
+            match self.store.start_sweep(sweep.clone()).await? {
+                // Only a new one wakes the loop: this comes by again until the end is told.
+                StartedSweep::New(_) => self.nudge(),
+                // That one was before this question: the rule was in force earlier that day, and has come back.
+                StartedSweep::Exists(before) if before.id <= request.sweep => {
+                    sweep.slot = format!("{slot}:after-sweep-{}", before.id);
+                    continue;
+                }
+                StartedSweep::Exists(_) => {}
+            }
+            return Ok(());
         }
-        Ok(())
     }
 
     /// Keeps the card current while suspensions run, until `done`.
