@@ -41,6 +41,22 @@ pub enum IdentityError {
     Malformed(String),
 }
 
+impl IdentityError {
+    /// Whether the next try may find it mended: nobody has to do anything about it.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            IdentityError::RateLimited { .. } | IdentityError::Transient(_) => true,
+            IdentityError::NotFound(_)
+            | IdentityError::Refused(_)
+            | IdentityError::Denied(_)
+            | IdentityError::Malformed(_) => false,
+        }
+    }
+}
+
+/// What the log says of each account that was asked about.
+pub type SecondLooks = BTreeMap<AccountId, Result<SecondLook, IdentityError>>;
+
 /// What the provider calls one call, if it says so: for whoever looks it up there.
 pub type Reference = Option<String>;
 
@@ -88,12 +104,8 @@ pub trait IdentityProvider: Send + Sync {
     async fn protected(&self, rule: &Rule) -> Result<Protected, IdentityError>;
 
     /// Asks the provider's log about successful sign-ins of these accounts since then. An account for which the log
-    /// can't be read gets [`SecondLook::Failed`]; the map has an entry for each account asked about.
-    async fn second_look(
-        &self,
-        accounts: &[AccountId],
-        since: DateTime<Utc>,
-    ) -> BTreeMap<AccountId, SecondLook>;
+    /// can't be read gets the error; the map has an entry for each account asked about.
+    async fn second_look(&self, accounts: &[AccountId], since: DateTime<Utc>) -> SecondLooks;
 
     /// Reads one account afresh. [`IdentityError::NotFound`] if it is gone.
     async fn look(

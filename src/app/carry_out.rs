@@ -5,7 +5,9 @@
 //! intent, make the call, commit the outcome. A process that dies anywhere in between finds the row still due, and
 //! reading the account again says what the call did.
 
-use chrono::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chrono::{DateTime, Duration, Utc};
 use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +37,7 @@ const LOOK_HOLDS: Duration = Duration::minutes(5);
 pub(super) enum Effort {
     /// Every due account waits for its time.
     NothingDue,
-    /// Each due account took a step.
+    /// Each due account took a step, or was left for the next round.
     Made,
     /// Something that a person must mend stands in the way of all.
     Blocked(Hindrance),
@@ -47,6 +49,35 @@ pub(super) struct Hindrance {
     pub(super) why: String,
     /// Whether people have to hear of it: it is no passing trouble, and not said elsewhere.
     pub(super) to_be_told: bool,
+    /// Whether it may be in the way of this account alone: a role may cover some accounts and not others.
+    pub(super) may_be_of_one: bool,
+}
+
+/// What a round has found out about whether calls get through.
+#[derive(Default)]
+struct Passage {
+    /// A suspension got through, and nobody was turned away since.
+    open: AtomicBool,
+    /// Somebody was turned away right after a suspension got through.
+    passed_by: AtomicBool,
+}
+
+impl Passage {
+    fn got_through(&self) {
+        self.open.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this is in the way of one account: a suspension got through since the last one that was turned away.
+    fn is_of_one(&self, hindrance: &Hindrance) -> bool {
+        let of_one = hindrance.may_be_of_one && self.open.swap(false, Ordering::Relaxed);
+        self.passed_by.fetch_or(of_one, Ordering::Relaxed);
+        of_one
+    }
+
+    /// Whether any suspension got through.
+    fn ever_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed) || self.passed_by.load(Ordering::Relaxed)
+    }
 }
 
 impl App {
@@ -75,18 +106,27 @@ impl App {
     ) -> anyhow::Result<Effort> {
         let now = self.clock.now();
         let is_due = |candidate: &&Candidate| candidate.state.due_at(now).is_some_and(|at| at <= now);
-        let due = candidates.iter().filter(is_due).take(at_most);
+        let mut due: Vec<&Candidate> = candidates.iter().filter(is_due).collect();
+        // Whoever has had no turn yet comes first: a few that are turned away each time must not use up all the turns.
+        due.sort_by_key(|candidate| put_off_until(candidate));
         // Whatever is in flight is let finish; what has not begun stays due.
-        let halt = stop.child_token();
+        let (halt, passage) = (stop.child_token(), Passage::default());
         let last_error = last_error(candidates);
         let tries: Vec<_> = due
+            .into_iter()
+            .take(at_most)
             .map(async |candidate| {
                 if halt.is_cancelled() {
                     return Ok(None);
                 }
-                let obstacle = self.carry_out_one(request, decision, candidate, last_error, stop).await;
+                let obstacle =
+                    self.carry_out_one(request, decision, candidate, last_error, &passage, stop).await;
                 self.moves_on(Work::Request(request.id));
-                if !matches!(obstacle, Ok(None)) {
+                let goes_on = match &obstacle {
+                    Ok(obstacle) => obstacle.as_ref().is_none_or(|hindrance| passage.is_of_one(hindrance)),
+                    Err(_) => false,
+                };
+                if !goes_on {
                     halt.cancel();
                 }
                 obstacle
@@ -98,7 +138,9 @@ impl App {
             return Ok(Effort::NothingDue);
         }
         let obstacles: Vec<Option<Hindrance>> = results.into_iter().collect::<anyhow::Result<_>>()?;
-        Ok(obstacles.into_iter().flatten().next().map_or(Effort::Made, Effort::Blocked))
+        // What turns everybody away turns everybody away in the next round, too.
+        let of_all = |hindrance: &Hindrance| !(hindrance.may_be_of_one && passage.ever_open());
+        Ok(obstacles.into_iter().flatten().find(of_all).map_or(Effort::Made, Effort::Blocked))
     }
 
     /// One account. Returns what stands in the way, if it would stop the others too.
@@ -108,6 +150,7 @@ impl App {
         decision: &Decision,
         candidate: &Candidate,
         last_error: Option<&str>,
+        passage: &Passage,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Hindrance>> {
         // Whatever is waited for is waited for before anything is looked at.
@@ -120,7 +163,7 @@ impl App {
             let read = self.identity.read(&candidate.shown.id).await;
             self.note_identity(&read);
             if let (Ok(_), Some(why)) = (&read, self.clock_is_off()) {
-                return Ok(Some(Hindrance { why, to_be_told: true }));
+                return Ok(Some(Hindrance { why, to_be_told: true, may_be_of_one: false }));
             }
             if let (CandidateState::Due { trouble, .. }, Some(error)) = (&candidate.state, last_error)
                 && trouble.error.is_none()
@@ -132,7 +175,8 @@ impl App {
             return self.call_off(request, candidate, Skip::ApprovalTooOld).await;
         }
         if self.store.pause_of(&policy.name).await?.is_some() {
-            return Ok(Some(Hindrance { why: "an admin has paused the policy".into(), to_be_told: false }));
+            let why = "an admin has paused the policy".into();
+            return Ok(Some(Hindrance { why, to_be_told: false, may_be_of_one: false }));
         }
         if let Err(error) = turn {
             return self.not_now(request, candidate, error).await;
@@ -152,14 +196,15 @@ impl App {
             // Should the approval end before that is mended, its end says why.
             let wait = Step::Wait { error: why.clone(), wait: WAIT_FOR_PERSON };
             self.take(request, candidate, wait).await?;
-            return Ok(Some(Hindrance { why, to_be_told: true }));
+            return Ok(Some(Hindrance { why, to_be_told: true, may_be_of_one: false }));
         }
         let evidence = match self.still_meets(request, policy, candidate, &fresh).await {
             Ok(Ok(evidence)) => evidence,
             Ok(Err(instead)) => return self.take(request, candidate, instead).await,
             // Such as approvers who can't be looked up: nobody can be judged until they can, and the card says so.
             Err(error) => {
-                let hindrance = Hindrance { why: format!("{error:#}"), to_be_told: !may_pass(&error) };
+                let (why, to_be_told) = (format!("{error:#}"), !may_pass(&error));
+                let hindrance = Hindrance { why, to_be_told, may_be_of_one: false };
                 let wait = Step::Wait { error: hindrance.why.clone(), wait: WAIT_FOR_PERSON };
                 self.take(request, candidate, wait).await?;
                 return Ok(Some(hindrance));
@@ -179,7 +224,10 @@ impl App {
         let answer = self.identity.suspend(&candidate.shown.id).await;
         self.note_identity(&answer);
         match answer {
-            Ok(reference) => self.take(request, candidate, Step::Confirm(Proof::by_call(reference))).await,
+            Ok(reference) => {
+                passage.got_through();
+                self.take(request, candidate, Step::Confirm(Proof::by_call(reference))).await
+            }
             Err(error) => self.find_out(request, candidate, error).await,
         }
     }
@@ -258,7 +306,7 @@ impl App {
             IdentityError::NotFound(_) => {
                 return self.take(request, candidate, Step::Skip(Skip::Gone)).await;
             }
-            IdentityError::Denied(_) => Some(Hindrance { why: error.to_string(), to_be_told: true }),
+            IdentityError::Denied(_) => Some(denied(&error)),
             IdentityError::RateLimited { .. }
             | IdentityError::Transient(_)
             | IdentityError::Refused(_)
@@ -289,7 +337,7 @@ impl App {
             }
             IdentityError::Denied(_) => {
                 self.take(request, candidate, self.turned_away(&error)).await?;
-                return Ok(Some(Hindrance { why: error.to_string(), to_be_told: true }));
+                return Ok(Some(denied(&error)));
             }
             IdentityError::RateLimited { .. } => {
                 return self.take(request, candidate, self.turned_away(&error)).await;
@@ -346,6 +394,16 @@ impl App {
         self.store.step_candidate(request.id, candidate.position, step, self.clock.now()).await?;
         Ok(None)
     }
+}
+
+/// A right that is missing for this account, if not for all.
+fn denied(error: &IdentityError) -> Hindrance {
+    Hindrance { why: error.to_string(), to_be_told: true, may_be_of_one: true }
+}
+
+/// Until when a due account was put off the last time; `None` if it never was.
+fn put_off_until(candidate: &Candidate) -> Option<DateTime<Utc>> {
+    if let CandidateState::Due { not_before, .. } = &candidate.state { *not_before } else { None }
 }
 
 /// What last stood in the way of any account of the list.
@@ -410,5 +468,19 @@ mod tests {
         assert_eq!(last(&[CandidateState::Proposed, due(None)]), None);
         assert_eq!(last(&[due(None), due(Some("no answer"))]).as_deref(), Some("no answer"));
         assert_eq!(last(&[due(None), skipped]).as_deref(), Some("no right"));
+    }
+
+    #[test]
+    fn between_suspensions_that_get_through_one_is_turned_away_alone_and_two_in_a_row_are_not() {
+        let (passage, error) = (Passage::default(), IdentityError::Denied("no right".into()));
+        let hindrance = |may_be_of_one| Hindrance { may_be_of_one, ..denied(&error) };
+        assert!(!passage.is_of_one(&hindrance(true)) && !passage.ever_open(), "nobody got through yet");
+        passage.got_through();
+        assert!(!passage.is_of_one(&hindrance(false)), "a clock is everybody's");
+        assert!(passage.is_of_one(&hindrance(true)));
+        assert!(!passage.is_of_one(&hindrance(true)), "the right may have been taken away meanwhile");
+        assert!(passage.ever_open());
+        passage.got_through();
+        assert!(passage.is_of_one(&hindrance(true)));
     }
 }

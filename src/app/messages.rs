@@ -60,6 +60,14 @@ impl App {
                 ..MessageRow::new(message.key.clone(), message.channel.to_owned())
             },
         };
+        if row.channel != message.channel && (row.ts.is_none() || message.card_of.is_some()) {
+            // It has moved: what was tried, or stands, where it was to be before is not looked for in the new channel.
+            row = MessageRow {
+                thread: message.thread.map(|thread| thread.id.clone()),
+                page: row.page,
+                ..MessageRow::new(row.key, message.channel.to_owned())
+            };
+        }
         if let Some(at) = waiting::until(row.retry_at, now) {
             return Ok(match reference(&row) {
                 Some(reference) if row.rendered.as_deref() == Some(&digest(card)) => {
@@ -234,10 +242,37 @@ impl App {
         tracing::warn!(key = row.key, attempts = row.attempts, %error, "a message could not be sent; trying again");
         row.retry_at = Some(at);
         self.store.save_message(row).await?;
-        if let (ChatError::Channel(why), 1) = (error, row.attempts) {
-            self.tell_admins(&row.channel, why).await;
+        if let ChatError::Channel(why) = error {
+            if self.leaves_channel(row).await? {
+                return Ok(self.clock.now());
+            }
+            if row.attempts == 1 {
+                self.tell_admins(&row.channel, why).await;
+            }
         }
         Ok(at)
+    }
+
+    /// Moves the request whose message this is to its policy's channel of today, if that is another one than the one that
+    /// can't be posted to: there is somebody who reads it, and whoever decides is looked up there in any case.
+    async fn leaves_channel(&self, row: &MessageRow) -> anyhow::Result<bool> {
+        let Some(id) = request_of(&row.key) else { return Ok(false) };
+        let Some(request) = self.store.request_alone(id).await? else { return Ok(false) };
+        let Some(policy) = self.policy(&request.policy) else { return Ok(false) };
+        if row.channel != request.channel || policy.channel == request.channel {
+            return Ok(false);
+        }
+        let moves = self.store.move_request(id, policy.channel.clone()).await?;
+        if moves {
+            let (from, to) = (request.channel, &policy.channel);
+            tracing::warn!(
+                request = id,
+                from,
+                to,
+                "what there is to tell of a request moves to another channel"
+            );
+        }
+        Ok(moves)
     }
 
     /// A channel that can't be posted to can't say so itself: the policy's admins are told, each once per message.
@@ -264,6 +299,11 @@ pub(super) fn looked_for_from(tried_at: DateTime<Utc>, now: DateTime<Utc>) -> Da
 /// Where the message stands, if it does.
 pub(super) fn reference(row: &MessageRow) -> Option<MessageRef> {
     row.ts.clone().map(|id| MessageRef { channel: row.channel.clone(), id })
+}
+
+/// The request that a message belongs to, by its key.
+fn request_of(key: &str) -> Option<i64> {
+    key.strip_prefix("request:")?.split(':').next()?.parse().ok()
 }
 
 fn succeeded(row: &mut MessageRow) {

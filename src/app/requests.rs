@@ -161,18 +161,27 @@ impl App {
         else {
             return Ok(());
         };
-        let sweep = NewSweep {
+        let slot = format!("rule-changed:{}:{}", policy.rule.fingerprint(), at.date_naive());
+        let mut sweep = NewSweep {
             policy: policy.name.clone(),
-            slot: format!("rule-changed:{}:{}", policy.rule.fingerprint(), at.date_naive()),
+            slot: slot.clone(),
             trigger: Trigger::RuleChanged { request: request.id },
             rule: policy.rule.clone(),
             at: self.clock.now(),
         };
-        // Only a new one wakes the loop: this comes by again until the end is told.
-        if let StartedSweep::New(_) = self.store.start_sweep(sweep).await? {
-            self.nudge();
+        loop {
+            match self.store.start_sweep(sweep.clone()).await? {
+                // Only a new one wakes the loop: this comes by again until the end is told.
+                StartedSweep::New(_) => self.nudge(),
+                // That one was before this question: the rule was in force earlier that day, and has come back.
+                StartedSweep::Exists(before) if before.id <= request.sweep => {
+                    sweep.slot = format!("{slot}:after-sweep-{}", before.id);
+                    continue;
+                }
+                StartedSweep::Exists(_) => {}
+            }
+            return Ok(());
         }
-        Ok(())
     }
 
     /// Keeps the card current while suspensions run, until `done`.
@@ -353,7 +362,8 @@ mod tests {
         let bench = Bench::new();
         let (app, began) = (&bench.app, bench.app.clock.now());
         let until = |id| lock(&app.runtime.obstacles).get(&id).map(|obstacle| obstacle.until);
-        let hindrance = Hindrance { why: "a right is missing".to_owned(), to_be_told: true };
+        let why = "a right is missing".to_owned();
+        let hindrance = Hindrance { why, to_be_told: true, may_be_of_one: true };
         app.note_obstacle(7, Effort::Blocked(hindrance), began);
         assert_eq!(until(7), Some(began + WAIT_FOR_PERSON));
         app.note_obstacle(7, Effort::NothingDue, began);

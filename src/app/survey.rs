@@ -12,7 +12,7 @@ use crate::domain::assess::{SecondLook, Standing, assess, needs_second_look, set
 use crate::domain::exemption::Granted;
 use crate::domain::plan::{Assessed, Counts, Guard, Past, Plan, Verdict, plan};
 use crate::domain::policy::{Policy, Rule};
-use crate::identity::{FreshLook, Protected};
+use crate::identity::{FreshLook, IdentityError, Protected, SecondLooks};
 
 /// Okta keeps its System Log for 90 days (<https://developer.okta.com/docs/reference/system-log-query/>).
 const LOG_KEPT: Duration = Duration::days(90);
@@ -32,6 +32,9 @@ pub struct Survey {
     pub plan: Plan,
     /// How many pages the listing had.
     pub pages: u32,
+    /// The passing trouble that left nobody to ask about, or most of the idle accounts unjudged: whoever can wait knows
+    /// more after another survey.
+    pub unread: Option<IdentityError>,
 }
 
 /// What our own records say of the accounts of a listing.
@@ -108,7 +111,8 @@ pub async fn survey(app: &App, policy: &Policy, keep: Keep, now: DateTime<Utc>) 
         .into_values()
         .map(|(account, mut standing)| {
             if let Some(look) = looks.get(&account.id) {
-                standing.second_look = look.clone();
+                standing.second_look =
+                    look.clone().unwrap_or_else(|error| SecondLook::Failed(error.to_string()));
             }
             let assessment = assess(&account, &standing, rule, now);
             let waiting_in = records.waiting.get(&account.id).copied();
@@ -122,19 +126,26 @@ pub async fn survey(app: &App, policy: &Policy, keep: Keep, now: DateTime<Utc>) 
     }
     if let (Verdict::NoCandidates, Some(why)) = (&plan.verdict, blind(&looks)) {
         let would_be = looks.len();
-        anyhow::bail!("the sign-in log could not be read for any of the {would_be} idle accounts: {why}");
+        let what = format!("the sign-in log could not be read for any of the {would_be} idle accounts");
+        return Err(anyhow::Error::new(why.clone()).context(what));
     }
-    Ok(Survey { plan, pages })
+    let unread = unread(&looks, &plan.verdict).cloned();
+    Ok(Survey { plan, pages, unread })
 }
 
 /// Why nobody at all could be looked at twice: then "nobody to suspend" would be a guess.
-fn blind(looks: &BTreeMap<AccountId, SecondLook>) -> Option<&str> {
-    let mut failures = looks.values().map(|look| match look {
-        SecondLook::Failed(why) => Some(why.as_str()),
-        SecondLook::NotAsked | SecondLook::Nothing { .. } | SecondLook::Seen { .. } => None,
-    });
-    let first = failures.next()??;
-    failures.all(|failure| failure.is_some()).then_some(first)
+fn blind(looks: &SecondLooks) -> Option<&IdentityError> {
+    let failures: Vec<&IdentityError> = looks.values().map_while(|look| look.as_ref().err()).collect();
+    let passing = failures.iter().find(|failure| failure.may_pass());
+    passing.or(failures.first()).copied().filter(|_| failures.len() == looks.len())
+}
+
+/// What kept too much of the log from being read, if that may pass.
+fn unread<'a>(looks: &'a SecondLooks, verdict: &Verdict) -> Option<&'a IdentityError> {
+    let failures = looks.values().filter_map(|look| look.as_ref().err());
+    let passing: Vec<&IdentityError> = failures.filter(|failure| failure.may_pass()).collect();
+    let too_much = *verdict == Verdict::NoCandidates || passing.len() * 2 > looks.len();
+    passing.first().copied().filter(|_| too_much)
 }
 
 /// The standing of one account that was read afresh: what [`assess`] needs right before a suspension.
@@ -224,13 +235,13 @@ async fn second_looks(
     rule: &Rule,
     accounts: impl Iterator<Item = &(Account, Standing)> + Send,
     now: DateTime<Utc>,
-) -> BTreeMap<AccountId, SecondLook> {
+) -> SecondLooks {
     let ids: Vec<AccountId> = accounts
         .filter(|(account, standing)| needs_second_look(account, standing, rule, now))
         .map(|(account, _)| account.id.clone())
         .collect();
     if ids.is_empty() {
-        return BTreeMap::new();
+        return SecondLooks::new();
     }
     app.identity.second_look(&ids, log_since(rule, now)).await
 }

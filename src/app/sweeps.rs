@@ -154,6 +154,9 @@ impl App {
         // The rule that was recorded at the start is the rule that runs.
         let policy = Policy { rule: sweep.rule.clone(), ..policy.clone() };
         let survey = survey(self, &policy, Keep::Unsettled, self.clock.now()).await?;
+        if let Some(error) = survey.unread.clone().filter(|_| is_tried_again(sweep, self.clock.now())) {
+            return Err(anyhow::Error::new(error).context("the sign-in log could not be read"));
+        }
         self.look_after_open_cards(&policy.name).await?;
         let finished = self.finished(&policy, survey).await?;
         let result = self.store.finish_sweep(sweep.id, finished).await?;
@@ -188,7 +191,9 @@ impl App {
             }
             SweepState::Finished { verdict: Verdict::NoCandidates, counts, .. } => {
                 let asked_for = sweep.trigger.person().is_some();
-                let announce = asked_for || policy.is_none_or(|policy| policy.announce_no_candidates);
+                // Whom nobody could judge might be among those to ask about: that is no quiet day.
+                let told = asked_for || counts.unknown > 0;
+                let announce = told || policy.is_none_or(|policy| policy.announce_no_candidates);
                 announce.then(|| notices::no_candidates(&sweep.policy, &sweep.rule, *counts))
             }
             SweepState::Finished { verdict: Verdict::Ask | Verdict::Preview | Verdict::Held(_), .. } => None,
@@ -212,7 +217,7 @@ impl App {
     async fn finished(
         &self,
         policy: &Policy,
-        Survey { plan, pages }: Survey,
+        Survey { plan, pages, .. }: Survey,
     ) -> anyhow::Result<FinishedSweep> {
         let idle_since = plan
             .candidates()
@@ -264,13 +269,6 @@ pub(super) fn may_pass(error: &anyhow::Error) -> bool {
             false
         }
     };
-    let identity = |error: &IdentityError| match error {
-        IdentityError::RateLimited { .. } | IdentityError::Transient(_) => true,
-        IdentityError::NotFound(_)
-        | IdentityError::Refused(_)
-        | IdentityError::Denied(_)
-        | IdentityError::Malformed(_) => false,
-    };
     let store = |error: &StoreError| match error {
         StoreError::Busy | StoreError::DiskFull | StoreError::DiskFails(_) | StoreError::ReadOnly => true,
         StoreError::Closed
@@ -281,7 +279,7 @@ pub(super) fn may_pass(error: &anyhow::Error) -> bool {
         | StoreError::Sql(_) => false,
     };
     error.downcast_ref().is_some_and(chat)
-        || error.downcast_ref().is_some_and(identity)
+        || error.downcast_ref().is_some_and(IdentityError::may_pass)
         || error.downcast_ref().is_some_and(store)
 }
 

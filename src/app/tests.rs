@@ -1,7 +1,6 @@
 //! The loop itself: what it does with rows that are gone, tasks that panic, and rows that changed meanwhile. The
 //! stories through the outside can't see a busy loop.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -27,7 +26,7 @@ use crate::domain::policy::{Limits, People, Policy, Rule, Schedule};
 use crate::domain::request::{Input, Verb, Voter};
 use crate::domain::sweep::{Trigger, slot_key};
 use crate::identity::{
-    FreshLook, IdentityError, IdentityProvider, Protected, Reference, StatusChange, TakeAccount,
+    FreshLook, IdentityError, IdentityProvider, Protected, Reference, SecondLooks, StatusChange, TakeAccount,
 };
 use crate::store::{
     CardStands, Decided, FinishedSweep, MessageRow, NewSweep, Receipt, StartedSweep, Store, SweepState,
@@ -105,7 +104,7 @@ impl IdentityProvider for Nobody {
     async fn protected(&self, _: &Rule) -> Result<Protected, IdentityError> {
         Err(IdentityError::Transient("nobody is there".to_owned()))
     }
-    async fn second_look(&self, _: &[AccountId], _: DateTime<Utc>) -> BTreeMap<AccountId, SecondLook> {
+    async fn second_look(&self, _: &[AccountId], _: DateTime<Utc>) -> SecondLooks {
         panic!("a second look")
     }
     async fn look(&self, _: &AccountId, _: &Rule, _: DateTime<Utc>) -> Result<FreshLook, IdentityError> {

@@ -2,10 +2,8 @@
 //! or go straight to an app.
 //!
 //! All queries are bounded by `since` and `until`; without `until` their pages never end. `user.authentication.sso`
-//! is logged for failures too, hence the outcome. A query that fails makes an account `Failed`, never idle.
+//! is logged for failures too, hence the outcome. A query that fails is the account's error, never idleness.
 //! See <https://developer.okta.com/docs/reference/system-log-query/>.
-
-use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use futures_util::{StreamExt, stream};
@@ -18,7 +16,7 @@ use super::paging::{self, Then};
 use super::search::quoted;
 use crate::domain::account::AccountId;
 use crate::domain::assess::SecondLook;
-use crate::identity::IdentityError;
+use crate::identity::{IdentityError, SecondLooks};
 
 /// Okta keeps the log for 90 days and answers with nothing beyond that.
 const KEPT: Duration = Duration::days(90);
@@ -111,12 +109,8 @@ pub(super) async fn look(
 }
 
 /// Looks for all of them, by single queries or by a sweep. Has an entry for each.
-pub(super) async fn look_for_all(
-    http: &Http,
-    accounts: &[AccountId],
-    since: DateTime<Utc>,
-) -> BTreeMap<AccountId, SecondLook> {
-    let mut looks = BTreeMap::new();
+pub(super) async fn look_for_all(http: &Http, accounts: &[AccountId], since: DateTime<Utc>) -> SecondLooks {
+    let mut looks = SecondLooks::new();
     if accounts.len() > SINGLES_MAX {
         match sweep(http, accounts, since, &mut looks).await {
             Ok(true) => return looks,
@@ -129,30 +123,21 @@ pub(super) async fn look_for_all(
     // The first one alone: if the right is missing, the others needn't find it out each for itself.
     let Some(first) = rest.pop() else { return looks };
     match look(http, &first, since).await {
-        Ok(look) => looks.insert(first, look),
         Err(error @ IdentityError::Denied(_)) => return fail_rest(accounts, &error, looks),
-        Err(error) => looks.insert(first, failed(&error)),
+        result => looks.insert(first, result),
     };
     let mut queries = stream::iter(rest)
         .map(|account| async move { (look(http, &account, since).await, account) })
         .buffer_unordered(AT_ONCE);
     while let Some((result, account)) = queries.next().await {
-        looks.insert(account, result.unwrap_or_else(|error| failed(&error)));
+        looks.insert(account, result);
     }
     looks
 }
 
-fn failed(error: &IdentityError) -> SecondLook {
-    SecondLook::Failed(error.to_string())
-}
-
-fn fail_rest(
-    accounts: &[AccountId],
-    error: &IdentityError,
-    mut looks: BTreeMap<AccountId, SecondLook>,
-) -> BTreeMap<AccountId, SecondLook> {
+fn fail_rest(accounts: &[AccountId], error: &IdentityError, mut looks: SecondLooks) -> SecondLooks {
     for account in accounts {
-        looks.entry(account.clone()).or_insert_with(|| failed(error));
+        looks.entry(account.clone()).or_insert_with(|| Err(error.clone()));
     }
     looks
 }
@@ -163,7 +148,7 @@ async fn sweep(
     http: &Http,
     accounts: &[AccountId],
     since: DateTime<Utc>,
-    looks: &mut BTreeMap<AccountId, SecondLook>,
+    looks: &mut SecondLooks,
 ) -> Result<bool, IdentityError> {
     let span = Span::new(since, http.latest_now());
     let mut unseen: std::collections::BTreeSet<AccountId> = accounts.iter().cloned().collect();
@@ -171,14 +156,16 @@ async fn sweep(
     let walk = paging::walk(http, first, Right::ReadLog, SWEEP_PAGES_MAX, |answer| {
         for (actor, at) in sign_ins(answer)? {
             if let Some(account) = unseen.take(&actor) {
-                looks.insert(account, SecondLook::Seen { at: at? });
+                looks.insert(account, Ok(SecondLook::Seen { at: at? }));
             }
         }
         Ok(if unseen.is_empty() { Then::Stop } else { Then::FollowLink })
     })
     .await?;
     if !walk.cut {
-        looks.extend(unseen.into_iter().map(|account| (account, SecondLook::Nothing { since: span.since })));
+        looks.extend(
+            unseen.into_iter().map(|account| (account, Ok(SecondLook::Nothing { since: span.since }))),
+        );
     }
     Ok(!walk.cut)
 }

@@ -45,7 +45,7 @@ use crate::domain::account::{Account, AccountId, AccountStatus};
 use crate::domain::assess::SecondLook;
 use crate::domain::policy::Rule;
 use crate::identity::{
-    FreshLook, IdentityError, IdentityProvider, Protected, Reference, StatusChange, TakeAccount,
+    FreshLook, IdentityError, IdentityProvider, Protected, Reference, SecondLooks, StatusChange, TakeAccount,
 };
 
 /// The most that Okta gives out at a time, for users and for members of a group.
@@ -309,11 +309,7 @@ impl IdentityProvider for Okta {
         Ok(Protected { admins: self.admins().await?, own: self.own_id().await?, groups })
     }
 
-    async fn second_look(
-        &self,
-        accounts: &[AccountId],
-        since: DateTime<Utc>,
-    ) -> BTreeMap<AccountId, SecondLook> {
+    async fn second_look(&self, accounts: &[AccountId], since: DateTime<Utc>) -> SecondLooks {
         log::look_for_all(&self.http, accounts, since).await
     }
 

@@ -112,6 +112,13 @@ impl Store {
         self.write(move |tx| Ok(codec::run(tx, sql, params![id, version])? == 1)).await
     }
 
+    /// What there is to tell of the request belongs into another channel from now on. `false`: there is nothing left to
+    /// tell, and it stays where it was told.
+    pub async fn move_request(&self, id: i64, channel: String) -> Result<bool, StoreError> {
+        let sql = "UPDATE request SET channel = ?2, version = version + 1 WHERE id = ?1 AND told = 0";
+        self.write(move |tx| Ok(codec::run(tx, sql, params![id, channel])? == 1)).await
+    }
+
     /// Takes the step that `step` decides on, looking at the request as it is inside the transaction. The request
     /// after it, or `None` if there is no step to take. A step that goes live also makes the rule the policy's.
     pub async fn transition<F>(&self, id: i64, step: F) -> Result<Option<Request>, StoreError>

@@ -169,3 +169,67 @@ async fn what_passes_by_itself_and_a_pause_are_no_news() {
     world.nothing_else_is_wrong().await;
     assert_eq!(told(&world), [0, 0, 0]);
 }
+
+/// Okta turns away every try to suspend this account, as where the bot's role covers only some of the accounts.
+fn out_of_reach(world: &World, login: &str) {
+    let suspend = format!("POST {}/lifecycle/suspend", world.okta.person(login).id);
+    world.okta.fail_always(&suspend, Fault::Status(403, "E0000006"));
+}
+
+fn many(count: usize) -> Vec<String> {
+    (10..10 + count).map(|number| format!("idle{number}@ext.example")).collect()
+}
+
+/// How many suspensions were confirmed.
+fn suspended(world: &World) -> usize {
+    world.audited("suspended")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_okta_denies_first_keeps_nobody_behind_them_from_their_turn() {
+    let logins = many(9);
+    let logins: Vec<&str> = logins.iter().map(String::as_str).collect();
+    let (world, card) = World::asking(PLAIN_POLICY, &logins).await;
+    // More than are worked on at once.
+    for login in &logins[..6] {
+        out_of_reach(&world, login);
+    }
+    approve(&world, &card).await;
+    world.until("told", |world| told(world) == [1, 0, 1]).await;
+    for _ in 0..2 {
+        one_more_try(&world).await;
+    }
+    world.advance(Duration::seconds(61));
+    world.until("the others", |world| suspended(world) == 3).await;
+    // Nothing is mended: those six are out of reach as before.
+    one_more_try(&world).await;
+    assert_eq!(told(&world), [1, 0, 1]);
+    world.okta.clear_faults();
+    world.advance(Duration::seconds(61));
+    world.message("9 accounts suspended. Approved by").await;
+    world.message(GOES_ON).await;
+    world.nothing_else_is_wrong().await;
+    assert_eq!(told(&world), [1, 1, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn single_accounts_that_okta_denies_slow_nobody_down() {
+    let logins = many(24);
+    let logins: Vec<&str> = logins.iter().map(String::as_str).collect();
+    let (world, card) = World::asking(PLAIN_POLICY, &logins).await;
+    for login in [logins[1], logins[9], logins[17]] {
+        out_of_reach(&world, login);
+    }
+    approve(&world, &card).await;
+    // Without a minute's wait.
+    world.until("the others", |world| suspended(world) == 21).await;
+    // Only those are left who were turned away, so that is said.
+    world.advance(Duration::seconds(61));
+    let said = world.message(STOPPED).await.visible_text().replace('\n', "");
+    assert!(said.contains("3 accounts"), "{said}");
+    world.until("told", |world| told(world) == [1, 0, 1]).await;
+    world.okta.clear_faults();
+    world.advance(Duration::seconds(61));
+    world.message("24 accounts suspended. Approved by").await;
+    world.nothing_else_is_wrong().await;
+}

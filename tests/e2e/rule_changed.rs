@@ -82,3 +82,19 @@ async fn a_sweep_that_has_begun_runs_by_the_rule_that_it_began_with() {
     assert_eq!((world.audited("sweep_started"), world.audited("outdated")), (1, 0));
     world.nothing_else_is_wrong().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_that_come_back_on_the_same_day_are_asked_by_each_time() {
+    let longer = format!("{PLAIN_POLICY}inactive_after = \"35d\"\n");
+    let exempting = format!("{PLAIN_POLICY}inactive_after = \"30d\"\nexempt_logins = [\"{BEN}\"]\n");
+    let (mut world, _) = World::asking(&longer, &[ADA, BEN]).await;
+    for (change, rule) in (1..).zip([&exempting, &longer, &exempting, &longer]) {
+        world.stop_bot().await;
+        world.set_policy(rule);
+        world.start_bot().await;
+        let asks = |world: &World| world.audited("card_posted") == change + 1;
+        world.until(&format!("a fresh question after change {change}"), asks).await;
+        assert_eq!((world.audited("outdated"), world.audited("sweep_started")), (change, change + 1));
+    }
+    world.nothing_else_is_wrong().await;
+}

@@ -246,3 +246,73 @@ async fn a_trouble_that_stays_is_told_within_the_hour() {
     assert_eq!((world.audited("sweep_started"), world.audited("sweep_failed")), (1, 1));
     world.nothing_else_is_wrong().await;
 }
+
+const CY: &str = "cy@ext.example";
+
+/// How often the sign-in log was asked about somebody.
+fn log_queries(world: &World) -> usize {
+    world.okta.calls().iter().filter(|call| call.path == "/api/v1/logs").count()
+}
+
+/// A world at the minute of the slot, in which the log says nothing of ADA and BEN, with or without CY whom it has seen.
+async fn without_log(policy: &str, busy: usize, seen: bool) -> World {
+    let world = at_eight(policy).await;
+    world.add_idle(&[BEN]);
+    if seen {
+        world.okta.add(Person::contractor(CY).last_login_days_ago(41).sso_days_ago(1));
+    }
+    for number in 0..busy {
+        world.okta.add(Person::contractor(&format!("busy{number}@ext.example")));
+    }
+    for login in [ADA, BEN] {
+        let query = format!("actor.id eq \"{}\"", world.okta.person(login).id);
+        world.okta.fail_always(&query, crate::fake::okta::Fault::Status(503, "E0000009"));
+    }
+    world.start_bot().await;
+    world.move_to(9, 0);
+    let tried = |world: &World| {
+        world.advance(Duration::milliseconds(500));
+        // Five times for each of the two.
+        log_queries(world) >= 10 + usize::from(seen)
+    };
+    world.until("the log asked in vain", tried).await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_down_does_not_cost_the_day_whomever_it_leaves_unjudged() {
+    let policy = format!("{PLAIN_POLICY}announce_no_candidates = false\n");
+    for (busy, seen) in [(4, false), (0, false), (4, true)] {
+        let world = without_log(&policy, busy, seen).await;
+        world.okta.clear_faults();
+        for _ in 0..4 {
+            assert_answer(&world, U_APPROVER, "status", &["contractors"]).await;
+            world.advance(Duration::seconds(11));
+        }
+        let card = world.message("Answer by").await;
+        assert!(card.visible_text().contains(ADA) && card.visible_text().contains(BEN));
+        let ends = ["sweep_started", "sweep_failed", "sweep_refused"].map(|action| world.audited(action));
+        assert_eq!(ends, [1, 0, 0], "{busy} busy, {seen}");
+        world.nothing_else_is_wrong().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_nobody_could_judge_is_never_passed_over_in_silence() {
+    for (busy, seen, words) in
+        [(4, false, "failed"), (0, false, "could not be judged"), (4, true, "2 accounts could not be judged")]
+    {
+        let policy = format!("{PLAIN_POLICY}announce_no_candidates = false\n");
+        let world = without_log(&policy, busy, seen).await;
+        world.advance(Duration::minutes(61));
+        world
+            .until("told", |world| {
+                world.advance(Duration::milliseconds(500));
+                !world.slack.messages(C_OPS).is_empty()
+            })
+            .await;
+        let told = world.message("contractors").await.visible_text();
+        assert!(told.contains(words), "{told}");
+        world.nothing_else_is_wrong().await;
+    }
+}

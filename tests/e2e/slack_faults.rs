@@ -3,7 +3,7 @@
 use chrono::Duration;
 
 use crate::fake::okta::{Person, Status};
-use crate::fake::slack::{BOT_USER, C_OPS, FakeSlack, Fault, Message, Sees, U_ADMIN, U_APPROVER};
+use crate::fake::slack::{BOT_USER, C_GENERAL, C_OPS, FakeSlack, Fault, Message, Sees, U_ADMIN, U_APPROVER};
 use crate::support::{UNSCHEDULED_POLICY, World, is_open_card};
 
 const LOGIN: &str = "ada@ext.example";
@@ -312,7 +312,7 @@ async fn a_channel_that_is_archived_under_an_open_card_gets_it_current_when_it_i
     world.slack.archive(C_OPS, true);
     // Whoever is elsewhere can still ask; the sweep finds the account waiting, and has the card looked after.
     let line = "/inactive-contractors sweep";
-    world.slack.slash(U_APPROVER, crate::fake::slack::C_GENERAL, line).await.expect("it can be typed");
+    world.slack.slash(U_APPROVER, C_GENERAL, line).await.expect("it can be typed");
     world.put_off(CARD).await;
     admin_told(&world, "is_archived").await;
     assert_eq!(world.next_deadline(), deadline, "the request stays as it is");
@@ -341,5 +341,56 @@ async fn a_bot_that_is_removed_under_an_open_card_does_what_was_approved_and_tel
         |card: &Message| !card.offers("suspend") && card.visible_text().contains("1 account suspended");
     world.slack.wait_update(&card.ts, "a card that says what was done", done).await;
     assert_eq!(marked(&world, CARD).len(), 1);
+    world.nothing_else_is_wrong().await;
+}
+
+/// The policy gets another channel, in which everybody is, and the bot is started anew.
+async fn moves_to_another_channel(world: &mut World) {
+    world.stop_bot().await;
+    let all =
+        world.slack.people().into_iter().filter(|user| [BOT_USER, U_APPROVER].contains(&user.id.as_str()));
+    for user in all {
+        world.slack.add_user(user, &[C_GENERAL]);
+    }
+    world.set_channel(C_GENERAL);
+    world.start_bot().await;
+    world.advance(Duration::minutes(2) + Duration::seconds(1));
+}
+
+async fn in_the_new_channel(world: &World, what: &str, is_it: impl Fn(&Message) -> bool) -> Message {
+    world.slack.wait_for(what, |slack| slack.messages(C_GENERAL).into_iter().find(&is_it)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_approved_in_a_channel_that_is_gone_is_told_in_the_policys_new_one() {
+    let mut world = world_with_bot().await;
+    let card = world.sweep().await;
+    world.slack.leave(BOT_USER, C_OPS);
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is still there");
+    world.put_off(CARD).await;
+    world.audited_times("completed", 1).await;
+    moves_to_another_channel(&mut world).await;
+    let is_ending = |message: &Message| message.visible_text().contains("1 account suspended. Approved by");
+    in_the_new_channel(&world, "the ending", is_ending).await;
+    let is_card = |message: &Message| message.visible_text().contains(LOGIN) && message.buttons().is_empty();
+    let moved = in_the_new_channel(&world, "the card", is_card).await;
+    assert_eq!(world.slack.replies(C_GENERAL, &moved.ts).len(), 1, "{}", world.slack.dump());
+    world.until("all told", |world| world.count("SELECT told FROM request WHERE id = ?1", "1") == 1).await;
+    assert_eq!((world.okta.suspends(LOGIN), world.slack.messages(C_GENERAL).len()), (1, 2));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_never_stood_in_a_channel_that_is_gone_asks_in_the_policys_new_one() {
+    let mut world = world_with_bot().await;
+    world.slack.leave(BOT_USER, C_OPS);
+    world.ask_for_sweep().await;
+    world.put_off(CARD).await;
+    moves_to_another_channel(&mut world).await;
+    let card = in_the_new_channel(&world, "an open card", is_open_card).await;
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    let is_ending = |message: &Message| message.visible_text().contains("1 account suspended. Approved by");
+    in_the_new_channel(&world, "the ending", is_ending).await;
+    assert_eq!((world.okta.suspends(LOGIN), world.slack.messages(C_OPS).len()), (1, 0));
     world.nothing_else_is_wrong().await;
 }

@@ -15,7 +15,7 @@ use inactive_contractors::domain::account::{
 use inactive_contractors::domain::assess::SecondLook;
 use inactive_contractors::domain::policy::Rule;
 use inactive_contractors::identity::{
-    FreshLook, IdentityError, IdentityProvider, Protected, Reference, TakeAccount,
+    FreshLook, IdentityError, IdentityProvider, Protected, Reference, SecondLooks, TakeAccount,
 };
 
 use crate::fate::Fate;
@@ -350,18 +350,11 @@ impl IdentityProvider for Okta {
         Ok(Protected { admins: admins.collect(), ..Protected::default() })
     }
 
-    async fn second_look(
-        &self,
-        accounts: &[AccountId],
-        since: DateTime<Utc>,
-    ) -> BTreeMap<AccountId, SecondLook> {
-        let mut looks = BTreeMap::new();
+    async fn second_look(&self, accounts: &[AccountId], since: DateTime<Utc>) -> SecondLooks {
+        let mut looks = SecondLooks::new();
         for account in accounts {
-            let look = match self.read_fault().await.and_then(|()| self.find(account)) {
-                Ok(person) => in_log(&person, since),
-                Err(error) => SecondLook::Failed(error.to_string()),
-            };
-            looks.insert(account.clone(), look);
+            let person = self.read_fault().await.and_then(|()| self.find(account));
+            looks.insert(account.clone(), person.map(|person| in_log(&person, since)));
         }
         looks
     }

@@ -46,3 +46,18 @@ async fn a_message_reads_back_as_it_was_saved() {
     }
     assert_eq!(store.message_by_ref(CHANNEL, "1.3").await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn a_request_moves_to_another_channel_only_while_there_is_something_to_tell() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let request = asked(&store, 0, &["kim"]).await;
+    let as_it_is = || async { store.request_alone(request).await.unwrap().unwrap() };
+    let before = as_it_is().await;
+    assert!(store.move_request(request, "C0NEW".to_owned()).await.unwrap());
+    let moved = as_it_is().await;
+    assert_eq!((moved.channel.as_str(), moved.version), ("C0NEW", before.version + 1));
+    assert!(store.request_told(request, moved.version).await.unwrap());
+    assert!(!store.move_request(request, "C0NEWER".to_owned()).await.unwrap());
+    assert_eq!(as_it_is().await, moved);
+}

@@ -38,6 +38,7 @@ pub struct World {
     directory: tempfile::TempDir,
     database: PathBuf,
     policy_name: String,
+    channel: String,
     policy: String,
     variables: BTreeMap<String, String>,
     patience: Patience,
@@ -60,6 +61,7 @@ impl World {
             database: directory.path().join("bot.db"),
             directory,
             policy_name: "contractors".to_owned(),
+            channel: C_OPS.to_owned(),
             policy: policy.to_owned(),
             variables: BTreeMap::new(),
             patience: Patience::default(),
@@ -76,6 +78,11 @@ impl World {
     /// Another name for the one policy, from the bot's next start on: the one of before is gone.
     pub fn rename_policy(&mut self, name: &str) {
         name.clone_into(&mut self.policy_name);
+    }
+
+    /// Another channel for the one policy, from the bot's next start on.
+    pub fn set_channel(&mut self, channel: &str) {
+        channel.clone_into(&mut self.channel);
     }
 
     /// One more variable of the bot's environment.
@@ -106,10 +113,10 @@ impl World {
     /// The configuration as a person would write it.
     pub fn config_toml(&self) -> String {
         format!(
-            "[[policy]]\nname = \"{}\"\nchannel = \"{C_OPS}\"\n\
+            "[[policy]]\nname = \"{}\"\nchannel = \"{}\"\n\
              approvers = {{ users = [\"{U_APPROVER}\", \"{U_APPROVER2}\"] }}\n\
              admins = {{ users = [\"{U_ADMIN}\"] }}\n{}",
-            self.policy_name, self.policy
+            self.policy_name, self.channel, self.policy
         )
     }
 
