@@ -178,13 +178,10 @@ impl App {
                 app.whisper(inbound.reply, refusals::no_such_request());
                 return Ok(());
             };
-            let stranger = match app.granted(&inbound.user, Role::Viewer).await {
-                Ok(granted) if granted.iter().any(|(policy, _)| policy.name == row.policy) => {
-                    app.turn_page(request, page);
-                    return Ok(());
-                }
-                Ok(_) => None,
-                Err(stranger) => stranger,
+            let rights = app.granted(&inbound.user, Role::Viewer).await;
+            let Err(stranger) = rights.and_then(|rights| rights.held_in(&row.policy)) else {
+                app.turn_page(request, page);
+                return Ok(());
             };
             let text = stranger.as_ref().map_or_else(
                 || refusals::not_allowed("turn the card's pages", Role::Viewer.in_words()),

@@ -5,11 +5,12 @@ use chrono::Duration;
 use super::commands::{ask, assert_answer};
 use crate::fake::gate::Moment;
 use crate::fake::okta::Status;
-use crate::fake::slack::{C_OPS, U_ADMIN, U_APPROVER};
+use crate::fake::slack::{C_OPS, Fault, U_ADMIN, U_APPROVER, UserGroup};
 use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
+const S_ADMINS: &str = "S0ADMINS";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_paused_nothing_is_approved_and_no_sweep_starts_but_denying_works() {
@@ -94,5 +95,65 @@ async fn a_pause_that_is_forgotten_is_said_at_each_missed_sweep_and_what_is_owed
         ["until an admin resumes it", "because the policy is paused", "was resumed by"].map(says),
         [1, 1, 1]
     );
+    world.nothing_else_is_wrong().await;
+}
+
+/// Two policies with one admin, whom the second one names by a user group.
+async fn two_policies() -> World {
+    let world = World::at_ten(&format!(
+        "{PLAIN_POLICY}[[policy]]\nname = \"staffing\"\nuser_type = \"temp\"\nchannel = \"{C_OPS}\"\n{PLAIN_POLICY}\
+         approvers = {{ users = [\"{U_APPROVER}\"] }}\nadmins = {{ groups = [\"{S_ADMINS}\"] }}\n"
+    ))
+    .await;
+    let admins = UserGroup { id: S_ADMINS.into(), handle: "admins".into(), users: vec![U_ADMIN.into()] };
+    world.slack.add_group(admins);
+    world.start_bot().await;
+    world
+}
+
+fn refusals(world: &World) -> Vec<String> {
+    let refused = world.audit().into_iter().filter(|line| line.action == "input_refused");
+    refused.map(|line| line.detail["why"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_of_which_slack_could_not_tell_is_named_as_not_stopped() {
+    let world = two_policies().await;
+    world.slack.fail_always("usergroups.users.list", Fault::Status(503));
+    let parts = ["staffing was NOT paused", "--policy staffing", "contractors is paused"];
+    assert_answer(&world, U_ADMIN, "pause wrong people", &parts).await;
+    assert_answer(&world, U_ADMIN, "pause --policy staffing", &["I can't find out from Slack"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["staffing was NOT resumed", "contractors goes on"]).await;
+    assert_answer(&world, U_ADMIN, "sweep", &["Which policy?"]).await;
+    assert_answer(&world, U_ADMIN, "status", &["they are left out", "contractors"]).await;
+    assert_answer(&world, U_ADMIN, &format!("why {ADA}"), &["they are left out"]).await;
+    assert_eq!(["paused", "resumed"].map(|action| world.audited(action)), [1, 1]);
+    let why = refusals(&world);
+    assert!(why.len() == 3 && why.iter().all(|why| why.starts_with("could not be identified")), "{why:?}");
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_can_not_be_written_for_one_policy_holds_for_the_others_and_says_so() {
+    let world = two_policies().await;
+    let file = rusqlite::Connection::open(world.database()).expect("it can be opened");
+    let fails = |on: &str| {
+        format!(
+            "CREATE TRIGGER fails BEFORE {on} ON pause WHEN NEW.policy = 'staffing' \
+             BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        )
+    };
+    file.execute_batch(&fails("INSERT")).expect("the file is free for a moment");
+    let parts = ["staffing was NOT paused", "something broke", "contractors is paused"];
+    assert_answer(&world, U_ADMIN, "pause", &parts).await;
+    file.execute_batch("DROP TRIGGER fails").expect("it is there");
+    assert_answer(&world, U_ADMIN, "pause", &["staffing is paused;", "contractors is paused already"]).await;
+    file.execute_batch(&fails("UPDATE")).expect("the file is free for a moment");
+    let parts = ["staffing was NOT resumed", "something broke", "contractors goes on"];
+    assert_answer(&world, U_ADMIN, "resume", &parts).await;
+    // It goes on at once.
+    world.message("was resumed by").await;
+    assert_eq!(["paused", "resumed"].map(|action| world.audited(action)), [2, 1]);
+    drop(file);
     world.nothing_else_is_wrong().await;
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use chrono_tz::Tz;
 
 use super::super::App;
-use super::super::people::Known;
+use super::super::people::{Known, Stranger};
 use super::super::wording::{exceptions, history, refusals};
 use super::{About, Answer, Asked};
 use crate::chat::Text;
@@ -150,6 +150,10 @@ impl App {
             Err(text) => return Ok(Err(text)),
         };
         let of_type = |policy: &&&Policy| account.is_of(&policy.rule.user_type);
+        if let (None, false, Some((_, why))) = (wanted, of_type(&&policy), asked.unsure.first()) {
+            // Another policy may be about it, of which nobody can tell now.
+            return Ok(Err(refusals::stranger(&Stranger::CantTell(why.clone()))));
+        }
         if wanted.is_none() && policies.iter().filter(of_type).count() > 1 {
             let names: Vec<&str> =
                 policies.iter().filter(of_type).map(|policy| policy.name.as_str()).collect();
