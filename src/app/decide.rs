@@ -160,7 +160,7 @@ impl App {
         let retries = matches!(verb, Verb::Retry { .. });
         let press = Press { request, list_hash: Some(rest.to_owned()), verb, reason: None };
         let said = match self.decide(inbound, press).await? {
-            Ok(request) if retries => self.left_out_of_retry(&request).await?,
+            Ok(request) if retries => self.left_out_of_retry(&request).await,
             Ok(_) => None,
             Err(turned) => Some(turned.text()),
         };

@@ -124,8 +124,17 @@ impl App {
         Ok(())
     }
 
-    /// What is to be said of accounts that a retry leaves as they are, if there are any.
-    pub(super) async fn left_out_of_retry(&self, request: &Request) -> anyhow::Result<Option<Text>> {
+    /// What is to be said of accounts that a retry leaves as they are, if there are any. The retry is recorded: what can't
+    /// be read for this is left unsaid.
+    pub(super) async fn left_out_of_retry(&self, request: &Request) -> Option<Text> {
+        self.left_out(request).await.unwrap_or_else(|error| {
+            let error = format!("{error:#}");
+            tracing::error!(request = request.id, error, "can't tell which accounts a retry leaves out");
+            None
+        })
+    }
+
+    async fn left_out(&self, request: &Request) -> anyhow::Result<Option<Text>> {
         if !matches!(request.state, RequestState::Approved { .. }) {
             return Ok(None);
         }

@@ -82,15 +82,17 @@ impl App {
         }
         let (Exempted::New(granted) | Exempted::Repeated(granted)) =
             self.store.grant_exemption(key, wish, now).await?;
-        let waiting = self.store.waiting(vec![granted.account.id.clone()]).await?;
-        let waiting = match waiting.get(&granted.account.id).copied() {
-            // Of another policy's request nobody here hears.
-            Some(id) => {
-                self.store.request(id).await?.filter(|(row, _)| row.policy == policy.name).map(|_| id)
-            }
-            None => None,
-        };
         self.nudge();
+        // It is granted, whether the rest can be said or not. Of another policy's request nobody here hears.
+        let waiting = self.waiting_in(&[policy], &granted.account.id).await.unwrap_or_else(|error| {
+            let error = format!("{error:#}");
+            tracing::error!(
+                account = granted.account.id.0,
+                error,
+                "can't tell who asks about an exempt account"
+            );
+            None
+        });
         Ok(Ok(exceptions::exempted(&granted, waiting, now)))
     }
 
