@@ -69,7 +69,7 @@ impl App {
             StartedSweep::New(id) => {
                 tracing::info!(policy = policy.name, sweep = id, %slot, "sweep started");
             }
-            StartedSweep::Exists(_) => {}
+            StartedSweep::Exists(_) | StartedSweep::Paused(_) => {}
         }
         Ok(())
     }

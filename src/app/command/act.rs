@@ -52,6 +52,7 @@ impl App {
                     .then(" has started; its result comes in the policy's channel."),
             )),
             StartedSweep::Exists(_) => Err(refusals::repeated()),
+            StartedSweep::Paused(pause) => Err(pauses::refused(&pause.began)),
         })
     }
 

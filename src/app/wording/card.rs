@@ -267,7 +267,8 @@ fn state_line(view: &View) -> Text {
         }
         RequestState::Outdated { at } => Text::plain("The policy's rule was changed (")
             .with(Span::Time(*at))
-            .then("), so this list is not what it stands for any more. A fresh sweep asks by the new rule."),
+            .then("), so this list is not what it stands for any more. A fresh sweep asks by the new rule")
+            .then(if view.paused.is_some() { " once an admin resumes." } else { "." }),
     }
 }
 
@@ -335,6 +336,7 @@ fn asked_again(view: &View) -> Text {
     let text = Text::plain(" Asked again by ").and(mention(&decision.by)).then(", ");
     let text = text.with(Span::Time(decision.at));
     match became {
+        None if view.paused.is_some() => text.then(": a fresh sweep starts once an admin resumes."),
         None => text.then(": a fresh sweep is running."),
         Some(Became::Nothing) => text.then(": the fresh sweep had nothing to ask."),
         Some(Became::Request(id)) => {
