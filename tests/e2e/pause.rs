@@ -195,6 +195,7 @@ async fn while_paused_nobody_has_an_ended_question_asked_again() {
 async fn while_paused_no_rule_goes_live() {
     let (world, card) = World::asking("max_share = 1.0\n", &[ADA]).await;
     ask(&world, U_ADMIN, "pause").await;
+    world.card_says(&card, "It can't be taken live until an admin resumes").await;
     world.slack.click(U_ADMIN, &card.ts, "go_live").await.expect("the button is there");
     world.told(U_ADMIN, "This policy is paused by").await;
     ask(&world, U_ADMIN, "resume").await;
