@@ -159,7 +159,7 @@ impl App {
         };
         let press = Press { request, list_hash: Some(rest.to_owned()), verb, reason: None };
         let said = match self.decide(inbound, press).await? {
-            Ok(request) => self.left_out_of_retry(&request).await?,
+            Ok(request) => self.left_out_of_retry(&request).await,
             Err(turned) => Some(turned.text()),
         };
         if let Some(text) = said {
@@ -176,13 +176,10 @@ impl App {
                 app.whisper(inbound.reply, refusals::no_such_request());
                 return Ok(());
             };
-            let stranger = match app.granted(&inbound.user, Role::Viewer).await {
-                Ok(granted) if granted.iter().any(|(policy, _)| policy.name == row.policy) => {
-                    app.turn_page(request, page);
-                    return Ok(());
-                }
-                Ok(_) => None,
-                Err(stranger) => stranger,
+            let rights = app.granted(&inbound.user, Role::Viewer).await;
+            let Err(stranger) = rights.and_then(|rights| rights.held_in(&row.policy)) else {
+                app.turn_page(request, page);
+                return Ok(());
             };
             let text = stranger.as_ref().map_or_else(
                 || refusals::not_allowed("turn the card's pages", Role::Viewer.in_words()),

@@ -75,17 +75,16 @@ impl App {
             return Ok(Some(self.clock.now()));
         }
         let unsettled = self.tell_silence(&request, &candidates, &card).await?;
-        if matches!(request.state, RequestState::WentLive { .. }) {
-            self.sweep_after_going_live(&request).await?;
-        }
-        self.sweep_by_new_rule(&request).await?;
-        self.sweep_to_ask_again(&request).await?;
+        // What waits for an admin to resume stays live until then.
+        let swept = self.sweep_after_going_live(&request).await?
+            & self.sweep_by_new_rule(&request).await?
+            & self.sweep_to_ask_again(&request).await?;
         let late = earliest(unsettled, self.tell_going_on(&request).await?);
         wake = earliest(wake, late);
         let end_wake = self.tell_ending(&request, &candidates, &card).await?;
         match end_wake {
             Ending::Later(at) => wake = earliest(wake, Some(at)),
-            Ending::Told if card_wake.is_none() && late.is_none() => {
+            Ending::Told if swept && card_wake.is_none() && late.is_none() => {
                 self.undo_ends(&request, &candidates, now);
                 self.store.request_told(id, request.version).await?;
             }
@@ -155,11 +154,12 @@ impl App {
         }
     }
 
-    /// What a change of the rule left behind is asked anew, once for all requests that it left behind that day.
-    async fn sweep_by_new_rule(&self, request: &Request) -> anyhow::Result<()> {
+    /// What a change of the rule left behind is asked anew, once for all requests that it left behind that day. `false`: it
+    /// waits for an admin to resume.
+    async fn sweep_by_new_rule(&self, request: &Request) -> anyhow::Result<bool> {
         let (RequestState::Outdated { at }, Some(policy)) = (&request.state, self.policy(&request.policy))
         else {
-            return Ok(());
+            return Ok(true);
         };
         let slot = format!("rule-changed:{}:{}", policy.rule.fingerprint(), at.date_naive());
         let mut sweep = NewSweep {
@@ -171,16 +171,29 @@ impl App {
         };
         loop {
             match self.store.start_sweep(sweep.clone()).await? {
-                // Only a new one wakes the loop: this comes by again until the end is told.
-                StartedSweep::New(_) => self.nudge(),
                 // That one was before this question: the rule was in force earlier that day, and has come back.
                 StartedSweep::Exists(before) if before.id <= request.sweep => {
                     sweep.slot = format!("{slot}:after-sweep-{}", before.id);
-                    continue;
                 }
-                StartedSweep::Exists(_) => {}
+                started => return Ok(self.is_begun(&started)),
             }
-            return Ok(());
+        }
+    }
+
+    /// Starts what a request wants swept. `false`: the policy is paused, and it was not started.
+    pub(super) async fn begin_sweep(&self, sweep: NewSweep) -> anyhow::Result<bool> {
+        Ok(self.is_begun(&self.store.start_sweep(sweep).await?))
+    }
+
+    fn is_begun(&self, started: &StartedSweep) -> bool {
+        match started {
+            StartedSweep::New(_) => {
+                // Only a new one wakes the loop: this comes by again until the end is told.
+                self.nudge();
+                true
+            }
+            StartedSweep::Exists(_) => true,
+            StartedSweep::Paused(_) => false,
         }
     }
 
@@ -248,13 +261,13 @@ impl App {
         Ok(tries.min())
     }
 
-    /// A rule that went live is swept for at once, so that nobody waits a day for the first question.
-    async fn sweep_after_going_live(&self, request: &Request) -> anyhow::Result<()> {
-        let RequestState::WentLive { decision } = &request.state else {
-            return Ok(());
-        };
-        let Some(policy) = self.policy(&request.policy) else {
-            return Ok(());
+    /// A rule that went live is swept for at once, so that nobody waits a day for the first question. `false`: it waits for
+    /// an admin to resume.
+    async fn sweep_after_going_live(&self, request: &Request) -> anyhow::Result<bool> {
+        let (RequestState::WentLive { decision }, Some(policy)) =
+            (&request.state, self.policy(&request.policy))
+        else {
+            return Ok(true);
         };
         let sweep = NewSweep {
             policy: policy.name.clone(),
@@ -263,11 +276,7 @@ impl App {
             rule: policy.rule.clone(),
             at: self.clock.now(),
         };
-        // Only a new one wakes the loop: this comes by again until the end is told.
-        if let StartedSweep::New(_) = self.store.start_sweep(sweep).await? {
-            self.nudge();
-        }
-        Ok(())
+        self.begin_sweep(sweep).await
     }
 
     /// Posts what became of a request that has ended: every account in the thread, then one message in the channel.

@@ -81,21 +81,14 @@ impl App {
         let Some((policy, _, _, candidate)) = self.of_row(chosen.request, chosen.position).await? else {
             return Ok(Some(refusals::no_such_request()));
         };
-        let mut granted = match self.granted(&inbound.user, Role::Viewer).await {
-            Ok(granted) => granted,
-            Err(stranger) => {
-                let text = match &stranger {
-                    Some(stranger) => refusals::stranger(stranger),
-                    None => refusals::not_allowed("ask that", Role::Viewer.in_words()),
-                };
-                self.note_refused(inbound, "details", stranger).await?;
-                return Ok(Some(text));
-            }
-        };
-        granted.retain(|(granted, _)| granted.name == policy.name);
-        if granted.is_empty() {
-            self.note_refused(inbound, "details", None).await?;
-            return Ok(Some(refusals::not_allowed("ask that", Role::Viewer.in_words())));
+        let rights = self.granted(&inbound.user, Role::Viewer).await;
+        if let Err(stranger) = rights.and_then(|rights| rights.held_in(&policy.name)) {
+            let text = match &stranger {
+                Some(stranger) => refusals::stranger(stranger),
+                None => refusals::not_allowed("ask that", Role::Viewer.in_words()),
+            };
+            self.note_refused(inbound, "details", stranger).await?;
+            return Ok(Some(text));
         }
         Ok(match self.why(&[policy], &candidate.shown.id.0).await? {
             Ok(card) => {

@@ -11,7 +11,7 @@ use crate::domain::policy::{People, Policy};
 use crate::domain::request::{AskedAgain, Request, RequestState};
 use crate::domain::silence::{self, Kind, Nudge};
 use crate::domain::sweep::Trigger;
-use crate::store::{NewSweep, StartedSweep};
+use crate::store::NewSweep;
 
 /// A message that may stand is looked for again after this time.
 const LOOK_AGAIN_AFTER: Duration = Duration::seconds(30);
@@ -101,14 +101,15 @@ impl App {
         Ok(None)
     }
 
-    /// Somebody asked about an ended request again: a fresh sweep does.
-    pub(super) async fn sweep_to_ask_again(&self, request: &Request) -> anyhow::Result<()> {
+    /// Somebody asked about an ended request again: a fresh sweep does. `false`: it waits for an admin to resume.
+    pub(super) async fn sweep_to_ask_again(&self, request: &Request) -> anyhow::Result<bool> {
         let Some(AskedAgain { decision, became: None }) = &request.asked_again else {
-            return Ok(());
+            return Ok(true);
         };
         let Some(policy) = self.policy(&request.policy) else {
             // Nobody can ask now; once the policy is back, somebody may want it anew.
-            return Ok(self.store.not_asked_again(request.id).await?);
+            self.store.not_asked_again(request.id).await?;
+            return Ok(true);
         };
         let sweep = NewSweep {
             policy: policy.name.clone(),
@@ -118,14 +119,20 @@ impl App {
             rule: policy.rule.clone(),
             at: self.clock.now(),
         };
-        if let StartedSweep::New(_) = self.store.start_sweep(sweep).await? {
-            self.nudge();
-        }
-        Ok(())
+        self.begin_sweep(sweep).await
     }
 
-    /// What is to be said of accounts that a retry leaves as they are, if there are any.
-    pub(super) async fn left_out_of_retry(&self, request: &Request) -> anyhow::Result<Option<Text>> {
+    /// What is to be said of accounts that a retry leaves as they are, if there are any. The retry is recorded: what can't
+    /// be read for this is left unsaid.
+    pub(super) async fn left_out_of_retry(&self, request: &Request) -> Option<Text> {
+        self.left_out(request).await.unwrap_or_else(|error| {
+            let error = format!("{error:#}");
+            tracing::error!(request = request.id, error, "can't tell which accounts a retry leaves out");
+            None
+        })
+    }
+
+    async fn left_out(&self, request: &Request) -> anyhow::Result<Option<Text>> {
         if !matches!(request.state, RequestState::Approved { retry: Some(_), .. }) {
             return Ok(None);
         }

@@ -79,7 +79,7 @@ impl App {
                 {
                     sweep.slot = format!("{}:after:{}", slot_key(slot), row.id);
                 }
-                StartedSweep::Exists(_) => return Ok(()),
+                StartedSweep::Exists(_) | StartedSweep::Paused(_) => return Ok(()),
             }
         }
     }

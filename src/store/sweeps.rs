@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
-use super::{Store, StoreError, policies, requests, watches};
+use super::{Store, StoreError, pauses, policies, requests, watches};
 use crate::domain::audit::Action;
+use crate::domain::pause::Pause;
 use crate::domain::plan::{Counts, Verdict};
 use crate::domain::policy::Rule;
 use crate::domain::sweep::Trigger;
@@ -35,6 +36,8 @@ pub enum StartedSweep {
     New(i64),
     /// The slot has had its sweep already: this one.
     Exists(Box<SweepRow>),
+    /// The policy is paused: nothing was written.
+    Paused(Box<Pause>),
 }
 
 /// Where a sweep stands.
@@ -101,7 +104,7 @@ pub struct SweepRow {
 }
 
 impl Store {
-    /// Starts the sweep of a slot, unless the slot has one.
+    /// Starts the sweep of a slot, unless the slot has one or the policy is paused.
     pub async fn start_sweep(&self, new: NewSweep) -> Result<StartedSweep, StoreError> {
         self.write(move |tx| start(tx, &new)).await
     }
@@ -197,6 +200,9 @@ fn start(tx: &Connection, new: &NewSweep) -> Result<StartedSweep, StoreError> {
     let sql = "SELECT * FROM sweep WHERE policy = ?1 AND slot = ?2";
     if let Some(row) = codec::first(tx, sql, params![new.policy, new.slot], decode)? {
         return Ok(StartedSweep::Exists(Box::new(row)));
+    }
+    if let Some(pause) = pauses::in_force(tx, &new.policy)? {
+        return Ok(StartedSweep::Paused(Box::new(pause)));
     }
     policies::know(tx, &new.policy, new.at)?;
     let fingerprint = new.rule.fingerprint();

@@ -408,7 +408,7 @@ fn a_refused_input_leaves_a_trace() {
 }
 
 #[test]
-fn while_paused_nothing_that_takes_access_away_is_decided() {
+fn while_paused_nothing_that_takes_access_away_or_sweeps_is_decided() {
     let pause = Pause {
         id: 1,
         policy: "contractors".into(),
@@ -416,8 +416,10 @@ fn while_paused_nothing_that_takes_access_away_is_decided() {
         ended: None,
     };
     let paused = |verb| Input { paused: Some(Box::new(pause.clone())), ..input("bob", verb) };
-    let refusal = decide(&pending(), &proposed(), &paused(suspend(&[]))).unwrap_err();
-    assert_eq!(refusal, Refusal::Paused { by: Box::new(pause.began.clone()) });
+    for verb in [suspend(&[]), Verb::Retry { known: KnownForRetry::default() }, Verb::AskAgain] {
+        let refusal = decide(&pending(), &proposed(), &paused(verb)).unwrap_err();
+        assert_eq!(refusal, Refusal::Paused { by: Box::new(pause.began.clone()) });
+    }
     decide(&pending(), &proposed(), &paused(Verb::Deny)).unwrap();
     decide(&pending(), &proposed(), &paused(Verb::Withdraw)).unwrap();
 }

@@ -156,3 +156,14 @@ async fn one_exemption_that_can_not_be_read_keeps_nothing_else_waiting() {
     world.card_says(&card, "Expired: nobody is suspended").await;
     world.stop_bot().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exemption_that_is_granted_is_answered_as_granted_whatever_else_is_broken() {
+    let (world, _) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    let file = rusqlite::Connection::open(world.database()).expect("it can be opened");
+    file.execute_batch("UPDATE request SET list_hash = 'another'").expect("the file is free for a moment");
+    assert_answer(&world, U_APPROVER, &format!("exempt {ADA} for 10d on leave"), &["is exempt until"]).await;
+    assert_eq!(world.audited("exempted"), 1);
+    drop(file);
+    world.nothing_else_is_wrong().await;
+}

@@ -5,11 +5,12 @@ use chrono::Duration;
 use super::commands::{ask, assert_answer};
 use crate::fake::gate::Moment;
 use crate::fake::okta::Status;
-use crate::fake::slack::{C_OPS, U_ADMIN, U_APPROVER};
-use crate::support::{PLAIN_POLICY, World};
+use crate::fake::slack::{C_OPS, FakeSlack, Fault, Message, U_ADMIN, U_APPROVER, UserGroup};
+use crate::support::{PLAIN_POLICY, World, is_open_card};
 
 const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
+const S_ADMINS: &str = "S0ADMINS";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_paused_nothing_is_approved_and_no_sweep_starts_but_denying_works() {
@@ -94,5 +95,153 @@ async fn a_pause_that_is_forgotten_is_said_at_each_missed_sweep_and_what_is_owed
         ["until an admin resumes it", "because the policy is paused", "was resumed by"].map(says),
         [1, 1, 1]
     );
+    world.nothing_else_is_wrong().await;
+}
+
+/// Two policies with one admin, whom the second one names by a user group.
+async fn two_policies() -> World {
+    let world = World::at_ten(&format!(
+        "{PLAIN_POLICY}[[policy]]\nname = \"staffing\"\nuser_type = \"temp\"\nchannel = \"{C_OPS}\"\n{PLAIN_POLICY}\
+         approvers = {{ users = [\"{U_APPROVER}\"] }}\nadmins = {{ groups = [\"{S_ADMINS}\"] }}\n"
+    ))
+    .await;
+    let admins = UserGroup { id: S_ADMINS.into(), handle: "admins".into(), users: vec![U_ADMIN.into()] };
+    world.slack.add_group(admins);
+    world.start_bot().await;
+    world
+}
+
+fn refusals(world: &World) -> Vec<String> {
+    let refused = world.audit().into_iter().filter(|line| line.action == "input_refused");
+    refused.map(|line| line.detail["why"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_of_which_slack_could_not_tell_is_named_as_not_stopped() {
+    let world = two_policies().await;
+    world.slack.fail_always("usergroups.users.list", Fault::Status(503));
+    let parts = ["staffing was NOT paused", "--policy staffing", "contractors is paused"];
+    assert_answer(&world, U_ADMIN, "pause wrong people", &parts).await;
+    assert_answer(&world, U_ADMIN, "pause --policy staffing", &["I can't find out from Slack"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["staffing was NOT resumed", "contractors goes on"]).await;
+    assert_answer(&world, U_ADMIN, "sweep", &["Which policy?"]).await;
+    assert_answer(&world, U_ADMIN, "status", &["they are left out", "contractors"]).await;
+    assert_answer(&world, U_ADMIN, &format!("why {ADA}"), &["they are left out"]).await;
+    assert_eq!(["paused", "resumed"].map(|action| world.audited(action)), [1, 1]);
+    let why = refusals(&world);
+    assert!(why.len() == 3 && why.iter().all(|why| why.starts_with("could not be identified")), "{why:?}");
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_can_not_be_written_for_one_policy_holds_for_the_others_and_says_so() {
+    let world = two_policies().await;
+    let file = rusqlite::Connection::open(world.database()).expect("it can be opened");
+    let fails = |on: &str| {
+        format!(
+            "CREATE TRIGGER fails BEFORE {on} ON pause WHEN NEW.policy = 'staffing' \
+             BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        )
+    };
+    file.execute_batch(&fails("INSERT")).expect("the file is free for a moment");
+    let parts = ["staffing was NOT paused", "something broke", "contractors is paused"];
+    assert_answer(&world, U_ADMIN, "pause", &parts).await;
+    file.execute_batch("DROP TRIGGER fails").expect("it is there");
+    assert_answer(&world, U_ADMIN, "pause", &["staffing is paused;", "contractors is paused already"]).await;
+    file.execute_batch(&fails("UPDATE")).expect("the file is free for a moment");
+    let parts = ["staffing was NOT resumed", "something broke", "contractors goes on"];
+    assert_answer(&world, U_ADMIN, "resume", &parts).await;
+    // It goes on at once.
+    world.message("was resumed by").await;
+    assert_eq!(["paused", "resumed"].map(|action| world.audited(action)), [2, 1]);
+    drop(file);
+    world.nothing_else_is_wrong().await;
+}
+
+/// The audit trail's pauses and sweeps, oldest first.
+fn order(world: &World) -> Vec<String> {
+    let told = ["paused", "resumed", "sweep_started"];
+    let lines = world.audit().into_iter().map(|line| line.action);
+    lines.filter(|action| told.contains(&action.as_str())).collect()
+}
+
+/// A card that asks, besides this one.
+async fn another_card(world: &World, than: &Message) -> Message {
+    let other = |slack: &FakeSlack| {
+        let cards = slack.messages(C_OPS).into_iter();
+        cards.filter(|one| one.ts != than.ts).find(is_open_card)
+    };
+    world.slack.wait_for("another card that asks", other).await
+}
+
+const SWEPT_AFTER_IT: [&str; 4] = ["sweep_started", "paused", "resumed", "sweep_started"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_paused_nobody_has_an_ended_question_asked_again() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    ask(&world, U_APPROVER, "withdraw 1 the import is wrong").await;
+    world.slack.wait_update(&card.ts, "the offer", |card| card.offers("ask_again")).await;
+    ask(&world, U_ADMIN, "pause").await;
+    world.slack.click(U_APPROVER, &card.ts, "ask_again").await.expect("the button is there");
+    world.told(U_APPROVER, "This policy is paused by").await;
+    ask(&world, U_ADMIN, "resume").await;
+    world.slack.click(U_APPROVER, &card.ts, "ask_again").await.expect("the button is there");
+    another_card(&world, &card).await;
+    assert_eq!((order(&world), world.audited("asked_again")), (SWEPT_AFTER_IT.map(str::to_owned).into(), 1));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_paused_no_rule_goes_live() {
+    let (world, card) = World::asking("max_share = 1.0\n", &[ADA]).await;
+    ask(&world, U_ADMIN, "pause").await;
+    world.card_says(&card, "It can't be taken live until an admin resumes").await;
+    world.slack.click(U_ADMIN, &card.ts, "go_live").await.expect("the button is there");
+    world.told(U_ADMIN, "This policy is paused by").await;
+    ask(&world, U_ADMIN, "resume").await;
+    world.slack.click(U_ADMIN, &card.ts, "go_live").await.expect("the button is there");
+    another_card(&world, &card).await;
+    assert_eq!((order(&world), world.audited("went_live")), (SWEPT_AFTER_IT.map(str::to_owned).into(), 1));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_is_changed_while_paused_is_asked_by_once_an_admin_resumes() {
+    let (mut world, card) = World::asking(&format!("{PLAIN_POLICY}inactive_after = \"40d\"\n"), &[ADA]).await;
+    ask(&world, U_ADMIN, "pause").await;
+    world.stop_bot().await;
+    world.set_policy(&format!("{PLAIN_POLICY}inactive_after = \"30d\"\n"));
+    world.start_bot().await;
+    world.card_says(&card, "by the new rule once an admin resumes").await;
+    // A sweep that does not wait starts before this is told.
+    world.message("the rule was changed before anybody decided").await;
+    // What waits is not lost by a restart.
+    world.kill_bot().await;
+    world.start_bot().await;
+    ask(&world, U_ADMIN, "resume").await;
+    another_card(&world, &card).await;
+    assert_eq!(order(&world), SWEPT_AFTER_IT);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_between_a_wish_and_its_sweep_keeps_the_sweep_waiting() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    ask(&world, U_APPROVER, "withdraw 1 the import is wrong").await;
+    world.slack.wait_update(&card.ts, "the offer", |card| card.offers("ask_again")).await;
+    world.until("all told", |world| world.count("SELECT told FROM request WHERE id = ?1", "1") == 1).await;
+    // The card is shown before anything is swept.
+    world.gate.stop_at_label("slack chat.update", 1, Moment::Before);
+    world.slack.click(U_APPROVER, &card.ts, "ask_again").await.expect("the button is there");
+    world.gate.stopped().await;
+    ask(&world, U_ADMIN, "pause").await;
+    // The call that is held never comes back.
+    world.kill_bot().await;
+    world.gate.open();
+    world.start_bot().await;
+    world.card_says(&card, "a fresh sweep starts once an admin resumes").await;
+    ask(&world, U_ADMIN, "resume").await;
+    another_card(&world, &card).await;
+    assert_eq!((order(&world), world.audited("asked_again")), (SWEPT_AFTER_IT.map(str::to_owned).into(), 1));
     world.nothing_else_is_wrong().await;
 }

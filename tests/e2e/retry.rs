@@ -191,3 +191,19 @@ async fn where_two_approve_two_try_again() {
     assert_eq!((world.audited("retried_first"), world.audited("retried")), (1, 1));
     world.nothing_else_is_wrong().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_that_is_recorded_is_answered_as_recorded_whatever_breaks_after_it() {
+    let (world, _) = with_a_failure("", &[]).await;
+    // What can't be read any more once the decision is written.
+    let file = rusqlite::Connection::open(world.database()).expect("it can be opened");
+    file.execute_batch(
+        "CREATE TRIGGER breaks AFTER UPDATE OF outcome ON receipt
+         BEGIN UPDATE request SET list_hash = 'another'; END",
+    )
+    .expect("the file is free for a moment");
+    assert_answer(&world, U_APPROVER, "retry 1", &["1 account of request 1 is tried again"]).await;
+    assert_eq!(world.audited("retried"), 1);
+    drop(file);
+    world.nothing_else_is_wrong().await;
+}

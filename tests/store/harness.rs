@@ -122,6 +122,7 @@ pub async fn start(store: &Store, new: NewSweep) -> i64 {
     match store.start_sweep(new).await.unwrap() {
         StartedSweep::New(id) => id,
         StartedSweep::Exists(row) => panic!("the slot has sweep {}", row.id),
+        StartedSweep::Paused(pause) => panic!("the policy has pause {}", pause.id),
     }
 }
 

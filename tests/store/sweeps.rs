@@ -3,7 +3,7 @@
 use chrono::Duration;
 use inactive_contractors::domain::account::UserType;
 use inactive_contractors::domain::plan::{Guard, Verdict};
-use inactive_contractors::domain::request::RequestState;
+use inactive_contractors::domain::request::{Decision, RequestState};
 use inactive_contractors::domain::sweep::{Trigger, slot_key};
 use inactive_contractors::store::{NewSweep, StartedSweep, StoreError, SweepState};
 
@@ -39,6 +39,29 @@ async fn a_slot_has_one_sweep_on_time_or_caught_up() {
         [],
     );
     assert!(by_hand.unwrap_err().to_string().contains("UNIQUE"));
+}
+
+#[tokio::test]
+async fn while_paused_no_sweep_starts_whatever_it_is_for() {
+    let bench = Bench::new();
+    let store = bench.open();
+    start(&store, scheduled(0)).await;
+    let by = Decision { by: person("root"), at: at(1), reason: None };
+    let pause = store.pause("a", POLICY, by.clone()).await.unwrap().unwrap();
+    let triggers = [
+        Trigger::Schedule { slot: at(60) },
+        Trigger::Command { by: person("alice") },
+        Trigger::AskedAgain { by: person("alice"), request: 1 },
+        Trigger::RuleChanged { request: 1 },
+        Trigger::WentLive { by: person("root") },
+    ];
+    for trigger in triggers {
+        let sweep = NewSweep { trigger, ..scheduled(1) };
+        assert_eq!(store.start_sweep(sweep).await.unwrap(), StartedSweep::Paused(Box::new(pause.clone())));
+    }
+    assert_eq!(actions(&store).await, ["sweep_started", "paused"]);
+    store.resume("b", POLICY, by).await.unwrap().unwrap();
+    start(&store, scheduled(1)).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use inactive_contractors::app::listing::Progress;
 use inactive_contractors::app::people::Stranger;
 use inactive_contractors::app::wording::choose::form;
 use inactive_contractors::app::wording::exceptions::{self, NotRestored};
-use inactive_contractors::app::wording::{answers, notices, pauses, refusals};
+use inactive_contractors::app::wording::pauses::{self, Missed};
+use inactive_contractors::app::wording::{answers, notices, refusals};
 use inactive_contractors::chat::{Connection, Text};
 use inactive_contractors::domain::account::AccountStatus;
 use inactive_contractors::domain::assess::{Assessment, Exemption, Standing, assess};
@@ -304,16 +305,23 @@ async fn a_pause_is_said_from_its_beginning_to_its_end() {
     let by = |reason: Option<&str>| Decision { by: alice(), at: at(1), reason: reason.map(str::to_owned) };
     let pause = |reason| Pause { id: 1, policy: "contractors".into(), began: by(reason), ended: None };
     let (plain, evil) = (pause(None), pause(Some(EVIL)));
+    let missed =
+        [("staffing".to_owned(), Missed::CantTell(EVIL.to_owned())), ("interns".to_owned(), Missed::Broken)];
     let mut said = String::new();
     for card in [
         pauses::began(&plain),
         pauses::began(&evil),
         pauses::no_sweep(&evil, at(60)),
         pauses::ended(&plain, &by(Some("it is mended"))),
-        refusals::note(pauses::paused(std::slice::from_ref(&plain), std::slice::from_ref(&evil))),
-        refusals::note(pauses::paused(&[], &[evil])),
-        refusals::note(pauses::resumed(&[plain])),
-        refusals::note(pauses::resumed(&[])),
+        refusals::note(pauses::paused(std::slice::from_ref(&plain), std::slice::from_ref(&evil), &[])),
+        refusals::note(pauses::paused(&[], &[evil], &[])),
+        refusals::note(pauses::paused(std::slice::from_ref(&plain), &[], &missed)),
+        refusals::note(pauses::paused(&[plain.clone(), plain.clone()], &[], &missed[..1])),
+        refusals::note(pauses::paused(&[], &[], &missed)),
+        refusals::note(pauses::resumed(std::slice::from_ref(&plain), &[])),
+        refusals::note(pauses::resumed(&[], &[])),
+        refusals::note(pauses::resumed(&[plain], &missed)),
+        refusals::note(pauses::resumed(&[], &missed)),
     ] {
         said += &desk.message(&card).await;
         said += "\n";

@@ -52,6 +52,7 @@ impl App {
                     .then(" has started; its result comes in the policy's channel."),
             )),
             StartedSweep::Exists(_) => Err(refusals::repeated()),
+            StartedSweep::Paused(pause) => Err(pauses::refused(&pause.began)),
         })
     }
 
@@ -102,7 +103,7 @@ impl App {
             Press { request, list_hash: None, verb: Verb::Retry { known: KnownForRetry::default() }, reason };
         Ok(match self.decide(inbound, press).await? {
             Ok(request) => {
-                let left_out = self.left_out_of_retry(&request).await?;
+                let left_out = self.left_out_of_retry(&request).await;
                 Ok(refusals::note(refusals::retried(&request).and(left_out.unwrap_or_default())))
             }
             Err(turned) => Err(turned.text()),

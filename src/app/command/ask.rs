@@ -7,7 +7,7 @@ use super::super::wording::{answers, backlog, days_off, refusals};
 use super::super::{App, lock, messages, requests};
 use super::{Answer, Asked};
 use crate::chat::{Card, MessageRef, Text};
-use crate::domain::account::Account;
+use crate::domain::account::{Account, AccountId};
 use crate::domain::assess::{Standing, assess};
 use crate::domain::audit::AuditEvent;
 use crate::domain::candidate::CandidateState;
@@ -178,10 +178,10 @@ impl App {
     pub(super) async fn waiting_in(
         &self,
         visible: &[&Policy],
-        account: &Account,
+        account: &AccountId,
     ) -> anyhow::Result<Option<i64>> {
-        let waiting = self.store.waiting(vec![account.id.clone()]).await?;
-        let Some(id) = waiting.get(&account.id).copied() else { return Ok(None) };
+        let waiting = self.store.waiting(vec![account.clone()]).await?;
+        let Some(id) = waiting.get(account).copied() else { return Ok(None) };
         let request = self.store.request(id).await?;
         let seen = |request: &Request| visible.iter().any(|policy| policy.name == request.policy);
         Ok(request.filter(|(request, _)| seen(request)).map(|_| id))
@@ -195,7 +195,7 @@ impl App {
         standing: &Standing,
     ) -> anyhow::Result<Card> {
         let now = self.clock.now();
-        let waiting = self.waiting_in(visible, account).await?;
+        let waiting = self.waiting_in(visible, &account.id).await?;
         let query = AuditQuery {
             visible: self.visible_names(visible, false).await?,
             accounts: vec![account.id.clone()],

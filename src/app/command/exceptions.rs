@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use chrono_tz::Tz;
 
 use super::super::App;
-use super::super::people::Known;
+use super::super::people::{Known, Stranger};
 use super::super::wording::{exceptions, history, refusals};
 use super::{About, Answer, Asked};
 use crate::chat::Text;
@@ -82,15 +82,17 @@ impl App {
         }
         let (Exempted::New(granted) | Exempted::Repeated(granted)) =
             self.store.grant_exemption(key, wish, now).await?;
-        let waiting = self.store.waiting(vec![granted.account.id.clone()]).await?;
-        let waiting = match waiting.get(&granted.account.id).copied() {
-            // Of another policy's request nobody here hears.
-            Some(id) => {
-                self.store.request(id).await?.filter(|(row, _)| row.policy == policy.name).map(|_| id)
-            }
-            None => None,
-        };
         self.nudge();
+        // It is granted, whether the rest can be said or not. Of another policy's request nobody here hears.
+        let waiting = self.waiting_in(&[policy], &granted.account.id).await.unwrap_or_else(|error| {
+            let error = format!("{error:#}");
+            tracing::error!(
+                account = granted.account.id.0,
+                error,
+                "can't tell who asks about an exempt account"
+            );
+            None
+        });
         Ok(Ok(exceptions::exempted(&granted, waiting, now)))
     }
 
@@ -151,6 +153,10 @@ impl App {
             Err(text) => return Ok(Err(text)),
         };
         let of_type = |policy: &&&Policy| account.is_of(&policy.rule.user_type);
+        if let (None, false, Some((_, why))) = (wanted, of_type(&&policy), asked.unsure.first()) {
+            // Another policy may be about it, of which nobody can tell now.
+            return Ok(Err(refusals::stranger(&Stranger::CantTell(why.clone()))));
+        }
         if wanted.is_none() && policies.iter().filter(of_type).count() > 1 {
             let names: Vec<&str> =
                 policies.iter().filter(of_type).map(|policy| policy.name.as_str()).collect();

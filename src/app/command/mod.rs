@@ -14,23 +14,21 @@ pub mod fuzzing;
 mod history;
 mod pauses;
 mod person;
+mod rights;
 #[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, OnceLock};
 
-use chrono::{DateTime, Utc};
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use serde_json::json;
 
 pub(super) use self::ask::{Preview, outcome};
+pub(super) use self::rights::Role;
+use self::rights::{Asked, Rights};
 use super::App;
-use super::people::{self, Known, Stranger};
+use super::people::Stranger;
 use super::wording::{answers, refusals};
 use crate::chat::{Ack, Card, Inbound, Text};
-use crate::domain::audit::{Action, Actor, Draft, Person};
-use crate::domain::policy::Policy;
-use crate::store::AuditContext;
 
 /// Finds inactive contractor accounts, asks for approval here, and suspends what is approved.
 #[derive(Debug, Parser)]
@@ -222,35 +220,6 @@ pub(super) struct Stop {
     words: Vec<String>,
 }
 
-/// Who may use a subcommand. Each role may do what the one before may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    /// May look.
-    Viewer,
-    /// May decide; admins may too.
-    Approver,
-    /// May stop and resume.
-    Admin,
-}
-
-impl Role {
-    pub(super) fn held_by(self, known: &Known) -> bool {
-        match self {
-            Role::Viewer => known.viewer,
-            Role::Approver => known.voter.approver || known.voter.admin,
-            Role::Admin => known.voter.admin,
-        }
-    }
-
-    pub(super) fn in_words(self) -> &'static str {
-        match self {
-            Role::Viewer => "the viewers, approvers and admins of a policy",
-            Role::Approver => "approvers and admins of this policy",
-            Role::Admin => "admins of the policy",
-        }
-    }
-}
-
 impl Command {
     /// Whether it changes nothing, here or anywhere.
     fn is_question(&self) -> bool {
@@ -274,6 +243,32 @@ impl Command {
             | Command::Export { .. }
             | Command::Report { .. }
             | Command::Evidence { .. } => false,
+        }
+    }
+
+    /// Whether it is answered about all policies in which the person holds the role.
+    fn is_about_all(&self) -> bool {
+        match self {
+            Command::Status
+            | Command::Pending
+            | Command::Why { .. }
+            | Command::Exemptions
+            | Command::Audit { .. }
+            | Command::Export { .. }
+            | Command::Report { .. }
+            | Command::Evidence { .. } => true,
+            // Who pauses or resumes all is told which are not.
+            Command::Pause { .. }
+            | Command::Resume { .. }
+            | Command::Preview { .. }
+            | Command::Verify
+            | Command::Sweep { .. }
+            | Command::Exempt { .. }
+            | Command::Leave { .. }
+            | Command::Unexempt { .. }
+            | Command::Withdraw { .. }
+            | Command::Retry { .. }
+            | Command::Restore { .. } => false,
         }
     }
 
@@ -324,48 +319,6 @@ impl Command {
             Command::Export { .. } => (Role::Approver, "export", "take a copy of the audit trail"),
             Command::Report { .. } => (Role::Viewer, "report", "ask that"),
             Command::Evidence { .. } => (Role::Approver, "evidence", "have the evidence put together"),
-        }
-    }
-}
-
-/// A command by a person who holds its role in at least one policy.
-pub(super) struct Asked<'a> {
-    /// The same for a repeated delivery.
-    key: &'a str,
-    /// When it arrived.
-    at: DateTime<Utc>,
-    /// The policies in which the person holds the role, with their rights in each.
-    granted: Vec<(&'a Policy, Known)>,
-    /// A policy that exists and was reached for without the role.
-    reached: OnceLock<String>,
-}
-
-impl<'a> Asked<'a> {
-    /// The policies that the answer is about.
-    fn policies(&self) -> Vec<&'a Policy> {
-        self.granted.iter().map(|(policy, _)| *policy).collect()
-    }
-
-    /// The policy of this name, or the only one.
-    fn policy(&self, app: &App, name: Option<&str>) -> Result<(&'a Policy, &Known), Text> {
-        let find = |name: &str| self.granted.iter().find(|(policy, _)| policy.name == name);
-        let names =
-            || self.granted.iter().map(|(policy, _)| policy.name.as_str()).collect::<Vec<_>>().join(", ");
-        let found = match (name, self.granted.as_slice()) {
-            (None, [only]) => Some(only),
-            (None, _) => return Err(Text::plain(format!("Which policy? Add one of: {}.", names()))),
-            (Some(name), _) => find(name),
-        };
-        match (found, name) {
-            (Some((policy, known)), _) => Ok((policy, known)),
-            (None, Some(name)) if app.policy(name).is_some() => {
-                // One is enough.
-                let _ = self.reached.set(name.to_owned());
-                Err(refusals::not_allowed("do that", "people with the right role in that policy"))
-            }
-            (None, name) => Err(Text::plain("There is no policy ")
-                .quoted(name.unwrap_or_default())
-                .then(format!(". There are: {}.", names()))),
         }
     }
 }
@@ -465,8 +418,8 @@ impl App {
         command: Command,
     ) -> anyhow::Result<Answer> {
         let (role, word, what) = command.needs();
-        let mut granted = match self.granted(&inbound.user, role).await {
-            Ok(granted) => granted,
+        let mut rights = match self.granted(&inbound.user, role).await {
+            Ok(rights) => rights,
             Err(stranger) => {
                 let refusal = match &stranger {
                     Some(stranger) => refusals::stranger(stranger),
@@ -477,16 +430,24 @@ impl App {
             }
         };
         if let Some(channel) = here {
-            granted.retain(|(policy, _)| policy.channel == channel);
-            if granted.is_empty() {
-                return Ok(Err(refusals::not_here()));
+            rights.granted.retain(|(policy, _)| policy.channel == channel);
+            rights.unsure.retain(|(policy, _)| policy.channel == channel);
+            match rights.unsure.first() {
+                _ if !rights.granted.is_empty() => {}
+                Some((_, why)) => return Ok(Err(refusals::stranger(&Stranger::CantTell(why.clone())))),
+                None => return Ok(Err(refusals::not_here())),
             }
         }
-        let asked = Asked { key: &inbound.key, at: inbound.received_at, granted, reached: OnceLock::new() };
-        let answer = self.answer_to(inbound, here, &asked, command).await?;
-        if let Some(policy) = asked.reached.get().cloned() {
-            let person = asked.person().clone();
-            self.note_reached(inbound, word, person, policy).await?;
+        let Rights { granted, unsure } = rights;
+        let (key, at) = (&inbound.key, inbound.received_at);
+        let asked = Asked { key, at, granted, unsure, reached: OnceLock::new() };
+        let leaves_out = command.is_about_all() && !asked.unsure.is_empty();
+        let mut answer = self.answer_to(inbound, here, &asked, command).await?;
+        if leaves_out {
+            answer = answers::leaves_some_out(answer);
+        }
+        if let Some((policy, why)) = asked.reached.get().cloned() {
+            self.note_reached(&asked, word, policy, &why).await?;
         }
         Ok(answer)
     }
@@ -525,70 +486,6 @@ impl App {
             Command::Evidence { words } => self.evidence(asked, &words).await,
             Command::Sweep { policy } => self.sweep_now(asked, policy.as_deref()).await,
         }
-    }
-
-    /// The policies in which the person holds the role. None: what they are instead, if they could be looked up at all.
-    pub(super) async fn granted(
-        &self,
-        user: &str,
-        role: Role,
-    ) -> Result<Vec<(&Policy, Known)>, Option<Stranger>> {
-        let (mut granted, mut turned_away) = (Vec::new(), None);
-        for policy in &self.policies {
-            match people::identify(self, policy, user).await {
-                Ok(known) if role.held_by(&known) => granted.push((policy, known)),
-                Ok(_) => {}
-                Err(stranger) => turned_away = Some(stranger),
-            }
-        }
-        if granted.is_empty() { Err(turned_away) } else { Ok(granted) }
-    }
-
-    /// Who holds the role in one policy and reaches for another is in the audit trail too.
-    async fn note_reached(
-        &self,
-        inbound: &Inbound,
-        word: &str,
-        person: Person,
-        policy: String,
-    ) -> anyhow::Result<()> {
-        let event = Draft {
-            at: inbound.received_at,
-            actor: Actor::Person(person),
-            action: Action::InputRefused,
-            subject: None,
-            detail: json!({ "command": word, "why": "does not hold the role that this needs in the policy" }),
-        };
-        let context = AuditContext { policy: Some(policy), ..AuditContext::default() };
-        self.store.append(context, event).await?;
-        Ok(())
-    }
-
-    /// The audit trail keeps who asked for what they may not have.
-    pub(super) async fn note_refused(
-        &self,
-        inbound: &Inbound,
-        word: &str,
-        stranger: Option<Stranger>,
-    ) -> anyhow::Result<()> {
-        let unknown = || Person { id: inbound.user.clone(), name: String::new(), email: None };
-        let (person, why) = match stranger {
-            Some(Stranger::Outsider(person, why)) => (person, why),
-            Some(Stranger::NotInChannel(person, policy)) => {
-                (person, format!("not in the channel of {policy}"))
-            }
-            Some(Stranger::CantTell(why)) => (unknown(), format!("could not be identified: {why}")),
-            None => (unknown(), "does not hold the role that this needs in any policy".to_owned()),
-        };
-        let event = Draft {
-            at: inbound.received_at,
-            actor: Actor::Person(person),
-            action: Action::InputRefused,
-            subject: None,
-            detail: json!({ "command": word, "why": why }),
-        };
-        self.store.append(AuditContext::default(), event).await?;
-        Ok(())
     }
 }
 

@@ -50,6 +50,27 @@ pub fn stay_here(card: &mut Card) {
     }
 }
 
+/// What is said of policies that are left out because nobody could tell whether the person may see them.
+pub fn left_out() -> Text {
+    Text::plain("What you may see of some other policies could not be found out just now; they are left out.")
+}
+
+/// Says of an answer about all policies that some are left out.
+pub fn leaves_some_out(answer: Result<Card, Text>) -> Result<Card, Text> {
+    match answer {
+        Ok(mut card) if card.blocks.is_empty() => {
+            card.summary = card.summary.then(" ").and(left_out());
+            Ok(card)
+        }
+        Ok(mut card) => {
+            // Below the heading: what is last may be cut.
+            card.blocks.insert(1, Block::Context(left_out()));
+            Ok(card)
+        }
+        Err(text) => Err(text.then(" ").and(left_out())),
+    }
+}
+
 /// What `status` says of one policy.
 pub struct PolicyStatus<'a> {
     /// The policy.

@@ -209,7 +209,7 @@ fn question(view: &View) -> Text {
 fn state_line(view: &View) -> Text {
     let request = view.request;
     match &request.state {
-        RequestState::Preview => Text::plain(
+        RequestState::Preview => stopped(view, " It can't be taken live until an admin resumes. ").then(
             "This rule is new or was changed, so this first list only shows what it would propose. \
              Nothing happens until an admin takes it live.",
         ),
@@ -267,15 +267,14 @@ fn state_line(view: &View) -> Text {
         }
         RequestState::Outdated { at } => Text::plain("The policy's rule was changed (")
             .with(Span::Time(*at))
-            .then("), so this list is not what it stands for any more. A fresh sweep asks by the new rule."),
+            .then("), so this list is not what it stands for any more. A fresh sweep asks by the new rule")
+            .then(if view.paused.is_some() { " once an admin resumes." } else { "." }),
     }
 }
 
 /// What has happened to an open question besides being asked: a pause, a release.
 fn what_holds_for_it(view: &View) -> Text {
-    let paused = view
-        .paused
-        .map(|pause| pauses::in_force(pause).then(" Nothing can be approved until an admin resumes. "));
+    let paused = stopped(view, " Nothing can be approved until an admin resumes. ");
     let released = view.request.release.as_ref().map(|release| {
         Text::plain("Released by ")
             .and(mention(&release.by))
@@ -283,7 +282,12 @@ fn what_holds_for_it(view: &View) -> Text {
             .and(guard_in_words(&release.guard))
             .then(" Somebody else must decide. ")
     });
-    paused.unwrap_or_default().and(released.unwrap_or_default())
+    paused.and(released.unwrap_or_default())
+}
+
+/// What a pause that is in force stops.
+fn stopped(view: &View, what: &str) -> Text {
+    view.paused.map(|pause| pauses::in_force(pause).then(what)).unwrap_or_default()
 }
 
 /// Whether the question needs two people's approvals, as it was asked or as the policy wants today.
@@ -335,6 +339,7 @@ fn asked_again(view: &View) -> Text {
     let text = Text::plain(" Asked again by ").and(mention(&decision.by)).then(", ");
     let text = text.with(Span::Time(decision.at));
     match became {
+        None if view.paused.is_some() => text.then(": a fresh sweep starts once an admin resumes."),
         None => text.then(": a fresh sweep is running."),
         Some(Became::Nothing) => text.then(": the fresh sweep had nothing to ask."),
         Some(Became::Request(id)) => {

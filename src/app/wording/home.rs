@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::answers::{Health, PolicyStatus, health_line, policy_line};
-use super::{card, counted, exceptions, mention};
+use super::{answers, card, counted, exceptions, mention};
 use crate::app::people::Known;
 use crate::chat::{Block, Button, Confirm, Home, Span, Text};
 use crate::domain::audit::{Actor, AuditEvent};
@@ -47,9 +47,7 @@ pub struct View<'a> {
 pub fn dashboard(view: &View) -> Home {
     let mut blocks = vec![header(), Block::Section(health_line(view.health)), Block::Section(rights(view))];
     if view.unsure {
-        blocks.push(Block::Section(Text::plain(
-            "What you may see of some other policies could not be found out just now; they are left out.",
-        )));
+        blocks.push(Block::Section(answers::left_out()));
     }
     for (status, known) in view.policies.iter().zip(&view.roles).take(POLICIES_MAX) {
         blocks.push(Block::Divider);

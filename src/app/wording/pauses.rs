@@ -60,9 +60,35 @@ pub fn no_sweep(pause: &Pause, slot: DateTime<Utc>) -> Card {
     spoken(text)
 }
 
-/// The answer to whoever paused policies: those that are paused now, and those that were before.
-pub fn paused(new: &[Pause], before: &[Pause]) -> Text {
-    let mut text = Text::default();
+/// Why a policy that may have been meant is neither stopped nor resumed.
+#[derive(Clone, Debug)]
+pub enum Missed {
+    /// The chat system could not tell whether the person is an admin of it; why.
+    CantTell(String),
+    /// It could not be written.
+    Broken,
+}
+
+/// Names what was missed, before anything else: whoever stops everything must not take it for stopped.
+fn missed(missed: &[(String, Missed)], verb: &str) -> Text {
+    missed.iter().fold(Text::default(), |text, (policy, why)| {
+        let text = text.with(Span::Code(policy.clone())).then(format!(" was NOT {verb}d: "));
+        let text = match why {
+            Missed::CantTell(why) => text
+                .then("I can't find out from Slack whether you are an admin of it (")
+                .quoted(why)
+                .then("). Please try again: "),
+            Missed::Broken => text.then(
+                "something broke here before it was recorded; the bot's log has the details. Please try again: ",
+            ),
+        };
+        text.with(Span::Code(format!("/inactive-contractors {verb} --policy {policy}"))).then(". ")
+    })
+}
+
+/// The answer to whoever paused policies: those that are paused now, those that were before, and those that are not.
+pub fn paused(new: &[Pause], before: &[Pause], not: &[(String, Missed)]) -> Text {
+    let mut text = missed(not, "pause");
     for pause in new {
         text = text.with(Span::Code(pause.policy.clone())).then(" is paused; its channel is told. ");
     }
@@ -73,21 +99,24 @@ pub fn paused(new: &[Pause], before: &[Pause]) -> Text {
             .and(by(&pause.began))
             .then(" ");
     }
-    if new.is_empty() {
-        text.then("Nothing was changed.")
-    } else {
-        text.then("Nobody is suspended until it is resumed.")
+    match (new, not) {
+        ([], _) => text.then("Nothing was changed."),
+        (_, []) => text.then("Nobody is suspended until it is resumed."),
+        ([_], _) => text.then("For that policy nobody is suspended until it is resumed."),
+        (_, _) => text.then("For those policies nobody is suspended until they are resumed."),
     }
 }
 
-/// The answer to whoever resumed policies.
-pub fn resumed(pauses: &[Pause]) -> Text {
-    if pauses.is_empty() {
-        return Text::plain("Nothing is paused, so nothing was changed.");
+/// The answer to whoever resumed policies: those that go on, and those that do not.
+pub fn resumed(pauses: &[Pause], not: &[(String, Missed)]) -> Text {
+    let text = missed(not, "resume");
+    match (pauses, not) {
+        ([], []) => text.then("Nothing is paused, so nothing was changed."),
+        ([], _) => text.then("Nothing was changed."),
+        (_, _) => pauses.iter().fold(text, |text, pause| {
+            text.with(Span::Code(pause.policy.clone())).then(" goes on; its channel is told. ")
+        }),
     }
-    pauses.iter().fold(Text::default(), |text, pause| {
-        text.with(Span::Code(pause.policy.clone())).then(" goes on; its channel is told. ")
-    })
 }
 
 /// Why nothing that takes access away is decided or started.

@@ -324,10 +324,10 @@ fn same_list(request: &Request, input: &Input) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// While an admin has stopped the policy, nothing is decided that takes access away.
+/// While an admin has stopped the policy, nothing is decided that takes access away or that starts a sweep.
 fn goes_on(input: &Input) -> Result<(), Refusal> {
     match (&input.paused, &input.verb) {
-        (Some(pause), Verb::Suspend { .. } | Verb::Retry { .. }) => {
+        (Some(pause), Verb::Suspend { .. } | Verb::Retry { .. } | Verb::AskAgain | Verb::GoLive) => {
             Err(Refusal::Paused { by: Box::new(pause.began.clone()) })
         }
         (
