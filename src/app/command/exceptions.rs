@@ -62,12 +62,7 @@ impl App {
         wish: Wish,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Answer> {
-        let checked = if policy.is_own(&wish.by, &wish.account, wish.email.as_deref()) {
-            Err(exemption::Refusal::OwnAccount)
-        } else {
-            exemption::check(&wish, policy.exemption_max, now)
-        };
-        if let Err(refusal) = checked {
+        if let Err(refusal) = exemption::check(&wish, &policy.own_accounts, policy.exemption_max, now) {
             match refusal {
                 exemption::Refusal::OwnAccount => self.note_not_exempted(&wish, "own account").await?,
                 exemption::Refusal::NoEmail => self.note_not_exempted(&wish, "no e-mail address").await?,
