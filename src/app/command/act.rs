@@ -259,6 +259,10 @@ fn may_give_back(
     if is_own_account(&policy.own_accounts, &voter.person, &subject, account.email.as_deref()) {
         return Err(NotRestored::OwnAccount);
     }
+    // Of everybody else in the directory this bot tells nothing.
+    if !ours && !account.is_of(&policy.rule.user_type) {
+        return Err(NotRestored::OtherType);
+    }
     if account.status != AccountStatus::Suspended {
         return Err(NotRestored::NotSuspended);
     }

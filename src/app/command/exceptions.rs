@@ -34,6 +34,9 @@ impl App {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),
         };
+        if !account.is_of(&policy.rule.user_type) {
+            return Ok(Err(refusals::other_type()));
+        }
         let said = match read_words(&about.words, asked.at, policy.schedule.zone) {
             Ok(said) => said,
             Err(text) => return Ok(Err(text)),
@@ -108,6 +111,12 @@ impl App {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),
         };
+        // One whose type was changed since may still be exempt.
+        let granted = self.store.exemptions_of(&account.id).await?;
+        let is_exempt = granted.iter().any(|one| one.policy == policy.name && one.end.is_none());
+        if !is_exempt && !account.is_of(&policy.rule.user_type) {
+            return Ok(Err(refusals::other_type()));
+        }
         let reason = Some(about.words.join(" ")).filter(|reason| !reason.is_empty());
         if reason.as_ref().is_some_and(|reason| reason.chars().count() > exemption::REASON_MAX) {
             return Ok(Err(exceptions::refusal(&exemption::Refusal::ReasonTooLong)));
