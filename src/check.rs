@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use crate::app::people::accounts_of_approvers;
 use crate::app::wording::days_off;
 use crate::bot::{everybody_approves, install_crypto, okta_settings, slack_settings};
 use crate::clock::Clock;
@@ -94,8 +95,16 @@ async fn slack(config: &Config, clock: &Clock) -> Vec<Line> {
             let channels: Vec<String> = config.policies.iter().map(|policy| policy.channel.clone()).collect();
             let probes = slack.probe(&channels).await;
             let warnings = everybody_approves(&slack, &config.policies).await;
-            let probes = probes.into_iter().map(|probe| Line::new(probe.what, probe.result));
-            probes.chain(warnings.into_iter().map(|text| Line::warning("approvers", text))).collect()
+            let mut lines: Vec<Line> =
+                probes.into_iter().map(|probe| Line::new(probe.what, probe.result)).collect();
+            lines.extend(warnings.into_iter().map(|text| Line::warning("approvers", text)));
+            for policy in &config.policies {
+                // What a sweep would say, and end with.
+                if let Err(error) = accounts_of_approvers(&slack, policy).await {
+                    lines.push(Line::new(format!("approvers of {}", policy.name), Err(format!("{error:#}"))));
+                }
+            }
+            lines
         }
         Err(error) => vec![Line::new("Slack", Err(error.to_string()))],
     }

@@ -458,6 +458,7 @@ mod tests {
             attempts: 0,
             not_before: None,
             status_changed: None,
+            nothing_before: false,
             trouble: Trouble { error: error.map(str::to_owned), waits: 0 },
         };
         let skipped = CandidateState::Skipped {

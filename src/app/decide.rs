@@ -257,6 +257,7 @@ impl App {
             reason: press.reason,
             approvals_needed: policy.approvals_needed,
             rule: policy.rule.clone(),
+            own_accounts: policy.own_accounts.clone(),
             paused: None,
         };
         let decided = self.store.decide(&inbound.key, id, input, self.clock.now()).await?;

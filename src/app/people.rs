@@ -7,7 +7,7 @@ use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::App;
-use crate::chat::{ChatError, ChatUser};
+use crate::chat::{Chat, ChatError, ChatUser};
 use crate::domain::audit::Person;
 use crate::domain::policy::{People, Policy};
 use crate::domain::request::Voter;
@@ -16,6 +16,8 @@ use crate::domain::request::Voter;
 const IDENTIFY_MAX: Duration = Duration::from_millis(1800);
 /// How many people are looked up at once.
 const LOOKUPS_AT_ONCE: usize = 4;
+/// How many people one error names.
+const NAMED_MAX: usize = 5;
 /// A policy with more approvers than this can't have meant it; looking each up would take minutes.
 const APPROVERS_MAX: usize = 200;
 
@@ -130,34 +132,53 @@ pub async fn approvers_accounts(app: &App, policy: &Policy) -> anyhow::Result<BT
     if let Some(emails) = app.approvers.get(&policy.name, app.clock.now()) {
         return Ok(emails);
     }
+    let accounts = accounts_of_approvers(&*app.chat, policy).await?;
+    app.approvers.put(&policy.name, app.clock.now(), accounts.clone());
+    Ok(accounts)
+}
+
+/// The same, asked of the chat system now. An approver of whom it can't be told which account is theirs fails it: no
+/// sweep at all, which everybody hears of, is better than one that proposes them.
+pub async fn accounts_of_approvers(chat: &dyn Chat, policy: &Policy) -> anyhow::Result<BTreeSet<String>> {
     let mut ids = BTreeSet::new();
     for people in [&policy.approvers, &policy.admins] {
         ids.extend(people.users.iter().cloned());
         for group in &people.groups {
-            let members = app.chat.group_members(group).await;
+            let members = chat.group_members(group).await;
             ids.extend(members.with_context(|| format!("can't read the approvers' user group {group}"))?);
         }
         if people.channel_members {
-            let members = app.chat.channel_members(&policy.channel).await;
+            let members = chat.channel_members(&policy.channel).await;
             ids.extend(members.context("can't read the members of the channel, who are the approvers")?);
         }
     }
     anyhow::ensure!(ids.len() <= APPROVERS_MAX, "more than {APPROVERS_MAX} people may approve; name fewer");
-    let lookups: Vec<_> = ids.iter().map(async |id| app.chat.user(id).await).collect();
+    let lookups: Vec<_> = ids.iter().map(async |id| chat.user(id).await).collect();
     let users: Vec<ChatUser> = stream::iter(lookups)
         .buffer_unordered(LOOKUPS_AT_ONCE)
         .try_collect()
         .await
         .context("can't look up the approvers, whose own accounts are never proposed")?;
     let named = ids.iter().filter_map(|id| policy.own_accounts.get(id)).flatten().cloned();
-    let named: Vec<String> = named.map(|name| name.to_lowercase()).collect();
-    let emails: BTreeSet<String> = users
-        .into_iter()
-        .filter(|user| user.outsider.is_none())
-        .filter_map(|user| user.email)
-        .map(|email| email.to_lowercase())
-        .chain(named)
-        .collect();
-    app.approvers.put(&policy.name, app.clock.now(), emails.clone());
-    Ok(emails)
+    let named = named.map(|name| name.to_lowercase());
+    let mut accounts: BTreeSet<String> = named.collect();
+    let mut nameless = BTreeSet::new();
+    for ChatUser { id, name, email, .. } in users.into_iter().filter(|user| user.outsider.is_none()) {
+        match email.filter(|email| !email.trim().is_empty()) {
+            Some(email) => {
+                accounts.insert(email.to_lowercase());
+            }
+            None if policy.own_accounts.contains_key(&id) => {}
+            None => {
+                nameless.insert(format!("{name} ({id})"));
+            }
+        }
+    }
+    anyhow::ensure!(
+        nameless.is_empty(),
+        "Slack gives no confirmed address of {}, who may decide, so nobody can tell which account is theirs and must \
+         not be suspended. Have them confirm their address in Slack, or name their account in own_accounts",
+        nameless.into_iter().take(NAMED_MAX).collect::<Vec<_>>().join(", ")
+    );
+    Ok(accounts)
 }

@@ -292,7 +292,8 @@ impl App {
         if matches!(request.state, RequestState::Completed { .. }) {
             let told = |one: &&Candidate| retry.is_none_or(|retry| retry.positions.contains(&one.position));
             let told: Vec<Candidate> = candidates.iter().filter(told).cloned().collect();
-            for (index, part) in told.chunks(notices::OUTCOMES_PER_MESSAGE).enumerate() {
+            let parts = notices::outcome_parts(request, &told, request.created_at);
+            for (index, part) in parts.into_iter().enumerate() {
                 let message = Identity {
                     key: format!("request:{}{round}:outcomes:{index}", request.id),
                     channel: &request.channel,

@@ -80,15 +80,16 @@ impl App {
         list_hash: &str,
     ) -> anyhow::Result<Result<Modal, NotShown>> {
         // Asked as if it were submitted now: who would be refused then is told before they fill it in.
-        let (_, voter) = match self.may_review(inbound, id, list_hash).await? {
+        let (policy, voter) = match self.may_review(inbound, id, list_hash).await? {
             Ok(found) => found,
             Err(not) => return Ok(Err(not)),
         };
-        let email = voter.person.email.unwrap_or_default();
+        let (person, own_accounts) = (voter.person, policy.own_accounts.clone());
         let user = inbound.user.clone();
         let opened = self.store.change_review(id, &inbound.user, move |review| {
             let left_out = review.request.left_out_before(&user);
-            let fresh = Draft::fresh(&review.candidates, &email, left_out);
+            let fresh =
+                Draft::fresh(&review.candidates, |one| one.is_own_of(&person, &own_accounts), left_out);
             Some(match review.draft.clone() {
                 Some(draft) => Draft { own: fresh.own, left_out: fresh.left_out, ..draft.reopened() },
                 None => fresh,
@@ -132,6 +133,7 @@ impl App {
             reason: None,
             approvals_needed: policy.approvals_needed,
             rule: policy.rule.clone(),
+            own_accounts: policy.own_accounts.clone(),
             paused: None,
         };
         match request::decide(&request, &candidates, &input) {
@@ -361,6 +363,7 @@ impl App {
             reason: None,
             approvals_needed: policy.approvals_needed,
             rule: policy.rule.clone(),
+            own_accounts: policy.own_accounts.clone(),
             paused: None,
         };
         let Err(refusal) = request::decide(&request, &candidates, &input) else { return Ok(None) };

@@ -150,6 +150,7 @@ impl App {
             reason: None,
             approvals_needed: policy.approvals_needed,
             rule: policy.rule.clone(),
+            own_accounts: policy.own_accounts.clone(),
             paused: None,
         };
         if let Err(refusal) = request::decide(&request, &candidates, &input) {

@@ -290,6 +290,7 @@ impl Bench {
             reason: None,
             approvals_needed: 1,
             rule: policy.rule.clone(),
+            own_accounts: policy.own_accounts.clone(),
             paused: None,
         };
         let decided = store.decide("click", id, input, now).await.unwrap();

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::account::AccountId;
 use super::assess::{Assessment, Evidence};
 use super::audit::{Action, Actor, Draft, Person, Subject};
+use super::policy::{OwnAccounts, is_own_account};
 use super::sessions::Sessions;
 use super::waiting;
 
@@ -342,6 +343,11 @@ impl Candidate {
     /// The account for audit events.
     pub fn subject(&self) -> Subject {
         Subject { id: self.shown.id.clone(), login: self.shown.login.clone() }
+    }
+
+    /// Whether the account is the person's own.
+    pub fn is_own_of(&self, person: &Person, own_accounts: &OwnAccounts) -> bool {
+        is_own_account(own_accounts, person, &self.subject(), self.shown.email.as_deref())
     }
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::candidate::{Candidate, CandidateState};
 use super::keep::{KeptUntil, Until};
-use super::request::{Verb, is_own_account};
+use super::request::Verb;
 
 /// The most characters that are searched for.
 pub const SEARCH_MAX: usize = 100;
@@ -100,8 +100,12 @@ pub enum Change {
 impl Draft {
     /// Everybody is to be suspended, as the card says, but the person's own accounts and whom another approver left out
     /// before.
-    pub fn fresh(candidates: &[Candidate], own_email: &str, left_out: BTreeSet<u32>) -> Draft {
-        let own = candidates.iter().filter(|candidate| is_own_account(candidate, own_email));
+    pub fn fresh(
+        candidates: &[Candidate],
+        is_own: impl Fn(&Candidate) -> bool,
+        left_out: BTreeSet<u32>,
+    ) -> Draft {
+        let own = candidates.iter().filter(|candidate| is_own(candidate));
         Draft {
             keep: BTreeSet::new(),
             until: BTreeMap::new(),

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::account::AccountId;
 use super::audit::{Action, Actor, Draft, Person, Subject};
+use super::policy::{OwnAccounts, is_own_account};
 
 /// How far ahead an exemption may start.
 pub const START_AHEAD_MAX: Duration = Duration::days(366);
@@ -123,13 +124,18 @@ pub fn is_too_long(reason: &str) -> bool {
     reason.chars().count() > REASON_MAX
 }
 
-/// Checks a wish against the policy's `max`, the longest that an exemption may be.
-pub fn check(wish: &Wish, max: Duration, now: DateTime<Utc>) -> Result<(), Refusal> {
-    let Some(own) = wish.by.email.as_deref().filter(|email| !email.trim().is_empty()) else {
+/// Checks a wish against the policy's `max`, the longest that an exemption may be, and the accounts that it says are
+/// people's own.
+pub fn check(
+    wish: &Wish,
+    own_accounts: &OwnAccounts,
+    max: Duration,
+    now: DateTime<Utc>,
+) -> Result<(), Refusal> {
+    if wish.by.email.as_deref().is_none_or(|email| email.trim().is_empty()) {
         return Err(Refusal::NoEmail);
-    };
-    let same = |address: &str| address.to_lowercase() == own.to_lowercase();
-    if same(&wish.account.login) || wish.email.as_deref().is_some_and(same) {
+    }
+    if is_own_account(own_accounts, &wish.by, &wish.account, wish.email.as_deref()) {
         return Err(Refusal::OwnAccount);
     }
     if wish.reason.trim().is_empty() {

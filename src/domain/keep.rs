@@ -12,6 +12,7 @@ use serde_json::json;
 use super::audit::{Action, Draft};
 use super::candidate::{Candidate, CandidateState};
 use super::exemption::{self, Wish};
+use super::policy::OwnAccounts;
 use super::request::{Decision, Refusal, Request, RequestState, Transition, by_person};
 
 /// Until when an account is to be left alone, and why.
@@ -45,6 +46,7 @@ pub(super) fn checked(
     candidates: &[Candidate],
     until: &KeptUntil,
     decision: &Decision,
+    own_accounts: &OwnAccounts,
 ) -> Result<Vec<(u32, Wish)>, Refusal> {
     let proposed = |candidate: &&Candidate| candidate.state == CandidateState::Proposed;
     let mut granted = Vec::new();
@@ -54,7 +56,7 @@ pub(super) fn checked(
         }
     }
     for (position, wish) in &granted {
-        if let Err(why) = exemption::check(wish, until.max, decision.at) {
+        if let Err(why) = exemption::check(wish, own_accounts, until.max, decision.at) {
             let named = candidates.iter().find(|candidate| candidate.position == *position);
             let name = named.map(|candidate| candidate.shown.name.clone()).unwrap_or_default();
             return Err(Refusal::NotUntil { account: wish.account.clone(), name, why });
@@ -97,6 +99,7 @@ pub(super) fn keep(
     candidates: &[Candidate],
     until: &KeptUntil,
     decision: &Decision,
+    own_accounts: &OwnAccounts,
 ) -> Result<Transition, Refusal> {
     let mut changes = Vec::new();
     let mut kept_events = Vec::new();
@@ -114,7 +117,7 @@ pub(super) fn keep(
         changes.push((*position, state));
         kept_events.push(event);
     }
-    let exemptions = checked(request, candidates, until, decision)?;
+    let exemptions = checked(request, candidates, until, decision, own_accounts)?;
     let proposed = candidates.iter().filter(|candidate| candidate.state == CandidateState::Proposed).count();
     let (state, mut events) = if proposed == changes.len() {
         let seconds = (decision.at - request.created_at).num_seconds();

@@ -67,19 +67,24 @@ pub struct Policy {
 /// addresses or ids of accounts that are theirs as well.
 pub type OwnAccounts = BTreeMap<String, BTreeSet<String>>;
 
+/// Whether the account, with its address, is the person's own: by their address, or because the configuration says so.
+/// The one place that tells.
+pub fn is_own_account(
+    own_accounts: &OwnAccounts,
+    person: &Person,
+    account: &Subject,
+    email: Option<&str>,
+) -> bool {
+    let names = [Some(account.id.0.as_str()), Some(account.login.as_str()), email];
+    let is_named =
+        |own: &String| names.iter().flatten().any(|name| name.to_lowercase() == own.to_lowercase());
+    own_accounts.get(&person.id).into_iter().flatten().chain(&person.email).any(is_named)
+}
+
 /// What "keep" means where no end is asked for.
 pub const KEPT_FOR: Duration = Duration::days(30);
 
 impl Policy {
-    /// Whether the account, with its address, is the person's own: by their address, or because the configuration says
-    /// so.
-    pub fn is_own(&self, person: &Person, account: &Subject, email: Option<&str>) -> bool {
-        let names = [Some(account.id.0.as_str()), Some(account.login.as_str()), email];
-        let is_named =
-            |own: &String| names.iter().flatten().any(|name| name.to_lowercase() == own.to_lowercase());
-        self.own_accounts.get(&person.id).into_iter().flatten().chain(&person.email).any(is_named)
-    }
-
     /// For how long a person keeps an account without saying until when.
     pub fn kept_for(&self) -> Duration {
         KEPT_FOR.min(self.exemption_max)

@@ -80,6 +80,7 @@ pub(super) fn message(card: &Card, team_url: &Url) -> Message {
     if page.blocks.is_empty() {
         // What was kept for controls that came to nothing is free again.
         page.chars_left = MESSAGE_CHARS_MAX;
+        page.is_cut = false;
         page.add(&Block::Section(card.summary.clone()));
     }
     if page.blocks.is_empty() {
@@ -141,6 +142,14 @@ fn numbered(id: &str, separator: char) -> Option<(&str, usize)> {
     Some((base, number.parse().ok()?))
 }
 
+/// How many characters it needs so as not to be cut.
+fn mrkdwn_chars(text: &Text, team_url: &Url, max: usize) -> usize {
+    match mrkdwn(text, team_url, max).chars().count() {
+        0 => 0,
+        chars => chars + 1,
+    }
+}
+
 fn words(text: &str, max: usize) -> SlackBlockPlainTextOnly {
     let text = match tidy(text) {
         text if text.is_empty() => NO_WORDS.to_owned(),
@@ -154,13 +163,15 @@ fn words(text: &str, max: usize) -> SlackBlockPlainTextOnly {
 struct Page<'a> {
     team_url: &'a Url,
     chars_left: usize,
+    /// Whether anything was shortened or left out for want of room.
+    is_cut: bool,
     actions: BTreeSet<String>,
     blocks: Vec<SlackBlock>,
 }
 
 impl<'a> Page<'a> {
     fn new(team_url: &'a Url, chars_left: usize) -> Page<'a> {
-        Page { team_url, chars_left, actions: BTreeSet::new(), blocks: Vec::new() }
+        Page { team_url, chars_left, is_cut: false, actions: BTreeSet::new(), blocks: Vec::new() }
     }
 
     fn add_all(&mut self, blocks: &[Block]) {
@@ -170,6 +181,12 @@ impl<'a> Page<'a> {
         for block in blocks {
             self.add(block);
         }
+    }
+
+    /// The room for something that takes at most `max` characters; how many it takes is said by `chars` for such a room.
+    fn room(&mut self, max: usize, chars: impl FnOnce(usize) -> usize) -> usize {
+        self.is_cut |= self.chars_left < max && chars(max) > self.chars_left;
+        self.chars_left.min(max)
     }
 
     fn add(&mut self, block: &Block) {
@@ -247,7 +264,9 @@ impl<'a> Page<'a> {
     /// A menu only goes with a `section`, whose text is mrkdwn or plain: mrkdwn shows times in the reader's own zone,
     /// and what somebody else wrote is made inert as in small print. Verbatim: no address in it becomes a link.
     fn row(&mut self, text: &Text, menu: &Menu) {
-        let mut said = mrkdwn(text, self.team_url, self.chars_left.min(SECTION_CHARS_MAX));
+        let url = self.team_url;
+        let room = self.room(SECTION_CHARS_MAX, |max| mrkdwn_chars(text, url, max));
+        let mut said = mrkdwn(text, url, room);
         if said.trim().is_empty() {
             NO_WORDS.clone_into(&mut said);
         }
@@ -266,7 +285,7 @@ impl<'a> Page<'a> {
     }
 
     fn header(&mut self, title: &str) {
-        let room = self.chars_left.min(HEADER_CHARS_MAX);
+        let room = self.room(HEADER_CHARS_MAX, |_| tidy(title).chars().count());
         if room == 0 || tidy(title).is_empty() {
             return;
         }
@@ -275,7 +294,9 @@ impl<'a> Page<'a> {
     }
 
     fn section(&mut self, text: &Text) {
-        let (elements, used) = rich(text, self.team_url, self.chars_left.min(SECTION_CHARS_MAX));
+        let url = self.team_url;
+        let room = self.room(SECTION_CHARS_MAX, |max| rich(text, url, max).1);
+        let (elements, used) = rich(text, url, room);
         if elements.is_empty() {
             return;
         }
@@ -284,8 +305,8 @@ impl<'a> Page<'a> {
     }
 
     fn preformatted(&mut self, lines: &str) {
-        let room = self.chars_left.min(SECTION_CHARS_MAX);
         let seen: String = lines.chars().filter(|c| *c == '\n' || !is_unseen(*c)).collect();
+        let room = self.room(SECTION_CHARS_MAX, |_| seen.trim_end().chars().count());
         let seen = clamp(seen.trim_end(), room);
         if seen.is_empty() {
             return;
@@ -296,7 +317,9 @@ impl<'a> Page<'a> {
     }
 
     fn context(&mut self, text: &Text) {
-        let small = mrkdwn(text, self.team_url, self.chars_left.min(CONTEXT_CHARS_MAX));
+        let url = self.team_url;
+        let room = self.room(CONTEXT_CHARS_MAX, |max| mrkdwn_chars(text, url, max));
+        let small = mrkdwn(text, url, room);
         if small.trim().is_empty() {
             return;
         }
@@ -358,13 +381,14 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// At most `max` blocks; what is only read goes first, from the end, and a line says so.
+    /// At most `max` blocks; what is only read goes first, from the end, and a line says so, as it does if something had
+    /// no room.
     fn fitting(self, max: usize) -> Vec<SlackBlock> {
         let mut blocks = self.blocks;
-        if blocks.len() <= max {
+        if blocks.len() <= max && !self.is_cut {
             return blocks;
         }
-        let mut excess = blocks.len() + 1 - max;
+        let mut excess = (blocks.len() + 1).saturating_sub(max);
         let mut at = blocks.len();
         while excess > 0 && at > 0 {
             at -= 1;

@@ -8,6 +8,7 @@ use inactive_contractors::domain::candidate::{Confirmation, Proof, Trouble};
 use inactive_contractors::domain::exemption::{
     End, Granted, REASON_MAX, Refusal, START_AHEAD_MAX, Wish, check, strongest,
 };
+use inactive_contractors::domain::policy::OwnAccounts;
 use inactive_contractors::domain::restoration::{
     self, ATTEMPTS_MAX, Restoration, RestorationState, Skip, Step, restore_by, step,
 };
@@ -34,11 +35,11 @@ fn wish() -> Wish {
 
 #[test]
 fn an_exemption_has_a_reason_an_end_and_a_bound() {
-    assert_eq!(check(&wish(), MAX, now()), Ok(()));
-    assert_eq!(check(&Wish { ends_at: now() + MAX, ..wish() }, MAX, now()), Ok(()));
+    assert_eq!(check(&wish(), &OwnAccounts::new(), MAX, now()), Ok(()));
+    assert_eq!(check(&Wish { ends_at: now() + MAX, ..wish() }, &OwnAccounts::new(), MAX, now()), Ok(()));
     let starts_at = now() + START_AHEAD_MAX;
     let leave = Wish { starts_at, ends_at: starts_at + MAX, ..wish() };
-    assert_eq!(check(&leave, MAX, now()), Ok(()), "the length counts from its start");
+    assert_eq!(check(&leave, &OwnAccounts::new(), MAX, now()), Ok(()), "the length counts from its start");
     let late = now() + START_AHEAD_MAX + Duration::seconds(1);
     for (wish, refusal) in [
         (Wish { reason: " ".into(), ..wish() }, Refusal::NoReason),
@@ -48,9 +49,12 @@ fn an_exemption_has_a_reason_an_end_and_a_bound() {
         (Wish { ends_at: now() + MAX + Duration::seconds(1), ..wish() }, Refusal::TooLong { max: MAX }),
         (Wish { starts_at: late, ends_at: late + MAX, ..wish() }, Refusal::StartsTooLate),
     ] {
-        assert_eq!(check(&wish, MAX, now()), Err(refusal));
+        assert_eq!(check(&wish, &OwnAccounts::new(), MAX, now()), Err(refusal));
     }
-    assert_eq!(check(&Wish { reason: "é".repeat(REASON_MAX), ..wish() }, MAX, now()), Ok(()));
+    assert_eq!(
+        check(&Wish { reason: "é".repeat(REASON_MAX), ..wish() }, &OwnAccounts::new(), MAX, now()),
+        Ok(())
+    );
 }
 
 fn granted(id: i64, account: &str, starts_in: i64, ends_in: i64) -> Granted {
@@ -113,7 +117,7 @@ fn nobody_exempts_an_account_that_is_or_may_be_their_own() {
         (Some(" "), Refusal::NoEmail),
         (None, Refusal::NoEmail),
     ] {
-        assert_eq!(check(&Wish { by: by(email), ..wish() }, MAX, now()), Err(refusal));
+        assert_eq!(check(&Wish { by: by(email), ..wish() }, &OwnAccounts::new(), MAX, now()), Err(refusal));
     }
 }
 

@@ -7,6 +7,7 @@ use inactive_contractors::domain::audit::{Action, Person};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
 use inactive_contractors::domain::keep::{KeptUntil, Until};
 use inactive_contractors::domain::plan::Guard;
+use inactive_contractors::domain::policy::OwnAccounts;
 use inactive_contractors::domain::request::{
     Decision, Input, KnownForRetry, Refusal, Release, Request, RequestState, Transition, Verb, Voter,
     complete, decide,
@@ -23,6 +24,7 @@ fn input(by: Person, verb: Verb) -> Input {
         reason: None,
         approvals_needed: 1,
         rule: rule(),
+        own_accounts: OwnAccounts::new(),
         paused: None,
     }
 }
@@ -240,6 +242,26 @@ fn a_retry_leaves_out_what_is_held_elsewhere_and_ones_own() {
     let mut own = failed(&[0]);
     own[0].shown.email = Some("Bob@firm.example".into());
     assert_eq!(decide(&completed(), &own, &asks_retry("bob", &[])), Err(Refusal::OnlyOwnAccounts));
+    let named = Input { own_accounts: owned("bob", 0), ..asks_retry("bob", &[]) };
+    assert_eq!(decide(&completed(), &failed(&[0]), &named), Err(Refusal::OnlyOwnAccounts));
+    let transition = decide(&completed(), &failed(&[0, 2]), &named).unwrap();
+    assert_eq!(words(&transition), [(2, "due")]);
+}
+
+/// A configuration that says of one account whose it is.
+fn owned(person: &str, position: u32) -> OwnAccounts {
+    let shown = candidate(position, CandidateState::Proposed).shown;
+    [(person.into(), [shown.login].into())].into()
+}
+
+#[test]
+fn what_the_configuration_says_is_ones_own_is_decided_neither_first_nor_second() {
+    for (owner, first, second) in [("bob", "ann", "bob"), ("bob", "bob", "ann")] {
+        let by = |who| Input { own_accounts: owned(owner, 1), ..input(person(who), suspend(&[])) };
+        let state = decide(&of_two(), &proposed(), &by(first)).unwrap().state;
+        let both = decide(&Request { state, ..of_two() }, &proposed(), &by(second)).unwrap();
+        assert_eq!(words(&both), [(0, "due"), (1, "skipped"), (2, "due")], "{first}, then {second}");
+    }
 }
 
 #[test]

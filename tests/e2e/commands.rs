@@ -269,3 +269,34 @@ async fn a_reason_that_is_too_long_changes_nothing() {
     assert_eq!(changed.map(|action| world.audited(action)), [0; 6]);
     world.nothing_else_is_wrong().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_the_rest_of_the_directory_no_command_tells_anything() {
+    let world = World::at_ten(PLAIN_POLICY).await;
+    let chief =
+        || Person::employee("ceo@corp.example").name("Chief", "Exec").attribute("employeeNumber", "1");
+    let id = world.okta.add(chief());
+    for (login, number) in [("cfo@corp.example", "2"), ("cto@corp.example", "2"), ("clerk@corp.example", "3")]
+    {
+        world.okta.add(Person::employee(login).name("Chief", "Officer").attribute("employeeNumber", number));
+    }
+    world.okta.add(Person::contractor(ADA).last_login_days_ago(41).attribute("employeeNumber", "3"));
+    world.start_bot().await;
+    let mut lines = Vec::new();
+    for whom in ["ceo@corp.example", &id, "1", "2"] {
+        lines.extend(
+            ["restore {} x", "unexempt {}", "exempt {} for 3d x", "leave {} from tomorrow x", "why {}"]
+                .map(|line| line.replace("{}", whom)),
+        );
+    }
+    for line in lines {
+        let answer = ask(&world, U_APPROVER, &line).await;
+        let told = ["Chief", "ceo@corp.example (", "(ceo@", "cfo@", "cto@", "ACTIVE"];
+        assert!(!told.iter().any(|words| answer.contains(words)), "{line:?} says: {answer}");
+        assert!(answer.contains("user type"), "{line:?} says: {answer}");
+    }
+    assert_eq!(world.audited("exempted"), 0);
+    // Who shares a contractor's number is none of anybody's business either.
+    assert_answer(&world, U_VIEWER, "why 3", &[ADA, "is inactive"]).await;
+    world.nothing_else_is_wrong().await;
+}

@@ -146,6 +146,41 @@ async fn pages_go_back_and_forth_with_the_rights_of_whoever_turns_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_event_is_on_one_of_the_pages_however_long_they_are() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    let reason = format!("a{}z", "\"".repeat(490));
+    assert_answer(&world, U_APPROVER, &format!("withdraw 1 {reason}"), &["is taken back"]).await;
+    for number in 1..=18 {
+        world.slack.click_stale(U_APPROVER2, &card, "deny").await.expect("it was there");
+        world.audited_times("input_refused", number).await;
+    }
+    let refused: Vec<i64> =
+        world.audit().iter().filter(|line| line.action == "input_refused").map(|line| line.seq).collect();
+    let mut seen: Vec<i64> = Vec::new();
+    let mut answer = {
+        ask(&world, U_VIEWER, "audit outcome refused").await;
+        world.slack.ephemerals(U_VIEWER).pop().expect("it was just read")
+    };
+    loop {
+        let text = answer.visible_text();
+        seen.extend(refused.iter().filter(|seq| text.contains(&format!("\n{seq} · "))));
+        if !answer.actions().iter().any(|action| action == "ask.older") {
+            break;
+        }
+        world.slack.click(U_VIEWER, &answer.ts, "ask.older").await.expect("the button is there");
+        let other = |slack: &crate::fake::slack::FakeSlack| {
+            slack.ephemerals(U_VIEWER).pop().filter(|answer| answer.visible_text() != text)
+        };
+        answer = world.slack.wait_for("the older page", other).await;
+    }
+    let newest_first: Vec<i64> = refused.iter().rev().copied().collect();
+    seen.sort_unstable_by(|a, b| b.cmp(a));
+    assert_eq!(seen, newest_first, "each once");
+    world.slack.click(U_VIEWER, &answer.ts, "ask.newer").await.expect("the button is there");
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_export_comes_as_a_file_that_others_can_verify_and_is_itself_in_the_trail() {
     let world = history().await;
     let before = world.audit().last().expect("there are events").seq;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use chrono::Duration;
 
 use crate::fake::gate::Moment;
-use crate::fake::okta::{Fault, Status};
+use crate::fake::okta::{Fault, Person, Status};
 use crate::fake::slack::{C_OPS, Fault as SlackFault, Message, U_APPROVER};
 use crate::support::{PLAIN_POLICY, World};
 
@@ -545,5 +545,27 @@ async fn clicks_are_answered_while_okta_hangs() {
     world.start_bot().await;
     world.message("1 account suspended. Approved by").await;
     assert_eq!(world.audited("suspension_intended"), 2);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_became_of_every_account_is_in_the_thread_however_long_their_names_are() {
+    let world = World::at_ten(PLAIN_POLICY).await;
+    let logins: Vec<String> = (10..40).map(|number| format!("kim{number}@ext.example")).collect();
+    for login in &logins {
+        let name = "n".repeat(900);
+        world.okta.add(Person::contractor(login).name(&name, "K").last_login_days_ago(41));
+    }
+    world.start_bot().await;
+    let card = world.sweep().await;
+    approve(&world, &card).await;
+    world.message("30 accounts suspended. Approved by").await;
+    let thread: String = world.slack.replies(C_OPS, &card.ts).iter().map(Message::visible_text).collect();
+    for login in &logins {
+        let told = thread
+            .split_once(login.as_str())
+            .is_some_and(|(_, rest)| rest.replace('\n', "").starts_with("): suspended"));
+        assert!(told, "{login} is not in the thread: {thread}");
+    }
     world.nothing_else_is_wrong().await;
 }

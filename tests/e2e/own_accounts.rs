@@ -1,8 +1,9 @@
 //! Whose account it is: people with another address in Okta than in Slack decide about themselves no more than others.
 
 use crate::commands::assert_answer;
+use crate::dialog::{choose, choose_stale, says};
 use crate::fake::okta::Status;
-use crate::fake::slack::{U_APPROVER, U_APPROVER2};
+use crate::fake::slack::{C_OPS, Message, U_APPROVER, U_APPROVER2};
 use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
@@ -36,6 +37,50 @@ async fn what_turns_out_to_be_an_approvers_other_account_after_the_card_is_not_s
     world.message("1 account suspended, 1 left alone").await;
     assert_eq!((world.okta.suspend_requests(ADA), world.okta.suspends(BEN)), (0, 1));
     world.nothing_else_is_wrong().await;
+}
+
+/// A card that asks about Ada and Ben, after which the configuration says that Ada's account is the first approver's.
+async fn owned_since_the_card(policy: &str) -> (World, Message) {
+    let (mut world, card) = World::asking(policy, &[ADA, BEN]).await;
+    world.stop_bot().await;
+    world.set_policy(&(owned(&[ADA]) + policy.strip_prefix(PLAIN_POLICY).expect("a plain one and more")));
+    world.start_bot().await;
+    (world, card)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_turns_out_to_be_ones_other_account_after_the_card_is_not_kept_by_oneself() {
+    let (world, card) = owned_since_the_card(PLAIN_POLICY).await;
+    choose(&world, U_APPROVER, &card, "keep", 0).await;
+    world.told(U_APPROVER, "Nobody exempts their own").await;
+    choose(&world, U_APPROVER, &card, "exempt", 0).await;
+    world.audited_times("input_refused", 2).await;
+    assert!(world.slack.views(U_APPROVER).is_empty(), "no dialog that would be refused");
+    world.slack.click(U_APPROVER, &card.ts, "choose").await.expect("the button is there");
+    says(&world, U_APPROVER, "your own account, so somebody else decides about it").await;
+    assert_eq!(world.audited("exempted"), 0);
+    // Somebody else may.
+    choose(&world, U_APPROVER2, &card, "keep", 0).await;
+    world.card_says(&card, "kept until").await;
+    choose_stale(&world, U_APPROVER, &card, "keep", 1).await;
+    world.audited_times("exempted", 2).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_decides_about_their_other_account_first_or_second() {
+    for (first, second) in [(U_APPROVER, U_APPROVER2), (U_APPROVER2, U_APPROVER)] {
+        let (world, card) = owned_since_the_card(&format!("{PLAIN_POLICY}approvals_needed = 2\n")).await;
+        world.slack.click(first, &card.ts, "suspend").await.expect("the button is there");
+        world.audited_times("approved_first", 1).await;
+        let card = world.card_says(&card, "second").await;
+        world.slack.click(second, &card.ts, "suspend").await.expect("the button is there");
+        world.message("1 account suspended, 1 left alone").await;
+        let thread = &world.slack.replies(C_OPS, &card.ts)[0].visible_text();
+        assert!(thread.contains("nobody decides about their own account"), "{thread}");
+        assert_eq!((world.okta.suspend_requests(ADA), world.okta.suspends(BEN)), (0, 1));
+        world.nothing_else_is_wrong().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

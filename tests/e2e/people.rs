@@ -1,11 +1,14 @@
 //! Who may click, and what becomes of the clicks of everybody else: one sentence for the person, one event in the
 //! audit trail, and nothing in Okta.
 
+use chrono::Duration;
+
 use crate::fake::okta::Status;
 use crate::fake::slack::{
     C_OPS, Fault, Message, Sees, SlackUser, U_ADMIN, U_APPROVER, U_APPROVER2, U_DEACTIVATED, U_GUEST,
     U_STRANGER, U_VIEWER,
 };
+use crate::process::BotProcess;
 use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
@@ -113,6 +116,49 @@ async fn an_approver_without_an_address_may_not_suspend() {
     bob.email = None;
     world.slack.add_user(bob, &[C_OPS]);
     assert_refused(&world, &card, U_APPROVER2, "suspend", "tell me your e-mail address").await;
+    world.nothing_else_is_wrong().await;
+}
+
+/// The second approver, whose address Slack doesn't tell.
+fn without_an_address() -> SlackUser {
+    SlackUser { email: None, ..SlackUser::new(U_APPROVER2, "Bob Approver", "") }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_slack_gives_no_address_of_an_approver_no_sweep_can_propose_their_account() {
+    let mut world = World::at_ten(PLAIN_POLICY).await;
+    world.add_idle(&[ADA, "bob@example.com"]);
+    world.slack.add_user(without_an_address(), &[C_OPS]);
+    world.start_bot().await;
+    world.ask_for_sweep().await;
+    let failed = world.message("gives no confirmed address of Bob Approver").await.visible_text();
+    assert!(failed.contains("own_accounts") && failed.contains(U_APPROVER2), "what to do about it: {failed}");
+    assert_eq!(world.audited("proposed"), 0);
+    let check = BotProcess::spawn(&world, &["check"], &[]).ended().await;
+    assert_eq!(check.code, Some(1));
+    assert!(check.stdout.contains("gives no confirmed address of Bob Approver"), "{}", check.stdout);
+    // Either way out helps.
+    world.stop_bot().await;
+    let own = format!("own_accounts = [{{ slack = \"{U_APPROVER2}\", okta = \"bob@example.com\" }}]\n");
+    world.set_policy(&format!("{PLAIN_POLICY}{own}"));
+    world.start_bot().await;
+    let card = world.sweep().await.visible_text();
+    assert!(card.contains(ADA) && !card.contains("bob@example.com"), "{card}");
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_slack_gives_no_address_of_an_approver_nothing_is_carried_out() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    world.slack.add_user(without_an_address(), &[C_OPS]);
+    world.advance(Duration::minutes(2));
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.card_says(&card, "gives no confirmed address of Bob Approver").await;
+    assert_eq!(world.changes_asked(), Vec::<String>::new());
+    world.slack.add_user(SlackUser::new(U_APPROVER2, "Bob Approver", BEN), &[C_OPS]);
+    world.advance(Duration::seconds(61));
+    world.message("1 account suspended, 1 left alone").await;
+    assert_eq!((world.okta.suspends(ADA), world.okta.suspend_requests(BEN)), (1, 0));
     world.nothing_else_is_wrong().await;
 }
 

@@ -11,7 +11,7 @@ use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::candidate::Shown;
 use inactive_contractors::domain::keep::KeptUntil;
 use inactive_contractors::domain::plan::{Counts, Verdict};
-use inactive_contractors::domain::policy::Rule;
+use inactive_contractors::domain::policy::{OwnAccounts, Rule};
 use inactive_contractors::domain::request::{Input, Verb, Voter};
 use inactive_contractors::domain::sweep::{Trigger, slot_key};
 use inactive_contractors::store::{
@@ -165,6 +165,7 @@ pub fn input(who: &str, verb: Verb, received_at: DateTime<Utc>) -> Input {
         reason: None,
         approvals_needed: 1,
         rule: rule(),
+        own_accounts: OwnAccounts::new(),
         paused: None,
     }
 }

@@ -12,7 +12,7 @@ use crate::harness::{Bench, actions, approval, at, click, id, input, posted};
 
 #[expect(clippy::unnecessary_wraps, reason = "a change may also be none")]
 fn keep_the_first(review: &Reviewed) -> Option<Draft> {
-    let mut draft = Draft::fresh(&review.candidates, "", BTreeSet::new());
+    let mut draft = Draft::fresh(&review.candidates, |_| false, BTreeSet::new());
     draft.keep.insert(0);
     Some(draft)
 }

@@ -25,11 +25,11 @@ async fn the_review_of_one_and_of_many() {
     let mut desk = Desk::open().await;
     for count in [1, 24, 25, 26, 300] {
         let candidates = crowd(count);
-        let draft = Draft::fresh(&candidates, "", BTreeSet::new());
+        let draft = Draft::fresh(&candidates, |_| false, BTreeSet::new());
         desk.dialog_is(&format!("review_{count}"), &review(&candidates, &draft)).await;
     }
     let candidates = long_crowd(500);
-    let draft = Draft { page: 16, sort: Sort::Name, ..Draft::fresh(&candidates, "", BTreeSet::new()) };
+    let draft = Draft { page: 16, sort: Sort::Name, ..Draft::fresh(&candidates, |_| false, BTreeSet::new()) };
     let last = review(&candidates, &draft);
     assert!(last.blocks.len() <= 100 && last.value.chars().count() <= 100);
     assert!(desk.dialog(&last).await.contains("page 17 of 17"));
@@ -41,8 +41,7 @@ async fn the_review_with_everything_that_can_be_chosen() {
     let mut desk = Desk::open().await;
     let mut candidates = crowd(9);
     candidates[2].state = CandidateState::Kept { by: alice(), until: Some(at(0) + days(30)) };
-    candidates[3].shown.email = Some("me@firm.example".into());
-    let mut draft = Draft::fresh(&candidates, "ME@firm.example", BTreeSet::new());
+    let mut draft = Draft::fresh(&candidates, |one| one.position == 3, BTreeSet::new());
     draft.keep = [0, 1].into();
     draft.until = [(4, Until { ends_at: at(0) + days(38), reason: EVIL.into() })].into();
     (draft.reason, draft.chosen_at, draft.resumed) = (EVIL.into(), Some(at(3)), Some(at(3)));
@@ -92,7 +91,8 @@ async fn the_dialogs_about_one_person() {
 #[test]
 fn a_review_is_turned_to_the_pages_that_there_are() {
     let candidates = crowd(61);
-    let page = |page| review(&candidates, &Draft { page, ..Draft::fresh(&candidates, "", BTreeSet::new()) });
+    let page =
+        |page| review(&candidates, &Draft { page, ..Draft::fresh(&candidates, |_| false, BTreeSet::new()) });
     let turns = |modal: &Modal| {
         let buttons = modal.blocks.iter().filter_map(|block| match block {
             Block::Buttons(buttons) => Some(buttons),
@@ -118,7 +118,7 @@ fn a_review_is_turned_to_the_pages_that_there_are() {
     let all: Vec<String> = (0..3).flat_map(|number| shown(&page(number))).collect();
     assert_eq!((all, shown(&page(2)).len()), (everybody, 1));
     let few = crowd(30);
-    let only = review(&few, &Draft::fresh(&few, "", BTreeSet::new()));
+    let only = review(&few, &Draft::fresh(&few, |_| false, BTreeSet::new()));
     assert!(!only.blocks.contains(&Block::Buttons(Vec::new())), "there is nothing to turn");
 }
 
@@ -126,7 +126,7 @@ fn a_review_is_turned_to_the_pages_that_there_are() {
 fn whom_the_first_approver_left_out_is_said_to_be_until_something_else_became_of_them() {
     let mut candidates = crowd(2);
     candidates[1].state = CandidateState::Kept { by: alice(), until: None };
-    let draft = Draft::fresh(&candidates, "", [0, 1].into());
+    let draft = Draft::fresh(&candidates, |_| false, [0, 1].into());
     let said = format!("{:?}", review(&candidates, &draft).blocks);
     assert_eq!(said.matches("left out by the first approver").count(), 1, "{said}");
     assert_eq!(said.matches("kept active by ").count(), 1, "{said}");

@@ -16,7 +16,7 @@ use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::left_alone_until;
 use crate::domain::audit::{Action, Actor, Draft, Subject};
 use crate::domain::exemption;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Policy, is_own_account};
 use crate::domain::request::{KnownForRetry, Verb, Voter};
 use crate::domain::restoration::Wish;
 use crate::identity::IdentityError;
@@ -257,8 +257,12 @@ fn may_give_back(
         return Err(NotRestored::NoEmail);
     }
     let subject = Subject { id: account.id.clone(), login: account.login.clone() };
-    if policy.is_own(&voter.person, &subject, account.email.as_deref()) {
+    if is_own_account(&policy.own_accounts, &voter.person, &subject, account.email.as_deref()) {
         return Err(NotRestored::OwnAccount);
+    }
+    // Of everybody else in the directory this bot tells nothing.
+    if !ours && !account.is_of(&policy.rule.user_type) {
+        return Err(NotRestored::OtherType);
     }
     if account.status != AccountStatus::Suspended {
         return Err(NotRestored::NotSuspended);

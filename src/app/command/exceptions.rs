@@ -34,6 +34,9 @@ impl App {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),
         };
+        if !account.is_of(&policy.rule.user_type) {
+            return Ok(Err(refusals::other_type()));
+        }
         let said = match read_words(&about.words, asked.at, policy.schedule.zone) {
             Ok(said) => said,
             Err(text) => return Ok(Err(text)),
@@ -62,12 +65,7 @@ impl App {
         wish: Wish,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Answer> {
-        let checked = if policy.is_own(&wish.by, &wish.account, wish.email.as_deref()) {
-            Err(exemption::Refusal::OwnAccount)
-        } else {
-            exemption::check(&wish, policy.exemption_max, now)
-        };
-        if let Err(refusal) = checked {
+        if let Err(refusal) = exemption::check(&wish, &policy.own_accounts, policy.exemption_max, now) {
             match refusal {
                 exemption::Refusal::OwnAccount => self.note_not_exempted(&wish, "own account").await?,
                 exemption::Refusal::NoEmail => self.note_not_exempted(&wish, "no e-mail address").await?,
@@ -115,6 +113,12 @@ impl App {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),
         };
+        // One whose type was changed since may still be exempt.
+        let granted = self.store.exemptions_of(&account.id).await?;
+        let is_exempt = granted.iter().any(|one| one.policy == policy.name && one.end.is_none());
+        if !is_exempt && !account.is_of(&policy.rule.user_type) {
+            return Ok(Err(refusals::other_type()));
+        }
         let reason = Some(about.words.join(" ")).filter(|reason| !reason.is_empty());
         if reason.as_deref().is_some_and(exemption::is_too_long) {
             return Ok(Err(exceptions::refusal(&exemption::Refusal::ReasonTooLong)));

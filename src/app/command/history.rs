@@ -87,8 +87,9 @@ impl App {
         if let Some(after) = cursor.after {
             let query = AuditQuery { after_seq: Some(after), limit, ..query.clone() };
             let mut events = self.store.audit_onward(query).await?;
-            if events.len() > AUDIT_PAGE as usize {
-                events.truncate(AUDIT_PAGE as usize);
+            let fitting = wording::fitting(&events, AUDIT_PAGE as usize);
+            if events.len() > fitting {
+                events.truncate(fitting);
                 events.reverse();
                 return Ok((events, true, true));
             }
@@ -96,8 +97,9 @@ impl App {
         }
         let before_seq = cursor.before.filter(|_| cursor.after.is_none());
         let mut events = self.store.audit(AuditQuery { before_seq, limit, ..query.clone() }).await?;
-        let older = events.len() > AUDIT_PAGE as usize;
-        events.truncate(AUDIT_PAGE as usize);
+        let fitting = wording::fitting(&events, AUDIT_PAGE as usize);
+        let older = events.len() > fitting;
+        events.truncate(fitting);
         Ok((events, before_seq.is_some(), older))
     }
 

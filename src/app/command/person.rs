@@ -1,6 +1,7 @@
 //! Whom a command is about: an `@mention`, an e-mail address, a login or an id of the identity provider.
 
 use super::super::App;
+use super::super::wording::refusals;
 use crate::chat::Text;
 use crate::domain::account::Account;
 use crate::domain::policy::Policy;
@@ -18,6 +19,7 @@ impl App {
             Err(text) => return Ok(Err(text)),
         };
         let mut found: Option<(&Policy, Account)> = None;
+        let mut several_others = false;
         for policy in policies {
             let accounts = self.identity.find(&address, &policy.rule).await;
             self.note_identity(&accounts);
@@ -27,6 +29,11 @@ impl App {
                     return Ok(Err(Text::plain("I can't look that up now: ").quoted(error.to_string())));
                 }
             };
+            if accounts.len() > 1 {
+                // Who else shares the address or number is none of the policy's business.
+                accounts.retain(|account| account.is_of(&policy.rule.user_type));
+                several_others |= accounts.is_empty();
+            }
             if accounts.len() > 1 {
                 let logins =
                     accounts.iter().map(|account| account.login.clone()).collect::<Vec<_>>().join(", ");
@@ -45,6 +52,9 @@ impl App {
             }
         }
         Ok(found.ok_or_else(|| {
+            if several_others {
+                return refusals::other_types();
+            }
             Text::plain("The identity provider has no account with the login, address or id ")
                 .quoted(address)
                 .then(".")

@@ -14,7 +14,7 @@ use crate::domain::request::Voter;
 /// A command of an approver of these policies.
 pub(super) fn asked(policies: &[Policy], at: DateTime<Utc>) -> Asked<'_> {
     let granted = policies.iter().map(|policy| (policy, approver())).collect();
-    Asked { key: "key", at, granted, reached: OnceLock::new() }
+    Asked { key: "key", at, granted, unsure: Vec::new(), reached: OnceLock::new() }
 }
 
 pub(super) fn approver() -> Known {

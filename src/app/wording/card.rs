@@ -26,6 +26,8 @@ use crate::domain::restoration::Restoration;
 pub const PAGE: usize = 25;
 /// The most characters of a page's people: Slack refuses a message of more than about 13,000 in all.
 const PAGE_CHARS: usize = 10_500;
+/// Where a paragraph is cut.
+const PARAGRAPH_CHARS_MAX: usize = 3000;
 /// Of fewer accounts nobody wonders when they will be done.
 const MANY_LEFT: usize = 20;
 /// What a person's row takes besides the names in it: two dates, the outcome, the menu.
@@ -121,17 +123,27 @@ pub fn card(view: &View) -> Card {
 
 /// Where in the list each page starts: as many people as fit, so that nobody is left out for their neighbours' names.
 fn page_starts(view: &View) -> Vec<usize> {
+    starts(view.candidates.iter().map(|candidate| row_chars(view, candidate)), PAGE, PAGE_CHARS)
+}
+
+/// Where each page of items that need so many characters starts, if at most so many items and characters fit on one.
+pub(super) fn starts(needed: impl Iterator<Item = usize>, most: usize, chars_max: usize) -> Vec<usize> {
     let (mut starts, mut used) = (vec![0], 0);
-    for (index, candidate) in view.candidates.iter().enumerate() {
-        let needed = row_chars(view, candidate);
+    for (index, needed) in needed.enumerate() {
         let start = starts.last().copied().unwrap_or_default();
-        if index > start && (index - start >= PAGE || used + needed > PAGE_CHARS) {
+        if index > start && (index - start >= most || used + needed > chars_max) {
             starts.push(index);
             used = 0;
         }
         used += needed;
     }
     starts
+}
+
+/// At least as many characters as a paragraph takes: what is no text in it is counted as a label of 30, and there are
+/// two at most.
+pub(super) fn paragraph_chars(text: &Text) -> usize {
+    (text.to_plain().chars().count() + 2 * 30).min(PARAGRAPH_CHARS_MAX)
 }
 
 fn row_chars(view: &View, candidate: &Candidate) -> usize {

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::card::{paragraph_chars, starts};
 use super::{accounts, by_both, guard_in_words, mention, outcome_in_words, rule_in_words, shown_who};
 use crate::chat::{Block, Card, MessageRef, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
@@ -11,9 +12,10 @@ use crate::domain::request::{Request, RequestState, Retry};
 use crate::domain::sessions::Sessions;
 use crate::domain::silence::Kind;
 
-/// Outcomes in one message of the thread: one block each of at most about 300 characters, within Slack's 50 blocks and
-/// 13,000 characters.
+/// The most outcomes in one message of the thread: one block each, within Slack's 50.
 pub const OUTCOMES_PER_MESSAGE: usize = 30;
+/// The most characters of them: Slack refuses a message of more than about 13,000 in all.
+const OUTCOMES_CHARS: usize = 11_000;
 
 pub(super) fn spoken(text: Text) -> Card {
     Card { summary: text.clone(), blocks: vec![Block::Section(text)] }
@@ -146,12 +148,26 @@ fn reason(reason: Option<&str>) -> Text {
     reason.map_or_else(Text::default, |reason| Text::plain(" Reason: ").quoted(reason))
 }
 
+fn outcome(request: &Request, candidate: &Candidate, now: DateTime<Utc>) -> Text {
+    shown_who(&candidate.shown).then(": ").and(outcome_in_words(candidate, &request.rule, now))
+}
+
+/// The parts of a list whose outcomes are one message each: as many as fit, so that nobody's is left out for their
+/// neighbours' names.
+pub fn outcome_parts<'a>(
+    request: &Request,
+    told: &'a [Candidate],
+    now: DateTime<Utc>,
+) -> Vec<&'a [Candidate]> {
+    let needed = told.iter().map(|candidate| paragraph_chars(&outcome(request, candidate, now)));
+    let starts = starts(needed, OUTCOMES_PER_MESSAGE, OUTCOMES_CHARS);
+    let ends = starts.iter().skip(1).copied().chain([told.len()]);
+    starts.iter().zip(ends).map(|(start, end)| &told[*start..end]).filter(|part| !part.is_empty()).collect()
+}
+
 /// One message of the thread: the outcome of each account of a part of the list.
 pub fn outcomes(request: &Request, part: &[Candidate], now: DateTime<Utc>) -> Card {
-    let line = |candidate: &Candidate| {
-        let outcome = outcome_in_words(candidate, &request.rule, now);
-        Block::Section(shown_who(&candidate.shown).then(": ").and(outcome))
-    };
+    let line = |candidate: &Candidate| Block::Section(outcome(request, candidate, now));
     let summary = Text::plain(format!(
         "{}: what became of {} of request {}.",
         request.policy,

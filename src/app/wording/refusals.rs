@@ -314,6 +314,13 @@ pub fn other_type() -> Text {
     Text::plain("That account is of another user type than your policies are about, so I say nothing of it.")
 }
 
+/// Several accounts of that kind.
+pub fn other_types() -> Text {
+    Text::plain(
+        "Several accounts match, all of another user type than your policies are about, so I say nothing of them.",
+    )
+}
+
 /// `--here` in a channel that is no policy's.
 pub fn not_here() -> Text {
     Text::plain(

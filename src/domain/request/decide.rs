@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    AskedAgain, Decision, Release, Request, RequestState, Transition, by_person, drop_open, is_own_account,
-    retry, second, system,
+    AskedAgain, Decision, Release, Request, RequestState, Transition, by_person, drop_open, retry, second,
+    system,
 };
 use crate::domain::audit::{Action, Actor, Draft, Person, Subject};
 use crate::domain::candidate::{Candidate, CandidateState, Skip};
@@ -16,7 +16,7 @@ use crate::domain::exemption;
 use crate::domain::keep::{self, KeptUntil};
 use crate::domain::pause::Pause;
 use crate::domain::plan::Guard;
-use crate::domain::policy::Rule;
+use crate::domain::policy::{OwnAccounts, Rule};
 
 /// A person whose identity and rights were established when they clicked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +98,8 @@ pub struct Input {
     pub approvals_needed: u32,
     /// The policy's rule today.
     pub rule: Rule,
+    /// Which accounts are whose, as the policy says today.
+    pub own_accounts: OwnAccounts,
     /// The pause of the policy. Nobody is asked for it: the store fills it in, because only there it holds until the
     /// decision is written.
     pub paused: Option<Box<Pause>>,
@@ -223,11 +225,12 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
     match (&request.state, &input.verb) {
         (_, Verb::Retry { known }) => {
             same_question(request, input)?;
-            retry::retry(request, candidates, known, decision, needed(request, input))
+            retry::retry(request, candidates, known, decision, input)
         }
         (_, Verb::AskAgain) => ask_again(request, decision),
         (RequestState::Pending { first }, Verb::Suspend { keep, until }) => {
-            let selection = Selection { keep, until, decision: &decision };
+            let own_accounts = &input.own_accounts;
+            let selection = Selection { keep, until, decision: &decision, own_accounts };
             match first {
                 Some(first) => second::second(request, candidates, first, &selection),
                 None if needed(request, input) > 1 => second::first(request, candidates, &selection),
@@ -238,7 +241,7 @@ pub fn decide(request: &Request, candidates: &[Candidate], input: &Input) -> Res
             second::take_back(request, first.as_deref(), &decision)
         }
         (RequestState::Pending { .. }, Verb::Keep { until }) => {
-            keep::keep(request, candidates, until, &decision)
+            keep::keep(request, candidates, until, &decision, &input.own_accounts)
         }
         (RequestState::Pending { .. } | RequestState::Held { .. } | RequestState::Preview, Verb::Deny) => {
             Ok(deny(request, candidates, decision))
@@ -286,7 +289,7 @@ pub fn refused(input: &Input, refusal: &Refusal) -> Draft {
 }
 
 /// How many people have to approve: as many as when it was asked, or as the policy wants today, if those are more.
-fn needed(request: &Request, input: &Input) -> u32 {
+pub(super) fn needed(request: &Request, input: &Input) -> u32 {
     request.approvals_needed.max(input.approvals_needed)
 }
 
@@ -398,11 +401,13 @@ pub(super) struct Selection<'a> {
     pub(super) keep: &'a BTreeSet<u32>,
     pub(super) until: &'a KeptUntil,
     pub(super) decision: &'a Decision,
+    pub(super) own_accounts: &'a OwnAccounts,
 }
 
-/// The address by which a person's own account is known.
-pub(super) fn own_email(person: &Person) -> Result<&str, Refusal> {
-    person.email.as_deref().filter(|email| !email.trim().is_empty()).ok_or(Refusal::NoEmail)
+/// Without an address nobody can tell whether an account is the person's own.
+pub(super) fn has_address(person: &Person) -> Result<(), Refusal> {
+    let address = person.email.as_deref().map(str::trim).filter(|email| !email.is_empty());
+    address.map(|_| ()).ok_or(Refusal::NoEmail)
 }
 
 /// Suspends what a person selected; with a first approval before it, what both selected.
@@ -412,13 +417,12 @@ pub(super) fn suspend(
     selection: &Selection<'_>,
     first: Option<&super::FirstApproval>,
 ) -> Result<Transition, Refusal> {
-    let Selection { keep, until, decision } = *selection;
-    let own = own_email(&decision.by)?;
-    let others = first.map(|first| own_email(&first.decision.by)).transpose()?;
-    let is_own = |candidate: &Candidate| {
-        is_own_account(candidate, own) || others.is_some_and(|other| is_own_account(candidate, other))
-    };
-    let exemptions = keep::checked(request, candidates, until, decision)?;
+    let Selection { keep, until, decision, own_accounts } = *selection;
+    let people: Vec<&Person> =
+        first.map(|first| &first.decision.by).into_iter().chain([&decision.by]).collect();
+    people.iter().try_for_each(|person| has_address(person))?;
+    let is_own = |one: &Candidate| people.iter().any(|person| one.is_own_of(person, own_accounts));
+    let exemptions = keep::checked(request, candidates, until, decision, own_accounts)?;
     let mut changes = Vec::new();
     let mut each_event = Vec::new();
     for candidate in candidates.iter().filter(|candidate| candidate.state == CandidateState::Proposed) {

@@ -475,13 +475,6 @@ pub fn asked_anew(request: &Request, became: Option<Became>) -> Option<Transitio
     Some(transition)
 }
 
-/// Whether the candidate is the account of the person with this address.
-pub(super) fn is_own_account(candidate: &Candidate, email: &str) -> bool {
-    let email = email.to_lowercase();
-    candidate.shown.login.to_lowercase() == email
-        || candidate.shown.email.as_deref().is_some_and(|own| own.to_lowercase() == email)
-}
-
 fn drop_open(candidates: &[Candidate]) -> Vec<(u32, CandidateState)> {
     candidates
         .iter()

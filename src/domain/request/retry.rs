@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use chrono::Duration;
 use serde_json::json;
 
-use super::decide::{Refusal, own_email};
-use super::{Decision, Request, RequestState, Retry, Transition, by_person, is_own_account};
+use super::decide::{Input, Refusal, has_address, needed};
+use super::{Decision, Request, RequestState, Retry, Transition, by_person};
 use crate::domain::audit::Action;
 use crate::domain::candidate::{Candidate, CandidateState};
 
@@ -31,7 +31,7 @@ pub(super) fn retry(
     candidates: &[Candidate],
     state: &Known,
     decision: Decision,
-    needed: u32,
+    input: &Input,
 ) -> Result<Transition, Refusal> {
     let RequestState::Completed { decision: approval, at, first, retry, retry_first } = &request.state else {
         return Err(not_now(request, &decision));
@@ -43,7 +43,7 @@ pub(super) fn retry(
     if decision.at - *at > RETRY_WITHIN {
         return Err(Refusal::RetryTooLate { ended_at: *at });
     }
-    let own = own_email(&decision.by)?;
+    has_address(&decision.by)?;
     // A guard is only overridden by two people, here too.
     if let Some(release) = request.release.as_ref().filter(|release| release.by.is_same_as(&decision.by)) {
         return Err(Refusal::SecondPersonNeeded { first: release.by.clone() });
@@ -53,10 +53,7 @@ pub(super) fn retry(
     if let Some(before) = before.filter(|before| before.by.is_same_as(&decision.by)) {
         return Err(Refusal::ApprovedFirstByYou { at: before.at });
     }
-    let others = before.map(|before| own_email(&before.by)).transpose()?;
-    let is_own = |candidate: &Candidate| {
-        is_own_account(candidate, own) || others.is_some_and(|other| is_own_account(candidate, other))
-    };
+    before.map_or(Ok(()), |before| has_address(&before.by))?;
     let failed: Vec<&Candidate> =
         candidates.iter().filter(|one| matches!(one.state, CandidateState::Failed { .. })).collect();
     if failed.is_empty() {
@@ -67,6 +64,10 @@ pub(super) fn retry(
     if free.is_empty() {
         return Err(Refusal::AllHeld);
     }
+    let own = &input.own_accounts;
+    let is_own = |one: &Candidate| {
+        one.is_own_of(&decision.by, own) || before.is_some_and(|before| one.is_own_of(&before.by, own))
+    };
     let positions: BTreeSet<u32> = free.iter().filter(|one| !is_own(one)).map(|one| one.position).collect();
     if positions.is_empty() {
         return Err(Refusal::OnlyOwnAccounts);
@@ -74,7 +75,7 @@ pub(super) fn retry(
     let detail = json!({
         "selected": positions.len(), "failed": failed.len(), "reason": decision.reason,
     });
-    if needed > 1 && before.is_none() {
+    if needed(request, input) > 1 && before.is_none() {
         let event = by_person(&decision, Action::RetriedFirst, detail);
         let state = RequestState::Completed {
             decision: approval.clone(),

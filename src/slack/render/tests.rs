@@ -44,6 +44,26 @@ fn texts(value: &Value, into: &mut Vec<(String, String)>) {
 }
 
 #[test]
+fn whatever_has_no_room_is_said_to_be_left_out() {
+    let paragraphs = |count: usize, chars: usize| vec![Block::Section(Text::plain("x".repeat(chars))); count];
+    for (blocks, is_whole) in [
+        (paragraphs(4, 3000), true),
+        (paragraphs(5, 2400), true),
+        (paragraphs(4, 3001), true),
+        (paragraphs(5, 2401), false),
+        (paragraphs(5, 3000), false),
+        (paragraphs(50, 300), false),
+        ([paragraphs(4, 3000), vec![Block::Context(Text::plain("y"))]].concat(), false),
+        ([paragraphs(4, 3000), vec![Block::Preformatted("y".to_owned())]].concat(), false),
+        ([paragraphs(4, 3000), vec![Block::Header("y".to_owned())]].concat(), false),
+        ([paragraphs(4, 2999), vec![Block::Divider]].concat(), true),
+    ] {
+        let shown = json(&card(blocks)).to_string();
+        assert_eq!(!shown.contains("there is more than fits here"), is_whole, "{shown}");
+    }
+}
+
+#[test]
 fn quoted_words_are_never_parsed() {
     let blocks = json(&card(vec![
         Block::Header(EVIL.to_owned()),
