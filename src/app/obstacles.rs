@@ -11,7 +11,6 @@ use super::messages::{Identity, reference};
 use super::requests::{card_key, earliest};
 use super::wording::obstacles as wording;
 use super::{App, lock};
-use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::policy::{Policy, execute_by, hex};
 use crate::domain::request::{Decision, Request};
 use crate::domain::waiting;
@@ -61,7 +60,7 @@ impl Told {
 
 impl App {
     /// Tells what stands in the way now, or that nothing does any more after a round in which every account took a step and
-    /// some were suspended, unless what was told is still in the way of others.
+    /// some were suspended.
     /// Returns when to try again what could not be told.
     pub(super) async fn tell_obstacle(
         &self,
@@ -83,7 +82,6 @@ impl App {
         if goes_on && in_time && answers {
             let open = self.told_of(request).await?.open;
             let heard = open.iter().any(|(.., row)| row.ts.is_some() || row.tried_at.is_some());
-            let heard = heard && !self.still_met(request, &open).await?;
             if let Some((number, ..)) = open.last().filter(|_| heard) {
                 // The row first: whatever happens now, the word is owed.
                 let key = key(request, *number, OVER);
@@ -91,23 +89,6 @@ impl App {
             }
         }
         Ok(None)
-    }
-
-    /// Whether an account still waits because of what was told: then it was in the way of some only, and it is not over.
-    async fn still_met(&self, request: &Request, open: &[(u32, String, MessageRow)]) -> anyhow::Result<bool> {
-        let candidates = self.store.request(request.id).await?.map(|(_, candidates)| candidates);
-        let waits_for = |candidate: &Candidate| match &candidate.state {
-            CandidateState::Due { trouble, .. } => trouble.error.as_deref().map(digest),
-            CandidateState::Previewed
-            | CandidateState::Proposed
-            | CandidateState::Kept { .. }
-            | CandidateState::Dropped
-            | CandidateState::Suspended { .. }
-            | CandidateState::Skipped { .. }
-            | CandidateState::Failed { .. } => None,
-        };
-        let met = candidates.iter().flatten().filter_map(waits_for);
-        Ok(met.into_iter().any(|error| open.iter().any(|(_, told, _)| *told == error)))
     }
 
     async fn told_of(&self, request: &Request) -> anyhow::Result<Told> {
