@@ -304,6 +304,12 @@ impl App {
         for (work, _) in lock(&self.runtime.wakes).iter().filter(|(_, at)| **at + DUE_MAX < now) {
             stuck.push(format!("{work:?} was to be looked at, and was not"));
         }
+        // The provider may answer everything else: its sign alone would be good again before anybody looks.
+        for (request, obstacle) in lock(&self.runtime.obstacles).iter() {
+            if obstacle.hindrance.to_be_told {
+                stuck.push(format!("the suspensions of request {request} wait: {}", obstacle.hindrance.why));
+            }
+        }
         (hung, stuck)
     }
 }
