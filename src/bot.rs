@@ -50,8 +50,6 @@ impl Default for Patience {
     }
 }
 
-/// So long the socket stays while the work ends for another configuration.
-const SOCKET_STAYS: Duration = Duration::from_secs(60);
 /// So long Okta may take to say whether it takes a new credential.
 const OKTA_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -238,8 +236,12 @@ impl Job {
         };
         let work = async {
             let result = Arc::clone(&app).run(working.clone()).await;
-            // Clicks may keep coming: then those that are under way end without the socket.
-            let _ = tokio::time::timeout(SOCKET_STAYS, ended(&app, &both)).await;
+            if result.is_ok() {
+                tokio::select! {
+                    () = app.needs_no_inputs() => {}
+                    () = both.cancelled() => {}
+                }
+            }
             both.cancel();
             result
         };

@@ -39,9 +39,14 @@ pub(super) struct Pulse {
     away_since: Option<Instant>,
 }
 
-#[cfg(test)]
 impl Pulse {
+    /// The loop has ended, and hangs no more.
+    pub(super) fn end(&mut self) {
+        self.round = None;
+    }
+
     /// The loop hangs since then.
+    #[cfg(test)]
     pub(super) fn hang(&mut self, since: Instant) {
         self.round = Some(since);
     }

@@ -1,6 +1,7 @@
 //! Whom a command is about: an `@mention`, an e-mail address, a login or an id of the identity provider.
 
 use super::super::App;
+use super::super::wording::refusals;
 use crate::chat::Text;
 use crate::domain::account::Account;
 use crate::domain::policy::Policy;
@@ -19,7 +20,10 @@ impl App {
         };
         let mut found: Option<(&Policy, Account)> = None;
         for policy in policies {
-            let accounts = self.identity.find(&address, &policy.rule).await;
+            let Some(accounts) = self.soon_unless_ended(self.identity.find(&address, &policy.rule)).await
+            else {
+                return Ok(Err(refusals::ask_again()));
+            };
             self.note_identity(&accounts);
             let mut accounts = match accounts {
                 Ok(accounts) => accounts,
