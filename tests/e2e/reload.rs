@@ -86,17 +86,17 @@ async fn what_can_not_be_used_ends_nothing_while_slack_can_not_be_reached() {
     let refused = |why: &'static str| {
         move |json: &Value| json["reload"]["refused"].as_str().is_some_and(|said| said.contains(why))
     };
-    let taken = |json: &Value| json["reload"]["at"].is_string() && json["reload"]["refused"].is_null();
+    let good = |json: &Value| json["reload"]["at"].is_string() && json["reload"]["refused"].is_null();
     reload(&world, &process, &config(nowhere, &right, &by_key));
     status_says(&world, "the key is refused", refused("the Okta credential")).await;
     reload(&world, &process, &config(nowhere, &right, &by_token));
-    status_says(&world, "a good one is taken", taken).await;
+    status_says(&world, "a good one is taken", good).await;
     // What Slack thinks of a token shows when it is there.
     reload(&world, &process, &config(&world.slack.api_url(), &wrong, &by_token));
     status_says(&world, "the token is refused", refused("Slack")).await;
     reload(&world, &process, &config(&world.slack.api_url(), &right, &by_token));
     process.connected(&world, 0).await;
-    status_says(&world, "the last one is taken", taken).await;
+    status_says(&world, "the last one is taken", good).await;
     process.terminate();
     assert_eq!(process.ended().await.tells_no_secrets(&world).code, Some(0));
 }
