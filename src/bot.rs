@@ -50,8 +50,6 @@ impl Default for Patience {
     }
 }
 
-/// So long the socket stays while the work ends for another configuration.
-const SOCKET_STAYS: Duration = Duration::from_secs(60);
 /// So long Okta may take to say whether it takes a new credential.
 const OKTA_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -238,8 +236,12 @@ impl Job {
         };
         let work = async {
             let result = Arc::clone(&app).run(working.clone()).await;
-            // Clicks may keep coming: then those that are under way end without the socket.
-            let _ = tokio::time::timeout(SOCKET_STAYS, ended(&app, &both)).await;
+            if result.is_ok() {
+                tokio::select! {
+                    () = app.needs_no_inputs() => {}
+                    () = both.cancelled() => {}
+                }
+            }
             both.cancel();
             result
         };
@@ -314,6 +316,17 @@ impl Job {
         Ok(Ready { config, slack: Arc::new(slack), okta, how: Action::ConfigurationReloaded })
     }
 
+    /// The configuration to try Slack with from now on, as far as it can be told while Slack can't be reached.
+    fn replace(&self, old: &Config, read: Result<Config, ConfigError>) -> anyhow::Result<(Config, Okta)> {
+        Supervisor::reloading();
+        let config = may_become(old, read)?;
+        let okta = self.okta(&config)?;
+        warn(&config, &self.clock);
+        self.watch.reloaded(None);
+        Supervisor::ready();
+        Ok((config, okta))
+    }
+
     async fn slack(&self, config: &Config) -> Result<Slack, ChatError> {
         Slack::connect_with(slack_settings(config), self.patience.slack.clone(), self.clock.clone()).await
     }
@@ -326,8 +339,9 @@ impl Job {
         reloads: &mut Reloads,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Ready>> {
+        let mut okta = self.okta(&config)?;
+        let mut before = Vec::new();
         loop {
-            let okta = self.okta(&config)?;
             let connected = tokio::select! {
                 () = stop.cancelled() => return Ok(None),
                 connected = self.slack(&config) => connected,
@@ -351,8 +365,13 @@ impl Job {
                     | ChatError::Channel(_)
                     | ChatError::Content(_)),
                 ) => {
-                    return Err(error)
+                    let error = anyhow::Error::new(error)
                         .context("can't start with Slack; `inactive-contractors check` looks at each right");
+                    // One that was read meanwhile ends nothing: the one before it stands.
+                    let Some(old) = before.pop() else { return Err(error) };
+                    self.refuse(&error);
+                    (config, okta) = old;
+                    self.patience.connect_pause
                 }
             };
             // Whoever started it is not kept waiting for Slack.
@@ -360,8 +379,11 @@ impl Job {
             tokio::select! {
                 () = stop.cancelled() => return Ok(None),
                 () = tokio::time::sleep(pause) => {}
-                Some(read) = reloads.recv() => match may_become(&config, read) {
-                    Ok(other) => config = other,
+                Some(read) = reloads.recv() => match self.replace(&config, read) {
+                    Ok((other, its_okta)) => {
+                        let old = std::mem::replace(&mut config, other);
+                        before.push((old, std::mem::replace(&mut okta, its_okta)));
+                    }
                     Err(error) => self.refuse(&error),
                 },
             }

@@ -109,7 +109,7 @@ impl App {
         let mut due: Vec<&Candidate> = candidates.iter().filter(is_due).collect();
         // Whoever has had no turn yet comes first: a few that are turned away each time must not use up all the turns.
         due.sort_by_key(|candidate| put_off_until(candidate));
-        // Whatever is in flight is let finish; what has not begun stays due.
+        // What has not begun, or has only looked, stays due; a call in flight is let finish.
         let (halt, passage) = (stop.child_token(), Passage::default());
         let last_error = last_error(candidates);
         let tries: Vec<_> = due
@@ -154,7 +154,7 @@ impl App {
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Hindrance>> {
         // Whatever is waited for is waited for before anything is looked at.
-        let turn = self.identity.turn_to_change().await;
+        let Some(turn) = self.unless_ended(self.identity.turn_to_change()).await else { return Ok(None) };
         let Some(policy) = self.policy(&request.policy) else {
             return self.call_off(request, candidate, Skip::PolicyGone).await;
         };
@@ -181,15 +181,11 @@ impl App {
         if let Err(error) = turn {
             return self.not_now(request, candidate, error).await;
         }
-        // The configuration may exempt more today than when the list was shown, and what isn't looked up exempts nobody.
-        let rule = request.rule.looking_up_also_for(&policy.rule);
         let began = self.clock.now();
-        let since = log_since(&request.rule, began).min(log_since(&policy.rule, began));
-        let fresh = self.identity.look(&candidate.shown.id, &rule, since).await;
-        self.note_identity(&fresh);
-        let fresh = match fresh {
-            Ok(fresh) => fresh,
-            Err(error) => return self.not_now(request, candidate, error).await,
+        let fresh = match self.look_before(request, policy, candidate, began).await {
+            Some(Ok(fresh)) => fresh,
+            Some(Err(error)) => return self.not_now(request, candidate, error).await,
+            None => return Ok(None),
         };
         // The look has just shown what time it is there; how long the account is idle can't be told otherwise.
         if let Some(why) = self.clock_is_off() {
@@ -230,6 +226,22 @@ impl App {
             }
             Err(error) => self.find_out(request, candidate, error).await,
         }
+    }
+
+    /// Reads the account with all that either rule looks up. `None`: the workflow ends first.
+    async fn look_before(
+        &self,
+        request: &Request,
+        policy: &Policy,
+        candidate: &Candidate,
+        began: DateTime<Utc>,
+    ) -> Option<Result<FreshLook, IdentityError>> {
+        // The configuration may exempt more today than when the list was shown, and what isn't looked up exempts nobody.
+        let rule = request.rule.looking_up_also_for(&policy.rule);
+        let since = log_since(&request.rule, began).min(log_since(&policy.rule, began));
+        let fresh = self.unless_ended(self.identity.look(&candidate.shown.id, &rule, since)).await?;
+        self.note_identity(&fresh);
+        Some(fresh)
     }
 
     /// No call may be made any more. What an earlier one did is read first: the outcome must not deny it.

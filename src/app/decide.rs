@@ -318,6 +318,22 @@ impl App {
             }
         });
     }
+
+    /// The same for what only answers one person: nothing is lost when the workflow ends first, and they ask again.
+    pub(super) fn background_question(
+        self: &Arc<Self>,
+        reply: ReplyTo,
+        work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
+        let (app, to) = (Arc::clone(self), reply.clone());
+        self.background(reply, async move {
+            if let Some(done) = app.soon_unless_ended(work).await {
+                return done;
+            }
+            app.whisper(to, refusals::ask_again());
+            Ok(())
+        });
+    }
 }
 
 /// The audit event of somebody who was turned away before their input was looked at.

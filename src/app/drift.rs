@@ -52,7 +52,7 @@ impl App {
                 if halt.is_cancelled() {
                     return None;
                 }
-                let look = self.look_at(watch).await;
+                let look = self.unless_ended(self.look_at(watch)).await?;
                 self.moves_on(Work::Watches(place));
                 match look {
                     Ok(seen) => Some((watch.id, seen)),

@@ -70,6 +70,11 @@ const RETRY_AFTER_FAILURE: Duration = Duration::seconds(10);
 const WAKE_MIN: Duration = Duration::milliseconds(200);
 /// How long work in flight may take to end at shutdown.
 const DRAIN_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+/// How long whoever has asked something may still wait for the answer then; after it they are told to ask again.
+const ANSWER_MAX: std::time::Duration = std::time::Duration::from_secs(3);
+const _: () = assert!(ANSWER_MAX.as_secs() * 2 < DRAIN_MAX.as_secs());
+/// How long inputs that keep coming may hold up the end.
+const INPUTS_MAX: std::time::Duration = std::time::Duration::from_secs(60);
 /// Looked-up approvers' addresses are used for this long: they only ever protect accounts.
 const APPROVERS_KEPT: Duration = Duration::minutes(1);
 /// A repeated delivery of an input is recognised for this long.
@@ -104,6 +109,10 @@ struct Runtime {
     /// The earliest wake may have changed: the loop winds its alarm anew.
     rewound: Notify,
     tasks: TaskTracker,
+    /// Those of them that work on rows.
+    rows: TaskTracker,
+    /// The loop has ended: nothing may wait long for an answer any more.
+    ending: CancellationToken,
     in_flight: Mutex<BTreeMap<Work, InFlight>>,
     pulse: Mutex<vitals::Pulse>,
     wakes: Mutex<BTreeMap<Work, DateTime<Utc>>>,
@@ -284,7 +293,10 @@ impl App {
         if let Err(error) = bell.shutdown().await {
             tracing::debug!(%error, "the bell rings for nobody");
         }
+        lock(&self.runtime.pulse).end();
+        self.runtime.ending.cancel();
         self.runtime.tasks.close();
+        self.runtime.rows.close();
         if tokio::time::timeout(DRAIN_MAX, self.runtime.tasks.wait()).await.is_err() {
             tracing::warn!("some work is still in flight; what it leaves undone is taken up again");
         }
@@ -294,6 +306,37 @@ impl App {
     /// Returns once nothing of this workflow is at work any more, the handling of inputs included; after [`App::run`].
     pub async fn ended(&self) {
         self.runtime.tasks.wait().await;
+    }
+
+    /// Returns once inputs need not be taken in any more, after [`App::run`]: no row is worked on, however long that
+    /// takes, and what people send has had its time. Until then whoever denies or pauses is heard.
+    pub async fn needs_no_inputs(&self) {
+        self.runtime.rows.wait().await;
+        // They may keep coming: then those that are under way end without the chat system.
+        let _ = tokio::time::timeout(INPUTS_MAX, self.ended()).await;
+    }
+
+    /// What comes of work that changes nothing, unless the workflow ends first: nothing, not even the provider's silence,
+    /// is to hold up the next configuration.
+    async fn unless_ended<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.runtime.ending.cancelled() => None,
+        }
+    }
+
+    /// The same, for what a person waits for: they may have the answer in a moment.
+    async fn soon_unless_ended<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let ended = async {
+            self.runtime.ending.cancelled().await;
+            tokio::time::sleep(ANSWER_MAX).await;
+        };
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = ended => None,
+        }
     }
 
     /// Work on a row has got a step further: it is not stuck.
@@ -408,7 +451,7 @@ impl App {
         lock(&self.runtime.wakes).remove(&work);
         let app = Arc::clone(self);
         let stop = stop.clone();
-        self.runtime.tasks.spawn(async move {
+        let task = async move {
             let _gone = GoneGuard { app: Arc::clone(&app), work };
             loop {
                 let wake = app.attend(work, &stop).instrument(tracing::info_span!("work", row = ?work)).await;
@@ -416,7 +459,8 @@ impl App {
                     return;
                 }
             }
-        });
+        };
+        self.runtime.tasks.spawn(self.runtime.rows.track_future(task));
     }
 
     /// Does what the row wants now; says when to look again.

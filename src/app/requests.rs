@@ -60,6 +60,9 @@ impl App {
                 let paused_until = waiting::until_within(paused, WAIT_FOR_PERSON, self.clock.now());
                 // Whichever is later: before it, neither lets anything be done.
                 wake = earliest(wake, self.next_try(id).await?.max(paused_until));
+            } else {
+                // Nothing waits for it any more.
+                lock(&self.runtime.obstacles).remove(&id);
             }
         }
         let (shown, card_wake) = self.show_card(id).await?;

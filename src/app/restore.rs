@@ -59,9 +59,10 @@ impl App {
     }
 
     async fn give_back(&self, restoration: &Restoration) -> anyhow::Result<()> {
-        let account = match self.still_to_be_given_back(restoration).await {
-            Ok(account) => account,
-            Err(step) => return self.step_back(restoration, step).await,
+        let account = match self.unless_ended(self.still_to_be_given_back(restoration)).await {
+            Some(Ok(account)) => account,
+            Some(Err(step)) => return self.step_back(restoration, step).await,
+            None => return Ok(()),
         };
         if restoration.state.is_tried_enough() {
             return self.step_back(restoration, Step::GiveUp).await;

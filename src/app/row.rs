@@ -49,7 +49,7 @@ impl App {
             return Ok(Ack::Done);
         }
         let (app, inbound, trigger) = (Arc::clone(self), inbound.clone(), trigger.to_owned());
-        self.background(inbound.reply.clone(), async move {
+        self.background_question(inbound.reply.clone(), async move {
             let refused = match chosen.wanted {
                 Wanted::Details => app.details(&inbound, &chosen).await?,
                 Wanted::Exempt => app.ask_exempt(&inbound, &chosen, &trigger).await?,

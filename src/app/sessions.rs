@@ -80,7 +80,9 @@ impl App {
             let error = "an admin has paused the policy".to_owned();
             return Ok(Some(Step::Wait { error, wait: WAIT_FOR_PERSON }));
         }
-        let read = self.identity.read(&candidate.shown.id).await;
+        let Some(read) = self.unless_ended(self.identity.read(&candidate.shown.id)).await else {
+            return Ok(None);
+        };
         self.note_identity(&read);
         match read {
             Ok(Account { status: AccountStatus::Suspended, .. }) => {}

@@ -562,3 +562,22 @@ async fn an_input_that_comes_again_is_recognised_for_a_week() {
     bench.stop.cancel();
     running.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn inputs_are_taken_in_for_as_long_as_a_row_is_worked_on_and_hold_up_the_end_no_longer_than_a_minute() {
+    let bench = Bench::new();
+    let app = Arc::clone(&bench.app);
+    let (done, work) = tokio::sync::oneshot::channel::<()>();
+    app.runtime.tasks.spawn(app.runtime.rows.track_future(work));
+    let _input = app.runtime.tasks.token();
+    bench.stop.cancel();
+    Arc::clone(&app).run(bench.stop.clone()).await.unwrap();
+    assert!(app.vitals().await.alive, "the loop has ended, and does not hang");
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    let hour = std::time::Duration::from_secs(3600);
+    assert!(tokio::time::timeout(hour, app.needs_no_inputs()).await.is_err(), "whoever pauses is heard");
+    done.send(()).unwrap();
+    app.needs_no_inputs().await;
+    assert_eq!(began.elapsed().as_secs(), 3660, "inputs may keep coming");
+}

@@ -39,9 +39,14 @@ pub(super) struct Pulse {
     away_since: Option<Instant>,
 }
 
-#[cfg(test)]
 impl Pulse {
+    /// The loop has ended, and hangs no more.
+    pub(super) fn end(&mut self) {
+        self.round = None;
+    }
+
     /// The loop hangs since then.
+    #[cfg(test)]
     pub(super) fn hang(&mut self, since: Instant) {
         self.round = Some(since);
     }
@@ -303,6 +308,12 @@ impl App {
         }
         for (work, _) in lock(&self.runtime.wakes).iter().filter(|(_, at)| **at + DUE_MAX < now) {
             stuck.push(format!("{work:?} was to be looked at, and was not"));
+        }
+        // The provider may answer everything else: its sign alone would be good again before anybody looks.
+        for (request, obstacle) in lock(&self.runtime.obstacles).iter() {
+            if obstacle.hindrance.to_be_told {
+                stuck.push(format!("the suspensions of request {request} wait: {}", obstacle.hindrance.why));
+            }
         }
         (hung, stuck)
     }

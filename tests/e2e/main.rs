@@ -36,6 +36,7 @@ mod own_accounts;
 mod pace;
 mod pause;
 mod people;
+mod reload;
 mod restarts;
 mod restore;
 mod retry;

@@ -25,14 +25,18 @@ async fn ask(world: &World, arguments: &[&str]) -> Ended {
     BotProcess::spawn_as_configured(world, arguments, &[]).ended().await
 }
 
-async fn status(world: &World) -> (Option<i32>, Value) {
+pub(super) async fn status(world: &World) -> (Option<i32>, Value) {
     let ended = ask(world, &["status", "--json"]).await;
     let json = serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
     (ended.code, json)
 }
 
 /// Asks until the answer is this.
-async fn status_says(world: &World, what: &str, holds: impl Fn(&Value) -> bool) -> (Option<i32>, Value) {
+pub(super) async fn status_says(
+    world: &World,
+    what: &str,
+    holds: impl Fn(&Value) -> bool,
+) -> (Option<i32>, Value) {
     for _ in 0..40 {
         let (code, json) = status(world).await;
         if holds(&json) {
@@ -52,7 +56,7 @@ async fn card(world: &World) {
 }
 
 /// A bot that asks about one person.
-async fn asking() -> (World, BotProcess) {
+pub(super) async fn asking() -> (World, BotProcess) {
     let world = World::new(UNSCHEDULED_POLICY).await;
     world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
     let process = BotProcess::run(&world).await;
@@ -119,6 +123,30 @@ async fn status_says_what_is_wrong() {
     );
     process.terminate();
     process.ended().await.tells_no_secrets(&world);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_is_not_healthy_while_a_missing_right_keeps_what_was_approved_from_being_done() {
+    let (world, card) = World::asking(UNSCHEDULED_POLICY, &[ADA]).await;
+    std::fs::write(world.folder().join("bot.toml"), world.config_toml()).expect("the folder is ours");
+    world.okta.deny("lifecycle/suspend");
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.message("have stopped").await;
+    // Okta answers everything else, and well.
+    world.ask_for_sweep().await;
+    world.until("another sweep", |world| world.audited("sweep_finished") == 2).await;
+    let (code, json) = status_says(&world, "Okta answers", |json| json["okta"]["ok"] == true).await;
+    assert_eq!((code, &json["healthy"], &json["alive"]), (Some(1), &false.into(), &true.into()), "{json:#}");
+    let stuck = json["stuck"][0].as_str().unwrap_or_default();
+    assert!(
+        stuck.starts_with("the suspensions of request 1 wait: ") && stuck.contains("may not suspend users"),
+        "{json:#}"
+    );
+    world.okta.allow("lifecycle/suspend");
+    world.advance(chrono::Duration::seconds(61));
+    world.message("1 account suspended. Approved by").await;
+    status_says(&world, "healthy", |json| json["healthy"] == true).await;
+    world.nothing_else_is_wrong().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -280,7 +308,7 @@ async fn the_dead_mans_line_is_called_after_each_sweep_that_went_through_and_no_
 }
 
 /// Changes the configuration's file and has it read again.
-fn reload(world: &World, process: &BotProcess, config: &str) {
+pub(super) fn reload(world: &World, process: &BotProcess, config: &str) {
     std::fs::write(world.folder().join("bot.toml"), config).expect("the folder can be written");
     process.hang_up();
 }

@@ -202,7 +202,10 @@ impl App {
             return Ok(Some(NotRestored::OtherType));
         }
         let since = log_since(&policy.rule, self.clock.now());
-        let fresh = self.identity.look(&account.id, &policy.rule, since).await;
+        let look = self.identity.look(&account.id, &policy.rule, since);
+        let Some(fresh) = self.soon_unless_ended(look).await else {
+            return Err(IdentityError::Transient("the workflow has ended".to_owned()));
+        };
         self.note_identity(&fresh);
         let fresh = fresh?;
         let protected = fresh.admin_role || fresh.own_identity || policy.rule.is_break_glass(account);

@@ -345,16 +345,20 @@ impl App {
         let command = line.command.unwrap_or(Command::Status);
         let here = line.here.then(|| channel.to_owned());
         if command.is_kept_first() {
-            let answer = self.answer(inbound, here.as_deref(), command).await?;
-            self.give(inbound, here.as_deref(), answer);
+            self.give(inbound, here.as_deref(), self.answer(inbound, here.as_deref(), command).await?);
             return Ok(Ack::Done);
         }
         let (app, inbound) = (Arc::clone(self), inbound.clone());
-        self.background(inbound.reply.clone(), async move {
-            let answer = app.answer(&inbound, here.as_deref(), command).await?;
-            app.give(&inbound, here.as_deref(), answer);
+        let (reply, only_asks) = (inbound.reply.clone(), command.is_question());
+        let answered = async move {
+            app.give(&inbound, here.as_deref(), app.answer(&inbound, here.as_deref(), command).await?);
             Ok(())
-        });
+        };
+        if only_asks {
+            self.background_question(reply, answered);
+        } else {
+            self.background(reply, answered);
+        }
         Ok(Ack::Done)
     }
 
@@ -367,7 +371,7 @@ impl App {
         };
         let here = here.then(|| channel.to_owned());
         let (app, inbound) = (Arc::clone(self), inbound.clone());
-        self.background(inbound.reply.clone(), async move {
+        self.background_question(inbound.reply.clone(), async move {
             match app.answer(&inbound, here.as_deref(), command).await? {
                 Ok(mut card) => {
                     if here.is_some() {

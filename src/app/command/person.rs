@@ -21,7 +21,10 @@ impl App {
         let mut found: Option<(&Policy, Account)> = None;
         let mut several_others = false;
         for policy in policies {
-            let accounts = self.identity.find(&address, &policy.rule).await;
+            let Some(accounts) = self.soon_unless_ended(self.identity.find(&address, &policy.rule)).await
+            else {
+                return Ok(Err(refusals::ask_again()));
+            };
             self.note_identity(&accounts);
             let mut accounts = match accounts {
                 Ok(accounts) => accounts,

@@ -168,7 +168,9 @@ impl App {
         if named.contains('@') {
             return Ok(Some(named.to_owned()));
         }
-        let found = self.identity.find(named, &policy.rule).await;
+        let Some(found) = self.unless_ended(self.identity.find(named, &policy.rule)).await else {
+            return Err(Trouble::Wait(PACE));
+        };
         self.note_identity(&found);
         match found {
             Ok(mut accounts) if accounts.len() == 1 => {

@@ -296,6 +296,14 @@ pub fn cant_look_up() -> Text {
     )
 }
 
+/// The bot ends, or goes on by another configuration, before it had the answer.
+pub fn ask_again() -> Text {
+    Text::plain(
+        "The bot was told to end, or to read its configuration again, before it had the answer, so nothing was \
+         changed. Please ask again in a moment.",
+    )
+}
+
 /// Something broke on our side before anything was committed.
 pub fn broken() -> Text {
     Text::plain(
