@@ -147,6 +147,16 @@ impl Copy {
 
     /// Takes out of the next round whatever this error is about.
     fn blame(&mut self, error: &Value) {
+        if error["code"]["code"] == "E0004" {
+            // An arm that nothing else stands in for can't be taken away; the arm is in what the compiler proposes.
+            let proposed = error["rendered"].as_str().unwrap_or_default().split("/*MUT<").skip(1);
+            let arms = proposed.filter_map(|rest| rest.split("*/").next()?.parse::<usize>().ok());
+            let before = self.known.unviable.len();
+            self.known.unviable.extend(arms);
+            if self.known.unviable.len() > before {
+                return;
+            }
+        }
         let none = Vec::new();
         let spans = error["spans"].as_array().unwrap_or(&none);
         let (primary, others): (Vec<_>, Vec<_>) = spans.iter().partition(|span| span["is_primary"] == true);
