@@ -147,16 +147,6 @@ impl Copy {
 
     /// Takes out of the next round whatever this error is about.
     fn blame(&mut self, error: &Value) {
-        if error["code"]["code"] == "E0004" {
-            // An arm that nothing else stands in for can't be taken away; the arm is in what the compiler proposes.
-            let proposed = error["rendered"].as_str().unwrap_or_default().split("/*MUT<").skip(1);
-            let arms = proposed.filter_map(|rest| rest.split("*/").next()?.parse::<usize>().ok());
-            let before = self.known.unviable.len();
-            self.known.unviable.extend(arms);
-            if self.known.unviable.len() > before {
-                return;
-            }
-        }
         let none = Vec::new();
         let spans = error["spans"].as_array().unwrap_or(&none);
         let (primary, others): (Vec<_>, Vec<_>) = spans.iter().partition(|span| span["is_primary"] == true);
@@ -166,6 +156,13 @@ impl Copy {
             };
             let end = span["byte_end"].as_u64().unwrap_or(at);
             let Ok(text) = std::fs::read_to_string(self.root.join(file)) else { continue };
+            if error["code"]["code"] == "E0004" {
+                let before = self.known.unviable.len();
+                self.known.unviable.extend(arms(&text[end as usize..]));
+                if self.known.unviable.len() > before {
+                    return;
+                }
+            }
             if let Some((numbers, alone)) = innermost(&text, at as usize, end as usize) {
                 for number in numbers {
                     if alone {
@@ -241,6 +238,26 @@ fn patched(file: &Path, bytes: Vec<u8>) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// The mutants that take away an arm of the match whose block comes next. If none of the others stands in for it, they can't.
+fn arms(text: &str) -> Vec<usize> {
+    let mut numbers = Vec::new();
+    let mut depth = 0;
+    for (at, character) in text.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 1 => break,
+            '}' => depth -= 1,
+            '/' if depth == 1 => {
+                let mark = text[at..].strip_prefix("/*MUT<").and_then(|rest| rest.split_once("*/"));
+                let arm = mark.filter(|(_, rest)| rest.starts_with(" if !"));
+                numbers.extend(arm.and_then(|(number, _)| number.parse::<usize>().ok()));
+            }
+            _ => {}
+        }
+    }
+    numbers
 }
 
 /// The mutants of the innermost marks around a place, and whether it is what one of them alone brings.
