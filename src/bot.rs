@@ -263,7 +263,14 @@ impl Job {
         let (socket, work, (), next, ()) =
             tokio::join!(socket, work, forward, next, self.watch.watch_okta(&both));
         self.watch.set_at_work(None);
-        socket.and(work)?;
+        work?;
+        match (socket, &next) {
+            // Whoever takes the old token back once the new one was tried has done nothing wrong.
+            (Err(error), Some(_)) => {
+                tracing::warn!(error = format!("{error:#}"), "the old connection has ended");
+            }
+            (result, _) => result?,
+        }
         // Nothing may be done by the old configuration beside the new one; some handling of a click may still be.
         ended(&app, stop).await;
         Ok(next.filter(|_| !stop.is_cancelled()))
@@ -303,10 +310,8 @@ impl Job {
     async fn prepare(&self, old: &Config, read: Result<Config, ConfigError>) -> anyhow::Result<Ready> {
         let config = may_become(old, read)?;
         let okta = self.okta(&config)?;
-        // That Okta is down for a moment is nobody's mistake.
-        let reached = tokio::time::timeout(OKTA_PATIENCE, okta.reach()).await;
-        if let Ok(Err(error @ IdentityError::Denied(_))) = reached {
-            return Err(error).context("Okta");
+        if let Some(error) = denied(&okta).await {
+            return Err(error);
         }
         let slack = self.slack(&config).await.context("Slack")?;
         slack.may_connect().await.context("Slack, with the app-level token")?;
@@ -331,6 +336,15 @@ impl Job {
         Slack::connect_with(slack_settings(config), self.patience.slack.clone(), self.clock.clone()).await
     }
 
+    /// Whether Slack lets us in; for what was `reloaded`, with the app-level token too, as in [`Self::prepare`].
+    async fn first_contact(&self, config: &Config, reloaded: bool) -> Result<Slack, ChatError> {
+        let slack = self.slack(config).await?;
+        if reloaded {
+            slack.may_connect().await?;
+        }
+        Ok(slack)
+    }
+
     /// The first contact with Slack. A wrong token ends the start; a Slack that is down is waited for, or another
     /// configuration. `None`: stopped while waiting.
     async fn connect(
@@ -344,12 +358,23 @@ impl Job {
         loop {
             let connected = tokio::select! {
                 () = stop.cancelled() => return Ok(None),
-                connected = self.slack(&config) => connected,
+                connected = self.first_contact(&config, !before.is_empty()) => connected,
             };
             let pause = match connected {
                 Ok(slack) => {
-                    warn_of_everybody(&slack, &config).await;
-                    return Ok(Some(Ready { config, slack: Arc::new(slack), okta, how: Action::BotStarted }));
+                    let denied = if before.is_empty() { None } else { denied(&okta).await };
+                    let (Some(error), Some(old)) = (denied, before.pop()) else {
+                        warn_of_everybody(&slack, &config).await;
+                        return Ok(Some(Ready {
+                            config,
+                            slack: Arc::new(slack),
+                            okta,
+                            how: Action::BotStarted,
+                        }));
+                    };
+                    self.refuse(&error);
+                    (config, okta) = old;
+                    self.patience.connect_pause
                 }
                 Err(ChatError::RateLimited(asked)) => {
                     tracing::warn!(asked_s = asked.as_secs(), "Slack asks to wait; trying again then");
@@ -388,6 +413,14 @@ impl Job {
                 },
             }
         }
+    }
+}
+
+/// Why Okta refuses the credential. That Okta is down for a moment is nobody's mistake.
+async fn denied(okta: &Okta) -> Option<anyhow::Error> {
+    match tokio::time::timeout(OKTA_PATIENCE, okta.reach()).await {
+        Ok(Err(error @ IdentityError::Denied(_))) => Some(anyhow::Error::new(error).context("Okta")),
+        Ok(_) | Err(_) => None,
     }
 }
 

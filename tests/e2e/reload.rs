@@ -71,15 +71,20 @@ async fn what_can_not_be_used_ends_nothing_while_slack_can_not_be_reached() {
     };
     let (right, wrong) = (write("right", &world.slack.bot_token()), write("wrong", "xoxb-1-wrong"));
     let (token, key) = (write("token", world.okta.api_token()), write("key", HALF_A_KEY));
+    let (app, other_app) = (write("app", &world.slack.app_token()), write("other app", "xapp-1-wrong"));
+    let revoked = write("revoked", "revoked");
     let nowhere = "http://127.0.0.1:9/api";
     let config = |url: &str, slack: &str, okta: &str| {
         let rest = world.config_toml();
-        format!("[slack]\napi_url = \"{url}\"\nbot_token_file = \"{slack}\"\n[okta]\n{okta}\n{rest}")
+        format!(
+            "[slack]\napi_url = \"{url}\"\nbot_token_file = \"{slack}\"\napp_token_file = \"{app}\"\n[okta]\n{okta}\n{rest}"
+        )
     };
     let by_token = format!("api_token_file = \"{token}\"");
     let by_key = format!("private_key_file = \"{key}\"\nclient_id = \"0oa1\"");
     write("bot.toml", &config(nowhere, &right, &by_token));
-    let none = [("SLACK_API_URL", ""), ("SLACK_BOT_TOKEN", ""), ("OKTA_API_TOKEN", "")];
+    let none =
+        [("SLACK_API_URL", ""), ("SLACK_BOT_TOKEN", ""), ("SLACK_APP_TOKEN", ""), ("OKTA_API_TOKEN", "")];
     let process = BotProcess::spawn_as_configured(&world, &["run"], &none);
     process.writes("Slack can't be reached yet", 1).await;
 
@@ -94,6 +99,15 @@ async fn what_can_not_be_used_ends_nothing_while_slack_can_not_be_reached() {
     // What Slack thinks of a token shows when it is there.
     reload(&world, &process, &config(&world.slack.api_url(), &wrong, &by_token));
     status_says(&world, "the token is refused", refused("Slack")).await;
+    // Nor does what is only used later.
+    let url = world.slack.api_url();
+    let by_app = config(&url, &right, &by_token).replace(&app, &other_app);
+    reload(&world, &process, &config(nowhere, &right, &by_token));
+    status_says(&world, "a good one is taken", good).await;
+    reload(&world, &process, &by_app);
+    status_says(&world, "the app-level token is refused", refused("invalid_auth")).await;
+    reload(&world, &process, &config(&url, &right, &format!("api_token_file = \"{revoked}\"")));
+    status_says(&world, "the credential is refused", refused("Okta")).await;
     reload(&world, &process, &config(&world.slack.api_url(), &right, &by_token));
     process.connected(&world, 0).await;
     status_says(&world, "the last one is taken", good).await;
