@@ -30,6 +30,8 @@ pub async fn run(database: &Path, before: NaiveDate, folder: &Path) -> anyhow::R
     if before > now {
         anyhow::bail!(Usage(format!("{} is not in the past", before.date_naive())));
     }
+    // It would be made, and there would be nothing to move.
+    anyhow::ensure!(database.exists(), "there is no database {}", database.display());
     std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
     let store = Store::open(database, now)?;
     let result = move_events(&store, before, folder, now).await;
@@ -91,7 +93,8 @@ fn write(
     let ours = events.last().map_or("", |last| last.hash.as_str());
     let is_free = match std::fs::read_to_string(path) {
         Ok(there) => there.contains(ours),
-        Err(error) => error.kind() == ErrorKind::NotFound,
+        Err(error) if error.kind() == ErrorKind::NotFound => true,
+        Err(error) => return Err(error).with_context(|| format!("can't read {}", path.display())),
     };
     anyhow::ensure!(
         is_free,

@@ -254,7 +254,9 @@ impl Config {
             // The section may be what is missing for it.
             return Err(fail("is no TOML; `inactive-contractors check` says where".to_owned()));
         }
-        Ok(database(&Section::top(&report, table.get_ref()).section("database"), &surroundings))
+        let database = database(&Section::top(&report, table.get_ref()).section("database"), &surroundings);
+        report.verdict()?;
+        Ok(database)
     }
 
     /// What would have to change for the other configuration and can't while the bot runs.

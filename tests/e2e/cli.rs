@@ -286,6 +286,17 @@ async fn who_keeps_the_file_needs_no_token() {
         assert_eq!(ended.code, Some(0), "{arguments:?}: {ended:?}");
         assert!(ended.stdout.contains(words), "{arguments:?}: {ended:?}");
     }
+    let elsewhere = [("INACTIVE_CONTRACTORS_DB", "")];
+    let mistaken = BotProcess::spawn_as_configured;
+    std::fs::write(world.folder().join("bot.toml"), "[database]\npth = \"bot.db\"\n").expect("it is ours");
+    let ended = mistaken(&world, &["archive", "--before", "2020-01-01", "--to", &folder], &elsewhere);
+    let ended = ended.ended().await;
+    assert!(ended.code == Some(3) && ended.stderr.contains("did you mean \"path\"?"), "{ended:?}");
+    let nowhere = world.folder().join("nowhere.db").display().to_string();
+    let elsewhere = [("INACTIVE_CONTRACTORS_DB", nowhere.as_str())];
+    let ended = mistaken(&world, &["archive", "--before", "2020-01-01", "--to", &folder], &elsewhere);
+    let ended = ended.ended().await;
+    assert!(ended.code == Some(1) && ended.stderr.contains("there is no database"), "{ended:?}");
     let ended = BotProcess::spawn(&world, &["audit", "export"], &without).ended().await;
     assert_eq!(ended.code, Some(3), "the tokens were taken away: {ended:?}");
 }
