@@ -197,8 +197,9 @@ fn shown_address(text: &str) -> String {
     if text.contains('@') {
         return "(an address with an @, not repeated here)".to_owned();
     }
-    let host_at = text.find("://").map_or(0, |at| at + "://".len());
     let ends = |rest: &str| rest.find(['/', '?', '#', '\\']);
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme).filter(|scheme| ends(scheme).is_none());
+    let host_at = scheme.map_or(0, |scheme| scheme.len() + "://".len());
     match text.get(host_at..).and_then(ends) {
         Some(end) if text.len() > host_at + end + 1 => quote(&format!("{}/…", &text[..host_at + end])),
         Some(_) | None => quote(text),

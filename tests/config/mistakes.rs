@@ -262,7 +262,7 @@ const BAD_FILES: [(&str, &[&str]); 12] = [
         ],
     ),
     (
-        "[forward]\nurl = \"collector.example/canary\"",
+        "[forward]\nurl = \"collector.example/canary?to=https://x\"",
         &[
             "bot.toml:2:7: url is \"collector.example/…\", which is not an address: relative URL without a base",
         ],
