@@ -247,10 +247,14 @@ fn filter(level: &str) -> Targets {
     let configured: Targets = level.parse().unwrap_or_default();
     let default = configured.default_level().unwrap_or(LevelFilter::OFF);
     // A directive for one of their modules would be the more specific one.
-    let others =
-        configured.into_iter().filter(|(target, _)| !LIBRARIES.iter().any(|name| target.starts_with(name)));
-    let at_most = default.min(LevelFilter::INFO);
-    others.collect::<Targets>().with_default(default).with_targets(LIBRARIES.map(|name| (name, at_most)))
+    let (theirs, others): (Vec<_>, Vec<_>) =
+        configured.into_iter().partition(|(target, _)| LIBRARIES.iter().any(|name| target.starts_with(name)));
+    let at_most = |name: &str| {
+        let asked = theirs.iter().find(|(target, _)| target == name).map_or(default, |(_, level)| *level);
+        asked.min(default).min(LevelFilter::INFO)
+    };
+    let libraries = LIBRARIES.map(|name| (name, at_most(name)));
+    others.into_iter().collect::<Targets>().with_default(default).with_targets(libraries)
 }
 
 /// Reads the configuration again at each SIGHUP.
@@ -290,4 +294,22 @@ fn stop_on_signal() -> anyhow::Result<CancellationToken> {
         }
     });
     Ok(stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::filter;
+
+    #[test]
+    fn a_library_may_be_made_quieter_and_never_chattier_than_info() {
+        let shows = |level: &str, target: &str, at: &Level| filter(level).would_enable(target, at);
+        assert!(shows("info", "hyper", &Level::INFO) && !shows("info,hyper=warn", "hyper", &Level::INFO));
+        assert!(shows("info,hyper=warn", "hyper", &Level::WARN));
+        for level in ["trace", "trace,hyper=trace", "info,hyper::client=trace"] {
+            assert!(!shows(level, "hyper::client", &Level::DEBUG), "{level}");
+        }
+        assert!(shows("warn,inactive_contractors=debug", "inactive_contractors::okta", &Level::DEBUG));
+    }
 }
