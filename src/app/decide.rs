@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use tracing::Instrument as _;
 
 use super::App;
-use super::command::Role;
+use super::command::{Role, unidentified};
 use super::people::{self, Known, Stranger};
 use super::review::Click;
 use super::wording::choose::{self, form};
@@ -343,7 +343,7 @@ pub(super) fn turned_away(user: &str, at: DateTime<Utc>, stranger: &Stranger) ->
         Stranger::NotInChannel(person, _) => refused_unseen(person.clone(), at, "not in the channel"),
         Stranger::CantTell(why) => {
             let person = Person { id: user.to_owned(), name: String::new(), email: None };
-            refused_unseen(person, at, &format!("could not be identified: {why}"))
+            refused_unseen(person, at, &unidentified(why))
         }
     }
 }

@@ -99,9 +99,9 @@ async fn a_pause_that_is_forgotten_is_said_at_each_missed_sweep_and_what_is_owed
 }
 
 /// Two policies with one admin, whom the second one names by a user group.
-async fn two_policies() -> World {
+async fn two_policies(user_type: &str) -> World {
     let world = World::at_ten(&format!(
-        "{PLAIN_POLICY}[[policy]]\nname = \"staffing\"\nuser_type = \"temp\"\nchannel = \"{C_OPS}\"\n{PLAIN_POLICY}\
+        "{PLAIN_POLICY}[[policy]]\nname = \"staffing\"\nuser_type = \"{user_type}\"\nchannel = \"{C_OPS}\"\n{PLAIN_POLICY}\
          approvers = {{ users = [\"{U_APPROVER}\"] }}\nadmins = {{ groups = [\"{S_ADMINS}\"] }}\n"
     ))
     .await;
@@ -118,7 +118,7 @@ fn refusals(world: &World) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_of_which_slack_could_not_tell_is_named_as_not_stopped() {
-    let world = two_policies().await;
+    let world = two_policies("temp").await;
     world.slack.fail_always("usergroups.users.list", Fault::Status(503));
     let parts = ["staffing was NOT paused", "--policy staffing", "contractors is paused"];
     assert_answer(&world, U_ADMIN, "pause wrong people", &parts).await;
@@ -134,8 +134,21 @@ async fn a_policy_of_which_slack_could_not_tell_is_named_as_not_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_exempted_from_one_policy_while_the_other_may_have_been_meant() {
+    let world = two_policies("contractor").await;
+    world.add_idle(&[ADA]);
+    world.slack.fail_always("usergroups.users.list", Fault::Status(503));
+    let exempt = format!("exempt {ADA} for 3d away");
+    assert_answer(&world, U_ADMIN, &exempt, &["I can't find out from Slack"]).await;
+    assert_eq!(world.audited("exempted"), 0);
+    let exempt = format!("{exempt} --policy contractors");
+    assert_answer(&world, U_ADMIN, &exempt, &["is exempt"]).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stop_that_can_not_be_written_for_one_policy_holds_for_the_others_and_says_so() {
-    let world = two_policies().await;
+    let world = two_policies("temp").await;
     let file = rusqlite::Connection::open(world.database()).expect("it can be opened");
     let fails = |on: &str| {
         format!(

@@ -4,11 +4,12 @@ use chrono::Duration;
 
 use super::commands::{ask, assert_answer};
 use crate::fake::okta::{Fault, Person, Status};
-use crate::fake::slack::{C_OPS, Message, U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER};
+use crate::fake::slack::{self, C_OPS, Message, U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER, UserGroup};
 use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
+const S_ADMINS: &str = "S0ADMINS";
 
 /// A world in which the bot has suspended Ada.
 async fn with_ada_suspended() -> World {
@@ -333,21 +334,19 @@ async fn what_others_suspended_is_given_back_only_to_contractors_without_a_role(
 }
 
 /// A world in which Ada is suspended for another policy, whose approver is Zoe. The admin is that of both.
-async fn with_ada_suspended_for_another_policy() -> World {
-    let other = "[[policy]]\nname = \"secret\"\nchannel = \"C0OTHER\"\napprovers = { users = [\"U0ZOE\"] }\n\
-                 admins = { users = [\"U0ADAM\"] }\nuser_type = \"consultant\"\npreview_first = false\n\
-                 max_share = 1.0\n";
-    let world = World::at_ten(&format!("{PLAIN_POLICY}{other}")).await;
-    let channel = crate::fake::slack::Channel::new(
-        "C0OTHER",
-        "other",
-        crate::fake::slack::ChannelKind::Public,
-        &[crate::fake::slack::BOT_USER, U_ADMIN],
+async fn with_ada_suspended_for_another_policy(admins: &str) -> World {
+    let other = format!(
+        "[[policy]]\nname = \"secret\"\nchannel = \"C0OTHER\"\napprovers = {{ users = [\"U0ZOE\"] }}\n\
+                 admins = {{ {admins} }}\nuser_type = \"consultant\"\npreview_first = false\n\
+                 max_share = 1.0\n"
     );
+    let world = World::at_ten(&format!("{PLAIN_POLICY}{other}")).await;
+    let channel =
+        slack::Channel::new("C0OTHER", "other", slack::ChannelKind::Public, &[slack::BOT_USER, U_ADMIN]);
     world.slack.add_channel(channel);
-    world
-        .slack
-        .add_user(crate::fake::slack::SlackUser::new("U0ZOE", "Zoe", "zoe@example.com"), &["C0OTHER", C_OPS]);
+    world.slack.add_user(slack::SlackUser::new("U0ZOE", "Zoe", "zoe@example.com"), &["C0OTHER", C_OPS]);
+    let users = vec![U_ADMIN.to_owned()];
+    world.slack.add_group(UserGroup { id: S_ADMINS.into(), handle: "admins".into(), users });
     world.add_idle(&[ADA]);
     world.okta.set_user_type(ADA, "consultant");
     world.okta.add(Person::contractor(BEN));
@@ -367,7 +366,7 @@ async fn with_ada_suspended_for_another_policy() -> World {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_policy_suspended_is_given_back_by_its_own_people() {
-    let world = with_ada_suspended_for_another_policy().await;
+    let world = with_ada_suspended_for_another_policy("users = [\"U0ADAM\"]").await;
     let line = format!("restore {ADA} back");
     assert_answer(&world, U_APPROVER, &line, &["suspended for another policy"]).await;
     assert_answer(&world, U_APPROVER, "sweep secret", &["people with the right role in that policy"]).await;
@@ -381,11 +380,22 @@ async fn what_another_policy_suspended_is_given_back_by_its_own_people() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_decides_for_both_policies_gives_back_what_one_suspended_whatever_it_is_now() {
-    let world = with_ada_suspended_for_another_policy().await;
+    let world = with_ada_suspended_for_another_policy("users = [\"U0ADAM\"]").await;
     world.okta.set_user_type(ADA, "employee");
     let line = format!("restore {ADA} --policy contractors back");
     assert_answer(&world, U_ADMIN, &line, &["is being given back"]).await;
     world.until("access", |world| world.okta.status_of(ADA) == Status::Active).await;
     assert_eq!(world.audited_for("secret", "restore_asked"), 1, "its own grace counts");
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_rights_slack_can_not_tell_is_not_said_to_have_none() {
+    let world = with_ada_suspended_for_another_policy(&format!("groups = [\"{S_ADMINS}\"]")).await;
+    world.okta.set_user_type(ADA, "contractor");
+    world.slack.fail_always("usergroups.users.list", slack::Fault::Status(503));
+    let line = format!("restore {ADA} --policy contractors back");
+    assert_answer(&world, U_ADMIN, &line, &["I can't find out from Slack"]).await;
+    assert_eq!((world.audited("restore_asked"), world.audited("input_refused")), (0, 0));
     world.nothing_else_is_wrong().await;
 }

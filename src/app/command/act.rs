@@ -6,7 +6,7 @@ use chrono::Duration;
 
 use super::super::App;
 use super::super::decide::Press;
-use super::super::people::{self, Known};
+use super::super::people::{self, Known, Stranger};
 use super::super::survey::log_since;
 use super::super::wording::exceptions::{self, NotRestored};
 use super::super::wording::{pauses, refusals};
@@ -141,8 +141,9 @@ impl App {
             Some(_) | None => None,
         };
         let (policy, known) = match &theirs {
-            Some(Some((policy, known))) => (*policy, known),
-            Some(None) => {
+            Some(Ok(Some((policy, known)))) => (*policy, known),
+            Some(Err(stranger)) => return Ok(Err(refusals::stranger(stranger))),
+            Some(Ok(None)) => {
                 self.note_not_given_back(policy, known, account, NotRestored::OtherPolicy).await?;
                 return Ok(Err(exceptions::not_restored(account, NotRestored::OtherPolicy)));
             }
@@ -185,11 +186,14 @@ impl App {
         })
     }
 
-    /// The policy of this name with the person's rights in it, if they decide for it.
-    async fn held_in(&self, policy: &str, user: &str) -> Option<(&Policy, Known)> {
-        let policy = self.policy(policy)?;
-        let known = people::identify(self, policy, user).await.ok()?;
-        Role::Approver.held_by(&known).then_some((policy, known))
+    /// The policy of this name with the person's rights in it, if they decide for it. `Err`: nobody can tell now.
+    async fn held_in(&self, policy: &str, user: &str) -> Result<Option<(&Policy, Known)>, Stranger> {
+        let Some(policy) = self.policy(policy) else { return Ok(None) };
+        match people::identify(self, policy, user).await {
+            Ok(known) => Ok(Role::Approver.held_by(&known).then_some((policy, known))),
+            Err(stranger @ Stranger::CantTell(_)) => Err(stranger),
+            Err(Stranger::Outsider(..) | Stranger::NotInChannel(..)) => Ok(None),
+        }
     }
 
     /// Why an account that others suspended is none of the policy's business, even for its admins.

@@ -115,7 +115,7 @@ impl App {
         };
         // One whose type was changed since may still be exempt.
         let granted = self.store.exemptions_of(&account.id).await?;
-        let is_exempt = granted.iter().any(|one| one.policy == policy.name && one.end.is_none());
+        let is_exempt = granted.iter().any(|one| one.policy == policy.name && one.is_open(asked.at));
         if !is_exempt && !account.is_of(&policy.rule.user_type) {
             return Ok(Err(refusals::other_type()));
         }
@@ -157,8 +157,9 @@ impl App {
             Err(text) => return Ok(Err(text)),
         };
         let of_type = |policy: &&&Policy| account.is_of(&policy.rule.user_type);
-        if let (None, false, Some((_, why))) = (wanted, of_type(&&policy), asked.unsure.first()) {
-            // Another policy may be about it, of which nobody can tell now.
+        let unsure = asked.unsure.iter().find(|(unsure, _)| wanted.is_none() && of_type(&unsure));
+        if let Some((_, why)) = unsure {
+            // That policy may have been meant, and nobody can tell now.
             return Ok(Err(refusals::stranger(&Stranger::CantTell(why.clone()))));
         }
         if wanted.is_none() && policies.iter().filter(of_type).count() > 1 {

@@ -23,8 +23,8 @@ use std::sync::{Arc, OnceLock};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub(super) use self::ask::{Preview, outcome};
-pub(super) use self::rights::Role;
 use self::rights::{Asked, Rights};
+pub(super) use self::rights::{Role, unidentified};
 use super::App;
 use super::people::Stranger;
 use super::wording::{answers, refusals};

@@ -194,6 +194,6 @@ impl App {
 const NO_ROLE: &str = "does not hold the role that this needs in the policy";
 
 /// Those for whoever may hold it.
-pub(super) fn unidentified(why: &str) -> String {
+pub(in super::super) fn unidentified(why: &str) -> String {
     format!("could not be identified: {why}")
 }
