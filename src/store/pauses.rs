@@ -89,10 +89,10 @@ fn first_time(tx: &Connection, key: &str, policy: &str, by: &Decision) -> Result
     Ok(true)
 }
 
-/// The cards of the policy's open requests say whether it is paused.
+/// The cards of the policy's requests say whether it is paused: of the open ones, and of those that wait for a sweep.
 fn cards_change(tx: &Connection, policy: &str) -> Result<(), StoreError> {
-    let sql =
-        "SELECT id FROM request WHERE policy = ?1 AND state IN ('preview', 'held', 'pending', 'approved')";
+    let sql = "SELECT id FROM request WHERE policy = ?1
+               AND (told = 0 OR state IN ('preview', 'held', 'pending', 'approved'))";
     let open = codec::all(tx, sql, [policy], codec::id)?;
     open.into_iter().try_for_each(|id| requests::card_changes(tx, id))
 }

@@ -275,7 +275,12 @@ fn state_line(view: &View) -> Text {
         }
         RequestState::Withdrawn { decision } => decided("Taken back by ", decision, asked_again(view)),
         RequestState::WentLive { decision } => {
-            decided("Taken live by ", decision, Text::plain(" A sweep that asks for approval follows."))
+            let when = if view.paused.is_some() { " once an admin resumes." } else { "." };
+            decided(
+                "Taken live by ",
+                decision,
+                Text::plain(format!(" A sweep that asks for approval follows{when}")),
+            )
         }
         RequestState::Outdated { at } => Text::plain("The policy's rule was changed (")
             .with(Span::Time(*at))
