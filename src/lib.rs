@@ -49,8 +49,8 @@
 //! is approved like the first time) and carries it out ([`app::carry_out`]), account by account, while the card shows progress;
 //! at the end come the outcomes in the thread and one message in the channel.
 //!
-//! **A slash command.** [`app::command`] parses it with clap, so its doc comments are the help. A sweep is committed
-//! before the acknowledgement; everything else is answered after it, to the person alone. Files for auditors and pictures
+//! **A slash command.** [`app::command`] parses it with clap, so its doc comments are the help. A sweep, a stop, a withdrawal
+//! and a retry are committed before the acknowledgement; everything else is answered after it, to the person alone. Files for auditors and pictures
 //! are made by pure functions ([`app::history`]) of what the store returns, and a copy that leaves is recorded before it does.
 //!
 //! **Giving an account back.** `restore` commits the wish as a row; the loop reads the account, commits the intent, calls,

@@ -43,7 +43,7 @@ pub(super) enum Effort {
     Blocked(Hindrance),
 }
 
-/// What stands in the way of all suspensions.
+/// What stands in the way of suspensions.
 pub(super) struct Hindrance {
     /// In words.
     pub(super) why: String,
@@ -143,7 +143,7 @@ impl App {
         Ok(obstacles.into_iter().flatten().find(of_all).map_or(Effort::Made, Effort::Blocked))
     }
 
-    /// One account. Returns what stands in the way, if it would stop the others too.
+    /// One account. Returns what stands in the way, if it stops the others too or may.
     async fn carry_out_one(
         &self,
         request: &Request,

@@ -59,7 +59,7 @@ impl Told {
 }
 
 impl App {
-    /// Tells what stands in the way now, or that nothing does any more after a round in which every account took a step and
+    /// Tells what stands in the way now, or that nothing does any more after a round that nothing stopped and in which
     /// some were suspended.
     /// Returns when to try again what could not be told.
     pub(super) async fn tell_obstacle(

@@ -75,7 +75,8 @@ impl Sieve<'_> {
     }
 }
 
-/// Surveys a policy. Any look-up that fails fails the whole: a survey is complete or an error.
+/// Surveys a policy. Any look-up that fails fails the whole, but a second look: whom it leaves unjudged is
+/// counted, and `unread` says if another survey may know more.
 ///
 /// The error's text is fit for the channel.
 pub async fn survey(app: &App, policy: &Policy, keep: Keep, now: DateTime<Utc>) -> anyhow::Result<Survey> {

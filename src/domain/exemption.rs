@@ -69,7 +69,7 @@ pub struct Granted {
     pub starts_at: DateTime<Utc>,
     /// Until when.
     pub ends_at: DateTime<Utc>,
-    /// Its end, once it came.
+    /// Its end, once it came. A lapse by a clock that was ahead counts only from [`Self::ends_at`] on.
     pub end: Option<(DateTime<Utc>, End)>,
 }
 
