@@ -14,12 +14,12 @@ const WAITED: Duration = Duration::from_millis(5_500);
 const GUESSES: usize = 4;
 
 /// Which stories tell of what is in a file that every story comes by.
-const STORIES_OF: [(&str, &str); 14] = [
-    ("app/mod", "schedule clock undo restarts noop app"),
-    ("app/carry_out", "approve obstacles okta guards retry pause clock"),
-    ("app/requests", "approve silence retry rule_changed undo two_people clock"),
+const STORIES_OF: [(&str, &str); 24] = [
+    ("app/mod", "schedule clock undo restarts noop reload watch app"),
+    ("app/carry_out", "obstacles approve okta guards retry pause clock"),
+    ("app/requests", "approve silence retry rule_changed undo two_people clock pause slack_faults"),
     ("app/messages", "slack_faults surface clock messages"),
-    ("app/listing", "surface guards okta"),
+    ("app/listing", "surface guards okta watch"),
     ("app/decide", "decisions approve strangers people two_people keeping"),
     ("app/people", "people strangers lookups own_accounts two_people"),
     ("app/survey", "guards okta exemptions own_accounts schedule"),
@@ -28,7 +28,17 @@ const STORIES_OF: [(&str, &str); 14] = [
     ("app/review", "dialog keeping"),
     ("app/trend", "history digest home slack_faults"),
     ("app/sessions", "okta retry obstacles"),
+    ("app/silence", "silence pause retry"),
     ("app/database", "disk"),
+    ("app/vitals", "watch cli"),
+    ("app/command/mod", "commands pause strangers"),
+    ("app/command/rights", "pause strangers commands"),
+    ("app/command/act", "restore retry commands"),
+    ("app/command/exceptions", "exemptions own_accounts pause"),
+    ("app/command/pauses", "pause"),
+    ("app/command/person", "commands"),
+    ("app/command/ask", "commands watch forward"),
+    ("app/command/copies", "history"),
 ];
 
 /// The program whose tests take longest by far.
