@@ -203,6 +203,19 @@ fn how_long_it_will_take_is_said_where_many_are_left_and_nothing_is_in_the_way()
 }
 
 #[test]
+fn a_sweep_that_waits_for_an_admin_to_resume_is_said_to() {
+    let policy = policy();
+    let pause = Pause { id: 1, policy: "contractors".into(), began: decision(), ended: None };
+    let told = |paused: Option<&Pause>| {
+        let candidates = crowd(1);
+        let request = about(&candidates, RequestState::WentLive { decision: decision() });
+        said(&card(&View { paused, ..view(&request, &candidates, &policy) }))
+    };
+    assert!(told(None).contains("A sweep that asks for approval follows."));
+    assert!(told(Some(&pause)).contains("A sweep that asks for approval follows once an admin resumes."));
+}
+
+#[test]
 fn sessions_are_counted_once_everybody_is_suspended() {
     let policy = policy();
     let told = |other: CandidateState| {
