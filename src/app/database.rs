@@ -33,6 +33,13 @@ struct Outage {
     told: BTreeMap<String, u32>,
 }
 
+impl Outage {
+    /// Whether its end is told wherever the outage was, and nobody has to look where that may have been.
+    fn is_settled(&self) -> bool {
+        self.told.is_empty() && self.tried.is_empty()
+    }
+}
+
 /// What this process knows of the outages.
 #[derive(Default)]
 struct Outages {
@@ -156,7 +163,7 @@ impl App {
                 }
             }
         }
-        ended.retain(|outage| !outage.told.is_empty() || !outage.tried.is_empty());
+        ended.retain(|outage| !outage.is_settled());
     }
 
     /// Where it stands although nobody heard so, its end is to be told too.
@@ -219,6 +226,17 @@ mod tests {
         let since = DateTime::UNIX_EPOCH + chrono::Duration::days(day);
         let tried = tried.iter().map(|(channel, number)| ((*channel).to_owned(), *number)).collect();
         Outage { since, why: String::new(), untold: BTreeSet::new(), tried, told: BTreeMap::new() }
+    }
+
+    #[test]
+    fn an_outage_is_settled_once_its_end_is_told_and_nothing_is_looked_for() {
+        let outage = |told: &[&str], tried| Outage {
+            told: told.iter().map(|channel| ((*channel).to_owned(), 0)).collect(),
+            ..ended(20, tried)
+        };
+        assert!(outage(&[], &[]).is_settled());
+        assert!(!outage(&["C1"], &[]).is_settled() && !outage(&[], &[("C1", 0)]).is_settled());
+        assert!(!outage(&["C1"], &[("C2", 0)]).is_settled());
     }
 
     #[test]

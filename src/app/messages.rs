@@ -91,10 +91,10 @@ impl App {
     ) -> anyhow::Result<Standing> {
         let now = self.clock.now();
         let digest = digest(card);
-        let longest = now + LATE_UPDATE_WITHIN;
-        if row.render_again_at.is_some_and(|at| at > longest) {
+        let longest = || self.clock.now() + LATE_UPDATE_WITHIN;
+        if row.render_again_at.is_some_and(|at| at > longest()) {
             // The clock was put back, so how long ago that was is not known: the wait begins anew, and is not over.
-            row.render_again_at = Some(longest);
+            row.render_again_at = Some(longest());
             self.store.save_message(row).await?;
         }
         let again = row.render_again_at.filter(|at| *at > now);
@@ -103,7 +103,7 @@ impl App {
             return Ok(Standing::Current(reference, again));
         }
         // Recorded before the call: of an update under which the process dies, too, nobody knows when it takes effect.
-        let before = (row.rendered.take(), row.render_again_at.replace(longest));
+        let before = (row.rendered.take(), row.render_again_at.replace(longest()));
         self.store.save_message(row).await?;
         match self.chat.update(&reference, card).await {
             Ok(()) => self.is_current(row, reference, digest, again).await,
@@ -116,7 +116,7 @@ impl App {
             }
             Err(ChatError::Content(why)) => {
                 tracing::error!(key = row.key, why, "a card was refused; showing its sentence instead");
-                row.render_again_at = Some(self.clock.now() + LATE_UPDATE_WITHIN);
+                row.render_again_at = Some(longest());
                 self.store.save_message(row).await?;
                 match self.chat.update(&reference, &notices::fallback(card)).await {
                     Ok(()) => self.is_current(row, reference, digest, again).await,
@@ -316,6 +316,7 @@ fn digest(card: &Card) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::requests::card_key;
     use super::super::tests::Bench;
     use super::*;
     use crate::chat::Text;
@@ -375,6 +376,13 @@ mod tests {
         let row = bench.app.store.message("k").await.unwrap().expect("it was written down");
         assert!(row.ts.is_none() && row.tried_at.is_some());
         assert_eq!(row.thread.as_deref(), Some("1.2"));
+    }
+
+    #[test]
+    fn what_is_told_of_a_request_has_its_number_in_the_mark() {
+        assert_eq!(request_of(&card_key(7)), Some(7));
+        assert_eq!(request_of("request:8:outcomes:2"), Some(8));
+        assert_eq!((request_of("sweep:7:notice"), request_of("request:x:card")), (None, None));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{About, Answer, Asked};
 use crate::chat::Text;
 use crate::domain::account::Account;
 use crate::domain::audit::{Action, Actor, Draft, Subject};
-use crate::domain::exemption::{self, End, Wish};
+use crate::domain::exemption::{self, End, Granted, Wish};
 use crate::domain::policy::Policy;
 use crate::domain::when::{self, Misread};
 use crate::store::{AuditContext, Exempted};
@@ -115,8 +115,7 @@ impl App {
         };
         // One whose type was changed since may still be exempt.
         let granted = self.store.exemptions_of(&account.id).await?;
-        let is_exempt = granted.iter().any(|one| one.policy == policy.name && one.is_open(asked.at));
-        if !is_exempt && !account.is_of(&policy.rule.user_type) {
+        if !has_open(&granted, &policy.name, asked.at) && !account.is_of(&policy.rule.user_type) {
             return Ok(Err(refusals::other_type()));
         }
         let reason = Some(about.words.join(" ")).filter(|reason| !reason.is_empty());
@@ -171,6 +170,11 @@ impl App {
     }
 }
 
+/// Whether one of these exemptions, of this policy, has not ended.
+fn has_open(granted: &[Granted], policy: &str, now: DateTime<Utc>) -> bool {
+    granted.iter().any(|one| one.policy == policy && one.is_open(now))
+}
+
 /// Reads "from … until … reason" in any order of the times, which come before the reason.
 pub(super) fn read_words(words: &[String], now: DateTime<Utc>, zone: Tz) -> Result<Said, Text> {
     let (mut from, mut until, mut lasts) = (None, None, None);
@@ -211,6 +215,8 @@ fn not_a_day(misread: &Misread) -> Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::AccountId;
+    use crate::domain::audit::Person;
 
     fn read(line: &str) -> Result<(Option<String>, Option<String>, String), String> {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
@@ -218,6 +224,25 @@ mod tests {
         let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M").to_string();
         let said = read_words(&words, now, Tz::UTC).map_err(|text| text.to_plain())?;
         Ok((said.from.map(time), said.until.map(time), said.reason))
+    }
+
+    #[test]
+    fn an_exemption_counts_for_its_policy_until_it_ends() {
+        let now: DateTime<Utc> = "2026-10-14T12:00:00Z".parse().expect("a time");
+        let account = Subject { id: AccountId("00u1".to_owned()), login: "ada".to_owned() };
+        let granted = |policy: &str, days| Granted {
+            id: 1,
+            policy: policy.to_owned(),
+            account: account.clone(),
+            by: Person { id: "U1".to_owned(), name: "Ann".to_owned(), email: None },
+            reason: String::new(),
+            granted_at: now - Duration::days(9),
+            starts_at: now - Duration::days(9),
+            ends_at: now + Duration::days(days),
+            end: None,
+        };
+        assert!(has_open(&[granted("q", 1), granted("p", 1)], "p", now));
+        assert!(!has_open(&[granted("q", 1), granted("p", -1)], "p", now));
     }
 
     #[test]
