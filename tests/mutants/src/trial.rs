@@ -13,18 +13,18 @@ const WAITED: Duration = Duration::from_millis(5_500);
 /// How many tests are tried one by one before all the others together.
 const GUESSES: usize = 4;
 
-/// Which stories tell of what is in a file that every story comes by.
+/// Which stories tell of what is in a file that every story comes by, those first that tell most.
 const STORIES_OF: [(&str, &str); 24] = [
     ("app/mod", "schedule clock undo restarts noop reload watch app"),
     ("app/carry_out", "obstacles approve okta guards retry pause clock"),
-    ("app/requests", "approve silence retry rule_changed undo two_people clock pause slack_faults"),
+    ("app/requests", "pause obstacles rule_changed silence retry slack_faults approve undo two_people clock"),
     ("app/messages", "slack_faults surface clock messages"),
     ("app/listing", "surface guards okta watch"),
     ("app/decide", "decisions approve strangers people two_people keeping"),
     ("app/people", "people strangers lookups own_accounts two_people"),
-    ("app/survey", "guards okta exemptions own_accounts schedule"),
-    ("app/sweeps", "schedule guards okta commands clock"),
-    ("app/row", "card_menu keeping own_accounts"),
+    ("app/survey", "schedule exemptions guards restore okta own_accounts"),
+    ("app/sweeps", "schedule rule_changed surface guards okta commands clock"),
+    ("app/row", "undo card_menu keeping own_accounts"),
     ("app/review", "dialog keeping"),
     ("app/trend", "history digest home slack_faults"),
     ("app/sessions", "okta retry obstacles"),
@@ -104,7 +104,7 @@ impl<'a> Trial<'a> {
                 return self.caught(mutant, (*name).clone());
             }
         }
-        rest.sort_by_key(|name| (!is_about(name, &mutant.file), self.known[*name].took));
+        rest.sort_by_key(|name| (distance(name, &mutant.file), self.known[*name].took));
         let mut spent = Duration::ZERO;
         rest.retain(|name| {
             spent =
@@ -136,8 +136,8 @@ impl<'a> Trial<'a> {
         ranked.sort_by_cached_key(|name| {
             let lately = function.and_then(|names| names.iter().rev().position(|other| other == *name));
             let often = file.and_then(|names| names.get(*name)).copied().unwrap_or_default();
-            let elsewhere = !is_about(name, &mutant.file);
-            (lately.unwrap_or(usize::MAX), usize::MAX - often, elsewhere, self.known[*name].took)
+            let distance = distance(name, &mutant.file);
+            (lately.unwrap_or(usize::MAX), usize::MAX - often, distance, self.known[*name].took)
         });
         ranked
     }
@@ -188,12 +188,13 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// Whether the test is in a module that is called like the file or a folder on its path, or that tells of what is in it.
-fn is_about((_, test): &Name, file: &str) -> bool {
+/// How far the test is from what is in the file: none, if its module is called like the file or a folder on its path.
+fn distance((_, test): &Name, file: &str) -> usize {
     let module = test.split("::").next().unwrap_or_default();
     let path = file.trim_end_matches(".rs");
-    path.split('/').skip(2).any(|part| part == module)
-        || STORIES_OF
-            .iter()
-            .any(|(of, modules)| path.ends_with(of) && modules.split(' ').any(|one| one == module))
+    if path.split('/').skip(2).any(|part| part == module) {
+        return 0;
+    }
+    let told = STORIES_OF.iter().find(|(of, _)| path.ends_with(of)).map_or("", |(_, modules)| modules);
+    told.split(' ').position(|one| one == module).map_or(usize::MAX, |place| place + 1)
 }
