@@ -140,6 +140,23 @@ async fn what_an_admin_suspends_while_the_right_is_missing_is_not_said_to_be_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whom_others_suspend_and_give_back_while_the_right_is_missing_is_left_alone() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.okta.deny("lifecycle/suspend");
+    approve(&world, &card).await;
+    world.until("told", |world| told(world) == [1, 0, 1]).await;
+    world.advance(Duration::seconds(30));
+    for status in [Status::Suspended, Status::Active] {
+        world.okta.set_status(ADA, status);
+    }
+    world.advance(Duration::seconds(31));
+    world.message("0 accounts suspended, 1 left alone").await;
+    let skipped: Vec<_> = world.audit().into_iter().filter(|line| line.action == "skipped").collect();
+    assert_eq!((skipped.len(), &skipped[0].detail["why"]), (1, &serde_json::json!("changed_by_others")));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn when_the_one_account_left_signs_in_nothing_is_said_to_go_on() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     world.okta.deny("lifecycle/suspend");

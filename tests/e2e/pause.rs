@@ -218,6 +218,18 @@ async fn while_paused_no_rule_goes_live() {
     world.nothing_else_is_wrong().await;
 }
 
+/// Nothing is left to be told of the first request, nor does a late update have to be waited for; it stays live all the same.
+async fn settled(world: &World) {
+    world.advance(Duration::minutes(2));
+    let sql = "SELECT count(*) FROM message WHERE key = ?1 AND render_again_at IS NULL";
+    world.until("the card is final", |world| world.count(sql, "request:1:card") == 1).await;
+    // Two more rounds of the loop.
+    for _ in 0..2 {
+        assert_answer(world, U_ADMIN, "status", &["Database: fine."]).await;
+    }
+    assert_eq!(world.count("SELECT told FROM request WHERE id = ?1", "1"), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_that_is_changed_while_paused_is_asked_by_once_an_admin_resumes() {
     let (mut world, card) = World::asking(&format!("{PLAIN_POLICY}inactive_after = \"40d\"\n"), &[ADA]).await;
@@ -228,6 +240,7 @@ async fn a_rule_that_is_changed_while_paused_is_asked_by_once_an_admin_resumes()
     world.card_says(&card, "by the new rule once an admin resumes").await;
     // A sweep that does not wait starts before this is told.
     world.message("the rule was changed before anybody decided").await;
+    settled(&world).await;
     // What waits is not lost by a restart.
     world.kill_bot().await;
     world.start_bot().await;
@@ -254,6 +267,7 @@ async fn a_stop_between_a_wish_and_its_sweep_keeps_the_sweep_waiting() {
     world.gate.open();
     world.start_bot().await;
     world.card_says(&card, "a fresh sweep starts once an admin resumes").await;
+    settled(&world).await;
     ask(&world, U_ADMIN, "resume").await;
     another_card(&world, &card).await;
     assert_eq!((order(&world), world.audited("asked_again")), (SWEPT_AFTER_IT.map(str::to_owned).into(), 1));
