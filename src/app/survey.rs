@@ -246,3 +246,34 @@ async fn second_looks(
     }
     app.identity.second_look(&ids, log_since(rule, now)).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::account::AccountId;
+
+    fn looks(passing: usize, denied: usize, good: usize) -> SecondLooks {
+        let passing = std::iter::repeat_n(Err(IdentityError::Transient("no answer".to_owned())), passing);
+        let denied = std::iter::repeat_n(Err(IdentityError::Denied("no right".to_owned())), denied);
+        let good = std::iter::repeat_n(Ok(SecondLook::NotAsked), good);
+        let all = passing.chain(denied).chain(good).enumerate();
+        all.map(|(number, look)| (AccountId(number.to_string()), look)).collect()
+    }
+
+    #[test]
+    fn a_log_that_is_down_for_more_than_half_or_leaves_nobody_to_ask_about_is_asked_once_more() {
+        let is_unread = |looks: &SecondLooks, verdict: &Verdict| unread(looks, verdict).is_some();
+        for (passing, denied, good, more_than_half) in [
+            (0, 0, 3, false),
+            (2, 0, 2, false),
+            (3, 0, 2, true),
+            (1, 1, 0, false),
+            (0, 4, 1, false),
+            (3, 1, 1, true),
+        ] {
+            let looks = looks(passing, denied, good);
+            assert_eq!(is_unread(&looks, &Verdict::Ask), more_than_half, "{passing} {denied} {good}");
+            assert_eq!(is_unread(&looks, &Verdict::NoCandidates), passing > 0, "{passing} {denied} {good}");
+        }
+    }
+}

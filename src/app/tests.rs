@@ -464,6 +464,8 @@ async fn work_that_takes_too_long_is_stuck_and_a_loop_that_hangs_is_not_alive() 
         ["Request(2) has been at work for 16 min", "Request(5) was to be looked at, and was not"]
     );
     assert!(vitals.alive && !vitals.healthy && vitals.wrong.ends_with(&vitals.stuck));
+    app.moves_on(Work::Request(2));
+    assert_eq!(app.vitals().await.stuck, vitals.stuck[1..]);
     lock(&app.runtime.pulse).hang(long_ago(2));
     assert!(!app.vitals().await.alive);
 }

@@ -36,6 +36,7 @@ async fn status_is_what_the_bare_command_says() {
     world.message("nobody to suspend").await;
     let parts = ["contractors", "nobody to ask about among 1", "answered", "Database: fine."];
     assert_answer(&world, U_VIEWER, "status", &parts).await;
+    assert!(!ask(&world, U_VIEWER, "status").await.contains("left out"), "Slack could tell of each policy");
     world.okta.revoke_api_token();
     world.ask_for_sweep().await;
     world.message("does not accept the API token").await;

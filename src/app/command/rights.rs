@@ -197,3 +197,19 @@ const NO_ROLE: &str = "does not hold the role that this needs in the policy";
 pub(in super::super) fn unidentified(why: &str) -> String {
     format!("could not be identified: {why}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::command::tests::approver;
+    use crate::app::tests::policy;
+
+    #[test]
+    fn of_a_policy_that_the_chat_could_not_tell_of_nobody_is_said_to_have_no_role() {
+        let [p, q, r] = ["p", "q", "r"].map(|name| Policy { name: name.to_owned(), ..policy() });
+        let rights = Rights { granted: vec![(&p, approver())], unsure: vec![(&q, "no answer".to_owned())] };
+        assert!(rights.held_in("p").is_ok());
+        assert!(matches!(rights.held_in("q"), Err(Some(Stranger::CantTell(why))) if why == "no answer"));
+        assert!(matches!(rights.held_in(&r.name), Err(None)));
+    }
+}
