@@ -123,7 +123,9 @@ async fn a_policy_of_which_slack_could_not_tell_is_named_as_not_stopped() {
     let parts = ["staffing was NOT paused", "--policy staffing", "contractors is paused"];
     assert_answer(&world, U_ADMIN, "pause wrong people", &parts).await;
     assert_answer(&world, U_ADMIN, "pause --policy staffing", &["I can't find out from Slack"]).await;
-    assert_answer(&world, U_ADMIN, "status --here", &["they are left out", "contractors"]).await;
+    let shown = world.slack.slash(U_ADMIN, C_OPS, "/inactive-contractors status --here").await;
+    shown.expect("the command can be typed");
+    assert!(world.message("they are left out").await.visible_text().contains("contractors"));
     let resumed = ask(&world, U_ADMIN, "resume").await;
     assert!(
         resumed.contains("staffing was NOT resumed") && resumed.contains("contractors goes on"),
