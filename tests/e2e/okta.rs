@@ -329,6 +329,26 @@ async fn whom_a_try_suspended_is_suspended_by_us_though_okta_dates_no_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whom_others_give_back_after_a_try_is_left_alone_though_okta_dated_no_change_before() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.okta.fail_next(SUSPEND, Fault::LostResponse);
+    let readings = AtomicUsize::new(0);
+    world.okta.raw_user(ADA, move |user| match readings.fetch_add(1, Ordering::SeqCst) {
+        0 => user["statusChanged"] = serde_json::Value::Null,
+        1 => user["id"] = serde_json::Value::Null,
+        _ => {}
+    });
+    approve(&world, &card).await;
+    world.until("the unclear try put off", |world| world.accounts_put_off() == 1).await;
+    world.okta.set_status(ADA, Status::Active);
+    world.advance(Duration::seconds(61));
+    world.message("0 accounts suspended, 1 left alone").await;
+    assert_eq!(world.audit_of(ADA), ["proposed", "suspension_intended", "skipped"]);
+    assert_eq!(world.okta.suspend_requests(ADA), 1);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_approval_that_got_too_old_during_a_long_stop_is_not_carried_out() {
     let policy = format!("{PLAIN_POLICY}carry_out_within = \"1h\"\n");
     let (world, card) = World::asking(&policy, &[ADA, BEN]).await;

@@ -23,7 +23,7 @@ const STORIES_OF: [(&str, &str); 24] = [
     ("app/decide", "home decisions approve strangers people two_people keeping"),
     ("app/people", "people strangers lookups own_accounts two_people"),
     ("app/survey", "cli schedule exemptions guards restore okta own_accounts"),
-    ("app/sweeps", "schedule rule_changed surface guards okta commands clock"),
+    ("app/sweeps", "schedule rule_changed slack_faults guards okta commands clock"),
     ("app/row", "undo card_menu keeping own_accounts"),
     ("app/review", "dialog keeping"),
     ("app/trend", "history digest home slack_faults"),
