@@ -30,6 +30,8 @@ mod keep;
 mod plan;
 #[path = "domain/policy.rs"]
 mod policy;
+#[path = "domain/proof.rs"]
+mod proof;
 #[path = "domain/report.rs"]
 mod report;
 #[path = "domain/request.rs"]

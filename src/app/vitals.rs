@@ -318,3 +318,145 @@ impl App {
         (hung, stuck)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+    use tokio::sync::watch;
+    use tokio::time::advance;
+
+    use super::super::InFlight;
+    use super::super::tests::{Bench, policy};
+    use super::*;
+    use crate::clock::Clock;
+    use crate::domain::audit::{Action, Actor, Draft};
+    use crate::store::AuditContext;
+
+    const MOMENT: Duration = Duration::from_millis(1);
+
+    fn midnight() -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + chrono::Duration::days(20_000)
+    }
+
+    /// A bench whose clock only goes on when the test says so.
+    fn still() -> Bench {
+        Bench::by(Clock::starting_at(midnight()), vec![policy()])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_hangs_once_it_takes_longer_than_it_may_to_come_round() {
+        let bench = still();
+        let hangs = || bench.app.stuck(midnight()).0;
+        bench.app.note_pulse();
+        advance(ROUND_MAX).await;
+        assert!(!hangs());
+        advance(MOMENT).await;
+        assert!(hangs());
+        bench.app.note_pulse();
+        assert!(!hangs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_is_stuck_once_it_takes_longer_than_it_may() {
+        let bench = still();
+        let stuck = || bench.app.stuck(bench.app.clock.now()).1;
+        let task = || InFlight { again: false, since: Instant::now() };
+        lock(&bench.app.runtime.in_flight).extend([(Work::Request(1), task()), (Work::Sweep(2), task())]);
+        let rings_at = midnight() + WORK_MAX - DUE_MAX;
+        lock(&bench.app.runtime.wakes).insert(Work::Request(3), rings_at);
+        advance(WORK_MAX).await;
+        assert_eq!(stuck(), [""; 0]);
+        advance(MOMENT).await;
+        assert_eq!(
+            stuck(),
+            ["Request(1) has been at work for 15 min", "Request(3) was to be looked at, and was not"]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slack_is_away_from_when_it_was_missed_until_it_is_connected() {
+        let mut bench = still();
+        let (connection, seen) = watch::channel(Connection::Connecting);
+        Arc::get_mut(&mut bench.app).expect("nobody else has it").connection = seen;
+        let app = &bench.app;
+        let is_wrong = |vitals: &Vitals| {
+            vitals.wrong.iter().any(|what| what.starts_with("Slack has not been connected for"))
+        };
+        app.note_pulse();
+        advance(AWAY_MAX).await;
+        let vitals = app.vitals().await;
+        assert_eq!(vitals.slack.why.as_deref(), Some("not connected for 60 s"));
+        assert!(!is_wrong(&vitals), "it is replaced now and then");
+        advance(MOMENT).await;
+        assert!(is_wrong(&app.vitals().await));
+        connection.send_replace(Connection::Connected);
+        let vitals = app.vitals().await;
+        assert_eq!(
+            (vitals.slack.ok, vitals.slack.why.as_deref(), is_wrong(&vitals)),
+            (Some(true), None, false)
+        );
+        connection.send_replace(Connection::Connecting);
+        assert_eq!(app.away(), Some(Duration::ZERO), "it counts from anew");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_provider_is_silent_if_it_has_not_answered_well_for_so_long() {
+        let bench = still();
+        let (app, long) = (&bench.app, chrono::Duration::minutes(30));
+        let moment = chrono::Duration::milliseconds(1);
+        assert!(app.identity_is_silent(long), "it was never asked");
+        for (ago, answer, silent) in [
+            (long, Ok(()), false),
+            (-long, Ok(()), false),
+            (long + moment, Ok(()), true),
+            (-long - moment, Ok(()), true),
+            (chrono::Duration::zero(), Err("it is down".to_owned()), true),
+        ] {
+            *lock(&app.runtime.identity_health) = Some((midnight() - ago, answer.clone()));
+            assert_eq!(app.identity_is_silent(long), silent, "{ago} {answer:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sweep_is_overdue_five_minutes_after_its_slot() {
+        let bench = Bench::new();
+        let (app, slot) = (&bench.app, midnight() + chrono::Duration::hours(9));
+        app.store.know_policy("p", midnight()).await.unwrap();
+        for (late, since) in [(DUE_MAX, None), (DUE_MAX + chrono::Duration::milliseconds(1), Some(slot))] {
+            assert_eq!(app.overdue_since(&app.policies[0], slot + late).await.unwrap(), since, "{late}");
+        }
+    }
+
+    /// What the rows say at that moment.
+    async fn read_at(app: &App, at: DateTime<Utc>) -> Vitals {
+        let mut vitals = Vitals { wrong: Vec::new(), ..Vitals::of_a_start(&app.store, at).await };
+        app.read_vitals(&mut vitals).await.unwrap();
+        vitals
+    }
+
+    #[tokio::test]
+    async fn a_question_may_be_open_for_five_minutes_past_its_deadline() {
+        let bench = Bench::new();
+        let (app, id) = (&bench.app, bench.asked().await);
+        let request = app.store.request_alone(id).await.unwrap().expect("it is there");
+        let last = request.deadline.expect("its card stands") + DUE_MAX;
+        assert_eq!(read_at(app, last).await.stuck, [""; 0]);
+        let stuck = read_at(app, last + chrono::Duration::milliseconds(1)).await.stuck;
+        assert_eq!(stuck, ["request 1 is open past its deadline"]);
+    }
+
+    #[tokio::test]
+    async fn a_collector_is_behind_once_it_lacks_an_event_for_two_minutes() {
+        let bench = Bench::new();
+        let app = &bench.app;
+        app.store.set_collectors(vec![("siem".to_owned(), false)]).await.unwrap();
+        let (at, actor, action) = (midnight(), Actor::System, Action::BotStarted);
+        let event = Draft { at, actor, action, subject: None, detail: json!({}) };
+        app.store.append(AuditContext::default(), event).await.unwrap();
+        let behind = async |at| read_at(app, at).await.collectors_behind.len();
+        let last = midnight() + BEHIND_MAX;
+        assert_eq!((behind(last).await, behind(last + chrono::Duration::milliseconds(1)).await), (0, 1));
+    }
+}

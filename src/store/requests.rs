@@ -321,17 +321,17 @@ fn has(
                WHERE account_id = ?1 AND request = ?2 AND action = ?3 ORDER BY seq DESC LIMIT 1";
     let params = params![candidate.shown.id.0, request.id, action.word()];
     let event = readable(codec::first(tx, sql, params, audit::decode))?.flatten();
-    let proven = event.is_some_and(|event| event.hash == event.compute_hash());
-    if !proven {
-        tracing::error!(
-            request = request.id,
-            position = candidate.position,
-            without = action.word(),
-            "THE DATABASE WAS CHANGED BY HAND: the audit trail does not have what the row rests on, so nothing is done for \
-             it; keep the file as evidence"
-        );
+    if event.is_some_and(|event| event.hash == event.compute_hash()) {
+        return Ok(true);
     }
-    Ok(proven)
+    tracing::error!(
+        request = request.id,
+        position = candidate.position,
+        without = action.word(),
+        "THE DATABASE WAS CHANGED BY HAND: the audit trail does not have what the row rests on, so nothing is done for \
+         it; keep the file as evidence"
+    );
+    Ok(false)
 }
 
 /// What was read, or `None` if it is damaged: an event that can't be read proves nothing, and stops nothing else.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, TimeZone, Utc};
 use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::assess::left_alone_until;
-use inactive_contractors::domain::audit::{Person, Subject};
+use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::domain::candidate::{Confirmation, Proof, Trouble};
 use inactive_contractors::domain::exemption::{
     End, Granted, REASON_MAX, Refusal, START_AHEAD_MAX, Wish, check, strongest,
@@ -265,5 +265,47 @@ fn what_has_ended_takes_no_step() {
         RestorationState::Failed { at: now(), error: "no".into(), too_late: false, unclear: false },
     ] {
         assert_eq!(words(&restoration(state), Step::Intend { status_changed: None }), None);
+    }
+}
+
+#[test]
+fn a_wish_is_proven_by_its_own_event_of_the_trail_and_no_other() {
+    let wish = restoration::Wish {
+        policy: "contractors".into(),
+        request: Some(7),
+        account: wish().account,
+        name: "Kim".into(),
+        by: wish().by,
+        reason: "she called".into(),
+    };
+    let asked = restoration::asked(&wish, now());
+    let event = AuditEvent {
+        seq: 1,
+        at: asked.at,
+        actor: asked.actor,
+        action: asked.action.word().into(),
+        policy: Some("contractors".into()),
+        sweep: None,
+        request: Some(7),
+        subject: asked.subject,
+        detail: asked.detail,
+        prev_hash: GENESIS.into(),
+        hash: String::new(),
+    };
+    let row = Restoration { id: 1, wish, asked_at: now(), state: RestorationState::due(None) };
+    let whole = |event: AuditEvent| AuditEvent { hash: event.compute_hash(), ..event };
+    assert!(restoration::is_proven(&row, Some(&whole(event.clone()))));
+    assert!(!restoration::is_proven(&row, None));
+    assert!(!restoration::is_proven(&row, Some(&event)), "its hash is another event's");
+    let others: [fn(&mut AuditEvent); 4] = [
+        |event| event.action = Action::Exempted.word().into(),
+        |event| event.subject.as_mut().unwrap().login = "lee@ext.example".into(),
+        |event| event.actor = Actor::System,
+        |event| event.at += Duration::milliseconds(1),
+    ];
+    for (index, change) in others.into_iter().enumerate() {
+        let mut other = event.clone();
+        change(&mut other);
+        assert!(!restoration::is_proven(&row, Some(&whole(other))), "{index}");
     }
 }

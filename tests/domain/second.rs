@@ -9,8 +9,8 @@ use inactive_contractors::domain::keep::{KeptUntil, Until};
 use inactive_contractors::domain::plan::Guard;
 use inactive_contractors::domain::policy::OwnAccounts;
 use inactive_contractors::domain::request::{
-    Decision, Input, KnownForRetry, Refusal, Release, Request, RequestState, Transition, Verb, Voter,
-    complete, decide,
+    Decision, Input, KnownForRetry, RETRY_WITHIN, Refusal, Release, Request, RequestState, Transition, Verb,
+    Voter, complete, decide,
 };
 
 use super::fixture::{candidate, now, pending, person, proposed, request, rule};
@@ -275,6 +275,15 @@ fn a_retry_needs_an_approver_failures_and_the_list_that_was_seen() {
     let mut nameless = asks_retry("bob", &[]);
     nameless.voter.person.email = None;
     assert_eq!(decide(&completed(), &failed(&[0]), &nameless), Err(Refusal::NoEmail));
+}
+
+#[test]
+fn what_failed_may_be_tried_again_for_three_days() {
+    let after = |time| Input { received_at: now() + time, ..asks_retry("bob", &[]) };
+    let decided = |time| decide(&completed(), &failed(&[0]), &after(time));
+    assert!(decided(RETRY_WITHIN).is_ok());
+    let late = decided(RETRY_WITHIN + Duration::milliseconds(1));
+    assert_eq!(late, Err(Refusal::RetryTooLate { ended_at: now() }));
 }
 
 #[test]

@@ -217,6 +217,10 @@ fn what_root_makes_in_the_folder_of_another_user_is_that_users() {
     for path in names {
         assert_eq!(path.metadata().unwrap().uid(), NOBODY, "{path:?}");
     }
+    // What is not root's has its owner already.
+    chown(&bench.path, Some(1), None).unwrap();
+    write_a_little(&bench);
+    assert_eq!(bench.path.metadata().unwrap().uid(), 1);
 }
 
 /// Makes the file, with a little in it, and closes it.

@@ -79,6 +79,17 @@ async fn a_question_is_made_once_and_an_answer_settles_its_input_once() {
 }
 
 #[tokio::test]
+async fn the_last_event_is_the_number_of_the_newest() {
+    let bench = Bench::new();
+    let store = bench.open();
+    assert_eq!(store.last_event().await.unwrap(), 0);
+    posted(&store, 0, &["kim", "lee"]).await;
+    let newest = events(&store, AuditQuery::latest(1)).await[0].seq;
+    assert!(newest > 3);
+    assert_eq!(store.last_event().await.unwrap(), newest);
+}
+
+#[tokio::test]
 async fn what_went_wrong_before_does_not_hold_back_a_page_that_was_opened_since() {
     let bench = Bench::new();
     let store = bench.open();

@@ -8,8 +8,8 @@ use inactive_contractors::domain::sessions;
 use inactive_contractors::store::{Decided, StatusCounts, StoreError};
 
 use crate::harness::{
-    Bench, POLICY, actions, approved, asked, at, card, click, found, id, input, posted, rule, scheduled,
-    start,
+    Bench, POLICY, actions, approved, asked, at, card, click, found, id, input, person, posted, rule,
+    scheduled, start,
 };
 
 #[tokio::test]
@@ -75,6 +75,28 @@ async fn a_request_stays_live_until_its_last_version_is_told() {
     assert_eq!(store.live_requests().await.unwrap().len(), 1);
     assert!(store.request_told(request, seen.version + 1).await.unwrap());
     assert!(store.live_requests().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_stop_and_its_end_are_told_on_the_cards_of_what_waits() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let open = posted(&store, 0, &["kim"]).await;
+    let ended = posted(&store, 1, &["lee"]).await;
+    click(&store, "k", ended, input("ann", Verb::Deny, at(10))).await;
+    let decision = |minutes| request::Decision { by: person("ann"), at: at(minutes), reason: None };
+    for minutes in [20, 30] {
+        for id in [open, ended] {
+            let seen = store.request_alone(id).await.unwrap().unwrap().version;
+            assert!(store.request_told(id, seen).await.unwrap());
+        }
+        assert!(store.live_requests().await.unwrap().is_empty());
+        match minutes {
+            20 => drop(store.pause("stop", POLICY, decision(minutes)).await.unwrap().unwrap()),
+            _ => drop(store.resume("go", POLICY, decision(minutes)).await.unwrap().unwrap()),
+        }
+        assert_eq!(store.live_requests().await.unwrap(), [open]);
+    }
 }
 
 #[tokio::test]

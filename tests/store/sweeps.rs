@@ -22,6 +22,7 @@ async fn a_policy_is_remembered_from_its_first_sight() {
     assert_eq!((again.first_seen_at, again.live_rule), (at(0), None));
     let set_right = store.know_policy(POLICY, at(-60)).await.unwrap();
     assert_eq!(set_right.first_seen_at, at(-60), "the clock was ahead when it was first seen");
+    assert_eq!(store.known_policies().await.unwrap(), [POLICY]);
 }
 
 #[tokio::test]

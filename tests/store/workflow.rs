@@ -16,15 +16,20 @@ use crate::harness::{
 
 /// A request of which the accounts have all failed.
 async fn failed(store: &Store, day: i64, names: &[&str]) -> i64 {
+    let (request, version) = ended(store, day, names).await;
+    assert!(store.request_told(request, version).await.unwrap());
+    request
+}
+
+/// The same, of which the channel has not been told yet; its version.
+async fn ended(store: &Store, day: i64, names: &[&str]) -> (i64, i64) {
     let request = approved(store, day, names).await;
     for position in 0..u32::try_from(names.len()).unwrap() {
         let step = Step::GiveUp { error: "E0000006".into() };
         store.step_candidate(request, position, step, at(11)).await.unwrap().unwrap();
     }
     let complete = |request: &_, candidates: &[_]| request::complete(request, candidates, at(12));
-    let completed = store.transition(request, complete).await.unwrap().unwrap();
-    assert!(store.request_told(request, completed.version).await.unwrap());
-    request
+    (request, store.transition(request, complete).await.unwrap().unwrap().version)
 }
 
 fn retry() -> Verb {
@@ -62,6 +67,29 @@ async fn a_retry_takes_the_free_accounts_and_outlasts_a_restart() {
     assert_eq!(completed.state.retry().unwrap().round, 1);
     let end = ["retried", "suspension_failed", "completed"];
     assert_eq!(actions(&store).await[actions(&store).await.len() - 3..], end);
+}
+
+#[tokio::test]
+async fn nothing_is_tried_again_before_all_is_told() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let (request, version) = ended(&store, 0, &["kim"]).await;
+    let early = click(&store, "a", request, input("bob", retry(), at(30))).await;
+    assert!(matches!(early, Decided::Refused(Refusal::OutcomesNotTold)), "{early:?}");
+    assert!(store.request_told(request, version).await.unwrap());
+    let decided = click(&store, "b", request, input("bob", retry(), at(31))).await;
+    assert!(matches!(decided, Decided::Done(_)), "{decided:?}");
+}
+
+#[tokio::test]
+async fn what_was_carried_out_lately_is_found_by_when_it_ended() {
+    let bench = Bench::new();
+    let store = bench.open();
+    posted(&store, 0, &["kim"]).await;
+    let request = failed(&store, 1, &["lee"]).await;
+    for (since, found) in [(at(11), vec![request]), (at(13), vec![])] {
+        assert_eq!(store.completed_since(since).await.unwrap(), found, "{since}");
+    }
 }
 
 #[tokio::test]
@@ -127,6 +155,9 @@ async fn whoever_asks_again_first_does_and_the_old_request_knows_what_came_of_it
         None,
         "it may be asked for once more"
     );
+    click(&store, "d", old, input("ann", Verb::AskAgain, at(91))).await;
+    store.not_asked_again(old).await.unwrap();
+    assert_eq!(store.request_alone(old).await.unwrap().unwrap().asked_again, None, "nobody could ask");
     click(&store, "c", old, input("bob", Verb::AskAgain, at(92))).await;
     let sweep = sweep_again(&store, old, "bob").await;
     let new = store.finish_sweep(sweep, found(&["kim"], Verdict::Ask)).await.unwrap().request.unwrap();
@@ -151,10 +182,15 @@ async fn what_is_told_of_silence_is_told_once_and_not_after_a_decision() {
         store.begin_nudge(request, nudge(Kind::Reminder), at(32)).await.unwrap(),
         "nobody knows of it yet"
     );
+    assert_eq!(store.begun_nudges(request).await.unwrap(), [nudge(Kind::Reminder)]);
+    store.forget_nudge(request, nudge(Kind::Reminder)).await.unwrap();
+    assert_eq!(store.begun_nudges(request).await.unwrap(), []);
+    assert!(store.begin_nudge(request, nudge(Kind::Reminder), at(32)).await.unwrap());
     for _ in 0..2 {
         let to = vec!["U1".to_owned()];
         store.nudge_told(request, nudge(Kind::Reminder), to, at(33)).await.unwrap();
     }
+    store.forget_nudge(request, nudge(Kind::Reminder)).await.unwrap();
     assert!(!store.begin_nudge(request, nudge(Kind::Reminder), at(34)).await.unwrap());
     click(&store, "d", request, input("ann", Verb::Deny, at(35))).await;
     assert!(!store.begin_nudge(request, nudge(Kind::Escalation), at(36)).await.unwrap());

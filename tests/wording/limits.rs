@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Duration, NaiveDate};
 use inactive_contractors::app::wording::card::{self, View, card};
-use inactive_contractors::app::wording::{answers, concerned, days_off, exceptions, row};
+use inactive_contractors::app::wording::{answers, concerned, days_off, exceptions, history, row};
 use inactive_contractors::chat::{Block, Button, Card, Text};
 use inactive_contractors::domain::assess::{Standing, assess};
 use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation, Trouble};
 use inactive_contractors::domain::concern::{Answer, Answered, Asking, Question, Role};
+use inactive_contractors::domain::exemption::{End, Granted};
 use inactive_contractors::domain::pause::Pause;
 use inactive_contractors::domain::plan::{Assessed, Counts, Plan, Verdict};
 use inactive_contractors::domain::policy::Policy;
@@ -17,6 +18,7 @@ use inactive_contractors::domain::request::{Decision, FirstApproval, Request, Re
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Wish};
 use inactive_contractors::domain::sessions::Sessions;
 
+use crate::answers::event;
 use crate::fixture::{due, person, policy, request};
 use crate::people::{about, account, at, crowd, decision, granted};
 
@@ -216,6 +218,21 @@ fn a_sweep_that_waits_for_an_admin_to_resume_is_said_to() {
 }
 
 #[test]
+fn what_a_stop_forbids_is_said_on_the_card_that_asks_for_it() {
+    let policy = policy();
+    let pause = Pause { id: 1, policy: "contractors".into(), began: decision(), ended: None };
+    for (state, words) in [
+        (RequestState::Preview, "It can't be taken live until an admin resumes."),
+        (RequestState::pending(), "Nothing can be approved until an admin resumes."),
+    ] {
+        let candidates = crowd(1);
+        let request = about(&candidates, state);
+        let told = |paused| said(&card(&View { paused, ..view(&request, &candidates, &policy) }));
+        assert!(told(Some(&pause)).contains(words) && !told(None).contains(words), "{}", told(Some(&pause)));
+    }
+}
+
+#[test]
 fn sessions_are_counted_once_everybody_is_suspended() {
     let policy = policy();
     let told = |other: CandidateState| {
@@ -296,6 +313,37 @@ fn a_list_in_an_answer_has_twenty_lines_and_says_how_many_more_there_are() {
         assert!(!said(&list(20)).contains('…'), "{}", said(&list(20)));
         assert!(said(&list(21)).contains(rest), "{}", said(&list(21)));
     }
+}
+
+#[test]
+fn as_many_events_fit_on_a_page_as_a_message_has_room_for() {
+    let events: Vec<_> = (500..700).map(|half| event(2 * half, "kim@ext.example")).collect();
+    let page = history::Page { events: &events, filters: &[], newer: None, older: None };
+    let Block::Section(line) = &history::audit(&page).blocks[1] else { panic!("an event is a paragraph") };
+    // Room for two labels is kept in each.
+    let each = line.to_plain().chars().count() + 60;
+    assert_eq!(history::fitting(&events, 200), 10_500 / each);
+    assert_eq!(history::fitting(&events, 3), 3);
+}
+
+#[test]
+fn an_exemption_that_lapsed_by_a_clock_that_was_ahead_is_said_to_end() {
+    let lapsed = Granted { end: Some((at(40), End::Lapsed)), ends_at: at(30), ..granted(1, "on leave") };
+    let line = |minutes| exceptions::line(&lapsed, at(minutes)).to_plain();
+    assert!(line(29).contains(" until "), "{}", line(29));
+    assert!(line(30).contains(" ended "), "{}", line(30));
+}
+
+#[test]
+fn that_policies_are_left_out_is_said_below_the_heading_or_in_the_only_sentence() {
+    let left_out = answers::left_out().to_plain();
+    let bare = Card { summary: Text::plain("Nobody."), blocks: Vec::new() };
+    let told = answers::leaves_some_out(Ok(bare)).expect("it is an answer");
+    assert_eq!((told.summary.to_plain(), told.blocks.len()), (format!("Nobody. {left_out}"), 0));
+    let listed = answers::list(Text::plain("Two:"), vec![Text::plain("one"), Text::plain("two")]);
+    let told = answers::leaves_some_out(Ok(listed)).expect("it is an answer");
+    assert!(matches!(&told.blocks[1], Block::Context(text) if text.to_plain() == left_out), "{told:?}");
+    assert_eq!(told.blocks.len(), 4);
 }
 
 #[test]

@@ -131,4 +131,5 @@ fn a_page_shows_twelve_policies_and_counts_the_others() {
         })
     };
     assert_eq!((rest(12), rest(13).as_deref()), (None, Some("… and 1 more policy.")));
+    assert_eq!(rest(14).as_deref(), Some("… and 2 more policies."));
 }
