@@ -3,11 +3,13 @@
 use chrono::{Datelike, Duration, Weekday};
 
 use super::commands::ask;
+use crate::fake::okta::Person;
 use crate::fake::slack::{C_OPS, Fault, Message, U_APPROVER};
 use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
+const CID: &str = "cid@ext.example";
 /// Without a sweep on schedule.
 const WEEKLY: &str = "digest = \"weekly\"\ndigest_at = \"Mon 12:30\"\nschedule = \"0 0 29 2 *\"\n";
 
@@ -29,6 +31,7 @@ fn digests(world: &World) -> Vec<Message> {
 async fn a_week_in_numbers_comes_once_however_often_the_bot_restarts() {
     let world = sunday(WEEKLY).await;
     world.add_idle(&[ADA, BEN]);
+    world.okta.add(Person::contractor(CID).last_login_days_ago(1));
     world.start_bot().await;
     let card = world.sweep().await;
     world.advance(Duration::minutes(30));
@@ -36,6 +39,7 @@ async fn a_week_in_numbers_comes_once_however_often_the_bot_restarts() {
     world.message("2 accounts suspended").await;
     ask(&world, U_APPROVER, &format!("exempt {ADA} for 5d back next week")).await;
     ask(&world, U_APPROVER, &format!("exempt {BEN} for 30d back next month")).await;
+    ask(&world, U_APPROVER, &format!("exempt {CID} for 6d on leave")).await;
     assert!(digests(&world).is_empty());
     world.slack.delay_pictures(1);
     world.advance(Duration::days(1) + Duration::hours(3));
@@ -48,7 +52,7 @@ async fn a_week_in_numbers_comes_once_however_often_the_bot_restarts() {
         "2 accounts proposed: 2 suspended, 0 kept active by a person. 0 given back.",
         "0 requests denied, 0 expired",
         "Half of the decisions took 30 minutes at most.",
-        "0 requests are still open. 1 exemption ends before the next digest.",
+        "0 requests are still open. 2 exemptions end before the next digest.",
     ] {
         assert!(text.contains(words), "{words:?} is missing: {text}");
     }

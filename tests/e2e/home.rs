@@ -12,6 +12,7 @@ use crate::support::{PLAIN_POLICY, World};
 const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
 const CID: &str = "cid@ext.example";
+const DOT: &str = "dot@ext.example";
 
 /// Opens the page and waits until it says this.
 async fn opened(world: &World, user: &str, words: &str) -> View {
@@ -36,9 +37,10 @@ fn shown(world: &World, user: &str, words: &str) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_approver_sees_the_whole_dashboard() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
-    world.add_idle(&[BEN, CID]);
-    ask(&world, U_APPROVER, &format!("exempt {BEN} for 10d on leave")).await;
-    ask(&world, U_APPROVER, &format!("exempt {CID} for 30d on leave")).await;
+    world.add_idle(&[BEN, CID, DOT]);
+    for (login, days) in [(BEN, 10), (CID, 30), (DOT, 13)] {
+        ask(&world, U_APPROVER, &format!("exempt {login} for {days}d on leave")).await;
+    }
     let page = opened(&world, U_APPROVER, "You are an approver of contractors").await;
     for words in [
         "Slack: connected",
@@ -48,7 +50,7 @@ async fn an_approver_sees_the_whole_dashboard() {
         "Next sweep",
         "request 1",
         "waits for a decision",
-        "1 exemption ends soon",
+        "2 exemptions end soon",
         BEN,
         "exempted",
     ] {
