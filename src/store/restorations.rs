@@ -171,15 +171,15 @@ fn is_proven(tx: &Connection, restoration: &Restoration) -> Result<bool, StoreEr
                WHERE account_id = ?1 AND action = 'restore_asked' ORDER BY seq DESC LIMIT 1";
     let account = &restoration.wish.account.id.0;
     let asked = requests::readable(codec::first(tx, sql, [account], audit::decode))?.flatten();
-    let proven = restoration::is_proven(restoration, asked.as_ref());
-    if !proven {
-        tracing::error!(
-            restoration = restoration.id,
-            "THE DATABASE WAS CHANGED BY HAND: the audit trail does not have this wish, so nobody is given back; keep the \
-             file as evidence"
-        );
+    if restoration::is_proven(restoration, asked.as_ref()) {
+        return Ok(true);
     }
-    Ok(proven)
+    tracing::error!(
+        restoration = restoration.id,
+        "THE DATABASE WAS CHANGED BY HAND: the audit trail does not have this wish, so nobody is given back; keep the \
+         file as evidence"
+    );
+    Ok(false)
 }
 
 /// The card of the request says who is back.

@@ -186,6 +186,20 @@ async fn one_restoration_at_a_time_and_once_per_input() {
 }
 
 #[tokio::test]
+async fn what_is_given_back_is_known_by_the_request_that_it_was_suspended_for() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let request = approved(&store, 0, &["kim", "lee"]).await;
+    let wish = |name, request| restoration::Wish { request, ..restore(name) };
+    for (key, wish) in [("k", wish("kim", Some(request))), ("l", wish("lee", None))] {
+        store.ask_restoration(key, wish, None, at(20)).await.unwrap();
+    }
+    let of_it = store.restorations_for(request).await.unwrap();
+    assert_eq!(of_it.iter().map(|one| one.wish.account.id.clone()).collect::<Vec<_>>(), [id("kim")]);
+    assert!(store.restorations_for(request + 1).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_wish_that_nobody_had_gives_nobody_back() {
     for by_hand in [
         "UPDATE restoration SET asked_by = json_set(asked_by, '$.id', 'Ubob')",
