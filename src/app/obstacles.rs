@@ -96,6 +96,18 @@ impl App {
         Ok(Told::read(&prefix, self.store.messages_of(&prefix).await?))
     }
 
+    /// Words about obstacles that could not be sent, or that nobody heard of, are not sent any more: the request has ended,
+    /// and its outcomes are told.
+    pub(super) async fn let_obstacles_go(&self, request: &Request) -> anyhow::Result<()> {
+        for mut row in self.store.messages_of(&prefix(request)).await? {
+            if row.retry_at.is_some() || row.render_again_at.is_some() {
+                (row.retry_at, row.render_again_at) = (None, None);
+                self.store.save_message(&row).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn tell_hindrance(
         &self,
         policy: &Policy,

@@ -89,6 +89,7 @@ impl App {
             Ending::Later(at) => wake = earliest(wake, Some(at)),
             Ending::Told if swept && card_wake.is_none() && late.is_none() => {
                 self.undo_ends(&request, &candidates, now);
+                self.let_obstacles_go(&request).await?;
                 self.store.request_told(id, request.version).await?;
             }
             Ending::Told | Ending::NotEnded => {}
