@@ -232,6 +232,20 @@ mod tests {
         MessageRow { ts: ts.map(str::to_owned), ..row }
     }
 
+    #[tokio::test]
+    async fn what_nobody_heard_of_an_obstacle_is_not_to_be_sent_once_the_request_is_told() {
+        let bench = Bench::new();
+        let (app, id) = (&bench.app, bench.asked().await);
+        let request = app.store.request_alone(id).await.unwrap().expect("it is there");
+        let key = key(&request, 0, "which");
+        let at = Some(app.clock.now());
+        let row = MessageRow::new(key.clone(), "C0OPS".to_owned());
+        app.store.save_message(&MessageRow { retry_at: at, render_again_at: at, ..row }).await.unwrap();
+        app.let_obstacles_go(&request).await.unwrap();
+        let row = app.store.message(&key).await.unwrap().expect("it was written down");
+        assert_eq!((row.retry_at, row.render_again_at), (None, None));
+    }
+
     #[test]
     fn one_call_or_another_is_the_same_obstacle_and_another_right_is_not() {
         let said = |right, call| {
