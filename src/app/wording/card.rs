@@ -24,8 +24,8 @@ use crate::domain::restoration::Restoration;
 
 /// The most people on one page of a card: one block each, and a dozen for the rest, within Slack's 50.
 pub const PAGE: usize = 25;
-/// The most characters of a page's people: Slack refuses a message of more than about 13,000 in all.
-const PAGE_CHARS: usize = 10_500;
+/// The most characters of a page's people or events: Slack refuses a message of more than about 13,000 in all.
+pub(super) const PAGE_CHARS: usize = 10_500;
 /// Where a paragraph is cut.
 const PARAGRAPH_CHARS_MAX: usize = 3000;
 /// Of fewer accounts nobody wonders when they will be done.

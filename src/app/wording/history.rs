@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use super::answers::{ask_button, event_line, list};
-use super::card::{paragraph_chars, starts};
+use super::card::{PAGE_CHARS, paragraph_chars, starts};
 use super::{accounts, counted, refusals, span_of_time};
 use crate::chat::{Block, Card, Span, Text};
 use crate::domain::audit::AuditEvent;
@@ -26,9 +26,6 @@ pub struct Page<'a> {
     /// The command line of the page after this one, if there is one.
     pub older: Option<String>,
 }
-
-/// The most characters of a page's events: Slack refuses a message of more than about 13,000 in all.
-const PAGE_CHARS: usize = 10_500;
 
 /// How many of these events, from the first on, fit on one page of at most so many.
 pub fn fitting(events: &[AuditEvent], most: usize) -> usize {
