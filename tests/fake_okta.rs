@@ -1,6 +1,7 @@
 //! Tests of the fake Okta itself: it keeps Okta's promises over real HTTP.
 
-mod fake;
+extern crate fake;
+
 #[path = "fake/okta/fault_tests.rs"]
 mod fault_tests;
 #[path = "fake/okta/oauth_tests.rs"]

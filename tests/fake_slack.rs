@@ -1,7 +1,7 @@
 //! Holds the fake Slack to what Slack does, as a bot and its people would notice it.
 
-#[path = "fake/mod.rs"]
-mod fake;
+extern crate fake;
+
 #[path = "fake_slack/sockets.rs"]
 mod sockets;
 #[path = "fake_slack/surface.rs"]

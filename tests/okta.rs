@@ -1,10 +1,11 @@
 //! The Okta adapter against the fake Okta, over real HTTP.
 
+extern crate fake;
+
 #[path = "okta/access.rs"]
 mod access;
 #[path = "okta/changes.rs"]
 mod changes;
-mod fake;
 #[path = "okta/faults.rs"]
 mod faults;
 #[path = "okta/reading.rs"]

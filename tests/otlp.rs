@@ -1,12 +1,11 @@
 //! Traces, of a program that was built with the feature `otlp`: what a collector gets of a sweep, and what it doesn't.
 
-#[path = "fake/mod.rs"]
-mod fake;
+extern crate fake;
+extern crate support;
+
 #[path = "support/process.rs"]
 #[expect(dead_code, reason = "other tests do more with a process")]
 mod process;
-#[path = "support/mod.rs"]
-mod support;
 
 use std::sync::{Arc, Mutex};
 

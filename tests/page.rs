@@ -1,8 +1,8 @@
 //! The sandbox page in a real browser: what a person sees and presses, with the real bot behind it.
 
-mod fake;
-mod sandbox;
-mod support;
+extern crate fake;
+extern crate sandbox;
+extern crate support;
 
 #[path = "page/app.rs"]
 mod app;

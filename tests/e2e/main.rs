@@ -1,11 +1,10 @@
 //! Stories through the outside: real HTTP, a real WebSocket, a real SQLite file, and the bot as it ships.
 
-#[path = "../fake/mod.rs"]
-mod fake;
+extern crate fake;
+extern crate support;
+
 #[path = "../support/process.rs"]
 mod process;
-#[path = "../support/mod.rs"]
-mod support;
 
 mod approve;
 mod card_menu;

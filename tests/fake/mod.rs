@@ -1,7 +1,11 @@
 //! Stateful fakes of Okta and Slack over real HTTP and a real WebSocket. They import nothing of the bot's own
 //! code, so that they can't share its mistakes. Tests and the sandbox use the same fakes.
 
-#![allow(dead_code, unused_imports, reason = "each test target uses a part of the fakes")]
+#![allow(missing_docs, reason = "names of Okta's and Slack's say what they are")]
+#![allow(
+    clippy::return_self_not_must_use,
+    reason = "a `Person` that is built and dropped is seen in the org"
+)]
 
 pub mod clock;
 pub mod gate;

@@ -1,11 +1,6 @@
 //! `cargo bench --bench figures`: the figures that README.md names, measured on this machine with the binary as it
 //! ships, against the fakes. It prints; it never fails on a number.
 
-#[path = "../fake/mod.rs"]
-mod fake;
-#[path = "../support/mod.rs"]
-mod support;
-
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 

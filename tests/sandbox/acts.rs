@@ -7,8 +7,8 @@ use inactive_contractors::domain::schedule;
 use serde_json::{Value, json};
 
 use super::{Sandbox, Side, admin, reminders};
-use crate::fake::okta;
-use crate::fake::slack::{self, C_OPS, Input, NotThere, Reply, Sees};
+use fake::okta;
+use fake::slack::{self, C_OPS, Input, NotThere, Reply, Sees};
 
 /// Does it, and says what came of it.
 pub async fn act(sandbox: &Sandbox, what: &Value) -> Value {

@@ -1,5 +1,7 @@
 //! The sandbox: a world to click on. The same fakes and the same bot as in the stories, and a page.
 
+#![allow(missing_docs, reason = "its own page and the test of that are all that use it")]
+
 pub mod acts;
 pub mod admin;
 pub mod people;
@@ -15,8 +17,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
-use crate::fake::okta::{seed_big_org, seed_demo};
-use crate::support::World;
+use fake::okta::{seed_big_org, seed_demo};
+use support::World;
 
 /// The policy of the sandbox. Its first sweep asks at once: nobody wants to play a preview first.
 const POLICY: &str = "preview_first = false\nviewers = { channel_members = true }\n\

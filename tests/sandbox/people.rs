@@ -1,7 +1,7 @@
 //! The people whom somebody at the page can be, with what they are to the policy.
 
-use crate::fake::okta::FakeOkta;
-use crate::fake::slack::{
+use fake::okta::FakeOkta;
+use fake::slack::{
     C_OPS, FakeSlack, SlackUser, U_ADMIN, U_APPROVER, U_APPROVER2, U_GUEST, U_STRANGER, U_VIEWER,
 };
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::people::PEOPLE;
 use super::{Revision, Sandbox, Side};
-use crate::fake::slack::{BOT_USER, C_OPS, Ephemeral, File, Message, View};
+use fake::slack::{BOT_USER, C_OPS, Ephemeral, File, Message, View};
 
 /// What the page shows. Of what changes seldom or only grows, a page that knows `known` gets what it does not know yet.
 pub fn state(sandbox: &Sandbox, known: Option<Revision>) -> Value {
@@ -183,7 +183,7 @@ fn in_words(detail: &Value) -> String {
 
 /// The events after this one.
 fn audit(sandbox: &Sandbox, after: i64) -> Vec<Value> {
-    let line = |line: crate::support::AuditLine| {
+    let line = |line: support::AuditLine| {
         let actor = line.actor["person"]["name"].as_str().unwrap_or("the bot");
         json!({
             "seq": line.seq, "at": line.at, "actor": actor, "event": line.action, "subject": line.login,

@@ -1,7 +1,7 @@
 //! A whole world on this machine: a fake Okta org, a fake Slack workspace, and the real bot between them, over real
 //! HTTP, a real WebSocket and a real SQLite file. Stories and the sandbox use the same one.
 
-#![allow(dead_code, reason = "each test target uses a part of the world")]
+#![allow(missing_docs, reason = "names of a test's world say what they are")]
 
 pub mod bot;
 
@@ -16,11 +16,11 @@ use inactive_contractors::config::Config;
 use inactive_contractors::store::Store;
 use serde_json::Value;
 
-use crate::fake::clock::FakeClock;
-use crate::fake::gate::Gate;
-use crate::fake::okta::{FakeOkta, Person};
-use crate::fake::slack::{C_OPS, Ephemeral, FakeSlack, Message, U_ADMIN, U_APPROVER, U_APPROVER2};
 use bot::BotTask;
+use fake::clock::FakeClock;
+use fake::gate::Gate;
+use fake::okta::{FakeOkta, Person};
+use fake::slack::{C_OPS, Ephemeral, FakeSlack, Message, U_ADMIN, U_APPROVER, U_APPROVER2};
 
 /// A policy for stories: everything that would need a second sweep or a second day is off unless a story adds it.
 pub const PLAIN_POLICY: &str = "preview_first = false\nmax_share = 1.0\n";

@@ -16,13 +16,12 @@
 //! SEED=7 cargo test --test wire -- --nocapture        one, with all that happened
 //! ```
 
-#[path = "../fake/mod.rs"]
-mod fake;
+extern crate fake;
+extern crate support;
+
 #[path = "../simulation/ledger.rs"]
 #[allow(dead_code, reason = "the simulation reads more of it")]
 mod ledger;
-#[path = "../support/mod.rs"]
-mod support;
 
 mod arm;
 mod deeds;

@@ -3,6 +3,8 @@
 //!
 //! `UPDATE_SNAPSHOTS=1 cargo test --test wording` writes the files anew; read the difference before committing it.
 
+extern crate fake;
+
 mod answers;
 mod bundle;
 mod cards;
@@ -10,8 +12,6 @@ mod concerned;
 mod desk;
 mod dialogs;
 mod drift;
-#[path = "../fake/mod.rs"]
-mod fake;
 #[allow(dead_code, reason = "each test target uses a part of the builders")]
 #[path = "../domain/fixture.rs"]
 mod fixture;

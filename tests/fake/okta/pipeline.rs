@@ -9,7 +9,7 @@ use axum::http::{HeaderName, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
-use chrono::{DateTime, Duration, Utc};
+use chrono::Duration;
 
 use super::access::Attempt;
 use super::connection::Connection;

@@ -1,12 +1,5 @@
-//! `cargo run --example sandbox`: a make-believe Okta org and Slack workspace on this machine, the real bot between
+//! `cargo run -p sandbox`: a make-believe Okta org and Slack workspace on this machine, the real bot between
 //! them, and a page to play with all three.
-
-#[path = "../fake/mod.rs"]
-mod fake;
-#[path = "mod.rs"]
-mod sandbox;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::sync::Arc;
 use std::time::Duration;
