@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::{HeaderMap, HeaderName, header};
 use chrono::{DateTime, Utc};
-use jsonwebtoken::jwk::Jwk;
+use serde_json::Value;
 
 use super::directory::Directory;
 use super::jwt::{Proof, ProofTarget};
@@ -46,7 +46,8 @@ impl Caller {
 
 /// An OAuth service app.
 pub struct Client {
-    pub keys: Vec<Jwk>,
+    /// Public keys as JWKs.
+    pub keys: Vec<Value>,
     pub scopes: BTreeSet<String>,
 }
 

@@ -1,30 +1,67 @@
-//! Signed JWTs that callers send: client assertions (RFC 7523) and `DPoP` proofs (RFC 9449), really verified.
+//! Signed JWTs that callers send: client assertions (RFC 7523) and `DPoP` proofs (RFC 9449), really verified. Keys are
+//! JWKs as JSON.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use ring::signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// How far `iat` of a `DPoP` proof may be from the fake's clock.
 const PROOF_AGE_MAX_S: i64 = 300;
 
-/// The claims of a JWT that `key` signed with an asymmetric algorithm. Time claims are the caller's to check:
-/// the fake's clock is not the computer's.
-pub fn verified_claims(jwt: &str, key: &Jwk) -> Result<Value, String> {
-    let header = decode_header(jwt).map_err(|error| format!("not a JWT: {error}"))?;
-    if matches!(header.alg, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512) {
-        return Err("a symmetric algorithm".to_owned());
+/// Header and claims of a JWT, as the sender says: nothing is verified.
+pub fn said(jwt: &str) -> Result<(Value, Value), String> {
+    let mut parts = jwt.split('.').map(|part| serde_json::from_slice(&bytes(part)?).map_err(not_a_jwt));
+    match (parts.next(), parts.next()) {
+        (Some(header), Some(claims)) => Ok((header?, claims?)),
+        _ => Err(not_a_jwt(())),
     }
-    let key = DecodingKey::from_jwk(key).map_err(|error| format!("unusable key: {error}"))?;
-    let mut validation = Validation::new(header.alg);
-    validation.validate_exp = false;
-    validation.validate_aud = false;
-    validation.required_spec_claims.clear();
-    let token = decode::<Value>(jwt, &key, &validation).map_err(|error| format!("signature: {error}"))?;
-    Ok(token.claims)
+}
+
+fn not_a_jwt<T>(_: T) -> String {
+    "not a JWT".to_owned()
+}
+
+fn bytes(text: &str) -> Result<Vec<u8>, String> {
+    URL_SAFE_NO_PAD.decode(text).map_err(not_a_jwt)
+}
+
+/// The claims of a JWT that `key` signed by an algorithm that Okta takes. Time claims are the caller's to check:
+/// the fake's clock is not the computer's.
+pub fn verified_claims(jwt: &str, key: &Value) -> Result<Value, String> {
+    let (header, claims) = said(jwt)?;
+    let (signed, signature) = jwt.rsplit_once('.').ok_or_else(|| not_a_jwt(()))?;
+    let part = |name: &str| bytes(key[name].as_str().unwrap_or_default());
+    let (signed, signature) = (signed.as_bytes(), bytes(signature)?);
+    let rsa = |algorithm: &'static RsaParameters| {
+        RsaPublicKeyComponents { n: part("n")?, e: part("e")? }
+            .verify(algorithm, signed, &signature)
+            .map_err(|_| "signature".to_owned())
+    };
+    let algorithm = header["alg"].as_str().unwrap_or_default();
+    match (key["kty"].as_str(), key["crv"].as_str(), algorithm) {
+        (Some("RSA"), _, "RS256") => rsa(&signature::RSA_PKCS1_2048_8192_SHA256),
+        (Some("RSA"), _, "RS384") => rsa(&signature::RSA_PKCS1_2048_8192_SHA384),
+        (Some("RSA"), _, "RS512") => rsa(&signature::RSA_PKCS1_2048_8192_SHA512),
+        (Some("EC"), Some("P-256"), "ES256") => {
+            // An uncompressed point: <https://www.rfc-editor.org/rfc/rfc5480#section-2.2>.
+            let point = [vec![4], part("x")?, part("y")?].concat();
+            UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point)
+                .verify(signed, &signature)
+                .map_err(|_| "signature".to_owned())
+        }
+        _ => Err(format!("the algorithm {algorithm:?} is not for this key")),
+    }?;
+    Ok(claims)
+}
+
+/// The thumbprint of RFC 7638: of the members that make the key, in the order of their names.
+fn thumbprint(key: &Value) -> String {
+    let names: &[&str] = if key["kty"] == "RSA" { &["e", "kty", "n"] } else { &["crv", "kty", "x", "y"] };
+    let members: Vec<String> = names.iter().map(|name| format!("{}:{}", json!(name), key[*name])).collect();
+    URL_SAFE_NO_PAD.encode(Sha256::digest(format!("{{{}}}", members.join(","))))
 }
 
 /// The call that a `DPoP` proof has to be for.
@@ -65,7 +102,7 @@ impl Proof {
             return Err(format!("iat {issued_at} is not about now"));
         }
         Ok(Proof {
-            key_thumbprint: key.thumbprint(ThumbprintHash::SHA256).map_err(|error| error.to_string())?,
+            key_thumbprint: thumbprint(&key),
             jti: claims["jti"].as_str().filter(|jti| !jti.is_empty()).ok_or("jti is missing")?.to_owned(),
             nonce: claims["nonce"].as_str().map(str::to_owned),
         })
@@ -73,15 +110,13 @@ impl Proof {
 }
 
 /// The public key in the proof's header; a proof that carries its private key is refused.
-fn proof_key(proof: &str) -> Result<Jwk, String> {
-    let header = proof.split('.').next().unwrap_or_default();
-    let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| "not a JWT".to_owned())?;
-    let header: Value = serde_json::from_slice(&header).map_err(|_| "not a JWT".to_owned())?;
+fn proof_key(proof: &str) -> Result<Value, String> {
+    let (header, _) = said(proof)?;
     if header["typ"] != json!("dpop+jwt") {
         return Err("typ is not dpop+jwt".to_owned());
     }
     if ["d", "p", "q", "k"].iter().any(|private| header["jwk"].get(private).is_some()) {
         return Err("jwk holds a private key".to_owned());
     }
-    serde_json::from_value(header["jwk"].clone()).map_err(|error| format!("jwk: {error}"))
+    Ok(header["jwk"].clone())
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::access::{Access, Client, DPOP, DPOP_NONCE, Issued, only_proof};
-use super::jwt::{Proof, ProofTarget, verified_claims};
+use super::jwt::{Proof, ProofTarget, said, verified_claims};
 use super::wire::{ApiError, Reply, random_text};
 
 /// An access token lives exactly one hour and can't be renewed.
@@ -59,11 +59,10 @@ fn identify(
         return Err(invalid_client("client_assertion_type is missing or wrong"));
     }
     let assertion = field("client_assertion");
-    let claimed = jsonwebtoken::dangerous::insecure_decode::<Value>(assertion);
-    let claimed = claimed.map_err(|_| invalid_client("client_assertion is not a JWT"))?;
-    let client_id = claimed.claims["sub"].as_str().unwrap_or_default();
+    let (header, claimed) = said(assertion).map_err(|_| invalid_client("client_assertion is not a JWT"))?;
+    let client_id = claimed["sub"].as_str().unwrap_or_default();
     let client = access.clients.get(client_id).ok_or_else(|| invalid_client("unknown client"))?;
-    let claims = signed_claims(client, assertion, claimed.header.kid.as_deref())?;
+    let claims = signed_claims(client, assertion, header["kid"].as_str())?;
     check_claims(&claims, client_id, url, now).map_err(|cause| invalid_client(&cause))?;
     let scopes: BTreeSet<String> = field("scope").split_whitespace().map(str::to_owned).collect();
     if scopes.is_empty() || !scopes.is_subset(&client.scopes) {
@@ -80,7 +79,7 @@ fn identify(
 fn signed_claims(client: &Client, assertion: &str, kid: Option<&str>) -> Result<Value, ApiError> {
     let key = match (client.keys.as_slice(), kid) {
         ([only], None) => Some(only),
-        (keys, _) => keys.iter().find(|key| key.common.key_id.as_deref() == kid),
+        (keys, _) => keys.iter().find(|key| key["kid"].as_str() == kid),
     };
     let key = key.ok_or_else(|| invalid_client("no registered key has this kid"))?;
     verified_claims(assertion, key).map_err(|cause| invalid_client(&cause))
@@ -129,9 +128,8 @@ fn bind(
 
 /// An assertion with a `jti` is good for one token.
 fn use_assertion(access: &mut Access, fields: &Fields) -> Result<(), ApiError> {
-    let claims = jsonwebtoken::dangerous::insecure_decode::<Value>(&fields["client_assertion"]);
-    let jti = claims.ok().and_then(|token| token.claims["jti"].as_str().map(str::to_owned));
-    match jti {
+    let claims = said(&fields["client_assertion"]).map(|(_, claims)| claims).unwrap_or_default();
+    match claims["jti"].as_str() {
         Some(jti) => access.use_jti(&format!("assertion {jti}")).map_err(invalid_client),
         None => Ok(()),
     }

@@ -5,15 +5,20 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use axum::extract::ws::{Message as Frame, WebSocket, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, Query, State as Extract};
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Query, Request, State as Extract};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use futures_util::SinkExt;
+use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{Instant as Deadline, interval_at, sleep_until};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::{Message as Frame, Role};
 
 use super::state::State;
 use super::wire::Wire;
@@ -28,6 +33,8 @@ const SOCKETS_MAX: usize = 10;
 const PING_EVERY: Duration = Duration::from_secs(5);
 /// A socket that leaves this many pings in a row unanswered is closed.
 const UNANSWERED_MAX: usize = 3;
+
+type WebSocket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// What a socket's task is told.
 pub(super) enum SocketCommand {
@@ -247,7 +254,7 @@ pub async fn upgrade(
     Extract(slack): Extract<FakeSlack>,
     ConnectInfo(wire): ConnectInfo<Wire>,
     Query(query): Query<std::collections::HashMap<String, String>>,
-    upgrade: WebSocketUpgrade,
+    mut request: Request,
 ) -> Response {
     let (known, hang, refuse) = slack.write(|state| {
         let hang = state.faults.hang_handshakes > 0;
@@ -265,7 +272,21 @@ pub async fn upgrade(
         slack.write(|state| state.violation("a WebSocket with a ticket that is unknown or used"));
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    upgrade.on_upgrade(move |socket| serve(slack, socket, wire))
+    let Ok(accepted) = create_response_with_body(&request, Body::empty) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let upgraded = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        if let Ok(stream) = upgraded.await {
+            serve(
+                slack,
+                WebSocketStream::from_raw_socket(TokioIo::new(stream), Role::Server, None).await,
+                wire,
+            )
+            .await;
+        }
+    });
+    accepted
 }
 
 async fn serve(slack: FakeSlack, mut socket: WebSocket, wire: Wire) {
@@ -328,7 +349,7 @@ async fn converse(
                 Some(SocketCommand::Close) => return close(slack, id, socket).await,
                 Some(SocketCommand::Drop) | None => return wire.cut(),
             },
-            frame = socket.recv(), if !frozen => match frame {
+            frame = socket.next(), if !frozen => match frame {
                 // Beside the socket, which goes on while a test holds the ack.
                 Some(Ok(Frame::Text(text))) => {
                     let slack = slack.clone();
@@ -339,7 +360,7 @@ async fn converse(
                 }
                 Some(Ok(Frame::Binary(_))) => slack.write(|state| state.violation("a binary frame")),
                 Some(Ok(Frame::Pong(_))) => unanswered = 0,
-                Some(Ok(Frame::Ping(_))) => {}
+                Some(Ok(Frame::Ping(_) | Frame::Frame(_))) => {}
                 Some(Ok(Frame::Close(_)) | Err(_)) | None => return,
             },
             _ = ping.tick(), if !frozen => {
@@ -362,7 +383,7 @@ async fn close(slack: &FakeSlack, id: u64, socket: &mut WebSocket) {
     slack.write(|state| state.sockets.retain(|socket| socket.id != id));
     let _ = socket.send(Frame::Close(None)).await;
     let _ = socket.flush().await;
-    let goodbye = async { while socket.recv().await.is_some_and(|frame| frame.is_ok()) {} };
+    let goodbye = async { while socket.next().await.is_some_and(|frame| frame.is_ok()) {} };
     let _ = tokio::time::timeout(Duration::from_secs(1), goodbye).await;
 }
 
