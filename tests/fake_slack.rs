@@ -7,6 +7,7 @@ mod sockets;
 #[path = "fake_slack/surface.rs"]
 mod surface;
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use fake::clock::FakeClock;
@@ -20,11 +21,16 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+/// How long it waits where no answer comes.
+const BRIEF: Duration = Duration::from_secs(1);
+
 /// A bot that does what the test says.
 struct Bot {
     slack: FakeSlack,
     clock: FakeClock,
     http: reqwest::Client,
+    /// How long it waits for an answer.
+    patience: Cell<Duration>,
 }
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -34,7 +40,7 @@ impl Bot {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let clock = FakeClock::default();
         let slack = FakeSlack::start(Gate::default(), clock.clone()).await;
-        Bot { slack, clock, http: reqwest::Client::new() }
+        Bot { slack, clock, http: reqwest::Client::new(), patience: Cell::new(fake::GUARD) }
     }
 
     async fn try_call(&self, token: &str, method: &str, args: Value) -> reqwest::Result<reqwest::Response> {
@@ -44,7 +50,7 @@ impl Bot {
         } else {
             self.http.post(url).json(&args)
         };
-        request.bearer_auth(token).timeout(Duration::from_secs(1)).send().await
+        request.bearer_auth(token).timeout(self.patience.get()).send().await
     }
 
     async fn call(&self, method: &str, args: Value) -> Value {
@@ -92,7 +98,7 @@ async fn next(socket: &mut Socket) -> Value {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), text).await.expect("a frame within 5 s")
+    tokio::time::timeout(fake::GUARD, text).await.expect("a frame")
 }
 
 async fn ack(socket: &mut Socket, envelope: &Value, payload: Option<Value>) {
@@ -362,6 +368,7 @@ async fn every_call_passes_the_gate() {
     let post = async || {
         bot.try_call(&bot.slack.bot_token(), "chat.postMessage", json!({"channel": C_OPS, "text": "x"})).await
     };
+    bot.patience.set(BRIEF);
     for (moment, messages) in [(Moment::Before, 0), (Moment::After, 1)] {
         gate.stop_at(1, moment);
         assert!(post().await.unwrap_err().is_timeout());
@@ -391,7 +398,9 @@ async fn web_api_faults_take_effect_or_not_as_they_say() {
     let limited = post().await.unwrap();
     assert_eq!((limited.status().as_u16(), &limited.headers()["retry-after"]), (429, &"7".parse().unwrap()));
     assert!(post().await.unwrap_err().is_request());
+    bot.patience.set(BRIEF);
     assert!(post().await.unwrap_err().is_timeout());
+    bot.patience.set(fake::GUARD);
     assert_eq!(count(), 0);
     bot.slack.fail_next("chat.postMessage", Fault::LostResponse);
     assert!(post().await.is_err());
@@ -428,11 +437,11 @@ async fn damaged_answers_of_the_web_api_are_damaged_as_they_say() {
     for (fault, late) in [
         (Fault::Drip(Duration::from_millis(300)), false),
         (Fault::Late(Duration::from_millis(300)), false),
-        // The client waits for a second.
         (Fault::Drip(Duration::from_millis(1500)), true),
         (Fault::Late(Duration::from_millis(1500)), true),
     ] {
         let before = count();
+        bot.patience.set(if late { BRIEF } else { fake::GUARD });
         bot.slack.fail_next("chat.postMessage", fault.clone());
         let body = async { post().await?.bytes().await }.await;
         assert_eq!(body.as_ref().is_err_and(reqwest::Error::is_timeout), late, "{fault:?}: {body:?}");

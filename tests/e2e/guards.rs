@@ -1,7 +1,8 @@
 //! The brakes: each stops a sweep that must not speak, says so in the channel, and nobody is suspended.
 
 use super::commands::assert_answer;
-use crate::fake::okta::{Fault, Person, Status};
+use crate::fake::gate::Moment;
+use crate::fake::okta::{Call, Fault, Person, Status};
 use crate::fake::slack::{C_OPS, U_APPROVER, U_APPROVER2};
 use crate::support::{PLAIN_POLICY, World};
 
@@ -127,12 +128,14 @@ async fn who_becomes_protected_while_a_large_directory_is_listed_is_not_proposed
     world.add_idle(&PEOPLE);
     world.okta.page_at_most(1);
     world.start_bot().await;
-    world.okta.fail_next("GET after=", Fault::Drip(std::time::Duration::from_secs(4)));
+    world.gate.stop_at_label("okta GET /api/v1/users", 2, Moment::Before);
     world.ask_for_sweep().await;
-    let listing = |world: &World| world.okta.calls().iter().any(|call| call.query.contains("after="));
-    world.until("the second page", listing).await;
+    world.gate.stopped().await;
+    let listing = |call: &Call| call.query.contains("after=");
+    assert!(world.okta.calls().iter().any(listing), "the second page is on its way");
     world.okta.set_admin_role(PEOPLE[0], "USER_ADMIN");
     assert_answer(&world, U_APPROVER, "exempt ben@ext.example for 30d on leave", &["ben@ext.example"]).await;
+    world.gate.release();
     let card = world.message("Answer by").await.visible_text();
     assert_eq!(PEOPLE.map(|login| card.contains(login)), [false, false, true], "{card}");
     world.nothing_else_is_wrong().await;

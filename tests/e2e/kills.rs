@@ -52,7 +52,6 @@ async fn killed_at_random_nothing_is_lost_or_done_twice() {
     settle(&world).await;
     process.terminate();
     assert_eq!(process.ended().await.tells_no_secrets(&world).code, Some(0));
-    world.slack.forgive_late_acks();
     world.nothing_else_is_wrong().await;
     judge(&world, kills, &tally);
 }

@@ -333,6 +333,7 @@ async fn a_bot_that_is_removed_under_an_open_card_does_what_was_approved_and_tel
     admin_told(&world, "not_in_channel").await;
     world.audited_times("completed", 1).await;
     assert_eq!((world.okta.suspends(LOGIN), world.audited("approved")), (1, 1));
+    world.put_off("request:1:outcomes:0").await;
     let bot = world.slack.people().into_iter().find(|user| user.id == BOT_USER).expect("the bot's user");
     world.slack.add_user(bot, &[C_OPS]);
     world.advance(Duration::minutes(2) + Duration::seconds(1));

@@ -7,7 +7,13 @@
     reason = "a `Person` that is built and dropped is seen in the org"
 )]
 
+use std::time::Duration;
+
 pub mod clock;
 pub mod gate;
 pub mod okta;
 pub mod slack;
+
+/// How long a test waits for what has to come before it says that it hangs. Nothing is measured by it, and no test waits
+/// it out to show that something does not come: a slow machine takes its time.
+pub const GUARD: Duration = Duration::from_secs(120);

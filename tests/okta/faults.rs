@@ -6,12 +6,17 @@ use chrono::Duration;
 use inactive_contractors::identity::{IdentityError, IdentityProvider};
 
 use crate::fake::okta::{Bucket, Fault, Status};
-use crate::world::{World, list, rule, world};
+use crate::world::{World, hasty_world, list, rule, world};
 
 const LOGIN: &str = "a@corp.example";
 
+/// Waits out what comes late or not at all, and nothing else.
+async fn world_for(fault: &Fault) -> World {
+    if matches!(fault, Fault::Hang | Fault::Drip(_)) { hasty_world().await } else { world().await }
+}
+
 async fn suspend_with(fault: Fault) -> (World, Result<(), IdentityError>) {
-    let world = world().await;
+    let world = world_for(&fault).await;
     let id = world.add(LOGIN);
     world.fake.fail_next("POST lifecycle/suspend", fault);
     let result = world.hurry(world.okta.suspend(&id)).await.0;
@@ -73,14 +78,8 @@ async fn whoever_is_about_to_change_something_waits_for_the_reset_first() {
 
 #[tokio::test]
 async fn what_is_no_whole_answer_is_read_again() {
-    for fault in [
-        Fault::Html(200),
-        Fault::CutJson,
-        Fault::Garbled,
-        Fault::Reset,
-        Fault::Drip(StdDuration::from_secs(3)),
-    ] {
-        let world = world().await;
+    for fault in [Fault::Html(200), Fault::CutJson, Fault::Garbled, Fault::Reset, Fault::Drip(fake::GUARD)] {
+        let world = world_for(&fault).await;
         let id = world.add(LOGIN);
         world.fake.fail_next("GET", fault.clone());
         assert!(world.okta.read(&id).await.is_ok(), "{fault:?}");

@@ -34,6 +34,16 @@ pub async fn world_with(credential: impl FnOnce(&FakeOkta) -> Credential) -> Wor
     World { fake, okta, clock, fake_clock }
 }
 
+/// One whose adapter soon gives up an answer that doesn't come.
+pub async fn hasty_world() -> World {
+    let mut world = world().await;
+    let credential = Credential::ApiToken(world.fake.api_token().to_owned().into());
+    let settings =
+        Settings { request_timeout: StdDuration::from_secs(1), ..settings(world.fake.url(), credential) };
+    world.okta = Okta::new(settings, world.clock.clone()).unwrap();
+    world
+}
+
 /// A listing, and how many pages it had.
 pub async fn list(okta: &Okta, rule: &Rule) -> Result<(Vec<Account>, u32), IdentityError> {
     let mut accounts = Vec::new();
@@ -43,7 +53,7 @@ pub async fn list(okta: &Okta, rule: &Rule) -> Result<(Vec<Account>, u32), Ident
 
 pub fn settings(url: &str, credential: Credential) -> Settings {
     Settings {
-        request_timeout: StdDuration::from_millis(1500),
+        request_timeout: fake::GUARD,
         retry_pause: StdDuration::from_millis(1),
         ..Settings::new(url.parse().unwrap(), credential)
     }

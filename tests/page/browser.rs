@@ -13,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
 /// Far longer than anything takes here, short enough to wait for when a test fails.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = fake::GUARD;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Where Debian's packages put the two programs.
@@ -118,12 +118,12 @@ impl Browser {
 
     /// Waits until a script answers true.
     async fn see_that(&self, what: &str, script: &str, arguments: Vec<Value>) {
-        if !self.comes_true(script, &arguments, PATIENCE).await {
+        if !self.comes_true(script, &arguments).await {
             self.give_up(what).await;
         }
     }
 
-    async fn comes_true(&self, script: &str, arguments: &[Value], patience: Duration) -> bool {
+    async fn comes_true(&self, script: &str, arguments: &[Value]) -> bool {
         let marked = format!(
             "const fits = (function () {{ {script} }}).apply(null, arguments); \
              return fits ? document.body : null;"
@@ -138,7 +138,7 @@ impl Browser {
                 }
             }
         };
-        tokio::time::timeout(patience, looking).await.is_ok()
+        tokio::time::timeout(PATIENCE, looking).await.is_ok()
     }
 
     async fn wait(&self, locator: Locator<'_>, what: &str) -> Element {
@@ -193,14 +193,6 @@ impl Browser {
         let script = "const one = document.querySelector(arguments[0]); one.value = arguments[1]; \
                       for (const kind of ['input', 'change']) one.dispatchEvent(new Event(kind, { bubbles: true }))";
         self.client.execute(script, vec![json!(css), json!(value)]).await.expect("the script runs");
-    }
-
-    /// Waits until a script, an expression, holds, for what the bot takes its time with.
-    pub async fn holds_in_the_end(&self, expression: &str) {
-        let script = format!("return {expression}");
-        if !self.comes_true(&script, &[], PATIENCE * 6).await {
-            self.give_up(expression).await;
-        }
     }
 
     /// Waits until a script, an expression, holds.

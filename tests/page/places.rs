@@ -165,7 +165,7 @@ pub async fn asked(page: &Browser, sandbox: &Sandbox) {
     super::swept(page).await;
     for who in [U_MANAGER, U_ADA, U_CONTRACTOR] {
         let told = format!("document.querySelector('#who option[value={who}]').innerText.includes('1 new')");
-        page.holds_in_the_end(&told).await;
+        page.holds(&told).await;
     }
 }
 

@@ -188,7 +188,7 @@ fn move_by(sandbox: &Sandbox, how: &str) -> Result<Duration, String> {
 }
 
 /// How long a started bot may take to connect. Shorter than the world's own patience, which ends in a panic.
-const CONNECTS_WITHIN: StdDuration = StdDuration::from_secs(8);
+const CONNECTS_WITHIN: StdDuration = StdDuration::from_secs(30);
 
 async fn start(sandbox: &Sandbox) -> Result<Value, String> {
     if sandbox.world.bot_runs() {

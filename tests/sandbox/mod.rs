@@ -48,6 +48,7 @@ impl Sandbox {
     pub async fn start() -> Sandbox {
         let exempt = |group: &str| format!("{POLICY}exempt_groups = [\"{group}\"]\n");
         let mut world = World::new("").await;
+        world.slack.wait_for_slow(false);
         let demo = seed_demo(&world.okta);
         world.set_policy(&exempt(&demo.exempt_group));
         people::seed(&world.slack, &world.okta, &demo.signs_in_meanwhile);

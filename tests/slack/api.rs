@@ -7,7 +7,7 @@ use inactive_contractors::slack::Slack;
 use serde_json::{Value, json};
 
 use super::wire::{Answer, Wire};
-use super::{card, settings, slack, timing};
+use super::{card, hasty, settings, slack, timing};
 
 #[tokio::test]
 async fn a_post_is_marked_and_found_again() {
@@ -76,7 +76,7 @@ async fn a_whisper_takes_the_first_way_that_works() {
 #[tokio::test]
 async fn a_lost_reply_to_a_post_is_ambiguous_and_a_refused_one_is_not() {
     let wire = Wire::start().await;
-    let slack = slack(&wire).await;
+    let slack = hasty(&wire).await;
     wire.answer("chat.postMessage", Answer::Never);
     wire.answer("chat.postMessage", Answer::Json(json!({ "ok": true, "surprise": 1 })));
     wire.answer("chat.postMessage", Answer::Status(503, vec![]));
@@ -188,7 +188,7 @@ async fn a_wrong_token_is_told_at_once() {
 #[tokio::test]
 async fn no_secret_comes_back_out() {
     let wire = Wire::start().await;
-    let slack = slack(&wire).await;
+    let slack = hasty(&wire).await;
     let mut said = vec![format!("{:?} {slack:?}", settings(&wire))];
     for answer in [
         Answer::Json(json!({ "ok": false, "error": "invalid_auth", "token": "xoxb-s3cret" })),

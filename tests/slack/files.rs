@@ -6,7 +6,7 @@ use inactive_contractors::chat::{
 use serde_json::{Value, json};
 
 use super::wire::{Answer, Wire};
-use super::{card, slack};
+use super::{card, hasty, slack};
 
 const EVIL: &str = "<!channel> *x*\n\u{202e}<https://evil.example|Okta>";
 
@@ -87,7 +87,7 @@ async fn bytes_go_nowhere_unencrypted_and_not_if_there_are_too_many() {
 #[tokio::test]
 async fn an_upload_is_in_doubt_only_after_its_last_step() {
     let wire = Wire::start().await;
-    let slack = slack(&wire).await;
+    let slack = hasty(&wire).await;
     for answer in [Answer::Never, Answer::Status(500, vec![]), Answer::Status(403, vec![])] {
         place(&wire, &ticket(&wire));
         wire.answer("s3cret-ticket", answer);
@@ -139,7 +139,7 @@ async fn a_picture_that_is_not_ready_refuses_the_content_and_a_later_try_passes(
 #[tokio::test]
 async fn what_is_refused_about_a_person_or_a_view_is_told_apart() {
     let mut wire = Wire::start().await;
-    let slack = slack(&wire).await;
+    let slack = hasty(&wire).await;
     let direct = json!({ "ok": true, "no_op": true, "already_open": true, "channel": { "id": "D7" } });
     wire.answer("conversations.open", Answer::Json(direct));
     assert_eq!(slack.open_direct("U1").await.unwrap(), "D7");

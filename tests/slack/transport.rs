@@ -1,11 +1,12 @@
 //! The socket: what arrives is handled and acknowledged, and nothing that happens to a connection lasts.
 
 use inactive_contractors::chat::{Ack, ChatError, Connection, What};
+use inactive_contractors::slack::Timing;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::wire::{Answer, Greeting, Wire};
-use super::{Running, click, envelope, modal, submission};
+use super::{BRIEF, Running, click, envelope, modal, submission, timing};
 
 #[tokio::test]
 async fn a_click_is_acknowledged_when_its_handler_returned() {
@@ -88,7 +89,7 @@ async fn hangs_while_connecting_are_given_up() {
     for greeting in [Greeting::HungHandshake, Greeting::NoHello] {
         let wire = Wire::start().await;
         wire.greet(greeting);
-        let mut bot = Running::on(wire).await;
+        let mut bot = Running::bounded(wire, briefly()).await;
         if greeting == Greeting::NoHello {
             bot.wire.peer().await;
         }
@@ -96,7 +97,12 @@ async fn hangs_while_connecting_are_given_up() {
     }
     let wire = Wire::start().await;
     wire.answer("apps.connections.open", Answer::Never);
-    Running::on(wire).await.works().await;
+    Running::bounded(wire, briefly()).await.works().await;
+}
+
+/// Bounds of what comes before a connection works.
+fn briefly() -> Timing {
+    Timing { call: BRIEF, handshake: BRIEF, hello: BRIEF, ..timing() }
 }
 
 #[tokio::test]
@@ -104,12 +110,12 @@ async fn a_failed_tls_handshake_is_given_up_and_needs_no_provider_from_the_progr
     let wire = Wire::start().await;
     let not_tls = wire.api_url().replace("http://", "wss://");
     wire.answer("apps.connections.open", Answer::Json(json!({ "ok": true, "url": not_tls })));
-    Running::on(wire).await.works().await;
+    Running::bounded(wire, briefly()).await.works().await;
 }
 
 #[tokio::test]
 async fn a_broken_connection_is_replaced() {
-    let mut bot = Running::start().await;
+    let mut bot = Running::bounded(Wire::start().await, Timing { stale: BRIEF, ..timing() }).await;
     let peer = bot.works().await;
     peer.freeze();
     let peer = bot.works_again("2").await;
@@ -150,7 +156,8 @@ async fn a_disconnect_opens_the_new_socket_first_and_loses_nothing() {
 
 #[tokio::test]
 async fn the_last_socket_is_kept_until_there_is_another() {
-    let mut bot = Running::start().await;
+    let timing = Timing { call: BRIEF, retire: BRIEF, ..timing() };
+    let mut bot = Running::bounded(Wire::start().await, timing).await;
     let mut old = bot.works().await;
     // Longer in all than an old socket is kept beside a new one.
     for _ in 0..2 {
@@ -281,7 +288,7 @@ async fn shutdown_finishes_and_acknowledges_what_is_in_flight() {
 
 #[tokio::test]
 async fn shutdown_does_not_wait_for_a_handler_that_hangs() {
-    let mut bot = Running::start().await;
+    let mut bot = Running::bounded(Wire::start().await, Timing { drain: BRIEF, ..timing() }).await;
     let peer = bot.works().await;
     peer.send(&click("e1", "1"));
     let _hangs = bot.input().await;

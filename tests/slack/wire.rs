@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, accept_async};
 
 /// Nothing in a test may take longer.
-pub const SOON: Duration = Duration::from_secs(10);
+pub const SOON: Duration = fake::GUARD;
 
 /// How the next websocket behaves.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -207,7 +207,7 @@ pub fn assert_bad_row<T: std::fmt::Debug>(result: Result<T, StoreError>, table: 
     }
 }
 
-/// Waits for something that must happen soon.
+/// Waits for something that must happen.
 pub async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Wait::from_secs(20), what).await.expect("within 20 s")
+    tokio::time::timeout(fake::GUARD, what).await.expect("it happens")
 }

@@ -17,6 +17,7 @@ use inactive_contractors::store::Store;
 use serde_json::Value;
 
 use bot::BotTask;
+use fake::GUARD;
 use fake::clock::FakeClock;
 use fake::gate::Gate;
 use fake::okta::{FakeOkta, Person};
@@ -52,9 +53,11 @@ impl World {
     pub async fn new(policy: &str) -> World {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let (gate, fake_clock) = (Gate::default(), FakeClock::default());
+        let slack = FakeSlack::start(gate.clone(), fake_clock.clone()).await;
+        slack.wait_for_slow(true);
         World {
             okta: FakeOkta::start(gate.clone(), fake_clock.clone()).await,
-            slack: FakeSlack::start(gate.clone(), fake_clock.clone()).await,
+            slack,
             gate,
             clock: Clock::system(),
             fake_clock,
@@ -373,8 +376,7 @@ impl World {
                 often.tick().await;
             }
         };
-        let patience = std::time::Duration::from_secs(10);
-        tokio::time::timeout(patience, look).await.unwrap_or_else(|_| panic!("waited in vain for: {what}"));
+        tokio::time::timeout(GUARD, look).await.unwrap_or_else(|_| panic!("waited in vain for: {what}"));
     }
 }
 
@@ -432,16 +434,20 @@ impl World {
         rusqlite::Connection::open_with_flags(self.database(), flags).ok()
     }
 
-    /// The database doesn't tell of its changes, so it is looked at often, for at most ten seconds.
+    /// The database doesn't tell of its changes, so it is looked at often.
     async fn stored<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
         let mut looks = tokio::time::interval(std::time::Duration::from_millis(20));
-        for _ in 0..500 {
-            looks.tick().await;
-            if let Some(found) = look() {
-                return found;
+        let looking = async {
+            loop {
+                looks.tick().await;
+                if let Some(found) = look() {
+                    return found;
+                }
             }
-        }
-        panic!("waited in vain for {what}; there was\n{}\n{:#?}", self.slack.dump(), self.audit());
+        };
+        tokio::time::timeout(GUARD, looking).await.unwrap_or_else(|_| {
+            panic!("waited without success for {what}; there was\n{}\n{:#?}", self.slack.dump(), self.audit())
+        })
     }
 }
 

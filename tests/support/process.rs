@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::support::World;
+use fake::GUARD;
 
-/// Longer than any bound of the bot's own on its way out.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::support::World;
 
 /// A running `inactive-contractors`. Dropping it kills it; in a failing test it first shows what the process wrote.
 pub struct BotProcess {
@@ -118,9 +117,9 @@ impl BotProcess {
         let mut child = self.child.take().expect("a process ends once");
         let id = child.id().to_string();
         let end = tokio::task::spawn_blocking(move || child.wait());
-        let Ok(end) = tokio::time::timeout(PATIENCE, end).await else {
+        let Ok(end) = tokio::time::timeout(GUARD, end).await else {
             let _ = Command::new("kill").args(["-KILL", &id]).status();
-            panic!("the process did not end within {PATIENCE:?}; it wrote:\n{}", self.written());
+            panic!("the process did not end within {GUARD:?}; it wrote:\n{}", self.written());
         };
         let status = end.expect("waiting doesn't panic").expect("a child can be waited for");
         let read = |path: &Path| std::fs::read_to_string(path).expect("the process wrote text");
@@ -135,7 +134,7 @@ impl BotProcess {
                 looks.tick().await;
             }
         };
-        let waited = tokio::time::timeout(PATIENCE * 2, written).await;
+        let waited = tokio::time::timeout(GUARD, written).await;
         assert!(waited.is_ok(), "not written {times} times: {words:?}");
     }
 

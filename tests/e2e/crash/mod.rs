@@ -118,7 +118,6 @@ async fn all_is_well(world: &World, process: BotProcess, story: Story) {
     process.terminate();
     let ended = process.ended().await;
     assert_eq!(ended.tells_no_secrets(world).code, Some(0), "{}", ended.stderr);
-    world.slack.forgive_late_acks();
     world.nothing_else_is_wrong().await;
     for login in [ADA, BEN] {
         let suspends = story.suspends(login);

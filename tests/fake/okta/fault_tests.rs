@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::tests::{ADA, get, json, next_link, org, suspend};
+use crate::fake::GUARD;
 use crate::fake::okta::{Fault, Person};
 
 #[tokio::test]
@@ -34,11 +35,12 @@ async fn a_body_that_drips_is_whole_in_the_end_and_late_for_who_does_not_wait() 
     let okta = org().await;
     let id = okta.add(Person::contractor(ADA));
     let path = format!("/api/v1/users/{id}");
-    okta.fail_times("GET", 2, Fault::Drip(Duration::from_millis(400)));
+    okta.fail_next("GET", Fault::Drip(Duration::from_millis(400)));
     let started = std::time::Instant::now();
     assert_eq!(json(get(&okta, &path, &[])).await["id"], json!(id));
     assert!(started.elapsed() >= Duration::from_millis(400));
-    let hasty = get(&okta, &path, &[]).timeout(Duration::from_millis(200)).send().await.expect("a status");
+    okta.fail_next("GET", Fault::Drip(GUARD));
+    let hasty = get(&okta, &path, &[]).timeout(Duration::from_secs(2)).send().await.expect("a status");
     assert!(hasty.bytes().await.is_err_and(|error| error.is_timeout()));
 }
 

@@ -2,12 +2,12 @@
 //! hand out credentials. People are named by login; an unknown one is a mistake of the test and panics.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::super::GUARD;
 use super::access::Client;
 use super::directory::User;
 use super::faults::Fault;
@@ -18,7 +18,6 @@ use super::wire::random_text;
 use super::{Call, FakeOkta, State};
 
 /// How long `until` waits before it gives up.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The org and its people.
 impl FakeOkta {
@@ -300,7 +299,7 @@ impl FakeOkta {
         self.world.changes.subscribe()
     }
 
-    /// Returns as soon as `condition` holds; panics with `what` after ten seconds.
+    /// Returns as soon as `condition` holds; panics with `what` if it never does.
     pub async fn until(&self, what: &str, condition: impl Fn(&FakeOkta) -> bool) {
         let mut changes = self.changes();
         let wait = async {
@@ -308,7 +307,7 @@ impl FakeOkta {
                 changes.changed().await.expect("the handle keeps the sender");
             }
         };
-        tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited in vain for: {what}"));
+        tokio::time::timeout(GUARD, wait).await.unwrap_or_else(|_| panic!("waited in vain for: {what}"));
     }
 }
 

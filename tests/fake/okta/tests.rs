@@ -18,7 +18,7 @@ pub async fn org() -> FakeOkta {
 
 pub fn client() -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().timeout(Duration::from_secs(10)).build().expect("a client without special wishes")
+    Client::builder().timeout(crate::fake::GUARD).build().expect("a client without special wishes")
 }
 
 pub fn get(okta: &FakeOkta, path: &str, query: &[(&str, &str)]) -> RequestBuilder {

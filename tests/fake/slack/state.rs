@@ -260,6 +260,8 @@ pub(super) struct State {
     pub envelopes: Vec<Envelope>,
     pub faults: Faults,
     pub violations: Vec<String>,
+    /// Whether acks and dialogs of a slow machine are waited for beyond Slack's three seconds.
+    pub waits_for_slow: bool,
     pub calls: Vec<Call>,
     /// The most that one page of any listing holds, whatever `limit` says.
     pub page_cap: usize,
@@ -294,6 +296,7 @@ impl State {
             envelopes: Vec::new(),
             faults: Faults::default(),
             violations: Vec::new(),
+            waits_for_slow: false,
             calls: Vec::new(),
             page_cap: 200,
             last_ts: 0,

@@ -99,7 +99,7 @@ impl State {
         if trigger.used {
             return Err(Refusal::new("exchanged_trigger_id"));
         }
-        if trigger.issued.elapsed() > TRIGGER_LIFETIME {
+        if trigger.issued.elapsed() > TRIGGER_LIFETIME && !self.waits_for_slow {
             return Err(Refusal::new("expired_trigger_id"));
         }
         trigger.used = true;

@@ -16,8 +16,8 @@ const ROUNDS_MAX: usize = 60;
 /// What is different in the copy: how long stories wait in vain before they fail, which most mutants make one of them
 /// do, and that processes which stories start know of the mutant too.
 const PATCHES: [(&str, &str, &str); 3] = [
-    ("tests/support/mod.rs", "Duration::from_secs(10)", "Duration::from_secs(6)"),
-    ("tests/fake/slack/see.rs", "Duration::from_secs(10)", "Duration::from_secs(6)"),
+    ("tests/support/mod.rs", "timeout(GUARD,", "timeout(std::time::Duration::from_secs(6),"),
+    ("tests/fake/slack/see.rs", "PATIENCE: Duration = GUARD", "PATIENCE: Duration = Duration::from_secs(6)"),
     (
         "tests/support/process.rs",
         ".env_clear()",
