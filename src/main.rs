@@ -222,7 +222,8 @@ fn manual_page(words: &[String]) -> anyhow::Result<Vec<u8>> {
 /// returned is dropped.
 #[cfg_attr(not(feature = "otlp"), expect(clippy::unnecessary_wraps, reason = "what exports traces may fail"))]
 fn start_log(config: &Config) -> anyhow::Result<impl Sized + use<>> {
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let coloured = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(coloured);
     let lines = match config.log.format {
         LogFormat::Human => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),
@@ -246,15 +247,18 @@ fn filter(level: &str) -> Targets {
         ["hyper", "hyper_util", "reqwest", "rustls", "slack_morphism", "tokio_tungstenite", "tungstenite"];
     let configured: Targets = level.parse().unwrap_or_default();
     let default = configured.default_level().unwrap_or(LevelFilter::OFF);
+    // At `info` libraries tell of their own workings; a directive that names one still gets it.
+    let quiet = if default == LevelFilter::INFO { LevelFilter::WARN } else { default };
     // A directive for one of their modules would be the more specific one.
     let (theirs, others): (Vec<_>, Vec<_>) =
         configured.into_iter().partition(|(target, _)| LIBRARIES.iter().any(|name| target.starts_with(name)));
     let at_most = |name: &str| {
-        let asked = theirs.iter().find(|(target, _)| target == name).map_or(default, |(_, level)| *level);
+        let asked = theirs.iter().find(|(target, _)| target == name).map_or(quiet, |(_, level)| *level);
         asked.min(default).min(LevelFilter::INFO)
     };
     let libraries = LIBRARIES.map(|name| (name, at_most(name)));
-    others.into_iter().collect::<Targets>().with_default(default).with_targets(libraries)
+    let ours = Targets::new().with_default(quiet).with_target(env!("CARGO_CRATE_NAME"), default);
+    ours.with_targets(others).with_targets(libraries)
 }
 
 /// Reads the configuration again at each SIGHUP.
@@ -305,7 +309,16 @@ mod tests {
     #[test]
     fn a_library_may_be_made_quieter_and_never_chattier_than_info() {
         let shows = |level: &str, target: &str, at: &Level| filter(level).would_enable(target, at);
-        assert!(shows("info", "hyper", &Level::INFO) && !shows("info,hyper=warn", "hyper", &Level::INFO));
+        for library in ["hyper", "tokio_cron_scheduler"] {
+            assert!(
+                !shows("info", library, &Level::INFO) && shows("info", library, &Level::WARN),
+                "{library}"
+            );
+            assert!(shows(&format!("info,{library}=info"), library, &Level::INFO), "{library}");
+            assert!(shows("debug", library, &Level::INFO), "{library}");
+        }
+        assert!(!shows("info,hyper=warn", "hyper", &Level::INFO));
+        assert!(shows("info", "inactive_contractors::okta", &Level::INFO));
         assert!(shows("info,hyper=warn", "hyper", &Level::WARN));
         for level in ["trace", "trace,hyper=trace", "info,hyper::client=trace"] {
             assert!(!shows(level, "hyper::client", &Level::DEBUG), "{level}");

@@ -116,6 +116,21 @@ async fn sigterm_in_the_middle_of_suspensions_ends_in_time_and_the_next_start_fi
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_in_a_file_has_no_colours_and_nothing_of_the_workings_of_libraries() {
+    let mut world = world_of_one().await;
+    let process = BotProcess::run(&world).await;
+    world.sweep().await;
+    process.terminate();
+    let ended = process.ended().await;
+    assert!(!ended.stderr.contains('\u{1b}'), "{}", ended.stderr);
+    let not_ours = |line: &&str| !line.contains(" inactive_contractors");
+    assert_eq!(ended.stderr.lines().filter(not_ours).collect::<Vec<_>>(), [] as [&str; 0]);
+    world.set_policy(&format!("{UNSCHEDULED_POLICY}[log]\nlevel = \"info,tokio_cron_scheduler=info\"\n"));
+    let named = BotProcess::run(&world).await;
+    named.writes(" tokio_cron_scheduler", 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn check_says_what_it_looked_at_and_fails_if_anything_is_wrong() {
     let world = world_of_one().await;
     let ended = BotProcess::spawn(&world, &["check"], &[]).ended().await;
