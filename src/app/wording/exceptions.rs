@@ -144,26 +144,6 @@ pub fn leave_needs_a_start() -> Text {
         .then(". Nothing was changed.")
 }
 
-/// A length of time that can't be read.
-pub fn not_a_length(word: &str) -> Text {
-    Text::plain("I can't read ")
-        .quoted(word)
-        .then(" as a length of time; say it in days or weeks, like ")
-        .with(Span::Code("30d".into()))
-        .then(" or ")
-        .with(Span::Code("6w".into()))
-        .then(". Nothing was changed.")
-}
-
-/// A day that can't be read.
-pub fn not_a_day(word: &str) -> Text {
-    Text::plain("I can't read ")
-        .quoted(word)
-        .then(" as a day; write it like ")
-        .with(Span::Code("2026-12-31".into()))
-        .then(". Nothing was changed.")
-}
-
 /// The answer to a wish to give an account back. It is `again` if the same account is being given back already.
 pub fn restore_asked(
     account: &Account,
