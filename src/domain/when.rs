@@ -290,7 +290,6 @@ fn unit_named(word: &str) -> Option<Unit> {
 }
 
 /// `2026-10-01`, `2026-10`, `2026`, `2026-q3`. The outer `None`: no such form; the inner: no such day.
-#[expect(clippy::option_option, reason = "a form and a day are missing for different reasons")]
 fn digits(word: &str) -> Option<Days> {
     let parts: Vec<&str> = word.split('-').collect();
     let number = |part: &str, width: usize| written::unsigned(part).filter(|_| part.len() == width);
@@ -308,7 +307,6 @@ fn digits(word: &str) -> Option<Days> {
 }
 
 /// `q3` and `2026`, in either order.
-#[expect(clippy::option_option, reason = "a form and a day are missing for different reasons")]
 fn quarter_named(one: &str, other: &str) -> Option<Days> {
     let (quarter, year) = if one.starts_with('q') { (one, other) } else { (other, one) };
     let quarter = quarter.strip_prefix('q').and_then(written::unsigned)?;

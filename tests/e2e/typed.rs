@@ -102,6 +102,7 @@ async fn an_exemption_is_granted_for_the_time_that_was_meant_or_asked_back() {
         ("until 03/04 holiday", " can be "),
         ("until next friday holiday", " can be "),
         ("2 weeks holiday", "looks like a time"),
+        ("untill friday holiday", "stands in the reason"),
         ("--for 2w holiday", "I don't know the option"),
         ("for 2w —until friday holiday", "I don't know the option"),
     ] {
@@ -134,6 +135,8 @@ async fn every_acting_command_repeats_its_reason_and_refuses_what_it_can_not_rea
         "retry 1 tomorrow",
         "unexempt ada@ext.example until monday",
         "restore ada@ext.example in 2 weeks",
+        "unexempt ada@ext.example ben@ext.example",
+        "retry 1 2",
         "sweep contractor",
         "sweep contractors tomorrow",
         "sweep --now",

@@ -149,6 +149,7 @@ async fn a_line_that_is_not_understood_is_answered_with_what_to_write() {
         mistakes::no_such_policy(EVIL, None, &known),
         mistakes::no_such_policy("vendor", Some("vendors"), &known),
         mistakes::two_policies("contractors", "vendors"),
+        mistakes::one_at_a_time("unexempt", EVIL),
         mistakes::meant_a_policy("resume", EVIL, None, &known),
         mistakes::meant_a_policy("resume", "vendor", Some("vendors"), &known),
         mistakes::takes_no_time("resume", "until friday"),
@@ -162,6 +163,7 @@ async fn a_line_that_is_not_understood_is_answered_with_what_to_write() {
         pauses::understood("pause", None, ""),
         pauses::understood("resume", Some("vendors"), EVIL),
         refusals::with_reason(refusals::note(Text::plain("Done.")), EVIL).summary,
+        exceptions::without_an_end(refusals::note(Text::plain("Done."))).summary,
         refusals::with_reason(refusals::note(Text::plain("Done.")), "").summary,
     ];
     notes(&mut desk, "mistakes", texts).await;

@@ -54,7 +54,10 @@ impl App {
             ends_at: said.until.unwrap_or(starts_at.max(asked.at) + policy.exemption_max),
         };
         let answer = self.grant(policy, asked.key, wish, asked.at).await?;
-        Ok(answer.map(|card| refusals::with_reason(card, &said.reason)))
+        let open_ended = said.until.is_none();
+        Ok(answer
+            .map(|card| if open_ended { exceptions::without_an_end(card) } else { card })
+            .map(|card| refusals::with_reason(card, &said.reason)))
     }
 
     /// Grants an exemption if it may be, or says why it may not.

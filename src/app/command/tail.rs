@@ -19,45 +19,70 @@ use crate::domain::when::{self, Length, Misread};
 pub(super) struct Form {
     /// The command's name, for the sentences that say what to write instead.
     pub(super) verb: &'static str,
-    /// A policy.
-    policy: bool,
-    /// It is about every policy unless one is named.
-    every: bool,
-    /// From when, until when, for how long.
-    times: bool,
-    /// A reason.
-    reason: bool,
+    takes: Takes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takes {
+    Policy,
+    PolicyOrAll,
+    PolicyOfAccount,
+    PolicyAndTimes,
+    ReasonOnly,
 }
 
 impl Form {
     /// `sweep`, `preview`: a policy and nothing else.
     pub(super) fn which(verb: &'static str) -> Form {
-        Form { verb, policy: true, every: false, times: false, reason: false }
+        Form { verb, takes: Takes::Policy }
     }
 
-    /// `pause`, `resume`: one policy, or all.
+    /// `pause`, `resume`: one policy, or all that the person is an admin of.
     pub(super) fn stop(verb: &'static str) -> Form {
-        Form { verb, policy: true, every: true, times: false, reason: true }
+        Form { verb, takes: Takes::PolicyOrAll }
     }
 
     /// `restore`, `unexempt`: an account under a policy.
     pub(super) fn account(verb: &'static str) -> Form {
-        Form { verb, policy: true, every: false, times: false, reason: true }
+        Form { verb, takes: Takes::PolicyOfAccount }
     }
 
     /// `exempt`, `leave`: an account under a policy, for a time.
     pub(super) fn exemption(verb: &'static str) -> Form {
-        Form { verb, policy: true, every: false, times: true, reason: true }
-    }
-
-    /// Whether it takes times, which are those of a policy's zone.
-    pub(super) fn has_times(self) -> bool {
-        self.times
+        Form { verb, takes: Takes::PolicyAndTimes }
     }
 
     /// `withdraw`, `retry`: a request, which has its policy.
     pub(super) fn request(verb: &'static str) -> Form {
-        Form { verb, policy: false, every: false, times: false, reason: true }
+        Form { verb, takes: Takes::ReasonOnly }
+    }
+
+    /// Whether it takes times, which are those of a policy's zone.
+    pub(super) fn has_times(self) -> bool {
+        self.takes == Takes::PolicyAndTimes
+    }
+
+    fn has_policy(self) -> bool {
+        self.takes != Takes::ReasonOnly
+    }
+
+    fn has_reason(self) -> bool {
+        self.takes != Takes::Policy
+    }
+
+    fn may_be_all(self) -> bool {
+        self.takes == Takes::PolicyOrAll
+    }
+
+    /// Whether this word looks like another of what the command is about, of which it takes one.
+    fn takes_one(self, word: &str) -> bool {
+        match self.takes {
+            Takes::ReasonOnly => word.trim_start_matches('#').bytes().all(|byte| byte.is_ascii_digit()),
+            Takes::PolicyOfAccount | Takes::PolicyAndTimes => {
+                word.starts_with("<@") || word.split_once('@').is_some_and(|(_, host)| host.contains('.'))
+            }
+            Takes::Policy | Takes::PolicyOrAll => false,
+        }
     }
 }
 
@@ -121,12 +146,12 @@ pub(super) fn read(
     let mut rest = all.as_slice();
     let mut times = Times::default();
     let mut begun = false;
-    if form.every && policy.is_none() {
+    if form.may_be_all() && policy.is_none() {
         rest = after_everything(rest, now, zone);
     }
     while let [word, after @ ..] = rest {
-        let folded = word.folded();
-        if word.begins_the_reason() && !after.is_empty() && form.reason {
+        let written = word.folded();
+        if word.begins_the_reason() && !after.is_empty() && form.has_reason() {
             (rest, begun) = (after, true);
             break;
         }
@@ -136,18 +161,18 @@ pub(super) fn read(
         }
         if word.is_dash() {
             rest = after;
-        } else if form.policy && folded == "policy" {
+        } else if form.has_policy() && written == "policy" {
             let name = after.first().ok_or_else(|| mistakes::nothing_after("policy"))?;
-            let named = names.exactly(&name.folded()).ok_or_else(|| names.no_such(&name.bare()))?;
-            policy = Some(only(policy, named)?);
+            let found = names.exactly(&name.folded()).ok_or_else(|| names.no_such(&name.bare()))?;
+            policy = Some(only(policy, found)?);
             rest = &after[1..];
-        } else if form.policy
-            && let Some(named) = names.exactly(&folded)
+        } else if form.has_policy()
+            && let Some(found) = names.exactly(&written)
         {
-            policy = Some(only(policy, named)?);
+            policy = Some(only(policy, found)?);
             rest = after;
-        } else if form.times
-            && let Some(count) = times.take(&folded, after, now, zone)?
+        } else if form.has_times()
+            && let Some(count) = times.take(&written, after, now, zone)?
         {
             rest = &after[count..];
         } else {
@@ -159,11 +184,11 @@ pub(super) fn read(
     if !begun && !in_quotes {
         unlike_anything_else(form, rest, policy, names, now, zone)?;
     }
-    if !form.reason && !reason.is_empty() {
+    if !form.has_reason() && !reason.is_empty() {
         return Err(names.no_such(reason));
     }
-    let (from, until) = times.settled(now, zone)?;
-    Ok(Said { policy: policy.map(str::to_owned), from, until, reason: reason.to_owned() })
+    let until = times.ends(now, zone)?;
+    Ok(Said { policy: policy.map(str::to_owned), from: times.from, until, reason: reason.to_owned() })
 }
 
 fn only<'a>(before: Option<&'a str>, named: &'a str) -> Result<&'a str, Text> {
@@ -211,22 +236,22 @@ impl Times {
         if plain.is_empty() {
             return Err(mistakes::nothing_after(keyword));
         }
-        let ends = self.until.is_some() || self.lasts.is_some();
-        if if keyword == "from" { self.from.is_some() } else { ends && keyword != "for" } {
-            return Err(mistakes::two_times(keyword));
-        }
+        let taken = match keyword {
+            "from" => self.from.is_some(),
+            _ => self.until.is_some() || self.lasts.is_some(),
+        };
+        let once = || if taken { Err(mistakes::two_times(keyword)) } else { Ok(()) };
         if keyword == "for" {
             let Some((length, count)) = when::length(&plain) else {
                 // "for parental leave" is a reason.
                 let meant = when::looks_like_a_length(&plain);
                 return if meant { Err(mistakes::not_a_length(&plain)) } else { Ok(None) };
             };
-            if ends {
-                return Err(mistakes::two_times(keyword));
-            }
+            once()?;
             self.lasts = Some(length);
             return Ok(Some(count));
         }
+        once()?;
         let count = when::date_words(&plain, zone, now).max(1);
         let day = plain[..count].join(" ");
         let misread = |misread: Misread| mistakes::not_a_day(&misread);
@@ -238,15 +263,11 @@ impl Times {
         Ok(Some(count))
     }
 
-    /// From when, and until when; a length begins when the exemption does.
-    fn settled(
-        self,
-        now: DateTime<Utc>,
-        zone: Tz,
-    ) -> Result<(Option<DateTime<Utc>>, Option<DateTime<Utc>>), Text> {
-        let Some(lasts) = self.lasts else { return Ok((self.from, self.until)) };
+    /// Until when; a length begins when the exemption does.
+    fn ends(&self, now: DateTime<Utc>, zone: Tz) -> Result<Option<DateTime<Utc>>, Text> {
+        let Some(lasts) = self.lasts else { return Ok(self.until) };
         let ends = lasts.after(self.from.unwrap_or(now), zone);
-        ends.map(|ends| (self.from, Some(ends))).ok_or_else(|| mistakes::not_a_length(&[""; 0]))
+        ends.map(Some).ok_or_else(|| mistakes::not_a_length(&[""; 0]))
     }
 }
 
@@ -257,10 +278,19 @@ fn time_at(rest: &[Word<'_>], now: DateTime<Utc>, zone: Tz) -> Option<String> {
     let keyword = usize::from(rest.first().is_some_and(|word| KEYWORDS.contains(&word.folded().as_str())));
     let after = plain.get(keyword..)?;
     let date = when::date_words(after, zone, now);
-    let meant = keyword == 1 && rest[0].folded() == "for" && when::looks_like_a_length(after);
-    let count = when::length(after).map_or(date, |(_, count)| count.max(date)).max(usize::from(meant));
+    // "for a few weeks" was meant as a time, though nobody knows which.
+    let lengths = keyword == 1 && rest[0].folded() == "for";
+    let meant = (1..=after.len()).find(|count| lengths && when::looks_like_a_length(&after[..*count]));
+    let read = when::length(after).map_or(date, |(_, count)| count.max(date));
+    let count = if read > 0 { read } else { meant.unwrap_or(0) };
     let soon = count == 1 && ["now", "today"].contains(&after.first()?.to_lowercase().as_str());
     (count > 0 && !soon).then(|| plain[..keyword + count].join(" "))
+}
+
+/// Whether a word is one that a time begins with, or that one misspelt.
+fn begins_a_time(word: &Word<'_>) -> bool {
+    let word = word.folded();
+    ["for", "until", "till", "from"].iter().any(|keyword| strsim::osa_distance(&word, keyword) <= 1)
 }
 
 /// Refuses a reason that begins nowhere in particular and has words in it that may have been meant as something else.
@@ -273,31 +303,38 @@ fn unlike_anything_else(
     zone: Tz,
 ) -> Result<(), Text> {
     if let Some(time) = time_at(rest, now, zone) {
-        return Err(if form.times {
+        return Err(if form.has_times() {
             mistakes::bare_time(&time)
         } else {
             mistakes::takes_no_time(form.verb, &time)
         });
     }
-    if form.times {
-        let dated = |from: &usize| ["for", "until", "till", "from"].contains(&rest[*from].folded().as_str());
-        let late = (1..rest.len()).filter(dated).find_map(|from| time_at(&rest[from..], now, zone));
+    if form.has_times() {
+        let late = (0..rest.len()).filter(|index| begins_a_time(&rest[*index])).find_map(|index| {
+            let exactly = time_at(&rest[index..], now, zone);
+            exactly.or_else(|| time_at(&rest[index + 1..], now, zone))
+        });
         if let Some(time) = late {
             return Err(mistakes::time_after_the_reason(form.verb, &time));
         }
     }
-    if !form.policy || policy.is_some() {
+    if let Some(another) =
+        rest.first().map(Word::bare).filter(|word| !word.is_empty() && form.takes_one(word))
+    {
+        return Err(mistakes::one_at_a_time(form.verb, &another));
+    }
+    if !form.has_policy() || policy.is_some() {
         return Ok(());
     }
     let several = names.all.len() > 1;
     for (index, word) in rest.iter().enumerate() {
         let written = word.folded();
         // Of a single policy it makes no difference where its name stands.
-        let named = names.exactly(&written).filter(|_| several);
-        let near = (index == 0 || form.every && several)
-            .then(|| names.nearly(&written, form.every && several))
+        let exact = names.exactly(&written).filter(|_| several);
+        let near = (index == 0 || form.may_be_all() && several)
+            .then(|| names.nearly(&written, form.may_be_all() && several))
             .flatten();
-        if let Some(name) = named.or(near).filter(|_| form.reason) {
+        if let Some(name) = exact.or(near).filter(|_| form.has_reason()) {
             let name = Some(name).filter(|name| names.may_hear_of(name));
             return Err(mistakes::meant_a_policy(form.verb, &word.bare(), name, &names.shown));
         }
@@ -422,7 +459,7 @@ mod tests {
                 ("the list is from before", "|||the list is from before"),
             ],
         );
-        assert_asks_back(request, &[("until friday", "takes no time")]);
+        assert_asks_back(request, &[("until friday", "takes no time"), ("#8 wrong list", "one at a time")]);
         assert_reads(
             Form::account("restore"),
             &[("back from leave", "|||back from leave"), ("vendors back", "vendors|||back")],
@@ -433,6 +470,7 @@ mod tests {
                 ("vendrs back", "mean the policy vendors"),
                 ("the vendors team", "mean the policy"),
                 ("from monday", "takes no time"),
+                ("<@U2|ben> too", "one at a time"),
             ],
         );
     }
@@ -471,6 +509,10 @@ mod tests {
                 ("for a few weeks holiday", "as a length of time"),
                 ("for two wekes holiday", "as a length of time"),
                 ("holiday for 2 weeks", "stands in the reason"),
+                ("untill friday off", "stands in the reason"),
+                ("unitl 14 Dec off", "stands in the reason"),
+                ("fro 2 weeks off", "stands in the reason"),
+                ("ben@ext.example off", "one at a time"),
                 ("on leave until friday", "stands in the reason"),
                 ("friday off", "looks like a time"),
                 ("2 weeks off", "looks like a time"),

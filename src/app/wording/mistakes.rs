@@ -101,6 +101,13 @@ pub fn two_policies(one: &str, other: &str) -> Text {
     unchanged(text.then(". Name one, and write the command again for the other."))
 }
 
+/// Another account or request after the one that a command is about.
+pub fn one_at_a_time(verb: &str, word: &str) -> Text {
+    let text = Text::default().with(code(verb)).then(" takes one at a time, and ");
+    let text = quoted(text, word).then(" looks like another. Write a command for each.");
+    unchanged(text.then(" If it is a part of the reason, write ").with(code("because")).then(" before it."))
+}
+
 /// A word in the reason that may have been meant as a policy.
 pub fn meant_a_policy(verb: &str, word: &str, name: Option<&str>, known: &[&str]) -> Text {
     let text = match name {
