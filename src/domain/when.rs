@@ -3,16 +3,25 @@
 //! A word such as `2026-10`, `yesterday` or `last quarter` names a stretch of civil time: midnight to midnight in the
 //! zone, so a day that daylight saving makes shorter or longer is still that day. `since` begins where the stretch
 //! begins, `until` ends where it ends (a day counts whole), a [`Period`] is the stretch itself. Nothing is guessed: what
-//! is not understood is a [`Misread`], and [`UNDERSTOOD`] says what is.
+//! is not understood, or can be read in two ways, is a [`Misread`], and [`UNDERSTOOD`] says what is understood.
+//!
+//! The crates that read such dates (`dateparser`, `interim`, `chrono-english`) decide `03/04` and `next friday` for the
+//! writer, and don't say how many of the words before a reason they took, so this is our own.
+
+mod written;
 
 use chrono::{DateTime, Datelike, Duration, NaiveDate, SubsecRound, Utc};
 use chrono_tz::Tz;
 
+pub use self::written::Length;
+use self::written::{Reading, Toward};
 use super::policy::start_of_day;
 
 /// What people may write, for the sentence that says so.
-pub const UNDERSTOOD: [&str; 12] = [
+pub const UNDERSTOOD: [&str; 15] = [
     "2026-10-01",
+    "14 Dec",
+    "friday",
     "2026-10",
     "2026",
     "Q3 2026",
@@ -20,18 +29,17 @@ pub const UNDERSTOOD: [&str; 12] = [
     "yesterday",
     "30d",
     "12w",
+    "two months",
     "this month",
     "last week",
     "last quarter",
     "last year",
 ];
 
-/// The most words that one date has: "end of year".
-const WORDS_MAX: usize = 3;
+/// The most words that one date has: "friday 14th of december 2026".
+const WORDS_MAX: usize = 5;
 /// The years that a moment can be written in, in UTC: a question goes into a button as text.
 const YEARS: std::ops::RangeInclusive<i32> = 0..=9999;
-/// Nobody asks further back or ahead than this by a number of days.
-const DAYS_MAX: i64 = 40_000;
 
 /// Why a date can't be used. Each becomes one sentence for the person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +48,8 @@ pub enum Misread {
     NotUnderstood(String),
     /// In the form of a date, but the calendar has no such day, month or quarter.
     NotInCalendar(String),
+    /// One of two days, and only the writer knows which.
+    Ambiguous(String, [NaiveDate; 2]),
     /// The time asked about has not begun yet.
     InFuture(String),
     /// It ends before it begins.
@@ -60,8 +70,8 @@ pub struct Period {
 enum Named {
     /// Whole days, the last one included.
     Days(NaiveDate, NaiveDate),
-    /// So many days, before or after now.
-    Length(i64),
+    /// So long before or after now.
+    Length(Length),
     /// One moment.
     Moment(DateTime<Utc>),
 }
@@ -77,45 +87,67 @@ enum Unit {
 
 /// How many of the leading words make up one date: as many as possible; 0 if none do.
 pub fn date_words<W: AsRef<str>>(words: &[W], zone: Tz, now: DateTime<Utc>) -> usize {
-    let reads =
-        |count: &usize| !matches!(read(&join(&words[..*count]), zone, now), Err(Misread::NotUnderstood(_)));
+    let reads = |count: &usize| {
+        let text = join(&words[..*count]);
+        !matches!(read(&text, Toward::Future, zone, now), Err(Misread::NotUnderstood(_)))
+    };
     (1..=words.len().min(WORDS_MAX)).rev().find(reads).unwrap_or(0)
 }
 
 /// The moment from which on something is asked about.
 pub fn since(text: &str, zone: Tz, now: DateTime<Utc>) -> Result<DateTime<Utc>, Misread> {
-    match read(text, zone, now)? {
+    match read(text, Toward::Past, zone, now)? {
         Named::Days(first, _) => begin(first, zone, text),
-        Named::Length(days) => Ok(now - Duration::days(days)),
+        Named::Length(length) => moved(length.before(now, zone), text),
         Named::Moment(at) => Ok(at),
     }
 }
 
 /// The moment up to which something is asked about: a day counts whole.
 pub fn until(text: &str, zone: Tz, now: DateTime<Utc>) -> Result<DateTime<Utc>, Misread> {
-    match read(text, zone, now)? {
+    match read(text, Toward::Past, zone, now)? {
         Named::Days(_, last) => end(last, zone, text),
-        Named::Length(days) => Ok(now - Duration::days(days)),
+        Named::Length(length) => moved(length.before(now, zone), text),
         Named::Moment(at) => Ok(at),
     }
 }
 
 /// When something that starts now is to end: `30d` from now, or with a day, month or year.
+///
+/// "until next month" and "until December 2026" end where the month begins for some, and where it ends for others.
 pub fn ending(text: &str, zone: Tz, now: DateTime<Utc>) -> Result<DateTime<Utc>, Misread> {
-    match read(text, zone, now)? {
+    let opening = text.split_whitespace().next().unwrap_or_default().to_lowercase();
+    match read(text, Toward::Future, zone, now)? {
+        Named::Days(first, last)
+            if first != last && (opening == "next" || written::month_named(&opening).is_some()) =>
+        {
+            Err(Misread::Ambiguous(text.trim().to_owned(), [first, last]))
+        }
         Named::Days(_, last) => end(last, zone, text),
-        Named::Length(days) => Ok(now + Duration::days(days)),
+        Named::Length(length) => moved(length.after(now, zone), text),
         Named::Moment(at) => Ok(at),
     }
 }
 
 /// When something is to begin: with a day, month or year, or `30d` from now.
 pub fn beginning(text: &str, zone: Tz, now: DateTime<Utc>) -> Result<DateTime<Utc>, Misread> {
-    match read(text, zone, now)? {
+    match read(text, Toward::Future, zone, now)? {
         Named::Days(first, _) => begin(first, zone, text),
-        Named::Length(days) => Ok(now + Duration::days(days)),
+        Named::Length(length) => moved(length.after(now, zone), text),
         Named::Moment(at) => Ok(at),
     }
+}
+
+/// A length of time as people write it, and how many of the leading words it has: `30d`, `two weeks`, `a month`.
+pub fn length<W: AsRef<str>>(words: &[W]) -> Option<(Length, usize)> {
+    let words: Vec<String> = words.iter().take(2).map(|word| plain(word.as_ref())).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    (1..=words.len()).rev().find_map(|count| Some((written::length(&words[..count])?, count)))
+}
+
+/// Whether these leading words were meant as a length of time, though they may not be readable as one.
+pub fn looks_like_a_length<W: AsRef<str>>(words: &[W]) -> bool {
+    words.iter().take(4).any(|word| written::belongs_to_a_length(&plain(word.as_ref())))
 }
 
 /// A stretch of the past: one date, or two with "to", ".." or "until" between them. What has not passed yet is cut off.
@@ -127,7 +159,7 @@ pub fn period(text: &str, zone: Tz, now: DateTime<Utc>) -> Result<Period, Misrea
         .find_map(|between| bare.split_once(between))
         .unwrap_or((bare, bare));
     let begins = since(from, zone, now)?;
-    let ends = match read(to, zone, now)? {
+    let ends = match read(to, Toward::Past, zone, now)? {
         // "90d" alone is what lies between then and now.
         Named::Length(_) if from == to => now,
         Named::Days(..) | Named::Length(_) | Named::Moment(_) => until(to, zone, now)?,
@@ -145,6 +177,15 @@ fn join<W: AsRef<str>>(words: &[W]) -> String {
     words.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" ")
 }
 
+/// A word in lower case, without a comma at its end.
+fn plain(word: &str) -> String {
+    word.to_lowercase().trim_end_matches([',', ';']).to_owned()
+}
+
+fn moved(at: Option<DateTime<Utc>>, text: &str) -> Result<DateTime<Utc>, Misread> {
+    writable(at.ok_or_else(|| Misread::NotInCalendar(text.to_owned()))?, text)
+}
+
 fn begin(day: NaiveDate, zone: Tz, text: &str) -> Result<DateTime<Utc>, Misread> {
     writable(start_of_day(day, zone).ok_or_else(|| Misread::NotInCalendar(text.to_owned()))?, text)
 }
@@ -158,86 +199,119 @@ fn writable(at: DateTime<Utc>, text: &str) -> Result<DateTime<Utc>, Misread> {
     if YEARS.contains(&at.year()) { Ok(at) } else { Err(Misread::NotInCalendar(text.to_owned())) }
 }
 
-fn read(text: &str, zone: Tz, now: DateTime<Utc>) -> Result<Named, Misread> {
+fn read(text: &str, toward: Toward, zone: Tz, now: DateTime<Utc>) -> Result<Named, Misread> {
     let asked = text.trim();
     if let Ok(at) = DateTime::parse_from_rfc3339(asked) {
         // Whole milliseconds, as everything that is stored.
         return writable(at.to_utc().trunc_subsecs(3), asked).map(Named::Moment);
     }
-    let words = asked.to_lowercase();
-    let words: Vec<&str> = words.split_whitespace().collect();
-    let today = now.with_timezone(&zone).date_naive();
-    let days = match words.as_slice() {
-        ["now"] => return Ok(Named::Moment(now)),
-        ["today"] => Some((today, today)),
-        ["yesterday"] => today.pred_opt().map(|day| (day, day)),
-        ["tomorrow"] => today.succ_opt().map(|day| (day, day)),
-        ["this", unit] => unit_named(unit, asked).map(|unit| around(unit, today))?,
-        ["last", unit] => unit_named(unit, asked).map(|unit| before(unit, today))?,
-        ["end", "of", unit] => {
-            unit_named(unit, asked).map(|unit| around(unit, today).map(|(_, last)| (last, last)))?
-        }
-        [quarter, year] => quarter_named(quarter, year, asked)?,
-        [one] => match length(one) {
-            Some(days) => return Ok(Named::Length(days)),
-            None => digits(one, asked)?,
-        },
-        _ => return Err(Misread::NotUnderstood(asked.to_owned())),
-    };
-    let (first, last) = days.ok_or_else(|| Misread::NotInCalendar(asked.to_owned()))?;
-    Ok(Named::Days(first, last))
-}
-
-type Days = Option<(NaiveDate, NaiveDate)>;
-
-fn unit_named(word: &str, asked: &str) -> Result<Unit, Misread> {
-    match word {
-        "week" => Ok(Unit::Week),
-        "month" => Ok(Unit::Month),
-        "quarter" => Ok(Unit::Quarter),
-        "year" => Ok(Unit::Year),
-        _ => Err(Misread::NotUnderstood(asked.to_owned())),
+    let words: Vec<String> = asked.split_whitespace().map(plain).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if words == ["now"] {
+        return Ok(Named::Moment(now));
+    }
+    if let Some(length) = written::length(&words) {
+        return Ok(Named::Length(length));
+    }
+    match days(&words, toward, now.with_timezone(&zone).date_naive()) {
+        Some(Reading::Days(first, last)) => Ok(Named::Days(first, last)),
+        Some(Reading::Either(one, other)) => Err(Misread::Ambiguous(asked.to_owned(), [one, other])),
+        Some(Reading::NoSuchDay) => Err(Misread::NotInCalendar(asked.to_owned())),
+        None => Err(Misread::NotUnderstood(asked.to_owned())),
     }
 }
 
-/// A number of days as people write it: `30d`, `12w`; at most some decades.
-pub fn length(word: &str) -> Option<i64> {
-    let number = |unit| word.strip_suffix(unit).and_then(unsigned);
-    let days = number("d").map(i64::from).or_else(|| number("w").map(|weeks| i64::from(weeks) * 7))?;
-    (days <= DAYS_MAX).then_some(days)
+/// The days that words in lower case name. `None`: they have no form of a date.
+fn days(words: &[&str], toward: Toward, today: NaiveDate) -> Option<Reading> {
+    let whole = |days: Days| days.map_or(Reading::NoSuchDay, |(first, last)| Reading::Days(first, last));
+    let last_of = |days: Days| Reading::day(days.map(|(_, last)| last));
+    Some(match words {
+        ["today"] => Reading::day(Some(today)),
+        ["yesterday"] => Reading::day(today.pred_opt()),
+        ["tomorrow"] => Reading::day(today.succ_opt()),
+        ["this", word] => match written::weekday_named(word) {
+            Some(named) => {
+                let monday = today - Duration::days(i64::from(today.weekday().num_days_from_monday()));
+                let after = i64::from(named.num_days_from_monday());
+                Reading::day(monday.checked_add_signed(Duration::days(after)))
+            }
+            None => whole(around(unit_named(word)?, today)),
+        },
+        ["last", unit] => whole(before(unit_named(unit)?, today)),
+        ["next", word] => match written::weekday_named(word) {
+            Some(named) => written::next_weekday(named, today),
+            None => whole(after(unit_named(word)?, today)),
+        },
+        ["end", "of", "next", unit] => last_of(after(unit_named(unit)?, today)),
+        ["end", "of", "the" | "this", unit] | ["end", "of", unit] => {
+            last_of(around(unit_named(unit)?, today))
+        }
+        [word] if written::weekday_named(word).is_some() => {
+            written::weekday(written::weekday_named(word)?, toward, today)
+        }
+        [word, rest @ ..] if !rest.is_empty() && written::weekday_named(word).is_some() => {
+            let named = written::weekday_named(word)?;
+            match days(rest, toward, today)? {
+                Reading::Days(day, last) if day == last && day.weekday() == named => Reading::Days(day, day),
+                Reading::Either(one, other) => match [one, other].map(|day| day.weekday() == named) {
+                    [true, false] => Reading::day(Some(one)),
+                    [false, true] => Reading::day(Some(other)),
+                    _ => Reading::Either(one, other),
+                },
+                Reading::Days(..) | Reading::NoSuchDay => Reading::NoSuchDay,
+            }
+        }
+        [month, year] if written::month_named(month).is_some() && year.len() == 4 => {
+            whole(months(written::four_digits(year)?, written::month_named(month)?, 1))
+        }
+        [word] => match written::with_slashes(word, toward, today) {
+            Some(reading) => reading,
+            None => whole(digits(word)?),
+        },
+        _ => match (written::day_of_month(words, toward, today), words) {
+            (Some(reading), _) => reading,
+            (None, [one, other]) => whole(quarter_named(one, other)?),
+            (None, _) => return None,
+        },
+    })
 }
 
-/// Digits and nothing else: no sign.
-fn unsigned(digits: &str) -> Option<u32> {
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+/// The first and the last day; `None` if the calendar has no such days.
+type Days = Option<(NaiveDate, NaiveDate)>;
+
+fn unit_named(word: &str) -> Option<Unit> {
+    match word {
+        "week" => Some(Unit::Week),
+        "month" => Some(Unit::Month),
+        "quarter" => Some(Unit::Quarter),
+        "year" => Some(Unit::Year),
+        _ => None,
+    }
 }
 
-/// `2026-10-01`, `2026-10`, `2026`, `2026-q3`. The outer error: no such form; the inner `None`: no such day.
-fn digits(word: &str, asked: &str) -> Result<Days, Misread> {
-    let unknown = || Misread::NotUnderstood(asked.to_owned());
+/// `2026-10-01`, `2026-10`, `2026`, `2026-q3`. The outer `None`: no such form; the inner: no such day.
+fn digits(word: &str) -> Option<Days> {
     let parts: Vec<&str> = word.split('-').collect();
-    let number =
-        |part: &str, width: usize| unsigned(part).filter(|_| part.len() == width).ok_or_else(unknown);
+    let number = |part: &str, width: usize| written::unsigned(part).filter(|_| part.len() == width);
     let year = number(parts[0], 4)?.cast_signed();
     match parts[1..] {
-        [] => Ok(months(year, 1, 12)),
-        [quarter] if quarter.starts_with('q') => quarter_named(quarter, parts[0], asked),
-        [month] => Ok(months(year, number(month, 2)?, 1)),
+        [] => Some(months(year, 1, 12)),
+        [quarter] if quarter.starts_with('q') => quarter_named(quarter, parts[0]),
+        [month] => Some(months(year, number(month, 2)?, 1)),
         [month, day] => {
             let day = NaiveDate::from_ymd_opt(year, number(month, 2)?, number(day, 2)?);
-            Ok(day.map(|day| (day, day)))
+            Some(day.map(|day| (day, day)))
         }
-        _ => Err(unknown()),
+        _ => None,
     }
 }
 
 /// `q3` and `2026`, in either order.
-fn quarter_named(one: &str, other: &str, asked: &str) -> Result<Days, Misread> {
-    let unknown = || Misread::NotUnderstood(asked.to_owned());
+fn quarter_named(one: &str, other: &str) -> Option<Days> {
     let (quarter, year) = if one.starts_with('q') { (one, other) } else { (other, one) };
-    let quarter = quarter.strip_prefix('q').and_then(unsigned).ok_or_else(unknown)?;
-    let year = Some(year).filter(|year| year.len() == 4).and_then(unsigned).ok_or_else(unknown)?;
-    Ok((1..=4).contains(&quarter).then(|| months(year.cast_signed(), quarter * 3 - 2, 3)).flatten())
+    let quarter = quarter.strip_prefix('q').and_then(written::unsigned)?;
+    let year = written::four_digits(year)?;
+    Some((1..=4).contains(&quarter).then(|| months(year, quarter * 3 - 2, 3)).flatten())
 }
 
 /// So many whole months from the first of `month` on.
@@ -264,4 +338,10 @@ fn around(unit: Unit, day: NaiveDate) -> Days {
 fn before(unit: Unit, day: NaiveDate) -> Days {
     let (first, _) = around(unit, day)?;
     around(unit, first.pred_opt()?)
+}
+
+/// The unit after the one that a day lies in.
+fn after(unit: Unit, day: NaiveDate) -> Days {
+    let (_, last) = around(unit, day)?;
+    around(unit, last.succ_opt()?)
 }

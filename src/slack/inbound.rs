@@ -17,6 +17,7 @@ use slack_morphism::prelude::{
     SlackViewState, SlackViewStateValue,
 };
 
+use super::typed::as_typed;
 use crate::chat::{FormState, Inbound, MessageRef, ReplyHandle, ReplyTo, ViewRef, What};
 
 use super::render::{base_action, base_group};
@@ -242,7 +243,7 @@ fn slash_command(payload: &RawValue, command: &str, received_at: DateTime<Utc>) 
             channel: Some(event.channel_id.0.clone()),
             handle: Some(handle(&event.response_url)),
         },
-        what: What::Command { text: event.text.unwrap_or_default(), channel: event.channel_id.0 },
+        what: What::Command { text: as_typed(&event.text.unwrap_or_default()), channel: event.channel_id.0 },
     };
     Some(Read::Input(Box::new(inbound), Vec::new()))
 }

@@ -24,6 +24,7 @@ mod render;
 mod settings;
 mod socket;
 mod text;
+mod typed;
 
 use std::sync::Arc;
 

@@ -3,7 +3,8 @@
 use chrono::{DateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use inactive_contractors::domain::when::{
-    Misread, Period, UNDERSTOOD, beginning, date_words, ending, period, since, until,
+    Length, Misread, Period, UNDERSTOOD, beginning, date_words, ending, length, looks_like_a_length, period,
+    since, until,
 };
 
 const BERLIN: Tz = chrono_tz::Europe::Berlin;
@@ -108,9 +109,15 @@ fn what_is_not_understood_says_so() {
     for text in [
         "",
         "soon",
-        "1.10.2026",
-        "10/01/2026",
         "2026-1-1",
+        "14.12",
+        "14/12/26",
+        "3m",
+        "december",
+        "two",
+        "a few weeks",
+        "next",
+        "14th of nowhere",
         "last",
         "last decade",
         "30",
@@ -136,6 +143,108 @@ fn what_is_not_understood_says_so() {
     }
 }
 
+fn shown(at: Result<DateTime<Utc>, Misread>) -> String {
+    let local = at.map(|at| at.with_timezone(&BERLIN).format("%Y-%m-%d %H:%M").to_string());
+    local.unwrap_or_else(|misread| format!("{misread:?}"))
+}
+
+/// From a Wednesday, 14:00 in Berlin.
+#[test]
+fn days_ahead_are_read_as_people_write_them() {
+    for (text, ends) in [
+        ("friday", "2026-10-17 00:00"),
+        ("Fri", "2026-10-17 00:00"),
+        ("Friday,", "2026-10-17 00:00"),
+        ("tuesday", "2026-10-21 00:00"),
+        ("this friday", "2026-10-17 00:00"),
+        ("friday 16 oct", "2026-10-17 00:00"),
+        ("14 Dec", "2026-12-15 00:00"),
+        ("Dec 14", "2026-12-15 00:00"),
+        ("14th of December", "2026-12-15 00:00"),
+        ("14 Dec 2027", "2027-12-15 00:00"),
+        ("December 14, 2027", "2027-12-15 00:00"),
+        ("14 oct", "2026-10-15 00:00"),
+        ("13 oct", "2027-10-14 00:00"),
+        ("14.12.2026", "2026-12-15 00:00"),
+        ("14.12.", "2026-12-15 00:00"),
+        ("14/12", "2026-12-15 00:00"),
+        ("12/14/2026", "2026-12-15 00:00"),
+        ("03/03/2027", "2027-03-04 00:00"),
+        ("2026/12/14", "2026-12-15 00:00"),
+        ("end of the month", "2026-11-01 00:00"),
+        ("end of next month", "2026-12-01 00:00"),
+        ("2 weeks", "2026-10-28 13:00"),
+    ] {
+        assert_eq!(shown(ending(text, BERLIN, now())), ends, "{text}");
+    }
+    for (text, begins) in [("next week", "2026-10-19 00:00"), ("friday", "2026-10-16 00:00")] {
+        assert_eq!(shown(beginning(text, BERLIN, now())), begins, "{text}");
+    }
+    // A question looks back.
+    for (text, begins) in [("friday", "2026-10-09 00:00"), ("14 Dec", "2025-12-14 00:00")] {
+        assert_eq!(shown(since(text, BERLIN, now())), begins, "{text}");
+    }
+}
+
+#[test]
+fn what_is_two_days_for_two_people_is_never_decided() {
+    for (text, one, other) in [
+        ("03/04", "2027-04-03", "2027-03-04"),
+        ("03/04/2027", "2027-04-03", "2027-03-04"),
+        ("3.4.2027", "2027-04-03", "2027-03-04"),
+        ("wednesday", "2026-10-14", "2026-10-21"),
+        ("next friday", "2026-10-16", "2026-10-23"),
+        ("next wednesday", "2026-10-21", "2026-10-28"),
+        ("next month", "2026-11-01", "2026-11-30"),
+        ("December 2026", "2026-12-01", "2026-12-31"),
+    ] {
+        let days = [one, other].map(|day| day.parse().unwrap());
+        assert_eq!(ending(text, BERLIN, now()), Err(Misread::Ambiguous(text.to_owned(), days)), "{text}");
+    }
+    // Of two days only one is a Saturday.
+    assert_eq!(shown(ending("saturday 03/04/2027", BERLIN, now())), "2027-04-04 00:00");
+    for text in ["29 feb", "friday 14 oct", "31/11/2026", "30 Feb 2027"] {
+        assert_eq!(ending(text, BERLIN, now()), Err(Misread::NotInCalendar(text.to_owned())), "{text}");
+    }
+}
+
+#[test]
+fn lengths_are_read_as_people_write_them() {
+    for (text, lasts, count) in [
+        ("30d", Length::Days(30), 1),
+        ("30 d", Length::Days(30), 2),
+        ("30 days parental leave", Length::Days(30), 2),
+        ("2weeks", Length::Days(14), 1),
+        ("Two weeks, holiday", Length::Days(14), 2),
+        ("a fortnight", Length::Days(14), 2),
+        ("a month", Length::Months(1), 2),
+        ("3 months", Length::Months(3), 2),
+        ("one year", Length::Months(12), 2),
+        ("ninety days", Length::Days(90), 2),
+    ] {
+        let words: Vec<&str> = text.split(' ').collect();
+        assert_eq!(length(&words), Some((lasts, count)), "{text}");
+    }
+    for text in ["", "weeks", "3m", "3x", "a while", "parental leave", "-3 days", "50000 days", "101 years"] {
+        assert_eq!(length(&text.split(' ').collect::<Vec<_>>()), None, "{text}");
+    }
+    // A month ends on the day of the same number, or on the last one; a day of 24 hours may end at another time of day.
+    let at = Utc.with_ymd_and_hms(2027, 1, 31, 12, 0, 0).unwrap();
+    assert_eq!(shown(Ok(Length::Months(1).after(at, BERLIN).unwrap())), "2027-02-28 13:00");
+    assert_eq!(shown(Ok(Length::Months(1).before(now(), BERLIN).unwrap())), "2026-09-14 14:00");
+    for (text, meant) in [
+        ("a few weeks", true),
+        ("the next two weeks", true),
+        ("3x off", true),
+        ("parental leave 12 weeks", true),
+        ("parental leave", false),
+        ("a customer", false),
+        ("", false),
+    ] {
+        assert_eq!(looks_like_a_length(&text.split(' ').collect::<Vec<_>>()), meant, "{text}");
+    }
+}
+
 #[test]
 fn a_date_takes_as_many_words_as_it_has() {
     let count = |line: &str| date_words(&line.split(' ').collect::<Vec<_>>(), BERLIN, now());
@@ -146,4 +255,8 @@ fn a_date_takes_as_many_words_as_it_has() {
     assert_eq!(count("2026-02-31"), 1);
     assert_eq!(count("last"), 0);
     assert_eq!(count("holidays"), 0);
+    assert_eq!(count("friday 14 people left"), 1);
+    assert_eq!(count("14 dec on site"), 2);
+    assert_eq!(count("friday 16th of october 2026 off"), 5);
+    assert_eq!(count("03/04 off"), 1);
 }

@@ -50,6 +50,7 @@ mod sockets;
 mod strangers;
 mod surface;
 mod two_people;
+mod typed;
 mod undo;
 mod watch;
 mod working_days;

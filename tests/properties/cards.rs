@@ -115,7 +115,7 @@ fn the_bots_own_cards_hold_hostile_people() {
         }
         accepted(&notices::outcomes(&request, &people, now()));
         accepted(&notices::sweep_failed(&policy.name, &why));
-        accepted(&answers::usage(&why, true));
+        accepted(&answers::usage(&why));
         let lines = people.iter().map(|one| answers::event_line(&event(&one.shown.name, &why))).collect();
         accepted(&answers::list(answers::event_line(&event(&why, &why)), lines));
     });

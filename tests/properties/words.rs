@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use crate::generate::{holds, nasty};
 use crate::targets::{command, now, when};
 
-const WORDS: [&str; 58] = [
-    "status",
+const WORDS: [&str; 82] = [
+    "Status",
     "sweep",
     "preview",
     "pending",
@@ -27,6 +27,8 @@ const WORDS: [&str; 58] = [
     "report",
     "evidence",
     "help",
+    "pause",
+    "Resume",
     "--here",
     "--page",
     "--policy",
@@ -67,6 +69,28 @@ const WORDS: [&str; 58] = [
     "\"\"",
     "“why”",
     "now",
+    "\u{2014}policy",
+    "\u{2013}here",
+    "\u{2014}polcy",
+    "-x",
+    "->",
+    "\u{2014}",
+    "vendor",
+    "Vendors",
+    "contractor",
+    "because",
+    "reason:",
+    "all",
+    "everything",
+    "two",
+    "weeks",
+    "a",
+    "month",
+    "friday",
+    "next",
+    "14",
+    "Dec",
+    "03/04",
 ];
 
 fn word() -> impl Strategy<Value = String> {
@@ -78,8 +102,8 @@ fn word() -> impl Strategy<Value = String> {
 
 #[test]
 fn any_words_are_understood_or_refused_in_words_that_fit() {
-    let first = prop::sample::select(WORDS[..18].to_vec());
-    holds(700, &(first, prop::collection::vec(word(), 0..9)), |(first, words)| {
+    let first = prop::sample::select(WORDS[..20].to_vec());
+    holds(3000, &(first, prop::collection::vec(word(), 0..9)), |(first, words)| {
         command::check(format!("{first} {}", words.join(" ")).as_bytes());
     });
     holds(300, &nasty(), |text| command::check(text.as_bytes()));

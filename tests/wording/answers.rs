@@ -5,7 +5,7 @@ use inactive_contractors::app::people::Stranger;
 use inactive_contractors::app::wording::choose::form;
 use inactive_contractors::app::wording::exceptions::{self, NotRestored};
 use inactive_contractors::app::wording::pauses::{self, Missed};
-use inactive_contractors::app::wording::{answers, notices, refusals};
+use inactive_contractors::app::wording::{answers, mistakes, notices, refusals};
 use inactive_contractors::chat::{Connection, Text};
 use inactive_contractors::domain::account::AccountStatus;
 use inactive_contractors::domain::assess::{Assessment, Exemption, Standing, assess};
@@ -16,6 +16,7 @@ use inactive_contractors::domain::pause::Pause;
 use inactive_contractors::domain::plan::{Assessed, Counts, Guard, Plan, Verdict};
 use inactive_contractors::domain::request::{Decision, Refusal, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip, Wish};
+use inactive_contractors::domain::when::Misread;
 use inactive_contractors::forward::Behind;
 
 use crate::desk::{Desk, compare};
@@ -106,8 +107,6 @@ async fn every_other_note_is_a_sentence() {
         refusals::cant_look_up(),
         refusals::ask_again(),
         exceptions::leave_needs_a_start(),
-        exceptions::not_a_length(EVIL),
-        exceptions::not_a_day(EVIL),
         exceptions::restore_asked(&account(NAMES[1]), None, at(0) + days(7)),
         Text::plain(refusals::kept_on_card(7)),
         form::no_day(),
@@ -124,9 +123,50 @@ async fn every_other_note_is_a_sentence() {
     let texts =
         why.into_iter().zip(NAMES).map(|(why, name)| exceptions::not_restored(&account(name), why)).collect();
     notes(&mut desk, "not_restored", texts).await;
-    desk.message_is("usage", &answers::usage("Usage: exempt <PERSON>\n\n  <PERSON>  Whom", false)).await;
-    desk.message_is("usage_after_a_mistake", &answers::usage(&format!("error: {EVIL}\n  tip: no"), true))
-        .await;
+    desk.message_is("usage", &answers::usage("Usage: exempt <PERSON>\n\n  <PERSON>  Whom")).await;
+    desk.close();
+}
+
+#[tokio::test]
+async fn a_line_that_is_not_understood_is_answered_with_what_to_write() {
+    let mut desk = Desk::open().await;
+    let day = |day| chrono::NaiveDate::from_ymd_opt(2026, 4, day).expect("it is in the calendar");
+    let example = Some("why ada@example.com");
+    let known = ["contractors", "vendors"];
+    let texts = vec![
+        mistakes::unknown_command(EVIL, None),
+        mistakes::unknown_command("statsu", Some("status")),
+        mistakes::unknown_option(EVIL, None, false),
+        mistakes::unknown_option("—polcy", Some("policy"), true),
+        mistakes::no_value("policy"),
+        mistakes::twice("--policy"),
+        mistakes::missing("person", example),
+        mistakes::missing("person", None),
+        mistakes::too_much(EVIL, example),
+        mistakes::bad_value("--page", EVIL),
+        mistakes::not_understood(example),
+        mistakes::nothing_after("until"),
+        mistakes::no_such_policy(EVIL, None, &known),
+        mistakes::no_such_policy("vendor", Some("vendors"), &known),
+        mistakes::two_policies("contractors", "vendors"),
+        mistakes::one_at_a_time("unexempt", EVIL),
+        mistakes::meant_a_policy("resume", EVIL, None, &known),
+        mistakes::meant_a_policy("resume", "vendor", Some("vendors"), &known),
+        mistakes::takes_no_time("resume", "until friday"),
+        mistakes::time_after_the_reason("exempt", "for 30 days"),
+        mistakes::bare_time("friday"),
+        mistakes::two_times("until"),
+        mistakes::not_a_length(&["3x", EVIL, "c", "d"]),
+        mistakes::not_a_day(&Misread::NotUnderstood(EVIL.to_owned())),
+        mistakes::not_a_day(&Misread::Ambiguous("03/04".to_owned(), [day(3), day(9)])),
+        mistakes::not_a_day(&Misread::NotInCalendar("2026-02-30".to_owned())),
+        pauses::understood("pause", None, ""),
+        pauses::understood("resume", Some("vendors"), EVIL),
+        refusals::with_reason(refusals::note(Text::plain("Done.")), EVIL).summary,
+        exceptions::without_an_end(refusals::note(Text::plain("Done."))).summary,
+        refusals::with_reason(refusals::note(Text::plain("Done.")), "").summary,
+    ];
+    notes(&mut desk, "mistakes", texts).await;
     desk.close();
 }
 

@@ -10,7 +10,8 @@ use super::super::people::{self, Known, Stranger};
 use super::super::survey::log_since;
 use super::super::wording::exceptions::{self, NotRestored};
 use super::super::wording::{pauses, refusals};
-use super::{About, Answer, Asked, Role};
+use super::tail::Said;
+use super::{Answer, Asked, Role};
 use crate::chat::{Inbound, Span, Text};
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::left_alone_until;
@@ -111,13 +112,17 @@ impl App {
     }
 
     /// Has a suspended account given back. The wish is committed here; the loop carries it out.
-    pub(super) async fn restore_asked(&self, asked: &Asked<'_>, about: &About) -> anyhow::Result<Answer> {
-        let (policy, known, account) = match self.concerned(asked, about).await? {
+    pub(super) async fn restore_asked(
+        &self,
+        asked: &Asked<'_>,
+        person: &str,
+        said: &Said,
+    ) -> anyhow::Result<Answer> {
+        let (policy, known, account) = match self.concerned(asked, person, said.policy.as_deref()).await? {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),
         };
-        let reason = about.words.join(" ");
-        self.give_back_if_allowed(policy, known, &account, reason, asked.key).await
+        self.give_back_if_allowed(policy, known, &account, said.reason.clone(), asked.key).await
     }
 
     /// Records the wish to give an account back if the person may have it, or says why they may not.

@@ -1,26 +1,19 @@
 //! Exemptions: granted, ended early, listed.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::super::App;
 use super::super::people::{Known, Stranger};
-use super::super::wording::{exceptions, history, refusals};
+use super::super::wording::{exceptions, refusals};
+use super::tail::{self, Form, Said};
 use super::{About, Answer, Asked};
 use crate::chat::Text;
 use crate::domain::account::Account;
 use crate::domain::audit::{Action, Actor, Draft, Subject};
 use crate::domain::exemption::{self, End, Granted, Wish};
 use crate::domain::policy::Policy;
-use crate::domain::when::{self, Misread};
 use crate::store::{AuditContext, Exempted};
-
-/// What the words after the person say.
-pub(super) struct Said {
-    pub(super) from: Option<DateTime<Utc>>,
-    pub(super) until: Option<DateTime<Utc>>,
-    pub(super) reason: String,
-}
 
 impl App {
     /// Grants an exemption; `leave` wants to know from when on.
@@ -30,14 +23,20 @@ impl App {
         about: &About,
         leave: bool,
     ) -> anyhow::Result<Answer> {
-        let (policy, known, account) = match self.concerned(asked, about).await? {
+        let form = Form::exemption(if leave { "leave" } else { "exempt" });
+        // In which zone its times are is known once the policy is.
+        let named = match self.said(asked, form, about, Tz::UTC) {
+            Ok(said) => said.policy,
+            Err(text) => return Ok(Err(text)),
+        };
+        let (policy, known, account) = match self.concerned(asked, &about.person, named.as_deref()).await? {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),
         };
         if !account.is_of(&policy.rule.user_type) {
             return Ok(Err(refusals::other_type()));
         }
-        let said = match read_words(&about.words, asked.at, policy.schedule.zone) {
+        let said = match self.said(asked, form, about, policy.schedule.zone) {
             Ok(said) => said,
             Err(text) => return Ok(Err(text)),
         };
@@ -50,11 +49,15 @@ impl App {
             account: Subject { id: account.id.clone(), login: account.login.clone() },
             email: account.email.clone(),
             by: known.voter.person.clone(),
-            reason: said.reason,
+            reason: said.reason.clone(),
             starts_at,
             ends_at: said.until.unwrap_or(starts_at.max(asked.at) + policy.exemption_max),
         };
-        self.grant(policy, asked.key, wish, asked.at).await
+        let answer = self.grant(policy, asked.key, wish, asked.at).await?;
+        let open_ended = said.until.is_none();
+        Ok(answer
+            .map(|card| if open_ended { exceptions::without_an_end(card) } else { card })
+            .map(|card| refusals::with_reason(card, &said.reason)))
     }
 
     /// Grants an exemption if it may be, or says why it may not.
@@ -107,9 +110,20 @@ impl App {
         Ok(())
     }
 
+    /// What stands after the person, with times in `zone`.
+    fn said(&self, asked: &Asked<'_>, form: Form, about: &About, zone: Tz) -> Result<Said, Text> {
+        let text = about.words.as_deref().unwrap_or_default();
+        tail::read(form, text, about.policy.as_deref(), &asked.names(self), asked.at, zone)
+    }
+
     /// Ends the account's exemptions.
-    pub(super) async fn unexempt(&self, asked: &Asked<'_>, about: &About) -> anyhow::Result<Answer> {
-        let (policy, known, account) = match self.concerned(asked, about).await? {
+    pub(super) async fn unexempt(
+        &self,
+        asked: &Asked<'_>,
+        person: &str,
+        said: &Said,
+    ) -> anyhow::Result<Answer> {
+        let (policy, known, account) = match self.concerned(asked, person, said.policy.as_deref()).await? {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),
         };
@@ -118,7 +132,7 @@ impl App {
         if !has_open(&granted, &policy.name, asked.at) && !account.is_of(&policy.rule.user_type) {
             return Ok(Err(refusals::other_type()));
         }
-        let reason = Some(about.words.join(" ")).filter(|reason| !reason.is_empty());
+        let reason = Some(said.reason.clone()).filter(|reason| !reason.is_empty());
         if reason.as_deref().is_some_and(exemption::is_too_long) {
             return Ok(Err(exceptions::refusal(&exemption::Refusal::ReasonTooLong)));
         }
@@ -141,9 +155,9 @@ impl App {
     pub(super) async fn concerned<'a, 'b>(
         &self,
         asked: &'b Asked<'a>,
-        about: &About,
+        person: &str,
+        wanted: Option<&str>,
     ) -> anyhow::Result<Result<(&'a Policy, &'b Known, Account), Text>> {
-        let wanted = about.policy.as_deref();
         let policies = match wanted {
             Some(name) => match asked.policy(self, Some(name)) {
                 Ok((policy, _)) => vec![policy],
@@ -151,7 +165,7 @@ impl App {
             },
             None => asked.policies(),
         };
-        let (policy, account) = match self.account_of(&policies, &about.person).await? {
+        let (policy, account) = match self.account_of(&policies, person).await? {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),
         };
@@ -175,56 +189,13 @@ fn has_open(granted: &[Granted], policy: &str, now: DateTime<Utc>) -> bool {
     granted.iter().any(|one| one.policy == policy && one.is_open(now))
 }
 
-/// Reads "from … until … reason" in any order of the times, which come before the reason.
-pub(super) fn read_words(words: &[String], now: DateTime<Utc>, zone: Tz) -> Result<Said, Text> {
-    let (mut from, mut until, mut lasts) = (None, None, None);
-    let mut rest = words;
-    while let [keyword, value, ..] = rest {
-        let count = when::date_words(&rest[1..], zone, now).max(1);
-        let text = rest[1..=count].join(" ");
-        match keyword.to_lowercase().as_str() {
-            // "for parental leave" is a reason, "for 30d" a time.
-            "for" if !value.starts_with(|c: char| c.is_ascii_digit()) => break,
-            "for" => lasts = Some(length(value)?),
-            "until" | "till" => {
-                until = Some(when::ending(&text, zone, now).map_err(|misread| not_a_day(&misread))?);
-            }
-            "from" => {
-                from = Some(when::beginning(&text, zone, now).map_err(|misread| not_a_day(&misread))?);
-            }
-            _ => break,
-        }
-        rest = &rest[1 + count..];
-    }
-    // Of two ends the one that was said counts; a length begins when the exemption does.
-    let until = until.or(lasts.map(|lasts| from.unwrap_or(now) + lasts));
-    Ok(Said { from, until, reason: rest.join(" ") })
-}
-
-fn length(word: &str) -> Result<Duration, Text> {
-    when::length(word).map(Duration::days).ok_or_else(|| exceptions::not_a_length(word))
-}
-
-fn not_a_day(misread: &Misread) -> Text {
-    match misread {
-        Misread::NotUnderstood(text) => exceptions::not_a_day(text),
-        Misread::NotInCalendar(_) | Misread::InFuture(_) | Misread::Backwards(_) => history::misread(misread),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use chrono::Duration;
+
     use super::*;
     use crate::domain::account::AccountId;
     use crate::domain::audit::Person;
-
-    fn read(line: &str) -> Result<(Option<String>, Option<String>, String), String> {
-        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        let now = "2026-10-14T12:00:00Z".parse().expect("a time");
-        let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M").to_string();
-        let said = read_words(&words, now, Tz::UTC).map_err(|text| text.to_plain())?;
-        Ok((said.from.map(time), said.until.map(time), said.reason))
-    }
 
     #[test]
     fn an_exemption_counts_for_its_policy_until_it_ends() {
@@ -243,38 +214,5 @@ mod tests {
         };
         assert!(has_open(&[granted("q", 1), granted("p", 1)], "p", now));
         assert!(!has_open(&[granted("q", 1), granted("p", -1)], "p", now));
-    }
-
-    #[test]
-    fn times_come_before_the_reason_in_any_order() {
-        let said = |from: Option<&str>, until: Option<&str>, reason: &str| {
-            Ok((from.map(str::to_owned), until.map(str::to_owned), reason.to_owned()))
-        };
-        assert_eq!(read("for 30d on leave"), said(None, Some("2026-11-13 12:00"), "on leave"));
-        assert_eq!(read("for parental leave"), said(None, None, "for parental leave"));
-        assert_eq!(read("until 2026-12-31 for 30d people"), said(None, Some("2027-01-01 00:00"), "people"));
-        assert_eq!(
-            read("for 30d from 2026-12-20 holidays"),
-            said(Some("2026-12-20 00:00"), Some("2027-01-19 00:00"), "holidays")
-        );
-        assert_eq!(read("until end of year shut down"), said(None, Some("2027-01-01 00:00"), "shut down"));
-        assert_eq!(
-            read("from tomorrow until 2026-12 on site"),
-            said(Some("2026-10-15 00:00"), Some("2027-01-01 00:00"), "on site")
-        );
-        assert_eq!(read("until"), said(None, None, "until"));
-        for (line, says) in [
-            ("until friday off", "I can't read friday as a day"),
-            ("until 2026-02-30 off", "The calendar has no 2026-02-30."),
-            ("until +262142-12-31 off", "as a day"),
-            ("for 999999999d off", "as a length of time"),
-            ("for 3x off", "as a length of time"),
-        ] {
-            let error = read(line).expect_err(line);
-            assert!(
-                error.contains(says) && error.contains("Nothing was changed") || error.contains("calendar"),
-                "{error}"
-            );
-        }
     }
 }

@@ -5,6 +5,8 @@ use chrono_tz::Tz;
 
 use super::super::history::export::Format;
 use super::super::wording::history as wording;
+use super::nearest::nearest;
+use super::typed::folded;
 use crate::chat::Text;
 use crate::domain::audit::Action;
 use crate::domain::policy::Policy;
@@ -12,8 +14,6 @@ use crate::domain::when;
 
 /// A question has to fit into a button's value, with the number that its page begins at.
 const LINE_MAX: usize = 1900;
-/// Words less alike than this are not worth a "did you mean".
-const ALIKE: f64 = 0.75;
 
 const KEYWORDS: [&str; 8] = ["since", "until", "in", "by", "outcome", "request", "policy", "about"];
 
@@ -181,7 +181,7 @@ impl Filters {
 
 /// The zone of the policy that is named, or of the first.
 pub(super) fn zone_of(policies: &[&Policy], named: Option<&str>) -> Tz {
-    let named = named.and_then(|name| policies.iter().find(|policy| policy.name == name));
+    let named = named.and_then(|name| policies.iter().find(|policy| folded(&policy.name) == folded(name)));
     named.or(policies.first()).map_or(Tz::UTC, |policy| policy.schedule.zone)
 }
 
@@ -213,13 +213,8 @@ fn number(word: &str) -> Result<i64, Text> {
 
 fn policy(name: &str, policies: &[&Policy]) -> Result<String, Text> {
     let names: Vec<&str> = policies.iter().map(|policy| policy.name.as_str()).collect();
-    if names.contains(&name) { Ok(name.to_owned()) } else { Err(wording::no_such_policy(name, &names)) }
-}
-
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    let rated = known.iter().map(|known| (strsim::jaro_winkler(&word, known), *known));
-    rated.filter(|(alike, _)| *alike >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
+    let found = names.iter().find(|known| folded(known) == folded(name));
+    found.map(|found| (*found).to_owned()).ok_or_else(|| wording::no_such_policy(name, &names))
 }
 
 #[cfg(test)]

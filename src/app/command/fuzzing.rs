@@ -3,10 +3,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::exceptions::{Said, read_words};
 use super::filters::Filters;
 use super::history::{page_line, read_period};
-use super::{Command, Line, help};
+use super::tail::{self, Names};
+use super::{Command, Line};
 use crate::chat::{Card, Text};
 use crate::domain::policy::Policy;
 use crate::domain::when::Period;
@@ -16,8 +16,8 @@ use crate::domain::when::Period;
 pub enum Read {
     /// A question to the audit trail: how it was understood, and the line of the button that asks for its next page.
     Question(String, String),
-    /// Words about an exemption: from when, until when, and the reason.
-    Exemption(Option<DateTime<Utc>>, Option<DateTime<Utc>>, String),
+    /// A command that changes something: its name, the words before its tail, and what it was understood to be about.
+    Acts(&'static str, Option<String>, Understood),
     /// The time that a report or a bundle is about.
     Period(Period),
     /// Any other command, as it was understood.
@@ -26,11 +26,24 @@ pub enum Read {
     Refused(Card),
 }
 
+/// What an acting command does, and repeats in its answer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Understood {
+    /// The policy that was named.
+    pub policy: Option<String>,
+    /// From when on.
+    pub from: Option<DateTime<Utc>>,
+    /// Until when.
+    pub until: Option<DateTime<Utc>>,
+    /// Why, as it was typed.
+    pub reason: String,
+}
+
 /// Reads what a person types who may ask about `policies`, of which there is at least one.
 pub fn typed(text: &str, policies: &[&Policy], now: DateTime<Utc>) -> Read {
     match Line::typed(text) {
         Ok(line) => read(line.command.unwrap_or(Command::Status), policies, now),
-        Err(error) => Read::Refused(help(&error)),
+        Err(card) => Read::Refused(card),
     }
 }
 
@@ -40,6 +53,28 @@ pub fn pressed(line: &str, policies: &[&Policy], now: DateTime<Utc>) -> Option<R
 }
 
 fn read(command: Command, policies: &[&Policy], now: DateTime<Utc>) -> Read {
+    let acts = !command.is_question();
+    let about = match &command {
+        Command::Exempt { about }
+        | Command::Leave { about }
+        | Command::Unexempt { about }
+        | Command::Restore { about } => Some(about.person.clone()),
+        Command::Withdraw { request, .. } | Command::Retry { request, .. } => Some(request.clone()),
+        _ => None,
+    };
+    if let Some((form, option, words)) = command.tail() {
+        let all: Vec<&str> = policies.iter().map(|policy| policy.name.as_str()).collect();
+        let names = Names { shown: all.clone(), all };
+        let zone = policies[0].schedule.zone;
+        return match tail::read(form, words, option, &names, now, zone) {
+            Ok(said) if acts => {
+                let tail::Said { policy, from, until, reason } = said;
+                Read::Acts(form.verb, about, Understood { policy, from, until, reason })
+            }
+            Ok(_) => Read::Command(format!("{command:?}")),
+            Err(text) => refused(text),
+        };
+    }
     let read = match command {
         Command::Audit { words, .. } | Command::Export { words } => {
             Filters::read(&words, policies, now).map(|mut filters| {
@@ -48,27 +83,14 @@ fn read(command: Command, policies: &[&Policy], now: DateTime<Utc>) -> Read {
                 Read::Question(format!("{filters:?}"), page_line(&filters, "before", 7))
             })
         }
-        Command::Exempt { about } | Command::Leave { about } => {
-            let zone = policies[0].schedule.zone;
-            read_words(&about.words, now, zone)
-                .map(|Said { from, until, reason }| Read::Exemption(from, until, reason))
-        }
         Command::Report { words } | Command::Evidence { words } => {
             read_period(&words, policies[0], now).map(Read::Period)
         }
-        command @ (Command::Status
-        | Command::Sweep { .. }
-        | Command::Preview { .. }
-        | Command::Pending
-        | Command::Why { .. }
-        | Command::Unexempt { .. }
-        | Command::Restore { .. }
-        | Command::Exemptions
-        | Command::Withdraw { .. }
-        | Command::Retry { .. }
-        | Command::Pause { .. }
-        | Command::Resume { .. }
-        | Command::Verify) => Ok(Read::Command(format!("{command:?}"))),
+        command => Ok(Read::Command(format!("{command:?}"))),
     };
-    read.unwrap_or_else(|text: Text| Read::Refused(Card { summary: text, blocks: Vec::new() }))
+    read.unwrap_or_else(refused)
+}
+
+fn refused(text: Text) -> Read {
+    Read::Refused(Card { summary: text, blocks: Vec::new() })
 }

@@ -12,11 +12,15 @@ mod filters;
 #[doc(hidden)]
 pub mod fuzzing;
 mod history;
+mod mistakes;
+mod nearest;
 mod pauses;
 mod person;
 mod rights;
+mod tail;
 #[cfg(test)]
 mod tests;
+mod typed;
 
 use std::sync::{Arc, OnceLock};
 
@@ -25,6 +29,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 pub(super) use self::ask::{Preview, outcome};
 use self::rights::{Asked, Rights};
 pub(super) use self::rights::{Role, unidentified};
+use self::tail::{Form, Said};
 use super::App;
 use super::people::Stranger;
 use super::wording::{answers, refusals};
@@ -48,10 +53,12 @@ struct Line {
 }
 
 impl Line {
-    /// As a person types it. Some keyboards turn quotation marks into others.
-    fn typed(text: &str) -> Result<Line, clap::Error> {
-        let words = text.split_whitespace().map(|word| word.trim_matches(['“', '”', '"']));
-        Line::try_parse_from(words.filter(|word| !word.is_empty()))
+    /// As a person types it. `Err` is what they are answered instead.
+    fn typed(text: &str) -> Result<Line, Card> {
+        let mut grammar = Line::command();
+        grammar.build();
+        let arguments = typed::arguments(text, &grammar).map_err(|mistake| mistakes::said(&mistake))?;
+        Line::try_parse_from(&arguments).map_err(|error| mistakes::answer(&error, &arguments, &grammar))
     }
 
     /// As a button of an answer carries it: only what changes nothing.
@@ -80,14 +87,16 @@ enum Command {
     /// Show each policy's last and next sweep, open requests, and the health of the bot (the default)
     Status,
     /// Sweep now and ask for approval, as the schedule would
+    #[command(after_help = "Examples:\n  sweep\n  sweep contractors")]
     Sweep {
-        /// The policy; may be left out if there is only one
-        policy: Option<String>,
+        #[command(flatten)]
+        which: Which,
     },
     /// Show what a sweep would propose now, and why others are left alone; posts and changes nothing
+    #[command(after_help = "Examples:\n  preview\n  preview contractors")]
     Preview {
-        /// The policy; may be left out if there is only one
-        policy: Option<String>,
+        #[command(flatten)]
+        which: Which,
         /// The page of the answer
         #[arg(long, default_value_t = 1)]
         page: usize,
@@ -102,14 +111,16 @@ enum Command {
     },
     /// Have a policy leave an account alone for a time; you own the exemption
     ///
-    /// Without an end it lasts as long as the policy allows. The reason is the rest of the line.
+    /// Times come first: for 30 days, for two weeks, until friday, until 14 Dec, from 2026-12-20. Without an end it lasts as
+    /// long as the policy allows. The reason is the rest of the line; because begins it whatever it says.
     #[command(after_help = "Examples:\n  exempt ada@example.com for 30d parental leave cover\n  \
-                            exempt @ada until 2026-12-31 on site without Okta")]
+                            exempt @ada until 2026-12-31 on site without Okta\n  \
+                            exempt @ada from 2026-12-20 until 2027-01-07 because for the holidays")]
     Exempt {
         #[command(flatten)]
         about: About,
     },
-    /// Exempt an account from a later day on, such as for a leave that is known
+    /// Exempt an account from a later day on; the same as exempt with from
     #[command(after_help = "Example:\n  leave ada@example.com from 2026-12-20 until 2027-01-07 holidays")]
     Leave {
         #[command(flatten)]
@@ -130,12 +141,12 @@ enum Command {
     /// List the exemptions that people granted, the next to end first
     Exemptions,
     /// Take an open request back; nobody on it is suspended
-    #[command(after_help = "Example:\n  withdraw 7 the list is from before the import was mended")]
+    #[command(after_help = "Example:\n  withdraw 7 the list is from before the import was fixed")]
     Withdraw {
         /// The request's number, as its card and `pending` show it
         request: String,
         /// The reason
-        words: Vec<String>,
+        words: Option<String>,
     },
     /// Try the failed suspensions of a finished request again
     #[command(after_help = "Example:\n  retry 7")]
@@ -143,18 +154,28 @@ enum Command {
         /// The request's number, as its card shows it
         request: String,
         /// Why, if you want to say so
-        words: Vec<String>,
+        words: Option<String>,
     },
     /// Stop: nobody is suspended and no sweep starts until an admin resumes; for admins
     ///
-    /// Denying, keeping and giving access back go on. Without a policy it is every one that you are an admin of.
-    #[command(after_help = "Examples:\n  pause\n  pause --policy contractors the import is wrong")]
+    /// Denying, keeping and giving access back go on. Without a policy it is every one that you are an admin of. If the
+    /// first word is a policy's name, it is that policy; the reason is the rest, and because begins it whatever it says.
+    #[command(
+        after_help = "Examples:\n  pause\n  pause contractors the import is wrong\n  pause because contractors \
+                            are listed twice"
+    )]
     Pause {
         #[command(flatten)]
         stop: Stop,
     },
     /// Let a paused policy go on; for admins
-    #[command(after_help = "Example:\n  resume the import is mended")]
+    ///
+    /// Without a policy it is every one that you are an admin of. If the first word is a policy's name, it is that policy;
+    /// the reason is the rest, and because begins it whatever it says.
+    #[command(
+        after_help = "Examples:\n  resume\n  resume contractors the import is fixed\n  resume because the import \
+                            is fixed"
+    )]
     Resume {
         #[command(flatten)]
         stop: Stop,
@@ -206,8 +227,19 @@ pub(super) struct About {
     policy: Option<String>,
     /// A login, an e-mail address, an Okta id or an @mention
     person: String,
-    /// Times, where the command takes them, and the reason
-    words: Vec<String>,
+    /// Times, where the command takes them, and the reason: the rest of the line
+    words: Option<String>,
+}
+
+/// A policy, or the only one.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub(super) struct Which {
+    /// The policy; may be left out if there is only one
+    #[arg(long)]
+    policy: Option<String>,
+    /// The same without --policy
+    #[arg(value_name = "NAME")]
+    words: Option<String>,
 }
 
 /// A policy, or all, and why.
@@ -216,8 +248,8 @@ pub(super) struct Stop {
     /// The policy; otherwise all that you are an admin of
     #[arg(long)]
     policy: Option<String>,
-    /// Why, if you want to say so
-    words: Vec<String>,
+    /// A policy's name, and why, if you want to say so
+    words: Option<String>,
 }
 
 impl Command {
@@ -297,6 +329,32 @@ impl Command {
         }
     }
 
+    /// What may stand after its fixed words, and what does: the policy that an option names, and the rest of the line.
+    fn tail(&self) -> Option<(Form, Option<&str>, &str)> {
+        let (form, option, words) = match self {
+            Command::Sweep { which } => (Form::which("sweep"), &which.policy, &which.words),
+            Command::Preview { which, .. } => (Form::which("preview"), &which.policy, &which.words),
+            Command::Exempt { about } => (Form::exemption("exempt"), &about.policy, &about.words),
+            Command::Leave { about } => (Form::exemption("leave"), &about.policy, &about.words),
+            Command::Unexempt { about } => (Form::account("unexempt"), &about.policy, &about.words),
+            Command::Restore { about } => (Form::account("restore"), &about.policy, &about.words),
+            Command::Withdraw { words, .. } => (Form::request("withdraw"), &None, words),
+            Command::Retry { words, .. } => (Form::request("retry"), &None, words),
+            Command::Pause { stop } => (Form::stop("pause"), &stop.policy, &stop.words),
+            Command::Resume { stop } => (Form::stop("resume"), &stop.policy, &stop.words),
+            Command::Status
+            | Command::Pending
+            | Command::Why { .. }
+            | Command::Exemptions
+            | Command::Verify
+            | Command::Audit { .. }
+            | Command::Export { .. }
+            | Command::Report { .. }
+            | Command::Evidence { .. } => return None,
+        };
+        Some((form, option.as_deref(), words.as_deref().unwrap_or_default()))
+    }
+
     /// The role that it needs, the word of the audit trail for it, and what it does, to follow "may".
     fn needs(&self) -> (Role, &'static str, &'static str) {
         match self {
@@ -337,8 +395,8 @@ impl App {
     ) -> anyhow::Result<Ack> {
         let line = match Line::typed(text) {
             Ok(line) => line,
-            Err(error) => {
-                self.whisper_card(inbound.reply.clone(), help(&error));
+            Err(card) => {
+                self.whisper_card(inbound.reply.clone(), card);
                 return Ok(Ack::Done);
             }
         };
@@ -392,7 +450,7 @@ impl App {
         inbound: &Inbound,
         policy: &str,
     ) -> anyhow::Result<Ack> {
-        let command = Command::Sweep { policy: Some(policy.to_owned()) };
+        let command = Command::Sweep { which: Which { policy: Some(policy.to_owned()), words: None } };
         let answer = self.answer(inbound, None, command).await?;
         self.give(inbound, None, answer);
         Ok(Ack::Done)
@@ -463,23 +521,26 @@ impl App {
         asked: &Asked<'_>,
         command: Command,
     ) -> anyhow::Result<Answer> {
-        match command {
+        let command = match self.understood(asked, command) {
+            Ok(understood) => understood,
+            Err(text) => return Ok(Err(text)),
+        };
+        let (command, said) = command;
+        let (policy, reason) = (said.policy.as_deref(), said.reason.as_str());
+        let answer = match command {
             Command::Status => self.status(&asked.policies()).await.map(Ok),
             Command::Pending => Ok(Ok(self.pending(&asked.policies()).await?)),
-            Command::Preview { policy, page } => {
-                self.preview(asked, policy.as_deref(), page.saturating_sub(1)).await
-            }
+            Command::Preview { page, .. } => self.preview(asked, policy, page.saturating_sub(1)).await,
             Command::Why { person } => self.why(&asked.policies(), &person).await,
-            Command::Exempt { about } => self.exempt(asked, &about, false).await,
-            Command::Leave { about } => self.exempt(asked, &about, true).await,
-            Command::Unexempt { about } => self.unexempt(asked, &about).await,
-            Command::Restore { about } => self.restore_asked(asked, &about).await,
-            Command::Withdraw { request, words } => self.withdraw(inbound, &request, words.join(" ")).await,
-            Command::Retry { request, words } => self.retry(inbound, &request, words.join(" ")).await,
-            Command::Pause { stop } => self.pause(asked, stop.policy.as_deref(), &stop.words.join(" ")).await,
-            Command::Resume { stop } => {
-                self.resume(asked, stop.policy.as_deref(), &stop.words.join(" ")).await
-            }
+            Command::Exempt { about } => return self.exempt(asked, &about, false).await,
+            Command::Leave { about } => return self.exempt(asked, &about, true).await,
+            Command::Unexempt { about } => self.unexempt(asked, &about.person, &said).await,
+            Command::Restore { about } => self.restore_asked(asked, &about.person, &said).await,
+            Command::Withdraw { request, .. } => self.withdraw(inbound, &request, reason.to_owned()).await,
+            Command::Retry { request, .. } => self.retry(inbound, &request, reason.to_owned()).await,
+            // They repeat what they understood before what became of it.
+            Command::Pause { .. } => return self.pause(asked, policy, reason).await,
+            Command::Resume { .. } => return self.resume(asked, policy, reason).await,
             Command::Verify => self.verify().await,
             Command::Exemptions => self.exemptions(&asked.policies()).await,
             Command::Audit { words, before, after } => {
@@ -488,12 +549,20 @@ impl App {
             Command::Export { words } => self.export(asked, &words).await,
             Command::Report { words } => self.report(asked, &words, inbound, here).await,
             Command::Evidence { words } => self.evidence(asked, &words).await,
-            Command::Sweep { policy } => self.sweep_now(asked, policy.as_deref()).await,
-        }
+            Command::Sweep { .. } => self.sweep_now(asked, policy).await,
+        };
+        Ok(answer?.map(|card| refusals::with_reason(card, reason)))
     }
-}
 
-/// Clap's own words, as they are: usage, help, or what was wrong with the nearest valid word.
-fn help(error: &clap::Error) -> Card {
-    answers::usage(error.to_string().trim_end(), error.use_stderr())
+    /// A command with what stands after its fixed words, unless it reads that itself.
+    fn understood(&self, asked: &Asked<'_>, command: Command) -> Result<(Command, Said), Text> {
+        let Some((form, option, words)) = command.tail() else { return Ok((command, Said::default())) };
+        if form.has_times() {
+            // In the zone of a policy that is not known yet.
+            return Ok((command, Said::default()));
+        }
+        let names = asked.names(self);
+        let said = tail::read(form, words, option, &names, asked.at, chrono_tz::Tz::UTC)?;
+        Ok((command, said))
+    }
 }

@@ -41,7 +41,8 @@ impl App {
         }
         self.nudge();
         self.note_unsure(asked, policy, "pause").await;
-        Ok(Ok(refusals::note(pauses::paused(&new, &before, &missed))))
+        let understood = pauses::understood("pause", policy, reason);
+        Ok(Ok(refusals::note(understood.and(pauses::paused(&new, &before, &missed)))))
     }
 
     /// Lets the policy, or all of which the person is an admin, go on.
@@ -66,7 +67,8 @@ impl App {
         self.forget_obstacles();
         self.nudge();
         self.note_unsure(asked, policy, "resume").await;
-        Ok(Ok(refusals::note(pauses::resumed(&resumed, &missed))))
+        let understood = pauses::understood("resume", policy, reason);
+        Ok(Ok(refusals::note(understood.and(pauses::resumed(&resumed, &missed)))))
     }
 
     /// The policies that were meant, and those that may have been.

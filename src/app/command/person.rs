@@ -67,9 +67,7 @@ impl App {
     /// An `@mention` as that person's e-mail address; anything else as it is.
     pub(super) async fn address_of(&self, person: &str) -> Result<String, Text> {
         let Some(id) = person.strip_prefix("<@").and_then(|rest| rest.strip_suffix('>')) else {
-            // Slack turns an e-mail address into <mailto:a@b|a@b>.
-            let bare = person.strip_prefix("<mailto:").and_then(|rest| rest.strip_suffix('>'));
-            return Ok(bare.and_then(|rest| rest.split('|').next()).unwrap_or(person).to_owned());
+            return Ok(person.to_owned());
         };
         let id = id.split('|').next().unwrap_or(id);
         match self.chat.user(id).await {

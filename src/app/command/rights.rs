@@ -7,7 +7,10 @@ use serde_json::json;
 
 use super::super::App;
 use super::super::people::{self, Known, Stranger};
-use super::super::wording::refusals;
+use super::super::wording::{mistakes, refusals};
+use super::nearest::nearest;
+use super::tail::Names;
+use super::typed::folded;
 use crate::chat::{Inbound, Text};
 use crate::domain::audit::{Action, Actor, Draft, Person};
 use crate::domain::policy::Policy;
@@ -81,8 +84,16 @@ impl<'a> Asked<'a> {
         self.granted.iter().map(|(policy, _)| *policy).collect()
     }
 
+    /// The names that the person may write.
+    pub(super) fn names(&self, app: &'a App) -> Names<'a> {
+        let all = app.policies.iter().map(|policy| policy.name.as_str()).collect();
+        Names { all, shown: self.granted.iter().map(|(policy, _)| policy.name.as_str()).collect() }
+    }
+
     /// The policy of this name, or the only one.
     pub(super) fn policy(&self, app: &App, name: Option<&str>) -> Result<(&'a Policy, &Known), Text> {
+        // Names are compared as people write them.
+        let name = name.map(|name| app.policy_called(name).map_or(name, |policy| policy.name.as_str()));
         let find = |name: &str| self.granted.iter().find(|(policy, _)| policy.name == name);
         let names =
             || self.granted.iter().map(|(policy, _)| policy.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -109,14 +120,21 @@ impl<'a> Asked<'a> {
                 let _ = self.reached.set((name.to_owned(), why));
                 Err(refusal)
             }
-            (None, name) => Err(Text::plain("There is no policy ")
-                .quoted(name.unwrap_or_default())
-                .then(format!(". There are: {}.", names()))),
+            (None, name) => {
+                let shown: Vec<&str> = self.granted.iter().map(|(policy, _)| policy.name.as_str()).collect();
+                let name = name.unwrap_or_default();
+                Err(mistakes::no_such_policy(name, nearest(name, &shown), &shown))
+            }
         }
     }
 }
 
 impl App {
+    /// The policy of this name, however it is capitalised.
+    fn policy_called(&self, name: &str) -> Option<&Policy> {
+        self.policies.iter().find(|policy| folded(&policy.name) == folded(name))
+    }
+
     /// The policies in which the person holds the role. None: what they are instead, if they could be looked up at all.
     pub(in super::super) async fn granted(
         &self,

@@ -402,13 +402,8 @@ pub fn event_line(event: &AuditEvent) -> Text {
     text
 }
 
-/// How a command is used; after a mistake its first line says what was wrong.
-pub fn usage(text: &str, mistake: bool) -> Card {
-    let first = text.lines().next().unwrap_or_default();
-    let summary = if mistake {
-        Text::plain("I don't understand that. ").quoted(first)
-    } else {
-        Text::plain("How to use ").with(Span::Code("/inactive-contractors".into())).then(".")
-    };
+/// Shows how a command is used, in clap's words.
+pub fn usage(text: &str) -> Card {
+    let summary = Text::plain("How to use ").with(Span::Code("/inactive-contractors".into())).then(".");
     Card { summary, blocks: vec![Block::Preformatted(text.to_owned())] }
 }

@@ -32,6 +32,12 @@ pub fn exempted(granted: &Granted, waiting_in: Option<i64>, now: DateTime<Utc>) 
     Card { summary: text, blocks: Vec::new() }
 }
 
+/// What the answer to an exemption adds if nobody said when it is to end.
+pub fn without_an_end(mut card: Card) -> Card {
+    card.summary = card.summary.then(" No end was given, so it lasts as long as the policy allows.");
+    card
+}
+
 /// The answer to ending an account's exemptions.
 pub fn lifted(account: &Account, policy: &Policy, lifted: &[Granted]) -> Card {
     let text = account_who(account);
@@ -141,26 +147,6 @@ pub fn refusal(refusal: &Refusal) -> Text {
 pub fn leave_needs_a_start() -> Text {
     Text::plain("From when? Say it like this: ")
         .with(Span::Code("leave LOGIN from 2026-12-20 until 2027-01-07 REASON".into()))
-        .then(". Nothing was changed.")
-}
-
-/// A length of time that can't be read.
-pub fn not_a_length(word: &str) -> Text {
-    Text::plain("I can't read ")
-        .quoted(word)
-        .then(" as a length of time; say it in days or weeks, like ")
-        .with(Span::Code("30d".into()))
-        .then(" or ")
-        .with(Span::Code("6w".into()))
-        .then(". Nothing was changed.")
-}
-
-/// A day that can't be read.
-pub fn not_a_day(word: &str) -> Text {
-    Text::plain("I can't read ")
-        .quoted(word)
-        .then(" as a day; write it like ")
-        .with(Span::Code("2026-12-31".into()))
         .then(". Nothing was changed.")
 }
 

@@ -74,10 +74,23 @@ pub fn misread(misread: &Misread) -> Text {
         Misread::NotUnderstood(text) if text.is_empty() => Text::plain("A date is missing there."),
         Misread::NotUnderstood(text) => Text::plain("I can't read ").quoted(text).then(" as a date."),
         Misread::NotInCalendar(text) => Text::plain("The calendar has no ").quoted(text).then("."),
+        Misread::Ambiguous(text, days) => return ambiguous(text, days),
         Misread::InFuture(text) => Text::default().quoted(text).then(" has not begun yet."),
         Misread::Backwards(text) => Text::default().quoted(text).then(" ends before it begins."),
     };
     text.then(format!(" What I understand: {examples}."))
+}
+
+/// A date that can be read in two ways: which of them is meant?
+pub fn ambiguous(text: &str, [one, other]: &[NaiveDate; 2]) -> Text {
+    let in_words = |day: &NaiveDate| day.format("%-d %b %Y").to_string();
+    Text::default()
+        .quoted(text)
+        .then(format!(" can be {} or {}. Write ", in_words(one), in_words(other)))
+        .with(Span::Code(one.to_string()))
+        .then(" or ")
+        .with(Span::Code(other.to_string()))
+        .then(".")
 }
 
 /// Words of a question that mean nothing.

@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod exceptions;
 pub mod history;
 pub mod home;
+pub mod mistakes;
 pub mod notices;
 pub mod obstacles;
 pub mod pauses;

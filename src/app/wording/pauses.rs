@@ -86,6 +86,17 @@ fn missed(missed: &[(String, Missed)], verb: &str) -> Text {
     })
 }
 
+/// What a person asked for, as it was understood, before what became of it: `verb` is "pause" or "resume".
+pub fn understood(verb: &str, policy: Option<&str>, reason: &str) -> Text {
+    let text = Text::plain(format!("Asked to {verb}: "));
+    let text = match policy {
+        Some(policy) => text.with(Span::Code(policy.to_owned())),
+        None => text.then("every policy that you are an admin of"),
+    };
+    let text = if reason.is_empty() { text } else { text.then(", reason: “").quoted(reason).then("”") };
+    text.then(". ")
+}
+
 /// The answer to whoever paused policies: those that are paused now, those that were before, and those that are not.
 pub fn paused(new: &[Pause], before: &[Pause], not: &[(String, Missed)]) -> Text {
     let mut text = missed(not, "pause");

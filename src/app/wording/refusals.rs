@@ -15,6 +15,14 @@ pub fn note(text: Text) -> Card {
     Card { summary: text, blocks: Vec::new() }
 }
 
+/// An answer to something that a person did, with the reason as it was understood.
+pub fn with_reason(mut card: Card, reason: &str) -> Card {
+    if !reason.is_empty() {
+        card.summary = card.summary.then(" Reason: “").quoted(reason).then("”.");
+    }
+    card
+}
+
 /// For somebody who sends more than one person may.
 pub fn too_fast() -> Text {
     Text::plain(

@@ -66,7 +66,7 @@ impl State {
         json!({
             "token": TOKEN, "team_id": TEAM, "team_domain": "contractors", "channel_id": channel,
             "channel_name": self.channel_name(channel), "user_id": user, "user_name": self.handle(user),
-            "command": command, "text": text, "api_app_id": APP_ID, "is_enterprise_install": "false",
+            "command": command, "text": escaped(text), "api_app_id": APP_ID, "is_enterprise_install": "false",
             "response_url": self.new_response_url(user, channel, None), "trigger_id": self.new_trigger(user, None),
         })
     }
@@ -175,4 +175,18 @@ pub fn chosen(element: &Element, input: &Input) -> Result<Value, String> {
 pub fn is_blank(state: &Value) -> bool {
     let fields = state.as_object().into_iter().flatten().filter(|(key, _)| *key != "type");
     fields.into_iter().all(|(_, value)| value.is_null() || value.as_array().is_some_and(Vec::is_empty))
+}
+
+/// What a person typed as Slack sends it: `&`, `<` and `>` are escaped, except around mentions and links, which Slack
+/// writes itself. <https://docs.slack.dev/messaging/formatting-message-text>
+fn escaped(text: &str) -> String {
+    let markup = |inner: &str| {
+        ["@", "#", "mailto:", "http://", "https://"].iter().any(|start| inner.starts_with(start))
+    };
+    let plain = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let Some((before, rest)) = text.split_once('<') else { return plain(text) };
+    match rest.split_once('>') {
+        Some((inner, after)) if markup(inner) => format!("{}<{inner}>{}", plain(before), escaped(after)),
+        _ => format!("{}&lt;{}", plain(before), escaped(rest)),
+    }
 }

@@ -37,6 +37,8 @@ const STORIES_OF: [(&str, &str); 24] = [
     ("app/command/exceptions", "exemptions own_accounts pause"),
     ("app/command/pauses", "pause"),
     ("app/command/person", "commands"),
+    ("app/command/tail", "typed commands pause exemptions"),
+    ("app/command/typed", "typed commands"),
     ("app/command/ask", "commands watch forward"),
     ("app/command/copies", "history"),
 ];

@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use inactive_contractors::app::command::fuzzing::{Read, pressed, typed};
+use inactive_contractors::app::command::fuzzing::{Read, Understood, pressed, typed};
 use inactive_contractors::domain::policy::Policy;
 use inactive_contractors::slack::fuzzing::message;
 
@@ -34,11 +34,7 @@ pub fn check(data: &[u8]) {
                 other => panic!("the button asks something else: {line:?}: {other:?}"),
             }
         }
-        Read::Exemption(_, _, reason) => {
-            let words: Vec<&str> = text.split_whitespace().map(bare).collect();
-            let said: Vec<&str> = reason.split_whitespace().collect();
-            assert!(said.iter().all(|word| words.iter().any(|typed| typed.contains(word))), "{reason:?}");
-        }
+        Read::Acts(verb, about, understood) => acts(&text, verb, about.as_deref(), &understood),
         Read::Period(period) => assert!(period.since < period.until && period.until <= now, "{period:?}"),
         Read::Command(_) => {}
         Read::Refused(card) => kit::message(&message(&card, &super::team_url())),
@@ -53,6 +49,41 @@ pub fn check(data: &[u8]) {
     }
 }
 
-fn bare(word: &str) -> &str {
-    word.trim_matches(['“', '”', '"'])
+/// Every word of an acting command is in what it understood, and so in its answer: none was swallowed.
+fn acts(text: &str, verb: &str, about: Option<&str>, understood: &Understood) {
+    assert!(
+        text.contains(&understood.reason) || text.contains("--") || has_long_dash(text),
+        "{understood:?}"
+    );
+    let reason: Vec<&str> = understood.reason.split_whitespace().collect();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    // The reason is the end of the line, but for options.
+    let mut left: Vec<String> =
+        words.iter().map(|word| folded(word)).filter(|word| !word.is_empty()).collect();
+    for word in reason.iter().map(|word| folded(word)).filter(|word| !word.is_empty()) {
+        let place = left.iter().rposition(|one| *one == word);
+        left.remove(place.unwrap_or_else(|| panic!("{word:?} of the reason was not typed: {text:?}")));
+    }
+    let timed = understood.from.is_some() || understood.until.is_some();
+    for word in left {
+        let known = word == verb
+            || about.is_some_and(|about| folded(about) == word)
+            || understood.policy.as_deref().is_some_and(|policy| word.contains(policy))
+            || ["policy", "here", "because", "reason", "all", "every", "everything", "policies"]
+                .contains(&&*word)
+            || ["here=", "h", "help"].iter().any(|option| word.starts_with(option));
+        assert!(known || timed, "{word:?} was swallowed: {text:?} as {understood:?}");
+    }
+}
+
+fn has_long_dash(text: &str) -> bool {
+    text.contains(|c| {
+        matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' | '-')
+    })
+}
+
+/// The letters and digits of a word, in lower case.
+fn folded(word: &str) -> String {
+    let word: String = word.chars().filter(|c| c.is_alphanumeric()).collect();
+    word.to_uppercase().to_lowercase()
 }

@@ -19,7 +19,9 @@ pub fn check(data: &[u8]) {
             let user = match &inbound.what {
                 What::Command { text, channel } => {
                     assert_eq!(said("/payload/command"), Some(COMMAND));
-                    assert_eq!(said("/payload/text").unwrap_or_default(), text);
+                    let sent = said("/payload/text").unwrap_or_default();
+                    // Slack's escapes and markup are taken away; nothing is ever added.
+                    assert!(text == sent || sent.contains(['&', '<']) && text.len() < sent.len(), "{sent:?}");
                     assert_eq!(said("/payload/channel_id"), Some(channel.as_str()));
                     said("/payload/user_id")
                 }
