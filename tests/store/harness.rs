@@ -1,7 +1,6 @@
 //! A store on a file of its own, and short names for what the stories are about.
 
 use std::path::PathBuf;
-use std::time::Duration as Wait;
 
 use chrono::{DateTime, Duration, TimeZone, Utc};
 use inactive_contractors::domain::account::{AccountId, UserType};

@@ -1,7 +1,5 @@
 //! Changes that come at the same time: one commit for all, and to each its own answer.
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
 use inactive_contractors::store::{NewSweep, Store, StoreError};
 

@@ -17,8 +17,6 @@ use super::person::{Person, PersonView, Status};
 use super::wire::random_text;
 use super::{Call, FakeOkta, State};
 
-/// How long `until` waits before it gives up.
-
 /// The org and its people.
 impl FakeOkta {
     /// The org's address without a trailing slash, `http://127.0.0.1:port`.
