@@ -66,6 +66,7 @@ pub fn okta_settings(config: &Config) -> okta::Settings {
     };
     okta::Settings {
         rate_share: config.okta.rate_share,
+        network: config.network.clone(),
         ..okta::Settings::new(config.okta.org_url.clone(), credential)
     }
 }
@@ -94,6 +95,7 @@ pub fn slack_settings(config: &Config) -> slack::Settings {
         bot_token: config.slack.bot_token.clone(),
         app_token: config.slack.app_token.clone(),
         command: config.slack.command.clone(),
+        network: config.network.clone(),
     }
 }
 
@@ -443,7 +445,8 @@ async fn ended(app: &App, stop: &CancellationToken) {
 
 /// Where events go: the collectors, and the heartbeat.
 fn collectors(config: &Config) -> Vec<Collector> {
-    let heartbeat = config.watch.heartbeat.clone().map(Collector::heartbeat);
+    let heartbeat = config.watch.heartbeat.clone();
+    let heartbeat = heartbeat.map(|url| Collector::heartbeat(url, config.network.clone()));
     config.forward.iter().cloned().chain(heartbeat).collect()
 }
 

@@ -73,13 +73,7 @@ impl Slack {
     /// [`ChatError::Denied`] if Slack refuses a token for good or Socket Mode is switched off, at start or later: that
     /// doesn't heal. Everything else is tried again.
     pub async fn run(&self, handler: Arc<dyn Handler>, shutdown: CancellationToken) -> Result<(), ChatError> {
-        let socket = Socket {
-            api: Arc::clone(&self.api),
-            clock: self.clock.clone(),
-            command: self.command.clone(),
-            timing: self.timing.clone(),
-            watched: self.watched.clone(),
-        };
+        let socket = self.socket();
         // The socket lives on the app-level token: it would not notice that the bot token is gone.
         let stop = shutdown.child_token();
         let connector = &self.api.client.http_api.connector;
@@ -99,6 +93,16 @@ impl Slack {
         };
         let (socket, token) = tokio::join!(socket, token);
         socket.and(token)
+    }
+
+    fn socket(&self) -> Socket {
+        Socket {
+            api: Arc::clone(&self.api),
+            clock: self.clock.clone(),
+            command: self.command.clone(),
+            timing: self.timing.clone(),
+            watched: self.watched.clone(),
+        }
     }
 
     /// Whether Slack takes the app-level token, and lets it open a socket. Opens none.
