@@ -1,6 +1,7 @@
 //! The environment's proxies, by the names that curl and most other programs know.
 
 use super::Surroundings;
+use super::connect::{IN_QUOTES, in_quotes};
 use super::report::Report;
 use crate::net::{Network, Proxies};
 
@@ -19,7 +20,8 @@ pub(super) fn network(report: &Report<'_>, surroundings: &Surroundings<'_>) -> N
         return Network::default();
     };
     let except = first(["NO_PROXY", "no_proxy"]).map_or("", |(_, hosts)| hosts);
-    let proxies = Proxies::new(address, except).unwrap_or_else(|wrong| {
+    let proxies = if in_quotes(address) { Err(IN_QUOTES) } else { Proxies::new(address, except) };
+    let proxies = proxies.unwrap_or_else(|wrong| {
         report.problem(&format!("{name} {wrong}"));
         Proxies::default()
     });
