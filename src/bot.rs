@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -86,6 +87,13 @@ pub fn okta_scopes(policies: &[Policy]) -> Vec<String> {
     .filter(|(_, needed)| *needed)
     .map(|(scope, _)| scope.to_owned())
     .collect()
+}
+
+fn same_tokens(one: &Config, other: &Config) -> bool {
+    let tokens = |config: &Config| {
+        [&config.slack.bot_token, &config.slack.app_token].map(|token| token.expose_secret().to_owned())
+    };
+    tokens(one) == tokens(other)
 }
 
 /// How the Slack adapter is configured.
@@ -316,7 +324,9 @@ impl Job {
             return Err(error);
         }
         let slack = self.slack(&config).await.context("Slack")?;
-        slack.may_connect().await.context("Slack, with the app-level token")?;
+        let tried =
+            if same_tokens(old, &config) { slack.may_connect().await } else { slack.try_socket().await };
+        tried.context("Slack, with the app-level token")?;
         self.store.health().await.context("the database can't be written at the moment")?;
         warn(&config, &self.clock);
         warn_of_everybody(&slack, &config).await;
@@ -342,7 +352,7 @@ impl Job {
     async fn first_contact(&self, config: &Config, reloaded: bool) -> Result<Slack, ChatError> {
         let slack = self.slack(config).await?;
         if reloaded {
-            slack.may_connect().await?;
+            slack.try_socket().await?;
         }
         Ok(slack)
     }

@@ -194,8 +194,8 @@ async fn a_press_during_an_update_counts_only_where_the_block_has_an_id_of_its_o
     let update = json!({"channel": C_OPS, "ts": ts, "text": "two", "blocks": [nameless, named("decide")]});
     assert_eq!(bot.call("chat.update", update).await["ok"], true);
     let mut socket = bot.connect().await;
-    let (kept, taken) =
-        tokio::join!(bot.slack.click(U_APPROVER, &ts, &seen.place("deny").unwrap()), take(&mut socket, None));
+    let deny = seen.place("deny").unwrap();
+    let (kept, taken) = tokio::join!(bot.slack.click(U_APPROVER, &ts, &deny), take(&mut socket, None));
     assert!(kept.is_ok() && taken["payload"]["actions"][0]["action_id"] == "deny");
     let lost = bot.slack.click(U_APPROVER, &ts, &seen.place("more").unwrap()).await;
     assert!(matches!(lost, Err(NotThere(_))), "Slack gave its block another id: {lost:?}");

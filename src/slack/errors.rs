@@ -171,8 +171,8 @@ fn class(code: &str) -> Class {
     }
 }
 
-/// What keeps Slack away for now. None of it is mended by another token, and all of it ends by itself or by an
-/// administrator's hand, so it is waited for.
+/// What keeps Slack away for now. Another token would not fix it; it ends by itself, or when an administrator of Slack ends
+/// it, so the bot waits.
 fn passing_words(code: &str) -> String {
     let why = match code {
         "team_added_to_org" | "org_login_required" => "the workspace is being moved into an organisation",

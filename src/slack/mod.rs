@@ -110,6 +110,12 @@ impl Slack {
         self.api.socket_url().await.map(drop)
     }
 
+    /// Opens a socket up to Slack's hello and closes it. What arrives at that moment may be lost, so this is for tokens that
+    /// are not in use yet.
+    pub async fn try_socket(&self) -> Result<(), ChatError> {
+        socket::try_once(&self.socket()).await.opened
+    }
+
     /// The state of the socket.
     pub fn connection(&self) -> watch::Receiver<Connection> {
         self.watched.connection()
