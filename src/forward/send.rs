@@ -18,7 +18,7 @@ use url::Url;
 
 use crate::domain::audit::{Action, AuditEvent};
 use crate::domain::policy::hex;
-use crate::net::{self, Network};
+use crate::net::{self, Cause, Network};
 
 /// The longest that a collector may take for one batch.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -175,7 +175,9 @@ async fn datagrams(address: &str, events: &[(AuditEvent, Value)]) -> anyhow::Res
 }
 
 async fn frames(address: &str, events: &[(AuditEvent, Value)]) -> anyhow::Result<()> {
-    let mut stream = TcpStream::connect(address).await?;
+    let stream = TcpStream::connect(address).await;
+    let mut stream =
+        stream.map_err(|error| anyhow::anyhow!("no connection could be made: {}", Cause::of(&error)))?;
     let mut frames = String::new();
     for event in events {
         let record = record(event);

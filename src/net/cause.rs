@@ -45,7 +45,7 @@ pub enum Cause {
     Unknown,
 }
 
-/// What libraries say that have no type for it. The tests in `tests/net` hold them to that.
+/// What libraries say that have no type for it. The tests beside this hold them to that.
 const WORDS: [(&str, Cause); 6] = [
     ("dns error", Cause::NameNotFound),
     ("operation timed out", Cause::TimedOut),

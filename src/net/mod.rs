@@ -119,17 +119,20 @@ pub fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-/// Says why a call got no answer; `whom` is how people know the other side. Repeats nothing of the error's own text, which
+/// Says why a call got no answer; `peer` is how people know the other side. Repeats nothing of the error's own text, which
 /// may hold the address.
-pub fn why(error: &reqwest::Error, whom: &str) -> String {
+pub fn why(error: &reqwest::Error, peer: &str) -> String {
     if error.is_connect() || error.is_builder() {
-        return format!("no connection to {whom} could be made: {}", Cause::of(error));
+        return format!("no connection to {peer} could be made: {}", Cause::of(error));
     }
     if error.is_timeout() {
-        return format!("{whom} did not answer in time");
+        return format!("{peer} did not answer in time");
     }
     if error.is_body() || error.is_decode() {
-        return format!("the answer of {whom} broke off");
+        return format!("the answer of {peer} broke off");
     }
-    format!("the connection to {whom} broke")
+    format!("the connection to {peer} broke")
 }
+
+#[cfg(test)]
+mod tests;

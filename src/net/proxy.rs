@@ -70,3 +70,53 @@ impl fmt::Debug for Proxies {
         f.debug_tuple("Proxies").field(&self.0.as_ref().map(|rule| &rule.matcher)).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leads(proxies: &Proxies, to: &str) -> Option<String> {
+        let proxy = proxies.to(&to.parse().unwrap())?;
+        Some(proxy.uri().to_string())
+    }
+
+    #[test]
+    fn one_rule_for_calls_and_sockets_and_never_for_this_machine() {
+        let except = "okta.com, .acme.example,10.0.0.0/8,192.168.1.7";
+        let proxies = Proxies::new("proxy.acme.example:3128", except).unwrap();
+        for to in [
+            "https://slack.com/api/auth.test",
+            "wss://wss-primary.slack.com/link/?ticket=1",
+            "https://11.0.0.1/",
+        ] {
+            assert_eq!(leads(&proxies, to).as_deref(), Some("http://proxy.acme.example:3128/"), "{to}");
+        }
+        for to in [
+            "https://acme.okta.com/api/v1/users",
+            "https://collector.acme.example/",
+            "wss://10.1.2.3/link",
+            "https://192.168.1.7/",
+            "http://127.0.0.1:8080/api",
+            "https://127.9.9.9/",
+            "ws://[::1]:8080/link",
+            "https://localhost:8443/",
+        ] {
+            assert_eq!(leads(&proxies, to), None, "{to}");
+        }
+        let everything = Proxies::new("https://proxy.acme.example", "*").unwrap();
+        assert_eq!(leads(&everything, "https://slack.com/"), None);
+        assert_eq!(leads(&Proxies::default(), "https://slack.com/"), None);
+    }
+
+    #[test]
+    fn a_password_is_for_the_proxy_alone() {
+        let proxies = Proxies::new("http://bot:s%23cret@proxy.acme.example:3128", "").unwrap();
+        let proxy = proxies.to(&"https://slack.com/".parse().unwrap()).unwrap();
+        assert_eq!(proxy.basic_auth().unwrap(), "Basic Ym90OnMjY3JldA==");
+        let shown = format!("{proxies:?} {proxy:?} {:?} {:?}", proxies.for_client(), proxy.basic_auth());
+        assert!(shown.contains("proxy.acme.example:3128"), "{shown}");
+        for secret in ["cret", "Ym90OnMjY3JldA"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+}

@@ -34,7 +34,7 @@ pub(super) fn config() -> Result<ClientConfig, NetworkError> {
 #[derive(Debug)]
 struct Naming(Verifier);
 
-/// Says that a certificate was issued by somebody whom this machine doesn't trust.
+/// Says that a certificate was issued by an authority that this machine doesn't trust.
 #[derive(Debug, thiserror::Error)]
 #[error("the certificate's issuer is unknown")]
 pub(super) struct UnknownIssuer {
@@ -98,7 +98,7 @@ fn attribute(name: &[u8], arc: u8) -> Option<String> {
     let at = name.windows(identifier.len()).position(|window| window == identifier)?;
     let [_kind, length, rest @ ..] = &name[at + identifier.len()..] else { return None };
     let text = String::from_utf8_lossy(rest.get(..usize::from(*length))?);
-    // Whoever is on the wire chooses it.
+    // Anyone on the wire can choose it.
     let plain = |c: &char| !c.is_control() && (c.is_alphanumeric() || c.is_ascii());
     let text: String = text.chars().filter(plain).take(ISSUER_CHARS_MAX).collect();
     (!text.trim().is_empty()).then(|| text.trim().to_owned())

@@ -6,4 +6,5 @@
 pub mod clock;
 pub mod gate;
 pub mod okta;
+pub mod proxy;
 pub mod slack;
