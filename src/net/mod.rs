@@ -33,7 +33,8 @@ pub type Connection = TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>;
 pub enum NetworkError {
     /// Without certificates of authorities nobody can be trusted.
     #[error(
-        "no CA certificates could be read; install the package ca-certificates, or set SSL_CERT_FILE to a file in PEM"
+        "no CA certificates could be read; install the package ca-certificates, or set SSL_CERT_FILE to a file in PEM that the \
+         bot can read"
     )]
     NoAuthorities,
 }

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use slack_morphism::prelude::{
     SlackActionBlockElement, SlackActionsBlock, SlackBlock, SlackBlockButtonElement, SlackBlockButtonStyle,
@@ -356,7 +358,7 @@ impl<'a> Page<'a> {
         for (action, value) in values {
             hash.update(format!("{action}\u{1f}{value}\u{1e}"));
         }
-        let digest: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let digest = BASE64_URL_SAFE_NO_PAD.encode(&hash.finalize()[..16]);
         unique(&mut self.block_ids, &format!("press-{digest}"))
     }
 

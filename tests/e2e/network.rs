@@ -152,6 +152,8 @@ async fn an_authority_that_nobody_knows_is_named() {
     let said = office.check(true).await;
     assert!(said.contains("it was issued by \"Acme Corp Inspection CA\""), "{said}");
     assert!(said.contains("set SSL_CERT_FILE"), "{said}");
+    let said = office.with("SSL_CERT_FILE", "/nonexistent/ca.pem").check(true).await;
+    assert!(said.contains("no CA certificates could be read"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,8 +35,16 @@ type Stream = WebSocketStream<MaybeTlsStream<net::Connection>>;
 /// A connection on which Slack said hello.
 pub(super) struct Live {
     pub(super) stream: Stream,
+    /// What came first.
+    pub(super) greeting: Greeting,
+}
+
+/// The first frame of a connection.
+pub(super) enum Greeting {
+    /// Hello, with what it says.
+    Hello(Hello),
     /// A frame that came before hello, which doesn't happen today.
-    pub(super) first: Option<String>,
+    Frame(String),
 }
 
 /// An acknowledgement to write, and who waits for it to be written.
@@ -93,12 +101,12 @@ pub(super) async fn open(socket: &Socket, reach: &Reach) -> Result<Live, ChatErr
         .map_err(|_| late("the websocket's handshake"))?
         .map_err(|error| ChatError::Unavailable(not_opened(&error)))?;
     let greeting = timeout(timing.hello, hello(&mut stream)).await.map_err(|_| late("Slack's hello"))??;
-    if let (Some(ours), Some(theirs)) = (bot_app, &greeting.app)
-        && ours != theirs
+    if let (Some(bot), Greeting::Hello(hello)) = (bot_app, &greeting)
+        && let Some(app) = hello.app().filter(|app| *app != bot)
     {
-        return Err(errors::two_apps(ours, theirs));
+        return Err(errors::two_apps(bot, app));
     }
-    Ok(Live { stream, first: greeting.first })
+    Ok(Live { stream, greeting })
 }
 
 /// Connects and speaks HTTP to the point where it becomes a websocket. The caller bounds it in time.
@@ -112,8 +120,8 @@ pub(super) async fn handshake(network: &Network, url: &Url) -> Result<Stream, Ws
     let config = WebSocketConfig::default()
         .max_message_size(Some(FRAME_BYTES_MAX))
         .max_frame_size(Some(FRAME_BYTES_MAX));
-    let opened = client_async_tls_with_config(url.as_str(), wire, Some(config), Some(connector)).await;
-    opened.map(|(stream, _)| stream)
+    let opening = client_async_tls_with_config(url.as_str(), wire, Some(config), Some(connector));
+    Box::pin(opening).await.map(|(stream, _)| stream)
 }
 
 /// Why a socket that Slack offered could not be opened.
@@ -127,23 +135,22 @@ fn not_opened(error: &WsError) -> String {
     }
 }
 
-/// How Slack began a connection.
-#[derive(Default)]
-struct Greeting {
-    /// The app that the app-level token is of.
-    app: Option<String>,
-    /// A frame that came before hello.
-    first: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Hello {
+/// What Slack's hello says.
+#[derive(Default, Deserialize)]
+pub(super) struct Hello {
     connection_info: Option<ConnectionInfo>,
 }
 
 #[derive(Deserialize)]
 struct ConnectionInfo {
     app_id: Option<String>,
+}
+
+impl Hello {
+    /// The app that the app-level token is of.
+    fn app(&self) -> Option<&str> {
+        self.connection_info.as_ref()?.app_id.as_deref()
+    }
 }
 
 /// Slack says hello first; a connection that it refuses gets a disconnect instead.
@@ -155,18 +162,14 @@ async fn hello(stream: &mut Stream) -> Result<Greeting, ChatError> {
                 let kind = serde_json::from_str::<Envelope>(&text).map(|envelope| envelope.kind);
                 match kind.as_deref() {
                     Ok("hello") => {
-                        let hello = serde_json::from_str::<Hello>(&text).ok();
-                        let app = hello.and_then(|hello| hello.connection_info?.app_id);
-                        return Ok(Greeting { app, first: None });
+                        return Ok(Greeting::Hello(serde_json::from_str(&text).unwrap_or_default()));
                     }
                     Ok("disconnect") => {
                         let reason = disconnect_reason(&text).unwrap_or_default();
                         return Err(refused(&format!("disconnect ({})", told(&reason))));
                     }
                     // Whatever it is, the connection works; it must not be lost.
-                    Ok(_) | Err(_) => {
-                        return Ok(Greeting { first: Some(text.to_string()), ..Greeting::default() });
-                    }
+                    Ok(_) | Err(_) => return Ok(Greeting::Frame(text.to_string())),
                 }
             }
             Some(Ok(Message::Close(_))) | None => return Err(refused("close")),
@@ -224,8 +227,8 @@ struct State {
 }
 
 impl Driver {
-    pub(super) async fn run(mut self, mut stream: Stream, first: Option<String>) {
-        let end = self.drive(&mut stream, first).await;
+    pub(super) async fn run(mut self, mut stream: Stream, greeting: Greeting) {
+        let end = self.drive(&mut stream, greeting).await;
         // Acknowledgements from here on look for another connection.
         self.dispatch.live.leave(self.id, &self.dispatch.socket.watched);
         // An unsent notice means that the supervisor is gone, and with it whoever would care.
@@ -240,12 +243,15 @@ impl Driver {
         &self.dispatch.socket.timing
     }
 
-    async fn drive(&mut self, stream: &mut Stream, first: Option<String>) -> End {
+    async fn drive(&mut self, stream: &mut Stream, greeting: Greeting) -> End {
         let period = self.timing().ping;
         let mut pings = interval_at(Instant::now() + period, period);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut state =
-            State { heard: Instant::now(), waiting: first.map(|text| self.frame(text)), retire: None };
+        let waiting = match greeting {
+            Greeting::Hello(_) => None,
+            Greeting::Frame(text) => Some(self.frame(text)),
+        };
+        let mut state = State { heard: Instant::now(), waiting, retire: None };
         let (drain, close) = (self.drain.clone(), self.close.clone());
         loop {
             let reading = state.waiting.is_none() && !drain.is_cancelled();

@@ -243,7 +243,7 @@ impl Supervisor {
 
     /// Opens a connection and starts it.
     async fn open(&mut self, reach: &Reach) -> Result<u64, ChatError> {
-        let Live { stream, first } = connection::open(&self.dispatch.socket, reach).await?;
+        let Live { stream, greeting } = connection::open(&self.dispatch.socket, reach).await?;
         self.next_id += 1;
         let id = self.next_id;
         let outgoing = self.dispatch.live.enter(id, &self.dispatch.socket.watched);
@@ -255,7 +255,7 @@ impl Supervisor {
             drain: self.drain.clone(),
             close: self.close.clone(),
         };
-        self.connections.spawn(connection.run(stream, first));
+        self.connections.spawn(connection.run(stream, greeting));
         tracing::info!(connection = id, "connected to Slack");
         Ok(id)
     }
