@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -66,6 +67,7 @@ pub fn okta_settings(config: &Config) -> okta::Settings {
     };
     okta::Settings {
         rate_share: config.okta.rate_share,
+        network: config.network.clone(),
         ..okta::Settings::new(config.okta.org_url.clone(), credential)
     }
 }
@@ -87,6 +89,13 @@ pub fn okta_scopes(policies: &[Policy]) -> Vec<String> {
     .collect()
 }
 
+fn same_tokens(one: &Config, other: &Config) -> bool {
+    let tokens = |config: &Config| {
+        [&config.slack.bot_token, &config.slack.app_token].map(|token| token.expose_secret().to_owned())
+    };
+    tokens(one) == tokens(other)
+}
+
 /// How the Slack adapter is configured.
 pub fn slack_settings(config: &Config) -> slack::Settings {
     slack::Settings {
@@ -94,6 +103,7 @@ pub fn slack_settings(config: &Config) -> slack::Settings {
         bot_token: config.slack.bot_token.clone(),
         app_token: config.slack.app_token.clone(),
         command: config.slack.command.clone(),
+        network: config.network.clone(),
     }
 }
 
@@ -314,7 +324,9 @@ impl Job {
             return Err(error);
         }
         let slack = self.slack(&config).await.context("Slack")?;
-        slack.may_connect().await.context("Slack, with the app-level token")?;
+        let tried =
+            if same_tokens(old, &config) { slack.may_connect().await } else { slack.try_socket().await };
+        tried.context("Slack, with the app-level token")?;
         self.store.health().await.context("the database can't be written at the moment")?;
         warn(&config, &self.clock);
         warn_of_everybody(&slack, &config).await;
@@ -340,7 +352,7 @@ impl Job {
     async fn first_contact(&self, config: &Config, reloaded: bool) -> Result<Slack, ChatError> {
         let slack = self.slack(config).await?;
         if reloaded {
-            slack.may_connect().await?;
+            slack.try_socket().await?;
         }
         Ok(slack)
     }
@@ -443,7 +455,8 @@ async fn ended(app: &App, stop: &CancellationToken) {
 
 /// Where events go: the collectors, and the heartbeat.
 fn collectors(config: &Config) -> Vec<Collector> {
-    let heartbeat = config.watch.heartbeat.clone().map(Collector::heartbeat);
+    let heartbeat = config.watch.heartbeat.clone();
+    let heartbeat = heartbeat.map(|url| Collector::heartbeat(url, config.network.clone()));
     config.forward.iter().cloned().chain(heartbeat).collect()
 }
 

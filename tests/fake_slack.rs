@@ -190,6 +190,24 @@ async fn a_message_keeps_its_history_and_metadata() {
 }
 
 #[tokio::test]
+async fn a_press_during_an_update_counts_only_where_the_block_has_an_id_of_its_own() {
+    let bot = Bot::start().await;
+    let named =
+        |name: &str| json!({"type": "actions", "block_id": name, "elements": [button("deny", "Deny")]});
+    let nameless = json!({"type": "actions", "elements": [button("more", "More")]});
+    let ts = bot.post("one", json!([named("decide"), nameless])).await;
+    let seen = bot.slack.message(&ts).unwrap();
+    let update = json!({"channel": C_OPS, "ts": ts, "text": "two", "blocks": [nameless, named("decide")]});
+    assert_eq!(bot.call("chat.update", update).await["ok"], true);
+    let mut socket = bot.connect().await;
+    let deny = seen.place("deny").unwrap();
+    let (kept, taken) = tokio::join!(bot.slack.click(U_APPROVER, &ts, &deny), take(&mut socket, None));
+    assert!(kept.is_ok() && taken["payload"]["actions"][0]["action_id"] == "deny");
+    let lost = bot.slack.click(U_APPROVER, &ts, &seen.place("more").unwrap()).await;
+    assert!(matches!(lost, Err(NotThere(_))), "Slack gave its block another id: {lost:?}");
+}
+
+#[tokio::test]
 async fn history_is_paged_newest_first_and_starts_after_oldest() {
     let bot = Bot::start().await;
     let mut times = Vec::new();

@@ -17,6 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use inactive_contractors::chat::{Ack, Block, Card, ChatError, Connection, Handler, Inbound, Modal, Text};
 use inactive_contractors::clock::Clock;
+use inactive_contractors::net::Network;
 use inactive_contractors::slack::{Settings, Slack, Timing};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
@@ -49,6 +50,7 @@ fn settings(wire: &Wire) -> Settings {
         bot_token: "xoxb-s3cret".into(),
         app_token: "xapp-s3cret".into(),
         command: "/bot".to_owned(),
+        network: Network::default(),
     }
 }
 

@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 
 /// Each room of `src/` with the rooms that it may import. The wiring (`bot`, `main`, and a file for each command of its own) may import
 /// all.
-const IMPORTS: [(&str, &[&str]); 9] = [
+const IMPORTS: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("identity", &["domain"]),
     ("chat", &[]),
     ("clock", &[]),
-    ("config", &["domain", "forward"]),
-    ("forward", &["domain", "store"]),
+    ("net", &[]),
+    ("config", &["domain", "forward", "net"]),
+    ("forward", &["domain", "store", "net"]),
     ("store", &["domain", "forward"]),
-    ("okta", &["identity", "domain", "clock"]),
-    ("slack", &["chat", "clock"]),
+    ("okta", &["identity", "domain", "clock", "net"]),
+    ("slack", &["chat", "clock", "net"]),
 ];
 const APP: (&str, &[&str]) = ("app", &["domain", "identity", "chat", "store", "forward", "clock"]);
 

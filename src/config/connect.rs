@@ -5,12 +5,13 @@ use std::path::Path;
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 use serde_json::json;
-use url::{Host, Url};
+use url::{ParseError, Url};
 
 use super::report::{looks_secret, quote, shown};
 use super::section::{Found, Scale, Section};
 use super::settings::{self, Shown};
 use super::{Credential, OktaConfig, SlackConfig, Surroundings};
+use crate::net::is_this_machine;
 
 /// The two ways to give a secret.
 pub(super) struct Secret {
@@ -136,7 +137,8 @@ fn address(
         (None, Some(Found { value, at })) => (value, key, Some(at)),
         (None, None) => return None,
     };
-    match read(&text) {
+    let read = if in_quotes(&text) { Err(IN_QUOTES.to_owned()) } else { read(&text) };
+    match read {
         Ok(url) => Some(url),
         Err(wrong) => {
             let message = format!("{origin} {wrong}");
@@ -148,8 +150,13 @@ fn address(
 
 /// An address that is https, or http to this machine only, with nothing secret in it; or what is wrong with it.
 pub(super) fn safe_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text)
-        .map_err(|error| format!("is {}, which is not an address: {error}", shown_address(text)))?;
+    let lacks_scheme = || format!("is {}, which lacks https:// at its beginning", shown_address(text));
+    let url = match Url::parse(text) {
+        Ok(url) if !url.cannot_be_a_base() => url,
+        // `acme.okta.com:443` reads as something of the scheme `acme.okta.com`.
+        Ok(_) | Err(ParseError::RelativeUrlWithoutBase) => return Err(lacks_scheme()),
+        Err(error) => return Err(format!("is {}, which is not an address: {error}", shown_address(text))),
+    };
     if !url.username().is_empty() || url.password().is_some() {
         return Err("has a user name or password in it; give the address alone".to_owned());
     }
@@ -167,13 +174,7 @@ const SAFE: &str = "must begin with https:// (http:// only for this machine, suc
 
 /// Whether others can neither read nor answer what is sent there.
 fn is_safe(url: &Url) -> bool {
-    let local = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    url.scheme() == "https" || (url.scheme() == "http" && local)
+    url.scheme() == "https" || (url.scheme() == "http" && is_this_machine(url))
 }
 
 /// An address that whoever knows it may call, and so is a secret; no message repeats it. It may be left out.
@@ -208,17 +209,33 @@ fn shown_address(text: &str) -> String {
 
 /// An org's address has no path, and isn't that of its admin console: calls there answer with a web page.
 fn org_root(text: &str) -> Result<Url, String> {
-    let url = safe_url(text)?;
+    let url = safe_url(text).map_err(|wrong| match org_meant(text) {
+        Some(meant) => format!("{wrong}; write {}", quote(&meant)),
+        None => wrong,
+    })?;
+    let host = url.host_str().unwrap_or_default();
+    if let Some(meant) = org_meant(text).filter(|_| host.contains(ADMIN_CONSOLE)) {
+        return Err(format!("is the address of Okta's admin console; the org's own is {}", quote(&meant)));
+    }
     if url.path() != "/" {
         let root = &url[..url::Position::BeforePath];
         return Err(format!("is the address of a page; give {} alone", quote(root)));
     }
-    let host = url.host_str().unwrap_or_default();
-    if let Some((org, domain)) = host.split_once("-admin.okta") {
-        let meant = format!("https://{org}.okta{domain}");
-        return Err(format!("is the address of Okta's admin console; the org's own is {}", quote(&meant)));
-    }
     Ok(url)
+}
+
+/// In the host of an admin console: `acme-admin.okta.com`, `acme-admin.oktapreview.com`.
+const ADMIN_CONSOLE: &str = "-admin.okta";
+
+/// The org's own address, where the text leaves no doubt about it.
+fn org_meant(text: &str) -> Option<String> {
+    let is_scheme = |scheme: &str| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let rest = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)).map_or(text, |(_, rest)| rest);
+    let host = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let host = host.replacen(ADMIN_CONSOLE, ".okta", 1);
+    let url = Url::parse(&format!("https://{host}")).ok()?;
+    let named = url.domain().is_some_and(|name| name.contains('.')) && url.username().is_empty();
+    named.then(|| url.origin().ascii_serialization())
 }
 
 /// A token that goes into a header: one word, and of Slack's two kinds the right one.
@@ -278,7 +295,13 @@ fn find(
     surroundings: &Surroundings<'_>,
     secret: &Secret,
 ) -> Option<Result<Given, Missing>> {
-    let found = look_for(section, surroundings, secret);
+    let found = look_for(section, surroundings, secret).and_then(|found| match found {
+        Ok(given) if in_quotes(&given.text) => {
+            given.problem(section, IN_QUOTES);
+            None
+        }
+        found => Some(found),
+    });
     match &found {
         Some(Ok(given)) => section.settled(secret.inline_key, secretly("(set)"), &given.source),
         Some(Err(Missing)) | None => {
@@ -286,6 +309,15 @@ fn find(
         }
     }
     found
+}
+
+/// Said of what somebody has put in quotes, as shells want it: most other programs that read such files keep them.
+pub(super) const IN_QUOTES: &str = "is in quotes, which are taken for a part of it; write it without them";
+
+/// Whether the text begins or ends with a quotation mark, which nothing does that is a secret or an address.
+pub(super) fn in_quotes(text: &str) -> bool {
+    let mark = |c: char| matches!(c, '"' | '\'' | '`' | '“' | '”' | '„' | '‘' | '’' | '«' | '»');
+    text.starts_with(mark) || text.ends_with(mark)
 }
 
 fn secretly(said: &str) -> Shown {

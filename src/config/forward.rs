@@ -9,6 +9,7 @@ use super::section::{Found, Section};
 use super::settings::Shown;
 use super::{Surroundings, report::quote};
 use crate::forward::{Collector, Syslog};
+use crate::net::Network;
 
 const AUTHORIZATION: Secret = Secret {
     what: "authorization of the collector",
@@ -18,7 +19,11 @@ const AUTHORIZATION: Secret = Secret {
 };
 
 /// Reads `[forward]`: a collector for each kind that is named.
-pub(super) fn forward(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Vec<Collector> {
+pub(super) fn forward(
+    section: &Section<'_>,
+    surroundings: &Surroundings<'_>,
+    network: &Network,
+) -> Vec<Collector> {
     let file = section.text("file").map(|found| Collector::File(PathBuf::from(found.value)));
     let syslog = section.text("syslog").and_then(|found| syslog(section, &found)).map(Collector::Syslog);
     let url = section.text("url");
@@ -33,7 +38,7 @@ pub(super) fn forward(section: &Section<'_>, surroundings: &Surroundings<'_>) ->
                 let shown = format!("(set, at {})", url.origin().ascii_serialization());
                 section.settled("url", Shown::Secret(shown), &section.report.place(at));
             }
-            Some(Collector::https(url, authorization))
+            Some(Collector::https(url, authorization, network.clone()))
         }
         Err(wrong) => {
             section.problem(at, &format!("url {wrong}"));

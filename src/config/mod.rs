@@ -17,6 +17,7 @@ mod connect;
 mod duration;
 mod forward;
 mod ics;
+mod network;
 mod policy;
 mod report;
 mod schema;
@@ -39,6 +40,7 @@ use url::Url;
 
 use crate::domain::policy::Policy;
 use crate::forward::Collector;
+use crate::net::Network;
 use report::{Report, nearest, quote};
 use section::Section;
 
@@ -52,7 +54,7 @@ pub const DEFAULT_PATH: &str = "config/bot.toml";
 const FILE_MAX: u64 = 2_097_152;
 
 /// Every environment variable that is read.
-pub const VARIABLES: [&str; 13] = [
+pub const VARIABLES: [&str; 21] = [
     "SLACK_BOT_TOKEN",
     "SLACK_APP_TOKEN",
     "SLACK_API_URL",
@@ -66,6 +68,14 @@ pub const VARIABLES: [&str; 13] = [
     "FORWARD_AUTHORIZATION",
     "HEARTBEAT_URL",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
 ];
 
 /// Everything that can be set, validated. Its `Debug` shows no secret.
@@ -83,6 +93,8 @@ pub struct Config {
     pub forward: Vec<Collector>,
     /// How other programs see that the bot is at work.
     pub watch: WatchConfig,
+    /// Which way leads out of this machine.
+    pub network: Network,
     /// The enabled policies, in the order of the file; at least one, with unique names.
     pub policies: Vec<Policy>,
     /// Whether OpenTelemetry's own variables say where traces go.
@@ -367,7 +379,8 @@ fn read<'r>(
     let okta = connect::okta(&top.section("okta"), surroundings);
     let database = database(&top.section("database"), surroundings);
     let log = log(&top.section("log"));
-    let forward = forward::forward(&top.section("forward"), surroundings);
+    let network = network::network(report, surroundings);
+    let forward = forward::forward(&top.section("forward"), surroundings, &network);
     let watch = watch::watch(&top.section("watch"), surroundings);
     let policies = policy::all(&top, surroundings);
     top.finish();
@@ -380,7 +393,7 @@ fn read<'r>(
     }
     let warnings = report.verdict()?;
     let (slack, okta) = slack.zip(okta).expect("a section that can't be used was reported");
-    Ok(Config { slack, okta, database, log, forward, watch, policies, traces, warnings })
+    Ok(Config { slack, okta, database, log, forward, watch, network, policies, traces, warnings })
 }
 
 /// The variable that says where the database is, if one does, and its value.

@@ -18,6 +18,7 @@ use url::Url;
 
 use crate::domain::audit::{Action, AuditEvent};
 use crate::domain::policy::hex;
+use crate::net::{self, Cause, Network};
 
 /// The longest that a collector may take for one batch.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -39,6 +40,8 @@ pub enum Collector {
         url: Url,
         /// What the `Authorization` header says.
         authorization: Option<SecretString>,
+        /// The way there.
+        network: Network,
         /// Made by the first send; it keeps the connection.
         client: Option<reqwest::Client>,
     },
@@ -47,6 +50,8 @@ pub enum Collector {
     Heartbeat {
         /// The address; a secret, since whoever knows it may call it.
         url: SecretString,
+        /// The way there.
+        network: Network,
         /// Made by the first call.
         client: Option<reqwest::Client>,
     },
@@ -64,13 +69,13 @@ pub enum Syslog {
 
 impl Collector {
     /// An endpoint.
-    pub fn https(url: Url, authorization: Option<SecretString>) -> Collector {
-        Collector::Https { url, authorization, client: None }
+    pub fn https(url: Url, authorization: Option<SecretString>, network: Network) -> Collector {
+        Collector::Https { url, authorization, network, client: None }
     }
 
     /// The heartbeat.
-    pub fn heartbeat(url: SecretString) -> Collector {
-        Collector::Heartbeat { url, client: None }
+    pub fn heartbeat(url: SecretString, network: Network) -> Collector {
+        Collector::Heartbeat { url, network, client: None }
     }
 
     /// Whether it gets what happened before anybody named it.
@@ -101,14 +106,14 @@ impl Collector {
                 Collector::File(path) => append(path, events).await,
                 Collector::Syslog(Syslog::Udp(address)) => datagrams(address, events).await,
                 Collector::Syslog(Syslog::Tcp(address)) => frames(address, events).await,
-                Collector::Https { url, authorization, client } => {
+                Collector::Https { url, authorization, network, client } => {
                     let client = match client {
                         Some(client) => client,
-                        None => client.insert(client_for(url)?),
+                        None => client.insert(client_for(network, url)?),
                     };
                     post(client, url, authorization.as_ref(), events).await
                 }
-                Collector::Heartbeat { url, client } => {
+                Collector::Heartbeat { url, network, client } => {
                     if !events.iter().any(|(event, _)| is_through(event)) {
                         return Ok(());
                     }
@@ -117,7 +122,7 @@ impl Collector {
                         Url::parse(url.expose_secret()).map_err(|_| anyhow::anyhow!("it is no address"))?;
                     let client = match client {
                         Some(client) => client,
-                        None => client.insert(client_for(&url)?),
+                        None => client.insert(client_for(network, &url)?),
                     };
                     beat(client, url).await
                 }
@@ -170,7 +175,9 @@ async fn datagrams(address: &str, events: &[(AuditEvent, Value)]) -> anyhow::Res
 }
 
 async fn frames(address: &str, events: &[(AuditEvent, Value)]) -> anyhow::Result<()> {
-    let mut stream = TcpStream::connect(address).await?;
+    let stream = TcpStream::connect(address).await;
+    let mut stream =
+        stream.map_err(|error| anyhow::anyhow!("no connection could be made: {}", Cause::of(&error)))?;
     let mut frames = String::new();
     for event in events {
         let record = record(event);
@@ -194,16 +201,20 @@ fn record((event, json): &(AuditEvent, Value)) -> String {
 }
 
 /// Redirects are not followed, since they would take the events and the header elsewhere.
-fn client_for(url: &Url) -> reqwest::Result<reqwest::Client> {
-    let client = reqwest::Client::builder();
-    // Without TLS it is this machine, to which no proxy leads.
-    let client = if url.scheme() == "http" { client.no_proxy() } else { client };
-    client
+fn client_for(network: &Network, url: &Url) -> anyhow::Result<reqwest::Client> {
+    let client = network
+        .http()?
         .user_agent(concat!("inactive-contractors/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .timeout(TIMEOUT)
         .https_only(url.scheme() == "https")
-        .build()
+        .build()?;
+    Ok(client)
+}
+
+/// Why a call got no answer. The error's own words may hold the address, which may be a secret.
+fn lost(error: &reqwest::Error) -> anyhow::Error {
+    anyhow::anyhow!(net::why(error, "it"))
 }
 
 /// Whether a sweep went through. One that failed, or that a guard refused, did not do its job.
@@ -212,7 +223,7 @@ fn is_through(event: &AuditEvent) -> bool {
 }
 
 async fn beat(client: &reqwest::Client, url: Url) -> anyhow::Result<()> {
-    let response = client.get(url).send().await.map_err(reqwest::Error::without_url)?;
+    let response = client.get(url).send().await.map_err(|error| lost(&error))?;
     let status = response.status();
     anyhow::ensure!(status.is_success(), "it answered {status}");
     Ok(())
@@ -232,7 +243,7 @@ async fn post(
         value.set_sensitive(true);
         request = request.header(AUTHORIZATION, value);
     }
-    let response = request.send().await.map_err(reqwest::Error::without_url)?;
+    let response = request.send().await.map_err(|error| lost(&error))?;
     let status = response.status();
     anyhow::ensure!(status.is_success(), "it answered {status}");
     Ok(())

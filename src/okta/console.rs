@@ -5,8 +5,8 @@
 
 use url::Url;
 
-use super::http::is_loopback;
 use crate::domain::account::AccountId;
+use crate::net::is_this_machine;
 
 /// Okta's own domains.
 const DOMAINS: [&str; 5] = ["okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil"];
@@ -14,7 +14,7 @@ const DOMAINS: [&str; 5] = ["okta.com", "oktapreview.com", "okta-emea.com", "okt
 /// The account's page. A server on this machine is a sandbox, which has everything at one address.
 pub(super) fn profile(org: &Url, account: &AccountId) -> Option<String> {
     let mut url = org.clone();
-    if !is_loopback(org) {
+    if !is_this_machine(org) {
         let host = console_host(org.host_str()?)?;
         if org.scheme() != "https" || org.port().is_some() {
             return None;

@@ -175,14 +175,5 @@ fn forbidden(right: Right, kind: Kind, reference: &str) -> String {
 
 /// What to say of a failure below HTTP. Never the error's own text, which may hold the URL and so names.
 pub(super) fn connection(error: &reqwest::Error) -> String {
-    let what = if error.is_timeout() {
-        "no answer from Okta in time"
-    } else if error.is_connect() {
-        "could not connect to Okta"
-    } else if error.is_body() || error.is_decode() {
-        "Okta's answer broke off"
-    } else {
-        "the connection to Okta broke"
-    };
-    what.to_owned()
+    crate::net::why(error, "Okta")
 }

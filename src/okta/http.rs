@@ -14,7 +14,7 @@ use http::header::{CONTENT_LENGTH, HeaderMap};
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use tracing::Instrument as _;
-use url::{Host, Url};
+use url::Url;
 
 use super::Settings;
 use super::auth::Auth;
@@ -23,6 +23,7 @@ use super::rate::{self, Bucket, Rates, Reported, Traffic, WAIT_MAX, sleep_until}
 use super::skew::{Sent, Skew};
 use crate::clock::Clock;
 use crate::identity::{IdentityError, Reference};
+use crate::net::is_this_machine;
 
 /// How often one call is sent at most, whatever goes wrong.
 const ATTEMPTS_MAX: u32 = 5;
@@ -88,15 +89,14 @@ impl Http {
             settings.rate_share > 0.0 && settings.rate_share <= 1.0,
             "the share of Okta's rate limit must be above 0 and at most 1"
         );
-        let mut client = reqwest::Client::builder()
+        let client = settings
+            .network
+            .http()?
             .user_agent(concat!("inactive-contractors/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(settings.request_timeout)
             .https_only(base.scheme() == "https");
-        if is_loopback(&base) {
-            client = client.no_proxy();
-        }
         Ok(Http {
             client: client.build().context("could not set up the HTTP client for Okta")?,
             auth: Auth::new(settings.credential, &base, clock.clone())?,
@@ -344,7 +344,7 @@ fn as_fault(error: IdentityError) -> Fault {
 /// Only the bare origin of an org, over https, or over http to this machine.
 fn checked_base(url: Url) -> anyhow::Result<Url> {
     ensure!(
-        url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)),
+        url.scheme() == "https" || (url.scheme() == "http" && is_this_machine(&url)),
         "the Okta org URL must start with https:// (http:// is only accepted for this machine itself)"
     );
     ensure!(
@@ -366,15 +366,6 @@ fn is_admin_console(host: &str) -> bool {
     ["-admin.okta.com", "-admin.oktapreview.com", "-admin.okta-emea.com"]
         .iter()
         .any(|end| host.ends_with(end))
-}
-
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ use crate::domain::policy::Rule;
 use crate::identity::{
     FreshLook, IdentityError, IdentityProvider, Protected, Reference, SecondLooks, StatusChange, TakeAccount,
 };
+use crate::net::Network;
 
 /// The most that Okta gives out at a time, for users and for members of a group.
 const PAGE: &str = "200";
@@ -75,10 +76,12 @@ pub struct Settings {
     pub request_timeout: StdDuration,
     /// The pause before a failed read is tried again; it doubles each time.
     pub retry_pause: StdDuration,
+    /// The way there.
+    pub network: Network,
 }
 
 impl Settings {
-    /// The usual settings: half of the rate limits, 30 s for a request, half a second before another try.
+    /// The usual settings: half of the rate limits, 30 s for a request, half a second before another try, no proxy.
     pub fn new(org_url: Url, credential: Credential) -> Settings {
         Settings {
             org_url,
@@ -86,6 +89,7 @@ impl Settings {
             rate_share: 0.5,
             request_timeout: REQUEST_TIMEOUT,
             retry_pause: StdDuration::from_millis(500),
+            network: Network::default(),
         }
     }
 

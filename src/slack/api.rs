@@ -15,9 +15,11 @@ use slack_morphism::prelude::{
     SlackResponseUrl, SlackUserFlags,
 };
 use slack_morphism::{ClientResult, SlackApiToken, SlackClient, SlackClientSession};
+use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::chat::{Card, ChatError, ChatUser, Home, MessageRef, Modal, ReplyTo, ViewRef};
+use crate::net::Network;
 
 use super::connector::Connector;
 use super::errors::Call;
@@ -55,6 +57,9 @@ pub(super) struct Api {
     pub(super) bot: SlackApiToken,
     pub(super) app: SlackApiToken,
     pub(super) me: Identity,
+    pub(super) network: Network,
+    /// The app that the bot token is of.
+    bot_app: OnceCell<String>,
 }
 
 /// An answer of which only the fact matters.
@@ -97,6 +102,16 @@ struct Direct {
 #[derive(Deserialize)]
 struct DirectChannel {
     id: String,
+}
+
+#[derive(Deserialize)]
+struct BotInfo {
+    bot: Bot,
+}
+
+#[derive(Deserialize)]
+struct Bot {
+    app_id: String,
 }
 
 #[derive(Deserialize)]
@@ -144,8 +159,8 @@ impl Api {
         settings.check().map_err(ChatError::Denied)?;
         // Without a process-wide provider the first TLS handshake panics; one that is already there is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let connector = Connector::new(settings, timing).map_err(|_| {
-            ChatError::Unavailable("this machine has no usable TLS set-up (CA certificates)".to_owned())
+        let connector = Connector::new(settings, timing).map_err(|error| {
+            ChatError::Unavailable(format!("TLS can't be set up on this machine: {error}"))
         })?;
         let sockets = SlackClient::new(connector.without_pool());
         let client = SlackClient::new(connector);
@@ -159,7 +174,8 @@ impl Api {
             team: who.team,
             team_url: who.url.0,
         };
-        Ok(Api { client, sockets, bot, app, me })
+        let network = settings.network.clone();
+        Ok(Api { client, sockets, bot, app, me, network, bot_app: OnceCell::new() })
     }
 
     fn session(&self) -> SlackClientSession<'_, Connector> {
@@ -193,6 +209,16 @@ impl Api {
             return Ok(url);
         }
         Err(ChatError::Unavailable("Slack offered a socket that is not encrypted".to_owned()))
+    }
+
+    /// The app that the bot token is of; `None` if Slack doesn't say so now.
+    /// <https://docs.slack.dev/reference/methods/bots.info>
+    pub(super) async fn bot_app(&self) -> Option<&str> {
+        let ask = async {
+            let known: BotInfo = self.read("bots.info", &vec![("bot", self.me.bot_id.clone())]).await?;
+            Ok::<_, ChatError>(known.bot.app_id)
+        };
+        self.bot_app.get_or_try_init(|| ask).await.ok().map(String::as_str)
     }
 
     pub(super) async fn post(

@@ -1,6 +1,6 @@
 //! Looks at everything that the adapter needs of Slack before it is needed, and says how to mend what is missing.
 
-use super::Slack;
+use super::{Slack, socket};
 
 /// A right of the bot token, and what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,14 +43,15 @@ pub struct Probe {
 }
 
 impl Slack {
-    /// Looks at both tokens, the scopes and the channels. Changes nothing; opens no socket.
+    /// Looks at both tokens, the scopes and the channels. Changes nothing; opens a socket up to Slack's hello, by the same
+    /// way as [`Slack::run`], and closes it.
     pub async fn probe(&self, channels: &[String]) -> Vec<Probe> {
         let me = &self.api.me;
         let mut probes = vec![Probe {
             what: "Slack bot token".to_owned(),
             result: Ok(format!("works in the workspace {}", me.team)),
         }];
-        probes.push(self.app_token().await);
+        probes.extend(self.app_level().await);
         probes.extend(self.scopes().await);
         for channel in channels {
             probes.push(self.channel(channel).await);
@@ -63,14 +64,18 @@ impl Slack {
         self.api.channel(channel).await.ok()?.is_private.map(|is_private| !is_private)
     }
 
-    async fn app_token(&self) -> Probe {
-        let result = match self.api.socket_url().await {
-            Ok(_) => Ok("may open a socket".to_owned()),
-            Err(error) => Err(format!(
+    async fn app_level(&self) -> Vec<Probe> {
+        let tried = socket::try_once(&self.socket()).await;
+        let token = |result| Probe { what: "Slack app-level token".to_owned(), result };
+        let socket = |result| Probe { what: "Slack socket".to_owned(), result };
+        let may = token(Ok("may open a socket".to_owned()));
+        match tried.opened {
+            Ok(()) => vec![may, socket(Ok("opened, and Slack said hello".to_owned()))],
+            Err(error) if tried.was_offered => vec![may, socket(Err(error.to_string()))],
+            Err(error) => vec![token(Err(format!(
                 "{error}; the app-level token needs connections:write and Socket Mode must be on"
-            )),
-        };
-        Probe { what: "Slack app-level token".to_owned(), result }
+            )))],
+        }
     }
 
     async fn scopes(&self) -> Vec<Probe> {

@@ -1,7 +1,7 @@
 //! Carries slack-morphism's calls over reqwest.
 //!
 //! The crate's own connector has no timeout at all, speaks https only and knows no proxy. This one bounds every step
-//! in time and every answer in size, goes through the proxies that reqwest finds, and follows no redirect, so that
+//! in time and every answer in size, goes the way that `net` says, and follows no redirect, so that
 //! a token is never sent anywhere but to the base address it was made for.
 
 use std::fmt;
@@ -26,6 +26,7 @@ use tracing::Instrument as _;
 use url::Url;
 
 use super::settings::{Settings, Timing};
+use crate::net::Cause;
 
 /// A page of 100 messages with full blocks stays well below this.
 const RESPONSE_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -39,10 +40,10 @@ const SCOPES_HEADER: &str = "x-oauth-scopes";
 const DEAD_TOKEN_CODES: [&str; 4] = ["invalid_auth", "token_revoked", "token_expired", "account_inactive"];
 
 /// Why no answer came. Says nothing of addresses or contents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum TransportFault {
     /// Nothing was sent: the connection could not be made.
-    NotConnected,
+    NotConnected(Cause),
     /// The call was sent, perhaps in part, and no answer came in time.
     TimedOut,
     /// The connection broke during the call.
@@ -54,7 +55,9 @@ pub(super) enum TransportFault {
 impl fmt::Display for TransportFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            TransportFault::NotConnected => "no connection to Slack could be made",
+            TransportFault::NotConnected(cause) => {
+                return write!(f, "no connection to Slack could be made: {cause}");
+            }
             TransportFault::TimedOut => "Slack did not answer in time",
             TransportFault::Broken => "the connection to Slack broke",
             TransportFault::TooLarge => "Slack's answer was too large",
@@ -72,7 +75,7 @@ impl From<TransportFault> for SlackClientError {
 
 fn fault(error: &reqwest::Error) -> TransportFault {
     if error.is_connect() || error.is_builder() {
-        TransportFault::NotConnected
+        TransportFault::NotConnected(Cause::of(error))
     } else if error.is_timeout() {
         TransportFault::TimedOut
     } else {
@@ -117,21 +120,20 @@ struct OutcomeMetadata {
 
 impl Connector {
     /// Builds the client; fails only if the machine has no usable TLS set-up.
-    pub(super) fn new(settings: &Settings, timing: &Timing) -> Result<Connector, reqwest::Error> {
-        let base_url = settings.base_url();
+    pub(super) fn new(settings: &Settings, timing: &Timing) -> anyhow::Result<Connector> {
         let http = || {
-            let http = reqwest::Client::builder();
-            // Without TLS it is this machine, to which no proxy leads.
-            let http = if base_url.starts_with("http://") { http.no_proxy() } else { http };
-            http.connect_timeout(timing.connect)
+            let http = settings.network.http()?;
+            let http = http
+                .connect_timeout(timing.connect)
                 .timeout(timing.call)
                 .redirect(reqwest::redirect::Policy::none())
-                .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+                .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
+            anyhow::Ok(http)
         };
         Ok(Connector {
-            http: http().build()?,
-            fresh: http().pool_max_idle_per_host(0).build()?,
-            base_url,
+            http: http()?.build()?,
+            fresh: http()?.pool_max_idle_per_host(0).build()?,
+            base_url: settings.base_url(),
             upload: timing.upload,
             probe: timing.probe,
             dead_token: watch::channel(None).0,

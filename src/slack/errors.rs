@@ -8,6 +8,7 @@ use std::time::Duration;
 use slack_morphism::errors::{SlackClientApiError, SlackClientError};
 
 use crate::chat::ChatError;
+use crate::net::Cause;
 
 use super::connector::TransportFault;
 use super::escape::{clamp, tidy};
@@ -59,10 +60,11 @@ impl Call {
             SlackClientError::HttpProtocolError(error) => {
                 let fault = error.cause.as_ref().and_then(|cause| cause.downcast_ref::<TransportFault>());
                 match fault {
-                    Some(TransportFault::NotConnected) | None => {
-                        ChatError::Unavailable(TransportFault::NotConnected.to_string())
+                    Some(fault @ TransportFault::NotConnected(_)) => {
+                        ChatError::Unavailable(fault.to_string())
                     }
                     Some(fault) => self.lost(fault.to_string()),
+                    None => ChatError::Unavailable(TransportFault::NotConnected(Cause::Unknown).to_string()),
                 }
             }
             // Slack said ok and did it, but its answer has a shape that we don't know.
@@ -84,7 +86,7 @@ impl Call {
             Class::Channel => ChatError::Channel(channel_words(&code)),
             Class::NotFound => ChatError::NotFound(code),
             Class::Slower => ChatError::RateLimited(RATE_LIMIT_DEFAULT),
-            Class::Passing => ChatError::Unavailable(code),
+            Class::Passing => ChatError::Unavailable(passing_words(&code)),
             Class::Lost => self.lost(code),
             Class::Content => ChatError::Content(match detail {
                 Some(detail) => format!("{code}: {detail}"),
@@ -117,12 +119,8 @@ fn class(code: &str) -> Class {
         | "no_permission"
         | "access_denied"
         | "link_disabled"
-        | "org_login_required"
-        | "ekm_access_denied"
-        | "accesslimited"
         | "team_disabled"
         | "user_removed_from_team"
-        | "team_access_not_granted"
         | "not_enabled"
         | "invalid_app_token" => Class::Denied,
         "not_in_channel"
@@ -164,11 +162,40 @@ fn class(code: &str) -> Class {
         // The upload's ticket is gone: another upload gets another.
         | "file_not_found" => Class::NotFound,
         "ratelimited" | "rate_limited" | "message_limit_exceeded" => Class::Slower,
-        "request_timeout" | "service_unavailable" | "team_added_to_org" => Class::Passing,
+        "request_timeout" | "service_unavailable" | "team_added_to_org" | "org_login_required"
+        | "ekm_access_denied" | "accesslimited" | "team_access_not_granted"
+        | "two_factor_setup_required" => Class::Passing,
         // Slack's words: "It's possible some aspect of the operation succeeded before the error was raised."
         "internal_error" | "fatal_error" | "unknown_error" | "file_update_failed" => Class::Lost,
         _ => Class::Content,
     }
+}
+
+/// What keeps Slack away for now. Another token would not fix it; it ends by itself, or when an administrator of Slack ends
+/// it, so the bot waits.
+fn passing_words(code: &str) -> String {
+    let why = match code {
+        "team_added_to_org" | "org_login_required" => "the workspace is being moved into an organisation",
+        "ekm_access_denied" => "the organisation's administrators have suspended the access to its keys",
+        "accesslimited" => "Slack takes no calls from this network; an administrator can allow its address",
+        "team_access_not_granted" => {
+            "the app has no access to this workspace; an administrator of the organisation can grant it"
+        }
+        "two_factor_setup_required" => "Slack wants two-factor authentication to be set up first",
+        _ => return code.to_owned(),
+    };
+    format!("{code}: {why}")
+}
+
+/// The two tokens are of two apps: one would post cards, and the other hear of no click on them.
+pub(super) fn two_apps(bot: &str, app_level: &str) -> ChatError {
+    let named = |id: &str| id.chars().filter(char::is_ascii_alphanumeric).take(20).collect::<String>();
+    ChatError::Denied(format!(
+        "the bot token is of the Slack app {}, and the app-level token of another, {}: copy both from the same app's \
+         settings",
+        named(bot),
+        named(app_level)
+    ))
 }
 
 /// A token that Slack has declared dead.
@@ -249,9 +276,23 @@ mod tests {
     }
 
     #[test]
+    fn what_keeps_slack_away_for_now_is_waited_for() {
+        for code in ["org_login_required", "team_added_to_org", "ekm_access_denied", "accesslimited"] {
+            for call in [Call::Read, Call::Write] {
+                let error = api(call, code);
+                assert!(matches!(&error, ChatError::Unavailable(words) if words.len() > 40), "{error}");
+            }
+        }
+        assert!(matches!(api(Call::Write, "team_access_not_granted"), ChatError::Unavailable(_)));
+    }
+
+    #[test]
     fn a_lost_answer_is_ambiguous_only_if_something_was_sent() {
         let fault = |fault: TransportFault| Call::Write.failed(&fault.into());
-        assert!(matches!(fault(TransportFault::NotConnected), ChatError::Unavailable(_)));
+        let never_sent = fault(TransportFault::NotConnected(Cause::NameNotFound));
+        assert!(
+            matches!(never_sent, ChatError::Unavailable(words) if words.contains("the name was not found"))
+        );
         assert!(matches!(fault(TransportFault::TimedOut), ChatError::Ambiguous(_)));
         assert!(matches!(fault(TransportFault::Broken), ChatError::Ambiguous(_)));
     }

@@ -74,13 +74,7 @@ impl Slack {
     /// [`ChatError::Denied`] if Slack refuses a token for good or Socket Mode is switched off, at start or later: that
     /// doesn't heal. Everything else is tried again.
     pub async fn run(&self, handler: Arc<dyn Handler>, shutdown: CancellationToken) -> Result<(), ChatError> {
-        let socket = Socket {
-            api: Arc::clone(&self.api),
-            clock: self.clock.clone(),
-            command: self.command.clone(),
-            timing: self.timing.clone(),
-            watched: self.watched.clone(),
-        };
+        let socket = self.socket();
         // The socket lives on the app-level token: it would not notice that the bot token is gone.
         let stop = shutdown.child_token();
         let connector = &self.api.client.http_api.connector;
@@ -102,9 +96,25 @@ impl Slack {
         socket.and(token)
     }
 
+    fn socket(&self) -> Socket {
+        Socket {
+            api: Arc::clone(&self.api),
+            clock: self.clock.clone(),
+            command: self.command.clone(),
+            timing: self.timing.clone(),
+            watched: self.watched.clone(),
+        }
+    }
+
     /// Whether Slack takes the app-level token, and lets it open a socket. Opens none.
     pub async fn may_connect(&self) -> Result<(), ChatError> {
         self.api.socket_url().await.map(drop)
+    }
+
+    /// Opens a socket up to Slack's hello and closes it. What arrives at that moment may be lost, so this is for tokens that
+    /// are not in use yet.
+    pub async fn try_socket(&self) -> Result<(), ChatError> {
+        socket::try_once(&self.socket()).await.opened
     }
 
     /// The state of the socket.

@@ -6,6 +6,9 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
 use slack_morphism::prelude::{
     SlackActionBlockElement, SlackActionsBlock, SlackBlock, SlackBlockButtonElement, SlackBlockButtonStyle,
     SlackBlockCheckboxesElement, SlackBlockChoiceItem, SlackBlockConfirmItem, SlackBlockDatePickerElement,
@@ -166,12 +169,14 @@ struct Page<'a> {
     /// Whether anything was shortened or left out for want of room.
     is_cut: bool,
     actions: BTreeSet<String>,
+    block_ids: BTreeSet<String>,
     blocks: Vec<SlackBlock>,
 }
 
 impl<'a> Page<'a> {
     fn new(team_url: &'a Url, chars_left: usize) -> Page<'a> {
-        Page { team_url, chars_left, is_cut: false, actions: BTreeSet::new(), blocks: Vec::new() }
+        let (actions, block_ids) = (BTreeSet::new(), BTreeSet::new());
+        Page { team_url, chars_left, is_cut: false, actions, block_ids, blocks: Vec::new() }
     }
 
     fn add_all(&mut self, blocks: &[Block]) {
@@ -280,6 +285,8 @@ impl<'a> Page<'a> {
                 SlackBlockOverflowElement::new(items).with_action_id(menu.action.as_str().into());
             element.confirm = menu.confirm.as_ref().map(|confirm| question(confirm, Tone::Neutral));
             section.accessory = Some(element.into());
+            let values = menu.items.iter().map(|item| (menu.action.as_str(), item.value.as_str()));
+            section.block_id = Some(self.block_id(values).into());
         }
         self.blocks.push(section.into());
     }
@@ -333,13 +340,31 @@ impl<'a> Page<'a> {
         for row in buttons.chunks(BUTTONS_MAX) {
             let elements: Vec<SlackActionBlockElement> =
                 row.iter().map(|button| self.button(button).into()).collect();
-            self.blocks.push(SlackActionsBlock::new(elements).into());
+            let values = row.iter().map(|button| (button.action.as_str(), button.value.as_str()));
+            let id = self.block_id(values);
+            self.blocks.push(SlackActionsBlock::new(elements).with_block_id(id.into()).into());
         }
+    }
+
+    /// What a block with something to press is called: the same in each version of a message in which it does the same.
+    ///
+    /// Slack gives a block without an id a random one at each update, and a press on a block that is not there any more
+    /// is lost. The id depends on every action with its value, so that a press on an earlier version never reaches a
+    /// block that has come to mean something else. Blocks that are only read keep Slack's own ids.
+    /// <https://docs.slack.dev/reference/block-kit/blocks/actions-block> advises a new id at each update; what a client
+    /// may otherwise keep of a block is the state of its inputs, and neither buttons nor menus have one.
+    fn block_id<'v>(&mut self, values: impl Iterator<Item = (&'v str, &'v str)>) -> String {
+        let mut hash = Sha256::new();
+        for (action, value) in values {
+            hash.update(format!("{action}\u{1f}{value}\u{1e}"));
+        }
+        let digest = BASE64_URL_SAFE_NO_PAD.encode(&hash.finalize()[..16]);
+        unique(&mut self.block_ids, &format!("press-{digest}"))
     }
 
     fn button(&mut self, button: &Button) -> SlackBlockButtonElement {
         let mut element = SlackBlockButtonElement::new(words(&button.label, BUTTON_CHARS_MAX))
-            .with_action_id(self.unique(&button.action).into());
+            .with_action_id(unique(&mut self.actions, &button.action).into());
         // Slack refuses an empty value; a missing one comes back as an empty one.
         element.value = Some(button.value.clone()).filter(|value| !value.is_empty());
         element.style = match button.tone {
@@ -352,17 +377,6 @@ impl<'a> Page<'a> {
         let about = button.about.as_deref().map(tidy).filter(|about| !about.is_empty());
         element.accessibility_label = about.map(|about| clamp(&about, BUTTON_CHARS_MAX).into());
         element
-    }
-
-    /// Two buttons of one action would be refused; the second gets a number that [`base_action`] takes off again.
-    fn unique(&mut self, action: &str) -> String {
-        let mut id = action.to_owned();
-        let mut number = 2;
-        while !self.actions.insert(id.clone()) {
-            id = format!("{action}{REPEAT}{number}");
-            number += 1;
-        }
-        id
     }
 
     fn checkboxes(&mut self, name: &str, label: &str, choices: &[Choice], instant: bool) {
@@ -407,6 +421,17 @@ impl<'a> Page<'a> {
         blocks.push(SlackContextBlock::new(vec![note.into()]).into());
         blocks
     }
+}
+
+/// Two of one name would be refused; the second gets a number, which [`base_action`] takes off an action again.
+fn unique(taken: &mut BTreeSet<String>, name: &str) -> String {
+    let mut id = name.to_owned();
+    let mut number = 2;
+    while !taken.insert(id.clone()) {
+        id = format!("{name}{REPEAT}{number}");
+        number += 1;
+    }
+    id
 }
 
 fn question(confirm: &Confirm, tone: Tone) -> SlackBlockConfirmItem {

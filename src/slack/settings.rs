@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use url::{Host, Url};
+use url::Url;
+
+use crate::net::{Network, is_this_machine};
 
 /// The public address of Slack's Web API.
 const API_URL: &str = "https://slack.com/api";
@@ -20,6 +22,8 @@ pub struct Settings {
     pub app_token: SecretString,
     /// The slash command with its slash, such as `/inactive-contractors`. Others are left unanswered.
     pub command: String,
+    /// The way there, for the Web API and the socket.
+    pub network: Network,
 }
 
 impl Settings {
@@ -65,12 +69,7 @@ fn token_kind(token: &SecretString, name: &str, prefix: &str, page: &str) -> Res
 pub(super) fn is_trustworthy(url: &Url) -> bool {
     match url.scheme() {
         "https" | "wss" => true,
-        "http" | "ws" => match url.host() {
-            Some(Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(Host::Ipv6(ip)) => ip.is_loopback(),
-            Some(Host::Domain(name)) => name == "localhost",
-            None => false,
-        },
+        "http" | "ws" => is_this_machine(url),
         _ => false,
     }
 }

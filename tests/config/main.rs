@@ -3,6 +3,7 @@
 mod days_off;
 mod example;
 mod mistakes;
+mod network;
 mod schema;
 mod secrets;
 mod show;
@@ -246,18 +247,19 @@ fn the_environment_overrides_addresses_the_database_and_fills_in_the_channel() {
 }
 
 /// An address of the Okta org, and what is wrong with it after `bot.toml: `.
-const BAD_ADDRESSES: [(&str, &str); 8] = [
+const BAD_ADDRESSES: [(&str, &str); 13] = [
     (
         "acme.okta.com",
-        "OKTA_ORG_URL is \"acme.okta.com\", which is not an address: relative URL without a base",
+        "OKTA_ORG_URL is \"acme.okta.com\", which lacks https:// at its beginning; write \"https://acme.okta.com\"",
     ),
+    ("acme.okta.com:443/", "OKTA_ORG_URL is \"acme.okta.com:443\", which lacks https:// at its beginning"),
     (
         "http://acme.okta.com",
-        "OKTA_ORG_URL is \"http://acme.okta.com\", but must begin with https:// (http:// only for this machine, such as http://127.0.0.1:8080)",
+        "OKTA_ORG_URL is \"http://acme.okta.com\", but must begin with https:// (http:// only for this machine, such as http://127.0.0.1:8080); write \"https://acme.okta.com\"",
     ),
     (
         "http://127.0.0.1.evil.example",
-        "OKTA_ORG_URL is \"http://127.0.0.1.evil.example\", but must begin with https:// (http:// only for this machine, such as http://127.0.0.1:8080)",
+        "OKTA_ORG_URL is \"http://127.0.0.1.evil.example\", but must begin with https:// (http:// only for this machine, such as http://127.0.0.1:8080); write \"https://127.0.0.1.evil.example\"",
     ),
     (
         "ftp://localhost",
@@ -269,7 +271,7 @@ const BAD_ADDRESSES: [(&str, &str); 8] = [
     ),
     (
         "https://acme.okta.com/?a=b",
-        "OKTA_ORG_URL is \"https://acme.okta.com/…\"; give the address without ? and #",
+        "OKTA_ORG_URL is \"https://acme.okta.com/…\"; give the address without ? and #; write \"https://acme.okta.com\"",
     ),
     (
         "https://acme.okta.com/api/v1",
@@ -278,6 +280,22 @@ const BAD_ADDRESSES: [(&str, &str); 8] = [
     (
         "https://acme-admin.okta.com",
         "OKTA_ORG_URL is the address of Okta's admin console; the org's own is \"https://acme.okta.com\"",
+    ),
+    (
+        "https://acme-admin.oktapreview.com/admin/dashboard",
+        "OKTA_ORG_URL is the address of Okta's admin console; the org's own is \"https://acme.oktapreview.com\"",
+    ),
+    (
+        "acme-admin.okta.com/admin/users",
+        "OKTA_ORG_URL is \"acme-admin.okta.com/…\", which lacks https:// at its beginning; write \"https://acme.okta.com\"",
+    ),
+    (
+        "me:canary@acme.okta.com",
+        "OKTA_ORG_URL is (an address with an @, not repeated here), which lacks https:// at its beginning",
+    ),
+    (
+        "\"https://acme.okta.com\"",
+        "OKTA_ORG_URL is in quotes, which are taken for a part of it; write it without them",
     ),
 ];
 

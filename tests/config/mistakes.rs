@@ -263,9 +263,7 @@ const BAD_FILES: [(&str, &[&str]); 12] = [
     ),
     (
         "[forward]\nurl = \"collector.example/canary?to=https://x\"",
-        &[
-            "bot.toml:2:7: url is \"collector.example/…\", which is not an address: relative URL without a base",
-        ],
+        &["bot.toml:2:7: url is \"collector.example/…\", which lacks https:// at its beginning"],
     ),
     (
         "[log]\nformat = \"xml\"\nlevel = \"inof\"",

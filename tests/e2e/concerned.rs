@@ -405,3 +405,15 @@ async fn a_message_whose_last_try_got_through_is_not_given_up() {
     assert_eq!(world.slack.direct_messages(U_ADA).len(), 1);
     world.nothing_else_is_wrong().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_press_on_the_card_as_it_was_before_an_answer_counts() {
+    let (world, seen) = world_of_ada("ask_contractor = true").await;
+    let own = asked(&world, U_ADA, "Do you still need it?").await;
+    press(&world, U_ADA, &own, "needed").await;
+    card_says(&world, &seen, "says: I still need this").await;
+    let deny = seen.place("deny").expect("it was offered");
+    world.slack.click(U_APPROVER, &seen.ts, &deny).await.expect("its block is still there");
+    world.message("denied").await;
+    world.nothing_else_is_wrong().await;
+}

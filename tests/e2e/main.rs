@@ -28,6 +28,7 @@ mod keeping;
 mod kills;
 mod listing;
 mod lookups;
+mod network;
 mod noop;
 mod obstacles;
 mod okta;

@@ -51,6 +51,7 @@ impl Surface {
             bot_token: fake.bot_token().into(),
             app_token: fake.app_token().into(),
             command: "/inactive-contractors".to_owned(),
+            network: inactive_contractors::net::Network::default(),
         };
         let clock = inactive_contractors::clock::Clock::system();
         let slack = Slack::connect(settings, clock).await.unwrap();

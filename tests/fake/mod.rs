@@ -12,6 +12,7 @@ use std::time::Duration;
 pub mod clock;
 pub mod gate;
 pub mod okta;
+pub mod proxy;
 pub mod slack;
 
 /// How long a test waits for what has to come before it says that it hangs. Nothing is measured by it, and no test waits

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use inactive_contractors::chat::{Ack, Connection};
 use inactive_contractors::slack::Timing;
 use serde_json::json;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::wire::{Answer, Outage, SOON, Wire};
-use super::{BRIEF, Running, click, timing};
+use super::wire::{Answer, Greeting, Outage, SOON, Wire};
+use super::{BRIEF, Running, click, settings, timing};
 
 /// What is promised of a Slack that can be reached again: at worst a look has just begun without success, and after a
 /// pause the next one finds it. The tests below show that the sight of it ends every wait.
@@ -132,4 +133,36 @@ async fn a_frame_larger_than_any_costs_the_connection_and_is_counted() {
     bot.works_again("2").await;
     assert_eq!(bot.slack.traffic().unreadable, 1);
     bot.is(Connection::Connected).await;
+}
+
+#[tokio::test]
+async fn sockets_that_were_refused_while_the_api_answered_are_back_at_once() {
+    let mut bot = patient().await;
+    let peer = bot.works().await;
+    bot.wire.refuse_sockets(true);
+    peer.reset();
+    // The refused one, and looks that find nothing: no socket is asked for on their account.
+    let refused = async {
+        while bot.wire.handshakes().0 < 5 {
+            bot.wire.call("api.test").await;
+        }
+    };
+    timeout(SOON, refused).await.expect("looks in time");
+    assert_eq!((bot.wire.count("apps.connections.open"), bot.wire.handshakes().1), (2, 2));
+    bot.wire.refuse_sockets(false);
+    // Without a look that notices, the next try comes in days.
+    bot.works_again("2").await;
+    assert_eq!((bot.wire.count("apps.connections.open"), bot.wire.handshakes().1), (3, 3));
+}
+
+#[tokio::test]
+async fn a_refusal_that_was_over_at_the_first_look_costs_no_wait() {
+    let mut bot = patient().await;
+    let peer = bot.works().await;
+    for _ in 0..3 {
+        bot.wire.greet(Greeting::Refused);
+    }
+    peer.reset();
+    bot.works_again("2").await;
+    assert_eq!(bot.wire.handshakes().1, 5, "one good, three refused, one good");
 }

@@ -1,12 +1,12 @@
 //! The socket: what arrives is handled and acknowledged, and nothing that happens to a connection lasts.
 
-use inactive_contractors::chat::{Ack, ChatError, Connection, What};
+use inactive_contractors::chat::{Ack, Chat, ChatError, Connection, What};
 use inactive_contractors::slack::Timing;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::wire::{Answer, Greeting, Wire};
-use super::{BRIEF, Running, click, envelope, modal, submission, timing};
+use super::{BRIEF, Running, card, click, envelope, modal, submission, timing};
 
 #[tokio::test]
 async fn a_click_is_acknowledged_when_its_handler_returned() {
@@ -138,6 +138,21 @@ async fn errors_while_reconnecting_heal() {
 }
 
 #[tokio::test]
+async fn what_keeps_slack_away_for_now_ends_nothing() {
+    let codes = ["org_login_required", "team_added_to_org", "ekm_access_denied", "accesslimited"];
+    let wire = Wire::start().await;
+    for code in codes.into_iter().chain(["team_access_not_granted", "two_factor_setup_required"]) {
+        wire.error("apps.connections.open", code);
+    }
+    let mut bot = Running::on(wire).await;
+    bot.works().await;
+    bot.wire.error("chat.postMessage", "org_login_required");
+    let error = bot.slack.post("C1", None, "k", &card("x")).await.unwrap_err();
+    assert!(matches!(&error, ChatError::Unavailable(words) if words.contains("being moved")), "{error}");
+    bot.is(Connection::Connected).await;
+}
+
+#[tokio::test]
 async fn a_disconnect_opens_the_new_socket_first_and_loses_nothing() {
     let mut bot = Running::start().await;
     let mut old = bot.works().await;
@@ -201,6 +216,30 @@ async fn what_slack_refuses_for_good_is_fatal_at_start_and_later() {
     peer.send(&json!({ "type": "disconnect", "reason": "link_disabled" }));
     bot.is(Connection::Closed).await;
     assert!(matches!(bot.ended().await, Err(ChatError::Denied(_))));
+}
+
+#[tokio::test]
+async fn tokens_of_two_apps_end_it_and_one_app_does_not() {
+    let bot = Answer::Json(json!({ "ok": true, "bot": { "id": "BBOT", "app_id": "A1" } }));
+    let wire = Wire::start().await;
+    wire.answer("bots.info", bot);
+    wire.greet(Greeting::HelloOf("A2"));
+    let error = Running::on(wire).await.ended().await.unwrap_err();
+    assert!(
+        matches!(&error, ChatError::Denied(words) if words.contains("A1") && words.contains("A2")),
+        "{error}"
+    );
+    for (bot, hello) in [
+        (json!({ "ok": true, "bot": { "app_id": "A1" } }), Greeting::HelloOf("A1")),
+        // What isn't known is no difference.
+        (json!({ "ok": true, "bot": { "app_id": "A1" } }), Greeting::Hello),
+        (json!({ "ok": false, "error": "missing_scope" }), Greeting::HelloOf("A2")),
+    ] {
+        let wire = Wire::start().await;
+        wire.answer("bots.info", Answer::Json(bot));
+        wire.greet(hello);
+        Running::on(wire).await.works().await;
+    }
 }
 
 #[tokio::test]

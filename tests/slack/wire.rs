@@ -32,6 +32,10 @@ pub enum Greeting {
     HungHandshake,
     /// Upgrades and never says hello.
     NoHello,
+    /// Answers the handshake with 503.
+    Refused,
+    /// Says hello for this app.
+    HelloOf(&'static str),
 }
 
 /// How Slack can't be reached.
@@ -71,6 +75,11 @@ struct Script {
     calls: Vec<Call>,
     /// How long every answer takes.
     slow: Duration,
+    /// Handshakes are answered with 503, with a ticket or without.
+    refuses_sockets: bool,
+    /// Handshakes without a ticket, and those with one.
+    looks: usize,
+    tickets: usize,
 }
 
 /// The outage that there is, and how many connections it has taken.
@@ -152,6 +161,17 @@ impl Wire {
     /// From now on every answer and every hello takes this long.
     pub fn slow(&self, by: Duration) {
         self.shared.script.lock().unwrap().slow = by;
+    }
+
+    /// From now on the Web API answers, and sockets are refused, or taken again.
+    pub fn refuse_sockets(&self, refuse: bool) {
+        self.shared.script.lock().unwrap().refuses_sockets = refuse;
+    }
+
+    /// Handshakes so far: those without a ticket, which only look, and those with one.
+    pub fn handshakes(&self) -> (usize, usize) {
+        let script = self.shared.script.lock().unwrap();
+        (script.looks, script.tickets)
     }
 
     pub fn comes_up(&self) {
@@ -342,17 +362,36 @@ async fn accept(
                 continue;
             }
         }
+        let Some(has_ticket) = has_ticket(&stream).await else { continue };
+        let refused = {
+            let mut script = script.lock().unwrap();
+            *(if has_ticket { &mut script.tickets } else { &mut script.looks }) += 1;
+            if script.refuses_sockets { Some("503 Service Unavailable") } else { None }
+        };
+        // What only looks has no ticket: <https://github.com/slackapi/node-slack-sdk/issues/1472>.
+        if let Some(status) = refused.or((!has_ticket).then_some("408 Request Timeout")) {
+            tokio::spawn(refuse(stream, status));
+            continue;
+        }
         let greeting = script.lock().unwrap().greetings.pop_front().unwrap_or(Greeting::Hello);
         if greeting == Greeting::HungHandshake {
             hung.push(stream);
             continue;
         }
-        // A look at whether anybody is there ends here.
+        if greeting == Greeting::Refused {
+            tokio::spawn(refuse(stream, "503 Service Unavailable"));
+            continue;
+        }
         let Ok(mut socket) = accept_async(stream).await else { continue };
         let slow = script.lock().unwrap().slow;
         tokio::time::sleep(slow).await;
-        if greeting == Greeting::Hello {
-            let hello = json!({ "type": "hello", "num_connections": 1 });
+        let app = match greeting {
+            Greeting::Hello => Some(json!({})),
+            Greeting::HelloOf(app) => Some(json!({ "app_id": app })),
+            Greeting::HungHandshake | Greeting::Refused | Greeting::NoHello => None,
+        };
+        if let Some(app) = app {
+            let hello = json!({ "type": "hello", "num_connections": 1, "connection_info": app });
             socket.send(Message::text(hello.to_string())).await.unwrap();
         }
         let (to, orders) = mpsc::unbounded_channel();
@@ -361,6 +400,26 @@ async fn accept(
         tokio::spawn(serve(socket, orders, acks, closed.clone()));
         let _ = peers.send(Peer { to, from, closed });
     }
+}
+
+/// Whether the handshake that begins has a ticket; `None` if none begins.
+async fn has_ticket(stream: &TcpStream) -> Option<bool> {
+    let mut begin = [0; 512];
+    loop {
+        let length = timeout(SOON, stream.peek(&mut begin)).await.ok()?.ok()?;
+        let begin = String::from_utf8_lossy(&begin[..length]);
+        match begin.split_once("\r\n") {
+            Some((line, _)) => return Some(line.contains("ticket=")),
+            None if length == 0 => return None,
+            None => tokio::task::yield_now().await,
+        }
+    }
+}
+
+async fn refuse(mut stream: TcpStream, status: &'static str) {
+    let _ = stream.read(&mut [0; 4096]).await;
+    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let _ = stream.write_all(answer.as_bytes()).await;
 }
 
 async fn serve(

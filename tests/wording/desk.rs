@@ -27,6 +27,7 @@ impl Desk {
             bot_token: fake.bot_token().into(),
             app_token: fake.app_token().into(),
             command: "/inactive-contractors".into(),
+            network: inactive_contractors::net::Network::default(),
         };
         let slack = Slack::connect(settings, Clock::system()).await.expect("the fake lets it in");
         Desk { fake, slack, sent: 0 }

@@ -316,3 +316,41 @@ fn times_mentions_and_links_are_slacks_own() {
     assert_eq!(elements[1]["user_id"], "U1");
     assert_eq!(elements[2]["type"], "link");
 }
+
+#[test]
+fn what_can_be_pressed_keeps_its_block_as_long_as_it_does_the_same() {
+    let person = |value: &str| {
+        let item =
+            |verb: &str| MenuItem { value: format!("{verb}:{value}"), label: verb.to_owned(), url: None };
+        let items = vec![item("details"), item("keep")];
+        let menu = Menu { action: "person".to_owned(), items, confirm: None };
+        Block::Row { text: Text::plain(format!("idle {} days", value.len())), menu }
+    };
+    let decide = |list: &str, label: &str| {
+        Block::Buttons(vec![
+            Button::new("suspend", format!("7:{list}"), label),
+            Button::new("deny", "7", "Deny all"),
+        ])
+    };
+    let ids = |blocks: Vec<Block>| -> Vec<String> {
+        let blocks = json(&card(blocks));
+        let ids: Vec<String> = blocks
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|block| block["type"] == "actions" || block["accessory"].is_object())
+            .map(|block| block["block_id"].as_str().unwrap().to_owned())
+            .collect();
+        assert!(ids.iter().all(|id| id.len() <= 255));
+        assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "{ids:?}");
+        ids
+    };
+    let before = ids(vec![person("7:1"), person("7:2"), decide("a", "Suspend 2")]);
+    let note = Block::Section(Text::plain("One of them still needs it."));
+    let after = ids(vec![note, person("7:1"), person("7:2"), Block::Divider, decide("a", "Suspend both")]);
+    assert_eq!(before, after, "other words change nothing");
+    let moved = ids(vec![person("7:2"), decide("b", "Suspend 1")]);
+    assert_eq!(moved[0], before[1], "a person's menu is theirs wherever it stands");
+    assert!(!before.contains(&moved[1]), "a press on one list never counts for another");
+    assert_eq!(ids(vec![person("7:1"), person("7:1"), decide("a", "x"), decide("a", "x")]).len(), 4);
+}

@@ -1,22 +1,27 @@
 //! One websocket, from the call that asks for it to its close frame. Each step has a bound in time.
 
+use std::io;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
+use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+pub(super) use tokio_tungstenite::tungstenite::Error as WsError;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Error as WsError, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::chat::ChatError;
+use crate::net::{self, Cause, Network};
 
 use super::dispatch::Dispatch;
 use super::reach::Reach;
 use super::{Socket, Timing};
+use crate::slack::errors;
 use crate::slack::inbound::Envelope;
 
 /// Slack's word for more connections than an app may have.
@@ -25,13 +30,21 @@ const TOO_MANY: &str = "too_many_websockets";
 /// A submitted view is at most 250 KB, a message in a click a few times that.
 const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
+type Stream = WebSocketStream<MaybeTlsStream<net::Connection>>;
 
 /// A connection on which Slack said hello.
 pub(super) struct Live {
     pub(super) stream: Stream,
+    /// What came first.
+    pub(super) greeting: Greeting,
+}
+
+/// The first frame of a connection.
+pub(super) enum Greeting {
+    /// Hello, with what it says.
+    Hello(Hello),
     /// A frame that came before hello, which doesn't happen today.
-    pub(super) first: Option<String>,
+    Frame(String),
 }
 
 /// An acknowledgement to write, and who waits for it to be written.
@@ -75,37 +88,88 @@ pub(super) enum End {
 pub(super) async fn open(socket: &Socket, reach: &Reach) -> Result<Live, ChatError> {
     let timing = &socket.timing;
     let late = |step: &str| ChatError::Unavailable(format!("{step} took too long"));
-    let url =
-        timeout(timing.call, socket.api.socket_url()).await.map_err(|_| late("apps.connections.open"))??;
+    let ask = async { tokio::join!(socket.api.socket_url(), socket.api.bot_app()) };
+    let (url, bot_app) = timeout(timing.call, ask).await.map_err(|_| late("apps.connections.open"))?;
+    let url = url?;
     reach.leads_to(&url);
+    let opened = timeout(timing.handshake, handshake(&socket.api.network, &url)).await;
+    if !matches!(opened, Ok(Ok(_))) {
+        reach.refused();
+    }
+    // The address is a secret and the library's errors may name it, so their text goes no further.
+    let mut stream = opened
+        .map_err(|_| late("the websocket's handshake"))?
+        .map_err(|error| ChatError::Unavailable(not_opened(&error)))?;
+    let greeting = timeout(timing.hello, hello(&mut stream)).await.map_err(|_| late("Slack's hello"))??;
+    if let (Some(bot), Greeting::Hello(hello)) = (bot_app, &greeting)
+        && let Some(app) = hello.app().filter(|app| *app != bot)
+    {
+        return Err(errors::two_apps(bot, app));
+    }
+    Ok(Live { stream, greeting })
+}
+
+/// Connects and speaks HTTP to the point where it becomes a websocket. The caller bounds it in time.
+pub(super) async fn handshake(network: &Network, url: &Url) -> Result<Stream, WsError> {
+    let other = |error| WsError::Io(io::Error::other(error));
+    let wire = network.connect(url).await.map_err(other)?;
+    let connector = match url.scheme() {
+        "wss" => Connector::Rustls(Arc::new(network.tls().map_err(|error| other(error.into()))?.clone())),
+        _ => Connector::Plain,
+    };
     let config = WebSocketConfig::default()
         .max_message_size(Some(FRAME_BYTES_MAX))
         .max_frame_size(Some(FRAME_BYTES_MAX));
-    // The address is a secret and the library's errors may name it, so their text goes no further.
-    let (mut stream, _) =
-        timeout(timing.handshake, connect_async_with_config(url.as_str(), Some(config), true))
-            .await
-            .map_err(|_| late("the websocket's handshake"))?
-            .map_err(|error| ChatError::Unavailable(format!("websocket: {}", kind(&error))))?;
-    let first = timeout(timing.hello, hello(&mut stream)).await.map_err(|_| late("Slack's hello"))??;
-    Ok(Live { stream, first })
+    let opening = client_async_tls_with_config(url.as_str(), wire, Some(config), Some(connector));
+    Box::pin(opening).await.map(|(stream, _)| stream)
+}
+
+/// Why a socket that Slack offered could not be opened.
+fn not_opened(error: &WsError) -> String {
+    match error {
+        WsError::Http(answer) => format!("the websocket was answered with HTTP {}", answer.status().as_u16()),
+        error => match Cause::of(error) {
+            Cause::Unknown => format!("the websocket could not be opened: {}", kind(error)),
+            cause => format!("the websocket could not be opened: {cause}"),
+        },
+    }
+}
+
+/// What Slack's hello says.
+#[derive(Default, Deserialize)]
+pub(super) struct Hello {
+    connection_info: Option<ConnectionInfo>,
+}
+
+#[derive(Deserialize)]
+struct ConnectionInfo {
+    app_id: Option<String>,
+}
+
+impl Hello {
+    /// The app that the app-level token is of.
+    fn app(&self) -> Option<&str> {
+        self.connection_info.as_ref()?.app_id.as_deref()
+    }
 }
 
 /// Slack says hello first; a connection that it refuses gets a disconnect instead.
-async fn hello(stream: &mut Stream) -> Result<Option<String>, ChatError> {
+async fn hello(stream: &mut Stream) -> Result<Greeting, ChatError> {
     let refused = |what: &str| ChatError::Unavailable(format!("{what} before hello"));
     loop {
         match stream.next().await {
             Some(Ok(Message::Text(text))) => {
                 let kind = serde_json::from_str::<Envelope>(&text).map(|envelope| envelope.kind);
                 match kind.as_deref() {
-                    Ok("hello") => return Ok(None),
+                    Ok("hello") => {
+                        return Ok(Greeting::Hello(serde_json::from_str(&text).unwrap_or_default()));
+                    }
                     Ok("disconnect") => {
                         let reason = disconnect_reason(&text).unwrap_or_default();
                         return Err(refused(&format!("disconnect ({})", told(&reason))));
                     }
                     // Whatever it is, the connection works; it must not be lost.
-                    Ok(_) | Err(_) => return Ok(Some(text.to_string())),
+                    Ok(_) | Err(_) => return Ok(Greeting::Frame(text.to_string())),
                 }
             }
             Some(Ok(Message::Close(_))) | None => return Err(refused("close")),
@@ -163,8 +227,8 @@ struct State {
 }
 
 impl Driver {
-    pub(super) async fn run(mut self, mut stream: Stream, first: Option<String>) {
-        let end = self.drive(&mut stream, first).await;
+    pub(super) async fn run(mut self, mut stream: Stream, greeting: Greeting) {
+        let end = self.drive(&mut stream, greeting).await;
         // Acknowledgements from here on look for another connection.
         self.dispatch.live.leave(self.id, &self.dispatch.socket.watched);
         // An unsent notice means that the supervisor is gone, and with it whoever would care.
@@ -179,12 +243,15 @@ impl Driver {
         &self.dispatch.socket.timing
     }
 
-    async fn drive(&mut self, stream: &mut Stream, first: Option<String>) -> End {
+    async fn drive(&mut self, stream: &mut Stream, greeting: Greeting) -> End {
         let period = self.timing().ping;
         let mut pings = interval_at(Instant::now() + period, period);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut state =
-            State { heard: Instant::now(), waiting: first.map(|text| self.frame(text)), retire: None };
+        let waiting = match greeting {
+            Greeting::Hello(_) => None,
+            Greeting::Frame(text) => Some(self.frame(text)),
+        };
+        let mut state = State { heard: Instant::now(), waiting, retire: None };
         let (drain, close) = (self.drain.clone(), self.close.clone());
         loop {
             let reading = state.waiting.is_none() && !drain.is_cancelled();
@@ -303,7 +370,7 @@ fn disconnect_reason(text: &str) -> Option<String> {
 }
 
 /// Says goodbye and waits for Slack's answer; the caller bounds it.
-async fn close(stream: &mut Stream) {
+pub(super) async fn close(stream: &mut Stream) {
     if stream.close(None).await.is_ok() {
         while let Some(Ok(_)) = stream.next().await {}
     }

@@ -133,6 +133,28 @@ pub(super) async fn run(
     supervisor.run(shutdown).await
 }
 
+/// What became of a socket that was only tried.
+pub(super) struct Tried {
+    /// Whether Slack took the app-level token and offered a socket.
+    pub(super) was_offered: bool,
+    /// Whether it came to say hello on it.
+    pub(super) opened: Result<(), ChatError>,
+}
+
+/// Opens a socket up to Slack's hello and closes it, as [`run`] would begin.
+pub(super) async fn try_once(socket: &Socket) -> Tried {
+    let reach = Reach::new(socket);
+    let opened = match connection::open(socket, &reach).await {
+        Ok(mut live) => {
+            // Slack hears that it is over; whether it answers is no matter.
+            let _ = timeout(socket.timing.close, connection::close(&mut live.stream)).await;
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
+    Tried { was_offered: reach.place().is_some(), opened }
+}
+
 struct Closed(Watched);
 
 impl Drop for Closed {
@@ -221,7 +243,7 @@ impl Supervisor {
 
     /// Opens a connection and starts it.
     async fn open(&mut self, reach: &Reach) -> Result<u64, ChatError> {
-        let Live { stream, first } = connection::open(&self.dispatch.socket, reach).await?;
+        let Live { stream, greeting } = connection::open(&self.dispatch.socket, reach).await?;
         self.next_id += 1;
         let id = self.next_id;
         let outgoing = self.dispatch.live.enter(id, &self.dispatch.socket.watched);
@@ -233,7 +255,7 @@ impl Supervisor {
             drain: self.drain.clone(),
             close: self.close.clone(),
         };
-        self.connections.spawn(connection.run(stream, first));
+        self.connections.spawn(connection.run(stream, greeting));
         tracing::info!(connection = id, "connected to Slack");
         Ok(id)
     }

@@ -1,17 +1,20 @@
 //! Whether Slack can be reached, without asking for a socket.
 //!
 //! Sockets are asked for once a minute and a little more, so the wait between two tries has to grow. A look costs Slack
-//! next to nothing: one call of `api.test` and one TCP connection to where the last socket led.
+//! next to nothing: one call of `api.test`, and one handshake without a ticket where the last socket led. Slack answers
+//! that with an error of ours as soon as it answers at all (408 for a ticket that is of no use,
+//! <https://github.com/slackapi/node-slack-sdk/issues/1472>), and with one of its own while it takes no sockets.
 //! <https://docs.slack.dev/apis/web-api/rate-limits>
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
 use super::Socket;
+use super::connection::{WsError, handshake};
 use crate::slack::api::Api;
 
 /// Looks for Slack.
@@ -19,8 +22,10 @@ pub(super) struct Reach {
     api: Arc<Api>,
     probe: Duration,
     pause: Duration,
-    /// Host and port of the last socket that Slack offered.
-    socket: Mutex<Option<(String, u16)>>,
+    /// Where the last socket led that Slack offered.
+    socket: Mutex<Option<Url>>,
+    /// A socket was refused where it leads, and nobody has looked since.
+    refused: AtomicBool,
 }
 
 impl Reach {
@@ -30,21 +35,33 @@ impl Reach {
             probe: socket.timing.probe,
             pause: socket.timing.probe_pause,
             socket: Mutex::default(),
+            refused: AtomicBool::default(),
         }
     }
 
-    /// Remembers where a socket leads. The rest of its address is a secret and is not kept.
+    /// Remembers where a socket leads. Its ticket is a secret and is not kept.
     pub(super) fn leads_to(&self, url: &Url) {
-        let place = url.host_str().zip(url.port_or_known_default());
-        let place = place.map(|(host, port)| (host.trim_matches(['[', ']']).to_owned(), port));
-        *self.socket.lock().unwrap_or_else(PoisonError::into_inner) = place;
+        let mut place = url.clone();
+        place.set_query(None);
+        *self.socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
     }
 
-    /// Looks from `first` on, and returns once Slack can be reached after a look that found that it could not. Where
-    /// Slack can be reached all the time and refuses, this never returns.
+    /// Where the last socket led that Slack offered, without its ticket.
+    pub(super) fn place(&self) -> Option<Url> {
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Remembers that Slack offered a socket and then refused it.
+    pub(super) fn refused(&self) {
+        self.refused.store(true, Ordering::Relaxed);
+    }
+
+    /// Looks from `first` on, and returns once Slack can be reached after it could not. Where Slack can be reached all the
+    /// time and refuses, this never returns.
     pub(super) async fn comes_back(&self, first: Duration) {
         sleep(first).await;
-        let mut lost = false;
+        // A socket that was just refused has been the first look.
+        let mut lost = self.refused.swap(false, Ordering::Relaxed);
         loop {
             match (self.is_there().await, lost) {
                 (true, true) => return,
@@ -57,10 +74,14 @@ impl Reach {
     }
 
     async fn is_there(&self) -> bool {
-        let place = self.socket.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let place = self.place();
         let socket = async {
             match place {
-                Some(place) => matches!(timeout(self.probe, TcpStream::connect(place)).await, Ok(Ok(_))),
+                Some(place) => match timeout(self.probe, handshake(&self.api.network, &place)).await {
+                    Ok(Ok(_)) => true,
+                    Ok(Err(WsError::Http(answer))) => !answer.status().is_server_error(),
+                    Ok(Err(_)) | Err(_) => false,
+                },
                 None => true,
             }
         };

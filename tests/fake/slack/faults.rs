@@ -157,6 +157,19 @@ impl FakeSlack {
         self.write(|state| state.faults.refuse_sockets = true);
     }
 
+    /// The app-level token is another one from now on, of this app, whatever the bot token is of.
+    pub fn app_token_is_of(&self, app: &str) {
+        self.write(|state| {
+            app.clone_into(&mut state.socket_app);
+            state.app_token = format!("xapp-1-{app}-300-fakefakefakefake");
+        });
+    }
+
+    /// Sockets are offered at another place, such as `wss://sockets.acme.test`: somebody there passes them on.
+    pub fn offer_sockets_at(&self, origin: &str) {
+        self.write(|state| origin.clone_into(&mut state.socket_origin));
+    }
+
     /// Both tokens stop working (`token_revoked`), and all sockets are closed.
     pub fn revoke_tokens(&self) {
         self.write(|state| state.revoked = true);

@@ -39,6 +39,14 @@ impl Message {
         self.actions().iter().any(|id| id == action_id)
     }
 
+    /// Where the (first) element with this action id is, as `block_id/action_id`: what a client that shows this version
+    /// sends when it is pressed, whatever the message has become meanwhile.
+    pub fn place(&self, action_id: &str) -> Option<String> {
+        let found =
+            elements(&self.current().blocks).into_iter().find(|element| element.action_id == action_id)?;
+        Some(format!("{}/{action_id}", found.block_id))
+    }
+
     /// The JSON of the (first) element with this action id.
     pub fn element(&self, action_id: &str) -> Option<Value> {
         let found =

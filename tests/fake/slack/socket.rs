@@ -261,10 +261,15 @@ pub async fn upgrade(
     Query(query): Query<std::collections::HashMap<String, String>>,
     mut request: Request,
 ) -> Response {
+    let Some(ticket) = query.get("ticket") else {
+        // A look at whether sockets are taken: <https://github.com/slackapi/node-slack-sdk/issues/1472>.
+        let refuse = slack.read(|state| state.faults.refuse_sockets);
+        let status = if refuse { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::REQUEST_TIMEOUT };
+        return status.into_response();
+    };
     let (known, hang, refuse) = slack.write(|state| {
         let hang = state.faults.hang_handshakes > 0;
         state.faults.hang_handshakes = state.faults.hang_handshakes.saturating_sub(1);
-        let ticket = query.get("ticket").map(String::as_str).unwrap_or_default();
         (state.tickets.remove(ticket), hang, state.faults.refuse_sockets)
     });
     if hang {
@@ -296,17 +301,17 @@ pub async fn upgrade(
 
 async fn serve(slack: FakeSlack, mut socket: WebSocket, wire: Wire) {
     let (commands, mut inbox) = mpsc::unbounded_channel();
-    let (id, open, unwanted) = slack.write(|state| {
+    let (id, open, unwanted, app) = slack.write(|state| {
         state.connections_opened += 1;
         let unwanted = state.faults.too_many_sockets > 0;
         state.faults.too_many_sockets = state.faults.too_many_sockets.saturating_sub(1);
         let id = state.connections_opened as u64;
         state.sockets.push(Socket { id, commands, draining: false, frozen: false });
         state.send_missed_events();
-        (id, state.sockets.len(), unwanted)
+        (id, state.sockets.len(), unwanted, state.socket_app.clone())
     });
     let hello = json!({
-        "type": "hello", "num_connections": open, "connection_info": {"app_id": APP_ID},
+        "type": "hello", "num_connections": open, "connection_info": {"app_id": app},
         "debug_info": {"host": "applink-1", "build_number": 1, "approximate_connection_time": 18060},
     });
     let greeted = socket.send(Frame::Text(hello.to_string().into())).await.is_ok();

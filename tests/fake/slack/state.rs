@@ -238,6 +238,10 @@ pub(super) struct State {
     pub clock: FakeClock,
     pub bot_token: String,
     pub app_token: String,
+    /// The app that the app-level token is of.
+    pub socket_app: String,
+    /// Where sockets are offered, such as `wss://sockets.acme.test`.
+    pub socket_origin: String,
     pub scopes: BTreeSet<String>,
     pub revoked: bool,
     pub socket_mode: bool,
@@ -276,6 +280,8 @@ impl State {
             clock,
             bot_token: "xoxb-100-200-fakefakefakefake".to_owned(),
             app_token: "xapp-1-A0BOT-300-fakefakefakefake".to_owned(),
+            socket_app: APP_ID.to_owned(),
+            socket_origin: format!("ws://{address}"),
             scopes: default_scopes(),
             revoked: false,
             socket_mode: true,

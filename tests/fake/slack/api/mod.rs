@@ -118,7 +118,8 @@ impl Args {
 }
 
 /// Methods that read their arguments from the query or a form only; a JSON body is ignored, as Slack does.
-const FORM_ONLY: [&str; 10] = [
+const FORM_ONLY: [&str; 11] = [
+    "bots.info",
     "chat.getPermalink",
     "conversations.info",
     "conversations.members",
@@ -181,6 +182,17 @@ fn response(outcome: Outcome, scopes: &str) -> Response {
         response.headers_mut().insert("x-oauth-scopes", scopes);
     }
     response
+}
+
+/// <https://docs.slack.dev/reference/methods/bots.info>
+fn bots_info(args: &Args) -> Outcome {
+    if args.text("bot").as_deref() != Some(BOT_ID) {
+        return Err(Refusal::new("bot_not_found"));
+    }
+    Ok(json!({"bot": {
+        "id": BOT_ID, "app_id": APP_ID, "user_id": BOT_USER, "name": "Inactive contractors", "deleted": false,
+        "updated": 1_700_000_000,
+    }}))
 }
 
 fn granted(state: &State, method: &str) -> String {
@@ -265,7 +277,7 @@ impl State {
             }
             "conversations.open" => vec!["im:write"],
             "files.getUploadURLExternal" | "files.completeUploadExternal" => vec!["files:write"],
-            "users.info" | "users.list" => vec!["users:read"],
+            "users.info" | "users.list" | "bots.info" => vec!["users:read"],
             "users.lookupByEmail" => vec!["users:read.email"],
             "usergroups.list" | "usergroups.users.list" => vec!["usergroups:read"],
             _ => Vec::new(),
@@ -276,6 +288,7 @@ impl State {
         match method {
             "api.test" => Ok(json!({})),
             "auth.test" => Ok(self.auth_test()),
+            "bots.info" => bots_info(args),
             "apps.connections.open" => self.connections_open(),
             "chat.postMessage" => self.chat_post_message(args),
             "chat.update" => self.chat_update(args),
@@ -315,7 +328,7 @@ impl State {
         }
         let ticket = self.mint("ticket-");
         self.tickets.insert(ticket.clone());
-        Ok(json!({"url": format!("ws://{}/link/?ticket={ticket}&app_id={APP_ID}", self.address)}))
+        Ok(json!({"url": format!("{}/link/?ticket={ticket}&app_id={}", self.socket_origin, self.socket_app)}))
     }
 
     /// One page of `items`, with the cursor of the next.
