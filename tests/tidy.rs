@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 
 /// Each room of `src/` with the rooms that it may import. The wiring (`bot`, `main`, and a file for each command of its own) may import
 /// all.
-const IMPORTS: [(&str, &[&str]); 9] = [
+const IMPORTS: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("identity", &["domain"]),
     ("chat", &[]),
     ("clock", &[]),
+    ("files", &[]),
     ("config", &["domain", "forward"]),
-    ("forward", &["domain", "store"]),
-    ("store", &["domain", "forward"]),
+    ("forward", &["domain", "store", "files"]),
+    ("store", &["domain", "forward", "files"]),
     ("okta", &["identity", "domain", "clock"]),
     ("slack", &["chat", "clock"]),
 ];
