@@ -235,7 +235,8 @@ impl App {
         self.runtime.nudge.notify_one();
     }
 
-    /// Runs until `stop`, then lets work in flight end within a bound. Fails only if the database is gone for good.
+    /// Runs until `stop`, then lets work in flight end within a bound. Fails only if the database is gone for good, or is not
+    /// the file at its path any more.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) -> anyhow::Result<()> {
         let mut moved = self.clock.moved();
         let now = self.clock.now();
@@ -250,6 +251,7 @@ impl App {
         let (app, watched) = (Arc::clone(&self), stop.clone());
         self.runtime.tasks.spawn(async move { app.watch_database(&watched).await });
         let mut forget_at = now;
+        let mut lost = None;
         loop {
             self.note_pulse();
             if self.clock.now() >= forget_at {
@@ -275,6 +277,10 @@ impl App {
                     biased;
                     () = stop.cancelled() => break false,
                     () = self.store.closed() => anyhow::bail!("the database's writer is gone; see the log"),
+                    why = self.store.lost() => {
+                        lost = Some(why);
+                        break false;
+                    }
                     () = self.runtime.nudge.notified() => break true,
                     _ = moved.changed() => break true,
                     () = self.runtime.rewound.notified() => {}
@@ -293,6 +299,15 @@ impl App {
         if let Err(error) = bell.shutdown().await {
             tracing::debug!(%error, "the bell rings for nobody");
         }
+        if lost.is_some() {
+            self.tell_database_lost().await;
+        }
+        self.drain().await;
+        lost.map_or(Ok(()), |why| Err(why.into()))
+    }
+
+    /// Lets work in flight end within a bound.
+    async fn drain(&self) {
         lock(&self.runtime.pulse).end();
         self.runtime.ending.cancel();
         self.runtime.tasks.close();
@@ -300,7 +315,6 @@ impl App {
         if tokio::time::timeout(DRAIN_MAX, self.runtime.tasks.wait()).await.is_err() {
             tracing::warn!("some work is still in flight; what it leaves undone is taken up again");
         }
-        Ok(())
     }
 
     /// Returns once nothing of this workflow is at work any more, the handling of inputs included; after [`App::run`].

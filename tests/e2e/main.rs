@@ -37,6 +37,7 @@ mod pace;
 mod pause;
 mod people;
 mod reload;
+mod replaced;
 mod restarts;
 mod restore;
 mod retry;

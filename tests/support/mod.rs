@@ -415,8 +415,9 @@ impl World {
     /// A process that is killed lets go of its file at once; here the writer's thread needs a moment to notice, and a
     /// process that another story is just starting holds what this one has open until it runs its own program.
     pub async fn file_let_go(&self) {
-        let lock = self.database.with_extension("db.lock");
-        self.stored("the file let go", || std::fs::File::open(&lock).ok()?.try_lock().ok()).await;
+        for file in [self.database.clone(), self.database.with_extension("db.lock")] {
+            self.stored("the file let go", || std::fs::File::open(&file).ok()?.try_lock().ok()).await;
+        }
     }
 
     /// What a query of the database as it is on the disk counts. It has one parameter.

@@ -124,6 +124,7 @@ async fn every_other_note_is_a_sentence() {
     let texts =
         why.into_iter().zip(NAMES).map(|(why, name)| exceptions::not_restored(&account(name), why)).collect();
     notes(&mut desk, "not_restored", texts).await;
+    desk.message_is("database_lost", &notices::database_lost()).await;
     desk.message_is("usage", &answers::usage("Usage: exempt <PERSON>\n\n  <PERSON>  Whom", false)).await;
     desk.message_is("usage_after_a_mistake", &answers::usage(&format!("error: {EVIL}\n  tip: no"), true))
         .await;
