@@ -1,10 +1,12 @@
 //! `check`: looks at everything that `run` will need, one line each, and says how to mend what is wrong.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde_json::json;
 
 use crate::app::people::accounts_of_approvers;
+use crate::app::vitals::others_in_words;
 use crate::app::wording::days_off;
 use crate::bot::{everybody_approves, install_crypto, okta_settings, slack_settings};
 use crate::clock::Clock;
@@ -12,6 +14,7 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::okta::Okta;
 use crate::slack::Slack;
+use crate::status;
 use crate::store::{OpenError, Store};
 use crate::terminal::{BAD, GOOD, Progress, WARNING, printable, put, show, styled};
 use crate::trail::broken;
@@ -98,6 +101,7 @@ async fn slack(config: &Config, clock: &Clock) -> Vec<Line> {
             let mut lines: Vec<Line> =
                 probes.into_iter().map(|probe| Line::new(probe.what, probe.result)).collect();
             lines.extend(warnings.into_iter().map(|text| Line::warning("approvers", text)));
+            lines.extend(connections(config, &slack).await);
             for policy in &config.policies {
                 // What a sweep would say, and end with.
                 if let Err(error) = accounts_of_approvers(&slack, policy).await {
@@ -108,6 +112,26 @@ async fn slack(config: &Config, clock: &Clock) -> Vec<Line> {
         }
         Err(error) => vec![Line::new("Slack", Err(error.to_string()))],
     }
+}
+
+/// Whether anybody else is connected to the app. A bot that runs knows; where none does, a connection of our own finds out.
+async fn connections(config: &Config, slack: &Slack) -> Option<Line> {
+    let others = match status::ask(&config.database).await {
+        Ok(status) => Ok(status["other_connections"].as_u64().unwrap_or_default()),
+        Err(error) => match error.root_cause().downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
+            Some(ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+                slack.count_connections().await.map(|counted| counted.unwrap_or(1).saturating_sub(1))
+            }
+            // It runs, and is for others to ask.
+            Some(_) | None => return None,
+        },
+    };
+    let found = match others {
+        Ok(0) => Ok("nobody else is connected to this app".to_owned()),
+        Ok(others) => Ok(format!("warning: {}", others_in_words(others))),
+        Err(error) => Err(error.to_string()),
+    };
+    Some(Line::new("Slack connections", found))
 }
 
 async fn okta(config: &Config, clock: &Clock) -> Vec<Line> {

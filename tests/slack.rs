@@ -68,6 +68,7 @@ fn timing() -> Timing {
         ping: ms(50),
         stale: ms(1000),
         retire: ms(800),
+        settle: Duration::from_secs(300),
         backoff_first: ms(10),
         backoff_most: ms(50),
         steady: ms(1),

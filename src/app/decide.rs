@@ -173,7 +173,7 @@ impl App {
         let (app, inbound) = (Arc::clone(self), inbound.clone());
         self.background(inbound.reply.clone(), async move {
             let Some(row) = app.store.request_alone(request).await? else {
-                app.whisper(inbound.reply, refusals::no_such_request());
+                app.whisper(inbound.reply, app.no_such_request());
                 return Ok(());
             };
             let rights = app.granted(&inbound.user, Role::Viewer).await;
@@ -191,9 +191,15 @@ impl App {
         });
     }
 
+    /// The words for a request that isn't here.
+    pub(super) fn no_such_request(&self) -> Text {
+        let text = refusals::no_such_request();
+        if self.chat.other_connections() > 0 { text.and(refusals::perhaps_of_another_bot()) } else { text }
+    }
+
     fn unknown_button(self: &Arc<Self>, inbound: &Inbound, message: &MessageRef, action: &str) -> Ack {
         tracing::warn!(channel = message.channel, action, "a button that isn't ours, or of another version");
-        self.whisper(inbound.reply.clone(), refusals::no_such_request());
+        self.whisper(inbound.reply.clone(), self.no_such_request());
         Ack::Done
     }
 
@@ -230,7 +236,7 @@ impl App {
         let id = press.request;
         let Some(request) = self.store.request_alone(id).await? else {
             self.settle(inbound, "no such request", None).await?;
-            return Ok(Err(Turned::Away(refusals::no_such_request())));
+            return Ok(Err(Turned::Away(self.no_such_request())));
         };
         let Some(policy) = self.policy(&request.policy) else {
             let person = Person { id: inbound.user.clone(), name: String::new(), email: None };

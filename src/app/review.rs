@@ -99,7 +99,7 @@ impl App {
             Some(Reviewed { request, candidates, draft: Some(draft) }) => {
                 Ok(drawn(&request, &candidates, &draft, None))
             }
-            Some(_) | None => Err(NotShown::Over(refusals::no_such_request())),
+            Some(_) | None => Err(NotShown::Over(self.no_such_request())),
         })
     }
 
@@ -110,7 +110,7 @@ impl App {
         id: i64,
         list_hash: &str,
     ) -> anyhow::Result<Result<(&Policy, Voter), NotShown>> {
-        let nothing = || NotShown::Over(refusals::no_such_request());
+        let nothing = || NotShown::Over(self.no_such_request());
         let Some((request, candidates)) = self.store.request(id).await? else { return Ok(Err(nothing())) };
         let Some(policy) = self.policy(&request.policy) else { return Ok(Err(nothing())) };
         let voter = match people::identify(self, policy, &inbound.user).await {
@@ -307,7 +307,7 @@ impl App {
         state: &FormState,
     ) -> anyhow::Result<Ack> {
         let Some(about) = form::About::decode(modal_value) else {
-            self.whisper(inbound.reply.clone(), refusals::no_such_request());
+            self.whisper(inbound.reply.clone(), self.no_such_request());
             return Ok(Ack::Done);
         };
         let (policy, voter) = match self.may_review(inbound, about.request, &about.list_hash).await? {
@@ -350,7 +350,7 @@ impl App {
         let Some((request, candidates)) = self.store.request(about.request).await? else {
             return Ok(Some(Ack::ReplaceModal(choose::over(
                 about.request,
-                refusals::no_such_request(),
+                self.no_such_request(),
                 None,
             ))));
         };
@@ -379,7 +379,7 @@ impl App {
         state: &FormState,
     ) -> anyhow::Result<Ack> {
         let Some(memory) = Memory::decode(modal_value) else {
-            self.whisper(inbound.reply.clone(), refusals::no_such_request());
+            self.whisper(inbound.reply.clone(), self.no_such_request());
             return Ok(Ack::Done);
         };
         // The receipt comes before anything else is written: until it is settled, the deadline waits for it.
@@ -444,7 +444,7 @@ impl App {
         };
         let policy = request.as_ref().and_then(|(request, _)| self.policy(&request.policy));
         let (Some(about), Some(policy)) = (about, policy) else {
-            self.whisper(inbound.reply.clone(), refusals::no_such_request());
+            self.whisper(inbound.reply.clone(), self.no_such_request());
             return Ok(Ack::Done);
         };
         let Some(until) = until(policy, state) else { return Ok(fault(form::UNTIL, &form::no_day())) };

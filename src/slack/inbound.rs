@@ -36,6 +36,9 @@ pub(super) struct Envelope {
     /// Why Slack asks for another connection, in a `disconnect`.
     #[serde(default)]
     pub(super) reason: Option<String>,
+    /// How many connections the app has, in a `hello`.
+    #[serde(default)]
+    pub(super) num_connections: Option<u64>,
 }
 
 /// What an envelope turned out to be.

@@ -73,13 +73,7 @@ impl Slack {
     /// [`ChatError::Denied`] if Slack refuses a token for good or Socket Mode is switched off, at start or later: that
     /// doesn't heal. Everything else is tried again.
     pub async fn run(&self, handler: Arc<dyn Handler>, shutdown: CancellationToken) -> Result<(), ChatError> {
-        let socket = Socket {
-            api: Arc::clone(&self.api),
-            clock: self.clock.clone(),
-            command: self.command.clone(),
-            timing: self.timing.clone(),
-            watched: self.watched.clone(),
-        };
+        let socket = self.socket();
         // The socket lives on the app-level token: it would not notice that the bot token is gone.
         let stop = shutdown.child_token();
         let connector = &self.api.client.http_api.connector;
@@ -99,6 +93,22 @@ impl Slack {
         };
         let (socket, token) = tokio::join!(socket, token);
         socket.and(token)
+    }
+
+    fn socket(&self) -> Socket {
+        Socket {
+            api: Arc::clone(&self.api),
+            clock: self.clock.clone(),
+            command: self.command.clone(),
+            timing: self.timing.clone(),
+            watched: self.watched.clone(),
+        }
+    }
+
+    /// How many connections to the app Slack counts, one included that is opened for this, and closed. While it is open an
+    /// input may go to it and be lost, so this is for when no bot of ours runs. `None`: Slack doesn't say.
+    pub async fn count_connections(&self) -> Result<Option<u64>, ChatError> {
+        socket::count(&self.socket()).await
     }
 
     /// Whether Slack takes the app-level token, and lets it open a socket. Opens none.
@@ -208,5 +218,9 @@ impl Chat for Slack {
 
     async fn channel_members(&self, channel: &str) -> Result<Vec<String>, ChatError> {
         self.api.channel_members(channel).await
+    }
+
+    fn other_connections(&self) -> u64 {
+        self.watched.others()
     }
 }

@@ -111,6 +111,7 @@ async fn every_other_note_is_a_sentence() {
         exceptions::restore_asked(&account(NAMES[1]), None, at(0) + days(7)),
         Text::plain(refusals::kept_on_card(7)),
         form::no_day(),
+        refusals::no_such_request().and(refusals::perhaps_of_another_bot()),
     ];
     notes(&mut desk, "notes", texts).await;
     let why = [

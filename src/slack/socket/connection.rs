@@ -30,8 +30,16 @@ type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 /// A connection on which Slack said hello.
 pub(super) struct Live {
     pub(super) stream: Stream,
+    /// What came first.
+    pub(super) greeting: Greeting,
+}
+
+/// The first frame of a connection.
+pub(super) enum Greeting {
+    /// Hello, and how many connections the app has, this one included.
+    Hello(Option<u64>),
     /// A frame that came before hello, which doesn't happen today.
-    pub(super) first: Option<String>,
+    Frame(String),
 }
 
 /// An acknowledgement to write, and who waits for it to be written.
@@ -87,25 +95,27 @@ pub(super) async fn open(socket: &Socket, reach: &Reach) -> Result<Live, ChatErr
             .await
             .map_err(|_| late("the websocket's handshake"))?
             .map_err(|error| ChatError::Unavailable(format!("websocket: {}", kind(&error))))?;
-    let first = timeout(timing.hello, hello(&mut stream)).await.map_err(|_| late("Slack's hello"))??;
-    Ok(Live { stream, first })
+    let greeting = timeout(timing.hello, hello(&mut stream)).await.map_err(|_| late("Slack's hello"))??;
+    Ok(Live { stream, greeting })
 }
 
 /// Slack says hello first; a connection that it refuses gets a disconnect instead.
-async fn hello(stream: &mut Stream) -> Result<Option<String>, ChatError> {
+async fn hello(stream: &mut Stream) -> Result<Greeting, ChatError> {
     let refused = |what: &str| ChatError::Unavailable(format!("{what} before hello"));
     loop {
         match stream.next().await {
             Some(Ok(Message::Text(text))) => {
-                let kind = serde_json::from_str::<Envelope>(&text).map(|envelope| envelope.kind);
-                match kind.as_deref() {
-                    Ok("hello") => return Ok(None),
+                let envelope = serde_json::from_str::<Envelope>(&text);
+                match envelope.as_ref().map(|envelope| envelope.kind.as_str()) {
+                    Ok("hello") => {
+                        return Ok(Greeting::Hello(envelope.ok().and_then(|hello| hello.num_connections)));
+                    }
                     Ok("disconnect") => {
                         let reason = disconnect_reason(&text).unwrap_or_default();
                         return Err(refused(&format!("disconnect ({})", told(&reason))));
                     }
                     // Whatever it is, the connection works; it must not be lost.
-                    Ok(_) | Err(_) => return Ok(Some(text.to_string())),
+                    Ok(_) | Err(_) => return Ok(Greeting::Frame(text.to_string())),
                 }
             }
             Some(Ok(Message::Close(_))) | None => return Err(refused("close")),
@@ -135,6 +145,8 @@ pub(super) struct Driver {
     pub(super) dispatch: Arc<Dispatch>,
     pub(super) notices: mpsc::UnboundedSender<Notice>,
     pub(super) outgoing: mpsc::UnboundedReceiver<Outgoing>,
+    /// We want another connection in its place.
+    pub(super) replaced: CancellationToken,
     /// Nothing more is read.
     pub(super) drain: CancellationToken,
     /// The end.
@@ -163,8 +175,8 @@ struct State {
 }
 
 impl Driver {
-    pub(super) async fn run(mut self, mut stream: Stream, first: Option<String>) {
-        let end = self.drive(&mut stream, first).await;
+    pub(super) async fn run(mut self, mut stream: Stream, greeting: Greeting) {
+        let end = self.drive(&mut stream, greeting).await;
         // Acknowledgements from here on look for another connection.
         self.dispatch.live.leave(self.id, &self.dispatch.socket.watched);
         // An unsent notice means that the supervisor is gone, and with it whoever would care.
@@ -179,13 +191,16 @@ impl Driver {
         &self.dispatch.socket.timing
     }
 
-    async fn drive(&mut self, stream: &mut Stream, first: Option<String>) -> End {
+    async fn drive(&mut self, stream: &mut Stream, greeting: Greeting) -> End {
         let period = self.timing().ping;
         let mut pings = interval_at(Instant::now() + period, period);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut state =
-            State { heard: Instant::now(), waiting: first.map(|text| self.frame(text)), retire: None };
-        let (drain, close) = (self.drain.clone(), self.close.clone());
+        let waiting = match greeting {
+            Greeting::Hello(_) => None,
+            Greeting::Frame(text) => Some(self.frame(text)),
+        };
+        let mut state = State { heard: Instant::now(), waiting, retire: None };
+        let (drain, close, replaced) = (self.drain.clone(), self.close.clone(), self.replaced.clone());
         loop {
             let reading = state.waiting.is_none() && !drain.is_cancelled();
             let silence_ends = state.heard + self.timing().stale;
@@ -195,6 +210,10 @@ impl Driver {
                 Some(out) = self.outgoing.recv() => self.write_ack(stream, out).await,
                 () = close.cancelled() => Step::End(End::Stopped),
                 () = drain.cancelled(), if reading => Step::GoOn,
+                () = replaced.cancelled(), if state.retire.is_none() => {
+                    state.retire = Some(Instant::now() + self.timing().retire);
+                    Step::GoOn
+                }
                 () = sleep_until(state.retire.unwrap_or(silence_ends)), if state.retire.is_some() => self.retire(&mut state),
                 () = sleep_until(silence_ends), if reading => Step::End(End::Stale),
                 permit = self.dispatch.room(), if state.waiting.is_some() && !drain.is_cancelled() => {
@@ -303,7 +322,7 @@ fn disconnect_reason(text: &str) -> Option<String> {
 }
 
 /// Says goodbye and waits for Slack's answer; the caller bounds it.
-async fn close(stream: &mut Stream) {
+pub(super) async fn close(stream: &mut Stream) {
     if stream.close(None).await.is_ok() {
         while let Some(Ok(_)) = stream.next().await {}
     }
