@@ -55,4 +55,5 @@ mod surface;
 mod two_people;
 mod undo;
 mod watch;
+mod watch_http;
 mod working_days;
