@@ -439,6 +439,9 @@ async fn ended(app: &App, stop: &CancellationToken) {
         () = app.ended() => {}
         () = stop.cancelled() => {}
     }
+    if let Err(error) = app.sum_tries_up(true).await {
+        tracing::error!(%error, "can't record how often somebody without the right has tried");
+    }
 }
 
 /// Where events go: the collectors, and the heartbeat.

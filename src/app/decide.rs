@@ -255,6 +255,9 @@ impl App {
             }
         };
         let Known { voter, .. } = known;
+        let person = voter.person.clone();
+        let may_nothing = !voter.approver && !voter.admin;
+        let only_counted = may_nothing && self.is_only_counted(&person.id);
         let input = Input {
             verb: press.verb,
             voter,
@@ -266,7 +269,15 @@ impl App {
             own_accounts: policy.own_accounts.clone(),
             paused: None,
         };
-        let decided = self.store.decide(&inbound.key, id, input, self.clock.now()).await?;
+        let now = self.clock.now();
+        let decided = if only_counted {
+            self.store.decide_unrecorded(&inbound.key, id, input, now).await?
+        } else {
+            self.store.decide(&inbound.key, id, input, now).await?
+        };
+        if may_nothing && matches!(&decided, Decided::Refused(refusal) if refusal.is_lack_of_right()) {
+            self.note_try(&person, Some(&request.policy), now, only_counted);
+        }
         Ok(match decided {
             Decided::Done(request) => Ok(*request),
             Decided::Refused(refusal) => Err(Turned::Refused(refusal)),
@@ -281,8 +292,29 @@ impl App {
         request: &Request,
         stranger: &Stranger,
     ) -> anyhow::Result<()> {
+        let context = AuditContext::of(request);
         let event = turned_away(&inbound.user, inbound.received_at, stranger);
-        self.settle(inbound, "turned away", Some((AuditContext::of(request), event))).await
+        if stranger.is_certain() {
+            self.settle_try(inbound, "turned away", context, event).await?;
+            return Ok(());
+        }
+        self.settle(inbound, "turned away", Some((context, event))).await
+    }
+
+    /// The same of an input without a receipt.
+    pub(super) async fn note_stranger(
+        &self,
+        inbound: &Inbound,
+        context: AuditContext,
+        stranger: &Stranger,
+    ) -> anyhow::Result<()> {
+        let event = turned_away(&inbound.user, self.clock.now(), stranger);
+        if stranger.is_certain() {
+            self.append_try(context, event).await?;
+        } else {
+            self.store.append(context, event).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn settle(

@@ -33,6 +33,7 @@ pub mod sweeps;
 #[cfg(test)]
 mod tests;
 mod trend;
+mod tries;
 pub mod vitals;
 pub mod wording;
 
@@ -139,6 +140,8 @@ struct Runtime {
     heavy_work: tokio::sync::Mutex<()>,
     /// The listings under way, by policy.
     listings: Mutex<BTreeMap<String, listing::Progress>>,
+    /// Of people without a right, what they have tried since the last event about it.
+    tries: Mutex<tries::Tries>,
     /// The trend picture of each policy.
     trends: Mutex<BTreeMap<String, trend::Trend>>,
 }
@@ -262,6 +265,9 @@ impl App {
             }
             if let Err(error) = self.note_clock(&mut seen).await {
                 tracing::error!(%error, "can't note that the clock has jumped");
+            }
+            if let Err(error) = self.sum_tries_up(false).await {
+                tracing::error!(%error, "can't record how often somebody without the right has tried");
             }
             self.forget_preview();
             let began = Instant::now();

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 
-use super::decide::{Press, Turned, turned_away};
+use super::decide::{Press, Turned};
 use super::people::{self, Stranger};
 use super::wording::choose::{self, Memory, form};
 use super::wording::refusals;
@@ -116,8 +116,7 @@ impl App {
         let voter = match people::identify(self, policy, &inbound.user).await {
             Ok(known) => known.voter,
             Err(stranger) => {
-                let event = turned_away(&inbound.user, self.clock.now(), &stranger);
-                self.store.append(AuditContext::of(&request), event).await?;
+                self.note_stranger(inbound, AuditContext::of(&request), &stranger).await?;
                 let text = refusals::stranger(&stranger);
                 return Ok(Err(match stranger {
                     Stranger::Outsider(..) | Stranger::NotInChannel(..) => NotShown::Over(text),
@@ -139,7 +138,12 @@ impl App {
         match request::decide(&request, &candidates, &input) {
             Ok(_) => Ok(Ok((policy, input.voter))),
             Err(refusal) => {
-                self.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;
+                let (context, event) = (AuditContext::of(&request), request::refused(&input, &refusal));
+                if input.voter.admin || !refusal.is_lack_of_right() {
+                    self.store.append(context, event).await?;
+                } else {
+                    self.append_try(context, event).await?;
+                }
                 self.nudge();
                 Ok(Err(NotShown::Over(refusals::refusal(&refusal))))
             }
@@ -348,11 +352,7 @@ impl App {
         until: &Until,
     ) -> anyhow::Result<Option<Ack>> {
         let Some((request, candidates)) = self.store.request(about.request).await? else {
-            return Ok(Some(Ack::ReplaceModal(choose::over(
-                about.request,
-                self.no_such_request(),
-                None,
-            ))));
+            return Ok(Some(Ack::ReplaceModal(choose::over(about.request, self.no_such_request(), None))));
         };
         let wishes = [(about.position, until.clone())].into();
         let input = Input {

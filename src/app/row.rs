@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound};
 
 use super::command::Role;
-use super::decide::{Press, Turned, turned_away};
+use super::decide::{Press, Turned};
 use super::people::{self, Known};
 use super::wording::choose::{self, form};
 use super::wording::row::{Chosen, Wanted, undo_until};
@@ -205,7 +205,7 @@ impl App {
                 subject: Some(candidate.subject()),
                 detail: serde_json::json!({ "command": "give_back", "why": "not_an_approver" }),
             };
-            self.store.append(AuditContext::of(request), event).await?;
+            self.append_try(AuditContext::of(request), event).await?;
             return Ok(Some(refusals::not_allowed("give an account back", Role::Approver.in_words())));
         }
         let whom = || shown_who(&candidate.shown);
@@ -282,8 +282,7 @@ impl App {
         match people::identify(self, policy, &inbound.user).await {
             Ok(known) => Ok(Ok(known)),
             Err(stranger) => {
-                let event = turned_away(&inbound.user, self.clock.now(), &stranger);
-                self.store.append(AuditContext::of(request), event).await?;
+                self.note_stranger(inbound, AuditContext::of(request), &stranger).await?;
                 Ok(Err(refusals::stranger(&stranger)))
             }
         }

@@ -52,6 +52,7 @@ mod slack_faults;
 mod sockets;
 mod strangers;
 mod surface;
+mod tries;
 mod two_people;
 mod undo;
 mod watch;

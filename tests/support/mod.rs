@@ -297,6 +297,26 @@ impl World {
         self.audit().iter().filter(|line| line.action == action).count()
     }
 
+    /// Of one person only the first try without the right within an hour has an event of its own: has the next be one.
+    pub fn next_try_is_recorded(&self, user: &str) {
+        let an_hour_ago = (self.clock.now() - Duration::minutes(61)).to_rfc3339();
+        let has_tried = |line: &AuditLine| {
+            line.action == "input_refused" && line.actor["person"]["id"] == user && line.at > an_hour_ago
+        };
+        if self.audit().iter().any(has_tried) {
+            self.advance(Duration::minutes(61));
+        }
+    }
+
+    /// How many tries of this person were refused: one event may stand for many.
+    pub fn tries_refused(&self, user: &str) -> u64 {
+        let theirs = self
+            .audit()
+            .into_iter()
+            .filter(|line| line.action == "input_refused" && line.actor["person"]["id"] == user);
+        theirs.map(|line| line.detail["count"].as_u64().unwrap_or(1)).sum()
+    }
+
     /// A new world at ten in the morning, so that no story depends on when it is told: the next daily slot is 23 hours
     /// away.
     pub async fn at_ten(policy: &str) -> World {
