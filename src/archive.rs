@@ -4,8 +4,7 @@
 //! hash. A run that is cut short leaves at most one file whose events are still in the database; the next run writes
 //! it anew.
 
-use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Context;
@@ -17,8 +16,9 @@ use crate::clock::Clock;
 use crate::domain::audit::AuditEvent;
 use crate::domain::policy::hex;
 use crate::exit::{Exit, Usage};
+use crate::files::{self, PRIVATE};
 use crate::store::{Archive, Store};
-use crate::terminal::{Progress, private_file, show};
+use crate::terminal::{Progress, show};
 
 /// Events of one file: what a verifier reads in one go.
 const EVENTS_PER_FILE: u32 = 100_000;
@@ -32,7 +32,7 @@ pub async fn run(database: &Path, before: NaiveDate, folder: &Path) -> anyhow::R
     }
     // It would be made, and there would be nothing to move.
     anyhow::ensure!(database.exists(), "there is no database {}", database.display());
-    std::fs::create_dir_all(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
+    files::create_folder(folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
     let store = Store::open(database, now)?;
     let result = move_events(&store, before, folder, now).await;
     let closed = store.close().await.context("can't close the database");
@@ -104,16 +104,7 @@ fn write(
     let excerpt =
         Excerpt { made_at: now, head, filters: Vec::new(), restricted_to: None, gapless: true, events };
     let bytes = excerpt.json();
-    let part = path.with_extension("part");
-    // What a crash left there.
-    let _ = std::fs::remove_file(&part);
-    let written = private_file(&part)
-        .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&part, path))
-        // The name is on the disk only with its folder.
-        .and_then(|()| {
-            File::open(path.parent().unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all())
-        });
-    written.with_context(|| format!("can't write {}; nothing was removed", path.display()))?;
+    files::write_whole(path, &bytes, PRIVATE)
+        .with_context(|| format!("can't write {}; nothing was removed", path.display()))?;
     Ok(hex(&Sha256::digest(&bytes)))
 }

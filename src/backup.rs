@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use crate::exit::Exit;
+use crate::files;
 use crate::store::Store;
 use crate::terminal::{Progress, show};
 
 /// Copies the database to a new file and reads the copy through. Says what is in it.
 pub async fn run(database: &Path, to: &Path) -> anyhow::Result<Exit> {
-    anyhow::ensure!(!to.exists(), "there is a file of that name already: {}", to.display());
+    anyhow::ensure!(!files::is_taken(to), "there is a file of that name already: {}", to.display());
     Store::copy(database, to)?;
     let copy = Store::open_to_read(to)?;
     let progress = Progress::of("events of the copy");

@@ -325,7 +325,7 @@ impl Job {
         }
         let slack = self.slack(&config).await.context("Slack")?;
         let tried =
-            if same_tokens(old, &config) { slack.may_connect().await } else { slack.try_socket().await };
+            if same_tokens(old, &config) { slack.may_connect().await } else { slack.try_socket().await.map(drop) };
         tried.context("Slack, with the app-level token")?;
         self.store.health().await.context("the database can't be written at the moment")?;
         warn(&config, &self.clock);
@@ -450,6 +450,9 @@ async fn ended(app: &App, stop: &CancellationToken) {
     tokio::select! {
         () = app.ended() => {}
         () = stop.cancelled() => {}
+    }
+    if let Err(error) = app.sum_tries_up(true).await {
+        tracing::error!(%error, "can't record how often somebody without the right has tried");
     }
 }
 

@@ -1,17 +1,20 @@
 //! `check`: looks at everything that `run` will need, one line each, and says how to mend what is wrong.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde_json::json;
 
 use crate::app::people::accounts_of_approvers;
+use crate::app::vitals::others_in_words;
 use crate::app::wording::days_off;
 use crate::bot::{everybody_approves, install_crypto, okta_settings, slack_settings};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::okta::Okta;
-use crate::slack::Slack;
+use crate::slack::{Probe, Slack};
+use crate::status;
 use crate::store::{OpenError, Store};
 use crate::terminal::{BAD, GOOD, Progress, WARNING, printable, put, show, styled};
 use crate::trail::broken;
@@ -93,11 +96,14 @@ async fn slack(config: &Config, clock: &Clock) -> Vec<Line> {
     match Slack::connect(slack_settings(config), clock.clone()).await {
         Ok(slack) => {
             let channels: Vec<String> = config.policies.iter().map(|policy| policy.channel.clone()).collect();
-            let probes = slack.probe(&channels).await;
+            let mut probes = slack.probe(&channels).await;
+            let (socket, connections) = socket(config, &slack).await;
+            probes.extend(socket);
             let warnings = everybody_approves(&slack, &config.policies).await;
             let mut lines: Vec<Line> =
                 probes.into_iter().map(|probe| Line::new(probe.what, probe.result)).collect();
             lines.extend(warnings.into_iter().map(|text| Line::warning("approvers", text)));
+            lines.extend(connections);
             for policy in &config.policies {
                 // What a sweep would say, and end with.
                 if let Err(error) = accounts_of_approvers(&slack, policy).await {
@@ -108,6 +114,31 @@ async fn slack(config: &Config, clock: &Clock) -> Vec<Line> {
         }
         Err(error) => vec![Line::new("Slack", Err(error.to_string()))],
     }
+}
+
+/// Whether a socket can be opened, and whether anybody else is connected to the app. A bot that runs knows both, and may lose
+/// an input to a second socket; where none does, a connection of our own finds out.
+async fn socket(config: &Config, slack: &Slack) -> (Vec<Probe>, Option<Line>) {
+    let others = match status::ask(&config.database).await {
+        Ok(status) => Some(status["other_connections"].as_u64().unwrap_or_default()),
+        Err(error) => match error.root_cause().downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
+            Some(ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+                let (probes, counted) = slack.probe_socket().await;
+                return (probes, counted.map(|counted| connections(counted.saturating_sub(1))));
+            }
+            // It runs, and is for others to ask.
+            Some(_) | None => None,
+        },
+    };
+    (vec![slack.probe_token().await], others.map(connections))
+}
+
+fn connections(others: u64) -> Line {
+    let found = match others {
+        0 => "nobody else is connected to this app".to_owned(),
+        others => format!("warning: {}", others_in_words(others)),
+    };
+    Line::new("Slack connections", Ok(found))
 }
 
 async fn okta(config: &Config, clock: &Clock) -> Vec<Line> {

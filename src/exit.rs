@@ -16,7 +16,8 @@ Exit codes:
   2  the command line is wrong
   3  the configuration is wrong
   4  Slack or Okta refused, or can't be reached
-  5  the database can't be used: held by another process, newer than the program, damaged, or not ours";
+  5  the database can't be used: held by another process, newer than the program, damaged,
+     not ours, or moved away while the bot worked with it";
 
 /// How a command ended. The number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +96,10 @@ fn judge(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
             let beside = "`backup`, `verify`, `audit export` and `sweep --dry-run` work beside it";
             return (Exit::Database, matches!(error, OpenError::Held { .. }).then_some(beside));
         }
-        if cause.is::<StoreError>() {
-            return (Exit::Database, None);
+        if let Some(error) = cause.downcast_ref::<StoreError>() {
+            let next =
+                "the next start works with the file that is there then; put the right one in place before it";
+            return (Exit::Database, matches!(error, StoreError::Lost(_)).then_some(next));
         }
         if cause.is::<ChatError>() || cause.is::<IdentityError>() {
             return (Exit::Outside, Some(RIGHTS));

@@ -14,6 +14,7 @@ use crate::bot::okta_scopes;
 use crate::check;
 use crate::config::{Config, DEFAULT_PATH};
 use crate::exit::{Exit, Usage};
+use crate::files::{self, READABLE};
 use crate::terminal::{FAINT, HEADING, WARNING, show, styled};
 
 const MANIFEST: &str = include_str!("../bot-manifest.yaml");
@@ -185,7 +186,9 @@ pub async fn run(path: Option<&Path>, answers: Answers) -> anyhow::Result<Exit> 
             "--config names the configuration; the manifest gets the name bot-manifest.yaml".to_owned()
         ));
     }
-    if let Some(there) = [path, &manifest_path].into_iter().find(|path| path.exists() && !answers.force) {
+    if let Some(there) =
+        [path, &manifest_path].into_iter().find(|path| files::is_taken(path) && !answers.force)
+    {
         anyhow::bail!(
             "there is a file {} already; --force replaces it, --config names another",
             there.display()
@@ -382,8 +385,8 @@ fn manifest(given: &Given) -> String {
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder
-        .map_or(Ok(()), std::fs::create_dir_all)
-        .and_then(|()| std::fs::write(path, text))
+        .map_or(Ok(()), files::create_folder)
+        .and_then(|()| files::write_whole(path, text.as_bytes(), READABLE))
         .with_context(|| format!("can't write {}", path.display()))
 }
 

@@ -6,10 +6,11 @@
 //! |---|---|---|
 //! | [`domain`] | the pure core: who is inactive, what a decision does, whether a sweep may speak, when the next slot is, which days are off | nothing |
 //! | [`identity`], [`chat`] | the two ports: what the workflow needs of an identity provider and of a chat system | `domain`; nothing |
-//! | [`store`] | one SQLite file: sweeps, requests, inputs, messages, the audit chain; the only room that names rusqlite | `domain` |
+//! | [`store`] | one SQLite file: sweeps, requests, inputs, messages, the audit chain; the only room that names rusqlite | `domain`, `files` |
 //! | [`net`] | the way out of this machine: proxies, certificates, and why a connection failed | nothing |
 //! | [`okta`], [`slack`] | the adapters behind the ports | their port, `net`, `clock` |
 //! | [`app`] | the workflow: the loop, sweeps, decisions, suspensions, commands, and every sentence | all of the above but the adapters |
+//! | [`files`] | making files where others may write too | nothing |
 //! | [`config`], [`clock`] | the only reader of the environment, and of the wall clock | `domain`; nothing |
 //! | [`bot`] | the wiring that the binary and the sandbox share: one configuration after the other | all |
 //! | [`watch`] | how the running bot is watched from outside; it changes nothing | all |
@@ -85,6 +86,7 @@ pub mod config;
 pub mod domain;
 pub mod dry_run;
 pub mod exit;
+pub mod files;
 pub mod forward;
 pub mod identity;
 pub mod init;

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Prints how the bot does. Succeeds if nothing is wrong; or, of what only has to be `alive`, if the process itself works.
 pub async fn run(database: &Path, json: bool, alive: bool) -> anyhow::Result<Exit> {
-    let status = tokio::time::timeout(PATIENCE, ask(database)).await.context("the bot does not answer")??;
+    let status = ask(database).await?;
     if json {
         terminal::put(format!("{status:#}\n").as_bytes())?;
     } else {
@@ -31,7 +31,12 @@ pub async fn run(database: &Path, json: bool, alive: bool) -> anyhow::Result<Exi
     Ok(if *well == true { Exit::Done } else { Exit::Failed })
 }
 
-async fn ask(database: &Path) -> anyhow::Result<Value> {
+/// What the bot that works with this database says of itself.
+pub async fn ask(database: &Path) -> anyhow::Result<Value> {
+    tokio::time::timeout(PATIENCE, answer(database)).await.context("the bot does not answer")?
+}
+
+async fn answer(database: &Path) -> anyhow::Result<Value> {
     let path = socket_path(database);
     let stream = UnixStream::connect(&path).await.with_context(|| {
         format!("no bot is running with this database, or it belongs to another user: {}", path.display())

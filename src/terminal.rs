@@ -1,12 +1,9 @@
-//! What the commands have in common: on a terminal colours, how far long work has come, and text that does no harm there;
-//! and files for nobody else.
+//! What the commands have in common on a terminal: colours, how far long work has come, and text that does no harm there.
 //!
 //! Colours are written with `anstream`, which leaves them out where nobody sees them: in a pipe or a file, and where
 //! `NO_COLOR` says so.
 
-use std::fs::File;
 use std::io::{ErrorKind, Write};
-use std::path::Path;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -49,15 +46,6 @@ fn patiently(mut out: impl Write, bytes: &[u8]) -> std::io::Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
-}
-
-/// A new file for what has names and addresses in it: its owner's only. One that is there already stays as it is.
-pub fn private_file(path: &Path) -> std::io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 /// How far long work has come, on standard error if that is a terminal. Gone when it is dropped.

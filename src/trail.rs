@@ -17,8 +17,9 @@ use crate::domain::audit::{Action, Actor, AuditEvent, Draft};
 use crate::domain::policy::hex;
 use crate::domain::when::{self, Misread};
 use crate::exit::{Exit, Usage};
+use crate::files::{self, PRIVATE};
 use crate::store::{ACCOUNTS_MAX, AuditContext, AuditQuery, OpenError, Store};
-use crate::terminal::{BAD, GOOD, Progress, private_file, put, show, styled};
+use crate::terminal::{BAD, GOOD, Progress, put, show, styled};
 
 /// Events that are read in one go.
 const CHUNK: u32 = 1000;
@@ -130,7 +131,7 @@ struct Excerpt<'a> {
 /// Writes the events that match, oldest first. That they leave is recorded before they do, if no bot holds the database.
 pub async fn export(config: &Config, asked: &Export) -> anyhow::Result<Exit> {
     let now = Clock::system().now();
-    if let Some(path) = asked.to.as_ref().filter(|path| path.exists()) {
+    if let Some(path) = asked.to.as_ref().filter(|path| files::is_taken(path)) {
         anyhow::bail!("there is a file {} already; name a new one", path.display());
     }
     let store = Store::open_to_read(&config.database)?;
@@ -150,7 +151,8 @@ pub async fn export(config: &Config, asked: &Export) -> anyhow::Result<Exit> {
     }
     let written = if let Some(path) = &asked.to {
         // Made before it is recorded: what can't be written doesn't leave.
-        let mut file = private_file(path).with_context(|| format!("can't make {}", path.display()))?;
+        let mut file =
+            files::create(path, PRIVATE).with_context(|| format!("can't make {}", path.display()))?;
         let written = leave(config, asked, &excerpt, &read, &mut file, &Progress::of("events written")).await;
         let written = written.and_then(|()| Ok(file.sync_all()?));
         if written.is_err() {

@@ -73,6 +73,7 @@ fn timing() -> Timing {
         ping: ms(50),
         stale: SOON,
         retire: ms(3000),
+        settle: Duration::from_secs(300),
         backoff_first: ms(10),
         backoff_most: ms(50),
         steady: ms(1),

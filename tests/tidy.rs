@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 
 /// Each room of `src/` with the rooms that it may import. The wiring (`bot`, `main`, and a file for each command of its own) may import
 /// all.
-const IMPORTS: [(&str, &[&str]); 10] = [
+const IMPORTS: [(&str, &[&str]); 11] = [
     ("domain", &[]),
     ("identity", &["domain"]),
     ("chat", &[]),
     ("clock", &[]),
     ("net", &[]),
+    ("files", &[]),
     ("config", &["domain", "forward", "net"]),
-    ("forward", &["domain", "store", "net"]),
-    ("store", &["domain", "forward"]),
+    ("forward", &["domain", "store", "net", "files"]),
+    ("store", &["domain", "forward", "files"]),
     ("okta", &["identity", "domain", "clock", "net"]),
     ("slack", &["chat", "clock", "net"]),
 ];

@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::messages::CLOCK_SKEW;
 use super::wording::notices;
-use crate::chat::ChatError;
+use crate::chat::{Card, ChatError};
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -20,6 +21,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 const TELL_AFTER: u32 = 2;
 /// So many outages of one day are told. Of a disk that comes and goes people know by then; the log has all.
 pub const OUTAGES_TOLD: u32 = 6;
+/// How long the end of a process that has lost its file waits for the chat system to take the word of it.
+const TELL_LOST_WITHIN: Duration = Duration::from_secs(10);
+/// The pause between two tries of that.
+const TELL_LOST_AGAIN: Duration = Duration::from_secs(1);
 
 /// An outage, from when it was to be told until its end was.
 struct Outage {
@@ -66,7 +71,7 @@ impl App {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.store.closed() => return,
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = sleep(LOOK_EVERY) => {}
             }
             match self.store.health().await {
                 Ok(()) => {
@@ -180,11 +185,44 @@ impl App {
     }
 
     async fn tell_end(&self, channel: &str, number: u32, since: DateTime<Utc>) -> Result<(), ChatError> {
-        let key = key("works", since, number);
-        if !self.was_posted(channel, &key, since).await? {
-            self.chat.post(channel, None, &key, &notices::database_works(since)).await?;
+        self.tell_once(channel, &key("works", since, number), since, &notices::database_works(since)).await
+    }
+
+    async fn tell_once(
+        &self,
+        channel: &str,
+        key: &str,
+        since: DateTime<Utc>,
+        card: &Card,
+    ) -> Result<(), ChatError> {
+        if !self.was_posted(channel, key, since).await? {
+            self.chat.post(channel, None, key, card).await?;
         }
         Ok(())
+    }
+
+    /// Tells the channels that the file that this process works with is not the one at its path any more. The process ends
+    /// after that, so nobody is told later.
+    pub(super) async fn tell_database_lost(&self) {
+        let since = self.clock.now();
+        let key = format!("database:lost:{}", since.timestamp_millis());
+        let mut missing: BTreeSet<&String> = self.policies.iter().map(|policy| &policy.channel).collect();
+        let tell = async {
+            while !missing.is_empty() {
+                for channel in missing.clone() {
+                    match self.tell_once(channel, &key, since, &notices::database_lost()).await {
+                        Ok(()) => drop(missing.remove(channel)),
+                        Err(error) => tracing::error!(channel, %error, "the channel can't be told either"),
+                    }
+                }
+                if !missing.is_empty() {
+                    sleep(TELL_LOST_AGAIN).await;
+                }
+            }
+        };
+        if timeout(TELL_LOST_WITHIN, tell).await.is_err() {
+            tracing::error!("not every channel was told that the database file is not there any more");
+        }
     }
 
     /// Whether a message with this mark stands there since the day before. Without the right to look, it is taken not to:

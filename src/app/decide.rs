@@ -173,7 +173,7 @@ impl App {
         let (app, inbound) = (Arc::clone(self), inbound.clone());
         self.background(inbound.reply.clone(), async move {
             let Some(row) = app.store.request_alone(request).await? else {
-                app.whisper(inbound.reply, refusals::no_such_request());
+                app.whisper(inbound.reply, app.no_such_request());
                 return Ok(());
             };
             let rights = app.granted(&inbound.user, Role::Viewer).await;
@@ -191,9 +191,15 @@ impl App {
         });
     }
 
+    /// The words for a request that isn't here.
+    pub(super) fn no_such_request(&self) -> Text {
+        let text = refusals::no_such_request();
+        if self.chat.other_connections() > 0 { text.and(refusals::perhaps_of_another_bot()) } else { text }
+    }
+
     fn unknown_button(self: &Arc<Self>, inbound: &Inbound, message: &MessageRef, action: &str) -> Ack {
         tracing::warn!(channel = message.channel, action, "a button that isn't ours, or of another version");
-        self.whisper(inbound.reply.clone(), refusals::no_such_request());
+        self.whisper(inbound.reply.clone(), self.no_such_request());
         Ack::Done
     }
 
@@ -230,7 +236,7 @@ impl App {
         let id = press.request;
         let Some(request) = self.store.request_alone(id).await? else {
             self.settle(inbound, "no such request", None).await?;
-            return Ok(Err(Turned::Away(refusals::no_such_request())));
+            return Ok(Err(Turned::Away(self.no_such_request())));
         };
         let Some(policy) = self.policy(&request.policy) else {
             let person = Person { id: inbound.user.clone(), name: String::new(), email: None };
@@ -249,6 +255,9 @@ impl App {
             }
         };
         let Known { voter, .. } = known;
+        let person = voter.person.clone();
+        let may_nothing = !voter.approver && !voter.admin;
+        let only_counted = may_nothing && self.is_only_counted(&person.id);
         let input = Input {
             verb: press.verb,
             voter,
@@ -260,7 +269,15 @@ impl App {
             own_accounts: policy.own_accounts.clone(),
             paused: None,
         };
-        let decided = self.store.decide(&inbound.key, id, input, self.clock.now()).await?;
+        let now = self.clock.now();
+        let decided = if only_counted {
+            self.store.decide_unrecorded(&inbound.key, id, input, now).await?
+        } else {
+            self.store.decide(&inbound.key, id, input, now).await?
+        };
+        if may_nothing && matches!(&decided, Decided::Refused(refusal) if refusal.is_lack_of_right()) {
+            self.note_try(&person, Some(&request.policy), now, only_counted);
+        }
         Ok(match decided {
             Decided::Done(request) => Ok(*request),
             Decided::Refused(refusal) => Err(Turned::Refused(refusal)),
@@ -275,8 +292,29 @@ impl App {
         request: &Request,
         stranger: &Stranger,
     ) -> anyhow::Result<()> {
+        let context = AuditContext::of(request);
         let event = turned_away(&inbound.user, inbound.received_at, stranger);
-        self.settle(inbound, "turned away", Some((AuditContext::of(request), event))).await
+        if stranger.is_certain() {
+            self.settle_try(inbound, "turned away", context, event).await?;
+            return Ok(());
+        }
+        self.settle(inbound, "turned away", Some((context, event))).await
+    }
+
+    /// The same of an input without a receipt.
+    pub(super) async fn note_stranger(
+        &self,
+        inbound: &Inbound,
+        context: AuditContext,
+        stranger: &Stranger,
+    ) -> anyhow::Result<()> {
+        let event = turned_away(&inbound.user, self.clock.now(), stranger);
+        if stranger.is_certain() {
+            self.append_try(context, event).await?;
+        } else {
+            self.store.append(context, event).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn settle(

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::command::Role;
 use super::people::{self, Known, Stranger};
-use super::wording::{card, home, refusals};
+use super::wording::{card, home};
 use super::{App, lock};
 use crate::chat::{Ack, ChatError, Home, Inbound};
 use crate::domain::policy::{Policy, hex};
@@ -92,7 +92,7 @@ impl App {
             _ => {}
         }
         tracing::warn!(action, "a button of a page that isn't ours, or of another version");
-        self.whisper(inbound.reply.clone(), refusals::no_such_request());
+        self.whisper(inbound.reply.clone(), self.no_such_request());
         Ok(Ack::Done)
     }
 

@@ -33,6 +33,7 @@ pub mod sweeps;
 #[cfg(test)]
 mod tests;
 mod trend;
+mod tries;
 pub mod vitals;
 pub mod wording;
 
@@ -139,6 +140,8 @@ struct Runtime {
     heavy_work: tokio::sync::Mutex<()>,
     /// The listings under way, by policy.
     listings: Mutex<BTreeMap<String, listing::Progress>>,
+    /// Of people without a right, what they have tried since the last event about it.
+    tries: Mutex<tries::Tries>,
     /// The trend picture of each policy.
     trends: Mutex<BTreeMap<String, trend::Trend>>,
 }
@@ -235,7 +238,8 @@ impl App {
         self.runtime.nudge.notify_one();
     }
 
-    /// Runs until `stop`, then lets work in flight end within a bound. Fails only if the database is gone for good.
+    /// Runs until `stop`, then lets work in flight end within a bound. Fails only if the database is gone for good, or is not
+    /// the file at its path any more.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) -> anyhow::Result<()> {
         let mut moved = self.clock.moved();
         let now = self.clock.now();
@@ -250,6 +254,7 @@ impl App {
         let (app, watched) = (Arc::clone(&self), stop.clone());
         self.runtime.tasks.spawn(async move { app.watch_database(&watched).await });
         let mut forget_at = now;
+        let mut lost = None;
         loop {
             self.note_pulse();
             if self.clock.now() >= forget_at {
@@ -260,6 +265,9 @@ impl App {
             }
             if let Err(error) = self.note_clock(&mut seen).await {
                 tracing::error!(%error, "can't note that the clock has jumped");
+            }
+            if let Err(error) = self.sum_tries_up(false).await {
+                tracing::error!(%error, "can't record how often somebody without the right has tried");
             }
             self.forget_preview();
             let began = Instant::now();
@@ -275,6 +283,10 @@ impl App {
                     biased;
                     () = stop.cancelled() => break false,
                     () = self.store.closed() => anyhow::bail!("the database's writer is gone; see the log"),
+                    why = self.store.lost() => {
+                        lost = Some(why);
+                        break false;
+                    }
                     () = self.runtime.nudge.notified() => break true,
                     _ = moved.changed() => break true,
                     () = self.runtime.rewound.notified() => {}
@@ -293,6 +305,15 @@ impl App {
         if let Err(error) = bell.shutdown().await {
             tracing::debug!(%error, "the bell rings for nobody");
         }
+        if lost.is_some() {
+            self.tell_database_lost().await;
+        }
+        self.drain().await;
+        lost.map_or(Ok(()), |why| Err(why.into()))
+    }
+
+    /// Lets work in flight end within a bound.
+    async fn drain(&self) {
         lock(&self.runtime.pulse).end();
         self.runtime.ending.cancel();
         self.runtime.tasks.close();
@@ -300,7 +321,6 @@ impl App {
         if tokio::time::timeout(DRAIN_MAX, self.runtime.tasks.wait()).await.is_err() {
             tracing::warn!("some work is still in flight; what it leaves undone is taken up again");
         }
-        Ok(())
     }
 
     /// Returns once nothing of this workflow is at work any more, the handling of inputs included; after [`App::run`].

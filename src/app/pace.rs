@@ -96,7 +96,12 @@ impl App {
                 subject: None,
                 detail: serde_json::json!({ "why": "sends more than one person may; inputs of this minute were refused unseen" }),
             };
-            self.store.append(AuditContext::default(), event).await?;
+            // Of somebody who has just tried without the right, it is one more of these.
+            if self.is_only_counted(&inbound.user) {
+                self.append_try(AuditContext::default(), event).await?;
+            } else {
+                self.store.append(AuditContext::default(), event).await?;
+            }
         }
         Ok(false)
     }

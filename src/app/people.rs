@@ -32,6 +32,13 @@ pub enum Stranger {
     CantTell(String),
 }
 
+impl Stranger {
+    /// Whether it is certain that they may not.
+    pub fn is_certain(&self) -> bool {
+        !matches!(self, Stranger::CantTell(_))
+    }
+}
+
 /// What a person is to a policy right now.
 #[derive(Clone, Debug)]
 pub struct Known {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 
-use super::decide::{Press, Turned, turned_away};
+use super::decide::{Press, Turned};
 use super::people::{self, Stranger};
 use super::wording::choose::{self, Memory, form};
 use super::wording::refusals;
@@ -99,7 +99,7 @@ impl App {
             Some(Reviewed { request, candidates, draft: Some(draft) }) => {
                 Ok(drawn(&request, &candidates, &draft, None))
             }
-            Some(_) | None => Err(NotShown::Over(refusals::no_such_request())),
+            Some(_) | None => Err(NotShown::Over(self.no_such_request())),
         })
     }
 
@@ -110,14 +110,13 @@ impl App {
         id: i64,
         list_hash: &str,
     ) -> anyhow::Result<Result<(&Policy, Voter), NotShown>> {
-        let nothing = || NotShown::Over(refusals::no_such_request());
+        let nothing = || NotShown::Over(self.no_such_request());
         let Some((request, candidates)) = self.store.request(id).await? else { return Ok(Err(nothing())) };
         let Some(policy) = self.policy(&request.policy) else { return Ok(Err(nothing())) };
         let voter = match people::identify(self, policy, &inbound.user).await {
             Ok(known) => known.voter,
             Err(stranger) => {
-                let event = turned_away(&inbound.user, self.clock.now(), &stranger);
-                self.store.append(AuditContext::of(&request), event).await?;
+                self.note_stranger(inbound, AuditContext::of(&request), &stranger).await?;
                 let text = refusals::stranger(&stranger);
                 return Ok(Err(match stranger {
                     Stranger::Outsider(..) | Stranger::NotInChannel(..) => NotShown::Over(text),
@@ -139,7 +138,12 @@ impl App {
         match request::decide(&request, &candidates, &input) {
             Ok(_) => Ok(Ok((policy, input.voter))),
             Err(refusal) => {
-                self.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;
+                let (context, event) = (AuditContext::of(&request), request::refused(&input, &refusal));
+                if input.voter.admin || !refusal.is_lack_of_right() {
+                    self.store.append(context, event).await?;
+                } else {
+                    self.append_try(context, event).await?;
+                }
                 self.nudge();
                 Ok(Err(NotShown::Over(refusals::refusal(&refusal))))
             }
@@ -307,7 +311,7 @@ impl App {
         state: &FormState,
     ) -> anyhow::Result<Ack> {
         let Some(about) = form::About::decode(modal_value) else {
-            self.whisper(inbound.reply.clone(), refusals::no_such_request());
+            self.whisper(inbound.reply.clone(), self.no_such_request());
             return Ok(Ack::Done);
         };
         let (policy, voter) = match self.may_review(inbound, about.request, &about.list_hash).await? {
@@ -348,11 +352,7 @@ impl App {
         until: &Until,
     ) -> anyhow::Result<Option<Ack>> {
         let Some((request, candidates)) = self.store.request(about.request).await? else {
-            return Ok(Some(Ack::ReplaceModal(choose::over(
-                about.request,
-                refusals::no_such_request(),
-                None,
-            ))));
+            return Ok(Some(Ack::ReplaceModal(choose::over(about.request, self.no_such_request(), None))));
         };
         let wishes = [(about.position, until.clone())].into();
         let input = Input {
@@ -379,7 +379,7 @@ impl App {
         state: &FormState,
     ) -> anyhow::Result<Ack> {
         let Some(memory) = Memory::decode(modal_value) else {
-            self.whisper(inbound.reply.clone(), refusals::no_such_request());
+            self.whisper(inbound.reply.clone(), self.no_such_request());
             return Ok(Ack::Done);
         };
         // The receipt comes before anything else is written: until it is settled, the deadline waits for it.
@@ -444,7 +444,7 @@ impl App {
         };
         let policy = request.as_ref().and_then(|(request, _)| self.policy(&request.policy));
         let (Some(about), Some(policy)) = (about, policy) else {
-            self.whisper(inbound.reply.clone(), refusals::no_such_request());
+            self.whisper(inbound.reply.clone(), self.no_such_request());
             return Ok(Ack::Done);
         };
         let Some(until) = until(policy, state) else { return Ok(fault(form::UNTIL, &form::no_day())) };

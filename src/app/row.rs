@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound};
 
 use super::command::Role;
-use super::decide::{Press, Turned, turned_away};
+use super::decide::{Press, Turned};
 use super::people::{self, Known};
 use super::wording::choose::{self, form};
 use super::wording::row::{Chosen, Wanted, undo_until};
@@ -39,7 +39,7 @@ impl App {
         trigger: &str,
     ) -> anyhow::Result<Ack> {
         let Some(chosen) = Chosen::decode(value) else {
-            self.whisper(inbound.reply.clone(), refusals::no_such_request());
+            self.whisper(inbound.reply.clone(), self.no_such_request());
             return Ok(Ack::Done);
         };
         if chosen.wanted == Wanted::Keep {
@@ -79,7 +79,7 @@ impl App {
     /// What `why` says, for whoever may ask it. `Some`: why not.
     async fn details(self: &Arc<Self>, inbound: &Inbound, chosen: &Chosen) -> anyhow::Result<Option<Text>> {
         let Some((policy, _, _, candidate)) = self.of_row(chosen.request, chosen.position).await? else {
-            return Ok(Some(refusals::no_such_request()));
+            return Ok(Some(self.no_such_request()));
         };
         let rights = self.granted(&inbound.user, Role::Viewer).await;
         if let Err(stranger) = rights.and_then(|rights| rights.held_in(&policy.name)) {
@@ -106,7 +106,7 @@ impl App {
         chosen: &Chosen,
     ) -> anyhow::Result<Result<Request, Turned>> {
         let Some((policy, ..)) = self.of_row(chosen.request, chosen.position).await? else {
-            return Ok(Err(Turned::Away(refusals::no_such_request())));
+            return Ok(Err(Turned::Away(self.no_such_request())));
         };
         // Whole seconds: the receipt's time, by which the length is judged, is cut, and must not come before this one.
         let from = inbound.received_at.trunc_subsecs(0);
@@ -132,7 +132,7 @@ impl App {
     ) -> anyhow::Result<Option<Text>> {
         let found = self.of_row(chosen.request, chosen.position).await?;
         let Some((policy, request, candidates, candidate)) = found else {
-            return Ok(Some(refusals::no_such_request()));
+            return Ok(Some(self.no_such_request()));
         };
         let known = match self.known(inbound, policy, &request).await? {
             Ok(known) => known,
@@ -173,7 +173,7 @@ impl App {
     ) -> anyhow::Result<Option<Text>> {
         let Some((policy, request, _, candidate)) = self.of_row(chosen.request, chosen.position).await?
         else {
-            return Ok(Some(refusals::no_such_request()));
+            return Ok(Some(self.no_such_request()));
         };
         let known = match self.known(inbound, policy, &request).await? {
             Ok(known) => known,
@@ -205,7 +205,7 @@ impl App {
                 subject: Some(candidate.subject()),
                 detail: serde_json::json!({ "command": "give_back", "why": "not_an_approver" }),
             };
-            self.store.append(AuditContext::of(request), event).await?;
+            self.append_try(AuditContext::of(request), event).await?;
             return Ok(Some(refusals::not_allowed("give an account back", Role::Approver.in_words())));
         }
         let whom = || shown_who(&candidate.shown);
@@ -236,7 +236,7 @@ impl App {
             None => None,
         };
         let Some((policy, request, _, candidate)) = found else {
-            self.whisper(inbound.reply.clone(), refusals::no_such_request());
+            self.whisper(inbound.reply.clone(), self.no_such_request());
             return Ok(Ack::Done);
         };
         let fault = |text: Text| Ok(Ack::FormErrors(vec![(choose::REASON.into(), text.to_plain())]));
@@ -282,8 +282,7 @@ impl App {
         match people::identify(self, policy, &inbound.user).await {
             Ok(known) => Ok(Ok(known)),
             Err(stranger) => {
-                let event = turned_away(&inbound.user, self.clock.now(), &stranger);
-                self.store.append(AuditContext::of(request), event).await?;
+                self.note_stranger(inbound, AuditContext::of(request), &stranger).await?;
                 Ok(Err(refusals::stranger(&stranger)))
             }
         }

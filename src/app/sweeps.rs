@@ -272,6 +272,7 @@ pub(super) fn may_pass(error: &anyhow::Error) -> bool {
     let store = |error: &StoreError| match error {
         StoreError::Busy | StoreError::DiskFull | StoreError::DiskFails(_) | StoreError::ReadOnly => true,
         StoreError::Closed
+        | StoreError::Lost(_)
         | StoreError::Damaged(_)
         | StoreError::BadRow { .. }
         | StoreError::Missing { .. }

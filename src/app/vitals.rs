@@ -69,6 +69,8 @@ pub struct Vitals {
     pub okta: Sign,
     /// Whether the database can be written.
     pub database: Sign,
+    /// How many connections the chat system counts that are not this bot's: another one gets what people send.
+    pub other_connections: u64,
     /// Each policy.
     pub policies: Vec<PolicyVitals>,
     /// The collectors of the audit trail that lack more than they should.
@@ -141,11 +143,21 @@ impl Vitals {
             slack: Sign { ok: Some(false), at: Some(at), why: Some("not reached yet".to_owned()) },
             okta: unknown,
             database,
+            other_connections: 0,
             policies: Vec::new(),
             collectors_behind: Vec::new(),
             stuck: Vec::new(),
         }
     }
+}
+
+/// What it means that the chat system counts so many connections that are not ours.
+pub fn others_in_words(count: u64) -> String {
+    let connections = if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") };
+    format!(
+        "Slack counts {connections} to this app besides those of this bot: another bot with the same app-level token, or \
+         one that has died, gets some of the clicks, and this bot never sees them; stop it, or give each bot an app of its own"
+    )
 }
 
 /// Whether the database answers at all, and what.
@@ -199,6 +211,8 @@ impl App {
         wrong.extend(okta.why.as_ref().map(|why| format!("Okta: {why}")));
         let (answers, database) = sign_of_database(&self.store, at).await;
         wrong.extend(database.why.as_ref().map(|why| format!("the database: {why}")));
+        let other_connections = self.chat.other_connections();
+        wrong.extend((other_connections > 0).then(|| others_in_words(other_connections)));
         let (hung, stuck) = self.stuck(at);
         let mut vitals = Vitals {
             at,
@@ -208,6 +222,7 @@ impl App {
             slack,
             okta,
             database,
+            other_connections,
             policies: Vec::new(),
             collectors_behind: Vec::new(),
             stuck,

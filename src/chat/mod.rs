@@ -136,6 +136,12 @@ pub trait Chat: Send + Sync {
 
     /// The ids of a channel's members, now.
     async fn channel_members(&self, channel: &str) -> Result<Vec<String>, ChatError>;
+
+    /// How many connections the platform has counted for some time that are not ours. They get some of what people
+    /// send.
+    fn other_connections(&self) -> u64 {
+        0
+    }
 }
 
 /// What handles inputs. The transport calls it concurrently and sends the returned [`Ack`] when it is done.

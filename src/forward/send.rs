@@ -2,6 +2,7 @@
 //! are hashed, `prev_hash` and `hash`. The heartbeat is one too, which hears of nothing but that a sweep went through.
 
 use std::fmt::Write;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use url::Url;
 
 use crate::domain::audit::{Action, AuditEvent};
 use crate::domain::policy::hex;
+use crate::files::{self, PRIVATE};
 use crate::net::{self, Cause, Network};
 
 /// The longest that a collector may take for one batch.
@@ -142,11 +144,10 @@ fn lines(events: &[(AuditEvent, Value)]) -> String {
 
 /// Appends and syncs. What a crash cut off in the middle of a line stays a line of its own.
 async fn append(path: &PathBuf, events: &[(AuditEvent, Value)]) -> anyhow::Result<()> {
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    options.mode(0o600);
-    let mut file = options.open(path).await?;
+    let mut file = match OpenOptions::new().read(true).append(true).open(path).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => files::create(path, PRIVATE)?.into(),
+        opened => opened?,
+    };
     let mut text = lines(events);
     let length = file.metadata().await?.len();
     if length > 0 {

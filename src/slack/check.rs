@@ -43,15 +43,13 @@ pub struct Probe {
 }
 
 impl Slack {
-    /// Looks at both tokens, the scopes and the channels. Changes nothing; opens a socket up to Slack's hello, by the same
-    /// way as [`Slack::run`], and closes it.
+    /// Looks at the bot token, the scopes and the channels. Changes nothing.
     pub async fn probe(&self, channels: &[String]) -> Vec<Probe> {
         let me = &self.api.me;
         let mut probes = vec![Probe {
             what: "Slack bot token".to_owned(),
             result: Ok(format!("works in the workspace {}", me.team)),
         }];
-        probes.extend(self.app_level().await);
         probes.extend(self.scopes().await);
         for channel in channels {
             probes.push(self.channel(channel).await);
@@ -64,17 +62,25 @@ impl Slack {
         self.api.channel(channel).await.ok()?.is_private.map(|is_private| !is_private)
     }
 
-    async fn app_level(&self) -> Vec<Probe> {
+    /// Looks at the app-level token, without opening a socket.
+    pub async fn probe_token(&self) -> Probe {
+        app_level(self.may_connect().await)
+    }
+
+    /// Opens a socket up to Slack's hello, by the same way as [`Slack::run`], and closes it: what came of that, and how many
+    /// connections to the app Slack counted, this one included, if it said so. For when no bot of ours runs: see
+    /// [`Slack::try_socket`].
+    pub async fn probe_socket(&self) -> (Vec<Probe>, Option<u64>) {
         let tried = socket::try_once(&self.socket()).await;
-        let token = |result| Probe { what: "Slack app-level token".to_owned(), result };
         let socket = |result| Probe { what: "Slack socket".to_owned(), result };
-        let may = token(Ok("may open a socket".to_owned()));
         match tried.opened {
-            Ok(()) => vec![may, socket(Ok("opened, and Slack said hello".to_owned()))],
-            Err(error) if tried.was_offered => vec![may, socket(Err(error.to_string()))],
-            Err(error) => vec![token(Err(format!(
-                "{error}; the app-level token needs connections:write and Socket Mode must be on"
-            )))],
+            Ok(counted) => {
+                (vec![app_level(Ok(())), socket(Ok("opened, and Slack said hello".to_owned()))], counted)
+            }
+            Err(error) if tried.was_offered => {
+                (vec![app_level(Ok(())), socket(Err(error.to_string()))], None)
+            }
+            Err(error) => (vec![app_level(Err(error))], None),
         }
     }
 
@@ -108,4 +114,15 @@ impl Slack {
         };
         Probe { what: format!("Slack channel {channel}"), result }
     }
+}
+
+/// Whether the app-level token may open a socket.
+fn app_level(result: Result<(), ChatError>) -> Probe {
+    let result = match result {
+        Ok(()) => Ok("may open a socket".to_owned()),
+        Err(error) => {
+            Err(format!("{error}; the app-level token needs connections:write and Socket Mode must be on"))
+        }
+    };
+    Probe { what: "Slack app-level token".to_owned(), result }
 }

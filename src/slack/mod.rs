@@ -111,9 +111,10 @@ impl Slack {
         self.api.socket_url().await.map(drop)
     }
 
-    /// Opens a socket up to Slack's hello and closes it. What arrives at that moment may be lost, so this is for tokens that
-    /// are not in use yet.
-    pub async fn try_socket(&self) -> Result<(), ChatError> {
+    /// Opens a socket up to Slack's hello and closes it: how many connections to the app Slack counts, this one included;
+    /// `None` if it doesn't say. An input that arrives at that moment may be lost, so this is for when no bot of ours runs
+    /// with these tokens.
+    pub async fn try_socket(&self) -> Result<Option<u64>, ChatError> {
         socket::try_once(&self.socket()).await.opened
     }
 
@@ -219,5 +220,9 @@ impl Chat for Slack {
 
     async fn channel_members(&self, channel: &str) -> Result<Vec<String>, ChatError> {
         self.api.channel_members(channel).await
+    }
+
+    fn other_connections(&self) -> u64 {
+        self.watched.others()
     }
 }

@@ -101,6 +101,8 @@ pub struct Timing {
     pub stale: Duration,
     /// How long an old connection is read after Slack asked for a new one, if Slack doesn't close it.
     pub retire: Duration,
+    /// How long Slack may go on counting a connection that is gone, and others have to be counted before anybody is warned.
+    pub settle: Duration,
     /// The first wait of the back-off; it doubles with each failure.
     pub backoff_first: Duration,
     /// The longest wait of the back-off.
@@ -130,6 +132,7 @@ impl Default for Timing {
             ping: Duration::from_secs(5),
             stale: Duration::from_secs(15),
             retire: Duration::from_secs(30),
+            settle: Duration::from_secs(5 * 60),
             backoff_first: Duration::from_millis(500),
             backoff_most: Duration::from_secs(30),
             steady: Duration::from_secs(10),

@@ -1,14 +1,16 @@
 //! Backups: a copy of the file while somebody works with it, whole and verified.
 
 use std::fs::File;
+use std::io::Error;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use super::open::{beside, check, create_private, newest, refused};
+use super::open::{beside, check, newest, open_made, refused};
 use super::{OpenError, Store, StoreError, Verified};
+use crate::files::{self, PRIVATE};
 
 /// How often a copy that the writer's lock stopped is tried again, and how long it waits each time.
 const TRIES: u32 = 100;
@@ -18,26 +20,12 @@ impl Store {
     /// Copies the database at `from` to the new file `to`. The bot may be at work on it meanwhile: the copy is one state of
     /// it. What stands at `to` in the end is whole and on the disk, or nothing stands there.
     pub fn copy(from: &Path, to: &Path) -> Result<(), OpenError> {
-        let io = |source| OpenError::Io { what: "make the backup", path: to.to_owned(), source };
-        if to.exists() {
-            return Err(io(std::io::Error::other("there is a file of that name already")));
+        if files::is_taken(to) {
+            let source = Error::other("there is a file of that name already");
+            return Err(OpenError::Io { what: "make the backup", path: to.to_owned(), source });
         }
         let (source, _) = read_only(from)?;
-        let part = beside(to, ".part");
-        // One that a crash left behind is not whole.
-        match std::fs::remove_file(&part) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
-            Ok(()) | Err(_) => {}
-        }
-        create_private(&part)?;
-        let copied = copy_pages(&source, &part, to)
-            .and_then(|()| File::open(&part).and_then(|file| file.sync_all()).map_err(io))
-            .and_then(|()| std::fs::rename(&part, to).map_err(io));
-        if copied.is_err() {
-            // Of a copy that failed nothing is left; that it can't be removed is the smaller trouble.
-            let _ = std::fs::remove_file(&part);
-        }
-        copied
+        copy_whole(&source, &beside(to, ".part"), to)
     }
 
     /// Opens the file to read it, beside whoever works with it. Writing to it fails.
@@ -90,10 +78,25 @@ fn read_only(path: &Path) -> Result<(Connection, i64), OpenError> {
     Ok((connection, version))
 }
 
+/// Copies all to `part`, which gets the name `to` when it is whole and on the disk. Of a copy that failed nothing is left.
+pub(super) fn copy_whole(source: &Connection, part: &Path, to: &Path) -> Result<(), OpenError> {
+    let io = |source| OpenError::Io { what: "make the backup", path: to.to_owned(), source };
+    // One that a crash left behind is not whole.
+    files::remove(part).and_then(|()| files::create(part, PRIVATE).map(drop)).map_err(io)?;
+    let copied = copy_pages(source, part, to)
+        .and_then(|()| File::open(part).and_then(|file| file.sync_all()).map_err(io))
+        .and_then(|()| files::put_in_place(part, to).map_err(io));
+    if copied.is_err() {
+        // That it can't be removed is the smaller trouble.
+        let _ = std::fs::remove_file(part);
+    }
+    copied
+}
+
 /// In one step, so that no change of the writer's comes in between.
 fn copy_pages(source: &Connection, part: &Path, to: &Path) -> Result<(), OpenError> {
     let sql = |source| refused("make the backup", to, source);
-    let mut copy = Connection::open(part).map_err(sql)?;
+    let mut copy = open_made(part)?;
     {
         let backup = Backup::new(source, &mut copy).map_err(sql)?;
         let mut tries = 0;
@@ -105,7 +108,7 @@ fn copy_pages(source: &Connection, part: &Path, to: &Path) -> Result<(), OpenErr
                     std::thread::sleep(TRY_AGAIN);
                 }
                 _ => {
-                    let source = std::io::Error::other("the database was busy all the time");
+                    let source = Error::other("the database was busy all the time");
                     return Err(OpenError::Io { what: "make the backup", path: to.to_owned(), source });
                 }
             }

@@ -19,6 +19,18 @@ pub enum OpenError {
         /// Who holds it, as they wrote it into the lock file.
         by: String,
     },
+    /// The file is where its locks and its log don't work.
+    #[error(
+        "{} is on a network file system ({kind}), where neither the database's locks nor its log work; \
+         put it on a disk of this machine",
+        .path.display()
+    )]
+    Network {
+        /// The database file.
+        path: PathBuf,
+        /// Which.
+        kind: &'static str,
+    },
     /// A newer version of this program wrote the file.
     #[error(
         "{} has schema version {found}, and this program knows versions up to {known}; \
@@ -91,6 +103,11 @@ pub enum StoreError {
     /// The writer thread is gone; only a restart helps.
     #[error("the database is closed")]
     Closed,
+    /// The file at this path is not the one that was opened. It stays so until a restart.
+    #[error(
+        "{0} was moved, deleted or replaced while the bot worked with it, so nothing is changed any more"
+    )]
+    Lost(String),
     /// The disk is full.
     #[error("the disk that holds the database is full")]
     DiskFull,

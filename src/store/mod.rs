@@ -9,7 +9,10 @@
 //! - One sweep per policy and slot, one open question per account, an audit chain that is only appended to: the schema
 //!   itself says so.
 //! - A half-filled or undecodable row is an error that names it ([`StoreError::BadRow`]), never a default.
-//! - A second instance on the same file is refused, also when the first one was started under another name of it.
+//! - A second instance on the same file is refused, also when the first one was started under another name of it, and
+//!   whatever became of the lock file.
+//! - A file that is moved, deleted or replaced is not changed any more ([`Store::lost`]); a change is answered with `Ok` only if
+//!   its file is still the one at the path after the commit.
 //!
 //! What it never does: read the clock (`now` comes in), talk to anybody, or run `SQLite` on an async thread. [`Store`] is
 //! a handle; its calls are carried out by the writer thread, and never see each other half-done. Those that wait at the same
@@ -27,6 +30,7 @@ mod finish;
 mod forwarded;
 mod history;
 mod homes;
+mod lock;
 mod messages;
 mod open;
 mod past;
@@ -133,6 +137,8 @@ pub struct Store {
     jobs: mpsc::Sender<Job>,
     /// Marked after each write.
     written: watch::Sender<()>,
+    /// Why nothing is written any more.
+    lost: watch::Receiver<Option<StoreError>>,
 }
 
 impl Store {
@@ -164,7 +170,9 @@ impl Store {
 
     fn with_writer(held: open::Held) -> (Store, Writer) {
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
-        (Store { jobs, written: watch::channel(()).0 }, Writer { held, queue, closing: Vec::new() })
+        let (losing, lost) = watch::channel(None);
+        let store = Store { jobs, written: watch::channel(()).0, lost };
+        (store, Writer { held, queue, closing: Vec::new(), losing })
     }
 
     /// Carries out what was asked before, moves the log into the file, and lets go of it. Clones are closed as well.
@@ -177,6 +185,16 @@ impl Store {
     /// Resolves when the writer thread is gone, for whatever reason.
     pub async fn closed(&self) {
         self.jobs.closed().await;
+    }
+
+    /// Resolves with [`StoreError::Lost`] once a change has found that the open file is not the one at its path any more.
+    pub async fn lost(&self) -> StoreError {
+        let mut lost = self.lost.clone();
+        match lost.wait_for(Option::is_some).await.map(|why| why.clone()) {
+            Ok(Some(why)) => why,
+            // The writer is gone, which is for `closed` to say.
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
     }
 
     /// Changes after each write, for those who wait for one.
@@ -234,6 +252,7 @@ pub struct Writer {
     held: open::Held,
     queue: mpsc::Receiver<Job>,
     closing: Vec<oneshot::Sender<()>>,
+    losing: watch::Sender<Option<StoreError>>,
 }
 
 impl Writer {
@@ -260,22 +279,39 @@ impl Writer {
         }
         while !changes.is_empty() {
             let mut taken = Vec::new();
-            let committed = make(&self.held.connection, &mut changes, &mut taken);
+            let committed = self.commit(&mut changes, &mut taken);
             for change in taken {
                 change.answer(committed.clone());
             }
         }
     }
 
+    /// Makes changes, as [`make`] does, in the file at the path or in none. What was committed to one that nobody finds there
+    /// any more counts as not made.
+    fn commit(
+        &self,
+        waiting: &mut VecDeque<Box<dyn Change>>,
+        taken: &mut Vec<Box<dyn Change>>,
+    ) -> Result<(), StoreError> {
+        let lost = self.losing.borrow().clone();
+        let in_place = lost.map_or_else(|| self.held.is_in_place(), Err);
+        let made = match in_place {
+            Ok(()) => make(&self.held.connection, waiting, taken).and_then(|()| self.held.is_in_place()),
+            Err(lost) => {
+                taken.extend(waiting.drain(..));
+                Err(lost)
+            }
+        };
+        if let Err(lost @ StoreError::Lost(_)) = &made {
+            self.losing.send_if_modified(|before| before.is_none() && before.replace(lost.clone()).is_none());
+        }
+        made
+    }
+
     /// Moves the log into the file and lets go of it.
     pub fn end(self) {
-        let Writer { held, queue: _, closing } = self;
-        if held.is_locked()
-            && let Err(error) = held.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
-        {
-            tracing::warn!(%error, "the write-ahead log stays beside the database; the next start reads it");
-        }
-        drop(held);
+        let Writer { held, closing, .. } = self;
+        held.end();
         for done in closing {
             // Whoever waited may have gone.
             let _ = done.send(());

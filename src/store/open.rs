@@ -1,7 +1,5 @@
 //! From a path to a connection that may be worked with: locked, checked, migrated.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,7 +7,10 @@ use chrono::{DateTime, Utc};
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::{OpenError, codec, schema};
+use super::copy::copy_whole;
+use super::lock::FileLock;
+use super::{OpenError, StoreError, schema};
+use crate::files;
 
 /// "icon" in ASCII: marks a file as ours in `SQLite`'s header.
 const APPLICATION_ID: i64 = 0x6963_6f6e;
@@ -22,18 +23,32 @@ const STATEMENTS_KEPT: usize = 256;
 /// Pages copied between two looks at whether the writer wants the file.
 const COPY_PAGES: i32 = 1000;
 
-/// A connection and the lock that says that it is the only one. The lock is the operating system's, so it goes with
-/// the process, however that ends.
+/// A connection and the lock that says that it is the only one.
 pub(super) struct Held {
     pub(super) connection: Connection,
     /// Who only looks needs none.
-    lock: Option<File>,
+    lock: Option<FileLock>,
 }
 
 impl Held {
-    /// Whether it is the only one that works with the file.
-    pub(super) fn is_locked(&self) -> bool {
-        self.lock.is_some()
+    /// Whether the file that is open is the one at its path.
+    pub(super) fn is_in_place(&self) -> Result<(), StoreError> {
+        self.lock.as_ref().map_or(Ok(()), FileLock::is_in_place)
+    }
+
+    /// Moves the log into the file and lets go of it.
+    pub(super) fn end(self) {
+        let Some(lock) = &self.lock else { return };
+        let is_in_place = lock.is_in_place();
+        if (is_in_place.is_ok() || lock.lacks_only_its_log())
+            && let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        {
+            tracing::warn!(%error, "the write-ahead log stays beside the database; the next start reads it");
+        }
+        if is_in_place.is_err() {
+            // `SQLite` would remove the log by its name, and that may be another file's by now.
+            std::mem::forget(self.connection);
+        }
     }
 
     /// A connection that can do no harm beside others.
@@ -45,9 +60,8 @@ impl Held {
 /// Opens the file, or makes it.
 pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenError> {
     let path = resolve(path)?;
-    let lock = lock(&path, now)?;
-    create_private(&path)?;
-    let mut connection = Connection::open(&path).map_err(|source| refused("open", &path, source))?;
+    let lock = FileLock::take(&path, now)?;
+    let mut connection = open_made(&path)?;
     let version = check(&connection, &path, newest())?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     configure(&connection, &path)?;
@@ -60,7 +74,14 @@ pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenError> {
     if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
         tracing::debug!(%error, "what is in the log stays there for now");
     }
-    Ok(Held { connection, lock: Some(lock) })
+    Ok(Held { connection, lock: Some(lock.opened()?) })
+}
+
+/// Opens a file that was made before, and is no link.
+pub(super) fn open_made(path: &Path) -> Result<Connection, OpenError> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    Connection::open_with_flags(path, flags).map_err(|source| refused("open", path, source))
 }
 
 /// A copy of the file in memory, or an empty database if there is no file. The file is only read, and whoever holds it
@@ -85,6 +106,7 @@ pub(super) fn open_copy(path: &Path) -> Result<Held, OpenError> {
 /// The same path for the same file, so that two names of it meet at one lock.
 fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     let io = |source| OpenError::Io { what: "find", path: path.to_owned(), source };
+    files::refuse_foreign_links(path).map_err(io)?;
     if let Ok(path) = path.canonicalize() {
         return Ok(path);
     }
@@ -97,61 +119,6 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
-}
-
-fn lock(path: &Path, now: DateTime<Utc>) -> Result<File, OpenError> {
-    let lock_path = beside(path, ".lock");
-    let io = |source| OpenError::Io { what: "lock", path: lock_path.clone(), source };
-    if lock_path.is_symlink() {
-        return Err(io(std::io::Error::other("it is a link, and would be written through")));
-    }
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&lock_path).map_err(io)?;
-    give_to_folders_owner(&lock_path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut by = String::new();
-            // Who it is only helps the reader; that somebody holds it is already certain.
-            let _ = file.take(200).read_to_string(&mut by);
-            let by = if by.trim().is_empty() { "another process" } else { by.trim() };
-            return Err(OpenError::Held { path: path.to_owned(), by: by.to_owned() });
-        }
-        Err(TryLockError::Error(source)) => return Err(io(source)),
-    }
-    let who = format!("process {} since {}\n", std::process::id(), codec::time_text(now));
-    file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(who.as_bytes())).map_err(io)?;
-    Ok(file)
-}
-
-/// Makes a missing file readable by its owner only: it holds names and e-mail addresses.
-pub(super) fn create_private(path: &Path) -> Result<(), OpenError> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let made = options.open(path).map(drop).and_then(|()| give_to_folders_owner(path));
-    made.map_err(|source| OpenError::Io { what: "open", path: path.to_owned(), source })
-}
-
-/// What root makes in the folder of the bot's user is that user's: the bot could not open it otherwise.
-#[cfg(unix)]
-fn give_to_folders_owner(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, chown};
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let (file, folder) = (path.metadata()?, folder.metadata()?);
-    if file.uid() == 0 && folder.uid() != 0 {
-        chown(path, Some(folder.uid()), Some(folder.gid()))?;
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn give_to_folders_owner(_path: &Path) -> std::io::Result<()> {
-    Ok(())
 }
 
 /// Whether the file is ours, known and whole; its version. Changes nothing in it.
@@ -248,25 +215,7 @@ fn migrate(
 fn back_up(connection: &Connection, path: &Path, version: i64, now: DateTime<Utc>) -> Result<(), OpenError> {
     let copy = beside(path, &format!(".v{version}.{}.backup", now.format("%Y%m%dT%H%M%SZ")));
     // Always of the same name, so that tries that failed don't fill the disk.
-    let part = beside(path, ".backup.part");
-    let io = |source| OpenError::Io { what: "make the backup", path: copy.clone(), source };
-    // One that a crash left behind is not whole.
-    match std::fs::remove_file(&part) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
-        Ok(()) | Err(_) => {}
-    }
-    create_private(&part)?;
-    let name = part.to_str().ok_or_else(|| io(std::io::Error::other("the path is not UTF-8")))?;
-    let copied = connection
-        .execute("VACUUM INTO ?1", [name])
-        .map_err(|source| refused("make the backup of", path, source))
-        .and_then(|_| File::open(&part).and_then(|file| file.sync_all()).map_err(io))
-        .and_then(|()| std::fs::rename(&part, &copy).map_err(io));
-    if copied.is_err() {
-        // Of a copy that failed nothing is left; that it can't be removed is the smaller trouble.
-        let _ = std::fs::remove_file(&part);
-    }
-    copied?;
+    copy_whole(connection, &beside(path, ".backup.part"), &copy)?;
     tracing::info!(backup = %copy.display(), from_version = version, "copied the database before migrating it");
     Ok(())
 }

@@ -66,7 +66,20 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Decided, StoreError> {
         let key = key.to_owned();
-        self.write(move |tx| decide(tx, &key, request, input, now)).await
+        self.write(move |tx| decide(tx, &key, request, input, now, true)).await
+    }
+
+    /// The same, of somebody who has tried before without the right: if that is what it is refused for, the caller counts it
+    /// and no event is written.
+    pub async fn decide_unrecorded(
+        &self,
+        key: &str,
+        request: i64,
+        input: Input,
+        now: DateTime<Utc>,
+    ) -> Result<Decided, StoreError> {
+        let key = key.to_owned();
+        self.write(move |tx| decide(tx, &key, request, input, now, false)).await
     }
 
     /// Settles an input that changes no request, with an audit event if it deserves one. `false`: it was settled
@@ -137,6 +150,7 @@ fn decide(
     request: i64,
     input: Input,
     now: DateTime<Utc>,
+    record_lack_of_right: bool,
 ) -> Result<Decided, StoreError> {
     let receipt = need(tx, key)?;
     if receipt.user_id != input.voter.person.id {
@@ -150,6 +164,7 @@ fn decide(
     input.paused = pauses::in_force(tx, &request.policy)?.map(Box::new);
     let (decided, outcome) = match request::admit(&request, &input) {
         Ok(()) => admitted(tx, request, input)?,
+        Err(refusal) if refusal.is_lack_of_right() && !record_lack_of_right => refused(refusal),
         Err(refusal) => refuse(tx, &request, &input, refusal)?,
     };
     settle(tx, key, &outcome, now)?;
@@ -182,8 +197,12 @@ fn refuse(
     refusal: Refusal,
 ) -> Result<(Decided, String), StoreError> {
     audit::append(tx, &AuditContext::of(request), request::refused(input, &refusal))?;
+    Ok(refused(refusal))
+}
+
+fn refused(refusal: Refusal) -> (Decided, String) {
     let outcome = format!("refused: {}", refusal_word(&refusal));
-    Ok((Decided::Refused(refusal), outcome))
+    (Decided::Refused(refusal), outcome)
 }
 
 pub(super) fn settle(

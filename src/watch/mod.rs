@@ -5,6 +5,7 @@
 //! changes anything, and the bot does its job whether or not it can be watched.
 
 mod metrics;
+mod public;
 mod serve;
 mod supervisor;
 mod tally;
@@ -160,8 +161,9 @@ impl Watch {
             let listener = TcpListener::bind(address)
                 .await
                 .with_context(|| format!("[watch] http can't listen on {address}; name a free port"))?;
-            tracing::info!(address = %listener.local_addr()?, "/healthz and /metrics");
-            self.tasks.spawn(serve::over_tcp(listener, Arc::clone(self), stop.clone()));
+            let address = listener.local_addr()?;
+            tracing::info!(%address, "/healthz and /metrics");
+            self.tasks.spawn(serve::over_tcp(listener, address, Arc::clone(self), stop.clone()));
         }
         match serve::UnixSocket::bind(socket_path(database)) {
             Ok(socket) => drop(self.tasks.spawn(socket.serve(Arc::clone(self), stop.clone()))),

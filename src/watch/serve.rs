@@ -2,13 +2,15 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use http::header::CONTENT_TYPE;
-use http::{Method, Request, Response, StatusCode};
+use http::header::{CONTENT_TYPE, HOST};
+use http::uri::Authority;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -20,6 +22,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::Watch;
+use super::public::in_public;
 
 /// Connections at a time.
 const CONNECTIONS_MAX: usize = 16;
@@ -30,10 +33,24 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// What Prometheus calls the format: <https://prometheus.io/docs/specs/om/open_metrics_spec/>.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// Who can ask.
+#[derive(Clone, Copy)]
+enum Audience {
+    /// The bot's own user.
+    Owner,
+    /// Every program of this machine, at this address: also a browser, with a page of somebody else's in it.
+    Anybody(SocketAddr),
+}
+
 /// Answers on this address.
-pub(super) async fn over_tcp(listener: TcpListener, watch: Arc<Watch>, stop: CancellationToken) {
+pub(super) async fn over_tcp(
+    listener: TcpListener,
+    address: SocketAddr,
+    watch: Arc<Watch>,
+    stop: CancellationToken,
+) {
     let accept = async || Ok(listener.accept().await?.0);
-    connections(accept, watch, stop).await;
+    connections(accept, Audience::Anybody(address), watch, stop).await;
 }
 
 /// A Unix socket that only the bot's own user can use.
@@ -65,15 +82,19 @@ impl UnixSocket {
     /// Answers on it until `stop`.
     pub(super) async fn serve(self, watch: Arc<Watch>, stop: CancellationToken) {
         let accept = async || Ok(self.listener.accept().await?.0);
-        connections(accept, watch, stop).await;
+        connections(accept, Audience::Owner, watch, stop).await;
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::debug!(%error, "the status socket stays behind");
         }
     }
 }
 
-async fn connections<C, F>(accept: impl Fn() -> F, watch: Arc<Watch>, stop: CancellationToken)
-where
+async fn connections<C, F>(
+    accept: impl Fn() -> F,
+    audience: Audience,
+    watch: Arc<Watch>,
+    stop: CancellationToken,
+) where
     C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Future<Output = std::io::Result<C>>,
 {
@@ -97,7 +118,7 @@ where
             let _permit = permit;
             let service = service_fn(|request| {
                 let watch = Arc::clone(&watch);
-                async move { Ok::<_, Infallible>(answer(&watch, &request).await) }
+                async move { Ok::<_, Infallible>(answer(&watch, audience, &request).await) }
             });
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -112,13 +133,38 @@ where
     }
 }
 
-async fn answer(watch: &Watch, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+/// Whether the request names this machine. A page whose name was made to lead here, by its owner, names that: its scripts
+/// could read every answer otherwise. <https://developer.mozilla.org/en-US/docs/Web/Security/Attacks/DNS_rebinding>
+fn is_meant_for(address: SocketAddr, headers: &HeaderMap) -> bool {
+    let mut named = headers.get_all(HOST).iter();
+    let (Some(host), None) = (named.next(), named.next()) else { return false };
+    let Some(host) = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()) else { return false };
+    let ours = match address {
+        SocketAddr::V4(address) => address.ip().to_string(),
+        SocketAddr::V6(address) => format!("[{}]", address.ip()),
+    };
+    ["localhost", "127.0.0.1", "[::1]", &ours].iter().any(|name| host.host().eq_ignore_ascii_case(name))
+}
+
+async fn answer(watch: &Watch, audience: Audience, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    if let Audience::Anybody(address) = audience
+        && !is_meant_for(address, request.headers())
+    {
+        let why = format!(
+            "the Host of a request must be localhost or {address}; a proxy has to send one of these\n"
+        );
+        return response(StatusCode::MISDIRECTED_REQUEST, "text/plain", why);
+    }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return response(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET\n".to_owned());
     }
+    let status = async || match audience {
+        Audience::Owner => watch.status().await,
+        Audience::Anybody(_) => in_public(watch.status().await),
+    };
     match request.uri().path() {
         "/healthz" => {
-            let vitals = watch.status().await.vitals;
+            let vitals = status().await.vitals;
             if vitals.healthy {
                 response(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".to_owned())
             } else {
@@ -127,18 +173,21 @@ async fn answer(watch: &Watch, request: &Request<Incoming>) -> Response<Full<Byt
             }
         }
         "/livez" => {
-            let alive = watch.status().await.vitals.alive;
+            let alive = status().await.vitals.alive;
             let code = if alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
             response(code, "text/plain", if alive { "ok\n" } else { "hangs\n" }.to_owned())
         }
         "/status" => {
-            let status = watch.status().await;
-            let text = serde_json::to_string_pretty(&status).expect("a status can be written as JSON");
+            let text =
+                serde_json::to_string_pretty(&status().await).expect("a status can be written as JSON");
             response(StatusCode::OK, "application/json", text + "\n")
         }
         "/metrics" => match watch.metrics().await {
             Ok(text) => response(StatusCode::OK, OPEN_METRICS, text),
-            Err(error) => response(StatusCode::SERVICE_UNAVAILABLE, "text/plain", format!("{error:#}\n")),
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "the metrics can't be given");
+                response(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "see the log\n".to_owned())
+            }
         },
         _ => response(
             StatusCode::NOT_FOUND,

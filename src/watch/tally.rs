@@ -78,7 +78,8 @@ impl Tally {
             Some(Action::Restored) => *self.restorations.entry("restored").or_default() += 1,
             Some(Action::RestoreFailed) => *self.restorations.entry("failed").or_default() += 1,
             Some(Action::RestoreSkipped) => *self.restorations.entry("skipped").or_default() += 1,
-            Some(Action::InputRefused) => self.refused_inputs += 1,
+            // One event may stand for many of one person.
+            Some(Action::InputRefused) => self.refused_inputs += event.detail["count"].as_u64().unwrap_or(1),
             _ => {}
         }
         if let Some(seconds) = event.detail["seconds_to_decide"].as_f64() {

@@ -162,6 +162,7 @@ async fn guests_and_strangers_learn_nothing_and_viewers_start_no_sweep() {
     world.add_idle(&[ADA]);
     world.start_bot().await;
     for line in ["status", "preview", "pending", "audit", "why ada@ext.example", "sweep"] {
+        world.next_try_is_recorded(U_GUEST);
         let answer = ask(&world, U_GUEST, line).await;
         assert!(answer.contains("a guest in this Slack workspace") && !answer.contains(ADA), "{answer}");
         let answer = ask(&world, U_STRANGER, line).await;

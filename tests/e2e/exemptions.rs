@@ -105,6 +105,9 @@ async fn an_exemption_needs_a_role_a_reason_an_end_within_bounds_and_another_per
         (U_APPROVER, "exempt nobody@ext.example for 10d because".to_owned(), "has no account"),
         (U_APPROVER, format!("exempt {ADA} --policy other for 10d because"), "There is no policy"),
     ] {
+        if user == U_VIEWER {
+            world.next_try_is_recorded(user);
+        }
         let answer_given = ask(&world, user, &line).await;
         assert!(answer_given.contains(answer), "{line:?} should say {answer:?} and says: {answer_given}");
     }

@@ -120,6 +120,7 @@ async fn a_question_goes_by_person_time_hand_outcome_and_request() {
 async fn pages_go_back_and_forth_with_the_rights_of_whoever_turns_them() {
     let world = history().await;
     for number in 0..20 {
+        world.next_try_is_recorded(U_GUEST);
         assert_answer(&world, U_GUEST, "audit", &["a guest in this Slack workspace"]).await;
         assert!(world.audited("input_refused") > number);
     }
@@ -140,6 +141,7 @@ async fn pages_go_back_and_forth_with_the_rights_of_whoever_turns_them() {
     let line = "/inactive-contractors audit outcome refused --here";
     world.slack.slash(U_VIEWER, C_OPS, line).await.expect("the command can be typed");
     let shown = world.message("The latest 15 audit events").await;
+    world.next_try_is_recorded(U_GUEST);
     world.slack.click(U_GUEST, &shown.ts, "ask.older").await.expect("everybody sees the button");
     world.until("the refusal", |world| world.audited("input_refused") == 21).await;
     world.nothing_else_is_wrong().await;
@@ -348,6 +350,7 @@ async fn a_sheet_holds_no_formula() {
 async fn copies_are_for_approvers_and_a_file_that_can_not_be_sent_is_said() {
     let world = history().await;
     for line in ["export", "evidence"] {
+        world.next_try_is_recorded(U_VIEWER);
         assert_answer(&world, U_VIEWER, line, &["Only approvers and admins"]).await;
     }
     assert_eq!((world.audited("exported"), world.audited("input_refused")), (0, 2));

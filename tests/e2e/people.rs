@@ -16,6 +16,7 @@ const BEN: &str = "ben@ext.example";
 
 /// The click was refused: the person was told so, the audit trail knows, and the question is still open.
 async fn assert_refused(world: &World, card: &Message, user: &str, action: &str, words: &str) {
+    world.next_try_is_recorded(user);
     let (before, notes) = (world.audited("input_refused"), world.slack.ephemerals(user).len());
     let reply = world.slack.click(user, &card.ts, action).await.expect("the button is there");
     assert_eq!(reply.sees, Sees::Nothing, "the click was acknowledged");

@@ -96,6 +96,7 @@ async fn a_retry_needs_an_approver_and_a_request_of_failures() {
         (U_APPROVER, "retry 77", "don't know that request"),
         (U_APPROVER, "retry ada", "don't know that request"),
     ] {
+        world.next_try_is_recorded(user);
         let answer = ask(&world, user, line).await.to_lowercase();
         assert!(answer.contains(part), "{line:?} should say {part:?} and says: {answer}");
     }

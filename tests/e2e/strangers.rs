@@ -1,5 +1,7 @@
 //! Every control, pressed by everybody who may not: nothing changes, each is told, and each is in the audit trail.
 //!
+//! Of one person only the first try within an hour has an event of its own (tries.rs), so each waits for the next hour.
+//!
 //! Who may not: a guest, somebody of another company, somebody deactivated, another bot, a member without a role, an
 //! approver who has left the channel, and an approver of whom Slack can't say who they are. Dialogs and buttons that only
 //! others were shown are forged.
@@ -20,7 +22,9 @@ use crate::support::{PLAIN_POLICY, World};
 const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
 /// Nobody but the named ones may even look.
-const STRICT: &str = "viewers = { users = [\"U0ADAM\"] }\n";
+const STRICT: &str = "viewers = { users = [\"U0ADAM\"] }\nschedule = \"0 0 29 2 *\"\n";
+/// Long enough for all of them.
+const LONG: &str = "answer_within = \"30d\"\n";
 
 /// Who may not, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +103,7 @@ pub fn state(world: &World) -> Vec<Vec<Value>> {
 /// One who may not does it: nothing changes but the audit trail, which has one refusal more.
 async fn refused(world: &World, who: Who, what: &str, act: impl AsyncFnOnce(&'static str)) {
     let user = who.id();
+    world.next_try_is_recorded(user);
     let (before, refusals) = (state(world), world.audited("input_refused"));
     let (changes, files) = (world.changes_asked(), world.slack.files().len());
     // As many as were forged.
@@ -212,7 +217,8 @@ async fn submissions(world: &World, what: &str, edits: &[(&str, Input)]) {
 }
 
 async fn world(policy: &str) -> (World, Message) {
-    World::asking(&format!("{PLAIN_POLICY}{STRICT}{policy}"), &[ADA, BEN]).await
+    let long = if policy.contains("answer_within") { "" } else { LONG };
+    World::asking(&format!("{PLAIN_POLICY}{STRICT}{long}{policy}"), &[ADA, BEN]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -254,7 +260,7 @@ async fn on_a_card_of_several_pages() {
     let crowd = crowd();
     let logins: Vec<&str> = crowd.iter().map(String::as_str).collect();
     let (world, card) =
-        World::asking(&format!("{PLAIN_POLICY}{STRICT}max_candidates = 100\n"), &logins).await;
+        World::asking(&format!("{PLAIN_POLICY}{STRICT}{LONG}max_candidates = 100\n"), &logins).await;
     world.slack.click(U_ADMIN, &card.ts, "page_on").await.expect("the button is there");
     let what = "the second page";
     let second = |card: &Message| card.offers("page_on") && card.offers("page_back");
@@ -268,7 +274,7 @@ async fn with_the_controls_of_the_dialog() {
     let crowd = crowd();
     let logins: Vec<&str> = crowd.iter().map(String::as_str).collect();
     let (world, card) =
-        World::asking(&format!("{PLAIN_POLICY}{STRICT}max_candidates = 100\n"), &logins).await;
+        World::asking(&format!("{PLAIN_POLICY}{STRICT}{LONG}max_candidates = 100\n"), &logins).await;
     dialog::open(&world, U_APPROVER, &card).await;
     clicks_in_dialog(
         &world,
@@ -297,8 +303,8 @@ async fn with_the_controls_of_the_dialog() {
 /// A card about these contractors, and one of another policy about one person, whom only the admin may see and suspend.
 async fn of_two_policies(logins: &[&str]) -> (World, Message, Message) {
     let staffing = format!(
-        "{PLAIN_POLICY}{STRICT}max_candidates = 100\n[[policy]]\nname = \"staffing\"\nuser_type = \"temp\"\nchannel = \"{C_GENERAL}\"\n\
-         {PLAIN_POLICY}approvers = {{ users = [\"{U_ADMIN}\"] }}\nadmins = {{ users = [\"{U_ADMIN}\"] }}\n\
+        "{PLAIN_POLICY}{STRICT}{LONG}max_candidates = 100\n[[policy]]\nname = \"staffing\"\nuser_type = \"temp\"\nchannel = \"{C_GENERAL}\"\n\
+         {PLAIN_POLICY}{LONG}approvers = {{ users = [\"{U_ADMIN}\"] }}\nadmins = {{ users = [\"{U_ADMIN}\"] }}\n\
          viewers = {{ users = [\"{U_ADMIN}\"] }}\n"
     );
     let (world, ours) = World::asking(&staffing, logins).await;
@@ -415,7 +421,7 @@ fn no_control_is_left_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_preview_a_held_card_and_one_that_waits_for_a_second_person() {
-    let (preview, card) = World::asking(&format!("max_share = 1.0\n{STRICT}"), &[ADA, BEN]).await;
+    let (preview, card) = World::asking(&format!("max_share = 1.0\n{STRICT}{LONG}"), &[ADA, BEN]).await;
     buttons(&preview, &card, &["go_live"]).await;
     preview.nothing_else_is_wrong().await;
 
@@ -432,7 +438,7 @@ async fn on_a_preview_a_held_card_and_one_that_waits_for_a_second_person() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_cards_that_have_ended() {
-    let (expired, card) = world("").await;
+    let (expired, card) = world("answer_within = \"8h\"\n").await;
     expired.advance(chrono::Duration::hours(9));
     expired.message("nobody answered").await;
     let card = expired.card_says(&card, "Ask again").await;
@@ -510,7 +516,7 @@ async fn with_every_command() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_approver_does_not_become_an_admin_by_pressing() {
-    let (preview, card) = World::asking(&format!("max_share = 1.0\n{STRICT}"), &[ADA, BEN]).await;
+    let (preview, card) = World::asking(&format!("max_share = 1.0\n{STRICT}{LONG}"), &[ADA, BEN]).await;
     preview.until("the card's deadline", |world| world.audited("card_posted") == 1).await;
     for user in [U_APPROVER, U_APPROVER2] {
         refused(&preview, Who::Is(user), "go_live", async |user| {

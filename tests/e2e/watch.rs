@@ -182,14 +182,14 @@ async fn a_status_without_its_configuration_does_not_say_that_no_bot_runs() {
 /// What `curl -i` would print.
 async fn get(port: u16, line: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("the bot listens");
-    let request = format!("{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let request = format!("{line} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("the bot reads");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("the bot answers");
     answer
 }
 
-async fn free_port() -> u16 {
+pub(super) async fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").await.and_then(|bound| bound.local_addr()).expect("a free port").port()
 }
 

@@ -3,6 +3,7 @@
 mod archive;
 mod audit;
 mod exceptions;
+mod files;
 mod harness;
 mod history;
 mod inputs;

@@ -8,7 +8,7 @@ use inactive_contractors::store::{AuditContext, OpenError, Store, StoreError};
 
 use crate::harness::{Bench, POLICY, actions, approved, asked, at, posted, soon};
 
-const CHILD_PATH: &str = "STORE_TEST_CHILD_PATH";
+pub const CHILD_PATH: &str = "STORE_TEST_CHILD_PATH";
 
 /// Not a test by itself: the process that the next one kills.
 #[tokio::test]

@@ -300,6 +300,26 @@ impl World {
         self.audit().iter().filter(|line| line.action == action).count()
     }
 
+    /// Of one person only the first try without the right within an hour has an event of its own: has the next be one.
+    pub fn next_try_is_recorded(&self, user: &str) {
+        let an_hour_ago = (self.clock.now() - Duration::minutes(61)).to_rfc3339();
+        let has_tried = |line: &AuditLine| {
+            line.action == "input_refused" && line.actor["person"]["id"] == user && line.at > an_hour_ago
+        };
+        if self.audit().iter().any(has_tried) {
+            self.advance(Duration::minutes(61));
+        }
+    }
+
+    /// How many tries of this person were refused: one event may stand for many.
+    pub fn tries_refused(&self, user: &str) -> u64 {
+        let theirs = self
+            .audit()
+            .into_iter()
+            .filter(|line| line.action == "input_refused" && line.actor["person"]["id"] == user);
+        theirs.map(|line| line.detail["count"].as_u64().unwrap_or(1)).sum()
+    }
+
     /// A new world at ten in the morning, so that no story depends on when it is told: the next daily slot is 23 hours
     /// away.
     pub async fn at_ten(policy: &str) -> World {
@@ -417,8 +437,9 @@ impl World {
     /// A process that is killed lets go of its file at once; here the writer's thread needs a moment to notice, and a
     /// process that another story is just starting holds what this one has open until it runs its own program.
     pub async fn file_let_go(&self) {
-        let lock = self.database.with_extension("db.lock");
-        self.stored("the file let go", || std::fs::File::open(&lock).ok()?.try_lock().ok()).await;
+        for file in [self.database.clone(), self.database.with_extension("db.lock")] {
+            self.stored("the file let go", || std::fs::File::open(&file).ok()?.try_lock().ok()).await;
+        }
     }
 
     /// What a query of the database as it is on the disk counts. It has one parameter.

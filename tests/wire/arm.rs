@@ -32,6 +32,7 @@ pub fn patience() -> Patience {
             ping: ms(200),
             stale: ms(800),
             retire: ms(400),
+            settle: std::time::Duration::from_secs(300),
             backoff_first: ms(20),
             backoff_most: ms(200),
             steady: ms(500),

@@ -146,6 +146,9 @@ const DECIDING: [(&str, &[&str]); 6] = [
 /// What came of an input that had no effect, as its receipt has it.
 const REFUSED: [&str; 3] = ["refused", "turned away", "no such request"];
 
+/// The same of people who had no right to what they tried.
+const LACKING: [&str; 3] = ["turned away", "refused: not_an_approver", "refused: not_an_admin"];
+
 /// Whatever was acknowledged is recorded; whatever was taken is in the trail, and so is whatever was refused.
 fn clicks_kept(case: &Case<'_>, deeds: &[Deed], trail: &[Event]) {
     for deed in deeds.iter().filter(|deed| deed.acknowledged) {
@@ -176,7 +179,12 @@ fn clicks_kept(case: &Case<'_>, deeds: &[Deed], trail: &[Event]) {
             Some("") => wrong("was never settled"),
             Some(outcome) if outcome.starts_with("error") => wrong(&format!("came to {outcome}")),
             Some(outcome) if REFUSED.iter().any(|refused| outcome.starts_with(refused)) => {
-                if outcome != "no such request" && !has(&["input_refused"]) {
+                // Of somebody without the right, only the first within an hour has an event of its own.
+                let of_a_person = |event: &Event| {
+                    event.person() == Some(deed.user.as_str()) && event.action == "input_refused"
+                };
+                let lacks_the_right = LACKING.contains(&outcome) && trail.iter().any(of_a_person);
+                if outcome != "no such request" && !lacks_the_right && !has(&["input_refused"]) {
                     wrong("its refusal is not in the trail");
                 }
             }

@@ -110,6 +110,7 @@ async fn every_other_note_is_a_sentence() {
         exceptions::restore_asked(&account(NAMES[1]), None, at(0) + days(7)),
         Text::plain(refusals::kept_on_card(7)),
         form::no_day(),
+        refusals::no_such_request().and(refusals::perhaps_of_another_bot()),
     ];
     notes(&mut desk, "notes", texts).await;
     let why = [
@@ -123,6 +124,7 @@ async fn every_other_note_is_a_sentence() {
     let texts =
         why.into_iter().zip(NAMES).map(|(why, name)| exceptions::not_restored(&account(name), why)).collect();
     notes(&mut desk, "not_restored", texts).await;
+    desk.message_is("database_lost", &notices::database_lost()).await;
     desk.message_is("usage", &answers::usage("Usage: exempt <PERSON>\n\n  <PERSON>  Whom")).await;
     desk.close();
 }

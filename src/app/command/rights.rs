@@ -188,6 +188,7 @@ impl App {
         stranger: Option<Stranger>,
     ) -> anyhow::Result<()> {
         let unknown = || Person { id: inbound.user.clone(), name: String::new(), email: None };
+        let is_certain = stranger.as_ref().is_none_or(Stranger::is_certain);
         let (person, why) = match stranger {
             Some(Stranger::Outsider(person, why)) => (person, why),
             Some(Stranger::NotInChannel(person, policy)) => {
@@ -203,7 +204,11 @@ impl App {
             subject: None,
             detail: json!({ "command": word, "why": why }),
         };
-        self.store.append(AuditContext::default(), event).await?;
+        if is_certain {
+            self.append_try(AuditContext::default(), event).await?;
+        } else {
+            self.store.append(AuditContext::default(), event).await?;
+        }
         Ok(())
     }
 }

@@ -23,7 +23,7 @@ impl App {
     ) -> anyhow::Result<Ack> {
         let text = match concerned::answer_of(value) {
             Some((id, answer)) => self.take_answer(inbound, id, answer).await?,
-            None => refusals::no_such_request(),
+            None => self.no_such_request(),
         };
         self.whisper(inbound.reply.clone(), text);
         Ok(Ack::Done)
@@ -38,7 +38,7 @@ impl App {
         };
         let Some(question) = self.store.question(id).await? else {
             self.store.settle(&inbound.key, "no such question", None, self.clock.now()).await?;
-            return Ok(refusals::no_such_request());
+            return Ok(self.no_such_request());
         };
         let user = match tokio::time::timeout(IDENTIFY_MAX, self.chat.user(&inbound.user)).await {
             Ok(Ok(user)) => user,
@@ -49,7 +49,7 @@ impl App {
         let now = self.clock.now();
         let answered = self.store.person_answered(&inbound.key, id, by, answer, received_at, now).await?;
         let Some((request, candidates)) = self.store.request(question.request).await? else {
-            return Ok(refusals::no_such_request());
+            return Ok(self.no_such_request());
         };
         Ok(match answered {
             Ok(()) => {

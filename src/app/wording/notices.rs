@@ -111,6 +111,15 @@ pub fn database_works(since: DateTime<Utc>) -> Card {
     )
 }
 
+/// The last message of a process whose database file is not there any more.
+pub fn database_lost() -> Card {
+    spoken(Text::plain(
+        "My database file was moved, deleted or replaced while I worked with it. I change nothing any more, and I stop. \
+         The next start works with the file that is there then, and knows nothing of what isn't in it. If you run me: \
+         put the right file in place before that.",
+    ))
+}
+
 /// Where the audit trail stands: kept in the channel, so that a rewritten file shows.
 fn anchor(seq: i64, head: &str) -> Block {
     let head = Span::Code(head.get(..16).unwrap_or(head).to_owned());

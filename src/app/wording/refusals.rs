@@ -250,6 +250,13 @@ pub fn no_such_request() -> Text {
         .then(" for the open ones.")
 }
 
+/// What else may be so, while another bot is connected to the same app.
+pub fn perhaps_of_another_bot() -> Text {
+    Text::plain(
+        " Another bot seems to be connected to this Slack app: the message may be that one's. Tell the person who runs this bot.",
+    )
+}
+
 /// A dialog whose draft is gone.
 pub fn dialog_out_of_date() -> Text {
     Text::plain(

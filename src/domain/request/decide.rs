@@ -200,6 +200,13 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// Whether the person may not do this at all, whatever the request's state.
+    pub fn is_lack_of_right(&self) -> bool {
+        matches!(self, Refusal::NotAnApprover | Refusal::NotAnAdmin)
+    }
+}
+
 /// Refuses what is refused whatever is on the list: of a thousand people who click, one decides.
 pub fn admit(request: &Request, input: &Input) -> Result<(), Refusal> {
     may(input, request)?;

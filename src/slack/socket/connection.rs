@@ -138,12 +138,24 @@ fn not_opened(error: &WsError) -> String {
 /// What Slack's hello says.
 #[derive(Default, Deserialize)]
 pub(super) struct Hello {
+    /// How many connections the app has, this one included.
+    pub(super) num_connections: Option<u64>,
     connection_info: Option<ConnectionInfo>,
 }
 
 #[derive(Deserialize)]
 struct ConnectionInfo {
     app_id: Option<String>,
+}
+
+impl Greeting {
+    /// How many connections to the app Slack counts, if it says so.
+    pub(super) fn counted(&self) -> Option<u64> {
+        match self {
+            Greeting::Hello(hello) => hello.num_connections,
+            Greeting::Frame(_) => None,
+        }
+    }
 }
 
 impl Hello {
@@ -199,6 +211,8 @@ pub(super) struct Driver {
     pub(super) dispatch: Arc<Dispatch>,
     pub(super) notices: mpsc::UnboundedSender<Notice>,
     pub(super) outgoing: mpsc::UnboundedReceiver<Outgoing>,
+    /// We want another connection in its place.
+    pub(super) replaced: CancellationToken,
     /// Nothing more is read.
     pub(super) drain: CancellationToken,
     /// The end.
@@ -252,7 +266,7 @@ impl Driver {
             Greeting::Frame(text) => Some(self.frame(text)),
         };
         let mut state = State { heard: Instant::now(), waiting, retire: None };
-        let (drain, close) = (self.drain.clone(), self.close.clone());
+        let (drain, close, replaced) = (self.drain.clone(), self.close.clone(), self.replaced.clone());
         loop {
             let reading = state.waiting.is_none() && !drain.is_cancelled();
             let silence_ends = state.heard + self.timing().stale;
@@ -262,6 +276,10 @@ impl Driver {
                 Some(out) = self.outgoing.recv() => self.write_ack(stream, out).await,
                 () = close.cancelled() => Step::End(End::Stopped),
                 () = drain.cancelled(), if reading => Step::GoOn,
+                () = replaced.cancelled(), if state.retire.is_none() => {
+                    state.retire = Some(Instant::now() + self.timing().retire);
+                    Step::GoOn
+                }
                 () = sleep_until(state.retire.unwrap_or(silence_ends)), if state.retire.is_some() => self.retire(&mut state),
                 () = sleep_until(silence_ends), if reading => Step::End(End::Stale),
                 permit = self.dispatch.room(), if state.waiting.is_some() && !drain.is_cancelled() => {

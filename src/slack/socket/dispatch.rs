@@ -12,6 +12,7 @@ use slack_morphism::prelude::{
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::chat::{
@@ -399,34 +400,67 @@ fn with_payload(id: &str, payload: &Value) -> String {
 #[derive(Default)]
 pub(super) struct Lives {
     by_id: Mutex<BTreeMap<u64, Line>>,
+    /// When others ended: Slack may go on counting them for a while.
+    ended: Mutex<Vec<Instant>>,
     changed: Notify,
 }
 
 /// One that lives.
 struct Line {
     sender: mpsc::UnboundedSender<Outgoing>,
-    /// Slack has said that it will close it.
+    /// It will be closed, by Slack or by us.
     retires: bool,
+    /// Has it closed by us.
+    replaced: CancellationToken,
 }
 
 impl Lives {
-    /// Adds a connection and gives it what it is to write.
-    pub(super) fn enter(&self, id: u64, watched: &Watched) -> mpsc::UnboundedReceiver<Outgoing> {
+    /// Adds a connection and gives it what it is to write, and the word that it is to be replaced.
+    pub(super) fn enter(
+        &self,
+        id: u64,
+        watched: &Watched,
+    ) -> (mpsc::UnboundedReceiver<Outgoing>, CancellationToken) {
         let (sender, receiver) = mpsc::unbounded_channel();
+        let replaced = CancellationToken::new();
         let mut by_id = lock(&self.by_id);
-        by_id.insert(id, Line { sender, retires: false });
+        by_id.insert(id, Line { sender, retires: false, replaced: replaced.clone() });
         watched.count_connection();
         watched.set(Connection::Connected);
         self.changed.notify_waiters();
-        receiver
+        (receiver, replaced)
     }
 
     /// Takes a connection out.
     pub(super) fn leave(&self, id: u64, watched: &Watched) {
+        self.note_end();
         let mut by_id = lock(&self.by_id);
         by_id.remove(&id);
         if by_id.is_empty() {
             watched.set(Connection::Connecting);
+        }
+    }
+
+    /// A connection has ended, or may have begun without our knowing.
+    pub(super) fn note_end(&self) {
+        lock(&self.ended).push(Instant::now());
+    }
+
+    /// How many connections of ours Slack can count, those that ended less than `settle` ago among them.
+    pub(super) fn ours(&self, settle: Duration) -> u64 {
+        let ended = {
+            let mut ended = lock(&self.ended);
+            ended.retain(|at| at.elapsed() < settle);
+            ended.len()
+        };
+        (lock(&self.by_id).len() + ended) as u64
+    }
+
+    /// Has this one closed once there is another.
+    pub(super) fn replace(&self, id: u64) {
+        if let Some(line) = lock(&self.by_id).get_mut(&id) {
+            line.retires = true;
+            line.replaced.cancel();
         }
     }
 
@@ -453,4 +487,20 @@ impl Lives {
 /// Nothing that holds these locks can leave its data half-changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_ended_counts_as_ours_for_a_while() {
+        let (lives, watched, settle) = (Lives::default(), Watched::default(), Duration::from_secs(300));
+        for id in [1, 2] {
+            drop(lives.enter(id, &watched));
+        }
+        assert_eq!(lives.ours(settle), 2);
+        lives.leave(1, &watched);
+        assert_eq!((lives.ours(settle), lives.ours(Duration::ZERO)), (2, 1));
+    }
 }

@@ -8,6 +8,7 @@
 mod backoff;
 mod connection;
 mod dispatch;
+mod others;
 mod reach;
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,6 +29,7 @@ use super::settings::Timing;
 use backoff::Backoff;
 use connection::{End, Live, Notice};
 use dispatch::Dispatch;
+use others::Others;
 use reach::Reach;
 
 /// So often in a row, without a socket in between, the wait ends early because Slack can be reached again.
@@ -45,6 +47,7 @@ struct Counted {
     connections: AtomicU64,
     acknowledged: AtomicU64,
     unreadable: AtomicU64,
+    others: AtomicU64,
 }
 
 /// What went to and fro since the start.
@@ -75,6 +78,24 @@ impl Watched {
             connections: read(&self.counted.connections),
             acknowledged: read(&self.counted.acknowledged),
             unreadable: read(&self.counted.unreadable),
+        }
+    }
+
+    /// How many connections of the app are certainly not ours.
+    pub(super) fn others(&self) -> u64 {
+        self.counted.others.load(Ordering::Relaxed)
+    }
+
+    fn set_others(&self, others: u64) {
+        let before = self.counted.others.swap(others, Ordering::Relaxed);
+        if others > 0 && before == 0 {
+            tracing::warn!(
+                others,
+                "Slack counts connections to this app that are not this bot's: another bot with the same app-level token, \
+                 or one that has died, gets some of the clicks"
+            );
+        } else if others == 0 && before > 0 {
+            tracing::info!("nobody else is connected to this Slack app any more");
         }
     }
 
@@ -127,6 +148,7 @@ pub(super) async fn run(
         drain: CancellationToken::new(),
         close: CancellationToken::new(),
         next_id: 0,
+        others: Others::default(),
     };
     // Whatever way this ends, even by a cancelled future, nobody must read "connected" afterwards.
     let _closed = Closed(watched);
@@ -137,8 +159,8 @@ pub(super) async fn run(
 pub(super) struct Tried {
     /// Whether Slack took the app-level token and offered a socket.
     pub(super) was_offered: bool,
-    /// Whether it came to say hello on it.
-    pub(super) opened: Result<(), ChatError>,
+    /// Whether it came to say hello on it, and how many connections to the app it then counted, if it said so.
+    pub(super) opened: Result<Option<u64>, ChatError>,
 }
 
 /// Opens a socket up to Slack's hello and closes it, as [`run`] would begin.
@@ -148,7 +170,7 @@ pub(super) async fn try_once(socket: &Socket) -> Tried {
         Ok(mut live) => {
             // Slack hears that it is over; whether it answers is no matter.
             let _ = timeout(socket.timing.close, connection::close(&mut live.stream)).await;
-            Ok(())
+            Ok(live.greeting.counted())
         }
         Err(error) => Err(error),
     };
@@ -171,6 +193,7 @@ struct Supervisor {
     drain: CancellationToken,
     close: CancellationToken,
     next_id: u64,
+    others: Others,
 }
 
 impl Supervisor {
@@ -205,7 +228,7 @@ impl Supervisor {
                 Ok(id) => {
                     shortened = 0;
                     let opened = Instant::now();
-                    self.replaced(id).await;
+                    self.stays(id).await;
                     if opened.elapsed() >= steady {
                         backoff.clear();
                     }
@@ -243,21 +266,42 @@ impl Supervisor {
 
     /// Opens a connection and starts it.
     async fn open(&mut self, reach: &Reach) -> Result<u64, ChatError> {
-        let Live { stream, greeting } = connection::open(&self.dispatch.socket, reach).await?;
+        let Dispatch { socket, live, .. } = &*self.dispatch;
+        let Live { stream, greeting } =
+            connection::open(socket, reach).await.inspect_err(|_| live.note_end())?;
         self.next_id += 1;
         let id = self.next_id;
-        let outgoing = self.dispatch.live.enter(id, &self.dispatch.socket.watched);
+        let (outgoing, replaced) = live.enter(id, &socket.watched);
+        if let Some(counted) = greeting.counted() {
+            let settle = socket.timing.settle;
+            let others = self.others.hello(counted, live.ours(settle), Instant::now(), settle);
+            socket.watched.set_others(others);
+        }
         let connection = connection::Driver {
             id,
             dispatch: Arc::clone(&self.dispatch),
             notices: self.notices.clone(),
             outgoing,
+            replaced,
             drain: self.drain.clone(),
             close: self.close.clone(),
         };
         self.connections.spawn(connection.run(stream, greeting));
         tracing::info!(connection = id, "connected to Slack");
         Ok(id)
+    }
+
+    /// Waits until connection `id` ended or is about to, or until another hello is to say whether there are others.
+    async fn stays(&mut self, id: u64) {
+        let settle = self.dispatch.socket.timing.settle;
+        let look_at = self.others.look_at(Instant::now(), settle);
+        tokio::select! {
+            () = self.replaced(id) => {}
+            () = sleep_until(look_at.unwrap_or_else(Instant::now)), if look_at.is_some() => {
+                tracing::info!(connection = id, "opening another connection to see how many Slack counts");
+                self.dispatch.live.replace(id);
+            }
+        }
     }
 
     /// Waits until connection `id` ended or is about to.

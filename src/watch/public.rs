@@ -1,0 +1,80 @@
+//! What is told over HTTP, where every program of the machine can ask: policies and numbers, never people. The words of an
+//! error may name anybody, so none of them goes out; the socket of the bot's own user has them.
+
+use super::{Reload, Status};
+use crate::app::vitals::{LastSweep, PolicyVitals, Sign, Vitals};
+
+/// Where the rest is.
+const MORE: &str = "`inactive-contractors status` says more";
+
+/// The status without words that may name somebody.
+pub(super) fn in_public(status: Status) -> Status {
+    // Each by its name, so that a new field is decided about here.
+    let Status { version, pid, started_at, reload, vitals } = status;
+    let Vitals {
+        at,
+        alive,
+        healthy,
+        wrong: _,
+        slack,
+        okta,
+        database,
+        other_connections,
+        policies,
+        collectors_behind,
+        stuck,
+    } = vitals;
+    let mut wrong = Vec::new();
+    for (what, sign) in [("Slack", &slack), ("Okta", &okta), ("the database", &database)] {
+        wrong.extend((sign.ok == Some(false)).then(|| format!("{what}: not well")));
+    }
+    if other_connections > 0 {
+        wrong.push(format!("Slack counts {other_connections} connections of others to this app"));
+    }
+    wrong.extend(policies.iter().flat_map(wrong_with));
+    wrong.extend(collectors_behind.iter().map(|one| {
+        format!("{} lacks {} events of the audit trail since {}", one.collector, one.events, one.since)
+    }));
+    if !stuck.is_empty() {
+        wrong.push(format!("work that should have been done: {}", stuck.len()));
+    }
+    wrong.push(MORE.to_owned());
+    let vitals = Vitals {
+        at,
+        alive,
+        healthy,
+        wrong: if healthy { Vec::new() } else { wrong },
+        slack: without_words(slack),
+        okta: without_words(okta),
+        database: without_words(database),
+        other_connections,
+        policies: policies.into_iter().map(without_outcome).collect(),
+        collectors_behind,
+        stuck: stuck.iter().map(|_| MORE.to_owned()).collect(),
+    };
+    let reload =
+        reload.map(|Reload { at, refused }| Reload { at, refused: refused.map(|_| MORE.to_owned()) });
+    Status { version, pid, started_at, reload, vitals }
+}
+
+fn wrong_with(policy: &PolicyVitals) -> impl Iterator<Item = String> {
+    let name = &policy.policy;
+    let overdue = policy
+        .overdue_since
+        .map(|since| format!("the sweep of {name} that was due at {since} has not begun"));
+    let failed = match policy.last_sweep.as_ref().map(|last| last.state) {
+        Some("failed") => Some(format!("the last sweep of {name} failed")),
+        Some("refused") => Some(format!("the last sweep of {name} was refused")),
+        Some(_) | None => None,
+    };
+    overdue.into_iter().chain(failed)
+}
+
+fn without_words(sign: Sign) -> Sign {
+    Sign { why: sign.why.map(|_| MORE.to_owned()), ..sign }
+}
+
+fn without_outcome(policy: PolicyVitals) -> PolicyVitals {
+    let last_sweep = policy.last_sweep.map(|last| LastSweep { outcome: last.state.to_owned(), ..last });
+    PolicyVitals { last_sweep, ..policy }
+}
