@@ -324,8 +324,11 @@ impl Job {
             return Err(error);
         }
         let slack = self.slack(&config).await.context("Slack")?;
-        let tried =
-            if same_tokens(old, &config) { slack.may_connect().await } else { slack.try_socket().await.map(drop) };
+        let tried = if same_tokens(old, &config) {
+            slack.may_connect().await
+        } else {
+            slack.try_socket().await.map(drop)
+        };
         tried.context("Slack, with the app-level token")?;
         self.store.health().await.context("the database can't be written at the moment")?;
         warn(&config, &self.clock);

@@ -157,10 +157,10 @@ async fn the_check_names_what_is_missing_and_how_to_mend_it() {
     wire.error("apps.connections.open", "not_allowed_token_type");
     let info = json!({ "id": "C1", "name": "ops", "is_member": false });
     wire.answer("conversations.info", Answer::Json(json!({ "ok": true, "channel": info })));
-    let wrong: Vec<String> = slack
-        .probe(&["C1".to_owned()])
-        .await
+    let probes = [slack.probe_socket().await.0, slack.probe(&["C1".to_owned()]).await];
+    let wrong: Vec<String> = probes
         .into_iter()
+        .flatten()
         .filter_map(|probe| probe.result.err().map(|why| format!("{}: {why}", probe.what)))
         .collect();
     assert_eq!(wrong.len(), 3, "{wrong:?}");
