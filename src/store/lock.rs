@@ -11,7 +11,7 @@
 //! opened before `SQLite` opens the file, is closed after it, and there is no other one in between.
 
 use std::fs::{File, Metadata, TryLockError};
-use std::io::{Error, Read, Seek, Write};
+use std::io::{Error, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -88,21 +88,24 @@ impl FileLock {
         Ok(self)
     }
 
-    /// Whether what is opened is still what is at its path.
+    /// Whether what is opened is still what is at its path. A disk that can't say so now has its own errors.
     pub(super) fn is_in_place(&self) -> Result<(), StoreError> {
-        match SUFFIXES.iter().zip(&self.opened).find(|(suffix, opened)| self.at(suffix) != Some(**opened)) {
+        match SUFFIXES.iter().zip(&self.opened).find(|(suffix, opened)| self.is_other(suffix, **opened)) {
             None => Ok(()),
             Some((suffix, _)) => Err(StoreError::Lost(beside(&self.path, suffix).display().to_string())),
         }
     }
 
-    /// Whether nothing is wrong but that the log was removed: what is in it can still go where it belongs.
-    pub(super) fn lacks_only_its_log(&self) -> bool {
-        self.at("").as_ref() == self.opened.first() && self.at("-wal").is_none()
+    fn is_other(&self, suffix: &str, opened: Id) -> bool {
+        match beside(&self.path, suffix).metadata() {
+            Ok(found) => id(&found) != opened,
+            Err(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        }
     }
 
-    fn at(&self, suffix: &str) -> Option<Id> {
-        beside(&self.path, suffix).metadata().ok().as_ref().map(id)
+    /// Whether nothing is wrong but that the log was removed: what is in it can still go where it belongs.
+    pub(super) fn lacks_only_its_log(&self) -> bool {
+        !self.is_other(SUFFIXES[0], self.opened[0]) && !files::is_taken(&beside(&self.path, SUFFIXES[1]))
     }
 }
 
