@@ -27,6 +27,7 @@ mod finish;
 mod forwarded;
 mod history;
 mod homes;
+mod lineage;
 mod messages;
 mod open;
 mod past;
@@ -44,6 +45,7 @@ mod watches;
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -66,6 +68,8 @@ pub use restorations::AskedFor;
 pub use reviews::Reviewed;
 pub use sweeps::{NewSweep, StartedSweep, SweepRow, SweepState};
 pub use watches::Drifted;
+
+use crate::domain::lineage::Lineage;
 
 /// Calls that may wait for the writer before callers wait for room. Far above what a channel of people can cause.
 const QUEUE_MAX: usize = 256;
@@ -133,6 +137,8 @@ pub struct Store {
     jobs: mpsc::Sender<Job>,
     /// Marked after each write.
     written: watch::Sender<()>,
+    /// The identity row, as it was last read or written.
+    lineage: watch::Sender<Arc<Lineage>>,
 }
 
 impl Store {
@@ -144,7 +150,7 @@ impl Store {
     /// Opens the file like [`Store::open`], but leaves the writing to the caller, who decides when each call is carried
     /// out. Nothing is answered until then.
     pub fn open_with_writer(path: &Path, now: DateTime<Utc>) -> Result<(Store, Writer), OpenError> {
-        Ok(Store::with_writer(open::open(path, now)?))
+        Store::with_writer(open::open(path, now)?, path)
     }
 
     /// A copy of the file at `path` in memory, for looking: what is written to it is gone at the end, and the process
@@ -154,7 +160,7 @@ impl Store {
     }
 
     fn start(held: open::Held, path: &Path) -> Result<Store, OpenError> {
-        let (store, writer) = Store::with_writer(held);
+        let (store, writer) = Store::with_writer(held, path)?;
         std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.work())
@@ -162,9 +168,13 @@ impl Store {
         Ok(store)
     }
 
-    fn with_writer(held: open::Held) -> (Store, Writer) {
+    fn with_writer(held: open::Held, path: &Path) -> Result<(Store, Writer), OpenError> {
+        let lineage = lineage::load(&held.connection)
+            .map_err(|error| OpenError::Corrupt { path: path.to_owned(), why: error.to_string() })?;
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
-        (Store { jobs, written: watch::channel(()).0 }, Writer { held, queue, closing: Vec::new() })
+        let store =
+            Store { jobs, written: watch::channel(()).0, lineage: watch::channel(Arc::new(lineage)).0 };
+        Ok((store, Writer { held, queue, closing: Vec::new() }))
     }
 
     /// Carries out what was asked before, moves the log into the file, and lets go of it. Clones are closed as well.
