@@ -16,6 +16,7 @@ mod drift;
 mod exemptions;
 pub mod history;
 mod home;
+mod lineage;
 pub mod listing;
 pub mod messages;
 mod obstacles;
@@ -27,6 +28,7 @@ mod restore;
 mod review;
 mod row;
 mod sessions;
+mod signed;
 mod silence;
 pub mod survey;
 pub mod sweeps;
@@ -141,6 +143,8 @@ struct Runtime {
     listings: Mutex<BTreeMap<String, listing::Progress>>,
     /// The trend picture of each policy.
     trends: Mutex<BTreeMap<String, trend::Trend>>,
+    /// What was last asked of the channels about the database.
+    witnesses: Mutex<lineage::Witnesses>,
 }
 
 /// So many notes to single people are under way at once; more would only time each other out.
@@ -174,6 +178,10 @@ enum Work {
     Pause(i64),
     /// Everybody's page of the bot.
     Homes,
+    /// Telling that the database is stopped.
+    Stopped,
+    /// Telling that it goes on.
+    Resumed,
 }
 
 /// What stands in the way of all suspensions of a request until a person mends it.
@@ -212,6 +220,7 @@ impl App {
         concurrency: usize,
         connection: watch::Receiver<Connection>,
     ) -> App {
+        let chat = Arc::new(signed::Signed { chat, store: store.clone() });
         App {
             store,
             chat,
@@ -237,7 +246,7 @@ impl App {
 
     /// Runs until `stop`, then lets work in flight end within a bound. Fails only if the database is gone for good.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) -> anyhow::Result<()> {
-        let mut moved = self.clock.moved();
+        let (mut moved, mut connection) = (self.clock.moved(), self.connection.clone());
         let now = self.clock.now();
         let mut seen = (Instant::now(), now);
         for policy in &self.policies {
@@ -252,6 +261,9 @@ impl App {
         let mut forget_at = now;
         loop {
             self.note_pulse();
+            self.note_connection(&mut connection);
+            // Before anything is acted on: the database may be older than what the channels have seen.
+            self.ask_witnesses(&stop).await;
             if self.clock.now() >= forget_at {
                 forget_at = self.clock.now() + FORGET_EVERY;
                 if let Err(error) = self.store.forget_receipts(self.clock.now() - RECEIPTS_KEPT).await {
@@ -277,6 +289,10 @@ impl App {
                     () = self.store.closed() => anyhow::bail!("the database's writer is gone; see the log"),
                     () = self.runtime.nudge.notified() => break true,
                     _ = moved.changed() => break true,
+                    Ok(()) = connection.changed() => {
+                        self.note_connection(&mut connection);
+                        break true;
+                    }
                     () = self.runtime.rewound.notified() => {}
                     () = tokio::time::sleep(retry.unwrap_or_else(|| self.wait())) => break true,
                 }
@@ -375,6 +391,13 @@ impl App {
 
     /// Looks at all rows and gives each that wants something its task.
     async fn reconcile(self: &Arc<Self>, stop: &CancellationToken) -> anyhow::Result<()> {
+        if self.store.lineage().stopped.is_some() {
+            self.work_on(Work::Stopped, stop);
+            return Ok(());
+        }
+        if self.tells_of_resuming() {
+            self.work_on(Work::Resumed, stop);
+        }
         let looked_at = self.clock.now();
         for pause in self.store.pauses_to_tell().await? {
             self.work_on(Work::Pause(pause), stop);
@@ -481,6 +504,8 @@ impl App {
             Work::Digest(id) => self.tell_digest(id).await,
             Work::Pause(id) => self.tell_pause(id).await,
             Work::Homes => self.publish_homes().await,
+            Work::Stopped => self.tell_stopped().await,
+            Work::Resumed => self.tell_resumed().await,
         };
         wake.unwrap_or_else(|error| {
             tracing::error!(?work, error = format!("{error:#}"), "work failed; trying again");

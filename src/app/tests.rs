@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::requests::card_key;
 use super::{App, ApproverCache, InFlight, Work, lock, messages};
 use crate::chat::{
-    Card, Chat, ChatError, ChatUser, Connection, FileRef, Home, MessageRef, Modal, ReplyTo, ShareIn, Upload,
-    ViewRef,
+    Card, Chat, ChatError, ChatUser, Connection, FileRef, Home, Mark, Marked, MessageRef, Modal, ReplyTo,
+    ShareIn, Upload, ViewRef,
 };
 use crate::clock::Clock;
 use crate::domain::account::{Account, AccountId, UserType};
@@ -41,7 +41,7 @@ impl Chat for Nobody {
         &self,
         _: &str,
         _: Option<&MessageRef>,
-        _: &str,
+        _: &Mark,
         _: &Card,
     ) -> Result<MessageRef, ChatError> {
         panic!("a post")
@@ -50,13 +50,16 @@ impl Chat for Nobody {
         &self,
         _: &str,
         _: Option<&MessageRef>,
-        _: &str,
+        _: &Mark,
         _: DateTime<Utc>,
     ) -> Result<Option<MessageRef>, ChatError> {
         panic!("a search")
     }
-    async fn update(&self, _: &MessageRef, _: &Card) -> Result<(), ChatError> {
+    async fn update(&self, _: &MessageRef, _: &Mark, _: &Card) -> Result<(), ChatError> {
         panic!("an update")
+    }
+    async fn marks(&self, _: &str, _: Option<DateTime<Utc>>) -> Result<Vec<Marked>, ChatError> {
+        Ok(Vec::new())
     }
     async fn whisper(&self, _: &ReplyTo, _: &Card) -> Result<(), ChatError> {
         panic!("a whisper")

@@ -7,8 +7,10 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
 use super::command::outcome;
+use super::wording::lineage::reason;
 use super::{App, TICK_MAX, Work, lock};
 use crate::chat::Connection;
+use crate::domain::lineage::DatabaseId;
 use crate::domain::policy::Policy;
 use crate::domain::schedule;
 use crate::domain::sweep::slot_key;
@@ -69,6 +71,8 @@ pub struct Vitals {
     pub okta: Sign,
     /// Whether the database can be written.
     pub database: Sign,
+    /// Which database it is.
+    pub database_id: DatabaseId,
     /// Each policy.
     pub policies: Vec<PolicyVitals>,
     /// The collectors of the audit trail that lack more than they should.
@@ -132,6 +136,8 @@ impl Vitals {
         let (alive, database) = sign_of_database(store, at).await;
         let mut wrong = vec!["Slack has not been reached yet since the start, or the last reload".to_owned()];
         wrong.extend(database.why.as_ref().map(|why| format!("the database: {why}")));
+        let lineage = store.lineage();
+        wrong.extend(lineage.stopped.as_ref().map(|stop| format!("stopped: {}", reason(&lineage, stop))));
         let unknown = Sign { ok: None, at: None, why: None };
         Vitals {
             at,
@@ -141,6 +147,7 @@ impl Vitals {
             slack: Sign { ok: Some(false), at: Some(at), why: Some("not reached yet".to_owned()) },
             okta: unknown,
             database,
+            database_id: store.lineage().database.clone(),
             policies: Vec::new(),
             collectors_behind: Vec::new(),
             stuck: Vec::new(),
@@ -199,6 +206,7 @@ impl App {
         wrong.extend(okta.why.as_ref().map(|why| format!("Okta: {why}")));
         let (answers, database) = sign_of_database(&self.store, at).await;
         wrong.extend(database.why.as_ref().map(|why| format!("the database: {why}")));
+        wrong.extend(self.lineage_is_wrong());
         let (hung, stuck) = self.stuck(at);
         let mut vitals = Vitals {
             at,
@@ -208,6 +216,7 @@ impl App {
             slack,
             okta,
             database,
+            database_id: self.store.lineage().database.clone(),
             policies: Vec::new(),
             collectors_behind: Vec::new(),
             stuck,

@@ -14,7 +14,15 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::audit::{Action, Actor, Draft, Person};
+use super::audit::{Action, Actor, Draft};
+use super::request::Decision;
+
+/// The fact of a card that says where its request stands.
+pub const STATE: &str = "state";
+/// Where a request stands that is not over.
+const OPEN_STATES: [&str; 4] = ["preview", "held", "pending", "approved"];
+/// Begins the name of a fact about an exemption; the account's id follows.
+pub const EXEMPT: &str = "exempt:";
 
 /// A database at one stage of its life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +56,8 @@ pub struct Witness {
 pub struct Sighting {
     /// The channel's id.
     pub channel: String,
+    /// The message's id within the channel.
+    pub message: String,
     /// When it was posted, by the chat system's clock.
     pub posted_at: DateTime<Utc>,
     /// What the message is.
@@ -122,6 +132,29 @@ impl Lineage {
         restoration > self.last_restoration
     }
 
+    /// Whether the request may be executed now.
+    pub fn executes_request(&self, request: i64) -> bool {
+        self.stopped.is_none() && self.owns_request(request)
+    }
+
+    /// Whether the restoration may be executed now.
+    pub fn executes_restoration(&self, restoration: i64) -> bool {
+        self.stopped.is_none() && self.owns_restoration(restoration)
+    }
+
+    /// Whether the message speaks of what this file does not have.
+    pub fn is_unknown(&self, seen: &Sighting, head: &Head, hash_of: impl Fn(i64) -> Option<String>) -> bool {
+        let Witness { database, head: theirs } = &seen.witness;
+        let acknowledged = |one: &Witness| one.database == *database && theirs.event <= one.head.event;
+        if *database != self.database && self.acknowledged.iter().any(acknowledged) {
+            return false;
+        }
+        database.id != self.database.id
+            || database.epoch > self.database.epoch
+            || theirs.event > head.event
+            || hash_of(theirs.event).is_some_and(|own| own != theirs.hash)
+    }
+
     /// Why the file is not the latest if this message is genuine. `hash_of` is the hash that the file has for an event;
     /// `None` if the event was archived.
     pub fn judge(
@@ -131,10 +164,8 @@ impl Lineage {
         hash_of: impl Fn(i64) -> Option<String>,
     ) -> Option<Mismatch> {
         let Witness { database, head: theirs } = &seen.witness;
-        let acknowledged = self.acknowledged.iter().any(|one| {
-            one.database == *database && theirs.event <= one.head.event && *database != self.database
-        });
-        if acknowledged {
+        let acknowledged = |one: &Witness| one.database == *database && theirs.event <= one.head.event;
+        if *database != self.database && self.acknowledged.iter().any(acknowledged) {
             return None;
         }
         if *database == self.database {
@@ -160,9 +191,8 @@ impl Stop {
     pub fn add(&mut self, seen: Vec<Sighting>) -> bool {
         let before = self.seen.clone();
         for one in seen {
-            match self.seen.iter_mut().find(|old| {
-                old.channel == one.channel && old.key == one.key && old.posted_at == one.posted_at
-            }) {
+            let is_it = |old: &&mut Sighting| old.channel == one.channel && old.message == one.message;
+            match self.seen.iter_mut().find(is_it) {
                 Some(old) => *old = one,
                 None => self.seen.push(one),
             }
@@ -179,6 +209,20 @@ impl Stop {
     /// The requests that the messages are about.
     pub fn requests(&self) -> BTreeSet<i64> {
         self.seen.iter().filter_map(|one| request_of(&one.key)).collect()
+    }
+
+    /// The keys of cards of requests that have ended in the part that this file does not have.
+    pub fn finished_cards(&self) -> impl Iterator<Item = &str> {
+        let is_finished = |one: &&Sighting| {
+            one.facts.get(STATE).is_some_and(|state| !OPEN_STATES.contains(&state.as_str()))
+        };
+        self.seen.iter().filter(is_finished).map(|one| one.key.as_str())
+    }
+
+    /// The exemptions that the messages speak of, in words, by account.
+    pub fn exemptions(&self) -> std::collections::BTreeMap<&str, &str> {
+        let facts = self.seen.iter().flat_map(|one| &one.facts);
+        facts.filter_map(|(name, fact)| Some((name.strip_prefix(EXEMPT)?, fact.as_str()))).collect()
     }
 
     /// The epoch that follows all that was seen.
@@ -224,22 +268,15 @@ pub fn stopped(database: &DatabaseId, stop: &Stop) -> Draft {
 }
 
 /// The audit event of its end.
-pub fn resumed(
-    before: &DatabaseId,
-    after: &DatabaseId,
-    stop: &Stop,
-    by: &Person,
-    reason: Option<&str>,
-    at: DateTime<Utc>,
-) -> Draft {
+pub fn resumed(before: &DatabaseId, after: &DatabaseId, stop: &Stop, by: &Decision) -> Draft {
     let last = stop.last_event(&before.id);
     Draft {
-        at,
-        actor: Actor::Person(by.clone()),
+        at: by.at,
+        actor: Actor::Person(by.by.clone()),
         action: Action::DatabaseResumed,
         subject: None,
         detail: json!({
-            "reason": reason,
+            "reason": by.reason,
             "database": after,
             "epoch_before": before.epoch,
             "event": stop.head.event,

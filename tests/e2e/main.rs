@@ -32,6 +32,7 @@ mod lookups;
 mod noop;
 mod obstacles;
 mod okta;
+mod older_database;
 mod own_accounts;
 mod pace;
 mod pause;

@@ -87,7 +87,9 @@ impl World {
         let Ok(request) = request.parse::<i64>() else { return };
         let forged = self.fate.chance(4) && !rest.is_empty();
         if forged {
-            value = format!("{request}:0123456789ab");
+            // What says whose button it is can be copied as well.
+            let signature = value.rsplit_once('~').map_or("", |(_, signature)| signature);
+            value = format!("{request}:0123456789ab~{signature}");
         }
         let wish = decision(&button.action).map(|verb| Wish { request, verb, forged, ticked: None });
         let action = button.action;

@@ -24,6 +24,7 @@ mod hands;
 #[allow(dead_code, reason = "tests/wire reads more of it")]
 mod ledger;
 mod okta;
+mod older;
 mod process;
 mod slack;
 mod steps;

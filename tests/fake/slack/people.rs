@@ -477,7 +477,14 @@ fn forge(part: &mut Value, action_id: &str, value: &str) {
     match part {
         Value::Object(fields) => {
             if fields.get("action_id").is_some_and(|id| id == action_id) {
-                fields.insert("value".to_owned(), value.into());
+                // Whoever forges what a button means keeps what says whose it is.
+                let signature =
+                    fields.get("value").and_then(Value::as_str).and_then(|old| old.rsplit_once('~'));
+                let forged = match signature {
+                    Some((_, signature)) if !value.contains('~') => format!("{value}~{signature}"),
+                    Some(_) | None => value.to_owned(),
+                };
+                fields.insert("value".to_owned(), forged.into());
             }
             fields.values_mut().for_each(|part| forge(part, action_id, value));
         }
