@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 
 use super::App;
 use super::messages::Identity;
-use super::requests::{EXEMPT_MAX, exempt_fact};
 use super::wording::exceptions;
 
 impl App {
@@ -37,8 +36,7 @@ impl App {
                 card_of: None,
             };
             let card = exceptions::ending_soon(&exemptions, self.clock.now());
-            let facts = exemptions.iter().take(EXEMPT_MAX).map(|one| exempt_fact(&one.account, one.ends_at));
-            if let Some(at) = self.told_with(&message, facts.collect(), &card).await? {
+            if let Some(at) = self.told(&message, &card).await? {
                 return Ok(Some(at));
             }
         }

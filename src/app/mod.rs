@@ -220,7 +220,7 @@ impl App {
         concurrency: usize,
         connection: watch::Receiver<Connection>,
     ) -> App {
-        let chat = Arc::new(signed::Signed { chat, store: store.clone() });
+        let chat = Arc::new(signed::Signed { chat, store: store.clone(), clock: clock.clone() });
         App {
             store,
             chat,

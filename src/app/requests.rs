@@ -1,6 +1,5 @@
 //! Driving one approval request: its card, its suspensions, and the messages at its end.
 
-use std::collections::BTreeMap;
 use std::time::Duration as StdDuration;
 
 use chrono::{DateTime, Duration, Utc};
@@ -12,7 +11,6 @@ use super::sweeps::counts;
 use super::wording::{card, notices};
 use super::{App, Obstacle, lock};
 use crate::chat::MessageRef;
-use crate::domain::audit::Subject;
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::lineage;
 use crate::domain::request::{self, AskedAgain, Became, Decision, Request, RequestState};
@@ -22,8 +20,6 @@ use crate::store::{AuditQuery, NewSweep, StartedSweep};
 
 /// A deadline that has passed may have to wait for a click that came in time; it is looked at again this often.
 const OVERDUE_EVERY: Duration = Duration::seconds(1);
-/// So many exemptions go into a message's unseen facts.
-pub(super) const EXEMPT_MAX: usize = 20;
 /// Between two updates of a card that shows progress: Slack allows about 50 a minute.
 const PROGRESS_EVERY: StdDuration = StdDuration::from_millis(1500);
 
@@ -254,7 +250,7 @@ impl App {
         };
         let message =
             Identity { key: card_key(id), channel: &request.channel, thread: None, card_of: Some(id) };
-        let facts = facts(&request, &candidates);
+        let facts = [(lineage::STATE.to_owned(), request.state.word().to_owned())].into();
         Ok(match self.show_with(&message, facts, &card::card(&view)).await? {
             Standing::Current(card, again) => (Some((card, request.version)), again),
             Standing::Behind(card, at) => (Some((card, request.version)), Some(at)),
@@ -338,20 +334,10 @@ impl App {
         message: &Identity<'_>,
         card: &crate::chat::Card,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
-        self.told_with(message, BTreeMap::new(), card).await
-    }
-
-    /// The same for a message that says these facts of itself unseen.
-    pub(super) async fn told_with(
-        &self,
-        message: &Identity<'_>,
-        facts: BTreeMap<String, String>,
-        card: &crate::chat::Card,
-    ) -> anyhow::Result<Option<DateTime<Utc>>> {
         if self.store.message(&message.key).await?.is_some_and(|row| row.ts.is_some()) {
             return Ok(None);
         }
-        Ok(match self.show_with(message, facts, card).await? {
+        Ok(match self.show(message, card).await? {
             Standing::Current(..) | Standing::Behind(..) => None,
             Standing::NotYet(at) => Some(at),
         })
@@ -369,22 +355,6 @@ enum Ending {
     NotEnded,
     Later(DateTime<Utc>),
     Told,
-}
-
-/// What a card says of itself unseen: where its request stands, and the first exemptions that were given on it.
-fn facts(request: &Request, candidates: &[Candidate]) -> BTreeMap<String, String> {
-    let until = |one: &Candidate| {
-        if let CandidateState::Kept { until: Some(until), .. } = &one.state { Some(*until) } else { None }
-    };
-    let kept = candidates.iter().filter_map(|one| Some(exempt_fact(&one.subject(), until(one)?)));
-    let state = (lineage::STATE.to_owned(), request.state.word().to_owned());
-    kept.take(EXEMPT_MAX).chain([state]).collect()
-}
-
-/// The fact that an account is exempt until then.
-pub(super) fn exempt_fact(account: &Subject, until: DateTime<Utc>) -> (String, String) {
-    let name = format!("{}{}", lineage::EXEMPT, account.id.0);
-    (name, format!("{} until {}", account.login, until.format("%Y-%m-%d")))
 }
 
 /// The mark of a request's card.

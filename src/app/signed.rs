@@ -14,7 +14,9 @@ use crate::chat::{
     Ack, Block, Card, Chat, ChatError, ChatUser, FileRef, Home, Mark, Marked, MessageRef, Modal, ReplyTo,
     ShareIn, Upload, ViewRef, What,
 };
-use crate::domain::lineage::{DatabaseId, Head, Lineage, Sighting, Witness};
+use crate::clock::Clock;
+use crate::domain::exemption::Granted;
+use crate::domain::lineage::{self, DatabaseId, Head, Lineage, Sighting, Witness};
 use crate::store::Store;
 
 /// The facts of a mark that are about the database.
@@ -22,6 +24,9 @@ const DATABASE: &str = "database";
 const EPOCH: &str = "epoch";
 const EVENT: &str = "event";
 const HEAD: &str = "head";
+
+/// So many of the latest exemptions a message speaks of.
+const EXEMPT_MAX: u32 = 10;
 
 /// Between a value and its signature. Values before it may hold it, what follows the last one may not.
 const SIGNED: char = '~';
@@ -32,6 +37,7 @@ const ID_CHARS: usize = 16;
 pub(super) struct Signed {
     pub(super) chat: Arc<dyn Chat>,
     pub(super) store: Store,
+    pub(super) clock: Clock,
 }
 
 /// Whose an input is, by the signature of the button or dialog.
@@ -61,11 +67,22 @@ impl Signed {
                 name(&mut mark.facts, &database);
                 mark.facts.insert(EVENT.to_owned(), head.event.to_string());
                 mark.facts.insert(HEAD.to_owned(), head.hash);
+                mark.facts.extend(self.exemptions().await);
             }
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "a message goes without the head of the audit trail"),
         }
         mark
+    }
+
+    /// The latest exemptions, so that people can grant them again if the file loses them. What can't be read is left out.
+    async fn exemptions(&self) -> BTreeMap<String, String> {
+        let granted = self.store.latest_exemptions(EXEMPT_MAX, self.clock.now()).await.unwrap_or_default();
+        let fact = |one: Granted| {
+            let words = format!("{} until {}", one.account.login, one.ends_at.format("%Y-%m-%d"));
+            (format!("{}{}", lineage::EXEMPT, one.account.id.0), words)
+        };
+        granted.into_iter().map(fact).collect()
     }
 
     fn signature(&self) -> String {

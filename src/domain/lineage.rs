@@ -219,9 +219,10 @@ impl Stop {
         self.seen.iter().filter(is_finished).map(|one| one.key.as_str())
     }
 
-    /// The exemptions that the messages speak of, in words, by account.
+    /// The exemptions that the latest of the messages speaks of, in words, by account.
     pub fn exemptions(&self) -> std::collections::BTreeMap<&str, &str> {
-        let facts = self.seen.iter().flat_map(|one| &one.facts);
+        let latest = self.seen.iter().max_by_key(|one| (one.witness.database.epoch, one.witness.head.event));
+        let facts = latest.into_iter().flat_map(|one| &one.facts);
         facts.filter_map(|(name, fact)| Some((name.strip_prefix(EXEMPT)?, fact.as_str()))).collect()
     }
 

@@ -113,7 +113,7 @@ async fn a_first_approval_that_was_taken_back_does_not_count_after_a_copy_of_bef
     click(&world, U_APPROVER, &card, "suspend").await;
     world.card_says(&card, "Waits for a second person").await;
     let copy = copy(&world);
-    click(&world, U_APPROVER, &card, "take_back").await;
+    click(&world, U_APPROVER, &card, "take_back_approval").await;
     world.card_says(&card, "Two people have to approve").await;
     put_back(&world, &copy).await;
     world.message("I have stopped").await;
@@ -144,7 +144,7 @@ async fn a_card_that_has_ended_is_not_rewritten_from_a_copy_in_which_it_is_open(
     world.advance(chrono::Duration::days(8));
     assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 2"]).await;
     world.message("let me go on").await;
-    world.message("nobody to ask about").await;
+    world.message("nobody to suspend").await;
     let card = world.card_says(&card, "Finished").await;
     assert!(card.visible_text().contains("1 account suspended"), "{}", card.visible_text());
     assert_eq!(says(&world, "Expired") + says(&world, "Withdrawn"), 0, "{}", world.slack.dump());
@@ -153,22 +153,22 @@ async fn a_card_that_has_ended_is_not_rewritten_from_a_copy_in_which_it_is_open(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_exemption_that_the_channel_heard_of_and_a_copy_lacks_is_listed() {
-    let world = World::at_ten(&format!("{PLAIN_POLICY}exemption_notice = \"7d\"\n")).await;
-    world.add_idle(&[ADA, BEN]);
-    world.start_bot().await;
-    assert_answer(&world, U_APPROVER, "status", &["contractors"]).await;
+async fn an_exemption_that_messages_speak_of_and_a_copy_lacks_is_listed() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     let copy = copy(&world);
-    ask(&world, U_APPROVER, &format!("exempt {ADA} for 3d parental leave")).await;
-    world.message("ends soon").await;
+    let exempt = format!("exempt {ADA} for 10d parental leave");
+    assert_answer(&world, U_APPROVER, &exempt, &["is exempt"]).await;
+    click(&world, U_APPROVER, &card, "deny").await;
+    world.message(" denied ").await;
     put_back(&world, &copy).await;
     let told = world.message("I have stopped").await.visible_text();
-    assert!(told.contains("Exemptions that this channel was told of and the file lacks"), "{told}");
+    assert!(told.contains("Exemptions that my messages speak of and the file lacks"), "{told}");
     assert!(told.contains(&format!("{ADA} until ")) && told.contains("Grant them again"), "{told}");
     // It can be granted again before anything goes on.
-    assert_answer(&world, U_APPROVER, &format!("exempt {ADA} for 3d parental leave"), &["is exempt"]).await;
-    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 2", "No request was open"]).await;
-    let card = world.sweep().await;
+    assert_answer(&world, U_APPROVER, &exempt, &["is exempt"]).await;
+    let answer = ask(&world, U_ADMIN, "resume").await;
+    assert!(answer.contains("I go on, in epoch 2") && !answer.contains("the file lacks"), "{answer}");
+    let card = next_card(&world, &card).await;
     assert!(card.visible_text().contains(BEN) && !card.visible_text().contains(ADA));
     world.nothing_else_is_wrong().await;
 }
@@ -224,6 +224,7 @@ async fn restore_keeps_the_present_file_and_starts_stopped() {
     world.start_bot().await;
     let told = world.message("I have stopped").await.visible_text();
     assert!(told.contains("the database was restored from"), "{told}");
+    std::fs::write(world.folder().join("bot.toml"), world.config_toml()).expect("the folder can be written");
     let checked = BotProcess::spawn_as_configured(&world, &["check"], &[]).ended().await;
     assert!(checked.stdout.contains("but it is stopped"), "{checked:?}");
     let status = BotProcess::spawn_as_configured(&world, &["status"], &[]).ended().await;

@@ -235,6 +235,12 @@ impl World {
         self.send(user, |_| What::Command { text, channel: CHANNEL.to_owned() }, None);
     }
 
+    /// An admin lets a stopped database go on.
+    pub fn resumes(&mut self) {
+        let text = "resume it was checked".to_owned();
+        self.send(ADMIN, |_| What::Command { text, channel: CHANNEL.to_owned() }, None);
+    }
+
     /// A frame arrives once more: one that was not acknowledged, or any other.
     pub fn again(&mut self) {
         let unheard = !self.unheard.is_empty() && self.fate.chance(70);

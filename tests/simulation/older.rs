@@ -3,11 +3,9 @@
 
 use std::path::PathBuf;
 
-use inactive_contractors::chat::What;
 use inactive_contractors::store::Store;
 
 use crate::fate::Weather;
-use crate::terms::{ADMIN, CHANNEL};
 use crate::world::World;
 
 /// A copy of the database, and how much of the trail is in it.
@@ -72,12 +70,6 @@ impl World {
 
     pub fn is_stopped(&self) -> bool {
         self.court.ledger().number("SELECT count(*) FROM lineage WHERE stopped IS NOT NULL") > 0
-    }
-
-    /// An admin lets it go on.
-    pub fn resumes(&mut self) {
-        let text = "resume it was checked".to_owned();
-        self.send(ADMIN, |_| What::Command { text, channel: CHANNEL.to_owned() }, None);
     }
 
     /// Nothing was done for what is from before the database was restored.

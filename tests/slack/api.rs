@@ -1,7 +1,7 @@
 //! The Web API: what is sent, what an answer means, and that no secret comes back out.
 
 use chrono::DateTime;
-use inactive_contractors::chat::{Chat, ChatError, Mark, MessageRef, ReplyHandle, ReplyTo};
+use inactive_contractors::chat::{Chat, ChatError, Mark, Marked, MessageRef, ReplyHandle, ReplyTo};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::slack::Slack;
 use serde_json::{Value, json};
@@ -45,6 +45,43 @@ async fn a_post_is_marked_and_found_again() {
         let found = slack.find("C1", None, &Mark::new("request:7"), since).await;
         assert!(matches!(found, Err(ChatError::Unavailable(_))), "{found:?}");
     }
+}
+
+#[tokio::test]
+async fn marks_are_read_page_by_page_until_there_is_one_and_all_since_then_were_seen() {
+    let mut wire = Wire::start().await;
+    let slack = slack(&wire).await;
+    let facts = [("event".to_owned(), "9".to_owned()), ("head".to_owned(), "abc".to_owned())].into();
+    let mark = Mark { key: "request:7:card".to_owned(), facts };
+    slack.post("C1", None, &mark, &card("x")).await.unwrap();
+    let metadata = wire.call("chat.postMessage").await.body["metadata"].clone();
+    let answer = |messages: Value, cursor: &str| {
+        let meta = json!({ "next_cursor": cursor });
+        Answer::Json(json!({ "ok": true, "messages": messages, "response_metadata": meta }))
+    };
+    let ours = json!({ "ts": "1700000005.000100", "bot_id": "BBOT", "metadata": metadata });
+    let forged = json!({ "ts": "1700000006.000100", "user": "U666", "metadata": metadata });
+    let human = json!({ "ts": "1700000009.000000", "user": "U1" });
+    let expected = Marked {
+        message: MessageRef { channel: "C1".into(), id: "1700000005.000100".into() },
+        posted_at: DateTime::from_timestamp(1_700_000_005, 100_000).unwrap(),
+        mark: mark.clone(),
+    };
+    for (since, pages) in [(None, 2), (DateTime::from_timestamp(1_600_000_000, 0), 3)] {
+        wire.answer("conversations.history", answer(json!([human]), "a"));
+        wire.answer("conversations.history", answer(json!([forged, ours]), "b"));
+        if pages == 3 {
+            wire.answer("conversations.history", answer(json!([human]), ""));
+        }
+        assert_eq!(slack.marks("C1", since).await.unwrap(), [expected.clone()]);
+        for cursor in ["", "cursor=a", "cursor=b"].into_iter().take(pages) {
+            let query = wire.call("conversations.history").await.query;
+            assert!(query.contains("include_all_metadata=true") && query.contains(cursor), "{query}");
+        }
+    }
+    slack.update(&expected.message, &Mark::new("other"), &card("y")).await.unwrap();
+    let sent = wire.call("chat.update").await.body;
+    assert_eq!(sent["metadata"]["event_payload"], json!({ "key": "other" }));
 }
 
 #[tokio::test]

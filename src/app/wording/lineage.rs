@@ -17,28 +17,30 @@ const NAMED_MAX: usize = 20;
 
 /// What is wrong, in one sentence without markup: for a status, a log, a check.
 pub fn reason(lineage: &Lineage, stop: &Stop) -> String {
+    what_is_wrong(lineage, stop).to_plain()
+}
+
+fn what_is_wrong(lineage: &Lineage, stop: &Stop) -> Text {
     let event = stop.head.event;
     match stop.why {
         Mismatch::Ahead | Mismatch::Forked => match stop.last_event(&lineage.database.id) {
-            Some(last) if last > event => format!(
-                "the channel has seen event {last} of the audit trail, and the database ended at event {event}: an older copy was put in its place"
-            ),
-            Some(_) | None => format!(
-                "the channel has seen another audit trail than the one in the database, which ended at event {event}: an older copy was put in its place, or another bot works with a copy"
-            ),
+            Some(last) if last > event => Text::plain(format!(
+                "the channel has seen event {last} of the audit trail, and the database ended at event {event}, so an older copy was put in its place"
+            )),
+            Some(_) | None => Text::plain(format!(
+                "the channel has seen another audit trail than the one in the database, which ended at event {event}, so an older copy was put in its place, or another bot works with a copy"
+            )),
         },
-        Mismatch::LaterEpoch => format!(
-            "the channel has seen a later epoch of the database, which is in epoch {}: a copy of it was resumed elsewhere",
+        Mismatch::LaterEpoch => Text::plain(format!(
+            "the channel has seen a later epoch of the database, which is in epoch {}, so a copy of it was resumed elsewhere",
             lineage.database.epoch
+        )),
+        Mismatch::OtherDatabase => Text::plain(
+            "the channel has seen another database of this bot, so the file was replaced, or two bots work with this Slack app",
         ),
-        Mismatch::OtherDatabase => {
-            "the channel has seen another database of this bot: the file was replaced, or two bots work with this Slack app"
-                .to_owned()
-        }
-        Mismatch::Restored => format!(
-            "the database was restored from {}, which ends at event {event}",
-            stop.restored_from.as_deref().unwrap_or("a copy")
-        ),
+        Mismatch::Restored => Text::plain("the database was restored from ")
+            .with(Span::Code(stop.restored_from.clone().unwrap_or_default()))
+            .then(format!(", which ends at event {event}")),
     }
 }
 
@@ -54,9 +56,7 @@ fn gap(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Text {
         text = text.then(format!("\nRequests that changed in that part: {}.", some(&requests)));
     }
     if !missing.is_empty() {
-        text = text
-            .then("\nExemptions that this channel was told of and the file lacks: ")
-            .quoted(some(missing));
+        text = text.then("\nExemptions that my messages speak of and the file lacks: ").quoted(some(missing));
         text = text.then(". Grant them again before you resume.");
     }
     text
@@ -73,7 +73,7 @@ fn some(all: &[String]) -> String {
 /// The message in the channel, and to each admin, when the database is stopped.
 pub fn stopped(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Card {
     let text = Text::plain("I have stopped: ")
-        .quoted(reason(lineage, stop))
+        .and(what_is_wrong(lineage, stop))
         .then(". I suspend and restore nobody and start no sweep, and nothing that is open is executed.")
         .and(gap(lineage, stop, missing))
         .then("\nAn admin lets me go on with ")
@@ -115,8 +115,7 @@ pub fn resumed_answer(done: &ResumedDatabase, missing: &[String], paused: &[Stri
         text = text.then(format!(" Still paused: {}; resume once more to end that.", some(paused)));
     }
     if !missing.is_empty() {
-        text =
-            text.then(" Exemptions that the channel was told of and the file lacks: ").quoted(some(missing));
+        text = text.then(" Exemptions that my messages speak of and the file lacks: ").quoted(some(missing));
         text = text.then(".");
     }
     text
