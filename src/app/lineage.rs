@@ -214,9 +214,17 @@ impl App {
         wrong
     }
 
+    /// Tells that the database is stopped, or that it goes on. Returns when to try again.
+    pub(super) async fn tell_of_lineage(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
+        match &self.store.lineage().stopped {
+            Some(_) => self.tell_stopped().await,
+            None => self.tell_resumed().await,
+        }
+    }
+
     /// Tells the channels and the admins that the database is stopped, and takes the buttons off the open cards. Returns
     /// when to try again.
-    pub(super) async fn tell_stopped(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
+    async fn tell_stopped(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
         self.store.save_stop().await?;
         let lineage = self.store.lineage();
         let Some(stop) = &lineage.stopped else { return Ok(None) };
@@ -284,7 +292,7 @@ impl App {
     }
 
     /// Tells the channels that the database goes on. Returns when to try again.
-    pub(super) async fn tell_resumed(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
+    async fn tell_resumed(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
         let lineage: Arc<Lineage> = self.store.lineage();
         let query = AuditQuery { actions: vec![Action::DatabaseResumed], ..AuditQuery::latest(1) };
         let event = self.store.audit(query).await?.pop();

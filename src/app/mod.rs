@@ -178,10 +178,8 @@ enum Work {
     Pause(i64),
     /// Everybody's page of the bot.
     Homes,
-    /// Telling that the database is stopped.
-    Stopped,
-    /// Telling that it goes on.
-    Resumed,
+    /// Telling that the database is stopped, or that it goes on.
+    Lineage,
 }
 
 /// What stands in the way of all suspensions of a request until a person mends it.
@@ -391,12 +389,12 @@ impl App {
 
     /// Looks at all rows and gives each that wants something its task.
     async fn reconcile(self: &Arc<Self>, stop: &CancellationToken) -> anyhow::Result<()> {
-        if self.store.lineage().stopped.is_some() {
-            self.work_on(Work::Stopped, stop);
-            return Ok(());
+        let stopped = self.store.lineage().stopped.is_some();
+        if stopped || self.tells_of_resuming() {
+            self.work_on(Work::Lineage, stop);
         }
-        if self.tells_of_resuming() {
-            self.work_on(Work::Resumed, stop);
+        if stopped {
+            return Ok(());
         }
         let looked_at = self.clock.now();
         for pause in self.store.pauses_to_tell().await? {
@@ -504,8 +502,7 @@ impl App {
             Work::Digest(id) => self.tell_digest(id).await,
             Work::Pause(id) => self.tell_pause(id).await,
             Work::Homes => self.publish_homes().await,
-            Work::Stopped => self.tell_stopped().await,
-            Work::Resumed => self.tell_resumed().await,
+            Work::Lineage => self.tell_of_lineage().await,
         };
         wake.unwrap_or_else(|error| {
             tracing::error!(?work, error = format!("{error:#}"), "work failed; trying again");

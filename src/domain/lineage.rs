@@ -206,9 +206,10 @@ impl Stop {
         theirs.map(|one| one.witness.head.event).max()
     }
 
-    /// The requests that the messages are about.
-    pub fn requests(&self) -> BTreeSet<i64> {
-        self.seen.iter().filter_map(|one| request_of(&one.key)).collect()
+    /// The requests of this database that the messages are about.
+    pub fn requests(&self, id: &str) -> BTreeSet<i64> {
+        let theirs = self.seen.iter().filter(|one| one.witness.database.id == id);
+        theirs.filter_map(|one| request_of(&one.key)).collect()
     }
 
     /// The keys of cards of requests that have ended in the part that this file does not have.

@@ -163,7 +163,7 @@ fn resume(
     let (superseded, policies) = supersede(tx, &stop, by)?;
     restorations::supersede(tx, by.at)?;
     // People know the requests of the lost part by their numbers.
-    if let Some(last) = stop.requests().last() {
+    if let Some(last) = stop.requests(&before.database.id).last() {
         number_from(tx, "request", *last)?;
     }
     let sql = "UPDATE lineage SET epoch = ?1, epoch_began = ?2, acknowledged = ?3, last_request = ?4,

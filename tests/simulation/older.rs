@@ -23,7 +23,7 @@ impl World {
         }
     }
 
-    fn copies(&mut self) {
+    pub fn copies(&mut self) {
         // What is in the file by now is in the trail as it was read.
         self.check();
         let path = self.beside("copy.db");

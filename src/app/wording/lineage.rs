@@ -51,7 +51,8 @@ fn gap(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Text {
     if let Some(last) = stop.last_event(&lineage.database.id).filter(|last| *last >= first) {
         text = text.then(format!("\nMissing in the file: events {first} to {last}."));
     }
-    let requests: Vec<String> = stop.requests().iter().map(|id| format!("#{id}")).collect();
+    let requests: Vec<String> =
+        stop.requests(&lineage.database.id).iter().map(|id| format!("#{id}")).collect();
     if !requests.is_empty() {
         text = text.then(format!("\nRequests that changed in that part: {}.", some(&requests)));
     }
