@@ -72,9 +72,9 @@ impl App {
         Ok(())
     }
 
-    /// Keeps whether the chat system has come back after it was away.
-    pub(super) fn note_connection(&self, connection: &mut watch::Receiver<Connection>) {
-        let changed = connection.has_changed().unwrap_or_default();
+    /// Keeps whether the chat system has come back after it was away; `changed` if a change was seen already.
+    pub(super) fn note_connection(&self, connection: &mut watch::Receiver<Connection>, changed: bool) {
+        let changed = changed || connection.has_changed().unwrap_or_default();
         if *connection.borrow_and_update() != Connection::Connected {
             return;
         }

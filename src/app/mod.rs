@@ -259,8 +259,7 @@ impl App {
         let mut forget_at = now;
         loop {
             self.note_pulse();
-            self.note_connection(&mut connection);
-            // Before anything is acted on: the database may be older than what the channels have seen.
+            self.note_connection(&mut connection, false);
             self.ask_witnesses(&stop).await;
             if self.clock.now() >= forget_at {
                 forget_at = self.clock.now() + FORGET_EVERY;
@@ -288,7 +287,7 @@ impl App {
                     () = self.runtime.nudge.notified() => break true,
                     _ = moved.changed() => break true,
                     Ok(()) = connection.changed() => {
-                        self.note_connection(&mut connection);
+                        self.note_connection(&mut connection, true);
                         break true;
                     }
                     () = self.runtime.rewound.notified() => {}
@@ -393,10 +392,11 @@ impl App {
         if stopped || self.tells_of_resuming() {
             self.work_on(Work::Lineage, stop);
         }
+        let looked_at = self.clock.now();
         if stopped {
+            lock(&self.runtime.wakes).retain(|_, at| *at > looked_at);
             return Ok(());
         }
-        let looked_at = self.clock.now();
         for pause in self.store.pauses_to_tell().await? {
             self.work_on(Work::Pause(pause), stop);
         }
@@ -536,7 +536,8 @@ impl App {
     fn wait(&self) -> std::time::Duration {
         let now = self.clock.now();
         let next = lock(&self.runtime.wakes).values().min().copied();
-        let next = next.into_iter().chain(self.next_undo_end()).min();
+        let undo = self.next_undo_end().filter(|_| self.store.lineage().stopped.is_none());
+        let next = next.into_iter().chain(undo).min();
         next.map_or(TICK_MAX, |at| (at - now).to_std().unwrap_or_default().min(TICK_MAX))
     }
 

@@ -212,12 +212,13 @@ impl Stop {
         theirs.filter_map(|one| request_of(&one.key)).collect()
     }
 
-    /// The keys of cards of requests that have ended in the part that this file does not have.
-    pub fn finished_cards(&self) -> impl Iterator<Item = &str> {
+    /// The keys of cards of this database's requests that have ended in the part that the file does not have.
+    pub fn finished_cards(&self, id: &str) -> BTreeSet<String> {
         let is_finished = |one: &&Sighting| {
-            one.facts.get(STATE).is_some_and(|state| !OPEN_STATES.contains(&state.as_str()))
+            let state = one.facts.get(STATE);
+            one.witness.database.id == id && state.is_some_and(|state| !OPEN_STATES.contains(&state.as_str()))
         };
-        self.seen.iter().filter(is_finished).map(|one| one.key.as_str())
+        self.seen.iter().filter(is_finished).map(|one| one.key.clone()).collect()
     }
 
     /// The exemptions that the latest of the messages speaks of, in words, by account.

@@ -84,8 +84,8 @@ impl Store {
             if row.stopped.is_none() {
                 audit::append(tx, &AuditContext::default(), lineage::stopped(&row.database, &stop))?;
             }
-            for key in stop.finished_cards() {
-                messages::freeze(tx, key)?;
+            for key in stop.finished_cards(&row.database.id) {
+                messages::freeze(tx, &key)?;
             }
             codec::run(tx, "UPDATE lineage SET stopped = ?1", [json_text(&stop)?]).map(drop)
         })
@@ -160,7 +160,7 @@ fn resume(
     let own = Witness { database: before.database.clone(), head: head(tx)? };
     let seen = stop.seen.iter().map(|one| one.witness.clone()).chain([own]);
     let acknowledged = lineage::acknowledge(&before.acknowledged, seen);
-    let (superseded, policies) = supersede(tx, &stop, by)?;
+    let (superseded, policies) = supersede(tx, &stop.finished_cards(&before.database.id), by)?;
     restorations::supersede(tx, by.at)?;
     // People know the requests of the lost part by their numbers.
     if let Some(last) = stop.requests(&before.database.id).last() {
@@ -188,23 +188,31 @@ fn resume(
 /// Ends what was asked and approved before. The requests that were open or being executed, and their policies.
 fn supersede(
     tx: &Connection,
-    stop: &Stop,
+    finished: &BTreeSet<String>,
     by: &Decision,
 ) -> Result<(Vec<i64>, BTreeSet<String>), StoreError> {
-    let open = "state IN ('preview', 'held', 'pending', 'approved')
-                OR (state = 'completed' AND json_extract(state_json, '$.retry_first') IS NOT NULL)";
+    let open = "SELECT id FROM request WHERE state IN ('preview', 'held', 'pending', 'approved')
+                OR (state = 'completed' AND json_extract(state_json, '$.retry_first') IS NOT NULL)
+                ORDER BY id";
     let (mut superseded, mut policies) = (Vec::new(), BTreeSet::new());
-    for (request, candidates) in requests::load_where(tx, open, [])? {
+    for id in codec::all(tx, open, [], codec::id)? {
+        let (request, candidates) = match requests::need(tx, id) {
+            Ok(whole) => whole,
+            Err(error @ StoreError::BadRow { .. }) => {
+                // Its number says that it is not executed either.
+                tracing::error!(request = id, %error, "can't end a request that can't be read");
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let Some(transition) = request::supersede(&request, &candidates, by) else { continue };
         if request.state.awaits_decision() || request.state.word() == "approved" {
             superseded.push(request.id);
             policies.insert(request.policy.clone());
         }
         let ended = requests::apply(tx, &request, transition)?;
-        let finished = format!("request:{}:card", request.id);
-        if !matches!(ended.state, request::RequestState::Approved { .. })
-            && stop.finished_cards().any(|key| key == finished)
-        {
+        let is_told = finished.contains(&format!("request:{}:card", request.id));
+        if is_told && !matches!(ended.state, request::RequestState::Approved { .. }) {
             // The channel has been told how it ended, in the part that this file does not have.
             codec::run(tx, "UPDATE request SET told = 1 WHERE id = ?1", [request.id])?;
         }

@@ -4,10 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use inactive_contractors::store::Store;
+use serde_json::json;
 
 use super::commands::{ask, assert_answer};
+use crate::fake::gate::Moment;
 use crate::fake::okta::{Fault, Status};
-use crate::fake::slack::{C_OPS, FakeSlack, Message, U_ADMIN, U_APPROVER, U_APPROVER2};
+use crate::fake::slack::{C_OPS, FakeSlack, Fault as SlackFault, Message, U_ADMIN, U_APPROVER, U_APPROVER2};
 use crate::process::BotProcess;
 use crate::support::{PLAIN_POLICY, World, is_open_card};
 
@@ -49,8 +51,8 @@ fn says(world: &World, words: &str) -> usize {
     world.slack.messages(C_OPS).iter().filter(|message| message.visible_text().contains(words)).count()
 }
 
-fn refuse_suspensions(world: &World) {
-    for login in [ADA, BEN] {
+fn refuse_suspensions_of(world: &World, logins: &[&str]) {
+    for login in logins {
         let suspend = format!("POST {}/lifecycle/suspend", world.okta.person(login).id);
         world.okta.fail_always(&suspend, Fault::Status(403, "E0000006"));
     }
@@ -59,7 +61,7 @@ fn refuse_suspensions(world: &World) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_approved_before_a_copy_is_asked_again_and_a_pause_that_it_lacks_is_not_bypassed() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
-    refuse_suspensions(&world);
+    refuse_suspensions_of(&world, &[ADA, BEN]);
     click(&world, U_APPROVER, &card, "suspend").await;
     world.card_says(&card, "It goes on by itself once that is mended").await;
     let copy = copy(&world);
@@ -194,6 +196,73 @@ async fn a_click_for_another_database_changes_nothing_and_says_so() {
     click(&world, U_APPROVER, &card, "deny").await;
     world.message(" denied ").await;
     assert_eq!(["denied", "database_stopped"].map(|action| world.audited(action)), [1, 0]);
+    world.nothing_else_is_wrong().await;
+}
+
+/// The database's id.
+fn id(world: &World) -> String {
+    let file = rusqlite::Connection::open(world.database()).expect("the file is there");
+    file.query_row("SELECT id FROM lineage", [], |row| row.get(0)).expect("it has an id")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_whose_connection_was_away_asks_again_what_the_channel_has_seen() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    // Another bot was started with a restored copy, and an admin let it go on.
+    let mark = json!({
+        "key": "request:9:card", "database": id(&world), "epoch": "7", "event": "900", "head": "ab",
+    });
+    world.slack.say_as_bot_with(C_OPS, &mark);
+    world.slack.drop_sockets();
+    let told = world.message("I have stopped").await.visible_text();
+    assert!(told.contains("the channel has seen a later epoch of the database"), "{told}");
+    world.card_says(&card, "Superseded by a restore").await;
+    // Whoever lets this one go on lets it be the later one.
+    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 8"]).await;
+    let again = next_card(&world, &card).await;
+    assert!(again.visible_text().contains("Request 10"), "{}", again.visible_text());
+    click(&world, U_APPROVER, &again, "suspend").await;
+    world.message("1 account suspended. Approved by").await;
+    assert_eq!((world.okta.suspends(ADA), world.audited("database_stopped")), (1, 1));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_no_channel_can_be_read_nothing_is_executed_and_without_the_right_it_is_said() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    refuse_suspensions_of(&world, &[ADA]);
+    click(&world, U_APPROVER, &card, "suspend").await;
+    world.card_says(&card, "It goes on by itself once that is mended").await;
+    world.kill_bot().await;
+    world.okta.clear_faults();
+    let asked = world.changes_asked().len();
+    for fault in [SlackFault::Status(503), SlackFault::DropBefore] {
+        world.slack.fail_next("conversations.history", fault);
+    }
+    world.gate.stop_at_label("slack conversations.history", 1, Moment::Before);
+    world.begin_bot();
+    world.gate.stopped().await;
+    assert_answer(&world, U_APPROVER, "status", &["contractors"]).await;
+    assert_eq!(world.changes_asked().len(), asked, "whether the file is the latest can't be told yet");
+    world.gate.open();
+    world.message("1 account suspended. Approved by").await;
+
+    world.stop_bot().await;
+    world.file_let_go().await;
+    world.slack.fail_always("conversations.history", SlackFault::Error("missing_scope".into()));
+    world.begin_bot();
+    world.slack.wait_for("a socket", |slack| (slack.fresh_sockets() > 0).then_some(())).await;
+    let status = async || BotProcess::spawn_as_configured(&world, &["status"], &[]).ended().await.stdout;
+    let mut said = status().await;
+    for _ in 0..40 {
+        if said.contains("so whether its database is the latest can't be told") {
+            break;
+        }
+        said = status().await;
+    }
+    assert!(said.contains("so whether its database is the latest can't be told"), "{said}");
+    assert_answer(&world, U_APPROVER, "sweep", &["has started"]).await;
+    world.message("nobody to suspend").await;
     world.nothing_else_is_wrong().await;
 }
 

@@ -6,6 +6,7 @@ mod exceptions;
 mod harness;
 mod history;
 mod inputs;
+mod lineage;
 mod messages;
 mod open;
 mod pages;

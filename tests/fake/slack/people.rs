@@ -295,7 +295,12 @@ impl FakeSlack {
 
     /// A message of the bot's that stands there from before, with this mark.
     pub fn say_as_bot(&self, channel: &str, key: &str) {
-        let metadata = json!({"event_type": "inactive_contractors", "event_payload": {"key": key}});
+        self.say_as_bot_with(channel, &json!({ "key": key }));
+    }
+
+    /// The same, with more in its mark.
+    pub fn say_as_bot_with(&self, channel: &str, mark: &Value) {
+        let metadata = json!({"event_type": "inactive_contractors", "event_payload": mark});
         let content =
             Content { text: "(from before)".to_owned(), blocks: Vec::new(), metadata: Some(metadata) };
         self.write(|state| drop(state.post(channel, super::BOT_USER, None, content).ts.clone()));
