@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::app::wording::lineage::name;
 use crate::exit::Exit;
 use crate::files;
 use crate::store::Store;
@@ -15,11 +16,12 @@ pub async fn run(database: &Path, to: &Path) -> anyhow::Result<Exit> {
     let progress = Progress::of("events of the copy");
     let verified = copy.verify_file(&|events| progress.at(events, None)).await?;
     drop(progress);
+    let of = name(&copy.lineage().database);
     copy.close().await?;
     match verified {
         Ok(verified) if verified.broken_at.is_none() => {
             show(&format!(
-                "{}: whole; the audit trail holds up to event {}, head {}\n",
+                "{}: whole; the audit trail holds up to event {}, head {}; {of}\n",
                 to.display(),
                 verified.events,
                 verified.head

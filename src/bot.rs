@@ -231,6 +231,7 @@ impl Job {
             config.okta.concurrency as usize,
             slack.connection(),
         ));
+        app.note_opening().await?;
         announce(&app, how).await?;
         self.watch.set_at_work(Some(AtWork { app: Arc::clone(&app), slack: Arc::clone(&slack), okta }));
         Supervisor::ready();
@@ -506,7 +507,9 @@ async fn announce(app: &App, how: Action) -> anyhow::Result<()> {
         actor: Actor::System,
         action: how,
         subject: None,
-        detail: json!({ "version": version, "policies": policies }),
+        detail: json!({
+            "version": version, "policies": policies, "database": app.store.lineage().database,
+        }),
     };
     app.store.append(AuditContext::default(), event).await?;
     Ok(())

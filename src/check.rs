@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::app::people::accounts_of_approvers;
 use crate::app::vitals::others_in_words;
 use crate::app::wording::days_off;
+use crate::app::wording::lineage::reason;
 use crate::bot::{everybody_approves, install_crypto, okta_settings, slack_settings};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -193,10 +194,17 @@ async fn read_through(store: &Store, how: &str) -> Result<String, String> {
     let progress = Progress::of("events of the audit trail");
     let verified = store.verify_file(&|events| progress.at(events, None)).await;
     drop(progress);
+    let lineage = store.lineage();
     match verified {
-        Ok(Ok(verified)) => match verified.broken_at {
-            None => Ok(format!("{how} and is whole; the audit trail holds up to event {}", verified.events)),
-            Some(seq) => Err(broken(seq)),
+        Ok(Ok(verified)) => match (verified.broken_at, &lineage.stopped) {
+            (None, Some(stop)) => Err(format!(
+                "{how}, but it is stopped: {}; an admin lets it go on with `resume` in Slack",
+                reason(&lineage, stop)
+            )),
+            (None, None) => {
+                Ok(format!("{how} and is whole; the audit trail holds up to event {}", verified.events))
+            }
+            (Some(seq), _) => Err(broken(seq)),
         },
         Ok(Err(why)) => Err(format!(
             "the file is damaged ({why}); stop the bot, put a backup in its place, and check again"

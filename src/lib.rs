@@ -14,7 +14,7 @@
 //! | [`config`], [`clock`] | the only reader of the environment, and of the wall clock | `domain`; nothing |
 //! | [`bot`] | the wiring that the binary and the sandbox share: one configuration after the other | all |
 //! | [`watch`] | how the running bot is watched from outside; it changes nothing | all |
-//! | [`check`], [`status`], [`settings`], [`dry_run`], [`trail`], [`init`], [`backup`], [`archive`] | a command of the binary each, or two | all |
+//! | [`check`], [`status`], [`settings`], [`dry_run`], [`trail`], [`init`], [`backup`], [`restore`], [`archive`] | a command of the binary each, or two | all |
 //! | [`terminal`], [`exit`] | how commands look on a terminal, and how they end | all |
 //!
 //! `tests/tidy.rs` holds that line.
@@ -33,7 +33,9 @@
 //! 5. Reconciling twice changes nothing; a replayed click or command changes nothing and tells the person why.
 //! 6. What the channel shows converges to the database.
 //! 7. The audit chain verifies, and no row of it was ever updated or deleted.
-//! 8. Directory data can't ping, link, format or overflow anything, and secrets reach neither chat nor log.
+//! 8. Nothing is executed on a database that the channel has seen a later state of, and nothing that was decided in an
+//!    earlier epoch of it: not after a backup was restored, beside a copy, or in place of another file.
+//! 9. Directory data can't ping, link, format or overflow anything, and secrets reach neither chat nor log.
 //!
 //! # Seven walkthroughs
 //!
@@ -68,7 +70,8 @@
 //! as evidence on the card. While nobody answers, [`domain::silence`] says whom to remind and when, once per request and
 //! moment (`app/silence.rs`).
 //!
-//! **A restart.** The store opens, locks, checks and migrates the file; the loop reads the rows and goes on. There is no
+//! **A restart.** The store opens, locks, checks and migrates the file; the bot's own messages are asked whether the file
+//! is the latest (`app/lineage.rs`, [`domain::lineage`]); the loop reads the rows and goes on. There is no
 //! second path: what a crash left undone is simply still due. A reload of the configuration is the same within the process:
 //! [`bot`] tries the new one first, lets the old workflow end to its last task, and begins another by the new one.
 
@@ -92,6 +95,7 @@ pub mod identity;
 pub mod init;
 pub mod net;
 pub mod okta;
+pub mod restore;
 pub mod settings;
 pub mod slack;
 pub mod status;

@@ -11,7 +11,7 @@ use inactive_contractors::config::{Config, LogFormat};
 use inactive_contractors::exit::{self, Exit, Usage};
 use inactive_contractors::init::Answers;
 use inactive_contractors::trail::{self, Export};
-use inactive_contractors::{archive, backup, bot, check, dry_run, init, settings, status, terminal};
+use inactive_contractors::{archive, backup, bot, check, dry_run, init, restore, settings, status, terminal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -80,6 +80,13 @@ enum Command {
         config: ConfigFile,
         /// The new file
         to: PathBuf,
+    },
+    /// Put a copy of the database in its place; the bot must be stopped, and starts without executing anything of the past
+    Restore {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// The copy, as `backup` made it or a migration left it
+        from: PathBuf,
     },
     /// Move audit events of long ago out of the database into files that verify by themselves; the bot must be stopped
     Archive {
@@ -183,6 +190,7 @@ async fn command(command: Command) -> anyhow::Result<Exit> {
             trail::export(&config.load()?, &export).await
         }
         Command::Backup { config, to } => backup::run(&config.database()?, &to).await,
+        Command::Restore { config, from } => restore::run(&config.database()?, &from).await,
         Command::Archive { config, before, to } => archive::run(&config.database()?, before, &to).await,
         Command::Sweep { config, dry_run: _, policy, json } => {
             dry_run::run(&config.load()?, policy.as_deref(), json).await

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::app::history::export::{csv_end, csv_head, csv_rows};
 use crate::app::wording::history::misread;
+use crate::app::wording::lineage::name;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::audit::{Action, Actor, AuditEvent, Draft};
@@ -32,13 +33,14 @@ pub async fn verify(database: &Path, json: bool) -> anyhow::Result<Exit> {
     let progress = Progress::of("events verified");
     let verified = store.verify_file(&|events| progress.at(events, of)).await?;
     drop(progress);
+    let ours = store.lineage().database.clone();
     store.close().await?;
     let ok = verified.as_ref().is_ok_and(|verified| verified.broken_at.is_none());
     if json {
         let document = match &verified {
             Ok(found) => json!({
                 "ok": ok, "archived": found.archived, "events": found.events, "head": found.head,
-                "broken_at": found.broken_at, "damage": null,
+                "broken_at": found.broken_at, "damage": null, "database": ours,
             }),
             Err(damage) => json!({ "ok": false, "damage": damage }),
         };
@@ -50,7 +52,8 @@ pub async fn verify(database: &Path, json: bool) -> anyhow::Result<Exit> {
                     0 => String::new(),
                     archived => format!(" from event {} (what is before is archived)", archived + 1),
                 };
-                format!("the audit trail holds{from} up to event {}, head {}", found.events, found.head)
+                let (events, head, of) = (found.events, &found.head, name(&ours));
+                format!("the audit trail holds{from} up to event {events}, head {head}; {of}")
             }
             Ok(found) => broken(found.broken_at.unwrap_or_default()),
             Err(damage) => {

@@ -26,6 +26,8 @@ mod exempt;
 mod fixture;
 #[path = "domain/keep.rs"]
 mod keep;
+#[path = "domain/lineage.rs"]
+mod lineage;
 #[path = "domain/plan.rs"]
 mod plan;
 #[path = "domain/policy.rs"]

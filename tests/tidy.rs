@@ -21,9 +21,9 @@ const IMPORTS: [(&str, &[&str]); 11] = [
 const APP: (&str, &[&str]) = ("app", &["domain", "identity", "chat", "store", "forward", "clock"]);
 
 /// The wiring, what each command of the binary does, and what these have in common.
-const COMMANDS: [&str; 15] = [
-    "archive", "backup", "bot", "check", "dry_run", "exit", "init", "lib", "main", "settings", "status",
-    "terminal", "traces", "trail", "watch",
+const COMMANDS: [&str; 16] = [
+    "archive", "backup", "bot", "check", "dry_run", "exit", "init", "lib", "main", "restore", "settings",
+    "status", "terminal", "traces", "trail", "watch",
 ];
 
 /// Longer files have several rooms in them.

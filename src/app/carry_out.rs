@@ -158,6 +158,9 @@ impl App {
         let Some(policy) = self.policy(&request.policy) else {
             return self.call_off(request, candidate, Skip::PolicyGone).await;
         };
+        if !self.store.lineage().owns_request(request.id) {
+            return self.call_off(request, candidate, Skip::Superseded).await;
+        }
         if self.clock.now() > execute_by(policy, decision.at) {
             // The answer says what time it is there: a clock that is ahead ends no approval.
             let read = self.identity.read(&candidate.shown.id).await;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::App;
 use super::messages::CLOCK_SKEW;
 use super::wording::notices;
-use crate::chat::{Card, ChatError};
+use crate::chat::{Card, ChatError, Mark};
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -152,7 +152,7 @@ impl App {
             }
             outage.tried.insert(channel.to_owned(), number);
             let card = notices::database_fails(&outage.why, number + 1 == OUTAGES_TOLD);
-            self.chat.post(channel, None, &fails, &card).await?;
+            self.chat.post(channel, None, &Mark::new(&*fails), &card).await?;
             return Ok(Telling::Told(number));
         }
         Ok(Telling::Enough)
@@ -196,7 +196,7 @@ impl App {
         card: &Card,
     ) -> Result<(), ChatError> {
         if !self.was_posted(channel, key, since).await? {
-            self.chat.post(channel, None, key, card).await?;
+            self.chat.post(channel, None, &Mark::new(key), card).await?;
         }
         Ok(())
     }
@@ -229,7 +229,7 @@ impl App {
     /// said twice is better than not at all.
     async fn was_posted(&self, channel: &str, key: &str, since: DateTime<Utc>) -> Result<bool, ChatError> {
         let from = since - chrono::Duration::days(1) - CLOCK_SKEW;
-        match self.chat.find(channel, None, key, from).await {
+        match self.chat.find(channel, None, &Mark::new(key), from).await {
             Ok(found) => Ok(found.is_some()),
             Err(ChatError::Denied(_)) => Ok(false),
             Err(error) => Err(error),

@@ -11,8 +11,9 @@ use super::App;
 use super::command::{Role, unidentified};
 use super::people::{self, Known, Stranger};
 use super::review::Click;
+use super::signed::{self, Origin};
 use super::wording::choose::{self, form};
-use super::wording::{answers, card, concerned, refusals};
+use super::wording::{answers, card, concerned, lineage, refusals};
 use crate::chat::{Ack, FormState, Handler, Inbound, MessageRef, ReplyTo, Text, What};
 use crate::domain::audit::{Action, Actor, Draft, Person};
 use crate::domain::keep::KeptUntil;
@@ -36,7 +37,7 @@ impl Handler for Inbox {
             self.0.runtime.tasks.spawn(async move { app.freshen_home_of(&user).await });
         }
         match received {
-            Ok(ack) => ack,
+            Ok(ack) => signed::ack(ack, &self.0.store.lineage().database),
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "an input could not be handled");
                 self.0.whisper(reply, refusals::broken());
@@ -73,12 +74,16 @@ impl Turned {
 }
 
 impl App {
-    async fn receive(self: &Arc<Self>, inbound: Inbound) -> anyhow::Result<Ack> {
+    async fn receive(self: &Arc<Self>, mut inbound: Inbound) -> anyhow::Result<Ack> {
+        let origin = signed::unsigned(&mut inbound.what, &self.store.lineage());
         if !self.is_in_time(&inbound).await? {
             if inbound.what != What::HomeOpened {
                 self.whisper(inbound.reply.clone(), refusals::too_fast());
             }
             return Ok(Ack::Done);
+        }
+        if origin != Origin::Ours {
+            return self.not_of_this_database(&inbound, origin).await;
         }
         match &inbound.what {
             What::Click { action, value, trigger, message } => {
@@ -100,6 +105,27 @@ impl App {
                 self.home_click(&inbound, action, value, trigger).await
             }
         }
+    }
+
+    /// A button or dialog of another database, or of an earlier epoch of this one: it changes nothing, and says so.
+    async fn not_of_this_database(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        origin: Origin,
+    ) -> anyhow::Result<Ack> {
+        let why = match origin {
+            Origin::Ours => return Ok(Ack::Done),
+            Origin::EarlierEpoch => "of an earlier epoch of the database",
+            Origin::Elsewhere => "of another database",
+        };
+        let received = self.store.receive(&inbound.key, None, &inbound.user, inbound.received_at).await?;
+        if let Receipt::New | Receipt::Repeated { outcome: None, .. } = received {
+            let person = Person { id: inbound.user.clone(), name: String::new(), email: None };
+            let event = refused_unseen(person, inbound.received_at, why);
+            self.settle(inbound, why, Some((AuditContext::default(), event))).await?;
+        }
+        self.whisper(inbound.reply.clone(), lineage::not_of_this_database(origin == Origin::EarlierEpoch));
+        Ok(Ack::Done)
     }
 
     async fn submit(

@@ -156,14 +156,15 @@ impl App {
     async fn publish_to(&self, mut row: HomeRow, seen: &str) -> anyhow::Result<()> {
         let asked = row.asked;
         let (page, mut sure) = self.page_for(&row.user).await?;
-        let mut shown = digest(&page);
+        let epoch = self.store.lineage().database.epoch;
+        let mut shown = digest(&page, epoch);
         if row.shown.as_ref() != Some(&shown) {
             let mut published = self.chat.publish_home(&row.user, &page).await;
             if let (Err(ChatError::Content(_)), Some(plainer)) = (&published, page.without_pictures()) {
                 // A picture may not be ready yet: the page goes without it, and is looked at again soon.
                 sure &= !self.pictures_refused(&page.blocks);
                 published = self.chat.publish_home(&row.user, &plainer).await;
-                shown = digest(&plainer);
+                shown = digest(&plainer, epoch);
             }
             let published = match published {
                 Err(ChatError::Content(why)) => {
@@ -284,8 +285,10 @@ fn due(row: &HomeRow, seen: &str, now: DateTime<Utc>) -> Due {
     }
 }
 
-fn digest(page: &Home) -> String {
-    hex(&Sha256::digest(format!("{page:?}")))[..16].to_owned()
+/// What stands on a page. Its buttons are of one epoch of the database; the first had none.
+fn digest(page: &Home, epoch: i64) -> String {
+    let epoch = if epoch > 1 { epoch.to_string() } else { String::new() };
+    hex(&Sha256::digest(format!("{page:?}{epoch}")))[..16].to_owned()
 }
 
 #[cfg(test)]

@@ -5,12 +5,15 @@
 //! from what the channel shows is updated; after an ambiguous answer it is rendered once more a minute later, because
 //! the lost update may still arrive late and overwrite the newer one.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Duration, Utc};
 use sha2::{Digest, Sha256};
 
 use super::App;
 use super::wording::notices;
-use crate::chat::{Card, ChatError, MessageRef, ReplyTo};
+use crate::chat::{Card, ChatError, Mark, MessageRef, ReplyTo};
+use crate::domain::lineage::request_of;
 use crate::domain::policy::hex;
 use crate::domain::waiting;
 use crate::store::{CardStands, MessageRow};
@@ -37,6 +40,16 @@ pub enum Standing {
     NotYet(DateTime<Utc>),
 }
 
+impl Standing {
+    /// When to look again, if the message does not show yet what it should.
+    pub(super) fn again(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Standing::Current(_, again) => *again,
+            Standing::Behind(_, at) | Standing::NotYet(at) => Some(*at),
+        }
+    }
+}
+
 /// What a message is, apart from its content.
 pub struct Identity<'a> {
     /// The mark by which it is found again; unique.
@@ -52,7 +65,18 @@ pub struct Identity<'a> {
 impl App {
     /// Brings the message into the channel and up to date, as far as one try can.
     pub(super) async fn show(&self, message: &Identity<'_>, card: &Card) -> anyhow::Result<Standing> {
+        self.show_with(message, BTreeMap::new(), card).await
+    }
+
+    /// The same for a message that says these facts of itself unseen.
+    pub(super) async fn show_with(
+        &self,
+        message: &Identity<'_>,
+        facts: BTreeMap<String, String>,
+        card: &Card,
+    ) -> anyhow::Result<Standing> {
         let now = self.clock.now();
+        let mark = Mark { key: message.key.clone(), facts };
         let mut row = match self.store.message(&message.key).await? {
             Some(row) => row,
             None => MessageRow {
@@ -60,6 +84,9 @@ impl App {
                 ..MessageRow::new(message.key.clone(), message.channel.to_owned())
             },
         };
+        if let Some(reference) = reference(&row).filter(|_| row.frozen) {
+            return Ok(Standing::Current(reference, None));
+        }
         if row.channel != message.channel && (row.ts.is_none() || message.card_of.is_some()) {
             // It has moved: what was tried, or stands, where it was to be before is not looked for in the new channel.
             row = MessageRow {
@@ -78,8 +105,8 @@ impl App {
             });
         }
         match reference(&row) {
-            Some(reference) => self.keep_up(&mut row, reference, card).await,
-            None => self.bring(&mut row, message, card).await,
+            Some(reference) => self.keep_up(&mut row, reference, &mark, card).await,
+            None => self.bring(&mut row, message, &mark, card).await,
         }
     }
 
@@ -87,6 +114,7 @@ impl App {
         &self,
         row: &mut MessageRow,
         reference: MessageRef,
+        mark: &Mark,
         card: &Card,
     ) -> anyhow::Result<Standing> {
         let now = self.clock.now();
@@ -105,7 +133,7 @@ impl App {
         // Recorded before the call: of an update under which the process dies, too, nobody knows when it takes effect.
         let before = (row.rendered.take(), row.render_again_at.replace(longest()));
         self.store.save_message(row).await?;
-        match self.chat.update(&reference, card).await {
+        match self.chat.update(&reference, mark, card).await {
             Ok(()) => self.is_current(row, reference, digest, again).await,
             Err(ChatError::NotFound(why)) => {
                 // Somebody deleted it: the request stays valid, and the channel gets it anew.
@@ -118,7 +146,7 @@ impl App {
                 tracing::error!(key = row.key, why, "a card was refused; showing its sentence instead");
                 row.render_again_at = Some(longest());
                 self.store.save_message(row).await?;
-                match self.chat.update(&reference, &notices::fallback(card)).await {
+                match self.chat.update(&reference, mark, &notices::fallback(card)).await {
                     Ok(()) => self.is_current(row, reference, digest, again).await,
                     Err(error) => self.is_behind(row, reference, before, &error).await,
                 }
@@ -160,11 +188,12 @@ impl App {
         &self,
         row: &mut MessageRow,
         message: &Identity<'_>,
+        mark: &Mark,
         card: &Card,
     ) -> anyhow::Result<Standing> {
         if let Some(tried_at) = row.tried_at {
             let from = looked_for_from(tried_at, self.clock.now());
-            match self.chat.find(message.channel, message.thread, &message.key, from).await {
+            match self.chat.find(message.channel, message.thread, mark, from).await {
                 Ok(Some(reference)) => return self.stands(row, message, reference, None).await,
                 // Without the right to look, a second message at most: both are views of the same request.
                 Ok(None) | Err(ChatError::Denied(_)) => {}
@@ -173,7 +202,7 @@ impl App {
         }
         row.tried_at.get_or_insert(self.clock.now());
         self.store.save_message(row).await?;
-        match self.chat.post(message.channel, message.thread, &message.key, card).await {
+        match self.chat.post(message.channel, message.thread, mark, card).await {
             Ok(reference) => self.stands(row, message, reference, Some(digest(card))).await,
             // A picture may not be ready yet: the next tries are later.
             Err(error @ ChatError::Content(_)) if self.pictures_refused(&card.blocks) => {
@@ -182,7 +211,7 @@ impl App {
             Err(ChatError::Content(why)) => {
                 tracing::error!(key = row.key, why, "a card was refused; posting what is simpler instead");
                 let fallback = card.without_pictures().unwrap_or_else(|| notices::fallback(card));
-                match self.chat.post(message.channel, message.thread, &message.key, &fallback).await {
+                match self.chat.post(message.channel, message.thread, mark, &fallback).await {
                     Ok(reference) => self.stands(row, message, reference, Some(digest(card))).await,
                     Err(error) => Ok(Standing::NotYet(self.put_off(row, &error).await?)),
                 }
@@ -299,11 +328,6 @@ pub(super) fn looked_for_from(tried_at: DateTime<Utc>, now: DateTime<Utc>) -> Da
 /// Where the message stands, if it does.
 pub(super) fn reference(row: &MessageRow) -> Option<MessageRef> {
     row.ts.clone().map(|id| MessageRef { channel: row.channel.clone(), id })
-}
-
-/// The request that a message belongs to, by its key.
-fn request_of(key: &str) -> Option<i64> {
-    key.strip_prefix("request:")?.split(':').next()?.parse().ok()
 }
 
 fn succeeded(row: &mut MessageRow) {

@@ -16,6 +16,7 @@ mod drift;
 mod exemptions;
 pub mod history;
 mod home;
+mod lineage;
 pub mod listing;
 pub mod messages;
 mod obstacles;
@@ -27,6 +28,7 @@ mod restore;
 mod review;
 mod row;
 mod sessions;
+mod signed;
 mod silence;
 pub mod survey;
 pub mod sweeps;
@@ -144,6 +146,8 @@ struct Runtime {
     tries: Mutex<tries::Tries>,
     /// The trend picture of each policy.
     trends: Mutex<BTreeMap<String, trend::Trend>>,
+    /// What was last asked of the channels about the database.
+    witnesses: Mutex<lineage::Witnesses>,
 }
 
 /// So many notes to single people are under way at once; more would only time each other out.
@@ -177,6 +181,8 @@ enum Work {
     Pause(i64),
     /// Everybody's page of the bot.
     Homes,
+    /// Telling that the database is stopped, or that it goes on.
+    Lineage,
 }
 
 /// What stands in the way of all suspensions of a request until a person mends it.
@@ -215,6 +221,7 @@ impl App {
         concurrency: usize,
         connection: watch::Receiver<Connection>,
     ) -> App {
+        let chat = Arc::new(signed::Signed { chat, store: store.clone(), clock: clock.clone() });
         App {
             store,
             chat,
@@ -241,7 +248,7 @@ impl App {
     /// Runs until `stop`, then lets work in flight end within a bound. Fails only if the database is gone for good, or is not
     /// the file at its path any more.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) -> anyhow::Result<()> {
-        let mut moved = self.clock.moved();
+        let (mut moved, mut connection) = (self.clock.moved(), self.connection.clone());
         let now = self.clock.now();
         let mut seen = (Instant::now(), now);
         for policy in &self.policies {
@@ -257,6 +264,8 @@ impl App {
         let mut lost = None;
         loop {
             self.note_pulse();
+            self.note_connection(&mut connection, false);
+            self.ask_witnesses(&stop).await;
             if self.clock.now() >= forget_at {
                 forget_at = self.clock.now() + FORGET_EVERY;
                 if let Err(error) = self.store.forget_receipts(self.clock.now() - RECEIPTS_KEPT).await {
@@ -289,6 +298,10 @@ impl App {
                     }
                     () = self.runtime.nudge.notified() => break true,
                     _ = moved.changed() => break true,
+                    Ok(()) = connection.changed() => {
+                        self.note_connection(&mut connection, true);
+                        break true;
+                    }
                     () = self.runtime.rewound.notified() => {}
                     () = tokio::time::sleep(retry.unwrap_or_else(|| self.wait())) => break true,
                 }
@@ -395,7 +408,15 @@ impl App {
 
     /// Looks at all rows and gives each that wants something its task.
     async fn reconcile(self: &Arc<Self>, stop: &CancellationToken) -> anyhow::Result<()> {
+        let stopped = self.store.lineage().stopped.is_some();
+        if stopped || self.tells_of_resuming() {
+            self.work_on(Work::Lineage, stop);
+        }
         let looked_at = self.clock.now();
+        if stopped {
+            lock(&self.runtime.wakes).retain(|_, at| *at > looked_at);
+            return Ok(());
+        }
         for pause in self.store.pauses_to_tell().await? {
             self.work_on(Work::Pause(pause), stop);
         }
@@ -501,6 +522,7 @@ impl App {
             Work::Digest(id) => self.tell_digest(id).await,
             Work::Pause(id) => self.tell_pause(id).await,
             Work::Homes => self.publish_homes().await,
+            Work::Lineage => self.tell_of_lineage().await,
         };
         wake.unwrap_or_else(|error| {
             tracing::error!(?work, error = format!("{error:#}"), "work failed; trying again");
@@ -534,7 +556,8 @@ impl App {
     fn wait(&self) -> std::time::Duration {
         let now = self.clock.now();
         let next = lock(&self.runtime.wakes).values().min().copied();
-        let next = next.into_iter().chain(self.next_undo_end()).min();
+        let undo = self.next_undo_end().filter(|_| self.store.lineage().stopped.is_none());
+        let next = next.into_iter().chain(undo).min();
         next.map_or(TICK_MAX, |at| (at - now).to_std().unwrap_or_default().min(TICK_MAX))
     }
 

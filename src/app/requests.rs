@@ -12,6 +12,7 @@ use super::wording::{card, notices};
 use super::{App, Obstacle, lock};
 use crate::chat::MessageRef;
 use crate::domain::candidate::{Candidate, CandidateState};
+use crate::domain::lineage;
 use crate::domain::request::{self, AskedAgain, Became, Decision, Request, RequestState};
 use crate::domain::sweep::Trigger;
 use crate::domain::waiting;
@@ -249,7 +250,8 @@ impl App {
         };
         let message =
             Identity { key: card_key(id), channel: &request.channel, thread: None, card_of: Some(id) };
-        Ok(match self.show(&message, &card::card(&view)).await? {
+        let facts = [(lineage::STATE.to_owned(), request.state.word().to_owned())].into();
+        Ok(match self.show_with(&message, facts, &card::card(&view)).await? {
             Standing::Current(card, again) => (Some((card, request.version)), again),
             Standing::Behind(card, at) => (Some((card, request.version)), Some(at)),
             Standing::NotYet(at) => (None, Some(at)),

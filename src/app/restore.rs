@@ -32,13 +32,17 @@ impl App {
         match &restoration.state {
             RestorationState::Due { not_before, .. } => {
                 let by = self.restore_by(&restoration);
-                if let Some(at) = waits_until(*not_before, by, was_tried(&restoration), now) {
+                if let Some(at) = waits_until(*not_before, by, restoration.state.was_tried(), now) {
                     return Ok(Some(at));
                 }
-                if now < by {
+                let lineage = self.store.lineage();
+                if !lineage.owns_restoration(id) {
+                    let since = lineage.epoch_began.unwrap_or(now);
+                    self.call_back_off(&restoration, since, Step::Skip(Skip::Superseded)).await?;
+                } else if now < by {
                     self.give_back(&restoration).await?;
                 } else {
-                    self.call_back_off(&restoration, by).await?;
+                    self.call_back_off(&restoration, by, Step::TooLate).await?;
                 }
                 // Its end is told in the next round, from the row.
                 return Ok(Some(self.clock.now()));
@@ -101,7 +105,7 @@ impl App {
                 }
                 Ok(account)
             }
-            Ok(Account { status: AccountStatus::Active, .. }) if was_tried(restoration) => {
+            Ok(Account { status: AccountStatus::Active, .. }) if restoration.state.was_tried() => {
                 Err(Step::Confirm(Proof::by_reading()))
             }
             Ok(Account { status, .. }) => Err(Step::Skip(Skip::NotSuspended(status))),
@@ -113,16 +117,21 @@ impl App {
         }
     }
 
-    /// The wish is too old: no call is made any more. What an earlier one did is read first.
-    async fn call_back_off(&self, restoration: &Restoration, by: DateTime<Utc>) -> anyhow::Result<()> {
-        let step = if was_tried(restoration) {
+    /// The wish is too old, or of an earlier epoch: no call is made any more. What an earlier one did is read first.
+    async fn call_back_off(
+        &self,
+        restoration: &Restoration,
+        by: DateTime<Utc>,
+        end: Step,
+    ) -> anyhow::Result<()> {
+        let step = if restoration.state.was_tried() {
             match self.still_to_be_given_back(restoration).await {
-                Ok(_) => Step::TooLate,
+                Ok(_) => end,
                 Err(Step::Wait { .. }) if self.clock.now() >= by + FIND_OUT_WITHIN => Step::TooLateToTell,
                 Err(step) => step,
             }
         } else {
-            Step::TooLate
+            end
         };
         self.step_back(restoration, step).await
     }
@@ -186,11 +195,6 @@ fn waits_until(
     // What a try did is looked for beyond that time, and no more often than before it.
     let end = if tried && now >= by { by + FIND_OUT_WITHIN } else { by };
     waiting::until(not_before, now).map(|at| at.min(end)).filter(|at| *at > now)
-}
-
-/// Whether a call was made that may have done something.
-fn was_tried(restoration: &Restoration) -> bool {
-    matches!(restoration.state, RestorationState::Due { attempts: 1.., .. })
 }
 
 /// The account's status change as it was known before any try.

@@ -526,6 +526,8 @@ fn answer(
         | Refusal::AlreadyAskedAgain { .. }
         | Refusal::Paused { .. }
         | Refusal::RuleChanged
+        | Refusal::DatabaseStopped
+        | Refusal::Superseded
         | Refusal::DoesNotFit => Ack::ReplaceModal(choose::over(id, text, whole)),
     }
 }

@@ -71,6 +71,9 @@ impl App {
         let Some(policy) = self.policy(&request.policy).filter(|policy| policy.clear_sessions) else {
             return Ok(Some(Step::Drop(Dropped::NotWanted)));
         };
+        if !self.store.lineage().owns_request(request.id) {
+            return Ok(Some(Step::Drop(Dropped::Superseded)));
+        }
         let trouble = trouble(candidate);
         // Tried once in any case: ending the sessions of a suspended account is never out of date.
         if trouble.error.is_some() && self.clock.now() > execute_by(policy, decision.at) {

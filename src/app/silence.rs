@@ -5,7 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::App;
 use super::messages::{Identity, looked_for_from};
 use super::wording::{notices, refusals};
-use crate::chat::{ChatError, MessageRef, Text};
+use crate::chat::{ChatError, Mark, MessageRef, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::policy::{People, Policy};
 use crate::domain::request::{AskedAgain, Request, RequestState};
@@ -78,7 +78,12 @@ impl App {
                 Some((false, Some(tried_at))) => {
                     match self
                         .chat
-                        .find(&request.channel, None, &key, looked_for_from(tried_at, self.clock.now()))
+                        .find(
+                            &request.channel,
+                            None,
+                            &Mark::new(&*key),
+                            looked_for_from(tried_at, self.clock.now()),
+                        )
                         .await
                     {
                         Ok(found) => found.is_some(),

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::requests::card_key;
 use super::{App, ApproverCache, InFlight, Work, lock, messages};
 use crate::chat::{
-    Card, Chat, ChatError, ChatUser, Connection, FileRef, Home, MessageRef, Modal, ReplyTo, ShareIn, Upload,
-    ViewRef,
+    Card, Chat, ChatError, ChatUser, Connection, FileRef, Home, Mark, Marked, MessageRef, Modal, ReplyTo,
+    ShareIn, Upload, ViewRef,
 };
 use crate::clock::Clock;
 use crate::domain::account::{Account, AccountId, UserType};
@@ -42,7 +42,7 @@ impl Chat for Nobody {
         &self,
         _: &str,
         _: Option<&MessageRef>,
-        _: &str,
+        _: &Mark,
         _: &Card,
     ) -> Result<MessageRef, ChatError> {
         panic!("a post")
@@ -51,13 +51,16 @@ impl Chat for Nobody {
         &self,
         _: &str,
         _: Option<&MessageRef>,
-        _: &str,
+        _: &Mark,
         _: DateTime<Utc>,
     ) -> Result<Option<MessageRef>, ChatError> {
         panic!("a search")
     }
-    async fn update(&self, _: &MessageRef, _: &Card) -> Result<(), ChatError> {
+    async fn update(&self, _: &MessageRef, _: &Mark, _: &Card) -> Result<(), ChatError> {
         panic!("an update")
+    }
+    async fn marks(&self, _: &str, _: Option<DateTime<Utc>>) -> Result<Vec<Marked>, ChatError> {
+        Ok(Vec::new())
     }
     async fn whisper(&self, _: &ReplyTo, _: &Card) -> Result<(), ChatError> {
         panic!("a whisper")
@@ -94,6 +97,10 @@ impl Chat for Nobody {
     }
     async fn channel_members(&self, _: &str) -> Result<Vec<String>, ChatError> {
         panic!("a channel")
+    }
+
+    fn other_connections(&self) -> u64 {
+        0
     }
 }
 

@@ -9,7 +9,7 @@ use chrono::{DateTime, Datelike, Duration, Utc};
 use super::history::picture;
 use super::wording::history as wording;
 use super::{App, lock};
-use crate::chat::{Block, Card, ChatError, Upload};
+use crate::chat::{Block, Card, ChatError, Mark, Upload};
 use crate::domain::policy::{Policy, start_of_day};
 use crate::domain::report::Report;
 use crate::domain::when::Period;
@@ -102,13 +102,14 @@ impl App {
         };
         let summary = wording::picture_comment(report);
         let card = Card { summary: summary.clone(), blocks: vec![Block::Section(summary), image] };
+        let mark = Mark::new(key);
         for wait in WAITS_S {
-            match self.chat.post(&channel, None, key, &card).await {
+            match self.chat.post(&channel, None, &mark, &card).await {
                 Err(ChatError::Content(_)) => tokio::time::sleep(std::time::Duration::from_secs(wait)).await,
                 posted => return posted.map(drop),
             }
         }
-        self.chat.post(&channel, None, key, &card).await.map(drop)
+        self.chat.post(&channel, None, &mark, &card).await.map(drop)
     }
 }
 

@@ -7,8 +7,10 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
 use super::command::outcome;
+use super::wording::lineage::reason;
 use super::{App, TICK_MAX, Work, lock};
 use crate::chat::Connection;
+use crate::domain::lineage::DatabaseId;
 use crate::domain::policy::Policy;
 use crate::domain::schedule;
 use crate::domain::sweep::slot_key;
@@ -71,6 +73,8 @@ pub struct Vitals {
     pub database: Sign,
     /// How many connections the chat system counts that are not this bot's: another one gets what people send.
     pub other_connections: u64,
+    /// Which database it is.
+    pub database_id: DatabaseId,
     /// Each policy.
     pub policies: Vec<PolicyVitals>,
     /// The collectors of the audit trail that lack more than they should.
@@ -134,6 +138,8 @@ impl Vitals {
         let (alive, database) = sign_of_database(store, at).await;
         let mut wrong = vec!["Slack has not been reached yet since the start, or the last reload".to_owned()];
         wrong.extend(database.why.as_ref().map(|why| format!("the database: {why}")));
+        let lineage = store.lineage();
+        wrong.extend(lineage.stopped.as_ref().map(|stop| format!("stopped: {}", reason(&lineage, stop))));
         let unknown = Sign { ok: None, at: None, why: None };
         Vitals {
             at,
@@ -144,6 +150,7 @@ impl Vitals {
             okta: unknown,
             database,
             other_connections: 0,
+            database_id: store.lineage().database.clone(),
             policies: Vec::new(),
             collectors_behind: Vec::new(),
             stuck: Vec::new(),
@@ -213,6 +220,7 @@ impl App {
         wrong.extend(database.why.as_ref().map(|why| format!("the database: {why}")));
         let other_connections = self.chat.other_connections();
         wrong.extend((other_connections > 0).then(|| others_in_words(other_connections)));
+        wrong.extend(self.lineage_is_wrong());
         let (hung, stuck) = self.stuck(at);
         let mut vitals = Vitals {
             at,
@@ -223,6 +231,7 @@ impl App {
             okta,
             database,
             other_connections,
+            database_id: self.store.lineage().database.clone(),
             policies: Vec::new(),
             collectors_behind: Vec::new(),
             stuck,

@@ -7,6 +7,8 @@
 mod card;
 mod input;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -23,6 +25,40 @@ pub struct MessageRef {
     pub channel: String,
     /// The message's id within the channel.
     pub id: String,
+}
+
+/// What a message of ours carries unseen: a key by which it is found again, and facts, texts by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// What the message is.
+    pub key: String,
+    /// What else it says to the bot that reads it later. No secrets: other apps of the workspace may read them.
+    pub facts: BTreeMap<String, String>,
+}
+
+impl Mark {
+    /// A mark without facts.
+    pub fn new(key: impl Into<String>) -> Mark {
+        Mark { key: key.into(), facts: BTreeMap::new() }
+    }
+
+    /// Whether a message with the mark `found` is the one that is looked for: the same key, and no fact that both have
+    /// differs.
+    pub fn matches(&self, found: &Mark) -> bool {
+        let differs = |(name, fact)| found.facts.get(name).is_some_and(|other: &String| other != fact);
+        self.key == found.key && !self.facts.iter().any(differs)
+    }
+}
+
+/// A message of ours with its mark, as it was read in a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marked {
+    /// The message.
+    pub message: MessageRef,
+    /// When it was posted, by the chat system's clock.
+    pub posted_at: DateTime<Utc>,
+    /// Its mark as it is now: an update replaces it.
+    pub mark: Mark,
 }
 
 /// A person as the chat system vouches for them at this moment.
@@ -70,26 +106,30 @@ pub enum ChatError {
 /// A chat system.
 #[async_trait]
 pub trait Chat: Send + Sync {
-    /// Posts a card, marked with `key` so that [`Chat::find`] can find it again. In `thread` if given.
+    /// Posts a card, marked so that [`Chat::find`] can find it again. In `thread` if given.
     async fn post(
         &self,
         channel: &str,
         thread: Option<&MessageRef>,
-        key: &str,
+        mark: &Mark,
         card: &Card,
     ) -> Result<MessageRef, ChatError>;
 
-    /// Looks for a message of ours with this mark, posted at or after `since`.
+    /// Looks for a message of ours that `mark` matches, posted at or after `since`.
     async fn find(
         &self,
         channel: &str,
         thread: Option<&MessageRef>,
-        key: &str,
+        mark: &Mark,
         since: DateTime<Utc>,
     ) -> Result<Option<MessageRef>, ChatError>;
 
-    /// Replaces a posted card.
-    async fn update(&self, message: &MessageRef, card: &Card) -> Result<(), ChatError>;
+    /// Replaces a posted card and its mark.
+    async fn update(&self, message: &MessageRef, mark: &Mark, card: &Card) -> Result<(), ChatError>;
+
+    /// Our marked messages of a channel, newest first, threads left out: those of the newest page of its history, and of
+    /// further ones until there is one and all since `since` were read, up to a bound.
+    async fn marks(&self, channel: &str, since: Option<DateTime<Utc>>) -> Result<Vec<Marked>, ChatError>;
 
     /// Tells one person something that nobody else sees. Best effort: never the only record of anything.
     async fn whisper(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError>;
@@ -139,9 +179,7 @@ pub trait Chat: Send + Sync {
 
     /// How many connections the platform has counted for some time that are not ours. They get some of what people
     /// send.
-    fn other_connections(&self) -> u64 {
-        0
-    }
+    fn other_connections(&self) -> u64;
 }
 
 /// What handles inputs. The transport calls it concurrently and sends the returned [`Ack`] when it is done.

@@ -157,6 +157,10 @@ pub enum Action {
     Archived,
     /// The time of day went another way than time does: the machine slept, or somebody set its clock.
     ClockJumped,
+    /// The channel has seen a later state of the database, or another one: nothing is executed from then on.
+    DatabaseStopped,
+    /// An admin let it go on, in a new epoch.
+    DatabaseResumed,
 }
 
 impl Action {
@@ -222,6 +226,8 @@ impl Action {
             Action::Outdated => "outdated",
             Action::Archived => "archived",
             Action::ClockJumped => "clock_jumped",
+            Action::DatabaseStopped => "database_stopped",
+            Action::DatabaseResumed => "database_resumed",
         }
     }
 }

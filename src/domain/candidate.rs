@@ -98,6 +98,8 @@ pub enum Skip {
     PolicyGone,
     /// The row claims what the audit trail does not bear out: somebody changed the database by hand.
     Unproven(Unproven),
+    /// The approval is from before the database was restored.
+    Superseded,
 }
 
 /// What the audit trail does not have.

@@ -53,6 +53,8 @@ pub enum Skip {
     ChangedByOthers,
     /// The row claims a wish that the audit trail does not have: somebody changed the database by hand.
     Unproven,
+    /// The wish is from before the database was restored.
+    Superseded,
 }
 
 /// Where a restoration stands.
@@ -106,6 +108,11 @@ impl RestorationState {
     /// Whether it was tried as often as it may be.
     pub fn is_tried_enough(&self) -> bool {
         matches!(self, RestorationState::Due { attempts: ATTEMPTS_MAX.., .. })
+    }
+
+    /// Whether a call was made that may have done something.
+    pub fn was_tried(&self) -> bool {
+        matches!(self, RestorationState::Due { attempts: 1.., .. })
     }
 
     /// To be done, not tried yet; with the account's status change as read when it was asked for.

@@ -74,6 +74,8 @@ pub enum Dropped {
     NotWanted,
     /// The row claims a suspension that the audit trail does not have: somebody changed the database by hand.
     Unproven,
+    /// The approval is from before the database was restored.
+    Superseded,
 }
 
 impl Sessions {

@@ -3,40 +3,34 @@
 //! Requests are the crate's types. Answers are, where reading too much of them would do harm: a message that was posted
 //! must not count as lost because a block in its echo has a new shape. Those answers are read as the few fields needed.
 
-use chrono::{DateTime, Duration, Utc};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use slack_morphism::prelude::{
     SlackApiAppsConnectionOpenRequest, SlackApiChatPostEphemeralRequest, SlackApiChatPostMessageRequest,
     SlackApiChatUpdateRequest, SlackApiConversationsMembersRequest, SlackApiPostWebhookMessageRequest,
     SlackApiUserGroupsUsersListRequest, SlackApiViewsOpenRequest, SlackApiViewsPublishRequest,
-    SlackApiViewsPushRequest, SlackApiViewsUpdateRequest, SlackMessageContent, SlackMessageMetadata,
-    SlackResponseUrl, SlackUserFlags,
+    SlackApiViewsPushRequest, SlackApiViewsUpdateRequest, SlackMessageContent, SlackResponseUrl,
+    SlackUserFlags,
 };
 use slack_morphism::{ClientResult, SlackApiToken, SlackClient, SlackClientSession};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use crate::chat::{Card, ChatError, ChatUser, Home, MessageRef, Modal, ReplyTo, ViewRef};
+use crate::chat::{Card, ChatError, ChatUser, Home, Mark, MessageRef, Modal, ReplyTo, ViewRef};
 use crate::net::Network;
 
 use super::connector::Connector;
 use super::errors::Call;
+use super::marks;
 use super::render;
 use super::settings::{Settings, Timing, is_trustworthy};
 
-/// Marks our messages, so that one whose reply was lost can be found again.
-const EVENT_TYPE: &str = "inactive_contractors";
-
 /// Slack advises at most 200 for members; 100 messages with full blocks stay below the connector's bound.
-const PAGE: u16 = 100;
+pub(super) const PAGE: u16 = 100;
 
 /// 20 pages are 2000 messages since the post, or 2000 members.
-const PAGES_MAX: usize = 20;
-
-/// How far our clock may be ahead of Slack's without a message of ours being overlooked.
-const CLOCK_SKEW: Duration = Duration::minutes(5);
+pub(super) const PAGES_MAX: usize = 20;
 
 /// Who the bot is, as `auth.test` says.
 #[derive(Clone, Debug)]
@@ -70,28 +64,6 @@ pub(super) struct Accepted {}
 struct Posted {
     channel: String,
     ts: String,
-}
-
-/// An answer without messages is none: what is not found is posted again.
-#[derive(Deserialize)]
-struct Page {
-    messages: Vec<Found>,
-    response_metadata: Option<Cursor>,
-}
-
-#[derive(Deserialize)]
-struct Cursor {
-    next_cursor: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Found {
-    ts: String,
-    user: Option<String>,
-    bot_id: Option<String>,
-    /// Any value: other apps may put anything there.
-    #[serde(default)]
-    metadata: Value,
 }
 
 #[derive(Deserialize)]
@@ -225,10 +197,10 @@ impl Api {
         &self,
         channel: &str,
         thread: Option<&MessageRef>,
-        key: &str,
+        mark: &Mark,
         card: &Card,
     ) -> Result<MessageRef, ChatError> {
-        let content = self.content(card).with_metadata(mark(key));
+        let content = self.content(card).with_metadata(marks::metadata(mark));
         let mut request = SlackApiChatPostMessageRequest::new(channel.into(), content)
             .with_unfurl_links(false)
             .with_unfurl_media(false)
@@ -239,54 +211,20 @@ impl Api {
         Ok(MessageRef { channel: posted.channel, id: posted.ts })
     }
 
-    /// Metadata stays as it was: a `chat.update` without it leaves it alone.
+    /// The metadata is replaced as well: a `chat.update` without it would leave it as it was.
     /// <https://docs.slack.dev/reference/methods/chat.update>
-    pub(super) async fn update(&self, message: &MessageRef, card: &Card) -> Result<(), ChatError> {
+    pub(super) async fn update(
+        &self,
+        message: &MessageRef,
+        mark: &Mark,
+        card: &Card,
+    ) -> Result<(), ChatError> {
         let (channel, ts) = (message.channel.as_str().into(), message.id.as_str().into());
-        let request = SlackApiChatUpdateRequest::new(channel, self.content(card), ts)
+        let content = self.content(card).with_metadata(marks::metadata(mark));
+        let request = SlackApiChatUpdateRequest::new(channel, content, ts)
             .with_link_names(false)
             .with_parse("none".to_owned());
         self.write::<_, Accepted>("chat.update", &request).await.map(|_| ())
-    }
-
-    pub(super) async fn find(
-        &self,
-        channel: &str,
-        thread: Option<&MessageRef>,
-        key: &str,
-        since: DateTime<Utc>,
-    ) -> Result<Option<MessageRef>, ChatError> {
-        let method = if thread.is_some() { "conversations.replies" } else { "conversations.history" };
-        let oldest = (since - CLOCK_SKEW).timestamp();
-        let mut cursor = None;
-        for _ in 0..PAGES_MAX {
-            let params = vec![
-                ("channel", Some(channel.to_owned())),
-                ("ts", thread.map(|message| message.id.clone())),
-                ("oldest", Some(format!("{oldest}.000000"))),
-                ("inclusive", Some("true".to_owned())),
-                ("include_all_metadata", Some("true".to_owned())),
-                ("limit", Some(PAGE.to_string())),
-                ("cursor", cursor),
-            ];
-            let page: Page = self.read(method, &params).await?;
-            if let Some(found) = page.messages.into_iter().find(|message| self.is_marked(message, key)) {
-                return Ok(Some(MessageRef { channel: channel.to_owned(), id: found.ts }));
-            }
-            cursor = page.response_metadata.and_then(|meta| meta.next_cursor).filter(|next| !next.is_empty());
-            if cursor.is_none() {
-                return Ok(None);
-            }
-        }
-        tracing::warn!(channel, "looked through too many messages for one of ours; taking it as not posted");
-        Ok(None)
-    }
-
-    fn is_marked(&self, message: &Found, key: &str) -> bool {
-        let ours = message.user.as_ref() == Some(&self.me.user_id)
-            || (message.bot_id.is_some() && message.bot_id == self.me.bot_id);
-        let text = |pointer: &str| message.metadata.pointer(pointer).and_then(Value::as_str);
-        ours && text("/event_type") == Some(EVENT_TYPE) && text("/event_payload/key") == Some(key)
     }
 
     /// Answers at the input's own address. `None` if there is none, or if it is used up or older than half an hour.
@@ -488,10 +426,4 @@ pub(super) struct ChannelInfo {
 #[derive(Deserialize)]
 struct ChannelAnswer {
     channel: ChannelInfo,
-}
-
-/// Strings only: slack-morphism can't read back anything else.
-fn mark(key: &str) -> SlackMessageMetadata {
-    SlackMessageMetadata::new(EVENT_TYPE.to_owned())
-        .with_event_payload([("key".to_owned(), key.to_owned())].into())
 }

@@ -20,6 +20,7 @@ mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 mod inbound;
+mod marks;
 mod render;
 mod settings;
 mod socket;
@@ -34,8 +35,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::{
-    Card, Chat, ChatError, ChatUser, Connection, FileRef, Handler, Home, MessageRef, Modal, ReplyTo, ShareIn,
-    Upload, ViewRef,
+    Card, Chat, ChatError, ChatUser, Connection, FileRef, Handler, Home, Mark, Marked, MessageRef, Modal,
+    ReplyTo, ShareIn, Upload, ViewRef,
 };
 use crate::clock::Clock;
 
@@ -154,24 +155,28 @@ impl Chat for Slack {
         &self,
         channel: &str,
         thread: Option<&MessageRef>,
-        key: &str,
+        mark: &Mark,
         card: &Card,
     ) -> Result<MessageRef, ChatError> {
-        self.api.post(channel, thread, key, card).await
+        self.api.post(channel, thread, mark, card).await
     }
 
     async fn find(
         &self,
         channel: &str,
         thread: Option<&MessageRef>,
-        key: &str,
+        mark: &Mark,
         since: DateTime<Utc>,
     ) -> Result<Option<MessageRef>, ChatError> {
-        self.api.find(channel, thread, key, since).await
+        self.api.find(channel, thread, mark, since).await
     }
 
-    async fn update(&self, message: &MessageRef, card: &Card) -> Result<(), ChatError> {
-        self.api.update(message, card).await
+    async fn update(&self, message: &MessageRef, mark: &Mark, card: &Card) -> Result<(), ChatError> {
+        self.api.update(message, mark, card).await
+    }
+
+    async fn marks(&self, channel: &str, since: Option<DateTime<Utc>>) -> Result<Vec<Marked>, ChatError> {
+        self.api.marks(channel, since).await
     }
 
     async fn whisper(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {

@@ -67,7 +67,7 @@ impl Store {
 }
 
 /// The file, to be read only, and its schema version.
-fn read_only(path: &Path) -> Result<(Connection, i64), OpenError> {
+pub(super) fn read_only(path: &Path) -> Result<(Connection, i64), OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =
         Connection::open_with_flags(path, flags).map_err(|source| refused("read", path, source))?;
@@ -94,7 +94,7 @@ pub(super) fn copy_whole(source: &Connection, part: &Path, to: &Path) -> Result<
 }
 
 /// In one step, so that no change of the writer's comes in between.
-fn copy_pages(source: &Connection, part: &Path, to: &Path) -> Result<(), OpenError> {
+pub(super) fn copy_pages(source: &Connection, part: &Path, to: &Path) -> Result<(), OpenError> {
     let sql = |source| refused("make the backup", to, source);
     let mut copy = open_made(part)?;
     {

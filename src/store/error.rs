@@ -59,8 +59,8 @@ pub enum OpenError {
     },
     /// `SQLite`'s own check found damage.
     #[error(
-        "{} is damaged ({why}); move it and its -wal and -shm files aside, put a backup in its place, \
-         and start again; `sqlite3 <damaged file> .recover` shows what can be saved",
+        "{} is damaged ({why}); put a backup in its place with `inactive-contractors restore <backup>`, which keeps \
+         this file aside, and start again; `sqlite3 <damaged file> .recover` shows what can be saved",
         .path.display()
     )]
     Corrupt {

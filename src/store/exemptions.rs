@@ -97,6 +97,19 @@ impl Store {
         .await
     }
 
+    /// The exemptions of all policies that have not ended and were granted last, at most `at_most`.
+    pub async fn latest_exemptions(
+        &self,
+        at_most: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Granted>, StoreError> {
+        self.read(move |tx| {
+            let sql = format!("SELECT * FROM exemption WHERE {OPEN} ORDER BY id DESC LIMIT ?1");
+            codec::all(tx, &sql, params![at_most, time_text(now)], decode)
+        })
+        .await
+    }
+
     /// Every exemption that the account ever had, newest first.
     pub async fn exemptions_of(&self, account: &AccountId) -> Result<Vec<Granted>, StoreError> {
         let account = account.clone();

@@ -30,6 +30,8 @@ pub struct MessageRow {
     pub attempts: u32,
     /// The page that the card shows, from 0.
     pub page: u32,
+    /// It shows what this file does not have, and is never changed again. [`Store::save_message`] leaves this alone.
+    pub frozen: bool,
 }
 
 impl MessageRow {
@@ -46,6 +48,7 @@ impl MessageRow {
             retry_at: None,
             attempts: 0,
             page: 0,
+            frozen: false,
         }
     }
 }
@@ -147,6 +150,11 @@ impl Store {
     }
 }
 
+/// The message shows what this file does not have, and is never changed again.
+pub(super) fn freeze(tx: &Connection, key: &str) -> Result<(), StoreError> {
+    codec::run(tx, "UPDATE message SET frozen = 1 WHERE key = ?1", [key]).map(drop)
+}
+
 fn load(tx: &Connection, key: &str) -> Result<Option<MessageRow>, StoreError> {
     codec::first(tx, "SELECT * FROM message WHERE key = ?1", [key], decode)
 }
@@ -191,5 +199,6 @@ fn decode(row: &Row<'_>) -> Result<MessageRow, StoreError> {
         retry_at: cells.time_or_null("retry_at")?,
         attempts: cells.get("attempts")?,
         page: cells.get("page")?,
+        frozen: cells.get("frozen")?,
     })
 }

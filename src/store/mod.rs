@@ -30,6 +30,7 @@ mod finish;
 mod forwarded;
 mod history;
 mod homes;
+mod lineage;
 mod lock;
 mod messages;
 mod open;
@@ -40,6 +41,7 @@ mod questions;
 mod receipts;
 mod requests;
 mod restorations;
+mod restore;
 mod reviews;
 mod schema;
 mod silence;
@@ -48,6 +50,7 @@ mod watches;
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -62,14 +65,18 @@ pub use exemptions::Exempted;
 pub use finish::{Finished, FinishedSweep};
 pub use history::{ACCOUNTS_MAX, AuditQuery};
 pub use homes::HomeRow;
+pub use lineage::ResumedDatabase;
 pub use messages::{CardStands, MessageRow};
 pub use policies::KnownPolicy;
 pub use receipts::{Decided, Receipt};
 pub use requests::{OpenQuestion, StatusCounts};
 pub use restorations::AskedFor;
+pub use restore::Restoring;
 pub use reviews::Reviewed;
 pub use sweeps::{NewSweep, StartedSweep, SweepRow, SweepState};
 pub use watches::Drifted;
+
+use crate::domain::lineage::Lineage;
 
 /// Calls that may wait for the writer before callers wait for room. Far above what a channel of people can cause.
 const QUEUE_MAX: usize = 256;
@@ -139,6 +146,8 @@ pub struct Store {
     written: watch::Sender<()>,
     /// Why nothing is written any more.
     lost: watch::Receiver<Option<StoreError>>,
+    /// The identity row, as it was last read or written.
+    lineage: watch::Sender<Arc<Lineage>>,
 }
 
 impl Store {
@@ -150,7 +159,7 @@ impl Store {
     /// Opens the file like [`Store::open`], but leaves the writing to the caller, who decides when each call is carried
     /// out. Nothing is answered until then.
     pub fn open_with_writer(path: &Path, now: DateTime<Utc>) -> Result<(Store, Writer), OpenError> {
-        Ok(Store::with_writer(open::open(path, now)?))
+        Store::with_writer(open::open(path, now)?, path)
     }
 
     /// A copy of the file at `path` in memory, for looking: what is written to it is gone at the end, and the process
@@ -160,7 +169,7 @@ impl Store {
     }
 
     fn start(held: open::Held, path: &Path) -> Result<Store, OpenError> {
-        let (store, writer) = Store::with_writer(held);
+        let (store, writer) = Store::with_writer(held, path)?;
         std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.work())
@@ -168,11 +177,14 @@ impl Store {
         Ok(store)
     }
 
-    fn with_writer(held: open::Held) -> (Store, Writer) {
+    fn with_writer(held: open::Held, path: &Path) -> Result<(Store, Writer), OpenError> {
+        let lineage = lineage::load(&held.connection)
+            .map_err(|error| OpenError::Corrupt { path: path.to_owned(), why: error.to_string() })?;
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (losing, lost) = watch::channel(None);
-        let store = Store { jobs, written: watch::channel(()).0, lost };
-        (store, Writer { held, queue, closing: Vec::new(), losing })
+        let lineage = watch::channel(Arc::new(lineage)).0;
+        let store = Store { jobs, written: watch::channel(()).0, lost, lineage };
+        Ok((store, Writer { held, queue, closing: Vec::new(), losing }))
     }
 
     /// Carries out what was asked before, moves the log into the file, and lets go of it. Clones are closed as well.

@@ -98,13 +98,12 @@ pub(super) fn open_copy(path: &Path) -> Result<Held, OpenError> {
             .and_then(|backup| backup.run_to_completion(COPY_PAGES, Duration::ZERO, None))
             .map_err(|source| refused("copy", path, source))?;
     }
-    migrate(&mut connection, path, version, schema::MIGRATIONS, None)?;
-    connection.execute_batch("PRAGMA foreign_keys = ON").map_err(|source| refused("set up", path, source))?;
+    migrate_all(&mut connection, path, version)?;
     Ok(Held { connection, lock: None })
 }
 
 /// The same path for the same file, so that two names of it meet at one lock.
-fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     let io = |source| OpenError::Io { what: "find", path: path.to_owned(), source };
     files::refuse_foreign_links(path).map_err(io)?;
     if let Ok(path) = path.canonicalize() {
@@ -155,7 +154,7 @@ pub(super) fn check(connection: &Connection, path: &Path, known: i64) -> Result<
     if found == "ok" { Ok(version) } else { Err(OpenError::Corrupt { path: path.to_owned(), why: found }) }
 }
 
-fn configure(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+pub(super) fn configure(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let mode: String = connection
         .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
         .map_err(|source| refused("set up", path, source))?;
@@ -177,6 +176,12 @@ pub(super) fn newest() -> i64 {
 
 fn number_of(migrations: &[&str]) -> i64 {
     i64::try_from(migrations.len()).expect("a handful of migrations")
+}
+
+/// Takes a database of which no copy has to be made to the newest version.
+pub(super) fn migrate_all(connection: &mut Connection, path: &Path, version: i64) -> Result<(), OpenError> {
+    migrate(connection, path, version, schema::MIGRATIONS, None)?;
+    connection.execute_batch("PRAGMA foreign_keys = ON").map_err(|source| refused("set up", path, source))
 }
 
 /// Takes the database from `version` to the newest, each step in a transaction of its own. Of a file, a copy is made before,

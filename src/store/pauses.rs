@@ -80,7 +80,12 @@ pub(super) fn in_force(tx: &Connection, policy: &str) -> Result<Option<Pause>, S
 }
 
 /// Whether the input has not been taken for this policy before. It is from now on.
-fn first_time(tx: &Connection, key: &str, policy: &str, by: &Decision) -> Result<bool, StoreError> {
+pub(super) fn first_time(
+    tx: &Connection,
+    key: &str,
+    policy: &str,
+    by: &Decision,
+) -> Result<bool, StoreError> {
     let key = format!("{key}:{policy}");
     if let Receipt::Repeated { .. } = receipts::receive(tx, &key, None, &by.by.id, by.at)? {
         return Ok(false);

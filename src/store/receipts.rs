@@ -11,6 +11,7 @@ use super::codec::{self, Cells, time_text};
 use super::{Store, StoreError, past, pauses, requests};
 use crate::domain::audit::Draft;
 use crate::domain::candidate::Candidate;
+use crate::domain::lineage::Lineage;
 use crate::domain::request::{self, Input, Refusal, Request, Verb};
 
 /// So long an input that came in time keeps its request from expiring. Slack gives up on us after 3 s; what is not
@@ -65,8 +66,7 @@ impl Store {
         input: Input,
         now: DateTime<Utc>,
     ) -> Result<Decided, StoreError> {
-        let key = key.to_owned();
-        self.write(move |tx| decide(tx, &key, request, input, now, true)).await
+        self.decide_noting(key, request, input, now, true).await
     }
 
     /// The same, of somebody who has tried before without the right: if that is what it is refused for, the caller counts it
@@ -78,8 +78,20 @@ impl Store {
         input: Input,
         now: DateTime<Utc>,
     ) -> Result<Decided, StoreError> {
-        let key = key.to_owned();
-        self.write(move |tx| decide(tx, &key, request, input, now, false)).await
+        self.decide_noting(key, request, input, now, false).await
+    }
+
+    async fn decide_noting(
+        &self,
+        key: &str,
+        request: i64,
+        input: Input,
+        now: DateTime<Utc>,
+        lack_of_right: bool,
+    ) -> Result<Decided, StoreError> {
+        let (key, lineage) = (key.to_owned(), self.lineage.subscribe());
+        self.write(move |tx| decide(tx, &lineage.borrow().clone(), &key, request, input, now, lack_of_right))
+            .await
     }
 
     /// Settles an input that changes no request, with an audit event if it deserves one. `false`: it was settled
@@ -146,6 +158,7 @@ pub(super) fn receive(
 
 fn decide(
     tx: &Connection,
+    lineage: &Lineage,
     key: &str,
     request: i64,
     input: Input,
@@ -162,7 +175,14 @@ fn decide(
     let mut input = Input { received_at: receipt.received_at, ..input };
     let request = requests::need_alone(tx, request)?;
     input.paused = pauses::in_force(tx, &request.policy)?.map(Box::new);
-    let (decided, outcome) = match request::admit(&request, &input) {
+    let admitted_by_database = match &input.verb {
+        _ if lineage.stopped.is_some() => Err(Refusal::DatabaseStopped),
+        // Starts a fresh sweep, and nothing else.
+        Verb::AskAgain => Ok(()),
+        _ if !lineage.owns_request(request.id) => Err(Refusal::Superseded),
+        _ => Ok(()),
+    };
+    let (decided, outcome) = match admitted_by_database.and_then(|()| request::admit(&request, &input)) {
         Ok(()) => admitted(tx, request, input)?,
         Err(refusal) if refusal.is_lack_of_right() && !record_lack_of_right => refused(refusal),
         Err(refusal) => refuse(tx, &request, &input, refusal)?,
@@ -271,6 +291,8 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::NotPostedYet => "not_posted_yet",
         Refusal::Paused { .. } => "paused",
         Refusal::RuleChanged => "rule_changed",
+        Refusal::DatabaseStopped => "database_stopped",
+        Refusal::Superseded => "superseded",
         Refusal::DoesNotFit => "does_not_fit",
         Refusal::SecondPersonNeeded { .. } => "second_person_needed",
         Refusal::ApprovedFirstByYou { .. } => "approved_first_by_you",

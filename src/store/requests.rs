@@ -133,8 +133,8 @@ impl Store {
     }
 
     /// Takes one step of carrying out a decision for the candidate at `position`. Its state after it, or `None` if it
-    /// isn't due, or if an exemption or a pause came between judging the account and the intent, or if the audit trail
-    /// does not bear out the approval that the row claims: then nothing may be done with it.
+    /// isn't due, or if an exemption or a pause came between judging the account and the intent, or if the database is
+    /// stopped or the request from an earlier epoch, or if the audit trail does not bear out the approval that the row claims: then nothing may be done with it.
     pub async fn step_candidate(
         &self,
         request: i64,
@@ -142,11 +142,13 @@ impl Store {
         step: Step,
         now: DateTime<Utc>,
     ) -> Result<Option<CandidateState>, StoreError> {
+        let lineage = self.lineage.subscribe();
         self.write(move |tx| {
             let (request, candidate) = need_one(tx, request, position)?;
             let intends = matches!(step, Step::Intend { .. });
             if intends
-                && (exemptions::in_force(tx, &request.policy, &candidate.shown.id, now)?
+                && (!lineage.borrow().executes_request(request.id)
+                    || exemptions::in_force(tx, &request.policy, &candidate.shown.id, now)?
                     || pauses::in_force(tx, &request.policy)?.is_some())
             {
                 return Ok(None);
@@ -183,10 +185,12 @@ impl Store {
         step: sessions::Step,
         now: DateTime<Utc>,
     ) -> Result<Option<CandidateState>, StoreError> {
+        let lineage = self.lineage.subscribe();
         self.write(move |tx| {
             let (request, candidate) = need_one(tx, request, position)?;
             let intends = matches!(step, sessions::Step::Intend);
-            if intends && pauses::in_force(tx, &request.policy)?.is_some() {
+            let stopped = !lineage.borrow().executes_request(request.id);
+            if intends && (stopped || pauses::in_force(tx, &request.policy)?.is_some()) {
                 return Ok(None);
             }
             let unproven = intends && !has(tx, &request, &candidate, Action::Suspended)?;

@@ -60,29 +60,28 @@ impl Store {
         self.read(|tx| codec::all(tx, sql, [], codec::id)).await
     }
 
-    /// Takes one step of a restoration. Its state after it, or `None` if it isn't due, or if the audit trail does not have
-    /// the wish that the row claims: then nothing may be done.
+    /// Takes one step of a restoration. Its state after it, or `None` if it isn't due, or may not be executed because the
+    /// database is stopped or the wish from an earlier epoch, or if the audit trail does not have the wish that the row claims: then nothing may be done.
     pub async fn step_restoration(
         &self,
         id: i64,
         step: Step,
         now: DateTime<Utc>,
     ) -> Result<Option<RestorationState>, StoreError> {
+        let lineage = self.lineage.subscribe();
         self.write(move |tx| {
             let missing = || StoreError::Missing { table: "restoration", id: id.to_string() };
             let restoration = load(tx, id)?.ok_or_else(missing)?;
+            if matches!(step, Step::Intend { .. }) && !lineage.borrow().executes_restoration(id) {
+                return Ok(None);
+            }
             let unproven =
                 matches!(step, Step::Intend { .. } | Step::Confirm(_)) && !is_proven(tx, &restoration)?;
             let step = if unproven { Step::Skip(Skip::Unproven) } else { step };
             let Some((state, events)) = restoration::step(&restoration, step, now) else {
                 return Ok(None);
             };
-            codec::run(
-                tx,
-                "UPDATE restoration SET state = ?2, state_json = ?3 WHERE id = ?1",
-                params![id, state.word(), json_text(&state)?],
-            )?;
-            card_changes(tx, &restoration.wish)?;
+            set(tx, &restoration, &state)?;
             audit::append_all(tx, &context(tx, &restoration.wish)?, events)?;
             Ok((!unproven).then_some(state))
         })
@@ -164,6 +163,29 @@ fn ask(
     card_changes(tx, wish)?;
     audit::append(tx, &context(tx, wish)?, restoration::asked(wish, now))?;
     Ok(id)
+}
+
+/// Ends the wishes for which nothing was tried yet. What a try did has to be read first.
+pub(super) fn supersede(tx: &Connection, now: DateTime<Utc>) -> Result<(), StoreError> {
+    for restoration in codec::all(tx, "SELECT * FROM restoration WHERE state = 'due'", [], decode)? {
+        if restoration.state.was_tried() {
+            continue;
+        }
+        if let Some((state, events)) = restoration::step(&restoration, Step::Skip(Skip::Superseded), now) {
+            set(tx, &restoration, &state)?;
+            audit::append_all(tx, &context(tx, &restoration.wish)?, events)?;
+        }
+    }
+    Ok(())
+}
+
+fn set(tx: &Connection, restoration: &Restoration, state: &RestorationState) -> Result<(), StoreError> {
+    codec::run(
+        tx,
+        "UPDATE restoration SET state = ?2, state_json = ?3 WHERE id = ?1",
+        params![restoration.id, state.word(), json_text(state)?],
+    )?;
+    card_changes(tx, &restoration.wish)
 }
 
 fn is_proven(tx: &Connection, restoration: &Restoration) -> Result<bool, StoreError> {

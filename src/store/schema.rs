@@ -6,7 +6,7 @@
 //! can guarantee is guaranteed here: one sweep per slot, one open question per account, a chain without gaps.
 
 /// The steps, oldest first.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8, V9];
 
 const V1: &str = "
 CREATE TABLE policy (
@@ -353,4 +353,35 @@ CREATE TABLE forwarded (
     collector TEXT NOT NULL PRIMARY KEY,
     seq INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Which database this is, how old its life is, and why it is stopped. The id is 128 random bits, made once for a new file
+/// and for one that is migrated.
+const V9: &str = "
+CREATE TABLE lineage (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    id TEXT NOT NULL CHECK (length(id) = 32),
+    epoch INTEGER NOT NULL CHECK (epoch >= 1),
+    epoch_began TEXT,
+    -- Used before databases had ids: buttons without one may be its own.
+    migrated INTEGER NOT NULL CHECK (migrated IN (0, 1)),
+    -- What an admin has seen and left behind, as JSON.
+    acknowledged TEXT NOT NULL DEFAULT '[]',
+    -- Up to these numbers requests and restorations belong to an earlier epoch.
+    last_request INTEGER NOT NULL DEFAULT 0,
+    last_restoration INTEGER NOT NULL DEFAULT 0,
+    -- Why nothing is executed, as JSON.
+    stopped TEXT
+) STRICT;
+INSERT INTO lineage (one, id, epoch, migrated)
+SELECT 1, lower(hex(randomblob(16))), 1, EXISTS (SELECT 1 FROM audit_event);
+CREATE TRIGGER lineage_only_grows BEFORE UPDATE ON lineage
+WHEN NEW.id != OLD.id OR NEW.epoch < OLD.epoch OR NEW.last_request < OLD.last_request
+    OR NEW.last_restoration < OLD.last_restoration
+BEGIN SELECT RAISE(ABORT, 'a database keeps its id, and its epoch only grows'); END;
+CREATE TRIGGER lineage_stays BEFORE DELETE ON lineage
+BEGIN SELECT RAISE(ABORT, 'a database keeps its id'); END;
+
+-- A card that shows what this file does not have is never changed again.
+ALTER TABLE message ADD COLUMN frozen INTEGER NOT NULL DEFAULT 0 CHECK (frozen IN (0, 1));
 ";

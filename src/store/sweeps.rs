@@ -196,7 +196,7 @@ pub(super) fn need(tx: &Connection, id: i64) -> Result<SweepRow, StoreError> {
     load(tx, id)?.ok_or_else(|| StoreError::Missing { table: "sweep", id: id.to_string() })
 }
 
-fn start(tx: &Connection, new: &NewSweep) -> Result<StartedSweep, StoreError> {
+pub(super) fn start(tx: &Connection, new: &NewSweep) -> Result<StartedSweep, StoreError> {
     let sql = "SELECT * FROM sweep WHERE policy = ?1 AND slot = ?2";
     if let Some(row) = codec::first(tx, sql, params![new.policy, new.slot], decode)? {
         return Ok(StartedSweep::Exists(Box::new(row)));

@@ -32,6 +32,7 @@ mod network;
 mod noop;
 mod obstacles;
 mod okta;
+mod older_database;
 mod others;
 mod own_accounts;
 mod pace;

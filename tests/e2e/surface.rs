@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use inactive_contractors::chat::{
-    Ack, Block, Button, Card, Chat, ChatError, Choice, FormState, Handler, Home, Inbound, Menu, MenuItem,
-    Modal, ShareIn, Span, Text, Upload, What,
+    Ack, Block, Button, Card, Chat, ChatError, Choice, FormState, Handler, Home, Inbound, Mark, Menu,
+    MenuItem, Modal, ShareIn, Span, Text, Upload, What,
 };
 use inactive_contractors::slack::{Settings, Slack};
 use tokio_util::sync::CancellationToken;
@@ -83,7 +83,7 @@ impl Surface {
     async fn dialog(&self, blocks: Vec<Block>) {
         let opener = Block::Buttons(vec![Button::new("open", "1", "Open")]);
         let card = Card { summary: Text::plain("A way in."), blocks: vec![opener] };
-        let posted = self.slack.post(C_OPS, None, "way-in", &card).await.unwrap();
+        let posted = self.slack.post(C_OPS, None, &Mark::new("way-in"), &card).await.unwrap();
         self.fake.click(U_APPROVER, &posted.id, "open").await.unwrap();
         self.slack.open_modal(&self.trigger(), &modal("first", blocks)).await.unwrap();
     }
@@ -124,7 +124,7 @@ async fn a_menu_at_the_side_of_a_line_says_what_was_chosen_and_names_do_nothing(
     let surface = Surface::start().await;
     let rows = (0..30).map(|_| row(EVIL, 7)).chain([row("Ada", 7), row("", 1), row("Ada", 0)]).collect();
     let card = Card { summary: Text::plain("People."), blocks: rows };
-    let posted = surface.slack.post(C_OPS, None, "k", &card).await.unwrap();
+    let posted = surface.slack.post(C_OPS, None, &Mark::new("k"), &card).await.unwrap();
     let message = surface.fake.message(&posted.id).unwrap();
     let shown = message.visible_text();
     assert!(shown.contains("&lt;!channel&gt; ∗b∗"), "{shown}");
@@ -158,7 +158,7 @@ async fn a_file_reaches_the_one_who_asked_and_a_picture_is_shown_with_words() {
     assert_eq!(surface.fake.files().pop().unwrap().channel, None);
     let image = Block::Image { file: picture, alt: "b".repeat(3000) };
     let card = Card { summary: Text::plain("The trend."), blocks: vec![image.clone()] };
-    surface.slack.post(C_OPS, None, "k", &card).await.unwrap();
+    surface.slack.post(C_OPS, None, &Mark::new("k"), &card).await.unwrap();
     surface.slack.publish_home(U_VIEWER, &Home { blocks: vec![image] }).await.unwrap();
     assert_eq!(surface.fake.violations(), Vec::<String>::new());
 }
@@ -326,12 +326,12 @@ async fn a_picture_that_slack_still_processes_is_shown_by_a_later_try() {
     let file = surface.slack.upload(&picture, None).await.unwrap();
     let image = Block::Image { file, alt: "A trend".into() };
     let card = Card { summary: Text::plain("The trend."), blocks: vec![image] };
-    let early = surface.slack.post(C_OPS, None, "k", &card).await;
+    let early = surface.slack.post(C_OPS, None, &Mark::new("k"), &card).await;
     assert!(
         matches!(&early, Err(ChatError::Content(why)) if why.contains("invalid slack file")),
         "{early:?}"
     );
-    surface.slack.post(C_OPS, None, "k", &card).await.unwrap();
+    surface.slack.post(C_OPS, None, &Mark::new("k"), &card).await.unwrap();
     // A file with a description is lost by Slack if its upload shares it, so there it has none.
     let share = ShareIn { channel: C_OPS.into(), thread: None, comment: Text::plain("A trend.") };
     surface.slack.upload(&picture, Some(&share)).await.unwrap();

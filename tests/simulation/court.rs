@@ -72,6 +72,11 @@ impl Court {
         self.ledger.get_or_init(|| Ledger::open(path));
     }
 
+    /// Another file is there now.
+    pub fn reads_again(&self, path: &std::path::Path) {
+        self.ledger().reopen(path);
+    }
+
     /// The bot goes by these terms from now on.
     pub fn goes_by(&self, terms: &Terms, rule: &Rule) {
         let mut inner = self.inner();
@@ -241,6 +246,10 @@ impl Court {
     pub fn event(&self, event: &Event) {
         let (Some(user), Some(request)) = (event.person(), event.request) else { return };
         let Some((verbs, steers)) = verbs(&event.action) else { return };
+        if event.detail["superseded"] == true {
+            // What was open when an older copy was put back ends with the word that lets the bot go on.
+            return;
+        }
         let wrong =
             |why: &str| self.fate.wrong(format!("event {} ({}) of {user}: {why}", event.seq, event.action));
         let asked = self.ledger().request(request).expect("an event's request is there");

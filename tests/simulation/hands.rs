@@ -87,7 +87,9 @@ impl World {
         let Ok(request) = request.parse::<i64>() else { return };
         let forged = self.fate.chance(4) && !rest.is_empty();
         if forged {
-            value = format!("{request}:0123456789ab");
+            // What says whose button it is can be copied as well.
+            let signature = value.rsplit_once('~').map_or("", |(_, signature)| signature);
+            value = format!("{request}:0123456789ab~{signature}");
         }
         let wish = decision(&button.action).map(|verb| Wish { request, verb, forged, ticked: None });
         let action = button.action;
@@ -231,6 +233,12 @@ impl World {
     pub fn sweep_for(&mut self, user: &'static str) {
         let text = "sweep".to_owned();
         self.send(user, |_| What::Command { text, channel: CHANNEL.to_owned() }, None);
+    }
+
+    /// An admin lets a stopped database go on.
+    pub fn resumes(&mut self) {
+        let text = "resume it was checked".to_owned();
+        self.send(ADMIN, |_| What::Command { text, channel: CHANNEL.to_owned() }, None);
     }
 
     /// A frame arrives once more: one that was not acknowledged, or any other.

@@ -116,6 +116,12 @@ impl Ledger {
         Ledger(Mutex::new(Connection::open_with_flags(path, flags).expect("the file is there")))
     }
 
+    /// Reads another file from now on.
+    pub fn reopen(&self, path: &Path) {
+        let Ledger(connection) = Ledger::open(path);
+        *self.connection() = connection.into_inner().unwrap_or_else(PoisonError::into_inner);
+    }
+
     fn connection(&self) -> MutexGuard<'_, Connection> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

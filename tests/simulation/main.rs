@@ -24,6 +24,7 @@ mod hands;
 #[allow(dead_code, reason = "tests/wire reads more of it")]
 mod ledger;
 mod okta;
+mod older;
 mod process;
 mod slack;
 mod steps;
@@ -69,11 +70,21 @@ struct Told {
 }
 
 fn simulate(seed: u64) -> Told {
+    simulate_with(seed, None)
+}
+
+/// `older`: at which step the database is copied, and at which the copy is put back.
+fn simulate_with(seed: u64, older: Option<(u64, u64)>) -> Told {
     let mut world = World::new(seed);
     let played = std::panic::catch_unwind(AssertUnwindSafe(|| {
         world.sweep();
         world.works_for(3_000);
-        for _ in 0..STEPS {
+        for step in 0..STEPS {
+            match older {
+                Some((copied, _)) if step == copied => world.copies(),
+                Some((_, back)) if step == back => world.puts_back(),
+                Some(_) | None => {}
+            }
             world.step();
             world.check();
             if world.fate.is_wrong() {
@@ -103,7 +114,10 @@ fn listen_for_panics() {
 }
 
 /// Plays the seeds on all cores. What was counted, and those that went wrong.
-fn simulate_all(seeds: &[u64]) -> (BTreeMap<&'static str, u64>, BTreeMap<u64, Told>) {
+fn simulate_all(
+    seeds: &[u64],
+    simulate: impl Fn(u64) -> Told + Sync,
+) -> (BTreeMap<&'static str, u64>, BTreeMap<u64, Told>) {
     let next = AtomicUsize::new(0);
     let counted: Mutex<BTreeMap<&'static str, u64>> = Mutex::default();
     let failed: Mutex<BTreeMap<u64, Told>> = Mutex::default();
@@ -124,7 +138,7 @@ fn simulate_all(seeds: &[u64]) -> (BTreeMap<&'static str, u64>, BTreeMap<u64, To
     };
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(play);
+            scope.spawn(&play);
         }
     });
     (counted.into_inner().expect("no thread panicked"), failed.into_inner().expect("no thread panicked"))
@@ -139,8 +153,21 @@ fn whatever_happens_nothing_is_lost_or_doubled_and_nobody_is_wrongly_suspended()
         let runs = asked("RUNS").unwrap_or(RUNS);
         (1..=runs).chain(FOUND.into_iter().filter(|seed| *seed > runs)).collect()
     };
+    judged(&seeds, simulate);
+}
+
+#[test]
+fn after_an_older_copy_was_put_back_nothing_of_the_past_is_executed() {
+    listen_for_panics();
+    let runs = asked("RUNS").unwrap_or(RUNS) / 2;
+    let seeds: Vec<u64> = asked("SEED").map_or_else(|| (1..=runs).collect(), |seed| vec![seed]);
+    judged(&seeds, |seed| simulate_with(seed, Some((4 + seed % 8, 14 + seed % 12))));
+}
+
+/// Plays the seeds, says what was counted, and fails if one went wrong.
+fn judged(seeds: &[u64], simulate: impl Fn(u64) -> Told + Sync) {
     let runs = seeds.len();
-    let (counted, failed) = simulate_all(&seeds);
+    let (counted, failed) = simulate_all(seeds, simulate);
     let figures: Vec<String> = counted.iter().map(|(what, number)| format!("{what}: {number}")).collect();
     let wrong = |words: &[&str]| {
         let all = failed.values().flat_map(|told| &told.wrong);

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::chat::{
-    Ack, Card, Chat, ChatError, ChatUser, FileRef, Home, Inbound, MessageRef, Modal, ReplyTo, ShareIn,
-    Upload, ViewRef, What,
+    Ack, Card, Chat, ChatError, ChatUser, FileRef, Home, Inbound, Mark, Marked, MessageRef, Modal, ReplyTo,
+    ShareIn, Upload, ViewRef, What,
 };
 
 use crate::fate::Fate;
@@ -31,6 +31,8 @@ pub struct Member {
 pub struct Message {
     pub reference: MessageRef,
     pub key: String,
+    /// What it says unseen; an update replaces it.
+    pub mark: Mark,
     pub in_thread: bool,
     /// All that it ever showed; the last is what it shows.
     pub cards: Vec<Card>,
@@ -56,7 +58,7 @@ struct Workspace {
     /// Marks of messages whose answer was lost, and of those that a look-up then failed to find.
     lost_posts: Vec<String>,
     missed: Vec<String>,
-    late: Vec<(DateTime<Utc>, MessageRef, Card)>,
+    late: Vec<(DateTime<Utc>, MessageRef, Mark, Card)>,
     views: u64,
 }
 
@@ -94,7 +96,7 @@ impl Slack {
         let (there, late) = std::mem::take(&mut workspace.late).into_iter().partition(|(at, ..)| *at <= now);
         workspace.late = late;
         let there: Vec<_> = there;
-        for (_, reference, card) in there {
+        for (_, reference, mark, card) in there {
             let message = workspace.messages.iter_mut().find(|message| message.reference == reference);
             if let Some(message) = message {
                 self.fate.trace(&format!(
@@ -103,6 +105,7 @@ impl Slack {
                     card.summary.to_plain()
                 ));
                 message.cards.push(card);
+                message.mark = mark;
             }
         }
     }
@@ -231,14 +234,15 @@ impl Slack {
         })
     }
 
-    fn put(&self, channel: &str, thread: Option<&MessageRef>, key: &str, card: &Card) -> MessageRef {
-        let at = self.fate.now();
+    fn put(&self, channel: &str, thread: Option<&MessageRef>, mark: &Mark, card: &Card) -> MessageRef {
+        let (at, key) = (self.fate.now(), &mark.key);
         let mut workspace = self.workspace();
         let id = format!("{}.{:06}", at.timestamp(), workspace.messages.len());
         let reference = MessageRef { channel: channel.to_owned(), id };
         workspace.messages.push(Message {
             reference: reference.clone(),
-            key: key.to_owned(),
+            key: key.clone(),
+            mark: mark.clone(),
             in_thread: thread.is_some(),
             cards: vec![card.clone()],
             deleted: false,
@@ -249,11 +253,12 @@ impl Slack {
         reference
     }
 
-    fn set(&self, reference: &MessageRef, card: &Card) -> Answer<()> {
+    fn set(&self, reference: &MessageRef, mark: &Mark, card: &Card) -> Answer<()> {
         let mut workspace = self.workspace();
         let found = workspace.messages.iter_mut().find(|one| one.reference == *reference && !one.deleted);
         let message = found.ok_or_else(|| ChatError::NotFound("message_not_found".into()))?;
         message.cards.push(card.clone());
+        message.mark = mark.clone();
         Ok(())
     }
 
@@ -278,25 +283,25 @@ impl Chat for Slack {
         &self,
         channel: &str,
         thread: Option<&MessageRef>,
-        key: &str,
+        mark: &Mark,
         card: &Card,
     ) -> Answer<MessageRef> {
         self.fate.place("before a post").await;
         self.fate.latency().await;
         let lost = || Err(ChatError::Ambiguous("the connection was reset".into()));
         let answer = match self.change_fault() {
-            None => Ok(self.put(channel, thread, key, card)),
+            None => Ok(self.put(channel, thread, mark, card)),
             Some(Fault::Before(error)) => Err(error),
             Some(Fault::Unsure) => lost(),
             Some(Fault::Lost | Fault::Late) => {
-                self.put(channel, thread, key, card);
-                self.workspace().lost_posts.push(key.to_owned());
+                self.put(channel, thread, mark, card);
+                self.workspace().lost_posts.push(mark.key.clone());
                 lost()
             }
         };
         if answer.is_ok() {
             // Until the bot has written down where it stands, a crash loses that.
-            self.workspace().lost_posts.push(key.to_owned());
+            self.workspace().lost_posts.push(mark.key.clone());
         }
         self.fate.place("after a post").await;
         answer
@@ -306,10 +311,10 @@ impl Chat for Slack {
         &self,
         channel: &str,
         thread: Option<&MessageRef>,
-        key: &str,
+        mark: &Mark,
         since: DateTime<Utc>,
     ) -> Answer<Option<MessageRef>> {
-        let missed = || self.workspace().missed.push(key.to_owned());
+        let missed = || self.workspace().missed.push(mark.key.clone());
         if let Err(error) = self.read_fault().await {
             if matches!(error, ChatError::Denied(_)) {
                 missed();
@@ -324,25 +329,25 @@ impl Chat for Slack {
         let workspace = self.workspace();
         let found = workspace.messages.iter().rev().find(|message| {
             let here = message.reference.channel == channel && message.in_thread == thread.is_some();
-            here && message.key == key && !message.deleted && message.at >= since
+            here && mark.matches(&message.mark) && !message.deleted && message.at >= since
         });
         Ok(found.map(|message| message.reference.clone()))
     }
 
-    async fn update(&self, message: &MessageRef, card: &Card) -> Answer<()> {
+    async fn update(&self, message: &MessageRef, mark: &Mark, card: &Card) -> Answer<()> {
         self.fate.place("before an update").await;
         self.fate.latency().await;
         self.catch_up();
         let lost = || Err(ChatError::Ambiguous("the connection was reset".into()));
         let answer = match self.change_fault() {
-            None => self.set(message, card),
+            None => self.set(message, mark, card),
             Some(Fault::Before(error)) => Err(error),
             Some(Fault::Unsure) => lost(),
-            Some(Fault::Lost) => self.set(message, card).and(lost()),
+            Some(Fault::Lost) => self.set(message, mark, card).and(lost()),
             Some(Fault::Late) => {
                 let wait = i64::try_from(1 + self.fate.below(40)).expect("seconds");
                 let at = self.fate.now() + Duration::seconds(wait);
-                self.workspace().late.push((at, message.clone(), card.clone()));
+                self.workspace().late.push((at, message.clone(), mark.clone(), card.clone()));
                 lost()
             }
         };
@@ -350,6 +355,20 @@ impl Chat for Slack {
         self.fate.trace(&format!("Slack: an update {how}: {:?}", card.summary.to_plain()));
         self.fate.place("after an update").await;
         answer
+    }
+
+    async fn marks(&self, channel: &str, _: Option<DateTime<Utc>>) -> Answer<Vec<Marked>> {
+        self.read_fault().await?;
+        self.catch_up();
+        let workspace = self.workspace();
+        let here = workspace.messages.iter().rev();
+        let here = here.filter(|one| one.reference.channel == channel && !one.in_thread && !one.deleted);
+        let marked = |one: &Message| Marked {
+            message: one.reference.clone(),
+            posted_at: one.at,
+            mark: one.mark.clone(),
+        };
+        Ok(here.map(marked).collect())
     }
 
     async fn whisper(&self, to: &ReplyTo, card: &Card) -> Answer<()> {
@@ -414,6 +433,10 @@ impl Chat for Slack {
     async fn channel_members(&self, _: &str) -> Answer<Vec<String>> {
         self.read_fault().await?;
         Ok(self.workspace().members.keys().map(|id| (*id).to_owned()).collect())
+    }
+
+    fn other_connections(&self) -> u64 {
+        0
     }
 }
 

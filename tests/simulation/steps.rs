@@ -11,6 +11,9 @@ use crate::world::World;
 impl World {
     pub fn step(&mut self) {
         self.fate.count("steps");
+        if self.process.is_some() && self.is_stopped() && self.fate.chance(40) {
+            self.resumes();
+        }
         match self.fate.below(100) {
             0..32 => self.press(),
             32..36 => self.choose(),
@@ -22,8 +25,9 @@ impl World {
             70..78 => self.in_okta(),
             78..82 => self.in_slack(),
             82..86 => self.weather(),
-            86..92 => self.dies(),
-            92..94 => self.restarts(),
+            86..91 => self.dies(),
+            91..93 => self.restarts(),
+            93..95 => self.in_the_folder(),
             _ => self.comes(),
         }
         let ms = match self.fate.below(10) {

@@ -32,6 +32,10 @@ pub struct World {
     pub number: u64,
     /// The trail as it was read last.
     pub trail: Vec<Event>,
+    /// The last copy of the database, if there is one that was not put back.
+    pub copy: Option<crate::older::Copy>,
+    /// So many effects are from before an older copy was put back.
+    pub lost_effects: usize,
     directory: tempfile::TempDir,
 }
 
@@ -68,6 +72,8 @@ impl World {
             unheard: Vec::new(),
             number: 0,
             trail: Vec::new(),
+            copy: None,
+            lost_effects: 0,
             directory: directory(),
         };
         std::fs::write(world.path(), empty_file()).expect("there is room for an empty database");
@@ -96,8 +102,12 @@ impl World {
         self.okta.add(person);
     }
 
-    fn path(&self) -> PathBuf {
-        self.directory.path().join("bot.db")
+    pub fn path(&self) -> PathBuf {
+        self.beside("bot.db")
+    }
+
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
     }
 
     /// Starts the bot, if it doesn't run.
@@ -185,7 +195,9 @@ impl World {
 }
 
 /// What became of an input that had no effect.
-const NO_EFFECT: [&str; 8] = [
+const NO_EFFECT: [&str; 10] = [
+    "of an earlier epoch",
+    "of another database",
     "refused",
     "error",
     "turned away",

@@ -1,7 +1,7 @@
 //! The Web API: what is sent, what an answer means, and that no secret comes back out.
 
 use chrono::DateTime;
-use inactive_contractors::chat::{Chat, ChatError, MessageRef, ReplyHandle, ReplyTo};
+use inactive_contractors::chat::{Chat, ChatError, Mark, Marked, MessageRef, ReplyHandle, ReplyTo};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::slack::Slack;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use super::{card, hasty, settings, slack, timing};
 async fn a_post_is_marked_and_found_again() {
     let mut wire = Wire::start().await;
     let slack = slack(&wire).await;
-    let posted = slack.post("C1", None, "request:7", &card("3 accounts")).await.unwrap();
+    let posted = slack.post("C1", None, &Mark::new("request:7"), &card("3 accounts")).await.unwrap();
     assert_eq!(posted, MessageRef { channel: "C1".into(), id: "5.000100".into() });
     let sent = wire.call("chat.postMessage").await;
     assert_eq!(sent.token, "Bearer xoxb-s3cret");
@@ -34,24 +34,61 @@ async fn a_post_is_marked_and_found_again() {
         page(json!([{ "ts": "5.000100", "bot_id": "BBOT", "metadata": mark }]), ""),
     );
     let since = DateTime::from_timestamp(1000, 0).unwrap();
-    assert_eq!(slack.find("C1", None, "request:7", since).await.unwrap(), Some(posted.clone()));
+    assert_eq!(slack.find("C1", None, &Mark::new("request:7"), since).await.unwrap(), Some(posted.clone()));
     let query = wire.call("conversations.history").await.query;
     assert!(query.contains("include_all_metadata=true") && query.contains("oldest=700.000000"), "{query}");
-    assert_eq!(slack.find("C1", Some(&posted), "request:7", since).await.unwrap(), None);
+    assert_eq!(slack.find("C1", Some(&posted), &Mark::new("request:7"), since).await.unwrap(), None);
     assert!(wire.call("conversations.replies").await.query.contains("ts=5.000100"));
     // What doesn't say which messages there are doesn't say that ours is not among them.
     for answer in [json!({ "ok": true }), json!({ "messages": [] }), json!({})] {
         wire.answer("conversations.history", Answer::Json(answer));
-        let found = slack.find("C1", None, "request:7", since).await;
+        let found = slack.find("C1", None, &Mark::new("request:7"), since).await;
         assert!(matches!(found, Err(ChatError::Unavailable(_))), "{found:?}");
     }
+}
+
+#[tokio::test]
+async fn marks_are_read_page_by_page_until_there_is_one_and_all_since_then_were_seen() {
+    let mut wire = Wire::start().await;
+    let slack = slack(&wire).await;
+    let facts = [("event".to_owned(), "9".to_owned()), ("head".to_owned(), "abc".to_owned())].into();
+    let mark = Mark { key: "request:7:card".to_owned(), facts };
+    slack.post("C1", None, &mark, &card("x")).await.unwrap();
+    let metadata = wire.call("chat.postMessage").await.body["metadata"].clone();
+    let answer = |messages: Value, cursor: &str| {
+        let meta = json!({ "next_cursor": cursor });
+        Answer::Json(json!({ "ok": true, "messages": messages, "response_metadata": meta }))
+    };
+    let ours = json!({ "ts": "1700000005.000100", "bot_id": "BBOT", "metadata": metadata });
+    let forged = json!({ "ts": "1700000006.000100", "user": "U666", "metadata": metadata });
+    let human = json!({ "ts": "1700000009.000000", "user": "U1" });
+    let expected = Marked {
+        message: MessageRef { channel: "C1".into(), id: "1700000005.000100".into() },
+        posted_at: DateTime::from_timestamp(1_700_000_005, 100_000).unwrap(),
+        mark: mark.clone(),
+    };
+    for (since, pages) in [(None, 2), (DateTime::from_timestamp(1_600_000_000, 0), 3)] {
+        wire.answer("conversations.history", answer(json!([human]), "a"));
+        wire.answer("conversations.history", answer(json!([forged, ours]), "b"));
+        if pages == 3 {
+            wire.answer("conversations.history", answer(json!([human]), ""));
+        }
+        assert_eq!(slack.marks("C1", since).await.unwrap(), [expected.clone()]);
+        for cursor in ["", "cursor=a", "cursor=b"].into_iter().take(pages) {
+            let query = wire.call("conversations.history").await.query;
+            assert!(query.contains("include_all_metadata=true") && query.contains(cursor), "{query}");
+        }
+    }
+    slack.update(&expected.message, &Mark::new("other"), &card("y")).await.unwrap();
+    let sent = wire.call("chat.update").await.body;
+    assert_eq!(sent["metadata"]["event_payload"], json!({ "key": "other" }));
 }
 
 #[tokio::test]
 async fn an_update_replaces_text_and_blocks() {
     let mut wire = Wire::start().await;
     let message = MessageRef { channel: "C1".into(), id: "5.1".into() };
-    slack(&wire).await.update(&message, &card("Done.")).await.unwrap();
+    slack(&wire).await.update(&message, &Mark::new("k"), &card("Done.")).await.unwrap();
     let sent = wire.call("chat.update").await.body;
     assert_eq!((&sent["ts"], &sent["text"]), (&"5.1".into(), &"Done.".into()));
     assert_eq!(sent["blocks"].as_array().unwrap().len(), 1);
@@ -81,14 +118,14 @@ async fn a_lost_reply_to_a_post_is_ambiguous_and_a_refused_one_is_not() {
     wire.answer("chat.postMessage", Answer::Json(json!({ "ok": true, "surprise": 1 })));
     wire.answer("chat.postMessage", Answer::Status(503, vec![]));
     for _ in 0..3 {
-        let error = slack.post("C1", None, "k", &card("x")).await.unwrap_err();
+        let error = slack.post("C1", None, &Mark::new("k"), &card("x")).await.unwrap_err();
         assert!(matches!(error, ChatError::Ambiguous(_)), "{error}");
     }
     wire.answer("chat.postMessage", Answer::Status(429, vec![("retry-after", "7")]));
-    let error = slack.post("C1", None, "k", &card("x")).await.unwrap_err();
+    let error = slack.post("C1", None, &Mark::new("k"), &card("x")).await.unwrap_err();
     assert_eq!(error, ChatError::RateLimited(std::time::Duration::from_secs(7)));
     wire.error("chat.postMessage", "not_in_channel");
-    let error = slack.post("C1", None, "k", &card("x")).await.unwrap_err();
+    let error = slack.post("C1", None, &Mark::new("k"), &card("x")).await.unwrap_err();
     assert!(matches!(&error, ChatError::Channel(words) if words.contains("/invite")), "{error}");
     wire.answer("users.info", Answer::Never);
     assert!(matches!(slack.user("U1").await, Err(ChatError::Unavailable(_))));
@@ -196,7 +233,7 @@ async fn no_secret_comes_back_out() {
         Answer::Status(500, vec![]),
     ] {
         wire.answer("chat.postMessage", answer);
-        let error = slack.post("C1", None, "k", &card("x")).await.unwrap_err();
+        let error = slack.post("C1", None, &Mark::new("k"), &card("x")).await.unwrap_err();
         said.push(format!("{error} {error:?}"));
     }
     wire.answer("response_url", Answer::Never);

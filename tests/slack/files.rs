@@ -1,7 +1,7 @@
 //! Files, direct messages, home tabs and stacked modals: what goes over the wire, and what each refusal means.
 
 use inactive_contractors::chat::{
-    Block, Chat, ChatError, FileRef, Home, MessageRef, Modal, ShareIn, Text, Upload,
+    Block, Chat, ChatError, FileRef, Home, Mark, MessageRef, Modal, ShareIn, Text, Upload,
 };
 use serde_json::{Value, json};
 
@@ -126,9 +126,9 @@ async fn a_picture_that_is_not_ready_refuses_the_content_and_a_later_try_passes(
         Answer::Json(json!({ "ok": false, "error": code, "response_metadata": messages.clone() }))
     };
     wire.answer("chat.postMessage", refusal("invalid_blocks"));
-    let error = slack.post("C1", None, "k", &with_picture).await.unwrap_err();
+    let error = slack.post("C1", None, &Mark::new("k"), &with_picture).await.unwrap_err();
     assert!(matches!(&error, ChatError::Content(why) if why.contains("invalid slack file")), "{error}");
-    slack.post("C1", None, "k", &with_picture).await.unwrap();
+    slack.post("C1", None, &Mark::new("k"), &with_picture).await.unwrap();
     wire.answer("views.publish", refusal("invalid_arguments"));
     let home = Home { blocks: vec![image] };
     let error = slack.publish_home("U1", &home).await.unwrap_err();

@@ -146,10 +146,15 @@ impl World {
             .unwrap_or_else(|error| panic!("the story's configuration is wrong: {error}"))
     }
 
-    /// Starts the bot and waits until Slack has said hello to it.
+    /// Starts the bot and waits until Slack has said hello to it, and it has asked what it last said in the channel.
     pub async fn start_bot(&self) {
+        let asked = |slack: &FakeSlack| {
+            slack.calls().iter().filter(|call| call.method == "conversations.history").count()
+        };
+        let before = asked(&self.slack);
         self.begin_bot();
         self.slack.wait_for("a socket of the bot", |slack| (slack.fresh_sockets() > 0).then_some(())).await;
+        self.slack.wait_for("a look into the channel", |slack| (asked(slack) > before).then_some(())).await;
     }
 
     /// Starts the bot, whether it gets anywhere or not.

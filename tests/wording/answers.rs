@@ -75,6 +75,8 @@ async fn every_refusal_is_a_sentence() {
         Refusal::DoesNotFit,
         Refusal::Paused { by: Box::new(Decision { by: alice(), at: at(1), reason: Some(EVIL.into()) }) },
         Refusal::RuleChanged,
+        Refusal::DatabaseStopped,
+        Refusal::Superseded,
         Refusal::SecondPersonNeeded { first: alice() },
         Refusal::NoEmail,
         Refusal::OnlyOwnAccounts,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use inactive_contractors::chat::{Card, Chat, Home, Modal};
+use inactive_contractors::chat::{Card, Chat, Home, Mark, Modal};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::slack::{Settings, Slack};
 use serde_json::Value;
@@ -37,7 +37,8 @@ impl Desk {
     pub async fn message(&mut self, card: &Card) -> String {
         self.sent += 1;
         let key = format!("said:{}", self.sent);
-        let posted = self.slack.post(C_OPS, None, &key, card).await.expect("Slack takes it as it is");
+        let posted =
+            self.slack.post(C_OPS, None, &Mark::new(key), card).await.expect("Slack takes it as it is");
         let message = self.fake.message(&posted.id).expect("it stands");
         let version = message.current();
         assert!(!version.text.trim().is_empty(), "no sentence for screen readers");

@@ -17,6 +17,7 @@ mod drift;
 mod fixture;
 mod history;
 mod limits;
+mod older_database;
 mod pages;
 mod people;
 mod picture;

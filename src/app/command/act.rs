@@ -9,7 +9,7 @@ use super::super::decide::Press;
 use super::super::people::{self, Known, Stranger};
 use super::super::survey::log_since;
 use super::super::wording::exceptions::{self, NotRestored};
-use super::super::wording::{pauses, refusals};
+use super::super::wording::{lineage, pauses, refusals};
 use super::tail::Said;
 use super::{Answer, Asked, Role};
 use crate::chat::{Inbound, Span, Text};
@@ -37,6 +37,9 @@ impl App {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),
         };
+        if self.store.lineage().stopped.is_some() {
+            return Ok(Err(lineage::refused()));
+        }
         if let Some(pause) = self.store.pause_of(&policy.name).await? {
             return Ok(Err(pauses::refused(&pause.began)));
         }
@@ -134,6 +137,9 @@ impl App {
         reason: String,
         key: &str,
     ) -> anyhow::Result<Answer> {
+        if self.store.lineage().stopped.is_some() {
+            return Ok(Err(lineage::refused()));
+        }
         let now = self.clock.now();
         let suspended_for = if self.suspension_holds(account).await? {
             self.store.suspended_for(&account.id).await?

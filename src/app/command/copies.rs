@@ -63,6 +63,7 @@ impl App {
             "format": format.extension(), "filters": excerpt.filters, "rows": rows,
             "restricted_to": excerpt.restricted_to, "sha256": hash,
             "head": { "seq": excerpt.head.0, "hash": excerpt.head.1 },
+            "database": self.store.lineage().database,
         });
         self.record(asked, Action::Exported, detail).await?;
         let what = counted(rows, "audit event", "audit events");

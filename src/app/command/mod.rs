@@ -33,7 +33,7 @@ use self::tail::{Form, Said};
 use super::App;
 use super::people::Stranger;
 use super::wording::{answers, refusals};
-use crate::chat::{Ack, Card, Inbound, Text};
+use crate::chat::{Ack, Card, Inbound, Mark, Text};
 
 /// Finds inactive contractor accounts, asks for approval here, and suspends what is approved.
 #[derive(Debug, Parser)]
@@ -466,7 +466,7 @@ impl App {
                 let (app, channel, key) =
                     (Arc::clone(self), channel.to_owned(), format!("answer:{}", inbound.key));
                 self.background(inbound.reply.clone(), async move {
-                    app.chat.post(&channel, None, &key, &card).await?;
+                    app.chat.post(&channel, None, &Mark::new(key), &card).await?;
                     Ok(())
                 });
             }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use super::super::App;
 use super::super::people::Known;
 use super::super::wording::pauses::Missed;
-use super::super::wording::{exceptions, pauses, refusals};
+use super::super::wording::{exceptions, lineage, pauses, refusals};
 use super::rights::unidentified;
-use super::{Answer, Asked};
+use super::{Answer, Asked, Role};
 use crate::domain::exemption;
 use crate::domain::policy::Policy;
 use crate::domain::request::Decision;
-use crate::store::StoreError;
+use crate::domain::sweep::Trigger;
+use crate::store::{NewSweep, StoreError};
 
 /// The policies that were meant, with what the person is to each.
 type Meant<'a, 'b> = Vec<(&'a Policy, &'b Known)>;
@@ -52,6 +53,9 @@ impl App {
         policy: Option<&str>,
         reason: &str,
     ) -> anyhow::Result<Answer> {
+        if self.store.lineage().stopped.is_some() {
+            return self.resume_database(asked, policy, reason).await;
+        }
         let (meant, mut missed) = match self.meant(asked, policy, reason) {
             Ok(meant) => meant,
             Err(answer) => return Ok(answer),
@@ -69,6 +73,45 @@ impl App {
         self.note_unsure(asked, policy, "resume").await;
         let understood = pauses::understood("resume", policy, reason);
         Ok(Ok(refusals::note(understood.and(pauses::resumed(&resumed, &missed)))))
+    }
+
+    /// Lets a stopped database go on. It is stopped as a whole, so an admin of any policy may end that: what they let go on
+    /// asks, and executes nothing. Pauses stay.
+    async fn resume_database(
+        self: &Arc<Self>,
+        asked: &Asked<'_>,
+        policy: Option<&str>,
+        reason: &str,
+    ) -> anyhow::Result<Answer> {
+        if policy.is_some() {
+            return Ok(Err(lineage::resume_all()));
+        }
+        if exemption::is_too_long(reason) {
+            return Ok(Err(exceptions::refusal(&exemption::Refusal::ReasonTooLong)));
+        }
+        let Some((_, known)) = asked.granted.first() else {
+            return Ok(Err(refusals::not_allowed("let me go on", Role::Admin.in_words())));
+        };
+        let by = decision(asked, known, reason);
+        let sweep = |policy: &Policy| NewSweep {
+            policy: policy.name.clone(),
+            slot: format!("resumed:{}", asked.key),
+            trigger: Trigger::Command { by: by.by.clone() },
+            rule: policy.rule.clone(),
+            at: self.clock.now(),
+        };
+        let sweeps = self.policies.iter().map(sweep).collect();
+        let Some(done) = self.store.resume_database(asked.key, by.clone(), sweeps).await? else {
+            return Ok(Err(refusals::repeated()));
+        };
+        tracing::warn!(by = by.by.id, epoch = done.database.epoch, "the database goes on");
+        self.forget_stop();
+        let missing = self.missing_exemptions(&done.stop).await?;
+        let mut paused = Vec::new();
+        for policy in &self.policies {
+            paused.extend(self.store.pause_of(&policy.name).await?.map(|pause| pause.policy));
+        }
+        Ok(Ok(refusals::note(lineage::resumed_answer(&done, &missing, &paused))))
     }
 
     /// The policies that were meant, and those that may have been.

@@ -12,7 +12,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::messages::{Identity, Standing, looked_for_from};
 use super::wording::concerned;
 use super::{App, lock};
-use crate::chat::{ChatError, ChatUser};
+use crate::chat::{ChatError, ChatUser, Mark};
 use crate::domain::candidate::Candidate;
 use crate::domain::concern::{self, Asking, Question, Role, Template};
 use crate::domain::policy::Policy;
@@ -265,7 +265,11 @@ impl App {
             return None;
         }
         if let Some(tried_at) = row.tried_at {
-            match self.chat.find(&row.channel, None, &row.key, looked_for_from(tried_at, now)).await {
+            match self
+                .chat
+                .find(&row.channel, None, &Mark::new(&*row.key), looked_for_from(tried_at, now))
+                .await
+            {
                 Err(ChatError::Denied(why)) => {
                     return Some(format!(
                         "the message may stand there already, and can't be looked for: {why}"

@@ -201,6 +201,8 @@ pub fn restoration(
             " was not given back, because the audit trail has no record of such a wish: somebody changed the database by \
              hand, so keep the file as evidence",
         ),
+        RestorationState::Skipped { why: Skip::Superseded, .. } => text
+            .then(" was not restored, because that was asked before my database was restored. Ask again if it is needed"),
         RestorationState::Skipped { why: Skip::NotSuspended(status), .. } => text
             .then(" was not given back, because the account is not suspended: its status is ")
             .with(Span::Code(status.to_string())),

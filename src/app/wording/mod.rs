@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod exceptions;
 pub mod history;
 pub mod home;
+pub mod lineage;
 pub mod mistakes;
 pub mod notices;
 pub mod obstacles;
@@ -273,6 +274,9 @@ fn sessions_in_words(sessions: &Sessions) -> Text {
         Sessions::Dropped { why: Dropped::Unproven, .. } => {
             text.then("were left alone: the audit trail has no record of the suspension")
         }
+        Sessions::Dropped { why: Dropped::Superseded, .. } => {
+            text.then("were left alone: that was approved before the bot's database was restored")
+        }
         Sessions::Failed { error, unclear: true, .. } => {
             text.then("may NOT have ended, nobody can tell: ").quoted(cut(error))
         }
@@ -301,6 +305,7 @@ fn skip_in_words(why: &Skip, rule: &Rule, now: DateTime<Utc>) -> Text {
         Skip::ApprovalTooOld => Text::plain("the approval was too old to be carried out; sweep again"),
         Skip::OwnAccount => Text::plain("nobody decides about their own account"),
         Skip::PolicyGone => Text::plain("its policy is no longer in the configuration"),
+        Skip::Superseded => Text::plain("that was approved before the bot's database was restored"),
         Skip::Unproven(what) => {
             let what = match what {
                 Unproven::Decision => "such a decision",

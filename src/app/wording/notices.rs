@@ -120,9 +120,10 @@ pub fn database_lost() -> Card {
     ))
 }
 
-/// Where the audit trail stands: kept in the channel, so that a rewritten file shows.
+/// Where the audit trail stands: kept in the channel, so that a rewritten file shows. 128 bits of the hash can't be
+/// forged and can be read; the message's mark has all of it.
 fn anchor(seq: i64, head: &str) -> Block {
-    let head = Span::Code(head.get(..16).unwrap_or(head).to_owned());
+    let head = Span::Code(head.get(..32).unwrap_or(head).to_owned());
     Block::Context(Text::plain(format!("Audit trail up to event {seq}, head ")).with(head))
 }
 

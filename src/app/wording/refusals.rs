@@ -8,7 +8,7 @@ use crate::domain::audit::Person;
 use crate::domain::candidate::CandidateState;
 use crate::domain::request::{AskedAgain, Became, Decision, Refusal, Request, RequestState};
 
-use super::{accounts, counted, exceptions, mention, pauses, who};
+use super::{accounts, counted, exceptions, lineage, mention, pauses, who};
 
 /// A note without blocks.
 pub fn note(text: Text) -> Card {
@@ -54,6 +54,8 @@ pub fn refusal(refusal: &Refusal) -> Text {
         ),
         Refusal::Paused { by } => pauses::refused(by),
         Refusal::RuleChanged => rule_changed(),
+        Refusal::DatabaseStopped => lineage::refused(),
+        Refusal::Superseded => lineage::superseded(),
         Refusal::DoesNotFit => {
             Text::plain("That doesn't fit where the request stands now, so nothing was changed.")
         }

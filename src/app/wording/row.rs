@@ -149,6 +149,9 @@ pub fn restoration(view: &View, candidate: &Candidate) -> Option<Text> {
         RestorationState::Skipped { why: Skip::Unproven, .. } => {
             text.then("; the audit trail has no record of such a wish: somebody changed the database by hand")
         }
+        RestorationState::Skipped { why: Skip::Superseded, .. } => {
+            text.then("; that was asked before the bot's database was restored")
+        }
         RestorationState::Skipped { why: Skip::NotSuspended(status), .. } => {
             text.then("; it was not suspended, its status is ").with(Span::Code(status.to_string()))
         }

@@ -136,6 +136,10 @@ pub enum Refusal {
     },
     /// The policy's rule was changed since in a way that could propose others.
     RuleChanged,
+    /// The channel has seen a later state of the database, or another one: nothing is decided until an admin resumes.
+    DatabaseStopped,
+    /// The request is from before the database was restored.
+    Superseded,
     /// The verb does not fit the state, such as releasing what isn't held.
     DoesNotFit,
     /// The person who released (or asked for) it can't be the second person as well.

@@ -28,7 +28,7 @@ use sha2::{Digest, Sha256};
 
 use super::account::{Account, AccountId};
 use super::audit::{Action, Actor, Draft, Person};
-use super::candidate::{Candidate, CandidateState};
+use super::candidate::{self, Candidate, CandidateState};
 use super::exemption;
 use super::plan::Guard;
 use super::policy::{Rule, hex};
@@ -440,6 +440,51 @@ pub fn outdate(
     let mut transition = Transition::to(request, RequestState::Outdated { at: now }, vec![event]);
     transition.candidates = drop_open(candidates);
     Some(transition)
+}
+
+/// The database was restored, so what was asked and decided before is not executed: an open question ends as taken back
+/// by the admin who resumed, of an approval those accounts are left alone for which no call can have worked. What such a
+/// call did has to be read first. `None`: there is nothing to end.
+pub fn supersede(request: &Request, candidates: &[Candidate], by: &Decision) -> Option<Transition> {
+    let at = by.at;
+    match &request.state {
+        RequestState::Preview | RequestState::Held { .. } | RequestState::Pending { .. } => {
+            let detail = json!({ "reason": by.reason, "superseded": true });
+            let event = Draft {
+                at,
+                actor: Actor::Person(by.by.clone()),
+                action: Action::Withdrawn,
+                subject: None,
+                detail,
+            };
+            let state = RequestState::Withdrawn { decision: by.clone() };
+            let mut transition = Transition::to(request, state, vec![event]);
+            transition.candidates = drop_open(candidates);
+            Some(transition)
+        }
+        RequestState::Approved { .. } => {
+            let mut transition = Transition::to(request, request.state.clone(), Vec::new());
+            for one in candidates.iter().filter(|one| one.state.is_open() && !one.state.may_have_worked()) {
+                let skip = candidate::Step::Skip(candidate::Skip::Superseded);
+                if let Some((state, events)) = candidate::step(one, skip, at) {
+                    transition.candidates.push((one.position, state));
+                    transition.events.extend(events);
+                }
+            }
+            Some(transition)
+        }
+        RequestState::Completed { decision, at, first, retry, retry_first: Some(_) } => {
+            let (decision, at, first, retry) = (decision.clone(), *at, first.clone(), retry.clone());
+            let state = RequestState::Completed { decision, at, first, retry, retry_first: None };
+            Some(Transition::to(request, state, Vec::new()))
+        }
+        RequestState::Completed { .. }
+        | RequestState::Denied { .. }
+        | RequestState::Expired { .. }
+        | RequestState::Withdrawn { .. }
+        | RequestState::WentLive { .. }
+        | RequestState::Outdated { .. } => None,
+    }
 }
 
 /// Every account of an approved request has its outcome. `None` while one is still due, or its sessions are.

@@ -296,7 +296,12 @@ impl FakeSlack {
 
     /// A message of the bot's that stands there from before, with this mark.
     pub fn say_as_bot(&self, channel: &str, key: &str) {
-        let metadata = json!({"event_type": "inactive_contractors", "event_payload": {"key": key}});
+        self.say_as_bot_with(channel, &json!({ "key": key }));
+    }
+
+    /// The same, with more in its mark.
+    pub fn say_as_bot_with(&self, channel: &str, mark: &Value) {
+        let metadata = json!({"event_type": "inactive_contractors", "event_payload": mark});
         let content =
             Content { text: "(from before)".to_owned(), blocks: Vec::new(), metadata: Some(metadata) };
         self.write(|state| drop(state.post(channel, super::BOT_USER, None, content).ts.clone()));
@@ -482,7 +487,14 @@ fn forge(part: &mut Value, action_id: &str, value: &str) {
     match part {
         Value::Object(fields) => {
             if fields.get("action_id").is_some_and(|id| id == action_id) {
-                fields.insert("value".to_owned(), value.into());
+                // Whoever forges what a button means keeps what says whose it is.
+                let signature =
+                    fields.get("value").and_then(Value::as_str).and_then(|old| old.rsplit_once('~'));
+                let forged = match signature {
+                    Some((_, signature)) if !value.contains('~') => format!("{value}~{signature}"),
+                    Some(_) | None => value.to_owned(),
+                };
+                fields.insert("value".to_owned(), forged.into());
             }
             fields.values_mut().for_each(|part| forge(part, action_id, value));
         }

@@ -1,0 +1,162 @@
+//! Putting a copy of the database in its place: stopped, in a new epoch, with the file that was there kept aside.
+//!
+//! The copy is made ready under another name and takes its place by one rename. A crash before that leaves the file that
+//! was there, one after it leaves the copy, stopped. In between, that file may have lost the end of its log: the next
+//! start sees in the channel that it is not the latest.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use rusqlite::Connection;
+
+use super::audit::{self, AuditContext};
+use super::codec::{self, json_text, time_text};
+use super::copy::{copy_pages, read_only};
+use super::lock::FileLock;
+use super::open::{beside, check, configure, migrate_all, newest, open_made, refused, resolve};
+use super::{OpenError, Store, StoreError, lineage as row};
+use crate::domain::lineage::{self, DatabaseId, Head, Mismatch, Stop};
+use crate::files::{self, PRIVATE};
+
+/// A copy that is ready to take the database's place. Nobody else can work with the database until it is dropped.
+pub struct Restoring {
+    path: PathBuf,
+    staged: PathBuf,
+    _lock: FileLock,
+    /// The database as the copy will be: its epoch is higher than that of the copy and of the file in place.
+    pub database: DatabaseId,
+    /// The head of the copy's audit trail.
+    pub head: Head,
+}
+
+impl Store {
+    /// Makes a copy ready beside the database. Changes nothing of either.
+    pub fn prepare_restore(database: &Path, from: &Path, now: DateTime<Utc>) -> Result<Restoring, OpenError> {
+        let path = resolve(database)?;
+        let io = |source| OpenError::Io { what: "restore", path: from.to_owned(), source };
+        if from.canonicalize().map_err(io)? == path {
+            return Err(io(std::io::Error::other("it is the database itself")));
+        }
+        let lock = FileLock::take(&path, now)?;
+        let present = settle(&path);
+        let (source, _) = read_only(from)?;
+        let staged = beside(&path, ".restore.part");
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            remove(&beside(&staged, suffix))?;
+        }
+        files::create(&staged, PRIVATE).map_err(io)?;
+        let (database, head) = copy_pages(&source, &staged, from)
+            .and_then(|()| stop(&staged, from, present.as_ref(), now))
+            .inspect_err(|_| drop(remove(&staged)))?;
+        Ok(Restoring { path, staged, _lock: lock, database, head })
+    }
+}
+
+impl Restoring {
+    /// Where the copy is ready.
+    pub fn staged(&self) -> &Path {
+        &self.staged
+    }
+
+    /// Gives it up.
+    pub fn discard(self) {
+        if let Err(error) = remove(&self.staged) {
+            tracing::warn!(%error, "a copy that is not used stays beside the database");
+        }
+    }
+
+    /// Puts the copy in place. Where the file that was there is kept, if there was one.
+    pub fn finish(self, now: DateTime<Utc>) -> Result<Option<PathBuf>, OpenError> {
+        let Restoring { path, staged, .. } = &self;
+        let io = |source| OpenError::Io { what: "restore", path: path.clone(), source };
+        let aside = beside(path, &format!(".before-restore.{}", now.format("%Y%m%dT%H%M%SZ")));
+        // To take the lock made an empty file where there was none.
+        let kept = path.metadata().is_ok_and(|file| file.len() > 0) || beside(path, "-wal").exists();
+        if kept {
+            // Two names for it, so that there is a database at every moment.
+            std::fs::hard_link(path, &aside).map_err(io)?;
+        }
+        for suffix in ["-wal", "-shm"] {
+            let log = beside(path, suffix);
+            if log.exists() {
+                std::fs::rename(&log, beside(&aside, suffix)).map_err(io)?;
+            }
+        }
+        files::put_in_place(staged, path).map_err(io)?;
+        Ok(kept.then_some(aside))
+    }
+}
+
+/// Moves the log of the file in place into it, and says which database it is. `None`: it can't be read, or is older than
+/// databases have had ids.
+fn settle(path: &Path) -> Option<DatabaseId> {
+    if !path.exists() {
+        return None;
+    }
+    let settled = || -> Result<DatabaseId, OpenError> {
+        let connection = open_made(path)?;
+        check(&connection, path, newest())?;
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        connection.execute_batch(checkpoint).map_err(|source| refused("read", path, source))?;
+        row::load(&connection).map(|row| row.database).map_err(|error| corrupt(path, &error))
+    };
+    settled().inspect_err(|error| tracing::warn!(%error, "the file in place is kept as it is")).ok()
+}
+
+/// Brings the copy to this program's schema, raises its epoch and stops it.
+fn stop(
+    staged: &Path,
+    from: &Path,
+    present: Option<&DatabaseId>,
+    now: DateTime<Utc>,
+) -> Result<(DatabaseId, Head), OpenError> {
+    let sql = |source| refused("restore", staged, source);
+    let mut connection = open_made(staged)?;
+    let version = check(&connection, staged, newest())?;
+    configure(&connection, staged)?;
+    migrate_all(&mut connection, staged, version)?;
+    let transaction = connection.transaction().map_err(sql)?;
+    let stopped = write_stop(&transaction, from, present, now).map_err(|error| corrupt(staged, &error))?;
+    transaction.commit().map_err(sql)?;
+    // One file by itself: no log beside it that could be left behind.
+    connection.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get::<_, String>(0)).map_err(sql)?;
+    connection.close().map_err(|(_, source)| sql(source))?;
+    let io = |source| OpenError::Io { what: "restore", path: staged.to_owned(), source };
+    File::open(staged).and_then(|file| file.sync_all()).map_err(io)?;
+    Ok(stopped)
+}
+
+fn write_stop(
+    tx: &Connection,
+    from: &Path,
+    present: Option<&DatabaseId>,
+    now: DateTime<Utc>,
+) -> Result<(DatabaseId, Head), StoreError> {
+    let (before, head) = (row::load(tx)?, row::head(tx)?);
+    let ours = present.filter(|present| present.id == before.database.id);
+    let epoch = ours.map_or(0, |present| present.epoch).max(before.database.epoch) + 1;
+    let database = DatabaseId { epoch, ..before.database };
+    let stop = Stop {
+        since: now,
+        why: Mismatch::Restored,
+        head: head.clone(),
+        restored_from: Some(from.display().to_string()),
+        seen: Vec::new(),
+    };
+    codec::run(
+        tx,
+        "UPDATE lineage SET epoch = ?1, epoch_began = ?2, stopped = ?3",
+        rusqlite::params![epoch, time_text(now), json_text(&stop)?],
+    )?;
+    audit::append(tx, &AuditContext::default(), lineage::stopped(&database, &stop))?;
+    Ok((database, head))
+}
+
+fn corrupt(path: &Path, error: &StoreError) -> OpenError {
+    OpenError::Corrupt { path: path.to_owned(), why: error.to_string() }
+}
+
+fn remove(path: &Path) -> Result<(), OpenError> {
+    files::remove(path).map_err(|source| OpenError::Io { what: "remove", path: path.to_owned(), source })
+}
