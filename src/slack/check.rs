@@ -1,6 +1,7 @@
 //! Looks at everything that the adapter needs of Slack before it is needed, and says how to mend what is missing.
 
 use super::{Slack, socket};
+use crate::chat::ChatError;
 
 /// A right of the bot token, and what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::wire::{Answer, Greeting, Outage, SOON, Wire};
-use super::{BRIEF, Running, click, settings, timing};
+use super::{BRIEF, Running, click, timing};
 
 /// What is promised of a Slack that can be reached again: at worst a look has just begun without success, and after a
 /// pause the next one finds it. The tests below show that the sight of it ends every wait.

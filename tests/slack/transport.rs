@@ -1,6 +1,6 @@
 //! The socket: what arrives is handled and acknowledged, and nothing that happens to a connection lasts.
 
-use inactive_contractors::chat::{Ack, Chat, ChatError, Connection, What};
+use inactive_contractors::chat::{Ack, Chat, ChatError, Connection, Mark, What};
 use inactive_contractors::slack::Timing;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
@@ -147,7 +147,7 @@ async fn what_keeps_slack_away_for_now_ends_nothing() {
     let mut bot = Running::on(wire).await;
     bot.works().await;
     bot.wire.error("chat.postMessage", "org_login_required");
-    let error = bot.slack.post("C1", None, "k", &card("x")).await.unwrap_err();
+    let error = bot.slack.post("C1", None, &Mark::new("k"), &card("x")).await.unwrap_err();
     assert!(matches!(&error, ChatError::Unavailable(words) if words.contains("being moved")), "{error}");
     bot.is(Connection::Connected).await;
 }

@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::{Message as Frame, Role};
 
 use super::state::State;
 use super::wire::Wire;
-use super::{APP_ID, FakeSlack};
+use super::FakeSlack;
 
 /// How long the bot has to acknowledge an envelope.
 pub const ACK_DEADLINE: Duration = Duration::from_secs(3);
