@@ -22,6 +22,7 @@ use crate::exit::Misconfigured;
 use crate::forward::Collector;
 use crate::identity::IdentityError;
 use crate::okta::Okta;
+use crate::scheduler::Class;
 use crate::slack::Slack;
 use crate::store::{AuditContext, Store};
 use crate::watch::{AtWork, Supervisor, Watch};
@@ -66,6 +67,7 @@ pub fn okta_settings(config: &Config) -> okta::Settings {
     };
     okta::Settings {
         rate_share: config.okta.rate_share,
+        concurrency: config.okta.concurrency,
         ..okta::Settings::new(config.okta.org_url.clone(), credential)
     }
 }
@@ -418,7 +420,7 @@ impl Job {
 
 /// Why Okta refuses the credential. That Okta is down for a moment is nobody's mistake.
 async fn denied(okta: &Okta) -> Option<anyhow::Error> {
-    match tokio::time::timeout(OKTA_PATIENCE, okta.reach()).await {
+    match tokio::time::timeout(OKTA_PATIENCE, Class::Action.run(okta.reach())).await {
         Ok(Err(error @ IdentityError::Denied(_))) => Some(anyhow::Error::new(error).context("Okta")),
         Ok(_) | Err(_) => None,
     }

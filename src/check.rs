@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::app::people::accounts_of_approvers;
+use crate::app::people::{LookedUp, accounts_of_approvers};
 use crate::app::wording::days_off;
 use crate::bot::{everybody_approves, install_crypto, okta_settings, slack_settings};
 use crate::clock::Clock;
@@ -100,7 +100,7 @@ async fn slack(config: &Config, clock: &Clock) -> Vec<Line> {
             lines.extend(warnings.into_iter().map(|text| Line::warning("approvers", text)));
             for policy in &config.policies {
                 // What a sweep would say, and end with.
-                if let Err(error) = accounts_of_approvers(&slack, policy).await {
+                if let Err(error) = accounts_of_approvers(&slack, policy, &LookedUp::default(), clock).await {
                     lines.push(Line::new(format!("approvers of {}", policy.name), Err(format!("{error:#}"))));
                 }
             }

@@ -7,7 +7,8 @@
 //! | [`domain`] | the pure core: who is inactive, what a decision does, whether a sweep may speak, when the next slot is, which days are off | nothing |
 //! | [`identity`], [`chat`] | the two ports: what the workflow needs of an identity provider and of a chat system | `domain`; nothing |
 //! | [`store`] | one SQLite file: sweeps, requests, inputs, messages, the audit chain; the only room that names rusqlite | `domain` |
-//! | [`okta`], [`slack`] | the adapters behind the ports | their port, `clock` |
+//! | [`okta`], [`slack`] | the adapters behind the ports | their port, `clock`, `scheduler` |
+//! | [`scheduler`] | which call to an outside system goes next, by class of work | `clock` |
 //! | [`app`] | the workflow: the loop, sweeps, decisions, suspensions, commands, and every sentence | all of the above but the adapters |
 //! | [`config`], [`clock`] | the only reader of the environment, and of the wall clock | `domain`; nothing |
 //! | [`bot`] | the wiring that the binary and the sandbox share: one configuration after the other | all |
@@ -88,6 +89,7 @@ pub mod forward;
 pub mod identity;
 pub mod init;
 pub mod okta;
+pub mod scheduler;
 pub mod settings;
 pub mod slack;
 pub mod status;

@@ -5,18 +5,20 @@ use std::path::{Path, PathBuf};
 
 /// Each room of `src/` with the rooms that it may import. The wiring (`bot`, `main`, and a file for each command of its own) may import
 /// all.
-const IMPORTS: [(&str, &[&str]); 9] = [
+const IMPORTS: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("identity", &["domain"]),
     ("chat", &[]),
     ("clock", &[]),
+    ("scheduler", &["clock"]),
     ("config", &["domain", "forward"]),
     ("forward", &["domain", "store"]),
     ("store", &["domain", "forward"]),
-    ("okta", &["identity", "domain", "clock"]),
-    ("slack", &["chat", "clock"]),
+    ("okta", &["identity", "domain", "clock", "scheduler"]),
+    ("slack", &["chat", "clock", "scheduler"]),
 ];
-const APP: (&str, &[&str]) = ("app", &["domain", "identity", "chat", "store", "forward", "clock"]);
+const APP: (&str, &[&str]) =
+    ("app", &["domain", "identity", "chat", "store", "forward", "clock", "scheduler"]);
 
 /// The wiring, what each command of the binary does, and what these have in common.
 const COMMANDS: [&str; 15] = [

@@ -22,6 +22,7 @@ mod obstacles;
 mod pace;
 mod pauses;
 pub mod people;
+mod questions;
 pub mod requests;
 mod restore;
 mod review;
@@ -52,6 +53,7 @@ use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::plan::Guard;
 use crate::domain::policy::Policy;
 use crate::identity::{IdentityError, IdentityProvider};
+use crate::scheduler::Class;
 use crate::store::{AuditContext, Store};
 
 /// The loop begins anew at most this often: a flood of inputs would otherwise have every row read for each.
@@ -75,8 +77,6 @@ const ANSWER_MAX: std::time::Duration = std::time::Duration::from_secs(3);
 const _: () = assert!(ANSWER_MAX.as_secs() * 2 < DRAIN_MAX.as_secs());
 /// How long inputs that keep coming may hold up the end.
 const INPUTS_MAX: std::time::Duration = std::time::Duration::from_secs(60);
-/// Looked-up approvers' addresses are used for this long: they only ever protect accounts.
-const APPROVERS_KEPT: Duration = Duration::minutes(1);
 /// A repeated delivery of an input is recognised for this long.
 const RECEIPTS_KEPT: Duration = Duration::days(7);
 /// How often they are forgotten.
@@ -98,7 +98,7 @@ pub struct App {
     pub concurrency: usize,
     /// The state of the connection to the chat system.
     pub connection: watch::Receiver<Connection>,
-    approvers: ApproverCache,
+    approvers: people::ApproverCache,
     runtime: Runtime,
 }
 
@@ -129,6 +129,8 @@ struct Runtime {
     pace_of_pages: Mutex<home::Pace>,
     pace: Mutex<pace::Pace>,
     whispers: Whispers,
+    questions: questions::Questions,
+    looked_up: people::LookedUp,
     /// The last preview; its lock is held by whoever makes one.
     preview: tokio::sync::Mutex<Option<command::Preview>>,
     /// Nobody concerned is looked up or written to before this time.
@@ -176,6 +178,22 @@ enum Work {
     Homes,
 }
 
+impl Work {
+    /// Returns what its calls to the outside systems are for.
+    fn class(self) -> Class {
+        match self {
+            Work::Request(_)
+            | Work::Restoration(_)
+            | Work::Notice(_)
+            | Work::Pause(_)
+            | Work::Ending(_)
+            | Work::Drift(_) => Class::FreshLook,
+            Work::Sweep(_) | Work::Watches(_) | Work::Concerned(_) | Work::Digest(_) => Class::Sweep,
+            Work::Homes => Class::Question,
+        }
+    }
+}
+
 /// What stands in the way of all suspensions of a request until a person mends it.
 struct Obstacle {
     hindrance: carry_out::Hindrance,
@@ -220,7 +238,7 @@ impl App {
             policies,
             concurrency,
             connection,
-            approvers: ApproverCache::default(),
+            approvers: people::ApproverCache::default(),
             runtime: Runtime::default(),
         }
     }
@@ -464,8 +482,20 @@ impl App {
     }
 
     /// Does what the row wants now; says when to look again.
-    async fn attend(&self, work: Work, stop: &CancellationToken) -> Option<DateTime<Utc>> {
-        let wake = match work {
+    async fn attend(self: &Arc<Self>, work: Work, stop: &CancellationToken) -> Option<DateTime<Utc>> {
+        let wake = work.class().run(self.attend_to(work, stop)).await;
+        wake.unwrap_or_else(|error| {
+            tracing::error!(?work, error = format!("{error:#}"), "work failed; trying again");
+            Some(self.clock.now() + RETRY_AFTER_FAILURE)
+        })
+    }
+
+    async fn attend_to(
+        self: &Arc<Self>,
+        work: Work,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        match work {
             Work::Sweep(id) => tokio::select! {
                 biased;
                 again = self.run_sweep(id) => Ok(again),
@@ -481,11 +511,7 @@ impl App {
             Work::Digest(id) => self.tell_digest(id).await,
             Work::Pause(id) => self.tell_pause(id).await,
             Work::Homes => self.publish_homes().await,
-        };
-        wake.unwrap_or_else(|error| {
-            tracing::error!(?work, error = format!("{error:#}"), "work failed; trying again");
-            Some(self.clock.now() + RETRY_AFTER_FAILURE)
-        })
+        }
     }
 
     /// Takes the row out of the work in flight, unless it changed meanwhile: then its own task looks again. Waking the
@@ -553,25 +579,5 @@ impl Drop for GoneGuard {
             lock(&self.app.runtime.in_flight).remove(&self.work);
             self.app.wake_for(self.work, self.app.clock.now() + RETRY_AFTER_FAILURE);
         }
-    }
-}
-
-/// The approvers' e-mail addresses per policy, for a short while.
-#[derive(Default)]
-struct ApproverCache(Mutex<BTreeMap<String, LookedUp>>);
-
-/// When the addresses were looked up, and what they are.
-type LookedUp = (DateTime<Utc>, BTreeSet<String>);
-
-impl ApproverCache {
-    fn get(&self, policy: &str, now: DateTime<Utc>) -> Option<BTreeSet<String>> {
-        lock(&self.0)
-            .get(policy)
-            .filter(|(at, _)| (now - *at).abs() < APPROVERS_KEPT)
-            .map(|(_, emails)| emails.clone())
-    }
-
-    fn put(&self, policy: &str, now: DateTime<Utc>, emails: BTreeSet<String>) {
-        lock(&self.0).insert(policy.to_owned(), (now, emails));
     }
 }

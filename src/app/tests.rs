@@ -8,8 +8,9 @@ use chrono::{DateTime, Duration, Utc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::people::ApproverCache;
 use super::requests::card_key;
-use super::{App, ApproverCache, InFlight, Work, lock, messages};
+use super::{App, InFlight, Work, lock, messages};
 use crate::chat::{
     Card, Chat, ChatError, ChatUser, Connection, FileRef, Home, MessageRef, Modal, ReplyTo, ShareIn, Upload,
     ViewRef,

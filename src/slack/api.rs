@@ -18,6 +18,7 @@ use slack_morphism::{ClientResult, SlackApiToken, SlackClient, SlackClientSessio
 use url::Url;
 
 use crate::chat::{Card, ChatError, ChatUser, Home, MessageRef, Modal, ReplyTo, ViewRef};
+use crate::clock::Clock;
 
 use super::connector::Connector;
 use super::errors::Call;
@@ -140,11 +141,15 @@ impl User {
 
 impl Api {
     /// Makes the client and asks Slack who we are.
-    pub(super) async fn connect(settings: &Settings, timing: &Timing) -> Result<Api, ChatError> {
+    pub(super) async fn connect(
+        settings: &Settings,
+        timing: &Timing,
+        clock: Clock,
+    ) -> Result<Api, ChatError> {
         settings.check().map_err(ChatError::Denied)?;
         // Without a process-wide provider the first TLS handshake panics; one that is already there is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let connector = Connector::new(settings, timing).map_err(|_| {
+        let connector = Connector::new(settings, timing, clock).map_err(|_| {
             ChatError::Unavailable("this machine has no usable TLS set-up (CA certificates)".to_owned())
         })?;
         let sockets = SlackClient::new(connector.without_pool());

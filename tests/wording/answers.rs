@@ -105,6 +105,7 @@ async fn every_other_note_is_a_sentence() {
         refusals::account_gone(),
         refusals::cant_look_up(),
         refusals::ask_again(),
+        refusals::busy(40),
         exceptions::leave_needs_a_start(),
         exceptions::not_a_length(EVIL),
         exceptions::not_a_day(EVIL),

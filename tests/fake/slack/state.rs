@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::clock::FakeClock;
 use super::faults::Faults;
+use super::rates::Rates;
 use super::socket::{Envelope, Socket};
 use super::{
     APP_ID, BOT_ID, BOT_USER, C_ARCHIVED, C_GENERAL, C_OPS, C_PRIVATE, OTHER_TEAM, S_APPROVERS, TEAM,
@@ -259,6 +260,7 @@ pub(super) struct State {
     pub connections_opened: usize,
     pub envelopes: Vec<Envelope>,
     pub faults: Faults,
+    pub rates: Rates,
     pub violations: Vec<String>,
     pub calls: Vec<Call>,
     /// The most that one page of any listing holds, whatever `limit` says.
@@ -293,6 +295,7 @@ impl State {
             connections_opened: 0,
             envelopes: Vec::new(),
             faults: Faults::default(),
+            rates: Rates::default(),
             violations: Vec::new(),
             calls: Vec::new(),
             page_cap: 200,
