@@ -16,6 +16,7 @@ mod drift;
 mod exemptions;
 pub mod history;
 mod home;
+mod late;
 pub mod listing;
 pub mod messages;
 mod obstacles;
@@ -30,6 +31,7 @@ mod row;
 mod sessions;
 mod silence;
 pub mod survey;
+pub mod surveys;
 pub mod sweeps;
 #[cfg(test)]
 mod tests;
@@ -98,6 +100,7 @@ pub struct App {
     pub concurrency: usize,
     /// The state of the connection to the chat system.
     pub connection: watch::Receiver<Connection>,
+    surveys: Arc<surveys::Surveys>,
     approvers: people::ApproverCache,
     runtime: Runtime,
 }
@@ -139,8 +142,6 @@ struct Runtime {
     names: Mutex<BTreeMap<String, String>>,
     /// Held by whoever puts a file together or verifies the trail.
     heavy_work: tokio::sync::Mutex<()>,
-    /// The listings under way, by policy.
-    listings: Mutex<BTreeMap<String, listing::Progress>>,
     /// The trend picture of each policy.
     trends: Mutex<BTreeMap<String, trend::Trend>>,
 }
@@ -161,6 +162,8 @@ pub type LastAnswer = (DateTime<Utc>, Result<(), String>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Work {
     Sweep(i64),
+    /// One that has not ended when it should have.
+    LateSweep(i64),
     Notice(i64),
     Request(i64),
     /// A batch of exemptions that end soon.
@@ -185,6 +188,7 @@ impl Work {
             Work::Request(_)
             | Work::Restoration(_)
             | Work::Notice(_)
+            | Work::LateSweep(_)
             | Work::Pause(_)
             | Work::Ending(_)
             | Work::Drift(_) => Class::FreshLook,
@@ -238,9 +242,16 @@ impl App {
             policies,
             concurrency,
             connection,
+            surveys: Arc::default(),
             approvers: people::ApproverCache::default(),
             runtime: Runtime::default(),
         }
+    }
+
+    /// Takes the surveys that an earlier workflow left under way.
+    #[must_use]
+    pub fn taking_over(self, surveys: Arc<surveys::Surveys>) -> App {
+        App { surveys, ..self }
     }
 
     /// The policy of this name.
@@ -401,6 +412,9 @@ impl App {
         for sweep in self.store.unfinished_sweeps().await? {
             self.work_on(Work::Sweep(sweep), stop);
         }
+        for sweep in self.late_sweeps(looked_at).await? {
+            self.work_on(Work::LateSweep(sweep.id), stop);
+        }
         for sweep in self.store.untold_sweeps().await? {
             self.work_on(Work::Notice(sweep), stop);
         }
@@ -501,6 +515,7 @@ impl App {
                 again = self.run_sweep(id) => Ok(again),
                 () = stop.cancelled() => Ok(None),
             },
+            Work::LateSweep(id) => self.tell_late_sweep(id).await,
             Work::Notice(id) => self.tell_sweep(id).await,
             Work::Request(id) => self.drive_request(id, stop).await,
             Work::Restoration(id) => self.restore(id).await,

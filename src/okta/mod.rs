@@ -92,6 +92,17 @@ impl Settings {
         }
     }
 
+    /// Returns whether these are the same connection in every respect.
+    pub fn same_as(&self, other: &Settings) -> bool {
+        let Settings { org_url, credential, rate_share, concurrency, request_timeout, retry_pause } = self;
+        *org_url == other.org_url
+            && credential.same_as(&other.credential)
+            && rate_share.total_cmp(&other.rate_share).is_eq()
+            && *concurrency == other.concurrency
+            && *request_timeout == other.request_timeout
+            && *retry_pause == other.retry_pause
+    }
+
     /// The usual settings with an API token.
     pub fn with_token(org_url: Url, token: SecretString) -> Settings {
         Settings::new(org_url, Credential::ApiToken(token))

@@ -3,12 +3,14 @@
 use chrono::Duration;
 
 use crate::commands::ask;
+use crate::fake::gate::Moment;
 use crate::fake::okta::{Bucket, Fault, Person};
 use crate::fake::slack::{
     C_OPS, Fault as SlackFault, SlackUser, U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER, UserGroup,
 };
 use crate::process::BotProcess;
 use crate::support::{PLAIN_POLICY, UNSCHEDULED_POLICY, World, is_open_card};
+use crate::watch::reload;
 
 /// A window of Okta's and Slack's limits, and a second.
 const WINDOW: Duration = Duration::seconds(61);
@@ -140,6 +142,93 @@ async fn a_look_up_of_many_approvers_goes_on_where_a_rate_limit_stopped_it_and_l
     world.slack.wait_update(&card.ts, "an open card", is_open_card).await;
     assert_eq!(looked_up(&world, "U0MANY"), 60, "each of them once");
     world.nothing_else_is_wrong().await;
+}
+
+/// How often the directory's first page of this type of account was asked for.
+fn listings(world: &World, user_type: &str) -> usize {
+    let first_page = |query: &str| query.contains(user_type) && !query.contains("after=");
+    world.okta.calls().iter().filter(|call| first_page(&call.query)).count()
+}
+
+/// A bot in the middle of a listing of 250 accounts.
+async fn sweeping() -> (World, BotProcess) {
+    let world = World::new(UNSCHEDULED_POLICY).await;
+    for number in 0..250 {
+        let login = format!("worker{number}@ext.example");
+        world.okta.add(Person::contractor(&login).last_login_days_ago(1));
+    }
+    let process = BotProcess::run(&world).await;
+    // A page has 200.
+    world.gate.stop_at_label("okta GET /api/v1/users", 2, Moment::Before);
+    world.ask_for_sweep().await;
+    world.gate.stopped().await;
+    (world, process)
+}
+
+async fn ended_well(world: &World, process: BotProcess) {
+    process.terminate();
+    assert_eq!(process.ended().await.code, Some(0));
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_survives_a_reload_that_leaves_its_policy_alone_and_holds_no_other_policy_up() {
+    let (world, process) = sweeping().await;
+    let others = "[[policy]]\nname = \"others\"\nuser_type = \"partner\"\nchannel = \"C0OPS\"\n\
+                  approvers = { users = [\"U0ALICE\"] }\npreview_first = false\nschedule = \"0 0 29 2 *\"\n";
+    let sockets = world.slack.connections_opened();
+    reload(&world, &process, &(world.config_toml() + others));
+    process.connected(&world, sockets).await;
+    assert_eq!(world.audited("configuration_reloaded"), 1);
+    world.okta.add(Person::new("partner@ext.example", "partner"));
+    ask(&world, U_APPROVER, "sweep others").await;
+    world.until("the sweep of the new policy", |world| world.audited("sweep_finished") == 1).await;
+    let progress = ask(&world, U_APPROVER, "status").await;
+    assert!(progress.contains("Reading the directory now: 101 accounts so far"), "{progress}");
+    world.gate.release();
+    world.until("the sweep under way", |world| world.audited("sweep_finished") == 2).await;
+    assert_eq!(listings(&world, "contractor"), 1, "it was not begun again");
+    ended_well(&world, process).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_begins_again_after_a_reload_that_changes_its_policy_or_its_connection() {
+    for change in ["approvals_needed = 2\n", "[okta]\nconcurrency = 3\n"] {
+        let (world, process) = sweeping().await;
+        reload(&world, &process, &(world.config_toml() + change));
+        world.until("the new one", |world| world.audited("configuration_reloaded") == 1).await;
+        world.until("the sweep", |world| world.audited("sweep_finished") == 1).await;
+        assert_eq!(listings(&world, "contractor"), 2, "{change}");
+        world.gate.release();
+        ended_well(&world, process).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_that_is_begun_again_and_again_is_reported_once() {
+    let world = World::at_ten(UNSCHEDULED_POLICY).await;
+    world.add_idle(&["ada@ext.example"]);
+    world.okta.fail_always("/api/v1", Fault::Hang);
+    world.start_bot().await;
+    world.ask_for_sweep().await;
+    world.audited_times("sweep_started", 1).await;
+    let late = |world: &World| {
+        let messages = world.slack.messages(C_OPS);
+        messages.iter().filter(|message| message.visible_text().contains("has not ended")).count()
+    };
+    for hours in 1..=8 {
+        world.kill_bot().await;
+        world.advance(Duration::hours(1));
+        world.start_bot().await;
+        let status = ask(&world, U_APPROVER, "status").await;
+        assert_eq!(status.contains("should have ended by now"), hours >= 6, "{hours} h: {status}");
+        if hours >= 6 {
+            world.until("the notice", |world| late(world) == 1).await;
+        } else {
+            assert_eq!(late(&world), 0, "{hours} h");
+        }
+    }
+    world.kill_bot().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

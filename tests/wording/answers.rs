@@ -149,6 +149,7 @@ async fn sweeps_that_ask_nothing_say_why() {
     let mut cards = vec![
         notices::no_candidates("contractors", &rule(), counts),
         notices::sweep_failed("contractors", EVIL),
+        notices::sweep_late("contractors", at(0)),
         notices::channel_unusable("contractors", "C0OPS", EVIL),
     ];
     cards.extend(guards.iter().map(|guard| notices::sweep_refused("contractors", guard)));
