@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::app::people::accounts_of_approvers;
+use crate::app::people::{LookedUp, accounts_of_approvers};
 use crate::app::vitals::others_in_words;
 use crate::app::wording::days_off;
 use crate::app::wording::lineage::reason;
@@ -107,7 +107,7 @@ async fn slack(config: &Config, clock: &Clock) -> Vec<Line> {
             lines.extend(connections);
             for policy in &config.policies {
                 // What a sweep would say, and end with.
-                if let Err(error) = accounts_of_approvers(&slack, policy).await {
+                if let Err(error) = accounts_of_approvers(&slack, policy, &LookedUp::default(), clock).await {
                     lines.push(Line::new(format!("approvers of {}", policy.name), Err(format!("{error:#}"))));
                 }
             }

@@ -8,7 +8,8 @@
 //! | [`identity`], [`chat`] | the two ports: what the workflow needs of an identity provider and of a chat system | `domain`; nothing |
 //! | [`store`] | one SQLite file: sweeps, requests, inputs, messages, the audit chain; the only room that names rusqlite | `domain`, `files` |
 //! | [`net`] | the way out of this machine: proxies, certificates, and why a connection failed | nothing |
-//! | [`okta`], [`slack`] | the adapters behind the ports | their port, `net`, `clock` |
+//! | [`scheduler`] | which call to an outside system goes next, by class of work | `clock` |
+//! | [`okta`], [`slack`] | the adapters behind the ports | their port, `net`, `clock`, `scheduler` |
 //! | [`app`] | the workflow: the loop, sweeps, decisions, suspensions, commands, and every sentence | all of the above but the adapters |
 //! | [`files`] | making files where others may write too | nothing |
 //! | [`config`], [`clock`] | the only reader of the environment, and of the wall clock | `domain`; nothing |
@@ -96,6 +97,7 @@ pub mod init;
 pub mod net;
 pub mod okta;
 pub mod restore;
+pub mod scheduler;
 pub mod settings;
 pub mod slack;
 pub mod status;

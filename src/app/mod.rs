@@ -16,6 +16,7 @@ mod drift;
 mod exemptions;
 pub mod history;
 mod home;
+mod late;
 mod lineage;
 pub mod listing;
 pub mod messages;
@@ -23,6 +24,7 @@ mod obstacles;
 mod pace;
 mod pauses;
 pub mod people;
+mod questions;
 pub mod requests;
 mod restore;
 mod review;
@@ -31,6 +33,7 @@ mod sessions;
 mod signed;
 mod silence;
 pub mod survey;
+pub mod surveys;
 pub mod sweeps;
 #[cfg(test)]
 mod tests;
@@ -55,6 +58,7 @@ use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::plan::Guard;
 use crate::domain::policy::Policy;
 use crate::identity::{IdentityError, IdentityProvider};
+use crate::scheduler::Class;
 use crate::store::{AuditContext, Store};
 
 /// The loop begins anew at most this often: a flood of inputs would otherwise have every row read for each.
@@ -78,8 +82,6 @@ const ANSWER_MAX: std::time::Duration = std::time::Duration::from_secs(3);
 const _: () = assert!(ANSWER_MAX.as_secs() * 2 < DRAIN_MAX.as_secs());
 /// How long inputs that keep coming may hold up the end.
 const INPUTS_MAX: std::time::Duration = std::time::Duration::from_secs(60);
-/// Looked-up approvers' addresses are used for this long: they only ever protect accounts.
-const APPROVERS_KEPT: Duration = Duration::minutes(1);
 /// A repeated delivery of an input is recognised for this long.
 const RECEIPTS_KEPT: Duration = Duration::days(7);
 /// How often they are forgotten.
@@ -101,7 +103,8 @@ pub struct App {
     pub concurrency: usize,
     /// The state of the connection to the chat system.
     pub connection: watch::Receiver<Connection>,
-    approvers: ApproverCache,
+    surveys: Arc<surveys::Surveys>,
+    approvers: people::ApproverCache,
     runtime: Runtime,
 }
 
@@ -132,6 +135,8 @@ struct Runtime {
     pace_of_pages: Mutex<home::Pace>,
     pace: Mutex<pace::Pace>,
     whispers: Whispers,
+    questions: questions::Questions,
+    looked_up: people::LookedUp,
     /// The last preview; its lock is held by whoever makes one.
     preview: tokio::sync::Mutex<Option<command::Preview>>,
     /// Nobody concerned is looked up or written to before this time.
@@ -140,8 +145,6 @@ struct Runtime {
     names: Mutex<BTreeMap<String, String>>,
     /// Held by whoever puts a file together or verifies the trail.
     heavy_work: tokio::sync::Mutex<()>,
-    /// The listings under way, by policy.
-    listings: Mutex<BTreeMap<String, listing::Progress>>,
     /// Of people without a right, what they have tried since the last event about it.
     tries: Mutex<tries::Tries>,
     /// The trend picture of each policy.
@@ -166,6 +169,8 @@ pub type LastAnswer = (DateTime<Utc>, Result<(), String>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Work {
     Sweep(i64),
+    /// One that has not ended when it should have.
+    LateSweep(i64),
     Notice(i64),
     Request(i64),
     /// A batch of exemptions that end soon.
@@ -183,6 +188,24 @@ enum Work {
     Homes,
     /// Telling that the database is stopped, or that it goes on.
     Lineage,
+}
+
+impl Work {
+    /// Returns what its calls to the outside systems are for.
+    fn class(self) -> Class {
+        match self {
+            Work::Request(_)
+            | Work::Restoration(_)
+            | Work::Notice(_)
+            | Work::LateSweep(_)
+            | Work::Pause(_)
+            | Work::Ending(_)
+            | Work::Drift(_)
+            | Work::Lineage => Class::FreshLook,
+            Work::Sweep(_) | Work::Watches(_) | Work::Concerned(_) | Work::Digest(_) => Class::Sweep,
+            Work::Homes => Class::Question,
+        }
+    }
 }
 
 /// What stands in the way of all suspensions of a request until a person mends it.
@@ -230,9 +253,16 @@ impl App {
             policies,
             concurrency,
             connection,
-            approvers: ApproverCache::default(),
+            surveys: Arc::default(),
+            approvers: people::ApproverCache::default(),
             runtime: Runtime::default(),
         }
+    }
+
+    /// Takes the surveys that an earlier workflow left under way.
+    #[must_use]
+    pub fn taking_over(self, surveys: Arc<surveys::Surveys>) -> App {
+        App { surveys, ..self }
     }
 
     /// The policy of this name.
@@ -424,6 +454,9 @@ impl App {
         for sweep in self.store.unfinished_sweeps().await? {
             self.work_on(Work::Sweep(sweep), stop);
         }
+        for sweep in self.late_sweeps(looked_at).await? {
+            self.work_on(Work::LateSweep(sweep.id), stop);
+        }
         for sweep in self.store.untold_sweeps().await? {
             self.work_on(Work::Notice(sweep), stop);
         }
@@ -505,13 +538,26 @@ impl App {
     }
 
     /// Does what the row wants now; says when to look again.
-    async fn attend(&self, work: Work, stop: &CancellationToken) -> Option<DateTime<Utc>> {
-        let wake = match work {
+    async fn attend(self: &Arc<Self>, work: Work, stop: &CancellationToken) -> Option<DateTime<Utc>> {
+        let wake = work.class().run(self.attend_to(work, stop)).await;
+        wake.unwrap_or_else(|error| {
+            tracing::error!(?work, error = format!("{error:#}"), "work failed; trying again");
+            Some(self.clock.now() + RETRY_AFTER_FAILURE)
+        })
+    }
+
+    async fn attend_to(
+        self: &Arc<Self>,
+        work: Work,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        match work {
             Work::Sweep(id) => tokio::select! {
                 biased;
                 again = self.run_sweep(id) => Ok(again),
                 () = stop.cancelled() => Ok(None),
             },
+            Work::LateSweep(id) => self.tell_late_sweep(id).await,
             Work::Notice(id) => self.tell_sweep(id).await,
             Work::Request(id) => self.drive_request(id, stop).await,
             Work::Restoration(id) => self.restore(id).await,
@@ -523,11 +569,7 @@ impl App {
             Work::Pause(id) => self.tell_pause(id).await,
             Work::Homes => self.publish_homes().await,
             Work::Lineage => self.tell_of_lineage().await,
-        };
-        wake.unwrap_or_else(|error| {
-            tracing::error!(?work, error = format!("{error:#}"), "work failed; trying again");
-            Some(self.clock.now() + RETRY_AFTER_FAILURE)
-        })
+        }
     }
 
     /// Takes the row out of the work in flight, unless it changed meanwhile: then its own task looks again. Waking the
@@ -596,25 +638,5 @@ impl Drop for GoneGuard {
             lock(&self.app.runtime.in_flight).remove(&self.work);
             self.app.wake_for(self.work, self.app.clock.now() + RETRY_AFTER_FAILURE);
         }
-    }
-}
-
-/// The approvers' e-mail addresses per policy, for a short while.
-#[derive(Default)]
-struct ApproverCache(Mutex<BTreeMap<String, LookedUp>>);
-
-/// When the addresses were looked up, and what they are.
-type LookedUp = (DateTime<Utc>, BTreeSet<String>);
-
-impl ApproverCache {
-    fn get(&self, policy: &str, now: DateTime<Utc>) -> Option<BTreeSet<String>> {
-        lock(&self.0)
-            .get(policy)
-            .filter(|(at, _)| (now - *at).abs() < APPROVERS_KEPT)
-            .map(|(_, emails)| emails.clone())
-    }
-
-    fn put(&self, policy: &str, now: DateTime<Utc>, emails: BTreeSet<String>) {
-        lock(&self.0).insert(policy.to_owned(), (now, emails));
     }
 }

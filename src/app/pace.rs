@@ -40,10 +40,10 @@ struct Purse {
 
 /// Whether an input is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
+pub(super) enum Turn {
     Taken,
     TooFast {
-        /// The audit trail is to say so.
+        /// It is the first time in a minute: the audit trail says so.
         noted: bool,
     },
 }
@@ -84,11 +84,10 @@ fn costs(what: &What) -> f64 {
 }
 
 impl App {
-    /// Whether the input is to be looked at; of too many in a row, the trail says so once a minute.
-    pub(super) async fn is_in_time(&self, inbound: &Inbound) -> anyhow::Result<bool> {
+    /// Returns whether the input is to be looked at; of too many in a row, the trail says so once a minute.
+    pub(super) async fn turn(&self, inbound: &Inbound) -> anyhow::Result<Turn> {
         let turn = super::lock(&self.runtime.pace).take(&inbound.user, costs(&inbound.what), Instant::now());
-        let Turn::TooFast { noted } = turn else { return Ok(true) };
-        if noted {
+        if turn == (Turn::TooFast { noted: true }) {
             let event = Draft {
                 at: inbound.received_at,
                 actor: Actor::Person(Person { id: inbound.user.clone(), name: String::new(), email: None }),
@@ -103,7 +102,7 @@ impl App {
                 self.store.append(AuditContext::default(), event).await?;
             }
         }
-        Ok(false)
+        Ok(turn)
     }
 
     /// Who was found to be an outsider a moment ago, and why.

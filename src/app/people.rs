@@ -1,21 +1,29 @@
 //! Who may do what: established from the chat system at the moment of asking, and closed by default.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use chrono::{DateTime, Duration, Utc};
+use futures_util::{StreamExt, stream};
 
-use super::App;
+use super::{App, lock};
 use crate::chat::{Chat, ChatError, ChatUser};
+use crate::clock::Clock;
 use crate::domain::audit::Person;
 use crate::domain::policy::{People, Policy};
 use crate::domain::request::Voter;
 
 /// How long a click may wait for the chat system to say who clicked; Slack wants its acknowledgement within 3 s.
-const IDENTIFY_MAX: Duration = Duration::from_millis(1800);
+const IDENTIFY_MAX: std::time::Duration = std::time::Duration::from_millis(1800);
 /// How many people are looked up at once.
 const LOOKUPS_AT_ONCE: usize = 4;
+/// Looked-up approvers' addresses are used for this long: they only ever protect accounts.
+pub(super) const APPROVERS_KEPT: Duration = Duration::minutes(1);
+/// What a try has looked up serves the tries after it for this long. Slack allows about 100 look-ups a minute, so the
+/// most approvers that a policy may have are looked up well within it.
+const LOOKUPS_KEPT: Duration = Duration::minutes(10);
 /// How many people one error names.
 const NAMED_MAX: usize = 5;
 /// A policy with more approvers than this can't have meant it; looking each up would take minutes.
@@ -134,19 +142,47 @@ impl Seat<'_> {
     }
 }
 
+/// The approvers who were looked up by a try that did not come to its end, such as at a rate limit: the next try goes on
+/// from there.
+#[derive(Default)]
+pub struct LookedUp(Mutex<BTreeMap<String, (DateTime<Utc>, ChatUser)>>);
+
+impl LookedUp {
+    fn get(&self, id: &str, now: DateTime<Utc>) -> Option<ChatUser> {
+        let kept = Duration::zero()..LOOKUPS_KEPT;
+        lock(&self.0).get(id).filter(|(at, _)| kept.contains(&(now - *at))).map(|(_, user)| user.clone())
+    }
+
+    fn put(&self, user: &ChatUser, now: DateTime<Utc>) {
+        lock(&self.0).insert(user.id.clone(), (now, user.clone()));
+    }
+
+    /// Forgets these: the next look-up begins from the beginning.
+    fn forget(&self, ids: &BTreeSet<String>) {
+        lock(&self.0).retain(|id, _| !ids.contains(id));
+    }
+}
+
 /// What the accounts of everybody who may decide for the policy are called: these are never proposed.
 pub async fn approvers_accounts(app: &App, policy: &Policy) -> anyhow::Result<BTreeSet<String>> {
     if let Some(emails) = app.approvers.get(&policy.name, app.clock.now()) {
         return Ok(emails);
     }
-    let accounts = accounts_of_approvers(&*app.chat, policy).await?;
+    let accounts = accounts_of_approvers(&*app.chat, policy, &app.runtime.looked_up, &app.clock).await?;
     app.approvers.put(&policy.name, app.clock.now(), accounts.clone());
     Ok(accounts)
 }
 
 /// The same, asked of the chat system now. An approver of whom it can't be told which account is theirs fails it: no
 /// sweep at all, which everybody hears of, is better than one that proposes them.
-pub async fn accounts_of_approvers(chat: &dyn Chat, policy: &Policy) -> anyhow::Result<BTreeSet<String>> {
+///
+/// What this try has looked up is in `looked_up` if it fails, for the next one.
+pub async fn accounts_of_approvers(
+    chat: &dyn Chat,
+    policy: &Policy,
+    looked_up: &LookedUp,
+    clock: &Clock,
+) -> anyhow::Result<BTreeSet<String>> {
     let mut ids = BTreeSet::new();
     for people in [&policy.approvers, &policy.admins] {
         ids.extend(people.users.iter().cloned());
@@ -160,12 +196,10 @@ pub async fn accounts_of_approvers(chat: &dyn Chat, policy: &Policy) -> anyhow::
         }
     }
     anyhow::ensure!(ids.len() <= APPROVERS_MAX, "more than {APPROVERS_MAX} people may approve; name fewer");
-    let lookups: Vec<_> = ids.iter().map(async |id| chat.user(id).await).collect();
-    let users: Vec<ChatUser> = stream::iter(lookups)
-        .buffer_unordered(LOOKUPS_AT_ONCE)
-        .try_collect()
+    let users = all_of(chat, &ids, looked_up, clock)
         .await
         .context("can't look up the approvers, whose own accounts are never proposed")?;
+    looked_up.forget(&ids);
     let named = ids.iter().filter_map(|id| policy.own_accounts.get(id)).flatten().cloned();
     let named = named.map(|name| name.to_lowercase());
     let mut accounts: BTreeSet<String> = named.collect();
@@ -188,4 +222,53 @@ pub async fn accounts_of_approvers(chat: &dyn Chat, policy: &Policy) -> anyhow::
         nameless.into_iter().take(NAMED_MAX).collect::<Vec<_>>().join(", ")
     );
     Ok(accounts)
+}
+
+/// Looks up all of these. After an error nobody else is looked up, and what was found until then stays in `looked_up`.
+async fn all_of(
+    chat: &dyn Chat,
+    ids: &BTreeSet<String>,
+    looked_up: &LookedUp,
+    clock: &Clock,
+) -> Result<Vec<ChatUser>, ChatError> {
+    let failed = AtomicBool::new(false);
+    let lookups: Vec<_> = ids
+        .iter()
+        .map(async |id| {
+            if let Some(user) = looked_up.get(id, clock.now()) {
+                return Some(Ok(user));
+            }
+            if failed.load(Ordering::Relaxed) {
+                return None;
+            }
+            let found = chat.user(id).await;
+            match &found {
+                Ok(user) => looked_up.put(user, clock.now()),
+                Err(_) => failed.store(true, Ordering::Relaxed),
+            }
+            Some(found)
+        })
+        .collect();
+    let found: Vec<_> = stream::iter(lookups).buffer_unordered(LOOKUPS_AT_ONCE).collect().await;
+    found.into_iter().flatten().collect()
+}
+
+/// When the addresses were looked up, and what they are.
+type Addresses = (DateTime<Utc>, BTreeSet<String>);
+
+/// The approvers' e-mail addresses per policy, for a short while.
+#[derive(Default)]
+pub(super) struct ApproverCache(Mutex<BTreeMap<String, Addresses>>);
+
+impl ApproverCache {
+    pub(super) fn get(&self, policy: &str, now: DateTime<Utc>) -> Option<BTreeSet<String>> {
+        lock(&self.0)
+            .get(policy)
+            .filter(|(at, _)| (now - *at).abs() < APPROVERS_KEPT)
+            .map(|(_, emails)| emails.clone())
+    }
+
+    pub(super) fn put(&self, policy: &str, now: DateTime<Utc>, emails: BTreeSet<String>) {
+        lock(&self.0).insert(policy.to_owned(), (now, emails));
+    }
 }

@@ -9,8 +9,9 @@ use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::people::ApproverCache;
 use super::requests::card_key;
-use super::{App, ApproverCache, InFlight, Work, lock, messages};
+use super::{App, InFlight, Work, lock, messages};
 use crate::chat::{
     Card, Chat, ChatError, ChatUser, Connection, FileRef, Home, Mark, Marked, MessageRef, Modal, ReplyTo,
     ShareIn, Upload, ViewRef,

@@ -15,7 +15,7 @@ use crate::domain::policy::Policy;
 use crate::domain::schedule;
 use crate::domain::sweep::slot_key;
 use crate::forward::{BEHIND_MAX, Behind};
-use crate::store::{Store, StoreError, SweepState};
+use crate::store::{Store, StoreError, SweepRow, SweepState};
 
 /// So long the connection to the chat system may be away: it is replaced every few hours, within seconds.
 const AWAY_MAX: Duration = Duration::from_secs(60);
@@ -293,6 +293,9 @@ impl App {
                 waiting_since: waiting.iter().map(|one| one.created_at).min(),
             });
         }
+        for SweepRow { id, policy, started_at, .. } in self.late_sweeps(now).await? {
+            vitals.wrong.push(format!("sweep {id} of {policy} began at {started_at} and has not ended"));
+        }
         vitals.collectors_behind = self.store.collectors_behind(now - BEHIND_MAX).await?;
         vitals.wrong.extend(vitals.collectors_behind.iter().map(|Behind { collector, events, since }| {
             format!("{collector} lacks {events} events of the audit trail since {since}")
@@ -356,6 +359,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::domain::audit::{Action, Actor, Draft};
+    use crate::domain::policy::Schedule;
     use crate::store::AuditContext;
 
     const MOMENT: Duration = Duration::from_millis(1);
@@ -469,6 +473,24 @@ mod tests {
         assert_eq!(read_at(app, last).await.stuck, [""; 0]);
         let stuck = read_at(app, last + chrono::Duration::milliseconds(1)).await.stuck;
         assert_eq!(stuck, ["request 1 is open past its deadline"]);
+    }
+
+    #[tokio::test]
+    async fn a_sweep_that_has_not_ended_after_six_hours_or_by_its_next_slot_is_wrong() {
+        for (cron, hours) in [("0 0 29 2 *", 6), ("0 */3 * * *", 3), ("*/30 * * * *", 2)] {
+            let schedule = Schedule { cron: cron.to_owned(), ..policy().schedule };
+            let bench = Bench::by(Clock::starting_at(midnight()), vec![Policy { schedule, ..policy() }]);
+            let id = bench.sweep("slot").await;
+            let started_at = bench.app.store.sweep(id).await.unwrap().expect("it is there").started_at;
+            let is_late = async |at| {
+                let wrong = read_at(&bench.app, at).await.wrong;
+                wrong.iter().any(|what| what.starts_with(&format!("sweep {id} of p began at")))
+            };
+            // A slot comes at a full second.
+            let late_at = midnight() + chrono::Duration::hours(hours);
+            assert!(!is_late(late_at - chrono::Duration::seconds(1)).await, "{cron}");
+            assert!(is_late(late_at + (started_at - midnight())).await, "{cron}");
+        }
     }
 
     #[tokio::test]

@@ -18,6 +18,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::chat::{Card, ChatError, ChatUser, Home, Mark, MessageRef, Modal, ReplyTo, ViewRef};
+use crate::clock::Clock;
 use crate::net::Network;
 
 use super::connector::Connector;
@@ -127,11 +128,15 @@ impl User {
 
 impl Api {
     /// Makes the client and asks Slack who we are.
-    pub(super) async fn connect(settings: &Settings, timing: &Timing) -> Result<Api, ChatError> {
+    pub(super) async fn connect(
+        settings: &Settings,
+        timing: &Timing,
+        clock: Clock,
+    ) -> Result<Api, ChatError> {
         settings.check().map_err(ChatError::Denied)?;
         // Without a process-wide provider the first TLS handshake panics; one that is already there is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let connector = Connector::new(settings, timing).map_err(|error| {
+        let connector = Connector::new(settings, timing, clock).map_err(|error| {
             ChatError::Unavailable(format!("TLS can't be set up on this machine: {error}"))
         })?;
         let sockets = SlackClient::new(connector.without_pool());

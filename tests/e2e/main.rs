@@ -46,6 +46,7 @@ mod retry;
 mod review;
 mod rule_changed;
 mod schedule;
+mod scheduler;
 mod secrets;
 mod shipped;
 mod silence;

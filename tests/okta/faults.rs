@@ -4,6 +4,7 @@ use std::time::Duration as StdDuration;
 
 use chrono::Duration;
 use inactive_contractors::identity::{IdentityError, IdentityProvider};
+use inactive_contractors::scheduler::Class;
 
 use crate::fake::okta::{Bucket, Fault, Status};
 use crate::world::{World, hasty_world, list, rule, world};
@@ -173,9 +174,9 @@ async fn the_bot_keeps_to_its_share_before_any_429() {
     let id = world.add(LOGIN);
     world.fake.set_rate_limit(Bucket::UserById, 10);
     for _ in 0..5 {
-        world.okta.read(&id).await.unwrap();
+        Class::FreshLook.run(world.okta.read(&id)).await.unwrap();
     }
-    let (read, waited) = world.hurry(world.okta.read(&id)).await;
+    let (read, waited) = world.hurry(Class::FreshLook.run(world.okta.read(&id))).await;
     assert!(read.is_ok() && waited >= Duration::seconds(59), "{waited}");
     assert_eq!(world.fake.calls().len(), 6, "no call was answered with 429");
 }

@@ -3,6 +3,7 @@
 use chrono::DateTime;
 use inactive_contractors::chat::{Chat, ChatError, Mark, Marked, MessageRef, ReplyHandle, ReplyTo};
 use inactive_contractors::clock::Clock;
+use inactive_contractors::scheduler::Class;
 use inactive_contractors::slack::Slack;
 use serde_json::{Value, json};
 
@@ -125,10 +126,23 @@ async fn a_lost_reply_to_a_post_is_ambiguous_and_a_refused_one_is_not() {
     let error = slack.post("C1", None, &Mark::new("k"), &card("x")).await.unwrap_err();
     assert_eq!(error, ChatError::RateLimited(std::time::Duration::from_secs(7)));
     wire.error("chat.postMessage", "not_in_channel");
-    let error = slack.post("C1", None, &Mark::new("k"), &card("x")).await.unwrap_err();
+    let error = Class::FreshLook.run(slack.post("C1", None, &Mark::new("k"), &card("x"))).await.unwrap_err();
     assert!(matches!(&error, ChatError::Channel(words) if words.contains("/invite")), "{error}");
     wire.answer("users.info", Answer::Never);
     assert!(matches!(slack.user("U1").await, Err(ChatError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn after_a_rate_limit_questions_wait_and_decisions_do_not() {
+    let wire = Wire::start().await;
+    let slack = slack(&wire).await;
+    wire.answer("users.info", Answer::Status(429, vec![("retry-after", "7")]));
+    let limited = ChatError::RateLimited(std::time::Duration::from_secs(7));
+    assert_eq!(slack.user("U1").await, Err(limited.clone()));
+    wire.error("users.info", "user_not_found");
+    // This one is not sent: the answer is still there for the next.
+    assert_eq!(Class::Question.run(slack.user("U1")).await, Err(limited));
+    assert!(matches!(Class::Action.run(slack.user("U1")).await, Err(ChatError::NotFound(_))));
 }
 
 #[tokio::test]

@@ -108,6 +108,7 @@ async fn every_other_note_is_a_sentence() {
         refusals::account_gone(),
         refusals::cant_look_up(),
         refusals::ask_again(),
+        refusals::busy(40),
         exceptions::leave_needs_a_start(),
         exceptions::restore_asked(&account(NAMES[1]), None, at(0) + days(7)),
         Text::plain(refusals::kept_on_card(7)),
@@ -192,6 +193,7 @@ async fn sweeps_that_ask_nothing_say_why() {
     let mut cards = vec![
         notices::no_candidates("contractors", &rule(), counts),
         notices::sweep_failed("contractors", EVIL),
+        notices::sweep_late("contractors", at(0)),
         notices::channel_unusable("contractors", "C0OPS", EVIL),
     ];
     cards.extend(guards.iter().map(|guard| notices::sweep_refused("contractors", guard)));

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 
+use super::super::late::is_late;
 use super::super::survey::{Keep, fresh_standing, log_since, survey};
 use super::super::wording::{answers, backlog, days_off, refusals};
 use super::super::{App, lock, messages, requests};
@@ -58,7 +59,11 @@ impl App {
             let known = self.store.know_policy(&policy.name, now).await?;
             policies.push(answers::PolicyStatus {
                 policy,
-                last_sweep: last.map(|sweep| (sweep.started_at, outcome(&sweep))),
+                last_sweep: last.map(|sweep| {
+                    let late =
+                        if is_late(&sweep, policy, now) { ", and should have ended by now" } else { "" };
+                    (sweep.started_at, outcome(&sweep) + late)
+                }),
                 listing: self.listing_under_way(&policy.name),
                 next_slot: schedule::next_slot(&policy.schedule, now),
                 live: known
