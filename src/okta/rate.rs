@@ -101,6 +101,11 @@ impl Window {
         now < self.until && self.until - now <= WAIT_MAX
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is a part of a u32, and not below zero"
+    )]
     fn is_used_up(&self, share: f64, class: Class) -> bool {
         let part_of = |part: f64| (f64::from(self.reported.limit) * part).floor() as u32;
         let (ours, of_others) = (part_of(share).max(1), part_of(RESERVE.min(1.0 - share)));
@@ -124,22 +129,22 @@ pub struct Traffic {
 pub(super) struct Windows {
     share: f64,
     clock: Clock,
-    windows: BTreeMap<Bucket, Window>,
+    by_bucket: BTreeMap<Bucket, Window>,
 }
 
 impl Budget for Windows {
     type Bucket = Bucket;
 
     fn full_until(&self, bucket: &Bucket, class: Class) -> Option<DateTime<Utc>> {
-        let window = self.windows.get(bucket)?;
+        let window = self.by_bucket.get(bucket)?;
         let is_full = window.goes_on(self.clock.now()) && window.is_used_up(self.share, class);
         is_full.then_some(window.until)
     }
 
     fn spend(&mut self, bucket: &Bucket) {
         let now = self.clock.now();
-        self.windows.retain(|_, window| window.goes_on(now));
-        if let Some(window) = self.windows.get_mut(bucket) {
+        self.by_bucket.retain(|_, window| window.goes_on(now));
+        if let Some(window) = self.by_bucket.get_mut(bucket) {
             window.used += 1;
         }
     }
@@ -153,14 +158,14 @@ impl Windows {
             return;
         }
         let until = self.clock.now() + reported.wait;
-        match self.windows.get_mut(&bucket) {
+        match self.by_bucket.get_mut(&bucket) {
             Some(window) if window.reported.reset == reported.reset => {
                 let remaining = window.reported.remaining.min(reported.remaining);
                 window.reported = Reported { remaining, ..reported };
             }
             Some(window) if window.reported.reset > reported.reset => {}
             Some(_) | None => {
-                self.windows.insert(bucket, Window { reported, until, used: 1 });
+                self.by_bucket.insert(bucket, Window { reported, until, used: 1 });
             }
         }
     }
@@ -178,7 +183,7 @@ pub(super) struct Rates {
 impl Rates {
     /// `share` is the part (0–1) of each bucket that we may use, `at_once` how many calls may be under way.
     pub(super) fn new(share: f64, at_once: u32, clock: Clock) -> Rates {
-        let windows = Windows { share, clock: clock.clone(), windows: BTreeMap::new() };
+        let windows = Windows { share, clock: clock.clone(), by_bucket: BTreeMap::new() };
         Rates {
             scheduler: Scheduler::new(at_once, windows, clock.clone()),
             clock,
@@ -274,7 +279,7 @@ mod tests {
     }
 
     fn windows(clock: &Clock) -> Windows {
-        Windows { share: 0.5, clock: clock.clone(), windows: BTreeMap::new() }
+        Windows { share: 0.5, clock: clock.clone(), by_bucket: BTreeMap::new() }
     }
 
     impl Windows {

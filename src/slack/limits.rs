@@ -129,17 +129,17 @@ pub(super) fn patience(class: Class, method: &Method) -> Patience {
 mod tests {
     use super::*;
 
-    fn users_info() -> Method {
-        Some("users.info".to_owned())
+    fn users_info() -> String {
+        "users.info".to_owned()
     }
 
     /// Sends as many as fit, up to `most`, and says how many that were.
     fn send(limits: &mut Limits, class: Class, most: u32) -> u32 {
         for sent in 0..most {
-            if limits.full_until(&users_info(), class).is_some() {
+            if limits.full_until(&Some(users_info()), class).is_some() {
                 return sent;
             }
-            limits.spend(&users_info());
+            limits.spend(&Some(users_info()));
         }
         most
     }
@@ -149,8 +149,8 @@ mod tests {
         let clock = Clock::system();
         let mut limits = Limits::new(clock.clone());
         assert_eq!(send(&mut limits, Class::Sweep, 101), 101, "nothing is known yet");
-        limits.refused(&users_info(), Some(StdDuration::from_secs(30)));
-        let free = |limits: &Limits, class| limits.full_until(&users_info(), class).is_none();
+        limits.refused(&Some(users_info()), Some(StdDuration::from_secs(30)));
+        let free = |limits: &Limits, class| limits.full_until(&Some(users_info()), class).is_none();
         assert!(free(&limits, Class::Action) && free(&limits, Class::FreshLook), "Slack's own answer counts");
         assert!(!free(&limits, Class::Sweep) && !free(&limits, Class::Question));
         assert_eq!(
@@ -161,7 +161,7 @@ mod tests {
         clock.advance(Duration::seconds(61));
         assert_eq!(send(&mut limits, Class::Question, 200), 25);
         assert_eq!(send(&mut limits, Class::Sweep, 200), 50);
-        let until = limits.full_until(&users_info(), Class::Sweep).expect("the rest is for clicks");
+        let until = limits.full_until(&Some(users_info()), Class::Sweep).expect("the rest is for clicks");
         assert!((55..=60).contains(&(until - clock.now()).num_seconds()), "{until}");
         clock.advance(Duration::seconds(61));
         assert_eq!(send(&mut limits, Class::Sweep, 200), 75, "another minute");
@@ -173,8 +173,8 @@ mod tests {
     fn a_refusal_of_the_first_call_does_not_stop_all_others() {
         let clock = Clock::system();
         let mut limits = Limits::new(clock.clone());
-        limits.spend(&users_info());
-        limits.refused(&users_info(), None);
+        limits.spend(&Some(users_info()));
+        limits.refused(&Some(users_info()), None);
         clock.advance(Duration::seconds(2));
         assert_eq!(send(&mut limits, Class::Question, 200), 5, "a quarter of the least that Slack allows");
     }
@@ -183,9 +183,9 @@ mod tests {
     fn a_clock_that_is_put_back_makes_nobody_wait() {
         let clock = Clock::system();
         let mut limits = Limits::new(clock.clone());
-        limits.spend(&users_info());
-        limits.refused(&users_info(), Some(StdDuration::from_secs(30)));
+        limits.spend(&Some(users_info()));
+        limits.refused(&Some(users_info()), Some(StdDuration::from_secs(30)));
         clock.advance(Duration::hours(-3));
-        assert_eq!(limits.full_until(&users_info(), Class::Question), None);
+        assert_eq!(limits.full_until(&Some(users_info()), Class::Question), None);
     }
 }
