@@ -119,6 +119,7 @@ fn line(event: &AuditEvent) -> String {
         Actor::Person(person) => format!(" by {} ({})", printable(&person.name), printable(&person.id)),
     };
     let of = event.request.map_or_else(String::new, |request| format!(", request {request}"));
-    let whom = event.subject.as_ref().map_or_else(String::new, |one| format!(", {}", printable(&one.login)));
-    format!("  {} {} {}{by}{of}{whom}\n", event.seq, event.at.format("%Y-%m-%d %H:%M UTC"), event.action)
+    let account =
+        event.subject.as_ref().map_or_else(String::new, |one| format!(", {}", printable(&one.login)));
+    format!("  {} {} {}{by}{of}{account}\n", event.seq, event.at.format("%Y-%m-%d %H:%M UTC"), event.action)
 }

@@ -190,7 +190,7 @@ impl App {
             );
         }
         if let Err(error) = self.store.stop(stop).await {
-            // It holds in memory, and is written as soon as that works.
+            // It is in force in memory, and is written as soon as that works.
             tracing::error!(%error, "can't write down that the database is stopped");
         }
         Ok(())
