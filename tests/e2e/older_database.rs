@@ -242,6 +242,7 @@ async fn while_no_channel_can_be_read_nothing_is_executed_and_without_the_right_
     world.gate.stop_at_label("slack conversations.history", 1, Moment::Before);
     world.begin_bot();
     world.gate.stopped().await;
+    world.slack.wait_for("a socket", |slack| (slack.fresh_sockets() > 0).then_some(())).await;
     assert_answer(&world, U_APPROVER, "status", &["contractors"]).await;
     assert_eq!(world.changes_asked().len(), asked, "whether the file is the latest can't be told yet");
     world.gate.release();
