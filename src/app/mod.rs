@@ -293,9 +293,7 @@ impl App {
         let mut forget_at = now;
         let mut lost = None;
         loop {
-            self.note_pulse();
-            self.note_connection(&mut connection, false);
-            self.ask_witnesses(&stop).await;
+            self.begin_round(&mut connection, &stop).await;
             if self.clock.now() >= forget_at {
                 forget_at = self.clock.now() + FORGET_EVERY;
                 if let Err(error) = self.store.forget_receipts(self.clock.now() - RECEIPTS_KEPT).await {

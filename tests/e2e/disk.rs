@@ -6,9 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::commands::assert_answer;
 use crate::crash::run_by_worlds_clock;
 use crate::fake::okta::{Fault, Person, Status};
-use crate::fake::slack::{C_OPS, Fault as SlackFault, U_APPROVER};
+use crate::fake::slack::{C_OPS, Fault as SlackFault, U_ADMIN, U_APPROVER};
 use crate::process::BotProcess;
 use crate::support::{UNSCHEDULED_POLICY, World};
 
@@ -160,9 +161,10 @@ async fn a_file_without_its_log_or_its_end_acts_on_nothing_that_it_does_not_hold
         std::fs::remove_file(world.database().with_extension(suffix)).expect("it is there");
     }
     let bot = BotProcess::run(&world).await;
+    world.message("I have stopped").await;
+    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 2"]).await;
     let next = world.sweep().await;
     assert_eq!((world.changes_asked().len(), world.audited("approved")), (tried, 0));
-    // The old card's buttons name a request that is another one now, or none.
     world.slack.click(U_APPROVER, &next.ts, "suspend").await.expect("the button is there");
     world.message("1 account suspended. Approved by").await;
     assert_eq!(world.okta.suspends(ADA), 1);

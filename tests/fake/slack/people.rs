@@ -487,7 +487,7 @@ fn forge(part: &mut Value, action_id: &str, value: &str) {
     match part {
         Value::Object(fields) => {
             if fields.get("action_id").is_some_and(|id| id == action_id) {
-                // Whoever forges what a button means keeps what says whose it is.
+                // A forger of what a button means keeps what says whose it is.
                 let signature =
                     fields.get("value").and_then(Value::as_str).and_then(|old| old.rsplit_once('~'));
                 let forged = match signature {
