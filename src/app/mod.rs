@@ -376,6 +376,9 @@ impl App {
     /// Looks at all rows and gives each that wants something its task.
     async fn reconcile(self: &Arc<Self>, stop: &CancellationToken) -> anyhow::Result<()> {
         let looked_at = self.clock.now();
+        if let Err(error) = self.store.write_stops().await {
+            tracing::error!(%error, "a pause is in force that can't be written down; a restart would lift it");
+        }
         for pause in self.store.pauses_to_tell().await? {
             self.work_on(Work::Pause(pause), stop);
         }

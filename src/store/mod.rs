@@ -39,6 +39,7 @@ mod restorations;
 mod reviews;
 mod schema;
 mod silence;
+mod stops;
 mod sweeps;
 mod watches;
 
@@ -133,6 +134,7 @@ pub struct Store {
     jobs: mpsc::Sender<Job>,
     /// Marked after each write.
     written: watch::Sender<()>,
+    stops: stops::Stops,
 }
 
 impl Store {
@@ -164,7 +166,8 @@ impl Store {
 
     fn with_writer(held: open::Held) -> (Store, Writer) {
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
-        (Store { jobs, written: watch::channel(()).0 }, Writer { held, queue, closing: Vec::new() })
+        let store = Store { jobs, written: watch::channel(()).0, stops: stops::Stops::default() };
+        (store, Writer { held, queue, closing: Vec::new() })
     }
 
     /// Carries out what was asked before, moves the log into the file, and lets go of it. Clones are closed as well.

@@ -8,6 +8,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, time_text};
+use super::stops::Stops;
 use super::{Store, StoreError, past, pauses, requests};
 use crate::domain::audit::Draft;
 use crate::domain::candidate::Candidate;
@@ -65,8 +66,8 @@ impl Store {
         input: Input,
         now: DateTime<Utc>,
     ) -> Result<Decided, StoreError> {
-        let key = key.to_owned();
-        self.write(move |tx| decide(tx, &key, request, input, now)).await
+        let (key, stops) = (key.to_owned(), self.stops.clone());
+        self.write(move |tx| decide(tx, &stops, &key, request, input, now)).await
     }
 
     /// Settles an input that changes no request, with an audit event if it deserves one. `false`: it was settled
@@ -133,6 +134,7 @@ pub(super) fn receive(
 
 fn decide(
     tx: &Connection,
+    stops: &Stops,
     key: &str,
     request: i64,
     input: Input,
@@ -147,7 +149,7 @@ fn decide(
     }
     let mut input = Input { received_at: receipt.received_at, ..input };
     let request = requests::need_alone(tx, request)?;
-    input.paused = pauses::in_force(tx, &request.policy)?.map(Box::new);
+    input.paused = pauses::in_force(tx, stops, &request.policy)?.map(Box::new);
     let (decided, outcome) = match request::admit(&request, &input) {
         Ok(()) => admitted(tx, request, input)?,
         Err(refusal) => refuse(tx, &request, &input, refusal)?,

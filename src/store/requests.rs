@@ -142,12 +142,13 @@ impl Store {
         step: Step,
         now: DateTime<Utc>,
     ) -> Result<Option<CandidateState>, StoreError> {
+        let stops = self.stops.clone();
         self.write(move |tx| {
             let (request, candidate) = need_one(tx, request, position)?;
             let intends = matches!(step, Step::Intend { .. });
             if intends
                 && (exemptions::in_force(tx, &request.policy, &candidate.shown.id, now)?
-                    || pauses::in_force(tx, &request.policy)?.is_some())
+                    || pauses::in_force(tx, &stops, &request.policy)?.is_some())
             {
                 return Ok(None);
             }
@@ -183,10 +184,11 @@ impl Store {
         step: sessions::Step,
         now: DateTime<Utc>,
     ) -> Result<Option<CandidateState>, StoreError> {
+        let stops = self.stops.clone();
         self.write(move |tx| {
             let (request, candidate) = need_one(tx, request, position)?;
             let intends = matches!(step, sessions::Step::Intend);
-            if intends && pauses::in_force(tx, &request.policy)?.is_some() {
+            if intends && pauses::in_force(tx, &stops, &request.policy)?.is_some() {
                 return Ok(None);
             }
             let unproven = intends && !has(tx, &request, &candidate, Action::Suspended)?;
