@@ -11,6 +11,7 @@ pub mod command;
 mod concerned;
 mod database;
 pub mod decide;
+mod denials;
 mod digests;
 mod drift;
 mod exemptions;
@@ -122,6 +123,7 @@ struct Runtime {
     /// Requests whose card is to show another page; one that has ended is not among the live ones any more.
     turned: Mutex<BTreeSet<i64>>,
     obstacles: Mutex<BTreeMap<i64, Obstacle>>,
+    denials: Mutex<BTreeMap<i64, denials::Denials>>,
     drawings: Mutex<review::Drawings>,
     /// When finished cards stop offering to give accounts back.
     undo_ends: Mutex<BTreeSet<(DateTime<Utc>, i64)>>,

@@ -63,6 +63,7 @@ impl App {
             } else {
                 // Nothing waits for it any more.
                 lock(&self.runtime.obstacles).remove(&id);
+                lock(&self.runtime.denials).remove(&id);
             }
         }
         let (shown, card_wake) = self.show_card(id).await?;

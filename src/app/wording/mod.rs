@@ -242,6 +242,7 @@ pub fn outcome_in_words(candidate: &Candidate, rule: &Rule, now: DateTime<Utc>) 
                 None => text,
             }
         }
+        CandidateState::Failed { error, attempts: 0, .. } => Text::plain("NOT suspended: ").quoted(error),
         CandidateState::Failed { error, attempts, .. } => Text::plain(format!(
             "NOT suspended, failed after {}: ",
             counted(*attempts as usize, "try", "tries")
