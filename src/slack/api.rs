@@ -8,16 +8,15 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use slack_morphism::prelude::{
-    SlackApiAppsConnectionOpenRequest, SlackApiChatPostEphemeralRequest, SlackApiChatPostMessageRequest,
-    SlackApiChatUpdateRequest, SlackApiConversationsMembersRequest, SlackApiPostWebhookMessageRequest,
-    SlackApiUserGroupsUsersListRequest, SlackApiViewsOpenRequest, SlackApiViewsPublishRequest,
-    SlackApiViewsPushRequest, SlackApiViewsUpdateRequest, SlackMessageContent, SlackMessageMetadata,
-    SlackResponseUrl, SlackUserFlags,
+    SlackApiAppsConnectionOpenRequest, SlackApiChatPostMessageRequest, SlackApiChatUpdateRequest,
+    SlackApiConversationsMembersRequest, SlackApiUserGroupsUsersListRequest, SlackApiViewsOpenRequest,
+    SlackApiViewsPublishRequest, SlackApiViewsPushRequest, SlackApiViewsUpdateRequest, SlackMessageContent,
+    SlackMessageMetadata, SlackUserFlags,
 };
 use slack_morphism::{ClientResult, SlackApiToken, SlackClient, SlackClientSession};
 use url::Url;
 
-use crate::chat::{Card, ChatError, ChatUser, Home, MessageRef, Modal, ReplyTo, ViewRef};
+use crate::chat::{Card, ChatError, ChatUser, Home, MessageRef, Modal, ViewRef};
 
 use super::connector::Connector;
 use super::errors::Call;
@@ -55,6 +54,8 @@ pub(super) struct Api {
     pub(super) bot: SlackApiToken,
     pub(super) app: SlackApiToken,
     pub(super) me: Identity,
+    /// Before an answer to one person is tried once more; it doubles.
+    pub(super) pause: std::time::Duration,
 }
 
 /// An answer of which only the fact matters.
@@ -159,7 +160,7 @@ impl Api {
             team: who.team,
             team_url: who.url.0,
         };
-        Ok(Api { client, sockets, bot, app, me })
+        Ok(Api { client, sockets, bot, app, me, pause: timing.backoff_first })
     }
 
     fn session(&self) -> SlackClientSession<'_, Connector> {
@@ -261,50 +262,6 @@ impl Api {
             || (message.bot_id.is_some() && message.bot_id == self.me.bot_id);
         let text = |pointer: &str| message.metadata.pointer(pointer).and_then(Value::as_str);
         ours && text("/event_type") == Some(EVENT_TYPE) && text("/event_payload/key") == Some(key)
-    }
-
-    /// Answers at the input's own address. `None` if there is none, or if it is used up or older than half an hour.
-    async fn reply(&self, to: &ReplyTo, card: &Card, replace: bool) -> Option<Result<(), ChatError>> {
-        let handle = to.handle.as_ref()?;
-        let url = Url::parse(handle.0.expose_secret()).ok().filter(is_trustworthy)?;
-        let request =
-            SlackApiPostWebhookMessageRequest::new(self.content(card)).with_replace_original(replace);
-        let answer = self.client.respond_to_event(&SlackResponseUrl(url), &request).await;
-        match answer.map(|_| ()).map_err(|error| Call::Reply.failed(&error)) {
-            Err(ChatError::NotFound(_)) => None,
-            done => Some(done),
-        }
-    }
-
-    /// Replaces what was clicked on; what can't be replaced any more is answered anew.
-    pub(super) async fn revise(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
-        match self.reply(to, card, true).await {
-            Some(done) => done,
-            None => self.whisper(&ReplyTo { handle: None, ..to.clone() }, card).await,
-        }
-    }
-
-    /// Tries each way of reaching one person until one works: the reply address, the channel, their own messages.
-    pub(super) async fn whisper(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
-        if let Some(done) = self.reply(to, card, false).await {
-            return done;
-        }
-        if let Some(channel) = &to.channel {
-            let (channel, user) = (channel.as_str().into(), to.user.as_str().into());
-            let request = SlackApiChatPostEphemeralRequest::new(channel, user, self.content(card))
-                .with_link_names(false)
-                .with_parse("none".to_owned());
-            match self.write::<_, Accepted>("chat.postEphemeral", &request).await {
-                Err(ChatError::NotFound(_) | ChatError::Channel(_)) => {}
-                done => return done.map(|_| ()),
-            }
-        }
-        let request = SlackApiChatPostMessageRequest::new(to.user.as_str().into(), self.content(card))
-            .with_unfurl_links(false)
-            .with_unfurl_media(false)
-            .with_link_names(false)
-            .with_parse("none".to_owned());
-        self.write::<_, Accepted>("chat.postMessage", &request).await.map(|_| ())
     }
 
     pub(super) async fn open_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError> {
@@ -441,7 +398,7 @@ impl Api {
         Ok(answer.channel)
     }
 
-    fn content(&self, card: &Card) -> SlackMessageContent {
+    pub(super) fn content(&self, card: &Card) -> SlackMessageContent {
         let message = render::message(card, &self.me.team_url);
         SlackMessageContent::new().with_text(message.text).with_blocks(message.blocks)
     }

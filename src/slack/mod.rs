@@ -21,6 +21,7 @@ mod files;
 pub mod fuzzing;
 mod inbound;
 mod render;
+mod reply;
 mod settings;
 mod socket;
 mod text;
