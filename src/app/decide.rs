@@ -28,7 +28,8 @@ impl Handler for Inbox {
         // The workflow has not ended before this has.
         let _handled = self.0.runtime.tasks.token();
         let reply = inbound.reply.clone();
-        let opened = inbound.what == What::HomeOpened;
+        let opened = matches!(inbound.what, What::HomeOpened | What::Joined { .. });
+        let joined = matches!(inbound.what, What::Joined { .. });
         let span = tracing::info_span!("input", key = inbound.key);
         let received = self.0.receive(inbound).instrument(span).await;
         if !opened {
@@ -37,6 +38,10 @@ impl Handler for Inbox {
         }
         match received {
             Ok(ack) => ack,
+            Err(error) if joined => {
+                tracing::error!(error = format!("{error:#}"), "that somebody joined could not be looked at");
+                Ack::Done
+            }
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "an input could not be handled");
                 self.0.whisper(reply, refusals::broken());
@@ -96,6 +101,7 @@ impl App {
             }
             What::Command { text, channel } => self.command(&inbound, text, channel).await,
             What::HomeOpened => self.home_opened(&inbound).await,
+            What::Joined { channel } => self.somebody_joined(channel).await.map(|()| Ack::Done),
             What::HomeClick { action, value, trigger } => {
                 self.home_click(&inbound, action, value, trigger).await
             }

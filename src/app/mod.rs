@@ -11,6 +11,7 @@ pub mod command;
 mod concerned;
 mod database;
 pub mod decide;
+pub mod deciders;
 mod denials;
 mod digests;
 mod drift;
@@ -76,8 +77,6 @@ const ANSWER_MAX: std::time::Duration = std::time::Duration::from_secs(3);
 const _: () = assert!(ANSWER_MAX.as_secs() * 2 < DRAIN_MAX.as_secs());
 /// How long inputs that keep coming may hold up the end.
 const INPUTS_MAX: std::time::Duration = std::time::Duration::from_secs(60);
-/// Looked-up approvers' addresses are used for this long: they only ever protect accounts.
-const APPROVERS_KEPT: Duration = Duration::minutes(1);
 /// A repeated delivery of an input is recognised for this long.
 const RECEIPTS_KEPT: Duration = Duration::days(7);
 /// How often they are forgotten.
@@ -99,7 +98,7 @@ pub struct App {
     pub concurrency: usize,
     /// The state of the connection to the chat system.
     pub connection: watch::Receiver<Connection>,
-    approvers: ApproverCache,
+    deciders: deciders::Kept,
     runtime: Runtime,
 }
 
@@ -124,6 +123,8 @@ struct Runtime {
     turned: Mutex<BTreeSet<i64>>,
     obstacles: Mutex<BTreeMap<i64, Obstacle>>,
     denials: Mutex<BTreeMap<i64, denials::Denials>>,
+    /// The channels that can't be posted to, and why.
+    unusable: Mutex<BTreeMap<String, String>>,
     drawings: Mutex<review::Drawings>,
     /// When finished cards stop offering to give accounts back.
     undo_ends: Mutex<BTreeSet<(DateTime<Utc>, i64)>>,
@@ -172,6 +173,8 @@ enum Work {
     Drift(i64),
     /// Asking the people concerned by a request.
     Concerned(i64),
+    /// Who can decide the questions of the policy at this place of the configuration.
+    Deciders(usize),
     Digest(i64),
     Pause(i64),
     /// Everybody's page of the bot.
@@ -222,7 +225,7 @@ impl App {
             policies,
             concurrency,
             connection,
-            approvers: ApproverCache::default(),
+            deciders: deciders::Kept::default(),
             runtime: Runtime::default(),
         }
     }
@@ -417,6 +420,9 @@ impl App {
         for request in requests {
             self.work_on(Work::Request(request), stop);
         }
+        for place in self.deciders_due().await? {
+            self.work_on(Work::Deciders(place), stop);
+        }
         self.start_owed_digests().await;
         for digest in self.store.untold_digests().await? {
             self.work_on(Work::Digest(digest), stop);
@@ -483,6 +489,7 @@ impl App {
             Work::Watches(place) => self.look_again(place, stop).await,
             Work::Drift(batch) => self.tell_drift(batch).await,
             Work::Concerned(id) => self.ask_people_concerned(id).await,
+            Work::Deciders(place) => Ok(self.look_up_deciders(place).await),
             Work::Digest(id) => self.tell_digest(id).await,
             Work::Pause(id) => self.tell_pause(id).await,
             Work::Homes => self.publish_homes().await,
@@ -558,25 +565,5 @@ impl Drop for GoneGuard {
             lock(&self.app.runtime.in_flight).remove(&self.work);
             self.app.wake_for(self.work, self.app.clock.now() + RETRY_AFTER_FAILURE);
         }
-    }
-}
-
-/// The approvers' e-mail addresses per policy, for a short while.
-#[derive(Default)]
-struct ApproverCache(Mutex<BTreeMap<String, LookedUp>>);
-
-/// When the addresses were looked up, and what they are.
-type LookedUp = (DateTime<Utc>, BTreeSet<String>);
-
-impl ApproverCache {
-    fn get(&self, policy: &str, now: DateTime<Utc>) -> Option<BTreeSet<String>> {
-        lock(&self.0)
-            .get(policy)
-            .filter(|(at, _)| (now - *at).abs() < APPROVERS_KEPT)
-            .map(|(_, emails)| emails.clone())
-    }
-
-    fn put(&self, policy: &str, now: DateTime<Utc>, emails: BTreeSet<String>) {
-        lock(&self.0).insert(policy.to_owned(), (now, emails));
     }
 }

@@ -10,7 +10,7 @@ use super::messages::{self, Identity, Standing};
 use super::sweeps::counts;
 use super::wording::{card, notices};
 use super::{App, Obstacle, lock};
-use crate::chat::MessageRef;
+use crate::chat::{ChatError, MessageRef};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::request::{self, AskedAgain, Became, Decision, Request, RequestState};
 use crate::domain::sweep::Trigger;
@@ -79,6 +79,7 @@ impl App {
             return Ok(Some(self.clock.now()));
         }
         let unsettled = self.tell_silence(&request, &candidates, &card).await?;
+        wake = earliest(wake, self.tell_lack(&request, &candidates).await?);
         // What waits for an admin to resume stays live until then.
         let swept = self.sweep_after_going_live(&request).await?
             & self.sweep_by_new_rule(&request).await?
@@ -222,6 +223,10 @@ impl App {
         let Some((request, candidates)) = self.store.request(id).await? else {
             return Ok((None, None));
         };
+        if request.was_never_asked() && !self.may_stand(&request).await? {
+            self.store.request_told(id, request.version).await?;
+            return Ok((None, None));
+        }
         let sweep = self.store.sweep(request.sweep).await?;
         let page = lock(&self.runtime.pages).get(&id).copied().unwrap_or_default();
         let obstacle = lock(&self.runtime.obstacles).get(&id).map(|obstacle| obstacle.hindrance.why.clone());
@@ -234,6 +239,7 @@ impl App {
             Some(_) | None => None,
         };
         let paused = self.store.pause_of(&request.policy).await?;
+        let known = self.known_deciders(&request.policy);
         let view = card::View {
             successor: successor.as_ref(),
             links: &links,
@@ -246,6 +252,7 @@ impl App {
             policy: self.policy(&request.policy),
             restorations: &self.store.restorations_for(id).await?,
             now: self.clock.now(),
+            deciders: known.as_deref().map(|found| &found.deciders),
             questions: &self.store.questions(id).await?,
         };
         let message =
@@ -255,6 +262,19 @@ impl App {
             Standing::Behind(card, at) => (Some((card, request.version)), Some(at)),
             Standing::NotYet(at) => (None, Some(at)),
         })
+    }
+
+    /// Whether the card of a request that ended before it stood may stand all the same, because an answer was lost.
+    async fn may_stand(&self, request: &Request) -> anyhow::Result<bool> {
+        let Some(row) = self.store.message(&card_key(request.id)).await? else { return Ok(false) };
+        let (None, Some(tried_at)) = (&row.ts, row.tried_at) else { return Ok(row.ts.is_some()) };
+        let from = messages::looked_for_from(tried_at, self.clock.now());
+        match self.chat.find(&row.channel, None, &row.key, from).await {
+            Ok(found) => Ok(found.is_some()),
+            // Where the bot can't look it can't have posted, and without the right to look nothing more can be done.
+            Err(ChatError::Channel(_) | ChatError::Denied(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// When the first of the due candidates may be tried again.

@@ -36,6 +36,12 @@ impl Store {
         .await
     }
 
+    /// The open requests of the policy whose card was tried to be posted, and does not stand as far as is known.
+    pub async fn unposted(&self, policy: &str) -> Result<Vec<i64>, StoreError> {
+        let policy = policy.to_owned();
+        self.read(move |tx| unposted(tx, &policy)).await
+    }
+
     /// Of these accounts those that other requests ask about, or have asked about since this one, and which.
     pub async fn asked_since(
         &self,
@@ -88,6 +94,16 @@ impl Store {
     }
 }
 
+/// The requests of the policy that wait for a decision and whose card could not be posted each time it was tried.
+fn unposted(tx: &Connection, policy: &str) -> Result<Vec<i64>, StoreError> {
+    let sql = "SELECT request.id FROM request
+               JOIN message ON message.key = 'request:' || request.id || ':card'
+               WHERE request.policy = ?1 AND request.state IN ('preview', 'held', 'pending')
+                   AND request.deadline IS NULL AND message.ts IS NULL AND message.attempts > 0
+               ORDER BY request.id";
+    codec::all(tx, sql, [policy], codec::id)
+}
+
 /// All accounts that an open request holds.
 pub(super) fn open_accounts(tx: &Connection) -> Result<BTreeMap<AccountId, i64>, StoreError> {
     let sql = "SELECT account_id, request FROM candidate WHERE state IN ('proposed', 'due')";
@@ -132,7 +148,8 @@ fn times_proposed(
 ) -> Result<u32, StoreError> {
     let sql = "SELECT count(*) FROM candidate JOIN request ON request.id = candidate.request
                WHERE candidate.account_id = ?1 AND request.policy = ?2 AND request.created_at >= ?3
-                   AND candidate.state NOT IN ('previewed', 'suspended')";
+                   AND candidate.state NOT IN ('previewed', 'suspended')
+                   AND NOT (request.deadline IS NULL AND request.state IN ('held', 'pending'))";
     let count = codec::first(tx, sql, params![id.0, policy, time_text(since)], |row| Ok(row.get(0)?))?;
     Ok(count.unwrap_or_default())
 }

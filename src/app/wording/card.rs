@@ -7,8 +7,10 @@ use chrono::{DateTime, Duration, Utc};
 use super::super::listing;
 use super::buttons;
 use super::concerned;
+use super::deciders;
 use super::pauses;
 use super::row;
+use super::small_print;
 use super::{
     accounts, backlog, belongs_to, by_both, guard_in_words, idle_in_words, mention, outcome_in_words,
     rule_in_words, sessions_in_words, shown_who, span_of_time,
@@ -16,6 +18,7 @@ use super::{
 use crate::chat::{Block, Button, Card, MessageRef, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::concern::Question;
+use crate::domain::deciders::Deciders;
 use crate::domain::pause::Pause;
 use crate::domain::plan::Counts;
 use crate::domain::policy::Policy;
@@ -87,6 +90,8 @@ pub struct View<'a> {
     pub successor: Option<&'a MessageRef>,
     /// What the people concerned were asked, and what they said.
     pub questions: &'a [Question],
+    /// Who can decide, as far as that was looked up.
+    pub deciders: Option<&'a Deciders>,
 }
 
 /// The value that a card's buttons carry: the request and the list that the person sees.
@@ -99,7 +104,7 @@ pub fn card(view: &View) -> Card {
     let mut blocks = vec![
         Block::Header(title(view)),
         Block::Section(question(view)),
-        Block::Section(state_line(view)),
+        Block::Section(deciders::lack_on(view).unwrap_or_default().and(state_line(view))),
         Block::Divider,
     ];
     let starts = page_starts(view);
@@ -117,7 +122,7 @@ pub fn card(view: &View) -> Card {
         blocks.push(Block::Divider);
         blocks.push(Block::Buttons(decide));
     }
-    blocks.push(Block::Context(small_print(view, page, pages)));
+    blocks.push(Block::Context(small_print::text(view, page, pages)));
     Card { summary: summary(view), blocks }
 }
 
@@ -497,31 +502,6 @@ fn mark(state: &CandidateState) -> &'static str {
         CandidateState::Due { .. } => "…",
         CandidateState::Suspended { .. } => "✓",
         CandidateState::Failed { .. } => "✗",
-    }
-}
-
-fn small_print(view: &View, page: usize, pages: usize) -> Text {
-    let counts = view.counts;
-    let mut parts = vec![format!("Request {}", view.request.id)];
-    if pages > 1 {
-        parts.push(format!("page {} of {pages}", page + 1));
-    }
-    for (count, what) in [
-        (counts.active, "active"),
-        (counts.in_grace, "in a grace period"),
-        (counts.exempt, "exempt or protected"),
-        (counts.not_suspendable, "in a status that can't be suspended"),
-        (counts.unknown, "could not be judged"),
-        (counts.waiting, "already asked about"),
-    ] {
-        if count > 0 {
-            parts.push(format!("{count} {what}"));
-        }
-    }
-    let text = Text::plain(parts.join(" · "));
-    match &view.request.swept_by {
-        Some(person) => text.then(" · sweep asked for by ").and(mention(person)),
-        None => text,
     }
 }
 

@@ -10,6 +10,7 @@ pub mod card;
 pub mod choose;
 pub mod concerned;
 pub mod days_off;
+pub mod deciders;
 pub mod digest;
 pub mod drift;
 pub mod evidence;
@@ -21,6 +22,7 @@ pub mod obstacles;
 pub mod pauses;
 pub mod refusals;
 pub mod row;
+mod small_print;
 
 use chrono::{DateTime, Utc};
 
