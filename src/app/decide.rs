@@ -120,6 +120,7 @@ impl App {
             form::KEEP => self.submit_until(inbound, value, state).await,
             form::EXEMPT => self.submit_exempt(inbound, value, state).await,
             form::GIVE_BACK => self.submit_give_back(inbound, value, state).await,
+            form::DENY => self.submit_denial(inbound, value, state).await,
             _ => Ok(Ack::Done),
         }
     }
@@ -153,6 +154,10 @@ impl App {
             card::action::ASK_AGAIN => Verb::AskAgain,
             card::action::RETRY => Verb::Retry { known: KnownForRetry::default() },
             card::action::GO_LIVE => Verb::GoLive,
+            card::action::DENY_WHY => {
+                self.ask_why_denied(inbound, request, rest, trigger);
+                return Ok(Ack::Done);
+            }
             card::action::CHOOSE => {
                 self.open_review(inbound, request, rest, trigger);
                 return Ok(Ack::Done);

@@ -13,6 +13,7 @@ mod database;
 pub mod decide;
 pub mod deciders;
 mod denials;
+mod deny;
 mod digests;
 mod drift;
 mod exemptions;

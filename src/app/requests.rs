@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::carry_out::{Effort, WAIT_FOR_PERSON};
 use super::messages::{self, Identity, Standing};
 use super::sweeps::counts;
+use super::wording::before::Before;
 use super::wording::{card, notices};
 use super::{App, Obstacle, lock};
 use crate::chat::{ChatError, MessageRef};
@@ -240,6 +241,10 @@ impl App {
         };
         let paused = self.store.pause_of(&request.policy).await?;
         let known = self.known_deciders(&request.policy);
+        let before = Before {
+            denied: self.store.denied_before(id).await?,
+            exempted: self.store.exemptions_in_force(&request.policy, self.clock.now()).await?,
+        };
         let view = card::View {
             successor: successor.as_ref(),
             links: &links,
@@ -253,6 +258,7 @@ impl App {
             restorations: &self.store.restorations_for(id).await?,
             now: self.clock.now(),
             deciders: known.as_deref().map(|found| &found.deciders),
+            before: &before,
             questions: &self.store.questions(id).await?,
         };
         let message =

@@ -10,6 +10,7 @@ use super::{Store, StoreError, sweeps};
 use crate::domain::account::{AccountId, UserType};
 use crate::domain::candidate::CandidateState;
 use crate::domain::plan::Past;
+use crate::domain::request::{Decision, RequestState};
 
 /// So many sweeps make the recent median.
 const RECENT_SWEEPS: usize = 10;
@@ -72,6 +73,43 @@ impl Store {
                 }
             }
             Ok(times)
+        })
+        .await
+    }
+
+    /// Of the accounts of this request those that the last request of the policy before it proposed too, if that one was
+    /// denied: which it was, and the decision.
+    pub async fn denied_before(
+        &self,
+        request: i64,
+    ) -> Result<BTreeMap<AccountId, (i64, Decision)>, StoreError> {
+        self.read(move |tx| {
+            let sql = "SELECT mine.account_id AS account, past.id AS id, past.state_json AS state_json
+                       FROM candidate AS mine
+                       JOIN request AS this ON this.id = mine.request
+                       JOIN candidate AS other ON other.account_id = mine.account_id AND other.request < mine.request
+                       JOIN request AS past ON past.id = other.request AND past.policy = this.policy
+                       WHERE mine.request = ?1 AND other.state != 'previewed' ORDER BY past.id";
+            let rows = codec::all(tx, sql, [request], |row| {
+                let cells = Cells::of(row, "request", "id")?;
+                let account: String = cells.get("account")?;
+                Ok((AccountId(account), (cells.get("id")?, cells.json("state_json")?)))
+            })?;
+            // The last one counts.
+            let last: BTreeMap<AccountId, (i64, RequestState)> = rows.into_iter().collect();
+            let denied = last.into_iter().filter_map(|(account, (id, state))| match state {
+                RequestState::Denied { decision } => Some((account, (id, decision))),
+                RequestState::Preview
+                | RequestState::Held { .. }
+                | RequestState::Pending { .. }
+                | RequestState::Approved { .. }
+                | RequestState::Completed { .. }
+                | RequestState::Expired { .. }
+                | RequestState::Withdrawn { .. }
+                | RequestState::WentLive { .. }
+                | RequestState::Outdated { .. } => None,
+            });
+            Ok(denied.collect())
         })
         .await
     }

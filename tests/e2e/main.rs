@@ -8,6 +8,7 @@ mod process;
 mod support;
 
 mod approve;
+mod before;
 mod card_menu;
 mod cli;
 mod clock;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 
 use super::super::listing;
+use super::before::{self, Before};
 use super::buttons;
 use super::concerned;
 use super::deciders;
@@ -44,6 +45,8 @@ pub mod action {
     pub const SUSPEND: &str = "suspend";
     /// Suspend nobody.
     pub const DENY: &str = "deny";
+    /// Open the dialog that suspends nobody and says why.
+    pub const DENY_WHY: &str = "deny_why";
     /// Open the dialog to keep some.
     pub const CHOOSE: &str = "choose";
     /// Release a held request.
@@ -92,6 +95,8 @@ pub struct View<'a> {
     pub questions: &'a [Question],
     /// Who can decide, as far as that was looked up.
     pub deciders: Option<&'a Deciders>,
+    /// What our own records say of the accounts.
+    pub before: &'a Before,
 }
 
 /// The value that a card's buttons carry: the request and the list that the person sees.
@@ -171,7 +176,9 @@ fn row_chars(view: &View, candidate: &Candidate) -> usize {
     let back = row::restoration(view, candidate).map_or(0, |text| long(&text.to_plain()) + ROW_CHARS / 2);
     let said = concerned::evidence(view.questions, candidate);
     let said = said.map_or(0, |text| long(&text.to_plain()) + ROW_CHARS / 2);
-    ROW_CHARS + names + error + back + said
+    let before = [before::denied(view, candidate), before::exempted(view, candidate)];
+    let before: usize = before.into_iter().flatten().map(|text| long(&text.to_plain())).sum();
+    ROW_CHARS + names + error + back + said + before
 }
 
 /// Somebody's words as long as a row takes them.
@@ -217,7 +224,7 @@ fn question(view: &View) -> Text {
         .and(rule_in_words(&view.request.rule))
         .then(format!(". {} of {} looked at.", accounts(view.candidates.len()), view.counts.population));
     let asks = view.request.state.awaits_decision();
-    match backlog(view.candidates.iter()).filter(|_| asks) {
+    match backlog(before::pending(view)).filter(|_| asks) {
         Some(backlog) => text.then(" ").then(backlog),
         None => text,
     }
@@ -455,10 +462,10 @@ fn person(view: &View, candidate: &Candidate) -> Text {
         evidence.looked_at,
     ));
     text = text.and(belongs_to(shown));
-    let text = match shown.pending_sweeps {
-        0 => text.then(" · new on the list"),
-        1 => text.then(" · also on the list before"),
-        times => text.then(format!(" · on the last {times} lists too")),
+    let text = text.and(before::earlier(view, candidate));
+    let text = match before::exempted(view, candidate) {
+        Some(exempted) => text.then("\n").and(exempted),
+        None => text,
     };
     let text = match &view.request.state {
         RequestState::Pending { first: Some(first) }

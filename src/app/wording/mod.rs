@@ -5,6 +5,7 @@
 //! screen readers get nothing else.
 
 pub mod answers;
+pub mod before;
 mod buttons;
 pub mod card;
 pub mod choose;
