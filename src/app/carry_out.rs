@@ -11,6 +11,7 @@ use chrono::{DateTime, Duration, Utc};
 use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
+use super::denials::At;
 use super::survey::{fresh_standing, log_since};
 use super::sweeps::may_pass;
 use super::{App, Work};
@@ -225,6 +226,7 @@ impl App {
         match answer {
             Ok(reference) => {
                 passage.got_through();
+                self.note_got_through(request.id);
                 self.take(request, candidate, Step::Confirm(Proof::by_call(reference))).await
             }
             Err(error) => self.find_out(request, candidate, error).await,
@@ -321,7 +323,12 @@ impl App {
             IdentityError::NotFound(_) => {
                 return self.take(request, candidate, Step::Skip(Skip::Gone)).await;
             }
-            IdentityError::Denied(_) => Some(denied(&error)),
+            IdentityError::Denied(_) => {
+                if let Some(own) = self.denied_for_itself(request, candidate, At::Look, &error).await? {
+                    return self.take(request, candidate, Step::GiveUp { error: own }).await;
+                }
+                Some(denied(&error))
+            }
             IdentityError::RateLimited { .. }
             | IdentityError::Transient(_)
             | IdentityError::Refused(_)
@@ -351,6 +358,9 @@ impl App {
                 return self.take(request, candidate, Step::Skip(Skip::Gone)).await;
             }
             IdentityError::Denied(_) => {
+                if let Some(own) = self.denied_for_itself(request, candidate, At::Call, &error).await? {
+                    return self.take(request, candidate, Step::GiveUp { error: own }).await;
+                }
                 self.take(request, candidate, self.turned_away(&error)).await?;
                 return Ok(Some(denied(&error)));
             }

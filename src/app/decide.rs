@@ -31,7 +31,8 @@ impl Handler for Inbox {
         // The workflow has not ended before this has.
         let _handled = self.0.runtime.tasks.token();
         let reply = inbound.reply.clone();
-        let opened = inbound.what == What::HomeOpened;
+        let opened = matches!(inbound.what, What::HomeOpened | What::Joined { .. });
+        let joined = matches!(inbound.what, What::Joined { .. });
         let span = tracing::info_span!("input", key = inbound.key);
         // What costs only a question's place says so itself.
         let received = Class::Action.run(self.0.receive(inbound)).instrument(span).await;
@@ -41,6 +42,10 @@ impl Handler for Inbox {
         }
         match received {
             Ok(ack) => signed::ack(ack, &self.0.store.lineage().database),
+            Err(error) if joined => {
+                tracing::error!(error = format!("{error:#}"), "that somebody joined could not be looked at");
+                Ack::Done
+            }
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "an input could not be handled");
                 self.0.whisper(reply, refusals::broken());
@@ -83,7 +88,7 @@ impl App {
             let is_told = match inbound.what {
                 // One sentence a minute: a script that types commands must not cost a connection each time.
                 What::Command { .. } => noted,
-                What::HomeOpened => false,
+                What::HomeOpened | What::Joined { .. } => false,
                 What::Click { .. }
                 | What::ModalClick { .. }
                 | What::Submission { .. }
@@ -113,6 +118,7 @@ impl App {
             }
             What::Command { text, channel } => self.command(&inbound, text, channel).await,
             What::HomeOpened => self.home_opened(&inbound).await,
+            What::Joined { channel } => self.somebody_joined(channel).await.map(|()| Ack::Done),
             What::HomeClick { action, value, trigger } => {
                 self.home_click(&inbound, action, value, trigger).await
             }
@@ -152,6 +158,7 @@ impl App {
             form::KEEP => self.submit_until(inbound, value, state).await,
             form::EXEMPT => self.submit_exempt(inbound, value, state).await,
             form::GIVE_BACK => self.submit_give_back(inbound, value, state).await,
+            form::DENY => self.submit_denial(inbound, value, state).await,
             _ => Ok(Ack::Done),
         }
     }
@@ -185,6 +192,10 @@ impl App {
             card::action::ASK_AGAIN => Verb::AskAgain,
             card::action::RETRY => Verb::Retry { known: KnownForRetry::default() },
             card::action::GO_LIVE => Verb::GoLive,
+            card::action::DENY_WHY => {
+                self.ask_why_denied(inbound, request, rest, trigger);
+                return Ok(Ack::Done);
+            }
             card::action::CHOOSE => {
                 self.open_review(inbound, request, rest, trigger);
                 return Ok(Ack::Done);

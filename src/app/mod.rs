@@ -11,6 +11,9 @@ pub mod command;
 mod concerned;
 mod database;
 pub mod decide;
+pub mod deciders;
+mod denials;
+mod deny;
 mod digests;
 mod drift;
 mod exemptions;
@@ -104,7 +107,7 @@ pub struct App {
     /// The state of the connection to the chat system.
     pub connection: watch::Receiver<Connection>,
     surveys: Arc<surveys::Surveys>,
-    approvers: people::ApproverCache,
+    deciders: deciders::Kept,
     runtime: Runtime,
 }
 
@@ -128,6 +131,9 @@ struct Runtime {
     /// Requests whose card is to show another page; one that has ended is not among the live ones any more.
     turned: Mutex<BTreeSet<i64>>,
     obstacles: Mutex<BTreeMap<i64, Obstacle>>,
+    denials: Mutex<BTreeMap<i64, denials::Denials>>,
+    /// The channels that can't be posted to, and why.
+    unusable: Mutex<BTreeMap<String, String>>,
     drawings: Mutex<review::Drawings>,
     /// When finished cards stop offering to give accounts back.
     undo_ends: Mutex<BTreeSet<(DateTime<Utc>, i64)>>,
@@ -136,7 +142,7 @@ struct Runtime {
     pace: Mutex<pace::Pace>,
     whispers: Whispers,
     questions: questions::Questions,
-    looked_up: people::LookedUp,
+    looked_up: deciders::SoFar,
     /// The last preview; its lock is held by whoever makes one.
     preview: tokio::sync::Mutex<Option<command::Preview>>,
     /// Nobody concerned is looked up or written to before this time.
@@ -182,6 +188,8 @@ enum Work {
     Drift(i64),
     /// Asking the people concerned by a request.
     Concerned(i64),
+    /// Who can decide the questions of the policy at this place of the configuration.
+    Deciders(usize),
     Digest(i64),
     Pause(i64),
     /// Everybody's page of the bot.
@@ -202,7 +210,9 @@ impl Work {
             | Work::Ending(_)
             | Work::Drift(_)
             | Work::Lineage => Class::FreshLook,
-            Work::Sweep(_) | Work::Watches(_) | Work::Concerned(_) | Work::Digest(_) => Class::Sweep,
+            Work::Sweep(_) | Work::Deciders(_) | Work::Watches(_) | Work::Concerned(_) | Work::Digest(_) => {
+                Class::Sweep
+            }
             Work::Homes => Class::Question,
         }
     }
@@ -254,7 +264,7 @@ impl App {
             concurrency,
             connection,
             surveys: Arc::default(),
-            approvers: people::ApproverCache::default(),
+            deciders: deciders::Kept::default(),
             runtime: Runtime::default(),
         }
     }
@@ -445,6 +455,9 @@ impl App {
             lock(&self.runtime.wakes).retain(|_, at| *at > looked_at);
             return Ok(());
         }
+        if let Err(error) = self.store.write_stops().await {
+            tracing::error!(%error, "a pause is in force that can't be written down; a restart would lift it");
+        }
         for pause in self.store.pauses_to_tell().await? {
             self.work_on(Work::Pause(pause), stop);
         }
@@ -483,6 +496,9 @@ impl App {
         requests.extend(self.rung(looked_at));
         for request in requests {
             self.work_on(Work::Request(request), stop);
+        }
+        for place in self.deciders_due().await? {
+            self.work_on(Work::Deciders(place), stop);
         }
         self.start_owed_digests().await;
         for digest in self.store.untold_digests().await? {
@@ -563,6 +579,7 @@ impl App {
             Work::Watches(place) => self.look_again(place, stop).await,
             Work::Drift(batch) => self.tell_drift(batch).await,
             Work::Concerned(id) => self.ask_people_concerned(id).await,
+            Work::Deciders(place) => Ok(self.look_up_deciders(place).await),
             Work::Digest(id) => self.tell_digest(id).await,
             Work::Pause(id) => self.tell_pause(id).await,
             Work::Homes => self.publish_homes().await,

@@ -78,8 +78,9 @@ fn costs(what: &What) -> f64 {
     match what {
         What::Command { .. } | What::HomeOpened | What::HomeClick { .. } => QUESTION_COSTS,
         What::Click { .. } | What::ModalClick { .. } => INPUT_COSTS,
-        // What somebody has written must not be lost, and there is no more of it than of opened dialogs.
-        What::Submission { .. } => 0.0,
+        // What somebody has written must not be lost, and there is no more of it than of opened dialogs. That somebody
+        // joined a channel is Slack's word, not theirs.
+        What::Submission { .. } | What::Joined { .. } => 0.0,
     }
 }
 

@@ -282,7 +282,7 @@ impl App {
     }
 
     /// Who this is to the policy; whoever is turned away is in the audit trail.
-    async fn known(
+    pub(super) async fn known(
         &self,
         inbound: &Inbound,
         policy: &Policy,

@@ -149,7 +149,7 @@ pub(super) fn unsigned(what: &mut What, lineage: &Lineage) -> Origin {
     let value = match what {
         What::Click { value, .. } | What::HomeClick { value, .. } => value,
         What::ModalClick { modal_value, .. } | What::Submission { modal_value, .. } => modal_value,
-        What::Command { .. } | What::HomeOpened => return Origin::Ours,
+        What::Command { .. } | What::HomeOpened | What::Joined { .. } => return Origin::Ours,
     };
     let (plain, by) = split(value);
     let origin = match by {

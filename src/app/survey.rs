@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Duration, Utc};
 
 use super::listing::Counter;
-use super::{App, people};
+use super::{App, deciders};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::assess::{SecondLook, Standing, assess, needs_second_look, settled};
 use crate::domain::exemption::Granted;
@@ -151,7 +151,7 @@ fn unread<'a>(looks: &'a SecondLooks, verdict: &Verdict) -> Option<&'a IdentityE
 
 /// The standing of one account that was read afresh: what [`assess`] needs right before a suspension.
 pub async fn fresh_standing(app: &App, policy: &Policy, fresh: &FreshLook) -> anyhow::Result<Standing> {
-    let approvers = people::approvers_accounts(app, policy).await?;
+    let approvers = deciders::accounts_of_approvers(app, policy).await?;
     let id = &fresh.account.id;
     let suspended = app.store.suspended_by_us(vec![id.clone()]).await?;
     let restored = app.store.restored_by_us(vec![id.clone()]).await?;
@@ -177,7 +177,7 @@ async fn protections(app: &App, policy: &Policy, now: DateTime<Utc>) -> anyhow::
     app.note_identity(&protected);
     Ok(Protections {
         protected: protected?,
-        approvers: people::approvers_accounts(app, policy).await?,
+        approvers: deciders::accounts_of_approvers(app, policy).await?,
         granted: app.store.exemptions_in_force(&policy.name, now).await?,
     })
 }
@@ -192,8 +192,11 @@ async fn records(
     let mut past = app.store.past(&policy.name, &policy.rule.user_type).await?;
     past.live =
         known.live_rule.is_some_and(|live| policy.rule.only_narrows(&live.without_bygone_holidays(now)));
+    let unposted = app.unposted(policy).await?;
+    let mut waiting = app.store.waiting(ids.clone()).await?;
+    waiting.retain(|_, request| !unposted.contains(request));
     Ok(Records {
-        waiting: app.store.waiting(ids.clone()).await?,
+        waiting,
         suspended: app.store.suspended_by_us(ids.clone()).await?,
         restored: app.store.restored_by_us(ids).await?,
         past,

@@ -228,7 +228,7 @@ impl App {
             .filter_map(|one| Some((one.account.id.clone(), evidence(&one.assessment)?.idle.since)))
             .collect();
         let proposed = self.store.times_proposed(&policy.name, idle_since).await?;
-        let list = plan
+        let list: Vec<_> = plan
             .candidates()
             .filter_map(|one| {
                 let times = proposed.get(&one.account.id).copied().unwrap_or_default();
@@ -256,10 +256,11 @@ impl App {
             verdict: plan.verdict,
             pages,
             channel: policy.channel.clone(),
-            list,
             answer_within: policy.answer_within,
             approvals_needed: policy.approvals_needed,
             unknown,
+            instead_of: if list.is_empty() { Vec::new() } else { self.unposted(policy).await? },
+            list,
             at: self.clock.now(),
         })
     }

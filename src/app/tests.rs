@@ -254,6 +254,7 @@ impl Bench {
             answer_within: app.policies[0].answer_within,
             approvals_needed: 1,
             unknown: Vec::new(),
+            instead_of: Vec::new(),
             at: now,
         };
         let request = app.store.finish_sweep(sweep, end).await.unwrap().request.expect("it asks");
@@ -522,18 +523,6 @@ fn only_the_requests_whose_alarm_has_rung_are_looked_at_for_it() {
     ]);
     assert_eq!(bench.app.rung(now), [7]);
     assert_eq!(bench.app.rung(soon), [7, 8]);
-}
-
-#[test]
-fn the_approvers_of_a_policy_are_looked_up_once_a_minute() {
-    let (cache, at) = (ApproverCache::default(), DateTime::UNIX_EPOCH);
-    let emails: std::collections::BTreeSet<String> = ["ada@corp.example".to_owned()].into();
-    cache.put("p", at, emails.clone());
-    assert_eq!(cache.get("p", at + Duration::seconds(59)), Some(emails));
-    assert_eq!(cache.get("other", at), None);
-    for away in [Duration::minutes(1), -Duration::minutes(1)] {
-        assert_eq!(cache.get("p", at + away), None);
-    }
 }
 
 #[tokio::test]

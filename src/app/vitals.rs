@@ -7,6 +7,8 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
 use super::command::outcome;
+use super::requests::card_key;
+use super::wording::deciders::lack_in_words;
 use super::wording::lineage::reason;
 use super::{App, TICK_MAX, Work, lock};
 use crate::chat::Connection;
@@ -255,6 +257,18 @@ impl App {
             for late in waiting.iter().filter(|one| one.deadline.is_some_and(|at| at + DUE_MAX < now)) {
                 vitals.stuck.push(format!("request {} is open past its deadline", late.request));
             }
+            for one in &waiting {
+                let card = self.store.message(&card_key(one.request)).await?;
+                if card.is_some_and(|card| card.ts.is_none() && card.attempts > 0) {
+                    vitals.wrong.push(format!("the card of request {} can't be posted", one.request));
+                }
+                if let Some((request, candidates)) = self.store.request(one.request).await?
+                    && let Some(lack) = self.lack(&request, &candidates)
+                {
+                    let lack = lack_in_words(lack);
+                    vitals.wrong.push(format!("request {} can't be decided: {lack}", request.id));
+                }
+            }
             let paused = self.store.pause_of(&policy.name).await?.is_some();
             let overdue_since = if paused { None } else { self.overdue_since(policy, now).await? };
             if let Some(since) = overdue_since {
@@ -295,6 +309,9 @@ impl App {
         }
         for SweepRow { id, policy, started_at, .. } in self.late_sweeps(now).await? {
             vitals.wrong.push(format!("sweep {id} of {policy} began at {started_at} and has not ended"));
+        }
+        for (channel, why) in lock(&self.runtime.unusable).iter() {
+            vitals.wrong.push(format!("the channel {channel} can't be posted to: {why}"));
         }
         vitals.collectors_behind = self.store.collectors_behind(now - BEHIND_MAX).await?;
         vitals.wrong.extend(vitals.collectors_behind.iter().map(|Behind { collector, events, since }| {

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod calendar;
 pub mod candidate;
 pub mod concern;
+pub mod deciders;
 pub mod digest;
 pub mod draft;
 pub mod drift;

@@ -23,6 +23,7 @@ mod inbound;
 mod limits;
 mod marks;
 mod render;
+mod reply;
 mod settings;
 mod socket;
 mod text;

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::commands::assert_answer;
+use crate::commands::{ask, assert_answer};
 use crate::crash::run_by_worlds_clock;
 use crate::fake::okta::{Fault, Person, Status};
 use crate::fake::slack::{C_OPS, Fault as SlackFault, U_ADMIN, U_APPROVER};
@@ -103,6 +103,40 @@ async fn on_a_full_disk_nothing_is_decided_and_it_goes_on_when_there_is_room() {
     nothing_is_done(&world, &card).await;
     disk.empty();
     it_goes_on(&world, &card, bot).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_on_a_full_disk_is_in_force_at_once_and_is_written_when_there_is_room() {
+    let Some((world, disk, bot, card)) = on_a_disk().await else { return };
+    world.okta.fail_always("lifecycle/suspend", Fault::Status(503, "E0000009"));
+    world.slack.click(U_APPROVER, &card, "suspend").await.expect("the button is there");
+    world.audited_times("suspension_try_failed", 1).await;
+    disk.fill();
+    let answer = ask(&world, U_ADMIN, "pause the list is wrong").await;
+    for part in
+        ["is paused from this moment on", "the disk that holds the database is full", "restart lifts it"]
+    {
+        assert!(answer.contains(part), "{answer}");
+    }
+    assert_eq!(world.audited("paused"), 0);
+    let tried = world.changes_asked().len();
+    world.okta.clear_faults();
+    disk.empty();
+    // Another configuration begins with what is in memory, too.
+    bot.hang_up();
+    world.until("the new one", |world| world.audited("configuration_reloaded") == 1).await;
+    world.audited_times("paused", 1).await;
+    let told = |slack: &crate::fake::slack::FakeSlack| {
+        let messages = slack.messages(C_OPS);
+        messages.into_iter().find(|message| message.visible_text().contains("is paused by"))
+    };
+    world.slack.wait_long("a word to the channel", told).await;
+    assert_eq!((world.changes_asked().len(), world.okta.suspends(ADA)), (tried, 0));
+    assert_answer(&world, U_ADMIN, "resume", &["contractors goes on"]).await;
+    world.message("1 account suspended. Approved by").await;
+    bot.terminate();
+    assert_eq!(bot.ended().await.code, Some(0));
+    world.nothing_else_is_wrong().await;
 }
 
 /// Files that nobody can write any more, not even who has them open.

@@ -102,6 +102,7 @@ pub fn found(names: &[&str], verdict: Verdict) -> FinishedSweep {
         answer_within: Duration::hours(1),
         approvals_needed: 1,
         unknown: Vec::new(),
+        instead_of: Vec::new(),
         at: at(1),
     }
 }

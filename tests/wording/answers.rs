@@ -354,17 +354,20 @@ async fn a_pause_is_said_from_its_beginning_to_its_end() {
     let (plain, evil) = (pause(None), pause(Some(EVIL)));
     let missed =
         [("staffing".to_owned(), Missed::CantTell(EVIL.to_owned())), ("interns".to_owned(), Missed::Broken)];
+    let unwritten = [("contractors".to_owned(), "the disk that holds the database is full".to_owned())];
     let mut said = String::new();
     for card in [
         pauses::began(&plain),
         pauses::began(&evil),
         pauses::no_sweep(&evil, at(60)),
         pauses::ended(&plain, &by(Some("it is mended"))),
-        refusals::note(pauses::paused(std::slice::from_ref(&plain), std::slice::from_ref(&evil), &[])),
-        refusals::note(pauses::paused(&[], &[evil], &[])),
-        refusals::note(pauses::paused(std::slice::from_ref(&plain), &[], &missed)),
-        refusals::note(pauses::paused(&[plain.clone(), plain.clone()], &[], &missed[..1])),
-        refusals::note(pauses::paused(&[], &[], &missed)),
+        refusals::note(pauses::paused(std::slice::from_ref(&plain), std::slice::from_ref(&evil), &[], &[])),
+        refusals::note(pauses::paused(&[], &[evil], &[], &[])),
+        refusals::note(pauses::paused(std::slice::from_ref(&plain), &[], &[], &missed)),
+        refusals::note(pauses::paused(&[plain.clone(), plain.clone()], &[], &[], &missed[..1])),
+        refusals::note(pauses::paused(&[], &[], &[], &missed)),
+        refusals::note(pauses::paused(&[], &[], &unwritten, &[])),
+        refusals::note(pauses::paused(std::slice::from_ref(&plain), &[], &unwritten, &missed[..1])),
         refusals::note(pauses::resumed(std::slice::from_ref(&plain), &[])),
         refusals::note(pauses::resumed(&[], &[])),
         refusals::note(pauses::resumed(&[plain], &missed)),

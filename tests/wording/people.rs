@@ -1,6 +1,7 @@
 //! People with difficult names, requests about them, and everything else that is said something about.
 
 use chrono::{DateTime, Utc};
+use inactive_contractors::app::wording::before::Before;
 use inactive_contractors::chat::MessageRef;
 use inactive_contractors::domain::account::Account;
 use inactive_contractors::domain::assess::{Idle, Signal};
@@ -10,6 +11,10 @@ use inactive_contractors::domain::exemption::Granted;
 use inactive_contractors::domain::request::{Decision, Request, RequestState, list_hash};
 
 use crate::fixture::{candidate, contractor, days, now, person, request};
+
+/// Accounts of which our own records say nothing.
+pub static BEFORE: Before =
+    Before { denied: std::collections::BTreeMap::new(), exempted: std::collections::BTreeMap::new() };
 
 /// Names that others have tripped over.
 pub const NAMES: [&str; 9] = [

@@ -5,11 +5,13 @@
 //! screen readers get nothing else.
 
 pub mod answers;
+pub mod before;
 mod buttons;
 pub mod card;
 pub mod choose;
 pub mod concerned;
 pub mod days_off;
+pub mod deciders;
 pub mod digest;
 pub mod drift;
 pub mod evidence;
@@ -23,6 +25,7 @@ pub mod obstacles;
 pub mod pauses;
 pub mod refusals;
 pub mod row;
+mod small_print;
 
 use chrono::{DateTime, Utc};
 
@@ -244,6 +247,7 @@ pub fn outcome_in_words(candidate: &Candidate, rule: &Rule, now: DateTime<Utc>) 
                 None => text,
             }
         }
+        CandidateState::Failed { error, attempts: 0, .. } => Text::plain("NOT suspended: ").quoted(error),
         CandidateState::Failed { error, attempts, .. } => Text::plain(format!(
             "NOT suspended, failed after {}: ",
             counted(*attempts as usize, "try", "tries")
