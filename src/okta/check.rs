@@ -142,8 +142,10 @@ impl Okta {
         let mut types = Vec::new();
         let first = self.http.url(&["meta", "types", "user"]);
         paging::walk_all(&self.http, first, Right::ReadTypes, |answer| {
-            types.extend(answer.json::<Vec<Type>>("the user types")?);
-            Ok(Then::FollowLink)
+            let page = answer.json::<Vec<Type>>("the user types")?;
+            let items = page.len();
+            types.extend(page);
+            Ok(Then::FollowLink(items))
         })
         .await?;
         Ok(types)

@@ -159,7 +159,7 @@ async fn sweep(
                 looks.insert(account, Ok(SecondLook::Seen { at: at? }));
             }
         }
-        Ok(if unseen.is_empty() { Then::Stop } else { Then::FollowLink })
+        Ok(if unseen.is_empty() { Then::Stop } else { Then::FollowLink(events(answer)?.len()) })
     })
     .await?;
     if !walk.cut {

@@ -175,8 +175,10 @@ impl Okta {
         let mut groups = BTreeSet::new();
         let first = self.user_url(account, &["groups"])?;
         paging::walk_all(&self.http, first, Right::ReadUsers, |answer| {
-            groups.extend(answer.json::<Vec<Named>>("a user's groups")?.into_iter().map(|group| group.id));
-            Ok(Then::FollowLink)
+            let page = answer.json::<Vec<Named>>("a user's groups")?;
+            let items = page.len();
+            groups.extend(page.into_iter().map(|group| group.id));
+            Ok(Then::FollowLink(items))
         })
         .await?;
         Ok(groups)
@@ -188,9 +190,9 @@ impl Okta {
         first.query_pairs_mut().append_pair("limit", ADMIN_PAGE);
         paging::walk_all(&self.http, first, Right::ReadRoles, |answer| {
             let page = answer.json::<Assignees>("the users with administrator roles")?;
-            let next = page.next();
+            let (items, links) = (page.value.len(), page.links());
             admins.extend(page.value.into_iter().map(|user| AccountId(user.id)));
-            Ok(Then::Follow(next))
+            Ok(Then::Follow(items, links))
         })
         .await?;
         Ok(admins)
@@ -204,8 +206,9 @@ impl Okta {
         first.query_pairs_mut().append_pair("limit", PAGE);
         let walked = paging::walk_all(&self.http, first, Right::ReadGroups, |answer| {
             let page = answer.json::<Vec<Named>>("a group's members")?;
+            let items = page.len();
             members.extend(page.into_iter().map(|user| AccountId(user.id)));
-            Ok(Then::FollowLink)
+            Ok(Then::FollowLink(items))
         })
         .await;
         match walked {
@@ -258,7 +261,7 @@ impl Okta {
                 return Err(the_same_page());
             }
             before = here;
-            Ok(Then::FollowLink)
+            Ok(Then::FollowLink(sent))
         })
         .await
     }
