@@ -42,6 +42,8 @@ mod schedule;
 mod second;
 #[path = "domain/sessions.rs"]
 mod sessions;
+#[path = "domain/sighting.rs"]
+mod sighting;
 #[path = "domain/silence.rs"]
 mod silence;
 #[path = "domain/waiting.rs"]

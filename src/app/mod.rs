@@ -17,6 +17,7 @@ mod exemptions;
 pub mod history;
 mod home;
 pub mod listing;
+mod looks;
 pub mod messages;
 mod obstacles;
 mod pace;

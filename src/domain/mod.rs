@@ -24,6 +24,7 @@ pub mod request;
 pub mod restoration;
 pub mod schedule;
 pub mod sessions;
+pub mod sighting;
 pub mod silence;
 pub mod sweep;
 pub mod waiting;

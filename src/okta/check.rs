@@ -83,7 +83,7 @@ impl Okta {
         // Nobody has this id; the right to ask is all that matters.
         let nobody = AccountId("00u00000000000000000".into());
         let clock: &Clock = self.http.clock();
-        log::look(&self.http, &nobody, clock.now() - Duration::hours(1)).await?;
+        log::look(&self.http, &nobody, Some(clock.now() - Duration::hours(1))).await?;
         Ok("readable".into())
     }
 

@@ -18,6 +18,7 @@ mod log;
 mod paging;
 mod rate;
 mod search;
+mod signs;
 mod skew;
 mod wire;
 
@@ -45,7 +46,8 @@ use crate::domain::account::{Account, AccountId, AccountStatus};
 use crate::domain::assess::SecondLook;
 use crate::domain::policy::Rule;
 use crate::identity::{
-    FreshLook, IdentityError, IdentityProvider, Protected, Reference, SecondLooks, StatusChange, TakeAccount,
+    FreshLook, IdentityError, IdentityProvider, LogRead, Looks, Protected, Reference, StatusChange,
+    TakeAccount,
 };
 
 /// The most that Okta gives out at a time, for users and for members of a group.
@@ -312,15 +314,15 @@ impl IdentityProvider for Okta {
         Ok(Protected { admins: self.admins().await?, own: self.own_id().await?, groups })
     }
 
-    async fn second_look(&self, accounts: &[AccountId], since: DateTime<Utc>) -> SecondLooks {
-        log::look_for_all(&self.http, accounts, since).await
+    async fn second_look(&self, asked: &Looks) -> LogRead {
+        log::look_for_all(&self.http, asked).await
     }
 
     async fn look(
         &self,
         account: &AccountId,
         rule: &Rule,
-        since: DateTime<Utc>,
+        since: Option<DateTime<Utc>>,
     ) -> Result<FreshLook, IdentityError> {
         let admin_role = !self.roles_of(account).await?.is_empty();
         let own = self.own.get_or_try_init(|| self.own_id()).await?;
@@ -339,6 +341,10 @@ impl IdentityProvider for Okta {
         // Last, so that it is as fresh as can be when the caller acts on it.
         let account = self.read_user(account, Some(rule)).await?;
         Ok(FreshLook { account, admin_role, own_identity, exempt_groups, second_look })
+    }
+
+    async fn confirm(&self, account: &AccountId, rule: &Rule) -> Result<Account, IdentityError> {
+        self.read_user(account, Some(rule)).await
     }
 
     async fn read(&self, account: &AccountId) -> Result<Account, IdentityError> {

@@ -38,6 +38,7 @@ mod requests;
 mod restorations;
 mod reviews;
 mod schema;
+mod sightings;
 mod silence;
 mod sweeps;
 mod watches;

@@ -6,7 +6,7 @@
 //! can guarantee is guaranteed here: one sweep per slot, one open question per account, a chain without gaps.
 
 /// The steps, oldest first.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8, V9];
 
 const V1: &str = "
 CREATE TABLE policy (
@@ -352,5 +352,19 @@ BEGIN SELECT RAISE(ABORT, 'where the audit trail begins is never forgotten'); EN
 CREATE TABLE forwarded (
     collector TEXT NOT NULL PRIMARY KEY,
     seq INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// What the provider's log told of each account that was asked about.
+const V9: &str = "
+CREATE TABLE sighting (
+    account_id TEXT NOT NULL PRIMARY KEY,
+    -- The latest sign of life, and what it was.
+    seen_at TEXT,
+    sign TEXT,
+    -- The log has been read without a gap between these.
+    since TEXT NOT NULL,
+    until TEXT NOT NULL,
+    CHECK (seen_at IS NOT NULL OR sign IS NULL)
 ) STRICT, WITHOUT ROWID;
 ";

@@ -19,6 +19,7 @@ mod dialog;
 mod digest;
 mod disk;
 mod drift;
+mod evidence;
 mod exemptions;
 mod forward;
 mod guards;

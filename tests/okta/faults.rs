@@ -157,9 +157,10 @@ async fn a_full_page_without_its_links_is_never_taken_for_the_whole() {
     without(&world.okta.protected(&with_group).await.unwrap_err());
     // Nobody of these was seen on the first page of the log.
     let unseen: Vec<AccountId> = (0..101).map(|number| AccountId(format!("00u{number}"))).collect();
-    let looks = world.okta.second_look(&unseen, world.week_ago()).await;
-    assert_eq!(looks.len(), 101);
-    looks.values().for_each(|look| without(look.as_ref().unwrap_err()));
+    let unseen = unseen.into_iter().map(|account| (account, Some(world.week_ago()))).collect();
+    let read = world.okta.second_look(&unseen).await;
+    assert_eq!(read.looks.len(), 101);
+    read.looks.values().for_each(|look| without(look.as_ref().unwrap_err()));
     // Administrators have their links in the body, which no proxy takes away.
     assert_eq!(world.okta.protected(&rule()).await.unwrap().admins.len(), 251);
     world.fake.clear_faults();

@@ -12,6 +12,7 @@ mod pages;
 mod proof;
 mod requests;
 mod reviews;
+mod sightings;
 mod sweeps;
 mod together;
 mod versions;

@@ -11,7 +11,7 @@ use super::pauses;
 use super::row;
 use super::{
     accounts, backlog, belongs_to, by_both, guard_in_words, idle_in_words, mention, outcome_in_words,
-    rule_in_words, sessions_in_words, shown_who, span_of_time,
+    rule_in_words, sessions_in_words, shown_who, sign_in_words, span_of_time,
 };
 use crate::chat::{Block, Button, Card, MessageRef, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
@@ -153,6 +153,8 @@ fn row_chars(view: &View, candidate: &Candidate) -> usize {
         |text: &str| text.chars().map(|c| if matches!(c, '&' | '<' | '>') { 5 } else { 1 }).sum::<usize>();
     let names = [Some(&shown.name), Some(&shown.login), shown.manager.as_ref(), shown.organization.as_ref()];
     let names: usize = names.into_iter().flatten().map(|name| long(name)).sum();
+    let sign = shown.evidence.idle.sign.as_ref();
+    let sign = sign.map_or(0, |sign| long(&sign_in_words(Some(sign)).to_plain()));
     let error = match &candidate.state {
         CandidateState::Failed { error, .. } => long(&cut(error)),
         CandidateState::Suspended { sessions, .. } => long(&sessions_in_words(sessions).to_plain()),
@@ -166,7 +168,7 @@ fn row_chars(view: &View, candidate: &Candidate) -> usize {
     let back = row::restoration(view, candidate).map_or(0, |text| long(&text.to_plain()) + ROW_CHARS / 2);
     let said = concerned::evidence(view.questions, candidate);
     let said = said.map_or(0, |text| long(&text.to_plain()) + ROW_CHARS / 2);
-    ROW_CHARS + names + error + back + said
+    ROW_CHARS + names + sign + error + back + said
 }
 
 /// Somebody's words as long as a row takes them.

@@ -78,7 +78,7 @@ fn by(back: &Back) -> Text {
     }
 }
 
-fn short(name: &str) -> String {
+pub(super) fn short(name: &str) -> String {
     if name.chars().count() <= NAME_MAX {
         return name.to_owned();
     }

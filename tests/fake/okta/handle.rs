@@ -71,6 +71,28 @@ impl FakeOkta {
         self.change(|state, now| state.directory.sso(login, "FAILURE", now));
     }
 
+    /// Who the log says that the person is.
+    pub fn party(&self, login: &str) -> Party {
+        self.look(login, |_, user| user.party())
+    }
+
+    /// An event that succeeded now: what `actor` did to `target` with `app`, as far as there are any.
+    pub fn logged(&self, event_type: &'static str, actor: &Party, target: Option<Party>, app: Option<Party>) {
+        self.logged_as(event_type, actor, "SUCCESS", target, app);
+    }
+
+    /// The same with any outcome.
+    pub fn logged_as(
+        &self,
+        event_type: &'static str,
+        actor: &Party,
+        result: &'static str,
+        target: Option<Party>,
+        app: Option<Party>,
+    ) {
+        self.change(|state, now| state.directory.record(now, event_type, actor, result, target).app = app);
+    }
+
     /// Moves the status and `statusChanged`, without an event in the log.
     pub fn set_status(&self, login: &str, status: Status) {
         self.change(|state, now| state.directory.set_status(login, status, now));
