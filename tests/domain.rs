@@ -26,6 +26,8 @@ mod exempt;
 mod fixture;
 #[path = "domain/keep.rs"]
 mod keep;
+#[path = "domain/missed.rs"]
+mod missed;
 #[path = "domain/plan.rs"]
 mod plan;
 #[path = "domain/policy.rs"]

@@ -19,6 +19,7 @@ mod home;
 pub mod listing;
 mod looks;
 pub mod messages;
+mod missed;
 mod obstacles;
 mod pace;
 mod pauses;
@@ -169,6 +170,8 @@ enum Work {
     Watches(usize),
     /// A batch of accounts that are active again.
     Drift(i64),
+    /// A suspension before which somebody was seen after all.
+    Missed(i64),
     /// Asking the people concerned by a request.
     Concerned(i64),
     Digest(i64),
@@ -402,6 +405,9 @@ impl App {
         for batch in self.store.untold_drift().await? {
             self.work_on(Work::Drift(batch), stop);
         }
+        for watch in self.store.missed_to_tell().await? {
+            self.work_on(Work::Missed(watch), stop);
+        }
         if let Err(error) = self.store.expire_due(self.clock.now()).await {
             tracing::error!(%error, "can't expire what is overdue; no decision about it is taken all the same");
         }
@@ -478,6 +484,7 @@ impl App {
             Work::Ending(batch) => self.announce_ending(batch).await,
             Work::Watches(place) => self.look_again(place, stop).await,
             Work::Drift(batch) => self.tell_drift(batch).await,
+            Work::Missed(watch) => self.tell_missed(watch).await,
             Work::Concerned(id) => self.ask_people_concerned(id).await,
             Work::Digest(id) => self.tell_digest(id).await,
             Work::Pause(id) => self.tell_pause(id).await,

@@ -16,6 +16,7 @@ pub mod draft;
 pub mod drift;
 pub mod exemption;
 pub mod keep;
+pub mod missed;
 pub mod pause;
 pub mod plan;
 pub mod policy;

@@ -28,6 +28,7 @@ mod forwarded;
 mod history;
 mod homes;
 mod messages;
+mod missed;
 mod open;
 mod past;
 mod pauses;

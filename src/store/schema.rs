@@ -355,7 +355,7 @@ CREATE TABLE forwarded (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// What the provider's log told of each account that was asked about.
+/// What the provider's log told of each account that was asked about; what came to light after a suspension.
 const V9: &str = "
 CREATE TABLE sighting (
     account_id TEXT NOT NULL PRIMARY KEY,
@@ -367,4 +367,12 @@ CREATE TABLE sighting (
     until TEXT NOT NULL,
     CHECK (seen_at IS NOT NULL OR sign IS NULL)
 ) STRICT, WITHOUT ROWID;
+
+-- When a suspension was checked once more, and the sign of life that nobody could see before it.
+ALTER TABLE watch ADD COLUMN checked_at TEXT;
+ALTER TABLE watch ADD COLUMN missed TEXT;
+ALTER TABLE watch ADD COLUMN missed_told_at TEXT;
+CREATE INDEX watch_missed ON watch (id) WHERE missed IS NOT NULL AND missed_told_at IS NULL;
+-- Suspensions of an earlier version are not checked for the first time weeks later.
+UPDATE watch SET checked_at = suspended_at;
 ";

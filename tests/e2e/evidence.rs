@@ -4,13 +4,16 @@
 use chrono::Duration;
 
 use super::commands::assert_answer;
+use super::dialog::says;
+use crate::fake::gate::Moment;
 use crate::fake::okta::{Fault, Party, Person, Status};
-use crate::fake::slack::{Message, U_APPROVER};
+use crate::fake::slack::{C_OPS, FakeSlack, Input, Message, Sees, U_APPROVER};
 use crate::support::{PLAIN_POLICY, UNSCHEDULED_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
 const CAT: &str = "cat@ext.example";
+const SUSPEND: &str = "okta POST /api/v1/users/{id}/lifecycle/suspend";
 
 async fn denied(world: &World, card: &Message) {
     world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");
@@ -112,4 +115,58 @@ async fn an_account_that_can_not_be_read_again_is_not_proposed() {
     let text = card.visible_text();
     assert!(text.contains(BEN) && !text.contains(ADA), "{text}");
     assert_answer(&world, U_APPROVER, "preview", &["could not be read again"]).await;
+}
+
+/// The reply in the card's thread that says this.
+async fn in_thread(world: &World, card: &Message, words: &str) -> Message {
+    let reply = |slack: &FakeSlack| {
+        slack.replies(C_OPS, &card.ts).into_iter().find(|reply| reply.visible_text().contains(words))
+    };
+    world.slack.wait_for("a reply in the card's thread", reply).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_just_before_the_call_is_told_in_the_thread_with_the_way_back() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.gate.stop_at_label(SUSPEND, 1, Moment::Before);
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.gate.stopped().await;
+    assert!(world.okta.sign_in(ADA), "her last one for now");
+    world.gate.release();
+    world.message("1 account suspended").await;
+    world.advance(Duration::minutes(61));
+    let told = in_thread(&world, &card, "could not see that yet").await;
+    assert!(told.visible_text().contains(ADA) && told.visible_text().contains("signed in"), "{told:?}");
+    assert_eq!(world.audit_of(ADA).last().map(String::as_str), Some("missed_sign_found"));
+    world.slack.click(U_APPROVER, &told.ts, "person").await.expect("the button that restores");
+    says(&world, U_APPROVER, "can sign in again").await;
+    let reason = [("reason", Input::Text("she is here".into()))];
+    let reply = world.slack.submit_view(U_APPROVER, &reason).await.expect("the dialog is open");
+    assert_eq!(reply.sees, Sees::ViewClosed);
+    world.message("has access again").await;
+    assert_eq!(world.okta.status_of(ADA), Status::Active);
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_event_of_the_log_is_told_once() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    let signed_on = world.clock.now();
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    world.message("2 accounts suspended").await;
+    world.okta.late_event(ADA, "user.authentication.sso", signed_on);
+    world.ask_for_sweep().await;
+    world.message("nobody to suspend").await;
+    assert_eq!(world.audited("missed_sign_found"), 0, "the log may still be late");
+    world.okta.fail_next("GET /api/v1/logs", Fault::Status(500, "E0000009"));
+    world.advance(Duration::minutes(61));
+    in_thread(&world, &card, "used an app").await;
+    world.ask_for_sweep().await;
+    world.advance(Duration::hours(2));
+    world.audited_times("sweep_finished", 3).await;
+    assert_eq!((world.audited("missed_sign_found"), world.audited("drift_found")), (1, 0));
+    let told = world.slack.replies(C_OPS, &card.ts);
+    let told = told.iter().filter(|reply| reply.visible_text().contains("could not see that yet")).count();
+    assert_eq!(told, 1);
+    world.nothing_else_is_wrong().await;
 }

@@ -93,6 +93,14 @@ impl FakeOkta {
         self.change(|state, now| state.directory.record(now, event_type, actor, result, target).app = app);
     }
 
+    /// An event of the person that happened then and has reached the log only now.
+    pub fn late_event(&self, login: &str, event_type: &'static str, happened_at: DateTime<Utc>) {
+        self.change(|state, _| {
+            let party = state.directory.must_find_mut(login).party();
+            state.directory.record(happened_at, event_type, &party, "SUCCESS", None);
+        });
+    }
+
     /// Moves the status and `statusChanged`, without an event in the log.
     pub fn set_status(&self, login: &str, status: Status) {
         self.change(|state, now| state.directory.set_status(login, status, now));
