@@ -63,7 +63,8 @@
 //!
 //! **A look back.** A confirmed suspension leaves a row that says when to look at the account again; the end of a sweep
 //! brings that forward. [`app`] reads the account, [`domain::drift`] says what that means beside our own restorations, and
-//! who is active again by other hands is recorded with its audit event, then told.
+//! who is active again by other hands is recorded with its audit event, then told. Once the provider's log has caught up
+//! with a suspension, it is read again: [`domain::missed`] says whether a sign of life in it would have kept the account.
 //!
 //! **What the bot says unasked.** Who has opened its page is a row; `app/home.rs` publishes what differs from what stands
 //! there, by the person's rights at that moment. A digest is a row per policy and slot (`app/digests.rs`). A question to a

@@ -12,7 +12,7 @@ use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
 use super::denials::At;
-use super::survey::{fresh_standing, log_since};
+use super::survey::fresh_standing;
 use super::sweeps::may_pass;
 use super::{App, Work};
 use crate::domain::account::{Account, AccountStatus};
@@ -186,7 +186,8 @@ impl App {
             return self.not_now(request, candidate, error).await;
         }
         let began = self.clock.now();
-        let fresh = match self.look_before(request, policy, candidate, began).await {
+        let since = self.look_from(&candidate.shown.id, began).await?;
+        let fresh = match self.look_before(request, policy, candidate, since).await {
             Some(Ok(fresh)) => fresh,
             Some(Err(error)) => return self.not_now(request, candidate, error).await,
             None => return Ok(None),
@@ -198,7 +199,7 @@ impl App {
             self.take(request, candidate, wait).await?;
             return Ok(Some(Hindrance { why, to_be_told: true, may_be_of_one: false }));
         }
-        let evidence = match self.still_meets(request, policy, candidate, &fresh).await {
+        let evidence = match self.still_meets(request, policy, candidate, &fresh, began).await {
             Ok(Ok(evidence)) => evidence,
             Ok(Err(instead)) => return self.take(request, candidate, instead).await,
             // Such as approvers who can't be looked up: nobody can be judged until they can, and the card says so.
@@ -239,11 +240,10 @@ impl App {
         request: &Request,
         policy: &Policy,
         candidate: &Candidate,
-        began: DateTime<Utc>,
+        since: Option<DateTime<Utc>>,
     ) -> Option<Result<FreshLook, IdentityError>> {
         // The configuration may exempt more today than when the list was shown, and what isn't looked up exempts nobody.
         let rule = request.rule.looking_up_also_for(&policy.rule);
-        let since = log_since(&request.rule, began).min(log_since(&policy.rule, began));
         let fresh = self.unless_ended(self.identity.look(&candidate.shown.id, &rule, since)).await?;
         self.note_identity(&fresh);
         Some(fresh)
@@ -276,6 +276,7 @@ impl App {
         policy: &Policy,
         candidate: &Candidate,
         fresh: &FreshLook,
+        began: DateTime<Utc>,
     ) -> anyhow::Result<Result<Option<Box<Evidence>>, Step>> {
         let account = &fresh.account;
         let CandidateState::Due { attempts, status_changed, .. } = &candidate.state else {
@@ -291,7 +292,7 @@ impl App {
         if tried && account.status_changed.at() != *status_changed {
             return Ok(Err(Step::Skip(Skip::ChangedByOthers)));
         }
-        let standing = fresh_standing(self, policy, fresh).await?;
+        let standing = fresh_standing(self, policy, fresh, began).await?;
         // The rule that the approvers were shown and the rule of today must both still propose the account.
         let mut seen = None;
         for rule in [&request.rule, &policy.rule] {

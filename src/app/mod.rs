@@ -22,7 +22,9 @@ mod home;
 mod late;
 mod lineage;
 pub mod listing;
+mod looks;
 pub mod messages;
+mod missed;
 mod obstacles;
 mod pace;
 mod pauses;
@@ -186,6 +188,8 @@ enum Work {
     Watches(usize),
     /// A batch of accounts that are active again.
     Drift(i64),
+    /// A suspension before which somebody was seen after all.
+    Missed(i64),
     /// Asking the people concerned by a request.
     Concerned(i64),
     /// Who can decide the questions of the policy at this place of the configuration.
@@ -209,6 +213,7 @@ impl Work {
             | Work::Pause(_)
             | Work::Ending(_)
             | Work::Drift(_)
+            | Work::Missed(_)
             | Work::Lineage => Class::FreshLook,
             Work::Sweep(_) | Work::Deciders(_) | Work::Watches(_) | Work::Concerned(_) | Work::Digest(_) => {
                 Class::Sweep
@@ -486,6 +491,9 @@ impl App {
         for batch in self.store.untold_drift().await? {
             self.work_on(Work::Drift(batch), stop);
         }
+        for watch in self.store.missed_to_tell().await? {
+            self.work_on(Work::Missed(watch), stop);
+        }
         if let Err(error) = self.store.expire_due(self.clock.now()).await {
             tracing::error!(%error, "can't expire what is overdue; no decision about it is taken all the same");
         }
@@ -578,6 +586,7 @@ impl App {
             Work::Ending(batch) => self.announce_ending(batch).await,
             Work::Watches(place) => self.look_again(place, stop).await,
             Work::Drift(batch) => self.tell_drift(batch).await,
+            Work::Missed(watch) => self.tell_missed(watch).await,
             Work::Concerned(id) => self.ask_people_concerned(id).await,
             Work::Deciders(place) => Ok(self.look_up_deciders(place).await),
             Work::Digest(id) => self.tell_digest(id).await,

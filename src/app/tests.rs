@@ -28,7 +28,8 @@ use crate::domain::policy::{Limits, People, Policy, Rule, Schedule};
 use crate::domain::request::{Input, Verb, Voter};
 use crate::domain::sweep::{Trigger, slot_key};
 use crate::identity::{
-    FreshLook, IdentityError, IdentityProvider, Protected, Reference, SecondLooks, StatusChange, TakeAccount,
+    FreshLook, IdentityError, IdentityProvider, LogRead, Looks, Protected, Reference, StatusChange,
+    TakeAccount,
 };
 use crate::store::{
     CardStands, Decided, FinishedSweep, MessageRow, NewSweep, Receipt, StartedSweep, Store, SweepState,
@@ -113,11 +114,19 @@ impl IdentityProvider for Nobody {
     async fn protected(&self, _: &Rule) -> Result<Protected, IdentityError> {
         Err(IdentityError::Transient("nobody is there".to_owned()))
     }
-    async fn second_look(&self, _: &[AccountId], _: DateTime<Utc>) -> SecondLooks {
+    async fn second_look(&self, _: &Looks) -> LogRead {
         panic!("a second look")
     }
-    async fn look(&self, _: &AccountId, _: &Rule, _: DateTime<Utc>) -> Result<FreshLook, IdentityError> {
+    async fn look(
+        &self,
+        _: &AccountId,
+        _: &Rule,
+        _: Option<DateTime<Utc>>,
+    ) -> Result<FreshLook, IdentityError> {
         panic!("a look")
+    }
+    async fn confirm(&self, _: &AccountId, _: &Rule) -> Result<Account, IdentityError> {
+        panic!("a confirmation")
     }
     async fn read(&self, _: &AccountId) -> Result<Account, IdentityError> {
         panic!("a read")
@@ -203,7 +212,7 @@ pub(super) fn shown(now: DateTime<Utc>) -> Shown {
         manager_id: None,
         organization: None,
         evidence: Evidence {
-            idle: Idle { since: now - Duration::days(41), signal: Signal::SignIn },
+            idle: Idle::new(now - Duration::days(41), Signal::SignIn),
             last_sign_in: None,
             second_look: SecondLook::NotAsked,
             inactive_after_s: 7 * 86400,

@@ -20,6 +20,7 @@ mod dialog;
 mod digest;
 mod disk;
 mod drift;
+mod evidence;
 mod exemptions;
 mod forward;
 mod guards;

@@ -3,6 +3,8 @@
 use std::time::Duration as StdDuration;
 
 use chrono::Duration;
+use inactive_contractors::domain::account::AccountId;
+use inactive_contractors::domain::policy::Rule;
 use inactive_contractors::identity::{IdentityError, IdentityProvider};
 use inactive_contractors::scheduler::Class;
 
@@ -132,6 +134,40 @@ async fn a_listing_that_breaks_off_is_an_error_that_may_pass_and_never_a_part() 
     world.fake.fail_next("GET /api/v1/users?", Fault::Status(400, "E0000031"));
     assert!(matches!(list(&world.okta, &rule()).await, Err(IdentityError::Refused(_))));
     assert_eq!(list(&world.okta, &rule()).await.unwrap().0.len(), 3);
+}
+
+#[tokio::test]
+async fn a_full_page_without_its_links_is_never_taken_for_the_whole() {
+    let world = world().await;
+    let group = world.fake.add_group("exempt");
+    let mut ids = Vec::new();
+    for number in 0..250 {
+        let login = format!("c{number}@corp.example");
+        ids.push(world.add(&login));
+        world.fake.set_group(&login, &group);
+        world.fake.set_admin_role(&login, "USER_ADMIN");
+        (0..4).for_each(|_| world.fake.sso(&login));
+    }
+    world.fake.fail_always("GET", Fault::NoLinks);
+    let without = |error: &IdentityError| {
+        assert!(matches!(error, IdentityError::Malformed(why) if why.contains("Link header")), "{error}");
+    };
+    without(&list(&world.okta, &rule()).await.unwrap_err());
+    let with_group = Rule { exempt_groups: vec![group], ..rule() };
+    without(&world.okta.protected(&with_group).await.unwrap_err());
+    // Nobody of these was seen on the first page of the log.
+    let unseen: Vec<AccountId> = (0..101).map(|number| AccountId(format!("00u{number}"))).collect();
+    let unseen = unseen.into_iter().map(|account| (account, Some(world.week_ago()))).collect();
+    let read = world.okta.second_look(&unseen).await;
+    assert_eq!(read.looks.len(), 101);
+    read.looks.values().for_each(|look| without(look.as_ref().unwrap_err()));
+    // Administrators have their links in the body, which no proxy takes away.
+    assert_eq!(world.okta.protected(&rule()).await.unwrap().admins.len(), 251);
+    world.fake.clear_faults();
+    assert_eq!(list(&world.okta, &rule()).await.unwrap().0.len(), 250);
+    world.fake.page_at_most(199);
+    world.fake.fail_next("GET after=", Fault::NoLinks);
+    assert_eq!(list(&world.okta, &rule()).await.unwrap().0.len(), 250, "the last page is not full");
 }
 
 #[tokio::test]

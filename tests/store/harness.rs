@@ -81,7 +81,7 @@ pub fn shown(name: &str) -> Shown {
         manager_id: None,
         organization: None,
         evidence: Evidence {
-            idle: Idle { since: at(0) - Duration::days(41), signal: Signal::SignIn },
+            idle: Idle::new(at(0) - Duration::days(41), Signal::SignIn),
             last_sign_in: Some(at(0) - Duration::days(41)),
             second_look: SecondLook::NotAsked,
             inactive_after_s: 30 * 86400,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 
 use super::super::late::is_late;
-use super::super::survey::{Keep, fresh_standing, log_since, survey};
+use super::super::survey::{Keep, fresh_standing, survey};
 use super::super::wording::{answers, backlog, days_off, refusals};
 use super::super::{App, lock, messages, requests};
 use super::{Answer, Asked};
@@ -166,10 +166,11 @@ impl App {
             return Ok(Err(refusals::other_type()));
         }
         let now = self.clock.now();
-        let fresh = self.identity.look(&account.id, &policy.rule, log_since(&policy.rule, now)).await;
+        let since = self.look_from(&account.id, now).await?;
+        let fresh = self.identity.look(&account.id, &policy.rule, since).await;
         let (account, standing) = match fresh {
             Ok(fresh) => {
-                let standing = fresh_standing(self, policy, &fresh).await?;
+                let standing = fresh_standing(self, policy, &fresh, now).await?;
                 (fresh.account, standing)
             }
             Err(error) => {

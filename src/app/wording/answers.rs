@@ -357,9 +357,16 @@ fn facts(account: &Account, standing: &Standing) -> Text {
     match &standing.second_look {
         SecondLook::NotAsked => text.then(" · sign-in log not asked"),
         SecondLook::Nothing { since } => {
-            text.then(" · no sign-in in the log since ").with(Span::Date(*since))
+            text.then(" · no sign of life in the log since ").with(Span::Date(*since))
         }
-        SecondLook::Seen { at } => text.then(" · in the sign-in log ").with(Span::Time(*at)),
+        SecondLook::Seen(seen) => {
+            let text = text.then(" · in the log ").with(Span::Time(seen.at)).then(": ");
+            let text = text.and(super::sign_in_words(seen.sign.as_ref()));
+            match seen.read_since {
+                Some(since) => text.then(", and nothing later in the log since ").with(Span::Date(since)),
+                None => text,
+            }
+        }
         SecondLook::Failed(why) => text.then(" · sign-in log unreadable: ").quoted(why),
     }
 }

@@ -14,7 +14,7 @@ use super::row;
 use super::small_print;
 use super::{
     accounts, backlog, belongs_to, by_both, guard_in_words, idle_in_words, mention, outcome_in_words,
-    rule_in_words, sessions_in_words, shown_who, span_of_time,
+    rule_in_words, sessions_in_words, shown_who, sign_in_words, span_of_time,
 };
 use crate::chat::{Block, Button, Card, MessageRef, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
@@ -163,6 +163,8 @@ fn row_chars(view: &View, candidate: &Candidate) -> usize {
         |text: &str| text.chars().map(|c| if matches!(c, '&' | '<' | '>') { 5 } else { 1 }).sum::<usize>();
     let names = [Some(&shown.name), Some(&shown.login), shown.manager.as_ref(), shown.organization.as_ref()];
     let names: usize = names.into_iter().flatten().map(|name| long(name)).sum();
+    let sign = shown.evidence.idle.sign.as_ref();
+    let sign = sign.map_or(0, |sign| long(&sign_in_words(Some(sign)).to_plain()));
     let error = match &candidate.state {
         CandidateState::Failed { error, .. } => long(&cut(error)),
         CandidateState::Suspended { sessions, .. } => long(&sessions_in_words(sessions).to_plain()),
@@ -178,7 +180,7 @@ fn row_chars(view: &View, candidate: &Candidate) -> usize {
     let said = said.map_or(0, |text| long(&text.to_plain()) + ROW_CHARS / 2);
     let before = [before::denied(view, candidate), before::exempted(view, candidate)];
     let before: usize = before.into_iter().flatten().map(|text| long(&text.to_plain())).sum();
-    ROW_CHARS + names + error + back + said + before
+    ROW_CHARS + names + sign + error + back + said + before
 }
 
 /// Somebody's words as long as a row takes them.
