@@ -246,6 +246,8 @@ async fn while_no_channel_can_be_read_nothing_is_executed_and_without_the_right_
     assert_answer(&world, U_APPROVER, "status", &["contractors"]).await;
     assert_eq!(world.changes_asked().len(), asked, "whether the file is the latest can't be told yet");
     world.gate.release();
+    // What Okta refused is tried again in a minute.
+    world.advance(chrono::Duration::seconds(70));
     world.message("1 account suspended. Approved by").await;
 
     world.stop_bot().await;
