@@ -144,6 +144,36 @@ impl App {
         Ok(obstacles.into_iter().flatten().find(of_all).map_or(Effort::Made, Effort::Blocked))
     }
 
+    /// Leaves an account alone whose approval has become too old, with what stood in its way meanwhile.
+    async fn call_off_too_old(
+        &self,
+        request: &Request,
+        candidate: &Candidate,
+        last_error: Option<&str>,
+    ) -> anyhow::Result<Option<Hindrance>> {
+        // The answer says what time it is there: a clock that is ahead ends no approval.
+        let read = self.identity.read(&candidate.shown.id).await;
+        self.note_identity(&read);
+        if let (Ok(_), Some(why)) = (&read, self.clock_is_off()) {
+            return Ok(Some(Hindrance { why, to_be_told: true, may_be_of_one: false }));
+        }
+        if let (CandidateState::Due { trouble, .. }, Some(error)) = (&candidate.state, last_error)
+            && trouble.error.is_none()
+        {
+            // It never came to its turn; what stood in the way of another one stood in its way.
+            let why = Step::Wait { error: error.to_owned(), wait: Duration::zero() };
+            self.take(request, candidate, why).await?;
+        }
+        self.call_off(request, candidate, Skip::ApprovalTooOld).await
+    }
+
+    /// What stands in the way of all suspensions of a policy that an admin has paused.
+    async fn is_paused(&self, policy: &Policy) -> anyhow::Result<Option<Hindrance>> {
+        let why = || "an admin has paused the policy".to_owned();
+        let pause = self.store.pause_of(&policy.name).await?;
+        Ok(pause.map(|_| Hindrance { why: why(), to_be_told: false, may_be_of_one: false }))
+    }
+
     /// One account. Returns what stands in the way, if it stops the others too or may.
     async fn carry_out_one(
         &self,
@@ -163,24 +193,10 @@ impl App {
             return self.call_off(request, candidate, Skip::Superseded).await;
         }
         if self.clock.now() > execute_by(policy, decision.at) {
-            // The answer says what time it is there: a clock that is ahead ends no approval.
-            let read = self.identity.read(&candidate.shown.id).await;
-            self.note_identity(&read);
-            if let (Ok(_), Some(why)) = (&read, self.clock_is_off()) {
-                return Ok(Some(Hindrance { why, to_be_told: true, may_be_of_one: false }));
-            }
-            if let (CandidateState::Due { trouble, .. }, Some(error)) = (&candidate.state, last_error)
-                && trouble.error.is_none()
-            {
-                // It never came to its turn; what stood in the way of another one stood in its way.
-                let why = Step::Wait { error: error.to_owned(), wait: Duration::zero() };
-                self.take(request, candidate, why).await?;
-            }
-            return self.call_off(request, candidate, Skip::ApprovalTooOld).await;
+            return self.call_off_too_old(request, candidate, last_error).await;
         }
-        if self.store.pause_of(&policy.name).await?.is_some() {
-            let why = "an admin has paused the policy".into();
-            return Ok(Some(Hindrance { why, to_be_told: false, may_be_of_one: false }));
+        if let Some(paused) = self.is_paused(policy).await? {
+            return Ok(Some(paused));
         }
         if let Err(error) = turn {
             return self.not_now(request, candidate, error).await;

@@ -46,17 +46,20 @@ pub struct LookedUp {
 }
 
 /// People who were looked up by a try that did not come to its end, such as at a rate limit: the next try goes on from
-/// there. `None`: the chat system doesn't know this person.
+/// there.
 #[derive(Default)]
-pub struct SoFar(Mutex<BTreeMap<String, (DateTime<Utc>, Option<ChatUser>)>>);
+pub struct SoFar(Mutex<BTreeMap<String, (DateTime<Utc>, Answer)>>);
+
+/// Somebody who was looked up; `None` if the chat system doesn't know this person.
+type Answer = Option<ChatUser>;
 
 impl SoFar {
-    fn get(&self, id: &str, now: DateTime<Utc>) -> Option<Option<ChatUser>> {
+    fn get(&self, id: &str, now: DateTime<Utc>) -> Option<Answer> {
         let kept = Duration::zero()..SO_FAR_KEPT;
         lock(&self.0).get(id).filter(|(at, _)| kept.contains(&(now - *at))).map(|(_, user)| user.clone())
     }
 
-    fn put(&self, id: &str, user: Option<ChatUser>, now: DateTime<Utc>) {
+    fn put(&self, id: &str, user: Answer, now: DateTime<Utc>) {
         lock(&self.0).insert(id.to_owned(), (now, user));
     }
 
