@@ -9,7 +9,6 @@ use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::people::ApproverCache;
 use super::requests::card_key;
 use super::{App, InFlight, Work, lock, messages};
 use crate::chat::{

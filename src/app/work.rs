@@ -183,7 +183,7 @@ impl App {
     }
 
     /// The requests whose alarm has rung.
-    fn rung(&self, now: DateTime<Utc>) -> Vec<i64> {
+    pub(super) fn rung(&self, now: DateTime<Utc>) -> Vec<i64> {
         let wakes = lock(&self.runtime.wakes);
         let rung = wakes.iter().filter(|(_, at)| **at <= now);
         let request = |work: &Work| if let Work::Request(id) = work { Some(*id) } else { None };
@@ -216,7 +216,11 @@ impl App {
     }
 
     /// Does what the row wants now; says when to look again.
-    async fn attend(self: &Arc<Self>, work: Work, stop: &CancellationToken) -> Option<DateTime<Utc>> {
+    pub(super) async fn attend(
+        self: &Arc<Self>,
+        work: Work,
+        stop: &CancellationToken,
+    ) -> Option<DateTime<Utc>> {
         let wake = work.class().run(self.attend_to(work, stop)).await;
         wake.unwrap_or_else(|error| {
             tracing::error!(?work, error = format!("{error:#}"), "work failed; trying again");
@@ -254,7 +258,12 @@ impl App {
 
     /// Takes the row out of the work in flight, unless it changed meanwhile: then its own task looks again. Waking the
     /// loop for it instead would have two slow tasks wake each other for ever.
-    fn done_with(&self, work: Work, wake: Option<DateTime<Utc>>, stop: &CancellationToken) -> bool {
+    pub(super) fn done_with(
+        &self,
+        work: Work,
+        wake: Option<DateTime<Utc>>,
+        stop: &CancellationToken,
+    ) -> bool {
         let mut in_flight = lock(&self.runtime.in_flight);
         let again =
             in_flight.get_mut(&work).is_some_and(|task| std::mem::replace(task, InFlight::begin()).again);

@@ -74,7 +74,7 @@ async fn marks_are_read_page_by_page_until_there_is_one_and_all_since_then_were_
         if pages == 3 {
             wire.answer("conversations.history", answer(json!([human]), ""));
         }
-        assert_eq!(slack.marks("C1", since).await.unwrap(), [expected.clone()]);
+        assert_eq!(slack.marks("C1", since).await.unwrap(), std::slice::from_ref(&expected));
         for cursor in ["", "cursor=a", "cursor=b"].into_iter().take(pages) {
             let query = wire.call("conversations.history").await.query;
             assert!(query.contains("include_all_metadata=true") && query.contains(cursor), "{query}");
