@@ -199,6 +199,7 @@ impl World {
         let wish = match modal.kind.as_str() {
             "choose" => Some(Wish { request, verb: "suspend", forged: false, ticked: Some(ticked) }),
             "exempt_form" => Some(Wish { request, verb: "keep", forged: false, ticked: None }),
+            "deny_form" => Some(Wish { request, verb: "deny", forged: false, ticked: None }),
             _ => None,
         };
         let (view, state) = (dialog.view.clone(), state(&modal));

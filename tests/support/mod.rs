@@ -148,13 +148,20 @@ impl World {
 
     /// Starts the bot and waits until Slack has said hello to it, and it has asked what it last said in the channel.
     pub async fn start_bot(&self) {
-        let asked = |slack: &FakeSlack| {
-            slack.calls().iter().filter(|call| call.method == "conversations.history").count()
-        };
-        let before = asked(&self.slack);
+        let before = self.looks_into_channels();
         self.begin_bot();
         self.slack.wait_for("a socket of the bot", |slack| (slack.fresh_sockets() > 0).then_some(())).await;
-        self.slack.wait_for("a look into the channel", |slack| (asked(slack) > before).then_some(())).await;
+        self.looks_into_channel(before).await;
+    }
+
+    /// How often a bot has read what stands in a channel.
+    pub fn looks_into_channels(&self) -> usize {
+        self.slack.calls().iter().filter(|call| call.method == "conversations.history").count()
+    }
+
+    /// Returns once that was more often: a bot that starts asks what it last said there.
+    pub async fn looks_into_channel(&self, before: usize) {
+        self.until("a look into the channel", |world| world.looks_into_channels() > before).await;
     }
 
     /// Starts the bot, whether it gets anywhere or not.

@@ -26,11 +26,12 @@ use stories::{ADA, BEN, Story};
 /// Worlds at the same time: each waits for its process and its disk more than it computes.
 const WORLDS_AT_ONCE: usize = 4;
 
-/// Starts the binary with the shim, and waits until it is connected.
+/// Starts the binary with the shim, and waits until it is connected and has asked what it last said in the channel.
 async fn run(world: &World, die: Option<(usize, Moment)>) -> BotProcess {
-    let before = world.slack.connections_opened();
+    let (before, looks) = (world.slack.connections_opened(), world.looks_into_channels());
     let process = spawn(world, die);
     process.connected(world, before).await;
+    world.looks_into_channel(looks).await;
     process
 }
 
