@@ -16,6 +16,7 @@ mod drift;
 mod exemptions;
 pub mod history;
 mod home;
+mod ids;
 mod lineage;
 pub mod listing;
 pub mod messages;
@@ -144,6 +145,8 @@ struct Runtime {
     listings: Mutex<BTreeMap<String, listing::Progress>>,
     /// Of people without a right, what they have tried since the last event about it.
     tries: Mutex<tries::Tries>,
+    /// Which person an id is of, in an organisation.
+    ids: Mutex<ids::Ids>,
     /// The trend picture of each policy.
     trends: Mutex<BTreeMap<String, trend::Trend>>,
     /// What was last asked of the channels about the database.

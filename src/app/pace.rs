@@ -86,12 +86,18 @@ fn costs(what: &What) -> f64 {
 impl App {
     /// Whether the input is to be looked at; of too many in a row, the trail says so once a minute.
     pub(super) async fn is_in_time(&self, inbound: &Inbound) -> anyhow::Result<bool> {
-        let turn = super::lock(&self.runtime.pace).take(&inbound.user, costs(&inbound.what), Instant::now());
+        let person = self.counted_by(&inbound.user);
+        let turn = super::lock(&self.runtime.pace).take(&person, costs(&inbound.what), Instant::now());
         let Turn::TooFast { noted } = turn else { return Ok(true) };
         if noted {
             let event = Draft {
                 at: inbound.received_at,
-                actor: Actor::Person(Person { id: inbound.user.clone(), name: String::new(), email: None }),
+                actor: Actor::Person(Person {
+                    id: inbound.user.clone(),
+                    name: String::new(),
+                    email: None,
+                    person_id: None,
+                }),
                 action: Action::InputRefused,
                 subject: None,
                 detail: serde_json::json!({ "why": "sends more than one person may; inputs of this minute were refused unseen" }),

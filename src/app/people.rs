@@ -9,13 +9,13 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::App;
 use crate::chat::{Chat, ChatError, ChatUser};
 use crate::domain::audit::Person;
-use crate::domain::policy::{People, Policy};
+use crate::domain::policy::{OwnAccounts, People, Policy};
 use crate::domain::request::Voter;
 
 /// How long a click may wait for the chat system to say who clicked; Slack wants its acknowledgement within 3 s.
 const IDENTIFY_MAX: Duration = Duration::from_millis(1800);
 /// How many people are looked up at once.
-const LOOKUPS_AT_ONCE: usize = 4;
+pub(super) const LOOKUPS_AT_ONCE: usize = 4;
 /// How many people one error names.
 const NAMED_MAX: usize = 5;
 /// A policy with more approvers than this can't have meant it; looking each up would take minutes.
@@ -61,15 +61,15 @@ async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known,
     if let Some((person, why)) = app.known_outsider(user) {
         return Ok(Err(Stranger::Outsider(person, why)));
     }
-    let person = async {
-        let ChatUser { id, name, email, outsider, .. } = app.chat.user(user).await.map_err(Err)?;
-        let person = Person { id, name, email };
-        match outsider {
+    let found = async {
+        let found = app.user_of(user).await.map_err(Err)?;
+        match found.outsider.clone() {
             Some(why) => {
+                let person = person_of(found);
                 app.remember_outsider(&person, &why);
                 Err(Ok(Stranger::Outsider(person, why)))
             }
-            None => Ok(person),
+            None => Ok(found),
         }
     };
     let by_name_or_place =
@@ -81,18 +81,20 @@ async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known,
         if place_matters { Ok(Some(app.chat.channel_members(&policy.channel).await)) } else { Ok(None) }
     };
     // Together, since an acknowledgement waits for both; whoever can never decide anything waits for one.
-    let (person, members) = match tokio::try_join!(person, members) {
+    let (found, members) = match tokio::try_join!(found, members) {
         Ok(both) => both,
         Err(Ok(stranger)) => return Ok(Err(stranger)),
         Err(Err(error)) => return Err(error),
     };
-    let in_channel = members.map(|members| Ok(members?.iter().any(|id| id == user)));
-    let seat = Seat { app, policy, user, in_channel };
+    let seat = Seat { app, policy, user: &found, members };
     let (approver, admin) = tokio::try_join!(seat.is_of(&policy.approvers), seat.is_of(&policy.admins))?;
+    let person = person_of(found.clone());
     if !approver && !admin {
         let viewer = seat.is_of(&policy.viewers).await?;
         return Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer }));
     }
+    // So that accounts which are theirs under their other id are known as theirs.
+    app.is_among(&found, policy.own_accounts.keys()).await?;
     // Whoever has left the channel, or was removed from it, has not seen what is asked there.
     if seat.in_channel().await? {
         return Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer: true }));
@@ -103,22 +105,28 @@ async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known,
     Ok(Err(Stranger::NotInChannel(person, policy.name.clone())))
 }
 
+/// As the audit trail remembers them.
+pub(super) fn person_of(user: ChatUser) -> Person {
+    let ChatUser { id, person_id, name, email, .. } = user;
+    Person { id, name, email, person_id }
+}
+
 /// Where one person sits, for one look-up.
 struct Seat<'a> {
     app: &'a App,
     policy: &'a Policy,
-    user: &'a str,
-    /// Whether they are in the policy's channel, if that was asked already.
-    in_channel: Option<Result<bool, ChatError>>,
+    user: &'a ChatUser,
+    /// Who is in the policy's channel, if that was asked already.
+    members: Option<Result<Vec<String>, ChatError>>,
 }
 
 impl Seat<'_> {
     async fn is_of(&self, people: &People) -> Result<bool, ChatError> {
-        if people.users.iter().any(|id| id == self.user) {
+        if self.app.is_among(self.user, &people.users).await? {
             return Ok(true);
         }
         for group in &people.groups {
-            if self.app.chat.group_members(group).await?.iter().any(|id| id == self.user) {
+            if self.app.is_among(self.user, &self.app.chat.group_members(group).await?).await? {
                 return Ok(true);
             }
         }
@@ -126,11 +134,11 @@ impl Seat<'_> {
     }
 
     async fn in_channel(&self) -> Result<bool, ChatError> {
-        if let Some(known) = &self.in_channel {
-            return known.clone();
-        }
-        let members = self.app.chat.channel_members(&self.policy.channel).await?;
-        Ok(members.iter().any(|id| id == self.user))
+        let members = match &self.members {
+            Some(asked) => asked.clone()?,
+            None => self.app.chat.channel_members(&self.policy.channel).await?,
+        };
+        self.app.is_among(self.user, &members).await
     }
 }
 
@@ -166,16 +174,18 @@ pub async fn accounts_of_approvers(chat: &dyn Chat, policy: &Policy) -> anyhow::
         .try_collect()
         .await
         .context("can't look up the approvers, whose own accounts are never proposed")?;
-    let named = ids.iter().filter_map(|id| policy.own_accounts.get(id)).flatten().cloned();
-    let named = named.map(|name| name.to_lowercase());
-    let mut accounts: BTreeSet<String> = named.collect();
+    let own_accounts = own_accounts_of(chat, policy, &users).await?;
+    let named = users.iter().flat_map(ChatUser::ids).filter_map(|id| own_accounts.get(id)).flatten();
+    let mut accounts: BTreeSet<String> = named.map(|name| name.to_lowercase()).collect();
     let mut nameless = BTreeSet::new();
-    for ChatUser { id, name, email, .. } in users.into_iter().filter(|user| user.outsider.is_none()) {
+    for user in users.into_iter().filter(|user| user.outsider.is_none()) {
+        let named = user.ids().any(|id| own_accounts.contains_key(id));
+        let ChatUser { id, name, email, .. } = user;
         match email.filter(|email| !email.trim().is_empty()) {
             Some(email) => {
                 accounts.insert(email.to_lowercase());
             }
-            None if policy.own_accounts.contains_key(&id) => {}
+            None if named => {}
             None => {
                 nameless.insert(format!("{name} ({id})"));
             }
@@ -188,4 +198,26 @@ pub async fn accounts_of_approvers(chat: &dyn Chat, policy: &Policy) -> anyhow::
         nameless.into_iter().take(NAMED_MAX).collect::<Vec<_>>().join(", ")
     );
     Ok(accounts)
+}
+
+/// The policy's own accounts; in an organisation under the id that each of their people has in it as well.
+async fn own_accounts_of(
+    chat: &dyn Chat,
+    policy: &Policy,
+    approvers: &[ChatUser],
+) -> anyhow::Result<OwnAccounts> {
+    let mut own = policy.own_accounts.clone();
+    if approvers.iter().all(|user| user.person_id.is_none()) {
+        return Ok(own);
+    }
+    for (id, accounts) in &policy.own_accounts {
+        match chat.user(id).await {
+            Ok(ChatUser { person_id: Some(person), .. }) => {
+                own.entry(person).or_default().extend(accounts.iter().cloned());
+            }
+            Ok(_) | Err(ChatError::NotFound(_)) => {}
+            Err(error) => return Err(error).context("can't look up the people of own_accounts"),
+        }
+    }
+    Ok(own)
 }

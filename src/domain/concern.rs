@@ -310,7 +310,7 @@ pub fn answer(
     };
     let same_address =
         by.email.as_deref().is_some_and(|email| email.to_lowercase() == address.to_lowercase());
-    if by.id != *user || !same_address {
+    if !by.ids().any(|id| id == user) || !same_address {
         return Err(Refusal::NotYours);
     }
     if !answer.fits(question.role) {

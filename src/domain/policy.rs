@@ -78,7 +78,7 @@ pub fn is_own_account(
     let names = [Some(account.id.0.as_str()), Some(account.login.as_str()), email];
     let is_named =
         |own: &String| names.iter().flatten().any(|name| name.to_lowercase() == own.to_lowercase());
-    own_accounts.get(&person.id).into_iter().flatten().chain(&person.email).any(is_named)
+    person.ids().filter_map(|id| own_accounts.get(id)).flatten().chain(&person.email).any(is_named)
 }
 
 /// What "keep" means where no end is asked for.

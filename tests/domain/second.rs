@@ -91,9 +91,9 @@ fn a_button_that_counts_on_a_first_approval_works_while_that_stands() {
     for other in [approved_first("ann", &[2]), approved_first("cat", &[1]), of_two()] {
         assert_eq!(press(&other, request.shown()).unwrap_err(), Refusal::OtherList, "{:?}", other.state);
     }
-    assert_eq!(request.left_out_before("bob"), BTreeSet::from([1]));
-    assert_eq!(request.left_out_before("ann"), BTreeSet::new(), "it is their own choice");
-    assert_eq!(of_two().left_out_before("bob"), BTreeSet::new());
+    assert_eq!(request.left_out_before(&person("bob")), BTreeSet::from([1]));
+    assert_eq!(request.left_out_before(&person("ann")), BTreeSet::new(), "it is their own choice");
+    assert_eq!(of_two().left_out_before(&person("bob")), BTreeSet::new());
 }
 
 #[test]

@@ -125,7 +125,12 @@ fn event(name: &str, why: &str) -> AuditEvent {
     AuditEvent {
         seq: 1,
         at: now(),
-        actor: Actor::Person(Person { id: name.to_owned(), name: name.to_owned(), email: None }),
+        actor: Actor::Person(Person {
+            id: name.to_owned(),
+            name: name.to_owned(),
+            email: None,
+            person_id: None,
+        }),
         action: Action::Denied.word().to_owned(),
         policy: Some("contractors".to_owned()),
         sweep: None,

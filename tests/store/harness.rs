@@ -49,7 +49,12 @@ pub fn at(minutes: i64) -> DateTime<Utc> {
 }
 
 pub fn person(name: &str) -> Person {
-    Person { id: format!("U{name}"), name: name.to_owned(), email: Some(format!("{name}@example.com")) }
+    Person {
+        id: format!("U{name}"),
+        name: name.to_owned(),
+        email: Some(format!("{name}@example.com")),
+        person_id: None,
+    }
 }
 
 pub fn rule() -> Rule {

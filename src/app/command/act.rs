@@ -17,7 +17,7 @@ use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::left_alone_until;
 use crate::domain::audit::{Action, Actor, Draft, Subject};
 use crate::domain::exemption;
-use crate::domain::policy::{Policy, is_own_account};
+use crate::domain::policy::{OwnAccounts, Policy, is_own_account};
 use crate::domain::request::{KnownForRetry, Verb, Voter};
 use crate::domain::restoration::Wish;
 use crate::identity::IdentityError;
@@ -160,7 +160,14 @@ impl App {
             }
             None => (policy, known),
         };
-        let allowed = match may_give_back(policy, &known.voter, account, &reason, suspended_for.is_some()) {
+        let allowed = match may_give_back(
+            policy,
+            &self.own_accounts(policy),
+            &known.voter,
+            account,
+            &reason,
+            suspended_for.is_some(),
+        ) {
             Ok(()) if suspended_for.is_none() => match self.out_of_reach(policy, account).await {
                 Ok(None) => Ok(()),
                 Ok(Some(why)) => Err(why),
@@ -266,6 +273,7 @@ impl App {
 
 fn may_give_back(
     policy: &Policy,
+    own_accounts: &OwnAccounts,
     voter: &Voter,
     account: &Account,
     reason: &str,
@@ -275,7 +283,7 @@ fn may_give_back(
         return Err(NotRestored::NoEmail);
     }
     let subject = Subject { id: account.id.clone(), login: account.login.clone() };
-    if is_own_account(&policy.own_accounts, &voter.person, &subject, account.email.as_deref()) {
+    if is_own_account(own_accounts, &voter.person, &subject, account.email.as_deref()) {
         return Err(NotRestored::OwnAccount);
     }
     // Of everybody else in the directory this bot tells nothing.

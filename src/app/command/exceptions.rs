@@ -68,7 +68,7 @@ impl App {
         wish: Wish,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Answer> {
-        if let Err(refusal) = exemption::check(&wish, &policy.own_accounts, policy.exemption_max, now) {
+        if let Err(refusal) = exemption::check(&wish, &self.own_accounts(policy), policy.exemption_max, now) {
             match refusal {
                 exemption::Refusal::OwnAccount => self.note_not_exempted(&wish, "own account").await?,
                 exemption::Refusal::NoEmail => self.note_not_exempted(&wish, "no e-mail address").await?,
@@ -205,7 +205,7 @@ mod tests {
             id: 1,
             policy: policy.to_owned(),
             account: account.clone(),
-            by: Person { id: "U1".to_owned(), name: "Ann".to_owned(), email: None },
+            by: Person { id: "U1".to_owned(), name: "Ann".to_owned(), email: None, person_id: None },
             reason: String::new(),
             granted_at: now - Duration::days(9),
             starts_at: now - Duration::days(9),

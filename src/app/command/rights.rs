@@ -187,7 +187,8 @@ impl App {
         word: &str,
         stranger: Option<Stranger>,
     ) -> anyhow::Result<()> {
-        let unknown = || Person { id: inbound.user.clone(), name: String::new(), email: None };
+        let unknown =
+            || Person { id: inbound.user.clone(), name: String::new(), email: None, person_id: None };
         let is_certain = stranger.as_ref().is_none_or(Stranger::is_certain);
         let (person, why) = match stranger {
             Some(Stranger::Outsider(person, why)) => (person, why),

@@ -446,7 +446,10 @@ mod tests {
     fn whoever_is_found_is_at_the_address_that_was_asked_for() {
         let at = |email: Option<&str>| {
             let (id, name, email) = ("U1".to_owned(), String::new(), email.map(str::to_owned));
-            is_at(&ChatUser { id, name, email, outsider: None, is_person: true }, "Ada@ext.example")
+            is_at(
+                &ChatUser { id, person_id: None, name, email, outsider: None, is_person: true },
+                "Ada@ext.example",
+            )
         };
         assert!(at(Some("ada@EXT.example")));
         assert!(!at(Some("other@ext.example")) && !at(None));

@@ -20,9 +20,9 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::{Message as Frame, Role};
 
+use super::FakeSlack;
 use super::state::State;
 use super::wire::Wire;
-use super::FakeSlack;
 
 /// How long the bot has to acknowledge an envelope.
 pub const ACK_DEADLINE: Duration = Duration::from_secs(3);
