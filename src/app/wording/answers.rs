@@ -388,7 +388,7 @@ pub fn event_line(event: &AuditEvent) -> Text {
     };
     let mut text = text.then(" · ").with(Span::Code(event.action.clone()));
     if let Some(subject) = &event.subject {
-        text = text.then(" · ").quoted(&subject.login);
+        text = text.then(" · ").login(&subject.login);
     }
     if let Some(request) = event.request {
         text = text.then(format!(" · request {request}"));

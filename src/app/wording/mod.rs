@@ -119,9 +119,9 @@ pub fn idle_in_words(
 /// The name with the login, or the login alone where there is no name.
 pub fn who(name: &str, login: &str) -> Text {
     if name.trim().is_empty() || name == login {
-        Text::default().with(Span::Name(login.to_owned()))
+        Text::default().login_as_name(login)
     } else {
-        Text::default().with(Span::Name(name.to_owned())).then(" (").quoted(login).then(")")
+        Text::default().with(Span::Name(name.to_owned())).then(" (").login(login).then(")")
     }
 }
 
