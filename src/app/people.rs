@@ -9,6 +9,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::App;
 use crate::chat::{Chat, ChatError, ChatUser};
 use crate::domain::audit::Person;
+use crate::domain::fold::folded;
 use crate::domain::policy::{OwnAccounts, People, Policy};
 use crate::domain::request::Voter;
 
@@ -176,14 +177,14 @@ pub async fn accounts_of_approvers(chat: &dyn Chat, policy: &Policy) -> anyhow::
         .context("can't look up the approvers, whose own accounts are never proposed")?;
     let own_accounts = own_accounts_of(chat, policy, &users).await?;
     let named = users.iter().flat_map(ChatUser::ids).filter_map(|id| own_accounts.get(id)).flatten();
-    let mut accounts: BTreeSet<String> = named.map(|name| name.to_lowercase()).collect();
+    let mut accounts: BTreeSet<String> = named.map(|name| folded(name)).collect();
     let mut nameless = BTreeSet::new();
     for user in users.into_iter().filter(|user| user.outsider.is_none()) {
         let named = user.ids().any(|id| own_accounts.contains_key(id));
         let ChatUser { id, name, email, .. } = user;
         match email.filter(|email| !email.trim().is_empty()) {
             Some(email) => {
-                accounts.insert(email.to_lowercase());
+                accounts.insert(folded(&email));
             }
             None if named => {}
             None => {

@@ -4,6 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, AccountStatus, Reading};
+use super::fold::folded;
 use super::policy::Rule;
 
 /// How far ahead of us a provider's clock may be before a date is called unreadable.
@@ -288,10 +289,10 @@ fn exemption(account: &Account, standing: &Standing, rule: &Rule) -> Option<Exem
 }
 
 fn matches_login(account: &Account, pattern: &str) -> bool {
-    let pattern = pattern.to_lowercase();
+    let pattern = folded(pattern);
     std::iter::once(&account.login)
         .chain(&account.email)
-        .any(|address| matches_pattern(&address.to_lowercase(), &pattern))
+        .any(|address| matches_pattern(&folded(address), &pattern))
 }
 
 /// Whole-text match in which each `*` stands for any text, the empty one included.

@@ -6,6 +6,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::account::AccountId;
+use super::fold::folded;
 use super::policy::hex;
 
 /// The hash that stands before the first event.
@@ -39,7 +40,7 @@ impl Person {
     /// Whether the two are one person, as far as can be told: an id in common, or the same address.
     pub fn is_same_as(&self, other: &Person) -> bool {
         let address = |person: &Person| {
-            let address = person.email.as_deref().map(|email| email.trim().to_lowercase());
+            let address = person.email.as_deref().map(folded);
             address.filter(|address| !address.is_empty())
         };
         let own = address(self);

@@ -100,8 +100,9 @@ fn a_button_that_counts_on_a_first_approval_works_while_that_stands() {
 fn the_second_person_is_another_one_by_account_and_by_address() {
     let request = approved_first("ann", &[]);
     let alias = Person { id: "U9".into(), email: Some("ANN@firm.example ".into()), ..person("x") };
+    let other_id = Person { id: "W9".into(), person_id: Some("ANN".into()), ..person("x") };
     let same_id = Person { email: Some("other@firm.example".into()), ..person("ANN") };
-    for by in [person("ann"), alias, same_id] {
+    for by in [person("ann"), alias, other_id, same_id] {
         let refusal = decide(&request, &proposed(), &input(by.clone(), suspend(&[]))).unwrap_err();
         let at = now() + Duration::minutes(10);
         assert_eq!(refusal, Refusal::ApprovedFirstByYou { at }, "{by:?}");

@@ -15,6 +15,7 @@ use super::{App, lock};
 use crate::chat::{ChatError, ChatUser, Mark};
 use crate::domain::candidate::Candidate;
 use crate::domain::concern::{self, Asking, Question, Role, Template};
+use crate::domain::fold::same;
 use crate::domain::policy::Policy;
 use crate::domain::request::Request;
 use crate::domain::waiting;
@@ -389,7 +390,7 @@ fn wording(policy: &Policy, role: Role) -> Option<&Template> {
 }
 
 fn is_at(user: &ChatUser, address: &str) -> bool {
-    user.email.as_deref().is_some_and(|email| email.to_lowercase() == address.to_lowercase())
+    user.email.as_deref().is_some_and(|email| same(email, address))
 }
 
 #[cfg(test)]
