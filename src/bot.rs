@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::app::decide::Inbox;
+use crate::app::surveys::Surveys;
 use crate::app::wording::days_off;
 use crate::chat::ChatError;
 use crate::clock::Clock;
@@ -23,6 +24,7 @@ use crate::exit::Misconfigured;
 use crate::forward::Collector;
 use crate::identity::IdentityError;
 use crate::okta::Okta;
+use crate::scheduler::Class;
 use crate::slack::Slack;
 use crate::store::{AuditContext, Store};
 use crate::watch::{AtWork, Supervisor, Watch};
@@ -68,6 +70,7 @@ pub fn okta_settings(config: &Config) -> okta::Settings {
     okta::Settings {
         rate_share: config.okta.rate_share,
         network: config.network.clone(),
+        concurrency: config.okta.concurrency,
         ..okta::Settings::new(config.okta.org_url.clone(), credential)
     }
 }
@@ -168,8 +171,9 @@ async fn watched(
     let watching = CancellationToken::new();
     watch.serve(&config.database, config.watch.http, &watching).await?;
     tokio::spawn(Supervisor::feed(Arc::clone(&watch), stop.clone()));
-    let job = Job { patience, clock, store, watch };
+    let job = Job { patience, clock, store, watch, surveys: Arc::default() };
     let result = Box::pin(job.go_on(config, &mut reloads, stop)).await;
+    job.surveys.end_all().await;
     watching.cancel();
     job.watch.ended().await;
     result
@@ -181,13 +185,15 @@ struct Job {
     clock: Clock,
     store: Store,
     watch: Arc<Watch>,
+    /// What one configuration hands to the next.
+    surveys: Arc<Surveys>,
 }
 
 /// A configuration that works: Slack took its tokens.
 struct Ready {
     config: Config,
     slack: Arc<Slack>,
-    okta: Okta,
+    okta: Arc<Okta>,
     /// How the audit trail tells of it.
     how: Action,
 }
@@ -207,10 +213,11 @@ impl Job {
         Ok(())
     }
 
-    fn okta(&self, config: &Config) -> anyhow::Result<Okta> {
+    fn okta(&self, config: &Config) -> anyhow::Result<Arc<Okta>> {
         let settings =
             okta::Settings { request_timeout: self.patience.okta_request, ..okta_settings(config) };
-        Okta::new(settings, self.clock.clone()).context(Misconfigured("the Okta credential"))
+        let okta = Okta::new(settings, self.clock.clone()).context(Misconfigured("the Okta credential"))?;
+        Ok(Arc::new(okta))
     }
 
     /// Does the job until `stop`, or until there is another configuration to do it by.
@@ -221,8 +228,7 @@ impl Job {
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Ready>> {
         let Ready { config, slack, okta, how } = ready;
-        let okta = Arc::new(okta);
-        let app = Arc::new(App::new(
+        let app = App::new(
             self.store.clone(),
             Arc::clone(&slack) as Arc<dyn crate::chat::Chat>,
             Arc::clone(&okta) as Arc<dyn crate::identity::IdentityProvider>,
@@ -230,10 +236,12 @@ impl Job {
             config.policies.clone(),
             config.okta.concurrency as usize,
             slack.connection(),
-        ));
+        );
+        let app = Arc::new(app.taking_over(Arc::clone(&self.surveys)));
         app.note_opening().await?;
         announce(&app, how).await?;
-        self.watch.set_at_work(Some(AtWork { app: Arc::clone(&app), slack: Arc::clone(&slack), okta }));
+        let at_work = AtWork { app: Arc::clone(&app), slack: Arc::clone(&slack), okta: Arc::clone(&okta) };
+        self.watch.set_at_work(Some(at_work));
         Supervisor::ready();
         // The work goes on while the socket is down; either of the two ending ends the other.
         let both = stop.child_token();
@@ -267,7 +275,7 @@ impl Job {
             }
         };
         let next = async {
-            let next = self.next(&config, reloads, &both).await;
+            let next = self.next((&config, &okta), reloads, &both).await;
             working.cancel();
             next
         };
@@ -284,11 +292,22 @@ impl Job {
         }
         // Nothing may be done by the old configuration beside the new one; some handling of a click may still be.
         ended(&app, stop).await;
+        if let Some(next) = &next
+            && !keeps_connections((&config, &okta), next)
+        {
+            // What was read through another connection, or with other rights, is no basis for the new one.
+            self.surveys.end_all().await;
+        }
         Ok(next.filter(|_| !stop.is_cancelled()))
     }
 
     /// The next configuration that works. One that doesn't changes nothing: people are told why, and the old one stands.
-    async fn next(&self, old: &Config, reloads: &mut Reloads, stop: &CancellationToken) -> Option<Ready> {
+    async fn next(
+        &self,
+        old: (&Config, &Arc<Okta>),
+        reloads: &mut Reloads,
+        stop: &CancellationToken,
+    ) -> Option<Ready> {
         loop {
             let read = tokio::select! {
                 () = stop.cancelled() => return None,
@@ -318,9 +337,15 @@ impl Job {
     }
 
     /// Tries all that would otherwise end the bot, or leave it without what it needs, once it goes by this.
-    async fn prepare(&self, old: &Config, read: Result<Config, ConfigError>) -> anyhow::Result<Ready> {
+    async fn prepare(
+        &self,
+        (old, okta): (&Config, &Arc<Okta>),
+        read: Result<Config, ConfigError>,
+    ) -> anyhow::Result<Ready> {
         let config = may_become(old, read)?;
-        let okta = self.okta(&config)?;
+        // The same connection goes on: it knows what is left of the rate limits, and counts what is under way.
+        let same = okta_settings(old).same_as(&okta_settings(&config));
+        let okta = if same { Arc::clone(okta) } else { self.okta(&config)? };
         if let Some(error) = denied(&okta).await {
             return Err(error);
         }
@@ -338,7 +363,11 @@ impl Job {
     }
 
     /// The configuration to try Slack with from now on, as far as it can be told while Slack can't be reached.
-    fn replace(&self, old: &Config, read: Result<Config, ConfigError>) -> anyhow::Result<(Config, Okta)> {
+    fn replace(
+        &self,
+        old: &Config,
+        read: Result<Config, ConfigError>,
+    ) -> anyhow::Result<(Config, Arc<Okta>)> {
         Supervisor::reloading();
         let config = may_become(old, read)?;
         let okta = self.okta(&config)?;
@@ -434,7 +463,7 @@ impl Job {
 
 /// Why Okta refuses the credential. That Okta is down for a moment is nobody's mistake.
 async fn denied(okta: &Okta) -> Option<anyhow::Error> {
-    match tokio::time::timeout(OKTA_PATIENCE, okta.reach()).await {
+    match tokio::time::timeout(OKTA_PATIENCE, Class::Action.run(okta.reach())).await {
         Ok(Err(error @ IdentityError::Denied(_))) => Some(anyhow::Error::new(error).context("Okta")),
         Ok(_) | Err(_) => None,
     }
@@ -447,6 +476,11 @@ fn may_become(old: &Config, read: Result<Config, ConfigError>) -> anyhow::Result
         anyhow::bail!("{fixed} can't change while the bot runs: restart it");
     }
     Ok(config)
+}
+
+/// Whether both systems are asked as before: then the surveys under way are as good for the next configuration.
+fn keeps_connections((config, okta): (&Config, &Arc<Okta>), next: &Ready) -> bool {
+    Arc::ptr_eq(okta, &next.okta) && slack_settings(config).same_as(&slack_settings(&next.config))
 }
 
 /// Waits until nothing of the workflow is at work any more, or until `stop`.

@@ -5,13 +5,16 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::app::people::accounts_of_approvers;
+use crate::app::deciders::{self, SoFar};
 use crate::app::vitals::others_in_words;
 use crate::app::wording::days_off;
+use crate::app::wording::deciders::{lack_in_words, unable_in_words};
 use crate::app::wording::lineage::reason;
 use crate::bot::{everybody_approves, install_crypto, okta_settings, slack_settings};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::deciders::Lack;
+use crate::domain::policy::Policy;
 use crate::exit::Exit;
 use crate::okta::Okta;
 use crate::slack::{Probe, Slack};
@@ -106,10 +109,7 @@ async fn slack(config: &Config, clock: &Clock) -> Vec<Line> {
             lines.extend(warnings.into_iter().map(|text| Line::warning("approvers", text)));
             lines.extend(connections);
             for policy in &config.policies {
-                // What a sweep would say, and end with.
-                if let Err(error) = accounts_of_approvers(&slack, policy).await {
-                    lines.push(Line::new(format!("approvers of {}", policy.name), Err(format!("{error:#}"))));
-                }
+                lines.extend(approvers(&slack, policy, clock).await);
             }
             lines
         }
@@ -140,6 +140,34 @@ fn connections(others: u64) -> Line {
         others => format!("warning: {}", others_in_words(others)),
     };
     Line::new("Slack connections", Ok(found))
+}
+
+/// Whether enough of those that are named can decide. `None`: all of them can.
+async fn approvers(slack: &Slack, policy: &Policy, clock: &Clock) -> Option<Line> {
+    let what = format!("approvers of {}", policy.name);
+    let found = match deciders::look_up(slack, policy, &SoFar::default(), clock).await {
+        Ok(found) => found.deciders,
+        // What a sweep would say, and end with.
+        Err(error) => return Some(Line::new(what, Err(format!("{error:#}")))),
+    };
+    let unable = match &found.unable[..] {
+        [] => String::new(),
+        unable => format!("can't decide: {}", unable_in_words(unable).to_plain()),
+    };
+    let lack = found.lack_of_policy(policy.approvals_needed);
+    let lacks = lack.map(|lack| format!("{}; invite or name more people", lack_in_words(lack)));
+    let text =
+        lacks.into_iter().chain(Some(unable).filter(|text| !text.is_empty())).collect::<Vec<_>>().join("; ");
+    match lack {
+        Some(Lack::Approvers { .. } | Lack::Admin) => {
+            Some(Line::new(what, Err(format!("of a request, {text}"))))
+        }
+        // One person alone can decide as long as no guard holds a sweep.
+        Some(Lack::SecondPerson) => {
+            Some(Line::warning(what, format!("of a sweep that a guard holds, {text}")))
+        }
+        None => (!text.is_empty()).then(|| Line::warning(what, text)),
+    }
 }
 
 async fn okta(config: &Config, clock: &Clock) -> Vec<Line> {

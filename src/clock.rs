@@ -47,4 +47,18 @@ impl Clock {
     pub fn moved(&self) -> watch::Receiver<()> {
         self.moved.subscribe()
     }
+
+    /// Sleeps until the clock shows `until`, however it gets there, but never for longer than it seems now: a clock that is
+    /// put back meanwhile makes nobody wait.
+    pub async fn sleep_until(&self, until: DateTime<Utc>) {
+        let mut moved = self.moved();
+        let mut passed =
+            std::pin::pin!(tokio::time::sleep((until - self.now()).to_std().unwrap_or_default()));
+        while self.now() < until {
+            tokio::select! {
+                () = &mut passed => return,
+                _ = moved.changed() => {}
+            }
+        }
+    }
 }

@@ -22,6 +22,7 @@ use crate::domain::plan::{Assessed, Plan, Verdict};
 use crate::domain::policy::Policy;
 use crate::exit::{Exit, Misconfigured, Usage};
 use crate::okta::Okta;
+use crate::scheduler::Class;
 use crate::slack::Slack;
 use crate::store::Store;
 use crate::terminal::{BAD, FAINT, GOOD, HEADING, Progress, WARNING, printable, put, show, styled};
@@ -67,7 +68,7 @@ pub async fn run(config: &Config, only: Option<&str>, json: bool) -> anyhow::Res
 async fn surveyed(app: &App, policy: &Policy) -> anyhow::Result<Survey> {
     let progress = Progress::of("accounts listed");
     let mut looks = tokio::time::interval(Duration::from_millis(100));
-    let mut survey = std::pin::pin!(survey(app, policy, Keep::Everybody, app.clock.now()));
+    let mut survey = std::pin::pin!(Class::Sweep.run(survey(app, policy, Keep::Everybody, app.clock.now())));
     loop {
         tokio::select! {
             survey = &mut survey => return survey,

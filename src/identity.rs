@@ -12,6 +12,7 @@ use crate::domain::account::{Account, AccountId};
 pub use crate::domain::account::{Changer, StatusChange};
 use crate::domain::assess::SecondLook;
 use crate::domain::policy::Rule;
+use crate::domain::sighting::Sighting;
 
 /// Why the provider could not do what was asked. The texts hold no secrets and no response bodies, and are fit to be
 /// shown to people and stored.
@@ -56,6 +57,18 @@ impl IdentityError {
 
 /// What the log says of each account that was asked about.
 pub type SecondLooks = BTreeMap<AccountId, Result<SecondLook, IdentityError>>;
+
+/// The accounts to look for in the log, each with how far back. `None`: as far as the log is kept.
+pub type Looks = BTreeMap<AccountId, Option<DateTime<Utc>>>;
+
+/// What was read of the log.
+#[derive(Clone, Debug, Default)]
+pub struct LogRead {
+    /// An entry for each account that was asked about.
+    pub looks: SecondLooks,
+    /// The latest sign of life of others that was met on the way.
+    pub others: BTreeMap<AccountId, Sighting>,
+}
 
 /// What the provider calls one call, if it says so: for whoever looks it up there.
 pub type Reference = Option<String>;
@@ -103,17 +116,22 @@ pub trait IdentityProvider: Send + Sync {
     /// is an error, never an empty group.
     async fn protected(&self, rule: &Rule) -> Result<Protected, IdentityError>;
 
-    /// Asks the provider's log about successful sign-ins of these accounts since then. An account for which the log
-    /// can't be read gets the error; the map has an entry for each account asked about.
-    async fn second_look(&self, accounts: &[AccountId], since: DateTime<Utc>) -> SecondLooks;
+    /// Asks the provider's log about signs of life of these accounts. An account for which the log can't be read gets the
+    /// error.
+    async fn second_look(&self, asked: &Looks) -> LogRead;
 
-    /// Reads one account afresh. [`IdentityError::NotFound`] if it is gone.
+    /// Reads one account afresh, and the log since then, or as far back as it is kept. [`IdentityError::NotFound`] if it
+    /// is gone.
     async fn look(
         &self,
         account: &AccountId,
         rule: &Rule,
-        since: DateTime<Utc>,
+        since: Option<DateTime<Utc>>,
     ) -> Result<FreshLook, IdentityError>;
+
+    /// Reads the account itself with what the rule asks about: a listing lags, and this does not.
+    /// [`IdentityError::NotFound`] if it is gone.
+    async fn confirm(&self, account: &AccountId, rule: &Rule) -> Result<Account, IdentityError>;
 
     /// Reads just the account itself, for settling what a call did. [`IdentityError::NotFound`] if it is gone.
     async fn read(&self, account: &AccountId) -> Result<Account, IdentityError>;

@@ -8,7 +8,8 @@
 //! | [`identity`], [`chat`] | the two ports: what the workflow needs of an identity provider and of a chat system | `domain`; nothing |
 //! | [`store`] | one SQLite file: sweeps, requests, inputs, messages, the audit chain; the only room that names rusqlite | `domain`, `files` |
 //! | [`net`] | the way out of this machine: proxies, certificates, and why a connection failed | nothing |
-//! | [`okta`], [`slack`] | the adapters behind the ports | their port, `net`, `clock` |
+//! | [`scheduler`] | which call to an outside system goes next, by class of work | `clock` |
+//! | [`okta`], [`slack`] | the adapters behind the ports | their port, `net`, `clock`, `scheduler` |
 //! | [`app`] | the workflow: the loop, sweeps, decisions, suspensions, commands, and every sentence | all of the above but the adapters |
 //! | [`files`] | making files where others may write too | nothing |
 //! | [`config`], [`clock`] | the only reader of the environment, and of the wall clock | `domain`; nothing |
@@ -62,7 +63,8 @@
 //!
 //! **A look back.** A confirmed suspension leaves a row that says when to look at the account again; the end of a sweep
 //! brings that forward. [`app`] reads the account, [`domain::drift`] says what that means beside our own restorations, and
-//! who is active again by other hands is recorded with its audit event, then told.
+//! who is active again by other hands is recorded with its audit event, then told. Once the provider's log has caught up
+//! with a suspension, it is read again: [`domain::missed`] says whether a sign of life in it would have kept the account.
 //!
 //! **What the bot says unasked.** Who has opened its page is a row; `app/home.rs` publishes what differs from what stands
 //! there, by the person's rights at that moment. A digest is a row per policy and slot (`app/digests.rs`). A question to a
@@ -96,6 +98,7 @@ pub mod init;
 pub mod net;
 pub mod okta;
 pub mod restore;
+pub mod scheduler;
 pub mod settings;
 pub mod slack;
 pub mod status;

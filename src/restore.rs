@@ -25,24 +25,28 @@ pub async fn run(database: &Path, from: &Path) -> anyhow::Result<Exit> {
     }
     let (ours, head) = (restoring.database.clone(), restoring.head.clone());
     let aside = restoring.finish(now)?;
-    let mut said = format!(
+    let mut said = vec![format!(
         "{} is restored from {}: the audit trail verifies up to event {}, head {}; {}\n",
         database.display(),
         from.display(),
         head.event,
         head.hash,
         name(&ours)
-    );
+    )];
     if let Some(aside) = &aside {
-        said += &format!("the file that was there is kept as {}\n", aside.display());
-        said += &match lacks(aside, &head).await {
-            Ok(lacks) => lacks,
-            Err(error) => format!("what it has and the copy lacks can't be told: {error:#}\n"),
-        };
+        said.push(format!("the file that was there is kept as {}\n", aside.display()));
+        said.push(
+            lacks(aside, &head)
+                .await
+                .unwrap_or_else(|error| format!("what it has and the copy lacks can't be told: {error:#}\n")),
+        );
     }
-    said += "The bot starts stopped: it suspends and restores nobody. Start it, read what it says in the channel, and have \
-             an admin run /inactive-contractors resume there. Open requests are then withdrawn and asked again.\n";
-    show(&said)?;
+    said.push(
+        "The bot starts stopped: it suspends and restores nobody. Start it, read what it says in the channel, and have \
+         an admin run /inactive-contractors resume there. Open requests are then withdrawn and asked again.\n"
+            .to_owned(),
+    );
+    show(&said.concat())?;
     Ok(Exit::Done)
 }
 
@@ -67,7 +71,8 @@ async fn lacks(aside: &Path, head: &Head) -> anyhow::Result<String> {
     let (end, hashes) = store.head_and_hashes(vec![head.event]).await?;
     let same = head.event == 0 || hashes.get(&head.event) == Some(&head.hash);
     let said = if same && end.event > head.event {
-        let mut said = format!("It has events {} to {}, which the copy lacks:\n", head.event + 1, end.event);
+        let mut said =
+            vec![format!("It has events {} to {}, which the copy lacks:\n", head.event + 1, end.event)];
         let (mut after, mut decisions) = (head.event, Vec::new());
         loop {
             let events = store.events_after(after, CHUNK).await?;
@@ -78,9 +83,9 @@ async fn lacks(aside: &Path, head: &Head) -> anyhow::Result<String> {
         let more = decisions.len().saturating_sub(PRINTED_MAX);
         said.extend(decisions.into_iter().take(PRINTED_MAX));
         if more > 0 {
-            said += &format!("  and {more} more; `audit export` of that file has all\n");
+            said.push(format!("  and {more} more; `audit export` of that file has all\n"));
         }
-        said
+        said.concat()
     } else if same {
         "The copy lacks nothing that it has.\n".to_owned()
     } else {
@@ -119,6 +124,7 @@ fn line(event: &AuditEvent) -> String {
         Actor::Person(person) => format!(" by {} ({})", printable(&person.name), printable(&person.id)),
     };
     let of = event.request.map_or_else(String::new, |request| format!(", request {request}"));
-    let whom = event.subject.as_ref().map_or_else(String::new, |one| format!(", {}", printable(&one.login)));
-    format!("  {} {} {}{by}{of}{whom}\n", event.seq, event.at.format("%Y-%m-%d %H:%M UTC"), event.action)
+    let account =
+        event.subject.as_ref().map_or_else(String::new, |one| format!(", {}", printable(&one.login)));
+    format!("  {} {} {}{by}{of}{account}\n", event.seq, event.at.format("%Y-%m-%d %H:%M UTC"), event.action)
 }

@@ -28,6 +28,8 @@ mod fixture;
 mod keep;
 #[path = "domain/lineage.rs"]
 mod lineage;
+#[path = "domain/missed.rs"]
+mod missed;
 #[path = "domain/plan.rs"]
 mod plan;
 #[path = "domain/policy.rs"]
@@ -44,6 +46,8 @@ mod schedule;
 mod second;
 #[path = "domain/sessions.rs"]
 mod sessions;
+#[path = "domain/sighting.rs"]
+mod sighting;
 #[path = "domain/silence.rs"]
 mod silence;
 #[path = "domain/waiting.rs"]

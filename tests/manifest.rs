@@ -146,7 +146,10 @@ fn the_switches_are_as_the_bot_needs_them() {
     ] {
         assert_eq!(at(&manifest, path).as_bool(), Some(on), "{path:?}");
     }
-    assert_eq!(texts(&manifest, &["settings", "event_subscriptions", "bot_events"]), ["app_home_opened"]);
+    assert_eq!(
+        texts(&manifest, &["settings", "event_subscriptions", "bot_events"]),
+        ["app_home_opened", "member_joined_channel"]
+    );
 }
 
 #[test]

@@ -5,20 +5,22 @@ use std::path::{Path, PathBuf};
 
 /// Each room of `src/` with the rooms that it may import. The wiring (`bot`, `main`, and a file for each command of its own) may import
 /// all.
-const IMPORTS: [(&str, &[&str]); 11] = [
+const IMPORTS: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("identity", &["domain"]),
     ("chat", &[]),
     ("clock", &[]),
     ("net", &[]),
     ("files", &[]),
+    ("scheduler", &["clock"]),
     ("config", &["domain", "forward", "net"]),
     ("forward", &["domain", "store", "net", "files"]),
     ("store", &["domain", "forward", "files"]),
-    ("okta", &["identity", "domain", "clock", "net"]),
-    ("slack", &["chat", "clock", "net"]),
+    ("okta", &["identity", "domain", "clock", "net", "scheduler"]),
+    ("slack", &["chat", "clock", "net", "scheduler"]),
 ];
-const APP: (&str, &[&str]) = ("app", &["domain", "identity", "chat", "store", "forward", "clock"]);
+const APP: (&str, &[&str]) =
+    ("app", &["domain", "identity", "chat", "store", "forward", "clock", "scheduler"]);
 
 /// The wiring, what each command of the binary does, and what these have in common.
 const COMMANDS: [&str; 16] = [

@@ -11,7 +11,8 @@ use chrono::{DateTime, Duration, Utc};
 use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
-use super::survey::{fresh_standing, log_since};
+use super::denials::At;
+use super::survey::fresh_standing;
 use super::sweeps::may_pass;
 use super::{App, Work};
 use crate::domain::account::{Account, AccountStatus};
@@ -143,6 +144,36 @@ impl App {
         Ok(obstacles.into_iter().flatten().find(of_all).map_or(Effort::Made, Effort::Blocked))
     }
 
+    /// Leaves an account alone whose approval has become too old, with what stood in its way meanwhile.
+    async fn call_off_too_old(
+        &self,
+        request: &Request,
+        candidate: &Candidate,
+        last_error: Option<&str>,
+    ) -> anyhow::Result<Option<Hindrance>> {
+        // The answer says what time it is there: a clock that is ahead ends no approval.
+        let read = self.identity.read(&candidate.shown.id).await;
+        self.note_identity(&read);
+        if let (Ok(_), Some(why)) = (&read, self.clock_is_off()) {
+            return Ok(Some(Hindrance { why, to_be_told: true, may_be_of_one: false }));
+        }
+        if let (CandidateState::Due { trouble, .. }, Some(error)) = (&candidate.state, last_error)
+            && trouble.error.is_none()
+        {
+            // It never came to its turn; what stood in the way of another one stood in its way.
+            let why = Step::Wait { error: error.to_owned(), wait: Duration::zero() };
+            self.take(request, candidate, why).await?;
+        }
+        self.call_off(request, candidate, Skip::ApprovalTooOld).await
+    }
+
+    /// What stands in the way of all suspensions of a policy that an admin has paused.
+    async fn is_paused(&self, policy: &Policy) -> anyhow::Result<Option<Hindrance>> {
+        let why = || "an admin has paused the policy".to_owned();
+        let pause = self.store.pause_of(&policy.name).await?;
+        Ok(pause.map(|_| Hindrance { why: why(), to_be_told: false, may_be_of_one: false }))
+    }
+
     /// One account. Returns what stands in the way, if it stops the others too or may.
     async fn carry_out_one(
         &self,
@@ -162,30 +193,17 @@ impl App {
             return self.call_off(request, candidate, Skip::Superseded).await;
         }
         if self.clock.now() > execute_by(policy, decision.at) {
-            // The answer says what time it is there: a clock that is ahead ends no approval.
-            let read = self.identity.read(&candidate.shown.id).await;
-            self.note_identity(&read);
-            if let (Ok(_), Some(why)) = (&read, self.clock_is_off()) {
-                return Ok(Some(Hindrance { why, to_be_told: true, may_be_of_one: false }));
-            }
-            if let (CandidateState::Due { trouble, .. }, Some(error)) = (&candidate.state, last_error)
-                && trouble.error.is_none()
-            {
-                // It never came to its turn; what stood in the way of another one stood in its way.
-                let why = Step::Wait { error: error.to_owned(), wait: Duration::zero() };
-                self.take(request, candidate, why).await?;
-            }
-            return self.call_off(request, candidate, Skip::ApprovalTooOld).await;
+            return self.call_off_too_old(request, candidate, last_error).await;
         }
-        if self.store.pause_of(&policy.name).await?.is_some() {
-            let why = "an admin has paused the policy".into();
-            return Ok(Some(Hindrance { why, to_be_told: false, may_be_of_one: false }));
+        if let Some(paused) = self.is_paused(policy).await? {
+            return Ok(Some(paused));
         }
         if let Err(error) = turn {
             return self.not_now(request, candidate, error).await;
         }
         let began = self.clock.now();
-        let fresh = match self.look_before(request, policy, candidate, began).await {
+        let since = self.look_from(&candidate.shown.id, began).await?;
+        let fresh = match self.look_before(request, policy, candidate, since).await {
             Some(Ok(fresh)) => fresh,
             Some(Err(error)) => return self.not_now(request, candidate, error).await,
             None => return Ok(None),
@@ -197,7 +215,7 @@ impl App {
             self.take(request, candidate, wait).await?;
             return Ok(Some(Hindrance { why, to_be_told: true, may_be_of_one: false }));
         }
-        let evidence = match self.still_meets(request, policy, candidate, &fresh).await {
+        let evidence = match self.still_meets(request, policy, candidate, &fresh, began).await {
             Ok(Ok(evidence)) => evidence,
             Ok(Err(instead)) => return self.take(request, candidate, instead).await,
             // Such as approvers who can't be looked up: nobody can be judged until they can, and the card says so.
@@ -225,6 +243,7 @@ impl App {
         match answer {
             Ok(reference) => {
                 passage.got_through();
+                self.note_got_through(request.id);
                 self.take(request, candidate, Step::Confirm(Proof::by_call(reference))).await
             }
             Err(error) => self.find_out(request, candidate, error).await,
@@ -237,11 +256,10 @@ impl App {
         request: &Request,
         policy: &Policy,
         candidate: &Candidate,
-        began: DateTime<Utc>,
+        since: Option<DateTime<Utc>>,
     ) -> Option<Result<FreshLook, IdentityError>> {
         // The configuration may exempt more today than when the list was shown, and what isn't looked up exempts nobody.
         let rule = request.rule.looking_up_also_for(&policy.rule);
-        let since = log_since(&request.rule, began).min(log_since(&policy.rule, began));
         let fresh = self.unless_ended(self.identity.look(&candidate.shown.id, &rule, since)).await?;
         self.note_identity(&fresh);
         Some(fresh)
@@ -274,6 +292,7 @@ impl App {
         policy: &Policy,
         candidate: &Candidate,
         fresh: &FreshLook,
+        began: DateTime<Utc>,
     ) -> anyhow::Result<Result<Option<Box<Evidence>>, Step>> {
         let account = &fresh.account;
         let CandidateState::Due { attempts, status_changed, .. } = &candidate.state else {
@@ -289,7 +308,7 @@ impl App {
         if tried && account.status_changed.at() != *status_changed {
             return Ok(Err(Step::Skip(Skip::ChangedByOthers)));
         }
-        let standing = fresh_standing(self, policy, fresh).await?;
+        let standing = fresh_standing(self, policy, fresh, began).await?;
         // The rule that the approvers were shown and the rule of today must both still propose the account.
         let mut seen = None;
         for rule in [&request.rule, &policy.rule] {
@@ -321,7 +340,12 @@ impl App {
             IdentityError::NotFound(_) => {
                 return self.take(request, candidate, Step::Skip(Skip::Gone)).await;
             }
-            IdentityError::Denied(_) => Some(denied(&error)),
+            IdentityError::Denied(_) => {
+                if let Some(own) = self.denied_for_itself(request, candidate, At::Look, &error).await? {
+                    return self.take(request, candidate, Step::GiveUp { error: own }).await;
+                }
+                Some(denied(&error))
+            }
             IdentityError::RateLimited { .. }
             | IdentityError::Transient(_)
             | IdentityError::Refused(_)
@@ -351,6 +375,9 @@ impl App {
                 return self.take(request, candidate, Step::Skip(Skip::Gone)).await;
             }
             IdentityError::Denied(_) => {
+                if let Some(own) = self.denied_for_itself(request, candidate, At::Call, &error).await? {
+                    return self.take(request, candidate, Step::GiveUp { error: own }).await;
+                }
                 self.take(request, candidate, self.turned_away(&error)).await?;
                 return Ok(Some(denied(&error)));
             }

@@ -9,6 +9,7 @@ use tracing::Instrument as _;
 
 use super::App;
 use super::command::{Role, unidentified};
+use super::pace::Turn;
 use super::people::{self, Known, Stranger};
 use super::review::Click;
 use super::signed::{self, Origin};
@@ -18,6 +19,7 @@ use crate::chat::{Ack, FormState, Handler, Inbound, MessageRef, ReplyTo, Text, W
 use crate::domain::audit::{Action, Actor, Draft, Person};
 use crate::domain::keep::KeptUntil;
 use crate::domain::request::{Input, KnownForRetry, Refusal, Request, Verb};
+use crate::scheduler::Class;
 use crate::store::{AuditContext, Decided, Receipt};
 
 /// The handler that the chat adapter calls with each input.
@@ -29,15 +31,21 @@ impl Handler for Inbox {
         // The workflow has not ended before this has.
         let _handled = self.0.runtime.tasks.token();
         let reply = inbound.reply.clone();
-        let opened = inbound.what == What::HomeOpened;
+        let opened = matches!(inbound.what, What::HomeOpened | What::Joined { .. });
+        let joined = matches!(inbound.what, What::Joined { .. });
         let span = tracing::info_span!("input", key = inbound.key);
-        let received = self.0.receive(inbound).instrument(span).await;
+        // What costs only a question's place says so itself.
+        let received = Class::Action.run(self.0.receive(inbound)).instrument(span).await;
         if !opened {
             let (app, user) = (Arc::clone(&self.0), reply.user.clone());
             self.0.runtime.tasks.spawn(async move { app.freshen_home_of(&user).await });
         }
         match received {
             Ok(ack) => signed::ack(ack, &self.0.store.lineage().database),
+            Err(error) if joined => {
+                tracing::error!(error = format!("{error:#}"), "that somebody joined could not be looked at");
+                Ack::Done
+            }
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "an input could not be handled");
                 self.0.whisper(reply, refusals::broken());
@@ -76,8 +84,17 @@ impl Turned {
 impl App {
     async fn receive(self: &Arc<Self>, mut inbound: Inbound) -> anyhow::Result<Ack> {
         let origin = signed::unsigned(&mut inbound.what, &self.store.lineage());
-        if !self.is_in_time(&inbound).await? {
-            if inbound.what != What::HomeOpened {
+        if let Turn::TooFast { noted } = self.turn(&inbound).await? {
+            let is_told = match inbound.what {
+                // One sentence a minute: a script that types commands must not cost a connection each time.
+                What::Command { .. } => noted,
+                What::HomeOpened | What::Joined { .. } => false,
+                What::Click { .. }
+                | What::ModalClick { .. }
+                | What::Submission { .. }
+                | What::HomeClick { .. } => true,
+            };
+            if is_told {
                 self.whisper(inbound.reply.clone(), refusals::too_fast());
             }
             return Ok(Ack::Done);
@@ -101,6 +118,7 @@ impl App {
             }
             What::Command { text, channel } => self.command(&inbound, text, channel).await,
             What::HomeOpened => self.home_opened(&inbound).await,
+            What::Joined { channel } => self.somebody_joined(channel).await.map(|()| Ack::Done),
             What::HomeClick { action, value, trigger } => {
                 self.home_click(&inbound, action, value, trigger).await
             }
@@ -141,6 +159,7 @@ impl App {
             form::KEEP => self.submit_until(inbound, value, state).await,
             form::EXEMPT => self.submit_exempt(inbound, value, state).await,
             form::GIVE_BACK => self.submit_give_back(inbound, value, state).await,
+            form::DENY => self.submit_denial(inbound, value, state).await,
             _ => Ok(Ack::Done),
         }
     }
@@ -174,6 +193,10 @@ impl App {
             card::action::ASK_AGAIN => Verb::AskAgain,
             card::action::RETRY => Verb::Retry { known: KnownForRetry::default() },
             card::action::GO_LIVE => Verb::GoLive,
+            card::action::DENY_WHY => {
+                self.ask_why_denied(inbound, request, rest, trigger);
+                return Ok(Ack::Done);
+            }
             card::action::CHOOSE => {
                 self.open_review(inbound, request, rest, trigger);
                 return Ok(Ack::Done);
@@ -198,7 +221,7 @@ impl App {
     /// Another page of the card for everybody, if whoever presses may see what is on it.
     fn turn_page_if_allowed(self: &Arc<Self>, inbound: &Inbound, request: i64, page: usize) {
         let (app, inbound) = (Arc::clone(self), inbound.clone());
-        self.background(inbound.reply.clone(), async move {
+        self.background_question(inbound.reply.clone(), async move {
             let Some(row) = app.store.request_alone(request).await? else {
                 app.whisper(inbound.reply, app.no_such_request());
                 return Ok(());
@@ -362,43 +385,28 @@ impl App {
 
     pub(super) fn whisper_card(self: &Arc<Self>, to: ReplyTo, card: crate::chat::Card) {
         let app = Arc::clone(self);
-        self.runtime.tasks.spawn(async move {
+        self.runtime.tasks.spawn(Class::FreshLook.run(async move {
             let _turn = app.runtime.whispers.0.acquire().await;
             if let Err(error) = app.chat.whisper(&to, &card).await {
                 tracing::warn!(user = to.user, %error, "a reply could not be delivered");
             }
-        });
+        }));
     }
 
     /// Runs something that decides nothing after the acknowledgement; the person is told if it breaks.
     pub(super) fn background(
         self: &Arc<Self>,
+        class: Class,
         reply: ReplyTo,
         work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     ) {
         let app = Arc::clone(self);
-        self.runtime.tasks.spawn(async move {
+        self.runtime.tasks.spawn(class.run(async move {
             if let Err(error) = work.await {
                 tracing::error!(error = format!("{error:#}"), "an answer could not be given");
                 app.whisper(reply, refusals::broken());
             }
-        });
-    }
-
-    /// The same for what only answers one person: nothing is lost when the workflow ends first, and they ask again.
-    pub(super) fn background_question(
-        self: &Arc<Self>,
-        reply: ReplyTo,
-        work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
-    ) {
-        let (app, to) = (Arc::clone(self), reply.clone());
-        self.background(reply, async move {
-            if let Some(done) = app.soon_unless_ended(work).await {
-                return done;
-            }
-            app.whisper(to, refusals::ask_again());
-            Ok(())
-        });
+        }));
     }
 }
 

@@ -15,7 +15,9 @@ use super::requests::card_key;
 use super::wording::{drift, notices};
 use super::{App, Work};
 use crate::chat::MessageRef;
+use crate::domain::account::AccountStatus;
 use crate::domain::drift::{Log, SKEW, Seen, Watch, needs_log};
+use crate::domain::missed::{self, Checked};
 use crate::domain::policy::Policy;
 use crate::identity::IdentityError;
 use crate::store::Drifted;
@@ -52,10 +54,10 @@ impl App {
                 if halt.is_cancelled() {
                     return None;
                 }
-                let look = self.unless_ended(self.look_at(watch)).await?;
+                let look = self.unless_ended(self.look_at(watch, policy.rule.second_look)).await?;
                 self.moves_on(Work::Watches(place));
                 match look {
-                    Ok(seen) => Some((watch.id, seen)),
+                    Ok((seen, checked)) => Some((watch.id, seen, checked)),
                     Err(until) => {
                         *super::lock(&blocked) = Some((watch.id, until));
                         halt.cancel();
@@ -65,7 +67,12 @@ impl App {
             })
             .collect();
         let seen: Vec<_> = stream::iter(looks).buffer_unordered(self.concurrency).collect().await;
-        let seen: Vec<(i64, Seen)> = seen.into_iter().flatten().collect();
+        let mut checks = Vec::new();
+        let split = |(id, seen, checked): (i64, Seen, Option<Checked>)| {
+            checks.extend(checked.map(|checked| (id, checked)));
+            (id, seen)
+        };
+        let seen: Vec<(i64, Seen)> = seen.into_iter().flatten().map(split).collect();
         let blocked = *super::lock(&blocked);
         if let Some((first, until)) = blocked {
             let rest = due.iter().map(|watch| watch.id).filter(|id| !seen.iter().any(|(seen, _)| seen == id));
@@ -76,19 +83,21 @@ impl App {
         let more = seen.len() == ROUND_MAX as usize;
         // The answers have just shown what time it is there.
         let watched_for = Some(watched_for).filter(|_| self.clock_is_off().is_none());
-        if self.store.record_looks(seen, watched_for, self.clock.now()).await?.is_some() {
+        let found = !checks.is_empty();
+        self.store.record_checks(checks, self.clock.now()).await?;
+        if self.store.record_looks(seen, watched_for, self.clock.now()).await?.is_some() || found {
             self.nudge();
         }
         Ok(more.then(|| self.clock.now()))
     }
 
     /// Reads one account, and the log where that has something to explain. An error is in the way of all, until then.
-    async fn look_at(&self, watch: &Watch) -> Result<Seen, DateTime<Utc>> {
+    async fn look_at(&self, watch: &Watch, with_log: bool) -> Result<(Seen, Option<Checked>), DateTime<Utc>> {
         let read = self.identity.read(&watch.account.id).await;
         self.note_identity(&read);
         let account = match read {
             Ok(account) => account,
-            Err(IdentityError::NotFound(_)) => return Ok(Seen::Gone),
+            Err(IdentityError::NotFound(_)) => return Ok((Seen::Gone, None)),
             Err(IdentityError::RateLimited { until }) => return Err(until),
             Err(IdentityError::Denied(why)) => {
                 tracing::error!(why, "what was suspended can't be looked at again until somebody mends this");
@@ -100,11 +109,20 @@ impl App {
                 | IdentityError::Malformed(_)),
             ) => {
                 tracing::warn!(account = %watch.account.id, %error, "a suspended account could not be looked at");
-                return Ok(Seen::Unreadable(error.to_string()));
+                return Ok((Seen::Unreadable(error.to_string()), None));
             }
         };
+        let is_suspended = account.status == AccountStatus::Suspended;
+        let mut checked = None;
+        if is_suspended && missed::is_due(watch, self.clock.now()) && self.clock_is_off().is_none() {
+            match self.check_again(watch, &account, with_log).await {
+                Ok(Ok(what)) => checked = Some(what),
+                Ok(Err(why)) => return Ok((Seen::Unreadable(why), None)),
+                Err(error) => return Ok((Seen::Unreadable(format!("{error:#}")), None)),
+            }
+        }
         let log = if needs_log(&account.status) { self.who_changed(watch).await } else { Log::NotAsked };
-        Ok(Seen::Account { status: account.status, status_changed: account.status_changed, log })
+        Ok((Seen::Account { status: account.status, status_changed: account.status_changed, log }, checked))
     }
 
     async fn who_changed(&self, watch: &Watch) -> Log {

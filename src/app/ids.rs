@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::people::LOOKUPS_AT_ONCE;
+use super::deciders::LOOKUPS_AT_ONCE;
 use super::{App, lock};
-use crate::chat::{ChatError, ChatUser};
+use crate::chat::{Chat, ChatError, ChatUser};
 use crate::domain::policy::{OwnAccounts, Policy};
 
 /// From so many ids on, all are looked up again.
@@ -73,12 +74,35 @@ impl App {
     /// The policy's own accounts, under each id of their people that is known.
     pub(super) fn own_accounts(&self, policy: &Policy) -> OwnAccounts {
         let known = lock(&self.runtime.ids);
-        let mut own = policy.own_accounts.clone();
-        for (id, accounts) in &policy.own_accounts {
-            if let Some(person) = known.get(id).filter(|person| *person != id) {
-                own.entry(person.clone()).or_default().extend(accounts.iter().cloned());
+        with_persons(policy, &known)
+    }
+}
+
+fn with_persons(policy: &Policy, persons: &Ids) -> OwnAccounts {
+    let mut own = policy.own_accounts.clone();
+    for (id, accounts) in &policy.own_accounts {
+        if let Some(person) = persons.get(id) {
+            own.entry(person.clone()).or_default().extend(accounts.iter().cloned());
+        }
+    }
+    own
+}
+
+/// The policy's own accounts under each id of their people, if some of its approvers are of an organisation.
+pub(super) async fn own_accounts_of(
+    chat: &dyn Chat,
+    policy: &Policy,
+    approvers: impl Iterator<Item = &ChatUser>,
+) -> anyhow::Result<OwnAccounts> {
+    let mut persons = Ids::new();
+    if approvers.into_iter().any(|user| user.person_id.is_some()) {
+        for id in policy.own_accounts.keys() {
+            match chat.user(id).await {
+                Ok(user) => persons.extend(user.person_id.map(|person| (id.clone(), person))),
+                Err(ChatError::NotFound(_)) => {}
+                Err(error) => return Err(error).context("can't look up the people of own_accounts"),
             }
         }
-        own
     }
+    Ok(with_persons(policy, &persons))
 }

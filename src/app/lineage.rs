@@ -88,8 +88,19 @@ impl App {
         }
     }
 
+    /// Before anything is acted on: what the channels have seen is asked, if that is due.
+    pub(super) async fn begin_round(
+        &self,
+        connection: &mut watch::Receiver<Connection>,
+        stop: &CancellationToken,
+    ) {
+        self.note_pulse();
+        self.note_connection(connection, false);
+        self.ask_witnesses(stop).await;
+    }
+
     /// Asks the channels that are to be asked, until one of them has answered, or none of them can, or `stop`.
-    pub(super) async fn ask_witnesses(&self, stop: &CancellationToken) {
+    async fn ask_witnesses(&self, stop: &CancellationToken) {
         let (mut wait, mut without_right) = (WAIT_MIN, 0);
         loop {
             let channels = self.channels_to_ask();
@@ -190,7 +201,7 @@ impl App {
             );
         }
         if let Err(error) = self.store.stop(stop).await {
-            // It holds in memory, and is written as soon as that works.
+            // It is in force in memory, and is written as soon as that works.
             tracing::error!(%error, "can't write down that the database is stopped");
         }
         Ok(())
@@ -324,11 +335,10 @@ impl App {
 fn passes(error: &anyhow::Error) -> Option<Duration> {
     match error.downcast_ref::<ChatError>() {
         Some(ChatError::RateLimited(wait)) => Some(*wait),
-        Some(ChatError::Unavailable(_) | ChatError::Ambiguous(_)) => Some(Duration::ZERO),
+        // Or the database could not be read.
+        Some(ChatError::Unavailable(_) | ChatError::Ambiguous(_)) | None => Some(Duration::ZERO),
         Some(
             ChatError::NotFound(_) | ChatError::Channel(_) | ChatError::Content(_) | ChatError::Denied(_),
         ) => None,
-        // The database could not be read.
-        None => Some(Duration::ZERO),
     }
 }

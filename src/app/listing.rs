@@ -51,14 +51,14 @@ impl<'a> Counter<'a> {
     pub(super) fn one_more(&mut self) {
         self.progress.accounts += 1;
         if self.progress.accounts % EVERY == 1 {
-            lock(&self.app.runtime.listings).insert(self.policy.to_owned(), self.progress.clone());
+            lock(&self.app.surveys.listings).insert(self.policy.to_owned(), self.progress.clone());
         }
     }
 }
 
 impl Drop for Counter<'_> {
     fn drop(&mut self) {
-        let mut listings = lock(&self.app.runtime.listings);
+        let mut listings = lock(&self.app.surveys.listings);
         // Of a preview and a sweep at the same time, each ends its own.
         if listings.get(self.policy).is_some_and(|other| other.began == self.progress.began) {
             listings.remove(self.policy);
@@ -69,7 +69,7 @@ impl Drop for Counter<'_> {
 impl App {
     /// The listing of the policy's accounts that is under way.
     pub fn listing_under_way(&self, policy: &str) -> Option<Progress> {
-        lock(&self.runtime.listings).get(policy).cloned()
+        lock(&self.surveys.listings).get(policy).cloned()
     }
 }
 

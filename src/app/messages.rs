@@ -14,7 +14,7 @@ use super::App;
 use super::wording::notices;
 use crate::chat::{Card, ChatError, Mark, MessageRef, ReplyTo};
 use crate::domain::lineage::request_of;
-use crate::domain::policy::hex;
+use crate::domain::policy::{Policy, hex};
 use crate::domain::waiting;
 use crate::store::{CardStands, MessageRow};
 
@@ -24,8 +24,9 @@ pub(super) const LATE_UPDATE_WITHIN: Duration = Duration::seconds(60);
 pub(super) const CLOCK_SKEW: Duration = Duration::minutes(5);
 /// A try whose time can't be told is looked for so far back.
 const TRIED_WITHIN: Duration = Duration::days(1);
-/// A channel that can't be posted to is tried again slowly: a person has to mend it.
-const UNUSABLE_CHANNEL_RETRY: Duration = Duration::minutes(2);
+/// A channel that can't be posted to is tried again after these waits, the first and the longest: a person has to fix it,
+/// and may be at it. That the bot was invited is heard at once.
+const UNUSABLE_CHANNEL_RETRY: (Duration, Duration) = (Duration::seconds(5), Duration::minutes(2));
 /// The longest wait between two tries.
 const RETRY_MAX: Duration = Duration::minutes(1);
 
@@ -165,6 +166,7 @@ impl App {
     ) -> anyhow::Result<Standing> {
         (row.rendered, row.render_again_at) = (Some(digest), again);
         succeeded(row);
+        self.channel_works(&row.channel);
         self.store.save_message(row).await?;
         Ok(Standing::Current(reference, again))
     }
@@ -230,6 +232,7 @@ impl App {
         row.ts = Some(reference.id.clone());
         row.rendered = rendered;
         succeeded(row);
+        self.channel_works(&row.channel);
         match message.card_of {
             Some(request) => {
                 let card = CardStands {
@@ -261,7 +264,11 @@ impl App {
         let backoff = waiting::doubled(Duration::seconds(1), row.attempts, RETRY_MAX);
         let wait = match error {
             ChatError::RateLimited(wait) => Duration::from_std(*wait).unwrap_or(waiting::LONGEST),
-            ChatError::Channel(_) | ChatError::Denied(_) => UNUSABLE_CHANNEL_RETRY,
+            ChatError::Channel(_) => {
+                let (first, longest) = UNUSABLE_CHANNEL_RETRY;
+                waiting::doubled(first, row.attempts.saturating_sub(1), longest)
+            }
+            ChatError::Denied(_) => UNUSABLE_CHANNEL_RETRY.1,
             ChatError::Unavailable(_)
             | ChatError::Ambiguous(_)
             | ChatError::NotFound(_)
@@ -275,8 +282,9 @@ impl App {
             if self.leaves_channel(row).await? {
                 return Ok(self.clock.now());
             }
+            super::lock(&self.runtime.unusable).insert(row.channel.clone(), why.clone());
             if row.attempts == 1 {
-                self.tell_admins(&row.channel, why).await;
+                self.tell_people_of(&row.channel, why).await;
             }
         }
         Ok(at)
@@ -304,17 +312,52 @@ impl App {
         Ok(moves)
     }
 
-    /// A channel that can't be posted to can't say so itself: the policy's admins are told, each once per message.
-    async fn tell_admins(&self, channel: &str, why: &str) {
+    /// A channel that can't be posted to can't say so itself: the policy's admins and approvers are told, those of groups
+    /// too, each once per message.
+    async fn tell_people_of(&self, channel: &str, why: &str) {
         for policy in self.policies.iter().filter(|policy| policy.channel == channel) {
             let note = notices::channel_unusable(&policy.name, channel, why);
-            for user in &policy.admins.users {
+            for user in self.people_of(&[&policy.admins, &policy.approvers]).await {
                 let to = ReplyTo { user: user.clone(), channel: None, handle: None };
                 if let Err(error) = self.chat.whisper(&to, &note).await {
-                    tracing::warn!(user, %error, "an admin could not be told that the channel can't be used");
+                    tracing::warn!(user, %error, "a person could not be told that the channel can't be used");
                 }
             }
         }
+    }
+
+    /// The open requests of the policy whose card can't be posted, because the channel takes none. They ask nobody: the next
+    /// sweep asks instead, and ends them.
+    pub(super) async fn unposted(&self, policy: &Policy) -> anyhow::Result<Vec<i64>> {
+        if !super::lock(&self.runtime.unusable).contains_key(&policy.channel) {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.unposted(&policy.name).await?)
+    }
+
+    /// Something could be said there. If it could not before, what was found of its people is looked up again.
+    fn channel_works(&self, channel: &str) {
+        if super::lock(&self.runtime.unusable).remove(channel).is_some() {
+            let of_channel = self.policies.iter().filter(|policy| policy.channel == channel);
+            for policy in of_channel {
+                self.look_up_deciders_soon(&policy.name);
+            }
+            self.nudge();
+        }
+    }
+
+    /// Somebody has joined a channel, the bot perhaps: what waits to be said there is said, and who can decide is looked
+    /// up again.
+    pub(super) async fn somebody_joined(&self, channel: &str) -> anyhow::Result<()> {
+        let of_channel: Vec<_> = self.policies.iter().filter(|policy| policy.channel == channel).collect();
+        if !of_channel.is_empty() {
+            self.store.retry_now(channel).await?;
+            for policy in of_channel {
+                self.look_up_deciders_soon(&policy.name);
+            }
+            self.nudge();
+        }
+        Ok(())
     }
 }
 

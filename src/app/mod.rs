@@ -11,19 +11,26 @@ pub mod command;
 mod concerned;
 mod database;
 pub mod decide;
+pub mod deciders;
+mod denials;
+mod deny;
 mod digests;
 mod drift;
 mod exemptions;
 pub mod history;
 mod home;
 mod ids;
+mod late;
 mod lineage;
 pub mod listing;
+mod looks;
 pub mod messages;
+mod missed;
 mod obstacles;
 mod pace;
 mod pauses;
 pub mod people;
+mod questions;
 pub mod requests;
 mod restore;
 mod review;
@@ -32,6 +39,7 @@ mod sessions;
 mod signed;
 mod silence;
 pub mod survey;
+pub mod surveys;
 pub mod sweeps;
 #[cfg(test)]
 mod tests;
@@ -39,6 +47,7 @@ mod trend;
 mod tries;
 pub mod vitals;
 pub mod wording;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,7 +57,6 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument as _;
 
 use crate::chat::{Chat, Connection};
 use crate::clock::Clock;
@@ -57,6 +65,7 @@ use crate::domain::plan::Guard;
 use crate::domain::policy::Policy;
 use crate::identity::{IdentityError, IdentityProvider};
 use crate::store::{AuditContext, Store};
+use work::{InFlight, Work};
 
 /// The loop begins anew at most this often: a flood of inputs would otherwise have every row read for each.
 const ROUND_MIN: std::time::Duration = std::time::Duration::from_millis(25);
@@ -70,8 +79,6 @@ const TICK_MAX: std::time::Duration = std::time::Duration::from_secs(20);
 const RETRY_AFTER_STORE_ERROR: std::time::Duration = std::time::Duration::from_secs(2);
 /// Work that failed is tried again after this long.
 const RETRY_AFTER_FAILURE: Duration = Duration::seconds(10);
-/// Work that wants to be looked at again at once is, after this long.
-const WAKE_MIN: Duration = Duration::milliseconds(200);
 /// How long work in flight may take to end at shutdown.
 const DRAIN_MAX: std::time::Duration = std::time::Duration::from_secs(10);
 /// How long whoever has asked something may still wait for the answer then; after it they are told to ask again.
@@ -79,8 +86,6 @@ const ANSWER_MAX: std::time::Duration = std::time::Duration::from_secs(3);
 const _: () = assert!(ANSWER_MAX.as_secs() * 2 < DRAIN_MAX.as_secs());
 /// How long inputs that keep coming may hold up the end.
 const INPUTS_MAX: std::time::Duration = std::time::Duration::from_secs(60);
-/// Looked-up approvers' addresses are used for this long: they only ever protect accounts.
-const APPROVERS_KEPT: Duration = Duration::minutes(1);
 /// A repeated delivery of an input is recognised for this long.
 const RECEIPTS_KEPT: Duration = Duration::days(7);
 /// How often they are forgotten.
@@ -102,7 +107,8 @@ pub struct App {
     pub concurrency: usize,
     /// The state of the connection to the chat system.
     pub connection: watch::Receiver<Connection>,
-    approvers: ApproverCache,
+    surveys: Arc<surveys::Surveys>,
+    deciders: deciders::Kept,
     runtime: Runtime,
 }
 
@@ -126,6 +132,9 @@ struct Runtime {
     /// Requests whose card is to show another page; one that has ended is not among the live ones any more.
     turned: Mutex<BTreeSet<i64>>,
     obstacles: Mutex<BTreeMap<i64, Obstacle>>,
+    denials: Mutex<BTreeMap<i64, denials::Denials>>,
+    /// The channels that can't be posted to, and why.
+    unusable: Mutex<BTreeMap<String, String>>,
     drawings: Mutex<review::Drawings>,
     /// When finished cards stop offering to give accounts back.
     undo_ends: Mutex<BTreeSet<(DateTime<Utc>, i64)>>,
@@ -133,6 +142,8 @@ struct Runtime {
     pace_of_pages: Mutex<home::Pace>,
     pace: Mutex<pace::Pace>,
     whispers: Whispers,
+    questions: questions::Questions,
+    looked_up: deciders::SoFar,
     /// The last preview; its lock is held by whoever makes one.
     preview: tokio::sync::Mutex<Option<command::Preview>>,
     /// Nobody concerned is looked up or written to before this time.
@@ -141,8 +152,6 @@ struct Runtime {
     names: Mutex<BTreeMap<String, String>>,
     /// Held by whoever puts a file together or verifies the trail.
     heavy_work: tokio::sync::Mutex<()>,
-    /// The listings under way, by policy.
-    listings: Mutex<BTreeMap<String, listing::Progress>>,
     /// Of people without a right, what they have tried since the last event about it.
     tries: Mutex<tries::Tries>,
     /// Which person an id is of, in an organisation.
@@ -165,47 +174,11 @@ impl Default for Whispers {
 /// When the identity provider last answered, and what was wrong with the answer.
 pub type LastAnswer = (DateTime<Utc>, Result<(), String>);
 
-/// A row that one task at a time works on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Work {
-    Sweep(i64),
-    Notice(i64),
-    Request(i64),
-    /// A batch of exemptions that end soon.
-    Ending(i64),
-    Restoration(i64),
-    /// What the policy at this place of the configuration has suspended.
-    Watches(usize),
-    /// A batch of accounts that are active again.
-    Drift(i64),
-    /// Asking the people concerned by a request.
-    Concerned(i64),
-    Digest(i64),
-    Pause(i64),
-    /// Everybody's page of the bot.
-    Homes,
-    /// Telling that the database is stopped, or that it goes on.
-    Lineage,
-}
-
 /// What stands in the way of all suspensions of a request until a person mends it.
 struct Obstacle {
     hindrance: carry_out::Hindrance,
     /// When to find out whether it still does.
     until: DateTime<Utc>,
-}
-
-/// Whether a row changed while its task was at work: then it is looked at again.
-struct InFlight {
-    again: bool,
-    /// Since when.
-    since: Instant,
-}
-
-impl InFlight {
-    fn begin() -> InFlight {
-        InFlight { again: false, since: Instant::now() }
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -233,9 +206,16 @@ impl App {
             policies,
             concurrency,
             connection,
-            approvers: ApproverCache::default(),
+            surveys: Arc::default(),
+            deciders: deciders::Kept::default(),
             runtime: Runtime::default(),
         }
+    }
+
+    /// Takes the surveys that an earlier workflow left under way.
+    #[must_use]
+    pub fn taking_over(self, surveys: Arc<surveys::Surveys>) -> App {
+        App { surveys, ..self }
     }
 
     /// The policy of this name.
@@ -266,22 +246,8 @@ impl App {
         let mut forget_at = now;
         let mut lost = None;
         loop {
-            self.note_pulse();
-            self.note_connection(&mut connection, false);
-            self.ask_witnesses(&stop).await;
-            if self.clock.now() >= forget_at {
-                forget_at = self.clock.now() + FORGET_EVERY;
-                if let Err(error) = self.store.forget_receipts(self.clock.now() - RECEIPTS_KEPT).await {
-                    tracing::error!(%error, "can't forget old inputs");
-                }
-            }
-            if let Err(error) = self.note_clock(&mut seen).await {
-                tracing::error!(%error, "can't note that the clock has jumped");
-            }
-            if let Err(error) = self.sum_tries_up(false).await {
-                tracing::error!(%error, "can't record how often somebody without the right has tried");
-            }
-            self.forget_preview();
+            self.begin_round(&mut connection, &stop).await;
+            self.keep_house(&mut forget_at, &mut seen).await;
             let began = Instant::now();
             let retry = match self.reconcile(&stop).await {
                 Ok(()) => None,
@@ -326,6 +292,23 @@ impl App {
         }
         self.drain().await;
         lost.map_or(Ok(()), |why| Err(why.into()))
+    }
+
+    /// Forgets what has had its time, and writes down what was only counted or noticed. What fails is tried in a later round.
+    async fn keep_house(&self, forget_at: &mut DateTime<Utc>, seen: &mut (Instant, DateTime<Utc>)) {
+        if self.clock.now() >= *forget_at {
+            *forget_at = self.clock.now() + FORGET_EVERY;
+            if let Err(error) = self.store.forget_receipts(self.clock.now() - RECEIPTS_KEPT).await {
+                tracing::error!(%error, "can't forget old inputs");
+            }
+        }
+        if let Err(error) = self.note_clock(seen).await {
+            tracing::error!(%error, "can't note that the clock has jumped");
+        }
+        if let Err(error) = self.sum_tries_up(false).await {
+            tracing::error!(%error, "can't record how often somebody without the right has tried");
+        }
+        self.forget_preview();
     }
 
     /// Lets work in flight end within a bound.
@@ -375,13 +358,6 @@ impl App {
         }
     }
 
-    /// Work on a row has got a step further: it is not stuck.
-    fn moves_on(&self, work: Work) {
-        if let Some(task) = lock(&self.runtime.in_flight).get_mut(&work) {
-            task.since = Instant::now();
-        }
-    }
-
     /// Deadlines go by the time of day. When that jumps, by sleep or by hand, the audit trail says so: whoever wonders
     /// why a request expired early or late finds it.
     async fn note_clock(&self, seen: &mut (Instant, DateTime<Utc>)) -> Result<(), crate::store::StoreError> {
@@ -409,161 +385,6 @@ impl App {
         Ok(())
     }
 
-    /// Looks at all rows and gives each that wants something its task.
-    async fn reconcile(self: &Arc<Self>, stop: &CancellationToken) -> anyhow::Result<()> {
-        let stopped = self.store.lineage().stopped.is_some();
-        if stopped || self.tells_of_resuming() {
-            self.work_on(Work::Lineage, stop);
-        }
-        let looked_at = self.clock.now();
-        if stopped {
-            lock(&self.runtime.wakes).retain(|_, at| *at > looked_at);
-            return Ok(());
-        }
-        for pause in self.store.pauses_to_tell().await? {
-            self.work_on(Work::Pause(pause), stop);
-        }
-        self.start_owed_sweeps().await;
-        for sweep in self.store.unfinished_sweeps().await? {
-            self.work_on(Work::Sweep(sweep), stop);
-        }
-        for sweep in self.store.untold_sweeps().await? {
-            self.work_on(Work::Notice(sweep), stop);
-        }
-        for restoration in self.store.live_restorations().await? {
-            self.work_on(Work::Restoration(restoration), stop);
-        }
-        self.end_exemptions().await;
-        for batch in self.store.unannounced_exemptions().await? {
-            self.work_on(Work::Ending(batch), stop);
-        }
-        for (place, policy) in self.policies.iter().enumerate() {
-            if self.drift_is_due(policy).await? {
-                self.work_on(Work::Watches(place), stop);
-            }
-        }
-        for batch in self.store.untold_drift().await? {
-            self.work_on(Work::Drift(batch), stop);
-        }
-        if let Err(error) = self.store.expire_due(self.clock.now()).await {
-            tracing::error!(%error, "can't expire what is overdue; no decision about it is taken all the same");
-        }
-        let mut requests: BTreeSet<i64> = self.store.live_requests().await?.into_iter().collect();
-        requests.extend(self.undo_ended());
-        requests.append(&mut *lock(&self.runtime.turned));
-        // Of a card that has ended and could not be brought up to date, the alarm is all that is left.
-        requests.extend(self.rung(looked_at));
-        for request in requests {
-            self.work_on(Work::Request(request), stop);
-        }
-        self.start_owed_digests().await;
-        for digest in self.store.untold_digests().await? {
-            self.work_on(Work::Digest(digest), stop);
-        }
-        for request in self.requests_that_ask().await? {
-            self.work_on(Work::Concerned(request), stop);
-        }
-        match self.homes_due().await {
-            Ok(true) => self.work_on(Work::Homes, stop),
-            Ok(false) => {}
-            // Nobody's decision waits for a page.
-            Err(error) => tracing::error!(error = format!("{error:#}"), "can't tell which pages are due"),
-        }
-        // All was looked at: an alarm for a row that wants nothing any more must not ring for ever.
-        lock(&self.runtime.wakes).retain(|_, at| *at > looked_at);
-        Ok(())
-    }
-
-    /// The requests whose alarm has rung.
-    fn rung(&self, now: DateTime<Utc>) -> Vec<i64> {
-        let wakes = lock(&self.runtime.wakes);
-        let rung = wakes.iter().filter(|(_, at)| **at <= now);
-        let request = |work: &Work| if let Work::Request(id) = work { Some(*id) } else { None };
-        rung.filter_map(|(work, _)| request(work)).collect()
-    }
-
-    /// Starts a task for the row, or has the one at work look again when it is done.
-    fn work_on(self: &Arc<Self>, work: Work, stop: &CancellationToken) {
-        {
-            let mut in_flight = lock(&self.runtime.in_flight);
-            if let Some(task) = in_flight.get_mut(&work) {
-                task.again = true;
-                return;
-            }
-            in_flight.insert(work, InFlight::begin());
-        }
-        lock(&self.runtime.wakes).remove(&work);
-        let app = Arc::clone(self);
-        let stop = stop.clone();
-        let task = async move {
-            let _gone = GoneGuard { app: Arc::clone(&app), work };
-            loop {
-                let wake = app.attend(work, &stop).instrument(tracing::info_span!("work", row = ?work)).await;
-                if app.done_with(work, wake, &stop) {
-                    return;
-                }
-            }
-        };
-        self.runtime.tasks.spawn(self.runtime.rows.track_future(task));
-    }
-
-    /// Does what the row wants now; says when to look again.
-    async fn attend(&self, work: Work, stop: &CancellationToken) -> Option<DateTime<Utc>> {
-        let wake = match work {
-            Work::Sweep(id) => tokio::select! {
-                biased;
-                again = self.run_sweep(id) => Ok(again),
-                () = stop.cancelled() => Ok(None),
-            },
-            Work::Notice(id) => self.tell_sweep(id).await,
-            Work::Request(id) => self.drive_request(id, stop).await,
-            Work::Restoration(id) => self.restore(id).await,
-            Work::Ending(batch) => self.announce_ending(batch).await,
-            Work::Watches(place) => self.look_again(place, stop).await,
-            Work::Drift(batch) => self.tell_drift(batch).await,
-            Work::Concerned(id) => self.ask_people_concerned(id).await,
-            Work::Digest(id) => self.tell_digest(id).await,
-            Work::Pause(id) => self.tell_pause(id).await,
-            Work::Homes => self.publish_homes().await,
-            Work::Lineage => self.tell_of_lineage().await,
-        };
-        wake.unwrap_or_else(|error| {
-            tracing::error!(?work, error = format!("{error:#}"), "work failed; trying again");
-            Some(self.clock.now() + RETRY_AFTER_FAILURE)
-        })
-    }
-
-    /// Takes the row out of the work in flight, unless it changed meanwhile: then its own task looks again. Waking the
-    /// loop for it instead would have two slow tasks wake each other for ever.
-    fn done_with(&self, work: Work, wake: Option<DateTime<Utc>>, stop: &CancellationToken) -> bool {
-        let mut in_flight = lock(&self.runtime.in_flight);
-        let again =
-            in_flight.get_mut(&work).is_some_and(|task| std::mem::replace(task, InFlight::begin()).again);
-        if again && !stop.is_cancelled() {
-            return false;
-        }
-        in_flight.remove(&work);
-        if let Some(at) = wake {
-            self.wake_for(work, at);
-        }
-        true
-    }
-
-    fn wake_for(&self, work: Work, at: DateTime<Utc>) {
-        let at = at.max(self.clock.now() + WAKE_MIN);
-        lock(&self.runtime.wakes).insert(work, at);
-        self.runtime.rewound.notify_one();
-    }
-
-    /// Until the next thing that is due by the clock.
-    fn wait(&self) -> std::time::Duration {
-        let now = self.clock.now();
-        let next = lock(&self.runtime.wakes).values().min().copied();
-        let undo = self.next_undo_end().filter(|_| self.store.lineage().stopped.is_none());
-        let next = next.into_iter().chain(undo).min();
-        next.map_or(TICK_MAX, |at| (at - now).to_std().unwrap_or_default().min(TICK_MAX))
-    }
-
     /// Why nothing that depends on the time may be done now.
     pub(super) fn clock_is_off(&self) -> Option<String> {
         Guard::of_clock(self.identity.clock_ahead()).map(|guard| wording::guard_in_words(&guard).to_plain())
@@ -583,41 +404,5 @@ impl App {
             ) => Err(error.to_string()),
         };
         *lock(&self.runtime.identity_health) = Some((self.clock.now(), result));
-    }
-}
-
-/// Takes the row out of the work in flight if its task panics, and has it tried again, but not at once: what panics
-/// each time must not keep the machine busy.
-struct GoneGuard {
-    app: Arc<App>,
-    work: Work,
-}
-
-impl Drop for GoneGuard {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            lock(&self.app.runtime.in_flight).remove(&self.work);
-            self.app.wake_for(self.work, self.app.clock.now() + RETRY_AFTER_FAILURE);
-        }
-    }
-}
-
-/// The approvers' e-mail addresses per policy, for a short while.
-#[derive(Default)]
-struct ApproverCache(Mutex<BTreeMap<String, LookedUp>>);
-
-/// When the addresses were looked up, and what they are.
-type LookedUp = (DateTime<Utc>, BTreeSet<String>);
-
-impl ApproverCache {
-    fn get(&self, policy: &str, now: DateTime<Utc>) -> Option<BTreeSet<String>> {
-        lock(&self.0)
-            .get(policy)
-            .filter(|(at, _)| (now - *at).abs() < APPROVERS_KEPT)
-            .map(|(_, emails)| emails.clone())
-    }
-
-    fn put(&self, policy: &str, now: DateTime<Utc>, emails: BTreeSet<String>) {
-        lock(&self.0).insert(policy.to_owned(), (now, emails));
     }
 }

@@ -139,7 +139,7 @@ impl App {
     }
 
     /// One message to one person, once. Returns when to try again.
-    async fn tell_directly(
+    pub(super) async fn tell_directly(
         &self,
         key: &str,
         user: &str,

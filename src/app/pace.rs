@@ -40,10 +40,10 @@ struct Purse {
 
 /// Whether an input is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
+pub(super) enum Turn {
     Taken,
     TooFast {
-        /// The audit trail is to say so.
+        /// It is the first time in a minute: the audit trail says so.
         noted: bool,
     },
 }
@@ -78,18 +78,18 @@ fn costs(what: &What) -> f64 {
     match what {
         What::Command { .. } | What::HomeOpened | What::HomeClick { .. } => QUESTION_COSTS,
         What::Click { .. } | What::ModalClick { .. } => INPUT_COSTS,
-        // What somebody has written must not be lost, and there is no more of it than of opened dialogs.
-        What::Submission { .. } => 0.0,
+        // What somebody has written must not be lost, and there is no more of it than of opened dialogs. That somebody
+        // joined a channel is Slack's word, not theirs.
+        What::Submission { .. } | What::Joined { .. } => 0.0,
     }
 }
 
 impl App {
-    /// Whether the input is to be looked at; of too many in a row, the trail says so once a minute.
-    pub(super) async fn is_in_time(&self, inbound: &Inbound) -> anyhow::Result<bool> {
+    /// Returns whether the input is to be looked at; of too many in a row, the trail says so once a minute.
+    pub(super) async fn turn(&self, inbound: &Inbound) -> anyhow::Result<Turn> {
         let person = self.counted_by(&inbound.user);
         let turn = super::lock(&self.runtime.pace).take(&person, costs(&inbound.what), Instant::now());
-        let Turn::TooFast { noted } = turn else { return Ok(true) };
-        if noted {
+        if turn == (Turn::TooFast { noted: true }) {
             let event = Draft {
                 at: inbound.received_at,
                 actor: Actor::Person(Person {
@@ -109,7 +109,7 @@ impl App {
                 self.store.append(AuditContext::default(), event).await?;
             }
         }
-        Ok(false)
+        Ok(turn)
     }
 
     /// Who was found to be an outsider a moment ago, and why.

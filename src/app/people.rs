@@ -1,27 +1,15 @@
 //! Who may do what: established from the chat system at the moment of asking, and closed by default.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::Context;
-use futures_util::{StreamExt, TryStreamExt, stream};
-
 use super::App;
-use crate::chat::{Chat, ChatError, ChatUser};
+use crate::chat::{ChatError, ChatUser};
 use crate::domain::audit::Person;
-use crate::domain::fold::folded;
-use crate::domain::policy::{OwnAccounts, People, Policy};
+use crate::domain::policy::{People, Policy};
 use crate::domain::request::Voter;
 
 /// How long a click may wait for the chat system to say who clicked; Slack wants its acknowledgement within 3 s.
 const IDENTIFY_MAX: Duration = Duration::from_millis(1800);
-/// How many people are looked up at once.
-pub(super) const LOOKUPS_AT_ONCE: usize = 4;
-/// How many people one error names.
-const NAMED_MAX: usize = 5;
-/// A policy with more approvers than this can't have meant it; looking each up would take minutes.
-const APPROVERS_MAX: usize = 200;
-
 /// Why a person was turned away before their input was even looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stranger {
@@ -127,8 +115,11 @@ impl Seat<'_> {
             return Ok(true);
         }
         for group in &people.groups {
-            if self.app.is_among(self.user, &self.app.chat.group_members(group).await?).await? {
-                return Ok(true);
+            match self.app.chat.group_members(group).await {
+                Ok(members) if self.app.is_among(self.user, &members).await? => return Ok(true),
+                // A group that is gone has nobody in it, and stops nobody who is named otherwise.
+                Ok(_) | Err(ChatError::NotFound(_)) => {}
+                Err(error) => return Err(error),
             }
         }
         if people.channel_members { self.in_channel().await } else { Ok(false) }
@@ -141,84 +132,4 @@ impl Seat<'_> {
         };
         self.app.is_among(self.user, &members).await
     }
-}
-
-/// What the accounts of everybody who may decide for the policy are called: these are never proposed.
-pub async fn approvers_accounts(app: &App, policy: &Policy) -> anyhow::Result<BTreeSet<String>> {
-    if let Some(emails) = app.approvers.get(&policy.name, app.clock.now()) {
-        return Ok(emails);
-    }
-    let accounts = accounts_of_approvers(&*app.chat, policy).await?;
-    app.approvers.put(&policy.name, app.clock.now(), accounts.clone());
-    Ok(accounts)
-}
-
-/// The same, asked of the chat system now. An approver of whom it can't be told which account is theirs fails it: no
-/// sweep at all, which everybody hears of, is better than one that proposes them.
-pub async fn accounts_of_approvers(chat: &dyn Chat, policy: &Policy) -> anyhow::Result<BTreeSet<String>> {
-    let mut ids = BTreeSet::new();
-    for people in [&policy.approvers, &policy.admins] {
-        ids.extend(people.users.iter().cloned());
-        for group in &people.groups {
-            let members = chat.group_members(group).await;
-            ids.extend(members.with_context(|| format!("can't read the approvers' user group {group}"))?);
-        }
-        if people.channel_members {
-            let members = chat.channel_members(&policy.channel).await;
-            ids.extend(members.context("can't read the members of the channel, who are the approvers")?);
-        }
-    }
-    anyhow::ensure!(ids.len() <= APPROVERS_MAX, "more than {APPROVERS_MAX} people may approve; name fewer");
-    let lookups: Vec<_> = ids.iter().map(async |id| chat.user(id).await).collect();
-    let users: Vec<ChatUser> = stream::iter(lookups)
-        .buffer_unordered(LOOKUPS_AT_ONCE)
-        .try_collect()
-        .await
-        .context("can't look up the approvers, whose own accounts are never proposed")?;
-    let own_accounts = own_accounts_of(chat, policy, &users).await?;
-    let named = users.iter().flat_map(ChatUser::ids).filter_map(|id| own_accounts.get(id)).flatten();
-    let mut accounts: BTreeSet<String> = named.map(|name| folded(name)).collect();
-    let mut nameless = BTreeSet::new();
-    for user in users.into_iter().filter(|user| user.outsider.is_none()) {
-        let named = user.ids().any(|id| own_accounts.contains_key(id));
-        let ChatUser { id, name, email, .. } = user;
-        match email.filter(|email| !email.trim().is_empty()) {
-            Some(email) => {
-                accounts.insert(folded(&email));
-            }
-            None if named => {}
-            None => {
-                nameless.insert(format!("{name} ({id})"));
-            }
-        }
-    }
-    anyhow::ensure!(
-        nameless.is_empty(),
-        "Slack gives no confirmed address of {}, who may decide, so nobody can tell which account is theirs and must \
-         not be suspended. Have them confirm their address in Slack, or name their account in own_accounts",
-        nameless.into_iter().take(NAMED_MAX).collect::<Vec<_>>().join(", ")
-    );
-    Ok(accounts)
-}
-
-/// The policy's own accounts; in an organisation under the id that each of their people has in it as well.
-async fn own_accounts_of(
-    chat: &dyn Chat,
-    policy: &Policy,
-    approvers: &[ChatUser],
-) -> anyhow::Result<OwnAccounts> {
-    let mut own = policy.own_accounts.clone();
-    if approvers.iter().all(|user| user.person_id.is_none()) {
-        return Ok(own);
-    }
-    for (id, accounts) in &policy.own_accounts {
-        match chat.user(id).await {
-            Ok(ChatUser { person_id: Some(person), .. }) => {
-                own.entry(person).or_default().extend(accounts.iter().cloned());
-            }
-            Ok(_) | Err(ChatError::NotFound(_)) => {}
-            Err(error) => return Err(error).context("can't look up the people of own_accounts"),
-        }
-    }
-    Ok(own)
 }

@@ -8,9 +8,10 @@ use tokio_util::sync::CancellationToken;
 use super::carry_out::{Effort, WAIT_FOR_PERSON};
 use super::messages::{self, Identity, Standing};
 use super::sweeps::counts;
+use super::wording::before::Before;
 use super::wording::{card, notices};
 use super::{App, Obstacle, lock};
-use crate::chat::MessageRef;
+use crate::chat::{ChatError, Mark, MessageRef};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::lineage;
 use crate::domain::request::{self, AskedAgain, Became, Decision, Request, RequestState};
@@ -64,6 +65,7 @@ impl App {
             } else {
                 // Nothing waits for it any more.
                 lock(&self.runtime.obstacles).remove(&id);
+                lock(&self.runtime.denials).remove(&id);
             }
         }
         let (shown, card_wake) = self.show_card(id).await?;
@@ -79,6 +81,7 @@ impl App {
             return Ok(Some(self.clock.now()));
         }
         let unsettled = self.tell_silence(&request, &candidates, &card).await?;
+        wake = earliest(wake, self.tell_lack(&request, &candidates).await?);
         // What waits for an admin to resume stays live until then.
         let swept = self.sweep_after_going_live(&request).await?
             & self.sweep_by_new_rule(&request).await?
@@ -222,6 +225,10 @@ impl App {
         let Some((request, candidates)) = self.store.request(id).await? else {
             return Ok((None, None));
         };
+        if request.was_never_asked() && !self.may_stand(&request).await? {
+            self.store.request_told(id, request.version).await?;
+            return Ok((None, None));
+        }
         let sweep = self.store.sweep(request.sweep).await?;
         let page = lock(&self.runtime.pages).get(&id).copied().unwrap_or_default();
         let obstacle = lock(&self.runtime.obstacles).get(&id).map(|obstacle| obstacle.hindrance.why.clone());
@@ -234,6 +241,11 @@ impl App {
             Some(_) | None => None,
         };
         let paused = self.store.pause_of(&request.policy).await?;
+        let known = self.known_deciders(&request.policy);
+        let before = Before {
+            denied: self.store.denied_before(id).await?,
+            exempted: self.store.exemptions_in_force(&request.policy, self.clock.now()).await?,
+        };
         let view = card::View {
             successor: successor.as_ref(),
             links: &links,
@@ -246,6 +258,8 @@ impl App {
             policy: self.policy(&request.policy),
             restorations: &self.store.restorations_for(id).await?,
             now: self.clock.now(),
+            deciders: known.as_deref().map(|found| &found.deciders),
+            before: &before,
             questions: &self.store.questions(id).await?,
         };
         let message =
@@ -256,6 +270,19 @@ impl App {
             Standing::Behind(card, at) => (Some((card, request.version)), Some(at)),
             Standing::NotYet(at) => (None, Some(at)),
         })
+    }
+
+    /// Whether the card of a request that ended before it stood may stand all the same, because an answer was lost.
+    async fn may_stand(&self, request: &Request) -> anyhow::Result<bool> {
+        let Some(row) = self.store.message(&card_key(request.id)).await? else { return Ok(false) };
+        let (None, Some(tried_at)) = (&row.ts, row.tried_at) else { return Ok(row.ts.is_some()) };
+        let from = messages::looked_for_from(tried_at, self.clock.now());
+        match self.chat.find(&row.channel, None, &Mark::new(&*row.key), from).await {
+            Ok(found) => Ok(found.is_some()),
+            // Where the bot can't look it can't have posted, and without the right to look nothing more can be done.
+            Err(ChatError::Channel(_) | ChatError::Denied(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// When the first of the due candidates may be tried again.

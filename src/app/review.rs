@@ -20,6 +20,7 @@ use crate::domain::draft::{Change, Draft};
 use crate::domain::keep::{KeptUntil, Until};
 use crate::domain::policy::Policy;
 use crate::domain::request::{self, Input, Refusal, Request, Verb, Voter};
+use crate::scheduler::Class;
 use crate::store::{AuditContext, Reviewed};
 
 /// The dialogs that are being drawn, by their id.
@@ -64,7 +65,7 @@ impl App {
     pub(super) fn open_review(self: &Arc<Self>, inbound: &Inbound, id: i64, list_hash: &str, trigger: &str) {
         let (inbound, list_hash, trigger) = (inbound.clone(), list_hash.to_owned(), trigger.to_owned());
         let app = Arc::clone(self);
-        self.background(inbound.reply.clone(), async move {
+        self.background(Class::Action, inbound.reply.clone(), async move {
             match app.first_look(&inbound, id, &list_hash).await? {
                 Ok(modal) => app.chat.open_modal(&trigger, &modal).await?,
                 Err(not) => app.whisper(inbound.reply, not.text()),
@@ -170,7 +171,7 @@ impl App {
             .await?;
         let menu = (click.action == choose::PERSON).then(|| (click.trigger.to_owned(), click.value.parse()));
         let (app, view, inbound) = (Arc::clone(self), click.view.clone(), inbound.clone());
-        self.background(inbound.reply.clone(), async move {
+        self.background(Class::Action, inbound.reply.clone(), async move {
             match menu {
                 Some((trigger, Ok(position))) => {
                     app.ask_until(&inbound, &view, &memory, position, &trigger).await
@@ -333,7 +334,7 @@ impl App {
             })
             .await?;
         let (app, inbound) = (Arc::clone(self), inbound.clone());
-        self.background(inbound.reply.clone(), async move {
+        self.background(Class::Action, inbound.reply.clone(), async move {
             let view = ViewRef { id: about.below, hash: None };
             let memory = Memory { request: about.request, list_hash: about.list_hash, generation: 0 };
             app.draw(&inbound, &view, &memory, true).await

@@ -22,6 +22,7 @@ use crate::domain::policy::Policy;
 use crate::domain::request::{self, Input, Request, Verb};
 use crate::domain::restoration::RestorationState;
 use crate::identity::IdentityError;
+use crate::scheduler::Class;
 use crate::store::AuditContext;
 
 /// How long a submission may wait for the identity provider; Slack wants its acknowledgement within 3 s.
@@ -49,7 +50,9 @@ impl App {
             return Ok(Ack::Done);
         }
         let (app, inbound, trigger) = (Arc::clone(self), inbound.clone(), trigger.to_owned());
-        self.background_question(inbound.reply.clone(), async move {
+        let reply = inbound.reply.clone();
+        let opens_a_form = matches!(chosen.wanted, Wanted::Exempt | Wanted::GiveBack);
+        let answered = async move {
             let refused = match chosen.wanted {
                 Wanted::Details => app.details(&inbound, &chosen).await?,
                 Wanted::Exempt => app.ask_exempt(&inbound, &chosen, &trigger).await?,
@@ -60,7 +63,13 @@ impl App {
                 app.whisper(inbound.reply, text);
             }
             Ok(())
-        });
+        };
+        if opens_a_form {
+            // Slack opens it for three seconds only, so it does not queue.
+            self.background_soon(Class::Action, reply, answered);
+        } else {
+            self.background_question(reply, answered);
+        }
         Ok(Ack::Done)
     }
 
@@ -273,7 +282,7 @@ impl App {
     }
 
     /// Who this is to the policy; whoever is turned away is in the audit trail.
-    async fn known(
+    pub(super) async fn known(
         &self,
         inbound: &Inbound,
         policy: &Policy,

@@ -112,9 +112,13 @@ fn sign(blocks: &[Block], signature: &str) -> Vec<Block> {
     let mut blocks = blocks.to_vec();
     for block in &mut blocks {
         if let Block::Buttons(buttons) = block {
-            buttons.iter_mut().for_each(|button| button.value.push_str(signature));
+            for button in buttons {
+                button.value.push_str(signature);
+            }
         } else if let Block::Row { menu, .. } = block {
-            menu.items.iter_mut().for_each(|item| item.value.push_str(signature));
+            for item in &mut menu.items {
+                item.value.push_str(signature);
+            }
         }
     }
     blocks
@@ -145,7 +149,7 @@ pub(super) fn unsigned(what: &mut What, lineage: &Lineage) -> Origin {
     let value = match what {
         What::Click { value, .. } | What::HomeClick { value, .. } => value,
         What::ModalClick { modal_value, .. } | What::Submission { modal_value, .. } => modal_value,
-        What::Command { .. } | What::HomeOpened => return Origin::Ours,
+        What::Command { .. } | What::HomeOpened | What::Joined { .. } => return Origin::Ours,
     };
     let (plain, by) = split(value);
     let origin = match by {
@@ -156,10 +160,9 @@ pub(super) fn unsigned(what: &mut What, lineage: &Lineage) -> Origin {
                 Origin::EarlierEpoch
             }
         }
-        Some(_) => Origin::Elsewhere,
         // Before databases had ids, nothing was signed. A file that was restored since can't tell.
         None if lineage.migrated && lineage.database.epoch == 1 => Origin::Ours,
-        None => Origin::Elsewhere,
+        Some(_) | None => Origin::Elsewhere,
     };
     *value = plain.to_owned();
     origin

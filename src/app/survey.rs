@@ -4,18 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
+use futures_util::{StreamExt, stream};
 
 use super::listing::Counter;
-use super::{App, people};
+use super::{App, deciders};
 use crate::domain::account::{Account, AccountId};
-use crate::domain::assess::{SecondLook, Standing, assess, needs_second_look, settled};
+use crate::domain::assess::{Assessment, SecondLook, Standing, assess, needs_second_look, settled};
 use crate::domain::exemption::Granted;
 use crate::domain::plan::{Assessed, Counts, Guard, Past, Plan, Verdict, plan};
 use crate::domain::policy::{Policy, Rule};
-use crate::identity::{FreshLook, IdentityError, Protected, SecondLooks};
-
-/// Okta keeps its System Log for 90 days (<https://developer.okta.com/docs/reference/system-log-query/>).
-const LOG_KEPT: Duration = Duration::days(90);
+use crate::domain::sighting::{Memory, known};
+use crate::identity::{FreshLook, IdentityError, LogRead, Looks, Protected, SecondLooks};
 
 /// Whom of a directory a survey keeps in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +38,15 @@ pub struct Survey {
 
 /// What our own records say of the accounts of a listing.
 struct Records {
+    sightings: BTreeMap<AccountId, Memory>,
     waiting: BTreeMap<AccountId, i64>,
     suspended: BTreeMap<AccountId, DateTime<Utc>>,
     restored: BTreeMap<AccountId, DateTime<Utc>>,
     past: Past,
 }
+
+/// Why accounts could not be read.
+type Failures = BTreeMap<AccountId, IdentityError>;
 
 /// What protects the accounts of a listing, known before it begins.
 struct Protections {
@@ -106,39 +109,58 @@ pub async fn survey(app: &App, policy: &Policy, keep: Keep, now: DateTime<Utc>) 
     for (account, standing) in kept.values_mut() {
         let id = &account.id;
         standing.restored_at = restored_at(account, records.suspended.get(id), records.restored.get(id));
+        standing.second_look = known(records.sightings.get(id), &SecondLook::NotAsked, now);
     }
-    let looks = second_looks(app, rule, kept.values(), now).await;
+    let mut looks = second_looks(app, rule, kept.values(), &records, now).await;
+    for (id, look) in &looks {
+        let Some((_, standing)) = kept.get_mut(id) else { continue };
+        standing.second_look = match look {
+            Ok(look) => known(records.sightings.get(id), look, now),
+            Err(error) => SecondLook::Failed(error.to_string()),
+        };
+    }
+    let is_remembered = |(id, (_, standing)): (&AccountId, &(Account, Standing))| {
+        matches!(standing.second_look, SecondLook::Seen(_)) && !looks.contains_key(id)
+    };
+    let remembered = kept.iter().any(is_remembered);
+    let unconfirmed = confirm(app, policy, &mut kept, &records, now).await?;
     let assessed = kept
         .into_values()
-        .map(|(account, mut standing)| {
-            if let Some(look) = looks.get(&account.id) {
-                standing.second_look =
-                    look.clone().unwrap_or_else(|error| SecondLook::Failed(error.to_string()));
-            }
-            let assessment = assess(&account, &standing, rule, now);
+        .map(|(account, standing)| {
+            let assessment = match unconfirmed.get(&account.id) {
+                Some(why) => Assessment::Unknown(format!("the account could not be read again: {why}")),
+                None => assess(&account, &standing, rule, now),
+            };
             let waiting_in = records.waiting.get(&account.id).copied();
             Assessed { account, assessment, waiting_in }
         })
         .collect();
+    let by_log = unconfirmed.is_empty();
+    looks.extend(unconfirmed.into_iter().map(|(account, error)| (account, Err(error))));
     let mut plan = plan(policy, assessed, others, &records.past);
     // Judged now, when the provider has just told its time many times over.
     if let Some(guard) = Guard::of_clock(app.identity.clock_ahead()) {
         plan.verdict = Verdict::Refused(guard);
     }
-    if let (Verdict::NoCandidates, Some(why)) = (&plan.verdict, blind(&looks)) {
-        let would_be = looks.len();
-        let what = format!("the sign-in log could not be read for any of the {would_be} idle accounts");
-        return Err(anyhow::Error::new(why.clone()).context(what));
+    if plan.verdict == Verdict::NoCandidates
+        && !remembered
+        && let Some(error) = blind(&looks, by_log)
+    {
+        return Err(error);
     }
     let unread = unread(&looks, &plan.verdict).cloned();
     Ok(Survey { plan, pages, unread })
 }
 
-/// Why nobody at all could be looked at twice: then "nobody to suspend" would be a guess.
-fn blind(looks: &SecondLooks) -> Option<&IdentityError> {
+/// Why nobody at all could be looked at twice: then "nobody to suspend" would be a guess. `by_log`: it was the log alone.
+fn blind(looks: &SecondLooks, by_log: bool) -> Option<anyhow::Error> {
     let failures: Vec<&IdentityError> = looks.values().map_while(|look| look.as_ref().err()).collect();
     let passing = failures.iter().find(|failure| failure.may_pass());
-    passing.or(failures.first()).copied().filter(|_| failures.len() == looks.len())
+    let why = passing.or(failures.first()).copied().filter(|_| failures.len() == looks.len())?;
+    let what =
+        if by_log { "the sign-in log could not be read for any" } else { "no closer look succeeded at any" };
+    let what = format!("{what} of the {} idle accounts", looks.len());
+    Some(anyhow::Error::new(why.clone()).context(what))
 }
 
 /// What kept too much of the log from being read, if that may pass.
@@ -149,9 +171,14 @@ fn unread<'a>(looks: &'a SecondLooks, verdict: &Verdict) -> Option<&'a IdentityE
     passing.first().copied().filter(|_| too_much)
 }
 
-/// The standing of one account that was read afresh: what [`assess`] needs right before a suspension.
-pub async fn fresh_standing(app: &App, policy: &Policy, fresh: &FreshLook) -> anyhow::Result<Standing> {
-    let approvers = people::approvers_accounts(app, policy).await?;
+/// The standing of one account that was read afresh at that time: what [`assess`] needs right before a suspension.
+pub async fn fresh_standing(
+    app: &App,
+    policy: &Policy,
+    fresh: &FreshLook,
+    at: DateTime<Utc>,
+) -> anyhow::Result<Standing> {
+    let approvers = deciders::accounts_of_approvers(app, policy).await?;
     let id = &fresh.account.id;
     let suspended = app.store.suspended_by_us(vec![id.clone()]).await?;
     let restored = app.store.restored_by_us(vec![id.clone()]).await?;
@@ -163,13 +190,8 @@ pub async fn fresh_standing(app: &App, policy: &Policy, fresh: &FreshLook) -> an
         exempt_groups: fresh.exempt_groups.clone(),
         granted: granted.get(id).map(|granted| (granted.id, granted.ends_at)),
         restored_at: restored_at(&fresh.account, suspended.get(id), restored.get(id)),
-        second_look: fresh.second_look.clone(),
+        second_look: app.after_look(id, &fresh.second_look, at).await?,
     })
-}
-
-/// How far back the log is asked about.
-pub fn log_since(rule: &Rule, now: DateTime<Utc>) -> DateTime<Utc> {
-    rule.calendar.before(now, rule.inactive_after).max(now - LOG_KEPT)
 }
 
 async fn protections(app: &App, policy: &Policy, now: DateTime<Utc>) -> anyhow::Result<Protections> {
@@ -177,7 +199,7 @@ async fn protections(app: &App, policy: &Policy, now: DateTime<Utc>) -> anyhow::
     app.note_identity(&protected);
     Ok(Protections {
         protected: protected?,
-        approvers: people::approvers_accounts(app, policy).await?,
+        approvers: deciders::accounts_of_approvers(app, policy).await?,
         granted: app.store.exemptions_in_force(&policy.name, now).await?,
     })
 }
@@ -192,8 +214,12 @@ async fn records(
     let mut past = app.store.past(&policy.name, &policy.rule.user_type).await?;
     past.live =
         known.live_rule.is_some_and(|live| policy.rule.only_narrows(&live.without_bygone_holidays(now)));
+    let unposted = app.unposted(policy).await?;
+    let mut waiting = app.store.waiting(ids.clone()).await?;
+    waiting.retain(|_, request| !unposted.contains(request));
     Ok(Records {
-        waiting: app.store.waiting(ids.clone()).await?,
+        sightings: app.store.sightings(ids.clone()).await?,
+        waiting,
         suspended: app.store.suspended_by_us(ids.clone()).await?,
         restored: app.store.restored_by_us(ids).await?,
         past,
@@ -235,16 +261,74 @@ async fn second_looks(
     app: &App,
     rule: &Rule,
     accounts: impl Iterator<Item = &(Account, Standing)> + Send,
+    records: &Records,
     now: DateTime<Utc>,
 ) -> SecondLooks {
-    let ids: Vec<AccountId> = accounts
+    let from = |id| records.sightings.get(id).and_then(|memory| memory.next_look(now));
+    let asked: Looks = accounts
         .filter(|(account, standing)| needs_second_look(account, standing, rule, now))
-        .map(|(account, _)| account.id.clone())
+        .map(|(account, _)| (account.id.clone(), from(&account.id)))
         .collect();
-    if ids.is_empty() {
+    if asked.is_empty() {
         return SecondLooks::new();
     }
-    app.identity.second_look(&ids, log_since(rule, now)).await
+    let LogRead { looks, others } = app.identity.second_look(&asked).await;
+    let told = |(id, look): (&AccountId, &Result<SecondLook, _>)| Some((id.clone(), look.clone().ok()?));
+    app.remember(looks.iter().filter_map(told).collect(), others, now).await;
+    looks
+}
+
+/// A listing lags behind the directory, so it is a hint: accounts that would be proposed are read again one by one. If
+/// there are more than the policy asks about at once, only those that we have suspended are, which must not come again.
+/// Returns the accounts that could not be read.
+async fn confirm(
+    app: &App,
+    policy: &Policy,
+    kept: &mut BTreeMap<AccountId, (Account, Standing)>,
+    records: &Records,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Failures> {
+    let rule = &policy.rule;
+    let is_candidate = |(account, standing): &(Account, Standing)| {
+        matches!(assess(account, standing, rule, now), Assessment::Candidate(_))
+            && !records.waiting.contains_key(&account.id)
+    };
+    let mut doubtful: Vec<AccountId> =
+        kept.iter().filter(|(_, one)| is_candidate(one)).map(|(id, _)| id.clone()).collect();
+    if doubtful.len() > policy.limits.max_candidates as usize {
+        doubtful.retain(|id| records.suspended.contains_key(id));
+    }
+    if doubtful.is_empty() {
+        return Ok(Failures::new());
+    }
+    let approvers = deciders::accounts_of_approvers(app, policy).await?;
+    let reads = doubtful.into_iter().map(async |id| {
+        let read = app.identity.confirm(&id, rule).await;
+        app.note_identity(&read);
+        (id, read)
+    });
+    let reads: Vec<_> = stream::iter(reads).buffer_unordered(app.concurrency).collect().await;
+    let mut failures = Failures::new();
+    for (id, read) in reads {
+        match read {
+            Ok(account) => {
+                let Some((listed, standing)) = kept.get_mut(&id) else { continue };
+                standing.approver = account.is_among(&approvers);
+                standing.restored_at =
+                    restored_at(&account, records.suspended.get(&id), records.restored.get(&id));
+                *listed = account;
+            }
+            Err(IdentityError::NotFound(_)) => drop(kept.remove(&id)),
+            Err(
+                error @ (IdentityError::RateLimited { .. }
+                | IdentityError::Transient(_)
+                | IdentityError::Refused(_)
+                | IdentityError::Denied(_)
+                | IdentityError::Malformed(_)),
+            ) => drop(failures.insert(id, error)),
+        }
+    }
+    Ok(failures)
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Sweeps: which are owed, running one, and telling the channel about those that ask nothing.
 
-use anyhow::Context;
+use std::sync::Arc;
+
 use chrono::{DateTime, Duration, Utc};
 
 use super::messages::Identity;
 use super::requests::card_key;
-use super::survey::{Keep, Survey, survey};
+use super::survey::Survey;
 use super::wording::notices;
 use super::{App, people};
 use crate::chat::ChatError;
@@ -104,7 +105,7 @@ impl App {
     }
 
     /// Runs a started sweep to its end, whatever that is. One that is to be begun anew says when.
-    pub(super) async fn run_sweep(&self, id: i64) -> Option<DateTime<Utc>> {
+    pub(super) async fn run_sweep(self: &Arc<Self>, id: i64) -> Option<DateTime<Utc>> {
         if let Some(at) = self.sweep_waits(id) {
             return Some(at);
         }
@@ -128,7 +129,7 @@ impl App {
     }
 
     /// An error leaves the sweep as it was.
-    async fn try_sweep(&self, id: i64) -> anyhow::Result<()> {
+    async fn try_sweep(self: &Arc<Self>, id: i64) -> anyhow::Result<()> {
         let Some(sweep) = self.store.sweep(id).await? else {
             return Ok(());
         };
@@ -149,11 +150,14 @@ impl App {
         Ok(())
     }
 
-    async fn surveyed(&self, sweep: &SweepRow) -> anyhow::Result<()> {
-        let policy = self.policy(&sweep.policy).context("its policy is no longer in the configuration")?;
+    async fn surveyed(self: &Arc<Self>, sweep: &SweepRow) -> anyhow::Result<()> {
+        let Some(policy) = self.policy(&sweep.policy) else {
+            self.surveys.end(sweep.id);
+            anyhow::bail!("its policy is no longer in the configuration");
+        };
         // The rule that was recorded at the start is the rule that runs.
         let policy = Policy { rule: sweep.rule.clone(), ..policy.clone() };
-        let survey = survey(self, &policy, Keep::Unsettled, self.clock.now()).await?;
+        let survey = self.survey_for(sweep.id, policy.clone()).await?;
         if let Some(error) = survey.unread.clone().filter(|_| is_tried_again(sweep, self.clock.now())) {
             return Err(anyhow::Error::new(error).context("the sign-in log could not be read"));
         }
@@ -224,7 +228,7 @@ impl App {
             .filter_map(|one| Some((one.account.id.clone(), evidence(&one.assessment)?.idle.since)))
             .collect();
         let proposed = self.store.times_proposed(&policy.name, idle_since).await?;
-        let list = plan
+        let list: Vec<_> = plan
             .candidates()
             .filter_map(|one| {
                 let times = proposed.get(&one.account.id).copied().unwrap_or_default();
@@ -252,10 +256,11 @@ impl App {
             verdict: plan.verdict,
             pages,
             channel: policy.channel.clone(),
-            list,
             answer_within: policy.answer_within,
             approvals_needed: policy.approvals_needed,
             unknown,
+            instead_of: if list.is_empty() { Vec::new() } else { self.unposted(policy).await? },
+            list,
             at: self.clock.now(),
         })
     }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::requests::card_key;
-use super::{App, ApproverCache, InFlight, Work, lock, messages};
+use super::{App, InFlight, Work, lock, messages};
 use crate::chat::{
     Card, Chat, ChatError, ChatUser, Connection, FileRef, Home, Mark, Marked, MessageRef, Modal, ReplyTo,
     ShareIn, Upload, ViewRef,
@@ -27,7 +27,8 @@ use crate::domain::policy::{Limits, People, Policy, Rule, Schedule};
 use crate::domain::request::{Input, Verb, Voter};
 use crate::domain::sweep::{Trigger, slot_key};
 use crate::identity::{
-    FreshLook, IdentityError, IdentityProvider, Protected, Reference, SecondLooks, StatusChange, TakeAccount,
+    FreshLook, IdentityError, IdentityProvider, LogRead, Looks, Protected, Reference, StatusChange,
+    TakeAccount,
 };
 use crate::store::{
     CardStands, Decided, FinishedSweep, MessageRow, NewSweep, Receipt, StartedSweep, Store, SweepState,
@@ -112,11 +113,19 @@ impl IdentityProvider for Nobody {
     async fn protected(&self, _: &Rule) -> Result<Protected, IdentityError> {
         Err(IdentityError::Transient("nobody is there".to_owned()))
     }
-    async fn second_look(&self, _: &[AccountId], _: DateTime<Utc>) -> SecondLooks {
+    async fn second_look(&self, _: &Looks) -> LogRead {
         panic!("a second look")
     }
-    async fn look(&self, _: &AccountId, _: &Rule, _: DateTime<Utc>) -> Result<FreshLook, IdentityError> {
+    async fn look(
+        &self,
+        _: &AccountId,
+        _: &Rule,
+        _: Option<DateTime<Utc>>,
+    ) -> Result<FreshLook, IdentityError> {
         panic!("a look")
+    }
+    async fn confirm(&self, _: &AccountId, _: &Rule) -> Result<Account, IdentityError> {
+        panic!("a confirmation")
     }
     async fn read(&self, _: &AccountId) -> Result<Account, IdentityError> {
         panic!("a read")
@@ -202,7 +211,7 @@ pub(super) fn shown(now: DateTime<Utc>) -> Shown {
         manager_id: None,
         organization: None,
         evidence: Evidence {
-            idle: Idle { since: now - Duration::days(41), signal: Signal::SignIn },
+            idle: Idle::new(now - Duration::days(41), Signal::SignIn),
             last_sign_in: None,
             second_look: SecondLook::NotAsked,
             inactive_after_s: 7 * 86400,
@@ -253,6 +262,7 @@ impl Bench {
             answer_within: app.policies[0].answer_within,
             approvals_needed: 1,
             unknown: Vec::new(),
+            instead_of: Vec::new(),
             at: now,
         };
         let request = app.store.finish_sweep(sweep, end).await.unwrap().request.expect("it asks");
@@ -521,18 +531,6 @@ fn only_the_requests_whose_alarm_has_rung_are_looked_at_for_it() {
     ]);
     assert_eq!(bench.app.rung(now), [7]);
     assert_eq!(bench.app.rung(soon), [7, 8]);
-}
-
-#[test]
-fn the_approvers_of_a_policy_are_looked_up_once_a_minute() {
-    let (cache, at) = (ApproverCache::default(), DateTime::UNIX_EPOCH);
-    let emails: std::collections::BTreeSet<String> = ["ada@corp.example".to_owned()].into();
-    cache.put("p", at, emails.clone());
-    assert_eq!(cache.get("p", at + Duration::seconds(59)), Some(emails));
-    assert_eq!(cache.get("other", at), None);
-    for away in [Duration::minutes(1), -Duration::minutes(1)] {
-        assert_eq!(cache.get("p", at + away), None);
-    }
 }
 
 #[tokio::test]

@@ -7,6 +7,8 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
 use super::command::outcome;
+use super::requests::card_key;
+use super::wording::deciders::lack_in_words;
 use super::wording::lineage::reason;
 use super::{App, TICK_MAX, Work, lock};
 use crate::chat::Connection;
@@ -15,7 +17,7 @@ use crate::domain::policy::Policy;
 use crate::domain::schedule;
 use crate::domain::sweep::slot_key;
 use crate::forward::{BEHIND_MAX, Behind};
-use crate::store::{Store, StoreError, SweepState};
+use crate::store::{Store, StoreError, SweepRow, SweepState};
 
 /// So long the connection to the chat system may be away: it is replaced every few hours, within seconds.
 const AWAY_MAX: Duration = Duration::from_secs(60);
@@ -255,6 +257,18 @@ impl App {
             for late in waiting.iter().filter(|one| one.deadline.is_some_and(|at| at + DUE_MAX < now)) {
                 vitals.stuck.push(format!("request {} is open past its deadline", late.request));
             }
+            for one in &waiting {
+                let card = self.store.message(&card_key(one.request)).await?;
+                if card.is_some_and(|card| card.ts.is_none() && card.attempts > 0) {
+                    vitals.wrong.push(format!("the card of request {} can't be posted", one.request));
+                }
+                if let Some((request, candidates)) = self.store.request(one.request).await?
+                    && let Some(lack) = self.lack(&request, &candidates)
+                {
+                    let lack = lack_in_words(lack);
+                    vitals.wrong.push(format!("request {} can't be decided: {lack}", request.id));
+                }
+            }
             let paused = self.store.pause_of(&policy.name).await?.is_some();
             let overdue_since = if paused { None } else { self.overdue_since(policy, now).await? };
             if let Some(since) = overdue_since {
@@ -292,6 +306,12 @@ impl App {
                 open_requests: waiting.len(),
                 waiting_since: waiting.iter().map(|one| one.created_at).min(),
             });
+        }
+        for SweepRow { id, policy, started_at, .. } in self.late_sweeps(now).await? {
+            vitals.wrong.push(format!("sweep {id} of {policy} began at {started_at} and has not ended"));
+        }
+        for (channel, why) in lock(&self.runtime.unusable).iter() {
+            vitals.wrong.push(format!("the channel {channel} can't be posted to: {why}"));
         }
         vitals.collectors_behind = self.store.collectors_behind(now - BEHIND_MAX).await?;
         vitals.wrong.extend(vitals.collectors_behind.iter().map(|Behind { collector, events, since }| {
@@ -356,6 +376,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::domain::audit::{Action, Actor, Draft};
+    use crate::domain::policy::Schedule;
     use crate::store::AuditContext;
 
     const MOMENT: Duration = Duration::from_millis(1);
@@ -469,6 +490,24 @@ mod tests {
         assert_eq!(read_at(app, last).await.stuck, [""; 0]);
         let stuck = read_at(app, last + chrono::Duration::milliseconds(1)).await.stuck;
         assert_eq!(stuck, ["request 1 is open past its deadline"]);
+    }
+
+    #[tokio::test]
+    async fn a_sweep_that_has_not_ended_after_six_hours_or_by_its_next_slot_is_wrong() {
+        for (cron, hours) in [("0 0 29 2 *", 6), ("0 */3 * * *", 3), ("*/30 * * * *", 2)] {
+            let schedule = Schedule { cron: cron.to_owned(), ..policy().schedule };
+            let bench = Bench::by(Clock::starting_at(midnight()), vec![Policy { schedule, ..policy() }]);
+            let id = bench.sweep("slot").await;
+            let started_at = bench.app.store.sweep(id).await.unwrap().expect("it is there").started_at;
+            let is_late = async |at| {
+                let wrong = read_at(&bench.app, at).await.wrong;
+                wrong.iter().any(|what| what.starts_with(&format!("sweep {id} of p began at")))
+            };
+            // A slot comes at a full second.
+            let late_at = midnight() + chrono::Duration::hours(hours);
+            assert!(!is_late(late_at - chrono::Duration::seconds(1)).await, "{cron}");
+            assert!(is_late(late_at + (started_at - midnight())).await, "{cron}");
+        }
     }
 
     #[tokio::test]

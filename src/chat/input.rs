@@ -105,6 +105,11 @@ pub enum What {
     },
     /// A person opened the bot's home tab.
     HomeOpened,
+    /// Somebody, the bot perhaps, has joined a channel that the bot is in.
+    Joined {
+        /// The channel.
+        channel: String,
+    },
 }
 
 /// An open modal.

@@ -125,7 +125,7 @@ pub struct OktaConfig {
     pub credential: Credential,
     /// The share (above 0, up to 1) of each of Okta's rate limits that the bot may use.
     pub rate_share: f64,
-    /// How many requests may be under way at once.
+    /// How many requests may be under way at once: those of all policies and commands together.
     pub concurrency: u32,
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::account::{Account, AccountStatus, Reading};
 use super::fold::folded;
 use super::policy::Rule;
+use super::sighting::{Sighting, Sign};
 
 /// How far ahead of us a provider's clock may be before a date is called unreadable.
 const CLOCK_SKEW_MAX: Duration = Duration::hours(1);
@@ -16,7 +17,7 @@ const CLOCK_SKEW_MAX: Duration = Duration::hours(1);
 pub enum Signal {
     /// The provider's last sign-in.
     SignIn,
-    /// A successful sign-in or app sign-on in the provider's log.
+    /// A sign of life in the provider's log.
     LogActivity,
     /// The account was created; nothing has been seen since.
     Created,
@@ -35,6 +36,25 @@ pub struct Idle {
     pub since: DateTime<Utc>,
     /// What it was.
     pub signal: Signal,
+    /// What it was in the log, if it comes from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign: Option<Sign>,
+    /// The log could be read from then on only, so that a later sign of life may have been missed before: the account is
+    /// idle at least since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_least_since: Option<DateTime<Utc>>,
+}
+
+impl Idle {
+    /// Idle since a sign of life after which nothing can have been missed.
+    pub fn new(since: DateTime<Utc>, signal: Signal) -> Idle {
+        Idle { since, signal, sign: None, at_least_since: None }
+    }
+
+    /// Since when it is certain that nothing was seen.
+    pub fn surely_since(&self) -> DateTime<Utc> {
+        self.at_least_since.unwrap_or(self.since)
+    }
 }
 
 /// What the provider's log of sign-ins said about one account.
@@ -43,16 +63,13 @@ pub struct Idle {
 pub enum SecondLook {
     /// Nobody asked.
     NotAsked,
-    /// No successful sign-in since the given time.
+    /// No sign of life since the given time.
     Nothing {
         /// How far back the log was read.
         since: DateTime<Utc>,
     },
-    /// The latest successful sign-in.
-    Seen {
-        /// When.
-        at: DateTime<Utc>,
-    },
+    /// The latest sign of life.
+    Seen(Sighting),
     /// The log could not be read.
     Failed(String),
 }
@@ -186,7 +203,7 @@ pub fn assess(account: &Account, standing: &Standing, rule: &Rule, now: DateTime
     };
     if rule.second_look {
         match &standing.second_look {
-            SecondLook::Nothing { .. } | SecondLook::Seen { .. } => {}
+            SecondLook::Nothing { .. } | SecondLook::Seen(_) => {}
             SecondLook::NotAsked => return Assessment::Unknown("the sign-in log was not looked at".into()),
             SecondLook::Failed(why) => {
                 return Assessment::Unknown(format!("the sign-in log could not be read: {why}"));
@@ -219,7 +236,7 @@ fn would_be_candidate(
     if account.status != AccountStatus::Active || account.in_transition {
         return Err(Assessment::NotSuspendable(account.status.clone()));
     }
-    let idle = idle_since(account, standing, now).map_err(Assessment::Unknown)?;
+    let idle = idle_since(account, standing, rule, now).map_err(Assessment::Unknown)?;
     if now < rule.calendar.after(idle.since, rule.inactive_after) {
         return Err(Assessment::Active(idle));
     }
@@ -314,7 +331,12 @@ fn matches_pattern(text: &str, pattern: &str) -> bool {
     text.ends_with(last)
 }
 
-fn idle_since(account: &Account, standing: &Standing, now: DateTime<Utc>) -> Result<Idle, String> {
+fn idle_since(
+    account: &Account,
+    standing: &Standing,
+    rule: &Rule,
+    now: DateTime<Utc>,
+) -> Result<Idle, String> {
     let Reading::At(created) = &account.created else {
         return Err(unreadable("the creation date", &account.created));
     };
@@ -330,8 +352,13 @@ fn idle_since(account: &Account, standing: &Standing, now: DateTime<Utc>) -> Res
             Reading::Unreadable(_) => return Err(unreadable(what, reading)),
         }
     }
-    if let SecondLook::Seen { at } = standing.second_look {
-        signs.push((at, Signal::LogActivity));
+    let (seen, read_since) = match &standing.second_look {
+        SecondLook::NotAsked | SecondLook::Failed(_) => (None, None),
+        SecondLook::Nothing { since } => (None, Some(*since)),
+        SecondLook::Seen(seen) => (Some(seen), seen.read_since),
+    };
+    if let Some(seen) = seen {
+        signs.push((seen.at, Signal::LogActivity));
     }
     if let Some(at) = standing.restored_at {
         signs.push((at, Signal::Restored));
@@ -343,7 +370,10 @@ fn idle_since(account: &Account, standing: &Standing, now: DateTime<Utc>) -> Res
         .into_iter()
         .max_by_key(|(at, signal)| (*at, strength(*signal)))
         .expect("the creation date is always there");
-    Ok(Idle { since, signal })
+    let sign = seen.filter(|_| signal == Signal::LogActivity).and_then(|seen| seen.sign.clone());
+    // Without a look at the log the rule goes by the account's own record.
+    let at_least_since = read_since.filter(|read| rule.second_look && *read > since);
+    Ok(Idle { since, signal, sign, at_least_since })
 }
 
 /// Of two signs at the same instant the stronger one is named: a sign-in says more than the creation.

@@ -155,6 +155,8 @@ pub enum Action {
     RestoreFailed,
     /// An account that the bot suspended was seen to be active again by other hands; the detail says whose.
     DriftFound,
+    /// Somebody whose account was suspended had been there shortly before, as came to light afterwards.
+    MissedSignFound,
     /// The person of a proposed account, or their manager, answered what they were asked; it decides nothing.
     PersonAnswered,
     /// A person took a copy of a part of this trail with them; the detail says which.
@@ -232,6 +234,7 @@ impl Action {
             Action::RestoreSkipped => "restore_skipped",
             Action::RestoreFailed => "restore_failed",
             Action::DriftFound => "drift_found",
+            Action::MissedSignFound => "missed_sign_found",
             Action::PersonAnswered => "person_answered",
             Action::Exported => "exported",
             Action::EvidenceMade => "evidence_made",

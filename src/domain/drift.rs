@@ -21,9 +21,9 @@ use super::waiting;
 /// The first look: imports that bring somebody back often run each hour.
 pub const FIRST_LOOK_AFTER: Duration = Duration::hours(1);
 /// An event may be in the provider's log so much later than its effect on the account.
-const LOG_LAG_MAX: Duration = Duration::minutes(15);
+pub const LOG_LAG_MAX: Duration = Duration::minutes(15);
 /// So often a look is tried for the sake of the log alone; then it is told without the name of who did it.
-const LOG_TRIES_MAX: u32 = 4;
+pub const LOG_TRIES_MAX: u32 = 4;
 /// The provider's clock and ours differ by less, so an event of ours this near to the suspension is the suspension.
 pub const SKEW: Duration = Duration::minutes(2);
 /// The wait after the first look that failed; it doubles each time.
@@ -50,6 +50,10 @@ pub struct Watch {
     pub looked_at: Option<DateTime<Utc>>,
     /// Looks in a row that could not tell.
     pub failures: u32,
+    /// Since when the account was idle, as it was shown.
+    pub idle_since: DateTime<Utc>,
+    /// Whether the log was read once more, when it had caught up with the suspension.
+    pub checked: bool,
 }
 
 /// What our own records say of giving the account back since it was suspended.

@@ -175,8 +175,14 @@ impl Lineage {
             let differs = hash_of(theirs.event).is_some_and(|own| own != theirs.hash);
             return differs.then_some(Mismatch::Forked);
         }
-        if database.id == self.database.id && database.epoch > self.database.epoch {
-            return Some(Mismatch::LaterEpoch);
+        if database.id == self.database.id {
+            if database.epoch > self.database.epoch {
+                return Some(Mismatch::LaterEpoch);
+            }
+            // What this file has is its own past, whatever the clocks say.
+            if theirs.event <= head.event && hash_of(theirs.event).is_none_or(|own| own == theirs.hash) {
+                return None;
+            }
         }
         // What was posted before this epoch began was left behind with it.
         if self.epoch_began.is_some_and(|began| seen.posted_at < began) {

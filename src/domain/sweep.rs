@@ -1,9 +1,15 @@
 //! What started a sweep.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::audit::{Actor, Person};
+
+/// A sweep that takes longer than this does not end by itself: a million accounts within an org's rate limit take about an
+/// hour.
+pub const LATE_AFTER: Duration = Duration::hours(6);
+/// A next slot that comes sooner than this makes no sweep late: one that a passing fault stops is tried again for an hour.
+pub const LATE_MIN: Duration = Duration::hours(2);
 
 /// Why a sweep runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,4 +79,10 @@ impl Trigger {
 /// The key of a scheduled slot. A sweep on time and one that catches up have the same key, so only one of them runs.
 pub fn slot_key(slot: DateTime<Utc>) -> String {
     slot.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// Returns when a sweep should have ended: by the next slot, or after [`LATE_AFTER`].
+pub fn late_at(started_at: DateTime<Utc>, next_slot: Option<DateTime<Utc>>) -> DateTime<Utc> {
+    let until_slot = next_slot.map_or(LATE_AFTER, |slot| slot - started_at);
+    started_at + until_slot.clamp(LATE_MIN, LATE_AFTER)
 }

@@ -89,10 +89,31 @@ async fn feed(store: Store, mut collector: Collector, stop: CancellationToken) -
     Ok(())
 }
 
+/// The events up to the first sweep of which the channel has not been told yet: nobody has heard of it, so it did not go
+/// through. One of which the channel never will be told is left out. With the last event that was looked at.
+async fn delivered(store: &Store, events: Vec<AuditEvent>) -> anyhow::Result<(Vec<AuditEvent>, Option<i64>)> {
+    let (mut heard, mut last) = (Vec::new(), None);
+    for event in events {
+        let seq = event.seq;
+        match event.sweep.filter(|_| send::is_through(&event)) {
+            Some(sweep) => match store.sweep_delivered(sweep).await? {
+                None => break,
+                Some(told) => heard.extend(told.then_some(event)),
+            },
+            None => heard.push(event),
+        }
+        last = Some(seq);
+    }
+    Ok((heard, last))
+}
+
 /// Sends what comes next. `false`: there is nothing to send.
 async fn send_next(store: &Store, name: &str, collector: &mut Collector) -> anyhow::Result<bool> {
     let events = store.to_forward(name, BATCH).await?;
-    let Some(last) = events.last().map(|event| event.seq) else {
+    let last = events.last().map(|event| event.seq);
+    let (events, last) =
+        if collector.hears_of_sweeps() { delivered(store, events).await? } else { (events, last) };
+    let Some(last) = last else {
         return Ok(false);
     };
     let events: Vec<(AuditEvent, Value)> =

@@ -101,6 +101,11 @@ impl Collector {
         }
     }
 
+    /// Whether it is told of nothing but sweeps.
+    pub(super) fn hears_of_sweeps(&self) -> bool {
+        matches!(self, Collector::Heartbeat { .. })
+    }
+
     /// Sends events, oldest first. `Ok`: the collector has all of them.
     pub(super) async fn send(&mut self, events: &[(AuditEvent, Value)]) -> anyhow::Result<()> {
         let send = async {
@@ -219,7 +224,7 @@ fn lost(error: &reqwest::Error) -> anyhow::Error {
 }
 
 /// Whether a sweep went through. One that failed, or that a guard refused, did not do its job.
-fn is_through(event: &AuditEvent) -> bool {
+pub(super) fn is_through(event: &AuditEvent) -> bool {
     [Action::SweepFinished, Action::SweepHeld].iter().any(|action| event.action == action.word())
 }
 

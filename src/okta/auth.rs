@@ -48,6 +48,33 @@ pub enum Credential {
     },
 }
 
+impl Credential {
+    /// Returns whether both prove the same, with the same rights.
+    pub(super) fn same_as(&self, other: &Credential) -> bool {
+        match (self, other) {
+            (Credential::ApiToken(ours), Credential::ApiToken(theirs)) => {
+                ours.expose_secret() == theirs.expose_secret()
+            }
+            (
+                Credential::ServiceApp { client_id, private_key_pem, key_id, scopes },
+                Credential::ServiceApp {
+                    client_id: other_id,
+                    private_key_pem: other_pem,
+                    key_id: other_key_id,
+                    scopes: other_scopes,
+                },
+            ) => {
+                client_id == other_id
+                    && private_key_pem.expose_secret() == other_pem.expose_secret()
+                    && key_id == other_key_id
+                    && scopes == other_scopes
+            }
+            (Credential::ApiToken(_), Credential::ServiceApp { .. })
+            | (Credential::ServiceApp { .. }, Credential::ApiToken(_)) => false,
+        }
+    }
+}
+
 /// The credential, ready for use.
 pub(super) enum Auth {
     ApiToken(HeaderValue),

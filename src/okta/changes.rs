@@ -143,7 +143,7 @@ pub(super) async fn latest(
         quoted(&account.0),
         kinds.join(" or ")
     );
-    let url = Span::new(since, http.latest_now()).url(http, &filter, "1");
+    let url = Span::new(Some(since), http.latest_now()).url(http, &filter, "1");
     let events: Vec<Event> = http.get(&url, Right::ReadLog).await?.json("the System Log")?;
     let Some(event) = events.first() else { return Ok(None) };
     if !event.is_about(account) {

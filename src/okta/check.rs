@@ -83,7 +83,7 @@ impl Okta {
         // Nobody has this id; the right to ask is all that matters.
         let nobody = AccountId("00u00000000000000000".into());
         let clock: &Clock = self.http.clock();
-        log::look(&self.http, &nobody, clock.now() - Duration::hours(1)).await?;
+        log::look(&self.http, &nobody, Some(clock.now() - Duration::hours(1))).await?;
         Ok("readable".into())
     }
 
@@ -142,8 +142,10 @@ impl Okta {
         let mut types = Vec::new();
         let first = self.http.url(&["meta", "types", "user"]);
         paging::walk_all(&self.http, first, Right::ReadTypes, |answer| {
-            types.extend(answer.json::<Vec<Type>>("the user types")?);
-            Ok(Then::FollowLink)
+            let page = answer.json::<Vec<Type>>("the user types")?;
+            let items = page.len();
+            types.extend(page);
+            Ok(Then::FollowLink(items))
         })
         .await?;
         Ok(types)

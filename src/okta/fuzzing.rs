@@ -25,7 +25,7 @@ pub fn sign_ins(body: &[u8]) -> Result<Vec<log::SignIn>, IdentityError> {
 
 /// The address of the page after the one that came with these headers.
 pub fn next_page(headers: &HeaderMap, base: &Url) -> Result<Option<Url>, IdentityError> {
-    paging::next_page(headers, base)
+    paging::next_page(paging::links(headers)?, false, base)
 }
 
 /// The search for all accounts of a type.

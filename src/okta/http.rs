@@ -19,11 +19,12 @@ use url::Url;
 use super::Settings;
 use super::auth::Auth;
 use super::errors::{self, Kind, Right};
-use super::rate::{self, Bucket, Rates, Reported, Traffic, WAIT_MAX, sleep_until};
+use super::rate::{self, Bucket, Rates, Reported, Traffic, WAIT_MAX};
 use super::skew::{Sent, Skew};
 use crate::clock::Clock;
 use crate::identity::{IdentityError, Reference};
 use crate::net::is_this_machine;
+use crate::scheduler::Class;
 
 /// How often one call is sent at most, whatever goes wrong.
 const ATTEMPTS_MAX: u32 = 5;
@@ -33,8 +34,12 @@ const READ_TIME_MAX: StdDuration = StdDuration::from_secs(300);
 const READ_WINDOWS_MAX: u32 = 5;
 /// Okta is being maintained: it answers questions and takes no changes.
 const READ_ONLY: &str = "E0000010";
+/// How many a question waits for: a person is told to ask again instead.
+const QUESTION_WINDOWS_MAX: u32 = 1;
 /// A change never waits between looking and acting.
 const CHANGE_WINDOWS_MAX: u32 = 0;
+/// A connection that nobody uses is kept for the next call, but no more than this.
+const IDLE_CONNECTIONS_MAX: usize = 4;
 /// The pause before another attempt never gets longer.
 const PAUSE_MAX: StdDuration = StdDuration::from_secs(15);
 const CONNECT_TIMEOUT: StdDuration = StdDuration::from_secs(10);
@@ -95,12 +100,13 @@ impl Http {
             .user_agent(concat!("inactive-contractors/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .timeout(settings.request_timeout)
             .https_only(base.scheme() == "https");
         Ok(Http {
             client: client.build().context("could not set up the HTTP client for Okta")?,
             auth: Auth::new(settings.credential, &base, clock.clone())?,
-            rates: Rates::new(settings.rate_share, clock.clone()),
+            rates: Rates::new(settings.rate_share, settings.concurrency, clock.clone()),
             skew: Skew::default(),
             base,
             clock,
@@ -173,7 +179,7 @@ impl Http {
             tracing::debug!(attempt, ?right, "reading from Okta again");
             match fault {
                 Fault::Limited(_) => self.rates.wait(until).await,
-                Fault::Busy | Fault::Passing(_) | Fault::Final(_) => sleep_until(&self.clock, until).await,
+                Fault::Busy | Fault::Passing(_) | Fault::Final(_) => self.clock.sleep_until(until).await,
             }
             attempt += 1;
         }
@@ -226,10 +232,16 @@ impl Http {
     async fn once(&self, method: &Method, url: &Url, right: Right) -> Result<Answer, Fault> {
         let bucket = Bucket::of(method, url);
         let is_read = method == Method::GET;
-        let windows_max = if is_read { READ_WINDOWS_MAX } else { CHANGE_WINDOWS_MAX };
+        // A change is what everything else waits for, whatever the task is.
+        let class = if is_read { Class::current() } else { Class::Action };
+        let windows_max = match class {
+            _ if !is_read => CHANGE_WINDOWS_MAX,
+            Class::Question => QUESTION_WINDOWS_MAX,
+            Class::Action | Class::FreshLook | Class::Sweep => READ_WINDOWS_MAX,
+        };
         let mut renewed = false;
         loop {
-            self.rates.take_turn(bucket, windows_max).await.map_err(Fault::Limited)?;
+            let _place = self.rates.place(class, bucket, windows_max).await.map_err(Fault::Limited)?;
             let pass = self.auth.pass(&self.client, method, url).await.map_err(as_fault)?;
             self.rates.count_call();
             let span = tracing::info_span!("okta", %method, path = url.path());

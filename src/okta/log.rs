@@ -1,22 +1,23 @@
-//! The System Log's word on who signed in: a second opinion, since the last sign-in misses people who reuse a session
-//! or go straight to an app.
+//! The System Log's word on who was there: a second opinion, since the last sign-in misses people who reuse a session
+//! or go straight to an app. Which events count is in [`super::signs`].
 //!
-//! All queries are bounded by `since` and `until`; without `until` their pages never end. `user.authentication.sso`
-//! is logged for failures too, hence the outcome. A query that fails is the account's error, never idleness.
-//! See <https://developer.okta.com/docs/reference/system-log-query/>.
+//! All queries are bounded by `since` and `until`; without `until` their pages never end. A query that fails is the
+//! account's error, never idleness. See <https://developer.okta.com/docs/reference/system-log-query/>.
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use futures_util::{StreamExt, stream};
-use serde::Deserialize;
 use url::Url;
 
 use super::errors::Right;
 use super::http::{Answer, Http};
 use super::paging::{self, Then};
-use super::search::quoted;
+use super::signs::{self, Event};
 use crate::domain::account::AccountId;
 use crate::domain::assess::SecondLook;
-use crate::identity::{IdentityError, SecondLooks};
+use crate::domain::sighting::Sighting;
+use crate::identity::{IdentityError, LogRead, Looks};
 
 /// Okta keeps the log for 90 days and answers with nothing beyond that.
 const KEPT: Duration = Duration::days(90);
@@ -24,48 +25,12 @@ const KEPT: Duration = Duration::days(90);
 const SINGLES_MAX: usize = 100;
 /// A sweep of 1000 events a page stops here, and the accounts that it did not see are asked about one by one.
 const SWEEP_PAGES_MAX: u32 = 50;
+/// The first event about one account is nearly always its own sign of life; others may come before it.
+const LOOK_PAGE: &str = "5";
+/// So many pages of events about one account that are not its own say that something is wrong.
+const LOOK_PAGES_MAX: u32 = 50;
 /// Queries in flight; the log's bucket is small.
 const AT_ONCE: usize = 4;
-
-const SIGN_INS: &str = r#"outcome.result eq "SUCCESS" and (eventType eq "user.session.start" or eventType eq "user.authentication.sso")"#;
-
-#[derive(Deserialize)]
-struct Event {
-    #[serde(default)]
-    actor: Option<Actor>,
-    #[serde(default, rename = "eventType")]
-    kind: String,
-    published: String,
-    #[serde(default)]
-    outcome: Option<Outcome>,
-}
-
-#[derive(Deserialize)]
-struct Actor {
-    #[serde(default)]
-    id: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Outcome {
-    #[serde(default)]
-    result: Option<String>,
-}
-
-impl Event {
-    /// Whose successful sign-in it is. The server filters; this makes sure that it did.
-    fn sign_in_of(&self) -> Option<&str> {
-        let done = self.outcome.as_ref()?.result.as_deref() == Some("SUCCESS");
-        let wanted = matches!(self.kind.as_str(), "user.session.start" | "user.authentication.sso");
-        self.actor.as_ref()?.id.as_deref().filter(|_| done && wanted)
-    }
-
-    fn at(&self) -> Result<DateTime<Utc>, IdentityError> {
-        DateTime::parse_from_rfc3339(&self.published).map(|at| at.to_utc()).map_err(|_| {
-            IdentityError::Malformed("an event of Okta's System Log has no readable date".into())
-        })
-    }
-}
 
 /// The stretch of the log that is asked about.
 #[derive(Clone, Copy)]
@@ -75,9 +40,11 @@ pub(super) struct Span {
 }
 
 impl Span {
-    pub(super) fn new(since: DateTime<Utc>, now: DateTime<Utc>) -> Span {
+    /// `None`: as far back as the log is kept.
+    pub(super) fn new(since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Span {
+        let oldest = now - KEPT;
         // Sent in whole milliseconds: rounded up, so that an event of this very moment is inside.
-        Span { since: since.max(now - KEPT).min(now), until: now + Duration::milliseconds(1) }
+        Span { since: since.unwrap_or(oldest).max(oldest).min(now), until: now + Duration::milliseconds(1) }
     }
 
     pub(super) fn url(self, http: &Http, filter: &str, limit: &str) -> Url {
@@ -92,98 +59,143 @@ impl Span {
     }
 }
 
-/// Looks for the latest successful sign-in of one account.
+/// Looks for the latest sign of life of one account.
 pub(super) async fn look(
     http: &Http,
     account: &AccountId,
-    since: DateTime<Utc>,
+    since: Option<DateTime<Utc>>,
 ) -> Result<SecondLook, IdentityError> {
     let span = Span::new(since, http.latest_now());
-    let answer = http.get(&span.url(http, &sign_ins_of(account), "1"), Right::ReadLog).await?;
-    let events = events(&answer)?;
-    let Some(event) = events.first() else { return Ok(SecondLook::Nothing { since: span.since }) };
-    if event.sign_in_of() != Some(account.0.as_str()) {
-        return Err(IdentityError::Malformed("Okta's System Log answered with something else".into()));
+    let mut seen = None;
+    let first = span.url(http, &signs::of_one(account), LOOK_PAGE);
+    let walk = paging::walk(http, first, Right::ReadLog, LOOK_PAGES_MAX, |answer| {
+        let events = events(answer)?;
+        for event in &events {
+            if !event.answers_for(account) {
+                return Err(IdentityError::Malformed(
+                    "Okta's System Log answered with something else".into(),
+                ));
+            }
+            if let Some((_, sign)) = event.sign().filter(|(whose, _)| whose == account) {
+                seen = Some(Sighting { at: at(event)?, sign: Some(sign), read_since: Some(span.since) });
+                return Ok(Then::Stop);
+            }
+        }
+        Ok(Then::FollowLink(events.len()))
+    })
+    .await?;
+    match seen {
+        Some(sighting) => Ok(SecondLook::Seen(sighting)),
+        None if walk.cut => Err(IdentityError::Malformed(
+            "Okta's System Log has too many events about this account that others caused".into(),
+        )),
+        None => Ok(SecondLook::Nothing { since: span.since }),
     }
-    Ok(SecondLook::Seen { at: event.at()? })
 }
 
 /// Looks for all of them, by single queries or by a sweep. Has an entry for each.
-pub(super) async fn look_for_all(http: &Http, accounts: &[AccountId], since: DateTime<Utc>) -> SecondLooks {
-    let mut looks = SecondLooks::new();
-    if accounts.len() > SINGLES_MAX {
-        match sweep(http, accounts, since, &mut looks).await {
-            Ok(true) => return looks,
-            Ok(false) => {}
-            Err(error) => return fail_rest(accounts, &error, looks),
-        }
+pub(super) async fn look_for_all(http: &Http, asked: &Looks) -> LogRead {
+    let mut read = LogRead::default();
+    if asked.len() > SINGLES_MAX
+        && let Err(error) = sweep(http, asked, &mut read).await
+    {
+        return fail_rest(asked, &error, read);
     }
-    let mut rest: Vec<AccountId> =
-        accounts.iter().filter(|account| !looks.contains_key(*account)).cloned().collect();
+    let mut rest: Vec<(AccountId, Option<DateTime<Utc>>)> = asked
+        .iter()
+        .filter(|(account, _)| !read.looks.contains_key(*account))
+        .map(|(account, since)| (account.clone(), *since))
+        .collect();
     // The first one alone: if the right is missing, the others needn't find it out each for itself.
-    let Some(first) = rest.pop() else { return looks };
+    let Some((first, since)) = rest.pop() else { return read };
     match look(http, &first, since).await {
-        Err(error @ IdentityError::Denied(_)) => return fail_rest(accounts, &error, looks),
-        result => looks.insert(first, result),
+        Err(error @ IdentityError::Denied(_)) => return fail_rest(asked, &error, read),
+        result => read.looks.insert(first, result),
     };
     let mut queries = stream::iter(rest)
-        .map(|account| async move { (look(http, &account, since).await, account) })
+        .map(|(account, since)| async move { (look(http, &account, since).await, account) })
         .buffer_unordered(AT_ONCE);
     while let Some((result, account)) = queries.next().await {
-        looks.insert(account, result);
+        read.looks.insert(account, result);
     }
-    looks
+    drop(queries);
+    read
 }
 
-fn fail_rest(accounts: &[AccountId], error: &IdentityError, mut looks: SecondLooks) -> SecondLooks {
-    for account in accounts {
-        looks.entry(account.clone()).or_insert_with(|| Err(error.clone()));
+fn fail_rest(asked: &Looks, error: &IdentityError, mut read: LogRead) -> LogRead {
+    for account in asked.keys() {
+        read.looks.entry(account.clone()).or_insert_with(|| Err(error.clone()));
     }
-    looks
+    read
 }
 
-/// Reads everybody's sign-ins, newest first, until all were seen or the log ends. False if it was too long: then only
-/// those that were seen have an entry.
-async fn sweep(
-    http: &Http,
-    accounts: &[AccountId],
-    since: DateTime<Utc>,
-    looks: &mut SecondLooks,
-) -> Result<bool, IdentityError> {
-    let span = Span::new(since, http.latest_now());
-    let mut unseen: std::collections::BTreeSet<AccountId> = accounts.iter().cloned().collect();
-    let first = span.url(http, SIGN_INS, "1000");
+/// Reads everybody's signs of life, newest first, until each account was seen or read about as far back as it asked
+/// for. A log that is too long leaves the others without an entry. The latest of everybody else is kept as well.
+async fn sweep(http: &Http, asked: &Looks, read: &mut LogRead) -> Result<(), IdentityError> {
+    let now = http.latest_now();
+    let mut unseen: BTreeMap<&AccountId, DateTime<Utc>> =
+        asked.iter().map(|(account, since)| (account, Span::new(*since, now).since)).collect();
+    let Some(oldest) = unseen.values().min().copied() else { return Ok(()) };
+    let first = Span::new(Some(oldest), now).url(http, &signs::of_all(), "1000");
     let walk = paging::walk(http, first, Right::ReadLog, SWEEP_PAGES_MAX, |answer| {
-        for (actor, at) in sign_ins(answer)? {
-            if let Some(account) = unseen.take(&actor) {
-                looks.insert(account, Ok(SecondLook::Seen { at: at? }));
+        let events = events(answer)?;
+        let mut reached = None;
+        for event in &events {
+            let seen_at = at(event);
+            reached = seen_at.as_ref().ok().copied().or(reached);
+            let Some((account, sign)) = event.sign() else { continue };
+            if let Some((account, since)) = unseen.remove_entry(&account) {
+                let seen = |at: DateTime<Utc>| {
+                    // It may be older than what was asked for, and then all since then was read.
+                    Sighting { at, sign: Some(sign), read_since: Some(since.min(at)) }
+                };
+                let look = seen_at.map(|at| SecondLook::Seen(seen(at)));
+                read.looks.insert(account.clone(), look);
+            } else if !asked.contains_key(&account)
+                && let Ok(at) = seen_at
+            {
+                let sighting = Sighting { at, sign: Some(sign), read_since: None };
+                read.others.entry(account).or_insert(sighting);
             }
         }
-        Ok(if unseen.is_empty() { Then::Stop } else { Then::FollowLink })
+        unseen.retain(|account, since| {
+            let done = reached.is_some_and(|reached| reached < *since);
+            if done {
+                read.looks.insert((*account).clone(), Ok(SecondLook::Nothing { since: *since }));
+            }
+            !done
+        });
+        Ok(if unseen.is_empty() { Then::Stop } else { Then::FollowLink(events.len()) })
     })
     .await?;
     if !walk.cut {
-        looks.extend(
-            unseen.into_iter().map(|account| (account, Ok(SecondLook::Nothing { since: span.since }))),
-        );
+        let nothing =
+            |(account, since): (&AccountId, _)| (account.clone(), Ok(SecondLook::Nothing { since }));
+        read.looks.extend(unseen.into_iter().map(nothing));
     }
-    Ok(!walk.cut)
+    Ok(())
 }
 
-/// The filter for one account's successful sign-ins.
+/// The filter for one account's signs of life.
 pub(super) fn sign_ins_of(account: &AccountId) -> String {
-    format!("actor.id eq {} and {SIGN_INS}", quoted(&account.0))
+    signs::of_one(account)
 }
 
-/// A successful sign-in: whose, and when as far as that can be read.
+/// A sign of life: whose, and when as far as that can be read.
 pub(super) type SignIn = (AccountId, Result<DateTime<Utc>, IdentityError>);
 
-/// The successful sign-ins of a page, in its order.
+/// The signs of life on a page, in its order.
 pub(super) fn sign_ins(answer: &Answer) -> Result<Vec<SignIn>, IdentityError> {
-    let whose = |event: &Event| Some((AccountId(event.sign_in_of()?.to_owned()), event.at()));
+    let whose = |event: &Event| Some((event.sign()?.0, at(event)));
     Ok(events(answer)?.iter().filter_map(whose).collect())
 }
 
 fn events(answer: &Answer) -> Result<Vec<Event>, IdentityError> {
     answer.json("the System Log")
+}
+
+fn at(event: &Event) -> Result<DateTime<Utc>, IdentityError> {
+    DateTime::parse_from_rfc3339(&event.published)
+        .map(|at| at.to_utc())
+        .map_err(|_| IdentityError::Malformed("an event of Okta's System Log has no readable date".into()))
 }

@@ -18,6 +18,7 @@ mod log;
 mod paging;
 mod rate;
 mod search;
+mod signs;
 mod skew;
 mod wire;
 
@@ -45,7 +46,8 @@ use crate::domain::account::{Account, AccountId, AccountStatus};
 use crate::domain::assess::SecondLook;
 use crate::domain::policy::Rule;
 use crate::identity::{
-    FreshLook, IdentityError, IdentityProvider, Protected, Reference, SecondLooks, StatusChange, TakeAccount,
+    FreshLook, IdentityError, IdentityProvider, LogRead, Looks, Protected, Reference, StatusChange,
+    TakeAccount,
 };
 use crate::net::Network;
 
@@ -72,6 +74,8 @@ pub struct Settings {
     pub credential: Credential,
     /// The part (above 0, at most 1) of each of the org's rate limits that the bot may use.
     pub rate_share: f64,
+    /// How many calls may be under way at once, those of all policies together; at least 1.
+    pub concurrency: u32,
     /// How long one request may take, its answer included.
     pub request_timeout: StdDuration,
     /// The pause before a failed read is tried again; it doubles each time.
@@ -81,16 +85,38 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The usual settings: half of the rate limits, 30 s for a request, half a second before another try, no proxy.
+    /// The usual settings: half of the rate limits, 4 calls at once, 30 s for a request, half a second before another try, no
+    /// proxy.
     pub fn new(org_url: Url, credential: Credential) -> Settings {
         Settings {
             org_url,
             credential,
             rate_share: 0.5,
+            concurrency: 4,
             request_timeout: REQUEST_TIMEOUT,
             retry_pause: StdDuration::from_millis(500),
             network: Network::default(),
         }
+    }
+
+    /// Returns whether these are the same connection in every respect.
+    pub fn same_as(&self, other: &Settings) -> bool {
+        // The network is the process environment's, which no reload changes.
+        let Settings {
+            org_url,
+            credential,
+            rate_share,
+            concurrency,
+            request_timeout,
+            retry_pause,
+            network: _,
+        } = self;
+        *org_url == other.org_url
+            && credential.same_as(&other.credential)
+            && rate_share.total_cmp(&other.rate_share).is_eq()
+            && *concurrency == other.concurrency
+            && *request_timeout == other.request_timeout
+            && *retry_pause == other.retry_pause
     }
 
     /// The usual settings with an API token.
@@ -179,8 +205,10 @@ impl Okta {
         let mut groups = BTreeSet::new();
         let first = self.user_url(account, &["groups"])?;
         paging::walk_all(&self.http, first, Right::ReadUsers, |answer| {
-            groups.extend(answer.json::<Vec<Named>>("a user's groups")?.into_iter().map(|group| group.id));
-            Ok(Then::FollowLink)
+            let page = answer.json::<Vec<Named>>("a user's groups")?;
+            let items = page.len();
+            groups.extend(page.into_iter().map(|group| group.id));
+            Ok(Then::FollowLink(items))
         })
         .await?;
         Ok(groups)
@@ -192,9 +220,9 @@ impl Okta {
         first.query_pairs_mut().append_pair("limit", ADMIN_PAGE);
         paging::walk_all(&self.http, first, Right::ReadRoles, |answer| {
             let page = answer.json::<Assignees>("the users with administrator roles")?;
-            let next = page.next();
+            let (items, links) = (page.value.len(), page.links());
             admins.extend(page.value.into_iter().map(|user| AccountId(user.id)));
-            Ok(Then::Follow(next))
+            Ok(Then::Follow(items, links))
         })
         .await?;
         Ok(admins)
@@ -208,8 +236,9 @@ impl Okta {
         first.query_pairs_mut().append_pair("limit", PAGE);
         let walked = paging::walk_all(&self.http, first, Right::ReadGroups, |answer| {
             let page = answer.json::<Vec<Named>>("a group's members")?;
+            let items = page.len();
             members.extend(page.into_iter().map(|user| AccountId(user.id)));
-            Ok(Then::FollowLink)
+            Ok(Then::FollowLink(items))
         })
         .await;
         match walked {
@@ -262,7 +291,7 @@ impl Okta {
                 return Err(the_same_page());
             }
             before = here;
-            Ok(Then::FollowLink)
+            Ok(Then::FollowLink(sent))
         })
         .await
     }
@@ -313,15 +342,15 @@ impl IdentityProvider for Okta {
         Ok(Protected { admins: self.admins().await?, own: self.own_id().await?, groups })
     }
 
-    async fn second_look(&self, accounts: &[AccountId], since: DateTime<Utc>) -> SecondLooks {
-        log::look_for_all(&self.http, accounts, since).await
+    async fn second_look(&self, asked: &Looks) -> LogRead {
+        log::look_for_all(&self.http, asked).await
     }
 
     async fn look(
         &self,
         account: &AccountId,
         rule: &Rule,
-        since: DateTime<Utc>,
+        since: Option<DateTime<Utc>>,
     ) -> Result<FreshLook, IdentityError> {
         let admin_role = !self.roles_of(account).await?.is_empty();
         let own = self.own.get_or_try_init(|| self.own_id()).await?;
@@ -340,6 +369,10 @@ impl IdentityProvider for Okta {
         // Last, so that it is as fresh as can be when the caller acts on it.
         let account = self.read_user(account, Some(rule)).await?;
         Ok(FreshLook { account, admin_role, own_identity, exempt_groups, second_look })
+    }
+
+    async fn confirm(&self, account: &AccountId, rule: &Rule) -> Result<Account, IdentityError> {
+        self.read_user(account, Some(rule)).await
     }
 
     async fn read(&self, account: &AccountId) -> Result<Account, IdentityError> {

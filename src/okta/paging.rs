@@ -1,7 +1,8 @@
 //! Follows pages to their end, or fails: a part never passes for the whole.
 //!
 //! Okta sends two separate `Link` header lines, `self` and `next`; the next address is followed as given, but only
-//! on the org's own scheme, host and port, because the credential goes with it. No cursor is ever made here.
+//! on the org's own scheme, host and port, because the credential goes with it. No cursor is ever made here. A full
+//! page without either link is an error: a proxy that drops the header would make the first page the whole listing.
 //! See <https://developer.okta.com/docs/api/#pagination>.
 
 use std::collections::HashSet;
@@ -17,14 +18,23 @@ use crate::identity::IdentityError;
 /// 10,000 pages of 200 are two million accounts.
 pub(super) const PAGES_MAX: u32 = 10_000;
 
-/// Where to go after a page.
+/// Where to go after a page of so many items.
 pub(super) enum Then {
     /// To where the `Link` header says.
-    FollowLink,
-    /// To where the body says, if anywhere.
-    Follow(Option<String>),
+    FollowLink(usize),
+    /// To where the links in the body say.
+    Follow(usize, Links),
     /// Nowhere: we have what we want.
     Stop,
+}
+
+/// The links that a page has.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Links {
+    /// The page after it.
+    pub(super) next: Option<String>,
+    /// Whether it names itself, as Okta's pages do.
+    pub(super) own: bool,
 }
 
 /// How a walk ended.
@@ -44,15 +54,17 @@ pub(super) async fn walk(
     mut take: impl FnMut(&Answer) -> Result<Then, IdentityError> + Send,
 ) -> Result<Walk, IdentityError> {
     let mut seen = HashSet::from([first.to_string()]);
+    let limit = limit_of(&first);
     let mut url = first;
     for pages in 1..=pages_max {
         let answer =
             http.get(&url, right).await.map_err(|error| if pages > 1 { midway(error) } else { error })?;
-        let next = match take(&answer)? {
-            Then::FollowLink => next_page(&answer.headers, http.base())?,
-            Then::Follow(next) => next.map(|next| pinned(&next, http.base())).transpose()?,
-            Then::Stop => None,
+        let (items, links) = match take(&answer)? {
+            Then::FollowLink(items) => (items, links(&answer.headers)?),
+            Then::Follow(items, links) => (items, links),
+            Then::Stop => return Ok(Walk { pages, cut: false }),
         };
+        let next = next_page(links, limit.is_some_and(|limit| items >= limit), http.base())?;
         let Some(next) = next else { return Ok(Walk { pages, cut: false }) };
         url = next;
         if !seen.insert(url.to_string()) {
@@ -92,36 +104,46 @@ fn malformed(why: &str) -> IdentityError {
     IdentityError::Malformed(why.to_owned())
 }
 
-/// The page that the headers name as the next one, if it is the org's own.
-pub(super) fn next_page(headers: &HeaderMap, base: &Url) -> Result<Option<Url>, IdentityError> {
-    next_link(headers)?.map(|next| pinned(&next, base)).transpose()
+/// How many items a page holds at most, as the address asks for it.
+fn limit_of(url: &Url) -> Option<usize> {
+    url.query_pairs().find(|(name, _)| name == "limit").and_then(|(_, limit)| limit.parse().ok())
 }
 
-/// The target of `rel="next"` in any of the `Link` lines. A line that can't be read is an error, not an end.
-fn next_link(headers: &HeaderMap) -> Result<Option<String>, IdentityError> {
-    let mut next = None;
+/// The page that these links name as the next one, if it is the org's own.
+pub(super) fn next_page(links: Links, full: bool, base: &Url) -> Result<Option<Url>, IdentityError> {
+    if full && links == Links::default() {
+        return Err(malformed(
+            "Okta's full page does not say whether another one follows; if a proxy stands between the bot and Okta, make \
+             it let the Link header of answers through",
+        ));
+    }
+    links.next.map(|next| pinned(&next, base)).transpose()
+}
+
+/// The links in any of the `Link` lines. A line that can't be read is an error, not an end.
+pub(super) fn links(headers: &HeaderMap) -> Result<Links, IdentityError> {
+    let mut found = Links::default();
     for line in headers.get_all(LINK) {
         let line = line.to_str().map_err(|_| malformed("Okta's Link header can't be read"))?;
-        let targets = next_targets(line).ok_or_else(|| malformed("Okta's Link header can't be read"))?;
-        for target in targets {
-            if next.replace(target.to_owned()).is_some() {
+        let links = read_line(line).ok_or_else(|| malformed("Okta's Link header can't be read"))?;
+        for (target, rels) in links {
+            found.own |= is_among(rels, "self");
+            if is_among(rels, "next") && found.next.replace(target.to_owned()).is_some() {
                 return Err(malformed("Okta named two next pages"));
             }
         }
     }
-    Ok(next)
+    Ok(found)
 }
 
-/// The targets of those links of `<a>; rel="self", <b>; rel="next"` that are the next page (RFC 8288).
-fn next_targets(line: &str) -> Option<Vec<&str>> {
-    let mut targets = Vec::new();
+/// The targets of `<a>; rel="self", <b>; rel="next"` with what they are, as it stands there (RFC 8288).
+fn read_line(line: &str) -> Option<Vec<(&str, &str)>> {
+    let mut links = Vec::new();
     for link in split(line, ',')?.into_iter().map(str::trim).filter(|link| !link.is_empty()) {
         let (target, parameters) = link.strip_prefix('<')?.split_once('>')?;
-        if is_next(&split(parameters, ';')?) {
-            targets.push(target);
-        }
+        links.push((target, rels(&split(parameters, ';')?)));
     }
-    Some(targets)
+    Some(links)
 }
 
 /// Splits where a separator is in neither `<…>` nor `"…"`; nothing if one of these has no end.
@@ -146,12 +168,14 @@ fn split(text: &str, separator: char) -> Option<Vec<&str>> {
 }
 
 /// Only the first `rel` counts.
-fn is_next(parameters: &[&str]) -> bool {
-    let named = parameters.iter().filter_map(|parameter| parameter.split_once('='));
-    let rel = named.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("rel"));
-    rel.is_some_and(|(_, value)| {
-        value.trim().trim_matches('"').split_whitespace().any(|rel| rel.eq_ignore_ascii_case("next"))
-    })
+fn rels<'a>(parameters: &[&'a str]) -> &'a str {
+    let mut named = parameters.iter().filter_map(|parameter| parameter.split_once('='));
+    let rel = named.find(|(name, _)| name.trim().eq_ignore_ascii_case("rel"));
+    rel.map_or("", |(_, value)| value.trim().trim_matches('"'))
+}
+
+fn is_among(rels: &str, wanted: &str) -> bool {
+    rels.split_whitespace().any(|rel| rel.eq_ignore_ascii_case(wanted))
 }
 
 fn pinned(next: &str, base: &Url) -> Result<Url, IdentityError> {
@@ -169,7 +193,7 @@ mod tests {
         for line in lines {
             headers.append(LINK, line.parse().unwrap());
         }
-        next_link(&headers)
+        links(&headers).map(|links| links.next)
     }
 
     #[test]
@@ -192,6 +216,22 @@ mod tests {
     fn an_unreadable_or_double_next_is_an_error() {
         assert!(next(&["https://x.test/b; rel=next"]).is_err());
         assert!(next(&["<a>; rel=next", "<b>; rel=next"]).is_err());
+    }
+
+    #[test]
+    fn a_full_page_says_that_it_is_the_last_one_by_naming_itself() {
+        let base = Url::parse("https://x.test").unwrap();
+        let of = |line: &str| {
+            let mut headers = HeaderMap::new();
+            headers.append(LINK, line.parse().unwrap());
+            links(&headers).unwrap()
+        };
+        let own = r#"<https://x.test/a>; rel="self""#;
+        assert_eq!(next_page(of(own), true, &base), Ok(None));
+        assert_eq!(next_page(Links::default(), false, &base), Ok(None));
+        assert!(next_page(Links::default(), true, &base).is_err());
+        assert!(next_page(of(r#"<https://x.test/a>; rel="prev""#), true, &base).is_err());
+        assert!(next_page(of("<https://x.test/b>; rel=next"), true, &base).unwrap().is_some());
     }
 
     #[test]

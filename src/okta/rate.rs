@@ -3,10 +3,11 @@
 //! Okta counts per bucket over 60 s and sends `X-Rate-Limit-Limit`, `-Remaining` and `-Reset` (epoch seconds) with
 //! every response, but no `Retry-After`: only a gateway before Okta may. The wait is the reset relative to the response's own `Date`, plus a second,
 //! so that a wrong clock here doesn't matter. See <https://developer.okta.com/docs/reference/rl-best-practices/>.
+//!
+//! Of what is left of our share, lower classes of work leave a part to higher ones, and others' reserve is left alone.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Duration, Utc};
 use http::{HeaderMap, Method};
@@ -14,6 +15,7 @@ use url::Url;
 
 use super::skew;
 use crate::clock::Clock;
+use crate::scheduler::{Budget, Class, Patience, Place, Scheduler};
 
 /// The longest wait for a window to end: a window is 60 s.
 pub(super) const WAIT_MAX: Duration = Duration::seconds(70);
@@ -99,11 +101,16 @@ impl Window {
         now < self.until && self.until - now <= WAIT_MAX
     }
 
-    fn is_used_up(&self, share: f64) -> bool {
-        let limit = f64::from(self.reported.limit);
-        let reserve = (limit * RESERVE.min(1.0 - share)).floor();
-        f64::from(self.used) >= (limit * share).floor().max(1.0)
-            || f64::from(self.reported.remaining) <= reserve
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is a part of a u32, and not below zero"
+    )]
+    fn is_used_up(&self, share: f64, class: Class) -> bool {
+        let part_of = |part: f64| (f64::from(self.reported.limit) * part).floor() as u32;
+        let (ours, of_others) = (part_of(share).max(1), part_of(RESERVE.min(1.0 - share)));
+        let left = ours.saturating_sub(self.used).min(self.reported.remaining.saturating_sub(of_others));
+        left <= class.leaves(ours)
     }
 }
 
@@ -118,23 +125,68 @@ pub struct Traffic {
     pub waited_ms: u64,
 }
 
-/// All buckets of one org.
-pub(super) struct Rates {
+/// What is left of each bucket of one org.
+pub(super) struct Windows {
     share: f64,
     clock: Clock,
-    windows: Mutex<BTreeMap<Bucket, Window>>,
+    by_bucket: BTreeMap<Bucket, Window>,
+}
+
+impl Budget for Windows {
+    type Bucket = Bucket;
+
+    fn full_until(&self, bucket: &Bucket, class: Class) -> Option<DateTime<Utc>> {
+        let window = self.by_bucket.get(bucket)?;
+        let is_full = window.goes_on(self.clock.now()) && window.is_used_up(self.share, class);
+        is_full.then_some(window.until)
+    }
+
+    fn spend(&mut self, bucket: &Bucket) {
+        let now = self.clock.now();
+        self.by_bucket.retain(|_, window| window.goes_on(now));
+        if let Some(window) = self.by_bucket.get_mut(bucket) {
+            window.used += 1;
+        }
+    }
+}
+
+impl Windows {
+    /// Remembers what a response said.
+    fn note(&mut self, bucket: Bucket, reported: Reported) {
+        // The concurrency limit has no window, and a window is 60 s: anything longer is not about one.
+        if reported.limit == 0 || reported.wait > WAIT_MAX {
+            return;
+        }
+        let until = self.clock.now() + reported.wait;
+        match self.by_bucket.get_mut(&bucket) {
+            Some(window) if window.reported.reset == reported.reset => {
+                let remaining = window.reported.remaining.min(reported.remaining);
+                window.reported = Reported { remaining, ..reported };
+            }
+            Some(window) if window.reported.reset > reported.reset => {}
+            Some(_) | None => {
+                self.by_bucket.insert(bucket, Window { reported, until, used: 1 });
+            }
+        }
+    }
+}
+
+/// The order of all calls to one org, within its rate limits.
+pub(super) struct Rates {
+    scheduler: Scheduler<Windows>,
+    clock: Clock,
     calls: AtomicU64,
     waits: AtomicU64,
     waited_ms: AtomicU64,
 }
 
 impl Rates {
-    /// `share` is the part (0–1) of each bucket that we may use.
-    pub(super) fn new(share: f64, clock: Clock) -> Rates {
+    /// `share` is the part (0–1) of each bucket that we may use, `at_once` how many calls may be under way.
+    pub(super) fn new(share: f64, at_once: u32, clock: Clock) -> Rates {
+        let windows = Windows { share, clock: clock.clone(), by_bucket: BTreeMap::new() };
         Rates {
-            share,
+            scheduler: Scheduler::new(at_once, windows, clock.clone()),
             clock,
-            windows: Mutex::default(),
             calls: AtomicU64::new(0),
             waits: AtomicU64::new(0),
             waited_ms: AtomicU64::new(0),
@@ -153,93 +205,47 @@ impl Rates {
 
     /// Sleeps until a rate limit allows more.
     pub(super) async fn wait(&self, until: DateTime<Utc>) {
-        let left = (until - self.clock.now()).num_milliseconds();
+        self.count_wait(until - self.clock.now());
+        self.clock.sleep_until(until).await;
+    }
+
+    fn count_wait(&self, wait: Duration) {
         self.waits.fetch_add(1, Ordering::Relaxed);
-        self.waited_ms.fetch_add(u64::try_from(left).unwrap_or_default(), Ordering::Relaxed);
-        sleep_until(&self.clock, until).await;
+        self.waited_ms
+            .fetch_add(u64::try_from(wait.num_milliseconds()).unwrap_or_default(), Ordering::Relaxed);
     }
 
-    /// Waits until a call of this bucket fits in our share, for at most `windows_max` windows, and counts it. The
+    /// Waits for a place for a call of this bucket within our share, for at most `windows` windows, and counts it. The
     /// error says when to try again.
-    pub(super) async fn take_turn(&self, bucket: Bucket, windows_max: u32) -> Result<(), DateTime<Utc>> {
-        for _ in 0..windows_max {
-            let Some(until) = self.try_turn(bucket) else { return Ok(()) };
-            if until - self.clock.now() > WAIT_MAX {
-                return Err(until);
-            }
-            tracing::debug!(?bucket, %until, "waiting: our share of the rate limit is used up");
-            self.wait(until).await;
-        }
-        self.try_turn(bucket).map_or(Ok(()), Err)
+    pub(super) async fn place(
+        &self,
+        class: Class,
+        bucket: Bucket,
+        windows: u32,
+    ) -> Result<Place<'_, Windows>, DateTime<Utc>> {
+        let patience = Patience { windows, each: WAIT_MAX };
+        let waits = |wait| {
+            tracing::debug!(?bucket, ?class, %wait, "waiting: our share of the rate limit is used up");
+            self.count_wait(wait);
+        };
+        self.scheduler.place(class, bucket, patience, waits).await
     }
 
-    /// Waits until a call of this bucket fits in our share, for at most one window, and counts none.
+    /// Waits until a change fits in our share, for at most one window, and counts none.
     pub(super) async fn wait_for_room(&self, bucket: Bucket) -> Result<(), DateTime<Utc>> {
-        if let Some(until) = self.full_until(bucket) {
+        let full_until = || self.scheduler.with_budget(|budget| budget.full_until(&bucket, Class::Action));
+        if let Some(until) = full_until() {
             if until - self.clock.now() > WAIT_MAX {
                 return Err(until);
             }
             self.wait(until).await;
         }
-        self.full_until(bucket).map_or(Ok(()), Err)
-    }
-
-    fn full_until(&self, bucket: Bucket) -> Option<DateTime<Utc>> {
-        let windows = self.windows();
-        let window = windows.get(&bucket)?;
-        (window.is_used_up(self.share) && window.goes_on(self.clock.now())).then_some(window.until)
-    }
-
-    fn try_turn(&self, bucket: Bucket) -> Option<DateTime<Utc>> {
-        let mut windows = self.windows();
-        let window = windows.get_mut(&bucket)?;
-        if !window.goes_on(self.clock.now()) {
-            windows.remove(&bucket);
-            return None;
-        }
-        if window.is_used_up(self.share) {
-            return Some(window.until);
-        }
-        window.used += 1;
-        None
+        full_until().map_or(Ok(()), Err)
     }
 
     /// Remembers what a response said.
     pub(super) fn note(&self, bucket: Bucket, reported: Reported) {
-        // The concurrency limit has no window, and a window is 60 s: anything longer is not about one.
-        if reported.limit == 0 || reported.wait > WAIT_MAX {
-            return;
-        }
-        let until = self.clock.now() + reported.wait;
-        let mut windows = self.windows();
-        match windows.get_mut(&bucket) {
-            Some(window) if window.reported.reset == reported.reset => {
-                let remaining = window.reported.remaining.min(reported.remaining);
-                window.reported = Reported { remaining, ..reported };
-            }
-            Some(window) if window.reported.reset > reported.reset => {}
-            Some(_) | None => {
-                windows.insert(bucket, Window { reported, until, used: 1 });
-            }
-        }
-    }
-
-    fn windows(&self) -> MutexGuard<'_, BTreeMap<Bucket, Window>> {
-        // A panic elsewhere can't leave a half-written window: each change is one assignment.
-        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Sleeps until the clock shows `until`, however it gets there, but never for longer than it seems now: a clock that is put
-/// back meanwhile makes nobody wait.
-pub(super) async fn sleep_until(clock: &Clock, until: DateTime<Utc>) {
-    let mut moved = clock.moved();
-    let mut passed = std::pin::pin!(tokio::time::sleep((until - clock.now()).to_std().unwrap_or_default()));
-    while clock.now() < until {
-        tokio::select! {
-            () = &mut passed => return,
-            _ = moved.changed() => {}
-        }
+        self.scheduler.with_budget(|budget| budget.note(bucket, reported));
     }
 }
 
@@ -272,36 +278,71 @@ mod tests {
         assert_eq!((reported.limit, reported.remaining), (300, 3));
     }
 
+    fn windows(clock: &Clock) -> Windows {
+        Windows { share: 0.5, clock: clock.clone(), by_bucket: BTreeMap::new() }
+    }
+
+    impl Windows {
+        /// Takes a turn; until when there is none.
+        fn try_turn(&mut self, bucket: Bucket) -> Option<DateTime<Utc>> {
+            let full = self.full_until(&bucket, Class::Action);
+            if full.is_none() {
+                self.spend(&bucket);
+            }
+            full
+        }
+    }
+
     #[test]
     fn turns_end_with_our_share_or_with_the_reserve() {
-        let rates = Rates::new(0.5, Clock::system());
-        let now = rates.clock.now();
+        let clock = Clock::system();
+        let (mut windows, now) = (windows(&clock), clock.now());
         let report = |remaining| Reported { limit: 4, remaining, reset: 60, wait: Duration::seconds(30) };
-        rates.note(Bucket::Logs, report(3));
-        assert!(rates.try_turn(Bucket::Logs).is_none(), "one of two is left");
-        assert!(rates.try_turn(Bucket::Logs).is_some_and(|until| until > now), "two of two are used");
-        assert!(rates.try_turn(Bucket::Users).is_none(), "another bucket is not concerned");
-        rates.note(Bucket::Groups, report(0));
-        assert!(rates.try_turn(Bucket::Groups).is_some(), "others used everything");
-        rates.clock.advance(Duration::seconds(31));
-        assert!(rates.try_turn(Bucket::Logs).is_none(), "a new window");
+        windows.note(Bucket::Logs, report(3));
+        assert!(windows.try_turn(Bucket::Logs).is_none(), "one of two is left");
+        assert!(windows.try_turn(Bucket::Logs).is_some_and(|until| until > now), "two of two are used");
+        assert!(windows.try_turn(Bucket::Users).is_none(), "another bucket is not concerned");
+        windows.note(Bucket::Groups, report(0));
+        assert!(windows.try_turn(Bucket::Groups).is_some(), "others used everything");
+        clock.advance(Duration::seconds(31));
+        assert!(windows.try_turn(Bucket::Logs).is_none(), "a new window");
+    }
+
+    #[test]
+    fn of_a_budget_that_is_short_questions_and_sweeps_leave_a_part_to_suspensions() {
+        let clock = Clock::system();
+        // Our share is 30 of 60, and 6 of the 60 are left to others in any case.
+        for (remaining, question, sweep, look, action) in [
+            (36, true, true, true, true),
+            (28, false, true, true, true),
+            (13, false, false, true, true),
+            (9, false, false, false, true),
+            (6, false, false, false, false),
+        ] {
+            let mut windows = windows(&clock);
+            let wait = Duration::seconds(30);
+            windows.note(Bucket::Users, Reported { limit: 60, remaining, reset: 60, wait });
+            let fits = |class| windows.full_until(&Bucket::Users, class).is_none();
+            let all = [Class::Question, Class::Sweep, Class::FreshLook, Class::Action].map(fits);
+            assert_eq!(all, [question, sweep, look, action], "{remaining}");
+        }
     }
 
     #[tokio::test]
     async fn a_clock_that_is_put_back_makes_nobody_wait() {
-        let rates = Rates::new(0.5, Clock::system());
+        let clock = Clock::system();
+        let mut windows = windows(&clock);
         let full = Reported { limit: 4, remaining: 0, reset: 60, wait: Duration::seconds(30) };
-        rates.note(Bucket::Users, full);
-        assert!(rates.full_until(Bucket::Users).is_some());
-        rates.clock.advance(Duration::hours(-3));
-        assert_eq!(rates.full_until(Bucket::Users), None);
-        assert_eq!(rates.try_turn(Bucket::Users), None);
-        let until = rates.clock.now() + Duration::milliseconds(50);
+        windows.note(Bucket::Users, full);
+        assert!(windows.full_until(&Bucket::Users, Class::Action).is_some());
+        clock.advance(Duration::hours(-3));
+        assert_eq!(windows.try_turn(Bucket::Users), None);
+        let until = clock.now() + Duration::milliseconds(50);
         let put_back = async {
             tokio::task::yield_now().await;
-            rates.clock.advance(Duration::hours(-3));
+            clock.advance(Duration::hours(-3));
         };
-        let slept = async { tokio::join!(sleep_until(&rates.clock, until), put_back) };
+        let slept = async { tokio::join!(clock.sleep_until(until), put_back) };
         tokio::time::timeout(std::time::Duration::from_secs(20), slept).await.expect("a moment is a moment");
     }
 

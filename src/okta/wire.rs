@@ -7,6 +7,7 @@ use chrono::DateTime;
 use serde::{Deserialize, Deserializer};
 use serde_json_borrow::Value;
 
+use super::paging::Links;
 use crate::domain::account::{Account, AccountId, AccountStatus, Reading};
 use crate::domain::policy::{ExemptAttribute, Rule};
 use crate::identity::IdentityError;
@@ -65,6 +66,8 @@ pub(super) struct Assignees {
 #[serde(default)]
 struct AssigneeLinks {
     next: Option<Href>,
+    #[serde(rename = "self")]
+    own: Option<Href>,
 }
 
 #[derive(Deserialize)]
@@ -73,8 +76,8 @@ struct Href {
 }
 
 impl Assignees {
-    pub(super) fn next(&self) -> Option<String> {
-        self.links.next.as_ref().map(|next| next.href.clone())
+    pub(super) fn links(&self) -> Links {
+        Links { next: self.links.next.as_ref().map(|next| next.href.clone()), own: self.links.own.is_some() }
     }
 }
 

@@ -7,17 +7,17 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use slack_morphism::prelude::{
-    SlackApiAppsConnectionOpenRequest, SlackApiChatPostEphemeralRequest, SlackApiChatPostMessageRequest,
-    SlackApiChatUpdateRequest, SlackApiConversationsMembersRequest, SlackApiPostWebhookMessageRequest,
-    SlackApiUserGroupsUsersListRequest, SlackApiViewsOpenRequest, SlackApiViewsPublishRequest,
-    SlackApiViewsPushRequest, SlackApiViewsUpdateRequest, SlackMessageContent, SlackResponseUrl,
+    SlackApiAppsConnectionOpenRequest, SlackApiChatPostMessageRequest, SlackApiChatUpdateRequest,
+    SlackApiConversationsMembersRequest, SlackApiUserGroupsUsersListRequest, SlackApiViewsOpenRequest,
+    SlackApiViewsPublishRequest, SlackApiViewsPushRequest, SlackApiViewsUpdateRequest, SlackMessageContent,
     SlackUserFlags,
 };
 use slack_morphism::{ClientResult, SlackApiToken, SlackClient, SlackClientSession};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use crate::chat::{Card, ChatError, ChatUser, Home, Mark, MessageRef, Modal, ReplyTo, ViewRef};
+use crate::chat::{Card, ChatError, ChatUser, Home, Mark, MessageRef, Modal, ViewRef};
+use crate::clock::Clock;
 use crate::net::Network;
 
 use super::connector::Connector;
@@ -54,6 +54,8 @@ pub(super) struct Api {
     pub(super) network: Network,
     /// The app that the bot token is of.
     bot_app: OnceCell<String>,
+    /// Before an answer to one person is tried once more; it doubles.
+    pub(super) pause: std::time::Duration,
 }
 
 /// An answer of which only the fact matters.
@@ -135,11 +137,15 @@ impl User {
 
 impl Api {
     /// Makes the client and asks Slack who we are.
-    pub(super) async fn connect(settings: &Settings, timing: &Timing) -> Result<Api, ChatError> {
+    pub(super) async fn connect(
+        settings: &Settings,
+        timing: &Timing,
+        clock: Clock,
+    ) -> Result<Api, ChatError> {
         settings.check().map_err(ChatError::Denied)?;
         // Without a process-wide provider the first TLS handshake panics; one that is already there is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let connector = Connector::new(settings, timing).map_err(|error| {
+        let connector = Connector::new(settings, timing, clock).map_err(|error| {
             ChatError::Unavailable(format!("TLS can't be set up on this machine: {error}"))
         })?;
         let sockets = SlackClient::new(connector.without_pool());
@@ -155,7 +161,8 @@ impl Api {
             team_url: who.url.0,
         };
         let network = settings.network.clone();
-        Ok(Api { client, sockets, bot, app, me, network, bot_app: OnceCell::new() })
+        let (bot_app, pause) = (OnceCell::new(), timing.backoff_first);
+        Ok(Api { client, sockets, bot, app, me, network, bot_app, pause })
     }
 
     fn session(&self) -> SlackClientSession<'_, Connector> {
@@ -233,50 +240,6 @@ impl Api {
             .with_link_names(false)
             .with_parse("none".to_owned());
         self.write::<_, Accepted>("chat.update", &request).await.map(|_| ())
-    }
-
-    /// Answers at the input's own address. `None` if there is none, or if it is used up or older than half an hour.
-    async fn reply(&self, to: &ReplyTo, card: &Card, replace: bool) -> Option<Result<(), ChatError>> {
-        let handle = to.handle.as_ref()?;
-        let url = Url::parse(handle.0.expose_secret()).ok().filter(is_trustworthy)?;
-        let request =
-            SlackApiPostWebhookMessageRequest::new(self.content(card)).with_replace_original(replace);
-        let answer = self.client.respond_to_event(&SlackResponseUrl(url), &request).await;
-        match answer.map(|_| ()).map_err(|error| Call::Reply.failed(&error)) {
-            Err(ChatError::NotFound(_)) => None,
-            done => Some(done),
-        }
-    }
-
-    /// Replaces what was clicked on; what can't be replaced any more is answered anew.
-    pub(super) async fn revise(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
-        match self.reply(to, card, true).await {
-            Some(done) => done,
-            None => self.whisper(&ReplyTo { handle: None, ..to.clone() }, card).await,
-        }
-    }
-
-    /// Tries each way of reaching one person until one works: the reply address, the channel, their own messages.
-    pub(super) async fn whisper(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
-        if let Some(done) = self.reply(to, card, false).await {
-            return done;
-        }
-        if let Some(channel) = &to.channel {
-            let (channel, user) = (channel.as_str().into(), to.user.as_str().into());
-            let request = SlackApiChatPostEphemeralRequest::new(channel, user, self.content(card))
-                .with_link_names(false)
-                .with_parse("none".to_owned());
-            match self.write::<_, Accepted>("chat.postEphemeral", &request).await {
-                Err(ChatError::NotFound(_) | ChatError::Channel(_)) => {}
-                done => return done.map(|_| ()),
-            }
-        }
-        let request = SlackApiChatPostMessageRequest::new(to.user.as_str().into(), self.content(card))
-            .with_unfurl_links(false)
-            .with_unfurl_media(false)
-            .with_link_names(false)
-            .with_parse("none".to_owned());
-        self.write::<_, Accepted>("chat.postMessage", &request).await.map(|_| ())
     }
 
     pub(super) async fn open_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError> {
@@ -416,7 +379,7 @@ impl Api {
         Ok(answer.channel)
     }
 
-    fn content(&self, card: &Card) -> SlackMessageContent {
+    pub(super) fn content(&self, card: &Card) -> SlackMessageContent {
         let message = render::message(card, &self.me.team_url);
         SlackMessageContent::new().with_text(message.text).with_blocks(message.blocks)
     }

@@ -5,6 +5,7 @@
 //! a token is never sent anywhere but to the base address it was made for.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -25,8 +26,11 @@ use tokio::sync::watch;
 use tracing::Instrument as _;
 use url::Url;
 
+use super::limits::{self, CALLS_AT_ONCE, Limits};
 use super::settings::{Settings, Timing};
+use crate::clock::Clock;
 use crate::net::Cause;
+use crate::scheduler::{Class, Scheduler};
 
 /// A page of 100 messages with full blocks stays well below this.
 const RESPONSE_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -83,9 +87,15 @@ fn fault(error: &reqwest::Error) -> TransportFault {
     }
 }
 
+/// A connection that nobody uses is kept for the next call, but no more than this.
+const IDLE_CONNECTIONS_MAX: usize = 16;
+
 /// The transport of all Web API calls.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Connector {
+    /// The order of all calls but those of sockets.
+    calls: Arc<Scheduler<Limits>>,
+    clock: Clock,
     http: reqwest::Client,
     /// Keeps no connection: each call makes its own.
     fresh: reqwest::Client,
@@ -94,6 +104,12 @@ pub(super) struct Connector {
     probe: Duration,
     /// Slack's word for why a token is of no use any more, once it has said so.
     dead_token: watch::Sender<Option<String>>,
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").field("base_url", &self.base_url).finish_non_exhaustive()
+    }
 }
 
 /// An answer before it is understood.
@@ -120,7 +136,7 @@ struct OutcomeMetadata {
 
 impl Connector {
     /// Builds the client; fails only if the machine has no usable TLS set-up.
-    pub(super) fn new(settings: &Settings, timing: &Timing) -> anyhow::Result<Connector> {
+    pub(super) fn new(settings: &Settings, timing: &Timing, clock: Clock) -> anyhow::Result<Connector> {
         let http = || {
             let http = settings.network.http()?;
             let http = http
@@ -131,7 +147,9 @@ impl Connector {
             anyhow::Ok(http)
         };
         Ok(Connector {
-            http: http()?.build()?,
+            calls: scheduler(&clock),
+            clock,
+            http: http()?.pool_max_idle_per_host(IDLE_CONNECTIONS_MAX).build()?,
             fresh: http()?.pool_max_idle_per_host(0).build()?,
             base_url: settings.base_url(),
             upload: timing.upload,
@@ -141,9 +159,9 @@ impl Connector {
     }
 
     /// The same transport without what is left of earlier connections: after an outage they may be dead, which only
-    /// a call that gets no answer finds out.
+    /// a call that gets no answer finds out. No other call is before its own.
     pub(super) fn without_pool(&self) -> Connector {
-        Connector { http: self.fresh.clone(), ..self.clone() }
+        Connector { http: self.fresh.clone(), calls: scheduler(&self.clock), ..self.clone() }
     }
 
     /// Whether Slack's Web API answers at all, whatever it says. Asks `api.test`, which needs no token and may be called
@@ -174,7 +192,7 @@ impl Connector {
     /// <https://docs.slack.dev/authentication/installing-with-oauth>
     pub(super) async fn scopes(&self, token: &SlackApiToken) -> ClientResult<Vec<String>> {
         let url = self.create_method_uri_path("auth.test")?;
-        let reply = exchange(self.http.post(url), Some(token)).await?;
+        let reply = self.exchange(self.http.post(url), Some(token)).await?;
         let scopes =
             reply.headers.get(SCOPES_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
         decode_call::<serde_json::Value>(&reply)?;
@@ -186,7 +204,7 @@ impl Connector {
 impl Connector {
     /// Sends a file's bytes to the address that Slack gave for them. Without a token: the address is the right.
     pub(super) async fn send_file(&self, url: Url, bytes: Vec<u8>) -> ClientResult<()> {
-        let reply = exchange(self.http.post(url).body(bytes).timeout(self.upload), None).await?;
+        let reply = self.exchange(self.http.post(url).body(bytes).timeout(self.upload), None).await?;
         if reply.status.is_success() {
             return Ok(());
         }
@@ -200,12 +218,36 @@ fn span(uri: &Url, context: &SlackClientApiCallContext<'_>) -> tracing::Span {
     tracing::info_span!("slack", path)
 }
 
-async fn exchange(request: RequestBuilder, token: Option<&SlackApiToken>) -> ClientResult<Reply> {
-    let request = match token {
-        Some(token) => request.bearer_auth(&token.token_value.0),
-        None => request,
-    };
-    let mut response = request.send().await.map_err(|error| fault(&error))?;
+fn scheduler(clock: &Clock) -> Arc<Scheduler<Limits>> {
+    Arc::new(Scheduler::new(CALLS_AT_ONCE, Limits::new(clock.clone()), clock.clone()))
+}
+
+impl Connector {
+    /// The one path of every call: its place among the others, the send, and what a refusal shows of the limits.
+    async fn exchange(&self, request: RequestBuilder, token: Option<&SlackApiToken>) -> ClientResult<Reply> {
+        let request = match token {
+            Some(token) => request.bearer_auth(&token.token_value.0),
+            None => request,
+        };
+        let (client, request) = request.build_split();
+        let request = request.map_err(|error| fault(&error))?;
+        // Only calls of the Web API have a method.
+        let last = request.url().path().rsplit('/').next().unwrap_or_default();
+        let method = token.map(|_| last.to_owned());
+        let class = Class::current();
+        let patience = limits::patience(class, &method);
+        let place = self.calls.place(class, method.clone(), patience, |_| {}).await;
+        let _place = place.map_err(|until| rate_limited(Some(whole_seconds(until - self.clock.now()))))?;
+        let reply = receive(&client, request).await?;
+        if reply.status == StatusCode::TOO_MANY_REQUESTS {
+            self.calls.with_budget(|limits| limits.refused(&method, retry_after(&reply.headers)));
+        }
+        Ok(reply)
+    }
+}
+
+async fn receive(client: &reqwest::Client, request: reqwest::Request) -> ClientResult<Reply> {
+    let mut response = client.execute(request).await.map_err(|error| fault(&error))?;
     let (status, headers) = (response.status(), response.headers().clone());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
@@ -243,10 +285,18 @@ fn decode_plain<RS: DeserializeOwned>(reply: &Reply) -> ClientResult<RS> {
 
 fn refused(status: StatusCode, headers: &HeaderMap) -> SlackClientError {
     if status == StatusCode::TOO_MANY_REQUESTS {
-        let error = SlackRateLimitError::new().opt_retry_after(retry_after(headers));
-        return SlackClientError::RateLimitError(error);
+        return rate_limited(retry_after(headers));
     }
     SlackClientError::HttpError(SlackClientHttpError::new(status))
+}
+
+/// As Slack says it, and never too soon.
+fn whole_seconds(wait: chrono::Duration) -> Duration {
+    Duration::from_secs(u64::try_from(wait.num_seconds()).unwrap_or_default() + 1)
+}
+
+fn rate_limited(retry_after: Option<Duration>) -> SlackClientError {
+    SlackClientError::RateLimitError(SlackRateLimitError::new().opt_retry_after(retry_after))
 }
 
 /// `None`: it doesn't say whether it is ok.
@@ -308,7 +358,7 @@ impl SlackClientHttpConnector for Connector {
     {
         async move {
             let span = span(&full_uri, &context);
-            let reply = exchange(self.http.get(full_uri), context.token).instrument(span).await?;
+            let reply = self.exchange(self.http.get(full_uri), context.token).instrument(span).await?;
             self.noting_dead_tokens(decode_call(&reply))
         }
         .boxed()
@@ -345,7 +395,7 @@ impl SlackClientHttpConnector for Connector {
             let decode = if context.token.is_some() { decode_call } else { decode_plain };
             let request =
                 self.http.post(full_uri).header(CONTENT_TYPE, "application/json; charset=utf-8").body(body);
-            let reply = exchange(request, context.token).instrument(span).await?;
+            let reply = self.exchange(request, context.token).instrument(span).await?;
             self.noting_dead_tokens(decode(&reply))
         }
         .boxed()

@@ -102,6 +102,9 @@ struct PushEvent {
     kind: String,
     user: Option<String>,
     tab: Option<String>,
+    /// An id, where a channel is joined; in other events it may be anything.
+    #[serde(default)]
+    channel: Value,
 }
 
 /// Reads an envelope that arrived at `received_at`. `command` is the slash command that is ours.
@@ -250,16 +253,18 @@ fn slash_command(payload: &RawValue, command: &str, received_at: DateTime<Utc>) 
 
 fn push(payload: &RawValue, received_at: DateTime<Utc>) -> Option<Read> {
     let Push { event_id, event } = Push::deserialize(payload).ok()?;
-    if event.kind != "app_home_opened" || event.tab.as_deref().is_some_and(|tab| tab != "home") {
-        return Some(Read::Nothing);
-    }
+    let what = match event.kind.as_str() {
+        "app_home_opened" if event.tab.as_deref().is_none_or(|tab| tab == "home") => What::HomeOpened,
+        "member_joined_channel" => What::Joined { channel: event.channel.as_str()?.to_owned() },
+        _ => return Some(Read::Nothing),
+    };
     let user = event.user?;
     let inbound = Inbound {
         key: key(&["event", &event_id]),
         received_at,
         reply: ReplyTo { user: user.clone(), channel: None, handle: None },
         user,
-        what: What::HomeOpened,
+        what,
     };
     Some(Read::Input(Box::new(inbound), Vec::new()))
 }

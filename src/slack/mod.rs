@@ -20,8 +20,10 @@ mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 mod inbound;
+mod limits;
 mod marks;
 mod render;
+mod reply;
 mod settings;
 mod socket;
 mod text;
@@ -65,7 +67,7 @@ impl Slack {
 
     /// As [`Slack::connect`], with other bounds in time.
     pub async fn connect_with(settings: Settings, timing: Timing, clock: Clock) -> Result<Slack, ChatError> {
-        let api = Arc::new(Api::connect(&settings, &timing).await?);
+        let api = Arc::new(Api::connect(&settings, &timing, clock.clone()).await?);
         Ok(Slack { api, clock, command: settings.command, timing, watched: Watched::default() })
     }
 

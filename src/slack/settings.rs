@@ -42,6 +42,16 @@ impl Settings {
         }
     }
 
+    /// Returns whether these are the same connection in every respect.
+    pub fn same_as(&self, other: &Settings) -> bool {
+        // The network is the process environment's, which no reload changes.
+        let Settings { api_url, bot_token, app_token, command, network: _ } = self;
+        *api_url == other.api_url
+            && bot_token.expose_secret() == other.bot_token.expose_secret()
+            && app_token.expose_secret() == other.app_token.expose_secret()
+            && *command == other.command
+    }
+
     /// The base address without a slash at the end.
     pub(super) fn base_url(&self) -> String {
         let url = self.api_url.as_ref().map_or(API_URL, Url::as_str);

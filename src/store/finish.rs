@@ -15,7 +15,7 @@ use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, Draft, Subject};
 use crate::domain::candidate::{CandidateState, Shown};
 use crate::domain::plan::{Counts, Verdict};
-use crate::domain::request::{Became, Request, RequestState, list_hash};
+use crate::domain::request::{self, Became, Request, RequestState, list_hash};
 
 /// So many of the accounts that could not be judged are named in the audit event; their number is always there.
 const UNKNOWN_NAMED_MAX: usize = 100;
@@ -39,6 +39,8 @@ pub struct FinishedSweep {
     pub approvals_needed: u32,
     /// The accounts that could not be judged, and why.
     pub unknown: Vec<(Subject, String)>,
+    /// Requests whose card can't be posted: this sweep asks instead of them.
+    pub instead_of: Vec<i64>,
     /// When it ended.
     pub at: DateTime<Utc>,
 }
@@ -89,6 +91,12 @@ fn finish(tx: &Connection, sweep: &SweepRow, mut end: FinishedSweep) -> Result<F
     let mut seen = BTreeSet::new();
     if let Some(twice) = end.list.iter().find(|shown| !seen.insert(&shown.id)) {
         return Err(StoreError::Invalid(format!("the list names account {} twice", twice.id)));
+    }
+    for request in std::mem::take(&mut end.instead_of) {
+        let (request, candidates) = requests::need(tx, request)?;
+        if let Some(transition) = request::supersede_unasked(&request, &candidates, end.at) {
+            requests::apply(tx, &request, transition)?;
+        }
     }
     let held_elsewhere = leave_out_held(tx, &mut end)?;
     end_sweep(tx, sweep, &end)?;

@@ -46,6 +46,23 @@ impl Store {
         .await
     }
 
+    /// What the channel knows of this sweep: nothing yet, so that there is something to wait for (`None`); what it is to know
+    /// (`true`); or nothing for good, because its card never stood.
+    pub async fn sweep_delivered(&self, sweep: i64) -> Result<Option<bool>, StoreError> {
+        self.read(move |tx| {
+            let sql = "SELECT CASE
+                           WHEN sweep.told = 0 THEN NULL
+                           WHEN request.id IS NULL OR request.deadline IS NOT NULL THEN 1
+                           WHEN request.state IN ('preview', 'held', 'pending') THEN NULL
+                           ELSE 0 END
+                       FROM sweep LEFT JOIN request ON request.sweep = sweep.id WHERE sweep.id = ?1";
+            let found = codec::first(tx, sql, [sweep], |row| Ok(row.get::<_, Option<bool>>(0)?))?;
+            // What a person removed by hand is not waited for.
+            Ok(found.unwrap_or(Some(false)))
+        })
+        .await
+    }
+
     /// The collector has everything up to this event. It never has less than before.
     pub async fn forwarded_up_to(&self, collector: &str, seq: i64) -> Result<(), StoreError> {
         let collector = collector.to_owned();

@@ -8,6 +8,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
+use super::stops::Stops;
 use super::sweeps::{self, NewSweep, StartedSweep};
 use super::{Store, StoreError, archive, messages, pauses, requests, restorations};
 use crate::domain::lineage::{self, DatabaseId, Head, Lineage, Stop, Witness};
@@ -102,13 +103,13 @@ impl Store {
         sweeps: Vec<NewSweep>,
     ) -> Result<Option<ResumedDatabase>, StoreError> {
         let Some(stop) = self.lineage().stopped.clone() else { return Ok(None) };
-        let key = key.to_owned();
+        let (key, stops) = (key.to_owned(), self.stops.clone());
         let resumed = self
             .write(move |tx| {
                 if !pauses::first_time(tx, &key, "the database", &by)? {
                     return Ok(None);
                 }
-                resume(tx, stop, &by, &sweeps).map(Some)
+                resume(tx, &stops, stop, &by, &sweeps).map(Some)
             })
             .await?;
         if resumed.is_some() {
@@ -151,6 +152,7 @@ pub(super) fn head(tx: &Connection) -> Result<Head, StoreError> {
 
 fn resume(
     tx: &Connection,
+    stops: &Stops,
     stop: Stop,
     by: &Decision,
     sweeps: &[NewSweep],
@@ -178,7 +180,7 @@ fn resume(
     audit::append(tx, &AuditContext::default(), event)?;
     let mut swept = Vec::new();
     for sweep in sweeps.iter().filter(|sweep| policies.contains(&sweep.policy)) {
-        if let StartedSweep::New(_) = sweeps::start(tx, sweep)? {
+        if let StartedSweep::New(_) = sweeps::start(tx, stops, sweep)? {
             swept.push(sweep.policy.clone());
         }
     }

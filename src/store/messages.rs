@@ -109,6 +109,16 @@ impl Store {
         .await
     }
 
+    /// What waits to be sent there is sent at the next look.
+    pub async fn retry_now(&self, channel: &str) -> Result<(), StoreError> {
+        let channel = channel.to_owned();
+        self.write(move |tx| {
+            let sql = "UPDATE message SET retry_at = NULL WHERE channel = ?1 AND retry_at IS NOT NULL";
+            codec::run(tx, sql, [channel]).map(drop)
+        })
+        .await
+    }
+
     /// Has every message of which an earlier update may still come rendered again at `at`, and not before.
     pub async fn late_updates_until(&self, at: DateTime<Utc>) -> Result<(), StoreError> {
         self.write(move |tx| {

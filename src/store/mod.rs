@@ -33,6 +33,7 @@ mod homes;
 mod lineage;
 mod lock;
 mod messages;
+mod missed;
 mod open;
 mod past;
 mod pauses;
@@ -44,7 +45,9 @@ mod restorations;
 mod restore;
 mod reviews;
 mod schema;
+mod sightings;
 mod silence;
+mod stops;
 mod sweeps;
 mod watches;
 
@@ -148,6 +151,8 @@ pub struct Store {
     lost: watch::Receiver<Option<StoreError>>,
     /// The identity row, as it was last read or written.
     lineage: watch::Sender<Arc<Lineage>>,
+    /// Emergency stops that are not in the file yet.
+    stops: stops::Stops,
 }
 
 impl Store {
@@ -183,7 +188,8 @@ impl Store {
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (losing, lost) = watch::channel(None);
         let lineage = watch::channel(Arc::new(lineage)).0;
-        let store = Store { jobs, written: watch::channel(()).0, lost, lineage };
+        let store =
+            Store { jobs, written: watch::channel(()).0, lost, lineage, stops: stops::Stops::default() };
         Ok((store, Writer { held, queue, closing: Vec::new(), losing }))
     }
 

@@ -10,6 +10,7 @@ use super::{Store, StoreError, sweeps};
 use crate::domain::account::{AccountId, UserType};
 use crate::domain::candidate::CandidateState;
 use crate::domain::plan::Past;
+use crate::domain::request::{Decision, RequestState};
 
 /// So many sweeps make the recent median.
 const RECENT_SWEEPS: usize = 10;
@@ -34,6 +35,12 @@ impl Store {
             Ok(ids.into_iter().filter_map(|id| open.get(&id).map(|request| (id, *request))).collect())
         })
         .await
+    }
+
+    /// The open requests of the policy whose card was tried to be posted, and does not stand as far as is known.
+    pub async fn unposted(&self, policy: &str) -> Result<Vec<i64>, StoreError> {
+        let policy = policy.to_owned();
+        self.read(move |tx| unposted(tx, &policy)).await
     }
 
     /// Of these accounts those that other requests ask about, or have asked about since this one, and which.
@@ -70,6 +77,43 @@ impl Store {
         .await
     }
 
+    /// Of the accounts of this request those that the last request of the policy before it proposed too, if that one was
+    /// denied: which it was, and the decision.
+    pub async fn denied_before(
+        &self,
+        request: i64,
+    ) -> Result<BTreeMap<AccountId, (i64, Decision)>, StoreError> {
+        self.read(move |tx| {
+            let sql = "SELECT mine.account_id AS account, past.id AS id, past.state_json AS state_json
+                       FROM candidate AS mine
+                       JOIN request AS this ON this.id = mine.request
+                       JOIN candidate AS other ON other.account_id = mine.account_id AND other.request < mine.request
+                       JOIN request AS past ON past.id = other.request AND past.policy = this.policy
+                       WHERE mine.request = ?1 AND other.state != 'previewed' ORDER BY past.id";
+            let rows = codec::all(tx, sql, [request], |row| {
+                let cells = Cells::of(row, "request", "id")?;
+                let account: String = cells.get("account")?;
+                Ok((AccountId(account), (cells.get("id")?, cells.json("state_json")?)))
+            })?;
+            // The last one counts.
+            let last: BTreeMap<AccountId, (i64, RequestState)> = rows.into_iter().collect();
+            let denied = last.into_iter().filter_map(|(account, (id, state))| match state {
+                RequestState::Denied { decision } => Some((account, (id, decision))),
+                RequestState::Preview
+                | RequestState::Held { .. }
+                | RequestState::Pending { .. }
+                | RequestState::Approved { .. }
+                | RequestState::Completed { .. }
+                | RequestState::Expired { .. }
+                | RequestState::Withdrawn { .. }
+                | RequestState::WentLive { .. }
+                | RequestState::Outdated { .. } => None,
+            });
+            Ok(denied.collect())
+        })
+        .await
+    }
+
     /// When we last suspended each of these accounts; those that we never did are left out.
     pub async fn suspended_by_us(
         &self,
@@ -86,6 +130,16 @@ impl Store {
         })
         .await
     }
+}
+
+/// The requests of the policy that wait for a decision and whose card could not be posted each time it was tried.
+fn unposted(tx: &Connection, policy: &str) -> Result<Vec<i64>, StoreError> {
+    let sql = "SELECT request.id FROM request
+               JOIN message ON message.key = 'request:' || request.id || ':card'
+               WHERE request.policy = ?1 AND request.state IN ('preview', 'held', 'pending')
+                   AND request.deadline IS NULL AND message.ts IS NULL AND message.attempts > 0
+               ORDER BY request.id";
+    codec::all(tx, sql, [policy], codec::id)
 }
 
 /// All accounts that an open request holds.
@@ -132,7 +186,8 @@ fn times_proposed(
 ) -> Result<u32, StoreError> {
     let sql = "SELECT count(*) FROM candidate JOIN request ON request.id = candidate.request
                WHERE candidate.account_id = ?1 AND request.policy = ?2 AND request.created_at >= ?3
-                   AND candidate.state NOT IN ('previewed', 'suspended')";
+                   AND candidate.state NOT IN ('previewed', 'suspended')
+                   AND NOT (request.deadline IS NULL AND request.state IN ('held', 'pending'))";
     let count = codec::first(tx, sql, params![id.0, policy, time_text(since)], |row| Ok(row.get(0)?))?;
     Ok(count.unwrap_or_default())
 }

@@ -1,9 +1,11 @@
-//! Emergency stops: at most one in force per policy, and read in the transaction of each step that one forbids.
+//! Emergency stops: at most one in force per policy, and read in the transaction of each step that one forbids. One that
+//! can't be written is held in memory until it can.
 
 use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text};
+use super::stops::{Stop, Stops};
 use super::{Receipt, Store, StoreError, receipts, requests};
 use crate::domain::pause::{self, Pause};
 use crate::domain::request::Decision;
@@ -11,7 +13,33 @@ use crate::domain::request::Decision;
 impl Store {
     /// Stops the policy, for the input with this key. `Err` inside: nothing was written, because it is stopped already, or
     /// because the input came before and it goes on since (`None`).
+    ///
+    /// The stop is in force before it is written. After an error it still is, until [`Store::write_stops`] has written it
+    /// or an admin resumes.
     pub async fn pause(
+        &self,
+        key: &str,
+        policy: &str,
+        by: Decision,
+    ) -> Result<Result<Pause, Option<Pause>>, StoreError> {
+        self.stops.hold(policy, Stop { key: key.to_owned(), by: by.clone() });
+        let written = self.write_pause(key, policy, by).await?;
+        self.stops.release(policy);
+        Ok(written)
+    }
+
+    /// Writes the stops that could not be written when they were asked for. Whether there were any.
+    pub async fn write_stops(&self) -> Result<bool, StoreError> {
+        let unwritten = self.stops.unwritten();
+        for (policy, Stop { key, by }) in &unwritten {
+            // One that was written by somebody else meanwhile is as good.
+            self.pause(key, policy, by.clone()).await?.ok();
+            tracing::warn!(policy, by = by.by.id, "a pause that was held in memory is written down");
+        }
+        Ok(!unwritten.is_empty())
+    }
+
+    async fn write_pause(
         &self,
         key: &str,
         policy: &str,
@@ -19,7 +47,7 @@ impl Store {
     ) -> Result<Result<Pause, Option<Pause>>, StoreError> {
         let (key, policy) = (key.to_owned(), policy.to_owned());
         self.write(move |tx| {
-            let before = in_force(tx, &policy)?;
+            let before = in_file(tx, &policy)?;
             if before.is_some() || !first_time(tx, &key, &policy, &by)? {
                 return Ok(Err(before));
             }
@@ -28,7 +56,7 @@ impl Store {
             audit::append(tx, &context(&policy), pause::paused(&by))?;
             cards_change(tx, &policy)?;
             let missing = || StoreError::Missing { table: "pause", id: policy.clone() };
-            in_force(tx, &policy)?.ok_or_else(missing).map(Ok)
+            in_file(tx, &policy)?.ok_or_else(missing).map(Ok)
         })
         .await
     }
@@ -36,12 +64,14 @@ impl Store {
     /// Ends the policy's pause, for the input with this key. `None`: there is none, or the input came before: a stop that
     /// came since is not lifted by it.
     pub async fn resume(&self, key: &str, policy: &str, by: Decision) -> Result<Option<Pause>, StoreError> {
+        // What is still held is written first: the trail has the stop before its end, or neither.
+        self.write_stops().await?;
         let (key, policy) = (key.to_owned(), policy.to_owned());
         self.write(move |tx| {
             if !first_time(tx, &key, &policy, &by)? {
                 return Ok(None);
             }
-            let Some(pause) = in_force(tx, &policy)? else { return Ok(None) };
+            let Some(pause) = in_file(tx, &policy)? else { return Ok(None) };
             let sql = "UPDATE pause SET ended = ?2 WHERE id = ?1";
             codec::run(tx, sql, params![pause.id, json_text(&by)?])?;
             audit::append(tx, &context(&policy), pause::resumed(&by))?;
@@ -53,8 +83,8 @@ impl Store {
 
     /// The pause of the policy that is in force.
     pub async fn pause_of(&self, policy: &str) -> Result<Option<Pause>, StoreError> {
-        let policy = policy.to_owned();
-        self.read(move |tx| in_force(tx, &policy)).await
+        let (policy, stops) = (policy.to_owned(), self.stops.clone());
+        self.read(move |tx| in_force(tx, &stops, &policy)).await
     }
 
     /// The ids of the pauses that are in force, or whose end the channel has not been told.
@@ -74,8 +104,12 @@ impl Store {
     }
 }
 
-/// The pause of the policy that is in force at this moment.
-pub(super) fn in_force(tx: &Connection, policy: &str) -> Result<Option<Pause>, StoreError> {
+/// The pause of the policy that is in force at this moment, written or not.
+pub(super) fn in_force(tx: &Connection, stops: &Stops, policy: &str) -> Result<Option<Pause>, StoreError> {
+    Ok(in_file(tx, policy)?.or_else(|| stops.of(policy)))
+}
+
+fn in_file(tx: &Connection, policy: &str) -> Result<Option<Pause>, StoreError> {
     codec::first(tx, "SELECT * FROM pause WHERE policy = ?1 AND ended IS NULL", [policy], decode)
 }
 

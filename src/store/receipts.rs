@@ -8,6 +8,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, time_text};
+use super::stops::Stops;
 use super::{Store, StoreError, past, pauses, requests};
 use crate::domain::audit::Draft;
 use crate::domain::candidate::Candidate;
@@ -89,9 +90,12 @@ impl Store {
         now: DateTime<Utc>,
         lack_of_right: bool,
     ) -> Result<Decided, StoreError> {
-        let (key, lineage) = (key.to_owned(), self.lineage.subscribe());
-        self.write(move |tx| decide(tx, &lineage.borrow().clone(), &key, request, input, now, lack_of_right))
-            .await
+        let (key, lineage, stops) = (key.to_owned(), self.lineage.subscribe(), self.stops.clone());
+        self.write(move |tx| {
+            let lineage = lineage.borrow().clone();
+            decide(tx, (&lineage, &stops), &key, request, input, now, lack_of_right)
+        })
+        .await
     }
 
     /// Settles an input that changes no request, with an audit event if it deserves one. `false`: it was settled
@@ -158,7 +162,7 @@ pub(super) fn receive(
 
 fn decide(
     tx: &Connection,
-    lineage: &Lineage,
+    (lineage, stops): (&Lineage, &Stops),
     key: &str,
     request: i64,
     input: Input,
@@ -174,7 +178,7 @@ fn decide(
     }
     let mut input = Input { received_at: receipt.received_at, ..input };
     let request = requests::need_alone(tx, request)?;
-    input.paused = pauses::in_force(tx, &request.policy)?.map(Box::new);
+    input.paused = pauses::in_force(tx, stops, &request.policy)?.map(Box::new);
     let admitted_by_database = match &input.verb {
         _ if lineage.stopped.is_some() => Err(Refusal::DatabaseStopped),
         // Starts a fresh sweep, and nothing else.

@@ -142,14 +142,14 @@ impl Store {
         step: Step,
         now: DateTime<Utc>,
     ) -> Result<Option<CandidateState>, StoreError> {
-        let lineage = self.lineage.subscribe();
+        let (lineage, stops) = (self.lineage.subscribe(), self.stops.clone());
         self.write(move |tx| {
             let (request, candidate) = need_one(tx, request, position)?;
             let intends = matches!(step, Step::Intend { .. });
             if intends
                 && (!lineage.borrow().executes_request(request.id)
                     || exemptions::in_force(tx, &request.policy, &candidate.shown.id, now)?
-                    || pauses::in_force(tx, &request.policy)?.is_some())
+                    || pauses::in_force(tx, &stops, &request.policy)?.is_some())
             {
                 return Ok(None);
             }
@@ -185,12 +185,12 @@ impl Store {
         step: sessions::Step,
         now: DateTime<Utc>,
     ) -> Result<Option<CandidateState>, StoreError> {
-        let lineage = self.lineage.subscribe();
+        let (lineage, stops) = (self.lineage.subscribe(), self.stops.clone());
         self.write(move |tx| {
             let (request, candidate) = need_one(tx, request, position)?;
             let intends = matches!(step, sessions::Step::Intend);
             let stopped = !lineage.borrow().executes_request(request.id);
-            if intends && (stopped || pauses::in_force(tx, &request.policy)?.is_some()) {
+            if intends && (stopped || pauses::in_force(tx, &stops, &request.policy)?.is_some()) {
                 return Ok(None);
             }
             let unproven = intends && !has(tx, &request, &candidate, Action::Suspended)?;

@@ -355,8 +355,9 @@ CREATE TABLE forwarded (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Which database this is, how old its life is, and why it is stopped. The id is 128 random bits, made once for a new file
-/// and for one that is migrated.
+/// Which database this is, how old its life is, and why it is stopped; what the provider's log told of each account that was
+/// asked about; what came to light after a suspension. The id is 128 random bits, made once for a new file and for one that
+/// is migrated.
 const V9: &str = "
 CREATE TABLE lineage (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -384,4 +385,23 @@ BEGIN SELECT RAISE(ABORT, 'a database keeps its id'); END;
 
 -- A card that shows what this file does not have is never changed again.
 ALTER TABLE message ADD COLUMN frozen INTEGER NOT NULL DEFAULT 0 CHECK (frozen IN (0, 1));
+
+CREATE TABLE sighting (
+    account_id TEXT NOT NULL PRIMARY KEY,
+    -- The latest sign of life, and what it was.
+    seen_at TEXT,
+    sign TEXT,
+    -- The log has been read without a gap between these.
+    since TEXT NOT NULL,
+    until TEXT NOT NULL,
+    CHECK (seen_at IS NOT NULL OR sign IS NULL)
+) STRICT, WITHOUT ROWID;
+
+-- When a suspension was checked once more, and the sign of life that nobody could see before it.
+ALTER TABLE watch ADD COLUMN checked_at TEXT;
+ALTER TABLE watch ADD COLUMN missed TEXT;
+ALTER TABLE watch ADD COLUMN missed_told_at TEXT;
+CREATE INDEX watch_missed ON watch (id) WHERE missed IS NOT NULL AND missed_told_at IS NULL;
+-- Suspensions of an earlier version are not checked for the first time weeks later.
+UPDATE watch SET checked_at = suspended_at;
 ";

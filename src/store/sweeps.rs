@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
+use super::stops::Stops;
 use super::{Store, StoreError, pauses, policies, requests, watches};
 use crate::domain::audit::Action;
 use crate::domain::pause::Pause;
@@ -106,7 +107,8 @@ pub struct SweepRow {
 impl Store {
     /// Starts the sweep of a slot, unless the slot has one or the policy is paused.
     pub async fn start_sweep(&self, new: NewSweep) -> Result<StartedSweep, StoreError> {
-        self.write(move |tx| start(tx, &new)).await
+        let stops = self.stops.clone();
+        self.write(move |tx| start(tx, &stops, &new)).await
     }
 
     /// The sweep with this id.
@@ -196,12 +198,12 @@ pub(super) fn need(tx: &Connection, id: i64) -> Result<SweepRow, StoreError> {
     load(tx, id)?.ok_or_else(|| StoreError::Missing { table: "sweep", id: id.to_string() })
 }
 
-pub(super) fn start(tx: &Connection, new: &NewSweep) -> Result<StartedSweep, StoreError> {
+pub(super) fn start(tx: &Connection, stops: &Stops, new: &NewSweep) -> Result<StartedSweep, StoreError> {
     let sql = "SELECT * FROM sweep WHERE policy = ?1 AND slot = ?2";
     if let Some(row) = codec::first(tx, sql, params![new.policy, new.slot], decode)? {
         return Ok(StartedSweep::Exists(Box::new(row)));
     }
-    if let Some(pause) = pauses::in_force(tx, &new.policy)? {
+    if let Some(pause) = pauses::in_force(tx, stops, &new.policy)? {
         return Ok(StartedSweep::Paused(Box::new(pause)));
     }
     policies::know(tx, &new.policy, new.at)?;

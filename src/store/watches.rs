@@ -12,7 +12,7 @@ use crate::domain::candidate::{Candidate, Shown};
 use crate::domain::drift::{self, Back, End, Ours, Seen, Step, Watch};
 
 /// Every watch with what was shown of its account.
-const WATCHES: &str = "SELECT watch.*, candidate.shown FROM watch
+pub(super) const WATCHES: &str = "SELECT watch.*, candidate.shown FROM watch
     JOIN candidate ON candidate.request = watch.request AND candidate.position = watch.position";
 
 /// A look that can't be recorded is repeated this much later.
@@ -201,7 +201,7 @@ fn ours(tx: &Connection, watch: &Watch) -> Result<Ours, StoreError> {
     })
 }
 
-fn decode(row: &Row<'_>) -> Result<Watch, StoreError> {
+pub(super) fn decode(row: &Row<'_>) -> Result<Watch, StoreError> {
     let cells = Cells::of(row, "watch", "id")?;
     let shown: Shown = cells.json("shown")?;
     Ok(Watch {
@@ -212,6 +212,8 @@ fn decode(row: &Row<'_>) -> Result<Watch, StoreError> {
         suspended_at: cells.time("suspended_at")?,
         looked_at: cells.time_or_null("looked_at")?,
         failures: cells.get("failures")?,
+        idle_since: shown.evidence.idle.since,
+        checked: cells.time_or_null("checked_at")?.is_some(),
     })
 }
 

@@ -30,6 +30,7 @@ use crate::app::vitals::Vitals;
 use crate::clock::Clock;
 use crate::identity::IdentityError;
 use crate::okta::Okta;
+use crate::scheduler::Class;
 use crate::slack::Slack;
 use crate::store::Store;
 use tally::Tally;
@@ -194,7 +195,7 @@ impl Watch {
             {
                 let reached = tokio::select! {
                     () = stop.cancelled() => return,
-                    reached = okta.reach() => reached,
+                    reached = Class::FreshLook.run(okta.reach()) => reached,
                 };
                 // That others use up the limit says nothing of whether it can be reached.
                 if !matches!(reached, Err(IdentityError::RateLimited { .. })) {

@@ -252,7 +252,10 @@ const BAD_ADDRESSES: [(&str, &str); 13] = [
         "acme.okta.com",
         "OKTA_ORG_URL is \"acme.okta.com\", which lacks https:// at its beginning; write \"https://acme.okta.com\"",
     ),
-    ("acme.okta.com:443/", "OKTA_ORG_URL is \"acme.okta.com:443\", which lacks https:// at its beginning"),
+    (
+        "acme.okta.com:443/",
+        "OKTA_ORG_URL is \"acme.okta.com:443/\", which lacks https:// at its beginning; write \"https://acme.okta.com\"",
+    ),
     (
         "http://acme.okta.com",
         "OKTA_ORG_URL is \"http://acme.okta.com\", but must begin with https:// (http:// only for this machine, such as http://127.0.0.1:8080); write \"https://acme.okta.com\"",

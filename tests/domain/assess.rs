@@ -7,6 +7,7 @@ use inactive_contractors::domain::assess::{
 };
 use inactive_contractors::domain::calendar::{Calendar, Period};
 use inactive_contractors::domain::policy::Rule;
+use inactive_contractors::domain::sighting::Sighting;
 
 use super::fixture::{ago, contractor, days, now, rule, time};
 
@@ -132,7 +133,7 @@ fn a_date_in_the_future_is_unknown_beyond_an_hour_of_clock_skew() {
     standing.restored_at = Some(now() + days(1));
     assert!(words(&assess(&base(), &standing, &rule(), now())).starts_with("unknown"));
     standing.restored_at = None;
-    standing.second_look = SecondLook::Seen { at: now() + days(1) };
+    standing.second_look = SecondLook::Seen(Sighting::at(now() + days(1)));
     assert!(words(&assess(&base(), &standing, &rule(), now())).starts_with("unknown"));
 }
 
@@ -189,7 +190,7 @@ fn of_two_graces_the_longer_one_is_named() {
 
 #[test]
 fn the_second_look_has_the_last_word() {
-    let seen = |age| SecondLook::Seen { at: now() - days(age) };
+    let seen = |age| SecondLook::Seen(Sighting::at(now() - days(age)));
     let table = [
         (true, SecondLook::NotAsked, "unknown: the sign-in log was not looked at"),
         (true, SecondLook::Failed("503".into()), "unknown: the sign-in log could not be read: 503"),
@@ -244,8 +245,8 @@ fn what_is_settled_stays_as_it_is_whatever_is_looked_up_later() {
     let looks = [
         SecondLook::NotAsked,
         SecondLook::Nothing { since: now() - days(7) },
-        SecondLook::Seen { at: now() - days(1) },
-        SecondLook::Seen { at: now() - days(60) },
+        SecondLook::Seen(Sighting::at(now() - days(1))),
+        SecondLook::Seen(Sighting::at(now() - days(60))),
         SecondLook::Failed("down".into()),
     ];
     for account in &accounts {

@@ -116,6 +116,7 @@ fn the_words_of_actions_are_their_stored_form() {
         Action::Reminded,
         Action::Escalated,
         Action::AskedAgain,
+        Action::MissedSignFound,
     ];
     for action in all {
         assert_eq!(json!(action), action.word());

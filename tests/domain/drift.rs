@@ -26,6 +26,8 @@ fn watch() -> Watch {
         suspended_at: suspended_at(),
         looked_at: None,
         failures: 0,
+        idle_since: suspended_at() - Duration::days(41),
+        checked: false,
     }
 }
 

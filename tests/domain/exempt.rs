@@ -3,6 +3,7 @@
 use inactive_contractors::domain::account::{Account, AccountStatus, Reading};
 use inactive_contractors::domain::assess::{Assessment, Exemption, SecondLook, Standing, assess};
 use inactive_contractors::domain::policy::Rule;
+use inactive_contractors::domain::sighting::Sighting;
 
 use super::fixture::{ago, attribute, contractor, days, now, rule};
 
@@ -183,7 +184,7 @@ impl Dice {
                 SecondLook::NotAsked,
                 SecondLook::Failed("503".into()),
                 SecondLook::Nothing { since: now() - days(30) },
-                SecondLook::Seen { at: now() - days(age) },
+                SecondLook::Seen(Sighting::at(now() - days(age))),
             ]),
             ..Standing::plain()
         }

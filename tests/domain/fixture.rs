@@ -102,7 +102,7 @@ pub fn policy() -> Policy {
 
 pub fn evidence(idle_days: i64) -> Evidence {
     Evidence {
-        idle: Idle { since: now() - days(idle_days), signal: Signal::SignIn },
+        idle: Idle::new(now() - days(idle_days), Signal::SignIn),
         last_sign_in: Some(now() - days(idle_days)),
         second_look: SecondLook::NotAsked,
         inactive_after_s: days(7).num_seconds(),

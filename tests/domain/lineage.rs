@@ -66,6 +66,8 @@ fn what_was_left_behind_proves_nothing_until_somebody_goes_on_with_it() {
     // Posted before the epoch began.
     assert_eq!(judge(&ours, &seen("ours", 1, 80, -1)), None);
     assert_eq!(judge(&ours, &seen("theirs", 1, 80, -1)), None);
+    // By a clock that is ahead; the file has it.
+    assert_eq!(judge(&ours, &seen("ours", 1, 40, 1)), None);
     // Posted since: somebody works with the earlier epoch, or with another file.
     assert_eq!(judge(&ours, &seen("ours", 1, 81, 1)), Some(Mismatch::Forked));
     assert_eq!(judge(&ours, &seen("theirs", 1, 81, 1)), Some(Mismatch::OtherDatabase));

@@ -12,7 +12,7 @@ fn assessed(name: &str, assessment: Assessment) -> Assessed {
 }
 
 fn idle(days_ago: i64) -> Idle {
-    Idle { since: now() - days(days_ago), signal: Signal::SignIn }
+    Idle::new(now() - days(days_ago), Signal::SignIn)
 }
 
 fn active() -> Assessment {

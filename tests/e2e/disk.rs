@@ -6,9 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::commands::{ask, assert_answer};
 use crate::crash::run_by_worlds_clock;
 use crate::fake::okta::{Fault, Person, Status};
-use crate::fake::slack::{C_OPS, Fault as SlackFault, U_APPROVER};
+use crate::fake::slack::{C_OPS, Fault as SlackFault, U_ADMIN, U_APPROVER};
 use crate::process::BotProcess;
 use crate::support::{UNSCHEDULED_POLICY, World};
 
@@ -104,6 +105,40 @@ async fn on_a_full_disk_nothing_is_decided_and_it_goes_on_when_there_is_room() {
     it_goes_on(&world, &card, bot).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_on_a_full_disk_is_in_force_at_once_and_is_written_when_there_is_room() {
+    let Some((world, disk, bot, card)) = on_a_disk().await else { return };
+    world.okta.fail_always("lifecycle/suspend", Fault::Status(503, "E0000009"));
+    world.slack.click(U_APPROVER, &card, "suspend").await.expect("the button is there");
+    world.audited_times("suspension_try_failed", 1).await;
+    disk.fill();
+    let answer = ask(&world, U_ADMIN, "pause the list is wrong").await;
+    for part in
+        ["is paused from this moment on", "the disk that holds the database is full", "restart lifts it"]
+    {
+        assert!(answer.contains(part), "{answer}");
+    }
+    assert_eq!(world.audited("paused"), 0);
+    let tried = world.changes_asked().len();
+    world.okta.clear_faults();
+    disk.empty();
+    // Another configuration begins with what is in memory, too.
+    bot.hang_up();
+    world.until("the new one", |world| world.audited("configuration_reloaded") == 1).await;
+    world.audited_times("paused", 1).await;
+    let told = |slack: &crate::fake::slack::FakeSlack| {
+        let messages = slack.messages(C_OPS);
+        messages.into_iter().find(|message| message.visible_text().contains("is paused by"))
+    };
+    world.slack.wait_long("a word to the channel", told).await;
+    assert_eq!((world.changes_asked().len(), world.okta.suspends(ADA)), (tried, 0));
+    assert_answer(&world, U_ADMIN, "resume", &["contractors goes on"]).await;
+    world.message("1 account suspended. Approved by").await;
+    bot.terminate();
+    assert_eq!(bot.ended().await.code, Some(0));
+    world.nothing_else_is_wrong().await;
+}
+
 /// Files that nobody can write any more, not even who has them open.
 struct Immutable(Vec<PathBuf>);
 
@@ -160,9 +195,10 @@ async fn a_file_without_its_log_or_its_end_acts_on_nothing_that_it_does_not_hold
         std::fs::remove_file(world.database().with_extension(suffix)).expect("it is there");
     }
     let bot = BotProcess::run(&world).await;
+    world.message("I have stopped").await;
+    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 2"]).await;
     let next = world.sweep().await;
     assert_eq!((world.changes_asked().len(), world.audited("approved")), (tried, 0));
-    // The old card's buttons name a request that is another one now, or none.
     world.slack.click(U_APPROVER, &next.ts, "suspend").await.expect("the button is there");
     world.message("1 account suspended. Approved by").await;
     assert_eq!(world.okta.suspends(ADA), 1);

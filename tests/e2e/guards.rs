@@ -49,6 +49,15 @@ async fn nobody_of_the_type_is_no_clean_day() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_listing_that_a_proxy_cut_short_is_no_clean_day() {
+    let world = world_of(PLAIN_POLICY, 0, 200).await;
+    add(&world, "idle", 3, 41);
+    world.okta.fail_always("GET /api/v1/users?", Fault::NoLinks);
+    world.start_bot().await;
+    assert_stopped(&world, "sweep_failed", "let the Link header of answers through").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_that_could_judge_few_accounts_is_refused() {
     let world = world_of(PLAIN_POLICY, 5, 4).await;
     for number in 0..5 {

@@ -3,8 +3,9 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
+use crate::commands::assert_answer;
 use crate::fake::okta::Person;
-use crate::fake::slack::U_APPROVER;
+use crate::fake::slack::{U_ADMIN, U_APPROVER};
 use crate::history::python;
 use crate::process::BotProcess;
 use crate::support::{UNSCHEDULED_POLICY, World};
@@ -186,6 +187,9 @@ async fn old_events_move_to_a_file_that_an_auditor_verifies_and_the_rest_goes_on
     let said = run(&world, &["check"]).await;
     assert!(said.contains(&format!("holds up to event {}", before + 1)), "{said}");
     let bot = BotProcess::run(&world).await;
+    // Making it old wrote the trail again as a whole, which the channel knows better.
+    world.message("I have stopped").await;
+    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 2"]).await;
     let card = world.sweep().await;
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.message("1 account suspended. Approved by").await;

@@ -223,14 +223,16 @@ async fn whom_okta_denies_first_keeps_nobody_behind_them_from_their_turn() {
     }
     world.advance(Duration::seconds(61));
     world.until("the others", |world| suspended(world) == 3).await;
-    // It went on, and has stopped for those six.
+    // The right is there, so it is those six: denied once more, they fail by name.
     world.advance(Duration::seconds(61));
-    world.until("told once more", |world| told(world) == [2, 1, 2]).await;
+    world.message("3 accounts suspended, 6 NOT suspended").await;
+    assert_eq!(world.audited("suspension_failed"), 6);
     world.okta.clear_faults();
-    world.advance(Duration::seconds(61));
-    world.message("9 accounts suspended. Approved by").await;
-    world.until("that it goes on", |world| told(world) == [2, 2, 2]).await;
+    world.card_says(&card, "Try the 6 failed again").await;
+    world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
+    world.message("6 accounts suspended. Tried again for").await;
     world.nothing_else_is_wrong().await;
+    assert_eq!(told(&world), [1, 1, 1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -244,13 +246,61 @@ async fn single_accounts_that_okta_denies_slow_nobody_down() {
     approve(&world, &card).await;
     // Without a minute's wait.
     world.until("the others", |world| suspended(world) == 21).await;
-    // Only those are left who were turned away, so that is said.
     world.advance(Duration::seconds(61));
-    let said = world.message(STOPPED).await.visible_text().replace('\n', "");
-    assert!(said.contains("3 accounts"), "{said}");
+    world.message("21 accounts suspended, 3 NOT suspended").await;
+    assert_eq!((world.audited("suspension_try_failed"), world.audited("suspension_failed")), (3, 3));
+    world.nothing_else_is_wrong().await;
+    assert_eq!(told(&world), [0, 0, 0], "no right is missing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_okta_denies_fails_by_name_wherever_it_stands_and_the_request_ends() {
+    for place in 0..3 {
+        let logins = many(3);
+        let logins: Vec<&str> = logins.iter().map(String::as_str).collect();
+        let (world, card) = World::asking(PLAIN_POLICY, &logins).await;
+        out_of_reach(&world, logins[place]);
+        approve(&world, &card).await;
+        world.until("the others", |world| suspended(world) == 2 && world.accounts_put_off() == 1).await;
+        world.advance(Duration::seconds(61));
+        world.message("2 accounts suspended, 1 NOT suspended").await;
+        let failed = world.audit().into_iter().find(|line| line.action == "suspension_failed");
+        let failed = failed.expect("it is in the trail");
+        assert_eq!(failed.login.as_deref(), Some(logins[place]));
+        assert!(failed.detail["error"].to_string().contains("only this account is denied"), "{failed:?}");
+        let in_thread = world.slack.replies(C_OPS, &card.ts);
+        let by_name = |reply: &Message| {
+            reply.visible_text().contains("only this account is denied")
+                && reply.visible_text().contains(logins[place])
+        };
+        assert!(in_thread.iter().any(by_name), "{in_thread:?}");
+        let card = world.card_says(&card, "Try the ").await;
+        assert!(card.offers("retry"), "{:?}", card.buttons());
+        assert_eq!(told(&world), [0, 0, 0], "no right is missing");
+        world.okta.clear_faults();
+        world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
+        world.message("1 account suspended. Tried again for").await;
+        world.nothing_else_is_wrong().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_dies_in_the_middle_fails_nobody_and_it_goes_on_with_another_one() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
+    let ben = format!("GET {}", world.okta.person(BEN).id);
+    world.okta.fail_always(&ben, Fault::Html(503));
+    approve(&world, &card).await;
+    world.until("ada's suspension", |world| suspended(world) == 1 && world.accounts_put_off() == 1).await;
+    world.okta.clear_faults();
+    world.okta.fail_always(&ben, Fault::Status(401, "E0000011"));
+    for _ in 0..7 {
+        world.advance(Duration::seconds(61));
+        world.until("looked again", |world| world.accounts_put_off() == 1).await;
+    }
     world.until("told", |world| told(world) == [1, 0, 1]).await;
+    assert_eq!(world.audited("suspension_failed"), 0);
     world.okta.clear_faults();
     world.advance(Duration::seconds(61));
-    world.message("24 accounts suspended. Approved by").await;
+    world.message("2 accounts suspended. Approved by").await;
     world.nothing_else_is_wrong().await;
 }

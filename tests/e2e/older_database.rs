@@ -217,7 +217,7 @@ async fn a_bot_whose_connection_was_away_asks_again_what_the_channel_has_seen() 
     let told = world.message("I have stopped").await.visible_text();
     assert!(told.contains("the channel has seen a later epoch of the database"), "{told}");
     world.card_says(&card, "Superseded by a restore").await;
-    // Whoever lets this one go on lets it be the later one.
+    // The one that goes on is the later one from then on.
     assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 8"]).await;
     let again = next_card(&world, &card).await;
     assert!(again.visible_text().contains("Request 10"), "{}", again.visible_text());
@@ -242,9 +242,12 @@ async fn while_no_channel_can_be_read_nothing_is_executed_and_without_the_right_
     world.gate.stop_at_label("slack conversations.history", 1, Moment::Before);
     world.begin_bot();
     world.gate.stopped().await;
+    world.slack.wait_for("a socket", |slack| (slack.fresh_sockets() > 0).then_some(())).await;
     assert_answer(&world, U_APPROVER, "status", &["contractors"]).await;
     assert_eq!(world.changes_asked().len(), asked, "whether the file is the latest can't be told yet");
-    world.gate.open();
+    world.gate.release();
+    // What Okta refused is tried again in a minute.
+    world.advance(chrono::Duration::seconds(70));
     world.message("1 account suspended. Approved by").await;
 
     world.stop_bot().await;

@@ -165,10 +165,14 @@ async fn a_stop_that_can_not_be_written_for_one_policy_holds_for_the_others_and_
         )
     };
     file.execute_batch(&fails("INSERT")).expect("the file is free for a moment");
-    let parts = ["staffing was NOT paused", "something broke", "contractors is paused"];
+    let parts =
+        ["staffing is paused from this moment on, but I could not write that down", "contractors is paused;"];
     assert_answer(&world, U_ADMIN, "pause", &parts).await;
+    assert_eq!(world.audited("paused"), 1);
+    // It is held all the same.
+    assert_answer(&world, U_ADMIN, "sweep staffing", &["This policy is paused by"]).await;
     file.execute_batch("DROP TRIGGER fails").expect("it is there");
-    assert_answer(&world, U_ADMIN, "pause", &["staffing is paused;", "contractors is paused already"]).await;
+    assert_answer(&world, U_ADMIN, "pause", &["staffing is paused", "contractors is paused already"]).await;
     file.execute_batch(&fails("UPDATE")).expect("the file is free for a moment");
     let parts = ["staffing was NOT resumed", "something broke", "contractors goes on"];
     assert_answer(&world, U_ADMIN, "resume", &parts).await;

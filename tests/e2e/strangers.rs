@@ -224,7 +224,7 @@ async fn world(policy: &str) -> (World, Message) {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_an_open_card() {
     let (world, card) = world("").await;
-    buttons(&world, &card, &["suspend", "deny", "choose", "person"]).await;
+    buttons(&world, &card, &["suspend", "deny", "deny_why", "choose", "person"]).await;
     for wanted in ["details", "keep", "exempt"] {
         assert!(dialog::offers(&world.slack.message(&card.ts).expect("it stands"), wanted, 0), "{wanted}");
     }
@@ -351,7 +351,7 @@ async fn with_the_request_of_another_policy() {
     let (their_id, _) = their_value.split_once(':').expect("an id and the list's hash");
     let (_, our_hash) = our_value.split_once(':').expect("an id and the list's hash");
     for forged in [their_value.clone(), format!("{their_id}:{our_hash}")] {
-        for action in ["suspend", "deny", "choose"] {
+        for action in ["suspend", "deny", "deny_why", "choose"] {
             for user in [U_APPROVER, U_APPROVER2] {
                 refused(&world, Who::Is(user), action, async |user| {
                     world.slack.click_forged(user, &ours, action, &forged).await.expect("it can be forged");
@@ -392,6 +392,7 @@ fn no_control_is_left_out() {
         ("keep_until_form", "the dialog in_the_dialogs_of_an_open_card, until when to keep"),
         ("exempt_form", "the dialog in_the_dialogs_of_an_open_card, the exemption"),
         ("give_back_form", "the dialog on_cards_that_have_ended, giving back"),
+        ("deny_form", "decides as the button does; in front of a stranger in before.rs"),
     ];
     let here = include_str!("strangers.rs");
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/app/wording");
@@ -426,13 +427,13 @@ async fn on_a_preview_a_held_card_and_one_that_waits_for_a_second_person() {
     preview.nothing_else_is_wrong().await;
 
     let (held, card) = world("max_candidates = 1\n").await;
-    buttons(&held, &card, &["release", "deny"]).await;
+    buttons(&held, &card, &["release", "deny", "deny_why"]).await;
     held.nothing_else_is_wrong().await;
 
     let (two, card) = world("approvals_needed = 2\n").await;
     two.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     let card = two.card_says(&card, "Waits for a second person").await;
-    buttons(&two, &card, &["suspend", "take_back_approval", "choose", "deny"]).await;
+    buttons(&two, &card, &["suspend", "take_back_approval", "choose", "deny", "deny_why"]).await;
     two.nothing_else_is_wrong().await;
 }
 

@@ -75,7 +75,9 @@ impl Surface {
             What::Click { trigger, .. }
             | What::ModalClick { trigger, .. }
             | What::HomeClick { trigger, .. } => trigger,
-            What::Submission { .. } | What::Command { .. } | What::HomeOpened => panic!("no click"),
+            What::Submission { .. } | What::Command { .. } | What::HomeOpened | What::Joined { .. } => {
+                panic!("no click")
+            }
         }
     }
 

@@ -260,7 +260,7 @@ async fn an_address_that_is_taken_ends_the_start() {
 }
 
 /// Counts the calls of a heartbeat.
-async fn line() -> (String, Arc<AtomicUsize>) {
+pub(super) async fn line() -> (String, Arc<AtomicUsize>) {
     let (calls, counted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");

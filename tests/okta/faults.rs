@@ -3,7 +3,10 @@
 use std::time::Duration as StdDuration;
 
 use chrono::Duration;
+use inactive_contractors::domain::account::AccountId;
+use inactive_contractors::domain::policy::Rule;
 use inactive_contractors::identity::{IdentityError, IdentityProvider};
+use inactive_contractors::scheduler::Class;
 
 use crate::fake::okta::{Bucket, Fault, Status};
 use crate::world::{World, hasty_world, list, rule, world};
@@ -134,6 +137,40 @@ async fn a_listing_that_breaks_off_is_an_error_that_may_pass_and_never_a_part() 
 }
 
 #[tokio::test]
+async fn a_full_page_without_its_links_is_never_taken_for_the_whole() {
+    let world = world().await;
+    let group = world.fake.add_group("exempt");
+    let mut ids = Vec::new();
+    for number in 0..250 {
+        let login = format!("c{number}@corp.example");
+        ids.push(world.add(&login));
+        world.fake.set_group(&login, &group);
+        world.fake.set_admin_role(&login, "USER_ADMIN");
+        (0..4).for_each(|_| world.fake.sso(&login));
+    }
+    world.fake.fail_always("GET", Fault::NoLinks);
+    let without = |error: &IdentityError| {
+        assert!(matches!(error, IdentityError::Malformed(why) if why.contains("Link header")), "{error}");
+    };
+    without(&list(&world.okta, &rule()).await.unwrap_err());
+    let with_group = Rule { exempt_groups: vec![group], ..rule() };
+    without(&world.okta.protected(&with_group).await.unwrap_err());
+    // Nobody of these was seen on the first page of the log.
+    let unseen: Vec<AccountId> = (0..101).map(|number| AccountId(format!("00u{number}"))).collect();
+    let unseen = unseen.into_iter().map(|account| (account, Some(world.week_ago()))).collect();
+    let read = world.okta.second_look(&unseen).await;
+    assert_eq!(read.looks.len(), 101);
+    read.looks.values().for_each(|look| without(look.as_ref().unwrap_err()));
+    // Administrators have their links in the body, which no proxy takes away.
+    assert_eq!(world.okta.protected(&rule()).await.unwrap().admins.len(), 251);
+    world.fake.clear_faults();
+    assert_eq!(list(&world.okta, &rule()).await.unwrap().0.len(), 250);
+    world.fake.page_at_most(199);
+    world.fake.fail_next("GET after=", Fault::NoLinks);
+    assert_eq!(list(&world.okta, &rule()).await.unwrap().0.len(), 250, "the last page is not full");
+}
+
+#[tokio::test]
 async fn a_page_of_a_proxy_is_no_suspension() {
     let (world, result) = suspend_with(Fault::Html(200)).await;
     assert!(matches!(result, Err(IdentityError::Transient(_))), "{result:?}");
@@ -173,9 +210,9 @@ async fn the_bot_keeps_to_its_share_before_any_429() {
     let id = world.add(LOGIN);
     world.fake.set_rate_limit(Bucket::UserById, 10);
     for _ in 0..5 {
-        world.okta.read(&id).await.unwrap();
+        Class::FreshLook.run(world.okta.read(&id)).await.unwrap();
     }
-    let (read, waited) = world.hurry(world.okta.read(&id)).await;
+    let (read, waited) = world.hurry(Class::FreshLook.run(world.okta.read(&id))).await;
     assert!(read.is_ok() && waited >= Duration::seconds(59), "{waited}");
     assert_eq!(world.fake.calls().len(), 6, "no call was answered with 429");
 }

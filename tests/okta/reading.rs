@@ -6,16 +6,17 @@ use axum::Router;
 use axum::http::header::LINK;
 use axum::response::AppendHeaders;
 use axum::routing::get;
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::domain::account::{AccountId, AccountStatus, Reading, UserType};
 use inactive_contractors::domain::assess::SecondLook;
 use inactive_contractors::domain::policy::{ExemptAttribute, Rule};
-use inactive_contractors::identity::{IdentityError, IdentityProvider};
+use inactive_contractors::domain::sighting::Way;
+use inactive_contractors::identity::{IdentityError, IdentityProvider, Looks, SecondLooks};
 use inactive_contractors::okta::{Credential, Okta};
 use serde_json::{Value, json};
 
-use crate::fake::okta::{FakeOkta, Fault, Person, Status};
+use crate::fake::okta::{FakeOkta, Fault, Party, Person, Status};
 use crate::world::{World, list, rule, settings, world};
 
 fn crowd(world: &World, count: usize) -> BTreeSet<AccountId> {
@@ -175,6 +176,12 @@ async fn an_exempt_group_that_is_empty_unknown_or_hidden_is_an_error() {
     assert!(matches!(&error, IdentityError::Denied(why) if why.contains(&empty)), "{error}");
 }
 
+/// What the log says of these accounts since then, or as far back as it is kept.
+async fn looks(world: &World, accounts: &[AccountId], since: Option<DateTime<Utc>>) -> SecondLooks {
+    let asked: Looks = accounts.iter().map(|account| (account.clone(), since)).collect();
+    world.okta.second_look(&asked).await.looks
+}
+
 #[tokio::test]
 async fn the_log_shows_a_sign_on_that_the_last_sign_in_does_not() {
     let world = world().await;
@@ -183,9 +190,11 @@ async fn the_log_shows_a_sign_on_that_the_last_sign_in_does_not() {
     world.fake.failed_sso("idle@corp.example");
     world.fake.sso("busy@corp.example");
     let since = world.clock.now() - Duration::days(14);
-    let looks = world.okta.second_look(&[idle.clone(), busy.clone()], since).await;
+    let looks = looks(&world, &[idle.clone(), busy.clone()], Some(since)).await;
     assert_eq!(looks[&idle], Ok(SecondLook::Nothing { since }));
-    assert!(matches!(looks[&busy], Ok(SecondLook::Seen { .. })));
+    let Ok(SecondLook::Seen(seen)) = &looks[&busy] else { panic!("{looks:?}") };
+    assert_eq!(seen.read_since, Some(since));
+    assert_eq!(seen.sign.as_ref().map(|sign| sign.event.as_str()), Some("user.authentication.sso"));
 }
 
 #[tokio::test]
@@ -194,8 +203,8 @@ async fn many_accounts_are_looked_up_by_one_sweep_of_the_log() {
     let accounts: Vec<AccountId> = crowd(&world, 150).into_iter().collect();
     world.advance(Duration::days(8));
     world.fake.sso("c7@corp.example");
-    let looks = world.okta.second_look(&accounts, world.week_ago()).await;
-    let seen: Vec<_> = looks.iter().filter(|(_, look)| matches!(look, Ok(SecondLook::Seen { .. }))).collect();
+    let looks = looks(&world, &accounts, Some(world.week_ago())).await;
+    let seen: Vec<_> = looks.iter().filter(|(_, look)| matches!(look, Ok(SecondLook::Seen(_)))).collect();
     assert_eq!((looks.len(), seen.len(), world.fake.calls().len()), (150, 1, 1));
     assert_eq!(seen[0].0.0, world.fake.person("c7@corp.example").id);
 }
@@ -204,10 +213,11 @@ async fn many_accounts_are_looked_up_by_one_sweep_of_the_log() {
 async fn the_log_is_not_asked_for_more_than_it_keeps() {
     let world = world().await;
     let id = world.fake.add(Person::contractor("old@corp.example").never_signed_in());
-    let looks =
-        world.okta.second_look(&[AccountId(id.clone())], world.clock.now() - Duration::days(400)).await;
-    let Ok(SecondLook::Nothing { since }) = looks[&AccountId(id)] else { panic!("{looks:?}") };
-    assert!(world.clock.now() - since <= Duration::days(90) + Duration::minutes(1));
+    for since in [None, Some(world.clock.now() - Duration::days(400))] {
+        let looks = looks(&world, &[AccountId(id.clone())], since).await;
+        let Ok(SecondLook::Nothing { since }) = looks[&AccountId(id.clone())] else { panic!("{looks:?}") };
+        assert!((world.clock.now() - since - Duration::days(90)).abs() < Duration::minutes(1));
+    }
 }
 
 #[tokio::test]
@@ -215,13 +225,13 @@ async fn a_log_that_cannot_be_read_is_failed_for_each_account() {
     let world = world().await;
     let accounts = [world.add("a@corp.example"), world.add("b@corp.example")];
     world.fake.deny("okta.logs.read");
-    let looks = world.okta.second_look(&accounts, world.week_ago()).await;
+    let looks = looks(&world, &accounts, Some(world.week_ago())).await;
     assert!(
         accounts.iter().all(|account| matches!(looks[account], Err(IdentityError::Denied(_)))),
         "{looks:?}"
     );
     assert_eq!(world.fake.calls().len(), 1, "a missing right is found out once");
-    assert!(world.okta.look(&accounts[0], &rule(), world.week_ago()).await.is_err());
+    assert!(world.okta.look(&accounts[0], &rule(), Some(world.week_ago())).await.is_err());
 }
 
 #[tokio::test]
@@ -230,16 +240,16 @@ async fn a_fresh_look_sees_everything_that_speaks_against() {
     let group = world.fake.add_group("exempt");
     let id = world.add("a@corp.example");
     let rule = Rule { exempt_groups: vec!["00gOther".into(), group.clone()], ..rule() };
-    let before = world.okta.look(&id, &rule, world.week_ago()).await.unwrap();
+    let before = world.okta.look(&id, &rule, Some(world.week_ago())).await.unwrap();
     assert!(!before.admin_role && !before.own_identity && before.exempt_groups.is_empty());
     world.fake.set_group("a@corp.example", &group);
     world.fake.set_admin_role("a@corp.example", "ORG_ADMIN");
     world.fake.sso("a@corp.example");
-    let after = world.okta.look(&id, &rule, world.week_ago()).await.unwrap();
+    let after = world.okta.look(&id, &rule, Some(world.week_ago())).await.unwrap();
     assert_eq!((after.admin_role, after.exempt_groups), (true, vec![group]));
-    assert!(matches!(after.second_look, SecondLook::Seen { .. }));
+    assert!(matches!(after.second_look, SecondLook::Seen(_)));
     let own = AccountId(world.fake.person(FakeOkta::TOKEN_OWNER).id);
-    assert!(world.okta.look(&own, &rule, world.week_ago()).await.unwrap().own_identity);
+    assert!(world.okta.look(&own, &rule, Some(world.week_ago())).await.unwrap().own_identity);
 }
 
 #[tokio::test]
@@ -250,7 +260,7 @@ async fn a_look_without_its_roles_groups_or_log_is_an_error() {
     let rule = Rule { exempt_groups: vec![group], ..rule() };
     for part in ["GET /users/me", "GET /roles", "GET /groups", "GET /logs"] {
         world.fake.fail_next(part, Fault::Status(403, "E0000006"));
-        let error = world.okta.look(&id, &rule, world.week_ago()).await.unwrap_err();
+        let error = world.okta.look(&id, &rule, Some(world.week_ago())).await.unwrap_err();
         assert!(matches!(error, IdentityError::Denied(_)), "{part}: {error}");
     }
     assert_eq!(world.fake.waiting_faults(), 0);
@@ -289,8 +299,95 @@ async fn a_clock_that_is_a_little_behind_hides_no_sign_in_of_this_minute() {
     let id = world.add("kim@x.example");
     world.clock.advance(Duration::minutes(-4));
     world.fake.sso("kim@x.example");
-    let look = world.okta.look(&id, &rule(), world.week_ago()).await.unwrap();
-    assert!(matches!(look.second_look, SecondLook::Seen { .. }), "{:?}", look.second_look);
+    let look = world.okta.look(&id, &rule(), Some(world.week_ago())).await.unwrap();
+    assert!(matches!(look.second_look, SecondLook::Seen(_)), "{:?}", look.second_look);
     let ahead = world.okta.clock_ahead().expect("its answers say so");
     assert!((ahead + Duration::minutes(4)).abs() < Duration::seconds(3), "{ahead}");
+}
+
+#[tokio::test]
+async fn each_way_of_being_there_is_found_in_the_log_and_what_others_do_is_not() {
+    let world = world().await;
+    world.fake.add(Person::employee("boss@corp.example"));
+    let (boss, okta) = (world.fake.party("boss@corp.example"), Party::okta());
+    let (mail, vpn) = (Party::client("Mail"), Party::app_instance("VPN"));
+    // The event, who is the actor if not the person, whether the person is a target, and what it is taken for.
+    let rows = [
+        ("user.authentication.auth_via_radius", None, false, Some(Way::Radius)),
+        ("user.authentication.auth_via_LDAP_agent", None, false, Some(Way::Directory)),
+        ("user.authentication.auth_via_iwa", None, false, Some(Way::Computer)),
+        ("user.authentication.auth_via_mfa", None, true, Some(Way::Verified)),
+        ("user.authentication.auth_via_inbound_SAML", None, true, Some(Way::Federated)),
+        ("user.authentication.auth_via_IDP", Some(&okta), true, Some(Way::Federated)),
+        ("app.oauth2.as.token.grant.refresh_token", Some(&mail), true, Some(Way::Token)),
+        ("user.account.update_password", None, true, Some(Way::OwnAccount)),
+        ("user.account.update_password", Some(&boss), true, None),
+        ("user.account.reset_password", Some(&boss), true, None),
+        ("user.authentication.sso", Some(&boss), true, None),
+        ("app.oauth2.token.grant.access_token", Some(&mail), false, None),
+        ("user.session.end", None, true, None),
+    ];
+    let mut expected = Vec::new();
+    for (number, (event, actor, is_target, way)) in rows.into_iter().enumerate() {
+        let login = format!("c{number}@corp.example");
+        let id = AccountId(world.fake.add(Person::contractor(&login).never_signed_in()));
+        let person = world.fake.party(&login);
+        let target = is_target.then(|| person.clone());
+        world.fake.logged(event, actor.unwrap_or(&person), target.clone(), Some(vpn.clone()));
+        // What comes later and failed hides nothing.
+        world.fake.logged_as(event, &person, "FAILURE", target, Some(vpn.clone()));
+        expected.push((id, event, way));
+    }
+    let ids: Vec<AccountId> = expected.iter().map(|(id, ..)| id.clone()).collect();
+    let looks = looks(&world, &ids, None).await;
+    for (id, event, way) in expected {
+        let sign = match &looks[&id] {
+            Ok(SecondLook::Seen(seen)) => seen.sign.clone(),
+            Ok(SecondLook::Nothing { .. }) => None,
+            other => panic!("{event}: {other:?}"),
+        };
+        assert_eq!(sign.as_ref().map(|sign| sign.way), way, "{event}");
+        assert!(sign.is_none_or(|sign| sign.event == event && sign.app.as_deref() == Some("VPN")), "{event}");
+    }
+}
+
+#[tokio::test]
+async fn what_others_did_to_an_account_does_not_hide_what_its_person_did() {
+    let world = world().await;
+    let id = AccountId(world.fake.add(Person::contractor("kim@corp.example").never_signed_in()));
+    world.fake.add(Person::employee("boss@corp.example"));
+    let (kim, boss) = (world.fake.party("kim@corp.example"), world.fake.party("boss@corp.example"));
+    world.fake.logged("user.authentication.verify", &kim, None, None);
+    for _ in 0..12 {
+        world.fake.logged("user.account.update_profile", &boss, Some(kim.clone()), None);
+    }
+    let looks = looks(&world, std::slice::from_ref(&id), None).await;
+    let Ok(SecondLook::Seen(seen)) = &looks[&id] else { panic!("{looks:?}") };
+    assert_eq!(seen.sign.as_ref().map(|sign| sign.way), Some(Way::Verified));
+    assert_eq!(world.fake.calls().len(), 3, "twelve of others, five a page");
+}
+
+#[tokio::test]
+async fn a_sweep_of_the_log_reads_about_each_account_as_far_back_as_it_asks() {
+    let world = world().await;
+    let mut asked = Looks::new();
+    let week_ago = world.week_ago();
+    for number in 0..101 {
+        let login = format!("c{number}@corp.example");
+        let id = world.fake.add(Person::contractor(&login).never_signed_in().sso_days_ago(30));
+        asked.insert(AccountId(id), (number > 0).then_some(week_ago));
+    }
+    let boss = (0..1000).fold(Person::employee("boss@corp.example"), |boss, _| boss.sso_days_ago(10));
+    world.fake.add(boss.sso_days_ago(2));
+    let read = world.okta.second_look(&asked).await;
+    assert_eq!((read.looks.len(), world.fake.calls().len()), (101, 2));
+    for (id, since) in &asked {
+        match (&read.looks[id], since) {
+            (Ok(SecondLook::Seen(seen)), None) => assert!(seen.at < week_ago),
+            (Ok(SecondLook::Nothing { since: read }), Some(since)) => assert_eq!(read, since),
+            other => panic!("{other:?}"),
+        }
+    }
+    let boss = AccountId(world.fake.person("boss@corp.example").id);
+    assert!(read.others[&boss].at > week_ago, "met on the way");
 }

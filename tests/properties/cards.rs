@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use inactive_contractors::app::wording::before::Before;
 use inactive_contractors::app::wording::card::{PAGE, View, card};
 use inactive_contractors::app::wording::{answers, notices};
 use inactive_contractors::chat::Card;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::domain::candidate::Candidate;
+use inactive_contractors::domain::deciders::{Deciders, Unable};
 use inactive_contractors::domain::plan::Counts;
-use inactive_contractors::domain::request::Request;
+use inactive_contractors::domain::request::{Decision, Request};
 use inactive_contractors::slack::fuzzing::message;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -97,9 +99,19 @@ fn accepted(card: &Card) {
 fn the_bots_own_cards_hold_hostile_people() {
     holds(30, &(hostile(), nasty()), |((request, people), why)| {
         let policy = policy();
+        let deciders = Deciders {
+            unable: vec![Unable { who: why.clone(), why: why.clone() }; 7],
+            ..Deciders::default()
+        };
+        let by = Person { id: "U1".into(), name: why.clone(), email: None, person_id: None };
+        let denial = Decision { by, at: now(), reason: Some(why.clone()) };
+        let denied = people.iter().map(|one| (one.shown.id.clone(), (1, denial.clone()))).collect();
+        let before = Before { denied, ..Before::default() };
         for page in 0..people.len().div_ceil(PAGE).max(1) {
             accepted(&card(&View {
                 paused: None,
+                deciders: Some(&deciders),
+                before: &before,
                 questions: &[],
                 successor: None,
                 request: &request,

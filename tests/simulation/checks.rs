@@ -233,10 +233,10 @@ fn shows(card: &Card, asked: &Asked, list: &[&Listed]) -> Result<(), String> {
     let (done, failed) = (count("suspended"), count("failed"));
     let (title, allowed): (String, &[&str]) = match asked.word() {
         "preview" => ("Preview".to_owned(), &["go_live"]),
-        "held" => ("Held".to_owned(), &["release", "deny"]),
+        "held" => ("Held".to_owned(), &["release", "deny", "deny_why"]),
         "pending" => (
             format!("Suspend {}?", accounts(count("proposed"))),
-            &["suspend", "choose", "deny", "take_back_approval"],
+            &["suspend", "choose", "deny", "deny_why", "take_back_approval"],
         ),
         "completed" if failed > 0 => (format!("{} suspended, {failed} FAILED", accounts(done)), &["retry"]),
         "completed" => (format!("{} suspended", accounts(done)), &[]),

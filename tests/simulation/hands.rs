@@ -322,5 +322,6 @@ fn in_words(what: &What) -> String {
         }
         What::Command { text, .. } => format!("/{text}"),
         What::HomeOpened => "opens the page".to_owned(),
+        What::Joined { channel } => format!("joins {channel}"),
     }
 }

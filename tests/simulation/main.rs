@@ -138,7 +138,7 @@ fn simulate_all(
     };
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(&play);
+            scope.spawn(play);
         }
     });
     (counted.into_inner().expect("no thread panicked"), failed.into_inner().expect("no thread panicked"))

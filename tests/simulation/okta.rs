@@ -14,8 +14,9 @@ use inactive_contractors::domain::account::{
 };
 use inactive_contractors::domain::assess::SecondLook;
 use inactive_contractors::domain::policy::Rule;
+use inactive_contractors::domain::sighting::Sighting;
 use inactive_contractors::identity::{
-    FreshLook, IdentityError, IdentityProvider, Protected, Reference, SecondLooks, TakeAccount,
+    FreshLook, IdentityError, IdentityProvider, LogRead, Looks, Protected, Reference, TakeAccount,
 };
 
 use crate::fate::Fate;
@@ -350,16 +351,27 @@ impl IdentityProvider for Okta {
         Ok(Protected { admins: admins.collect(), ..Protected::default() })
     }
 
-    async fn second_look(&self, accounts: &[AccountId], since: DateTime<Utc>) -> SecondLooks {
-        let mut looks = SecondLooks::new();
-        for account in accounts {
+    async fn second_look(&self, asked: &Looks) -> LogRead {
+        let mut read = LogRead::default();
+        for (account, since) in asked {
+            let since = since.unwrap_or(self.fate.now() - Duration::days(90));
             let person = self.read_fault().await.and_then(|()| self.find(account));
-            looks.insert(account.clone(), person.map(|person| in_log(&person, since)));
+            read.looks.insert(account.clone(), person.map(|person| in_log(&person, since)));
         }
-        looks
+        read
     }
 
-    async fn look(&self, account: &AccountId, rule: &Rule, since: DateTime<Utc>) -> Answer<FreshLook> {
+    async fn confirm(&self, account: &AccountId, _: &Rule) -> Answer<Account> {
+        self.read(account).await
+    }
+
+    async fn look(
+        &self,
+        account: &AccountId,
+        rule: &Rule,
+        since: Option<DateTime<Utc>>,
+    ) -> Answer<FreshLook> {
+        let since = since.unwrap_or(self.fate.now() - Duration::days(90));
         self.fate.place("before a look in Okta").await;
         self.read_fault().await?;
         let person = self.find(account)?;
@@ -427,7 +439,7 @@ impl IdentityProvider for Okta {
 
 fn in_log(person: &Person, since: DateTime<Utc>) -> SecondLook {
     match person.log.iter().copied().filter(|at| *at >= since).max() {
-        Some(at) => SecondLook::Seen { at },
+        Some(at) => SecondLook::Seen(Sighting { read_since: Some(since), ..Sighting::at(at) }),
         None => SecondLook::Nothing { since },
     }
 }

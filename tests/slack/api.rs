@@ -3,6 +3,7 @@
 use chrono::DateTime;
 use inactive_contractors::chat::{Chat, ChatError, Mark, Marked, MessageRef, ReplyHandle, ReplyTo};
 use inactive_contractors::clock::Clock;
+use inactive_contractors::scheduler::Class;
 use inactive_contractors::slack::Slack;
 use serde_json::{Value, json};
 
@@ -73,7 +74,7 @@ async fn marks_are_read_page_by_page_until_there_is_one_and_all_since_then_were_
         if pages == 3 {
             wire.answer("conversations.history", answer(json!([human]), ""));
         }
-        assert_eq!(slack.marks("C1", since).await.unwrap(), [expected.clone()]);
+        assert_eq!(slack.marks("C1", since).await.unwrap(), std::slice::from_ref(&expected));
         for cursor in ["", "cursor=a", "cursor=b"].into_iter().take(pages) {
             let query = wire.call("conversations.history").await.query;
             assert!(query.contains("include_all_metadata=true") && query.contains(cursor), "{query}");
@@ -111,6 +112,51 @@ async fn a_whisper_takes_the_first_way_that_works() {
 }
 
 #[tokio::test]
+async fn an_answer_to_one_person_is_tried_again_and_then_goes_another_way() {
+    let mut wire = Wire::start().await;
+    let slack = slack(&wire).await;
+    let handle = Some(ReplyHandle(wire.response_url().into()));
+    let to = ReplyTo { user: "U1".into(), channel: Some("C1".into()), handle };
+    let others = |wire: &Wire| wire.count("chat.postEphemeral") + wire.count("chat.postMessage");
+
+    // Once each: a server error, a limit with its wait, and no answer at all.
+    for answer in
+        [Answer::Status(500, vec![]), Answer::Status(429, vec![("retry-after", "0")]), Answer::Never]
+    {
+        let before = wire.count("response_url");
+        wire.answer("response_url", answer);
+        slack.whisper(&to, &card("Only you.")).await.unwrap();
+        assert_eq!((wire.count("response_url"), others(&wire)), (before + 2, 0));
+    }
+    wire.answer("response_url", Answer::Status(502, vec![]));
+    slack.revise(&to, &card("Page 2")).await.unwrap();
+    assert_eq!((wire.count("response_url"), others(&wire)), (8, 0));
+
+    // It lasts: another way. A limit for too long is not waited for.
+    for (answers, tries) in [
+        (vec![Answer::Status(500, vec![]); 3], 3),
+        (vec![Answer::Status(429, vec![("retry-after", "60")])], 1),
+    ] {
+        let before = wire.count("response_url");
+        for answer in answers {
+            wire.answer("response_url", answer);
+        }
+        slack.whisper(&to, &card("Only you.")).await.unwrap();
+        assert_eq!(wire.count("response_url"), before + tries);
+        assert_eq!(wire.call("chat.postEphemeral").await.body["channel"], "C1");
+    }
+    wire.answer("response_url", Answer::Status(404, vec![]));
+    wire.answer("chat.postEphemeral", Answer::Status(500, vec![]));
+    wire.answer("chat.postMessage", Answer::Status(500, vec![]));
+    slack.whisper(&to, &card("Only you.")).await.unwrap();
+    assert_eq!((wire.count("chat.postEphemeral"), wire.count("chat.postMessage")), (3, 2));
+    // What can't be replaced is answered once more.
+    (0..3).for_each(|_| wire.answer("response_url", Answer::Status(503, vec![])));
+    slack.revise(&to, &card("Page 2")).await.unwrap();
+    assert_eq!(wire.count("chat.postEphemeral"), 4);
+}
+
+#[tokio::test]
 async fn a_lost_reply_to_a_post_is_ambiguous_and_a_refused_one_is_not() {
     let wire = Wire::start().await;
     let slack = hasty(&wire).await;
@@ -125,10 +171,23 @@ async fn a_lost_reply_to_a_post_is_ambiguous_and_a_refused_one_is_not() {
     let error = slack.post("C1", None, &Mark::new("k"), &card("x")).await.unwrap_err();
     assert_eq!(error, ChatError::RateLimited(std::time::Duration::from_secs(7)));
     wire.error("chat.postMessage", "not_in_channel");
-    let error = slack.post("C1", None, &Mark::new("k"), &card("x")).await.unwrap_err();
+    let error = Class::FreshLook.run(slack.post("C1", None, &Mark::new("k"), &card("x"))).await.unwrap_err();
     assert!(matches!(&error, ChatError::Channel(words) if words.contains("/invite")), "{error}");
     wire.answer("users.info", Answer::Never);
     assert!(matches!(slack.user("U1").await, Err(ChatError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn after_a_rate_limit_questions_wait_and_decisions_do_not() {
+    let wire = Wire::start().await;
+    let slack = slack(&wire).await;
+    wire.answer("users.info", Answer::Status(429, vec![("retry-after", "7")]));
+    let limited = ChatError::RateLimited(std::time::Duration::from_secs(7));
+    assert_eq!(slack.user("U1").await, Err(limited.clone()));
+    wire.error("users.info", "user_not_found");
+    // This one is not sent: the answer is still there for the next.
+    assert_eq!(Class::Question.run(slack.user("U1")).await, Err(limited));
+    assert!(matches!(Class::Action.run(slack.user("U1")).await, Err(ChatError::NotFound(_))));
 }
 
 #[tokio::test]
@@ -237,6 +296,11 @@ async fn no_secret_comes_back_out() {
         said.push(format!("{error} {error:?}"));
     }
     wire.answer("response_url", Answer::Never);
+    (0..2).for_each(|_| wire.answer("response_url", Answer::Status(500, vec![])));
+    wire.answer(
+        "chat.postMessage",
+        Answer::Json(json!({ "ok": false, "error": "user_not_found", "at": "s3cret" })),
+    );
     let handle = Some(ReplyHandle(wire.response_url().into()));
     let error =
         slack.whisper(&ReplyTo { user: "U1".into(), channel: None, handle }, &card("x")).await.unwrap_err();

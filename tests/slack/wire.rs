@@ -50,6 +50,7 @@ pub enum Outage {
 }
 
 /// An answer to a Web API call.
+#[derive(Clone)]
 pub enum Answer {
     Json(Value),
     Status(u16, Vec<(&'static str, &'static str)>),

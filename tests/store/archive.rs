@@ -7,10 +7,10 @@ use inactive_contractors::domain::candidate::{CandidateState, Step};
 use inactive_contractors::domain::request::Decision;
 use inactive_contractors::domain::sessions;
 use inactive_contractors::forward::HEARTBEAT;
-use inactive_contractors::store::{Archive, AuditContext, AuditQuery, Store, StoreError};
+use inactive_contractors::store::{Archive, AuditContext, AuditQuery, StartedSweep, Store, StoreError};
 use serde_json::json;
 
-use crate::harness::{Bench, POLICY, actions, approved, at, events, id, person};
+use crate::harness::{Bench, POLICY, actions, approved, at, events, id, person, scheduled};
 
 /// Ten events, one per day.
 async fn ten_days(store: &Store) {
@@ -240,4 +240,43 @@ async fn while_paused_no_intent_is_written_and_so_no_call_is_made() {
     assert!(matches!(intend(1).await.unwrap(), Some(CandidateState::Due { attempts: 1, .. })));
     assert!(store.step_sessions(request, 0, sessions::Step::Intend, at(15)).await.unwrap().is_some());
     assert_eq!(store.suspended_by_us(vec![id("kim")]).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_pause_that_can_not_be_written_is_in_force_in_every_handle_until_it_is_written_or_resumed() {
+    let bench = Bench::new();
+    let store = bench.open();
+    let request = approved(&store, 0, &["kim"]).await;
+    let other = bench.raw();
+    let by = Decision { by: person("root"), at: at(13), reason: Some("stop".to_owned()) };
+    // A handle from before, as the next configuration has.
+    let handle = store.clone();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(matches!(store.pause("a", POLICY, by.clone()).await, Err(StoreError::Busy)));
+    assert!(matches!(handle.resume("b", POLICY, by.clone()).await, Err(StoreError::Busy)), "it stays");
+    let held = handle.pause_of(POLICY).await.unwrap().expect("it is in force");
+    assert_eq!((held.began, held.ended), (by.clone(), None));
+    assert!(store.write_stops().await.is_err());
+    other.execute_batch("ROLLBACK").unwrap();
+
+    // There is room again, and it is not written yet.
+    let intend = Step::Intend { status_changed: None, evidence: None };
+    assert_eq!(handle.step_candidate(request, 0, intend.clone(), at(14)).await.unwrap(), None);
+    assert!(matches!(handle.start_sweep(scheduled(3)).await.unwrap(), StartedSweep::Paused(_)));
+    assert!(!actions(&store).await.contains(&"paused".to_owned()));
+    assert!(handle.write_stops().await.unwrap());
+    assert!(!store.write_stops().await.unwrap(), "once");
+    assert_eq!(actions(&store).await.last().map(String::as_str), Some("paused"));
+    assert_eq!(store.pauses_to_tell().await.unwrap().len(), 1);
+    assert!(store.resume("c", POLICY, by.clone()).await.unwrap().is_some());
+    assert!(store.step_candidate(request, 0, intend, at(15)).await.unwrap().is_some());
+
+    // What an admin resumes is in the trail from its beginning to its end.
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(store.pause("d", POLICY, by.clone()).await.is_err());
+    other.execute_batch("ROLLBACK").unwrap();
+    assert!(store.resume("e", POLICY, by).await.unwrap().is_some());
+    let trail = actions(&store).await;
+    assert_eq!(trail[trail.len() - 2..], ["paused", "resumed"]);
+    assert_eq!(store.pause_of(POLICY).await.unwrap(), None);
 }

@@ -86,7 +86,7 @@ pub fn shown(name: &str) -> Shown {
         manager_id: None,
         organization: None,
         evidence: Evidence {
-            idle: Idle { since: at(0) - Duration::days(41), signal: Signal::SignIn },
+            idle: Idle::new(at(0) - Duration::days(41), Signal::SignIn),
             last_sign_in: Some(at(0) - Duration::days(41)),
             second_look: SecondLook::NotAsked,
             inactive_after_s: 30 * 86400,
@@ -107,6 +107,7 @@ pub fn found(names: &[&str], verdict: Verdict) -> FinishedSweep {
         answer_within: Duration::hours(1),
         approvals_needed: 1,
         unknown: Vec::new(),
+        instead_of: Vec::new(),
         at: at(1),
     }
 }

@@ -14,6 +14,7 @@ mod pages;
 mod proof;
 mod requests;
 mod reviews;
+mod sightings;
 mod sweeps;
 mod together;
 mod versions;

@@ -19,6 +19,7 @@ const VERSIONS: &[&str] = &[
     include_str!("versions/v6.sql"),
     include_str!("versions/v7.sql"),
     include_str!("versions/v8.sql"),
+    include_str!("versions/v9.sql"),
 ];
 
 #[tokio::test]
@@ -68,6 +69,11 @@ async fn every_version_opens_with_its_rows() {
 
         let paused = store.pause_of(POLICY).await.unwrap();
         assert_eq!(paused.and_then(|pause| pause.began.reason).is_some(), version > 7);
+
+        assert_eq!(store.lineage().database.epoch, if version > 8 { 2 } else { 1 });
+        assert_eq!(store.missed_to_tell().await.unwrap().len(), usize::from(version > 8));
+        let seen = store.sightings(vec![id("kim")]).await.unwrap();
+        assert_eq!(seen.len(), usize::from(version > 8));
 
         let verified = store.verify().await.unwrap();
         assert_eq!((verified.broken_at, verified.events > 20), (None, true));

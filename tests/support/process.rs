@@ -112,6 +112,12 @@ impl BotProcess {
         assert!(sent.success(), "the process is gone already:\n{}", self.written());
     }
 
+    /// How many files and connections the process has open.
+    pub fn open_files(&self) -> usize {
+        let id = self.child.as_ref().expect("the process has not been waited for").id();
+        std::fs::read_dir(format!("/proc/{id}/fd")).expect("the process runs").count()
+    }
+
     /// Waits until the process ends by itself.
     pub async fn ended(mut self) -> Ended {
         let mut child = self.child.take().expect("a process ends once");

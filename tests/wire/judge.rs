@@ -262,10 +262,10 @@ fn cards(case: &Case<'_>) {
         let (done, failed) = (count("suspended"), count("failed"));
         let accounts = |number: usize| format!("{number} account{}", if number == 1 { "" } else { "s" });
         let (title, allowed): (String, &[&str]) = match asked.word() {
-            "held" => ("Held".to_owned(), &["release", "deny"]),
+            "held" => ("Held".to_owned(), &["release", "deny", "deny_why"]),
             "pending" => (
                 format!("Suspend {}?", accounts(count("proposed"))),
-                &["suspend", "choose", "deny", "take_back_approval"],
+                &["suspend", "choose", "deny", "deny_why", "take_back_approval"],
             ),
             "completed" if failed > 0 => {
                 (format!("{} suspended, {failed} FAILED", accounts(done)), &["retry"])

@@ -108,6 +108,7 @@ async fn every_other_note_is_a_sentence() {
         refusals::account_gone(),
         refusals::cant_look_up(),
         refusals::ask_again(),
+        refusals::busy(40),
         exceptions::leave_needs_a_start(),
         exceptions::restore_asked(&account(NAMES[1]), None, at(0) + days(7)),
         Text::plain(refusals::kept_on_card(7)),
@@ -192,6 +193,7 @@ async fn sweeps_that_ask_nothing_say_why() {
     let mut cards = vec![
         notices::no_candidates("contractors", &rule(), counts),
         notices::sweep_failed("contractors", EVIL),
+        notices::sweep_late("contractors", at(0)),
         notices::channel_unusable("contractors", "C0OPS", EVIL),
     ];
     cards.extend(guards.iter().map(|guard| notices::sweep_refused("contractors", guard)));
@@ -352,17 +354,20 @@ async fn a_pause_is_said_from_its_beginning_to_its_end() {
     let (plain, evil) = (pause(None), pause(Some(EVIL)));
     let missed =
         [("staffing".to_owned(), Missed::CantTell(EVIL.to_owned())), ("interns".to_owned(), Missed::Broken)];
+    let unwritten = [("contractors".to_owned(), "the disk that holds the database is full".to_owned())];
     let mut said = String::new();
     for card in [
         pauses::began(&plain),
         pauses::began(&evil),
         pauses::no_sweep(&evil, at(60)),
         pauses::ended(&plain, &by(Some("it is mended"))),
-        refusals::note(pauses::paused(std::slice::from_ref(&plain), std::slice::from_ref(&evil), &[])),
-        refusals::note(pauses::paused(&[], &[evil], &[])),
-        refusals::note(pauses::paused(std::slice::from_ref(&plain), &[], &missed)),
-        refusals::note(pauses::paused(&[plain.clone(), plain.clone()], &[], &missed[..1])),
-        refusals::note(pauses::paused(&[], &[], &missed)),
+        refusals::note(pauses::paused(std::slice::from_ref(&plain), std::slice::from_ref(&evil), &[], &[])),
+        refusals::note(pauses::paused(&[], &[evil], &[], &[])),
+        refusals::note(pauses::paused(std::slice::from_ref(&plain), &[], &[], &missed)),
+        refusals::note(pauses::paused(&[plain.clone(), plain.clone()], &[], &[], &missed[..1])),
+        refusals::note(pauses::paused(&[], &[], &[], &missed)),
+        refusals::note(pauses::paused(&[], &[], &unwritten, &[])),
+        refusals::note(pauses::paused(std::slice::from_ref(&plain), &[], &unwritten, &missed[..1])),
         refusals::note(pauses::resumed(std::slice::from_ref(&plain), &[])),
         refusals::note(pauses::resumed(&[], &[])),
         refusals::note(pauses::resumed(&[plain], &missed)),

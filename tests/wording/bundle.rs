@@ -14,6 +14,7 @@ use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirm
 use inactive_contractors::domain::exemption::{End, Granted};
 use inactive_contractors::domain::plan::{Counts, Guard, Verdict};
 use inactive_contractors::domain::request::{Decision, Request, RequestState};
+use inactive_contractors::domain::sighting::{Sighting, Sign, Way};
 use inactive_contractors::domain::sweep::{Trigger, slot_key};
 use inactive_contractors::domain::when::Period;
 use inactive_contractors::store::{SweepRow, SweepState};
@@ -140,7 +141,7 @@ fn skipped(why: Skip, error: Option<&str>) -> CandidateState {
 
 /// Accounts with every outcome, seen in every way.
 fn settled() -> Vec<Candidate> {
-    let active = Idle { since: at(95), signal: Signal::LogActivity };
+    let active = Idle::new(at(95), Signal::LogActivity);
     let states = [
         suspended(),
         skipped(Skip::NoLongerMatches(Assessment::Active(active)), None),
@@ -161,7 +162,11 @@ fn settled() -> Vec<Candidate> {
     all[1].shown.email = None;
     let looks = [
         SecondLook::Nothing { since: now() - days(7) },
-        SecondLook::Seen { at: now() - days(8) },
+        SecondLook::Seen(Sighting {
+            sign: Some(Sign { way: Way::Radius, event: "radius".into(), app: Some(EVIL.into()) }),
+            read_since: Some(now() - days(90)),
+            ..Sighting::at(now() - days(8))
+        }),
         SecondLook::Failed(EVIL.into()),
     ];
     for (one, look) in all.iter_mut().zip(looks) {
@@ -169,7 +174,8 @@ fn settled() -> Vec<Candidate> {
     }
     let never = &mut all[3].shown.evidence;
     never.last_sign_in = None;
-    never.idle = Idle { since: now() - days(300), signal: Signal::Created };
+    never.idle =
+        Idle { at_least_since: Some(at(0) - days(90)), ..Idle::new(now() - days(300), Signal::Created) };
     never.inactive_after_s = days(90).num_seconds();
     all
 }

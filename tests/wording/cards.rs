@@ -25,6 +25,8 @@ fn shown(request: &Request, candidates: &[Candidate], page: usize, restorations:
     let policy = policy();
     card(&View {
         questions: &[],
+        deciders: None,
+        before: &crate::people::BEFORE,
         successor: None,
         request,
         candidates,

@@ -141,6 +141,8 @@ fn shown(
         links: &BTreeMap::new(),
         successor: None,
         now: at(60),
+        deciders: None,
+        before: &crate::people::BEFORE,
     })
 }
 

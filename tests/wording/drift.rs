@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use inactive_contractors::app::wording::drift::{in_channel, in_thread};
+use inactive_contractors::app::wording::drift::{in_channel, in_thread, missed};
 use inactive_contractors::domain::account::{AccountStatus, Changer};
+use inactive_contractors::domain::candidate::{CandidateState, Confirmation};
 use inactive_contractors::domain::drift::{Back, Watch};
+use inactive_contractors::domain::missed::Missed;
+use inactive_contractors::domain::request::RequestState;
+use inactive_contractors::domain::sighting::{Sign, Way};
 use inactive_contractors::store::Drifted;
 
 use crate::desk::{Desk, compare};
-use crate::fixture::policy;
+use crate::fixture::{candidate, policy, request};
 use crate::people::{EVIL, at, crowd, somewhere};
 
 fn back(by: Changer, status: AccountStatus) -> Back {
@@ -29,6 +33,8 @@ fn drifted(count: u32, back: &Back) -> Vec<Drifted> {
         suspended_at: at(20),
         looked_at: None,
         failures: 0,
+        idle_since: one.shown.evidence.idle.since,
+        checked: false,
     };
     let one = |watch| Drifted { policy: "contractors".into(), watch, back: back.clone() };
     crowd(count).into_iter().map(watch).map(one).collect()
@@ -74,4 +80,26 @@ fn the_message_in_the_channel_names_twenty_and_counts_the_others() {
     };
     // Above and below them stands a block each.
     assert_eq!((told(20), told(21)), ((22, false), (23, true)));
+}
+
+#[tokio::test]
+async fn what_came_to_light_after_a_suspension_offers_the_way_back_as_long_as_there_is_one() {
+    let mut desk = Desk::open().await;
+    let asked = request(RequestState::pending());
+    let mut one = candidate(3, CandidateState::suspended(at(20), Confirmation::ByCall));
+    EVIL.clone_into(&mut one.shown.name);
+    let watch = Watch { name: one.shown.name.clone(), ..drifted(1, &import()).remove(0).watch };
+    let mut said = Vec::new();
+    for (way, minute) in
+        [(Some(Way::SignedIn), 19), (Some(Way::Radius), 19), (Some(Way::Token), 25), (None, 19)]
+    {
+        let sign = way.map(|way| Sign { way, event: "user.session.start".into(), app: Some(EVIL.into()) });
+        let seen = Missed { at: at(minute), sign };
+        said.push(desk.message(&missed(&policy(), &asked, Some(&one), &watch, &seen, at(80))).await);
+    }
+    let too_late = at(20) + policy().undo_for;
+    let seen = Missed { at: at(19), sign: None };
+    said.push(desk.message(&missed(&policy(), &asked, Some(&one), &watch, &seen, too_late)).await);
+    compare("missed", &said.join("\n\n---\n\n"));
+    desk.close();
 }

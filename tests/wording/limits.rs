@@ -27,6 +27,8 @@ static NO_LINKS: BTreeMap<u32, String> = BTreeMap::new();
 fn view<'a>(request: &'a Request, candidates: &'a [Candidate], policy: &'a Policy) -> View<'a> {
     View {
         questions: &[],
+        deciders: None,
+        before: &crate::people::BEFORE,
         successor: None,
         request,
         candidates,

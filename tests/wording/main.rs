@@ -9,6 +9,7 @@ mod answers;
 mod bundle;
 mod cards;
 mod concerned;
+mod deciders;
 mod desk;
 mod dialogs;
 mod drift;

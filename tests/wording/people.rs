@@ -1,6 +1,7 @@
 //! People with difficult names, requests about them, and everything else that is said something about.
 
 use chrono::{DateTime, Utc};
+use inactive_contractors::app::wording::before::Before;
 use inactive_contractors::chat::MessageRef;
 use inactive_contractors::domain::account::Account;
 use inactive_contractors::domain::assess::{Idle, Signal};
@@ -8,8 +9,13 @@ use inactive_contractors::domain::audit::{Person, Subject};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
 use inactive_contractors::domain::exemption::Granted;
 use inactive_contractors::domain::request::{Decision, Request, RequestState, list_hash};
+use inactive_contractors::domain::sighting::{Sign, Way};
 
 use crate::fixture::{candidate, contractor, days, now, person, request};
+
+/// Accounts of which our own records say nothing.
+pub static BEFORE: Before =
+    Before { denied: std::collections::BTreeMap::new(), exempted: std::collections::BTreeMap::new() };
 
 /// Names that others have tripped over.
 pub const NAMES: [&str; 9] = [
@@ -36,7 +42,7 @@ pub fn crowd(count: u32) -> Vec<Candidate> {
         one.shown.name =
             NAMES.get(position).map_or_else(|| format!("Person {position}"), |name| (*name).to_owned());
         one.shown.evidence.idle =
-            Idle { since: now() - days(100) + days(i64::from(one.position % 90)), signal: Signal::SignIn };
+            Idle::new(now() - days(100) + days(i64::from(one.position % 90)), Signal::SignIn);
         one.shown.evidence.last_sign_in = Some(one.shown.evidence.idle.since);
         one.shown.pending_sweeps = one.position % 3;
         if position < NAMES.len() {
@@ -55,6 +61,10 @@ pub fn long_crowd(count: u32) -> Vec<Candidate> {
         one.shown.login = format!("{}{:03}@a-rather-long-company-name.example", "x".repeat(35), one.position);
         one.shown.manager = Some(NAMES[0].to_owned());
         one.shown.organization = Some(NAMES[0].to_owned());
+        let idle = &mut one.shown.evidence.idle;
+        idle.signal = Signal::LogActivity;
+        idle.sign = Some(Sign { way: Way::Federated, event: "event".into(), app: Some("&".repeat(300)) });
+        idle.at_least_since = Some(idle.since + days(1));
     }
     crowd
 }

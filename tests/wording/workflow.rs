@@ -33,6 +33,8 @@ fn shown(request: &Request, candidates: &[Candidate], successor: Option<&Message
     policy.approvals_needed = request.approvals_needed;
     card(&View {
         questions: &[],
+        deciders: None,
+        before: &crate::people::BEFORE,
         successor,
         request,
         candidates,

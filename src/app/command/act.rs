@@ -7,7 +7,6 @@ use chrono::Duration;
 use super::super::App;
 use super::super::decide::Press;
 use super::super::people::{self, Known, Stranger};
-use super::super::survey::log_since;
 use super::super::wording::exceptions::{self, NotRestored};
 use super::super::wording::{lineage, pauses, refusals};
 use super::tail::Said;
@@ -17,7 +16,7 @@ use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::left_alone_until;
 use crate::domain::audit::{Action, Actor, Draft, Subject};
 use crate::domain::exemption;
-use crate::domain::policy::{OwnAccounts, Policy, is_own_account};
+use crate::domain::policy::{OwnAccounts, Policy, Rule, is_own_account};
 use crate::domain::request::{KnownForRetry, Verb, Voter};
 use crate::domain::restoration::Wish;
 use crate::identity::IdentityError;
@@ -266,8 +265,9 @@ impl App {
         if !account.is_of(&policy.rule.user_type) {
             return Ok(Some(NotRestored::OtherType));
         }
-        let since = log_since(&policy.rule, self.clock.now());
-        let look = self.identity.look(&account.id, &policy.rule, since);
+        // The log has no say in this.
+        let rule = Rule { second_look: false, ..policy.rule.clone() };
+        let look = self.identity.look(&account.id, &rule, None);
         let Some(fresh) = self.soon_unless_ended(look).await else {
             return Err(IdentityError::Transient("the workflow has ended".to_owned()));
         };

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::super::survey::{Keep, fresh_standing, log_since, survey};
+use super::super::late::is_late;
+use super::super::survey::{Keep, fresh_standing, survey};
 use super::super::wording::{answers, backlog, days_off, refusals};
 use super::super::{App, lock, messages, requests};
 use super::{Answer, Asked};
@@ -58,7 +59,11 @@ impl App {
             let known = self.store.know_policy(&policy.name, now).await?;
             policies.push(answers::PolicyStatus {
                 policy,
-                last_sweep: last.map(|sweep| (sweep.started_at, outcome(&sweep))),
+                last_sweep: last.map(|sweep| {
+                    let late =
+                        if is_late(&sweep, policy, now) { ", and should have ended by now" } else { "" };
+                    (sweep.started_at, outcome(&sweep) + late)
+                }),
                 listing: self.listing_under_way(&policy.name),
                 next_slot: schedule::next_slot(&policy.schedule, now),
                 live: known
@@ -162,10 +167,11 @@ impl App {
             return Ok(Err(refusals::no_account_of_yours(person)));
         };
         let now = self.clock.now();
-        let fresh = self.identity.look(&account.id, &policy.rule, log_since(&policy.rule, now)).await;
+        let since = self.look_from(&account.id, now).await?;
+        let fresh = self.identity.look(&account.id, &policy.rule, since).await;
         let (account, standing) = match fresh {
             Ok(fresh) => {
-                let standing = fresh_standing(self, policy, &fresh).await?;
+                let standing = fresh_standing(self, policy, &fresh, now).await?;
                 (fresh.account, standing)
             }
             Err(error) => {

@@ -18,7 +18,7 @@ const LINE_MAX: usize = 1900;
 const KEYWORDS: [&str; 8] = ["since", "until", "in", "by", "outcome", "request", "policy", "about"];
 
 /// What people call outcomes, besides the trail's own words.
-const OUTCOMES: [(&str, &[Action]); 16] = [
+const OUTCOMES: [(&str, &[Action]); 17] = [
     ("proposed", &[Action::Proposed]),
     ("approved", &[Action::Approved]),
     ("denied", &[Action::Denied]),
@@ -45,6 +45,7 @@ const OUTCOMES: [(&str, &[Action]); 16] = [
     ("swept", &[Action::SweepStarted, Action::SweepFinished]),
     ("exempted", &[Action::Exempted, Action::Unexempted, Action::ExemptionEnded]),
     ("drift", &[Action::DriftFound]),
+    ("missed", &[Action::MissedSignFound]),
     ("exported", &[Action::Exported, Action::EvidenceMade]),
 ];
 

@@ -17,6 +17,7 @@ use crate::domain::audit::{AuditEvent, Person};
 use crate::domain::policy::Policy;
 use crate::domain::report::{self, Listing, Report};
 use crate::domain::when::{self, Period};
+use crate::scheduler::Class;
 use crate::store::{ACCOUNTS_MAX, AuditQuery, SweepRow, SweepState};
 
 /// Events on one page of `audit`.
@@ -214,7 +215,7 @@ impl App {
             card.blocks.push(Block::Context(wording::picture_follows(here.is_some())));
             let (app, reply, channel) = (Arc::clone(self), inbound.reply.clone(), here.map(str::to_owned));
             let key = format!("report:{}", inbound.key);
-            self.background(inbound.reply.clone(), async move {
+            self.background(Class::Question, inbound.reply.clone(), async move {
                 let posted = app.post_report(&report, &key, &reply.user, channel.as_deref()).await;
                 if let Err(error) = posted {
                     tracing::warn!(%error, "the picture of a report could not be posted");

@@ -34,6 +34,7 @@ use super::App;
 use super::people::Stranger;
 use super::wording::{answers, refusals};
 use crate::chat::{Ack, Card, Inbound, Mark, Text};
+use crate::scheduler::Class;
 
 /// Finds inactive contractor accounts, asks for approval here, and suspends what is approved.
 #[derive(Debug, Parser)]
@@ -278,6 +279,13 @@ impl Command {
         }
     }
 
+    /// Returns what its look-ups are for: to change something, or only to tell the person.
+    fn class(&self) -> Class {
+        let only_tells =
+            matches!(self, Command::Export { .. } | Command::Report { .. } | Command::Evidence { .. });
+        if only_tells || self.is_question() { Class::Question } else { Class::FreshLook }
+    }
+
     /// Whether it is answered about all policies in which the person holds the role.
     fn is_about_all(&self) -> bool {
         match self {
@@ -407,7 +415,7 @@ impl App {
             return Ok(Ack::Done);
         }
         let (app, inbound) = (Arc::clone(self), inbound.clone());
-        let (reply, only_asks) = (inbound.reply.clone(), command.is_question());
+        let (reply, only_asks, class) = (inbound.reply.clone(), command.is_question(), command.class());
         let answered = async move {
             app.give(&inbound, here.as_deref(), app.answer(&inbound, here.as_deref(), command).await?);
             Ok(())
@@ -415,7 +423,7 @@ impl App {
         if only_asks {
             self.background_question(reply, answered);
         } else {
-            self.background(reply, answered);
+            self.background(class, reply, answered);
         }
         Ok(Ack::Done)
     }
@@ -465,7 +473,7 @@ impl App {
                 answers::stay_here(&mut card);
                 let (app, channel, key) =
                     (Arc::clone(self), channel.to_owned(), format!("answer:{}", inbound.key));
-                self.background(inbound.reply.clone(), async move {
+                self.background(Class::FreshLook, inbound.reply.clone(), async move {
                     app.chat.post(&channel, None, &Mark::new(key), &card).await?;
                     Ok(())
                 });

@@ -18,18 +18,19 @@ use crate::store::{NewSweep, StoreError};
 type Meant<'a, 'b> = Vec<(&'a Policy, &'b Known)>;
 
 impl App {
-    /// Stops the policy, or all of which the person is an admin. It is in force when this returns.
+    /// Stops the policy, or all of which the person is an admin. It is in force when this returns, also
+    /// if it can't be written.
     pub(super) async fn pause(
         self: &Arc<Self>,
         asked: &Asked<'_>,
         policy: Option<&str>,
         reason: &str,
     ) -> anyhow::Result<Answer> {
-        let (meant, mut missed) = match self.meant(asked, policy, reason) {
+        let (meant, missed) = match self.meant(asked, policy, reason) {
             Ok(meant) => meant,
             Err(answer) => return Ok(answer),
         };
-        let (mut new, mut before) = (Vec::new(), Vec::new());
+        let (mut new, mut before, mut unwritten) = (Vec::new(), Vec::new(), Vec::new());
         for (policy, known) in meant {
             match self.store.pause(asked.key, &policy.name, decision(asked, known, reason)).await {
                 Ok(Ok(pause)) => {
@@ -37,13 +38,17 @@ impl App {
                     new.push(pause);
                 }
                 Ok(Err(pause)) => before.extend(pause),
-                Err(error) => missed.push(broken(policy, &error)),
+                // The store holds it: a process without a writer suspends nobody either.
+                Err(error) => {
+                    tracing::error!(policy = policy.name, %error, "a pause is in force, but could not be written down");
+                    unwritten.push((policy.name.clone(), error.to_string()));
+                }
             }
         }
         self.nudge();
         self.note_unsure(asked, policy, "pause").await;
         let understood = pauses::understood("pause", policy, reason);
-        Ok(Ok(refusals::note(understood.and(pauses::paused(&new, &before, &missed)))))
+        Ok(Ok(refusals::note(understood.and(pauses::paused(&new, &before, &unwritten, &missed)))))
     }
 
     /// Lets the policy, or all of which the person is an admin, go on.
@@ -150,7 +155,7 @@ impl App {
 }
 
 fn broken(policy: &Policy, error: &StoreError) -> (String, Missed) {
-    tracing::error!(policy = policy.name, %error, "a stop, or its end, could not be written");
+    tracing::error!(policy = policy.name, %error, "the end of a stop could not be written");
     (policy.name.clone(), Missed::Broken)
 }
 

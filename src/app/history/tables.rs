@@ -120,6 +120,7 @@ pub(super) fn candidates_csv(evidence: &Evidence) -> Vec<u8> {
         "organization",
         "idle_since",
         "idle_days",
+        "idle_days_are",
         "signal",
         "last_sign_in",
         "sign_in_log",
@@ -148,7 +149,8 @@ pub(super) fn candidates_csv(evidence: &Evidence) -> Vec<u8> {
                 or_empty(shown.manager.as_ref()),
                 or_empty(shown.organization.as_ref()),
                 time(seen.idle.since),
-                (seen.looked_at - seen.idle.since).num_days().to_string(),
+                (seen.looked_at - seen.idle.surely_since()).num_days().to_string(),
+                (if seen.idle.at_least_since.is_some() { "at least" } else { "exact" }).to_owned(),
                 word(&seen.idle.signal),
                 seen.last_sign_in.map_or("never".to_owned(), time),
                 second_look(&seen.second_look),
@@ -189,7 +191,15 @@ fn second_look(look: &SecondLook) -> String {
     match look {
         SecondLook::NotAsked => "not asked".to_owned(),
         SecondLook::Nothing { since } => format!("nothing since {}", time(*since)),
-        SecondLook::Seen { at } => format!("seen {}", time(*at)),
+        SecondLook::Seen(seen) => {
+            let sign = seen.sign.as_ref();
+            let event = sign.map(|sign| format!(" by {}", sign.event)).unwrap_or_default();
+            let app =
+                sign.and_then(|sign| sign.app.as_ref()).map(|app| format!(" ({app})")).unwrap_or_default();
+            let read =
+                seen.read_since.map(|since| format!(", read since {}", time(since))).unwrap_or_default();
+            format!("seen {}{event}{app}{read}", time(seen.at))
+        }
         SecondLook::Failed(why) => format!("could not be read: {why}"),
     }
 }

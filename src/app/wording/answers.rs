@@ -241,6 +241,11 @@ pub fn read_at(at: DateTime<Utc>) -> Block {
 pub fn preview(policy: &Policy, plan: &Plan, page: usize, now: DateTime<Utc>) -> Card {
     let counts = plan.counts;
     let verdict = match &plan.verdict {
+        Verdict::NoCandidates if counts.waiting > 0 => {
+            let wait = if counts.waiting == 1 { "waits" } else { "wait" };
+            let waiting = accounts(counts.waiting as usize);
+            Text::plain(format!("would ask about nobody else: {waiting} already {wait} for an answer"))
+        }
         Verdict::NoCandidates => Text::plain("would ask about nobody"),
         Verdict::Ask => Text::plain(format!("would ask about {}", accounts(counts.candidates as usize))),
         Verdict::Preview => Text::plain(format!(
@@ -268,7 +273,12 @@ pub fn preview(policy: &Policy, plan: &Plan, page: usize, now: DateTime<Utc>) ->
     let page = page.min(pages - 1);
     let shown = all.iter().skip(page * LINES_MAX).take(LINES_MAX);
     let lines = shown.map(|one| {
-        account_who(&one.account).then(" ").and(assessment_in_words(&one.assessment, &policy.rule, now))
+        let line =
+            account_who(&one.account).then(" ").and(assessment_in_words(&one.assessment, &policy.rule, now));
+        match one.waiting_in.filter(|_| matches!(one.assessment, Assessment::Candidate(_))) {
+            Some(request) => line.then(format!("; request {request} asks about this account already")),
+            None => line,
+        }
     });
     let mut card = list(title, lines.collect());
     if pages > 1 {
@@ -347,9 +357,16 @@ fn facts(account: &Account, standing: &Standing) -> Text {
     match &standing.second_look {
         SecondLook::NotAsked => text.then(" · sign-in log not asked"),
         SecondLook::Nothing { since } => {
-            text.then(" · no sign-in in the log since ").with(Span::Date(*since))
+            text.then(" · no sign of life in the log since ").with(Span::Date(*since))
         }
-        SecondLook::Seen { at } => text.then(" · in the sign-in log ").with(Span::Time(*at)),
+        SecondLook::Seen(seen) => {
+            let text = text.then(" · in the log ").with(Span::Time(seen.at)).then(": ");
+            let text = text.and(super::sign_in_words(seen.sign.as_ref()));
+            match seen.read_since {
+                Some(since) => text.then(", and nothing later in the log since ").with(Span::Date(since)),
+                None => text,
+            }
+        }
         SecondLook::Failed(why) => text.then(" · sign-in log unreadable: ").quoted(why),
     }
 }

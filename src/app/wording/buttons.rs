@@ -24,10 +24,11 @@ pub(super) fn decisions(view: &View) -> Vec<Button> {
     let all = view.candidates.len();
     match &view.request.state {
         RequestState::Preview => vec![go_live(view)],
-        RequestState::Held { .. } => vec![release(view, all), deny(view)],
+        RequestState::Held { .. } => [release(view, all)].into_iter().chain(deny(view)).collect(),
         RequestState::Pending { first: None } => {
             let choose = button(view, action::CHOOSE, "Choose…", Tone::Neutral, None);
-            vec![suspend(view, in_state(view, "proposed")), choose, deny(view)]
+            let decide = [suspend(view, in_state(view, "proposed")), choose];
+            decide.into_iter().chain(deny(view)).collect()
         }
         RequestState::Pending { first: Some(first) } => second_of_two(view, first),
         RequestState::Completed { .. } => retry(view, in_state(view, "failed")).into_iter().collect(),
@@ -50,8 +51,12 @@ fn button(view: &View, action: &str, label: &str, tone: Tone, confirm: Option<Co
     Button { tone, confirm, ..Button::new(action, value, label) }
 }
 
-fn deny(view: &View) -> Button {
-    button(view, action::DENY, "Deny all", Tone::Neutral, None)
+/// One press denies, whatever else works; the other one asks why first.
+fn deny(view: &View) -> [Button; 2] {
+    [
+        button(view, action::DENY, "Deny all", Tone::Neutral, None),
+        button(view, action::DENY_WHY, "Deny all, say why…", Tone::Neutral, None),
+    ]
 }
 
 fn go_live(view: &View) -> Button {
@@ -119,7 +124,7 @@ fn second_of_two(view: &View, first: &FirstApproval) -> Vec<Button> {
     let suspend = (count > 0).then(|| suspend_button(view, count, text));
     let choose = button(view, action::CHOOSE, "Choose…", Tone::Neutral, None);
     let take_back = button(view, action::TAKE_BACK, "Take my approval back", Tone::Neutral, None);
-    suspend.into_iter().chain([choose, deny(view), take_back]).collect()
+    suspend.into_iter().chain([choose]).chain(deny(view)).chain([take_back]).collect()
 }
 
 fn retry(view: &View, failed: usize) -> Option<Button> {

@@ -5,17 +5,21 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 
 use super::super::listing;
+use super::before::{self, Before};
 use super::buttons;
 use super::concerned;
+use super::deciders;
 use super::pauses;
 use super::row;
+use super::small_print;
 use super::{
     accounts, backlog, belongs_to, by_both, guard_in_words, idle_in_words, mention, outcome_in_words,
-    rule_in_words, sessions_in_words, shown_who, span_of_time,
+    rule_in_words, sessions_in_words, shown_who, sign_in_words, span_of_time,
 };
 use crate::chat::{Block, Button, Card, MessageRef, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::concern::Question;
+use crate::domain::deciders::Deciders;
 use crate::domain::pause::Pause;
 use crate::domain::plan::Counts;
 use crate::domain::policy::Policy;
@@ -41,6 +45,8 @@ pub mod action {
     pub const SUSPEND: &str = "suspend";
     /// Suspend nobody.
     pub const DENY: &str = "deny";
+    /// Open the dialog that suspends nobody and says why.
+    pub const DENY_WHY: &str = "deny_why";
     /// Open the dialog to keep some.
     pub const CHOOSE: &str = "choose";
     /// Release a held request.
@@ -87,6 +93,10 @@ pub struct View<'a> {
     pub successor: Option<&'a MessageRef>,
     /// What the people concerned were asked, and what they said.
     pub questions: &'a [Question],
+    /// Who can decide, as far as that was looked up.
+    pub deciders: Option<&'a Deciders>,
+    /// What our own records say of the accounts.
+    pub before: &'a Before,
 }
 
 /// The value that a card's buttons carry: the request and the list that the person sees.
@@ -99,7 +109,7 @@ pub fn card(view: &View) -> Card {
     let mut blocks = vec![
         Block::Header(title(view)),
         Block::Section(question(view)),
-        Block::Section(state_line(view)),
+        Block::Section(deciders::lack_on(view).unwrap_or_default().and(state_line(view))),
         Block::Divider,
     ];
     let starts = page_starts(view);
@@ -117,7 +127,7 @@ pub fn card(view: &View) -> Card {
         blocks.push(Block::Divider);
         blocks.push(Block::Buttons(decide));
     }
-    blocks.push(Block::Context(small_print(view, page, pages)));
+    blocks.push(Block::Context(small_print::text(view, page, pages)));
     Card { summary: summary(view), blocks }
 }
 
@@ -153,6 +163,8 @@ fn row_chars(view: &View, candidate: &Candidate) -> usize {
         |text: &str| text.chars().map(|c| if matches!(c, '&' | '<' | '>') { 5 } else { 1 }).sum::<usize>();
     let names = [Some(&shown.name), Some(&shown.login), shown.manager.as_ref(), shown.organization.as_ref()];
     let names: usize = names.into_iter().flatten().map(|name| long(name)).sum();
+    let sign = shown.evidence.idle.sign.as_ref();
+    let sign = sign.map_or(0, |sign| long(&sign_in_words(Some(sign)).to_plain()));
     let error = match &candidate.state {
         CandidateState::Failed { error, .. } => long(&cut(error)),
         CandidateState::Suspended { sessions, .. } => long(&sessions_in_words(sessions).to_plain()),
@@ -166,7 +178,9 @@ fn row_chars(view: &View, candidate: &Candidate) -> usize {
     let back = row::restoration(view, candidate).map_or(0, |text| long(&text.to_plain()) + ROW_CHARS / 2);
     let said = concerned::evidence(view.questions, candidate);
     let said = said.map_or(0, |text| long(&text.to_plain()) + ROW_CHARS / 2);
-    ROW_CHARS + names + error + back + said
+    let before = [before::denied(view, candidate), before::exempted(view, candidate)];
+    let before: usize = before.into_iter().flatten().map(|text| long(&text.to_plain())).sum();
+    ROW_CHARS + names + sign + error + back + said + before
 }
 
 /// Somebody's words as long as a row takes them.
@@ -212,7 +226,7 @@ fn question(view: &View) -> Text {
         .and(rule_in_words(&view.request.rule))
         .then(format!(". {} of {} looked at.", accounts(view.candidates.len()), view.counts.population));
     let asks = view.request.state.awaits_decision();
-    match backlog(view.candidates.iter()).filter(|_| asks) {
+    match backlog(before::pending(view)).filter(|_| asks) {
         Some(backlog) => text.then(" ").then(backlog),
         None => text,
     }
@@ -450,10 +464,10 @@ fn person(view: &View, candidate: &Candidate) -> Text {
         evidence.looked_at,
     ));
     text = text.and(belongs_to(shown));
-    let text = match shown.pending_sweeps {
-        0 => text.then(" · new on the list"),
-        1 => text.then(" · also on the list before"),
-        times => text.then(format!(" · on the last {times} lists too")),
+    let text = text.and(before::earlier(view, candidate));
+    let text = match before::exempted(view, candidate) {
+        Some(exempted) => text.then("\n").and(exempted),
+        None => text,
     };
     let text = match &view.request.state {
         RequestState::Pending { first: Some(first) }
@@ -497,31 +511,6 @@ fn mark(state: &CandidateState) -> &'static str {
         CandidateState::Due { .. } => "…",
         CandidateState::Suspended { .. } => "✓",
         CandidateState::Failed { .. } => "✗",
-    }
-}
-
-fn small_print(view: &View, page: usize, pages: usize) -> Text {
-    let counts = view.counts;
-    let mut parts = vec![format!("Request {}", view.request.id)];
-    if pages > 1 {
-        parts.push(format!("page {} of {pages}", page + 1));
-    }
-    for (count, what) in [
-        (counts.active, "active"),
-        (counts.in_grace, "in a grace period"),
-        (counts.exempt, "exempt or protected"),
-        (counts.not_suspendable, "in a status that can't be suspended"),
-        (counts.unknown, "could not be judged"),
-        (counts.waiting, "already asked about"),
-    ] {
-        if count > 0 {
-            parts.push(format!("{count} {what}"));
-        }
-    }
-    let text = Text::plain(parts.join(" · "));
-    match &view.request.swept_by {
-        Some(person) => text.then(" · sweep asked for by ").and(mention(person)),
-        None => text,
     }
 }
 

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{accounts, idle_in_words, mention, period, shown_who, span_of_time};
+use super::{accounts, idle_for, idle_in_words, mention, period, shown_who};
 use crate::chat::{Block, Button, Card, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::concern::{Answer, Answered, Asking, Field, Piece, Question, Refusal, Role, Template};
@@ -69,7 +69,7 @@ fn summary(message: &Message) -> Text {
     let text = match (message.role, message.about.first()) {
         (Role::Person, Some((_, candidate))) => {
             let evidence = &candidate.shown.evidence;
-            let idle = span_of_time(evidence.looked_at - evidence.idle.since);
+            let idle = idle_for(&evidence.idle, evidence.looked_at);
             Text::plain(format!(
                 "Your account has not been used for {idle} and may be suspended. Do you still need it?"
             ))
@@ -103,7 +103,7 @@ fn days(message: &Message) -> String {
     match (message.role, message.about.first()) {
         (Role::Person, Some((_, candidate))) => {
             let evidence = &candidate.shown.evidence;
-            span_of_time(evidence.looked_at - evidence.idle.since)
+            idle_for(&evidence.idle, evidence.looked_at)
         }
         (Role::Person, None) | (Role::Manager, _) => period(message.request.rule.inactive_after),
     }

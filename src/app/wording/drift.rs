@@ -2,12 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::{accounts, who};
-use crate::chat::{Block, Card, MessageRef, Span, Text};
+use chrono::{DateTime, Utc};
+
+use super::card::action;
+use super::row::{Chosen, Wanted, undo_until};
+use super::{accounts, sign_in_words, who};
+use crate::chat::{Block, Button, Card, MessageRef, Span, Text};
 use crate::domain::account::{AccountStatus, Changer};
 use crate::domain::assess::left_alone_until;
-use crate::domain::drift::Back;
+use crate::domain::candidate::Candidate;
+use crate::domain::drift::{Back, Watch};
+use crate::domain::missed::Missed;
 use crate::domain::policy::Policy;
+use crate::domain::request::Request;
 use crate::store::Drifted;
 
 /// A name out of the log has at most so many characters here, so that a message never loses an account to one.
@@ -50,6 +57,49 @@ pub fn in_thread(policy: &Policy, found: &[&Drifted]) -> Card {
     Card { summary, blocks: found.iter().map(line).collect() }
 }
 
+/// The message in the thread of the card about a sign of life that came to light after the suspension.
+pub fn missed(
+    policy: &Policy,
+    request: &Request,
+    candidate: Option<&Candidate>,
+    watch: &Watch,
+    missed: &Missed,
+    now: DateTime<Utc>,
+) -> Card {
+    let what =
+        missed.sign.as_ref().map_or_else(|| Text::plain("signed in"), |sign| sign_in_words(Some(sign)));
+    let text = who(&watch.name, &watch.account.login).then(" ").and(what).then(", ");
+    let text = text.with(Span::Time(missed.at));
+    let text = if missed.at <= watch.suspended_at {
+        text.then(". The bot could not see that yet when it suspended the account, ")
+    } else {
+        text.then(". The account had been suspended before, ")
+    };
+    let summary = text.with(Span::Time(watch.suspended_at)).then(".");
+    let mut blocks = vec![Block::Section(summary.clone())];
+    let in_time =
+        candidate.filter(|candidate| undo_until(policy, candidate).is_some_and(|until| now < until));
+    let advice = match in_time {
+        Some(candidate) => {
+            let chosen = Chosen {
+                wanted: Wanted::GiveBack,
+                request: request.id,
+                position: candidate.position,
+                list_hash: request.list_hash.clone(),
+            };
+            blocks.push(Block::Buttons(vec![Button::new(
+                action::PERSON,
+                chosen.encode(),
+                "Restore access…",
+            )]));
+            "If the account is still needed, an approver can restore it."
+        }
+        None => "If the account is still needed, an admin of the policy can restore it.",
+    };
+    blocks.push(Block::Context(Text::plain(advice)));
+    Card { summary, blocks }
+}
+
 /// "Kim (kim@…) is active again: brought back by an import from "Workday" at 9:41."
 fn told(one: &Drifted) -> Text {
     let text = who(&one.watch.name, &one.watch.account.login);
@@ -78,7 +128,7 @@ fn by(back: &Back) -> Text {
     }
 }
 
-fn short(name: &str) -> String {
+pub(super) fn short(name: &str) -> String {
     if name.chars().count() <= NAME_MAX {
         return name.to_owned();
     }

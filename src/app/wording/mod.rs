@@ -5,11 +5,13 @@
 //! screen readers get nothing else.
 
 pub mod answers;
+pub mod before;
 mod buttons;
 pub mod card;
 pub mod choose;
 pub mod concerned;
 pub mod days_off;
+pub mod deciders;
 pub mod digest;
 pub mod drift;
 pub mod evidence;
@@ -23,6 +25,7 @@ pub mod obstacles;
 pub mod pauses;
 pub mod refusals;
 pub mod row;
+mod small_print;
 
 use chrono::{DateTime, Utc};
 
@@ -37,6 +40,7 @@ use crate::domain::plan::Guard;
 use crate::domain::policy::Rule;
 use crate::domain::request::Decision;
 use crate::domain::sessions::{Dropped, Sessions};
+use crate::domain::sighting::{Sign, Way};
 
 /// "1 account", "12 accounts".
 pub fn accounts(count: usize) -> String {
@@ -94,9 +98,9 @@ pub fn idle_in_words(
     rule: &Rule,
     now: DateTime<Utc>,
 ) -> Text {
-    let time = span_of_time(now - idle.since);
+    let time = idle_for(idle, now);
     let days = if rule.inactive_after.counts_working_days() {
-        let worked = rule.calendar.working_days_between(idle.since, now);
+        let worked = rule.calendar.working_days_between(idle.surely_since(), now);
         let worked = counted(usize::try_from(worked).unwrap_or_default(), "working day", "working days");
         format!("idle {time} ({worked}), ")
     } else {
@@ -104,7 +108,12 @@ pub fn idle_in_words(
     };
     let sign = match idle.signal {
         Signal::SignIn => "last sign-in ",
-        Signal::LogActivity => "last used an app ",
+        Signal::LogActivity => {
+            return Text::plain(days + "last ")
+                .and(sign_in_words(idle.sign.as_ref()))
+                .then(" ")
+                .with(Span::Date(idle.since));
+        }
         Signal::Created if last_sign_in.is_none() => "never signed in, created ",
         Signal::Created => "created ",
         Signal::Activated if last_sign_in.is_none() => "never signed in, activated ",
@@ -114,6 +123,32 @@ pub fn idle_in_words(
         Signal::Restored => "given back ",
     };
     Text::plain(days + sign).with(Span::Date(idle.since))
+}
+
+/// "41 days", or "at least 90 days" where the log could be read no further back.
+pub(super) fn idle_for(idle: &Idle, now: DateTime<Utc>) -> String {
+    let time = span_of_time(now - idle.surely_since());
+    if idle.at_least_since.is_some() { format!("at least {time}") } else { time }
+}
+
+/// What somebody did, after "last" or before "meanwhile": "signed in over RADIUS ("VPN")".
+fn sign_in_words(sign: Option<&Sign>) -> Text {
+    let Some(sign) = sign else { return Text::plain("used an app") };
+    let text = Text::plain(match sign.way {
+        Way::SignedIn => "signed in",
+        Way::Directory => "signed in with a directory password",
+        Way::Radius => "signed in over RADIUS",
+        Way::Computer => "signed in from a computer",
+        Way::Federated => "signed in through another identity provider",
+        Way::Verified => "verified their identity",
+        Way::App => "used an app",
+        Way::Token => "used an app with a token",
+        Way::OwnAccount => "changed their own account",
+    });
+    match &sign.app {
+        Some(app) => text.then(" (").quoted(drift::short(app)).then(")"),
+        None => text,
+    }
 }
 
 /// The name with the login, or the login alone where there is no name.
@@ -244,6 +279,7 @@ pub fn outcome_in_words(candidate: &Candidate, rule: &Rule, now: DateTime<Utc>) 
                 None => text,
             }
         }
+        CandidateState::Failed { error, attempts: 0, .. } => Text::plain("NOT suspended: ").quoted(error),
         CandidateState::Failed { error, attempts, .. } => Text::plain(format!(
             "NOT suspended, failed after {}: ",
             counted(*attempts as usize, "try", "tries")
@@ -288,13 +324,13 @@ fn skip_in_words(why: &Skip, rule: &Rule, now: DateTime<Utc>) -> Text {
     match why {
         Skip::NoLongerMatches(Assessment::Active(idle)) => {
             let seen = match idle.signal {
-                Signal::SignIn => "signed in meanwhile, ",
-                Signal::LogActivity => "used an app meanwhile, ",
+                Signal::SignIn => Text::plain("signed in"),
+                Signal::LogActivity => sign_in_words(idle.sign.as_ref()),
                 Signal::Created | Signal::Activated | Signal::StatusChanged | Signal::Restored => {
-                    "changed meanwhile, "
+                    Text::plain("changed")
                 }
             };
-            Text::plain(seen).with(Span::Time(idle.since))
+            seen.then(" meanwhile, ").with(Span::Time(idle.since))
         }
         Skip::NoLongerMatches(assessment) => {
             Text::plain("it ").and(assessment_in_words(assessment, rule, now))
@@ -403,6 +439,32 @@ mod tests {
     }
 
     #[test]
+    fn each_way_of_being_there_has_its_words_and_a_bound_is_said() {
+        let said = |way, app: Option<&str>, at_least_since| {
+            let sign = Sign { way, event: "event".into(), app: app.map(str::to_owned) };
+            let idle = Idle { sign: Some(sign), at_least_since, ..Idle::new(at(0), Signal::LogActivity) };
+            idle_in_words(&idle, None, &policy().rule, at(41)).to_plain()
+        };
+        for (way, words) in [
+            (Way::SignedIn, "last signed in "),
+            (Way::Directory, "last signed in with a directory password "),
+            (Way::Radius, "last signed in over RADIUS "),
+            (Way::Computer, "last signed in from a computer "),
+            (Way::Federated, "last signed in through another identity provider "),
+            (Way::Verified, "last verified their identity "),
+            (Way::App, "last used an app "),
+            (Way::Token, "last used an app with a token "),
+            (Way::OwnAccount, "last changed their own account "),
+        ] {
+            let plain = said(way, None, None);
+            assert!(plain.starts_with(&format!("idle 41 days, {words}")), "{plain}");
+            assert!(said(way, Some("VPN"), None).contains("VPN"));
+        }
+        let bounded = said(Way::App, None, Some(at(11)));
+        assert!(bounded.starts_with("idle at least 30 days, last used an app "), "{bounded}");
+    }
+
+    #[test]
     fn only_of_who_never_signed_in_it_is_said() {
         let rule = policy().rule;
         for (signal, never, once) in [
@@ -411,7 +473,7 @@ mod tests {
             (Signal::StatusChanged, "never signed in, status changed", "status last changed"),
         ] {
             let said = |last| {
-                let idle = Idle { since: at(0), signal };
+                let idle = Idle::new(at(0), signal);
                 idle_in_words(&idle, last, &rule, at(41)).to_plain()
             };
             assert!(said(None).starts_with(&format!("idle 41 days, {never} ")), "{}", said(None));

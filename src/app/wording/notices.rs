@@ -279,6 +279,20 @@ pub fn sweep_failed(policy: &str, error: &str) -> Card {
     )
 }
 
+/// The notice that a sweep has not ended when it should have.
+pub fn sweep_late(policy: &str, began: DateTime<Utc>) -> Card {
+    spoken(
+        Text::plain("The sweep of ")
+            .with(Span::Code(policy.into()))
+            .then(" that began at ")
+            .with(Span::Time(began))
+            .then(
+                " has not ended, although it should have. Until it ends, it proposes nobody. \
+                 The bot's log says what it waits for.",
+            ),
+    )
+}
+
 /// For the admins of a policy whose channel can't be posted to.
 pub fn channel_unusable(policy: &str, channel: &str, why: &str) -> Card {
     spoken(

@@ -97,9 +97,25 @@ pub fn understood(verb: &str, policy: Option<&str>, reason: &str) -> Text {
     text.then(". ")
 }
 
-/// The answer to whoever paused policies: those that are paused now, those that were before, and those that are not.
-pub fn paused(new: &[Pause], before: &[Pause], not: &[(String, Missed)]) -> Text {
+/// The answer to an admin who paused policies: those that are paused now, those that were before, those whose pause can't be
+/// written down, with the reason, and those that are not paused.
+pub fn paused(
+    new: &[Pause],
+    before: &[Pause],
+    unwritten: &[(String, String)],
+    not: &[(String, Missed)],
+) -> Text {
     let mut text = missed(not, "pause");
+    for (policy, why) in unwritten {
+        text = text
+            .with(Span::Code(policy.clone()))
+            .then(" is paused from this moment on, but I could not write that down: ")
+            .quoted(why)
+            .then(
+                ". Until I can, the pause is only in my memory, and a restart lifts it: fix the cause first, and don't \
+                 restart me before the channel is told that the policy is paused. ",
+            );
+    }
     for pause in new {
         text = text.with(Span::Code(pause.policy.clone())).then(" is paused; its channel is told. ");
     }
@@ -110,10 +126,10 @@ pub fn paused(new: &[Pause], before: &[Pause], not: &[(String, Missed)]) -> Text
             .and(by(&pause.began))
             .then(" ");
     }
-    match (new, not) {
-        ([], _) => text.then("Nothing was changed."),
+    match (new.len() + unwritten.len(), not) {
+        (0, _) => text.then("Nothing was changed."),
         (_, []) => text.then("Nobody is suspended until it is resumed."),
-        ([_], _) => text.then("For that policy nobody is suspended until it is resumed."),
+        (1, _) => text.then("For that policy nobody is suspended until it is resumed."),
         (_, _) => text.then("For those policies nobody is suspended until they are resumed."),
     }
 }

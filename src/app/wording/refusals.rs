@@ -321,6 +321,11 @@ pub fn ask_again() -> Text {
     )
 }
 
+/// Too many questions wait already.
+pub fn busy(waiting: usize) -> Text {
+    Text::plain(format!("The bot is busy: {waiting} questions wait. Try again in a moment."))
+}
+
 /// Something broke on our side before anything was committed.
 pub fn broken() -> Text {
     Text::plain(

@@ -331,6 +331,11 @@ impl Request {
         }
     }
 
+    /// Whether it ended before its card stood: there is nothing to tell of it.
+    pub fn was_never_asked(&self) -> bool {
+        matches!(self.state, RequestState::Expired { .. }) && self.deadline.is_none()
+    }
+
     /// Positions that the first of two approvers left out, seen by somebody else: what counts is what both select.
     pub fn left_out_before(&self, person: &Person) -> BTreeSet<u32> {
         match &self.state {
@@ -420,6 +425,24 @@ pub fn expire(request: &Request, candidates: &[Candidate], now: DateTime<Utc>) -
     let event = system(now, Action::Expired, detail);
     let mut transition = Transition::to(request, RequestState::Expired { at: now }, vec![event]);
     transition.candidates = drop_open(candidates);
+    Some(transition)
+}
+
+/// The question never stood in its channel, and the next sweep asks with fresh data instead.
+pub fn supersede_unasked(
+    request: &Request,
+    candidates: &[Candidate],
+    now: DateTime<Utc>,
+) -> Option<Transition> {
+    if !request.state.awaits_decision() || request.deadline.is_some() {
+        return None;
+    }
+    // Nobody was asked: the word, and the state, that keep its accounts from being counted as proposed.
+    let why = "its card could not be posted, and the next sweep asks instead";
+    let event = system(now, Action::Expired, json!({ "why": why, "as": "previewed" }));
+    let mut transition = Transition::to(request, RequestState::Expired { at: now }, vec![event]);
+    let open = drop_open(candidates).into_iter();
+    transition.candidates = open.map(|(position, _)| (position, CandidateState::Previewed)).collect();
     Some(transition)
 }
 

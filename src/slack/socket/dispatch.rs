@@ -92,7 +92,11 @@ impl Form {
             What::Submission { view, .. } | What::ModalClick { view, .. } => {
                 Some(ViewRef { id: view.id.clone(), hash: None })
             }
-            What::Click { .. } | What::Command { .. } | What::HomeOpened | What::HomeClick { .. } => None,
+            What::Click { .. }
+            | What::Command { .. }
+            | What::HomeOpened
+            | What::HomeClick { .. }
+            | What::Joined { .. } => None,
         };
         let takes_payload = accepts_payload && matches!(what, What::Submission { .. });
         Form { view, takes_payload, block_ids }

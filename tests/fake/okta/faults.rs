@@ -34,6 +34,8 @@ pub enum Fault {
     Reset,
     /// The first page of the listing, whatever the cursor says.
     FirstPageAgain,
+    /// The call takes effect; a proxy takes the `Link` headers out of its answer.
+    NoLinks,
 }
 
 struct Rule {

@@ -68,6 +68,36 @@ impl FakeOkta {
         self.change(|state, now| state.directory.sso(login, "FAILURE", now));
     }
 
+    /// Who the log says that the person is.
+    pub fn party(&self, login: &str) -> Party {
+        self.look(login, |_, user| user.party())
+    }
+
+    /// An event that succeeded now: what `actor` did to `target` with `app`, as far as there are any.
+    pub fn logged(&self, event_type: &'static str, actor: &Party, target: Option<Party>, app: Option<Party>) {
+        self.logged_as(event_type, actor, "SUCCESS", target, app);
+    }
+
+    /// The same with any outcome.
+    pub fn logged_as(
+        &self,
+        event_type: &'static str,
+        actor: &Party,
+        result: &'static str,
+        target: Option<Party>,
+        app: Option<Party>,
+    ) {
+        self.change(|state, now| state.directory.record(now, event_type, actor, result, target).app = app);
+    }
+
+    /// An event of the person that happened then and has reached the log only now.
+    pub fn late_event(&self, login: &str, event_type: &'static str, happened_at: DateTime<Utc>) {
+        self.change(|state, _| {
+            let party = state.directory.must_find_mut(login).party();
+            state.directory.record(happened_at, event_type, &party, "SUCCESS", None);
+        });
+    }
+
     /// Moves the status and `statusChanged`, without an event in the log.
     pub fn set_status(&self, login: &str, status: Status) {
         self.change(|state, now| state.directory.set_status(login, status, now));

@@ -46,6 +46,11 @@ impl Party {
         }
     }
 
+    /// An app as the client that asks for tokens.
+    pub fn client(name: &str) -> Party {
+        Party { kind: "PublicClientApp", ..Party::app_instance(name) }
+    }
+
     fn json(&self) -> Value {
         json!({
             "id": self.id,
@@ -67,7 +72,7 @@ pub struct LogEvent {
     /// `SUCCESS` or `FAILURE`.
     pub result: &'static str,
     pub target: Option<Party>,
-    /// The app on whose behalf it happened, in a job; the second target.
+    /// The app that was used, or on whose behalf it happened in a job; the second target.
     pub app: Option<Party>,
     /// The `User-Agent` of the call that did it.
     pub agent: Option<String>,
@@ -83,15 +88,20 @@ impl LogEvent {
         let wanted = literal.as_str();
         match name {
             "actor.id" => wanted == Some(&self.actor.id),
-            "target.id" => self.target.as_ref().is_some_and(|target| wanted == Some(&target.id)),
+            "target.id" => self.targets().any(|target| wanted == Some(&target.id)),
             "eventType" => wanted == Some(self.event_type),
             "outcome.result" => wanted == Some(self.result),
             _ => false,
         }
     }
 
+    fn targets(&self) -> impl Iterator<Item = &Party> {
+        self.target.iter().chain(&self.app)
+    }
+
     fn json(&self) -> Value {
-        let targets = self.target.iter().chain(&self.app);
+        let targets: Vec<Value> = self.targets().map(Party::json).collect();
+        let is_job = self.app.is_some() && self.actor.kind == "SystemPrincipal";
         json!({
             "uuid": format!("00000000-0000-4000-8000-{:012}", self.number),
             "published": timestamp(self.published),
@@ -102,8 +112,8 @@ impl LogEvent {
             "actor": self.actor.json(),
             "outcome": { "result": self.result, "reason": null },
             "client": { "userAgent": { "rawUserAgent": self.agent } },
-            "transaction": { "type": if self.app.is_some() { "JOB" } else { "WEB" } },
-            "target": self.target.as_ref().map(|_| targets.map(Party::json).collect::<Vec<_>>()),
+            "transaction": { "type": if is_job { "JOB" } else { "WEB" } },
+            "target": if targets.is_empty() { Value::Null } else { Value::Array(targets) },
         })
     }
 }

@@ -49,6 +49,7 @@ pub use self::{
     demo::{BIG_ORG, Demo, seed_big_org, seed_demo},
     faults::Fault,
     limits::Bucket,
+    log::Party,
     person::{Person, PersonView, Status},
 };
 

@@ -138,6 +138,11 @@ async fn answer(
         Fault::Drip(over) => damage::drip(serve(world, route, request, next).await, over).await,
         Fault::CutJson => damage::halve(serve(world, route, request, next).await).await,
         Fault::Garbled => damage::garble(serve(world, route, request, next).await).await,
+        Fault::NoLinks => {
+            let mut response = serve(world, route, request, next).await;
+            response.headers_mut().remove(axum::http::header::LINK);
+            response
+        }
         Fault::FirstPageAgain => serve(world, route, damage::without_cursor(request), next).await,
         Fault::Status(status, code) if route.template == TOKEN_ENDPOINT => refuse(
             world,

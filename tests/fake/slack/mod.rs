@@ -14,6 +14,7 @@ mod faults;
 mod limits;
 mod payloads;
 mod people;
+mod rates;
 mod see;
 mod socket;
 mod state;

@@ -80,6 +80,20 @@ impl State {
         if let Some(home) = self.homes.get(user) {
             event["view"] = home.to_json();
         }
+        self.event(&event)
+    }
+
+    /// <https://docs.slack.dev/reference/events/member_joined_channel>
+    pub fn member_joined(&mut self, user: &str, channel: &str) -> Value {
+        let event_ts = self.next_ts();
+        let event = json!({
+            "type": "member_joined_channel", "user": user, "channel": channel, "channel_type": "C", "team": TEAM,
+            "inviter": super::U_ADMIN, "event_ts": event_ts,
+        });
+        self.event(&event)
+    }
+
+    fn event(&mut self, event: &Value) -> Value {
         json!({
             "token": TOKEN, "team_id": TEAM, "api_app_id": APP_ID, "event": event, "type": "event_callback",
             "event_id": self.mint("Ev"), "event_time": self.clock.now().timestamp(), "is_ext_shared_channel": false,

@@ -283,6 +283,22 @@ impl FakeSlack {
         self.acked(&reply.envelope_id, 1).await
     }
 
+    /// `/invite`: somebody, the bot perhaps, joins a channel. The bot hears of it where it is in the channel then, itself
+    /// included.
+    pub async fn invite(&self, user: &str, channel: &str) {
+        let event = self.write(|state| {
+            let joined = state.channels.get_mut(channel).expect("a channel to join");
+            if !joined.has(user) {
+                joined.members.push(user.to_owned());
+            }
+            let heard = joined.has(super::BOT_USER);
+            heard.then(|| state.member_joined(user, channel))
+        });
+        if let Some(event) = event {
+            self.deliver("events_api", false, &event, OnAck::Nothing).await;
+        }
+    }
+
     /// Sends the last payload again under the same envelope id, as Slack may; the bot acks each delivery.
     pub async fn resend_last_envelope(&self) -> Reply {
         let (id, acks) = self.write(|state| {
@@ -487,7 +503,7 @@ fn forge(part: &mut Value, action_id: &str, value: &str) {
     match part {
         Value::Object(fields) => {
             if fields.get("action_id").is_some_and(|id| id == action_id) {
-                // Whoever forges what a button means keeps what says whose it is.
+                // A forger of what a button means keeps what says whose it is.
                 let signature =
                     fields.get("value").and_then(Value::as_str).and_then(|old| old.rsplit_once('~'));
                 let forged = match signature {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::clock::FakeClock;
 use super::faults::Faults;
+use super::rates::Rates;
 use super::socket::{Envelope, Socket};
 use super::{
     APP_ID, BOT_ID, BOT_USER, C_ARCHIVED, C_GENERAL, C_OPS, C_PRIVATE, OTHER_TEAM, S_APPROVERS, TEAM,
@@ -272,6 +273,7 @@ pub(super) struct State {
     pub connections_opened: usize,
     pub envelopes: Vec<Envelope>,
     pub faults: Faults,
+    pub rates: Rates,
     pub violations: Vec<String>,
     /// Whether acks and dialogs of a slow machine are waited for beyond Slack's three seconds.
     pub waits_for_slow: bool,
@@ -310,6 +312,7 @@ impl State {
             connections_opened: 0,
             envelopes: Vec::new(),
             faults: Faults::default(),
+            rates: Rates::default(),
             violations: Vec::new(),
             waits_for_slow: false,
             calls: Vec::new(),

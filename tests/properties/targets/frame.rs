@@ -25,7 +25,7 @@ pub fn check(data: &[u8]) {
                     assert_eq!(said("/payload/channel_id"), Some(channel.as_str()));
                     said("/payload/user_id")
                 }
-                What::HomeOpened => said("/payload/event/user"),
+                What::HomeOpened | What::Joined { .. } => said("/payload/event/user"),
                 What::Click { .. }
                 | What::ModalClick { .. }
                 | What::HomeClick { .. }

@@ -24,6 +24,7 @@ pub fn check(data: &[u8]) {
     let Expression::And(parts) = read(fuzzing::sign_ins_of(&AccountId(value.to_owned()))) else {
         panic!("not all of them")
     };
-    assert_eq!((parts.len(), &parts[0]), (3, &equals("actor.id", value)));
+    let either = Expression::Or(vec![equals("actor.id", value), equals("target.id", value)]);
+    assert_eq!((parts.len(), &parts[0]), (3, &either));
     assert_eq!(parts[1], equals("outcome.result", "SUCCESS"));
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{REASON, REASON_MAX};
 use crate::app::wording::{restored_until, shown_who};
-use crate::chat::{Block, FormState, Modal, Text};
+use crate::chat::{Block, FormState, Modal, Span, Text};
 use crate::domain::candidate::Candidate;
 use crate::domain::exemption::Refusal;
 
@@ -14,6 +14,8 @@ pub const KEEP: &str = "keep_until_form";
 pub const EXEMPT: &str = "exempt_form";
 /// The kind of the dialog that gives an account back.
 pub const GIVE_BACK: &str = "give_back_form";
+/// The kind of the dialog that denies a request.
+pub const DENY: &str = "deny_form";
 /// The day's name.
 pub const UNTIL: &str = "until";
 
@@ -100,12 +102,32 @@ pub fn give_back(about: &About, candidate: &Candidate, left_alone_until: DateTim
     }
 }
 
+/// The dialog that denies a request, with a reason or without.
+pub fn deny(request: i64, list_hash: &str, policy: &str, accounts: usize) -> Modal {
+    let value = About { request, list_hash: list_hash.to_owned(), position: 0, below: String::new() };
+    let what = Text::plain(format!("Request {request} of policy "))
+        .with(Span::Code(policy.into()))
+        .then(format!(" ends. Nobody on its list of {} is suspended.", super::super::accounts(accounts)));
+    let hint = "Kept in the audit trail, and shown on this card and beside these people on the next one.";
+    Modal {
+        kind: DENY.into(),
+        value: value.encode(),
+        title: "Deny all".into(),
+        submit: Some("Deny all".into()),
+        blocks: vec![Block::Section(what), text_input(hint, "", true)],
+    }
+}
+
 fn reason_input(hint: &str, initial: &str) -> Block {
+    text_input(hint, initial, false)
+}
+
+fn text_input(hint: &str, initial: &str, optional: bool) -> Block {
     Block::TextInput {
         name: REASON.into(),
         label: "Reason".into(),
         hint: Some(hint.into()),
-        optional: false,
+        optional,
         max_chars: REASON_MAX,
         initial: Some(initial.to_owned()),
         multiline: true,

@@ -159,7 +159,10 @@ async fn web_api(
             (outcome, granted(state, &method))
         })
     };
-    let fault = slack.write(|state| state.faults.take(&method));
+    let fault = slack.write(|state| {
+        let now = state.clock.now();
+        state.faults.take(&method).or_else(|| state.rates.refuse(&method, now))
+    });
     let respond = with_fault(fault, &wire, || {
         let (outcome, scopes) = effect();
         response(outcome, &scopes)

@@ -1,0 +1,92 @@
+//! Denying with a reason: the dialog, and what it decides. The plain button denies without one.
+
+use std::sync::Arc;
+
+use super::App;
+use super::command::Role;
+use super::decide::Press;
+use super::wording::choose::{REASON, form};
+use super::wording::refusals;
+use crate::chat::{Ack, FormState, Inbound, Text};
+use crate::domain::audit::{Action, Actor, Draft};
+use crate::domain::exemption;
+use crate::domain::request::Verb;
+use crate::store::AuditContext;
+
+impl App {
+    /// Opens the dialog that asks why, for somebody who may deny; the submission decides.
+    pub(super) fn ask_why_denied(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        request: i64,
+        list_hash: &str,
+        trigger: &str,
+    ) {
+        let (app, inbound) = (Arc::clone(self), inbound.clone());
+        let (list_hash, trigger) = (list_hash.to_owned(), trigger.to_owned());
+        self.background_question(inbound.reply.clone(), async move {
+            if let Some(text) = app.open_denial(&inbound, request, &list_hash, &trigger).await? {
+                app.whisper(inbound.reply, text);
+            }
+            Ok(())
+        });
+    }
+
+    /// `Some`: why no dialog is opened.
+    async fn open_denial(
+        &self,
+        inbound: &Inbound,
+        id: i64,
+        list_hash: &str,
+        trigger: &str,
+    ) -> anyhow::Result<Option<Text>> {
+        let Some((request, candidates)) = self.store.request(id).await? else {
+            return Ok(Some(refusals::no_such_request()));
+        };
+        let Some(policy) = self.policy(&request.policy) else {
+            return Ok(Some(refusals::no_such_request()));
+        };
+        let known = match self.known(inbound, policy, &request).await? {
+            Ok(known) => known,
+            Err(text) => return Ok(Some(text)),
+        };
+        if !known.voter.approver {
+            let event = Draft {
+                at: inbound.received_at,
+                actor: Actor::Person(known.voter.person),
+                action: Action::InputRefused,
+                subject: None,
+                detail: serde_json::json!({ "verb": "deny", "why": "not_an_approver" }),
+            };
+            self.store.append(AuditContext::of(&request), event).await?;
+            return Ok(Some(refusals::not_allowed("deny a request", Role::Approver.in_words())));
+        }
+        let open = candidates.iter().filter(|candidate| candidate.state.is_open()).count();
+        self.chat.open_modal(trigger, &form::deny(id, list_hash, &policy.name, open)).await?;
+        Ok(None)
+    }
+
+    /// Denies a request as the dialog says: committed before this is acknowledged.
+    pub(super) async fn submit_denial(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        modal_value: &str,
+        state: &FormState,
+    ) -> anyhow::Result<Ack> {
+        let Some(about) = form::About::decode(modal_value) else {
+            self.whisper(inbound.reply.clone(), refusals::no_such_request());
+            return Ok(Ack::Done);
+        };
+        let reason = Some(form::reason(state)).filter(|reason| !reason.is_empty());
+        let fault = |text: Text| Ok(Ack::FormErrors(vec![(REASON.into(), text.to_plain())]));
+        if reason.as_deref().is_some_and(exemption::is_too_long) {
+            return fault(super::wording::exceptions::refusal(&exemption::Refusal::ReasonTooLong));
+        }
+        let list_hash = Some(about.list_hash);
+        let press = Press { request: about.request, list_hash, verb: Verb::Deny, reason };
+        match self.decide(inbound, press).await? {
+            Ok(_) => Ok(Ack::Done),
+            Err(turned) => fault(turned.text()),
+        }
+    }
+}

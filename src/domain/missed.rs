@@ -1,0 +1,63 @@
+//! Missed signs: what came to light of a person only after their account was suspended.
+//!
+//! Somebody may sign in between the last look and the call, and the provider's log is some minutes late. Neither can be
+//! prevented. So each suspension is checked once more when the log has caught up, and what would have kept the account
+//! is said.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::assess::SecondLook;
+use super::audit::{Action, Actor, Draft};
+use super::drift::{LOG_LAG_MAX, Watch};
+use super::policy::Rule;
+use super::sighting::Sign;
+
+/// A sign of life that was not known when the account was suspended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missed {
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// What the log says that it was. `None`: a sign-in that the account's own record has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign: Option<Sign>,
+}
+
+/// What was read of a suspended account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// Its last sign-in.
+    pub last_sign_in: Option<DateTime<Utc>>,
+    /// What the log said.
+    pub look: SecondLook,
+}
+
+/// Whether the suspension is to be checked now.
+pub fn is_due(watch: &Watch, now: DateTime<Utc>) -> bool {
+    !watch.checked && now - watch.suspended_at >= LOG_LAG_MAX
+}
+
+/// The sign that is later than the evidence, if with it the rule would not have proposed the account.
+pub fn missed(watch: &Watch, rule: &Rule, checked: Checked) -> Option<Missed> {
+    let in_log = match checked.look {
+        SecondLook::Seen(seen) => Some(Missed { at: seen.at, sign: seen.sign }),
+        SecondLook::NotAsked | SecondLook::Nothing { .. } | SecondLook::Failed(_) => None,
+    };
+    let own = checked.last_sign_in.map(|at| Missed { at, sign: None });
+    let latest =
+        [own, in_log].into_iter().flatten().max_by_key(|missed| (missed.at, missed.sign.is_some()))?;
+    let would_have_kept = rule.calendar.after(latest.at, rule.inactive_after) > watch.suspended_at;
+    (latest.at > watch.idle_since && would_have_kept).then_some(latest)
+}
+
+/// The audit event of a missed sign.
+pub fn found(watch: &Watch, missed: &Missed, now: DateTime<Utc>) -> Draft {
+    Draft {
+        at: now,
+        actor: Actor::System,
+        action: Action::MissedSignFound,
+        subject: Some(watch.account.clone()),
+        detail: json!({ "seen": missed, "idle_since": watch.idle_since, "suspended_at": watch.suspended_at }),
+    }
+}

@@ -1,0 +1,72 @@
+//! Missed signs: each watched suspension is checked once, and what came to light is told once.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, params};
+
+use super::audit::{self, AuditContext};
+use super::codec::{self, Cells, json_text, time_text};
+use super::watches::{self, WATCHES};
+use super::{Store, StoreError, requests};
+use crate::domain::drift::Watch;
+use crate::domain::missed::{self, Checked, Missed};
+
+impl Store {
+    /// Records what was read of suspended accounts that had not been checked yet.
+    pub async fn record_checks(
+        &self,
+        checks: Vec<(i64, Checked)>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        if checks.is_empty() {
+            return Ok(());
+        }
+        self.write(move |tx| {
+            for (id, checked) in checks {
+                match record(tx, id, checked, now) {
+                    Err(error @ StoreError::BadRow { .. }) => {
+                        tracing::error!(%error, watch = id, "what came to light of an account can't be recorded");
+                    }
+                    recorded => recorded?,
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// The watches with a missed sign of which nobody has been told.
+    pub async fn missed_to_tell(&self) -> Result<Vec<i64>, StoreError> {
+        let sql = "SELECT id FROM watch WHERE missed IS NOT NULL AND missed_told_at IS NULL ORDER BY id";
+        self.read(move |tx| codec::all(tx, sql, [], codec::id)).await
+    }
+
+    /// The missed sign of a watch.
+    pub async fn missed(&self, watch: i64) -> Result<Option<(Watch, Missed)>, StoreError> {
+        let sql = format!("{WATCHES} WHERE id = ?1 AND missed IS NOT NULL");
+        self.read(move |tx| {
+            codec::first(tx, &sql, [watch], |row| {
+                let missed = Cells::of(row, "watch", "id")?.json("missed")?;
+                Ok((watches::decode(row)?, missed))
+            })
+        })
+        .await
+    }
+
+    /// People have been told of it.
+    pub async fn missed_told(&self, watch: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let sql = "UPDATE watch SET missed_told_at = ?2 WHERE id = ?1";
+        self.write(move |tx| codec::run(tx, sql, params![watch, time_text(now)]).map(drop)).await
+    }
+}
+
+fn record(tx: &Connection, id: i64, checked: Checked, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let unchecked = format!("{WATCHES} WHERE id = ?1 AND checked_at IS NULL");
+    let Some(watch) = codec::first(tx, &unchecked, [id], watches::decode)? else { return Ok(()) };
+    let (request, _) = requests::need(tx, watch.request)?;
+    let missed = missed::missed(&watch, &request.rule, checked);
+    let json = missed.as_ref().map(json_text).transpose()?;
+    let sql = "UPDATE watch SET checked_at = ?2, missed = ?3 WHERE id = ?1";
+    codec::run(tx, sql, params![id, time_text(now), json])?;
+    let events = missed.iter().map(|missed| missed::found(&watch, missed, now)).collect();
+    audit::append_all(tx, &AuditContext::of(&request), events).map(drop)
+}
