@@ -262,6 +262,7 @@ impl Bench {
             answer_within: app.policies[0].answer_within,
             approvals_needed: 1,
             unknown: Vec::new(),
+            by_email: Vec::new(),
             instead_of: Vec::new(),
             at: now,
         };

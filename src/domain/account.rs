@@ -162,6 +162,13 @@ impl Account {
         !names.is_empty() && own.into_iter().flatten().any(|name| names.contains(&folded(name)))
     }
 
+    /// Whether it is among these names, all [`folded`], by its e-mail address alone. Whoever may edit the profile sets that;
+    /// a login is somebody's and nobody else's.
+    pub fn is_among_by_email_alone(&self, names: &BTreeSet<String>) -> bool {
+        self.is_among(names)
+            && ![&self.id.0, &self.login].into_iter().any(|name| names.contains(&folded(name)))
+    }
+
     /// Whether `address` (a login or an e-mail address) names this account, ignoring case.
     pub fn is_known_as(&self, address: &str) -> bool {
         same(&self.login, address) || self.email.as_deref().is_some_and(|email| same(email, address))

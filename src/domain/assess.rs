@@ -125,6 +125,8 @@ pub struct Standing {
     pub own_identity: bool,
     /// Belongs to an approver or admin of the policy.
     pub approver: bool,
+    /// It does by the e-mail address of its profile alone.
+    pub approver_by_email: bool,
     /// The exempt groups (of those that the rule names) that it is in.
     pub exempt_groups: Vec<String>,
     /// The exemption of the policy that is in force: its id and its end.
@@ -142,6 +144,7 @@ impl Standing {
             admin_role: false,
             own_identity: false,
             approver: false,
+            approver_by_email: false,
             exempt_groups: Vec::new(),
             granted: None,
             restored_at: None,

@@ -107,6 +107,7 @@ pub fn found(names: &[&str], verdict: Verdict) -> FinishedSweep {
         answer_within: Duration::hours(1),
         approvals_needed: 1,
         unknown: Vec::new(),
+        by_email: Vec::new(),
         instead_of: Vec::new(),
         at: at(1),
     }

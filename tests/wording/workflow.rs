@@ -34,6 +34,7 @@ fn shown(request: &Request, candidates: &[Candidate], successor: Option<&Message
     card(&View {
         questions: &[],
         deciders: None,
+        by_email: &[],
         before: &crate::people::BEFORE,
         successor,
         request,
