@@ -106,11 +106,13 @@ fn the_bots_own_cards_hold_hostile_people() {
         let by = Person { id: "U1".into(), name: why.clone(), email: None, person_id: None };
         let denial = Decision { by, at: now(), reason: Some(why.clone()) };
         let denied = people.iter().map(|one| (one.shown.id.clone(), (1, denial.clone()))).collect();
+        let by_email: Vec<_> = people.iter().map(Candidate::subject).collect();
         let before = Before { denied, ..Before::default() };
         for page in 0..people.len().div_ceil(PAGE).max(1) {
             accepted(&card(&View {
                 paused: None,
                 deciders: Some(&deciders),
+                by_email: &by_email,
                 before: &before,
                 questions: &[],
                 successor: None,
