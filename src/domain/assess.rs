@@ -118,6 +118,7 @@ pub enum Grace {
 
 /// Everything that is known of an account beyond its own record.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, looked up by itself")]
 pub struct Standing {
     /// Holds an administrator role.
     pub admin_role: bool,

@@ -103,7 +103,8 @@ struct User {
     is_email_confirmed: Option<bool>,
     /// <https://docs.slack.dev/reference/objects/user-object>: "some Enterprise users have this ID and a different
     /// workspace-specific ID".
-    enterprise_user: Option<EnterpriseUser>,
+    #[serde(rename = "enterprise_user")]
+    in_organisation: Option<EnterpriseUser>,
     #[serde(flatten)]
     flags: SlackUserFlags,
     profile: Option<Profile>,
@@ -313,8 +314,8 @@ impl Api {
         }
         let is_person =
             user.deleted != Some(true) && user.flags.is_bot != Some(true) && user.id != "USLACKBOT";
-        let User { id, name, real_name, is_email_confirmed, enterprise_user, profile, .. } = user;
-        let person_id = enterprise_user.and_then(|person| person.id).filter(|id| !id.is_empty());
+        let User { id, name, real_name, is_email_confirmed, in_organisation, profile, .. } = user;
+        let person_id = in_organisation.and_then(|person| person.id).filter(|id| !id.is_empty());
         let profile = profile.unwrap_or(Profile { display_name: None, real_name: None, email: None });
         let names = [profile.display_name, profile.real_name, real_name, name];
         let name =
