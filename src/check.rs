@@ -1,11 +1,12 @@
 //! `check`: looks at everything that `run` will need, one line each, and says how to mend what is wrong.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::Path;
 
 use serde_json::json;
 
-use crate::app::deciders::{self, SoFar};
+use crate::app::deciders::{self, LookedUp, SoFar};
 use crate::app::vitals::others_in_words;
 use crate::app::wording::days_off;
 use crate::app::wording::deciders::{lack_in_words, unable_in_words};
@@ -16,12 +17,16 @@ use crate::config::Config;
 use crate::domain::deciders::Lack;
 use crate::domain::policy::Policy;
 use crate::exit::Exit;
+use crate::identity::IdentityProvider;
 use crate::okta::Okta;
 use crate::slack::{Probe, Slack};
 use crate::status;
 use crate::store::{OpenError, Store};
 use crate::terminal::{BAD, GOOD, Progress, WARNING, printable, put, show, styled};
 use crate::trail::broken;
+
+/// So many addresses of people who decide are looked for in the directory.
+const ADDRESSES_MAX: usize = 50;
 
 /// What was found of one thing.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -109,7 +114,9 @@ async fn slack(config: &Config, clock: &Clock) -> Vec<Line> {
             lines.extend(warnings.into_iter().map(|text| Line::warning("approvers", text)));
             lines.extend(connections);
             for policy in &config.policies {
-                lines.extend(approvers(&slack, policy, clock).await);
+                let (line, accounts) = approvers(&slack, policy, clock).await;
+                lines.extend(line);
+                lines.extend(by_email(config, policy, &accounts, clock).await);
             }
             lines
         }
@@ -143,13 +150,14 @@ fn connections(others: u64) -> Line {
 }
 
 /// Whether enough of those that are named can decide. `None`: all of them can.
-async fn approvers(slack: &Slack, policy: &Policy, clock: &Clock) -> Option<Line> {
+async fn approvers(slack: &Slack, policy: &Policy, clock: &Clock) -> (Option<Line>, BTreeSet<String>) {
     let what = format!("approvers of {}", policy.name);
     let found = match deciders::look_up(slack, policy, &SoFar::default(), clock).await {
-        Ok(found) => found.deciders,
+        Ok(found) => found,
         // What a sweep would say, and end with.
-        Err(error) => return Some(Line::new(what, Err(format!("{error:#}")))),
+        Err(error) => return (Some(Line::new(what, Err(format!("{error:#}")))), BTreeSet::new()),
     };
+    let LookedUp { accounts, deciders: found } = found;
     let unable = match &found.unable[..] {
         [] => String::new(),
         unable => format!("can't decide: {}", unable_in_words(unable).to_plain()),
@@ -158,7 +166,7 @@ async fn approvers(slack: &Slack, policy: &Policy, clock: &Clock) -> Option<Line
     let lacks = lack.map(|lack| format!("{}; invite or name more people", lack_in_words(lack)));
     let text =
         lacks.into_iter().chain(Some(unable).filter(|text| !text.is_empty())).collect::<Vec<_>>().join("; ");
-    match lack {
+    let line = match lack {
         Some(Lack::Approvers { .. } | Lack::Admin) => {
             Some(Line::new(what, Err(format!("of a request, {text}"))))
         }
@@ -167,7 +175,36 @@ async fn approvers(slack: &Slack, policy: &Policy, clock: &Clock) -> Option<Line
             Some(Line::warning(what, format!("of a sweep that a guard holds, {text}")))
         }
         None => (!text.is_empty()).then(|| Line::warning(what, text)),
+    };
+    (line, accounts)
+}
+
+/// Warns of accounts that no sweep proposes because their profile has the e-mail address of one of these people. What Okta
+/// can't answer is told by its own lines.
+async fn by_email(
+    config: &Config,
+    policy: &Policy,
+    accounts: &BTreeSet<String>,
+    clock: &Clock,
+) -> Option<Line> {
+    let okta = Okta::new(okta_settings(config), clock.clone()).ok()?;
+    let mut found = BTreeMap::new();
+    for address in accounts.iter().filter(|name| name.contains('@')).take(ADDRESSES_MAX) {
+        for account in okta.find(address, &policy.rule).await.ok()? {
+            if account.is_of(&policy.rule.user_type) && account.is_among_by_email_alone(accounts) {
+                found.insert(account.id, format!("{} ({address})", account.login));
+            }
+        }
     }
+    let logins: Vec<String> = found.into_values().collect();
+    (!logins.is_empty()).then(|| {
+        let text = format!(
+            "no sweep proposes these accounts, because their profile has the e-mail address of somebody who decides; \
+             see that they are theirs: {}",
+            logins.join(", ")
+        );
+        Line::warning(format!("approvers of {}", policy.name), text)
+    })
 }
 
 async fn okta(config: &Config, clock: &Clock) -> Vec<Line> {

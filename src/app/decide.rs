@@ -138,7 +138,8 @@ impl App {
         };
         let received = self.store.receive(&inbound.key, None, &inbound.user, inbound.received_at).await?;
         if let Receipt::New | Receipt::Repeated { outcome: None, .. } = received {
-            let person = Person { id: inbound.user.clone(), name: String::new(), email: None };
+            let person =
+                Person { id: inbound.user.clone(), name: String::new(), email: None, person_id: None };
             let event = refused_unseen(person, inbound.received_at, why);
             self.settle(inbound, why, Some((AuditContext::default(), event))).await?;
         }
@@ -288,7 +289,8 @@ impl App {
             return Ok(Err(Turned::Away(self.no_such_request())));
         };
         let Some(policy) = self.policy(&request.policy) else {
-            let person = Person { id: inbound.user.clone(), name: String::new(), email: None };
+            let person =
+                Person { id: inbound.user.clone(), name: String::new(), email: None, person_id: None };
             let why = "the policy is no longer in the configuration";
             let event = refused_unseen(person, inbound.received_at, why);
             self.settle(inbound, "policy gone", Some((AuditContext::of(&request), event))).await?;
@@ -315,7 +317,7 @@ impl App {
             reason: press.reason,
             approvals_needed: policy.approvals_needed,
             rule: policy.rule.clone(),
-            own_accounts: policy.own_accounts.clone(),
+            own_accounts: self.own_accounts(policy),
             paused: None,
         };
         let now = self.clock.now();
@@ -414,7 +416,7 @@ pub(super) fn turned_away(user: &str, at: DateTime<Utc>, stranger: &Stranger) ->
         Stranger::Outsider(person, why) => refused_unseen(person.clone(), at, why),
         Stranger::NotInChannel(person, _) => refused_unseen(person.clone(), at, "not in the channel"),
         Stranger::CantTell(why) => {
-            let person = Person { id: user.to_owned(), name: String::new(), email: None };
+            let person = Person { id: user.to_owned(), name: String::new(), email: None, person_id: None };
             refused_unseen(person, at, &unidentified(why))
         }
     }

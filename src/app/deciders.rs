@@ -9,6 +9,7 @@ use anyhow::Context;
 use chrono::{DateTime, Duration, Utc};
 use futures_util::{StreamExt, stream};
 
+use super::ids::own_accounts_of;
 use super::requests::earliest;
 use super::wording::deciders as wording;
 use super::{App, lock};
@@ -17,11 +18,12 @@ use crate::clock::Clock;
 use crate::domain::audit::Person;
 use crate::domain::candidate::Candidate;
 use crate::domain::deciders::{Deciders, Lack, Unable};
+use crate::domain::fold::folded;
 use crate::domain::policy::{People, Policy};
 use crate::domain::request::Request;
 
 /// How many people are looked up at once.
-const LOOKUPS_AT_ONCE: usize = 4;
+pub(super) const LOOKUPS_AT_ONCE: usize = 4;
 /// How many people one error names.
 const NAMED_MAX: usize = 5;
 /// A policy with more approvers than this can't have meant it; looking each up would take minutes.
@@ -155,34 +157,39 @@ pub async fn look_up(
         .await
         .context("can't look up the approvers, whose own accounts are never proposed")?;
     so_far.forget(named.keys());
-    let own = named.keys().filter_map(|id| policy.own_accounts.get(id)).flatten();
-    let mut found =
-        LookedUp { accounts: own.map(|name| name.to_lowercase()).collect(), ..LookedUp::default() };
+    let own_accounts =
+        own_accounts_of(chat, policy, users.iter().filter_map(|(_, user)| user.as_ref())).await?;
+    let ids = users.iter().filter_map(|(_, user)| user.as_ref()).flat_map(ChatUser::ids).chain(named.keys());
+    let own = ids.filter_map(|id| own_accounts.get(id)).flatten();
+    let mut found = LookedUp { accounts: own.map(|name| folded(name)).collect(), ..LookedUp::default() };
     let mut nameless = BTreeSet::new();
     for (id, user) in users {
         let as_what = named.get(id).copied().unwrap_or_default();
-        let Some(ChatUser { name, email, outsider, .. }) = user else {
+        let Some(user) = user else {
             unable.insert(Unable {
                 who: id.clone(),
                 why: "Slack doesn't know this person any more".to_owned(),
             });
             continue;
         };
+        let has_own = user.ids().any(|id| own_accounts.contains_key(id));
+        let is_in_channel = members.as_ref().is_ok_and(|members| members.iter().any(|id| user.has_id(id)));
+        let ChatUser { name, email, outsider, person_id, .. } = user;
         let who = format!("{name} ({id})");
         let email = email.filter(|email| !email.trim().is_empty());
         if outsider.is_none() || as_what.how == How::ById {
-            found.accounts.extend(email.as_ref().map(|email| email.to_lowercase()));
+            found.accounts.extend(email.as_ref().map(|email| folded(email)));
         }
         if let Some(why) = outsider {
             unable.extend((as_what.how > How::InChannel).then_some(Unable { who, why }));
-        } else if email.is_none() && !policy.own_accounts.contains_key(id) {
+        } else if email.is_none() && !has_own {
             nameless.insert(who);
         } else if email.is_none() {
             unable.insert(Unable { who, why: "Slack gives no confirmed address of this person".to_owned() });
-        } else if members.as_ref().is_ok_and(|members| !members.contains(id)) {
+        } else if members.is_ok() && !is_in_channel {
             unable.insert(Unable { who, why: "this person is not in the channel".to_owned() });
         } else {
-            let person = Person { id: id.clone(), name, email };
+            let person = Person { id: id.clone(), name, email, person_id };
             found.deciders.approvers.extend(as_what.approver.then(|| person.clone()));
             found.deciders.admins.extend(as_what.admin.then_some(person));
         }
@@ -327,7 +334,7 @@ impl App {
     pub(super) fn lack(&self, request: &Request, candidates: &[Candidate]) -> Option<Lack> {
         let policy = self.policy(&request.policy)?;
         let found = self.deciders.last(&policy.name)?;
-        found.deciders.lack(request, candidates, policy.approvals_needed, &policy.own_accounts)
+        found.deciders.lack(request, candidates, policy.approvals_needed, &self.own_accounts(policy))
     }
 
     /// Tells the policy's admins, each once per request, that nobody can decide it. Returns when to try again.

@@ -19,6 +19,7 @@ mod drift;
 mod exemptions;
 pub mod history;
 mod home;
+mod ids;
 mod late;
 mod lineage;
 pub mod listing;
@@ -153,6 +154,8 @@ struct Runtime {
     heavy_work: tokio::sync::Mutex<()>,
     /// Of people without a right, what they have tried since the last event about it.
     tries: Mutex<tries::Tries>,
+    /// Which person an id is of, in an organisation.
+    ids: Mutex<ids::Ids>,
     /// The trend picture of each policy.
     trends: Mutex<BTreeMap<String, trend::Trend>>,
     /// What was last asked of the channels about the database.

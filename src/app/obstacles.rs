@@ -220,7 +220,7 @@ mod tests {
             let row = MessageRow { ts: Some(format!("1.{number}")), ..MessageRow::new(key, "C1".into()) };
             store.save_message(&row).await.unwrap();
         }
-        let by = Person { id: "U1".to_owned(), name: "Ada".to_owned(), email: None };
+        let by = Person { id: "U1".to_owned(), name: "Ada".to_owned(), email: None, person_id: None };
         let decision = Decision { by, at: bench.app.clock.now(), reason: None };
         // Whoever posts something panics here.
         let told = bench.app.tell_hindrance(policy, &request, &decision, "one right more").await;

@@ -87,11 +87,17 @@ fn costs(what: &What) -> f64 {
 impl App {
     /// Returns whether the input is to be looked at; of too many in a row, the trail says so once a minute.
     pub(super) async fn turn(&self, inbound: &Inbound) -> anyhow::Result<Turn> {
-        let turn = super::lock(&self.runtime.pace).take(&inbound.user, costs(&inbound.what), Instant::now());
+        let person = self.counted_by(&inbound.user);
+        let turn = super::lock(&self.runtime.pace).take(&person, costs(&inbound.what), Instant::now());
         if turn == (Turn::TooFast { noted: true }) {
             let event = Draft {
                 at: inbound.received_at,
-                actor: Actor::Person(Person { id: inbound.user.clone(), name: String::new(), email: None }),
+                actor: Actor::Person(Person {
+                    id: inbound.user.clone(),
+                    name: String::new(),
+                    email: None,
+                    person_id: None,
+                }),
                 action: Action::InputRefused,
                 subject: None,
                 detail: serde_json::json!({ "why": "sends more than one person may; inputs of this minute were refused unseen" }),

@@ -50,15 +50,15 @@ async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known,
     if let Some((person, why)) = app.known_outsider(user) {
         return Ok(Err(Stranger::Outsider(person, why)));
     }
-    let person = async {
-        let ChatUser { id, name, email, outsider, .. } = app.chat.user(user).await.map_err(Err)?;
-        let person = Person { id, name, email };
-        match outsider {
+    let found = async {
+        let found = app.user_of(user).await.map_err(Err)?;
+        match found.outsider.clone() {
             Some(why) => {
+                let person = person_of(found);
                 app.remember_outsider(&person, &why);
                 Err(Ok(Stranger::Outsider(person, why)))
             }
-            None => Ok(person),
+            None => Ok(found),
         }
     };
     let by_name_or_place =
@@ -70,18 +70,20 @@ async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known,
         if place_matters { Ok(Some(app.chat.channel_members(&policy.channel).await)) } else { Ok(None) }
     };
     // Together, since an acknowledgement waits for both; whoever can never decide anything waits for one.
-    let (person, members) = match tokio::try_join!(person, members) {
+    let (found, members) = match tokio::try_join!(found, members) {
         Ok(both) => both,
         Err(Ok(stranger)) => return Ok(Err(stranger)),
         Err(Err(error)) => return Err(error),
     };
-    let in_channel = members.map(|members| Ok(members?.iter().any(|id| id == user)));
-    let seat = Seat { app, policy, user, in_channel };
+    let seat = Seat { app, policy, user: &found, members };
     let (approver, admin) = tokio::try_join!(seat.is_of(&policy.approvers), seat.is_of(&policy.admins))?;
+    let person = person_of(found.clone());
     if !approver && !admin {
         let viewer = seat.is_of(&policy.viewers).await?;
         return Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer }));
     }
+    // So that accounts which are theirs under their other id are known as theirs.
+    app.is_among(&found, policy.own_accounts.keys()).await?;
     // Whoever has left the channel, or was removed from it, has not seen what is asked there.
     if seat.in_channel().await? {
         return Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer: true }));
@@ -92,23 +94,29 @@ async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known,
     Ok(Err(Stranger::NotInChannel(person, policy.name.clone())))
 }
 
+/// As the audit trail remembers them.
+pub(super) fn person_of(user: ChatUser) -> Person {
+    let ChatUser { id, person_id, name, email, .. } = user;
+    Person { id, name, email, person_id }
+}
+
 /// Where one person sits, for one look-up.
 struct Seat<'a> {
     app: &'a App,
     policy: &'a Policy,
-    user: &'a str,
-    /// Whether they are in the policy's channel, if that was asked already.
-    in_channel: Option<Result<bool, ChatError>>,
+    user: &'a ChatUser,
+    /// Who is in the policy's channel, if that was asked already.
+    members: Option<Result<Vec<String>, ChatError>>,
 }
 
 impl Seat<'_> {
     async fn is_of(&self, people: &People) -> Result<bool, ChatError> {
-        if people.users.iter().any(|id| id == self.user) {
+        if self.app.is_among(self.user, &people.users).await? {
             return Ok(true);
         }
         for group in &people.groups {
             match self.app.chat.group_members(group).await {
-                Ok(members) if members.iter().any(|id| id == self.user) => return Ok(true),
+                Ok(members) if self.app.is_among(self.user, &members).await? => return Ok(true),
                 // A group that is gone has nobody in it, and stops nobody who is named otherwise.
                 Ok(_) | Err(ChatError::NotFound(_)) => {}
                 Err(error) => return Err(error),
@@ -118,10 +126,10 @@ impl Seat<'_> {
     }
 
     async fn in_channel(&self) -> Result<bool, ChatError> {
-        if let Some(known) = &self.in_channel {
-            return known.clone();
-        }
-        let members = self.app.chat.channel_members(&self.policy.channel).await?;
-        Ok(members.iter().any(|id| id == self.user))
+        let members = match &self.members {
+            Some(asked) => asked.clone()?,
+            None => self.app.chat.channel_members(&self.policy.channel).await?,
+        };
+        self.app.is_among(self.user, &members).await
     }
 }

@@ -260,6 +260,7 @@ impl App {
             now: self.clock.now(),
             deciders: known.as_deref().map(|found| &found.deciders),
             before: &before,
+            by_email: &self.store.left_out_by_email(request.sweep).await?,
             questions: &self.store.questions(id).await?,
         };
         let message =

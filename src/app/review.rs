@@ -85,10 +85,9 @@ impl App {
             Ok(found) => found,
             Err(not) => return Ok(Err(not)),
         };
-        let (person, own_accounts) = (voter.person, policy.own_accounts.clone());
-        let user = inbound.user.clone();
+        let (person, own_accounts) = (voter.person, self.own_accounts(policy));
         let opened = self.store.change_review(id, &inbound.user, move |review| {
-            let left_out = review.request.left_out_before(&user);
+            let left_out = review.request.left_out_before(&person);
             let fresh =
                 Draft::fresh(&review.candidates, |one| one.is_own_of(&person, &own_accounts), left_out);
             Some(match review.draft.clone() {
@@ -133,7 +132,7 @@ impl App {
             reason: None,
             approvals_needed: policy.approvals_needed,
             rule: policy.rule.clone(),
-            own_accounts: policy.own_accounts.clone(),
+            own_accounts: self.own_accounts(policy),
             paused: None,
         };
         match request::decide(&request, &candidates, &input) {
@@ -364,7 +363,7 @@ impl App {
             reason: None,
             approvals_needed: policy.approvals_needed,
             rule: policy.rule.clone(),
-            own_accounts: policy.own_accounts.clone(),
+            own_accounts: self.own_accounts(policy),
             paused: None,
         };
         let Err(refusal) = request::decide(&request, &candidates, &input) else { return Ok(None) };

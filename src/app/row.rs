@@ -159,7 +159,7 @@ impl App {
             reason: None,
             approvals_needed: policy.approvals_needed,
             rule: policy.rule.clone(),
-            own_accounts: policy.own_accounts.clone(),
+            own_accounts: self.own_accounts(policy),
             paused: None,
         };
         if let Err(refusal) = request::decide(&request, &candidates, &input) {

@@ -10,6 +10,7 @@ use super::listing::Counter;
 use super::{App, deciders};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::assess::{Assessment, SecondLook, Standing, assess, needs_second_look, settled};
+use crate::domain::audit::Subject;
 use crate::domain::exemption::Granted;
 use crate::domain::plan::{Assessed, Counts, Guard, Past, Plan, Verdict, plan};
 use crate::domain::policy::{Policy, Rule};
@@ -34,6 +35,9 @@ pub struct Survey {
     /// The passing trouble that left nobody to ask about, or most of the idle accounts unjudged: whoever can wait knows
     /// more after another survey.
     pub unread: Option<IdentityError>,
+    /// The accounts that are left out because their profile has an approver's e-mail address, and for nothing else that
+    /// says whose they are.
+    pub by_email: Vec<Subject>,
 }
 
 /// What our own records say of the accounts of a listing.
@@ -63,11 +67,15 @@ struct Sieve<'a> {
     now: DateTime<Utc>,
     kept: BTreeMap<AccountId, (Account, Standing)>,
     others: Counts,
+    by_email: BTreeMap<AccountId, String>,
 }
 
 impl Sieve<'_> {
     fn take(&mut self, account: Account) {
         let standing = self.protections.standing(&account);
+        if standing.approver_by_email && account.is_of(&self.rule.user_type) {
+            self.by_email.insert(account.id.clone(), account.login.clone());
+        }
         if self.keep == Keep::Unsettled
             && let Some(answer) = settled(&account, &standing, self.rule, self.now)
         {
@@ -86,7 +94,8 @@ pub async fn survey(app: &App, policy: &Policy, keep: Keep, now: DateTime<Utc>) 
     let rule = &policy.rule;
     let protections = protections(app, policy, now).await?;
     let (kept, others) = (BTreeMap::new(), Counts::default());
-    let mut sieve = Sieve { protections: &protections, rule, keep, now, kept, others };
+    let mut sieve =
+        Sieve { protections: &protections, rule, keep, now, kept, others, by_email: BTreeMap::new() };
     let before = app.store.past(&policy.name, &rule.user_type).await?.previous_population;
     let mut counter = Counter::begin(app, &policy.name, before);
     let mut take = |account| {
@@ -97,7 +106,7 @@ pub async fn survey(app: &App, policy: &Policy, keep: Keep, now: DateTime<Utc>) 
     drop(counter);
     app.note_identity(&listing);
     let pages = listing?;
-    let Sieve { mut kept, others, .. } = sieve;
+    let Sieve { mut kept, others, by_email, .. } = sieve;
     if !kept.is_empty() {
         // A large directory is listed for minutes: whom it leaves is looked at as they are protected now.
         let protections = self::protections(app, policy, app.clock.now()).await?;
@@ -149,7 +158,8 @@ pub async fn survey(app: &App, policy: &Policy, keep: Keep, now: DateTime<Utc>) 
         return Err(error);
     }
     let unread = unread(&looks, &plan.verdict).cloned();
-    Ok(Survey { plan, pages, unread })
+    let by_email = by_email.into_iter().map(|(id, login)| Subject { id, login }).collect();
+    Ok(Survey { plan, pages, unread, by_email })
 }
 
 /// Why nobody at all could be looked at twice: then "nobody to suspend" would be a guess. `by_log`: it was the log alone.
@@ -187,6 +197,7 @@ pub async fn fresh_standing(
         admin_role: fresh.admin_role,
         own_identity: fresh.own_identity,
         approver: fresh.account.is_among(&approvers),
+        approver_by_email: fresh.account.is_among_by_email_alone(&approvers),
         exempt_groups: fresh.exempt_groups.clone(),
         granted: granted.get(id).map(|granted| (granted.id, granted.ends_at)),
         restored_at: restored_at(&fresh.account, suspended.get(id), restored.get(id)),
@@ -235,6 +246,7 @@ impl Protections {
             admin_role: protected.admins.contains(&account.id),
             own_identity: protected.own.as_ref() == Some(&account.id),
             approver: account.is_among(&self.approvers),
+            approver_by_email: account.is_among_by_email_alone(&self.approvers),
             exempt_groups: protected.groups.iter().filter(in_group).map(|(group, _)| group.clone()).collect(),
             granted: self.granted.get(&account.id).map(|granted| (granted.id, granted.ends_at)),
             restored_at: None,

@@ -221,7 +221,7 @@ impl App {
     async fn finished(
         &self,
         policy: &Policy,
-        Survey { plan, pages, .. }: Survey,
+        Survey { plan, pages, by_email, .. }: Survey,
     ) -> anyhow::Result<FinishedSweep> {
         let idle_since = plan
             .candidates()
@@ -259,6 +259,7 @@ impl App {
             answer_within: policy.answer_within,
             approvals_needed: policy.approvals_needed,
             unknown,
+            by_email,
             instead_of: if list.is_empty() { Vec::new() } else { self.unposted(policy).await? },
             list,
             at: self.clock.now(),

@@ -262,6 +262,7 @@ impl Bench {
             answer_within: app.policies[0].answer_within,
             approvals_needed: 1,
             unknown: Vec::new(),
+            by_email: Vec::new(),
             instead_of: Vec::new(),
             at: now,
         };
@@ -301,7 +302,7 @@ impl Bench {
         let id = self.asked().await;
         let request = store.request_alone(id).await.unwrap().expect("it is there");
         let email = Some("boss@corp.example".to_owned());
-        let person = Person { id: "U1".to_owned(), name: "Boss".to_owned(), email };
+        let person = Person { id: "U1".to_owned(), name: "Boss".to_owned(), email, person_id: None };
         store.receive("click", Some(id), &person.id, now).await.unwrap();
         let input = Input {
             verb: Verb::Suspend { keep: [].into(), until: KeptUntil::default() },
@@ -433,7 +434,7 @@ async fn a_sweep_that_is_stopped_waits_twice_as_long_each_time_and_fails_after_a
 #[tokio::test]
 async fn a_sweep_that_somebody_asked_for_fails_at_once_and_can_be_asked_for_again() {
     let bench = Bench::new();
-    let by = Person { id: "U1".to_owned(), name: "Ada".to_owned(), email: None };
+    let by = Person { id: "U1".to_owned(), name: "Ada".to_owned(), email: None, person_id: None };
     let sweep = bench.sweep_by("asked", Trigger::Command { by }).await;
     assert_eq!(bench.app.run_sweep(sweep).await, None);
     let ended = bench.app.store.sweep(sweep).await.unwrap().unwrap().state;

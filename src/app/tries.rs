@@ -58,7 +58,7 @@ impl App {
     /// Whether a try of this person is only counted from now on: the first one is in the trail.
     pub(super) fn is_only_counted(&self, user: &str) -> bool {
         let now = self.clock.now();
-        lock(&self.runtime.tries).get(user).is_some_and(|tried| !tried.is_over(now))
+        lock(&self.runtime.tries).get(&self.counted_by(user)).is_some_and(|tried| !tried.is_over(now))
     }
 
     /// Notes a try of this moment that is in the trail, or is not because it is `only_counted`.
@@ -72,7 +72,7 @@ impl App {
         let mut everybody = lock(&self.runtime.tries);
         let new =
             || Tried { person: person.clone(), since: now, more: 0, last: now, policies: BTreeSet::new() };
-        let tried = everybody.entry(person.id.clone()).or_insert_with(new);
+        let tried = everybody.entry(self.counted_by(&person.id)).or_insert_with(new);
         if only_counted {
             tried.more += 1;
             tried.last = now;
@@ -132,7 +132,7 @@ impl App {
             let (context, event) = tried.summary(now);
             if let Err(error) = self.store.append(context, event).await {
                 // It is tried again, with what comes meanwhile.
-                lock(&self.runtime.tries).insert(tried.person.id.clone(), tried);
+                lock(&self.runtime.tries).insert(self.counted_by(&tried.person.id), tried);
                 return Err(error);
             }
         }

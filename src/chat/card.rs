@@ -17,6 +17,14 @@ pub enum Span {
     Quoted(String),
     /// The name of the person or account that a line is about: somebody else's text too, emphasised where that is safe.
     Name(String),
+    /// A login, an address or an id of the directory: somebody else's text too, shown so that what is copied from it is
+    /// the same, character by character.
+    Login {
+        /// The identifier.
+        login: String,
+        /// Whether it stands for the name of what a line is about.
+        is_name: bool,
+    },
     /// A person of the chat system, shown as a mention.
     Mention {
         /// The user id.
@@ -71,6 +79,18 @@ impl Text {
         self.with(Span::Quoted(words.into()))
     }
 
+    /// Appends an identifier of the directory.
+    #[must_use]
+    pub fn login(self, login: impl Into<String>) -> Text {
+        self.with(Span::Login { login: login.into(), is_name: false })
+    }
+
+    /// Appends the identifier that a line is about.
+    #[must_use]
+    pub fn login_as_name(self, login: impl Into<String>) -> Text {
+        self.with(Span::Login { login: login.into(), is_name: true })
+    }
+
     /// The words without any markup, for places that take none: a terminal, a form's error.
     pub fn to_plain(&self) -> String {
         let words = self.0.iter().map(|span| match span {
@@ -78,7 +98,8 @@ impl Text {
             | Span::Bold(words)
             | Span::Code(words)
             | Span::Quoted(words)
-            | Span::Name(words) => words.clone(),
+            | Span::Name(words)
+            | Span::Login { login: words, .. } => words.clone(),
             Span::Mention { id, name } if name.is_empty() => id.clone(),
             Span::Mention { name, .. } => name.clone(),
             Span::Group(id) => id.clone(),

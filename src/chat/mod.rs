@@ -66,6 +66,9 @@ pub struct Marked {
 pub struct ChatUser {
     /// The user id.
     pub id: String,
+    /// The id that the person has in the whole organisation, where there is one: someone may have another id in each of
+    /// its workspaces.
+    pub person_id: Option<String>,
     /// The display name. Untrusted text.
     pub name: String,
     /// The e-mail address.
@@ -75,6 +78,18 @@ pub struct ChatUser {
     /// Whether it is somebody who can be talked to: guests and people of other companies too, bots and deactivated
     /// accounts not.
     pub is_person: bool,
+}
+
+impl ChatUser {
+    /// The ids that the chat system named for the person.
+    pub fn ids(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.id).chain(&self.person_id)
+    }
+
+    /// Whether `id` is one of them.
+    pub fn has_id(&self, id: &str) -> bool {
+        self.ids().any(|mine| mine == id)
+    }
 }
 
 /// Why the chat system could not do what was asked. The texts hold no secrets.

@@ -6,6 +6,8 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::fold::{folded, same};
+
 /// The provider's own immutable id. Logins and e-mail addresses can be reassigned; this can't.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -79,7 +81,7 @@ impl Reading {
     }
 }
 
-/// What kind of account a policy is about. Matched as a whole, ignoring ASCII case as Okta's own search does.
+/// What kind of account a policy is about. Matched as a whole, ignoring case as Okta's own search does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UserType {
@@ -146,25 +148,30 @@ impl Account {
             UserType::Profile(text) => (&self.user_type, text),
             UserType::TypeId(id) => (&self.user_type_id, id),
         };
-        mine.as_deref().is_some_and(|mine| mine.eq_ignore_ascii_case(wanted))
+        mine.as_deref().is_some_and(|mine| same(mine, wanted))
     }
 
     /// Whether `name` (a login, an e-mail address or an id) is this account's, ignoring case.
     pub fn is_named(&self, name: &str) -> bool {
-        self.is_known_as(name) || self.id.0.eq_ignore_ascii_case(name)
+        self.is_known_as(name) || same(&self.id.0, name)
     }
 
-    /// Whether one of these names, all in lower case, is this account's.
+    /// Whether one of these names, all [`folded`], is this account's.
     pub fn is_among(&self, names: &BTreeSet<String>) -> bool {
         let own = [Some(&self.id.0), Some(&self.login), self.email.as_ref()];
-        !names.is_empty() && own.into_iter().flatten().any(|name| names.contains(&name.to_lowercase()))
+        !names.is_empty() && own.into_iter().flatten().any(|name| names.contains(&folded(name)))
+    }
+
+    /// Whether it is among these names, all [`folded`], by its e-mail address alone. Whoever may edit the profile sets that;
+    /// a login is somebody's and nobody else's.
+    pub fn is_among_by_email_alone(&self, names: &BTreeSet<String>) -> bool {
+        self.is_among(names)
+            && ![&self.id.0, &self.login].into_iter().any(|name| names.contains(&folded(name)))
     }
 
     /// Whether `address` (a login or an e-mail address) names this account, ignoring case.
     pub fn is_known_as(&self, address: &str) -> bool {
-        let address = address.to_lowercase();
-        self.login.to_lowercase() == address
-            || self.email.as_deref().is_some_and(|email| email.to_lowercase() == address)
+        same(&self.login, address) || self.email.as_deref().is_some_and(|email| same(email, address))
     }
 }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, AccountStatus, Reading};
+use super::fold::folded;
 use super::policy::Rule;
 use super::sighting::{Sighting, Sign};
 
@@ -117,6 +118,7 @@ pub enum Grace {
 
 /// Everything that is known of an account beyond its own record.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, looked up by itself")]
 pub struct Standing {
     /// Holds an administrator role.
     pub admin_role: bool,
@@ -124,6 +126,8 @@ pub struct Standing {
     pub own_identity: bool,
     /// Belongs to an approver or admin of the policy.
     pub approver: bool,
+    /// It does by the e-mail address of its profile alone.
+    pub approver_by_email: bool,
     /// The exempt groups (of those that the rule names) that it is in.
     pub exempt_groups: Vec<String>,
     /// The exemption of the policy that is in force: its id and its end.
@@ -141,6 +145,7 @@ impl Standing {
             admin_role: false,
             own_identity: false,
             approver: false,
+            approver_by_email: false,
             exempt_groups: Vec::new(),
             granted: None,
             restored_at: None,
@@ -305,10 +310,10 @@ fn exemption(account: &Account, standing: &Standing, rule: &Rule) -> Option<Exem
 }
 
 fn matches_login(account: &Account, pattern: &str) -> bool {
-    let pattern = pattern.to_lowercase();
+    let pattern = folded(pattern);
     std::iter::once(&account.login)
         .chain(&account.email)
-        .any(|address| matches_pattern(&address.to_lowercase(), &pattern))
+        .any(|address| matches_pattern(&folded(address), &pattern))
 }
 
 /// Whole-text match in which each `*` stands for any text, the empty one included.

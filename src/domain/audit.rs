@@ -6,6 +6,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::account::AccountId;
+use super::fold::folded;
 use super::policy::hex;
 
 /// The hash that stands before the first event.
@@ -20,17 +21,30 @@ pub struct Person {
     pub name: String,
     /// The e-mail address at that time, as the chat system vouches for it.
     pub email: Option<String>,
+    /// The id that they have in the whole organisation, if the chat system named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person_id: Option<String>,
 }
 
 impl Person {
-    /// Whether the two are one person, as far as can be told: the same account of the chat system, or the same address.
+    /// The ids that the chat system named for them.
+    pub fn ids(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.id).chain(&self.person_id)
+    }
+
+    /// Whether the two have an id in common: one account of the chat system, or two of one person in an organisation.
+    pub fn has_id_of(&self, other: &Person) -> bool {
+        self.ids().any(|mine| other.ids().any(|theirs| mine.eq_ignore_ascii_case(theirs)))
+    }
+
+    /// Whether the two are one person, as far as can be told: an id in common, or the same address.
     pub fn is_same_as(&self, other: &Person) -> bool {
         let address = |person: &Person| {
-            let address = person.email.as_deref().map(|email| email.trim().to_lowercase());
+            let address = person.email.as_deref().map(folded);
             address.filter(|address| !address.is_empty())
         };
         let own = address(self);
-        self.id.eq_ignore_ascii_case(&other.id) || (own.is_some() && own == address(other))
+        self.has_id_of(other) || (own.is_some() && own == address(other))
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::audit::{Action, Actor, Draft, Person, Subject};
 use super::candidate::Shown;
+use super::fold::same;
 use super::request::{Request, RequestState};
 use super::waiting;
 
@@ -261,9 +262,7 @@ pub fn manager_of(shown: &Shown) -> Option<&str> {
 
 /// Whether the address is the account's own: nobody vouches for themselves.
 pub fn is_own_address(shown: &Shown, address: &str) -> bool {
-    let address = address.to_lowercase();
-    shown.login.to_lowercase() == address
-        || shown.email.as_deref().is_some_and(|email| email.to_lowercase() == address)
+    same(&shown.login, address) || shown.email.as_deref().is_some_and(|email| same(email, address))
 }
 
 /// A look-up failed: it is tried again later, or given up.
@@ -308,9 +307,8 @@ pub fn answer(
         Asking::Found { user, address } => (user, address, at, None),
         Asking::Due { .. } | Asking::NotFound | Asking::Failed { .. } => return Err(Refusal::DoesNotFit),
     };
-    let same_address =
-        by.email.as_deref().is_some_and(|email| email.to_lowercase() == address.to_lowercase());
-    if by.id != *user || !same_address {
+    let same_address = by.email.as_deref().is_some_and(|email| same(email, address));
+    if !by.ids().any(|id| id == user) || !same_address {
         return Err(Refusal::NotYours);
     }
     if !answer.fits(question.role) {

@@ -123,6 +123,7 @@ mod tests {
                 id: format!("U{name}"),
                 name: (*name).to_owned(),
                 email: Some(format!("{owner}@acme.example")),
+                person_id: None,
             }
         };
         names.iter().map(person).collect()

@@ -12,6 +12,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::candidate::{Candidate, CandidateState};
+use super::fold::folded;
 use super::keep::{KeptUntil, Until};
 use super::request::Verb;
 
@@ -253,7 +254,7 @@ impl Draft {
 
     /// Those that the search finds, in the chosen order.
     pub fn matching<'a>(&self, candidates: &'a [Candidate]) -> Vec<&'a Candidate> {
-        let words = self.search.to_lowercase();
+        let words = folded(&self.search);
         let mut found: Vec<&Candidate> =
             candidates.iter().filter(|candidate| matches(candidate, &words)).collect();
         let since = |candidate: &&Candidate| candidate.shown.evidence.idle.since;
@@ -287,7 +288,7 @@ fn newer(stamp: &str, than: &str) -> bool {
     (stamp.len(), stamp) > (than.len(), than)
 }
 
-fn matches(candidate: &Candidate, lower_case: &str) -> bool {
+fn matches(candidate: &Candidate, words: &str) -> bool {
     let shown = &candidate.shown;
     let fields = [
         Some(&shown.name),
@@ -296,11 +297,11 @@ fn matches(candidate: &Candidate, lower_case: &str) -> bool {
         shown.manager.as_ref(),
         shown.organization.as_ref(),
     ];
-    fields.into_iter().flatten().any(|field| field.to_lowercase().contains(lower_case))
+    fields.into_iter().flatten().any(|field| folded(field).contains(words))
 }
 
 fn name_to_sort_by(candidate: &Candidate) -> String {
     let shown = &candidate.shown;
     let name = shown.name.trim();
-    if name.is_empty() { shown.login.to_lowercase() } else { name.to_lowercase() }
+    if name.is_empty() { folded(&shown.login) } else { folded(name) }
 }

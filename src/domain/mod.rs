@@ -16,6 +16,7 @@ pub mod digest;
 pub mod draft;
 pub mod drift;
 pub mod exemption;
+pub mod fold;
 pub mod keep;
 pub mod lineage;
 pub mod missed;

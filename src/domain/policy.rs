@@ -11,6 +11,7 @@ use super::account::{Account, UserType};
 use super::audit::{Person, Subject};
 use super::calendar::{Calendar, Period};
 use super::concern::Ask;
+use super::fold::same;
 
 /// A policy as the configuration states it, already validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,9 +77,8 @@ pub fn is_own_account(
     email: Option<&str>,
 ) -> bool {
     let names = [Some(account.id.0.as_str()), Some(account.login.as_str()), email];
-    let is_named =
-        |own: &String| names.iter().flatten().any(|name| name.to_lowercase() == own.to_lowercase());
-    own_accounts.get(&person.id).into_iter().flatten().chain(&person.email).any(is_named)
+    let is_named = |own: &String| names.iter().flatten().any(|name| same(name, own));
+    person.ids().filter_map(|id| own_accounts.get(id)).flatten().chain(&person.email).any(is_named)
 }
 
 /// What "keep" means where no end is asked for.
@@ -159,16 +159,16 @@ pub struct ExemptAttribute {
 }
 
 impl ExemptAttribute {
-    /// Whether a value of the attribute exempts: in any case, and in any alphabet.
+    /// Whether a value of the attribute exempts: in any case, and with any white space around it.
     pub fn exempts(&self, value: &str) -> bool {
-        value.to_lowercase() == self.value.to_lowercase()
+        same(value, &self.value)
     }
 }
 
 impl Rule {
     /// Whether the account is on the list of those that nothing of ours ever touches.
     pub fn is_break_glass(&self, account: &Account) -> bool {
-        self.break_glass.iter().any(|name| account.is_named(name.trim()))
+        self.break_glass.iter().any(|name| account.is_named(name))
     }
 
     /// A short fingerprint of the rule: the same for the same rule, in every process.

@@ -101,9 +101,18 @@ struct User {
     real_name: Option<String>,
     deleted: Option<bool>,
     is_email_confirmed: Option<bool>,
+    /// <https://docs.slack.dev/reference/objects/user-object>: "some Enterprise users have this ID and a different
+    /// workspace-specific ID".
+    #[serde(rename = "enterprise_user")]
+    in_organisation: Option<EnterpriseUser>,
     #[serde(flatten)]
     flags: SlackUserFlags,
     profile: Option<Profile>,
+}
+
+#[derive(Deserialize)]
+struct EnterpriseUser {
+    id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -287,10 +296,12 @@ impl Api {
 
     pub(super) async fn user(&self, id: &str) -> Result<ChatUser, ChatError> {
         let info: UserInfo = self.read("users.info", &vec![("user", Some(id.to_owned()))]).await?;
-        if info.user.id != id {
+        let user = self.chat_user(info.user)?;
+        if !user.has_id(id) {
             return Err(ChatError::Unavailable("Slack answered about somebody else".to_owned()));
         }
-        self.chat_user(info.user)
+        // Asked by the one id of a person, Slack may answer by the other.
+        Ok(ChatUser { id: id.to_owned(), ..user })
     }
 
     /// An answer that leaves open whether somebody is a full member is no answer.
@@ -303,14 +314,15 @@ impl Api {
         }
         let is_person =
             user.deleted != Some(true) && user.flags.is_bot != Some(true) && user.id != "USLACKBOT";
-        let User { id, name, real_name, is_email_confirmed, profile, .. } = user;
+        let User { id, name, real_name, is_email_confirmed, in_organisation, profile, .. } = user;
+        let person_id = in_organisation.and_then(|person| person.id).filter(|id| !id.is_empty());
         let profile = profile.unwrap_or(Profile { display_name: None, real_name: None, email: None });
         let names = [profile.display_name, profile.real_name, real_name, name];
         let name =
             names.into_iter().flatten().find(|name| !name.trim().is_empty()).unwrap_or_else(|| id.clone());
         // An address that its owner never confirmed proves nothing about who they are.
         let email = profile.email.filter(|_| is_email_confirmed != Some(false));
-        Ok(ChatUser { id, name, email, outsider, is_person })
+        Ok(ChatUser { id, person_id, name, email, outsider, is_person })
     }
 
     fn outsider(&self, user: &User) -> Option<&'static str> {

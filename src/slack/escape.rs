@@ -54,16 +54,18 @@ pub(super) fn escape_quoted(text: &str) -> String {
     }
 }
 
+/// What mrkdwn would read, with what stands there instead. `:name:` would become an emoji.
+const LOOK_ALIKES: [(char, char); 5] = [('*', '∗'), ('_', 'ˍ'), ('~', '∼'), ('`', 'ˋ'), (':', '꞉')];
+
 fn look_alike(c: char) -> char {
-    match c {
-        '*' => '∗',
-        '_' => 'ˍ',
-        '~' => '∼',
-        '`' => 'ˋ',
-        // `:name:` would become an emoji.
-        ':' => '꞉',
-        c => c,
-    }
+    LOOK_ALIKES.iter().find(|(marker, _)| *marker == c).map_or(c, |(_, shown)| *shown)
+}
+
+/// A word as it was before [`escape_quoted`], if all else in it is ASCII: somebody copied it from a message.
+pub(super) fn as_before(word: &str) -> String {
+    let before = |c: char| LOOK_ALIKES.iter().find(|(_, shown)| *shown == c).map_or(c, |(marker, _)| *marker);
+    let found: String = word.chars().map(before).collect();
+    if found.is_ascii() { found } else { word.to_owned() }
 }
 
 #[cfg(test)]

@@ -81,6 +81,7 @@ fn mrkdwn_span(span: &Span, team_url: &Url) -> String {
         Span::Name(words) if tidy(words).is_empty() => String::new(),
         // Bold, which nothing in an inert name can end.
         Span::Name(words) => format!("*{}*", escape_quoted(&clamp(&tidy(words), QUOTED_CHARS_MAX))),
+        Span::Login { login, is_name } => exactly(&clamp(&tidy(login), QUOTED_CHARS_MAX), *is_name),
         Span::Mention { id, .. } if is_id(id) => format!("<@{id}>"),
         // <https://docs.slack.dev/messaging/formatting-message-text#mentioning-groups>
         Span::Group(id) if is_id(id) => format!("<!subteam^{id}>"),
@@ -90,6 +91,18 @@ fn mrkdwn_span(span: &Span, team_url: &Url) -> String {
         Span::MessageLink { message, label } => {
             format!("<{}|{}>", permalink(team_url, message), escape_marked(label).replace('|', "ǀ"))
         }
+    }
+}
+
+/// An identifier without look-alikes. What has a character that mrkdwn may read as a marker is code, in which only the
+/// backtick means something.
+fn exactly(login: &str, is_name: bool) -> String {
+    let quoted = escape_quoted(login);
+    match login {
+        "" => quoted,
+        _ if quoted != escape(login) => format!("`{}`", escape(&login.replace('`', "ˋ"))),
+        _ if is_name => format!("*{quoted}*"),
+        _ => quoted,
     }
 }
 
@@ -114,8 +127,10 @@ fn rich_span(span: &Span, team_url: &Url, left: usize) -> (Option<SlackRichTextI
         Span::Plain(words) => rich_words(words, None, left),
         Span::Bold(words) => rich_words(words, Some(SlackRichTextStyle::new().with_bold(true)), left),
         Span::Code(words) => rich_words(&tidy(words), Some(SlackRichTextStyle::new().with_code(true)), left),
-        Span::Quoted(words) => rich_words(&clamp(&tidy(words), QUOTED_CHARS_MAX), None, left),
-        Span::Name(words) => {
+        Span::Quoted(words) | Span::Login { login: words, is_name: false } => {
+            rich_words(&clamp(&tidy(words), QUOTED_CHARS_MAX), None, left)
+        }
+        Span::Name(words) | Span::Login { login: words, is_name: true } => {
             let bold = SlackRichTextStyle::new().with_bold(true);
             rich_words(&clamp(&tidy(words), QUOTED_CHARS_MAX), Some(bold), left)
         }

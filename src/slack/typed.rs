@@ -2,6 +2,8 @@
 //!
 //! <https://docs.slack.dev/messaging/formatting-message-text>
 
+use super::escape::as_before;
+
 /// The words as they were typed. Mentions of people and channels keep Slack's form, which names them by id.
 pub(super) fn as_typed(text: &str) -> String {
     let mut typed = String::with_capacity(text.len());
@@ -27,7 +29,7 @@ pub(super) fn as_typed(text: &str) -> String {
         rest = after;
     }
     typed.push_str(&unescaped(rest));
-    typed
+    typed.split_inclusive(char::is_whitespace).map(as_before).collect()
 }
 
 /// Takes Slack's three escapes back, once: who typed `&gt;` sees `&gt;`.
@@ -51,6 +53,8 @@ mod tests {
             ("see <http://wiki.example|wiki.example>", "see wiki.example"),
             ("why <@U1|ada> in <#C1|ops> &lt;@U2&gt;", "why <@U1|ada> in <#C1|ops> <@U2>"),
             ("1 < 2 <@U1> <", "1 < 2 <@U1> <"),
+            ("why extˍjohnˍdoe@x.example\nnow", "why ext_john_doe@x.example\nnow"),
+            ("for mañana∗", "for mañana∗"),
             ("<mailto:|>", ""),
             ("", ""),
         ] {

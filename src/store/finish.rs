@@ -20,6 +20,9 @@ use crate::domain::request::{self, Became, Request, RequestState, list_hash};
 /// So many of the accounts that could not be judged are named in the audit event; their number is always there.
 const UNKNOWN_NAMED_MAX: usize = 100;
 
+/// So many of the accounts that are an approver's by their e-mail address alone are kept.
+const BY_EMAIL_NAMED_MAX: usize = 100;
+
 /// What a sweep came to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FinishedSweep {
@@ -39,6 +42,8 @@ pub struct FinishedSweep {
     pub approvals_needed: u32,
     /// The accounts that could not be judged, and why.
     pub unknown: Vec<(Subject, String)>,
+    /// The accounts that are left out because their profile has an approver's e-mail address.
+    pub by_email: Vec<Subject>,
     /// Requests whose card can't be posted: this sweep asks instead of them.
     pub instead_of: Vec<i64>,
     /// When it ended.
@@ -132,6 +137,7 @@ fn leave_out_held(tx: &Connection, end: &mut FinishedSweep) -> Result<Vec<Accoun
 }
 
 fn end_sweep(tx: &Connection, sweep: &SweepRow, end: &FinishedSweep) -> Result<(), StoreError> {
+    let by_email = &end.by_email[..end.by_email.len().min(BY_EMAIL_NAMED_MAX)];
     let state = SweepState::Finished {
         at: end.at,
         counts: end.counts,
@@ -140,14 +146,16 @@ fn end_sweep(tx: &Connection, sweep: &SweepRow, end: &FinishedSweep) -> Result<(
     };
     codec::run(
         tx,
-        "UPDATE sweep SET state = ?2, finished_at = ?3, counts = ?4, verdict = ?5, pages = ?6 WHERE id = ?1",
+        "UPDATE sweep SET state = ?2, finished_at = ?3, counts = ?4, verdict = ?5, pages = ?6, by_email = ?7
+         WHERE id = ?1",
         params![
             sweep.id,
             state.word(),
             time_text(end.at),
             json_text(&end.counts)?,
             json_text(&end.verdict)?,
-            end.pages
+            end.pages,
+            json_text(&by_email)?
         ],
     )?;
     watches::sweep_ended(tx, &sweep.policy, end.at)?;
@@ -161,7 +169,7 @@ fn end_sweep(tx: &Connection, sweep: &SweepRow, end: &FinishedSweep) -> Result<(
         named.map(|(who, why)| json!({ "account": who.id, "login": who.login, "why": why })).collect();
     let detail = json!({
         "counts": end.counts, "verdict": end.verdict, "pages": end.pages,
-        "rule": sweep.rule, "unknown": named,
+        "rule": sweep.rule, "unknown": named, "by_email": by_email,
     });
     let event = audit::draft(end.at, sweep.trigger.actor(), action, detail);
     audit::append(tx, &sweeps::context(sweep), event).map(drop)

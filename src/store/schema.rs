@@ -404,4 +404,7 @@ ALTER TABLE watch ADD COLUMN missed_told_at TEXT;
 CREATE INDEX watch_missed ON watch (id) WHERE missed IS NOT NULL AND missed_told_at IS NULL;
 -- Suspensions of an earlier version are not checked for the first time weeks later.
 UPDATE watch SET checked_at = suspended_at;
+
+-- The accounts that were left out because their profile has an approver's e-mail address, as JSON.
+ALTER TABLE sweep ADD COLUMN by_email TEXT;
 ";

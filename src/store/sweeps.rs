@@ -8,7 +8,7 @@ use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
 use super::stops::Stops;
 use super::{Store, StoreError, pauses, policies, requests, watches};
-use crate::domain::audit::Action;
+use crate::domain::audit::{Action, Subject};
 use crate::domain::pause::Pause;
 use crate::domain::plan::{Counts, Verdict};
 use crate::domain::policy::Rule;
@@ -114,6 +114,13 @@ impl Store {
     /// The sweep with this id.
     pub async fn sweep(&self, id: i64) -> Result<Option<SweepRow>, StoreError> {
         self.read(move |tx| load(tx, id)).await
+    }
+
+    /// The accounts that a sweep left out because their profile has an approver's e-mail address.
+    pub async fn left_out_by_email(&self, sweep: i64) -> Result<Vec<Subject>, StoreError> {
+        let sql = "SELECT id, by_email FROM sweep WHERE id = ?1";
+        let decode = |row: &Row<'_>| Cells::of(row, "sweep", "id")?.json_or_null("by_email");
+        Ok(self.read(move |tx| codec::first(tx, sql, [sweep], decode)).await?.flatten().unwrap_or_default())
     }
 
     /// The ids of sweeps without an end, oldest first: a crash left them, or they run now.

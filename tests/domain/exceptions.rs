@@ -26,7 +26,12 @@ fn wish() -> Wish {
         policy: "contractors".into(),
         account: Subject { id: AccountId("00u1".into()), login: "kim@ext.example".into() },
         email: Some("kim@mail.example".into()),
-        by: Person { id: "U1".into(), name: "Ann".into(), email: Some("ann@example.com".into()) },
+        by: Person {
+            id: "U1".into(),
+            name: "Ann".into(),
+            email: Some("ann@example.com".into()),
+            person_id: None,
+        },
         reason: "on leave".into(),
         starts_at: now(),
         ends_at: now() + Duration::days(30),

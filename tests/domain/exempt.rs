@@ -70,6 +70,7 @@ fn login_patterns_match_the_whole_login_or_address() {
     let table = [
         ("kim@contractors.example", true),
         ("KIM@Contractors.Example", true),
+        (" kim@contractors.example ", true),
         ("kim@mail.example", true),
         ("kim", false),
         ("kim*", true),
@@ -133,6 +134,7 @@ fn an_attribute_exempts_with_its_whole_value_in_any_case() {
         ("site", "blue", "Blue", false),
         ("team", "", "Blue", false),
         ("team", "ärzte", "ÄRZTE", true),
+        ("team", "straße", " STRASSE\t", true),
     ];
     for (name, wanted, has, matches) in table {
         let rule = Rule { exempt_attributes: vec![attribute(name, wanted)], ..rule() };

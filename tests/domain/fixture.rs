@@ -111,7 +111,7 @@ pub fn evidence(idle_days: i64) -> Evidence {
 }
 
 pub fn person(id: &str) -> Person {
-    Person { id: id.into(), name: id.into(), email: Some(format!("{id}@firm.example")) }
+    Person { id: id.into(), name: id.into(), email: Some(format!("{id}@firm.example")), person_id: None }
 }
 
 pub fn candidate(position: u32, state: CandidateState) -> Candidate {

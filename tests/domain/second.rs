@@ -91,17 +91,18 @@ fn a_button_that_counts_on_a_first_approval_works_while_that_stands() {
     for other in [approved_first("ann", &[2]), approved_first("cat", &[1]), of_two()] {
         assert_eq!(press(&other, request.shown()).unwrap_err(), Refusal::OtherList, "{:?}", other.state);
     }
-    assert_eq!(request.left_out_before("bob"), BTreeSet::from([1]));
-    assert_eq!(request.left_out_before("ann"), BTreeSet::new(), "it is their own choice");
-    assert_eq!(of_two().left_out_before("bob"), BTreeSet::new());
+    assert_eq!(request.left_out_before(&person("bob")), BTreeSet::from([1]));
+    assert_eq!(request.left_out_before(&person("ann")), BTreeSet::new(), "it is their own choice");
+    assert_eq!(of_two().left_out_before(&person("bob")), BTreeSet::new());
 }
 
 #[test]
 fn the_second_person_is_another_one_by_account_and_by_address() {
     let request = approved_first("ann", &[]);
     let alias = Person { id: "U9".into(), email: Some("ANN@firm.example ".into()), ..person("x") };
+    let other_id = Person { id: "W9".into(), person_id: Some("ANN".into()), ..person("x") };
     let same_id = Person { email: Some("other@firm.example".into()), ..person("ANN") };
-    for by in [person("ann"), alias, same_id] {
+    for by in [person("ann"), alias, other_id, same_id] {
         let refusal = decide(&request, &proposed(), &input(by.clone(), suspend(&[]))).unwrap_err();
         let at = now() + Duration::minutes(10);
         assert_eq!(refusal, Refusal::ApprovedFirstByYou { at }, "{by:?}");

@@ -127,10 +127,10 @@ async fn why_has_an_answer_for_everybody() {
         .await;
     assert_answer(&world, U_VIEWER, "why busy@ext.example", &["is active", "Would be proposed after"]).await;
     assert_answer(&world, U_VIEWER, "why exempt@ext.example", &["is exempt: its login matches"]).await;
-    assert_answer(&world, U_VIEWER, "why boss@corp.example", &["is of another user type"]).await;
+    assert_answer(&world, U_VIEWER, "why boss@corp.example", &["Your policies are about no account"]).await;
     assert_answer(&world, U_VIEWER, "why new@ext.example", &["the account is new", "Not proposed before"])
         .await;
-    assert_answer(&world, U_VIEWER, "why nobody@ext.example", &["has no account with the login"]).await;
+    assert_answer(&world, U_VIEWER, "why nobody@ext.example", &["Your policies are about no account"]).await;
     assert_answer(&world, U_VIEWER, "why <@U0VERA|vera>", &["vera@example.com", "is inactive"]).await;
     let mailed = format!("why <mailto:{ADA}|{ADA}>");
     assert_answer(&world, U_VIEWER, &mailed, &["is inactive"]).await;
@@ -277,29 +277,59 @@ async fn a_reason_that_is_too_long_changes_nothing() {
 async fn of_the_rest_of_the_directory_no_command_tells_anything() {
     let world = World::at_ten(PLAIN_POLICY).await;
     let chief =
-        || Person::employee("ceo@corp.example").name("Chief", "Exec").attribute("employeeNumber", "1");
+        || Person::employee("ceo@corp.example").name("Chief", "Exec").attribute("employeeNumber", "no-1");
     let id = world.okta.add(chief());
-    for (login, number) in [("cfo@corp.example", "2"), ("cto@corp.example", "2"), ("clerk@corp.example", "3")]
+    for (login, number) in
+        [("cfo@corp.example", "no-2"), ("cto@corp.example", "no-2"), ("clerk@corp.example", "3")]
     {
         world.okta.add(Person::employee(login).name("Chief", "Officer").attribute("employeeNumber", number));
     }
     world.okta.add(Person::contractor(ADA).last_login_days_ago(41).attribute("employeeNumber", "3"));
     world.start_bot().await;
     let mut lines = Vec::new();
-    for whom in ["ceo@corp.example", &id, "1", "2"] {
+    let asked = ["ceo@corp.example", &id, "no-1", "no-2"];
+    for whom in asked {
         lines.extend(
             ["restore {} x", "unexempt {}", "exempt {} for 3d x", "leave {} from tomorrow x", "why {}"]
-                .map(|line| line.replace("{}", whom)),
+                .map(|line| (line.replace("{}", whom), whom)),
         );
     }
-    for line in lines {
+    for (line, whom) in lines {
         let answer = ask(&world, U_APPROVER, &line).await;
-        let told = ["Chief", "ceo@corp.example (", "(ceo@", "cfo@", "cto@", "ACTIVE"];
-        assert!(!told.iter().any(|words| answer.contains(words)), "{line:?} says: {answer}");
-        assert!(answer.contains("user type"), "{line:?} says: {answer}");
+        // Word for word what is said of an account that isn't there.
+        let nobody = ask(&world, U_APPROVER, &line.replace(whom, "nobody@corp.example")).await;
+        assert_eq!(answer, nobody.replace("nobody@corp.example", whom), "{line:?}");
+        assert!(answer.starts_with("Your policies are about no account"), "{line:?} says: {answer}");
     }
     assert_eq!(world.audited("exempted"), 0);
+    // And the trail has no more than what was typed.
+    let refused: Vec<_> = world.audit().into_iter().filter(|event| event.action == "input_refused").collect();
+    assert_eq!(refused.len(), 8);
+    let nobody = serde_json::json!({ "bot": env!("CARGO_PKG_VERSION"), "command": "restore", "typed": "nobody@corp.example",
+        "why": "no account of their policies is called that" });
+    for (pair, whom) in refused.chunks(2).zip(asked) {
+        assert_eq!((&pair[0].login, &pair[1].login, &pair[1].detail), (&None, &None, &nobody));
+        assert_eq!(pair[0].detail.to_string().replace(whom, "nobody@corp.example"), nobody.to_string());
+    }
     // Who shares a contractor's number is none of anybody's business either.
     assert_answer(&world, U_VIEWER, "why 3", &[ADA, "is inactive"]).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_is_copied_from_a_message_as_it_is() {
+    let login = "ext_john_doe*7~@ext.example";
+    let world = World::at_ten(PLAIN_POLICY).await;
+    world.okta.add(Person::contractor(login).name("John_Paul", "_Doe_").last_login_days_ago(41));
+    world.okta.add(Person::contractor("_no_name_@ext.example").name("", "").last_login_days_ago(42));
+    world.start_bot().await;
+    let card = world.sweep().await.visible_text();
+    for shown in [format!("(`{login}`)"), "`_no_name_@ext.example`".to_owned()] {
+        assert!(card.contains(&shown), "{shown} in {card}");
+    }
+    // Copied from the place of a name, or from an old message.
+    for copied in [login, "extˍjohnˍdoe∗7∼@ext.example"] {
+        assert_answer(&world, U_VIEWER, &format!("why {copied}"), &[login, "is inactive"]).await;
+    }
     world.nothing_else_is_wrong().await;
 }

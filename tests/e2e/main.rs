@@ -36,6 +36,7 @@ mod noop;
 mod obstacles;
 mod okta;
 mod older_database;
+mod organisation;
 mod others;
 mod own_accounts;
 mod pace;

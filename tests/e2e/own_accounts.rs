@@ -2,8 +2,9 @@
 
 use crate::commands::assert_answer;
 use crate::dialog::{choose, choose_stale, says};
-use crate::fake::okta::Status;
-use crate::fake::slack::{C_OPS, Message, U_APPROVER, U_APPROVER2};
+use crate::fake::okta::{Person, Status};
+use crate::fake::slack::{C_OPS, Message, U_APPROVER, U_APPROVER2, U_VIEWER};
+use crate::process::BotProcess;
 use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
@@ -97,5 +98,30 @@ async fn nobody_exempts_or_restores_their_other_account() {
     assert_eq!(world.audited("input_refused"), 2);
     // Somebody else may.
     assert_answer(&world, U_APPROVER2, &exempt, &["is exempt"]).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_has_an_approvers_address_is_left_out_and_everybody_sees_it() {
+    let world = World::at_ten(PLAIN_POLICY).await;
+    let eve = "eve@ext.example";
+    let idle = |login| Person::contractor(login).last_login_days_ago(60);
+    world.okta.add(idle(eve).attribute("email", "Alice@Example.com"));
+    // Bob's own: a login is nobody else's.
+    world.okta.add(idle("bob@example.com"));
+    world.okta.add(Person::employee("alice@example.com"));
+    world.add_idle(&[ADA]);
+    world.start_bot().await;
+    let card = world.sweep().await.visible_text();
+    assert!(card.contains(ADA) && !card.contains("bob@example.com"), "{card}");
+    assert!(card.ends_with(&format!("left out for having an approver's e-mail address: {eve}")), "{card}");
+    let only = "taken for an approver's only because of the e-mail address in its profile, Alice@Example.com";
+    assert_answer(&world, U_VIEWER, &format!("why {eve}"), &["one of the policy's approvers", only]).await;
+    let found = world.audit().into_iter().find(|event| event.action == "sweep_finished").expect("it ended");
+    assert_eq!(found.detail["by_email"][0]["login"], eve);
+    world.stop_bot().await;
+    let check = BotProcess::spawn(&world, &["check"], &[]).ended().await;
+    let named = format!("somebody who decides; see that they are theirs: {eve} (alice@example.com)\n");
+    assert!(check.stdout.contains(&named), "{}", check.stdout);
     world.nothing_else_is_wrong().await;
 }

@@ -321,7 +321,7 @@ async fn what_others_suspended_is_given_back_only_to_contractors_without_a_role(
     world.okta.set_admin_role("root@ext.example", "SUPER_ADMIN");
     world.start_bot().await;
     for (login, words) in [
-        ("boss@corp.example", "of a user type that the policy is not about"),
+        ("boss@corp.example", "Your policies are about no account"),
         ("root@ext.example", "it is an administrator's"),
         ("glass@ext.example", "on the break-glass list"),
     ] {
@@ -329,7 +329,7 @@ async fn what_others_suspended_is_given_back_only_to_contractors_without_a_role(
         assert_eq!(world.okta.status_of(login), Status::Suspended);
     }
     assert_eq!((world.audited("input_refused"), world.changes_asked()), (3, Vec::new()));
-    assert_answer(&world, U_ADMIN, "why boss@corp.example", &["so I say nothing of it"]).await;
+    assert_answer(&world, U_ADMIN, "why boss@corp.example", &["Your policies are about no account"]).await;
     world.nothing_else_is_wrong().await;
 }
 
@@ -368,7 +368,7 @@ async fn with_ada_suspended_for_another_policy(admins: &str) -> World {
 async fn what_another_policy_suspended_is_given_back_by_its_own_people() {
     let world = with_ada_suspended_for_another_policy("users = [\"U0ADAM\"]").await;
     let line = format!("restore {ADA} back");
-    assert_answer(&world, U_APPROVER, &line, &["suspended for another policy"]).await;
+    assert_answer(&world, U_APPROVER, &line, &["Your policies are about no account"]).await;
     assert_answer(&world, U_APPROVER, "sweep secret", &["people with the right role in that policy"]).await;
     assert_eq!((world.audited("input_refused"), world.audited("restore_asked")), (2, 0));
     // Each is in the trail of the policy that it was about.

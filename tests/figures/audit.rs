@@ -131,6 +131,7 @@ fn event(seq: i64, prev_hash: String) -> AuditEvent {
         id: format!("U{decider}"),
         name: format!("Approver {decider}"),
         email: Some(format!("u{decider}@example.com")),
+        person_id: None,
     });
     let number = (request * 24 + step % 24) % ACCOUNTS;
     let subject =

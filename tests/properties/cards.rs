@@ -103,14 +103,16 @@ fn the_bots_own_cards_hold_hostile_people() {
             unable: vec![Unable { who: why.clone(), why: why.clone() }; 7],
             ..Deciders::default()
         };
-        let by = Person { id: "U1".into(), name: why.clone(), email: None };
+        let by = Person { id: "U1".into(), name: why.clone(), email: None, person_id: None };
         let denial = Decision { by, at: now(), reason: Some(why.clone()) };
         let denied = people.iter().map(|one| (one.shown.id.clone(), (1, denial.clone()))).collect();
+        let by_email: Vec<_> = people.iter().map(Candidate::subject).collect();
         let before = Before { denied, ..Before::default() };
         for page in 0..people.len().div_ceil(PAGE).max(1) {
             accepted(&card(&View {
                 paused: None,
                 deciders: Some(&deciders),
+                by_email: &by_email,
                 before: &before,
                 questions: &[],
                 successor: None,
@@ -137,7 +139,12 @@ fn event(name: &str, why: &str) -> AuditEvent {
     AuditEvent {
         seq: 1,
         at: now(),
-        actor: Actor::Person(Person { id: name.to_owned(), name: name.to_owned(), email: None }),
+        actor: Actor::Person(Person {
+            id: name.to_owned(),
+            name: name.to_owned(),
+            email: None,
+            person_id: None,
+        }),
         action: Action::Denied.word().to_owned(),
         policy: Some("contractors".to_owned()),
         sweep: None,

@@ -443,6 +443,7 @@ impl Chat for Slack {
 fn chat_user(member: &Member) -> ChatUser {
     ChatUser {
         id: member.id.to_owned(),
+        person_id: None,
         name: member.id.to_lowercase(),
         email: member.email.clone(),
         outsider: member.outsider.then(|| "is a guest".to_owned()),

@@ -49,7 +49,12 @@ pub fn at(minutes: i64) -> DateTime<Utc> {
 }
 
 pub fn person(name: &str) -> Person {
-    Person { id: format!("U{name}"), name: name.to_owned(), email: Some(format!("{name}@example.com")) }
+    Person {
+        id: format!("U{name}"),
+        name: name.to_owned(),
+        email: Some(format!("{name}@example.com")),
+        person_id: None,
+    }
 }
 
 pub fn rule() -> Rule {
@@ -102,6 +107,7 @@ pub fn found(names: &[&str], verdict: Verdict) -> FinishedSweep {
         answer_within: Duration::hours(1),
         approvals_needed: 1,
         unknown: Vec::new(),
+        by_email: Vec::new(),
         instead_of: Vec::new(),
         at: at(1),
     }

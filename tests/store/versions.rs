@@ -74,6 +74,7 @@ async fn every_version_opens_with_its_rows() {
         assert_eq!(store.missed_to_tell().await.unwrap().len(), usize::from(version > 8));
         let seen = store.sightings(vec![id("kim")]).await.unwrap();
         assert_eq!(seen.len(), usize::from(version > 8));
+        assert_eq!(store.left_out_by_email(5).await.unwrap().len(), usize::from(version > 8));
 
         let verified = store.verify().await.unwrap();
         assert_eq!((verified.broken_at, verified.events > 20), (None, true));

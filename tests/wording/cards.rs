@@ -26,6 +26,7 @@ fn shown(request: &Request, candidates: &[Candidate], page: usize, restorations:
     card(&View {
         questions: &[],
         deciders: None,
+        by_email: &[],
         before: &crate::people::BEFORE,
         successor: None,
         request,

@@ -142,6 +142,7 @@ fn shown(
         successor: None,
         now: at(60),
         deciders: None,
+        by_email: &[],
         before: &crate::people::BEFORE,
     })
 }

@@ -26,6 +26,7 @@ fn shown(request: &Request, candidates: &[Candidate], deciders: &Deciders, befor
     card(&View {
         questions: &[],
         deciders: Some(deciders),
+        by_email: &[],
         before,
         successor: None,
         request,

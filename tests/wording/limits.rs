@@ -28,6 +28,7 @@ fn view<'a>(request: &'a Request, candidates: &'a [Candidate], policy: &'a Polic
     View {
         questions: &[],
         deciders: None,
+        by_email: &[],
         before: &crate::people::BEFORE,
         successor: None,
         request,

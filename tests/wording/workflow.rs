@@ -19,7 +19,12 @@ use crate::fixture::policy;
 use crate::people::{EVIL, about, alice, at, crowd, decision, somewhere};
 
 fn bob() -> Decision {
-    let by = Person { id: "U0BOB".into(), name: EVIL.into(), email: Some("bob@firm.example".into()) };
+    let by = Person {
+        id: "U0BOB".into(),
+        name: EVIL.into(),
+        email: Some("bob@firm.example".into()),
+        person_id: None,
+    };
     Decision { by, at: at(7), reason: Some(EVIL.into()) }
 }
 
@@ -29,6 +34,7 @@ fn shown(request: &Request, candidates: &[Candidate], successor: Option<&Message
     card(&View {
         questions: &[],
         deciders: None,
+        by_email: &[],
         before: &crate::people::BEFORE,
         successor,
         request,

@@ -16,11 +16,14 @@ use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::left_alone_until;
 use crate::domain::audit::{Action, Actor, Draft, Subject};
 use crate::domain::exemption;
-use crate::domain::policy::{Policy, Rule, is_own_account};
+use crate::domain::policy::{OwnAccounts, Policy, Rule, is_own_account};
 use crate::domain::request::{KnownForRetry, Verb, Voter};
 use crate::domain::restoration::Wish;
 use crate::identity::IdentityError;
 use crate::store::{AskedFor, AuditContext, StartedSweep, SweepState};
+
+/// So many characters of what a person typed are kept.
+const TYPED_MAX: usize = 200;
 
 /// The provider stamps a suspension itself a moment before or after we learn of it.
 const STAMP_WITHIN: Duration = Duration::seconds(5);
@@ -120,11 +123,51 @@ impl App {
         person: &str,
         said: &Said,
     ) -> anyhow::Result<Answer> {
+        if self.store.lineage().stopped.is_some() {
+            return Ok(Err(lineage::refused()));
+        }
         let (policy, known, account) = match self.concerned(asked, person, said.policy.as_deref()).await? {
-            Ok(found) => found,
+            Ok(Some(found)) => found,
+            Ok(None) => return self.nobody_to_give_back(asked, person, said).await.map(Err),
             Err(text) => return Ok(Err(text)),
         };
+        if !account.is_of(&policy.rule.user_type) && !self.was_suspended_for(asked, &account).await? {
+            return self.nobody_to_give_back(asked, person, said).await.map(Err);
+        }
         self.give_back_if_allowed(policy, known, &account, said.reason.clone(), asked.key).await
+    }
+
+    /// Whether the account is suspended for a policy in which the person has the right to restore.
+    async fn was_suspended_for(&self, asked: &Asked<'_>, account: &Account) -> anyhow::Result<bool> {
+        if !self.suspension_holds(account).await? {
+            return Ok(false);
+        }
+        let suspended_for = self.store.suspended_for(&account.id).await?;
+        Ok(suspended_for.is_some_and(|(_, of)| asked.policies().iter().any(|policy| policy.name == of)))
+    }
+
+    /// Refuses to restore what is no account of their policies. The trail gets no more than what the person typed, and
+    /// the same whether the directory has such an account or not: people who may read the trail may not learn it either.
+    async fn nobody_to_give_back(
+        &self,
+        asked: &Asked<'_>,
+        person: &str,
+        said: &Said,
+    ) -> anyhow::Result<Text> {
+        if let Some((policy, known)) = asked.granted.first() {
+            let typed: String = person.chars().take(TYPED_MAX).collect();
+            let why = "no account of their policies is called that";
+            let event = Draft {
+                at: self.clock.now(),
+                actor: Actor::Person(known.voter.person.clone()),
+                action: Action::InputRefused,
+                subject: None,
+                detail: serde_json::json!({ "command": "restore", "why": why, "typed": typed }),
+            };
+            let name = said.policy.clone().unwrap_or_else(|| policy.name.clone());
+            self.store.append(AuditContext { policy: Some(name), ..AuditContext::default() }, event).await?;
+        }
+        Ok(asked.no_account_of_theirs(person, said.policy.as_deref()))
     }
 
     /// Records the wish to give an account back if the person may have it, or says why they may not.
@@ -159,7 +202,14 @@ impl App {
             }
             None => (policy, known),
         };
-        let allowed = match may_give_back(policy, &known.voter, account, &reason, suspended_for.is_some()) {
+        let allowed = match may_give_back(
+            policy,
+            &self.own_accounts(policy),
+            &known.voter,
+            account,
+            &reason,
+            suspended_for.is_some(),
+        ) {
             Ok(()) if suspended_for.is_none() => match self.out_of_reach(policy, account).await {
                 Ok(None) => Ok(()),
                 Ok(Some(why)) => Err(why),
@@ -266,6 +316,7 @@ impl App {
 
 fn may_give_back(
     policy: &Policy,
+    own_accounts: &OwnAccounts,
     voter: &Voter,
     account: &Account,
     reason: &str,
@@ -275,7 +326,7 @@ fn may_give_back(
         return Err(NotRestored::NoEmail);
     }
     let subject = Subject { id: account.id.clone(), login: account.login.clone() };
-    if is_own_account(&policy.own_accounts, &voter.person, &subject, account.email.as_deref()) {
+    if is_own_account(own_accounts, &voter.person, &subject, account.email.as_deref()) {
         return Err(NotRestored::OwnAccount);
     }
     // Of everybody else in the directory this bot tells nothing.

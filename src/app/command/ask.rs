@@ -157,14 +157,15 @@ impl App {
     }
 
     pub(in super::super) async fn why(&self, visible: &[&Policy], person: &str) -> anyhow::Result<Answer> {
-        let (policy, account) = match self.account_of(visible, person).await? {
+        let found = match self.account_of(visible, person).await? {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),
         };
         // Of everybody else in the directory this bot tells nothing.
-        if !account.is_of(&policy.rule.user_type) {
-            return Ok(Err(refusals::other_type()));
-        }
+        let Some((policy, account)) = found.filter(|(policy, account)| account.is_of(&policy.rule.user_type))
+        else {
+            return Ok(Err(refusals::no_account_of_yours(person)));
+        };
         let now = self.clock.now();
         let since = self.look_from(&account.id, now).await?;
         let fresh = self.identity.look(&account.id, &policy.rule, since).await;

@@ -30,12 +30,10 @@ impl App {
             Err(text) => return Ok(Err(text)),
         };
         let (policy, known, account) = match self.concerned(asked, &about.person, named.as_deref()).await? {
-            Ok(found) => found,
+            Ok(Some(found)) if found.2.is_of(&found.0.rule.user_type) => found,
+            Ok(_) => return Ok(Err(asked.no_account_of_theirs(&about.person, named.as_deref()))),
             Err(text) => return Ok(Err(text)),
         };
-        if !account.is_of(&policy.rule.user_type) {
-            return Ok(Err(refusals::other_type()));
-        }
         let said = match self.said(asked, form, about, policy.schedule.zone) {
             Ok(said) => said,
             Err(text) => return Ok(Err(text)),
@@ -68,7 +66,7 @@ impl App {
         wish: Wish,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Answer> {
-        if let Err(refusal) = exemption::check(&wish, &policy.own_accounts, policy.exemption_max, now) {
+        if let Err(refusal) = exemption::check(&wish, &self.own_accounts(policy), policy.exemption_max, now) {
             match refusal {
                 exemption::Refusal::OwnAccount => self.note_not_exempted(&wish, "own account").await?,
                 exemption::Refusal::NoEmail => self.note_not_exempted(&wish, "no e-mail address").await?,
@@ -123,14 +121,16 @@ impl App {
         person: &str,
         said: &Said,
     ) -> anyhow::Result<Answer> {
+        let nobody = || asked.no_account_of_theirs(person, said.policy.as_deref());
         let (policy, known, account) = match self.concerned(asked, person, said.policy.as_deref()).await? {
-            Ok(found) => found,
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(Err(nobody())),
             Err(text) => return Ok(Err(text)),
         };
         // One whose type was changed since may still be exempt.
         let granted = self.store.exemptions_of(&account.id).await?;
         if !has_open(&granted, &policy.name, asked.at) && !account.is_of(&policy.rule.user_type) {
-            return Ok(Err(refusals::other_type()));
+            return Ok(Err(nobody()));
         }
         let reason = Some(said.reason.clone()).filter(|reason| !reason.is_empty());
         if reason.as_deref().is_some_and(exemption::is_too_long) {
@@ -157,7 +157,7 @@ impl App {
         asked: &'b Asked<'a>,
         person: &str,
         wanted: Option<&str>,
-    ) -> anyhow::Result<Result<(&'a Policy, &'b Known, Account), Text>> {
+    ) -> anyhow::Result<Result<Option<(&'a Policy, &'b Known, Account)>, Text>> {
         let policies = match wanted {
             Some(name) => match asked.policy(self, Some(name)) {
                 Ok((policy, _)) => vec![policy],
@@ -166,7 +166,8 @@ impl App {
             None => asked.policies(),
         };
         let (policy, account) = match self.account_of(&policies, person).await? {
-            Ok(found) => found,
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(Ok(None)),
             Err(text) => return Ok(Err(text)),
         };
         let of_type = |policy: &&&Policy| account.is_of(&policy.rule.user_type);
@@ -180,7 +181,7 @@ impl App {
                 policies.iter().filter(of_type).map(|policy| policy.name.as_str()).collect();
             return Ok(Err(refusals::which_policy(&names)));
         }
-        Ok(asked.policy(self, Some(&policy.name)).map(|(policy, known)| (policy, known, account)))
+        Ok(asked.policy(self, Some(&policy.name)).map(|(policy, known)| Some((policy, known, account))))
     }
 }
 
@@ -205,7 +206,7 @@ mod tests {
             id: 1,
             policy: policy.to_owned(),
             account: account.clone(),
-            by: Person { id: "U1".to_owned(), name: "Ann".to_owned(), email: None },
+            by: Person { id: "U1".to_owned(), name: "Ann".to_owned(), email: None, person_id: None },
             reason: String::new(),
             granted_at: now - Duration::days(9),
             starts_at: now - Duration::days(9),

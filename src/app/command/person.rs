@@ -8,18 +8,18 @@ use crate::domain::policy::Policy;
 
 impl App {
     /// The one account that `person` names, with the policy that it is the business of: the first of the account's
-    /// type, or else the first of all. `Err` is the sentence for the person.
+    /// type, or else the first of all. `Err` is the sentence for the person. To the person, an account of another type
+    /// than their policies' and one that isn't there are the same: that is said with the same sentence.
     pub(super) async fn account_of<'a>(
         &self,
         policies: &[&'a Policy],
         person: &str,
-    ) -> anyhow::Result<Result<(&'a Policy, Account), Text>> {
+    ) -> anyhow::Result<Result<Option<(&'a Policy, Account)>, Text>> {
         let address = match self.address_of(person).await {
             Ok(address) => address,
             Err(text) => return Ok(Err(text)),
         };
         let mut found: Option<(&Policy, Account)> = None;
-        let mut several_others = false;
         for policy in policies {
             let Some(accounts) = self.soon_unless_ended(self.identity.find(&address, &policy.rule)).await
             else {
@@ -35,14 +35,11 @@ impl App {
             if accounts.len() > 1 {
                 // Who else shares the address or number is none of the policy's business.
                 accounts.retain(|account| account.is_of(&policy.rule.user_type));
-                several_others |= accounts.is_empty();
             }
             if accounts.len() > 1 {
-                let logins =
-                    accounts.iter().map(|account| account.login.clone()).collect::<Vec<_>>().join(", ");
-                return Ok(Err(
-                    Text::plain("Several accounts match; ask with one of these logins: ").quoted(logins)
-                ));
+                let text = Text::plain("Several accounts match; ask with one of these logins:");
+                let listed = accounts.iter().fold(text, |text, account| text.then(" ").login(&account.login));
+                return Ok(Err(listed));
             }
             if let Some(account) = accounts.pop() {
                 let of_type = account.is_of(&policy.rule.user_type);
@@ -54,14 +51,7 @@ impl App {
                 }
             }
         }
-        Ok(found.ok_or_else(|| {
-            if several_others {
-                return refusals::other_types();
-            }
-            Text::plain("The identity provider has no account with the login, address or id ")
-                .quoted(address)
-                .then(".")
-        }))
+        Ok(Ok(found))
     }
 
     /// An `@mention` as that person's e-mail address; anything else as it is.

@@ -90,6 +90,15 @@ impl<'a> Asked<'a> {
         Names { all, shown: self.granted.iter().map(|(policy, _)| policy.name.as_str()).collect() }
     }
 
+    /// The answer where no account of their policies was found. Of a policy in which nobody can tell their rights now,
+    /// nobody can tell that either.
+    pub(super) fn no_account_of_theirs(&self, typed: &str, wanted: Option<&str>) -> Text {
+        match self.unsure.first().filter(|_| wanted.is_none()) {
+            Some((_, why)) => refusals::stranger(&Stranger::CantTell(why.clone())),
+            None => refusals::no_account_of_yours(typed),
+        }
+    }
+
     /// The policy of this name, or the only one.
     pub(super) fn policy(&self, app: &App, name: Option<&str>) -> Result<(&'a Policy, &Known), Text> {
         // Names are compared as people write them.
@@ -187,7 +196,8 @@ impl App {
         word: &str,
         stranger: Option<Stranger>,
     ) -> anyhow::Result<()> {
-        let unknown = || Person { id: inbound.user.clone(), name: String::new(), email: None };
+        let unknown =
+            || Person { id: inbound.user.clone(), name: String::new(), email: None, person_id: None };
         let is_certain = stranger.as_ref().is_none_or(Stranger::is_certain);
         let (person, why) = match stranger {
             Some(Stranger::Outsider(person, why)) => (person, why),

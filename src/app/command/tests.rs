@@ -19,7 +19,7 @@ pub(super) fn asked(policies: &[Policy], at: DateTime<Utc>) -> Asked<'_> {
 
 pub(super) fn approver() -> Known {
     let (id, email) = ("U0ALICE".to_owned(), Some("alice@example.com".to_owned()));
-    let person = Person { id, name: "Alice".to_owned(), email };
+    let person = Person { id, name: "Alice".to_owned(), email, person_id: None };
     Known { voter: Voter { person, approver: true, admin: false }, viewer: true }
 }
 

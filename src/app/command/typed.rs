@@ -57,7 +57,7 @@ impl Word<'_> {
 /// The same for two texts that differ only in case or in the kind of their dashes.
 pub(super) fn folded(text: &str) -> String {
     let plain: String = text.trim().chars().map(|c| if is_dash(c) { '-' } else { c }).collect();
-    plain.to_uppercase().to_lowercase()
+    crate::domain::fold::folded(&plain)
 }
 
 fn is_dash(c: char) -> bool {

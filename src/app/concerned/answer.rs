@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::App;
 use super::super::decide::turned_away;
-use super::super::people::Stranger;
+use super::super::people::{Stranger, person_of};
 use super::super::wording::{concerned, refusals};
 use crate::chat::{Ack, ChatUser, Inbound, Text};
 use crate::domain::audit::Person;
@@ -83,7 +83,8 @@ impl App {
 /// Who clicked, as the rule judges them. Who may not speak in that role any more has no address there.
 fn who_answers(user: ChatUser, role: Role) -> Person {
     let may = user.is_person && (role == Role::Person || user.outsider.is_none());
-    Person { id: user.id, name: user.name, email: user.email.filter(|_| may) }
+    let person = person_of(user);
+    Person { email: person.email.filter(|_| may), ..person }
 }
 
 #[cfg(test)]
@@ -95,7 +96,9 @@ mod tests {
         let speaks = |is_person, outsider: Option<&str>, role| {
             let (id, name, email) = ("U1".to_owned(), String::new(), Some("ada@ext.example".to_owned()));
             let outsider = outsider.map(str::to_owned);
-            who_answers(ChatUser { id, name, email, outsider, is_person }, role).email.is_some()
+            who_answers(ChatUser { id, person_id: None, name, email, outsider, is_person }, role)
+                .email
+                .is_some()
         };
         assert!(speaks(true, Some("a guest"), Role::Person) && speaks(true, None, Role::Manager));
         assert!(!speaks(true, Some("a guest"), Role::Manager));

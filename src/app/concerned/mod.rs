@@ -15,6 +15,7 @@ use super::{App, lock};
 use crate::chat::{ChatError, ChatUser, Mark};
 use crate::domain::candidate::Candidate;
 use crate::domain::concern::{self, Asking, Question, Role, Template};
+use crate::domain::fold::same;
 use crate::domain::policy::Policy;
 use crate::domain::request::Request;
 use crate::domain::waiting;
@@ -389,7 +390,7 @@ fn wording(policy: &Policy, role: Role) -> Option<&Template> {
 }
 
 fn is_at(user: &ChatUser, address: &str) -> bool {
-    user.email.as_deref().is_some_and(|email| email.to_lowercase() == address.to_lowercase())
+    user.email.as_deref().is_some_and(|email| same(email, address))
 }
 
 #[cfg(test)]
@@ -446,7 +447,10 @@ mod tests {
     fn whoever_is_found_is_at_the_address_that_was_asked_for() {
         let at = |email: Option<&str>| {
             let (id, name, email) = ("U1".to_owned(), String::new(), email.map(str::to_owned));
-            is_at(&ChatUser { id, name, email, outsider: None, is_person: true }, "Ada@ext.example")
+            is_at(
+                &ChatUser { id, person_id: None, name, email, outsider: None, is_person: true },
+                "Ada@ext.example",
+            )
         };
         assert!(at(Some("ada@EXT.example")));
         assert!(!at(Some("other@ext.example")) && !at(None));

@@ -323,6 +323,13 @@ pub fn why(why: &Why, now: DateTime<Utc>) -> Card {
     let title =
         account_who(why.account).then(" ").and(assessment_in_words(why.assessment, &why.policy.rule, now));
     let mut lines = vec![facts(why.account, why.standing), next(why, now)];
+    if let (true, Some(email)) = (why.standing.approver_by_email, &why.account.email) {
+        lines.push(
+            Text::plain("It is taken for an approver's only because of the e-mail address in its profile, ")
+                .login(email)
+                .then(". If the account is not that person's, correct the address in the directory."),
+        );
+    }
     if !why.exemptions.is_empty() {
         lines.push(Text::plain("Exemptions:"));
         let shown = why.exemptions.iter().take(WHY_EXEMPTIONS);
@@ -405,7 +412,7 @@ pub fn event_line(event: &AuditEvent) -> Text {
     };
     let mut text = text.then(" · ").with(Span::Code(event.action.clone()));
     if let Some(subject) = &event.subject {
-        text = text.then(" · ").quoted(&subject.login);
+        text = text.then(" · ").login(&subject.login);
     }
     if let Some(request) = event.request {
         text = text.then(format!(" · request {request}"));

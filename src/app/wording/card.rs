@@ -17,6 +17,7 @@ use super::{
     rule_in_words, sessions_in_words, shown_who, sign_in_words, span_of_time,
 };
 use crate::chat::{Block, Button, Card, MessageRef, Span, Text};
+use crate::domain::audit::Subject;
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::concern::Question;
 use crate::domain::deciders::Deciders;
@@ -95,6 +96,8 @@ pub struct View<'a> {
     pub questions: &'a [Question],
     /// Who can decide, as far as that was looked up.
     pub deciders: Option<&'a Deciders>,
+    /// The accounts that the sweep left out because their profile has an approver's e-mail address.
+    pub by_email: &'a [Subject],
     /// What our own records say of the accounts.
     pub before: &'a Before,
 }

@@ -45,7 +45,7 @@ pub fn message(message: &Message) -> Card {
         let idle =
             idle_in_words(&evidence.idle, evidence.last_sign_in, &message.request.rule, evidence.looked_at);
         let who = match message.role {
-            Role::Person => Text::default().with(Span::Name(candidate.shown.login.clone())),
+            Role::Person => Text::default().login_as_name(&candidate.shown.login),
             Role::Manager => shown_who(&candidate.shown),
         };
         let mut line = who.then("\n").and(idle);

@@ -13,7 +13,7 @@ use crate::domain::restoration::{Restoration, RestorationState, Skip};
 
 /// The answer to a granted exemption.
 pub fn exempted(granted: &Granted, waiting_in: Option<i64>, now: DateTime<Utc>) -> Card {
-    let mut text = Text::default().with(Span::Name(granted.account.login.clone()));
+    let mut text = Text::default().login_as_name(&granted.account.login);
     text = if granted.has_begun(now) {
         text.then(" is exempt until ")
     } else {
@@ -73,7 +73,7 @@ fn exempt_accounts(count: usize) -> String {
 
 /// One exemption: whom, until when, by whom, why.
 pub fn line(granted: &Granted, now: DateTime<Utc>) -> Text {
-    let text = Text::default().with(Span::Name(granted.account.login.clone()));
+    let text = Text::default().login_as_name(&granted.account.login);
     let text = match &granted.end {
         None | Some((_, End::Lapsed)) if !granted.has_begun(now) => text
             .then(" from ")

@@ -150,7 +150,7 @@ fn decision(event: &AuditEvent) -> Text {
     };
     let mut text = text.then(what);
     if let Some(subject) = &event.subject {
-        text = text.then(" ").quoted(&subject.login);
+        text = text.then(" ").login(&subject.login);
     }
     if let Some(policy) = &event.policy {
         text = text.then(" (").with(Span::Code(policy.clone())).then(")");

@@ -154,9 +154,9 @@ fn sign_in_words(sign: Option<&Sign>) -> Text {
 /// The name with the login, or the login alone where there is no name.
 pub fn who(name: &str, login: &str) -> Text {
     if name.trim().is_empty() || name == login {
-        Text::default().with(Span::Name(login.to_owned()))
+        Text::default().login_as_name(login)
     } else {
-        Text::default().with(Span::Name(name.to_owned())).then(" (").quoted(login).then(")")
+        Text::default().with(Span::Name(name.to_owned())).then(" (").login(login).then(")")
     }
 }
 

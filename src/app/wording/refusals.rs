@@ -339,16 +339,12 @@ pub fn not_allowed(what: &str, role: &str) -> Text {
     Text::plain(format!("Only {role} may {what}, and you are not one of them. Nothing was done."))
 }
 
-/// An account that none of the person's policies is about.
-pub fn other_type() -> Text {
-    Text::plain("That account is of another user type than your policies are about, so I say nothing of it.")
-}
-
-/// Several accounts of that kind.
-pub fn other_types() -> Text {
-    Text::plain(
-        "Several accounts match, all of another user type than your policies are about, so I say nothing of them.",
-    )
+/// No account of the type that the person's policies are about is called that. Whether the directory has another one is
+/// not for them to know.
+pub fn no_account_of_yours(typed: &str) -> Text {
+    Text::plain("Your policies are about no account with the login, address or id ")
+        .login(typed)
+        .then(". Nothing was changed.")
 }
 
 /// `--here` in a channel that is no policy's.

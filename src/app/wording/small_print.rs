@@ -1,8 +1,12 @@
-//! The last line of a card: what it is about in numbers, and who can't decide it.
+//! The last line of a card: what it is about in numbers, who was left out unseen, and who can't decide it.
 
 use super::card::View;
 use super::{deciders, mention};
 use crate::chat::Text;
+use crate::domain::audit::Subject;
+
+/// So many accounts are named that are left out by their e-mail address.
+const NAMED_MAX: usize = 5;
 
 /// What the sweep found besides, and who can't decide.
 pub(super) fn text(view: &View, page: usize, pages: usize) -> Text {
@@ -29,8 +33,25 @@ pub(super) fn text(view: &View, page: usize, pages: usize) -> Text {
         None => text,
     };
     let warns = view.request.state.awaits_decision() && deciders::lack_on(view).is_none();
+    let text = by_email(text, view.by_email);
     match view.deciders.filter(|found| warns && !found.unable.is_empty()) {
         Some(found) => text.then(" · can't decide: ").and(deciders::unable_in_words(&found.unable)),
         None => text,
+    }
+}
+
+/// Who is not on the list because of an address that others can set.
+fn by_email(text: Text, accounts: &[Subject]) -> Text {
+    if accounts.is_empty() {
+        return text;
+    }
+    let mut text = text.then(" · left out for having an approver's e-mail address: ");
+    for (index, one) in accounts.iter().take(NAMED_MAX).enumerate() {
+        text = if index > 0 { text.then(", ") } else { text };
+        text = text.login(&one.login);
+    }
+    match accounts.len().saturating_sub(NAMED_MAX) {
+        0 => text,
+        more => text.then(format!(" and {more} more")),
     }
 }

@@ -377,7 +377,7 @@ fn same_question(request: &Request, input: &Input) -> Result<(), Refusal> {
 fn in_time(request: &Request, input: &Input) -> Result<(), Refusal> {
     let person = &input.voter.person;
     if !request.state.awaits_decision() {
-        let by_you = decider(&request.state).is_some_and(|by| by.id == person.id);
+        let by_you = decider(&request.state).is_some_and(|by| by.has_id_of(person));
         return Err(Refusal::AlreadyDecided { state: Box::new(request.state.clone()), by_you });
     }
     same_question(request, input)?;
@@ -515,7 +515,7 @@ fn ask_again(request: &Request, decision: Decision) -> Result<Transition, Refusa
         | RequestState::Outdated { .. } => return Err(Refusal::DoesNotFit),
     }
     if let Some(again) = &request.asked_again {
-        let by_you = again.decision.by.id == decision.by.id;
+        let by_you = again.decision.by.has_id_of(&decision.by);
         return Err(Refusal::AlreadyAskedAgain { again: Box::new(again.clone()), by_you });
     }
     let event = by_person(&decision, Action::AskedAgain, json!({ "list_hash": request.list_hash }));

@@ -336,11 +336,10 @@ impl Request {
         matches!(self.state, RequestState::Expired { .. }) && self.deadline.is_none()
     }
 
-    /// Positions that the first of two approvers left out, seen by somebody else with this id: what counts is what both
-    /// select.
-    pub fn left_out_before(&self, user: &str) -> BTreeSet<u32> {
+    /// Positions that the first of two approvers left out, seen by somebody else: what counts is what both select.
+    pub fn left_out_before(&self, person: &Person) -> BTreeSet<u32> {
         match &self.state {
-            RequestState::Pending { first: Some(first) } if first.decision.by.id != user => {
+            RequestState::Pending { first: Some(first) } if !first.decision.by.has_id_of(person) => {
                 first.keep.clone()
             }
             RequestState::Pending { .. }

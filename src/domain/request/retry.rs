@@ -105,7 +105,7 @@ fn not_now(request: &Request, decision: &Decision) -> Refusal {
     match &request.state {
         // Whoever comes second is told who was first.
         RequestState::Approved { .. } => {
-            let by_you = request.state.mandate().is_some_and(|mandate| mandate.by.id == decision.by.id);
+            let by_you = request.state.mandate().is_some_and(|mandate| mandate.by.has_id_of(&decision.by));
             Refusal::AlreadyDecided { state: Box::new(request.state.clone()), by_you }
         }
         RequestState::Preview

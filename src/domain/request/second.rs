@@ -16,7 +16,7 @@ use crate::domain::candidate::{Candidate, CandidateState};
 /// Whether the person has given the first approval.
 pub(super) fn is_first(request: &Request, person: &Person) -> bool {
     match &request.state {
-        RequestState::Pending { first: Some(first) } => first.decision.by.id == person.id,
+        RequestState::Pending { first: Some(first) } => first.decision.by.has_id_of(person),
         RequestState::Preview
         | RequestState::Held { .. }
         | RequestState::Pending { first: None }
@@ -111,7 +111,7 @@ pub(super) fn take_back(
     decision: &Decision,
 ) -> Result<Transition, Refusal> {
     match first {
-        Some(first) if first.decision.by.id == decision.by.id => {
+        Some(first) if first.decision.by.has_id_of(&decision.by) => {
             let detail = json!({ "approved_at": first.decision.at });
             let event = by_person(decision, Action::ApprovalTakenBack, detail);
             Ok(Transition::to(request, RequestState::pending(), vec![event]))

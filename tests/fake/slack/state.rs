@@ -32,6 +32,8 @@ pub struct SlackUser {
     pub name: String,
     pub email: Option<String>,
     pub team_id: String,
+    /// The id in the organisation, if the workspace is of one.
+    pub enterprise_user: Option<String>,
     pub tz: String,
     pub deleted: bool,
     pub is_bot: bool,
@@ -49,6 +51,7 @@ impl SlackUser {
             name: name.to_owned(),
             email: Some(email.to_owned()),
             team_id: TEAM.to_owned(),
+            enterprise_user: None,
             tz: "Etc/UTC".to_owned(),
             deleted: false,
             is_bot: false,
@@ -63,6 +66,12 @@ impl SlackUser {
     #[must_use]
     pub fn guest(self) -> SlackUser {
         SlackUser { is_restricted: true, is_ultra_restricted: true, ..self }
+    }
+
+    /// With this id in the organisation that the workspace is of.
+    #[must_use]
+    pub fn in_organisation_as(self, id: &str) -> SlackUser {
+        SlackUser { enterprise_user: Some(id.to_owned()), ..self }
     }
 
     /// A person of another company.

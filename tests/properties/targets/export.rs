@@ -169,7 +169,7 @@ fn granted(words: &str) -> Granted {
 }
 
 fn person(words: &str) -> Person {
-    Person { id: words.to_owned(), name: words.to_owned(), email: Some(words.to_owned()) }
+    Person { id: words.to_owned(), name: words.to_owned(), email: Some(words.to_owned()), person_id: None }
 }
 
 fn subject(words: &str) -> Subject {

@@ -37,6 +37,7 @@ pub fn check(data: &[u8]) {
     kit::view(&view(&modal, &team));
     kit::view(&home(&Home { blocks }, &team));
     inert(&text);
+    exact(&text);
 }
 
 /// Somebody's words alone, in mrkdwn: no marker, no token, no line of their own.
@@ -50,6 +51,20 @@ pub fn inert(words: &str) {
         assert!(!shown.contains(['<', '>', '*', '_', '~', '`', ':', '\n']), "{shown:?}");
         assert!(!shown.starts_with("&gt;") && !shown.chars().any(char::is_control), "{shown:?}");
         assert!(shown.chars().count() <= 3000, "{} characters", shown.chars().count());
+    }
+}
+
+/// An identifier alone, in mrkdwn: inert as above, or code that it can't end, character by character.
+pub fn exact(words: &str) {
+    let shown = comment(&Text::default().login(words), &super::team_url());
+    kit::mrkdwn(&shown);
+    let Some(code) = shown.strip_prefix('`').and_then(|code| code.strip_suffix('`')) else {
+        return assert!(!shown.contains(['<', '>', '*', '_', '~', '`', ':', '\n']), "{shown:?}");
+    };
+    assert!(!code.contains(['<', '>', '`', '\n']), "{shown:?}");
+    for marker in ['*', '_', '~', ':'] {
+        let count = |text: &str| text.matches(marker).count();
+        assert!(words.chars().count() > 999 || count(code) == count(words), "{shown:?}");
     }
 }
 
@@ -171,6 +186,8 @@ fn span(part: &str) -> Span {
     let at = super::now();
     match kind {
         'n' => Span::Name(words),
+        'i' => Span::Login { login: words, is_name: false },
+        'j' => Span::Login { login: words, is_name: true },
         'c' => Span::Code(words),
         'b' => Span::Bold(words),
         'p' => Span::Plain(words),

@@ -68,6 +68,12 @@ impl State {
             // Slack leaves these out of deactivated accounts.
             json.as_object_mut().expect("an object").extend(flags.as_object().expect("an object").clone());
         }
+        if let Some(id) = &user.enterprise_user {
+            json["enterprise_user"] = json!({
+                "id": id, "enterprise_id": "E0FIRM", "enterprise_name": "Firm", "is_admin": false,
+                "is_owner": false, "is_primary_owner": false, "teams": [TEAM],
+            });
+        }
         if user.is_stranger {
             json["is_stranger"] = json!(true);
         }
