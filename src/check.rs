@@ -160,12 +160,10 @@ async fn approvers(slack: &Slack, policy: &Policy, clock: &Clock) -> Option<Line
         lacks.into_iter().chain(Some(unable).filter(|text| !text.is_empty())).collect::<Vec<_>>().join("; ");
     match lack {
         Some(Lack::Approvers { .. } | Lack::Admin) => {
-            Some(Line::new(what, Err(format!("of a request, {text}"))))
+            Some(Line::new(what, Err(format!("when a sweep asks, {text}"))))
         }
         // One person alone can decide as long as no guard holds a sweep.
-        Some(Lack::SecondPerson) => {
-            Some(Line::warning(what, format!("of a sweep that a guard holds, {text}")))
-        }
+        Some(Lack::SecondPerson) => Some(Line::warning(what, format!("when a guard holds a sweep, {text}"))),
         None => (!text.is_empty()).then(|| Line::warning(what, text)),
     }
 }

@@ -38,7 +38,7 @@ pub async fn run(database: &Path, from: &Path) -> anyhow::Result<Exit> {
         said.push(
             lacks(aside, &head)
                 .await
-                .unwrap_or_else(|error| format!("what it has and the copy lacks can't be told: {error:#}\n")),
+                .unwrap_or_else(|error| format!("can't read what it has and the copy lacks: {error:#}\n")),
         );
     }
     said.push(

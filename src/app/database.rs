@@ -221,7 +221,7 @@ impl App {
             }
         };
         if timeout(TELL_LOST_WITHIN, tell).await.is_err() {
-            tracing::error!("not every channel was told that the database file is not there any more");
+            tracing::error!("not every channel could be notified that the database file is gone");
         }
     }
 

@@ -43,7 +43,10 @@ impl Handler for Inbox {
         match received {
             Ok(ack) => signed::ack(ack, &self.0.store.lineage().database),
             Err(error) if joined => {
-                tracing::error!(error = format!("{error:#}"), "that somebody joined could not be looked at");
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "can't handle that somebody has joined a channel"
+                );
                 Ack::Done
             }
             Err(error) => {

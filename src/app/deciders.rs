@@ -361,7 +361,9 @@ impl App {
             for group in &people.groups {
                 match self.chat.group_members(group).await {
                     Ok(members) => ids.extend(members),
-                    Err(error) => tracing::warn!(group, %error, "can't tell who is to be written to"),
+                    Err(error) => {
+                        tracing::warn!(group, %error, "can't read the members of a group that are to be notified")
+                    }
                 }
             }
         }

@@ -161,7 +161,7 @@ impl App {
                     tracing::error!(
                         channel,
                         error = format!("{error:#}"),
-                        "can't read what this bot last said here, so whether its database is the latest can't be told"
+                        "can't read what this bot last said here, so it is unknown whether its database is the latest"
                     );
                     passing = passing.or(passes(&error));
                     witnesses.unread.insert(channel, format!("{error:#}"));
@@ -220,7 +220,7 @@ impl App {
             .collect();
         let witnesses = lock(&self.runtime.witnesses);
         wrong.extend(witnesses.unread.iter().map(|(channel, why)| {
-            format!("what this bot last said in {channel} can't be read ({why}), so whether its database is the latest can't be told")
+            format!("what this bot last said in {channel} can't be read ({why}), so it is unknown whether its database is the latest")
         }));
         wrong
     }
@@ -277,7 +277,7 @@ impl App {
         let channel = match self.chat.open_direct(user).await {
             Ok(channel) => channel,
             Err(error) => {
-                tracing::warn!(user, %error, "an admin can't be told that the database is stopped");
+                tracing::warn!(user, %error, "can't notify an admin that the database is stopped");
                 return Ok(passes(&error.into()).map(|_| self.clock.now() + super::RETRY_AFTER_FAILURE));
             }
         };

@@ -54,7 +54,7 @@ impl App {
             return;
         }
         if let Err(error) = self.store.remember_looks(looks, others, now).await {
-            tracing::warn!(%error, "what the log told can't be remembered");
+            tracing::warn!(%error, "can't record the signs of life that the log has");
         }
     }
 

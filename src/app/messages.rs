@@ -320,7 +320,7 @@ impl App {
             for user in self.people_of(&[&policy.admins, &policy.approvers]).await {
                 let to = ReplyTo { user: user.clone(), channel: None, handle: None };
                 if let Err(error) = self.chat.whisper(&to, &note).await {
-                    tracing::warn!(user, %error, "a person could not be told that the channel can't be used");
+                    tracing::warn!(user, %error, "can't notify a person that the channel can't be used");
                 }
             }
         }

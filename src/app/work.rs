@@ -177,7 +177,7 @@ impl App {
             Ok(true) => self.work_on(Work::Homes, stop),
             Ok(false) => {}
             // Nobody's decision waits for a page.
-            Err(error) => tracing::error!(error = format!("{error:#}"), "can't tell which pages are due"),
+            Err(error) => tracing::error!(error = format!("{error:#}"), "can't find out which pages are due"),
         }
         Ok(())
     }

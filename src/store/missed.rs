@@ -24,7 +24,7 @@ impl Store {
             for (id, checked) in checks {
                 match record(tx, id, checked, now) {
                     Err(error @ StoreError::BadRow { .. }) => {
-                        tracing::error!(%error, watch = id, "what came to light of an account can't be recorded");
+                        tracing::error!(%error, watch = id, "can't record a missed sign of life");
                     }
                     recorded => recorded?,
                 }

@@ -185,7 +185,7 @@ async fn answer(watch: &Watch, audience: Audience, request: &Request<Incoming>) 
         "/metrics" => match watch.metrics().await {
             Ok(text) => response(StatusCode::OK, OPEN_METRICS, text),
             Err(error) => {
-                tracing::error!(error = format!("{error:#}"), "the metrics can't be given");
+                tracing::error!(error = format!("{error:#}"), "can't make the metrics");
                 response(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "see the log\n".to_owned())
             }
         },

@@ -159,8 +159,8 @@ enum Command {
     },
     /// Stop: nobody is suspended and no sweep starts until an admin resumes; for admins
     ///
-    /// Denying, keeping and giving access back go on. Without a policy it is every one that you are an admin of. If the
-    /// first word is a policy's name, it is that policy; the reason is the rest, and because begins it whatever it says.
+    /// Denying, keeping and restoring go on. Without a policy, this pauses every one that you are an admin of. A policy's
+    /// name as the first word means that policy. The reason is the rest; because begins it whatever it says.
     #[command(
         after_help = "Examples:\n  pause\n  pause contractors the import is wrong\n  pause because contractors \
                             are listed twice"
@@ -171,8 +171,8 @@ enum Command {
     },
     /// Let a paused policy go on; for admins
     ///
-    /// Without a policy it is every one that you are an admin of. If the first word is a policy's name, it is that policy;
-    /// the reason is the rest, and because begins it whatever it says.
+    /// Without a policy, this resumes every one that you are an admin of. A policy's name as the first word means that
+    /// policy. The reason is the rest; because begins it whatever it says.
     #[command(
         after_help = "Examples:\n  resume\n  resume contractors the import is fixed\n  resume because the import \
                             is fixed"

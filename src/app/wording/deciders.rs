@@ -72,7 +72,7 @@ pub fn to_admin(request: &Request, card: Option<&MessageRef>, lack: Lack, unable
 
 fn reasons(text: Text, unable: &[Unable]) -> Text {
     if unable.is_empty() {
-        return text.then(" No more people are named.");
+        return text.then(" The configuration names nobody else.");
     }
-    text.then(" Who is named and can't decide: ").and(unable_in_words(unable)).then(".")
+    text.then(" Named, but unable to decide: ").and(unable_in_words(unable)).then(".")
 }

@@ -115,8 +115,8 @@ pub fn database_works(since: DateTime<Utc>) -> Card {
 pub fn database_lost() -> Card {
     spoken(Text::plain(
         "My database file was moved, deleted or replaced while I worked with it. I change nothing any more, and I stop. \
-         The next start works with the file that is there then, and knows nothing of what isn't in it. If you run me: \
-         put the right file in place before that.",
+         The next start works with the file that is there then. If you run this bot, put the right file in place \
+         before you start it.",
     ))
 }
 

@@ -113,7 +113,7 @@ pub fn paused(
             .quoted(why)
             .then(
                 ". Until I can, the pause is only in my memory, and a restart lifts it: fix the cause first, and don't \
-                 restart me before the channel is told that the policy is paused. ",
+                 restart me before the channel says that the policy is paused. ",
             );
     }
     for pause in new {
