@@ -117,8 +117,8 @@ async fn slack(config: &Config, clock: &Clock) -> Vec<Line> {
     }
 }
 
-/// Whether a socket can be opened, and whether anybody else is connected to the app. A bot that runs knows both, and may lose
-/// an input to a second socket; where none does, a connection of our own finds out.
+/// Returns whether a socket can be opened, and whether anybody else is connected to the app. A bot that runs knows
+/// both, and may lose an input to a second socket; where none does, a connection of our own finds out.
 async fn socket(config: &Config, slack: &Slack) -> (Vec<Probe>, Option<Line>) {
     let others = match status::ask(&config.database).await {
         Ok(status) => Some(status["other_connections"].as_u64().unwrap_or_default()),
@@ -142,7 +142,7 @@ fn connections(others: u64) -> Line {
     Line::new("Slack connections", Ok(found))
 }
 
-/// Whether enough of those that are named can decide. `None`: all of them can.
+/// Returns whether enough of those that are named can decide. `None`: all of them can.
 async fn approvers(slack: &Slack, policy: &Policy, clock: &Clock) -> Option<Line> {
     let what = format!("approvers of {}", policy.name);
     let found = match deciders::look_up(slack, policy, &SoFar::default(), clock).await {

@@ -65,7 +65,7 @@ async fn verify(restoring: &Restoring) -> anyhow::Result<()> {
     }
 }
 
-/// What was decided after the copy was made, by the file that was in its place.
+/// Returns what was decided after the copy was made, by the file that was in its place.
 async fn lacks(aside: &Path, head: &Head) -> anyhow::Result<String> {
     let store = Store::open_to_read(aside)?;
     let (end, hashes) = store.head_and_hashes(vec![head.event]).await?;

@@ -1,4 +1,4 @@
-//! The order of the calls to an outside system: which goes next, and how many are under way at once.
+//! Orders the calls to an outside system: which goes next, and how many are under way at once.
 //!
 //! Each adapter has one [`Scheduler`], and each of its calls asks it for a place. A call waits until there is a place and
 //! until its budget has room, and takes both in one step: a call that waits for a rate limit keeps no place that another
@@ -136,8 +136,8 @@ impl<B: Budget> Scheduler<B> {
         Scheduler { places: places.max(1), clock, state: Mutex::new(state), changed: watch::channel(()).0 }
     }
 
-    /// Waits for a place for one call, and counts the call. `waits` is told of each window of a rate limit that is waited
-    /// for.
+    /// Waits for a place for one call, and counts the call. `waits` is called for each window of a rate limit
+    /// that the call waits for.
     ///
     /// # Errors
     /// Returns when to try again, if the budget has no room for longer than `patience`.
@@ -218,7 +218,7 @@ impl<B: Budget> Scheduler<B> {
 }
 
 impl<B: Budget> State<B> {
-    /// The call that goes next, if one can.
+    /// Returns the call that goes next, if one can.
     fn next(&self, places: u32) -> Option<u64> {
         let free = places.saturating_sub(self.taken);
         if free == 0 {

@@ -201,8 +201,8 @@ impl App {
         Ok(())
     }
 
-    /// Tells the channels that the file that this process works with is not the one at its path any more. The process ends
-    /// after that, so nobody is told later.
+    /// Notifies the channels that the file that this process works with is not the one at its path any more. The
+    /// process ends after that, so nobody is notified later.
     pub(super) async fn tell_database_lost(&self) {
         let since = self.clock.now();
         let key = format!("database:lost:{}", since.timestamp_millis());

@@ -1,4 +1,4 @@
-//! What the rows want: each row that wants something gets one task, which does it and says when to look again.
+//! Does what the rows want: each row that wants something gets one task, which does it and says when to look again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ impl Work {
 /// Whether a row changed while its task was at work: then it is looked at again.
 pub(super) struct InFlight {
     pub(super) again: bool,
-    /// Since when.
+    /// When the task began.
     pub(super) since: Instant,
 }
 
@@ -78,7 +78,7 @@ impl InFlight {
 }
 
 impl App {
-    /// Work on a row has got a step further: it is not stuck.
+    /// Notes that work on a row has got a step further, so that it is not stuck.
     pub(super) fn moves_on(&self, work: Work) {
         if let Some(task) = lock(&self.runtime.in_flight).get_mut(&work) {
             task.since = Instant::now();
@@ -146,7 +146,7 @@ impl App {
         Ok(())
     }
 
-    /// Gives a task to each request that wants one, and to what people are told around requests.
+    /// Gives a task to each request that wants one, and to the messages around requests.
     async fn take_up_questions(
         self: &Arc<Self>,
         looked_at: DateTime<Utc>,
@@ -182,7 +182,7 @@ impl App {
         Ok(())
     }
 
-    /// The requests whose alarm has rung.
+    /// Returns the requests whose alarm has rung.
     pub(super) fn rung(&self, now: DateTime<Utc>) -> Vec<i64> {
         let wakes = lock(&self.runtime.wakes);
         let rung = wakes.iter().filter(|(_, at)| **at <= now);
@@ -283,7 +283,7 @@ impl App {
         self.runtime.rewound.notify_one();
     }
 
-    /// Until the next thing that is due by the clock.
+    /// Returns how long it is until the next thing that is due by the clock.
     pub(super) fn wait(&self) -> std::time::Duration {
         let now = self.clock.now();
         let next = lock(&self.runtime.wakes).values().min().copied();

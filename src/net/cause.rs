@@ -59,7 +59,7 @@ const WORDS: [(&str, Cause); 6] = [
 const TO_THE_PROXY: &str = "tunnel error: failed to create underlying connection";
 
 impl Cause {
-    /// The cause in an error, or in one of those that caused it.
+    /// Returns the cause in an error, or in one of those that caused it.
     pub fn of(error: &(dyn Error + 'static)) -> Cause {
         let mut next = Some(error);
         while let Some(error) = next {

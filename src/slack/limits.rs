@@ -1,4 +1,4 @@
-//! What Slack's refusals show of its rate limits.
+//! Learns Slack's rate limits from its refusals.
 //!
 //! Slack counts per method and minute, and says nothing of what is left: only a 429 says that it is used up, and for how long
 //! (<https://docs.slack.dev/apis/web-api/rate-limits>). What got through in the minute before is taken for the limit then, and
@@ -82,7 +82,7 @@ impl Known {
 }
 
 impl Refused {
-    /// A clock that was put back since makes it old.
+    /// Returns whether the refusal still says something. A clock that was put back since makes it old.
     fn is_recent(&self, now: DateTime<Utc>) -> bool {
         (Duration::zero()..LEARNT_FOR).contains(&(now - self.at))
     }
@@ -118,8 +118,8 @@ impl Budget for Limits {
     }
 }
 
-/// How long a call waits where its class has no budget left. A sweep has time to look up many approvers; everything else is
-/// put off by its caller, or asked again by a person.
+/// Returns how long a call waits where its class has no budget left. A sweep has time to look up many approvers;
+/// everything else is put off by its caller, or asked again by a person.
 pub(super) fn patience(class: Class, method: &Method) -> Patience {
     let has_time = class == Class::Sweep && method.as_deref() == Some("users.info");
     Patience { windows: if has_time { WINDOWS_MAX } else { 0 }, each: WINDOW + Duration::seconds(10) }

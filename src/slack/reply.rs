@@ -1,4 +1,4 @@
-//! Answers to one person: at the input's own address, in the channel, or in their direct messages.
+//! Answers one person: at the input's own address, in the channel, or in their direct messages.
 //!
 //! Slack gives each input an address for answers that works five times within half an hour
 //! (<https://docs.slack.dev/interactivity/handling-user-interaction#message_responses>). It fails now and then like any

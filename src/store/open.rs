@@ -31,7 +31,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Whether the file that is open is the one at its path.
+    /// Returns whether the file that is open is the one at its path.
     pub(super) fn is_in_place(&self) -> Result<(), StoreError> {
         self.lock.as_ref().map_or(Ok(()), FileLock::is_in_place)
     }

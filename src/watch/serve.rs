@@ -133,8 +133,9 @@ async fn connections<C, F>(
     }
 }
 
-/// Whether the request names this machine. A page whose name was made to lead here, by its owner, names that: its scripts
-/// could read every answer otherwise. <https://developer.mozilla.org/en-US/docs/Web/Security/Attacks/DNS_rebinding>
+/// Returns whether the request names this machine. A page whose name was made to lead here, by its owner, names that:
+/// its scripts could read every answer otherwise.
+/// <https://developer.mozilla.org/en-US/docs/Web/Security/Attacks/DNS_rebinding>
 fn is_meant_for(address: SocketAddr, headers: &HeaderMap) -> bool {
     let mut named = headers.get_all(HOST).iter();
     let (Some(host), None) = (named.next(), named.next()) else { return false };

@@ -110,7 +110,7 @@ impl App {
         Ok(())
     }
 
-    /// What stands after the person, with times in `zone`.
+    /// Returns what stands after the person, with times in `zone`.
     fn said(&self, asked: &Asked<'_>, form: Form, about: &About, zone: Tz) -> Result<Said, Text> {
         let text = about.words.as_deref().unwrap_or_default();
         tail::read(form, text, about.policy.as_deref(), &asked.names(self), asked.at, zone)

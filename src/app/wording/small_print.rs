@@ -1,10 +1,10 @@
-//! The last line of a card: what it is about in numbers, and who can't decide it.
+//! Writes the last line of a card: what it is about in numbers, and who can't decide it.
 
 use super::card::View;
 use super::{deciders, mention};
 use crate::chat::Text;
 
-/// What the sweep found besides, and who can't decide.
+/// Says what the sweep found besides, and who can't decide.
 pub(super) fn text(view: &View, page: usize, pages: usize) -> Text {
     let counts = view.counts;
     let mut parts = vec![format!("Request {}", view.request.id)];
