@@ -62,7 +62,7 @@ pub fn write_whole(path: &Path, bytes: &[u8], mode: Mode) -> Result<()> {
     let written =
         file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| put_in_place(&part, path));
     if written.is_err() {
-        // That it can't be removed is the smaller trouble.
+        // The first error matters more than one from removing it.
         let _ = std::fs::remove_file(&part);
     }
     written
@@ -88,7 +88,7 @@ pub fn create_folder(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path)
 }
 
-/// Returns whether the name is taken, if only by a link that leads nowhere.
+/// Returns whether the name is taken, even by a link that leads nowhere.
 pub fn is_taken(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }

@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::store::{Restoring, Store};
 use crate::terminal::{Progress, printable, show};
 
-/// So many decisions are printed; `audit export` has all.
+/// How many decisions are printed; `audit export` has all.
 const PRINTED_MAX: usize = 50;
 /// Events that are read in one go.
 const CHUNK: u32 = 1000;

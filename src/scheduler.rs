@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 
-/// Every so many places, the call that waits longest gets one, whatever its class.
+/// How many places are given until the call that waits longest gets one, whatever its class.
 const OLDEST_EVERY: u64 = 8;
 
 tokio::task_local! {
@@ -130,7 +130,7 @@ pub struct Place<'a, B: Budget> {
 }
 
 impl<B: Budget> Scheduler<B> {
-    /// Makes a scheduler with so many places, at least one.
+    /// Makes a scheduler with this many places, at least one.
     pub fn new(places: u32, budget: B, clock: Clock) -> Scheduler<B> {
         let state = State { budget, taken: 0, given: 0, next_ticket: 0, queue: BTreeMap::new() };
         Scheduler { places: places.max(1), clock, state: Mutex::new(state), changed: watch::channel(()).0 }
@@ -258,7 +258,7 @@ mod tests {
 
     use super::*;
 
-    /// So many calls fit in each bucket, until a minute from the beginning.
+    /// How many calls fit in each bucket, until a minute from the beginning.
     struct Fits {
         left: BTreeMap<&'static str, u32>,
         until: DateTime<Utc>,

@@ -26,7 +26,7 @@ const LOOKUPS_AT_ONCE: usize = 4;
 const NAMED_MAX: usize = 5;
 /// A policy with more approvers than this can't have meant it; looking each up would take minutes.
 const APPROVERS_MAX: usize = 200;
-/// So many people hear of what they have to see to.
+/// How many people are notified at most of what they have to see to.
 const WRITTEN_TO_MAX: usize = 20;
 /// What was looked up protects accounts for this long.
 const KEPT: Duration = Duration::minutes(1);

@@ -82,8 +82,8 @@ impl App {
         lock(&self.runtime.denials).entry(request).or_default().got_through += 1;
     }
 
-    /// Notes that the account was denied. The error that it fails with, if that is its own; an account of which nobody
-    /// knows what an earlier call did does not fail.
+    /// Notes that the account was denied. Returns the error that it fails with, if that is its own. An account does not
+    /// fail while nobody knows what an earlier call did.
     pub(super) async fn denied_for_itself(
         &self,
         request: &Request,

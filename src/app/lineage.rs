@@ -28,11 +28,11 @@ use crate::store::AuditQuery;
 /// The first and the longest wait while no channel can be read.
 const WAIT_MIN: Duration = Duration::from_millis(500);
 const WAIT_MAX: Duration = Duration::from_secs(20);
-/// So often in a row the right to read may seem to be missing everywhere before the work goes on without.
+/// How often in a row the right to read may seem to be missing everywhere before the work goes on without it.
 const TRIES_WITHOUT_RIGHT: u32 = 3;
 /// A channel that could not be read is asked again after this.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
-/// So many messages that the file knows nothing of are kept; the newest tell most.
+/// How many messages that the file knows nothing of are kept; the newest say most.
 const SEEN_MAX: usize = 200;
 /// The channels are notified within this time that the database goes on; a later channel need not hear of it.
 const TELL_WITHIN: chrono::Duration = chrono::Duration::days(1);

@@ -42,8 +42,8 @@ impl App {
         Ok(after)
     }
 
-    /// Remembers looks that began at `now`, unless the time is wrong: a later look would begin too late. That it can't
-    /// only costs another look.
+    /// Remembers looks that began at `now`, unless the time is wrong: a later look would begin too late. If they can't
+    /// be recorded, that only costs another look.
     pub(super) async fn remember(
         &self,
         looks: Vec<(AccountId, SecondLook)>,

@@ -25,12 +25,12 @@ const EPOCH: &str = "epoch";
 const EVENT: &str = "event";
 const HEAD: &str = "head";
 
-/// So many of the latest exemptions a message speaks of.
+/// How many of the latest exemptions a message names.
 const EXEMPT_MAX: u32 = 10;
 
 /// Between a value and its signature. Values before it may hold it, what follows the last one may not.
 const SIGNED: char = '~';
-/// So much of the id is enough to tell databases apart: a menu's value has 150 characters in all.
+/// How much of the id tells databases apart: a menu's value has 150 characters in all.
 const ID_CHARS: usize = 16;
 
 /// A chat that signs what it sends.

@@ -160,7 +160,7 @@ impl Vitals {
     }
 }
 
-/// Returns what it means that the chat system counts so many connections that are not ours.
+/// Says what it means that the chat system counts connections that are not ours.
 pub fn others_in_words(count: u64) -> String {
     let connections = if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") };
     format!(

@@ -101,7 +101,7 @@ impl App {
         }
         self.take_up_accounts(looked_at, stop).await?;
         self.take_up_questions(looked_at, stop).await?;
-        // All was looked at: an alarm for a row that wants nothing any more must not ring for ever.
+        // Every row was looked at: an alarm for a row that wants nothing any more must not ring for ever.
         lock(&self.runtime.wakes).retain(|_, at| *at > looked_at);
         Ok(())
     }

@@ -28,7 +28,7 @@ pub struct Unable {
 /// What a question lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lack {
-    /// People who approve: so many can, and so many are needed.
+    /// Too few people can approve.
     Approvers {
         /// How many people can approve.
         able: usize,
@@ -42,7 +42,7 @@ pub enum Lack {
 }
 
 impl Deciders {
-    /// Returns what a policy lacks that wants so many approvals: for an ordinary question, and for one that a guard
+    /// Returns what a policy lacks that needs this many approvals: for an ordinary question, and for one that a guard
     /// holds.
     pub fn lack_of_policy(&self, approvals_needed: u32) -> Option<Lack> {
         let approvers = lack_of_approvers(&self.approvers, approvals_needed);

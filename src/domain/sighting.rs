@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::assess::SecondLook;
 
-/// A look begins so long before the end of the one before it, because events reach the log late.
+/// How long before the end of the last look the next one begins, because events reach the log late.
 pub const OVERLAP: Duration = Duration::hours(1);
 
 /// How a person showed that they are there.

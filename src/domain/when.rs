@@ -70,7 +70,7 @@ pub struct Period {
 enum Named {
     /// Whole days, the last one included.
     Days(NaiveDate, NaiveDate),
-    /// So long before or after now.
+    /// A length of time before or after now.
     Length(Length),
     /// One moment.
     Moment(DateTime<Utc>),

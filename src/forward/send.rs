@@ -42,6 +42,7 @@ pub enum Collector {
         url: Url,
         /// What the `Authorization` header says.
         authorization: Option<SecretString>,
+        /// How this machine reaches it.
         network: Network,
         /// Made by the first send; it keeps the connection.
         client: Option<reqwest::Client>,
@@ -51,6 +52,7 @@ pub enum Collector {
     Heartbeat {
         /// The address; a secret, since whoever knows it may call it.
         url: SecretString,
+        /// How this machine reaches it.
         network: Network,
         /// Made by the first call.
         client: Option<reqwest::Client>,

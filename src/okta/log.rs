@@ -27,7 +27,7 @@ const SINGLES_MAX: usize = 100;
 const SWEEP_PAGES_MAX: u32 = 50;
 /// The first event about one account is nearly always its own sign of life; others may come before it.
 const LOOK_PAGE: &str = "5";
-/// So many pages of events about one account that are not its own say that something is wrong.
+/// How many pages of events about one account may be others' before something is wrong.
 const LOOK_PAGES_MAX: u32 = 50;
 /// Queries in flight; the log's bucket is small.
 const AT_ONCE: usize = 4;

@@ -18,7 +18,7 @@ use crate::identity::IdentityError;
 /// 10,000 pages of 200 are two million accounts.
 pub(super) const PAGES_MAX: u32 = 10_000;
 
-/// Where to go after a page of so many items.
+/// Where to go after a page with this number of items.
 pub(super) enum Then {
     /// To where the `Link` header says.
     FollowLink(usize),

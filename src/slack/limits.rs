@@ -12,7 +12,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::clock::Clock;
 use crate::scheduler::{Budget, Class, Patience};
 
-/// So many calls may be under way at once. More would only wait for each other at Slack.
+/// How many calls may be under way at once. More would only wait for each other at Slack.
 pub(super) const CALLS_AT_ONCE: u32 = 96;
 /// Slack counts over this time.
 const WINDOW: Duration = Duration::minutes(1);

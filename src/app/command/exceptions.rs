@@ -24,7 +24,7 @@ impl App {
         leave: bool,
     ) -> anyhow::Result<Answer> {
         let form = Form::exemption(if leave { "leave" } else { "exempt" });
-        // In which zone its times are is known once the policy is.
+        // The zone of its times is known once the policy is.
         let named = match self.said(asked, form, about, Tz::UTC) {
             Ok(said) => said.policy,
             Err(text) => return Ok(Err(text)),

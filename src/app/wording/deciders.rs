@@ -6,7 +6,7 @@ use crate::chat::{Card, MessageRef, Span, Text};
 use crate::domain::deciders::{Lack, Unable};
 use crate::domain::request::Request;
 
-/// So many people and groups that can't decide are named in one text.
+/// How many people and groups that can't decide one text names.
 const NAMED_MAX: usize = 5;
 
 /// Says what a question, or a policy, lacks.

@@ -12,7 +12,7 @@ use crate::store::ResumedDatabase;
 /// The command that ends a stop.
 const RESUME: &str = "/inactive-contractors resume";
 
-/// So many are named; of more, only how many.
+/// How many are named; the rest is only counted.
 const NAMED_MAX: usize = 20;
 
 /// Says what is wrong, in one sentence without markup: for a status, a log, a check.

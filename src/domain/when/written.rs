@@ -91,17 +91,17 @@ impl Reading {
 pub enum Length {
     /// This many days of 24 hours.
     Days(i64),
-    /// So many months: from 14 October to 14 November, or to the last day of a shorter month.
+    /// This many months of the calendar: from 14 October to 14 November, or to the last day of a shorter month.
     Months(u32),
 }
 
 impl Length {
-    /// Returns the moment so long after `at`; the calendar is the one of `zone`.
+    /// Returns the moment this length after `at`, by the calendar of `zone`.
     pub fn after(self, at: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
         self.moved(at, zone, NaiveDate::checked_add_months, 1)
     }
 
-    /// Returns the moment so long before `at`.
+    /// Returns the moment this length before `at`.
     pub fn before(self, at: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
         self.moved(at, zone, NaiveDate::checked_sub_months, -1)
     }
