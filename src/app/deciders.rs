@@ -24,7 +24,7 @@ use crate::domain::request::Request;
 const LOOKUPS_AT_ONCE: usize = 4;
 /// How many people one error names.
 const NAMED_MAX: usize = 5;
-/// A policy with more approvers than this can't have meant it; looking each up would take minutes.
+/// How many approvers a policy may have. More are a mistake, and looking each up would take minutes.
 const APPROVERS_MAX: usize = 200;
 /// How many people are notified at most of what they have to see to.
 const WRITTEN_TO_MAX: usize = 20;

@@ -34,7 +34,7 @@ const TRIES_WITHOUT_RIGHT: u32 = 3;
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 /// How many messages that the file knows nothing of are kept; the newest say most.
 const SEEN_MAX: usize = 200;
-/// The channels are notified within this time that the database goes on; a later channel need not hear of it.
+/// How long channels are notified that the database goes on; a channel that is added later need not hear of it.
 const TELL_WITHIN: chrono::Duration = chrono::Duration::days(1);
 
 /// What this process knows of the witnesses.
@@ -54,7 +54,7 @@ pub(super) struct Witnesses {
     told_resumed: bool,
 }
 
-/// What came of asking channels.
+/// The result of asking channels.
 enum Asked {
     /// One has answered, or did before.
     Enough,

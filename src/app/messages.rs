@@ -25,7 +25,7 @@ pub(super) const CLOCK_SKEW: Duration = Duration::minutes(5);
 /// A try whose time can't be told is looked for so far back.
 const TRIED_WITHIN: Duration = Duration::days(1);
 /// A channel that can't be posted to is tried again after these waits, the first and the longest: a person has to fix it,
-/// and may be at it. That the bot was invited is heard at once.
+/// and may be doing so. An invitation of the bot makes it try at once.
 const UNUSABLE_CHANNEL_RETRY: (Duration, Duration) = (Duration::seconds(5), Duration::minutes(2));
 /// The longest wait between two tries.
 const RETRY_MAX: Duration = Duration::minutes(1);

@@ -26,7 +26,7 @@ pub struct Surveys {
     pub(super) listings: Mutex<BTreeMap<String, listing::Progress>>,
 }
 
-/// What comes of a survey. The sweep's own task, one at a time, waits for it.
+/// The result of a survey. The sweep's own task, one at a time, waits for it.
 type Outcome = Arc<tokio::sync::Mutex<JoinHandle<anyhow::Result<Survey>>>>;
 
 struct Running {

@@ -12,7 +12,7 @@ use crate::chat::Inbound;
 use crate::domain::audit::{Action, Actor, Draft, Person};
 use crate::store::{AuditContext, StoreError};
 
-/// Over how long they are summed up.
+/// How long the tries of a person are summed up.
 const SUMMED_OVER: Duration = Duration::hours(1);
 
 /// Who has tried, by the id of the person.

@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use super::{App, RETRY_AFTER_FAILURE, TICK_MAX, lock};
 use crate::scheduler::Class;
 
-/// Work that wants to be looked at again at once is, after this long.
+/// How long work that wants to be looked at again at once waits.
 const WAKE_MIN: Duration = Duration::milliseconds(200);
 
 /// A row that one task at a time works on.

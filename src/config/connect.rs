@@ -311,7 +311,7 @@ fn find(
     found
 }
 
-/// Said of what somebody has put in quotes, as shells want it: most other programs that read such files keep them.
+/// The error about a value in quotes, as shells want it: most other programs that read such files keep them.
 pub(super) const IN_QUOTES: &str = "is in quotes, which are taken for a part of it; write it without them";
 
 /// Returns whether the text begins or ends with a quotation mark, which nothing does that is a secret or an address.

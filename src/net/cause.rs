@@ -45,7 +45,7 @@ pub enum Cause {
     Unknown,
 }
 
-/// What libraries say that have no type for it. The tests beside this hold them to that.
+/// The words of libraries that have no type for a cause. The tests beside this check that they still say them.
 const WORDS: [(&str, Cause); 6] = [
     ("dns error", Cause::NameNotFound),
     ("operation timed out", Cause::TimedOut),

@@ -16,12 +16,12 @@ use crate::scheduler::{Budget, Class, Patience};
 pub(super) const CALLS_AT_ONCE: u32 = 96;
 /// Slack counts over this time.
 const WINDOW: Duration = Duration::minutes(1);
-/// A refusal says something of the limit for so long.
+/// How long a refusal says something of the limit.
 const LEARNT_FOR: Duration = Duration::minutes(5);
 /// The least that Slack allows of what is called often: a refusal before that was about something else.
 /// <https://docs.slack.dev/apis/web-api/rate-limits#tiers>
 const LIMIT_MIN: u32 = 20;
-/// How often such a call looks again. Several that wait at once each find that another was first.
+/// For how many windows a sweep's look-up waits. Several calls that wait at once each find that another was first.
 const WINDOWS_MAX: u32 = 8;
 /// How long Slack asks to stay away where it doesn't say so.
 const UNSAID: StdDuration = StdDuration::from_secs(1);
@@ -29,7 +29,7 @@ const UNSAID: StdDuration = StdDuration::from_secs(1);
 /// The method that a call asks for; an address that an input or an upload came with has none.
 pub(super) type Method = Option<String>;
 
-/// What is known of each method.
+/// What is known of the limit of each method.
 pub(super) struct Limits {
     clock: Clock,
     methods: BTreeMap<String, Known>,

@@ -15,7 +15,7 @@ use super::{Store, StoreError, archive, messages, pauses, requests, restorations
 use crate::domain::lineage::{self, DatabaseId, Head, Lineage, Stop, Witness};
 use crate::domain::request::{self, Decision};
 
-/// What came of letting a stopped database go on.
+/// The result of letting a stopped database go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResumedDatabase {
     /// The database in its new epoch.

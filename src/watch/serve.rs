@@ -38,7 +38,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 enum Audience {
     /// The bot's own user.
     Owner,
-    /// Every program of this machine, at this address: also a browser, with a page of somebody else's in it.
+    /// Every program of this machine, at this address: also a browser that shows somebody else's page.
     Anybody(SocketAddr),
 }
 
