@@ -478,7 +478,7 @@ fn may_become(old: &Config, read: Result<Config, ConfigError>) -> anyhow::Result
     Ok(config)
 }
 
-/// Whether both systems are asked as before: then the surveys under way are as good for the next configuration.
+/// Returns whether both systems are asked as before: then the surveys under way are as good for the next configuration.
 fn keeps_connections((config, okta): (&Config, &Arc<Okta>), next: &Ready) -> bool {
     Arc::ptr_eq(okta, &next.okta) && slack_settings(config).same_as(&slack_settings(&next.config))
 }

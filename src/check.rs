@@ -124,8 +124,8 @@ async fn slack(config: &Config, clock: &Clock) -> Vec<Line> {
     }
 }
 
-/// Whether a socket can be opened, and whether anybody else is connected to the app. A bot that runs knows both, and may lose
-/// an input to a second socket; where none does, a connection of our own finds out.
+/// Returns whether a socket can be opened, and whether anybody else is connected to the app. A bot that runs knows
+/// both, and may lose an input to a second socket; where none does, a connection of our own finds out.
 async fn socket(config: &Config, slack: &Slack) -> (Vec<Probe>, Option<Line>) {
     let others = match status::ask(&config.database).await {
         Ok(status) => Some(status["other_connections"].as_u64().unwrap_or_default()),
@@ -149,7 +149,7 @@ fn connections(others: u64) -> Line {
     Line::new("Slack connections", Ok(found))
 }
 
-/// Whether enough of those that are named can decide. `None`: all of them can.
+/// Returns whether enough of those that are named can decide, and the names of their accounts. `None`: all of them can.
 async fn approvers(slack: &Slack, policy: &Policy, clock: &Clock) -> (Option<Line>, BTreeSet<String>) {
     let what = format!("approvers of {}", policy.name);
     let found = match deciders::look_up(slack, policy, &SoFar::default(), clock).await {
@@ -168,12 +168,10 @@ async fn approvers(slack: &Slack, policy: &Policy, clock: &Clock) -> (Option<Lin
         lacks.into_iter().chain(Some(unable).filter(|text| !text.is_empty())).collect::<Vec<_>>().join("; ");
     let line = match lack {
         Some(Lack::Approvers { .. } | Lack::Admin) => {
-            Some(Line::new(what, Err(format!("of a request, {text}"))))
+            Some(Line::new(what, Err(format!("when a sweep asks, {text}"))))
         }
         // One person alone can decide as long as no guard holds a sweep.
-        Some(Lack::SecondPerson) => {
-            Some(Line::warning(what, format!("of a sweep that a guard holds, {text}")))
-        }
+        Some(Lack::SecondPerson) => Some(Line::warning(what, format!("when a guard holds a sweep, {text}"))),
         None => (!text.is_empty()).then(|| Line::warning(what, text)),
     };
     (line, accounts)

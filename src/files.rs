@@ -1,4 +1,4 @@
-//! Making files where others may write too: in a folder of the bot's user, root must not write through a link that leads
+//! Makes files where others may write too: in a folder of the bot's user, root must not write through a link that leads
 //! elsewhere, and must give away no file but one that it has just made itself.
 
 use std::fs::{File, OpenOptions};
@@ -62,7 +62,7 @@ pub fn write_whole(path: &Path, bytes: &[u8], mode: Mode) -> Result<()> {
     let written =
         file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| put_in_place(&part, path));
     if written.is_err() {
-        // That it can't be removed is the smaller trouble.
+        // The first error matters more than one from removing it.
         let _ = std::fs::remove_file(&part);
     }
     written
@@ -88,12 +88,12 @@ pub fn create_folder(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path)
 }
 
-/// Whether the name is taken, if only by a link that leads nowhere.
+/// Returns whether the name is taken, even by a link that leads nowhere.
 pub fn is_taken(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// Where a link leads is the decision of its owner, who must not make it for root.
+/// Refuses a link of another user to root: where it leads is its owner's decision.
 pub fn refuse_foreign_links(path: &Path) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         return Ok(());

@@ -34,8 +34,8 @@
 //! 5. Reconciling twice changes nothing; a replayed click or command changes nothing and tells the person why.
 //! 6. What the channel shows converges to the database.
 //! 7. The audit chain verifies, and no row of it was ever updated or deleted.
-//! 8. Nothing is executed on a database that the channel has seen a later state of, and nothing that was decided in an
-//!    earlier epoch of it: not after a backup was restored, beside a copy, or in place of another file.
+//! 8. Nothing is executed on a database if the channel has seen a later state of it: not after a backup was restored,
+//!    beside a copy, or in place of another file. Nothing is executed that was decided in an earlier epoch.
 //! 9. Directory data can't ping, link, format or overflow anything, and secrets reach neither chat nor log.
 //!
 //! # Seven walkthroughs
@@ -62,9 +62,10 @@
 //! commits the outcome, and tells the channel. An exemption is a row too: [`app::survey`] hands those in force to the rule.
 //!
 //! **A look back.** A confirmed suspension leaves a row that says when to look at the account again; the end of a sweep
-//! brings that forward. [`app`] reads the account, [`domain::drift`] says what that means beside our own restorations, and
-//! who is active again by other hands is recorded with its audit event, then told. Once the provider's log has caught up
-//! with a suspension, it is read again: [`domain::missed`] says whether a sign of life in it would have kept the account.
+//! brings that forward. [`app`] reads the account, and [`domain::drift`] says what that means beside our own restorations.
+//! An account that somebody else restored is recorded with its audit event, then reported. Once the provider's log has
+//! caught up with a suspension, it is read again: [`domain::missed`] says whether a sign of life in it would have kept the
+//! account.
 //!
 //! **What the bot says unasked.** Who has opened its page is a row; `app/home.rs` publishes what differs from what stands
 //! there, by the person's rights at that moment. A digest is a row per policy and slot (`app/digests.rs`). A question to a
@@ -72,8 +73,8 @@
 //! as evidence on the card. While nobody answers, [`domain::silence`] says whom to remind and when, once per request and
 //! moment (`app/silence.rs`).
 //!
-//! **A restart.** The store opens, locks, checks and migrates the file; the bot's own messages are asked whether the file
-//! is the latest (`app/lineage.rs`, [`domain::lineage`]); the loop reads the rows and goes on. There is no
+//! **A restart.** The store opens, locks, checks and migrates the file; the bot reads its own messages to see whether
+//! the file is the latest (`app/lineage.rs`, [`domain::lineage`]); the loop reads the rows and goes on. There is no
 //! second path: what a crash left undone is simply still due. A reload of the configuration is the same within the process:
 //! [`bot`] tries the new one first, lets the old workflow end to its last task, and begins another by the new one.
 

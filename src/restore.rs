@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::store::{Restoring, Store};
 use crate::terminal::{Progress, printable, show};
 
-/// So many decisions are printed; `audit export` has all.
+/// How many decisions are printed; `audit export` has all.
 const PRINTED_MAX: usize = 50;
 /// Events that are read in one go.
 const CHUNK: u32 = 1000;
@@ -38,7 +38,7 @@ pub async fn run(database: &Path, from: &Path) -> anyhow::Result<Exit> {
         said.push(
             lacks(aside, &head)
                 .await
-                .unwrap_or_else(|error| format!("what it has and the copy lacks can't be told: {error:#}\n")),
+                .unwrap_or_else(|error| format!("can't read what it has and the copy lacks: {error:#}\n")),
         );
     }
     said.push(
@@ -65,7 +65,7 @@ async fn verify(restoring: &Restoring) -> anyhow::Result<()> {
     }
 }
 
-/// What was decided after the copy was made, by the file that was in its place.
+/// Returns what was decided after the copy was made, by the file that was in its place.
 async fn lacks(aside: &Path, head: &Head) -> anyhow::Result<String> {
     let store = Store::open_to_read(aside)?;
     let (end, hashes) = store.head_and_hashes(vec![head.event]).await?;

@@ -1,4 +1,4 @@
-//! The order of the calls to an outside system: which goes next, and how many are under way at once.
+//! Orders the calls to an outside system: which goes next, and how many are under way at once.
 //!
 //! Each adapter has one [`Scheduler`], and each of its calls asks it for a place. A call waits until there is a place and
 //! until its budget has room, and takes both in one step: a call that waits for a rate limit keeps no place that another
@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 
-/// Every so many places, the call that waits longest gets one, whatever its class.
+/// How many places are given until the call that waits longest gets one, whatever its class.
 const OLDEST_EVERY: u64 = 8;
 
 tokio::task_local! {
@@ -130,14 +130,14 @@ pub struct Place<'a, B: Budget> {
 }
 
 impl<B: Budget> Scheduler<B> {
-    /// Makes a scheduler with so many places, at least one.
+    /// Makes a scheduler with this many places, at least one.
     pub fn new(places: u32, budget: B, clock: Clock) -> Scheduler<B> {
         let state = State { budget, taken: 0, given: 0, next_ticket: 0, queue: BTreeMap::new() };
         Scheduler { places: places.max(1), clock, state: Mutex::new(state), changed: watch::channel(()).0 }
     }
 
-    /// Waits for a place for one call, and counts the call. `waits` is told of each window of a rate limit that is waited
-    /// for.
+    /// Waits for a place for one call, and counts the call. `waits` is called for each window of a rate limit
+    /// that the call waits for.
     ///
     /// # Errors
     /// Returns when to try again, if the budget has no room for longer than `patience`.
@@ -218,7 +218,7 @@ impl<B: Budget> Scheduler<B> {
 }
 
 impl<B: Budget> State<B> {
-    /// The call that goes next, if one can.
+    /// Returns the call that goes next, if one can.
     fn next(&self, places: u32) -> Option<u64> {
         let free = places.saturating_sub(self.taken);
         if free == 0 {
@@ -258,7 +258,7 @@ mod tests {
 
     use super::*;
 
-    /// So many calls fit in each bucket, until a minute from the beginning.
+    /// How many calls fit in each bucket, until a minute from the beginning.
     struct Fits {
         left: BTreeMap<&'static str, u32>,
         until: DateTime<Utc>,

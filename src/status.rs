@@ -31,7 +31,7 @@ pub async fn run(database: &Path, json: bool, alive: bool) -> anyhow::Result<Exi
     Ok(if *well == true { Exit::Done } else { Exit::Failed })
 }
 
-/// What the bot that works with this database says of itself.
+/// Asks the bot that works with this database for its status.
 pub async fn ask(database: &Path) -> anyhow::Result<Value> {
     tokio::time::timeout(PATIENCE, answer(database)).await.context("the bot does not answer")?
 }

@@ -1,4 +1,4 @@
-//! What the commands have in common on a terminal: colours, how far long work has come, and text that does no harm there.
+//! Writes to a terminal for all commands: colours, how far long work has come, and text that does no harm there.
 //!
 //! Colours are written with `anstream`, which leaves them out where nobody sees them: in a pipe or a file, and where
 //! `NO_COLOR` says so.

@@ -144,7 +144,7 @@ impl App {
         Ok(obstacles.into_iter().flatten().find(of_all).map_or(Effort::Made, Effort::Blocked))
     }
 
-    /// Leaves an account alone whose approval has become too old, with what stood in its way meanwhile.
+    /// Leaves an account alone if its approval is too old, and says what blocked it meanwhile.
     async fn call_off_too_old(
         &self,
         request: &Request,
@@ -167,7 +167,7 @@ impl App {
         self.call_off(request, candidate, Skip::ApprovalTooOld).await
     }
 
-    /// What stands in the way of all suspensions of a policy that an admin has paused.
+    /// Returns what stands in the way of all suspensions of a policy that an admin has paused.
     async fn is_paused(&self, policy: &Policy) -> anyhow::Result<Option<Hindrance>> {
         let why = || "an admin has paused the policy".to_owned();
         let pause = self.store.pause_of(&policy.name).await?;

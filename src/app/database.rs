@@ -21,9 +21,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 const TELL_AFTER: u32 = 2;
 /// So many outages of one day are told. Of a disk that comes and goes people know by then; the log has all.
 pub const OUTAGES_TOLD: u32 = 6;
-/// How long the end of a process that has lost its file waits for the chat system to take the word of it.
+/// How long a process that has lost its file tries to notify the channels before it ends.
 const TELL_LOST_WITHIN: Duration = Duration::from_secs(10);
-/// The pause between two tries of that.
+/// How long it waits between two such tries.
 const TELL_LOST_AGAIN: Duration = Duration::from_secs(1);
 
 /// An outage, from when it was to be told until its end was.
@@ -201,8 +201,8 @@ impl App {
         Ok(())
     }
 
-    /// Tells the channels that the file that this process works with is not the one at its path any more. The process ends
-    /// after that, so nobody is told later.
+    /// Notifies the channels that the file that this process works with is not the one at its path any more. The
+    /// process ends after that, so nobody is notified later.
     pub(super) async fn tell_database_lost(&self) {
         let since = self.clock.now();
         let key = format!("database:lost:{}", since.timestamp_millis());
@@ -221,7 +221,7 @@ impl App {
             }
         };
         if timeout(TELL_LOST_WITHIN, tell).await.is_err() {
-            tracing::error!("not every channel was told that the database file is not there any more");
+            tracing::error!("not every channel could be notified that the database file is gone");
         }
     }
 

@@ -43,7 +43,10 @@ impl Handler for Inbox {
         match received {
             Ok(ack) => signed::ack(ack, &self.0.store.lineage().database),
             Err(error) if joined => {
-                tracing::error!(error = format!("{error:#}"), "that somebody joined could not be looked at");
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "can't handle that somebody has joined a channel"
+                );
                 Ack::Done
             }
             Err(error) => {
@@ -125,7 +128,7 @@ impl App {
         }
     }
 
-    /// A button or dialog of another database, or of an earlier epoch of this one: it changes nothing, and says so.
+    /// Answers a button or dialog of another database, or of an earlier epoch of this one. It changes nothing.
     async fn not_of_this_database(
         self: &Arc<Self>,
         inbound: &Inbound,
@@ -241,7 +244,7 @@ impl App {
         });
     }
 
-    /// The words for a request that isn't here.
+    /// Says that there is no such request here.
     pub(super) fn no_such_request(&self) -> Text {
         let text = refusals::no_such_request();
         if self.chat.other_connections() > 0 { text.and(refusals::perhaps_of_another_bot()) } else { text }
@@ -352,7 +355,7 @@ impl App {
         self.settle(inbound, "turned away", Some((context, event))).await
     }
 
-    /// The same of an input without a receipt.
+    /// Does the same for an input without a receipt.
     pub(super) async fn note_stranger(
         &self,
         inbound: &Inbound,

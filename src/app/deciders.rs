@@ -1,4 +1,4 @@
-//! Who can decide for a policy: looked up for each sweep, whose list leaves their accounts out, and now and then while a
+//! Looks up who can decide for a policy: for each sweep, whose list leaves their accounts out, and now and then while a
 //! question waits, so that a card that nobody can answer says so.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,9 +26,9 @@ use crate::domain::request::Request;
 pub(super) const LOOKUPS_AT_ONCE: usize = 4;
 /// How many people one error names.
 const NAMED_MAX: usize = 5;
-/// A policy with more approvers than this can't have meant it; looking each up would take minutes.
+/// How many approvers a policy may have. More are a mistake, and looking each up would take minutes.
 const APPROVERS_MAX: usize = 200;
-/// So many people hear of what they have to see to.
+/// How many people are notified at most of what they have to see to.
 const WRITTEN_TO_MAX: usize = 20;
 /// What was looked up protects accounts for this long.
 const KEPT: Duration = Duration::minutes(1);
@@ -86,7 +86,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// What was found last, however long ago.
+    /// Returns what was found last, however long ago.
     fn last(&self, policy: &str) -> Option<Arc<LookedUp>> {
         lock(&self.found).get(policy).map(|(_, found)| Arc::clone(found))
     }
@@ -108,12 +108,14 @@ impl Kept {
     }
 }
 
-/// What the accounts of everybody who may decide for the policy are called: these are never proposed.
+/// Returns what the accounts of everybody who may decide for the policy are called: these are never proposed.
 pub async fn accounts_of_approvers(app: &App, policy: &Policy) -> anyhow::Result<BTreeSet<String>> {
-    let found = match app.deciders.fresh(&policy.name, app.clock.now()) {
-        Some(found) => found,
-        None => app.deciders.put(&policy.name, app.clock.now(), app.look_up_people(policy).await?),
-    };
+    if let Some(found) = app.deciders.fresh(&policy.name, app.clock.now()) {
+        return Ok(found.accounts.clone());
+    }
+    // It may take minutes, and what it found serves from its end on.
+    let found = app.look_up_people(policy).await?;
+    let found = app.deciders.put(&policy.name, app.clock.now(), found);
     Ok(found.accounts.clone())
 }
 
@@ -239,7 +241,7 @@ async fn all_of<'a>(
     found.into_iter().flatten().collect()
 }
 
-/// Everybody who is named as an approver or admin, by id, and the groups that name nobody.
+/// Returns everybody who is named as an approver or admin, by id, and the groups that name nobody.
 async fn named(
     chat: &dyn Chat,
     policy: &Policy,
@@ -290,7 +292,7 @@ impl App {
         look_up(&*self.chat, policy, &self.runtime.looked_up, &self.clock).await
     }
 
-    /// The policies whose questions wait and whose people are to be looked up again, by their places.
+    /// Returns the policies whose questions wait and whose people are to be looked up again, by their places.
     pub(super) async fn deciders_due(&self) -> anyhow::Result<Vec<usize>> {
         let (open, now) = (self.store.open_questions().await?, self.clock.now());
         let is_due = |policy: &Policy| {
@@ -308,7 +310,7 @@ impl App {
             Ok(found) => {
                 let before = self.deciders.last(&policy.name);
                 if before.as_deref() != Some(&found) {
-                    self.deciders.put(&policy.name, now, found);
+                    self.deciders.put(&policy.name, self.clock.now(), found);
                     self.nudge();
                 }
             }
@@ -325,12 +327,12 @@ impl App {
         lock(&self.deciders.looked).remove(policy);
     }
 
-    /// Who can decide for the policy, as far as it was looked up.
+    /// Returns who can decide for the policy, as far as it was looked up.
     pub(super) fn known_deciders(&self, policy: &str) -> Option<Arc<LookedUp>> {
         self.deciders.last(policy)
     }
 
-    /// What a question lacks, as far as that is known.
+    /// Returns what a question lacks, as far as that is known.
     pub(super) fn lack(&self, request: &Request, candidates: &[Candidate]) -> Option<Lack> {
         let policy = self.policy(&request.policy)?;
         let found = self.deciders.last(&policy.name)?;
@@ -359,8 +361,8 @@ impl App {
         Ok(wake)
     }
 
-    /// The ids of people that are named, and of the members of groups as far as they can be read; at most so many as can be
-    /// written to.
+    /// Returns the ids of people that are named, and of the members of groups as far as they can be read; at most so
+    /// many as can be written to.
     pub(super) async fn people_of(&self, of: &[&People]) -> BTreeSet<String> {
         let mut ids = BTreeSet::new();
         for people in of {
@@ -368,7 +370,9 @@ impl App {
             for group in &people.groups {
                 match self.chat.group_members(group).await {
                     Ok(members) => ids.extend(members),
-                    Err(error) => tracing::warn!(group, %error, "can't tell who is to be written to"),
+                    Err(error) => {
+                        tracing::warn!(group, %error, "can't read the members of a group that are to be notified");
+                    }
                 }
             }
         }

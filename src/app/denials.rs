@@ -1,4 +1,4 @@
-//! Whether the provider denies one account for itself, or all of them because a right is missing.
+//! Finds out whether the provider denies one account for itself, or all of them because a right is missing.
 //!
 //! One answer can't tell. So it is counted how often each account of a request was denied, and what got through between:
 //! - Denied, another account suspended, denied again: the right is there, so it is this account.
@@ -31,7 +31,7 @@ pub(super) enum At {
 pub(super) struct Denials {
     /// How many suspensions got through.
     got_through: u32,
-    /// By position.
+    /// The denials, by the position of the account on the list.
     of: BTreeMap<u32, Denied>,
 }
 
@@ -61,7 +61,7 @@ impl Denials {
 }
 
 impl Seen {
-    /// Whether it is this account that is denied, where these are the accounts of the request.
+    /// Returns whether it is this account that is denied, where these are the accounts of the request.
     fn is_of_one(self, at: At, candidates: &[Candidate]) -> bool {
         if self.got_through_between || at == At::Look {
             return self.got_through_between;
@@ -77,13 +77,13 @@ fn got_through(candidate: &Candidate) -> bool {
 }
 
 impl App {
-    /// A suspension of the request got through.
+    /// Notes that a suspension of the request got through.
     pub(super) fn note_got_through(&self, request: i64) {
         lock(&self.runtime.denials).entry(request).or_default().got_through += 1;
     }
 
-    /// Notes that the account was denied. The error that it fails with, if that is its own; an account of which nobody
-    /// knows what an earlier call did does not fail.
+    /// Notes that the account was denied. Returns the error that it fails with, if that is its own. An account does not
+    /// fail while nobody knows what an earlier call did.
     pub(super) async fn denied_for_itself(
         &self,
         request: &Request,
@@ -125,7 +125,7 @@ mod tests {
         CandidateState::suspended(chrono::DateTime::UNIX_EPOCH, confirmation)
     }
 
-    /// The number of the first denial, of ten in a row, that is the account's own.
+    /// Returns the number of the first denial, of ten in a row, that is the account's own.
     fn first_own(at: At, states: &[CandidateState]) -> Option<u32> {
         let (mut denials, candidates) = (Denials::default(), candidates(states));
         (1..=10).find(|_| denials.note(0).is_of_one(at, &candidates))

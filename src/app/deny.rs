@@ -1,4 +1,4 @@
-//! Denying with a reason: the dialog, and what it decides. The plain button denies without one.
+//! Denies a request with a reason, by a dialog. The plain button denies without one.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl App {
         });
     }
 
-    /// `Some`: why no dialog is opened.
+    /// Opens the dialog. `Some`: none is opened, and why.
     async fn open_denial(
         &self,
         inbound: &Inbound,

@@ -285,7 +285,7 @@ fn due(row: &HomeRow, seen: &str, now: DateTime<Utc>) -> Due {
     }
 }
 
-/// What stands on a page. Its buttons are of one epoch of the database; the first had none.
+/// Returns a fingerprint of a page. Its buttons are of one epoch of the database; those of the first name none.
 fn digest(page: &Home, epoch: i64) -> String {
     let epoch = if epoch > 1 { epoch.to_string() } else { String::new() };
     hex(&Sha256::digest(format!("{page:?}{epoch}")))[..16].to_owned()

@@ -1,5 +1,5 @@
-//! Sweeps that do not end. A row counts a sweep's age from its first try, over restarts and reloads of the configuration: a
-//! sweep that is begun again and again shows like one that hangs.
+//! Reports sweeps that do not end. A row counts a sweep's age from its first try, over restarts and reloads of the
+//! configuration: a sweep that is begun again and again shows like one that hangs.
 
 use chrono::{DateTime, Utc};
 
@@ -12,7 +12,7 @@ use crate::domain::sweep::late_at;
 use crate::store::{StoreError, SweepRow, SweepState};
 
 impl App {
-    /// The sweeps that should have ended by now, oldest first.
+    /// Returns the sweeps that should have ended by now, oldest first.
     pub(super) async fn late_sweeps(&self, now: DateTime<Utc>) -> Result<Vec<SweepRow>, StoreError> {
         let mut late = Vec::new();
         for id in self.store.unfinished_sweeps().await? {
@@ -41,7 +41,7 @@ impl App {
     }
 }
 
-/// Whether the sweep should have ended by now.
+/// Returns whether the sweep should have ended by now.
 pub(super) fn is_late(sweep: &SweepRow, policy: &Policy, now: DateTime<Utc>) -> bool {
     let next_slot = schedule::next_slot(&policy.schedule, sweep.started_at);
     sweep.state == SweepState::Started && late_at(sweep.started_at, next_slot) <= now

@@ -1,4 +1,4 @@
-//! Asking the channels whether the database is the latest, and what follows if it isn't.
+//! Asks the channels whether the database is the latest, and stops it if it isn't.
 //!
 //! The bot's own messages are the witnesses. They are read before anything is acted on, and again whenever the connection
 //! to the chat system was away: another bot may have been at work meanwhile. One channel that can be read is enough to go
@@ -28,13 +28,13 @@ use crate::store::AuditQuery;
 /// The first and the longest wait while no channel can be read.
 const WAIT_MIN: Duration = Duration::from_millis(500);
 const WAIT_MAX: Duration = Duration::from_secs(20);
-/// So often in a row the right to read may seem to be missing everywhere before the work goes on without.
+/// How often in a row the right to read may seem to be missing everywhere before the work goes on without it.
 const TRIES_WITHOUT_RIGHT: u32 = 3;
 /// A channel that could not be read is asked again after this.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
-/// So many messages that the file knows nothing of are kept; the newest tell most.
+/// How many messages that the file knows nothing of are kept; the newest say most.
 const SEEN_MAX: usize = 200;
-/// That the database goes on is told within this time after it: a channel of later on need not hear of it.
+/// How long channels are notified that the database goes on; a channel that is added later need not hear of it.
 const TELL_WITHIN: chrono::Duration = chrono::Duration::days(1);
 
 /// What this process knows of the witnesses.
@@ -54,7 +54,7 @@ pub(super) struct Witnesses {
     told_resumed: bool,
 }
 
-/// What came of asking channels.
+/// The result of asking channels.
 enum Asked {
     /// One has answered, or did before.
     Enough,
@@ -88,7 +88,7 @@ impl App {
         }
     }
 
-    /// Before anything is acted on: what the channels have seen is asked, if that is due.
+    /// Asks the channels what they have seen, if that is due. Nothing is acted on before.
     pub(super) async fn begin_round(
         &self,
         connection: &mut watch::Receiver<Connection>,
@@ -161,7 +161,7 @@ impl App {
                     tracing::error!(
                         channel,
                         error = format!("{error:#}"),
-                        "can't read what this bot last said here, so whether its database is the latest can't be told"
+                        "can't read what this bot last said here, so it is unknown whether its database is the latest"
                     );
                     passing = passing.or(passes(&error));
                     witnesses.unread.insert(channel, format!("{error:#}"));
@@ -207,7 +207,7 @@ impl App {
         Ok(())
     }
 
-    /// What is wrong with the database, and with what vouches for it, a sentence each.
+    /// Returns what is wrong with the database, and with what vouches for it, a sentence each.
     pub(super) fn lineage_is_wrong(&self) -> Vec<String> {
         let lineage = self.store.lineage();
         let stopped = lineage.stopped.as_ref();
@@ -220,7 +220,7 @@ impl App {
             .collect();
         let witnesses = lock(&self.runtime.witnesses);
         wrong.extend(witnesses.unread.iter().map(|(channel, why)| {
-            format!("what this bot last said in {channel} can't be read ({why}), so whether its database is the latest can't be told")
+            format!("what this bot last said in {channel} can't be read ({why}), so it is unknown whether its database is the latest")
         }));
         wrong
     }
@@ -277,14 +277,14 @@ impl App {
         let channel = match self.chat.open_direct(user).await {
             Ok(channel) => channel,
             Err(error) => {
-                tracing::warn!(user, %error, "an admin can't be told that the database is stopped");
+                tracing::warn!(user, %error, "can't notify an admin that the database is stopped");
                 return Ok(passes(&error.into()).map(|_| self.clock.now() + super::RETRY_AFTER_FAILURE));
             }
         };
         self.told(&Identity { key, channel: &channel, thread: None, card_of: None }, card).await
     }
 
-    /// Exemptions that the seen messages speak of and the file does not have, in words.
+    /// Returns the exemptions that the seen messages name and the file does not have, in words.
     pub(super) async fn missing_exemptions(&self, stop: &Stop) -> anyhow::Result<Vec<String>> {
         let mut missing = Vec::new();
         for (account, words) in stop.exemptions() {
@@ -296,7 +296,7 @@ impl App {
         Ok(missing)
     }
 
-    /// Whether the channels may still have to hear that the database goes on.
+    /// Returns whether the channels may still have to hear that the database goes on.
     pub(super) fn tells_of_resuming(&self) -> bool {
         let is_recent = |began: DateTime<Utc>| (self.clock.now() - began).abs() < TELL_WITHIN;
         !lock(&self.runtime.witnesses).told_resumed && self.store.lineage().epoch_began.is_some_and(is_recent)
@@ -321,7 +321,7 @@ impl App {
         Ok(None)
     }
 
-    /// The database goes on: what this process remembers of before is let go.
+    /// Forgets what this process remembers of the stop, once the database goes on.
     pub(super) fn forget_stop(&self) {
         let mut witnesses = lock(&self.runtime.witnesses);
         (witnesses.told_resumed, witnesses.opened_at) = (false, None);
@@ -331,7 +331,7 @@ impl App {
     }
 }
 
-/// How long to wait for trouble that passes by itself.
+/// Returns how long to wait if the error passes by itself.
 fn passes(error: &anyhow::Error) -> Option<Duration> {
     match error.downcast_ref::<ChatError>() {
         Some(ChatError::RateLimited(wait)) => Some(*wait),

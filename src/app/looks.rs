@@ -1,4 +1,4 @@
-//! Looks at the provider's log: where each begins, and what is remembered of it.
+//! Decides where each look at the provider's log begins, and what is remembered of it.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use crate::domain::sighting::{Memory, Sighting, known};
 use crate::store::StoreError;
 
 impl App {
-    /// Where a look for this account begins: a little before the end of the last one. `None`: as far back as the log is
-    /// kept.
+    /// Returns where a look for this account begins: a little before the end of the last one. `None`: as far back as
+    /// the log is kept.
     pub(super) async fn look_from(
         &self,
         account: &AccountId,
@@ -21,7 +21,7 @@ impl App {
         Ok(self.memory_of(account).await?.and_then(|memory| memory.next_look(now)))
     }
 
-    /// What is known of the account after a look at it alone, which began at `now`. Remembered if it is news.
+    /// Returns what is known of the account after a look at it alone, which began at `now`. Remembered if it is news.
     pub(super) async fn after_look(
         &self,
         account: &AccountId,
@@ -42,8 +42,8 @@ impl App {
         Ok(after)
     }
 
-    /// Remembers looks that began at `now`, unless the time is wrong: a later look would begin too late. That it can't
-    /// only costs another look.
+    /// Remembers looks that began at `now`, unless the time is wrong: a later look would begin too late. If they can't
+    /// be recorded, that only costs another look.
     pub(super) async fn remember(
         &self,
         looks: Vec<(AccountId, SecondLook)>,
@@ -54,7 +54,7 @@ impl App {
             return;
         }
         if let Err(error) = self.store.remember_looks(looks, others, now).await {
-            tracing::warn!(%error, "what the log told can't be remembered");
+            tracing::warn!(%error, "can't record the signs of life that the log has");
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) const CLOCK_SKEW: Duration = Duration::minutes(5);
 /// A try whose time can't be told is looked for so far back.
 const TRIED_WITHIN: Duration = Duration::days(1);
 /// A channel that can't be posted to is tried again after these waits, the first and the longest: a person has to fix it,
-/// and may be at it. That the bot was invited is heard at once.
+/// and may be doing so. An invitation of the bot makes it try at once.
 const UNUSABLE_CHANNEL_RETRY: (Duration, Duration) = (Duration::seconds(5), Duration::minutes(2));
 /// The longest wait between two tries.
 const RETRY_MAX: Duration = Duration::minutes(1);
@@ -42,7 +42,7 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// When to look again, if the message does not show yet what it should.
+    /// Returns when to look again, if the message does not show yet what it should.
     pub(super) fn again(&self) -> Option<DateTime<Utc>> {
         match self {
             Standing::Current(_, again) => *again,
@@ -69,7 +69,7 @@ impl App {
         self.show_with(message, BTreeMap::new(), card).await
     }
 
-    /// The same for a message that says these facts of itself unseen.
+    /// Does the same for a message that carries these facts unseen.
     pub(super) async fn show_with(
         &self,
         message: &Identity<'_>,
@@ -312,22 +312,22 @@ impl App {
         Ok(moves)
     }
 
-    /// A channel that can't be posted to can't say so itself: the policy's admins and approvers are told, those of groups
-    /// too, each once per message.
+    /// Notifies the policy's admins and approvers that its channel can't be posted to, which the channel can't say
+    /// itself; those of groups too, each once per message.
     async fn tell_people_of(&self, channel: &str, why: &str) {
         for policy in self.policies.iter().filter(|policy| policy.channel == channel) {
             let note = notices::channel_unusable(&policy.name, channel, why);
             for user in self.people_of(&[&policy.admins, &policy.approvers]).await {
                 let to = ReplyTo { user: user.clone(), channel: None, handle: None };
                 if let Err(error) = self.chat.whisper(&to, &note).await {
-                    tracing::warn!(user, %error, "a person could not be told that the channel can't be used");
+                    tracing::warn!(user, %error, "can't notify a person that the channel can't be used");
                 }
             }
         }
     }
 
-    /// The open requests of the policy whose card can't be posted, because the channel takes none. They ask nobody: the next
-    /// sweep asks instead, and ends them.
+    /// Returns the open requests of the policy whose card can't be posted, because the channel takes none. They ask
+    /// nobody: the next sweep asks instead, and ends them.
     pub(super) async fn unposted(&self, policy: &Policy) -> anyhow::Result<Vec<i64>> {
         if !super::lock(&self.runtime.unusable).contains_key(&policy.channel) {
             return Ok(Vec::new());
@@ -335,7 +335,7 @@ impl App {
         Ok(self.store.unposted(&policy.name).await?)
     }
 
-    /// Something could be said there. If it could not before, what was found of its people is looked up again.
+    /// Notes that the channel can be posted to. If it could not before, its people are looked up again.
     fn channel_works(&self, channel: &str) {
         if super::lock(&self.runtime.unusable).remove(channel).is_some() {
             let of_channel = self.policies.iter().filter(|policy| policy.channel == channel);
@@ -346,8 +346,8 @@ impl App {
         }
     }
 
-    /// Somebody has joined a channel, the bot perhaps: what waits to be said there is said, and who can decide is looked
-    /// up again.
+    /// Notes that somebody has joined a channel, perhaps the bot: what waits to be said there is said, and who can
+    /// decide is looked up again.
     pub(super) async fn somebody_joined(&self, channel: &str) -> anyhow::Result<()> {
         let of_channel: Vec<_> = self.policies.iter().filter(|policy| policy.channel == channel).collect();
         if !of_channel.is_empty() {

@@ -22,7 +22,7 @@ pub enum Stranger {
 }
 
 impl Stranger {
-    /// Whether it is certain that they may not.
+    /// Returns whether it is certain that they may not.
     pub fn is_certain(&self) -> bool {
         !matches!(self, Stranger::CantTell(_))
     }

@@ -1,5 +1,6 @@
-//! Questions: how many are answered at once, and how many may wait. Each costs look-ups in Slack and Okta, so what many
-//! people ask at the same time is answered one after the other, and too much of it is refused with a sentence.
+//! Bounds how many questions are answered at once, and how many may wait. Each costs look-ups in Slack and Okta, so
+//! what many people ask at the same time is answered one after the other, and too much of it is refused with a
+//! sentence.
 
 use std::sync::Arc;
 

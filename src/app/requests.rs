@@ -273,7 +273,8 @@ impl App {
         })
     }
 
-    /// Whether the card of a request that ended before it stood may stand all the same, because an answer was lost.
+    /// Returns whether the card of a request that ended before it stood may stand all the same, because an answer was
+    /// lost.
     async fn may_stand(&self, request: &Request) -> anyhow::Result<bool> {
         let Some(row) = self.store.message(&card_key(request.id)).await? else { return Ok(false) };
         let (None, Some(tried_at)) = (&row.ts, row.tried_at) else { return Ok(row.ts.is_some()) };

@@ -117,7 +117,7 @@ impl App {
         }
     }
 
-    /// The wish is too old, or of an earlier epoch: no call is made any more. What an earlier one did is read first.
+    /// Ends a wish that is too old, or of an earlier epoch, without a call. What an earlier call did is read first.
     async fn call_back_off(
         &self,
         restoration: &Restoration,

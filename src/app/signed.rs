@@ -1,4 +1,4 @@
-//! The chat, with everything that leaves signed by the database behind it.
+//! Signs everything that leaves for the chat with the database behind it.
 //!
 //! Messages say in their marks which database and epoch they are of and where the audit trail stood, so that they bear
 //! witness later. Buttons, menus and dialogs carry the same name, so that a click is never taken for one of another
@@ -25,12 +25,12 @@ const EPOCH: &str = "epoch";
 const EVENT: &str = "event";
 const HEAD: &str = "head";
 
-/// So many of the latest exemptions a message speaks of.
+/// How many of the latest exemptions a message names.
 const EXEMPT_MAX: u32 = 10;
 
 /// Between a value and its signature. Values before it may hold it, what follows the last one may not.
 const SIGNED: char = '~';
-/// So much of the id is enough to tell databases apart: a menu's value has 150 characters in all.
+/// How much of the id tells databases apart: a menu's value has 150 characters in all.
 const ID_CHARS: usize = 16;
 
 /// A chat that signs what it sends.
@@ -52,14 +52,14 @@ pub(super) enum Origin {
 }
 
 impl Signed {
-    /// The mark with which database it is.
+    /// Returns the mark with the name of the database.
     fn named(&self, mark: &Mark) -> Mark {
         let mut mark = mark.clone();
         name(&mut mark.facts, &self.store.lineage().database);
         mark
     }
 
-    /// The mark with where the audit trail stands, too. What a stopped database says proves nothing.
+    /// Returns the mark with where the audit trail stands, too. What a stopped database says proves nothing.
     async fn witnessing(&self, mark: &Mark) -> Mark {
         let mut mark = self.named(mark);
         match self.store.witness().await {
@@ -75,7 +75,8 @@ impl Signed {
         mark
     }
 
-    /// The latest exemptions, so that people can grant them again if the file loses them. What can't be read is left out.
+    /// Returns the latest exemptions, so that people can grant them again if the file loses them. What can't be read is
+    /// left out.
     async fn exemptions(&self) -> BTreeMap<String, String> {
         let granted = self.store.latest_exemptions(EXEMPT_MAX, self.clock.now()).await.unwrap_or_default();
         let fact = |one: Granted| {
@@ -124,7 +125,7 @@ fn sign(blocks: &[Block], signature: &str) -> Vec<Block> {
     blocks
 }
 
-/// An answer with the dialog that it shows signed.
+/// Returns an answer with the dialog that it shows signed.
 pub(super) fn ack(ack: Ack, database: &DatabaseId) -> Ack {
     let signed = |modal: Modal| Modal { value: format!("{}{}", modal.value, signature(database)), ..modal };
     match ack {
@@ -168,7 +169,7 @@ pub(super) fn unsigned(what: &mut What, lineage: &Lineage) -> Origin {
     origin
 }
 
-/// What a message says about the database behind it; `None` if it says nothing.
+/// Returns what a message says about the database behind it; `None` if it says nothing.
 pub(super) fn sighting(marked: Marked) -> Option<Sighting> {
     let Marked { message, posted_at, mark: Mark { key, mut facts } } = marked;
     let database = DatabaseId { id: facts.remove(DATABASE)?, epoch: facts.remove(EPOCH)?.parse().ok()? };

@@ -162,7 +162,8 @@ pub async fn survey(app: &App, policy: &Policy, keep: Keep, now: DateTime<Utc>) 
     Ok(Survey { plan, pages, unread, by_email })
 }
 
-/// Why nobody at all could be looked at twice: then "nobody to suspend" would be a guess. `by_log`: it was the log alone.
+/// Returns why nobody at all could be looked at twice: then "nobody to suspend" would be a guess. `by_log`: it was the
+/// log alone.
 fn blind(looks: &SecondLooks, by_log: bool) -> Option<anyhow::Error> {
     let failures: Vec<&IdentityError> = looks.values().map_while(|look| look.as_ref().err()).collect();
     let passing = failures.iter().find(|failure| failure.may_pass());
@@ -181,7 +182,8 @@ fn unread<'a>(looks: &'a SecondLooks, verdict: &Verdict) -> Option<&'a IdentityE
     passing.first().copied().filter(|_| too_much)
 }
 
-/// The standing of one account that was read afresh at that time: what [`assess`] needs right before a suspension.
+/// Returns the standing of one account that was read afresh at that time: what [`assess`] needs right before a
+/// suspension.
 pub async fn fresh_standing(
     app: &App,
     policy: &Policy,
@@ -290,7 +292,7 @@ async fn second_looks(
     looks
 }
 
-/// A listing lags behind the directory, so it is a hint: accounts that would be proposed are read again one by one. If
+/// Reads accounts that would be proposed again one by one, because a listing lags behind the directory. If
 /// there are more than the policy asks about at once, only those that we have suspended are, which must not come again.
 /// Returns the accounts that could not be read.
 async fn confirm(

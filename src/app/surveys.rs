@@ -1,4 +1,4 @@
-//! The surveys of sweeps that are under way.
+//! Runs the surveys of sweeps.
 //!
 //! A survey only reads, and may take an hour. So it runs in a task of its own that outlives the workflow that began it:
 //! after a reload of the configuration, the next workflow takes its result, if the policy is the same to the letter and it
@@ -26,7 +26,7 @@ pub struct Surveys {
     pub(super) listings: Mutex<BTreeMap<String, listing::Progress>>,
 }
 
-/// What comes of a survey. The sweep's own task, one at a time, waits for it.
+/// The result of a survey. The sweep's own task, one at a time, waits for it.
 type Outcome = Arc<tokio::sync::Mutex<JoinHandle<anyhow::Result<Survey>>>>;
 
 struct Running {

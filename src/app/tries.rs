@@ -1,6 +1,6 @@
-//! Tries of people who have no right to what they try. Of each person the first within an hour is an audit event at once; the
-//! others are counted, and one event says how many there were when the hour is over or the bot ends. Otherwise an outsider
-//! with a script would fill the trail. A crash loses that number; that they tried stands.
+//! Records tries of people who have no right to what they try. Of each person the first within an hour is an audit
+//! event at once; the others are counted, and one event says how many there were when the hour is over or the bot ends.
+//! Otherwise an outsider with a script would fill the trail. A crash loses that number; that they tried stands.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::chat::Inbound;
 use crate::domain::audit::{Action, Actor, Draft, Person};
 use crate::store::{AuditContext, StoreError};
 
-/// Over how long they are summed up.
+/// How long the tries of a person are summed up.
 const SUMMED_OVER: Duration = Duration::hours(1);
 
 /// Who has tried, by the id of the person.
@@ -33,7 +33,7 @@ impl Tried {
         (now - self.since).abs() >= SUMMED_OVER
     }
 
-    /// The event for those that have none of their own.
+    /// Returns the event for the tries that have none of their own.
     fn summary(&self, now: DateTime<Utc>) -> (AuditContext, Draft) {
         let time = |at: DateTime<Utc>| at.format("%H:%M");
         let why = format!(
@@ -55,7 +55,7 @@ impl Tried {
 }
 
 impl App {
-    /// Whether a try of this person is only counted from now on: the first one is in the trail.
+    /// Returns whether a try of this person is only counted from now on: the first one is in the trail.
     pub(super) fn is_only_counted(&self, user: &str) -> bool {
         let now = self.clock.now();
         lock(&self.runtime.tries).get(&self.counted_by(user)).is_some_and(|tried| !tried.is_over(now))
@@ -89,7 +89,7 @@ impl App {
         self.record_try(context, event, write).await
     }
 
-    /// The same for an input that has a receipt, which it settles.
+    /// Does the same for an input that has a receipt, and settles it.
     pub(super) async fn settle_try(
         &self,
         inbound: &Inbound,

@@ -75,7 +75,7 @@ pub struct Vitals {
     pub database: Sign,
     /// How many connections the chat system counts that are not this bot's: another one gets what people send.
     pub other_connections: u64,
-    /// Which database it is.
+    /// Which database this process works with, and in which epoch.
     pub database_id: DatabaseId,
     /// Each policy.
     pub policies: Vec<PolicyVitals>,
@@ -160,7 +160,7 @@ impl Vitals {
     }
 }
 
-/// What it means that the chat system counts so many connections that are not ours.
+/// Says what it means that the chat system counts connections that are not ours.
 pub fn others_in_words(count: u64) -> String {
     let connections = if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") };
     format!(

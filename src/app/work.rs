@@ -1,4 +1,4 @@
-//! What the rows want: each row that wants something gets one task, which does it and says when to look again.
+//! Does what the rows want: each row that wants something gets one task, which does it and says when to look again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use super::{App, RETRY_AFTER_FAILURE, TICK_MAX, lock};
 use crate::scheduler::Class;
 
-/// Work that wants to be looked at again at once is, after this long.
+/// How long work that wants to be looked at again at once waits.
 const WAKE_MIN: Duration = Duration::milliseconds(200);
 
 /// A row that one task at a time works on.
@@ -67,7 +67,7 @@ impl Work {
 /// Whether a row changed while its task was at work: then it is looked at again.
 pub(super) struct InFlight {
     pub(super) again: bool,
-    /// Since when.
+    /// When the task began.
     pub(super) since: Instant,
 }
 
@@ -78,7 +78,7 @@ impl InFlight {
 }
 
 impl App {
-    /// Work on a row has got a step further: it is not stuck.
+    /// Notes that work on a row has got a step further, so that it is not stuck.
     pub(super) fn moves_on(&self, work: Work) {
         if let Some(task) = lock(&self.runtime.in_flight).get_mut(&work) {
             task.since = Instant::now();
@@ -101,7 +101,7 @@ impl App {
         }
         self.take_up_accounts(looked_at, stop).await?;
         self.take_up_questions(looked_at, stop).await?;
-        // All was looked at: an alarm for a row that wants nothing any more must not ring for ever.
+        // Every row was looked at: an alarm for a row that wants nothing any more must not ring for ever.
         lock(&self.runtime.wakes).retain(|_, at| *at > looked_at);
         Ok(())
     }
@@ -146,7 +146,7 @@ impl App {
         Ok(())
     }
 
-    /// Gives a task to each request that wants one, and to what people are told around requests.
+    /// Gives a task to each request that wants one, and to the messages around requests.
     async fn take_up_questions(
         self: &Arc<Self>,
         looked_at: DateTime<Utc>,
@@ -177,12 +177,12 @@ impl App {
             Ok(true) => self.work_on(Work::Homes, stop),
             Ok(false) => {}
             // Nobody's decision waits for a page.
-            Err(error) => tracing::error!(error = format!("{error:#}"), "can't tell which pages are due"),
+            Err(error) => tracing::error!(error = format!("{error:#}"), "can't find out which pages are due"),
         }
         Ok(())
     }
 
-    /// The requests whose alarm has rung.
+    /// Returns the requests whose alarm has rung.
     pub(super) fn rung(&self, now: DateTime<Utc>) -> Vec<i64> {
         let wakes = lock(&self.runtime.wakes);
         let rung = wakes.iter().filter(|(_, at)| **at <= now);
@@ -283,7 +283,7 @@ impl App {
         self.runtime.rewound.notify_one();
     }
 
-    /// Until the next thing that is due by the clock.
+    /// Returns how long it is until the next thing that is due by the clock.
     pub(super) fn wait(&self) -> std::time::Duration {
         let now = self.clock.now();
         let next = lock(&self.runtime.wakes).values().min().copied();

@@ -107,7 +107,7 @@ pub enum What {
     HomeOpened,
     /// Somebody, the bot perhaps, has joined a channel that the bot is in.
     Joined {
-        /// The channel.
+        /// The channel that was joined.
         channel: String,
     },
 }

@@ -30,20 +30,20 @@ pub struct MessageRef {
 /// What a message of ours carries unseen: a key by which it is found again, and facts, texts by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
-    /// What the message is.
+    /// The key says what the message is, and is the same after a crash.
     pub key: String,
     /// What else it says to the bot that reads it later. No secrets: other apps of the workspace may read them.
     pub facts: BTreeMap<String, String>,
 }
 
 impl Mark {
-    /// A mark without facts.
+    /// Makes a mark without facts.
     pub fn new(key: impl Into<String>) -> Mark {
         Mark { key: key.into(), facts: BTreeMap::new() }
     }
 
-    /// Whether a message with the mark `found` is the one that is looked for: the same key, and no fact that both have
-    /// differs.
+    /// Returns whether a message with the mark `found` is the one that is looked for: the same key, and no fact that
+    /// both have differs.
     pub fn matches(&self, found: &Mark) -> bool {
         let differs = |(name, fact)| found.facts.get(name).is_some_and(|other: &String| other != fact);
         self.key == found.key && !self.facts.iter().any(differs)
@@ -53,7 +53,7 @@ impl Mark {
 /// A message of ours with its mark, as it was read in a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marked {
-    /// The message.
+    /// The message that has the mark.
     pub message: MessageRef,
     /// When it was posted, by the chat system's clock.
     pub posted_at: DateTime<Utc>,
@@ -142,8 +142,8 @@ pub trait Chat: Send + Sync {
     /// Replaces a posted card and its mark.
     async fn update(&self, message: &MessageRef, mark: &Mark, card: &Card) -> Result<(), ChatError>;
 
-    /// Our marked messages of a channel, newest first, threads left out: those of the newest page of its history, and of
-    /// further ones until there is one and all since `since` were read, up to a bound.
+    /// Returns our marked messages of a channel, newest first, threads left out: those of the newest page of its
+    /// history, and of further ones until there is one and all since `since` were read, up to a bound.
     async fn marks(&self, channel: &str, since: Option<DateTime<Utc>>) -> Result<Vec<Marked>, ChatError>;
 
     /// Tells one person something that nobody else sees. Best effort: never the only record of anything.
@@ -192,8 +192,8 @@ pub trait Chat: Send + Sync {
     /// The ids of a channel's members, now.
     async fn channel_members(&self, channel: &str) -> Result<Vec<String>, ChatError>;
 
-    /// How many connections the platform has counted for some time that are not ours. They get some of what people
-    /// send.
+    /// Returns how many connections the platform has counted for some time that are not ours. They get some of what
+    /// people send.
     fn other_connections(&self) -> u64;
 }
 

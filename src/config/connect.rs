@@ -227,7 +227,7 @@ fn org_root(text: &str) -> Result<Url, String> {
 /// In the host of an admin console: `acme-admin.okta.com`, `acme-admin.oktapreview.com`.
 const ADMIN_CONSOLE: &str = "-admin.okta";
 
-/// The org's own address, where the text leaves no doubt about it.
+/// Returns the org's own address, where the text leaves no doubt about it.
 fn org_meant(text: &str) -> Option<String> {
     let is_scheme = |scheme: &str| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let rest = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)).map_or(text, |(_, rest)| rest);
@@ -311,10 +311,10 @@ fn find(
     found
 }
 
-/// Said of what somebody has put in quotes, as shells want it: most other programs that read such files keep them.
+/// The error about a value in quotes, as shells want it: most other programs that read such files keep them.
 pub(super) const IN_QUOTES: &str = "is in quotes, which are taken for a part of it; write it without them";
 
-/// Whether the text begins or ends with a quotation mark, which nothing does that is a secret or an address.
+/// Returns whether the text begins or ends with a quotation mark, which nothing does that is a secret or an address.
 pub(super) fn in_quotes(text: &str) -> bool {
     let mark = |c: char| matches!(c, '"' | '\'' | '`' | '“' | '”' | '„' | '‘' | '’' | '«' | '»');
     text.starts_with(mark) || text.ends_with(mark)

@@ -1,4 +1,4 @@
-//! The environment's proxies, by the names that curl and most other programs know.
+//! Reads the environment's proxies, by the names that curl and most other programs know.
 
 use super::Surroundings;
 use super::connect::{IN_QUOTES, in_quotes};

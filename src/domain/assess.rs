@@ -46,12 +46,12 @@ pub struct Idle {
 }
 
 impl Idle {
-    /// Idle since a sign of life after which nothing can have been missed.
+    /// Makes the state of an account that is idle since a sign of life after which nothing can have been missed.
     pub fn new(since: DateTime<Utc>, signal: Signal) -> Idle {
         Idle { since, signal, sign: None, at_least_since: None }
     }
 
-    /// Since when it is certain that nothing was seen.
+    /// Returns since when it is certain that nothing was seen.
     pub fn surely_since(&self) -> DateTime<Utc> {
         self.at_least_since.unwrap_or(self.since)
     }

@@ -1,4 +1,4 @@
-//! Whether enough people can decide a question, and who of those that are named can't, and why.
+//! Decides whether enough people can decide a question, and says which of those that are named can't, and why.
 
 use super::audit::Person;
 use super::candidate::Candidate;
@@ -10,9 +10,9 @@ use super::request::{Request, RequestState};
 pub struct Deciders {
     /// The approvers who can decide.
     pub approvers: Vec<Person>,
-    /// The admins who can.
+    /// The admins who can decide.
     pub admins: Vec<Person>,
-    /// Those who are named and can't.
+    /// The people and groups that are named and can't decide.
     pub unable: Vec<Unable>,
 }
 
@@ -21,18 +21,18 @@ pub struct Deciders {
 pub struct Unable {
     /// Who: a name with an id, or a group. Untrusted text.
     pub who: String,
-    /// Why not.
+    /// Why this person or group can't decide.
     pub why: String,
 }
 
 /// What a question lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lack {
-    /// People who approve: so many can, and so many are needed.
+    /// Too few people can approve.
     Approvers {
-        /// Who can.
+        /// How many people can approve.
         able: usize,
-        /// How many are needed.
+        /// How many approvals are needed.
         needed: usize,
     },
     /// A second person: one releases what a guard held, and others approve it.
@@ -42,13 +42,14 @@ pub enum Lack {
 }
 
 impl Deciders {
-    /// What a policy lacks that wants so many approvals: for an ordinary question, and for one that a guard holds.
+    /// Returns what a policy lacks that needs this many approvals: for an ordinary question, and for one that a guard
+    /// holds.
     pub fn lack_of_policy(&self, approvals_needed: u32) -> Option<Lack> {
         let approvers = lack_of_approvers(&self.approvers, approvals_needed);
         approvers.or_else(|| self.lack_of_release(None, approvals_needed))
     }
 
-    /// What this question lacks. An approver whose own account is on the list does not count for that account.
+    /// Returns what this question lacks. An approver whose own account is on the list does not count for that account.
     pub fn lack(
         &self,
         request: &Request,
@@ -82,7 +83,8 @@ impl Deciders {
         }
     }
 
-    /// Somebody releases it who did not ask for the sweep, and others approve it.
+    /// Returns what a held sweep lacks: a person other than the one who asked for it releases it, and others approve
+    /// it.
     fn lack_of_release(&self, swept_by: Option<&Person>, needed: u32) -> Option<Lack> {
         let others = |by: &Person| -> Vec<Person> {
             self.approvers.iter().filter(|person| !person.is_same_as(by)).cloned().collect()
@@ -100,7 +102,7 @@ fn lack_of_approvers(able: &[Person], needed: u32) -> Option<Lack> {
     (able < needed).then_some(Lack::Approvers { able, needed })
 }
 
-/// How many different people they are, as far as can be told.
+/// Counts how many different people these are, as far as that is known.
 fn different(people: &[Person]) -> usize {
     let mut seen: Vec<&Person> = Vec::new();
     for person in people {

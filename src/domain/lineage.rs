@@ -1,4 +1,4 @@
-//! Which database this is, and whether the channel has seen a later state of it.
+//! Says which database this is, and judges whether the channel has seen a later state of it.
 //!
 //! A file can be older than the world: a backup was restored, a copy was started beside the original, the file was
 //! replaced. Nothing inside such a file looks wrong. The bot's own messages are the witness: each names the database, its
@@ -38,14 +38,14 @@ pub struct DatabaseId {
 pub struct Head {
     /// The event's number; 0 before the first.
     pub event: i64,
-    /// Its hash.
+    /// The event's hash.
     pub hash: String,
 }
 
 /// What a message of the bot's own says about the database behind it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Witness {
-    /// The database.
+    /// The database behind the message.
     pub database: DatabaseId,
     /// The head when the message was posted or last updated.
     pub head: Head,
@@ -79,7 +79,7 @@ pub enum Mismatch {
     Forked,
     /// A later epoch of this database.
     LaterEpoch,
-    /// Another database.
+    /// A message names another database.
     OtherDatabase,
     /// The operator restored a copy by command.
     Restored,
@@ -88,9 +88,9 @@ pub enum Mismatch {
 /// Why and since when nothing is executed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
-    /// Since when.
+    /// When the stop began.
     pub since: DateTime<Utc>,
-    /// Why.
+    /// Why nothing is executed.
     pub why: Mismatch,
     /// The head of this file at that moment.
     pub head: Head,
@@ -122,27 +122,27 @@ pub struct Lineage {
 }
 
 impl Lineage {
-    /// Whether the request was made in this epoch, and may be decided and executed.
+    /// Returns whether the request was made in this epoch, and may be decided and executed.
     pub fn owns_request(&self, request: i64) -> bool {
         request > self.last_request
     }
 
-    /// Whether the restoration was asked for in this epoch.
+    /// Returns whether the restoration was asked for in this epoch.
     pub fn owns_restoration(&self, restoration: i64) -> bool {
         restoration > self.last_restoration
     }
 
-    /// Whether the request may be executed now.
+    /// Returns whether the request may be executed now.
     pub fn executes_request(&self, request: i64) -> bool {
         self.stopped.is_none() && self.owns_request(request)
     }
 
-    /// Whether the restoration may be executed now.
+    /// Returns whether the restoration may be executed now.
     pub fn executes_restoration(&self, restoration: i64) -> bool {
         self.stopped.is_none() && self.owns_restoration(restoration)
     }
 
-    /// Whether the message speaks of what this file does not have.
+    /// Returns whether the message speaks of what this file does not have.
     pub fn is_unknown(&self, seen: &Sighting, head: &Head, hash_of: impl Fn(i64) -> Option<String>) -> bool {
         let Witness { database, head: theirs } = &seen.witness;
         let acknowledged = |one: &Witness| one.database == *database && theirs.event <= one.head.event;
@@ -155,8 +155,8 @@ impl Lineage {
             || hash_of(theirs.event).is_some_and(|own| own != theirs.hash)
     }
 
-    /// Why the file is not the latest if this message is genuine. `hash_of` is the hash that the file has for an event;
-    /// `None` if the event was archived.
+    /// Returns why the file is not the latest if this message is genuine. `hash_of` is the hash that the file has for
+    /// an event; `None` if the event was archived.
     pub fn judge(
         &self,
         seen: &Sighting,
@@ -206,19 +206,19 @@ impl Stop {
         self.seen != before
     }
 
-    /// The last event that anything seen names for this database.
+    /// Returns the last event that anything seen names for this database.
     pub fn last_event(&self, id: &str) -> Option<i64> {
         let theirs = self.seen.iter().filter(|one| one.witness.database.id == id);
         theirs.map(|one| one.witness.head.event).max()
     }
 
-    /// The requests of this database that the messages are about.
+    /// Returns the requests of this database that the messages are about.
     pub fn requests(&self, id: &str) -> BTreeSet<i64> {
         let theirs = self.seen.iter().filter(|one| one.witness.database.id == id);
         theirs.filter_map(|one| request_of(&one.key)).collect()
     }
 
-    /// The keys of cards of this database's requests that have ended in the part that the file does not have.
+    /// Returns the keys of cards of this database's requests that have ended in the part that the file does not have.
     pub fn finished_cards(&self, id: &str) -> BTreeSet<String> {
         let is_finished = |one: &&Sighting| {
             let state = one.facts.get(STATE);
@@ -227,26 +227,26 @@ impl Stop {
         self.seen.iter().filter(is_finished).map(|one| one.key.clone()).collect()
     }
 
-    /// The exemptions that the latest of the messages speaks of, in words, by account.
+    /// Returns the exemptions that the latest of the messages speaks of, in words, by account.
     pub fn exemptions(&self) -> std::collections::BTreeMap<&str, &str> {
         let latest = self.seen.iter().max_by_key(|one| (one.witness.database.epoch, one.witness.head.event));
         let facts = latest.into_iter().flat_map(|one| &one.facts);
         facts.filter_map(|(name, fact)| Some((name.strip_prefix(EXEMPT)?, fact.as_str()))).collect()
     }
 
-    /// The epoch that follows all that was seen.
+    /// Returns the epoch that follows all that was seen.
     pub fn next_epoch(&self, own: &DatabaseId) -> i64 {
         let theirs = self.seen.iter().map(|one| &one.witness.database).filter(|one| one.id == own.id);
         theirs.map(|one| one.epoch).fold(own.epoch, i64::max) + 1
     }
 }
 
-/// The request that a message belongs to, by its key.
+/// Returns the request that a message belongs to, by its key.
 pub fn request_of(key: &str) -> Option<i64> {
     key.strip_prefix("request:")?.split(':').next()?.parse().ok()
 }
 
-/// The latest of each database and epoch.
+/// Returns the latest of each database and epoch.
 pub fn acknowledge(before: &[Witness], more: impl IntoIterator<Item = Witness>) -> Vec<Witness> {
     let mut all: Vec<Witness> = before.to_vec();
     for one in more {
@@ -259,7 +259,7 @@ pub fn acknowledge(before: &[Witness], more: impl IntoIterator<Item = Witness>) 
     all
 }
 
-/// The audit event of the stop.
+/// Returns the audit event of the stop.
 pub fn stopped(database: &DatabaseId, stop: &Stop) -> Draft {
     Draft {
         at: stop.since,
@@ -276,7 +276,7 @@ pub fn stopped(database: &DatabaseId, stop: &Stop) -> Draft {
     }
 }
 
-/// The audit event of its end.
+/// Returns the audit event of its end.
 pub fn resumed(before: &DatabaseId, after: &DatabaseId, stop: &Stop, by: &Decision) -> Draft {
     let last = stop.last_event(&before.id);
     Draft {

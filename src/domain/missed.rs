@@ -33,12 +33,12 @@ pub struct Checked {
     pub look: SecondLook,
 }
 
-/// Whether the suspension is to be checked now.
+/// Returns whether the suspension is to be checked now.
 pub fn is_due(watch: &Watch, now: DateTime<Utc>) -> bool {
     !watch.checked && now - watch.suspended_at >= LOG_LAG_MAX
 }
 
-/// The sign that is later than the evidence, if with it the rule would not have proposed the account.
+/// Returns the sign that is later than the evidence, if with it the rule would not have proposed the account.
 pub fn missed(watch: &Watch, rule: &Rule, checked: Checked) -> Option<Missed> {
     let in_log = match checked.look {
         SecondLook::Seen(seen) => Some(Missed { at: seen.at, sign: seen.sign }),
@@ -51,7 +51,7 @@ pub fn missed(watch: &Watch, rule: &Rule, checked: Checked) -> Option<Missed> {
     (latest.at > watch.idle_since && would_have_kept).then_some(latest)
 }
 
-/// The audit event of a missed sign.
+/// Returns the audit event of a missed sign.
 pub fn found(watch: &Watch, missed: &Missed, now: DateTime<Utc>) -> Draft {
     Draft {
         at: now,

@@ -110,7 +110,7 @@ impl RestorationState {
         matches!(self, RestorationState::Due { attempts: ATTEMPTS_MAX.., .. })
     }
 
-    /// Whether a call was made that may have done something.
+    /// Returns whether a call was made that may have done something.
     pub fn was_tried(&self) -> bool {
         matches!(self, RestorationState::Due { attempts: 1.., .. })
     }

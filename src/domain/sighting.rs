@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::assess::SecondLook;
 
-/// A look begins so long before the end of the one before it, because events reach the log late.
+/// How long before the end of the last look the next one begins, because events reach the log late.
 pub const OVERLAP: Duration = Duration::hours(1);
 
 /// How a person showed that they are there.
@@ -62,7 +62,7 @@ pub struct Sighting {
 }
 
 impl Sighting {
-    /// A sign of life of which only the time is known.
+    /// Makes a sign of life with nothing known but its time.
     pub fn at(at: DateTime<Utc>) -> Sighting {
         Sighting { at, sign: None, read_since: None }
     }
@@ -80,12 +80,12 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Where the next look begins. `None`: as far back as the log is kept, since our clock has been ahead.
+    /// Returns where the next look begins. `None`: as far back as the log is kept, since our clock has been ahead.
     pub fn next_look(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         (self.until <= now).then(|| self.until - OVERLAP)
     }
 
-    /// What is remembered, as one look would have found it.
+    /// Returns what is remembered, as one look would have found it.
     pub fn as_look(&self) -> SecondLook {
         match &self.latest {
             None => SecondLook::Nothing { since: self.since },
@@ -96,7 +96,8 @@ impl Memory {
     }
 }
 
-/// What is known after a look that began at `now`. `None`: the look found out nothing, and nothing is remembered.
+/// Returns what is known after a look that began at `now`. `None`: the look found out nothing, and nothing is
+/// remembered.
 pub fn remembered(before: Option<Memory>, look: &SecondLook, now: DateTime<Utc>) -> Option<Memory> {
     let (found, since) = match look {
         SecondLook::NotAsked | SecondLook::Failed(_) => return before,
@@ -114,12 +115,12 @@ pub fn remembered(before: Option<Memory>, look: &SecondLook, now: DateTime<Utc>)
 
 type Latest = Option<(DateTime<Utc>, Option<Sign>)>;
 
-/// The later one; of two at the same time the one that says what it was.
+/// Returns the later one; of two at the same time the one that says what it was.
 pub fn later(one: Latest, other: Latest) -> Latest {
     [one, other].into_iter().flatten().max_by_key(|(at, sign)| (*at, sign.is_some()))
 }
 
-/// What is known of an account after a look that began at `now`, with what was remembered before.
+/// Returns what is known of an account after a look that began at `now`, with what was remembered before.
 pub fn known(before: Option<&Memory>, look: &SecondLook, now: DateTime<Utc>) -> SecondLook {
     match look {
         // Not asked, the log says nothing of now; but who was seen was there.

@@ -70,7 +70,7 @@ pub struct Period {
 enum Named {
     /// Whole days, the last one included.
     Days(NaiveDate, NaiveDate),
-    /// So long before or after now.
+    /// A length of time before or after now.
     Length(Length),
     /// One moment.
     Moment(DateTime<Utc>),
@@ -138,14 +138,14 @@ pub fn beginning(text: &str, zone: Tz, now: DateTime<Utc>) -> Result<DateTime<Ut
     }
 }
 
-/// A length of time as people write it, and how many of the leading words it has: `30d`, `two weeks`, `a month`.
+/// Reads a length of time as people write it, such as `30d`, and says how many of the leading words it has.
 pub fn length<W: AsRef<str>>(words: &[W]) -> Option<(Length, usize)> {
     let words: Vec<String> = words.iter().take(2).map(|word| plain(word.as_ref())).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     (1..=words.len()).rev().find_map(|count| Some((written::length(&words[..count])?, count)))
 }
 
-/// Whether these leading words were meant as a length of time, though they may not be readable as one.
+/// Returns whether these leading words were meant as a length of time, though they may not be readable as one.
 pub fn looks_like_a_length<W: AsRef<str>>(words: &[W]) -> bool {
     words.iter().take(4).any(|word| written::belongs_to_a_length(&plain(word.as_ref())))
 }
@@ -177,7 +177,7 @@ fn join<W: AsRef<str>>(words: &[W]) -> String {
     words.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" ")
 }
 
-/// A word in lower case, without a comma at its end.
+/// Returns a word in lower case, without a comma at its end.
 fn plain(word: &str) -> String {
     word.to_lowercase().trim_end_matches([',', ';']).to_owned()
 }
@@ -221,7 +221,7 @@ fn read(text: &str, toward: Toward, zone: Tz, now: DateTime<Utc>) -> Result<Name
     }
 }
 
-/// The days that words in lower case name. `None`: they have no form of a date.
+/// Reads the days that words in lower case name. `None`: they have no form of a date.
 fn days(words: &[&str], toward: Toward, today: NaiveDate) -> Option<Reading> {
     let whole = |days: Days| days.map_or(Reading::NoSuchDay, |(first, last)| Reading::Days(first, last));
     let last_of = |days: Days| Reading::day(days.map(|(_, last)| last));
@@ -289,7 +289,7 @@ fn unit_named(word: &str) -> Option<Unit> {
     }
 }
 
-/// `2026-10-01`, `2026-10`, `2026`, `2026-q3`. The outer `None`: no such form; the inner: no such day.
+/// Reads `2026-10-01`, `2026-10`, `2026` and `2026-q3`. The outer `None`: no such form; the inner: no such day.
 fn digits(word: &str) -> Option<Days> {
     let parts: Vec<&str> = word.split('-').collect();
     let number = |part: &str, width: usize| written::unsigned(part).filter(|_| part.len() == width);
@@ -340,7 +340,7 @@ fn before(unit: Unit, day: NaiveDate) -> Days {
     around(unit, first.pred_opt()?)
 }
 
-/// The unit after the one that a day lies in.
+/// Returns the unit after the one that a day lies in.
 fn after(unit: Unit, day: NaiveDate) -> Days {
     let (_, last) = around(unit, day)?;
     around(unit, last.succ_opt()?)

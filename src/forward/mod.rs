@@ -89,8 +89,8 @@ async fn feed(store: Store, mut collector: Collector, stop: CancellationToken) -
     Ok(())
 }
 
-/// The events up to the first sweep of which the channel has not been told yet: nobody has heard of it, so it did not go
-/// through. One of which the channel never will be told is left out. With the last event that was looked at.
+/// Returns the events up to the first sweep that the channel has not heard of yet: nobody knows of it, so it did not go
+/// through. A sweep that the channel will never hear of is left out. With the last event that was looked at.
 async fn delivered(store: &Store, events: Vec<AuditEvent>) -> anyhow::Result<(Vec<AuditEvent>, Option<i64>)> {
     let (mut heard, mut last) = (Vec::new(), None);
     for event in events {

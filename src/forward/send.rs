@@ -42,7 +42,7 @@ pub enum Collector {
         url: Url,
         /// What the `Authorization` header says.
         authorization: Option<SecretString>,
-        /// The way there.
+        /// How this machine reaches it.
         network: Network,
         /// Made by the first send; it keeps the connection.
         client: Option<reqwest::Client>,
@@ -52,7 +52,7 @@ pub enum Collector {
     Heartbeat {
         /// The address; a secret, since whoever knows it may call it.
         url: SecretString,
-        /// The way there.
+        /// How this machine reaches it.
         network: Network,
         /// Made by the first call.
         client: Option<reqwest::Client>,
@@ -101,7 +101,7 @@ impl Collector {
         }
     }
 
-    /// Whether it is told of nothing but sweeps.
+    /// Returns whether the collector gets nothing but sweeps.
     pub(super) fn hears_of_sweeps(&self) -> bool {
         matches!(self, Collector::Heartbeat { .. })
     }
@@ -218,7 +218,7 @@ fn client_for(network: &Network, url: &Url) -> anyhow::Result<reqwest::Client> {
     Ok(client)
 }
 
-/// Why a call got no answer. The error's own words may hold the address, which may be a secret.
+/// Returns why a call got no answer. The error's own words may hold the address, which may be a secret.
 fn lost(error: &reqwest::Error) -> anyhow::Error {
     anyhow::anyhow!(net::why(error, "it"))
 }

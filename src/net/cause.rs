@@ -45,7 +45,7 @@ pub enum Cause {
     Unknown,
 }
 
-/// What libraries say that have no type for it. The tests beside this hold them to that.
+/// The words of libraries that have no type for a cause. The tests beside this check that they still say them.
 const WORDS: [(&str, Cause); 6] = [
     ("dns error", Cause::NameNotFound),
     ("operation timed out", Cause::TimedOut),
@@ -59,7 +59,7 @@ const WORDS: [(&str, Cause); 6] = [
 const TO_THE_PROXY: &str = "tunnel error: failed to create underlying connection";
 
 impl Cause {
-    /// The cause in an error, or in one of those that caused it.
+    /// Returns the cause in an error, or in one of those that caused it.
     pub fn of(error: &(dyn Error + 'static)) -> Cause {
         let mut next = Some(error);
         while let Some(error) = next {

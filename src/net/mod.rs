@@ -1,5 +1,5 @@
-//! The way out of this machine, the same for every adapter: which proxy leads where, whose certificates count, and why a
-//! connection could not be made.
+//! Leads out of this machine, the same way for every adapter: which proxy leads where, whose certificates count, and
+//! why a connection could not be made.
 //!
 //! What it promises:
 //! - This machine is never behind a proxy, whatever the environment says.
@@ -47,13 +47,13 @@ pub struct Network {
 }
 
 impl Network {
-    /// A network with these proxies. The certificates are read at the first use, from where `SSL_CERT_FILE` and
+    /// Makes a network with these proxies. The certificates are read at the first use, from where `SSL_CERT_FILE` and
     /// `SSL_CERT_DIR` say, or else from where the system has them.
     pub fn new(proxies: Proxies) -> Network {
         Network { proxies, tls: Arc::default() }
     }
 
-    /// An HTTP client that goes the right way and trusts the right certificates.
+    /// Returns an HTTP client that goes the right way and trusts the right certificates.
     pub fn http(&self) -> Result<reqwest::ClientBuilder, NetworkError> {
         let mut tls = self.tls()?.clone();
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -65,7 +65,7 @@ impl Network {
         })
     }
 
-    /// The certificates that count, for TLS on a [`Connection`].
+    /// Returns the certificates that count, for TLS on a [`Connection`].
     pub fn tls(&self) -> Result<&rustls::ClientConfig, NetworkError> {
         if let Some(tls) = self.tls.get() {
             return Ok(tls);
@@ -110,7 +110,7 @@ impl fmt::Debug for Network {
     }
 }
 
-/// Whether the address is one of this machine, where nobody else can read or answer.
+/// Returns whether the address is one of this machine, where nobody else can read or answer.
 pub fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

@@ -1,4 +1,5 @@
-//! Which proxy leads where. The rules are curl's: `HTTPS_PROXY` or else `ALL_PROXY`, but for what `NO_PROXY` names.
+//! Says which proxy leads where. The rules are curl's: `HTTPS_PROXY` or else `ALL_PROXY`, but for what `NO_PROXY`
+//! names.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,8 +22,8 @@ struct Rule {
 }
 
 impl Proxies {
-    /// Everything goes through the proxy at `address`, but for the hosts that `except` names: names with all below them,
-    /// addresses and networks, separated by commas; `*` is all.
+    /// Makes proxies that send everything through `address`, but for the hosts that `except` names: names with all below
+    /// them, addresses and networks, separated by commas; `*` is all.
     ///
     /// # Errors
     /// A sentence without a subject that says what is wrong with the address. It repeats nothing of it.
@@ -42,7 +43,7 @@ impl Proxies {
         Ok(Proxies(Some(Arc::new(Rule { matcher, credentials: proxy.basic_auth().cloned() }))))
     }
 
-    /// The proxy that leads to `url`; `None`: straight there.
+    /// Returns the proxy that leads to `url`; `None`: straight there.
     pub(super) fn to(&self, url: &Url) -> Option<Intercept> {
         if is_this_machine(url) {
             return None;
@@ -52,7 +53,7 @@ impl Proxies {
         self.0.as_ref()?.matcher.intercept(&place.parse().ok()?)
     }
 
-    /// The same rule for an HTTP client.
+    /// Returns the same rule for an HTTP client.
     pub(super) fn for_client(&self) -> Option<Proxy> {
         let credentials = self.0.as_ref()?.credentials.clone();
         let rule = self.clone();

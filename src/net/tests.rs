@@ -1,4 +1,4 @@
-//! What real failures of real connections are called.
+//! Tests what real failures of real connections are called.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Whose certificates count: those of the system, or of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+//! Trusts the certificates of the system, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
 
 use std::sync::Arc;
 
@@ -84,7 +84,7 @@ impl ServerCertVerifier for Naming {
     }
 }
 
-/// The name of the issuer: its common name, or else its organisation.
+/// Returns the name of the issuer: its common name, or else its organisation.
 fn issuer(certificate: &CertificateDer<'_>) -> Option<String> {
     let certificate = webpki::EndEntityCert::try_from(certificate).ok()?;
     let name = certificate.issuer();
@@ -92,7 +92,8 @@ fn issuer(certificate: &CertificateDer<'_>) -> Option<String> {
     attribute(name, 3).or_else(|| attribute(name, 10))
 }
 
-/// An attribute of a distinguished name in DER: the identifier 2.5.4.x, and behind it a string of less than 128 bytes.
+/// Returns an attribute of a distinguished name in DER: the identifier 2.5.4.x, and behind it a string of less than 128
+/// bytes.
 fn attribute(name: &[u8], arc: u8) -> Option<String> {
     let identifier = [0x06, 0x03, 0x55, 0x04, arc];
     let at = name.windows(identifier.len()).position(|window| window == identifier)?;

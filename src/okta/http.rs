@@ -34,7 +34,7 @@ const READ_TIME_MAX: StdDuration = StdDuration::from_secs(300);
 const READ_WINDOWS_MAX: u32 = 5;
 /// Okta is being maintained: it answers questions and takes no changes.
 const READ_ONLY: &str = "E0000010";
-/// How many a question waits for: a person is told to ask again instead.
+/// How many windows a question waits for: after that a person is asked to try again.
 const QUESTION_WINDOWS_MAX: u32 = 1;
 /// A change never waits between looking and acting.
 const CHANGE_WINDOWS_MAX: u32 = 0;

@@ -27,7 +27,7 @@ const SINGLES_MAX: usize = 100;
 const SWEEP_PAGES_MAX: u32 = 50;
 /// The first event about one account is nearly always its own sign of life; others may come before it.
 const LOOK_PAGE: &str = "5";
-/// So many pages of events about one account that are not its own say that something is wrong.
+/// How many pages of events about one account may be others' before something is wrong.
 const LOOK_PAGES_MAX: u32 = 50;
 /// Queries in flight; the log's bucket is small.
 const AT_ONCE: usize = 4;
@@ -40,7 +40,7 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// `None`: as far back as the log is kept.
+    /// Makes a look that begins at `since`. `None`: as far back as the log is kept.
     pub(super) fn new(since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Span {
         let oldest = now - KEPT;
         // Sent in whole milliseconds: rounded up, so that an event of this very moment is inside.
@@ -176,7 +176,7 @@ async fn sweep(http: &Http, asked: &Looks, read: &mut LogRead) -> Result<(), Ide
     Ok(())
 }
 
-/// The filter for one account's signs of life.
+/// Returns the filter for one account's signs of life.
 pub(super) fn sign_ins_of(account: &AccountId) -> String {
     signs::of_one(account)
 }
@@ -184,7 +184,7 @@ pub(super) fn sign_ins_of(account: &AccountId) -> String {
 /// A sign of life: whose, and when as far as that can be read.
 pub(super) type SignIn = (AccountId, Result<DateTime<Utc>, IdentityError>);
 
-/// The signs of life on a page, in its order.
+/// Returns the signs of life on a page, in its order.
 pub(super) fn sign_ins(answer: &Answer) -> Result<Vec<SignIn>, IdentityError> {
     let whose = |event: &Event| Some((event.sign()?.0, at(event)));
     Ok(events(answer)?.iter().filter_map(whose).collect())

@@ -80,13 +80,13 @@ pub struct Settings {
     pub request_timeout: StdDuration,
     /// The pause before a failed read is tried again; it doubles each time.
     pub retry_pause: StdDuration,
-    /// The way there.
+    /// How this machine reaches Okta.
     pub network: Network,
 }
 
 impl Settings {
-    /// The usual settings: half of the rate limits, 4 calls at once, 30 s for a request, half a second before another try, no
-    /// proxy.
+    /// Makes the usual settings: half of the rate limits, 4 calls at once, 30 s for a request, half a second before
+    /// another try, no proxy.
     pub fn new(org_url: Url, credential: Credential) -> Settings {
         Settings {
             org_url,

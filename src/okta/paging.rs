@@ -18,7 +18,7 @@ use crate::identity::IdentityError;
 /// 10,000 pages of 200 are two million accounts.
 pub(super) const PAGES_MAX: u32 = 10_000;
 
-/// Where to go after a page of so many items.
+/// Where to go after a page with this number of items.
 pub(super) enum Then {
     /// To where the `Link` header says.
     FollowLink(usize),
@@ -31,7 +31,7 @@ pub(super) enum Then {
 /// The links that a page has.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Links {
-    /// The page after it.
+    /// The address of the next page.
     pub(super) next: Option<String>,
     /// Whether it names itself, as Okta's pages do.
     pub(super) own: bool,
@@ -104,12 +104,12 @@ fn malformed(why: &str) -> IdentityError {
     IdentityError::Malformed(why.to_owned())
 }
 
-/// How many items a page holds at most, as the address asks for it.
+/// Returns how many items a page holds at most, as the address asks for it.
 fn limit_of(url: &Url) -> Option<usize> {
     url.query_pairs().find(|(name, _)| name == "limit").and_then(|(_, limit)| limit.parse().ok())
 }
 
-/// The page that these links name as the next one, if it is the org's own.
+/// Returns the page that these links name as the next one, if it is the org's own.
 pub(super) fn next_page(links: Links, full: bool, base: &Url) -> Result<Option<Url>, IdentityError> {
     if full && links == Links::default() {
         return Err(malformed(
@@ -120,7 +120,7 @@ pub(super) fn next_page(links: Links, full: bool, base: &Url) -> Result<Option<U
     links.next.map(|next| pinned(&next, base)).transpose()
 }
 
-/// The links in any of the `Link` lines. A line that can't be read is an error, not an end.
+/// Reads the links in any of the `Link` lines. A line that can't be read is an error, not an end.
 pub(super) fn links(headers: &HeaderMap) -> Result<Links, IdentityError> {
     let mut found = Links::default();
     for line in headers.get_all(LINK) {
@@ -136,7 +136,7 @@ pub(super) fn links(headers: &HeaderMap) -> Result<Links, IdentityError> {
     Ok(found)
 }
 
-/// The targets of `<a>; rel="self", <b>; rel="next"` with what they are, as it stands there (RFC 8288).
+/// Reads the targets of `<a>; rel="self", <b>; rel="next"` with what they are, as it stands there (RFC 8288).
 fn read_line(line: &str) -> Option<Vec<(&str, &str)>> {
     let mut links = Vec::new();
     for link in split(line, ',')?.into_iter().map(str::trim).filter(|link| !link.is_empty()) {

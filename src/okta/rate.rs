@@ -181,7 +181,8 @@ pub(super) struct Rates {
 }
 
 impl Rates {
-    /// `share` is the part (0–1) of each bucket that we may use, `at_once` how many calls may be under way.
+    /// Makes the limits of one org. `share` is the part (0–1) of each bucket that we may use, `at_once` how many calls
+    /// may be under way.
     pub(super) fn new(share: f64, at_once: u32, clock: Clock) -> Rates {
         let windows = Windows { share, clock: clock.clone(), by_bucket: BTreeMap::new() };
         Rates {
@@ -283,7 +284,7 @@ mod tests {
     }
 
     impl Windows {
-        /// Takes a turn; until when there is none.
+        /// Takes a turn, or returns until when there is none.
         fn try_turn(&mut self, bucket: Bucket) -> Option<DateTime<Utc>> {
             let full = self.full_until(&bucket, Class::Action);
             if full.is_none() {

@@ -1,4 +1,4 @@
-//! Which events of the System Log are signs of life, and whose.
+//! Lists which events of the System Log are signs of life, and whose.
 //!
 //! Taken from Okta's catalogue (<https://developer.okta.com/docs/reference/api/event-types/>, read in August 2026). An
 //! event counts if the person did something themselves and it succeeded. In most events the person is the actor. Where
@@ -173,12 +173,12 @@ impl Party {
 }
 
 impl Event {
-    /// Whether it is what was asked for: one of the types, successful, and by or about this account.
+    /// Returns whether it is what was asked for: one of the types, successful, and by or about this account.
     pub(super) fn answers_for(&self, account: &AccountId) -> bool {
         self.way().is_some() && self.parties().any(|party| party.is(account))
     }
 
-    /// Whose sign of life it is, and which. The server filters; this makes sure that it did.
+    /// Returns whose sign of life it is, and which. The server filters; this makes sure that it did.
     pub(super) fn sign(&self) -> Option<(AccountId, Sign)> {
         let (way, whose) = self.way()?;
         let actor = self.actor.as_ref()?;
@@ -209,14 +209,14 @@ impl Event {
     }
 }
 
-/// The filter for everybody's signs of life.
+/// Returns the filter for everybody's signs of life.
 pub(super) fn of_all() -> String {
     let types: Vec<String> =
         SIGNS.iter().map(|(kind, ..)| format!("eventType eq {}", quoted(kind))).collect();
     format!(r#"outcome.result eq "SUCCESS" and ({})"#, types.join(" or "))
 }
 
-/// The filter for the events of these types that are by or about one account.
+/// Returns the filter for the events of these types that are by or about one account.
 pub(super) fn of_one(account: &AccountId) -> String {
     let id = quoted(&account.0);
     format!("(actor.id eq {id} or target.id eq {id}) and {}", of_all())

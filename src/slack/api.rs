@@ -199,7 +199,7 @@ impl Api {
         Err(ChatError::Unavailable("Slack offered a socket that is not encrypted".to_owned()))
     }
 
-    /// The app that the bot token is of; `None` if Slack doesn't say so now.
+    /// Returns the app that the bot token is of; `None` if Slack doesn't say so now.
     /// <https://docs.slack.dev/reference/methods/bots.info>
     pub(super) async fn bot_app(&self) -> Option<&str> {
         let ask = async {
@@ -227,7 +227,7 @@ impl Api {
         Ok(MessageRef { channel: posted.channel, id: posted.ts })
     }
 
-    /// The metadata is replaced as well: a `chat.update` without it would leave it as it was.
+    /// Replaces the message and its metadata: a `chat.update` without metadata would leave it as it was.
     /// <https://docs.slack.dev/reference/methods/chat.update>
     pub(super) async fn update(
         &self,

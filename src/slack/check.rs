@@ -117,7 +117,7 @@ impl Slack {
     }
 }
 
-/// Whether the app-level token may open a socket.
+/// Returns whether the app-level token may open a socket.
 fn app_level(result: Result<(), ChatError>) -> Probe {
     let result = match result {
         Ok(()) => Ok("may open a socket".to_owned()),

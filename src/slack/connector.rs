@@ -223,7 +223,8 @@ fn scheduler(clock: &Clock) -> Arc<Scheduler<Limits>> {
 }
 
 impl Connector {
-    /// The one path of every call: its place among the others, the send, and what a refusal shows of the limits.
+    /// Makes a call, on the one path that all take: its place among the others, the send, and what a refusal shows of
+    /// the limits.
     async fn exchange(&self, request: RequestBuilder, token: Option<&SlackApiToken>) -> ClientResult<Reply> {
         let request = match token {
             Some(token) => request.bearer_auth(&token.token_value.0),
@@ -290,7 +291,7 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> SlackClientError {
     SlackClientError::HttpError(SlackClientHttpError::new(status))
 }
 
-/// As Slack says it, and never too soon.
+/// Returns the wait in whole seconds, as Slack says it, and never too short.
 fn whole_seconds(wait: chrono::Duration) -> Duration {
     Duration::from_secs(u64::try_from(wait.num_seconds()).unwrap_or_default() + 1)
 }

@@ -171,8 +171,8 @@ fn class(code: &str) -> Class {
     }
 }
 
-/// What keeps Slack away for now. Another token would not fix it; it ends by itself, or when an administrator of Slack ends
-/// it, so the bot waits.
+/// Says what keeps Slack away for now. Another token would not fix it; it ends by itself, or when an administrator of
+/// Slack ends it, so the bot waits.
 fn passing_words(code: &str) -> String {
     let why = match code {
         "team_added_to_org" | "org_login_required" => "the workspace is being moved into an organisation",
@@ -187,7 +187,7 @@ fn passing_words(code: &str) -> String {
     format!("{code}: {why}")
 }
 
-/// The two tokens are of two apps: one would post cards, and the other hear of no click on them.
+/// Says that the two tokens are of two apps: one would post cards, and the other would get no click on them.
 pub(super) fn two_apps(bot: &str, app_level: &str) -> ChatError {
     let named = |id: &str| id.chars().filter(char::is_ascii_alphanumeric).take(20).collect::<String>();
     ChatError::Denied(format!(

@@ -1,4 +1,4 @@
-//! What Slack's refusals show of its rate limits.
+//! Learns Slack's rate limits from its refusals.
 //!
 //! Slack counts per method and minute, and says nothing of what is left: only a 429 says that it is used up, and for how long
 //! (<https://docs.slack.dev/apis/web-api/rate-limits>). What got through in the minute before is taken for the limit then, and
@@ -12,16 +12,16 @@ use chrono::{DateTime, Duration, Utc};
 use crate::clock::Clock;
 use crate::scheduler::{Budget, Class, Patience};
 
-/// So many calls may be under way at once. More would only wait for each other at Slack.
+/// How many calls may be under way at once. More would only wait for each other at Slack.
 pub(super) const CALLS_AT_ONCE: u32 = 96;
 /// Slack counts over this time.
 const WINDOW: Duration = Duration::minutes(1);
-/// A refusal says something of the limit for so long.
+/// How long a refusal says something of the limit.
 const LEARNT_FOR: Duration = Duration::minutes(5);
 /// The least that Slack allows of what is called often: a refusal before that was about something else.
 /// <https://docs.slack.dev/apis/web-api/rate-limits#tiers>
 const LIMIT_MIN: u32 = 20;
-/// How often such a call looks again. Several that wait at once each find that another was first.
+/// For how many windows a sweep's look-up waits. Several calls that wait at once each find that another was first.
 const WINDOWS_MAX: u32 = 8;
 /// How long Slack asks to stay away where it doesn't say so.
 const UNSAID: StdDuration = StdDuration::from_secs(1);
@@ -29,7 +29,7 @@ const UNSAID: StdDuration = StdDuration::from_secs(1);
 /// The method that a call asks for; an address that an input or an upload came with has none.
 pub(super) type Method = Option<String>;
 
-/// What is known of each method.
+/// What is known of the limit of each method.
 pub(super) struct Limits {
     clock: Clock,
     methods: BTreeMap<String, Known>,
@@ -82,7 +82,7 @@ impl Known {
 }
 
 impl Refused {
-    /// A clock that was put back since makes it old.
+    /// Returns whether the refusal still says something. A clock that was put back since makes it old.
     fn is_recent(&self, now: DateTime<Utc>) -> bool {
         (Duration::zero()..LEARNT_FOR).contains(&(now - self.at))
     }
@@ -118,8 +118,8 @@ impl Budget for Limits {
     }
 }
 
-/// How long a call waits where its class has no budget left. A sweep has time to look up many approvers; everything else is
-/// put off by its caller, or asked again by a person.
+/// Returns how long a call waits where its class has no budget left. A sweep has time to look up many approvers;
+/// everything else is put off by its caller, or asked again by a person.
 pub(super) fn patience(class: Class, method: &Method) -> Patience {
     let has_time = class == Class::Sweep && method.as_deref() == Some("users.info");
     Patience { windows: if has_time { WINDOWS_MAX } else { 0 }, each: WINDOW + Duration::seconds(10) }

@@ -1,4 +1,4 @@
-//! What our messages carry unseen: written as metadata, found and read again in a channel's history.
+//! Writes what our messages carry unseen as metadata, and finds it again in a channel's history.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -42,7 +42,7 @@ struct Found {
     metadata: Value,
 }
 
-/// The metadata that says this.
+/// Returns the metadata that says this.
 ///
 /// Strings only: slack-morphism can't read back anything else.
 pub(super) fn metadata(mark: &Mark) -> SlackMessageMetadata {
@@ -99,7 +99,7 @@ impl Api {
         Ok(marks)
     }
 
-    /// A page of a channel's messages, or of a thread's.
+    /// Reads a page of a channel's messages, or of a thread's.
     async fn page(
         &self,
         channel: &str,
@@ -120,7 +120,7 @@ impl Api {
         self.read(method, &params).await
     }
 
-    /// The mark of a message, if it is one of ours.
+    /// Returns the mark of a message, if it is one of ours.
     fn mark_of(&self, message: &Found) -> Option<Mark> {
         let ours = message.user.as_ref() == Some(&self.me.user_id)
             || (message.bot_id.is_some() && message.bot_id == self.me.bot_id);
@@ -140,7 +140,7 @@ impl Page {
     }
 }
 
-/// The moment that a message's id says.
+/// Returns the moment that a message's id says.
 fn moment(ts: &str) -> Option<DateTime<Utc>> {
     let (seconds, micros) = ts.split_once('.').unwrap_or((ts, "0"));
     let micros = format!("{micros:0<6}").get(..6)?.parse::<u32>().ok()?;

@@ -346,7 +346,8 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// What a block with something to press is called: the same in each version of a message in which it does the same.
+    /// Returns what a block with something to press is called: the same in each version of a message in which it does
+    /// the same.
     ///
     /// Slack gives a block without an id a random one at each update, and a press on a block that is not there any more
     /// is lost. The id depends on every action with its value, so that a press on an earlier version never reaches a
@@ -423,7 +424,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Two of one name would be refused; the second gets a number, which [`base_action`] takes off an action again.
+/// Gives the second of one name a number, because two would be refused. [`base_action`] takes it off an action again.
 fn unique(taken: &mut BTreeSet<String>, name: &str) -> String {
     let mut id = name.to_owned();
     let mut number = 2;

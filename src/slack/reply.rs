@@ -1,4 +1,4 @@
-//! Answers to one person: at the input's own address, in the channel, or in their direct messages.
+//! Answers one person: at the input's own address, in the channel, or in their direct messages.
 //!
 //! Slack gives each input an address for answers that works five times within half an hour
 //! (<https://docs.slack.dev/interactivity/handling-user-interaction#message_responses>). It fails now and then like any
@@ -20,7 +20,7 @@ use super::errors::Call;
 use super::settings::is_trustworthy;
 use crate::chat::{Card, ChatError, ReplyTo};
 
-/// So often one way is tried: a passing fault is over by then, or lasts.
+/// How often one way is tried: a passing fault is over by then, or lasts.
 const TRIES: u32 = 3;
 /// The longest that Slack may ask to wait: the person looks at the screen, and another way may be open.
 const WAIT_MAX: Duration = Duration::from_secs(10);

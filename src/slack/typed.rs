@@ -1,10 +1,10 @@
-//! What people type, as Slack hands it over: escaped once, with markup of its own around what it takes for a link.
+//! Restores what people typed from what Slack hands over: escaped once, with markup around what it takes for a link.
 //!
 //! <https://docs.slack.dev/messaging/formatting-message-text>
 
 use super::escape::as_before;
 
-/// The words as they were typed. Mentions of people and channels keep Slack's form, which names them by id.
+/// Returns the words as they were typed. Mentions of people and channels keep Slack's form, which names them by id.
 pub(super) fn as_typed(text: &str) -> String {
     let mut typed = String::with_capacity(text.len());
     let mut rest = text;
@@ -32,7 +32,7 @@ pub(super) fn as_typed(text: &str) -> String {
     typed.split_inclusive(char::is_whitespace).map(as_before).collect()
 }
 
-/// Takes Slack's three escapes back, once: who typed `&gt;` sees `&gt;`.
+/// Takes Slack's three escapes back, once: a person who typed `&gt;` sees `&gt;`.
 fn unescaped(text: &str) -> String {
     text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }

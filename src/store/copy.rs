@@ -87,7 +87,7 @@ pub(super) fn copy_whole(source: &Connection, part: &Path, to: &Path) -> Result<
         .and_then(|()| File::open(part).and_then(|file| file.sync_all()).map_err(io))
         .and_then(|()| files::put_in_place(part, to).map_err(io));
     if copied.is_err() {
-        // That it can't be removed is the smaller trouble.
+        // The first error matters more than one from removing it.
         let _ = std::fs::remove_file(part);
     }
     copied

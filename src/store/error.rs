@@ -28,7 +28,7 @@ pub enum OpenError {
     Network {
         /// The database file.
         path: PathBuf,
-        /// Which.
+        /// The kind of network file system.
         kind: &'static str,
     },
     /// A newer version of this program wrote the file.

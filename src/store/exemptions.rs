@@ -97,7 +97,7 @@ impl Store {
         .await
     }
 
-    /// The exemptions of all policies that have not ended and were granted last, at most `at_most`.
+    /// Returns the exemptions of all policies that have not ended and were granted last, at most `at_most`.
     pub async fn latest_exemptions(
         &self,
         at_most: u32,

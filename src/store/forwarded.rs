@@ -46,8 +46,8 @@ impl Store {
         .await
     }
 
-    /// What the channel knows of this sweep: nothing yet, so that there is something to wait for (`None`); what it is to know
-    /// (`true`); or nothing for good, because its card never stood.
+    /// Returns what the channel knows of this sweep: nothing yet, so that there is something to wait for (`None`); what
+    /// it is to know (`true`); or nothing for good, because its card never stood.
     pub async fn sweep_delivered(&self, sweep: i64) -> Result<Option<bool>, StoreError> {
         self.read(move |tx| {
             let sql = "SELECT CASE

@@ -1,4 +1,5 @@
-//! Which database this is, and whether it is stopped: known when the file is opened, and the same for every handle.
+//! Keeps which database this is, and whether it is stopped: known when the file is opened, and the same for every
+//! handle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,12 +15,12 @@ use super::{Store, StoreError, archive, messages, pauses, requests, restorations
 use crate::domain::lineage::{self, DatabaseId, Head, Lineage, Stop, Witness};
 use crate::domain::request::{self, Decision};
 
-/// What came of letting a stopped database go on.
+/// The result of letting a stopped database go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResumedDatabase {
     /// The database in its new epoch.
     pub database: DatabaseId,
-    /// Why it was stopped.
+    /// Why the database was stopped.
     pub stop: Stop,
     /// Requests of the earlier epoch that were open or being executed.
     pub superseded: Vec<i64>,
@@ -28,13 +29,13 @@ pub struct ResumedDatabase {
 }
 
 impl Store {
-    /// Which database this is, and why nothing is executed, if that is so. Asks nobody.
+    /// Returns which database this is, and why nothing is executed, if that is so. Asks nobody.
     pub fn lineage(&self) -> Arc<Lineage> {
         self.lineage.borrow().clone()
     }
 
-    /// What a message that is sent now can say: which database this is, and the head of its audit trail, which is on the
-    /// disk. `None` while it is stopped: what it says then proves nothing.
+    /// Returns what a message that is sent now can say: which database this is, and the head of its audit trail, which
+    /// is on the disk. `None` while it is stopped: what it says then proves nothing.
     pub async fn witness(&self) -> Result<Option<Witness>, StoreError> {
         if self.lineage().stopped.is_some() {
             return Ok(None);
@@ -46,7 +47,7 @@ impl Store {
         .await
     }
 
-    /// When the oldest request was made that still has something to do or to tell.
+    /// Returns when the oldest request was made that still has something to do or to tell.
     pub async fn oldest_live_request(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
         self.read(|tx| {
             let sql = "SELECT id, created_at FROM request WHERE told = 0 ORDER BY created_at LIMIT 1";
@@ -118,8 +119,8 @@ impl Store {
         Ok(resumed)
     }
 
-    /// The head of the audit trail, and the hashes of those of these events that the file has. What was archived is left
-    /// out, but for its last event.
+    /// Returns the head of the audit trail, and the hashes of those of these events that the file has. What was
+    /// archived is left out, but for its last event.
     pub async fn head_and_hashes(
         &self,
         events: Vec<i64>,
@@ -138,7 +139,7 @@ impl Store {
     }
 }
 
-/// The head of the audit trail.
+/// Returns the head of the audit trail.
 pub(super) fn head(tx: &Connection) -> Result<Head, StoreError> {
     let sql = "SELECT seq, hash FROM audit_event ORDER BY seq DESC LIMIT 1";
     let last = codec::first(tx, sql, [], |row| Ok(Head { event: row.get(0)?, hash: row.get(1)? }))?;
@@ -215,14 +216,14 @@ fn supersede(
         let ended = requests::apply(tx, &request, transition)?;
         let is_told = finished.contains(&format!("request:{}:card", request.id));
         if is_told && !matches!(ended.state, request::RequestState::Approved { .. }) {
-            // The channel has been told how it ended, in the part that this file does not have.
+            // The channel was notified how it ended, in the part that this file does not have.
             codec::run(tx, "UPDATE request SET told = 1 WHERE id = ?1", [request.id])?;
         }
     }
     Ok((superseded, policies))
 }
 
-/// The highest number that a table has given out.
+/// Returns the highest number that a table has given out.
 fn last_number(tx: &Connection, table: &str) -> Result<i64, StoreError> {
     let sql = "SELECT seq FROM sqlite_sequence WHERE name = ?1";
     Ok(codec::first(tx, sql, [table], |row| Ok(row.get(0)?))?.unwrap_or(0))
@@ -237,7 +238,7 @@ fn number_from(tx: &Connection, table: &str, last: i64) -> Result<(), StoreError
     Ok(())
 }
 
-/// The identity row.
+/// Reads the identity row.
 pub(super) fn load(tx: &Connection) -> Result<Lineage, StoreError> {
     let missing = || StoreError::Missing { table: "lineage", id: "1".to_owned() };
     codec::first(tx, "SELECT * FROM lineage", [], decode)?.ok_or_else(missing)

@@ -88,7 +88,7 @@ impl FileLock {
         Ok(self)
     }
 
-    /// Whether what is opened is still what is at its path. A disk that can't say so now has its own errors.
+    /// Returns whether what is opened is still what is at its path. A disk that can't say so now has its own errors.
     pub(super) fn is_in_place(&self) -> Result<(), StoreError> {
         match SUFFIXES.iter().zip(&self.opened).find(|(suffix, opened)| self.is_other(suffix, **opened)) {
             None => Ok(()),
@@ -103,13 +103,13 @@ impl FileLock {
         }
     }
 
-    /// Whether nothing is wrong but that the log was removed: what is in it can still go where it belongs.
+    /// Returns whether nothing is wrong but that the log was removed: what is in it can still go where it belongs.
     pub(super) fn lacks_only_its_log(&self) -> bool {
         !self.is_other(SUFFIXES[0], self.opened[0]) && !files::is_taken(&beside(&self.path, SUFFIXES[1]))
     }
 }
 
-/// False: another process has it.
+/// Locks the file if nobody else has. False: another process has it.
 fn is_locked_now(file: &File) -> Result<bool, Error> {
     match file.try_lock() {
         Ok(()) => Ok(true),
@@ -118,7 +118,7 @@ fn is_locked_now(file: &File) -> Result<bool, Error> {
     }
 }
 
-/// What kind of network file system the file is on, if it is one of those whose locks are no good to us.
+/// Returns what kind of network file system the file is on, if it is one of those whose locks are no good to us.
 #[cfg(target_os = "linux")]
 fn network(file: &File) -> Result<Option<&'static str>, Error> {
     Ok(network_of(rustix::fs::fstatfs(file)?.f_type))
@@ -129,7 +129,8 @@ fn network(_file: &File) -> Result<Option<&'static str>, Error> {
     Ok(None)
 }
 
-/// By the number that the kernel gives it. <https://www.man7.org/linux/man-pages/man2/statfs.2.html>
+/// Names a network file system by the number that the kernel gives it.
+/// <https://www.man7.org/linux/man-pages/man2/statfs.2.html>
 #[cfg(target_os = "linux")]
 fn network_of(kind: rustix::fs::FsWord) -> Option<&'static str> {
     match u32::try_from(kind).ok()? {

@@ -109,7 +109,7 @@ impl Store {
         .await
     }
 
-    /// What waits to be sent there is sent at the next look.
+    /// Has what waits to be sent there sent at the next look.
     pub async fn retry_now(&self, channel: &str) -> Result<(), StoreError> {
         let channel = channel.to_owned();
         self.write(move |tx| {
@@ -160,7 +160,7 @@ impl Store {
     }
 }
 
-/// The message shows what this file does not have, and is never changed again.
+/// Freezes a message that shows what this file does not have: it is never changed again.
 pub(super) fn freeze(tx: &Connection, key: &str) -> Result<(), StoreError> {
     codec::run(tx, "UPDATE message SET frozen = 1 WHERE key = ?1", [key]).map(drop)
 }

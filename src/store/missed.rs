@@ -1,4 +1,4 @@
-//! Missed signs: each watched suspension is checked once, and what came to light is told once.
+//! Stores missed signs: each watched suspension is checked once, and people are notified once of what came to light.
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, params};
@@ -24,7 +24,7 @@ impl Store {
             for (id, checked) in checks {
                 match record(tx, id, checked, now) {
                     Err(error @ StoreError::BadRow { .. }) => {
-                        tracing::error!(%error, watch = id, "what came to light of an account can't be recorded");
+                        tracing::error!(%error, watch = id, "can't record a missed sign of life");
                     }
                     recorded => recorded?,
                 }
@@ -34,13 +34,13 @@ impl Store {
         .await
     }
 
-    /// The watches with a missed sign of which nobody has been told.
+    /// Returns the watches with a missed sign that nobody has been notified of.
     pub async fn missed_to_tell(&self) -> Result<Vec<i64>, StoreError> {
         let sql = "SELECT id FROM watch WHERE missed IS NOT NULL AND missed_told_at IS NULL ORDER BY id";
         self.read(move |tx| codec::all(tx, sql, [], codec::id)).await
     }
 
-    /// The missed sign of a watch.
+    /// Returns the missed sign of a watch.
     pub async fn missed(&self, watch: i64) -> Result<Option<(Watch, Missed)>, StoreError> {
         let sql = format!("{WATCHES} WHERE id = ?1 AND missed IS NOT NULL");
         self.read(move |tx| {
@@ -52,7 +52,7 @@ impl Store {
         .await
     }
 
-    /// People have been told of it.
+    /// Notes that people were notified of it.
     pub async fn missed_told(&self, watch: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
         let sql = "UPDATE watch SET missed_told_at = ?2 WHERE id = ?1";
         self.write(move |tx| codec::run(tx, sql, params![watch, time_text(now)]).map(drop)).await

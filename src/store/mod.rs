@@ -10,7 +10,7 @@
 //!   itself says so.
 //! - A half-filled or undecodable row is an error that names it ([`StoreError::BadRow`]), never a default.
 //! - A second instance on the same file is refused, also when the first one was started under another name of it, and
-//!   whatever became of the lock file.
+//!   whatever happened to the lock file.
 //! - A file that is moved, deleted or replaced is not changed any more ([`Store::lost`]); a change is answered with `Ok` only if
 //!   its file is still the one at the path after the commit.
 //!

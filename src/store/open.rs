@@ -31,7 +31,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Whether the file that is open is the one at its path.
+    /// Returns whether the file that is open is the one at its path.
     pub(super) fn is_in_place(&self) -> Result<(), StoreError> {
         self.lock.as_ref().map_or(Ok(()), FileLock::is_in_place)
     }
@@ -178,7 +178,7 @@ fn number_of(migrations: &[&str]) -> i64 {
     i64::try_from(migrations.len()).expect("a handful of migrations")
 }
 
-/// Takes a database of which no copy has to be made to the newest version.
+/// Brings a database that needs no copy before it to the newest version.
 pub(super) fn migrate_all(connection: &mut Connection, path: &Path, version: i64) -> Result<(), OpenError> {
     migrate(connection, path, version, schema::MIGRATIONS, None)?;
     connection.execute_batch("PRAGMA foreign_keys = ON").map_err(|source| refused("set up", path, source))

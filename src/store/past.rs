@@ -37,7 +37,8 @@ impl Store {
         .await
     }
 
-    /// The open requests of the policy whose card was tried to be posted, and does not stand as far as is known.
+    /// Returns the open requests of the policy whose card was tried to be posted, and does not stand as far as is
+    /// known.
     pub async fn unposted(&self, policy: &str) -> Result<Vec<i64>, StoreError> {
         let policy = policy.to_owned();
         self.read(move |tx| unposted(tx, &policy)).await
@@ -77,7 +78,7 @@ impl Store {
         .await
     }
 
-    /// Of the accounts of this request those that the last request of the policy before it proposed too, if that one was
+    /// Returns those accounts of this request that the policy's last request before it proposed too, if that one was
     /// denied: which it was, and the decision.
     pub async fn denied_before(
         &self,
@@ -132,7 +133,8 @@ impl Store {
     }
 }
 
-/// The requests of the policy that wait for a decision and whose card could not be posted each time it was tried.
+/// Returns the requests of the policy that wait for a decision and whose card could not be posted each time it was
+/// tried.
 fn unposted(tx: &Connection, policy: &str) -> Result<Vec<i64>, StoreError> {
     let sql = "SELECT request.id FROM request
                JOIN message ON message.key = 'request:' || request.id || ':card'

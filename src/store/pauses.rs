@@ -1,5 +1,5 @@
-//! Emergency stops: at most one in force per policy, and read in the transaction of each step that one forbids. One that
-//! can't be written is held in memory until it can.
+//! Stores emergency stops: at most one in force per policy, and read in the transaction of each step that one forbids.
+//! One that can't be written is held in memory until it can.
 
 use rusqlite::{Connection, Row, params};
 
@@ -104,7 +104,7 @@ impl Store {
     }
 }
 
-/// The pause of the policy that is in force at this moment, written or not.
+/// Returns the pause of the policy that is in force at this moment, written or not.
 pub(super) fn in_force(tx: &Connection, stops: &Stops, policy: &str) -> Result<Option<Pause>, StoreError> {
     Ok(in_file(tx, policy)?.or_else(|| stops.of(policy)))
 }

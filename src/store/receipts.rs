@@ -70,8 +70,8 @@ impl Store {
         self.decide_noting(key, request, input, now, true).await
     }
 
-    /// The same, of somebody who has tried before without the right: if that is what it is refused for, the caller counts it
-    /// and no event is written.
+    /// Does the same for somebody who has tried before without the right: if that is what it is refused for, the caller
+    /// counts it and no event is written.
     pub async fn decide_unrecorded(
         &self,
         key: &str,

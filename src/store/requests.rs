@@ -132,9 +132,13 @@ impl Store {
         .await
     }
 
-    /// Takes one step of carrying out a decision for the candidate at `position`. Its state after it, or `None` if it
-    /// isn't due, or if an exemption or a pause came between judging the account and the intent, or if the database is
-    /// stopped or the request from an earlier epoch, or if the audit trail does not bear out the approval that the row claims: then nothing may be done with it.
+    /// Takes one step of executing a decision for the candidate at `position`, and returns its state after the step.
+    /// `None`: nothing may be done with it, because
+    ///
+    /// - it isn't due;
+    /// - an exemption or a pause came between judging the account and the intent;
+    /// - the database is stopped, or the request is from an earlier epoch;
+    /// - the audit trail does not bear out the approval that the row claims.
     pub async fn step_candidate(
         &self,
         request: i64,

@@ -60,8 +60,11 @@ impl Store {
         self.read(|tx| codec::all(tx, sql, [], codec::id)).await
     }
 
-    /// Takes one step of a restoration. Its state after it, or `None` if it isn't due, or may not be executed because the
-    /// database is stopped or the wish from an earlier epoch, or if the audit trail does not have the wish that the row claims: then nothing may be done.
+    /// Takes one step of a restoration, and returns its state after the step. `None`: nothing may be done, because
+    ///
+    /// - it isn't due;
+    /// - the database is stopped, or the wish is from an earlier epoch;
+    /// - the audit trail does not have the wish that the row claims.
     pub async fn step_restoration(
         &self,
         id: i64,

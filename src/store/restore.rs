@@ -1,4 +1,4 @@
-//! Putting a copy of the database in its place: stopped, in a new epoch, with the file that was there kept aside.
+//! Puts a copy of the database in its place: stopped, in a new epoch, with the file that was there kept aside.
 //!
 //! The copy is made ready under another name and takes its place by one rename. A crash before that leaves the file that
 //! was there, one after it leaves the copy, stopped. In between, that file may have lost the end of its log: the next
@@ -54,7 +54,7 @@ impl Store {
 }
 
 impl Restoring {
-    /// Where the copy is ready.
+    /// Returns where the copy is ready.
     pub fn staged(&self) -> &Path {
         &self.staged
     }

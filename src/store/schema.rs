@@ -355,9 +355,9 @@ CREATE TABLE forwarded (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Which database this is, how old its life is, and why it is stopped; what the provider's log told of each account that was
-/// asked about; what came to light after a suspension. The id is 128 random bits, made once for a new file and for one that
-/// is migrated.
+/// Adds which database this is, in which epoch, and why it is stopped; the signs of life in the provider's log of each
+/// account that was asked about; what came to light after a suspension. The id is 128 random bits, made once for a new
+/// file and for one that is migrated.
 const V9: &str = "
 CREATE TABLE lineage (
     one INTEGER PRIMARY KEY CHECK (one = 1),

@@ -1,4 +1,5 @@
-//! Sightings: what the provider's log told of an account, so that no later look has to find it again.
+//! Stores sightings: the signs of life of an account in the provider's log, so that no later look has to find them
+//! again.
 //!
 //! A row for each account that was ever asked about. It only moves forward.
 
@@ -17,7 +18,7 @@ use crate::domain::sighting::{Memory, Sighting, later, remembered};
 const FORGOTTEN_AFTER: Duration = Duration::days(400);
 
 impl Store {
-    /// What is remembered of these accounts.
+    /// Returns what is remembered of these accounts.
     pub async fn sightings(&self, ids: Vec<AccountId>) -> Result<BTreeMap<AccountId, Memory>, StoreError> {
         self.read(move |tx| {
             let mut found = BTreeMap::new();

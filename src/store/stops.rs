@@ -1,4 +1,5 @@
-//! Emergency stops that could not be written yet. They are in force at once, and are written as soon as that is possible.
+//! Holds emergency stops that could not be written yet. They are in force at once, and are written as soon as that is
+//! possible.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,17 +32,17 @@ impl Stops {
         self.lock().entry(policy.to_owned()).or_insert(stop);
     }
 
-    /// The stop is in the file, or was taken back there.
+    /// Lets go of a stop that is in the file, or was taken back there.
     pub(super) fn release(&self, policy: &str) {
         self.lock().remove(policy);
     }
 
-    /// Those that are still to be written.
+    /// Returns the stops that are still to be written.
     pub(super) fn unwritten(&self) -> Vec<(String, Stop)> {
         self.lock().iter().map(|(policy, stop)| (policy.clone(), stop.clone())).collect()
     }
 
-    /// The stop of this policy, as the pause that it will be: without a number yet.
+    /// Returns the stop of this policy, as the pause that it will be: without a number yet.
     pub(super) fn of(&self, policy: &str) -> Option<Pause> {
         let began = self.lock().get(policy)?.by.clone();
         Some(Pause { id: 0, policy: policy.to_owned(), began, ended: None })

@@ -1,13 +1,13 @@
-//! What is told over HTTP, where every program of the machine can ask: policies and numbers, never people. The words of an
-//! error may name anybody, so none of them goes out; the socket of the bot's own user has them.
+//! Decides what HTTP gives, where every program of the machine can ask: policies and numbers, never people. The words
+//! of an error may name anybody, so none of them goes out; the socket of the bot's own user has them.
 
 use super::{Reload, Status};
 use crate::app::vitals::{LastSweep, PolicyVitals, Sign, Vitals};
 
-/// Where the rest is.
+/// Names the command that shows the rest.
 const MORE: &str = "`inactive-contractors status` says more";
 
-/// The status without words that may name somebody.
+/// Returns the status without words that may name somebody.
 pub(super) fn in_public(status: Status) -> Status {
     // Each by its name, so that a new field is decided about here.
     let Status { version, pid, started_at, reload, vitals } = status;

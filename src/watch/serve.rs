@@ -38,7 +38,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 enum Audience {
     /// The bot's own user.
     Owner,
-    /// Every program of this machine, at this address: also a browser, with a page of somebody else's in it.
+    /// Every program of this machine, at this address: also a browser that shows somebody else's page.
     Anybody(SocketAddr),
 }
 
@@ -133,8 +133,9 @@ async fn connections<C, F>(
     }
 }
 
-/// Whether the request names this machine. A page whose name was made to lead here, by its owner, names that: its scripts
-/// could read every answer otherwise. <https://developer.mozilla.org/en-US/docs/Web/Security/Attacks/DNS_rebinding>
+/// Returns whether the request names this machine. A page whose name was made to lead here, by its owner, names that:
+/// its scripts could read every answer otherwise.
+/// <https://developer.mozilla.org/en-US/docs/Web/Security/Attacks/DNS_rebinding>
 fn is_meant_for(address: SocketAddr, headers: &HeaderMap) -> bool {
     let mut named = headers.get_all(HOST).iter();
     let (Some(host), None) = (named.next(), named.next()) else { return false };
@@ -185,7 +186,7 @@ async fn answer(watch: &Watch, audience: Audience, request: &Request<Incoming>) 
         "/metrics" => match watch.metrics().await {
             Ok(text) => response(StatusCode::OK, OPEN_METRICS, text),
             Err(error) => {
-                tracing::error!(error = format!("{error:#}"), "the metrics can't be given");
+                tracing::error!(error = format!("{error:#}"), "can't make the metrics");
                 response(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "see the log\n".to_owned())
             }
         },

@@ -1,5 +1,5 @@
-//! The truth about a person: what the log told is remembered, what is proposed is confirmed, and what comes to light too
-//! late is said.
+//! Evidence about a person: signs of life in the log are remembered, what is proposed is confirmed, and what comes to
+//! light too late is reported.
 
 use chrono::Duration;
 

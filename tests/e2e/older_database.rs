@@ -244,7 +244,7 @@ async fn while_no_channel_can_be_read_nothing_is_executed_and_without_the_right_
     world.gate.stopped().await;
     world.slack.wait_for("a socket", |slack| (slack.fresh_sockets() > 0).then_some(())).await;
     assert_answer(&world, U_APPROVER, "status", &["contractors"]).await;
-    assert_eq!(world.changes_asked().len(), asked, "whether the file is the latest can't be told yet");
+    assert_eq!(world.changes_asked().len(), asked, "it is not known yet whether the file is the latest");
     world.gate.release();
     // What Okta refused is tried again in a minute.
     world.advance(chrono::Duration::seconds(70));
@@ -258,12 +258,12 @@ async fn while_no_channel_can_be_read_nothing_is_executed_and_without_the_right_
     let status = async || BotProcess::spawn_as_configured(&world, &["status"], &[]).ended().await.stdout;
     let mut said = status().await;
     for _ in 0..40 {
-        if said.contains("so whether its database is the latest can't be told") {
+        if said.contains("so it is unknown whether its database is the latest") {
             break;
         }
         said = status().await;
     }
-    assert!(said.contains("so whether its database is the latest can't be told"), "{said}");
+    assert!(said.contains("so it is unknown whether its database is the latest"), "{said}");
     assert_answer(&world, U_APPROVER, "sweep", &["has started"]).await;
     world.message("nobody to suspend").await;
     world.nothing_else_is_wrong().await;

@@ -1,4 +1,4 @@
-//! What is told over HTTP, to any program of this machine: no page of somebody else's, and no names.
+//! What HTTP gives to any program of this machine: no page of somebody else's, and no names.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -1,5 +1,5 @@
 //! The operator copies the database, and later puts an older copy in its place: as any file, or with the code of the
-//! command. People's decisions since then are lost to the file, and nothing of before may be executed.
+//! command. People's decisions since then are lost to the file, and nothing older may be executed.
 
 use std::path::PathBuf;
 
@@ -59,7 +59,7 @@ impl World {
         self.trail.truncate(copy.events);
         self.court.reads_again(&self.path());
         self.unheard.clear();
-        // Effects of before are judged; what the file says of them may be less than what was done.
+        // Earlier effects are judged; what the file says of them may be less than what was done.
         self.lost_effects = self.okta.suspensions().len();
         // Without any right to read, nobody can tell; that is said, and is not what this is about.
         self.fate.set_weather(Weather::Rough, Weather::Fair);

@@ -75,7 +75,7 @@ fn policies(path: &Path) -> i64 {
     file.query_row("SELECT count(*) FROM policy", [], |row| row.get(0)).unwrap()
 }
 
-/// Refused for what became of the file, now and later.
+/// Changes are refused because the file is lost, now and later.
 async fn is_lost(store: &Store) {
     for name in ["late", "later"] {
         let error = store.know_policy(name, at(5)).await.expect_err("the file is not there any more");

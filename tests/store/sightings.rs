@@ -1,4 +1,4 @@
-//! What the log told, as rows: they only move forward, and only accounts that the bot asked about have one.
+//! Signs of life in the log, as rows: they only move forward, and only accounts that the bot asked about have one.
 
 use std::collections::BTreeMap;
 

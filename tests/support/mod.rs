@@ -408,7 +408,9 @@ impl World {
                 often.tick().await;
             }
         };
-        tokio::time::timeout(GUARD, look).await.unwrap_or_else(|_| panic!("waited in vain for: {what}"));
+        tokio::time::timeout(GUARD, look)
+            .await
+            .unwrap_or_else(|_| panic!("waited without success for: {what}"));
     }
 }
 

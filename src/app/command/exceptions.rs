@@ -24,7 +24,7 @@ impl App {
         leave: bool,
     ) -> anyhow::Result<Answer> {
         let form = Form::exemption(if leave { "leave" } else { "exempt" });
-        // In which zone its times are is known once the policy is.
+        // The zone of its times is known once the policy is.
         let named = match self.said(asked, form, about, Tz::UTC) {
             Ok(said) => said.policy,
             Err(text) => return Ok(Err(text)),
@@ -108,7 +108,7 @@ impl App {
         Ok(())
     }
 
-    /// What stands after the person, with times in `zone`.
+    /// Returns what stands after the person, with times in `zone`.
     fn said(&self, asked: &Asked<'_>, form: Form, about: &About, zone: Tz) -> Result<Said, Text> {
         let text = about.words.as_deref().unwrap_or_default();
         tail::read(form, text, about.policy.as_deref(), &asked.names(self), asked.at, zone)

@@ -31,9 +31,9 @@ pub enum Read {
 pub struct Understood {
     /// The policy that was named.
     pub policy: Option<String>,
-    /// From when on.
+    /// When it begins.
     pub from: Option<DateTime<Utc>>,
-    /// Until when.
+    /// When it ends.
     pub until: Option<DateTime<Utc>>,
     /// Why, as it was typed.
     pub reason: String,

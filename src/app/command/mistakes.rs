@@ -1,4 +1,4 @@
-//! What is said of a line that can't be read, instead of clap's own words.
+//! Answers a line that can't be read, in sentences of the bot's own instead of clap's.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -7,7 +7,7 @@ use super::typed::Mistake;
 use crate::app::wording::{answers, mistakes, refusals};
 use crate::chat::Card;
 
-/// The answer to words that clap never sees.
+/// Returns the answer to words that clap never sees.
 pub(super) fn said(mistake: &Mistake) -> Card {
     refusals::note(match mistake {
         Mistake::Command { word, nearest } => mistakes::unknown_command(word, nearest.as_deref()),
@@ -18,7 +18,7 @@ pub(super) fn said(mistake: &Mistake) -> Card {
     })
 }
 
-/// The answer to arguments that clap does not take: help that was asked for, or a sentence.
+/// Returns the answer to arguments that clap does not take: help that was asked for, or a sentence.
 pub(super) fn answer(error: &clap::Error, arguments: &[String], grammar: &clap::Command) -> Card {
     let command = arguments.first().and_then(|name| grammar.find_subcommand(name));
     let example = command.and_then(example);
@@ -50,7 +50,7 @@ pub(super) fn answer(error: &clap::Error, arguments: &[String], grammar: &clap::
     })
 }
 
-/// The first example of a command's help.
+/// Returns the first example of a command's help.
 fn example(command: &clap::Command) -> Option<String> {
     let help = command.get_after_help()?.to_string();
     help.lines().nth(1).map(|line| line.trim().to_owned())

@@ -54,7 +54,7 @@ struct Line {
 }
 
 impl Line {
-    /// As a person types it. `Err` is what they are answered instead.
+    /// Reads a line as a person types it. `Err` is the answer to a line that can't be read.
     fn typed(text: &str) -> Result<Line, Card> {
         let mut grammar = Line::command();
         grammar.build();
@@ -159,8 +159,8 @@ enum Command {
     },
     /// Stop: nobody is suspended and no sweep starts until an admin resumes; for admins
     ///
-    /// Denying, keeping and giving access back go on. Without a policy it is every one that you are an admin of. If the
-    /// first word is a policy's name, it is that policy; the reason is the rest, and because begins it whatever it says.
+    /// Denying, keeping and restoring go on. Without a policy, this pauses every one that you are an admin of. A policy's
+    /// name as the first word means that policy. The reason is the rest; because begins it whatever it says.
     #[command(
         after_help = "Examples:\n  pause\n  pause contractors the import is wrong\n  pause because contractors \
                             are listed twice"
@@ -171,8 +171,8 @@ enum Command {
     },
     /// Let a paused policy go on; for admins
     ///
-    /// Without a policy it is every one that you are an admin of. If the first word is a policy's name, it is that policy;
-    /// the reason is the rest, and because begins it whatever it says.
+    /// Without a policy, this resumes every one that you are an admin of. A policy's name as the first word means that
+    /// policy. The reason is the rest; because begins it whatever it says.
     #[command(
         after_help = "Examples:\n  resume\n  resume contractors the import is fixed\n  resume because the import \
                             is fixed"
@@ -337,7 +337,7 @@ impl Command {
         }
     }
 
-    /// What may stand after its fixed words, and what does: the policy that an option names, and the rest of the line.
+    /// Returns what may follow its fixed words, the policy that an option names, and the rest of the line.
     fn tail(&self) -> Option<(Form, Option<&str>, &str)> {
         let (form, option, words) = match self {
             Command::Sweep { which } => (Form::which("sweep"), &which.policy, &which.words),
@@ -546,7 +546,7 @@ impl App {
             Command::Restore { about } => self.restore_asked(asked, &about.person, &said).await,
             Command::Withdraw { request, .. } => self.withdraw(inbound, &request, reason.to_owned()).await,
             Command::Retry { request, .. } => self.retry(inbound, &request, reason.to_owned()).await,
-            // They repeat what they understood before what became of it.
+            // They repeat what they understood before they report the result.
             Command::Pause { .. } => return self.pause(asked, policy, reason).await,
             Command::Resume { .. } => return self.resume(asked, policy, reason).await,
             Command::Verify => self.verify().await,
@@ -562,7 +562,7 @@ impl App {
         Ok(answer?.map(|card| refusals::with_reason(card, reason)))
     }
 
-    /// A command with what stands after its fixed words, unless it reads that itself.
+    /// Reads what stands after the fixed words of a command, unless the command reads that itself.
     fn understood(&self, asked: &Asked<'_>, command: Command) -> Result<(Command, Said), Text> {
         let Some((form, option, words)) = command.tail() else { return Ok((command, Said::default())) };
         if form.has_times() {

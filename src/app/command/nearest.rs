@@ -1,16 +1,16 @@
-//! Which word was meant by one that is not known.
+//! Finds the word that was meant by one that is not known.
 
 /// Words less alike than this are not worth a "did you mean".
 const ALIKE: f64 = 0.75;
 
-/// The known word that is most like this one, if any is much like it.
+/// Returns the known word that is most like this one, if any is much like it.
 pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let word = word.to_lowercase();
     let rated = known.iter().map(|known| (strsim::jaro_winkler(&word, &known.to_lowercase()), *known));
     rated.filter(|(alike, _)| *alike >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
 }
 
-/// Whether a word is probably this name, misspelt by a letter or two.
+/// Returns whether a word is probably this name, misspelt by a letter or two.
 pub(super) fn is_misspelt(word: &str, name: &str) -> bool {
     let slips = match name.chars().count() {
         0..=3 => 0,
@@ -20,7 +20,7 @@ pub(super) fn is_misspelt(word: &str, name: &str) -> bool {
     word != name && strsim::osa_distance(word, name) <= slips
 }
 
-/// Whether a word is probably a part of this name, written instead of the whole.
+/// Returns whether a word is probably a part of this name, written instead of the whole.
 pub(super) fn is_part(word: &str, name: &str) -> bool {
     let part = name.starts_with(word) || name.split(['-', '_']).any(|part| part == word);
     word != name && word.chars().count() >= 3 && part

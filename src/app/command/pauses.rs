@@ -18,7 +18,7 @@ use crate::store::{NewSweep, StoreError};
 type Meant<'a, 'b> = Vec<(&'a Policy, &'b Known)>;
 
 impl App {
-    /// Stops the policy, or all of which the person is an admin. It is in force when this returns, also
+    /// Stops the policy, or all that the person is an admin of. The stop is in force when this returns, also
     /// if it can't be written.
     pub(super) async fn pause(
         self: &Arc<Self>,

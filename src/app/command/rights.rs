@@ -84,7 +84,7 @@ impl<'a> Asked<'a> {
         self.granted.iter().map(|(policy, _)| *policy).collect()
     }
 
-    /// The names that the person may write.
+    /// Returns the names that the person may write.
     pub(super) fn names(&self, app: &'a App) -> Names<'a> {
         let all = app.policies.iter().map(|policy| policy.name.as_str()).collect();
         Names { all, shown: self.granted.iter().map(|(policy, _)| policy.name.as_str()).collect() }
@@ -139,7 +139,7 @@ impl<'a> Asked<'a> {
 }
 
 impl App {
-    /// The policy of this name, however it is capitalised.
+    /// Returns the policy of this name, however it is capitalised.
     fn policy_called(&self, name: &str) -> Option<&Policy> {
         self.policies.iter().find(|policy| folded(&policy.name) == folded(name))
     }

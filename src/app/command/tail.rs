@@ -1,4 +1,4 @@
-//! What stands after a command's fixed words: a policy, times, and the reason, which begins where the grammar says so.
+//! Reads what stands after a command's fixed words: a policy, times, and the reason.
 //!
 //! In this order: policies and times, where the command takes them; then the reason, which is the rest of the line.
 //! `because` or `reason:` begins it whatever comes then, and so do quotation marks around it. Otherwise a word in it that
@@ -32,32 +32,32 @@ enum Takes {
 }
 
 impl Form {
-    /// `sweep`, `preview`: a policy and nothing else.
+    /// Makes the form of `sweep` and `preview`: a policy and nothing else.
     pub(super) fn which(verb: &'static str) -> Form {
         Form { verb, takes: Takes::Policy }
     }
 
-    /// `pause`, `resume`: one policy, or all that the person is an admin of.
+    /// Makes the form of `pause` and `resume`: one policy, or all that the person is an admin of.
     pub(super) fn stop(verb: &'static str) -> Form {
         Form { verb, takes: Takes::PolicyOrAll }
     }
 
-    /// `restore`, `unexempt`: an account under a policy.
+    /// Makes the form of `restore` and `unexempt`: an account under a policy.
     pub(super) fn account(verb: &'static str) -> Form {
         Form { verb, takes: Takes::PolicyOfAccount }
     }
 
-    /// `exempt`, `leave`: an account under a policy, for a time.
+    /// Makes the form of `exempt` and `leave`: an account under a policy, for a time.
     pub(super) fn exemption(verb: &'static str) -> Form {
         Form { verb, takes: Takes::PolicyAndTimes }
     }
 
-    /// `withdraw`, `retry`: a request, which has its policy.
+    /// Makes the form of `withdraw` and `retry`: a request, which has its policy.
     pub(super) fn request(verb: &'static str) -> Form {
         Form { verb, takes: Takes::ReasonOnly }
     }
 
-    /// Whether it takes times, which are those of a policy's zone.
+    /// Returns whether it takes times, which are those of a policy's zone.
     pub(super) fn has_times(self) -> bool {
         self.takes == Takes::PolicyAndTimes
     }
@@ -74,7 +74,7 @@ impl Form {
         self.takes == Takes::PolicyOrAll
     }
 
-    /// Whether this word looks like another of what the command is about, of which it takes one.
+    /// Returns whether this word looks like a second account or request. The command takes one.
     fn takes_one(self, word: &str) -> bool {
         match self.takes {
             Takes::ReasonOnly => word.trim_start_matches('#').bytes().all(|byte| byte.is_ascii_digit()),
@@ -88,19 +88,19 @@ impl Form {
 
 /// The names of policies.
 pub(super) struct Names<'a> {
-    /// All that are configured.
+    /// The policies that are configured.
     pub(super) all: Vec<&'a str>,
     /// Those that the person may hear of.
     pub(super) shown: Vec<&'a str>,
 }
 
 impl<'a> Names<'a> {
-    /// The policy of this name, however it is capitalised.
+    /// Returns the policy of this name, however it is capitalised.
     fn exactly(&self, word: &str) -> Option<&'a str> {
         self.all.iter().find(|name| folded(name) == folded(word)).copied()
     }
 
-    /// The policy whose name this word is not quite.
+    /// Returns the policy whose name this word is not quite.
     fn nearly(&self, word: &str, or_part: bool) -> Option<&'a str> {
         let near = |name: &&&str| {
             let name = folded(name);
@@ -198,7 +198,7 @@ fn only<'a>(before: Option<&'a str>, named: &'a str) -> Result<&'a str, Text> {
     }
 }
 
-/// `all`, `everything`, `every policy`: what is meant anyway, unless it is the first word of a reason.
+/// Skips `all`, `everything` and `every policy`, which is meant anyway, unless it begins a reason.
 fn after_everything<'a, 'b>(rest: &'a [Word<'b>], now: DateTime<Utc>, zone: Tz) -> &'a [Word<'b>] {
     let every = |word: &Word<'_>| ["all", "every", "everything"].contains(&word.folded().as_str());
     let Some(after) = rest.split_first().filter(|(word, _)| every(word)).map(|(_, after)| after) else {
@@ -263,7 +263,7 @@ impl Times {
         Ok(Some(count))
     }
 
-    /// Until when; a length begins when the exemption does.
+    /// Returns when the exemption ends. A length counts from the exemption's beginning.
     fn ends(&self, now: DateTime<Utc>, zone: Tz) -> Result<Option<DateTime<Utc>>, Text> {
         let Some(lasts) = self.lasts else { return Ok(self.until) };
         let ends = lasts.after(self.from.unwrap_or(now), zone);
@@ -271,7 +271,8 @@ impl Times {
     }
 }
 
-/// The words of a time that stands here, with the keyword before it if there is one. Of "now" and "today" nobody is misled.
+/// Returns the words of a time that stands here, with the keyword before it if there is one. "now"
+/// and "today" mislead nobody.
 fn time_at(rest: &[Word<'_>], now: DateTime<Utc>, zone: Tz) -> Option<String> {
     const KEYWORDS: [&str; 9] = ["for", "until", "till", "from", "in", "on", "after", "at", "by"];
     let plain: Vec<String> = rest.iter().take(8).map(Word::bare).collect();
@@ -287,7 +288,7 @@ fn time_at(rest: &[Word<'_>], now: DateTime<Utc>, zone: Tz) -> Option<String> {
     (count > 0 && !soon).then(|| plain[..keyword + count].join(" "))
 }
 
-/// Whether a word is one that a time begins with, or that one misspelt.
+/// Returns whether a word is one that a time begins with, or that one misspelt.
 fn begins_a_time(word: &Word<'_>) -> bool {
     let word = word.folded();
     ["for", "until", "till", "from"].iter().any(|keyword| strsim::osa_distance(&word, keyword) <= 1)
@@ -342,7 +343,7 @@ fn unlike_anything_else(
     Ok(())
 }
 
-/// The words between quotation marks, if the whole text stands between one pair of them.
+/// Returns the words between quotation marks, if the whole text stands between one pair of them.
 fn unquoted(text: &str) -> (&str, bool) {
     const OPEN: [char; 4] = ['"', '“', '„', '”'];
     const CLOSE: [char; 3] = ['"', '”', '“'];
@@ -355,7 +356,7 @@ fn unquoted(text: &str) -> (&str, bool) {
 mod tests {
     use super::*;
 
-    /// What was understood on Wednesday, 14 October 2026 of words for two policies.
+    /// Reads words on Wednesday, 14 October 2026, with two policies, and returns what was understood.
     fn read_as(form: Form, text: &str, option: Option<&str>) -> Result<String, String> {
         let names = Names {
             all: vec!["contractors", "vendors", "emea-secret"],

@@ -1,4 +1,4 @@
-//! What people type, before clap reads it: phones write capitals, long dashes, curly quotes and other spaces.
+//! Prepares what people type for clap: phones write capitals, long dashes, curly quotes and other spaces.
 //!
 //! Commands, options and people are normalised. A reason stays exactly as it was typed: everything after a command's
 //! fixed words goes to clap as one argument, cut out of the text. Options may stand anywhere; what is in quotation marks
@@ -20,30 +20,30 @@ pub(super) struct Word<'a> {
 }
 
 impl Word<'_> {
-    /// Without the marks around it and what can't be seen.
+    /// Returns the word without the marks around it, and without what can't be seen.
     pub(super) fn bare(&self) -> String {
         let seen: String = self.raw.chars().filter(|c| !is_unseen(*c)).collect();
         seen.trim_matches(QUOTES).to_owned()
     }
 
-    /// For comparison with a word of the grammar.
+    /// Returns the word as it compares with a word of the grammar.
     pub(super) fn folded(&self) -> String {
         folded(self.bare().trim_end_matches([',', ';', ':', '.', '!', '?']))
     }
 
-    /// Whether it only says that the reason begins: `because`, `reason:`.
+    /// Returns whether it only says that the reason begins: `because`, `reason:`.
     pub(super) fn begins_the_reason(&self) -> bool {
         let word = self.folded();
         word == "because" || word == "reason" && self.bare().ends_with(':')
     }
 
-    /// Whether it is nothing but a dash.
+    /// Returns whether it is nothing but a dash.
     pub(super) fn is_dash(&self) -> bool {
         let bare = self.bare();
         !bare.is_empty() && bare.chars().all(is_dash)
     }
 
-    /// The name of an option, and its value after `=`: a dash of any kind, or several, and a letter.
+    /// Returns the name of an option, and its value after `=`: a dash of any kind, or several, and a letter.
     fn option(&self) -> Option<(String, Option<String>)> {
         let seen: String = self.raw.chars().filter(|c| !is_unseen(*c)).collect();
         let name = seen.strip_prefix(is_dash).filter(|_| !self.quoted)?.trim_start_matches(is_dash);
@@ -54,7 +54,7 @@ impl Word<'_> {
     }
 }
 
-/// The same for two texts that differ only in case or in the kind of their dashes.
+/// Returns the same for two texts that differ only in case or in the kind of their dashes.
 pub(super) fn folded(text: &str) -> String {
     let plain: String = text.trim().chars().map(|c| if is_dash(c) { '-' } else { c }).collect();
     crate::domain::fold::folded(&plain)
@@ -69,7 +69,7 @@ fn is_unseen(c: char) -> bool {
         || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// The words of a text, split at spaces of any kind.
+/// Returns the words of a text, split at spaces of any kind.
 pub(super) fn words(text: &str) -> Vec<Word<'_>> {
     let (mut found, mut at) = (Vec::new(), 0);
     for piece in text.split_inclusive(char::is_whitespace) {
@@ -103,7 +103,7 @@ pub(super) enum Mistake {
     NoValue { option: String },
 }
 
-/// The arguments that clap is to read. `grammar` is the whole command line, built.
+/// Returns the arguments that clap is to read. `grammar` is the whole command line, built.
 pub(super) fn arguments(text: &str, grammar: &clap::Command) -> Result<Vec<String>, Mistake> {
     let words = words(text);
     let Some(place) = words.iter().position(|word| word.option().is_none() && !word.bare().is_empty()) else {
@@ -163,7 +163,7 @@ pub(super) fn arguments(text: &str, grammar: &clap::Command) -> Result<Vec<Strin
     Ok(arguments)
 }
 
-/// A line of options and nothing else: `--help`, or `--here` for the status.
+/// Reads a line of options and nothing else: `--help`, or `--here` for the status.
 fn options_alone(words: &[Word<'_>], grammar: &clap::Command) -> Result<Vec<String>, Mistake> {
     let mut arguments = Vec::new();
     for word in words {
@@ -186,12 +186,12 @@ fn option_of<'a>(command: &'a clap::Command, name: &str) -> Option<&'a Arg> {
     command.get_arguments().find(|arg| arg.get_long() == Some(name))
 }
 
-/// Whether it takes the rest of the line as it was typed.
+/// Returns whether it takes the rest of the line as it was typed.
 fn is_free(arg: &Arg) -> bool {
     arg.get_id() == "words" && matches!(arg.get_action(), ArgAction::Set)
 }
 
-/// The text from the first of the `kept` words to the end, without the options in between.
+/// Returns the text from the first of the `kept` words to the end, without the options in between.
 fn slice(text: &str, words: &[Word<'_>], kept: &[&Word<'_>]) -> String {
     let mut out = String::new();
     let mut last: Option<usize> = None;

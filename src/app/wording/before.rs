@@ -1,4 +1,4 @@
-//! What a card says of an account besides its evidence: how often it was proposed, a denial before, an exemption since.
+//! Says on a card how often an account was proposed, and whether it was denied before or exempted since.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub struct Before {
     pub exempted: BTreeMap<AccountId, Granted>,
 }
 
-/// Whether the account was on earlier lists, and that the last of them was denied.
+/// Says whether the account was on earlier lists, and that the last of them was denied.
 pub(super) fn earlier(view: &View, candidate: &Candidate) -> Text {
     let text = Text::plain(match candidate.shown.pending_sweeps {
         0 => " · new on the list".to_owned(),
@@ -29,7 +29,7 @@ pub(super) fn earlier(view: &View, candidate: &Candidate) -> Text {
     text.and(denied(view, candidate).unwrap_or_default())
 }
 
-/// The denial of the last list that the account was on.
+/// Returns the denial of the last list that the account was on.
 pub(super) fn denied(view: &View, candidate: &Candidate) -> Option<Text> {
     let (request, decision) = view.before.denied.get(&candidate.shown.id)?;
     let text = Text::plain("; denied by ").and(mention(&decision.by)).then(format!(" in request {request}"));
@@ -39,7 +39,7 @@ pub(super) fn denied(view: &View, candidate: &Candidate) -> Option<Text> {
     })
 }
 
-/// That somebody exempted an account that waits for the decision.
+/// Says that somebody exempted an account that waits for the decision.
 pub(super) fn exempted(view: &View, candidate: &Candidate) -> Option<Text> {
     let waits = matches!(candidate.state, CandidateState::Proposed | CandidateState::Previewed)
         && view.request.state.awaits_decision();
@@ -55,7 +55,7 @@ pub(super) fn exempted(view: &View, candidate: &Candidate) -> Option<Text> {
     Some(text.then(". The account is left alone, whatever is decided here."))
 }
 
-/// The accounts that no decision was about so far: what is denied is not pending.
+/// Returns the accounts that no decision was about so far: what is denied is not pending.
 pub(super) fn pending<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Candidate> {
     let denied = &view.before.denied;
     view.candidates.iter().filter(|one| !denied.contains_key(&one.shown.id))

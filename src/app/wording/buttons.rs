@@ -51,7 +51,7 @@ fn button(view: &View, action: &str, label: &str, tone: Tone, confirm: Option<Co
     Button { tone, confirm, ..Button::new(action, value, label) }
 }
 
-/// One press denies, whatever else works; the other one asks why first.
+/// Returns two buttons: one denies, whatever else works; the other one asks why first.
 fn deny(view: &View) -> [Button; 2] {
     [
         button(view, action::DENY, "Deny all", Tone::Neutral, None),

@@ -1,4 +1,4 @@
-//! That nobody, or too few people, can decide a question, and why.
+//! Says that nobody, or too few people, can decide a question, and why.
 
 use super::card::View;
 use super::notices::spoken;
@@ -6,10 +6,10 @@ use crate::chat::{Card, MessageRef, Span, Text};
 use crate::domain::deciders::{Lack, Unable};
 use crate::domain::request::Request;
 
-/// So many people and groups that can't decide are named in one text.
+/// How many people and groups that can't decide one text names.
 const NAMED_MAX: usize = 5;
 
-/// What a question, or a policy, lacks.
+/// Says what a question, or a policy, lacks.
 pub fn lack_in_words(lack: Lack) -> String {
     let can = |able: usize| {
         if able == 1 { "only 1 person can".to_owned() } else { format!("only {able} people can") }
@@ -25,7 +25,7 @@ pub fn lack_in_words(lack: Lack) -> String {
     }
 }
 
-/// Who is named and can't decide, and why.
+/// Says who is named and can't decide, and why.
 pub fn unable_in_words(unable: &[Unable]) -> Text {
     let mut text = Text::default();
     for (index, one) in unable.iter().take(NAMED_MAX).enumerate() {
@@ -38,7 +38,7 @@ pub fn unable_in_words(unable: &[Unable]) -> Text {
     }
 }
 
-/// That nobody can answer the question of a card, or too few people.
+/// Says that nobody can answer the question of a card, or too few people.
 pub(super) fn lack_on(view: &View) -> Option<Text> {
     let (deciders, policy) = (view.deciders?, view.policy?);
     let lack = deciders.lack(view.request, view.candidates, policy.approvals_needed, &policy.own_accounts)?;
@@ -52,7 +52,7 @@ fn on_card(lack: Lack, unable: &[Unable]) -> Text {
     reasons(text, unable).then(" ")
 }
 
-/// The message to an admin.
+/// Returns the message to an admin.
 pub fn to_admin(request: &Request, card: Option<&MessageRef>, lack: Lack, unable: &[Unable]) -> Card {
     let label = format!("Request {}", request.id);
     let link = match card {
@@ -72,7 +72,7 @@ pub fn to_admin(request: &Request, card: Option<&MessageRef>, lack: Lack, unable
 
 fn reasons(text: Text, unable: &[Unable]) -> Text {
     if unable.is_empty() {
-        return text.then(" No more people are named.");
+        return text.then(" The configuration names nobody else.");
     }
-    text.then(" Who is named and can't decide: ").and(unable_in_words(unable)).then(".")
+    text.then(" Named, but unable to decide: ").and(unable_in_words(unable)).then(".")
 }

@@ -57,7 +57,7 @@ pub fn in_thread(policy: &Policy, found: &[&Drifted]) -> Card {
     Card { summary, blocks: found.iter().map(line).collect() }
 }
 
-/// The message in the thread of the card about a sign of life that came to light after the suspension.
+/// Returns the message in the thread of the card about a sign of life that came to light after the suspension.
 pub fn missed(
     policy: &Policy,
     request: &Request,

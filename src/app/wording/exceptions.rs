@@ -32,7 +32,7 @@ pub fn exempted(granted: &Granted, waiting_in: Option<i64>, now: DateTime<Utc>) 
     Card { summary: text, blocks: Vec::new() }
 }
 
-/// What the answer to an exemption adds if nobody said when it is to end.
+/// Adds to the answer to an exemption that no end was given.
 pub fn without_an_end(mut card: Card) -> Card {
     card.summary = card.summary.then(" No end was given, so it lasts as long as the policy allows.");
     card

@@ -81,7 +81,7 @@ pub fn misread(misread: &Misread) -> Text {
     text.then(format!(" What I understand: {examples}."))
 }
 
-/// A date that can be read in two ways: which of them is meant?
+/// Asks which of two days a date means.
 pub fn ambiguous(text: &str, [one, other]: &[NaiveDate; 2]) -> Text {
     let in_words = |day: &NaiveDate| day.format("%-d %b %Y").to_string();
     Text::default()

@@ -1,4 +1,4 @@
-//! A database that is older than the channel, in words.
+//! Says in words that a database is older than the channel.
 
 use chrono::{DateTime, Utc};
 
@@ -12,10 +12,10 @@ use crate::store::ResumedDatabase;
 /// The command that ends a stop.
 const RESUME: &str = "/inactive-contractors resume";
 
-/// So many are named; of more, only how many.
+/// How many are named; the rest is only counted.
 const NAMED_MAX: usize = 20;
 
-/// What is wrong, in one sentence without markup: for a status, a log, a check.
+/// Says what is wrong, in one sentence without markup: for a status, a log, a check.
 pub fn reason(lineage: &Lineage, stop: &Stop) -> String {
     what_is_wrong(lineage, stop).to_plain()
 }
@@ -44,7 +44,7 @@ fn what_is_wrong(lineage: &Lineage, stop: &Stop) -> Text {
     }
 }
 
-/// What the file lacks: events, requests, exemptions. `missing` are exemptions in words.
+/// Says what the file lacks: events, requests, exemptions. `missing` are exemptions in words.
 fn gap(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Text {
     let mut text = Text::default();
     let first = stop.head.event + 1;
@@ -71,7 +71,7 @@ fn some(all: &[String]) -> String {
     }
 }
 
-/// The message in the channel, and to each admin, when the database is stopped.
+/// Returns the message in the channel, and to each admin, when the database is stopped.
 pub fn stopped(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Card {
     let text = Text::plain("I have stopped: ")
         .and(what_is_wrong(lineage, stop))
@@ -83,7 +83,7 @@ pub fn stopped(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Card {
     spoken(text)
 }
 
-/// The message in the channel when it goes on.
+/// Returns the message in the channel when it goes on.
 pub fn resumed(by: &Person, at: DateTime<Utc>, epoch: i64) -> Card {
     spoken(
         Text::default()
@@ -96,7 +96,7 @@ pub fn resumed(by: &Person, at: DateTime<Utc>, epoch: i64) -> Card {
     )
 }
 
-/// The answer to the admin who resumed.
+/// Returns the answer to the admin who resumed.
 pub fn resumed_answer(done: &ResumedDatabase, missing: &[String], paused: &[String]) -> Text {
     let requests: Vec<String> = done.superseded.iter().map(|id| format!("#{id}")).collect();
     let mut text = Text::plain(format!("I go on, in epoch {} of the database. ", done.database.epoch));
@@ -122,7 +122,7 @@ pub fn resumed_answer(done: &ResumedDatabase, missing: &[String], paused: &[Stri
     text
 }
 
-/// The card of a request whose database is stopped.
+/// Returns the card of a request whose database is stopped.
 pub fn superseded_card(request: &Request) -> Card {
     let text = Text::plain(format!("Request #{} of policy ", request.id))
         .with(Span::Code(request.policy.clone()))
@@ -135,7 +135,7 @@ pub fn superseded_card(request: &Request) -> Card {
     Card { summary: text.clone(), blocks: vec![Block::Header(title), Block::Section(text)] }
 }
 
-/// Why nothing is decided or started while the database is stopped.
+/// Says why nothing is decided or started while the database is stopped.
 pub fn refused() -> Text {
     Text::plain(
         "My database is older than the channel or was replaced, so I have stopped and nothing was changed. An admin lets me go on with ",
@@ -144,7 +144,7 @@ pub fn refused() -> Text {
     .then(".")
 }
 
-/// Why a request of an earlier epoch can't be decided.
+/// Says why a request of an earlier epoch can't be decided.
 pub fn superseded() -> Text {
     Text::plain(
         "This request is from before my database was restored, so nothing was changed. Decide on the request that asks again, or run ",
@@ -153,7 +153,7 @@ pub fn superseded() -> Text {
     .then(".")
 }
 
-/// Why a button or dialog of another database changes nothing.
+/// Says why a button or dialog of another database changes nothing.
 pub fn not_of_this_database(earlier_epoch: bool) -> Text {
     Text::plain(if earlier_epoch {
         "That was posted before my database was restored, so nothing was changed. Use a message that was posted since, or run "
@@ -164,14 +164,14 @@ pub fn not_of_this_database(earlier_epoch: bool) -> Text {
     .then(".")
 }
 
-/// The answer to an admin who would resume one policy of a stopped database.
+/// Returns the answer to an admin who would resume one policy of a stopped database.
 pub fn resume_all() -> Text {
     Text::plain("The whole database is stopped, not one policy, so nothing was changed. To let everything go on, run ")
         .with(Span::Code(RESUME.into()))
         .then(" without a policy.")
 }
 
-/// The database by name, where its head is said.
+/// Returns the database by name, where its head is said.
 pub fn name(database: &DatabaseId) -> String {
     format!("database {}, epoch {}", database.id, database.epoch)
 }

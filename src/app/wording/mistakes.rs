@@ -1,4 +1,4 @@
-//! What the bot says when it doesn't understand a command: what it is about, and what to write instead.
+//! Says what the bot doesn't understand in a command, and what to write instead.
 
 use super::history;
 use crate::chat::{Span, Text};
@@ -16,7 +16,7 @@ fn unchanged(text: Text) -> Text {
     text.then(" Nothing was changed.")
 }
 
-/// There is no such command.
+/// Says that there is no such command.
 pub fn unknown_command(word: &str, nearest: Option<&str>) -> Text {
     let text = quoted(Text::plain("I don't know the command "), word).then(".");
     let text = match nearest {
@@ -26,7 +26,7 @@ pub fn unknown_command(word: &str, nearest: Option<&str>) -> Text {
     unchanged(text.then(" ").with(code("/inactive-contractors help")).then(" lists all of them."))
 }
 
-/// The command has no such option. `in_reason`: it may have been meant as a part of the reason.
+/// Says that the command has no such option. `in_reason`: it may have been meant as a part of the reason.
 pub fn unknown_option(word: &str, nearest: Option<&str>, in_reason: bool) -> Text {
     let text = quoted(Text::plain("I don't know the option "), word).then(".");
     let text = match nearest {
@@ -41,34 +41,34 @@ pub fn unknown_option(word: &str, nearest: Option<&str>, in_reason: bool) -> Tex
     unchanged(text)
 }
 
-/// An option without its value.
+/// Says that an option lacks its value.
 pub fn no_value(option: &str) -> Text {
     unchanged(Text::plain("Something is missing after ").with(code(format!("--{option}"))).then("."))
 }
 
-/// The same option twice.
+/// Says that the same option is there twice.
 pub fn twice(option: &str) -> Text {
     unchanged(Text::default().with(code(option)).then(" is there more than once; write it once."))
 }
 
-/// A command without a word that it needs.
+/// Says that a command lacks a word that it needs.
 pub fn missing(what: &str, example: Option<&str>) -> Text {
     write_it_like(Text::plain(format!("This command needs a {what}.")), example)
 }
 
-/// A word too many.
+/// Says that there is a word too many.
 pub fn too_much(word: &str, example: Option<&str>) -> Text {
     write_it_like(quoted(Text::plain("I don't know what "), word).then(" means there."), example)
 }
 
-/// A value that an option can't have.
+/// Says that an option can't have this value.
 pub fn bad_value(option: &str, value: &str) -> Text {
     unchanged(
         quoted(Text::default(), value).then(" is not a number that ").with(code(option)).then(" can take."),
     )
 }
 
-/// Anything else that is wrong with a line.
+/// Says that a line is wrong in some other way.
 pub fn not_understood(example: Option<&str>) -> Text {
     write_it_like(Text::plain("I don't understand that."), example)
 }
@@ -80,12 +80,12 @@ fn write_it_like(text: Text, example: Option<&str>) -> Text {
     })
 }
 
-/// A keyword at the end of the line.
+/// Says that something is missing after a keyword.
 pub fn nothing_after(keyword: &str) -> Text {
     unchanged(Text::plain("Something is missing after ").with(code(keyword)).then("."))
 }
 
-/// There is no such policy.
+/// Says that there is no such policy.
 pub fn no_such_policy(word: &str, nearest: Option<&str>, known: &[&str]) -> Text {
     let text = quoted(Text::plain("There is no policy "), word).then(".");
     let text = match nearest {
@@ -95,20 +95,20 @@ pub fn no_such_policy(word: &str, nearest: Option<&str>, known: &[&str]) -> Text
     unchanged(text.then(format!(" There are: {}.", known.join(", "))))
 }
 
-/// Two policies in one command.
+/// Says that a command names two policies.
 pub fn two_policies(one: &str, other: &str) -> Text {
     let text = Text::plain("That names two policies, ").with(code(one)).then(" and ").with(code(other));
     unchanged(text.then(". Name one, and write the command again for the other."))
 }
 
-/// Another account or request after the one that a command is about.
+/// Says that a command takes one account or request.
 pub fn one_at_a_time(verb: &str, word: &str) -> Text {
     let text = Text::default().with(code(verb)).then(" takes one at a time, and ");
     let text = quoted(text, word).then(" looks like another. Write a command for each.");
     unchanged(text.then(" If it is a part of the reason, write ").with(code("because")).then(" before it."))
 }
 
-/// A word in the reason that may have been meant as a policy.
+/// Asks whether a word in the reason was meant as a policy.
 pub fn meant_a_policy(verb: &str, word: &str, name: Option<&str>, known: &[&str]) -> Text {
     let text = match name {
         Some(name) => quoted(Text::plain("Does "), word)
@@ -127,14 +127,14 @@ pub fn meant_a_policy(verb: &str, word: &str, name: Option<&str>, known: &[&str]
     )
 }
 
-/// A time where a command takes none.
+/// Says that a command takes no time.
 pub fn takes_no_time(verb: &str, time: &str) -> Text {
     let text = Text::default().with(code(verb)).then(" acts at once and takes no time, but ");
     let text = quoted(text, time).then(" looks like one.");
     unchanged(text.then(" If it is a part of the reason, write ").with(code("because")).then(" before it."))
 }
 
-/// A time after the reason has begun.
+/// Says that a time stands in the reason.
 pub fn time_after_the_reason(verb: &str, time: &str) -> Text {
     let text = quoted(Text::default(), time)
         .then(" looks like a time, but stands in the reason. Times come first: ");
@@ -146,21 +146,21 @@ pub fn time_after_the_reason(verb: &str, time: &str) -> Text {
     )
 }
 
-/// A time without the word that says which.
+/// Says that a time lacks the word that says which one it is.
 pub fn bare_time(time: &str) -> Text {
     let text = quoted(Text::default(), time).then(" looks like a time. Write ").with(code("for 30 days"));
     let text = text.then(", ").with(code("until 2026-12-31")).then(" or ").with(code("from 2026-12-20"));
     unchanged(text.then("; if it is a part of the reason, write ").with(code("because")).then(" before it."))
 }
 
-/// The same kind of time twice.
+/// Says that the same kind of time is there twice.
 pub fn two_times(keyword: &str) -> Text {
     let text =
         Text::plain("That has more than one beginning or end; I don't know what to do with the second ");
     unchanged(text.with(code(keyword)).then(". Say once from when, and once until when or for how long."))
 }
 
-/// A length of time that can't be read.
+/// Says that a length of time can't be read.
 pub fn not_a_length<W: AsRef<str>>(words: &[W]) -> Text {
     let words: Vec<&str> = words.iter().take(3).map(AsRef::as_ref).collect();
     let text =
@@ -175,7 +175,7 @@ pub fn not_a_length<W: AsRef<str>>(words: &[W]) -> Text {
     )
 }
 
-/// A day that can't be read, or read in two ways.
+/// Says that a day can't be read, or can be read in two ways.
 pub fn not_a_day(misread: &Misread) -> Text {
     match misread {
         Misread::NotUnderstood(word) => {

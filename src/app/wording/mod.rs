@@ -125,13 +125,13 @@ pub fn idle_in_words(
     Text::plain(days + sign).with(Span::Date(idle.since))
 }
 
-/// "41 days", or "at least 90 days" where the log could be read no further back.
+/// Returns "41 days", or "at least 90 days" where the log could be read no further back.
 pub(super) fn idle_for(idle: &Idle, now: DateTime<Utc>) -> String {
     let time = span_of_time(now - idle.surely_since());
     if idle.at_least_since.is_some() { format!("at least {time}") } else { time }
 }
 
-/// What somebody did, after "last" or before "meanwhile": "signed in over RADIUS ("VPN")".
+/// Says what somebody did, after "last" or before "meanwhile": "signed in over RADIUS ("VPN")".
 fn sign_in_words(sign: Option<&Sign>) -> Text {
     let Some(sign) = sign else { return Text::plain("used an app") };
     let text = Text::plain(match sign.way {

@@ -111,17 +111,17 @@ pub fn database_works(since: DateTime<Utc>) -> Card {
     )
 }
 
-/// The last message of a process whose database file is not there any more.
+/// Returns the last message of a process whose database file is not there any more.
 pub fn database_lost() -> Card {
     spoken(Text::plain(
         "My database file was moved, deleted or replaced while I worked with it. I change nothing any more, and I stop. \
-         The next start works with the file that is there then, and knows nothing of what isn't in it. If you run me: \
-         put the right file in place before that.",
+         The next start works with the file that is there then. If you run this bot, put the right file in place \
+         before you start it.",
     ))
 }
 
-/// Where the audit trail stands: kept in the channel, so that a rewritten file shows. 128 bits of the hash can't be
-/// forged and can be read; the message's mark has all of it.
+/// Returns where the audit trail stands: kept in the channel, so that a rewritten file shows. 128 bits of the hash
+/// can't be forged and can be read; the message's mark has all of it.
 fn anchor(seq: i64, head: &str) -> Block {
     let head = Span::Code(head.get(..32).unwrap_or(head).to_owned());
     Block::Context(Text::plain(format!("Audit trail up to event {seq}, head ")).with(head))
@@ -279,7 +279,7 @@ pub fn sweep_failed(policy: &str, error: &str) -> Card {
     )
 }
 
-/// The notice that a sweep has not ended when it should have.
+/// Returns the notice that a sweep has not ended when it should have.
 pub fn sweep_late(policy: &str, began: DateTime<Utc>) -> Card {
     spoken(
         Text::plain("The sweep of ")

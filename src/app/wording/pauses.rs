@@ -86,7 +86,7 @@ fn missed(missed: &[(String, Missed)], verb: &str) -> Text {
     })
 }
 
-/// What a person asked for, as it was understood, before what became of it: `verb` is "pause" or "resume".
+/// Repeats what a person asked for, as it was understood. `verb` is "pause" or "resume".
 pub fn understood(verb: &str, policy: Option<&str>, reason: &str) -> Text {
     let text = Text::plain(format!("Asked to {verb}: "));
     let text = match policy {
@@ -97,8 +97,8 @@ pub fn understood(verb: &str, policy: Option<&str>, reason: &str) -> Text {
     text.then(". ")
 }
 
-/// The answer to an admin who paused policies: those that are paused now, those that were before, those whose pause can't be
-/// written down, with the reason, and those that are not paused.
+/// Returns the answer to an admin who paused policies: those that are paused now, those that were before, those whose
+/// pause can't be written down, with the reason, and those that are not paused.
 pub fn paused(
     new: &[Pause],
     before: &[Pause],
@@ -113,7 +113,7 @@ pub fn paused(
             .quoted(why)
             .then(
                 ". Until I can, the pause is only in my memory, and a restart lifts it: fix the cause first, and don't \
-                 restart me before the channel is told that the policy is paused. ",
+                 restart me before the channel says that the policy is paused. ",
             );
     }
     for pause in new {

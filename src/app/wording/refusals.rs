@@ -15,7 +15,7 @@ pub fn note(text: Text) -> Card {
     Card { summary: text, blocks: Vec::new() }
 }
 
-/// An answer to something that a person did, with the reason as it was understood.
+/// Adds the reason, as it was understood, to the answer to something that a person did.
 pub fn with_reason(mut card: Card, reason: &str) -> Card {
     if !reason.is_empty() {
         card.summary = card.summary.then(" Reason: “").quoted(reason).then("”.");
@@ -252,7 +252,7 @@ pub fn no_such_request() -> Text {
         .then(" for the open ones.")
 }
 
-/// What else may be so, while another bot is connected to the same app.
+/// Says that the message may be another bot's, which is connected to the same app.
 pub fn perhaps_of_another_bot() -> Text {
     Text::plain(
         " Another bot seems to be connected to this Slack app: the message may be that one's. Tell the person who runs this bot.",
@@ -321,7 +321,7 @@ pub fn ask_again() -> Text {
     )
 }
 
-/// Too many questions wait already.
+/// Says that too many questions wait already.
 pub fn busy(waiting: usize) -> Text {
     Text::plain(format!("The bot is busy: {waiting} questions wait. Try again in a moment."))
 }

@@ -1,4 +1,4 @@
-//! The last line of a card: what it is about in numbers, who was left out unseen, and who can't decide it.
+//! Writes the last line of a card: what it is about in numbers, who was left out unseen, and who can't decide it.
 
 use super::card::View;
 use super::{deciders, mention};
@@ -8,7 +8,7 @@ use crate::domain::audit::Subject;
 /// So many accounts are named that are left out by their e-mail address.
 const NAMED_MAX: usize = 5;
 
-/// What the sweep found besides, and who can't decide.
+/// Says what the sweep found besides, and who can't decide.
 pub(super) fn text(view: &View, page: usize, pages: usize) -> Text {
     let counts = view.counts;
     let mut parts = vec![format!("Request {}", view.request.id)];

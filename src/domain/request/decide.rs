@@ -205,7 +205,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether the person may not do this at all, whatever the request's state.
+    /// Returns whether the person may not do this at all, whatever the request's state.
     pub fn is_lack_of_right(&self) -> bool {
         matches!(self, Refusal::NotAnApprover | Refusal::NotAnAdmin)
     }

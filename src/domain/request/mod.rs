@@ -331,7 +331,7 @@ impl Request {
         }
     }
 
-    /// Whether it ended before its card stood: there is nothing to tell of it.
+    /// Returns whether it ended before its card stood: there is nothing to tell of it.
     pub fn was_never_asked(&self) -> bool {
         matches!(self.state, RequestState::Expired { .. }) && self.deadline.is_none()
     }
@@ -428,7 +428,7 @@ pub fn expire(request: &Request, candidates: &[Candidate], now: DateTime<Utc>) -
     Some(transition)
 }
 
-/// The question never stood in its channel, and the next sweep asks with fresh data instead.
+/// Ends a request whose card never stood in its channel; the next sweep asks with fresh data instead.
 pub fn supersede_unasked(
     request: &Request,
     candidates: &[Candidate],
@@ -464,7 +464,7 @@ pub fn outdate(
     Some(transition)
 }
 
-/// The database was restored, so what was asked and decided before is not executed: an open question ends as taken back
+/// Ends a request from before the database was restored. Nothing of it is executed: an open question ends as taken back
 /// by the admin who resumed, of an approval those accounts are left alone for which no call can have worked. What such a
 /// call did has to be read first. `None`: there is nothing to end.
 pub fn supersede(request: &Request, candidates: &[Candidate], by: &Decision) -> Option<Transition> {

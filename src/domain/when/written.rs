@@ -1,4 +1,4 @@
-//! The forms of days and lengths that people write besides ISO dates: `friday`, `14 Dec`, `14/12/2026`, `two weeks`.
+//! Reads the days and lengths that people write besides ISO dates: `friday`, `14 Dec`, `14/12/2026`, `two weeks`.
 //!
 //! A form that two people read as two different days is never decided here: it becomes [`Reading::Either`].
 
@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 /// Nobody asks further back or ahead than this by a number of days.
 const DAYS_MAX: i64 = 40_000;
-/// The same in months.
+/// Nobody asks further back or ahead than this by a number of months.
 const MONTHS_MAX: u32 = 1_200;
 
 const NUMBERS: [&str; 21] = [
@@ -89,19 +89,19 @@ impl Reading {
 /// A length of time as people write it: days of 24 hours, or months of the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
-    /// So many days.
+    /// This many days of 24 hours.
     Days(i64),
-    /// So many months: from 14 October to 14 November, or to the last day of a shorter month.
+    /// This many months of the calendar: from 14 October to 14 November, or to the last day of a shorter month.
     Months(u32),
 }
 
 impl Length {
-    /// The moment so long after `at`; the calendar is the one of `zone`.
+    /// Returns the moment this length after `at`, by the calendar of `zone`.
     pub fn after(self, at: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
         self.moved(at, zone, NaiveDate::checked_add_months, 1)
     }
 
-    /// The moment so long before `at`.
+    /// Returns the moment this length before `at`.
     pub fn before(self, at: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
         self.moved(at, zone, NaiveDate::checked_sub_months, -1)
     }
@@ -124,7 +124,7 @@ impl Length {
     }
 }
 
-/// A length such as `30d`, `12w`, `30 days`, `two weeks`, `a month`; of words in lower case.
+/// Reads a length such as `30d`, `12w`, `30 days`, `two weeks` or `a month` from words in lower case.
 pub(super) fn length(words: &[&str]) -> Option<Length> {
     let (number, unit) = match words {
         [word] if *word == "fortnight" => (1, "fortnight"),
@@ -149,7 +149,7 @@ pub(super) fn length(words: &[&str]) -> Option<Length> {
     }
 }
 
-/// Whether a word counts something, or is a unit that lengths are written in: with it a length was meant.
+/// Returns whether a word counts something, or is a unit that lengths are written in: with it a length was meant.
 pub(super) fn belongs_to_a_length(word: &str) -> bool {
     let unit = word.trim_start_matches(|c: char| c.is_ascii_digit());
     let unit_alone = length(&["1", unit]).is_some() && unit.len() > 2;
@@ -161,19 +161,19 @@ fn number_named(word: &str) -> Option<u32> {
     unsigned(word).or_else(|| named.find(|(_, name)| *name == word).map(|(number, _)| number))
 }
 
-/// Digits and nothing else: no sign.
+/// Reads digits and nothing else: no sign.
 pub(super) fn unsigned(digits: &str) -> Option<u32> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
-/// The day of a week's day: `friday`, `fri`.
+/// Reads the name of a day of the week: `friday`, `fri`.
 pub(super) fn weekday_named(word: &str) -> Option<Weekday> {
     let word = word.trim_end_matches('.');
     let short = |name: &str| ["tues", "thur", "thurs"].contains(&word) || word.len() == 3 || name == word;
     WEEKDAYS.iter().find(|(name, _)| name.starts_with(word) && short(name)).map(|(_, day)| *day)
 }
 
-/// The next day of this name, or the last one; on such a day nobody knows whether today is meant.
+/// Returns the next day of this name, or the last one; on such a day nobody knows whether today is meant.
 pub(super) fn weekday(named: Weekday, toward: Toward, today: NaiveDate) -> Reading {
     let ahead = i64::from(named.days_since(today.weekday()));
     let day = |days: i64| today.checked_add_signed(Duration::days(days));
@@ -185,7 +185,7 @@ pub(super) fn weekday(named: Weekday, toward: Toward, today: NaiveDate) -> Readi
     }
 }
 
-/// `next friday`: the coming one for some, the one of the week after for others.
+/// Returns both days that `next friday` means: the coming one for some, the one of the week after for others.
 pub(super) fn next_weekday(named: Weekday, today: NaiveDate) -> Reading {
     let ahead = i64::from(named.days_since(today.weekday()));
     let coming = today.checked_add_signed(Duration::days(if ahead == 0 { 7 } else { ahead }));
@@ -199,7 +199,7 @@ fn either(one: Option<NaiveDate>, other: Option<NaiveDate>) -> Reading {
     }
 }
 
-/// A month's name or its first letters, from three on.
+/// Reads a month's name or its first letters, from three on.
 pub(super) fn month_named(word: &str) -> Option<u32> {
     let word = word.trim_end_matches('.');
     let short = word.len() == 3 || word == "sept";
@@ -209,7 +209,7 @@ pub(super) fn month_named(word: &str) -> Option<u32> {
         .map(|(month, _)| month)
 }
 
-/// `14 dec`, `dec 14`, `14th of december`, each with a year or without.
+/// Reads `14 dec`, `dec 14` and `14th of december`, each with a year or without.
 pub(super) fn day_of_month(words: &[&str], toward: Toward, today: NaiveDate) -> Option<Reading> {
     let (day, month, year) = match words {
         [day, "of", month] => (ordinal(day)?, month_named(month)?, None),
@@ -230,7 +230,7 @@ pub(super) fn day_of_month(words: &[&str], toward: Toward, today: NaiveDate) -> 
     Some(Reading::day(dated(year, month, day, toward, today)))
 }
 
-/// `14/12/2026`, `14.12.2026`, `14/12`, `2026/12/14`; `03/04` is two days for two people.
+/// Reads `14/12/2026`, `14.12.2026`, `14/12` and `2026/12/14`. `03/04` is two days for two people.
 pub(super) fn with_slashes(word: &str, toward: Toward, today: NaiveDate) -> Option<Reading> {
     let separator = ['/', '.'].into_iter().find(|separator| word.contains(*separator))?;
     let closed = word.ends_with('.');
@@ -249,7 +249,7 @@ pub(super) fn with_slashes(word: &str, toward: Toward, today: NaiveDate) -> Opti
     Some(either(dated(year, other, one, toward, today), dated(year, one, other, toward, today)))
 }
 
-/// The day of that year; without one the nearest that the direction allows, today included.
+/// Returns the day of that year; without one the nearest that the direction allows, today included.
 fn dated(year: Option<i32>, month: u32, day: u32, toward: Toward, today: NaiveDate) -> Option<NaiveDate> {
     if let Some(year) = year {
         return NaiveDate::from_ymd_opt(year, month, day);
@@ -264,7 +264,7 @@ fn dated(year: Option<i32>, month: u32, day: u32, toward: Toward, today: NaiveDa
     }
 }
 
-/// `14`, `14th`, `14.`
+/// Reads `14`, `14th` and `14.`.
 fn ordinal(word: &str) -> Option<u32> {
     let digits = word.trim_end_matches(|c: char| !c.is_ascii_digit());
     let ending = &word[digits.len()..];

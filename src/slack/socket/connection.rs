@@ -124,7 +124,7 @@ pub(super) async fn handshake(network: &Network, url: &Url) -> Result<Stream, Ws
     Box::pin(opening).await.map(|(stream, _)| stream)
 }
 
-/// Why a socket that Slack offered could not be opened.
+/// Returns why a socket that Slack offered could not be opened.
 fn not_opened(error: &WsError) -> String {
     match error {
         WsError::Http(answer) => format!("the websocket was answered with HTTP {}", answer.status().as_u16()),
@@ -149,7 +149,7 @@ struct ConnectionInfo {
 }
 
 impl Greeting {
-    /// How many connections to the app Slack counts, if it says so.
+    /// Returns how many connections to the app Slack counts, if it says so.
     pub(super) fn counted(&self) -> Option<u64> {
         match self {
             Greeting::Hello(hello) => hello.num_connections,
@@ -159,7 +159,7 @@ impl Greeting {
 }
 
 impl Hello {
-    /// The app that the app-level token is of.
+    /// Returns the app that the app-level token is of.
     fn app(&self) -> Option<&str> {
         self.connection_info.as_ref()?.app_id.as_deref()
     }

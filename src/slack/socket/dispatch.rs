@@ -445,12 +445,12 @@ impl Lives {
         }
     }
 
-    /// A connection has ended, or may have begun without our knowing.
+    /// Notes that a connection has ended, or may have begun without our knowing.
     pub(super) fn note_end(&self) {
         lock(&self.ended).push(Instant::now());
     }
 
-    /// How many connections of ours Slack can count, those that ended less than `settle` ago among them.
+    /// Returns how many connections of ours Slack can count, those that ended less than `settle` ago among them.
     pub(super) fn ours(&self, settle: Duration) -> u64 {
         let ended = {
             let mut ended = lock(&self.ended);

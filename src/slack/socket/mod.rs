@@ -81,7 +81,7 @@ impl Watched {
         }
     }
 
-    /// How many connections of the app are certainly not ours.
+    /// Returns how many connections of the app are certainly not ours.
     pub(super) fn others(&self) -> u64 {
         self.counted.others.load(Ordering::Relaxed)
     }
@@ -155,7 +155,7 @@ pub(super) async fn run(
     supervisor.run(shutdown).await
 }
 
-/// What became of a socket that was only tried.
+/// The result of a socket that was only tried.
 pub(super) struct Tried {
     /// Whether Slack took the app-level token and offered a socket.
     pub(super) was_offered: bool,
@@ -168,7 +168,7 @@ pub(super) async fn try_once(socket: &Socket) -> Tried {
     let reach = Reach::new(socket);
     let opened = match connection::open(socket, &reach).await {
         Ok(mut live) => {
-            // Slack hears that it is over; whether it answers is no matter.
+            // Slack hears that it is over; whether it answers doesn't matter.
             let _ = timeout(socket.timing.close, connection::close(&mut live.stream)).await;
             Ok(live.greeting.counted())
         }

@@ -1,5 +1,5 @@
-//! Whether somebody else is connected to this app. Slack gives each input to one of an app's connections, whichever it is, so
-//! what another bot gets, or a connection that has died without Slack noticing, never comes here.
+//! Finds out whether somebody else is connected to this app. Slack gives each input to one of an app's connections,
+//! whichever it is, so what another bot gets, or a connection that has died without Slack noticing, never comes here.
 //!
 //! Each hello says how many connections the app has. More than ours proves nothing at that moment: Slack may still count
 //! one that we have closed, one that broke, or that of a process before this one, and a bot may be replaced by another just now.
@@ -19,7 +19,7 @@ pub(super) struct Others {
 }
 
 impl Others {
-    /// Another hello: so many, of which at most so many can be ours. How many are certainly others'.
+    /// Takes in what a hello counts, and how many of these can be ours. Returns how many are certainly others'.
     pub(super) fn hello(&mut self, counted: u64, ours: u64, now: Instant, settle: Duration) -> u64 {
         let others = counted.saturating_sub(ours);
         if others == 0 {
@@ -30,7 +30,8 @@ impl Others {
         self.confirmed
     }
 
-    /// When to look again, if there is something to find out. By then no connection of ours is counted that is gone.
+    /// Returns when to look again, if there is something to find out. By then no connection of ours is counted that is
+    /// gone.
     pub(super) fn look_at(&self, now: Instant, settle: Duration) -> Option<Instant> {
         self.since.map(|_| now + settle * 2)
     }

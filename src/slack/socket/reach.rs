@@ -46,7 +46,7 @@ impl Reach {
         *self.socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
     }
 
-    /// Where the last socket led that Slack offered, without its ticket.
+    /// Returns where the last socket led that Slack offered, without its ticket.
     pub(super) fn place(&self) -> Option<Url> {
         self.socket.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

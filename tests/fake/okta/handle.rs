@@ -335,7 +335,9 @@ impl FakeOkta {
                 changes.changed().await.expect("the handle keeps the sender");
             }
         };
-        tokio::time::timeout(GUARD, wait).await.unwrap_or_else(|_| panic!("waited in vain for: {what}"));
+        tokio::time::timeout(GUARD, wait)
+            .await
+            .unwrap_or_else(|_| panic!("waited without success for: {what}"));
     }
 }
 

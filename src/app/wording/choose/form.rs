@@ -102,7 +102,7 @@ pub fn give_back(about: &About, candidate: &Candidate, left_alone_until: DateTim
     }
 }
 
-/// The dialog that denies a request, with a reason or without.
+/// Returns the dialog that denies a request, with a reason or without.
 pub fn deny(request: i64, list_hash: &str, policy: &str, accounts: usize) -> Modal {
     let value = About { request, list_hash: list_hash.to_owned(), position: 0, below: String::new() };
     let what = Text::plain(format!("Request {request} of policy "))
