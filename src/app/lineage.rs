@@ -23,6 +23,7 @@ use crate::chat::{Card, ChatError, Connection};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, Actor};
 use crate::domain::lineage::{Head, Lineage, Sighting, Stop};
+use crate::scheduler::Class;
 use crate::store::AuditQuery;
 
 /// The first and the longest wait while no channel can be read.
@@ -96,7 +97,8 @@ impl App {
     ) {
         self.note_pulse();
         self.note_connection(connection, false);
-        self.ask_witnesses(stop).await;
+        // Everything waits for it, so it must not wait behind questions.
+        Class::FreshLook.run(self.ask_witnesses(stop)).await;
     }
 
     /// Asks the channels that are to be asked, until one of them has answered, or none of them can, or `stop`.
