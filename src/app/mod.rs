@@ -245,7 +245,9 @@ impl App {
         let mut forget_at = now;
         let mut lost = None;
         loop {
-            self.begin_round(&mut connection, &stop).await;
+            if !self.begin_round(&mut connection, &stop).await {
+                break;
+            }
             self.keep_house(&mut forget_at, &mut seen).await;
             let began = Instant::now();
             let retry = match self.reconcile(&stop).await {
