@@ -34,6 +34,8 @@ pub struct Survey {
     /// The passing trouble that left nobody to ask about, or most of the idle accounts unjudged: whoever can wait knows
     /// more after another survey.
     pub unread: Option<IdentityError>,
+    /// The open requests whose cards could not be posted, so that their accounts are proposed here.
+    pub unposted: Vec<i64>,
 }
 
 /// What our own records say of the accounts of a listing.
@@ -43,6 +45,7 @@ struct Records {
     suspended: BTreeMap<AccountId, DateTime<Utc>>,
     restored: BTreeMap<AccountId, DateTime<Utc>>,
     past: Past,
+    unposted: Vec<i64>,
 }
 
 /// Why accounts could not be read.
@@ -149,7 +152,7 @@ pub async fn survey(app: &App, policy: &Policy, keep: Keep, now: DateTime<Utc>) 
         return Err(error);
     }
     let unread = unread(&looks, &plan.verdict).cloned();
-    Ok(Survey { plan, pages, unread })
+    Ok(Survey { plan, pages, unread, unposted: records.unposted })
 }
 
 /// Why nobody at all could be looked at twice: then "nobody to suspend" would be a guess. `by_log`: it was the log alone.
@@ -223,6 +226,7 @@ async fn records(
         suspended: app.store.suspended_by_us(ids.clone()).await?,
         restored: app.store.restored_by_us(ids).await?,
         past,
+        unposted,
     })
 }
 
