@@ -238,12 +238,13 @@ impl App {
             // No longer due: somebody else settled it, so nothing is called.
             return Ok(None);
         }
+        let denied_before = self.denials_so_far(request.id);
         let answer = self.identity.suspend(&candidate.shown.id).await;
         self.note_identity(&answer);
         match answer {
             Ok(reference) => {
                 passage.got_through();
-                self.note_got_through(request.id);
+                self.note_got_through(request.id, denied_before);
                 self.take(request, candidate, Step::Confirm(Proof::by_call(reference))).await
             }
             Err(error) => self.find_out(request, candidate, error).await,

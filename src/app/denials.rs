@@ -29,8 +29,10 @@ pub(super) enum At {
 /// The denials of a request that this process saw. A restart only makes it count from the beginning.
 #[derive(Debug, Default)]
 pub(super) struct Denials {
-    /// How many suspensions got through.
-    got_through: u32,
+    /// How many there were.
+    count: u32,
+    /// How many there had been when the latest call began that got through.
+    before_got_through: u32,
     /// The denials, by the position of the account on the list.
     of: BTreeMap<u32, Denied>,
 }
@@ -38,25 +40,31 @@ pub(super) struct Denials {
 #[derive(Clone, Copy, Debug)]
 struct Denied {
     times: u32,
-    /// How many suspensions had got through by the last time.
-    got_through: u32,
+    /// The number of the first one among all.
+    first: u32,
 }
 
 /// What the denials of one account say so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Seen {
     times: u32,
-    /// Whether a suspension got through since the time before.
+    /// Whether a suspension got through before this time that began after the first one.
     got_through_between: bool,
 }
 
 impl Denials {
     fn note(&mut self, position: u32) -> Seen {
-        let got_through = self.got_through;
+        self.count += 1;
         let before = self.of.get(&position).copied();
         let times = before.map_or(0, |before| before.times) + 1;
-        self.of.insert(position, Denied { times, got_through });
-        Seen { times, got_through_between: before.is_some_and(|before| before.got_through < got_through) }
+        self.of.insert(position, Denied { times, first: before.map_or(self.count, |before| before.first) });
+        let got_through_between = before.is_some_and(|before| before.first <= self.before_got_through);
+        Seen { times, got_through_between }
+    }
+
+    /// A call got through that began after so many denials.
+    fn got_through(&mut self, after: u32) {
+        self.before_got_through = self.before_got_through.max(after);
     }
 }
 
@@ -77,9 +85,15 @@ fn got_through(candidate: &Candidate) -> bool {
 }
 
 impl App {
-    /// Notes that a suspension of the request got through.
-    pub(super) fn note_got_through(&self, request: i64) {
-        lock(&self.runtime.denials).entry(request).or_default().got_through += 1;
+    /// How many accounts of the request were denied so far.
+    pub(super) fn denials_so_far(&self, request: i64) -> u32 {
+        lock(&self.runtime.denials).get(&request).map_or(0, |denials| denials.count)
+    }
+
+    /// A suspension of the request got through whose call began after so many denials. What was under way when the right
+    /// was taken away shows nothing.
+    pub(super) fn note_got_through(&self, request: i64, after: u32) {
+        lock(&self.runtime.denials).entry(request).or_default().got_through(after);
     }
 
     /// Notes that the account was denied. Returns the error that it fails with, if that is its own. An account does not
@@ -156,10 +170,12 @@ mod tests {
     fn a_suspension_between_two_denials_shows_that_it_is_the_account() {
         let due = candidates(&[CandidateState::due(), CandidateState::due()]);
         for at in [At::Look, At::Call] {
-            let mut denials = Denials { got_through: 3, ..Denials::default() };
+            let mut denials = Denials::default();
+            denials.got_through(0);
             assert!(!denials.note(0).is_of_one(at, &due), "they were before it");
-            assert!(!denials.note(0).is_of_one(at, &due));
-            denials.got_through += 1;
+            denials.got_through(0);
+            assert!(!denials.note(0).is_of_one(at, &due), "it was under way at the first denial");
+            denials.got_through(2);
             assert!(!denials.note(1).is_of_one(at, &due), "another one's first");
             assert!(denials.note(0).is_of_one(at, &due));
         }

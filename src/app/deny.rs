@@ -11,6 +11,7 @@ use crate::chat::{Ack, FormState, Inbound, Text};
 use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::exemption;
 use crate::domain::request::Verb;
+use crate::scheduler::Class;
 use crate::store::AuditContext;
 
 impl App {
@@ -24,7 +25,8 @@ impl App {
     ) {
         let (app, inbound) = (Arc::clone(self), inbound.clone());
         let (list_hash, trigger) = (list_hash.to_owned(), trigger.to_owned());
-        self.background_question(inbound.reply.clone(), async move {
+        // Slack opens it for three seconds only, and it carries a decision, so it does not queue.
+        self.background_soon(Class::Action, inbound.reply.clone(), async move {
             if let Some(text) = app.open_denial(&inbound, request, &list_hash, &trigger).await? {
                 app.whisper(inbound.reply, text);
             }
@@ -53,12 +55,16 @@ impl App {
         if !known.voter.approver {
             let event = Draft {
                 at: inbound.received_at,
-                actor: Actor::Person(known.voter.person),
+                actor: Actor::Person(known.voter.person.clone()),
                 action: Action::InputRefused,
                 subject: None,
                 detail: serde_json::json!({ "verb": "deny", "why": "not_an_approver" }),
             };
-            self.store.append(AuditContext::of(&request), event).await?;
+            if known.voter.admin {
+                self.store.append(AuditContext::of(&request), event).await?;
+            } else {
+                self.append_try(AuditContext::of(&request), event).await?;
+            }
             return Ok(Some(refusals::not_allowed("deny a request", Role::Approver.in_words())));
         }
         let open = candidates.iter().filter(|candidate| candidate.state.is_open()).count();

@@ -23,6 +23,7 @@ use crate::chat::{Card, ChatError, Connection};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, Actor};
 use crate::domain::lineage::{Head, Lineage, Sighting, Stop};
+use crate::scheduler::Class;
 use crate::store::AuditQuery;
 
 /// The first and the longest wait while no channel can be read.
@@ -88,31 +89,34 @@ impl App {
         }
     }
 
-    /// Asks the channels what they have seen, if that is due. Nothing is acted on before.
+    /// Asks the channels what they have seen, if that is due, before anything is acted on. `false`: the workflow ends before
+    /// they could be asked, so nothing may be acted on. A database that is lost or closed waits for nobody.
     pub(super) async fn begin_round(
         &self,
         connection: &mut watch::Receiver<Connection>,
         stop: &CancellationToken,
-    ) {
+    ) -> bool {
         self.note_pulse();
         self.note_connection(connection, false);
-        self.ask_witnesses(stop).await;
+        tokio::select! {
+            biased;
+            // Everything waits for it, so it must not wait behind questions.
+            () = Class::FreshLook.run(self.ask_witnesses()) => true,
+            () = stop.cancelled() => false,
+            () = self.store.closed() => true,
+            _ = self.store.lost() => true,
+        }
     }
 
-    /// Asks the channels that are to be asked, until one of them has answered, or none of them can, or `stop`.
-    async fn ask_witnesses(&self, stop: &CancellationToken) {
+    /// Asks the channels that are to be asked, until one of them has answered, or none of them can.
+    async fn ask_witnesses(&self) {
         let (mut wait, mut without_right) = (WAIT_MIN, 0);
         loop {
             let channels = self.channels_to_ask();
             if channels.is_empty() {
                 return;
             }
-            let asked = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                asked = self.ask_channels(channels) => asked,
-            };
-            let at_least = match asked {
+            let at_least = match self.ask_channels(channels).await {
                 Asked::Enough => break,
                 Asked::Later(at_least) => at_least,
                 Asked::NoRight => {
@@ -124,11 +128,7 @@ impl App {
                 }
             };
             self.note_pulse();
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(wait.max(at_least)) => {}
-            }
+            tokio::time::sleep(wait.max(at_least)).await;
             wait = (wait * 2).min(WAIT_MAX);
         }
         let mut witnesses = lock(&self.runtime.witnesses);
@@ -340,5 +340,23 @@ fn passes(error: &anyhow::Error) -> Option<Duration> {
         Some(
             ChatError::NotFound(_) | ChatError::Channel(_) | ChatError::Content(_) | ChatError::Denied(_),
         ) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Bench;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_workflow_that_ends_before_the_channels_could_be_asked_acts_on_nothing() {
+        let bench = Bench::new();
+        let mut connection = bench.app.connection.clone();
+        let mut begun = async |stop: &CancellationToken| bench.app.begin_round(&mut connection, stop).await;
+        let ended = CancellationToken::new();
+        ended.cancel();
+        assert!(!begun(&ended).await, "nobody has vouched");
+        assert!(begun(&CancellationToken::new()).await);
+        assert!(begun(&ended).await, "somebody has");
     }
 }

@@ -64,6 +64,7 @@ use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::plan::Guard;
 use crate::domain::policy::Policy;
 use crate::identity::{IdentityError, IdentityProvider};
+use crate::scheduler::Class;
 use crate::store::{AuditContext, Store};
 use work::{InFlight, Work};
 
@@ -242,11 +243,14 @@ impl App {
         }
         let mut bell = bell::hang(&self).await?;
         let (app, watched) = (Arc::clone(&self), stop.clone());
-        self.runtime.tasks.spawn(async move { app.watch_database(&watched).await });
+        let watching = async move { app.watch_database(&watched).await };
+        self.runtime.tasks.spawn(Class::FreshLook.run(watching));
         let mut forget_at = now;
         let mut lost = None;
         loop {
-            self.begin_round(&mut connection, &stop).await;
+            if !self.begin_round(&mut connection, &stop).await {
+                break;
+            }
             self.keep_house(&mut forget_at, &mut seen).await;
             let began = Instant::now();
             let retry = match self.reconcile(&stop).await {
@@ -288,7 +292,7 @@ impl App {
             tracing::debug!(%error, "the bell rings for nobody");
         }
         if lost.is_some() {
-            self.tell_database_lost().await;
+            Class::FreshLook.run(self.tell_database_lost()).await;
         }
         self.drain().await;
         lost.map_or(Ok(()), |why| Err(why.into()))

@@ -63,10 +63,8 @@ impl Signed {
     async fn witnessing(&self, mark: &Mark) -> Mark {
         let mut mark = self.named(mark);
         match self.store.witness().await {
-            Ok(Some(Witness { database, head })) => {
-                name(&mut mark.facts, &database);
-                mark.facts.insert(EVENT.to_owned(), head.event.to_string());
-                mark.facts.insert(HEAD.to_owned(), head.hash);
+            Ok(Some(witness)) => {
+                bear(&mut mark.facts, &witness);
                 mark.facts.extend(self.exemptions().await);
             }
             Ok(None) => {}
@@ -102,6 +100,23 @@ impl Signed {
 fn name(facts: &mut BTreeMap<String, String>, database: &DatabaseId) {
     facts.insert(DATABASE.to_owned(), database.id.clone());
     facts.insert(EPOCH.to_owned(), database.epoch.to_string());
+}
+
+fn bear(facts: &mut BTreeMap<String, String>, Witness { database, head }: &Witness) {
+    name(facts, database);
+    facts.insert(EVENT.to_owned(), head.event.to_string());
+    facts.insert(HEAD.to_owned(), head.hash.clone());
+}
+
+/// The mark with what the message proved when it was read. A stopped database that changes the message must not take that
+/// away: it is to be found by the next start on the same old file, too.
+fn still_proving(mut mark: Mark, message: &MessageRef, lineage: &Lineage) -> Mark {
+    let mut seen = lineage.stopped.iter().flat_map(|stop| &stop.seen);
+    if let Some(seen) = seen.find(|one| one.channel == message.channel && one.message == message.id) {
+        mark.facts.extend(seen.facts.clone());
+        bear(&mut mark.facts, &seen.witness);
+    }
+    mark
 }
 
 fn signature(database: &DatabaseId) -> String {
@@ -208,7 +223,8 @@ impl Chat for Signed {
     }
 
     async fn update(&self, message: &MessageRef, mark: &Mark, card: &Card) -> Result<(), ChatError> {
-        self.chat.update(message, &self.witnessing(mark).await, &self.card(card)).await
+        let mark = still_proving(self.witnessing(mark).await, message, &self.store.lineage());
+        self.chat.update(message, &mark, &self.card(card)).await
     }
 
     async fn marks(&self, channel: &str, since: Option<DateTime<Utc>>) -> Result<Vec<Marked>, ChatError> {
@@ -272,6 +288,7 @@ impl Chat for Signed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::lineage::{Mismatch, Stop};
 
     fn lineage(epoch: i64, migrated: bool) -> Lineage {
         let id = "0123456789abcdef0123456789abcdef".to_owned();
@@ -306,5 +323,31 @@ mod tests {
         assert_eq!(unsigned(lineage(1, true)), Origin::Ours);
         assert_eq!(unsigned(lineage(1, false)), Origin::Elsewhere);
         assert_eq!(unsigned(lineage(2, true)), Origin::Elsewhere);
+    }
+
+    #[test]
+    fn a_message_that_stopped_the_database_still_proves_it_when_it_is_changed() {
+        let head = |event: i64| Head { event, hash: event.to_string() };
+        let mut ours = lineage(1, false);
+        let witness = Witness { database: ours.database.clone(), head: head(9) };
+        let message = MessageRef { channel: "C1".to_owned(), id: "1.2".to_owned() };
+        let seen = Sighting {
+            channel: message.channel.clone(),
+            message: message.id.clone(),
+            posted_at: DateTime::UNIX_EPOCH,
+            key: "k".to_owned(),
+            witness,
+            facts: [(lineage::STATE.to_owned(), "approved".to_owned())].into(),
+        };
+        let changed = |ours: &Lineage, message: &MessageRef| {
+            let mark = still_proving(Mark::new("k"), message, ours);
+            sighting(Marked { message: message.clone(), posted_at: DateTime::UNIX_EPOCH, mark })
+        };
+        assert_eq!(changed(&ours, &message), None, "it is not stopped");
+        let (since, why, restored_from) = (DateTime::UNIX_EPOCH, Mismatch::Ahead, None);
+        ours.stopped = Some(Stop { since, why, head: head(3), restored_from, seen: vec![seen.clone()] });
+        assert_eq!(changed(&ours, &message), Some(seen));
+        let other = MessageRef { id: "3.4".to_owned(), ..message };
+        assert_eq!(changed(&ours, &other), None);
     }
 }

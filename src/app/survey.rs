@@ -38,6 +38,8 @@ pub struct Survey {
     /// The accounts that are left out because their profile has an approver's e-mail address, and for nothing else that
     /// says whose they are.
     pub by_email: Vec<Subject>,
+    /// The open requests whose cards could not be posted, so that their accounts are proposed here.
+    pub unposted: Vec<i64>,
 }
 
 /// What our own records say of the accounts of a listing.
@@ -47,6 +49,7 @@ struct Records {
     suspended: BTreeMap<AccountId, DateTime<Utc>>,
     restored: BTreeMap<AccountId, DateTime<Utc>>,
     past: Past,
+    unposted: Vec<i64>,
 }
 
 /// Why accounts could not be read.
@@ -159,7 +162,7 @@ pub async fn survey(app: &App, policy: &Policy, keep: Keep, now: DateTime<Utc>) 
     }
     let unread = unread(&looks, &plan.verdict).cloned();
     let by_email = by_email.into_iter().map(|(id, login)| Subject { id, login }).collect();
-    Ok(Survey { plan, pages, unread, by_email })
+    Ok(Survey { plan, pages, unread, by_email, unposted: records.unposted })
 }
 
 /// Returns why nobody at all could be looked at twice: then "nobody to suspend" would be a guess. `by_log`: it was the
@@ -236,6 +239,7 @@ async fn records(
         suspended: app.store.suspended_by_us(ids.clone()).await?,
         restored: app.store.restored_by_us(ids).await?,
         past,
+        unposted,
     })
 }
 

@@ -221,7 +221,7 @@ impl App {
     async fn finished(
         &self,
         policy: &Policy,
-        Survey { plan, pages, by_email, .. }: Survey,
+        Survey { plan, pages, by_email, unposted, .. }: Survey,
     ) -> anyhow::Result<FinishedSweep> {
         let idle_since = plan
             .candidates()
@@ -251,6 +251,9 @@ impl App {
                 | Assessment::InGrace { .. } => None,
             })
             .collect();
+        // One whose accounts the survey took for waiting is not ended: nobody would ask about them.
+        let mut instead_of = if list.is_empty() { Vec::new() } else { self.unposted(policy).await? };
+        instead_of.retain(|request| unposted.contains(request));
         Ok(FinishedSweep {
             counts: plan.counts,
             verdict: plan.verdict,
@@ -260,7 +263,7 @@ impl App {
             approvals_needed: policy.approvals_needed,
             unknown,
             by_email,
-            instead_of: if list.is_empty() { Vec::new() } else { self.unposted(policy).await? },
+            instead_of,
             list,
             at: self.clock.now(),
         })

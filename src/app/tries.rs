@@ -128,14 +128,55 @@ impl App {
             *tries = rest;
             due
         };
-        for tried in due.into_values().filter(|tried| tried.more > 0) {
+        let mut due: Vec<(String, Tried)> = due.into_iter().filter(|(_, tried)| tried.more > 0).collect();
+        while let Some((_, tried)) = due.last() {
             let (context, event) = tried.summary(now);
             if let Err(error) = self.store.append(context, event).await {
-                // It is tried again, with what comes meanwhile.
-                lock(&self.runtime.tries).insert(self.counted_by(&tried.person.id), tried);
+                // They are tried again, with what came meanwhile.
+                let mut tries = lock(&self.runtime.tries);
+                for (key, tried) in due {
+                    put_back(&mut tries, key, tried);
+                }
                 return Err(error);
             }
+            due.pop();
         }
         Ok(())
+    }
+}
+
+/// Puts tries back that could not be recorded, together with those of the same person since.
+fn put_back(tries: &mut Tries, key: String, before: Tried) {
+    match tries.get_mut(&key) {
+        Some(now) => {
+            now.since = now.since.min(before.since);
+            now.more += before.more;
+            now.last = now.last.max(before.last);
+            now.policies.extend(before.policies);
+        }
+        None => drop(tries.insert(key, before)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_recorded_is_counted_together_with_what_came_meanwhile() {
+        let at = |minutes| DateTime::UNIX_EPOCH + Duration::minutes(minutes);
+        let by = |user: &str, from, more, policy: &str| Tried {
+            person: Person { id: user.to_owned(), name: String::new(), email: None, person_id: None },
+            since: at(from),
+            more,
+            last: at(from + 1),
+            policies: [Some(policy.to_owned())].into(),
+        };
+        let mut tries = Tries::from([("U1".to_owned(), by("U1", 70, 2, "q"))]);
+        put_back(&mut tries, "U1".to_owned(), by("U1", 0, 3, "p"));
+        put_back(&mut tries, "U2".to_owned(), by("U2", 0, 1, "p"));
+        let (both, other) = (&tries["U1"], &tries["U2"]);
+        assert_eq!((both.more, both.since, both.last, both.policies.len()), (5, at(0), at(71), 2));
+        assert_eq!((other.more, other.since, other.last), (1, at(0), at(1)));
     }
 }

@@ -9,6 +9,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
+use super::pauses::DATABASE;
 use super::stops::Stops;
 use super::sweeps::{self, NewSweep, StartedSweep};
 use super::{Store, StoreError, archive, messages, pauses, requests, restorations};
@@ -107,7 +108,7 @@ impl Store {
         let (key, stops) = (key.to_owned(), self.stops.clone());
         let resumed = self
             .write(move |tx| {
-                if !pauses::first_time(tx, &key, "the database", &by)? {
+                if pauses::is_taken_at_all(tx, &key)? || !pauses::first_time(tx, &key, DATABASE, &by)? {
                     return Ok(None);
                 }
                 resume(tx, &stops, stop, &by, &sweeps).map(Some)

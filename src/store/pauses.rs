@@ -68,7 +68,8 @@ impl Store {
         self.write_stops().await?;
         let (key, policy) = (key.to_owned(), policy.to_owned());
         self.write(move |tx| {
-            if !first_time(tx, &key, &policy, &by)? {
+            // An input that let a stopped database go on lifts no pause when it comes once more.
+            if is_taken(tx, &key, DATABASE)? || !first_time(tx, &key, &policy, &by)? {
                 return Ok(None);
             }
             let Some(pause) = in_file(tx, &policy)? else { return Ok(None) };
@@ -111,6 +112,23 @@ pub(super) fn in_force(tx: &Connection, stops: &Stops, policy: &str) -> Result<O
 
 fn in_file(tx: &Connection, policy: &str) -> Result<Option<Pause>, StoreError> {
     codec::first(tx, "SELECT * FROM pause WHERE policy = ?1 AND ended IS NULL", [policy], decode)
+}
+
+/// What an input is taken for that lets a stopped database go on.
+pub(super) const DATABASE: &str = "the database";
+
+/// Whether the input has been taken for this policy, or for [`DATABASE`].
+fn is_taken(tx: &Connection, key: &str, of: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM receipt WHERE key = ?1";
+    Ok(codec::first(tx, sql, [format!("{key}:{of}")], |_| Ok(()))?.is_some())
+}
+
+/// Whether the input has been taken for anything: one that lifted a pause lets no stopped database go on when it comes
+/// once more.
+pub(super) fn is_taken_at_all(tx: &Connection, key: &str) -> Result<bool, StoreError> {
+    // The character after the colon.
+    let sql = "SELECT 1 FROM receipt WHERE key >= ?1 || ':' AND key < ?1 || ';' LIMIT 1";
+    Ok(codec::first(tx, sql, [key], |_| Ok(()))?.is_some())
 }
 
 /// Whether the input has not been taken for this policy before. It is from now on.

@@ -77,6 +77,22 @@ async fn while_stopped_nothing_is_intended_or_decided_and_later_nothing_of_befor
 }
 
 #[tokio::test]
+async fn a_resume_that_comes_once_more_ends_no_other_stop_than_the_first_time() {
+    let bench = Bench::new();
+    let store = bench.open();
+    store.pause("paused", POLICY, by()).await.unwrap().unwrap();
+    store.stop(stop()).await.unwrap();
+    assert!(store.resume_database("of-database", by(), Vec::new()).await.unwrap().is_some());
+    assert_eq!(store.resume("of-database", POLICY, by()).await.unwrap(), None);
+    assert!(store.pause_of(POLICY).await.unwrap().is_some(), "the pause is still in force");
+
+    assert!(store.resume("of-policy", POLICY, by()).await.unwrap().is_some());
+    store.stop(stop()).await.unwrap();
+    assert_eq!(store.resume_database("of-policy", by(), Vec::new()).await.unwrap(), None);
+    assert!(store.lineage().stopped.is_some(), "the database is still stopped");
+}
+
+#[tokio::test]
 async fn a_stop_that_cannot_be_written_is_in_force_all_the_same() {
     let bench = Bench::new();
     let store = bench.open();
