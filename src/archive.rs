@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::app::history::export::Excerpt;
 use crate::clock::Clock;
 use crate::domain::audit::AuditEvent;
+use crate::domain::lineage::DatabaseId;
 use crate::domain::policy::hex;
 use crate::exit::{Exit, Usage};
 use crate::files::{self, PRIVATE};
@@ -61,7 +62,8 @@ async fn move_events(
         let (Some(first), Some(last)) = (events.first(), events.last()) else { break };
         let (from, up_to, head) = (first.seq, last.seq, last.hash.clone());
         let name = format!("audit-{from:09}-{up_to:09}.json");
-        let sha256 = write(&folder.join(&name), events, (verified.events, verified.head.clone()), now)?;
+        let head_of_all = (verified.events, verified.head.clone());
+        let sha256 = write(&folder.join(&name), events, head_of_all, &store.lineage().database, now)?;
         progress.say(&format!("{name}: events {from} to {up_to}, head {head}"));
         store.archive(Archive { file: name, sha256, from, up_to, head }, now).await?;
         moved += up_to - from + 1;
@@ -88,6 +90,7 @@ fn write(
     path: &Path,
     events: Vec<AuditEvent>,
     head: (i64, String),
+    database: &DatabaseId,
     now: DateTime<Utc>,
 ) -> anyhow::Result<String> {
     let ours = events.last().map_or("", |last| last.hash.as_str());
@@ -101,8 +104,15 @@ fn write(
         "{} is there already, and is not of this trail; name another folder. Nothing was removed",
         path.display()
     );
-    let excerpt =
-        Excerpt { made_at: now, head, filters: Vec::new(), restricted_to: None, gapless: true, events };
+    let excerpt = Excerpt {
+        made_at: now,
+        head,
+        database: database.clone(),
+        filters: Vec::new(),
+        restricted_to: None,
+        gapless: true,
+        events,
+    };
     let bytes = excerpt.json();
     files::write_whole(path, &bytes, PRIVATE)
         .with_context(|| format!("can't write {}; nothing was removed", path.display()))?;

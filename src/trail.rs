@@ -244,7 +244,7 @@ impl Excerpt<'_> {
             }
         }
         if matches!(self.format, Format::Csv) {
-            put(&csv_end(read.range, &self.head, self.made_at))?;
+            put(&csv_end(read.range, &self.head, &self.store.lineage().database, self.made_at))?;
         }
         read.sha256 = hex(&hash.finalize());
         Ok(read)

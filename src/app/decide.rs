@@ -144,7 +144,7 @@ impl App {
             let person =
                 Person { id: inbound.user.clone(), name: String::new(), email: None, person_id: None };
             let event = refused_unseen(person, inbound.received_at, why);
-            self.settle(inbound, why, Some((AuditContext::default(), event))).await?;
+            self.settle_try(inbound, why, AuditContext::default(), event).await?;
         }
         self.whisper(inbound.reply.clone(), lineage::not_of_this_database(origin == Origin::EarlierEpoch));
         Ok(Ack::Done)

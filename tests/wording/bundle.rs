@@ -12,6 +12,7 @@ use inactive_contractors::domain::assess::{Assessment, Idle, SecondLook, Signal}
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation, Skip};
 use inactive_contractors::domain::exemption::{End, Granted};
+use inactive_contractors::domain::lineage::DatabaseId;
 use inactive_contractors::domain::plan::{Counts, Guard, Verdict};
 use inactive_contractors::domain::request::{Decision, Request, RequestState};
 use inactive_contractors::domain::sighting::{Sighting, Sign, Way};
@@ -303,6 +304,7 @@ fn eventful() -> Evidence {
         excerpt: Excerpt {
             made_at: now() + days(2),
             head,
+            database: DatabaseId { id: "0123456789abcdef0123456789abcdef".to_owned(), epoch: 2 },
             filters: vec![format!("about {EVIL}")],
             restricted_to: None,
             gapless: true,

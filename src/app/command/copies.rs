@@ -98,6 +98,7 @@ impl App {
         }
         let events: Vec<AuditEvent> = events.into_values().collect();
         Ok(Ok(Excerpt {
+            database: self.store.lineage().database.clone(),
             made_at: now,
             head,
             filters: taken.filters,

@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::sheet::{Sheet, or_empty, time};
+use crate::app::wording::lineage::name;
 use crate::domain::audit::{Actor, AuditEvent};
+use crate::domain::lineage::DatabaseId;
 
 /// The kinds of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub struct Excerpt {
     pub made_at: DateTime<Utc>,
     /// Number and hash of the last event of the whole trail at that time.
     pub head: (i64, String),
+    /// The database that the trail is in.
+    pub database: DatabaseId,
     /// What was asked for, in words; empty for everything.
     pub filters: Vec<String>,
     /// The policies that it is restricted to; `None`: to none.
@@ -71,6 +75,7 @@ impl Excerpt {
             ),
             ("made_at", json!(time(self.made_at))),
             ("head", json!({ "seq": seq, "hash": hash })),
+            ("database", json!(self.database)),
             ("range", json!(range)),
             ("filters", json!(self.filters)),
             ("restricted_to", json!(self.restricted_to)),
@@ -90,7 +95,11 @@ impl Excerpt {
 
     /// A row per event; the last line says what the file is and where the chain stood.
     pub fn csv(&self) -> Vec<u8> {
-        let parts = [csv_head(), csv_rows(&self.events), csv_end(self.range(), &self.head, self.made_at)];
+        let parts = [
+            csv_head(),
+            csv_rows(&self.events),
+            csv_end(self.range(), &self.head, &self.database, self.made_at),
+        ];
         parts.concat()
     }
 }
@@ -148,12 +157,18 @@ pub fn csv_rows(events: &[AuditEvent]) -> Vec<u8> {
 }
 
 /// The last line: which events the file has, and where the chain stood when it was made.
-pub fn csv_end(range: Option<(i64, i64)>, head: &(i64, String), made_at: DateTime<Utc>) -> Vec<u8> {
+pub fn csv_end(
+    range: Option<(i64, i64)>,
+    head: &(i64, String),
+    database: &DatabaseId,
+    made_at: DateTime<Utc>,
+) -> Vec<u8> {
     let range = range.map_or("none".to_owned(), |(first, last)| format!("{first} to {last}"));
     let ((seq, hash), made_at) = (head, time(made_at));
     let mut sheet = Sheet::continued();
     sheet.row([format!(
-        "# events {range}; made {made_at}; the chain's head was event {seq} with hash {hash}"
+        "# events {range}; made {made_at}; the chain's head was event {seq} with hash {hash}, in {}",
+        name(database)
     )]);
     sheet.into_bytes()
 }

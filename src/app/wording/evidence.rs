@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use chrono::{DateTime, Utc};
 
+use super::lineage::name;
 use super::{guard_in_words, span_of_time};
 use crate::app::history::evidence::{self, Decided, Evidence, Suspension, Swept, adds_up, decision};
 use crate::domain::plan::Verdict;
@@ -106,9 +107,10 @@ pub fn readme(evidence: &Evidence) -> String {
          events.json      the part of the audit trail that all of it rests on, exactly as hashed\n\
          verify.py        checks the chain of hashes: python3 verify.py events.json\n\
          hashes.txt       SHA-256 of every file: sha256sum --check hashes.txt\n\n\
-         The head of the audit trail when this was made: event {seq},\n{hash}\n\
+         The head of the audit trail when this was made: event {seq},\n{hash}\nof {of}\n\
          Cells that a spreadsheet would take for a formula begin with an apostrophe.\n",
         version = evidence.version,
+        of = name(&evidence.excerpt.database),
         since = minute(evidence.period.since),
         until = minute(evidence.period.until),
         policies = evidence.policies.join(", "),
@@ -332,7 +334,8 @@ fn how_to_check(page: &mut String, evidence: &Evidence) {
     add(
         page,
         format_args!(
-            "<p>The head of the audit trail when this was made is event {seq}:<br><code>{}</code></p>\n",
+            "<p>The head of the audit trail when this was made is event {seq} of {}:<br><code>{}</code></p>\n",
+            escaped(&name(&evidence.excerpt.database)),
             escaped(hash)
         ),
     );

@@ -11,6 +11,7 @@ use inactive_contractors::app::history::sha256;
 use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::domain::exemption::{End, Granted};
+use inactive_contractors::domain::lineage::DatabaseId;
 use inactive_contractors::domain::sweep::Trigger;
 use inactive_contractors::domain::when::Period;
 use inactive_contractors::store::{SweepRow, SweepState};
@@ -116,7 +117,8 @@ fn excerpt(said: &[&str]) -> Excerpt {
     }
     let head = events.last().map_or((0, GENESIS.to_owned()), |last| (last.seq, last.hash.clone()));
     let filters = said.iter().map(|words| (*words).to_owned()).collect();
-    Excerpt { made_at: super::now(), head, filters, restricted_to: None, gapless: true, events }
+    let database = DatabaseId { id: "0123456789abcdef0123456789abcdef".to_owned(), epoch: 1 };
+    Excerpt { made_at: super::now(), head, database, filters, restricted_to: None, gapless: true, events }
 }
 
 fn event(words: &str, action: Action, request: i64, seq: i64) -> AuditEvent {
