@@ -52,6 +52,7 @@ async fn a_denial_takes_a_reason_that_stands_on_the_next_card() {
     world.slack.click(U_VIEWER, &card.ts, "deny_why").await.expect("everybody sees the button");
     world.told(U_VIEWER, "deny a request").await;
     assert!(world.slack.views(U_VIEWER).is_empty());
+    world.next_try_is_recorded(U_VIEWER);
     // Nor decides in somebody else's.
     world.slack.click(U_APPROVER, &card.ts, "deny_why").await.expect("the button is there");
     world
