@@ -102,7 +102,7 @@ async fn an_exemption_needs_a_role_a_reason_an_end_within_bounds_and_another_per
         (U_APPROVER, format!("exempt {ADA} until soon because"), "as a day"),
         (U_APPROVER, format!("exempt {ADA} until 2001-01-01 because"), "end before it starts"),
         (U_APPROVER, format!("leave {ADA} until 2099-01-01 because"), "From when?"),
-        (U_APPROVER, "exempt nobody@ext.example for 10d because".to_owned(), "has no account"),
+        (U_APPROVER, "exempt nobody@ext.example for 10d because".to_owned(), "are about no account"),
         (U_APPROVER, format!("exempt {ADA} --policy other for 10d because"), "There is no policy"),
     ] {
         if user == U_VIEWER {
