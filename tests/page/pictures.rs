@@ -105,9 +105,9 @@ async fn pictures_of_exemptions() {
         page.say(&format!("/inactive-contractors leave {leave}")).await;
         page.see_words("#messages li.ephemeral:last-child", "is exempt from").await;
         page.say("/inactive-contractors exemptions").await;
-        page.see_words("#messages li.ephemeral:last-child", "holidays").await;
+        page.see_words("#messages li.ephemeral:last-child", "by a person's word").await;
         page.say(&format!("/inactive-contractors why {CHIDI}")).await;
-        page.see_words("#messages li.ephemeral:last-child", CHIDI).await;
+        page.see_words("#messages li.ephemeral:last-child", "Not proposed as long as").await;
         calm(page).await;
         page.shoot("#channel", "exemption.png").await;
     })
