@@ -114,7 +114,7 @@ async fn a_whisper_takes_the_first_way_that_works() {
 #[tokio::test]
 async fn an_answer_to_one_person_is_tried_again_and_then_goes_another_way() {
     let mut wire = Wire::start().await;
-    let slack = slack(&wire).await;
+    let slack = hasty(&wire).await;
     let handle = Some(ReplyHandle(wire.response_url().into()));
     let to = ReplyTo { user: "U1".into(), channel: Some("C1".into()), handle };
     let others = |wire: &Wire| wire.count("chat.postEphemeral") + wire.count("chat.postMessage");
@@ -249,7 +249,7 @@ async fn members_are_read_to_the_last_page() {
 #[tokio::test]
 async fn the_check_names_what_is_missing_and_how_to_mend_it() {
     let wire = Wire::start().await;
-    let slack = slack(&wire).await;
+    let slack = hasty(&wire).await;
     wire.error("apps.connections.open", "not_allowed_token_type");
     let info = json!({ "id": "C1", "name": "ops", "is_member": false });
     wire.answer("conversations.info", Answer::Json(json!({ "ok": true, "channel": info })));
