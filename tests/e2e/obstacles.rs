@@ -92,13 +92,16 @@ async fn a_word_whose_answer_was_lost_is_found_and_one_that_slack_refuses_holds_
     world.until("both put off", waits).await;
     world.kill_bot().await;
     world.start_bot().await;
-    for _ in 0..6 {
-        one_more_try(&world).await;
-    }
     let tries = |world: &World| {
         let sql = "SELECT attempts FROM message WHERE key LIKE ?1";
         world.count(sql, &format!("request:1:obstacle:%:to:{U_ADMIN}"))
     };
+    // A message may not have had its turn yet when the account has.
+    for _ in 0..30 {
+        if tries(&world) < 5 {
+            one_more_try(&world).await;
+        }
+    }
     world.until("the last try", |world| tries(world) == 5).await;
     one_more_try(&world).await;
     world.okta.allow("lifecycle/suspend");
