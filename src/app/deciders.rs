@@ -29,7 +29,7 @@ const NAMED_MAX: usize = 5;
 /// How many approvers a policy may have. More are a mistake, and looking each up would take minutes.
 const APPROVERS_MAX: usize = 200;
 /// How many people are notified at most of what they have to see to.
-const WRITTEN_TO_MAX: usize = 20;
+pub(super) const WRITTEN_TO_MAX: usize = 20;
 /// What was looked up protects accounts for this long.
 const KEPT: Duration = Duration::minutes(1);
 /// What a look-up that failed has found serves the ones after it for this long. Slack allows about 100 look-ups a minute,

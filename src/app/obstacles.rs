@@ -7,6 +7,7 @@
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
+use super::deciders::WRITTEN_TO_MAX;
 use super::messages::{Identity, reference};
 use super::requests::{card_key, earliest};
 use super::wording::obstacles as wording;
@@ -18,8 +19,6 @@ use crate::store::MessageRow;
 
 /// So many obstacles of one request are told. A right that comes and goes would fill the channel; the card shows all.
 const TOLD_MAX: u32 = 6;
-/// So many admins are written to.
-const WRITTEN_TO_MAX: usize = 20;
 /// A person who can't be written to is not tried for ever: the channel knows.
 const TRIES_MAX: u32 = 5;
 /// The word that ends a trouble, at the end of its key.

@@ -162,7 +162,7 @@ impl Account {
         !names.is_empty() && own.into_iter().flatten().any(|name| names.contains(&folded(name)))
     }
 
-    /// Whether it is among these names, all [`folded`], by its e-mail address alone. Whoever may edit the profile sets that;
+    /// Whether it is among these names, all [`folded`], by its e-mail address alone. Anyone who may edit the profile sets that;
     /// a login is somebody's and nobody else's.
     pub fn is_among_by_email_alone(&self, names: &BTreeSet<String>) -> bool {
         self.is_among(names)

@@ -114,7 +114,11 @@ pub(super) fn copy_pages(source: &Connection, part: &Path, to: &Path) -> Result<
             }
         }
     }
-    // One file by itself: no log beside it that could be left behind.
-    copy.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get::<_, String>(0)).map_err(sql)?;
-    copy.close().map_err(|(_, source)| sql(source))
+    close_alone(copy).map_err(sql)
+}
+
+/// Closes a database so that it is one file by itself: no log stays beside it that could be left behind.
+pub(super) fn close_alone(connection: Connection) -> Result<(), rusqlite::Error> {
+    connection.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get::<_, String>(0))?;
+    connection.close().map_err(|(_, source)| source)
 }

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, json_text, time_text};
-use super::copy::{copy_pages, read_only};
+use super::copy::{close_alone, copy_pages, read_only};
 use super::lock::FileLock;
 use super::open::{beside, check, configure, migrate_all, newest, open_made, refused, resolve};
 use super::{OpenError, Store, StoreError, lineage as row};
@@ -119,9 +119,7 @@ fn stop(
     let transaction = connection.transaction().map_err(sql)?;
     let stopped = write_stop(&transaction, from, present, now).map_err(|error| corrupt(staged, &error))?;
     transaction.commit().map_err(sql)?;
-    // One file by itself: no log beside it that could be left behind.
-    connection.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get::<_, String>(0)).map_err(sql)?;
-    connection.close().map_err(|(_, source)| sql(source))?;
+    close_alone(connection).map_err(sql)?;
     let io = |source| OpenError::Io { what: "restore", path: staged.to_owned(), source };
     File::open(staged).and_then(|file| file.sync_all()).map_err(io)?;
     Ok(stopped)
