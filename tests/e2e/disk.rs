@@ -123,8 +123,10 @@ async fn a_pause_on_a_full_disk_is_in_force_at_once_and_is_written_when_there_is
     world.okta.clear_faults();
     disk.empty();
     // Another configuration begins with what is in memory, too.
+    let before = world.slack.connections_opened();
     bot.hang_up();
-    world.until("the new one", |world| world.audited("configuration_reloaded") == 1).await;
+    bot.connected(&world, before).await;
+    assert_eq!(world.audited("configuration_reloaded"), 1);
     world.audited_times("paused", 1).await;
     let told = |slack: &crate::fake::slack::FakeSlack| {
         let messages = slack.messages(C_OPS);
