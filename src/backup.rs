@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::app::wording::lineage::name;
 use crate::exit::Exit;
 use crate::files;
 use crate::store::Store;
 use crate::terminal::{Progress, show};
+use crate::wording::lineage::name;
 
 /// Copies the database to a new file and reads the copy through. Says what is in it.
 pub async fn run(database: &Path, to: &Path) -> anyhow::Result<Exit> {

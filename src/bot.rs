@@ -10,10 +10,6 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
-use crate::app::decide::Inbox;
-use crate::app::surveys::Surveys;
-use crate::app::wording::days_off;
 use crate::chat::ChatError;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Credential};
@@ -23,11 +19,15 @@ use crate::domain::schedule;
 use crate::exit::Misconfigured;
 use crate::forward::Collector;
 use crate::identity::IdentityError;
+use crate::inbox::Inbox;
 use crate::okta::Okta;
 use crate::scheduler::Class;
+use crate::services::App;
 use crate::slack::Slack;
 use crate::store::{AuditContext, Store};
+use crate::sweep::surveys::Surveys;
 use crate::watch::{AtWork, Supervisor, Watch};
+use crate::wording::days_off;
 use crate::{okta, slack};
 
 /// How long the bot waits for the two outside systems. The defaults are for production; tests shorten them instead of

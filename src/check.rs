@@ -6,16 +6,14 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::app::deciders::{self, LookedUp, SoFar};
-use crate::app::vitals::others_in_words;
-use crate::app::wording::days_off;
-use crate::app::wording::deciders::{lack_in_words, unable_in_words};
-use crate::app::wording::lineage::reason;
+use crate::authz::deciders;
+use crate::authz::deciders::{LookedUp, SoFar};
 use crate::bot::{everybody_approves, install_crypto, okta_settings, slack_settings};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::deciders::Lack;
 use crate::domain::policy::Policy;
+use crate::engine::health::others_in_words;
 use crate::exit::Exit;
 use crate::identity::IdentityProvider;
 use crate::okta::Okta;
@@ -24,6 +22,9 @@ use crate::status;
 use crate::store::{OpenError, Store};
 use crate::terminal::{BAD, GOOD, Progress, WARNING, printable, put, show, styled};
 use crate::trail::broken;
+use crate::wording::days_off;
+use crate::wording::deciders::{lack_in_words, unable_in_words};
+use crate::wording::lineage::reason;
 
 /// So many addresses of people who decide are looked for in the directory.
 const ADDRESSES_MAX: usize = 50;

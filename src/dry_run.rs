@@ -10,9 +10,6 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::app::App;
-use crate::app::survey::{Keep, Survey, survey};
-use crate::app::wording::{self, assessment_in_words};
 use crate::bot::{install_crypto, okta_settings, slack_settings};
 use crate::chat::{Connection, Text};
 use crate::clock::Clock;
@@ -23,9 +20,13 @@ use crate::domain::policy::Policy;
 use crate::exit::{Exit, Misconfigured, Usage};
 use crate::okta::Okta;
 use crate::scheduler::Class;
+use crate::services::App;
 use crate::slack::Slack;
 use crate::store::Store;
+use crate::sweep::survey::{Keep, Survey, survey};
 use crate::terminal::{BAD, FAINT, GOOD, HEADING, Progress, WARNING, printable, put, show, styled};
+use crate::wording;
+use crate::wording::assessment_in_words;
 
 /// Surveys each policy (or the one named) and prints who would be proposed, who not, and why: as a table, or as one JSON
 /// object a line for each policy.

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use crate::app::wording::lineage::name;
 use crate::clock::Clock;
 use crate::domain::audit::{Action, Actor, AuditEvent};
 use crate::domain::lineage::Head;
 use crate::exit::Exit;
 use crate::store::{Restoring, Store};
 use crate::terminal::{Progress, printable, show};
+use crate::wording::lineage::name;
 
 /// How many decisions are printed; `audit export` has all.
 const PRINTED_MAX: usize = 50;

@@ -14,7 +14,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::tally::{DECISIONS, Of, RESTORATIONS, SUSPENSIONS, SWEEPS, Tally};
-use crate::app::vitals::{LastSweep, PolicyVitals, Vitals};
+use crate::engine::health::{LastSweep, PolicyVitals, Vitals};
 use crate::forward::Behind;
 use crate::{okta, slack};
 

@@ -2,7 +2,7 @@
 //! of an error may name anybody, so none of them goes out; the socket of the bot's own user has them.
 
 use super::{Reload, Status};
-use crate::app::vitals::{LastSweep, PolicyVitals, Sign, Vitals};
+use crate::engine::health::{LastSweep, PolicyVitals, Sign, Vitals};
 
 /// Names the command that shows the rest.
 const MORE: &str = "`inactive-contractors status` says more";

@@ -12,12 +12,12 @@ use rusqlite::types::Value;
 use serde_json::Value as Json;
 
 use super::dialog::{self, choose, says};
-use crate::fake::okta::Fault;
-use crate::fake::slack::{
+use inactive_contractors::fake::okta::Fault;
+use inactive_contractors::fake::slack::{
     BOT_USER, C_GENERAL, C_OPS, Fault as SlackFault, Input, Message, U_ADMIN, U_APPROVER, U_APPROVER2,
     U_DEACTIVATED, U_GUEST, U_OTHER_BOT, U_STRANGER, U_VIEWER,
 };
-use crate::support::{PLAIN_POLICY, World};
+use inactive_contractors::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
@@ -488,7 +488,7 @@ async fn at_home() {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_every_command() {
     let (world, _) = world("").await;
-    let subcommands = inactive_contractors::app::command::subcommands();
+    let subcommands = inactive_contractors::commands::subcommands();
     let commands: Vec<String> =
         subcommands.into_iter().map(|(name, _)| name).filter(|name| name != "help").collect();
     assert!(commands.len() > 18, "{commands:?}");

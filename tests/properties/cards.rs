@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use inactive_contractors::app::wording::before::Before;
-use inactive_contractors::app::wording::card::{PAGE, View, card};
-use inactive_contractors::app::wording::{answers, notices};
 use inactive_contractors::chat::Card;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::domain::candidate::Candidate;
@@ -12,12 +9,15 @@ use inactive_contractors::domain::deciders::{Deciders, Unable};
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Decision, Request};
 use inactive_contractors::slack::fuzzing::message;
+use inactive_contractors::wording::before::Before;
+use inactive_contractors::wording::card::{PAGE, View, card};
+use inactive_contractors::wording::{answers, notices};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::fixture::{candidate, every_candidate_state, every_request_state, policy, request};
-use crate::generate::{holds, nasty, nasty_line};
-use crate::targets::{kit, now, render, team_url};
+use inactive_contractors::fixture::{candidate, every_candidate_state, every_request_state, policy, request};
+use inactive_contractors::generate::{holds, nasty, nasty_line};
+use inactive_contractors::targets::{kit, now, render, team_url};
 
 #[test]
 fn other_peoples_words_do_nothing() {

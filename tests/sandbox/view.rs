@@ -1,6 +1,6 @@
 //! The world as the page's JSON.
 
-use inactive_contractors::app::command::subcommands;
+use inactive_contractors::commands::subcommands;
 use serde_json::{Map, Value, json};
 
 use super::people::PEOPLE;

@@ -5,20 +5,20 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use inactive_contractors::app::App;
-use inactive_contractors::app::decide::Inbox;
 use inactive_contractors::chat::{Ack, Connection, Handler, Inbound};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::domain::policy::Policy;
+use inactive_contractors::inbox::Inbox;
+use inactive_contractors::services::App;
 use inactive_contractors::store::{Store, Writer};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::fate::Fate;
-use crate::okta::Okta;
-use crate::slack::Slack;
+use inactive_contractors::fate::Fate;
+use inactive_contractors::okta::Okta;
+use inactive_contractors::slack::Slack;
 
 /// How many accounts the bot works on at once.
 const CONCURRENCY: usize = 3;

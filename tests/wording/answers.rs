@@ -1,11 +1,6 @@
 //! Answers to commands and clicks, notices of sweeps, and every refusal.
 
-use inactive_contractors::app::listing::Progress;
-use inactive_contractors::app::people::Stranger;
-use inactive_contractors::app::wording::choose::form;
-use inactive_contractors::app::wording::exceptions::{self, NotRestored};
-use inactive_contractors::app::wording::pauses::{self, Missed};
-use inactive_contractors::app::wording::{answers, mistakes, notices, refusals};
+use inactive_contractors::authz::Stranger;
 use inactive_contractors::chat::{Connection, Text};
 use inactive_contractors::domain::account::AccountStatus;
 use inactive_contractors::domain::assess::{Assessment, Exemption, Standing, assess};
@@ -18,10 +13,17 @@ use inactive_contractors::domain::request::{Decision, Refusal, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip, Wish};
 use inactive_contractors::domain::when::Misread;
 use inactive_contractors::forward::Behind;
+use inactive_contractors::sweep::progress::Progress;
+use inactive_contractors::wording::exemptions;
+use inactive_contractors::wording::exemptions::NotRestored;
+use inactive_contractors::wording::pauses;
+use inactive_contractors::wording::pauses::Missed;
+use inactive_contractors::wording::review_dialog::form;
+use inactive_contractors::wording::{answers, mistakes, notices, refusals};
 
-use crate::desk::{Desk, compare};
-use crate::fixture::{contractor, days, every_request_state, policy, request, rule};
-use crate::people::{EVIL, NAMES, account, alice, at, granted, somewhere};
+use inactive_contractors::desk::{Desk, compare};
+use inactive_contractors::fixture::{contractor, days, every_request_state, policy, request, rule};
+use inactive_contractors::people::{EVIL, NAMES, account, alice, at, granted, somewhere};
 
 /// Each text as a note of its own, one below the other.
 async fn notes(desk: &mut Desk, name: &str, texts: Vec<Text>) {
@@ -109,8 +111,8 @@ async fn every_other_note_is_a_sentence() {
         refusals::cant_look_up(),
         refusals::ask_again(),
         refusals::busy(40),
-        exceptions::leave_needs_a_start(),
-        exceptions::restore_asked(&account(NAMES[1]), None, at(0) + days(7)),
+        exemptions::leave_needs_a_start(),
+        exemptions::restore_asked(&account(NAMES[1]), None, at(0) + days(7)),
         Text::plain(refusals::kept_on_card(7)),
         form::no_day(),
         refusals::no_such_request().and(refusals::perhaps_of_another_bot()),
@@ -125,7 +127,7 @@ async fn every_other_note_is_a_sentence() {
         NotRestored::NoEmail,
     ];
     let texts =
-        why.into_iter().zip(NAMES).map(|(why, name)| exceptions::not_restored(&account(name), why)).collect();
+        why.into_iter().zip(NAMES).map(|(why, name)| exemptions::not_restored(&account(name), why)).collect();
     notes(&mut desk, "not_restored", texts).await;
     desk.message_is("database_lost", &notices::database_lost()).await;
     desk.message_is("usage", &answers::usage("Usage: exempt <PERSON>\n\n  <PERSON>  Whom")).await;
@@ -168,7 +170,7 @@ async fn a_line_that_is_not_understood_is_answered_with_what_to_write() {
         pauses::understood("pause", None, ""),
         pauses::understood("resume", Some("vendors"), EVIL),
         refusals::with_reason(refusals::note(Text::plain("Done.")), EVIL).summary,
-        exceptions::without_an_end(refusals::note(Text::plain("Done."))).summary,
+        exemptions::without_an_end(refusals::note(Text::plain("Done."))).summary,
         refusals::with_reason(refusals::note(Text::plain("Done.")), "").summary,
     ];
     notes(&mut desk, "mistakes", texts).await;
@@ -212,18 +214,18 @@ async fn sweeps_that_ask_nothing_say_why() {
 async fn exemptions_and_restorations_are_told() {
     let mut desk = Desk::open().await;
     let mut cards = vec![
-        exceptions::exempted(&granted(1, EVIL), Some(7), at(0)),
-        exceptions::lifted(&account(NAMES[2]), &policy(), &[granted(1, EVIL)]),
-        exceptions::lifted(&account(NAMES[3]), &policy(), &[]),
-        exceptions::list(&[], at(0)),
-        exceptions::ending_soon(&[granted(1, EVIL)], at(0)),
+        exemptions::exempted(&granted(1, EVIL), Some(7), at(0)),
+        exemptions::lifted(&account(NAMES[2]), &policy(), &[granted(1, EVIL)]),
+        exemptions::lifted(&account(NAMES[3]), &policy(), &[]),
+        exemptions::list(&[], at(0)),
+        exemptions::ending_soon(&[granted(1, EVIL)], at(0)),
     ];
     let mut many: Vec<_> = (0_i64..).zip(NAMES).map(|(id, name)| granted(id, name)).collect();
     (many[1].ends_at, many[1].end) = (at(3), Some((at(3), End::Lapsed)));
     many[2].end = Some((at(3), End::Lifted { by: alice(), reason: None }));
     many[3].starts_at = at(0) + days(5);
-    cards.push(exceptions::list(&many, at(3)));
-    cards.push(exceptions::ending_soon(&many, at(3)));
+    cards.push(exemptions::list(&many, at(3)));
+    cards.push(exemptions::ending_soon(&many, at(3)));
     let states = [
         RestorationState::due(None),
         RestorationState::Restored { at: at(9), confirmation: Confirmation::ByReading },
@@ -247,7 +249,7 @@ async fn exemptions_and_restorations_are_told() {
             reason: EVIL.into(),
         };
         let restoration = Restoration { id: 1, wish, asked_at: at(5), state };
-        cards.push(exceptions::restoration(&restoration, Some(&somewhere()), Some(at(0) + days(7))));
+        cards.push(exemptions::restoration(&restoration, Some(&somewhere()), Some(at(0) + days(7))));
     }
     let mut said = String::new();
     for card in cards {

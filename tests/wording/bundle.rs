@@ -6,8 +6,6 @@ use std::fmt::Write;
 use std::io::{Cursor, Read};
 
 use chrono::Duration;
-use inactive_contractors::app::history::evidence::{Evidence, Swept, bundle};
-use inactive_contractors::app::history::export::Excerpt;
 use inactive_contractors::domain::assess::{Assessment, Idle, SecondLook, Signal};
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation, Skip};
@@ -18,12 +16,14 @@ use inactive_contractors::domain::request::{Decision, Request, RequestState};
 use inactive_contractors::domain::sighting::{Sighting, Sign, Way};
 use inactive_contractors::domain::sweep::{Trigger, slot_key};
 use inactive_contractors::domain::when::Period;
+use inactive_contractors::reports::evidence::{Evidence, Swept, bundle};
+use inactive_contractors::reports::export::Excerpt;
 use inactive_contractors::store::{SweepRow, SweepState};
 use serde_json::{Value, json};
 
-use crate::desk::compare;
-use crate::fixture::{candidate, days, due, held, now, person, request, rule};
-use crate::people::{EVIL, NAMES, alice, at, granted};
+use inactive_contractors::desk::compare;
+use inactive_contractors::fixture::{candidate, days, due, held, now, person, request, rule};
+use inactive_contractors::people::{EVIL, NAMES, alice, at, granted};
 
 fn ann() -> Person {
     Person { name: "Ann Approver".into(), ..person("U0ANN") }

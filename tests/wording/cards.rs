@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use inactive_contractors::app::wording::card::{View, card};
-use inactive_contractors::app::wording::notices;
 use inactive_contractors::chat::{Block, Card};
 use inactive_contractors::domain::account::AccountStatus;
 use inactive_contractors::domain::candidate::{
@@ -13,10 +11,12 @@ use inactive_contractors::domain::plan::{Counts, Guard};
 use inactive_contractors::domain::request::{Release, Request, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip as NotBack, Wish};
 use inactive_contractors::domain::sessions::{Dropped, Sessions};
+use inactive_contractors::wording::card::{View, card};
+use inactive_contractors::wording::notices;
 
-use crate::desk::{Desk, compare};
-use crate::fixture::{days, due, held, policy};
-use crate::people::{EVIL, NAMES, about, alice, at, crowd, decision, long_crowd, somewhere};
+use inactive_contractors::desk::{Desk, compare};
+use inactive_contractors::fixture::{days, due, held, policy};
+use inactive_contractors::people::{EVIL, NAMES, about, alice, at, crowd, decision, long_crowd, somewhere};
 
 fn shown(request: &Request, candidates: &[Candidate], page: usize, restorations: &[Restoration]) -> Card {
     let counts = Counts { population: 400, active: 80, exempt: 7, unknown: 1, ..Counts::default() };

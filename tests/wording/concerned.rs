@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use inactive_contractors::app::wording::concerned::{self, Message};
-use inactive_contractors::app::wording::{card, digest, refusals};
 use inactive_contractors::chat::Text;
 use inactive_contractors::domain::audit::{Person, Subject};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation};
@@ -13,10 +11,13 @@ use inactive_contractors::domain::concern::{
 use inactive_contractors::domain::digest::{Period, Tally};
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Request, RequestState};
+use inactive_contractors::wording::outreach;
+use inactive_contractors::wording::outreach::Message;
+use inactive_contractors::wording::{card, digest, refusals};
 
-use crate::desk::{Desk, compare};
-use crate::fixture::{days, policy, request};
-use crate::people::{EVIL, NAMES, about, alice, at, crowd, decision, long_crowd};
+use inactive_contractors::desk::{Desk, compare};
+use inactive_contractors::fixture::{days, policy, request};
+use inactive_contractors::people::{EVIL, NAMES, about, alice, at, crowd, decision, long_crowd};
 
 fn question(candidate: &Candidate, role: Role, state: Asking) -> Question {
     let shown = &candidate.shown;
@@ -69,7 +70,7 @@ async fn each_is_asked_about_their_own_and_a_manager_about_all() {
             about = about.split_off(2);
         }
         let message = Message { request: &request, role, wording: &words, name: NAMES[4], about };
-        said += &desk.message(&concerned::message(&message)).await;
+        said += &desk.message(&outreach::message(&message)).await;
         said.push('\n');
     }
     compare("concerned_messages", &said);
@@ -81,12 +82,12 @@ async fn the_longest_question_fits() {
     let mut desk = Desk::open().await;
     let request = request(RequestState::pending());
     let words = wording(&"w".repeat(WORDING_MAX));
-    let candidates = long_crowd(u32::try_from(concerned::PEOPLE_MAX).expect("a small number"));
+    let candidates = long_crowd(u32::try_from(outreach::PEOPLE_MAX).expect("a small number"));
     let questions: Vec<_> = candidates.iter().map(|one| question(one, Role::Manager, asked(None))).collect();
     let about = questions.iter().zip(&candidates).collect();
     let message = Message { request: &request, role: Role::Manager, wording: &words, name: NAMES[0], about };
-    let said = desk.message(&concerned::message(&message)).await;
-    assert_eq!(said.matches("[Still working with us]").count(), concerned::PEOPLE_MAX, "{said}");
+    let said = desk.message(&outreach::message(&message)).await;
+    assert_eq!(said.matches("[Still working with us]").count(), outreach::PEOPLE_MAX, "{said}");
     desk.close();
 }
 
@@ -154,13 +155,13 @@ async fn an_answer_is_thanked_for_or_refused_in_a_sentence_that_names_nobody() {
     let failed = CandidateState::Failed { at: at(20), error: EVIL.into(), attempts: 5, status_changed: None };
     let kept = CandidateState::Kept { by: alice(), until: None };
     let mut texts: Vec<Text> = [Answer::Needed, Answer::StillHere, Answer::Left]
-        .map(|answer| concerned::thanks(&request(RequestState::pending()), answer))
+        .map(|answer| outreach::thanks(&request(RequestState::pending()), answer))
         .into();
     let before = Answered { by: alice(), answer: Answer::Needed, at: at(5) };
     let refusals =
         [Refusal::NotYours, Refusal::DoesNotFit, Refusal::Same(before), Refusal::Repeated, Refusal::Over];
     let pending = request(RequestState::pending());
-    texts.extend(refusals.map(|refusal| concerned::refusal(&refusal, &pending, None, at(60 * 30))));
+    texts.extend(refusals.map(|refusal| outreach::refusal(&refusal, &pending, None, at(60 * 30))));
     for state in [suspended, failed, kept, CandidateState::Dropped] {
         let mut candidate = crowd(1).remove(0);
         candidate.state = state;
@@ -171,12 +172,12 @@ async fn an_answer_is_thanked_for_or_refused_in_a_sentence_that_names_nobody() {
             retry: None,
             retry_first: None,
         });
-        texts.push(concerned::refusal(&Refusal::Over, &over, Some(&candidate), at(60)));
+        texts.push(outreach::refusal(&Refusal::Over, &over, Some(&candidate), at(60)));
     }
     let proposed = crowd(1).remove(0);
     let asked_anew = request(RequestState::pending());
-    texts.push(concerned::refusal(&Refusal::Over, &asked_anew, Some(&proposed), at(60)));
-    texts.push(concerned::cant_tell());
+    texts.push(outreach::refusal(&Refusal::Over, &asked_anew, Some(&proposed), at(60)));
+    texts.push(outreach::cant_tell());
     let mut said = String::new();
     for text in texts {
         let note = desk.message(&refusals::note(text)).await;

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use inactive_contractors::app::wording::before::Before;
-use inactive_contractors::app::wording::card::{View, card};
-use inactive_contractors::app::wording::choose::form;
-use inactive_contractors::app::wording::deciders;
 use inactive_contractors::chat::Card;
 use inactive_contractors::domain::candidate::Candidate;
 use inactive_contractors::domain::deciders::{Deciders, Lack, Unable};
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Request, RequestState};
+use inactive_contractors::wording::before::Before;
+use inactive_contractors::wording::card::{View, card};
+use inactive_contractors::wording::deciders;
+use inactive_contractors::wording::review_dialog::form;
 
-use crate::desk::Desk;
-use crate::fixture::{held, policy};
-use crate::people::{BEFORE, EVIL, about, alice, at, crowd, decision, granted, somewhere};
+use inactive_contractors::desk::Desk;
+use inactive_contractors::fixture::{held, policy};
+use inactive_contractors::people::{BEFORE, EVIL, about, alice, at, crowd, decision, granted, somewhere};
 
 fn unable(count: usize) -> Vec<Unable> {
     let who = (0..count).map(|number| Unable { who: format!("{EVIL} (U{number})"), why: EVIL.into() });

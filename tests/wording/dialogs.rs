@@ -3,21 +3,22 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use inactive_contractors::app::wording::choose::{self, View, form};
-use inactive_contractors::app::wording::refusals;
 use inactive_contractors::chat::{Block, Modal};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
 use inactive_contractors::domain::draft::{Change, Draft, Sort};
 use inactive_contractors::domain::keep::Until;
 use inactive_contractors::domain::request::{Refusal, RequestState};
+use inactive_contractors::wording::refusals;
+use inactive_contractors::wording::review_dialog;
+use inactive_contractors::wording::review_dialog::{View, form};
 
-use crate::desk::Desk;
-use crate::fixture::days;
-use crate::people::{EVIL, about, alice, at, crowd, decision, long_crowd};
+use inactive_contractors::desk::Desk;
+use inactive_contractors::fixture::days;
+use inactive_contractors::people::{EVIL, about, alice, at, crowd, decision, long_crowd};
 
 fn review(candidates: &[Candidate], draft: &Draft) -> Modal {
     let request = about(candidates, RequestState::Pending { first: None });
-    choose::modal(&View { request: &request, candidates, draft, note: None })
+    review_dialog::modal(&View { request: &request, candidates, draft, note: None })
 }
 
 #[tokio::test]
@@ -55,7 +56,7 @@ async fn the_review_with_everything_that_can_be_chosen() {
     let request = about(&candidates, RequestState::Pending { first: None });
     let note = Some(refusals::dialog_changed());
     let view = View { request: &request, candidates: &candidates, draft: &draft, note };
-    desk.dialog_is("review_keeping_all", &choose::modal(&view)).await;
+    desk.dialog_is("review_keeping_all", &review_dialog::modal(&view)).await;
     desk.close();
 }
 
@@ -67,7 +68,7 @@ async fn a_review_that_is_over_says_who_and_what() {
     let state = RequestState::Approved { decision: decision(), first: None, retry: None };
     let request = about(&candidates, state.clone());
     let refusal = Refusal::AlreadyDecided { state: Box::new(state), by_you: false };
-    let over = choose::over(7, refusals::refusal(&refusal), Some((&request, &candidates)));
+    let over = review_dialog::over(7, refusals::refusal(&refusal), Some((&request, &candidates)));
     desk.dialog_is("review_over", &over).await;
     desk.close();
 }
@@ -114,7 +115,7 @@ fn a_review_is_turned_to_the_pages_that_there_are() {
         });
         labels.collect::<Vec<_>>()
     };
-    let everybody: Vec<String> = candidates.iter().map(choose::plain_who).collect();
+    let everybody: Vec<String> = candidates.iter().map(review_dialog::plain_who).collect();
     let all: Vec<String> = (0..3).flat_map(|number| shown(&page(number))).collect();
     assert_eq!((all, shown(&page(2)).len()), (everybody, 1));
     let few = crowd(30);
@@ -137,6 +138,6 @@ fn each_order_can_be_chosen() {
     for (value, order) in
         [("longest", Sort::LongestIdle), ("shortest", Sort::ShortestIdle), ("name", Sort::Name)]
     {
-        assert_eq!(choose::change("sort-3", value), Some(Change::Sort(order)));
+        assert_eq!(review_dialog::change("sort-3", value), Some(Change::Sort(order)));
     }
 }

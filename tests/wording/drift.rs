@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use inactive_contractors::app::wording::drift::{in_channel, in_thread, missed};
 use inactive_contractors::domain::account::{AccountStatus, Changer};
 use inactive_contractors::domain::candidate::{CandidateState, Confirmation};
 use inactive_contractors::domain::drift::{Back, Watch};
@@ -10,10 +9,11 @@ use inactive_contractors::domain::missed::Missed;
 use inactive_contractors::domain::request::RequestState;
 use inactive_contractors::domain::sighting::{Sign, Way};
 use inactive_contractors::store::Drifted;
+use inactive_contractors::wording::drift::{in_channel, in_thread, missed};
 
-use crate::desk::{Desk, compare};
-use crate::fixture::{candidate, policy, request};
-use crate::people::{EVIL, at, crowd, somewhere};
+use inactive_contractors::desk::{Desk, compare};
+use inactive_contractors::fixture::{candidate, policy, request};
+use inactive_contractors::people::{EVIL, at, crowd, somewhere};
 
 fn back(by: Changer, status: AccountStatus) -> Back {
     Back { by, at: at(50), what: Some("user.lifecycle.unsuspend".into()), status }

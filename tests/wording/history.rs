@@ -1,17 +1,17 @@
 //! Pages of the audit trail, files that were made, reports, and whether the chain holds.
 
 use chrono::{NaiveDate, TimeZone, Utc};
-use inactive_contractors::app::wording::{history, refusals};
 use inactive_contractors::chat::Text;
 use inactive_contractors::domain::audit::GENESIS;
 use inactive_contractors::domain::digest::Tally;
 use inactive_contractors::domain::report::{Listing, Report, Slice, Step};
 use inactive_contractors::domain::when::{Misread, Period};
 use inactive_contractors::store::Verified;
+use inactive_contractors::wording::{history, refusals};
 
-use crate::answers::event;
-use crate::desk::{Desk, compare};
-use crate::people::{EVIL, NAMES};
+use inactive_contractors::answers::event;
+use inactive_contractors::desk::{Desk, compare};
+use inactive_contractors::people::{EVIL, NAMES};
 
 #[tokio::test]
 async fn a_page_of_the_audit_trail_says_what_was_asked() {

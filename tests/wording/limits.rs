@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Duration, NaiveDate};
-use inactive_contractors::app::wording::card::{self, View, card};
-use inactive_contractors::app::wording::{answers, concerned, days_off, exceptions, history, row};
 use inactive_contractors::chat::{Block, Button, Card, Text};
 use inactive_contractors::domain::assess::{Standing, assess};
 use inactive_contractors::domain::calendar::Calendar;
@@ -17,10 +15,13 @@ use inactive_contractors::domain::policy::Policy;
 use inactive_contractors::domain::request::{Decision, FirstApproval, Request, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Wish};
 use inactive_contractors::domain::sessions::Sessions;
+use inactive_contractors::wording::card;
+use inactive_contractors::wording::card::{View, card};
+use inactive_contractors::wording::{answers, days_off, exemptions, history, outreach, row_menu};
 
-use crate::answers::event;
-use crate::fixture::{due, person, policy, request};
-use crate::people::{about, account, at, crowd, decision, granted};
+use inactive_contractors::answers::event;
+use inactive_contractors::fixture::{due, person, policy, request};
+use inactive_contractors::people::{about, account, at, crowd, decision, granted};
 
 static NO_LINKS: BTreeMap<u32, String> = BTreeMap::new();
 
@@ -126,7 +127,7 @@ fn what_stands_below_a_person_takes_room_as_well() {
         };
         let restorations: Vec<_> = candidates.iter().map(restored).collect();
         let shown = View { restorations: &restorations, ..view(&request, &candidates, &policy) };
-        (people_on(&card(&shown)), row::restoration(&shown, &candidates[0]))
+        (people_on(&card(&shown)), row_menu::restoration(&shown, &candidates[0]))
     };
     let asked = |chars| {
         let candidates = named(chars);
@@ -145,7 +146,7 @@ fn what_stands_below_a_person_takes_room_as_well() {
         };
         let questions: Vec<_> = candidates.iter().map(question).collect();
         let shown = View { questions: &questions, ..view(&request, &candidates, &policy) };
-        let evidence = concerned::evidence(&questions, &candidates[0]);
+        let evidence = outreach::evidence(&questions, &candidates[0]);
         (people_on(&card(&shown)), evidence)
     };
     let pages: [&dyn Fn(usize) -> (usize, Option<Text>); 2] = [&given_back, &asked];
@@ -275,7 +276,7 @@ fn an_account_is_offered_back_for_as_long_as_the_policy_says() {
     candidates[0].state = suspended();
     let request = about(&candidates, completed(None));
     let offered = |now| {
-        let menu = row::menu(&View { now, ..view(&request, &candidates, &policy) }, &candidates[0]);
+        let menu = row_menu::menu(&View { now, ..view(&request, &candidates, &policy) }, &candidates[0]);
         menu.items.iter().any(|item| item.label == "Give access back…")
     };
     let until = at(12) + policy.undo_for;
@@ -305,8 +306,8 @@ fn a_list_in_an_answer_has_twenty_lines_and_says_how_many_more_there_are() {
         answers::pending(&open)
     };
     let exempt = |count| (0..count).map(|id| granted(id, "on leave")).collect::<Vec<_>>();
-    let listed = |count| exceptions::list(&exempt(count), at(0));
-    let ending = |count| exceptions::ending_soon(&exempt(count), at(0));
+    let listed = |count| exemptions::list(&exempt(count), at(0));
+    let ending = |count| exemptions::ending_soon(&exempt(count), at(0));
     let lists: [(&dyn Fn(i64) -> Card, &str); 3] = [
         (&pending, "… and 1 more."),
         (&listed, "… and 1 that end later."),
@@ -332,7 +333,7 @@ fn as_many_events_fit_on_a_page_as_a_message_has_room_for() {
 #[test]
 fn an_exemption_that_lapsed_by_a_clock_that_was_ahead_is_said_to_end() {
     let lapsed = Granted { end: Some((at(40), End::Lapsed)), ends_at: at(30), ..granted(1, "on leave") };
-    let line = |minutes| exceptions::line(&lapsed, at(minutes)).to_plain();
+    let line = |minutes| exemptions::line(&lapsed, at(minutes)).to_plain();
     assert!(line(29).contains(" until "), "{}", line(29));
     assert!(line(30).contains(" ended "), "{}", line(30));
 }

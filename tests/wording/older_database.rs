@@ -1,12 +1,12 @@
 //! What is said when the database is not the latest, and when it goes on.
 
 use chrono::Duration;
-use inactive_contractors::app::wording::{lineage, refusals};
 use inactive_contractors::domain::lineage::{DatabaseId, Head, Lineage, Mismatch, Sighting, Stop, Witness};
 use inactive_contractors::store::ResumedDatabase;
+use inactive_contractors::wording::{lineage, refusals};
 
-use crate::desk::{Desk, compare};
-use crate::fixture::{every_request_state, now, person, request};
+use inactive_contractors::desk::{Desk, compare};
+use inactive_contractors::fixture::{every_request_state, now, person, request};
 
 fn database(id: &str, epoch: i64) -> DatabaseId {
     DatabaseId { id: id.repeat(32), epoch }

@@ -1,7 +1,6 @@
 //! People with difficult names, requests about them, and everything else that is said something about.
 
 use chrono::{DateTime, Utc};
-use inactive_contractors::app::wording::before::Before;
 use inactive_contractors::chat::MessageRef;
 use inactive_contractors::domain::account::Account;
 use inactive_contractors::domain::assess::{Idle, Signal};
@@ -10,8 +9,9 @@ use inactive_contractors::domain::candidate::{Candidate, CandidateState};
 use inactive_contractors::domain::exemption::Granted;
 use inactive_contractors::domain::request::{Decision, Request, RequestState, list_hash};
 use inactive_contractors::domain::sighting::{Sign, Way};
+use inactive_contractors::wording::before::Before;
 
-use crate::fixture::{candidate, contractor, days, now, person, request};
+use inactive_contractors::fixture::{candidate, contractor, days, now, person, request};
 
 /// Accounts of which our own records say nothing.
 pub static BEFORE: Before =

@@ -1,10 +1,10 @@
 //! The picture of a report, as letters: where its lines, markers, words and numbers stand.
 
-use inactive_contractors::app::history::picture::draw;
 use inactive_contractors::domain::report::Step;
+use inactive_contractors::reports::picture::draw;
 
-use crate::desk::compare;
-use crate::history::report;
+use inactive_contractors::desk::compare;
+use inactive_contractors::history::report;
 
 /// So many pixels in each direction become one letter: enough that the shapes of the font don't matter.
 const FIELD: usize = 10;

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use inactive_contractors::app::wording::card::{View, card};
-use inactive_contractors::app::wording::{notices, obstacles, refusals};
 use inactive_contractors::chat::{Card, MessageRef};
 use inactive_contractors::domain::audit::Person;
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation};
@@ -13,10 +11,12 @@ use inactive_contractors::domain::request::{
     AskedAgain, Became, Decision, FirstApproval, Refusal, Request, RequestState, Retry,
 };
 use inactive_contractors::domain::silence::Kind;
+use inactive_contractors::wording::card::{View, card};
+use inactive_contractors::wording::{blocked, notices, refusals};
 
-use crate::desk::{Desk, compare};
-use crate::fixture::policy;
-use crate::people::{EVIL, about, alice, at, crowd, decision, somewhere};
+use inactive_contractors::desk::{Desk, compare};
+use inactive_contractors::fixture::policy;
+use inactive_contractors::people::{EVIL, about, alice, at, crowd, decision, somewhere};
 
 fn bob() -> Decision {
     let by = Person {
@@ -200,12 +200,12 @@ async fn what_stands_in_the_way_says_what_to_mend_and_that_nothing_is_lost() {
     let state = RequestState::Approved { decision: decision(), first: None, retry: None };
     let request = about(&people, state);
     let card = somewhere();
-    let about = obstacles::About { request: &request, left: 3, card: Some(&card), why: EVIL, until: at(900) };
+    let about = blocked::About { request: &request, left: 3, card: Some(&card), why: EVIL, until: at(900) };
     let admins =
         People { users: vec!["U0ADAM".into()], groups: vec!["S0ADMINS".into()], channel_members: false };
-    desk.message_is("obstacle", &obstacles::in_channel(&about, &admins)).await;
-    let without_card = obstacles::About { card: None, left: 1, ..about };
-    desk.message_is("obstacle_to_admin", &obstacles::to_admin(&without_card)).await;
-    desk.message_is("obstacle_over", &obstacles::goes_on(&request, Some(&card))).await;
+    desk.message_is("obstacle", &blocked::in_channel(&about, &admins)).await;
+    let without_card = blocked::About { card: None, left: 1, ..about };
+    desk.message_is("obstacle_to_admin", &blocked::to_admin(&without_card)).await;
+    desk.message_is("obstacle_over", &blocked::goes_on(&request, Some(&card))).await;
     desk.close();
 }

@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use inactive_contractors::app::command::fuzzing::{Read, Understood, pressed, typed};
+use inactive_contractors::commands::fuzzing::{Read, Understood, pressed, typed};
 use inactive_contractors::domain::policy::Policy;
 use inactive_contractors::slack::fuzzing::message;
 

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 
 use chrono::Duration;
-use inactive_contractors::app::history::evidence::{Evidence, Swept, bundle};
-use inactive_contractors::app::history::export::Excerpt;
-use inactive_contractors::app::history::sha256;
 use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::domain::exemption::{End, Granted};
 use inactive_contractors::domain::lineage::DatabaseId;
 use inactive_contractors::domain::sweep::Trigger;
 use inactive_contractors::domain::when::Period;
+use inactive_contractors::reports::evidence::{Evidence, Swept, bundle};
+use inactive_contractors::reports::export::Excerpt;
+use inactive_contractors::reports::sha256;
 use inactive_contractors::store::{SweepRow, SweepState};
 use serde_json::{Value, json};
 

@@ -1,0 +1,408 @@
+//! Looks up who can decide for a policy: for each sweep, whose list leaves their accounts out, and now and then while a
+//! question waits, so that a card that nobody can answer says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use anyhow::Context;
+use chrono::{DateTime, Duration, Utc};
+use futures_util::{StreamExt, stream};
+
+use crate::authz::ids::own_accounts_of;
+use crate::chat::{Chat, ChatError, ChatUser};
+use crate::clock::Clock;
+use crate::domain::audit::Person;
+use crate::domain::candidate::Candidate;
+use crate::domain::deciders::{Deciders, Lack, Unable};
+use crate::domain::fold::folded;
+use crate::domain::policy::{People, Policy};
+use crate::domain::request::Request;
+use crate::request::earliest;
+use crate::services::{App, lock};
+use crate::wording::deciders as wording;
+
+/// How many people are looked up at once.
+pub(crate) const LOOKUPS_AT_ONCE: usize = 4;
+/// How many people one error names.
+const NAMED_MAX: usize = 5;
+/// How many approvers a policy may have. More are a mistake, and looking each up would take minutes.
+const APPROVERS_MAX: usize = 200;
+/// How many people are notified at most of what they have to see to.
+pub(crate) const WRITTEN_TO_MAX: usize = 20;
+/// What was looked up protects accounts for this long.
+const KEPT: Duration = Duration::minutes(1);
+/// What a look-up that failed has found serves the ones after it for this long. Slack allows about 100 look-ups a minute,
+/// so the most approvers that a policy may have are looked up well within it.
+const SO_FAR_KEPT: Duration = Duration::minutes(10);
+/// While a question waits, people are looked up again after this time.
+const LOOK_EVERY: Duration = Duration::minutes(10);
+
+/// What one look at the people of a policy found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LookedUp {
+    /// What the accounts of everybody who is named are called: these are never proposed.
+    pub accounts: BTreeSet<String>,
+    /// Who can decide, and who of those that are named can't.
+    pub deciders: Deciders,
+}
+
+/// People who were looked up by a try that did not come to its end, such as at a rate limit: the next try goes on from
+/// there.
+#[derive(Default)]
+pub struct SoFar(Mutex<BTreeMap<String, (DateTime<Utc>, Answer)>>);
+
+/// Somebody who was looked up; `None` if the chat system doesn't know this person.
+type Answer = Option<ChatUser>;
+
+impl SoFar {
+    fn get(&self, id: &str, now: DateTime<Utc>) -> Option<Answer> {
+        let kept = Duration::zero()..SO_FAR_KEPT;
+        lock(&self.0).get(id).filter(|(at, _)| kept.contains(&(now - *at))).map(|(_, user)| user.clone())
+    }
+
+    fn put(&self, id: &str, user: Answer, now: DateTime<Utc>) {
+        lock(&self.0).insert(id.to_owned(), (now, user));
+    }
+
+    /// Forgets these: the next look-up begins from the beginning.
+    fn forget<'a>(&self, ids: impl Iterator<Item = &'a String>) {
+        let mut found = lock(&self.0);
+        for id in ids {
+            found.remove(id);
+        }
+    }
+}
+
+/// When people were looked up, and what was found.
+type Found = (DateTime<Utc>, Arc<LookedUp>);
+
+/// What was looked up last, by policy.
+#[derive(Default)]
+pub(crate) struct Kept {
+    found: Mutex<BTreeMap<String, Found>>,
+    /// When people were looked up for a question that waits, whether that worked or not.
+    looked: Mutex<BTreeMap<String, DateTime<Utc>>>,
+}
+
+impl Kept {
+    /// Returns what was found last, however long ago.
+    fn last(&self, policy: &str) -> Option<Arc<LookedUp>> {
+        lock(&self.found).get(policy).map(|(_, found)| Arc::clone(found))
+    }
+
+    fn fresh(&self, policy: &str, now: DateTime<Utc>) -> Option<Arc<LookedUp>> {
+        let found = lock(&self.found);
+        found.get(policy).filter(|(at, _)| (now - *at).abs() < KEPT).map(|(_, found)| Arc::clone(found))
+    }
+
+    fn put(&self, policy: &str, now: DateTime<Utc>, found: LookedUp) -> Arc<LookedUp> {
+        let found = Arc::new(found);
+        lock(&self.looked).insert(policy.to_owned(), now);
+        lock(&self.found).insert(policy.to_owned(), (now, Arc::clone(&found)));
+        found
+    }
+
+    fn is_due(&self, policy: &str, now: DateTime<Utc>) -> bool {
+        lock(&self.looked).get(policy).is_none_or(|at| (now - *at).abs() >= LOOK_EVERY)
+    }
+}
+
+/// Returns what the accounts of everybody who may decide for the policy are called: these are never proposed.
+pub async fn accounts_of_approvers(app: &App, policy: &Policy) -> anyhow::Result<BTreeSet<String>> {
+    if let Some(found) = app.deciders.fresh(&policy.name, app.clock.now()) {
+        return Ok(found.accounts.clone());
+    }
+    // It may take minutes, and what it found serves from its end on.
+    let found = app.look_up_people(policy).await?;
+    let found = app.deciders.put(&policy.name, app.clock.now(), found);
+    Ok(found.accounts.clone())
+}
+
+/// How somebody comes to be named, the most plainly last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum How {
+    /// As a member of the channel.
+    #[default]
+    InChannel,
+    /// As a member of a group.
+    InGroup,
+    /// By their id.
+    ById,
+}
+
+/// Somebody who is named.
+#[derive(Clone, Copy, Default)]
+struct Named {
+    approver: bool,
+    admin: bool,
+    how: How,
+}
+
+/// Asks the chat system who may decide for the policy and whether they can. What can't be read fails it: no sweep at all,
+/// which everybody hears of, is better than one that proposes an approver.
+///
+/// A person or group that the chat system doesn't know any more fails nothing. Nobody can decide as them, so there is no
+/// account of theirs to protect; a deactivated person that is named has an address, and their account stays protected.
+///
+/// What this try has looked up is in `so_far` if it fails, for the next one.
+pub async fn look_up(
+    chat: &dyn Chat,
+    policy: &Policy,
+    so_far: &SoFar,
+    clock: &Clock,
+) -> anyhow::Result<LookedUp> {
+    let members = chat.channel_members(&policy.channel).await;
+    let (named, mut unable) = named(chat, policy, &members).await?;
+    anyhow::ensure!(named.len() <= APPROVERS_MAX, "more than {APPROVERS_MAX} people may approve; name fewer");
+    let users = all_of(chat, &named, so_far, clock)
+        .await
+        .context("can't look up the approvers, whose own accounts are never proposed")?;
+    so_far.forget(named.keys());
+    let own_accounts =
+        own_accounts_of(chat, policy, users.iter().filter_map(|(_, user)| user.as_ref())).await?;
+    let ids = users.iter().filter_map(|(_, user)| user.as_ref()).flat_map(ChatUser::ids).chain(named.keys());
+    let own = ids.filter_map(|id| own_accounts.get(id)).flatten();
+    let mut found = LookedUp { accounts: own.map(|name| folded(name)).collect(), ..LookedUp::default() };
+    let mut nameless = BTreeSet::new();
+    for (id, user) in users {
+        let as_what = named.get(id).copied().unwrap_or_default();
+        let Some(user) = user else {
+            unable.insert(Unable {
+                who: id.clone(),
+                why: "Slack doesn't know this person any more".to_owned(),
+            });
+            continue;
+        };
+        let has_own = user.ids().any(|id| own_accounts.contains_key(id));
+        let is_in_channel = members.as_ref().is_ok_and(|members| members.iter().any(|id| user.has_id(id)));
+        let ChatUser { name, email, outsider, person_id, .. } = user;
+        let who = format!("{name} ({id})");
+        let email = email.filter(|email| !email.trim().is_empty());
+        if outsider.is_none() || as_what.how == How::ById {
+            found.accounts.extend(email.as_ref().map(|email| folded(email)));
+        }
+        if let Some(why) = outsider {
+            unable.extend((as_what.how > How::InChannel).then_some(Unable { who, why }));
+        } else if email.is_none() && !has_own {
+            nameless.insert(who);
+        } else if email.is_none() {
+            unable.insert(Unable { who, why: "Slack gives no confirmed address of this person".to_owned() });
+        } else if members.is_ok() && !is_in_channel {
+            unable.insert(Unable { who, why: "this person is not in the channel".to_owned() });
+        } else {
+            let person = Person { id: id.clone(), name, email, person_id };
+            found.deciders.approvers.extend(as_what.approver.then(|| person.clone()));
+            found.deciders.admins.extend(as_what.admin.then_some(person));
+        }
+    }
+    anyhow::ensure!(
+        nameless.is_empty(),
+        "Slack gives no confirmed address of {}, who may decide, so nobody can tell which account is theirs and must \
+         not be suspended. Have them confirm their address in Slack, or name their account in own_accounts",
+        nameless.into_iter().take(NAMED_MAX).collect::<Vec<_>>().join(", ")
+    );
+    found.deciders.approvers.sort_by(|a, b| a.id.cmp(&b.id));
+    found.deciders.admins.sort_by(|a, b| a.id.cmp(&b.id));
+    found.deciders.unable = unable.into_iter().collect();
+    Ok(found)
+}
+
+/// Looks up all of these. After an error nobody else is looked up, and what was found until then stays in `so_far`.
+async fn all_of<'a>(
+    chat: &dyn Chat,
+    named: &'a BTreeMap<String, Named>,
+    so_far: &SoFar,
+    clock: &Clock,
+) -> Result<Vec<(&'a String, Option<ChatUser>)>, ChatError> {
+    let failed = AtomicBool::new(false);
+    let lookups: Vec<_> = named
+        .keys()
+        .map(async |id| {
+            if let Some(user) = so_far.get(id, clock.now()) {
+                return Some(Ok((id, user)));
+            }
+            if failed.load(Ordering::Relaxed) {
+                return None;
+            }
+            let user = match chat.user(id).await {
+                Ok(user) => Some(user),
+                Err(ChatError::NotFound(_)) => None,
+                Err(error) => {
+                    failed.store(true, Ordering::Relaxed);
+                    return Some(Err(error));
+                }
+            };
+            so_far.put(id, user.clone(), clock.now());
+            Some(Ok((id, user)))
+        })
+        .collect();
+    let found: Vec<_> = stream::iter(lookups).buffer_unordered(LOOKUPS_AT_ONCE).collect().await;
+    found.into_iter().flatten().collect()
+}
+
+/// Returns everybody who is named as an approver or admin, by id, and the groups that name nobody.
+async fn named(
+    chat: &dyn Chat,
+    policy: &Policy,
+    members: &Result<Vec<String>, ChatError>,
+) -> anyhow::Result<(BTreeMap<String, Named>, BTreeSet<Unable>)> {
+    let (mut named, mut unable) = (BTreeMap::<String, Named>::new(), BTreeSet::new());
+    for (people, approver) in [(&policy.approvers, true), (&policy.admins, false)] {
+        let mut add = |ids: &[String], how: How| {
+            for id in ids {
+                let one = named.entry(id.clone()).or_default();
+                one.approver |= approver;
+                one.admin |= !approver;
+                one.how = one.how.max(how);
+            }
+        };
+        add(&people.users, How::ById);
+        for group in &people.groups {
+            let why = match chat.group_members(group).await {
+                Ok(members) if !members.is_empty() => {
+                    add(&members, How::InGroup);
+                    continue;
+                }
+                Ok(_) => "this user group has no members",
+                Err(ChatError::NotFound(_)) => "Slack doesn't know this user group any more",
+                Err(error) => {
+                    return Err(error)
+                        .with_context(|| format!("can't read the approvers' user group {group}"));
+                }
+            };
+            unable.insert(Unable { who: group.clone(), why: why.to_owned() });
+        }
+        if people.channel_members {
+            let members = members.as_ref().map_err(Clone::clone);
+            let members = members.context("can't read the members of the channel, who are the approvers")?;
+            add(members, How::InChannel);
+        }
+    }
+    if let Err(ChatError::Channel(why)) = members {
+        // Nobody is known to be in it, and a decision takes being in it.
+        unable
+            .insert(Unable { who: policy.channel.clone(), why: format!("the channel can't be used: {why}") });
+    }
+    Ok((named, unable))
+}
+
+impl App {
+    async fn look_up_people(&self, policy: &Policy) -> anyhow::Result<LookedUp> {
+        look_up(&*self.chat, policy, &self.runtime.looked_up, &self.clock).await
+    }
+
+    /// Returns the policies whose questions wait and whose people are to be looked up again, by their places.
+    pub(crate) async fn deciders_due(&self) -> anyhow::Result<Vec<usize>> {
+        let (open, now) = (self.store.open_questions().await?, self.clock.now());
+        let is_due = |policy: &Policy| {
+            open.iter().any(|one| one.policy == policy.name) && self.deciders.is_due(&policy.name, now)
+        };
+        let policies = self.policies.iter().enumerate();
+        Ok(policies.filter(|(_, policy)| is_due(policy)).map(|(place, _)| place).collect())
+    }
+
+    /// Looks up who can decide for the policy, and has its cards say so if that has changed. Says when to look again.
+    pub(crate) async fn look_up_deciders(&self, place: usize) -> Option<DateTime<Utc>> {
+        let (policy, now) = (self.policies.get(place)?, self.clock.now());
+        lock(&self.deciders.looked).insert(policy.name.clone(), now);
+        match self.unless_ended(self.look_up_people(policy)).await? {
+            Ok(found) => {
+                let before = self.deciders.last(&policy.name);
+                if before.as_deref() != Some(&found) {
+                    self.deciders.put(&policy.name, self.clock.now(), found);
+                    self.nudge();
+                }
+            }
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::warn!(policy = policy.name, error, "can't look up who can decide");
+            }
+        }
+        Some(self.clock.now() + LOOK_EVERY)
+    }
+
+    /// Has the people of the policy looked up at the next look at the rows.
+    pub(crate) fn look_up_deciders_soon(&self, policy: &str) {
+        lock(&self.deciders.looked).remove(policy);
+    }
+
+    /// Returns who can decide for the policy, as far as it was looked up.
+    pub(crate) fn known_deciders(&self, policy: &str) -> Option<Arc<LookedUp>> {
+        self.deciders.last(policy)
+    }
+
+    /// Returns what a question lacks, as far as that is known.
+    pub(crate) fn lack(&self, request: &Request, candidates: &[Candidate]) -> Option<Lack> {
+        let policy = self.policy(&request.policy)?;
+        let found = self.deciders.last(&policy.name)?;
+        found.deciders.lack(request, candidates, policy.approvals_needed, &self.own_accounts(policy))
+    }
+
+    /// Tells the policy's admins, each once per request, that nobody can decide it. Returns when to try again.
+    pub(crate) async fn tell_lack(
+        &self,
+        request: &Request,
+        candidates: &[Candidate],
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let (Some(lack), Some(policy)) = (self.lack(request, candidates), self.policy(&request.policy))
+        else {
+            return Ok(None);
+        };
+        let unable = self.deciders.last(&policy.name).map(|found| found.deciders.unable.clone());
+        let card = self.store.message(&crate::request::card_key(request.id)).await?;
+        let card = card.as_ref().and_then(crate::outbox::reference);
+        let note = wording::to_admin(request, card.as_ref(), lack, &unable.unwrap_or_default());
+        let mut wake = None;
+        for user in self.people_of(&[&policy.admins]).await {
+            let key = format!("request:{}:obstacle:deciders:to:{user}", request.id);
+            wake = earliest(wake, self.tell_directly(&key, &user, &note).await?);
+        }
+        Ok(wake)
+    }
+
+    /// Returns the ids of people that are named, and of the members of groups as far as they can be read; at most so
+    /// many as can be written to.
+    pub(crate) async fn people_of(&self, of: &[&People]) -> BTreeSet<String> {
+        let mut ids = BTreeSet::new();
+        for people in of {
+            ids.extend(people.users.iter().cloned());
+            for group in &people.groups {
+                match self.chat.group_members(group).await {
+                    Ok(members) => ids.extend(members),
+                    Err(error) => {
+                        tracing::warn!(group, %error, "can't read the members of a group that are to be notified");
+                    }
+                }
+            }
+        }
+        ids.into_iter().take(WRITTEN_TO_MAX).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_approvers_of_a_policy_are_looked_up_once_a_minute() {
+        let (kept, at) = (Kept::default(), DateTime::UNIX_EPOCH);
+        let accounts: BTreeSet<String> = ["ada@corp.example".to_owned()].into();
+        kept.put("p", at, LookedUp { accounts: accounts.clone(), ..LookedUp::default() });
+        let fresh = |policy, at| kept.fresh(policy, at).map(|found| found.accounts.clone());
+        assert_eq!(fresh("p", at + Duration::seconds(59)), Some(accounts));
+        assert_eq!(fresh("other", at), None);
+        for away in [Duration::minutes(1), -Duration::minutes(1)] {
+            assert_eq!(fresh("p", at + away), None);
+        }
+    }
+
+    #[test]
+    fn while_a_question_waits_its_people_are_looked_up_every_ten_minutes() {
+        let (kept, at) = (Kept::default(), DateTime::UNIX_EPOCH);
+        assert!(kept.is_due("p", at));
+        kept.put("p", at, LookedUp::default());
+        assert!(!kept.is_due("p", at + LOOK_EVERY - Duration::seconds(1)));
+        assert!(kept.is_due("p", at + LOOK_EVERY) && kept.is_due("p", at - LOOK_EVERY));
+    }
+}

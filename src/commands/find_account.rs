@@ -1,0 +1,74 @@
+//! Whom a command is about: an `@mention`, an e-mail address, a login or an id of the identity provider.
+
+use crate::chat::Text;
+use crate::domain::account::Account;
+use crate::domain::policy::Policy;
+use crate::services::App;
+use crate::wording::refusals;
+
+impl App {
+    /// The one account that `person` names, with the policy that it is the business of: the first of the account's
+    /// type, or else the first of all. `Err` is the sentence for the person. To the person, an account of another type
+    /// than their policies' and one that isn't there are the same: that is said with the same sentence.
+    pub(crate) async fn account_of<'a>(
+        &self,
+        policies: &[&'a Policy],
+        person: &str,
+    ) -> anyhow::Result<Result<Option<(&'a Policy, Account)>, Text>> {
+        let address = match self.address_of(person).await {
+            Ok(address) => address,
+            Err(text) => return Ok(Err(text)),
+        };
+        let mut found: Option<(&Policy, Account)> = None;
+        for policy in policies {
+            let Some(accounts) = self.soon_unless_ended(self.identity.find(&address, &policy.rule)).await
+            else {
+                return Ok(Err(refusals::ask_again()));
+            };
+            self.note_identity(&accounts);
+            let mut accounts = match accounts {
+                Ok(accounts) => accounts,
+                Err(error) => {
+                    return Ok(Err(Text::plain("I can't look that up now: ").quoted(error.to_string())));
+                }
+            };
+            if accounts.len() > 1 {
+                // Who else shares the address or number is none of the policy's business.
+                accounts.retain(|account| account.is_of(&policy.rule.user_type));
+            }
+            if accounts.len() > 1 {
+                let text = Text::plain("Several accounts match; ask with one of these logins:");
+                let listed = accounts.iter().fold(text, |text, account| text.then(" ").login(&account.login));
+                return Ok(Err(listed));
+            }
+            if let Some(account) = accounts.pop() {
+                let of_type = account.is_of(&policy.rule.user_type);
+                if of_type || found.is_none() {
+                    found = Some((policy, account));
+                }
+                if of_type {
+                    break;
+                }
+            }
+        }
+        Ok(Ok(found))
+    }
+
+    /// An `@mention` as that person's e-mail address; anything else as it is.
+    pub(crate) async fn address_of(&self, person: &str) -> Result<String, Text> {
+        let Some(id) = person.strip_prefix("<@").and_then(|rest| rest.strip_suffix('>')) else {
+            return Ok(person.to_owned());
+        };
+        let id = id.split('|').next().unwrap_or(id);
+        match self.chat.user(id).await {
+            Ok(user) => user.email.ok_or_else(|| {
+                Text::plain(
+                    "Slack doesn't tell me that person's e-mail address; ask with their login instead.",
+                )
+            }),
+            Err(error) => {
+                Err(Text::plain("I can't look that person up in Slack now: ").quoted(error.to_string()))
+            }
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! Looking back: the audit trail page by page, reports, and whether the trail holds.
+//!
+//! Everything here shows only what belongs to the policies in which the person holds the role, and the query itself
+//! leaves the rest out.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::chat::{Block, Inbound, Text};
+use crate::commands::filters::{Filters, period_words, zone_of};
+use crate::commands::{Answer, Asked};
+use crate::domain::account::AccountId;
+use crate::domain::audit::{AuditEvent, Person};
+use crate::domain::policy::Policy;
+use crate::domain::report;
+use crate::domain::report::{Listing, Report};
+use crate::domain::when;
+use crate::domain::when::Period;
+use crate::scheduler::Class;
+use crate::services::App;
+use crate::store::{ACCOUNTS_MAX, AuditQuery, SweepRow, SweepState};
+use crate::wording::history as wording;
+
+/// Events on one page of `audit`.
+const AUDIT_PAGE: u32 = 15;
+/// The time that a report or a bundle is about unless somebody says so.
+const PERIOD: &str = "90d";
+
+/// From where on a page goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cursor {
+    /// Only events before this number.
+    pub(crate) before: Option<i64>,
+    /// Only events after this number.
+    pub(crate) after: Option<i64>,
+}
+
+/// A question with everything in it looked up.
+pub(crate) struct Question {
+    pub(crate) filters: Filters,
+    /// Without a limit: that is the asker's.
+    pub(crate) query: AuditQuery,
+    /// What was asked for, for people.
+    pub(crate) in_words: Vec<String>,
+}
+
+impl App {
+    /// The names of the policies that the person may ask about; `None` if those are all that there ever were: who may see
+    /// all sees the bot's own events too. What policies did that are configured no more is for `admin`s of all others.
+    pub(crate) async fn visible_names(
+        &self,
+        visible: &[&Policy],
+        admin: bool,
+    ) -> anyhow::Result<Option<Vec<String>>> {
+        let names: Vec<String> = visible.iter().map(|policy| policy.name.clone()).collect();
+        let whole = names.len() == self.policies.len()
+            && (admin || self.store.known_policies().await?.iter().all(|name| names.contains(name)));
+        Ok((!whole).then_some(names))
+    }
+
+    pub(crate) async fn audit(
+        &self,
+        asked: &Asked<'_>,
+        words: &[String],
+        cursor: Cursor,
+    ) -> anyhow::Result<Answer> {
+        let question = match self.question(asked, words).await? {
+            Ok(question) => question,
+            Err(text) => return Ok(Err(text)),
+        };
+        let (events, newer, older) = self.page(&question.query, cursor).await?;
+        let line = |option: &str, seq: i64| page_line(&question.filters, option, seq);
+        let page = wording::Page {
+            newer: events.first().filter(|_| newer).map(|event| line("after", event.seq)),
+            older: events.last().filter(|_| older).map(|event| line("before", event.seq)),
+            events: &events,
+            filters: &question.in_words,
+        };
+        Ok(Ok(wording::audit(&page)))
+    }
+
+    /// A page of events, newest first, and whether there are newer and older ones.
+    async fn page(
+        &self,
+        query: &AuditQuery,
+        cursor: Cursor,
+    ) -> anyhow::Result<(Vec<AuditEvent>, bool, bool)> {
+        let limit = AUDIT_PAGE + 1;
+        if let Some(after) = cursor.after {
+            let query = AuditQuery { after_seq: Some(after), limit, ..query.clone() };
+            let mut events = self.store.audit_onward(query).await?;
+            let fitting = wording::fitting(&events, AUDIT_PAGE as usize);
+            if events.len() > fitting {
+                events.truncate(fitting);
+                events.reverse();
+                return Ok((events, true, true));
+            }
+            // The newest page is shown whole.
+        }
+        let before_seq = cursor.before.filter(|_| cursor.after.is_none());
+        let mut events = self.store.audit(AuditQuery { before_seq, limit, ..query.clone() }).await?;
+        let fitting = wording::fitting(&events, AUDIT_PAGE as usize);
+        let older = events.len() > fitting;
+        events.truncate(fitting);
+        Ok((events, before_seq.is_some(), older))
+    }
+
+    /// Reads a question and looks up whom it names.
+    pub(crate) async fn question(
+        &self,
+        asked: &Asked<'_>,
+        words: &[String],
+    ) -> anyhow::Result<Result<Question, Text>> {
+        let policies = asked.policies();
+        let filters = match Filters::read(words, &policies, asked.at) {
+            Ok(filters) => filters,
+            Err(text) => return Ok(Err(text)),
+        };
+        let (whom, accounts) = match &filters.person {
+            Some(person) => match self.audited(asked, person).await? {
+                Ok((whom, accounts)) => (Some(whom), accounts),
+                Err(text) => return Ok(Err(text)),
+            },
+            None => (None, Vec::new()),
+        };
+        let by = match &filters.by {
+            Some(by) => match self.chat_user_of(asked, by).await {
+                Ok(id) => Some(id),
+                Err(text) => return Ok(Err(text)),
+            },
+            None => None,
+        };
+        let zone = zone_of(&policies, filters.policy.as_deref());
+        let in_words = filters.in_words(whom.as_deref(), by.as_ref().map(|(_, name)| name.as_str()), zone);
+        let query = AuditQuery {
+            visible: self.visible_names(&policies, asked.is_admin()).await?,
+            policy: filters.policy.clone(),
+            accounts,
+            request: filters.request,
+            actions: filters.outcome.as_ref().map(|(_, actions)| actions.clone()).unwrap_or_default(),
+            by: by.map(|(id, _)| id),
+            since: filters.since,
+            until: filters.until,
+            before_seq: None,
+            after_seq: None,
+            limit: 0,
+        };
+        Ok(Ok(Question { filters, query, in_words }))
+    }
+
+    /// The accounts of the trail that `person` names.
+    async fn audited(
+        &self,
+        asked: &Asked<'_>,
+        person: &str,
+    ) -> anyhow::Result<Result<(String, Vec<AccountId>), Text>> {
+        let address = match self.address_of(person).await {
+            Ok(address) => address,
+            Err(text) => return Ok(Err(text)),
+        };
+        let visible = self.visible_names(&asked.policies(), asked.is_admin()).await?;
+        let mut accounts = self.store.audited_accounts(&address, visible).await?;
+        if accounts.len() > ACCOUNTS_MAX {
+            return Ok(Err(wording::too_many_accounts(&address, ACCOUNTS_MAX)));
+        }
+        if accounts.is_empty() {
+            // An account that no event is about, so that nothing is found; without any, all would be.
+            accounts.push(AccountId(address.clone()));
+        }
+        Ok(Ok((address, accounts)))
+    }
+
+    /// The chat system's id of the person who is meant, and what to call them.
+    async fn chat_user_of(&self, asked: &Asked<'_>, by: &str) -> Result<(String, String), Text> {
+        if by.eq_ignore_ascii_case("me") {
+            return Ok((asked.person().id.clone(), "you".to_owned()));
+        }
+        if let Some(id) = by.strip_prefix("<@").and_then(|rest| rest.strip_suffix('>')) {
+            let (id, name) = id.split_once('|').unwrap_or((id, id));
+            return Ok((id.to_owned(), name.to_owned()));
+        }
+        let address = self.address_of(by).await?;
+        if !address.contains('@') {
+            // An id, such as an earlier answer or an export shows it.
+            return Ok((address.clone(), address));
+        }
+        match self.chat.find_user(&address).await {
+            Ok(Some(user)) => Ok((user.id, address)),
+            Ok(None) => Err(wording::nobody_with_address(&address)),
+            Err(error) => Err(wording::cant_find_person(&error.to_string())),
+        }
+    }
+
+    /// The trend as numbers and as a picture, which follows.
+    pub(crate) async fn report(
+        self: &Arc<Self>,
+        asked: &Asked<'_>,
+        words: &[String],
+        inbound: &Inbound,
+        here: Option<&str>,
+    ) -> anyhow::Result<Answer> {
+        let (name, _) = period_words(words);
+        let policy = match asked.policy(self, name) {
+            Ok((policy, _)) => policy,
+            Err(text) => return Ok(Err(text)),
+        };
+        let period = match read_period(words, policy, asked.at) {
+            Ok(period) => period,
+            Err(text) => return Ok(Err(text)),
+        };
+        let Some(report) = self.report_on(policy, period).await? else {
+            return Ok(Err(wording::too_many_slices()));
+        };
+        let mut card = wording::report(&report);
+        if !report.is_empty() {
+            card.blocks.push(Block::Context(wording::picture_follows(here.is_some())));
+            let (app, reply, channel) = (Arc::clone(self), inbound.reply.clone(), here.map(str::to_owned));
+            let key = format!("report:{}", inbound.key);
+            self.background(Class::Question, inbound.reply.clone(), async move {
+                let posted = app.post_report(&report, &key, &reply.user, channel.as_deref()).await;
+                if let Err(error) = posted {
+                    tracing::warn!(%error, "the picture of a report could not be posted");
+                    app.whisper(reply, wording::picture_not_sent(&error.to_string()));
+                }
+                Ok(())
+            });
+        }
+        Ok(Ok(card))
+    }
+
+    /// The numbers of a policy in a period. `None`: the period is too long to be told slice by slice.
+    pub(crate) async fn report_on(&self, policy: &Policy, period: Period) -> anyhow::Result<Option<Report>> {
+        let Some((step, slices)) = report::slices(period, policy.schedule.zone) else {
+            return Ok(None);
+        };
+        let mut told = Vec::new();
+        for (day, slice) in slices {
+            let tally = self.store.tally(&policy.name, slice.since, slice.until).await?;
+            told.push((day, slice, tally));
+        }
+        let sweeps = self.store.sweeps_between(&policy.name, period.since, period.until).await?;
+        let listings: Vec<Listing> = sweeps.iter().filter_map(listing).collect();
+        Ok(Some(Report::new(&policy.name, policy.schedule.zone, period, step, told, &listings)))
+    }
+
+    /// The right to do something that takes much memory or many turns of the database: one at a time.
+    pub(crate) fn heavy_work(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        self.runtime.heavy_work.try_lock().ok()
+    }
+
+    /// Up to where the trail holds.
+    pub(crate) async fn verify(&self) -> anyhow::Result<Answer> {
+        let Some(_one) = self.heavy_work() else { return Ok(Err(wording::busy())) };
+        let verified = self.store.verify().await?;
+        if let Some(seq) = verified.broken_at {
+            tracing::error!(seq, "the audit trail is broken");
+        }
+        Ok(Ok(wording::verified(&verified)))
+    }
+}
+
+impl Asked<'_> {
+    /// Whether they are an admin of each policy that the answer is about.
+    pub(crate) fn is_admin(&self) -> bool {
+        self.granted.iter().all(|(_, known)| known.voter.admin)
+    }
+
+    /// Who asks, as the chat system vouches for them.
+    pub(crate) fn person(&self) -> &Person {
+        let (_, known) = self.granted.first().expect("whoever asks holds the role somewhere");
+        &known.voter.person
+    }
+}
+
+/// The line that asks for another page of the same question: the value of a button.
+pub(crate) fn page_line(filters: &Filters, option: &str, seq: i64) -> String {
+    let filters = filters.line();
+    let space = if filters.is_empty() { "" } else { " " };
+    format!("audit{space}{filters} --{option} {seq}")
+}
+
+/// The period that the words of a report or a bundle name.
+pub(crate) fn read_period(words: &[String], policy: &Policy, now: DateTime<Utc>) -> Result<Period, Text> {
+    let (_, text) = period_words(words);
+    let text = if text.is_empty() { PERIOD } else { &text };
+    when::period(text, policy.schedule.zone, now).map_err(|misread| wording::misread(&misread))
+}
+
+/// What a sweep found, unless a guard thinks that its listing was not whole.
+fn listing(sweep: &SweepRow) -> Option<Listing> {
+    match &sweep.state {
+        SweepState::Finished { counts, .. } if sweep.state.word() == "finished" => Some(Listing {
+            at: sweep.started_at,
+            contractors: counts.population.saturating_sub(counts.other_type),
+            inactive: counts.candidates + counts.waiting,
+        }),
+        SweepState::Finished { .. } | SweepState::Started | SweepState::Failed { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::tests::asked;
+    use crate::domain::account::UserType;
+    use crate::domain::audit::{Action, Actor, Draft, Subject};
+    use crate::domain::plan::{Counts, Guard, Verdict};
+    use crate::domain::sweep::Trigger;
+    use crate::engine::tests::{Bench, policy};
+    use crate::store::AuditContext;
+
+    /// An event about an account of its own; its number in the trail.
+    async fn noted(bench: &Bench, number: usize) -> i64 {
+        let id = AccountId(format!("00u{number}"));
+        let event = Draft {
+            at: bench.app.clock.now(),
+            actor: Actor::System,
+            action: Action::Skipped,
+            subject: Some(Subject { id, login: format!("p{number}@ext.example") }),
+            detail: serde_json::Value::Null,
+        };
+        let context = AuditContext { policy: Some("p".to_owned()), ..AuditContext::default() };
+        bench.app.store.append(context, event).await.unwrap().seq
+    }
+
+    #[tokio::test]
+    async fn pages_have_fifteen_events_and_say_whether_there_are_newer_and_older_ones() {
+        let bench = Bench::new();
+        let mut numbers = Vec::new();
+        for number in 0..40 {
+            numbers.push(noted(&bench, number).await);
+        }
+        let query = AuditQuery { actions: vec![Action::Skipped], ..AuditQuery::default() };
+        // Events are counted from the oldest one, 0.
+        for (before, after, shown, newer, older) in [
+            (None, None, 25..40, false, true),
+            (Some(25), None, 10..25, true, true),
+            (Some(16), None, 1..16, true, true),
+            (Some(15), None, 0..15, true, false),
+            (Some(10), None, 0..10, true, false),
+            (None, Some(9), 10..25, true, true),
+            (None, Some(23), 24..39, true, true),
+            (None, Some(24), 25..40, false, true),
+            (None, Some(30), 25..40, false, true),
+        ] {
+            let number = |place: usize| numbers[place];
+            let cursor = Cursor { before: before.map(number), after: after.map(number) };
+            let (events, is_newer, is_older) = bench.app.page(&query, cursor).await.unwrap();
+            let seen: Vec<i64> = events.iter().map(|event| event.seq).collect();
+            let wanted: Vec<i64> = shown.rev().map(number).collect();
+            assert_eq!((seen, is_newer, is_older), (wanted, newer, older), "{cursor:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn part_of_a_login_names_fifty_accounts_at_most() {
+        let bench = Bench::new();
+        let found = async || {
+            let asked = asked(&bench.app.policies, bench.app.clock.now());
+            bench.app.audited(&asked, "@ext.example").await.unwrap().map(|(_, accounts)| accounts.len())
+        };
+        for number in 0..ACCOUNTS_MAX {
+            noted(&bench, number).await;
+        }
+        assert_eq!(found().await, Ok(50));
+        noted(&bench, ACCOUNTS_MAX).await;
+        assert!(found().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_question_is_told_in_the_zone_of_the_policy_that_it_names() {
+        let mut berlin = Policy { name: "b".to_owned(), ..policy() };
+        berlin.schedule.zone = chrono_tz::Europe::Berlin;
+        let bench = Bench::of(vec![policy(), berlin]);
+        let asked = asked(&bench.app.policies, bench.app.clock.now());
+        for (words, told) in [
+            (["since", "2025-07-01", "policy", "p"], "since 2025-07-01 00:00 UTC"),
+            (["since", "2025-07-01", "policy", "b"], "since 2025-07-01 00:00 CEST"),
+        ] {
+            let question = bench.app.question(&asked, &words.map(str::to_owned)).await.unwrap();
+            assert_eq!(question.map(|question| question.in_words[0].clone()), Ok(told.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_listing_counts_unless_the_sweep_failed_or_a_guard_stopped_it() {
+        let at: DateTime<Utc> = "2026-10-14T12:00:00Z".parse().unwrap();
+        let counts = Counts { population: 10, candidates: 3, waiting: 1, other_type: 2, ..Counts::default() };
+        let found = |state| {
+            listing(&SweepRow {
+                id: 1,
+                policy: "p".to_owned(),
+                slot: String::new(),
+                trigger: Trigger::Schedule { slot: at },
+                started_at: at,
+                rule: policy().rule,
+                fingerprint: String::new(),
+                state,
+                told: true,
+            })
+        };
+        let finished = |verdict| found(SweepState::Finished { at, counts, verdict, pages: 1 });
+        let guard = Guard::NobodyOfType { user_type: UserType::Profile("Contractor".to_owned()) };
+        assert_eq!(finished(Verdict::Ask), Some(Listing { at, contractors: 8, inactive: 4 }));
+        assert_eq!([Verdict::Held(guard.clone()), Verdict::Refused(guard)].map(finished), [None, None]);
+        assert_eq!(found(SweepState::Started), None);
+        assert_eq!(found(SweepState::Failed { at, error: String::new() }), None);
+    }
+}

@@ -1,0 +1,367 @@
+//! Commands that start something. What they change is committed before they are answered.
+
+use std::sync::Arc;
+
+use chrono::Duration;
+
+use crate::authz;
+use crate::authz::{Known, Stranger};
+use crate::chat::{Inbound, Span, Text};
+use crate::commands::tail::Said;
+use crate::commands::{Answer, Asked, Role};
+use crate::domain::account::{Account, AccountStatus};
+use crate::domain::assess::left_alone_until;
+use crate::domain::audit::{Action, Actor, Draft, Subject};
+use crate::domain::exemption;
+use crate::domain::policy::{OwnAccounts, Policy, Rule, is_own_account};
+use crate::domain::request::{KnownForRetry, Verb, Voter};
+use crate::domain::restoration::Wish;
+use crate::identity::IdentityError;
+use crate::inbox::Press;
+use crate::services::App;
+use crate::store::{AskedFor, AuditContext, StartedSweep, SweepState};
+use crate::wording::exemptions;
+use crate::wording::exemptions::NotRestored;
+use crate::wording::{lineage, pauses, refusals};
+
+/// So many characters of what a person typed are kept.
+const TYPED_MAX: usize = 200;
+
+/// The provider stamps a suspension itself a moment before or after we learn of it.
+const STAMP_WITHIN: Duration = Duration::seconds(5);
+
+impl App {
+    /// Sweeps now. The same command delivered twice is one sweep.
+    pub(crate) async fn sweep_now(
+        self: &Arc<Self>,
+        asked: &Asked<'_>,
+        policy: Option<&str>,
+    ) -> anyhow::Result<Answer> {
+        let (policy, known) = match asked.policy(self, policy) {
+            Ok(found) => found,
+            Err(text) => return Ok(Err(text)),
+        };
+        if self.store.lineage().stopped.is_some() {
+            return Ok(Err(lineage::refused()));
+        }
+        if let Some(pause) = self.store.pause_of(&policy.name).await? {
+            return Ok(Err(pauses::refused(&pause.began)));
+        }
+        if let Some(running) = self.running_sweep(&policy.name).await? {
+            return Ok(Err(Text::plain("Sweep ")
+                .then(format!("{running} of "))
+                .with(Span::Code(policy.name.clone()))
+                .then(" is running already; its result comes in the channel.")));
+        }
+        Ok(match self.start_asked_sweep(policy, asked.key, known).await? {
+            StartedSweep::New(_) => Ok(refusals::note(
+                Text::plain("The sweep of ")
+                    .with(Span::Code(policy.name.clone()))
+                    .then(" has started; its result comes in the policy's channel."),
+            )),
+            StartedSweep::Exists(_) => Err(refusals::repeated()),
+            StartedSweep::Paused(pause) => Err(pauses::refused(&pause.began)),
+        })
+    }
+
+    /// The policy's sweep that has started and not ended: asking again while it runs would only list everybody twice.
+    async fn running_sweep(&self, policy: &str) -> anyhow::Result<Option<i64>> {
+        let last = self.store.last_sweep(policy).await?;
+        Ok(last.filter(|sweep| sweep.state == SweepState::Started).map(|sweep| sweep.id))
+    }
+
+    /// Takes an open request back, as a decision of the person: recorded, judged and audited like a click.
+    pub(crate) async fn withdraw(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        request: &str,
+        reason: String,
+    ) -> anyhow::Result<Answer> {
+        let Ok(request) = request.trim_start_matches('#').parse::<i64>() else {
+            return Ok(Err(refusals::no_such_request()));
+        };
+        if reason.trim().is_empty() {
+            return Ok(Err(exemptions::refusal(&exemption::Refusal::NoReason)));
+        }
+        if exemption::is_too_long(&reason) {
+            return Ok(Err(exemptions::refusal(&exemption::Refusal::ReasonTooLong)));
+        }
+        let press = Press { request, list_hash: None, verb: Verb::Withdraw, reason: Some(reason) };
+        Ok(match self.decide(inbound, press).await? {
+            Ok(_) => Ok(refusals::note(refusals::withdrawn(request))),
+            Err(turned) => Err(turned.text()),
+        })
+    }
+
+    /// Has the failed suspensions of a request tried again: a decision like an approval.
+    pub(crate) async fn retry(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        request: &str,
+        reason: String,
+    ) -> anyhow::Result<Answer> {
+        let Ok(request) = request.trim_start_matches('#').parse::<i64>() else {
+            return Ok(Err(refusals::no_such_request()));
+        };
+        if exemption::is_too_long(&reason) {
+            return Ok(Err(exemptions::refusal(&exemption::Refusal::ReasonTooLong)));
+        }
+        let reason = Some(reason).filter(|reason| !reason.trim().is_empty());
+        let press =
+            Press { request, list_hash: None, verb: Verb::Retry { known: KnownForRetry::default() }, reason };
+        Ok(match self.decide(inbound, press).await? {
+            Ok(request) => {
+                let left_out = self.left_out_of_retry(&request).await;
+                Ok(refusals::note(refusals::retried(&request).and(left_out.unwrap_or_default())))
+            }
+            Err(turned) => Err(turned.text()),
+        })
+    }
+
+    /// Has a suspended account given back. The wish is committed here; the loop carries it out.
+    pub(crate) async fn restore_asked(
+        &self,
+        asked: &Asked<'_>,
+        person: &str,
+        said: &Said,
+    ) -> anyhow::Result<Answer> {
+        if self.store.lineage().stopped.is_some() {
+            return Ok(Err(lineage::refused()));
+        }
+        let (policy, known, account) = match self.concerned(asked, person, said.policy.as_deref()).await? {
+            Ok(Some(found)) => found,
+            Ok(None) => return self.nobody_to_give_back(asked, person, said).await.map(Err),
+            Err(text) => return Ok(Err(text)),
+        };
+        if !account.is_of(&policy.rule.user_type) && !self.was_suspended_for(asked, &account).await? {
+            return self.nobody_to_give_back(asked, person, said).await.map(Err);
+        }
+        self.give_back_if_allowed(policy, known, &account, said.reason.clone(), asked.key).await
+    }
+
+    /// Whether the account is suspended for a policy in which the person has the right to restore.
+    async fn was_suspended_for(&self, asked: &Asked<'_>, account: &Account) -> anyhow::Result<bool> {
+        if !self.suspension_holds(account).await? {
+            return Ok(false);
+        }
+        let suspended_for = self.store.suspended_for(&account.id).await?;
+        Ok(suspended_for.is_some_and(|(_, of)| asked.policies().iter().any(|policy| policy.name == of)))
+    }
+
+    /// Refuses to restore what is no account of their policies. The trail gets no more than what the person typed, and
+    /// the same whether the directory has such an account or not: people who may read the trail may not learn it either.
+    async fn nobody_to_give_back(
+        &self,
+        asked: &Asked<'_>,
+        person: &str,
+        said: &Said,
+    ) -> anyhow::Result<Text> {
+        if let Some((policy, known)) = asked.granted.first() {
+            let typed: String = person.chars().take(TYPED_MAX).collect();
+            let why = "no account of their policies is called that";
+            let event = Draft {
+                at: self.clock.now(),
+                actor: Actor::Person(known.voter.person.clone()),
+                action: Action::InputRefused,
+                subject: None,
+                detail: serde_json::json!({ "command": "restore", "why": why, "typed": typed }),
+            };
+            let name = said.policy.clone().unwrap_or_else(|| policy.name.clone());
+            self.store.append(AuditContext { policy: Some(name), ..AuditContext::default() }, event).await?;
+        }
+        Ok(asked.no_account_of_theirs(person, said.policy.as_deref()))
+    }
+
+    /// Records the wish to give an account back if the person may have it, or says why they may not.
+    pub(crate) async fn give_back_if_allowed(
+        &self,
+        policy: &Policy,
+        known: &Known,
+        account: &Account,
+        reason: String,
+        key: &str,
+    ) -> anyhow::Result<Answer> {
+        if self.store.lineage().stopped.is_some() {
+            return Ok(Err(lineage::refused()));
+        }
+        let now = self.clock.now();
+        let suspended_for = if self.suspension_holds(account).await? {
+            self.store.suspended_for(&account.id).await?
+        } else {
+            None
+        };
+        // What one policy suspended is given back by the people of that policy.
+        let theirs = match &suspended_for {
+            Some((_, of)) if *of != policy.name => Some(self.held_in(of, &known.voter.person.id).await),
+            Some(_) | None => None,
+        };
+        let (policy, known) = match &theirs {
+            Some(Ok(Some((policy, known)))) => (*policy, known),
+            Some(Err(stranger)) => return Ok(Err(refusals::stranger(stranger))),
+            Some(Ok(None)) => {
+                self.note_not_given_back(policy, known, account, NotRestored::OtherPolicy).await?;
+                return Ok(Err(exemptions::not_restored(account, NotRestored::OtherPolicy)));
+            }
+            None => (policy, known),
+        };
+        let allowed = match may_give_back(
+            policy,
+            &self.own_accounts(policy),
+            &known.voter,
+            account,
+            &reason,
+            suspended_for.is_some(),
+        ) {
+            Ok(()) if suspended_for.is_none() => match self.out_of_reach(policy, account).await {
+                Ok(None) => Ok(()),
+                Ok(Some(why)) => Err(why),
+                Err(error) => {
+                    tracing::warn!(%error, "an account that is to be given back can't be looked at");
+                    return Ok(Err(refusals::cant_look_up()));
+                }
+            },
+            allowed => allowed,
+        };
+        if let Err(why) = allowed {
+            self.note_not_given_back(policy, known, account, why).await?;
+            return Ok(Err(exemptions::not_restored(account, why)));
+        }
+        let wish = Wish {
+            // The policy that suspended it tells its channel, and its grace counts.
+            policy: policy.name.clone(),
+            request: suspended_for.map(|(request, _)| request),
+            account: Subject { id: account.id.clone(), login: account.login.clone() },
+            name: account.name.clone(),
+            by: known.voter.person.clone(),
+            reason,
+        };
+        let until = left_alone_until(now, &policy.rule);
+        // Whoever changes it after this reading has a say of their own.
+        let status_changed = account.status_changed.at();
+        Ok(match self.store.ask_restoration(key, wish, status_changed, now).await? {
+            AskedFor::New(_) => {
+                self.nudge();
+                Ok(refusals::note(exemptions::restore_asked(account, None, until)))
+            }
+            AskedFor::Repeated(_) => Err(refusals::repeated()),
+            AskedFor::Already(before) => Err(exemptions::restore_asked(account, Some(&before), until)),
+        })
+    }
+
+    /// The policy of this name with the person's rights in it, if they decide for it. `Err`: nobody can tell now.
+    async fn held_in(&self, policy: &str, user: &str) -> Result<Option<(&Policy, Known)>, Stranger> {
+        let Some(policy) = self.policy(policy) else { return Ok(None) };
+        match authz::identify(self, policy, user).await {
+            Ok(known) => Ok(Role::Approver.held_by(&known).then_some((policy, known))),
+            Err(stranger @ Stranger::CantTell(_)) => Err(stranger),
+            Err(Stranger::Outsider(..) | Stranger::NotInChannel(..)) => Ok(None),
+        }
+    }
+
+    /// Why an account that others suspended is none of the policy's business, even for its admins.
+    async fn out_of_reach(
+        &self,
+        policy: &Policy,
+        account: &Account,
+    ) -> Result<Option<NotRestored>, IdentityError> {
+        if !account.is_of(&policy.rule.user_type) {
+            return Ok(Some(NotRestored::OtherType));
+        }
+        // The log has no say in this.
+        let rule = Rule { second_look: false, ..policy.rule.clone() };
+        let look = self.identity.look(&account.id, &rule, None);
+        let Some(fresh) = self.soon_unless_ended(look).await else {
+            return Err(IdentityError::Transient("the workflow has ended".to_owned()));
+        };
+        self.note_identity(&fresh);
+        let fresh = fresh?;
+        let protected = fresh.admin_role || fresh.own_identity || policy.rule.is_break_glass(account);
+        Ok(protected.then_some(NotRestored::Protected))
+    }
+
+    /// Whether the suspension in force is ours: an admin who suspended the account again after it was back had a reason.
+    async fn suspension_holds(&self, account: &Account) -> anyhow::Result<bool> {
+        let ours = self.store.suspended_by_us(vec![account.id.clone()]).await?;
+        let changed = account.status_changed.at();
+        Ok(changed.zip(ours.get(&account.id)).is_some_and(|(changed, ours)| changed <= *ours + STAMP_WITHIN))
+    }
+
+    /// Who tries what they may not is in the audit trail; a slip of the pen is not.
+    async fn note_not_given_back(
+        &self,
+        policy: &Policy,
+        known: &Known,
+        account: &Account,
+        why: NotRestored,
+    ) -> anyhow::Result<()> {
+        let why = match why {
+            NotRestored::NotOurs => "not suspended by this bot, and not an admin",
+            NotRestored::OwnAccount => "own account",
+            NotRestored::OtherPolicy => "suspended for a policy that they don't decide for",
+            NotRestored::OtherType => "another user type",
+            NotRestored::Protected => "an administrator, the bot itself, or on the break-glass list",
+            NotRestored::NoEmail => "no e-mail address",
+            NotRestored::NotSuspended | NotRestored::NoReason | NotRestored::ReasonTooLong => return Ok(()),
+        };
+        let event = Draft {
+            at: self.clock.now(),
+            actor: Actor::Person(known.voter.person.clone()),
+            action: Action::InputRefused,
+            subject: Some(Subject { id: account.id.clone(), login: account.login.clone() }),
+            detail: serde_json::json!({ "command": "restore", "why": why }),
+        };
+        let context = AuditContext { policy: Some(policy.name.clone()), ..AuditContext::default() };
+        self.store.append(context, event).await?;
+        Ok(())
+    }
+}
+
+fn may_give_back(
+    policy: &Policy,
+    own_accounts: &OwnAccounts,
+    voter: &Voter,
+    account: &Account,
+    reason: &str,
+    ours: bool,
+) -> Result<(), NotRestored> {
+    if voter.person.email.as_deref().is_none_or(|email| email.trim().is_empty()) {
+        return Err(NotRestored::NoEmail);
+    }
+    let subject = Subject { id: account.id.clone(), login: account.login.clone() };
+    if is_own_account(own_accounts, &voter.person, &subject, account.email.as_deref()) {
+        return Err(NotRestored::OwnAccount);
+    }
+    // Of everybody else in the directory this bot tells nothing.
+    if !ours && !account.is_of(&policy.rule.user_type) {
+        return Err(NotRestored::OtherType);
+    }
+    if account.status != AccountStatus::Suspended {
+        return Err(NotRestored::NotSuspended);
+    }
+    if !ours && !voter.admin {
+        return Err(NotRestored::NotOurs);
+    }
+    if reason.trim().is_empty() {
+        return Err(NotRestored::NoReason);
+    }
+    if exemption::is_too_long(reason) {
+        return Err(NotRestored::ReasonTooLong);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::tests::Bench;
+
+    #[tokio::test]
+    async fn a_sweep_runs_until_it_has_ended() {
+        let bench = Bench::new();
+        let running = async || bench.app.running_sweep("p").await.unwrap();
+        assert_eq!(running().await, None);
+        let sweep = bench.sweep("slot").await;
+        assert_eq!(running().await, Some(sweep));
+        bench.app.store.fail_sweep(sweep, "no answer", bench.app.clock.now()).await.unwrap();
+        assert_eq!(running().await, None);
+    }
+}

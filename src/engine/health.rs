@@ -1,0 +1,527 @@
+//! The vital signs: whether the bot does its job, for whoever watches it from outside.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tokio::time::{Instant, timeout};
+
+use crate::chat::Connection;
+use crate::commands::outcome;
+use crate::domain::lineage::DatabaseId;
+use crate::domain::policy::Policy;
+use crate::domain::schedule;
+use crate::domain::sweep::slot_key;
+use crate::engine::TICK_MAX;
+use crate::engine::work::Work;
+use crate::forward::{BEHIND_MAX, Behind};
+use crate::request::card_key;
+use crate::services::{App, lock};
+use crate::store::{Store, StoreError, SweepRow, SweepState};
+use crate::wording::deciders::lack_in_words;
+use crate::wording::lineage::reason;
+
+/// So long the connection to the chat system may be away: it is replaced every few hours, within seconds.
+const AWAY_MAX: Duration = Duration::from_secs(60);
+/// The loop that has not come round for so long hangs.
+const ROUND_MAX: Duration = Duration::from_secs(90);
+const _: () = assert!(TICK_MAX.as_secs() * 3 < ROUND_MAX.as_secs());
+/// The database answers within this time, be it that it can't.
+const DATABASE_MAX: Duration = Duration::from_secs(5);
+/// Work on a row gets a step further within this, waits for rate limits included.
+const WORK_MAX: Duration = Duration::from_secs(15 * 60);
+/// A sweep may take longer: a million accounts within an org's rate limit take about an hour.
+const SWEEP_MAX: Duration = Duration::from_secs(3 * 3600);
+/// One that was missed is told for at least so long, also where it is not caught up on.
+const OVERDUE_MIN: chrono::Duration = chrono::Duration::hours(1);
+/// What is due by the clock is done within this.
+const DUE_MAX: chrono::Duration = chrono::Duration::minutes(5);
+
+/// What the loop leaves behind each time it comes round.
+#[derive(Default)]
+pub(crate) struct Pulse {
+    round: Option<Instant>,
+    /// Since when the chat system has been away.
+    away_since: Option<Instant>,
+}
+
+impl Pulse {
+    /// The loop has ended, and hangs no more.
+    pub(crate) fn end(&mut self) {
+        self.round = None;
+    }
+
+    /// The loop hangs since then.
+    #[cfg(test)]
+    pub(crate) fn hang(&mut self, since: Instant) {
+        self.round = Some(since);
+    }
+}
+
+/// The vital signs at one moment.
+#[derive(Clone, Debug, Serialize)]
+pub struct Vitals {
+    /// When that was.
+    pub at: DateTime<Utc>,
+    /// Whether the process itself works. If not, a restart may help; that Slack or Okta can't be reached it does not mend.
+    pub alive: bool,
+    /// Whether nothing is wrong.
+    pub healthy: bool,
+    /// What is wrong, a sentence each.
+    pub wrong: Vec<String>,
+    /// The connection to the chat system: proven by its hello and its answers to pings.
+    pub slack: Sign,
+    /// The identity provider's last answer.
+    pub okta: Sign,
+    /// Whether the database can be written.
+    pub database: Sign,
+    /// How many connections the chat system counts that are not this bot's: another one gets what people send.
+    pub other_connections: u64,
+    /// Which database this process works with, and in which epoch.
+    pub database_id: DatabaseId,
+    /// Each policy.
+    pub policies: Vec<PolicyVitals>,
+    /// The collectors of the audit trail that lack more than they should.
+    pub collectors_behind: Vec<Behind>,
+    /// Work that should have been done.
+    pub stuck: Vec<String>,
+}
+
+/// How something outside the workflow does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sign {
+    /// Whether it does; nothing if nobody knows yet.
+    pub ok: Option<bool>,
+    /// When that was seen.
+    pub at: Option<DateTime<Utc>>,
+    /// What it said, if it doesn't.
+    pub why: Option<String>,
+}
+
+/// Where a policy stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct PolicyVitals {
+    /// Its name.
+    pub policy: String,
+    /// Whether an admin has stopped it.
+    pub paused: bool,
+    /// When the next sweep is.
+    pub next_sweep: Option<DateTime<Utc>>,
+    /// The last sweep.
+    pub last_sweep: Option<LastSweep>,
+    /// The slot whose sweep should have begun.
+    pub overdue_since: Option<DateTime<Utc>>,
+    /// Requests that wait for people.
+    pub open_requests: usize,
+    /// Since when the first of them waits.
+    pub waiting_since: Option<DateTime<Utc>>,
+}
+
+/// A sweep.
+#[derive(Clone, Debug, Serialize)]
+pub struct LastSweep {
+    /// Its number.
+    pub sweep: i64,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// `started`, `finished`, `held`, `refused` or `failed`.
+    pub state: &'static str,
+    /// What came of it, in words.
+    pub outcome: String,
+    /// Accounts that were listed.
+    pub listed: Option<u32>,
+    /// Accounts that were proposed.
+    pub candidates: Option<u32>,
+}
+
+impl Vitals {
+    /// Of a bot that has its database, and waits for Slack.
+    pub async fn of_a_start(store: &Store, at: DateTime<Utc>) -> Vitals {
+        let (alive, database) = sign_of_database(store, at).await;
+        let mut wrong = vec!["Slack has not been reached yet since the start, or the last reload".to_owned()];
+        wrong.extend(database.why.as_ref().map(|why| format!("the database: {why}")));
+        let lineage = store.lineage();
+        wrong.extend(lineage.stopped.as_ref().map(|stop| format!("stopped: {}", reason(&lineage, stop))));
+        let unknown = Sign { ok: None, at: None, why: None };
+        Vitals {
+            at,
+            alive,
+            healthy: false,
+            wrong,
+            slack: Sign { ok: Some(false), at: Some(at), why: Some("not reached yet".to_owned()) },
+            okta: unknown,
+            database,
+            other_connections: 0,
+            database_id: store.lineage().database.clone(),
+            policies: Vec::new(),
+            collectors_behind: Vec::new(),
+            stuck: Vec::new(),
+        }
+    }
+}
+
+/// Says what it means that the chat system counts connections that are not ours.
+pub fn others_in_words(count: u64) -> String {
+    let connections = if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") };
+    format!(
+        "Slack counts {connections} to this app besides those of this bot: another bot with the same app-level token, or \
+         one that has died, gets some of the clicks, and this bot never sees them; stop it, or give each bot an app of its own"
+    )
+}
+
+/// Whether the database answers at all, and what.
+async fn sign_of_database(store: &Store, at: DateTime<Utc>) -> (bool, Sign) {
+    let (answers, written) = match timeout(DATABASE_MAX, store.health()).await {
+        Ok(written) => (true, written.map_err(|error| error.to_string())),
+        Err(_) => (false, Err(format!("it did not answer within {} s", DATABASE_MAX.as_secs()))),
+    };
+    (answers, Sign { ok: Some(written.is_ok()), at: Some(at), why: written.err() })
+}
+
+impl App {
+    /// The loop has come round.
+    pub(crate) fn note_pulse(&self) {
+        lock(&self.runtime.pulse).round = Some(Instant::now());
+        self.away();
+    }
+
+    /// For how long the chat system has been away.
+    fn away(&self) -> Option<Duration> {
+        let connected = *self.connection.borrow() == Connection::Connected;
+        let since = &mut lock(&self.runtime.pulse).away_since;
+        *since = if connected { None } else { Some(since.unwrap_or_else(Instant::now)) };
+        since.map(|since| since.elapsed())
+    }
+
+    /// Whether the identity provider has not answered for so long, or not well the last time.
+    pub(crate) fn identity_is_silent(&self, long: chrono::Duration) -> bool {
+        let now = self.clock.now();
+        let last = lock(&self.runtime.identity_health);
+        last.as_ref().is_none_or(|(at, answer)| answer.is_err() || (now - *at).abs() > long)
+    }
+
+    /// Takes the vital signs. Never waits for long, whatever hangs.
+    pub async fn vitals(&self) -> Vitals {
+        let at = self.clock.now();
+        let mut wrong = Vec::new();
+        let away = self.away();
+        if let Some(away) = away.filter(|away| *away > AWAY_MAX) {
+            wrong.push(format!("Slack has not been connected for {} s", away.as_secs()));
+        }
+        let slack = Sign {
+            ok: Some(away.is_none()),
+            at: Some(at),
+            why: away.map(|away| format!("not connected for {} s", away.as_secs())),
+        };
+        let okta = match lock(&self.runtime.identity_health).clone() {
+            None => Sign { ok: None, at: None, why: None },
+            Some((at, answer)) => Sign { ok: Some(answer.is_ok()), at: Some(at), why: answer.err() },
+        };
+        wrong.extend(okta.why.as_ref().map(|why| format!("Okta: {why}")));
+        let (answers, database) = sign_of_database(&self.store, at).await;
+        wrong.extend(database.why.as_ref().map(|why| format!("the database: {why}")));
+        let other_connections = self.chat.other_connections();
+        wrong.extend((other_connections > 0).then(|| others_in_words(other_connections)));
+        wrong.extend(self.lineage_is_wrong());
+        let (hung, stuck) = self.stuck(at);
+        let mut vitals = Vitals {
+            at,
+            alive: answers && !hung,
+            healthy: false,
+            wrong,
+            slack,
+            okta,
+            database,
+            other_connections,
+            database_id: self.store.lineage().database.clone(),
+            policies: Vec::new(),
+            collectors_behind: Vec::new(),
+            stuck,
+        };
+        match timeout(DATABASE_MAX, self.read_vitals(&mut vitals)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => vitals.wrong.push(format!("the database: {error}")),
+            Err(_) => vitals.wrong.push("the database can't be read in time".to_owned()),
+        }
+        vitals.wrong.extend(vitals.stuck.iter().cloned());
+        vitals.healthy = vitals.alive && vitals.wrong.is_empty();
+        vitals
+    }
+
+    /// What the rows say.
+    async fn read_vitals(&self, vitals: &mut Vitals) -> Result<(), StoreError> {
+        let now = vitals.at;
+        let open = self.store.open_questions().await?;
+        for policy in &self.policies {
+            let waiting: Vec<_> = open.iter().filter(|one| one.policy == policy.name).collect();
+            for late in waiting.iter().filter(|one| one.deadline.is_some_and(|at| at + DUE_MAX < now)) {
+                vitals.stuck.push(format!("request {} is open past its deadline", late.request));
+            }
+            for one in &waiting {
+                let card = self.store.message(&card_key(one.request)).await?;
+                if card.is_some_and(|card| card.ts.is_none() && card.attempts > 0) {
+                    vitals.wrong.push(format!("the card of request {} can't be posted", one.request));
+                }
+                if let Some((request, candidates)) = self.store.request(one.request).await?
+                    && let Some(lack) = self.lack(&request, &candidates)
+                {
+                    let lack = lack_in_words(lack);
+                    vitals.wrong.push(format!("request {} can't be decided: {lack}", request.id));
+                }
+            }
+            let paused = self.store.pause_of(&policy.name).await?.is_some();
+            let overdue_since = if paused { None } else { self.overdue_since(policy, now).await? };
+            if let Some(since) = overdue_since {
+                vitals
+                    .wrong
+                    .push(format!("the sweep of {} that was due at {since} has not begun", policy.name));
+            }
+            let last_sweep = self.store.last_sweep(&policy.name).await?.map(|sweep| {
+                let (ended_at, counts) = match &sweep.state {
+                    SweepState::Started => (None, None),
+                    SweepState::Finished { at, counts, .. } => (Some(*at), Some(*counts)),
+                    SweepState::Failed { at, .. } => (Some(*at), None),
+                };
+                LastSweep {
+                    sweep: sweep.id,
+                    started_at: sweep.started_at,
+                    ended_at,
+                    state: sweep.state.word(),
+                    outcome: outcome(&sweep),
+                    listed: counts.map(|counts| counts.population),
+                    candidates: counts.map(|counts| counts.candidates),
+                }
+            });
+            if let Some(failed) =
+                last_sweep.as_ref().filter(|last| ["failed", "refused"].contains(&last.state))
+            {
+                vitals.wrong.push(format!("the last sweep of {} {}", policy.name, failed.outcome));
+            }
+            vitals.policies.push(PolicyVitals {
+                policy: policy.name.clone(),
+                paused,
+                next_sweep: schedule::next_slot(&policy.schedule, now),
+                last_sweep,
+                overdue_since,
+                open_requests: waiting.len(),
+                waiting_since: waiting.iter().map(|one| one.created_at).min(),
+            });
+        }
+        for SweepRow { id, policy, started_at, .. } in self.late_sweeps(now).await? {
+            vitals.wrong.push(format!("sweep {id} of {policy} began at {started_at} and has not ended"));
+        }
+        for (channel, why) in lock(&self.runtime.unusable).iter() {
+            vitals.wrong.push(format!("the channel {channel} can't be posted to: {why}"));
+        }
+        vitals.collectors_behind = self.store.collectors_behind(now - BEHIND_MAX).await?;
+        vitals.wrong.extend(vitals.collectors_behind.iter().map(|Behind { collector, events, since }| {
+            format!("{collector} lacks {events} events of the audit trail since {since}")
+        }));
+        Ok(())
+    }
+
+    /// The slot whose sweep should have begun by now.
+    async fn overdue_since(
+        &self,
+        policy: &Policy,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let Some(known_since) = self.store.policy_known_since(&policy.name).await? else { return Ok(None) };
+        let owed = schedule::owed(&policy.schedule, policy.catch_up.max(OVERDUE_MIN), known_since, now);
+        let owed = owed.filter(|slot| *slot + DUE_MAX < now);
+        Ok(match owed {
+            Some(slot) if !self.store.has_sweep(&policy.name, &slot_key(slot)).await? => Some(slot),
+            Some(_) | None => None,
+        })
+    }
+
+    /// Whether the loop hangs, and what work does.
+    fn stuck(&self, now: DateTime<Utc>) -> (bool, Vec<String>) {
+        let mut stuck = Vec::new();
+        let round = lock(&self.runtime.pulse).round;
+        let hung = round.is_some_and(|round| round.elapsed() > ROUND_MAX);
+        if hung {
+            stuck.push("the workflow hangs: it has not looked for what is due".to_owned());
+        }
+        for (work, task) in lock(&self.runtime.in_flight).iter() {
+            let max = if matches!(work, Work::Sweep(_)) { SWEEP_MAX } else { WORK_MAX };
+            if task.since.elapsed() > max {
+                let minutes = task.since.elapsed().as_secs() / 60;
+                stuck.push(format!("{work:?} has been at work for {minutes} min"));
+            }
+        }
+        for (work, _) in lock(&self.runtime.wakes).iter().filter(|(_, at)| **at + DUE_MAX < now) {
+            stuck.push(format!("{work:?} was to be looked at, and was not"));
+        }
+        // The provider may answer everything else: its sign alone would be good again before anybody looks.
+        for (request, obstacle) in lock(&self.runtime.obstacles).iter() {
+            if obstacle.hindrance.to_be_told {
+                stuck.push(format!("the suspensions of request {request} wait: {}", obstacle.hindrance.why));
+            }
+        }
+        (hung, stuck)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+    use tokio::sync::watch;
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::domain::audit::{Action, Actor, Draft};
+    use crate::domain::policy::Schedule;
+    use crate::engine::InFlight;
+    use crate::engine::tests::{Bench, policy};
+    use crate::store::AuditContext;
+
+    const MOMENT: Duration = Duration::from_millis(1);
+
+    fn midnight() -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + chrono::Duration::days(20_000)
+    }
+
+    /// A bench whose clock only goes on when the test says so.
+    fn still() -> Bench {
+        Bench::by(Clock::starting_at(midnight()), vec![policy()])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_hangs_once_it_takes_longer_than_it_may_to_come_round() {
+        let bench = still();
+        let hangs = || bench.app.stuck(midnight()).0;
+        bench.app.note_pulse();
+        advance(ROUND_MAX).await;
+        assert!(!hangs());
+        advance(MOMENT).await;
+        assert!(hangs());
+        bench.app.note_pulse();
+        assert!(!hangs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_is_stuck_once_it_takes_longer_than_it_may() {
+        let bench = still();
+        let stuck = || bench.app.stuck(bench.app.clock.now()).1;
+        let task = || InFlight { again: false, since: Instant::now() };
+        lock(&bench.app.runtime.in_flight).extend([(Work::Request(1), task()), (Work::Sweep(2), task())]);
+        let rings_at = midnight() + WORK_MAX - DUE_MAX;
+        lock(&bench.app.runtime.wakes).insert(Work::Request(3), rings_at);
+        advance(WORK_MAX).await;
+        assert_eq!(stuck(), [""; 0]);
+        advance(MOMENT).await;
+        assert_eq!(
+            stuck(),
+            ["Request(1) has been at work for 15 min", "Request(3) was to be looked at, and was not"]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slack_is_away_from_when_it_was_missed_until_it_is_connected() {
+        let mut bench = still();
+        let (connection, seen) = watch::channel(Connection::Connecting);
+        Arc::get_mut(&mut bench.app).expect("nobody else has it").connection = seen;
+        let app = &bench.app;
+        let is_wrong = |vitals: &Vitals| {
+            vitals.wrong.iter().any(|what| what.starts_with("Slack has not been connected for"))
+        };
+        app.note_pulse();
+        advance(AWAY_MAX).await;
+        let vitals = app.vitals().await;
+        assert_eq!(vitals.slack.why.as_deref(), Some("not connected for 60 s"));
+        assert!(!is_wrong(&vitals), "it is replaced now and then");
+        advance(MOMENT).await;
+        assert!(is_wrong(&app.vitals().await));
+        connection.send_replace(Connection::Connected);
+        let vitals = app.vitals().await;
+        assert_eq!(
+            (vitals.slack.ok, vitals.slack.why.as_deref(), is_wrong(&vitals)),
+            (Some(true), None, false)
+        );
+        connection.send_replace(Connection::Connecting);
+        assert_eq!(app.away(), Some(Duration::ZERO), "it counts from anew");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_provider_is_silent_if_it_has_not_answered_well_for_so_long() {
+        let bench = still();
+        let (app, long) = (&bench.app, chrono::Duration::minutes(30));
+        let moment = chrono::Duration::milliseconds(1);
+        assert!(app.identity_is_silent(long), "it was never asked");
+        for (ago, answer, silent) in [
+            (long, Ok(()), false),
+            (-long, Ok(()), false),
+            (long + moment, Ok(()), true),
+            (-long - moment, Ok(()), true),
+            (chrono::Duration::zero(), Err("it is down".to_owned()), true),
+        ] {
+            *lock(&app.runtime.identity_health) = Some((midnight() - ago, answer.clone()));
+            assert_eq!(app.identity_is_silent(long), silent, "{ago} {answer:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sweep_is_overdue_five_minutes_after_its_slot() {
+        let bench = Bench::new();
+        let (app, slot) = (&bench.app, midnight() + chrono::Duration::hours(9));
+        app.store.know_policy("p", midnight()).await.unwrap();
+        for (late, since) in [(DUE_MAX, None), (DUE_MAX + chrono::Duration::milliseconds(1), Some(slot))] {
+            assert_eq!(app.overdue_since(&app.policies[0], slot + late).await.unwrap(), since, "{late}");
+        }
+    }
+
+    /// What the rows say at that moment.
+    async fn read_at(app: &App, at: DateTime<Utc>) -> Vitals {
+        let mut vitals = Vitals { wrong: Vec::new(), ..Vitals::of_a_start(&app.store, at).await };
+        app.read_vitals(&mut vitals).await.unwrap();
+        vitals
+    }
+
+    #[tokio::test]
+    async fn a_question_may_be_open_for_five_minutes_past_its_deadline() {
+        let bench = Bench::new();
+        let (app, id) = (&bench.app, bench.asked().await);
+        let request = app.store.request_alone(id).await.unwrap().expect("it is there");
+        let last = request.deadline.expect("its card stands") + DUE_MAX;
+        assert_eq!(read_at(app, last).await.stuck, [""; 0]);
+        let stuck = read_at(app, last + chrono::Duration::milliseconds(1)).await.stuck;
+        assert_eq!(stuck, ["request 1 is open past its deadline"]);
+    }
+
+    #[tokio::test]
+    async fn a_sweep_that_has_not_ended_after_six_hours_or_by_its_next_slot_is_wrong() {
+        for (cron, hours) in [("0 0 29 2 *", 6), ("0 */3 * * *", 3), ("*/30 * * * *", 2)] {
+            let schedule = Schedule { cron: cron.to_owned(), ..policy().schedule };
+            let bench = Bench::by(Clock::starting_at(midnight()), vec![Policy { schedule, ..policy() }]);
+            let id = bench.sweep("slot").await;
+            let started_at = bench.app.store.sweep(id).await.unwrap().expect("it is there").started_at;
+            let is_late = async |at| {
+                let wrong = read_at(&bench.app, at).await.wrong;
+                wrong.iter().any(|what| what.starts_with(&format!("sweep {id} of p began at")))
+            };
+            // A slot comes at a full second.
+            let late_at = midnight() + chrono::Duration::hours(hours);
+            assert!(!is_late(late_at - chrono::Duration::seconds(1)).await, "{cron}");
+            assert!(is_late(late_at + (started_at - midnight())).await, "{cron}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_collector_is_behind_once_it_lacks_an_event_for_two_minutes() {
+        let bench = Bench::new();
+        let app = &bench.app;
+        app.store.set_collectors(vec![("siem".to_owned(), false)]).await.unwrap();
+        let (at, actor, action) = (midnight(), Actor::System, Action::BotStarted);
+        let event = Draft { at, actor, action, subject: None, detail: json!({}) };
+        app.store.append(AuditContext::default(), event).await.unwrap();
+        let behind = async |at| read_at(app, at).await.collectors_behind.len();
+        let last = midnight() + BEHIND_MAX;
+        assert_eq!((behind(last).await, behind(last + chrono::Duration::milliseconds(1)).await), (0, 1));
+    }
+}

@@ -1,0 +1,187 @@
+//! The workflow: what the bot does, in terms of the two ports, the store and the pure core.
+//!
+//! One loop makes the database's rows true, step by step: it starts owed sweeps, runs unfinished ones, expires what
+//! is overdue and drives every live request. It takes no hints: a click, a timer or a restart only wakes it, and the
+//! rows say what is due. So the normal path, a retry and a restart after a crash are one code path, and running it
+//! twice changes nothing. Only [`carry_out`] and `restore` ever tell the identity provider to change something.
+
+pub mod health;
+mod schedule;
+#[cfg(test)]
+mod tests;
+pub(crate) mod work;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Duration, Utc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::chat::Chat;
+use crate::domain::audit::{Action, Actor, Draft};
+use crate::identity::IdentityProvider;
+use crate::outbox;
+use crate::scheduler::Class;
+use crate::services::{ANSWER_MAX, App, lock};
+use crate::store::AuditContext;
+
+/// The loop begins anew at most this often: a flood of inputs would otherwise have every row read for each.
+const ROUND_MIN: std::time::Duration = std::time::Duration::from_millis(25);
+/// So far the time of day may stray from the time that passes before anybody is told.
+const CLOCK_JUMP: Duration = Duration::hours(1);
+/// And so far before what was waited for by the time of day is waited for anew.
+const CLOCK_STEP: Duration = Duration::minutes(2);
+/// The loop looks at the rows at least this often, whatever it is told.
+pub(crate) const TICK_MAX: std::time::Duration = std::time::Duration::from_secs(20);
+/// How long a failed look at the database waits before the next one.
+const RETRY_AFTER_STORE_ERROR: std::time::Duration = std::time::Duration::from_secs(2);
+/// Work that failed is tried again after this long.
+pub(crate) const RETRY_AFTER_FAILURE: Duration = Duration::seconds(10);
+/// How long work in flight may take to end at shutdown.
+const DRAIN_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+const _: () = assert!(ANSWER_MAX.as_secs() * 2 < DRAIN_MAX.as_secs());
+/// How long inputs that keep coming may hold up the end.
+const INPUTS_MAX: std::time::Duration = std::time::Duration::from_secs(60);
+/// A repeated delivery of an input is recognised for this long.
+const RECEIPTS_KEPT: Duration = Duration::days(7);
+/// How often they are forgotten.
+const FORGET_EVERY: Duration = Duration::days(1);
+
+impl App {
+    /// Runs until `stop`, then lets work in flight end within a bound. Fails only if the database is gone for good, or is not
+    /// the file at its path any more.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) -> anyhow::Result<()> {
+        let (mut moved, mut connection) = (self.clock.moved(), self.connection.clone());
+        let now = self.clock.now();
+        let mut seen = (Instant::now(), now);
+        for policy in &self.policies {
+            self.store.know_policy(&policy.name, now).await?;
+        }
+        if let Err(error) = self.look_at_finished_cards().await {
+            tracing::error!(error = format!("{error:#}"), "can't tell which finished cards to look at again");
+        }
+        let mut bell = schedule::hang(&self).await?;
+        let (app, watched) = (Arc::clone(&self), stop.clone());
+        let watching = async move { app.watch_database(&watched).await };
+        self.runtime.tasks.spawn(Class::FreshLook.run(watching));
+        let mut forget_at = now;
+        let mut lost = None;
+        loop {
+            if !self.begin_round(&mut connection, &stop).await {
+                break;
+            }
+            self.keep_house(&mut forget_at, &mut seen).await;
+            let began = Instant::now();
+            let retry = match self.reconcile(&stop).await {
+                Ok(()) => None,
+                Err(error) => {
+                    tracing::error!(error = format!("{error:#}"), "can't read what is due");
+                    Some(RETRY_AFTER_STORE_ERROR)
+                }
+            };
+            let again = loop {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => break false,
+                    () = self.store.closed() => anyhow::bail!("the database's writer is gone; see the log"),
+                    why = self.store.lost() => {
+                        lost = Some(why);
+                        break false;
+                    }
+                    () = self.runtime.nudge.notified() => break true,
+                    _ = moved.changed() => break true,
+                    Ok(()) = connection.changed() => {
+                        self.note_connection(&mut connection, true);
+                        break true;
+                    }
+                    () = self.runtime.rewound.notified() => {}
+                    () = tokio::time::sleep(retry.unwrap_or_else(|| self.wait())) => break true,
+                }
+            };
+            let stopped = async {
+                // What comes together is looked at together.
+                let rest = ROUND_MIN.saturating_sub(began.elapsed());
+                tokio::time::timeout(rest, stop.cancelled()).await.is_ok()
+            };
+            if !again || stopped.await {
+                break;
+            }
+        }
+        if let Err(error) = bell.shutdown().await {
+            tracing::debug!(%error, "the bell rings for nobody");
+        }
+        if lost.is_some() {
+            Class::FreshLook.run(self.tell_database_lost()).await;
+        }
+        self.drain().await;
+        lost.map_or(Ok(()), |why| Err(why.into()))
+    }
+
+    /// Forgets what has had its time, and writes down what was only counted or noticed. What fails is tried in a later round.
+    async fn keep_house(&self, forget_at: &mut DateTime<Utc>, seen: &mut (Instant, DateTime<Utc>)) {
+        if self.clock.now() >= *forget_at {
+            *forget_at = self.clock.now() + FORGET_EVERY;
+            if let Err(error) = self.store.forget_receipts(self.clock.now() - RECEIPTS_KEPT).await {
+                tracing::error!(%error, "can't forget old inputs");
+            }
+        }
+        if let Err(error) = self.note_clock(seen).await {
+            tracing::error!(%error, "can't note that the clock has jumped");
+        }
+        if let Err(error) = self.sum_tries_up(false).await {
+            tracing::error!(%error, "can't record how often somebody without the right has tried");
+        }
+        self.forget_preview();
+    }
+
+    /// Lets work in flight end within a bound.
+    async fn drain(&self) {
+        lock(&self.runtime.pulse).end();
+        self.runtime.ending.cancel();
+        self.runtime.tasks.close();
+        self.runtime.rows.close();
+        if tokio::time::timeout(DRAIN_MAX, self.runtime.tasks.wait()).await.is_err() {
+            tracing::warn!("some work is still in flight; what it leaves undone is taken up again");
+        }
+    }
+
+    /// Returns once nothing of this workflow is at work any more, the handling of inputs included; after [`App::run`].
+    pub async fn ended(&self) {
+        self.runtime.tasks.wait().await;
+    }
+
+    /// Returns once inputs need not be taken in any more, after [`App::run`]: no row is worked on, however long that
+    /// takes, and what people send has had its time. Until then whoever denies or pauses is heard.
+    pub async fn needs_no_inputs(&self) {
+        self.runtime.rows.wait().await;
+        // They may keep coming: then those that are under way end without the chat system.
+        let _ = tokio::time::timeout(INPUTS_MAX, self.ended()).await;
+    }
+
+    /// Deadlines go by the time of day. When that jumps, by sleep or by hand, the audit trail says so: whoever wonders
+    /// why a request expired early or late finds it.
+    async fn note_clock(&self, seen: &mut (Instant, DateTime<Utc>)) -> Result<(), crate::store::StoreError> {
+        let (instant, now) = (Instant::now(), self.clock.now());
+        let passed = Duration::from_std(instant - seen.0).unwrap_or_default();
+        let jumped = now - seen.1 - passed;
+        if jumped > CLOCK_STEP {
+            // By the time of day the wait for updates that may come late is over; by the time that passed it is not.
+            self.store.late_updates_until(now + outbox::LATE_UPDATE_WITHIN).await?;
+        }
+        if jumped.abs() < CLOCK_JUMP {
+            *seen = (instant, now);
+            return Ok(());
+        }
+        tracing::warn!(seconds = jumped.num_seconds(), "the clock has jumped, or this machine slept");
+        let event = Draft {
+            at: now,
+            actor: Actor::System,
+            action: Action::ClockJumped,
+            subject: None,
+            detail: serde_json::json!({ "seconds": jumped.num_seconds() }),
+        };
+        self.store.append(AuditContext::default(), event).await?;
+        *seen = (instant, now);
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! Denies a request with a reason, by a dialog. The plain button denies without one.
+
+use std::sync::Arc;
+
+use crate::chat::{Ack, FormState, Inbound, Text};
+use crate::commands::Role;
+use crate::domain::audit::{Action, Actor, Draft};
+use crate::domain::exemption;
+use crate::domain::request::Verb;
+use crate::inbox::Press;
+use crate::scheduler::Class;
+use crate::services::App;
+use crate::store::AuditContext;
+use crate::wording::refusals;
+use crate::wording::review_dialog::{REASON, form};
+
+impl App {
+    /// Opens the dialog that asks why, for somebody who may deny; the submission decides.
+    pub(crate) fn ask_why_denied(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        request: i64,
+        list_hash: &str,
+        trigger: &str,
+    ) {
+        let (app, inbound) = (Arc::clone(self), inbound.clone());
+        let (list_hash, trigger) = (list_hash.to_owned(), trigger.to_owned());
+        // Slack opens it for three seconds only, and it carries a decision, so it does not queue.
+        self.background_soon(Class::Action, inbound.reply.clone(), async move {
+            if let Some(text) = app.open_denial(&inbound, request, &list_hash, &trigger).await? {
+                app.whisper(inbound.reply, text);
+            }
+            Ok(())
+        });
+    }
+
+    /// Opens the dialog. `Some`: none is opened, and why.
+    async fn open_denial(
+        &self,
+        inbound: &Inbound,
+        id: i64,
+        list_hash: &str,
+        trigger: &str,
+    ) -> anyhow::Result<Option<Text>> {
+        let Some((request, candidates)) = self.store.request(id).await? else {
+            return Ok(Some(refusals::no_such_request()));
+        };
+        let Some(policy) = self.policy(&request.policy) else {
+            return Ok(Some(refusals::no_such_request()));
+        };
+        let known = match self.known(inbound, policy, &request).await? {
+            Ok(known) => known,
+            Err(text) => return Ok(Some(text)),
+        };
+        if !known.voter.approver {
+            let event = Draft {
+                at: inbound.received_at,
+                actor: Actor::Person(known.voter.person.clone()),
+                action: Action::InputRefused,
+                subject: None,
+                detail: serde_json::json!({ "verb": "deny", "why": "not_an_approver" }),
+            };
+            if known.voter.admin {
+                self.store.append(AuditContext::of(&request), event).await?;
+            } else {
+                self.append_try(AuditContext::of(&request), event).await?;
+            }
+            return Ok(Some(refusals::not_allowed("deny a request", Role::Approver.in_words())));
+        }
+        let open = candidates.iter().filter(|candidate| candidate.state.is_open()).count();
+        self.chat.open_modal(trigger, &form::deny(id, list_hash, &policy.name, open)).await?;
+        Ok(None)
+    }
+
+    /// Denies a request as the dialog says: committed before this is acknowledged.
+    pub(crate) async fn submit_denial(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        modal_value: &str,
+        state: &FormState,
+    ) -> anyhow::Result<Ack> {
+        let Some(about) = form::About::decode(modal_value) else {
+            self.whisper(inbound.reply.clone(), refusals::no_such_request());
+            return Ok(Ack::Done);
+        };
+        let reason = Some(form::reason(state)).filter(|reason| !reason.is_empty());
+        let fault = |text: Text| Ok(Ack::FormErrors(vec![(REASON.into(), text.to_plain())]));
+        if reason.as_deref().is_some_and(exemption::is_too_long) {
+            return fault(crate::wording::exemptions::refusal(&exemption::Refusal::ReasonTooLong));
+        }
+        let list_hash = Some(about.list_hash);
+        let press = Press { request: about.request, list_hash, verb: Verb::Deny, reason };
+        match self.decide(inbound, press).await? {
+            Ok(_) => Ok(Ack::Done),
+            Err(turned) => fault(turned.text()),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What the people concerned answer: recorded before it is acknowledged, and judged by who they are at that moment.
+
+use std::sync::Arc;
+
+use crate::authz::{Stranger, person_of};
+use crate::chat::{Ack, ChatUser, Inbound, Text};
+use crate::domain::audit::Person;
+use crate::domain::concern::{Answer, Question, Role};
+use crate::inbox::turned_away;
+use crate::services::App;
+use crate::store::{AuditContext, Receipt};
+use crate::wording::{outreach, refusals};
+
+/// How long a click may wait for the chat system to say who clicked.
+const IDENTIFY_MAX: std::time::Duration = std::time::Duration::from_millis(1800);
+
+impl App {
+    /// Somebody pressed an answer. It is recorded before this returns; they are told what it means.
+    pub(crate) async fn concern_click(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        value: &str,
+    ) -> anyhow::Result<Ack> {
+        let text = match outreach::answer_of(value) {
+            Some((id, answer)) => self.take_answer(inbound, id, answer).await?,
+            None => self.no_such_request(),
+        };
+        self.whisper(inbound.reply.clone(), text);
+        Ok(Ack::Done)
+    }
+
+    async fn take_answer(&self, inbound: &Inbound, id: i64, answer: Answer) -> anyhow::Result<Text> {
+        let received = self.store.receive(&inbound.key, None, &inbound.user, inbound.received_at).await?;
+        let received_at = match received {
+            Receipt::New => inbound.received_at,
+            Receipt::Repeated { received_at, outcome: None } => received_at,
+            Receipt::Repeated { outcome: Some(_), .. } => return Ok(refusals::repeated()),
+        };
+        let Some(question) = self.store.question(id).await? else {
+            self.store.settle(&inbound.key, "no such question", None, self.clock.now()).await?;
+            return Ok(self.no_such_request());
+        };
+        let user = match tokio::time::timeout(IDENTIFY_MAX, self.chat.user(&inbound.user)).await {
+            Ok(Ok(user)) => user,
+            Ok(Err(error)) => return self.answer_of_nobody(inbound, &question, &error.to_string()).await,
+            Err(_) => return self.answer_of_nobody(inbound, &question, "it did not answer in time").await,
+        };
+        let by = who_answers(user, question.role);
+        let now = self.clock.now();
+        let answered = self.store.person_answered(&inbound.key, id, by, answer, received_at, now).await?;
+        let Some((request, candidates)) = self.store.request(question.request).await? else {
+            return Ok(self.no_such_request());
+        };
+        Ok(match answered {
+            Ok(()) => {
+                self.nudge();
+                outreach::thanks(&request, answer)
+            }
+            Err(refusal) => {
+                let candidate = candidates.iter().find(|one| one.shown.id == question.account.id);
+                outreach::refusal(&refusal, &request, candidate, now)
+            }
+        })
+    }
+
+    /// The chat system can't say who this is: refused for now, and in the audit trail like every refusal.
+    async fn answer_of_nobody(
+        &self,
+        inbound: &Inbound,
+        question: &Question,
+        why: &str,
+    ) -> anyhow::Result<Text> {
+        let event = turned_away(&inbound.user, inbound.received_at, &Stranger::CantTell(why.to_owned()));
+        let request = self.store.request(question.request).await?;
+        let context = request.map_or_else(AuditContext::default, |(request, _)| AuditContext::of(&request));
+        self.store
+            .settle(&inbound.key, "could not be identified", Some((context, event)), self.clock.now())
+            .await?;
+        Ok(outreach::cant_tell())
+    }
+}
+
+/// Who clicked, as the rule judges them. Who may not speak in that role any more has no address there.
+fn who_answers(user: ChatUser, role: Role) -> Person {
+    let may = user.is_person && (role == Role::Person || user.outsider.is_none());
+    let person = person_of(user);
+    Person { email: person.email.filter(|_| may), ..person }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_may_not_speak_has_no_address() {
+        let speaks = |is_person, outsider: Option<&str>, role| {
+            let (id, name, email) = ("U1".to_owned(), String::new(), Some("ada@ext.example".to_owned()));
+            let outsider = outsider.map(str::to_owned);
+            who_answers(ChatUser { id, person_id: None, name, email, outsider, is_person }, role)
+                .email
+                .is_some()
+        };
+        assert!(speaks(true, Some("a guest"), Role::Person) && speaks(true, None, Role::Manager));
+        assert!(!speaks(true, Some("a guest"), Role::Manager));
+        assert!(!speaks(false, None, Role::Person) && !speaks(false, None, Role::Manager));
+    }
+}

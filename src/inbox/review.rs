@@ -1,0 +1,581 @@
+//! The review dialog: a person chooses, over as many pages and days as they need, and submits once.
+//!
+//! What they chose is a draft in the database, so a closed dialog or a crash loses nothing. Ticks are recorded before
+//! they are acknowledged; the dialog is drawn again after it, one drawing at a time, from the draft as it then is, so
+//! the last one shows the newest. Whatever happened to the request meanwhile is answered in the dialog, and audited.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::{DateTime, Utc};
+
+use crate::authz;
+use crate::authz::Stranger;
+use crate::chat::{Ack, ChatError, FormState, Inbound, Modal, Text, ViewRef};
+use crate::domain::draft::{Change, Draft};
+use crate::domain::keep::{KeptUntil, Until};
+use crate::domain::policy::Policy;
+use crate::domain::request;
+use crate::domain::request::{Input, Refusal, Request, Verb, Voter};
+use crate::inbox::{Press, Turned};
+use crate::scheduler::Class;
+use crate::services::{App, lock};
+use crate::store::{AuditContext, Reviewed};
+use crate::wording::refusals;
+use crate::wording::review_dialog;
+use crate::wording::review_dialog::{Memory, form};
+
+/// The dialogs that are being drawn, by their id.
+pub(crate) type Drawings = BTreeMap<String, Arc<Drawing>>;
+
+/// Draws of one dialog wait for each other; one that comes after another covers it.
+#[derive(Default)]
+pub(crate) struct Drawing {
+    wanted: AtomicU64,
+    drawn: tokio::sync::Mutex<u64>,
+}
+
+/// A click in the dialog.
+pub(crate) struct Click<'a> {
+    pub(crate) view: &'a ViewRef,
+    pub(crate) modal_value: &'a str,
+    pub(crate) action: &'a str,
+    pub(crate) value: &'a str,
+    pub(crate) state: &'a FormState,
+    pub(crate) trigger: &'a str,
+    pub(crate) stamp: &'a str,
+}
+
+/// Why a dialog is not shown.
+pub(crate) enum NotShown {
+    /// There is nothing to choose, or not for this person.
+    Over(Text),
+    /// It can't be told now whether there is.
+    CantTell(Text),
+}
+
+impl NotShown {
+    pub(crate) fn text(self) -> Text {
+        match self {
+            NotShown::Over(text) | NotShown::CantTell(text) => text,
+        }
+    }
+}
+
+impl App {
+    /// Opens the dialog in the background: it decides nothing, and the click is acknowledged at once.
+    pub(crate) fn open_review(self: &Arc<Self>, inbound: &Inbound, id: i64, list_hash: &str, trigger: &str) {
+        let (inbound, list_hash, trigger) = (inbound.clone(), list_hash.to_owned(), trigger.to_owned());
+        let app = Arc::clone(self);
+        self.background(Class::Action, inbound.reply.clone(), async move {
+            match app.first_look(&inbound, id, &list_hash).await? {
+                Ok(modal) => app.chat.open_modal(&trigger, &modal).await?,
+                Err(not) => app.whisper(inbound.reply, not.text()),
+            }
+            Ok(())
+        });
+    }
+
+    async fn first_look(
+        &self,
+        inbound: &Inbound,
+        id: i64,
+        list_hash: &str,
+    ) -> anyhow::Result<Result<Modal, NotShown>> {
+        // Asked as if it were submitted now: who would be refused then is told before they fill it in.
+        let (policy, voter) = match self.may_review(inbound, id, list_hash).await? {
+            Ok(found) => found,
+            Err(not) => return Ok(Err(not)),
+        };
+        let (person, own_accounts) = (voter.person, self.own_accounts(policy));
+        let opened = self.store.change_review(id, &inbound.user, move |review| {
+            let left_out = review.request.left_out_before(&person);
+            let fresh =
+                Draft::fresh(&review.candidates, |one| one.is_own_of(&person, &own_accounts), left_out);
+            Some(match review.draft.clone() {
+                Some(draft) => Draft { own: fresh.own, left_out: fresh.left_out, ..draft.reopened() },
+                None => fresh,
+            })
+        });
+        Ok(match opened.await? {
+            Some(Reviewed { request, candidates, draft: Some(draft) }) => {
+                Ok(drawn(&request, &candidates, &draft, None))
+            }
+            Some(_) | None => Err(NotShown::Over(self.no_such_request())),
+        })
+    }
+
+    /// Whether this person could decide now on the list that they see. Who could not is in the audit trail.
+    async fn may_review(
+        &self,
+        inbound: &Inbound,
+        id: i64,
+        list_hash: &str,
+    ) -> anyhow::Result<Result<(&Policy, Voter), NotShown>> {
+        let nothing = || NotShown::Over(self.no_such_request());
+        let Some((request, candidates)) = self.store.request(id).await? else { return Ok(Err(nothing())) };
+        let Some(policy) = self.policy(&request.policy) else { return Ok(Err(nothing())) };
+        let voter = match authz::identify(self, policy, &inbound.user).await {
+            Ok(known) => known.voter,
+            Err(stranger) => {
+                self.note_stranger(inbound, AuditContext::of(&request), &stranger).await?;
+                let text = refusals::stranger(&stranger);
+                return Ok(Err(match stranger {
+                    Stranger::Outsider(..) | Stranger::NotInChannel(..) => NotShown::Over(text),
+                    Stranger::CantTell(_) => NotShown::CantTell(text),
+                }));
+            }
+        };
+        let input = Input {
+            verb: Verb::Suspend { keep: [].into(), until: KeptUntil::default() },
+            voter,
+            received_at: inbound.received_at,
+            list_hash: Some(list_hash.to_owned()),
+            reason: None,
+            approvals_needed: policy.approvals_needed,
+            rule: policy.rule.clone(),
+            own_accounts: self.own_accounts(policy),
+            paused: None,
+        };
+        match request::decide(&request, &candidates, &input) {
+            Ok(_) => Ok(Ok((policy, input.voter))),
+            Err(refusal) => {
+                let (context, event) = (AuditContext::of(&request), request::refused(&input, &refusal));
+                if input.voter.admin || !refusal.is_lack_of_right() {
+                    self.store.append(context, event).await?;
+                } else {
+                    self.append_try(context, event).await?;
+                }
+                self.nudge();
+                Ok(Err(NotShown::Over(refusals::refusal(&refusal))))
+            }
+        }
+    }
+
+    /// Takes over a click in the dialog, and draws the dialog again.
+    pub(crate) async fn review_click(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        click: Click<'_>,
+    ) -> anyhow::Result<Ack> {
+        let (Some(memory), Some(change)) =
+            (Memory::decode(click.modal_value), review_dialog::change(click.action, click.value))
+        else {
+            tracing::warn!(action = click.action, "a control that isn't ours, or of another version");
+            return Ok(Ack::Done);
+        };
+        let (now, seen) = (self.clock.now(), review_dialog::seen(&memory, click.state, click.stamp));
+        self.store
+            .change_review(memory.request, &inbound.user, move |review| {
+                let mut draft = review.draft.clone()?;
+                draft.take(&review.candidates, &seen, change, now).then_some(draft)
+            })
+            .await?;
+        let menu =
+            (click.action == review_dialog::PERSON).then(|| (click.trigger.to_owned(), click.value.parse()));
+        let (app, view, inbound) = (Arc::clone(self), click.view.clone(), inbound.clone());
+        self.background(Class::Action, inbound.reply.clone(), async move {
+            match menu {
+                Some((trigger, Ok(position))) => {
+                    app.ask_until(&inbound, &view, &memory, position, &trigger).await
+                }
+                Some((_, Err(_))) => Ok(()),
+                None => app.draw(&inbound, &view, &memory, change == Change::Tick).await,
+            }
+        });
+        Ok(Ack::Done)
+    }
+
+    /// Draws the dialog from the draft as it is, after every drawing that began before. A tick needs no new look at the
+    /// person's rights: it shows them nothing that they don't see already.
+    async fn draw(
+        &self,
+        inbound: &Inbound,
+        view: &ViewRef,
+        memory: &Memory,
+        tick: bool,
+    ) -> anyhow::Result<()> {
+        let drawing = Arc::clone(lock(&self.runtime.drawings).entry(view.id.clone()).or_default());
+        let ticket = drawing.wanted.fetch_add(1, Ordering::SeqCst) + 1;
+        let result = {
+            let mut drawn = drawing.drawn.lock().await;
+            if *drawn >= ticket {
+                Ok(())
+            } else {
+                *drawn = drawing.wanted.load(Ordering::SeqCst);
+                self.draw_now(inbound, view, memory, tick).await
+            }
+        };
+        put_away(&mut lock(&self.runtime.drawings), &view.id, &drawing);
+        result
+    }
+
+    async fn draw_now(
+        &self,
+        inbound: &Inbound,
+        view: &ViewRef,
+        memory: &Memory,
+        tick: bool,
+    ) -> anyhow::Result<()> {
+        let review = self.store.review(memory.request, &inbound.user).await?;
+        // Whoever has no draft was never shown this dialog.
+        let stands = review
+            .as_ref()
+            .is_some_and(|review| review.draft.is_some() && waits(&review.request, memory, self.clock.now()));
+        if !(tick && stands)
+            && let Err(not) = self.may_review(inbound, memory.request, &memory.list_hash).await?
+        {
+            match not {
+                NotShown::Over(why) => {
+                    let modal = review_dialog::over(memory.request, why, whole(review.as_ref()));
+                    return self.redraw(view, &modal).await;
+                }
+                // The ticks are kept; only the drawing waits for the next click.
+                NotShown::CantTell(text) => {
+                    self.chat.whisper(&inbound.reply, &refusals::note(text)).await?;
+                    return Ok(());
+                }
+            }
+        }
+        let modal = match &review {
+            Some(Reviewed { request, candidates, draft: Some(draft) }) => {
+                drawn(request, candidates, draft, None)
+            }
+            Some(_) | None => review_dialog::over(memory.request, refusals::dialog_out_of_date(), None),
+        };
+        self.redraw(view, &modal).await
+    }
+
+    async fn redraw(&self, view: &ViewRef, modal: &Modal) -> anyhow::Result<()> {
+        // Without the hash: drawings wait for each other, and the last one shows the newest.
+        let view = ViewRef { hash: None, ..view.clone() };
+        match self.chat.update_modal(&view, modal).await {
+            // Closed meanwhile.
+            Err(ChatError::NotFound(_)) => Ok(()),
+            // The draft is safe, and whatever is pressed next draws it.
+            Err(
+                error @ (ChatError::RateLimited(_) | ChatError::Unavailable(_) | ChatError::Ambiguous(_)),
+            ) => {
+                tracing::warn!(%error, "a dialog could not be drawn again");
+                Ok(())
+            }
+            done => Ok(done?),
+        }
+    }
+
+    /// Puts the dialog on top that asks until when somebody is kept.
+    async fn ask_until(
+        &self,
+        inbound: &Inbound,
+        view: &ViewRef,
+        memory: &Memory,
+        position: u32,
+        trigger: &str,
+    ) -> anyhow::Result<()> {
+        let review = self.store.review(memory.request, &inbound.user).await?;
+        let policy = match self.may_review(inbound, memory.request, &memory.list_hash).await? {
+            Ok((policy, _)) => policy,
+            Err(NotShown::Over(why)) => {
+                let modal = review_dialog::over(memory.request, why, whole(review.as_ref()));
+                return self.redraw(view, &modal).await;
+            }
+            Err(NotShown::CantTell(text)) => {
+                self.chat.whisper(&inbound.reply, &refusals::note(text)).await?;
+                return Ok(());
+            }
+        };
+        let Some(Reviewed { candidates, draft: Some(draft), .. }) = review else {
+            return self.draw(inbound, view, memory, true).await;
+        };
+        let found = candidates.iter().find(|candidate| candidate.position == position);
+        let Some(candidate) = found.filter(|candidate| draft.may_choose(candidate)) else {
+            // Kept meanwhile: the drawing says by whom.
+            return self.draw(inbound, view, memory, true).await;
+        };
+        let about = form::About {
+            request: memory.request,
+            list_hash: memory.list_hash.clone(),
+            position,
+            below: view.id.clone(),
+        };
+        let before = draft.until.get(&position);
+        let day = before.map(|until| policy.last_day_before(until.ends_at));
+        let day = day.unwrap_or_else(|| policy.day_to_keep_until(self.clock.now()));
+        let reason = before.map(|until| until.reason.as_str()).unwrap_or_default();
+        self.chat.push_modal(trigger, &form::keep(form::KEEP, &about, candidate, Some(day), reason)).await?;
+        Ok(())
+    }
+
+    /// Takes over until when somebody is kept. It takes effect with the review.
+    pub(crate) async fn submit_until(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        modal_value: &str,
+        state: &FormState,
+    ) -> anyhow::Result<Ack> {
+        let Some(about) = form::About::decode(modal_value) else {
+            self.whisper(inbound.reply.clone(), self.no_such_request());
+            return Ok(Ack::Done);
+        };
+        let (policy, voter) = match self.may_review(inbound, about.request, &about.list_hash).await? {
+            Ok(found) => found,
+            Err(NotShown::Over(why)) => {
+                return Ok(Ack::ReplaceModal(review_dialog::over(about.request, why, None)));
+            }
+            Err(NotShown::CantTell(text)) => return Ok(fault(review_dialog::REASON, &text)),
+        };
+        let Some(until) = until(policy, state) else { return Ok(fault(form::UNTIL, &form::no_day())) };
+        if let Some(ack) = self.would_refuse(inbound, policy, voter, &about, &until).await? {
+            return Ok(ack);
+        }
+        let (now, position) = (self.clock.now(), about.position);
+        self.store
+            .change_review(about.request, &inbound.user, move |review| {
+                let mut draft = review.draft.clone()?;
+                draft.keep_until(position, until, now);
+                Some(draft)
+            })
+            .await?;
+        let (app, inbound) = (Arc::clone(self), inbound.clone());
+        self.background(Class::Action, inbound.reply.clone(), async move {
+            let view = ViewRef { id: about.below, hash: None };
+            let memory = Memory { request: about.request, list_hash: about.list_hash, generation: 0 };
+            app.draw(&inbound, &view, &memory, true).await
+        });
+        Ok(Ack::Done)
+    }
+
+    /// What the person would be told if they kept this one now.
+    async fn would_refuse(
+        &self,
+        inbound: &Inbound,
+        policy: &Policy,
+        voter: Voter,
+        about: &form::About,
+        until: &Until,
+    ) -> anyhow::Result<Option<Ack>> {
+        let Some((request, candidates)) = self.store.request(about.request).await? else {
+            return Ok(Some(Ack::ReplaceModal(review_dialog::over(
+                about.request,
+                self.no_such_request(),
+                None,
+            ))));
+        };
+        let wishes = [(about.position, until.clone())].into();
+        let input = Input {
+            verb: Verb::Keep { until: KeptUntil { wishes, max: policy.exemption_max } },
+            voter,
+            received_at: inbound.received_at,
+            list_hash: Some(about.list_hash.clone()),
+            reason: None,
+            approvals_needed: policy.approvals_needed,
+            rule: policy.rule.clone(),
+            own_accounts: self.own_accounts(policy),
+            paused: None,
+        };
+        let Err(refusal) = request::decide(&request, &candidates, &input) else { return Ok(None) };
+        self.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;
+        Ok(Some(answer(about.request, &refusal, Some((&request, &candidates)))))
+    }
+
+    /// Submits the review: the decision, with the exemptions of those who are kept until a day.
+    pub(crate) async fn submit_review(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        modal_value: &str,
+        state: &FormState,
+    ) -> anyhow::Result<Ack> {
+        let Some(memory) = Memory::decode(modal_value) else {
+            self.whisper(inbound.reply.clone(), self.no_such_request());
+            return Ok(Ack::Done);
+        };
+        // The receipt comes before anything else is written: until it is settled, the deadline waits for it.
+        self.store.receive(&inbound.key, Some(memory.request), &inbound.user, inbound.received_at).await?;
+        let (now, seen) = (self.clock.now(), review_dialog::seen(&memory, state, ""));
+        let review = self.store.change_review(memory.request, &inbound.user, move |review| {
+            let mut draft = review.draft.clone()?;
+            draft.submit(&review.candidates, &seen, now).then_some(draft)
+        });
+        let (verb, reason) = match review.await? {
+            Some(Reviewed { request, candidates, draft: Some(draft) }) => {
+                if draft.generation != memory.generation && request.state.awaits_decision() {
+                    let note = Some(refusals::dialog_changed());
+                    self.settle(inbound, "the dialog had changed", None).await?;
+                    return Ok(Ack::ReplaceModal(drawn(&request, &candidates, &draft, note)));
+                }
+                let max = self
+                    .policy(&request.policy)
+                    .map_or(chrono::Duration::zero(), |policy| policy.exemption_max);
+                (draft.verb(&candidates, max), Some(draft.reason).filter(|reason| !reason.is_empty()))
+            }
+            // Nobody knows what they chose, and everybody is not it.
+            Some(Reviewed { request, draft: None, .. }) if request.state.awaits_decision() => {
+                self.settle(inbound, "the draft is gone", None).await?;
+                // Whoever never had one may be somebody who may not: that is for the audit trail.
+                let why = match self.may_review(inbound, memory.request, &memory.list_hash).await? {
+                    Err(NotShown::Over(why) | NotShown::CantTell(why)) => why,
+                    Ok(_) => refusals::dialog_out_of_date(),
+                };
+                return Ok(Ack::ReplaceModal(review_dialog::over(memory.request, why, None)));
+            }
+            // It has ended: the decision is refused, and says why.
+            Some(_) | None => (Verb::Suspend { keep: [].into(), until: KeptUntil::default() }, None),
+        };
+        let press = Press { request: memory.request, list_hash: Some(memory.list_hash), verb, reason };
+        Ok(match self.decide(inbound, press).await? {
+            Ok(_) => Ack::Done,
+            // The day was asked for in a dialog that is closed by now.
+            Err(Turned::Refused(refusal @ Refusal::NotUntil { .. })) => {
+                fault(review_dialog::REASON, &refusals::refusal(&refusal))
+            }
+            Err(Turned::Refused(refusal)) => {
+                let whole = self.store.request(memory.request).await?;
+                let whole = whole.as_ref().map(|(request, candidates)| (request, candidates.as_slice()));
+                answer(memory.request, &refusal, whole)
+            }
+            Err(Turned::Away(text)) => fault(review_dialog::REASON, &text),
+        })
+    }
+
+    /// Exempts one person of a card at once.
+    pub(crate) async fn submit_exempt(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        modal_value: &str,
+        state: &FormState,
+    ) -> anyhow::Result<Ack> {
+        let about = form::About::decode(modal_value);
+        let request = match &about {
+            Some(about) => self.store.request(about.request).await?,
+            None => None,
+        };
+        let policy = request.as_ref().and_then(|(request, _)| self.policy(&request.policy));
+        let (Some(about), Some(policy)) = (about, policy) else {
+            self.whisper(inbound.reply.clone(), self.no_such_request());
+            return Ok(Ack::Done);
+        };
+        let Some(until) = until(policy, state) else { return Ok(fault(form::UNTIL, &form::no_day())) };
+        let until = KeptUntil { wishes: [(about.position, until)].into(), max: policy.exemption_max };
+        let press = Press {
+            request: about.request,
+            list_hash: Some(about.list_hash),
+            verb: Verb::Keep { until },
+            reason: Some(form::reason(state)).filter(|reason| !reason.is_empty()),
+        };
+        Ok(match self.decide(inbound, press).await? {
+            Ok(_) => Ack::Done,
+            Err(Turned::Refused(refusal)) => answer(about.request, &refusal, None),
+            Err(Turned::Away(text)) => fault(review_dialog::REASON, &text),
+        })
+    }
+}
+
+/// Whether the request still waits for the person's answer about the list that they see.
+fn waits(request: &Request, memory: &Memory, now: DateTime<Utc>) -> bool {
+    request.state.awaits_decision()
+        && request.list_hash == memory.list_hash
+        && request.deadline.is_some_and(|deadline| now < deadline)
+}
+
+/// Forgets a dialog for which no other drawing waits.
+fn put_away(drawings: &mut Drawings, view: &str, drawing: &Arc<Drawing>) {
+    // The map's and ours.
+    if Arc::strong_count(drawing) <= 2 {
+        drawings.remove(view);
+    }
+}
+
+fn drawn(
+    request: &Request,
+    candidates: &[crate::domain::candidate::Candidate],
+    draft: &Draft,
+    note: Option<Text>,
+) -> Modal {
+    review_dialog::modal(&review_dialog::View { request, candidates, draft, note })
+}
+
+fn whole(review: Option<&Reviewed>) -> Option<(&Request, &[crate::domain::candidate::Candidate])> {
+    review.map(|review| (&review.request, review.candidates.as_slice()))
+}
+
+/// What was typed into a dialog about one person.
+fn until(policy: &Policy, state: &FormState) -> Option<Until> {
+    let ends_at: DateTime<Utc> = policy.end_of_day(form::day(state)?)?;
+    Some(Until { ends_at, reason: form::reason(state) })
+}
+
+/// What a person is told in the dialog: what they can mend at its input, anything else in the dialog's place.
+fn answer(
+    id: i64,
+    refusal: &Refusal,
+    whole: Option<(&Request, &[crate::domain::candidate::Candidate])>,
+) -> Ack {
+    let text = refusals::refusal(refusal);
+    match refusal {
+        Refusal::NotUntil { why, .. } => fault(form::at_fault(why), &text),
+        Refusal::OnlyOwnAccounts
+        | Refusal::NoEmail
+        | Refusal::SecondPersonNeeded { .. }
+        | Refusal::NothingInCommon { .. }
+        | Refusal::NotProposed { .. } => fault(review_dialog::REASON, &text),
+        Refusal::AlreadyDecided { .. }
+        | Refusal::NotAnApprover
+        | Refusal::NotAnAdmin
+        | Refusal::PastDeadline { .. }
+        | Refusal::OtherList
+        | Refusal::NotPostedYet
+        | Refusal::ApprovedFirstByYou { .. }
+        | Refusal::NotYourApproval { .. }
+        | Refusal::NothingFailed
+        | Refusal::AllHeld
+        | Refusal::OutcomesNotTold
+        | Refusal::RetryTooLate { .. }
+        | Refusal::AlreadyAskedAgain { .. }
+        | Refusal::Paused { .. }
+        | Refusal::RuleChanged
+        | Refusal::DatabaseStopped
+        | Refusal::Superseded
+        | Refusal::DoesNotFit => Ack::ReplaceModal(review_dialog::over(id, text, whole)),
+    }
+}
+
+fn fault(input: &str, text: &Text) -> Ack {
+    Ack::FormErrors(vec![(input.into(), text.to_plain())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::Bench;
+
+    #[tokio::test]
+    async fn a_request_waits_for_an_answer_about_its_list_until_its_deadline() {
+        let bench = Bench::new();
+        let store = &bench.app.store;
+        let id = bench.asked().await;
+        let request = store.request_alone(id).await.unwrap().unwrap();
+        let deadline = request.deadline.expect("its card stands");
+        let before = deadline - chrono::Duration::milliseconds(1);
+        let seen = Memory { request: id, list_hash: request.list_hash.clone(), generation: 0 };
+        let other = Memory { list_hash: "other".to_owned(), ..seen.clone() };
+        assert!(waits(&request, &seen, before));
+        assert!(!waits(&request, &other, before));
+        assert!(!waits(&request, &seen, deadline));
+        store.expire_due(deadline).await.unwrap();
+        let request = store.request_alone(id).await.unwrap().unwrap();
+        assert!(!waits(&request, &seen, before), "it has ended");
+    }
+
+    #[test]
+    fn a_dialog_is_forgotten_by_the_last_who_draws_it() {
+        let drawing = Arc::new(Drawing::default());
+        let mut drawings: Drawings = [("V1".to_owned(), Arc::clone(&drawing))].into();
+        let other = Arc::clone(&drawing);
+        put_away(&mut drawings, "V1", &drawing);
+        assert_eq!(drawings.len(), 1, "somebody else waits for it");
+        drop(other);
+        put_away(&mut drawings, "V1", &drawing);
+        assert!(drawings.is_empty());
+    }
+}

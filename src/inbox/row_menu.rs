@@ -1,0 +1,383 @@
+//! The menu beside a person on the card: details, keeping them at once, and giving a suspended account back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, SubsecRound};
+
+use crate::authz;
+use crate::authz::Known;
+use crate::chat::{Ack, FormState, Inbound, Text};
+use crate::commands::Role;
+use crate::domain::account::Account;
+use crate::domain::assess::left_alone_until;
+use crate::domain::audit::{Action, Actor, Draft};
+use crate::domain::candidate::Candidate;
+use crate::domain::keep::{KeptUntil, Until};
+use crate::domain::policy::Policy;
+use crate::domain::request;
+use crate::domain::request::{Input, Request, Verb};
+use crate::domain::restoration::RestorationState;
+use crate::identity::IdentityError;
+use crate::inbox::{Press, Turned};
+use crate::scheduler::Class;
+use crate::services::{App, lock};
+use crate::store::AuditContext;
+use crate::wording::review_dialog;
+use crate::wording::review_dialog::form;
+use crate::wording::row_menu::{Chosen, Wanted, undo_until};
+use crate::wording::{refusals, shown_who};
+
+/// How long a submission may wait for the identity provider; Slack wants its acknowledgement within 3 s.
+const LOOK_MAX: Duration = Duration::from_secs(2);
+
+/// A card whose offer ended longer ago than this while nothing ran keeps it; pressing it gets a sentence.
+const DOWN_MAX: chrono::Duration = chrono::Duration::days(14);
+
+impl App {
+    /// Takes a chosen item of a person's menu.
+    pub(crate) async fn row_click(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        value: &str,
+        trigger: &str,
+    ) -> anyhow::Result<Ack> {
+        let Some(chosen) = Chosen::decode(value) else {
+            self.whisper(inbound.reply.clone(), self.no_such_request());
+            return Ok(Ack::Done);
+        };
+        if chosen.wanted == Wanted::Keep {
+            if let Some(turned) = self.keep_for_a_while(inbound, &chosen).await?.err() {
+                self.whisper(inbound.reply.clone(), turned.text());
+            }
+            return Ok(Ack::Done);
+        }
+        let (app, inbound, trigger) = (Arc::clone(self), inbound.clone(), trigger.to_owned());
+        let reply = inbound.reply.clone();
+        let opens_a_form = matches!(chosen.wanted, Wanted::Exempt | Wanted::GiveBack);
+        let answered = async move {
+            let refused = match chosen.wanted {
+                Wanted::Details => app.details(&inbound, &chosen).await?,
+                Wanted::Exempt => app.ask_exempt(&inbound, &chosen, &trigger).await?,
+                Wanted::GiveBack => app.ask_give_back(&inbound, &chosen, &trigger).await?,
+                Wanted::Keep | Wanted::Console => None,
+            };
+            if let Some(text) = refused {
+                app.whisper(inbound.reply, text);
+            }
+            Ok(())
+        };
+        if opens_a_form {
+            // Slack opens it for three seconds only, so it does not queue.
+            self.background_soon(Class::Action, reply, answered);
+        } else {
+            self.background_question(reply, answered);
+        }
+        Ok(Ack::Done)
+    }
+
+    /// The request and person that a chosen item names.
+    async fn of_row(
+        &self,
+        id: i64,
+        position: u32,
+    ) -> anyhow::Result<Option<(&Policy, Request, Vec<Candidate>, Candidate)>> {
+        let Some((request, candidates)) = self.store.request(id).await? else { return Ok(None) };
+        let found = candidates.iter().find(|candidate| candidate.position == position).cloned();
+        let policy = self.policy(&request.policy);
+        Ok(policy.zip(found).map(|(policy, candidate)| (policy, request, candidates, candidate)))
+    }
+
+    /// What `why` says, for whoever may ask it. `Some`: why not.
+    async fn details(self: &Arc<Self>, inbound: &Inbound, chosen: &Chosen) -> anyhow::Result<Option<Text>> {
+        let Some((policy, _, _, candidate)) = self.of_row(chosen.request, chosen.position).await? else {
+            return Ok(Some(self.no_such_request()));
+        };
+        let rights = self.granted(&inbound.user, Role::Viewer).await;
+        if let Err(stranger) = rights.and_then(|rights| rights.held_in(&policy.name)) {
+            let text = match &stranger {
+                Some(stranger) => refusals::stranger(stranger),
+                None => refusals::not_allowed("ask that", Role::Viewer.in_words()),
+            };
+            self.note_refused(inbound, "details", stranger).await?;
+            return Ok(Some(text));
+        }
+        Ok(match self.why(&[policy], &candidate.shown.id.0).await? {
+            Ok(card) => {
+                self.whisper_card(inbound.reply.clone(), card);
+                None
+            }
+            Err(text) => Some(text),
+        })
+    }
+
+    /// Keeps a person for as long as "keep" means, at once.
+    async fn keep_for_a_while(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        chosen: &Chosen,
+    ) -> anyhow::Result<Result<Request, Turned>> {
+        let Some((policy, ..)) = self.of_row(chosen.request, chosen.position).await? else {
+            return Ok(Err(Turned::Away(self.no_such_request())));
+        };
+        // Whole seconds: the receipt's time, by which the length is judged, is cut, and must not come before this one.
+        let from = inbound.received_at.trunc_subsecs(0);
+        let until =
+            Until { ends_at: from + policy.kept_for(), reason: refusals::kept_on_card(chosen.request) };
+        let press = Press {
+            request: chosen.request,
+            list_hash: Some(chosen.list_hash.clone()),
+            reason: Some(until.reason.clone()),
+            verb: Verb::Keep {
+                until: KeptUntil { wishes: [(chosen.position, until)].into(), max: policy.exemption_max },
+            },
+        };
+        self.decide(inbound, press).await
+    }
+
+    /// Opens the dialog that asks until when, unless it would be refused. `Some`: why.
+    async fn ask_exempt(
+        &self,
+        inbound: &Inbound,
+        chosen: &Chosen,
+        trigger: &str,
+    ) -> anyhow::Result<Option<Text>> {
+        let found = self.of_row(chosen.request, chosen.position).await?;
+        let Some((policy, request, candidates, candidate)) = found else {
+            return Ok(Some(self.no_such_request()));
+        };
+        let known = match self.known(inbound, policy, &request).await? {
+            Ok(known) => known,
+            Err(text) => return Ok(Some(text)),
+        };
+        // Asked as if it were submitted now: who would be refused then is told before they fill it in.
+        let until =
+            Until { ends_at: inbound.received_at.trunc_subsecs(0) + policy.kept_for(), reason: "–".into() };
+        let wishes = [(chosen.position, until)].into();
+        let input = Input {
+            verb: Verb::Keep { until: KeptUntil { wishes, max: policy.exemption_max } },
+            voter: known.voter,
+            received_at: inbound.received_at,
+            list_hash: Some(chosen.list_hash.clone()),
+            reason: None,
+            approvals_needed: policy.approvals_needed,
+            rule: policy.rule.clone(),
+            own_accounts: self.own_accounts(policy),
+            paused: None,
+        };
+        if let Err(refusal) = request::decide(&request, &candidates, &input) {
+            self.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;
+            self.nudge();
+            return Ok(Some(refusals::refusal(&refusal)));
+        }
+        let day = policy.day_to_keep_until(self.clock.now());
+        let modal = form::keep(form::EXEMPT, &about(chosen), &candidate, Some(day), "");
+        self.chat.open_modal(trigger, &modal).await?;
+        Ok(None)
+    }
+
+    /// Opens the dialog that asks for the reason, unless it would be refused. `Some`: why.
+    async fn ask_give_back(
+        &self,
+        inbound: &Inbound,
+        chosen: &Chosen,
+        trigger: &str,
+    ) -> anyhow::Result<Option<Text>> {
+        let Some((policy, request, _, candidate)) = self.of_row(chosen.request, chosen.position).await?
+        else {
+            return Ok(Some(self.no_such_request()));
+        };
+        let known = match self.known(inbound, policy, &request).await? {
+            Ok(known) => known,
+            Err(text) => return Ok(Some(text)),
+        };
+        if let Some(text) = self.not_undone(inbound, policy, &request, &candidate, &known).await? {
+            return Ok(Some(text));
+        }
+        let modal =
+            form::give_back(&about(chosen), &candidate, left_alone_until(self.clock.now(), &policy.rule));
+        self.chat.open_modal(trigger, &modal).await?;
+        Ok(None)
+    }
+
+    /// Why this person can't have the account given back from the card, if they can't.
+    async fn not_undone(
+        &self,
+        inbound: &Inbound,
+        policy: &Policy,
+        request: &Request,
+        candidate: &Candidate,
+        known: &Known,
+    ) -> anyhow::Result<Option<Text>> {
+        if !Role::Approver.held_by(known) {
+            let event = Draft {
+                at: inbound.received_at,
+                actor: Actor::Person(known.voter.person.clone()),
+                action: Action::InputRefused,
+                subject: Some(candidate.subject()),
+                detail: serde_json::json!({ "command": "give_back", "why": "not_an_approver" }),
+            };
+            self.append_try(AuditContext::of(request), event).await?;
+            return Ok(Some(refusals::not_allowed("give an account back", Role::Approver.in_words())));
+        }
+        let whom = || shown_who(&candidate.shown);
+        let Some(until) = undo_until(policy, candidate) else {
+            return Ok(Some(refusals::nothing_to_undo(whom())));
+        };
+        let restorations = self.store.restorations_for(request.id).await?;
+        let theirs = restorations.iter().rev().find(|one| one.wish.account.id == candidate.shown.id);
+        if let Some(before) = theirs.filter(|one| one.state.is_or_will_be_back()) {
+            let is_back = matches!(before.state, RestorationState::Restored { .. });
+            return Ok(Some(refusals::undone_already(whom(), &before.wish.by, is_back)));
+        }
+        if self.clock.now() >= until {
+            return Ok(Some(refusals::undo_is_over(&candidate.shown.login)));
+        }
+        Ok(None)
+    }
+
+    /// Has a suspended account given back: the wish is committed before this is acknowledged.
+    pub(crate) async fn submit_give_back(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        modal_value: &str,
+        state: &FormState,
+    ) -> anyhow::Result<Ack> {
+        let found = match form::About::decode(modal_value) {
+            Some(about) => self.of_row(about.request, about.position).await?,
+            None => None,
+        };
+        let Some((policy, request, _, candidate)) = found else {
+            self.whisper(inbound.reply.clone(), self.no_such_request());
+            return Ok(Ack::Done);
+        };
+        let fault = |text: Text| Ok(Ack::FormErrors(vec![(review_dialog::REASON.into(), text.to_plain())]));
+        // Both at once: neither may take what time there is.
+        let look = tokio::time::timeout(LOOK_MAX, self.identity.read(&candidate.shown.id));
+        let (known, account) = tokio::join!(self.known(inbound, policy, &request), look);
+        let known = match known? {
+            Ok(known) => known,
+            Err(text) => return fault(text),
+        };
+        if let Some(text) = self.not_undone(inbound, policy, &request, &candidate, &known).await? {
+            return fault(text);
+        }
+        let account: Account = match account {
+            Ok(account) => {
+                self.note_identity(&account);
+                match account {
+                    Ok(account) => account,
+                    Err(IdentityError::NotFound(_)) => return fault(refusals::account_gone()),
+                    Err(_) => return fault(refusals::cant_look_up()),
+                }
+            }
+            Err(_) => return fault(refusals::cant_look_up()),
+        };
+        let answer =
+            self.give_back_if_allowed(policy, &known, &account, form::reason(state), &inbound.key).await?;
+        match answer {
+            Ok(card) => {
+                self.whisper_card(inbound.reply.clone(), card);
+                Ok(Ack::Done)
+            }
+            Err(text) => fault(text),
+        }
+    }
+
+    /// Who this is to the policy; whoever is turned away is in the audit trail.
+    pub(crate) async fn known(
+        &self,
+        inbound: &Inbound,
+        policy: &Policy,
+        request: &Request,
+    ) -> anyhow::Result<Result<Known, Text>> {
+        match authz::identify(self, policy, &inbound.user).await {
+            Ok(known) => Ok(Ok(known)),
+            Err(stranger) => {
+                self.note_stranger(inbound, AuditContext::of(request), &stranger).await?;
+                Ok(Err(refusals::stranger(&stranger)))
+            }
+        }
+    }
+
+    /// A finished card stops offering to give accounts back by the clock: it is drawn again then. `drawn_after` is a
+    /// moment before it was drawn: what ended since is still on it.
+    pub(crate) fn undo_ends(
+        &self,
+        request: &Request,
+        candidates: &[Candidate],
+        drawn_after: DateTime<chrono::Utc>,
+    ) {
+        let Some(policy) = self.policy(&request.policy) else { return };
+        let times = candidates.iter().filter_map(|candidate| undo_until(policy, candidate));
+        let ends = times.filter(|at| *at > drawn_after).map(|at| (at, request.id));
+        lock(&self.runtime.undo_ends).extend(ends);
+        self.runtime.rewound.notify_one();
+    }
+
+    /// After a start: cards that offer to give accounts back, or did when this process was not there to end it.
+    pub(crate) async fn look_at_finished_cards(&self) -> anyhow::Result<()> {
+        let longest = self.policies.iter().map(|policy| policy.undo_for).max().unwrap_or_default();
+        let since = self.clock.now() - longest - DOWN_MAX;
+        let finished = self.store.completed_since(since).await?;
+        lock(&self.runtime.turned).extend(finished);
+        Ok(())
+    }
+
+    /// The requests whose cards offer less from now on.
+    pub(crate) fn undo_ended(&self) -> Vec<i64> {
+        let mut ends = lock(&self.runtime.undo_ends);
+        let later = ends.split_off(&(self.clock.now(), i64::MAX));
+        std::mem::replace(&mut *ends, later).into_iter().map(|(_, request)| request).collect()
+    }
+
+    /// When the next card offers less.
+    pub(crate) fn next_undo_end(&self) -> Option<DateTime<chrono::Utc>> {
+        lock(&self.runtime.undo_ends).first().map(|(at, _)| *at)
+    }
+}
+
+fn about(chosen: &Chosen) -> form::About {
+    form::About {
+        request: chosen.request,
+        list_hash: chosen.list_hash.clone(),
+        position: chosen.position,
+        below: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Duration;
+
+    use super::*;
+    use crate::domain::candidate::{CandidateState, Confirmation};
+    use crate::domain::sessions::Sessions;
+    use crate::engine::tests::{Bench, shown};
+
+    #[tokio::test]
+    async fn a_card_is_looked_at_again_when_an_offer_on_it_ends() {
+        let bench = Bench::new();
+        let (app, now) = (&bench.app, bench.app.clock.now());
+        let id = bench.asking(vec![shown(now)]).await;
+        let (request, candidates) = app.store.request(id).await.unwrap().unwrap();
+        let suspended = |at| Candidate {
+            state: CandidateState::Suspended {
+                at,
+                confirmation: Confirmation::ByCall,
+                sessions: Sessions::default(),
+            },
+            ..candidates[0].clone()
+        };
+        let ends = now + app.policies[0].undo_for;
+        app.undo_ends(&request, &[suspended(now)], ends);
+        assert_eq!(app.next_undo_end(), None, "the card was drawn without it");
+        let earlier = now - Duration::hours(1);
+        app.undo_ends(&request, &[suspended(now), suspended(earlier), candidates[0].clone()], now);
+        assert_eq!(app.next_undo_end(), Some(ends - Duration::hours(1)));
+        assert_eq!(app.undo_ended(), [0_i64; 0]);
+        app.clock.advance(app.policies[0].undo_for - Duration::minutes(30));
+        assert_eq!(app.undo_ended(), [id]);
+        assert_eq!((app.next_undo_end(), app.undo_ended()), (Some(ends), vec![]));
+    }
+}

@@ -1,0 +1,475 @@
+//! Posting and keeping up messages so that the channel converges to the database.
+//!
+//! A post is tried, looked for, and only then repeated: the try is recorded first, so that after a lost answer or a
+//! crash the message is found again by its mark instead of being posted twice. A card whose rendered form differs
+//! from what the channel shows is updated; after an ambiguous answer it is rendered once more a minute later, because
+//! the lost update may still arrive late and overwrite the newer one.
+
+mod digests;
+mod exemptions;
+pub(crate) mod home;
+pub(crate) mod late;
+pub(crate) mod lineage;
+mod missed;
+mod outage;
+mod outreach;
+mod pauses;
+pub(crate) mod signed;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Duration, Utc};
+use sha2::{Digest, Sha256};
+
+use crate::chat::{Card, ChatError, Mark, MessageRef, ReplyTo};
+use crate::domain::lineage::request_of;
+use crate::domain::policy::{Policy, hex};
+use crate::domain::waiting;
+use crate::services::App;
+use crate::store::{CardStands, MessageRow};
+use crate::wording::notices;
+
+/// A late first update has arrived by then, or never will.
+pub(crate) const LATE_UPDATE_WITHIN: Duration = Duration::seconds(60);
+/// How far before the recorded try a message is looked for: the two clocks may differ.
+pub(crate) const CLOCK_SKEW: Duration = Duration::minutes(5);
+/// A try whose time can't be told is looked for so far back.
+const TRIED_WITHIN: Duration = Duration::days(1);
+/// A channel that can't be posted to is tried again after these waits, the first and the longest: a person has to fix it,
+/// and may be doing so. An invitation of the bot makes it try at once.
+const UNUSABLE_CHANNEL_RETRY: (Duration, Duration) = (Duration::seconds(5), Duration::minutes(2));
+/// The longest wait between two tries.
+const RETRY_MAX: Duration = Duration::minutes(1);
+
+/// Where a message stands after a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// In the channel and up to date. Look again at the given time, if any.
+    Current(MessageRef, Option<DateTime<Utc>>),
+    /// In the channel, but not up to date until a later try.
+    Behind(MessageRef, DateTime<Utc>),
+    /// Not in the channel yet.
+    NotYet(DateTime<Utc>),
+}
+
+impl Standing {
+    /// Returns when to look again, if the message does not show yet what it should.
+    pub(crate) fn again(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Standing::Current(_, again) => *again,
+            Standing::Behind(_, at) | Standing::NotYet(at) => Some(*at),
+        }
+    }
+}
+
+/// What a message is, apart from its content.
+pub struct Identity<'a> {
+    /// The mark by which it is found again; unique.
+    pub key: String,
+    /// The channel.
+    pub channel: &'a str,
+    /// The message in whose thread it stands.
+    pub thread: Option<&'a MessageRef>,
+    /// The request whose card it is: its deadline starts when the card stands.
+    pub card_of: Option<i64>,
+}
+
+impl App {
+    /// Brings the message into the channel and up to date, as far as one try can.
+    pub(crate) async fn show(&self, message: &Identity<'_>, card: &Card) -> anyhow::Result<Standing> {
+        self.show_with(message, BTreeMap::new(), card).await
+    }
+
+    /// Does the same for a message that carries these facts unseen.
+    pub(crate) async fn show_with(
+        &self,
+        message: &Identity<'_>,
+        facts: BTreeMap<String, String>,
+        card: &Card,
+    ) -> anyhow::Result<Standing> {
+        let now = self.clock.now();
+        let mark = Mark { key: message.key.clone(), facts };
+        let mut row = match self.store.message(&message.key).await? {
+            Some(row) => row,
+            None => MessageRow {
+                thread: message.thread.map(|thread| thread.id.clone()),
+                ..MessageRow::new(message.key.clone(), message.channel.to_owned())
+            },
+        };
+        if let Some(reference) = reference(&row).filter(|_| row.frozen) {
+            return Ok(Standing::Current(reference, None));
+        }
+        if row.channel != message.channel && (row.ts.is_none() || message.card_of.is_some()) {
+            // It has moved: what was tried, or stands, where it was to be before is not looked for in the new channel.
+            row = MessageRow {
+                thread: message.thread.map(|thread| thread.id.clone()),
+                page: row.page,
+                ..MessageRow::new(row.key, message.channel.to_owned())
+            };
+        }
+        if let Some(at) = waiting::until(row.retry_at, now) {
+            return Ok(match reference(&row) {
+                Some(reference) if row.rendered.as_deref() == Some(&digest(card)) => {
+                    Standing::Current(reference, row.render_again_at.map(|again| again.max(at)))
+                }
+                Some(reference) => Standing::Behind(reference, at),
+                None => Standing::NotYet(at),
+            });
+        }
+        match reference(&row) {
+            Some(reference) => self.keep_up(&mut row, reference, &mark, card).await,
+            None => self.bring(&mut row, message, &mark, card).await,
+        }
+    }
+
+    async fn keep_up(
+        &self,
+        row: &mut MessageRow,
+        reference: MessageRef,
+        mark: &Mark,
+        card: &Card,
+    ) -> anyhow::Result<Standing> {
+        let now = self.clock.now();
+        let digest = digest(card);
+        let longest = || self.clock.now() + LATE_UPDATE_WITHIN;
+        if row.render_again_at.is_some_and(|at| at > longest()) {
+            // The clock was put back, so how long ago that was is not known: the wait begins anew, and is not over.
+            row.render_again_at = Some(longest());
+            self.store.save_message(row).await?;
+        }
+        let again = row.render_again_at.filter(|at| *at > now);
+        let settling = row.render_again_at.is_some() && again.is_none();
+        if row.rendered.as_deref() == Some(&digest) && !settling {
+            return Ok(Standing::Current(reference, again));
+        }
+        // Recorded before the call: of an update under which the process dies, too, nobody knows when it takes effect.
+        let before = (row.rendered.take(), row.render_again_at.replace(longest()));
+        self.store.save_message(row).await?;
+        match self.chat.update(&reference, mark, card).await {
+            Ok(()) => self.is_current(row, reference, digest, again).await,
+            Err(ChatError::NotFound(why)) => {
+                // Somebody deleted it: the request stays valid, and the channel gets it anew.
+                tracing::warn!(key = row.key, why, "a message is gone; posting it again");
+                (row.ts, row.tried_at, row.rendered, row.render_again_at) = (None, None, None, None);
+                self.store.save_message(row).await?;
+                Ok(Standing::NotYet(now))
+            }
+            Err(ChatError::Content(why)) => {
+                tracing::error!(key = row.key, why, "a card was refused; showing its sentence instead");
+                row.render_again_at = Some(longest());
+                self.store.save_message(row).await?;
+                match self.chat.update(&reference, mark, &notices::fallback(card)).await {
+                    Ok(()) => self.is_current(row, reference, digest, again).await,
+                    Err(error) => self.is_behind(row, reference, before, &error).await,
+                }
+            }
+            Err(error) => self.is_behind(row, reference, before, &error).await,
+        }
+    }
+
+    /// Records that the channel shows this now. It is to be rendered again then, if an earlier update may still come.
+    async fn is_current(
+        &self,
+        row: &mut MessageRow,
+        reference: MessageRef,
+        digest: String,
+        again: Option<DateTime<Utc>>,
+    ) -> anyhow::Result<Standing> {
+        (row.rendered, row.render_again_at) = (Some(digest), again);
+        succeeded(row);
+        self.channel_works(&row.channel);
+        self.store.save_message(row).await?;
+        Ok(Standing::Current(reference, again))
+    }
+
+    /// Records an update that failed. One that surely took no effect leaves what was known before it.
+    async fn is_behind(
+        &self,
+        row: &mut MessageRow,
+        reference: MessageRef,
+        before: (Option<String>, Option<DateTime<Utc>>),
+        error: &ChatError,
+    ) -> anyhow::Result<Standing> {
+        if !matches!(error, ChatError::Ambiguous(_)) {
+            (row.rendered, row.render_again_at) = before;
+        }
+        let at = self.put_off(row, error).await?;
+        Ok(Standing::Behind(reference, at))
+    }
+
+    async fn bring(
+        &self,
+        row: &mut MessageRow,
+        message: &Identity<'_>,
+        mark: &Mark,
+        card: &Card,
+    ) -> anyhow::Result<Standing> {
+        if let Some(tried_at) = row.tried_at {
+            let from = looked_for_from(tried_at, self.clock.now());
+            match self.chat.find(message.channel, message.thread, mark, from).await {
+                Ok(Some(reference)) => return self.stands(row, message, reference, None).await,
+                // Without the right to look, a second message at most: both are views of the same request.
+                Ok(None) | Err(ChatError::Denied(_)) => {}
+                Err(error) => return Ok(Standing::NotYet(self.put_off(row, &error).await?)),
+            }
+        }
+        row.tried_at.get_or_insert(self.clock.now());
+        self.store.save_message(row).await?;
+        match self.chat.post(message.channel, message.thread, mark, card).await {
+            Ok(reference) => self.stands(row, message, reference, Some(digest(card))).await,
+            // A picture may not be ready yet: the next tries are later.
+            Err(error @ ChatError::Content(_)) if self.pictures_refused(&card.blocks) => {
+                Ok(Standing::NotYet(self.put_off(row, &error).await?))
+            }
+            Err(ChatError::Content(why)) => {
+                tracing::error!(key = row.key, why, "a card was refused; posting what is simpler instead");
+                let fallback = card.without_pictures().unwrap_or_else(|| notices::fallback(card));
+                match self.chat.post(message.channel, message.thread, mark, &fallback).await {
+                    Ok(reference) => self.stands(row, message, reference, Some(digest(card))).await,
+                    Err(error) => Ok(Standing::NotYet(self.put_off(row, &error).await?)),
+                }
+            }
+            Err(error) => Ok(Standing::NotYet(self.put_off(row, &error).await?)),
+        }
+    }
+
+    async fn stands(
+        &self,
+        row: &mut MessageRow,
+        message: &Identity<'_>,
+        reference: MessageRef,
+        rendered: Option<String>,
+    ) -> anyhow::Result<Standing> {
+        row.ts = Some(reference.id.clone());
+        row.rendered = rendered;
+        succeeded(row);
+        self.channel_works(&row.channel);
+        match message.card_of {
+            Some(request) => {
+                let card = CardStands {
+                    key: row.key.clone(),
+                    channel: row.channel.clone(),
+                    ts: reference.id.clone(),
+                    // What a found card shows isn't known: it is rendered again.
+                    rendered: row.rendered.clone().unwrap_or_default(),
+                    request,
+                };
+                self.store.card_stands(card, self.clock.now()).await?;
+            }
+            None => self.store.save_message(row).await?,
+        }
+        // Looked at again at once: a card now has a deadline to show, and what a found message shows isn't known.
+        Ok(Standing::Behind(reference, self.clock.now()))
+    }
+
+    /// Records a failed try and says when to try again.
+    pub(crate) async fn put_off(
+        &self,
+        row: &mut MessageRow,
+        error: &ChatError,
+    ) -> anyhow::Result<DateTime<Utc>> {
+        // Being asked to wait is no failed try.
+        if !matches!(error, ChatError::RateLimited(_)) {
+            row.attempts += 1;
+        }
+        let backoff = waiting::doubled(Duration::seconds(1), row.attempts, RETRY_MAX);
+        let wait = match error {
+            ChatError::RateLimited(wait) => Duration::from_std(*wait).unwrap_or(waiting::LONGEST),
+            ChatError::Channel(_) => {
+                let (first, longest) = UNUSABLE_CHANNEL_RETRY;
+                waiting::doubled(first, row.attempts.saturating_sub(1), longest)
+            }
+            ChatError::Denied(_) => UNUSABLE_CHANNEL_RETRY.1,
+            ChatError::Unavailable(_)
+            | ChatError::Ambiguous(_)
+            | ChatError::NotFound(_)
+            | ChatError::Content(_) => backoff,
+        };
+        let at = waiting::put_off(self.clock.now(), wait);
+        tracing::warn!(key = row.key, attempts = row.attempts, %error, "a message could not be sent; trying again");
+        row.retry_at = Some(at);
+        self.store.save_message(row).await?;
+        if let ChatError::Channel(why) = error {
+            if self.leaves_channel(row).await? {
+                return Ok(self.clock.now());
+            }
+            crate::services::lock(&self.runtime.unusable).insert(row.channel.clone(), why.clone());
+            if row.attempts == 1 {
+                self.tell_people_of(&row.channel, why).await;
+            }
+        }
+        Ok(at)
+    }
+
+    /// Moves the request whose message this is to its policy's channel of today, if that is another one than the one that
+    /// can't be posted to: there is somebody who reads it, and whoever decides is looked up there in any case.
+    async fn leaves_channel(&self, row: &MessageRow) -> anyhow::Result<bool> {
+        let Some(id) = request_of(&row.key) else { return Ok(false) };
+        let Some(request) = self.store.request_alone(id).await? else { return Ok(false) };
+        let Some(policy) = self.policy(&request.policy) else { return Ok(false) };
+        if row.channel != request.channel || policy.channel == request.channel {
+            return Ok(false);
+        }
+        let moves = self.store.move_request(id, policy.channel.clone()).await?;
+        if moves {
+            let (from, to) = (request.channel, &policy.channel);
+            tracing::warn!(
+                request = id,
+                from,
+                to,
+                "what there is to tell of a request moves to another channel"
+            );
+        }
+        Ok(moves)
+    }
+
+    /// Notifies the policy's admins and approvers that its channel can't be posted to, which the channel can't say
+    /// itself; those of groups too, each once per message.
+    async fn tell_people_of(&self, channel: &str, why: &str) {
+        for policy in self.policies.iter().filter(|policy| policy.channel == channel) {
+            let note = notices::channel_unusable(&policy.name, channel, why);
+            for user in self.people_of(&[&policy.admins, &policy.approvers]).await {
+                let to = ReplyTo { user: user.clone(), channel: None, handle: None };
+                if let Err(error) = self.chat.whisper(&to, &note).await {
+                    tracing::warn!(user, %error, "can't notify a person that the channel can't be used");
+                }
+            }
+        }
+    }
+
+    /// Returns the open requests of the policy whose card can't be posted, because the channel takes none. They ask
+    /// nobody: the next sweep asks instead, and ends them.
+    pub(crate) async fn unposted(&self, policy: &Policy) -> anyhow::Result<Vec<i64>> {
+        if !crate::services::lock(&self.runtime.unusable).contains_key(&policy.channel) {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.unposted(&policy.name).await?)
+    }
+
+    /// Notes that the channel can be posted to. If it could not before, its people are looked up again.
+    fn channel_works(&self, channel: &str) {
+        if crate::services::lock(&self.runtime.unusable).remove(channel).is_some() {
+            let of_channel = self.policies.iter().filter(|policy| policy.channel == channel);
+            for policy in of_channel {
+                self.look_up_deciders_soon(&policy.name);
+            }
+            self.nudge();
+        }
+    }
+
+    /// Notes that somebody has joined a channel, perhaps the bot: what waits to be said there is said, and who can
+    /// decide is looked up again.
+    pub(crate) async fn somebody_joined(&self, channel: &str) -> anyhow::Result<()> {
+        let of_channel: Vec<_> = self.policies.iter().filter(|policy| policy.channel == channel).collect();
+        if !of_channel.is_empty() {
+            self.store.retry_now(channel).await?;
+            for policy in of_channel {
+                self.look_up_deciders_soon(&policy.name);
+            }
+            self.nudge();
+        }
+        Ok(())
+    }
+}
+
+/// From when on a message is looked for that was tried then. A try in the future was made before the clock was put back:
+/// how long ago that was, nobody knows.
+pub(crate) fn looked_for_from(tried_at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+    let from = if tried_at > now { now - TRIED_WITHIN } else { tried_at };
+    from - CLOCK_SKEW
+}
+
+/// Where the message stands, if it does.
+pub(crate) fn reference(row: &MessageRow) -> Option<MessageRef> {
+    row.ts.clone().map(|id| MessageRef { channel: row.channel.clone(), id })
+}
+
+fn succeeded(row: &mut MessageRow) {
+    (row.tried_at, row.retry_at, row.attempts) = (None, None, 0);
+}
+
+fn digest(card: &Card) -> String {
+    hex(&Sha256::digest(format!("{card:?}")))[..16].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::Text;
+    use crate::engine::tests::Bench;
+    use crate::request::card_key;
+
+    fn said(words: &str) -> Card {
+        Card { summary: Text::plain(words), blocks: Vec::new() }
+    }
+
+    /// Shows it although nobody may be told anything: whoever tries panics.
+    async fn shown(bench: &Bench, card: &Card) -> Standing {
+        let message = Identity { key: "k".to_owned(), channel: "C1", thread: None, card_of: None };
+        bench.app.show(&message, card).await.unwrap()
+    }
+
+    /// A message that stands and shows the card.
+    fn standing(card: &Card) -> MessageRow {
+        let row = MessageRow::new("k".to_owned(), "C1".to_owned());
+        MessageRow { ts: Some("1.2".to_owned()), rendered: Some(digest(card)), ..row }
+    }
+
+    #[tokio::test]
+    async fn what_stands_as_it_should_is_not_sent_again() {
+        let (bench, card) = (Bench::new(), said("hello"));
+        let (store, now) = (&bench.app.store, bench.app.clock.now());
+        let reference = MessageRef { channel: "C1".to_owned(), id: "1.2".to_owned() };
+        store.save_message(&standing(&card)).await.unwrap();
+        assert_eq!(shown(&bench, &card).await, Standing::Current(reference.clone(), None));
+
+        // A late update may still come: it is sent again after that. The clock was put back: after the whole wait.
+        for (wait, longest) in [(Duration::seconds(30), 30), (Duration::hours(3), 60)] {
+            let row = MessageRow { render_again_at: Some(now + wait), ..standing(&card) };
+            store.save_message(&row).await.unwrap();
+            let Standing::Current(_, Some(again)) = shown(&bench, &card).await else { panic!("it stands") };
+            let wait = (again - bench.app.clock.now()).num_seconds();
+            assert!((longest - 20..=longest).contains(&wait), "{wait}");
+        }
+
+        // What waits for its turn is not sent before, and is up to date only if it shows this.
+        let retry_at = Some(now + Duration::minutes(2));
+        store.save_message(&MessageRow { retry_at, ..standing(&card) }).await.unwrap();
+        assert_eq!(shown(&bench, &card).await, Standing::Current(reference.clone(), None));
+        let Standing::Behind(behind, at) = shown(&bench, &said("goodbye")).await else { panic!("it is old") };
+        assert!(behind == reference && at > now + Duration::seconds(119), "{at}");
+    }
+
+    #[tokio::test]
+    async fn that_a_message_is_sent_is_written_down_before_it_is() {
+        let bench = Bench::new();
+        let app = std::sync::Arc::clone(&bench.app);
+        let sent = tokio::spawn(async move {
+            let thread = MessageRef { channel: "C1".to_owned(), id: "1.2".to_owned() };
+            let message =
+                Identity { key: "k".to_owned(), channel: "C1", thread: Some(&thread), card_of: None };
+            app.show(&message, &said("hello")).await.map(drop)
+        });
+        assert!(sent.await.unwrap_err().is_panic(), "it was sent");
+        let row = bench.app.store.message("k").await.unwrap().expect("it was written down");
+        assert!(row.ts.is_none() && row.tried_at.is_some());
+        assert_eq!(row.thread.as_deref(), Some("1.2"));
+    }
+
+    #[test]
+    fn what_is_told_of_a_request_has_its_number_in_the_mark() {
+        assert_eq!(request_of(&card_key(7)), Some(7));
+        assert_eq!(request_of("request:8:outcomes:2"), Some(8));
+        assert_eq!((request_of("sweep:7:notice"), request_of("request:x:card")), (None, None));
+    }
+
+    #[test]
+    fn a_message_is_looked_for_from_before_it_was_tried_and_a_day_back_if_nobody_knows_when_that_was() {
+        let now = DateTime::UNIX_EPOCH + Duration::days(20);
+        let before = now - Duration::hours(3);
+        assert_eq!(looked_for_from(before, now), before - CLOCK_SKEW);
+        assert_eq!(looked_for_from(now, now), now - CLOCK_SKEW);
+        let put_back = now + Duration::seconds(1);
+        assert_eq!(looked_for_from(put_back, now), now - TRIED_WITHIN - CLOCK_SKEW);
+    }
+}

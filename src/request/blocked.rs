@@ -1,0 +1,271 @@
+//! What a person must mend before the suspensions of a request go on: a right or a token that is missing. The channel is
+//! told once and the policy's admins each in a message of their own, and the channel again when it goes on.
+//!
+//! The messages' own rows are all that is remembered: those of one trouble have the same number, and the word that it goes
+//! on ends it. So a restart tells nothing twice, and a message whose answer was lost is found by its key.
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+
+use crate::authz::deciders::WRITTEN_TO_MAX;
+use crate::domain::policy::{Policy, execute_by, hex};
+use crate::domain::request::{Decision, Request};
+use crate::domain::waiting;
+use crate::outbox::{Identity, reference};
+use crate::request::{card_key, earliest};
+use crate::services::{App, lock};
+use crate::store::MessageRow;
+use crate::wording::blocked as wording;
+
+/// So many obstacles of one request are told. A right that comes and goes would fill the channel; the card shows all.
+const TOLD_MAX: u32 = 6;
+/// A person who can't be written to is not tried for ever: the channel knows.
+const TRIES_MAX: u32 = 5;
+/// The word that ends a trouble, at the end of its key.
+const OVER: &str = "over";
+
+/// What has been told, or begun to be told, of a request's obstacles.
+#[derive(Default)]
+struct Told {
+    /// How many there were so far.
+    count: u32,
+    /// Those of now, with their digests.
+    open: Vec<(u32, String, MessageRow)>,
+    /// Words that it goes on which do not stand yet.
+    unsaid: Vec<u32>,
+}
+
+impl Told {
+    fn read(prefix: &str, rows: Vec<MessageRow>) -> Told {
+        let mut told = Told::default();
+        for row in rows {
+            let mut parts = row.key.strip_prefix(prefix).unwrap_or_default().split(':');
+            let (Some(Ok(number)), Some(which), None) =
+                (parts.next().map(str::parse::<u32>), parts.next(), parts.next())
+            else {
+                continue;
+            };
+            if which == OVER {
+                told.open.retain(|(open, ..)| *open > number);
+                told.unsaid.extend(row.ts.is_none().then_some(number));
+            } else {
+                told.count = told.count.max(number + 1);
+                told.open.push((number, which.to_owned(), row));
+            }
+        }
+        told
+    }
+}
+
+impl App {
+    /// Tells what stands in the way now, or that nothing does any more after a round that nothing stopped and in which
+    /// some were suspended.
+    /// Returns when to try again what could not be told.
+    pub(crate) async fn tell_obstacle(
+        &self,
+        request: &Request,
+        decision: &Decision,
+        goes_on: bool,
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let Some(policy) = self.policy(&request.policy) else { return Ok(None) };
+        let obstacle = lock(&self.runtime.obstacles)
+            .get(&request.id)
+            .filter(|obstacle| obstacle.hindrance.to_be_told)
+            .map(|obstacle| obstacle.hindrance.why.clone());
+        if let Some(why) = obstacle {
+            return self.tell_hindrance(policy, request, decision, &why).await;
+        }
+        // An account that is left alone because the approval is too old has taken a step, and nothing goes on.
+        let in_time = self.clock.now() <= execute_by(policy, decision.at);
+        let answers = lock(&self.runtime.identity_health).as_ref().is_some_and(|(_, answer)| answer.is_ok());
+        if goes_on && in_time && answers {
+            let open = self.told_of(request).await?.open;
+            let heard = open.iter().any(|(.., row)| row.ts.is_some() || row.tried_at.is_some());
+            if let Some((number, ..)) = open.last().filter(|_| heard) {
+                // The row first: whatever happens now, the word is owed.
+                let key = key(request, *number, OVER);
+                self.store.save_message(&MessageRow::new(key, request.channel.clone())).await?;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn told_of(&self, request: &Request) -> anyhow::Result<Told> {
+        let prefix = prefix(request);
+        Ok(Told::read(&prefix, self.store.messages_of(&prefix).await?))
+    }
+
+    /// Words about obstacles that could not be sent, or that nobody heard of, are not sent any more: the request has ended,
+    /// and its outcomes are told.
+    pub(crate) async fn let_obstacles_go(&self, request: &Request) -> anyhow::Result<()> {
+        for mut row in self.store.messages_of(&prefix(request)).await? {
+            if row.retry_at.is_some() || row.render_again_at.is_some() {
+                (row.retry_at, row.render_again_at) = (None, None);
+                self.store.save_message(&row).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell_hindrance(
+        &self,
+        policy: &Policy,
+        request: &Request,
+        decision: &Decision,
+        why: &str,
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let told = self.told_of(request).await?;
+        let which = digest(why);
+        let number = match told.open.iter().find(|(_, open, _)| *open == which) {
+            Some((number, ..)) => *number,
+            None if told.count >= TOLD_MAX => return Ok(None),
+            None => told.count,
+        };
+        let candidates = self.store.request(request.id).await?.map(|(_, candidates)| candidates);
+        let left = candidates.iter().flatten().filter(|candidate| candidate.state.is_open()).count();
+        let card = self.store.message(&card_key(request.id)).await?.as_ref().and_then(reference);
+        let until = execute_by(policy, decision.at);
+        let about = wording::About { request, left, card: card.as_ref(), why, until };
+        let key = key(request, number, &which);
+        let to_all = wording::in_channel(&about, &policy.admins);
+        let message = Identity { key: key.clone(), channel: &request.channel, thread: None, card_of: None };
+        let mut wake = self.told(&message, &to_all).await?;
+        for user in policy.admins.users.iter().take(WRITTEN_TO_MAX) {
+            let key = format!("{key}:to:{user}");
+            wake = earliest(wake, self.tell_directly(&key, user, &wording::to_admin(&about)).await?);
+        }
+        Ok(wake)
+    }
+
+    /// One message to one person, once. Returns when to try again.
+    pub(crate) async fn tell_directly(
+        &self,
+        key: &str,
+        user: &str,
+        card: &crate::chat::Card,
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let row = self.store.message(key).await?;
+        let mut row = row.unwrap_or_else(|| MessageRow::new(key.to_owned(), String::new()));
+        let now = self.clock.now();
+        if row.ts.is_some() || row.attempts >= TRIES_MAX {
+            return Ok(None);
+        }
+        if let Some(at) = waiting::until(row.retry_at, now) {
+            return Ok(Some(at));
+        }
+        if row.channel.is_empty() {
+            match self.chat.open_direct(user).await {
+                Ok(channel) => row.channel = channel,
+                Err(error) => return Ok(Some(self.put_off(&mut row, &error).await?)),
+            }
+            self.store.save_message(&row).await?;
+        }
+        let message = Identity { key: key.to_owned(), channel: &row.channel, thread: None, card_of: None };
+        self.told(&message, card).await
+    }
+
+    /// Says that it goes on, where that is owed. Returns when to try again.
+    pub(crate) async fn tell_going_on(&self, request: &Request) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let mut wake = None;
+        for number in self.told_of(request).await?.unsaid {
+            let key = key(request, number, OVER);
+            let message = Identity { key, channel: &request.channel, thread: None, card_of: None };
+            let card = self.store.message(&card_key(request.id)).await?.as_ref().and_then(reference);
+            wake = earliest(wake, self.told(&message, &wording::goes_on(request, card.as_ref())).await?);
+        }
+        Ok(wake)
+    }
+}
+
+fn prefix(request: &Request) -> String {
+    format!("request:{}:obstacle:", request.id)
+}
+
+/// Two digits, so that keys sort by their numbers.
+fn key(request: &Request, number: u32, which: &str) -> String {
+    format!("{}{number:02}:{which}", prefix(request))
+}
+
+/// What makes an obstacle the same one: its words without figures, such as the minutes of a clock, and without what stands
+/// in brackets, such as the number of the call.
+fn digest(why: &str) -> String {
+    let mut depth = 0_u32;
+    let same = |c: &char| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && !c.is_ascii_digit()
+    };
+    let words: String = why.chars().filter(same).collect();
+    hex(&Sha256::digest(words))[..8].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::audit::Person;
+    use crate::engine::tests::Bench;
+
+    #[tokio::test]
+    async fn a_right_that_comes_and_goes_does_not_fill_the_channel() {
+        let bench = Bench::new();
+        let (store, policy) = (&bench.app.store, &bench.app.policies[0]);
+        let id = bench.asked().await;
+        let request = store.request_alone(id).await.unwrap().unwrap();
+        for number in 0..TOLD_MAX {
+            let key = key(&request, number, "aaaa");
+            let row = MessageRow { ts: Some(format!("1.{number}")), ..MessageRow::new(key, "C1".into()) };
+            store.save_message(&row).await.unwrap();
+        }
+        let by = Person { id: "U1".to_owned(), name: "Ada".to_owned(), email: None, person_id: None };
+        let decision = Decision { by, at: bench.app.clock.now(), reason: None };
+        // Whoever posts something panics here.
+        let told = bench.app.tell_hindrance(policy, &request, &decision, "one right more").await;
+        assert_eq!(told.unwrap(), None);
+    }
+
+    fn row(key: &str, ts: Option<&str>) -> MessageRow {
+        let row = MessageRow::new(format!("request:7:obstacle:{key}"), "C1".into());
+        MessageRow { ts: ts.map(str::to_owned), ..row }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_heard_of_an_obstacle_is_not_to_be_sent_once_the_request_is_told() {
+        let bench = Bench::new();
+        let (app, id) = (&bench.app, bench.asked().await);
+        let request = app.store.request_alone(id).await.unwrap().expect("it is there");
+        let key = key(&request, 0, "which");
+        let at = Some(app.clock.now());
+        let row = MessageRow::new(key.clone(), "C0OPS".to_owned());
+        app.store.save_message(&MessageRow { retry_at: at, render_again_at: at, ..row }).await.unwrap();
+        app.let_obstacles_go(&request).await.unwrap();
+        let row = app.store.message(&key).await.unwrap().expect("it was written down");
+        assert_eq!((row.retry_at, row.render_again_at), (None, None));
+    }
+
+    #[test]
+    fn one_call_or_another_is_the_same_obstacle_and_another_right_is_not() {
+        let said = |right, call| {
+            format!("the API token may not {right} (HTTP 403, E0000006, request {call}): grant it")
+        };
+        assert_eq!(digest(&said("read users", "a1")), digest(&said("read users", "b2")));
+        assert_ne!(digest(&said("read users", "a1")), digest(&said("suspend users", "a1")));
+        assert_ne!(digest("what is said (7) first"), digest("what is said (7) last"));
+    }
+
+    #[test]
+    fn the_word_that_it_goes_on_ends_what_was_told_before_it() {
+        let rows = vec![
+            row("00:aaaa", Some("1.1")),
+            row("00:aaaa:to:U1", Some("1.2")),
+            row("01:bbbb", Some("1.3")),
+            row("01:over", None),
+            row("02:aaaa", Some("1.5")),
+        ];
+        let told = Told::read("request:7:obstacle:", rows);
+        assert_eq!((told.count, told.unsaid), (3, vec![1]));
+        assert_eq!(told.open.iter().map(|(number, ..)| *number).collect::<Vec<_>>(), [2]);
+    }
+}

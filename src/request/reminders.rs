@@ -1,0 +1,155 @@
+//! What the loop does while nobody answers, and after nobody did: reminders, escalations, and asking again.
+
+use chrono::{DateTime, Duration, Utc};
+
+use crate::chat::{ChatError, Mark, MessageRef, Text};
+use crate::domain::candidate::{Candidate, CandidateState};
+use crate::domain::policy::{People, Policy};
+use crate::domain::request::{AskedAgain, Request, RequestState};
+use crate::domain::silence;
+use crate::domain::silence::{Kind, Nudge};
+use crate::domain::sweep::Trigger;
+use crate::outbox::{Identity, looked_for_from};
+use crate::services::App;
+use crate::store::NewSweep;
+use crate::wording::{notices, refusals};
+
+/// A message that may stand is looked for again after this time.
+const LOOK_AGAIN_AFTER: Duration = Duration::seconds(30);
+
+/// The mark of a message.
+fn key(request: &Request, nudge: Nudge) -> String {
+    format!("request:{}:{}", request.id, nudge.stage())
+}
+
+fn whom(policy: &Policy, kind: Kind) -> &People {
+    match kind {
+        Kind::Reminder => &policy.silence.remind,
+        Kind::Escalation => &policy.silence.escalate_to,
+    }
+}
+
+fn named(people: &People) -> Vec<String> {
+    people.users.iter().chain(&people.groups).cloned().collect()
+}
+
+impl App {
+    /// Tells what is due of a request that waits, once each; says when there is something to tell next.
+    pub(crate) async fn tell_silence(
+        &self,
+        request: &Request,
+        candidates: &[Candidate],
+        card: &MessageRef,
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let Some(policy) = self.policy(&request.policy) else { return Ok(None) };
+        if !request.state.awaits_decision() {
+            return self.settle_silence(policy, request).await;
+        }
+        let now = self.clock.now();
+        let mut wake = silence::next_at(&policy.silence, request, now);
+        for nudge in silence::due(&policy.silence, request, now) {
+            if !self.store.begin_nudge(request.id, nudge, now).await? {
+                continue;
+            }
+            let to = whom(policy, nudge.kind);
+            let message =
+                Identity { key: key(request, nudge), channel: &request.channel, thread: None, card_of: None };
+            let text = notices::unanswered(request, candidates, card, nudge.kind, to);
+            if let Some(at) = self.told(&message, &text).await? {
+                wake = Some(wake.map_or(at, |wake| wake.min(at)));
+                continue;
+            }
+            self.store.nudge_told(request.id, nudge, named(to), self.clock.now()).await?;
+        }
+        Ok(wake)
+    }
+
+    /// Somebody decided while a message was under way: if it stands in the channel after all, people were told, and the
+    /// audit trail says so.
+    async fn settle_silence(
+        &self,
+        policy: &Policy,
+        request: &Request,
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        for nudge in self.store.begun_nudges(request.id).await? {
+            let key = key(request, nudge);
+            let row = self.store.message(&key).await?;
+            let stands = match row.as_ref().map(|row| (row.ts.is_some(), row.tried_at)) {
+                Some((true, _)) => true,
+                Some((false, Some(tried_at))) => {
+                    match self
+                        .chat
+                        .find(
+                            &request.channel,
+                            None,
+                            &Mark::new(&*key),
+                            looked_for_from(tried_at, self.clock.now()),
+                        )
+                        .await
+                    {
+                        Ok(found) => found.is_some(),
+                        Err(ChatError::Denied(_)) => false,
+                        Err(error) => {
+                            tracing::warn!(key, %error, "can't tell yet whether a reminder was posted");
+                            return Ok(Some(self.clock.now() + LOOK_AGAIN_AFTER));
+                        }
+                    }
+                }
+                Some((false, None)) | None => false,
+            };
+            if stands {
+                let to = named(whom(policy, nudge.kind));
+                self.store.nudge_told(request.id, nudge, to, self.clock.now()).await?;
+            } else {
+                self.store.forget_nudge(request.id, nudge).await?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Somebody asked about an ended request again: a fresh sweep does. `false`: it waits for an admin to resume.
+    pub(crate) async fn sweep_to_ask_again(&self, request: &Request) -> anyhow::Result<bool> {
+        let Some(AskedAgain { decision, became: None }) = &request.asked_again else {
+            return Ok(true);
+        };
+        let Some(policy) = self.policy(&request.policy) else {
+            // Nobody can ask now; once the policy is back, somebody may want it anew.
+            self.store.not_asked_again(request.id).await?;
+            return Ok(true);
+        };
+        let sweep = NewSweep {
+            policy: policy.name.clone(),
+            // One for each time that it was asked: after a failed one somebody may ask once more.
+            slot: format!("asked-again:{}:{}", request.id, decision.at.timestamp_millis()),
+            trigger: Trigger::AskedAgain { by: decision.by.clone(), request: request.id },
+            rule: policy.rule.clone(),
+            at: self.clock.now(),
+        };
+        self.begin_sweep(sweep).await
+    }
+
+    /// What is to be said of accounts that a retry leaves as they are, if there are any. The retry is recorded: what can't
+    /// be read for this is left unsaid.
+    pub(crate) async fn left_out_of_retry(&self, request: &Request) -> Option<Text> {
+        self.left_out(request).await.unwrap_or_else(|error| {
+            let error = format!("{error:#}");
+            tracing::error!(request = request.id, error, "can't tell which accounts a retry leaves out");
+            None
+        })
+    }
+
+    async fn left_out(&self, request: &Request) -> anyhow::Result<Option<Text>> {
+        if !matches!(request.state, RequestState::Approved { retry: Some(_), .. }) {
+            return Ok(None);
+        }
+        let candidates = self.store.request(request.id).await?.map(|(_, candidates)| candidates);
+        let failed = candidates
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|one| matches!(one.state, CandidateState::Failed { .. }));
+        let failed: Vec<_> = failed.map(|one| one.shown.id).collect();
+        let held = self.store.asked_since(request.id, failed.clone()).await?;
+        let elsewhere: std::collections::BTreeSet<i64> = held.values().copied().collect();
+        Ok((!failed.is_empty()).then(|| refusals::left_out_of_retry(failed.len(), held.len(), &elsewhere)))
+    }
+}

@@ -1,0 +1,426 @@
+//! Sweeps: which are owed, running one, and telling the channel about those that ask nothing.
+
+mod looks;
+pub mod progress;
+pub mod survey;
+pub mod surveys;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Duration, Utc};
+
+use crate::authz;
+use crate::chat::ChatError;
+use crate::domain::assess::{Assessment, Evidence};
+use crate::domain::audit::Subject;
+use crate::domain::plan::{Counts, Guard, Verdict};
+use crate::domain::policy::Policy;
+use crate::domain::request::shown;
+use crate::domain::schedule;
+use crate::domain::sweep::{Trigger, slot_key};
+use crate::domain::waiting;
+use crate::identity::IdentityError;
+use crate::outbox::Identity;
+use crate::request::card_key;
+use crate::services::App;
+use crate::store::{FinishedSweep, NewSweep, StartedSweep, StoreError, SweepRow, SweepState};
+use crate::sweep::survey::Survey;
+use crate::wording::notices;
+
+/// A slot that starts this much later than it should is a catch-up.
+const LATE_AFTER_S: i64 = 120;
+/// For so long after its slot began, a sweep that a passing trouble stops is tried again; the next slot may be a week
+/// away. Whoever asked for a sweep waits for the answer, and can ask again.
+const TRY_AGAIN_WITHIN: Duration = Duration::hours(1);
+/// A slot whose sweep a wrong clock began, and whose time comes within this of that, has its sweep after all.
+const NOT_YET_MEANT: Duration = Duration::minutes(5);
+/// How long the first of these waits is, and the longest.
+const TRY_AGAIN_AFTER: (Duration, Duration) = (Duration::seconds(10), Duration::minutes(5));
+
+impl App {
+    /// Starts a sweep for each policy whose latest slot has none yet. The database decides, not the timer. What is
+    /// wrong with one policy keeps no other waiting.
+    pub(crate) async fn start_owed_sweeps(&self) {
+        for policy in &self.policies {
+            if let Err(error) = self.start_owed_sweep(policy).await {
+                tracing::error!(
+                    policy = policy.name,
+                    error = format!("{error:#}"),
+                    "can't start what is owed"
+                );
+            }
+        }
+    }
+
+    async fn start_owed_sweep(&self, policy: &Policy) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        let known = self.store.know_policy(&policy.name, now).await?;
+        let Some(slot) = schedule::owed_slot(policy, known.first_seen_at, now) else {
+            return Ok(());
+        };
+        // The channel hears of the slot all the same.
+        if self.store.pause_of(&policy.name).await?.is_some() {
+            return Ok(());
+        }
+        let trigger = if (now - slot).num_seconds() > LATE_AFTER_S {
+            Trigger::CatchUp { slot }
+        } else {
+            Trigger::Schedule { slot }
+        };
+        let mut sweep = NewSweep {
+            policy: policy.name.clone(),
+            slot: slot_key(slot),
+            trigger,
+            rule: policy.rule.clone(),
+            at: now,
+        };
+        loop {
+            match self.store.start_sweep(sweep.clone()).await? {
+                StartedSweep::New(id) => {
+                    tracing::info!(policy = policy.name, sweep = id, %slot, "sweep started");
+                    return Ok(());
+                }
+                // Each has a key of its own, so this ends with the last of them.
+                StartedSweep::Exists(row)
+                    if begun_by_a_wrong_clock(&row, now) && self.clock_is_off().is_none() =>
+                {
+                    sweep.slot = format!("{}:after:{}", slot_key(slot), row.id);
+                }
+                StartedSweep::Exists(_) | StartedSweep::Paused(_) => return Ok(()),
+            }
+        }
+    }
+
+    /// Starts a sweep because a person asked; `key` makes a repeated delivery of the command start it once.
+    pub(crate) async fn start_asked_sweep(
+        &self,
+        policy: &Policy,
+        key: &str,
+        by: &authz::Known,
+    ) -> anyhow::Result<StartedSweep> {
+        let sweep = NewSweep {
+            policy: policy.name.clone(),
+            slot: format!("asked:{key}"),
+            trigger: Trigger::Command { by: by.voter.person.clone() },
+            rule: policy.rule.clone(),
+            at: self.clock.now(),
+        };
+        let started = self.store.start_sweep(sweep).await?;
+        self.nudge();
+        Ok(started)
+    }
+
+    /// Runs a started sweep to its end, whatever that is. One that is to be begun anew says when.
+    pub(crate) async fn run_sweep(self: &Arc<Self>, id: i64) -> Option<DateTime<Utc>> {
+        if let Some(at) = self.sweep_waits(id) {
+            return Some(at);
+        }
+        let Err(error) = self.try_sweep(id).await else {
+            crate::services::lock(&self.runtime.stopped_sweeps).remove(&id);
+            return None;
+        };
+        let mut stopped = crate::services::lock(&self.runtime.stopped_sweeps);
+        let (times, at) = stopped.entry(id).or_default();
+        let (first, longest) = TRY_AGAIN_AFTER;
+        *at = self.clock.now() + waiting::doubled(first, *times, longest);
+        *times += 1;
+        tracing::warn!(sweep = id, error = format!("{error:#}"), again_at = %*at, "sweep stopped; it is begun anew");
+        Some(*at)
+    }
+
+    /// Until when a sweep that was stopped is not to be begun anew. A clock that was put back delays nothing.
+    fn sweep_waits(&self, id: i64) -> Option<DateTime<Utc>> {
+        let at = crate::services::lock(&self.runtime.stopped_sweeps).get(&id).map(|(_, at)| *at);
+        waiting::until_within(at, TRY_AGAIN_AFTER.1, self.clock.now())
+    }
+
+    /// An error leaves the sweep as it was.
+    async fn try_sweep(self: &Arc<Self>, id: i64) -> anyhow::Result<()> {
+        let Some(sweep) = self.store.sweep(id).await? else {
+            return Ok(());
+        };
+        if sweep.state != SweepState::Started {
+            // It ended between the look at the rows and now.
+            return Ok(());
+        }
+        match self.surveyed(&sweep).await {
+            Ok(()) => {}
+            Err(error) if may_pass(&error) && is_tried_again(&sweep, self.clock.now()) => return Err(error),
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::error!(sweep = id, policy = sweep.policy, error, "sweep failed; nothing was done");
+                self.store.fail_sweep(id, &error, self.clock.now()).await?;
+            }
+        }
+        self.nudge();
+        Ok(())
+    }
+
+    async fn surveyed(self: &Arc<Self>, sweep: &SweepRow) -> anyhow::Result<()> {
+        let Some(policy) = self.policy(&sweep.policy) else {
+            self.surveys.end(sweep.id);
+            anyhow::bail!("its policy is no longer in the configuration");
+        };
+        // The rule that was recorded at the start is the rule that runs.
+        let policy = Policy { rule: sweep.rule.clone(), ..policy.clone() };
+        let survey = self.survey_for(sweep.id, policy.clone()).await?;
+        if let Some(error) = survey.unread.clone().filter(|_| is_tried_again(sweep, self.clock.now())) {
+            return Err(anyhow::Error::new(error).context("the sign-in log could not be read"));
+        }
+        self.look_after_open_cards(&policy.name).await?;
+        let finished = self.finished(&policy, survey).await?;
+        let result = self.store.finish_sweep(sweep.id, finished).await?;
+        tracing::info!(sweep = sweep.id, policy = policy.name, request = result.request, counts = ?result.counts, "sweep finished");
+        Ok(())
+    }
+
+    /// Accounts that wait already are not asked about again, so the card that asks has to be there: it is rendered once
+    /// more, and comes back if somebody deleted it.
+    async fn look_after_open_cards(&self, policy: &str) -> anyhow::Result<()> {
+        for (request, _) in self.store.open_requests(Some(policy)).await? {
+            self.store.forget_rendering(&card_key(request.id)).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the channel about a sweep that has no card: failed, refused, or with nobody to ask about.
+    pub(crate) async fn tell_sweep(&self, id: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let Some(sweep) = self.store.sweep(id).await? else {
+            return Ok(None);
+        };
+        let policy = self.policy(&sweep.policy);
+        let card = match &sweep.state {
+            SweepState::Started => return Ok(None),
+            SweepState::Failed { error, .. } => Some(notices::sweep_failed(&sweep.policy, error)),
+            SweepState::Finished { verdict: Verdict::Refused(guard), .. } => {
+                Some(notices::sweep_refused(&sweep.policy, guard))
+            }
+            // Held with nobody on the list: there is no card to release.
+            SweepState::Finished { verdict: Verdict::Held(guard), counts, .. } if counts.candidates == 0 => {
+                Some(notices::sweep_refused(&sweep.policy, guard))
+            }
+            SweepState::Finished { verdict: Verdict::NoCandidates, counts, .. } => {
+                let asked_for = sweep.trigger.person().is_some();
+                // Whom nobody could judge might be among those to ask about: that is no quiet day.
+                let told = asked_for || counts.unknown > 0;
+                let announce = told || policy.is_none_or(|policy| policy.announce_no_candidates);
+                announce.then(|| notices::no_candidates(&sweep.policy, &sweep.rule, *counts))
+            }
+            SweepState::Finished { verdict: Verdict::Ask | Verdict::Preview | Verdict::Held(_), .. } => None,
+        };
+        if let (Some(card), Some(policy)) = (card, policy) {
+            let message = Identity {
+                key: format!("sweep:{id}:notice"),
+                channel: &policy.channel,
+                thread: None,
+                card_of: None,
+            };
+            if let Some(at) = self.told(&message, &card).await? {
+                return Ok(Some(at));
+            }
+        }
+        self.store.sweep_told(id).await?;
+        Ok(None)
+    }
+
+    /// The survey as the store takes it.
+    async fn finished(
+        &self,
+        policy: &Policy,
+        Survey { plan, pages, by_email, unposted, .. }: Survey,
+    ) -> anyhow::Result<FinishedSweep> {
+        let idle_since = plan
+            .candidates()
+            .filter_map(|one| Some((one.account.id.clone(), evidence(&one.assessment)?.idle.since)))
+            .collect();
+        let proposed = self.store.times_proposed(&policy.name, idle_since).await?;
+        let list: Vec<_> = plan
+            .candidates()
+            .filter_map(|one| {
+                let times = proposed.get(&one.account.id).copied().unwrap_or_default();
+                Some(shown(&one.account, evidence(&one.assessment)?.clone(), times))
+            })
+            .collect();
+        let unknown = plan
+            .assessed
+            .iter()
+            .filter_map(|one| match &one.assessment {
+                Assessment::Unknown(why) => {
+                    let subject = Subject { id: one.account.id.clone(), login: one.account.login.clone() };
+                    Some((subject, why.clone()))
+                }
+                Assessment::OtherType(_)
+                | Assessment::Exempt(_)
+                | Assessment::NotSuspendable(_)
+                | Assessment::Candidate(_)
+                | Assessment::Active(_)
+                | Assessment::InGrace { .. } => None,
+            })
+            .collect();
+        // One whose accounts the survey took for waiting is not ended: nobody would ask about them.
+        let mut instead_of = if list.is_empty() { Vec::new() } else { self.unposted(policy).await? };
+        instead_of.retain(|request| unposted.contains(request));
+        Ok(FinishedSweep {
+            counts: plan.counts,
+            verdict: plan.verdict,
+            pages,
+            channel: policy.channel.clone(),
+            answer_within: policy.answer_within,
+            approvals_needed: policy.approvals_needed,
+            unknown,
+            by_email,
+            instead_of,
+            list,
+            at: self.clock.now(),
+        })
+    }
+}
+
+/// Whether the next look may find it mended: nobody has to do anything about it.
+pub(crate) fn may_pass(error: &anyhow::Error) -> bool {
+    let chat = |error: &ChatError| match error {
+        ChatError::RateLimited(_) | ChatError::Unavailable(_) | ChatError::Ambiguous(_) => true,
+        ChatError::NotFound(_) | ChatError::Channel(_) | ChatError::Content(_) | ChatError::Denied(_) => {
+            false
+        }
+    };
+    let store = |error: &StoreError| match error {
+        StoreError::Busy | StoreError::DiskFull | StoreError::DiskFails(_) | StoreError::ReadOnly => true,
+        StoreError::Closed
+        | StoreError::Lost(_)
+        | StoreError::Damaged(_)
+        | StoreError::BadRow { .. }
+        | StoreError::Missing { .. }
+        | StoreError::Invalid(_)
+        | StoreError::Sql(_) => false,
+    };
+    error.downcast_ref().is_some_and(chat)
+        || error.downcast_ref().is_some_and(IdentityError::may_pass)
+        || error.downcast_ref().is_some_and(store)
+}
+
+/// Whether a slot's sweep came to nothing at what the clock, set back since, says is yet to come. One that was refused
+/// because of the clock may also have been begun just before the slot was due, if nothing took its place yet.
+fn begun_by_a_wrong_clock(sweep: &SweepRow, now: DateTime<Utc>) -> bool {
+    let first = matches!(
+        sweep.trigger,
+        Trigger::Schedule { slot } | Trigger::CatchUp { slot } if slot_key(slot) == sweep.slot
+    );
+    match &sweep.state {
+        SweepState::Finished { verdict: Verdict::Refused(Guard::ClockOff { .. }), .. } if first => {
+            now < sweep.started_at + NOT_YET_MEANT
+        }
+        SweepState::Finished { verdict: Verdict::Refused(Guard::ClockOff { .. }), .. }
+        | SweepState::Failed { .. } => now < sweep.started_at,
+        SweepState::Started | SweepState::Finished { .. } => false,
+    }
+}
+
+/// Nobody waits for its answer, and its slot is not long gone.
+fn is_tried_again(sweep: &SweepRow, now: DateTime<Utc>) -> bool {
+    let of_a_slot = match sweep.trigger {
+        Trigger::Schedule { .. } | Trigger::CatchUp { .. } | Trigger::RuleChanged { .. } => true,
+        Trigger::Command { .. } | Trigger::AskedAgain { .. } | Trigger::WentLive { .. } => false,
+    };
+    of_a_slot && now - sweep.started_at < TRY_AGAIN_WITHIN
+}
+
+/// The counts of a sweep, if it came that far.
+pub(crate) fn counts(sweep: &SweepRow) -> Counts {
+    match &sweep.state {
+        SweepState::Finished { counts, .. } => *counts,
+        SweepState::Started | SweepState::Failed { .. } => Counts::default(),
+    }
+}
+
+fn evidence(assessment: &Assessment) -> Option<&Evidence> {
+    match assessment {
+        Assessment::Candidate(evidence) => Some(evidence),
+        Assessment::OtherType(_)
+        | Assessment::Exempt(_)
+        | Assessment::NotSuspendable(_)
+        | Assessment::Unknown(_)
+        | Assessment::Active(_)
+        | Assessment::InGrace { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::Bench;
+
+    #[test]
+    fn only_what_may_mend_itself_is_waited_for() {
+        let passing: [anyhow::Error; 5] = [
+            ChatError::Unavailable(String::new()).into(),
+            ChatError::Ambiguous(String::new()).into(),
+            IdentityError::Transient(String::new()).into(),
+            IdentityError::RateLimited { until: DateTime::UNIX_EPOCH }.into(),
+            StoreError::DiskFull.into(),
+        ];
+        for error in passing {
+            assert!(may_pass(&error.context("policy p")), "what it is about changes nothing");
+        }
+        let lasting: [anyhow::Error; 6] = [
+            ChatError::Denied(String::new()).into(),
+            ChatError::Channel(String::new()).into(),
+            IdentityError::Denied(String::new()).into(),
+            IdentityError::Malformed(String::new()).into(),
+            StoreError::Closed.into(),
+            anyhow::anyhow!("something else"),
+        ];
+        for error in lasting {
+            assert!(!may_pass(&error), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sweep_is_a_catch_up_if_it_begins_more_than_two_minutes_after_its_slot() {
+        let bench = Bench::new();
+        let (app, clock, policy) = (&bench.app, &bench.app.clock, &bench.app.policies[0]);
+        app.store.know_policy(&policy.name, clock.now()).await.unwrap();
+        for (late_s, caught_up) in [(LATE_AFTER_S, false), (LATE_AFTER_S + 1, true)] {
+            let slot = schedule::next_slot(&policy.schedule, clock.now()).unwrap();
+            clock.advance(slot + Duration::seconds(late_s) + Duration::milliseconds(50) - clock.now());
+            app.start_owed_sweeps().await;
+            let sweep = app.store.last_sweep(&policy.name).await.unwrap().expect("it was owed");
+            let expected = if caught_up { Trigger::CatchUp { slot } } else { Trigger::Schedule { slot } };
+            assert_eq!(sweep.trigger, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_came_to_nothing_by_a_clock_set_back_since_has_another_in_its_place() {
+        let bench = Bench::new();
+        let id = bench.sweep("slot").await;
+        let begun = bench.app.store.sweep(id).await.unwrap().unwrap();
+        let at = begun.started_at;
+        let ended = |verdict| SweepState::Finished { at, counts: Counts::default(), verdict, pages: 1 };
+        let refused = || ended(Verdict::Refused(Guard::ClockOff { ahead_s: 600 }));
+        let failed = || SweepState::Failed { at, error: String::new() };
+        let is_begun_anew = |state, slot: &str, after_s| {
+            let row = SweepRow { state, slot: slot.to_owned(), ..begun.clone() };
+            begun_by_a_wrong_clock(&row, at + Duration::seconds(after_s))
+        };
+        let Trigger::Schedule { slot } = begun.trigger else { panic!("of a slot") };
+        let (first, later) = (slot_key(slot), format!("{}:after:1", slot_key(slot)));
+        for (state, key, until) in [(refused(), &first, 300), (refused(), &later, 0), (failed(), &first, 0)] {
+            assert!(is_begun_anew(state.clone(), key, until - 1), "{state:?} {key}");
+            assert!(!is_begun_anew(state.clone(), key, until), "{state:?} {key}");
+        }
+        for state in [SweepState::Started, ended(Verdict::NoCandidates), ended(Verdict::Ask)] {
+            assert!(!is_begun_anew(state.clone(), &first, -3600), "{state:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_slots_sweep_is_tried_again_for_an_hour() {
+        let bench = Bench::new();
+        let id = bench.sweep("slot").await;
+        let sweep = bench.app.store.sweep(id).await.unwrap().unwrap();
+        let end = sweep.started_at + TRY_AGAIN_WITHIN;
+        assert!(is_tried_again(&sweep, end - Duration::seconds(1)));
+        assert!(!is_tried_again(&sweep, end));
+    }
+}

@@ -1,0 +1,382 @@
+//! Survey: lists, looks up and judges every account of a policy, and changes nothing. A sweep, `preview` and a dry
+//! run are the same survey; they differ in what is done with the plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Duration, Utc};
+use futures_util::{StreamExt, stream};
+
+use crate::authz::deciders;
+use crate::domain::account::{Account, AccountId};
+use crate::domain::assess::{Assessment, SecondLook, Standing, assess, needs_second_look, settled};
+use crate::domain::audit::Subject;
+use crate::domain::exemption::Granted;
+use crate::domain::plan::{Assessed, Counts, Guard, Past, Plan, Verdict, plan};
+use crate::domain::policy::{Policy, Rule};
+use crate::domain::sighting::{Memory, known};
+use crate::identity::{FreshLook, IdentityError, LogRead, Looks, Protected, SecondLooks};
+use crate::services::App;
+use crate::sweep::progress::Counter;
+
+/// Whom of a directory a survey keeps in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Everybody, to be shown.
+    Everybody,
+    /// Those whom their own record and what protects them don't settle: whoever is idle, in a grace period or unreadable.
+    Unsettled,
+}
+
+/// A plan with what it took to make it.
+pub struct Survey {
+    /// The accounts that were kept with their answers, the counts of all, and the verdict.
+    pub plan: Plan,
+    /// How many pages the listing had.
+    pub pages: u32,
+    /// The passing trouble that left nobody to ask about, or most of the idle accounts unjudged: whoever can wait knows
+    /// more after another survey.
+    pub unread: Option<IdentityError>,
+    /// The accounts that are left out because their profile has an approver's e-mail address, and for nothing else that
+    /// says whose they are.
+    pub by_email: Vec<Subject>,
+    /// The open requests whose cards could not be posted, so that their accounts are proposed here.
+    pub unposted: Vec<i64>,
+}
+
+/// What our own records say of the accounts of a listing.
+struct Records {
+    sightings: BTreeMap<AccountId, Memory>,
+    waiting: BTreeMap<AccountId, i64>,
+    suspended: BTreeMap<AccountId, DateTime<Utc>>,
+    restored: BTreeMap<AccountId, DateTime<Utc>>,
+    past: Past,
+    unposted: Vec<i64>,
+}
+
+/// Why accounts could not be read.
+type Failures = BTreeMap<AccountId, IdentityError>;
+
+/// What protects the accounts of a listing, known before it begins.
+struct Protections {
+    protected: Protected,
+    approvers: BTreeSet<String>,
+    granted: BTreeMap<AccountId, Granted>,
+}
+
+/// Takes a listing account by account: most are judged and forgotten at once.
+struct Sieve<'a> {
+    protections: &'a Protections,
+    rule: &'a Rule,
+    keep: Keep,
+    now: DateTime<Utc>,
+    kept: BTreeMap<AccountId, (Account, Standing)>,
+    others: Counts,
+    by_email: BTreeMap<AccountId, String>,
+}
+
+impl Sieve<'_> {
+    fn take(&mut self, account: Account) {
+        let standing = self.protections.standing(&account);
+        if standing.approver_by_email && account.is_of(&self.rule.user_type) {
+            self.by_email.insert(account.id.clone(), account.login.clone());
+        }
+        if self.keep == Keep::Unsettled
+            && let Some(answer) = settled(&account, &standing, self.rule, self.now)
+        {
+            self.others.add(&answer, false);
+        } else {
+            self.kept.entry(account.id.clone()).or_insert((account, standing));
+        }
+    }
+}
+
+/// Surveys a policy. Any look-up that fails fails the whole, but a second look: whom it leaves unjudged is
+/// counted, and `unread` says if another survey may know more.
+///
+/// The error's text is fit for the channel.
+pub async fn survey(app: &App, policy: &Policy, keep: Keep, now: DateTime<Utc>) -> anyhow::Result<Survey> {
+    let rule = &policy.rule;
+    let protections = protections(app, policy, now).await?;
+    let (kept, others) = (BTreeMap::new(), Counts::default());
+    let mut sieve =
+        Sieve { protections: &protections, rule, keep, now, kept, others, by_email: BTreeMap::new() };
+    let before = app.store.past(&policy.name, &rule.user_type).await?.previous_population;
+    let mut counter = Counter::begin(app, &policy.name, before);
+    let mut take = |account| {
+        counter.one_more();
+        sieve.take(account);
+    };
+    let listing = app.identity.list(rule, &mut take).await;
+    drop(counter);
+    app.note_identity(&listing);
+    let pages = listing?;
+    let Sieve { mut kept, others, by_email, .. } = sieve;
+    if !kept.is_empty() {
+        // A large directory is listed for minutes: whom it leaves is looked at as they are protected now.
+        let protections = self::protections(app, policy, app.clock.now()).await?;
+        for (account, standing) in kept.values_mut() {
+            *standing = protections.standing(account);
+        }
+    }
+    let records = records(app, policy, kept.keys().cloned().collect(), now).await?;
+    for (account, standing) in kept.values_mut() {
+        let id = &account.id;
+        standing.restored_at = restored_at(account, records.suspended.get(id), records.restored.get(id));
+        standing.second_look = known(records.sightings.get(id), &SecondLook::NotAsked, now);
+    }
+    let mut looks = second_looks(app, rule, kept.values(), &records, now).await;
+    for (id, look) in &looks {
+        let Some((_, standing)) = kept.get_mut(id) else { continue };
+        standing.second_look = match look {
+            Ok(look) => known(records.sightings.get(id), look, now),
+            Err(error) => SecondLook::Failed(error.to_string()),
+        };
+    }
+    let is_remembered = |(id, (_, standing)): (&AccountId, &(Account, Standing))| {
+        matches!(standing.second_look, SecondLook::Seen(_)) && !looks.contains_key(id)
+    };
+    let remembered = kept.iter().any(is_remembered);
+    let unconfirmed = confirm(app, policy, &mut kept, &records, now).await?;
+    let assessed = kept
+        .into_values()
+        .map(|(account, standing)| {
+            let assessment = match unconfirmed.get(&account.id) {
+                Some(why) => Assessment::Unknown(format!("the account could not be read again: {why}")),
+                None => assess(&account, &standing, rule, now),
+            };
+            let waiting_in = records.waiting.get(&account.id).copied();
+            Assessed { account, assessment, waiting_in }
+        })
+        .collect();
+    let by_log = unconfirmed.is_empty();
+    looks.extend(unconfirmed.into_iter().map(|(account, error)| (account, Err(error))));
+    let mut plan = plan(policy, assessed, others, &records.past);
+    // Judged now, when the provider has just told its time many times over.
+    if let Some(guard) = Guard::of_clock(app.identity.clock_ahead()) {
+        plan.verdict = Verdict::Refused(guard);
+    }
+    if plan.verdict == Verdict::NoCandidates
+        && !remembered
+        && let Some(error) = blind(&looks, by_log)
+    {
+        return Err(error);
+    }
+    let unread = unread(&looks, &plan.verdict).cloned();
+    let by_email = by_email.into_iter().map(|(id, login)| Subject { id, login }).collect();
+    Ok(Survey { plan, pages, unread, by_email, unposted: records.unposted })
+}
+
+/// Returns why nobody at all could be looked at twice: then "nobody to suspend" would be a guess. `by_log`: it was the
+/// log alone.
+fn blind(looks: &SecondLooks, by_log: bool) -> Option<anyhow::Error> {
+    let failures: Vec<&IdentityError> = looks.values().map_while(|look| look.as_ref().err()).collect();
+    let passing = failures.iter().find(|failure| failure.may_pass());
+    let why = passing.or(failures.first()).copied().filter(|_| failures.len() == looks.len())?;
+    let what =
+        if by_log { "the sign-in log could not be read for any" } else { "no closer look succeeded at any" };
+    let what = format!("{what} of the {} idle accounts", looks.len());
+    Some(anyhow::Error::new(why.clone()).context(what))
+}
+
+/// What kept too much of the log from being read, if that may pass.
+fn unread<'a>(looks: &'a SecondLooks, verdict: &Verdict) -> Option<&'a IdentityError> {
+    let failures = looks.values().filter_map(|look| look.as_ref().err());
+    let passing: Vec<&IdentityError> = failures.filter(|failure| failure.may_pass()).collect();
+    let too_much = *verdict == Verdict::NoCandidates || passing.len() * 2 > looks.len();
+    passing.first().copied().filter(|_| too_much)
+}
+
+/// Returns the standing of one account that was read afresh at that time: what [`assess`] needs right before a
+/// suspension.
+pub async fn fresh_standing(
+    app: &App,
+    policy: &Policy,
+    fresh: &FreshLook,
+    at: DateTime<Utc>,
+) -> anyhow::Result<Standing> {
+    let approvers = deciders::accounts_of_approvers(app, policy).await?;
+    let id = &fresh.account.id;
+    let suspended = app.store.suspended_by_us(vec![id.clone()]).await?;
+    let restored = app.store.restored_by_us(vec![id.clone()]).await?;
+    let granted = app.store.exemptions_in_force(&policy.name, app.clock.now()).await?;
+    Ok(Standing {
+        admin_role: fresh.admin_role,
+        own_identity: fresh.own_identity,
+        approver: fresh.account.is_among(&approvers),
+        approver_by_email: fresh.account.is_among_by_email_alone(&approvers),
+        exempt_groups: fresh.exempt_groups.clone(),
+        granted: granted.get(id).map(|granted| (granted.id, granted.ends_at)),
+        restored_at: restored_at(&fresh.account, suspended.get(id), restored.get(id)),
+        second_look: app.after_look(id, &fresh.second_look, at).await?,
+    })
+}
+
+async fn protections(app: &App, policy: &Policy, now: DateTime<Utc>) -> anyhow::Result<Protections> {
+    let protected = app.identity.protected(&policy.rule).await;
+    app.note_identity(&protected);
+    Ok(Protections {
+        protected: protected?,
+        approvers: deciders::accounts_of_approvers(app, policy).await?,
+        granted: app.store.exemptions_in_force(&policy.name, now).await?,
+    })
+}
+
+async fn records(
+    app: &App,
+    policy: &Policy,
+    ids: Vec<AccountId>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Records> {
+    let known = app.store.know_policy(&policy.name, app.clock.now()).await?;
+    let mut past = app.store.past(&policy.name, &policy.rule.user_type).await?;
+    past.live =
+        known.live_rule.is_some_and(|live| policy.rule.only_narrows(&live.without_bygone_holidays(now)));
+    let unposted = app.unposted(policy).await?;
+    let mut waiting = app.store.waiting(ids.clone()).await?;
+    waiting.retain(|_, request| !unposted.contains(request));
+    Ok(Records {
+        sightings: app.store.sightings(ids.clone()).await?,
+        waiting,
+        suspended: app.store.suspended_by_us(ids.clone()).await?,
+        restored: app.store.restored_by_us(ids).await?,
+        past,
+        unposted,
+    })
+}
+
+impl Protections {
+    /// The standing of an account as far as it is known before its records are read.
+    fn standing(&self, account: &Account) -> Standing {
+        let protected = &self.protected;
+        let in_group = |(_, members): &(&String, &BTreeSet<AccountId>)| members.contains(&account.id);
+        Standing {
+            admin_role: protected.admins.contains(&account.id),
+            own_identity: protected.own.as_ref() == Some(&account.id),
+            approver: account.is_among(&self.approvers),
+            approver_by_email: account.is_among_by_email_alone(&self.approvers),
+            exempt_groups: protected.groups.iter().filter(in_group).map(|(group, _)| group.clone()).collect(),
+            granted: self.granted.get(&account.id).map(|granted| (granted.id, granted.ends_at)),
+            restored_at: None,
+            second_look: SecondLook::NotAsked,
+        }
+    }
+}
+
+/// When the account was last given back: by us, or by somebody else if its status changed after we suspended it.
+fn restored_at(
+    account: &Account,
+    suspended_at: Option<&DateTime<Utc>>,
+    restored_at: Option<&DateTime<Utc>>,
+) -> Option<DateTime<Utc>> {
+    // The provider stamps the suspension itself a moment before or after we learn of it.
+    let by_others = account
+        .status_changed
+        .at()
+        .filter(|changed| suspended_at.is_some_and(|suspended| *changed > *suspended + Duration::seconds(5)));
+    by_others.max(restored_at.copied())
+}
+
+async fn second_looks(
+    app: &App,
+    rule: &Rule,
+    accounts: impl Iterator<Item = &(Account, Standing)> + Send,
+    records: &Records,
+    now: DateTime<Utc>,
+) -> SecondLooks {
+    let from = |id| records.sightings.get(id).and_then(|memory| memory.next_look(now));
+    let asked: Looks = accounts
+        .filter(|(account, standing)| needs_second_look(account, standing, rule, now))
+        .map(|(account, _)| (account.id.clone(), from(&account.id)))
+        .collect();
+    if asked.is_empty() {
+        return SecondLooks::new();
+    }
+    let LogRead { looks, others } = app.identity.second_look(&asked).await;
+    let told = |(id, look): (&AccountId, &Result<SecondLook, _>)| Some((id.clone(), look.clone().ok()?));
+    app.remember(looks.iter().filter_map(told).collect(), others, now).await;
+    looks
+}
+
+/// Reads accounts that would be proposed again one by one, because a listing lags behind the directory. If
+/// there are more than the policy asks about at once, only those that we have suspended are, which must not come again.
+/// Returns the accounts that could not be read.
+async fn confirm(
+    app: &App,
+    policy: &Policy,
+    kept: &mut BTreeMap<AccountId, (Account, Standing)>,
+    records: &Records,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Failures> {
+    let rule = &policy.rule;
+    let is_candidate = |(account, standing): &(Account, Standing)| {
+        matches!(assess(account, standing, rule, now), Assessment::Candidate(_))
+            && !records.waiting.contains_key(&account.id)
+    };
+    let mut doubtful: Vec<AccountId> =
+        kept.iter().filter(|(_, one)| is_candidate(one)).map(|(id, _)| id.clone()).collect();
+    if doubtful.len() > policy.limits.max_candidates as usize {
+        doubtful.retain(|id| records.suspended.contains_key(id));
+    }
+    if doubtful.is_empty() {
+        return Ok(Failures::new());
+    }
+    let approvers = deciders::accounts_of_approvers(app, policy).await?;
+    let reads = doubtful.into_iter().map(async |id| {
+        let read = app.identity.confirm(&id, rule).await;
+        app.note_identity(&read);
+        (id, read)
+    });
+    let reads: Vec<_> = stream::iter(reads).buffer_unordered(app.concurrency).collect().await;
+    let mut failures = Failures::new();
+    for (id, read) in reads {
+        match read {
+            Ok(account) => {
+                let Some((listed, standing)) = kept.get_mut(&id) else { continue };
+                standing.approver = account.is_among(&approvers);
+                standing.restored_at =
+                    restored_at(&account, records.suspended.get(&id), records.restored.get(&id));
+                *listed = account;
+            }
+            Err(IdentityError::NotFound(_)) => drop(kept.remove(&id)),
+            Err(
+                error @ (IdentityError::RateLimited { .. }
+                | IdentityError::Transient(_)
+                | IdentityError::Refused(_)
+                | IdentityError::Denied(_)
+                | IdentityError::Malformed(_)),
+            ) => drop(failures.insert(id, error)),
+        }
+    }
+    Ok(failures)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::account::AccountId;
+
+    fn looks(passing: usize, denied: usize, good: usize) -> SecondLooks {
+        let passing = std::iter::repeat_n(Err(IdentityError::Transient("no answer".to_owned())), passing);
+        let denied = std::iter::repeat_n(Err(IdentityError::Denied("no right".to_owned())), denied);
+        let good = std::iter::repeat_n(Ok(SecondLook::NotAsked), good);
+        let all = passing.chain(denied).chain(good).enumerate();
+        all.map(|(number, look)| (AccountId(number.to_string()), look)).collect()
+    }
+
+    #[test]
+    fn a_log_that_is_down_for_more_than_half_or_leaves_nobody_to_ask_about_is_asked_once_more() {
+        let is_unread = |looks: &SecondLooks, verdict: &Verdict| unread(looks, verdict).is_some();
+        for (passing, denied, good, more_than_half) in [
+            (0, 0, 3, false),
+            (2, 0, 2, false),
+            (3, 0, 2, true),
+            (1, 1, 0, false),
+            (0, 4, 1, false),
+            (3, 1, 1, true),
+        ] {
+            let looks = looks(passing, denied, good);
+            assert_eq!(is_unread(&looks, &Verdict::Ask), more_than_half, "{passing} {denied} {good}");
+            assert_eq!(is_unread(&looks, &Verdict::NoCandidates), passing > 0, "{passing} {denied} {good}");
+        }
+    }
+}

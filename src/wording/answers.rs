@@ -1,0 +1,439 @@
+//! Answers to slash commands.
+
+use chrono::{DateTime, Utc};
+
+use crate::chat::{Block, Button, Card, Connection, MessageRef, Span, Text};
+use crate::domain::account::Account;
+use crate::domain::assess::{Assessment, Standing};
+use crate::domain::audit::{Actor, AuditEvent};
+use crate::domain::exemption::Granted;
+use crate::domain::pause::Pause;
+use crate::domain::plan::{Assessed, Plan, Verdict};
+use crate::domain::policy::{Policy, Rule};
+use crate::domain::request::{Request, RequestState};
+use crate::forward::Behind;
+use crate::sweep::progress::Progress;
+use crate::wording::{account_who, accounts, assessment_in_words, mention, span_of_time};
+
+/// Lines of a list in an answer that one person sees; Slack cuts such answers at a few thousand characters.
+pub const LINES_MAX: usize = 20;
+
+/// Exemptions in the answer to `why`.
+const WHY_EXEMPTIONS: usize = 5;
+
+/// A title, and lines below it.
+pub fn list(title: Text, lines: Vec<Text>) -> Card {
+    let mut blocks = vec![Block::Section(title.clone())];
+    blocks.extend(lines.into_iter().take(45).map(Block::Section));
+    Card { summary: title, blocks }
+}
+
+/// The buttons of an answer carry a command line each: pressing one asks that instead, with the rights of whoever
+/// presses.
+pub const ASK: &str = "ask";
+
+/// A button that asks `line` in place of the answer that it stands on.
+pub fn ask_button(label: &str, line: String) -> Button {
+    // The action ids of one message must differ.
+    let action = format!("{ASK}.{}", label.to_lowercase().replace(' ', "_"));
+    Button::new(action, line, label)
+}
+
+/// Has the buttons of an answer that everybody in a channel sees ask for what everybody in that channel may see.
+pub fn stay_here(card: &mut Card) {
+    for block in &mut card.blocks {
+        if let Block::Buttons(buttons) = block {
+            for button in buttons.iter_mut().filter(|button| button.action.split('.').next() == Some(ASK)) {
+                button.value.push_str(" --here");
+            }
+        }
+    }
+}
+
+/// What is said of policies that are left out because nobody could tell whether the person may see them.
+pub fn left_out() -> Text {
+    Text::plain("What you may see of some other policies could not be found out just now; they are left out.")
+}
+
+/// Says of an answer about all policies that some are left out.
+pub fn leaves_some_out(answer: Result<Card, Text>) -> Result<Card, Text> {
+    match answer {
+        Ok(mut card) if card.blocks.is_empty() => {
+            card.summary = card.summary.then(" ").and(left_out());
+            Ok(card)
+        }
+        Ok(mut card) => {
+            // Below the heading: what is last may be cut.
+            card.blocks.insert(1, Block::Context(left_out()));
+            Ok(card)
+        }
+        Err(text) => Err(text.then(" ").and(left_out())),
+    }
+}
+
+/// What `status` says of one policy.
+pub struct PolicyStatus<'a> {
+    /// The policy.
+    pub policy: &'a Policy,
+    /// The last sweep: when, and what came of it.
+    pub last_sweep: Option<(DateTime<Utc>, String)>,
+    /// The next slot.
+    pub next_slot: Option<DateTime<Utc>>,
+    /// How far a listing of its accounts has come, if one is under way.
+    pub listing: Option<Progress>,
+    /// Whether the rule asks for approval already.
+    pub live: bool,
+    /// Its pause, if one is in force.
+    pub paused: Option<Pause>,
+    /// What is to be said of its days off.
+    pub days_off: Vec<Text>,
+    /// What is still unanswered, as [`crate::wording::backlog`] says it.
+    pub backlog: Option<String>,
+    /// Open requests with their cards.
+    pub open: Vec<(Request, Option<MessageRef>)>,
+}
+
+/// The health of what the bot depends on.
+pub struct Health {
+    /// The connection to the chat system.
+    pub chat: Connection,
+    /// The last answer of the identity provider, and whether it was good.
+    pub identity: Option<crate::services::LastAnswer>,
+    /// Whether the database can be written.
+    pub database: Result<(), String>,
+    /// The collectors of the audit trail that lack more than they should.
+    pub behind: Vec<Behind>,
+}
+
+/// The answer to `status`.
+pub fn status(version: &str, policies: &[PolicyStatus], health: &Health, now: DateTime<Utc>) -> Card {
+    let title = Text::plain(format!("inactive-contractors {version}"));
+    let mut lines: Vec<Text> = policies.iter().map(|status| policy_line(status, now)).collect();
+    lines.push(health_line(health));
+    lines.push(Text::plain("More: ").with(Span::Code("/inactive-contractors help".into())));
+    list(title, lines)
+}
+
+pub(crate) fn policy_line(status: &PolicyStatus, now: DateTime<Utc>) -> Text {
+    let mut text = Text::default().with(Span::Bold(status.policy.name.clone()));
+    if status.policy.preview_first && !status.live {
+        text = text.then(" (not live yet: the next sweep is a preview)");
+    }
+    if let Some(pause) = &status.paused {
+        text = text
+            .then("\n")
+            .with(Span::Bold("PAUSED.".into()))
+            .then(" ")
+            .and(crate::wording::pauses::in_force(pause));
+    }
+    text = match &status.last_sweep {
+        Some((at, outcome)) => text.then("\nLast sweep ").with(Span::Time(*at)).then(": ").quoted(outcome),
+        None => text.then("\nNo sweep yet"),
+    };
+    if let Some(progress) = &status.listing {
+        text = text.then("\n").then(under_way(progress, now));
+    }
+    text = match status.next_slot {
+        Some(at) => text.then("\nNext sweep ").with(Span::Time(at)),
+        None => text.then("\nThe schedule has no next time"),
+    };
+    for note in &status.days_off {
+        text = text.then("\n").and(note.clone());
+    }
+    for (request, card) in &status.open {
+        text = text.then("\n").and(request_line(request, card.as_ref()));
+    }
+    if let Some(backlog) = &status.backlog {
+        text = text.then(format!("\n{backlog}"));
+    }
+    text
+}
+
+fn under_way(progress: &Progress, now: DateTime<Utc>) -> String {
+    let Some(expected) = progress.expected else {
+        return format!("Reading the directory now: {} so far", accounts(progress.accounts as usize));
+    };
+    let so_far =
+        format!("Reading the directory now: {} of about {}", progress.accounts, accounts(expected as usize));
+    match progress.left(now) {
+        Some(left) => format!("{so_far}, about {} left", span_of_time(left)),
+        None => so_far,
+    }
+}
+
+/// One open request with its link and deadline.
+pub fn request_line(request: &Request, card: Option<&MessageRef>) -> Text {
+    let label = format!("request {}", request.id);
+    let text = match card {
+        Some(card) => Text::default().with(Span::MessageLink { message: card.clone(), label }),
+        None => Text::plain(label),
+    };
+    let state = match &request.state {
+        RequestState::Preview => " (preview)",
+        RequestState::Held { .. } => " (held by a guard)",
+        RequestState::Pending { first: Some(_) } => " waits for a second person's approval",
+        RequestState::Pending { first: None } => " waits for a decision",
+        RequestState::Approved { .. } => " is being carried out",
+        RequestState::Completed { .. } => " is completed",
+        RequestState::Denied { .. } => " was denied",
+        RequestState::Expired { .. } => " has expired",
+        RequestState::Withdrawn { .. } => " was taken back",
+        RequestState::WentLive { .. } => " took the rule live",
+        RequestState::Outdated { .. } => " is left behind by a changed rule",
+    };
+    let text = Text::plain("Open: ").and(text).then(format!(" of {}{state}", request.policy));
+    match request.deadline {
+        Some(deadline) if request.state.awaits_decision() => text.then(", until ").with(Span::Time(deadline)),
+        Some(_) | None => text,
+    }
+}
+
+pub(crate) fn health_line(health: &Health) -> Text {
+    let chat = match health.chat {
+        Connection::Connected => "connected",
+        Connection::Connecting => "reconnecting",
+        Connection::Closed => "closed",
+    };
+    let text = Text::plain(format!("Slack: {chat}. Identity provider: "));
+    let text = match &health.identity {
+        None => text.then("not asked yet"),
+        Some((at, Ok(()))) => text.then("answered ").with(Span::Time(*at)),
+        Some((at, Err(error))) => text.then("failed ").with(Span::Time(*at)).then(": ").quoted(error),
+    };
+    let text = match &health.database {
+        Ok(()) => text.then(". Database: fine."),
+        Err(error) => text.then(". Database: ").quoted(error),
+    };
+    health.behind.iter().fold(text, |text, behind| {
+        text.then(format!(
+            " {} of the audit trail not forwarded to ",
+            crate::wording::counted(usize::try_from(behind.events).unwrap_or_default(), "event", "events")
+        ))
+        .quoted(&behind.collector)
+        .then(", since ")
+        .with(Span::Time(behind.since))
+        .then(".")
+    })
+}
+
+/// The answer to `pending`: each request with its link and a button for the review dialog.
+pub fn pending(open: &[(Request, Option<MessageRef>)]) -> Card {
+    if open.is_empty() {
+        return list(Text::plain("No request is open."), Vec::new());
+    }
+    let title =
+        Text::plain(format!("{} open.", crate::wording::counted(open.len(), "request is", "requests are")));
+    let mut card = list(title, Vec::new());
+    for (request, message) in open.iter().take(LINES_MAX) {
+        card.blocks.push(Block::Section(request_line(request, message.as_ref())));
+        if request.can_be_reviewed() {
+            card.blocks.push(Block::Buttons(vec![crate::wording::card::review_button(request)]));
+        }
+    }
+    if open.len() > LINES_MAX {
+        card.blocks.push(Block::Context(Text::plain(format!("… and {} more.", open.len() - LINES_MAX))));
+    }
+    card
+}
+
+/// Under a preview that was made a moment ago.
+pub fn read_at(at: DateTime<Utc>) -> Block {
+    Block::Context(Text::plain("Read ").with(Span::Time(at)).then("; read anew at most once a minute."))
+}
+
+/// The answer to `preview`: what a sweep would do now, and what it says of each account that is not simply active.
+pub fn preview(policy: &Policy, plan: &Plan, page: usize, now: DateTime<Utc>) -> Card {
+    let counts = plan.counts;
+    let verdict = match &plan.verdict {
+        Verdict::NoCandidates if counts.waiting > 0 => {
+            let wait = if counts.waiting == 1 { "waits" } else { "wait" };
+            let waiting = accounts(counts.waiting as usize);
+            Text::plain(format!("would ask about nobody else: {waiting} already {wait} for an answer"))
+        }
+        Verdict::NoCandidates => Text::plain("would ask about nobody"),
+        Verdict::Ask => Text::plain(format!("would ask about {}", accounts(counts.candidates as usize))),
+        Verdict::Preview => Text::plain(format!(
+            "would show {} without asking, because the rule is not live yet",
+            accounts(counts.candidates as usize)
+        )),
+        Verdict::Held(guard) => Text::plain("would be held. ").and(crate::wording::guard_in_words(guard)),
+        Verdict::Refused(guard) => {
+            Text::plain("would be refused. ").and(crate::wording::guard_in_words(guard))
+        }
+    };
+    let title = Text::plain("A sweep of ")
+        .with(Span::Code(policy.name.clone()))
+        .then(" now ")
+        .and(verdict)
+        .then(format!(". {} looked at; nothing was posted or changed.", counts.population));
+    // Who would be proposed comes first, then whoever is left alone for a reason, then the active.
+    let mut all: Vec<&Assessed> = plan.assessed.iter().collect();
+    all.sort_by_key(|one| match one.assessment {
+        Assessment::Candidate(_) => 0,
+        Assessment::Unknown(_) => 1,
+        Assessment::InGrace { .. } | Assessment::Exempt(_) | Assessment::NotSuspendable(_) => 2,
+        Assessment::OtherType(_) => 3,
+        Assessment::Active(_) => 4,
+    });
+    let pages = all.len().div_ceil(LINES_MAX).max(1);
+    let page = page.min(pages - 1);
+    let shown = all.iter().skip(page * LINES_MAX).take(LINES_MAX);
+    let lines = shown.map(|one| {
+        let line =
+            account_who(&one.account).then(" ").and(assessment_in_words(&one.assessment, &policy.rule, now));
+        match one.waiting_in.filter(|_| matches!(one.assessment, Assessment::Candidate(_))) {
+            Some(request) => line.then(format!("; request {request} asks about this account already")),
+            None => line,
+        }
+    });
+    let mut card = list(title, lines.collect());
+    if pages > 1 {
+        card.blocks.push(Block::Context(Text::plain(format!("Page {} of {pages}", page + 1))));
+        let turn = |to: usize| format!("preview {} --page {}", policy.name, to + 1);
+        let mut buttons = Vec::new();
+        if page > 0 {
+            buttons.push(ask_button("Previous", turn(page - 1)));
+        }
+        if page + 1 < pages {
+            buttons.push(ask_button("Next", turn(page + 1)));
+        }
+        card.blocks.push(Block::Buttons(buttons));
+    }
+    card
+}
+
+/// What `why` knows.
+pub struct Why<'a> {
+    /// The account as read just now.
+    pub account: &'a Account,
+    /// What is known beyond its record.
+    pub standing: &'a Standing,
+    /// The policy asked about.
+    pub policy: &'a Policy,
+    /// The answer.
+    pub assessment: &'a Assessment,
+    /// The open request that asks about it.
+    pub waiting_in: Option<i64>,
+    /// When the next sweep runs.
+    pub next_slot: Option<DateTime<Utc>>,
+    /// Every exemption that the person who asks may know of, newest first.
+    pub exemptions: &'a [Granted],
+    /// Its latest audit events, newest first.
+    pub history: &'a [AuditEvent],
+    /// Whether there are older ones.
+    pub more_history: bool,
+}
+
+/// The answer to `why`.
+pub fn why(why: &Why, now: DateTime<Utc>) -> Card {
+    let title =
+        account_who(why.account).then(" ").and(assessment_in_words(why.assessment, &why.policy.rule, now));
+    let mut lines = vec![facts(why.account, why.standing), next(why, now)];
+    if let (true, Some(email)) = (why.standing.approver_by_email, &why.account.email) {
+        lines.push(
+            Text::plain("It is taken for an approver's only because of the e-mail address in its profile, ")
+                .login(email)
+                .then(". If the account is not that person's, correct the address in the directory."),
+        );
+    }
+    if !why.exemptions.is_empty() {
+        lines.push(Text::plain("Exemptions:"));
+        let shown = why.exemptions.iter().take(WHY_EXEMPTIONS);
+        lines.extend(shown.map(|granted| crate::wording::exemptions::line(granted, now)));
+    }
+    if why.history.is_empty() {
+        lines.push(Text::plain("No history with this bot."));
+    } else {
+        lines.push(Text::plain("Latest events:"));
+        lines.extend(why.history.iter().map(event_line));
+    }
+    let mut card = list(title, lines);
+    if why.more_history {
+        let line = format!("audit {}", why.account.id);
+        card.blocks.push(Block::Buttons(vec![ask_button("Whole history", line)]));
+    }
+    card
+}
+
+fn facts(account: &Account, standing: &Standing) -> Text {
+    use crate::domain::account::Reading;
+    use crate::domain::assess::SecondLook;
+    let reading = |text: Text, reading: &Reading| match reading {
+        Reading::At(at) => text.with(Span::Time(*at)),
+        Reading::Never => text.then("never"),
+        Reading::Unreadable(why) => text.then("unreadable: ").quoted(why),
+    };
+    let text = Text::plain("Status ").with(Span::Code(account.status.to_string())).then(" · created ");
+    let text = reading(text, &account.created).then(" · last sign-in ");
+    let text = reading(text, &account.last_sign_in).then(" · status changed ");
+    let text = reading(text, &account.status_changed);
+    match &standing.second_look {
+        SecondLook::NotAsked => text.then(" · sign-in log not asked"),
+        SecondLook::Nothing { since } => {
+            text.then(" · no sign of life in the log since ").with(Span::Date(*since))
+        }
+        SecondLook::Seen(seen) => {
+            let text = text.then(" · in the log ").with(Span::Time(seen.at)).then(": ");
+            let text = text.and(crate::wording::sign_in_words(seen.sign.as_ref()));
+            match seen.read_since {
+                Some(since) => text.then(", and nothing later in the log since ").with(Span::Date(since)),
+                None => text,
+            }
+        }
+        SecondLook::Failed(why) => text.then(" · sign-in log unreadable: ").quoted(why),
+    }
+}
+
+fn next(why: &Why, now: DateTime<Utc>) -> Text {
+    if let Some(request) = why.waiting_in {
+        return Text::plain(format!("Request {request} asks about it."));
+    }
+    let rule: &Rule = &why.policy.rule;
+    match why.assessment {
+        Assessment::Active(idle) => Text::plain("Would be proposed after ")
+            .with(Span::Time(rule.calendar.after(idle.since, rule.inactive_after)))
+            .then(", if nothing is seen until then."),
+        Assessment::Candidate(_) => match why.next_slot {
+            Some(at) => Text::plain("The next sweep proposes it: ")
+                .with(Span::Time(at))
+                .then(format!(" (in {}).", span_of_time(at - now))),
+            None => Text::plain("The next sweep proposes it."),
+        },
+        Assessment::InGrace { until, .. } => {
+            Text::plain("Not proposed before ").with(Span::Time(*until)).then(".")
+        }
+        Assessment::OtherType(_)
+        | Assessment::Exempt(_)
+        | Assessment::NotSuspendable(_)
+        | Assessment::Unknown(_) => Text::plain("Not proposed as long as that is so."),
+    }
+}
+
+/// One event: number, when, who, what, whom, with what result.
+pub fn event_line(event: &AuditEvent) -> Text {
+    let text = Text::plain(format!("{} · ", event.seq)).with(Span::Time(event.at)).then(" · ");
+    let text = match &event.actor {
+        Actor::System => text.then("the bot"),
+        Actor::Person(person) => text.and(mention(person)),
+    };
+    let mut text = text.then(" · ").with(Span::Code(event.action.clone()));
+    if let Some(subject) = &event.subject {
+        text = text.then(" · ").login(&subject.login);
+    }
+    if let Some(request) = event.request {
+        text = text.then(format!(" · request {request}"));
+    }
+    for key in ["reason", "error", "why"] {
+        if let Some(value) = event.detail.get(key).filter(|value| !value.is_null()) {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            text = text.then(format!(" · {key}: ")).quoted(value);
+        }
+    }
+    text
+}
+
+/// Shows how a command is used, in clap's words.
+pub fn usage(text: &str) -> Card {
+    let summary = Text::plain("How to use ").with(Span::Code("/inactive-contractors".into())).then(".");
+    Card { summary, blocks: vec![Block::Preformatted(text.to_owned())] }
+}

@@ -1,0 +1,62 @@
+//! Says on a card how often an account was proposed, and whether it was denied before or exempted since.
+
+use std::collections::BTreeMap;
+
+use crate::chat::{Span, Text};
+use crate::domain::account::AccountId;
+use crate::domain::candidate::{Candidate, CandidateState};
+use crate::domain::exemption::Granted;
+use crate::domain::request::Decision;
+use crate::wording::card::{View, cut};
+use crate::wording::mention;
+
+/// What our own records say of the accounts of a card.
+#[derive(Clone, Debug, Default)]
+pub struct Before {
+    /// The last request that proposed the account before, if that was denied, and the decision.
+    pub denied: BTreeMap<AccountId, (i64, Decision)>,
+    /// The exemptions that are in force.
+    pub exempted: BTreeMap<AccountId, Granted>,
+}
+
+/// Says whether the account was on earlier lists, and that the last of them was denied.
+pub(crate) fn earlier(view: &View, candidate: &Candidate) -> Text {
+    let text = Text::plain(match candidate.shown.pending_sweeps {
+        0 => " · new on the list".to_owned(),
+        1 => " · also on the list before".to_owned(),
+        times => format!(" · on the last {times} lists too"),
+    });
+    text.and(denied(view, candidate).unwrap_or_default())
+}
+
+/// Returns the denial of the last list that the account was on.
+pub(crate) fn denied(view: &View, candidate: &Candidate) -> Option<Text> {
+    let (request, decision) = view.before.denied.get(&candidate.shown.id)?;
+    let text = Text::plain("; denied by ").and(mention(&decision.by)).then(format!(" in request {request}"));
+    Some(match &decision.reason {
+        Some(reason) => text.then(": ").quoted(cut(reason)),
+        None => text,
+    })
+}
+
+/// Says that somebody exempted an account that waits for the decision.
+pub(crate) fn exempted(view: &View, candidate: &Candidate) -> Option<Text> {
+    let waits = matches!(candidate.state, CandidateState::Proposed | CandidateState::Previewed)
+        && view.request.state.awaits_decision();
+    let granted = view.before.exempted.get(&candidate.shown.id).filter(|_| waits)?;
+    let text = Text::default()
+        .with(Span::Bold("Exempt".into()))
+        .then(" until ")
+        .with(Span::Time(granted.ends_at))
+        .then(", by ")
+        .and(mention(&granted.by))
+        .then(": ")
+        .quoted(cut(&granted.reason));
+    Some(text.then(". The account is left alone, whatever is decided here."))
+}
+
+/// Returns the accounts that no decision was about so far: what is denied is not pending.
+pub(crate) fn pending<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Candidate> {
+    let denied = &view.before.denied;
+    view.candidates.iter().filter(|one| !denied.contains_key(&one.shown.id))
+}

@@ -1,0 +1,67 @@
+//! What stands in the way of suspensions that were approved, and that they go on.
+
+use chrono::{DateTime, Utc};
+
+use crate::chat::{Card, MessageRef, Span, Text};
+use crate::domain::policy::People;
+use crate::domain::request::Request;
+use crate::wording::accounts;
+use crate::wording::notices::{NAMED_MAX, spoken};
+
+/// What there is to say of an obstacle.
+pub struct About<'a> {
+    /// Whose suspensions wait.
+    pub request: &'a Request,
+    /// How many accounts wait.
+    pub left: usize,
+    /// The request's card, if it stands.
+    pub card: Option<&'a MessageRef>,
+    /// What stands in the way, and the mend.
+    pub why: &'a str,
+    /// Until when the approval holds.
+    pub until: DateTime<Utc>,
+}
+
+/// The message in the channel, which calls the policy's admins.
+pub fn in_channel(about: &About<'_>, admins: &People) -> Card {
+    let users = admins.users.iter().map(|id| Span::Mention { id: id.clone(), name: String::new() });
+    let named = users.chain(admins.groups.iter().map(|id| Span::Group(id.clone())));
+    let text = named.take(NAMED_MAX).fold(Text::default(), |text, span| text.with(span).then(" "));
+    spoken(text.and(said(about)))
+}
+
+/// The message to an admin.
+pub fn to_admin(about: &About<'_>) -> Card {
+    spoken(said(about).then(" You get this because you are named as an admin of this policy."))
+}
+
+fn said(about: &About<'_>) -> Text {
+    Text::default()
+        .with(Span::Code(about.request.policy.clone()))
+        .then(": the suspensions of ")
+        .and(linked(about.request, about.card))
+        .then(format!(" have stopped; {} still to be looked at. ", accounts(about.left)))
+        .quoted(about.why)
+        .then(" Nothing is lost: it goes on by itself once that is mended. The approval holds until ")
+        .with(Span::Time(about.until))
+        .then("; whoever has not been looked at by then is left alone.")
+}
+
+/// The message when it goes on.
+pub fn goes_on(request: &Request, card: Option<&MessageRef>) -> Card {
+    spoken(
+        Text::default()
+            .with(Span::Code(request.policy.clone()))
+            .then(": what stood in the way is mended, and the suspensions of ")
+            .and(linked(request, card))
+            .then(" go on."),
+    )
+}
+
+fn linked(request: &Request, card: Option<&MessageRef>) -> Text {
+    let label = format!("request {}", request.id);
+    match card {
+        Some(card) => Text::default().with(Span::MessageLink { message: card.clone(), label }),
+        None => Text::plain(label),
+    }
+}

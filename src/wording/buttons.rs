@@ -1,0 +1,152 @@
+//! The buttons of a card: they say what happens, and ask first where it can't be taken back.
+
+use crate::chat::{Button, Confirm, Tone};
+use crate::domain::request::{FirstApproval, Request, RequestState};
+use crate::wording::accounts;
+use crate::wording::card::{View, action, in_both, in_state, needs_two, value};
+
+/// The buttons that turn pages.
+pub(crate) fn pages(request: &Request, page: usize, pages: usize) -> Vec<Button> {
+    let button =
+        |action: &str, to: usize, label: String| Button::new(action, format!("{}:{to}", request.id), label);
+    let mut buttons = Vec::new();
+    if page > 0 {
+        buttons.push(button(action::PAGE_BACK, page - 1, format!("Page {page} of {pages}")));
+    }
+    if page + 1 < pages {
+        buttons.push(button(action::PAGE_ON, page + 1, format!("Page {} of {pages}", page + 2)));
+    }
+    buttons
+}
+
+/// The buttons that decide something, as the request stands.
+pub(crate) fn decisions(view: &View) -> Vec<Button> {
+    let all = view.candidates.len();
+    match &view.request.state {
+        RequestState::Preview => vec![go_live(view)],
+        RequestState::Held { .. } => [release(view, all)].into_iter().chain(deny(view)).collect(),
+        RequestState::Pending { first: None } => {
+            let choose = button(view, action::CHOOSE, "Choose…", Tone::Neutral, None);
+            let decide = [suspend(view, in_state(view, "proposed")), choose];
+            decide.into_iter().chain(deny(view)).collect()
+        }
+        RequestState::Pending { first: Some(first) } => second_of_two(view, first),
+        RequestState::Completed { .. } => retry(view, in_state(view, "failed")).into_iter().collect(),
+        RequestState::Expired { .. } | RequestState::Withdrawn { .. } => {
+            ask_again(view).into_iter().collect()
+        }
+        RequestState::Approved { .. }
+        | RequestState::Denied { .. }
+        | RequestState::WentLive { .. }
+        | RequestState::Outdated { .. } => Vec::new(),
+    }
+}
+
+fn button(view: &View, action: &str, label: &str, tone: Tone, confirm: Option<Confirm>) -> Button {
+    // Whoever suspends counts on what the card says of a first approval.
+    let value = match action {
+        action::SUSPEND => format!("{}:{}", view.request.id, view.request.shown()),
+        _ => value(view.request),
+    };
+    Button { tone, confirm, ..Button::new(action, value, label) }
+}
+
+/// Returns two buttons: one denies, whatever else works; the other one asks why first.
+fn deny(view: &View) -> [Button; 2] {
+    [
+        button(view, action::DENY, "Deny all", Tone::Neutral, None),
+        button(view, action::DENY_WHY, "Deny all, say why…", Tone::Neutral, None),
+    ]
+}
+
+fn go_live(view: &View) -> Button {
+    let confirm = Confirm {
+        title: "Take this rule live?".into(),
+        text: "The bot sweeps again now and asks the approvers. Nobody is suspended without them.".into(),
+        yes: "Go live".into(),
+        no: "Not yet".into(),
+    };
+    button(view, action::GO_LIVE, "Looks right, go live", Tone::Primary, Some(confirm))
+}
+
+fn release(view: &View, count: usize) -> Button {
+    let confirm = Confirm {
+        title: "Release this sweep?".into(),
+        text: format!(
+            "The guard is overridden once. {} will be asked about, and somebody else must decide.",
+            accounts(count)
+        ),
+        yes: "Release once".into(),
+        no: "Go back".into(),
+    };
+    button(view, action::RELEASE, "Release once", Tone::Danger, Some(confirm))
+}
+
+fn these(count: usize) -> String {
+    if count == 1 { "This person".into() } else { format!("These {count} people") }
+}
+
+fn suspend(view: &View, count: usize) -> Button {
+    let text = if needs_two(view) {
+        format!(
+            "{} can't sign in any more once a second person approves too. Until then nothing happens, and you may \
+             take your approval back.",
+            these(count)
+        )
+    } else {
+        format!(
+            "{} can't sign in until somebody unsuspends them. \
+             Each account is looked at again first; who was active meanwhile is left alone.",
+            these(count)
+        )
+    };
+    suspend_button(view, count, text)
+}
+
+fn suspend_button(view: &View, count: usize, text: String) -> Button {
+    let confirm = Confirm {
+        title: format!("Suspend {}?", accounts(count)),
+        text,
+        yes: format!("Suspend {count}"),
+        no: "Go back".into(),
+    };
+    let label = format!("Suspend {}", accounts(count));
+    button(view, action::SUSPEND, &label, Tone::Danger, Some(confirm))
+}
+
+fn second_of_two(view: &View, first: &FirstApproval) -> Vec<Button> {
+    let count = in_both(view, first);
+    let text = format!(
+        "You are the second person: {} can't sign in until somebody unsuspends them. \
+         Each account is looked at again first; who was active meanwhile is left alone.",
+        these(count).to_lowercase()
+    );
+    let suspend = (count > 0).then(|| suspend_button(view, count, text));
+    let choose = button(view, action::CHOOSE, "Choose…", Tone::Neutral, None);
+    let take_back = button(view, action::TAKE_BACK, "Take my approval back", Tone::Neutral, None);
+    suspend.into_iter().chain([choose]).chain(deny(view)).chain([take_back]).collect()
+}
+
+fn retry(view: &View, failed: usize) -> Option<Button> {
+    let confirm = Confirm {
+        title: format!("Try {} again?", accounts(failed)),
+        text: format!(
+            "{} can't sign in once that works. Each account is looked at again first; who was active meanwhile is \
+             left alone.",
+            these(failed)
+        ),
+        yes: "Try again".into(),
+        no: "Go back".into(),
+    };
+    let label = match failed {
+        1 => "Try the failed one again".to_owned(),
+        _ => format!("Try the {failed} failed again"),
+    };
+    (failed > 0).then(|| button(view, action::RETRY, &label, Tone::Danger, Some(confirm)))
+}
+
+/// Somebody has to be able to carry it out: without its policy there is nothing to ask.
+fn ask_again(view: &View) -> Option<Button> {
+    let offered = view.request.asked_again.is_none() && view.policy.is_some();
+    offered.then(|| button(view, action::ASK_AGAIN, "Ask again with fresh data", Tone::Neutral, None))
+}

@@ -1,0 +1,584 @@
+//! The card: one per approval request, from the question to the last outcome.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Duration, Utc};
+
+use crate::chat::{Block, Button, Card, MessageRef, Span, Text};
+use crate::domain::audit::Subject;
+use crate::domain::candidate::{Candidate, CandidateState};
+use crate::domain::concern::Question;
+use crate::domain::deciders::Deciders;
+use crate::domain::pause::Pause;
+use crate::domain::plan::Counts;
+use crate::domain::policy::Policy;
+use crate::domain::request::{AskedAgain, Became, Decision, FirstApproval, Request, RequestState, Retry};
+use crate::domain::restoration::Restoration;
+use crate::sweep::progress;
+use crate::wording::before;
+use crate::wording::before::Before;
+use crate::wording::buttons;
+use crate::wording::deciders;
+use crate::wording::outreach;
+use crate::wording::pauses;
+use crate::wording::row_menu;
+use crate::wording::small_print;
+use crate::wording::{
+    accounts, backlog, belongs_to, by_both, guard_in_words, idle_in_words, mention, outcome_in_words,
+    rule_in_words, sessions_in_words, shown_who, sign_in_words, span_of_time,
+};
+
+/// The most people on one page of a card: one block each, and a dozen for the rest, within Slack's 50.
+pub const PAGE: usize = 25;
+/// The most characters of a page's people or events: Slack refuses a message of more than about 13,000 in all.
+pub(crate) const PAGE_CHARS: usize = 10_500;
+/// Where a paragraph is cut.
+const PARAGRAPH_CHARS_MAX: usize = 3000;
+/// Of fewer accounts nobody wonders when they will be done.
+const MANY_LEFT: usize = 20;
+/// What a person's row takes besides the names in it: two dates, the outcome, the menu.
+const ROW_CHARS: usize = 310;
+/// The most characters of an error or reason in a row; the thread has all of it.
+const WORDS_MAX: usize = 150;
+
+/// The buttons of a card, as the words that come back with a click.
+pub mod action {
+    /// Suspend all that are listed.
+    pub const SUSPEND: &str = "suspend";
+    /// Suspend nobody.
+    pub const DENY: &str = "deny";
+    /// Open the dialog that suspends nobody and says why.
+    pub const DENY_WHY: &str = "deny_why";
+    /// Open the dialog to keep some.
+    pub const CHOOSE: &str = "choose";
+    /// Release a held request.
+    pub const RELEASE: &str = "release";
+    /// Take a previewed rule live.
+    pub const GO_LIVE: &str = "go_live";
+    /// Take one's own first approval back.
+    pub const TAKE_BACK: &str = "take_back_approval";
+    /// Try again what failed.
+    pub const RETRY: &str = "retry";
+    /// Ask about an ended request again.
+    pub const ASK_AGAIN: &str = "ask_again";
+    /// Show the page before.
+    pub const PAGE_BACK: &str = "page_back";
+    /// Show the page after.
+    pub const PAGE_ON: &str = "page_on";
+    /// The menu beside a person.
+    pub const PERSON: &str = "person";
+}
+
+/// All that a card shows.
+pub struct View<'a> {
+    /// The request.
+    pub request: &'a Request,
+    /// Its candidates, in order.
+    pub candidates: &'a [Candidate],
+    /// What the sweep found.
+    pub counts: Counts,
+    /// Which page, from 0; clamped.
+    pub page: usize,
+    /// What stands in the way of the suspensions, if something does.
+    pub obstacle: Option<&'a str>,
+    /// The pause of the policy, if one is in force.
+    pub paused: Option<&'a Pause>,
+    /// The policy as it is configured now, if it still is.
+    pub policy: Option<&'a Policy>,
+    /// Whom of the list somebody has given back, or is to, oldest first.
+    pub restorations: &'a [Restoration],
+    /// Where an admin opens each account, by position.
+    pub links: &'a BTreeMap<u32, String>,
+    /// The moment, for what is offered for a time only.
+    pub now: DateTime<Utc>,
+    /// The card of the request that took this one's place, if it stands.
+    pub successor: Option<&'a MessageRef>,
+    /// What the people concerned were asked, and what they said.
+    pub questions: &'a [Question],
+    /// Who can decide, as far as that was looked up.
+    pub deciders: Option<&'a Deciders>,
+    /// The accounts that the sweep left out because their profile has an approver's e-mail address.
+    pub by_email: &'a [Subject],
+    /// What our own records say of the accounts.
+    pub before: &'a Before,
+}
+
+/// The value that a card's buttons carry: the request and the list that the person sees.
+pub fn value(request: &Request) -> String {
+    format!("{}:{}", request.id, request.list_hash)
+}
+
+/// Renders the card.
+pub fn card(view: &View) -> Card {
+    let mut blocks = vec![
+        Block::Header(title(view)),
+        Block::Section(question(view)),
+        Block::Section(deciders::lack_on(view).unwrap_or_default().and(state_line(view))),
+        Block::Divider,
+    ];
+    let starts = page_starts(view);
+    let pages = starts.len();
+    let page = view.page.min(pages - 1);
+    let end = starts.get(page + 1).copied().unwrap_or(view.candidates.len());
+    for candidate in &view.candidates[starts[page]..end] {
+        blocks.push(Block::Row { text: person(view, candidate), menu: row_menu::menu(view, candidate) });
+    }
+    if pages > 1 {
+        blocks.push(Block::Buttons(buttons::pages(view.request, page, pages)));
+    }
+    let decide = buttons::decisions(view);
+    if !decide.is_empty() {
+        blocks.push(Block::Divider);
+        blocks.push(Block::Buttons(decide));
+    }
+    blocks.push(Block::Context(small_print::text(view, page, pages)));
+    Card { summary: summary(view), blocks }
+}
+
+/// Where in the list each page starts: as many people as fit, so that nobody is left out for their neighbours' names.
+fn page_starts(view: &View) -> Vec<usize> {
+    starts(view.candidates.iter().map(|candidate| row_chars(view, candidate)), PAGE, PAGE_CHARS)
+}
+
+/// Where each page of items that need so many characters starts, if at most so many items and characters fit on one.
+pub(crate) fn starts(needed: impl Iterator<Item = usize>, most: usize, chars_max: usize) -> Vec<usize> {
+    let (mut starts, mut used) = (vec![0], 0);
+    for (index, needed) in needed.enumerate() {
+        let start = starts.last().copied().unwrap_or_default();
+        if index > start && (index - start >= most || used + needed > chars_max) {
+            starts.push(index);
+            used = 0;
+        }
+        used += needed;
+    }
+    starts
+}
+
+/// At least as many characters as a paragraph takes: what is no text in it is counted as a label of 30, and there are
+/// two at most.
+pub(crate) fn paragraph_chars(text: &Text) -> usize {
+    (text.to_plain().chars().count() + 2 * 30).min(PARAGRAPH_CHARS_MAX)
+}
+
+fn row_chars(view: &View, candidate: &Candidate) -> usize {
+    let shown = &candidate.shown;
+    // What mrkdwn writes as more than one character.
+    let long =
+        |text: &str| text.chars().map(|c| if matches!(c, '&' | '<' | '>') { 5 } else { 1 }).sum::<usize>();
+    let names = [Some(&shown.name), Some(&shown.login), shown.manager.as_ref(), shown.organization.as_ref()];
+    let names: usize = names.into_iter().flatten().map(|name| long(name)).sum();
+    let sign = shown.evidence.idle.sign.as_ref();
+    let sign = sign.map_or(0, |sign| long(&sign_in_words(Some(sign)).to_plain()));
+    let error = match &candidate.state {
+        CandidateState::Failed { error, .. } => long(&cut(error)),
+        CandidateState::Suspended { sessions, .. } => long(&sessions_in_words(sessions).to_plain()),
+        CandidateState::Previewed
+        | CandidateState::Proposed
+        | CandidateState::Kept { .. }
+        | CandidateState::Dropped
+        | CandidateState::Due { .. }
+        | CandidateState::Skipped { .. } => 0,
+    };
+    let back =
+        row_menu::restoration(view, candidate).map_or(0, |text| long(&text.to_plain()) + ROW_CHARS / 2);
+    let said = outreach::evidence(view.questions, candidate);
+    let said = said.map_or(0, |text| long(&text.to_plain()) + ROW_CHARS / 2);
+    let before = [before::denied(view, candidate), before::exempted(view, candidate)];
+    let before: usize = before.into_iter().flatten().map(|text| long(&text.to_plain())).sum();
+    ROW_CHARS + names + sign + error + back + said + before
+}
+
+/// Somebody's words as long as a row takes them.
+pub(crate) fn cut(words: &str) -> String {
+    if words.chars().count() <= WORDS_MAX {
+        return words.to_owned();
+    }
+    let kept: String = words.chars().take(WORDS_MAX - 1).collect();
+    format!("{}…", kept.trim_end())
+}
+
+fn title(view: &View) -> String {
+    let count = accounts(view.candidates.len());
+    match &view.request.state {
+        RequestState::Preview => format!("Preview: {count} would be proposed"),
+        RequestState::Held { .. } => format!("Held: {count} would be proposed"),
+        RequestState::Pending { .. } => format!("Suspend {}?", accounts(in_state(view, "proposed"))),
+        RequestState::Approved { retry: Some(retry), .. } => {
+            format!("Trying {} again", accounts(retry.positions.len()))
+        }
+        RequestState::Approved { retry: None, .. } => format!("Suspending {}", accounts(selected(view))),
+        RequestState::Completed { .. } => {
+            let done = in_state(view, "suspended");
+            let failed = in_state(view, "failed");
+            if failed > 0 {
+                format!("{} suspended, {failed} FAILED", accounts(done))
+            } else {
+                format!("{} suspended", accounts(done))
+            }
+        }
+        RequestState::Denied { .. } => "Denied: nobody is suspended".into(),
+        RequestState::Expired { .. } => "Expired: nobody is suspended".into(),
+        RequestState::Withdrawn { .. } => "Withdrawn: nobody is suspended".into(),
+        RequestState::WentLive { .. } => "The rule is live".into(),
+        RequestState::Outdated { .. } => "The rule was changed: nobody is suspended".into(),
+    }
+}
+
+fn question(view: &View) -> Text {
+    let text = Text::plain("Policy ")
+        .with(Span::Code(view.request.policy.clone()))
+        .then(": ")
+        .and(rule_in_words(&view.request.rule))
+        .then(format!(". {} of {} looked at.", accounts(view.candidates.len()), view.counts.population));
+    let asks = view.request.state.awaits_decision();
+    match backlog(before::pending(view)).filter(|_| asks) {
+        Some(backlog) => text.then(" ").then(backlog),
+        None => text,
+    }
+}
+
+fn state_line(view: &View) -> Text {
+    let request = view.request;
+    match &request.state {
+        RequestState::Preview => stopped(view, " It can't be taken live until an admin resumes. ").then(
+            "This rule is new or was changed, so this first list only shows what it would propose. \
+             Nothing happens until an admin takes it live.",
+        ),
+        RequestState::Held { guard } => Text::plain("Held by a guard, nothing was done. ")
+            .and(guard_in_words(guard))
+            .then(" If the list is right, a person may release it once, and another one decides."),
+        RequestState::Pending { first } => {
+            let text = what_holds_for_it(view);
+            match first {
+                Some(first) => text.and(approved_first(view, first)),
+                None if needs_two(view) => text
+                    .then("Two people have to approve before anybody is suspended. ")
+                    .and(answer_by(request)),
+                None => text.and(answer_by(request)),
+            }
+        }
+        RequestState::Approved { decision, first, retry } => {
+            let progress = Text::plain(progress(view));
+            let progress = match (view.paused, view.obstacle) {
+                (Some(pause), _) => progress
+                    .then(" ")
+                    .and(pauses::in_force(pause))
+                    .then(" It goes on when an admin resumes, unless the approval is too old by then."),
+                (None, Some(why)) => {
+                    progress.then(" Paused: ").quoted(why).then(" It goes on by itself once that is mended.")
+                }
+                (None, None) => progress,
+            };
+            approved(first.as_deref(), decision, retry.as_deref(), progress)
+        }
+        RequestState::Completed { decision, at, first, retry, retry_first } => {
+            let finished = Text::plain(" Finished ").with(Span::Time(*at)).then(".");
+            let holds = |wish: &&Decision| wish.at + request.answer_within > view.now;
+            let finished = match retry_first.as_deref().filter(holds) {
+                Some(wish) => finished
+                    .then(" ")
+                    .and(mention(&wish.by))
+                    .then(" wants what failed tried again, ")
+                    .with(Span::Time(wish.at))
+                    .then("; that waits for a second person until ")
+                    .with(Span::Time(wish.at + request.answer_within))
+                    .then("."),
+                None => finished,
+            };
+            approved(first.as_deref(), decision, retry.as_deref(), finished)
+        }
+        RequestState::Denied { decision } => decided("Denied by ", decision, Text::default()),
+        RequestState::Expired { at } => {
+            let text = Text::plain("Nobody answered by ");
+            text.with(Span::Time(request.deadline.unwrap_or(*at))).then(".").and(asked_again(view))
+        }
+        RequestState::Withdrawn { decision } => decided("Taken back by ", decision, asked_again(view)),
+        RequestState::WentLive { decision } => {
+            let when = if view.paused.is_some() { " once an admin resumes." } else { "." };
+            decided(
+                "Taken live by ",
+                decision,
+                Text::plain(format!(" A sweep that asks for approval follows{when}")),
+            )
+        }
+        RequestState::Outdated { at } => Text::plain("The policy's rule was changed (")
+            .with(Span::Time(*at))
+            .then("), so this list is not what it stands for any more. A fresh sweep asks by the new rule")
+            .then(if view.paused.is_some() { " once an admin resumes." } else { "." }),
+    }
+}
+
+/// What has happened to an open question besides being asked: a pause, a release.
+fn what_holds_for_it(view: &View) -> Text {
+    let paused = stopped(view, " Nothing can be approved until an admin resumes. ");
+    let released = view.request.release.as_ref().map(|release| {
+        Text::plain("Released by ")
+            .and(mention(&release.by))
+            .then(", in spite of: ")
+            .and(guard_in_words(&release.guard))
+            .then(" Somebody else must decide. ")
+    });
+    paused.and(released.unwrap_or_default())
+}
+
+/// What a pause that is in force stops.
+fn stopped(view: &View, what: &str) -> Text {
+    view.paused.map(|pause| pauses::in_force(pause).then(what)).unwrap_or_default()
+}
+
+/// Whether the question needs two people's approvals, as it was asked or as the policy wants today.
+pub(crate) fn needs_two(view: &View) -> bool {
+    let today = view.policy.map_or(1, |policy| policy.approvals_needed);
+    view.request.approvals_needed.max(today) > 1
+}
+
+/// The first of two approvals, and what it left out.
+fn approved_first(view: &View, first: &FirstApproval) -> Text {
+    let waits = " Waits for a second person; what both select is suspended.";
+    let more = match in_both(view, first) {
+        both if both == in_state(view, "proposed") => Text::plain(waits),
+        both => Text::plain(format!(" {} selected.{waits}", accounts(both))),
+    };
+    decided("Approved first by ", &first.decision, more.then(" ").and(answer_by(view.request)))
+}
+
+/// How many accounts would be suspended if the second person selected everybody.
+pub(crate) fn in_both(view: &View, first: &FirstApproval) -> usize {
+    let selected =
+        |one: &&Candidate| one.state == CandidateState::Proposed && !first.keep.contains(&one.position);
+    view.candidates.iter().filter(selected).count()
+}
+
+/// Who approved, and who had it tried again.
+fn approved(first: Option<&Decision>, decision: &Decision, retry: Option<&Retry>, more: Text) -> Text {
+    let text = Text::plain("Approved by ").and(by_both(first, decision)).then(", ");
+    let text = text.with(Span::Time(decision.at)).then(".");
+    let text = match retry {
+        Some(retry) => text
+            .then(" Tried again for ")
+            .and(by_both(retry.first.as_ref(), &retry.decision))
+            .then(", ")
+            .with(Span::Time(retry.decision.at))
+            .then("."),
+        None => text,
+    };
+    let said = [first, Some(decision), retry.map(|retry| &retry.decision)].into_iter().flatten();
+    said.filter_map(|decision| decision.reason.as_ref())
+        .fold(text.and(more), |text, reason| text.then(" Reason: ").quoted(reason))
+}
+
+/// Whether and how an ended request was asked again.
+fn asked_again(view: &View) -> Text {
+    let Some(AskedAgain { decision, became }) = &view.request.asked_again else {
+        return Text::default();
+    };
+    let text = Text::plain(" Asked again by ").and(mention(&decision.by)).then(", ");
+    let text = text.with(Span::Time(decision.at));
+    match became {
+        None if view.paused.is_some() => text.then(": a fresh sweep starts once an admin resumes."),
+        None => text.then(": a fresh sweep is running."),
+        Some(Became::Nothing) => text.then(": the fresh sweep had nothing to ask."),
+        Some(Became::Request(id)) => {
+            let label = format!("request {id}");
+            let named = match view.successor {
+                Some(card) => Span::MessageLink { message: card.clone(), label },
+                None => Span::Plain(label),
+            };
+            text.then(": ").with(named).then(" took its place.")
+        }
+    }
+}
+
+fn answer_by(request: &Request) -> Text {
+    match request.deadline {
+        Some(deadline) => Text::plain("Answer by ")
+            .with(Span::Time(deadline))
+            .then("; without an answer nobody is suspended."),
+        None => Text::plain("Without an answer nobody is suspended."),
+    }
+}
+
+/// Who, when, what follows from it, and in the end why: nobody knows how somebody's words end.
+fn decided(verb: &str, decision: &Decision, more: Text) -> Text {
+    let text = Text::plain(verb)
+        .and(mention(&decision.by))
+        .then(", ")
+        .with(Span::Time(decision.at))
+        .then(".")
+        .and(more);
+    match &decision.reason {
+        Some(reason) => text.then(" Reason: ").quoted(reason),
+        None => text,
+    }
+}
+
+fn progress(view: &View) -> String {
+    let due = in_state(view, "due");
+    let all = view.request.state.retry().map_or_else(|| selected(view), |retry| retry.positions.len());
+    let sessions = view.candidates.iter().filter(|one| one.state.sessions_due_at(view.now).is_some()).count();
+    let finished = all.saturating_sub(due);
+    let mut done = format!(" {finished} of {all} done.");
+    if let Some(left) = time_left(view, finished, due) {
+        done = format!("{done} About {} left.", span_of_time(left));
+    }
+    if due > 0 || sessions == 0 {
+        return done;
+    }
+    format!("{done} The sessions of {} are still to be ended.", accounts(sessions))
+}
+
+/// Where many are left, and nothing stands in their way, how long they will take by how long the others took.
+fn time_left(view: &View, done: usize, due: usize) -> Option<Duration> {
+    let goes_on = view.obstacle.is_none() && view.paused.is_none() && due >= MANY_LEFT;
+    let decision = view.request.state.mandate().filter(|_| goes_on)?;
+    progress::time_left(u32::try_from(done).ok()?, u32::try_from(due).ok()?, view.now - decision.at)
+}
+
+/// How many accounts the approval selected.
+fn selected(view: &View) -> usize {
+    view.candidates.len() - in_state(view, "kept")
+}
+
+pub(crate) fn in_state(view: &View, word: &str) -> usize {
+    view.candidates.iter().filter(|candidate| candidate.state.word() == word).count()
+}
+
+fn person(view: &View, candidate: &Candidate) -> Text {
+    let shown = &candidate.shown;
+    let evidence = &shown.evidence;
+    let mut text = shown_who(shown).then("\n");
+    let asked = matches!(
+        candidate.state,
+        CandidateState::Proposed | CandidateState::Previewed | CandidateState::Dropped
+    );
+    if !asked {
+        text = text
+            .with(Span::Bold(mark(&candidate.state).into()))
+            .then(" ")
+            .and(outcome(view, candidate))
+            .then("\n");
+    }
+    if let Some(back) = row_menu::restoration(view, candidate) {
+        text = text.and(back).then("\n");
+    }
+    // Days are counted to the moment of the look-up, so that the card says what the approver was shown.
+    text = text.and(idle_in_words(
+        &evidence.idle,
+        evidence.last_sign_in,
+        &view.request.rule,
+        evidence.looked_at,
+    ));
+    text = text.and(belongs_to(shown));
+    let text = text.and(before::earlier(view, candidate));
+    let text = match before::exempted(view, candidate) {
+        Some(exempted) => text.then("\n").and(exempted),
+        None => text,
+    };
+    let text = match &view.request.state {
+        RequestState::Pending { first: Some(first) }
+            if candidate.state == CandidateState::Proposed && first.keep.contains(&candidate.position) =>
+        {
+            text.then("\n")
+                .with(Span::Bold("○".into()))
+                .then(" left out by ")
+                .and(mention(&first.decision.by))
+        }
+        RequestState::Preview
+        | RequestState::Held { .. }
+        | RequestState::Pending { .. }
+        | RequestState::Approved { .. }
+        | RequestState::Completed { .. }
+        | RequestState::Denied { .. }
+        | RequestState::Expired { .. }
+        | RequestState::Withdrawn { .. }
+        | RequestState::WentLive { .. }
+        | RequestState::Outdated { .. } => text,
+    };
+    match outreach::evidence(view.questions, candidate) {
+        Some(evidence) => text.then("\n").and(evidence),
+        None => text,
+    }
+}
+
+fn outcome(view: &View, candidate: &Candidate) -> Text {
+    let mut candidate = candidate.clone();
+    if let CandidateState::Failed { error, .. } = &mut candidate.state {
+        *error = cut(error);
+    }
+    outcome_in_words(&candidate, &view.request.rule, candidate.shown.evidence.looked_at)
+}
+
+/// A word and a sign, so that colour is never the only difference.
+fn mark(state: &CandidateState) -> &'static str {
+    match state {
+        CandidateState::Previewed | CandidateState::Proposed | CandidateState::Dropped => "–",
+        CandidateState::Kept { .. } | CandidateState::Skipped { .. } => "○",
+        CandidateState::Due { .. } => "…",
+        CandidateState::Suspended { .. } => "✓",
+        CandidateState::Failed { .. } => "✗",
+    }
+}
+
+fn summary(view: &View) -> Text {
+    let request = view.request;
+    let count = accounts(view.candidates.len());
+    let policy = &request.policy;
+    match &request.state {
+        RequestState::Preview => {
+            Text::plain(format!("Preview for {policy}: {count} would be proposed for suspension."))
+        }
+        RequestState::Held { .. } => {
+            Text::plain(format!("The sweep of {policy} with {count} was held by a guard; nothing was done."))
+        }
+        RequestState::Pending { first: Some(first) } => Text::plain(format!("{policy}: "))
+            .and(mention(&first.decision.by))
+            .then(format!(
+                " approved suspending {}; a second person is needed. ",
+                accounts(in_both(view, first))
+            ))
+            .and(answer_by(request)),
+        RequestState::Pending { first: None } => {
+            let count = accounts(in_state(view, "proposed"));
+            Text::plain(format!("{policy}: {count} inactive. Suspend them? ")).and(answer_by(request))
+        }
+        RequestState::Approved { retry: Some(retry), .. } => {
+            Text::plain(format!("{policy}: trying {} again, for ", accounts(retry.positions.len())))
+                .and(by_both(retry.first.as_ref(), &retry.decision))
+                .then(".")
+        }
+        RequestState::Approved { decision, first, retry: None } => {
+            Text::plain(format!("{policy}: suspending "))
+                .then(accounts(selected(view)))
+                .then(", approved by ")
+                .and(by_both(first.as_deref(), decision))
+                .then(".")
+        }
+        RequestState::Completed { decision, first, .. } => Text::plain(format!(
+            "{policy}: {} suspended, approved by ",
+            accounts(in_state(view, "suspended"))
+        ))
+        .and(by_both(first.as_deref(), decision))
+        .then("."),
+        RequestState::Denied { decision } => Text::plain(format!("{policy}: denied by "))
+            .and(mention(&decision.by))
+            .then("; nobody is suspended."),
+        RequestState::Expired { .. } => {
+            Text::plain(format!("{policy}: nobody answered in time; nobody is suspended."))
+        }
+        RequestState::Withdrawn { decision } => Text::plain(format!("{policy}: taken back by "))
+            .and(mention(&decision.by))
+            .then("; nobody is suspended."),
+        RequestState::WentLive { decision } => {
+            Text::plain(format!("{policy}: the rule was taken live by ")).and(mention(&decision.by)).then(".")
+        }
+        RequestState::Outdated { .. } => Text::plain(format!(
+            "{policy}: the rule was changed, so nobody on this list is suspended. A fresh sweep asks by the new rule."
+        )),
+    }
+}
+
+/// A button elsewhere that opens the same dialog as the card's own.
+pub fn review_button(request: &Request) -> Button {
+    let value = format!("{}:{}", request.id, request.list_hash);
+    Button::new(action::CHOOSE, value, format!("Review request {}…", request.id))
+}

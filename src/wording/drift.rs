@@ -1,0 +1,169 @@
+//! What came back by other hands, in words.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::chat::{Block, Button, Card, MessageRef, Span, Text};
+use crate::domain::account::{AccountStatus, Changer};
+use crate::domain::assess::left_alone_until;
+use crate::domain::candidate::Candidate;
+use crate::domain::drift::{Back, Watch};
+use crate::domain::missed::Missed;
+use crate::domain::policy::Policy;
+use crate::domain::request::Request;
+use crate::store::Drifted;
+use crate::wording::card::action;
+use crate::wording::row_menu::{Chosen, Wanted, undo_until};
+use crate::wording::{accounts, sign_in_words, who};
+
+/// A name out of the log has at most so many characters here, so that a message never loses an account to one.
+const NAME_MAX: usize = 60;
+/// So many accounts the message in the channel names; the threads name all.
+const NAMED_MAX: usize = 20;
+
+/// The message in the channel.
+pub fn in_channel(policy: &Policy, found: &[Drifted], cards: &BTreeMap<i64, MessageRef>) -> Card {
+    let mut summary = Text::default().with(Span::Code(policy.name.clone())).then(": ");
+    summary = match found {
+        [one] => summary.and(told(one)),
+        _ => summary
+            .then(format!("{} that were suspended are active again by other hands.", accounts(found.len()))),
+    };
+    let mut blocks = vec![Block::Section(summary.clone())];
+    if found.len() > 1 {
+        let line = |one: &Drifted| Block::Section(told(one).then(" ").and(place(one, cards)));
+        blocks.extend(found.iter().take(NAMED_MAX).map(line));
+    } else if let Some(one) = found.first() {
+        blocks.push(Block::Section(place(one, cards).then(" ").and(what_follows(policy, one))));
+    }
+    if found.len() > NAMED_MAX {
+        let rest = format!("… and {} more; the threads name them.", accounts(found.len() - NAMED_MAX));
+        blocks.push(Block::Section(Text::plain(rest)));
+    }
+    blocks.push(Block::Context(advice(found.iter().map(|one| &one.back.by))));
+    Card { summary, blocks }
+}
+
+/// The message in the thread of the card by which they were suspended.
+pub fn in_thread(policy: &Policy, found: &[&Drifted]) -> Card {
+    let summary = match found {
+        [one] => told(one),
+        _ => {
+            Text::plain(format!("{} of this request are active again by other hands.", accounts(found.len())))
+        }
+    };
+    let line = |one: &&Drifted| Block::Section(told(one).then(" ").and(what_follows(policy, one)));
+    Card { summary, blocks: found.iter().map(line).collect() }
+}
+
+/// Returns the message in the thread of the card about a sign of life that came to light after the suspension.
+pub fn missed(
+    policy: &Policy,
+    request: &Request,
+    candidate: Option<&Candidate>,
+    watch: &Watch,
+    missed: &Missed,
+    now: DateTime<Utc>,
+) -> Card {
+    let what =
+        missed.sign.as_ref().map_or_else(|| Text::plain("signed in"), |sign| sign_in_words(Some(sign)));
+    let text = who(&watch.name, &watch.account.login).then(" ").and(what).then(", ");
+    let text = text.with(Span::Time(missed.at));
+    let text = if missed.at <= watch.suspended_at {
+        text.then(". The bot could not see that yet when it suspended the account, ")
+    } else {
+        text.then(". The account had been suspended before, ")
+    };
+    let summary = text.with(Span::Time(watch.suspended_at)).then(".");
+    let mut blocks = vec![Block::Section(summary.clone())];
+    let in_time =
+        candidate.filter(|candidate| undo_until(policy, candidate).is_some_and(|until| now < until));
+    let advice = match in_time {
+        Some(candidate) => {
+            let chosen = Chosen {
+                wanted: Wanted::GiveBack,
+                request: request.id,
+                position: candidate.position,
+                list_hash: request.list_hash.clone(),
+            };
+            blocks.push(Block::Buttons(vec![Button::new(
+                action::PERSON,
+                chosen.encode(),
+                "Restore access…",
+            )]));
+            "If the account is still needed, an approver can restore it."
+        }
+        None => "If the account is still needed, an admin of the policy can restore it.",
+    };
+    blocks.push(Block::Context(Text::plain(advice)));
+    Card { summary, blocks }
+}
+
+/// "Kim (kim@…) is active again: brought back by an import from "Workday" at 9:41."
+fn told(one: &Drifted) -> Text {
+    let text = who(&one.watch.name, &one.watch.account.login);
+    let text = match &one.back.status {
+        AccountStatus::Active => text.then(" is active again: "),
+        status @ (AccountStatus::Staged
+        | AccountStatus::Provisioned
+        | AccountStatus::Recovery
+        | AccountStatus::PasswordExpired
+        | AccountStatus::LockedOut
+        | AccountStatus::Suspended
+        | AccountStatus::Deprovisioned
+        | AccountStatus::Other(_)) => {
+            text.then(" is no longer suspended but ").with(Span::Code(status.to_string())).then(": ")
+        }
+    };
+    text.and(by(&one.back)).then(", ").with(Span::Time(one.back.at)).then(".")
+}
+
+fn by(back: &Back) -> Text {
+    match &back.by {
+        Changer::Import { source } => Text::plain("brought back by an import from ").quoted(short(source)),
+        Changer::Admin { name, .. } => Text::plain("brought back by the administrator ").quoted(short(name)),
+        Changer::Us => Text::plain("brought back with this bot's own credential, but not by this bot"),
+        Changer::Unknown => Text::plain("brought back, and the log does not say by whom"),
+    }
+}
+
+pub(crate) fn short(name: &str) -> String {
+    if name.chars().count() <= NAME_MAX {
+        return name.to_owned();
+    }
+    name.chars().take(NAME_MAX - 1).chain(['…']).collect()
+}
+
+fn place(one: &Drifted, cards: &BTreeMap<i64, MessageRef>) -> Text {
+    let request = one.watch.request;
+    let label = format!("request {request}");
+    let text = Text::plain("Suspended ").with(Span::Time(one.watch.suspended_at)).then(" in ");
+    match cards.get(&request) {
+        Some(card) => text.with(Span::MessageLink { message: card.clone(), label }).then("."),
+        None => text.then(label + "."),
+    }
+}
+
+fn what_follows(policy: &Policy, one: &Drifted) -> Text {
+    Text::plain("The policy leaves the account alone until ")
+        .with(Span::Time(left_alone_until(one.back.at, &policy.rule)))
+        .then(" and then judges it as any other.")
+}
+
+fn advice<'a>(mut by: impl Iterator<Item = &'a Changer> + Clone) -> Text {
+    let text = Text::plain("Nobody is suspended again without a new approval.");
+    let text = if by.clone().any(|by| matches!(by, Changer::Import { .. })) {
+        text.then(
+            " An import brings people back as long as the source has them as active and may unsuspend them: end the \
+             contract there.",
+        )
+    } else {
+        text
+    };
+    if by.any(|by| *by == Changer::Us) {
+        text.then(" Find out who else uses the bot's credential, and change it.")
+    } else {
+        text
+    }
+}

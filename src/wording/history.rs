@@ -1,0 +1,373 @@
+//! Looking back, in words: audit pages, exports, reports, evidence, and whether the chain holds.
+
+use chrono::NaiveDate;
+
+use crate::chat::{Block, Card, Span, Text};
+use crate::domain::audit::AuditEvent;
+use crate::domain::digest::Tally;
+use crate::domain::report::{Listing, Report, SLICES_MAX, Slice, Step};
+use crate::domain::when::{Misread, UNDERSTOOD};
+use crate::store::Verified;
+use crate::wording::answers::{ask_button, event_line, list};
+use crate::wording::card::{PAGE_CHARS, paragraph_chars, starts};
+use crate::wording::{accounts, counted, refusals, span_of_time};
+
+/// The most characters of a picture's description.
+const ALT_MAX: usize = 1000;
+
+/// A page of the audit trail.
+pub struct Page<'a> {
+    /// Its events, newest first.
+    pub events: &'a [AuditEvent],
+    /// What was asked for, in words.
+    pub filters: &'a [String],
+    /// The command line of the page before this one, if there is one.
+    pub newer: Option<String>,
+    /// The command line of the page after this one, if there is one.
+    pub older: Option<String>,
+}
+
+/// How many of these events, from the first on, fit on one page of at most so many.
+pub fn fitting(events: &[AuditEvent], most: usize) -> usize {
+    let needed = events.iter().map(|event| paragraph_chars(&event_line(event)));
+    starts(needed, most, PAGE_CHARS).get(1).copied().unwrap_or(events.len())
+}
+
+/// The answer to `audit`.
+pub fn audit(page: &Page) -> Card {
+    let asked = filters(page.filters);
+    if page.events.is_empty() {
+        let text = Text::plain("No audit event matches").and(asked).then(".");
+        let text = if page.filters.is_empty() {
+            text.then(" Nothing that you may see has happened yet.")
+        } else {
+            text.then(" Leave a filter out, or give more time, to find more. ")
+                .with(Span::Code("/inactive-contractors help audit".into()))
+                .then(" has examples.")
+        };
+        return list(text, Vec::new());
+    }
+    let count = counted(page.events.len(), "audit event", "audit events");
+    let which = if page.newer.is_none() { "The latest " } else { "" };
+    let title = Text::plain(format!("{which}{count}")).and(asked).then(":");
+    let mut card = list(title, page.events.iter().map(event_line).collect());
+    let buttons = [("Newer", &page.newer), ("Older", &page.older)];
+    let buttons = buttons.into_iter().filter_map(|(label, line)| Some(ask_button(label, line.clone()?)));
+    let buttons: Vec<_> = buttons.collect();
+    if !buttons.is_empty() {
+        card.blocks.push(Block::Buttons(buttons));
+    }
+    card
+}
+
+fn filters(filters: &[String]) -> Text {
+    match filters {
+        [] => Text::default(),
+        filters => Text::plain(" (").quoted(filters.join(", ")).then(")"),
+    }
+}
+
+/// A date that can't be used.
+pub fn misread(misread: &Misread) -> Text {
+    let examples = UNDERSTOOD.join(", ");
+    let text = match misread {
+        Misread::NotUnderstood(text) if text.is_empty() => Text::plain("A date is missing there."),
+        Misread::NotUnderstood(text) => Text::plain("I can't read ").quoted(text).then(" as a date."),
+        Misread::NotInCalendar(text) => Text::plain("The calendar has no ").quoted(text).then("."),
+        Misread::Ambiguous(text, days) => return ambiguous(text, days),
+        Misread::InFuture(text) => Text::default().quoted(text).then(" has not begun yet."),
+        Misread::Backwards(text) => Text::default().quoted(text).then(" ends before it begins."),
+    };
+    text.then(format!(" What I understand: {examples}."))
+}
+
+/// Asks which of two days a date means.
+pub fn ambiguous(text: &str, [one, other]: &[NaiveDate; 2]) -> Text {
+    let in_words = |day: &NaiveDate| day.format("%-d %b %Y").to_string();
+    Text::default()
+        .quoted(text)
+        .then(format!(" can be {} or {}. Write ", in_words(one), in_words(other)))
+        .with(Span::Code(one.to_string()))
+        .then(" or ")
+        .with(Span::Code(other.to_string()))
+        .then(".")
+}
+
+/// Words of a question that mean nothing.
+pub fn not_a_filter(word: &str, nearest: Option<&str>) -> Text {
+    let text = Text::plain("I don't know what ").quoted(word).then(" means there.");
+    let text = match nearest {
+        Some(nearest) => text.then(" Did you mean ").with(Span::Code(nearest.to_owned())).then("?"),
+        None => text,
+    };
+    text.then(" A question has one person and these words: since, until, in, by, outcome, request, policy.")
+}
+
+/// A keyword without its value.
+pub fn filter_needs_a_value(word: &str) -> Text {
+    Text::plain("Something is missing after ").quoted(word).then(".")
+}
+
+/// An outcome that is none.
+pub fn not_an_outcome(word: &str, nearest: Option<&str>, known: &[&str]) -> Text {
+    let text = Text::plain("There is no outcome ").quoted(word).then(".");
+    let text = match nearest {
+        Some(nearest) => text.then(" Did you mean ").with(Span::Code(nearest.to_owned())).then("?"),
+        None => text,
+    };
+    text.then(format!(" There are: {}.", known.join(", ")))
+}
+
+/// Part of a login that too many accounts have.
+pub fn too_many_accounts(part: &str, max: usize) -> Text {
+    Text::plain(format!("More than {max} accounts have "))
+        .quoted(part)
+        .then(" in their login. Name one more exactly.")
+}
+
+/// `by` names an address that nobody in the chat system has.
+pub fn nobody_with_address(address: &str) -> Text {
+    Text::plain("Nobody in Slack has the address ").quoted(address).then(". Mention them instead.")
+}
+
+/// The chat system can't say who has an address.
+pub fn cant_find_person(error: &str) -> Text {
+    Text::plain("I can't look that person up in Slack now: ").quoted(error)
+}
+
+/// A policy that the person may not ask about, or that there is none of.
+pub fn no_such_policy(name: &str, known: &[&str]) -> Text {
+    Text::plain("There is no policy ")
+        .quoted(name)
+        .then(format!(" that you may ask about. You may ask about: {}.", known.join(", ")))
+}
+
+/// A question too long to be carried by a button.
+pub fn question_too_long() -> Text {
+    Text::plain("That question is too long. Ask with fewer words.")
+}
+
+/// Somebody else's file is being made.
+pub fn busy() -> Text {
+    Text::plain(
+        "Somebody's export, evidence or verification is under way, and there is one at a time. Try again soon.",
+    )
+}
+
+/// An export or a bundle would be too large.
+pub fn too_much(max: usize) -> Text {
+    Text::plain(format!(
+        "That is more than {max} events, which is too much for one file. Ask for a shorter time with since and until."
+    ))
+}
+
+/// Nothing to put into a file.
+pub fn nothing_to_export(asked: &[String]) -> Text {
+    Text::plain("No audit event matches")
+        .and(filters(asked))
+        .then(", so there is nothing to export. Leave a filter out, or give more time.")
+}
+
+/// A file that was made.
+pub struct Made<'a> {
+    /// What it is: "12 audit events", "The evidence".
+    pub what: String,
+    /// What was asked for, in words.
+    pub filters: &'a [String],
+    /// The numbers of its first and last event.
+    pub range: Option<(i64, i64)>,
+    /// Number and hash of the chain's head when it was made.
+    pub head: &'a (i64, String),
+    /// The file's SHA-256.
+    pub sha256: &'a str,
+    /// Whether events that the person may not see were left out.
+    pub restricted: bool,
+}
+
+/// What is said with the file.
+pub fn made(made: &Made) -> Text {
+    let text = Text::plain(made.what.clone()).and(filters(made.filters)).then(".");
+    let text = match made.range {
+        Some((first, last)) => text.then(format!(" Events {first} to {last}.")),
+        None => text,
+    };
+    let (seq, hash) = made.head;
+    let text = text.then(format!("\nHead of the audit trail: event {seq}, ")).with(Span::Code(hash.clone()));
+    let text = text.then("\nSHA-256 of the file: ").with(Span::Code(made.sha256.to_owned()));
+    if made.restricted {
+        text.then("\nIt is a part: events of other policies, and of the bot itself, are not in it.")
+    } else {
+        text
+    }
+}
+
+/// The answer to a command that made a file for its person.
+pub fn sent(what: &str, made_text: Text) -> Card {
+    let summary = Text::plain(format!("{what} is in our direct messages."));
+    Card { summary: summary.clone(), blocks: vec![Block::Section(summary), Block::Context(made_text)] }
+}
+
+/// The file was made and recorded, and can't be delivered.
+pub fn not_sent(what: &str, error: &str) -> Text {
+    Text::plain(format!("{what} was made, but I can't send it to you: "))
+        .quoted(error)
+        .then(" Try again later.")
+}
+
+/// The answer to `verify`.
+pub fn verified(verified: &Verified) -> Card {
+    let head = Span::Code(verified.head.clone());
+    let in_order = verified.events - verified.archived;
+    let mut in_words = counted(usize::try_from(in_order).unwrap_or_default(), "event", "events");
+    if verified.archived > 0 {
+        in_words = format!("{in_words} after number {}, up to which it was archived,", verified.archived);
+    }
+    let text = match (verified.broken_at, in_order) {
+        (None, 0) => Text::plain("The audit trail is empty, and nothing is wrong with it."),
+        (None, _) => Text::plain(format!("The audit trail holds: {in_words} in order, head ")).with(head).then(
+            ".\nThat nothing was changed, left out or put in between is proven. A whole trail that was written anew \
+             shows only against a head that was kept elsewhere: compare with those in the channel and in exports.",
+        ),
+        (Some(at), before) => {
+            let text = Text::plain(format!("The audit trail is BROKEN at event {at}: it was changed, or is missing. "));
+            let text = match before {
+                0 => text.then("No event before it holds."),
+                _ => text.then(format!("The {in_words} before it hold, up to head ")).with(head).then("."),
+            };
+            text.then(
+                "\nSomebody changed the database behind the bot's back, or the disk is damaged. Keep a copy of the \
+                 database file as it is, stop the bot, and find out who had access to the file. A backup, \
+                 an export and the heads in the channel from before show what was changed; what stands behind that event \
+                 proves nothing.",
+            )
+        }
+    };
+    refusals::note(text)
+}
+
+/// What is wrong with a period for a report.
+pub fn too_many_slices() -> Text {
+    Text::plain(format!("That is more than {SLICES_MAX} months, which no picture can show. Ask for less."))
+}
+
+/// The numbers of a report as text.
+pub fn report(report: &Report) -> Card {
+    let title = report_title(report);
+    if report.is_empty() {
+        return refusals::note(title.then(
+            ": there is nothing to report. No sweep ran and nothing was decided in that time, so there is no \
+             picture either.",
+        ));
+    }
+    let title = title.then(format!(": {}", in_total(report)));
+    let lines = report.slices.iter().map(|slice| slice_line(slice, report.step)).collect();
+    list(title, lines)
+}
+
+fn report_title(report: &Report) -> Text {
+    Text::plain("Report on ")
+        .with(Span::Code(report.policy.clone()))
+        .then(format!(", {} to {}", report.days.0, report.days.1))
+}
+
+/// "12 suspended, 1 restored, …; half of the decisions took 2 hours at most."
+fn in_total(report: &Report) -> String {
+    let total = report.total();
+    let now = report.latest().map(|listing| format!("{}. ", listed(&listing))).unwrap_or_default();
+    let median = match total.median_to_decide() {
+        Some(median) => format!("Half of the decisions took {} at most.", span_of_time(median)),
+        None => "Nobody decided anything.".to_owned(),
+    };
+    format!("{now}{}. {median}", happened(&total))
+}
+
+fn listed(listing: &Listing) -> String {
+    let contractors = counted(listing.contractors as usize, "contractor", "contractors");
+    format!("{contractors}, {} of them inactive", listing.inactive)
+}
+
+fn happened(tally: &Tally) -> String {
+    format!(
+        "{} suspended, {} restored, {} kept; {} denied, {} expired",
+        accounts(tally.suspended as usize),
+        tally.restored,
+        tally.kept,
+        counted(tally.denied as usize, "request", "requests"),
+        tally.expired
+    )
+}
+
+fn slice_line(slice: &Slice, step: Step) -> Text {
+    let text = Text::default().with(Span::Bold(slice_name(slice.day, step))).then(": ");
+    let text = match &slice.listing {
+        Some(listing) => text.then(format!("{}. ", listed(listing))),
+        None => text.then("no sweep. "),
+    };
+    let text = text.then(format!("{}.", happened(&slice.tally)));
+    match slice.tally.median_to_decide() {
+        Some(median) => text.then(format!(" Median time to decision: {}.", span_of_time(median))),
+        None => text,
+    }
+}
+
+fn slice_name(day: NaiveDate, step: Step) -> String {
+    match step {
+        Step::Week => day.format("From %-d %b").to_string(),
+        Step::Month => day.format("%b %Y").to_string(),
+    }
+}
+
+/// What the picture of a report shows, for who can't see it.
+pub fn picture_alt(report: &Report) -> String {
+    let (since, until) = report.days;
+    let each = match report.step {
+        Step::Week => "week",
+        Step::Month => "month",
+    };
+    let mut alt = format!("Four line charts of {}, {since} to {until}, per {each}. ", report.policy);
+    alt += &in_total(report);
+    let trend = |name: &str, value: &dyn Fn(&Slice) -> Option<u32>| {
+        let values: Vec<String> = report
+            .slices
+            .iter()
+            .map(|slice| value(slice).map_or("–".to_owned(), |value| value.to_string()))
+            .collect();
+        format!(" {name}: {}.", values.join(" "))
+    };
+    let trends = [
+        trend("Contractors", &|slice| Some(slice.listing?.contractors)),
+        trend("Inactive", &|slice| Some(slice.listing?.inactive)),
+        trend("Suspended", &|slice| Some(slice.tally.suspended)),
+        trend("Restored", &|slice| Some(slice.tally.restored)),
+        trend("Kept", &|slice| Some(slice.tally.kept)),
+        trend("Denied", &|slice| Some(slice.tally.denied)),
+        trend("Expired", &|slice| Some(slice.tally.expired)),
+    ];
+    for trend in trends {
+        if alt.chars().count() + trend.chars().count() <= ALT_MAX {
+            alt += &trend;
+        }
+    }
+    alt.chars().take(ALT_MAX).collect()
+}
+
+/// What is said with the picture.
+pub fn picture_comment(report: &Report) -> Text {
+    report_title(report).then(format!(": {}", in_total(report)))
+}
+
+/// Where the picture of a report is going to be.
+pub fn picture_follows(here: bool) -> Text {
+    Text::plain(if here {
+        "The picture follows below."
+    } else {
+        "The picture follows in our direct messages."
+    })
+}
+
+/// A report's picture could not be shown.
+pub fn picture_not_sent(error: &str) -> Text {
+    Text::plain("The picture of the report could not be shown: ")
+        .quoted(error)
+        .then(" Its numbers are all in the text.")
+}

@@ -1,0 +1,181 @@
+//! Says in words that a database is older than the channel.
+
+use chrono::{DateTime, Utc};
+
+use crate::chat::{Block, Card, Span, Text};
+use crate::domain::audit::Person;
+use crate::domain::lineage::{DatabaseId, Lineage, Mismatch, Stop};
+use crate::domain::request::Request;
+use crate::store::ResumedDatabase;
+use crate::wording::{counted, mention};
+
+/// The command that ends a stop.
+const RESUME: &str = "/inactive-contractors resume";
+
+/// How many are named; the rest is only counted.
+const NAMED_MAX: usize = 20;
+
+/// Says what is wrong, in one sentence without markup: for a status, a log, a check.
+pub fn reason(lineage: &Lineage, stop: &Stop) -> String {
+    what_is_wrong(lineage, stop).to_plain()
+}
+
+fn what_is_wrong(lineage: &Lineage, stop: &Stop) -> Text {
+    let event = stop.head.event;
+    match stop.why {
+        Mismatch::Ahead | Mismatch::Forked => match stop.last_event(&lineage.database.id) {
+            Some(last) if last > event => Text::plain(format!(
+                "the channel has seen event {last} of the audit trail, and the database ended at event {event}, so an older copy was put in its place"
+            )),
+            Some(_) | None => Text::plain(format!(
+                "the channel has seen another audit trail than the one in the database, which ended at event {event}, so an older copy was put in its place, or another bot works with a copy"
+            )),
+        },
+        Mismatch::LaterEpoch => Text::plain(format!(
+            "the channel has seen a later epoch of the database, which is in epoch {}, so a copy of it was resumed elsewhere",
+            lineage.database.epoch
+        )),
+        Mismatch::OtherDatabase => Text::plain(
+            "the channel has seen another database of this bot, so the file was replaced, or two bots work with this Slack app",
+        ),
+        Mismatch::Restored => Text::plain("the database was restored from ")
+            .with(Span::Code(stop.restored_from.clone().unwrap_or_default()))
+            .then(format!(", which ends at event {event}")),
+    }
+}
+
+/// Says what the file lacks: events, requests, exemptions. `missing` are exemptions in words.
+fn gap(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Text {
+    let mut text = Text::default();
+    let first = stop.head.event + 1;
+    if let Some(last) = stop.last_event(&lineage.database.id).filter(|last| *last >= first) {
+        text = text.then(format!("\nMissing in the file: events {first} to {last}."));
+    }
+    let requests: Vec<String> =
+        stop.requests(&lineage.database.id).iter().map(|id| format!("#{id}")).collect();
+    if !requests.is_empty() {
+        text = text.then(format!("\nRequests that changed in that part: {}.", some(&requests)));
+    }
+    if !missing.is_empty() {
+        text = text.then("\nExemptions that my messages speak of and the file lacks: ").quoted(some(missing));
+        text = text.then(". Grant them again before you resume.");
+    }
+    text
+}
+
+fn some(all: &[String]) -> String {
+    let named = all.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+    match all.len().saturating_sub(NAMED_MAX) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
+/// Returns the message in the channel, and to each admin, when the database is stopped.
+pub fn stopped(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Card {
+    let text = Text::plain("I have stopped: ")
+        .and(what_is_wrong(lineage, stop))
+        .then(". I suspend and restore nobody and start no sweep, and nothing that is open is executed.")
+        .and(gap(lineage, stop, missing))
+        .then("\nAn admin lets me go on with ")
+        .with(Span::Code(RESUME.into()))
+        .then(". Open requests are then withdrawn and asked again; nothing that was approved before is executed.");
+    spoken(text)
+}
+
+/// Returns the message in the channel when it goes on.
+pub fn resumed(by: &Person, at: DateTime<Utc>, epoch: i64) -> Card {
+    spoken(
+        Text::default()
+            .and(mention(by))
+            .then(" let me go on, ")
+            .with(Span::Time(at))
+            .then(format!(
+                ". My database is in epoch {epoch} now. What was approved before is not executed; open requests are asked again."
+            )),
+    )
+}
+
+/// Returns the answer to the admin who resumed.
+pub fn resumed_answer(done: &ResumedDatabase, missing: &[String], paused: &[String]) -> Text {
+    let requests: Vec<String> = done.superseded.iter().map(|id| format!("#{id}")).collect();
+    let mut text = Text::plain(format!("I go on, in epoch {} of the database. ", done.database.epoch));
+    text = if requests.is_empty() {
+        text.then("No request was open.")
+    } else {
+        text.then(format!(
+            "{} superseded and not executed: {}.",
+            counted(requests.len(), "request is", "requests are"),
+            some(&requests)
+        ))
+    };
+    if !done.swept.is_empty() {
+        text = text.then(format!(" A fresh sweep asks again: {}.", some(&done.swept)));
+    }
+    if !paused.is_empty() {
+        text = text.then(format!(" Still paused: {}; resume once more to end that.", some(paused)));
+    }
+    if !missing.is_empty() {
+        text = text.then(" Exemptions that my messages speak of and the file lacks: ").quoted(some(missing));
+        text = text.then(".");
+    }
+    text
+}
+
+/// Returns the card of a request whose database is stopped.
+pub fn superseded_card(request: &Request) -> Card {
+    let text = Text::plain(format!("Request #{} of policy ", request.id))
+        .with(Span::Code(request.policy.clone()))
+        .then(
+            ": my database was restored or replaced, so nothing on this list is executed. After an admin's ",
+        )
+        .with(Span::Code(RESUME.into()))
+        .then(" a fresh sweep asks again.");
+    let title = "Superseded by a restore".to_owned();
+    Card { summary: text.clone(), blocks: vec![Block::Header(title), Block::Section(text)] }
+}
+
+/// Says why nothing is decided or started while the database is stopped.
+pub fn refused() -> Text {
+    Text::plain(
+        "My database is older than the channel or was replaced, so I have stopped and nothing was changed. An admin lets me go on with ",
+    )
+    .with(Span::Code(RESUME.into()))
+    .then(".")
+}
+
+/// Says why a request of an earlier epoch can't be decided.
+pub fn superseded() -> Text {
+    Text::plain(
+        "This request is from before my database was restored, so nothing was changed. Decide on the request that asks again, or run ",
+    )
+    .with(Span::Code("/inactive-contractors sweep".into()))
+    .then(".")
+}
+
+/// Says why a button or dialog of another database changes nothing.
+pub fn not_of_this_database(earlier_epoch: bool) -> Text {
+    Text::plain(if earlier_epoch {
+        "That was posted before my database was restored, so nothing was changed. Use a message that was posted since, or run "
+    } else {
+        "That was posted by another bot with this Slack app, or with another database, so nothing was changed here. To see what I have open, run "
+    })
+    .with(Span::Code("/inactive-contractors pending".into()))
+    .then(".")
+}
+
+/// Returns the answer to an admin who would resume one policy of a stopped database.
+pub fn resume_all() -> Text {
+    Text::plain("The whole database is stopped, not one policy, so nothing was changed. To let everything go on, run ")
+        .with(Span::Code(RESUME.into()))
+        .then(" without a policy.")
+}
+
+/// Returns the database by name, where its head is said.
+pub fn name(database: &DatabaseId) -> String {
+    format!("database {}, epoch {}", database.id, database.epoch)
+}
+
+fn spoken(text: Text) -> Card {
+    Card { summary: text.clone(), blocks: vec![Block::Section(text)] }
+}

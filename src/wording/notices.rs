@@ -1,0 +1,314 @@
+//! Messages that stand on their own: what became of a request, and sweeps that asked nothing.
+
+use chrono::{DateTime, Utc};
+
+use crate::chat::{Block, Card, MessageRef, Span, Text};
+use crate::domain::candidate::{Candidate, CandidateState};
+use crate::domain::plan::{Counts, Guard};
+use crate::domain::policy::{People, Rule};
+use crate::domain::request::{Request, RequestState, Retry};
+use crate::domain::sessions::Sessions;
+use crate::domain::silence::Kind;
+use crate::wording::card::{paragraph_chars, starts};
+use crate::wording::{
+    accounts, by_both, guard_in_words, mention, outcome_in_words, rule_in_words, shown_who,
+};
+
+/// The most outcomes in one message of the thread: one block each, within Slack's 50.
+pub const OUTCOMES_PER_MESSAGE: usize = 30;
+/// The most characters of them: Slack refuses a message of more than about 13,000 in all.
+const OUTCOMES_CHARS: usize = 11_000;
+
+pub(crate) fn spoken(text: Text) -> Card {
+    Card { summary: text.clone(), blocks: vec![Block::Section(text)] }
+}
+
+/// The message in the channel that says how a request ended. `None` while it has not.
+pub fn ending(
+    request: &Request,
+    candidates: &[Candidate],
+    card: &MessageRef,
+    chain: Option<(i64, &str)>,
+) -> Option<Card> {
+    let policy = Span::Code(request.policy.clone());
+    let link = Span::MessageLink { message: card.clone(), label: format!("request {}", request.id) };
+    let text = match &request.state {
+        RequestState::Preview
+        | RequestState::Held { .. }
+        | RequestState::Pending { .. }
+        | RequestState::Approved { .. } => return None,
+        RequestState::Completed { decision, first, retry, .. } => {
+            let (said, by, first) = match retry {
+                Some(retry) => (". Tried again for ", &retry.decision, retry.first.as_ref()),
+                None => (". Approved by ", decision, first.as_deref()),
+            };
+            Text::default()
+                .with(policy)
+                .then(": ")
+                .then(outcomes_in_numbers(candidates, retry.as_deref()))
+                .then(said)
+                .and(by_both(first, by))
+                .then("; what became of every account is in the thread of ")
+                .with(link)
+                .then(".")
+        }
+        RequestState::Denied { decision } => Text::default()
+            .with(policy)
+            .then(": ")
+            .and(mention(&decision.by))
+            .then(" denied ")
+            .with(link)
+            .then("; nobody is suspended.")
+            .and(reason(decision.reason.as_deref())),
+        RequestState::Expired { .. } => Text::default()
+            .with(policy)
+            .then(": nobody answered ")
+            .with(link)
+            .then(format!(" in time, so nobody is suspended. {} were listed.", accounts(candidates.len()))),
+        RequestState::Withdrawn { decision } => Text::default()
+            .with(policy)
+            .then(": ")
+            .and(mention(&decision.by))
+            .then(" took ")
+            .with(link)
+            .then(" back; nobody is suspended.")
+            .and(reason(decision.reason.as_deref())),
+        RequestState::WentLive { decision } => Text::default()
+            .with(policy)
+            .then(": ")
+            .and(mention(&decision.by))
+            .then(" took the rule live. From now on sweeps ask for approval."),
+        RequestState::Outdated { .. } => Text::default()
+            .with(policy)
+            .then(": the rule was changed before anybody decided about ")
+            .with(link)
+            .then(", so nobody on it is suspended. A fresh sweep asks by the new rule."),
+    };
+    let mut card = spoken(text);
+    card.blocks.extend(chain.map(|(seq, head)| anchor(seq, head)));
+    Some(card)
+}
+
+/// The message when the database can't be written. The last one of a day says that it is.
+pub fn database_fails(error: &str, last: bool) -> Card {
+    let text = Text::plain("I can't write to my database (").quoted(error).then(
+        "), so nothing is decided, suspended or swept until that is mended: nothing happens without its audit trail. \
+         Whoever runs me: look at the disk; I go on by myself. What was approved before waits.",
+    );
+    spoken(if last {
+        text.then(
+            " That was so several times today: should it happen again, I leave it to the log until tomorrow.",
+        )
+    } else {
+        text
+    })
+}
+
+/// The message when it can be written again.
+pub fn database_works(since: DateTime<Utc>) -> Card {
+    spoken(
+        Text::plain("I can write to my database again. It failed ")
+            .with(Span::Time(since))
+            .then("; what was to be done goes on."),
+    )
+}
+
+/// Returns the last message of a process whose database file is not there any more.
+pub fn database_lost() -> Card {
+    spoken(Text::plain(
+        "My database file was moved, deleted or replaced while I worked with it. I change nothing any more, and I stop. \
+         The next start works with the file that is there then. If you run this bot, put the right file in place \
+         before you start it.",
+    ))
+}
+
+/// Returns where the audit trail stands: kept in the channel, so that a rewritten file shows. 128 bits of the hash
+/// can't be forged and can be read; the message's mark has all of it.
+fn anchor(seq: i64, head: &str) -> Block {
+    let head = Span::Code(head.get(..32).unwrap_or(head).to_owned());
+    Block::Context(Text::plain(format!("Audit trail up to event {seq}, head ")).with(head))
+}
+
+/// "3 accounts suspended, 1 left alone": of all, or of those that were tried again.
+fn outcomes_in_numbers(candidates: &[Candidate], retry: Option<&Retry>) -> String {
+    let tried = |one: &&Candidate| retry.is_none_or(|retry| retry.positions.contains(&one.position));
+    let count = |word| candidates.iter().filter(tried).filter(|one| one.state.word() == word).count();
+    let mut parts = vec![format!("{} suspended", accounts(count("suspended")))];
+    for (word, phrase) in
+        [("skipped", "left alone"), ("kept", "kept active"), ("failed", "NOT suspended because of errors")]
+    {
+        if count(word) > 0 {
+            parts.push(format!("{} {phrase}", count(word)));
+        }
+    }
+    for (unknown, phrase) in [(false, "NOT ended"), (true, "perhaps NOT ended")] {
+        let failed = |one: &&Candidate| match &one.state {
+            CandidateState::Suspended { sessions: Sessions::Failed { unclear, .. }, .. } => {
+                *unclear == unknown
+            }
+            _ => false,
+        };
+        let signed_in = candidates.iter().filter(tried).filter(failed).count();
+        if signed_in > 0 {
+            parts.push(format!("the sessions of {} {phrase}", accounts(signed_in)));
+        }
+    }
+    parts.join(", ")
+}
+
+fn reason(reason: Option<&str>) -> Text {
+    reason.map_or_else(Text::default, |reason| Text::plain(" Reason: ").quoted(reason))
+}
+
+fn outcome(request: &Request, candidate: &Candidate, now: DateTime<Utc>) -> Text {
+    shown_who(&candidate.shown).then(": ").and(outcome_in_words(candidate, &request.rule, now))
+}
+
+/// The parts of a list whose outcomes are one message each: as many as fit, so that nobody's is left out for their
+/// neighbours' names.
+pub fn outcome_parts<'a>(
+    request: &Request,
+    told: &'a [Candidate],
+    now: DateTime<Utc>,
+) -> Vec<&'a [Candidate]> {
+    let needed = told.iter().map(|candidate| paragraph_chars(&outcome(request, candidate, now)));
+    let starts = starts(needed, OUTCOMES_PER_MESSAGE, OUTCOMES_CHARS);
+    let ends = starts.iter().skip(1).copied().chain([told.len()]);
+    starts.iter().zip(ends).map(|(start, end)| &told[*start..end]).filter(|part| !part.is_empty()).collect()
+}
+
+/// One message of the thread: the outcome of each account of a part of the list.
+pub fn outcomes(request: &Request, part: &[Candidate], now: DateTime<Utc>) -> Card {
+    let line = |candidate: &Candidate| Block::Section(outcome(request, candidate, now));
+    let summary = Text::plain(format!(
+        "{}: what became of {} of request {}.",
+        request.policy,
+        accounts(part.len()),
+        request.id
+    ));
+    Card { summary, blocks: part.iter().map(line).collect() }
+}
+
+/// The most people and groups that one message names.
+pub(crate) const NAMED_MAX: usize = 20;
+
+/// A request that nobody has answered so far, for those who could, or who can see to it.
+pub fn unanswered(
+    request: &Request,
+    candidates: &[Candidate],
+    card: &MessageRef,
+    kind: Kind,
+    to: &People,
+) -> Card {
+    let users = to.users.iter().map(|id| Span::Mention { id: id.clone(), name: String::new() });
+    let named = users.chain(to.groups.iter().map(|id| Span::Group(id.clone())));
+    let text = named.take(NAMED_MAX).fold(Text::default(), |text, span| text.with(span).then(" "));
+    let link = Span::MessageLink { message: card.clone(), label: format!("request {}", request.id) };
+    let open = candidates.iter().filter(|candidate| candidate.state.is_open()).count();
+    let waits_for = match &request.state {
+        RequestState::Pending { first: Some(first) } => {
+            Text::plain("waits for a second person's approval besides ").and(mention(&first.decision.by))
+        }
+        RequestState::Held { .. } => Text::plain("is held by a guard and waits for somebody to look"),
+        RequestState::Preview
+        | RequestState::Pending { first: None }
+        | RequestState::Approved { .. }
+        | RequestState::Completed { .. }
+        | RequestState::Denied { .. }
+        | RequestState::Expired { .. }
+        | RequestState::Withdrawn { .. }
+        | RequestState::WentLive { .. }
+        | RequestState::Outdated { .. } => Text::plain("waits for an answer"),
+    };
+    let still = match kind {
+        Kind::Reminder => " still ",
+        Kind::Escalation => " has not been decided by its approvers: it ",
+    };
+    let text = text
+        .with(link)
+        .then(" of ")
+        .with(Span::Code(request.policy.clone()))
+        .then(format!(" about {}{still}", accounts(open)))
+        .and(waits_for);
+    let text = match request.deadline {
+        Some(deadline) => text.then(", until ").with(Span::Time(deadline)),
+        None => text,
+    };
+    let text = text.then(". Without an answer nobody is suspended.");
+    spoken(match kind {
+        Kind::Reminder => text,
+        Kind::Escalation => text.then(" Please see that one of them decides."),
+    })
+}
+
+/// A sweep that found nobody to ask about.
+pub fn no_candidates(policy: &str, rule: &Rule, counts: Counts) -> Card {
+    let mut text = Text::default()
+        .with(Span::Code(policy.into()))
+        .then(format!(": nobody to suspend. {} looked at for ", accounts(counts.population as usize)))
+        .and(rule_in_words(rule))
+        .then(".");
+    if counts.waiting > 0 {
+        let wait = if counts.waiting == 1 { "waits" } else { "wait" };
+        text = text.then(format!(" {} already {wait} for an answer.", accounts(counts.waiting as usize)));
+    }
+    if counts.unknown > 0 {
+        text = text.then(format!(" {} could not be judged.", accounts(counts.unknown as usize)));
+    }
+    spoken(text)
+}
+
+/// A sweep that a guard refused.
+pub fn sweep_refused(policy: &str, guard: &Guard) -> Card {
+    spoken(
+        Text::plain("The sweep of ")
+            .with(Span::Code(policy.into()))
+            .then(" was stopped by a guard, and nothing was done. ")
+            .and(guard_in_words(guard)),
+    )
+}
+
+/// A sweep that failed.
+pub fn sweep_failed(policy: &str, error: &str) -> Card {
+    spoken(
+        Text::plain("The sweep of ")
+            .with(Span::Code(policy.into()))
+            .then(" failed, and nothing was done: ")
+            .quoted(error)
+            .then(" Mend that, then run ")
+            .with(Span::Code(format!("/inactive-contractors sweep {policy}")))
+            .then("; the next sweep on schedule runs in any case."),
+    )
+}
+
+/// Returns the notice that a sweep has not ended when it should have.
+pub fn sweep_late(policy: &str, began: DateTime<Utc>) -> Card {
+    spoken(
+        Text::plain("The sweep of ")
+            .with(Span::Code(policy.into()))
+            .then(" that began at ")
+            .with(Span::Time(began))
+            .then(
+                " has not ended, although it should have. Until it ends, it proposes nobody. \
+                 The bot's log says what it waits for.",
+            ),
+    )
+}
+
+/// For the admins of a policy whose channel can't be posted to.
+pub fn channel_unusable(policy: &str, channel: &str, why: &str) -> Card {
+    spoken(
+        Text::plain("I can't post in ")
+            .with(Span::Code(channel.into()))
+            .then(", the channel of policy ")
+            .with(Span::Code(policy.into()))
+            .then(": ")
+            .quoted(why)
+            .then(" What I have to say there waits, and is posted once that is mended."),
+    )
+}
+
+/// What is posted when the chat system refuses a card: the channel never misses the fact.
+pub fn fallback(card: &Card) -> Card {
+    Card { summary: card.summary.clone(), blocks: Vec::new() }
+}

@@ -1,0 +1,244 @@
+//! What the people concerned by a request are asked, what they are told, and how their answers look on the card.
+//!
+//! A direct message names nobody but its recipient, and for a manager their people: not who approves, and not who
+//! decided.
+
+use chrono::{DateTime, Utc};
+
+use crate::chat::{Block, Button, Card, Span, Text};
+use crate::domain::candidate::{Candidate, CandidateState};
+use crate::domain::concern::{Answer, Answered, Asking, Field, Piece, Question, Refusal, Role, Template};
+use crate::domain::request::{Request, RequestState};
+use crate::wording::{accounts, idle_for, idle_in_words, mention, period, shown_who};
+
+/// The first word of the action of an answer's button.
+pub const ANSWER: &str = "concern";
+
+/// Accounts of one manager in one message: two blocks each, within Slack's 50.
+pub const PEOPLE_MAX: usize = 15;
+
+/// The value of an answer's button, read back.
+pub fn answer_of(value: &str) -> Option<(i64, Answer)> {
+    let (id, word) = value.split_once(':')?;
+    Some((id.parse().ok()?, Answer::of(word)?))
+}
+
+/// The message to one person about their own account, or to a manager about their people.
+pub struct Message<'a> {
+    /// The request.
+    pub request: &'a Request,
+    /// As what they are asked.
+    pub role: Role,
+    /// The policy's wording.
+    pub wording: &'a Template,
+    /// Their name.
+    pub name: &'a str,
+    /// The accounts, with the questions about them; at most [`PEOPLE_MAX`].
+    pub about: Vec<(&'a Question, &'a Candidate)>,
+}
+
+/// Renders the message.
+pub fn message(message: &Message) -> Card {
+    let mut blocks = vec![Block::Section(filled_in(message))];
+    for (question, candidate) in &message.about {
+        let evidence = &candidate.shown.evidence;
+        let idle =
+            idle_in_words(&evidence.idle, evidence.last_sign_in, &message.request.rule, evidence.looked_at);
+        let who = match message.role {
+            Role::Person => Text::default().login_as_name(&candidate.shown.login),
+            Role::Manager => shown_who(&candidate.shown),
+        };
+        let mut line = who.then("\n").and(idle);
+        if let Some(answered) = question.state.answered() {
+            line = line.then("\nYou said: ").and(said(answered));
+        }
+        blocks.push(Block::Section(line));
+        let buttons = buttons(question, candidate);
+        if !buttons.is_empty() {
+            blocks.push(Block::Buttons(buttons));
+        }
+    }
+    let decide = Text::plain("Your answer goes to the approvers of ")
+        .with(Span::Code(message.request.policy.clone()))
+        .then(", who decide. By itself it decides nothing.");
+    blocks.push(Block::Context(decide));
+    Card { summary: summary(message), blocks }
+}
+
+fn summary(message: &Message) -> Text {
+    let text = match (message.role, message.about.first()) {
+        (Role::Person, Some((_, candidate))) => {
+            let evidence = &candidate.shown.evidence;
+            let idle = idle_for(&evidence.idle, evidence.looked_at);
+            Text::plain(format!(
+                "Your account has not been used for {idle} and may be suspended. Do you still need it?"
+            ))
+        }
+        (Role::Person, None) => Text::plain("Your account may be suspended. Do you still need it?"),
+        (Role::Manager, _) => Text::plain(format!(
+            "{} of your people may be suspended. Do they still work with you?",
+            accounts(message.about.len())
+        )),
+    };
+    match message.request.deadline {
+        Some(deadline) => text.then(" Please answer by ").with(Span::Time(deadline)).then("."),
+        None => text,
+    }
+}
+
+fn filled_in(message: &Message) -> Text {
+    message.wording.0.iter().fold(Text::default(), |text, piece| match piece {
+        Piece::Words(words) => text.then(words.clone()),
+        Piece::Field(Field::Name) => text.with(Span::Name(message.name.to_owned())),
+        Piece::Field(Field::Policy) => text.with(Span::Code(message.request.policy.clone())),
+        Piece::Field(Field::Deadline) => match message.request.deadline {
+            Some(deadline) => text.with(Span::Time(deadline)),
+            None => text.then("the deadline"),
+        },
+        Piece::Field(Field::Days) => text.then(days(message)),
+    })
+}
+
+fn days(message: &Message) -> String {
+    match (message.role, message.about.first()) {
+        (Role::Person, Some((_, candidate))) => {
+            let evidence = &candidate.shown.evidence;
+            idle_for(&evidence.idle, evidence.looked_at)
+        }
+        (Role::Person, None) | (Role::Manager, _) => period(message.request.rule.inactive_after),
+    }
+}
+
+/// What can still be said: a person says one thing once, a manager may think again.
+fn buttons(question: &Question, candidate: &Candidate) -> Vec<Button> {
+    let given = question.state.answered().map(|answered| answered.answer);
+    let whose =
+        if candidate.shown.name.trim().is_empty() { &candidate.shown.login } else { &candidate.shown.name };
+    let button = |answer: Answer, label: &str, about: String| {
+        let action = format!("{ANSWER}.{}.{}", answer.word(), question.id);
+        let value = format!("{}:{}", question.id, answer.word());
+        Button { about: Some(about), ..Button::new(action, value, label) }
+    };
+    let all = match question.role {
+        Role::Person => {
+            vec![(
+                Answer::Needed,
+                button(Answer::Needed, "I still need this", "I still need this account".into()),
+            )]
+        }
+        Role::Manager => vec![
+            (
+                Answer::StillHere,
+                button(
+                    Answer::StillHere,
+                    "Still working with us",
+                    format!("{whose} is still working with us"),
+                ),
+            ),
+            (Answer::Left, button(Answer::Left, "Has left", format!("{whose} has left"))),
+        ],
+    };
+    all.into_iter().filter(|(answer, _)| Some(*answer) != given).map(|(_, button)| button).collect()
+}
+
+fn words(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Needed => "I still need this",
+        Answer::StillHere => "still working with us",
+        Answer::Left => "has left",
+    }
+}
+
+fn said(answered: &Answered) -> Text {
+    Text::plain(words(answered.answer)).then(", ").with(Span::Time(answered.at))
+}
+
+/// What a card says under a person: what they and their manager said, or why neither could be asked. `None` if there is
+/// nothing to say.
+pub fn evidence(questions: &[Question], candidate: &Candidate) -> Option<Text> {
+    let about = questions.iter().filter(|question| question.account.id == candidate.shown.id);
+    let lines = about.filter_map(line);
+    lines.reduce(|text, line| text.then("\n").and(line))
+}
+
+fn line(question: &Question) -> Option<Text> {
+    let (subject, plain) = match question.role {
+        Role::Person => ("says: ", ""),
+        Role::Manager => ("manager ", "manager "),
+    };
+    Some(match &question.state {
+        Asking::Asked { answered: Some(answered), .. } => match question.role {
+            Role::Person => Text::plain(subject).and(said(answered)),
+            Role::Manager => Text::plain(subject).and(mention(&answered.by)).then(": ").and(said(answered)),
+        },
+        Asking::NotFound => Text::plain(format!("{plain}not found in Slack")),
+        Asking::Failed { error } => {
+            Text::plain(format!("{plain}could not be asked: ")).quoted(crate::wording::card::cut(error))
+        }
+        Asking::Due { .. } | Asking::Found { .. } | Asking::Asked { answered: None, .. } => return None,
+    })
+}
+
+/// Thanks for an answer.
+pub fn thanks(request: &Request, answer: Answer) -> Text {
+    let text = Text::plain("Thank you, noted: ")
+        .then(words(answer))
+        .then(". The approvers of ")
+        .with(Span::Code(request.policy.clone()))
+        .then(" see it and decide");
+    match request.deadline {
+        Some(deadline) => text.then("; they have until ").with(Span::Time(deadline)).then("."),
+        None => text.then("."),
+    }
+}
+
+/// Slack could not say who answered.
+pub fn cant_tell() -> Text {
+    Text::plain(
+        "I can't find out from Slack who you are, so nothing was noted. Please try again in a moment.",
+    )
+}
+
+/// Why an answer had no effect.
+pub fn refusal(
+    refusal: &Refusal,
+    request: &Request,
+    candidate: Option<&Candidate>,
+    now: DateTime<Utc>,
+) -> Text {
+    match refusal {
+        Refusal::NotYours => Text::plain(
+            "Somebody else was asked this, or your address in Slack is another one now, so your answer doesn't count. \
+             Nothing was noted.",
+        ),
+        Refusal::DoesNotFit => Text::plain("That is no answer to what you were asked. Nothing was noted."),
+        Refusal::Same(before) => {
+            Text::plain("You had said so already: ").and(said(before)).then(". The approvers see it.")
+        }
+        Refusal::Repeated => crate::wording::refusals::repeated(),
+        Refusal::Over => {
+            Text::plain("This was decided before your answer came. ").and(became(request, candidate, now))
+        }
+    }
+}
+
+/// What became of the account, without naming who decided.
+fn became(request: &Request, candidate: Option<&Candidate>, now: DateTime<Utc>) -> Text {
+    let ask = " If that is wrong, ask your manager or contact at the company.";
+    match (candidate.map(|candidate| &candidate.state), &request.state) {
+        (Some(CandidateState::Suspended { at, .. }), _) => {
+            Text::plain("The account was suspended ").with(Span::Time(*at)).then(".").then(ask)
+        }
+        (Some(CandidateState::Due { .. }), _) => Text::plain("The account is being suspended.").then(ask),
+        (Some(CandidateState::Failed { .. }), _) => {
+            Text::plain("The account was to be suspended, and that failed.").then(ask)
+        }
+        (_, RequestState::Pending { .. }) if request.deadline.is_some_and(|deadline| now >= deadline) => {
+            Text::plain("Nobody decided in time, so the account stays active.")
+        }
+        (Some(CandidateState::Proposed), RequestState::Held { .. } | RequestState::Pending { .. }) => {
+            Text::plain("The question is being put anew.")
+        }
+        (_, _) => Text::plain("The account was left alone."),
+    }
+}

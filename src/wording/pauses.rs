@@ -1,0 +1,164 @@
+//! Emergency stops, in words.
+
+use chrono::{DateTime, Utc};
+
+use crate::chat::{Block, Card, Span, Text};
+use crate::domain::pause::Pause;
+use crate::domain::request::Decision;
+use crate::wording::mention;
+
+/// Who paused it, when, and why.
+fn by(decision: &Decision) -> Text {
+    let text = Text::default().and(mention(&decision.by)).then(", ").with(Span::Time(decision.at));
+    match &decision.reason {
+        Some(reason) => text.then(": “").quoted(reason).then("”."),
+        None => text.then("."),
+    }
+}
+
+/// What a card or a status says of a pause that is in force.
+pub fn in_force(pause: &Pause) -> Text {
+    Text::plain("Paused by ").and(by(&pause.began))
+}
+
+/// The message in the channel when a policy was paused.
+pub fn began(pause: &Pause) -> Card {
+    let text = Text::default()
+        .with(Span::Code(pause.policy.clone()))
+        .then(" is paused by ")
+        .and(by(&pause.began))
+        .then(
+            " Nobody is suspended and no sweep starts until an admin resumes it. \
+             Denying, keeping and giving access back still work. To resume: ",
+        )
+        .with(resume(pause));
+    spoken(text)
+}
+
+/// The message in the channel when it goes on.
+pub fn ended(pause: &Pause, by_whom: &Decision) -> Card {
+    let text = Text::default()
+        .with(Span::Code(pause.policy.clone()))
+        .then(" was resumed by ")
+        .and(by(by_whom))
+        .then(" It was paused ")
+        .with(Span::Time(pause.began.at))
+        .then(". What was approved and is not too old goes on; a sweep that was missed starts if it is not too late for it.");
+    spoken(text)
+}
+
+/// The message in the channel in place of a sweep: a pause that is forgotten is a door left open.
+pub fn no_sweep(pause: &Pause, slot: DateTime<Utc>) -> Card {
+    let text = Text::default()
+        .with(Span::Code(pause.policy.clone()))
+        .then(": no sweep ")
+        .with(Span::Time(slot))
+        .then(", because the policy is paused by ")
+        .and(by(&pause.began))
+        .then(" To resume: ")
+        .with(resume(pause));
+    spoken(text)
+}
+
+/// Why a policy that may have been meant is neither stopped nor resumed.
+#[derive(Clone, Debug)]
+pub enum Missed {
+    /// The chat system could not tell whether the person is an admin of it; why.
+    CantTell(String),
+    /// It could not be written.
+    Broken,
+}
+
+/// Names what was missed, before anything else: whoever stops everything must not take it for stopped.
+fn missed(missed: &[(String, Missed)], verb: &str) -> Text {
+    missed.iter().fold(Text::default(), |text, (policy, why)| {
+        let text = text.with(Span::Code(policy.clone())).then(format!(" was NOT {verb}d: "));
+        let text = match why {
+            Missed::CantTell(why) => text
+                .then("I can't find out from Slack whether you are an admin of it (")
+                .quoted(why)
+                .then("). Please try again: "),
+            Missed::Broken => text.then(
+                "something broke here before it was recorded; the bot's log has the details. Please try again: ",
+            ),
+        };
+        text.with(Span::Code(format!("/inactive-contractors {verb} --policy {policy}"))).then(". ")
+    })
+}
+
+/// Repeats what a person asked for, as it was understood. `verb` is "pause" or "resume".
+pub fn understood(verb: &str, policy: Option<&str>, reason: &str) -> Text {
+    let text = Text::plain(format!("Asked to {verb}: "));
+    let text = match policy {
+        Some(policy) => text.with(Span::Code(policy.to_owned())),
+        None => text.then("every policy that you are an admin of"),
+    };
+    let text = if reason.is_empty() { text } else { text.then(", reason: “").quoted(reason).then("”") };
+    text.then(". ")
+}
+
+/// Returns the answer to an admin who paused policies: those that are paused now, those that were before, those whose
+/// pause can't be written down, with the reason, and those that are not paused.
+pub fn paused(
+    new: &[Pause],
+    before: &[Pause],
+    unwritten: &[(String, String)],
+    not: &[(String, Missed)],
+) -> Text {
+    let mut text = missed(not, "pause");
+    for (policy, why) in unwritten {
+        text = text
+            .with(Span::Code(policy.clone()))
+            .then(" is paused from this moment on, but I could not write that down: ")
+            .quoted(why)
+            .then(
+                ". Until I can, the pause is only in my memory, and a restart lifts it: fix the cause first, and don't \
+                 restart me before the channel says that the policy is paused. ",
+            );
+    }
+    for pause in new {
+        text = text.with(Span::Code(pause.policy.clone())).then(" is paused; its channel is told. ");
+    }
+    for pause in before {
+        text = text
+            .with(Span::Code(pause.policy.clone()))
+            .then(" is paused already, by ")
+            .and(by(&pause.began))
+            .then(" ");
+    }
+    match (new.len() + unwritten.len(), not) {
+        (0, _) => text.then("Nothing was changed."),
+        (_, []) => text.then("Nobody is suspended until it is resumed."),
+        (1, _) => text.then("For that policy nobody is suspended until it is resumed."),
+        (_, _) => text.then("For those policies nobody is suspended until they are resumed."),
+    }
+}
+
+/// The answer to whoever resumed policies: those that go on, and those that do not.
+pub fn resumed(pauses: &[Pause], not: &[(String, Missed)]) -> Text {
+    let text = missed(not, "resume");
+    match (pauses, not) {
+        ([], []) => text.then("Nothing is paused, so nothing was changed."),
+        ([], _) => text.then("Nothing was changed."),
+        (_, _) => pauses.iter().fold(text, |text, pause| {
+            text.with(Span::Code(pause.policy.clone())).then(" goes on; its channel is told. ")
+        }),
+    }
+}
+
+/// Why nothing that takes access away is decided or started.
+pub fn refused(by_whom: &Decision) -> Text {
+    Text::plain("This policy is paused by ")
+        .and(by(by_whom))
+        .then(" Nothing was changed. Denying, keeping and giving access back still work; an admin resumes with ")
+        .with(Span::Code("/inactive-contractors resume".into()))
+        .then(".")
+}
+
+fn resume(pause: &Pause) -> Span {
+    Span::Code(format!("/inactive-contractors resume --policy {}", pause.policy))
+}
+
+fn spoken(text: Text) -> Card {
+    Card { summary: text.clone(), blocks: vec![Block::Section(text)] }
+}

@@ -1,0 +1,167 @@
+//! A person's row on the card: the menu at its side, and what became of an account after it was suspended.
+
+use chrono::{DateTime, Utc};
+
+use crate::chat::{Menu, MenuItem, Span, Text};
+use crate::domain::assess::left_alone_until;
+use crate::domain::candidate::{Candidate, CandidateState};
+use crate::domain::policy::Policy;
+use crate::domain::request::{Request, RequestState};
+use crate::domain::restoration::{Restoration, RestorationState, Skip};
+use crate::wording::card::{View, action, cut};
+use crate::wording::{mention, span_of_time};
+
+/// What a person may want of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// All that is known of the account.
+    Details,
+    /// Keep it for a while, at once.
+    Keep,
+    /// Ask until when it is to be kept.
+    Exempt,
+    /// Ask why it is given back.
+    GiveBack,
+    /// The provider's own page about it, which the client opens by itself.
+    Console,
+}
+
+impl Wanted {
+    const ALL: [Wanted; 5] =
+        [Wanted::Details, Wanted::Keep, Wanted::Exempt, Wanted::GiveBack, Wanted::Console];
+
+    fn word(self) -> &'static str {
+        match self {
+            Wanted::Details => "details",
+            Wanted::Keep => "keep",
+            Wanted::Exempt => "exempt",
+            Wanted::GiveBack => "give_back",
+            Wanted::Console => "console",
+        }
+    }
+}
+
+/// A chosen item: what is wanted of whom. It travels through Slack and is looked up, never trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// What is wanted.
+    pub wanted: Wanted,
+    /// The request.
+    pub request: i64,
+    /// The place in its list.
+    pub position: u32,
+    /// The list that the person sees.
+    pub list_hash: String,
+}
+
+impl Chosen {
+    /// As an opaque value.
+    pub fn encode(&self) -> String {
+        format!("{}:{}:{}:{}", self.wanted.word(), self.request, self.position, self.list_hash)
+    }
+
+    /// The value's meaning; `None` if it isn't one of ours.
+    pub fn decode(value: &str) -> Option<Chosen> {
+        let mut parts = value.split(':');
+        let word = parts.next()?;
+        let chosen = Chosen {
+            wanted: Wanted::ALL.into_iter().find(|wanted| wanted.word() == word)?,
+            request: parts.next()?.parse().ok()?,
+            position: parts.next()?.parse().ok()?,
+            list_hash: parts.next()?.to_owned(),
+        };
+        parts.next().is_none().then_some(chosen)
+    }
+}
+
+/// The menu beside a person: what can be done about them now.
+pub fn menu(view: &View, candidate: &Candidate) -> Menu {
+    let item = |wanted, label: String| {
+        let Request { id, list_hash, .. } = view.request;
+        let chosen =
+            Chosen { wanted, request: *id, position: candidate.position, list_hash: list_hash.clone() };
+        MenuItem { value: chosen.encode(), label, url: None }
+    };
+    let mut items = vec![item(Wanted::Details, "Details".into())];
+    let waits = matches!(view.request.state, RequestState::Pending { .. });
+    if let Some(policy) = view.policy.filter(|_| waits && candidate.state == CandidateState::Proposed) {
+        items.push(item(Wanted::Keep, format!("Keep for {}", span_of_time(policy.kept_for()))));
+        items.push(item(Wanted::Exempt, "Exempt…".into()));
+    }
+    let in_time =
+        view.policy.and_then(|policy| undo_until(policy, candidate)).is_some_and(|at| view.now < at);
+    let given_back =
+        latest(view, candidate).is_some_and(|restoration| restoration.state.is_or_will_be_back());
+    if in_time && !given_back && matches!(view.request.state, RequestState::Completed { .. }) {
+        items.push(item(Wanted::GiveBack, "Give access back…".into()));
+    }
+    if let Some(link) = view.links.get(&candidate.position) {
+        items.push(MenuItem { url: Some(link.clone()), ..item(Wanted::Console, "Open in Okta".into()) });
+    }
+    Menu { action: action::PERSON.into(), items, confirm: None }
+}
+
+/// Until when the finished card offers to give a suspended account back.
+pub fn undo_until(policy: &Policy, candidate: &Candidate) -> Option<DateTime<Utc>> {
+    match &candidate.state {
+        CandidateState::Suspended { at, .. } => Some(*at + policy.undo_for),
+        CandidateState::Previewed
+        | CandidateState::Proposed
+        | CandidateState::Kept { .. }
+        | CandidateState::Dropped
+        | CandidateState::Due { .. }
+        | CandidateState::Skipped { .. }
+        | CandidateState::Failed { .. } => None,
+    }
+}
+
+fn latest<'a>(view: &View<'a>, candidate: &Candidate) -> Option<&'a Restoration> {
+    view.restorations.iter().rev().find(|restoration| restoration.wish.account.id == candidate.shown.id)
+}
+
+/// What became of the wish to give the account back, if there was one.
+pub fn restoration(view: &View, candidate: &Candidate) -> Option<Text> {
+    let restoration = latest(view, candidate)?;
+    let wish = &restoration.wish;
+    let (mark, verb) = match &restoration.state {
+        RestorationState::Due { .. } => ("…", "being given back, as asked by "),
+        RestorationState::Restored { .. } => ("↩", "given back by "),
+        RestorationState::Skipped { .. } => ("○", "not given back, as asked by "),
+        RestorationState::Failed { .. } => ("✗", "NOT given back, as asked by "),
+    };
+    let text = Text::default().with(Span::Bold(mark.into())).then(format!(" {verb}"));
+    let text = text.and(mention(&wish.by)).then(", ").quoted(cut(&wish.reason));
+    Some(match &restoration.state {
+        RestorationState::Due { trouble, .. } => match &trouble.error {
+            Some(error) => text.then("; paused: ").quoted(cut(error)),
+            None => text,
+        },
+        RestorationState::Restored { at, .. } => match view.policy {
+            Some(policy) => {
+                text.then("; left alone until ").with(Span::Time(left_alone_until(*at, &policy.rule)))
+            }
+            None => text,
+        },
+        RestorationState::Skipped { why: Skip::Gone, .. } => text.then("; the account no longer exists"),
+        RestorationState::Skipped { why: Skip::ChangedByOthers, .. } => {
+            text.then("; somebody else suspended it anew since then")
+        }
+        RestorationState::Skipped { why: Skip::Unproven, .. } => {
+            text.then("; the audit trail has no record of such a wish: somebody changed the database by hand")
+        }
+        RestorationState::Skipped { why: Skip::Superseded, .. } => {
+            text.then("; that was asked before the bot's database was restored")
+        }
+        RestorationState::Skipped { why: Skip::NotSuspended(status), .. } => {
+            text.then("; it was not suspended, its status is ").with(Span::Code(status.to_string()))
+        }
+        RestorationState::Failed { error, too_late, unclear, .. } => {
+            let text = match (unclear, too_late) {
+                (true, _) => text.then("; nobody could find out in time whether a try worked"),
+                (false, true) => text.then("; it could not be done in time"),
+                (false, false) => text,
+            };
+            if error.is_empty() { text } else { text.then("; the last error: ").quoted(cut(error)) }
+        }
+    })
+}
