@@ -11,24 +11,25 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::ChatError;
+use crate::chat::slack;
+use crate::chat::slack::Slack;
+use crate::cli::exit::Misconfigured;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Credential};
 use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::policy::Policy;
 use crate::domain::schedule;
-use crate::exit::Misconfigured;
 use crate::forward::Collector;
 use crate::identity::IdentityError;
+use crate::identity::okta;
+use crate::identity::okta::Okta;
 use crate::inbox::Inbox;
-use crate::okta::Okta;
+use crate::monitoring::{AtWork, Supervisor, Watch};
 use crate::scheduler::Class;
 use crate::services::App;
-use crate::slack::Slack;
 use crate::store::{AuditContext, Store};
 use crate::sweep::surveys::Surveys;
-use crate::watch::{AtWork, Supervisor, Watch};
 use crate::wording::days_off;
-use crate::{okta, slack};
 
 /// How long the bot waits for the two outside systems. The defaults are for production; tests shorten them instead of
 /// sleeping.

@@ -81,40 +81,28 @@
 /// The version, and the commit that it was built from.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("COMMIT"), ")");
 
-pub mod archive;
 pub mod authz;
-pub mod backup;
 pub mod bot;
 pub mod chat;
-pub mod check;
+pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod domain;
-pub mod dry_run;
 pub mod engine;
-pub mod exit;
 pub mod files;
 pub mod forward;
 pub mod identity;
 pub mod inbox;
-pub mod init;
+pub mod monitoring;
 pub mod net;
-pub mod okta;
 pub mod outbox;
 pub mod reports;
 pub mod request;
-pub mod restore;
 pub mod scheduler;
 pub mod services;
-pub mod settings;
-pub mod slack;
-pub mod status;
 pub mod store;
 pub mod sweep;
-pub mod terminal;
 #[cfg(feature = "otlp")]
 pub mod traces;
-pub mod trail;
-pub mod watch;
 pub mod wording;

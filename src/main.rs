@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use inactive_contractors::VERSION;
+use inactive_contractors::bot;
+use inactive_contractors::cli::audit::{self, Export};
+use inactive_contractors::cli::exit::{self, Exit, Usage};
+use inactive_contractors::cli::init::Answers;
+use inactive_contractors::cli::{archive, backup, check, config, dry_run, init, restore, status, terminal};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::config::{Config, LogFormat};
-use inactive_contractors::exit::{self, Exit, Usage};
-use inactive_contractors::init::Answers;
-use inactive_contractors::trail::{self, Export};
-use inactive_contractors::{archive, backup, bot, check, dry_run, init, restore, settings, status, terminal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -61,7 +62,7 @@ enum Command {
     /// Show what is configured, and the shape of the configuration file
     Config {
         #[command(subcommand)]
-        question: settings::Question,
+        question: config::Question,
     },
     /// Read the audit trail, beside a running bot too, and say up to which event it holds
     Verify {
@@ -184,10 +185,10 @@ async fn command(command: Command) -> anyhow::Result<Exit> {
         Command::Init { config, answers } => init::run(config.config.as_deref(), answers).await,
         Command::Check { config, json } => check::run(config.config.as_deref(), json).await,
         Command::Status { config, json, alive } => status::run(&config.database()?, json, alive).await,
-        Command::Config { question } => settings::answer(&question),
-        Command::Verify { config, json } => trail::verify(&config.database()?, json).await,
+        Command::Config { question } => config::answer(&question),
+        Command::Verify { config, json } => audit::verify(&config.database()?, json).await,
         Command::Audit(AuditCommand::Export { config, export }) => {
-            trail::export(&config.load()?, &export).await
+            audit::export(&config.load()?, &export).await
         }
         Command::Backup { config, to } => backup::run(&config.database()?, &to).await,
         Command::Restore { config, from } => restore::run(&config.database()?, &from).await,
@@ -326,11 +327,15 @@ mod tests {
             assert!(shows("debug", library, &Level::INFO), "{library}");
         }
         assert!(!shows("info,hyper=warn", "hyper", &Level::INFO));
-        assert!(shows("info", "inactive_contractors::okta", &Level::INFO));
+        assert!(shows("info", "inactive_contractors::identity::okta", &Level::INFO));
         assert!(shows("info,hyper=warn", "hyper", &Level::WARN));
         for level in ["trace", "trace,hyper=trace", "info,hyper::client=trace"] {
             assert!(!shows(level, "hyper::client", &Level::DEBUG), "{level}");
         }
-        assert!(shows("warn,inactive_contractors=debug", "inactive_contractors::okta", &Level::DEBUG));
+        assert!(shows(
+            "warn,inactive_contractors=debug",
+            "inactive_contractors::identity::okta",
+            &Level::DEBUG
+        ));
     }
 }

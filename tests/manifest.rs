@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use inactive_contractors::chat::slack::REQUIRED_SCOPES;
 use inactive_contractors::config::Config;
-use inactive_contractors::slack::REQUIRED_SCOPES;
 use saphyr::{LoadableYamlNode, Yaml};
 
 const MANIFEST: &str = include_str!("../bot-manifest.yaml");

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use inactive_contractors::config::Config;
-use inactive_contractors::watch::NAMES;
+use inactive_contractors::monitoring::NAMES;
 use saphyr::{LoadableYamlNode, Yaml};
 use secrecy::ExposeSecret;
 use serde_json::Value;

@@ -15,10 +15,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use inactive_contractors::chat::slack::{Settings, Slack, Timing};
 use inactive_contractors::chat::{Ack, Block, Card, ChatError, Connection, Handler, Inbound, Modal, Text};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::net::Network;
-use inactive_contractors::slack::{Settings, Slack, Timing};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;

@@ -4,6 +4,8 @@
 //! came from a directory or a person is a [`Span::Quoted`] or a [`Span::Name`], which an adapter renders so that it can't ping, link or
 //! format anything. An adapter never sees half-escaped strings.
 
+pub mod slack;
+
 mod card;
 mod input;
 

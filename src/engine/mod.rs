@@ -17,9 +17,7 @@ use chrono::{DateTime, Duration, Utc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::chat::Chat;
 use crate::domain::audit::{Action, Actor, Draft};
-use crate::identity::IdentityProvider;
 use crate::outbox;
 use crate::scheduler::Class;
 use crate::services::{ANSWER_MAX, App, lock};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use inactive_contractors::bot::Patience;
-use inactive_contractors::slack::Timing;
+use inactive_contractors::chat::slack::Timing;
 use serde_json::Value;
 
 use crate::fake::slack::{Disconnect, U_APPROVER, U_APPROVER2};
@@ -34,7 +34,7 @@ fn another(world: &World) -> BotTask {
 
 /// What the bot says of the connections of others.
 async fn counted(world: &World) -> Option<u64> {
-    let status = inactive_contractors::status::ask(&world.database()).await.ok()?;
+    let status = inactive_contractors::cli::status::ask(&world.database()).await.ok()?;
     status["other_connections"].as_u64()
 }
 
@@ -46,7 +46,7 @@ async fn until_counted(world: &World, others: u64) -> Value {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), counted).await.expect("Slack says how many there are");
-    inactive_contractors::status::ask(&world.database()).await.expect("it answers")
+    inactive_contractors::cli::status::ask(&world.database()).await.expect("it answers")
 }
 
 /// The line of `check` about the connections.

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
+use inactive_contractors::chat::slack::{Settings, Slack};
 use inactive_contractors::chat::{
     Ack, Block, Button, Card, Chat, ChatError, Choice, FormState, Handler, Home, Inbound, Mark, Menu,
     MenuItem, Modal, ShareIn, Span, Text, Upload, What,
 };
-use inactive_contractors::slack::{Settings, Slack};
 use tokio_util::sync::CancellationToken;
 
 use crate::fake::clock::FakeClock;

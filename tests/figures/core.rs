@@ -11,7 +11,7 @@ use inactive_contractors::domain::account::Account;
 use inactive_contractors::domain::assess::{Assessment, Standing, assess};
 use inactive_contractors::domain::audit::{Action, Actor, Draft};
 use inactive_contractors::domain::plan::{Assessed, Counts, Past, plan};
-use inactive_contractors::okta::fuzzing::users;
+use inactive_contractors::identity::okta::fuzzing::users;
 use inactive_contractors::store::{AuditContext, Store};
 use serde_json::{Value, json};
 

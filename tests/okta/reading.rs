@@ -12,8 +12,8 @@ use inactive_contractors::domain::account::{AccountId, AccountStatus, Reading, U
 use inactive_contractors::domain::assess::SecondLook;
 use inactive_contractors::domain::policy::{ExemptAttribute, Rule};
 use inactive_contractors::domain::sighting::Way;
+use inactive_contractors::identity::okta::{Credential, Okta};
 use inactive_contractors::identity::{IdentityError, IdentityProvider, Looks, SecondLooks};
-use inactive_contractors::okta::{Credential, Okta};
 use serde_json::{Value, json};
 
 use crate::fake::okta::{FakeOkta, Fault, Party, Person, Status};

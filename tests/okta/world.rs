@@ -7,8 +7,8 @@ use inactive_contractors::clock::Clock;
 use inactive_contractors::domain::account::{Account, AccountId, UserType};
 use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::policy::Rule;
+use inactive_contractors::identity::okta::{Credential, Okta, Settings};
 use inactive_contractors::identity::{IdentityError, IdentityProvider};
-use inactive_contractors::okta::{Credential, Okta, Settings};
 
 use crate::fake::clock::FakeClock;
 use crate::fake::gate::Gate;

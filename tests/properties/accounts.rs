@@ -1,7 +1,7 @@
 //! Accounts as Okta may send them, field by field: what is odd makes an account unreadable, and nothing else does.
 
 use inactive_contractors::domain::assess::{Assessment, Standing, assess};
-use inactive_contractors::okta::fuzzing::users as read;
+use inactive_contractors::identity::okta::fuzzing::users as read;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use inactive_contractors::chat::Card;
+use inactive_contractors::chat::slack::fuzzing::message;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::domain::candidate::Candidate;
 use inactive_contractors::domain::deciders::{Deciders, Unable};
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Decision, Request};
-use inactive_contractors::slack::fuzzing::message;
 use inactive_contractors::wording::before::Before;
 use inactive_contractors::wording::card::{PAGE, View, card};
 use inactive_contractors::wording::{answers, notices};

@@ -1,7 +1,7 @@
 //! What Slack sends back of what was shown: each control comes back as what it was, and half a frame is none.
 
+use inactive_contractors::chat::slack::fuzzing::{Frame, frame as read, message, view};
 use inactive_contractors::chat::{Block, Button, Card, Choice, Modal, Text, What};
-use inactive_contractors::slack::fuzzing::{Frame, frame as read, message, view};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

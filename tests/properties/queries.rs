@@ -1,6 +1,6 @@
 //! What goes to Okta: a value stays a value, and only the org's own pages are followed.
 
-use inactive_contractors::okta::fuzzing::next_page;
+use inactive_contractors::identity::okta::fuzzing::next_page;
 use proptest::prelude::*;
 
 use crate::generate::{holds, nasty};

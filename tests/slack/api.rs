@@ -1,10 +1,10 @@
 //! The Web API: what is sent, what an answer means, and that no secret comes back out.
 
 use chrono::DateTime;
+use inactive_contractors::chat::slack::Slack;
 use inactive_contractors::chat::{Chat, ChatError, Mark, Marked, MessageRef, ReplyHandle, ReplyTo};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::scheduler::Class;
-use inactive_contractors::slack::Slack;
 use serde_json::{Value, json};
 
 use super::wire::{Answer, Wire};

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use inactive_contractors::chat::slack::Timing;
 use inactive_contractors::chat::{Ack, Connection};
-use inactive_contractors::slack::Timing;
 use serde_json::json;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;

@@ -1,7 +1,7 @@
 //! The socket: what arrives is handled and acknowledged, and nothing that happens to a connection lasts.
 
+use inactive_contractors::chat::slack::Timing;
 use inactive_contractors::chat::{Ack, Chat, ChatError, Connection, Mark, What};
-use inactive_contractors::slack::Timing;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use inactive_contractors::bot::Patience;
-use inactive_contractors::slack::Timing;
+use inactive_contractors::chat::slack::Timing;
 use serde_json::json;
 
 use crate::fake::slack::{C_OPS, Disconnect, U_VIEWER};

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use inactive_contractors::chat::slack::{Settings, Slack};
 use inactive_contractors::chat::{Card, Chat, Home, Mark, Modal};
 use inactive_contractors::clock::Clock;
-use inactive_contractors::slack::{Settings, Slack};
 use serde_json::Value;
 
 use crate::fake::clock::FakeClock;

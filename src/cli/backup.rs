@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::exit::Exit;
+use crate::cli::exit::Exit;
+use crate::cli::terminal::{Progress, show};
 use crate::files;
 use crate::store::Store;
-use crate::terminal::{Progress, show};
 use crate::wording::lineage::name;
 
 /// Copies the database to a new file and reads the copy through. Says what is in it.

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use crate::cli::exit::Exit;
+use crate::cli::terminal::{Progress, printable, show};
 use crate::clock::Clock;
 use crate::domain::audit::{Action, Actor, AuditEvent};
 use crate::domain::lineage::Head;
-use crate::exit::Exit;
 use crate::store::{Restoring, Store};
-use crate::terminal::{Progress, printable, show};
 use crate::wording::lineage::name;
 
 /// How many decisions are printed; `audit export` has all.

@@ -11,20 +11,20 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::bot::{install_crypto, okta_settings, slack_settings};
+use crate::chat::slack::Slack;
 use crate::chat::{Connection, Text};
+use crate::cli::exit::{Exit, Misconfigured, Usage};
+use crate::cli::terminal::{BAD, FAINT, GOOD, HEADING, Progress, WARNING, printable, put, show, styled};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::assess::Assessment;
 use crate::domain::plan::{Assessed, Plan, Verdict};
 use crate::domain::policy::Policy;
-use crate::exit::{Exit, Misconfigured, Usage};
-use crate::okta::Okta;
+use crate::identity::okta::Okta;
 use crate::scheduler::Class;
 use crate::services::App;
-use crate::slack::Slack;
 use crate::store::Store;
 use crate::sweep::survey::{Keep, Survey, survey};
-use crate::terminal::{BAD, FAINT, GOOD, HEADING, Progress, WARNING, printable, put, show, styled};
 use crate::wording;
 use crate::wording::assessment_in_words;
 

@@ -15,7 +15,7 @@ use url::Url;
 
 use super::Socket;
 use super::connection::{WsError, handshake};
-use crate::slack::api::Api;
+use crate::chat::slack::api::Api;
 
 /// Looks for Slack.
 pub(super) struct Reach {

@@ -25,13 +25,13 @@ use tokio_util::task::TaskTracker;
 pub use metrics::NAMES;
 pub use supervisor::Supervisor;
 
+use crate::chat::slack::Slack;
 use crate::clock::Clock;
 use crate::engine::health::Vitals;
 use crate::identity::IdentityError;
-use crate::okta::Okta;
+use crate::identity::okta::Okta;
 use crate::scheduler::Class;
 use crate::services::App;
-use crate::slack::Slack;
 use crate::store::Store;
 use tally::Tally;
 

@@ -3,6 +3,8 @@
 //! An adapter follows pages, waits for rate limits, retries reads, renews tokens and classifies each error once.
 //! A listing is complete or an error: no method ever returns a part as if it were the whole.
 
+pub mod okta;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;

@@ -14,9 +14,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::tally::{DECISIONS, Of, RESTORATIONS, SUSPENSIONS, SWEEPS, Tally};
+use crate::chat::slack;
 use crate::engine::health::{LastSweep, PolicyVitals, Vitals};
 use crate::forward::Behind;
-use crate::{okta, slack};
+use crate::identity::okta;
 
 /// What every name begins with.
 const PREFIX: &str = "inactive_contractors";

@@ -15,11 +15,11 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::chat::slack::inbound::{self, Envelope, Read};
+use crate::chat::slack::render;
 use crate::chat::{
     Ack, Block, Card, ChatError, Connection, Handler, Inbound, Modal, ReplyTo, Text, ViewRef, What,
 };
-use crate::slack::inbound::{self, Envelope, Read};
-use crate::slack::render;
 
 use super::connection::{Frame, Outgoing};
 use super::{Socket, Watched};

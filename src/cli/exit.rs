@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use crate::chat::ChatError;
+use crate::cli::terminal::{BAD, WARNING, printable, styled};
 use crate::config::ConfigError;
 use crate::identity::IdentityError;
 use crate::store::{OpenError, StoreError};
-use crate::terminal::{BAD, WARNING, printable, styled};
 
 /// The exit codes, for `--help`.
 pub const HELP: &str = "\

@@ -11,13 +11,13 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::bot::okta_scopes;
-use crate::check;
+use crate::cli::check;
+use crate::cli::exit::{Exit, Usage};
+use crate::cli::terminal::{FAINT, HEADING, WARNING, show, styled};
 use crate::config::{Config, DEFAULT_PATH};
-use crate::exit::{Exit, Usage};
 use crate::files::{self, READABLE};
-use crate::terminal::{FAINT, HEADING, WARNING, show, styled};
 
-const MANIFEST: &str = include_str!("../bot-manifest.yaml");
+const MANIFEST: &str = include_str!("../../bot-manifest.yaml");
 /// What the shipped manifest calls the app and the command.
 const APP_NAME: &str = "Inactive Contractors";
 const COMMAND: &str = "/inactive-contractors";

@@ -12,9 +12,9 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
 
-use crate::exit::Exit;
-use crate::terminal::{self, BAD, GOOD, printable, styled};
-use crate::watch::socket_path;
+use crate::cli::exit::Exit;
+use crate::cli::terminal::{self, BAD, GOOD, printable, styled};
+use crate::monitoring::socket_path;
 
 /// How long the bot may take to answer.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -9,18 +9,18 @@ use chrono_tz::Tz;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::cli::exit::{Exit, Usage};
+use crate::cli::terminal::{BAD, GOOD, Progress, put, show, styled};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::audit::{Action, Actor, AuditEvent, Draft};
 use crate::domain::policy::hex;
 use crate::domain::when;
 use crate::domain::when::Misread;
-use crate::exit::{Exit, Usage};
 use crate::files;
 use crate::files::PRIVATE;
 use crate::reports::export::{csv_end, csv_head, csv_rows};
 use crate::store::{ACCOUNTS_MAX, AuditContext, AuditQuery, OpenError, Store};
-use crate::terminal::{BAD, GOOD, Progress, put, show, styled};
 use crate::wording::history::misread;
 use crate::wording::lineage::name;
 

@@ -21,8 +21,8 @@ use crate::net::{self, Cause, Network};
 use super::dispatch::Dispatch;
 use super::reach::Reach;
 use super::{Socket, Timing};
-use crate::slack::errors;
-use crate::slack::inbound::Envelope;
+use crate::chat::slack::errors;
+use crate::chat::slack::inbound::Envelope;
 
 /// Slack's word for more connections than an app may have.
 const TOO_MANY: &str = "too_many_websockets";
