@@ -19,7 +19,7 @@ mod queries;
 pub(crate) mod questions;
 pub(crate) mod tail;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod typed;
 
 use std::sync::{Arc, OnceLock};

@@ -377,8 +377,8 @@ mod tests {
     use crate::clock::Clock;
     use crate::domain::audit::{Action, Actor, Draft};
     use crate::domain::policy::Schedule;
-    use crate::engine::InFlight;
     use crate::engine::tests::{Bench, policy};
+    use crate::engine::work::InFlight;
     use crate::store::AuditContext;
 
     const MOMENT: Duration = Duration::from_millis(1);

@@ -8,7 +8,7 @@
 pub mod health;
 mod schedule;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod work;
 
 use std::sync::Arc;

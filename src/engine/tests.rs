@@ -24,7 +24,7 @@ use crate::domain::plan::{Counts, Verdict};
 use crate::domain::policy::{Limits, People, Policy, Rule, Schedule};
 use crate::domain::request::{Input, Verb, Voter};
 use crate::domain::sweep::{Trigger, slot_key};
-use crate::engine::{InFlight, Work};
+use crate::engine::work::{InFlight, Work};
 use crate::identity::{
     FreshLook, IdentityError, IdentityProvider, LogRead, Looks, Protected, Reference, StatusChange,
     TakeAccount,

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use crate::fake::gate::Moment;
 use crate::fake::slack::{C_OPS, U_APPROVER};
-use crate::monitoring::{asking, reload, status_says};
 use crate::process::BotProcess;
 use crate::support::{UNSCHEDULED_POLICY, World};
+use crate::watch::{asking, reload, status_says};
 
 const ADA: &str = "ada@ext.example";
 /// An EC key as the configuration takes it; to sign with it, it lacks its public half.

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use crate::fake::okta::{Person, Status};
 use crate::fake::slack::{C_OPS, FakeSlack, Fault, U_APPROVER};
-use crate::monitoring::status_says;
 use crate::process::BotProcess;
 use crate::support::{UNSCHEDULED_POLICY, World};
+use crate::watch::status_says;
 
 const ADA: &str = "ada@ext.example";
 

@@ -8,9 +8,9 @@ use crate::fake::okta::{Bucket, Fault, Person};
 use crate::fake::slack::{
     C_OPS, Fault as SlackFault, SlackUser, U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER, UserGroup,
 };
-use crate::monitoring::reload;
 use crate::process::BotProcess;
 use crate::support::{PLAIN_POLICY, UNSCHEDULED_POLICY, World, is_open_card};
+use crate::watch::reload;
 
 /// A window of Okta's and Slack's limits, and a second.
 const WINDOW: Duration = Duration::seconds(61);

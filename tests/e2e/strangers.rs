@@ -12,12 +12,12 @@ use rusqlite::types::Value;
 use serde_json::Value as Json;
 
 use super::dialog::{self, choose, says};
-use inactive_contractors::fake::okta::Fault;
-use inactive_contractors::fake::slack::{
+use crate::fake::okta::Fault;
+use crate::fake::slack::{
     BOT_USER, C_GENERAL, C_OPS, Fault as SlackFault, Input, Message, U_ADMIN, U_APPROVER, U_APPROVER2,
     U_DEACTIVATED, U_GUEST, U_OTHER_BOT, U_STRANGER, U_VIEWER,
 };
-use inactive_contractors::support::{PLAIN_POLICY, World};
+use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";

@@ -15,9 +15,9 @@ use inactive_contractors::wording::{answers, notices};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use inactive_contractors::fixture::{candidate, every_candidate_state, every_request_state, policy, request};
-use inactive_contractors::generate::{holds, nasty, nasty_line};
-use inactive_contractors::targets::{kit, now, render, team_url};
+use crate::fixture::{candidate, every_candidate_state, every_request_state, policy, request};
+use crate::generate::{holds, nasty, nasty_line};
+use crate::targets::{kit, now, render, team_url};
 
 #[test]
 fn other_peoples_words_do_nothing() {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chrono::Duration;
 use inactive_contractors::chat::{Block, Card};
 
-use crate::chat::slack::Message;
 use crate::fate::Weather;
 use crate::ledger::{Asked, DUE, Event, GENESIS, Listed};
+use crate::slack::Message;
 use crate::world::World;
 
 impl World {
@@ -137,7 +137,7 @@ impl World {
     /// What became of an account is what the trail and the org say.
     fn check_outcome(&self, one: &Listed) {
         let actions = self.court.ledger().actions(one.request, &one.account);
-        let of = |effect: &&crate::identity::okta::Effect| {
+        let of = |effect: &&crate::okta::Effect| {
             effect.request == Some(one.request) && effect.account == one.account
         };
         let effects = self.okta.suspensions();

@@ -8,10 +8,10 @@ use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::domain::policy::Rule;
 use serde_json::Value;
 
-use crate::chat::slack::Slack;
 use crate::fate::Fate;
-use crate::identity::okta::Look;
 use crate::ledger::{Asked, Event, Ledger, Listed, time};
+use crate::okta::Look;
+use crate::slack::Slack;
 use crate::terms::Terms;
 
 /// How long what was read of an account may be acted on.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use inactive_contractors::chat::{Block, Button, FormState, Inbound, Menu, MessageRef, Modal, ReplyTo, What};
 
-use crate::chat::slack::Dialog;
 use crate::court::Deed;
+use crate::slack::Dialog;
 use crate::terms::{ADMIN, APPROVERS, CHANNEL, CONTRACTOR, IN_GROUP, STRANGER};
 use crate::world::World;
 

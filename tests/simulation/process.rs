@@ -16,9 +16,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use inactive_contractors::chat::slack::Slack;
-use inactive_contractors::fate::Fate;
-use inactive_contractors::identity::okta::Okta;
+use crate::fate::Fate;
+use crate::okta::Okta;
+use crate::slack::Slack;
 
 /// How many accounts the bot works on at once.
 const CONCURRENCY: usize = 3;

@@ -4,7 +4,7 @@ use chrono::Duration;
 use inactive_contractors::domain::account::{AccountStatus, Changer};
 
 use crate::fate::Weather;
-use crate::identity::okta::changed;
+use crate::okta::changed;
 use crate::terms::{APPROVERS, CONTRACTOR, IN_GROUP, everybody};
 use crate::world::World;
 

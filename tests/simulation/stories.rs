@@ -4,7 +4,7 @@ use chrono::Duration;
 use inactive_contractors::chat::{Block, Button};
 
 use crate::fate::{Fate, Weather};
-use crate::identity::okta::Person;
+use crate::okta::Person;
 use crate::terms::{APPROVERS, Terms, first_day};
 use crate::world::World;
 

@@ -7,9 +7,9 @@ use inactive_contractors::config::Config;
 use inactive_contractors::domain::account::AccountStatus;
 use inactive_contractors::domain::policy::Policy;
 
-use crate::chat::slack::Slack;
 use crate::fate::Fate;
-use crate::identity::okta::Look;
+use crate::okta::Look;
+use crate::slack::Slack;
 
 pub const CHANNEL: &str = "C0OPS00001";
 pub const GROUP: &str = "S0APPROVE1";

@@ -9,12 +9,12 @@ use inactive_contractors::chat::{Ack, Inbound, What};
 use inactive_contractors::domain::policy::Policy;
 use inactive_contractors::store::Store;
 
-use crate::chat::slack::{Member, Slack};
 use crate::court::{Court, Deed};
 use crate::fate::Fate;
-use crate::identity::okta::{Okta, Person};
 use crate::ledger::Event;
+use crate::okta::{Okta, Person};
 use crate::process::{Acked, Process};
+use crate::slack::{Member, Slack};
 use crate::terms::{ADMIN, APPROVERS, CONTRACTOR, IN_GROUP, STRANGER, Terms, first_day};
 
 pub struct World {

@@ -21,9 +21,9 @@ use inactive_contractors::wording::pauses::Missed;
 use inactive_contractors::wording::review_dialog::form;
 use inactive_contractors::wording::{answers, mistakes, notices, refusals};
 
-use inactive_contractors::desk::{Desk, compare};
-use inactive_contractors::fixture::{contractor, days, every_request_state, policy, request, rule};
-use inactive_contractors::people::{EVIL, NAMES, account, alice, at, granted, somewhere};
+use crate::desk::{Desk, compare};
+use crate::fixture::{contractor, days, every_request_state, policy, request, rule};
+use crate::people::{EVIL, NAMES, account, alice, at, granted, somewhere};
 
 /// Each text as a note of its own, one below the other.
 async fn notes(desk: &mut Desk, name: &str, texts: Vec<Text>) {

@@ -21,9 +21,9 @@ use inactive_contractors::reports::export::Excerpt;
 use inactive_contractors::store::{SweepRow, SweepState};
 use serde_json::{Value, json};
 
-use inactive_contractors::desk::compare;
-use inactive_contractors::fixture::{candidate, days, due, held, now, person, request, rule};
-use inactive_contractors::people::{EVIL, NAMES, alice, at, granted};
+use crate::desk::compare;
+use crate::fixture::{candidate, days, due, held, now, person, request, rule};
+use crate::people::{EVIL, NAMES, alice, at, granted};
 
 fn ann() -> Person {
     Person { name: "Ann Approver".into(), ..person("U0ANN") }

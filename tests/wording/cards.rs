@@ -14,9 +14,9 @@ use inactive_contractors::domain::sessions::{Dropped, Sessions};
 use inactive_contractors::wording::card::{View, card};
 use inactive_contractors::wording::notices;
 
-use inactive_contractors::desk::{Desk, compare};
-use inactive_contractors::fixture::{days, due, held, policy};
-use inactive_contractors::people::{EVIL, NAMES, about, alice, at, crowd, decision, long_crowd, somewhere};
+use crate::desk::{Desk, compare};
+use crate::fixture::{days, due, held, policy};
+use crate::people::{EVIL, NAMES, about, alice, at, crowd, decision, long_crowd, somewhere};
 
 fn shown(request: &Request, candidates: &[Candidate], page: usize, restorations: &[Restoration]) -> Card {
     let counts = Counts { population: 400, active: 80, exempt: 7, unknown: 1, ..Counts::default() };

@@ -15,9 +15,9 @@ use inactive_contractors::wording::outreach;
 use inactive_contractors::wording::outreach::Message;
 use inactive_contractors::wording::{card, digest, refusals};
 
-use inactive_contractors::desk::{Desk, compare};
-use inactive_contractors::fixture::{days, policy, request};
-use inactive_contractors::people::{EVIL, NAMES, about, alice, at, crowd, decision, long_crowd};
+use crate::desk::{Desk, compare};
+use crate::fixture::{days, policy, request};
+use crate::people::{EVIL, NAMES, about, alice, at, crowd, decision, long_crowd};
 
 fn question(candidate: &Candidate, role: Role, state: Asking) -> Question {
     let shown = &candidate.shown;

@@ -12,9 +12,9 @@ use inactive_contractors::wording::card::{View, card};
 use inactive_contractors::wording::deciders;
 use inactive_contractors::wording::review_dialog::form;
 
-use inactive_contractors::desk::Desk;
-use inactive_contractors::fixture::{held, policy};
-use inactive_contractors::people::{BEFORE, EVIL, about, alice, at, crowd, decision, granted, somewhere};
+use crate::desk::Desk;
+use crate::fixture::{held, policy};
+use crate::people::{BEFORE, EVIL, about, alice, at, crowd, decision, granted, somewhere};
 
 fn unable(count: usize) -> Vec<Unable> {
     let who = (0..count).map(|number| Unable { who: format!("{EVIL} (U{number})"), why: EVIL.into() });

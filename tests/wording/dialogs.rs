@@ -12,9 +12,9 @@ use inactive_contractors::wording::refusals;
 use inactive_contractors::wording::review_dialog;
 use inactive_contractors::wording::review_dialog::{View, form};
 
-use inactive_contractors::desk::Desk;
-use inactive_contractors::fixture::days;
-use inactive_contractors::people::{EVIL, about, alice, at, crowd, decision, long_crowd};
+use crate::desk::Desk;
+use crate::fixture::days;
+use crate::people::{EVIL, about, alice, at, crowd, decision, long_crowd};
 
 fn review(candidates: &[Candidate], draft: &Draft) -> Modal {
     let request = about(candidates, RequestState::Pending { first: None });

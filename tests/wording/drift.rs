@@ -11,9 +11,9 @@ use inactive_contractors::domain::sighting::{Sign, Way};
 use inactive_contractors::store::Drifted;
 use inactive_contractors::wording::drift::{in_channel, in_thread, missed};
 
-use inactive_contractors::desk::{Desk, compare};
-use inactive_contractors::fixture::{candidate, policy, request};
-use inactive_contractors::people::{EVIL, at, crowd, somewhere};
+use crate::desk::{Desk, compare};
+use crate::fixture::{candidate, policy, request};
+use crate::people::{EVIL, at, crowd, somewhere};
 
 fn back(by: Changer, status: AccountStatus) -> Back {
     Back { by, at: at(50), what: Some("user.lifecycle.unsuspend".into()), status }

@@ -9,9 +9,9 @@ use inactive_contractors::domain::when::{Misread, Period};
 use inactive_contractors::store::Verified;
 use inactive_contractors::wording::{history, refusals};
 
-use inactive_contractors::answers::event;
-use inactive_contractors::desk::{Desk, compare};
-use inactive_contractors::people::{EVIL, NAMES};
+use crate::answers::event;
+use crate::desk::{Desk, compare};
+use crate::people::{EVIL, NAMES};
 
 #[tokio::test]
 async fn a_page_of_the_audit_trail_says_what_was_asked() {

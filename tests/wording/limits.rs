@@ -19,9 +19,9 @@ use inactive_contractors::wording::card;
 use inactive_contractors::wording::card::{View, card};
 use inactive_contractors::wording::{answers, days_off, exemptions, history, outreach, row_menu};
 
-use inactive_contractors::answers::event;
-use inactive_contractors::fixture::{due, person, policy, request};
-use inactive_contractors::people::{about, account, at, crowd, decision, granted};
+use crate::answers::event;
+use crate::fixture::{due, person, policy, request};
+use crate::people::{about, account, at, crowd, decision, granted};
 
 static NO_LINKS: BTreeMap<u32, String> = BTreeMap::new();
 

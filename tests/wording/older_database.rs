@@ -5,8 +5,8 @@ use inactive_contractors::domain::lineage::{DatabaseId, Head, Lineage, Mismatch,
 use inactive_contractors::store::ResumedDatabase;
 use inactive_contractors::wording::{lineage, refusals};
 
-use inactive_contractors::desk::{Desk, compare};
-use inactive_contractors::fixture::{every_request_state, now, person, request};
+use crate::desk::{Desk, compare};
+use crate::fixture::{every_request_state, now, person, request};
 
 fn database(id: &str, epoch: i64) -> DatabaseId {
     DatabaseId { id: id.repeat(32), epoch }

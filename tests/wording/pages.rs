@@ -6,9 +6,9 @@ use inactive_contractors::domain::audit::{Actor, AuditEvent, GENESIS, Subject};
 use inactive_contractors::domain::request::Voter;
 use inactive_contractors::wording::{answers, home};
 
-use inactive_contractors::desk::{Desk, compare};
-use inactive_contractors::fixture::{contractor, days, every_request_state, policy, request};
-use inactive_contractors::people::{EVIL, NAMES, alice, at, granted, somewhere};
+use crate::desk::{Desk, compare};
+use crate::fixture::{contractor, days, every_request_state, policy, request};
+use crate::people::{EVIL, NAMES, alice, at, granted, somewhere};
 
 fn known(approver: bool, admin: bool) -> Known {
     Known { voter: Voter { person: alice(), approver, admin }, viewer: true }

@@ -11,7 +11,7 @@ use inactive_contractors::domain::request::{Decision, Request, RequestState, lis
 use inactive_contractors::domain::sighting::{Sign, Way};
 use inactive_contractors::wording::before::Before;
 
-use inactive_contractors::fixture::{candidate, contractor, days, now, person, request};
+use crate::fixture::{candidate, contractor, days, now, person, request};
 
 /// Accounts of which our own records say nothing.
 pub static BEFORE: Before =

@@ -3,8 +3,8 @@
 use inactive_contractors::domain::report::Step;
 use inactive_contractors::reports::picture::draw;
 
-use inactive_contractors::desk::compare;
-use inactive_contractors::history::report;
+use crate::desk::compare;
+use crate::history::report;
 
 /// So many pixels in each direction become one letter: enough that the shapes of the font don't matter.
 const FIELD: usize = 10;

@@ -14,9 +14,9 @@ use inactive_contractors::domain::silence::Kind;
 use inactive_contractors::wording::card::{View, card};
 use inactive_contractors::wording::{blocked, notices, refusals};
 
-use inactive_contractors::desk::{Desk, compare};
-use inactive_contractors::fixture::policy;
-use inactive_contractors::people::{EVIL, about, alice, at, crowd, decision, somewhere};
+use crate::desk::{Desk, compare};
+use crate::fixture::policy;
+use crate::people::{EVIL, about, alice, at, crowd, decision, somewhere};
 
 fn bob() -> Decision {
     let by = Person {

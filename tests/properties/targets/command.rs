@@ -3,9 +3,9 @@
 
 use std::sync::OnceLock;
 
+use inactive_contractors::chat::slack::fuzzing::message;
 use inactive_contractors::commands::fuzzing::{Read, Understood, pressed, typed};
 use inactive_contractors::domain::policy::Policy;
-use inactive_contractors::slack::fuzzing::message;
 
 use super::kit;
 

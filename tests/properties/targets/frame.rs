@@ -1,7 +1,7 @@
 //! A frame of Socket Mode: what is read of it is what it says, the same each time, and its secret address shows nowhere.
 
 use inactive_contractors::chat::What;
-use inactive_contractors::slack::fuzzing::{Frame, frame};
+use inactive_contractors::chat::slack::fuzzing::{Frame, frame};
 use serde_json::Value;
 
 /// The slash command that is ours.

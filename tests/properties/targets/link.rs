@@ -1,7 +1,7 @@
 //! The page after a page is the org's own, and a header that names one is never taken for the end of the listing.
 
 use http::header::{HeaderMap, HeaderValue, LINK};
-use inactive_contractors::okta::fuzzing::next_page;
+use inactive_contractors::identity::okta::fuzzing::next_page;
 use url::Url;
 
 /// The org's address, with which the credential goes along.

@@ -4,10 +4,10 @@
 //! The bytes are a card in a small language. A line is a block, its first letter says which; `|` parts it. The first
 //! letter of a part says what kind of span it is, and `+` in front of a part or a line repeats it.
 
+use inactive_contractors::chat::slack::fuzzing::{comment, home, message, view};
 use inactive_contractors::chat::{
     Block, Button, Card, Choice, Confirm, FileRef, Home, Menu, MenuItem, MessageRef, Modal, Span, Text, Tone,
 };
-use inactive_contractors::slack::fuzzing::{comment, home, message, view};
 
 use super::kit;
 

@@ -1,7 +1,7 @@
 //! A value in a search expression stays that value: Okta's parser reads back exactly it and nothing around it.
 
 use inactive_contractors::domain::account::{AccountId, UserType};
-use inactive_contractors::okta::fuzzing;
+use inactive_contractors::identity::okta::fuzzing;
 
 use super::scim::{self, Expression, equals};
 

@@ -8,7 +8,7 @@ use inactive_contractors::domain::account::UserType;
 use inactive_contractors::domain::assess::{Assessment, Standing, assess};
 use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::policy::{ExemptAttribute, Rule};
-use inactive_contractors::okta::fuzzing::{sign_ins, users};
+use inactive_contractors::identity::okta::fuzzing::{sign_ins, users};
 use serde_json::Value;
 
 /// An ordinary rule, one by the type object's id, and one that counts working days.
