@@ -11,22 +11,20 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::ChatError;
-use crate::chat::slack;
-use crate::chat::slack::Slack;
-use crate::cli::exit::Misconfigured;
+use crate::chat::slack::{self, Slack};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Credential};
 use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::policy::Policy;
 use crate::domain::schedule;
+use crate::engine::Engine;
+use crate::exit::Misconfigured;
 use crate::forward::Collector;
 use crate::identity::IdentityError;
-use crate::identity::okta;
-use crate::identity::okta::Okta;
-use crate::inbox::Inbox;
+use crate::identity::okta::{self, Okta};
 use crate::monitoring::{AtWork, Supervisor, Watch};
 use crate::scheduler::Class;
-use crate::services::App;
+use crate::services::{Parts, Services};
 use crate::store::{AuditContext, Store};
 use crate::sweep::surveys::Surveys;
 use crate::wording::days_off;
@@ -229,19 +227,20 @@ impl Job {
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Ready>> {
         let Ready { config, slack, okta, how } = ready;
-        let app = App::new(
-            self.store.clone(),
-            Arc::clone(&slack) as Arc<dyn crate::chat::Chat>,
-            Arc::clone(&okta) as Arc<dyn crate::identity::IdentityProvider>,
-            self.clock.clone(),
-            config.policies.clone(),
-            config.okta.concurrency as usize,
-            slack.connection(),
-        );
-        let app = Arc::new(app.taking_over(Arc::clone(&self.surveys)));
-        app.note_opening().await?;
-        announce(&app, how).await?;
-        let at_work = AtWork { app: Arc::clone(&app), slack: Arc::clone(&slack), okta: Arc::clone(&okta) };
+        let parts = Parts {
+            store: self.store.clone(),
+            chat: Arc::clone(&slack) as Arc<dyn crate::chat::Chat>,
+            identity: Arc::clone(&okta) as Arc<dyn crate::identity::IdentityProvider>,
+            clock: self.clock.clone(),
+            policies: config.policies.clone(),
+            concurrency: config.okta.concurrency as usize,
+            connection: slack.connection(),
+        };
+        let engine = Arc::new(Engine::new(parts, Arc::clone(&self.surveys)));
+        engine.note_opening().await?;
+        announce(&engine.s, how).await?;
+        let at_work =
+            AtWork { engine: Arc::clone(&engine), slack: Arc::clone(&slack), okta: Arc::clone(&okta) };
         self.watch.set_at_work(Some(at_work));
         Supervisor::ready();
         // The work goes on while the socket is down; either of the two ending ends the other.
@@ -250,15 +249,15 @@ impl Job {
         // For another configuration the work ends first: what people decide meanwhile is taken in to the end.
         let working = both.child_token();
         let socket = async {
-            let result = slack.run(Arc::new(Inbox(Arc::clone(&app))), both.clone()).await;
+            let result = slack.run(Arc::new(engine.inbox()), both.clone()).await;
             both.cancel();
             result.context("Slack ended the connection for good")
         };
         let work = async {
-            let result = Arc::clone(&app).run(working.clone()).await;
+            let result = Arc::clone(&engine).run(working.clone()).await;
             if result.is_ok() {
                 tokio::select! {
-                    () = app.needs_no_inputs() => {}
+                    () = engine.needs_no_inputs() => {}
                     () = both.cancelled() => {}
                 }
             }
@@ -292,7 +291,7 @@ impl Job {
             (result, _) => result?,
         }
         // Nothing may be done by the old configuration beside the new one; some handling of a click may still be.
-        ended(&app, stop).await;
+        ended(&engine, stop).await;
         if let Some(next) = &next
             && !keeps_connections((&config, &okta), next)
         {
@@ -485,12 +484,12 @@ fn keeps_connections((config, okta): (&Config, &Arc<Okta>), next: &Ready) -> boo
 }
 
 /// Waits until nothing of the workflow is at work any more, or until `stop`.
-async fn ended(app: &App, stop: &CancellationToken) {
+async fn ended(engine: &Engine, stop: &CancellationToken) {
     tokio::select! {
-        () = app.ended() => {}
+        () = engine.ended() => {}
         () = stop.cancelled() => {}
     }
-    if let Err(error) = app.sum_tries_up(true).await {
+    if let Err(error) = engine.authz.sum_tries_up(true).await {
         tracing::error!(%error, "can't record how often somebody without the right has tried");
     }
 }
@@ -524,10 +523,10 @@ pub async fn everybody_approves(slack: &Slack, policies: &[Policy]) -> Vec<Strin
 }
 
 /// One line of start-up truth, in the log and in the audit trail.
-async fn announce(app: &App, how: Action) -> anyhow::Result<()> {
-    let now = app.clock.now();
+async fn announce(s: &Services, how: Action) -> anyhow::Result<()> {
+    let now = s.clock.now();
     let version = env!("CARGO_PKG_VERSION");
-    let policies: Vec<serde_json::Value> = app
+    let policies: Vec<serde_json::Value> = s
         .policies
         .iter()
         .map(|policy| {
@@ -543,9 +542,9 @@ async fn announce(app: &App, how: Action) -> anyhow::Result<()> {
         action: how,
         subject: None,
         detail: json!({
-            "version": version, "policies": policies, "database": app.store.lineage().database,
+            "version": version, "policies": policies, "database": s.store.lineage().database,
         }),
     };
-    app.store.append(AuditContext::default(), event).await?;
+    s.store.append(AuditContext::default(), event).await?;
     Ok(())
 }

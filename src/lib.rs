@@ -2,23 +2,31 @@
 //!
 //! # Code map
 //!
-//! | room | what it holds | may import |
-//! |---|---|---|
-//! | [`domain`] | the pure core: who is inactive, what a decision does, whether a sweep may speak, when the next slot is, which days are off | nothing |
-//! | [`identity`], [`chat`] | the two ports: what the workflow needs of an identity provider and of a chat system | `domain`; nothing |
-//! | [`store`] | one SQLite file: sweeps, requests, inputs, messages, the audit chain; the only room that names rusqlite | `domain`, `files` |
-//! | [`net`] | the way out of this machine: proxies, certificates, and why a connection failed | nothing |
-//! | [`scheduler`] | which call to an outside system goes next, by class of work | `clock` |
-//! | [`okta`], [`slack`] | the adapters behind the ports | their port, `net`, `clock`, `scheduler` |
-//! | [`app`] | the workflow: the loop, sweeps, decisions, suspensions, commands, and every sentence | all of the above but the adapters |
-//! | [`files`] | making files where others may write too | nothing |
-//! | [`config`], [`clock`] | the only reader of the environment, and of the wall clock | `domain`; nothing |
-//! | [`bot`] | the wiring that the binary and the sandbox share: one configuration after the other | all |
-//! | [`watch`] | how the running bot is watched from outside; it changes nothing | all |
-//! | [`check`], [`status`], [`settings`], [`dry_run`], [`trail`], [`init`], [`backup`], [`restore`], [`archive`] | a command of the binary each, or two | all |
-//! | [`terminal`], [`exit`] | how commands look on a terminal, and how they end | all |
+//! The rooms from the ground up; each imports only what is below it, and `tests/tidy.rs` holds that line.
 //!
-//! `tests/tidy.rs` holds that line.
+//! | room | what it holds |
+//! |---|---|
+//! | [`domain`] | the pure core: who is inactive, what a decision does, whether a sweep may ask, when the next slot is |
+//! | [`clock`], [`net`], [`files`], [`scheduler`] | the wall clock; proxies, certificates and why a connection failed; making files safely; which outside call goes next |
+//! | [`identity`], [`chat`] | the two ports, each with its adapter beside it: [`identity::okta`], [`chat::slack`] |
+//! | [`store`], [`forward`], [`config`] | the SQLite file with the audit chain; sending the trail to collectors; the only reader of the environment |
+//! | [`wording`] | every sentence that the bot says; pure |
+//! | [`services`] | what every component is given: the store, the ports, the clock, the policies, and the rows that are worked on |
+//! | [`authz`] | who a person is, what they may do, and who can decide |
+//! | [`reports`] | the state of each policy, numbers over time, files and pictures |
+//! | [`outbox`] | whatever the bot says: cards, notices, digests, pages, replies to one person |
+//! | [`request`] | an approval request from its card to its last account: decision, suspension, restoration, reminders, drift |
+//! | [`sweep`] | slots that are owed, surveys of the directory, the plan |
+//! | [`commands`] | the slash command |
+//! | [`inbox`] | what people send: buttons, dialogs, pages, and the limit on each person |
+//! | [`engine`] | the loop: it finds what the rows want and gives each its task; health |
+//! | [`monitoring`] | how the running bot is watched from outside; it changes nothing |
+//! | [`bot`] | the wiring that the binary and the sandbox share: one configuration after the other |
+//! | [`cli`], [`exit`] | a command of the binary in each file; how they end |
+//!
+//! Each room of the workflow has one component, which owns its state: [`authz::Authz`], [`reports::Reports`],
+//! [`outbox::Outbox`], [`request::Requests`], [`sweep::Sweeper`], [`commands::Commands`], [`inbox::Inbox`],
+//! [`engine::Engine`]. A component is given the [`services::Services`] and the components below it.
 //!
 //! # Invariants
 //!
@@ -40,43 +48,45 @@
 //!
 //! # Seven walkthroughs
 //!
-//! **A scheduled sweep.** The bell ([`app`], hung in `app/bell.rs`) wakes the loop. [`domain::schedule::owed_slot`] says
-//! which slot is owed; [`store::Store::start_sweep`] makes its row, unless the slot has one. A task surveys the policy
-//! ([`app::survey`]): looks up who is protected, judges the listing as it comes, and asks the log about whom that leaves,
-//! who are judged with [`domain::assess::assess`]. [`domain::plan::plan`] counts and lets the guards speak.
+//! **A scheduled sweep.** The schedule trigger (`engine/schedule.rs`) wakes the loop. [`domain::schedule::owed_slot`] says
+//! which slot is owed; [`store::Store::start_sweep`] inserts its row, unless the slot has one. A task surveys the policy
+//! ([`sweep::survey`]): it looks up who is protected, judges the listing as it comes, and asks the log about the accounts
+//! that are left, which [`domain::assess::assess`] judges. [`domain::plan::plan`] counts them and applies the guards.
 //! [`store::Store::finish_sweep`] writes the end, the request and its candidates in one transaction. The loop then finds
-//! a live request without a card and posts it ([`app::messages`]); once the card stands, its deadline starts.
+//! a live request without a card, and [`outbox`] posts it; once the card stands, its deadline starts.
 //!
-//! **A click.** [`slack`] turns the frame into a [`chat::Inbound`] and calls [`app::decide::Inbox`]. The receipt is
-//! recorded; [`app::people::identify`] asks Slack who this is; [`store::Store::decide`] runs [`domain::request::decide`]
-//! on the row as it is and commits the new state with its audit events. Returning sends the acknowledgement. The loop
-//! finds an approved request (where two people are needed, the first approval only waits in the row; a retry of what failed
-//! is approved like the first time) and carries it out ([`app::carry_out`]), account by account, while the card shows progress;
-//! at the end come the outcomes in the thread and one message in the channel.
+//! **A click.** [`chat::slack`] turns the frame into a [`chat::Inbound`] and calls [`inbox::Inbox`]. The receipt is recorded;
+//! [`authz::identify`] asks Slack who this is; `request/decision.rs` has [`store::Store::decide`] run
+//! [`domain::request::decide`] on the row as it is and commit the new state with its audit events. Returning sends the
+//! acknowledgement. The loop finds an approved request and suspends account by account (`request/suspend.rs`), while the
+//! card shows the progress; at the end come the outcomes in the thread and one message in the channel. Where two people
+//! are needed, the first approval only waits in the row. A retry is approved like the first time.
 //!
-//! **A slash command.** [`app::command`] parses it with clap, so its doc comments are the help. A sweep, a stop, a withdrawal
-//! and a retry are committed before the acknowledgement; everything else is answered after it, to the person alone. Files for auditors and pictures
-//! are made by pure functions ([`app::history`]) of what the store returns, and a copy that leaves is recorded before it does.
+//! **A slash command.** [`inbox`] hands it to [`commands`]. `commands/grammar.rs` parses it with clap, so its doc comments are
+//! the help. A sweep, a stop, a withdrawal and a retry are committed before the acknowledgement; everything else is
+//! answered after it, to the person alone. Files for auditors and pictures are made by pure functions ([`reports`]) of
+//! what the store returns, and a copy is recorded in the trail before it leaves.
 //!
-//! **Giving an account back.** `restore` commits the wish as a row; the loop reads the account, commits the intent, calls,
-//! commits the outcome, and tells the channel. An exemption is a row too: [`app::survey`] hands those in force to the rule.
+//! **Restoring an account.** `restore` commits the wish as a row; the loop reads the account, commits the intent, calls,
+//! commits the outcome, and notifies the channel (`request/restore.rs`). An exemption is a row too: [`sweep::survey`] gives
+//! those in force to the rule.
 //!
 //! **A look back.** A confirmed suspension leaves a row that says when to look at the account again; the end of a sweep
-//! brings that forward. [`app`] reads the account, and [`domain::drift`] says what that means beside our own restorations.
+//! brings that forward. `request/drift.rs` reads the account, and [`domain::drift`] compares it with our own restorations.
 //! An account that somebody else restored is recorded with its audit event, then reported. Once the provider's log has
 //! caught up with a suspension, it is read again: [`domain::missed`] says whether a sign of life in it would have kept the
 //! account.
 //!
-//! **What the bot says unasked.** Who has opened its page is a row; `app/home.rs` publishes what differs from what stands
-//! there, by the person's rights at that moment. A digest is a row per policy and slot (`app/digests.rs`). A question to a
-//! person concerned is a row per request, account and role (`app/concerned/`): looked up, asked once, and answered at most
-//! as evidence on the card. While nobody answers, [`domain::silence`] says whom to remind and when, once per request and
-//! moment (`app/silence.rs`).
+//! **What the bot says unasked.** Each person who has opened the bot's page has a row; `outbox/home.rs` publishes the page
+//! again when it would differ, by the person's rights at that moment. A digest is a row per policy and slot
+//! (`outbox/digests.rs`). A question to a manager or to the account's own person is a row per request, account and role
+//! (`outbox/outreach.rs`): it is asked once, and the answer is evidence on the card, never a decision. While nobody decides,
+//! [`domain::silence`] says who is reminded and when, once per request and moment (`request/reminders.rs`).
 //!
 //! **A restart.** The store opens, locks, checks and migrates the file; the bot reads its own messages to see whether
-//! the file is the latest (`app/lineage.rs`, [`domain::lineage`]); the loop reads the rows and goes on. There is no
+//! the file is the latest (`engine/witnesses.rs`, [`domain::lineage`]); the loop reads the rows and goes on. There is no
 //! second path: what a crash left undone is simply still due. A reload of the configuration is the same within the process:
-//! [`bot`] tries the new one first, lets the old workflow end to its last task, and begins another by the new one.
+//! [`bot`] tries the new one first, lets the old engine end its last task, and starts another with the new one.
 
 /// The version, and the commit that it was built from.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("COMMIT"), ")");
@@ -90,6 +100,7 @@ pub mod commands;
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod exit;
 pub mod files;
 pub mod forward;
 pub mod identity;

@@ -5,14 +5,13 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use inactive_contractors::VERSION;
-use inactive_contractors::bot;
 use inactive_contractors::cli::audit::{self, Export};
-use inactive_contractors::cli::exit::{self, Exit, Usage};
-use inactive_contractors::cli::init::Answers;
-use inactive_contractors::cli::{archive, backup, check, config, dry_run, init, restore, status, terminal};
+use inactive_contractors::cli::init::{self, Answers};
+use inactive_contractors::cli::{archive, backup, check, config, dry_run, restore, status, terminal};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::config::{Config, LogFormat};
+use inactive_contractors::exit::{self, Exit, Usage};
+use inactive_contractors::{VERSION, bot};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};

@@ -25,7 +25,7 @@ fuzz() { # needs cargo-fuzz
 }
 
 mutants() { # needs cargo-mutants
-    tests/mutants/run domain store app
+    tests/mutants/run domain store services authz reports outbox request sweep commands inbox engine wording
 }
 
 for run in "${@:-crashes kills simulation wire fuzz mutants}"; do

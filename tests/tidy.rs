@@ -3,30 +3,31 @@
 
 use std::path::{Path, PathBuf};
 
-/// Each room of `src/` with the rooms that it may import. The wiring (`bot`, `main`, and a file for each command of its own) may import
-/// all.
-const IMPORTS: [(&str, &[&str]); 12] = [
+/// The rooms of `src/` from the ground up, each with the rooms that it may import. Those of the workflow come after `services`:
+/// each of them may import what `services` may, and the ones before it.
+const GROUND: [(&str, &[&str]); 11] = [
     ("domain", &[]),
-    ("identity", &["domain"]),
-    ("chat", &[]),
     ("clock", &[]),
     ("net", &[]),
     ("files", &[]),
     ("scheduler", &["clock"]),
-    ("config", &["domain", "forward", "net"]),
+    ("identity", &["domain", "clock", "net", "scheduler"]),
+    ("chat", &["clock", "net", "scheduler"]),
     ("forward", &["domain", "store", "net", "files"]),
     ("store", &["domain", "forward", "files"]),
-    ("okta", &["identity", "domain", "clock", "net", "scheduler"]),
-    ("slack", &["chat", "clock", "net", "scheduler"]),
+    ("config", &["domain", "forward", "net"]),
+    ("wording", &["domain", "identity", "chat", "store", "forward"]),
 ];
-const APP: (&str, &[&str]) =
-    ("app", &["domain", "identity", "chat", "store", "forward", "clock", "scheduler"]);
+const WORKFLOW: [&str; 9] =
+    ["services", "authz", "reports", "outbox", "request", "sweep", "commands", "inbox", "engine"];
+const SERVICES: [&str; 8] =
+    ["domain", "identity", "chat", "store", "forward", "clock", "scheduler", "wording"];
 
-/// The wiring, what each command of the binary does, and what these have in common.
-const COMMANDS: [&str; 16] = [
-    "archive", "backup", "bot", "check", "dry_run", "exit", "init", "lib", "main", "restore", "settings",
-    "status", "terminal", "traces", "trail", "watch",
-];
+/// What is above the workflow may import all of it: the wiring, what watches it from outside, the commands of the binary.
+const ROOF: [&str; 7] = ["bot", "cli", "exit", "lib", "main", "monitoring", "traces"];
+
+/// Adapters know their port and nothing of each other, and the port knows nothing of them.
+const ADAPTERS: [(&str, &str); 2] = [("identity", "okta"), ("chat", "slack")];
 
 /// Longer files have several rooms in them.
 const LINES_MAX: usize = 600;
@@ -74,20 +75,90 @@ fn imported(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
+/// The rooms that a room may import; `None` if there is no such room, or it may import everything.
+fn allowed(room: &str) -> Option<Vec<&'static str>> {
+    if let Some((_, rooms)) = GROUND.iter().find(|(name, _)| *name == room) {
+        return Some(rooms.to_vec());
+    }
+    let floor = WORKFLOW.iter().position(|name| *name == room)?;
+    Some([&SERVICES[..], &WORKFLOW[..floor]].concat())
+}
+
+/// What a file says outside of comments and of the tests in it.
+fn code_of(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .fold(String::new(), |code, line| code + line + "\n")
+}
+
+fn is_test_code(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "tests.rs" || name == "bench.rs")
+}
+
 #[test]
-fn rooms_import_only_what_they_may() {
+fn rooms_import_only_what_is_below_them() {
     let mut broken = Vec::new();
     for (path, text) in sources("src") {
         let room = room(&path);
-        let Some((_, allowed)) = IMPORTS.iter().chain([&APP]).find(|(name, _)| *name == room) else {
-            assert!(COMMANDS.contains(&room.as_str()), "a new room: {room}");
+        let Some(allowed) = allowed(&room) else {
+            assert!(ROOF.contains(&room.as_str()), "a new room: {room}");
             continue;
         };
-        let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-        for name in imported(&code) {
-            let is_room = IMPORTS.iter().chain([&APP]).any(|(other, _)| *other == name);
+        if is_test_code(&path) {
+            continue;
+        }
+        for name in imported(&code_of(&text)) {
+            let is_room = is_a_room(&name);
             if is_room && name != room && !allowed.contains(&name.as_str()) {
                 broken.push(format!("{} imports {name}", path.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+fn is_a_room(name: &str) -> bool {
+    allowed(name).is_some() || ROOF.contains(&name)
+}
+
+#[test]
+fn ports_and_adapters_keep_apart() {
+    let mut broken = Vec::new();
+    for (path, text) in sources("src") {
+        let (room, code) = (room(&path), code_of(&text));
+        for (port, adapter) in ADAPTERS {
+            let is_adapter = path.components().any(|part| part.as_os_str() == adapter);
+            let names_it = code.contains(&format!("{port}::{adapter}"));
+            if names_it && !is_adapter && !ROOF.contains(&room.as_str()) {
+                broken.push(format!("{} names {port}::{adapter}", path.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// The component of each room: what a room does, it does by the methods of that one type.
+const COMPONENTS: [(&str, &str); 9] = [
+    ("services", "Services"),
+    ("authz", "Authz"),
+    ("reports", "Reports"),
+    ("outbox", "Outbox"),
+    ("request", "Requests"),
+    ("sweep", "Sweeper"),
+    ("commands", "Commands"),
+    ("inbox", "Inbox"),
+    ("engine", "Engine"),
+];
+
+#[test]
+fn a_component_has_methods_in_its_own_room_only() {
+    let mut broken = Vec::new();
+    for (path, text) in sources("src") {
+        let here = room(&path);
+        for (room, component) in COMPONENTS {
+            if room != here && text.contains(&format!("\nimpl {component} {{")) {
+                broken.push(format!("{} adds methods to {component}", path.display()));
             }
         }
     }

@@ -9,6 +9,7 @@ use anyhow::Context;
 use chrono::{DateTime, Duration, Utc};
 use futures_util::{StreamExt, stream};
 
+use crate::authz::Authz;
 use crate::authz::ids::own_accounts_of;
 use crate::chat::{Chat, ChatError, ChatUser};
 use crate::clock::Clock;
@@ -18,9 +19,7 @@ use crate::domain::deciders::{Deciders, Lack, Unable};
 use crate::domain::fold::folded;
 use crate::domain::policy::{People, Policy};
 use crate::domain::request::Request;
-use crate::request::earliest;
-use crate::services::{App, lock};
-use crate::wording::deciders as wording;
+use crate::services::lock;
 
 /// How many people are looked up at once.
 pub(crate) const LOOKUPS_AT_ONCE: usize = 4;
@@ -109,13 +108,13 @@ impl Kept {
 }
 
 /// Returns what the accounts of everybody who may decide for the policy are called: these are never proposed.
-pub async fn accounts_of_approvers(app: &App, policy: &Policy) -> anyhow::Result<BTreeSet<String>> {
-    if let Some(found) = app.deciders.fresh(&policy.name, app.clock.now()) {
+pub async fn accounts_of_approvers(authz: &Authz, policy: &Policy) -> anyhow::Result<BTreeSet<String>> {
+    if let Some(found) = authz.deciders.fresh(&policy.name, authz.s.clock.now()) {
         return Ok(found.accounts.clone());
     }
     // It may take minutes, and what it found serves from its end on.
-    let found = app.look_up_people(policy).await?;
-    let found = app.deciders.put(&policy.name, app.clock.now(), found);
+    let found = authz.look_up_people(policy).await?;
+    let found = authz.deciders.put(&policy.name, authz.s.clock.now(), found);
     Ok(found.accounts.clone())
 }
 
@@ -287,31 +286,31 @@ async fn named(
     Ok((named, unable))
 }
 
-impl App {
+impl Authz {
     async fn look_up_people(&self, policy: &Policy) -> anyhow::Result<LookedUp> {
-        look_up(&*self.chat, policy, &self.runtime.looked_up, &self.clock).await
+        look_up(&*self.s.chat, policy, &self.looked_up, &self.s.clock).await
     }
 
     /// Returns the policies whose questions wait and whose people are to be looked up again, by their places.
     pub(crate) async fn deciders_due(&self) -> anyhow::Result<Vec<usize>> {
-        let (open, now) = (self.store.open_questions().await?, self.clock.now());
+        let (open, now) = (self.s.store.open_questions().await?, self.s.clock.now());
         let is_due = |policy: &Policy| {
             open.iter().any(|one| one.policy == policy.name) && self.deciders.is_due(&policy.name, now)
         };
-        let policies = self.policies.iter().enumerate();
+        let policies = self.s.policies.iter().enumerate();
         Ok(policies.filter(|(_, policy)| is_due(policy)).map(|(place, _)| place).collect())
     }
 
     /// Looks up who can decide for the policy, and has its cards say so if that has changed. Says when to look again.
     pub(crate) async fn look_up_deciders(&self, place: usize) -> Option<DateTime<Utc>> {
-        let (policy, now) = (self.policies.get(place)?, self.clock.now());
+        let (policy, now) = (self.s.policies.get(place)?, self.s.clock.now());
         lock(&self.deciders.looked).insert(policy.name.clone(), now);
-        match self.unless_ended(self.look_up_people(policy)).await? {
+        match self.s.unless_ended(self.look_up_people(policy)).await? {
             Ok(found) => {
                 let before = self.deciders.last(&policy.name);
                 if before.as_deref() != Some(&found) {
-                    self.deciders.put(&policy.name, self.clock.now(), found);
-                    self.nudge();
+                    self.deciders.put(&policy.name, self.s.clock.now(), found);
+                    self.s.nudge();
                 }
             }
             Err(error) => {
@@ -319,7 +318,7 @@ impl App {
                 tracing::warn!(policy = policy.name, error, "can't look up who can decide");
             }
         }
-        Some(self.clock.now() + LOOK_EVERY)
+        Some(self.s.clock.now() + LOOK_EVERY)
     }
 
     /// Has the people of the policy looked up at the next look at the rows.
@@ -334,31 +333,9 @@ impl App {
 
     /// Returns what a question lacks, as far as that is known.
     pub(crate) fn lack(&self, request: &Request, candidates: &[Candidate]) -> Option<Lack> {
-        let policy = self.policy(&request.policy)?;
+        let policy = self.s.policy(&request.policy)?;
         let found = self.deciders.last(&policy.name)?;
         found.deciders.lack(request, candidates, policy.approvals_needed, &self.own_accounts(policy))
-    }
-
-    /// Tells the policy's admins, each once per request, that nobody can decide it. Returns when to try again.
-    pub(crate) async fn tell_lack(
-        &self,
-        request: &Request,
-        candidates: &[Candidate],
-    ) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let (Some(lack), Some(policy)) = (self.lack(request, candidates), self.policy(&request.policy))
-        else {
-            return Ok(None);
-        };
-        let unable = self.deciders.last(&policy.name).map(|found| found.deciders.unable.clone());
-        let card = self.store.message(&crate::request::card_key(request.id)).await?;
-        let card = card.as_ref().and_then(crate::outbox::reference);
-        let note = wording::to_admin(request, card.as_ref(), lack, &unable.unwrap_or_default());
-        let mut wake = None;
-        for user in self.people_of(&[&policy.admins]).await {
-            let key = format!("request:{}:obstacle:deciders:to:{user}", request.id);
-            wake = earliest(wake, self.tell_directly(&key, &user, &note).await?);
-        }
-        Ok(wake)
     }
 
     /// Returns the ids of people that are named, and of the members of groups as far as they can be read; at most so
@@ -368,7 +345,7 @@ impl App {
         for people in of {
             ids.extend(people.users.iter().cloned());
             for group in &people.groups {
-                match self.chat.group_members(group).await {
+                match self.s.chat.group_members(group).await {
                     Ok(members) => ids.extend(members),
                     Err(error) => {
                         tracing::warn!(group, %error, "can't read the members of a group that are to be notified");

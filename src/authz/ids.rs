@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use crate::authz::Authz;
 use crate::authz::deciders::LOOKUPS_AT_ONCE;
 use crate::chat::{Chat, ChatError, ChatUser};
 use crate::domain::policy::{OwnAccounts, Policy};
-use crate::services::{App, lock};
+use crate::services::lock;
 
 /// From so many ids on, all are looked up again.
 const REMEMBERED_MAX: usize = 10_000;
@@ -17,10 +18,10 @@ const REMEMBERED_MAX: usize = 10_000;
 /// Which person an id is of, once that was asked. It never changes.
 pub(crate) type Ids = BTreeMap<String, String>;
 
-impl App {
+impl Authz {
     /// Looks a person up, and remembers whose id it is if there is an organisation.
     pub(crate) async fn user_of(&self, id: &str) -> Result<ChatUser, ChatError> {
-        let user = self.chat.user(id).await?;
+        let user = self.s.chat.user(id).await?;
         if user.person_id.is_some() {
             self.remember_id(id, &user);
         }
@@ -28,7 +29,7 @@ impl App {
     }
 
     fn remember_id(&self, id: &str, user: &ChatUser) {
-        let mut ids = lock(&self.runtime.ids);
+        let mut ids = lock(&self.ids);
         if ids.len() >= REMEMBERED_MAX {
             ids.clear();
         }
@@ -37,7 +38,7 @@ impl App {
 
     /// The one id that a person is counted by, as far as it is known.
     pub(crate) fn counted_by(&self, id: &str) -> String {
-        lock(&self.runtime.ids).get(id).cloned().unwrap_or_else(|| id.to_owned())
+        lock(&self.ids).get(id).cloned().unwrap_or_else(|| id.to_owned())
     }
 
     /// Whether one of the ids is the person's. In an organisation an id that is not known yet is looked up: it may be
@@ -52,12 +53,12 @@ impl App {
             return Ok(ids.iter().any(|id| user.has_id(id)));
         };
         let unknown: Vec<&String> = {
-            let known = lock(&self.runtime.ids);
+            let known = lock(&self.ids);
             ids.iter().copied().filter(|id| !known.contains_key(*id)).collect()
         };
         let lookups: Vec<_> = unknown
             .into_iter()
-            .map(async |id| match self.chat.user(id).await {
+            .map(async |id| match self.s.chat.user(id).await {
                 Ok(other) => {
                     self.remember_id(id, &other);
                     Ok(())
@@ -67,13 +68,13 @@ impl App {
             })
             .collect();
         stream::iter(lookups).buffer_unordered(LOOKUPS_AT_ONCE).try_collect::<()>().await?;
-        let known = lock(&self.runtime.ids);
+        let known = lock(&self.ids);
         Ok(ids.iter().any(|id| known.get(*id) == Some(person)))
     }
 
     /// The policy's own accounts, under each id of their people that is known.
     pub(crate) fn own_accounts(&self, policy: &Policy) -> OwnAccounts {
-        let known = lock(&self.runtime.ids);
+        let known = lock(&self.ids);
         with_persons(policy, &known)
     }
 }

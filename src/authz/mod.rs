@@ -5,62 +5,42 @@ pub(crate) mod ids;
 pub(crate) mod rights;
 pub(crate) mod tries;
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
+use crate::authz::deciders::SoFar;
 use crate::chat::{ChatError, ChatUser};
 use crate::domain::audit::Person;
+use crate::domain::person::{Known, Stranger};
 use crate::domain::policy::{People, Policy};
 use crate::domain::request::Voter;
-use crate::services::App;
+use crate::services::{Services, lock};
 
 /// How long a click may wait for the chat system to say who clicked; Slack wants its acknowledgement within 3 s.
 const IDENTIFY_MAX: Duration = Duration::from_millis(1800);
-/// Why a person was turned away before their input was even looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stranger {
-    /// A guest, a bot, deactivated or of another company.
-    Outsider(Person, String),
-    /// Would decide for the policy of this name, but isn't in its channel now.
-    NotInChannel(Person, String),
-    /// The chat system could not say who this is or what they may do.
-    CantTell(String),
-}
-
-impl Stranger {
-    /// Returns whether it is certain that they may not.
-    pub fn is_certain(&self) -> bool {
-        !matches!(self, Stranger::CantTell(_))
-    }
-}
-
-/// What a person is to a policy right now.
-#[derive(Clone, Debug)]
-pub struct Known {
-    /// The person with the rights to decide.
-    pub voter: Voter,
-    /// May run read-only commands.
-    pub viewer: bool,
-}
 
 /// Establishes who `user` is and what they may do for `policy`. Fails closed, and in time for an acknowledgement.
-pub async fn identify(app: &App, policy: &Policy, user: &str) -> Result<Known, Stranger> {
-    match tokio::time::timeout(IDENTIFY_MAX, look_up(app, policy, user)).await {
+pub async fn identify(authz: &Authz, policy: &Policy, user: &str) -> Result<Known, Stranger> {
+    match tokio::time::timeout(IDENTIFY_MAX, look_up(authz, policy, user)).await {
         Ok(Ok(known)) => known,
         Ok(Err(error)) => Err(Stranger::CantTell(error.to_string())),
         Err(_) => Err(Stranger::CantTell("it did not answer in time".into())),
     }
 }
 
-async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known, Stranger>, ChatError> {
-    if let Some((person, why)) = app.known_outsider(user) {
+async fn look_up(authz: &Authz, policy: &Policy, user: &str) -> Result<Result<Known, Stranger>, ChatError> {
+    if let Some((person, why)) = authz.known_outsider(user) {
         return Ok(Err(Stranger::Outsider(person, why)));
     }
     let found = async {
-        let found = app.user_of(user).await.map_err(Err)?;
+        let found = authz.user_of(user).await.map_err(Err)?;
         match found.outsider.clone() {
             Some(why) => {
                 let person = person_of(found);
-                app.remember_outsider(&person, &why);
+                authz.remember_outsider(&person, &why);
                 Err(Ok(Stranger::Outsider(person, why)))
             }
             None => Ok(found),
@@ -72,7 +52,7 @@ async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known,
         || by_name_or_place(&policy.admins)
         || policy.viewers.channel_members;
     let members = async {
-        if place_matters { Ok(Some(app.chat.channel_members(&policy.channel).await)) } else { Ok(None) }
+        if place_matters { Ok(Some(authz.s.chat.channel_members(&policy.channel).await)) } else { Ok(None) }
     };
     // Together, since an acknowledgement waits for both; whoever can never decide anything waits for one.
     let (found, members) = match tokio::try_join!(found, members) {
@@ -80,7 +60,7 @@ async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known,
         Err(Ok(stranger)) => return Ok(Err(stranger)),
         Err(Err(error)) => return Err(error),
     };
-    let seat = Seat { app, policy, user: &found, members };
+    let seat = Seat { authz, policy, user: &found, members };
     let (approver, admin) = tokio::try_join!(seat.is_of(&policy.approvers), seat.is_of(&policy.admins))?;
     let person = person_of(found.clone());
     if !approver && !admin {
@@ -88,7 +68,7 @@ async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known,
         return Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer }));
     }
     // So that accounts which are theirs under their other id are known as theirs.
-    app.is_among(&found, policy.own_accounts.keys()).await?;
+    authz.is_among(&found, policy.own_accounts.keys()).await?;
     // Whoever has left the channel, or was removed from it, has not seen what is asked there.
     if seat.in_channel().await? {
         return Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer: true }));
@@ -107,21 +87,48 @@ pub(crate) fn person_of(user: ChatUser) -> Person {
 
 /// Where one person sits, for one look-up.
 struct Seat<'a> {
-    app: &'a App,
+    authz: &'a Authz,
     policy: &'a Policy,
     user: &'a ChatUser,
     /// Who is in the policy's channel, if that was asked already.
     members: Option<Result<Vec<String>, ChatError>>,
 }
 
+/// Establishes who people are and what they may do.
+pub struct Authz {
+    s: Arc<Services>,
+    /// Who can decide, as it was last looked up.
+    deciders: deciders::Kept,
+    looked_up: deciders::SoFar,
+    /// Which person an id is of, in an organisation.
+    ids: Mutex<ids::Ids>,
+    /// Of people without a right, what they have tried since the last event about it.
+    tries: Mutex<tries::Tries>,
+    /// Who was found to be an outsider just now, and why.
+    outsiders: Mutex<BTreeMap<String, (Instant, Person, String)>>,
+}
+
+impl Authz {
+    pub(crate) fn new(s: Arc<Services>) -> Authz {
+        Authz {
+            s,
+            deciders: deciders::Kept::default(),
+            looked_up: SoFar::default(),
+            ids: Mutex::default(),
+            tries: Mutex::default(),
+            outsiders: Mutex::default(),
+        }
+    }
+}
+
 impl Seat<'_> {
     async fn is_of(&self, people: &People) -> Result<bool, ChatError> {
-        if self.app.is_among(self.user, &people.users).await? {
+        if self.authz.is_among(self.user, &people.users).await? {
             return Ok(true);
         }
         for group in &people.groups {
-            match self.app.chat.group_members(group).await {
-                Ok(members) if self.app.is_among(self.user, &members).await? => return Ok(true),
+            match self.authz.s.chat.group_members(group).await {
+                Ok(members) if self.authz.is_among(self.user, &members).await? => return Ok(true),
                 // A group that is gone has nobody in it, and stops nobody who is named otherwise.
                 Ok(_) | Err(ChatError::NotFound(_)) => {}
                 Err(error) => return Err(error),
@@ -133,8 +140,26 @@ impl Seat<'_> {
     async fn in_channel(&self) -> Result<bool, ChatError> {
         let members = match &self.members {
             Some(asked) => asked.clone()?,
-            None => self.app.chat.channel_members(&self.policy.channel).await?,
+            None => self.authz.s.chat.channel_members(&self.policy.channel).await?,
         };
-        self.app.is_among(self.user, &members).await
+        self.authz.is_among(self.user, &members).await
     }
 }
+
+impl Authz {
+    /// Who was found to be an outsider a moment ago, and why.
+    pub(crate) fn known_outsider(&self, user: &str) -> Option<(Person, String)> {
+        let mut outsiders = lock(&self.outsiders);
+        let now = Instant::now();
+        outsiders.retain(|_, (since, ..)| now - *since < OUTSIDER_FOR);
+        outsiders.get(user).map(|(_, person, why)| (person.clone(), why.clone()))
+    }
+
+    pub(crate) fn remember_outsider(&self, person: &Person, why: &str) {
+        let entry = (Instant::now(), person.clone(), why.to_owned());
+        lock(&self.outsiders).insert(person.id.clone(), entry);
+    }
+}
+
+/// How long somebody who is an outsider stays one without being looked up anew. Nobody's right is ever remembered.
+const OUTSIDER_FOR: Duration = Duration::from_secs(30);

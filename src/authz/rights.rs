@@ -1,21 +1,13 @@
 //! Who may ask what of which policy, and the trail of whoever asks for more.
 
-use std::sync::OnceLock;
-
-use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use crate::authz;
-use crate::authz::{Known, Stranger};
-use crate::chat::{Inbound, Text};
-use crate::commands::nearest::nearest;
-use crate::commands::tail::Names;
-use crate::commands::typed::folded;
+use crate::authz::{self, Authz};
+use crate::chat::Inbound;
 use crate::domain::audit::{Action, Actor, Draft, Person};
+use crate::domain::person::{Known, Stranger};
 use crate::domain::policy::Policy;
-use crate::services::App;
 use crate::store::AuditContext;
-use crate::wording::{mistakes, refusals};
 
 /// Who may use a subcommand. Each role may do what the one before may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,90 +57,11 @@ impl Rights<'_> {
     }
 }
 
-/// A command by a person who holds its role in at least one policy.
-pub(crate) struct Asked<'a> {
-    /// The same for a repeated delivery.
-    pub(crate) key: &'a str,
-    /// When it arrived.
-    pub(crate) at: DateTime<Utc>,
-    /// The policies in which the person holds the role, with their rights in each.
-    pub(crate) granted: Vec<(&'a Policy, Known)>,
-    /// Those of which the chat system could not tell whether they do, and why not.
-    pub(crate) unsure: Vec<(&'a Policy, String)>,
-    /// A policy that exists and was reached for without the role, and why it is not granted.
-    pub(crate) reached: OnceLock<(String, String)>,
-}
-
-impl<'a> Asked<'a> {
-    /// The policies that the answer is about.
-    pub(crate) fn policies(&self) -> Vec<&'a Policy> {
-        self.granted.iter().map(|(policy, _)| *policy).collect()
-    }
-
-    /// Returns the names that the person may write.
-    pub(crate) fn names(&self, app: &'a App) -> Names<'a> {
-        let all = app.policies.iter().map(|policy| policy.name.as_str()).collect();
-        Names { all, shown: self.granted.iter().map(|(policy, _)| policy.name.as_str()).collect() }
-    }
-
-    /// The answer where no account of their policies was found. Of a policy in which nobody can tell their rights now,
-    /// nobody can tell that either.
-    pub(crate) fn no_account_of_theirs(&self, typed: &str, wanted: Option<&str>) -> Text {
-        match self.unsure.first().filter(|_| wanted.is_none()) {
-            Some((_, why)) => refusals::stranger(&Stranger::CantTell(why.clone())),
-            None => refusals::no_account_of_yours(typed),
-        }
-    }
-
-    /// The policy of this name, or the only one.
-    pub(crate) fn policy(&self, app: &App, name: Option<&str>) -> Result<(&'a Policy, &Known), Text> {
-        // Names are compared as people write them.
-        let name = name.map(|name| app.policy_called(name).map_or(name, |policy| policy.name.as_str()));
-        let find = |name: &str| self.granted.iter().find(|(policy, _)| policy.name == name);
-        let names =
-            || self.granted.iter().map(|(policy, _)| policy.name.as_str()).collect::<Vec<_>>().join(", ");
-        let found = match (name, self.granted.as_slice()) {
-            // Another may have been meant, of which nobody can tell now.
-            (None, [only]) if self.unsure.is_empty() => Some(only),
-            (None, _) => return Err(Text::plain(format!("Which policy? Add one of: {}.", names()))),
-            (Some(name), _) => find(name),
-        };
-        match (found, name) {
-            (Some((policy, known)), _) => Ok((policy, known)),
-            (None, Some(name)) if app.policy(name).is_some() => {
-                let unsure = self.unsure.iter().find(|(policy, _)| policy.name == name);
-                let (why, refusal) = match unsure {
-                    Some((_, why)) => {
-                        (unidentified(why), refusals::stranger(&Stranger::CantTell(why.clone())))
-                    }
-                    None => (
-                        NO_ROLE.to_owned(),
-                        refusals::not_allowed("do that", "people with the right role in that policy"),
-                    ),
-                };
-                // One is enough.
-                let _ = self.reached.set((name.to_owned(), why));
-                Err(refusal)
-            }
-            (None, name) => {
-                let shown: Vec<&str> = self.granted.iter().map(|(policy, _)| policy.name.as_str()).collect();
-                let name = name.unwrap_or_default();
-                Err(mistakes::no_such_policy(name, nearest(name, &shown), &shown))
-            }
-        }
-    }
-}
-
-impl App {
-    /// Returns the policy of this name, however it is capitalised.
-    fn policy_called(&self, name: &str) -> Option<&Policy> {
-        self.policies.iter().find(|policy| folded(&policy.name) == folded(name))
-    }
-
+impl Authz {
     /// The policies in which the person holds the role. None: what they are instead, if they could be looked up at all.
     pub(crate) async fn granted(&self, user: &str, role: Role) -> Result<Rights<'_>, Option<Stranger>> {
         let (mut rights, mut turned_away) = (Rights { granted: Vec::new(), unsure: Vec::new() }, None);
-        for policy in &self.policies {
+        for policy in &self.s.policies {
             match authz::identify(self, policy, user).await {
                 Ok(known) if role.held_by(&known) => rights.granted.push((policy, known)),
                 Ok(_) => {}
@@ -164,26 +77,6 @@ impl App {
             }
             (turned_away, _) => Err(turned_away),
         }
-    }
-
-    /// Who holds the role in one policy and reaches for another is in the audit trail too.
-    pub(crate) async fn note_reached(
-        &self,
-        asked: &Asked<'_>,
-        word: &str,
-        policy: String,
-        why: &str,
-    ) -> anyhow::Result<()> {
-        let event = Draft {
-            at: asked.at,
-            actor: Actor::Person(asked.person().clone()),
-            action: Action::InputRefused,
-            subject: None,
-            detail: json!({ "command": word, "why": why }),
-        };
-        let context = AuditContext { policy: Some(policy), ..AuditContext::default() };
-        self.store.append(context, event).await?;
-        Ok(())
     }
 
     /// The audit trail keeps who asked for what they may not have.
@@ -214,14 +107,11 @@ impl App {
         if is_certain {
             self.append_try(AuditContext::default(), event).await?;
         } else {
-            self.store.append(AuditContext::default(), event).await?;
+            self.s.store.append(AuditContext::default(), event).await?;
         }
         Ok(())
     }
 }
-
-/// The words of the audit trail for whoever does not hold the role.
-const NO_ROLE: &str = "does not hold the role that this needs in the policy";
 
 /// Those for whoever may hold it.
 pub(crate) fn unidentified(why: &str) -> String {
@@ -232,7 +122,7 @@ pub(crate) fn unidentified(why: &str) -> String {
 mod tests {
     use super::*;
     use crate::commands::tests::approver;
-    use crate::engine::tests::policy;
+    use crate::engine::bench::policy;
 
     #[test]
     fn of_a_policy_that_the_chat_could_not_tell_of_nobody_is_said_to_have_no_role() {

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Duration, Utc};
 use serde_json::json;
 
+use crate::authz::Authz;
 use crate::chat::Inbound;
 use crate::domain::audit::{Action, Actor, Draft, Person};
-use crate::services::{App, lock};
+use crate::services::lock;
 use crate::store::{AuditContext, StoreError};
 
 /// How long the tries of a person are summed up.
@@ -54,11 +55,11 @@ impl Tried {
     }
 }
 
-impl App {
+impl Authz {
     /// Returns whether a try of this person is only counted from now on: the first one is in the trail.
     pub(crate) fn is_only_counted(&self, user: &str) -> bool {
-        let now = self.clock.now();
-        lock(&self.runtime.tries).get(&self.counted_by(user)).is_some_and(|tried| !tried.is_over(now))
+        let now = self.s.clock.now();
+        lock(&self.tries).get(&self.counted_by(user)).is_some_and(|tried| !tried.is_over(now))
     }
 
     /// Notes a try of this moment that is in the trail, or is not because it is `only_counted`.
@@ -69,7 +70,7 @@ impl App {
         now: DateTime<Utc>,
         only_counted: bool,
     ) {
-        let mut everybody = lock(&self.runtime.tries);
+        let mut everybody = lock(&self.tries);
         let new =
             || Tried { person: person.clone(), since: now, more: 0, last: now, policies: BTreeSet::new() };
         let tried = everybody.entry(self.counted_by(&person.id)).or_insert_with(new);
@@ -83,7 +84,7 @@ impl App {
     /// Records the refusal of somebody who has no right, or counts it.
     pub(crate) async fn append_try(&self, context: AuditContext, event: Draft) -> Result<(), StoreError> {
         let write = async |event| match event {
-            Some((context, event)) => self.store.append(context, event).await.map(drop),
+            Some((context, event)) => self.s.store.append(context, event).await.map(drop),
             None => Ok(()),
         };
         self.record_try(context, event, write).await
@@ -97,8 +98,9 @@ impl App {
         context: AuditContext,
         event: Draft,
     ) -> Result<(), StoreError> {
-        let write =
-            async |event| self.store.settle(&inbound.key, outcome, event, self.clock.now()).await.map(drop);
+        let write = async |event| {
+            self.s.store.settle(&inbound.key, outcome, event, self.s.clock.now()).await.map(drop)
+        };
         self.record_try(context, event, write).await
     }
 
@@ -110,7 +112,7 @@ impl App {
     ) -> Result<(), StoreError> {
         // Of the bot itself there are no tries.
         let Actor::Person(person) = event.actor.clone() else { return write(Some((context, event))).await };
-        let (policy, now) = (context.policy.clone(), self.clock.now());
+        let (policy, now) = (context.policy.clone(), self.s.clock.now());
         let only_counted = self.is_only_counted(&person.id);
         write((!only_counted).then_some((context, event))).await?;
         self.note_try(&person, policy.as_ref(), now, only_counted);
@@ -119,9 +121,9 @@ impl App {
 
     /// Records how many more tries there were of each person whose hour is over, or, at the end, of everybody.
     pub async fn sum_tries_up(&self, at_the_end: bool) -> Result<(), StoreError> {
-        let now = self.clock.now();
+        let now = self.s.clock.now();
         let due: Tries = {
-            let mut tries = lock(&self.runtime.tries);
+            let mut tries = lock(&self.tries);
             let (due, rest) = std::mem::take(&mut *tries)
                 .into_iter()
                 .partition(|(_, tried)| at_the_end || tried.is_over(now));
@@ -131,9 +133,9 @@ impl App {
         let mut due: Vec<(String, Tried)> = due.into_iter().filter(|(_, tried)| tried.more > 0).collect();
         while let Some((_, tried)) = due.last() {
             let (context, event) = tried.summary(now);
-            if let Err(error) = self.store.append(context, event).await {
+            if let Err(error) = self.s.store.append(context, event).await {
                 // They are tried again, with what came meanwhile.
-                let mut tries = lock(&self.runtime.tries);
+                let mut tries = lock(&self.tries);
                 for (key, tried) in due {
                     put_back(&mut tries, key, tried);
                 }

@@ -11,14 +11,13 @@ use anyhow::Context;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use sha2::{Digest, Sha256};
 
-use crate::cli::exit::{Exit, Usage};
 use crate::cli::terminal::{Progress, show};
 use crate::clock::Clock;
 use crate::domain::audit::AuditEvent;
 use crate::domain::lineage::DatabaseId;
 use crate::domain::policy::hex;
-use crate::files;
-use crate::files::PRIVATE;
+use crate::exit::{Exit, Usage};
+use crate::files::{self, PRIVATE};
 use crate::reports::export::Excerpt;
 use crate::store::{Archive, Store};
 

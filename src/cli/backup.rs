@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::cli::exit::Exit;
 use crate::cli::terminal::{Progress, show};
+use crate::exit::Exit;
 use crate::files;
 use crate::store::Store;
 use crate::wording::lineage::name;

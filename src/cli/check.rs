@@ -6,12 +6,10 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::authz::deciders;
-use crate::authz::deciders::{LookedUp, SoFar};
+use crate::authz::deciders::{self, LookedUp, SoFar};
 use crate::bot::{everybody_approves, install_crypto, okta_settings, slack_settings};
 use crate::chat::slack::{Probe, Slack};
 use crate::cli::audit::broken;
-use crate::cli::exit::Exit;
 use crate::cli::status;
 use crate::cli::terminal::{BAD, GOOD, Progress, WARNING, printable, put, show, styled};
 use crate::clock::Clock;
@@ -19,6 +17,7 @@ use crate::config::Config;
 use crate::domain::deciders::Lack;
 use crate::domain::policy::Policy;
 use crate::engine::health::others_in_words;
+use crate::exit::Exit;
 use crate::identity::IdentityProvider;
 use crate::identity::okta::Okta;
 use crate::store::{OpenError, Store};

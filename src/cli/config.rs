@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::cli::exit::Exit;
 use crate::cli::terminal;
 use crate::config::{self, Config, Setting, Shown};
+use crate::exit::Exit;
 
 /// Where the sources begin, so that most of them stand in one column.
 const SOURCES_FROM: usize = 44;

@@ -13,20 +13,21 @@ use tokio::sync::watch;
 use crate::bot::{install_crypto, okta_settings, slack_settings};
 use crate::chat::slack::Slack;
 use crate::chat::{Connection, Text};
-use crate::cli::exit::{Exit, Misconfigured, Usage};
 use crate::cli::terminal::{BAD, FAINT, GOOD, HEADING, Progress, WARNING, printable, put, show, styled};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::assess::Assessment;
 use crate::domain::plan::{Assessed, Plan, Verdict};
 use crate::domain::policy::Policy;
+use crate::engine::Engine;
+use crate::exit::{Exit, Misconfigured, Usage};
 use crate::identity::okta::Okta;
 use crate::scheduler::Class;
-use crate::services::App;
+use crate::services::Parts;
 use crate::store::Store;
 use crate::sweep::survey::{Keep, Survey, survey};
-use crate::wording;
-use crate::wording::assessment_in_words;
+use crate::sweep::surveys::Surveys;
+use crate::wording::{self, assessment_in_words};
 
 /// Surveys each policy (or the one named) and prints who would be proposed, who not, and why: as a table, or as one JSON
 /// object a line for each policy.
@@ -49,9 +50,19 @@ pub async fn run(config: &Config, only: Option<&str>, json: bool) -> anyhow::Res
     let okta =
         Okta::new(okta_settings(config), clock.clone()).context(Misconfigured("the Okta credential"))?;
     let (_, connection) = watch::channel(Connection::Closed);
-    let app = App::new(store, Arc::new(slack), Arc::new(okta), clock.clone(), policies, 1, connection);
-    for policy in &app.policies {
-        let mut plan = surveyed(&app, policy).await.with_context(|| format!("policy {}", policy.name))?.plan;
+    let parts = Parts {
+        store,
+        chat: Arc::new(slack),
+        identity: Arc::new(okta),
+        clock: clock.clone(),
+        policies,
+        concurrency: 1,
+        connection,
+    };
+    let engine = Engine::new(parts, Arc::new(Surveys::default()));
+    for policy in &engine.s.policies {
+        let mut plan =
+            surveyed(&engine, policy).await.with_context(|| format!("policy {}", policy.name))?.plan;
         plan.assessed.sort_by(|a, b| {
             let is_last = |one: &Assessed| !matches!(one.assessment, Assessment::Candidate(_));
             (is_last(a), &a.account.login).cmp(&(is_last(b), &b.account.login))
@@ -66,14 +77,19 @@ pub async fn run(config: &Config, only: Option<&str>, json: bool) -> anyhow::Res
 }
 
 /// Surveys a policy while the terminal shows how far that has come.
-async fn surveyed(app: &App, policy: &Policy) -> anyhow::Result<Survey> {
+async fn surveyed(engine: &Engine, policy: &Policy) -> anyhow::Result<Survey> {
     let progress = Progress::of("accounts listed");
     let mut looks = tokio::time::interval(Duration::from_millis(100));
-    let mut survey = std::pin::pin!(Class::Sweep.run(survey(app, policy, Keep::Everybody, app.clock.now())));
+    let mut survey = std::pin::pin!(Class::Sweep.run(survey(
+        &engine.sweeper,
+        policy,
+        Keep::Everybody,
+        engine.s.clock.now()
+    )));
     loop {
         tokio::select! {
             survey = &mut survey => return survey,
-            _ = looks.tick() => if let Some(listing) = app.listing_under_way(&policy.name) {
+            _ = looks.tick() => if let Some(listing) = engine.s.listings.under_way(&policy.name) {
                 progress.at(listing.accounts.into(), listing.expected.map(u64::from));
             },
         }

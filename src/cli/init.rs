@@ -12,9 +12,9 @@ use anyhow::Context;
 
 use crate::bot::okta_scopes;
 use crate::cli::check;
-use crate::cli::exit::{Exit, Usage};
 use crate::cli::terminal::{FAINT, HEADING, WARNING, show, styled};
 use crate::config::{Config, DEFAULT_PATH};
+use crate::exit::{Exit, Usage};
 use crate::files::{self, READABLE};
 
 const MANIFEST: &str = include_str!("../../bot-manifest.yaml");

@@ -6,7 +6,6 @@ pub mod backup;
 pub mod check;
 pub mod config;
 pub mod dry_run;
-pub mod exit;
 pub mod init;
 pub mod restore;
 pub mod status;

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::cli::exit::Exit;
 use crate::cli::terminal::{Progress, printable, show};
 use crate::clock::Clock;
 use crate::domain::audit::{Action, Actor, AuditEvent};
 use crate::domain::lineage::Head;
+use crate::exit::Exit;
 use crate::store::{Restoring, Store};
 use crate::wording::lineage::name;
 

@@ -12,8 +12,8 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
 
-use crate::cli::exit::Exit;
 use crate::cli::terminal::{self, BAD, GOOD, printable, styled};
+use crate::exit::Exit;
 use crate::monitoring::socket_path;
 
 /// How long the bot may take to answer.

@@ -3,21 +3,20 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::authz::{Known, Stranger};
 use crate::chat::Text;
-use crate::commands::tail;
-use crate::commands::tail::{Form, Said};
-use crate::commands::{About, Answer, Asked};
+use crate::commands::asked::Asked;
+use crate::commands::grammar::About;
+use crate::commands::tail::{self, Form, Said};
+use crate::commands::{Answer, Commands};
 use crate::domain::account::Account;
 use crate::domain::audit::{Action, Actor, Draft, Subject};
-use crate::domain::exemption;
-use crate::domain::exemption::{End, Granted, Wish};
+use crate::domain::exemption::{self, End, Granted, Wish};
+use crate::domain::person::{Known, Stranger};
 use crate::domain::policy::Policy;
-use crate::services::App;
 use crate::store::{AuditContext, Exempted};
 use crate::wording::{exemptions, refusals};
 
-impl App {
+impl Commands {
     /// Grants an exemption; `leave` wants to know from when on.
     pub(crate) async fn exempt(
         &self,
@@ -68,7 +67,9 @@ impl App {
         wish: Wish,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Answer> {
-        if let Err(refusal) = exemption::check(&wish, &self.own_accounts(policy), policy.exemption_max, now) {
+        if let Err(refusal) =
+            exemption::check(&wish, &self.authz.own_accounts(policy), policy.exemption_max, now)
+        {
             match refusal {
                 exemption::Refusal::OwnAccount => self.note_not_exempted(&wish, "own account").await?,
                 exemption::Refusal::NoEmail => self.note_not_exempted(&wish, "no e-mail address").await?,
@@ -82,8 +83,8 @@ impl App {
             return Ok(Err(exemptions::refusal(&refusal)));
         }
         let (Exempted::New(granted) | Exempted::Repeated(granted)) =
-            self.store.grant_exemption(key, wish, now).await?;
-        self.nudge();
+            self.s.store.grant_exemption(key, wish, now).await?;
+        self.s.nudge();
         // It is granted, whether the rest can be said or not. Of another policy's request nobody here hears.
         let waiting = self.waiting_in(&[policy], &granted.account.id).await.unwrap_or_else(|error| {
             let error = format!("{error:#}");
@@ -99,14 +100,14 @@ impl App {
 
     async fn note_not_exempted(&self, wish: &Wish, why: &str) -> anyhow::Result<()> {
         let event = Draft {
-            at: self.clock.now(),
+            at: self.s.clock.now(),
             actor: Actor::Person(wish.by.clone()),
             action: Action::InputRefused,
             subject: Some(wish.account.clone()),
             detail: serde_json::json!({ "command": "exempt", "why": why }),
         };
         let context = AuditContext { policy: Some(wish.policy.clone()), ..AuditContext::default() };
-        self.store.append(context, event).await?;
+        self.s.store.append(context, event).await?;
         Ok(())
     }
 
@@ -130,7 +131,7 @@ impl App {
             Err(text) => return Ok(Err(text)),
         };
         // One whose type was changed since may still be exempt.
-        let granted = self.store.exemptions_of(&account.id).await?;
+        let granted = self.s.store.exemptions_of(&account.id).await?;
         if !has_open(&granted, &policy.name, asked.at) && !account.is_of(&policy.rule.user_type) {
             return Ok(Err(nobody()));
         }
@@ -139,16 +140,16 @@ impl App {
             return Ok(Err(exemptions::refusal(&exemption::Refusal::ReasonTooLong)));
         }
         let end = End::Lifted { by: known.voter.person.clone(), reason };
-        let lifted = self.store.lift_exemptions(&policy.name, &account.id, end, asked.at).await?;
-        self.nudge();
+        let lifted = self.s.store.lift_exemptions(&policy.name, &account.id, end, asked.at).await?;
+        self.s.nudge();
         Ok(Ok(exemptions::lifted(&account, policy, &lifted)))
     }
 
     /// Lists the exemptions that have not ended.
     pub(crate) async fn exemptions(&self, policies: &[&Policy]) -> anyhow::Result<Answer> {
         let names = policies.iter().map(|policy| policy.name.clone()).collect();
-        let now = self.clock.now();
-        let open = self.store.open_exemptions(names, now).await?;
+        let now = self.s.clock.now();
+        let open = self.s.store.open_exemptions(names, now).await?;
         Ok(Ok(exemptions::list(&open, now)))
     }
 

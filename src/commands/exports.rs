@@ -9,16 +9,16 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::chat::{ShareIn, Text, Upload};
+use crate::commands::asked::Asked;
 use crate::commands::filters::period_words;
 use crate::commands::history::read_period;
-use crate::commands::{Answer, Asked};
+use crate::commands::{Answer, Commands};
 use crate::domain::audit::{Action, Actor, AuditEvent, Draft};
 use crate::domain::policy::Policy;
 use crate::domain::when::Period;
 use crate::reports::evidence::{Evidence, Swept, bundle};
 use crate::reports::export::{Excerpt, Format};
 use crate::reports::sha256;
-use crate::services::App;
 use crate::store::{AuditContext, AuditQuery};
 use crate::wording::{counted, history as wording};
 
@@ -34,10 +34,10 @@ struct Taken {
     restricted_to: Option<Vec<String>>,
 }
 
-impl App {
+impl Commands {
     /// Sends the person a part of the trail as a file.
     pub(crate) async fn export(&self, asked: &Asked<'_>, words: &[String]) -> anyhow::Result<Answer> {
-        let Some(_one) = self.heavy_work() else { return Ok(Err(wording::busy())) };
+        let Some(_one) = self.reports.heavy_work() else { return Ok(Err(wording::busy())) };
         let question = match self.question(asked, words).await? {
             Ok(question) => question,
             Err(text) => return Ok(Err(text)),
@@ -63,7 +63,7 @@ impl App {
             "format": format.extension(), "filters": excerpt.filters, "rows": rows,
             "restricted_to": excerpt.restricted_to, "sha256": hash,
             "head": { "seq": excerpt.head.0, "hash": excerpt.head.1 },
-            "database": self.store.lineage().database,
+            "database": self.s.store.lineage().database,
         });
         self.record(asked, Action::Exported, detail).await?;
         let what = counted(rows, "audit event", "audit events");
@@ -86,7 +86,7 @@ impl App {
 
     /// Reads events for a file, in goes, up to where the trail ends now.
     async fn excerpt(&self, now: DateTime<Utc>, taken: Taken) -> anyhow::Result<Result<Excerpt, Text>> {
-        let Some(head) = self.store.audit_head().await? else {
+        let Some(head) = self.s.store.audit_head().await? else {
             return Ok(Err(wording::nothing_to_export(&taken.filters)));
         };
         let mut events = BTreeMap::new();
@@ -98,7 +98,7 @@ impl App {
         }
         let events: Vec<AuditEvent> = events.into_values().collect();
         Ok(Ok(Excerpt {
-            database: self.store.lineage().database.clone(),
+            database: self.s.store.lineage().database.clone(),
             made_at: now,
             head,
             filters: taken.filters,
@@ -117,7 +117,7 @@ impl App {
     ) -> anyhow::Result<bool> {
         (query.limit, query.before_seq) = (CHUNK, Some(head + 1));
         loop {
-            let some = self.store.audit_onward(query.clone()).await?;
+            let some = self.s.store.audit_onward(query.clone()).await?;
             query.after_seq = some.last().map(|event| event.seq);
             let full = some.len() == CHUNK as usize;
             events.extend(some.into_iter().map(|event| (event.seq, event)));
@@ -144,16 +144,16 @@ impl App {
         };
         let actor = Actor::Person(asked.person().clone());
         let event = Draft { at: asked.at, actor, action, subject: None, detail };
-        self.store.append(AuditContext { policy, ..AuditContext::default() }, event).await?;
+        self.s.store.append(AuditContext { policy, ..AuditContext::default() }, event).await?;
         Ok(())
     }
 
     /// Sends a file to the person, in the direct messages with them.
     async fn hand_over(&self, asked: &Asked<'_>, what: &str, file: Upload, said: Text) -> Answer {
         let send = async {
-            let channel = self.chat.open_direct(&asked.person().id).await?;
+            let channel = self.s.chat.open_direct(&asked.person().id).await?;
             let share = ShareIn { channel, thread: None, comment: said.clone() };
-            self.chat.upload(&file, Some(&share)).await
+            self.s.chat.upload(&file, Some(&share)).await
         };
         match send.await {
             Ok(_) => Ok(wording::sent(what, said)),
@@ -166,7 +166,7 @@ impl App {
 
     /// Puts the evidence of a period together for an auditor.
     pub(crate) async fn evidence(&self, asked: &Asked<'_>, words: &[String]) -> anyhow::Result<Answer> {
-        let Some(_one) = self.heavy_work() else { return Ok(Err(wording::busy())) };
+        let Some(_one) = self.reports.heavy_work() else { return Ok(Err(wording::busy())) };
         let (name, _) = period_words(words);
         let mut policies = asked.policies();
         if let Some(name) = name {
@@ -222,7 +222,7 @@ impl App {
         // Whoever may see all sees what policies did that are configured no more.
         let names = match &restricted_to {
             Some(names) => names.clone(),
-            None => self.store.known_policies().await?,
+            None => self.s.store.known_policies().await?,
         };
         let words = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
         let filters =
@@ -239,8 +239,8 @@ impl App {
         };
         let mut swept = Vec::new();
         for policy in &names {
-            for sweep in self.store.sweeps_between(policy, period.since, period.until).await? {
-                let request = self.store.request_of_sweep(sweep.id).await?;
+            for sweep in self.s.store.sweeps_between(policy, period.since, period.until).await? {
+                let request = self.s.store.request_of_sweep(sweep.id).await?;
                 swept.push(Swept { sweep, request, in_period: true });
             }
         }
@@ -250,10 +250,10 @@ impl App {
             Ok(excerpt) => excerpt,
             Err(text) => return Ok(Err(text)),
         };
-        let mut exemptions = self.store.exemptions_between(period.since, period.until).await?;
+        let mut exemptions = self.s.store.exemptions_between(period.since, period.until).await?;
         exemptions.retain(|granted| names.contains(&granted.policy));
         Ok(Ok(Evidence {
-            archived: self.store.archived().await?.map_or(0, |(seq, _)| seq),
+            archived: self.s.store.archived().await?.map_or(0, |(seq, _)| seq),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             made_by: asked.person().clone(),
             period,
@@ -270,8 +270,8 @@ impl App {
             swept.iter().filter_map(|swept| Some(swept.request.as_ref()?.0.id)).collect();
         let named: BTreeSet<i64> = excerpt.events.iter().filter_map(|event| event.request).collect();
         for id in named.difference(&known) {
-            let Some(request) = self.store.request(*id).await? else { continue };
-            let Some(sweep) = self.store.sweep(request.0.sweep).await? else { continue };
+            let Some(request) = self.s.store.request(*id).await? else { continue };
+            let Some(sweep) = self.s.store.sweep(request.0.sweep).await? else { continue };
             swept.push(Swept { sweep, request: Some(request), in_period: false });
         }
         Ok(())

@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn days_begin_in_the_zone_of_the_policy_that_is_named_or_else_of_the_first() {
         let in_zone = |name: &str, zone| {
-            let mut policy = crate::engine::tests::policy();
+            let mut policy = crate::engine::bench::policy();
             (policy.name, policy.schedule.zone) = (name.to_owned(), zone);
             policy
         };

@@ -1,12 +1,12 @@
 //! Whom a command is about: an `@mention`, an e-mail address, a login or an id of the identity provider.
 
 use crate::chat::Text;
+use crate::commands::Commands;
 use crate::domain::account::Account;
 use crate::domain::policy::Policy;
-use crate::services::App;
 use crate::wording::refusals;
 
-impl App {
+impl Commands {
     /// The one account that `person` names, with the policy that it is the business of: the first of the account's
     /// type, or else the first of all. `Err` is the sentence for the person. To the person, an account of another type
     /// than their policies' and one that isn't there are the same: that is said with the same sentence.
@@ -21,11 +21,11 @@ impl App {
         };
         let mut found: Option<(&Policy, Account)> = None;
         for policy in policies {
-            let Some(accounts) = self.soon_unless_ended(self.identity.find(&address, &policy.rule)).await
+            let Some(accounts) = self.s.soon_unless_ended(self.s.identity.find(&address, &policy.rule)).await
             else {
                 return Ok(Err(refusals::ask_again()));
             };
-            self.note_identity(&accounts);
+            self.s.note_identity(&accounts);
             let mut accounts = match accounts {
                 Ok(accounts) => accounts,
                 Err(error) => {
@@ -60,7 +60,7 @@ impl App {
             return Ok(person.to_owned());
         };
         let id = id.split('|').next().unwrap_or(id);
-        match self.chat.user(id).await {
+        match self.s.chat.user(id).await {
             Ok(user) => user.email.ok_or_else(|| {
                 Text::plain(
                     "Slack doesn't tell me that person's e-mail address; ask with their login instead.",

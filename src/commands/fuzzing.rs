@@ -5,10 +5,9 @@ use chrono::{DateTime, Utc};
 
 use crate::chat::{Card, Text};
 use crate::commands::filters::Filters;
+use crate::commands::grammar::{Command, Line};
 use crate::commands::history::{page_line, read_period};
-use crate::commands::tail;
-use crate::commands::tail::Names;
-use crate::commands::{Command, Line};
+use crate::commands::tail::{self, Names};
 use crate::domain::policy::Policy;
 use crate::domain::when::Period;
 

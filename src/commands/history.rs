@@ -8,18 +8,15 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::chat::{Block, Inbound, Text};
+use crate::commands::asked::Asked;
 use crate::commands::filters::{Filters, period_words, zone_of};
-use crate::commands::{Answer, Asked};
+use crate::commands::{Answer, Commands};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{AuditEvent, Person};
 use crate::domain::policy::Policy;
-use crate::domain::report;
-use crate::domain::report::{Listing, Report};
-use crate::domain::when;
-use crate::domain::when::Period;
+use crate::domain::when::{self, Period};
 use crate::scheduler::Class;
-use crate::services::App;
-use crate::store::{ACCOUNTS_MAX, AuditQuery, SweepRow, SweepState};
+use crate::store::{ACCOUNTS_MAX, AuditQuery};
 use crate::wording::history as wording;
 
 /// Events on one page of `audit`.
@@ -45,7 +42,7 @@ pub(crate) struct Question {
     pub(crate) in_words: Vec<String>,
 }
 
-impl App {
+impl Commands {
     /// The names of the policies that the person may ask about; `None` if those are all that there ever were: who may see
     /// all sees the bot's own events too. What policies did that are configured no more is for `admin`s of all others.
     pub(crate) async fn visible_names(
@@ -54,8 +51,8 @@ impl App {
         admin: bool,
     ) -> anyhow::Result<Option<Vec<String>>> {
         let names: Vec<String> = visible.iter().map(|policy| policy.name.clone()).collect();
-        let whole = names.len() == self.policies.len()
-            && (admin || self.store.known_policies().await?.iter().all(|name| names.contains(name)));
+        let whole = names.len() == self.s.policies.len()
+            && (admin || self.s.store.known_policies().await?.iter().all(|name| names.contains(name)));
         Ok((!whole).then_some(names))
     }
 
@@ -89,7 +86,7 @@ impl App {
         let limit = AUDIT_PAGE + 1;
         if let Some(after) = cursor.after {
             let query = AuditQuery { after_seq: Some(after), limit, ..query.clone() };
-            let mut events = self.store.audit_onward(query).await?;
+            let mut events = self.s.store.audit_onward(query).await?;
             let fitting = wording::fitting(&events, AUDIT_PAGE as usize);
             if events.len() > fitting {
                 events.truncate(fitting);
@@ -99,7 +96,7 @@ impl App {
             // The newest page is shown whole.
         }
         let before_seq = cursor.before.filter(|_| cursor.after.is_none());
-        let mut events = self.store.audit(AuditQuery { before_seq, limit, ..query.clone() }).await?;
+        let mut events = self.s.store.audit(AuditQuery { before_seq, limit, ..query.clone() }).await?;
         let fitting = wording::fitting(&events, AUDIT_PAGE as usize);
         let older = events.len() > fitting;
         events.truncate(fitting);
@@ -160,7 +157,7 @@ impl App {
             Err(text) => return Ok(Err(text)),
         };
         let visible = self.visible_names(&asked.policies(), asked.is_admin()).await?;
-        let mut accounts = self.store.audited_accounts(&address, visible).await?;
+        let mut accounts = self.s.store.audited_accounts(&address, visible).await?;
         if accounts.len() > ACCOUNTS_MAX {
             return Ok(Err(wording::too_many_accounts(&address, ACCOUNTS_MAX)));
         }
@@ -185,7 +182,7 @@ impl App {
             // An id, such as an earlier answer or an export shows it.
             return Ok((address.clone(), address));
         }
-        match self.chat.find_user(&address).await {
+        match self.s.chat.find_user(&address).await {
             Ok(Some(user)) => Ok((user.id, address)),
             Ok(None) => Err(wording::nobody_with_address(&address)),
             Err(error) => Err(wording::cant_find_person(&error.to_string())),
@@ -209,19 +206,19 @@ impl App {
             Ok(period) => period,
             Err(text) => return Ok(Err(text)),
         };
-        let Some(report) = self.report_on(policy, period).await? else {
+        let Some(report) = self.reports.report_on(policy, period).await? else {
             return Ok(Err(wording::too_many_slices()));
         };
         let mut card = wording::report(&report);
         if !report.is_empty() {
             card.blocks.push(Block::Context(wording::picture_follows(here.is_some())));
-            let (app, reply, channel) = (Arc::clone(self), inbound.reply.clone(), here.map(str::to_owned));
+            let (this, reply, channel) = (Arc::clone(self), inbound.reply.clone(), here.map(str::to_owned));
             let key = format!("report:{}", inbound.key);
-            self.background(Class::Question, inbound.reply.clone(), async move {
-                let posted = app.post_report(&report, &key, &reply.user, channel.as_deref()).await;
+            self.outbox.background(Class::Question, inbound.reply.clone(), async move {
+                let posted = this.reports.post_report(&report, &key, &reply.user, channel.as_deref()).await;
                 if let Err(error) = posted {
                     tracing::warn!(%error, "the picture of a report could not be posted");
-                    app.whisper(reply, wording::picture_not_sent(&error.to_string()));
+                    this.outbox.whisper(reply, wording::picture_not_sent(&error.to_string()));
                 }
                 Ok(())
             });
@@ -229,30 +226,10 @@ impl App {
         Ok(Ok(card))
     }
 
-    /// The numbers of a policy in a period. `None`: the period is too long to be told slice by slice.
-    pub(crate) async fn report_on(&self, policy: &Policy, period: Period) -> anyhow::Result<Option<Report>> {
-        let Some((step, slices)) = report::slices(period, policy.schedule.zone) else {
-            return Ok(None);
-        };
-        let mut told = Vec::new();
-        for (day, slice) in slices {
-            let tally = self.store.tally(&policy.name, slice.since, slice.until).await?;
-            told.push((day, slice, tally));
-        }
-        let sweeps = self.store.sweeps_between(&policy.name, period.since, period.until).await?;
-        let listings: Vec<Listing> = sweeps.iter().filter_map(listing).collect();
-        Ok(Some(Report::new(&policy.name, policy.schedule.zone, period, step, told, &listings)))
-    }
-
-    /// The right to do something that takes much memory or many turns of the database: one at a time.
-    pub(crate) fn heavy_work(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        self.runtime.heavy_work.try_lock().ok()
-    }
-
     /// Up to where the trail holds.
     pub(crate) async fn verify(&self) -> anyhow::Result<Answer> {
-        let Some(_one) = self.heavy_work() else { return Ok(Err(wording::busy())) };
-        let verified = self.store.verify().await?;
+        let Some(_one) = self.reports.heavy_work() else { return Ok(Err(wording::busy())) };
+        let verified = self.s.store.verify().await?;
         if let Some(seq) = verified.broken_at {
             tracing::error!(seq, "the audit trail is broken");
         }
@@ -287,41 +264,28 @@ pub(crate) fn read_period(words: &[String], policy: &Policy, now: DateTime<Utc>)
     when::period(text, policy.schedule.zone, now).map_err(|misread| wording::misread(&misread))
 }
 
-/// What a sweep found, unless a guard thinks that its listing was not whole.
-fn listing(sweep: &SweepRow) -> Option<Listing> {
-    match &sweep.state {
-        SweepState::Finished { counts, .. } if sweep.state.word() == "finished" => Some(Listing {
-            at: sweep.started_at,
-            contractors: counts.population.saturating_sub(counts.other_type),
-            inactive: counts.candidates + counts.waiting,
-        }),
-        SweepState::Finished { .. } | SweepState::Started | SweepState::Failed { .. } => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::commands::tests::asked;
-    use crate::domain::account::UserType;
+
     use crate::domain::audit::{Action, Actor, Draft, Subject};
-    use crate::domain::plan::{Counts, Guard, Verdict};
-    use crate::domain::sweep::Trigger;
-    use crate::engine::tests::{Bench, policy};
+
+    use crate::engine::bench::{Bench, policy};
     use crate::store::AuditContext;
 
     /// An event about an account of its own; its number in the trail.
     async fn noted(bench: &Bench, number: usize) -> i64 {
         let id = AccountId(format!("00u{number}"));
         let event = Draft {
-            at: bench.app.clock.now(),
+            at: bench.engine.s.clock.now(),
             actor: Actor::System,
             action: Action::Skipped,
             subject: Some(Subject { id, login: format!("p{number}@ext.example") }),
             detail: serde_json::Value::Null,
         };
         let context = AuditContext { policy: Some("p".to_owned()), ..AuditContext::default() };
-        bench.app.store.append(context, event).await.unwrap().seq
+        bench.engine.s.store.append(context, event).await.unwrap().seq
     }
 
     #[tokio::test]
@@ -346,7 +310,7 @@ mod tests {
         ] {
             let number = |place: usize| numbers[place];
             let cursor = Cursor { before: before.map(number), after: after.map(number) };
-            let (events, is_newer, is_older) = bench.app.page(&query, cursor).await.unwrap();
+            let (events, is_newer, is_older) = bench.engine.commands.page(&query, cursor).await.unwrap();
             let seen: Vec<i64> = events.iter().map(|event| event.seq).collect();
             let wanted: Vec<i64> = shown.rev().map(number).collect();
             assert_eq!((seen, is_newer, is_older), (wanted, newer, older), "{cursor:?}");
@@ -357,8 +321,14 @@ mod tests {
     async fn part_of_a_login_names_fifty_accounts_at_most() {
         let bench = Bench::new();
         let found = async || {
-            let asked = asked(&bench.app.policies, bench.app.clock.now());
-            bench.app.audited(&asked, "@ext.example").await.unwrap().map(|(_, accounts)| accounts.len())
+            let asked = asked(&bench.engine.s.policies, bench.engine.s.clock.now());
+            bench
+                .engine
+                .commands
+                .audited(&asked, "@ext.example")
+                .await
+                .unwrap()
+                .map(|(_, accounts)| accounts.len())
         };
         for number in 0..ACCOUNTS_MAX {
             noted(&bench, number).await;
@@ -373,38 +343,13 @@ mod tests {
         let mut berlin = Policy { name: "b".to_owned(), ..policy() };
         berlin.schedule.zone = chrono_tz::Europe::Berlin;
         let bench = Bench::of(vec![policy(), berlin]);
-        let asked = asked(&bench.app.policies, bench.app.clock.now());
+        let asked = asked(&bench.engine.s.policies, bench.engine.s.clock.now());
         for (words, told) in [
             (["since", "2025-07-01", "policy", "p"], "since 2025-07-01 00:00 UTC"),
             (["since", "2025-07-01", "policy", "b"], "since 2025-07-01 00:00 CEST"),
         ] {
-            let question = bench.app.question(&asked, &words.map(str::to_owned)).await.unwrap();
+            let question = bench.engine.commands.question(&asked, &words.map(str::to_owned)).await.unwrap();
             assert_eq!(question.map(|question| question.in_words[0].clone()), Ok(told.to_owned()));
         }
-    }
-
-    #[test]
-    fn a_listing_counts_unless_the_sweep_failed_or_a_guard_stopped_it() {
-        let at: DateTime<Utc> = "2026-10-14T12:00:00Z".parse().unwrap();
-        let counts = Counts { population: 10, candidates: 3, waiting: 1, other_type: 2, ..Counts::default() };
-        let found = |state| {
-            listing(&SweepRow {
-                id: 1,
-                policy: "p".to_owned(),
-                slot: String::new(),
-                trigger: Trigger::Schedule { slot: at },
-                started_at: at,
-                rule: policy().rule,
-                fingerprint: String::new(),
-                state,
-                told: true,
-            })
-        };
-        let finished = |verdict| found(SweepState::Finished { at, counts, verdict, pages: 1 });
-        let guard = Guard::NobodyOfType { user_type: UserType::Profile("Contractor".to_owned()) };
-        assert_eq!(finished(Verdict::Ask), Some(Listing { at, contractors: 8, inactive: 4 }));
-        assert_eq!([Verdict::Held(guard.clone()), Verdict::Refused(guard)].map(finished), [None, None]);
-        assert_eq!(found(SweepState::Started), None);
-        assert_eq!(found(SweepState::Failed { at, error: String::new() }), None);
     }
 }

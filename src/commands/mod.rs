@@ -1,15 +1,17 @@
-//! The slash command. The doc comments of `Command` are its help.
+//! The slash command.
 //!
 //! Every subcommand names the role that may use it. The role is looked up when the command is used, per policy, and the
 //! answer is about those policies only in which the person holds it; whoever holds it in none gets a sentence, and the
 //! audit trail an event.
 
+mod asked;
 mod exemptions;
 mod exports;
 pub(crate) mod filters;
 mod find_account;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod grammar;
 mod history;
 mod mistakes;
 mod mutations;
@@ -24,375 +26,52 @@ pub(crate) mod typed;
 
 use std::sync::{Arc, OnceLock};
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
-
-use crate::authz::Stranger;
-use crate::authz::rights::{Asked, Rights};
-pub(crate) use crate::authz::rights::{Role, unidentified};
+use crate::authz::Authz;
+use crate::authz::rights::Rights;
 use crate::chat::{Ack, Card, Inbound, Mark, Text};
-pub(crate) use crate::commands::queries::{Preview, outcome};
-use crate::commands::tail::{Form, Said};
+use crate::commands::asked::Asked;
+use crate::commands::grammar::{Command, Line, Which};
+use crate::commands::tail::Said;
+use crate::domain::person::Stranger;
+use crate::outbox::Outbox;
+use crate::reports::Reports;
+use crate::request::Requests;
 use crate::scheduler::Class;
-use crate::services::App;
+use crate::services::Services;
+use crate::sweep::Sweeper;
 use crate::wording::{answers, refusals};
 
-/// Finds inactive contractor accounts, asks for approval here, and suspends what is approved.
-#[derive(Debug, Parser)]
-#[command(
-    name = "/inactive-contractors",
-    no_binary_name = true,
-    disable_version_flag = true,
-    color = clap::ColorChoice::Never,
-    term_width = 80,
-)]
-struct Line {
-    #[command(subcommand)]
-    command: Option<Command>,
-    /// Answer for everybody in this channel; only in the channel of a policy
-    #[arg(long, global = true)]
-    here: bool,
+/// The slash command.
+pub struct Commands {
+    s: Arc<Services>,
+    authz: Arc<Authz>,
+    reports: Arc<Reports>,
+    outbox: Arc<Outbox>,
+    requests: Arc<Requests>,
+    sweeper: Arc<Sweeper>,
+    questions: questions::Questions,
+    /// The last preview; its lock is held by whoever makes one.
+    preview: tokio::sync::Mutex<Option<queries::Preview>>,
 }
 
-impl Line {
-    /// Reads a line as a person types it. `Err` is the answer to a line that can't be read.
-    fn typed(text: &str) -> Result<Line, Card> {
-        let mut grammar = Line::command();
-        grammar.build();
-        let arguments = typed::arguments(text, &grammar).map_err(|mistake| mistakes::said(&mistake))?;
-        Line::try_parse_from(&arguments).map_err(|error| mistakes::answer(&error, &arguments, &grammar))
-    }
-
-    /// As a button of an answer carries it: only what changes nothing.
-    fn pressed(line: &str) -> Option<(Command, bool)> {
-        let line = Line::try_parse_from(line.split_whitespace()).ok().filter(Line::is_question)?;
-        Some((line.command?, line.here))
-    }
-
-    fn is_question(&self) -> bool {
-        self.command.as_ref().is_some_and(Command::is_question)
-    }
-}
-
-/// Each subcommand and the first line of its help, as `help` lists them: for a client that completes what people type.
-#[must_use]
-pub fn subcommands() -> Vec<(String, String)> {
-    let mut line = Line::command();
-    line.build();
-    let about = |command: &clap::Command| command.get_about().map(ToString::to_string).unwrap_or_default();
-    line.get_subcommands().map(|command| (command.get_name().to_owned(), about(command))).collect()
-}
-
-/// What can be asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-enum Command {
-    /// Show each policy's last and next sweep, open requests, and the health of the bot (the default)
-    Status,
-    /// Sweep now and ask for approval, as the schedule would
-    #[command(after_help = "Examples:\n  sweep\n  sweep contractors")]
-    Sweep {
-        #[command(flatten)]
-        which: Which,
-    },
-    /// Show what a sweep would propose now, and why others are left alone; posts and changes nothing
-    #[command(after_help = "Examples:\n  preview\n  preview contractors")]
-    Preview {
-        #[command(flatten)]
-        which: Which,
-        /// The page of the answer
-        #[arg(long, default_value_t = 1)]
-        page: usize,
-    },
-    /// List the open requests with links
-    Pending,
-    /// Explain one account: is it proposed or not, by which rule, and what happened to it before
-    #[command(after_help = "Examples:\n  why ada@example.com\n  why @ada")]
-    Why {
-        /// A login, an e-mail address, an Okta id or an @mention
-        person: String,
-    },
-    /// Have a policy leave an account alone for a time; you own the exemption
-    ///
-    /// Times come first: for 30 days, for two weeks, until friday, until 14 Dec, from 2026-12-20. Without an end it lasts as
-    /// long as the policy allows. The reason is the rest of the line; because begins it whatever it says.
-    #[command(after_help = "Examples:\n  exempt ada@example.com for 30d parental leave cover\n  \
-                            exempt @ada until 2026-12-31 on site without Okta\n  \
-                            exempt @ada from 2026-12-20 until 2027-01-07 because for the holidays")]
-    Exempt {
-        #[command(flatten)]
-        about: About,
-    },
-    /// Exempt an account from a later day on; the same as exempt with from
-    #[command(after_help = "Example:\n  leave ada@example.com from 2026-12-20 until 2027-01-07 holidays")]
-    Leave {
-        #[command(flatten)]
-        about: About,
-    },
-    /// End the exemptions of an account now
-    #[command(after_help = "Example:\n  unexempt ada@example.com contract is over")]
-    Unexempt {
-        #[command(flatten)]
-        about: About,
-    },
-    /// Give a suspended account back to its person; the policy then leaves it alone for a while
-    #[command(after_help = "Example:\n  restore ada@example.com back from leave")]
-    Restore {
-        #[command(flatten)]
-        about: About,
-    },
-    /// List the exemptions that people granted, the next to end first
-    Exemptions,
-    /// Take an open request back; nobody on it is suspended
-    #[command(after_help = "Example:\n  withdraw 7 the list is from before the import was fixed")]
-    Withdraw {
-        /// The request's number, as its card and `pending` show it
-        request: String,
-        /// The reason
-        words: Option<String>,
-    },
-    /// Try the failed suspensions of a finished request again
-    #[command(after_help = "Example:\n  retry 7")]
-    Retry {
-        /// The request's number, as its card shows it
-        request: String,
-        /// Why, if you want to say so
-        words: Option<String>,
-    },
-    /// Stop: nobody is suspended and no sweep starts until an admin resumes; for admins
-    ///
-    /// Denying, keeping and restoring go on. Without a policy, this pauses every one that you are an admin of. A policy's
-    /// name as the first word means that policy. The reason is the rest; because begins it whatever it says.
-    #[command(
-        after_help = "Examples:\n  pause\n  pause contractors the import is wrong\n  pause because contractors \
-                            are listed twice"
-    )]
-    Pause {
-        #[command(flatten)]
-        stop: Stop,
-    },
-    /// Let a paused policy go on; for admins
-    ///
-    /// Without a policy, this resumes every one that you are an admin of. A policy's name as the first word means that
-    /// policy. The reason is the rest; because begins it whatever it says.
-    #[command(
-        after_help = "Examples:\n  resume\n  resume contractors the import is fixed\n  resume because the import \
-                            is fixed"
-    )]
-    Resume {
-        #[command(flatten)]
-        stop: Stop,
-    },
-    /// Check the whole audit trail, and say up to which event it holds
-    Verify,
-    /// Show the audit trail, newest first: who did what, to whom, when
-    ///
-    /// Filters go together, in any order: since, until, in, by, outcome, request, policy.
-    #[command(after_help = "Examples:\n  audit ada@example.com\n  audit since last month by @ben\n  \
-                            audit in Q3 2026 outcome failed\n  audit request 12")]
-    Audit {
-        /// A login or part of it, an Okta id or an @mention, and filters
-        words: Vec<String>,
-        /// Only events before this number
-        #[arg(long)]
-        before: Option<i64>,
-        /// Only events after this number
-        #[arg(long)]
-        after: Option<i64>,
-    },
-    /// Send you a part of the audit trail as a file; recorded
-    ///
-    /// The filters are those of audit. A csv file is for spreadsheets, a json file can be verified.
-    #[command(after_help = "Examples:\n  export since 2026-01-01 csv\n  export ada@example.com json")]
-    Export {
-        /// Filters as for audit, and csv or json
-        words: Vec<String>,
-    },
-    /// Show the trend of a period as numbers and a picture: 90d unless you say otherwise
-    #[command(after_help = "Examples:\n  report\n  report last quarter\n  report 2026-01 to 2026-06")]
-    Report {
-        /// The period, and "policy" with a name if there are several
-        words: Vec<String>,
-    },
-    /// Send you the evidence of a period for an auditor, as a zip; recorded
-    #[command(after_help = "Examples:\n  evidence last quarter\n  evidence 2026-01-01 to 2026-06-30")]
-    Evidence {
-        /// The period, and "policy" with a name for one policy only
-        words: Vec<String>,
-    },
-}
-
-/// An account, and what a person says about it.
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
-pub(crate) struct About {
-    /// The policy; may be left out if only one is about accounts of this type
-    #[arg(long)]
-    policy: Option<String>,
-    /// A login, an e-mail address, an Okta id or an @mention
-    person: String,
-    /// Times, where the command takes them, and the reason: the rest of the line
-    words: Option<String>,
-}
-
-/// A policy, or the only one.
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
-pub(crate) struct Which {
-    /// The policy; may be left out if there is only one
-    #[arg(long)]
-    policy: Option<String>,
-    /// The same without --policy
-    #[arg(value_name = "NAME")]
-    words: Option<String>,
-}
-
-/// A policy, or all, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
-pub(crate) struct Stop {
-    /// The policy; otherwise all that you are an admin of
-    #[arg(long)]
-    policy: Option<String>,
-    /// A policy's name, and why, if you want to say so
-    words: Option<String>,
-}
-
-impl Command {
-    /// Whether it changes nothing, here or anywhere.
-    fn is_question(&self) -> bool {
-        match self {
-            Command::Status
-            | Command::Preview { .. }
-            | Command::Pending
-            | Command::Why { .. }
-            | Command::Exemptions
-            | Command::Audit { .. }
-            | Command::Verify => true,
-            Command::Sweep { .. }
-            | Command::Exempt { .. }
-            | Command::Leave { .. }
-            | Command::Unexempt { .. }
-            | Command::Withdraw { .. }
-            | Command::Retry { .. }
-            | Command::Restore { .. }
-            | Command::Pause { .. }
-            | Command::Resume { .. }
-            | Command::Export { .. }
-            | Command::Report { .. }
-            | Command::Evidence { .. } => false,
-        }
-    }
-
-    /// Returns what its look-ups are for: to change something, or only to tell the person.
-    fn class(&self) -> Class {
-        let only_tells =
-            matches!(self, Command::Export { .. } | Command::Report { .. } | Command::Evidence { .. });
-        if only_tells || self.is_question() { Class::Question } else { Class::FreshLook }
-    }
-
-    /// Whether it is answered about all policies in which the person holds the role.
-    fn is_about_all(&self) -> bool {
-        match self {
-            Command::Status
-            | Command::Pending
-            | Command::Why { .. }
-            | Command::Exemptions
-            | Command::Audit { .. }
-            | Command::Export { .. }
-            | Command::Report { .. }
-            | Command::Evidence { .. } => true,
-            // Who pauses or resumes all is told which are not.
-            Command::Pause { .. }
-            | Command::Resume { .. }
-            | Command::Preview { .. }
-            | Command::Verify
-            | Command::Sweep { .. }
-            | Command::Exempt { .. }
-            | Command::Leave { .. }
-            | Command::Unexempt { .. }
-            | Command::Withdraw { .. }
-            | Command::Retry { .. }
-            | Command::Restore { .. } => false,
-        }
-    }
-
-    /// Whether what it wants is recorded before it is acknowledged: an acknowledged wish is not lost.
-    fn is_kept_first(&self) -> bool {
-        match self {
-            Command::Sweep { .. }
-            | Command::Pause { .. }
-            | Command::Resume { .. }
-            | Command::Withdraw { .. }
-            | Command::Retry { .. } => true,
-            Command::Status
-            | Command::Preview { .. }
-            | Command::Pending
-            | Command::Why { .. }
-            | Command::Exempt { .. }
-            | Command::Leave { .. }
-            | Command::Unexempt { .. }
-            | Command::Restore { .. }
-            | Command::Exemptions
-            | Command::Verify
-            | Command::Audit { .. }
-            | Command::Export { .. }
-            | Command::Report { .. }
-            | Command::Evidence { .. } => false,
-        }
-    }
-
-    /// Returns what may follow its fixed words, the policy that an option names, and the rest of the line.
-    fn tail(&self) -> Option<(Form, Option<&str>, &str)> {
-        let (form, option, words) = match self {
-            Command::Sweep { which } => (Form::which("sweep"), &which.policy, &which.words),
-            Command::Preview { which, .. } => (Form::which("preview"), &which.policy, &which.words),
-            Command::Exempt { about } => (Form::exemption("exempt"), &about.policy, &about.words),
-            Command::Leave { about } => (Form::exemption("leave"), &about.policy, &about.words),
-            Command::Unexempt { about } => (Form::account("unexempt"), &about.policy, &about.words),
-            Command::Restore { about } => (Form::account("restore"), &about.policy, &about.words),
-            Command::Withdraw { words, .. } => (Form::request("withdraw"), &None, words),
-            Command::Retry { words, .. } => (Form::request("retry"), &None, words),
-            Command::Pause { stop } => (Form::stop("pause"), &stop.policy, &stop.words),
-            Command::Resume { stop } => (Form::stop("resume"), &stop.policy, &stop.words),
-            Command::Status
-            | Command::Pending
-            | Command::Why { .. }
-            | Command::Exemptions
-            | Command::Verify
-            | Command::Audit { .. }
-            | Command::Export { .. }
-            | Command::Report { .. }
-            | Command::Evidence { .. } => return None,
-        };
-        Some((form, option.as_deref(), words.as_deref().unwrap_or_default()))
-    }
-
-    /// The role that it needs, the word of the audit trail for it, and what it does, to follow "may".
-    fn needs(&self) -> (Role, &'static str, &'static str) {
-        match self {
-            Command::Status => (Role::Viewer, "status", "ask that"),
-            Command::Sweep { .. } => (Role::Approver, "sweep", "start a sweep"),
-            Command::Preview { .. } => (Role::Viewer, "preview", "ask that"),
-            Command::Pending => (Role::Viewer, "pending", "ask that"),
-            Command::Why { .. } => (Role::Viewer, "why", "ask that"),
-            Command::Exempt { .. } => (Role::Approver, "exempt", "exempt an account"),
-            Command::Leave { .. } => (Role::Approver, "leave", "exempt an account"),
-            Command::Unexempt { .. } => (Role::Approver, "unexempt", "end an exemption"),
-            Command::Restore { .. } => (Role::Approver, "restore", "give an account back"),
-            Command::Withdraw { .. } => (Role::Approver, "withdraw", "take a request back"),
-            Command::Retry { .. } => (Role::Approver, "retry", "have suspensions tried again"),
-            Command::Pause { .. } => (Role::Admin, "pause", "stop it"),
-            Command::Resume { .. } => (Role::Admin, "resume", "let it go on"),
-            Command::Verify => (Role::Viewer, "verify", "ask that"),
-            Command::Exemptions => (Role::Viewer, "exemptions", "ask that"),
-            Command::Audit { .. } => (Role::Viewer, "audit", "ask that"),
-            Command::Export { .. } => (Role::Approver, "export", "take a copy of the audit trail"),
-            Command::Report { .. } => (Role::Viewer, "report", "ask that"),
-            Command::Evidence { .. } => (Role::Approver, "evidence", "have the evidence put together"),
-        }
+impl Commands {
+    pub(crate) fn new(
+        s: Arc<Services>,
+        authz: Arc<Authz>,
+        reports: Arc<Reports>,
+        outbox: Arc<Outbox>,
+        requests: Arc<Requests>,
+        sweeper: Arc<Sweeper>,
+    ) -> Commands {
+        let (questions, preview) = (questions::Questions::default(), tokio::sync::Mutex::default());
+        Commands { s, authz, reports, outbox, requests, sweeper, questions, preview }
     }
 }
 
 /// What a command is answered with: a card, or the sentence that says why there is none.
 pub(crate) type Answer = Result<Card, Text>;
 
-impl App {
+impl Commands {
     /// Handles the slash command. A sweep or a stop is committed before this returns; everything else is answered afterwards, and
     /// what it changes is committed before the answer says so.
     pub(crate) async fn command(
@@ -404,7 +83,7 @@ impl App {
         let line = match Line::typed(text) {
             Ok(line) => line,
             Err(card) => {
-                self.whisper_card(inbound.reply.clone(), card);
+                self.outbox.whisper_card(inbound.reply.clone(), card);
                 return Ok(Ack::Done);
             }
         };
@@ -414,16 +93,16 @@ impl App {
             self.give(inbound, here.as_deref(), self.answer(inbound, here.as_deref(), command).await?);
             return Ok(Ack::Done);
         }
-        let (app, inbound) = (Arc::clone(self), inbound.clone());
+        let (this, inbound) = (Arc::clone(self), inbound.clone());
         let (reply, only_asks, class) = (inbound.reply.clone(), command.is_question(), command.class());
         let answered = async move {
-            app.give(&inbound, here.as_deref(), app.answer(&inbound, here.as_deref(), command).await?);
+            this.give(&inbound, here.as_deref(), this.answer(&inbound, here.as_deref(), command).await?);
             Ok(())
         };
         if only_asks {
             self.background_question(reply, answered);
         } else {
-            self.background(class, reply, answered);
+            self.outbox.background(class, reply, answered);
         }
         Ok(Ack::Done)
     }
@@ -432,20 +111,20 @@ impl App {
     /// like this, whatever the value says, and with the rights of whoever presses.
     pub(crate) fn ask_instead(self: &Arc<Self>, inbound: &Inbound, line: &str, channel: &str) -> Ack {
         let Some((command, here)) = Line::pressed(line) else {
-            self.whisper(inbound.reply.clone(), refusals::no_such_request());
+            self.outbox.whisper(inbound.reply.clone(), refusals::no_such_request());
             return Ack::Done;
         };
         let here = here.then(|| channel.to_owned());
-        let (app, inbound) = (Arc::clone(self), inbound.clone());
+        let (this, inbound) = (Arc::clone(self), inbound.clone());
         self.background_question(inbound.reply.clone(), async move {
-            match app.answer(&inbound, here.as_deref(), command).await? {
+            match this.answer(&inbound, here.as_deref(), command).await? {
                 Ok(mut card) => {
                     if here.is_some() {
                         answers::stay_here(&mut card);
                     }
-                    app.chat.revise(&inbound.reply, &card).await?;
+                    this.s.chat.revise(&inbound.reply, &card).await?;
                 }
-                Err(text) => app.whisper(inbound.reply.clone(), text),
+                Err(text) => this.outbox.whisper(inbound.reply.clone(), text),
             }
             Ok(())
         });
@@ -467,14 +146,14 @@ impl App {
     /// Refusals and mistakes are for the person alone, wherever the answer would have gone.
     fn give(self: &Arc<Self>, inbound: &Inbound, here: Option<&str>, answer: Answer) {
         match (answer, here) {
-            (Ok(card), None) => self.whisper_card(inbound.reply.clone(), card),
-            (Err(text), _) => self.whisper(inbound.reply.clone(), text),
+            (Ok(card), None) => self.outbox.whisper_card(inbound.reply.clone(), card),
+            (Err(text), _) => self.outbox.whisper(inbound.reply.clone(), text),
             (Ok(mut card), Some(channel)) => {
                 answers::stay_here(&mut card);
-                let (app, channel, key) =
+                let (this, channel, key) =
                     (Arc::clone(self), channel.to_owned(), format!("answer:{}", inbound.key));
-                self.background(Class::FreshLook, inbound.reply.clone(), async move {
-                    app.chat.post(&channel, None, &Mark::new(key), &card).await?;
+                self.outbox.background(Class::FreshLook, inbound.reply.clone(), async move {
+                    this.s.chat.post(&channel, None, &Mark::new(key), &card).await?;
                     Ok(())
                 });
             }
@@ -488,14 +167,14 @@ impl App {
         command: Command,
     ) -> anyhow::Result<Answer> {
         let (role, word, what) = command.needs();
-        let mut rights = match self.granted(&inbound.user, role).await {
+        let mut rights = match self.authz.granted(&inbound.user, role).await {
             Ok(rights) => rights,
             Err(stranger) => {
                 let refusal = match &stranger {
                     Some(stranger) => refusals::stranger(stranger),
                     None => refusals::not_allowed(what, role.in_words()),
                 };
-                self.note_refused(inbound, word, stranger).await?;
+                self.authz.note_refused(inbound, word, stranger).await?;
                 return Ok(Err(refusal));
             }
         };

@@ -5,23 +5,23 @@ use std::sync::Arc;
 use chrono::Duration;
 
 use crate::authz;
-use crate::authz::{Known, Stranger};
+use crate::authz::rights::Role;
 use crate::chat::{Inbound, Span, Text};
+use crate::commands::asked::Asked;
 use crate::commands::tail::Said;
-use crate::commands::{Answer, Asked, Role};
+use crate::commands::{Answer, Commands};
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::left_alone_until;
 use crate::domain::audit::{Action, Actor, Draft, Subject};
 use crate::domain::exemption;
+use crate::domain::person::{Known, Stranger};
 use crate::domain::policy::{OwnAccounts, Policy, Rule, is_own_account};
 use crate::domain::request::{KnownForRetry, Verb, Voter};
 use crate::domain::restoration::Wish;
 use crate::identity::IdentityError;
-use crate::inbox::Press;
-use crate::services::App;
+use crate::request::decision::Press;
 use crate::store::{AskedFor, AuditContext, StartedSweep, SweepState};
-use crate::wording::exemptions;
-use crate::wording::exemptions::NotRestored;
+use crate::wording::exemptions::{self, NotRestored};
 use crate::wording::{lineage, pauses, refusals};
 
 /// So many characters of what a person typed are kept.
@@ -30,7 +30,7 @@ const TYPED_MAX: usize = 200;
 /// The provider stamps a suspension itself a moment before or after we learn of it.
 const STAMP_WITHIN: Duration = Duration::seconds(5);
 
-impl App {
+impl Commands {
     /// Sweeps now. The same command delivered twice is one sweep.
     pub(crate) async fn sweep_now(
         self: &Arc<Self>,
@@ -41,10 +41,10 @@ impl App {
             Ok(found) => found,
             Err(text) => return Ok(Err(text)),
         };
-        if self.store.lineage().stopped.is_some() {
+        if self.s.store.lineage().stopped.is_some() {
             return Ok(Err(lineage::refused()));
         }
-        if let Some(pause) = self.store.pause_of(&policy.name).await? {
+        if let Some(pause) = self.s.store.pause_of(&policy.name).await? {
             return Ok(Err(pauses::refused(&pause.began)));
         }
         if let Some(running) = self.running_sweep(&policy.name).await? {
@@ -53,7 +53,7 @@ impl App {
                 .with(Span::Code(policy.name.clone()))
                 .then(" is running already; its result comes in the channel.")));
         }
-        Ok(match self.start_asked_sweep(policy, asked.key, known).await? {
+        Ok(match self.sweeper.start_asked_sweep(policy, asked.key, known).await? {
             StartedSweep::New(_) => Ok(refusals::note(
                 Text::plain("The sweep of ")
                     .with(Span::Code(policy.name.clone()))
@@ -66,7 +66,7 @@ impl App {
 
     /// The policy's sweep that has started and not ended: asking again while it runs would only list everybody twice.
     async fn running_sweep(&self, policy: &str) -> anyhow::Result<Option<i64>> {
-        let last = self.store.last_sweep(policy).await?;
+        let last = self.s.store.last_sweep(policy).await?;
         Ok(last.filter(|sweep| sweep.state == SweepState::Started).map(|sweep| sweep.id))
     }
 
@@ -87,7 +87,7 @@ impl App {
             return Ok(Err(exemptions::refusal(&exemption::Refusal::ReasonTooLong)));
         }
         let press = Press { request, list_hash: None, verb: Verb::Withdraw, reason: Some(reason) };
-        Ok(match self.decide(inbound, press).await? {
+        Ok(match self.requests.decide(inbound, press).await? {
             Ok(_) => Ok(refusals::note(refusals::withdrawn(request))),
             Err(turned) => Err(turned.text()),
         })
@@ -109,9 +109,9 @@ impl App {
         let reason = Some(reason).filter(|reason| !reason.trim().is_empty());
         let press =
             Press { request, list_hash: None, verb: Verb::Retry { known: KnownForRetry::default() }, reason };
-        Ok(match self.decide(inbound, press).await? {
+        Ok(match self.requests.decide(inbound, press).await? {
             Ok(request) => {
-                let left_out = self.left_out_of_retry(&request).await;
+                let left_out = self.requests.left_out_of_retry(&request).await;
                 Ok(refusals::note(refusals::retried(&request).and(left_out.unwrap_or_default())))
             }
             Err(turned) => Err(turned.text()),
@@ -125,7 +125,7 @@ impl App {
         person: &str,
         said: &Said,
     ) -> anyhow::Result<Answer> {
-        if self.store.lineage().stopped.is_some() {
+        if self.s.store.lineage().stopped.is_some() {
             return Ok(Err(lineage::refused()));
         }
         let (policy, known, account) = match self.concerned(asked, person, said.policy.as_deref()).await? {
@@ -144,7 +144,7 @@ impl App {
         if !self.suspension_holds(account).await? {
             return Ok(false);
         }
-        let suspended_for = self.store.suspended_for(&account.id).await?;
+        let suspended_for = self.s.store.suspended_for(&account.id).await?;
         Ok(suspended_for.is_some_and(|(_, of)| asked.policies().iter().any(|policy| policy.name == of)))
     }
 
@@ -160,14 +160,17 @@ impl App {
             let typed: String = person.chars().take(TYPED_MAX).collect();
             let why = "no account of their policies is called that";
             let event = Draft {
-                at: self.clock.now(),
+                at: self.s.clock.now(),
                 actor: Actor::Person(known.voter.person.clone()),
                 action: Action::InputRefused,
                 subject: None,
                 detail: serde_json::json!({ "command": "restore", "why": why, "typed": typed }),
             };
             let name = said.policy.clone().unwrap_or_else(|| policy.name.clone());
-            self.store.append(AuditContext { policy: Some(name), ..AuditContext::default() }, event).await?;
+            self.s
+                .store
+                .append(AuditContext { policy: Some(name), ..AuditContext::default() }, event)
+                .await?;
         }
         Ok(asked.no_account_of_theirs(person, said.policy.as_deref()))
     }
@@ -181,12 +184,12 @@ impl App {
         reason: String,
         key: &str,
     ) -> anyhow::Result<Answer> {
-        if self.store.lineage().stopped.is_some() {
+        if self.s.store.lineage().stopped.is_some() {
             return Ok(Err(lineage::refused()));
         }
-        let now = self.clock.now();
+        let now = self.s.clock.now();
         let suspended_for = if self.suspension_holds(account).await? {
-            self.store.suspended_for(&account.id).await?
+            self.s.store.suspended_for(&account.id).await?
         } else {
             None
         };
@@ -206,7 +209,7 @@ impl App {
         };
         let allowed = match may_give_back(
             policy,
-            &self.own_accounts(policy),
+            &self.authz.own_accounts(policy),
             &known.voter,
             account,
             &reason,
@@ -238,9 +241,9 @@ impl App {
         let until = left_alone_until(now, &policy.rule);
         // Whoever changes it after this reading has a say of their own.
         let status_changed = account.status_changed.at();
-        Ok(match self.store.ask_restoration(key, wish, status_changed, now).await? {
+        Ok(match self.s.store.ask_restoration(key, wish, status_changed, now).await? {
             AskedFor::New(_) => {
-                self.nudge();
+                self.s.nudge();
                 Ok(refusals::note(exemptions::restore_asked(account, None, until)))
             }
             AskedFor::Repeated(_) => Err(refusals::repeated()),
@@ -250,8 +253,8 @@ impl App {
 
     /// The policy of this name with the person's rights in it, if they decide for it. `Err`: nobody can tell now.
     async fn held_in(&self, policy: &str, user: &str) -> Result<Option<(&Policy, Known)>, Stranger> {
-        let Some(policy) = self.policy(policy) else { return Ok(None) };
-        match authz::identify(self, policy, user).await {
+        let Some(policy) = self.s.policy(policy) else { return Ok(None) };
+        match authz::identify(&self.authz, policy, user).await {
             Ok(known) => Ok(Role::Approver.held_by(&known).then_some((policy, known))),
             Err(stranger @ Stranger::CantTell(_)) => Err(stranger),
             Err(Stranger::Outsider(..) | Stranger::NotInChannel(..)) => Ok(None),
@@ -269,11 +272,11 @@ impl App {
         }
         // The log has no say in this.
         let rule = Rule { second_look: false, ..policy.rule.clone() };
-        let look = self.identity.look(&account.id, &rule, None);
-        let Some(fresh) = self.soon_unless_ended(look).await else {
+        let look = self.s.identity.look(&account.id, &rule, None);
+        let Some(fresh) = self.s.soon_unless_ended(look).await else {
             return Err(IdentityError::Transient("the workflow has ended".to_owned()));
         };
-        self.note_identity(&fresh);
+        self.s.note_identity(&fresh);
         let fresh = fresh?;
         let protected = fresh.admin_role || fresh.own_identity || policy.rule.is_break_glass(account);
         Ok(protected.then_some(NotRestored::Protected))
@@ -281,7 +284,7 @@ impl App {
 
     /// Whether the suspension in force is ours: an admin who suspended the account again after it was back had a reason.
     async fn suspension_holds(&self, account: &Account) -> anyhow::Result<bool> {
-        let ours = self.store.suspended_by_us(vec![account.id.clone()]).await?;
+        let ours = self.s.store.suspended_by_us(vec![account.id.clone()]).await?;
         let changed = account.status_changed.at();
         Ok(changed.zip(ours.get(&account.id)).is_some_and(|(changed, ours)| changed <= *ours + STAMP_WITHIN))
     }
@@ -304,14 +307,14 @@ impl App {
             NotRestored::NotSuspended | NotRestored::NoReason | NotRestored::ReasonTooLong => return Ok(()),
         };
         let event = Draft {
-            at: self.clock.now(),
+            at: self.s.clock.now(),
             actor: Actor::Person(known.voter.person.clone()),
             action: Action::InputRefused,
             subject: Some(Subject { id: account.id.clone(), login: account.login.clone() }),
             detail: serde_json::json!({ "command": "restore", "why": why }),
         };
         let context = AuditContext { policy: Some(policy.name.clone()), ..AuditContext::default() };
-        self.store.append(context, event).await?;
+        self.s.store.append(context, event).await?;
         Ok(())
     }
 }
@@ -352,16 +355,16 @@ fn may_give_back(
 
 #[cfg(test)]
 mod tests {
-    use crate::engine::tests::Bench;
+    use crate::engine::bench::Bench;
 
     #[tokio::test]
     async fn a_sweep_runs_until_it_has_ended() {
         let bench = Bench::new();
-        let running = async || bench.app.running_sweep("p").await.unwrap();
+        let running = async || bench.engine.commands.running_sweep("p").await.unwrap();
         assert_eq!(running().await, None);
         let sweep = bench.sweep("slot").await;
         assert_eq!(running().await, Some(sweep));
-        bench.app.store.fail_sweep(sweep, "no answer", bench.app.clock.now()).await.unwrap();
+        bench.engine.s.store.fail_sweep(sweep, "no answer", bench.engine.s.clock.now()).await.unwrap();
         assert_eq!(running().await, None);
     }
 }

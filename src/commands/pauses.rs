@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use crate::authz::Known;
-use crate::authz::rights::unidentified;
-use crate::commands::{Answer, Asked, Role};
+use crate::authz::rights::{Role, unidentified};
+use crate::commands::asked::Asked;
+use crate::commands::{Answer, Commands};
 use crate::domain::exemption;
+use crate::domain::person::Known;
 use crate::domain::policy::Policy;
 use crate::domain::request::Decision;
 use crate::domain::sweep::Trigger;
-use crate::services::App;
 use crate::store::{NewSweep, StoreError};
-use crate::wording::pauses::Missed;
-use crate::wording::{exemptions, lineage, pauses, refusals};
+use crate::wording::pauses::{self, Missed};
+use crate::wording::{exemptions, lineage, refusals};
 
 /// The policies that were meant, with what the person is to each.
 type Meant<'a, 'b> = Vec<(&'a Policy, &'b Known)>;
 
-impl App {
+impl Commands {
     /// Stops the policy, or all that the person is an admin of. The stop is in force when this returns, also
     /// if it can't be written.
     pub(crate) async fn pause(
@@ -32,7 +32,7 @@ impl App {
         };
         let (mut new, mut before, mut unwritten) = (Vec::new(), Vec::new(), Vec::new());
         for (policy, known) in meant {
-            match self.store.pause(asked.key, &policy.name, decision(asked, known, reason)).await {
+            match self.s.store.pause(asked.key, &policy.name, decision(asked, known, reason)).await {
                 Ok(Ok(pause)) => {
                     tracing::warn!(policy = policy.name, by = known.voter.person.id, "paused");
                     new.push(pause);
@@ -45,7 +45,7 @@ impl App {
                 }
             }
         }
-        self.nudge();
+        self.s.nudge();
         self.note_unsure(asked, policy, "pause").await;
         let understood = pauses::understood("pause", policy, reason);
         Ok(Ok(refusals::note(understood.and(pauses::paused(&new, &before, &unwritten, &missed)))))
@@ -58,7 +58,7 @@ impl App {
         policy: Option<&str>,
         reason: &str,
     ) -> anyhow::Result<Answer> {
-        if self.store.lineage().stopped.is_some() {
+        if self.s.store.lineage().stopped.is_some() {
             return self.resume_database(asked, policy, reason).await;
         }
         let (meant, mut missed) = match self.meant(asked, policy, reason) {
@@ -67,14 +67,14 @@ impl App {
         };
         let mut resumed = Vec::new();
         for (policy, known) in meant {
-            match self.store.resume(asked.key, &policy.name, decision(asked, known, reason)).await {
+            match self.s.store.resume(asked.key, &policy.name, decision(asked, known, reason)).await {
                 Ok(pause) => resumed.extend(pause),
                 Err(error) => missed.push(broken(policy, &error)),
             }
         }
         // What waited for this is tried at once.
-        self.forget_obstacles();
-        self.nudge();
+        self.requests.forget_obstacles();
+        self.s.nudge();
         self.note_unsure(asked, policy, "resume").await;
         let understood = pauses::understood("resume", policy, reason);
         Ok(Ok(refusals::note(understood.and(pauses::resumed(&resumed, &missed)))))
@@ -103,18 +103,19 @@ impl App {
             slot: format!("resumed:{}", asked.key),
             trigger: Trigger::Command { by: by.by.clone() },
             rule: policy.rule.clone(),
-            at: self.clock.now(),
+            at: self.s.clock.now(),
         };
-        let sweeps = self.policies.iter().map(sweep).collect();
-        let Some(done) = self.store.resume_database(asked.key, by.clone(), sweeps).await? else {
+        let sweeps = self.s.policies.iter().map(sweep).collect();
+        let Some(done) = self.s.store.resume_database(asked.key, by.clone(), sweeps).await? else {
             return Ok(Err(refusals::repeated()));
         };
         tracing::warn!(by = by.by.id, epoch = done.database.epoch, "the database goes on");
-        self.forget_stop();
-        let missing = self.missing_exemptions(&done.stop).await?;
+        self.requests.forget_obstacles();
+        self.s.nudge();
+        let missing = self.outbox.missing_exemptions(&done.stop).await?;
         let mut paused = Vec::new();
-        for policy in &self.policies {
-            paused.extend(self.store.pause_of(&policy.name).await?.map(|pause| pause.policy));
+        for policy in &self.s.policies {
+            paused.extend(self.s.store.pause_of(&policy.name).await?.map(|pause| pause.policy));
         }
         Ok(Ok(refusals::note(lineage::resumed_answer(&done, &missing, &paused))))
     }

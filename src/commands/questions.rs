@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::chat::ReplyTo;
+use crate::commands::Commands;
 use crate::scheduler::Class;
-use crate::services::App;
 use crate::wording::refusals;
 
 /// How many questions are answered at once.
@@ -33,16 +33,16 @@ impl Default for Questions {
     }
 }
 
-impl App {
+impl Commands {
     /// Answers one person in the background, when it is the question's turn.
     pub(crate) fn background_question(
         self: &Arc<Self>,
         reply: ReplyTo,
         work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     ) {
-        let questions = &self.runtime.questions;
+        let questions = &self.questions;
         let Ok(queued) = Arc::clone(&questions.queue).try_acquire_owned() else {
-            return self.whisper(reply, refusals::busy(WAITING_MAX));
+            return self.outbox.whisper(reply, refusals::busy(WAITING_MAX));
         };
         let answered = Arc::clone(&questions.answered);
         self.background_soon(Class::Question, reply, async move {
@@ -58,12 +58,12 @@ impl App {
         reply: ReplyTo,
         work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     ) {
-        let (app, to) = (Arc::clone(self), reply.clone());
-        self.background(class, reply, async move {
-            if let Some(done) = app.soon_unless_ended(work).await {
+        let (this, to) = (Arc::clone(self), reply.clone());
+        self.outbox.background(class, reply, async move {
+            if let Some(done) = this.s.soon_unless_ended(work).await {
                 return done;
             }
-            app.whisper(to, refusals::ask_again());
+            this.outbox.whisper(to, refusals::ask_again());
             Ok(())
         });
     }

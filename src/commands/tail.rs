@@ -11,8 +11,7 @@ use chrono_tz::Tz;
 use crate::chat::Text;
 use crate::commands::nearest::{is_misspelt, is_part, nearest};
 use crate::commands::typed::{Word, folded, words};
-use crate::domain::when;
-use crate::domain::when::{Length, Misread};
+use crate::domain::when::{self, Length, Misread};
 use crate::wording::mistakes;
 
 /// What a command takes after its fixed words.

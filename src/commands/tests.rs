@@ -4,10 +4,10 @@ use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};
 
-use crate::authz::Known;
-use crate::commands::Asked;
+use crate::commands::asked::Asked;
 use crate::domain::account::{Account, AccountId, AccountStatus, Reading};
 use crate::domain::audit::Person;
+use crate::domain::person::Known;
 use crate::domain::policy::Policy;
 use crate::domain::request::Voter;
 

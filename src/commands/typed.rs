@@ -215,7 +215,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-    use crate::commands::Line;
+    use crate::commands::grammar::Line;
 
     fn read(text: &str) -> Result<Vec<String>, Mistake> {
         let mut grammar = Line::command();

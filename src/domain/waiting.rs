@@ -32,3 +32,8 @@ pub fn until_within(
 ) -> Option<DateTime<Utc>> {
     not_before.filter(|at| *at > now && *at - now <= longest)
 }
+
+/// Returns the earlier of two times, as far as there are any.
+pub fn earliest(a: Option<DateTime<Utc>>, b: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+    a.into_iter().chain(b).min()
+}

@@ -7,16 +7,15 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
 use crate::chat::Connection;
-use crate::commands::outcome;
 use crate::domain::lineage::DatabaseId;
 use crate::domain::policy::Policy;
 use crate::domain::schedule;
 use crate::domain::sweep::slot_key;
-use crate::engine::TICK_MAX;
-use crate::engine::work::Work;
+use crate::engine::{Engine, TICK_MAX};
 use crate::forward::{BEHIND_MAX, Behind};
-use crate::request::card_key;
-use crate::services::{App, lock};
+use crate::reports::overview::outcome;
+use crate::services::work::Work;
+use crate::services::{card_key, lock};
 use crate::store::{Store, StoreError, SweepRow, SweepState};
 use crate::wording::deciders::lack_in_words;
 use crate::wording::lineage::reason;
@@ -166,8 +165,8 @@ impl Vitals {
 pub fn others_in_words(count: u64) -> String {
     let connections = if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") };
     format!(
-        "Slack counts {connections} to this app besides those of this bot: another bot with the same app-level token, or \
-         one that has died, gets some of the clicks, and this bot never sees them; stop it, or give each bot an app of its own"
+        "Slack counts {connections} to this this besides those of this bot: another bot with the same app-level token, or \
+         one that has died, gets some of the clicks, and this bot never sees them; stop it, or give each bot an this of its own"
     )
 }
 
@@ -180,31 +179,31 @@ async fn sign_of_database(store: &Store, at: DateTime<Utc>) -> (bool, Sign) {
     (answers, Sign { ok: Some(written.is_ok()), at: Some(at), why: written.err() })
 }
 
-impl App {
+impl Engine {
     /// The loop has come round.
     pub(crate) fn note_pulse(&self) {
-        lock(&self.runtime.pulse).round = Some(Instant::now());
+        lock(&self.pulse).round = Some(Instant::now());
         self.away();
     }
 
     /// For how long the chat system has been away.
     fn away(&self) -> Option<Duration> {
-        let connected = *self.connection.borrow() == Connection::Connected;
-        let since = &mut lock(&self.runtime.pulse).away_since;
+        let connected = *self.s.connection.borrow() == Connection::Connected;
+        let since = &mut lock(&self.pulse).away_since;
         *since = if connected { None } else { Some(since.unwrap_or_else(Instant::now)) };
         since.map(|since| since.elapsed())
     }
 
     /// Whether the identity provider has not answered for so long, or not well the last time.
     pub(crate) fn identity_is_silent(&self, long: chrono::Duration) -> bool {
-        let now = self.clock.now();
-        let last = lock(&self.runtime.identity_health);
+        let now = self.s.clock.now();
+        let last = self.s.identity_answer();
         last.as_ref().is_none_or(|(at, answer)| answer.is_err() || (now - *at).abs() > long)
     }
 
     /// Takes the vital signs. Never waits for long, whatever hangs.
     pub async fn vitals(&self) -> Vitals {
-        let at = self.clock.now();
+        let at = self.s.clock.now();
         let mut wrong = Vec::new();
         let away = self.away();
         if let Some(away) = away.filter(|away| *away > AWAY_MAX) {
@@ -215,14 +214,14 @@ impl App {
             at: Some(at),
             why: away.map(|away| format!("not connected for {} s", away.as_secs())),
         };
-        let okta = match lock(&self.runtime.identity_health).clone() {
+        let okta = match self.s.identity_answer() {
             None => Sign { ok: None, at: None, why: None },
             Some((at, answer)) => Sign { ok: Some(answer.is_ok()), at: Some(at), why: answer.err() },
         };
         wrong.extend(okta.why.as_ref().map(|why| format!("Okta: {why}")));
-        let (answers, database) = sign_of_database(&self.store, at).await;
+        let (answers, database) = sign_of_database(&self.s.store, at).await;
         wrong.extend(database.why.as_ref().map(|why| format!("the database: {why}")));
-        let other_connections = self.chat.other_connections();
+        let other_connections = self.s.chat.other_connections();
         wrong.extend((other_connections > 0).then(|| others_in_words(other_connections)));
         wrong.extend(self.lineage_is_wrong());
         let (hung, stuck) = self.stuck(at);
@@ -235,7 +234,7 @@ impl App {
             okta,
             database,
             other_connections,
-            database_id: self.store.lineage().database.clone(),
+            database_id: self.s.store.lineage().database.clone(),
             policies: Vec::new(),
             collectors_behind: Vec::new(),
             stuck,
@@ -253,32 +252,32 @@ impl App {
     /// What the rows say.
     async fn read_vitals(&self, vitals: &mut Vitals) -> Result<(), StoreError> {
         let now = vitals.at;
-        let open = self.store.open_questions().await?;
-        for policy in &self.policies {
+        let open = self.s.store.open_questions().await?;
+        for policy in &self.s.policies {
             let waiting: Vec<_> = open.iter().filter(|one| one.policy == policy.name).collect();
             for late in waiting.iter().filter(|one| one.deadline.is_some_and(|at| at + DUE_MAX < now)) {
                 vitals.stuck.push(format!("request {} is open past its deadline", late.request));
             }
             for one in &waiting {
-                let card = self.store.message(&card_key(one.request)).await?;
+                let card = self.s.store.message(&card_key(one.request)).await?;
                 if card.is_some_and(|card| card.ts.is_none() && card.attempts > 0) {
                     vitals.wrong.push(format!("the card of request {} can't be posted", one.request));
                 }
-                if let Some((request, candidates)) = self.store.request(one.request).await?
-                    && let Some(lack) = self.lack(&request, &candidates)
+                if let Some((request, candidates)) = self.s.store.request(one.request).await?
+                    && let Some(lack) = self.authz.lack(&request, &candidates)
                 {
                     let lack = lack_in_words(lack);
                     vitals.wrong.push(format!("request {} can't be decided: {lack}", request.id));
                 }
             }
-            let paused = self.store.pause_of(&policy.name).await?.is_some();
+            let paused = self.s.store.pause_of(&policy.name).await?.is_some();
             let overdue_since = if paused { None } else { self.overdue_since(policy, now).await? };
             if let Some(since) = overdue_since {
                 vitals
                     .wrong
                     .push(format!("the sweep of {} that was due at {since} has not begun", policy.name));
             }
-            let last_sweep = self.store.last_sweep(&policy.name).await?.map(|sweep| {
+            let last_sweep = self.s.store.last_sweep(&policy.name).await?.map(|sweep| {
                 let (ended_at, counts) = match &sweep.state {
                     SweepState::Started => (None, None),
                     SweepState::Finished { at, counts, .. } => (Some(*at), Some(*counts)),
@@ -309,13 +308,13 @@ impl App {
                 waiting_since: waiting.iter().map(|one| one.created_at).min(),
             });
         }
-        for SweepRow { id, policy, started_at, .. } in self.late_sweeps(now).await? {
+        for SweepRow { id, policy, started_at, .. } in self.reports.late_sweeps(now).await? {
             vitals.wrong.push(format!("sweep {id} of {policy} began at {started_at} and has not ended"));
         }
-        for (channel, why) in lock(&self.runtime.unusable).iter() {
+        for (channel, why) in self.outbox.unusable_channels() {
             vitals.wrong.push(format!("the channel {channel} can't be posted to: {why}"));
         }
-        vitals.collectors_behind = self.store.collectors_behind(now - BEHIND_MAX).await?;
+        vitals.collectors_behind = self.s.store.collectors_behind(now - BEHIND_MAX).await?;
         vitals.wrong.extend(vitals.collectors_behind.iter().map(|Behind { collector, events, since }| {
             format!("{collector} lacks {events} events of the audit trail since {since}")
         }));
@@ -328,11 +327,11 @@ impl App {
         policy: &Policy,
         now: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let Some(known_since) = self.store.policy_known_since(&policy.name).await? else { return Ok(None) };
+        let Some(known_since) = self.s.store.policy_known_since(&policy.name).await? else { return Ok(None) };
         let owed = schedule::owed(&policy.schedule, policy.catch_up.max(OVERDUE_MIN), known_since, now);
         let owed = owed.filter(|slot| *slot + DUE_MAX < now);
         Ok(match owed {
-            Some(slot) if !self.store.has_sweep(&policy.name, &slot_key(slot)).await? => Some(slot),
+            Some(slot) if !self.s.store.has_sweep(&policy.name, &slot_key(slot)).await? => Some(slot),
             Some(_) | None => None,
         })
     }
@@ -340,26 +339,24 @@ impl App {
     /// Whether the loop hangs, and what work does.
     fn stuck(&self, now: DateTime<Utc>) -> (bool, Vec<String>) {
         let mut stuck = Vec::new();
-        let round = lock(&self.runtime.pulse).round;
+        let round = lock(&self.pulse).round;
         let hung = round.is_some_and(|round| round.elapsed() > ROUND_MAX);
         if hung {
             stuck.push("the workflow hangs: it has not looked for what is due".to_owned());
         }
-        for (work, task) in lock(&self.runtime.in_flight).iter() {
+        for (work, task) in lock(&self.s.rows.in_flight).iter() {
             let max = if matches!(work, Work::Sweep(_)) { SWEEP_MAX } else { WORK_MAX };
             if task.since.elapsed() > max {
                 let minutes = task.since.elapsed().as_secs() / 60;
                 stuck.push(format!("{work:?} has been at work for {minutes} min"));
             }
         }
-        for (work, _) in lock(&self.runtime.wakes).iter().filter(|(_, at)| **at + DUE_MAX < now) {
+        for (work, _) in lock(&self.s.rows.wakes).iter().filter(|(_, at)| **at + DUE_MAX < now) {
             stuck.push(format!("{work:?} was to be looked at, and was not"));
         }
         // The provider may answer everything else: its sign alone would be good again before anybody looks.
-        for (request, obstacle) in lock(&self.runtime.obstacles).iter() {
-            if obstacle.hindrance.to_be_told {
-                stuck.push(format!("the suspensions of request {request} wait: {}", obstacle.hindrance.why));
-            }
+        for (request, why) in self.requests.waiting_for_people() {
+            stuck.push(format!("the suspensions of request {request} wait: {why}"));
         }
         (hung, stuck)
     }
@@ -367,7 +364,6 @@ impl App {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use serde_json::json;
     use tokio::sync::watch;
@@ -377,8 +373,8 @@ mod tests {
     use crate::clock::Clock;
     use crate::domain::audit::{Action, Actor, Draft};
     use crate::domain::policy::Schedule;
-    use crate::engine::tests::{Bench, policy};
-    use crate::engine::work::InFlight;
+    use crate::engine::bench::{Bench, policy};
+    use crate::services::work::InFlight;
     use crate::store::AuditContext;
 
     const MOMENT: Duration = Duration::from_millis(1);
@@ -389,30 +385,34 @@ mod tests {
 
     /// A bench whose clock only goes on when the test says so.
     fn still() -> Bench {
-        Bench::by(Clock::starting_at(midnight()), vec![policy()])
+        still_with(watch::channel(Connection::Closed).1)
+    }
+
+    fn still_with(connection: watch::Receiver<Connection>) -> Bench {
+        Bench::connected(Clock::starting_at(midnight()), vec![policy()], connection)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_loop_hangs_once_it_takes_longer_than_it_may_to_come_round() {
         let bench = still();
-        let hangs = || bench.app.stuck(midnight()).0;
-        bench.app.note_pulse();
+        let hangs = || bench.engine.stuck(midnight()).0;
+        bench.engine.note_pulse();
         advance(ROUND_MAX).await;
         assert!(!hangs());
         advance(MOMENT).await;
         assert!(hangs());
-        bench.app.note_pulse();
+        bench.engine.note_pulse();
         assert!(!hangs());
     }
 
     #[tokio::test(start_paused = true)]
     async fn work_is_stuck_once_it_takes_longer_than_it_may() {
         let bench = still();
-        let stuck = || bench.app.stuck(bench.app.clock.now()).1;
+        let stuck = || bench.engine.stuck(bench.engine.s.clock.now()).1;
         let task = || InFlight { again: false, since: Instant::now() };
-        lock(&bench.app.runtime.in_flight).extend([(Work::Request(1), task()), (Work::Sweep(2), task())]);
+        lock(&bench.engine.s.rows.in_flight).extend([(Work::Request(1), task()), (Work::Sweep(2), task())]);
         let rings_at = midnight() + WORK_MAX - DUE_MAX;
-        lock(&bench.app.runtime.wakes).insert(Work::Request(3), rings_at);
+        lock(&bench.engine.s.rows.wakes).insert(Work::Request(3), rings_at);
         advance(WORK_MAX).await;
         assert_eq!(stuck(), [""; 0]);
         advance(MOMENT).await;
@@ -424,36 +424,35 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn slack_is_away_from_when_it_was_missed_until_it_is_connected() {
-        let mut bench = still();
         let (connection, seen) = watch::channel(Connection::Connecting);
-        Arc::get_mut(&mut bench.app).expect("nobody else has it").connection = seen;
-        let app = &bench.app;
+        let bench = still_with(seen);
+        let engine = &bench.engine;
         let is_wrong = |vitals: &Vitals| {
             vitals.wrong.iter().any(|what| what.starts_with("Slack has not been connected for"))
         };
-        app.note_pulse();
+        engine.note_pulse();
         advance(AWAY_MAX).await;
-        let vitals = app.vitals().await;
+        let vitals = engine.vitals().await;
         assert_eq!(vitals.slack.why.as_deref(), Some("not connected for 60 s"));
         assert!(!is_wrong(&vitals), "it is replaced now and then");
         advance(MOMENT).await;
-        assert!(is_wrong(&app.vitals().await));
+        assert!(is_wrong(&engine.vitals().await));
         connection.send_replace(Connection::Connected);
-        let vitals = app.vitals().await;
+        let vitals = engine.vitals().await;
         assert_eq!(
             (vitals.slack.ok, vitals.slack.why.as_deref(), is_wrong(&vitals)),
             (Some(true), None, false)
         );
         connection.send_replace(Connection::Connecting);
-        assert_eq!(app.away(), Some(Duration::ZERO), "it counts from anew");
+        assert_eq!(engine.away(), Some(Duration::ZERO), "it counts from anew");
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_provider_is_silent_if_it_has_not_answered_well_for_so_long() {
         let bench = still();
-        let (app, long) = (&bench.app, chrono::Duration::minutes(30));
+        let (engine, long) = (&bench.engine, chrono::Duration::minutes(30));
         let moment = chrono::Duration::milliseconds(1);
-        assert!(app.identity_is_silent(long), "it was never asked");
+        assert!(engine.identity_is_silent(long), "it was never asked");
         for (ago, answer, silent) in [
             (long, Ok(()), false),
             (-long, Ok(()), false),
@@ -461,36 +460,40 @@ mod tests {
             (-long - moment, Ok(()), true),
             (chrono::Duration::zero(), Err("it is down".to_owned()), true),
         ] {
-            *lock(&app.runtime.identity_health) = Some((midnight() - ago, answer.clone()));
-            assert_eq!(app.identity_is_silent(long), silent, "{ago} {answer:?}");
+            *lock(&engine.s.identity_health) = Some((midnight() - ago, answer.clone()));
+            assert_eq!(engine.identity_is_silent(long), silent, "{ago} {answer:?}");
         }
     }
 
     #[tokio::test]
     async fn a_sweep_is_overdue_five_minutes_after_its_slot() {
         let bench = Bench::new();
-        let (app, slot) = (&bench.app, midnight() + chrono::Duration::hours(9));
-        app.store.know_policy("p", midnight()).await.unwrap();
+        let (engine, slot) = (&bench.engine, midnight() + chrono::Duration::hours(9));
+        engine.s.store.know_policy("p", midnight()).await.unwrap();
         for (late, since) in [(DUE_MAX, None), (DUE_MAX + chrono::Duration::milliseconds(1), Some(slot))] {
-            assert_eq!(app.overdue_since(&app.policies[0], slot + late).await.unwrap(), since, "{late}");
+            assert_eq!(
+                engine.overdue_since(&engine.s.policies[0], slot + late).await.unwrap(),
+                since,
+                "{late}"
+            );
         }
     }
 
     /// What the rows say at that moment.
-    async fn read_at(app: &App, at: DateTime<Utc>) -> Vitals {
-        let mut vitals = Vitals { wrong: Vec::new(), ..Vitals::of_a_start(&app.store, at).await };
-        app.read_vitals(&mut vitals).await.unwrap();
+    async fn read_at(engine: &Engine, at: DateTime<Utc>) -> Vitals {
+        let mut vitals = Vitals { wrong: Vec::new(), ..Vitals::of_a_start(&engine.s.store, at).await };
+        engine.read_vitals(&mut vitals).await.unwrap();
         vitals
     }
 
     #[tokio::test]
     async fn a_question_may_be_open_for_five_minutes_past_its_deadline() {
         let bench = Bench::new();
-        let (app, id) = (&bench.app, bench.asked().await);
-        let request = app.store.request_alone(id).await.unwrap().expect("it is there");
+        let (engine, id) = (&bench.engine, bench.asked().await);
+        let request = engine.s.store.request_alone(id).await.unwrap().expect("it is there");
         let last = request.deadline.expect("its card stands") + DUE_MAX;
-        assert_eq!(read_at(app, last).await.stuck, [""; 0]);
-        let stuck = read_at(app, last + chrono::Duration::milliseconds(1)).await.stuck;
+        assert_eq!(read_at(engine, last).await.stuck, [""; 0]);
+        let stuck = read_at(engine, last + chrono::Duration::milliseconds(1)).await.stuck;
         assert_eq!(stuck, ["request 1 is open past its deadline"]);
     }
 
@@ -500,9 +503,9 @@ mod tests {
             let schedule = Schedule { cron: cron.to_owned(), ..policy().schedule };
             let bench = Bench::by(Clock::starting_at(midnight()), vec![Policy { schedule, ..policy() }]);
             let id = bench.sweep("slot").await;
-            let started_at = bench.app.store.sweep(id).await.unwrap().expect("it is there").started_at;
+            let started_at = bench.engine.s.store.sweep(id).await.unwrap().expect("it is there").started_at;
             let is_late = async |at| {
-                let wrong = read_at(&bench.app, at).await.wrong;
+                let wrong = read_at(&bench.engine, at).await.wrong;
                 wrong.iter().any(|what| what.starts_with(&format!("sweep {id} of p began at")))
             };
             // A slot comes at a full second.
@@ -515,12 +518,12 @@ mod tests {
     #[tokio::test]
     async fn a_collector_is_behind_once_it_lacks_an_event_for_two_minutes() {
         let bench = Bench::new();
-        let app = &bench.app;
-        app.store.set_collectors(vec![("siem".to_owned(), false)]).await.unwrap();
+        let engine = &bench.engine;
+        engine.s.store.set_collectors(vec![("siem".to_owned(), false)]).await.unwrap();
         let (at, actor, action) = (midnight(), Actor::System, Action::BotStarted);
         let event = Draft { at, actor, action, subject: None, detail: json!({}) };
-        app.store.append(AuditContext::default(), event).await.unwrap();
-        let behind = async |at| read_at(app, at).await.collectors_behind.len();
+        engine.s.store.append(AuditContext::default(), event).await.unwrap();
+        let behind = async |at| read_at(engine, at).await.collectors_behind.len();
         let last = midnight() + BEHIND_MAX;
         assert_eq!((behind(last).await, behind(last + chrono::Duration::milliseconds(1)).await), (0, 1));
     }

@@ -5,16 +5,16 @@ use std::sync::{Arc, Weak};
 
 use tokio_cron_scheduler::{Job, JobScheduler};
 
-use crate::services::App;
+use crate::engine::Engine;
 
 /// Hangs a bell for each policy. It rings until the returned scheduler is shut down.
-pub async fn hang(app: &Arc<App>) -> anyhow::Result<JobScheduler> {
+pub async fn hang(this: &Arc<Engine>) -> anyhow::Result<JobScheduler> {
     let scheduler = JobScheduler::new().await?;
-    for policy in &app.policies {
-        let weak: Weak<App> = Arc::downgrade(app);
+    for policy in &this.s.policies {
+        let weak: Weak<Engine> = Arc::downgrade(this);
         let job = Job::new_tz(pattern(&policy.schedule.cron), policy.schedule.zone, move |_, _| {
-            if let Some(app) = weak.upgrade() {
-                app.nudge();
+            if let Some(this) = weak.upgrade() {
+                this.s.nudge();
             }
         })?;
         scheduler.add(job).await?;

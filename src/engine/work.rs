@@ -3,107 +3,33 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::{DateTime, Duration, Utc};
-use tokio::time::Instant;
+use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::engine::{RETRY_AFTER_FAILURE, TICK_MAX};
-use crate::scheduler::Class;
-use crate::services::{App, lock};
+use crate::engine::{Engine, TICK_MAX};
+use crate::services::work::{InFlight, Work};
+use crate::services::{RETRY_AFTER_FAILURE, lock};
 
-/// How long work that wants to be looked at again at once waits.
-const WAKE_MIN: Duration = Duration::milliseconds(200);
-
-/// A row that one task at a time works on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Work {
-    Sweep(i64),
-    /// One that has not ended when it should have.
-    LateSweep(i64),
-    Notice(i64),
-    Request(i64),
-    /// A batch of exemptions that end soon.
-    Ending(i64),
-    Restoration(i64),
-    /// What the policy at this place of the configuration has suspended.
-    Watches(usize),
-    /// A batch of accounts that are active again.
-    Drift(i64),
-    /// A suspension before which somebody was seen after all.
-    Missed(i64),
-    /// Asking the people concerned by a request.
-    Concerned(i64),
-    /// Who can decide the questions of the policy at this place of the configuration.
-    Deciders(usize),
-    Digest(i64),
-    Pause(i64),
-    /// Everybody's page of the bot.
-    Homes,
-    /// Telling that the database is stopped, or that it goes on.
-    Lineage,
-}
-
-impl Work {
-    /// Returns what its calls to the outside systems are for.
-    pub(crate) fn class(self) -> Class {
-        match self {
-            Work::Request(_)
-            | Work::Restoration(_)
-            | Work::Notice(_)
-            | Work::LateSweep(_)
-            | Work::Pause(_)
-            | Work::Ending(_)
-            | Work::Drift(_)
-            | Work::Missed(_)
-            | Work::Lineage => Class::FreshLook,
-            Work::Sweep(_) | Work::Deciders(_) | Work::Watches(_) | Work::Concerned(_) | Work::Digest(_) => {
-                Class::Sweep
-            }
-            Work::Homes => Class::Question,
-        }
-    }
-}
-
-/// Whether a row changed while its task was at work: then it is looked at again.
-pub(crate) struct InFlight {
-    pub(crate) again: bool,
-    /// When the task began.
-    pub(crate) since: Instant,
-}
-
-impl InFlight {
-    pub(crate) fn begin() -> InFlight {
-        InFlight { again: false, since: Instant::now() }
-    }
-}
-
-impl App {
-    /// Notes that work on a row has got a step further, so that it is not stuck.
-    pub(crate) fn moves_on(&self, work: Work) {
-        if let Some(task) = lock(&self.runtime.in_flight).get_mut(&work) {
-            task.since = Instant::now();
-        }
-    }
-
+impl Engine {
     /// Looks at all rows and gives each that wants something its task.
     pub(crate) async fn reconcile(self: &Arc<Self>, stop: &CancellationToken) -> anyhow::Result<()> {
-        if let Err(error) = self.store.write_stops().await {
+        if let Err(error) = self.s.store.write_stops().await {
             tracing::error!(%error, "a pause is in force that can't be written down; a restart would lift it");
         }
-        let stopped = self.store.lineage().stopped.is_some();
-        if stopped || self.tells_of_resuming() {
+        let stopped = self.s.store.lineage().stopped.is_some();
+        if stopped || self.outbox.tells_of_resuming() {
             self.work_on(Work::Lineage, stop);
         }
-        let looked_at = self.clock.now();
+        let looked_at = self.s.clock.now();
         if stopped {
-            lock(&self.runtime.wakes).retain(|_, at| *at > looked_at);
+            lock(&self.s.rows.wakes).retain(|_, at| *at > looked_at);
             return Ok(());
         }
         self.take_up_accounts(looked_at, stop).await?;
         self.take_up_questions(looked_at, stop).await?;
         // Every row was looked at: an alarm for a row that wants nothing any more must not ring for ever.
-        lock(&self.runtime.wakes).retain(|_, at| *at > looked_at);
+        lock(&self.s.rows.wakes).retain(|_, at| *at > looked_at);
         Ok(())
     }
 
@@ -113,35 +39,35 @@ impl App {
         looked_at: DateTime<Utc>,
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
-        for pause in self.store.pauses_to_tell().await? {
+        for pause in self.s.store.pauses_to_tell().await? {
             self.work_on(Work::Pause(pause), stop);
         }
-        self.start_owed_sweeps().await;
-        for sweep in self.store.unfinished_sweeps().await? {
+        self.sweeper.start_owed_sweeps().await;
+        for sweep in self.s.store.unfinished_sweeps().await? {
             self.work_on(Work::Sweep(sweep), stop);
         }
-        for sweep in self.late_sweeps(looked_at).await? {
+        for sweep in self.reports.late_sweeps(looked_at).await? {
             self.work_on(Work::LateSweep(sweep.id), stop);
         }
-        for sweep in self.store.untold_sweeps().await? {
+        for sweep in self.s.store.untold_sweeps().await? {
             self.work_on(Work::Notice(sweep), stop);
         }
-        for restoration in self.store.live_restorations().await? {
+        for restoration in self.s.store.live_restorations().await? {
             self.work_on(Work::Restoration(restoration), stop);
         }
-        self.end_exemptions().await;
-        for batch in self.store.unannounced_exemptions().await? {
+        self.outbox.end_exemptions().await;
+        for batch in self.s.store.unannounced_exemptions().await? {
             self.work_on(Work::Ending(batch), stop);
         }
-        for (place, policy) in self.policies.iter().enumerate() {
-            if self.drift_is_due(policy).await? {
+        for (place, policy) in self.s.policies.iter().enumerate() {
+            if self.requests.drift_is_due(policy).await? {
                 self.work_on(Work::Watches(place), stop);
             }
         }
-        for batch in self.store.untold_drift().await? {
+        for batch in self.s.store.untold_drift().await? {
             self.work_on(Work::Drift(batch), stop);
         }
-        for watch in self.store.missed_to_tell().await? {
+        for watch in self.s.store.missed_to_tell().await? {
             self.work_on(Work::Missed(watch), stop);
         }
         Ok(())
@@ -153,28 +79,28 @@ impl App {
         looked_at: DateTime<Utc>,
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
-        if let Err(error) = self.store.expire_due(self.clock.now()).await {
+        if let Err(error) = self.s.store.expire_due(self.s.clock.now()).await {
             tracing::error!(%error, "can't expire what is overdue; no decision about it is taken all the same");
         }
-        let mut requests: BTreeSet<i64> = self.store.live_requests().await?.into_iter().collect();
-        requests.extend(self.undo_ended());
-        requests.append(&mut *lock(&self.runtime.turned));
+        let mut requests: BTreeSet<i64> = self.s.store.live_requests().await?.into_iter().collect();
+        requests.extend(self.requests.undo_ended());
+        requests.append(&mut self.requests.take_turned());
         // Of a card that has ended and could not be brought up to date, the alarm is all that is left.
         requests.extend(self.rung(looked_at));
         for request in requests {
             self.work_on(Work::Request(request), stop);
         }
-        for place in self.deciders_due().await? {
+        for place in self.authz.deciders_due().await? {
             self.work_on(Work::Deciders(place), stop);
         }
-        self.start_owed_digests().await;
-        for digest in self.store.untold_digests().await? {
+        self.outbox.start_owed_digests().await;
+        for digest in self.s.store.untold_digests().await? {
             self.work_on(Work::Digest(digest), stop);
         }
-        for request in self.requests_that_ask().await? {
+        for request in self.outbox.requests_that_ask().await? {
             self.work_on(Work::Concerned(request), stop);
         }
-        match self.homes_due().await {
+        match self.outbox.homes_due().await {
             Ok(true) => self.work_on(Work::Homes, stop),
             Ok(false) => {}
             // Nobody's decision waits for a page.
@@ -185,7 +111,7 @@ impl App {
 
     /// Returns the requests whose alarm has rung.
     pub(crate) fn rung(&self, now: DateTime<Utc>) -> Vec<i64> {
-        let wakes = lock(&self.runtime.wakes);
+        let wakes = lock(&self.s.rows.wakes);
         let rung = wakes.iter().filter(|(_, at)| **at <= now);
         let request = |work: &Work| if let Work::Request(id) = work { Some(*id) } else { None };
         rung.filter_map(|(work, _)| request(work)).collect()
@@ -194,26 +120,27 @@ impl App {
     /// Starts a task for the row, or has the one at work look again when it is done.
     pub(crate) fn work_on(self: &Arc<Self>, work: Work, stop: &CancellationToken) {
         {
-            let mut in_flight = lock(&self.runtime.in_flight);
+            let mut in_flight = lock(&self.s.rows.in_flight);
             if let Some(task) = in_flight.get_mut(&work) {
                 task.again = true;
                 return;
             }
             in_flight.insert(work, InFlight::begin());
         }
-        lock(&self.runtime.wakes).remove(&work);
-        let app = Arc::clone(self);
+        lock(&self.s.rows.wakes).remove(&work);
+        let this = Arc::clone(self);
         let stop = stop.clone();
         let task = async move {
-            let _gone = GoneGuard { app: Arc::clone(&app), work };
+            let _gone = GoneGuard { engine: Arc::clone(&this), work };
             loop {
-                let wake = app.attend(work, &stop).instrument(tracing::info_span!("work", row = ?work)).await;
-                if app.done_with(work, wake, &stop) {
+                let wake =
+                    this.attend(work, &stop).instrument(tracing::info_span!("work", row = ?work)).await;
+                if this.done_with(work, wake, &stop) {
                     return;
                 }
             }
         };
-        self.runtime.tasks.spawn(self.runtime.rows.track_future(task));
+        self.s.tasks.spawn(self.s.rows.tasks.track_future(task));
     }
 
     /// Does what the row wants now; says when to look again.
@@ -225,7 +152,7 @@ impl App {
         let wake = work.class().run(self.attend_to(work, stop)).await;
         wake.unwrap_or_else(|error| {
             tracing::error!(?work, error = format!("{error:#}"), "work failed; trying again");
-            Some(self.clock.now() + RETRY_AFTER_FAILURE)
+            Some(self.s.clock.now() + RETRY_AFTER_FAILURE)
         })
     }
 
@@ -237,23 +164,23 @@ impl App {
         match work {
             Work::Sweep(id) => tokio::select! {
                 biased;
-                again = self.run_sweep(id) => Ok(again),
+                again = self.sweeper.run_sweep(id) => Ok(again),
                 () = stop.cancelled() => Ok(None),
             },
-            Work::LateSweep(id) => self.tell_late_sweep(id).await,
-            Work::Notice(id) => self.tell_sweep(id).await,
-            Work::Request(id) => self.drive_request(id, stop).await,
-            Work::Restoration(id) => self.restore(id).await,
-            Work::Ending(batch) => self.announce_ending(batch).await,
-            Work::Watches(place) => self.look_again(place, stop).await,
-            Work::Drift(batch) => self.tell_drift(batch).await,
-            Work::Missed(watch) => self.tell_missed(watch).await,
-            Work::Concerned(id) => self.ask_people_concerned(id).await,
-            Work::Deciders(place) => Ok(self.look_up_deciders(place).await),
-            Work::Digest(id) => self.tell_digest(id).await,
-            Work::Pause(id) => self.tell_pause(id).await,
-            Work::Homes => self.publish_homes().await,
-            Work::Lineage => self.tell_of_lineage().await,
+            Work::LateSweep(id) => self.outbox.tell_late_sweep(id).await,
+            Work::Notice(id) => self.sweeper.tell_sweep(id).await,
+            Work::Request(id) => self.requests.drive_request(id, stop).await,
+            Work::Restoration(id) => self.requests.restore(id).await,
+            Work::Ending(batch) => self.outbox.announce_ending(batch).await,
+            Work::Watches(place) => self.requests.look_again(place, stop).await,
+            Work::Drift(batch) => self.requests.tell_drift(batch).await,
+            Work::Missed(watch) => self.requests.tell_missed(watch).await,
+            Work::Concerned(id) => self.outbox.ask_people_concerned(id).await,
+            Work::Deciders(place) => Ok(self.authz.look_up_deciders(place).await),
+            Work::Digest(id) => self.outbox.tell_digest(id).await,
+            Work::Pause(id) => self.outbox.tell_pause(id).await,
+            Work::Homes => self.outbox.publish_homes().await,
+            Work::Lineage => self.outbox.tell_of_lineage().await,
         }
     }
 
@@ -265,7 +192,7 @@ impl App {
         wake: Option<DateTime<Utc>>,
         stop: &CancellationToken,
     ) -> bool {
-        let mut in_flight = lock(&self.runtime.in_flight);
+        let mut in_flight = lock(&self.s.rows.in_flight);
         let again =
             in_flight.get_mut(&work).is_some_and(|task| std::mem::replace(task, InFlight::begin()).again);
         if again && !stop.is_cancelled() {
@@ -273,22 +200,16 @@ impl App {
         }
         in_flight.remove(&work);
         if let Some(at) = wake {
-            self.wake_for(work, at);
+            self.s.wake_for(work, at);
         }
         true
     }
 
-    pub(crate) fn wake_for(&self, work: Work, at: DateTime<Utc>) {
-        let at = at.max(self.clock.now() + WAKE_MIN);
-        lock(&self.runtime.wakes).insert(work, at);
-        self.runtime.rewound.notify_one();
-    }
-
     /// Returns how long it is until the next thing that is due by the clock.
     pub(crate) fn wait(&self) -> std::time::Duration {
-        let now = self.clock.now();
-        let next = lock(&self.runtime.wakes).values().min().copied();
-        let undo = self.next_undo_end().filter(|_| self.store.lineage().stopped.is_none());
+        let now = self.s.clock.now();
+        let next = lock(&self.s.rows.wakes).values().min().copied();
+        let undo = self.requests.next_undo_end().filter(|_| self.s.store.lineage().stopped.is_none());
         let next = next.into_iter().chain(undo).min();
         next.map_or(TICK_MAX, |at| (at - now).to_std().unwrap_or_default().min(TICK_MAX))
     }
@@ -297,15 +218,15 @@ impl App {
 /// Takes the row out of the work in flight if its task panics, and has it tried again, but not at once: what panics
 /// each time must not keep the machine busy.
 struct GoneGuard {
-    app: Arc<App>,
+    engine: Arc<Engine>,
     work: Work,
 }
 
 impl Drop for GoneGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            lock(&self.app.runtime.in_flight).remove(&self.work);
-            self.app.wake_for(self.work, self.app.clock.now() + RETRY_AFTER_FAILURE);
+            lock(&self.engine.s.rows.in_flight).remove(&self.work);
+            self.engine.s.wake_for(self.work, self.engine.s.clock.now() + RETRY_AFTER_FAILURE);
         }
     }
 }

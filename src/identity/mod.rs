@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::{Account, AccountId};
+
 pub use crate::domain::account::{Changer, StatusChange};
 use crate::domain::assess::SecondLook;
 use crate::domain::policy::Rule;
@@ -170,3 +171,6 @@ pub trait IdentityProvider: Send + Sync {
     /// Finds accounts by login, e-mail address, id or else employee number. At most a few.
     async fn find(&self, who: &str, rule: &Rule) -> Result<Vec<Account>, IdentityError>;
 }
+
+/// When the identity provider last answered, and what was wrong with the answer.
+pub type LastAnswer = (DateTime<Utc>, Result<(), String>);

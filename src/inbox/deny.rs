@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
+use crate::authz::rights::Role;
 use crate::chat::{Ack, FormState, Inbound, Text};
-use crate::commands::Role;
 use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::exemption;
 use crate::domain::request::Verb;
-use crate::inbox::Press;
+use crate::inbox::Inbox;
+use crate::request::decision::Press;
 use crate::scheduler::Class;
-use crate::services::App;
 use crate::store::AuditContext;
 use crate::wording::refusals;
 use crate::wording::review_dialog::{REASON, form};
 
-impl App {
+impl Inbox {
     /// Opens the dialog that asks why, for somebody who may deny; the submission decides.
     pub(crate) fn ask_why_denied(
         self: &Arc<Self>,
@@ -23,12 +23,12 @@ impl App {
         list_hash: &str,
         trigger: &str,
     ) {
-        let (app, inbound) = (Arc::clone(self), inbound.clone());
+        let (this, inbound) = (Arc::clone(self), inbound.clone());
         let (list_hash, trigger) = (list_hash.to_owned(), trigger.to_owned());
         // Slack opens it for three seconds only, and it carries a decision, so it does not queue.
-        self.background_soon(Class::Action, inbound.reply.clone(), async move {
-            if let Some(text) = app.open_denial(&inbound, request, &list_hash, &trigger).await? {
-                app.whisper(inbound.reply, text);
+        self.commands.background_soon(Class::Action, inbound.reply.clone(), async move {
+            if let Some(text) = this.open_denial(&inbound, request, &list_hash, &trigger).await? {
+                this.outbox.whisper(inbound.reply, text);
             }
             Ok(())
         });
@@ -42,10 +42,10 @@ impl App {
         list_hash: &str,
         trigger: &str,
     ) -> anyhow::Result<Option<Text>> {
-        let Some((request, candidates)) = self.store.request(id).await? else {
+        let Some((request, candidates)) = self.s.store.request(id).await? else {
             return Ok(Some(refusals::no_such_request()));
         };
-        let Some(policy) = self.policy(&request.policy) else {
+        let Some(policy) = self.s.policy(&request.policy) else {
             return Ok(Some(refusals::no_such_request()));
         };
         let known = match self.known(inbound, policy, &request).await? {
@@ -61,14 +61,14 @@ impl App {
                 detail: serde_json::json!({ "verb": "deny", "why": "not_an_approver" }),
             };
             if known.voter.admin {
-                self.store.append(AuditContext::of(&request), event).await?;
+                self.s.store.append(AuditContext::of(&request), event).await?;
             } else {
-                self.append_try(AuditContext::of(&request), event).await?;
+                self.authz.append_try(AuditContext::of(&request), event).await?;
             }
             return Ok(Some(refusals::not_allowed("deny a request", Role::Approver.in_words())));
         }
         let open = candidates.iter().filter(|candidate| candidate.state.is_open()).count();
-        self.chat.open_modal(trigger, &form::deny(id, list_hash, &policy.name, open)).await?;
+        self.s.chat.open_modal(trigger, &form::deny(id, list_hash, &policy.name, open)).await?;
         Ok(None)
     }
 
@@ -80,7 +80,7 @@ impl App {
         state: &FormState,
     ) -> anyhow::Result<Ack> {
         let Some(about) = form::About::decode(modal_value) else {
-            self.whisper(inbound.reply.clone(), refusals::no_such_request());
+            self.outbox.whisper(inbound.reply.clone(), refusals::no_such_request());
             return Ok(Ack::Done);
         };
         let reason = Some(form::reason(state)).filter(|reason| !reason.is_empty());
@@ -90,7 +90,7 @@ impl App {
         }
         let list_hash = Some(about.list_hash);
         let press = Press { request: about.request, list_hash, verb: Verb::Deny, reason };
-        match self.decide(inbound, press).await? {
+        match self.requests.decide(inbound, press).await? {
             Ok(_) => Ok(Ack::Done),
             Err(turned) => fault(turned.text()),
         }

@@ -2,55 +2,76 @@
 //! here ever calls the identity provider to change something.
 
 mod deny;
+mod home;
 mod outreach;
 pub(crate) mod rate_limit;
 pub(crate) mod review;
 mod row_menu;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use tracing::Instrument as _;
 
-use crate::authz;
-use crate::authz::{Known, Stranger};
-use crate::chat::{Ack, FormState, Handler, Inbound, MessageRef, ReplyTo, Text, What};
-use crate::commands::{Role, unidentified};
-use crate::domain::audit::{Action, Actor, Draft, Person};
+use crate::authz::Authz;
+use crate::authz::rights::Role;
+use crate::chat::{Ack, FormState, Handler, Inbound, MessageRef, What};
+use crate::commands::Commands;
+use crate::domain::audit::Person;
 use crate::domain::keep::KeptUntil;
-use crate::domain::request::{Input, KnownForRetry, Refusal, Request, Verb};
+use crate::domain::request::{KnownForRetry, Verb};
 use crate::inbox::rate_limit::Turn;
 use crate::inbox::review::Click;
-use crate::outbox::signed;
-use crate::outbox::signed::Origin;
+use crate::outbox::Outbox;
+use crate::outbox::signed::{self, Origin};
+use crate::request::Requests;
+use crate::request::decision::{Press, refused_unseen};
 use crate::scheduler::Class;
-use crate::services::App;
-use crate::store::{AuditContext, Decided, Receipt};
-use crate::wording::review_dialog;
-use crate::wording::review_dialog::form;
+use crate::services::Services;
+use crate::store::{AuditContext, Receipt};
+use crate::wording::review_dialog::{self, form};
 use crate::wording::{self, answers, card, lineage, refusals};
 
-/// The handler that the chat adapter calls with each input.
-pub struct Inbox(pub Arc<App>);
+/// What people send, one input at a time.
+pub struct Inbox {
+    s: Arc<Services>,
+    authz: Arc<Authz>,
+    outbox: Arc<Outbox>,
+    requests: Arc<Requests>,
+    commands: Arc<Commands>,
+    drawings: Mutex<review::Drawings>,
+    pace: Mutex<rate_limit::Pace>,
+}
+
+impl Inbox {
+    pub(crate) fn new(
+        s: Arc<Services>,
+        authz: Arc<Authz>,
+        outbox: Arc<Outbox>,
+        requests: Arc<Requests>,
+        commands: Arc<Commands>,
+    ) -> Inbox {
+        Inbox { s, authz, outbox, requests, commands, drawings: Mutex::default(), pace: Mutex::default() }
+    }
+}
 
 #[async_trait]
-impl Handler for Inbox {
+impl Handler for Arc<Inbox> {
     async fn handle(&self, inbound: Inbound) -> Ack {
         // The workflow has not ended before this has.
-        let _handled = self.0.runtime.tasks.token();
+        let _handled = self.s.tasks.token();
         let reply = inbound.reply.clone();
         let opened = matches!(inbound.what, What::HomeOpened | What::Joined { .. });
         let joined = matches!(inbound.what, What::Joined { .. });
         let span = tracing::info_span!("input", key = inbound.key);
         // What costs only a question's place says so itself.
-        let received = Class::Action.run(self.0.receive(inbound)).instrument(span).await;
+        let received = Class::Action.run(self.receive(inbound)).instrument(span).await;
         if !opened {
-            let (app, user) = (Arc::clone(&self.0), reply.user.clone());
-            self.0.runtime.tasks.spawn(async move { app.freshen_home_of(&user).await });
+            let (this, user) = (Arc::clone(self), reply.user.clone());
+            self.s.tasks.spawn(async move { this.outbox.freshen_home_of(&user).await });
         }
         match received {
-            Ok(ack) => signed::ack(ack, &self.0.store.lineage().database),
+            Ok(ack) => signed::ack(ack, &self.s.store.lineage().database),
             Err(error) if joined => {
                 tracing::error!(
                     error = format!("{error:#}"),
@@ -60,42 +81,16 @@ impl Handler for Inbox {
             }
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "an input could not be handled");
-                self.0.whisper(reply, refusals::broken());
+                self.outbox.whisper(reply, refusals::broken());
                 Ack::Done
             }
         }
     }
 }
 
-/// A button or dialog of a request.
-pub(crate) struct Press {
-    pub(crate) request: i64,
-    pub(crate) list_hash: Option<String>,
-    pub(crate) verb: Verb,
-    pub(crate) reason: Option<String>,
-}
-
-/// Why an input had no effect.
-pub(crate) enum Turned {
-    /// The person was turned away, or the input had come before; in words.
-    Away(Text),
-    /// The request refused it.
-    Refused(Refusal),
-}
-
-impl Turned {
-    /// The sentence for the person.
-    pub(crate) fn text(&self) -> Text {
-        match self {
-            Turned::Away(text) => text.clone(),
-            Turned::Refused(refusal) => refusals::refusal(refusal),
-        }
-    }
-}
-
-impl App {
+impl Inbox {
     async fn receive(self: &Arc<Self>, mut inbound: Inbound) -> anyhow::Result<Ack> {
-        let origin = signed::unsigned(&mut inbound.what, &self.store.lineage());
+        let origin = signed::unsigned(&mut inbound.what, &self.s.store.lineage());
         if let Turn::TooFast { noted } = self.turn(&inbound).await? {
             let is_told = match inbound.what {
                 // One sentence a minute: a script that types commands must not cost a connection each time.
@@ -107,7 +102,7 @@ impl App {
                 | What::HomeClick { .. } => true,
             };
             if is_told {
-                self.whisper(inbound.reply.clone(), refusals::too_fast());
+                self.outbox.whisper(inbound.reply.clone(), refusals::too_fast());
             }
             return Ok(Ack::Done);
         }
@@ -128,9 +123,9 @@ impl App {
             What::Submission { kind, modal_value, state, .. } => {
                 self.submit(&inbound, kind, modal_value, state).await
             }
-            What::Command { text, channel } => self.command(&inbound, text, channel).await,
-            What::HomeOpened => self.home_opened(&inbound).await,
-            What::Joined { channel } => self.somebody_joined(channel).await.map(|()| Ack::Done),
+            What::Command { text, channel } => self.commands.command(&inbound, text, channel).await,
+            What::HomeOpened => self.outbox.home_opened(&inbound).await,
+            What::Joined { channel } => self.outbox.somebody_joined(channel).await.map(|()| Ack::Done),
             What::HomeClick { action, value, trigger } => {
                 self.home_click(&inbound, action, value, trigger).await
             }
@@ -148,14 +143,15 @@ impl App {
             Origin::EarlierEpoch => "of an earlier epoch of the database",
             Origin::Elsewhere => "of another database",
         };
-        let received = self.store.receive(&inbound.key, None, &inbound.user, inbound.received_at).await?;
+        let received = self.s.store.receive(&inbound.key, None, &inbound.user, inbound.received_at).await?;
         if let Receipt::New | Receipt::Repeated { outcome: None, .. } = received {
             let person =
                 Person { id: inbound.user.clone(), name: String::new(), email: None, person_id: None };
             let event = refused_unseen(person, inbound.received_at, why);
-            self.settle_try(inbound, why, AuditContext::default(), event).await?;
+            self.authz.settle_try(inbound, why, AuditContext::default(), event).await?;
         }
-        self.whisper(inbound.reply.clone(), lineage::not_of_this_database(origin == Origin::EarlierEpoch));
+        self.outbox
+            .whisper(inbound.reply.clone(), lineage::not_of_this_database(origin == Origin::EarlierEpoch));
         Ok(Ack::Done)
     }
 
@@ -188,7 +184,7 @@ impl App {
             return self.concern_click(inbound, value).await;
         }
         if action.split('.').next() == Some(answers::ASK) {
-            return Ok(self.ask_instead(inbound, value, &message.channel));
+            return Ok(self.commands.ask_instead(inbound, value, &message.channel));
         }
         if action == card::action::PERSON {
             return self.row_click(inbound, value, trigger).await;
@@ -220,226 +216,42 @@ impl App {
             _ => return Ok(self.unknown_button(inbound, message, action)),
         };
         let press = Press { request, list_hash: Some(rest.to_owned()), verb, reason: None };
-        let said = match self.decide(inbound, press).await? {
-            Ok(request) => self.left_out_of_retry(&request).await,
+        let said = match self.requests.decide(inbound, press).await? {
+            Ok(request) => self.requests.left_out_of_retry(&request).await,
             Err(turned) => Some(turned.text()),
         };
         if let Some(text) = said {
-            self.whisper(inbound.reply.clone(), text);
+            self.outbox.whisper(inbound.reply.clone(), text);
         }
         Ok(Ack::Done)
     }
 
     /// Another page of the card for everybody, if whoever presses may see what is on it.
     fn turn_page_if_allowed(self: &Arc<Self>, inbound: &Inbound, request: i64, page: usize) {
-        let (app, inbound) = (Arc::clone(self), inbound.clone());
-        self.background_question(inbound.reply.clone(), async move {
-            let Some(row) = app.store.request_alone(request).await? else {
-                app.whisper(inbound.reply, app.no_such_request());
+        let (this, inbound) = (Arc::clone(self), inbound.clone());
+        self.commands.background_question(inbound.reply.clone(), async move {
+            let Some(row) = this.s.store.request_alone(request).await? else {
+                this.outbox.whisper(inbound.reply, this.requests.no_such_request());
                 return Ok(());
             };
-            let rights = app.granted(&inbound.user, Role::Viewer).await;
+            let rights = this.authz.granted(&inbound.user, Role::Viewer).await;
             let Err(stranger) = rights.and_then(|rights| rights.held_in(&row.policy)) else {
-                app.turn_page(request, page);
+                this.requests.turn_page(request, page);
                 return Ok(());
             };
             let text = stranger.as_ref().map_or_else(
                 || refusals::not_allowed("turn the card's pages", Role::Viewer.in_words()),
                 refusals::stranger,
             );
-            app.note_refused(&inbound, "turn the page", stranger).await?;
-            app.whisper(inbound.reply, text);
+            this.authz.note_refused(&inbound, "turn the page", stranger).await?;
+            this.outbox.whisper(inbound.reply, text);
             Ok(())
         });
     }
 
-    /// Says that there is no such request here.
-    pub(crate) fn no_such_request(&self) -> Text {
-        let text = refusals::no_such_request();
-        if self.chat.other_connections() > 0 { text.and(refusals::perhaps_of_another_bot()) } else { text }
-    }
-
     fn unknown_button(self: &Arc<Self>, inbound: &Inbound, message: &MessageRef, action: &str) -> Ack {
         tracing::warn!(channel = message.channel, action, "a button that isn't ours, or of another version");
-        self.whisper(inbound.reply.clone(), self.no_such_request());
+        self.outbox.whisper(inbound.reply.clone(), self.requests.no_such_request());
         Ack::Done
-    }
-
-    /// Takes a decision to the database. The request after it; `Err`: it had no effect.
-    pub(crate) async fn decide(
-        self: &Arc<Self>,
-        inbound: &Inbound,
-        press: Press,
-    ) -> anyhow::Result<Result<Request, Turned>> {
-        // The receipt is recorded first: until it is settled, the deadline waits for it.
-        let received =
-            self.store.receive(&inbound.key, Some(press.request), &inbound.user, inbound.received_at).await?;
-        let received_at = match received {
-            Receipt::New => inbound.received_at,
-            // A crash came between the receipt and the decision: the first arrival counts.
-            Receipt::Repeated { received_at, outcome: None } => received_at,
-            Receipt::Repeated { outcome: Some(_), .. } => return Ok(Err(Turned::Away(refusals::repeated()))),
-        };
-        let outcome = self.judge(inbound, press, received_at).await;
-        if let Err(error) = &outcome {
-            self.settle(inbound, &format!("error: {error:#}"), None).await?;
-        }
-        // Either way the card is rendered again: a stale one is put right.
-        self.nudge();
-        outcome
-    }
-
-    async fn judge(
-        self: &Arc<Self>,
-        inbound: &Inbound,
-        press: Press,
-        received_at: DateTime<Utc>,
-    ) -> anyhow::Result<Result<Request, Turned>> {
-        let id = press.request;
-        let Some(request) = self.store.request_alone(id).await? else {
-            self.settle(inbound, "no such request", None).await?;
-            return Ok(Err(Turned::Away(self.no_such_request())));
-        };
-        let Some(policy) = self.policy(&request.policy) else {
-            let person =
-                Person { id: inbound.user.clone(), name: String::new(), email: None, person_id: None };
-            let why = "the policy is no longer in the configuration";
-            let event = refused_unseen(person, inbound.received_at, why);
-            self.settle(inbound, "policy gone", Some((AuditContext::of(&request), event))).await?;
-            return Ok(Err(Turned::Away(Text::plain(
-                "This request's policy is no longer in the configuration, so nothing was changed.",
-            ))));
-        };
-        let known = match authz::identify(self, policy, &inbound.user).await {
-            Ok(known) => known,
-            Err(stranger) => {
-                self.turn_away(inbound, &request, &stranger).await?;
-                return Ok(Err(Turned::Away(refusals::stranger(&stranger))));
-            }
-        };
-        let Known { voter, .. } = known;
-        let person = voter.person.clone();
-        let may_nothing = !voter.approver && !voter.admin;
-        let only_counted = may_nothing && self.is_only_counted(&person.id);
-        let input = Input {
-            verb: press.verb,
-            voter,
-            received_at,
-            list_hash: press.list_hash,
-            reason: press.reason,
-            approvals_needed: policy.approvals_needed,
-            rule: policy.rule.clone(),
-            own_accounts: self.own_accounts(policy),
-            paused: None,
-        };
-        let now = self.clock.now();
-        let decided = if only_counted {
-            self.store.decide_unrecorded(&inbound.key, id, input, now).await?
-        } else {
-            self.store.decide(&inbound.key, id, input, now).await?
-        };
-        if may_nothing && matches!(&decided, Decided::Refused(refusal) if refusal.is_lack_of_right()) {
-            self.note_try(&person, Some(&request.policy), now, only_counted);
-        }
-        Ok(match decided {
-            Decided::Done(request) => Ok(*request),
-            Decided::Refused(refusal) => Err(Turned::Refused(refusal)),
-            Decided::Repeated(_) => Err(Turned::Away(refusals::repeated())),
-        })
-    }
-
-    /// Records that somebody was turned away before their input was looked at.
-    async fn turn_away(
-        &self,
-        inbound: &Inbound,
-        request: &Request,
-        stranger: &Stranger,
-    ) -> anyhow::Result<()> {
-        let context = AuditContext::of(request);
-        let event = turned_away(&inbound.user, inbound.received_at, stranger);
-        if stranger.is_certain() {
-            self.settle_try(inbound, "turned away", context, event).await?;
-            return Ok(());
-        }
-        self.settle(inbound, "turned away", Some((context, event))).await
-    }
-
-    /// Does the same for an input without a receipt.
-    pub(crate) async fn note_stranger(
-        &self,
-        inbound: &Inbound,
-        context: AuditContext,
-        stranger: &Stranger,
-    ) -> anyhow::Result<()> {
-        let event = turned_away(&inbound.user, self.clock.now(), stranger);
-        if stranger.is_certain() {
-            self.append_try(context, event).await?;
-        } else {
-            self.store.append(context, event).await?;
-        }
-        Ok(())
-    }
-
-    pub(crate) async fn settle(
-        &self,
-        inbound: &Inbound,
-        outcome: &str,
-        event: Option<(AuditContext, Draft)>,
-    ) -> anyhow::Result<()> {
-        self.store.settle(&inbound.key, outcome, event, self.clock.now()).await?;
-        Ok(())
-    }
-
-    /// Tells one person something in the background, so that no acknowledgement waits for it.
-    pub(crate) fn whisper(self: &Arc<Self>, to: ReplyTo, text: Text) {
-        self.whisper_card(to, refusals::note(text));
-    }
-
-    pub(crate) fn whisper_card(self: &Arc<Self>, to: ReplyTo, card: crate::chat::Card) {
-        let app = Arc::clone(self);
-        self.runtime.tasks.spawn(Class::FreshLook.run(async move {
-            let _turn = app.runtime.whispers.0.acquire().await;
-            if let Err(error) = app.chat.whisper(&to, &card).await {
-                tracing::warn!(user = to.user, %error, "a reply could not be delivered");
-            }
-        }));
-    }
-
-    /// Runs something that decides nothing after the acknowledgement; the person is told if it breaks.
-    pub(crate) fn background(
-        self: &Arc<Self>,
-        class: Class,
-        reply: ReplyTo,
-        work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
-    ) {
-        let app = Arc::clone(self);
-        self.runtime.tasks.spawn(class.run(async move {
-            if let Err(error) = work.await {
-                tracing::error!(error = format!("{error:#}"), "an answer could not be given");
-                app.whisper(reply, refusals::broken());
-            }
-        }));
-    }
-}
-
-/// The audit event of somebody who was turned away before their input was looked at.
-pub(crate) fn turned_away(user: &str, at: DateTime<Utc>, stranger: &Stranger) -> Draft {
-    match stranger {
-        Stranger::Outsider(person, why) => refused_unseen(person.clone(), at, why),
-        Stranger::NotInChannel(person, _) => refused_unseen(person.clone(), at, "not in the channel"),
-        Stranger::CantTell(why) => {
-            let person = Person { id: user.to_owned(), name: String::new(), email: None, person_id: None };
-            refused_unseen(person, at, &unidentified(why))
-        }
-    }
-}
-
-fn refused_unseen(person: Person, at: DateTime<Utc>, why: &str) -> Draft {
-    Draft {
-        at,
-        actor: Actor::Person(person),
-        action: Action::InputRefused,
-        subject: None,
-        detail: serde_json::json!({ "why": why }),
     }
 }

@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use crate::authz::{Stranger, person_of};
+use crate::authz::person_of;
 use crate::chat::{Ack, ChatUser, Inbound, Text};
 use crate::domain::audit::Person;
 use crate::domain::concern::{Answer, Question, Role};
-use crate::inbox::turned_away;
-use crate::services::App;
+use crate::domain::person::Stranger;
+use crate::inbox::Inbox;
+use crate::request::decision::turned_away;
 use crate::store::{AuditContext, Receipt};
 use crate::wording::{outreach, refusals};
 
 /// How long a click may wait for the chat system to say who clicked.
 const IDENTIFY_MAX: std::time::Duration = std::time::Duration::from_millis(1800);
 
-impl App {
+impl Inbox {
     /// Somebody pressed an answer. It is recorded before this returns; they are told what it means.
     pub(crate) async fn concern_click(
         self: &Arc<Self>,
@@ -23,37 +24,37 @@ impl App {
     ) -> anyhow::Result<Ack> {
         let text = match outreach::answer_of(value) {
             Some((id, answer)) => self.take_answer(inbound, id, answer).await?,
-            None => self.no_such_request(),
+            None => self.requests.no_such_request(),
         };
-        self.whisper(inbound.reply.clone(), text);
+        self.outbox.whisper(inbound.reply.clone(), text);
         Ok(Ack::Done)
     }
 
     async fn take_answer(&self, inbound: &Inbound, id: i64, answer: Answer) -> anyhow::Result<Text> {
-        let received = self.store.receive(&inbound.key, None, &inbound.user, inbound.received_at).await?;
+        let received = self.s.store.receive(&inbound.key, None, &inbound.user, inbound.received_at).await?;
         let received_at = match received {
             Receipt::New => inbound.received_at,
             Receipt::Repeated { received_at, outcome: None } => received_at,
             Receipt::Repeated { outcome: Some(_), .. } => return Ok(refusals::repeated()),
         };
-        let Some(question) = self.store.question(id).await? else {
-            self.store.settle(&inbound.key, "no such question", None, self.clock.now()).await?;
-            return Ok(self.no_such_request());
+        let Some(question) = self.s.store.question(id).await? else {
+            self.s.store.settle(&inbound.key, "no such question", None, self.s.clock.now()).await?;
+            return Ok(self.requests.no_such_request());
         };
-        let user = match tokio::time::timeout(IDENTIFY_MAX, self.chat.user(&inbound.user)).await {
+        let user = match tokio::time::timeout(IDENTIFY_MAX, self.s.chat.user(&inbound.user)).await {
             Ok(Ok(user)) => user,
             Ok(Err(error)) => return self.answer_of_nobody(inbound, &question, &error.to_string()).await,
             Err(_) => return self.answer_of_nobody(inbound, &question, "it did not answer in time").await,
         };
         let by = who_answers(user, question.role);
-        let now = self.clock.now();
-        let answered = self.store.person_answered(&inbound.key, id, by, answer, received_at, now).await?;
-        let Some((request, candidates)) = self.store.request(question.request).await? else {
-            return Ok(self.no_such_request());
+        let now = self.s.clock.now();
+        let answered = self.s.store.person_answered(&inbound.key, id, by, answer, received_at, now).await?;
+        let Some((request, candidates)) = self.s.store.request(question.request).await? else {
+            return Ok(self.requests.no_such_request());
         };
         Ok(match answered {
             Ok(()) => {
-                self.nudge();
+                self.s.nudge();
                 outreach::thanks(&request, answer)
             }
             Err(refusal) => {
@@ -71,10 +72,11 @@ impl App {
         why: &str,
     ) -> anyhow::Result<Text> {
         let event = turned_away(&inbound.user, inbound.received_at, &Stranger::CantTell(why.to_owned()));
-        let request = self.store.request(question.request).await?;
+        let request = self.s.store.request(question.request).await?;
         let context = request.map_or_else(AuditContext::default, |(request, _)| AuditContext::of(&request));
-        self.store
-            .settle(&inbound.key, "could not be identified", Some((context, event)), self.clock.now())
+        self.s
+            .store
+            .settle(&inbound.key, "could not be identified", Some((context, event)), self.s.clock.now())
             .await?;
         Ok(outreach::cant_tell())
     }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::chat::{Inbound, What};
 use crate::domain::audit::{Action, Actor, Draft, Person};
-use crate::services::App;
+use crate::inbox::Inbox;
 use crate::store::AuditContext;
 
 /// What somebody who has done nothing for a while may spend at once.
@@ -22,14 +22,11 @@ const QUESTION_COSTS: f64 = 2.0;
 const NOTED_EVERY: Duration = Duration::from_secs(60);
 /// From so many people on, those who can spend all again are forgotten.
 const REMEMBERED_MAX: usize = 1000;
-/// How long somebody who is an outsider stays one without being looked up anew. Nobody's right is ever remembered.
-const OUTSIDER_FOR: Duration = Duration::from_secs(30);
 
-/// What each person has left to spend, and who was turned away just now.
+/// What each person has left to spend.
 #[derive(Default)]
 pub(crate) struct Pace {
     people: BTreeMap<String, Purse>,
-    outsiders: BTreeMap<String, (Instant, Person, String)>,
 }
 
 struct Purse {
@@ -84,12 +81,11 @@ fn costs(what: &What) -> f64 {
     }
 }
 
-impl App {
+impl Inbox {
     /// Returns whether the input is to be looked at; of too many in a row, the trail says so once a minute.
     pub(crate) async fn turn(&self, inbound: &Inbound) -> anyhow::Result<Turn> {
-        let person = self.counted_by(&inbound.user);
-        let turn =
-            crate::services::lock(&self.runtime.pace).take(&person, costs(&inbound.what), Instant::now());
+        let person = self.authz.counted_by(&inbound.user);
+        let turn = crate::services::lock(&self.pace).take(&person, costs(&inbound.what), Instant::now());
         if turn == (Turn::TooFast { noted: true }) {
             let event = Draft {
                 at: inbound.received_at,
@@ -104,26 +100,13 @@ impl App {
                 detail: serde_json::json!({ "why": "sends more than one person may; inputs of this minute were refused unseen" }),
             };
             // Of somebody who has just tried without the right, it is one more of these.
-            if self.is_only_counted(&inbound.user) {
-                self.append_try(AuditContext::default(), event).await?;
+            if self.authz.is_only_counted(&inbound.user) {
+                self.authz.append_try(AuditContext::default(), event).await?;
             } else {
-                self.store.append(AuditContext::default(), event).await?;
+                self.s.store.append(AuditContext::default(), event).await?;
             }
         }
         Ok(turn)
-    }
-
-    /// Who was found to be an outsider a moment ago, and why.
-    pub(crate) fn known_outsider(&self, user: &str) -> Option<(Person, String)> {
-        let mut pace = crate::services::lock(&self.runtime.pace);
-        let now = Instant::now();
-        pace.outsiders.retain(|_, (since, ..)| now - *since < OUTSIDER_FOR);
-        pace.outsiders.get(user).map(|(_, person, why)| (person.clone(), why.clone()))
-    }
-
-    pub(crate) fn remember_outsider(&self, person: &Person, why: &str) {
-        let entry = (Instant::now(), person.clone(), why.to_owned());
-        crate::services::lock(&self.runtime.pace).outsiders.insert(person.id.clone(), entry);
     }
 }
 

@@ -11,20 +11,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, Utc};
 
 use crate::authz;
-use crate::authz::Stranger;
 use crate::chat::{Ack, ChatError, FormState, Inbound, Modal, Text, ViewRef};
 use crate::domain::draft::{Change, Draft};
 use crate::domain::keep::{KeptUntil, Until};
+use crate::domain::person::Stranger;
 use crate::domain::policy::Policy;
-use crate::domain::request;
-use crate::domain::request::{Input, Refusal, Request, Verb, Voter};
-use crate::inbox::{Press, Turned};
+use crate::domain::request::{self, Input, Refusal, Request, Verb, Voter};
+use crate::inbox::Inbox;
+use crate::request::decision::{Press, Turned};
 use crate::scheduler::Class;
-use crate::services::{App, lock};
+use crate::services::lock;
 use crate::store::{AuditContext, Reviewed};
 use crate::wording::refusals;
-use crate::wording::review_dialog;
-use crate::wording::review_dialog::{Memory, form};
+use crate::wording::review_dialog::{self, Memory, form};
 
 /// The dialogs that are being drawn, by their id.
 pub(crate) type Drawings = BTreeMap<String, Arc<Drawing>>;
@@ -63,15 +62,15 @@ impl NotShown {
     }
 }
 
-impl App {
+impl Inbox {
     /// Opens the dialog in the background: it decides nothing, and the click is acknowledged at once.
     pub(crate) fn open_review(self: &Arc<Self>, inbound: &Inbound, id: i64, list_hash: &str, trigger: &str) {
         let (inbound, list_hash, trigger) = (inbound.clone(), list_hash.to_owned(), trigger.to_owned());
-        let app = Arc::clone(self);
-        self.background(Class::Action, inbound.reply.clone(), async move {
-            match app.first_look(&inbound, id, &list_hash).await? {
-                Ok(modal) => app.chat.open_modal(&trigger, &modal).await?,
-                Err(not) => app.whisper(inbound.reply, not.text()),
+        let this = Arc::clone(self);
+        self.outbox.background(Class::Action, inbound.reply.clone(), async move {
+            match this.first_look(&inbound, id, &list_hash).await? {
+                Ok(modal) => this.s.chat.open_modal(&trigger, &modal).await?,
+                Err(not) => this.outbox.whisper(inbound.reply, not.text()),
             }
             Ok(())
         });
@@ -88,8 +87,8 @@ impl App {
             Ok(found) => found,
             Err(not) => return Ok(Err(not)),
         };
-        let (person, own_accounts) = (voter.person, self.own_accounts(policy));
-        let opened = self.store.change_review(id, &inbound.user, move |review| {
+        let (person, own_accounts) = (voter.person, self.authz.own_accounts(policy));
+        let opened = self.s.store.change_review(id, &inbound.user, move |review| {
             let left_out = review.request.left_out_before(&person);
             let fresh =
                 Draft::fresh(&review.candidates, |one| one.is_own_of(&person, &own_accounts), left_out);
@@ -102,7 +101,7 @@ impl App {
             Some(Reviewed { request, candidates, draft: Some(draft) }) => {
                 Ok(drawn(&request, &candidates, &draft, None))
             }
-            Some(_) | None => Err(NotShown::Over(self.no_such_request())),
+            Some(_) | None => Err(NotShown::Over(self.requests.no_such_request())),
         })
     }
 
@@ -113,13 +112,13 @@ impl App {
         id: i64,
         list_hash: &str,
     ) -> anyhow::Result<Result<(&Policy, Voter), NotShown>> {
-        let nothing = || NotShown::Over(self.no_such_request());
-        let Some((request, candidates)) = self.store.request(id).await? else { return Ok(Err(nothing())) };
-        let Some(policy) = self.policy(&request.policy) else { return Ok(Err(nothing())) };
-        let voter = match authz::identify(self, policy, &inbound.user).await {
+        let nothing = || NotShown::Over(self.requests.no_such_request());
+        let Some((request, candidates)) = self.s.store.request(id).await? else { return Ok(Err(nothing())) };
+        let Some(policy) = self.s.policy(&request.policy) else { return Ok(Err(nothing())) };
+        let voter = match authz::identify(&self.authz, policy, &inbound.user).await {
             Ok(known) => known.voter,
             Err(stranger) => {
-                self.note_stranger(inbound, AuditContext::of(&request), &stranger).await?;
+                self.requests.note_stranger(inbound, AuditContext::of(&request), &stranger).await?;
                 let text = refusals::stranger(&stranger);
                 return Ok(Err(match stranger {
                     Stranger::Outsider(..) | Stranger::NotInChannel(..) => NotShown::Over(text),
@@ -135,7 +134,7 @@ impl App {
             reason: None,
             approvals_needed: policy.approvals_needed,
             rule: policy.rule.clone(),
-            own_accounts: self.own_accounts(policy),
+            own_accounts: self.authz.own_accounts(policy),
             paused: None,
         };
         match request::decide(&request, &candidates, &input) {
@@ -143,11 +142,11 @@ impl App {
             Err(refusal) => {
                 let (context, event) = (AuditContext::of(&request), request::refused(&input, &refusal));
                 if input.voter.admin || !refusal.is_lack_of_right() {
-                    self.store.append(context, event).await?;
+                    self.s.store.append(context, event).await?;
                 } else {
-                    self.append_try(context, event).await?;
+                    self.authz.append_try(context, event).await?;
                 }
-                self.nudge();
+                self.s.nudge();
                 Ok(Err(NotShown::Over(refusals::refusal(&refusal))))
             }
         }
@@ -165,8 +164,9 @@ impl App {
             tracing::warn!(action = click.action, "a control that isn't ours, or of another version");
             return Ok(Ack::Done);
         };
-        let (now, seen) = (self.clock.now(), review_dialog::seen(&memory, click.state, click.stamp));
-        self.store
+        let (now, seen) = (self.s.clock.now(), review_dialog::seen(&memory, click.state, click.stamp));
+        self.s
+            .store
             .change_review(memory.request, &inbound.user, move |review| {
                 let mut draft = review.draft.clone()?;
                 draft.take(&review.candidates, &seen, change, now).then_some(draft)
@@ -174,14 +174,14 @@ impl App {
             .await?;
         let menu =
             (click.action == review_dialog::PERSON).then(|| (click.trigger.to_owned(), click.value.parse()));
-        let (app, view, inbound) = (Arc::clone(self), click.view.clone(), inbound.clone());
-        self.background(Class::Action, inbound.reply.clone(), async move {
+        let (this, view, inbound) = (Arc::clone(self), click.view.clone(), inbound.clone());
+        self.outbox.background(Class::Action, inbound.reply.clone(), async move {
             match menu {
                 Some((trigger, Ok(position))) => {
-                    app.ask_until(&inbound, &view, &memory, position, &trigger).await
+                    this.ask_until(&inbound, &view, &memory, position, &trigger).await
                 }
                 Some((_, Err(_))) => Ok(()),
-                None => app.draw(&inbound, &view, &memory, change == Change::Tick).await,
+                None => this.draw(&inbound, &view, &memory, change == Change::Tick).await,
             }
         });
         Ok(Ack::Done)
@@ -196,7 +196,7 @@ impl App {
         memory: &Memory,
         tick: bool,
     ) -> anyhow::Result<()> {
-        let drawing = Arc::clone(lock(&self.runtime.drawings).entry(view.id.clone()).or_default());
+        let drawing = Arc::clone(lock(&self.drawings).entry(view.id.clone()).or_default());
         let ticket = drawing.wanted.fetch_add(1, Ordering::SeqCst) + 1;
         let result = {
             let mut drawn = drawing.drawn.lock().await;
@@ -207,7 +207,7 @@ impl App {
                 self.draw_now(inbound, view, memory, tick).await
             }
         };
-        put_away(&mut lock(&self.runtime.drawings), &view.id, &drawing);
+        put_away(&mut lock(&self.drawings), &view.id, &drawing);
         result
     }
 
@@ -218,11 +218,11 @@ impl App {
         memory: &Memory,
         tick: bool,
     ) -> anyhow::Result<()> {
-        let review = self.store.review(memory.request, &inbound.user).await?;
+        let review = self.s.store.review(memory.request, &inbound.user).await?;
         // Whoever has no draft was never shown this dialog.
-        let stands = review
-            .as_ref()
-            .is_some_and(|review| review.draft.is_some() && waits(&review.request, memory, self.clock.now()));
+        let stands = review.as_ref().is_some_and(|review| {
+            review.draft.is_some() && waits(&review.request, memory, self.s.clock.now())
+        });
         if !(tick && stands)
             && let Err(not) = self.may_review(inbound, memory.request, &memory.list_hash).await?
         {
@@ -233,7 +233,7 @@ impl App {
                 }
                 // The ticks are kept; only the drawing waits for the next click.
                 NotShown::CantTell(text) => {
-                    self.chat.whisper(&inbound.reply, &refusals::note(text)).await?;
+                    self.s.chat.whisper(&inbound.reply, &refusals::note(text)).await?;
                     return Ok(());
                 }
             }
@@ -250,7 +250,7 @@ impl App {
     async fn redraw(&self, view: &ViewRef, modal: &Modal) -> anyhow::Result<()> {
         // Without the hash: drawings wait for each other, and the last one shows the newest.
         let view = ViewRef { hash: None, ..view.clone() };
-        match self.chat.update_modal(&view, modal).await {
+        match self.s.chat.update_modal(&view, modal).await {
             // Closed meanwhile.
             Err(ChatError::NotFound(_)) => Ok(()),
             // The draft is safe, and whatever is pressed next draws it.
@@ -273,7 +273,7 @@ impl App {
         position: u32,
         trigger: &str,
     ) -> anyhow::Result<()> {
-        let review = self.store.review(memory.request, &inbound.user).await?;
+        let review = self.s.store.review(memory.request, &inbound.user).await?;
         let policy = match self.may_review(inbound, memory.request, &memory.list_hash).await? {
             Ok((policy, _)) => policy,
             Err(NotShown::Over(why)) => {
@@ -281,7 +281,7 @@ impl App {
                 return self.redraw(view, &modal).await;
             }
             Err(NotShown::CantTell(text)) => {
-                self.chat.whisper(&inbound.reply, &refusals::note(text)).await?;
+                self.s.chat.whisper(&inbound.reply, &refusals::note(text)).await?;
                 return Ok(());
             }
         };
@@ -301,9 +301,12 @@ impl App {
         };
         let before = draft.until.get(&position);
         let day = before.map(|until| policy.last_day_before(until.ends_at));
-        let day = day.unwrap_or_else(|| policy.day_to_keep_until(self.clock.now()));
+        let day = day.unwrap_or_else(|| policy.day_to_keep_until(self.s.clock.now()));
         let reason = before.map(|until| until.reason.as_str()).unwrap_or_default();
-        self.chat.push_modal(trigger, &form::keep(form::KEEP, &about, candidate, Some(day), reason)).await?;
+        self.s
+            .chat
+            .push_modal(trigger, &form::keep(form::KEEP, &about, candidate, Some(day), reason))
+            .await?;
         Ok(())
     }
 
@@ -315,7 +318,7 @@ impl App {
         state: &FormState,
     ) -> anyhow::Result<Ack> {
         let Some(about) = form::About::decode(modal_value) else {
-            self.whisper(inbound.reply.clone(), self.no_such_request());
+            self.outbox.whisper(inbound.reply.clone(), self.requests.no_such_request());
             return Ok(Ack::Done);
         };
         let (policy, voter) = match self.may_review(inbound, about.request, &about.list_hash).await? {
@@ -329,19 +332,20 @@ impl App {
         if let Some(ack) = self.would_refuse(inbound, policy, voter, &about, &until).await? {
             return Ok(ack);
         }
-        let (now, position) = (self.clock.now(), about.position);
-        self.store
+        let (now, position) = (self.s.clock.now(), about.position);
+        self.s
+            .store
             .change_review(about.request, &inbound.user, move |review| {
                 let mut draft = review.draft.clone()?;
                 draft.keep_until(position, until, now);
                 Some(draft)
             })
             .await?;
-        let (app, inbound) = (Arc::clone(self), inbound.clone());
-        self.background(Class::Action, inbound.reply.clone(), async move {
+        let (this, inbound) = (Arc::clone(self), inbound.clone());
+        self.outbox.background(Class::Action, inbound.reply.clone(), async move {
             let view = ViewRef { id: about.below, hash: None };
             let memory = Memory { request: about.request, list_hash: about.list_hash, generation: 0 };
-            app.draw(&inbound, &view, &memory, true).await
+            this.draw(&inbound, &view, &memory, true).await
         });
         Ok(Ack::Done)
     }
@@ -355,10 +359,10 @@ impl App {
         about: &form::About,
         until: &Until,
     ) -> anyhow::Result<Option<Ack>> {
-        let Some((request, candidates)) = self.store.request(about.request).await? else {
+        let Some((request, candidates)) = self.s.store.request(about.request).await? else {
             return Ok(Some(Ack::ReplaceModal(review_dialog::over(
                 about.request,
-                self.no_such_request(),
+                self.requests.no_such_request(),
                 None,
             ))));
         };
@@ -371,11 +375,11 @@ impl App {
             reason: None,
             approvals_needed: policy.approvals_needed,
             rule: policy.rule.clone(),
-            own_accounts: self.own_accounts(policy),
+            own_accounts: self.authz.own_accounts(policy),
             paused: None,
         };
         let Err(refusal) = request::decide(&request, &candidates, &input) else { return Ok(None) };
-        self.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;
+        self.s.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;
         Ok(Some(answer(about.request, &refusal, Some((&request, &candidates)))))
     }
 
@@ -387,13 +391,13 @@ impl App {
         state: &FormState,
     ) -> anyhow::Result<Ack> {
         let Some(memory) = Memory::decode(modal_value) else {
-            self.whisper(inbound.reply.clone(), self.no_such_request());
+            self.outbox.whisper(inbound.reply.clone(), self.requests.no_such_request());
             return Ok(Ack::Done);
         };
         // The receipt comes before anything else is written: until it is settled, the deadline waits for it.
-        self.store.receive(&inbound.key, Some(memory.request), &inbound.user, inbound.received_at).await?;
-        let (now, seen) = (self.clock.now(), review_dialog::seen(&memory, state, ""));
-        let review = self.store.change_review(memory.request, &inbound.user, move |review| {
+        self.s.store.receive(&inbound.key, Some(memory.request), &inbound.user, inbound.received_at).await?;
+        let (now, seen) = (self.s.clock.now(), review_dialog::seen(&memory, state, ""));
+        let review = self.s.store.change_review(memory.request, &inbound.user, move |review| {
             let mut draft = review.draft.clone()?;
             draft.submit(&review.candidates, &seen, now).then_some(draft)
         });
@@ -401,17 +405,18 @@ impl App {
             Some(Reviewed { request, candidates, draft: Some(draft) }) => {
                 if draft.generation != memory.generation && request.state.awaits_decision() {
                     let note = Some(refusals::dialog_changed());
-                    self.settle(inbound, "the dialog had changed", None).await?;
+                    self.requests.settle(inbound, "the dialog had changed", None).await?;
                     return Ok(Ack::ReplaceModal(drawn(&request, &candidates, &draft, note)));
                 }
                 let max = self
+                    .s
                     .policy(&request.policy)
                     .map_or(chrono::Duration::zero(), |policy| policy.exemption_max);
                 (draft.verb(&candidates, max), Some(draft.reason).filter(|reason| !reason.is_empty()))
             }
             // Nobody knows what they chose, and everybody is not it.
             Some(Reviewed { request, draft: None, .. }) if request.state.awaits_decision() => {
-                self.settle(inbound, "the draft is gone", None).await?;
+                self.requests.settle(inbound, "the draft is gone", None).await?;
                 // Whoever never had one may be somebody who may not: that is for the audit trail.
                 let why = match self.may_review(inbound, memory.request, &memory.list_hash).await? {
                     Err(NotShown::Over(why) | NotShown::CantTell(why)) => why,
@@ -423,14 +428,14 @@ impl App {
             Some(_) | None => (Verb::Suspend { keep: [].into(), until: KeptUntil::default() }, None),
         };
         let press = Press { request: memory.request, list_hash: Some(memory.list_hash), verb, reason };
-        Ok(match self.decide(inbound, press).await? {
+        Ok(match self.requests.decide(inbound, press).await? {
             Ok(_) => Ack::Done,
             // The day was asked for in a dialog that is closed by now.
             Err(Turned::Refused(refusal @ Refusal::NotUntil { .. })) => {
                 fault(review_dialog::REASON, &refusals::refusal(&refusal))
             }
             Err(Turned::Refused(refusal)) => {
-                let whole = self.store.request(memory.request).await?;
+                let whole = self.s.store.request(memory.request).await?;
                 let whole = whole.as_ref().map(|(request, candidates)| (request, candidates.as_slice()));
                 answer(memory.request, &refusal, whole)
             }
@@ -447,12 +452,12 @@ impl App {
     ) -> anyhow::Result<Ack> {
         let about = form::About::decode(modal_value);
         let request = match &about {
-            Some(about) => self.store.request(about.request).await?,
+            Some(about) => self.s.store.request(about.request).await?,
             None => None,
         };
-        let policy = request.as_ref().and_then(|(request, _)| self.policy(&request.policy));
+        let policy = request.as_ref().and_then(|(request, _)| self.s.policy(&request.policy));
         let (Some(about), Some(policy)) = (about, policy) else {
-            self.whisper(inbound.reply.clone(), self.no_such_request());
+            self.outbox.whisper(inbound.reply.clone(), self.requests.no_such_request());
             return Ok(Ack::Done);
         };
         let Some(until) = until(policy, state) else { return Ok(fault(form::UNTIL, &form::no_day())) };
@@ -463,7 +468,7 @@ impl App {
             verb: Verb::Keep { until },
             reason: Some(form::reason(state)).filter(|reason| !reason.is_empty()),
         };
-        Ok(match self.decide(inbound, press).await? {
+        Ok(match self.requests.decide(inbound, press).await? {
             Ok(_) => Ack::Done,
             Err(Turned::Refused(refusal)) => answer(about.request, &refusal, None),
             Err(Turned::Away(text)) => fault(review_dialog::REASON, &text),
@@ -547,12 +552,12 @@ fn fault(input: &str, text: &Text) -> Ack {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::tests::Bench;
+    use crate::engine::bench::Bench;
 
     #[tokio::test]
     async fn a_request_waits_for_an_answer_about_its_list_until_its_deadline() {
         let bench = Bench::new();
-        let store = &bench.app.store;
+        let store = &bench.engine.s.store;
         let id = bench.asked().await;
         let request = store.request_alone(id).await.unwrap().unwrap();
         let deadline = request.deadline.expect("its card stands");

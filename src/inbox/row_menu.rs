@@ -3,38 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, SubsecRound};
+use chrono::SubsecRound;
 
 use crate::authz;
-use crate::authz::Known;
+use crate::authz::rights::Role;
 use crate::chat::{Ack, FormState, Inbound, Text};
-use crate::commands::Role;
 use crate::domain::account::Account;
 use crate::domain::assess::left_alone_until;
 use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::candidate::Candidate;
 use crate::domain::keep::{KeptUntil, Until};
+use crate::domain::person::Known;
 use crate::domain::policy::Policy;
-use crate::domain::request;
-use crate::domain::request::{Input, Request, Verb};
+use crate::domain::request::{self, Input, Request, Verb};
 use crate::domain::restoration::RestorationState;
 use crate::identity::IdentityError;
-use crate::inbox::{Press, Turned};
+use crate::inbox::Inbox;
+use crate::request::decision::{Press, Turned};
 use crate::scheduler::Class;
-use crate::services::{App, lock};
 use crate::store::AuditContext;
-use crate::wording::review_dialog;
-use crate::wording::review_dialog::form;
+use crate::wording::review_dialog::{self, form};
 use crate::wording::row_menu::{Chosen, Wanted, undo_until};
 use crate::wording::{refusals, shown_who};
 
 /// How long a submission may wait for the identity provider; Slack wants its acknowledgement within 3 s.
 const LOOK_MAX: Duration = Duration::from_secs(2);
 
-/// A card whose offer ended longer ago than this while nothing ran keeps it; pressing it gets a sentence.
-const DOWN_MAX: chrono::Duration = chrono::Duration::days(14);
-
-impl App {
+impl Inbox {
     /// Takes a chosen item of a person's menu.
     pub(crate) async fn row_click(
         self: &Arc<Self>,
@@ -43,35 +38,35 @@ impl App {
         trigger: &str,
     ) -> anyhow::Result<Ack> {
         let Some(chosen) = Chosen::decode(value) else {
-            self.whisper(inbound.reply.clone(), self.no_such_request());
+            self.outbox.whisper(inbound.reply.clone(), self.requests.no_such_request());
             return Ok(Ack::Done);
         };
         if chosen.wanted == Wanted::Keep {
             if let Some(turned) = self.keep_for_a_while(inbound, &chosen).await?.err() {
-                self.whisper(inbound.reply.clone(), turned.text());
+                self.outbox.whisper(inbound.reply.clone(), turned.text());
             }
             return Ok(Ack::Done);
         }
-        let (app, inbound, trigger) = (Arc::clone(self), inbound.clone(), trigger.to_owned());
+        let (this, inbound, trigger) = (Arc::clone(self), inbound.clone(), trigger.to_owned());
         let reply = inbound.reply.clone();
         let opens_a_form = matches!(chosen.wanted, Wanted::Exempt | Wanted::GiveBack);
         let answered = async move {
             let refused = match chosen.wanted {
-                Wanted::Details => app.details(&inbound, &chosen).await?,
-                Wanted::Exempt => app.ask_exempt(&inbound, &chosen, &trigger).await?,
-                Wanted::GiveBack => app.ask_give_back(&inbound, &chosen, &trigger).await?,
+                Wanted::Details => this.details(&inbound, &chosen).await?,
+                Wanted::Exempt => this.ask_exempt(&inbound, &chosen, &trigger).await?,
+                Wanted::GiveBack => this.ask_give_back(&inbound, &chosen, &trigger).await?,
                 Wanted::Keep | Wanted::Console => None,
             };
             if let Some(text) = refused {
-                app.whisper(inbound.reply, text);
+                this.outbox.whisper(inbound.reply, text);
             }
             Ok(())
         };
         if opens_a_form {
             // Slack opens it for three seconds only, so it does not queue.
-            self.background_soon(Class::Action, reply, answered);
+            self.commands.background_soon(Class::Action, reply, answered);
         } else {
-            self.background_question(reply, answered);
+            self.commands.background_question(reply, answered);
         }
         Ok(Ack::Done)
     }
@@ -82,29 +77,29 @@ impl App {
         id: i64,
         position: u32,
     ) -> anyhow::Result<Option<(&Policy, Request, Vec<Candidate>, Candidate)>> {
-        let Some((request, candidates)) = self.store.request(id).await? else { return Ok(None) };
+        let Some((request, candidates)) = self.s.store.request(id).await? else { return Ok(None) };
         let found = candidates.iter().find(|candidate| candidate.position == position).cloned();
-        let policy = self.policy(&request.policy);
+        let policy = self.s.policy(&request.policy);
         Ok(policy.zip(found).map(|(policy, candidate)| (policy, request, candidates, candidate)))
     }
 
     /// What `why` says, for whoever may ask it. `Some`: why not.
     async fn details(self: &Arc<Self>, inbound: &Inbound, chosen: &Chosen) -> anyhow::Result<Option<Text>> {
         let Some((policy, _, _, candidate)) = self.of_row(chosen.request, chosen.position).await? else {
-            return Ok(Some(self.no_such_request()));
+            return Ok(Some(self.requests.no_such_request()));
         };
-        let rights = self.granted(&inbound.user, Role::Viewer).await;
+        let rights = self.authz.granted(&inbound.user, Role::Viewer).await;
         if let Err(stranger) = rights.and_then(|rights| rights.held_in(&policy.name)) {
             let text = match &stranger {
                 Some(stranger) => refusals::stranger(stranger),
                 None => refusals::not_allowed("ask that", Role::Viewer.in_words()),
             };
-            self.note_refused(inbound, "details", stranger).await?;
+            self.authz.note_refused(inbound, "details", stranger).await?;
             return Ok(Some(text));
         }
-        Ok(match self.why(&[policy], &candidate.shown.id.0).await? {
+        Ok(match self.commands.why(&[policy], &candidate.shown.id.0).await? {
             Ok(card) => {
-                self.whisper_card(inbound.reply.clone(), card);
+                self.outbox.whisper_card(inbound.reply.clone(), card);
                 None
             }
             Err(text) => Some(text),
@@ -118,7 +113,7 @@ impl App {
         chosen: &Chosen,
     ) -> anyhow::Result<Result<Request, Turned>> {
         let Some((policy, ..)) = self.of_row(chosen.request, chosen.position).await? else {
-            return Ok(Err(Turned::Away(self.no_such_request())));
+            return Ok(Err(Turned::Away(self.requests.no_such_request())));
         };
         // Whole seconds: the receipt's time, by which the length is judged, is cut, and must not come before this one.
         let from = inbound.received_at.trunc_subsecs(0);
@@ -132,7 +127,7 @@ impl App {
                 until: KeptUntil { wishes: [(chosen.position, until)].into(), max: policy.exemption_max },
             },
         };
-        self.decide(inbound, press).await
+        self.requests.decide(inbound, press).await
     }
 
     /// Opens the dialog that asks until when, unless it would be refused. `Some`: why.
@@ -144,7 +139,7 @@ impl App {
     ) -> anyhow::Result<Option<Text>> {
         let found = self.of_row(chosen.request, chosen.position).await?;
         let Some((policy, request, candidates, candidate)) = found else {
-            return Ok(Some(self.no_such_request()));
+            return Ok(Some(self.requests.no_such_request()));
         };
         let known = match self.known(inbound, policy, &request).await? {
             Ok(known) => known,
@@ -162,17 +157,17 @@ impl App {
             reason: None,
             approvals_needed: policy.approvals_needed,
             rule: policy.rule.clone(),
-            own_accounts: self.own_accounts(policy),
+            own_accounts: self.authz.own_accounts(policy),
             paused: None,
         };
         if let Err(refusal) = request::decide(&request, &candidates, &input) {
-            self.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;
-            self.nudge();
+            self.s.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;
+            self.s.nudge();
             return Ok(Some(refusals::refusal(&refusal)));
         }
-        let day = policy.day_to_keep_until(self.clock.now());
+        let day = policy.day_to_keep_until(self.s.clock.now());
         let modal = form::keep(form::EXEMPT, &about(chosen), &candidate, Some(day), "");
-        self.chat.open_modal(trigger, &modal).await?;
+        self.s.chat.open_modal(trigger, &modal).await?;
         Ok(None)
     }
 
@@ -185,7 +180,7 @@ impl App {
     ) -> anyhow::Result<Option<Text>> {
         let Some((policy, request, _, candidate)) = self.of_row(chosen.request, chosen.position).await?
         else {
-            return Ok(Some(self.no_such_request()));
+            return Ok(Some(self.requests.no_such_request()));
         };
         let known = match self.known(inbound, policy, &request).await? {
             Ok(known) => known,
@@ -195,8 +190,8 @@ impl App {
             return Ok(Some(text));
         }
         let modal =
-            form::give_back(&about(chosen), &candidate, left_alone_until(self.clock.now(), &policy.rule));
-        self.chat.open_modal(trigger, &modal).await?;
+            form::give_back(&about(chosen), &candidate, left_alone_until(self.s.clock.now(), &policy.rule));
+        self.s.chat.open_modal(trigger, &modal).await?;
         Ok(None)
     }
 
@@ -217,20 +212,20 @@ impl App {
                 subject: Some(candidate.subject()),
                 detail: serde_json::json!({ "command": "give_back", "why": "not_an_approver" }),
             };
-            self.append_try(AuditContext::of(request), event).await?;
+            self.authz.append_try(AuditContext::of(request), event).await?;
             return Ok(Some(refusals::not_allowed("give an account back", Role::Approver.in_words())));
         }
         let whom = || shown_who(&candidate.shown);
         let Some(until) = undo_until(policy, candidate) else {
             return Ok(Some(refusals::nothing_to_undo(whom())));
         };
-        let restorations = self.store.restorations_for(request.id).await?;
+        let restorations = self.s.store.restorations_for(request.id).await?;
         let theirs = restorations.iter().rev().find(|one| one.wish.account.id == candidate.shown.id);
         if let Some(before) = theirs.filter(|one| one.state.is_or_will_be_back()) {
             let is_back = matches!(before.state, RestorationState::Restored { .. });
             return Ok(Some(refusals::undone_already(whom(), &before.wish.by, is_back)));
         }
-        if self.clock.now() >= until {
+        if self.s.clock.now() >= until {
             return Ok(Some(refusals::undo_is_over(&candidate.shown.login)));
         }
         Ok(None)
@@ -248,12 +243,12 @@ impl App {
             None => None,
         };
         let Some((policy, request, _, candidate)) = found else {
-            self.whisper(inbound.reply.clone(), self.no_such_request());
+            self.outbox.whisper(inbound.reply.clone(), self.requests.no_such_request());
             return Ok(Ack::Done);
         };
         let fault = |text: Text| Ok(Ack::FormErrors(vec![(review_dialog::REASON.into(), text.to_plain())]));
         // Both at once: neither may take what time there is.
-        let look = tokio::time::timeout(LOOK_MAX, self.identity.read(&candidate.shown.id));
+        let look = tokio::time::timeout(LOOK_MAX, self.s.identity.read(&candidate.shown.id));
         let (known, account) = tokio::join!(self.known(inbound, policy, &request), look);
         let known = match known? {
             Ok(known) => known,
@@ -264,7 +259,7 @@ impl App {
         }
         let account: Account = match account {
             Ok(account) => {
-                self.note_identity(&account);
+                self.s.note_identity(&account);
                 match account {
                     Ok(account) => account,
                     Err(IdentityError::NotFound(_)) => return fault(refusals::account_gone()),
@@ -273,11 +268,13 @@ impl App {
             }
             Err(_) => return fault(refusals::cant_look_up()),
         };
-        let answer =
-            self.give_back_if_allowed(policy, &known, &account, form::reason(state), &inbound.key).await?;
+        let answer = self
+            .commands
+            .give_back_if_allowed(policy, &known, &account, form::reason(state), &inbound.key)
+            .await?;
         match answer {
             Ok(card) => {
-                self.whisper_card(inbound.reply.clone(), card);
+                self.outbox.whisper_card(inbound.reply.clone(), card);
                 Ok(Ack::Done)
             }
             Err(text) => fault(text),
@@ -291,49 +288,13 @@ impl App {
         policy: &Policy,
         request: &Request,
     ) -> anyhow::Result<Result<Known, Text>> {
-        match authz::identify(self, policy, &inbound.user).await {
+        match authz::identify(&self.authz, policy, &inbound.user).await {
             Ok(known) => Ok(Ok(known)),
             Err(stranger) => {
-                self.note_stranger(inbound, AuditContext::of(request), &stranger).await?;
+                self.requests.note_stranger(inbound, AuditContext::of(request), &stranger).await?;
                 Ok(Err(refusals::stranger(&stranger)))
             }
         }
-    }
-
-    /// A finished card stops offering to give accounts back by the clock: it is drawn again then. `drawn_after` is a
-    /// moment before it was drawn: what ended since is still on it.
-    pub(crate) fn undo_ends(
-        &self,
-        request: &Request,
-        candidates: &[Candidate],
-        drawn_after: DateTime<chrono::Utc>,
-    ) {
-        let Some(policy) = self.policy(&request.policy) else { return };
-        let times = candidates.iter().filter_map(|candidate| undo_until(policy, candidate));
-        let ends = times.filter(|at| *at > drawn_after).map(|at| (at, request.id));
-        lock(&self.runtime.undo_ends).extend(ends);
-        self.runtime.rewound.notify_one();
-    }
-
-    /// After a start: cards that offer to give accounts back, or did when this process was not there to end it.
-    pub(crate) async fn look_at_finished_cards(&self) -> anyhow::Result<()> {
-        let longest = self.policies.iter().map(|policy| policy.undo_for).max().unwrap_or_default();
-        let since = self.clock.now() - longest - DOWN_MAX;
-        let finished = self.store.completed_since(since).await?;
-        lock(&self.runtime.turned).extend(finished);
-        Ok(())
-    }
-
-    /// The requests whose cards offer less from now on.
-    pub(crate) fn undo_ended(&self) -> Vec<i64> {
-        let mut ends = lock(&self.runtime.undo_ends);
-        let later = ends.split_off(&(self.clock.now(), i64::MAX));
-        std::mem::replace(&mut *ends, later).into_iter().map(|(_, request)| request).collect()
-    }
-
-    /// When the next card offers less.
-    pub(crate) fn next_undo_end(&self) -> Option<DateTime<chrono::Utc>> {
-        lock(&self.runtime.undo_ends).first().map(|(at, _)| *at)
     }
 }
 
@@ -353,14 +314,14 @@ mod tests {
     use super::*;
     use crate::domain::candidate::{CandidateState, Confirmation};
     use crate::domain::sessions::Sessions;
-    use crate::engine::tests::{Bench, shown};
+    use crate::engine::bench::{Bench, shown};
 
     #[tokio::test]
     async fn a_card_is_looked_at_again_when_an_offer_on_it_ends() {
         let bench = Bench::new();
-        let (app, now) = (&bench.app, bench.app.clock.now());
+        let (engine, now) = (&bench.engine, bench.engine.s.clock.now());
         let id = bench.asking(vec![shown(now)]).await;
-        let (request, candidates) = app.store.request(id).await.unwrap().unwrap();
+        let (request, candidates) = engine.s.store.request(id).await.unwrap().unwrap();
         let suspended = |at| Candidate {
             state: CandidateState::Suspended {
                 at,
@@ -369,15 +330,19 @@ mod tests {
             },
             ..candidates[0].clone()
         };
-        let ends = now + app.policies[0].undo_for;
-        app.undo_ends(&request, &[suspended(now)], ends);
-        assert_eq!(app.next_undo_end(), None, "the card was drawn without it");
+        let ends = now + engine.s.policies[0].undo_for;
+        engine.requests.undo_ends(&request, &[suspended(now)], ends);
+        assert_eq!(engine.requests.next_undo_end(), None, "the card was drawn without it");
         let earlier = now - Duration::hours(1);
-        app.undo_ends(&request, &[suspended(now), suspended(earlier), candidates[0].clone()], now);
-        assert_eq!(app.next_undo_end(), Some(ends - Duration::hours(1)));
-        assert_eq!(app.undo_ended(), [0_i64; 0]);
-        app.clock.advance(app.policies[0].undo_for - Duration::minutes(30));
-        assert_eq!(app.undo_ended(), [id]);
-        assert_eq!((app.next_undo_end(), app.undo_ended()), (Some(ends), vec![]));
+        engine.requests.undo_ends(
+            &request,
+            &[suspended(now), suspended(earlier), candidates[0].clone()],
+            now,
+        );
+        assert_eq!(engine.requests.next_undo_end(), Some(ends - Duration::hours(1)));
+        assert_eq!(engine.requests.undo_ended(), [0_i64; 0]);
+        engine.s.clock.advance(engine.s.policies[0].undo_for - Duration::minutes(30));
+        assert_eq!(engine.requests.undo_ended(), [id]);
+        assert_eq!((engine.requests.next_undo_end(), engine.requests.undo_ended()), (Some(ends), vec![]));
     }
 }

@@ -13,11 +13,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::tally::{DECISIONS, Of, RESTORATIONS, SUSPENSIONS, SWEEPS, Tally};
 use crate::chat::slack;
 use crate::engine::health::{LastSweep, PolicyVitals, Vitals};
 use crate::forward::Behind;
 use crate::identity::okta;
+
+use super::tally::{DECISIONS, Of, RESTORATIONS, SUSPENSIONS, SWEEPS, Tally};
 
 /// What every name begins with.
 const PREFIX: &str = "inactive_contractors";

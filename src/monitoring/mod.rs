@@ -22,6 +22,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::engine::Engine;
+
 pub use metrics::NAMES;
 pub use supervisor::Supervisor;
 
@@ -31,7 +33,6 @@ use crate::engine::health::Vitals;
 use crate::identity::IdentityError;
 use crate::identity::okta::Okta;
 use crate::scheduler::Class;
-use crate::services::App;
 use crate::store::Store;
 use tally::Tally;
 
@@ -45,7 +46,7 @@ const OKTA_LOOK_EVERY: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct AtWork {
     /// The workflow.
-    pub app: Arc<App>,
+    pub engine: Arc<Engine>,
     /// Its Slack.
     pub slack: Arc<Slack>,
     /// Its Okta.
@@ -132,7 +133,7 @@ impl Watch {
     /// How the bot does.
     pub async fn status(&self) -> Status {
         let vitals = match self.at_work() {
-            Some(at_work) => at_work.app.vitals().await,
+            Some(at_work) => at_work.engine.vitals().await,
             None => Vitals::of_a_start(&self.store, self.clock.now()).await,
         };
         let reload = lock(&self.reload).clone();
@@ -190,8 +191,8 @@ impl Watch {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(OKTA_LOOK_EVERY) => {}
             }
-            if let Some(AtWork { app, okta, .. }) = self.at_work()
-                && app.identity_is_silent(silent)
+            if let Some(AtWork { engine, okta, .. }) = self.at_work()
+                && engine.identity_is_silent(silent)
             {
                 let reached = tokio::select! {
                     () = stop.cancelled() => return,
@@ -199,7 +200,7 @@ impl Watch {
                 };
                 // That others use up the limit says nothing of whether it can be reached.
                 if !matches!(reached, Err(IdentityError::RateLimited { .. })) {
-                    app.note_identity(&reached);
+                    engine.s.note_identity(&reached);
                 }
             }
         }

@@ -1,8 +1,9 @@
 //! Decides what HTTP gives, where every program of the machine can ask: policies and numbers, never people. The words
 //! of an error may name anybody, so none of them goes out; the socket of the bot's own user has them.
 
-use super::{Reload, Status};
 use crate::engine::health::{LastSweep, PolicyVitals, Sign, Vitals};
+
+use super::{Reload, Status};
 
 /// Names the command that shows the rest.
 const MORE: &str = "`inactive-contractors status` says more";

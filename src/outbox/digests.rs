@@ -3,19 +3,18 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::digest;
-use crate::outbox::Identity;
-use crate::services::App;
+use crate::outbox::{Identity, Outbox};
 use crate::wording::digest as wording;
 
-impl App {
+impl Outbox {
     /// Makes the digest of each policy whose latest slot has none yet. What is wrong with one keeps no other waiting.
     pub(crate) async fn start_owed_digests(&self) {
-        for policy in self.policies.iter().filter(|policy| policy.digest.is_some()) {
+        for policy in self.s.policies.iter().filter(|policy| policy.digest.is_some()) {
             let start = async {
-                let now = self.clock.now();
-                let known = self.store.know_policy(&policy.name, now).await?;
+                let now = self.s.clock.now();
+                let known = self.s.store.know_policy(&policy.name, now).await?;
                 match digest::owed(policy, known.first_seen_at, now) {
-                    Some(owed) => self.store.start_digest(&policy.name, owed).await,
+                    Some(owed) => self.s.store.start_digest(&policy.name, owed).await,
                     None => Ok(()),
                 }
             };
@@ -27,14 +26,14 @@ impl App {
 
     /// Tells the channel. Returns when to try again, if it could not be told.
     pub(crate) async fn tell_digest(&self, id: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let Some(row) = self.store.digest(id).await? else {
+        let Some(row) = self.s.store.digest(id).await? else {
             return Ok(None);
         };
-        let policy = self.policy(&row.policy).and_then(|policy| Some((policy, policy.digest.as_ref()?)));
+        let policy = self.s.policy(&row.policy).and_then(|policy| Some((policy, policy.digest.as_ref()?)));
         // Without a policy there is no channel, and nobody wants to know.
         if let Some((policy, digest)) = policy {
-            let now = self.clock.now();
-            let mut ending = self.store.open_exemptions(vec![policy.name.clone()], now).await?;
+            let now = self.s.clock.now();
+            let mut ending = self.s.store.open_exemptions(vec![policy.name.clone()], now).await?;
             let until = row.until + (row.until - row.since);
             ending.retain(|granted| granted.in_force(now) && granted.ends_at <= until);
             let view = wording::View {
@@ -42,10 +41,10 @@ impl App {
                 period: digest.period,
                 since: row.since,
                 until: row.until,
-                tally: &self.store.tally(&policy.name, row.since, row.until).await?,
-                open: self.store.open_requests(Some(&policy.name)).await?.len(),
+                tally: &self.s.store.tally(&policy.name, row.since, row.until).await?,
+                open: self.s.store.open_requests(Some(&policy.name)).await?.len(),
                 ending: ending.len(),
-                trend: self.trend(policy).await?,
+                trend: self.reports.trend(policy).await?,
             };
             let message = Identity {
                 key: format!("digest:{id}"),
@@ -57,7 +56,7 @@ impl App {
                 return Ok(Some(at));
             }
         }
-        self.store.digest_told(id).await?;
+        self.s.store.digest_told(id).await?;
         Ok(None)
     }
 }

@@ -11,14 +11,15 @@ use chrono::{DateTime, Duration, Utc};
 use sha2::{Digest, Sha256};
 
 use crate::authz;
-use crate::authz::{Known, Stranger};
+use crate::authz::rights::Role;
 use crate::chat::{Ack, ChatError, Home, Inbound};
-use crate::commands::Role;
+use crate::domain::person::{Known, Stranger};
 use crate::domain::policy::{Policy, hex};
 use crate::domain::waiting;
-use crate::services::{App, lock};
+use crate::outbox::Outbox;
+use crate::services::lock;
 use crate::store::HomeRow;
-use crate::wording::{card, home};
+use crate::wording::home;
 
 /// A page that was opened within this time is kept fresh.
 const KEPT_FRESH_FOR: Duration = Duration::days(1);
@@ -56,65 +57,41 @@ enum Due {
     Never,
 }
 
-impl App {
+impl Outbox {
     /// The person opened the page: it is published for them in a moment.
     pub(crate) async fn home_opened(self: &Arc<Self>, inbound: &Inbound) -> anyhow::Result<Ack> {
-        self.store.home_opened(&inbound.user, inbound.received_at).await?;
-        self.nudge();
+        self.s.store.home_opened(&inbound.user, inbound.received_at).await?;
+        self.s.nudge();
         Ok(Ack::Done)
     }
 
     /// Whoever does anything may have other rights than when their page was published.
     pub(crate) async fn freshen_home_of(&self, user: &str) {
-        match self.store.home_stale(user).await {
-            Ok(true) => self.nudge(),
+        match self.s.store.home_stale(user).await {
+            Ok(true) => self.s.nudge(),
             Ok(false) => {}
             Err(error) => tracing::warn!(user, %error, "a page can't be freshened"),
         }
     }
 
-    /// A button of the page, with the rights of whoever presses it now.
-    pub(crate) async fn home_click(
-        self: &Arc<Self>,
-        inbound: &Inbound,
-        action: &str,
-        value: &str,
-        trigger: &str,
-    ) -> anyhow::Result<Ack> {
-        match action {
-            home::SWEEP => return self.sweep_pressed(inbound, value).await,
-            card::action::CHOOSE => {
-                let (request, list_hash) = value.split_once(':').unwrap_or((value, ""));
-                if let Ok(request) = request.parse::<i64>() {
-                    self.open_review(inbound, request, list_hash, trigger);
-                    return Ok(Ack::Done);
-                }
-            }
-            _ => {}
-        }
-        tracing::warn!(action, "a button of a page that isn't ours, or of another version");
-        self.whisper(inbound.reply.clone(), self.no_such_request());
-        Ok(Ack::Done)
-    }
-
     /// Whether some page is to be looked at, and when if not now.
     pub(crate) async fn homes_due(&self) -> anyhow::Result<bool> {
-        let (now, seen) = (self.clock.now(), self.state_of_things().await?);
-        let rows = self.store.homes(now - KEPT_FRESH_FOR).await?;
+        let (now, seen) = (self.s.clock.now(), self.state_of_things().await?);
+        let rows = self.s.store.homes(now - KEPT_FRESH_FOR).await?;
         Ok(rows.iter().any(|row| due(row, &seen, now) != Due::Never))
     }
 
     /// Publishes the pages that are due: all that somebody waits for, and one of the others. Returns when to go on.
     pub(crate) async fn publish_homes(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let now = self.clock.now();
-        let pace = *lock(&self.runtime.pace_of_pages);
+        let now = self.s.clock.now();
+        let pace = *lock(&self.pace_of_pages);
         if let Some(at) = waiting::until(pace.paused_until, now) {
             return Ok(Some(at));
         }
-        self.store.forget_homes(now - FORGOTTEN_AFTER).await?;
+        self.s.store.forget_homes(now - FORGOTTEN_AFTER).await?;
         let seen = self.state_of_things().await?;
         let mut next: Option<DateTime<Utc>> = None;
-        for row in self.store.homes(now - KEPT_FRESH_FOR).await? {
+        for row in self.s.store.homes(now - KEPT_FRESH_FOR).await? {
             let waited_for = row.is_waited_for();
             let unasked_from = pace.unasked_from.filter(|at| *at > now && !waited_for);
             match (due(&row, &seen, now), unasked_from) {
@@ -137,8 +114,8 @@ impl App {
 
     /// When to go on, if the page that was just looked at has to be the last one for now.
     fn pause_after(&self, waited_for: bool) -> Option<DateTime<Utc>> {
-        let now = self.clock.now();
-        let mut pace = lock(&self.runtime.pace_of_pages);
+        let now = self.s.clock.now();
+        let mut pace = lock(&self.pace_of_pages);
         if !waited_for {
             pace.unasked_from = Some(now + BETWEEN_PAGES);
         }
@@ -148,23 +125,23 @@ impl App {
 
     /// What a page is made of, apart from its person's rights: a change of it has each page looked at again.
     async fn state_of_things(&self) -> anyhow::Result<String> {
-        let events = self.store.last_event().await?;
-        let chat = *self.connection.borrow();
-        let identity = lock(&self.runtime.identity_health).as_ref().map(|(_, answer)| answer.clone().err());
+        let events = self.s.store.last_event().await?;
+        let chat = *self.s.connection.borrow();
+        let identity = self.s.identity_answer().as_ref().map(|(_, answer)| answer.clone().err());
         Ok(format!("{events} {chat:?} {identity:?}"))
     }
 
     async fn publish_to(&self, mut row: HomeRow, seen: &str) -> anyhow::Result<()> {
         let asked = row.asked;
         let (page, mut sure) = self.page_for(&row.user).await?;
-        let epoch = self.store.lineage().database.epoch;
+        let epoch = self.s.store.lineage().database.epoch;
         let mut shown = digest(&page, epoch);
         if row.shown.as_ref() != Some(&shown) {
-            let mut published = self.chat.publish_home(&row.user, &page).await;
+            let mut published = self.s.chat.publish_home(&row.user, &page).await;
             if let (Err(ChatError::Content(_)), Some(plainer)) = (&published, page.without_pictures()) {
                 // A picture may not be ready yet: the page goes without it, and is looked at again soon.
-                sure &= !self.pictures_refused(&page.blocks);
-                published = self.chat.publish_home(&row.user, &plainer).await;
+                sure &= !self.reports.pictures_refused(&page.blocks);
+                published = self.s.chat.publish_home(&row.user, &plainer).await;
                 shown = digest(&plainer, epoch);
             }
             let published = match published {
@@ -174,14 +151,14 @@ impl App {
                         why,
                         "a page was refused; publishing a plain one instead"
                     );
-                    self.chat.publish_home(&row.user, &home::plain()).await
+                    self.s.chat.publish_home(&row.user, &home::plain()).await
                 }
                 published => published,
             };
             if let Err(error) = published {
                 return self.put_page_off(row, &error).await;
             }
-            row.published_at = Some(self.clock.now());
+            row.published_at = Some(self.s.clock.now());
         }
         row.shown = Some(shown);
         row.answered = asked;
@@ -189,17 +166,17 @@ impl App {
         row.seen = sure.then(|| seen.to_owned());
         (row.retry_at, row.attempts) = (None, 0);
         if !sure {
-            row.retry_at = Some(self.clock.now() + EACH_AT_MOST_EVERY);
+            row.retry_at = Some(self.s.clock.now() + EACH_AT_MOST_EVERY);
         }
-        self.store.save_home(&row).await?;
+        self.s.store.save_home(&row).await?;
         Ok(())
     }
 
     async fn put_page_off(&self, mut row: HomeRow, error: &ChatError) -> anyhow::Result<()> {
-        let now = self.clock.now();
+        let now = self.s.clock.now();
         if let ChatError::RateLimited(wait) = error {
             let wait = Duration::from_std(*wait).unwrap_or(RATE_LIMIT_MAX).min(RATE_LIMIT_MAX);
-            lock(&self.runtime.pace_of_pages).paused_until = Some(now + wait);
+            lock(&self.pace_of_pages).paused_until = Some(now + wait);
             return Ok(());
         }
         row.attempts += 1;
@@ -210,15 +187,15 @@ impl App {
         if row.attempts >= TRIES_MAX {
             (row.answered, row.retry_at) = (row.asked, Some(now + KEPT_FRESH_FOR));
         }
-        self.store.save_home(&row).await?;
+        self.s.store.save_home(&row).await?;
         Ok(())
     }
 
     /// The page as the person may see it now, and whether all their rights could be established.
     async fn page_for(&self, user: &str) -> anyhow::Result<(Home, bool)> {
         let (mut visible, mut unsure): (Vec<(&Policy, Known)>, _) = (Vec::new(), false);
-        for policy in &self.policies {
-            match authz::identify(self, policy, user).await {
+        for policy in &self.s.policies {
+            match authz::identify(&self.authz, policy, user).await {
                 Ok(known) if Role::Viewer.held_by(&known) => visible.push((policy, known)),
                 Ok(_) | Err(Stranger::NotInChannel(..)) => {}
                 Err(Stranger::Outsider(..)) => return Ok((home::nothing_to_see(&self.whom_to_ask()), true)),
@@ -238,7 +215,7 @@ impl App {
     /// The admins that the configuration names: they can give rights, or know who can.
     fn whom_to_ask(&self) -> Vec<String> {
         let mut admins: Vec<String> = Vec::new();
-        for user in self.policies.iter().flat_map(|policy| &policy.admins.users) {
+        for user in self.s.policies.iter().flat_map(|policy| &policy.admins.users) {
             if !admins.contains(user) {
                 admins.push(user.clone());
             }
@@ -247,22 +224,22 @@ impl App {
     }
 
     async fn dashboard(&self, visible: &[(&Policy, Known)], unsure: bool) -> anyhow::Result<Home> {
-        let now = self.clock.now();
+        let now = self.s.clock.now();
         let policies: Vec<&Policy> = visible.iter().map(|(policy, _)| *policy).collect();
         let names: Vec<String> = policies.iter().map(|policy| policy.name.clone()).collect();
-        let mut ending = self.store.open_exemptions(names.clone(), now).await?;
+        let mut ending = self.s.store.open_exemptions(names.clone(), now).await?;
         ending.retain(|granted| granted.in_force(now) && granted.ends_at - now <= ENDING_WITHIN);
         let mut trends = Vec::new();
         for policy in policies.iter().take(home::TRENDS_MAX) {
-            trends.extend(self.trend(policy).await?);
+            trends.extend(self.reports.trend(policy).await?);
         }
         let view = home::View {
             trends,
-            health: &self.health().await,
-            policies: &self.policy_statuses(&policies).await?,
+            health: &self.reports.health().await,
+            policies: &self.reports.policy_statuses(&policies).await?,
             roles: visible.iter().map(|(_, known)| known).collect(),
             ending: &ending,
-            decisions: &self.store.recent_decisions(names, DECISIONS).await?,
+            decisions: &self.s.store.recent_decisions(names, DECISIONS).await?,
             unsure,
             now,
         };
@@ -295,7 +272,7 @@ fn digest(page: &Home, epoch: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::tests::Bench;
+    use crate::engine::bench::Bench;
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + Duration::seconds(seconds)
@@ -335,47 +312,47 @@ mod tests {
     #[tokio::test]
     async fn unasked_pages_come_one_after_the_other_and_those_that_are_waited_for_at_once() {
         let bench = Bench::new();
-        let (app, now) = (&bench.app, bench.app.clock.now());
-        assert!(!app.homes_due().await.unwrap(), "nobody has opened theirs");
-        assert_eq!(app.pause_after(true), None);
-        assert_eq!(lock(&app.runtime.pace_of_pages).unasked_from, None, "it was nobody else's turn");
-        let next = app.pause_after(false).expect("the next one waits");
+        let (engine, now) = (&bench.engine, bench.engine.s.clock.now());
+        assert!(!engine.outbox.homes_due().await.unwrap(), "nobody has opened theirs");
+        assert_eq!(engine.outbox.pause_after(true), None);
+        assert_eq!(lock(&engine.outbox.pace_of_pages).unasked_from, None, "it was nobody else's turn");
+        let next = engine.outbox.pause_after(false).expect("the next one waits");
         assert!((BETWEEN_PAGES..BETWEEN_PAGES * 2).contains(&(next - now)), "{next}");
-        assert_eq!(app.pause_after(true), None);
+        assert_eq!(engine.outbox.pause_after(true), None);
         // Nobody's rights are looked up for a page whose turn it isn't.
         let row = HomeRow { user: "U1".to_owned(), opened_at: now, answered: 1, ..published(None) };
-        app.store.home_opened("U1", now).await.unwrap();
-        app.store.save_home(&HomeRow { published_at: None, ..row }).await.unwrap();
-        lock(&app.runtime.pace_of_pages).unasked_from = Some(now + Duration::minutes(1));
-        assert_eq!(app.publish_homes().await.unwrap(), Some(now + Duration::minutes(1)));
-        app.store.home_opened("U1", now).await.unwrap();
+        engine.s.store.home_opened("U1", now).await.unwrap();
+        engine.s.store.save_home(&HomeRow { published_at: None, ..row }).await.unwrap();
+        lock(&engine.outbox.pace_of_pages).unasked_from = Some(now + Duration::minutes(1));
+        assert_eq!(engine.outbox.publish_homes().await.unwrap(), Some(now + Duration::minutes(1)));
+        engine.s.store.home_opened("U1", now).await.unwrap();
         let waited_for = tokio::spawn({
-            let app = std::sync::Arc::clone(app);
-            async move { app.publish_homes().await.map(drop) }
+            let engine = std::sync::Arc::clone(engine);
+            async move { engine.outbox.publish_homes().await.map(drop) }
         });
         assert!(waited_for.await.unwrap_err().is_panic(), "somebody was asked who U1 is");
         let wait = std::time::Duration::from_secs(30);
         let limited = ChatError::RateLimited(wait);
-        app.put_page_off(published(None), &limited).await.unwrap();
-        let until = lock(&app.runtime.pace_of_pages).paused_until.expect("all pages wait");
+        engine.outbox.put_page_off(published(None), &limited).await.unwrap();
+        let until = lock(&engine.outbox.pace_of_pages).paused_until.expect("all pages wait");
         assert!(until - now >= Duration::seconds(30) && until - now < Duration::seconds(60), "{until}");
-        assert_eq!(app.pause_after(true), Some(until));
-        assert_eq!(app.publish_homes().await.unwrap(), Some(until));
+        assert_eq!(engine.outbox.pause_after(true), Some(until));
+        assert_eq!(engine.outbox.publish_homes().await.unwrap(), Some(until));
     }
 
     #[tokio::test]
     async fn a_page_that_can_not_be_published_is_tried_again_and_given_up_for_a_day() {
         let bench = Bench::new();
-        let (app, now) = (&bench.app, bench.app.clock.now());
-        app.store.home_opened("U1", now).await.unwrap();
+        let (engine, now) = (&bench.engine, bench.engine.s.clock.now());
+        engine.s.store.home_opened("U1", now).await.unwrap();
         let gone = ChatError::Unavailable("down".to_owned());
-        let stored = async || app.store.homes(now - KEPT_FRESH_FOR).await.unwrap().remove(0);
+        let stored = async || engine.s.store.homes(now - KEPT_FRESH_FOR).await.unwrap().remove(0);
         let mut row = HomeRow { asked: 1, answered: 0, opened_at: now, ..published(Some("7")) };
         for tries in 1..=TRIES_MAX {
-            app.put_page_off(row, &gone).await.unwrap();
+            engine.outbox.put_page_off(row, &gone).await.unwrap();
             row = stored().await;
             assert_eq!((row.attempts, row.shown.as_deref()), (tries, None));
-            let wait = row.retry_at.expect("it is tried again") - app.clock.now();
+            let wait = row.retry_at.expect("it is tried again") - engine.s.clock.now();
             let (least, most) = if tries < TRIES_MAX {
                 assert!(row.is_waited_for());
                 (Duration::milliseconds(500), RETRY_MAX)

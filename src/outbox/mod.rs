@@ -6,26 +6,30 @@
 //! the lost update may still arrive late and overwrite the newer one.
 
 mod digests;
+mod direct;
+mod ephemeral;
 mod exemptions;
 pub(crate) mod home;
 pub(crate) mod late;
 pub(crate) mod lineage;
-mod missed;
 mod outage;
 mod outreach;
 mod pauses;
 pub(crate) mod signed;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Duration, Utc};
 use sha2::{Digest, Sha256};
 
+use crate::authz::Authz;
 use crate::chat::{Card, ChatError, Mark, MessageRef, ReplyTo};
 use crate::domain::lineage::request_of;
 use crate::domain::policy::{Policy, hex};
 use crate::domain::waiting;
-use crate::services::App;
+use crate::reports::Reports;
+use crate::services::{Services, lock, reference};
 use crate::store::{CardStands, MessageRow};
 use crate::wording::notices;
 
@@ -52,6 +56,39 @@ pub enum Standing {
     NotYet(DateTime<Utc>),
 }
 
+/// Whatever the bot says, each thing once.
+pub struct Outbox {
+    s: Arc<Services>,
+    authz: Arc<Authz>,
+    reports: Arc<Reports>,
+    /// The channels that can't be posted to, and why.
+    unusable: Mutex<BTreeMap<String, String>>,
+    replies: ephemeral::Turns,
+    /// Nobody concerned is looked up or written to before this time.
+    asking_from: Mutex<Option<DateTime<Utc>>>,
+    /// What managers are called.
+    names: Mutex<BTreeMap<String, String>>,
+    pace_of_pages: Mutex<home::Pace>,
+    /// The epoch of which the channels know that the database goes on.
+    told_epoch: Mutex<Option<i64>>,
+}
+
+impl Outbox {
+    pub(crate) fn new(s: Arc<Services>, authz: Arc<Authz>, reports: Arc<Reports>) -> Outbox {
+        Outbox {
+            s,
+            authz,
+            reports,
+            unusable: Mutex::default(),
+            replies: ephemeral::Turns::default(),
+            asking_from: Mutex::default(),
+            names: Mutex::default(),
+            pace_of_pages: Mutex::default(),
+            told_epoch: Mutex::default(),
+        }
+    }
+}
+
 impl Standing {
     /// Returns when to look again, if the message does not show yet what it should.
     pub(crate) fn again(&self) -> Option<DateTime<Utc>> {
@@ -74,7 +111,7 @@ pub struct Identity<'a> {
     pub card_of: Option<i64>,
 }
 
-impl App {
+impl Outbox {
     /// Brings the message into the channel and up to date, as far as one try can.
     pub(crate) async fn show(&self, message: &Identity<'_>, card: &Card) -> anyhow::Result<Standing> {
         self.show_with(message, BTreeMap::new(), card).await
@@ -87,9 +124,9 @@ impl App {
         facts: BTreeMap<String, String>,
         card: &Card,
     ) -> anyhow::Result<Standing> {
-        let now = self.clock.now();
+        let now = self.s.clock.now();
         let mark = Mark { key: message.key.clone(), facts };
-        let mut row = match self.store.message(&message.key).await? {
+        let mut row = match self.s.store.message(&message.key).await? {
             Some(row) => row,
             None => MessageRow {
                 thread: message.thread.map(|thread| thread.id.clone()),
@@ -129,13 +166,13 @@ impl App {
         mark: &Mark,
         card: &Card,
     ) -> anyhow::Result<Standing> {
-        let now = self.clock.now();
+        let now = self.s.clock.now();
         let digest = digest(card);
-        let longest = || self.clock.now() + LATE_UPDATE_WITHIN;
+        let longest = || self.s.clock.now() + LATE_UPDATE_WITHIN;
         if row.render_again_at.is_some_and(|at| at > longest()) {
             // The clock was put back, so how long ago that was is not known: the wait begins anew, and is not over.
             row.render_again_at = Some(longest());
-            self.store.save_message(row).await?;
+            self.s.store.save_message(row).await?;
         }
         let again = row.render_again_at.filter(|at| *at > now);
         let settling = row.render_again_at.is_some() && again.is_none();
@@ -144,21 +181,21 @@ impl App {
         }
         // Recorded before the call: of an update under which the process dies, too, nobody knows when it takes effect.
         let before = (row.rendered.take(), row.render_again_at.replace(longest()));
-        self.store.save_message(row).await?;
-        match self.chat.update(&reference, mark, card).await {
+        self.s.store.save_message(row).await?;
+        match self.s.chat.update(&reference, mark, card).await {
             Ok(()) => self.is_current(row, reference, digest, again).await,
             Err(ChatError::NotFound(why)) => {
                 // Somebody deleted it: the request stays valid, and the channel gets it anew.
                 tracing::warn!(key = row.key, why, "a message is gone; posting it again");
                 (row.ts, row.tried_at, row.rendered, row.render_again_at) = (None, None, None, None);
-                self.store.save_message(row).await?;
+                self.s.store.save_message(row).await?;
                 Ok(Standing::NotYet(now))
             }
             Err(ChatError::Content(why)) => {
                 tracing::error!(key = row.key, why, "a card was refused; showing its sentence instead");
                 row.render_again_at = Some(longest());
-                self.store.save_message(row).await?;
-                match self.chat.update(&reference, mark, &notices::fallback(card)).await {
+                self.s.store.save_message(row).await?;
+                match self.s.chat.update(&reference, mark, &notices::fallback(card)).await {
                     Ok(()) => self.is_current(row, reference, digest, again).await,
                     Err(error) => self.is_behind(row, reference, before, &error).await,
                 }
@@ -178,7 +215,7 @@ impl App {
         (row.rendered, row.render_again_at) = (Some(digest), again);
         succeeded(row);
         self.channel_works(&row.channel);
-        self.store.save_message(row).await?;
+        self.s.store.save_message(row).await?;
         Ok(Standing::Current(reference, again))
     }
 
@@ -205,26 +242,26 @@ impl App {
         card: &Card,
     ) -> anyhow::Result<Standing> {
         if let Some(tried_at) = row.tried_at {
-            let from = looked_for_from(tried_at, self.clock.now());
-            match self.chat.find(message.channel, message.thread, mark, from).await {
+            let from = looked_for_from(tried_at, self.s.clock.now());
+            match self.s.chat.find(message.channel, message.thread, mark, from).await {
                 Ok(Some(reference)) => return self.stands(row, message, reference, None).await,
                 // Without the right to look, a second message at most: both are views of the same request.
                 Ok(None) | Err(ChatError::Denied(_)) => {}
                 Err(error) => return Ok(Standing::NotYet(self.put_off(row, &error).await?)),
             }
         }
-        row.tried_at.get_or_insert(self.clock.now());
-        self.store.save_message(row).await?;
-        match self.chat.post(message.channel, message.thread, mark, card).await {
+        row.tried_at.get_or_insert(self.s.clock.now());
+        self.s.store.save_message(row).await?;
+        match self.s.chat.post(message.channel, message.thread, mark, card).await {
             Ok(reference) => self.stands(row, message, reference, Some(digest(card))).await,
             // A picture may not be ready yet: the next tries are later.
-            Err(error @ ChatError::Content(_)) if self.pictures_refused(&card.blocks) => {
+            Err(error @ ChatError::Content(_)) if self.reports.pictures_refused(&card.blocks) => {
                 Ok(Standing::NotYet(self.put_off(row, &error).await?))
             }
             Err(ChatError::Content(why)) => {
                 tracing::error!(key = row.key, why, "a card was refused; posting what is simpler instead");
                 let fallback = card.without_pictures().unwrap_or_else(|| notices::fallback(card));
-                match self.chat.post(message.channel, message.thread, mark, &fallback).await {
+                match self.s.chat.post(message.channel, message.thread, mark, &fallback).await {
                     Ok(reference) => self.stands(row, message, reference, Some(digest(card))).await,
                     Err(error) => Ok(Standing::NotYet(self.put_off(row, &error).await?)),
                 }
@@ -254,12 +291,12 @@ impl App {
                     rendered: row.rendered.clone().unwrap_or_default(),
                     request,
                 };
-                self.store.card_stands(card, self.clock.now()).await?;
+                self.s.store.card_stands(card, self.s.clock.now()).await?;
             }
-            None => self.store.save_message(row).await?,
+            None => self.s.store.save_message(row).await?,
         }
         // Looked at again at once: a card now has a deadline to show, and what a found message shows isn't known.
-        Ok(Standing::Behind(reference, self.clock.now()))
+        Ok(Standing::Behind(reference, self.s.clock.now()))
     }
 
     /// Records a failed try and says when to try again.
@@ -285,15 +322,15 @@ impl App {
             | ChatError::NotFound(_)
             | ChatError::Content(_) => backoff,
         };
-        let at = waiting::put_off(self.clock.now(), wait);
+        let at = waiting::put_off(self.s.clock.now(), wait);
         tracing::warn!(key = row.key, attempts = row.attempts, %error, "a message could not be sent; trying again");
         row.retry_at = Some(at);
-        self.store.save_message(row).await?;
+        self.s.store.save_message(row).await?;
         if let ChatError::Channel(why) = error {
             if self.leaves_channel(row).await? {
-                return Ok(self.clock.now());
+                return Ok(self.s.clock.now());
             }
-            crate::services::lock(&self.runtime.unusable).insert(row.channel.clone(), why.clone());
+            crate::services::lock(&self.unusable).insert(row.channel.clone(), why.clone());
             if row.attempts == 1 {
                 self.tell_people_of(&row.channel, why).await;
             }
@@ -305,12 +342,12 @@ impl App {
     /// can't be posted to: there is somebody who reads it, and whoever decides is looked up there in any case.
     async fn leaves_channel(&self, row: &MessageRow) -> anyhow::Result<bool> {
         let Some(id) = request_of(&row.key) else { return Ok(false) };
-        let Some(request) = self.store.request_alone(id).await? else { return Ok(false) };
-        let Some(policy) = self.policy(&request.policy) else { return Ok(false) };
+        let Some(request) = self.s.store.request_alone(id).await? else { return Ok(false) };
+        let Some(policy) = self.s.policy(&request.policy) else { return Ok(false) };
         if row.channel != request.channel || policy.channel == request.channel {
             return Ok(false);
         }
-        let moves = self.store.move_request(id, policy.channel.clone()).await?;
+        let moves = self.s.store.move_request(id, policy.channel.clone()).await?;
         if moves {
             let (from, to) = (request.channel, &policy.channel);
             tracing::warn!(
@@ -326,11 +363,11 @@ impl App {
     /// Notifies the policy's admins and approvers that its channel can't be posted to, which the channel can't say
     /// itself; those of groups too, each once per message.
     async fn tell_people_of(&self, channel: &str, why: &str) {
-        for policy in self.policies.iter().filter(|policy| policy.channel == channel) {
+        for policy in self.s.policies.iter().filter(|policy| policy.channel == channel) {
             let note = notices::channel_unusable(&policy.name, channel, why);
-            for user in self.people_of(&[&policy.admins, &policy.approvers]).await {
+            for user in self.authz.people_of(&[&policy.admins, &policy.approvers]).await {
                 let to = ReplyTo { user: user.clone(), channel: None, handle: None };
-                if let Err(error) = self.chat.whisper(&to, &note).await {
+                if let Err(error) = self.s.chat.whisper(&to, &note).await {
                     tracing::warn!(user, %error, "can't notify a person that the channel can't be used");
                 }
             }
@@ -340,35 +377,55 @@ impl App {
     /// Returns the open requests of the policy whose card can't be posted, because the channel takes none. They ask
     /// nobody: the next sweep asks instead, and ends them.
     pub(crate) async fn unposted(&self, policy: &Policy) -> anyhow::Result<Vec<i64>> {
-        if !crate::services::lock(&self.runtime.unusable).contains_key(&policy.channel) {
+        if !crate::services::lock(&self.unusable).contains_key(&policy.channel) {
             return Ok(Vec::new());
         }
-        Ok(self.store.unposted(&policy.name).await?)
+        Ok(self.s.store.unposted(&policy.name).await?)
     }
 
     /// Notes that the channel can be posted to. If it could not before, its people are looked up again.
     fn channel_works(&self, channel: &str) {
-        if crate::services::lock(&self.runtime.unusable).remove(channel).is_some() {
-            let of_channel = self.policies.iter().filter(|policy| policy.channel == channel);
+        if crate::services::lock(&self.unusable).remove(channel).is_some() {
+            let of_channel = self.s.policies.iter().filter(|policy| policy.channel == channel);
             for policy in of_channel {
-                self.look_up_deciders_soon(&policy.name);
+                self.authz.look_up_deciders_soon(&policy.name);
             }
-            self.nudge();
+            self.s.nudge();
         }
     }
 
     /// Notes that somebody has joined a channel, perhaps the bot: what waits to be said there is said, and who can
     /// decide is looked up again.
     pub(crate) async fn somebody_joined(&self, channel: &str) -> anyhow::Result<()> {
-        let of_channel: Vec<_> = self.policies.iter().filter(|policy| policy.channel == channel).collect();
+        let of_channel: Vec<_> = self.s.policies.iter().filter(|policy| policy.channel == channel).collect();
         if !of_channel.is_empty() {
-            self.store.retry_now(channel).await?;
+            self.s.store.retry_now(channel).await?;
             for policy in of_channel {
-                self.look_up_deciders_soon(&policy.name);
+                self.authz.look_up_deciders_soon(&policy.name);
             }
-            self.nudge();
+            self.s.nudge();
         }
         Ok(())
+    }
+
+    /// Posts a message that never changes. Returns when to try again, if it does not stand yet.
+    pub(crate) async fn told(
+        &self,
+        message: &Identity<'_>,
+        card: &crate::chat::Card,
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        if self.s.store.message(&message.key).await?.is_some_and(|row| row.ts.is_some()) {
+            return Ok(None);
+        }
+        Ok(match self.show(message, card).await? {
+            Standing::Current(..) | Standing::Behind(..) => None,
+            Standing::NotYet(at) => Some(at),
+        })
+    }
+
+    /// Returns the channels that can't be posted to, and why.
+    pub(crate) fn unusable_channels(&self) -> BTreeMap<String, String> {
+        lock(&self.unusable).clone()
     }
 }
 
@@ -377,11 +434,6 @@ impl App {
 pub(crate) fn looked_for_from(tried_at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     let from = if tried_at > now { now - TRIED_WITHIN } else { tried_at };
     from - CLOCK_SKEW
-}
-
-/// Where the message stands, if it does.
-pub(crate) fn reference(row: &MessageRow) -> Option<MessageRef> {
-    row.ts.clone().map(|id| MessageRef { channel: row.channel.clone(), id })
 }
 
 fn succeeded(row: &mut MessageRow) {
@@ -396,8 +448,8 @@ fn digest(card: &Card) -> String {
 mod tests {
     use super::*;
     use crate::chat::Text;
-    use crate::engine::tests::Bench;
-    use crate::request::card_key;
+    use crate::engine::bench::Bench;
+    use crate::services::card_key;
 
     fn said(words: &str) -> Card {
         Card { summary: Text::plain(words), blocks: Vec::new() }
@@ -406,7 +458,7 @@ mod tests {
     /// Shows it although nobody may be told anything: whoever tries panics.
     async fn shown(bench: &Bench, card: &Card) -> Standing {
         let message = Identity { key: "k".to_owned(), channel: "C1", thread: None, card_of: None };
-        bench.app.show(&message, card).await.unwrap()
+        bench.engine.outbox.show(&message, card).await.unwrap()
     }
 
     /// A message that stands and shows the card.
@@ -418,7 +470,7 @@ mod tests {
     #[tokio::test]
     async fn what_stands_as_it_should_is_not_sent_again() {
         let (bench, card) = (Bench::new(), said("hello"));
-        let (store, now) = (&bench.app.store, bench.app.clock.now());
+        let (store, now) = (&bench.engine.s.store, bench.engine.s.clock.now());
         let reference = MessageRef { channel: "C1".to_owned(), id: "1.2".to_owned() };
         store.save_message(&standing(&card)).await.unwrap();
         assert_eq!(shown(&bench, &card).await, Standing::Current(reference.clone(), None));
@@ -428,7 +480,7 @@ mod tests {
             let row = MessageRow { render_again_at: Some(now + wait), ..standing(&card) };
             store.save_message(&row).await.unwrap();
             let Standing::Current(_, Some(again)) = shown(&bench, &card).await else { panic!("it stands") };
-            let wait = (again - bench.app.clock.now()).num_seconds();
+            let wait = (again - bench.engine.s.clock.now()).num_seconds();
             assert!((longest - 20..=longest).contains(&wait), "{wait}");
         }
 
@@ -443,15 +495,15 @@ mod tests {
     #[tokio::test]
     async fn that_a_message_is_sent_is_written_down_before_it_is() {
         let bench = Bench::new();
-        let app = std::sync::Arc::clone(&bench.app);
+        let engine = std::sync::Arc::clone(&bench.engine);
         let sent = tokio::spawn(async move {
             let thread = MessageRef { channel: "C1".to_owned(), id: "1.2".to_owned() };
             let message =
                 Identity { key: "k".to_owned(), channel: "C1", thread: Some(&thread), card_of: None };
-            app.show(&message, &said("hello")).await.map(drop)
+            engine.outbox.show(&message, &said("hello")).await.map(drop)
         });
         assert!(sent.await.unwrap_err().is_panic(), "it was sent");
-        let row = bench.app.store.message("k").await.unwrap().expect("it was written down");
+        let row = bench.engine.s.store.message("k").await.unwrap().expect("it was written down");
         assert!(row.ts.is_none() && row.tried_at.is_some());
         assert_eq!(row.thread.as_deref(), Some("1.2"));
     }

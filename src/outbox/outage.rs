@@ -11,8 +11,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::{Card, ChatError, Mark};
-use crate::outbox::CLOCK_SKEW;
-use crate::services::App;
+use crate::outbox::{CLOCK_SKEW, Outbox};
 use crate::wording::notices;
 
 /// Between two looks.
@@ -63,23 +62,23 @@ enum Telling {
     Enough,
 }
 
-impl App {
+impl Outbox {
     /// Looks until `stop`, and tells each channel when the database can't be written and when it can again.
     pub(crate) async fn watch_database(&self, stop: &CancellationToken) {
         let (mut failures, mut outages): (u32, Outages) = (0, Outages::default());
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.store.closed() => return,
+                () = self.s.store.closed() => return,
                 () = sleep(LOOK_EVERY) => {}
             }
-            match self.store.health().await {
+            match self.s.store.health().await {
                 Ok(()) => {
                     failures = 0;
                     if let Some(outage) = outages.now.take() {
                         tracing::warn!("the database can be written again");
                         outages.ended.push(outage);
-                        self.nudge();
+                        self.s.nudge();
                     }
                 }
                 Err(error) => {
@@ -98,8 +97,8 @@ impl App {
     }
 
     fn outage(&self, why: String) -> Outage {
-        let untold = self.policies.iter().map(|policy| policy.channel.clone()).collect();
-        Outage { since: self.clock.now(), why, untold, tried: BTreeMap::new(), told: BTreeMap::new() }
+        let untold = self.s.policies.iter().map(|policy| policy.channel.clone()).collect();
+        Outage { since: self.s.clock.now(), why, untold, tried: BTreeMap::new(), told: BTreeMap::new() }
     }
 
     /// Tells the channels that don't know yet; one that can't be told now is told at the next look.
@@ -152,7 +151,7 @@ impl App {
             }
             outage.tried.insert(channel.to_owned(), number);
             let card = notices::database_fails(&outage.why, number + 1 == OUTAGES_TOLD);
-            self.chat.post(channel, None, &Mark::new(&*fails), &card).await?;
+            self.s.chat.post(channel, None, &Mark::new(&*fails), &card).await?;
             return Ok(Telling::Told(number));
         }
         Ok(Telling::Enough)
@@ -196,7 +195,7 @@ impl App {
         card: &Card,
     ) -> Result<(), ChatError> {
         if !self.was_posted(channel, key, since).await? {
-            self.chat.post(channel, None, &Mark::new(key), card).await?;
+            self.s.chat.post(channel, None, &Mark::new(key), card).await?;
         }
         Ok(())
     }
@@ -204,9 +203,9 @@ impl App {
     /// Notifies the channels that the file that this process works with is not the one at its path any more. The
     /// process ends after that, so nobody is notified later.
     pub(crate) async fn tell_database_lost(&self) {
-        let since = self.clock.now();
+        let since = self.s.clock.now();
         let key = format!("database:lost:{}", since.timestamp_millis());
-        let mut missing: BTreeSet<&String> = self.policies.iter().map(|policy| &policy.channel).collect();
+        let mut missing: BTreeSet<&String> = self.s.policies.iter().map(|policy| &policy.channel).collect();
         let tell = async {
             while !missing.is_empty() {
                 for channel in missing.clone() {
@@ -229,7 +228,7 @@ impl App {
     /// said twice is better than not at all.
     async fn was_posted(&self, channel: &str, key: &str, since: DateTime<Utc>) -> Result<bool, ChatError> {
         let from = since - chrono::Duration::days(1) - CLOCK_SKEW;
-        match self.chat.find(channel, None, &Mark::new(key), from).await {
+        match self.s.chat.find(channel, None, &Mark::new(key), from).await {
             Ok(found) => Ok(found.is_some()),
             Err(ChatError::Denied(_)) => Ok(false),
             Err(error) => Err(error),

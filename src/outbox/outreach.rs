@@ -9,15 +9,14 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::chat::{ChatError, ChatUser, Mark};
 use crate::domain::candidate::Candidate;
-use crate::domain::concern;
-use crate::domain::concern::{Asking, Question, Role, Template};
+use crate::domain::concern::{self, Asking, Question, Role, Template};
 use crate::domain::fold::same;
 use crate::domain::policy::Policy;
 use crate::domain::request::Request;
 use crate::domain::waiting;
 use crate::identity::IdentityError;
-use crate::outbox::{Identity, Standing, looked_for_from};
-use crate::services::{App, lock};
+use crate::outbox::{Identity, Outbox, Standing, looked_for_from};
+use crate::services::lock;
 use crate::store::MessageRow;
 use crate::wording::outreach;
 
@@ -39,26 +38,26 @@ impl Round<'_> {
     }
 }
 
-impl App {
+impl Outbox {
     /// The requests whose people concerned are asked.
     pub(crate) async fn requests_that_ask(&self) -> anyhow::Result<Vec<i64>> {
-        let asking = self.policies.iter().filter(|policy| !policy.ask.roles().is_empty());
+        let asking = self.s.policies.iter().filter(|policy| !policy.ask.roles().is_empty());
         let names: Vec<String> = asking.map(|policy| policy.name.clone()).collect();
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(self.store.waiting_requests(names).await?)
+        Ok(self.s.store.waiting_requests(names).await?)
     }
 
     /// Takes the next step of asking for a request; says when to take the one after.
     pub(crate) async fn ask_people_concerned(&self, id: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let Some((request, candidates)) = self.store.request(id).await? else {
+        let Some((request, candidates)) = self.s.store.request(id).await? else {
             return Ok(None);
         };
-        let Some(policy) = self.policy(&request.policy) else {
+        let Some(policy) = self.s.policy(&request.policy) else {
             return Ok(None);
         };
-        let now = self.clock.now();
+        let now = self.s.clock.now();
         let Some(at) = concern::ask_at(&request, &policy.ask) else {
             return Ok(None);
         };
@@ -66,7 +65,7 @@ impl App {
         {
             return Ok(Some(at));
         }
-        let questions = self.store.ask_people(id, policy.ask.roles()).await?;
+        let questions = self.s.store.ask_people(id, policy.ask.roles()).await?;
         let round = Round { policy, request: &request, candidates: &candidates };
         let mut next: Option<DateTime<Utc>> = None;
         for question in &questions {
@@ -89,13 +88,13 @@ impl App {
     }
 
     pub(crate) fn asking_from(&self) -> Option<DateTime<Utc>> {
-        *lock(&self.runtime.asking_from)
+        *lock(&self.asking_from)
     }
 
     /// The next step of any request, from now.
     pub(crate) fn pace(&self) -> DateTime<Utc> {
-        let mut from = lock(&self.runtime.asking_from);
-        let now = self.clock.now();
+        let mut from = lock(&self.asking_from);
+        let now = self.s.clock.now();
         let at = waiting::until(*from, now).unwrap_or_default().max(now + PACE);
         *from = Some(at);
         at
@@ -114,13 +113,13 @@ impl App {
             Ok(Some((user, address))) => Asking::Found { user, address },
             Ok(None) => Asking::NotFound,
             Err(Trouble::Wait(wait)) => {
-                *lock(&self.runtime.asking_from) = Some(self.clock.now() + wait);
+                *lock(&self.asking_from) = Some(self.s.clock.now() + wait);
                 return Ok(());
             }
-            Err(Trouble::Failed(error)) => concern::look_up_again(attempts, error, self.clock.now()),
+            Err(Trouble::Failed(error)) => concern::look_up_again(attempts, error, self.s.clock.now()),
         };
         // The next step wakes the loop, which looks at the card too.
-        self.store.set_asking(vec![question.id], state).await?;
+        self.s.store.set_asking(vec![question.id], state).await?;
         Ok(())
     }
 
@@ -142,7 +141,7 @@ impl App {
         let Some(address) = address.filter(|address| address.contains('@')) else {
             return Ok(None);
         };
-        let found = match self.chat.find_user(&address).await {
+        let found = match self.s.chat.find_user(&address).await {
             Ok(found) => found,
             Err(ChatError::RateLimited(wait)) => {
                 let wait = Duration::from_std(wait).unwrap_or(waiting::LONGEST).min(waiting::LONGEST);
@@ -168,10 +167,10 @@ impl App {
         if named.contains('@') {
             return Ok(Some(named.to_owned()));
         }
-        let Some(found) = self.unless_ended(self.identity.find(named, &policy.rule)).await else {
+        let Some(found) = self.s.unless_ended(self.s.identity.find(named, &policy.rule)).await else {
             return Err(Trouble::Wait(PACE));
         };
-        self.note_identity(&found);
+        self.s.note_identity(&found);
         match found {
             Ok(mut accounts) if accounts.len() == 1 => {
                 Ok(accounts.pop().map(|account| account.email.unwrap_or(account.login)))
@@ -179,7 +178,7 @@ impl App {
             // Nobody, or several: neither says who it is.
             Ok(_) | Err(IdentityError::NotFound(_)) => Ok(None),
             Err(IdentityError::RateLimited { until }) => {
-                Err(Trouble::Wait((until - self.clock.now()).clamp(PACE, waiting::LONGEST)))
+                Err(Trouble::Wait((until - self.s.clock.now()).clamp(PACE, waiting::LONGEST)))
             }
             Err(
                 error @ (IdentityError::Transient(_)
@@ -206,12 +205,12 @@ impl App {
             .filter(|question| matches!(question.state, Asking::Found { .. }))
             .map(|question| question.id)
             .collect();
-        let row = self.store.message(&key).await?;
+        let row = self.s.store.message(&key).await?;
         if let Some(row) = row.as_ref().filter(|_| !new.is_empty())
             && let Some(error) = self.is_hopeless(row).await
         {
-            self.store.set_asking(new, Asking::Failed { error }).await?;
-            self.nudge();
+            self.s.store.set_asking(new, Asking::Failed { error }).await?;
+            self.s.nudge();
             return Ok(Written::Sent);
         }
         let channel = match row.filter(|row| !row.channel.is_empty()) {
@@ -246,12 +245,12 @@ impl App {
     }
 
     async fn note_asked(&self, about: &[&Question]) -> anyhow::Result<()> {
-        let at = self.clock.now();
+        let at = self.s.clock.now();
         for question in about {
             if let Asking::Found { user, address } = &question.state {
                 let state =
                     Asking::Asked { user: user.clone(), address: address.clone(), at, answered: None };
-                self.store.set_asking(vec![question.id], state).await?;
+                self.s.store.set_asking(vec![question.id], state).await?;
             }
         }
         Ok(())
@@ -260,12 +259,13 @@ impl App {
     /// Why a message that does not stand is not to be tried again: too many tries, or one that can't be looked for, and
     /// might stand there twice.
     async fn is_hopeless(&self, row: &MessageRow) -> Option<String> {
-        let now = self.clock.now();
+        let now = self.s.clock.now();
         if row.ts.is_some() || waiting::until(row.retry_at, now).is_some() {
             return None;
         }
         if let Some(tried_at) = row.tried_at {
             match self
+                .s
                 .chat
                 .find(&row.channel, None, &Mark::new(&*row.key), looked_for_from(tried_at, now))
                 .await
@@ -286,23 +286,23 @@ impl App {
 
     /// The channel of a person's direct messages, kept in the message's row; or when to try again.
     async fn direct_channel(&self, key: &str, user: &str) -> anyhow::Result<Result<String, DateTime<Utc>>> {
-        let now = self.clock.now();
-        let row = self.store.message(key).await?;
+        let now = self.s.clock.now();
+        let row = self.s.store.message(key).await?;
         let mut row = row.unwrap_or_else(|| MessageRow::new(key.to_owned(), String::new()));
         if let Some(at) = waiting::until(row.retry_at, now) {
             return Ok(Err(at));
         }
-        match self.chat.open_direct(user).await {
+        match self.s.chat.open_direct(user).await {
             Ok(channel) => {
                 row.channel.clone_from(&channel);
                 (row.attempts, row.retry_at) = (0, None);
-                self.store.save_message(&row).await?;
+                self.s.store.save_message(&row).await?;
                 Ok(Ok(channel))
             }
             Err(ChatError::RateLimited(wait)) => {
                 let wait = Duration::from_std(wait).unwrap_or(waiting::LONGEST).min(waiting::LONGEST);
                 let at = now + wait;
-                *lock(&self.runtime.asking_from) = Some(at);
+                *lock(&self.asking_from) = Some(at);
                 Ok(Err(at))
             }
             Err(error) => {
@@ -310,7 +310,7 @@ impl App {
                 let at = now + waiting::doubled(Duration::seconds(2), row.attempts, waiting::LONGEST);
                 tracing::warn!(user, attempts = row.attempts, %error, "direct messages can't be opened");
                 row.retry_at = Some(at);
-                self.store.save_message(&row).await?;
+                self.s.store.save_message(&row).await?;
                 Ok(Err(at))
             }
         }
@@ -331,11 +331,11 @@ impl App {
 
     /// Looked up once per process: a name that changes in between is no reason to write anew.
     async fn managers_name(&self, user: &str) -> Option<String> {
-        if let Some(name) = lock(&self.runtime.names).get(user) {
+        if let Some(name) = lock(&self.names).get(user) {
             return Some(name.clone());
         }
-        let name = self.chat.user(user).await.ok()?.name;
-        lock(&self.runtime.names).insert(user.to_owned(), name.clone());
+        let name = self.s.chat.user(user).await.ok()?.name;
+        lock(&self.names).insert(user.to_owned(), name.clone());
         Some(name)
     }
 }
@@ -396,7 +396,7 @@ fn is_at(user: &ChatUser, address: &str) -> bool {
 mod tests {
     use super::*;
     use crate::domain::concern::Ask;
-    use crate::engine::tests::{Bench, policy, shown};
+    use crate::engine::bench::{Bench, policy, shown};
 
     /// A policy that asks each account's person, so long before the deadline.
     fn asks(before: Option<Duration>) -> Vec<Policy> {
@@ -408,29 +408,29 @@ mod tests {
     async fn only_requests_of_policies_that_ask_are_looked_at() {
         let (asks, silent) = (Bench::of(asks(None)), Bench::new());
         for bench in [&asks, &silent] {
-            assert_eq!(bench.app.requests_that_ask().await.unwrap(), [0_i64; 0]);
+            assert_eq!(bench.engine.outbox.requests_that_ask().await.unwrap(), [0_i64; 0]);
         }
         let [asked, not_asked] =
-            [&asks, &silent].map(|bench| bench.asking(vec![shown(bench.app.clock.now())]));
+            [&asks, &silent].map(|bench| bench.asking(vec![shown(bench.engine.s.clock.now())]));
         let (asked, _) = (asked.await, not_asked.await);
-        assert_eq!(asks.app.requests_that_ask().await.unwrap(), [asked]);
-        assert_eq!(silent.app.requests_that_ask().await.unwrap(), [0_i64; 0]);
+        assert_eq!(asks.engine.outbox.requests_that_ask().await.unwrap(), [asked]);
+        assert_eq!(silent.engine.outbox.requests_that_ask().await.unwrap(), [0_i64; 0]);
     }
 
     #[tokio::test]
     async fn nobody_is_looked_up_before_the_time_that_the_policy_names() {
         let bench = Bench::of(asks(Some(Duration::hours(4))));
-        let id = bench.asking(vec![shown(bench.app.clock.now())]).await;
-        let (request, _) = bench.app.store.request(id).await.unwrap().unwrap();
+        let id = bench.asking(vec![shown(bench.engine.s.clock.now())]).await;
+        let (request, _) = bench.engine.s.store.request(id).await.unwrap().unwrap();
         let then = request.deadline.unwrap() - Duration::hours(4);
         // Whoever is looked up in these tests makes them fail.
-        assert_eq!(bench.app.ask_people_concerned(id).await.unwrap(), Some(then));
+        assert_eq!(bench.engine.outbox.ask_people_concerned(id).await.unwrap(), Some(then));
     }
 
     #[tokio::test]
     async fn a_message_that_stands_or_waits_for_its_next_try_is_not_looked_for() {
         let bench = Bench::new();
-        let now = bench.app.clock.now();
+        let now = bench.engine.s.clock.now();
         let tried = || MessageRow {
             tried_at: Some(now),
             attempts: MESSAGES_MAX,
@@ -438,8 +438,8 @@ mod tests {
         };
         let stands = MessageRow { ts: Some("1.2".to_owned()), ..tried() };
         let waits = MessageRow { retry_at: Some(now + Duration::minutes(1)), ..tried() };
-        assert_eq!(bench.app.is_hopeless(&stands).await, None);
-        assert_eq!(bench.app.is_hopeless(&waits).await, None);
+        assert_eq!(bench.engine.outbox.is_hopeless(&stands).await, None);
+        assert_eq!(bench.engine.outbox.is_hopeless(&waits).await, None);
     }
 
     #[test]
@@ -453,5 +453,20 @@ mod tests {
         };
         assert!(at(Some("ada@EXT.example")));
         assert!(!at(Some("other@ext.example")) && !at(None));
+    }
+
+    #[tokio::test]
+    async fn people_are_asked_one_after_the_other() {
+        let bench = Bench::new();
+        assert_eq!(bench.engine.outbox.asking_from(), None);
+        let now = bench.engine.s.clock.now();
+        let first = bench.engine.outbox.pace();
+        assert!(first > now && bench.engine.outbox.asking_from() == Some(first));
+        lock(&bench.engine.outbox.asking_from).replace(now + Duration::minutes(5));
+        assert_eq!(
+            bench.engine.outbox.pace(),
+            now + Duration::minutes(5),
+            "whoever was asked to wait longer does"
+        );
     }
 }

@@ -6,17 +6,16 @@ use crate::chat::Card;
 use crate::domain::pause::Pause;
 use crate::domain::policy::Policy;
 use crate::domain::schedule;
-use crate::outbox::Identity;
-use crate::services::App;
+use crate::outbox::{Identity, Outbox};
 use crate::wording::pauses;
 
-impl App {
+impl Outbox {
     /// Tells what there is to tell of a pause. Returns when to try again, if it could not be told.
     pub(crate) async fn tell_pause(&self, id: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let Some(pause) = self.store.pause_by_id(id).await? else {
+        let Some(pause) = self.s.store.pause_by_id(id).await? else {
             return Ok(None);
         };
-        if let Some(policy) = self.policy(&pause.policy) {
+        if let Some(policy) = self.s.policy(&pause.policy) {
             if let Some(at) = self.tell_of(policy, &pause, "began", &pauses::began(&pause)).await? {
                 return Ok(Some(at));
             }
@@ -31,7 +30,7 @@ impl App {
                 None => return self.tell_of_missed_sweep(policy, &pause).await,
             }
         }
-        self.store.pause_told(id).await?;
+        self.s.store.pause_told(id).await?;
         Ok(None)
     }
 
@@ -41,7 +40,7 @@ impl App {
         pause: &Pause,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
         // What was owed before the pause began isn't missed for it.
-        let Some(slot) = schedule::owed_slot(policy, pause.began.at, self.clock.now()) else {
+        let Some(slot) = schedule::owed_slot(policy, pause.began.at, self.s.clock.now()) else {
             return Ok(None);
         };
         let which = format!("slot:{}", slot.timestamp());

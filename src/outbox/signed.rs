@@ -16,8 +16,7 @@ use crate::chat::{
 };
 use crate::clock::Clock;
 use crate::domain::exemption::Granted;
-use crate::domain::lineage;
-use crate::domain::lineage::{DatabaseId, Head, Lineage, Sighting, Witness};
+use crate::domain::lineage::{self, DatabaseId, Head, Lineage, Sighting, Witness};
 use crate::store::Store;
 
 /// The facts of a mark that are about the database.

@@ -14,10 +14,8 @@ use crate::domain::plan::Counts;
 use crate::domain::request::{Decision, Request, RequestState};
 use crate::domain::when::Period;
 use crate::reports::export::Excerpt;
-use crate::reports::tables;
-use crate::reports::{VERIFIER, sha256};
+use crate::reports::{VERIFIER, sha256, tables, text as wording};
 use crate::store::SweepRow;
-use crate::wording::evidence as wording;
 
 /// A sweep with the request that it made.
 #[derive(Clone, Debug)]

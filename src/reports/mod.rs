@@ -6,14 +6,23 @@
 
 pub mod evidence;
 pub mod export;
+pub(crate) mod overview;
 pub mod picture;
 mod sheet;
 mod tables;
+pub mod text;
 pub(crate) mod trend;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::policy::hex;
+use crate::domain::policy::{Policy, hex};
+use crate::domain::report::{self, Listing, Report};
+use crate::domain::when::Period;
+use crate::services::Services;
+use crate::store::{SweepRow, SweepState};
 
 /// The program that auditors check the chain with: Python 3 and its standard library, nothing of ours.
 pub const VERIFIER: &str = include_str!("verify.py");
@@ -21,4 +30,91 @@ pub const VERIFIER: &str = include_str!("verify.py");
 /// The hash of a file, lower-case hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
+}
+
+/// Numbers, files and pictures about what has happened.
+pub struct Reports {
+    s: Arc<Services>,
+    /// Held by whoever puts a file together or verifies the trail.
+    heavy_work: tokio::sync::Mutex<()>,
+    /// The trend picture of each policy.
+    trends: Mutex<BTreeMap<String, trend::Trend>>,
+}
+
+impl Reports {
+    pub(crate) fn new(s: Arc<Services>) -> Reports {
+        Reports { s, heavy_work: tokio::sync::Mutex::default(), trends: Mutex::default() }
+    }
+}
+
+impl Reports {
+    /// The numbers of a policy in a period. `None`: the period is too long to be told slice by slice.
+    pub(crate) async fn report_on(&self, policy: &Policy, period: Period) -> anyhow::Result<Option<Report>> {
+        let Some((step, slices)) = report::slices(period, policy.schedule.zone) else {
+            return Ok(None);
+        };
+        let mut told = Vec::new();
+        for (day, slice) in slices {
+            let tally = self.s.store.tally(&policy.name, slice.since, slice.until).await?;
+            told.push((day, slice, tally));
+        }
+        let sweeps = self.s.store.sweeps_between(&policy.name, period.since, period.until).await?;
+        let listings: Vec<Listing> = sweeps.iter().filter_map(listing).collect();
+        Ok(Some(Report::new(&policy.name, policy.schedule.zone, period, step, told, &listings)))
+    }
+
+    /// The right to do something that takes much memory or many turns of the database: one at a time.
+    pub(crate) fn heavy_work(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        self.heavy_work.try_lock().ok()
+    }
+}
+
+/// What a sweep found, unless a guard thinks that its listing was not whole.
+pub(crate) fn listing(sweep: &SweepRow) -> Option<Listing> {
+    match &sweep.state {
+        SweepState::Finished { counts, .. } if sweep.state.word() == "finished" => Some(Listing {
+            at: sweep.started_at,
+            contractors: counts.population.saturating_sub(counts.other_type),
+            inactive: counts.candidates + counts.waiting,
+        }),
+        SweepState::Finished { .. } | SweepState::Started | SweepState::Failed { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::account::UserType;
+    use crate::domain::plan::Counts;
+    use crate::domain::plan::Guard;
+    use crate::domain::plan::Verdict;
+    use crate::domain::sweep::Trigger;
+    use crate::engine::bench::policy;
+    use chrono::DateTime;
+    use chrono::Utc;
+
+    #[test]
+    fn a_listing_counts_unless_the_sweep_failed_or_a_guard_stopped_it() {
+        let at: DateTime<Utc> = "2026-10-14T12:00:00Z".parse().unwrap();
+        let counts = Counts { population: 10, candidates: 3, waiting: 1, other_type: 2, ..Counts::default() };
+        let found = |state| {
+            listing(&SweepRow {
+                id: 1,
+                policy: "p".to_owned(),
+                slot: String::new(),
+                trigger: Trigger::Schedule { slot: at },
+                started_at: at,
+                rule: policy().rule,
+                fingerprint: String::new(),
+                state,
+                told: true,
+            })
+        };
+        let finished = |verdict| found(SweepState::Finished { at, counts, verdict, pages: 1 });
+        let guard = Guard::NobodyOfType { user_type: UserType::Profile("Contractor".to_owned()) };
+        assert_eq!(finished(Verdict::Ask), Some(Listing { at, contractors: 8, inactive: 4 }));
+        assert_eq!([Verdict::Held(guard.clone()), Verdict::Refused(guard)].map(finished), [None, None]);
+        assert_eq!(found(SweepState::Started), None);
+        assert_eq!(found(SweepState::Failed { at, error: String::new() }), None);
+    }
 }

@@ -10,8 +10,8 @@ use crate::domain::exemption::End;
 use crate::domain::plan::Counts;
 use crate::reports::evidence::{Decided, Evidence, Suspension, Swept, adds_up, decisions, names};
 use crate::reports::sheet::{Sheet, or_empty, time, time_or_empty};
+use crate::reports::text as wording;
 use crate::store::{SweepRow, SweepState};
-use crate::wording::evidence as wording;
 
 pub(crate) fn sweeps_csv(evidence: &Evidence) -> Vec<u8> {
     let mut sheet = Sheet::new(&[
@@ -194,11 +194,11 @@ fn second_look(look: &SecondLook) -> String {
         SecondLook::Seen(seen) => {
             let sign = seen.sign.as_ref();
             let event = sign.map(|sign| format!(" by {}", sign.event)).unwrap_or_default();
-            let app =
+            let this =
                 sign.and_then(|sign| sign.app.as_ref()).map(|app| format!(" ({app})")).unwrap_or_default();
             let read =
                 seen.read_since.map(|since| format!(", read since {}", time(since))).unwrap_or_default();
-            format!("seen {}{event}{app}{read}", time(seen.at))
+            format!("seen {}{event}{this}{read}", time(seen.at))
         }
         SecondLook::Failed(why) => format!("could not be read: {why}"),
     }

@@ -10,8 +10,8 @@ use crate::chat::{Block, Card, ChatError, Mark, Upload};
 use crate::domain::policy::{Policy, start_of_day};
 use crate::domain::report::Report;
 use crate::domain::when::Period;
-use crate::reports::picture;
-use crate::services::{App, lock};
+use crate::reports::{Reports, picture};
+use crate::services::lock;
 use crate::wording::history as wording;
 
 /// Weeks that the trend shows before this one.
@@ -34,11 +34,11 @@ pub(crate) struct Trend {
     refused: u32,
 }
 
-impl App {
+impl Reports {
     /// The trend picture of a policy, if there is one now.
     pub(crate) async fn trend(&self, policy: &Policy) -> anyhow::Result<Option<Block>> {
-        let now = self.clock.now();
-        let known = lock(&self.runtime.trends).get(&policy.name).cloned();
+        let now = self.s.clock.now();
+        let known = lock(&self.trends).get(&policy.name).cloned();
         if let Some(trend) = known.as_ref().filter(|trend| now - trend.looked_at < LOOKED_AT_EVERY) {
             return Ok(trend.shown());
         }
@@ -54,13 +54,13 @@ impl App {
             Trend { looked_at: now, report, image, refused: 0 }
         };
         let shown = trend.shown();
-        lock(&self.runtime.trends).insert(policy.name.clone(), trend);
+        lock(&self.trends).insert(policy.name.clone(), trend);
         Ok(shown)
     }
 
     /// Something that shows these pictures was refused. Returns whether to try the same again.
     pub(crate) fn pictures_refused(&self, blocks: &[Block]) -> bool {
-        let mut trends = lock(&self.runtime.trends);
+        let mut trends = lock(&self.trends);
         let shown = trends
             .values_mut()
             .filter(|trend| trend.image.as_ref().is_some_and(|image| blocks.contains(image)));
@@ -84,7 +84,7 @@ impl App {
             alt: Some(alt.clone()),
             bytes,
         };
-        Ok(Some(Block::Image { file: self.chat.upload(&file, None).await?, alt }))
+        Ok(Some(Block::Image { file: self.s.chat.upload(&file, None).await?, alt }))
     }
 
     /// Posts the picture of a report there, or in the direct messages with the person.
@@ -98,18 +98,18 @@ impl App {
         let Some(image) = self.upload_picture(report).await? else { return Ok(()) };
         let channel = match channel {
             Some(channel) => channel.to_owned(),
-            None => self.chat.open_direct(user).await?,
+            None => self.s.chat.open_direct(user).await?,
         };
         let summary = wording::picture_comment(report);
         let card = Card { summary: summary.clone(), blocks: vec![Block::Section(summary), image] };
         let mark = Mark::new(key);
         for wait in WAITS_S {
-            match self.chat.post(&channel, None, &mark, &card).await {
+            match self.s.chat.post(&channel, None, &mark, &card).await {
                 Err(ChatError::Content(_)) => tokio::time::sleep(std::time::Duration::from_secs(wait)).await,
                 posted => return posted.map(drop),
             }
         }
-        self.chat.post(&channel, None, &mark, &card).await.map(drop)
+        self.s.chat.post(&channel, None, &mark, &card).await.map(drop)
     }
 }
 
@@ -135,47 +135,53 @@ fn lately(policy: &Policy, now: DateTime<Utc>) -> Period {
 mod tests {
     use super::*;
     use crate::chat::FileRef;
-    use crate::engine::tests::{Bench, policy};
+    use crate::engine::bench::{Bench, policy};
 
     #[tokio::test]
     async fn a_picture_that_is_refused_is_tried_a_few_times_and_then_left_out() {
         let bench = Bench::new();
-        let (app, policy) = (&bench.app, &bench.app.policies[0]);
-        let now = app.clock.now();
+        let (engine, policy) = (&bench.engine, &bench.engine.s.policies[0]);
+        let now = engine.s.clock.now();
         let image = |name: &str| Block::Image { file: FileRef(name.to_owned()), alt: String::new() };
-        let report = app.report_on(policy, lately(policy, now)).await.unwrap().expect("of a known policy");
+        let report =
+            engine.reports.report_on(policy, lately(policy, now)).await.unwrap().expect("of a known policy");
         let trend = Trend { looked_at: now, report, image: Some(image("F1")), refused: 0 };
-        lock(&app.runtime.trends).insert(policy.name.clone(), trend);
+        lock(&engine.reports.trends).insert(policy.name.clone(), trend);
         // It was looked at a moment ago, so nothing is read or drawn.
-        assert_eq!(app.trend(policy).await.unwrap(), Some(image("F1")));
-        assert!(!app.pictures_refused(&[image("F2")]), "nobody knows that one");
+        assert_eq!(engine.reports.trend(policy).await.unwrap(), Some(image("F1")));
+        assert!(!engine.reports.pictures_refused(&[image("F2")]), "nobody knows that one");
         for _ in 1..REFUSED_MAX {
-            assert!(app.pictures_refused(&[image("F2"), image("F1")]));
-            assert_eq!(app.trend(policy).await.unwrap(), Some(image("F1")));
+            assert!(engine.reports.pictures_refused(&[image("F2"), image("F1")]));
+            assert_eq!(engine.reports.trend(policy).await.unwrap(), Some(image("F1")));
         }
-        assert!(!app.pictures_refused(&[image("F1")]));
-        assert_eq!(app.trend(policy).await.unwrap(), None);
+        assert!(!engine.reports.pictures_refused(&[image("F1")]));
+        assert_eq!(engine.reports.trend(policy).await.unwrap(), None);
     }
 
     #[tokio::test]
     async fn a_picture_is_drawn_anew_after_a_while_if_the_numbers_are_others() {
         let bench = Bench::new();
-        let (app, policy) = (&bench.app, &bench.app.policies[0]);
-        let now = app.clock.now();
+        let (engine, policy) = (&bench.engine, &bench.engine.s.policies[0]);
+        let now = engine.s.clock.now();
         let image = Some(Block::Image { file: FileRef("F1".to_owned()), alt: String::new() });
-        let until = async |then| app.report_on(policy, lately(policy, then)).await.unwrap().unwrap();
+        let until =
+            async |then| engine.reports.report_on(policy, lately(policy, then)).await.unwrap().unwrap();
         let (today, before) = (until(now).await, until(now - Duration::days(1)).await);
         let kept_since = |looked_at, report: &Report| {
             let trend = Trend { looked_at, report: report.clone(), image: image.clone(), refused: 0 };
-            lock(&app.runtime.trends).insert(policy.name.clone(), trend);
+            lock(&engine.reports.trends).insert(policy.name.clone(), trend);
         };
         kept_since(now, &before);
-        assert_eq!(app.trend(policy).await.unwrap(), image, "nobody looks again so soon");
+        assert_eq!(engine.reports.trend(policy).await.unwrap(), image, "nobody looks again so soon");
         kept_since(now - LOOKED_AT_EVERY, &today);
-        assert_eq!(app.trend(policy).await.unwrap(), image, "the same numbers make the same picture");
-        assert!(lock(&app.runtime.trends)[&policy.name].looked_at >= now);
+        assert_eq!(
+            engine.reports.trend(policy).await.unwrap(),
+            image,
+            "the same numbers make the same picture"
+        );
+        assert!(lock(&engine.reports.trends)[&policy.name].looked_at >= now);
         kept_since(now - LOOKED_AT_EVERY, &before);
-        assert_eq!(app.trend(policy).await.unwrap(), None, "there is nothing to draw");
+        assert_eq!(engine.reports.trend(policy).await.unwrap(), None, "there is nothing to draw");
     }
 
     #[test]

@@ -8,19 +8,19 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use crate::authz::deciders::WRITTEN_TO_MAX;
+use crate::domain::candidate::Candidate;
 use crate::domain::policy::{Policy, execute_by, hex};
 use crate::domain::request::{Decision, Request};
-use crate::domain::waiting;
-use crate::outbox::{Identity, reference};
-use crate::request::{card_key, earliest};
-use crate::services::{App, lock};
+use crate::domain::waiting::earliest;
+use crate::outbox::Identity;
+use crate::request::{Requests, suspend};
+use crate::services::{card_key, lock, reference};
 use crate::store::MessageRow;
-use crate::wording::blocked as wording;
+use crate::wording::{blocked as wording, deciders};
 
 /// So many obstacles of one request are told. A right that comes and goes would fill the channel; the card shows all.
 const TOLD_MAX: u32 = 6;
-/// A person who can't be written to is not tried for ever: the channel knows.
-const TRIES_MAX: u32 = 5;
+
 /// The word that ends a trouble, at the end of its key.
 const OVER: &str = "over";
 
@@ -57,7 +57,7 @@ impl Told {
     }
 }
 
-impl App {
+impl Requests {
     /// Tells what stands in the way now, or that nothing does any more after a round that nothing stopped and in which
     /// some were suspended.
     /// Returns when to try again what could not be told.
@@ -67,8 +67,8 @@ impl App {
         decision: &Decision,
         goes_on: bool,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let Some(policy) = self.policy(&request.policy) else { return Ok(None) };
-        let obstacle = lock(&self.runtime.obstacles)
+        let Some(policy) = self.s.policy(&request.policy) else { return Ok(None) };
+        let obstacle = lock(&self.obstacles)
             .get(&request.id)
             .filter(|obstacle| obstacle.hindrance.to_be_told)
             .map(|obstacle| obstacle.hindrance.why.clone());
@@ -76,15 +76,15 @@ impl App {
             return self.tell_hindrance(policy, request, decision, &why).await;
         }
         // An account that is left alone because the approval is too old has taken a step, and nothing goes on.
-        let in_time = self.clock.now() <= execute_by(policy, decision.at);
-        let answers = lock(&self.runtime.identity_health).as_ref().is_some_and(|(_, answer)| answer.is_ok());
+        let in_time = self.s.clock.now() <= execute_by(policy, decision.at);
+        let answers = self.s.identity_answer().as_ref().is_some_and(|(_, answer)| answer.is_ok());
         if goes_on && in_time && answers {
             let open = self.told_of(request).await?.open;
             let heard = open.iter().any(|(.., row)| row.ts.is_some() || row.tried_at.is_some());
             if let Some((number, ..)) = open.last().filter(|_| heard) {
                 // The row first: whatever happens now, the word is owed.
                 let key = key(request, *number, OVER);
-                self.store.save_message(&MessageRow::new(key, request.channel.clone())).await?;
+                self.s.store.save_message(&MessageRow::new(key, request.channel.clone())).await?;
             }
         }
         Ok(None)
@@ -92,16 +92,16 @@ impl App {
 
     async fn told_of(&self, request: &Request) -> anyhow::Result<Told> {
         let prefix = prefix(request);
-        Ok(Told::read(&prefix, self.store.messages_of(&prefix).await?))
+        Ok(Told::read(&prefix, self.s.store.messages_of(&prefix).await?))
     }
 
     /// Words about obstacles that could not be sent, or that nobody heard of, are not sent any more: the request has ended,
     /// and its outcomes are told.
     pub(crate) async fn let_obstacles_go(&self, request: &Request) -> anyhow::Result<()> {
-        for mut row in self.store.messages_of(&prefix(request)).await? {
+        for mut row in self.s.store.messages_of(&prefix(request)).await? {
             if row.retry_at.is_some() || row.render_again_at.is_some() {
                 (row.retry_at, row.render_again_at) = (None, None);
-                self.store.save_message(&row).await?;
+                self.s.store.save_message(&row).await?;
             }
         }
         Ok(())
@@ -121,47 +121,20 @@ impl App {
             None if told.count >= TOLD_MAX => return Ok(None),
             None => told.count,
         };
-        let candidates = self.store.request(request.id).await?.map(|(_, candidates)| candidates);
+        let candidates = self.s.store.request(request.id).await?.map(|(_, candidates)| candidates);
         let left = candidates.iter().flatten().filter(|candidate| candidate.state.is_open()).count();
-        let card = self.store.message(&card_key(request.id)).await?.as_ref().and_then(reference);
+        let card = self.s.store.message(&card_key(request.id)).await?.as_ref().and_then(reference);
         let until = execute_by(policy, decision.at);
         let about = wording::About { request, left, card: card.as_ref(), why, until };
         let key = key(request, number, &which);
         let to_all = wording::in_channel(&about, &policy.admins);
         let message = Identity { key: key.clone(), channel: &request.channel, thread: None, card_of: None };
-        let mut wake = self.told(&message, &to_all).await?;
+        let mut wake = self.outbox.told(&message, &to_all).await?;
         for user in policy.admins.users.iter().take(WRITTEN_TO_MAX) {
             let key = format!("{key}:to:{user}");
-            wake = earliest(wake, self.tell_directly(&key, user, &wording::to_admin(&about)).await?);
+            wake = earliest(wake, self.outbox.tell_directly(&key, user, &wording::to_admin(&about)).await?);
         }
         Ok(wake)
-    }
-
-    /// One message to one person, once. Returns when to try again.
-    pub(crate) async fn tell_directly(
-        &self,
-        key: &str,
-        user: &str,
-        card: &crate::chat::Card,
-    ) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let row = self.store.message(key).await?;
-        let mut row = row.unwrap_or_else(|| MessageRow::new(key.to_owned(), String::new()));
-        let now = self.clock.now();
-        if row.ts.is_some() || row.attempts >= TRIES_MAX {
-            return Ok(None);
-        }
-        if let Some(at) = waiting::until(row.retry_at, now) {
-            return Ok(Some(at));
-        }
-        if row.channel.is_empty() {
-            match self.chat.open_direct(user).await {
-                Ok(channel) => row.channel = channel,
-                Err(error) => return Ok(Some(self.put_off(&mut row, &error).await?)),
-            }
-            self.store.save_message(&row).await?;
-        }
-        let message = Identity { key: key.to_owned(), channel: &row.channel, thread: None, card_of: None };
-        self.told(&message, card).await
     }
 
     /// Says that it goes on, where that is owed. Returns when to try again.
@@ -170,10 +143,41 @@ impl App {
         for number in self.told_of(request).await?.unsaid {
             let key = key(request, number, OVER);
             let message = Identity { key, channel: &request.channel, thread: None, card_of: None };
-            let card = self.store.message(&card_key(request.id)).await?.as_ref().and_then(reference);
-            wake = earliest(wake, self.told(&message, &wording::goes_on(request, card.as_ref())).await?);
+            let card = self.s.store.message(&card_key(request.id)).await?.as_ref().and_then(reference);
+            wake =
+                earliest(wake, self.outbox.told(&message, &wording::goes_on(request, card.as_ref())).await?);
         }
         Ok(wake)
+    }
+
+    /// Tells the policy's admins, each once per request, that nobody can decide it. Returns when to try again.
+    pub(crate) async fn tell_lack(
+        &self,
+        request: &Request,
+        candidates: &[Candidate],
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let (Some(lack), Some(policy)) =
+            (self.authz.lack(request, candidates), self.s.policy(&request.policy))
+        else {
+            return Ok(None);
+        };
+        let unable = self.authz.known_deciders(&policy.name).map(|found| found.deciders.unable.clone());
+        let card = self.s.store.message(&card_key(request.id)).await?;
+        let card = card.as_ref().and_then(reference);
+        let note = deciders::to_admin(request, card.as_ref(), lack, &unable.unwrap_or_default());
+        let mut wake = None;
+        for user in self.authz.people_of(&[&policy.admins]).await {
+            let key = format!("request:{}:obstacle:deciders:to:{user}", request.id);
+            wake = earliest(wake, self.outbox.tell_directly(&key, &user, &note).await?);
+        }
+        Ok(wake)
+    }
+
+    /// Returns the requests whose suspensions wait for a person, and why.
+    pub(crate) fn waiting_for_people(&self) -> Vec<(i64, String)> {
+        let obstacles = lock(&self.obstacles);
+        let told = obstacles.iter().filter(|(_, obstacle)| obstacle.hindrance.to_be_told);
+        told.map(|(request, obstacle)| (*request, obstacle.hindrance.why.clone())).collect()
     }
 }
 
@@ -202,16 +206,23 @@ fn digest(why: &str) -> String {
     hex(&Sha256::digest(words))[..8].to_owned()
 }
 
+/// What stands in the way of all suspensions of a request until a person mends it.
+pub(crate) struct Obstacle {
+    pub(crate) hindrance: suspend::Hindrance,
+    /// When to find out whether it still does.
+    pub(crate) until: DateTime<Utc>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::audit::Person;
-    use crate::engine::tests::Bench;
+    use crate::engine::bench::Bench;
 
     #[tokio::test]
     async fn a_right_that_comes_and_goes_does_not_fill_the_channel() {
         let bench = Bench::new();
-        let (store, policy) = (&bench.app.store, &bench.app.policies[0]);
+        let (store, policy) = (&bench.engine.s.store, &bench.engine.s.policies[0]);
         let id = bench.asked().await;
         let request = store.request_alone(id).await.unwrap().unwrap();
         for number in 0..TOLD_MAX {
@@ -220,9 +231,9 @@ mod tests {
             store.save_message(&row).await.unwrap();
         }
         let by = Person { id: "U1".to_owned(), name: "Ada".to_owned(), email: None, person_id: None };
-        let decision = Decision { by, at: bench.app.clock.now(), reason: None };
+        let decision = Decision { by, at: bench.engine.s.clock.now(), reason: None };
         // Whoever posts something panics here.
-        let told = bench.app.tell_hindrance(policy, &request, &decision, "one right more").await;
+        let told = bench.engine.requests.tell_hindrance(policy, &request, &decision, "one right more").await;
         assert_eq!(told.unwrap(), None);
     }
 
@@ -234,14 +245,14 @@ mod tests {
     #[tokio::test]
     async fn what_nobody_heard_of_an_obstacle_is_not_to_be_sent_once_the_request_is_told() {
         let bench = Bench::new();
-        let (app, id) = (&bench.app, bench.asked().await);
-        let request = app.store.request_alone(id).await.unwrap().expect("it is there");
+        let (engine, id) = (&bench.engine, bench.asked().await);
+        let request = engine.s.store.request_alone(id).await.unwrap().expect("it is there");
         let key = key(&request, 0, "which");
-        let at = Some(app.clock.now());
+        let at = Some(engine.s.clock.now());
         let row = MessageRow::new(key.clone(), "C0OPS".to_owned());
-        app.store.save_message(&MessageRow { retry_at: at, render_again_at: at, ..row }).await.unwrap();
-        app.let_obstacles_go(&request).await.unwrap();
-        let row = app.store.message(&key).await.unwrap().expect("it was written down");
+        engine.s.store.save_message(&MessageRow { retry_at: at, render_again_at: at, ..row }).await.unwrap();
+        engine.requests.let_obstacles_go(&request).await.unwrap();
+        let row = engine.s.store.message(&key).await.unwrap().expect("it was written down");
         assert_eq!((row.retry_at, row.render_again_at), (None, None));
     }
 

@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 use crate::domain::candidate::{ATTEMPTS_MAX, Candidate, CandidateState, Confirmation};
 use crate::domain::request::Request;
 use crate::identity::IdentityError;
-use crate::services::{App, lock};
+use crate::request::Requests;
+use crate::services::lock;
 
 /// At which moment an account was denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,16 +85,16 @@ fn got_through(candidate: &Candidate) -> bool {
     matches!(candidate.state, CandidateState::Suspended { confirmation: Confirmation::ByCall, .. })
 }
 
-impl App {
+impl Requests {
     /// How many accounts of the request were denied so far.
     pub(crate) fn denials_so_far(&self, request: i64) -> u32 {
-        lock(&self.runtime.denials).get(&request).map_or(0, |denials| denials.count)
+        lock(&self.denials).get(&request).map_or(0, |denials| denials.count)
     }
 
     /// A suspension of the request got through whose call began after so many denials. What was under way when the right
     /// was taken away shows nothing.
     pub(crate) fn note_got_through(&self, request: i64, after: u32) {
-        lock(&self.runtime.denials).entry(request).or_default().got_through(after);
+        lock(&self.denials).entry(request).or_default().got_through(after);
     }
 
     /// Notes that the account was denied. Returns the error that it fails with, if that is its own. An account does not
@@ -105,11 +106,11 @@ impl App {
         at: At,
         error: &IdentityError,
     ) -> anyhow::Result<Option<String>> {
-        let seen = lock(&self.runtime.denials).entry(request.id).or_default().note(candidate.position);
+        let seen = lock(&self.denials).entry(request.id).or_default().note(candidate.position);
         if at == At::Look && candidate.state.may_have_worked() {
             return Ok(None);
         }
-        let candidates = self.store.request(request.id).await?.map(|(_, candidates)| candidates);
+        let candidates = self.s.store.request(request.id).await?.map(|(_, candidates)| candidates);
         let is_of_one = seen.is_of_one(at, &candidates.unwrap_or_default());
         Ok(is_of_one.then(|| {
             format!(
@@ -123,7 +124,7 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::tests::shown;
+    use crate::engine::bench::shown;
 
     fn candidates(states: &[CandidateState]) -> Vec<Candidate> {
         let now = chrono::DateTime::UNIX_EPOCH;

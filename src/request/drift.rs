@@ -13,14 +13,13 @@ use tokio_util::sync::CancellationToken;
 use crate::chat::MessageRef;
 use crate::domain::account::AccountStatus;
 use crate::domain::drift::{Log, SKEW, Seen, Watch, needs_log};
-use crate::domain::missed;
-use crate::domain::missed::Checked;
+use crate::domain::missed::{self, Checked};
 use crate::domain::policy::Policy;
-use crate::engine::work::Work;
 use crate::identity::IdentityError;
-use crate::outbox::{Identity, reference};
-use crate::request::card_key;
-use crate::services::App;
+use crate::outbox::Identity;
+use crate::request::Requests;
+use crate::services::work::Work;
+use crate::services::{card_key, reference};
 use crate::store::Drifted;
 use crate::wording::{drift, notices};
 
@@ -29,11 +28,11 @@ const ROUND_MAX: u32 = 200;
 /// A credential that doesn't work needs a person; so often one round finds out whether it does again.
 const WAIT_FOR_PERSON: Duration = Duration::minutes(5);
 
-impl App {
+impl Requests {
     /// Whether a suspension of the policy is to be looked at again.
     pub(crate) async fn drift_is_due(&self, policy: &Policy) -> anyhow::Result<bool> {
         Ok(policy.watch_suspended_for.is_some()
-            && self.store.watch_is_due(&policy.name, self.clock.now()).await?)
+            && self.s.store.watch_is_due(&policy.name, self.s.clock.now()).await?)
     }
 
     /// Looks at what is due of the policy at this place of the configuration.
@@ -42,9 +41,9 @@ impl App {
         place: usize,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let Some(policy) = self.policies.get(place) else { return Ok(None) };
+        let Some(policy) = self.s.policies.get(place) else { return Ok(None) };
         let Some(watched_for) = policy.watch_suspended_for else { return Ok(None) };
-        let due = self.store.due_watches(&policy.name, ROUND_MAX, self.clock.now()).await?;
+        let due = self.s.store.due_watches(&policy.name, ROUND_MAX, self.s.clock.now()).await?;
         if due.is_empty() {
             return Ok(None);
         }
@@ -56,8 +55,8 @@ impl App {
                 if halt.is_cancelled() {
                     return None;
                 }
-                let look = self.unless_ended(self.look_at(watch, policy.rule.second_look)).await?;
-                self.moves_on(Work::Watches(place));
+                let look = self.s.unless_ended(self.look_at(watch, policy.rule.second_look)).await?;
+                self.s.moves_on(Work::Watches(place));
                 match look {
                     Ok((seen, checked)) => Some((watch.id, seen, checked)),
                     Err(until) => {
@@ -68,7 +67,7 @@ impl App {
                 }
             })
             .collect();
-        let seen: Vec<_> = stream::iter(looks).buffer_unordered(self.concurrency).collect().await;
+        let seen: Vec<_> = stream::iter(looks).buffer_unordered(self.s.concurrency).collect().await;
         let mut checks = Vec::new();
         let split = |(id, seen, checked): (i64, Seen, Option<Checked>)| {
             checks.extend(checked.map(|checked| (id, checked)));
@@ -78,32 +77,32 @@ impl App {
         let blocked = *crate::services::lock(&blocked);
         if let Some((first, until)) = blocked {
             let rest = due.iter().map(|watch| watch.id).filter(|id| !seen.iter().any(|(seen, _)| seen == id));
-            self.store.put_off_watches(rest.collect(), until).await?;
+            self.s.store.put_off_watches(rest.collect(), until).await?;
             // If the fault lies with that one account, the others must not wait behind it again.
-            self.store.put_off_watches(vec![first], until + WAIT_FOR_PERSON).await?;
+            self.s.store.put_off_watches(vec![first], until + WAIT_FOR_PERSON).await?;
         }
         let more = seen.len() == ROUND_MAX as usize;
         // The answers have just shown what time it is there.
-        let watched_for = Some(watched_for).filter(|_| self.clock_is_off().is_none());
+        let watched_for = Some(watched_for).filter(|_| self.s.clock_is_off().is_none());
         let found = !checks.is_empty();
-        self.store.record_checks(checks, self.clock.now()).await?;
-        if self.store.record_looks(seen, watched_for, self.clock.now()).await?.is_some() || found {
-            self.nudge();
+        self.s.store.record_checks(checks, self.s.clock.now()).await?;
+        if self.s.store.record_looks(seen, watched_for, self.s.clock.now()).await?.is_some() || found {
+            self.s.nudge();
         }
-        Ok(more.then(|| self.clock.now()))
+        Ok(more.then(|| self.s.clock.now()))
     }
 
     /// Reads one account, and the log where that has something to explain. An error is in the way of all, until then.
     async fn look_at(&self, watch: &Watch, with_log: bool) -> Result<(Seen, Option<Checked>), DateTime<Utc>> {
-        let read = self.identity.read(&watch.account.id).await;
-        self.note_identity(&read);
+        let read = self.s.identity.read(&watch.account.id).await;
+        self.s.note_identity(&read);
         let account = match read {
             Ok(account) => account,
             Err(IdentityError::NotFound(_)) => return Ok((Seen::Gone, None)),
             Err(IdentityError::RateLimited { until }) => return Err(until),
             Err(IdentityError::Denied(why)) => {
                 tracing::error!(why, "what was suspended can't be looked at again until somebody mends this");
-                return Err(self.clock.now() + WAIT_FOR_PERSON);
+                return Err(self.s.clock.now() + WAIT_FOR_PERSON);
             }
             Err(
                 error @ (IdentityError::Transient(_)
@@ -116,7 +115,7 @@ impl App {
         };
         let is_suspended = account.status == AccountStatus::Suspended;
         let mut checked = None;
-        if is_suspended && missed::is_due(watch, self.clock.now()) && self.clock_is_off().is_none() {
+        if is_suspended && missed::is_due(watch, self.s.clock.now()) && self.s.clock_is_off().is_none() {
             match self.check_again(watch, &account, with_log).await {
                 Ok(Ok(what)) => checked = Some(what),
                 Ok(Err(why)) => return Ok((Seen::Unreadable(why), None)),
@@ -128,7 +127,7 @@ impl App {
     }
 
     async fn who_changed(&self, watch: &Watch) -> Log {
-        match self.identity.last_change(&watch.account.id, watch.suspended_at - SKEW).await {
+        match self.s.identity.last_change(&watch.account.id, watch.suspended_at - SKEW).await {
             Ok(change) => Log::Says(change),
             Err(IdentityError::Denied(why)) => {
                 tracing::warn!(why, "the log can't be asked who brought an account back");
@@ -146,13 +145,13 @@ impl App {
 
     /// Tells the channel, and the thread of each card concerned, of a batch of accounts that are active again.
     pub(crate) async fn tell_drift(&self, batch: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let found = self.store.drift_batch(batch).await?;
-        if let Some(policy) = found.first().and_then(|one| self.policy(&one.policy))
+        let found = self.s.store.drift_batch(batch).await?;
+        if let Some(policy) = found.first().and_then(|one| self.s.policy(&one.policy))
             && let Some(at) = self.tell_drift_of(policy, batch, &found).await?
         {
             return Ok(Some(at));
         }
-        self.store.drift_told(batch, self.clock.now()).await?;
+        self.s.store.drift_told(batch, self.s.clock.now()).await?;
         Ok(None)
     }
 
@@ -165,13 +164,13 @@ impl App {
         let mut cards: BTreeMap<i64, MessageRef> = BTreeMap::new();
         for one in found {
             let request = one.watch.request;
-            if let Some(card) = self.store.message(&card_key(request)).await?.as_ref().and_then(reference) {
+            if let Some(card) = self.s.store.message(&card_key(request)).await?.as_ref().and_then(reference) {
                 cards.insert(request, card);
             }
         }
         let message =
             Identity { key: format!("drift:{batch}"), channel: &policy.channel, thread: None, card_of: None };
-        if let Some(at) = self.told(&message, &drift::in_channel(policy, found, &cards)).await? {
+        if let Some(at) = self.outbox.told(&message, &drift::in_channel(policy, found, &cards)).await? {
             return Ok(Some(at));
         }
         for (request, card) in &cards {
@@ -184,7 +183,7 @@ impl App {
                     thread: Some(card),
                     card_of: None,
                 };
-                if let Some(at) = self.told(&message, &drift::in_thread(policy, several)).await? {
+                if let Some(at) = self.outbox.told(&message, &drift::in_thread(policy, several)).await? {
                     return Ok(Some(at));
                 }
             }
@@ -196,13 +195,13 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::tests::{Bench, policy};
+    use crate::engine::bench::{Bench, policy};
 
     #[tokio::test]
     async fn nobody_is_due_where_nobody_was_suspended_or_nobody_is_watched() {
         let bench = Bench::new();
-        assert!(!bench.app.drift_is_due(&policy()).await.unwrap());
+        assert!(!bench.engine.requests.drift_is_due(&policy()).await.unwrap());
         let unwatched = Policy { watch_suspended_for: None, ..policy() };
-        assert!(!bench.app.drift_is_due(&unwatched).await.unwrap());
+        assert!(!bench.engine.requests.drift_is_due(&unwatched).await.unwrap());
     }
 }

@@ -1,31 +1,37 @@
 //! Driving one approval request: its card, its suspensions, and the messages at its end.
 
 pub(crate) mod blocked;
+pub(crate) mod decision;
 pub(crate) mod denials;
 mod drift;
+mod looks;
+mod missed;
 mod reminders;
 mod restore;
+mod restore_buttons;
 mod sessions;
+pub(crate) mod standing;
 pub mod suspend;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration as StdDuration;
 
 use chrono::{DateTime, Duration, Utc};
 use tokio_util::sync::CancellationToken;
 
+use crate::authz::Authz;
 use crate::chat::{ChatError, Mark, MessageRef};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::lineage;
-use crate::domain::request;
-use crate::domain::request::{AskedAgain, Became, Decision, Request, RequestState};
+use crate::domain::request::{self, AskedAgain, Became, Decision, Request, RequestState};
 use crate::domain::sweep::Trigger;
-use crate::domain::waiting;
-use crate::outbox;
-use crate::outbox::{Identity, Standing};
+use crate::domain::waiting::{self, earliest};
+use crate::outbox::{self, Identity, Outbox, Standing};
+use crate::request::blocked::Obstacle;
 use crate::request::suspend::{Effort, WAIT_FOR_PERSON};
-use crate::services::{App, Obstacle, lock};
-use crate::store::{AuditQuery, NewSweep, StartedSweep};
-use crate::sweep::counts;
+use crate::services::{Services, card_key, lock, reference};
+use crate::store::{AuditQuery, NewSweep, StartedSweep, counts};
 use crate::wording::before::Before;
 use crate::wording::{card, notices};
 
@@ -34,22 +40,52 @@ const OVERDUE_EVERY: Duration = Duration::seconds(1);
 /// Between two updates of a card that shows progress: Slack allows about 50 a minute.
 const PROGRESS_EVERY: StdDuration = StdDuration::from_millis(1500);
 
-impl App {
+/// Drives each approval request to its end.
+pub struct Requests {
+    s: Arc<Services>,
+    authz: Arc<Authz>,
+    outbox: Arc<Outbox>,
+    /// Which page of its card each request shows.
+    pages: Mutex<BTreeMap<i64, usize>>,
+    /// Requests whose card is to show another page; one that has ended is not among the live ones any more.
+    turned: Mutex<BTreeSet<i64>>,
+    obstacles: Mutex<BTreeMap<i64, blocked::Obstacle>>,
+    denials: Mutex<BTreeMap<i64, denials::Denials>>,
+    /// When finished cards stop offering to restore accounts.
+    undo_ends: Mutex<BTreeSet<(DateTime<Utc>, i64)>>,
+}
+
+impl Requests {
+    pub(crate) fn new(s: Arc<Services>, authz: Arc<Authz>, outbox: Arc<Outbox>) -> Requests {
+        Requests {
+            s,
+            authz,
+            outbox,
+            pages: Mutex::default(),
+            turned: Mutex::default(),
+            obstacles: Mutex::default(),
+            denials: Mutex::default(),
+            undo_ends: Mutex::default(),
+        }
+    }
+}
+
+impl Requests {
     /// Makes the request's rows true as far as that can be done now; says when to look again.
     pub(crate) async fn drive_request(
         &self,
         id: i64,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let Some((request, candidates)) = self.store.request(id).await? else {
+        let Some((request, candidates)) = self.s.store.request(id).await? else {
             return Ok(None);
         };
         let request = self.leave_behind_if_outdated(request).await?;
-        let now = self.clock.now();
+        let now = self.s.clock.now();
         let deadline = request.deadline.filter(|_| request.state.awaits_decision());
         let mut wake = deadline.map(|at| at.max(now + OVERDUE_EVERY));
         if let (RequestState::Approved { .. }, Some(decision)) = (&request.state, request.state.mandate()) {
-            let (began, working) = (self.clock.now(), CancellationToken::new());
+            let (began, working) = (self.s.clock.now(), CancellationToken::new());
             let work = async {
                 let _end = working.clone().drop_guard();
                 self.work_round(&request, decision, &candidates, stop).await
@@ -61,21 +97,22 @@ impl App {
             self.note_obstacle(id, effort, began);
             wake = earliest(wake, self.tell_obstacle(&request, decision, goes_on).await?);
             let completed = self
+                .s
                 .store
                 .transition(id, {
-                    let now = self.clock.now();
+                    let now = self.s.clock.now();
                     move |request, candidates| request::complete(request, candidates, now)
                 })
                 .await?;
             if completed.is_none() {
-                let paused = lock(&self.runtime.obstacles).get(&id).map(|obstacle| obstacle.until);
-                let paused_until = waiting::until_within(paused, WAIT_FOR_PERSON, self.clock.now());
+                let paused = lock(&self.obstacles).get(&id).map(|obstacle| obstacle.until);
+                let paused_until = waiting::until_within(paused, WAIT_FOR_PERSON, self.s.clock.now());
                 // Whichever is later: before it, neither lets anything be done.
                 wake = earliest(wake, self.next_try(id).await?.max(paused_until));
             } else {
                 // Nothing waits for it any more.
-                lock(&self.runtime.obstacles).remove(&id);
-                lock(&self.runtime.denials).remove(&id);
+                lock(&self.obstacles).remove(&id);
+                lock(&self.denials).remove(&id);
             }
         }
         let (shown, card_wake) = self.show_card(id).await?;
@@ -83,12 +120,12 @@ impl App {
         let Some((card, version)) = shown else {
             return Ok(wake);
         };
-        let Some((request, candidates)) = self.store.request(id).await? else {
+        let Some((request, candidates)) = self.s.store.request(id).await? else {
             return Ok(None);
         };
         if request.version != version {
             // Decided after the card was rendered: its end is told only below a card that shows it.
-            return Ok(Some(self.clock.now()));
+            return Ok(Some(self.s.clock.now()));
         }
         let unsettled = self.tell_silence(&request, &candidates, &card).await?;
         wake = earliest(wake, self.tell_lack(&request, &candidates).await?);
@@ -104,7 +141,7 @@ impl App {
             Ending::Told if swept && card_wake.is_none() && late.is_none() => {
                 self.undo_ends(&request, &candidates, now);
                 self.let_obstacles_go(&request).await?;
-                self.store.request_told(id, request.version).await?;
+                self.s.store.request_told(id, request.version).await?;
             }
             Ending::Told | Ending::NotEnded => {}
         }
@@ -116,7 +153,7 @@ impl App {
         let suspended = |all: &[Candidate]| {
             all.iter().filter(|one| matches!(one.state, CandidateState::Suspended { .. })).count()
         };
-        let now = self.store.request(id).await?.map(|(_, candidates)| suspended(&candidates));
+        let now = self.s.store.request(id).await?.map(|(_, candidates)| suspended(&candidates));
         Ok(now.is_some_and(|now| now > suspended(before)))
     }
 
@@ -129,8 +166,8 @@ impl App {
         candidates: &[Candidate],
         stop: &CancellationToken,
     ) -> anyhow::Result<Effort> {
-        let paused = lock(&self.runtime.obstacles).get(&request.id).map(|obstacle| obstacle.until);
-        if waiting::until_within(paused, WAIT_FOR_PERSON, self.clock.now()).is_some() {
+        let paused = lock(&self.obstacles).get(&request.id).map(|obstacle| obstacle.until);
+        if waiting::until_within(paused, WAIT_FOR_PERSON, self.s.clock.now()).is_some() {
             return Ok(Effort::NothingDue);
         }
         let at_most = if paused.is_some() { 1 } else { candidates.len() };
@@ -139,7 +176,7 @@ impl App {
 
     /// Keeps what stands in the way, for the card and for the next round.
     fn note_obstacle(&self, id: i64, effort: Effort, began: DateTime<Utc>) {
-        let mut obstacles = lock(&self.runtime.obstacles);
+        let mut obstacles = lock(&self.obstacles);
         match effort {
             Effort::NothingDue => {}
             Effort::Made => {
@@ -155,18 +192,18 @@ impl App {
 
     /// What stood in the way is mended: everything is tried at once.
     pub(crate) fn forget_obstacles(&self) {
-        lock(&self.runtime.obstacles).clear();
+        lock(&self.obstacles).clear();
     }
 
     /// Ends a question that a change of the rule has left behind. The request as it is then.
     async fn leave_behind_if_outdated(&self, request: Request) -> anyhow::Result<Request> {
-        let now = self.clock.now();
-        match self.policy(&request.policy) {
+        let now = self.s.clock.now();
+        match self.s.policy(&request.policy) {
             Some(policy) if request.state.awaits_decision() && request.is_outdated(&policy.rule, now) => {
                 let rule = policy.rule.clone();
                 let outdate =
                     move |request: &Request, all: &[Candidate]| request::outdate(request, all, &rule, now);
-                Ok(self.store.transition(request.id, outdate).await?.unwrap_or(request))
+                Ok(self.s.store.transition(request.id, outdate).await?.unwrap_or(request))
             }
             Some(_) | None => Ok(request),
         }
@@ -175,7 +212,7 @@ impl App {
     /// What a change of the rule left behind is asked anew, once for all requests that it left behind that day. `false`: it
     /// waits for an admin to resume.
     async fn sweep_by_new_rule(&self, request: &Request) -> anyhow::Result<bool> {
-        let (RequestState::Outdated { at }, Some(policy)) = (&request.state, self.policy(&request.policy))
+        let (RequestState::Outdated { at }, Some(policy)) = (&request.state, self.s.policy(&request.policy))
         else {
             return Ok(true);
         };
@@ -185,10 +222,10 @@ impl App {
             slot: slot.clone(),
             trigger: Trigger::RuleChanged { request: request.id },
             rule: policy.rule.clone(),
-            at: self.clock.now(),
+            at: self.s.clock.now(),
         };
         loop {
-            match self.store.start_sweep(sweep.clone()).await? {
+            match self.s.store.start_sweep(sweep.clone()).await? {
                 // That one was before this question: the rule was in force earlier that day, and has come back.
                 StartedSweep::Exists(before) if before.id <= request.sweep => {
                     sweep.slot = format!("{slot}:after-sweep-{}", before.id);
@@ -200,14 +237,14 @@ impl App {
 
     /// Starts what a request wants swept. `false`: the policy is paused, and it was not started.
     pub(crate) async fn begin_sweep(&self, sweep: NewSweep) -> anyhow::Result<bool> {
-        Ok(self.is_begun(&self.store.start_sweep(sweep).await?))
+        Ok(self.is_begun(&self.s.store.start_sweep(sweep).await?))
     }
 
     fn is_begun(&self, started: &StartedSweep) -> bool {
         match started {
             StartedSweep::New(_) => {
                 // Only a new one wakes the loop: this comes by again until the end is told.
-                self.nudge();
+                self.s.nudge();
                 true
             }
             StartedSweep::Exists(_) => true,
@@ -232,29 +269,29 @@ impl App {
     /// Brings the card up to date. Returns it with the request's version that it was rendered from, if it stands, and
     /// when to look again.
     async fn show_card(&self, id: i64) -> anyhow::Result<(Option<(MessageRef, i64)>, Option<DateTime<Utc>>)> {
-        let Some((request, candidates)) = self.store.request(id).await? else {
+        let Some((request, candidates)) = self.s.store.request(id).await? else {
             return Ok((None, None));
         };
         if request.was_never_asked() && !self.may_stand(&request).await? {
-            self.store.request_told(id, request.version).await?;
+            self.s.store.request_told(id, request.version).await?;
             return Ok((None, None));
         }
-        let sweep = self.store.sweep(request.sweep).await?;
-        let page = lock(&self.runtime.pages).get(&id).copied().unwrap_or_default();
-        let obstacle = lock(&self.runtime.obstacles).get(&id).map(|obstacle| obstacle.hindrance.why.clone());
-        let link = |candidate: &Candidate| self.identity.console_link(&candidate.shown.id);
+        let sweep = self.s.store.sweep(request.sweep).await?;
+        let page = lock(&self.pages).get(&id).copied().unwrap_or_default();
+        let obstacle = lock(&self.obstacles).get(&id).map(|obstacle| obstacle.hindrance.why.clone());
+        let link = |candidate: &Candidate| self.s.identity.console_link(&candidate.shown.id);
         let links = candidates.iter().filter_map(|one| Some((one.position, link(one)?))).collect();
         let successor = match &request.asked_again {
             Some(AskedAgain { became: Some(Became::Request(id)), .. }) => {
-                self.store.message(&card_key(*id)).await?.as_ref().and_then(outbox::reference)
+                self.s.store.message(&card_key(*id)).await?.as_ref().and_then(reference)
             }
             Some(_) | None => None,
         };
-        let paused = self.store.pause_of(&request.policy).await?;
-        let known = self.known_deciders(&request.policy);
+        let paused = self.s.store.pause_of(&request.policy).await?;
+        let known = self.authz.known_deciders(&request.policy);
         let before = Before {
-            denied: self.store.denied_before(id).await?,
-            exempted: self.store.exemptions_in_force(&request.policy, self.clock.now()).await?,
+            denied: self.s.store.denied_before(id).await?,
+            exempted: self.s.store.exemptions_in_force(&request.policy, self.s.clock.now()).await?,
         };
         let view = card::View {
             successor: successor.as_ref(),
@@ -265,18 +302,18 @@ impl App {
             candidates: &candidates,
             counts: sweep.map(|sweep| counts(&sweep)).unwrap_or_default(),
             page,
-            policy: self.policy(&request.policy),
-            restorations: &self.store.restorations_for(id).await?,
-            now: self.clock.now(),
+            policy: self.s.policy(&request.policy),
+            restorations: &self.s.store.restorations_for(id).await?,
+            now: self.s.clock.now(),
             deciders: known.as_deref().map(|found| &found.deciders),
             before: &before,
-            by_email: &self.store.left_out_by_email(request.sweep).await?,
-            questions: &self.store.questions(id).await?,
+            by_email: &self.s.store.left_out_by_email(request.sweep).await?,
+            questions: &self.s.store.questions(id).await?,
         };
         let message =
             Identity { key: card_key(id), channel: &request.channel, thread: None, card_of: Some(id) };
         let facts = [(lineage::STATE.to_owned(), request.state.word().to_owned())].into();
-        Ok(match self.show_with(&message, facts, &card::card(&view)).await? {
+        Ok(match self.outbox.show_with(&message, facts, &card::card(&view)).await? {
             Standing::Current(card, again) => (Some((card, request.version)), again),
             Standing::Behind(card, at) => (Some((card, request.version)), Some(at)),
             Standing::NotYet(at) => (None, Some(at)),
@@ -286,10 +323,10 @@ impl App {
     /// Returns whether the card of a request that ended before it stood may stand all the same, because an answer was
     /// lost.
     async fn may_stand(&self, request: &Request) -> anyhow::Result<bool> {
-        let Some(row) = self.store.message(&card_key(request.id)).await? else { return Ok(false) };
+        let Some(row) = self.s.store.message(&card_key(request.id)).await? else { return Ok(false) };
         let (None, Some(tried_at)) = (&row.ts, row.tried_at) else { return Ok(row.ts.is_some()) };
-        let from = outbox::looked_for_from(tried_at, self.clock.now());
-        match self.chat.find(&row.channel, None, &Mark::new(&*row.key), from).await {
+        let from = outbox::looked_for_from(tried_at, self.s.clock.now());
+        match self.s.chat.find(&row.channel, None, &Mark::new(&*row.key), from).await {
             Ok(found) => Ok(found.is_some()),
             // Where the bot can't look it can't have posted, and without the right to look nothing more can be done.
             Err(ChatError::Channel(_) | ChatError::Denied(_)) => Ok(false),
@@ -299,8 +336,9 @@ impl App {
 
     /// When the first of the due candidates may be tried again.
     async fn next_try(&self, id: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let candidates = self.store.request(id).await?.map(|(_, candidates)| candidates).unwrap_or_default();
-        let now = self.clock.now();
+        let candidates =
+            self.s.store.request(id).await?.map(|(_, candidates)| candidates).unwrap_or_default();
+        let now = self.s.clock.now();
         let tries =
             candidates.iter().filter_map(|one| one.state.due_at(now).or(one.state.sessions_due_at(now)));
         Ok(tries.min())
@@ -310,7 +348,7 @@ impl App {
     /// an admin to resume.
     async fn sweep_after_going_live(&self, request: &Request) -> anyhow::Result<bool> {
         let (RequestState::WentLive { decision }, Some(policy)) =
-            (&request.state, self.policy(&request.policy))
+            (&request.state, self.s.policy(&request.policy))
         else {
             return Ok(true);
         };
@@ -319,7 +357,7 @@ impl App {
             slot: format!("went-live:{}", request.id),
             trigger: Trigger::WentLive { by: decision.by.clone() },
             rule: policy.rule.clone(),
-            at: self.clock.now(),
+            at: self.s.clock.now(),
         };
         self.begin_sweep(sweep).await
     }
@@ -346,47 +384,37 @@ impl App {
                     card_of: None,
                 };
                 let outcomes = notices::outcomes(request, part, request.created_at);
-                if let Some(at) = self.told(&message, &outcomes).await? {
+                if let Some(at) = self.outbox.told(&message, &outcomes).await? {
                     return Ok(Ending::Later(at));
                 }
             }
         }
         let key = format!("request:{}{round}:ending", request.id);
-        if self.store.message(&key).await?.is_some_and(|row| row.ts.is_some()) {
+        if self.s.store.message(&key).await?.is_some_and(|row| row.ts.is_some()) {
             return Ok(Ending::Told);
         }
-        let head = self.store.audit(AuditQuery::latest(1)).await?;
+        let head = self.s.store.audit(AuditQuery::latest(1)).await?;
         let chain = head.first().map(|event| (event.seq, event.hash.as_str()));
         let Some(ending) = notices::ending(request, candidates, card, chain) else {
             return Ok(Ending::NotEnded);
         };
         let message = Identity { key, channel: &request.channel, thread: None, card_of: None };
-        Ok(match self.told(&message, &ending).await? {
+        Ok(match self.outbox.told(&message, &ending).await? {
             Some(at) => Ending::Later(at),
             None => Ending::Told,
         })
     }
 
-    /// Posts a message that never changes. Returns when to try again, if it does not stand yet.
-    pub(crate) async fn told(
-        &self,
-        message: &Identity<'_>,
-        card: &crate::chat::Card,
-    ) -> anyhow::Result<Option<DateTime<Utc>>> {
-        if self.store.message(&message.key).await?.is_some_and(|row| row.ts.is_some()) {
-            return Ok(None);
-        }
-        Ok(match self.show(message, card).await? {
-            Standing::Current(..) | Standing::Behind(..) => None,
-            Standing::NotYet(at) => Some(at),
-        })
-    }
-
     /// Shows another page of the card from now on.
     pub(crate) fn turn_page(&self, request: i64, page: usize) {
-        lock(&self.runtime.pages).insert(request, page);
-        lock(&self.runtime.turned).insert(request);
-        self.nudge();
+        lock(&self.pages).insert(request, page);
+        lock(&self.turned).insert(request);
+        self.s.nudge();
+    }
+
+    /// Returns the requests whose cards are to show another page, each once.
+    pub(crate) fn take_turned(&self) -> BTreeSet<i64> {
+        std::mem::take(&mut *lock(&self.turned))
     }
 }
 
@@ -396,47 +424,40 @@ enum Ending {
     Told,
 }
 
-/// The mark of a request's card.
-pub fn card_key(request: i64) -> String {
-    format!("request:{request}:card")
-}
-
-pub(crate) fn earliest(a: Option<DateTime<Utc>>, b: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
-    a.into_iter().chain(b).min()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::candidate::Step;
-    use crate::engine::tests::Bench;
+    use crate::engine::bench::Bench;
     use crate::request::suspend::Hindrance;
 
     #[tokio::test]
     async fn whether_an_obstacle_is_still_there_is_found_out_once_a_minute() {
         let bench = Bench::new();
-        let (app, began) = (&bench.app, bench.app.clock.now());
-        let until = |id| lock(&app.runtime.obstacles).get(&id).map(|obstacle| obstacle.until);
+        let (engine, began) = (&bench.engine, bench.engine.s.clock.now());
+        let until = |id| lock(&engine.requests.obstacles).get(&id).map(|obstacle| obstacle.until);
         let why = "a right is missing".to_owned();
         let hindrance = Hindrance { why, to_be_told: true, may_be_of_one: true };
-        app.note_obstacle(7, Effort::Blocked(hindrance), began);
+        engine.requests.note_obstacle(7, Effort::Blocked(hindrance), began);
         assert_eq!(until(7), Some(began + WAIT_FOR_PERSON));
-        app.note_obstacle(7, Effort::NothingDue, began);
+        engine.requests.note_obstacle(7, Effort::NothingDue, began);
         assert!(until(7).is_some(), "nothing was tried");
-        app.note_obstacle(8, Effort::Made, began);
+        engine.requests.note_obstacle(8, Effort::Made, began);
         assert!(until(7).is_some(), "another request's");
-        app.note_obstacle(7, Effort::Made, began);
+        engine.requests.note_obstacle(7, Effort::Made, began);
         assert_eq!(until(7), None);
     }
 
     #[tokio::test]
     async fn the_loop_comes_back_when_the_first_account_may_be_tried_again() {
         let bench = Bench::new();
-        let (app, now) = (&bench.app, bench.app.clock.now());
+        let (engine, now) = (&bench.engine, bench.engine.s.clock.now());
         let request = bench.approved().await;
-        assert!(app.next_try(request).await.unwrap().is_some_and(|at| at <= app.clock.now()));
+        assert!(
+            engine.requests.next_try(request).await.unwrap().is_some_and(|at| at <= engine.s.clock.now())
+        );
         let wait = Step::Wait { error: "no answer".to_owned(), wait: Duration::minutes(5) };
-        app.store.step_candidate(request, 0, wait, now).await.unwrap();
-        assert_eq!(app.next_try(request).await.unwrap(), Some(now + Duration::minutes(5)));
+        engine.s.store.step_candidate(request, 0, wait, now).await.unwrap();
+        assert_eq!(engine.requests.next_try(request).await.unwrap(), Some(now + Duration::minutes(5)));
     }
 }

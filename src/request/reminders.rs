@@ -6,11 +6,10 @@ use crate::chat::{ChatError, Mark, MessageRef, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::policy::{People, Policy};
 use crate::domain::request::{AskedAgain, Request, RequestState};
-use crate::domain::silence;
-use crate::domain::silence::{Kind, Nudge};
+use crate::domain::silence::{self, Kind, Nudge};
 use crate::domain::sweep::Trigger;
 use crate::outbox::{Identity, looked_for_from};
-use crate::services::App;
+use crate::request::Requests;
 use crate::store::NewSweep;
 use crate::wording::{notices, refusals};
 
@@ -33,7 +32,7 @@ fn named(people: &People) -> Vec<String> {
     people.users.iter().chain(&people.groups).cloned().collect()
 }
 
-impl App {
+impl Requests {
     /// Tells what is due of a request that waits, once each; says when there is something to tell next.
     pub(crate) async fn tell_silence(
         &self,
@@ -41,25 +40,25 @@ impl App {
         candidates: &[Candidate],
         card: &MessageRef,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let Some(policy) = self.policy(&request.policy) else { return Ok(None) };
+        let Some(policy) = self.s.policy(&request.policy) else { return Ok(None) };
         if !request.state.awaits_decision() {
             return self.settle_silence(policy, request).await;
         }
-        let now = self.clock.now();
+        let now = self.s.clock.now();
         let mut wake = silence::next_at(&policy.silence, request, now);
         for nudge in silence::due(&policy.silence, request, now) {
-            if !self.store.begin_nudge(request.id, nudge, now).await? {
+            if !self.s.store.begin_nudge(request.id, nudge, now).await? {
                 continue;
             }
             let to = whom(policy, nudge.kind);
             let message =
                 Identity { key: key(request, nudge), channel: &request.channel, thread: None, card_of: None };
             let text = notices::unanswered(request, candidates, card, nudge.kind, to);
-            if let Some(at) = self.told(&message, &text).await? {
+            if let Some(at) = self.outbox.told(&message, &text).await? {
                 wake = Some(wake.map_or(at, |wake| wake.min(at)));
                 continue;
             }
-            self.store.nudge_told(request.id, nudge, named(to), self.clock.now()).await?;
+            self.s.store.nudge_told(request.id, nudge, named(to), self.s.clock.now()).await?;
         }
         Ok(wake)
     }
@@ -71,19 +70,20 @@ impl App {
         policy: &Policy,
         request: &Request,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
-        for nudge in self.store.begun_nudges(request.id).await? {
+        for nudge in self.s.store.begun_nudges(request.id).await? {
             let key = key(request, nudge);
-            let row = self.store.message(&key).await?;
+            let row = self.s.store.message(&key).await?;
             let stands = match row.as_ref().map(|row| (row.ts.is_some(), row.tried_at)) {
                 Some((true, _)) => true,
                 Some((false, Some(tried_at))) => {
                     match self
+                        .s
                         .chat
                         .find(
                             &request.channel,
                             None,
                             &Mark::new(&*key),
-                            looked_for_from(tried_at, self.clock.now()),
+                            looked_for_from(tried_at, self.s.clock.now()),
                         )
                         .await
                     {
@@ -91,7 +91,7 @@ impl App {
                         Err(ChatError::Denied(_)) => false,
                         Err(error) => {
                             tracing::warn!(key, %error, "can't tell yet whether a reminder was posted");
-                            return Ok(Some(self.clock.now() + LOOK_AGAIN_AFTER));
+                            return Ok(Some(self.s.clock.now() + LOOK_AGAIN_AFTER));
                         }
                     }
                 }
@@ -99,9 +99,9 @@ impl App {
             };
             if stands {
                 let to = named(whom(policy, nudge.kind));
-                self.store.nudge_told(request.id, nudge, to, self.clock.now()).await?;
+                self.s.store.nudge_told(request.id, nudge, to, self.s.clock.now()).await?;
             } else {
-                self.store.forget_nudge(request.id, nudge).await?;
+                self.s.store.forget_nudge(request.id, nudge).await?;
             }
         }
         Ok(None)
@@ -112,9 +112,9 @@ impl App {
         let Some(AskedAgain { decision, became: None }) = &request.asked_again else {
             return Ok(true);
         };
-        let Some(policy) = self.policy(&request.policy) else {
+        let Some(policy) = self.s.policy(&request.policy) else {
             // Nobody can ask now; once the policy is back, somebody may want it anew.
-            self.store.not_asked_again(request.id).await?;
+            self.s.store.not_asked_again(request.id).await?;
             return Ok(true);
         };
         let sweep = NewSweep {
@@ -123,7 +123,7 @@ impl App {
             slot: format!("asked-again:{}:{}", request.id, decision.at.timestamp_millis()),
             trigger: Trigger::AskedAgain { by: decision.by.clone(), request: request.id },
             rule: policy.rule.clone(),
-            at: self.clock.now(),
+            at: self.s.clock.now(),
         };
         self.begin_sweep(sweep).await
     }
@@ -142,13 +142,13 @@ impl App {
         if !matches!(request.state, RequestState::Approved { retry: Some(_), .. }) {
             return Ok(None);
         }
-        let candidates = self.store.request(request.id).await?.map(|(_, candidates)| candidates);
+        let candidates = self.s.store.request(request.id).await?.map(|(_, candidates)| candidates);
         let failed = candidates
             .unwrap_or_default()
             .into_iter()
             .filter(|one| matches!(one.state, CandidateState::Failed { .. }));
         let failed: Vec<_> = failed.map(|one| one.shown.id).collect();
-        let held = self.store.asked_since(request.id, failed.clone()).await?;
+        let held = self.s.store.asked_since(request.id, failed.clone()).await?;
         let elsewhere: std::collections::BTreeSet<i64> = held.values().copied().collect();
         Ok((!failed.is_empty()).then(|| refusals::left_out_of_retry(failed.len(), held.len(), &elsewhere)))
     }

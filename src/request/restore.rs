@@ -13,29 +13,29 @@ use crate::domain::candidate::Proof;
 use crate::domain::restoration::{Restoration, RestorationState, Skip, Step, restore_by};
 use crate::domain::waiting;
 use crate::identity::IdentityError;
-use crate::outbox::{Identity, reference};
-use crate::request::card_key;
+use crate::outbox::Identity;
+use crate::request::Requests;
 use crate::request::suspend::{WAIT_FOR_PERSON, WAIT_FOR_PROVIDER, doubled};
-use crate::services::App;
+use crate::services::{card_key, reference};
 use crate::wording::exemptions;
 
 /// A wish that is too old but was tried is read for so long, because its end must not deny what a try did.
 const FIND_OUT_WITHIN: Duration = Duration::hours(1);
 
-impl App {
+impl Requests {
     /// Makes a restoration's row true as far as that can be done now; says when to look again.
     pub(crate) async fn restore(&self, id: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let Some(restoration) = self.store.restoration(id).await? else {
+        let Some(restoration) = self.s.store.restoration(id).await? else {
             return Ok(None);
         };
-        let now = self.clock.now();
+        let now = self.s.clock.now();
         match &restoration.state {
             RestorationState::Due { not_before, .. } => {
                 let by = self.restore_by(&restoration);
                 if let Some(at) = waits_until(*not_before, by, restoration.state.was_tried(), now) {
                     return Ok(Some(at));
                 }
-                let lineage = self.store.lineage();
+                let lineage = self.s.store.lineage();
                 if !lineage.owns_restoration(id) {
                     let since = lineage.epoch_began.unwrap_or(now);
                     self.call_back_off(&restoration, since, Step::Skip(Skip::Superseded)).await?;
@@ -45,7 +45,7 @@ impl App {
                     self.call_back_off(&restoration, by, Step::TooLate).await?;
                 }
                 // Its end is told in the next round, from the row.
-                return Ok(Some(self.clock.now()));
+                return Ok(Some(self.s.clock.now()));
             }
             RestorationState::Restored { .. }
             | RestorationState::Skipped { .. }
@@ -54,16 +54,16 @@ impl App {
         if let Some(at) = self.tell_restoration(&restoration).await? {
             return Ok(Some(at));
         }
-        self.store.restoration_told(id).await?;
+        self.s.store.restoration_told(id).await?;
         Ok(None)
     }
 
     fn restore_by(&self, restoration: &Restoration) -> DateTime<Utc> {
-        restore_by(self.policy(&restoration.wish.policy), restoration.asked_at)
+        restore_by(self.s.policy(&restoration.wish.policy), restoration.asked_at)
     }
 
     async fn give_back(&self, restoration: &Restoration) -> anyhow::Result<()> {
-        let account = match self.unless_ended(self.still_to_be_given_back(restoration)).await {
+        let account = match self.s.unless_ended(self.still_to_be_given_back(restoration)).await {
             Some(Ok(account)) => account,
             Some(Err(step)) => return self.step_back(restoration, step).await,
             None => return Ok(()),
@@ -72,11 +72,11 @@ impl App {
             return self.step_back(restoration, Step::GiveUp).await;
         }
         let intent = Step::Intend { status_changed: account.status_changed.at() };
-        if self.store.step_restoration(restoration.id, intent, self.clock.now()).await?.is_none() {
+        if self.s.store.step_restoration(restoration.id, intent, self.s.clock.now()).await?.is_none() {
             return Ok(());
         }
-        let answer = self.identity.restore(&restoration.wish.account.id).await;
-        self.note_identity(&answer);
+        let answer = self.s.identity.restore(&restoration.wish.account.id).await;
+        self.s.note_identity(&answer);
         let step = match answer {
             Ok(reference) => Step::Confirm(Proof::by_call(reference)),
             Err(IdentityError::NotFound(_)) => Step::Skip(Skip::Gone),
@@ -95,8 +95,8 @@ impl App {
 
     /// The account as it is, if it is still to be given back; otherwise the step to take instead.
     async fn still_to_be_given_back(&self, restoration: &Restoration) -> Result<Account, Step> {
-        let read = self.identity.read(&restoration.wish.account.id).await;
-        self.note_identity(&read);
+        let read = self.s.identity.read(&restoration.wish.account.id).await;
+        self.s.note_identity(&read);
         match read {
             Ok(account) if account.status == AccountStatus::Suspended => {
                 let seen = seen_before(restoration);
@@ -127,7 +127,7 @@ impl App {
         let step = if restoration.state.was_tried() {
             match self.still_to_be_given_back(restoration).await {
                 Ok(_) => end,
-                Err(Step::Wait { .. }) if self.clock.now() >= by + FIND_OUT_WITHIN => Step::TooLateToTell,
+                Err(Step::Wait { .. }) if self.s.clock.now() >= by + FIND_OUT_WITHIN => Step::TooLateToTell,
                 Err(step) => step,
             }
         } else {
@@ -137,9 +137,9 @@ impl App {
     }
 
     async fn step_back(&self, restoration: &Restoration, step: Step) -> anyhow::Result<()> {
-        self.store.step_restoration(restoration.id, step, self.clock.now()).await?;
+        self.s.store.step_restoration(restoration.id, step, self.s.clock.now()).await?;
         // The card of its request is live again, and shows it.
-        self.nudge();
+        self.s.nudge();
         Ok(())
     }
 
@@ -152,7 +152,7 @@ impl App {
             | RestorationState::Failed { .. } => 0,
         };
         match error {
-            IdentityError::RateLimited { until } => (*until - self.clock.now()).max(Duration::seconds(1)),
+            IdentityError::RateLimited { until } => (*until - self.s.clock.now()).max(Duration::seconds(1)),
             IdentityError::Denied(_) | IdentityError::Malformed(_) => doubled(WAIT_FOR_PERSON, waits),
             IdentityError::Transient(_) | IdentityError::Refused(_) | IdentityError::NotFound(_) => {
                 doubled(WAIT_FOR_PROVIDER, waits)
@@ -162,7 +162,7 @@ impl App {
 
     /// Tells the channel what became of it.
     async fn tell_restoration(&self, restoration: &Restoration) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let Some(policy) = self.policy(&restoration.wish.policy) else {
+        let Some(policy) = self.s.policy(&restoration.wish.policy) else {
             return Ok(None);
         };
         let until = match restoration.state {
@@ -172,7 +172,7 @@ impl App {
             | RestorationState::Failed { .. } => None,
         };
         let card = match restoration.wish.request {
-            Some(request) => self.store.message(&card_key(request)).await?.as_ref().and_then(reference),
+            Some(request) => self.s.store.message(&card_key(request)).await?.as_ref().and_then(reference),
             None => None,
         };
         let message = Identity {
@@ -181,7 +181,7 @@ impl App {
             thread: None,
             card_of: None,
         };
-        self.told(&message, &exemptions::restoration(restoration, card.as_ref(), until)).await
+        self.outbox.told(&message, &exemptions::restoration(restoration, card.as_ref(), until)).await
     }
 }
 

@@ -16,13 +16,13 @@ use crate::domain::policy::execute_by;
 use crate::domain::request::{Decision, Request};
 use crate::domain::sessions::{Dropped, Sessions, Step};
 use crate::identity::IdentityError;
+use crate::request::Requests;
 use crate::request::suspend::{WAIT_FOR_PERSON, WAIT_FOR_PROVIDER, doubled};
-use crate::services::App;
 
 /// What would stop the other accounts of the round too, and how long they wait for it.
 type Standstill = OnceLock<(String, Duration)>;
 
-impl App {
+impl Requests {
     /// Ends the sessions that are due now.
     pub(crate) async fn end_sessions(
         &self,
@@ -31,10 +31,10 @@ impl App {
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
         // Read anew: some of the accounts were suspended in this round.
-        let Some((_, candidates)) = self.store.request(request.id).await? else {
+        let Some((_, candidates)) = self.s.store.request(request.id).await? else {
             return Ok(());
         };
-        let now = self.clock.now();
+        let now = self.s.clock.now();
         let is_due = |one: &&Candidate| one.state.sessions_due_at(now).is_some_and(|at| at <= now);
         let standstill = Standstill::new();
         let tries: Vec<_> = candidates
@@ -51,12 +51,12 @@ impl App {
                         None => return Ok(()),
                     },
                 };
-                let now = self.clock.now();
-                self.store.step_sessions(request.id, candidate.position, taken, now).await.map(drop)
+                let now = self.s.clock.now();
+                self.s.store.step_sessions(request.id, candidate.position, taken, now).await.map(drop)
             })
             .collect();
         let results: Vec<Result<(), crate::store::StoreError>> =
-            stream::iter(tries).buffer_unordered(self.concurrency).collect().await;
+            stream::iter(tries).buffer_unordered(self.s.concurrency).collect().await;
         Ok(results.into_iter().collect::<Result<(), _>>()?)
     }
 
@@ -68,25 +68,25 @@ impl App {
         candidate: &Candidate,
         standstill: &Standstill,
     ) -> Result<Option<Step>, crate::store::StoreError> {
-        let Some(policy) = self.policy(&request.policy).filter(|policy| policy.clear_sessions) else {
+        let Some(policy) = self.s.policy(&request.policy).filter(|policy| policy.clear_sessions) else {
             return Ok(Some(Step::Drop(Dropped::NotWanted)));
         };
-        if !self.store.lineage().owns_request(request.id) {
+        if !self.s.store.lineage().owns_request(request.id) {
             return Ok(Some(Step::Drop(Dropped::Superseded)));
         }
         let trouble = trouble(candidate);
         // Tried once in any case: ending the sessions of a suspended account is never out of date.
-        if trouble.error.is_some() && self.clock.now() > execute_by(policy, decision.at) {
+        if trouble.error.is_some() && self.s.clock.now() > execute_by(policy, decision.at) {
             return Ok(Some(Step::TooLate));
         }
-        if self.store.pause_of(&policy.name).await?.is_some() {
+        if self.s.store.pause_of(&policy.name).await?.is_some() {
             let error = "an admin has paused the policy".to_owned();
             return Ok(Some(Step::Wait { error, wait: WAIT_FOR_PERSON }));
         }
-        let Some(read) = self.unless_ended(self.identity.read(&candidate.shown.id)).await else {
+        let Some(read) = self.s.unless_ended(self.s.identity.read(&candidate.shown.id)).await else {
             return Ok(None);
         };
-        self.note_identity(&read);
+        self.s.note_identity(&read);
         match read {
             Ok(Account { status: AccountStatus::Suspended, .. }) => {}
             Ok(Account { status, .. }) => return Ok(Some(Step::Drop(Dropped::NotSuspended(status)))),
@@ -96,12 +96,12 @@ impl App {
                 return Ok(Some(Step::Wait { error: error.to_string(), wait }));
             }
         }
-        let now = self.clock.now();
-        if self.store.step_sessions(request.id, candidate.position, Step::Intend, now).await?.is_none() {
+        let now = self.s.clock.now();
+        if self.s.store.step_sessions(request.id, candidate.position, Step::Intend, now).await?.is_none() {
             return Ok(None);
         }
-        let answer = self.identity.clear_sessions(&candidate.shown.id).await;
-        self.note_identity(&answer);
+        let answer = self.s.identity.clear_sessions(&candidate.shown.id).await;
+        self.s.note_identity(&answer);
         Ok(Some(match answer {
             Ok(reference) => Step::Confirm { reference },
             Err(IdentityError::NotFound(_)) => Step::Drop(Dropped::Gone),
@@ -125,7 +125,7 @@ impl App {
     fn put_off_sessions(&self, error: &IdentityError, waits: u32, standstill: &Standstill) -> Duration {
         let (plain, wait) = match error {
             IdentityError::RateLimited { until } => {
-                let wait = (*until - self.clock.now()).max(Duration::seconds(1));
+                let wait = (*until - self.s.clock.now()).max(Duration::seconds(1));
                 (Some(wait), wait)
             }
             IdentityError::Denied(_) => (Some(WAIT_FOR_PERSON), doubled(WAIT_FOR_PERSON, waits)),
@@ -161,12 +161,12 @@ fn trouble(candidate: &Candidate) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::tests::Bench;
+    use crate::engine::bench::Bench;
 
     #[tokio::test]
     async fn what_would_stop_the_others_too_puts_them_off_for_the_plain_time() {
         let bench = Bench::new();
-        let soon = bench.app.clock.now() + Duration::seconds(30);
+        let soon = bench.engine.s.clock.now() + Duration::seconds(30);
         let text = String::new;
         // The seconds that the account waits after two waits in a row, and the others.
         for (error, alone, others) in [
@@ -179,7 +179,7 @@ mod tests {
             (IdentityError::RateLimited { until: soon - Duration::hours(1) }, 1, Some(1)),
         ] {
             let standstill = Standstill::new();
-            let wait = bench.app.put_off_sessions(&error, 2, &standstill);
+            let wait = bench.engine.requests.put_off_sessions(&error, 2, &standstill);
             let close = |wait: Duration, seconds: i64| (seconds - wait.num_seconds()).abs() < 10;
             assert!(close(wait, alone), "{error:?}: {wait}");
             let plain = standstill.get().map(|(_, plain)| *plain);

@@ -17,12 +17,12 @@ use crate::domain::candidate::{Candidate, CandidateState, Proof, Skip, Step};
 use crate::domain::policy::{Policy, execute_by};
 use crate::domain::request::{Decision, Request};
 use crate::domain::waiting;
-use crate::engine::work::Work;
 use crate::identity::{FreshLook, IdentityError};
+use crate::request::Requests;
 use crate::request::denials::At;
-use crate::services::App;
-use crate::sweep::may_pass;
-use crate::sweep::survey::fresh_standing;
+use crate::request::standing::fresh_standing;
+use crate::services::may_pass;
+use crate::services::work::Work;
 
 /// A missing right or an unreadable answer needs a person: looked at again this often until the approval is too old.
 pub(crate) const WAIT_FOR_PERSON: Duration = Duration::seconds(60);
@@ -82,7 +82,7 @@ impl Passage {
     }
 }
 
-impl App {
+impl Requests {
     /// Works on the candidates of an approved request that are due now, or the first `at_most` of them; then on the
     /// sessions of those that are suspended.
     pub(crate) async fn carry_out(
@@ -106,7 +106,7 @@ impl App {
         at_most: usize,
         stop: &CancellationToken,
     ) -> anyhow::Result<Effort> {
-        let now = self.clock.now();
+        let now = self.s.clock.now();
         let is_due = |candidate: &&Candidate| candidate.state.due_at(now).is_some_and(|at| at <= now);
         let mut due: Vec<&Candidate> = candidates.iter().filter(is_due).collect();
         // Whoever has had no turn yet comes first: a few that are turned away each time must not use up all the turns.
@@ -123,7 +123,7 @@ impl App {
                 }
                 let obstacle =
                     self.carry_out_one(request, decision, candidate, last_error, &passage, stop).await;
-                self.moves_on(Work::Request(request.id));
+                self.s.moves_on(Work::Request(request.id));
                 let goes_on = match &obstacle {
                     Ok(obstacle) => obstacle.as_ref().is_none_or(|hindrance| passage.is_of_one(hindrance)),
                     Err(_) => false,
@@ -135,7 +135,7 @@ impl App {
             })
             .collect();
         let results: Vec<anyhow::Result<Option<Hindrance>>> =
-            stream::iter(tries).buffer_unordered(self.concurrency).collect().await;
+            stream::iter(tries).buffer_unordered(self.s.concurrency).collect().await;
         if results.is_empty() {
             return Ok(Effort::NothingDue);
         }
@@ -153,9 +153,9 @@ impl App {
         last_error: Option<&str>,
     ) -> anyhow::Result<Option<Hindrance>> {
         // The answer says what time it is there: a clock that is ahead ends no approval.
-        let read = self.identity.read(&candidate.shown.id).await;
-        self.note_identity(&read);
-        if let (Ok(_), Some(why)) = (&read, self.clock_is_off()) {
+        let read = self.s.identity.read(&candidate.shown.id).await;
+        self.s.note_identity(&read);
+        if let (Ok(_), Some(why)) = (&read, self.s.clock_is_off()) {
             return Ok(Some(Hindrance { why, to_be_told: true, may_be_of_one: false }));
         }
         if let (CandidateState::Due { trouble, .. }, Some(error)) = (&candidate.state, last_error)
@@ -171,7 +171,7 @@ impl App {
     /// Returns what stands in the way of all suspensions of a policy that an admin has paused.
     async fn is_paused(&self, policy: &Policy) -> anyhow::Result<Option<Hindrance>> {
         let why = || "an admin has paused the policy".to_owned();
-        let pause = self.store.pause_of(&policy.name).await?;
+        let pause = self.s.store.pause_of(&policy.name).await?;
         Ok(pause.map(|_| Hindrance { why: why(), to_be_told: false, may_be_of_one: false }))
     }
 
@@ -186,14 +186,14 @@ impl App {
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Hindrance>> {
         // Whatever is waited for is waited for before anything is looked at.
-        let Some(turn) = self.unless_ended(self.identity.turn_to_change()).await else { return Ok(None) };
-        let Some(policy) = self.policy(&request.policy) else {
+        let Some(turn) = self.s.unless_ended(self.s.identity.turn_to_change()).await else { return Ok(None) };
+        let Some(policy) = self.s.policy(&request.policy) else {
             return self.call_off(request, candidate, Skip::PolicyGone).await;
         };
-        if !self.store.lineage().owns_request(request.id) {
+        if !self.s.store.lineage().owns_request(request.id) {
             return self.call_off(request, candidate, Skip::Superseded).await;
         }
-        if self.clock.now() > execute_by(policy, decision.at) {
+        if self.s.clock.now() > execute_by(policy, decision.at) {
             return self.call_off_too_old(request, candidate, last_error).await;
         }
         if let Some(paused) = self.is_paused(policy).await? {
@@ -202,7 +202,7 @@ impl App {
         if let Err(error) = turn {
             return self.not_now(request, candidate, error).await;
         }
-        let began = self.clock.now();
+        let began = self.s.clock.now();
         let since = self.look_from(&candidate.shown.id, began).await?;
         let fresh = match self.look_before(request, policy, candidate, since).await {
             Some(Ok(fresh)) => fresh,
@@ -210,7 +210,7 @@ impl App {
             None => return Ok(None),
         };
         // The look has just shown what time it is there; how long the account is idle can't be told otherwise.
-        if let Some(why) = self.clock_is_off() {
+        if let Some(why) = self.s.clock_is_off() {
             // Should the approval end before that is mended, its end says why.
             let wait = Step::Wait { error: why.clone(), wait: WAIT_FOR_PERSON };
             self.take(request, candidate, wait).await?;
@@ -228,20 +228,20 @@ impl App {
                 return Ok(Some(hindrance));
             }
         };
-        let now = self.clock.now();
+        let now = self.s.clock.now();
         let holds = (Duration::zero()..=LOOK_HOLDS).contains(&(now - began));
         if !holds || now > execute_by(policy, decision.at) || stop.is_cancelled() {
             // Still due: the next round, or the next start, finds out whether it still may be done.
             return Ok(None);
         }
         let intent = Step::Intend { status_changed: fresh.account.status_changed.at(), evidence };
-        if self.store.step_candidate(request.id, candidate.position, intent, now).await?.is_none() {
+        if self.s.store.step_candidate(request.id, candidate.position, intent, now).await?.is_none() {
             // No longer due: somebody else settled it, so nothing is called.
             return Ok(None);
         }
         let denied_before = self.denials_so_far(request.id);
-        let answer = self.identity.suspend(&candidate.shown.id).await;
-        self.note_identity(&answer);
+        let answer = self.s.identity.suspend(&candidate.shown.id).await;
+        self.s.note_identity(&answer);
         match answer {
             Ok(reference) => {
                 passage.got_through();
@@ -262,8 +262,8 @@ impl App {
     ) -> Option<Result<FreshLook, IdentityError>> {
         // The configuration may exempt more today than when the list was shown, and what isn't looked up exempts nobody.
         let rule = request.rule.looking_up_also_for(&policy.rule);
-        let fresh = self.unless_ended(self.identity.look(&candidate.shown.id, &rule, since)).await?;
-        self.note_identity(&fresh);
+        let fresh = self.s.unless_ended(self.s.identity.look(&candidate.shown.id, &rule, since)).await?;
+        self.s.note_identity(&fresh);
         Some(fresh)
     }
 
@@ -277,8 +277,8 @@ impl App {
         if !candidate.state.may_have_worked() {
             return self.take(request, candidate, Step::Skip(why)).await;
         }
-        let read = self.identity.read(&candidate.shown.id).await;
-        self.note_identity(&read);
+        let read = self.s.identity.read(&candidate.shown.id).await;
+        self.s.note_identity(&read);
         let step = match read {
             Ok(Account { status: AccountStatus::Suspended, .. }) => Step::Confirm(Proof::by_reading()),
             Ok(_) => Step::Skip(why),
@@ -314,7 +314,7 @@ impl App {
         // The rule that the approvers were shown and the rule of today must both still propose the account.
         let mut seen = None;
         for rule in [&request.rule, &policy.rule] {
-            match assess(account, &standing, rule, self.clock.now()) {
+            match assess(account, &standing, rule, self.s.clock.now()) {
                 Assessment::Candidate(evidence) => {
                     seen.get_or_insert_with(|| Box::new(evidence));
                 }
@@ -389,7 +389,7 @@ impl App {
             IdentityError::Transient(_) | IdentityError::Refused(_) | IdentityError::Malformed(_) => {}
         }
         let again = Step::TryAgain { error: error.to_string(), wait: WAIT_FOR_PROVIDER };
-        let step = match self.identity.read(&candidate.shown.id).await {
+        let step = match self.s.identity.read(&candidate.shown.id).await {
             Ok(Account { status: AccountStatus::Suspended, .. }) => Step::Confirm(Proof::by_reading()),
             Err(IdentityError::NotFound(_)) => Step::Skip(Skip::Gone),
             Ok(Account { status: AccountStatus::Active, .. }) => again,
@@ -414,7 +414,7 @@ impl App {
 
     fn patience(&self, error: &IdentityError) -> Duration {
         match error {
-            IdentityError::RateLimited { until } => (*until - self.clock.now()).max(Duration::seconds(1)),
+            IdentityError::RateLimited { until } => (*until - self.s.clock.now()).max(Duration::seconds(1)),
             IdentityError::Denied(_) | IdentityError::Malformed(_) => WAIT_FOR_PERSON,
             IdentityError::Transient(_) | IdentityError::Refused(_) | IdentityError::NotFound(_) => {
                 WAIT_FOR_PROVIDER
@@ -430,12 +430,12 @@ impl App {
         candidate: &Candidate,
         step: Step,
     ) -> anyhow::Result<Option<Hindrance>> {
-        let clears = self.policy(&request.policy).is_some_and(|policy| policy.clear_sessions);
+        let clears = self.s.policy(&request.policy).is_some_and(|policy| policy.clear_sessions);
         let step = match step {
             Step::Confirm(proof) if clears => Step::ConfirmAndClear(proof),
             other => other,
         };
-        self.store.step_candidate(request.id, candidate.position, step, self.clock.now()).await?;
+        self.s.store.step_candidate(request.id, candidate.position, step, self.s.clock.now()).await?;
         Ok(None)
     }
 }
@@ -487,7 +487,7 @@ fn longer(wait: Duration, candidate: &Candidate) -> Duration {
 mod tests {
     use super::*;
     use crate::domain::candidate::Trouble;
-    use crate::engine::tests::shown;
+    use crate::engine::bench::shown;
 
     #[test]
     fn what_stood_in_the_way_of_one_account_is_known_also_once_it_is_left_alone() {

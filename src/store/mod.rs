@@ -76,7 +76,7 @@ pub use requests::{OpenQuestion, StatusCounts};
 pub use restorations::AskedFor;
 pub use restore::Restoring;
 pub use reviews::Reviewed;
-pub use sweeps::{NewSweep, StartedSweep, SweepRow, SweepState};
+pub use sweeps::{NewSweep, StartedSweep, SweepRow, SweepState, counts};
 pub use watches::Drifted;
 
 use crate::domain::lineage::Lineage;

@@ -4,15 +4,16 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
 
-use super::audit::{self, AuditContext};
-use super::codec::{self, Cells, json_text, time_text};
-use super::stops::Stops;
-use super::{Store, StoreError, pauses, policies, requests, watches};
 use crate::domain::audit::{Action, Subject};
 use crate::domain::pause::Pause;
 use crate::domain::plan::{Counts, Verdict};
 use crate::domain::policy::Rule;
 use crate::domain::sweep::Trigger;
+
+use super::audit::{self, AuditContext};
+use super::codec::{self, Cells, json_text, time_text};
+use super::stops::Stops;
+use super::{Store, StoreError, pauses, policies, requests, watches};
 
 /// A sweep about to run.
 #[derive(Clone, Debug, PartialEq)]
@@ -288,4 +289,12 @@ fn decode_state(cells: &Cells<'_, '_>) -> Result<SweepState, StoreError> {
     };
     let word: String = cells.get("state")?;
     if word == state.word() { Ok(state) } else { Err(cells.bad("state: does not agree with the end")) }
+}
+
+/// The counts of a sweep, if it came that far.
+pub fn counts(sweep: &SweepRow) -> Counts {
+    match &sweep.state {
+        SweepState::Finished { counts, .. } => *counts,
+        SweepState::Started | SweepState::Failed { .. } => Counts::default(),
+    }
 }

@@ -1,30 +1,27 @@
 //! Sweeps: which are owed, running one, and telling the channel about those that ask nothing.
 
-mod looks;
-pub mod progress;
 pub mod survey;
 pub mod surveys;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::authz;
-use crate::chat::ChatError;
+use crate::authz::Authz;
 use crate::domain::assess::{Assessment, Evidence};
 use crate::domain::audit::Subject;
-use crate::domain::plan::{Counts, Guard, Verdict};
+use crate::domain::plan::{Guard, Verdict};
 use crate::domain::policy::Policy;
 use crate::domain::request::shown;
-use crate::domain::schedule;
 use crate::domain::sweep::{Trigger, slot_key};
-use crate::domain::waiting;
-use crate::identity::IdentityError;
-use crate::outbox::Identity;
-use crate::request::card_key;
-use crate::services::App;
-use crate::store::{FinishedSweep, NewSweep, StartedSweep, StoreError, SweepRow, SweepState};
+use crate::domain::{schedule, waiting};
+use crate::outbox::{Identity, Outbox};
+use crate::request::Requests;
+use crate::services::{Services, card_key, may_pass};
+use crate::store::{FinishedSweep, NewSweep, StartedSweep, SweepRow, SweepState};
 use crate::sweep::survey::Survey;
+use crate::sweep::surveys::Surveys;
 use crate::wording::notices;
 
 /// A slot that starts this much later than it should is a catch-up.
@@ -37,11 +34,34 @@ const NOT_YET_MEANT: Duration = Duration::minutes(5);
 /// How long the first of these waits is, and the longest.
 const TRY_AGAIN_AFTER: (Duration, Duration) = (Duration::seconds(10), Duration::minutes(5));
 
-impl App {
+/// Runs the sweeps.
+pub struct Sweeper {
+    s: Arc<Services>,
+    authz: Arc<Authz>,
+    outbox: Arc<Outbox>,
+    requests: Arc<Requests>,
+    /// How often a passing trouble stopped a sweep, and when it begins again.
+    stopped_sweeps: Mutex<BTreeMap<i64, (u32, DateTime<Utc>)>>,
+    surveys: Arc<Surveys>,
+}
+
+impl Sweeper {
+    pub(crate) fn new(
+        s: Arc<Services>,
+        authz: Arc<Authz>,
+        outbox: Arc<Outbox>,
+        requests: Arc<Requests>,
+        surveys: Arc<Surveys>,
+    ) -> Sweeper {
+        Sweeper { s, authz, outbox, requests, stopped_sweeps: Mutex::default(), surveys }
+    }
+}
+
+impl Sweeper {
     /// Starts a sweep for each policy whose latest slot has none yet. The database decides, not the timer. What is
     /// wrong with one policy keeps no other waiting.
     pub(crate) async fn start_owed_sweeps(&self) {
-        for policy in &self.policies {
+        for policy in &self.s.policies {
             if let Err(error) = self.start_owed_sweep(policy).await {
                 tracing::error!(
                     policy = policy.name,
@@ -53,13 +73,13 @@ impl App {
     }
 
     async fn start_owed_sweep(&self, policy: &Policy) -> anyhow::Result<()> {
-        let now = self.clock.now();
-        let known = self.store.know_policy(&policy.name, now).await?;
+        let now = self.s.clock.now();
+        let known = self.s.store.know_policy(&policy.name, now).await?;
         let Some(slot) = schedule::owed_slot(policy, known.first_seen_at, now) else {
             return Ok(());
         };
         // The channel hears of the slot all the same.
-        if self.store.pause_of(&policy.name).await?.is_some() {
+        if self.s.store.pause_of(&policy.name).await?.is_some() {
             return Ok(());
         }
         let trigger = if (now - slot).num_seconds() > LATE_AFTER_S {
@@ -75,14 +95,14 @@ impl App {
             at: now,
         };
         loop {
-            match self.store.start_sweep(sweep.clone()).await? {
+            match self.s.store.start_sweep(sweep.clone()).await? {
                 StartedSweep::New(id) => {
                     tracing::info!(policy = policy.name, sweep = id, %slot, "sweep started");
                     return Ok(());
                 }
                 // Each has a key of its own, so this ends with the last of them.
                 StartedSweep::Exists(row)
-                    if begun_by_a_wrong_clock(&row, now) && self.clock_is_off().is_none() =>
+                    if begun_by_a_wrong_clock(&row, now) && self.s.clock_is_off().is_none() =>
                 {
                     sweep.slot = format!("{}:after:{}", slot_key(slot), row.id);
                 }
@@ -96,17 +116,17 @@ impl App {
         &self,
         policy: &Policy,
         key: &str,
-        by: &authz::Known,
+        by: &crate::domain::person::Known,
     ) -> anyhow::Result<StartedSweep> {
         let sweep = NewSweep {
             policy: policy.name.clone(),
             slot: format!("asked:{key}"),
             trigger: Trigger::Command { by: by.voter.person.clone() },
             rule: policy.rule.clone(),
-            at: self.clock.now(),
+            at: self.s.clock.now(),
         };
-        let started = self.store.start_sweep(sweep).await?;
-        self.nudge();
+        let started = self.s.store.start_sweep(sweep).await?;
+        self.s.nudge();
         Ok(started)
     }
 
@@ -116,13 +136,13 @@ impl App {
             return Some(at);
         }
         let Err(error) = self.try_sweep(id).await else {
-            crate::services::lock(&self.runtime.stopped_sweeps).remove(&id);
+            crate::services::lock(&self.stopped_sweeps).remove(&id);
             return None;
         };
-        let mut stopped = crate::services::lock(&self.runtime.stopped_sweeps);
+        let mut stopped = crate::services::lock(&self.stopped_sweeps);
         let (times, at) = stopped.entry(id).or_default();
         let (first, longest) = TRY_AGAIN_AFTER;
-        *at = self.clock.now() + waiting::doubled(first, *times, longest);
+        *at = self.s.clock.now() + waiting::doubled(first, *times, longest);
         *times += 1;
         tracing::warn!(sweep = id, error = format!("{error:#}"), again_at = %*at, "sweep stopped; it is begun anew");
         Some(*at)
@@ -130,13 +150,13 @@ impl App {
 
     /// Until when a sweep that was stopped is not to be begun anew. A clock that was put back delays nothing.
     fn sweep_waits(&self, id: i64) -> Option<DateTime<Utc>> {
-        let at = crate::services::lock(&self.runtime.stopped_sweeps).get(&id).map(|(_, at)| *at);
-        waiting::until_within(at, TRY_AGAIN_AFTER.1, self.clock.now())
+        let at = crate::services::lock(&self.stopped_sweeps).get(&id).map(|(_, at)| *at);
+        waiting::until_within(at, TRY_AGAIN_AFTER.1, self.s.clock.now())
     }
 
     /// An error leaves the sweep as it was.
     async fn try_sweep(self: &Arc<Self>, id: i64) -> anyhow::Result<()> {
-        let Some(sweep) = self.store.sweep(id).await? else {
+        let Some(sweep) = self.s.store.sweep(id).await? else {
             return Ok(());
         };
         if sweep.state != SweepState::Started {
@@ -145,31 +165,33 @@ impl App {
         }
         match self.surveyed(&sweep).await {
             Ok(()) => {}
-            Err(error) if may_pass(&error) && is_tried_again(&sweep, self.clock.now()) => return Err(error),
+            Err(error) if may_pass(&error) && is_tried_again(&sweep, self.s.clock.now()) => {
+                return Err(error);
+            }
             Err(error) => {
                 let error = format!("{error:#}");
                 tracing::error!(sweep = id, policy = sweep.policy, error, "sweep failed; nothing was done");
-                self.store.fail_sweep(id, &error, self.clock.now()).await?;
+                self.s.store.fail_sweep(id, &error, self.s.clock.now()).await?;
             }
         }
-        self.nudge();
+        self.s.nudge();
         Ok(())
     }
 
     async fn surveyed(self: &Arc<Self>, sweep: &SweepRow) -> anyhow::Result<()> {
-        let Some(policy) = self.policy(&sweep.policy) else {
+        let Some(policy) = self.s.policy(&sweep.policy) else {
             self.surveys.end(sweep.id);
             anyhow::bail!("its policy is no longer in the configuration");
         };
         // The rule that was recorded at the start is the rule that runs.
         let policy = Policy { rule: sweep.rule.clone(), ..policy.clone() };
         let survey = self.survey_for(sweep.id, policy.clone()).await?;
-        if let Some(error) = survey.unread.clone().filter(|_| is_tried_again(sweep, self.clock.now())) {
+        if let Some(error) = survey.unread.clone().filter(|_| is_tried_again(sweep, self.s.clock.now())) {
             return Err(anyhow::Error::new(error).context("the sign-in log could not be read"));
         }
         self.look_after_open_cards(&policy.name).await?;
         let finished = self.finished(&policy, survey).await?;
-        let result = self.store.finish_sweep(sweep.id, finished).await?;
+        let result = self.s.store.finish_sweep(sweep.id, finished).await?;
         tracing::info!(sweep = sweep.id, policy = policy.name, request = result.request, counts = ?result.counts, "sweep finished");
         Ok(())
     }
@@ -177,18 +199,18 @@ impl App {
     /// Accounts that wait already are not asked about again, so the card that asks has to be there: it is rendered once
     /// more, and comes back if somebody deleted it.
     async fn look_after_open_cards(&self, policy: &str) -> anyhow::Result<()> {
-        for (request, _) in self.store.open_requests(Some(policy)).await? {
-            self.store.forget_rendering(&card_key(request.id)).await?;
+        for (request, _) in self.s.store.open_requests(Some(policy)).await? {
+            self.s.store.forget_rendering(&card_key(request.id)).await?;
         }
         Ok(())
     }
 
     /// Tells the channel about a sweep that has no card: failed, refused, or with nobody to ask about.
     pub(crate) async fn tell_sweep(&self, id: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let Some(sweep) = self.store.sweep(id).await? else {
+        let Some(sweep) = self.s.store.sweep(id).await? else {
             return Ok(None);
         };
-        let policy = self.policy(&sweep.policy);
+        let policy = self.s.policy(&sweep.policy);
         let card = match &sweep.state {
             SweepState::Started => return Ok(None),
             SweepState::Failed { error, .. } => Some(notices::sweep_failed(&sweep.policy, error)),
@@ -215,11 +237,11 @@ impl App {
                 thread: None,
                 card_of: None,
             };
-            if let Some(at) = self.told(&message, &card).await? {
+            if let Some(at) = self.outbox.told(&message, &card).await? {
                 return Ok(Some(at));
             }
         }
-        self.store.sweep_told(id).await?;
+        self.s.store.sweep_told(id).await?;
         Ok(None)
     }
 
@@ -233,7 +255,7 @@ impl App {
             .candidates()
             .filter_map(|one| Some((one.account.id.clone(), evidence(&one.assessment)?.idle.since)))
             .collect();
-        let proposed = self.store.times_proposed(&policy.name, idle_since).await?;
+        let proposed = self.s.store.times_proposed(&policy.name, idle_since).await?;
         let list: Vec<_> = plan
             .candidates()
             .filter_map(|one| {
@@ -258,7 +280,7 @@ impl App {
             })
             .collect();
         // One whose accounts the survey took for waiting is not ended: nobody would ask about them.
-        let mut instead_of = if list.is_empty() { Vec::new() } else { self.unposted(policy).await? };
+        let mut instead_of = if list.is_empty() { Vec::new() } else { self.outbox.unposted(policy).await? };
         instead_of.retain(|request| unposted.contains(request));
         Ok(FinishedSweep {
             counts: plan.counts,
@@ -271,32 +293,9 @@ impl App {
             by_email,
             instead_of,
             list,
-            at: self.clock.now(),
+            at: self.s.clock.now(),
         })
     }
-}
-
-/// Whether the next look may find it mended: nobody has to do anything about it.
-pub(crate) fn may_pass(error: &anyhow::Error) -> bool {
-    let chat = |error: &ChatError| match error {
-        ChatError::RateLimited(_) | ChatError::Unavailable(_) | ChatError::Ambiguous(_) => true,
-        ChatError::NotFound(_) | ChatError::Channel(_) | ChatError::Content(_) | ChatError::Denied(_) => {
-            false
-        }
-    };
-    let store = |error: &StoreError| match error {
-        StoreError::Busy | StoreError::DiskFull | StoreError::DiskFails(_) | StoreError::ReadOnly => true,
-        StoreError::Closed
-        | StoreError::Lost(_)
-        | StoreError::Damaged(_)
-        | StoreError::BadRow { .. }
-        | StoreError::Missing { .. }
-        | StoreError::Invalid(_)
-        | StoreError::Sql(_) => false,
-    };
-    error.downcast_ref().is_some_and(chat)
-        || error.downcast_ref().is_some_and(IdentityError::may_pass)
-        || error.downcast_ref().is_some_and(store)
 }
 
 /// Whether a slot's sweep came to nothing at what the clock, set back since, says is yet to come. One that was refused
@@ -325,14 +324,6 @@ fn is_tried_again(sweep: &SweepRow, now: DateTime<Utc>) -> bool {
     of_a_slot && now - sweep.started_at < TRY_AGAIN_WITHIN
 }
 
-/// The counts of a sweep, if it came that far.
-pub(crate) fn counts(sweep: &SweepRow) -> Counts {
-    match &sweep.state {
-        SweepState::Finished { counts, .. } => *counts,
-        SweepState::Started | SweepState::Failed { .. } => Counts::default(),
-    }
-}
-
 fn evidence(assessment: &Assessment) -> Option<&Evidence> {
     match assessment {
         Assessment::Candidate(evidence) => Some(evidence),
@@ -348,43 +339,19 @@ fn evidence(assessment: &Assessment) -> Option<&Evidence> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::tests::Bench;
-
-    #[test]
-    fn only_what_may_mend_itself_is_waited_for() {
-        let passing: [anyhow::Error; 5] = [
-            ChatError::Unavailable(String::new()).into(),
-            ChatError::Ambiguous(String::new()).into(),
-            IdentityError::Transient(String::new()).into(),
-            IdentityError::RateLimited { until: DateTime::UNIX_EPOCH }.into(),
-            StoreError::DiskFull.into(),
-        ];
-        for error in passing {
-            assert!(may_pass(&error.context("policy p")), "what it is about changes nothing");
-        }
-        let lasting: [anyhow::Error; 6] = [
-            ChatError::Denied(String::new()).into(),
-            ChatError::Channel(String::new()).into(),
-            IdentityError::Denied(String::new()).into(),
-            IdentityError::Malformed(String::new()).into(),
-            StoreError::Closed.into(),
-            anyhow::anyhow!("something else"),
-        ];
-        for error in lasting {
-            assert!(!may_pass(&error), "{error:?}");
-        }
-    }
+    use crate::domain::plan::Counts;
+    use crate::engine::bench::Bench;
 
     #[tokio::test]
     async fn a_sweep_is_a_catch_up_if_it_begins_more_than_two_minutes_after_its_slot() {
         let bench = Bench::new();
-        let (app, clock, policy) = (&bench.app, &bench.app.clock, &bench.app.policies[0]);
-        app.store.know_policy(&policy.name, clock.now()).await.unwrap();
+        let (engine, clock, policy) = (&bench.engine, &bench.engine.s.clock, &bench.engine.s.policies[0]);
+        engine.s.store.know_policy(&policy.name, clock.now()).await.unwrap();
         for (late_s, caught_up) in [(LATE_AFTER_S, false), (LATE_AFTER_S + 1, true)] {
             let slot = schedule::next_slot(&policy.schedule, clock.now()).unwrap();
             clock.advance(slot + Duration::seconds(late_s) + Duration::milliseconds(50) - clock.now());
-            app.start_owed_sweeps().await;
-            let sweep = app.store.last_sweep(&policy.name).await.unwrap().expect("it was owed");
+            engine.sweeper.start_owed_sweeps().await;
+            let sweep = engine.s.store.last_sweep(&policy.name).await.unwrap().expect("it was owed");
             let expected = if caught_up { Trigger::CatchUp { slot } } else { Trigger::Schedule { slot } };
             assert_eq!(sweep.trigger, expected);
         }
@@ -394,7 +361,7 @@ mod tests {
     async fn only_what_came_to_nothing_by_a_clock_set_back_since_has_another_in_its_place() {
         let bench = Bench::new();
         let id = bench.sweep("slot").await;
-        let begun = bench.app.store.sweep(id).await.unwrap().unwrap();
+        let begun = bench.engine.s.store.sweep(id).await.unwrap().unwrap();
         let at = begun.started_at;
         let ended = |verdict| SweepState::Finished { at, counts: Counts::default(), verdict, pages: 1 };
         let refused = || ended(Verdict::Refused(Guard::ClockOff { ahead_s: 600 }));
@@ -418,7 +385,7 @@ mod tests {
     async fn a_slots_sweep_is_tried_again_for_an_hour() {
         let bench = Bench::new();
         let id = bench.sweep("slot").await;
-        let sweep = bench.app.store.sweep(id).await.unwrap().unwrap();
+        let sweep = bench.engine.s.store.sweep(id).await.unwrap().unwrap();
         let end = sweep.started_at + TRY_AGAIN_WITHIN;
         assert!(is_tried_again(&sweep, end - Duration::seconds(1)));
         assert!(!is_tried_again(&sweep, end));

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 
 use crate::authz::deciders;
@@ -14,9 +14,10 @@ use crate::domain::exemption::Granted;
 use crate::domain::plan::{Assessed, Counts, Guard, Past, Plan, Verdict, plan};
 use crate::domain::policy::{Policy, Rule};
 use crate::domain::sighting::{Memory, known};
-use crate::identity::{FreshLook, IdentityError, LogRead, Looks, Protected, SecondLooks};
-use crate::services::App;
-use crate::sweep::progress::Counter;
+use crate::identity::{IdentityError, LogRead, Looks, Protected, SecondLooks};
+use crate::request::standing::restored_at;
+use crate::services::listings::Counter;
+use crate::sweep::Sweeper;
 
 /// Whom of a directory a survey keeps in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,37 +95,42 @@ impl Sieve<'_> {
 /// counted, and `unread` says if another survey may know more.
 ///
 /// The error's text is fit for the channel.
-pub async fn survey(app: &App, policy: &Policy, keep: Keep, now: DateTime<Utc>) -> anyhow::Result<Survey> {
+pub async fn survey(
+    sweeper: &Sweeper,
+    policy: &Policy,
+    keep: Keep,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Survey> {
     let rule = &policy.rule;
-    let protections = protections(app, policy, now).await?;
+    let protections = protections(sweeper, policy, now).await?;
     let (kept, others) = (BTreeMap::new(), Counts::default());
     let mut sieve =
         Sieve { protections: &protections, rule, keep, now, kept, others, by_email: BTreeMap::new() };
-    let before = app.store.past(&policy.name, &rule.user_type).await?.previous_population;
-    let mut counter = Counter::begin(app, &policy.name, before);
+    let before = sweeper.s.store.past(&policy.name, &rule.user_type).await?.previous_population;
+    let mut counter = Counter::begin(&sweeper.s.listings, &policy.name, before, sweeper.s.clock.now());
     let mut take = |account| {
         counter.one_more();
         sieve.take(account);
     };
-    let listing = app.identity.list(rule, &mut take).await;
+    let listing = sweeper.s.identity.list(rule, &mut take).await;
     drop(counter);
-    app.note_identity(&listing);
+    sweeper.s.note_identity(&listing);
     let pages = listing?;
     let Sieve { mut kept, others, by_email, .. } = sieve;
     if !kept.is_empty() {
         // A large directory is listed for minutes: whom it leaves is looked at as they are protected now.
-        let protections = self::protections(app, policy, app.clock.now()).await?;
+        let protections = self::protections(sweeper, policy, sweeper.s.clock.now()).await?;
         for (account, standing) in kept.values_mut() {
             *standing = protections.standing(account);
         }
     }
-    let records = records(app, policy, kept.keys().cloned().collect(), now).await?;
+    let records = records(sweeper, policy, kept.keys().cloned().collect(), now).await?;
     for (account, standing) in kept.values_mut() {
         let id = &account.id;
         standing.restored_at = restored_at(account, records.suspended.get(id), records.restored.get(id));
         standing.second_look = known(records.sightings.get(id), &SecondLook::NotAsked, now);
     }
-    let mut looks = second_looks(app, rule, kept.values(), &records, now).await;
+    let mut looks = second_looks(sweeper, rule, kept.values(), &records, now).await;
     for (id, look) in &looks {
         let Some((_, standing)) = kept.get_mut(id) else { continue };
         standing.second_look = match look {
@@ -136,7 +142,7 @@ pub async fn survey(app: &App, policy: &Policy, keep: Keep, now: DateTime<Utc>) 
         matches!(standing.second_look, SecondLook::Seen(_)) && !looks.contains_key(id)
     };
     let remembered = kept.iter().any(is_remembered);
-    let unconfirmed = confirm(app, policy, &mut kept, &records, now).await?;
+    let unconfirmed = confirm(sweeper, policy, &mut kept, &records, now).await?;
     let assessed = kept
         .into_values()
         .map(|(account, standing)| {
@@ -152,7 +158,7 @@ pub async fn survey(app: &App, policy: &Policy, keep: Keep, now: DateTime<Utc>) 
     looks.extend(unconfirmed.into_iter().map(|(account, error)| (account, Err(error))));
     let mut plan = plan(policy, assessed, others, &records.past);
     // Judged now, when the provider has just told its time many times over.
-    if let Some(guard) = Guard::of_clock(app.identity.clock_ahead()) {
+    if let Some(guard) = Guard::of_clock(sweeper.s.identity.clock_ahead()) {
         plan.verdict = Verdict::Refused(guard);
     }
     if plan.verdict == Verdict::NoCandidates
@@ -186,59 +192,34 @@ fn unread<'a>(looks: &'a SecondLooks, verdict: &Verdict) -> Option<&'a IdentityE
     passing.first().copied().filter(|_| too_much)
 }
 
-/// Returns the standing of one account that was read afresh at that time: what [`assess`] needs right before a
-/// suspension.
-pub async fn fresh_standing(
-    app: &App,
-    policy: &Policy,
-    fresh: &FreshLook,
-    at: DateTime<Utc>,
-) -> anyhow::Result<Standing> {
-    let approvers = deciders::accounts_of_approvers(app, policy).await?;
-    let id = &fresh.account.id;
-    let suspended = app.store.suspended_by_us(vec![id.clone()]).await?;
-    let restored = app.store.restored_by_us(vec![id.clone()]).await?;
-    let granted = app.store.exemptions_in_force(&policy.name, app.clock.now()).await?;
-    Ok(Standing {
-        admin_role: fresh.admin_role,
-        own_identity: fresh.own_identity,
-        approver: fresh.account.is_among(&approvers),
-        approver_by_email: fresh.account.is_among_by_email_alone(&approvers),
-        exempt_groups: fresh.exempt_groups.clone(),
-        granted: granted.get(id).map(|granted| (granted.id, granted.ends_at)),
-        restored_at: restored_at(&fresh.account, suspended.get(id), restored.get(id)),
-        second_look: app.after_look(id, &fresh.second_look, at).await?,
-    })
-}
-
-async fn protections(app: &App, policy: &Policy, now: DateTime<Utc>) -> anyhow::Result<Protections> {
-    let protected = app.identity.protected(&policy.rule).await;
-    app.note_identity(&protected);
+async fn protections(sweeper: &Sweeper, policy: &Policy, now: DateTime<Utc>) -> anyhow::Result<Protections> {
+    let protected = sweeper.s.identity.protected(&policy.rule).await;
+    sweeper.s.note_identity(&protected);
     Ok(Protections {
         protected: protected?,
-        approvers: deciders::accounts_of_approvers(app, policy).await?,
-        granted: app.store.exemptions_in_force(&policy.name, now).await?,
+        approvers: deciders::accounts_of_approvers(&sweeper.authz, policy).await?,
+        granted: sweeper.s.store.exemptions_in_force(&policy.name, now).await?,
     })
 }
 
 async fn records(
-    app: &App,
+    sweeper: &Sweeper,
     policy: &Policy,
     ids: Vec<AccountId>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Records> {
-    let known = app.store.know_policy(&policy.name, app.clock.now()).await?;
-    let mut past = app.store.past(&policy.name, &policy.rule.user_type).await?;
+    let known = sweeper.s.store.know_policy(&policy.name, sweeper.s.clock.now()).await?;
+    let mut past = sweeper.s.store.past(&policy.name, &policy.rule.user_type).await?;
     past.live =
         known.live_rule.is_some_and(|live| policy.rule.only_narrows(&live.without_bygone_holidays(now)));
-    let unposted = app.unposted(policy).await?;
-    let mut waiting = app.store.waiting(ids.clone()).await?;
+    let unposted = sweeper.outbox.unposted(policy).await?;
+    let mut waiting = sweeper.s.store.waiting(ids.clone()).await?;
     waiting.retain(|_, request| !unposted.contains(request));
     Ok(Records {
-        sightings: app.store.sightings(ids.clone()).await?,
+        sightings: sweeper.s.store.sightings(ids.clone()).await?,
         waiting,
-        suspended: app.store.suspended_by_us(ids.clone()).await?,
-        restored: app.store.restored_by_us(ids).await?,
+        suspended: sweeper.s.store.suspended_by_us(ids.clone()).await?,
+        restored: sweeper.s.store.restored_by_us(ids).await?,
         past,
         unposted,
     })
@@ -262,22 +243,8 @@ impl Protections {
     }
 }
 
-/// When the account was last given back: by us, or by somebody else if its status changed after we suspended it.
-fn restored_at(
-    account: &Account,
-    suspended_at: Option<&DateTime<Utc>>,
-    restored_at: Option<&DateTime<Utc>>,
-) -> Option<DateTime<Utc>> {
-    // The provider stamps the suspension itself a moment before or after we learn of it.
-    let by_others = account
-        .status_changed
-        .at()
-        .filter(|changed| suspended_at.is_some_and(|suspended| *changed > *suspended + Duration::seconds(5)));
-    by_others.max(restored_at.copied())
-}
-
 async fn second_looks(
-    app: &App,
+    sweeper: &Sweeper,
     rule: &Rule,
     accounts: impl Iterator<Item = &(Account, Standing)> + Send,
     records: &Records,
@@ -291,9 +258,9 @@ async fn second_looks(
     if asked.is_empty() {
         return SecondLooks::new();
     }
-    let LogRead { looks, others } = app.identity.second_look(&asked).await;
+    let LogRead { looks, others } = sweeper.s.identity.second_look(&asked).await;
     let told = |(id, look): (&AccountId, &Result<SecondLook, _>)| Some((id.clone(), look.clone().ok()?));
-    app.remember(looks.iter().filter_map(told).collect(), others, now).await;
+    sweeper.requests.remember(looks.iter().filter_map(told).collect(), others, now).await;
     looks
 }
 
@@ -301,7 +268,7 @@ async fn second_looks(
 /// there are more than the policy asks about at once, only those that we have suspended are, which must not come again.
 /// Returns the accounts that could not be read.
 async fn confirm(
-    app: &App,
+    sweeper: &Sweeper,
     policy: &Policy,
     kept: &mut BTreeMap<AccountId, (Account, Standing)>,
     records: &Records,
@@ -320,13 +287,13 @@ async fn confirm(
     if doubtful.is_empty() {
         return Ok(Failures::new());
     }
-    let approvers = deciders::accounts_of_approvers(app, policy).await?;
+    let approvers = deciders::accounts_of_approvers(&sweeper.authz, policy).await?;
     let reads = doubtful.into_iter().map(async |id| {
-        let read = app.identity.confirm(&id, rule).await;
-        app.note_identity(&read);
+        let read = sweeper.s.identity.confirm(&id, rule).await;
+        sweeper.s.note_identity(&read);
         (id, read)
     });
-    let reads: Vec<_> = stream::iter(reads).buffer_unordered(app.concurrency).collect().await;
+    let reads: Vec<_> = stream::iter(reads).buffer_unordered(sweeper.s.concurrency).collect().await;
     let mut failures = Failures::new();
     for (id, read) in reads {
         match read {

@@ -14,8 +14,9 @@ use tracing::Instrument as _;
 
 use crate::domain::policy::Policy;
 use crate::scheduler::Class;
-use crate::services::{App, lock};
-use crate::sweep::progress;
+use crate::services::listings::Listings;
+use crate::services::lock;
+use crate::sweep::Sweeper;
 use crate::sweep::survey::{Keep, Survey, survey};
 
 /// The surveys under way, which one workflow hands to the next.
@@ -23,8 +24,8 @@ use crate::sweep::survey::{Keep, Survey, survey};
 pub struct Surveys {
     running: Mutex<BTreeMap<i64, Running>>,
     tasks: TaskTracker,
-    /// The listings under way, by policy.
-    pub(crate) listings: Mutex<BTreeMap<String, progress::Progress>>,
+    /// The listings under way.
+    pub(crate) listings: Arc<Listings>,
 }
 
 /// The result of a survey. The sweep's own task, one at a time, waits for it.
@@ -56,7 +57,7 @@ impl Surveys {
     }
 }
 
-impl App {
+impl Sweeper {
     /// Surveys for a sweep, or waits for the survey that is under way. Dropping this leaves it under way.
     pub(crate) async fn survey_for(self: &Arc<Self>, sweep: i64, policy: Policy) -> anyhow::Result<Survey> {
         let result = self.survey_under_way(sweep, policy);
@@ -81,8 +82,8 @@ impl App {
             }
             other.abort.abort();
         }
-        let (app, its_policy) = (Arc::clone(self), policy.clone());
-        let work = async move { survey(&app, &its_policy, Keep::Unsettled, app.clock.now()).await };
+        let (this, its_policy) = (Arc::clone(self), policy.clone());
+        let work = async move { survey(&this, &its_policy, Keep::Unsettled, this.s.clock.now()).await };
         let task = self.surveys.tasks.spawn(Class::Sweep.run(work).in_current_span());
         let abort = task.abort_handle();
         let result = Arc::new(tokio::sync::Mutex::new(task));

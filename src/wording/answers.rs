@@ -10,9 +10,9 @@ use crate::domain::exemption::Granted;
 use crate::domain::pause::Pause;
 use crate::domain::plan::{Assessed, Plan, Verdict};
 use crate::domain::policy::{Policy, Rule};
+use crate::domain::progress::Progress;
 use crate::domain::request::{Request, RequestState};
 use crate::forward::Behind;
-use crate::sweep::progress::Progress;
 use crate::wording::{account_who, accounts, assessment_in_words, mention, span_of_time};
 
 /// Lines of a list in an answer that one person sees; Slack cuts such answers at a few thousand characters.
@@ -98,7 +98,7 @@ pub struct Health {
     /// The connection to the chat system.
     pub chat: Connection,
     /// The last answer of the identity provider, and whether it was good.
-    pub identity: Option<crate::services::LastAnswer>,
+    pub identity: Option<crate::identity::LastAnswer>,
     /// Whether the database can be written.
     pub database: Result<(), String>,
     /// The collectors of the audit trail that lack more than they should.

@@ -12,20 +12,14 @@ use crate::domain::deciders::Deciders;
 use crate::domain::pause::Pause;
 use crate::domain::plan::Counts;
 use crate::domain::policy::Policy;
+use crate::domain::progress;
 use crate::domain::request::{AskedAgain, Became, Decision, FirstApproval, Request, RequestState, Retry};
 use crate::domain::restoration::Restoration;
-use crate::sweep::progress;
-use crate::wording::before;
-use crate::wording::before::Before;
-use crate::wording::buttons;
-use crate::wording::deciders;
-use crate::wording::outreach;
-use crate::wording::pauses;
-use crate::wording::row_menu;
-use crate::wording::small_print;
+use crate::wording::before::{self, Before};
 use crate::wording::{
-    accounts, backlog, belongs_to, by_both, guard_in_words, idle_in_words, mention, outcome_in_words,
-    rule_in_words, sessions_in_words, shown_who, sign_in_words, span_of_time,
+    accounts, backlog, belongs_to, buttons, by_both, deciders, guard_in_words, idle_in_words, mention,
+    outcome_in_words, outreach, pauses, row_menu, rule_in_words, sessions_in_words, shown_who, sign_in_words,
+    small_print, span_of_time,
 };
 
 /// The most people on one page of a card: one block each, and a dozen for the rest, within Slack's 50.

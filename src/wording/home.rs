@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::authz::Known;
 use crate::chat::{Block, Button, Confirm, Home, Span, Text};
 use crate::domain::audit::{Actor, AuditEvent};
 use crate::domain::exemption::Granted;
-use crate::wording::answers::{Health, PolicyStatus, health_line, policy_line};
-use crate::wording::{answers, card, counted, exemptions, mention};
+use crate::domain::person::Known;
+use crate::wording::answers::{self, Health, PolicyStatus, health_line, policy_line};
+use crate::wording::{card, counted, exemptions, mention};
 
 /// Sweeps the policy in the button's value.
 pub const SWEEP: &str = "home_sweep";

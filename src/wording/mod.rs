@@ -13,7 +13,6 @@ pub mod days_off;
 pub mod deciders;
 pub mod digest;
 pub mod drift;
-pub mod evidence;
 pub mod exemptions;
 pub mod history;
 pub mod home;
@@ -395,7 +394,7 @@ pub fn guard_in_words(guard: &Guard) -> Text {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::tests::{policy, shown};
+    use crate::engine::bench::{policy, shown};
 
     fn at(day: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + chrono::Duration::days(day)

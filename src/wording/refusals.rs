@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::authz::Stranger;
 use crate::chat::{Card, Span, Text};
 use crate::domain::audit::Person;
 use crate::domain::candidate::CandidateState;
+use crate::domain::person::Stranger;
 use crate::domain::request::{AskedAgain, Became, Decision, Refusal, Request, RequestState};
-
 use crate::wording::{accounts, counted, exemptions, lineage, mention, pauses, who};
 
 /// A note without blocks.

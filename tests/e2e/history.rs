@@ -215,7 +215,7 @@ async fn an_export_comes_as_a_file_that_others_can_verify_and_is_itself_in_the_t
 
     let directory = tempfile::tempdir().expect("a directory");
     let (good, bad) = (directory.path().join("good.json"), directory.path().join("bad.json"));
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/app/history/verify.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/reports/verify.py");
     std::fs::write(&good, &bytes).expect("it can be written");
     if let Some(verdict) = verifies(directory.path(), &script, &good, &[]) {
         assert!(
@@ -293,7 +293,7 @@ async fn a_head_that_was_kept_elsewhere_shows_a_file_that_was_written_anew() {
     let document: Value = serde_json::from_slice(&file.bytes.expect("it was uploaded")).expect("JSON");
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("events.json");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/app/history/verify.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/reports/verify.py");
     let check = |text: &str, heads: &[&str]| {
         std::fs::write(&path, text).expect("it can be written");
         verifies(directory.path(), &script, &path, heads)

@@ -164,7 +164,7 @@ async fn old_events_move_to_a_file_that_an_auditor_verifies_and_the_rest_goes_on
         .expect("the head is printed")
         .to_owned();
     let verify = |anchor: &str| {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/app/history/verify.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/reports/verify.py");
         python(&folder, &[script.as_os_str(), file.as_os_str(), OsStr::new(anchor)])
     };
     if let Some(told) = verify(&format!("{before}:{head}")) {

@@ -488,7 +488,7 @@ async fn at_home() {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_every_command() {
     let (world, _) = world("").await;
-    let subcommands = inactive_contractors::commands::subcommands();
+    let subcommands = inactive_contractors::commands::grammar::subcommands();
     let commands: Vec<String> =
         subcommands.into_iter().map(|(name, _)| name).filter(|name| name != "help").collect();
     assert!(commands.len() > 18, "{commands:?}");

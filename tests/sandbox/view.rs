@@ -1,6 +1,6 @@
 //! The world as the page's JSON.
 
-use inactive_contractors::commands::subcommands;
+use inactive_contractors::commands::grammar::subcommands;
 use serde_json::{Map, Value, json};
 
 use super::people::PEOPLE;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use inactive_contractors::chat::{Ack, Connection, Handler, Inbound};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::domain::policy::Policy;
-use inactive_contractors::inbox::Inbox;
-use inactive_contractors::services::App;
+use inactive_contractors::engine::Engine;
+use inactive_contractors::services::Parts;
 use inactive_contractors::store::{Store, Writer};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
@@ -30,7 +30,7 @@ pub struct Acked {
 }
 
 pub struct Process {
-    app: Arc<App>,
+    engine: Arc<Engine>,
     fate: Fate,
     acked: Arc<Mutex<Vec<Acked>>>,
     stop: CancellationToken,
@@ -56,16 +56,17 @@ impl Process {
         };
         let (sender, connection) = watch::channel(Connection::Connected);
         let (chat, identity) = (Arc::new(slack.clone()), Arc::new(okta.clone()));
-        let app = Arc::new(App::new(store, chat, identity, clock, policies, CONCURRENCY, connection));
+        let parts = Parts { store, chat, identity, clock, policies, concurrency: CONCURRENCY, connection };
+        let engine = Arc::new(Engine::new(parts, Arc::default()));
         let stop = CancellationToken::new();
-        let work = runtime.spawn(Arc::clone(&app).run(stop.clone()));
+        let work = runtime.spawn(Arc::clone(&engine).run(stop.clone()));
         let (fate, acked) = (fate.clone(), Arc::default());
-        Process { app, fate, acked, stop, work, _connection: sender, runtime }
+        Process { engine, fate, acked, stop, work, _connection: sender, runtime }
     }
 
     /// A frame arrives.
     pub fn receive(&self, inbound: Inbound) {
-        let (inbox, acked) = (Inbox(Arc::clone(&self.app)), Arc::clone(&self.acked));
+        let (inbox, acked) = (self.engine.inbox(), Arc::clone(&self.acked));
         self.runtime.spawn(async move {
             let ack = inbox.handle(inbound.clone()).await;
             acked.lock().unwrap_or_else(PoisonError::into_inner).push(Acked { inbound, ack });
@@ -95,20 +96,20 @@ impl Process {
 
     /// Looks at everything once more.
     pub fn nudge(&self) {
-        self.app.nudge();
+        self.engine.nudge();
     }
 
     /// Ends as a supervisor ends it. `false`: it died on the way.
     pub fn stop(self) -> bool {
         self.stop.cancel();
-        let Process { app, fate, work, runtime, .. } = self;
+        let Process { engine, fate, work, runtime, .. } = self;
         runtime.block_on(async move {
             let end = async {
                 let result = work.await;
                 if !matches!(result, Ok(Ok(()))) {
                     fate.wrong(format!("the bot ended badly: {result:?}"));
                 }
-                app.store.clone().close().await.expect("the writer is there");
+                engine.store().close().await.expect("the writer is there");
             };
             let alive = tokio::select! {
                 biased;

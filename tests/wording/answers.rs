@@ -1,6 +1,5 @@
 //! Answers to commands and clicks, notices of sweeps, and every refusal.
 
-use inactive_contractors::authz::Stranger;
 use inactive_contractors::chat::{Connection, Text};
 use inactive_contractors::domain::account::AccountStatus;
 use inactive_contractors::domain::assess::{Assessment, Exemption, Standing, assess};
@@ -8,12 +7,13 @@ use inactive_contractors::domain::audit::{Actor, AuditEvent, GENESIS, Subject};
 use inactive_contractors::domain::candidate::{CandidateState, Confirmation};
 use inactive_contractors::domain::exemption::{End, Refusal as NotExempt};
 use inactive_contractors::domain::pause::Pause;
+use inactive_contractors::domain::person::Stranger;
 use inactive_contractors::domain::plan::{Assessed, Counts, Guard, Plan, Verdict};
+use inactive_contractors::domain::progress::Progress;
 use inactive_contractors::domain::request::{Decision, Refusal, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip, Wish};
 use inactive_contractors::domain::when::Misread;
 use inactive_contractors::forward::Behind;
-use inactive_contractors::sweep::progress::Progress;
 use inactive_contractors::wording::exemptions;
 use inactive_contractors::wording::exemptions::NotRestored;
 use inactive_contractors::wording::pauses;

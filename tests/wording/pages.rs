@@ -1,8 +1,8 @@
 //! The bot's page per person.
 
-use inactive_contractors::authz::Known;
 use inactive_contractors::chat::{Block, Connection, Text};
 use inactive_contractors::domain::audit::{Actor, AuditEvent, GENESIS, Subject};
+use inactive_contractors::domain::person::Known;
 use inactive_contractors::domain::request::Voter;
 use inactive_contractors::wording::{answers, home};
 

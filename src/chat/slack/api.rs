@@ -22,9 +22,8 @@ use crate::net::Network;
 
 use super::connector::Connector;
 use super::errors::Call;
-use super::marks;
-use super::render;
 use super::settings::{Settings, Timing, is_trustworthy};
+use super::{marks, render};
 
 /// Slack advises at most 200 for members; 100 messages with full blocks stay below the connector's bound.
 pub(super) const PAGE: u16 = 100;

@@ -1,7 +1,8 @@
 //! Looks at everything that the adapter needs of Slack before it is needed, and says how to mend what is missing.
 
-use super::{Slack, socket};
 use crate::chat::ChatError;
+
+use super::{Slack, socket};
 
 /// A right of the bot token, and what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

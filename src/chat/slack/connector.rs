@@ -26,11 +26,12 @@ use tokio::sync::watch;
 use tracing::Instrument as _;
 use url::Url;
 
-use super::limits::{self, CALLS_AT_ONCE, Limits};
-use super::settings::{Settings, Timing};
 use crate::clock::Clock;
 use crate::net::Cause;
 use crate::scheduler::{Class, Scheduler};
+
+use super::limits::{self, CALLS_AT_ONCE, Limits};
+use super::settings::{Settings, Timing};
 
 /// A page of 100 messages with full blocks stays well below this.
 const RESPONSE_BYTES_MAX: usize = 8 * 1024 * 1024;

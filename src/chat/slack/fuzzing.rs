@@ -5,9 +5,10 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::chat::{Card, Home, Inbound, Modal, ReplyTo, Text};
+
 use super::inbound::{self, Envelope};
 use super::render;
-use crate::chat::{Card, Home, Inbound, Modal, ReplyTo, Text};
 
 /// What a frame turned out to be.
 #[derive(Debug, PartialEq, Eq)]

@@ -17,10 +17,10 @@ use slack_morphism::prelude::{
     SlackViewState, SlackViewStateValue,
 };
 
-use super::typed::as_typed;
 use crate::chat::{FormState, Inbound, MessageRef, ReplyHandle, ReplyTo, ViewRef, What};
 
 use super::render::{base_action, base_group};
+use super::typed::as_typed;
 
 /// An envelope as it arrives. <https://docs.slack.dev/apis/events-api/using-socket-mode#events>
 #[derive(Deserialize)]

@@ -15,10 +15,11 @@ use slack_morphism::prelude::{
 };
 use url::Url;
 
+use crate::chat::{Card, ChatError, ReplyTo};
+
 use super::api::{Accepted, Api};
 use super::errors::Call;
 use super::settings::is_trustworthy;
-use crate::chat::{Card, ChatError, ReplyTo};
 
 /// How often one way is tried: a passing fault is over by then, or lasts.
 const TRIES: u32 = 3;

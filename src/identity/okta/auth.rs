@@ -17,10 +17,11 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::errors::{self, Kind};
-use super::keys::{Assertion, DpopKey};
 use crate::clock::Clock;
 use crate::identity::IdentityError;
+
+use super::errors::{self, Kind};
+use super::keys::{Assertion, DpopKey};
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");

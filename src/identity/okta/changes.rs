@@ -8,12 +8,13 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
+use crate::domain::account::AccountId;
+use crate::identity::{Changer, IdentityError, StatusChange};
+
 use super::errors::Right;
 use super::http::Http;
 use super::log::Span;
 use super::search::quoted;
-use crate::domain::account::AccountId;
-use crate::identity::{Changer, IdentityError, StatusChange};
 
 /// The events after which an account has another status.
 const KINDS: [&str; 5] = [

@@ -1,15 +1,17 @@
 //! Tries every right that the bot needs, as far as that can be known without changing anything.
 
-use super::errors::Right;
-use super::paging::{self, Then};
-use super::wire::{Type, User};
-use super::{Okta, log};
+use chrono::Duration;
+
 use crate::clock::Clock;
 use crate::domain::account::{Account, AccountId, UserType};
 use crate::domain::plan::Guard;
 use crate::domain::policy::Rule;
 use crate::identity::IdentityError;
-use chrono::Duration;
+
+use super::errors::Right;
+use super::paging::{self, Then};
+use super::wire::{Type, User};
+use super::{Okta, log};
 
 /// How many distinct user types a hint names.
 const TYPES_SHOWN: usize = 10;

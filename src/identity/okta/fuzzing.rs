@@ -4,12 +4,13 @@
 use http::HeaderMap;
 use url::Url;
 
-use super::http::Answer;
-use super::wire::User;
-use super::{log, paging, search};
 use crate::domain::account::{Account, AccountId, UserType};
 use crate::domain::policy::Rule;
 use crate::identity::IdentityError;
+
+use super::http::Answer;
+use super::wire::User;
+use super::{log, paging, search};
 
 /// The accounts of a page of users, as far as `rule` asks about them.
 pub fn users(body: &[u8], rule: &Rule) -> Result<Vec<Account>, IdentityError> {

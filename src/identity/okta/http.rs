@@ -16,15 +16,16 @@ use serde::Deserialize;
 use tracing::Instrument as _;
 use url::Url;
 
+use crate::clock::Clock;
+use crate::identity::{IdentityError, Reference};
+use crate::net::is_this_machine;
+use crate::scheduler::Class;
+
 use super::Settings;
 use super::auth::Auth;
 use super::errors::{self, Kind, Right};
 use super::rate::{self, Bucket, Rates, Reported, Traffic, WAIT_MAX};
 use super::skew::{Sent, Skew};
-use crate::clock::Clock;
-use crate::identity::{IdentityError, Reference};
-use crate::net::is_this_machine;
-use crate::scheduler::Class;
 
 /// How often one call is sent at most, whatever goes wrong.
 const ATTEMPTS_MAX: u32 = 5;

@@ -10,14 +10,15 @@ use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use futures_util::{StreamExt, stream};
 use url::Url;
 
-use super::errors::Right;
-use super::http::{Answer, Http};
-use super::paging::{self, Then};
-use super::signs::{self, Event};
 use crate::domain::account::AccountId;
 use crate::domain::assess::SecondLook;
 use crate::domain::sighting::Sighting;
 use crate::identity::{IdentityError, LogRead, Looks};
+
+use super::errors::Right;
+use super::http::{Answer, Http};
+use super::paging::{self, Then};
+use super::signs::{self, Event};
 
 /// Okta keeps the log for 90 days and answers with nothing beyond that.
 const KEPT: Duration = Duration::days(90);

@@ -11,9 +11,10 @@ use http::HeaderMap;
 use http::header::LINK;
 use url::Url;
 
+use crate::identity::IdentityError;
+
 use super::errors::Right;
 use super::http::{Answer, Http};
-use crate::identity::IdentityError;
 
 /// 10,000 pages of 200 are two million accounts.
 pub(super) const PAGES_MAX: u32 = 10_000;

@@ -13,9 +13,10 @@ use chrono::{DateTime, Duration, Utc};
 use http::{HeaderMap, Method};
 use url::Url;
 
-use super::skew;
 use crate::clock::Clock;
 use crate::scheduler::{Budget, Class, Patience, Place, Scheduler};
+
+use super::skew;
 
 /// The longest wait for a window to end: a window is 60 s.
 pub(super) const WAIT_MAX: Duration = Duration::seconds(70);

@@ -25,9 +25,10 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::search::quoted;
 use crate::domain::account::AccountId;
 use crate::domain::sighting::{Sign, Way};
+
+use super::search::quoted;
 
 /// Whose sign of life an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,10 +7,11 @@ use chrono::DateTime;
 use serde::{Deserialize, Deserializer};
 use serde_json_borrow::Value;
 
-use super::paging::Links;
 use crate::domain::account::{Account, AccountId, AccountStatus, Reading};
 use crate::domain::policy::{ExemptAttribute, Rule};
 use crate::identity::IdentityError;
+
+use super::paging::Links;
 
 /// A user; see <https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/>. `None` is absent,
 /// which is not the same as null.

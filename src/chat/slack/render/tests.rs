@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::*;
 use crate::chat::Span;
+
+use super::*;
 
 const EVIL: &str = "<!channel> *x* _y_ `z` <https://evil.example|Okta> :tada:\n> q\u{202e}";
 

@@ -15,6 +15,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use backoff::Backoff;
+use connection::{End, Live, Notice};
+use dispatch::Dispatch;
+use others::Others;
+use reach::Reach;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -25,12 +30,6 @@ use crate::clock::Clock;
 
 use super::api::Api;
 use super::settings::Timing;
-
-use backoff::Backoff;
-use connection::{End, Live, Notice};
-use dispatch::Dispatch;
-use others::Others;
-use reach::Reach;
 
 /// So often in a row, without a socket in between, the wait ends early because Slack can be reached again.
 const SHORTENED_MAX: u32 = 3;

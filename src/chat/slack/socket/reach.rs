@@ -13,9 +13,10 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
+use crate::chat::slack::api::Api;
+
 use super::Socket;
 use super::connection::{WsError, handshake};
-use crate::chat::slack::api::Api;
 
 /// Looks for Slack.
 pub(super) struct Reach {

@@ -1,12 +1,7 @@
-//! How far the listing of a directory has come, for whoever asks meanwhile: within an org's rate limit, a large one takes
-//! minutes.
+//! How far the listing of a directory has come: within an org's rate limit, a large one takes minutes.
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::services::{App, lock};
-
-/// Told of so often, in accounts.
-const EVERY: u32 = 100;
 /// What took less says nothing of what is left.
 const SAYS_SOMETHING: Duration = Duration::seconds(5);
 
@@ -34,43 +29,6 @@ pub fn time_left(done: u32, missing: u32, took: Duration) -> Option<Duration> {
     let says_something = done > 0 && took >= SAYS_SOMETHING;
     says_something
         .then(|| took * i32::try_from(missing).unwrap_or(i32::MAX) / i32::try_from(done).unwrap_or(i32::MAX))
-}
-
-/// Counts a listing. It is under way for as long as this lives.
-pub(crate) struct Counter<'a> {
-    app: &'a App,
-    policy: &'a str,
-    progress: Progress,
-}
-
-impl<'a> Counter<'a> {
-    pub(crate) fn begin(app: &'a App, policy: &'a str, expected: Option<u32>) -> Counter<'a> {
-        Counter { app, policy, progress: Progress { began: app.clock.now(), accounts: 0, expected } }
-    }
-
-    pub(crate) fn one_more(&mut self) {
-        self.progress.accounts += 1;
-        if self.progress.accounts % EVERY == 1 {
-            lock(&self.app.surveys.listings).insert(self.policy.to_owned(), self.progress.clone());
-        }
-    }
-}
-
-impl Drop for Counter<'_> {
-    fn drop(&mut self) {
-        let mut listings = lock(&self.app.surveys.listings);
-        // Of a preview and a sweep at the same time, each ends its own.
-        if listings.get(self.policy).is_some_and(|other| other.began == self.progress.began) {
-            listings.remove(self.policy);
-        }
-    }
-}
-
-impl App {
-    /// The listing of the policy's accounts that is under way.
-    pub fn listing_under_way(&self, policy: &str) -> Option<Progress> {
-        lock(&self.surveys.listings).get(policy).cloned()
-    }
 }
 
 #[cfg(test)]

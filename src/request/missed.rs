@@ -8,12 +8,12 @@ use crate::domain::assess::SecondLook;
 use crate::domain::drift::{LOG_TRIES_MAX, Watch};
 use crate::domain::missed::Checked;
 use crate::identity::{IdentityError, Looks};
-use crate::outbox::{Identity, reference};
-use crate::request::card_key;
-use crate::services::App;
+use crate::outbox::Identity;
+use crate::request::Requests;
+use crate::services::{card_key, reference};
 use crate::wording::drift;
 
-impl App {
+impl Requests {
     /// Reads the log about a suspended account that was just read. `Err`: it can't be read yet, and why.
     pub(crate) async fn check_again(
         &self,
@@ -26,9 +26,9 @@ impl App {
         if !with_log {
             return Ok(own_record);
         }
-        let now = self.clock.now();
+        let now = self.s.clock.now();
         let asked = Looks::from([(account.id.clone(), self.look_from(&account.id, now).await?)]);
-        let look = match self.identity.second_look(&asked).await.looks.remove(&account.id) {
+        let look = match self.s.identity.second_look(&asked).await.looks.remove(&account.id) {
             Some(Ok(look)) => look,
             None | Some(Err(IdentityError::Denied(_))) => return Ok(own_record),
             Some(Err(_)) if watch.failures >= LOG_TRIES_MAX => return Ok(own_record),
@@ -40,11 +40,11 @@ impl App {
 
     /// Says in the thread of the card what came to light of an account that it suspended.
     pub(crate) async fn tell_missed(&self, watch: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let Some((found, missed)) = self.store.missed(watch).await? else { return Ok(None) };
-        if let Some((request, candidates)) = self.store.request(found.request).await?
-            && let Some(policy) = self.policy(&request.policy)
+        let Some((found, missed)) = self.s.store.missed(watch).await? else { return Ok(None) };
+        if let Some((request, candidates)) = self.s.store.request(found.request).await?
+            && let Some(policy) = self.s.policy(&request.policy)
         {
-            let card = self.store.message(&card_key(request.id)).await?.as_ref().and_then(reference);
+            let card = self.s.store.message(&card_key(request.id)).await?.as_ref().and_then(reference);
             let message = Identity {
                 key: format!("missed:{watch}"),
                 channel: card.as_ref().map_or(&policy.channel, |card| &card.channel),
@@ -52,12 +52,12 @@ impl App {
                 card_of: None,
             };
             let candidate = candidates.iter().find(|one| one.shown.id == found.account.id);
-            let said = drift::missed(policy, &request, candidate, &found, &missed, self.clock.now());
-            if let Some(at) = self.told(&message, &said).await? {
+            let said = drift::missed(policy, &request, candidate, &found, &missed, self.s.clock.now());
+            if let Some(at) = self.outbox.told(&message, &said).await? {
                 return Ok(Some(at));
             }
         }
-        self.store.missed_told(watch, self.clock.now()).await?;
+        self.s.store.missed_told(watch, self.s.clock.now()).await?;
         Ok(None)
     }
 }

@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use crate::domain::account::AccountId;
 use crate::domain::assess::SecondLook;
 use crate::domain::sighting::{Memory, Sighting, known};
-use crate::services::App;
+use crate::request::Requests;
 use crate::store::StoreError;
 
-impl App {
+impl Requests {
     /// Returns where a look for this account begins: a little before the end of the last one. `None`: as far back as
     /// the log is kept.
     pub(crate) async fn look_from(
@@ -50,15 +50,15 @@ impl App {
         others: BTreeMap<AccountId, Sighting>,
         now: DateTime<Utc>,
     ) {
-        if looks.is_empty() || self.clock_is_off().is_some() {
+        if looks.is_empty() || self.s.clock_is_off().is_some() {
             return;
         }
-        if let Err(error) = self.store.remember_looks(looks, others, now).await {
+        if let Err(error) = self.s.store.remember_looks(looks, others, now).await {
             tracing::warn!(%error, "can't record the signs of life that the log has");
         }
     }
 
     async fn memory_of(&self, account: &AccountId) -> Result<Option<Memory>, StoreError> {
-        Ok(self.store.sightings(vec![account.clone()]).await?.remove(account))
+        Ok(self.s.store.sightings(vec![account.clone()]).await?.remove(account))
     }
 }

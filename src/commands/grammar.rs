@@ -1,0 +1,362 @@
+//! What can be typed. The doc comments of `Command` are the help.
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::authz::rights::Role;
+use crate::chat::Card;
+use crate::commands::tail::Form;
+use crate::commands::{mistakes, typed};
+use crate::scheduler::Class;
+
+/// Finds inactive contractor accounts, asks for approval here, and suspends what is approved.
+#[derive(Debug, Parser)]
+#[command(
+    name = "/inactive-contractors",
+    no_binary_name = true,
+    disable_version_flag = true,
+    color = clap::ColorChoice::Never,
+    term_width = 80,
+)]
+pub(crate) struct Line {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// Answer for everybody in this channel; only in the channel of a policy
+    #[arg(long, global = true)]
+    pub(crate) here: bool,
+}
+
+impl Line {
+    /// Reads a line as a person types it. `Err` is the answer to a line that can't be read.
+    pub(crate) fn typed(text: &str) -> Result<Line, Card> {
+        let mut grammar = Line::command();
+        grammar.build();
+        let arguments = typed::arguments(text, &grammar).map_err(|mistake| mistakes::said(&mistake))?;
+        Line::try_parse_from(&arguments).map_err(|error| mistakes::answer(&error, &arguments, &grammar))
+    }
+
+    /// As a button of an answer carries it: only what changes nothing.
+    pub(crate) fn pressed(line: &str) -> Option<(Command, bool)> {
+        let line = Line::try_parse_from(line.split_whitespace()).ok().filter(Line::is_question)?;
+        Some((line.command?, line.here))
+    }
+
+    pub(crate) fn is_question(&self) -> bool {
+        self.command.as_ref().is_some_and(Command::is_question)
+    }
+}
+
+/// Each subcommand and the first line of its help, as `help` lists them: for a client that completes what people type.
+#[must_use]
+pub fn subcommands() -> Vec<(String, String)> {
+    let mut line = Line::command();
+    line.build();
+    let about = |command: &clap::Command| command.get_about().map(ToString::to_string).unwrap_or_default();
+    line.get_subcommands().map(|command| (command.get_name().to_owned(), about(command))).collect()
+}
+
+/// What can be asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum Command {
+    /// Show each policy's last and next sweep, open requests, and the health of the bot (the default)
+    Status,
+    /// Sweep now and ask for approval, as the schedule would
+    #[command(after_help = "Examples:\n  sweep\n  sweep contractors")]
+    Sweep {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Show what a sweep would propose now, and why others are left alone; posts and changes nothing
+    #[command(after_help = "Examples:\n  preview\n  preview contractors")]
+    Preview {
+        #[command(flatten)]
+        which: Which,
+        /// The page of the answer
+        #[arg(long, default_value_t = 1)]
+        page: usize,
+    },
+    /// List the open requests with links
+    Pending,
+    /// Explain one account: is it proposed or not, by which rule, and what happened to it before
+    #[command(after_help = "Examples:\n  why ada@example.com\n  why @ada")]
+    Why {
+        /// A login, an e-mail address, an Okta id or an @mention
+        person: String,
+    },
+    /// Have a policy leave an account alone for a time; you own the exemption
+    ///
+    /// Times come first: for 30 days, for two weeks, until friday, until 14 Dec, from 2026-12-20. Without an end it lasts as
+    /// long as the policy allows. The reason is the rest of the line; because begins it whatever it says.
+    #[command(after_help = "Examples:\n  exempt ada@example.com for 30d parental leave cover\n  \
+                            exempt @ada until 2026-12-31 on site without Okta\n  \
+                            exempt @ada from 2026-12-20 until 2027-01-07 because for the holidays")]
+    Exempt {
+        #[command(flatten)]
+        about: About,
+    },
+    /// Exempt an account from a later day on; the same as exempt with from
+    #[command(after_help = "Example:\n  leave ada@example.com from 2026-12-20 until 2027-01-07 holidays")]
+    Leave {
+        #[command(flatten)]
+        about: About,
+    },
+    /// End the exemptions of an account now
+    #[command(after_help = "Example:\n  unexempt ada@example.com contract is over")]
+    Unexempt {
+        #[command(flatten)]
+        about: About,
+    },
+    /// Give a suspended account back to its person; the policy then leaves it alone for a while
+    #[command(after_help = "Example:\n  restore ada@example.com back from leave")]
+    Restore {
+        #[command(flatten)]
+        about: About,
+    },
+    /// List the exemptions that people granted, the next to end first
+    Exemptions,
+    /// Take an open request back; nobody on it is suspended
+    #[command(after_help = "Example:\n  withdraw 7 the list is from before the import was fixed")]
+    Withdraw {
+        /// The request's number, as its card and `pending` show it
+        request: String,
+        /// The reason
+        words: Option<String>,
+    },
+    /// Try the failed suspensions of a finished request again
+    #[command(after_help = "Example:\n  retry 7")]
+    Retry {
+        /// The request's number, as its card shows it
+        request: String,
+        /// Why, if you want to say so
+        words: Option<String>,
+    },
+    /// Stop: nobody is suspended and no sweep starts until an admin resumes; for admins
+    ///
+    /// Denying, keeping and restoring go on. Without a policy, this pauses every one that you are an admin of. A policy's
+    /// name as the first word means that policy. The reason is the rest; because begins it whatever it says.
+    #[command(
+        after_help = "Examples:\n  pause\n  pause contractors the import is wrong\n  pause because contractors \
+                            are listed twice"
+    )]
+    Pause {
+        #[command(flatten)]
+        stop: Stop,
+    },
+    /// Let a paused policy go on; for admins
+    ///
+    /// Without a policy, this resumes every one that you are an admin of. A policy's name as the first word means that
+    /// policy. The reason is the rest; because begins it whatever it says.
+    #[command(
+        after_help = "Examples:\n  resume\n  resume contractors the import is fixed\n  resume because the import \
+                            is fixed"
+    )]
+    Resume {
+        #[command(flatten)]
+        stop: Stop,
+    },
+    /// Check the whole audit trail, and say up to which event it holds
+    Verify,
+    /// Show the audit trail, newest first: who did what, to whom, when
+    ///
+    /// Filters go together, in any order: since, until, in, by, outcome, request, policy.
+    #[command(after_help = "Examples:\n  audit ada@example.com\n  audit since last month by @ben\n  \
+                            audit in Q3 2026 outcome failed\n  audit request 12")]
+    Audit {
+        /// A login or part of it, an Okta id or an @mention, and filters
+        words: Vec<String>,
+        /// Only events before this number
+        #[arg(long)]
+        before: Option<i64>,
+        /// Only events after this number
+        #[arg(long)]
+        after: Option<i64>,
+    },
+    /// Send you a part of the audit trail as a file; recorded
+    ///
+    /// The filters are those of audit. A csv file is for spreadsheets, a json file can be verified.
+    #[command(after_help = "Examples:\n  export since 2026-01-01 csv\n  export ada@example.com json")]
+    Export {
+        /// Filters as for audit, and csv or json
+        words: Vec<String>,
+    },
+    /// Show the trend of a period as numbers and a picture: 90d unless you say otherwise
+    #[command(after_help = "Examples:\n  report\n  report last quarter\n  report 2026-01 to 2026-06")]
+    Report {
+        /// The period, and "policy" with a name if there are several
+        words: Vec<String>,
+    },
+    /// Send you the evidence of a period for an auditor, as a zip; recorded
+    #[command(after_help = "Examples:\n  evidence last quarter\n  evidence 2026-01-01 to 2026-06-30")]
+    Evidence {
+        /// The period, and "policy" with a name for one policy only
+        words: Vec<String>,
+    },
+}
+
+/// An account, and what a person says about it.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub(crate) struct About {
+    /// The policy; may be left out if only one is about accounts of this type
+    #[arg(long)]
+    pub(crate) policy: Option<String>,
+    /// A login, an e-mail address, an Okta id or an @mention
+    pub(crate) person: String,
+    /// Times, where the command takes them, and the reason: the rest of the line
+    pub(crate) words: Option<String>,
+}
+
+/// A policy, or the only one.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub(crate) struct Which {
+    /// The policy; may be left out if there is only one
+    #[arg(long)]
+    pub(crate) policy: Option<String>,
+    /// The same without --policy
+    #[arg(value_name = "NAME")]
+    pub(crate) words: Option<String>,
+}
+
+/// A policy, or all, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub(crate) struct Stop {
+    /// The policy; otherwise all that you are an admin of
+    #[arg(long)]
+    pub(crate) policy: Option<String>,
+    /// A policy's name, and why, if you want to say so
+    pub(crate) words: Option<String>,
+}
+
+impl Command {
+    /// Whether it changes nothing, here or anywhere.
+    pub(crate) fn is_question(&self) -> bool {
+        match self {
+            Command::Status
+            | Command::Preview { .. }
+            | Command::Pending
+            | Command::Why { .. }
+            | Command::Exemptions
+            | Command::Audit { .. }
+            | Command::Verify => true,
+            Command::Sweep { .. }
+            | Command::Exempt { .. }
+            | Command::Leave { .. }
+            | Command::Unexempt { .. }
+            | Command::Withdraw { .. }
+            | Command::Retry { .. }
+            | Command::Restore { .. }
+            | Command::Pause { .. }
+            | Command::Resume { .. }
+            | Command::Export { .. }
+            | Command::Report { .. }
+            | Command::Evidence { .. } => false,
+        }
+    }
+
+    /// Returns what its look-ups are for: to change something, or only to tell the person.
+    pub(crate) fn class(&self) -> Class {
+        let only_tells =
+            matches!(self, Command::Export { .. } | Command::Report { .. } | Command::Evidence { .. });
+        if only_tells || self.is_question() { Class::Question } else { Class::FreshLook }
+    }
+
+    /// Whether it is answered about all policies in which the person holds the role.
+    pub(crate) fn is_about_all(&self) -> bool {
+        match self {
+            Command::Status
+            | Command::Pending
+            | Command::Why { .. }
+            | Command::Exemptions
+            | Command::Audit { .. }
+            | Command::Export { .. }
+            | Command::Report { .. }
+            | Command::Evidence { .. } => true,
+            // Who pauses or resumes all is told which are not.
+            Command::Pause { .. }
+            | Command::Resume { .. }
+            | Command::Preview { .. }
+            | Command::Verify
+            | Command::Sweep { .. }
+            | Command::Exempt { .. }
+            | Command::Leave { .. }
+            | Command::Unexempt { .. }
+            | Command::Withdraw { .. }
+            | Command::Retry { .. }
+            | Command::Restore { .. } => false,
+        }
+    }
+
+    /// Whether what it wants is recorded before it is acknowledged: an acknowledged wish is not lost.
+    pub(crate) fn is_kept_first(&self) -> bool {
+        match self {
+            Command::Sweep { .. }
+            | Command::Pause { .. }
+            | Command::Resume { .. }
+            | Command::Withdraw { .. }
+            | Command::Retry { .. } => true,
+            Command::Status
+            | Command::Preview { .. }
+            | Command::Pending
+            | Command::Why { .. }
+            | Command::Exempt { .. }
+            | Command::Leave { .. }
+            | Command::Unexempt { .. }
+            | Command::Restore { .. }
+            | Command::Exemptions
+            | Command::Verify
+            | Command::Audit { .. }
+            | Command::Export { .. }
+            | Command::Report { .. }
+            | Command::Evidence { .. } => false,
+        }
+    }
+
+    /// Returns what may follow its fixed words, the policy that an option names, and the rest of the line.
+    pub(crate) fn tail(&self) -> Option<(Form, Option<&str>, &str)> {
+        let (form, option, words) = match self {
+            Command::Sweep { which } => (Form::which("sweep"), &which.policy, &which.words),
+            Command::Preview { which, .. } => (Form::which("preview"), &which.policy, &which.words),
+            Command::Exempt { about } => (Form::exemption("exempt"), &about.policy, &about.words),
+            Command::Leave { about } => (Form::exemption("leave"), &about.policy, &about.words),
+            Command::Unexempt { about } => (Form::account("unexempt"), &about.policy, &about.words),
+            Command::Restore { about } => (Form::account("restore"), &about.policy, &about.words),
+            Command::Withdraw { words, .. } => (Form::request("withdraw"), &None, words),
+            Command::Retry { words, .. } => (Form::request("retry"), &None, words),
+            Command::Pause { stop } => (Form::stop("pause"), &stop.policy, &stop.words),
+            Command::Resume { stop } => (Form::stop("resume"), &stop.policy, &stop.words),
+            Command::Status
+            | Command::Pending
+            | Command::Why { .. }
+            | Command::Exemptions
+            | Command::Verify
+            | Command::Audit { .. }
+            | Command::Export { .. }
+            | Command::Report { .. }
+            | Command::Evidence { .. } => return None,
+        };
+        Some((form, option.as_deref(), words.as_deref().unwrap_or_default()))
+    }
+
+    /// The role that it needs, the word of the audit trail for it, and what it does, to follow "may".
+    pub(crate) fn needs(&self) -> (Role, &'static str, &'static str) {
+        match self {
+            Command::Status => (Role::Viewer, "status", "ask that"),
+            Command::Sweep { .. } => (Role::Approver, "sweep", "start a sweep"),
+            Command::Preview { .. } => (Role::Viewer, "preview", "ask that"),
+            Command::Pending => (Role::Viewer, "pending", "ask that"),
+            Command::Why { .. } => (Role::Viewer, "why", "ask that"),
+            Command::Exempt { .. } => (Role::Approver, "exempt", "exempt an account"),
+            Command::Leave { .. } => (Role::Approver, "leave", "exempt an account"),
+            Command::Unexempt { .. } => (Role::Approver, "unexempt", "end an exemption"),
+            Command::Restore { .. } => (Role::Approver, "restore", "give an account back"),
+            Command::Withdraw { .. } => (Role::Approver, "withdraw", "take a request back"),
+            Command::Retry { .. } => (Role::Approver, "retry", "have suspensions tried again"),
+            Command::Pause { .. } => (Role::Admin, "pause", "stop it"),
+            Command::Resume { .. } => (Role::Admin, "resume", "let it go on"),
+            Command::Verify => (Role::Viewer, "verify", "ask that"),
+            Command::Exemptions => (Role::Viewer, "exemptions", "ask that"),
+            Command::Audit { .. } => (Role::Viewer, "audit", "ask that"),
+            Command::Export { .. } => (Role::Approver, "export", "take a copy of the audit trail"),
+            Command::Report { .. } => (Role::Viewer, "report", "ask that"),
+            Command::Evidence { .. } => (Role::Approver, "evidence", "have the evidence put together"),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! What a person is to a policy, and why somebody is not let in.
+
+use super::audit::Person;
+use super::request::Voter;
+
+/// Why a person was turned away before their input was even looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stranger {
+    /// A guest, a bot, deactivated or of another company.
+    Outsider(Person, String),
+    /// Would decide for the policy of this name, but isn't in its channel now.
+    NotInChannel(Person, String),
+    /// The chat system could not say who this is or what they may do.
+    CantTell(String),
+}
+
+impl Stranger {
+    /// Returns whether it is certain that they may not.
+    pub fn is_certain(&self) -> bool {
+        !matches!(self, Stranger::CantTell(_))
+    }
+}
+
+/// What a person is to a policy right now.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The person with the rights to decide.
+    pub voter: Voter,
+    /// May run read-only commands.
+    pub viewer: bool,
+}

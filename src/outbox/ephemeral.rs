@@ -1,0 +1,50 @@
+//! Replies that one person sees, sent in the background so that no acknowledgement waits for them.
+
+use std::sync::Arc;
+
+use crate::chat::{ReplyTo, Text};
+use crate::outbox::Outbox;
+use crate::scheduler::Class;
+use crate::wording::refusals;
+
+impl Outbox {
+    /// Tells one person something in the background, so that no acknowledgement waits for it.
+    pub(crate) fn whisper(self: &Arc<Self>, to: ReplyTo, text: Text) {
+        self.whisper_card(to, refusals::note(text));
+    }
+
+    pub(crate) fn whisper_card(self: &Arc<Self>, to: ReplyTo, card: crate::chat::Card) {
+        let this = Arc::clone(self);
+        self.s.tasks.spawn(Class::FreshLook.run(async move {
+            let _turn = this.replies.0.acquire().await;
+            if let Err(error) = this.s.chat.whisper(&to, &card).await {
+                tracing::warn!(user = to.user, %error, "a reply could not be delivered");
+            }
+        }));
+    }
+
+    /// Runs something that decides nothing after the acknowledgement; the person is told if it breaks.
+    pub(crate) fn background(
+        self: &Arc<Self>,
+        class: Class,
+        reply: ReplyTo,
+        work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
+        let this = Arc::clone(self);
+        self.s.tasks.spawn(class.run(async move {
+            if let Err(error) = work.await {
+                tracing::error!(error = format!("{error:#}"), "an answer could not be given");
+                this.whisper(reply, refusals::broken());
+            }
+        }));
+    }
+}
+
+/// So many replies to single people are under way at once; more would only time each other out.
+pub(crate) struct Turns(tokio::sync::Semaphore);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Turns(tokio::sync::Semaphore::new(16))
+    }
+}

@@ -1,0 +1,199 @@
+//! From a person's decision to the database: who they are, whether they may, and the new state with its audit events.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::authz;
+use crate::authz::rights::unidentified;
+use crate::chat::{Inbound, Text};
+use crate::domain::audit::{Action, Actor, Draft, Person};
+use crate::domain::person::{Known, Stranger};
+use crate::domain::request::{Input, Refusal, Request, Verb};
+use crate::request::Requests;
+use crate::store::{AuditContext, Decided, Receipt};
+use crate::wording::refusals;
+
+/// A button or dialog of a request.
+pub(crate) struct Press {
+    pub(crate) request: i64,
+    pub(crate) list_hash: Option<String>,
+    pub(crate) verb: Verb,
+    pub(crate) reason: Option<String>,
+}
+
+/// Why an input had no effect.
+pub(crate) enum Turned {
+    /// The person was turned away, or the input had come before; in words.
+    Away(Text),
+    /// The request refused it.
+    Refused(Refusal),
+}
+
+impl Turned {
+    /// The sentence for the person.
+    pub(crate) fn text(&self) -> Text {
+        match self {
+            Turned::Away(text) => text.clone(),
+            Turned::Refused(refusal) => refusals::refusal(refusal),
+        }
+    }
+}
+
+impl Requests {
+    /// Says that there is no such request here.
+    pub(crate) fn no_such_request(&self) -> Text {
+        let text = refusals::no_such_request();
+        if self.s.chat.other_connections() > 0 { text.and(refusals::perhaps_of_another_bot()) } else { text }
+    }
+
+    /// Takes a decision to the database. The request after it; `Err`: it had no effect.
+    pub(crate) async fn decide(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        press: Press,
+    ) -> anyhow::Result<Result<Request, Turned>> {
+        // The receipt is recorded first: until it is settled, the deadline waits for it.
+        let received = self
+            .s
+            .store
+            .receive(&inbound.key, Some(press.request), &inbound.user, inbound.received_at)
+            .await?;
+        let received_at = match received {
+            Receipt::New => inbound.received_at,
+            // A crash came between the receipt and the decision: the first arrival counts.
+            Receipt::Repeated { received_at, outcome: None } => received_at,
+            Receipt::Repeated { outcome: Some(_), .. } => return Ok(Err(Turned::Away(refusals::repeated()))),
+        };
+        let outcome = self.judge(inbound, press, received_at).await;
+        if let Err(error) = &outcome {
+            self.settle(inbound, &format!("error: {error:#}"), None).await?;
+        }
+        // Either way the card is rendered again: a stale one is put right.
+        self.s.nudge();
+        outcome
+    }
+
+    async fn judge(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        press: Press,
+        received_at: DateTime<Utc>,
+    ) -> anyhow::Result<Result<Request, Turned>> {
+        let id = press.request;
+        let Some(request) = self.s.store.request_alone(id).await? else {
+            self.settle(inbound, "no such request", None).await?;
+            return Ok(Err(Turned::Away(self.no_such_request())));
+        };
+        let Some(policy) = self.s.policy(&request.policy) else {
+            let person =
+                Person { id: inbound.user.clone(), name: String::new(), email: None, person_id: None };
+            let why = "the policy is no longer in the configuration";
+            let event = refused_unseen(person, inbound.received_at, why);
+            self.settle(inbound, "policy gone", Some((AuditContext::of(&request), event))).await?;
+            return Ok(Err(Turned::Away(Text::plain(
+                "This request's policy is no longer in the configuration, so nothing was changed.",
+            ))));
+        };
+        let known = match authz::identify(&self.authz, policy, &inbound.user).await {
+            Ok(known) => known,
+            Err(stranger) => {
+                self.turn_away(inbound, &request, &stranger).await?;
+                return Ok(Err(Turned::Away(refusals::stranger(&stranger))));
+            }
+        };
+        let Known { voter, .. } = known;
+        let person = voter.person.clone();
+        let may_nothing = !voter.approver && !voter.admin;
+        let only_counted = may_nothing && self.authz.is_only_counted(&person.id);
+        let input = Input {
+            verb: press.verb,
+            voter,
+            received_at,
+            list_hash: press.list_hash,
+            reason: press.reason,
+            approvals_needed: policy.approvals_needed,
+            rule: policy.rule.clone(),
+            own_accounts: self.authz.own_accounts(policy),
+            paused: None,
+        };
+        let now = self.s.clock.now();
+        let decided = if only_counted {
+            self.s.store.decide_unrecorded(&inbound.key, id, input, now).await?
+        } else {
+            self.s.store.decide(&inbound.key, id, input, now).await?
+        };
+        if may_nothing && matches!(&decided, Decided::Refused(refusal) if refusal.is_lack_of_right()) {
+            self.authz.note_try(&person, Some(&request.policy), now, only_counted);
+        }
+        Ok(match decided {
+            Decided::Done(request) => Ok(*request),
+            Decided::Refused(refusal) => Err(Turned::Refused(refusal)),
+            Decided::Repeated(_) => Err(Turned::Away(refusals::repeated())),
+        })
+    }
+
+    /// Records that somebody was turned away before their input was looked at.
+    async fn turn_away(
+        &self,
+        inbound: &Inbound,
+        request: &Request,
+        stranger: &Stranger,
+    ) -> anyhow::Result<()> {
+        let context = AuditContext::of(request);
+        let event = turned_away(&inbound.user, inbound.received_at, stranger);
+        if stranger.is_certain() {
+            self.authz.settle_try(inbound, "turned away", context, event).await?;
+            return Ok(());
+        }
+        self.settle(inbound, "turned away", Some((context, event))).await
+    }
+
+    /// Does the same for an input without a receipt.
+    pub(crate) async fn note_stranger(
+        &self,
+        inbound: &Inbound,
+        context: AuditContext,
+        stranger: &Stranger,
+    ) -> anyhow::Result<()> {
+        let event = turned_away(&inbound.user, self.s.clock.now(), stranger);
+        if stranger.is_certain() {
+            self.authz.append_try(context, event).await?;
+        } else {
+            self.s.store.append(context, event).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn settle(
+        &self,
+        inbound: &Inbound,
+        outcome: &str,
+        event: Option<(AuditContext, Draft)>,
+    ) -> anyhow::Result<()> {
+        self.s.store.settle(&inbound.key, outcome, event, self.s.clock.now()).await?;
+        Ok(())
+    }
+}
+
+/// The audit event of somebody who was turned away before their input was looked at.
+pub(crate) fn turned_away(user: &str, at: DateTime<Utc>, stranger: &Stranger) -> Draft {
+    match stranger {
+        Stranger::Outsider(person, why) => refused_unseen(person.clone(), at, why),
+        Stranger::NotInChannel(person, _) => refused_unseen(person.clone(), at, "not in the channel"),
+        Stranger::CantTell(why) => {
+            let person = Person { id: user.to_owned(), name: String::new(), email: None, person_id: None };
+            refused_unseen(person, at, &unidentified(why))
+        }
+    }
+}
+
+pub(crate) fn refused_unseen(person: Person, at: DateTime<Utc>, why: &str) -> Draft {
+    Draft {
+        at,
+        actor: Actor::Person(person),
+        action: Action::InputRefused,
+        subject: None,
+        detail: serde_json::json!({ "why": why }),
+    }
+}

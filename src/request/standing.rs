@@ -1,0 +1,49 @@
+//! What an account's surroundings say of it right before a suspension: roles, groups, exemptions, our own records.
+
+use chrono::{DateTime, Duration, Utc};
+
+use crate::authz::deciders;
+use crate::domain::account::Account;
+use crate::domain::assess::Standing;
+use crate::domain::policy::Policy;
+use crate::identity::FreshLook;
+use crate::request::Requests;
+
+/// Returns the standing of one account that was read afresh at that time: what [`assess`] needs right before a
+/// suspension.
+pub async fn fresh_standing(
+    requests: &Requests,
+    policy: &Policy,
+    fresh: &FreshLook,
+    at: DateTime<Utc>,
+) -> anyhow::Result<Standing> {
+    let approvers = deciders::accounts_of_approvers(&requests.authz, policy).await?;
+    let id = &fresh.account.id;
+    let suspended = requests.s.store.suspended_by_us(vec![id.clone()]).await?;
+    let restored = requests.s.store.restored_by_us(vec![id.clone()]).await?;
+    let granted = requests.s.store.exemptions_in_force(&policy.name, requests.s.clock.now()).await?;
+    Ok(Standing {
+        admin_role: fresh.admin_role,
+        own_identity: fresh.own_identity,
+        approver: fresh.account.is_among(&approvers),
+        approver_by_email: fresh.account.is_among_by_email_alone(&approvers),
+        exempt_groups: fresh.exempt_groups.clone(),
+        granted: granted.get(id).map(|granted| (granted.id, granted.ends_at)),
+        restored_at: restored_at(&fresh.account, suspended.get(id), restored.get(id)),
+        second_look: requests.after_look(id, &fresh.second_look, at).await?,
+    })
+}
+
+/// When the account was last given back: by us, or by somebody else if its status changed after we suspended it.
+pub(crate) fn restored_at(
+    account: &Account,
+    suspended_at: Option<&DateTime<Utc>>,
+    restored_at: Option<&DateTime<Utc>>,
+) -> Option<DateTime<Utc>> {
+    // The provider stamps the suspension itself a moment before or after we learn of it.
+    let by_others = account
+        .status_changed
+        .at()
+        .filter(|changed| suspended_at.is_some_and(|suspended| *changed > *suspended + Duration::seconds(5)));
+    by_others.max(restored_at.copied())
+}

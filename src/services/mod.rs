@@ -1,0 +1,215 @@
+//! What every component is given: the store, the chat, the identity provider, the clock and the policies.
+
+pub(crate) mod listings;
+pub(crate) mod work;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::Duration;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::chat::{Chat, ChatError, Connection, MessageRef};
+use crate::clock::Clock;
+use crate::domain::plan::Guard;
+use crate::domain::policy::Policy;
+use crate::identity::{IdentityError, IdentityProvider, LastAnswer};
+use crate::services::listings::Listings;
+use crate::services::work::Rows;
+use crate::store::{MessageRow, Store, StoreError};
+use crate::wording;
+
+/// How long whoever has asked something may still wait for the answer then; after it they are told to ask again.
+pub(crate) const ANSWER_MAX: std::time::Duration = std::time::Duration::from_secs(3);
+/// Work that failed is tried again after this long.
+pub(crate) const RETRY_AFTER_FAILURE: Duration = Duration::seconds(10);
+
+/// What the wiring gives the bot.
+pub struct Parts {
+    /// Pending approvals and the audit trail.
+    pub store: Store,
+    /// Where people are.
+    pub chat: Arc<dyn Chat>,
+    /// Where accounts are.
+    pub identity: Arc<dyn IdentityProvider>,
+    /// The time.
+    pub clock: Clock,
+    /// The configured policies.
+    pub policies: Vec<Policy>,
+    /// How many accounts are worked on at once.
+    pub concurrency: usize,
+    /// The state of the connection to the chat system.
+    pub connection: watch::Receiver<Connection>,
+}
+
+/// What every component is given.
+pub struct Services {
+    pub(crate) store: Store,
+    pub(crate) chat: Arc<dyn Chat>,
+    pub(crate) identity: Arc<dyn IdentityProvider>,
+    pub(crate) clock: Clock,
+    pub(crate) policies: Vec<Policy>,
+    pub(crate) concurrency: usize,
+    pub(crate) connection: watch::Receiver<Connection>,
+    /// The listings of directories that are under way.
+    pub(crate) listings: Arc<Listings>,
+    /// Wakes the loop.
+    pub(crate) woken: Notify,
+    pub(crate) tasks: TaskTracker,
+    /// The rows that are worked on, and when others are due.
+    pub(crate) rows: Rows,
+    /// The loop has ended: nothing may wait long for an answer any more.
+    pub(crate) ending: CancellationToken,
+    pub(crate) identity_health: Mutex<Option<LastAnswer>>,
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // The maps behind these locks are valid after any panic: each is changed by single calls.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Services {
+    pub(crate) fn new(parts: Parts, listings: Arc<Listings>) -> Services {
+        let Parts { store, chat, identity, clock, policies, concurrency, connection } = parts;
+        Services {
+            store,
+            chat,
+            identity,
+            clock,
+            policies,
+            concurrency,
+            connection,
+            listings,
+            woken: Notify::new(),
+            tasks: TaskTracker::new(),
+            rows: Rows::default(),
+            ending: CancellationToken::new(),
+            identity_health: Mutex::default(),
+        }
+    }
+
+    /// The policy of this name.
+    pub fn policy(&self, name: &str) -> Option<&Policy> {
+        self.policies.iter().find(|policy| policy.name == name)
+    }
+
+    /// Wakes the loop: some row may have changed.
+    pub fn nudge(&self) {
+        self.woken.notify_one();
+    }
+
+    /// What comes of work that changes nothing, unless the workflow ends first: nothing, not even the provider's silence,
+    /// is to hold up the next configuration.
+    pub(crate) async fn unless_ended<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.ending.cancelled() => None,
+        }
+    }
+
+    /// The same, for what a person waits for: they may have the answer in a moment.
+    pub(crate) async fn soon_unless_ended<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let ended = async {
+            self.ending.cancelled().await;
+            tokio::time::sleep(ANSWER_MAX).await;
+        };
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = ended => None,
+        }
+    }
+
+    /// Why nothing that depends on the time may be done now.
+    pub(crate) fn clock_is_off(&self) -> Option<String> {
+        Guard::of_clock(self.identity.clock_ahead()).map(|guard| wording::guard_in_words(&guard).to_plain())
+    }
+
+    /// Returns what the identity provider last answered, and when.
+    pub(crate) fn identity_answer(&self) -> Option<LastAnswer> {
+        lock(&self.identity_health).clone()
+    }
+
+    /// Keeps what the identity provider last answered, for `status`; an answer also says what time it is there.
+    pub(crate) fn note_identity<T>(&self, result: &Result<T, IdentityError>) {
+        let result = match result {
+            Ok(_) | Err(IdentityError::NotFound(_) | IdentityError::Refused(_)) => {
+                self.clock_is_off().map_or(Ok(()), Err)
+            }
+            Err(
+                error @ (IdentityError::RateLimited { .. }
+                | IdentityError::Transient(_)
+                | IdentityError::Denied(_)
+                | IdentityError::Malformed(_)),
+            ) => Err(error.to_string()),
+        };
+        *lock(&self.identity_health) = Some((self.clock.now(), result));
+    }
+}
+
+/// The mark of a request's card.
+pub fn card_key(request: i64) -> String {
+    format!("request:{request}:card")
+}
+
+/// Where the message stands, if it does.
+pub(crate) fn reference(row: &MessageRow) -> Option<MessageRef> {
+    row.ts.clone().map(|id| MessageRef { channel: row.channel.clone(), id })
+}
+
+/// Whether the next look may find it mended: nobody has to do anything about it.
+pub(crate) fn may_pass(error: &anyhow::Error) -> bool {
+    let chat = |error: &ChatError| match error {
+        ChatError::RateLimited(_) | ChatError::Unavailable(_) | ChatError::Ambiguous(_) => true,
+        ChatError::NotFound(_) | ChatError::Channel(_) | ChatError::Content(_) | ChatError::Denied(_) => {
+            false
+        }
+    };
+    let store = |error: &StoreError| match error {
+        StoreError::Busy | StoreError::DiskFull | StoreError::DiskFails(_) | StoreError::ReadOnly => true,
+        StoreError::Closed
+        | StoreError::Lost(_)
+        | StoreError::Damaged(_)
+        | StoreError::BadRow { .. }
+        | StoreError::Missing { .. }
+        | StoreError::Invalid(_)
+        | StoreError::Sql(_) => false,
+    };
+    error.downcast_ref().is_some_and(chat)
+        || error.downcast_ref().is_some_and(IdentityError::may_pass)
+        || error.downcast_ref().is_some_and(store)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn only_what_may_mend_itself_is_waited_for() {
+        let passing: [anyhow::Error; 5] = [
+            ChatError::Unavailable(String::new()).into(),
+            ChatError::Ambiguous(String::new()).into(),
+            IdentityError::Transient(String::new()).into(),
+            IdentityError::RateLimited { until: DateTime::UNIX_EPOCH }.into(),
+            StoreError::DiskFull.into(),
+        ];
+        for error in passing {
+            assert!(may_pass(&error.context("policy p")), "what it is about changes nothing");
+        }
+        let lasting: [anyhow::Error; 6] = [
+            ChatError::Denied(String::new()).into(),
+            ChatError::Channel(String::new()).into(),
+            IdentityError::Denied(String::new()).into(),
+            IdentityError::Malformed(String::new()).into(),
+            StoreError::Closed.into(),
+            anyhow::anyhow!("something else"),
+        ];
+        for error in lasting {
+            assert!(!may_pass(&error), "{error:?}");
+        }
+    }
+}

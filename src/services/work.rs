@@ -1,0 +1,103 @@
+//! The rows that want something done, and when to look at each again.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use chrono::{DateTime, Duration, Utc};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use crate::scheduler::Class;
+use crate::services::{Services, lock};
+
+/// How long work that wants to be looked at again at once waits.
+const WAKE_MIN: Duration = Duration::milliseconds(200);
+
+/// A row that one task at a time works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Work {
+    Sweep(i64),
+    /// One that has not ended when it should have.
+    LateSweep(i64),
+    Notice(i64),
+    Request(i64),
+    /// A batch of exemptions that end soon.
+    Ending(i64),
+    Restoration(i64),
+    /// What the policy at this place of the configuration has suspended.
+    Watches(usize),
+    /// A batch of accounts that are active again.
+    Drift(i64),
+    /// A suspension before which somebody was seen after all.
+    Missed(i64),
+    /// Asking the people concerned by a request.
+    Concerned(i64),
+    /// Who can decide the questions of the policy at this place of the configuration.
+    Deciders(usize),
+    Digest(i64),
+    Pause(i64),
+    /// Everybody's page of the bot.
+    Homes,
+    /// Telling that the database is stopped, or that it goes on.
+    Lineage,
+}
+
+impl Work {
+    /// Returns what its calls to the outside systems are for.
+    pub(crate) fn class(self) -> Class {
+        match self {
+            Work::Request(_)
+            | Work::Restoration(_)
+            | Work::Notice(_)
+            | Work::LateSweep(_)
+            | Work::Pause(_)
+            | Work::Ending(_)
+            | Work::Drift(_)
+            | Work::Missed(_)
+            | Work::Lineage => Class::FreshLook,
+            Work::Sweep(_) | Work::Deciders(_) | Work::Watches(_) | Work::Concerned(_) | Work::Digest(_) => {
+                Class::Sweep
+            }
+            Work::Homes => Class::Question,
+        }
+    }
+}
+
+/// Whether a row changed while its task was at work: then it is looked at again.
+pub(crate) struct InFlight {
+    pub(crate) again: bool,
+    /// When the task began.
+    pub(crate) since: Instant,
+}
+
+impl InFlight {
+    pub(crate) fn begin() -> InFlight {
+        InFlight { again: false, since: Instant::now() }
+    }
+}
+
+/// The rows that are worked on, and when each is to be looked at again.
+#[derive(Default)]
+pub(crate) struct Rows {
+    pub(crate) tasks: TaskTracker,
+    pub(crate) in_flight: Mutex<BTreeMap<Work, InFlight>>,
+    pub(crate) wakes: Mutex<BTreeMap<Work, DateTime<Utc>>>,
+    /// The earliest wake may have changed: the loop winds its alarm again.
+    pub(crate) rewound: Notify,
+}
+
+impl Services {
+    /// Notes that work on a row has got a step further, so that it is not stuck.
+    pub(crate) fn moves_on(&self, work: Work) {
+        if let Some(task) = lock(&self.rows.in_flight).get_mut(&work) {
+            task.since = Instant::now();
+        }
+    }
+
+    pub(crate) fn wake_for(&self, work: Work, at: DateTime<Utc>) {
+        let at = at.max(self.clock.now() + WAKE_MIN);
+        lock(&self.rows.wakes).insert(work, at);
+        self.rows.rewound.notify_one();
+    }
+}
