@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 use sha2::{Digest, Sha256};
 
-use super::App;
 use super::wording::notices;
+use super::{App, signed};
 use crate::chat::{Card, ChatError, Mark, MessageRef, ReplyTo};
 use crate::domain::lineage::request_of;
 use crate::domain::policy::{Policy, hex};
@@ -98,7 +98,7 @@ impl App {
         }
         if let Some(at) = waiting::until(row.retry_at, now) {
             return Ok(match reference(&row) {
-                Some(reference) if row.rendered.as_deref() == Some(&digest(card)) => {
+                Some(reference) if row.rendered.as_deref() == Some(&self.digest(card)) => {
                     Standing::Current(reference, row.render_again_at.map(|again| again.max(at)))
                 }
                 Some(reference) => Standing::Behind(reference, at),
@@ -119,7 +119,7 @@ impl App {
         card: &Card,
     ) -> anyhow::Result<Standing> {
         let now = self.clock.now();
-        let digest = digest(card);
+        let digest = self.digest(card);
         let longest = || self.clock.now() + LATE_UPDATE_WITHIN;
         if row.render_again_at.is_some_and(|at| at > longest()) {
             // The clock was put back, so how long ago that was is not known: the wait begins anew, and is not over.
@@ -195,7 +195,8 @@ impl App {
     ) -> anyhow::Result<Standing> {
         if let Some(tried_at) = row.tried_at {
             let from = looked_for_from(tried_at, self.clock.now());
-            match self.chat.find(message.channel, message.thread, mark, from).await {
+            let tried = signed::tried(&row.key, tried_at, &self.store.lineage());
+            match self.chat.find(message.channel, message.thread, &tried, from).await {
                 Ok(Some(reference)) => return self.stands(row, message, reference, None).await,
                 // Without the right to look, a second message at most: both are views of the same request.
                 Ok(None) | Err(ChatError::Denied(_)) => {}
@@ -204,8 +205,9 @@ impl App {
         }
         row.tried_at.get_or_insert(self.clock.now());
         self.store.save_message(row).await?;
+        let digest = self.digest(card);
         match self.chat.post(message.channel, message.thread, mark, card).await {
-            Ok(reference) => self.stands(row, message, reference, Some(digest(card))).await,
+            Ok(reference) => self.stands(row, message, reference, Some(digest)).await,
             // A picture may not be ready yet: the next tries are later.
             Err(error @ ChatError::Content(_)) if self.pictures_refused(&card.blocks) => {
                 Ok(Standing::NotYet(self.put_off(row, &error).await?))
@@ -214,7 +216,7 @@ impl App {
                 tracing::error!(key = row.key, why, "a card was refused; posting what is simpler instead");
                 let fallback = card.without_pictures().unwrap_or_else(|| notices::fallback(card));
                 match self.chat.post(message.channel, message.thread, mark, &fallback).await {
-                    Ok(reference) => self.stands(row, message, reference, Some(digest(card))).await,
+                    Ok(reference) => self.stands(row, message, reference, Some(digest)).await,
                     Err(error) => Ok(Standing::NotYet(self.put_off(row, &error).await?)),
                 }
             }
@@ -249,6 +251,10 @@ impl App {
         }
         // Looked at again at once: a card now has a deadline to show, and what a found message shows isn't known.
         Ok(Standing::Behind(reference, self.clock.now()))
+    }
+
+    fn digest(&self, card: &Card) -> String {
+        digest(card, self.store.lineage().database.epoch)
     }
 
     /// Records a failed try and says when to try again.
@@ -377,8 +383,10 @@ fn succeeded(row: &mut MessageRow) {
     (row.tried_at, row.retry_at, row.attempts) = (None, None, 0);
 }
 
-fn digest(card: &Card) -> String {
-    hex(&Sha256::digest(format!("{card:?}")))[..16].to_owned()
+/// Returns a fingerprint of a card. Its buttons are of one epoch of the database; those of the first name none.
+fn digest(card: &Card, epoch: i64) -> String {
+    let epoch = if epoch > 1 && signed::is_signed(card) { epoch.to_string() } else { String::new() };
+    hex(&Sha256::digest(format!("{card:?}{epoch}")))[..16].to_owned()
 }
 
 #[cfg(test)]
@@ -386,7 +394,7 @@ mod tests {
     use super::super::requests::card_key;
     use super::super::tests::Bench;
     use super::*;
-    use crate::chat::Text;
+    use crate::chat::{Block, Button, Text};
 
     fn said(words: &str) -> Card {
         Card { summary: Text::plain(words), blocks: Vec::new() }
@@ -401,7 +409,7 @@ mod tests {
     /// A message that stands and shows the card.
     fn standing(card: &Card) -> MessageRow {
         let row = MessageRow::new("k".to_owned(), "C1".to_owned());
-        MessageRow { ts: Some("1.2".to_owned()), rendered: Some(digest(card)), ..row }
+        MessageRow { ts: Some("1.2".to_owned()), rendered: Some(digest(card, 1)), ..row }
     }
 
     #[tokio::test]
@@ -450,6 +458,18 @@ mod tests {
         assert_eq!(request_of(&card_key(7)), Some(7));
         assert_eq!(request_of("request:8:outcomes:2"), Some(8));
         assert_eq!((request_of("sweep:7:notice"), request_of("request:x:card")), (None, None));
+    }
+
+    #[test]
+    fn a_card_with_buttons_is_drawn_again_in_another_epoch_of_the_database_and_one_without_is_not() {
+        let with = |blocks| digests(&Card { summary: Text::plain("hello"), blocks });
+        fn digests(card: &Card) -> [String; 3] {
+            [1, 2, 3].map(|epoch| digest(card, epoch))
+        }
+        let [first, second, third] = with(vec![Block::Buttons(vec![Button::new("deny", "1:x", "Deny")])]);
+        assert!(first != second && second != third);
+        let [first, second, third] = with(vec![Block::Section(Text::plain("bye"))]);
+        assert!(first == second && second == third);
     }
 
     #[test]

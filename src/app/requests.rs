@@ -10,8 +10,8 @@ use super::messages::{self, Identity, Standing};
 use super::sweeps::counts;
 use super::wording::before::Before;
 use super::wording::{card, notices};
-use super::{App, Obstacle, lock};
-use crate::chat::{ChatError, Mark, MessageRef};
+use super::{App, Obstacle, lock, signed};
+use crate::chat::{ChatError, MessageRef};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::lineage;
 use crate::domain::request::{self, AskedAgain, Became, Decision, Request, RequestState};
@@ -279,7 +279,8 @@ impl App {
         let Some(row) = self.store.message(&card_key(request.id)).await? else { return Ok(false) };
         let (None, Some(tried_at)) = (&row.ts, row.tried_at) else { return Ok(row.ts.is_some()) };
         let from = messages::looked_for_from(tried_at, self.clock.now());
-        match self.chat.find(&row.channel, None, &Mark::new(&*row.key), from).await {
+        let tried = signed::tried(&row.key, tried_at, &self.store.lineage());
+        match self.chat.find(&row.channel, None, &tried, from).await {
             Ok(found) => Ok(found.is_some()),
             // Where the bot can't look it can't have posted, and without the right to look nothing more can be done.
             Err(ChatError::Channel(_) | ChatError::Denied(_)) => Ok(false),
