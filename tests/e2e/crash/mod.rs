@@ -6,6 +6,7 @@
 //! `CRASH_EVERYWHERE=1` stops at every single one; otherwise those that come often are stopped at here and there.
 
 mod places;
+mod restoring;
 mod shim;
 mod stories;
 

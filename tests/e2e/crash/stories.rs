@@ -248,7 +248,7 @@ async fn restore_a_copy(world: &World) {
 }
 
 /// A copy of the database as it is now.
-fn copy(world: &World) -> PathBuf {
+pub fn copy(world: &World) -> PathBuf {
     let copy = world.folder().join("copy.db");
     Store::copy(&world.database(), &copy).expect("the database can be copied");
     copy
