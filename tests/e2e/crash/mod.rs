@@ -127,6 +127,7 @@ async fn all_is_well(world: &World, process: BotProcess, story: Story) {
     let ended = process.ended().await;
     assert_eq!(ended.tells_no_secrets(world).code, Some(0), "{}", ended.stderr);
     world.nothing_else_is_wrong().await;
+    approvals_bear_it_out(world);
     for login in [ADA, BEN] {
         let suspends = story.suspends(login);
         assert_eq!(world.okta.person(login).status, story.status(login), "{login}");
@@ -139,7 +140,6 @@ async fn all_is_well(world: &World, process: BotProcess, story: Story) {
     for (action, times) in story.audited() {
         assert_eq!(world.audited(action), times, "{action}: {:#?}", world.audit());
     }
-    approvals_bear_it_out(world);
     everything_is_said_once(world, story);
     nothing_is_due(world).await;
 }
