@@ -247,8 +247,8 @@ async fn a_message_whose_answer_was_lost_before_an_admin_resumed_is_not_posted_t
     world.start_bot().await;
     world.message("I have stopped").await;
     assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 8"]).await;
-    let is_told = |world: &World| world.count("SELECT told FROM request WHERE id = ?1", "1") == 1;
-    world.until("the end told", is_told).await;
+    let is_over = |world: &World| world.count("SELECT told FROM request WHERE id = ?1", "1") == 1;
+    world.until("the end of the request", is_over).await;
     assert_eq!(says(&world, " denied "), 1, "{}", world.slack.dump());
     world.nothing_else_is_wrong().await;
 }

@@ -144,15 +144,15 @@ async fn all_is_well(world: &World, process: BotProcess, story: Story) {
     nothing_is_due(world).await;
 }
 
-/// Whatever was to be suspended was approved before, by an approval of this epoch of the database.
+/// Each suspension has an approval before it, in the same epoch of the database.
 fn approvals_bear_it_out(world: &World) {
     let audit = world.audit();
     for intent in audit.iter().filter(|line| line.action == "suspension_intended") {
         let before = audit.iter().rev().filter(|line| line.seq < intent.seq);
         let mut in_epoch = before.take_while(|line| !line.action.starts_with("database_"));
-        let approves = |action: &str| action == "approved" || action == "retried";
-        let approved = in_epoch.any(|line| line.request == intent.request && approves(&line.action));
-        assert!(approved, "{intent:?} by {audit:#?}");
+        let is_approval = |action: &str| action == "approved" || action == "retried";
+        let found = in_epoch.any(|line| line.request == intent.request && is_approval(&line.action));
+        assert!(found, "{intent:?} by {audit:#?}");
     }
 }
 

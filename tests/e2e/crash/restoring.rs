@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use inactive_contractors::domain::lineage::Mismatch;
 use inactive_contractors::store::{AuditQuery, Store};
 
-use super::places::{Moment, steps};
+use super::places::steps;
 use super::shim;
 use super::stories::copy;
 use crate::fake::slack::U_APPROVER;

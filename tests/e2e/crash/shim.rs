@@ -39,7 +39,7 @@ pub fn environment(world: &World, die: Option<(usize, Moment)>) -> Vec<(&'static
     variables
 }
 
-/// The environment of a process that counts its steps with files instead, and dies where it is told to.
+/// The environment of a process that counts its steps with files instead, and dies at one of them.
 pub fn stepping(world: &World, die: Option<(usize, Moment)>) -> Vec<(&'static str, String)> {
     let mut variables = environment(world, die);
     variables.push(("SHIM_STEPS", "1".to_owned()));

@@ -18,6 +18,8 @@ const ENDING: &str = "in the thread of";
 /// What only the last message of the second approval says, where the first one was superseded.
 const AGAIN: &str = "2 accounts suspended. Approved by";
 const RIGHT: &str = "lifecycle/suspend";
+/// The message about the right that is missing. Its digest is that of the words without what is in brackets.
+const OBSTACLE: &str = "request:1:obstacle:00:516bd63f";
 const SUSPEND: &str = "POST /lifecycle/suspend";
 
 /// What people do.
@@ -39,7 +41,8 @@ pub enum Story {
     Retry,
     /// One person approves, the right to suspend is missing, and is given.
     Blocked,
-    /// What was approved waits for Okta; a copy of then is put back over a pause. An admin resumes, and one person approves.
+    /// A copy is made while what was approved waits for Okta, an admin pauses, and the copy is put back. An admin resumes, and
+    /// one person approves.
     PutBack,
     /// A copy in which a request is open is restored by command after the request was denied. An admin resumes, and one
     /// person approves.
@@ -147,14 +150,9 @@ impl Story {
                 "request:1:retry:1:ending",
                 "request:1:retry:1:outcomes:0",
             ]),
-            // The digest is that of the words without what is in brackets: the right that is missing, and the mend.
-            Story::Blocked => keys.extend([
-                "request:1:obstacle:00:516bd63f",
-                "request:1:obstacle:00:over",
-                "request:1:outcomes:0",
-            ]),
+            Story::Blocked => keys.extend([OBSTACLE, "request:1:obstacle:00:over", "request:1:outcomes:0"]),
             Story::PutBack => keys.extend([
-                "request:1:obstacle:00:516bd63f",
+                OBSTACLE,
                 "request:1:outcomes:0",
                 "pause:1:began",
                 "database:stopped:1:C0OPS",
@@ -213,7 +211,6 @@ async fn put_a_copy_back(world: &World) {
     world.start_bot().await;
     let card = world.sweep().await;
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
-    world.card_says(&card, "It goes on by itself once that is mended").await;
     let to_admin = |slack: &FakeSlack| (!slack.direct_messages(U_ADMIN).is_empty()).then_some(());
     world.slack.wait_for("a message to the admin", to_admin).await;
     // What has been said is in the copy.
@@ -427,7 +424,7 @@ async fn poke_any(world: &World) {
     }
 }
 
-/// Until all of each request has been told. An update under which the process died may still come for a minute.
+/// Until everything about each request is said. An update under which the process died may still come for a minute.
 async fn all_told(world: &World) {
     a_minute_each(world, "all told", is_told).await;
 }
