@@ -58,7 +58,10 @@ impl Commands {
         policy: Option<&str>,
         reason: &str,
     ) -> anyhow::Result<Answer> {
-        if self.s.store.lineage().stopped.is_some() {
+        if let Some(stop) = &self.s.store.lineage().stopped {
+            if stop.is_unknown_to_sender(asked.at) {
+                return Ok(Err(lineage::resume_again()));
+            }
             return self.resume_database(asked, policy, reason).await;
         }
         let (meant, mut missed) = match self.meant(asked, policy, reason) {
@@ -110,6 +113,10 @@ impl Commands {
             return Ok(Err(refusals::repeated()));
         };
         tracing::warn!(by = by.by.id, epoch = done.database.epoch, "the database goes on");
+        // What is offered on them is of the earlier epoch until they are drawn again.
+        if let Err(error) = self.requests.look_at_finished_cards().await {
+            tracing::error!(error = format!("{error:#}"), "can't tell which finished cards to draw again");
+        }
         self.requests.forget_obstacles();
         self.s.nudge();
         let missing = self.outbox.missing_exemptions(&done.stop).await?;

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -23,6 +23,8 @@ pub const STATE: &str = "state";
 const OPEN_STATES: [&str; 4] = ["preview", "held", "pending", "approved"];
 /// Begins the name of a fact about an exemption; the account's id follows.
 pub const EXEMPT: &str = "exempt:";
+/// How much later an input may be handled than it was received.
+const HANDLED_WITHIN: Duration = Duration::minutes(5);
 
 /// A database at one stage of its life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,6 +195,13 @@ impl Lineage {
 }
 
 impl Stop {
+    /// Returns whether the stop began between the receipt of an input, at this time, and its handling: its sender did not
+    /// know of the stop. An input that seems older came after a stop that a clock dated into the future.
+    pub fn is_unknown_to_sender(&self, received_at: DateTime<Utc>) -> bool {
+        let before = self.since - received_at;
+        before > Duration::zero() && before <= HANDLED_WITHIN
+    }
+
     /// Adds what was seen since. `false`: nothing new.
     pub fn add(&mut self, seen: Vec<Sighting>) -> bool {
         let before = self.seen.clone();

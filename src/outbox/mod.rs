@@ -146,7 +146,7 @@ impl Outbox {
         }
         if let Some(at) = waiting::until(row.retry_at, now) {
             return Ok(match reference(&row) {
-                Some(reference) if row.rendered.as_deref() == Some(&digest(card)) => {
+                Some(reference) if row.rendered.as_deref() == Some(&self.digest(card)) => {
                     Standing::Current(reference, row.render_again_at.map(|again| again.max(at)))
                 }
                 Some(reference) => Standing::Behind(reference, at),
@@ -167,7 +167,7 @@ impl Outbox {
         card: &Card,
     ) -> anyhow::Result<Standing> {
         let now = self.s.clock.now();
-        let digest = digest(card);
+        let digest = self.digest(card);
         let longest = || self.s.clock.now() + LATE_UPDATE_WITHIN;
         if row.render_again_at.is_some_and(|at| at > longest()) {
             // The clock was put back, so how long ago that was is not known: the wait begins anew, and is not over.
@@ -243,7 +243,8 @@ impl Outbox {
     ) -> anyhow::Result<Standing> {
         if let Some(tried_at) = row.tried_at {
             let from = looked_for_from(tried_at, self.s.clock.now());
-            match self.s.chat.find(message.channel, message.thread, mark, from).await {
+            let tried = signed::tried(&row.key, tried_at, &self.s.store.lineage());
+            match self.s.chat.find(message.channel, message.thread, &tried, from).await {
                 Ok(Some(reference)) => return self.stands(row, message, reference, None).await,
                 // Without the right to look, a second message at most: both are views of the same request.
                 Ok(None) | Err(ChatError::Denied(_)) => {}
@@ -252,8 +253,9 @@ impl Outbox {
         }
         row.tried_at.get_or_insert(self.s.clock.now());
         self.s.store.save_message(row).await?;
+        let digest = self.digest(card);
         match self.s.chat.post(message.channel, message.thread, mark, card).await {
-            Ok(reference) => self.stands(row, message, reference, Some(digest(card))).await,
+            Ok(reference) => self.stands(row, message, reference, Some(digest)).await,
             // A picture may not be ready yet: the next tries are later.
             Err(error @ ChatError::Content(_)) if self.reports.pictures_refused(&card.blocks) => {
                 Ok(Standing::NotYet(self.put_off(row, &error).await?))
@@ -262,7 +264,7 @@ impl Outbox {
                 tracing::error!(key = row.key, why, "a card was refused; posting what is simpler instead");
                 let fallback = card.without_pictures().unwrap_or_else(|| notices::fallback(card));
                 match self.s.chat.post(message.channel, message.thread, mark, &fallback).await {
-                    Ok(reference) => self.stands(row, message, reference, Some(digest(card))).await,
+                    Ok(reference) => self.stands(row, message, reference, Some(digest)).await,
                     Err(error) => Ok(Standing::NotYet(self.put_off(row, &error).await?)),
                 }
             }
@@ -297,6 +299,10 @@ impl Outbox {
         }
         // Looked at again at once: a card now has a deadline to show, and what a found message shows isn't known.
         Ok(Standing::Behind(reference, self.s.clock.now()))
+    }
+
+    fn digest(&self, card: &Card) -> String {
+        digest(card, self.s.store.lineage().database.epoch)
     }
 
     /// Records a failed try and says when to try again.
@@ -440,14 +446,16 @@ fn succeeded(row: &mut MessageRow) {
     (row.tried_at, row.retry_at, row.attempts) = (None, None, 0);
 }
 
-fn digest(card: &Card) -> String {
-    hex(&Sha256::digest(format!("{card:?}")))[..16].to_owned()
+/// Returns a fingerprint of a card. Its buttons are of one epoch of the database; those of the first name none.
+fn digest(card: &Card, epoch: i64) -> String {
+    let epoch = if epoch > 1 && signed::is_signed(card) { epoch.to_string() } else { String::new() };
+    hex(&Sha256::digest(format!("{card:?}{epoch}")))[..16].to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::Text;
+    use crate::chat::{Block, Button, Text};
     use crate::engine::bench::Bench;
     use crate::services::card_key;
 
@@ -464,7 +472,7 @@ mod tests {
     /// A message that stands and shows the card.
     fn standing(card: &Card) -> MessageRow {
         let row = MessageRow::new("k".to_owned(), "C1".to_owned());
-        MessageRow { ts: Some("1.2".to_owned()), rendered: Some(digest(card)), ..row }
+        MessageRow { ts: Some("1.2".to_owned()), rendered: Some(digest(card, 1)), ..row }
     }
 
     #[tokio::test]
@@ -513,6 +521,18 @@ mod tests {
         assert_eq!(request_of(&card_key(7)), Some(7));
         assert_eq!(request_of("request:8:outcomes:2"), Some(8));
         assert_eq!((request_of("sweep:7:notice"), request_of("request:x:card")), (None, None));
+    }
+
+    #[test]
+    fn a_card_with_buttons_is_drawn_again_in_another_epoch_of_the_database_and_one_without_is_not() {
+        let with = |blocks| digests(&Card { summary: Text::plain("hello"), blocks });
+        fn digests(card: &Card) -> [String; 3] {
+            [1, 2, 3].map(|epoch| digest(card, epoch))
+        }
+        let [first, second, third] = with(vec![Block::Buttons(vec![Button::new("deny", "1:x", "Deny")])]);
+        assert!(first != second && second != third);
+        let [first, second, third] = with(vec![Block::Section(Text::plain("bye"))]);
+        assert!(first == second && second == third);
     }
 
     #[test]

@@ -140,6 +140,22 @@ fn sign(blocks: &[Block], signature: &str) -> Vec<Block> {
     blocks
 }
 
+/// Returns the mark by which a message is looked for that was tried then. Before this epoch of the database it was sent with
+/// the name of an earlier one.
+pub(crate) fn tried(key: &str, at: DateTime<Utc>, lineage: &Lineage) -> Mark {
+    let mut mark = Mark::new(key);
+    name(&mut mark.facts, &lineage.database);
+    if lineage.epoch_began.is_some_and(|began| at < began) {
+        mark.facts.remove(EPOCH);
+    }
+    mark
+}
+
+/// Returns whether the card has anything to press that names the database and its epoch.
+pub(crate) fn is_signed(card: &Card) -> bool {
+    sign(&card.blocks, "signature") != card.blocks
+}
+
 /// Returns an answer with the dialog that it shows signed.
 pub(crate) fn ack(ack: Ack, database: &DatabaseId) -> Ack {
     let signed = |modal: Modal| Modal { value: format!("{}{}", modal.value, signature(database)), ..modal };
@@ -219,7 +235,9 @@ impl Chat for Signed {
         since: DateTime<Utc>,
     ) -> Result<Option<MessageRef>, ChatError> {
         // The numbers of another life of this database, or of another one, may be the same.
-        self.chat.find(channel, thread, &self.named(&Mark::new(&*mark.key)), since).await
+        let is_named = mark.facts.contains_key(DATABASE);
+        let mark = if is_named { mark.clone() } else { self.named(&Mark::new(&*mark.key)) };
+        self.chat.find(channel, thread, &mark, since).await
     }
 
     async fn update(&self, message: &MessageRef, mark: &Mark, card: &Card) -> Result<(), ChatError> {
@@ -323,6 +341,23 @@ mod tests {
         assert_eq!(unsigned(lineage(1, true)), Origin::Ours);
         assert_eq!(unsigned(lineage(1, false)), Origin::Elsewhere);
         assert_eq!(unsigned(lineage(2, true)), Origin::Elsewhere);
+    }
+
+    #[test]
+    fn a_message_that_was_tried_in_an_earlier_epoch_is_found_by_it_and_a_later_one_only_by_its_own() {
+        let at = |seconds| DateTime::UNIX_EPOCH + chrono::Duration::seconds(seconds);
+        let sent = |epoch| {
+            let mut mark = Mark::new("k");
+            name(&mut mark.facts, &lineage(epoch, false).database);
+            mark
+        };
+        let ours = Lineage { epoch_began: Some(at(60)), ..lineage(3, false) };
+        let finds = |tried_at| [2, 3].map(|epoch| tried("k", at(tried_at), &ours).matches(&sent(epoch)));
+        assert_eq!((finds(59), finds(60)), ([true, true], [false, true]));
+        let mut of_another_database = sent(2);
+        of_another_database.facts.insert(DATABASE.to_owned(), "f".repeat(32));
+        assert!(!tried("k", at(59), &ours).matches(&of_another_database));
+        assert!(!tried("k", at(0), &lineage(1, false)).matches(&sent(2)));
     }
 
     #[test]

@@ -21,13 +21,13 @@ use chrono::{DateTime, Duration, Utc};
 use tokio_util::sync::CancellationToken;
 
 use crate::authz::Authz;
-use crate::chat::{ChatError, Mark, MessageRef};
+use crate::chat::{ChatError, MessageRef};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::lineage;
 use crate::domain::request::{self, AskedAgain, Became, Decision, Request, RequestState};
 use crate::domain::sweep::Trigger;
 use crate::domain::waiting::{self, earliest};
-use crate::outbox::{self, Identity, Outbox, Standing};
+use crate::outbox::{self, Identity, Outbox, Standing, signed};
 use crate::request::blocked::Obstacle;
 use crate::request::suspend::{Effort, WAIT_FOR_PERSON};
 use crate::services::{Services, card_key, lock, reference};
@@ -326,7 +326,8 @@ impl Requests {
         let Some(row) = self.s.store.message(&card_key(request.id)).await? else { return Ok(false) };
         let (None, Some(tried_at)) = (&row.ts, row.tried_at) else { return Ok(row.ts.is_some()) };
         let from = outbox::looked_for_from(tried_at, self.s.clock.now());
-        match self.s.chat.find(&row.channel, None, &Mark::new(&*row.key), from).await {
+        let tried = signed::tried(&row.key, tried_at, &self.s.store.lineage());
+        match self.s.chat.find(&row.channel, None, &tried, from).await {
             Ok(found) => Ok(found.is_some()),
             // Where the bot can't look it can't have posted, and without the right to look nothing more can be done.
             Err(ChatError::Channel(_) | ChatError::Denied(_)) => Ok(false),

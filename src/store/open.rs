@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::copy::copy_whole;
 use super::lock::FileLock;
+use super::restore::undo_unfinished;
 use super::{OpenError, StoreError, schema};
 use crate::files;
 
@@ -61,6 +62,7 @@ impl Held {
 pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenError> {
     let path = resolve(path)?;
     let lock = FileLock::take(&path, now)?;
+    undo_unfinished(&path)?;
     let mut connection = open_made(&path)?;
     let version = check(&connection, &path, newest())?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);

@@ -1,10 +1,13 @@
 //! Puts a copy of the database in its place: stopped, in a new epoch, with the file that was there kept aside.
 //!
 //! The copy is made ready under another name and takes its place by one rename. A crash before that leaves the file that
-//! was there, one after it leaves the copy, stopped. In between, that file may have lost the end of its log: the next
-//! start sees in the channel that it is not the latest.
+//! was there, one after it leaves the copy, stopped. The file that was there has a second name for a moment before the
+//! rename, under which it is kept. After a crash the next start, or the next restore, takes that name away: `SQLite` must not
+//! meet a file by two names. <https://www.sqlite.org/howtocorrupt.html>
 
 use std::fs::File;
+use std::io::{Error, Result as IoResult};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -18,6 +21,11 @@ use super::open::{beside, check, configure, migrate_all, newest, open_made, refu
 use super::{OpenError, Store, StoreError, lineage as row};
 use crate::domain::lineage::{self, DatabaseId, Head, Mismatch, Stop};
 use crate::files::{self, PRIVATE};
+
+/// What is put behind the database's name for the file that a restore replaced; the time follows.
+const ASIDE: &str = ".before-restore.";
+/// What belongs to a database file.
+const LOGS: [&str; 2] = ["-wal", "-shm"];
 
 /// A copy that is ready to take the database's place. Nobody else can work with the database until it is dropped.
 pub struct Restoring {
@@ -36,13 +44,14 @@ impl Store {
         let path = resolve(database)?;
         let io = |source| OpenError::Io { what: "restore", path: from.to_owned(), source };
         if from.canonicalize().map_err(io)? == path {
-            return Err(io(std::io::Error::other("it is the database itself")));
+            return Err(io(Error::other("it is the database itself")));
         }
         let lock = FileLock::take(&path, now)?;
-        let present = settle(&path);
+        undo_unfinished(&path)?;
+        let present = settle(&path)?;
         let (source, _) = read_only(from)?;
         let staged = beside(&path, ".restore.part");
-        for suffix in ["", "-wal", "-shm", "-journal"] {
+        for suffix in ["", "-journal"].iter().chain(&LOGS) {
             remove(&beside(&staged, suffix))?;
         }
         files::create(&staged, PRIVATE).map_err(io)?;
@@ -70,14 +79,13 @@ impl Restoring {
     pub fn finish(self, now: DateTime<Utc>) -> Result<Option<PathBuf>, OpenError> {
         let Restoring { path, staged, .. } = &self;
         let io = |source| OpenError::Io { what: "restore", path: path.clone(), source };
-        let aside = beside(path, &format!(".before-restore.{}", now.format("%Y%m%dT%H%M%SZ")));
+        let aside = name_for(path, now);
         // To take the lock made an empty file where there was none.
         let kept = path.metadata().is_ok_and(|file| file.len() > 0) || beside(path, "-wal").exists();
         if kept {
-            // Two names for it, so that there is a database at every moment.
-            std::fs::hard_link(path, &aside).map_err(io)?;
+            keep(path, &aside).map_err(io)?;
         }
-        for suffix in ["-wal", "-shm"] {
+        for suffix in LOGS {
             let log = beside(path, suffix);
             if log.exists() {
                 std::fs::rename(&log, beside(&aside, suffix)).map_err(io)?;
@@ -88,20 +96,86 @@ impl Restoring {
     }
 }
 
+/// Returns a name that is not taken for the file that is in place.
+fn name_for(path: &Path, now: DateTime<Utc>) -> PathBuf {
+    let aside = beside(path, &format!("{ASIDE}{}", now.format("%Y%m%dT%H%M%SZ")));
+    let more = (2..).map(|number| beside(&aside, &format!("-{number}")));
+    let mut names = std::iter::once(aside.clone()).chain(more);
+    names.find(|name| !files::is_taken(name)).unwrap_or(aside)
+}
+
+/// Gives the file a second name, so that there is a database at every moment. Where a file can't have two, a copy gets it.
+fn keep(path: &Path, aside: &Path) -> IoResult<()> {
+    let Err(why) = std::fs::hard_link(path, aside) else { return Ok(()) };
+    tracing::debug!(%why, "the file in place can't have a second name and is copied");
+    let part = beside(aside, ".part");
+    let copied = files::create(&part, PRIVATE).and_then(|mut to| {
+        std::io::copy(&mut File::open(path)?, &mut to)?;
+        to.sync_all()?;
+        files::put_in_place(&part, aside)
+    });
+    if copied.is_err() {
+        // The first error matters more than one from removing it.
+        let _ = std::fs::remove_file(&part);
+    }
+    copied
+}
+
+/// Takes back what was done to the file in place by a restore that was cut short before the copy replaced it.
+pub(super) fn undo_unfinished(path: &Path) -> Result<(), OpenError> {
+    let undo = || -> IoResult<()> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str()))
+        else {
+            return Ok(());
+        };
+        let (begins, file) = (format!("{name}{ASIDE}"), path.metadata()?);
+        for entry in folder.read_dir()? {
+            let aside = entry?.path();
+            let name = aside.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if !name.starts_with(&begins) {
+                continue;
+            }
+            let is_second_name =
+                aside.symlink_metadata().is_ok_and(|one| (one.dev(), one.ino()) == (file.dev(), file.ino()));
+            for suffix in LOGS.iter().filter(|_| is_second_name) {
+                let (log, place) = (beside(&aside, suffix), beside(path, suffix));
+                if files::is_taken(&log) && !files::is_taken(&place) {
+                    std::fs::rename(log, place)?;
+                }
+            }
+            if is_second_name || aside.extension().is_some_and(|end| end == "part") {
+                tracing::warn!(aside = %aside.display(), "a restore was cut short, and the file in place stays");
+                files::remove(&aside)?;
+            }
+        }
+        Ok(())
+    };
+    undo().map_err(|source| OpenError::Io {
+        what: "undo an unfinished restore of",
+        path: path.to_owned(),
+        source,
+    })
+}
+
 /// Moves the log of the file in place into it, and says which database it is. `None`: it can't be read, or is older than
 /// databases have had ids.
-fn settle(path: &Path) -> Option<DatabaseId> {
-    if !path.exists() {
-        return None;
-    }
-    let settled = || -> Result<DatabaseId, OpenError> {
+fn settle(path: &Path) -> Result<Option<DatabaseId>, OpenError> {
+    let settled = || -> Result<(i64, DatabaseId), OpenError> {
         let connection = open_made(path)?;
         check(&connection, path, newest())?;
-        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
-        connection.execute_batch(checkpoint).map_err(|source| refused("read", path, source))?;
-        row::load(&connection).map(|row| row.database).map_err(|error| corrupt(path, &error))
+        let busy = connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+            .map_err(|source| refused("read", path, source))?;
+        Ok((busy, row::load(&connection).map_err(|error| corrupt(path, &error))?.database))
     };
-    settled().inspect_err(|error| tracing::warn!(%error, "the file in place is kept as it is")).ok()
+    match settled() {
+        Ok((0, database)) => Ok(Some(database)),
+        Ok(_) => Err(OpenError::Held { path: path.to_owned(), by: "a program that reads it".to_owned() }),
+        Err(error) => {
+            tracing::warn!(%error, "the file in place is kept as it is");
+            Ok(None)
+        }
+    }
 }
 
 /// Brings the copy to this program's schema, raises its epoch and stops it.

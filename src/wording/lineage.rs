@@ -171,6 +171,16 @@ pub fn resume_all() -> Text {
         .then(" without a policy.")
 }
 
+/// Returns the answer to an admin whose command was on its way when the stop began.
+pub fn resume_again() -> Text {
+    Text::plain(
+        "I have stopped since you sent that, because my database is older than the channel or was replaced, so nothing was \
+         changed. Read what I said in the channel. To let everything go on, run ",
+    )
+    .with(Span::Code(RESUME.into()))
+    .then(" again.")
+}
+
 /// Returns the database by name, where its head is said.
 pub fn name(database: &DatabaseId) -> String {
     format!("database {}, epoch {}", database.id, database.epoch)

@@ -93,3 +93,11 @@ fn what_is_seen_twice_is_kept_once_and_the_next_epoch_follows_all_that_was_seen(
     assert_eq!(stop.next_epoch(&lineage(2).database), 6);
     assert_eq!(stop.requests("ours"), [60, 70].into());
 }
+
+#[test]
+fn an_input_from_right_before_a_stop_does_not_know_of_it_and_a_clock_that_was_ahead_shuts_nobody_out() {
+    let head = Head { event: 50, hash: "hash 50".to_owned() };
+    let stop = Stop { since: at(0), why: Mismatch::Ahead, head, restored_from: None, seen: Vec::new() };
+    let unknown = |seconds| stop.is_unknown_to_sender(at(0) + Duration::seconds(seconds));
+    assert_eq!([-301, -300, -1, 0, 1].map(unknown), [false, true, true, false, false]);
+}

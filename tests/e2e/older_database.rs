@@ -7,9 +7,12 @@ use inactive_contractors::store::Store;
 use serde_json::json;
 
 use super::commands::{ask, assert_answer};
+use super::dialog::{choose, says as dialog_says};
 use crate::fake::gate::Moment;
 use crate::fake::okta::{Fault, Status};
-use crate::fake::slack::{C_OPS, FakeSlack, Fault as SlackFault, Message, U_ADMIN, U_APPROVER, U_APPROVER2};
+use crate::fake::slack::{
+    C_OPS, FakeSlack, Fault as SlackFault, Input, Message, U_ADMIN, U_APPROVER, U_APPROVER2,
+};
 use crate::process::BotProcess;
 use crate::support::{PLAIN_POLICY, World, is_open_card};
 
@@ -209,10 +212,7 @@ fn id(world: &World) -> String {
 async fn a_bot_whose_connection_was_away_asks_again_what_the_channel_has_seen() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     // Another bot was started with a restored copy, and an admin let it go on.
-    let mark = json!({
-        "key": "request:9:card", "database": id(&world), "epoch": "7", "event": "900", "head": "ab",
-    });
-    world.slack.say_as_bot_with(C_OPS, &mark);
+    a_later_epoch_was_seen(&world);
     world.slack.drop_sockets();
     let told = world.message("I have stopped").await.visible_text();
     assert!(told.contains("the channel has seen a later epoch of the database"), "{told}");
@@ -224,6 +224,75 @@ async fn a_bot_whose_connection_was_away_asks_again_what_the_channel_has_seen() 
     click(&world, U_APPROVER, &again, "suspend").await;
     world.message("1 account suspended. Approved by").await;
     assert_eq!((world.okta.suspends(ADA), world.audited("database_stopped")), (1, 1));
+    world.nothing_else_is_wrong().await;
+}
+
+/// Another bot has gone on with a copy of the database.
+fn a_later_epoch_was_seen(world: &World) {
+    let mark = json!({
+        "key": "request:9:card", "database": id(world), "epoch": "7", "event": "900", "head": "ab",
+    });
+    world.slack.say_as_bot_with(C_OPS, &mark);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_answer_was_lost_before_an_admin_resumed_is_not_posted_twice() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    world.gate.stop_at_label("slack chat.postMessage", 1, Moment::After);
+    click(&world, U_APPROVER, &card, "deny").await;
+    world.gate.stopped().await;
+    world.kill_bot().await;
+    world.gate.open();
+    a_later_epoch_was_seen(&world);
+    world.start_bot().await;
+    world.message("I have stopped").await;
+    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 8"]).await;
+    let is_over = |world: &World| world.count("SELECT told FROM request WHERE id = ?1", "1") == 1;
+    world.until("the end of the request", is_over).await;
+    assert_eq!(says(&world, " denied "), 1, "{}", world.slack.dump());
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resume_that_was_sent_before_the_stop_does_not_end_it() {
+    let (world, _) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    assert_answer(&world, U_ADMIN, "pause", &["is paused"]).await;
+    world.message("is paused by").await;
+    // Its sender is being looked up when the database is found to be older than the channel.
+    world.gate.stop_at_label("slack users.info", 1, Moment::Before);
+    let line = "/inactive-contractors resume";
+    let stops = async {
+        world.gate.stopped().await;
+        a_later_epoch_was_seen(&world);
+        world.slack.drop_sockets();
+        world.message("I have stopped").await;
+        world.gate.release();
+    };
+    let _ = tokio::join!(world.slack.slash(U_ADMIN, C_OPS, line), stops);
+    world.told(U_ADMIN, "I have stopped since you sent that").await;
+    assert_eq!(world.audited("database_resumed"), 0);
+    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 8", "Still paused: contractors"]).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_finished_card_offers_can_be_used_again_once_an_admin_resumes() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
+    click(&world, U_APPROVER, &card, "suspend").await;
+    world.message("1 account suspended. Approved by").await;
+    let finished = world.card_says(&card, "Finished").await;
+    a_later_epoch_was_seen(&world);
+    world.slack.drop_sockets();
+    world.message("I have stopped").await;
+    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 8"]).await;
+    let is_drawn_again = |now: &Message| now.versions.len() > finished.versions.len();
+    let card = world.slack.wait_update(&card.ts, "the card of this epoch", is_drawn_again).await;
+    choose(&world, U_APPROVER, &card, "give_back", 0).await;
+    dialog_says(&world, U_APPROVER, "leaves the account alone until").await;
+    let reason = [("reason", Input::Text("she called".into()))];
+    world.slack.submit_view(U_APPROVER, &reason).await.expect("the dialog is open");
+    world.message("has access again").await;
+    assert_eq!(world.okta.status_of(ADA), Status::Active);
     world.nothing_else_is_wrong().await;
 }
 

@@ -2,14 +2,18 @@
    that SQLite syncs the write-ahead log), and moves its clock.
 
    SHIM_COMMITS=FILE   counts the commits there: eight bytes, which a test reads
+   SHIM_STEPS=1        counts what is done to names and what is synced instead: a file that is renamed, linked, removed, synced
+   SHIM_NO_LINKS=1     no file can have a second name
    SHIM_DIE=before:N   ends before the first byte of the N-th commit is written: as if it had never come to it
    SHIM_DIE=after:N    ends when the N-th commit is on the disk and nobody has been told
    SHIM_CLOCK=FILE     adds the milliseconds that stand there, eight bytes, to the time of day */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,7 +23,7 @@
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 static int64_t none, *commits = &none, *moved = &none, die_at = -1;
-static int before;
+static int before, steps;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static int64_t *shared(const char *variable) {
@@ -34,6 +38,7 @@ static int64_t *shared(const char *variable) {
 static void start(void) {
     commits = shared("SHIM_COMMITS");
     moved = shared("SHIM_CLOCK");
+    steps = getenv("SHIM_STEPS") != NULL;
     const char *die = getenv("SHIM_DIE");
     if (die) {
         before = strncmp(die, "before:", 7) == 0;
@@ -56,21 +61,58 @@ static int is_log(int fd) {
 
 static void writes(int fd) {
     pthread_once(&once, start);
-    if (before && *commits + 1 == die_at && is_log(fd)) _exit(137);
+    if (!steps && before && *commits + 1 == die_at && is_log(fd)) _exit(137);
+}
+
+static void step_begins(void) {
+    pthread_once(&once, start);
+    if (steps && before && *commits + 1 == die_at) _exit(137);
+}
+
+static void counted(void) {
+    *commits += 1;
+    if (!before && *commits == die_at) _exit(137);
+}
+
+static void step_ends(void) {
+    if (steps) counted();
 }
 
 static void synced(int fd) {
     pthread_once(&once, start);
-    if (!is_log(fd)) return;
-    *commits += 1;
-    if (!before && *commits == die_at) _exit(137);
+    if (steps || is_log(fd)) counted();
 }
 
 ssize_t write(int fd, const void *from, size_t count) { writes(fd); return REAL(write)(fd, from, count); }
 ssize_t pwrite(int fd, const void *from, size_t count, off_t at) { writes(fd); return REAL(pwrite)(fd, from, count, at); }
 ssize_t pwrite64(int fd, const void *from, size_t count, off64_t at) { writes(fd); return REAL(pwrite64)(fd, from, count, at); }
-int fsync(int fd) { int done = REAL(fsync)(fd); synced(fd); return done; }
-int fdatasync(int fd) { int done = REAL(fdatasync)(fd); synced(fd); return done; }
+int fsync(int fd) { step_begins(); int done = REAL(fsync)(fd); synced(fd); return done; }
+int fdatasync(int fd) { step_begins(); int done = REAL(fdatasync)(fd); synced(fd); return done; }
+
+int rename(const char *from, const char *to) {
+    step_begins();
+    int done = REAL(rename)(from, to);
+    step_ends();
+    return done;
+}
+
+int unlink(const char *path) {
+    step_begins();
+    int done = REAL(unlink)(path);
+    step_ends();
+    return done;
+}
+
+int linkat(int from, const char *old, int to, const char *new, int flags) {
+    if (getenv("SHIM_NO_LINKS")) {
+        errno = EPERM;
+        return -1;
+    }
+    step_begins();
+    int done = REAL(linkat)(from, old, to, new, flags);
+    step_ends();
+    return done;
+}
 
 int clock_gettime(clockid_t clock, struct timespec *now) {
     int done = REAL(clock_gettime)(clock, now);

@@ -75,6 +75,7 @@ async fn a_database_that_is_not_the_latest() {
         refusals::note(lineage::not_of_this_database(true)),
         refusals::note(lineage::not_of_this_database(false)),
         refusals::note(lineage::resume_all()),
+        refusals::note(lineage::resume_again()),
     ] {
         said += &desk.message(&card).await;
         said += "\n";

@@ -6,6 +6,7 @@
 //! `CRASH_EVERYWHERE=1` stops at every single one; otherwise those that come often are stopped at here and there.
 
 mod places;
+mod restoring;
 mod shim;
 mod stories;
 
@@ -51,11 +52,21 @@ pub async fn run_by_worlds_clock(world: &World) -> BotProcess {
     run(world, None).await
 }
 
-/// The calls of an undisturbed story, from the slash command on, and its commits.
+/// Starts the binary for a story: from here on, calls are counted or stopped at, as `gate` says.
+async fn begin(world: &World, story: Story, gate: impl Fn()) -> BotProcess {
+    if story.is_of_an_older_database() {
+        gate();
+        return spawn(world, None);
+    }
+    let process = run(world, None).await;
+    gate();
+    process
+}
+
+/// The calls of an undisturbed story and its commits.
 async fn effects_of(story: Story) -> (Vec<String>, usize) {
     let world = story.world().await;
-    let process = run(&world, None).await;
-    world.gate.count();
+    let process = begin(&world, story, || world.gate.count()).await;
     story.see_through(&world).await;
     let commits = shim::commits(&world);
     all_is_well(&world, process, story).await;
@@ -66,21 +77,18 @@ async fn effects_of(story: Story) -> (Vec<String>, usize) {
 async fn die_at(world: &World, place: &Place, story: Story) -> bool {
     match place {
         Place::Call { label, number, moment } => {
-            let process = run(world, None).await;
-            let reached = reach(world, label, *number, *moment, story).await;
+            let stop_there = || world.gate.stop_at_label(label, *number, *moment);
+            let process = begin(world, story, stop_there).await;
+            let reached = reach(world, label, *number, story).await;
             process.kill(world).await;
             reached
         }
         Place::Commit { number, moment } => {
             // It may die before Slack has heard of it.
             let mut process = spawn(world, Some((*number, *moment)));
-            let told = async {
-                world.slack.wait_for("a socket", |slack| (slack.fresh_sockets() > 0).then_some(())).await;
-                story.see_through(world).await;
-            };
             let died = tokio::select! {
                 () = process.gone() => true,
-                () = told => false,
+                () = story.see_through(world) => false,
             };
             process.kill(world).await;
             died
@@ -88,9 +96,8 @@ async fn die_at(world: &World, place: &Place, story: Story) -> bool {
     }
 }
 
-/// Tells the story until the call; false if it ends without making it.
-async fn reach(world: &World, label: &str, number: usize, moment: Moment, story: Story) -> bool {
-    world.gate.stop_at_label(label, number, moment);
+/// Tells the story until the call that the gate stops; false if it ends without making it.
+async fn reach(world: &World, label: &str, number: usize, story: Story) -> bool {
     tokio::select! {
         () = world.gate.stopped() => return true,
         () = story.see_through(world) => {}
@@ -120,6 +127,7 @@ async fn all_is_well(world: &World, process: BotProcess, story: Story) {
     let ended = process.ended().await;
     assert_eq!(ended.tells_no_secrets(world).code, Some(0), "{}", ended.stderr);
     world.nothing_else_is_wrong().await;
+    approvals_bear_it_out(world);
     for login in [ADA, BEN] {
         let suspends = story.suspends(login);
         assert_eq!(world.okta.person(login).status, story.status(login), "{login}");
@@ -136,6 +144,18 @@ async fn all_is_well(world: &World, process: BotProcess, story: Story) {
     nothing_is_due(world).await;
 }
 
+/// Each suspension has an approval before it, in the same epoch of the database.
+fn approvals_bear_it_out(world: &World) {
+    let audit = world.audit();
+    for intent in audit.iter().filter(|line| line.action == "suspension_intended") {
+        let before = audit.iter().rev().filter(|line| line.seq < intent.seq);
+        let mut in_epoch = before.take_while(|line| !line.action.starts_with("database_"));
+        let is_approval = |action: &str| action == "approved" || action == "retried";
+        let found = in_epoch.any(|line| line.request == intent.request && is_approval(&line.action));
+        assert!(found, "{intent:?} by {audit:#?}");
+    }
+}
+
 fn everything_is_said_once(world: &World, story: Story) {
     let mut keys: Vec<String> = Vec::new();
     for message in world.slack.messages(C_OPS) {
@@ -146,7 +166,18 @@ fn everything_is_said_once(world: &World, story: Story) {
     }
     keys.sort();
     assert_eq!(keys, story.messages(), "{}", world.slack.dump());
-    let to_admin = usize::from(story == Story::Blocked);
+    let to_admin = match story {
+        Story::Blocked | Story::Restored => 1,
+        // The right that is missing, and the stop.
+        Story::PutBack => 2,
+        Story::One
+        | Story::Some
+        | Story::Two
+        | Story::Deny
+        | Story::Expire
+        | Story::GivenBack
+        | Story::Retry => 0,
+    };
     assert_eq!(world.slack.direct_messages(U_ADMIN).len(), to_admin, "{}", world.slack.dump());
 }
 
@@ -256,6 +287,16 @@ async fn nor_does_one_while_failures_are_tried_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nor_does_one_while_a_right_is_missing() {
     crash_everywhere(Story::Blocked).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_does_one_while_a_copy_that_was_put_back_is_noticed_and_resumed() {
+    crash_everywhere(Story::PutBack).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_does_one_while_a_restored_copy_is_resumed() {
+    crash_everywhere(Story::Restored).await;
 }
 
 /// A crash after a call took effect, and another while the next process finds out about it.

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use crate::fake::gate::Moment;
 
-/// Of calls that a story makes often, and of its commits, so many are stopped at, evenly spread.
+/// Of calls that a story makes often, of its commits, and of steps with files, so many are stopped at, evenly spread.
 const PER_LABEL: usize = 4;
 const COMMITS: usize = 8;
+const STEPS: usize = 5;
+/// The last steps with files put them in place.
+const LAST_STEPS: usize = 7;
 
 /// One place of a story.
 #[derive(Clone, Debug)]
@@ -24,11 +27,21 @@ impl Place {
     }
 }
 
-/// All places of a story with these calls and so many commits; a part of them unless `CRASH_EVERYWHERE` is set.
+/// `some`, or all if `CRASH_EVERYWHERE` is set.
 #[expect(clippy::disallowed_methods, reason = "how thorough a run is, is for whoever starts it to say")]
+fn limit(some: usize) -> usize {
+    if std::env::var_os("CRASH_EVERYWHERE").is_some() { usize::MAX } else { some }
+}
+
+/// All steps of so many, or some of them and all of the last ones, before and after each.
+pub fn steps(count: usize) -> Vec<(usize, Moment)> {
+    let numbers = spread(count, limit(STEPS)).into_iter().chain(count.saturating_sub(LAST_STEPS)..=count);
+    let numbers: BTreeSet<usize> = numbers.filter(|number| *number > 0).collect();
+    numbers.into_iter().flat_map(|number| [(number, Moment::Before), (number, Moment::After)]).collect()
+}
+
+/// All places of a story with these calls and so many commits; a part of them unless `CRASH_EVERYWHERE` is set.
 pub fn places(calls: &[String], commits: usize) -> Vec<Place> {
-    let all = std::env::var_os("CRASH_EVERYWHERE").is_some();
-    let limit = |some: usize| if all { usize::MAX } else { some };
     let mut counts = BTreeMap::<&String, usize>::new();
     for label in calls {
         *counts.entry(label).or_default() += 1;

@@ -27,10 +27,9 @@ fn library() -> &'static Path {
 
 /// The environment of a process that counts its commits, lives by the world's clock, and dies where it is told to.
 pub fn environment(world: &World, die: Option<(usize, Moment)>) -> Vec<(&'static str, String)> {
-    let file = |name: &str| world.folder().join(name).display().to_string();
     let mut variables = vec![
         ("LD_PRELOAD", library().display().to_string()),
-        ("SHIM_COMMITS", file("commits")),
+        ("SHIM_COMMITS", count_file(world).display().to_string()),
         ("SHIM_CLOCK", world.moved_file().display().to_string()),
     ];
     variables.extend(die.map(|(number, moment)| {
@@ -40,9 +39,25 @@ pub fn environment(world: &World, die: Option<(usize, Moment)>) -> Vec<(&'static
     variables
 }
 
-/// How many commits the world's processes have made.
+/// The environment of a process that counts its steps with files instead, and dies at one of them.
+pub fn stepping(world: &World, die: Option<(usize, Moment)>) -> Vec<(&'static str, String)> {
+    let mut variables = environment(world, die);
+    variables.push(("SHIM_STEPS", "1".to_owned()));
+    variables
+}
+
+/// How many commits, or steps, the world's processes have made.
 pub fn commits(world: &World) -> usize {
-    let bytes = std::fs::read(world.folder().join("commits")).expect("the process counts");
+    let bytes = std::fs::read(count_file(world)).expect("the process counts");
     let count = i64::from_ne_bytes(bytes.try_into().expect("eight bytes"));
     usize::try_from(count).expect("no process counts backwards")
+}
+
+/// Has the next process count from one.
+pub fn count_again(world: &World) {
+    let _ = std::fs::remove_file(count_file(world));
+}
+
+fn count_file(world: &World) -> PathBuf {
+    world.folder().join("commits")
 }

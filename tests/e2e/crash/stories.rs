@@ -1,17 +1,25 @@
 //! What people do in each story, wherever it stands, and how each must end.
 
+use std::path::PathBuf;
+
 use chrono::Duration;
+use inactive_contractors::store::Store;
 
 use crate::dialog;
 use crate::fake::okta::{Fault, Person, Status};
 use crate::fake::slack::{C_OPS, FakeSlack, Message, U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER};
+use crate::process::BotProcess;
 use crate::support::{UNSCHEDULED_POLICY, World, is_open_card};
 
 pub const ADA: &str = "ada@ext.example";
 pub const BEN: &str = "ben@ext.example";
 /// What only the last message of an approval says.
 const ENDING: &str = "in the thread of";
+/// What only the last message of the second approval says, where the first one was superseded.
+const AGAIN: &str = "2 accounts suspended. Approved by";
 const RIGHT: &str = "lifecycle/suspend";
+/// The message about the right that is missing. Its digest is that of the words without what is in brackets.
+const OBSTACLE: &str = "request:1:obstacle:00:516bd63f";
 const SUSPEND: &str = "POST /lifecycle/suspend";
 
 /// What people do.
@@ -33,6 +41,12 @@ pub enum Story {
     Retry,
     /// One person approves, the right to suspend is missing, and is given.
     Blocked,
+    /// A copy is made while what was approved waits for Okta, an admin pauses, and the copy is put back. An admin resumes, and
+    /// one person approves.
+    PutBack,
+    /// A copy in which a request is open is restored by command after the request was denied. An admin resumes, and one
+    /// person approves.
+    Restored,
 }
 
 impl Story {
@@ -47,19 +61,41 @@ impl Story {
         if self == Story::Retry {
             world.okta.fail_always(SUSPEND, Fault::Html(502));
         }
-        if self == Story::Blocked {
-            world.okta.deny(RIGHT);
+        match self {
+            Story::Blocked => world.okta.deny(RIGHT),
+            Story::PutBack => put_a_copy_back(&world).await,
+            Story::Restored => restore_a_copy(&world).await,
+            Story::One
+            | Story::Some
+            | Story::Two
+            | Story::Deny
+            | Story::Expire
+            | Story::GivenBack
+            | Story::Retry => {}
         }
         world
+    }
+
+    /// Whether the database is older than the channel: then the story begins with the start of the process.
+    pub fn is_of_an_older_database(self) -> bool {
+        matches!(self, Story::PutBack | Story::Restored)
     }
 
     /// How this account ends.
     pub fn status(self, login: &str) -> Status {
         match (self, login) {
             (Story::Deny | Story::Expire, _) | (Story::GivenBack, ADA) | (Story::Some, BEN) => Status::Active,
-            (Story::One | Story::Some | Story::Two | Story::GivenBack | Story::Retry | Story::Blocked, _) => {
-                Status::Suspended
-            }
+            (
+                Story::One
+                | Story::Some
+                | Story::Two
+                | Story::GivenBack
+                | Story::Retry
+                | Story::Blocked
+                | Story::PutBack
+                | Story::Restored,
+                _,
+            ) => Status::Suspended,
         }
     }
 
@@ -67,9 +103,17 @@ impl Story {
     pub fn suspends(self, login: &str) -> usize {
         match (self, login) {
             (Story::Deny | Story::Expire, _) | (Story::Some, BEN) => 0,
-            (Story::One | Story::Some | Story::Two | Story::GivenBack | Story::Retry | Story::Blocked, _) => {
-                1
-            }
+            (
+                Story::One
+                | Story::Some
+                | Story::Two
+                | Story::GivenBack
+                | Story::Retry
+                | Story::Blocked
+                | Story::PutBack
+                | Story::Restored,
+                _,
+            ) => 1,
         }
     }
 
@@ -77,10 +121,13 @@ impl Story {
     pub fn audited(self) -> Vec<(&'static str, usize)> {
         let is = |stories: &[Story]| usize::from(stories.contains(&self));
         let approved = 1 - is(&[Story::Deny, Story::Expire]);
+        let older = usize::from(self.is_of_an_older_database());
         vec![
-            ("sweep_started", 1),
-            ("approved", approved),
-            ("completed", approved + is(&[Story::Retry])),
+            ("database_stopped", older),
+            ("database_resumed", older),
+            ("sweep_started", 1 + older),
+            ("approved", approved + is(&[Story::PutBack])),
+            ("completed", approved + is(&[Story::Retry, Story::PutBack])),
             ("approved_first", is(&[Story::Two])),
             ("kept", is(&[Story::Some])),
             ("denied", is(&[Story::Deny])),
@@ -103,11 +150,23 @@ impl Story {
                 "request:1:retry:1:ending",
                 "request:1:retry:1:outcomes:0",
             ]),
-            // The digest is that of the words without what is in brackets: the right that is missing, and the mend.
-            Story::Blocked => keys.extend([
-                "request:1:obstacle:00:516bd63f",
-                "request:1:obstacle:00:over",
+            Story::Blocked => keys.extend([OBSTACLE, "request:1:obstacle:00:over", "request:1:outcomes:0"]),
+            Story::PutBack => keys.extend([
+                OBSTACLE,
                 "request:1:outcomes:0",
+                "pause:1:began",
+                "database:stopped:1:C0OPS",
+                "database:resumed:2:C0OPS",
+                "request:2:card",
+                "request:2:ending",
+                "request:2:outcomes:0",
+            ]),
+            Story::Restored => keys.extend([
+                "database:stopped:2:C0OPS",
+                "database:resumed:3:C0OPS",
+                "request:2:card",
+                "request:2:ending",
+                "request:2:outcomes:0",
             ]),
         }
         keys.sort_unstable();
@@ -116,6 +175,7 @@ impl Story {
 
     /// What people do until the story has ended, wherever it stands.
     pub async fn see_through(self, world: &World) {
+        world.slack.wait_for("a socket", |slack| (slack.fresh_sockets() > 0).then_some(())).await;
         if world.audited("sweep_started") == 0 {
             world.ask_for_sweep().await;
         }
@@ -131,9 +191,80 @@ impl Story {
             }
             Story::Retry => fail_and_retry(world).await,
             Story::Blocked => mend(world).await,
+            Story::PutBack | Story::Restored => {
+                resume(world).await;
+                approve(world, AGAIN).await;
+            }
         }
         all_told(world).await;
     }
+}
+
+/// The first life of a database: what was approved can't be done, a copy is made, an admin pauses. Then the copy is put in
+/// its place as any file.
+async fn put_a_copy_back(world: &World) {
+    let fault = Fault::Status(403, "E0000006");
+    for login in [ADA, BEN] {
+        let suspend = format!("POST {}/lifecycle/suspend", world.okta.person(login).id);
+        world.okta.fail_always(&suspend, fault.clone());
+    }
+    world.start_bot().await;
+    let card = world.sweep().await;
+    world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
+    let to_admin = |slack: &FakeSlack| (!slack.direct_messages(U_ADMIN).is_empty()).then_some(());
+    world.slack.wait_for("a message to the admin", to_admin).await;
+    // What has been said is in the copy.
+    world.stop_bot().await;
+    world.file_let_go().await;
+    let copy = copy(world);
+    world.start_bot().await;
+    let line = "/inactive-contractors pause wrong people";
+    world.slack.slash(U_ADMIN, C_OPS, line).await.expect("the command can be typed");
+    world.message("is paused by").await;
+    world.stop_bot().await;
+    world.file_let_go().await;
+    world.okta.clear_faults();
+    for suffix in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{suffix}", world.database().display()));
+    }
+    std::fs::copy(copy, world.database()).expect("the copy can be put back");
+}
+
+/// The first life of a database: a request is open, a copy is made, the request is denied. Then the copy is restored.
+async fn restore_a_copy(world: &World) {
+    world.start_bot().await;
+    let card = world.sweep().await;
+    let copy = copy(world);
+    world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");
+    world.message(" denied ").await;
+    world.stop_bot().await;
+    world.file_let_go().await;
+    let arguments = ["restore", copy.to_str().expect("text")];
+    let ended = BotProcess::spawn(world, &arguments, &[]).ended().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+/// A copy of the database as it is now.
+pub fn copy(world: &World) -> PathBuf {
+    let copy = world.folder().join("copy.db");
+    Store::copy(&world.database(), &copy).expect("the database can be copied");
+    copy
+}
+
+/// An admin resumes once the channel and they have been notified that the database is stopped.
+async fn resume(world: &World) {
+    const STOPPED: &str = "I have stopped";
+    if world.audited("database_resumed") == 0 {
+        world.message(STOPPED).await;
+        let to_admin = |slack: &FakeSlack| {
+            let said = slack.direct_messages(U_ADMIN);
+            said.iter().any(|one| one.visible_text().contains(STOPPED)).then_some(())
+        };
+        world.slack.wait_for("a message to the admin", to_admin).await;
+        let line = "/inactive-contractors resume checked";
+        world.slack.slash(U_ADMIN, C_OPS, line).await.expect("the command can be typed");
+    }
+    world.message("let me go on").await;
 }
 
 /// An open card, unless the channel says these words already.
@@ -226,8 +357,7 @@ async fn fail_and_retry(world: &World) {
             })
             .await;
         world.advance(Duration::seconds(60));
-        let first = world.slack.messages(C_OPS).into_iter().next().expect("the card is the first message");
-        poke_any(world, &first).await;
+        poke_any(world).await;
     }
     world.message(FAILED).await;
     a_minute_each(world, "all told", |world| world.audited("retried") > 0 || is_told(world)).await;
@@ -277,25 +407,28 @@ pub async fn a_minute_each(world: &World, what: &str, holds: impl Fn(&World) -> 
             return;
         }
         world.advance(Duration::seconds(61));
-        let first = world.slack.messages(C_OPS).into_iter().next().expect("the card is the first message");
-        poke_any(world, &first).await;
+        poke_any(world).await;
     }
     panic!("never {what}: {}", world.slack.dump());
 }
 
-async fn poke_any(world: &World, card: &Message) {
-    let open = card.versions.iter().position(|version| format!("{:?}", version.blocks).contains("deny"));
-    let seen = open.map(|index| Message { versions: card.versions[..=index].to_vec(), ..card.clone() });
-    if let Some(seen) = seen {
+/// The same, by the latest card as it was while it was open.
+async fn poke_any(world: &World) {
+    let as_open = |card: Message| {
+        let open =
+            card.versions.iter().position(|version| format!("{:?}", version.blocks).contains("deny"))?;
+        Some(Message { versions: card.versions[..=open].to_vec(), ..card })
+    };
+    if let Some(seen) = world.slack.messages(C_OPS).into_iter().rev().find_map(as_open) {
         poke(world, &seen).await;
     }
 }
 
-/// Until all of the request has been told. An update under which the process died may still come for a minute.
+/// Until everything about each request is said. An update under which the process died may still come for a minute.
 async fn all_told(world: &World) {
     a_minute_each(world, "all told", is_told).await;
 }
 
 fn is_told(world: &World) -> bool {
-    world.count("SELECT told FROM request WHERE id = ?1", "1") == 1
+    world.count("SELECT min(told) FROM request WHERE id >= ?1", "1") == 1
 }
