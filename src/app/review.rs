@@ -66,6 +66,7 @@ impl App {
         let (inbound, list_hash, trigger) = (inbound.clone(), list_hash.to_owned(), trigger.to_owned());
         let app = Arc::clone(self);
         self.background(Class::Action, inbound.reply.clone(), async move {
+            let _place = app.runtime.dialogs.0.acquire().await;
             match app.first_look(&inbound, id, &list_hash).await? {
                 Ok(modal) => app.chat.open_modal(&trigger, &modal).await?,
                 Err(not) => app.whisper(inbound.reply, not.text()),
@@ -172,6 +173,7 @@ impl App {
         let menu = (click.action == choose::PERSON).then(|| (click.trigger.to_owned(), click.value.parse()));
         let (app, view, inbound) = (Arc::clone(self), click.view.clone(), inbound.clone());
         self.background(Class::Action, inbound.reply.clone(), async move {
+            let _place = app.runtime.dialogs.0.acquire().await;
             match menu {
                 Some((trigger, Ok(position))) => {
                     app.ask_until(&inbound, &view, &memory, position, &trigger).await
@@ -335,6 +337,7 @@ impl App {
             .await?;
         let (app, inbound) = (Arc::clone(self), inbound.clone());
         self.background(Class::Action, inbound.reply.clone(), async move {
+            let _place = app.runtime.dialogs.0.acquire().await;
             let view = ViewRef { id: about.below, hash: None };
             let memory = Memory { request: about.request, list_hash: about.list_hash, generation: 0 };
             app.draw(&inbound, &view, &memory, true).await

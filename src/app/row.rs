@@ -65,8 +65,12 @@ impl App {
             Ok(())
         };
         if opens_a_form {
-            // Slack opens it for three seconds only, so it does not queue.
-            self.background_soon(Class::Action, reply, answered);
+            // Slack opens it for three seconds only, so no question goes before it.
+            let app = Arc::clone(self);
+            self.background_soon(Class::Action, reply, async move {
+                let _place = app.runtime.dialogs.0.acquire().await;
+                answered.await
+            });
         } else {
             self.background_question(reply, answered);
         }
