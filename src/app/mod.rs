@@ -180,7 +180,7 @@ struct Dialogs(tokio::sync::Semaphore);
 
 impl Default for Dialogs {
     fn default() -> Self {
-        Dialogs(tokio::sync::Semaphore::new(64))
+        Dialogs(tokio::sync::Semaphore::new(32))
     }
 }
 

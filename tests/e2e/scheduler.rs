@@ -266,17 +266,17 @@ async fn a_flood_of_commands_opens_a_bounded_number_of_files() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_flood_of_clicks_few_dialogs_are_put_together_at_once() {
     let (world, card) = World::asking(PLAIN_POLICY, &["ada@ext.example", "ben@ext.example"]).await;
-    let opened =
-        |world: &World| world.slack.calls().iter().filter(|call| call.method == "views.open").count();
     // Each keeps its list for as long as Slack takes.
+    let opened = |world: &World| world.slack.faults_struck().len();
     world.slack.fail_always("views.open", SlackFault::Hang);
-    let clicks = (0..80).map(|_| world.slack.click(U_APPROVER, &card.ts, "choose"));
+    let people = [U_APPROVER, U_APPROVER2].into_iter().cycle().take(60);
+    let clicks = people.map(|person| world.slack.click(person, &card.ts, "choose"));
     for click in futures_util::future::join_all(clicks).await {
         assert!(click.expect("the button is there").acked_after.is_some(), "no click waits for a dialog");
     }
-    world.until("dialogs are opened", |world| opened(world) >= 64).await;
+    world.until("dialogs are opened", |world| opened(world) >= 32).await;
     // An answer to a question has come all the way behind the clicks.
-    ask(&world, U_APPROVER2, "pending").await;
-    assert_eq!(opened(&world), 64);
+    ask(&world, U_ADMIN, "pending").await;
+    assert_eq!(opened(&world), 32);
     world.kill_bot().await;
 }
