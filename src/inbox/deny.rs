@@ -25,8 +25,9 @@ impl Inbox {
     ) {
         let (this, inbound) = (Arc::clone(self), inbound.clone());
         let (list_hash, trigger) = (list_hash.to_owned(), trigger.to_owned());
-        // Slack opens it for three seconds only, and it carries a decision, so it does not queue.
+        // Slack opens it for three seconds only, and it carries a decision, so no question goes before it.
         self.commands.background_soon(Class::Action, inbound.reply.clone(), async move {
+            let _place = this.dialogs.0.acquire().await;
             if let Some(text) = this.open_denial(&inbound, request, &list_hash, &trigger).await? {
                 this.outbox.whisper(inbound.reply, text);
             }

@@ -68,6 +68,7 @@ impl Inbox {
         let (inbound, list_hash, trigger) = (inbound.clone(), list_hash.to_owned(), trigger.to_owned());
         let this = Arc::clone(self);
         self.outbox.background(Class::Action, inbound.reply.clone(), async move {
+            let _place = this.dialogs.0.acquire().await;
             match this.first_look(&inbound, id, &list_hash).await? {
                 Ok(modal) => this.s.chat.open_modal(&trigger, &modal).await?,
                 Err(not) => this.outbox.whisper(inbound.reply, not.text()),
@@ -176,6 +177,7 @@ impl Inbox {
             (click.action == review_dialog::PERSON).then(|| (click.trigger.to_owned(), click.value.parse()));
         let (this, view, inbound) = (Arc::clone(self), click.view.clone(), inbound.clone());
         self.outbox.background(Class::Action, inbound.reply.clone(), async move {
+            let _place = this.dialogs.0.acquire().await;
             match menu {
                 Some((trigger, Ok(position))) => {
                     this.ask_until(&inbound, &view, &memory, position, &trigger).await
@@ -343,6 +345,7 @@ impl Inbox {
             .await?;
         let (this, inbound) = (Arc::clone(self), inbound.clone());
         self.outbox.background(Class::Action, inbound.reply.clone(), async move {
+            let _place = this.dialogs.0.acquire().await;
             let view = ViewRef { id: about.below, hash: None };
             let memory = Memory { request: about.request, list_hash: about.list_hash, generation: 0 };
             this.draw(&inbound, &view, &memory, true).await

@@ -63,8 +63,12 @@ impl Inbox {
             Ok(())
         };
         if opens_a_form {
-            // Slack opens it for three seconds only, so it does not queue.
-            self.commands.background_soon(Class::Action, reply, answered);
+            // Slack opens it for three seconds only, so no question goes before it.
+            let this = Arc::clone(self);
+            self.commands.background_soon(Class::Action, reply, async move {
+                let _place = this.dialogs.0.acquire().await;
+                answered.await
+            });
         } else {
             self.commands.background_question(reply, answered);
         }

@@ -262,3 +262,21 @@ async fn a_flood_of_commands_opens_a_bounded_number_of_files() {
     assert!(members.iter().all(|user| told(user) == 1), "one sentence for all that was refused");
     process.kill(&world).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_flood_of_clicks_few_dialogs_are_put_together_at_once() {
+    let (world, card) = World::asking(PLAIN_POLICY, &["ada@ext.example", "ben@ext.example"]).await;
+    // Each keeps its list for as long as Slack takes.
+    let opened = |world: &World| world.slack.faults_struck().len();
+    world.slack.fail_always("views.open", SlackFault::Hang);
+    let people = [U_APPROVER, U_APPROVER2].into_iter().cycle().take(60);
+    let clicks = people.map(|person| world.slack.click(person, &card.ts, "choose"));
+    for click in futures_util::future::join_all(clicks).await {
+        assert!(click.expect("the button is there").acked_after.is_some(), "no click waits for a dialog");
+    }
+    world.until("dialogs are opened", |world| opened(world) >= 32).await;
+    // An answer to a question has come all the way behind the clicks.
+    ask(&world, U_ADMIN, "pending").await;
+    assert_eq!(opened(&world), 32);
+    world.kill_bot().await;
+}

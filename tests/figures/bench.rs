@@ -5,12 +5,30 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fake::okta::seed_demo;
-use fake::slack::{C_OPS, U_APPROVER};
+use fake::slack::{C_OPS, FakeSlack, Message, U_ADMIN, U_APPROVER, U_APPROVER2};
+use futures_util::future::join_all;
 use support::{PLAIN_POLICY, World};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_inactive-contractors");
 const STARTS: usize = 15;
 const ANSWERS: usize = 11;
+/// How many inactive people are in the dialogs of a flood, how many dialogs two approvers open in the same moment, and
+/// how many questions an admin asks: the bot takes no more of one person.
+const INACTIVE: usize = 1_000;
+const DIALOGS: usize = 240;
+const ASKED: usize = 60;
+const QUESTIONS: [&str; 8] = [
+    "preview",
+    "export json",
+    "status",
+    "why worker000001@ext.example",
+    "audit",
+    "evidence 30d",
+    "report",
+    "pending",
+];
+/// After which time a flood is over and its work done.
+const LATER: Duration = Duration::from_secs(30);
 /// Of a large directory everybody who is inactive is asked about at once.
 const AT_SIZE: &str = "schedule = \"0 0 29 2 *\"\npreview_first = false\nsecond_look = false\nmax_candidates = 10000\n\
                        max_share = 1.0\nsurge_factor = 0.0\n[okta]\nrate_share = 1.0\nconcurrency = 25\n";
@@ -76,26 +94,40 @@ async fn main() {
     for (accounts, inactive) in [(2_000, 100), (20_000, 100), (20_000, 1_000)] {
         at_size(accounts, inactive).await;
     }
+    flood().await;
+}
+
+/// What people take of the memory who all press and ask in the same moment, and what of it stays with the process.
+async fn flood() {
+    let (world, mut bot) = world_of(INACTIVE, INACTIVE).await;
+    let idle = memory(&bot, "VmRSS:");
+    let card = swept(&world).await;
+    let approvers = [U_APPROVER, U_APPROVER2].into_iter().cycle().take(DIALOGS);
+    let presses = approvers.map(|person| world.slack.click(person, &card.ts, "choose"));
+    let questions = QUESTIONS.into_iter().cycle().take(ASKED).map(|line| {
+        let line = format!("/inactive-contractors {line}");
+        let slack = &world.slack;
+        async move { slack.slash(U_ADMIN, C_OPS, &line).await }
+    });
+    futures_util::join!(join_all(presses), join_all(questions));
+    tokio::time::sleep(LATER).await;
+    let (most, left) = (memory(&bot, "VmHWM:"), memory(&bot, "VmRSS:"));
+    println!(
+        "{DIALOGS} dialogs of {INACTIVE}, {ASKED} questions   {:.1} MB at most, {:.1} MB {} s later, {:.1} times idle",
+        megabytes(most),
+        megabytes(left),
+        LATER.as_secs(),
+        megabytes(left) / megabytes(idle),
+    );
+    end(&world, &mut bot).await;
 }
 
 /// A sweep of a large directory, and the suspension of all that it finds. Most of the sweep's time is the make-believe
 /// Okta's, which shares the machine: what the bot itself takes is its processor time.
 async fn at_size(accounts: usize, inactive: usize) {
-    let world = World::new(AT_SIZE).await;
-    for number in 0..accounts {
-        let days = if number < inactive { 40 } else { 1 };
-        let login = format!("worker{number:06}@ext.example");
-        world.okta.add(fake::okta::Person::contractor(&login).last_login_days_ago(days));
-    }
-    let config = world.database().with_file_name("bot.toml");
-    std::fs::write(&config, world.config_toml()).expect("the directory is ours");
-    let mut bot = run(&world, &config);
-    world.slack.wait_for("a socket", |slack| (slack.fresh_sockets() > 0).then_some(())).await;
+    let (world, mut bot) = world_of(accounts, inactive).await;
     let (idle, start, before) = (memory(&bot, "VmRSS:"), Instant::now(), processor_time(&bot));
-    world.ask_for_sweep().await;
-    let card =
-        |slack: &fake::slack::FakeSlack| slack.messages(C_OPS).into_iter().find(|one| one.offers("suspend"));
-    let card = world.slack.wait_long("a card", card).await;
+    let card = swept(&world).await;
     let (took, cpu) = (start.elapsed(), processor_time(&bot).saturating_sub(before));
     let above = megabytes(memory(&bot, "VmHWM:").saturating_sub(idle));
     println!(
@@ -117,6 +149,28 @@ async fn at_size(accounts: usize, inactive: usize) {
         cpu.as_secs_f64()
     );
     end(&world, &mut bot).await;
+}
+
+/// A large directory, and a bot that is connected and idle.
+async fn world_of(accounts: usize, inactive: usize) -> (World, Child) {
+    let world = World::new(AT_SIZE).await;
+    for number in 0..accounts {
+        let days = if number < inactive { 40 } else { 1 };
+        let login = format!("worker{number:06}@ext.example");
+        world.okta.add(fake::okta::Person::contractor(&login).last_login_days_ago(days));
+    }
+    let config = world.database().with_file_name("bot.toml");
+    std::fs::write(&config, world.config_toml()).expect("the directory is ours");
+    let bot = run(&world, &config);
+    world.slack.wait_for("a socket", |slack| (slack.fresh_sockets() > 0).then_some(())).await;
+    (world, bot)
+}
+
+/// Sweeps, and returns the card.
+async fn swept(world: &World) -> Message {
+    world.ask_for_sweep().await;
+    let card = |slack: &FakeSlack| slack.messages(C_OPS).into_iter().find(|one| one.offers("suspend"));
+    world.slack.wait_long("a card", card).await
 }
 
 /// What the kernel counts for the process until now, in steps of 10 ms.
