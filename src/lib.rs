@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | [`domain`] | the pure core: who is inactive, what a decision does, whether a sweep may speak, when the next slot is, which days are off | nothing |
 //! | [`identity`], [`chat`] | the two ports: what the workflow needs of an identity provider and of a chat system | `domain`; nothing |
-//! | [`store`] | one SQLite file: sweeps, requests, inputs, messages, the audit chain; the only room that names rusqlite | `domain`, `files` |
+//! | [`store`] | one SQLite file: sweeps, requests, inputs, messages, the audit chain; only its folder `sqlite` names rusqlite | `domain`, `files` |
 //! | [`net`] | the way out of this machine: proxies, certificates, and why a connection failed | nothing |
 //! | [`scheduler`] | which call to an outside system goes next, by class of work | `clock` |
 //! | [`okta`], [`slack`] | the adapters behind the ports | their port, `net`, `clock`, `scheduler` |

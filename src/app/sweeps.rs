@@ -282,6 +282,7 @@ pub(super) fn may_pass(error: &anyhow::Error) -> bool {
         StoreError::Busy | StoreError::DiskFull | StoreError::DiskFails(_) | StoreError::ReadOnly => true,
         StoreError::Closed
         | StoreError::Lost(_)
+        | StoreError::CommitUnknown(_)
         | StoreError::Damaged(_)
         | StoreError::BadRow { .. }
         | StoreError::Missing { .. }

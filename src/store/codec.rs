@@ -1,12 +1,11 @@
 //! Values to columns and back. Whatever doesn't decode is an error that names the row, never a default.
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
-use rusqlite::types::FromSql;
-use rusqlite::{Connection, Params, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::StoreError;
+use super::tx::{FromValue, Row, Tx, Value};
 
 /// A time as it is stored: RFC 3339, UTC, milliseconds. Sorts as text.
 pub(super) fn time_text(at: DateTime<Utc>) -> String {
@@ -18,31 +17,15 @@ pub(super) fn json_text<T: Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Invalid(error.to_string()))
 }
 
-/// The rows of a query, decoded.
-pub(super) fn all<T>(
-    connection: &Connection,
-    sql: &str,
-    params: impl Params,
-    decode: impl Fn(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params)?;
-    let mut values = Vec::new();
-    while let Some(row) = rows.next()? {
-        values.push(decode(row)?);
-    }
-    Ok(values)
-}
-
 /// All rows of a query that can be read. What can't be is told in the log and left out: for work in which one bad row
 /// must not keep the others waiting.
 pub(super) fn readable<T>(
-    connection: &Connection,
+    tx: &dyn Tx,
     sql: &str,
-    params: impl Params,
+    params: &[Value<'_>],
     decode: impl Fn(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
-    let rows = all(connection, sql, params, |row| match decode(row) {
+    let rows = tx.all(sql, params, |row| match decode(row) {
         Ok(value) => Ok(Some(value)),
         Err(error @ StoreError::BadRow { .. }) => {
             tracing::error!(%error, "a row is left out");
@@ -53,26 +36,9 @@ pub(super) fn readable<T>(
     Ok(rows.into_iter().flatten().collect())
 }
 
-/// The first row of a query, decoded, if there is one.
-pub(super) fn first<T>(
-    connection: &Connection,
-    sql: &str,
-    params: impl Params,
-    decode: impl Fn(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<Option<T>, StoreError> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params)?;
-    rows.next()?.map(decode).transpose()
-}
-
-/// Runs a statement; the number of rows that it changed.
-pub(super) fn run(connection: &Connection, sql: &str, params: impl Params) -> Result<usize, StoreError> {
-    Ok(connection.prepare_cached(sql)?.execute(params)?)
-}
-
 /// The id of a row of which nothing else is asked.
 pub(super) fn id(row: &Row<'_>) -> Result<i64, StoreError> {
-    Ok(row.get(0)?)
+    row.get(0)
 }
 
 /// One row's cells, read by column name.
@@ -85,10 +51,10 @@ pub(super) struct Cells<'a, 'b> {
 impl<'a, 'b> Cells<'a, 'b> {
     /// The cells of a row of `table` whose key is in `key`.
     pub(super) fn of(row: &'a Row<'b>, table: &'static str, key: &str) -> Result<Self, StoreError> {
-        let id = match row.get::<_, rusqlite::types::Value>(key)? {
-            rusqlite::types::Value::Integer(id) => id.to_string(),
-            rusqlite::types::Value::Text(id) => id,
-            other => format!("{other:?}"),
+        let id = match row.named(key).map_err(|why| StoreError::engine(format!("{table}.{key}: {why}")))? {
+            Value::Integer(id) => id.to_string(),
+            Value::Text(id) => id.to_owned(),
+            Value::Null => "null".to_owned(),
         };
         Ok(Cells { row, table, id })
     }
@@ -99,8 +65,8 @@ impl<'a, 'b> Cells<'a, 'b> {
     }
 
     /// Any column.
-    pub(super) fn get<T: FromSql>(&self, column: &str) -> Result<T, StoreError> {
-        self.row.get(column).map_err(|error| self.bad(format!("{column}: {error}")))
+    pub(super) fn get<'s, T: FromValue<'s>>(&'s self, column: &str) -> Result<T, StoreError> {
+        self.row.named(column).map_err(|why| self.bad(format!("{column}: {why}")))
     }
 
     /// A time.
