@@ -92,8 +92,8 @@ impl Store {
             tx.run("DELETE FROM audit_event WHERE seq <= ?1", params![archive.up_to])?;
             // Where to look for what is left.
             tx.run("DELETE FROM audit_day WHERE last_seq <= ?1", params![archive.up_to])?;
-            let sql = "UPDATE audit_day SET first_seq = ?1 + 1 WHERE first_seq <= ?1";
-            tx.run(sql, params![archive.up_to])?;
+            let sql = "UPDATE audit_day SET first_seq = ?2 WHERE first_seq <= ?1";
+            tx.run(sql, params![archive.up_to, archive.up_to + 1])?;
             let gone = "DELETE FROM audit_subject WHERE NOT EXISTS (SELECT 1 FROM audit_event
                         WHERE audit_event.account_id = audit_subject.account_id AND audit_event.login = audit_subject.login)";
             tx.run(gone, params![]).map(drop)

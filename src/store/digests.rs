@@ -89,8 +89,8 @@ fn tally(tx: &dyn Tx, policy: &str, since: DateTime<Utc>, until: DateTime<Utc>) 
     tx.each(&sql, params![policy, time_text(since), time_text(until)], &mut |row| {
         let action: &str = row.get(1)?;
         let detail = || -> Result<Counted<'_>, StoreError> {
-            let cells = Cells::of(row, "audit_event", "seq")?;
-            serde_json::from_str(row.get(2)?).map_err(|error| cells.bad(format!("detail: {error}")))
+            serde_json::from_str(row.get(2)?)
+                .or_else(|error| Err(Cells::of(row, "audit_event", "seq")?.bad(format!("detail: {error}"))))
         };
         let counter = match action {
             "sweep_finished" => &mut tally.sweeps,

@@ -2,7 +2,8 @@
 //!
 //! A use case is a synchronous function of a `&dyn Tx`, and runs inside one transaction. Its SQL is what `SQLite` and
 //! `PostgreSQL` both read, with numbered parameters (`?1`). An engine replaces these by its own kind where it has another,
-//! and leaves out the [`hints`] that only `SQLite` reads. What has no portable form is a method of [`Tx`].
+//! and leaves out the [`hints`] that only `SQLite` reads. What has no portable form is a method of [`Tx`]. Texts compare by their
+//! bytes, which is how times sort; the schema of another engine has to ask for that.
 
 use std::ops::ControlFlow;
 

@@ -201,8 +201,8 @@ async fn a_click_for_another_database_changes_nothing_and_says_so() {
 
 /// The database's id.
 fn id(world: &World) -> String {
-    let file = rusqlite::Connection::open(world.database()).expect("the file is there");
-    file.query_row("SELECT id FROM lineage", [], |row| row.get(0)).expect("it has an id")
+    let file = world.inspect().expect("the file is there");
+    file.lineage().expect("it can be read").pop().expect("it has an id").id
 }
 
 #[tokio::test(flavor = "multi_thread")]
