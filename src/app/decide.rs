@@ -20,7 +20,7 @@ use crate::domain::audit::{Action, Actor, Draft, Person};
 use crate::domain::keep::KeptUntil;
 use crate::domain::request::{Input, KnownForRetry, Refusal, Request, Verb};
 use crate::scheduler::Class;
-use crate::store::{AuditContext, Decided, Receipt};
+use crate::store::{AuditContext, Decided, Receipt, StoreError};
 
 /// The handler that the chat adapter calls with each input.
 pub struct Inbox(pub Arc<App>);
@@ -51,7 +51,7 @@ impl Handler for Inbox {
             }
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "an input could not be handled");
-                self.0.whisper(reply, refusals::broken());
+                self.0.whisper(reply, broken(&error));
                 Ack::Done
             }
         }
@@ -407,9 +407,17 @@ impl App {
         self.runtime.tasks.spawn(class.run(async move {
             if let Err(error) = work.await {
                 tracing::error!(error = format!("{error:#}"), "an answer could not be given");
-                app.whisper(reply, refusals::broken());
+                app.whisper(reply, broken(&error));
             }
         }));
+    }
+}
+
+/// What a person is told whose input met with this error.
+fn broken(error: &anyhow::Error) -> Text {
+    match error.downcast_ref() {
+        Some(StoreError::CommitUnknown(_)) => refusals::in_doubt(),
+        Some(_) | None => refusals::broken(),
     }
 }
 

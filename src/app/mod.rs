@@ -65,7 +65,7 @@ use crate::domain::plan::Guard;
 use crate::domain::policy::Policy;
 use crate::identity::{IdentityError, IdentityProvider};
 use crate::scheduler::Class;
-use crate::store::{AuditContext, Store};
+use crate::store::{AuditContext, Store, StoreError};
 use work::{InFlight, Work};
 
 /// The loop begins anew at most this often: a flood of inputs would otherwise have every row read for each.
@@ -291,7 +291,7 @@ impl App {
         if let Err(error) = bell.shutdown().await {
             tracing::debug!(%error, "the bell rings for nobody");
         }
-        if lost.is_some() {
+        if matches!(lost, Some(StoreError::Lost(_))) {
             Class::FreshLook.run(self.tell_database_lost()).await;
         }
         self.drain().await;
@@ -364,7 +364,7 @@ impl App {
 
     /// Deadlines go by the time of day. When that jumps, by sleep or by hand, the audit trail says so: whoever wonders
     /// why a request expired early or late finds it.
-    async fn note_clock(&self, seen: &mut (Instant, DateTime<Utc>)) -> Result<(), crate::store::StoreError> {
+    async fn note_clock(&self, seen: &mut (Instant, DateTime<Utc>)) -> Result<(), StoreError> {
         let (instant, now) = (Instant::now(), self.clock.now());
         let passed = Duration::from_std(instant - seen.0).unwrap_or_default();
         let jumped = now - seen.1 - passed;

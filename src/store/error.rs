@@ -19,8 +19,8 @@ pub enum StoreError {
     Lost(String),
     /// A commit failed in a way that leaves open what is on the disk. It stays so until a restart.
     #[error(
-        "the disk failed while a change was written down, so only the next start can see whether it was; nothing is \
-         read or changed until then"
+        "the disk failed during a commit, so only the next start can tell whether the change was made; nothing is read \
+         or changed until then"
     )]
     CommitUnknown(#[source] Cause),
     /// The disk is full.

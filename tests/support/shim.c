@@ -4,9 +4,12 @@
    SHIM_COMMITS=FILE   counts the commits there: eight bytes, which a test reads
    SHIM_DIE=before:N   ends before the first byte of the N-th commit is written: as if it had never come to it
    SHIM_DIE=after:N    ends when the N-th commit is on the disk and nobody has been told
+   SHIM_FAIL=FILE      while a number stands there, eight bytes, so many syncs of the log answer with an I/O error, although
+                       all is on the disk
    SHIM_CLOCK=FILE     adds the milliseconds that stand there, eight bytes, to the time of day */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -18,7 +21,7 @@
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-static int64_t none, *commits = &none, *moved = &none, die_at = -1;
+static int64_t none, never, *commits = &none, *moved = &none, *fails = &never, die_at = -1;
 static int before;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -34,6 +37,7 @@ static int64_t *shared(const char *variable) {
 static void start(void) {
     commits = shared("SHIM_COMMITS");
     moved = shared("SHIM_CLOCK");
+    if (getenv("SHIM_FAIL")) fails = shared("SHIM_FAIL");
     const char *die = getenv("SHIM_DIE");
     if (die) {
         before = strncmp(die, "before:", 7) == 0;
@@ -59,18 +63,22 @@ static void writes(int fd) {
     if (before && *commits + 1 == die_at && is_log(fd)) _exit(137);
 }
 
-static void synced(int fd) {
+static int synced(int fd, int done) {
     pthread_once(&once, start);
-    if (!is_log(fd)) return;
+    if (!is_log(fd)) return done;
     *commits += 1;
     if (!before && *commits == die_at) _exit(137);
+    if (*fails <= 0) return done;
+    *fails -= 1;
+    errno = EIO;
+    return -1;
 }
 
 ssize_t write(int fd, const void *from, size_t count) { writes(fd); return REAL(write)(fd, from, count); }
 ssize_t pwrite(int fd, const void *from, size_t count, off_t at) { writes(fd); return REAL(pwrite)(fd, from, count, at); }
 ssize_t pwrite64(int fd, const void *from, size_t count, off64_t at) { writes(fd); return REAL(pwrite64)(fd, from, count, at); }
-int fsync(int fd) { int done = REAL(fsync)(fd); synced(fd); return done; }
-int fdatasync(int fd) { int done = REAL(fdatasync)(fd); synced(fd); return done; }
+int fsync(int fd) { return synced(fd, REAL(fsync)(fd)); }
+int fdatasync(int fd) { return synced(fd, REAL(fdatasync)(fd)); }
 
 int clock_gettime(clockid_t clock, struct timespec *now) {
     int done = REAL(clock_gettime)(clock, now);

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -235,8 +236,67 @@ fn outcome(answer: rusqlite::Result<()>) -> Committed {
     let code = error.sqlite_error().map(|error| (error.code, error.extended_code));
     match code {
         Some((ErrorCode::SystemIoFailure, extended)) if extended != ffi::SQLITE_IOERR_WRITE => {
-            Committed::Unknown(StoreError::CommitUnknown(std::sync::Arc::new(error)))
+            Committed::Unknown(StoreError::CommitUnknown(Arc::new(error)))
         }
         Some(_) | None => Committed::No(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failing(code: i32) -> rusqlite::Result<()> {
+        Err(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None))
+    }
+
+    #[test]
+    fn only_a_commit_whose_end_was_not_seen_is_in_doubt() {
+        assert!(matches!(outcome(Ok(())), Committed::Yes));
+        for code in [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC, ffi::SQLITE_IOERR] {
+            let outcome = outcome(failing(code));
+            assert!(
+                matches!(outcome, Committed::Unknown(StoreError::CommitUnknown(_))),
+                "{code}: {outcome:?}"
+            );
+        }
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_BUSY, ffi::SQLITE_READONLY, ffi::SQLITE_IOERR_WRITE] {
+            assert!(matches!(outcome(failing(code)), Committed::No(_)), "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_commit_in_doubt_nothing_is_read_or_changed_and_the_log_stays_for_the_next_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("bot.db");
+        let (store, mut writer) = Store::open_with_writer(&path, DateTime::UNIX_EPOCH).unwrap();
+        let make = |names: [&'static str; 2]| {
+            let store = store.clone();
+            async move {
+                let known = names.map(|name| store.know_policy(name, DateTime::UNIX_EPOCH));
+                futures_util::future::join_all(known).await
+            }
+        };
+        let (made, ()) = tokio::join!(make(["first", "second"]), async {
+            let jobs = writer.next(10).await;
+            writer.carry_out(jobs);
+        });
+        assert!(made.iter().all(Result::is_ok));
+        let log = std::fs::metadata(path.with_extension("db-wal")).unwrap().len();
+
+        let Committed::Unknown(why) = outcome(failing(ffi::SQLITE_IOERR_FSYNC)) else { panic!() };
+        writer.losing.send_replace(Some(why));
+        let (changes, look, check, ()) =
+            tokio::join!(make(["third", "fourth"]), store.known_policies(), store.ask(Asked::Check), async {
+                let jobs = writer.next(10).await;
+                assert_eq!(jobs.len(), 4);
+                writer.carry_out(jobs);
+            });
+        let unknown = |error: StoreError| matches!(error, StoreError::CommitUnknown(_));
+        assert!(changes.into_iter().all(|change| change.is_err_and(unknown)));
+        assert!(look.is_err_and(unknown) && check.is_err_and(unknown));
+        assert!(unknown(store.lost().await));
+        writer.end();
+        assert_eq!(std::fs::metadata(path.with_extension("db-wal")).unwrap().len(), log);
     }
 }
