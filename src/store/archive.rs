@@ -4,7 +4,7 @@
 //! event's hash was; the schema lets nothing be removed without it. So whoever removes more than was recorded breaks
 //! the chain, and whoever keeps the files has it whole.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::audit::{self, AuditContext, decode};
@@ -48,7 +48,7 @@ impl Store {
         self.read(move |tx| {
             let mut end =
                 number(tx, "SELECT min(seq) FROM audit_event WHERE at >= ?1", params![time_text(before)])?;
-            let retried_since = before - RETRY_WITHIN - Duration::seconds(1);
+            let retried_since = before - RETRY_WITHIN;
             let completed = tx.all(COMPLETED, params![], decode_completed)?;
             let retried = completed.iter().filter(|one| one.at >= retried_since);
             // No request has the number 0.
