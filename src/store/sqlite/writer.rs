@@ -270,24 +270,24 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("bot.db");
         let (store, mut writer) = Store::open_with_writer(&path, DateTime::UNIX_EPOCH).unwrap();
-        let make = |names: [&'static str; 2]| {
+        let know = |names: [&'static str; 2]| {
             let store = store.clone();
             async move {
-                let known = names.map(|name| store.know_policy(name, DateTime::UNIX_EPOCH));
-                futures_util::future::join_all(known).await
+                let changes = names.map(|name| store.know_policy(name, DateTime::UNIX_EPOCH));
+                futures_util::future::join_all(changes).await
             }
         };
-        let (made, ()) = tokio::join!(make(["first", "second"]), async {
+        let (known, ()) = tokio::join!(know(["first", "second"]), async {
             let jobs = writer.next(10).await;
             writer.carry_out(jobs);
         });
-        assert!(made.iter().all(Result::is_ok));
+        assert!(known.iter().all(Result::is_ok));
         let log = std::fs::metadata(path.with_extension("db-wal")).unwrap().len();
 
         let Committed::Unknown(why) = outcome(failing(ffi::SQLITE_IOERR_FSYNC)) else { panic!() };
         writer.losing.send_replace(Some(why));
         let (changes, look, check, ()) =
-            tokio::join!(make(["third", "fourth"]), store.known_policies(), store.ask(Asked::Check), async {
+            tokio::join!(know(["third", "fourth"]), store.known_policies(), store.ask(Asked::Check), async {
                 let jobs = writer.next(10).await;
                 assert_eq!(jobs.len(), 4);
                 writer.carry_out(jobs);
