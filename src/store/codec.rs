@@ -5,11 +5,28 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::StoreError;
-use super::tx::{FromValue, Row, Tx, Value};
+use super::tx::{FromValue, Row, Tx, Unfit, Value};
 
 /// A time as it is stored: RFC 3339, UTC, milliseconds. Sorts as text.
 pub(super) fn time_text(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+impl FromValue<'_> for DateTime<Utc> {
+    fn from_value(value: Value<'_>) -> Result<Self, Unfit> {
+        let text = <&str>::from_value(value)?;
+        DateTime::parse_from_rfc3339(text)
+            .map(|at| at.to_utc())
+            .ok()
+            .filter(|at| time_text(*at) == text) // Another form of the same time would not sort with the rest.
+            .ok_or("not a time as this program writes it")
+    }
+}
+
+impl FromValue<'_> for serde_json::Value {
+    fn from_value(value: Value<'_>) -> Result<Self, Unfit> {
+        serde_json::from_str(<&str>::from_value(value)?).map_err(|_| "not JSON")
+    }
 }
 
 /// A value as JSON text.
@@ -71,13 +88,12 @@ impl<'a, 'b> Cells<'a, 'b> {
 
     /// A time.
     pub(super) fn time(&self, column: &str) -> Result<DateTime<Utc>, StoreError> {
-        self.parse_time(column, &self.get::<String>(column)?)
+        self.get(column)
     }
 
     /// A time or null.
     pub(super) fn time_or_null(&self, column: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let text: Option<String> = self.get(column)?;
-        text.map(|text| self.parse_time(column, &text)).transpose()
+        self.get(column)
     }
 
     /// A value kept as JSON.
@@ -94,14 +110,6 @@ impl<'a, 'b> Cells<'a, 'b> {
     /// A number of seconds.
     pub(super) fn seconds(&self, column: &str) -> Result<Duration, StoreError> {
         Duration::try_seconds(self.get(column)?).ok_or_else(|| self.bad(format!("{column}: out of range")))
-    }
-
-    fn parse_time(&self, column: &str, text: &str) -> Result<DateTime<Utc>, StoreError> {
-        DateTime::parse_from_rfc3339(text)
-            .map(|at| at.to_utc())
-            .ok()
-            .filter(|at| time_text(*at) == text) // Another form of the same time would not sort with the rest.
-            .ok_or_else(|| self.bad(format!("{column}: not a time as this program writes it")))
     }
 
     fn parse_json<T: DeserializeOwned>(&self, column: &str, text: &str) -> Result<T, StoreError> {
