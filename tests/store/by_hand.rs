@@ -13,13 +13,13 @@ use serde_json::Value;
 
 /// A connection that waits for its turn, as another program would.
 fn open(file: &Path) -> Connection {
-    let connection = Connection::open(file).expect("whoever has the file can open it");
+    let connection = Connection::open(file).expect("anybody who has the file can open it");
     connection.busy_timeout(Duration::from_secs(5)).expect("it can be set");
     connection
 }
 
 fn change(file: &Path, sql: &str) {
-    open(file).execute_batch(sql).expect("whoever has the file can do that");
+    open(file).execute_batch(sql).expect("anybody who has the file can do that");
 }
 
 /// Another program that holds the file now and then.
@@ -44,7 +44,7 @@ pub fn rename_in_trail(file: &Path, action: &str, login: &str) {
     change(file, "DROP TRIGGER audit_no_update");
     open(file)
         .execute("UPDATE audit_event SET login = ?2 WHERE action = ?1", [action, login])
-        .expect("whoever has the file can do that");
+        .expect("anybody who has the file can do that");
 }
 
 /// Removes what an event says.
@@ -52,7 +52,7 @@ pub fn empty_event(file: &Path, seq: i64) {
     change(file, "DROP TRIGGER audit_no_update");
     open(file)
         .execute("UPDATE audit_event SET detail = '{}' WHERE seq = ?1", [seq])
-        .expect("whoever has the file can do that");
+        .expect("anybody who has the file can do that");
 }
 
 /// Leaves room in the file that nothing needs.
@@ -134,9 +134,9 @@ pub fn forget_reviews(file: &Path) {
 pub fn approve(file: &Path, request: &Value, candidate: &Value) {
     let file = open(file);
     let sql = "UPDATE request SET state = 'approved', state_json = ?1";
-    file.execute(sql, [request.to_string()]).expect("whoever has the file can do that");
+    file.execute(sql, [request.to_string()]).expect("anybody who has the file can do that");
     let sql = "UPDATE candidate SET state = 'due', state_json = ?1";
-    file.execute(sql, [candidate.to_string()]).expect("whoever has the file can do that");
+    file.execute(sql, [candidate.to_string()]).expect("anybody who has the file can do that");
 }
 
 /// Puts the whole trail a year back, with hashes that fit, as if it had been written then.

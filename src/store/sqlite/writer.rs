@@ -18,7 +18,7 @@ use crate::store::{Store, StoreError};
 /// Calls that may wait for the writer before callers wait for room. Far above what a channel of people can cause.
 const QUEUE_MAX: usize = 256;
 
-/// How long a call waits for the file right after another one waited in vain.
+/// How long a call waits for the file right after another one waited without success.
 const IMPATIENT: Duration = Duration::from_millis(50);
 
 impl Store {
@@ -39,7 +39,7 @@ impl Store {
         start(open::open_copy(path)?, path)
     }
 
-    /// Opens the file to read it, beside whoever works with it. Writing to it fails.
+    /// Opens the file to read it, also while another process works with it. Writing to it fails.
     pub fn open_to_read(path: &Path) -> Result<Store, OpenError> {
         start(Held::unlocked(copy::newest_to_read(path)?), path)
     }
@@ -167,7 +167,7 @@ impl Writer {
             held.leave();
         }
         for done in closing {
-            // Whoever waited may have gone.
+            // A caller that has gone away doesn't want the answer.
             let _ = done.send(());
         }
     }
@@ -205,7 +205,7 @@ fn make_all<'a>(
         Ok(tx) => tx,
         Err(error) => {
             taken.extend(waiting.drain(..));
-            // Whoever comes after those who waited in vain for the file does not wait as long once more.
+            // After callers that waited without success, the next ones don't wait as long.
             connection.busy_timeout(IMPATIENT)?;
             return Err(error.into());
         }
