@@ -17,7 +17,8 @@ Exit codes:
   3  the configuration is wrong
   4  Slack or Okta refused, or can't be reached
   5  the database can't be used: held by another process, newer than the program, damaged,
-     not ours, or moved away while the bot worked with it";
+     not ours, moved away while the bot worked with it, or on a disk that failed during a
+     commit, so that only the next start can tell what was recorded";
 
 /// How a command ended. The number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,9 +98,16 @@ fn judge(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
             return (Exit::Database, matches!(error, OpenError::Held { .. }).then_some(beside));
         }
         if let Some(error) = cause.downcast_ref::<StoreError>() {
-            let next =
-                "the next start works with the file that is there then; put the right one in place before it";
-            return (Exit::Database, matches!(error, StoreError::Lost(_)).then_some(next));
+            let next = match error {
+                StoreError::Lost(_) => Some(
+                    "the next start works with the file that is there then; put the right one in place before it",
+                ),
+                StoreError::CommitUnknown(_) => Some(
+                    "start it again: it goes on from what is on the disk. The system's log says what is wrong with the disk",
+                ),
+                _ => None,
+            };
+            return (Exit::Database, next);
         }
         if cause.is::<ChatError>() || cause.is::<IdentityError>() {
             return (Exit::Outside, Some(RIGHTS));

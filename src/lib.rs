@@ -9,7 +9,7 @@
 //! | [`domain`] | the pure core: who is inactive, what a decision does, whether a sweep may ask, when the next slot is |
 //! | [`clock`], [`net`], [`files`], [`scheduler`] | the wall clock; proxies, certificates and why a connection failed; making files safely; which outside call goes next |
 //! | [`identity`], [`chat`] | the two ports, each with its adapter beside it: [`identity::okta`], [`chat::slack`] |
-//! | [`store`], [`forward`], [`config`] | the SQLite file with the audit chain; sending the trail to collectors; the only reader of the environment |
+//! | [`store`], [`forward`], [`config`] | the database with the audit chain, of which only `store/sqlite` names an engine; sending the trail to collectors; the only reader of the environment |
 //! | [`wording`] | every sentence that the bot says; pure |
 //! | [`services`] | what every component is given: the store, the ports, the clock, the policies, and the rows that are worked on |
 //! | [`authz`] | who a person is, what they may do, and who can decide |

@@ -14,6 +14,7 @@ mod tests;
 pub(crate) mod witnesses;
 pub(crate) mod work;
 
+use crate::store::StoreError;
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Duration, Utc};
@@ -174,7 +175,7 @@ impl Engine {
         if let Err(error) = bell.shutdown().await {
             tracing::debug!(%error, "the bell rings for nobody");
         }
-        if lost.is_some() {
+        if matches!(lost, Some(StoreError::Lost(_))) {
             Class::FreshLook.run(self.outbox.tell_database_lost()).await;
         }
         self.drain().await;

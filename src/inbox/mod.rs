@@ -23,6 +23,7 @@ use crate::domain::request::{KnownForRetry, Verb};
 use crate::inbox::rate_limit::Turn;
 use crate::inbox::review::Click;
 use crate::outbox::Outbox;
+use crate::outbox::ephemeral::broken;
 use crate::outbox::signed::{self, Origin};
 use crate::request::Requests;
 use crate::request::decision::{Press, refused_unseen};
@@ -102,7 +103,7 @@ impl Handler for Arc<Inbox> {
             }
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "an input could not be handled");
-                self.outbox.whisper(reply, refusals::broken());
+                self.outbox.whisper(reply, broken(&error));
                 Ack::Done
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::chat::{ReplyTo, Text};
 use crate::outbox::Outbox;
 use crate::scheduler::Class;
+use crate::store::StoreError;
 use crate::wording::refusals;
 
 impl Outbox {
@@ -34,7 +35,7 @@ impl Outbox {
         self.s.tasks.spawn(class.run(async move {
             if let Err(error) = work.await {
                 tracing::error!(error = format!("{error:#}"), "an answer could not be given");
-                this.whisper(reply, refusals::broken());
+                this.whisper(reply, broken(&error));
             }
         }));
     }
@@ -46,5 +47,13 @@ pub(crate) struct Turns(tokio::sync::Semaphore);
 impl Default for Turns {
     fn default() -> Self {
         Turns(tokio::sync::Semaphore::new(16))
+    }
+}
+
+/// Returns what a person is told whose input met with this error.
+pub(crate) fn broken(error: &anyhow::Error) -> Text {
+    match error.downcast_ref() {
+        Some(StoreError::CommitUnknown(_)) => refusals::in_doubt(),
+        Some(_) | None => refusals::broken(),
     }
 }

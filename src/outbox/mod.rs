@@ -7,7 +7,7 @@
 
 mod digests;
 mod direct;
-mod ephemeral;
+pub(crate) mod ephemeral;
 mod exemptions;
 pub(crate) mod home;
 pub(crate) mod late;

@@ -171,6 +171,7 @@ pub(crate) fn may_pass(error: &anyhow::Error) -> bool {
         StoreError::Busy | StoreError::DiskFull | StoreError::DiskFails(_) | StoreError::ReadOnly => true,
         StoreError::Closed
         | StoreError::Lost(_)
+        | StoreError::CommitUnknown(_)
         | StoreError::Damaged(_)
         | StoreError::BadRow { .. }
         | StoreError::Missing { .. }

@@ -4,12 +4,13 @@
 //! event's hash was; the schema lets nothing be removed without it. So whoever removes more than was recorded breaks
 //! the chain, and whoever keeps the files has it whole.
 
-use chrono::{DateTime, Duration, Utc};
-use rusqlite::{Connection, params};
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::audit::{self, AuditContext, decode};
-use super::codec::{self, time_text};
+use super::codec::time_text;
+use super::requests::{COMPLETED, decode_completed};
+use super::tx::{Tx, Value, marks, params};
 use super::{Store, StoreError};
 use crate::domain::audit::{Action, Actor, AuditEvent};
 use crate::domain::request::RETRY_WITHIN;
@@ -45,22 +46,28 @@ impl Store {
         at_most: u32,
     ) -> Result<Vec<AuditEvent>, StoreError> {
         self.read(move |tx| {
-            let mut end = number(tx, "SELECT min(seq) FROM audit_event WHERE at >= ?1", [time_text(before)])?;
-            let live = "SELECT min(audit_event.seq) FROM request
-                        JOIN audit_event ON audit_event.request = request.id OR audit_event.sweep = request.sweep
-                        WHERE request.told = 0
-                            OR (request.state = 'completed' AND json_extract(request.state_json, '$.at') >= ?1)";
-            // What the column holds is written by serde and not as other times are, so a second more.
-            let retried_since = time_text(before - RETRY_WITHIN - Duration::seconds(1));
-            end = least(end, number(tx, live, [retried_since])?);
+            let mut end =
+                number(tx, "SELECT min(seq) FROM audit_event WHERE at >= ?1", params![time_text(before)])?;
+            let retried_since = before - RETRY_WITHIN;
+            let completed = tx.all(COMPLETED, params![], decode_completed)?;
+            let retried = completed.iter().filter(|one| one.at >= retried_since);
+            // No request has the number 0.
+            let retried: Vec<_> = retried.map(|one| one.request).chain([0]).map(Value::Integer).collect();
+            let live = format!(
+                "SELECT min(audit_event.seq) FROM request
+                 JOIN audit_event ON audit_event.request = request.id OR audit_event.sweep = request.sweep
+                 WHERE request.told = 0 OR request.id IN ({})",
+                marks(1, retried.len())
+            );
+            end = least(end, number(tx, &live, &retried)?);
             let wished = "SELECT min(seq) FROM restoration JOIN audit_event USING (account_id)
                           WHERE state = 'due' AND action = 'restore_asked'";
-            end = least(end, number(tx, wished, [])?);
+            end = least(end, number(tx, wished, params![])?);
             // The heartbeat gets no events, so none has to stay for it.
             let lacked = "SELECT min(seq) + 1 FROM forwarded WHERE collector <> ?1";
-            end = least(end, number(tx, lacked, [HEARTBEAT])?);
+            end = least(end, number(tx, lacked, params![HEARTBEAT])?);
             let sql = "SELECT * FROM audit_event WHERE seq < ?1 ORDER BY seq LIMIT ?2";
-            codec::all(tx, sql, params![end.unwrap_or(i64::MAX), at_most], decode)
+            tx.all(sql, params![end.unwrap_or(i64::MAX), at_most], decode)
         })
         .await
     }
@@ -69,7 +76,7 @@ impl Store {
     pub async fn archive(&self, archive: Archive, now: DateTime<Utc>) -> Result<(), StoreError> {
         self.write(move |tx| {
             let sql = "SELECT hash FROM audit_event WHERE seq = ?1";
-            let head = codec::first(tx, sql, [archive.up_to], |row| Ok(row.get::<_, String>(0)?))?;
+            let head = tx.first(sql, params![archive.up_to], |row| row.get::<String>(0))?;
             if head.as_ref() != Some(&archive.head) {
                 return Err(StoreError::Invalid(format!("the archive does not end with event {}", archive.up_to)));
             }
@@ -81,39 +88,27 @@ impl Store {
             audit::append(tx, &AuditContext::default(), event)?;
             let sql = "INSERT INTO audit_archived (id, seq, hash) VALUES (1, ?1, ?2)
                        ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash";
-            codec::run(tx, sql, params![archive.up_to, archive.head])?;
-            codec::run(tx, "DELETE FROM audit_event WHERE seq <= ?1", [archive.up_to])?;
+            tx.run(sql, params![archive.up_to, archive.head])?;
+            tx.run("DELETE FROM audit_event WHERE seq <= ?1", params![archive.up_to])?;
             // Where to look for what is left.
-            codec::run(tx, "DELETE FROM audit_day WHERE last_seq <= ?1", [archive.up_to])?;
-            let sql = "UPDATE audit_day SET first_seq = ?1 + 1 WHERE first_seq <= ?1";
-            codec::run(tx, sql, [archive.up_to])?;
+            tx.run("DELETE FROM audit_day WHERE last_seq <= ?1", params![archive.up_to])?;
+            let sql = "UPDATE audit_day SET first_seq = ?2 WHERE first_seq <= ?1";
+            tx.run(sql, params![archive.up_to, archive.up_to + 1])?;
             let gone = "DELETE FROM audit_subject WHERE NOT EXISTS (SELECT 1 FROM audit_event
                         WHERE audit_event.account_id = audit_subject.account_id AND audit_event.login = audit_subject.login)";
-            codec::run(tx, gone, []).map(drop)
-        })
-        .await
-    }
-
-    /// Gives the room of what was removed back to the disk, if there is any.
-    pub async fn shrink(&self) -> Result<(), StoreError> {
-        self.run(|connection| {
-            let free: i64 = connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
-            if free > 0 {
-                connection.execute_batch("VACUUM")?;
-            }
-            Ok(())
+            tx.run(gone, params![]).map(drop)
         })
         .await
     }
 }
 
 /// Number and hash of the last event that was archived.
-pub(super) fn archived(tx: &Connection) -> Result<Option<(i64, String)>, StoreError> {
-    codec::first(tx, "SELECT seq, hash FROM audit_archived", [], |row| Ok((row.get(0)?, row.get(1)?)))
+pub(super) fn archived(tx: &dyn Tx) -> Result<Option<(i64, String)>, StoreError> {
+    tx.first("SELECT seq, hash FROM audit_archived", params![], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-fn number(tx: &Connection, sql: &str, params: impl rusqlite::Params) -> Result<Option<i64>, StoreError> {
-    Ok(codec::first(tx, sql, params, |row| Ok(row.get::<_, Option<i64>>(0)?))?.flatten())
+fn number(tx: &dyn Tx, sql: &str, params: &[Value<'_>]) -> Result<Option<i64>, StoreError> {
+    Ok(tx.first(sql, params, |row| row.get::<Option<i64>>(0))?.flatten())
 }
 
 fn least(a: Option<i64>, b: Option<i64>) -> Option<i64> {

@@ -1,11 +1,13 @@
 //! The audit trail: appended in the transaction of the change it tells of, verified from the start.
 
+use std::ops::ControlFlow;
+
 use chrono::{DateTime, SubsecRound, Utc};
-use rusqlite::{Connection, Row, params};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::codec::{self, Cells, json_text, time_text};
+use super::codec::{Cells, json_text, time_text};
+use super::tx::{Row, Tx, params};
 use super::{Store, StoreError, archive};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{self, Action, Actor, AuditEvent, Draft, GENESIS, Subject};
@@ -92,13 +94,9 @@ impl Store {
 }
 
 /// Appends an event to the chain.
-pub(super) fn append(
-    tx: &Connection,
-    context: &AuditContext,
-    draft: Draft,
-) -> Result<AuditEvent, StoreError> {
-    let head = codec::first(tx, "SELECT seq, hash FROM audit_event ORDER BY seq DESC LIMIT 1", [], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+pub(super) fn append(tx: &dyn Tx, context: &AuditContext, draft: Draft) -> Result<AuditEvent, StoreError> {
+    let head = tx.first("SELECT seq, hash FROM audit_event ORDER BY seq DESC LIMIT 1", params![], |row| {
+        Ok((row.get::<i64>(0)?, row.get::<String>(1)?))
     })?;
     let (last, prev_hash) = head.unwrap_or_else(|| (0, GENESIS.to_owned()));
     let draft = Draft { detail: with_origin(draft.detail, context), ..draft };
@@ -122,8 +120,7 @@ pub(super) fn append(
     };
     event.hash = event.compute_hash();
     let subject = event.subject.as_ref();
-    codec::run(
-        tx,
+    tx.run(
         "INSERT INTO audit_event
              (seq, at, actor, action, policy, sweep, request, account_id, login, detail, prev_hash, hash)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
@@ -160,11 +157,7 @@ fn with_origin(detail: Value, context: &AuditContext) -> Value {
 }
 
 /// Appends the events of one step, in order.
-pub(super) fn append_all(
-    tx: &Connection,
-    context: &AuditContext,
-    drafts: Vec<Draft>,
-) -> Result<(), StoreError> {
+pub(super) fn append_all(tx: &dyn Tx, context: &AuditContext, drafts: Vec<Draft>) -> Result<(), StoreError> {
     drafts.into_iter().try_for_each(|draft| append(tx, context, draft).map(drop))
 }
 
@@ -179,20 +172,19 @@ pub(super) fn draft(
 }
 
 /// The next events, and whether one of them says that the trail begins where it does.
-fn verify_chunk(tx: &Connection, mut so_far: Verified) -> Result<(Verified, bool), StoreError> {
+fn verify_chunk(tx: &dyn Tx, mut so_far: Verified) -> Result<(Verified, bool), StoreError> {
     let begins = archive::archived(tx)?;
     let mut vouches = false;
-    let mut statement = tx.prepare_cached(STORED)?;
-    let mut rows = statement.query(params![so_far.events, VERIFY_CHUNK])?;
     let (mut at_end, mut actors) = (true, Actors::default());
-    while let Some(row) = rows.next()? {
+    let after = so_far.events;
+    tx.each(STORED, params![after, VERIFY_CHUNK], &mut |row| {
         at_end = false;
         let seq = so_far.events + 1;
         let Some(event) = stored(row, &mut actors)
             .filter(|event| event.seq == seq && event.prev_hash == so_far.head && event.is_whole)
         else {
             so_far.broken_at = Some(seq);
-            return Ok((so_far, vouches));
+            return Ok(ControlFlow::Break(()));
         };
         if event.action == Action::Archived.word() {
             let detail: Value = serde_json::from_str(event.detail).unwrap_or_default();
@@ -202,12 +194,9 @@ fn verify_chunk(tx: &Connection, mut so_far: Verified) -> Result<(Verified, bool
         so_far.events = seq;
         so_far.head.clear();
         so_far.head.push_str(event.hash);
-    }
-    // SQLite remembers the highest number that it ever gave out.
-    let given = codec::first(tx, "SELECT seq FROM sqlite_sequence WHERE name = 'audit_event'", [], |row| {
-        Ok(row.get::<_, i64>(0)?)
+        Ok(ControlFlow::Continue(()))
     })?;
-    if at_end && given.unwrap_or(0) > so_far.events {
+    if at_end && tx.last_id("audit_event")? > so_far.events {
         so_far.broken_at = Some(so_far.events + 1);
     }
     Ok((so_far, vouches))
@@ -250,16 +239,16 @@ impl Actors {
 
 /// Nothing if a cell is not what it should be.
 fn stored<'a>(row: &'a Row<'_>, actors: &mut Actors) -> Option<Stored<'a>> {
-    let text = |column: usize| row.get_ref(column).ok()?.as_str().ok();
-    let text_or_null = |column: usize| row.get_ref(column).ok()?.as_str_or_null().ok();
-    let (seq, action, detail) = (row.get(0).ok()?, text(3)?, text(9)?);
+    let text = |column: usize| row.try_get::<&str>(column).ok();
+    let text_or_null = |column: usize| row.try_get::<Option<&str>>(column).ok();
+    let (seq, action, detail) = (row.try_get(0).ok()?, text(3)?, text(9)?);
     let (prev_hash, hash) = (text(10)?, text(11)?);
     let subject = match (text_or_null(7)?, text_or_null(8)?) {
         (Some(id), Some(login)) => Some(Subject { id: AccountId(id.to_owned()), login: login.to_owned() }),
         (None, None) => None,
         (Some(_), None) | (None, Some(_)) => return None,
     };
-    let (sweep, request): (Option<i64>, Option<i64>) = (row.get(5).ok()?, row.get(6).ok()?);
+    let (sweep, request): (Option<i64>, Option<i64>) = (row.try_get(5).ok()?, row.try_get(6).ok()?);
     let detail_json: &RawValue = serde_json::from_str(detail).ok()?;
     let actor = actors.hashed(text(2)?)?;
     let fields = (seq, text(1)?, actor, action, text_or_null(4)?, sweep, request, subject, detail_json);

@@ -1,16 +1,32 @@
 //! Values to columns and back. Whatever doesn't decode is an error that names the row, never a default.
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
-use rusqlite::types::FromSql;
-use rusqlite::{Connection, Params, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::StoreError;
+use super::tx::{FromValue, Row, Tx, Unfit, Value};
 
 /// A time as it is stored: RFC 3339, UTC, milliseconds. Sorts as text.
 pub(super) fn time_text(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+impl FromValue<'_> for DateTime<Utc> {
+    fn from_value(value: Value<'_>) -> Result<Self, Unfit> {
+        let text = <&str>::from_value(value)?;
+        DateTime::parse_from_rfc3339(text)
+            .map(|at| at.to_utc())
+            .ok()
+            .filter(|at| time_text(*at) == text) // Another form of the same time would not sort with the rest.
+            .ok_or("not a time as this program writes it")
+    }
+}
+
+impl FromValue<'_> for serde_json::Value {
+    fn from_value(value: Value<'_>) -> Result<Self, Unfit> {
+        serde_json::from_str(<&str>::from_value(value)?).map_err(|_| "not JSON")
+    }
 }
 
 /// A value as JSON text.
@@ -18,31 +34,15 @@ pub(super) fn json_text<T: Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Invalid(error.to_string()))
 }
 
-/// The rows of a query, decoded.
-pub(super) fn all<T>(
-    connection: &Connection,
-    sql: &str,
-    params: impl Params,
-    decode: impl Fn(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params)?;
-    let mut values = Vec::new();
-    while let Some(row) = rows.next()? {
-        values.push(decode(row)?);
-    }
-    Ok(values)
-}
-
 /// All rows of a query that can be read. What can't be is told in the log and left out: for work in which one bad row
 /// must not keep the others waiting.
 pub(super) fn readable<T>(
-    connection: &Connection,
+    tx: &dyn Tx,
     sql: &str,
-    params: impl Params,
+    params: &[Value<'_>],
     decode: impl Fn(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
-    let rows = all(connection, sql, params, |row| match decode(row) {
+    let rows = tx.all(sql, params, |row| match decode(row) {
         Ok(value) => Ok(Some(value)),
         Err(error @ StoreError::BadRow { .. }) => {
             tracing::error!(%error, "a row is left out");
@@ -53,26 +53,9 @@ pub(super) fn readable<T>(
     Ok(rows.into_iter().flatten().collect())
 }
 
-/// The first row of a query, decoded, if there is one.
-pub(super) fn first<T>(
-    connection: &Connection,
-    sql: &str,
-    params: impl Params,
-    decode: impl Fn(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<Option<T>, StoreError> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params)?;
-    rows.next()?.map(decode).transpose()
-}
-
-/// Runs a statement; the number of rows that it changed.
-pub(super) fn run(connection: &Connection, sql: &str, params: impl Params) -> Result<usize, StoreError> {
-    Ok(connection.prepare_cached(sql)?.execute(params)?)
-}
-
 /// The id of a row of which nothing else is asked.
 pub(super) fn id(row: &Row<'_>) -> Result<i64, StoreError> {
-    Ok(row.get(0)?)
+    row.get(0)
 }
 
 /// One row's cells, read by column name.
@@ -85,10 +68,10 @@ pub(super) struct Cells<'a, 'b> {
 impl<'a, 'b> Cells<'a, 'b> {
     /// The cells of a row of `table` whose key is in `key`.
     pub(super) fn of(row: &'a Row<'b>, table: &'static str, key: &str) -> Result<Self, StoreError> {
-        let id = match row.get::<_, rusqlite::types::Value>(key)? {
-            rusqlite::types::Value::Integer(id) => id.to_string(),
-            rusqlite::types::Value::Text(id) => id,
-            other => format!("{other:?}"),
+        let id = match row.named(key).map_err(|why| StoreError::engine(format!("{table}.{key}: {why}")))? {
+            Value::Integer(id) => id.to_string(),
+            Value::Text(id) => id.to_owned(),
+            Value::Null => "null".to_owned(),
         };
         Ok(Cells { row, table, id })
     }
@@ -99,19 +82,18 @@ impl<'a, 'b> Cells<'a, 'b> {
     }
 
     /// Any column.
-    pub(super) fn get<T: FromSql>(&self, column: &str) -> Result<T, StoreError> {
-        self.row.get(column).map_err(|error| self.bad(format!("{column}: {error}")))
+    pub(super) fn get<'s, T: FromValue<'s>>(&'s self, column: &str) -> Result<T, StoreError> {
+        self.row.named(column).map_err(|why| self.bad(format!("{column}: {why}")))
     }
 
     /// A time.
     pub(super) fn time(&self, column: &str) -> Result<DateTime<Utc>, StoreError> {
-        self.parse_time(column, &self.get::<String>(column)?)
+        self.get(column)
     }
 
     /// A time or null.
     pub(super) fn time_or_null(&self, column: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let text: Option<String> = self.get(column)?;
-        text.map(|text| self.parse_time(column, &text)).transpose()
+        self.get(column)
     }
 
     /// A value kept as JSON.
@@ -128,14 +110,6 @@ impl<'a, 'b> Cells<'a, 'b> {
     /// A number of seconds.
     pub(super) fn seconds(&self, column: &str) -> Result<Duration, StoreError> {
         Duration::try_seconds(self.get(column)?).ok_or_else(|| self.bad(format!("{column}: out of range")))
-    }
-
-    fn parse_time(&self, column: &str, text: &str) -> Result<DateTime<Utc>, StoreError> {
-        DateTime::parse_from_rfc3339(text)
-            .map(|at| at.to_utc())
-            .ok()
-            .filter(|at| time_text(*at) == text) // Another form of the same time would not sort with the rest.
-            .ok_or_else(|| self.bad(format!("{column}: not a time as this program writes it")))
     }
 
     fn parse_json<T: DeserializeOwned>(&self, column: &str, text: &str) -> Result<T, StoreError> {

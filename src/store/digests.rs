@@ -1,9 +1,13 @@
 //! Digests: one per policy and slot, and the numbers that they tell.
 
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Row, params};
+use serde::Deserialize;
 
 use super::codec::{self, Cells, time_text};
+use super::tx::{Row, Tx, hints, params};
 use super::{Store, StoreError};
 use crate::domain::digest::{Owed, Tally};
 use crate::domain::sweep::slot_key;
@@ -28,7 +32,7 @@ impl Store {
         let known = {
             let (policy, slot) = (policy.clone(), slot.clone());
             let sql = "SELECT id FROM digest WHERE policy = ?1 AND slot = ?2";
-            self.read(move |tx| codec::first(tx, sql, [policy, slot], codec::id)).await?
+            self.read(move |tx| tx.first(sql, params![policy, slot], codec::id)).await?
         };
         if known.is_some() {
             return Ok(());
@@ -36,25 +40,24 @@ impl Store {
         self.write(move |tx| {
             let sql = "INSERT INTO digest (policy, slot, since, until) VALUES (?1, ?2, ?3, ?4)
                        ON CONFLICT (policy, slot) DO NOTHING";
-            codec::run(tx, sql, params![policy, slot, time_text(owed.since), time_text(owed.slot)]).map(drop)
+            tx.run(sql, params![policy, slot, time_text(owed.since), time_text(owed.slot)]).map(drop)
         })
         .await
     }
 
     /// The ids of the digests that the channel has not been told, oldest first.
     pub async fn untold_digests(&self) -> Result<Vec<i64>, StoreError> {
-        self.read(|tx| codec::all(tx, "SELECT id FROM digest WHERE told = 0 ORDER BY id", [], codec::id))
-            .await
+        self.read(|tx| tx.all("SELECT id FROM digest WHERE told = 0 ORDER BY id", params![], codec::id)).await
     }
 
     /// The digest with this id.
     pub async fn digest(&self, id: i64) -> Result<Option<DigestRow>, StoreError> {
-        self.read(move |tx| codec::first(tx, "SELECT * FROM digest WHERE id = ?1", [id], decode)).await
+        self.read(move |tx| tx.first("SELECT * FROM digest WHERE id = ?1", params![id], decode)).await
     }
 
     /// The channel has been told.
     pub async fn digest_told(&self, id: i64) -> Result<(), StoreError> {
-        self.write(move |tx| codec::run(tx, "UPDATE digest SET told = 1 WHERE id = ?1", [id]).map(drop)).await
+        self.write(move |tx| tx.run("UPDATE digest SET told = 1 WHERE id = ?1", params![id]).map(drop)).await
     }
 
     /// What the audit trail has of the policy from `since` on and before `until`.
@@ -69,28 +72,31 @@ impl Store {
     }
 }
 
-fn tally(
-    tx: &Connection,
-    policy: &str,
-    since: DateTime<Utc>,
-    until: DateTime<Utc>,
-) -> Result<Tally, StoreError> {
-    let sql =
-        "SELECT action, json_extract(detail, '$.as'), json_extract(detail, '$.seconds_to_decide'), count(*)
-               FROM audit_event INDEXED BY audit_policy_at
-               WHERE policy = ?1 AND at >= ?2 AND at < ?3 GROUP BY 1, 2, 3";
-    let rows = codec::all(tx, sql, params![policy, time_text(since), time_text(until)], |row| {
-        let cells: (String, Option<String>, Option<i64>, u32) =
-            (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-        Ok(cells)
-    })?;
+/// What an event's detail says that counts.
+#[derive(Deserialize)]
+struct Counted<'a> {
+    #[serde(rename = "as", borrow)]
+    shown_as: Option<Cow<'a, str>>,
+    seconds_to_decide: Option<i64>,
+}
+
+fn tally(tx: &dyn Tx, policy: &str, since: DateTime<Utc>, until: DateTime<Utc>) -> Result<Tally, StoreError> {
+    let sql = format!(
+        "SELECT seq, action, detail FROM audit_event {} WHERE policy = ?1 AND at >= ?2 AND at < ?3",
+        hints::BY_POLICY_AND_TIME
+    );
     let mut tally = Tally::default();
-    for (action, shown_as, seconds, count) in rows {
-        let counter = match action.as_str() {
+    tx.each(&sql, params![policy, time_text(since), time_text(until)], &mut |row| {
+        let action: &str = row.get(1)?;
+        let detail = || -> Result<Counted<'_>, StoreError> {
+            serde_json::from_str(row.get(2)?)
+                .or_else(|error| Err(Cells::of(row, "audit_event", "seq")?.bad(format!("detail: {error}"))))
+        };
+        let counter = match action {
             "sweep_finished" => &mut tally.sweeps,
             "sweep_held" | "sweep_refused" | "sweep_failed" => &mut tally.troubled,
             // A preview proposes nothing to anybody, and nobody answers it.
-            "proposed" | "expired" if shown_as.as_deref() == Some("previewed") => &mut 0,
+            "proposed" | "expired" if detail()?.shown_as.as_deref() == Some("previewed") => &mut 0,
             "proposed" => &mut tally.proposed,
             "suspended" => &mut tally.suspended,
             "kept" => &mut tally.kept,
@@ -100,12 +106,12 @@ fn tally(
             "suspension_failed" => &mut tally.failed,
             _ => &mut 0,
         };
-        *counter += count;
-        if matches!(action.as_str(), "approved" | "denied") {
-            let times = std::iter::repeat_n(seconds, count as usize).flatten();
-            tally.seconds_to_decide.extend(times);
+        *counter += 1;
+        if matches!(action, "approved" | "denied") {
+            tally.seconds_to_decide.extend(detail()?.seconds_to_decide);
         }
-    }
+        Ok(ControlFlow::Continue(()))
+    })?;
     Ok(tally)
 }
 

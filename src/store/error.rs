@@ -1,101 +1,10 @@
 //! What can go wrong, in the classes that a caller acts on.
 
-use std::path::PathBuf;
+use std::error::Error;
 use std::sync::Arc;
 
-use rusqlite::ErrorCode;
-
-/// Why a database file can't be used. Each sentence says what to do about it.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another instance works on the file.
-    #[error(
-        "{} is in use by {by}; stop that instance first, or give this one a database of its own",
-        .path.display()
-    )]
-    Held {
-        /// The database file.
-        path: PathBuf,
-        /// Who holds it, as they wrote it into the lock file.
-        by: String,
-    },
-    /// The file is where its locks and its log don't work.
-    #[error(
-        "{} is on a network file system ({kind}), where neither the database's locks nor its log work; \
-         put it on a disk of this machine",
-        .path.display()
-    )]
-    Network {
-        /// The database file.
-        path: PathBuf,
-        /// The kind of network file system.
-        kind: &'static str,
-    },
-    /// A newer version of this program wrote the file.
-    #[error(
-        "{} has schema version {found}, and this program knows versions up to {known}; \
-         run the newer program again, or restore the copy that was made beside the file before it was migrated",
-        .path.display()
-    )]
-    Newer {
-        /// The database file.
-        path: PathBuf,
-        /// The file's version.
-        found: i64,
-        /// The newest version that this program knows.
-        known: i64,
-    },
-    /// The file is something else.
-    #[error(
-        "{} is not a database of this program ({why}); check the configured database path, \
-         or restore the file from a backup if it used to be one",
-        .path.display()
-    )]
-    NotOurs {
-        /// The file.
-        path: PathBuf,
-        /// How we know.
-        why: String,
-    },
-    /// `SQLite`'s own check found damage.
-    #[error(
-        "{} is damaged ({why}); put a backup in its place with `inactive-contractors restore <backup>`, which keeps \
-         this file aside, and start again; `sqlite3 <damaged file> .recover` shows what can be saved",
-        .path.display()
-    )]
-    Corrupt {
-        /// The database file.
-        path: PathBuf,
-        /// What the check said.
-        why: String,
-    },
-    /// A file could not be made, read or locked.
-    #[error(
-        "can't {what} {}: {source}; check that its directory exists, is writable by this user and has room",
-        .path.display()
-    )]
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        source: std::io::Error,
-    },
-    /// `SQLite` refused.
-    #[error(
-        "can't {what} {}: {source}; check that the disk has room, is writable and is not a network share",
-        .path.display()
-    )]
-    Sql {
-        /// What was tried.
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// `SQLite`'s answer.
-        source: rusqlite::Error,
-    },
-}
+/// What the engine said.
+pub type Cause = Arc<dyn Error + Send + Sync>;
 
 /// Why a call to the store had no effect. Nothing of a failed call is kept. Calls whose transaction fails have it in common.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -108,6 +17,12 @@ pub enum StoreError {
         "{0} was moved, deleted or replaced while the bot worked with it, so nothing is changed any more"
     )]
     Lost(String),
+    /// A commit failed in a way that leaves open what is on the disk. It stays so until a restart.
+    #[error(
+        "the disk failed during a commit, so only the next start can tell whether the change was made; nothing is read \
+         or changed until then"
+    )]
+    CommitUnknown(#[source] Cause),
     /// The disk is full.
     #[error("the disk that holds the database is full")]
     DiskFull,
@@ -116,13 +31,13 @@ pub enum StoreError {
     ReadOnly,
     /// The disk answered with an error.
     #[error("the disk that holds the database fails")]
-    DiskFails(#[source] Arc<rusqlite::Error>),
+    DiskFails(#[source] Cause),
     /// Another program kept the file locked for too long.
     #[error("the database is locked by another program")]
     Busy,
     /// The file is damaged.
     #[error("the database file is damaged")]
-    Damaged(#[source] Arc<rusqlite::Error>),
+    Damaged(#[source] Cause),
     /// A row that this program would not have written. Never replaced by a default.
     #[error("row {id} of table {table} can't be used: {why}")]
     BadRow {
@@ -144,62 +59,14 @@ pub enum StoreError {
     /// The caller asked for something that must not be written.
     #[error("not written: {0}")]
     Invalid(String),
-    /// Anything else that `SQLite` says: an error of ours.
+    /// Anything else that the engine says: an error of ours.
     #[error("the database refused")]
-    Sql(#[source] Arc<rusqlite::Error>),
+    Sql(#[source] Cause),
 }
 
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> StoreError {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => StoreError::DiskFull,
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::ReadOnly,
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
-            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => StoreError::DiskFails(error.into()),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged(error.into()),
-            _ => StoreError::Sql(error.into()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rusqlite::Connection;
-
-    use super::*;
-
-    fn fails(connection: &Connection, sql: &str) -> StoreError {
-        connection.execute_batch(sql).unwrap_err().into()
-    }
-
-    #[test]
-    fn a_full_disk_and_a_read_only_file_are_told_apart_from_our_own_errors() {
-        let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch("CREATE TABLE a (x); PRAGMA max_page_count = 2").unwrap();
-        let full = fails(&connection, "INSERT INTO a VALUES (zeroblob(100000))");
-        assert!(matches!(full, StoreError::DiskFull), "{full:?}");
-        connection.pragma_update(None, "query_only", true).unwrap();
-        let read_only = fails(&connection, "INSERT INTO a VALUES (1)");
-        assert!(matches!(read_only, StoreError::ReadOnly), "{read_only:?}");
-        let ours = fails(&connection, "SELECT nonsense");
-        assert!(matches!(ours, StoreError::Sql(_)), "{ours:?}");
-    }
-
-    #[test]
-    fn a_file_that_is_held_damaged_or_out_of_reach_is_told_apart_from_our_own_errors() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("some.db");
-        let holder = Connection::open(&path).unwrap();
-        holder.execute_batch("CREATE TABLE a (x); BEGIN EXCLUSIVE").unwrap();
-        let other = Connection::open(&path).unwrap();
-        other.busy_timeout(std::time::Duration::ZERO).unwrap();
-        let busy = fails(&other, "INSERT INTO a VALUES (1)");
-        assert!(matches!(busy, StoreError::Busy), "{busy:?}");
-        let junk = directory.path().join("junk.db");
-        std::fs::write(&junk, "no database, whatever its name says".repeat(100)).unwrap();
-        let damaged = fails(&Connection::open(&junk).unwrap(), "CREATE TABLE a (x)");
-        assert!(matches!(damaged, StoreError::Damaged(_)), "{damaged:?}");
-        let nowhere = StoreError::from(Connection::open(directory.path().join("no/such.db")).unwrap_err());
-        assert!(matches!(nowhere, StoreError::DiskFails(_)), "{nowhere:?}");
+impl StoreError {
+    /// An answer of the engine's that this program can't use.
+    pub(super) fn engine(why: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
+        StoreError::Sql(why.into().into())
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
-use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
+use super::tx::{Row, Tx, params};
 use super::{Store, StoreError};
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
@@ -31,8 +31,7 @@ impl Store {
     ) -> Result<Exempted, StoreError> {
         let key = key.to_owned();
         self.write(move |tx| {
-            if let Some(before) = codec::first(tx, "SELECT * FROM exemption WHERE key = ?1", [&key], decode)?
-            {
+            if let Some(before) = tx.first("SELECT * FROM exemption WHERE key = ?1", params![&key], decode)? {
                 return Ok(Exempted::Repeated(before));
             }
             grant(tx, &key, &wish, &context(&wish.policy), now).map(Exempted::New)
@@ -53,7 +52,7 @@ impl Store {
             let sql = format!(
                 "SELECT * FROM exemption WHERE policy = ?1 AND account_id = ?3 AND {OPEN} ORDER BY id"
             );
-            let open = codec::all(tx, &sql, params![policy, time_text(now), account.0], decode)?;
+            let open = tx.all(&sql, params![policy, time_text(now), account.0], decode)?;
             for granted in &open {
                 set_end(tx, granted, &end, now, now)?;
             }
@@ -65,7 +64,7 @@ impl Store {
     /// Ends the exemptions whose time is over. Returns how many.
     pub async fn lapse_exemptions(&self, now: DateTime<Utc>) -> Result<usize, StoreError> {
         let sql = "SELECT * FROM exemption WHERE ended_at IS NULL AND ends_at <= ?1 ORDER BY id";
-        let over = move |tx: &Connection| codec::readable(tx, sql, [time_text(now)], decode);
+        let over = move |tx: &dyn Tx| codec::readable(tx, sql, params![time_text(now)], decode);
         if self.read(move |tx| over(tx)).await?.is_empty() {
             return Ok(0);
         }
@@ -89,7 +88,7 @@ impl Store {
             let sql = format!("SELECT * FROM exemption WHERE policy = ?1 AND {OPEN}");
             let mut open = Vec::new();
             for policy in &policies {
-                open.extend(codec::all(tx, &sql, params![policy, time_text(now)], decode)?);
+                open.extend(tx.all(&sql, params![policy, time_text(now)], decode)?);
             }
             open.sort_by_key(|granted| (granted.ends_at, granted.id));
             Ok(open)
@@ -105,7 +104,7 @@ impl Store {
     ) -> Result<Vec<Granted>, StoreError> {
         self.read(move |tx| {
             let sql = format!("SELECT * FROM exemption WHERE {OPEN} ORDER BY id DESC LIMIT ?1");
-            codec::all(tx, &sql, params![at_most, time_text(now)], decode)
+            tx.all(&sql, params![at_most, time_text(now)], decode)
         })
         .await
     }
@@ -114,10 +113,9 @@ impl Store {
     pub async fn exemptions_of(&self, account: &AccountId) -> Result<Vec<Granted>, StoreError> {
         let account = account.clone();
         self.read(move |tx| {
-            codec::all(
-                tx,
+            tx.all(
                 "SELECT * FROM exemption WHERE account_id = ?1 ORDER BY id DESC",
-                [account.0],
+                params![account.0],
                 decode,
             )
         })
@@ -134,7 +132,7 @@ impl Store {
         self.read(move |tx| {
             let sql = "SELECT * FROM exemption
                        WHERE granted_at < ?2 AND starts_at < ?2 AND (ended_at IS NULL OR ended_at >= ?1) ORDER BY id";
-            codec::all(tx, sql, params![time_text(since), time_text(until)], decode)
+            tx.all(sql, params![time_text(since), time_text(until)], decode)
         })
         .await
     }
@@ -150,7 +148,7 @@ impl Store {
             let sql = format!(
                 "SELECT * FROM exemption WHERE policy = ?1 AND {BEGUN} AND {OPEN} ORDER BY ends_at, id"
             );
-            let granted = codec::all(tx, &sql, params![policy, time_text(now)], decode)?;
+            let granted = tx.all(&sql, params![policy, time_text(now)], decode)?;
             Ok(granted.into_iter().map(|granted| (granted.account.id.clone(), granted)).collect())
         })
         .await
@@ -164,7 +162,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let policy = policy.to_owned();
-        let due = move |tx: &Connection| {
+        let due = move |tx: &dyn Tx| {
             // What another one goes on with is no end.
             let sql = format!(
                 "SELECT * FROM exemption
@@ -175,8 +173,8 @@ impl Store {
                              AND later.starts_at <= exemption.ends_at AND later.ends_at > exemption.ends_at)
                  ORDER BY id"
             );
-            let values = params![policy, time_text(now), time_text(now + notice)];
-            let soon = codec::readable(tx, &sql, values, decode)?;
+            let (now, until) = (time_text(now), time_text(now + notice));
+            let soon = codec::readable(tx, &sql, params![policy, now, until], decode)?;
             Ok(soon.into_iter().filter(|granted| deserves_notice(granted, notice)).collect::<Vec<_>>())
         };
         if self
@@ -193,7 +191,7 @@ impl Store {
             let due = due(tx)?;
             let Some(first) = due.first().map(|granted| granted.id) else { return Ok(()) };
             for granted in due {
-                codec::run(tx, "UPDATE exemption SET notice = ?2 WHERE id = ?1", [granted.id, first])?;
+                tx.run("UPDATE exemption SET notice = ?2 WHERE id = ?1", params![granted.id, first])?;
             }
             Ok(())
         })
@@ -203,23 +201,23 @@ impl Store {
     /// The batches of coming ends that the channel has not been told.
     pub async fn unannounced_exemptions(&self) -> Result<Vec<i64>, StoreError> {
         let sql = "SELECT DISTINCT notice FROM exemption WHERE notice IS NOT NULL AND announced_at IS NULL";
-        self.read(move |tx| codec::all(tx, sql, [], codec::id)).await
+        self.read(move |tx| tx.all(sql, params![], codec::id)).await
     }
 
     /// The exemptions of a batch.
     pub async fn exemption_batch(&self, batch: i64) -> Result<Vec<Granted>, StoreError> {
-        self.read(move |tx| codec::all(tx, BATCH, [batch], decode)).await
+        self.read(move |tx| tx.all(BATCH, params![batch], decode)).await
     }
 
     /// The channel has been told of a batch.
     pub async fn exemptions_announced(&self, batch: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
         self.write(move |tx| {
             let sql = "UPDATE exemption SET announced_at = ?2 WHERE notice = ?1 AND announced_at IS NULL";
-            if codec::run(tx, sql, params![batch, time_text(now)])? == 0 {
+            if tx.run(sql, params![batch, time_text(now)])? == 0 {
                 return Ok(());
             }
             // Of those that were lifted before, nobody was told.
-            let told = codec::all(tx, BATCH, [batch], decode)?;
+            let told = tx.all(BATCH, params![batch], decode)?;
             for granted in told.into_iter().filter(|granted| granted.is_open(now)) {
                 audit::append(tx, &context(&granted.policy), exemption::end_announced(&granted, now))?;
             }
@@ -237,17 +235,14 @@ const BATCH: &str = "SELECT * FROM exemption WHERE notice = ?1 ORDER BY ends_at,
 
 /// Writes a wish that was checked, with its audit event.
 pub(super) fn grant(
-    tx: &Connection,
+    tx: &dyn Tx,
     key: &str,
     wish: &Wish,
     context: &AuditContext,
     now: DateTime<Utc>,
 ) -> Result<Granted, StoreError> {
-    codec::run(
-        tx,
-        "INSERT INTO exemption (key, policy, account_id, login, granted_by, reason, granted_at, starts_at, ends_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        params![
+    let id = tx.insert("INSERT INTO exemption (key, policy, account_id, login, granted_by, reason, granted_at, starts_at, ends_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id", params![
             key,
             wish.policy,
             wish.account.id.0,
@@ -257,35 +252,32 @@ pub(super) fn grant(
             time_text(now),
             time_text(wish.starts_at),
             time_text(wish.ends_at),
-        ],
-    )?;
-    let id = tx.last_insert_rowid();
+        ])?;
     audit::append(tx, context, exemption::exempted(id, wish, now))?;
-    codec::first(tx, "SELECT * FROM exemption WHERE id = ?1", [id], decode)?
+    tx.first("SELECT * FROM exemption WHERE id = ?1", params![id], decode)?
         .ok_or_else(|| StoreError::Missing { table: "exemption", id: id.to_string() })
 }
 
 /// Whether the policy leaves the account alone at this moment.
 pub(super) fn in_force(
-    tx: &Connection,
+    tx: &dyn Tx,
     policy: &str,
     account: &AccountId,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let sql =
         format!("SELECT id FROM exemption WHERE policy = ?1 AND account_id = ?3 AND {BEGUN} AND {OPEN}");
-    Ok(codec::first(tx, &sql, params![policy, time_text(now), account.0], codec::id)?.is_some())
+    Ok(tx.first(&sql, params![policy, time_text(now), account.0], codec::id)?.is_some())
 }
 
 fn set_end(
-    tx: &Connection,
+    tx: &dyn Tx,
     granted: &Granted,
     end: &End,
     ended_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    codec::run(
-        tx,
+    tx.run(
         "UPDATE exemption SET ended_at = ?2, ended = ?3 WHERE id = ?1",
         params![granted.id, time_text(ended_at), json_text(end)?],
     )?;

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Duration, Utc};
-use rusqlite::{Connection, params};
 use serde_json::json;
 
 use super::audit;
-use super::codec::{self, json_text, time_text};
+use super::codec::{json_text, time_text};
 use super::past::open_accounts;
 use super::sweeps::{self, SweepRow, SweepState};
+use super::tx::{Tx, params};
 use super::{Store, StoreError, requests, watches};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, Draft, Subject};
@@ -81,18 +81,13 @@ impl Store {
     }
 }
 
-fn already(
-    tx: &Connection,
-    sweep: &SweepRow,
-    counts: Counts,
-    verdict: &Verdict,
-) -> Result<Finished, StoreError> {
+fn already(tx: &dyn Tx, sweep: &SweepRow, counts: Counts, verdict: &Verdict) -> Result<Finished, StoreError> {
     let sql = "SELECT id FROM request WHERE sweep = ?1";
-    let request = codec::first(tx, sql, [sweep.id], |row| Ok(row.get(0)?))?;
+    let request = tx.first(sql, params![sweep.id], |row| row.get(0))?;
     Ok(Finished { request, counts, verdict: verdict.clone(), held_elsewhere: Vec::new() })
 }
 
-fn finish(tx: &Connection, sweep: &SweepRow, mut end: FinishedSweep) -> Result<Finished, StoreError> {
+fn finish(tx: &dyn Tx, sweep: &SweepRow, mut end: FinishedSweep) -> Result<Finished, StoreError> {
     let mut seen = BTreeSet::new();
     if let Some(twice) = end.list.iter().find(|shown| !seen.insert(&shown.id)) {
         return Err(StoreError::Invalid(format!("the list names account {} twice", twice.id)));
@@ -121,7 +116,7 @@ fn finish(tx: &Connection, sweep: &SweepRow, mut end: FinishedSweep) -> Result<F
 }
 
 /// Takes the accounts off the list that an open request has taken since they were looked at.
-fn leave_out_held(tx: &Connection, end: &mut FinishedSweep) -> Result<Vec<AccountId>, StoreError> {
+fn leave_out_held(tx: &dyn Tx, end: &mut FinishedSweep) -> Result<Vec<AccountId>, StoreError> {
     let open = open_accounts(tx)?;
     let (held, free): (Vec<Shown>, Vec<Shown>) =
         std::mem::take(&mut end.list).into_iter().partition(|shown| open.contains_key(&shown.id));
@@ -136,7 +131,7 @@ fn leave_out_held(tx: &Connection, end: &mut FinishedSweep) -> Result<Vec<Accoun
     Ok(held.into_iter().map(|shown| shown.id).collect())
 }
 
-fn end_sweep(tx: &Connection, sweep: &SweepRow, end: &FinishedSweep) -> Result<(), StoreError> {
+fn end_sweep(tx: &dyn Tx, sweep: &SweepRow, end: &FinishedSweep) -> Result<(), StoreError> {
     let by_email = &end.by_email[..end.by_email.len().min(BY_EMAIL_NAMED_MAX)];
     let state = SweepState::Finished {
         at: end.at,
@@ -144,8 +139,7 @@ fn end_sweep(tx: &Connection, sweep: &SweepRow, end: &FinishedSweep) -> Result<(
         verdict: end.verdict.clone(),
         pages: end.pages,
     };
-    codec::run(
-        tx,
+    tx.run(
         "UPDATE sweep SET state = ?2, finished_at = ?3, counts = ?4, verdict = ?5, pages = ?6, by_email = ?7
          WHERE id = ?1",
         params![
@@ -176,7 +170,7 @@ fn end_sweep(tx: &Connection, sweep: &SweepRow, end: &FinishedSweep) -> Result<(
 }
 
 fn ask(
-    tx: &Connection,
+    tx: &dyn Tx,
     sweep: &SweepRow,
     end: &FinishedSweep,
     state: RequestState,

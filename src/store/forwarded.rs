@@ -1,10 +1,10 @@
 //! How far each collector has the audit trail.
 
 use chrono::{DateTime, Utc};
-use rusqlite::params;
 
 use super::audit::decode;
 use super::codec::{self, Cells};
+use super::tx::params;
 use super::{Store, StoreError, archive};
 use crate::domain::audit::AuditEvent;
 use crate::forward::Behind;
@@ -14,18 +14,17 @@ impl Store {
     /// is gone nothing is remembered.
     pub async fn set_collectors(&self, collectors: Vec<(String, bool)>) -> Result<(), StoreError> {
         self.write(move |tx| {
-            let known = codec::all(tx, "SELECT collector FROM forwarded", [], |row| Ok(row.get(0)?))?;
+            let known = tx.all("SELECT collector FROM forwarded", params![], |row| row.get(0))?;
             for gone in
                 known.iter().filter(|known: &&String| collectors.iter().all(|(name, _)| name != *known))
             {
-                codec::run(tx, "DELETE FROM forwarded WHERE collector = ?1", [gone])?;
+                tx.run("DELETE FROM forwarded WHERE collector = ?1", params![gone])?;
             }
             let begins = archive::archived(tx)?.map_or(0, |(seq, _)| seq);
             let sql = "SELECT coalesce(max(seq), ?1) FROM audit_event";
-            let ends = codec::first(tx, sql, [begins], codec::id)?.unwrap_or(begins);
+            let ends = tx.first(sql, params![begins], codec::id)?.unwrap_or(begins);
             for (new, past) in collectors.iter().filter(|(name, _)| !known.contains(name)) {
-                codec::run(
-                    tx,
+                tx.run(
                     "INSERT INTO forwarded (collector, seq) VALUES (?1, ?2)",
                     params![new, if *past { begins } else { ends }],
                 )?;
@@ -41,7 +40,7 @@ impl Store {
         self.read(move |tx| {
             let sql = "SELECT * FROM audit_event
                        WHERE seq > (SELECT seq FROM forwarded WHERE collector = ?1) ORDER BY seq LIMIT ?2";
-            codec::all(tx, sql, params![collector, at_most], decode)
+            tx.all(sql, params![collector, at_most], decode)
         })
         .await
     }
@@ -56,7 +55,7 @@ impl Store {
                            WHEN request.state IN ('preview', 'held', 'pending') THEN NULL
                            ELSE 0 END
                        FROM sweep LEFT JOIN request ON request.sweep = sweep.id WHERE sweep.id = ?1";
-            let found = codec::first(tx, sql, [sweep], |row| Ok(row.get::<_, Option<bool>>(0)?))?;
+            let found = tx.first(sql, params![sweep], |row| row.get::<Option<bool>>(0))?;
             // What a person removed by hand is not waited for.
             Ok(found.unwrap_or(Some(false)))
         })
@@ -68,7 +67,7 @@ impl Store {
         let collector = collector.to_owned();
         self.write(move |tx| {
             let sql = "UPDATE forwarded SET seq = ?2 WHERE collector = ?1 AND seq < ?2";
-            codec::run(tx, sql, params![collector, seq]).map(drop)
+            tx.run(sql, params![collector, seq]).map(drop)
         })
         .await
     }
@@ -79,7 +78,7 @@ impl Store {
             let sql = "SELECT collector, forwarded.seq AS has, audit_event.at AS at,
                            (SELECT max(seq) FROM audit_event) - forwarded.seq AS behind
                        FROM forwarded JOIN audit_event ON audit_event.seq = forwarded.seq + 1 ORDER BY collector";
-            let behind = codec::all(tx, sql, [], |row| {
+            let behind = tx.all(sql, params![], |row| {
                 let cells = Cells::of(row, "forwarded", "collector")?;
                 Ok(Behind {
                     collector: cells.get("collector")?,

@@ -8,10 +8,9 @@
 //! What a person may not see is left out by the query itself, so that pages are full and nothing can be counted.
 
 use chrono::{DateTime, Duration, Utc};
-use rusqlite::types::Value as SqlValue;
-use rusqlite::{Connection, params, params_from_iter};
 
-use super::codec::{self, time_text};
+use super::codec::time_text;
+use super::tx::{ToValue, Tx, Value, hints, marks, params};
 use super::{Store, StoreError, audit};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, AuditEvent};
@@ -81,29 +80,34 @@ impl Store {
         visible: Option<Vec<String>>,
     ) -> Result<Vec<AccountId>, StoreError> {
         let part = part.to_owned();
-        let seen = match &visible {
-            None => String::new(),
-            Some(names) => format!(
-                " AND EXISTS (SELECT 1 FROM audit_event AS event INDEXED BY audit_account
-                    WHERE event.account_id = audit_subject.account_id AND event.policy IN ({}))",
-                marks(names.len())
-            ),
-        };
-        let visible = visible.unwrap_or_default();
         self.read(move |tx| {
-            let most = i64::try_from(ACCOUNTS_MAX + 1).expect("a small number");
-            let find = |named: &str, values: &[&str]| {
+            let find = |named: &str, part: &str| {
+                let visible = visible.as_deref();
+                let seen = visible.map_or(String::new(), |names| {
+                    format!(
+                        " AND EXISTS (SELECT 1 FROM audit_event AS event {}
+                            WHERE event.account_id = audit_subject.account_id AND event.policy IN ({}))",
+                        hints::BY_ACCOUNT,
+                        marks(3, names.len())
+                    )
+                });
                 let sql = format!(
-                    "SELECT DISTINCT account_id FROM audit_subject WHERE ({named}){seen} LIMIT {most}"
+                    "SELECT DISTINCT account_id FROM audit_subject WHERE ({named}){seen} LIMIT {}",
+                    ACCOUNTS_MAX + 1
                 );
-                let values = values.iter().copied().chain(visible.iter().map(String::as_str));
-                codec::all(tx, &sql, params_from_iter(values), |row| Ok(AccountId(row.get(0)?)))
+                let lower = part.to_ascii_lowercase();
+                let mut values = params![part, lower].to_vec();
+                values.extend(visible.into_iter().flatten().map(ToValue::to_value));
+                tx.all(&sql, &values, |row| Ok(AccountId(row.get(0)?)))
             };
-            let exact = find("account_id = ? OR login = ? COLLATE NOCASE", &[&part, &part])?;
+            if visible.as_ref().is_some_and(Vec::is_empty) {
+                return Ok(Vec::new());
+            }
+            let exact = find("account_id = ?1 OR lower(login) = ?2", &part)?;
             if !exact.is_empty() || part.is_empty() {
                 return Ok(exact);
             }
-            find("instr(lower(login), lower(?)) > 0", &[&part])
+            find("account_id = ?1 OR lower(login) LIKE ?2 ESCAPE '!'", &format!("%{}%", escaped(&part)))
         })
         .await
     }
@@ -112,7 +116,7 @@ impl Store {
     pub async fn events_after(&self, seq: i64, at_most: u32) -> Result<Vec<AuditEvent>, StoreError> {
         self.read(move |tx| {
             let sql = "SELECT * FROM audit_event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-            codec::all(tx, sql, params![seq, at_most], audit::decode)
+            tx.all(sql, params![seq, at_most], audit::decode)
         })
         .await
     }
@@ -120,35 +124,13 @@ impl Store {
     /// The number and hash of the last event of the trail; `None` while it is empty.
     pub async fn audit_head(&self) -> Result<Option<(i64, String)>, StoreError> {
         let sql = "SELECT seq, hash FROM audit_event ORDER BY seq DESC LIMIT 1";
-        self.read(|tx| codec::first(tx, sql, [], |row| Ok((row.get(0)?, row.get(1)?)))).await
-    }
-
-    /// The first and the last number of the events that happened at or after `since` and before `until`. Events in
-    /// between may have happened at another time, if a clock was wrong.
-    pub async fn audit_span(
-        &self,
-        since: DateTime<Utc>,
-        until: DateTime<Utc>,
-    ) -> Result<Option<(i64, i64)>, StoreError> {
-        self.read(move |tx| {
-            let Some((first, last)) = days_span(tx, Some(since), Some(until))? else { return Ok(None) };
-            let edge = |aggregate: &str| {
-                let sql = format!(
-                    "SELECT {aggregate}(seq) FROM audit_event
-                     WHERE seq BETWEEN ?1 AND ?2 AND at >= ?3 AND at < ?4"
-                );
-                let values = params![first, last, time_text(since), time_text(until)];
-                codec::first(tx, &sql, values, |row| Ok(row.get::<_, Option<i64>>(0)?))
-            };
-            Ok(edge("min")?.flatten().zip(edge("max")?.flatten()))
-        })
-        .await
+        self.read(|tx| tx.first(sql, params![], |row| Ok((row.get(0)?, row.get(1)?)))).await
     }
 }
 
 /// The numbers between which all events of the days lie; `None` if there are none.
 fn days_span(
-    tx: &Connection,
+    tx: &dyn Tx,
     since: Option<DateTime<Utc>>,
     until: Option<DateTime<Utc>>,
 ) -> Result<Option<(i64, i64)>, StoreError> {
@@ -157,10 +139,15 @@ fn days_span(
     // The last day that has a moment before `until`. No day sorts after the letter.
     let last = until.map_or_else(|| "x".to_owned(), |until| day(until - Duration::milliseconds(1)));
     let sql = "SELECT min(first_seq), max(last_seq) FROM audit_day WHERE day BETWEEN ?1 AND ?2";
-    let span = codec::first(tx, sql, params![first, last], |row| {
-        Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?))
+    let span = tx.first(sql, params![first, last], |row| {
+        Ok((row.get::<Option<i64>>(0)?, row.get::<Option<i64>>(1)?))
     })?;
     Ok(span.and_then(|(first, last)| first.zip(last)))
+}
+
+/// Text as a pattern of `LIKE` that only it fits.
+fn escaped(text: &str) -> String {
+    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
 }
 
 /// One branch of a question: an index, and the values of its leading columns.
@@ -171,7 +158,7 @@ struct Branch<'a> {
     account: Option<&'a AccountId>,
 }
 
-fn find(tx: &Connection, query: &AuditQuery, order: Order) -> Result<Vec<AuditEvent>, StoreError> {
+fn find(tx: &dyn Tx, query: &AuditQuery, order: Order) -> Result<Vec<AuditEvent>, StoreError> {
     let mut query = query.clone();
     if let Some(visible) = &query.visible
         && (visible.is_empty() || query.policy.as_ref().is_some_and(|policy| !visible.contains(policy)))
@@ -199,11 +186,11 @@ fn find(tx: &Connection, query: &AuditQuery, order: Order) -> Result<Vec<AuditEv
 fn branches(query: &AuditQuery) -> Vec<Branch<'_>> {
     let each = |index| Branch { index: Some(index), policy: None, action: None, account: None };
     if !query.accounts.is_empty() {
-        let one = |account| Branch { account: Some(account), ..each("audit_account") };
+        let one = |account| Branch { account: Some(account), ..each(hints::BY_ACCOUNT) };
         return query.accounts.iter().map(one).collect();
     }
     if query.request.is_some() {
-        return vec![each("audit_request")];
+        return vec![each(hints::BY_REQUEST)];
     }
     let policies: Vec<Option<&str>> = match (&query.policy, &query.visible) {
         (Some(policy), _) => vec![Some(policy)],
@@ -218,11 +205,11 @@ fn branches(query: &AuditQuery) -> Vec<Branch<'_>> {
     pairs
         .map(|(policy, action)| {
             let index = match (query.by.is_some(), policy.is_some(), action.is_some()) {
-                (true, _, true) => Some("audit_by_action"),
-                (true, _, false) => Some("audit_by"),
-                (false, true, true) => Some("audit_policy_action"),
-                (false, true, false) => Some("audit_policy"),
-                (false, false, true) => Some("audit_action"),
+                (true, _, true) => Some(hints::BY_PERSON_AND_ACTION),
+                (true, _, false) => Some(hints::BY_PERSON),
+                (false, true, true) => Some(hints::BY_POLICY_AND_ACTION),
+                (false, true, false) => Some(hints::BY_POLICY),
+                (false, false, true) => Some(hints::BY_ACTION),
                 (false, false, false) => None,
             };
             Branch { index, policy, action, account: None }
@@ -231,59 +218,45 @@ fn branches(query: &AuditQuery) -> Vec<Branch<'_>> {
 }
 
 fn walk(
-    tx: &Connection,
+    tx: &dyn Tx,
     query: &AuditQuery,
     branch: &Branch<'_>,
     order: Order,
 ) -> Result<Vec<AuditEvent>, StoreError> {
-    let text = |text: &str| SqlValue::from(text.to_owned());
-    let mut sql = "SELECT * FROM audit_event".to_owned();
-    if let Some(index) = branch.index {
-        sql = format!("{sql} INDEXED BY {index}");
-    }
+    let mut sql = format!("SELECT * FROM audit_event {} WHERE 1 = 1", branch.index.unwrap_or_default());
+    let (since, until) = (query.since.map(time_text), query.until.map(time_text));
     let conditions = [
-        ("account_id = ?", branch.account.map(|account| text(&account.0))),
-        ("request = ?", query.request.map(SqlValue::from)),
-        ("by_id = ?", query.by.as_deref().map(text)),
-        ("policy = ?", branch.policy.or(query.policy.as_deref()).map(text)),
-        ("action = ?", branch.action.map(|action| text(action.word()))),
-        ("seq < ?", query.before_seq.map(SqlValue::from)),
-        ("seq > ?", query.after_seq.map(SqlValue::from)),
-        ("at >= ?", query.since.map(|at| time_text(at).into())),
-        ("at < ?", query.until.map(|at| time_text(at).into())),
+        ("account_id =", branch.account.map(|account| account.0.to_value())),
+        ("request =", query.request.map(Value::Integer)),
+        ("by_id =", query.by.as_deref().map(Value::Text)),
+        ("policy =", branch.policy.or(query.policy.as_deref()).map(Value::Text)),
+        ("action =", branch.action.map(|action| Value::Text(action.word()))),
+        ("seq <", query.before_seq.map(Value::Integer)),
+        ("seq >", query.after_seq.map(Value::Integer)),
+        ("at >=", since.as_deref().map(Value::Text)),
+        ("at <", until.as_deref().map(Value::Text)),
     ];
-    let mut values: Vec<SqlValue> = Vec::new();
-    let mut and = " WHERE ";
-    let mut add = |condition: &str| {
-        sql.push_str(and);
-        sql.push_str(condition);
-        and = " AND ";
-    };
+    let mut values: Vec<Value<'_>> = Vec::new();
     for (condition, value) in conditions {
         if let Some(value) = value {
-            add(condition);
             values.push(value);
+            sql = format!("{sql} AND {condition} ?{}", values.len());
         }
     }
     // Where a branch does not name one policy or action, what is allowed of them is looked up in what it finds.
     if let (None, None, Some(visible)) = (branch.policy, &query.policy, &query.visible) {
-        add(&format!("policy IN ({})", marks(visible.len())));
-        values.extend(visible.iter().map(|policy| text(policy)));
+        sql = format!("{sql} AND policy IN ({})", marks(values.len() + 1, visible.len()));
+        values.extend(visible.iter().map(ToValue::to_value));
     }
     if branch.action.is_none() && !query.actions.is_empty() {
-        add(&format!("action IN ({})", marks(query.actions.len())));
-        values.extend(query.actions.iter().map(|action| text(action.word())));
+        sql = format!("{sql} AND action IN ({})", marks(values.len() + 1, query.actions.len()));
+        values.extend(query.actions.iter().map(|action| Value::Text(action.word())));
     }
     let direction = match order {
         Order::NewestFirst => "DESC",
         Order::OldestFirst => "ASC",
     };
-    sql = format!("{sql} ORDER BY seq {direction} LIMIT ?");
-    values.push(query.limit.into());
-    codec::all(tx, &sql, params_from_iter(values), audit::decode)
-}
-
-/// "?, ?, ?"
-fn marks(count: usize) -> String {
-    vec!["?"; count].join(", ")
+    values.push(query.limit.to_value());
+    sql = format!("{sql} ORDER BY seq {direction} LIMIT ?{}", values.len());
+    tx.all(&sql, &values, audit::decode)
 }

@@ -1,10 +1,9 @@
 //! The bot's page per person: who has opened it, and what was published for them last.
 
 use chrono::{DateTime, Utc};
-use rusqlite::types::Value as SqlValue;
-use rusqlite::{Row, params, params_from_iter};
 
 use super::codec::{self, Cells, time_text};
+use super::tx::{Row, Value, marks, params};
 use super::{Store, StoreError, audit};
 use crate::domain::audit::{Action, AuditEvent};
 
@@ -60,9 +59,10 @@ impl Store {
         self.write(move |tx| {
             let sql = "INSERT INTO home (user_id, opened_at, asked) VALUES (?1, ?2, 1)
                        ON CONFLICT (user_id) DO UPDATE SET
-                           opened_at = max(opened_at, excluded.opened_at), asked = asked + 1, attempts = 0,
+                           opened_at = CASE WHEN home.opened_at < excluded.opened_at THEN excluded.opened_at ELSE home.opened_at END,
+                           asked = home.asked + 1, attempts = 0,
                            retry_at = NULL";
-            codec::run(tx, sql, params![user, time_text(now)]).map(drop)
+            tx.run(sql, params![user, time_text(now)]).map(drop)
         })
         .await
     }
@@ -72,19 +72,19 @@ impl Store {
         let user = user.to_owned();
         let known = "SELECT asked FROM home WHERE user_id = ?1";
         let person = user.clone();
-        if self.read(move |tx| codec::first(tx, known, [person], codec::id)).await?.is_none() {
+        if self.read(move |tx| tx.first(known, params![person], codec::id)).await?.is_none() {
             return Ok(false);
         }
         let sql = "UPDATE home SET asked = asked + 1 WHERE user_id = ?1";
-        self.write(move |tx| Ok(codec::run(tx, sql, [user])? == 1)).await
+        self.write(move |tx| Ok(tx.run(sql, params![user])? == 1)).await
     }
 
     /// The pages that were opened since then, those that somebody waits for first.
     pub async fn homes(&self, since: DateTime<Utc>) -> Result<Vec<HomeRow>, StoreError> {
         self.read(move |tx| {
             let sql = "SELECT * FROM home WHERE opened_at >= ?1
-                       ORDER BY answered >= asked, coalesce(published_at, ''), user_id";
-            codec::all(tx, sql, [time_text(since)], decode)
+                       ORDER BY CASE WHEN answered < asked THEN 0 ELSE 1 END, coalesce(published_at, ''), user_id";
+            tx.all(sql, params![time_text(since)], decode)
         })
         .await
     }
@@ -96,33 +96,35 @@ impl Store {
             let sql =
                 // Whoever opened it again in between waits for nothing that went wrong before.
                 "UPDATE home SET answered = ?2, seen = ?3, shown = ?4, published_at = ?5,
-                           retry_at = iif(asked = ?8, ?6, retry_at), attempts = iif(asked = ?8, ?7, attempts)
+                           retry_at = CASE WHEN asked = ?8 THEN ?6 ELSE retry_at END,
+                           attempts = CASE WHEN asked = ?8 THEN ?7 ELSE attempts END
                        WHERE user_id = ?1";
+            let (published_at, retry_at) = (row.published_at.map(time_text), row.retry_at.map(time_text));
             let values = params![
                 row.user,
                 row.answered,
                 row.seen,
                 row.shown,
-                row.published_at.map(time_text),
-                row.retry_at.map(time_text),
+                published_at,
+                retry_at,
                 row.attempts,
                 row.asked,
             ];
-            codec::run(tx, sql, values).map(drop)
+            tx.run(sql, values).map(drop)
         })
         .await
     }
 
     /// Forgets the pages that nobody opened since then. What they show stays as it is until they are opened again.
     pub async fn forget_homes(&self, before: DateTime<Utc>) -> Result<usize, StoreError> {
-        self.write(move |tx| codec::run(tx, "DELETE FROM home WHERE opened_at < ?1", [time_text(before)]))
+        self.write(move |tx| tx.run("DELETE FROM home WHERE opened_at < ?1", params![time_text(before)]))
             .await
     }
 
     /// The number of the latest audit event; 0 before the first.
     pub async fn last_event(&self) -> Result<i64, StoreError> {
         let sql = "SELECT coalesce(max(seq), 0) FROM audit_event";
-        Ok(self.read(move |tx| codec::first(tx, sql, [], codec::id)).await?.unwrap_or_default())
+        Ok(self.read(move |tx| tx.first(sql, params![], codec::id)).await?.unwrap_or_default())
     }
 
     /// The latest decisions of people in these policies, newest first.
@@ -132,16 +134,15 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<AuditEvent>, StoreError> {
         self.read(move |tx| {
-            let marks = vec!["?"; DECISIONS.len()].join(", ");
             let sql = format!(
-                "SELECT * FROM audit_event WHERE policy = ? AND action IN ({marks}) ORDER BY seq DESC LIMIT ?"
+                "SELECT * FROM audit_event WHERE policy = ?1 AND action IN ({}) ORDER BY seq DESC LIMIT ?2",
+                marks(3, DECISIONS.len())
             );
             let mut events = Vec::new();
             for policy in policies {
-                let mut values = vec![SqlValue::from(policy)];
-                values.extend(DECISIONS.map(|action| SqlValue::from(action.word().to_owned())));
-                values.push(SqlValue::from(limit));
-                events.extend(codec::all(tx, &sql, params_from_iter(values), audit::decode)?);
+                let mut values = params![policy, limit].to_vec();
+                values.extend(DECISIONS.iter().map(|action| Value::Text(action.word())));
+                events.extend(tx.all(&sql, &values, audit::decode)?);
             }
             events.sort_by_key(|event: &AuditEvent| std::cmp::Reverse(event.seq));
             events.truncate(limit as usize);

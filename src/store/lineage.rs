@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
 use super::pauses::DATABASE;
 use super::stops::Stops;
 use super::sweeps::{self, NewSweep, StartedSweep};
+use super::tx::{Row, Tx, params};
 use super::{Store, StoreError, archive, messages, pauses, requests, restorations};
 use crate::domain::lineage::{self, DatabaseId, Head, Lineage, Stop, Witness};
 use crate::domain::request::{self, Decision};
@@ -52,7 +52,7 @@ impl Store {
     pub async fn oldest_live_request(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
         self.read(|tx| {
             let sql = "SELECT id, created_at FROM request WHERE told = 0 ORDER BY created_at LIMIT 1";
-            codec::first(tx, sql, [], |row| Cells::of(row, "request", "id")?.time("created_at"))
+            tx.first(sql, params![], |row| Cells::of(row, "request", "id")?.time("created_at"))
         })
         .await
     }
@@ -90,7 +90,7 @@ impl Store {
             for key in stop.finished_cards(&row.database.id) {
                 messages::freeze(tx, &key)?;
             }
-            codec::run(tx, "UPDATE lineage SET stopped = ?1", [json_text(&stop)?]).map(drop)
+            tx.run("UPDATE lineage SET stopped = ?1", params![json_text(&stop)?]).map(drop)
         })
         .await
     }
@@ -130,7 +130,7 @@ impl Store {
             let mut hashes = BTreeMap::new();
             for event in events {
                 let sql = "SELECT hash FROM audit_event WHERE seq = ?1";
-                let hash = codec::first(tx, sql, [event], |row| Ok(row.get(0)?))?;
+                let hash = tx.first(sql, params![event], |row| row.get(0))?;
                 hashes.extend(hash.map(|hash| (event, hash)));
             }
             hashes.extend(archive::archived(tx)?);
@@ -141,9 +141,9 @@ impl Store {
 }
 
 /// Returns the head of the audit trail.
-pub(super) fn head(tx: &Connection) -> Result<Head, StoreError> {
+pub(super) fn head(tx: &dyn Tx) -> Result<Head, StoreError> {
     let sql = "SELECT seq, hash FROM audit_event ORDER BY seq DESC LIMIT 1";
-    let last = codec::first(tx, sql, [], |row| Ok(Head { event: row.get(0)?, hash: row.get(1)? }))?;
+    let last = tx.first(sql, params![], |row| Ok(Head { event: row.get(0)?, hash: row.get(1)? }))?;
     if let Some(last) = last {
         return Ok(last);
     }
@@ -153,7 +153,7 @@ pub(super) fn head(tx: &Connection) -> Result<Head, StoreError> {
 }
 
 fn resume(
-    tx: &Connection,
+    tx: &dyn Tx,
     stops: &Stops,
     stop: Stop,
     by: &Decision,
@@ -168,13 +168,12 @@ fn resume(
     restorations::supersede(tx, by.at)?;
     // People know the requests of the lost part by their numbers.
     if let Some(last) = stop.requests(&before.database.id).last() {
-        number_from(tx, "request", *last)?;
+        tx.ids_from("request", *last)?;
     }
     let sql = "UPDATE lineage SET epoch = ?1, epoch_began = ?2, acknowledged = ?3, last_request = ?4,
                    last_restoration = ?5, stopped = NULL";
-    let (requests, restorations) = (last_number(tx, "request")?, last_number(tx, "restoration")?);
-    codec::run(
-        tx,
+    let (requests, restorations) = (tx.last_id("request")?, tx.last_id("restoration")?);
+    tx.run(
         sql,
         params![database.epoch, time_text(by.at), json_text(&acknowledged)?, requests, restorations],
     )?;
@@ -191,15 +190,16 @@ fn resume(
 
 /// Ends what was asked and approved before. The requests that were open or being executed, and their policies.
 fn supersede(
-    tx: &Connection,
+    tx: &dyn Tx,
     finished: &BTreeSet<String>,
     by: &Decision,
 ) -> Result<(Vec<i64>, BTreeSet<String>), StoreError> {
-    let open = "SELECT id FROM request WHERE state IN ('preview', 'held', 'pending', 'approved')
-                OR (state = 'completed' AND json_extract(state_json, '$.retry_first') IS NOT NULL)
-                ORDER BY id";
+    let open = "SELECT id FROM request WHERE state IN ('preview', 'held', 'pending', 'approved')";
+    let completed = codec::readable(tx, requests::COMPLETED, params![], requests::decode_completed)?;
+    let half_retried = completed.into_iter().filter(|one| one.waits_for_second).map(|one| one.request);
+    let open: BTreeSet<i64> = tx.all(open, params![], codec::id)?.into_iter().chain(half_retried).collect();
     let (mut superseded, mut policies) = (Vec::new(), BTreeSet::new());
-    for id in codec::all(tx, open, [], codec::id)? {
+    for id in open {
         let (request, candidates) = match requests::need(tx, id) {
             Ok(whole) => whole,
             Err(error @ StoreError::BadRow { .. }) => {
@@ -218,31 +218,16 @@ fn supersede(
         let is_told = finished.contains(&format!("request:{}:card", request.id));
         if is_told && !matches!(ended.state, request::RequestState::Approved { .. }) {
             // The channel was notified how it ended, in the part that this file does not have.
-            codec::run(tx, "UPDATE request SET told = 1 WHERE id = ?1", [request.id])?;
+            tx.run("UPDATE request SET told = 1 WHERE id = ?1", params![request.id])?;
         }
     }
     Ok((superseded, policies))
 }
 
-/// Returns the highest number that a table has given out.
-fn last_number(tx: &Connection, table: &str) -> Result<i64, StoreError> {
-    let sql = "SELECT seq FROM sqlite_sequence WHERE name = ?1";
-    Ok(codec::first(tx, sql, [table], |row| Ok(row.get(0)?))?.unwrap_or(0))
-}
-
-/// Has a table give out higher numbers than this from now on.
-fn number_from(tx: &Connection, table: &str, last: i64) -> Result<(), StoreError> {
-    let sql = "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1";
-    if codec::run(tx, sql, params![table, last])? == 0 {
-        codec::run(tx, "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", params![table, last])?;
-    }
-    Ok(())
-}
-
 /// Reads the identity row.
-pub(super) fn load(tx: &Connection) -> Result<Lineage, StoreError> {
+pub(super) fn load(tx: &dyn Tx) -> Result<Lineage, StoreError> {
     let missing = || StoreError::Missing { table: "lineage", id: "1".to_owned() };
-    codec::first(tx, "SELECT * FROM lineage", [], decode)?.ok_or_else(missing)
+    tx.first("SELECT * FROM lineage", params![], decode)?.ok_or_else(missing)
 }
 
 fn decode(row: &Row<'_>) -> Result<Lineage, StoreError> {

@@ -1,9 +1,9 @@
 //! The messages that stand, or should stand, in the chat: where each is and what it was last rendered from.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Row, params};
 
-use super::codec::{self, Cells, time_text};
+use super::codec::{Cells, time_text};
+use super::tx::{Row, Tx, params};
 use super::{Store, StoreError, requests, sweeps};
 use crate::domain::request::{self, Request};
 
@@ -79,17 +79,8 @@ impl Store {
     pub async fn messages_of(&self, prefix: &str) -> Result<Vec<MessageRow>, StoreError> {
         let prefix = prefix.to_owned();
         self.read(move |tx| {
-            let sql = "SELECT * FROM message WHERE key >= ?1 AND key < ?1 || char(1114111) ORDER BY key";
-            codec::all(tx, sql, [prefix], decode)
-        })
-        .await
-    }
-
-    /// The message that stands there, if it is one of ours.
-    pub async fn message_by_ref(&self, channel: &str, ts: &str) -> Result<Option<MessageRow>, StoreError> {
-        let (channel, ts) = (channel.to_owned(), ts.to_owned());
-        self.read(move |tx| {
-            codec::first(tx, "SELECT * FROM message WHERE channel = ?1 AND ts = ?2", [channel, ts], decode)
+            let sql = "SELECT * FROM message WHERE key >= ?1 AND key < ?2 ORDER BY key";
+            tx.all(sql, params![prefix, format!("{prefix}{}", char::MAX)], decode)
         })
         .await
     }
@@ -104,7 +95,7 @@ impl Store {
     pub async fn forget_rendering(&self, key: &str) -> Result<(), StoreError> {
         let key = key.to_owned();
         self.write(move |tx| {
-            codec::run(tx, "UPDATE message SET rendered = NULL WHERE key = ?1", [key]).map(drop)
+            tx.run("UPDATE message SET rendered = NULL WHERE key = ?1", params![key]).map(drop)
         })
         .await
     }
@@ -114,7 +105,7 @@ impl Store {
         let channel = channel.to_owned();
         self.write(move |tx| {
             let sql = "UPDATE message SET retry_at = NULL WHERE channel = ?1 AND retry_at IS NOT NULL";
-            codec::run(tx, sql, [channel]).map(drop)
+            tx.run(sql, params![channel]).map(drop)
         })
         .await
     }
@@ -123,7 +114,7 @@ impl Store {
     pub async fn late_updates_until(&self, at: DateTime<Utc>) -> Result<(), StoreError> {
         self.write(move |tx| {
             let sql = "UPDATE message SET render_again_at = ?1 WHERE render_again_at IS NOT NULL";
-            codec::run(tx, sql, [time_text(at)]).map(drop)
+            tx.run(sql, params![time_text(at)]).map(drop)
         })
         .await
     }
@@ -161,17 +152,16 @@ impl Store {
 }
 
 /// Freezes a message that shows what this file does not have: it is never changed again.
-pub(super) fn freeze(tx: &Connection, key: &str) -> Result<(), StoreError> {
-    codec::run(tx, "UPDATE message SET frozen = 1 WHERE key = ?1", [key]).map(drop)
+pub(super) fn freeze(tx: &dyn Tx, key: &str) -> Result<(), StoreError> {
+    tx.run("UPDATE message SET frozen = 1 WHERE key = ?1", params![key]).map(drop)
 }
 
-fn load(tx: &Connection, key: &str) -> Result<Option<MessageRow>, StoreError> {
-    codec::first(tx, "SELECT * FROM message WHERE key = ?1", [key], decode)
+fn load(tx: &dyn Tx, key: &str) -> Result<Option<MessageRow>, StoreError> {
+    tx.first("SELECT * FROM message WHERE key = ?1", params![key], decode)
 }
 
-fn save(tx: &Connection, message: &MessageRow) -> Result<(), StoreError> {
-    codec::run(
-        tx,
+fn save(tx: &dyn Tx, message: &MessageRow) -> Result<(), StoreError> {
+    tx.run(
         "INSERT INTO message
              (key, channel, thread, ts, tried_at, rendered, render_again_at, retry_at, attempts, page)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)

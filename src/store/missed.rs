@@ -1,10 +1,10 @@
 //! Stores missed signs: each watched suspension is checked once, and people are notified once of what came to light.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
+use super::tx::{Tx, params};
 use super::watches::{self, WATCHES};
 use super::{Store, StoreError, requests};
 use crate::domain::drift::Watch;
@@ -37,14 +37,14 @@ impl Store {
     /// Returns the watches with a missed sign that nobody has been notified of.
     pub async fn missed_to_tell(&self) -> Result<Vec<i64>, StoreError> {
         let sql = "SELECT id FROM watch WHERE missed IS NOT NULL AND missed_told_at IS NULL ORDER BY id";
-        self.read(move |tx| codec::all(tx, sql, [], codec::id)).await
+        self.read(move |tx| tx.all(sql, params![], codec::id)).await
     }
 
     /// Returns the missed sign of a watch.
     pub async fn missed(&self, watch: i64) -> Result<Option<(Watch, Missed)>, StoreError> {
         let sql = format!("{WATCHES} WHERE id = ?1 AND missed IS NOT NULL");
         self.read(move |tx| {
-            codec::first(tx, &sql, [watch], |row| {
+            tx.first(&sql, params![watch], |row| {
                 let missed = Cells::of(row, "watch", "id")?.json("missed")?;
                 Ok((watches::decode(row)?, missed))
             })
@@ -55,18 +55,18 @@ impl Store {
     /// Notes that people were notified of it.
     pub async fn missed_told(&self, watch: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
         let sql = "UPDATE watch SET missed_told_at = ?2 WHERE id = ?1";
-        self.write(move |tx| codec::run(tx, sql, params![watch, time_text(now)]).map(drop)).await
+        self.write(move |tx| tx.run(sql, params![watch, time_text(now)]).map(drop)).await
     }
 }
 
-fn record(tx: &Connection, id: i64, checked: Checked, now: DateTime<Utc>) -> Result<(), StoreError> {
+fn record(tx: &dyn Tx, id: i64, checked: Checked, now: DateTime<Utc>) -> Result<(), StoreError> {
     let unchecked = format!("{WATCHES} WHERE id = ?1 AND checked_at IS NULL");
-    let Some(watch) = codec::first(tx, &unchecked, [id], watches::decode)? else { return Ok(()) };
+    let Some(watch) = tx.first(&unchecked, params![id], watches::decode)? else { return Ok(()) };
     let (request, _) = requests::need(tx, watch.request)?;
     let missed = missed::missed(&watch, &request.rule, checked);
     let json = missed.as_ref().map(json_text).transpose()?;
     let sql = "UPDATE watch SET checked_at = ?2, missed = ?3 WHERE id = ?1";
-    codec::run(tx, sql, params![id, time_text(now), json])?;
+    tx.run(sql, params![id, time_text(now), json])?;
     let events = missed.iter().map(|missed| missed::found(&watch, missed, now)).collect();
     audit::append_all(tx, &AuditContext::of(&request), events).map(drop)
 }

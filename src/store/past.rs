@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Row, params};
 
 use super::codec::{self, Cells, time_text};
+use super::tx::{Row, Tx, params};
 use super::{Store, StoreError, sweeps};
 use crate::domain::account::{AccountId, UserType};
 use crate::domain::candidate::CandidateState;
@@ -91,7 +91,7 @@ impl Store {
                        JOIN candidate AS other ON other.account_id = mine.account_id AND other.request < mine.request
                        JOIN request AS past ON past.id = other.request AND past.policy = this.policy
                        WHERE mine.request = ?1 AND other.state != 'previewed' ORDER BY past.id";
-            let rows = codec::all(tx, sql, [request], |row| {
+            let rows = tx.all(sql, params![request], |row| {
                 let cells = Cells::of(row, "request", "id")?;
                 let account: String = cells.get("account")?;
                 Ok((AccountId(account), (cells.get("id")?, cells.json("state_json")?)))
@@ -135,38 +135,38 @@ impl Store {
 
 /// Returns the requests of the policy that wait for a decision and whose card could not be posted each time it was
 /// tried.
-fn unposted(tx: &Connection, policy: &str) -> Result<Vec<i64>, StoreError> {
+fn unposted(tx: &dyn Tx, policy: &str) -> Result<Vec<i64>, StoreError> {
     let sql = "SELECT request.id FROM request
                JOIN message ON message.key = 'request:' || request.id || ':card'
                WHERE request.policy = ?1 AND request.state IN ('preview', 'held', 'pending')
                    AND request.deadline IS NULL AND message.ts IS NULL AND message.attempts > 0
                ORDER BY request.id";
-    codec::all(tx, sql, [policy], codec::id)
+    tx.all(sql, params![policy], codec::id)
 }
 
 /// All accounts that an open request holds.
-pub(super) fn open_accounts(tx: &Connection) -> Result<BTreeMap<AccountId, i64>, StoreError> {
+pub(super) fn open_accounts(tx: &dyn Tx) -> Result<BTreeMap<AccountId, i64>, StoreError> {
     let sql = "SELECT account_id, request FROM candidate WHERE state IN ('proposed', 'due')";
-    let rows = codec::all(tx, sql, [], |row| Ok((AccountId(row.get(0)?), row.get(1)?)))?;
+    let rows = tx.all(sql, params![], |row| Ok((AccountId(row.get(0)?), row.get(1)?)))?;
     Ok(rows.into_iter().collect())
 }
 
 /// The accounts that other requests ask about, or have asked about since this one, and the last of those. Previews ask
 /// nobody.
-pub(super) fn asked_since(tx: &Connection, request: i64) -> Result<BTreeMap<AccountId, i64>, StoreError> {
+pub(super) fn asked_since(tx: &dyn Tx, request: i64) -> Result<BTreeMap<AccountId, i64>, StoreError> {
     let sql = "SELECT candidate.account_id, max(candidate.request) FROM candidate
                JOIN request ON request.id = candidate.request
                WHERE (request.id > ?1 AND request.state NOT IN ('preview', 'went_live'))
                    OR (request.id != ?1 AND candidate.state IN ('proposed', 'due'))
                GROUP BY candidate.account_id";
-    let rows = codec::all(tx, sql, [request], |row| Ok((AccountId(row.get(0)?), row.get(1)?)))?;
+    let rows = tx.all(sql, params![request], |row| Ok((AccountId(row.get(0)?), row.get(1)?)))?;
     Ok(rows.into_iter().collect())
 }
 
-fn past(tx: &Connection, policy: &str, user_type: &UserType) -> Result<Past, StoreError> {
+fn past(tx: &dyn Tx, policy: &str, user_type: &UserType) -> Result<Past, StoreError> {
     let sql = "SELECT * FROM sweep WHERE policy = ?1 AND state IN ('finished', 'held')
                ORDER BY id DESC LIMIT ?2";
-    let rows = codec::all(tx, sql, params![policy, SWEEPS_LOOKED_AT], sweeps::decode)?;
+    let rows = tx.all(sql, params![policy, SWEEPS_LOOKED_AT], sweeps::decode)?;
     let counts =
         rows.into_iter().filter(|row| row.rule.user_type == *user_type).filter_map(|row| match row.state {
             sweeps::SweepState::Finished { counts, .. } => Some(counts),
@@ -181,7 +181,7 @@ fn past(tx: &Connection, policy: &str, user_type: &UserType) -> Result<Past, Sto
 }
 
 fn times_proposed(
-    tx: &Connection,
+    tx: &dyn Tx,
     policy: &str,
     id: &AccountId,
     since: DateTime<Utc>,
@@ -190,14 +190,14 @@ fn times_proposed(
                WHERE candidate.account_id = ?1 AND request.policy = ?2 AND request.created_at >= ?3
                    AND candidate.state NOT IN ('previewed', 'suspended')
                    AND NOT (request.deadline IS NULL AND request.state IN ('held', 'pending'))";
-    let count = codec::first(tx, sql, params![id.0, policy, time_text(since)], |row| Ok(row.get(0)?))?;
+    let count = tx.first(sql, params![id.0, policy, time_text(since)], |row| row.get(0))?;
     Ok(count.unwrap_or_default())
 }
 
-fn last_suspended(tx: &Connection, id: &AccountId) -> Result<Option<DateTime<Utc>>, StoreError> {
+fn last_suspended(tx: &dyn Tx, id: &AccountId) -> Result<Option<DateTime<Utc>>, StoreError> {
     let sql = "SELECT *, request || '/' || position AS key FROM candidate
                WHERE account_id = ?1 AND state = 'suspended'";
-    Ok(codec::all(tx, sql, [&id.0], suspended_at)?.into_iter().max())
+    Ok(tx.all(sql, params![&id.0], suspended_at)?.into_iter().max())
 }
 
 fn suspended_at(row: &Row<'_>) -> Result<DateTime<Utc>, StoreError> {

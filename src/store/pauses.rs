@@ -1,11 +1,10 @@
 //! Stores emergency stops: at most one in force per policy, and read in the transaction of each step that one forbids.
 //! One that can't be written is held in memory until it can.
 
-use rusqlite::{Connection, Row, params};
-
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text};
 use super::stops::{Stop, Stops};
+use super::tx::{Row, Tx, params};
 use super::{Receipt, Store, StoreError, receipts, requests};
 use crate::domain::pause::{self, Pause};
 use crate::domain::request::Decision;
@@ -52,7 +51,7 @@ impl Store {
                 return Ok(Err(before));
             }
             let sql = "INSERT INTO pause (policy, began) VALUES (?1, ?2)";
-            codec::run(tx, sql, params![policy, json_text(&by)?])?;
+            tx.run(sql, params![policy, json_text(&by)?])?;
             audit::append(tx, &context(&policy), pause::paused(&by))?;
             cards_change(tx, &policy)?;
             let missing = || StoreError::Missing { table: "pause", id: policy.clone() };
@@ -74,7 +73,7 @@ impl Store {
             }
             let Some(pause) = in_file(tx, &policy)? else { return Ok(None) };
             let sql = "UPDATE pause SET ended = ?2 WHERE id = ?1";
-            codec::run(tx, sql, params![pause.id, json_text(&by)?])?;
+            tx.run(sql, params![pause.id, json_text(&by)?])?;
             audit::append(tx, &context(&policy), pause::resumed(&by))?;
             cards_change(tx, &policy)?;
             Ok(Some(Pause { ended: Some(by), ..pause }))
@@ -90,54 +89,49 @@ impl Store {
 
     /// The ids of the pauses that are in force, or whose end the channel has not been told.
     pub async fn pauses_to_tell(&self) -> Result<Vec<i64>, StoreError> {
-        self.read(|tx| codec::all(tx, "SELECT id FROM pause WHERE told = 0 ORDER BY id", [], codec::id)).await
+        self.read(|tx| tx.all("SELECT id FROM pause WHERE told = 0 ORDER BY id", params![], codec::id)).await
     }
 
     /// The pause with this id.
     pub async fn pause_by_id(&self, id: i64) -> Result<Option<Pause>, StoreError> {
-        self.read(move |tx| codec::first(tx, "SELECT * FROM pause WHERE id = ?1", [id], decode)).await
+        self.read(move |tx| tx.first("SELECT * FROM pause WHERE id = ?1", params![id], decode)).await
     }
 
     /// The channel has been told of its end.
     pub async fn pause_told(&self, id: i64) -> Result<(), StoreError> {
         let sql = "UPDATE pause SET told = 1 WHERE id = ?1 AND ended IS NOT NULL";
-        self.write(move |tx| codec::run(tx, sql, [id]).map(drop)).await
+        self.write(move |tx| tx.run(sql, params![id]).map(drop)).await
     }
 }
 
 /// Returns the pause of the policy that is in force at this moment, written or not.
-pub(super) fn in_force(tx: &Connection, stops: &Stops, policy: &str) -> Result<Option<Pause>, StoreError> {
+pub(super) fn in_force(tx: &dyn Tx, stops: &Stops, policy: &str) -> Result<Option<Pause>, StoreError> {
     Ok(in_file(tx, policy)?.or_else(|| stops.of(policy)))
 }
 
-fn in_file(tx: &Connection, policy: &str) -> Result<Option<Pause>, StoreError> {
-    codec::first(tx, "SELECT * FROM pause WHERE policy = ?1 AND ended IS NULL", [policy], decode)
+fn in_file(tx: &dyn Tx, policy: &str) -> Result<Option<Pause>, StoreError> {
+    tx.first("SELECT * FROM pause WHERE policy = ?1 AND ended IS NULL", params![policy], decode)
 }
 
 /// What an input is taken for that lets a stopped database go on.
 pub(super) const DATABASE: &str = "the database";
 
 /// Whether the input has been taken for this policy, or for [`DATABASE`].
-fn is_taken(tx: &Connection, key: &str, of: &str) -> Result<bool, StoreError> {
+fn is_taken(tx: &dyn Tx, key: &str, of: &str) -> Result<bool, StoreError> {
     let sql = "SELECT 1 FROM receipt WHERE key = ?1";
-    Ok(codec::first(tx, sql, [format!("{key}:{of}")], |_| Ok(()))?.is_some())
+    Ok(tx.first(sql, params![format!("{key}:{of}")], |_| Ok(()))?.is_some())
 }
 
 /// Whether the input has been taken for anything: one that lifted a pause lets no stopped database go on when it comes
 /// once more.
-pub(super) fn is_taken_at_all(tx: &Connection, key: &str) -> Result<bool, StoreError> {
-    // The character after the colon.
-    let sql = "SELECT 1 FROM receipt WHERE key >= ?1 || ':' AND key < ?1 || ';' LIMIT 1";
-    Ok(codec::first(tx, sql, [key], |_| Ok(()))?.is_some())
+pub(super) fn is_taken_at_all(tx: &dyn Tx, key: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM receipt WHERE key >= ?1 AND key < ?2 LIMIT 1";
+    // The semicolon is the character after the colon.
+    Ok(tx.first(sql, params![format!("{key}:"), format!("{key};")], |_| Ok(()))?.is_some())
 }
 
 /// Whether the input has not been taken for this policy before. It is from now on.
-pub(super) fn first_time(
-    tx: &Connection,
-    key: &str,
-    policy: &str,
-    by: &Decision,
-) -> Result<bool, StoreError> {
+pub(super) fn first_time(tx: &dyn Tx, key: &str, policy: &str, by: &Decision) -> Result<bool, StoreError> {
     let key = format!("{key}:{policy}");
     if let Receipt::Repeated { .. } = receipts::receive(tx, &key, None, &by.by.id, by.at)? {
         return Ok(false);
@@ -147,10 +141,10 @@ pub(super) fn first_time(
 }
 
 /// The cards of the policy's requests say whether it is paused: of the open ones, and of those that wait for a sweep.
-fn cards_change(tx: &Connection, policy: &str) -> Result<(), StoreError> {
+fn cards_change(tx: &dyn Tx, policy: &str) -> Result<(), StoreError> {
     let sql = "SELECT id FROM request WHERE policy = ?1
                AND (told = 0 OR state IN ('preview', 'held', 'pending', 'approved'))";
-    let open = codec::all(tx, sql, [policy], codec::id)?;
+    let open = tx.all(sql, params![policy], codec::id)?;
     open.into_iter().try_for_each(|id| requests::card_changes(tx, id))
 }
 

@@ -1,9 +1,9 @@
 //! Policies as the database knows them: since when, and which rule an admin took live.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Row, params};
 
-use super::codec::{self, Cells, json_text, time_text};
+use super::codec::{Cells, json_text, time_text};
+use super::tx::{Row, Tx, params};
 use super::{Store, StoreError};
 use crate::domain::audit::Person;
 use crate::domain::policy::Rule;
@@ -21,7 +21,7 @@ pub struct KnownPolicy {
 impl Store {
     /// The names of all policies that ever ran, in no order.
     pub async fn known_policies(&self) -> Result<Vec<String>, StoreError> {
-        self.read(|tx| codec::all(tx, "SELECT name FROM policy", [], |row| Ok(row.get(0)?))).await
+        self.read(|tx| tx.all("SELECT name FROM policy", params![], |row| row.get(0))).await
     }
 
     /// Since when the policy is known; `None`: it never ran.
@@ -29,7 +29,7 @@ impl Store {
         let name = name.to_owned();
         self.read(move |tx| {
             let sql = "SELECT name, first_seen_at FROM policy WHERE name = ?1";
-            codec::first(tx, sql, [name], |row| Cells::of(row, "policy", "name")?.time("first_seen_at"))
+            tx.first(sql, params![name], |row| Cells::of(row, "policy", "name")?.time("first_seen_at"))
         })
         .await
     }
@@ -41,27 +41,17 @@ impl Store {
     }
 }
 
-pub(super) fn know(tx: &Connection, name: &str, now: DateTime<Utc>) -> Result<KnownPolicy, StoreError> {
+pub(super) fn know(tx: &dyn Tx, name: &str, now: DateTime<Utc>) -> Result<KnownPolicy, StoreError> {
     // Under a clock that was ahead it was seen for the first time in what is the future now.
-    codec::run(
-        tx,
-        "INSERT INTO policy (name, first_seen_at) VALUES (?1, ?2) ON CONFLICT (name) DO
-         UPDATE SET first_seen_at = excluded.first_seen_at WHERE excluded.first_seen_at < first_seen_at",
-        params![name, time_text(now)],
-    )?;
-    codec::first(tx, "SELECT * FROM policy WHERE name = ?1", [name], decode)?
+    tx.run("INSERT INTO policy (name, first_seen_at) VALUES (?1, ?2) ON CONFLICT (name) DO
+         UPDATE SET first_seen_at = excluded.first_seen_at WHERE excluded.first_seen_at < policy.first_seen_at", params![name, time_text(now)])?;
+    tx.first("SELECT * FROM policy WHERE name = ?1", params![name], decode)?
         .ok_or_else(|| StoreError::Missing { table: "policy", id: name.to_owned() })
 }
 
 /// The rule goes live.
-pub(super) fn go_live(
-    tx: &Connection,
-    name: &str,
-    rule: &Rule,
-    decision: &Decision,
-) -> Result<(), StoreError> {
-    let changed = codec::run(
-        tx,
+pub(super) fn go_live(tx: &dyn Tx, name: &str, rule: &Rule, decision: &Decision) -> Result<(), StoreError> {
+    let changed = tx.run(
         "UPDATE policy SET live_rule = ?2, live_by = ?3, live_at = ?4 WHERE name = ?1",
         params![name, json_text(rule)?, json_text(&decision.by)?, time_text(decision.at)],
     )?;

@@ -1,12 +1,11 @@
 //! What the people concerned by a request are asked, and what they said.
 
 use chrono::{DateTime, Utc};
-use rusqlite::types::Value as SqlValue;
-use rusqlite::{Connection, Row, params, params_from_iter};
 use serde_json::json;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text};
+use super::tx::{Row, Tx, Value, marks, params};
 use super::{Store, StoreError, receipts, requests};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, Actor, Draft, Person, Subject};
@@ -20,12 +19,16 @@ impl Store {
     /// The requests of these policies that wait for a decision and whose card stands, oldest first.
     pub async fn waiting_requests(&self, policies: Vec<String>) -> Result<Vec<i64>, StoreError> {
         self.read(move |tx| {
-            let marks = vec!["?"; policies.len()].join(", ");
+            if policies.is_empty() {
+                return Ok(Vec::new());
+            }
+            let marks = marks(1, policies.len());
             let sql = format!(
                 "SELECT id FROM request
                  WHERE told = 0 AND state = 'pending' AND deadline IS NOT NULL AND policy IN ({marks}) ORDER BY id"
             );
-            codec::all(tx, &sql, params_from_iter(policies.into_iter().map(SqlValue::from)), codec::id)
+            let policies: Vec<_> = policies.iter().map(|policy| Value::Text(policy)).collect();
+            tx.all(&sql, &policies, codec::id)
         })
         .await
     }
@@ -49,14 +52,14 @@ impl Store {
                     }
                 }
             }
-            codec::all(tx, OF_REQUEST, [request.id], decode)
+            tx.all(OF_REQUEST, params![request.id], decode)
         })
         .await
     }
 
     /// The questions about the accounts of a request, oldest first.
     pub async fn questions(&self, request: i64) -> Result<Vec<Question>, StoreError> {
-        self.read(move |tx| codec::all(tx, OF_REQUEST, [request], decode)).await
+        self.read(move |tx| tx.all(OF_REQUEST, params![request], decode)).await
     }
 
     /// The question with this id.
@@ -70,7 +73,7 @@ impl Store {
             for id in ids {
                 let sql =
                     "UPDATE question SET state = ?2, state_json = ?3 WHERE id = ?1 AND state != 'asked'";
-                codec::run(tx, sql, params![id, state.word(), json_text(&state)?])?;
+                tx.run(sql, params![id, state.word(), json_text(&state)?])?;
             }
             Ok(())
         })
@@ -100,7 +103,7 @@ impl Store {
             match answered {
                 Ok((state, event)) => {
                     let sql = "UPDATE question SET state = ?2, state_json = ?3 WHERE id = ?1";
-                    codec::run(tx, sql, params![id, state.word(), json_text(&state)?])?;
+                    tx.run(sql, params![id, state.word(), json_text(&state)?])?;
                     audit::append(tx, &AuditContext::of(&request), event)?;
                     Ok(Ok(()))
                 }
@@ -117,7 +120,7 @@ impl Store {
 }
 
 fn note_refused(
-    tx: &Connection,
+    tx: &dyn Tx,
     request: &Request,
     question: &Question,
     by: Person,
@@ -133,9 +136,8 @@ fn note_refused(
     audit::append(tx, &AuditContext::of(request), event).map(drop)
 }
 
-fn insert(tx: &Connection, request: i64, account: &Subject, role: Role) -> Result<(), StoreError> {
-    codec::run(
-        tx,
+fn insert(tx: &dyn Tx, request: i64, account: &Subject, role: Role) -> Result<(), StoreError> {
+    tx.run(
         "INSERT INTO question (request, account_id, login, role, state, state_json)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (request, account_id, role) DO NOTHING",
         params![
@@ -150,8 +152,8 @@ fn insert(tx: &Connection, request: i64, account: &Subject, role: Role) -> Resul
     .map(drop)
 }
 
-fn load(tx: &Connection, id: i64) -> Result<Option<Question>, StoreError> {
-    codec::first(tx, "SELECT * FROM question WHERE id = ?1", [id], decode)
+fn load(tx: &dyn Tx, id: i64) -> Result<Option<Question>, StoreError> {
+    tx.first("SELECT * FROM question WHERE id = ?1", params![id], decode)
 }
 
 fn decode(row: &Row<'_>) -> Result<Question, StoreError> {

@@ -4,11 +4,11 @@
 //! and a replayed one has no second effect.
 
 use chrono::{DateTime, Duration, Utc};
-use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, time_text};
 use super::stops::Stops;
+use super::tx::{Row, Tx, params};
 use super::{Store, StoreError, past, pauses, requests};
 use crate::domain::audit::Draft;
 use crate::domain::candidate::Candidate;
@@ -123,10 +123,8 @@ impl Store {
 
     /// Forgets inputs received before `before`, settled or left by a crash. Returns how many.
     pub async fn forget_receipts(&self, before: DateTime<Utc>) -> Result<usize, StoreError> {
-        self.write(move |tx| {
-            codec::run(tx, "DELETE FROM receipt WHERE received_at < ?1", [time_text(before)])
-        })
-        .await
+        self.write(move |tx| tx.run("DELETE FROM receipt WHERE received_at < ?1", params![time_text(before)]))
+            .await
     }
 
     /// Expires the requests whose deadline has passed, except while an input that came in time is being decided.
@@ -143,7 +141,7 @@ struct ReceiptRow {
 }
 
 pub(super) fn receive(
-    tx: &Connection,
+    tx: &dyn Tx,
     key: &str,
     request: Option<i64>,
     user_id: &str,
@@ -152,8 +150,7 @@ pub(super) fn receive(
     if let Some(row) = load(tx, key)? {
         return Ok(Receipt::Repeated { received_at: row.received_at, outcome: row.outcome });
     }
-    codec::run(
-        tx,
+    tx.run(
         "INSERT INTO receipt (key, request, user_id, received_at) VALUES (?1, ?2, ?3, ?4)",
         params![key, request, user_id, time_text(received_at)],
     )?;
@@ -161,7 +158,7 @@ pub(super) fn receive(
 }
 
 fn decide(
-    tx: &Connection,
+    tx: &dyn Tx,
     (lineage, stops): (&Lineage, &Stops),
     key: &str,
     request: i64,
@@ -196,7 +193,7 @@ fn decide(
 }
 
 /// Decides an input by the list. What became of it, and its outcome in a word or two.
-fn admitted(tx: &Connection, request: Request, mut input: Input) -> Result<(Decided, String), StoreError> {
+fn admitted(tx: &dyn Tx, request: Request, mut input: Input) -> Result<(Decided, String), StoreError> {
     let (request, candidates) = requests::with_candidates(tx, request)?;
     if let Verb::Retry { known } = &mut input.verb {
         let since = past::asked_since(tx, request.id)?;
@@ -215,7 +212,7 @@ fn admitted(tx: &Connection, request: Request, mut input: Input) -> Result<(Deci
 }
 
 fn refuse(
-    tx: &Connection,
+    tx: &dyn Tx,
     request: &Request,
     input: &Input,
     refusal: Refusal,
@@ -229,14 +226,8 @@ fn refused(refusal: Refusal) -> (Decided, String) {
     (Decided::Refused(refusal), outcome)
 }
 
-pub(super) fn settle(
-    tx: &Connection,
-    key: &str,
-    outcome: &str,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    codec::run(
-        tx,
+pub(super) fn settle(tx: &dyn Tx, key: &str, outcome: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+    tx.run(
         "UPDATE receipt SET settled_at = ?2, outcome = ?3 WHERE key = ?1",
         params![key, time_text(now), outcome],
     )
@@ -245,7 +236,7 @@ pub(super) fn settle(
 
 /// Settles a recorded input in the transaction of what it did. `false`: it was settled before, and nothing is written.
 pub(super) fn settle_once(
-    tx: &Connection,
+    tx: &dyn Tx,
     key: &str,
     outcome: &str,
     now: DateTime<Utc>,
@@ -257,7 +248,7 @@ pub(super) fn settle_once(
     Ok(true)
 }
 
-fn expire_due(tx: &Connection, now: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
+fn expire_due(tx: &dyn Tx, now: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
     // A request with a click on its way: in time, not settled, and not so old that a crash must have lost it.
     let due = "SELECT id FROM request
                WHERE state IN ('preview', 'held', 'pending') AND deadline <= ?1
@@ -265,7 +256,7 @@ fn expire_due(tx: &Connection, now: DateTime<Utc>) -> Result<Vec<i64>, StoreErro
                    WHERE receipt.request = request.id AND settled_at IS NULL
                        AND received_at < deadline AND received_at > ?2)
                ORDER BY id";
-    let due = codec::all(tx, due, [time_text(now), time_text(now - UNSETTLED_MAX)], codec::id)?;
+    let due = tx.all(due, params![time_text(now), time_text(now - UNSETTLED_MAX)], codec::id)?;
     let mut expired = Vec::new();
     for id in due {
         let (request, candidates) = match requests::need(tx, id) {
@@ -314,11 +305,11 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
     }
 }
 
-fn load(tx: &Connection, key: &str) -> Result<Option<ReceiptRow>, StoreError> {
-    codec::first(tx, "SELECT * FROM receipt WHERE key = ?1", [key], decode)
+fn load(tx: &dyn Tx, key: &str) -> Result<Option<ReceiptRow>, StoreError> {
+    tx.first("SELECT * FROM receipt WHERE key = ?1", params![key], decode)
 }
 
-fn need(tx: &Connection, key: &str) -> Result<ReceiptRow, StoreError> {
+fn need(tx: &dyn Tx, key: &str) -> Result<ReceiptRow, StoreError> {
     load(tx, key)?.ok_or_else(|| StoreError::Missing { table: "receipt", id: key.to_owned() })
 }
 

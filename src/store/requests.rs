@@ -1,10 +1,10 @@
 //! Requests and their candidates: loaded whole, and written only as what a pure step of the domain returned.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
+use super::tx::{Row, Tx, Value, hints, params};
 use super::{Store, StoreError, exemptions, pauses, policies, reviews, watches};
 use crate::domain::account::AccountId;
 use crate::domain::audit::Action;
@@ -18,17 +18,16 @@ pub(super) type Whole = (Request, Vec<Candidate>);
 const CANDIDATES: &str =
     "SELECT *, request || '/' || position AS key FROM candidate WHERE request = ?1 ORDER BY position";
 
-/// How much there is, for a status line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StatusCounts {
-    /// Requests that wait for a person.
-    pub waiting_requests: u32,
-    /// Approved accounts without an outcome.
-    pub due_accounts: u32,
-    /// Accounts that were suspended, ever.
-    pub suspended_accounts: u32,
-    /// Events in the audit trail.
-    pub audit_events: u32,
+/// Every request that was carried out, oldest first.
+pub(super) const COMPLETED: &str = "SELECT id, state_json FROM request WHERE state = 'completed' ORDER BY id";
+
+/// How a request was carried out.
+pub(super) struct Completed {
+    pub(super) request: i64,
+    /// When its last outcome was known.
+    pub(super) at: DateTime<Utc>,
+    /// Whether somebody wants to try again and waits for a second person.
+    pub(super) waits_for_second: bool,
 }
 
 /// A request that waits for a person.
@@ -60,22 +59,23 @@ impl Store {
         &self,
         sweep: i64,
     ) -> Result<Option<(Request, Vec<Candidate>)>, StoreError> {
-        self.read(move |tx| Ok(load_where(tx, "sweep = ?1", [sweep])?.pop())).await
+        self.read(move |tx| Ok(load_where(tx, "sweep = ?1", params![sweep])?.pop())).await
     }
 
     /// The ids of the requests that still have something to do or to tell, oldest first: what reconcile works on. Only
     /// the ids, so that a row that can't be read is the error of whoever reads that one.
     pub async fn live_requests(&self) -> Result<Vec<i64>, StoreError> {
-        self.read(|tx| codec::all(tx, "SELECT id FROM request WHERE told = 0 ORDER BY id", [], codec::id))
+        self.read(|tx| tx.all("SELECT id FROM request WHERE told = 0 ORDER BY id", params![], codec::id))
             .await
     }
 
     /// The requests that were carried out at or after `since`, oldest first.
     pub async fn completed_since(&self, since: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
-        // What the column holds is written by serde and not as other times are; a second more or less doesn't matter.
-        let sql = "SELECT id FROM request
-                   WHERE state = 'completed' AND json_extract(state_json, '$.at') >= ?1 ORDER BY id";
-        self.read(move |tx| codec::all(tx, sql, [codec::time_text(since)], codec::id)).await
+        self.read(move |tx| {
+            let completed = codec::readable(tx, COMPLETED, params![], decode_completed)?;
+            Ok(completed.into_iter().filter(|one| one.at >= since).map(|one| one.request).collect())
+        })
+        .await
     }
 
     /// The requests that wait for a person or are being carried out, oldest first; of one policy or of all.
@@ -85,7 +85,7 @@ impl Store {
     ) -> Result<Vec<(Request, Vec<Candidate>)>, StoreError> {
         let policy = policy.map(str::to_owned);
         let condition = "state IN ('preview', 'held', 'pending', 'approved') AND (?1 IS NULL OR policy = ?1)";
-        self.read(move |tx| load_where(tx, condition, [policy])).await
+        self.read(move |tx| load_where(tx, condition, params![policy])).await
     }
 
     /// What waits for a person, oldest first, without the lists.
@@ -93,7 +93,7 @@ impl Store {
         let sql = "SELECT id, policy, created_at, deadline FROM request
                    WHERE told = 0 AND state IN ('preview', 'held', 'pending') ORDER BY id";
         self.read(move |tx| {
-            codec::all(tx, sql, [], |row| {
+            tx.all(sql, params![], |row| {
                 let cells = Cells::of(row, "request", "id")?;
                 Ok(OpenQuestion {
                     request: cells.get("id")?,
@@ -109,14 +109,14 @@ impl Store {
     /// All of the request has been told in this version of it. `false`: it has changed since, and stays live.
     pub async fn request_told(&self, id: i64, version: i64) -> Result<bool, StoreError> {
         let sql = "UPDATE request SET told = 1 WHERE id = ?1 AND version = ?2";
-        self.write(move |tx| Ok(codec::run(tx, sql, params![id, version])? == 1)).await
+        self.write(move |tx| Ok(tx.run(sql, params![id, version])? == 1)).await
     }
 
     /// What there is to tell of the request belongs into another channel from now on. `false`: there is nothing left to
     /// tell, and it stays where it was told.
     pub async fn move_request(&self, id: i64, channel: String) -> Result<bool, StoreError> {
         let sql = "UPDATE request SET channel = ?2, version = version + 1 WHERE id = ?1 AND told = 0";
-        self.write(move |tx| Ok(codec::run(tx, sql, params![id, channel])? == 1)).await
+        self.write(move |tx| Ok(tx.run(sql, params![id, channel])? == 1)).await
     }
 
     /// Takes the step that `step` decides on, looking at the request as it is inside the transaction. The request
@@ -213,65 +213,49 @@ impl Store {
     pub async fn not_asked_again(&self, id: i64) -> Result<(), StoreError> {
         self.write(move |tx| asked_anew(tx, Some(id), None)).await
     }
-
-    /// How much there is.
-    pub async fn counts(&self) -> Result<StatusCounts, StoreError> {
-        self.read(|tx| {
-            let count = |sql| codec::first(tx, sql, [], |row| Ok(row.get(0)?)).map(Option::unwrap_or_default);
-            Ok(StatusCounts {
-                waiting_requests: count(
-                    "SELECT count(*) FROM request WHERE state IN ('preview', 'held', 'pending')",
-                )?,
-                due_accounts: count("SELECT count(*) FROM candidate WHERE state = 'due'")?,
-                suspended_accounts: count("SELECT count(*) FROM candidate WHERE state = 'suspended'")?,
-                audit_events: count("SELECT count(*) FROM audit_event")?,
-            })
-        })
-        .await
-    }
 }
 
-pub(super) fn load(tx: &Connection, id: i64) -> Result<Option<Whole>, StoreError> {
-    Ok(load_where(tx, "id = ?1", [id])?.pop())
+pub(super) fn load(tx: &dyn Tx, id: i64) -> Result<Option<Whole>, StoreError> {
+    Ok(load_where(tx, "id = ?1", params![id])?.pop())
 }
 
 /// The request that a change needs.
-pub(super) fn need(tx: &Connection, id: i64) -> Result<Whole, StoreError> {
+pub(super) fn need(tx: &dyn Tx, id: i64) -> Result<Whole, StoreError> {
     load(tx, id)?.ok_or_else(|| StoreError::Missing { table: "request", id: id.to_string() })
 }
 
-fn load_alone(tx: &Connection, id: i64) -> Result<Option<Request>, StoreError> {
-    codec::first(tx, "SELECT * FROM request WHERE id = ?1", [id], decode)
+fn load_alone(tx: &dyn Tx, id: i64) -> Result<Option<Request>, StoreError> {
+    tx.first("SELECT * FROM request WHERE id = ?1", params![id], decode)
 }
 
 /// The request that a change needs, without its list.
-pub(super) fn need_alone(tx: &Connection, id: i64) -> Result<Request, StoreError> {
+pub(super) fn need_alone(tx: &dyn Tx, id: i64) -> Result<Request, StoreError> {
     load_alone(tx, id)?.ok_or_else(|| StoreError::Missing { table: "request", id: id.to_string() })
 }
 
 /// One account of a request that a change needs: whoever works through a long list does not read all of it each time.
-fn need_one(tx: &Connection, request: i64, position: u32) -> Result<(Request, Candidate), StoreError> {
+fn need_one(tx: &dyn Tx, request: i64, position: u32) -> Result<(Request, Candidate), StoreError> {
     let request = need_alone(tx, request)?;
     let sql =
         "SELECT *, request || '/' || position AS key FROM candidate WHERE request = ?1 AND position = ?2";
-    let candidate = codec::first(tx, sql, params![request.id, position], decode_candidate)?;
+    let candidate = tx.first(sql, params![request.id, position], decode_candidate)?;
     let candidate = candidate.ok_or_else(|| no_candidate(request.id, position))?;
     if fits(&candidate.state, &request.state) { Ok((request, candidate)) } else { Err(unfit(request.id)) }
 }
 
 /// The requests that meet an SQL condition, oldest first.
 pub(super) fn load_where(
-    tx: &Connection,
+    tx: &dyn Tx,
     condition: &str,
-    params: impl rusqlite::Params,
+    params: &[Value<'_>],
 ) -> Result<Vec<Whole>, StoreError> {
     let sql = format!("SELECT * FROM request WHERE {condition} ORDER BY id");
-    let requests = codec::all(tx, &sql, params, decode)?;
+    let requests = tx.all(&sql, params, decode)?;
     requests.into_iter().map(|request| with_candidates(tx, request)).collect()
 }
 
-pub(super) fn with_candidates(tx: &Connection, request: Request) -> Result<Whole, StoreError> {
-    let candidates = codec::all(tx, CANDIDATES, [request.id], decode_candidate)?;
+pub(super) fn with_candidates(tx: &dyn Tx, request: Request) -> Result<Whole, StoreError> {
+    let candidates = tx.all(CANDIDATES, params![request.id], decode_candidate)?;
     if list_hash(candidates.iter().map(|candidate| &candidate.shown.id)) != request.list_hash {
         let why = "its candidates are not those of its list_hash".to_owned();
         return Err(StoreError::BadRow { table: "request", id: request.id.to_string(), why });
@@ -284,23 +268,24 @@ pub(super) fn with_candidates(tx: &Connection, request: Request) -> Result<Whole
 
 /// What the trail does not have of the approval that the row claims. Both queries are answered by an index: the newest
 /// decision of that person about this request, and what befell the account in it.
-fn unproven(
-    tx: &Connection,
-    request: &Request,
-    candidate: &Candidate,
-) -> Result<Option<Unproven>, StoreError> {
+fn unproven(tx: &dyn Tx, request: &Request, candidate: &Candidate) -> Result<Option<Unproven>, StoreError> {
     let mandate = match proof::claimed(request) {
         Some((decision, word)) => {
-            let sql = "SELECT * FROM audit_event INDEXED BY audit_by_action
-                       WHERE by_id = ?1 AND action = ?2 AND request = ?3 ORDER BY seq DESC LIMIT 1";
-            let params = params![decision.by.id, word.word(), request.id];
-            readable(codec::first(tx, sql, params, audit::decode))?.flatten()
+            let sql = format!(
+                "SELECT * FROM audit_event {}
+                 WHERE by_id = ?1 AND action = ?2 AND request = ?3 ORDER BY seq DESC LIMIT 1",
+                hints::BY_PERSON_AND_ACTION
+            );
+            let word = word.word();
+            readable(tx.first(&sql, params![decision.by.id, word, request.id], audit::decode))?.flatten()
         }
         None => None,
     };
-    let sql = "SELECT * FROM audit_event INDEXED BY audit_account
-               WHERE account_id = ?1 AND request = ?2 ORDER BY seq";
-    let about = readable(codec::all(tx, sql, params![candidate.shown.id.0, request.id], audit::decode))?;
+    let sql = format!(
+        "SELECT * FROM audit_event {} WHERE account_id = ?1 AND request = ?2 ORDER BY seq",
+        hints::BY_ACCOUNT
+    );
+    let about = readable(tx.all(&sql, params![candidate.shown.id.0, request.id], audit::decode))?;
     let unproven = match about {
         Some(about) => proof::check(request, candidate, mandate.as_ref(), &about).err(),
         None => Some(Unproven::Selection),
@@ -319,23 +304,21 @@ fn unproven(
 }
 
 /// Whether the trail has this of the account in this request: without it, nothing that rests on it is done or claimed.
-fn has(
-    tx: &Connection,
-    request: &Request,
-    candidate: &Candidate,
-    action: Action,
-) -> Result<bool, StoreError> {
-    let sql = "SELECT * FROM audit_event INDEXED BY audit_account
-               WHERE account_id = ?1 AND request = ?2 AND action = ?3 ORDER BY seq DESC LIMIT 1";
-    let params = params![candidate.shown.id.0, request.id, action.word()];
-    let event = readable(codec::first(tx, sql, params, audit::decode))?.flatten();
+fn has(tx: &dyn Tx, request: &Request, candidate: &Candidate, action: Action) -> Result<bool, StoreError> {
+    let sql = format!(
+        "SELECT * FROM audit_event {}
+         WHERE account_id = ?1 AND request = ?2 AND action = ?3 ORDER BY seq DESC LIMIT 1",
+        hints::BY_ACCOUNT
+    );
+    let (account, action) = (&candidate.shown.id.0, action.word());
+    let event = readable(tx.first(&sql, params![account, request.id, action], audit::decode))?.flatten();
     if event.is_some_and(|event| event.hash == event.compute_hash()) {
         return Ok(true);
     }
     tracing::error!(
         request = request.id,
         position = candidate.position,
-        without = action.word(),
+        without = action,
         "THE DATABASE WAS CHANGED BY HAND: the audit trail does not have what the row rests on, so nothing is done for \
          it; keep the file as evidence"
     );
@@ -376,16 +359,15 @@ fn fits(candidate: &CandidateState, request: &RequestState) -> bool {
 
 /// Writes a request that a sweep makes, with its list; returns its id. `request.id` is not looked at.
 pub(super) fn insert(
-    tx: &Connection,
+    tx: &dyn Tx,
     request: &Request,
     list: &[Shown],
     each: &CandidateState,
 ) -> Result<i64, StoreError> {
-    codec::run(
-        tx,
+    let id = tx.insert(
         "INSERT INTO request (sweep, policy, channel, rule, list_hash, swept_by, created_at, answer_within_s,
                               state, state_json, approvals_needed)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id",
         params![
             request.sweep,
             request.policy,
@@ -400,10 +382,8 @@ pub(super) fn insert(
             request.approvals_needed,
         ],
     )?;
-    let id = tx.last_insert_rowid();
     for (position, shown) in (0_u32..).zip(list) {
-        codec::run(
-            tx,
+        tx.run(
             "INSERT INTO candidate (request, position, account_id, login, shown, state, state_json)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![id, position, shown.id.0, shown.login, json_text(shown)?, each.word(), json_text(each)?],
@@ -413,14 +393,9 @@ pub(super) fn insert(
 }
 
 /// Writes one step: state, candidates, audit, and the policy's rule if it went live. The request as it is then.
-pub(super) fn apply(
-    tx: &Connection,
-    request: &Request,
-    transition: Transition,
-) -> Result<Request, StoreError> {
+pub(super) fn apply(tx: &dyn Tx, request: &Request, transition: Transition) -> Result<Request, StoreError> {
     let Transition { state, deadline, release, asked_again, candidates, exemptions, events } = transition;
-    let changed = codec::run(
-        tx,
+    let changed = tx.run(
         "UPDATE request
          SET state = ?3, state_json = ?4, deadline = ?5, release = ?6, asked_again = ?7,
              version = version + 1, told = 0
@@ -459,7 +434,7 @@ pub(super) fn apply(
 
 /// A sweep that asked again about an ended request came to this, or to nothing at all if it failed.
 pub(super) fn asked_anew(
-    tx: &Connection,
+    tx: &dyn Tx,
     asks_again: Option<i64>,
     became: Option<Became>,
 ) -> Result<(), StoreError> {
@@ -472,26 +447,19 @@ pub(super) fn asked_anew(
 }
 
 /// Whether the channel has been told all that there is to tell of the request.
-pub(super) fn is_told(tx: &Connection, id: i64) -> Result<bool, StoreError> {
-    let told =
-        codec::first(tx, "SELECT told FROM request WHERE id = ?1", [id], |row| Ok(row.get::<_, bool>(0)?))?;
+pub(super) fn is_told(tx: &dyn Tx, id: i64) -> Result<bool, StoreError> {
+    let told = tx.first("SELECT told FROM request WHERE id = ?1", params![id], |row| row.get::<bool>(0))?;
     Ok(told.unwrap_or_default())
 }
 
 /// Something that the card shows has changed outside of the request's own steps. Its version goes up, so that whoever
 /// is just showing the card as it was before does not take it for told.
-pub(super) fn card_changes(tx: &Connection, id: i64) -> Result<(), StoreError> {
-    codec::run(tx, "UPDATE request SET told = 0, version = version + 1 WHERE id = ?1", [id]).map(drop)
+pub(super) fn card_changes(tx: &dyn Tx, id: i64) -> Result<(), StoreError> {
+    tx.run("UPDATE request SET told = 0, version = version + 1 WHERE id = ?1", params![id]).map(drop)
 }
 
-fn set_candidate(
-    tx: &Connection,
-    request: i64,
-    position: u32,
-    state: &CandidateState,
-) -> Result<(), StoreError> {
-    let changed = codec::run(
-        tx,
+fn set_candidate(tx: &dyn Tx, request: i64, position: u32, state: &CandidateState) -> Result<(), StoreError> {
+    let changed = tx.run(
         "UPDATE candidate SET state = ?3, state_json = ?4 WHERE request = ?1 AND position = ?2",
         params![request, position, state.word(), json_text(state)?],
     )?;
@@ -525,6 +493,24 @@ fn decode(row: &Row<'_>) -> Result<Request, StoreError> {
         state,
         version: cells.get("version")?,
     })
+}
+
+pub(super) fn decode_completed(row: &Row<'_>) -> Result<Completed, StoreError> {
+    let cells = Cells::of(row, "request", "id")?;
+    match cells.json("state_json")? {
+        RequestState::Completed { at, retry_first, .. } => {
+            Ok(Completed { request: cells.get("id")?, at, waits_for_second: retry_first.is_some() })
+        }
+        RequestState::Preview
+        | RequestState::Held { .. }
+        | RequestState::Pending { .. }
+        | RequestState::Approved { .. }
+        | RequestState::Denied { .. }
+        | RequestState::Expired { .. }
+        | RequestState::Withdrawn { .. }
+        | RequestState::WentLive { .. }
+        | RequestState::Outdated { .. } => Err(cells.bad("state: does not agree with state_json")),
+    }
 }
 
 fn decode_candidate(row: &Row<'_>) -> Result<Candidate, StoreError> {

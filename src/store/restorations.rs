@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
+use super::tx::{Row, Tx, hints, params};
 use super::{Store, StoreError, requests};
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
@@ -36,12 +36,12 @@ impl Store {
         let key = key.to_owned();
         self.write(move |tx| {
             if let Some(id) =
-                codec::first(tx, "SELECT id FROM restoration WHERE key = ?1", [&key], codec::id)?
+                tx.first("SELECT id FROM restoration WHERE key = ?1", params![&key], codec::id)?
             {
                 return Ok(AskedFor::Repeated(id));
             }
             let due = "SELECT * FROM restoration WHERE account_id = ?1 AND state = 'due'";
-            if let Some(due) = codec::first(tx, due, [&wish.account.id.0], decode)? {
+            if let Some(due) = tx.first(due, params![&wish.account.id.0], decode)? {
                 return Ok(AskedFor::Already(Box::new(due)));
             }
             ask(tx, &key, &wish, &RestorationState::due(status_changed), now).map(AskedFor::New)
@@ -57,7 +57,7 @@ impl Store {
     /// The restorations that have something to do or to tell, oldest first.
     pub async fn live_restorations(&self) -> Result<Vec<i64>, StoreError> {
         let sql = "SELECT id FROM restoration WHERE told = 0 ORDER BY id";
-        self.read(|tx| codec::all(tx, sql, [], codec::id)).await
+        self.read(|tx| tx.all(sql, params![], codec::id)).await
     }
 
     /// Takes one step of a restoration, and returns its state after the step. `None`: nothing may be done, because
@@ -94,13 +94,13 @@ impl Store {
     /// All of a restoration has been told.
     pub async fn restoration_told(&self, id: i64) -> Result<(), StoreError> {
         let sql = "UPDATE restoration SET told = 1 WHERE id = ?1 AND state != 'due'";
-        self.write(move |tx| codec::run(tx, sql, [id]).map(drop)).await
+        self.write(move |tx| tx.run(sql, params![id]).map(drop)).await
     }
 
     /// The restorations of accounts that were suspended for this request, oldest first.
     pub async fn restorations_for(&self, request: i64) -> Result<Vec<Restoration>, StoreError> {
         let sql = "SELECT * FROM restoration WHERE request = ?1 ORDER BY id";
-        self.read(move |tx| codec::all(tx, sql, [request], decode)).await
+        self.read(move |tx| tx.all(sql, params![request], decode)).await
     }
 
     /// When we last gave each of these accounts back; those that we never did are left out.
@@ -114,7 +114,7 @@ impl Store {
                 "SELECT * FROM restoration WHERE account_id = ?1 AND state = 'restored' ORDER BY id DESC";
             for id in ids {
                 if let Some(Restoration { state: RestorationState::Restored { at, .. }, .. }) =
-                    codec::first(tx, sql, [&id.0], decode)?
+                    tx.first(sql, params![&id.0], decode)?
                 {
                     latest.insert(id, at);
                 }
@@ -130,24 +130,23 @@ impl Store {
         self.read(move |tx| {
             let sql = "SELECT request.id, request.policy FROM candidate JOIN request ON request.id = candidate.request
                        WHERE account_id = ?1 AND candidate.state = 'suspended' ORDER BY request.id DESC";
-            codec::first(tx, sql, [&id.0], |row| Ok((row.get(0)?, row.get(1)?)))
+            tx.first(sql, params![&id.0], |row| Ok((row.get(0)?, row.get(1)?)))
         })
         .await
     }
 }
 
 fn ask(
-    tx: &Connection,
+    tx: &dyn Tx,
     key: &str,
     wish: &Wish,
     state: &RestorationState,
     now: DateTime<Utc>,
 ) -> Result<i64, StoreError> {
-    codec::run(
-        tx,
+    let id = tx.insert(
         "INSERT INTO restoration (key, policy, request, account_id, login, name, asked_by, reason, asked_at,
                                   state, state_json)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id",
         params![
             key,
             wish.policy,
@@ -162,15 +161,14 @@ fn ask(
             json_text(state)?,
         ],
     )?;
-    let id = tx.last_insert_rowid();
     card_changes(tx, wish)?;
     audit::append(tx, &context(tx, wish)?, restoration::asked(wish, now))?;
     Ok(id)
 }
 
 /// Ends the wishes for which nothing was tried yet. What a try did has to be read first.
-pub(super) fn supersede(tx: &Connection, now: DateTime<Utc>) -> Result<(), StoreError> {
-    for restoration in codec::all(tx, "SELECT * FROM restoration WHERE state = 'due'", [], decode)? {
+pub(super) fn supersede(tx: &dyn Tx, now: DateTime<Utc>) -> Result<(), StoreError> {
+    for restoration in tx.all("SELECT * FROM restoration WHERE state = 'due'", params![], decode)? {
         if restoration.state.was_tried() {
             continue;
         }
@@ -182,20 +180,22 @@ pub(super) fn supersede(tx: &Connection, now: DateTime<Utc>) -> Result<(), Store
     Ok(())
 }
 
-fn set(tx: &Connection, restoration: &Restoration, state: &RestorationState) -> Result<(), StoreError> {
-    codec::run(
-        tx,
+fn set(tx: &dyn Tx, restoration: &Restoration, state: &RestorationState) -> Result<(), StoreError> {
+    tx.run(
         "UPDATE restoration SET state = ?2, state_json = ?3 WHERE id = ?1",
         params![restoration.id, state.word(), json_text(state)?],
     )?;
     card_changes(tx, &restoration.wish)
 }
 
-fn is_proven(tx: &Connection, restoration: &Restoration) -> Result<bool, StoreError> {
-    let sql = "SELECT * FROM audit_event INDEXED BY audit_account
-               WHERE account_id = ?1 AND action = 'restore_asked' ORDER BY seq DESC LIMIT 1";
+fn is_proven(tx: &dyn Tx, restoration: &Restoration) -> Result<bool, StoreError> {
+    let sql = format!(
+        "SELECT * FROM audit_event {}
+         WHERE account_id = ?1 AND action = 'restore_asked' ORDER BY seq DESC LIMIT 1",
+        hints::BY_ACCOUNT
+    );
     let account = &restoration.wish.account.id.0;
-    let asked = requests::readable(codec::first(tx, sql, [account], audit::decode))?.flatten();
+    let asked = requests::readable(tx.first(&sql, params![account], audit::decode))?.flatten();
     if restoration::is_proven(restoration, asked.as_ref()) {
         return Ok(true);
     }
@@ -208,20 +208,20 @@ fn is_proven(tx: &Connection, restoration: &Restoration) -> Result<bool, StoreEr
 }
 
 /// The card of the request says who is back.
-fn card_changes(tx: &Connection, wish: &Wish) -> Result<(), StoreError> {
+fn card_changes(tx: &dyn Tx, wish: &Wish) -> Result<(), StoreError> {
     wish.request.map_or(Ok(()), |request| requests::card_changes(tx, request))
 }
 
-fn context(tx: &Connection, wish: &Wish) -> Result<AuditContext, StoreError> {
+fn context(tx: &dyn Tx, wish: &Wish) -> Result<AuditContext, StoreError> {
     let sweep = match wish.request {
-        Some(request) => codec::first(tx, "SELECT sweep FROM request WHERE id = ?1", [request], codec::id)?,
+        Some(request) => tx.first("SELECT sweep FROM request WHERE id = ?1", params![request], codec::id)?,
         None => None,
     };
     Ok(AuditContext { policy: Some(wish.policy.clone()), sweep, request: wish.request, rule: None })
 }
 
-fn load(tx: &Connection, id: i64) -> Result<Option<Restoration>, StoreError> {
-    codec::first(tx, "SELECT * FROM restoration WHERE id = ?1", [id], decode)
+fn load(tx: &dyn Tx, id: i64) -> Result<Option<Restoration>, StoreError> {
+    tx.first("SELECT * FROM restoration WHERE id = ?1", params![id], decode)
 }
 
 fn decode(row: &Row<'_>) -> Result<Restoration, StoreError> {

@@ -1,8 +1,7 @@
 //! Drafts of decisions: what a person chose so far in the dialog, until the request ends.
 
-use rusqlite::{Connection, params};
-
-use super::codec::{self, Cells, json_text};
+use super::codec::{Cells, json_text};
+use super::tx::{Tx, params};
 use super::{Store, StoreError, requests};
 use crate::domain::candidate::Candidate;
 use crate::domain::draft::Draft;
@@ -44,8 +43,7 @@ impl Store {
                 return Ok(Some(review));
             }
             if let Some(draft) = change(&review) {
-                codec::run(
-                    tx,
+                tx.run(
                     "INSERT INTO review (request, person, draft) VALUES (?1, ?2, ?3)
                      ON CONFLICT (request, person) DO UPDATE SET draft = excluded.draft",
                     params![request, person, json_text(&draft)?],
@@ -58,16 +56,15 @@ impl Store {
     }
 }
 
-fn look(tx: &Connection, request: i64, person: &str) -> Result<Option<Reviewed>, StoreError> {
+fn look(tx: &dyn Tx, request: i64, person: &str) -> Result<Option<Reviewed>, StoreError> {
     let Some((request, candidates)) = requests::load(tx, request)? else { return Ok(None) };
     let sql = "SELECT draft, request || '/' || person AS key FROM review WHERE request = ?1 AND person = ?2";
-    let draft = codec::first(tx, sql, params![request.id, person], |row| {
-        Cells::of(row, "review", "key")?.json("draft")
-    })?;
+    let draft =
+        tx.first(sql, params![request.id, person], |row| Cells::of(row, "review", "key")?.json("draft"))?;
     Ok(Some(Reviewed { request, candidates, draft }))
 }
 
 /// Forgets the drafts of a request that has ended.
-pub(super) fn forget(tx: &Connection, request: i64) -> Result<(), StoreError> {
-    codec::run(tx, "DELETE FROM review WHERE request = ?1", [request]).map(drop)
+pub(super) fn forget(tx: &dyn Tx, request: i64) -> Result<(), StoreError> {
+    tx.run("DELETE FROM review WHERE request = ?1", params![request]).map(drop)
 }

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
-use rusqlite::{Connection, Row, params};
 
-use super::codec::{self, Cells, json_text, time_text};
+use super::codec::{Cells, json_text, time_text};
+use super::tx::{Row, Tx, params};
 use super::{Store, StoreError};
 use crate::domain::account::AccountId;
 use crate::domain::assess::SecondLook;
@@ -58,22 +58,24 @@ impl Store {
                 }
             }
             let sql = "DELETE FROM sighting WHERE until < ?1 AND (seen_at IS NULL OR seen_at < ?1)";
-            codec::run(tx, sql, [time_text(now - FORGOTTEN_AFTER)]).map(drop)
+            tx.run(sql, params![time_text(now - FORGOTTEN_AFTER)]).map(drop)
         })
         .await
     }
 }
 
-fn memory_of(tx: &Connection, id: &AccountId) -> Result<Option<Memory>, StoreError> {
-    codec::first(tx, "SELECT * FROM sighting WHERE account_id = ?1", [&id.0], decode)
+fn memory_of(tx: &dyn Tx, id: &AccountId) -> Result<Option<Memory>, StoreError> {
+    tx.first("SELECT * FROM sighting WHERE account_id = ?1", params![&id.0], decode)
 }
 
-fn put(tx: &Connection, id: &AccountId, memory: &Memory) -> Result<(), StoreError> {
+fn put(tx: &dyn Tx, id: &AccountId, memory: &Memory) -> Result<(), StoreError> {
     let (seen_at, sign) = memory.latest.as_ref().map(|(at, sign)| (*at, sign.as_ref())).unzip();
     let sign = sign.flatten().map(json_text).transpose()?;
-    let sql = "INSERT OR REPLACE INTO sighting (account_id, seen_at, sign, since, until) VALUES (?1, ?2, ?3, ?4, ?5)";
-    let row = params![id.0, seen_at.map(time_text), sign, time_text(memory.since), time_text(memory.until)];
-    codec::run(tx, sql, row).map(drop)
+    let sql = "INSERT INTO sighting (account_id, seen_at, sign, since, until) VALUES (?1, ?2, ?3, ?4, ?5)
+               ON CONFLICT (account_id) DO UPDATE SET
+                   seen_at = excluded.seen_at, sign = excluded.sign, since = excluded.since, until = excluded.until";
+    let (since, until) = (time_text(memory.since), time_text(memory.until));
+    tx.run(sql, params![id.0, seen_at.map(time_text), sign, since, until]).map(drop)
 }
 
 fn decode(row: &Row<'_>) -> Result<Memory, StoreError> {

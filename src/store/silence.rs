@@ -1,11 +1,11 @@
 //! Reminders and escalations: begun while the request waits, told once, and in the audit trail when they are.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, params};
 use serde_json::json;
 
 use super::audit::{self, AuditContext};
-use super::codec::{self, time_text};
+use super::codec::time_text;
+use super::tx::{Tx, params};
 use super::{Store, StoreError, requests};
 use crate::domain::audit::Action;
 use crate::domain::silence::{Kind, Nudge};
@@ -34,7 +34,7 @@ impl Store {
             }
             let sql = "INSERT INTO nudge (request, stage, begun_at) VALUES (?1, ?2, ?3)
                        ON CONFLICT (request, stage) DO NOTHING";
-            codec::run(tx, sql, params![request, stage, time_text(now)])?;
+            tx.run(sql, params![request, stage, time_text(now)])?;
             Ok(true)
         })
         .await
@@ -44,7 +44,7 @@ impl Store {
     pub async fn begun_nudges(&self, request: i64) -> Result<Vec<Nudge>, StoreError> {
         self.read(move |tx| {
             let sql = "SELECT stage FROM nudge WHERE request = ?1 AND told_at IS NULL ORDER BY stage";
-            let stages = codec::all(tx, sql, [request], |row| Ok(row.get::<_, String>(0)?))?;
+            let stages = tx.all(sql, params![request], |row| row.get::<String>(0))?;
             Ok(stages.iter().filter_map(|stage| Nudge::of_stage(stage)).collect())
         })
         .await
@@ -54,7 +54,7 @@ impl Store {
     pub async fn forget_nudge(&self, request: i64, nudge: Nudge) -> Result<(), StoreError> {
         self.write(move |tx| {
             let sql = "DELETE FROM nudge WHERE request = ?1 AND stage = ?2 AND told_at IS NULL";
-            codec::run(tx, sql, params![request, nudge.stage()]).map(drop)
+            tx.run(sql, params![request, nudge.stage()]).map(drop)
         })
         .await
     }
@@ -69,7 +69,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write(move |tx| {
             let sql = "UPDATE nudge SET told_at = ?3 WHERE request = ?1 AND stage = ?2 AND told_at IS NULL";
-            if codec::run(tx, sql, params![request, nudge.stage(), time_text(now)])? == 0 {
+            if tx.run(sql, params![request, nudge.stage(), time_text(now)])? == 0 {
                 return Ok(());
             }
             let (row, _) = requests::need(tx, request)?;
@@ -86,7 +86,8 @@ impl Store {
 }
 
 /// Whether it was told; `None` if it has not been begun.
-fn told(tx: &Connection, request: i64, stage: &str) -> Result<Option<bool>, StoreError> {
-    let sql = "SELECT told_at IS NOT NULL FROM nudge WHERE request = ?1 AND stage = ?2";
-    codec::first(tx, sql, params![request, stage], |row| Ok(row.get(0)?))
+fn told(tx: &dyn Tx, request: i64, stage: &str) -> Result<Option<bool>, StoreError> {
+    let sql =
+        "SELECT CASE WHEN told_at IS NULL THEN 0 ELSE 1 END FROM nudge WHERE request = ?1 AND stage = ?2";
+    tx.first(sql, params![request, stage], |row| row.get(0))
 }

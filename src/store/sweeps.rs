@@ -1,19 +1,18 @@
 //! Sweeps: one per policy and slot, from their start to the word in the channel.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Row, params};
 use serde_json::json;
 
+use super::audit::{self, AuditContext};
+use super::codec::{self, Cells, json_text, time_text};
+use super::stops::Stops;
+use super::tx::{Row, Tx, params};
+use super::{Store, StoreError, pauses, policies, requests, watches};
 use crate::domain::audit::{Action, Subject};
 use crate::domain::pause::Pause;
 use crate::domain::plan::{Counts, Verdict};
 use crate::domain::policy::Rule;
 use crate::domain::sweep::Trigger;
-
-use super::audit::{self, AuditContext};
-use super::codec::{self, Cells, json_text, time_text};
-use super::stops::Stops;
-use super::{Store, StoreError, pauses, policies, requests, watches};
 
 /// A sweep about to run.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,13 +120,13 @@ impl Store {
     pub async fn left_out_by_email(&self, sweep: i64) -> Result<Vec<Subject>, StoreError> {
         let sql = "SELECT id, by_email FROM sweep WHERE id = ?1";
         let decode = |row: &Row<'_>| Cells::of(row, "sweep", "id")?.json_or_null("by_email");
-        Ok(self.read(move |tx| codec::first(tx, sql, [sweep], decode)).await?.flatten().unwrap_or_default())
+        Ok(self.read(move |tx| tx.first(sql, params![sweep], decode)).await?.flatten().unwrap_or_default())
     }
 
     /// The ids of sweeps without an end, oldest first: a crash left them, or they run now.
     pub async fn unfinished_sweeps(&self) -> Result<Vec<i64>, StoreError> {
         let sql = "SELECT id FROM sweep WHERE state = 'started' ORDER BY id";
-        self.read(|tx| codec::all(tx, sql, [], codec::id)).await
+        self.read(|tx| tx.all(sql, params![], codec::id)).await
     }
 
     /// The policy's latest sweep, whatever became of it.
@@ -135,7 +134,7 @@ impl Store {
         let policy = policy.to_owned();
         self.read(move |tx| {
             let sql = "SELECT * FROM sweep WHERE policy = ?1 ORDER BY id DESC LIMIT 1";
-            codec::first(tx, sql, [policy], decode)
+            tx.first(sql, params![policy], decode)
         })
         .await
     }
@@ -145,7 +144,7 @@ impl Store {
         let (policy, slot) = (policy.to_owned(), slot.to_owned());
         self.read(move |tx| {
             let sql = "SELECT id FROM sweep WHERE policy = ?1 AND slot = ?2";
-            Ok(codec::first(tx, sql, [policy, slot], codec::id)?.is_some())
+            Ok(tx.first(sql, params![policy, slot], codec::id)?.is_some())
         })
         .await
     }
@@ -161,7 +160,7 @@ impl Store {
         self.read(move |tx| {
             let sql =
                 "SELECT * FROM sweep WHERE policy = ?1 AND started_at >= ?2 AND started_at < ?3 ORDER BY id";
-            codec::all(tx, sql, params![policy, time_text(since), time_text(until)], decode)
+            tx.all(sql, params![policy, time_text(since), time_text(until)], decode)
         })
         .await
     }
@@ -169,13 +168,13 @@ impl Store {
     /// The ids of sweeps that have ended and of which the channel doesn't know yet, oldest first.
     pub async fn untold_sweeps(&self) -> Result<Vec<i64>, StoreError> {
         let sql = "SELECT id FROM sweep WHERE told = 0 AND state != 'started' ORDER BY id";
-        self.read(|tx| codec::all(tx, sql, [], codec::id)).await
+        self.read(|tx| tx.all(sql, params![], codec::id)).await
     }
 
     /// The channel knows how the sweep ended.
     pub async fn sweep_told(&self, id: i64) -> Result<(), StoreError> {
         self.write(move |tx| {
-            codec::run(tx, "UPDATE sweep SET told = 1 WHERE id = ?1 AND state != 'started'", [id]).map(drop)
+            tx.run("UPDATE sweep SET told = 1 WHERE id = ?1 AND state != 'started'", params![id]).map(drop)
         })
         .await
     }
@@ -197,18 +196,18 @@ pub(super) fn context(sweep: &SweepRow) -> AuditContext {
     }
 }
 
-pub(super) fn load(tx: &Connection, id: i64) -> Result<Option<SweepRow>, StoreError> {
-    codec::first(tx, "SELECT * FROM sweep WHERE id = ?1", [id], decode)
+pub(super) fn load(tx: &dyn Tx, id: i64) -> Result<Option<SweepRow>, StoreError> {
+    tx.first("SELECT * FROM sweep WHERE id = ?1", params![id], decode)
 }
 
 /// The sweep that a change needs.
-pub(super) fn need(tx: &Connection, id: i64) -> Result<SweepRow, StoreError> {
+pub(super) fn need(tx: &dyn Tx, id: i64) -> Result<SweepRow, StoreError> {
     load(tx, id)?.ok_or_else(|| StoreError::Missing { table: "sweep", id: id.to_string() })
 }
 
-pub(super) fn start(tx: &Connection, stops: &Stops, new: &NewSweep) -> Result<StartedSweep, StoreError> {
+pub(super) fn start(tx: &dyn Tx, stops: &Stops, new: &NewSweep) -> Result<StartedSweep, StoreError> {
     let sql = "SELECT * FROM sweep WHERE policy = ?1 AND slot = ?2";
-    if let Some(row) = codec::first(tx, sql, params![new.policy, new.slot], decode)? {
+    if let Some(row) = tx.first(sql, params![new.policy, new.slot], decode)? {
         return Ok(StartedSweep::Exists(Box::new(row)));
     }
     if let Some(pause) = pauses::in_force(tx, stops, &new.policy)? {
@@ -216,10 +215,9 @@ pub(super) fn start(tx: &Connection, stops: &Stops, new: &NewSweep) -> Result<St
     }
     policies::know(tx, &new.policy, new.at)?;
     let fingerprint = new.rule.fingerprint();
-    codec::run(
-        tx,
+    let id = tx.insert(
         "INSERT INTO sweep (policy, slot, cause, started_at, rule, fingerprint, state)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'started')",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'started') RETURNING id",
         params![
             new.policy,
             new.slot,
@@ -229,7 +227,6 @@ pub(super) fn start(tx: &Connection, stops: &Stops, new: &NewSweep) -> Result<St
             fingerprint
         ],
     )?;
-    let id = tx.last_insert_rowid();
     let detail = json!({ "slot": new.slot, "trigger": new.trigger });
     let context = AuditContext {
         policy: Some(new.policy.clone()),
@@ -241,13 +238,12 @@ pub(super) fn start(tx: &Connection, stops: &Stops, new: &NewSweep) -> Result<St
     Ok(StartedSweep::New(id))
 }
 
-fn fail(tx: &Connection, id: i64, error: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
+fn fail(tx: &dyn Tx, id: i64, error: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let sweep = need(tx, id)?;
     if sweep.state != SweepState::Started {
         return Ok(false);
     }
-    codec::run(
-        tx,
+    tx.run(
         "UPDATE sweep SET state = 'failed', finished_at = ?2, error = ?3 WHERE id = ?1",
         params![id, time_text(now), error],
     )?;

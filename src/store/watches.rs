@@ -1,10 +1,10 @@
 //! Watches: a row for each suspension from the transaction that confirms it, with the time of the next look.
 
 use chrono::{DateTime, Duration, Utc};
-use rusqlite::{Connection, Row, params};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
+use super::tx::{Row, Tx, params};
 use super::{Store, StoreError, requests};
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
@@ -35,7 +35,7 @@ impl Store {
         let policy = policy.to_owned();
         self.read(move |tx| {
             let sql = "SELECT 1 FROM watch WHERE policy = ?1 AND ended_at IS NULL AND next_at <= ?2 LIMIT 1";
-            Ok(codec::first(tx, sql, params![policy, time_text(now)], codec::id)?.is_some())
+            Ok(tx.first(sql, params![policy, time_text(now)], codec::id)?.is_some())
         })
         .await
     }
@@ -70,13 +70,13 @@ impl Store {
             let mut batch = None;
             for (id, seen) in seen {
                 let open = format!("{WATCHES} WHERE id = ?1 AND ended_at IS NULL");
-                let Some(watch) = codec::first(tx, &open, [id], decode)? else { continue };
+                let Some(watch) = tx.first(&open, params![id], decode)? else { continue };
                 let finding = drift::find(&watch, ours(tx, &watch)?, seen, now);
                 match take(tx, &watch, drift::step(&watch, finding, watched_for, now), &mut batch, now) {
                     Err(error @ StoreError::BadRow { .. }) => {
                         tracing::error!(%error, watch = id, "what was seen of an account can't be recorded");
                         let sql = "UPDATE watch SET next_at = ?2 WHERE id = ?1";
-                        codec::run(tx, sql, params![id, time_text(now + BAD_ROW_WAIT)])?;
+                        tx.run(sql, params![id, time_text(now + BAD_ROW_WAIT)])?;
                     }
                     taken => taken?,
                 }
@@ -90,7 +90,7 @@ impl Store {
     pub async fn put_off_watches(&self, ids: Vec<i64>, until: DateTime<Utc>) -> Result<(), StoreError> {
         self.write(move |tx| {
             let sql = "UPDATE watch SET next_at = ?2 WHERE id = ?1 AND ended_at IS NULL";
-            ids.iter().try_for_each(|id| codec::run(tx, sql, params![id, time_text(until)]).map(drop))
+            ids.iter().try_for_each(|id| tx.run(sql, params![id, time_text(until)]).map(drop))
         })
         .await
     }
@@ -99,38 +99,33 @@ impl Store {
     pub async fn untold_drift(&self) -> Result<Vec<i64>, StoreError> {
         let sql =
             "SELECT DISTINCT batch FROM watch WHERE batch IS NOT NULL AND told_at IS NULL ORDER BY batch";
-        self.read(move |tx| codec::all(tx, sql, [], codec::id)).await
+        self.read(move |tx| tx.all(sql, params![], codec::id)).await
     }
 
     /// The accounts of a batch, in the order of their requests and lists.
     pub async fn drift_batch(&self, batch: i64) -> Result<Vec<Drifted>, StoreError> {
         let sql = format!("{WATCHES} WHERE batch = ?1 ORDER BY watch.request, watch.position");
-        self.read(move |tx| codec::all(tx, &sql, [batch], decode_drifted)).await
+        self.read(move |tx| tx.all(&sql, params![batch], decode_drifted)).await
     }
 
     /// The channel has been told of a batch.
     pub async fn drift_told(&self, batch: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
         let sql = "UPDATE watch SET told_at = ?2 WHERE batch = ?1 AND told_at IS NULL";
-        self.write(move |tx| codec::run(tx, sql, params![batch, time_text(now)]).map(drop)).await
+        self.write(move |tx| tx.run(sql, params![batch, time_text(now)]).map(drop)).await
     }
 }
 
 /// Begins to watch an account whose suspension is being confirmed. An older watch of the same account ends.
 pub(super) fn begin(
-    tx: &Connection,
+    tx: &dyn Tx,
     request: i64,
     policy: &str,
     candidate: &Candidate,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let Shown { id, login, .. } = &candidate.shown;
-    codec::run(
-        tx,
-        "UPDATE watch SET ended_at = ?2, ended = ?3, next_at = NULL WHERE account_id = ?1 AND ended_at IS NULL",
-        params![id.0, time_text(now), json_text(&End::SuspendedAnew)?],
-    )?;
-    codec::run(
-        tx,
+    tx.run("UPDATE watch SET ended_at = ?2, ended = ?3, next_at = NULL WHERE account_id = ?1 AND ended_at IS NULL", params![id.0, time_text(now), json_text(&End::SuspendedAnew)?])?;
+    tx.run(
         "INSERT INTO watch (request, position, policy, account_id, login, suspended_at, next_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (request, position) DO NOTHING",
         params![
@@ -147,14 +142,14 @@ pub(super) fn begin(
 }
 
 /// A sweep of the policy has come to its end, whatever that was: everybody is looked at once more.
-pub(super) fn sweep_ended(tx: &Connection, policy: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub(super) fn sweep_ended(tx: &dyn Tx, policy: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
     let sql = "UPDATE watch SET next_at = ?2
                WHERE policy = ?1 AND ended_at IS NULL AND (next_at IS NULL OR next_at > ?2)";
-    codec::run(tx, sql, params![policy, time_text(now)]).map(drop)
+    tx.run(sql, params![policy, time_text(now)]).map(drop)
 }
 
 fn take(
-    tx: &Connection,
+    tx: &dyn Tx,
     watch: &Watch,
     step: Step,
     batch: &mut Option<i64>,
@@ -163,8 +158,9 @@ fn take(
     let (end, events) = match step {
         Step::Watch { next_at, looked_at, failures } => {
             let sql = "UPDATE watch SET next_at = ?2, looked_at = ?3, failures = ?4 WHERE id = ?1";
-            let row = params![watch.id, time_text(next_at), looked_at.map(time_text), failures];
-            return codec::run(tx, sql, row).map(drop);
+            return tx
+                .run(sql, params![watch.id, time_text(next_at), looked_at.map(time_text), failures])
+                .map(drop);
         }
         Step::End(end, events) => (end, events),
     };
@@ -179,8 +175,7 @@ fn take(
         | End::Over
         | End::LostSight { .. } => None,
     };
-    codec::run(
-        tx,
+    tx.run(
         "UPDATE watch SET next_at = NULL, ended_at = ?2, ended = ?3, batch = ?4 WHERE id = ?1",
         params![watch.id, time_text(now), json_text(&end)?, together],
     )?;
@@ -188,10 +183,10 @@ fn take(
 }
 
 /// What our own records say of giving the account back since it was suspended.
-fn ours(tx: &Connection, watch: &Watch) -> Result<Ours, StoreError> {
+fn ours(tx: &dyn Tx, watch: &Watch) -> Result<Ours, StoreError> {
     let sql = "SELECT state FROM restoration WHERE account_id = ?1 AND asked_at >= ?2";
     let since = time_text(watch.suspended_at);
-    let states: Vec<String> = codec::all(tx, sql, params![watch.account.id.0, since], |row| Ok(row.get(0)?))?;
+    let states: Vec<String> = tx.all(sql, params![watch.account.id.0, since], |row| row.get(0))?;
     let any = |word: &str| states.iter().any(|state| state == word);
     Ok(match (any("restored"), any("due"), states.is_empty()) {
         (true, _, _) => Ours::Done,

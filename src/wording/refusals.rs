@@ -333,6 +333,14 @@ pub fn broken() -> Text {
     )
 }
 
+/// Says that the disk failed during a commit, so that nobody can tell whether it was made.
+pub fn in_doubt() -> Text {
+    Text::plain(
+        "The disk failed while this was being recorded, so I can't tell whether it was. I stop now, and the next start \
+         reads what is there. Look at the card before you try again.",
+    )
+}
+
 /// A command for people with a role.
 pub fn not_allowed(what: &str, role: &str) -> Text {
     Text::plain(format!("Only {role} may {what}, and you are not one of them. Nothing was done."))

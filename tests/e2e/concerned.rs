@@ -1,6 +1,7 @@
 //! The people concerned: asked once each, in their own direct messages, and heard by the approvers; they decide nothing.
 
 use chrono::Duration;
+use inactive_contractors::store::Inspection;
 
 use super::commands::ask;
 use crate::fake::gate::Moment;
@@ -349,9 +350,7 @@ async fn a_crash_around_any_call_asks_once() {
 
 /// How many questions are recorded as asked.
 fn asked_in(world: &World) -> i64 {
-    let connection = rusqlite::Connection::open(world.database()).expect("it is there");
-    let sql = "SELECT count(*) FROM question WHERE state = 'asked'";
-    connection.query_row(sql, [], |row| row.get(0)).expect("it can be read")
+    world.count(Inspection::questions, |question| question.state == "asked")
 }
 
 #[tokio::test(flavor = "multi_thread")]

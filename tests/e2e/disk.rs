@@ -6,8 +6,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use inactive_contractors::store::{Inspection, MessageRecord};
+
+use crate::by_hand;
 use crate::commands::{ask, assert_answer};
-use crate::crash::run_by_worlds_clock;
+use crate::crash::{next_commit_fails, run_by_worlds_clock};
 use crate::fake::okta::{Fault, Person, Status};
 use crate::fake::slack::{C_OPS, Fault as SlackFault, U_ADMIN, U_APPROVER};
 use crate::process::BotProcess;
@@ -88,6 +91,10 @@ async fn it_goes_on(world: &World, card: &str, bot: BotProcess) {
         messages.into_iter().find(|message| message.visible_text().contains("write to my database again"))
     };
     world.slack.wait_long("a word that it works again", works).await;
+    it_decides(world, card, bot).await;
+}
+
+async fn it_decides(world: &World, card: &str, bot: BotProcess) {
     world.slack.click(U_APPROVER, card, "suspend").await.expect("the button is there");
     world.message("1 account suspended. Approved by").await;
     assert_eq!((world.okta.suspends(ADA), world.audited("approved")), (1, 1));
@@ -221,12 +228,11 @@ async fn a_file_that_somebody_else_holds_is_waited_for() {
     world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
     let bot = BotProcess::run(&world).await;
     let card = world.sweep().await.ts;
-    let other = rusqlite::Connection::open(world.database()).expect("it can be opened");
-    other.busy_timeout(std::time::Duration::from_secs(5)).expect("it can be set");
-    other.execute_batch("BEGIN IMMEDIATE").expect("the file is free for a moment");
+    let other = by_hand::Holder::of(&world.database());
+    other.hold();
     nothing_is_done(&world, &card).await;
     bot.writes("the database can't be written: nothing is decided", 3).await;
-    other.execute_batch("ROLLBACK").expect("it is ours");
+    other.let_go();
     it_goes_on(&world, &card, bot).await;
     assert_eq!(said(&world, FAILS), 1, "however long it lasts");
 }
@@ -249,6 +255,28 @@ async fn a_disk_that_can_not_be_written_is_refused_at_the_start_with_the_mend() 
     assert_eq!(ended.code, Some(5));
     assert!(ended.stderr.contains("full") || ended.stderr.contains("room"), "{}", ended.stderr);
     disk.empty();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_may_have_been_made_or_not_ends_the_bot_and_the_next_start_reads_which() {
+    let world = World::at_ten(UNSCHEDULED_POLICY).await;
+    world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
+    let bot = run_by_worlds_clock(&world).await;
+    let card = world.sweep().await.ts;
+    let stands = |message: &MessageRecord| message.key == "request:1:card" && message.ts.is_some();
+    world.until("the card recorded", |world| world.count(Inspection::messages, stands) == 1).await;
+    next_commit_fails(&world);
+    world.slack.click(U_APPROVER, &card, "suspend").await.expect("the button is there");
+    world.told(U_APPROVER, "I can't tell whether it was").await;
+    let ended = bot.ended().await;
+    ended.tells_no_secrets(&world);
+    assert_eq!(ended.code, Some(5), "{ended:?}");
+    assert!(ended.stderr.contains("only the next start can tell whether the change was made"), "{ended:?}");
+    assert!(ended.stderr.contains("goes on from what is on the disk"), "{ended:?}");
+    assert_eq!((world.okta.person(ADA).status, world.changes_asked()), (Status::Active, Vec::new()));
+    // What was in doubt is there, as it turns out: the receipt, or something before it.
+    let bot = run_by_worlds_clock(&world).await;
+    it_decides(&world, &card, bot).await;
 }
 
 /// How many messages of the channel say this.
@@ -277,23 +305,22 @@ async fn each_outage_of_a_day_is_told_and_the_last_one_says_that_it_is() {
             world.slack.say_as_bot(C_OPS, &format!("database:{what}:{today}:{number}"));
         }
     }
-    let other = rusqlite::Connection::open(world.database()).expect("it can be opened");
-    other.busy_timeout(std::time::Duration::from_secs(5)).expect("it can be set");
+    let other = by_hand::Holder::of(&world.database());
     // It stands all the same, and is found.
     world.slack.fail_next("chat.postMessage", SlackFault::LostResponse);
     for times in 1..=2 {
-        other.execute_batch("BEGIN IMMEDIATE").expect("the file is free for a moment");
+        other.hold();
         said_so_often(&world, FAILS, times).await;
         assert_eq!(said(&world, "I leave it to the log until tomorrow"), times - 1);
         // The first try to tell of the end comes to nothing.
         world.slack.fail_next("chat.postMessage", SlackFault::Status(503));
-        other.execute_batch("ROLLBACK").expect("it is ours");
+        other.let_go();
         said_so_often(&world, WORKS, times).await;
     }
     // Enough for a day: what comes now is looked for, and not told.
-    other.execute_batch("BEGIN IMMEDIATE").expect("the file is free for a moment");
+    other.hold();
     bot.writes("not of more", 1).await;
-    other.execute_batch("ROLLBACK").expect("it is ours");
+    other.let_go();
     bot.writes("the database can be written again", 3).await;
     world.slack.click(U_APPROVER, &card, "suspend").await.expect("the button is there");
     world.message("1 account suspended. Approved by").await;

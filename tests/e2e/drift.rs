@@ -1,6 +1,7 @@
 //! What was suspended is looked at again: who came back by other hands is told once, and nobody is suspended again for it.
 
 use chrono::Duration;
+use inactive_contractors::store::{Inspection, WatchRecord};
 
 use super::commands::assert_answer;
 use crate::fake::gate::Moment;
@@ -32,13 +33,21 @@ async fn an_hour_passes(world: &World) {
 }
 
 async fn nobody_is_due(world: &World) {
-    let sql = "SELECT count(*) FROM watch WHERE ended_at IS NULL AND next_at <= ?1";
     world
         .until("nobody is due to be looked at", |world| {
-            let now = world.clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-            world.count(sql, &now) == 0
+            let now = world.clock.now();
+            watches(world, |watch| watch.ended_at.is_none() && watch.next_at.is_some_and(|at| at <= now)) == 0
         })
         .await;
+}
+
+/// How many watches are like this.
+fn watches(world: &World, is_one: impl Fn(&WatchRecord) -> bool) -> i64 {
+    world.count(Inspection::watches, is_one)
+}
+
+fn ended(watch: &WatchRecord, how: &str) -> bool {
+    watch.ended.as_ref().is_some_and(|ended| ended.to_string().contains(how))
 }
 
 fn said(world: &World, words: &str) -> usize {
@@ -54,9 +63,11 @@ async fn a_clock_that_is_weeks_ahead_ends_no_watch() {
     let (world, _) = suspended(&[ADA]).await;
     let weeks = Duration::days(40);
     world.clock.advance(weeks);
-    let waits = "SELECT count(*) FROM watch WHERE ended_at IS NULL AND next_at > ?1";
-    let far = |world: &World| world.clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-    world.until("looked at, and watched on", |world| world.count(waits, &far(world)) == 1).await;
+    let waits = |world: &World| {
+        let now = world.clock.now();
+        watches(world, |watch| watch.ended_at.is_none() && watch.next_at.is_some_and(|at| at > now))
+    };
+    world.until("looked at, and watched on", |world| waits(world) == 1).await;
     world.message("Set it right").await;
     world.clock.advance(-weeks);
     world.audited_times("clock_jumped", 2).await;
@@ -153,8 +164,8 @@ async fn an_account_that_is_gone_or_deactivated_is_no_drift() {
     world.okta.delete(ADA);
     world.okta.set_status(BEN, Status::Deprovisioned);
     an_hour_passes(&world).await;
-    let open = "SELECT count(*) FROM watch WHERE ended_at IS NULL AND ?1 != ''";
-    world.until("both watches have ended", |world| world.count(open, "x") == 0).await;
+    let open = |world: &World| watches(world, |watch| watch.ended_at.is_none());
+    world.until("both watches have ended", |world| open(world) == 0).await;
     world.okta.forget_calls();
     world.advance(Duration::hours(5));
     world.ask_for_sweep().await;
@@ -173,8 +184,8 @@ async fn what_the_bot_itself_gave_back_is_no_drift() {
     assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
     world.message("has access again").await;
     an_hour_passes(&world).await;
-    let ours = "SELECT count(*) FROM watch WHERE ended LIKE '%restored_by_us%' AND ?1 != ''";
-    world.until("the watch has ended", |world| world.count(ours, "x") == 1).await;
+    let ours = |world: &World| watches(world, |watch| ended(watch, "restored_by_us"));
+    world.until("the watch has ended", |world| ours(world) == 1).await;
     assert_eq!((drift_found(&world).len(), said(&world, "is active again")), (0, 0));
     world.nothing_else_is_wrong().await;
 }
@@ -186,8 +197,8 @@ async fn a_provider_that_is_down_is_asked_again_and_nothing_is_taken_for_fine() 
     world.okta.fail_always("GET", Fault::Status(400, "E0000002"));
     world.advance(Duration::minutes(61));
     for failures in 1..=3 {
-        let tried = "SELECT max(failures) FROM watch WHERE looked_at IS NULL AND ?1 != ''";
-        world.until("a look that failed", |world| world.count(tried, "x") == failures).await;
+        let tried = |watch: &WatchRecord| watch.looked_at.is_none() && watch.failures == failures;
+        world.until("a look that failed", |world| watches(world, tried) == 1).await;
         world.advance(Duration::minutes(5));
     }
     assert!(drift_found(&world).is_empty());
@@ -206,11 +217,7 @@ async fn what_came_back_while_the_bot_was_down_is_told_once_after_its_start() {
     world.advance(Duration::hours(2));
     world.start_bot().await;
     world.message("is active again").await;
-    world
-        .until("it is told", |world| {
-            world.count("SELECT count(*) FROM watch WHERE told_at IS NOT NULL AND ?1 != ''", "x") == 1
-        })
-        .await;
+    world.until("it is told", |world| watches(world, |watch| watch.told_at.is_some()) == 1).await;
     world.kill_bot().await;
     world.start_bot().await;
     an_hour_passes(&world).await;
@@ -239,8 +246,8 @@ async fn a_log_that_lags_is_waited_for_and_a_silent_one_is_said() {
     world.advance(Duration::minutes(59));
     world.okta.set_status(ADA, Status::Active);
     world.advance(Duration::minutes(2));
-    let waits = "SELECT count(*) FROM watch WHERE failures = 1 AND ?1 != ''";
-    world.until("the log is waited for", |world| world.count(waits, "x") == 1).await;
+    let waits = |world: &World| watches(world, |watch| watch.failures == 1);
+    world.until("the log is waited for", |world| waits(world) == 1).await;
     world.advance(Duration::minutes(20));
     world.message("brought back, and the log does not say by whom").await;
     world.nothing_else_is_wrong().await;
@@ -252,8 +259,8 @@ async fn the_watch_is_over_after_the_configured_time() {
     let (world, _) = suspended_under(&policy, &[ADA]).await;
     an_hour_passes(&world).await;
     world.advance(Duration::days(3));
-    let over = "SELECT count(*) FROM watch WHERE ended LIKE '%over%' AND ?1 != ''";
-    world.until("the watch has ended", |world| world.count(over, "x") == 1).await;
+    let over = |world: &World| watches(world, |watch| ended(watch, "over"));
+    world.until("the watch has ended", |world| over(world) == 1).await;
     world.okta.bring_back_by_import(ADA, "Workday");
     world.ask_for_sweep().await;
     world.message("nobody to suspend").await;
@@ -282,8 +289,8 @@ async fn a_missing_right_stops_the_round_and_is_found_out_again_later() {
     world.okta.forget_calls();
     an_hour_passes(&world).await;
     assert!(world.okta.calls().len() <= 2, "nobody asks again and again");
-    let failures = "SELECT sum(failures) FROM watch WHERE ended_at IS NULL AND ?1 != ''";
-    assert_eq!(world.count(failures, "x"), 0, "nobody was looked at, so nothing is known of anybody");
+    let failed = watches(&world, |watch| watch.ended_at.is_none() && watch.failures > 0);
+    assert_eq!(failed, 0, "nobody was looked at, so nothing is known of anybody");
     world.okta.allow("okta.users.read");
     // Whoever ran into it waits twice as long as the others, so that it is nobody's fault for ever.
     world.advance(Duration::minutes(11));
@@ -307,8 +314,8 @@ async fn whoever_was_not_looked_at_when_a_right_went_missing_waits_unseen() {
     assert_eq!(accounts.count(), 2, "the third waits for the right too");
     world.okta.allow("okta.users.read");
     world.advance(Duration::minutes(11));
-    let seen = "SELECT count(*) FROM watch WHERE looked_at IS NOT NULL AND ?1 != ''";
-    world.until("all three have been looked at", |world| world.count(seen, "x") == 3).await;
+    let seen = |world: &World| watches(world, |watch| watch.looked_at.is_some());
+    world.until("all three have been looked at", |world| seen(world) == 3).await;
     world.nothing_else_is_wrong().await;
 }
 
@@ -332,8 +339,8 @@ async fn a_message_whose_answer_was_lost_is_not_posted_again() {
     world.kill_bot().await;
     world.advance(Duration::minutes(2));
     world.start_bot().await;
-    let told = "SELECT count(*) FROM watch WHERE told_at IS NOT NULL AND ?1 != ''";
-    world.until("it is told", |world| world.count(told, "x") == 1).await;
+    let told = |world: &World| watches(world, |watch| watch.told_at.is_some());
+    world.until("it is told", |world| told(world) == 1).await;
     assert_eq!(said(&world, "is active again"), 1);
     let replies = world.slack.replies(C_OPS, &card.ts);
     assert_eq!(replies.iter().filter(|reply| reply.visible_text().contains("is active again")).count(), 1);

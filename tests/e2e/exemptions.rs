@@ -4,6 +4,7 @@
 use chrono::Duration;
 
 use super::commands::{ask, assert_answer};
+use crate::by_hand;
 use crate::fake::okta::Person;
 use crate::fake::slack::{C_OPS, U_APPROVER, U_VIEWER};
 use crate::support::{PLAIN_POLICY, World};
@@ -149,10 +150,7 @@ async fn one_exemption_that_can_not_be_read_keeps_nothing_else_waiting() {
     world.add_idle(&[BEN]);
     assert_answer(&world, U_APPROVER, &format!("exempt {BEN} for 30d cover"), &["is exempt"]).await;
     world.stop_bot().await;
-    let file = rusqlite::Connection::open(world.database()).expect("the file is there");
-    let broken = "UPDATE exemption SET granted_by = '{', starts_at = '2025-01-01T00:00:00.000Z', ends_at = '2026-01-01T00:00:00.000Z'";
-    file.execute(broken, []).expect("whoever has the file can do that");
-    drop(file);
+    by_hand::break_exemptions(&world.database());
     world.start_bot().await;
     world.advance(Duration::hours(3));
     world.message("nobody answered").await;
@@ -163,10 +161,8 @@ async fn one_exemption_that_can_not_be_read_keeps_nothing_else_waiting() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exemption_that_is_granted_is_answered_as_granted_whatever_else_is_broken() {
     let (world, _) = World::asking(PLAIN_POLICY, &[ADA]).await;
-    let file = rusqlite::Connection::open(world.database()).expect("it can be opened");
-    file.execute_batch("UPDATE request SET list_hash = 'another'").expect("the file is free for a moment");
+    by_hand::break_requests(&world.database());
     assert_answer(&world, U_APPROVER, &format!("exempt {ADA} for 10d on leave"), &["is exempt until"]).await;
     assert_eq!(world.audited("exempted"), 1);
-    drop(file);
     world.nothing_else_is_wrong().await;
 }

@@ -1,6 +1,7 @@
 //! The bot's page: the dashboard for whoever may see it, next to nothing for everybody else, and always up to date.
 
 use chrono::Duration;
+use inactive_contractors::store::{HomeRecord, Inspection};
 
 use super::commands::ask;
 use crate::fake::okta::Person;
@@ -145,9 +146,8 @@ async fn rights_that_cannot_be_established_show_nothing_and_heal() {
     world.slack.fail_always("users.info", Fault::Status(503));
     let page = opened(&world, U_APPROVER, "I can't find out").await;
     assert!(!text(&page).contains("request") && page.actions().is_empty());
-    let waits = "SELECT count(*) FROM home WHERE retry_at > ?1";
-    let now = || world.clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-    world.until("it is looked at again in a while", |world| world.count(waits, &now()) == 1).await;
+    let waits = |home: &HomeRecord| home.retry_at.is_some_and(|at| at > world.clock.now());
+    world.until("it is looked at again in a while", |world| world.count(Inspection::homes, waits) == 1).await;
     world.slack.clear_faults();
     world
         .until("the page heals", |world| {

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
+use crate::by_hand;
 use crate::commands::assert_answer;
 use crate::fake::okta::Person;
 use crate::fake::slack::{U_ADMIN, U_APPROVER};
@@ -98,11 +99,7 @@ async fn check_beside_a_running_bot_finds_what_somebody_changed_in_the_file() {
     world.sweep().await;
     let said = run(&world, &["check"]).await;
     assert!(said.contains("in use by process") && said.contains("is whole"), "{said}");
-    let raw = rusqlite::Connection::open(world.database()).expect("it can be opened");
-    raw.busy_timeout(std::time::Duration::from_secs(5)).expect("it can be set");
-    raw.execute_batch("DROP TRIGGER audit_no_update; UPDATE audit_event SET detail = '{}' WHERE seq = 3")
-        .expect("whoever has the file can do anything to it");
-    drop(raw);
+    by_hand::empty_event(&world.database(), 3);
     let ended = BotProcess::spawn(&world, &["check"], &[]).ended().await;
     assert_eq!(ended.code, Some(1));
     assert!(ended.stdout.contains("the audit trail is broken at event 3"), "{}", ended.stdout);
@@ -126,7 +123,7 @@ async fn old_events_move_to_a_file_that_an_auditor_verifies_and_the_rest_goes_on
     let card = world.sweep().await;
     world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");
     world.message(" denied ").await;
-    world.until("all is told", |world| world.count("SELECT told FROM request WHERE id = ?1", "1") == 1).await;
+    world.until("all is told", |world| world.all_told(1)).await;
     let folder = world.database().with_file_name("archive");
     let to = folder.display().to_string();
     let tomorrow = (world.clock.now() + chrono::Duration::days(1)).date_naive().to_string();
@@ -143,7 +140,7 @@ async fn old_events_move_to_a_file_that_an_auditor_verifies_and_the_rest_goes_on
 
     // As if all of it had happened long ago.
     let before = world.audit().len();
-    make_old(&world);
+    by_hand::make_old(&world.database());
     let file = folder.join(format!("audit-000000001-{before:09}.json"));
     // Another bot's, and then what a run of ours left that was cut short.
     std::fs::write(&file, "{\"events\": []}").expect("the folder is there");
@@ -177,13 +174,10 @@ async fn old_events_move_to_a_file_that_an_auditor_verifies_and_the_rest_goes_on
 
     assert_eq!(world.audit().iter().map(|line| line.action.as_str()).collect::<Vec<_>>(), ["archived"]);
     // As if there had been no room to make the file smaller.
-    let raw = rusqlite::Connection::open(world.database()).expect("it can be opened");
-    raw.execute_batch("CREATE TABLE big (x); INSERT INTO big VALUES (zeroblob(99999)); DROP TABLE big")
-        .expect("it can be written");
+    by_hand::waste_room(&world.database());
     let said = run(&world, &["archive", "--before", &today, "--to", &to]).await;
-    let free = raw.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0));
-    assert!(said.contains("Nothing to move") && free == Ok(0), "{said}");
-    drop(raw);
+    let free = by_hand::free_pages(&world.database());
+    assert!(said.contains("Nothing to move") && free == 0, "{said}");
     let said = run(&world, &["check"]).await;
     assert!(said.contains(&format!("holds up to event {}", before + 1)), "{said}");
     let bot = BotProcess::run(&world).await;
@@ -199,54 +193,6 @@ async fn old_events_move_to_a_file_that_an_auditor_verifies_and_the_rest_goes_on
 }
 
 fn last_hash(world: &World) -> String {
-    let file = rusqlite::Connection::open(world.database()).expect("it can be opened");
-    let sql = "SELECT hash FROM audit_event ORDER BY seq DESC";
-    file.query_row(sql, [], |row| row.get(0)).expect("the trail has events")
-}
-
-/// Puts the whole trail a year back, with hashes that fit, as if it had been written then.
-fn make_old(world: &World) {
-    use inactive_contractors::domain::audit::{AuditEvent, GENESIS};
-    let raw = rusqlite::Connection::open(world.database()).expect("it can be opened");
-    let triggers = ["audit_no_update", "audit_appends"].map(|name| {
-        let sql = "SELECT sql FROM sqlite_schema WHERE name = ?1";
-        let text: String = raw.query_row(sql, [name], |row| row.get(0)).expect("it is there");
-        raw.execute_batch(&format!("DROP TRIGGER {name}")).expect("it can be dropped");
-        text
-    });
-    let mut prev_hash = GENESIS.to_owned();
-    for line in world.audit() {
-        let sql = "SELECT policy, sweep, account_id FROM audit_event WHERE seq = ?1";
-        let (policy, sweep, account): (Option<String>, Option<i64>, Option<String>) = raw
-            .query_row(sql, [line.seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .expect("it is there");
-        let at = chrono::DateTime::parse_from_rfc3339(&line.at).expect("a time").to_utc();
-        let subject =
-            account.zip(line.login.clone()).map(|(id, login)| inactive_contractors::domain::audit::Subject {
-                id: inactive_contractors::domain::account::AccountId(id),
-                login,
-            });
-        let mut event = AuditEvent {
-            seq: line.seq,
-            at: at - chrono::Duration::days(365),
-            actor: serde_json::from_value(line.actor).expect("an actor"),
-            action: line.action,
-            policy,
-            sweep,
-            request: line.request,
-            subject,
-            detail: line.detail,
-            prev_hash: prev_hash.clone(),
-            hash: String::new(),
-        };
-        event.hash = event.compute_hash();
-        let at = event.at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-        let sql = "UPDATE audit_event SET at = ?2, prev_hash = ?3, hash = ?4 WHERE seq = ?1";
-        raw.execute(sql, rusqlite::params![event.seq, at, event.prev_hash, event.hash])
-            .expect("it can be changed");
-        prev_hash = event.hash;
-    }
-    for sql in triggers {
-        raw.execute_batch(&sql).expect("it can be made again");
-    }
+    let events = world.inspect().expect("the file is there").events().expect("it can be read");
+    events.into_iter().next_back().expect("the trail has events").hash
 }

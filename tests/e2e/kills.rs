@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use inactive_contractors::store::Inspection;
+
 use crate::crash::{a_minute_each, run_by_worlds_clock, spawn_by_worlds_clock};
 use crate::fake::okta::{Person, Status};
 use crate::fake::slack::{C_OPS, Message, U_APPROVER, U_APPROVER2};
@@ -101,8 +103,8 @@ async fn settle(world: &World) {
     };
     loop {
         let unfinished = |world: &World| {
-            world.count("SELECT count(*) FROM request WHERE told = 0 AND ?1 = ''", "")
-                + world.count("SELECT count(*) FROM sweep WHERE state = 'started' AND ?1 = ''", "")
+            world.count(Inspection::requests, |request| !request.told)
+                + world.count(Inspection::sweeps, |sweep| sweep.state == "started")
         };
         if let Some(card) = open(&world.slack) {
             let _ = world.slack.click(U_APPROVER, &card.ts, "suspend").await;
@@ -135,9 +137,11 @@ fn judge(world: &World, kills: u64, tally: &Tally) {
         }
     }
     let mut requests = BTreeMap::<String, Option<i64>>::new();
+    let messages = world.inspect().expect("the file is there").messages().expect("it can be read");
     for ts in &tally.acknowledged {
-        let sql = "SELECT CAST(substr(key, 9, instr(substr(key, 9), ':') - 1) AS INTEGER) FROM message WHERE ts = ?1";
-        requests.insert(ts.clone(), Some(world.count(sql, ts)));
+        let key = messages.iter().find(|message| message.ts.as_ref() == Some(ts)).map(|message| &message.key);
+        let number = key.and_then(|key| key.strip_prefix("request:")?.split(':').next()?.parse().ok());
+        requests.insert(ts.clone(), Some(number.unwrap_or(-1)));
     }
     let lost = requests.values().filter(|request| !decided.contains(*request)).count();
     let (mut suspended, mut doubled, mut wrong, mut missing) = (0, 0, 0, 0);

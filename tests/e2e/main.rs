@@ -3,6 +3,8 @@
 extern crate fake;
 extern crate support;
 
+#[path = "../store/by_hand.rs"]
+mod by_hand;
 #[path = "../support/process.rs"]
 mod process;
 

@@ -1,6 +1,7 @@
 //! A right or a token that is missing in the middle: told once, to the channel and to the admins, and once when it goes on.
 
 use chrono::Duration;
+use inactive_contractors::store::{Inspection, MessageRecord};
 
 use crate::fake::okta::{Fault, Status};
 use crate::fake::slack::{C_OPS, Fault as SlackFault, Message, U_ADMIN, U_APPROVER};
@@ -11,8 +12,9 @@ const BEN: &str = "ben@ext.example";
 const STOPPED: &str = "have stopped";
 const GOES_ON: &str = "what stood in the way is mended";
 /// A message about an obstacle that waits to be sent.
-const WAITING: &str =
-    "SELECT count(*) FROM message WHERE key LIKE ?1 AND ts IS NULL AND retry_at IS NOT NULL";
+fn waits(message: &MessageRecord) -> bool {
+    message.key.starts_with("request:1:obstacle:") && message.ts.is_none() && message.retry_at.is_some()
+}
 
 async fn approve(world: &World, card: &Message) {
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
@@ -88,13 +90,14 @@ async fn a_word_whose_answer_was_lost_is_found_and_one_that_slack_refuses_holds_
     world.slack.fail_always("conversations.open", SlackFault::Error("user_disabled".into()));
     world.slack.fail_next("chat.postMessage", SlackFault::LostResponse);
     approve(&world, &card).await;
-    let waits = |world: &World| world.count(WAITING, "request:1:obstacle:%") == 2;
-    world.until("both put off", waits).await;
+    world.until("both put off", |world| world.count(Inspection::messages, waits) == 2).await;
     world.kill_bot().await;
     world.start_bot().await;
     let tries = |world: &World| {
-        let sql = "SELECT attempts FROM message WHERE key LIKE ?1";
-        world.count(sql, &format!("request:1:obstacle:%:to:{U_ADMIN}"))
+        let messages = world.inspect().and_then(|file| file.messages().ok()).unwrap_or_default();
+        let to_admin = format!(":to:{U_ADMIN}");
+        let mut about = messages.iter().filter(|one| one.key.starts_with("request:1:obstacle:"));
+        about.find(|one| one.key.ends_with(&to_admin)).map_or(0, |one| one.attempts)
     };
     // A message may not have had its turn yet when the account has.
     for _ in 0..30 {

@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::Duration;
+use inactive_contractors::store::Inspection;
 
+use crate::by_hand;
 use crate::fake::gate::Moment;
 use crate::fake::okta::{Fault, Person, Status};
 use crate::fake::slack::{C_OPS, Fault as SlackFault, Message, U_APPROVER};
@@ -403,9 +405,8 @@ fn ends_sessions() -> String {
 }
 
 /// How many suspended accounts have their sessions put off so many times in a row.
-fn sessions_put_off(world: &World, times: &str) -> i64 {
-    let sql = "SELECT count(*) FROM candidate WHERE json_extract(state_json, '$.sessions.trouble.waits') = cast(?1 AS INTEGER)";
-    world.count(sql, times)
+fn sessions_put_off(world: &World, times: u32) -> i64 {
+    world.count(Inspection::candidates, |one| one.state_json["sessions"]["trouble"]["waits"] == times)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -446,12 +447,12 @@ async fn sessions_that_can_not_be_ended_hold_nobody_back_and_are_told() {
     world.okta.fail_always(&ada, Fault::Status(403, "E0000006"));
     approve(&world, &card).await;
     world.card_says(&card, "3 of 3 done.").await;
-    for (before, seconds) in [("1", 61), ("2", 121), ("3", 241)] {
+    for (before, seconds) in [(1, 61), (2, 121), (3, 241)] {
         world.until("Ada's put off", |world| sessions_put_off(world, before) == 1).await;
         world.advance(Duration::seconds(seconds));
     }
     world.until("the others' ended", |world| world.audited("sessions_cleared") == 2).await;
-    world.until("Ada's put off", |world| sessions_put_off(world, "4") == 1).await;
+    world.until("Ada's put off", |world| sessions_put_off(world, 4) == 1).await;
     world.card_says(&card, "The sessions of 1 account are still to be ended.").await;
     world.advance(Duration::hours(1));
     world.message("3 accounts suspended, the sessions of 1 account NOT ended").await;
@@ -506,19 +507,14 @@ async fn whom_a_policy_that_is_gone_was_to_suspend_is_left_alone_unless_it_is_do
 async fn whom_somebody_wrote_into_the_database_by_hand_is_not_suspended() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     world.stop_bot().await;
-    let file = rusqlite::Connection::open(world.database()).expect("the file is there");
     // What an approval by somebody who may would have left in the rows.
     let forged = serde_json::json!({ "state": "approved", "decision": {
         "by": { "id": U_APPROVER, "name": "Alice", "email": "alice@firm.example" },
         "at": world.clock.now(), "reason": null,
     } });
-    let sql = "UPDATE request SET state = 'approved', state_json = ?1";
-    file.execute(sql, [forged.to_string()]).expect("whoever has the file can do that");
     let due =
         serde_json::json!({ "state": "due", "attempts": 0, "not_before": null, "status_changed": null });
-    let sql = "UPDATE candidate SET state = 'due', state_json = ?1";
-    file.execute(sql, [due.to_string()]).expect("whoever has the file can do that");
-    drop(file);
+    by_hand::approve(&world.database(), &forged, &due);
     world.start_bot().await;
     let said = outcome(&world, &card, ADA).await;
     assert!(said.contains("no record of such a decision: somebody changed the database by hand"), "{said}");
@@ -534,7 +530,7 @@ async fn who_is_given_back_meanwhile_keeps_their_sessions() {
     let (world, card) = World::asking(&ends_sessions(), &[ADA]).await;
     world.okta.fail_always("DELETE sessions", Fault::Status(403, "E0000006"));
     approve(&world, &card).await;
-    world.until("put off", |world| sessions_put_off(world, "1") == 1).await;
+    world.until("put off", |world| sessions_put_off(world, 1) == 1).await;
     world.okta.set_status(ADA, Status::Active);
     world.okta.clear_faults();
     world.advance(Duration::seconds(61));

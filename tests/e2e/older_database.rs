@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use inactive_contractors::store::Store;
+use inactive_contractors::store::{Inspection, Store};
 use serde_json::json;
 
 use super::commands::{ask, assert_answer};
@@ -204,8 +204,8 @@ async fn a_click_for_another_database_changes_nothing_and_says_so() {
 
 /// The database's id.
 fn id(world: &World) -> String {
-    let file = rusqlite::Connection::open(world.database()).expect("the file is there");
-    file.query_row("SELECT id FROM lineage", [], |row| row.get(0)).expect("it has an id")
+    let file = world.inspect().expect("the file is there");
+    file.lineage().expect("it can be read").pop().expect("it has an id").id
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -247,7 +247,8 @@ async fn a_message_whose_answer_was_lost_before_an_admin_resumed_is_not_posted_t
     world.start_bot().await;
     world.message("I have stopped").await;
     assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 8"]).await;
-    let is_over = |world: &World| world.count("SELECT told FROM request WHERE id = ?1", "1") == 1;
+    let is_over =
+        |world: &World| world.count(Inspection::requests, |request| request.id == 1 && request.told) == 1;
     world.until("the end of the request", is_over).await;
     assert_eq!(says(&world, " denied "), 1, "{}", world.slack.dump());
     world.nothing_else_is_wrong().await;

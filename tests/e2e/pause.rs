@@ -1,8 +1,10 @@
 //! The emergency stop: from an admin's word on nobody loses access, whatever was approved before.
 
 use chrono::Duration;
+use inactive_contractors::store::{Inspection, MessageRecord};
 
 use super::commands::{ask, assert_answer};
+use crate::by_hand;
 use crate::fake::gate::Moment;
 use crate::fake::okta::Status;
 use crate::fake::slack::{C_OPS, FakeSlack, Fault, Message, U_ADMIN, U_APPROVER, UserGroup};
@@ -157,29 +159,22 @@ async fn nobody_is_exempted_from_one_policy_while_the_other_may_have_been_meant(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_that_can_not_be_written_for_one_policy_holds_for_the_others_and_says_so() {
     let world = two_policies("temp").await;
-    let file = rusqlite::Connection::open(world.database()).expect("it can be opened");
-    let fails = |on: &str| {
-        format!(
-            "CREATE TRIGGER fails BEFORE {on} ON pause WHEN NEW.policy = 'staffing' \
-             BEGIN SELECT RAISE(ABORT, 'no room'); END"
-        )
-    };
-    file.execute_batch(&fails("INSERT")).expect("the file is free for a moment");
+    let fails = |on: &str| by_hand::refuse(&world.database(), on, "pause", "staffing");
+    fails("INSERT");
     let parts =
         ["staffing is paused from this moment on, but I could not write that down", "contractors is paused;"];
     assert_answer(&world, U_ADMIN, "pause", &parts).await;
     assert_eq!(world.audited("paused"), 1);
     // It is held all the same.
     assert_answer(&world, U_ADMIN, "sweep staffing", &["This policy is paused by"]).await;
-    file.execute_batch("DROP TRIGGER fails").expect("it is there");
+    by_hand::refuse_nothing(&world.database());
     assert_answer(&world, U_ADMIN, "pause", &["staffing is paused", "contractors is paused already"]).await;
-    file.execute_batch(&fails("UPDATE")).expect("the file is free for a moment");
+    fails("UPDATE");
     let parts = ["staffing was NOT resumed", "something broke", "contractors goes on"];
     assert_answer(&world, U_ADMIN, "resume", &parts).await;
     // It goes on at once.
     world.message("was resumed by").await;
     assert_eq!(["paused", "resumed"].map(|action| world.audited(action)), [2, 1]);
-    drop(file);
     world.nothing_else_is_wrong().await;
 }
 
@@ -233,13 +228,13 @@ async fn while_paused_no_rule_goes_live() {
 /// Nothing is left to be told of the first request, nor does a late update have to be waited for; it stays live all the same.
 async fn settled(world: &World) {
     world.advance(Duration::minutes(2));
-    let sql = "SELECT count(*) FROM message WHERE key = ?1 AND render_again_at IS NULL";
-    world.until("the card is final", |world| world.count(sql, "request:1:card") == 1).await;
+    let is_final = |one: &MessageRecord| one.key == "request:1:card" && one.render_again_at.is_none();
+    world.until("the card is final", |world| world.count(Inspection::messages, is_final) == 1).await;
     // Two more rounds of the loop.
     for _ in 0..2 {
         assert_answer(world, U_ADMIN, "status", &["Database: fine."]).await;
     }
-    assert_eq!(world.count("SELECT told FROM request WHERE id = ?1", "1"), 0);
+    assert!(world.not_all_told(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -268,7 +263,7 @@ async fn a_stop_between_a_wish_and_its_sweep_keeps_the_sweep_waiting() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     ask(&world, U_APPROVER, "withdraw 1 the import is wrong").await;
     world.slack.wait_update(&card.ts, "the offer", |card| card.offers("ask_again")).await;
-    world.until("all told", |world| world.count("SELECT told FROM request WHERE id = ?1", "1") == 1).await;
+    world.until("all told", |world| world.all_told(1)).await;
     // The card is shown before anything is swept.
     world.gate.stop_at_label("slack chat.update", 1, Moment::Before);
     world.slack.click(U_APPROVER, &card.ts, "ask_again").await.expect("the button is there");

@@ -1,6 +1,7 @@
 //! Giving accounts back: on a person's word, with a reason, once, and so that nobody is proposed again the next morning.
 
 use chrono::Duration;
+use inactive_contractors::store::{Inspection, RestorationRecord};
 
 use super::commands::{ask, assert_answer};
 use crate::fake::okta::{Fault, Person, Status};
@@ -32,8 +33,8 @@ fn within_an_hour() -> String {
 
 /// Waits until the wish has been put off so many times in a row.
 async fn put_off(world: &World, times: i64) {
-    let waits = "SELECT json_extract(state_json, '$.trouble.waits') FROM restoration WHERE account_id != ?1";
-    world.until("the wish put off", |world| world.count(waits, "") == times).await;
+    let waits = |wish: &RestorationRecord| wish.state_json["trouble"]["waits"] == times;
+    world.until("the wish put off", |world| world.count(Inspection::restorations, waits) == 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use chrono::Duration;
 
 use super::commands::{ask, assert_answer};
+use crate::by_hand;
 use crate::fake::okta::{Fault, Person, Status};
 use crate::fake::slack::{C_OPS, Fault as SlackFault, Message, U_ADMIN, U_APPROVER, U_APPROVER2, U_VIEWER};
 use crate::support::{PLAIN_POLICY, World};
@@ -32,7 +33,7 @@ async fn with_a_failure(policy: &str, others: &[&str]) -> (World, Message) {
     }
     world.message("NOT suspended because of errors").await;
     let card = world.card_says(&card, "Try the ").await;
-    world.until("all told", |world| world.count("SELECT told FROM request WHERE id = ?1", "1") == 1).await;
+    world.until("all told", |world| world.all_told(1)).await;
     assert_eq!(card.buttons(), ["retry"]);
     world.okta.clear_faults();
     (world, card)
@@ -150,16 +151,12 @@ async fn nothing_is_tried_again_before_all_is_told() {
     let (world, card) = with_a_failure("", &[]).await;
     // As after a crash before the last messages.
     world.stop_bot().await;
-    let file = rusqlite::Connection::open(world.database()).expect("the file is there");
-    file.execute("UPDATE request SET told = 0", []).expect("whoever has the file can do that");
-    drop(file);
+    by_hand::nothing_is_told(&world.database());
     world.slack.fail_always("chat.update", SlackFault::Status(503));
     world.slack.fail_always("chat.postMessage", SlackFault::Status(503));
     world.start_bot().await;
-    let file = rusqlite::Connection::open(world.database()).expect("the file is there");
-    let again = "UPDATE request SET told = 0; UPDATE message SET ts = NULL WHERE key LIKE '%outcomes%'";
-    file.execute_batch(again).expect("whoever has the file can do that");
-    drop(file);
+    by_hand::nothing_is_told(&world.database());
+    by_hand::outcomes_do_not_stand(&world.database());
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
     world.told(U_APPROVER, "still being told").await;
     assert_eq!(world.audited("retried"), 0);
@@ -197,14 +194,8 @@ async fn where_two_approve_two_try_again() {
 async fn a_retry_that_is_recorded_is_answered_as_recorded_whatever_breaks_after_it() {
     let (world, _) = with_a_failure("", &[]).await;
     // What can't be read any more once the decision is written.
-    let file = rusqlite::Connection::open(world.database()).expect("it can be opened");
-    file.execute_batch(
-        "CREATE TRIGGER breaks AFTER UPDATE OF outcome ON receipt
-         BEGIN UPDATE request SET list_hash = 'another'; END",
-    )
-    .expect("the file is free for a moment");
+    by_hand::break_requests_after_a_decision(&world.database());
     assert_answer(&world, U_APPROVER, "retry 1", &["1 account of request 1 is tried again"]).await;
     assert_eq!(world.audited("retried"), 1);
-    drop(file);
     world.nothing_else_is_wrong().await;
 }

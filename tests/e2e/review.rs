@@ -1,9 +1,11 @@
 //! What a cold reading of the workflow found: each story goes wrong without its mend.
 
 use chrono::Duration;
+use inactive_contractors::store::{Inspection, ReviewRecord};
 
 use super::commands::assert_answer;
 use super::dialog::{ask_until, box_of, open, says, search, submit_label, tick, top, until};
+use crate::by_hand;
 use crate::fake::gate::Moment;
 use crate::fake::okta::{Fault as OktaFault, Person};
 use crate::fake::slack::{
@@ -389,9 +391,7 @@ async fn counts_after_opening(world: &World, card: &Message, label: &str) {
 
 /// How many drafts are stored.
 fn drafts(world: &World) -> i64 {
-    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let connection = rusqlite::Connection::open_with_flags(world.database(), flags).expect("it is there");
-    connection.query_row("SELECT count(*) FROM review", [], |row| row.get(0)).expect("a count")
+    world.count(Inspection::reviews, |_| true)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -401,8 +401,7 @@ async fn a_review_whose_choices_are_lost_decides_nothing() {
     tick(&world, U_APPROVER, 0, false).await;
     until_stored(&world).await;
     // As after a backup from before the dialog was opened.
-    let file = rusqlite::Connection::open(world.database()).expect("the file is there");
-    file.execute("DELETE FROM review", []).expect("whoever has the file can do that");
+    by_hand::forget_reviews(&world.database());
     let reply = world.slack.submit_view(U_APPROVER, &[]).await.expect("it is open");
     assert_eq!(reply.sees, Sees::ViewUpdated);
     let view = top(&world, U_APPROVER).visible_text();
@@ -413,6 +412,6 @@ async fn a_review_whose_choices_are_lost_decides_nothing() {
 
 /// Until the choice is in the database.
 async fn until_stored(world: &World) {
-    let sql = "SELECT count(*) FROM review WHERE draft LIKE ?1";
-    world.until("the choice", |world| world.count(sql, "%chosen_at\":\"2%") == 1).await;
+    let chosen = |review: &ReviewRecord| review.draft.to_string().contains("chosen_at\":\"2");
+    world.until("the choice", |world| world.count(Inspection::reviews, chosen) == 1).await;
 }

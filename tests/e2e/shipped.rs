@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use inactive_contractors::bot::Patience;
 
+use crate::by_hand;
 use crate::fake::gate::Moment;
 use crate::fake::okta::{Person, Status};
 use crate::fake::slack::{C_OPS, Channel, ChannelKind, Fault, U_APPROVER};
@@ -154,13 +155,11 @@ async fn check_says_what_it_looked_at_and_fails_if_anything_is_wrong() {
 #[tokio::test(flavor = "multi_thread")]
 async fn check_leaves_a_database_of_an_older_version_to_the_start() {
     let world = world_of_one().await;
-    let file = rusqlite::Connection::open(world.database()).expect("the folder is ours");
-    file.execute_batch(include_str!("../store/versions/v7.sql")).expect("it is a dump");
-    let version = || file.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).expect("a number");
+    by_hand::make_version_7(&world.database());
     let ended = BotProcess::spawn(&world, &["check"], &[]).ended().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.contains("has schema version 7; the next start copies it"), "{}", ended.stdout);
-    assert_eq!(version(), 7);
+    assert_eq!(by_hand::version(&world.database()), 7);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -96,7 +96,7 @@ async fn whether_a_reminder_stands_is_found_out_also_after_the_end_and_a_restart
     world.slack.click(U_APPROVER, &card.ts, "deny").await.expect("the button is there");
     world.message(" denied ").await;
     super::commands::ask(&world, U_VIEWER, "status").await;
-    assert_eq!(world.count("SELECT told FROM request WHERE id = ?1", "1"), 0);
+    assert!(world.not_all_told(1));
     world.kill_bot().await;
     assert_eq!(world.audited("reminded"), 0);
     world.slack.clear_faults();

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::types::Value;
+use inactive_contractors::store::Inspection;
 use serde_json::Value as Json;
 
 use super::dialog::{self, choose, says};
@@ -76,28 +76,26 @@ impl Who {
 }
 
 /// All that a decision or a command could change, as stored.
-pub fn state(world: &World) -> Vec<Vec<Value>> {
-    let file = rusqlite::Connection::open(world.database()).expect("the file is there");
-    let read = |sql: &str| {
-        let mut statement = file.prepare(sql).expect("the table is there");
-        let columns = statement.column_count();
-        let rows = statement
-            .query_map([], |row| (0..columns).map(|index| row.get(index)).collect::<Result<Vec<Value>, _>>())
-            .expect("it can be read");
-        rows.collect::<Result<Vec<_>, _>>().expect("it can be read")
-    };
-    [
-        "SELECT id, state_json, deadline, release, asked_again FROM request ORDER BY id",
-        "SELECT request, position, state_json FROM candidate ORDER BY 1, 2",
-        "SELECT count(*) FROM exemption",
-        "SELECT count(*) FROM restoration",
-        "SELECT count(*) FROM pause",
-        "SELECT count(*) FROM sweep",
-        "SELECT name, live_rule FROM policy",
-    ]
-    .into_iter()
-    .flat_map(read)
-    .collect()
+pub fn state(world: &World) -> Vec<String> {
+    let file = world.inspect().expect("the file is there");
+    let of_requests = file.requests().expect("it can be read").into_iter().map(|request| {
+        let state = (request.state_json, request.deadline, request.release, request.asked_again);
+        format!("{} {state:?}", request.id)
+    });
+    let of_candidates = file.candidates().expect("it can be read").into_iter();
+    let of_candidates =
+        of_candidates.map(|one| format!("{}/{} {}", one.request, one.position, one.state_json));
+    let numbers = [
+        world.count(Inspection::exemptions, |_| true),
+        world.count(Inspection::restorations, |_| true),
+        world.count(Inspection::pauses, |_| true),
+        world.count(Inspection::sweeps, |_| true),
+    ];
+    assert!(!numbers.contains(&-1), "it can be read");
+    let of_policies = file.policies().expect("it can be read").into_iter();
+    let of_policies = of_policies.map(|policy| format!("{} {:?}", policy.name, policy.live_rule));
+    let rows = of_requests.chain(of_candidates).chain(of_policies);
+    rows.chain([format!("{numbers:?}")]).collect()
 }
 
 /// One who may not does it: nothing changes but the audit trail, which has one refusal more.
@@ -454,7 +452,7 @@ async fn on_cards_that_have_ended() {
         done.advance(chrono::Duration::seconds(30));
     }
     let card = done.card_says(&card, "1 account suspended, 1 FAILED").await;
-    done.until("all told", |world| world.count("SELECT told FROM request WHERE id = ?1", "1") == 1).await;
+    done.until("all told", |world| world.all_told(1)).await;
     done.okta.clear_faults();
     buttons(&done, &card, &["retry", "person"]).await;
     assert!(dialog::offers(&done.slack.message(&card.ts).expect("it stands"), "give_back", 0));

@@ -1,5 +1,7 @@
 //! What people really type: understood, or asked back; never half of it.
 
+use inactive_contractors::store::Inspection;
+
 use super::commands::{ask, assert_answer};
 use crate::fake::slack::{C_OPS, U_ADMIN, U_APPROVER, U_VIEWER};
 use crate::support::{PLAIN_POLICY, World};
@@ -21,8 +23,9 @@ async fn two_policies() -> World {
 
 /// The policies that are paused now.
 fn paused(world: &World) -> [i64; 2] {
-    let sql = "SELECT count(*) FROM pause WHERE policy = ?1 AND ended IS NULL";
-    ["contractors", "vendors"].map(|policy| world.count(sql, policy))
+    ["contractors", "vendors"].map(|policy| {
+        world.count(Inspection::pauses, |pause| pause.policy == policy && pause.ended.is_none())
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]

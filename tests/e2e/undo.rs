@@ -22,9 +22,7 @@ async fn finished(policy: &str) -> (World, Message) {
 }
 
 async fn end_told(world: &World) {
-    world
-        .until("the end told", |world| world.count("SELECT told FROM request WHERE id = ?1", "1") == 1)
-        .await;
+    world.until("the end told", |world| world.all_told(1)).await;
 }
 
 async fn submit(world: &World, user: &str, reason: &str) -> Reply {

@@ -123,6 +123,6 @@ async fn a_question_that_never_stood_is_asked_by_the_next_sweep_with_fresh_data(
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.message("2 accounts suspended. Approved by").await;
     assert_eq!(world.slack.messages(C_OPS).len(), 2, "{}", world.slack.dump());
-    assert_eq!(world.count("SELECT told FROM request WHERE id = ?1", "1"), 1);
+    assert!(world.all_told(1));
     world.nothing_else_is_wrong().await;
 }

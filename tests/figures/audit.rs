@@ -4,15 +4,18 @@
 //! The events are what the bot writes: sweeps of two policies that propose accounts, decisions of five people, and
 //! suspensions, over three years. The hashes are real.
 
-use std::path::Path;
+#[path = "../store/fill.rs"]
+mod fill;
+
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Duration as Span, SecondsFormat, TimeZone, Utc};
+use chrono::{DateTime, Duration as Span, TimeZone, Utc};
 use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::store::{AuditQuery, Store};
-use rusqlite::{Connection, params};
 use serde_json::json;
+
+use fill::fill;
 
 const EVENTS: i64 = 1_000_000;
 const POLICIES: [&str; 2] = ["contractors", "vendors"];
@@ -31,7 +34,7 @@ async fn main() {
     let start = at(0);
     Store::open(&file, start).expect("a new file").close().await.expect("it is whole");
     let began = Instant::now();
-    fill(&file);
+    fill(&file, EVENTS, GENESIS, event);
     println!("{EVENTS} events written in {:.0} s", began.elapsed().as_secs_f64());
     let store = Store::open(&file, at(EVENTS)).expect("the file");
     let bytes = std::fs::metadata(&file).expect("the file").len();
@@ -167,43 +170,6 @@ fn event(seq: i64, prev_hash: String) -> AuditEvent {
     };
     event.hash = event.compute_hash();
     event
-}
-
-/// Writes the events in one transaction, as the store would one by one.
-fn fill(file: &Path) {
-    let mut connection = Connection::open(file).expect("the file");
-    connection.pragma_update(None, "foreign_keys", false).expect("a pragma");
-    let tx = connection.transaction().expect("a transaction");
-    let mut hash = GENESIS.to_owned();
-    let mut insert = tx
-        .prepare(
-            "INSERT INTO audit_event
-                 (seq, at, actor, action, policy, sweep, request, account_id, login, detail, prev_hash, hash)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        )
-        .expect("the schema");
-    for seq in 1..=EVENTS {
-        let event = event(seq, hash);
-        let subject = event.subject.as_ref();
-        let values = params![
-            event.seq,
-            event.at.to_rfc3339_opts(SecondsFormat::Millis, true),
-            json!(event.actor).to_string(),
-            event.action,
-            event.policy,
-            event.sweep,
-            event.request,
-            subject.map(|subject| &subject.id.0),
-            subject.map(|subject| &subject.login),
-            event.detail.to_string(),
-            event.prev_hash,
-            event.hash,
-        ];
-        insert.execute(values).expect("a row");
-        hash = event.hash;
-    }
-    drop(insert);
-    tx.commit().expect("they are written");
 }
 
 fn ms(time: Duration) -> f64 {

@@ -78,14 +78,7 @@ impl Sandbox {
 
     /// The number of the latest audit event, 0 if there is none.
     fn last_audit_event(&self) -> i64 {
-        let sql = "SELECT coalesce(max(seq), 0) FROM audit_event";
-        self.file().and_then(|file| file.query_row(sql, [], |row| row.get(0)).ok()).unwrap_or(0)
-    }
-
-    /// The bot's database, to look at only.
-    fn file(&self) -> Option<rusqlite::Connection> {
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        rusqlite::Connection::open_with_flags(self.world.database(), flags).ok()
+        self.world.inspect().and_then(|file| file.last_event().ok()).unwrap_or(0)
     }
 
     /// Adds the 500 contractors, once.

@@ -2,6 +2,7 @@
 //! due is what the rows say.
 
 use chrono::{DateTime, Utc};
+use inactive_contractors::store::{ExemptionRecord, RequestRecord};
 
 use super::Sandbox;
 
@@ -13,30 +14,23 @@ pub fn next(sandbox: &Sandbox) -> Option<DateTime<Utc>> {
 
 /// When the coming ends of exemptions are announced.
 fn exemption_ends(sandbox: &Sandbox) -> Vec<DateTime<Utc>> {
-    let Some(connection) = sandbox.file() else { return Vec::new() };
-    let sql = "SELECT policy, ends_at FROM exemption WHERE ended_at IS NULL AND notice IS NULL";
-    let Ok(mut statement) = connection.prepare(sql) else { return Vec::new() };
+    let exemptions = sandbox.world.inspect().and_then(|file| file.exemptions().ok()).unwrap_or_default();
     let policies = sandbox.world.config().policies;
-    let announced = |policy: &str, ends_at: &str| {
-        let notice = policies.iter().find(|one| one.name == policy)?.exemption_notice;
-        Some(DateTime::parse_from_rfc3339(ends_at).ok()?.to_utc() - notice)
+    let announced = |exemption: &ExemptionRecord| {
+        let notice = policies.iter().find(|one| one.name == exemption.policy)?.exemption_notice;
+        Some(exemption.ends_at - notice)
     };
-    let rows =
-        statement.query_map([], |row| Ok(announced(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?)));
-    rows.map(|rows| rows.filter_map(Result::ok).flatten().collect()).unwrap_or_default()
+    let open = exemptions.iter().filter(|one| one.ended_at.is_none() && one.notice.is_none());
+    open.filter_map(announced).collect()
 }
 
 /// When people are reminded of requests that nobody has answered, and somebody else is told.
 fn unanswered(sandbox: &Sandbox) -> Vec<DateTime<Utc>> {
-    let Some(connection) = sandbox.file() else { return Vec::new() };
-    let sql =
-        "SELECT policy, deadline FROM request WHERE deadline IS NOT NULL AND state IN ('held', 'pending')";
-    let Ok(mut statement) = connection.prepare(sql) else { return Vec::new() };
+    let requests = sandbox.world.inspect().and_then(|file| file.requests().ok()).unwrap_or_default();
     let policies = sandbox.world.config().policies;
-    let moments = |policy: &str, deadline: &str| {
-        let silence = policies.iter().find(|one| one.name == policy).map(|policy| policy.silence.clone());
-        let deadline = DateTime::parse_from_rfc3339(deadline).ok().map(|deadline| deadline.to_utc());
-        let (Some(silence), Some(deadline)) = (silence, deadline) else { return Vec::new() };
+    let moments = |request: &RequestRecord| {
+        let silence = policies.iter().find(|one| one.name == request.policy).map(|policy| &policy.silence);
+        let (Some(silence), Some(deadline)) = (silence, request.deadline) else { return Vec::new() };
         silence
             .remind_before
             .iter()
@@ -44,7 +38,6 @@ fn unanswered(sandbox: &Sandbox) -> Vec<DateTime<Utc>> {
             .map(|before| deadline - *before)
             .collect()
     };
-    let rows =
-        statement.query_map([], |row| Ok(moments(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?)));
-    rows.map(|rows| rows.filter_map(Result::ok).flatten().collect()).unwrap_or_default()
+    let waiting = requests.iter().filter(|one| matches!(one.state.as_str(), "held" | "pending"));
+    waiting.flat_map(moments).collect()
 }

@@ -19,25 +19,16 @@ impl World {
         self.check_trail();
         self.check_epoch();
         let ledger = self.court.ledger();
-        let wrong = |what: &str, sql: &str| {
-            if ledger.number(sql) > 0 {
+        let wrong = |what: &str, number: usize| {
+            if number > 0 {
                 self.fate.wrong(what.to_owned());
             }
         };
-        wrong(
-            "two open requests hold one account",
-            "SELECT count(*) FROM (SELECT 1 FROM candidate WHERE state IN ('proposed', 'due')
-                                   GROUP BY account_id HAVING count(*) > 1)",
-        );
-        wrong(
-            "one slot has two sweeps",
-            "SELECT count(*) FROM (SELECT 1 FROM sweep GROUP BY policy, slot HAVING count(*) > 1)",
-        );
+        wrong("two open requests hold one account", ledger.held_twice());
+        wrong("one slot has two sweeps", ledger.swept_twice());
         wrong(
             "a request was decided twice",
-            "SELECT count(*) FROM (SELECT 1 FROM audit_event
-                 WHERE action IN ('approved', 'denied', 'expired', 'withdrawn', 'went_live', 'outdated')
-                 GROUP BY request HAVING count(*) > 1)",
+            ledger.twice_in_trail(&["approved", "denied", "expired", "withdrawn", "went_live", "outdated"]),
         );
         let mut effects: BTreeMap<_, u32> = BTreeMap::new();
         for effect in self.okta.suspensions() {
@@ -105,12 +96,10 @@ impl World {
         self.works_for(2_000);
         for _ in 0..60 {
             self.check();
-            // Whatever was shown in doubt is rendered once more within a minute.
-            let in_doubt =
-                "SELECT count(*) FROM message WHERE retry_at IS NOT NULL OR render_again_at IS NOT NULL";
             let ledger = self.court.ledger();
-            let due = DUE.iter().any(|(_, sql)| ledger.number(sql) > 0);
-            if !due && ledger.number(in_doubt) == 0 {
+            let due = DUE.iter().any(|(_, number)| ledger.number(*number) > 0);
+            // Whatever was shown in doubt is rendered once more within a minute.
+            if !due && ledger.unsent() == 0 {
                 break;
             }
             self.fate.advance(Duration::seconds(60));
@@ -125,8 +114,8 @@ impl World {
         if whole != self.trail {
             self.fate.wrong("the trail is not what it was when each event was first read".to_owned());
         }
-        for (what, sql) in DUE {
-            let number = self.court.ledger().number(sql);
+        for (what, number) in DUE {
+            let number = self.court.ledger().number(number);
             if number > 0 {
                 self.fate.wrong(format!("at the quiet end there are {number} {what}"));
             }
@@ -135,7 +124,7 @@ impl World {
         for one in &candidates {
             self.check_outcome(one);
         }
-        let earlier = self.court.ledger().number("SELECT last_request FROM lineage");
+        let earlier = self.court.ledger().last_of_earlier_epoch();
         for asked in self.court.ledger().requests().into_iter().filter(|asked| asked.id > earlier) {
             let list: Vec<_> = candidates.iter().filter(|one| one.request == asked.id).collect();
             self.check_cards(&asked, &list);

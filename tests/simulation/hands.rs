@@ -209,8 +209,7 @@ impl World {
 
     /// Somebody types a command.
     pub fn command(&mut self) {
-        let requests =
-            usize::try_from(self.court.ledger().number("SELECT count(*) FROM request")).unwrap_or(0);
+        let requests = self.court.ledger().requests().len();
         let request = i64::try_from(1 + self.fate.below(requests.max(1))).expect("few");
         let worker = format!("worker{}@example.com", self.fate.below(8));
         let wish = |verb| Some(Wish { request, verb, forged: false, ticked: None });

@@ -1,31 +1,40 @@
 //! What the database says, read beside the bot by a connection of its own, as raw rows: the checks don't trust the code
 //! that wrote them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OpenFlags, Row, params};
+use inactive_contractors::store::{EventRecord, Inspection, Store, StoreError};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// What stands before the first event in place of a hash.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
+/// A number that the rows say.
+pub type Number = fn(&Ledger) -> usize;
+
 /// Something still to be done that no clock but a retry's keeps waiting.
-pub const DUE: [(&str, &str); 5] = [
-    ("accounts without an outcome", "SELECT count(*) FROM candidate WHERE state = 'due'"),
-    ("sweeps without an end", "SELECT count(*) FROM sweep WHERE state = 'started'"),
-    ("sweeps that were not told", "SELECT count(*) FROM sweep WHERE told = 0"),
-    (
-        "restorations that are due or not told",
-        "SELECT count(*) FROM restoration WHERE state = 'due' OR told = 0",
-    ),
-    (
-        "requests that are to be carried out or told",
-        "SELECT count(*) FROM request WHERE told = 0
-         AND (state NOT IN ('preview', 'held', 'pending') OR deadline IS NULL)",
-    ),
+pub const DUE: [(&str, Number); 5] = [
+    ("accounts without an outcome", |file| {
+        file.all(Inspection::candidates).iter().filter(|one| one.state == "due").count()
+    }),
+    ("sweeps without an end", |file| {
+        file.all(Inspection::sweeps).iter().filter(|sweep| sweep.state == "started").count()
+    }),
+    ("sweeps that were not told", |file| {
+        file.all(Inspection::sweeps).iter().filter(|sweep| !sweep.told).count()
+    }),
+    ("restorations that are due or not told", |file| {
+        file.all(Inspection::restorations).iter().filter(|one| one.state == "due" || !one.told).count()
+    }),
+    ("requests that are to be carried out or told", |file| {
+        let waits = |state: &str| matches!(state, "preview" | "held" | "pending");
+        let requests = file.all(Inspection::requests).into_iter().filter(|request| !request.told);
+        requests.filter(|request| !waits(&request.state) || request.deadline.is_none()).count()
+    }),
 ];
 
 /// An audit event.
@@ -108,74 +117,104 @@ pub struct Listed {
 }
 
 /// A connection that only reads.
-pub struct Ledger(Mutex<Connection>);
+pub struct Ledger(Mutex<Inspection>);
 
 impl Ledger {
     pub fn open(path: &Path) -> Ledger {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Ledger(Mutex::new(Connection::open_with_flags(path, flags).expect("the file is there")))
+        Ledger(Mutex::new(Store::inspect(path).expect("the file is there")))
     }
 
     /// Reads another file from now on.
     pub fn reopen(&self, path: &Path) {
-        let Ledger(connection) = Ledger::open(path);
-        *self.connection() = connection.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Ledger(file) = Ledger::open(path);
+        *self.file() = file.into_inner().unwrap_or_else(PoisonError::into_inner);
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
+    fn file(&self) -> MutexGuard<'_, Inspection> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn all<T>(
-        &self,
-        sql: &str,
-        params: impl rusqlite::Params,
-        row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Vec<T> {
-        let connection = self.connection();
-        let mut statement = connection.prepare_cached(sql).expect("the schema is known");
-        let rows = statement.query_map(params, row).expect("it can be read");
-        rows.collect::<Result<_, _>>().expect("every row can be read")
+    fn all<T>(&self, read: impl FnOnce(&Inspection) -> Result<Vec<T>, StoreError>) -> Vec<T> {
+        read(&self.file()).expect("every row can be read")
     }
 
-    pub fn number(&self, sql: &str) -> i64 {
-        self.all(sql, [], |row| row.get(0)).pop().unwrap_or_default()
+    pub fn number(&self, of: Number) -> usize {
+        of(self)
+    }
+
+    /// Accounts that more than one open request holds.
+    pub fn held_twice(&self) -> usize {
+        let open = |state: &str| matches!(state, "proposed" | "due");
+        let candidates = self.all(Inspection::candidates).into_iter().filter(|one| open(&one.state));
+        more_than_once(candidates.map(|one| one.account_id))
+    }
+
+    /// Slots that have more than one sweep.
+    pub fn swept_twice(&self) -> usize {
+        more_than_once(self.all(Inspection::sweeps).into_iter().map(|sweep| (sweep.policy, sweep.slot)))
+    }
+
+    /// Requests that have more than one of these events.
+    pub fn twice_in_trail(&self, actions: &[&str]) -> usize {
+        let events = self.events_after(0).into_iter();
+        more_than_once(
+            events.filter(|event| actions.contains(&event.action.as_str())).map(|event| event.request),
+        )
+    }
+
+    /// Messages that are to be sent again.
+    pub fn unsent(&self) -> usize {
+        let messages = self.all(Inspection::messages).into_iter();
+        messages.filter(|message| message.retry_at.is_some() || message.render_again_at.is_some()).count()
+    }
+
+    /// Whether the database says that nothing is executed.
+    pub fn is_stopped(&self) -> bool {
+        self.all(Inspection::lineage).iter().any(|row| row.stopped.is_some())
+    }
+
+    /// The last request of an earlier epoch; 0 if there is none.
+    pub fn last_of_earlier_epoch(&self) -> i64 {
+        self.all(Inspection::lineage).pop().map_or(0, |row| row.last_request)
     }
 
     pub fn events_after(&self, seq: i64) -> Vec<Event> {
-        self.all("SELECT * FROM audit_event WHERE seq > ?1 ORDER BY seq", [seq], event)
+        self.all(|file| file.events_after(seq)).into_iter().map(event).collect()
     }
 
     /// The events that name this person.
     pub fn events_of(&self, user: &str) -> Vec<Event> {
-        let sql = "SELECT * FROM audit_event WHERE json_extract(actor, '$.person.id') = ?1 ORDER BY seq";
-        self.all(sql, [user], event)
+        self.events_after(0).into_iter().filter(|event| event.person() == Some(user)).collect()
+    }
+
+    fn events_about(&self, account: &str) -> impl DoubleEndedIterator<Item = EventRecord> {
+        self.all(|file| file.events_about(account)).into_iter()
     }
 
     /// The actions of the trail about one account within one request, oldest first.
     pub fn actions(&self, request: i64, account: &str) -> Vec<String> {
-        let sql = "SELECT action FROM audit_event WHERE request = ?1 AND account_id = ?2 ORDER BY seq";
-        self.all(sql, params![request, account], |row| row.get(0))
+        let events = self.events_about(account).filter(|event| event.request == Some(request));
+        events.map(|event| event.action).collect()
     }
 
     /// The last thing that the bot did about an account, and when. What people say of it meanwhile changes nothing about
     /// a call that is on its way.
     pub fn last_event(&self, account: &str) -> Option<(String, DateTime<Utc>)> {
-        let sql = "SELECT action, at FROM audit_event WHERE account_id = ?1 AND actor = '\"system\"' ORDER BY seq DESC LIMIT 1";
-        self.all(sql, [account], |row| Ok((row.get(0)?, time(&row.get::<_, String>(1)?)))).pop()
+        let last = self.events_about(account).rfind(|event| event.actor == "system")?;
+        Some((last.action, time(&last.at)))
     }
 
     pub fn requests(&self) -> Vec<Asked> {
-        let sql = "SELECT id, rule, deadline, approvals_needed, state_json FROM request ORDER BY id";
-        self.all(sql, [], |row| {
-            Ok(Asked {
-                id: row.get(0)?,
-                rule: value(&row.get::<_, String>(1)?),
-                deadline: row.get::<_, Option<String>>(2)?.map(|at| time(&at)),
-                approvals_needed: row.get(3)?,
-                state: value(&row.get::<_, String>(4)?),
+        let requests = self.all(Inspection::requests).into_iter();
+        requests
+            .map(|row| Asked {
+                id: row.id,
+                rule: row.rule,
+                deadline: row.deadline,
+                approvals_needed: row.approvals_needed,
+                state: row.state_json,
             })
-        })
+            .collect()
     }
 
     pub fn request(&self, id: i64) -> Option<Asked> {
@@ -183,77 +222,64 @@ impl Ledger {
     }
 
     pub fn candidates(&self) -> Vec<Listed> {
-        let sql = "SELECT request, position, account_id, login, state, state_json FROM candidate
-                   ORDER BY request, position";
-        self.all(sql, [], |row| {
-            Ok(Listed {
-                request: row.get(0)?,
-                position: row.get(1)?,
-                account: row.get(2)?,
-                login: row.get(3)?,
-                state: row.get(4)?,
-                json: value(&row.get::<_, String>(5)?),
+        let candidates = self.all(Inspection::candidates).into_iter();
+        candidates
+            .map(|row| Listed {
+                request: row.request,
+                position: row.position,
+                account: row.account_id,
+                login: row.login,
+                state: row.state,
+                json: row.state_json,
             })
-        })
+            .collect()
     }
 
     /// What became of an input: `None` if it isn't recorded, an empty text if it isn't settled.
     pub fn outcome(&self, key: &str) -> Option<String> {
-        let sql = "SELECT coalesce(outcome, '') FROM receipt WHERE key = ?1";
-        self.all(sql, [key], |row| row.get(0)).pop()
+        let receipt = self.all(Inspection::receipts).into_iter().find(|receipt| receipt.key == key);
+        Some(receipt?.outcome.unwrap_or_default())
     }
 
     /// The same of the input of this person whose key ends with Slack's time of it.
     pub fn outcome_of(&self, user: &str, stamp: &str) -> Option<String> {
-        let sql = "SELECT coalesce(outcome, '') FROM receipt
-                   WHERE user_id = ?1 AND substr(key, -length(?2)) = ?2";
-        self.all(sql, [user, stamp], |row| row.get(0)).pop()
+        let mut receipts = self.all(Inspection::receipts).into_iter();
+        let receipt = receipts.rfind(|receipt| receipt.user_id == user && receipt.key.ends_with(stamp));
+        Some(receipt?.outcome.unwrap_or_default())
     }
 
     /// Where the message with this mark stands.
     pub fn message(&self, key: &str) -> Option<String> {
-        self.all("SELECT ts FROM message WHERE key = ?1", [key], |row| row.get::<_, Option<String>>(0))
-            .pop()?
+        self.all(Inspection::messages).into_iter().find(|message| message.key == key)?.ts
     }
 
     /// Everything in it.
     pub fn dump(&self) -> Vec<String> {
-        let sql =
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
-        let tables: Vec<String> = self.all(sql, [], |row| row.get(0));
-        let mut lines = Vec::new();
-        for table in tables {
-            lines.extend(self.all(&format!("SELECT * FROM {table}"), [], |row| {
-                let cells: Vec<String> = (0..row.as_ref().column_count())
-                    .map(|index| row.get_ref(index).map(|cell| format!("{cell:?}")))
-                    .collect::<Result<_, _>>()?;
-                Ok(format!("{table}: {}", cells.join(" | ")))
-            }));
-        }
-        lines
+        self.all(Inspection::dump)
     }
 }
 
-fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
-    let account: Option<String> = row.get("account_id")?;
-    let login: Option<String> = row.get("login")?;
-    Ok(Event {
-        seq: row.get("seq")?,
-        at: row.get("at")?,
-        actor: value(&row.get::<_, String>("actor")?),
-        action: row.get("action")?,
-        policy: row.get("policy")?,
-        sweep: row.get("sweep")?,
-        request: row.get("request")?,
-        account: account.zip(login),
-        detail: value(&row.get::<_, String>("detail")?),
-        prev_hash: row.get("prev_hash")?,
-        hash: row.get("hash")?,
-    })
+/// How many different values come more than once.
+fn more_than_once<T: Ord>(values: impl Iterator<Item = T>) -> usize {
+    let mut times = BTreeMap::<T, usize>::new();
+    values.for_each(|value| *times.entry(value).or_default() += 1);
+    times.into_values().filter(|times| *times > 1).count()
 }
 
-fn value(text: &str) -> Value {
-    serde_json::from_str(text).expect("what is stored as JSON is JSON")
+fn event(row: EventRecord) -> Event {
+    Event {
+        seq: row.seq,
+        at: row.at,
+        actor: row.actor,
+        action: row.action,
+        policy: row.policy,
+        sweep: row.sweep,
+        request: row.request,
+        account: row.account_id.zip(row.login),
+        detail: row.detail,
+        prev_hash: row.prev_hash,
+        hash: row.hash,
+    }
 }
 
 pub fn time(text: &str) -> DateTime<Utc> {

@@ -69,12 +69,12 @@ impl World {
     }
 
     pub fn is_stopped(&self) -> bool {
-        self.court.ledger().number("SELECT count(*) FROM lineage WHERE stopped IS NOT NULL") > 0
+        self.court.ledger().is_stopped()
     }
 
     /// Nothing was done for what is from before the database was restored.
     pub fn check_epoch(&self) {
-        let last = self.court.ledger().number("SELECT last_request FROM lineage");
+        let last = self.court.ledger().last_of_earlier_epoch();
         for effect in self.okta.suspensions().iter().skip(self.lost_effects) {
             let late = self.okta.was_late(&effect.account);
             if !late && effect.request.is_some_and(|request| request <= last) {

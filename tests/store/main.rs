@@ -7,6 +7,7 @@ mod files;
 mod harness;
 mod history;
 mod inputs;
+mod inspect;
 mod lineage;
 mod messages;
 mod open;

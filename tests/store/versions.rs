@@ -8,7 +8,7 @@ use inactive_contractors::domain::candidate::Step;
 use inactive_contractors::domain::request::{Became, Decision};
 use inactive_contractors::store::{AuditQuery, Store, SweepState};
 
-use crate::harness::{Bench, CHANNEL, POLICY, at, events, id, person, rule};
+use crate::harness::{Bench, POLICY, at, card, events, id, person, rule};
 
 const VERSIONS: &[&str] = &[
     include_str!("versions/v1.sql"),
@@ -47,7 +47,7 @@ async fn every_version_opens_with_its_rows() {
         ];
         assert_eq!(words, expected.map(|(state, each)| (state, each.to_owned())));
         assert_eq!(store.suspended_by_us(vec![id("kim")]).await.unwrap().len(), 1);
-        assert!(store.message_by_ref(CHANNEL, "17000.2").await.unwrap().is_some());
+        assert!(store.message(&card(2).key).await.unwrap().is_some_and(|row| row.ts == Some(card(2).ts)));
 
         let kim = store.exemptions_of(&id("kim")).await.unwrap();
         let restored = store.restored_by_us(vec![id("kim")]).await.unwrap();

@@ -13,7 +13,7 @@ use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::bot::Patience;
 use inactive_contractors::clock::Clock;
 use inactive_contractors::config::Config;
-use inactive_contractors::store::Store;
+use inactive_contractors::store::{Inspection, MessageRecord, Store, StoreError};
 use serde_json::Value;
 
 use bot::BotTask;
@@ -260,36 +260,31 @@ impl World {
 
     /// The part of the audit trail behind this sequence number.
     pub fn audit_after(&self, seq: i64) -> Vec<AuditLine> {
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let Ok(connection) = rusqlite::Connection::open_with_flags(self.database(), flags) else {
-            return Vec::new();
-        };
-        let sql = "SELECT seq, at, actor, action, login, detail, request FROM audit_event WHERE seq > ?1 ORDER BY seq";
-        let Ok(mut statement) = connection.prepare(sql) else {
-            return Vec::new();
-        };
-        let lines = statement.query_map([seq], |row| {
-            let json = |text: String| serde_json::from_str(&text).unwrap_or(Value::Null);
-            Ok(AuditLine {
-                seq: row.get(0)?,
-                at: row.get(1)?,
-                actor: json(row.get(2)?),
-                action: row.get(3)?,
-                login: row.get(4)?,
-                detail: json(row.get(5)?),
-                request: row.get(6)?,
+        let events = self.inspect().and_then(|file| file.events_after(seq).ok()).unwrap_or_default();
+        events
+            .into_iter()
+            .map(|event| AuditLine {
+                seq: event.seq,
+                at: event.at,
+                actor: event.actor,
+                action: event.action,
+                login: event.login,
+                detail: event.detail,
+                request: event.request,
             })
-        });
-        lines.map(|lines| lines.filter_map(Result::ok).collect()).unwrap_or_default()
+            .collect()
+    }
+
+    /// The rows of the bot's file, if there is one.
+    pub fn inspect(&self) -> Option<Inspection> {
+        Store::inspect(&self.database()).ok()
     }
 
     /// The first deadline of the requests that wait for an answer, as stored.
     pub fn next_deadline(&self) -> Option<DateTime<Utc>> {
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let connection = rusqlite::Connection::open_with_flags(self.database(), flags).ok()?;
-        let sql = "SELECT min(deadline) FROM request WHERE state IN ('preview', 'held', 'pending')";
-        let text: Option<String> = connection.query_row(sql, [], |row| row.get(0)).ok()?;
-        DateTime::parse_from_rfc3339(&text?).ok().map(|at| at.to_utc())
+        let requests = self.inspect()?.requests().ok()?.into_iter();
+        let waits = requests.filter(|one| matches!(one.state.as_str(), "preview" | "held" | "pending"));
+        waits.filter_map(|one| one.deadline).min()
     }
 
     /// The actions of the audit trail about one login, oldest first.
@@ -303,8 +298,9 @@ impl World {
 
     /// How many events of this policy have this action.
     pub fn audited_for(&self, policy: &str, action: &str) -> i64 {
-        let sql = "SELECT count(*) FROM audit_event WHERE policy || ' ' || action = ?1";
-        self.count(sql, &format!("{policy} {action}"))
+        self.count(Inspection::events, |event| {
+            event.policy.as_deref() == Some(policy) && event.action == action
+        })
     }
 
     /// How many events have this action.
@@ -387,15 +383,11 @@ impl World {
 
     /// How many approved accounts wait for a later time to be tried at.
     pub fn accounts_put_off(&self) -> usize {
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let Ok(connection) = rusqlite::Connection::open_with_flags(self.database(), flags) else {
-            return 0;
-        };
-        let sql = "SELECT json_extract(state_json, '$.not_before') FROM candidate WHERE state = 'due'";
-        let mut statement = connection.prepare(sql).expect("the table is there once the file is");
-        let times = statement.query_map([], |row| row.get::<_, Option<String>>(0)).expect("it can be read");
-        let is_later = |at: &String| DateTime::parse_from_rfc3339(at).is_ok_and(|at| at > self.clock.now());
-        times.filter_map(Result::ok).flatten().filter(is_later).count()
+        let Some(file) = self.inspect() else { return 0 };
+        let candidates = file.candidates().expect("the table is there once the file is");
+        let is_later = |at: &str| DateTime::parse_from_rfc3339(at).is_ok_and(|at| at > self.clock.now());
+        let due = candidates.iter().filter(|one| one.state == "due");
+        due.filter(|one| one.state_json["not_before"].as_str().is_some_and(is_later)).count()
     }
 
     /// Waits for the database, which nobody can subscribe to, so it is looked at often.
@@ -419,10 +411,9 @@ impl World {
     /// Waits until the bot has recorded that this message could not be sent, and returns when it is tried again. Only
     /// from then on does moving the clock bring the next try nearer.
     pub async fn put_off(&self, key: &str) -> DateTime<Utc> {
-        let sql = "SELECT retry_at FROM message WHERE key = ?1 AND retry_at IS NOT NULL";
         self.stored(&format!("{key} put off"), || {
-            let text: String = self.read_only()?.query_row(sql, [key], |row| row.get(0)).ok()?;
-            let at = DateTime::parse_from_rfc3339(&text).ok()?.to_utc();
+            let messages = self.inspect()?.messages().ok()?;
+            let at = messages.into_iter().find(|message| message.key == key)?.retry_at?;
             (at > self.clock.now()).then_some(at)
         })
         .await
@@ -430,12 +421,9 @@ impl World {
 
     /// Waits until the bot has recorded that this message could be sent after all.
     pub async fn no_longer_put_off(&self, key: &str) {
-        let sql = "SELECT count(*) FROM message WHERE key = ?1 AND retry_at IS NULL";
-        self.stored(&format!("{key} sent"), || {
-            let count: i64 = self.read_only()?.query_row(sql, [key], |row| row.get(0)).ok()?;
-            (count == 1).then_some(())
-        })
-        .await;
+        let is_sent = |message: &MessageRecord| message.key == key && message.retry_at.is_none();
+        let sent = || (self.count(Inspection::messages, is_sent) == 1).then_some(());
+        self.stored(&format!("{key} sent"), sent).await;
     }
 
     /// Waits until the audit trail has this many events with this action.
@@ -456,17 +444,25 @@ impl World {
         }
     }
 
-    /// What a query of the database as it is on the disk counts. It has one parameter.
-    pub fn count(&self, sql: &str, parameter: &str) -> i64 {
-        let counted = self.read_only().and_then(|file| {
-            file.query_row(sql, [parameter], |row| row.get::<_, Option<i64>>(0)).ok().flatten()
-        });
-        counted.unwrap_or(-1)
+    /// How many of these rows are like this, as it is on the disk; -1 while that can't be read.
+    pub fn count<T>(
+        &self,
+        read: impl FnOnce(&Inspection) -> Result<Vec<T>, StoreError>,
+        is_one: impl Fn(&T) -> bool,
+    ) -> i64 {
+        let rows = self.inspect().and_then(|file| read(&file).ok());
+        let number = rows.map(|rows| rows.iter().filter(|row| is_one(row)).count());
+        number.map_or(-1, |number| i64::try_from(number).expect("few rows"))
     }
 
-    fn read_only(&self) -> Option<rusqlite::Connection> {
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        rusqlite::Connection::open_with_flags(self.database(), flags).ok()
+    /// Whether the channel has been told all of this request, as it is on the disk.
+    pub fn all_told(&self, request: i64) -> bool {
+        self.count(Inspection::requests, |row| row.id == request && row.told) == 1
+    }
+
+    /// Whether there is something to tell of this request, as it is on the disk.
+    pub fn not_all_told(&self, request: i64) -> bool {
+        self.count(Inspection::requests, |row| row.id == request && !row.told) == 1
     }
 
     /// The database doesn't tell of its changes, so it is looked at often.

@@ -6,6 +6,8 @@
    SHIM_NO_LINKS=1     no file can have a second name
    SHIM_DIE=before:N   ends before the first byte of the N-th commit is written: as if it had never come to it
    SHIM_DIE=after:N    ends when the N-th commit is on the disk and nobody has been told
+   SHIM_FAIL=FILE      while a number stands there, eight bytes, so many syncs of the log answer with an I/O error, although
+                       all is on the disk
    SHIM_CLOCK=FILE     adds the milliseconds that stand there, eight bytes, to the time of day */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,7 +24,7 @@
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-static int64_t none, *commits = &none, *moved = &none, die_at = -1;
+static int64_t none, never, *commits = &none, *moved = &none, *fails = &never, die_at = -1;
 static int before, steps;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -39,6 +41,7 @@ static void start(void) {
     commits = shared("SHIM_COMMITS");
     moved = shared("SHIM_CLOCK");
     steps = getenv("SHIM_STEPS") != NULL;
+    if (getenv("SHIM_FAIL")) fails = shared("SHIM_FAIL");
     const char *die = getenv("SHIM_DIE");
     if (die) {
         before = strncmp(die, "before:", 7) == 0;
@@ -78,16 +81,20 @@ static void step_ends(void) {
     if (steps) counted();
 }
 
-static void synced(int fd) {
+static int synced(int fd, int done) {
     pthread_once(&once, start);
     if (steps || is_log(fd)) counted();
+    if (steps || !is_log(fd) || *fails <= 0) return done;
+    *fails -= 1;
+    errno = EIO;
+    return -1;
 }
 
 ssize_t write(int fd, const void *from, size_t count) { writes(fd); return REAL(write)(fd, from, count); }
 ssize_t pwrite(int fd, const void *from, size_t count, off_t at) { writes(fd); return REAL(pwrite)(fd, from, count, at); }
 ssize_t pwrite64(int fd, const void *from, size_t count, off64_t at) { writes(fd); return REAL(pwrite64)(fd, from, count, at); }
-int fsync(int fd) { step_begins(); int done = REAL(fsync)(fd); synced(fd); return done; }
-int fdatasync(int fd) { step_begins(); int done = REAL(fdatasync)(fd); synced(fd); return done; }
+int fsync(int fd) { step_begins(); return synced(fd, REAL(fsync)(fd)); }
+int fdatasync(int fd) { step_begins(); return synced(fd, REAL(fdatasync)(fd)); }
 
 int rename(const char *from, const char *to) {
     step_begins();

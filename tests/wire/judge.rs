@@ -8,7 +8,7 @@ use inactive_contractors::store::Store;
 use crate::deeds::{Deed, deeds};
 use crate::fake::slack::{BOT_USER, Message};
 use crate::figures::Kind;
-use crate::ledger::{Asked, DUE, Event, GENESIS, Ledger};
+use crate::ledger::{Asked, DUE, Event, GENESIS, Ledger, Number};
 use crate::mandate;
 use crate::plan::Terms;
 use crate::play::Notes;
@@ -16,10 +16,7 @@ use crate::secrets;
 use crate::support::World;
 
 /// The same of messages.
-const UNSENT: (&str, &str) = (
-    "messages that are to be sent again",
-    "SELECT count(*) FROM message WHERE retry_at IS NOT NULL OR render_again_at IS NOT NULL",
-);
+const UNSENT: (&str, Number) = ("messages that are to be sent again", Ledger::unsent);
 
 /// Each call that changes an account, with its events: the intent before it, and what may come after it.
 const CHANGES: [(&str, &str, &str, &[&str]); 3] = [
@@ -70,7 +67,7 @@ pub fn due(ledger: &Ledger, now: DateTime<Utc>) -> Vec<String> {
         .into_iter()
         .filter(is_late)
         .map(|asked| format!("request {} is to expire", asked.id));
-    let counts = DUE.iter().chain([&UNSENT]).map(|(what, sql)| (what, ledger.number(sql)));
+    let counts = DUE.iter().chain([&UNSENT]).map(|(what, number)| (what, ledger.number(*number)));
     let due = counts.filter(|(_, number)| *number > 0).map(|(what, number)| format!("{number} {what}"));
     due.chain(late).collect()
 }
@@ -299,21 +296,15 @@ fn cards(case: &Case<'_>) {
 
 /// What the rows and Okta say of each other.
 fn rows(case: &Case<'_>, trail: &[Event]) {
-    let wrong = |what: &str, sql: &str| {
-        if case.ledger.number(sql) > 0 {
+    let wrong = |what: &str, number: usize| {
+        if number > 0 {
             case.notes.wrong(Kind::Doubled, what);
         }
     };
-    wrong(
-        "two open requests hold one account",
-        "SELECT count(*) FROM (SELECT 1 FROM candidate WHERE state IN ('proposed', 'due')
-                               GROUP BY account_id HAVING count(*) > 1)",
-    );
+    wrong("two open requests hold one account", case.ledger.held_twice());
     wrong(
         "a request was decided twice",
-        "SELECT count(*) FROM (SELECT 1 FROM audit_event
-             WHERE action IN ('approved', 'denied', 'expired', 'withdrawn')
-             GROUP BY request HAVING count(*) > 1)",
+        case.ledger.twice_in_trail(&["approved", "denied", "expired", "withdrawn"]),
     );
     for one in case.ledger.candidates() {
         let actions = case.ledger.actions(one.request, &one.account);

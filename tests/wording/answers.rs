@@ -98,6 +98,7 @@ async fn every_other_note_is_a_sentence() {
         refusals::repeated(),
         refusals::no_such_request(),
         refusals::broken(),
+        refusals::in_doubt(),
         refusals::not_allowed("start a sweep", "approvers and admins of this policy"),
         refusals::not_here(),
         refusals::which_policy(&["contractors", "vendors"]),

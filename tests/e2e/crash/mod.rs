@@ -21,6 +21,7 @@ use crate::fake::slack::{C_OPS, Message, U_ADMIN};
 use crate::process::BotProcess;
 use crate::support::World;
 use places::{Moment, Place, places};
+pub use shim::next_commit_fails;
 pub use stories::a_minute_each;
 use stories::{ADA, BEN, Story};
 

@@ -10,12 +10,10 @@ use inactive_contractors::store::{AuditQuery, Store};
 use super::places::steps;
 use super::shim;
 use super::stories::copy;
+use crate::by_hand::{Holder, has_what_the_log_had};
 use crate::fake::slack::U_APPROVER;
 use crate::process::{BotProcess, Ended};
 use crate::support::{PLAIN_POLICY, World};
-
-/// Only the log of the database says so, until it is moved into the file.
-const IN_THE_LOG: &str = "UPDATE message SET attempts = 77";
 
 /// A database with a log beside it that was not moved into the file, as a crash leaves it, and an older copy of it.
 struct Given {
@@ -35,8 +33,8 @@ impl Given {
         world.stop_bot().await;
         world.file_let_go().await;
         let head = world.audit().last().expect("there are events").seq;
-        let raw = rusqlite::Connection::open(world.database()).expect("the file is there");
-        raw.execute_batch(IN_THE_LOG).expect("it can be written");
+        let program = Holder::of(&world.database());
+        program.write_to_log();
         let paths = ["", "-wal"].map(|suffix| beside(&world.database(), suffix));
         let files = paths.map(|path| (path.clone(), std::fs::read(path).expect("it is there"))).into();
         Given { world, copy, files, head }
@@ -84,11 +82,11 @@ impl Given {
         assert_eq!(names, 1, "the database has another name: {:?}", self.all());
         let kept = self.kept();
         if is_new {
-            assert!(kept.iter().any(|kept| has_all(kept)), "what was there is lost: {kept:?}");
+            assert!(kept.iter().any(|kept| has_what_the_log_had(kept)), "what was there is lost: {kept:?}");
         } else {
-            assert!(last.seq == self.head && has_all(&database), "something is lost");
+            assert!(last.seq == self.head && has_what_the_log_had(&database), "something is lost");
             // A copy of it does no harm, a second name does.
-            assert!(kept.iter().all(|kept| no_links && has_all(kept)), "{kept:?}");
+            assert!(kept.iter().all(|kept| no_links && has_what_the_log_had(kept)), "{kept:?}");
         }
         is_new
     }
@@ -109,13 +107,6 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 fn name(path: &Path) -> String {
     path.file_name().expect("it has a name").to_string_lossy().into_owned()
-}
-
-/// Whether what was in the log is in the file, or in the log beside it.
-fn has_all(path: &Path) -> bool {
-    let file = rusqlite::Connection::open(path).expect("it is there");
-    let sql = "SELECT min(attempts) = 77 FROM message";
-    file.query_row(sql, [], |row| row.get(0)).unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,11 +145,11 @@ async fn a_restore_that_is_killed_leaves_the_old_database_or_the_new_one_and_can
 async fn a_database_that_a_program_reads_is_not_restored_over() {
     let given = Given::new().await;
     given.put_back();
-    let reader = rusqlite::Connection::open(given.world.database()).expect("the file is there");
-    reader.execute_batch("BEGIN; SELECT count(*) FROM message").expect("it can be read");
+    let reader = Holder::of(&given.world.database());
+    reader.read();
     let ended = given.restore(&[]).await;
     assert!(ended.stderr.contains("is in use by a program that reads it"), "{ended:?}");
-    reader.execute_batch("END").expect("it was begun");
+    reader.let_go();
     drop(reader);
     assert!(!given.is_restored(false).await);
     given.restored().await;

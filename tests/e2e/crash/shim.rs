@@ -1,5 +1,6 @@
 //! The library that ends the real binary at a commit and moves its clock; see `tests/support/shim.c`.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -30,6 +31,7 @@ pub fn environment(world: &World, die: Option<(usize, Moment)>) -> Vec<(&'static
     let mut variables = vec![
         ("LD_PRELOAD", library().display().to_string()),
         ("SHIM_COMMITS", count_file(world).display().to_string()),
+        ("SHIM_FAIL", world.folder().join("failing").display().to_string()),
         ("SHIM_CLOCK", world.moved_file().display().to_string()),
     ];
     variables.extend(die.map(|(number, moment)| {
@@ -37,6 +39,13 @@ pub fn environment(world: &World, die: Option<(usize, Moment)>) -> Vec<(&'static
         ("SHIM_DIE", format!("{side}:{number}"))
     }));
     variables
+}
+
+/// Has the next commit of the world's process answered with an I/O error, although all of it is on the disk.
+pub fn next_commit_fails(world: &World) {
+    // In place: the process looks at these bytes all the time.
+    let file = std::fs::OpenOptions::new().write(true).open(world.folder().join("failing"));
+    file.and_then(|mut file| file.write_all(&1_i64.to_ne_bytes())).expect("the process made it");
 }
 
 /// The environment of a process that counts its steps with files instead, and dies at one of them.

@@ -430,5 +430,5 @@ async fn all_told(world: &World) {
 }
 
 fn is_told(world: &World) -> bool {
-    world.count("SELECT min(told) FROM request WHERE id >= ?1", "1") == 1
+    world.all_told(1)
 }

@@ -17,9 +17,10 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
+use super::OpenError;
 use super::open::beside;
-use super::{OpenError, StoreError, codec};
 use crate::files;
+use crate::store::{StoreError, codec};
 
 /// The database file with what belongs to it while it is in use.
 const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];

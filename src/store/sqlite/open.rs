@@ -10,8 +10,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use super::copy::copy_whole;
 use super::lock::FileLock;
 use super::restore::undo_unfinished;
-use super::{OpenError, StoreError, schema};
+use super::{OpenError, schema};
 use crate::files;
+use crate::store::StoreError;
 
 /// "icon" in ASCII: marks a file as ours in `SQLite`'s header.
 const APPLICATION_ID: i64 = 0x6963_6f6e;
@@ -25,7 +26,7 @@ const STATEMENTS_KEPT: usize = 256;
 const COPY_PAGES: i32 = 1000;
 
 /// A connection and the lock that says that it is the only one.
-pub(super) struct Held {
+pub(in crate::store) struct Held {
     pub(super) connection: Connection,
     /// Who only looks needs none.
     lock: Option<FileLock>,
@@ -48,8 +49,13 @@ impl Held {
         }
         if is_in_place.is_err() {
             // `SQLite` would remove the log by its name, and that may be another file's by now.
-            std::mem::forget(self.connection);
+            self.leave();
         }
+    }
+
+    /// Lets go of the file as it is: not even its log is looked at.
+    pub(super) fn leave(self) {
+        std::mem::forget(self.connection);
     }
 
     /// A connection that can do no harm beside others.

@@ -10,17 +10,17 @@ use std::io::{Error, Result as IoResult};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
-use rusqlite::Connection;
-
-use super::audit::{self, AuditContext};
-use super::codec::{self, json_text, time_text};
+use super::OpenError;
 use super::copy::{close_alone, copy_pages, read_only};
 use super::lock::FileLock;
 use super::open::{beside, check, configure, migrate_all, newest, open_made, refused, resolve};
-use super::{OpenError, Store, StoreError, lineage as row};
 use crate::domain::lineage::{self, DatabaseId, Head, Mismatch, Stop};
 use crate::files::{self, PRIVATE};
+use crate::store::audit::{self, AuditContext};
+use crate::store::codec::{json_text, time_text};
+use crate::store::tx::{Tx, params};
+use crate::store::{Store, StoreError, lineage as row};
+use chrono::{DateTime, Utc};
 
 /// What is put behind the database's name for the file that a restore replaced; the time follows.
 const ASIDE: &str = ".before-restore.";
@@ -191,7 +191,7 @@ fn stop(
     configure(&connection, staged)?;
     migrate_all(&mut connection, staged, version)?;
     let transaction = connection.transaction().map_err(sql)?;
-    let stopped = write_stop(&transaction, from, present, now).map_err(|error| corrupt(staged, &error))?;
+    let stopped = write_stop(&*transaction, from, present, now).map_err(|error| corrupt(staged, &error))?;
     transaction.commit().map_err(sql)?;
     close_alone(connection).map_err(sql)?;
     let io = |source| OpenError::Io { what: "restore", path: staged.to_owned(), source };
@@ -200,7 +200,7 @@ fn stop(
 }
 
 fn write_stop(
-    tx: &Connection,
+    tx: &dyn Tx,
     from: &Path,
     present: Option<&DatabaseId>,
     now: DateTime<Utc>,
@@ -216,10 +216,9 @@ fn write_stop(
         restored_from: Some(from.display().to_string()),
         seen: Vec::new(),
     };
-    codec::run(
-        tx,
+    tx.run(
         "UPDATE lineage SET epoch = ?1, epoch_began = ?2, stopped = ?3",
-        rusqlite::params![epoch, time_text(now), json_text(&stop)?],
+        params![epoch, time_text(now), json_text(&stop)?],
     )?;
     audit::append(tx, &AuditContext::default(), lineage::stopped(&database, &stop))?;
     Ok((database, head))

@@ -8,9 +8,11 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
+use super::OpenError;
 use super::open::{beside, check, newest, open_made, refused};
-use super::{OpenError, Store, StoreError, Verified};
 use crate::files::{self, PRIVATE};
+use crate::store::Store;
+use crate::store::tx::Tx;
 
 /// How often a copy that the writer's lock stopped is tried again, and how long it waits each time.
 const TRIES: u32 = 100;
@@ -28,19 +30,6 @@ impl Store {
         copy_whole(&source, &beside(to, ".part"), to)
     }
 
-    /// Opens the file to read it, beside whoever works with it. Writing to it fails.
-    pub fn open_to_read(path: &Path) -> Result<Store, OpenError> {
-        let (connection, version) = read_only(path)?;
-        let known = newest();
-        if version != known {
-            let why = format!(
-                "its schema version is {version}, and this program reads {known}; a start of the bot migrates it"
-            );
-            return Err(OpenError::NotOurs { path: path.to_owned(), why });
-        }
-        Store::start(super::open::Held::unlocked(connection), path)
-    }
-
     /// The schema version of the file and that of this program, if the file is there and older. Changes nothing.
     pub fn older_schema(path: &Path) -> Result<Option<(i64, i64)>, OpenError> {
         if !path.exists() {
@@ -49,33 +38,39 @@ impl Store {
         let (_, version) = read_only(path)?;
         Ok(Some((version, newest())).filter(|(found, known)| (1..*known).contains(found)))
     }
-
-    /// Reads every page and every event: whether the file is whole, and up to where the audit trail holds. Tells `so_far`
-    /// now and then the number of the last event that was read.
-    pub async fn verify_file(
-        &self,
-        so_far: &(dyn Fn(u64) + Sync),
-    ) -> Result<Result<Verified, String>, StoreError> {
-        let found: String = self
-            .run(|connection| Ok(connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?))
-            .await?;
-        if found != "ok" {
-            return Ok(Err(found));
-        }
-        self.verify_telling(so_far).await.map(Ok)
-    }
 }
 
 /// The file, to be read only, and its schema version.
 pub(super) fn read_only(path: &Path) -> Result<(Connection, i64), OpenError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection =
-        Connection::open_with_flags(path, flags).map_err(|source| refused("read", path, source))?;
+    let connection = open_unlocked(path)?;
     let version = check(&connection, path, newest())?;
     if version == 0 {
         return Err(OpenError::NotOurs { path: path.to_owned(), why: "it is empty".to_owned() });
     }
     Ok((connection, version))
+}
+
+/// The file, to be looked at only, whatever is in it.
+pub(in crate::store) fn open_to_inspect(path: &Path) -> Result<Box<dyn Tx + Send>, OpenError> {
+    Ok(Box::new(open_unlocked(path)?))
+}
+
+fn open_unlocked(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).map_err(|source| refused("read", path, source))
+}
+
+/// The file, to be read only, if it has this program's schema.
+pub(super) fn newest_to_read(path: &Path) -> Result<Connection, OpenError> {
+    let (connection, version) = read_only(path)?;
+    let known = newest();
+    if version == known {
+        return Ok(connection);
+    }
+    let why = format!(
+        "its schema version is {version}, and this program reads {known}; a start of the bot migrates it"
+    );
+    Err(OpenError::NotOurs { path: path.to_owned(), why })
 }
 
 /// Copies all to `part`, which gets the name `to` when it is whole and on the disk. Of a copy that failed nothing is left.
