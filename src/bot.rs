@@ -514,8 +514,7 @@ pub async fn everybody_approves(slack: &Slack, policies: &[Policy]) -> Vec<Strin
         if slack.anybody_may_join(&policy.channel).await == Some(true) {
             let Policy { name, channel, .. } = policy;
             warnings.push(format!(
-                "the members of {channel} decide for policy {name}, and the channel is public: whoever joins it may \
-                 approve. Make it private, or name the approvers"
+                "the members of {channel} decide for policy {name}, and the channel is public, so anyone who joins it may approve. Make it private, or name the approvers"
             ));
         }
     }

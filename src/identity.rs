@@ -19,14 +19,14 @@ use crate::domain::sighting::Sighting;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// Asked to slow down for longer than the adapter was willing to wait.
-    #[error("the identity provider asks to wait until {until}")]
+    #[error("the rate limit is used up until {}", until.format("%-d %b %Y, %H:%M UTC"))]
     RateLimited {
         /// When calls are welcome again.
         until: DateTime<Utc>,
     },
     /// A passing fault (5xx, timeout, broken connection, maintenance), or an answer that never came. The call may or
     /// may not have taken effect.
-    #[error("the identity provider did not answer properly: {0}")]
+    #[error("no proper answer: {0}")]
     Transient(String),
     /// There is no such thing.
     #[error("not found: {0}")]
@@ -34,7 +34,7 @@ pub enum IdentityError {
     /// The provider understood and refused, as it does with an account in the wrong status.
     #[error("refused: {0}")]
     Refused(String),
-    /// The credential or one of its rights is missing, wrong or expired. The text says which and how to mend it.
+    /// The credential or one of its rights is missing, wrong or expired. The text says which and how to fix it.
     #[error("access denied: {0}")]
     Denied(String),
     /// The answer could not be understood.

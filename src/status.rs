@@ -44,13 +44,13 @@ async fn answer(database: &Path) -> anyhow::Result<Value> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let request = Request::get("/status").header("host", "bot").body(Empty::<Bytes>::new())?;
-    let response = sender.send_request(request).await.context("the bot hung up")?;
+    let response = sender.send_request(request).await.context("the bot closed the connection")?;
     let code = response.status();
-    let body = response.into_body().collect().await.context("the bot hung up")?.to_bytes();
+    let body = response.into_body().collect().await.context("the bot closed the connection")?.to_bytes();
     if !code.is_success() {
         bail!("the bot answered {code}");
     }
-    serde_json::from_slice(&body).context("the answer is not from a bot of this kind")
+    serde_json::from_slice(&body).context("the answer is not from this program")
 }
 
 /// For eyes.

@@ -121,11 +121,11 @@ impl App {
                 Ok(Telling::Enough) => {
                     tracing::error!(
                         channel,
-                        "the channel was told of {OUTAGES_TOLD} outages today; not of more"
+                        "the channel was notified of {OUTAGES_TOLD} outages today; further ones are only logged"
                     );
                 }
                 Err(error) => {
-                    tracing::error!(channel, %error, "the channel can't be told either");
+                    tracing::error!(channel, %error, "the channel can't be notified either");
                     continue;
                 }
             }
@@ -164,7 +164,9 @@ impl App {
             for (channel, number) in outage.told.clone() {
                 match self.tell_end(&channel, number, outage.since).await {
                     Ok(()) => drop(outage.told.remove(&channel)),
-                    Err(error) => tracing::error!(channel, %error, "the channel can't be told of the end"),
+                    Err(error) => {
+                        tracing::error!(channel, %error, "the channel can't be notified of the end")
+                    }
                 }
             }
         }
@@ -179,7 +181,7 @@ impl App {
                     outage.told.extend(stands.then(|| (channel.clone(), number)));
                     outage.tried.remove(&channel);
                 }
-                Err(error) => tracing::error!(channel, %error, "can't look for what was told"),
+                Err(error) => tracing::error!(channel, %error, "can't look for earlier notices"),
             }
         }
     }
@@ -212,7 +214,9 @@ impl App {
                 for channel in missing.clone() {
                     match self.tell_once(channel, &key, since, &notices::database_lost()).await {
                         Ok(()) => drop(missing.remove(channel)),
-                        Err(error) => tracing::error!(channel, %error, "the channel can't be told either"),
+                        Err(error) => {
+                            tracing::error!(channel, %error, "the channel can't be notified either")
+                        }
                     }
                 }
                 if !missing.is_empty() {

@@ -417,7 +417,9 @@ impl App {
 pub(super) fn turned_away(user: &str, at: DateTime<Utc>, stranger: &Stranger) -> Draft {
     match stranger {
         Stranger::Outsider(person, why) => refused_unseen(person.clone(), at, why),
-        Stranger::NotInChannel(person, _) => refused_unseen(person.clone(), at, "not in the channel"),
+        Stranger::NotInChannel(person, _) => {
+            refused_unseen(person.clone(), at, "not a member of the channel")
+        }
         Stranger::CantTell(why) => {
             let person = Person { id: user.to_owned(), name: String::new(), email: None, person_id: None };
             refused_unseen(person, at, &unidentified(why))

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use crate::app::wording::last_moment;
 use crate::chat::{
     Ack, Block, Card, Chat, ChatError, ChatUser, FileRef, Home, Mark, Marked, MessageRef, Modal, ReplyTo,
-    ShareIn, Upload, ViewRef, What,
+    ShareIn, Upload, ViewRef, What, date_in_words,
 };
 use crate::clock::Clock;
 use crate::domain::exemption::Granted;
@@ -78,7 +79,7 @@ impl Signed {
     async fn exemptions(&self) -> BTreeMap<String, String> {
         let granted = self.store.latest_exemptions(EXEMPT_MAX, self.clock.now()).await.unwrap_or_default();
         let fact = |one: Granted| {
-            let words = format!("{} until {}", one.account.login, one.ends_at.format("%Y-%m-%d"));
+            let words = format!("{} until {}", one.account.login, date_in_words(last_moment(one.ends_at)));
             (format!("{}{}", lineage::EXEMPT, one.account.id.0), words)
         };
         granted.into_iter().map(fact).collect()

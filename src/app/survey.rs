@@ -171,8 +171,11 @@ fn blind(looks: &SecondLooks, by_log: bool) -> Option<anyhow::Error> {
     let failures: Vec<&IdentityError> = looks.values().map_while(|look| look.as_ref().err()).collect();
     let passing = failures.iter().find(|failure| failure.may_pass());
     let why = passing.or(failures.first()).copied().filter(|_| failures.len() == looks.len())?;
-    let what =
-        if by_log { "the sign-in log could not be read for any" } else { "no closer look succeeded at any" };
+    let what = if by_log {
+        "the System Log could not be read for any"
+    } else {
+        "no account could be read more closely, for any"
+    };
     let what = format!("{what} of the {} idle accounts", looks.len());
     Some(anyhow::Error::new(why.clone()).context(what))
 }

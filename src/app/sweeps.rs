@@ -118,7 +118,7 @@ impl App {
         let (first, longest) = TRY_AGAIN_AFTER;
         *at = self.clock.now() + waiting::doubled(first, *times, longest);
         *times += 1;
-        tracing::warn!(sweep = id, error = format!("{error:#}"), again_at = %*at, "sweep stopped; it is begun anew");
+        tracing::warn!(sweep = id, error = format!("{error:#}"), again_at = %*at, "sweep stopped; it starts again");
         Some(*at)
     }
 

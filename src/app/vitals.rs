@@ -8,10 +8,11 @@ use tokio::time::{Instant, timeout};
 
 use super::command::outcome;
 use super::requests::card_key;
+use super::wording::counted;
 use super::wording::deciders::lack_in_words;
 use super::wording::lineage::reason;
 use super::{App, TICK_MAX, Work, lock};
-use crate::chat::Connection;
+use crate::chat::{Connection, time_in_words};
 use crate::domain::lineage::DatabaseId;
 use crate::domain::policy::Policy;
 use crate::domain::schedule;
@@ -138,7 +139,7 @@ impl Vitals {
     /// Of a bot that has its database, and waits for Slack.
     pub async fn of_a_start(store: &Store, at: DateTime<Utc>) -> Vitals {
         let (alive, database) = sign_of_database(store, at).await;
-        let mut wrong = vec!["Slack has not been reached yet since the start, or the last reload".to_owned()];
+        let mut wrong = vec!["Slack has not been reached since the start or the last reload".to_owned()];
         wrong.extend(database.why.as_ref().map(|why| format!("the database: {why}")));
         let lineage = store.lineage();
         wrong.extend(lineage.stopped.as_ref().map(|stop| format!("stopped: {}", reason(&lineage, stop))));
@@ -164,8 +165,8 @@ impl Vitals {
 pub fn others_in_words(count: u64) -> String {
     let connections = if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") };
     format!(
-        "Slack counts {connections} to this app besides those of this bot: another bot with the same app-level token, or \
-         one that has died, gets some of the clicks, and this bot never sees them; stop it, or give each bot an app of its own"
+        "Slack counts {connections} to this app besides this bot's: another bot with the same app-level token, or one \
+         that crashed, receives some of the clicks, and this bot never sees them. Stop the other bot, or give each bot its own app"
     )
 }
 
@@ -272,9 +273,11 @@ impl App {
             let paused = self.store.pause_of(&policy.name).await?.is_some();
             let overdue_since = if paused { None } else { self.overdue_since(policy, now).await? };
             if let Some(since) = overdue_since {
-                vitals
-                    .wrong
-                    .push(format!("the sweep of {} that was due at {since} has not begun", policy.name));
+                vitals.wrong.push(format!(
+                    "the sweep of {} that was due {} has not started",
+                    policy.name,
+                    time_in_words(since)
+                ));
             }
             let last_sweep = self.store.last_sweep(&policy.name).await?.map(|sweep| {
                 let (ended_at, counts) = match &sweep.state {
@@ -308,14 +311,21 @@ impl App {
             });
         }
         for SweepRow { id, policy, started_at, .. } in self.late_sweeps(now).await? {
-            vitals.wrong.push(format!("sweep {id} of {policy} began at {started_at} and has not ended"));
+            vitals.wrong.push(format!(
+                "sweep {id} of {policy} started {} and has not ended",
+                time_in_words(started_at)
+            ));
         }
         for (channel, why) in lock(&self.runtime.unusable).iter() {
-            vitals.wrong.push(format!("the channel {channel} can't be posted to: {why}"));
+            vitals.wrong.push(format!("can't post in the channel {channel}: {why}"));
         }
         vitals.collectors_behind = self.store.collectors_behind(now - BEHIND_MAX).await?;
         vitals.wrong.extend(vitals.collectors_behind.iter().map(|Behind { collector, events, since }| {
-            format!("{collector} lacks {events} events of the audit trail since {since}")
+            format!(
+                "{} of the audit trail not yet forwarded to {collector}, since {}",
+                counted(usize::try_from(*events).unwrap_or_default(), "event", "events"),
+                time_in_words(*since)
+            )
         }));
         Ok(())
     }
@@ -341,7 +351,7 @@ impl App {
         let round = lock(&self.runtime.pulse).round;
         let hung = round.is_some_and(|round| round.elapsed() > ROUND_MAX);
         if hung {
-            stuck.push("the workflow hangs: it has not looked for what is due".to_owned());
+            stuck.push("the workflow hangs: it has not looked for due work".to_owned());
         }
         for (work, task) in lock(&self.runtime.in_flight).iter() {
             let max = if matches!(work, Work::Sweep(_)) { SWEEP_MAX } else { WORK_MAX };
@@ -501,7 +511,7 @@ mod tests {
             let started_at = bench.app.store.sweep(id).await.unwrap().expect("it is there").started_at;
             let is_late = async |at| {
                 let wrong = read_at(&bench.app, at).await.wrong;
-                wrong.iter().any(|what| what.starts_with(&format!("sweep {id} of p began at")))
+                wrong.iter().any(|what| what.starts_with(&format!("sweep {id} of p started ")))
             };
             // A slot comes at a full second.
             let late_at = midnight() + chrono::Duration::hours(hours);

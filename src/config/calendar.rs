@@ -80,8 +80,7 @@ fn warn(section: &Section<'_>, name: &str, rule: &Rule, calendar: &Calendar) {
     let instead = (idle.num_days() * week / 7).max(1);
     let unit = if instead == 1 { "working day" } else { "working days" };
     section.report.warning(format!(
-        "policy \"{name}\": inactive_after counts calendar days, and from {first} {days} days in a row are off: whoever takes them off \
-         becomes a candidate; \"{instead} {unit}\" would not count them"
+        "policy \"{name}\": inactive_after counts calendar days, and from {first} {days} days in a row are off, so everyone who takes them off becomes a candidate; \"{instead} {unit}\" would not count them"
     ));
 }
 

@@ -35,7 +35,7 @@ const RESTORED_GRACE: Span = Span {
     default: "7d",
     least: "1h",
     most: "365d",
-    why: "whoever got an account back needs time to use it",
+    why: "the owner of a restored account needs time to use it",
 };
 const ANSWER_WITHIN: Span = Span {
     key: "answer_within",
@@ -70,7 +70,7 @@ const EXEMPTION_NOTICE: Span = Span {
     default: "3d",
     least: "1h",
     most: "90d",
-    why: "whoever owns an exemption needs time to ask for a longer one",
+    why: "the owner of an exemption needs time to renew it",
 };
 const UNDO_FOR: Span = Span {
     key: "undo_for",

@@ -25,11 +25,11 @@ pub(super) fn read(section: &Section<'_>, approvers: Option<&People>, answer_wit
     }
     match (&escalate_before, &escalate_to) {
         (Some(_), None) if section.position_of("escalate_to").is_none() => {
-            let message = "escalate_before needs escalate_to: who is told that nobody answers";
+            let message = "escalate_before needs escalate_to: who is notified when nobody answers";
             section.problem(section.position_of("escalate_before").unwrap_or(section.at), message);
         }
         (None, Some(_)) if section.position_of("escalate_before").is_none() => {
-            let message = "escalate_to needs escalate_before: how long before the deadline they are told";
+            let message = "escalate_to needs escalate_before: how long before the deadline they are notified";
             section.problem(section.position_of("escalate_to").unwrap_or(section.at), message);
         }
         _ => {}

@@ -208,9 +208,9 @@ pub fn assess(account: &Account, standing: &Standing, rule: &Rule, now: DateTime
     if rule.second_look {
         match &standing.second_look {
             SecondLook::Nothing { .. } | SecondLook::Seen(_) => {}
-            SecondLook::NotAsked => return Assessment::Unknown("the sign-in log was not looked at".into()),
+            SecondLook::NotAsked => return Assessment::Unknown("Okta's System Log was not read".into()),
             SecondLook::Failed(why) => {
-                return Assessment::Unknown(format!("the sign-in log could not be read: {why}"));
+                return Assessment::Unknown(format!("Okta's System Log could not be read: {why}"));
             }
         }
     }
@@ -368,7 +368,7 @@ fn idle_since(
         signs.push((at, Signal::Restored));
     }
     if let Some((at, _)) = signs.iter().find(|(at, _)| *at > now + CLOCK_SKEW_MAX) {
-        return Err(format!("a date lies in the future ({})", at.format("%Y-%m-%d")));
+        return Err(format!("a date is in the future ({})", at.format("%-d %b %Y")));
     }
     let (since, signal) = signs
         .into_iter()

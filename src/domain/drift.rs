@@ -204,7 +204,7 @@ pub fn find(watch: &Watch, ours: Ours, seen: Seen, now: DateTime<Utc>) -> Findin
     }
     match ours {
         Ours::Done => return Finding::RestoredByUs,
-        Ours::UnderWay => return Finding::NotTold("it is being given back".to_owned()),
+        Ours::UnderWay => return Finding::NotTold("it is being restored".to_owned()),
         Ours::Never | Ours::Tried => {}
     }
     let changed_at = status_changed.at().filter(|at| *at > watch.suspended_at - SKEW);

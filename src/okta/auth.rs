@@ -309,7 +309,7 @@ fn accept(body: &[u8], now: DateTime<Utc>) -> Result<Token, IdentityError> {
 
 fn refusal(status: StatusCode, headers: &HeaderMap, code: Option<&str>, now: DateTime<Utc>) -> IdentityError {
     let reference = errors::reference(status, code, headers);
-    let mend = match (status.as_u16(), code) {
+    let fix = match (status.as_u16(), code) {
         (429, _) => return IdentityError::RateLimited { until: now + Duration::minutes(1) },
         (408 | 500..=599, _) => {
             return IdentityError::Transient(format!("Okta gave out no access token {reference}"));
@@ -327,7 +327,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, code: Option<&str>, now: Dat
         (404, _) => "check the org URL",
         _ => "check the app's client credentials grant, scopes and network zones",
     };
-    IdentityError::Denied(format!("Okta gave the service app no access token {reference}: {mend}"))
+    IdentityError::Denied(format!("Okta gave the service app no access token {reference}: {fix}"))
 }
 
 fn header(text: &str) -> Result<HeaderValue, IdentityError> {

@@ -311,7 +311,7 @@ fn unproven(
             position = candidate.position,
             account = candidate.shown.id.0,
             ?why,
-            "THE DATABASE WAS CHANGED BY HAND: the audit trail does not bear out this approval, so nobody is suspended \
+            "THE DATABASE WAS CHANGED BY HAND: the audit trail does not confirm this approval, so nobody is suspended \
              for it; keep the file as evidence"
         );
     }
@@ -336,7 +336,7 @@ fn has(
         request = request.id,
         position = candidate.position,
         without = action.word(),
-        "THE DATABASE WAS CHANGED BY HAND: the audit trail does not have what the row rests on, so nothing is done for \
+        "THE DATABASE WAS CHANGED BY HAND: the audit trail does not confirm this row, so nothing is done for \
          it; keep the file as evidence"
     );
     Ok(false)

@@ -201,7 +201,7 @@ fn is_proven(tx: &Connection, restoration: &Restoration) -> Result<bool, StoreEr
     }
     tracing::error!(
         restoration = restoration.id,
-        "THE DATABASE WAS CHANGED BY HAND: the audit trail does not have this wish, so nobody is given back; keep the \
+        "THE DATABASE WAS CHANGED BY HAND: the audit trail has no record of this request, so nobody is restored; keep the \
          file as evidence"
     );
     Ok(false)

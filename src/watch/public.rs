@@ -27,7 +27,7 @@ pub(super) fn in_public(status: Status) -> Status {
     } = vitals;
     let mut wrong = Vec::new();
     for (what, sign) in [("Slack", &slack), ("Okta", &okta), ("the database", &database)] {
-        wrong.extend((sign.ok == Some(false)).then(|| format!("{what}: not well")));
+        wrong.extend((sign.ok == Some(false)).then(|| format!("{what} is not healthy")));
     }
     if other_connections > 0 {
         wrong.push(format!("Slack counts {other_connections} connections of others to this app"));
@@ -37,7 +37,7 @@ pub(super) fn in_public(status: Status) -> Status {
         format!("{} lacks {} events of the audit trail since {}", one.collector, one.events, one.since)
     }));
     if !stuck.is_empty() {
-        wrong.push(format!("work that should have been done: {}", stuck.len()));
+        wrong.push(format!("overdue work: {}", stuck.len()));
     }
     wrong.push(MORE.to_owned());
     let vitals = Vitals {
@@ -63,7 +63,7 @@ fn wrong_with(policy: &PolicyVitals) -> impl Iterator<Item = String> {
     let name = &policy.policy;
     let overdue = policy
         .overdue_since
-        .map(|since| format!("the sweep of {name} that was due at {since} has not begun"));
+        .map(|since| format!("the sweep of {name} that was due at {since} has not started"));
     let failed = match policy.last_sweep.as_ref().map(|last| last.state) {
         Some("failed") => Some(format!("the last sweep of {name} failed")),
         Some("refused") => Some(format!("the last sweep of {name} was refused")),

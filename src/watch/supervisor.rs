@@ -54,6 +54,6 @@ impl Supervisor {
 
 fn tell(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::debug!(%error, "systemd can't be told");
+        tracing::debug!(%error, "systemd can't be notified");
     }
 }

@@ -9,7 +9,7 @@ use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
-const LEFT_ALONE: &str = "The account is left alone, whatever is decided here";
+const LEFT_ALONE: &str = "The account is left alone, even if this request is approved";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exemption_by_command_is_on_the_open_card_until_it_ends() {

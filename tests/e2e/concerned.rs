@@ -101,7 +101,7 @@ async fn both_are_asked_once_and_their_answers_stand_on_the_card() {
     }
     assert!(managers.visible_text().contains(ADA) && !managers.current().text.contains("<!channel>"));
     press(&world, U_ADA, &own, "needed").await;
-    world.told(U_ADA, "Thank you, noted: I still need this").await;
+    world.told(U_ADA, "Thank you. Recorded: I still need this").await;
     card_says(&world, &card, "says: I still need this").await;
     let own = asked(&world, U_ADA, "You said: I still need this").await;
     assert_eq!(own.actions(), Vec::<String>::new());
@@ -133,7 +133,7 @@ async fn an_answer_of_whom_slack_can_not_name_is_refused_for_now_and_stands_in_t
     assert_eq!((refused.request, refused.actor["person"]["id"].as_str()), (Some(1), Some(U_ADA)));
     world.slack.clear_faults();
     press(&world, U_ADA, &own, "needed").await;
-    world.told(U_ADA, "Thank you, noted: I still need this").await;
+    world.told(U_ADA, "Thank you. Recorded: I still need this").await;
     card_says(&world, &card, "says: I still need this").await;
     world.nothing_else_is_wrong().await;
 }
@@ -248,7 +248,7 @@ async fn only_the_recipient_under_the_address_that_was_asked_can_answer() {
     // Their address in Slack is another one now.
     world.slack.add_user(SlackUser::new(U_ADA, "Ada", "other@ext.example").guest(), &[]);
     press(&world, U_ADA, &own, "needed").await;
-    world.told(U_ADA, "your answer doesn't count").await;
+    world.told(U_ADA, "your answer was not recorded").await;
     assert_eq!((world.audited("person_answered"), world.audited("input_refused")), (0, 1));
     world.slack.add_user(SlackUser::new(U_ADA, "Ada", ADA).guest(), &[]);
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");

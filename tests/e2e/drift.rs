@@ -17,7 +17,7 @@ async fn suspended_under(policy: &str, logins: &[&str]) -> (World, Message) {
     let (world, card) = World::asking(policy, logins).await;
     world.okta.add(Person::employee(BOSS).name("Bea", "Boss"));
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
-    world.message("what became of every account is in the thread").await;
+    world.message("The result for each account is in the thread").await;
     (world, card)
 }
 
@@ -57,7 +57,7 @@ async fn a_clock_that_is_weeks_ahead_ends_no_watch() {
     let waits = "SELECT count(*) FROM watch WHERE ended_at IS NULL AND next_at > ?1";
     let far = |world: &World| world.clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
     world.until("looked at, and watched on", |world| world.count(waits, &far(world)) == 1).await;
-    world.message("Set it right").await;
+    world.message("Correct it").await;
     world.clock.advance(-weeks);
     world.audited_times("clock_jumped", 2).await;
     assert!(world.okta.bring_back_by_import(ADA, "Workday"));
@@ -96,7 +96,7 @@ async fn an_admin_is_named_and_the_account_has_its_grace() {
     world.advance(Duration::minutes(30));
     world.okta.bring_back_by_admin(ADA, BOSS);
     an_hour_passes(&world).await;
-    world.message("brought back by the administrator").await;
+    world.message("restored by the administrator").await;
     world.advance(Duration::days(6));
     world.ask_for_sweep().await;
     world.message("nobody to suspend").await;
@@ -143,7 +143,7 @@ async fn each_sweep_looks_again_and_several_are_one_message() {
     world.slack.wait_for("one message in the thread", of_two).await;
     world.ask_for_sweep().await;
     an_hour_passes(&world).await;
-    assert_eq!((drift_found(&world).len(), said(&world, "active again by other hands")), (2, 1));
+    assert_eq!((drift_found(&world).len(), said(&world, "active again through somebody else")), (2, 1));
     world.nothing_else_is_wrong().await;
 }
 
@@ -170,7 +170,7 @@ async fn an_account_that_is_gone_or_deactivated_is_no_drift() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_bot_itself_gave_back_is_no_drift() {
     let (world, _) = suspended(&[ADA]).await;
-    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
     world.message("has access again").await;
     an_hour_passes(&world).await;
     let ours = "SELECT count(*) FROM watch WHERE ended LIKE '%restored_by_us%' AND ?1 != ''";
@@ -242,7 +242,7 @@ async fn a_log_that_lags_is_waited_for_and_a_silent_one_is_said() {
     let waits = "SELECT count(*) FROM watch WHERE failures = 1 AND ?1 != ''";
     world.until("the log is waited for", |world| world.count(waits, "x") == 1).await;
     world.advance(Duration::minutes(20));
-    world.message("brought back, and the log does not say by whom").await;
+    world.message("Okta's System Log does not say who restored it").await;
     world.nothing_else_is_wrong().await;
 }
 
@@ -318,7 +318,7 @@ async fn without_the_log_it_is_told_all_the_same() {
     world.okta.bring_back_by_admin(ADA, BOSS);
     world.okta.deny("okta.logs.read");
     an_hour_passes(&world).await;
-    world.message("brought back, and the log does not say by whom").await;
+    world.message("Okta's System Log does not say who restored it").await;
     world.nothing_else_is_wrong().await;
 }
 
@@ -352,7 +352,7 @@ async fn many_with_names_that_want_to_be_markup_fit_what_slack_takes() {
     world.start_bot().await;
     let card = world.sweep().await;
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
-    world.message("what became of every account is in the thread").await;
+    world.message("The result for each account is in the thread").await;
     for login in &logins {
         world.okta.bring_back_by_import(login, &format!("<!here> *HR* {long}{long}{long}{long}"));
     }

@@ -35,7 +35,7 @@ async fn assert_stopped(world: &World, action: &str, words: &str) {
 async fn assert_held(world: &World, words: &str) {
     let card = world.sweep().await;
     let text = card.visible_text();
-    assert!(text.contains("Held by a guard, nothing was done. ") && text.contains(words), "{text}");
+    assert!(text.contains("Held by a guard; nobody was asked. ") && text.contains(words), "{text}");
     assert!(!card.offers("suspend") && !card.offers("choose"), "{:?}", card.actions());
     assert_eq!((world.audited("sweep_held"), world.changes_asked()), (1, Vec::new()));
     world.nothing_else_is_wrong().await;
@@ -155,7 +155,7 @@ async fn a_listing_that_failed_half_way_asks_nothing() {
     let world = world_of(&format!("{PLAIN_POLICY}max_candidates = 1000\n"), 201, 0).await;
     world.okta.fail_always("GET after=", Fault::Status(404, "E0000007"));
     world.start_bot().await;
-    assert_stopped(&world, "sweep_failed", "failed, and nothing was done").await;
+    assert_stopped(&world, "sweep_failed", "failed, and nobody was proposed").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -70,7 +70,7 @@ async fn whoever_has_no_role_sees_what_this_is_and_whom_to_ask() {
     let policy = format!("{PLAIN_POLICY}viewers = {{ users = [\"{U_APPROVER}\"] }}\n");
     let (world, _) = World::asking(&policy, &[ADA]).await;
     for user in [U_GUEST, U_STRANGER, U_VIEWER] {
-        let page = opened(&world, user, "This bot looks for accounts").await;
+        let page = opened(&world, user, "This bot looks for contractor accounts").await;
         assert!(page.json.to_string().contains(U_ADMIN), "{}", page.json);
         for word in ["contractors of", "request", ADA, "Sweep", "Slack:", C_OPS] {
             assert!(!page.json.to_string().contains(word), "{user} sees {word}: {}", page.json);

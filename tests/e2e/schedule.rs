@@ -108,7 +108,7 @@ async fn a_day_without_candidates_is_one_quiet_line() {
     world.okta.add(Person::contractor("busy@ext.example"));
     world.start_bot().await;
     world.move_to(9, 0);
-    let line = world.message("nobody to suspend. 1 account looked at").await;
+    let line = world.message("nobody to suspend. 1 account checked").await;
     assert!(line.actions().is_empty());
     world.stop_bot().await;
     assert_eq!(world.slack.messages(C_OPS).len(), 1);
@@ -163,7 +163,7 @@ async fn who_was_denied_is_proposed_again_the_next_day_as_pending() {
     let card = world.message("new on the list").await;
     deny(&world, &card).await;
     world.move_to(9, 0);
-    let again = world.message("also on the list before").await;
+    let again = world.message("also on the previous list").await;
     assert!(again.ts != card.ts && again.visible_text().contains("idle 42 days"), "{}", again.visible_text());
     world.nothing_else_is_wrong().await;
 }

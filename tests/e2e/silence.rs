@@ -179,7 +179,7 @@ async fn asking_again_outlives_the_process_and_says_when_there_is_nothing_to_ask
     world.slack.click(U_ADMIN, &old.ts, "ask_again").await.expect("the button is there");
     world.kill_bot().await;
     world.start_bot().await;
-    let old = world.card_says(&old, "the fresh sweep had nothing to ask").await;
+    let old = world.card_says(&old, "the new sweep found nobody to ask about").await;
     assert!(old.buttons().is_empty(), "{:?}", old.buttons());
     world.nothing_else_is_wrong().await;
 }

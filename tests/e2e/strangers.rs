@@ -432,7 +432,7 @@ async fn on_a_preview_a_held_card_and_one_that_waits_for_a_second_person() {
 
     let (two, card) = world("approvals_needed = 2\n").await;
     two.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
-    let card = two.card_says(&card, "Waits for a second person").await;
+    let card = two.card_says(&card, "A second person must approve too").await;
     buttons(&two, &card, &["suspend", "take_back_approval", "choose", "deny", "deny_why"]).await;
     two.nothing_else_is_wrong().await;
 }

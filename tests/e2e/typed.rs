@@ -102,7 +102,7 @@ async fn an_exemption_is_granted_for_the_time_that_was_meant_or_asked_back() {
         ("until 03/04 holiday", " can be "),
         ("until next friday holiday", " can be "),
         ("2 weeks holiday", "looks like a time"),
-        ("untill friday holiday", "stands in the reason"),
+        ("untill friday holiday", "but is in the reason"),
         ("--for 2w holiday", "I don't know the option"),
         ("for 2w —until friday holiday", "I don't know the option"),
     ] {

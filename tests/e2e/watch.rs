@@ -160,7 +160,7 @@ async fn status_answers_while_slack_can_not_be_reached_and_needs_no_secrets() {
     let json: Value =
         serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
     assert_eq!((ended.code, &json["alive"]), (Some(1), &true.into()), "{json:#}");
-    assert_eq!(json["wrong"][0], "Slack has not been reached yet since the start, or the last reload");
+    assert_eq!(json["wrong"][0], "Slack has not been reached since the start or the last reload");
     process.terminate();
     assert_eq!(process.ended().await.code, Some(0));
 }

@@ -17,7 +17,7 @@ use crate::people::{EVIL, NAMES};
 async fn a_page_of_the_audit_trail_says_what_was_asked() {
     let mut desk = Desk::open().await;
     let events: Vec<_> = (1..).zip(NAMES).map(|(seq, name)| event(seq, name)).collect();
-    let filters = [format!("about {EVIL}"), "since 2026-10-01 00:00 CEST".to_owned(), "by ada".to_owned()];
+    let filters = [format!("about {EVIL}"), "since 1 Oct 2026, 00:00 CEST".to_owned(), "by ada".to_owned()];
     let page = history::Page {
         events: &events,
         filters: &filters,

@@ -49,13 +49,13 @@ impl App {
             return Ok(Err(Text::plain("Sweep ")
                 .then(format!("{running} of "))
                 .with(Span::Code(policy.name.clone()))
-                .then(" is running already; its result comes in the channel.")));
+                .then(" is already running. The result is posted in the channel.")));
         }
         Ok(match self.start_asked_sweep(policy, asked.key, known).await? {
             StartedSweep::New(_) => Ok(refusals::note(
                 Text::plain("The sweep of ")
                     .with(Span::Code(policy.name.clone()))
-                    .then(" has started; its result comes in the policy's channel."),
+                    .then(" has started. The result is posted in the policy's channel."),
             )),
             StartedSweep::Exists(_) => Err(refusals::repeated()),
             StartedSweep::Paused(pause) => Err(pauses::refused(&pause.began)),
@@ -156,7 +156,7 @@ impl App {
     ) -> anyhow::Result<Text> {
         if let Some((policy, known)) = asked.granted.first() {
             let typed: String = person.chars().take(TYPED_MAX).collect();
-            let why = "no account of their policies is called that";
+            let why = "none of their policies covers such an account";
             let event = Draft {
                 at: self.clock.now(),
                 actor: Actor::Person(known.voter.person.clone()),
@@ -214,7 +214,7 @@ impl App {
                 Ok(None) => Ok(()),
                 Ok(Some(why)) => Err(why),
                 Err(error) => {
-                    tracing::warn!(%error, "an account that is to be given back can't be looked at");
+                    tracing::warn!(%error, "an account that is to be restored can't be read");
                     return Ok(Err(refusals::cant_look_up()));
                 }
             },
@@ -293,12 +293,14 @@ impl App {
         why: NotRestored,
     ) -> anyhow::Result<()> {
         let why = match why {
-            NotRestored::NotOurs => "not suspended by this bot, and not an admin",
+            NotRestored::NotOurs => "the bot did not suspend it, and the person is not an admin",
             NotRestored::OwnAccount => "own account",
-            NotRestored::OtherPolicy => "suspended for a policy that they don't decide for",
-            NotRestored::OtherType => "another user type",
-            NotRestored::Protected => "an administrator, the bot itself, or on the break-glass list",
-            NotRestored::NoEmail => "no e-mail address",
+            NotRestored::OtherPolicy => "suspended under a policy that they are not an approver of",
+            NotRestored::OtherType => "the policy does not cover its user type",
+            NotRestored::Protected => {
+                "protected: an administrator, the bot itself, or on the break-glass list"
+            }
+            NotRestored::NoEmail => "Slack gives no e-mail address for them",
             NotRestored::NotSuspended | NotRestored::NoReason | NotRestored::ReasonTooLong => return Ok(()),
         };
         let event = Draft {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::super::late::is_late;
 use super::super::survey::{Keep, fresh_standing, survey};
-use super::super::wording::{answers, backlog, days_off, refusals};
+use super::super::wording::{accounts, answers, backlog, days_off, refusals};
 use super::super::{App, lock, messages, requests};
 use super::{Answer, Asked};
 use crate::chat::{Card, MessageRef, Text};
@@ -142,9 +142,7 @@ impl App {
                 *last = Some(Preview { policy: policy.name.clone(), head, at: now, plan: survey.plan });
                 Ok(card)
             }
-            Err(error) => {
-                Err(Text::plain("The preview failed, and nothing was done: ").quoted(format!("{error:#}")))
-            }
+            Err(error) => Err(Text::plain("The preview failed: ").sentence(format!("{error:#}"))),
         })
     }
 
@@ -175,7 +173,9 @@ impl App {
                 (fresh.account, standing)
             }
             Err(error) => {
-                return Ok(Err(Text::plain("I can't look that account up now: ").quoted(error.to_string())));
+                return Ok(Err(
+                    Text::plain("I can't read that account from Okta now: ").sentence(error.to_string())
+                ));
             }
         };
         self.explain(visible, policy, &account, &standing).await.map(Ok)
@@ -234,10 +234,16 @@ pub(in super::super) fn outcome(sweep: &SweepRow) -> String {
         SweepState::Started => "still running".into(),
         SweepState::Failed { error, .. } => format!("failed: {error}"),
         SweepState::Finished { verdict, counts, .. } => match verdict {
-            Verdict::NoCandidates => format!("nobody to ask about among {}", counts.population),
-            Verdict::Ask => format!("asked about {} of {}", counts.candidates, counts.population),
-            Verdict::Preview => format!("previewed {} of {}", counts.candidates, counts.population),
-            Verdict::Held(_) => format!("held by a guard, {} candidates", counts.candidates),
+            Verdict::NoCandidates => {
+                format!("nobody to ask about; {} checked", accounts(counts.population as usize))
+            }
+            Verdict::Ask => {
+                format!("asked about {} of {}", counts.candidates, accounts(counts.population as usize))
+            }
+            Verdict::Preview => {
+                format!("previewed {} of {}", counts.candidates, accounts(counts.population as usize))
+            }
+            Verdict::Held(_) => format!("held by a guard with {}", accounts(counts.candidates as usize)),
             Verdict::Refused(_) => "stopped by a guard".into(),
         },
     }
@@ -334,7 +340,7 @@ mod tests {
         for _ in 0..5 {
             noted(&bench.app, "p").await;
         }
-        let told = |answer: &str| (answer.matches("skipped").count(), answer.contains("Whole history"));
+        let told = |answer: &str| (answer.matches("left alone").count(), answer.contains("Whole history"));
         assert_eq!(told(&explained(&bench.app).await), (5, false));
         noted(&bench.app, "p").await;
         assert_eq!(told(&explained(&bench.app).await), (5, true));

@@ -16,7 +16,7 @@ use super::super::wording::{counted, history as wording};
 use super::filters::period_words;
 use super::history::read_period;
 use super::{Answer, Asked};
-use crate::chat::{ShareIn, Text, Upload};
+use crate::chat::{ShareIn, Text, Upload, time_in_words};
 use crate::domain::audit::{Action, Actor, AuditEvent, Draft};
 use crate::domain::policy::Policy;
 use crate::domain::when::Period;
@@ -224,9 +224,10 @@ impl App {
             Some(names) => names.clone(),
             None => self.store.known_policies().await?,
         };
-        let words = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
-        let filters =
-            vec![format!("since {}", words(period.since)), format!("before {}", words(period.until))];
+        let filters = vec![
+            format!("since {}", time_in_words(period.since)),
+            format!("before {}", time_in_words(period.until)),
+        ];
         let query = AuditQuery {
             visible: restricted_to.clone(),
             since: Some(period.since),

@@ -270,7 +270,7 @@ impl Asked<'_> {
 
     /// Who asks, as the chat system vouches for them.
     pub(super) fn person(&self) -> &Person {
-        let (_, known) = self.granted.first().expect("whoever asks holds the role somewhere");
+        let (_, known) = self.granted.first().expect("the person who asks has the role somewhere");
         &known.voter.person
     }
 }
@@ -377,8 +377,8 @@ mod tests {
         let bench = Bench::of(vec![policy(), berlin]);
         let asked = asked(&bench.app.policies, bench.app.clock.now());
         for (words, told) in [
-            (["since", "2025-07-01", "policy", "p"], "since 2025-07-01 00:00 UTC"),
-            (["since", "2025-07-01", "policy", "b"], "since 2025-07-01 00:00 CEST"),
+            (["since", "2025-07-01", "policy", "p"], "since 1 Jul 2025, 00:00 UTC"),
+            (["since", "2025-07-01", "policy", "b"], "since 1 Jul 2025, 00:00 CEST"),
         ] {
             let question = bench.app.question(&asked, &words.map(str::to_owned)).await.unwrap();
             assert_eq!(question.map(|question| question.in_words[0].clone()), Ok(told.to_owned()));

@@ -95,7 +95,7 @@ impl App {
             return Ok(Err(exceptions::refusal(&exemption::Refusal::ReasonTooLong)));
         }
         let Some((_, known)) = asked.granted.first() else {
-            return Ok(Err(refusals::not_allowed("let me go on", Role::Admin.in_words())));
+            return Ok(Err(refusals::not_allowed("resume the database", Role::Admin.in_words())));
         };
         let by = decision(asked, known, reason);
         let sweep = |policy: &Policy| NewSweep {

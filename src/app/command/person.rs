@@ -29,7 +29,9 @@ impl App {
             let mut accounts = match accounts {
                 Ok(accounts) => accounts,
                 Err(error) => {
-                    return Ok(Err(Text::plain("I can't look that up now: ").quoted(error.to_string())));
+                    return Ok(Err(
+                        Text::plain("I can't read that account from Okta now: ").sentence(error.to_string())
+                    ));
                 }
             };
             if accounts.len() > 1 {
@@ -37,7 +39,7 @@ impl App {
                 accounts.retain(|account| account.is_of(&policy.rule.user_type));
             }
             if accounts.len() > 1 {
-                let text = Text::plain("Several accounts match; ask with one of these logins:");
+                let text = Text::plain("Several accounts match. Use one of these logins:");
                 let listed = accounts.iter().fold(text, |text, account| text.then(" ").login(&account.login));
                 return Ok(Err(listed));
             }
@@ -62,12 +64,10 @@ impl App {
         let id = id.split('|').next().unwrap_or(id);
         match self.chat.user(id).await {
             Ok(user) => user.email.ok_or_else(|| {
-                Text::plain(
-                    "Slack doesn't tell me that person's e-mail address; ask with their login instead.",
-                )
+                Text::plain("Slack doesn't tell me that person's e-mail address. Use their login instead.")
             }),
             Err(error) => {
-                Err(Text::plain("I can't look that person up in Slack now: ").quoted(error.to_string()))
+                Err(Text::plain("I can't look that person up in Slack now: ").sentence(error.to_string()))
             }
         }
     }

@@ -109,7 +109,7 @@ impl<'a> Asked<'a> {
         let found = match (name, self.granted.as_slice()) {
             // Another may have been meant, of which nobody can tell now.
             (None, [only]) if self.unsure.is_empty() => Some(only),
-            (None, _) => return Err(Text::plain(format!("Which policy? Add one of: {}.", names()))),
+            (None, _) => return Err(Text::plain(format!("Which policy? Name one of: {}.", names()))),
             (Some(name), _) => find(name),
         };
         match (found, name) {
@@ -202,10 +202,10 @@ impl App {
         let (person, why) = match stranger {
             Some(Stranger::Outsider(person, why)) => (person, why),
             Some(Stranger::NotInChannel(person, policy)) => {
-                (person, format!("not in the channel of {policy}"))
+                (person, format!("not a member of the channel of {policy}"))
             }
             Some(Stranger::CantTell(why)) => (unknown(), unidentified(&why)),
-            None => (unknown(), "does not hold the role that this needs in any policy".to_owned()),
+            None => (unknown(), "does not have the role that this needs in any policy".to_owned()),
         };
         let event = Draft {
             at: inbound.received_at,
@@ -224,7 +224,7 @@ impl App {
 }
 
 /// The words of the audit trail for whoever does not hold the role.
-const NO_ROLE: &str = "does not hold the role that this needs in the policy";
+const NO_ROLE: &str = "does not have the role that this needs in the policy";
 
 /// Those for whoever may hold it.
 pub(in super::super) fn unidentified(why: &str) -> String {

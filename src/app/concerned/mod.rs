@@ -273,7 +273,7 @@ impl App {
             {
                 Err(ChatError::Denied(why)) => {
                     return Some(format!(
-                        "the message may stand there already, and can't be looked for: {why}"
+                        "the message may have been posted already, but that can't be checked: {why}"
                     ));
                 }
                 // It stands after all, or nobody knows: either way it is not given up.

@@ -438,7 +438,7 @@ pub fn supersede_unasked(
         return None;
     }
     // Nobody was asked: the word, and the state, that keep its accounts from being counted as proposed.
-    let why = "its card could not be posted, and the next sweep asks instead";
+    let why = "its card could not be posted, so the next sweep asks instead";
     let event = system(now, Action::Expired, json!({ "why": why, "as": "previewed" }));
     let mut transition = Transition::to(request, RequestState::Expired { at: now }, vec![event]);
     let open = drop_open(candidates).into_iter();

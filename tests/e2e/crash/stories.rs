@@ -161,7 +161,7 @@ async fn approve(world: &World, ended: &str) {
 }
 
 async fn approve_by_two(world: &World) {
-    let waits = |card: &Message| card.visible_text().contains("Waits for a second person");
+    let waits = |card: &Message| card.visible_text().contains("A second person must approve too");
     if world.audited("approved_first") == 0
         && let Some(card) = open_card(world, ENDING, |card| !waits(card)).await
     {
@@ -212,7 +212,7 @@ async fn give_back(world: &World) {
 
 async fn fail_and_retry(world: &World) {
     const FAILED: &str = "NOT suspended because of errors";
-    const RETRIED: &str = "Tried again for";
+    const RETRIED: &str = "Retried for";
     if world.audited("approved") == 0
         && let Some(card) = open_card(world, FAILED, |_| true).await
     {
@@ -250,7 +250,7 @@ async fn fail_and_retry(world: &World) {
 
 /// The right is given once everybody has been told that it is missing.
 async fn mend(world: &World) {
-    const OVER: &str = "what stood in the way is mended";
+    const OVER: &str = "the problem is fixed";
     if world.audited("approved") == 0
         && let Some(card) = open_card(world, ENDING, |_| true).await
     {

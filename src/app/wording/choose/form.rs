@@ -60,9 +60,9 @@ pub fn keep(
 ) -> Modal {
     let at_once = kind == EXEMPT;
     let what = shown_who(&candidate.shown).then(if at_once {
-        " is kept active and no sweep proposes the account until the end of that day. This takes effect at once."
+        " is kept active, and no sweep proposes the account until the end of that day. This takes effect at once."
     } else {
-        " is kept active and no sweep proposes the account until the end of that day. It takes effect when you submit \
+        " is kept active, and no sweep proposes the account until the end of that day. This takes effect when you submit \
          the review."
     });
     let day = Block::DateInput {
