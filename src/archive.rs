@@ -2,7 +2,7 @@
 //!
 //! A file is on the disk, whole, before its events are removed, and the removal is an event of the trail with the file's
 //! hash. A run that is cut short leaves at most one file whose events are still in the database; the next run writes
-//! it anew.
+//! it again.
 
 use std::io::ErrorKind;
 use std::path::Path;

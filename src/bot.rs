@@ -284,7 +284,7 @@ impl Job {
         self.watch.set_at_work(None);
         work?;
         match (socket, &next) {
-            // Whoever takes the old token back once the new one was tried has done nothing wrong.
+            // An admin who revokes the old token once the new one was tried has done nothing wrong.
             (Err(error), Some(_)) => {
                 tracing::warn!(error = format!("{error:#}"), "the old connection has ended");
             }
@@ -320,7 +320,7 @@ impl Job {
             };
             match ready {
                 Ok(ready) => {
-                    tracing::info!("the configuration was read again; the work goes on by it");
+                    tracing::info!("the configuration was read again and is in use");
                     self.watch.reloaded(None);
                     return Some(ready);
                 }
@@ -444,7 +444,7 @@ impl Job {
                     self.patience.connect_pause
                 }
             };
-            // Whoever started it is not kept waiting for Slack.
+            // The person who started it does not wait for Slack.
             Supervisor::ready();
             tokio::select! {
                 () = stop.cancelled() => return Ok(None),

@@ -1,4 +1,4 @@
-//! `check`: looks at everything that `run` will need, one line each, and says how to mend what is wrong.
+//! `check`: looks at everything that `run` will need, one line each, and says how to fix what is wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -41,7 +41,7 @@ enum State {
 struct Line {
     what: String,
     state: State,
-    /// What was found, or how to mend it.
+    /// What was found, or how to fix it.
     text: String,
 }
 
@@ -53,7 +53,7 @@ impl Line {
                 Some(warning) => (State::Warning, warning.to_owned()),
                 None => (State::Ok, text),
             },
-            Err(mend) => (State::Failed, mend),
+            Err(fix) => (State::Failed, fix),
         };
         Line { what: what.into(), state, text }
     }

@@ -26,7 +26,7 @@
 //!    approver when they clicked, is not the account's own person, clicked before the deadline, on that account as shown
 //!    to them; and the account still met the rule when it was read again right before the call.
 //! 2. Every call that changes the identity provider has an audit event of its intent committed before it, and one of
-//!    its outcome after it; that a wish is turned away again for the same reason is written down once. If the audit
+//!    its outcome after it; a request that is rejected again for the same reason is recorded once. If the audit
 //!    can't be written, the call is not made.
 //! 3. At most one open request holds an account, and at most one sweep exists per policy and slot: unique indexes say so.
 //!    Only what a wrong clock began, and what came to nothing, gets one in its place.
@@ -42,7 +42,8 @@
 //!
 //! **A scheduled sweep.** The bell ([`app`], hung in `app/bell.rs`) wakes the loop. [`domain::schedule::owed_slot`] says
 //! which slot is owed; [`store::Store::start_sweep`] makes its row, unless the slot has one. A task surveys the policy
-//! ([`app::survey`]): looks up who is protected, judges the listing as it comes, and asks the log about whom that leaves,
+//! ([`app::survey`]): looks up who is protected, judges the listing as it comes, and asks the log about the accounts
+//! that are left,
 //! who are judged with [`domain::assess::assess`]. [`domain::plan::plan`] counts and lets the guards speak.
 //! [`store::Store::finish_sweep`] writes the end, the request and its candidates in one transaction. The loop then finds
 //! a live request without a card and posts it ([`app::messages`]); once the card stands, its deadline starts.
@@ -70,7 +71,7 @@
 //! **What the bot says unasked.** Who has opened its page is a row; `app/home.rs` publishes what differs from what stands
 //! there, by the person's rights at that moment. A digest is a row per policy and slot (`app/digests.rs`). A question to a
 //! person concerned is a row per request, account and role (`app/concerned/`): looked up, asked once, and answered at most
-//! as evidence on the card. While nobody answers, [`domain::silence`] says whom to remind and when, once per request and
+//! as evidence on the card. While nobody answers, [`domain::silence`] says who to remind and when, once per request and
 //! moment (`app/silence.rs`).
 //!
 //! **A restart.** The store opens, locks, checks and migrates the file; the bot reads its own messages to see whether

@@ -78,7 +78,7 @@ pub fn broken(seq: i64) -> String {
 #[derive(clap::Args)]
 #[group(skip)]
 pub struct Export {
-    /// From this time on: 2026-10-01, 2026-10, "Q3 2026", 30d and the like, in the policy's time zone
+    /// From this time on: 2026-10-01, 2026-10, "Q3 2026", 30d and similar, in the policy's time zone
     #[arg(long, value_name = "DATE")]
     since: Option<String>,
     /// Up to this time; a day counts whole
@@ -256,8 +256,8 @@ fn json_lines(events: &[AuditEvent]) -> Vec<u8> {
     events.iter().flat_map(|event| format!("{}\n", event.to_json()).into_bytes()).collect()
 }
 
-/// Says in the trail that the copy leaves. Only one process may write it, so beside a bot this can only be said to whoever
-/// exports; who may read the file could copy it without us.
+/// Says in the trail that the copy leaves. Only one process may write it, so while the bot is running this can only
+/// be reported to the person who exports; who may read the file could copy it without us.
 async fn record(config: &Config, asked: &Export, excerpt: &Excerpt<'_>, read: &Read) -> anyhow::Result<()> {
     let filters: Vec<String> = [
         ("since", &asked.since),

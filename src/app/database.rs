@@ -147,7 +147,7 @@ impl App {
                 if outage.tried.get(channel) == Some(&number) {
                     return Ok(Telling::Told(number));
                 }
-                // An earlier one, perhaps of a process that has ended since: whoever starts has to write, so it is over.
+                // An earlier one, perhaps of a process that has ended since: a start has to write, so it is over.
                 continue;
             }
             outage.tried.insert(channel.to_owned(), number);

@@ -68,7 +68,7 @@ pub(super) struct Press {
 
 /// Why an input had no effect.
 pub(super) enum Turned {
-    /// The person was turned away, or the input had come before; in words.
+    /// The person was rejected, or the input was a duplicate; in words.
     Away(Text),
     /// The request refused it.
     Refused(Refusal),
@@ -221,7 +221,7 @@ impl App {
         Ok(Ack::Done)
     }
 
-    /// Another page of the card for everybody, if whoever presses may see what is on it.
+    /// Another page of the card for everybody, if the person who presses may see what is on it.
     fn turn_page_if_allowed(self: &Arc<Self>, inbound: &Inbound, request: i64, page: usize) {
         let (app, inbound) = (Arc::clone(self), inbound.clone());
         self.background_question(inbound.reply.clone(), async move {
@@ -339,7 +339,7 @@ impl App {
         })
     }
 
-    /// Records that somebody was turned away before their input was looked at.
+    /// Records that somebody was rejected before their input was read.
     async fn turn_away(
         &self,
         inbound: &Inbound,
@@ -413,7 +413,7 @@ impl App {
     }
 }
 
-/// The audit event of somebody who was turned away before their input was looked at.
+/// Returns the audit event of somebody who was rejected before their input was read.
 pub(super) fn turned_away(user: &str, at: DateTime<Utc>, stranger: &Stranger) -> Draft {
     match stranger {
         Stranger::Outsider(person, why) => refused_unseen(person.clone(), at, why),

@@ -1,5 +1,5 @@
-//! How far the listing of a directory has come, for whoever asks meanwhile: within an org's rate limit, a large one takes
-//! minutes.
+//! How far the listing of a directory has come, for people who ask meanwhile: within an org's rate limit, a large one
+//! takes minutes.
 
 use chrono::{DateTime, Duration, Utc};
 

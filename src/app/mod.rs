@@ -68,11 +68,11 @@ use crate::scheduler::Class;
 use crate::store::{AuditContext, Store};
 use work::{InFlight, Work};
 
-/// The loop begins anew at most this often: a flood of inputs would otherwise have every row read for each.
+/// The loop starts again at most this often: a flood of inputs would otherwise have every row read for each.
 const ROUND_MIN: std::time::Duration = std::time::Duration::from_millis(25);
 /// So far the time of day may stray from the time that passes before anybody is told.
 const CLOCK_JUMP: Duration = Duration::hours(1);
-/// And so far before what was waited for by the time of day is waited for anew.
+/// And so far before what was waited for by the time of day is waited for again.
 const CLOCK_STEP: Duration = Duration::minutes(2);
 /// The loop looks at the rows at least this often, whatever it is told.
 const TICK_MAX: std::time::Duration = std::time::Duration::from_secs(20);
@@ -82,7 +82,7 @@ const RETRY_AFTER_STORE_ERROR: std::time::Duration = std::time::Duration::from_s
 const RETRY_AFTER_FAILURE: Duration = Duration::seconds(10);
 /// How long work in flight may take to end at shutdown.
 const DRAIN_MAX: std::time::Duration = std::time::Duration::from_secs(10);
-/// How long whoever has asked something may still wait for the answer then; after it they are told to ask again.
+/// How long a person who asked something may still wait for the answer then; after it they are asked to ask again.
 const ANSWER_MAX: std::time::Duration = std::time::Duration::from_secs(3);
 const _: () = assert!(ANSWER_MAX.as_secs() * 2 < DRAIN_MAX.as_secs());
 /// How long inputs that keep coming may hold up the end.
@@ -117,7 +117,7 @@ pub struct App {
 #[derive(Default)]
 struct Runtime {
     nudge: Notify,
-    /// The earliest wake may have changed: the loop winds its alarm anew.
+    /// The earliest wake may have changed: the loop sets its alarm again.
     rewound: Notify,
     tasks: TaskTracker,
     /// Those of them that work on rows.
@@ -127,7 +127,7 @@ struct Runtime {
     in_flight: Mutex<BTreeMap<Work, InFlight>>,
     pulse: Mutex<vitals::Pulse>,
     wakes: Mutex<BTreeMap<Work, DateTime<Utc>>>,
-    /// How often a passing trouble stopped a sweep, and when it is begun anew.
+    /// How often a temporary fault stopped a sweep, and when it starts again.
     stopped_sweeps: Mutex<BTreeMap<i64, (u32, DateTime<Utc>)>>,
     pages: Mutex<BTreeMap<i64, usize>>,
     /// Requests whose card is to show another page; one that has ended is not among the live ones any more.
@@ -145,13 +145,13 @@ struct Runtime {
     whispers: Whispers,
     questions: questions::Questions,
     looked_up: deciders::SoFar,
-    /// The last preview; its lock is held by whoever makes one.
+    /// The last preview; its lock is held while one is made.
     preview: tokio::sync::Mutex<Option<command::Preview>>,
     /// Nobody concerned is looked up or written to before this time.
     asking_from: Mutex<Option<DateTime<Utc>>>,
     /// What managers are called.
     names: Mutex<BTreeMap<String, String>>,
-    /// Held by whoever puts a file together or verifies the trail.
+    /// Held while a file is made or the trail is verified.
     heavy_work: tokio::sync::Mutex<()>,
     /// Of people without a right, what they have tried since the last event about it.
     tries: Mutex<tries::Tries>,
@@ -175,7 +175,7 @@ impl Default for Whispers {
 /// When the identity provider last answered, and what was wrong with the answer.
 pub type LastAnswer = (DateTime<Utc>, Result<(), String>);
 
-/// What stands in the way of all suspensions of a request until a person mends it.
+/// What blocks all suspensions of a request until a person fixes it.
 struct Obstacle {
     hindrance: carry_out::Hindrance,
     /// When to find out whether it still does.
@@ -332,7 +332,7 @@ impl App {
     }
 
     /// Returns once inputs need not be taken in any more, after [`App::run`]: no row is worked on, however long that
-    /// takes, and what people send has had its time. Until then whoever denies or pauses is heard.
+    /// takes, and what people send has had its time. Until then a denial or a pause still counts.
     pub async fn needs_no_inputs(&self) {
         self.runtime.rows.wait().await;
         // They may keep coming: then those that are under way end without the chat system.
@@ -362,8 +362,8 @@ impl App {
         }
     }
 
-    /// Deadlines go by the time of day. When that jumps, by sleep or by hand, the audit trail says so: whoever wonders
-    /// why a request expired early or late finds it.
+    /// Deadlines go by the time of day. When that jumps, by sleep or by hand, the audit trail says so: anyone who
+    /// wonders why a request expired early or late finds it.
     async fn note_clock(&self, seen: &mut (Instant, DateTime<Utc>)) -> Result<(), crate::store::StoreError> {
         let (instant, now) = (Instant::now(), self.clock.now());
         let passed = Duration::from_std(instant - seen.0).unwrap_or_default();

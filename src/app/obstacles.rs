@@ -1,5 +1,5 @@
-//! What a person must mend before the suspensions of a request go on: a right or a token that is missing. The channel is
-//! told once and the policy's admins each in a message of their own, and the channel again when it goes on.
+//! What a person must fix before the suspensions of a request continue: a right or a token that is missing. The
+//! channel is told once and the policy's admins each in a message of their own, and the channel again when it goes on.
 //!
 //! The messages' own rows are all that is remembered: those of one trouble have the same number, and the word that it goes
 //! on ends it. So a restart tells nothing twice, and a message whose answer was lost is found by its key.
@@ -221,7 +221,7 @@ mod tests {
         }
         let by = Person { id: "U1".to_owned(), name: "Ada".to_owned(), email: None, person_id: None };
         let decision = Decision { by, at: bench.app.clock.now(), reason: None };
-        // Whoever posts something panics here.
+        // Posting anything panics here.
         let told = bench.app.tell_hindrance(policy, &request, &decision, "one right more").await;
         assert_eq!(told.unwrap(), None);
     }

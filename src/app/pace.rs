@@ -22,10 +22,10 @@ const QUESTION_COSTS: f64 = 2.0;
 const NOTED_EVERY: Duration = Duration::from_secs(60);
 /// From so many people on, those who can spend all again are forgotten.
 const REMEMBERED_MAX: usize = 1000;
-/// How long somebody who is an outsider stays one without being looked up anew. Nobody's right is ever remembered.
+/// How long an outsider counts as one without being looked up again. Nobody's right is ever remembered.
 const OUTSIDER_FOR: Duration = Duration::from_secs(30);
 
-/// What each person has left to spend, and who was turned away just now.
+/// What each person has left to spend, and who was rejected just now.
 #[derive(Default)]
 pub(super) struct Pace {
     people: BTreeMap<String, Purse>,

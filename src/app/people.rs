@@ -10,7 +10,7 @@ use crate::domain::request::Voter;
 
 /// How long a click may wait for the chat system to say who clicked; Slack wants its acknowledgement within 3 s.
 const IDENTIFY_MAX: Duration = Duration::from_millis(1800);
-/// Why a person was turned away before their input was even looked at.
+/// Why a person was rejected before their input was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stranger {
     /// A guest, a bot, deactivated or of another company.
@@ -69,7 +69,7 @@ async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known,
     let members = async {
         if place_matters { Ok(Some(app.chat.channel_members(&policy.channel).await)) } else { Ok(None) }
     };
-    // Together, since an acknowledgement waits for both; whoever can never decide anything waits for one.
+    // Together, since an acknowledgement waits for both; a person who can never decide anything waits for one.
     let (found, members) = match tokio::try_join!(found, members) {
         Ok(both) => both,
         Err(Ok(stranger)) => return Ok(Err(stranger)),
@@ -84,7 +84,7 @@ async fn look_up(app: &App, policy: &Policy, user: &str) -> Result<Result<Known,
     }
     // So that accounts which are theirs under their other id are known as theirs.
     app.is_among(&found, policy.own_accounts.keys()).await?;
-    // Whoever has left the channel, or was removed from it, has not seen what is asked there.
+    // A person who has left the channel, or was removed from it, has not seen what is asked there.
     if seat.in_channel().await? {
         return Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer: true }));
     }

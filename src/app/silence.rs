@@ -112,7 +112,7 @@ impl App {
             return Ok(true);
         };
         let Some(policy) = self.policy(&request.policy) else {
-            // Nobody can ask now; once the policy is back, somebody may want it anew.
+            // Nobody can ask now; once the policy is back, somebody may want it again.
             self.store.not_asked_again(request.id).await?;
             return Ok(true);
         };

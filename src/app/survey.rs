@@ -17,12 +17,12 @@ use crate::domain::policy::{Policy, Rule};
 use crate::domain::sighting::{Memory, known};
 use crate::identity::{FreshLook, IdentityError, LogRead, Looks, Protected, SecondLooks};
 
-/// Whom of a directory a survey keeps in memory.
+/// The accounts of a directory that a survey keeps in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
     /// Everybody, to be shown.
     Everybody,
-    /// Those whom their own record and what protects them don't settle: whoever is idle, in a grace period or unreadable.
+    /// Accounts that their own record and protections don't settle: idle, in a grace period or unreadable.
     Unsettled,
 }
 
@@ -32,8 +32,8 @@ pub struct Survey {
     pub plan: Plan,
     /// How many pages the listing had.
     pub pages: u32,
-    /// The passing trouble that left nobody to ask about, or most of the idle accounts unjudged: whoever can wait knows
-    /// more after another survey.
+    /// The passing trouble that left nobody to ask about, or most of the idle accounts unjudged: a caller that can
+    /// wait knows more after another survey.
     pub unread: Option<IdentityError>,
     /// The accounts that are left out because their profile has an approver's e-mail address, and for nothing else that
     /// says whose they are.
@@ -89,7 +89,7 @@ impl Sieve<'_> {
     }
 }
 
-/// Surveys a policy. Any look-up that fails fails the whole, but a second look: whom it leaves unjudged is
+/// Surveys a policy. Any look-up that fails fails the whole, but a second look: an account that it leaves unjudged is
 /// counted, and `unread` says if another survey may know more.
 ///
 /// The error's text is fit for the channel.
@@ -111,7 +111,7 @@ pub async fn survey(app: &App, policy: &Policy, keep: Keep, now: DateTime<Utc>) 
     let pages = listing?;
     let Sieve { mut kept, others, by_email, .. } = sieve;
     if !kept.is_empty() {
-        // A large directory is listed for minutes: whom it leaves is looked at as they are protected now.
+        // A large directory is listed for minutes: the accounts that are left are judged by the protections of now.
         let protections = self::protections(app, policy, app.clock.now()).await?;
         for (account, standing) in kept.values_mut() {
             *standing = protections.standing(account);
@@ -264,7 +264,7 @@ impl Protections {
     }
 }
 
-/// When the account was last given back: by us, or by somebody else if its status changed after we suspended it.
+/// When the account was last restored: by us, or by somebody else if its status changed after we suspended it.
 fn restored_at(
     account: &Account,
     suspended_at: Option<&DateTime<Utc>>,

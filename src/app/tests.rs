@@ -34,7 +34,7 @@ use crate::store::{
     CardStands, Decided, FinishedSweep, MessageRow, NewSweep, Receipt, StartedSweep, Store, SweepState,
 };
 
-/// Nobody may be asked anything, and whoever asks panics. Only a sweep may begin: it is not answered.
+/// Nobody may be asked anything, and anyone who asks panics. Only a sweep may begin: it is not answered.
 struct Nobody;
 
 #[async_trait]
@@ -399,7 +399,7 @@ async fn people_are_asked_one_after_the_other() {
     let first = bench.app.pace();
     assert!(first > now && bench.app.asking_from() == Some(first));
     lock(&bench.app.runtime.asking_from).replace(now + Duration::minutes(5));
-    assert_eq!(bench.app.pace(), now + Duration::minutes(5), "whoever was asked to wait longer does");
+    assert_eq!(bench.app.pace(), now + Duration::minutes(5), "a call that was asked to wait longer does");
 }
 
 #[tokio::test]
@@ -417,7 +417,7 @@ async fn a_sweep_that_is_stopped_waits_twice_as_long_each_time_and_fails_after_a
     let sweep = bench.sweep("slot").await;
     for seconds in [10, 20, 40, 80, 160, 300, 300] {
         let before = clock.now();
-        let at = bench.app.run_sweep(sweep).await.expect("it is begun anew");
+        let at = bench.app.run_sweep(sweep).await.expect("it starts again");
         assert_eq!((at - before).num_seconds(), seconds);
         assert_eq!(bench.app.run_sweep(sweep).await, Some(at), "it waits until then");
         clock.advance(at - clock.now() + Duration::milliseconds(1));
@@ -482,7 +482,7 @@ async fn work_that_takes_too_long_is_stuck_and_a_loop_that_hangs_is_not_alive() 
     let vitals = app.vitals().await;
     assert_eq!(
         vitals.stuck,
-        ["Request(2) has been at work for 16 min", "Request(5) was to be looked at, and was not"]
+        ["request 2 has been running for 16 min", "request 5 is due, but was not started"]
     );
     assert!(vitals.alive && !vitals.healthy && vitals.wrong.ends_with(&vitals.stuck));
     app.moves_on(Work::Request(2));
@@ -586,7 +586,7 @@ async fn inputs_are_taken_in_for_as_long_as_a_row_is_worked_on_and_hold_up_the_e
     tokio::time::pause();
     let began = tokio::time::Instant::now();
     let hour = std::time::Duration::from_secs(3600);
-    assert!(tokio::time::timeout(hour, app.needs_no_inputs()).await.is_err(), "whoever pauses is heard");
+    assert!(tokio::time::timeout(hour, app.needs_no_inputs()).await.is_err(), "a pause still counts");
     done.send(()).unwrap();
     app.needs_no_inputs().await;
     assert_eq!(began.elapsed().as_secs(), 3660, "inputs may keep coming");

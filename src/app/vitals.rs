@@ -1,4 +1,4 @@
-//! The vital signs: whether the bot does its job, for whoever watches it from outside.
+//! The vital signs: whether the bot does its job, for monitoring from outside.
 
 use std::time::Duration;
 
@@ -62,7 +62,8 @@ impl Pulse {
 pub struct Vitals {
     /// When that was.
     pub at: DateTime<Utc>,
-    /// Whether the process itself works. If not, a restart may help; that Slack or Okta can't be reached it does not mend.
+    /// Whether the process itself works. If not, a restart may help; it does not help if Slack or Okta can't be
+    /// reached.
     pub alive: bool,
     /// Whether nothing is wrong.
     pub healthy: bool,
@@ -357,11 +358,11 @@ impl App {
             let max = if matches!(work, Work::Sweep(_)) { SWEEP_MAX } else { WORK_MAX };
             if task.since.elapsed() > max {
                 let minutes = task.since.elapsed().as_secs() / 60;
-                stuck.push(format!("{work:?} has been at work for {minutes} min"));
+                stuck.push(format!("{} has been running for {minutes} min", work.in_words()));
             }
         }
         for (work, _) in lock(&self.runtime.wakes).iter().filter(|(_, at)| **at + DUE_MAX < now) {
-            stuck.push(format!("{work:?} was to be looked at, and was not"));
+            stuck.push(format!("{} is due, but was not started", work.in_words()));
         }
         // The provider may answer everything else: its sign alone would be good again before anybody looks.
         for (request, obstacle) in lock(&self.runtime.obstacles).iter() {
@@ -426,7 +427,7 @@ mod tests {
         advance(MOMENT).await;
         assert_eq!(
             stuck(),
-            ["Request(1) has been at work for 15 min", "Request(3) was to be looked at, and was not"]
+            ["request 1 has been running for 15 min", "request 3 is due, but was not started"]
         );
     }
 
@@ -453,7 +454,7 @@ mod tests {
             (Some(true), None, false)
         );
         connection.send_replace(Connection::Connecting);
-        assert_eq!(app.away(), Some(Duration::ZERO), "it counts from anew");
+        assert_eq!(app.away(), Some(Duration::ZERO), "it counts from the start");
     }
 
     #[tokio::test(start_paused = true)]

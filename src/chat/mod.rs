@@ -149,7 +149,7 @@ pub trait Chat: Send + Sync {
     /// Tells one person something that nobody else sees. Best effort: never the only record of anything.
     async fn whisper(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError>;
 
-    /// Replaces the answer whose button was pressed, whoever sees it, such as to turn its page. Best effort.
+    /// Replaces the answer whose button was pressed, no matter who sees it, such as to turn its page. Best effort.
     async fn revise(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError>;
 
     /// Opens a modal for the person whose click carried `trigger`.

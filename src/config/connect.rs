@@ -177,7 +177,7 @@ fn is_safe(url: &Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && is_this_machine(url))
 }
 
-/// An address that whoever knows it may call, and so is a secret; no message repeats it. It may be left out.
+/// An address that anyone who knows it may call, so it is a secret: no message repeats it. It is optional.
 pub(super) fn secret_address(
     section: &Section<'_>,
     surroundings: &Surroundings<'_>,

@@ -78,7 +78,7 @@ fn before(
     let read = duration::parse(&found.value).filter(|read| *read < answer_within);
     if read.is_none() {
         let rule =
-            "but must be a duration such as \"1h\", shorter than answer_within: so long before the deadline";
+            "but must be a duration such as \"1h\", shorter than answer_within: how long before the deadline";
         section.problem(found.at, &format!("{key} has {}, {rule}", quote(&found.value)));
     }
     read

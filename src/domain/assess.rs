@@ -112,7 +112,7 @@ pub enum Exemption {
 pub enum Grace {
     /// The account is new.
     NewAccount,
-    /// The account was given back recently.
+    /// The account was restored recently.
     Restored,
 }
 
@@ -250,7 +250,7 @@ fn would_be_candidate(
     }
 }
 
-/// Until when an account that is given back at `restored_at` is not proposed, if nothing is seen of its person.
+/// Returns until when an account that is restored at `restored_at` is not proposed, unless its owner is active sooner.
 pub fn left_alone_until(restored_at: DateTime<Utc>, rule: &Rule) -> DateTime<Utc> {
     let after = |period| rule.calendar.after(restored_at, period);
     after(rule.inactive_after).max(after(rule.restored_grace))
@@ -265,7 +265,7 @@ pub fn settled(
     now: DateTime<Utc>,
 ) -> Option<Assessment> {
     match would_be_candidate(account, standing, rule, now) {
-        // Being given back is a later sign of life and may begin a grace period: it makes nobody idle.
+        // A restoration is a later sign of life and may start a grace period: it makes nobody idle.
         Err(
             answer @ (Assessment::OtherType(_)
             | Assessment::Exempt(_)

@@ -35,7 +35,7 @@ const TOKEN_CALLS_MAX: u32 = 3;
 pub enum Credential {
     /// An API token (SSWS): carries all rights of the admin who made it.
     ApiToken(SecretString),
-    /// An OAuth 2.0 service app, which Okta recommends: rights by scope and by an admin role.
+    /// An OAuth 2.0 service app, which Okta recomfixes: rights by scope and by an admin role.
     ServiceApp {
         /// The app's client id.
         client_id: String,

@@ -1,4 +1,4 @@
-//! Looks at everything that the adapter needs of Slack before it is needed, and says how to mend what is missing.
+//! Looks at everything that the adapter needs of Slack before it is needed, and says how to fix what is missing.
 
 use super::{Slack, socket};
 use crate::chat::ChatError;
@@ -39,7 +39,7 @@ pub const REQUIRED_SCOPES: &[Scope] = &[
 pub struct Probe {
     /// What.
     pub what: String,
-    /// What was found, or what is wrong and how to mend it.
+    /// What was found, or what is wrong and how to fix it.
     pub result: Result<String, String>,
 }
 

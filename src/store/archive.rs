@@ -1,8 +1,8 @@
 //! The audit trail's own end: events that are old enough leave the file, and the rest still verifies.
 //!
 //! The word for it is an event of the trail itself, which says up to where it begins later and what its last removed
-//! event's hash was; the schema lets nothing be removed without it. So whoever removes more than was recorded breaks
-//! the chain, and whoever keeps the files has it whole.
+//! event's hash was; the schema lets nothing be removed without it. So removing more than was recorded breaks
+//! the chain, and the files together with the rest are the whole chain.
 
 use chrono::{DateTime, Duration, Utc};
 use rusqlite::{Connection, params};

@@ -168,7 +168,7 @@ pub(super) fn append_all(
     drafts.into_iter().try_for_each(|draft| append(tx, context, draft).map(drop))
 }
 
-/// A draft by the bot itself or whoever started the sweep, about no single account.
+/// Returns a draft by the bot itself or the person who started the sweep, about no single account.
 pub(super) fn draft(
     at: DateTime<Utc>,
     actor: crate::domain::audit::Actor,

@@ -28,7 +28,7 @@ impl Store {
         copy_whole(&source, &beside(to, ".part"), to)
     }
 
-    /// Opens the file to read it, beside whoever works with it. Writing to it fails.
+    /// Opens the file to read it, also while the bot is running. Writing to it fails.
     pub fn open_to_read(path: &Path) -> Result<Store, OpenError> {
         let (connection, version) = read_only(path)?;
         let known = newest();

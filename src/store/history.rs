@@ -67,7 +67,7 @@ impl Store {
     }
 
     /// The events that match, oldest first. For long readings: ask again with `after_seq` set to the last one's
-    /// number, so that whoever wants to write gets their turn in between.
+    /// number, so that writers get their turn in between.
     pub async fn audit_onward(&self, query: AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
         self.read(move |tx| find(tx, &query, Order::OldestFirst)).await
     }

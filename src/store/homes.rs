@@ -67,7 +67,7 @@ impl Store {
         .await
     }
 
-    /// The person did something elsewhere: their rights are looked at anew. `false` if they never opened the page.
+    /// The person did something elsewhere: their rights are looked up again. `false` if they never opened the page.
     pub async fn home_stale(&self, user: &str) -> Result<bool, StoreError> {
         let user = user.to_owned();
         let known = "SELECT asked FROM home WHERE user_id = ?1";
@@ -94,7 +94,7 @@ impl Store {
         let row = row.clone();
         self.write(move |tx| {
             let sql =
-                // Whoever opened it again in between waits for nothing that went wrong before.
+                // A person who opened it again in between waits for nothing that went wrong earlier.
                 "UPDATE home SET answered = ?2, seen = ?3, shown = ?4, published_at = ?5,
                            retry_at = iif(asked = ?8, ?6, retry_at), attempts = iif(asked = ?8, ?7, attempts)
                        WHERE user_id = ?1";

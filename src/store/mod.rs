@@ -84,7 +84,7 @@ use crate::domain::lineage::Lineage;
 /// Calls that may wait for the writer before callers wait for room. Far above what a channel of people can cause.
 const QUEUE_MAX: usize = 256;
 
-/// How long a call waits for the file right after another one waited in vain.
+/// How long a call waits for the file right after another one waited without success.
 const IMPATIENT: Duration = Duration::from_millis(50);
 
 type Work = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -331,7 +331,7 @@ impl Writer {
         let Writer { held, closing, .. } = self;
         held.end();
         for done in closing {
-            // Whoever waited may have gone.
+            // The caller that waited may have gone.
             let _ = done.send(());
         }
     }
@@ -357,7 +357,7 @@ fn make(
         Ok(tx) => tx,
         Err(error) => {
             taken.extend(waiting.drain(..));
-            // Whoever comes after those who waited in vain for the file does not wait as long once more.
+            // A call after one that waited for the file without success does not wait as long again.
             connection.busy_timeout(IMPATIENT)?;
             return Err(error.into());
         }

@@ -64,7 +64,7 @@ impl Store {
     }
 
     /// The ids of the requests that still have something to do or to tell, oldest first: what reconcile works on. Only
-    /// the ids, so that a row that can't be read is the error of whoever reads that one.
+    /// the ids, so that a row that can't be read is an error only for the caller that reads it.
     pub async fn live_requests(&self) -> Result<Vec<i64>, StoreError> {
         self.read(|tx| codec::all(tx, "SELECT id FROM request WHERE told = 0 ORDER BY id", [], codec::id))
             .await
@@ -209,7 +209,7 @@ impl Store {
         .await
     }
 
-    /// Nothing comes of the wish to ask about a request again; somebody may have it anew.
+    /// The repeated request found nothing to ask; somebody may ask again.
     pub async fn not_asked_again(&self, id: i64) -> Result<(), StoreError> {
         self.write(move |tx| asked_anew(tx, Some(id), None)).await
     }
@@ -249,7 +249,8 @@ pub(super) fn need_alone(tx: &Connection, id: i64) -> Result<Request, StoreError
     load_alone(tx, id)?.ok_or_else(|| StoreError::Missing { table: "request", id: id.to_string() })
 }
 
-/// One account of a request that a change needs: whoever works through a long list does not read all of it each time.
+/// One account of a request that a change needs: a caller that works through a long list does not read all of it each
+/// time.
 fn need_one(tx: &Connection, request: i64, position: u32) -> Result<(Request, Candidate), StoreError> {
     let request = need_alone(tx, request)?;
     let sql =
@@ -478,8 +479,8 @@ pub(super) fn is_told(tx: &Connection, id: i64) -> Result<bool, StoreError> {
     Ok(told.unwrap_or_default())
 }
 
-/// Something that the card shows has changed outside of the request's own steps. Its version goes up, so that whoever
-/// is just showing the card as it was before does not take it for told.
+/// Something that the card shows has changed outside of the request's own steps. Its version goes up, so that a
+/// caller that is just showing the card as it was before does not take it for told.
 pub(super) fn card_changes(tx: &Connection, id: i64) -> Result<(), StoreError> {
     codec::run(tx, "UPDATE request SET told = 0, version = version + 1 WHERE id = ?1", [id]).map(drop)
 }

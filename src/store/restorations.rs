@@ -12,7 +12,7 @@ use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
 use crate::domain::restoration::{self, Restoration, RestorationState, Skip, Step, Wish};
 
-/// What came of a wish to give an account back.
+/// What came of a wish to restore an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AskedFor {
     /// It is to be done.

@@ -12,7 +12,7 @@ use crate::domain::silence::{Kind, Nudge};
 
 impl Store {
     /// Whether this is to be told now: the request still waits, and it has not been told. Remembers that it was begun, so
-    /// that whoever restarts looks for it.
+    /// that a restart looks for it.
     pub async fn begin_nudge(
         &self,
         request: i64,

@@ -117,7 +117,7 @@ fn a_date_that_is_missing_or_unreadable_is_unknown_and_never_acted_on() {
 #[test]
 fn a_date_in_the_future_is_unknown_beyond_an_hour_of_clock_skew() {
     let ahead = |minutes| Reading::At(now() + Duration::minutes(minutes));
-    let future = "unknown: a date lies in the future (2026-11-23)";
+    let future = "unknown: a date is in the future (23 Nov 2026)";
     let base = || contractor("kim");
     let table = [
         (Account { last_sign_in: ahead(60), ..base() }, "active by SignIn"),

@@ -15,7 +15,7 @@ async fn details_are_for_whoever_may_ask_and_for_them_alone() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     choose(&world, U_VIEWER, &card, "details", 1).await;
     let told = world.told(U_VIEWER, "is inactive").await.visible_text();
-    assert!(told.contains(BEN) && told.contains("Request 1 asks about it"), "{told}");
+    assert!(told.contains(BEN) && told.contains("Request 1 already asks about it"), "{told}");
     choose(&world, U_GUEST, &card, "details", 1).await;
     world.told(U_GUEST, "guest").await;
     assert_eq!(world.audited("input_refused"), 1);

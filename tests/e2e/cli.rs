@@ -150,7 +150,7 @@ async fn verify_reads_beside_a_running_bot_and_finds_what_was_changed() {
 
     let raw = rusqlite::Connection::open(world.database()).expect("it can be opened");
     raw.execute_batch("DROP TRIGGER audit_no_update; UPDATE audit_event SET detail = '{}' WHERE seq = 3")
-        .expect("whoever may write the file may do that");
+        .expect("anyone who may write the file may do that");
     drop(raw);
     let ended = run(&world, &["verify"]).await;
     assert_eq!(ended.code, Some(1));

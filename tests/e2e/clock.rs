@@ -70,7 +70,7 @@ async fn a_slot_that_a_wrong_clock_has_used_up_comes_all_the_same_and_once() {
         assert_answer(&world, U_VIEWER, "status", &["Next"]).await;
         set_own_clock(&world, ahead);
         world.message("Correct it, keep it correct").await;
-        // As long as it is wrong nothing is begun anew, however often the rows are looked at.
+        // As long as it is wrong nothing is started again, however often the rows are looked at.
         assert_answer(&world, U_VIEWER, "status", &["Correct it"]).await;
         world.advance(Duration::seconds(30));
         assert_answer(&world, U_VIEWER, "status", &["Correct it"]).await;

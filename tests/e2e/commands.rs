@@ -34,7 +34,7 @@ async fn status_is_what_the_bare_command_says() {
         .await;
     world.ask_for_sweep().await;
     world.message("nobody to suspend").await;
-    let parts = ["contractors", "nobody to ask about among 1", "answered", "Database: fine."];
+    let parts = ["contractors", "nobody to ask about; 1 account checked", "answered", "Database: fine."];
     assert_answer(&world, U_VIEWER, "status", &parts).await;
     assert!(!ask(&world, U_VIEWER, "status").await.contains("left out"), "Slack could tell of each policy");
     world.okta.revoke_api_token();
@@ -147,7 +147,8 @@ async fn why_has_an_answer_for_everybody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_audit_trail_can_be_asked_about_one_person() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
-    assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &["Request 1 asks about it", "proposed"]).await;
+    assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &["Request 1 already asks about it", "proposed"])
+        .await;
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.message("2 accounts suspended. Approved by").await;
     let answer = ask(&world, U_VIEWER, &format!("audit {ADA}")).await;
@@ -204,7 +205,7 @@ async fn an_answer_for_everybody_is_given_in_the_policys_channel_only() {
 async fn an_open_request_is_taken_back_with_a_reason_and_once() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     assert_answer(&world, U_VIEWER, "withdraw 1 because", &["may take a request back"]).await;
-    assert_answer(&world, U_APPROVER, "withdraw 1", &["say why"]).await;
+    assert_answer(&world, U_APPROVER, "withdraw 1", &["a reason is missing"]).await;
     assert_answer(&world, U_APPROVER, "withdraw seven because", &["I don't know that request"]).await;
     assert_answer(&world, U_APPROVER, "withdraw 7 because", &["I don't know that request"]).await;
     assert!(world.slack.message(&card.ts).expect("the card stays").offers("suspend"));
@@ -226,7 +227,7 @@ async fn the_audit_trail_is_verified_on_request_and_says_where_it_breaks() {
     file.execute_batch(
         "DROP TRIGGER audit_no_update; UPDATE audit_event SET login = 'x' WHERE action = 'proposed'",
     )
-    .expect("whoever has the file can do that");
+    .expect("anyone with the file can do that");
     assert_answer(&world, U_VIEWER, "verify", &["BROKEN at event ", "Keep a copy"]).await;
     world.stop_bot().await;
 }

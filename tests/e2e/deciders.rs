@@ -75,7 +75,7 @@ async fn too_few_people_for_two_approvals_are_said_until_one_more_is_invited() {
     let card = world.slack.wait_update(&card.ts, "an open card", is_open_card).await;
     let said = card.visible_text();
     assert!(said.contains("2 people must approve it, and only 1 person can"), "{said}");
-    assert!(said.contains("not in the channel"), "{said}");
+    assert!(said.contains("not a member of the channel"), "{said}");
     world.slack.invite(U_APPROVER2, C_OPS).await;
     let quiet = |card: &Message| is_open_card(card) && !card.visible_text().contains(NOBODY);
     world.slack.wait_update(&card.ts, "a card that can be decided", quiet).await;

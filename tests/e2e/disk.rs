@@ -49,7 +49,7 @@ impl Disk {
 
     fn read_only(&self, on: bool) {
         let mode = if on { "remount,ro" } else { "remount,rw" };
-        assert!(self.mounted(&["-o", mode]), "a file system of ours can be mounted anew");
+        assert!(self.mounted(&["-o", mode]), "a file system of ours can be mounted again");
     }
 }
 
@@ -285,7 +285,7 @@ async fn each_outage_of_a_day_is_told_and_the_last_one_says_that_it_is() {
         other.execute_batch("BEGIN IMMEDIATE").expect("the file is free for a moment");
         said_so_often(&world, FAILS, times).await;
         assert_eq!(said(&world, "I only log it until tomorrow"), times - 1);
-        // The first try to tell of the end comes to nothing.
+        // The first try to notify of the end fails.
         world.slack.fail_next("chat.postMessage", SlackFault::Status(503));
         other.execute_batch("ROLLBACK").expect("it is ours");
         said_so_often(&world, WORKS, times).await;

@@ -1,4 +1,5 @@
-//! What was suspended is looked at again: who came back by other hands is told once, and nobody is suspended again for it.
+//! What was suspended is looked at again: who came back through somebody else is told once, and nobody is suspended
+//! again for it.
 
 use chrono::Duration;
 
@@ -285,7 +286,7 @@ async fn a_missing_right_stops_the_round_and_is_found_out_again_later() {
     let failures = "SELECT sum(failures) FROM watch WHERE ended_at IS NULL AND ?1 != ''";
     assert_eq!(world.count(failures, "x"), 0, "nobody was looked at, so nothing is known of anybody");
     world.okta.allow("okta.users.read");
-    // Whoever ran into it waits twice as long as the others, so that it is nobody's fault for ever.
+    // Anyone who ran into it waits twice as long as the others, so that it is nobody's fault for ever.
     world.advance(Duration::minutes(11));
     world.message("is active again").await;
     assert_eq!(drift_found(&world).len(), 1);

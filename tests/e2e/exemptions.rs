@@ -57,8 +57,13 @@ async fn a_leave_starts_later_and_an_exemption_can_be_ended_early() {
     let line = format!("unexempt {ADA} she is back");
     assert_answer(&world, U_APPROVER, &line, &["is no longer exempt: 1 exemption"]).await;
     assert_answer(&world, U_APPROVER, &line, &["has no exemption"]).await;
-    assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &["is inactive", "unexempted", "she is back"])
-        .await;
+    assert_answer(
+        &world,
+        U_VIEWER,
+        &format!("why {ADA}"),
+        &["is inactive", "ended the exemption", "she is back"],
+    )
+    .await;
     assert_answer(&world, U_VIEWER, "exemptions", &["No person has granted an exemption"]).await;
     world.nothing_else_is_wrong().await;
 }
@@ -96,7 +101,7 @@ async fn an_exemption_needs_a_role_a_reason_an_end_within_bounds_and_another_per
             "Only approvers and admins of this policy may exempt",
         ),
         (U_VIEWER, format!("unexempt {ADA}"), "may end an exemption"),
-        (U_APPROVER, format!("exempt {ADA} for 10d"), "say why"),
+        (U_APPROVER, format!("exempt {ADA} for 10d"), "a reason is missing"),
         (U_APPROVER, format!("exempt {ADA} for 41d because"), "allows exemptions of 40 days at most"),
         (U_APPROVER, format!("exempt {ADA} for 3x because"), "as a length of time"),
         (U_APPROVER, format!("exempt {ADA} until soon because"), "as a day"),
@@ -151,7 +156,7 @@ async fn one_exemption_that_can_not_be_read_keeps_nothing_else_waiting() {
     world.stop_bot().await;
     let file = rusqlite::Connection::open(world.database()).expect("the file is there");
     let broken = "UPDATE exemption SET granted_by = '{', starts_at = '2025-01-01T00:00:00.000Z', ends_at = '2026-01-01T00:00:00.000Z'";
-    file.execute(broken, []).expect("whoever has the file can do that");
+    file.execute(broken, []).expect("anyone with the file can do that");
     drop(file);
     world.start_bot().await;
     world.advance(Duration::hours(3));

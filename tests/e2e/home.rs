@@ -1,4 +1,4 @@
-//! The bot's page: the dashboard for whoever may see it, next to nothing for everybody else, and always up to date.
+//! The bot's page: the dashboard for anyone who may see it, next to nothing for everybody else, and always up to date.
 
 use chrono::Duration;
 

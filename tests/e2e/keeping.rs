@@ -101,7 +101,7 @@ async fn check_beside_a_running_bot_finds_what_somebody_changed_in_the_file() {
     let raw = rusqlite::Connection::open(world.database()).expect("it can be opened");
     raw.busy_timeout(std::time::Duration::from_secs(5)).expect("it can be set");
     raw.execute_batch("DROP TRIGGER audit_no_update; UPDATE audit_event SET detail = '{}' WHERE seq = 3")
-        .expect("whoever has the file can do anything to it");
+        .expect("anyone with the file can do anything to it");
     drop(raw);
     let ended = BotProcess::spawn(&world, &["check"], &[]).ended().await;
     assert_eq!(ended.code, Some(1));

@@ -1,4 +1,4 @@
-//! How far the listing of a large directory has come, for whoever asks meanwhile.
+//! How far the listing of a large directory has come, for anyone who asks meanwhile.
 
 use super::commands::{ask, assert_answer};
 use crate::fake::gate::Moment;

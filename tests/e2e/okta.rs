@@ -360,7 +360,7 @@ async fn an_approval_that_got_too_old_during_a_long_stop_is_not_carried_out() {
     world.advance(Duration::hours(2));
     world.start_bot().await;
     world.message("0 accounts suspended, 2 left alone").await;
-    let words = "the approval was too old to be carried out; sweep again; what stood in the way: ";
+    let words = "the approval was too old to execute; sweep again. The last error: ";
     for login in [ADA, BEN] {
         let said = outcome(&world, &card, login).await;
         assert!(said.starts_with(&format!("): left alone: {words}")), "{login}, tried or not: {said}");
@@ -452,7 +452,7 @@ async fn sessions_that_can_not_be_ended_hold_nobody_back_and_are_told() {
     }
     world.until("the others' ended", |world| world.audited("sessions_cleared") == 2).await;
     world.until("Ada's put off", |world| sessions_put_off(world, "4") == 1).await;
-    world.card_says(&card, "The sessions of 1 account are still to be ended.").await;
+    world.card_says(&card, "The sessions of 1 account have not ended yet.").await;
     world.advance(Duration::hours(1));
     world.message("3 accounts suspended, the sessions of 1 account NOT ended").await;
     assert!(outcome(&world, &card, ADA).await.contains("its sessions were NOT ended"));
@@ -513,11 +513,11 @@ async fn whom_somebody_wrote_into_the_database_by_hand_is_not_suspended() {
         "at": world.clock.now(), "reason": null,
     } });
     let sql = "UPDATE request SET state = 'approved', state_json = ?1";
-    file.execute(sql, [forged.to_string()]).expect("whoever has the file can do that");
+    file.execute(sql, [forged.to_string()]).expect("anyone with the file can do that");
     let due =
         serde_json::json!({ "state": "due", "attempts": 0, "not_before": null, "status_changed": null });
     let sql = "UPDATE candidate SET state = 'due', state_json = ?1";
-    file.execute(sql, [due.to_string()]).expect("whoever has the file can do that");
+    file.execute(sql, [due.to_string()]).expect("anyone with the file can do that");
     drop(file);
     world.start_bot().await;
     let said = outcome(&world, &card, ADA).await;

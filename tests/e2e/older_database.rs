@@ -221,7 +221,7 @@ async fn a_bot_whose_connection_was_away_asks_again_what_the_channel_has_seen() 
     assert!(told.contains("my messages show a later epoch than the database"), "{told}");
     world.card_says(&card, "Superseded by a restore").await;
     // The one that goes on is the later one from then on.
-    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 8"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 8"]).await;
     let again = next_card(&world, &card).await;
     assert!(again.visible_text().contains("Request 10"), "{}", again.visible_text());
     click(&world, U_APPROVER, &again, "suspend").await;
@@ -304,7 +304,7 @@ async fn restore_keeps_the_present_file_and_starts_stopped() {
     assert!(checked.stdout.contains("but it is stopped"), "{checked:?}");
     let status = BotProcess::spawn_as_configured(&world, &["status"], &[]).ended().await;
     assert!(status.code == Some(1) && status.stdout.contains("NOT HEALTHY"), "{status:?}");
-    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 3"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 3"]).await;
     let again = next_card(&world, &card).await;
     click(&world, U_APPROVER, &again, "suspend").await;
     world.message("1 account suspended. Approved by").await;

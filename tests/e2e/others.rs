@@ -12,7 +12,7 @@ use crate::support::bot::BotTask;
 use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
-const OTHERS: &str = "Slack counts 1 connection to this app besides those of this bot";
+const OTHERS: &str = "Slack counts 1 connection to this app besides this bot's";
 
 /// A bot that asks, and believes what Slack counts after a moment instead of minutes.
 async fn asking() -> World {

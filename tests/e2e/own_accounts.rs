@@ -118,7 +118,7 @@ async fn an_account_that_has_an_approvers_address_is_left_out_and_everybody_sees
         card.ends_with(&format!("left out because they have an approver's e-mail address: {eve}")),
         "{card}"
     );
-    let only = "taken for an approver's only because of the e-mail address in its profile, Alice@Example.com";
+    let only = "counts as an approver's account only because of the e-mail address in its profile, Alice@Example.com";
     assert_answer(&world, U_VIEWER, &format!("why {eve}"), &["one of the policy's approvers", only]).await;
     let found = world.audit().into_iter().find(|event| event.action == "sweep_finished").expect("it ended");
     assert_eq!(found.detail["by_email"][0]["login"], eve);

@@ -42,7 +42,7 @@ async fn a_pause_stops_what_was_approved_before_the_next_call_and_resuming_goes_
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.gate.stopped().await;
     assert_answer(&world, U_ADMIN, "pause wrong people", &["is paused"]).await;
-    // The call that is held never comes back; a process that starts anew finds the pause in the database.
+    // The call that is held never comes back; a process that starts again finds the pause in the database.
     world.kill_bot().await;
     world.gate.open();
     world.start_bot().await;
@@ -165,7 +165,10 @@ async fn a_stop_that_can_not_be_written_for_one_policy_holds_for_the_others_and_
         )
     };
     file.execute_batch(&fails("INSERT")).expect("the file is free for a moment");
-    let parts = ["staffing is paused from now on, but I could not write that down", "contractors is paused;"];
+    let parts = [
+        "staffing is paused from now on, but I could not save that",
+        "contractors is paused, and its channel",
+    ];
     assert_answer(&world, U_ADMIN, "pause", &parts).await;
     assert_eq!(world.audited("paused"), 1);
     // It is held all the same.

@@ -299,8 +299,8 @@ async fn a_restoration_needs_a_role_a_reason_a_suspended_account_and_somebody_el
     world.okta.add(Person::contractor(BEN));
     world.okta.add(Person::contractor("alice@example.com").status(Status::Suspended));
     for (user, line, part) in [
-        (U_VIEWER, format!("restore {ADA} back"), "may give an account back"),
-        (U_APPROVER, format!("restore {ADA}"), "say why"),
+        (U_VIEWER, format!("restore {ADA} back"), "may restore an account"),
+        (U_APPROVER, format!("restore {ADA}"), "a reason is missing"),
         (U_APPROVER, format!("restore {BEN} back"), "is not suspended"),
         (U_APPROVER, "restore alice@example.com back".to_owned(), "You can't restore your own account"),
     ] {

@@ -151,14 +151,14 @@ async fn nothing_is_tried_again_before_all_is_told() {
     // As after a crash before the last messages.
     world.stop_bot().await;
     let file = rusqlite::Connection::open(world.database()).expect("the file is there");
-    file.execute("UPDATE request SET told = 0", []).expect("whoever has the file can do that");
+    file.execute("UPDATE request SET told = 0", []).expect("anyone with the file can do that");
     drop(file);
     world.slack.fail_always("chat.update", SlackFault::Status(503));
     world.slack.fail_always("chat.postMessage", SlackFault::Status(503));
     world.start_bot().await;
     let file = rusqlite::Connection::open(world.database()).expect("the file is there");
     let again = "UPDATE request SET told = 0; UPDATE message SET ts = NULL WHERE key LIKE '%outcomes%'";
-    file.execute_batch(again).expect("whoever has the file can do that");
+    file.execute_batch(again).expect("anyone with the file can do that");
     drop(file);
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
     world.told(U_APPROVER, "still being posted").await;
@@ -203,7 +203,7 @@ async fn a_retry_that_is_recorded_is_answered_as_recorded_whatever_breaks_after_
          BEGIN UPDATE request SET list_hash = 'another'; END",
     )
     .expect("the file is free for a moment");
-    assert_answer(&world, U_APPROVER, "retry 1", &["1 account of request 1 is tried again"]).await;
+    assert_answer(&world, U_APPROVER, "retry 1", &["1 account of request 1 is being retried"]).await;
     assert_eq!(world.audited("retried"), 1);
     drop(file);
     world.nothing_else_is_wrong().await;

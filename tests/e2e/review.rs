@@ -1,4 +1,4 @@
-//! What a cold reading of the workflow found: each story goes wrong without its mend.
+//! What a cold reading of the workflow found: each story goes wrong without its fix.
 
 use chrono::Duration;
 
@@ -402,7 +402,7 @@ async fn a_review_whose_choices_are_lost_decides_nothing() {
     until_stored(&world).await;
     // As after a backup from before the dialog was opened.
     let file = rusqlite::Connection::open(world.database()).expect("the file is there");
-    file.execute("DELETE FROM review", []).expect("whoever has the file can do that");
+    file.execute("DELETE FROM review", []).expect("anyone with the file can do that");
     let reply = world.slack.submit_view(U_APPROVER, &[]).await.expect("it is open");
     assert_eq!(reply.sees, Sees::ViewUpdated);
     let view = top(&world, U_APPROVER).visible_text();

@@ -1,4 +1,4 @@
-//! What was asked by a rule that has been changed since is not decided any more: the question is put anew.
+//! What was asked by a rule that has been changed since is not decided any more: the question is asked again.
 
 use crate::fake::gate::Moment;
 use crate::fake::okta::Person;

@@ -123,7 +123,7 @@ async fn a_day_without_candidates_can_be_quieter_still() {
     world.start_bot().await;
     world.move_to(9, 0);
     world.until("the sweep's end", |world| world.audited("sweep_finished") == 1).await;
-    // Whoever asks is answered all the same.
+    // Anyone who asks is answered all the same.
     world.ask_for_sweep().await;
     world.message("nobody to suspend").await;
     world.stop_bot().await;
@@ -196,7 +196,7 @@ async fn a_trouble_that_passes_does_not_cost_the_day() {
         // Each input wakes the bot.
         assert_answer(&world, U_APPROVER, "pending", &["can't"]).await;
     }
-    assert_eq!((tries(&world), listings(&world)), (1, 0), "it waits before it tries anew");
+    assert_eq!((tries(&world), listings(&world)), (1, 0), "it waits before it tries again");
     world.slack.clear_faults();
     world.advance(Duration::seconds(11));
     world.message("Answer by").await;
@@ -275,7 +275,7 @@ async fn without_log(policy: &str, busy: usize, seen: bool) -> World {
         // Five times for each of the two.
         log_queries(world) >= 10 + usize::from(seen)
     };
-    world.until("the log asked in vain", tried).await;
+    world.until("the log asked without success", tried).await;
     world
 }
 

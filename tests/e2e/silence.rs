@@ -1,4 +1,5 @@
-//! Nobody answers: people are reminded, somebody else is told, the request expires, and the question can be put anew.
+//! Nobody answers: people are reminded, somebody else is told, the request expires, and the question can be asked
+//! again.
 
 use chrono::Duration;
 

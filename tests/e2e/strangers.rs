@@ -384,7 +384,7 @@ async fn with_the_request_of_another_policy() {
 #[test]
 fn no_control_is_left_out() {
     let elsewhere = [
-        ("ask", "runs a command as whoever presses it: with_every_command"),
+        ("ask", "runs a command as the person who presses it: with_every_command"),
         ("concern", "of a message to one person: the answers of others are in concerned.rs"),
         ("choose_over", "a dialog without controls"),
         ("reason", "a field, sent with its form"),
@@ -504,7 +504,7 @@ async fn with_every_command() {
             };
             refused(&world, who, command, async |user| {
                 let line = format!("/inactive-contractors {command}{rest}");
-                // Whoever has left the channel types it elsewhere.
+                // Anyone who has left the channel types it elsewhere.
                 let channel = if who == Who::Gone { C_GENERAL } else { C_OPS };
                 let typed = world.slack.slash(user, channel, &line).await;
                 typed.unwrap_or_else(|error| panic!("{who:?} {line}: {error:?}"));

@@ -1,4 +1,4 @@
-//! The two-person rule: nothing is suspended on one person's word, whoever they are and however often they say it.
+//! The two-person rule: nothing is suspended on one person's word, anyone who they are and however often they say it.
 
 use super::commands::assert_answer;
 use super::dialog::{submit_keeping, until};

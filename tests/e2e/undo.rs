@@ -72,12 +72,12 @@ async fn two_people_give_an_account_back_once() {
 async fn a_viewer_gives_nothing_back_and_a_reason_is_needed() {
     let (world, card) = finished(PLAIN_POLICY).await;
     choose(&world, U_VIEWER, &card, "give_back", 0).await;
-    world.told(U_VIEWER, "may give an account back").await;
+    world.told(U_VIEWER, "may restore an account").await;
     assert_eq!(world.audited("input_refused"), 1);
     choose(&world, U_APPROVER, &card, "give_back", 0).await;
     says(&world, U_APPROVER, "can sign in again").await;
     let Sees::ViewErrors(errors) = submit(&world, U_APPROVER, "   ").await.sees else { panic!("no reason") };
-    assert!(errors["reason"].contains("say why"), "{errors:?}");
+    assert!(errors["reason"].contains("a reason is missing"), "{errors:?}");
     assert_eq!(world.audited("restore_asked"), 0);
     world.nothing_else_is_wrong().await;
 }

@@ -242,7 +242,7 @@ async fn health_and_metrics_are_served_to_this_machine() {
     let ill = get(port, "GET /healthz").await;
     assert!(ill.starts_with("HTTP/1.1 503") && ill.contains("the last sweep of contractors failed"), "{ill}");
     assert!(get(port, "GET /metrics").await.contains("\ninactive_contractors_up_healthy 0.0\n"));
-    // No restart mends that.
+    // No restart fixes that.
     assert!(get(port, "GET /livez").await.starts_with("HTTP/1.1 200"));
     assert_eq!(ask(&world, &["status", "--alive"]).await.code, Some(0));
     process.terminate();
@@ -350,7 +350,7 @@ async fn a_configuration_that_can_not_be_used_changes_nothing_and_says_why() {
         let says = |json: &Value| json["reload"]["refused"].as_str().is_some_and(|said| said.contains(why));
         status_says(&world, why, says).await;
     }
-    // Whoever lost the credential in the meantime learns of it, and loses nothing else.
+    // Anyone who lost the credential in the meantime learns of it, and loses nothing else.
     world.okta.revoke_api_token();
     reload(&world, &process, &good);
     let denied =

@@ -87,7 +87,7 @@ async fn no_scheduled_sweep_runs_on_a_holiday_and_status_says_when_the_next_one_
     assert_next(&world, today, 3, &["Next sweep"]).await;
 
     world.advance(Duration::days(1));
-    let note = "Today is a day off, so no scheduled sweep runs; sweep does.";
+    let note = "Today is a day off, so no scheduled sweep runs. sweep still works.";
     assert_next(&world, today, 3, &[note]).await;
     let card = world.sweep().await;
     deny(&world, &card).await;
@@ -137,7 +137,7 @@ async fn who_takes_the_holidays_off_is_not_proposed_after_them() {
     assert!(!card.contains(ADA) && !card.contains(CAL), "{card}");
     let parts = [
         "is active: idle 9 days (3 working days)",
-        "the rule proposes accounts after 5 working days",
+        "The rule proposes accounts after 5 working days",
         "would be proposed after",
     ];
     assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &parts).await;

@@ -116,7 +116,7 @@ impl App {
         })
     }
 
-    /// Has a suspended account given back. The wish is committed here; the loop carries it out.
+    /// Restores a suspended account. The request is committed here; the loop executes it.
     pub(super) async fn restore_asked(
         &self,
         asked: &Asked<'_>,
@@ -170,7 +170,7 @@ impl App {
         Ok(asked.no_account_of_theirs(person, said.policy.as_deref()))
     }
 
-    /// Records the wish to give an account back if the person may have it, or says why they may not.
+    /// Records the wish to restore an account if the person may have it, or says why they may not.
     pub(in super::super) async fn give_back_if_allowed(
         &self,
         policy: &Policy,
@@ -188,7 +188,7 @@ impl App {
         } else {
             None
         };
-        // What one policy suspended is given back by the people of that policy.
+        // An account that one policy suspended is restored by the people of that policy.
         let theirs = match &suspended_for {
             Some((_, of)) if *of != policy.name => Some(self.held_in(of, &known.voter.person.id).await),
             Some(_) | None => None,
@@ -234,7 +234,7 @@ impl App {
             reason,
         };
         let until = left_alone_until(now, &policy.rule);
-        // Whoever changes it after this reading has a say of their own.
+        // A change by somebody else after this reading counts.
         let status_changed = account.status_changed.at();
         Ok(match self.store.ask_restoration(key, wish, status_changed, now).await? {
             AskedFor::New(_) => {

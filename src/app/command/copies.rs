@@ -1,4 +1,4 @@
-//! Copies of the audit trail: exports and evidence, as files in the direct messages of whoever asked.
+//! Copies of the audit trail: exports and evidence, as files in the direct messages of the person who asked.
 //!
 //! A copy holds what its person may see, and says so where that is a part. That it was taken is recorded before they
 //! get it.
@@ -219,7 +219,7 @@ impl App {
         period: Period,
     ) -> anyhow::Result<Result<Evidence, Text>> {
         let restricted_to = self.visible_names(policies, asked.is_admin()).await?;
-        // Whoever may see all sees what policies did that are configured no more.
+        // A person who may see everything also sees policies that are no longer configured.
         let names = match &restricted_to {
             Some(names) => names.clone(),
             None => self.store.known_policies().await?,

@@ -52,7 +52,7 @@ const OUTCOMES: [(&str, &[Action]); 17] = [
 /// A question as it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Filters {
-    /// Whom it is about, as written.
+    /// The person that it is about, as written.
     pub(super) person: Option<String>,
     /// Who did it, as written.
     pub(super) by: Option<String>,

@@ -104,7 +104,7 @@ impl App {
         Ok((events, before_seq.is_some(), older))
     }
 
-    /// Reads a question and looks up whom it names.
+    /// Reads a question and looks up the people that it names.
     pub(super) async fn question(
         &self,
         asked: &Asked<'_>,

@@ -1,8 +1,8 @@
 //! The slash command. The doc comments of `Command` are its help.
 //!
 //! Every subcommand names the role that may use it. The role is looked up when the command is used, per policy, and the
-//! answer is about those policies only in which the person holds it; whoever holds it in none gets a sentence, and the
-//! audit trail an event.
+//! answer is about those policies only in which the person holds it; anyone who holds it in none gets a sentence, and
+//! the audit trail an event.
 
 mod act;
 mod ask;
@@ -374,7 +374,7 @@ impl Command {
             Command::Exempt { .. } => (Role::Approver, "exempt", "exempt an account"),
             Command::Leave { .. } => (Role::Approver, "leave", "exempt an account"),
             Command::Unexempt { .. } => (Role::Approver, "unexempt", "end an exemption"),
-            Command::Restore { .. } => (Role::Approver, "restore", "give an account back"),
+            Command::Restore { .. } => (Role::Approver, "restore", "restore an account"),
             Command::Withdraw { .. } => (Role::Approver, "withdraw", "take a request back"),
             Command::Retry { .. } => (Role::Approver, "retry", "have suspensions tried again"),
             Command::Pause { .. } => (Role::Admin, "pause", "stop it"),
@@ -429,7 +429,7 @@ impl App {
     }
 
     /// A button of an answer: asks the command line that it carries, and shows that instead. Only questions can be asked
-    /// like this, whatever the value says, and with the rights of whoever presses.
+    /// like this, whatever the value says, and with the rights of the person who presses.
     pub(super) fn ask_instead(self: &Arc<Self>, inbound: &Inbound, line: &str, channel: &str) -> Ack {
         let Some((command, here)) = Line::pressed(line) else {
             self.whisper(inbound.reply.clone(), refusals::no_such_request());

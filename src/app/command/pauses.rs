@@ -109,7 +109,7 @@ impl App {
         let Some(done) = self.store.resume_database(asked.key, by.clone(), sweeps).await? else {
             return Ok(Err(refusals::repeated()));
         };
-        tracing::warn!(by = by.by.id, epoch = done.database.epoch, "the database goes on");
+        tracing::warn!(by = by.by.id, epoch = done.database.epoch, "the database was resumed");
         self.forget_stop();
         let missing = self.missing_exemptions(&done.stop).await?;
         let mut paused = Vec::new();

@@ -1,4 +1,5 @@
-//! Whom a command is about: an `@mention`, an e-mail address, a login or an id of the identity provider.
+//! Finds the person that a command is about: an `@mention`, an e-mail address, a login or an id of the identity
+//! provider.
 
 use super::super::App;
 use super::super::wording::refusals;

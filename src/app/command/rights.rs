@@ -1,4 +1,4 @@
-//! Who may ask what of which policy, and the trail of whoever asks for more.
+//! Who may ask what of which policy, and the audit events of people who ask for more.
 
 use std::sync::OnceLock;
 
@@ -223,10 +223,10 @@ impl App {
     }
 }
 
-/// The words of the audit trail for whoever does not hold the role.
+/// The words of the audit trail for a person without the role.
 const NO_ROLE: &str = "does not have the role that this needs in the policy";
 
-/// Those for whoever may hold it.
+/// Those for a person who may have the role.
 pub(in super::super) fn unidentified(why: &str) -> String {
     format!("could not be identified: {why}")
 }

@@ -330,7 +330,7 @@ impl App {
         }
     }
 
-    /// Looked up once per process: a name that changes in between is no reason to write anew.
+    /// Looked up once per process: a name that changes in between is no reason to write again.
     async fn managers_name(&self, user: &str) -> Option<String> {
         if let Some(name) = lock(&self.runtime.names).get(user) {
             return Some(name.clone());
@@ -424,7 +424,7 @@ mod tests {
         let id = bench.asking(vec![shown(bench.app.clock.now())]).await;
         let (request, _) = bench.app.store.request(id).await.unwrap().unwrap();
         let then = request.deadline.unwrap() - Duration::hours(4);
-        // Whoever is looked up in these tests makes them fail.
+        // Any look-up of a person makes these tests fail.
         assert_eq!(bench.app.ask_people_concerned(id).await.unwrap(), Some(then));
     }
 

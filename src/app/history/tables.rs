@@ -167,7 +167,7 @@ pub(super) fn candidates_csv(evidence: &Evidence) -> Vec<u8> {
     sheet.into_bytes()
 }
 
-/// When a candidate got its outcome, from whom, and why; as far as its row says.
+/// Returns when a candidate got its outcome, who decided it, and why, as far as its row says.
 fn outcome(state: &CandidateState) -> (Option<DateTime<Utc>>, String, String) {
     match state {
         CandidateState::Previewed | CandidateState::Proposed | CandidateState::Dropped => {

@@ -428,7 +428,7 @@ fn next(why: &Why, now: DateTime<Utc>) -> Text {
     }
 }
 
-/// One event: number, when, who, what, whom, with what result.
+/// Returns one event in words: number, time, actor, action, account, request and cause.
 pub fn event_line(event: &AuditEvent) -> Text {
     let text = Text::plain(format!("{} · ", event.seq)).with(Span::Time(event.at)).then(" · ");
     let text = match &event.actor {

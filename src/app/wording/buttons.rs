@@ -43,7 +43,7 @@ pub(super) fn decisions(view: &View) -> Vec<Button> {
 }
 
 fn button(view: &View, action: &str, label: &str, tone: Tone, confirm: Option<Confirm>) -> Button {
-    // Whoever suspends counts on what the card says of a first approval.
+    // A person who suspends relies on what the card says about a first approval.
     let value = match action {
         action::SUSPEND => format!("{}:{}", view.request.id, view.request.shown()),
         _ => value(view.request),

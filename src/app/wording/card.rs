@@ -84,7 +84,7 @@ pub struct View<'a> {
     pub paused: Option<&'a Pause>,
     /// The policy as it is configured now, if it still is.
     pub policy: Option<&'a Policy>,
-    /// Whom of the list somebody has given back, or is to, oldest first.
+    /// The restorations of accounts of the list, oldest first.
     pub restorations: &'a [Restoration],
     /// Where an admin opens each account, by position.
     pub links: &'a BTreeMap<u32, String>,

@@ -182,7 +182,7 @@ fn line(question: &Question, candidate: &Candidate) -> Option<Text> {
             (Role::Person, _) => "not found in Slack",
             (Role::Manager, None) => "Okta names no manager",
             (Role::Manager, Some(named)) if named.contains('@') => "manager not found in Slack",
-            (Role::Manager, Some(_)) => "manager not found in Okta or Slack",
+            (Role::Manager, Some(_)) => "manager could not be identified",
         }),
         Asking::Failed { error } => {
             Text::plain(format!("{plain}could not be asked: ")).quoted(super::card::cut(error))

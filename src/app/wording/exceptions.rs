@@ -71,7 +71,7 @@ fn exempt_accounts(count: usize) -> String {
     counted(count, "exemption", "exemptions")
 }
 
-/// One exemption: whom, until when, by whom, why.
+/// Returns one exemption in words: the account, until when, who granted it, and why.
 pub fn line(granted: &Granted, now: DateTime<Utc>) -> Text {
     let text = Text::default().login_as_name(&granted.account.login);
     let text = match &granted.end {
@@ -178,7 +178,7 @@ pub fn restore_asked(
     }
 }
 
-/// The message in the channel that says what became of a restoration.
+/// The message in the channel that reports the result of a restoration.
 pub fn restoration(
     restoration: &Restoration,
     card: Option<&MessageRef>,

@@ -41,7 +41,7 @@ impl Wanted {
     }
 }
 
-/// A chosen item: what is wanted of whom. It travels through Slack and is looked up, never trusted.
+/// A chosen item: what is wanted, and for which person. It travels through Slack and is looked up, never trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chosen {
     /// What is wanted.

@@ -475,7 +475,7 @@ impl Lives {
         }
     }
 
-    /// Whether no other connection than `id` is there to stay: one that Slack turned away as one too many is not.
+    /// Whether no other connection than `id` is there to stay: one that Slack rejected as one too many is not.
     pub(super) fn is_last(&self, id: u64) -> bool {
         lock(&self.by_id).iter().all(|(other, line)| *other == id || line.retires)
     }

@@ -25,7 +25,10 @@ impl Place {
 }
 
 /// All places of a story with these calls and so many commits; a part of them unless `CRASH_EVERYWHERE` is set.
-#[expect(clippy::disallowed_methods, reason = "how thorough a run is, is for whoever starts it to say")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how thorough a run is, is for the person who starts it to say"
+)]
 pub fn places(calls: &[String], commits: usize) -> Vec<Place> {
     let all = std::env::var_os("CRASH_EVERYWHERE").is_some();
     let limit = |some: usize| if all { usize::MAX } else { some };

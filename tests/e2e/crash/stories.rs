@@ -27,7 +27,7 @@ pub enum Story {
     Deny,
     /// Nobody answers in time.
     Expire,
-    /// One person approves, and an account is given back afterwards.
+    /// One person approves, and an account is restored afterwards.
     GivenBack,
     /// One person approves, Okta fails, and a retry succeeds.
     Retry,
@@ -103,7 +103,7 @@ impl Story {
                 "request:1:retry:1:ending",
                 "request:1:retry:1:outcomes:0",
             ]),
-            // The digest is that of the words without what is in brackets: the right that is missing, and the mend.
+            // The digest is that of the words without what is in brackets: the right that is missing, and the fix.
             Story::Blocked => keys.extend([
                 "request:1:obstacle:00:516bd63f",
                 "request:1:obstacle:00:over",
@@ -196,7 +196,7 @@ async fn let_it_expire(world: &World) {
     world.message(ENDED).await;
 }
 
-/// Whoever presses a button has the bot look at what is due: a moved clock wakes nobody.
+/// Anyone who presses a button has the bot look at what is due: a moved clock wakes nobody.
 async fn poke(world: &World, card: &Message) {
     let _ = world.slack.click_stale(U_VIEWER, card, "deny").await;
 }

@@ -19,7 +19,7 @@ pub const DENY: &str = "deny_form";
 /// The day's name.
 pub const UNTIL: &str = "until";
 
-/// Whom a dialog about one person is about: it travels through Slack and is looked up, never trusted.
+/// The person that a dialog is about: it travels through Slack and is looked up, never trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
     /// The request.
@@ -85,7 +85,7 @@ pub fn keep(
     }
 }
 
-/// The dialog that asks why an account is given back.
+/// Returns the dialog that asks why an account is restored.
 pub fn give_back(about: &About, candidate: &Candidate, left_alone_until: DateTime<Utc>) -> Modal {
     let what = shown_who(&candidate.shown)
         .then(" can sign in again after this.")
