@@ -264,7 +264,7 @@ async fn read_through(store: &Store, how: &str) -> Result<String, String> {
                 reason(&lineage, stop)
             )),
             (None, None) => {
-                Ok(format!("{how} and is whole; the audit trail verifies up to event {}", verified.events))
+                Ok(format!("{how} and is intact; the audit trail verifies up to event {}", verified.events))
             }
             (Some(seq), _) => Err(broken(seq)),
         },

@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
 
+use crate::chat::time_in_words;
 use crate::exit::Exit;
 use crate::terminal::{self, BAD, GOOD, printable, styled};
 use crate::watch::socket_path;
@@ -56,11 +57,15 @@ async fn answer(database: &Path) -> anyhow::Result<Value> {
 /// For eyes.
 fn lines(status: &Value) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| "-".to_owned(), printable);
+    let time = |value: &Value| {
+        let at = value.as_str().and_then(|text| text.parse().ok());
+        at.map_or_else(|| text(value), time_in_words)
+    };
     let mut lines = vec![format!(
         "inactive-contractors {}, process {}, since {}",
         text(&status["version"]),
         status["pid"],
-        text(&status["started_at"])
+        time(&status["started_at"])
     )];
     for what in ["slack", "okta", "database"] {
         let sign = &status[what];
@@ -76,10 +81,10 @@ fn lines(status: &Value) -> String {
         let last = if last.is_null() {
             "no sweep yet".to_owned()
         } else {
-            format!("last sweep {}: {}", text(&last["started_at"]), text(&last["outcome"]))
+            format!("last sweep {}: {}", time(&last["started_at"]), text(&last["outcome"]))
         };
         let paused = if policy["paused"] == true { " PAUSED;" } else { "" };
-        let (name, next) = (text(&policy["policy"]), text(&policy["next_sweep"]));
+        let (name, next) = (text(&policy["policy"]), time(&policy["next_sweep"]));
         lines.push(format!("{name}:{paused} {last}; next {next}; {} open", policy["open_requests"]));
     }
     if let Some(why) = status["reload"]["refused"].as_str() {

@@ -3,6 +3,8 @@
 
 use super::{Reload, Status};
 use crate::app::vitals::{LastSweep, PolicyVitals, Sign, Vitals};
+use crate::app::wording::counted;
+use crate::chat::time_in_words;
 
 /// Names the command that shows the rest.
 const MORE: &str = "`inactive-contractors status` says more";
@@ -30,11 +32,16 @@ pub(super) fn in_public(status: Status) -> Status {
         wrong.extend((sign.ok == Some(false)).then(|| format!("{what} is not healthy")));
     }
     if other_connections > 0 {
-        wrong.push(format!("Slack counts {other_connections} connections of others to this app"));
+        wrong.push(format!("connections of other bots to this Slack app: {other_connections}"));
     }
     wrong.extend(policies.iter().flat_map(wrong_with));
     wrong.extend(collectors_behind.iter().map(|one| {
-        format!("{} lacks {} events of the audit trail since {}", one.collector, one.events, one.since)
+        format!(
+            "{} of the audit trail not yet forwarded to {}, since {}",
+            counted(usize::try_from(one.events).unwrap_or_default(), "event", "events"),
+            one.collector,
+            time_in_words(one.since)
+        )
     }));
     if !stuck.is_empty() {
         wrong.push(format!("overdue work: {}", stuck.len()));
@@ -63,10 +70,10 @@ fn wrong_with(policy: &PolicyVitals) -> impl Iterator<Item = String> {
     let name = &policy.policy;
     let overdue = policy
         .overdue_since
-        .map(|since| format!("the sweep of {name} that was due at {since} has not started"));
+        .map(|since| format!("the sweep of {name} that was due {} has not started", time_in_words(since)));
     let failed = match policy.last_sweep.as_ref().map(|last| last.state) {
         Some("failed") => Some(format!("the last sweep of {name} failed")),
-        Some("refused") => Some(format!("the last sweep of {name} was refused")),
+        Some("refused") => Some(format!("the last sweep of {name} was stopped by a guard")),
         Some(_) | None => None,
     };
     overdue.into_iter().chain(failed)

@@ -23,7 +23,7 @@ async fn sunday(keys: &str) -> World {
 }
 
 fn digests(world: &World) -> Vec<Message> {
-    let said = |message: &Message| message.visible_text().contains("The week of contractors");
+    let said = |message: &Message| message.visible_text().contains("Weekly digest: contractors");
     world.slack.messages(C_OPS).into_iter().filter(said).collect()
 }
 
@@ -45,7 +45,7 @@ async fn a_week_in_numbers_comes_once_however_often_the_bot_restarts() {
     world.advance(Duration::days(1) + Duration::hours(3));
     world.put_off("digest:1").await;
     world.advance(Duration::seconds(3));
-    let digest = world.message("The week of contractors").await;
+    let digest = world.message("Weekly digest: contractors").await;
     let text = digest.visible_text().replace('\n', "");
     for words in [
         "1 sweep ran.",
@@ -81,7 +81,7 @@ async fn a_missed_digest_is_caught_up_once_unless_it_is_old() {
     world.advance(Duration::hours(31) + Duration::minutes(30));
     world.slack.fail_next("chat.postMessage", Fault::LostResponse);
     world.start_bot().await;
-    world.message("The week of contractors").await;
+    world.message("Weekly digest: contractors").await;
     world.stop_bot().await;
     // Of the Mondays that follow, the last was three days ago.
     world.advance(Duration::days(17));

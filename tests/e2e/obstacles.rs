@@ -231,7 +231,7 @@ async fn whom_okta_denies_first_keeps_nobody_behind_them_from_their_turn() {
     world.message("3 accounts suspended, 6 NOT suspended").await;
     assert_eq!(world.audited("suspension_failed"), 6);
     world.okta.clear_faults();
-    world.card_says(&card, "Try the 6 failed again").await;
+    world.card_says(&card, "Retry the 6 failed accounts").await;
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
     world.message("6 accounts suspended. Retried for").await;
     world.nothing_else_is_wrong().await;

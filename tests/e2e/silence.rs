@@ -21,7 +21,7 @@ fn saying(world: &World, words: &str) -> Vec<Message> {
     world.slack.messages(C_OPS).into_iter().filter(said).collect()
 }
 
-const REMINDER: &str = "still waits for an answer";
+const REMINDER: &str = "is still open: it waits for an answer";
 const ESCALATION: &str = "has not been decided by its approvers";
 
 #[tokio::test(flavor = "multi_thread")]

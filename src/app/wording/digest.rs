@@ -38,11 +38,14 @@ pub fn card(view: &View) -> Card {
         (0, 0) => "no account proposed".to_owned(),
         (proposed, suspended) => format!("{} proposed, {suspended} suspended", accounts(proposed as usize)),
     };
-    let open = counted(view.open, "open request", "open requests");
+    let open = match view.open {
+        0 => "No open request".to_owned(),
+        open => counted(open, "open request", "open requests"),
+    };
     let summary = Text::plain(format!("{} in {period}: {proposed}. {open}.", view.policy));
     let title = match view.period {
-        Period::Weekly => format!("The week of {}", view.policy),
-        Period::Monthly => format!("The month of {}", view.policy),
+        Period::Weekly => format!("Weekly digest: {}", view.policy),
+        Period::Monthly => format!("Monthly digest: {}", view.policy),
     };
     let span = Text::default().with(Span::Date(view.since)).then(" to ").with(Span::Date(view.until));
     let mut blocks = vec![Block::Header(title), Block::Context(span)];

@@ -48,7 +48,8 @@ pub fn accounts(count: usize) -> String {
     counted(count, "account", "accounts")
 }
 
-pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
+/// Returns "1 sweep", "2 sweeps".
+pub fn counted(count: usize, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
@@ -402,17 +403,17 @@ pub fn guard_in_words(guard: &Guard) -> Text {
             accounts(*now as usize)
         )),
         Guard::TooMany { candidates, max } => Text::plain(format!(
-            "{} inactive, and max_candidates allows {max}.",
-            accounts(*candidates as usize)
+            "{} inactive, but max_candidates allows {max}.",
+            counted(*candidates as usize, "account is", "accounts are")
         )),
         Guard::TooLargeAShare { candidates, population, max_percent } => Text::plain(format!(
-            "{candidates} of {} inactive, and max_share allows {max_percent} %.",
+            "{candidates} of {} are inactive, but max_share allows {max_percent} %.",
             accounts(*population as usize)
         )),
         Guard::ClockOff { ahead_s } => Text::plain(clock_off(*ahead_s)),
         Guard::Surge { candidates, median } => Text::plain(format!(
             "{} inactive, many more than usual (the median of recent sweeps is {median}).",
-            accounts(*candidates as usize)
+            counted(*candidates as usize, "account is", "accounts are")
         )),
     }
 }

@@ -220,7 +220,7 @@ pub fn unanswered(
         | RequestState::Outdated { .. } => Text::plain("waits for an answer"),
     };
     let still = match kind {
-        Kind::Reminder => ": it still ",
+        Kind::Reminder => " is still open: it ",
         Kind::Escalation => " has not been decided by its approvers: it ",
     };
     let text = text

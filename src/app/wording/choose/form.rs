@@ -93,8 +93,8 @@ pub fn give_back(about: &About, candidate: &Candidate, left_alone_until: DateTim
     Modal {
         kind: GIVE_BACK.into(),
         value: about.encode(),
-        title: "Give access back".into(),
-        submit: Some("Give access back".into()),
+        title: "Restore access".into(),
+        submit: Some("Restore access".into()),
         blocks: vec![
             Block::Section(what),
             reason_input("Kept in the audit trail and shown on the card.", ""),
