@@ -10,7 +10,7 @@ use crate::terminal::{Progress, show};
 
 /// Copies the database to a new file and reads the copy through. Says what is in it.
 pub async fn run(database: &Path, to: &Path) -> anyhow::Result<Exit> {
-    anyhow::ensure!(!files::is_taken(to), "the file already exists: {}", to.display());
+    anyhow::ensure!(!files::is_taken(to), "a file of that name already exists: {}", to.display());
     Store::copy(database, to)?;
     let copy = Store::open_to_read(to)?;
     let progress = Progress::of("events of the copy");

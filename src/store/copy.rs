@@ -21,7 +21,7 @@ impl Store {
     /// it. What stands at `to` in the end is whole and on the disk, or nothing stands there.
     pub fn copy(from: &Path, to: &Path) -> Result<(), OpenError> {
         if files::is_taken(to) {
-            let source = Error::other("there is a file of that name already");
+            let source = Error::other("a file of that name already exists");
             return Err(OpenError::Io { what: "make the backup", path: to.to_owned(), source });
         }
         let (source, _) = read_only(from)?;

@@ -197,7 +197,7 @@ async fn an_export_verifies_and_is_in_the_trail_before_it_leaves() {
     assert_eq!(world.audit().pop().expect("the second").detail["filters"], serde_json::json!(["person ada"]));
     let ended = run(&world, &about).await;
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.contains("there is a file"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("already exists"), "{}", ended.stderr);
 
     for (filters, rows) in [
         (["--until", "2020-01-01"], 0),

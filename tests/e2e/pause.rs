@@ -261,7 +261,7 @@ async fn a_rule_that_is_changed_while_paused_is_asked_by_once_an_admin_resumes()
     ask(&world, U_ADMIN, "resume").await;
     another_card(&world, &card).await;
     assert_eq!(order(&world), SWEPT_AFTER_IT);
-    world.card_says(&card, "A fresh sweep asks by the new rule.").await;
+    world.card_says(&card, "A new sweep asks by the new rule.").await;
     world.nothing_else_is_wrong().await;
 }
 

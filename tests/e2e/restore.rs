@@ -37,6 +37,19 @@ async fn put_off(world: &World, times: i64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn why_says_who_suspended_an_account() {
+    let world = with_ada_suspended().await;
+    let ours = "is already suspended: this bot suspended it for request 1, ";
+    assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &[ours]).await;
+    world
+        .okta
+        .add(Person::contractor("kim@ext.example").status(Status::Suspended).status_changed_days_ago(3));
+    let theirs = "is already suspended: somebody else suspended it. Its status changed";
+    assert_answer(&world, U_VIEWER, "why kim@ext.example", &[theirs]).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_restored_account_is_back_and_left_alone_for_a_while() {
     let world = with_ada_suspended().await;
     let line = format!("restore {ADA} she called, <!here>");

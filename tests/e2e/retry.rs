@@ -63,7 +63,7 @@ async fn a_retry_goes_on_where_a_killed_process_left_it() {
         &world,
         U_APPROVER,
         "retry 1 Okta is well again",
-        &["2 accounts of request 1 are tried again"],
+        &["2 accounts of request 1 are being retried"],
     )
     .await;
     world.kill_bot().await;

@@ -136,7 +136,11 @@ async fn who_is_already_asked_about_is_not_asked_about_again() {
     let (world, first) = World::asking(PLAIN_POLICY, &[ADA]).await;
     world.ask_for_sweep().await;
     let line = world.message("nobody to suspend").await;
-    assert!(line.visible_text().contains("1 account already waits for an answer"), "{}", line.visible_text());
+    assert!(
+        line.visible_text().contains("1 account already waits for a decision"),
+        "{}",
+        line.visible_text()
+    );
     world.add_idle(&[BEN]);
     let second = world.sweep().await;
     assert!(!second.visible_text().contains(ADA) && second.visible_text().contains("1 already asked about"));

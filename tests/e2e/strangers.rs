@@ -459,7 +459,7 @@ async fn on_cards_that_have_ended() {
     buttons(&done, &card, &["retry", "person"]).await;
     assert!(dialog::offers(&done.slack.message(&card.ts).expect("it stands"), "give_back", 0));
     choose(&done, U_APPROVER, &card, "give_back", 0).await;
-    says(&done, U_APPROVER, "Give").await;
+    says(&done, U_APPROVER, "Restore").await;
     submissions(&done, "giving back", &[("reason", Input::Text("she called".into()))]).await;
     done.nothing_else_is_wrong().await;
 }

@@ -40,7 +40,7 @@ async fn a_phones_dashes_capitals_quotes_and_spaces_are_understood() {
         &["every policy that you are an admin of", "contractors is paused"],
     )
     .await;
-    let parts = ["Asked to resume: vendors.", "vendors goes on"];
+    let parts = ["Asked to resume: vendors.", "vendors is resumed"];
     assert_answer(&world, U_ADMIN, "resume —policy vendors", &parts).await;
     assert_eq!(paused(&world), [1, 0]);
     assert_answer(

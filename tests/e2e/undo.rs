@@ -111,7 +111,7 @@ async fn a_wish_that_could_not_be_checked_is_not_taken_and_one_that_was_survives
     says(&world, U_APPROVER, "can sign in again").await;
     world.okta.fail_always("GET /api/v1/users/", Fault::Status(503, "E0000009"));
     let Sees::ViewErrors(errors) = submit(&world, U_APPROVER, "back").await.sees else { panic!("unread") };
-    assert!(errors["reason"].contains("can't be asked"), "{errors:?}");
+    assert!(errors["reason"].contains("I can't read the account from Okta now"), "{errors:?}");
     assert_eq!(world.audited("restore_asked"), 0);
     world.okta.clear_faults();
     world.okta.fail_always("unsuspend", Fault::Status(503, "E0000009"));

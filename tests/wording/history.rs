@@ -146,6 +146,17 @@ async fn a_report_has_its_numbers_in_words() {
     desk.close();
 }
 
+#[tokio::test]
+async fn weeks_without_anything_to_say_are_one_line() {
+    let mut desk = Desk::open().await;
+    let mut quiet = report(6, Step::Week);
+    for slice in &mut quiet.slices[1..5] {
+        (slice.listing, slice.tally) = (None, Tally::default());
+    }
+    desk.message_is("report_quiet", &history::report(&quiet)).await;
+    desk.close();
+}
+
 #[test]
 fn a_picture_is_described_in_whole_sentences_as_far_as_there_is_room() {
     let mut long = report(45, Step::Week);

@@ -450,6 +450,13 @@ mod tests {
     }
 
     #[test]
+    fn an_end_at_midnight_names_the_day_that_it_ends() {
+        assert_eq!(crate::chat::time_in_words(last_moment(at(41))), "10 Feb 1970, 23:59 UTC");
+        let later = at(41) + chrono::Duration::seconds(1);
+        assert_eq!(last_moment(later), later);
+    }
+
+    #[test]
     fn a_backlog_says_up_to_only_where_some_wait_for_less() {
         let said = |sweeps: &[u32]| {
             let all: Vec<Candidate> = sweeps.iter().copied().map(waiting_for).collect();
