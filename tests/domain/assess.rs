@@ -193,7 +193,7 @@ fn the_second_look_has_the_last_word() {
     let seen = |age| SecondLook::Seen(Sighting::at(now() - days(age)));
     let table = [
         (true, SecondLook::NotAsked, "unknown: Okta's System Log was not read"),
-        (true, SecondLook::Failed("503".into()), "unknown: System Log could not be read: 503"),
+        (true, SecondLook::Failed("503".into()), "unknown: Okta's System Log could not be read: 503"),
         (true, SecondLook::Nothing { since: now() - days(7) }, "candidate, 100 days by SignIn"),
         (true, seen(3), "active by LogActivity"),
         (true, seen(7), "candidate, 7 days by LogActivity"),

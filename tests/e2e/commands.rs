@@ -152,14 +152,11 @@ async fn the_audit_trail_can_be_asked_about_one_person() {
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.message("2 accounts suspended. Approved by").await;
     let answer = ask(&world, U_VIEWER, &format!("audit {ADA}")).await;
-    assert!(
-        answer.contains("suspension_intended") && answer.contains("The latest 3 audit events"),
-        "{answer}"
-    );
+    assert!(answer.contains("about to suspend") && answer.contains("The latest 3 audit events"), "{answer}");
     assert!(!answer.contains(BEN), "{answer}");
     assert_answer(&world, U_VIEWER, "audit", &["completed", "approved", BEN]).await;
     assert_answer(&world, U_VIEWER, "audit nobody@ext.example", &["No audit event matches"]).await;
-    assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &["SUSPENDED", "suspension_intended"]).await;
+    assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &["SUSPENDED", "about to suspend"]).await;
     world.nothing_else_is_wrong().await;
 }
 
@@ -204,13 +201,13 @@ async fn an_answer_for_everybody_is_given_in_the_policys_channel_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_request_is_taken_back_with_a_reason_and_once() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
-    assert_answer(&world, U_VIEWER, "withdraw 1 because", &["may take a request back"]).await;
+    assert_answer(&world, U_VIEWER, "withdraw 1 because", &["may withdraw a request"]).await;
     assert_answer(&world, U_APPROVER, "withdraw 1", &["a reason is missing"]).await;
     assert_answer(&world, U_APPROVER, "withdraw seven because", &["I don't know that request"]).await;
     assert_answer(&world, U_APPROVER, "withdraw 7 because", &["I don't know that request"]).await;
     assert!(world.slack.message(&card.ts).expect("the card stays").offers("suspend"));
     assert_answer(&world, U_APPROVER, "withdraw #1 the <!here> import", &["Request 1 is withdrawn"]).await;
-    let told = world.message("took").await.visible_text();
+    let told = world.message("withdrew").await.visible_text();
     assert!(told.contains("nobody is suspended") && told.contains("the <!here> import"), "{told}");
     assert!(!world.card_says(&card, "Withdrawn: nobody is suspended").await.offers("suspend"));
     assert_answer(&world, U_APPROVER, "withdraw 1 again", &["Already withdrawn by you"]).await;

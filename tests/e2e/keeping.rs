@@ -78,7 +78,7 @@ async fn a_truncated_file_and_one_without_its_log_are_refused_or_whole() {
         let _ = std::fs::remove_file(format!("{}{suffix}", world.database().display()));
     }
     let ended = BotProcess::spawn(&world, &["check"], &[]).ended().await;
-    assert!(ended.stdout.contains("is whole") || ended.stdout.contains("is damaged"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("is intact") || ended.stdout.contains("is damaged"), "{}", ended.stdout);
     let whole = std::fs::read(&backup).expect("it is there");
     for keep in [0, 50, 4096, whole.len() / 2, whole.len() - 4096] {
         std::fs::write(world.database(), &whole[..keep]).expect("it can be written");
@@ -97,7 +97,7 @@ async fn check_beside_a_running_bot_finds_what_somebody_changed_in_the_file() {
     let bot = BotProcess::run(&world).await;
     world.sweep().await;
     let said = run(&world, &["check"]).await;
-    assert!(said.contains("in use by process") && said.contains("is whole"), "{said}");
+    assert!(said.contains("in use by process") && said.contains("is intact"), "{said}");
     let raw = rusqlite::Connection::open(world.database()).expect("it can be opened");
     raw.busy_timeout(std::time::Duration::from_secs(5)).expect("it can be set");
     raw.execute_batch("DROP TRIGGER audit_no_update; UPDATE audit_event SET detail = '{}' WHERE seq = 3")

@@ -91,7 +91,7 @@ async fn a_retry_needs_an_approver_and_a_request_of_failures() {
     world.slack.click(U_VIEWER, &card.ts, "retry").await.expect("everybody sees the button");
     world.told(U_VIEWER, "approver").await;
     for (user, line, part) in [
-        (U_VIEWER, "retry 1", "may have suspensions tried again"),
+        (U_VIEWER, "retry 1", "may retry suspensions"),
         (U_ADMIN, "retry 1", "approver"),
         (U_APPROVER, "retry 77", "don't know that request"),
         (U_APPROVER, "retry ada", "don't know that request"),
