@@ -165,7 +165,7 @@ impl App {
                 match self.tell_end(&channel, number, outage.since).await {
                     Ok(()) => drop(outage.told.remove(&channel)),
                     Err(error) => {
-                        tracing::error!(channel, %error, "the channel can't be notified of the end")
+                        tracing::error!(channel, %error, "the channel can't be notified of the end");
                     }
                 }
             }
@@ -215,7 +215,7 @@ impl App {
                     match self.tell_once(channel, &key, since, &notices::database_lost()).await {
                         Ok(()) => drop(missing.remove(channel)),
                         Err(error) => {
-                            tracing::error!(channel, %error, "the channel can't be notified either")
+                            tracing::error!(channel, %error, "the channel can't be notified either");
                         }
                     }
                 }

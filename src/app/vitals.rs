@@ -171,6 +171,17 @@ pub fn others_in_words(count: u64) -> String {
     )
 }
 
+/// Says that a policy's sweep was due and has not started.
+pub(crate) fn overdue_in_words(policy: &str, since: DateTime<Utc>) -> String {
+    format!("the sweep of {policy} that was due {} has not started", time_in_words(since))
+}
+
+/// Says how far a collector of the audit trail lags.
+pub(crate) fn behind_in_words(Behind { collector, events, since }: &Behind) -> String {
+    let events = counted(usize::try_from(*events).unwrap_or_default(), "event", "events");
+    format!("{events} of the audit trail not yet forwarded to {collector}, since {}", time_in_words(*since))
+}
+
 /// Whether the database answers at all, and what.
 async fn sign_of_database(store: &Store, at: DateTime<Utc>) -> (bool, Sign) {
     let (answers, written) = match timeout(DATABASE_MAX, store.health()).await {
@@ -274,11 +285,7 @@ impl App {
             let paused = self.store.pause_of(&policy.name).await?.is_some();
             let overdue_since = if paused { None } else { self.overdue_since(policy, now).await? };
             if let Some(since) = overdue_since {
-                vitals.wrong.push(format!(
-                    "the sweep of {} that was due {} has not started",
-                    policy.name,
-                    time_in_words(since)
-                ));
+                vitals.wrong.push(overdue_in_words(&policy.name, since));
             }
             let last_sweep = self.store.last_sweep(&policy.name).await?.map(|sweep| {
                 let (ended_at, counts) = match &sweep.state {
@@ -299,7 +306,8 @@ impl App {
             if let Some(failed) =
                 last_sweep.as_ref().filter(|last| ["failed", "refused"].contains(&last.state))
             {
-                vitals.wrong.push(format!("the last sweep of {} {}", policy.name, failed.outcome));
+                let was = if failed.state == "refused" { "was " } else { "" };
+                vitals.wrong.push(format!("the last sweep of {} {was}{}", policy.name, failed.outcome));
             }
             vitals.policies.push(PolicyVitals {
                 policy: policy.name.clone(),
@@ -312,22 +320,14 @@ impl App {
             });
         }
         for SweepRow { id, policy, started_at, .. } in self.late_sweeps(now).await? {
-            vitals.wrong.push(format!(
-                "sweep {id} of {policy} started {} and has not ended",
-                time_in_words(started_at)
-            ));
+            let since = time_in_words(started_at);
+            vitals.wrong.push(format!("sweep {id} of {policy} started {since} and has not ended"));
         }
         for (channel, why) in lock(&self.runtime.unusable).iter() {
             vitals.wrong.push(format!("can't post in the channel {channel}: {why}"));
         }
         vitals.collectors_behind = self.store.collectors_behind(now - BEHIND_MAX).await?;
-        vitals.wrong.extend(vitals.collectors_behind.iter().map(|Behind { collector, events, since }| {
-            format!(
-                "{} of the audit trail not yet forwarded to {collector}, since {}",
-                counted(usize::try_from(*events).unwrap_or_default(), "event", "events"),
-                time_in_words(*since)
-            )
-        }));
+        vitals.wrong.extend(vitals.collectors_behind.iter().map(behind_in_words));
         Ok(())
     }
 

@@ -2,9 +2,7 @@
 //! of an error may name anybody, so none of them goes out; the socket of the bot's own user has them.
 
 use super::{Reload, Status};
-use crate::app::vitals::{LastSweep, PolicyVitals, Sign, Vitals};
-use crate::app::wording::counted;
-use crate::chat::time_in_words;
+use crate::app::vitals::{LastSweep, PolicyVitals, Sign, Vitals, behind_in_words, overdue_in_words};
 
 /// Names the command that shows the rest.
 const MORE: &str = "`inactive-contractors status` says more";
@@ -35,14 +33,7 @@ pub(super) fn in_public(status: Status) -> Status {
         wrong.push(format!("connections of other bots to this Slack app: {other_connections}"));
     }
     wrong.extend(policies.iter().flat_map(wrong_with));
-    wrong.extend(collectors_behind.iter().map(|one| {
-        format!(
-            "{} of the audit trail not yet forwarded to {}, since {}",
-            counted(usize::try_from(one.events).unwrap_or_default(), "event", "events"),
-            one.collector,
-            time_in_words(one.since)
-        )
-    }));
+    wrong.extend(collectors_behind.iter().map(behind_in_words));
     if !stuck.is_empty() {
         wrong.push(format!("overdue work: {}", stuck.len()));
     }
@@ -68,9 +59,7 @@ pub(super) fn in_public(status: Status) -> Status {
 
 fn wrong_with(policy: &PolicyVitals) -> impl Iterator<Item = String> {
     let name = &policy.policy;
-    let overdue = policy
-        .overdue_since
-        .map(|since| format!("the sweep of {name} that was due {} has not started", time_in_words(since)));
+    let overdue = policy.overdue_since.map(|since| overdue_in_words(name, since));
     let failed = match policy.last_sweep.as_ref().map(|last| last.state) {
         Some("failed") => Some(format!("the last sweep of {name} failed")),
         Some("refused") => Some(format!("the last sweep of {name} was stopped by a guard")),

@@ -83,9 +83,10 @@ fn accounts_line(tally: &Tally) -> Text {
         0 => "No account was proposed".to_owned(),
         proposed => format!("{} proposed", accounts(proposed as usize)),
     };
-    Text::plain(match named.is_empty() {
-        true => format!("{proposed}."),
-        false => format!("{proposed}: {}.", named.join(", ")),
+    Text::plain(if named.is_empty() {
+        format!("{proposed}.")
+    } else {
+        format!("{proposed}: {}.", named.join(", "))
     })
 }
 

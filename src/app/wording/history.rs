@@ -340,9 +340,10 @@ fn slices_name(first: NaiveDate, last: NaiveDate, step: Step) -> String {
         Step::Month => ("", "", "%b %Y"),
     };
     let named = |date: NaiveDate| date.format(day).to_string();
-    match first == last {
-        true => format!("{one}{}", named(first)),
-        false => format!("{many}{} to {}", named(first), named(last)),
+    if first == last {
+        format!("{one}{}", named(first))
+    } else {
+        format!("{many}{} to {}", named(first), named(last))
     }
 }
 
