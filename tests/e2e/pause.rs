@@ -15,7 +15,7 @@ const S_ADMINS: &str = "S0ADMINS";
 #[tokio::test(flavor = "multi_thread")]
 async fn while_paused_nothing_is_approved_and_no_sweep_starts_but_denying_works() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
-    assert_answer(&world, U_APPROVER, "pause", &["Only admins of the policy may stop it"]).await;
+    assert_answer(&world, U_APPROVER, "pause", &["Only admins of the policy may pause it"]).await;
     assert_eq!(world.audited("paused"), 0);
     assert_answer(&world, U_ADMIN, "pause the import is wrong", &["contractors is paused"]).await;
     let told = world.message("is paused by").await.visible_text();
