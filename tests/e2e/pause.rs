@@ -174,7 +174,10 @@ async fn a_stop_that_can_not_be_written_for_one_policy_holds_for_the_others_and_
     // It is held all the same.
     assert_answer(&world, U_ADMIN, "sweep staffing", &["This policy is paused by"]).await;
     file.execute_batch("DROP TRIGGER fails").expect("it is there");
-    assert_answer(&world, U_ADMIN, "pause", &["staffing is paused", "contractors is already paused"]).await;
+    // What could not be saved may have been saved by now.
+    let answer = ask(&world, U_ADMIN, "pause").await;
+    assert!(answer.contains("contractors is already paused"), "{answer}");
+    assert!(answer.replace("already ", "").contains("staffing is paused"), "{answer}");
     file.execute_batch(&fails("UPDATE")).expect("the file is free for a moment");
     let parts = ["staffing was NOT resumed", "something failed", "contractors is resumed"];
     assert_answer(&world, U_ADMIN, "resume", &parts).await;
