@@ -284,7 +284,7 @@ impl Job {
         self.watch.set_at_work(None);
         work?;
         match (socket, &next) {
-            // Whoever takes the old token back once the new one was tried has done nothing wrong.
+            // An admin who revokes the old token once the new one was tried has done nothing wrong.
             (Err(error), Some(_)) => {
                 tracing::warn!(error = format!("{error:#}"), "the old connection has ended");
             }
@@ -320,7 +320,7 @@ impl Job {
             };
             match ready {
                 Ok(ready) => {
-                    tracing::info!("the configuration was read again; the work goes on by it");
+                    tracing::info!("the configuration was read again and is in use");
                     self.watch.reloaded(None);
                     return Some(ready);
                 }
@@ -444,7 +444,7 @@ impl Job {
                     self.patience.connect_pause
                 }
             };
-            // Whoever started it is not kept waiting for Slack.
+            // The person who started it does not wait for Slack.
             Supervisor::ready();
             tokio::select! {
                 () = stop.cancelled() => return Ok(None),
@@ -514,8 +514,7 @@ pub async fn everybody_approves(slack: &Slack, policies: &[Policy]) -> Vec<Strin
         if slack.anybody_may_join(&policy.channel).await == Some(true) {
             let Policy { name, channel, .. } = policy;
             warnings.push(format!(
-                "the members of {channel} decide for policy {name}, and the channel is public: whoever joins it may \
-                 approve. Make it private, or name the approvers"
+                "the members of {channel} decide for policy {name}, and the channel is public, so anyone who joins it may approve. Make it private, or name the approvers"
             ));
         }
     }

@@ -43,7 +43,7 @@ impl Clock {
         self.moved.send_replace(());
     }
 
-    /// Changes whenever the clock is moved: whoever waits for a time looks again.
+    /// Changes whenever the clock is moved: a task that waits for a time looks again.
     pub fn moved(&self) -> watch::Receiver<()> {
         self.moved.subscribe()
     }

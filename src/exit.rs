@@ -11,14 +11,14 @@ use crate::store::{OpenError, StoreError};
 /// The exit codes, for `--help`.
 pub const HELP: &str = "\
 Exit codes:
-  0  done, and all is well
-  1  failed, or something was found that is not as it should be
+  0  done, and no problem found
+  1  failed, or a problem was found
   2  the command line is wrong
   3  the configuration is wrong
   4  Slack or Okta refused, or can't be reached
-  5  the database can't be used: held by another process, newer than the program, damaged,
-     not ours, moved away while the bot worked with it, or on a disk that failed during a
-     commit, so that only the next start can tell what was recorded";
+  5  the database can't be used: in use by another process, newer than the program, damaged,
+     not a database of this program, moved while the bot was running, or on a disk that failed
+     during a commit, so that only the next start can tell what was recorded";
 
 /// How a command ended. The number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,31 +76,31 @@ fn in_words(error: &anyhow::Error) -> String {
 
 /// The exit code, and what helps if the error itself doesn't say it.
 fn judge(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
-    const RIGHTS: &str =
-        "`inactive-contractors check` looks at each token and right, and says how to mend it";
+    const RIGHTS: &str = "`inactive-contractors check` tests each token and right, and says how to fix it";
     if error.is::<Misconfigured>() {
         return (Exit::Configuration, Some(RIGHTS));
     }
     for cause in error.chain() {
         if cause.is::<Usage>() {
-            return (Exit::Usage, Some("--help shows what there is"));
+            return (Exit::Usage, Some("--help lists the commands and options"));
         }
         if cause.is::<ConfigError>() {
             return (
                 Exit::Configuration,
                 Some(
-                    "`inactive-contractors init` asks and writes a file; config/bot.example.toml has every key",
+                    "`inactive-contractors init` writes a configuration; config/bot.example.toml has every key",
                 ),
             );
         }
         if let Some(error) = cause.downcast_ref::<OpenError>() {
-            let beside = "`backup`, `verify`, `audit export` and `sweep --dry-run` work beside it";
+            let beside =
+                "`backup`, `verify`, `audit export` and `sweep --dry-run` work while the bot is running";
             return (Exit::Database, matches!(error, OpenError::Held { .. }).then_some(beside));
         }
         if let Some(error) = cause.downcast_ref::<StoreError>() {
             let next = match error {
                 StoreError::Lost(_) => Some(
-                    "the next start works with the file that is there then; put the right one in place before it",
+                    "the next start uses the file that is there then; put the right file in place before you start",
                 ),
                 StoreError::CommitUnknown(_) => Some(
                     "start it again: it goes on from what is on the disk. The system's log says what is wrong with the disk",

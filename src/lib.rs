@@ -34,7 +34,7 @@
 //!    approver when they clicked, is not the account's own person, clicked before the deadline, on that account as shown
 //!    to them; and the account still met the rule when it was read again right before the call.
 //! 2. Every call that changes the identity provider has an audit event of its intent committed before it, and one of
-//!    its outcome after it; that a wish is turned away again for the same reason is written down once. If the audit
+//!    its outcome after it; a request that is rejected again for the same reason is recorded once. If the audit
 //!    can't be written, the call is not made.
 //! 3. At most one open request holds an account, and at most one sweep exists per policy and slot: unique indexes say so.
 //!    Only what a wrong clock began, and what came to nothing, gets one in its place.

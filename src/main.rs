@@ -27,7 +27,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Connect to Slack over Socket Mode and do the job until stopped
+    /// Run the bot: connect to Slack over Socket Mode and work until stopped
     Run {
         #[command(flatten)]
         config: ConfigFile,
@@ -39,7 +39,7 @@ enum Command {
         #[command(flatten)]
         answers: Answers,
     },
-    /// Look at the configuration, both Slack tokens, the channels, Okta's rights and the database, a line each
+    /// Test the configuration, both Slack tokens, the channels, Okta's rights and the database, a line each
     Check {
         #[command(flatten)]
         config: ConfigFile,
@@ -47,14 +47,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Ask the running bot how it does; fails if something is wrong
+    /// Show the health of the running bot; fails if something is wrong
     Status {
         #[command(flatten)]
         config: ConfigFile,
         /// Print one JSON document
         #[arg(long)]
         json: bool,
-        /// Fail only if the process itself hangs, which a restart may mend; not for Slack or Okta
+        /// Fail only if the process itself hangs, which a restart may fix; not for Slack or Okta
         #[arg(long)]
         alive: bool,
     },
@@ -63,7 +63,7 @@ enum Command {
         #[command(subcommand)]
         question: config::Question,
     },
-    /// Read the audit trail, beside a running bot too, and say up to which event it holds
+    /// Verify the audit trail, also while the bot is running, and say up to which event it is intact
     Verify {
         #[command(flatten)]
         config: ConfigFile,
@@ -74,21 +74,21 @@ enum Command {
     /// The audit trail
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Copy the database to a new file while the bot is at work, and read the copy through
+    /// Copy the database to a new file, also while the bot is running, and verify the copy
     Backup {
         #[command(flatten)]
         config: ConfigFile,
         /// The new file
         to: PathBuf,
     },
-    /// Put a copy of the database in its place; the bot must be stopped, and starts without executing anything of the past
+    /// Restore the database from a copy; the bot must be stopped, and executes no earlier approval when it starts
     Restore {
         #[command(flatten)]
         config: ConfigFile,
         /// The copy, as `backup` made it or a migration left it
         from: PathBuf,
     },
-    /// Move audit events of long ago out of the database into files that verify by themselves; the bot must be stopped
+    /// Move old audit events out of the database into files that can be verified on their own; the bot must be stopped
     Archive {
         #[command(flatten)]
         config: ConfigFile,
@@ -103,7 +103,7 @@ enum Command {
     Sweep {
         #[command(flatten)]
         config: ConfigFile,
-        /// Print the plan as a table; post and change nothing. Sweeps that ask are started in Slack
+        /// Print the plan as a table; post and change nothing. Start a sweep that asks in Slack
         #[arg(long, required = true)]
         dry_run: bool,
         /// Only this policy
@@ -113,7 +113,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Print what makes a shell complete the commands
+    /// Print the completion script of a shell
     Completions {
         /// The shell
         shell: Shell,
@@ -127,7 +127,7 @@ enum Command {
 
 #[derive(Subcommand)]
 enum AuditCommand {
-    /// Write events of the audit trail, oldest first, beside a running bot too
+    /// Write events of the audit trail, oldest first, also while the bot is running
     Export {
         #[command(flatten)]
         config: ConfigFile,
@@ -148,7 +148,7 @@ impl ConfigFile {
         Ok(Config::load(self.config.as_deref())?)
     }
 
-    /// For what needs no token: whoever makes backups or verifies the trail has none.
+    /// Returns the database for commands that need no token, such as backups.
     fn database(&self) -> anyhow::Result<PathBuf> {
         Ok(Config::database_of(self.config.as_deref())?)
     }

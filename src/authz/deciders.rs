@@ -153,10 +153,13 @@ pub async fn look_up(
 ) -> anyhow::Result<LookedUp> {
     let members = chat.channel_members(&policy.channel).await;
     let (named, mut unable) = named(chat, policy, &members).await?;
-    anyhow::ensure!(named.len() <= APPROVERS_MAX, "more than {APPROVERS_MAX} people may approve; name fewer");
-    let users = all_of(chat, &named, so_far, clock)
-        .await
-        .context("can't look up the approvers, whose own accounts are never proposed")?;
+    anyhow::ensure!(
+        named.len() <= APPROVERS_MAX,
+        "more than {APPROVERS_MAX} people may approve; name fewer approvers"
+    );
+    let users = all_of(chat, &named, so_far, clock).await.context(
+        "can't look up the approvers; their own accounts are never proposed, so nothing is proposed now",
+    )?;
     so_far.forget(named.keys());
     let own_accounts =
         own_accounts_of(chat, policy, users.iter().filter_map(|(_, user)| user.as_ref())).await?;
@@ -167,10 +170,7 @@ pub async fn look_up(
     for (id, user) in users {
         let as_what = named.get(id).copied().unwrap_or_default();
         let Some(user) = user else {
-            unable.insert(Unable {
-                who: id.clone(),
-                why: "Slack doesn't know this person any more".to_owned(),
-            });
+            unable.insert(Unable { who: id.clone(), why: "Slack no longer has this person".to_owned() });
             continue;
         };
         let has_own = user.ids().any(|id| own_accounts.contains_key(id));
@@ -186,9 +186,12 @@ pub async fn look_up(
         } else if email.is_none() && !has_own {
             nameless.insert(who);
         } else if email.is_none() {
-            unable.insert(Unable { who, why: "Slack gives no confirmed address of this person".to_owned() });
+            unable.insert(Unable {
+                who,
+                why: "Slack gives no confirmed e-mail address for this person".to_owned(),
+            });
         } else if members.is_ok() && !is_in_channel {
-            unable.insert(Unable { who, why: "this person is not in the channel".to_owned() });
+            unable.insert(Unable { who, why: "this person is not a member of the channel".to_owned() });
         } else {
             let person = Person { id: id.clone(), name, email, person_id };
             found.deciders.approvers.extend(as_what.approver.then(|| person.clone()));
@@ -264,7 +267,7 @@ async fn named(
                     continue;
                 }
                 Ok(_) => "this user group has no members",
-                Err(ChatError::NotFound(_)) => "Slack doesn't know this user group any more",
+                Err(ChatError::NotFound(_)) => "Slack no longer has this user group",
                 Err(error) => {
                     return Err(error)
                         .with_context(|| format!("can't read the approvers' user group {group}"));
@@ -274,7 +277,8 @@ async fn named(
         }
         if people.channel_members {
             let members = members.as_ref().map_err(Clone::clone);
-            let members = members.context("can't read the members of the channel, who are the approvers")?;
+            let members =
+                members.context("can't read the members of the channel, and they are the approvers")?;
             add(members, How::InChannel);
         }
     }

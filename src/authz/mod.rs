@@ -54,7 +54,7 @@ async fn look_up(authz: &Authz, policy: &Policy, user: &str) -> Result<Result<Kn
     let members = async {
         if place_matters { Ok(Some(authz.s.chat.channel_members(&policy.channel).await)) } else { Ok(None) }
     };
-    // Together, since an acknowledgement waits for both; whoever can never decide anything waits for one.
+    // Together, since an acknowledgement waits for both; a person who can never decide anything waits for one.
     let (found, members) = match tokio::try_join!(found, members) {
         Ok(both) => both,
         Err(Ok(stranger)) => return Ok(Err(stranger)),
@@ -69,7 +69,7 @@ async fn look_up(authz: &Authz, policy: &Policy, user: &str) -> Result<Result<Kn
     }
     // So that accounts which are theirs under their other id are known as theirs.
     authz.is_among(&found, policy.own_accounts.keys()).await?;
-    // Whoever has left the channel, or was removed from it, has not seen what is asked there.
+    // A person who has left the channel, or was removed from it, has not seen what is asked there.
     if seat.in_channel().await? {
         return Ok(Ok(Known { voter: Voter { person, approver, admin }, viewer: true }));
     }
@@ -161,5 +161,5 @@ impl Authz {
     }
 }
 
-/// How long somebody who is an outsider stays one without being looked up anew. Nobody's right is ever remembered.
+/// How long an outsider counts as one without being looked up again. Nobody's right is ever remembered.
 const OUTSIDER_FOR: Duration = Duration::from_secs(30);

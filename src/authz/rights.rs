@@ -1,4 +1,4 @@
-//! Who may ask what of which policy, and the trail of whoever asks for more.
+//! Who may ask what of which policy, and the audit events of people who ask for more.
 
 use serde_json::json;
 
@@ -92,10 +92,10 @@ impl Authz {
         let (person, why) = match stranger {
             Some(Stranger::Outsider(person, why)) => (person, why),
             Some(Stranger::NotInChannel(person, policy)) => {
-                (person, format!("not in the channel of {policy}"))
+                (person, format!("not a member of the channel of {policy}"))
             }
             Some(Stranger::CantTell(why)) => (unknown(), unidentified(&why)),
-            None => (unknown(), "does not hold the role that this needs in any policy".to_owned()),
+            None => (unknown(), "does not have the role that this needs in any policy".to_owned()),
         };
         let event = Draft {
             at: inbound.received_at,
@@ -113,7 +113,7 @@ impl Authz {
     }
 }
 
-/// Those for whoever may hold it.
+/// Those for a person who may have the role.
 pub(crate) fn unidentified(why: &str) -> String {
     format!("could not be identified: {why}")
 }

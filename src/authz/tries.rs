@@ -38,7 +38,7 @@ impl Tried {
     fn summary(&self, now: DateTime<Utc>) -> (AuditContext, Draft) {
         let time = |at: DateTime<Utc>| at.format("%H:%M");
         let why = format!(
-            "{} more within the hour, from {} to {} UTC; only the first has an event of its own",
+            "{} more within the hour, {} to {} UTC; only the first has its own event",
             if self.more == 1 { "1 try".to_owned() } else { format!("{} tries", self.more) },
             time(self.since),
             time(self.last)

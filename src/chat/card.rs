@@ -79,6 +79,15 @@ impl Text {
         self.with(Span::Quoted(words.into()))
     }
 
+    /// Appends somebody else's text as the end of a sentence: with a full stop, unless it has one.
+    #[must_use]
+    pub fn sentence(self, words: impl Into<String>) -> Text {
+        let words = words.into();
+        let ends = words.trim_end().ends_with(['.', '!', '?', '…']);
+        let text = self.quoted(words);
+        if ends { text } else { text.then(".") }
+    }
+
     /// Appends an identifier of the directory.
     #[must_use]
     pub fn login(self, login: impl Into<String>) -> Text {
@@ -103,8 +112,8 @@ impl Text {
             Span::Mention { id, name } if name.is_empty() => id.clone(),
             Span::Mention { name, .. } => name.clone(),
             Span::Group(id) => id.clone(),
-            Span::Time(at) => at.format("%Y-%m-%d %H:%M UTC").to_string(),
-            Span::Date(at) => at.format("%Y-%m-%d").to_string(),
+            Span::Time(at) => time_in_words(*at),
+            Span::Date(at) => date_in_words(*at),
             Span::MessageLink { label, .. } => label.clone(),
         });
         words.collect()
@@ -115,6 +124,16 @@ impl Text {
     pub fn and(self, other: Text) -> Text {
         other.0.into_iter().fold(self, Text::with)
     }
+}
+
+/// Returns a moment as people read it where it can't be shown in their own zone: "20 Oct 2026, 16:05 UTC".
+pub fn time_in_words(at: DateTime<Utc>) -> String {
+    at.format("%-d %b %Y, %H:%M UTC").to_string()
+}
+
+/// Returns a day as people read it: "20 Oct 2026".
+pub fn date_in_words(at: DateTime<Utc>) -> String {
+    at.format("%-d %b %Y").to_string()
 }
 
 /// How a button looks.

@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 
 pub use card::{
     Block, Button, Card, Choice, Confirm, FileRef, Home, Menu, MenuItem, Modal, ShareIn, Span, Text, Tone,
-    Upload,
+    Upload, date_in_words, time_in_words,
 };
 pub use input::{Ack, FormState, Inbound, ReplyHandle, ReplyTo, ViewRef, What};
 
@@ -98,24 +98,24 @@ impl ChatUser {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChatError {
     /// Asked to slow down.
-    #[error("the chat system asks to wait {0:?}")]
+    #[error("the rate limit is used up for {0:?}")]
     RateLimited(std::time::Duration),
     /// A passing fault before the call can have taken effect, or a read that failed.
-    #[error("the chat system can't be reached: {0}")]
+    #[error("not reached: {0}")]
     Unavailable(String),
     /// The call may or may not have taken effect.
-    #[error("the chat system's answer was lost: {0}")]
+    #[error("the answer was lost: {0}")]
     Ambiguous(String),
     /// The message, view or person is not there (any more).
     #[error("not found: {0}")]
     NotFound(String),
-    /// The channel can't be posted to; the text says why and how to mend it.
+    /// The channel can't be posted to; the text says why and how to fix it.
     #[error("the channel can't be used: {0}")]
     Channel(String),
     /// The content was refused; a simpler message may pass.
     #[error("the message was refused: {0}")]
     Content(String),
-    /// The credential is wrong, revoked or lacks a right; the text says which and how to mend it.
+    /// The credential is wrong, revoked or lacks a right; the text says which and how to fix it.
     #[error("access denied: {0}")]
     Denied(String),
 }
@@ -151,7 +151,7 @@ pub trait Chat: Send + Sync {
     /// Tells one person something that nobody else sees. Best effort: never the only record of anything.
     async fn whisper(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError>;
 
-    /// Replaces the answer whose button was pressed, whoever sees it, such as to turn its page. Best effort.
+    /// Replaces the answer whose button was pressed, no matter who sees it, such as to turn its page. Best effort.
     async fn revise(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError>;
 
     /// Opens a modal for the person whose click carried `trigger`.

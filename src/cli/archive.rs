@@ -2,7 +2,7 @@
 //!
 //! A file is on the disk, whole, before its events are removed, and the removal is an event of the trail with the file's
 //! hash. A run that is cut short leaves at most one file whose events are still in the database; the next run writes
-//! it anew.
+//! it again.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -52,7 +52,7 @@ async fn move_events(
     drop(progress);
     anyhow::ensure!(
         verified.broken_at.is_none(),
-        "the audit trail is broken at event {}; nothing was moved, since the file is the evidence of that",
+        "the audit trail is broken at event {}; nothing was moved, because the file is the evidence",
         verified.broken_at.unwrap_or_default()
     );
     let mut moved = 0;
@@ -73,7 +73,7 @@ async fn move_events(
     if moved == 0 {
         // What an earlier run could not give back to the disk.
         store.shrink().await.context("the file could not be made smaller")?;
-        show("Nothing to move: no event of an ended request is that old.\n")?;
+        show("Nothing to move: no event of an ended request is old enough.\n")?;
         return Ok(());
     }
     store.shrink().await.context("the events were moved, but the file could not be made smaller")?;
@@ -101,7 +101,7 @@ fn write(
     };
     anyhow::ensure!(
         is_free,
-        "{} is there already, and is not of this trail; name another folder. Nothing was removed",
+        "{} already exists and is not of this audit trail; name another folder. Nothing was removed",
         path.display()
     );
     let excerpt = Excerpt {

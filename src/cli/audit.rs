@@ -50,10 +50,10 @@ pub async fn verify(database: &Path, json: bool) -> anyhow::Result<Exit> {
             Ok(found) if ok => {
                 let from = match found.archived {
                     0 => String::new(),
-                    archived => format!(" from event {} (what is before is archived)", archived + 1),
+                    archived => format!(" from event {} (earlier events are archived)", archived + 1),
                 };
                 let (events, head, of) = (found.events, &found.head, name(&ours));
-                format!("the audit trail holds{from} up to event {events}, head {head}; {of}")
+                format!("the audit trail verifies{from} up to event {events}, head {head}; {of}")
             }
             Ok(found) => broken(found.broken_at.unwrap_or_default()),
             Err(damage) => {
@@ -78,7 +78,7 @@ pub fn broken(seq: i64) -> String {
 #[derive(clap::Args)]
 #[group(skip)]
 pub struct Export {
-    /// From this time on: 2026-10-01, 2026-10, "Q3 2026", 30d and the like, in the policy's time zone
+    /// From this time on: 2026-10-01, 2026-10, "Q3 2026", 30d and similar, in the policy's time zone
     #[arg(long, value_name = "DATE")]
     since: Option<String>,
     /// Up to this time; a day counts whole
@@ -116,7 +116,7 @@ impl Read {
     fn is_as(&self, recorded: &Read) -> anyhow::Result<()> {
         anyhow::ensure!(
             self.sha256 == recorded.sha256,
-            "the audit trail was archived meanwhile, so this is not what was recorded: export again"
+            "the audit trail was archived meanwhile, so this export is not what was recorded; export again"
         );
         Ok(())
     }
@@ -135,7 +135,7 @@ struct Excerpt<'a> {
 pub async fn export(config: &Config, asked: &Export) -> anyhow::Result<Exit> {
     let now = Clock::system().now();
     if let Some(path) = asked.to.as_ref().filter(|path| files::is_taken(path)) {
-        anyhow::bail!("there is a file {} already; name a new one", path.display());
+        anyhow::bail!("the file {} already exists; name a new one", path.display());
     }
     let store = Store::open_to_read(&config.database)?;
     let query = question(config, &store, asked, now).await?;
@@ -206,7 +206,7 @@ async fn question(
     if let Some(person) = &asked.person {
         query.accounts = store.audited_accounts(person, None).await?;
         match query.accounts.len() {
-            0 => anyhow::bail!(Usage(format!("the audit trail knows no account {person}"))),
+            0 => anyhow::bail!(Usage(format!("the audit trail has no account {person}"))),
             1..=ACCOUNTS_MAX => {}
             _ => anyhow::bail!(Usage(format!(
                 "more than {ACCOUNTS_MAX} accounts have {person} in their login; name one, or its Okta id"
@@ -256,8 +256,8 @@ fn json_lines(events: &[AuditEvent]) -> Vec<u8> {
     events.iter().flat_map(|event| format!("{}\n", event.to_json()).into_bytes()).collect()
 }
 
-/// Says in the trail that the copy leaves. Only one process may write it, so beside a bot this can only be said to whoever
-/// exports; who may read the file could copy it without us.
+/// Says in the trail that the copy leaves. Only one process may write it, so while the bot is running this can only
+/// be reported to the person who exports; who may read the file could copy it without us.
 async fn record(config: &Config, asked: &Export, excerpt: &Excerpt<'_>, read: &Read) -> anyhow::Result<()> {
     let filters: Vec<String> = [
         ("since", &asked.since),
@@ -283,7 +283,7 @@ async fn record(config: &Config, asked: &Export, excerpt: &Excerpt<'_>, read: &R
         Ok(store) => store,
         Err(why @ OpenError::Held { .. }) => {
             eprintln!(
-                "note: that this copy was made is not in the audit trail: {why}. `{} export` in Slack makes one that is",
+                "note: this export is not recorded in the audit trail: {why}. `{} export` in Slack makes one that is",
                 config.slack.command
             );
             return Ok(());

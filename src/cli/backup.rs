@@ -10,7 +10,7 @@ use crate::wording::lineage::name;
 
 /// Copies the database to a new file and reads the copy through. Says what is in it.
 pub async fn run(database: &Path, to: &Path) -> anyhow::Result<Exit> {
-    anyhow::ensure!(!files::is_taken(to), "there is a file of that name already: {}", to.display());
+    anyhow::ensure!(!files::is_taken(to), "a file of that name already exists: {}", to.display());
     Store::copy(database, to)?;
     let copy = Store::open_to_read(to)?;
     let progress = Progress::of("events of the copy");
@@ -21,7 +21,7 @@ pub async fn run(database: &Path, to: &Path) -> anyhow::Result<Exit> {
     match verified {
         Ok(verified) if verified.broken_at.is_none() => {
             show(&format!(
-                "{}: whole; the audit trail holds up to event {}, head {}; {of}\n",
+                "{}: intact; the audit trail verifies up to event {}, head {}; {of}\n",
                 to.display(),
                 verified.events,
                 verified.head
@@ -29,12 +29,12 @@ pub async fn run(database: &Path, to: &Path) -> anyhow::Result<Exit> {
             Ok(Exit::Done)
         }
         Ok(verified) => anyhow::bail!(
-            "{} is a copy of a file whose audit trail is broken at event {}; keep it, and the file, as evidence",
+            "{} is a copy of a database whose audit trail is broken at event {}; keep both files as evidence",
             to.display(),
             verified.broken_at.unwrap_or_default()
         ),
         Err(why) => {
-            anyhow::bail!("{} is damaged ({why}), and so may be the file it was made of", to.display())
+            anyhow::bail!("{} is damaged ({why}), and its source may be damaged too", to.display())
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `check`: looks at everything that `run` will need, one line each, and says how to mend what is wrong.
+//! `check`: looks at everything that `run` will need, one line each, and says how to fix what is wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -41,7 +41,7 @@ enum State {
 struct Line {
     what: String,
     state: State,
-    /// What was found, or how to mend it.
+    /// What was found, or how to fix it.
     text: String,
 }
 
@@ -53,7 +53,7 @@ impl Line {
                 Some(warning) => (State::Warning, warning.to_owned()),
                 None => (State::Ok, text),
             },
-            Err(mend) => (State::Failed, mend),
+            Err(fix) => (State::Failed, fix),
         };
         Line { what: what.into(), state, text }
     }
@@ -143,7 +143,7 @@ async fn socket(config: &Config, slack: &Slack) -> (Vec<Probe>, Option<Line>) {
 
 fn connections(others: u64) -> Line {
     let found = match others {
-        0 => "nobody else is connected to this app".to_owned(),
+        0 => "no other bot is connected to this app".to_owned(),
         others => format!("warning: {}", others_in_words(others)),
     };
     Line::new("Slack connections", Ok(found))
@@ -197,8 +197,7 @@ async fn by_email(
     let logins: Vec<String> = found.into_values().collect();
     (!logins.is_empty()).then(|| {
         let text = format!(
-            "no sweep proposes these accounts, because their profile has the e-mail address of somebody who decides; \
-             see that they are theirs: {}",
+            "no sweep proposes these accounts, because their profile has an approver's e-mail address; check that they belong to the approver: {}",
             logins.join(", ")
         );
         Line::warning(format!("approvers of {}", policy.name), text)
@@ -221,7 +220,7 @@ async fn database(config: &Config, clock: &Clock) -> Line {
     // Opening it would bring it to the new schema: that is for the start to do.
     if let Ok(Some((found, known))) = Store::older_schema(&config.database) {
         let text = format!(
-            "{path} has schema version {found}; the next start copies it beside itself and brings it to version {known}"
+            "{path} has schema version {found}; the next start copies the file and migrates it to version {known}"
         );
         return Line::new("database", Ok(text));
     }
@@ -261,11 +260,11 @@ async fn read_through(store: &Store, how: &str) -> Result<String, String> {
     match verified {
         Ok(Ok(verified)) => match (verified.broken_at, &lineage.stopped) {
             (None, Some(stop)) => Err(format!(
-                "{how}, but it is stopped: {}; an admin lets it go on with `resume` in Slack",
+                "{how}, but it is stopped: {}; an admin resumes it in Slack with `/inactive-contractors resume`",
                 reason(&lineage, stop)
             )),
             (None, None) => {
-                Ok(format!("{how} and is whole; the audit trail holds up to event {}", verified.events))
+                Ok(format!("{how} and is intact; the audit trail verifies up to event {}", verified.events))
             }
             (Some(seq), _) => Err(broken(seq)),
         },

@@ -152,7 +152,7 @@ fn table(policy: &Policy, plan: &Plan, now: DateTime<Utc>) -> String {
         let (word, style) = in_a_word(one);
         let word = styled(style, &format!("{word:WORD$}"));
         let why = plain(&assessment_in_words(&one.assessment, &policy.rule, now));
-        let waiting = one.waiting_in.map_or_else(String::new, |id| format!(" (request {id} asks already)"));
+        let waiting = one.waiting_in.map_or_else(String::new, |id| format!(" (request {id} already asks)"));
         let login = printable(&one.account.login);
         writeln!(out, "{login:width$}  {word}  {why}{waiting}").expect("writing to a string can't fail");
     }
@@ -160,19 +160,19 @@ fn table(policy: &Policy, plan: &Plan, now: DateTime<Utc>) -> String {
         Verdict::NoCandidates => "nobody would be proposed".into(),
         Verdict::Ask => format!("{} would be proposed", wording::accounts(plan.counts.candidates as usize)),
         Verdict::Preview => format!(
-            "{} would be shown as a preview, because the rule has not gone live",
+            "{} would be shown as a preview, because the rule is not live",
             wording::accounts(plan.counts.candidates as usize)
         ),
         Verdict::Held(guard) => {
-            format!("the sweep would be held. {}", plain(&wording::guard_in_words(guard)))
+            format!("a guard would hold the sweep. {}", plain(&wording::guard_in_words(guard)))
         }
         Verdict::Refused(guard) => {
-            format!("the sweep would be refused. {}", plain(&wording::guard_in_words(guard)))
+            format!("a guard would stop the sweep. {}", plain(&wording::guard_in_words(guard)))
         }
     };
     writeln!(
         out,
-        "\n{}: {} looked at; {verdict}. Nothing was posted or changed.",
+        "\n{}: {} checked; {verdict}. Nothing was posted or changed.",
         policy.name, plan.counts.population
     )
     .expect("writing to a string can't fail");

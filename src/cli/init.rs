@@ -142,7 +142,7 @@ const QUESTIONS: [Question; 10] = [
     },
     Question {
         option: "--user-type",
-        text: "Whose accounts: the user type in their Okta profile",
+        text: "Which accounts: the user type in their Okta profile",
         has_default: true,
         given: |answers| answers.user_type.as_ref(),
         slot: |given| &mut given.user_type,
@@ -197,7 +197,7 @@ pub async fn run(path: Option<&Path>, answers: Answers) -> anyhow::Result<Exit> 
     let asks = !answers.yes && std::io::stdin().is_terminal();
     let given = if asks { ask(&answers)? } else { take(&answers)? };
     let config =
-        read(&given).map_err(|problem| Usage(format!("the answers don't fit together: {problem}")))?;
+        read(&given).map_err(|problem| Usage(format!("the answers contradict each other: {problem}")))?;
     write(path, &toml(&given))?;
     write(&manifest_path, &manifest(&given))?;
     show(&format!("{}\n", next_steps(&given, &okta_scopes(&config.policies), path, &manifest_path)))?;
@@ -227,7 +227,7 @@ fn take(answers: &Answers) -> anyhow::Result<Given> {
         .collect();
     if !missing.is_empty() {
         anyhow::bail!(Usage(format!(
-            "nobody can be asked here, and these have no default: {}",
+            "this is not a terminal, and these have no default: {}",
             missing.join(", ")
         )));
     }
@@ -268,7 +268,7 @@ fn one_line(question: &Question, given: &Given) -> anyhow::Result<String> {
     std::io::stderr().flush()?;
     let mut line = String::new();
     let read = std::io::stdin().read_line(&mut line).context("can't read the answer")?;
-    anyhow::ensure!(read > 0, "nothing was written, since the questions were not answered to the end");
+    anyhow::ensure!(read > 0, "nothing was written, because not all questions were answered");
     let answer = line.trim();
     Ok(if answer.is_empty() && question.has_default { shown } else { answer.to_owned() })
 }
@@ -277,15 +277,16 @@ fn one_line(question: &Question, given: &Given) -> anyhow::Result<String> {
 fn accept(given: &mut Given, question: &Question, answer: &str) -> Result<(), String> {
     let answer = answer.trim();
     if answer.is_empty() {
-        return Err("there has to be an answer".to_owned());
+        return Err("an answer is needed".to_owned());
     }
     if answer.chars().any(char::is_control) {
-        return Err("that has characters in it that nobody types".to_owned());
+        return Err("that contains characters that can't be used".to_owned());
     }
     // The files are read by more people than may see a token, and each may be shown.
     if ["xoxb-", "xoxp-", "xapp-", "-----BEGIN"].iter().any(|mark| answer.contains(mark)) {
         return Err(
-            "that is a secret: it has no place in these files. Set it in the environment later".to_owned()
+            "that is a secret, and these files must not contain secrets. Set it in the environment later"
+                .to_owned(),
         );
     }
     let mut tried = good();
@@ -302,7 +303,7 @@ fn read(given: &Given) -> Result<Config, String> {
         return Err("Slack takes at most 35 characters for the name of an app".to_owned());
     }
     if !["service-app", "api-token"].contains(&given.okta.as_str()) {
-        return Err("it is service-app or api-token".to_owned());
+        return Err("the answer must be service-app or api-token".to_owned());
     }
     let variables = [("SLACK_BOT_TOKEN", "xoxb-"), ("SLACK_APP_TOKEN", "xapp-"), ("OKTA_API_TOKEN", "x")];
     let variables: BTreeMap<String, String> =
@@ -345,9 +346,9 @@ fn toml(given: &Given) -> String {
          {credential}\
          \n\
          [[policy]]\n\
-         # Commands, messages and history go by it.\n\
+         # Commands, messages and history use this name.\n\
          name = \"contractors\"\n\
-         # Whose accounts, and how long without a sign of life makes one inactive.\n\
+         # Which accounts, and how long without a sign of life makes one inactive.\n\
          user_type = {user_type}\n\
          inactive_after = {inactive_after}\n\
          # When the sweep runs: minute, hour, day of the month, month, day of the week.\n\

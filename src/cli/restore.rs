@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use crate::chat::time_in_words;
 use crate::cli::terminal::{Progress, printable, show};
 use crate::clock::Clock;
 use crate::domain::audit::{Action, Actor, AuditEvent};
 use crate::domain::lineage::Head;
 use crate::exit::Exit;
 use crate::store::{Restoring, Store};
+use crate::wording::events;
 use crate::wording::lineage::name;
 
 /// How many decisions are printed; `audit export` has all.
@@ -42,8 +44,8 @@ pub async fn run(database: &Path, from: &Path) -> anyhow::Result<Exit> {
         );
     }
     said.push(
-        "The bot starts stopped: it suspends and restores nobody. Start it, read what it says in the channel, and have \
-         an admin run /inactive-contractors resume there. Open requests are then withdrawn and asked again.\n"
+        "The bot starts stopped: it suspends and restores nobody. Start it, read its message in the channel, and have \
+         an admin run /inactive-contractors resume. Open requests are then withdrawn and asked again.\n"
             .to_owned(),
     );
     show(&said.concat())?;
@@ -126,5 +128,5 @@ fn line(event: &AuditEvent) -> String {
     let of = event.request.map_or_else(String::new, |request| format!(", request {request}"));
     let account =
         event.subject.as_ref().map_or_else(String::new, |one| format!(", {}", printable(&one.login)));
-    format!("  {} {} {}{by}{of}{account}\n", event.seq, event.at.format("%Y-%m-%d %H:%M UTC"), event.action)
+    format!("  {} · {} · {}{by}{of}{account}\n", event.seq, time_in_words(event.at), events::action(event))
 }

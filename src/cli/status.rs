@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
 
+use crate::chat::time_in_words;
 use crate::cli::terminal::{self, BAD, GOOD, printable, styled};
 use crate::exit::Exit;
 use crate::monitoring::socket_path;
@@ -44,23 +45,27 @@ async fn answer(database: &Path) -> anyhow::Result<Value> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let request = Request::get("/status").header("host", "bot").body(Empty::<Bytes>::new())?;
-    let response = sender.send_request(request).await.context("the bot hung up")?;
+    let response = sender.send_request(request).await.context("the bot closed the connection")?;
     let code = response.status();
-    let body = response.into_body().collect().await.context("the bot hung up")?.to_bytes();
+    let body = response.into_body().collect().await.context("the bot closed the connection")?.to_bytes();
     if !code.is_success() {
         bail!("the bot answered {code}");
     }
-    serde_json::from_slice(&body).context("the answer is not from a bot of this kind")
+    serde_json::from_slice(&body).context("the answer is not from this program")
 }
 
 /// For eyes.
 fn lines(status: &Value) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| "-".to_owned(), printable);
+    let time = |value: &Value| {
+        let at = value.as_str().and_then(|text| text.parse().ok());
+        at.map_or_else(|| text(value), time_in_words)
+    };
     let mut lines = vec![format!(
         "inactive-contractors {}, process {}, since {}",
         text(&status["version"]),
         status["pid"],
-        text(&status["started_at"])
+        time(&status["started_at"])
     )];
     for what in ["slack", "okta", "database"] {
         let sign = &status[what];
@@ -76,10 +81,10 @@ fn lines(status: &Value) -> String {
         let last = if last.is_null() {
             "no sweep yet".to_owned()
         } else {
-            format!("last sweep {}: {}", text(&last["started_at"]), text(&last["outcome"]))
+            format!("last sweep {}: {}", time(&last["started_at"]), text(&last["outcome"]))
         };
         let paused = if policy["paused"] == true { " PAUSED;" } else { "" };
-        let (name, next) = (text(&policy["policy"]), text(&policy["next_sweep"]));
+        let (name, next) = (text(&policy["policy"]), time(&policy["next_sweep"]));
         lines.push(format!("{name}:{paused} {last}; next {next}; {} open", policy["open_requests"]));
     }
     if let Some(why) = status["reload"]["refused"].as_str() {

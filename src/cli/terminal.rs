@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub const GOOD: Style = AnsiColor::Green.on_default();
 /// Somebody should know.
 pub const WARNING: Style = AnsiColor::Yellow.on_default();
-/// To be mended.
+/// To be fixed.
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
 /// Less important than what stands around it.
 pub const FAINT: Style = Style::new().dimmed();

@@ -66,7 +66,7 @@ impl<'a> Asked<'a> {
         let found = match (name, self.granted.as_slice()) {
             // Another may have been meant, of which nobody can tell now.
             (None, [only]) if self.unsure.is_empty() => Some(only),
-            (None, _) => return Err(Text::plain(format!("Which policy? Add one of: {}.", names()))),
+            (None, _) => return Err(Text::plain(format!("Which policy? Name one of: {}.", names()))),
             (Some(name), _) => find(name),
         };
         match (found, name) {
@@ -122,5 +122,5 @@ impl Commands {
     }
 }
 
-/// The words of the audit trail for whoever does not hold the role.
-const NO_ROLE: &str = "does not hold the role that this needs in the policy";
+/// The words of the audit trail for a person without the role.
+const NO_ROLE: &str = "does not have the role that this needs in the policy";

@@ -1,4 +1,4 @@
-//! Copies of the audit trail: exports and evidence, as files in the direct messages of whoever asked.
+//! Copies of the audit trail: exports and evidence, as files in the direct messages of the person who asked.
 //!
 //! A copy holds what its person may see, and says so where that is a part. That it was taken is recorded before they
 //! get it.
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use crate::chat::{ShareIn, Text, Upload};
+use crate::chat::{ShareIn, Text, Upload, time_in_words};
 use crate::commands::asked::Asked;
 use crate::commands::filters::period_words;
 use crate::commands::history::read_period;
@@ -219,14 +219,15 @@ impl Commands {
         period: Period,
     ) -> anyhow::Result<Result<Evidence, Text>> {
         let restricted_to = self.visible_names(policies, asked.is_admin()).await?;
-        // Whoever may see all sees what policies did that are configured no more.
+        // A person who may see everything also sees policies that are no longer configured.
         let names = match &restricted_to {
             Some(names) => names.clone(),
             None => self.s.store.known_policies().await?,
         };
-        let words = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
-        let filters =
-            vec![format!("since {}", words(period.since)), format!("before {}", words(period.until))];
+        let filters = vec![
+            format!("since {}", time_in_words(period.since)),
+            format!("before {}", time_in_words(period.until)),
+        ];
         let query = AuditQuery {
             visible: restricted_to.clone(),
             since: Some(period.since),

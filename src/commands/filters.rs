@@ -52,7 +52,7 @@ const OUTCOMES: [(&str, &[Action]); 17] = [
 /// A question as it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Filters {
-    /// Whom it is about, as written.
+    /// The person that it is about, as written.
     pub(crate) person: Option<String>,
     /// Who did it, as written.
     pub(crate) by: Option<String>,
@@ -166,7 +166,7 @@ impl Filters {
 
     /// What was asked for, part by part, for people; `whom` and `who` as they were found.
     pub(crate) fn in_words(&self, whom: Option<&str>, who: Option<&str>, zone: Tz) -> Vec<String> {
-        let time = |at: &DateTime<Utc>| at.with_timezone(&zone).format("%Y-%m-%d %H:%M %Z").to_string();
+        let time = |at: &DateTime<Utc>| at.with_timezone(&zone).format("%-d %b %Y, %H:%M %Z").to_string();
         let parts = [
             whom.map(|whom| format!("about {whom}")),
             self.since.as_ref().map(|at| format!("since {}", time(at))),
@@ -291,8 +291,8 @@ mod tests {
             asked.in_words(Some("ada"), Some("you"), Tz::Europe__Berlin),
             [
                 "about ada",
-                "since 2026-10-01 02:00 CEST",
-                "before 2026-10-03 02:00 CEST",
+                "since 1 Oct 2026, 02:00 CEST",
+                "before 3 Oct 2026, 02:00 CEST",
                 "by you",
                 "outcome failed",
                 "request 7"
@@ -321,18 +321,18 @@ mod tests {
             ("ada sicne 30d", "Did you mean since?"),
             ("sicne 30d", "Did you mean since?"),
             ("outcome suspendet", "Did you mean suspended?"),
-            ("outcome xyz", "There are: proposed, approved"),
-            ("since", "A date is missing there."),
+            ("outcome xyz", "The outcomes are: proposed, approved"),
+            ("since", "A date is missing."),
             ("since tomorrowish", "I can't read tomorrowish as a date."),
             ("until 2026-02-30", "The calendar has no 2026-02-30."),
             ("in 2030", "2030 has not begun yet."),
             ("by", "Something is missing after by."),
-            ("request ada", "I don't know what ada means"),
-            ("request +7", "I don't know what +7 means"),
-            ("ada --before", "I don't know what --before means"),
+            ("request ada", "I don't understand ada there"),
+            ("request +7", "I don't understand +7 there"),
+            ("ada --before", "I don't understand --before there"),
             ("policy secret", "There is no policy secret"),
-            ("ada ben", "I don't know what ben means"),
-            ("about ada About ben", "I don't know what About means there. A question has one person"),
+            ("ada ben", "I don't understand ben there"),
+            ("about ada About ben", "I don't understand About there. You can give one person"),
             (&"a".repeat(2000), "too long"),
         ] {
             let error = read(line).unwrap_err();

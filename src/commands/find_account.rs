@@ -1,4 +1,5 @@
-//! Whom a command is about: an `@mention`, an e-mail address, a login or an id of the identity provider.
+//! Finds the person that a command is about: an `@mention`, an e-mail address, a login or an id of the identity
+//! provider.
 
 use crate::chat::Text;
 use crate::commands::Commands;
@@ -29,7 +30,9 @@ impl Commands {
             let mut accounts = match accounts {
                 Ok(accounts) => accounts,
                 Err(error) => {
-                    return Ok(Err(Text::plain("I can't look that up now: ").quoted(error.to_string())));
+                    return Ok(Err(
+                        Text::plain("I can't read that account from Okta now: ").sentence(error.to_string())
+                    ));
                 }
             };
             if accounts.len() > 1 {
@@ -37,7 +40,7 @@ impl Commands {
                 accounts.retain(|account| account.is_of(&policy.rule.user_type));
             }
             if accounts.len() > 1 {
-                let text = Text::plain("Several accounts match; ask with one of these logins:");
+                let text = Text::plain("Several accounts match. Use one of these logins:");
                 let listed = accounts.iter().fold(text, |text, account| text.then(" ").login(&account.login));
                 return Ok(Err(listed));
             }
@@ -62,12 +65,10 @@ impl Commands {
         let id = id.split('|').next().unwrap_or(id);
         match self.s.chat.user(id).await {
             Ok(user) => user.email.ok_or_else(|| {
-                Text::plain(
-                    "Slack doesn't tell me that person's e-mail address; ask with their login instead.",
-                )
+                Text::plain("Slack doesn't tell me that person's e-mail address. Use their login instead.")
             }),
             Err(error) => {
-                Err(Text::plain("I can't look that person up in Slack now: ").quoted(error.to_string()))
+                Err(Text::plain("I can't look that person up in Slack now: ").sentence(error.to_string()))
             }
         }
     }

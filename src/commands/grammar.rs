@@ -76,7 +76,7 @@ pub(crate) enum Command {
     },
     /// List the open requests with links
     Pending,
-    /// Explain one account: is it proposed or not, by which rule, and what happened to it before
+    /// Explain one account: whether it is proposed, by which rule, and what happened to it earlier
     #[command(after_help = "Examples:\n  why ada@example.com\n  why @ada")]
     Why {
         /// A login, an e-mail address, an Okta id or an @mention
@@ -85,7 +85,7 @@ pub(crate) enum Command {
     /// Have a policy leave an account alone for a time; you own the exemption
     ///
     /// Times come first: for 30 days, for two weeks, until friday, until 14 Dec, from 2026-12-20. Without an end it lasts as
-    /// long as the policy allows. The reason is the rest of the line; because begins it whatever it says.
+    /// long as the policy allows. The reason is the rest of the line. The word because always starts the reason.
     #[command(after_help = "Examples:\n  exempt ada@example.com for 30d parental leave cover\n  \
                             exempt @ada until 2026-12-31 on site without Okta\n  \
                             exempt @ada from 2026-12-20 until 2027-01-07 because for the holidays")]
@@ -93,7 +93,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         about: About,
     },
-    /// Exempt an account from a later day on; the same as exempt with from
+    /// Exempt an account from a later day; the same as exempt with from
     #[command(after_help = "Example:\n  leave ada@example.com from 2026-12-20 until 2027-01-07 holidays")]
     Leave {
         #[command(flatten)]
@@ -105,15 +105,15 @@ pub(crate) enum Command {
         #[command(flatten)]
         about: About,
     },
-    /// Give a suspended account back to its person; the policy then leaves it alone for a while
+    /// Restore a suspended account; the policy then leaves it alone for a while
     #[command(after_help = "Example:\n  restore ada@example.com back from leave")]
     Restore {
         #[command(flatten)]
         about: About,
     },
-    /// List the exemptions that people granted, the next to end first
+    /// List the exemptions that people granted; those that end soonest come first
     Exemptions,
-    /// Take an open request back; nobody on it is suspended
+    /// Withdraw an open request; nobody on it is suspended
     #[command(after_help = "Example:\n  withdraw 7 the list is from before the import was fixed")]
     Withdraw {
         /// The request's number, as its card and `pending` show it
@@ -121,7 +121,7 @@ pub(crate) enum Command {
         /// The reason
         words: Option<String>,
     },
-    /// Try the failed suspensions of a finished request again
+    /// Retry the failed suspensions of a finished request
     #[command(after_help = "Example:\n  retry 7")]
     Retry {
         /// The request's number, as its card shows it
@@ -131,8 +131,8 @@ pub(crate) enum Command {
     },
     /// Stop: nobody is suspended and no sweep starts until an admin resumes; for admins
     ///
-    /// Denying, keeping and restoring go on. Without a policy, this pauses every one that you are an admin of. A policy's
-    /// name as the first word means that policy. The reason is the rest; because begins it whatever it says.
+    /// Denying, keeping and restoring still work. Without a policy, this pauses every policy that you are an admin of. A
+    /// policy's name as the first word means that policy. The rest is the reason. The word because always starts it.
     #[command(
         after_help = "Examples:\n  pause\n  pause contractors the import is wrong\n  pause because contractors \
                             are listed twice"
@@ -141,10 +141,10 @@ pub(crate) enum Command {
         #[command(flatten)]
         stop: Stop,
     },
-    /// Let a paused policy go on; for admins
+    /// Resume a paused policy; for admins
     ///
-    /// Without a policy, this resumes every one that you are an admin of. A policy's name as the first word means that
-    /// policy. The reason is the rest; because begins it whatever it says.
+    /// Without a policy, this resumes every policy that you are an admin of. A policy's name as the first word means that
+    /// policy. The rest is the reason. The word because always starts it.
     #[command(
         after_help = "Examples:\n  resume\n  resume contractors the import is fixed\n  resume because the import \
                             is fixed"
@@ -153,11 +153,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         stop: Stop,
     },
-    /// Check the whole audit trail, and say up to which event it holds
+    /// Verify the whole audit trail, and say up to which event it is intact
     Verify,
     /// Show the audit trail, newest first: who did what, to whom, when
     ///
-    /// Filters go together, in any order: since, until, in, by, outcome, request, policy.
+    /// You can combine filters in any order: since, until, in, by, outcome, request, policy.
     #[command(after_help = "Examples:\n  audit ada@example.com\n  audit since last month by @ben\n  \
                             audit in Q3 2026 outcome failed\n  audit request 12")]
     Audit {
@@ -170,7 +170,7 @@ pub(crate) enum Command {
         #[arg(long)]
         after: Option<i64>,
     },
-    /// Send you a part of the audit trail as a file; recorded
+    /// Send you a part of the audit trail as a file; the export is recorded
     ///
     /// The filters are those of audit. A csv file is for spreadsheets, a json file can be verified.
     #[command(after_help = "Examples:\n  export since 2026-01-01 csv\n  export ada@example.com json")]
@@ -184,7 +184,7 @@ pub(crate) enum Command {
         /// The period, and "policy" with a name if there are several
         words: Vec<String>,
     },
-    /// Send you the evidence of a period for an auditor, as a zip; recorded
+    /// Send you the evidence of a period for an auditor, as a zip; the export is recorded
     #[command(after_help = "Examples:\n  evidence last quarter\n  evidence 2026-01-01 to 2026-06-30")]
     Evidence {
         /// The period, and "policy" with a name for one policy only
@@ -195,7 +195,7 @@ pub(crate) enum Command {
 /// An account, and what a person says about it.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub(crate) struct About {
-    /// The policy; may be left out if only one is about accounts of this type
+    /// The policy; optional if only one covers accounts of this type
     #[arg(long)]
     pub(crate) policy: Option<String>,
     /// A login, an e-mail address, an Okta id or an @mention
@@ -207,7 +207,7 @@ pub(crate) struct About {
 /// A policy, or the only one.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub(crate) struct Which {
-    /// The policy; may be left out if there is only one
+    /// The policy; optional if there is only one
     #[arg(long)]
     pub(crate) policy: Option<String>,
     /// The same without --policy
@@ -218,7 +218,7 @@ pub(crate) struct Which {
 /// A policy, or all, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub(crate) struct Stop {
-    /// The policy; otherwise all that you are an admin of
+    /// The policy; without it, all that you are an admin of
     #[arg(long)]
     pub(crate) policy: Option<String>,
     /// A policy's name, and why, if you want to say so
@@ -346,17 +346,17 @@ impl Command {
             Command::Exempt { .. } => (Role::Approver, "exempt", "exempt an account"),
             Command::Leave { .. } => (Role::Approver, "leave", "exempt an account"),
             Command::Unexempt { .. } => (Role::Approver, "unexempt", "end an exemption"),
-            Command::Restore { .. } => (Role::Approver, "restore", "give an account back"),
-            Command::Withdraw { .. } => (Role::Approver, "withdraw", "take a request back"),
-            Command::Retry { .. } => (Role::Approver, "retry", "have suspensions tried again"),
-            Command::Pause { .. } => (Role::Admin, "pause", "stop it"),
-            Command::Resume { .. } => (Role::Admin, "resume", "let it go on"),
+            Command::Restore { .. } => (Role::Approver, "restore", "restore an account"),
+            Command::Withdraw { .. } => (Role::Approver, "withdraw", "withdraw a request"),
+            Command::Retry { .. } => (Role::Approver, "retry", "retry suspensions"),
+            Command::Pause { .. } => (Role::Admin, "pause", "pause it"),
+            Command::Resume { .. } => (Role::Admin, "resume", "resume it"),
             Command::Verify => (Role::Viewer, "verify", "ask that"),
             Command::Exemptions => (Role::Viewer, "exemptions", "ask that"),
             Command::Audit { .. } => (Role::Viewer, "audit", "ask that"),
-            Command::Export { .. } => (Role::Approver, "export", "take a copy of the audit trail"),
+            Command::Export { .. } => (Role::Approver, "export", "export the audit trail"),
             Command::Report { .. } => (Role::Viewer, "report", "ask that"),
-            Command::Evidence { .. } => (Role::Approver, "evidence", "have the evidence put together"),
+            Command::Evidence { .. } => (Role::Approver, "evidence", "export the evidence"),
         }
     }
 }

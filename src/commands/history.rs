@@ -103,7 +103,7 @@ impl Commands {
         Ok((events, before_seq.is_some(), older))
     }
 
-    /// Reads a question and looks up whom it names.
+    /// Reads a question and looks up the people that it names.
     pub(crate) async fn question(
         &self,
         asked: &Asked<'_>,
@@ -245,7 +245,7 @@ impl Asked<'_> {
 
     /// Who asks, as the chat system vouches for them.
     pub(crate) fn person(&self) -> &Person {
-        let (_, known) = self.granted.first().expect("whoever asks holds the role somewhere");
+        let (_, known) = self.granted.first().expect("the person who asks has the role somewhere");
         &known.voter.person
     }
 }
@@ -345,8 +345,8 @@ mod tests {
         let bench = Bench::of(vec![policy(), berlin]);
         let asked = asked(&bench.engine.s.policies, bench.engine.s.clock.now());
         for (words, told) in [
-            (["since", "2025-07-01", "policy", "p"], "since 2025-07-01 00:00 UTC"),
-            (["since", "2025-07-01", "policy", "b"], "since 2025-07-01 00:00 CEST"),
+            (["since", "2025-07-01", "policy", "p"], "since 1 Jul 2025, 00:00 UTC"),
+            (["since", "2025-07-01", "policy", "b"], "since 1 Jul 2025, 00:00 CEST"),
         ] {
             let question = bench.engine.commands.question(&asked, &words.map(str::to_owned)).await.unwrap();
             assert_eq!(question.map(|question| question.in_words[0].clone()), Ok(told.to_owned()));

@@ -1,8 +1,8 @@
 //! The slash command.
 //!
 //! Every subcommand names the role that may use it. The role is looked up when the command is used, per policy, and the
-//! answer is about those policies only in which the person holds it; whoever holds it in none gets a sentence, and the
-//! audit trail an event.
+//! answer is about those policies only in which the person holds it; anyone who holds it in none gets a sentence, and
+//! the audit trail an event.
 
 mod asked;
 mod exemptions;
@@ -50,7 +50,7 @@ pub struct Commands {
     requests: Arc<Requests>,
     sweeper: Arc<Sweeper>,
     questions: questions::Questions,
-    /// The last preview; its lock is held by whoever makes one.
+    /// The last preview; its lock is held while one is made.
     preview: tokio::sync::Mutex<Option<queries::Preview>>,
 }
 
@@ -108,7 +108,7 @@ impl Commands {
     }
 
     /// A button of an answer: asks the command line that it carries, and shows that instead. Only questions can be asked
-    /// like this, whatever the value says, and with the rights of whoever presses.
+    /// like this, whatever the value says, and with the rights of the person who presses.
     pub(crate) fn ask_instead(self: &Arc<Self>, inbound: &Inbound, line: &str, channel: &str) -> Ack {
         let Some((command, here)) = Line::pressed(line) else {
             self.outbox.whisper(inbound.reply.clone(), refusals::no_such_request());

@@ -51,13 +51,13 @@ impl Commands {
             return Ok(Err(Text::plain("Sweep ")
                 .then(format!("{running} of "))
                 .with(Span::Code(policy.name.clone()))
-                .then(" is running already; its result comes in the channel.")));
+                .then(" is already running. The result is posted in the channel.")));
         }
         Ok(match self.sweeper.start_asked_sweep(policy, asked.key, known).await? {
             StartedSweep::New(_) => Ok(refusals::note(
                 Text::plain("The sweep of ")
                     .with(Span::Code(policy.name.clone()))
-                    .then(" has started; its result comes in the policy's channel."),
+                    .then(" has started. The result is posted in the policy's channel."),
             )),
             StartedSweep::Exists(_) => Err(refusals::repeated()),
             StartedSweep::Paused(pause) => Err(pauses::refused(&pause.began)),
@@ -118,7 +118,7 @@ impl Commands {
         })
     }
 
-    /// Has a suspended account given back. The wish is committed here; the loop carries it out.
+    /// Restores a suspended account. The request is committed here; the loop executes it.
     pub(crate) async fn restore_asked(
         &self,
         asked: &Asked<'_>,
@@ -158,7 +158,7 @@ impl Commands {
     ) -> anyhow::Result<Text> {
         if let Some((policy, known)) = asked.granted.first() {
             let typed: String = person.chars().take(TYPED_MAX).collect();
-            let why = "no account of their policies is called that";
+            let why = "none of their policies covers such an account";
             let event = Draft {
                 at: self.s.clock.now(),
                 actor: Actor::Person(known.voter.person.clone()),
@@ -175,7 +175,7 @@ impl Commands {
         Ok(asked.no_account_of_theirs(person, said.policy.as_deref()))
     }
 
-    /// Records the wish to give an account back if the person may have it, or says why they may not.
+    /// Records the wish to restore an account if the person may have it, or says why they may not.
     pub(crate) async fn give_back_if_allowed(
         &self,
         policy: &Policy,
@@ -193,7 +193,7 @@ impl Commands {
         } else {
             None
         };
-        // What one policy suspended is given back by the people of that policy.
+        // An account that one policy suspended is restored by the people of that policy.
         let theirs = match &suspended_for {
             Some((_, of)) if *of != policy.name => Some(self.held_in(of, &known.voter.person.id).await),
             Some(_) | None => None,
@@ -219,7 +219,7 @@ impl Commands {
                 Ok(None) => Ok(()),
                 Ok(Some(why)) => Err(why),
                 Err(error) => {
-                    tracing::warn!(%error, "an account that is to be given back can't be looked at");
+                    tracing::warn!(%error, "an account that is to be restored can't be read");
                     return Ok(Err(refusals::cant_look_up()));
                 }
             },
@@ -239,7 +239,7 @@ impl Commands {
             reason,
         };
         let until = left_alone_until(now, &policy.rule);
-        // Whoever changes it after this reading has a say of their own.
+        // A change by somebody else after this reading counts.
         let status_changed = account.status_changed.at();
         Ok(match self.s.store.ask_restoration(key, wish, status_changed, now).await? {
             AskedFor::New(_) => {
@@ -298,12 +298,14 @@ impl Commands {
         why: NotRestored,
     ) -> anyhow::Result<()> {
         let why = match why {
-            NotRestored::NotOurs => "not suspended by this bot, and not an admin",
+            NotRestored::NotOurs => "the bot did not suspend it, and the person is not an admin",
             NotRestored::OwnAccount => "own account",
-            NotRestored::OtherPolicy => "suspended for a policy that they don't decide for",
-            NotRestored::OtherType => "another user type",
-            NotRestored::Protected => "an administrator, the bot itself, or on the break-glass list",
-            NotRestored::NoEmail => "no e-mail address",
+            NotRestored::OtherPolicy => "suspended under a policy that they are not an approver of",
+            NotRestored::OtherType => "the policy does not cover its user type",
+            NotRestored::Protected => {
+                "protected: an administrator, the bot itself, or on the break-glass list"
+            }
+            NotRestored::NoEmail => "Slack gives no e-mail address for them",
             NotRestored::NotSuspended | NotRestored::NoReason | NotRestored::ReasonTooLong => return Ok(()),
         };
         let event = Draft {

@@ -98,7 +98,7 @@ impl Commands {
             return Ok(Err(exemptions::refusal(&exemption::Refusal::ReasonTooLong)));
         }
         let Some((_, known)) = asked.granted.first() else {
-            return Ok(Err(refusals::not_allowed("let me go on", Role::Admin.in_words())));
+            return Ok(Err(refusals::not_allowed("resume the database", Role::Admin.in_words())));
         };
         let by = decision(asked, known, reason);
         let sweep = |policy: &Policy| NewSweep {
@@ -112,7 +112,7 @@ impl Commands {
         let Some(done) = self.s.store.resume_database(asked.key, by.clone(), sweeps).await? else {
             return Ok(Err(refusals::repeated()));
         };
-        tracing::warn!(by = by.by.id, epoch = done.database.epoch, "the database goes on");
+        tracing::warn!(by = by.by.id, epoch = done.database.epoch, "the database was resumed");
         // What is offered on them is of the earlier epoch until they are drawn again.
         if let Err(error) = self.requests.look_at_finished_cards().await {
             tracing::error!(error = format!("{error:#}"), "can't tell which finished cards to draw again");

@@ -79,9 +79,7 @@ impl Commands {
                 *last = Some(Preview { policy: policy.name.clone(), head, at: now, plan: survey.plan });
                 Ok(card)
             }
-            Err(error) => {
-                Err(Text::plain("The preview failed, and nothing was done: ").quoted(format!("{error:#}")))
-            }
+            Err(error) => Err(Text::plain("The preview failed: ").sentence(format!("{error:#}"))),
         })
     }
 
@@ -112,7 +110,9 @@ impl Commands {
                 (fresh.account, standing)
             }
             Err(error) => {
-                return Ok(Err(Text::plain("I can't look that account up now: ").quoted(error.to_string())));
+                return Ok(Err(
+                    Text::plain("I can't read that account from Okta now: ").sentence(error.to_string())
+                ));
             }
         };
         self.explain(visible, policy, &account, &standing).await.map(Ok)
@@ -232,7 +232,7 @@ mod tests {
         for _ in 0..5 {
             noted(&bench.engine, "p").await;
         }
-        let told = |answer: &str| (answer.matches("skipped").count(), answer.contains("Whole history"));
+        let told = |answer: &str| (answer.matches("left alone").count(), answer.contains("Whole history"));
         assert_eq!(told(&explained(&bench.engine).await), (5, false));
         noted(&bench.engine, "p").await;
         assert_eq!(told(&explained(&bench.engine).await), (5, true));

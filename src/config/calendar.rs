@@ -6,14 +6,15 @@ use chrono::{DateTime, Datelike, NaiveDate, Weekday};
 use chrono_tz::Tz;
 use serde_json::json;
 
+use crate::domain::calendar::{Calendar, Period};
+use crate::domain::policy::{Rule, Schedule};
+use crate::domain::schedule;
+
 use super::Surroundings;
 use super::ics::{self, DAYS_MAX, Wrong, YEARS};
 use super::policy::texts_like;
 use super::report::{quote, shown};
 use super::section::{Found, Section};
-use crate::domain::calendar::{Calendar, Period};
-use crate::domain::policy::{Rule, Schedule};
-use crate::domain::schedule;
 
 /// Bytes of a file of holidays: ten countries' holidays of ten years are a tenth of this.
 const FILE_MAX: usize = 1_048_576;
@@ -80,8 +81,7 @@ fn warn(section: &Section<'_>, name: &str, rule: &Rule, calendar: &Calendar) {
     let instead = (idle.num_days() * week / 7).max(1);
     let unit = if instead == 1 { "working day" } else { "working days" };
     section.report.warning(format!(
-        "policy \"{name}\": inactive_after counts calendar days, and from {first} {days} days in a row are off: whoever takes them off \
-         becomes a candidate; \"{instead} {unit}\" would not count them"
+        "policy \"{name}\": inactive_after counts calendar days, and from {first} {days} days in a row are off, so everyone who takes them off becomes a candidate; \"{instead} {unit}\" would not count them"
     ));
 }
 

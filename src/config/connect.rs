@@ -7,11 +7,12 @@ use secrecy::zeroize::Zeroizing;
 use serde_json::json;
 use url::{ParseError, Url};
 
+use crate::net::is_this_machine;
+
 use super::report::{looks_secret, quote, shown};
 use super::section::{Found, Scale, Section};
 use super::settings::{self, Shown};
 use super::{Credential, OktaConfig, SlackConfig, Surroundings};
-use crate::net::is_this_machine;
 
 /// The two ways to give a secret.
 pub(super) struct Secret {
@@ -177,7 +178,7 @@ fn is_safe(url: &Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && is_this_machine(url))
 }
 
-/// An address that whoever knows it may call, and so is a secret; no message repeats it. It may be left out.
+/// An address that anyone who knows it may call, so it is a secret: no message repeats it. It is optional.
 pub(super) fn secret_address(
     section: &Section<'_>,
     surroundings: &Surroundings<'_>,

@@ -4,17 +4,15 @@ use chrono::{DateTime, Duration};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
-use super::Surroundings;
-use super::calendar;
-use super::report::{nearest, quote};
-use super::section::{Found, Scale, Section, Span};
-use super::settings::{self, Shown};
-use super::silence;
-use super::tell;
 use crate::domain::account::UserType;
 use crate::domain::calendar::Calendar;
 use crate::domain::policy::{ExemptAttribute, Limits, OwnAccounts, People, Policy, Rule, Schedule};
 use crate::domain::schedule;
+
+use super::report::{nearest, quote};
+use super::section::{Found, Scale, Section, Span};
+use super::settings::{self, Shown};
+use super::{Surroundings, calendar, silence, tell};
 
 const INACTIVE_AFTER: Span = Span {
     key: "inactive_after",
@@ -35,7 +33,7 @@ const RESTORED_GRACE: Span = Span {
     default: "7d",
     least: "1h",
     most: "365d",
-    why: "whoever got an account back needs time to use it",
+    why: "the owner of a restored account needs time to use it",
 };
 const ANSWER_WITHIN: Span = Span {
     key: "answer_within",
@@ -70,7 +68,7 @@ const EXEMPTION_NOTICE: Span = Span {
     default: "3d",
     least: "1h",
     most: "90d",
-    why: "whoever owns an exemption needs time to ask for a longer one",
+    why: "the owner of an exemption needs time to renew it",
 };
 const UNDO_FOR: Span = Span {
     key: "undo_for",

@@ -53,7 +53,7 @@ impl<'a> Report<'a> {
     }
 
     /// Every policy is switched off. Only said when nothing else is wrong: a policy with a mistake was reported, and
-    /// that is the first thing to mend.
+    /// that is the first thing to fix.
     pub(super) fn nothing_enabled(&self) {
         if self.problems.borrow().is_empty() {
             self.problem("no policy is enabled: the bot has nothing to do");

@@ -3,12 +3,13 @@
 use chrono::Duration;
 use serde_json::json;
 
+use crate::domain::policy::People;
+use crate::domain::silence::Silence;
+
 use super::duration;
 use super::policy::{group, texts_like};
 use super::report::quote;
 use super::section::{Found, Section};
-use crate::domain::policy::People;
-use crate::domain::silence::Silence;
 
 /// A request that is mentioned more often than this is noise.
 const REMINDERS_MAX: usize = 5;
@@ -25,11 +26,11 @@ pub(super) fn read(section: &Section<'_>, approvers: Option<&People>, answer_wit
     }
     match (&escalate_before, &escalate_to) {
         (Some(_), None) if section.position_of("escalate_to").is_none() => {
-            let message = "escalate_before needs escalate_to: who is told that nobody answers";
+            let message = "escalate_before needs escalate_to: who is notified when nobody answers";
             section.problem(section.position_of("escalate_before").unwrap_or(section.at), message);
         }
         (None, Some(_)) if section.position_of("escalate_before").is_none() => {
-            let message = "escalate_to needs escalate_before: how long before the deadline they are told";
+            let message = "escalate_to needs escalate_before: how long before the deadline they are notified";
             section.problem(section.position_of("escalate_to").unwrap_or(section.at), message);
         }
         _ => {}
@@ -78,7 +79,7 @@ fn before(
     let read = duration::parse(&found.value).filter(|read| *read < answer_within);
     if read.is_none() {
         let rule =
-            "but must be a duration such as \"1h\", shorter than answer_within: so long before the deadline";
+            "but must be a duration such as \"1h\", shorter than answer_within: how long before the deadline";
         section.problem(found.at, &format!("{key} has {}, {rule}", quote(&found.value)));
     }
     read

@@ -1,16 +1,17 @@
-//! Whom a policy tells and asks besides its approvers: the channel by a digest, and the people concerned.
+//! The people that a policy notifies and asks besides its approvers: the channel by a digest, contractors and managers.
 
 use chrono::{Duration, NaiveTime, Timelike};
 use chrono_tz::Tz;
 use serde_json::json;
 
+use crate::domain::concern::{Ask, Template};
+use crate::domain::digest::{Digest, Period};
+use crate::domain::policy::Schedule;
+
 use super::duration;
 use super::report::{nearest, quote};
 use super::section::{Found, Section};
 use super::settings::{self, Shown};
-use crate::domain::concern::{Ask, Template};
-use crate::domain::digest::{Digest, Period};
-use crate::domain::policy::Schedule;
 
 /// What an account's person is asked, unless the configuration has other words.
 const CONTRACTOR_TEXT: &str =
@@ -105,7 +106,7 @@ fn before(section: &Section<'_>) -> Option<Duration> {
     let bounds = Duration::minutes(1)..=Duration::days(30);
     let read = duration::parse(&value).filter(|read| bounds.contains(read));
     if read.is_none() {
-        let rule = "must be a duration between \"1m\" and \"30d\": so long before the deadline the people concerned \
+        let rule = "must be a duration between \"1m\" and \"30d\": how long before the deadline contractors and managers \
                     are asked";
         section.problem(at, &format!("{KEY} is {}, but {rule}", quote(&value)));
     }

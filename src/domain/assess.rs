@@ -112,7 +112,7 @@ pub enum Exemption {
 pub enum Grace {
     /// The account is new.
     NewAccount,
-    /// The account was given back recently.
+    /// The account was restored recently.
     Restored,
 }
 
@@ -208,9 +208,9 @@ pub fn assess(account: &Account, standing: &Standing, rule: &Rule, now: DateTime
     if rule.second_look {
         match &standing.second_look {
             SecondLook::Nothing { .. } | SecondLook::Seen(_) => {}
-            SecondLook::NotAsked => return Assessment::Unknown("the sign-in log was not looked at".into()),
+            SecondLook::NotAsked => return Assessment::Unknown("Okta's System Log was not read".into()),
             SecondLook::Failed(why) => {
-                return Assessment::Unknown(format!("the sign-in log could not be read: {why}"));
+                return Assessment::Unknown(format!("Okta's System Log could not be read: {why}"));
             }
         }
     }
@@ -250,7 +250,7 @@ fn would_be_candidate(
     }
 }
 
-/// Until when an account that is given back at `restored_at` is not proposed, if nothing is seen of its person.
+/// Returns until when an account that is restored at `restored_at` is not proposed, unless its owner is active sooner.
 pub fn left_alone_until(restored_at: DateTime<Utc>, rule: &Rule) -> DateTime<Utc> {
     let after = |period| rule.calendar.after(restored_at, period);
     after(rule.inactive_after).max(after(rule.restored_grace))
@@ -265,7 +265,7 @@ pub fn settled(
     now: DateTime<Utc>,
 ) -> Option<Assessment> {
     match would_be_candidate(account, standing, rule, now) {
-        // Being given back is a later sign of life and may begin a grace period: it makes nobody idle.
+        // A restoration is a later sign of life and may start a grace period: it makes nobody idle.
         Err(
             answer @ (Assessment::OtherType(_)
             | Assessment::Exempt(_)
@@ -368,7 +368,7 @@ fn idle_since(
         signs.push((at, Signal::Restored));
     }
     if let Some((at, _)) = signs.iter().find(|(at, _)| *at > now + CLOCK_SKEW_MAX) {
-        return Err(format!("a date lies in the future ({})", at.format("%Y-%m-%d")));
+        return Err(format!("a date is in the future ({})", at.format("%-d %b %Y")));
     }
     let (since, signal) = signs
         .into_iter()

@@ -84,7 +84,7 @@ pub enum Action {
     Approved,
     /// The first of two people approved; nothing is carried out yet.
     ApprovedFirst,
-    /// Whoever approved first took that back.
+    /// The first approver took the approval back.
     ApprovalTakenBack,
     /// A person had failed suspensions tried again.
     Retried,
@@ -94,7 +94,7 @@ pub enum Action {
     Reminded,
     /// Somebody else was told that a request still waits.
     Escalated,
-    /// A person had the question of an ended request put anew.
+    /// A person asked again about an ended request.
     AskedAgain,
     /// A person kept one account active in their decision.
     Kept,
@@ -143,7 +143,7 @@ pub enum Action {
     ExemptionEndAnnounced,
     /// A person asked to give a suspended account back.
     RestoreAsked,
-    /// The provider is about to be told to give an account back.
+    /// The provider is about to be told to restore an account.
     RestoreIntended,
     /// One try did not work, or can't be told to have worked; another follows.
     RestoreTryFailed,
@@ -153,7 +153,7 @@ pub enum Action {
     RestoreSkipped,
     /// Giving the account back failed for good.
     RestoreFailed,
-    /// An account that the bot suspended was seen to be active again by other hands; the detail says whose.
+    /// An account that the bot suspended was seen to be active again through somebody else; the detail says who.
     DriftFound,
     /// Somebody whose account was suspended had been there shortly before, as came to light afterwards.
     MissedSignFound,

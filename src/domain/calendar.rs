@@ -232,7 +232,7 @@ impl Calendar {
         end
     }
 
-    /// How far back one has to look: whoever was last seen before that moment was last seen `period` ago or longer.
+    /// How far back one has to look: a person last seen before that moment was last seen `period` ago or longer.
     pub fn before(&self, now: DateTime<Utc>, period: Period) -> DateTime<Utc> {
         let mut begin = now - period.at_least();
         if !period.counts_working_days() {

@@ -176,7 +176,7 @@ pub enum CandidateState {
         not_before: Option<DateTime<Utc>>,
         /// The status change as read before the first try: if it differs later, somebody else was there.
         status_changed: Option<DateTime<Utc>>,
-        /// Nothing was tried before the tries that are counted here: once all of them are turned away, none is left that
+        /// Nothing was tried before the tries that are counted here: once all of them are rejected, none is left that
         /// may have worked.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         nothing_before: bool,
@@ -248,7 +248,8 @@ impl CandidateState {
         }
     }
 
-    /// Whether a try of ours may have worked. If none may, whoever finds the account suspended finds the work of others.
+    /// Whether a try of ours may have worked. If none may, an account that is found suspended was suspended by
+    /// somebody else.
     pub fn may_have_worked(&self) -> bool {
         match self {
             CandidateState::Due { attempts, status_changed, nothing_before, .. } => {

@@ -1,7 +1,7 @@
 //! The people concerned by a request: the person of each account, and their manager.
 //!
 //! They are asked, and what they say stands on the card as evidence. It decides nothing: only approvers decide. Each is
-//! asked once per request, and only whoever was asked can answer, under the address that they were found by.
+//! asked once per request, and only that person can answer, under the address that they were found by.
 
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub const LOOKUPS_MAX: u32 = 5;
 /// The most characters of a wording.
 pub const WORDING_MAX: usize = 1000;
 
-/// Whom a policy asks about an account, besides its approvers.
+/// The person that a policy asks about an account, besides its approvers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ask {
     /// What the account's person is asked, if they are.
@@ -41,7 +41,7 @@ impl Ask {
 /// What a wording can hold besides words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// The name of whoever is asked.
+    /// The name of the person who is asked.
     Name,
     /// The policy's name.
     Policy,
@@ -165,7 +165,7 @@ pub struct Answered {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Asking {
-    /// Whom to ask is to be found out.
+    /// The person to ask is still to be looked up.
     Due {
         /// Tries so far.
         attempts: u32,

@@ -89,7 +89,7 @@ pub struct Tally {
     pub denied: u32,
     /// Requests that nobody answered.
     pub expired: u32,
-    /// Accounts that were given back.
+    /// Accounts that were restored.
     pub restored: u32,
     /// Suspensions that failed for good.
     pub failed: u32,

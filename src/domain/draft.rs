@@ -41,7 +41,7 @@ pub struct Draft {
     pub until: BTreeMap<u32, Until>,
     /// The person's own accounts, about which they decide nothing.
     pub own: BTreeSet<u32>,
-    /// Whom the first of two approvers left out: the second can't add them.
+    /// The people that the first of two approvers left out: the second can't add them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub left_out: BTreeSet<u32>,
     /// The reason typed so far. Untrusted text.
@@ -52,7 +52,7 @@ pub struct Draft {
     pub sort: Sort,
     /// The page, from 0.
     pub page: u32,
-    /// Counts the dialogs whose inputs had to start anew.
+    /// Counts the dialogs whose inputs had to start again.
     pub generation: u32,
     /// The platform's stamp of the newest change.
     pub stamp: String,
@@ -99,8 +99,8 @@ pub enum Change {
 }
 
 impl Draft {
-    /// Everybody is to be suspended, as the card says, but the person's own accounts and whom another approver left out
-    /// before.
+    /// Everybody is to be suspended, as the card says, but the person's own accounts and those that another approver
+    /// left out before.
     pub fn fresh(
         candidates: &[Candidate],
         is_own: impl Fn(&Candidate) -> bool,
@@ -123,7 +123,7 @@ impl Draft {
         }
     }
 
-    /// The same draft in a dialog that is opened anew.
+    /// The same draft in a dialog that is opened again.
     #[must_use]
     pub fn reopened(mut self) -> Draft {
         self.resumed = self.chosen_at.filter(|_| !self.keep.is_empty() || !self.until.is_empty());
@@ -271,7 +271,7 @@ impl Draft {
         candidates.iter().filter(|candidate| self.would_suspend(candidate)).count()
     }
 
-    /// The decision that the draft comes to. Whoever keeps everybody denies, for their own account too.
+    /// Returns the decision of the draft. A person who keeps everybody denies, for their own account too.
     pub fn verb(&self, candidates: &[Candidate], max: Duration) -> Verb {
         let mut keep = self.keep.clone();
         // As the screen said, whatever became of the other approval meanwhile.

@@ -1,10 +1,10 @@
-//! Drift: what the bot suspended is looked at again, in case it is active again by other hands.
+//! Drift: the accounts that the bot suspended are read again, in case somebody else restored them.
 //!
 //! ```text
 //! watching ─ still suspended ─▶ watching, until the next look
 //!    ├─ can't be told ─▶ watching, looked at again soon
 //!    ├─ active again by others ─▶ over, told and audited
-//!    └─ given back by us, deactivated, gone, suspended anew, watched long enough ─▶ over
+//!    └─ restored by us, deactivated, gone, suspended again, watched long enough ─▶ over
 //! ```
 //!
 //! A look that can't tell is never taken for a good one, and nothing here suspends anybody: an account that is active
@@ -117,7 +117,7 @@ pub enum Finding {
     NotTold(String),
 }
 
-/// An account that is active again by other hands.
+/// An account that is active again through somebody else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Back {
     /// Who did it.
@@ -135,7 +135,7 @@ pub struct Back {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "end", rename_all = "snake_case")]
 pub enum End {
-    /// The account is active again by other hands.
+    /// The account is active again through somebody else.
     Back(Back),
     /// The provider no longer knows it.
     Gone,
@@ -194,7 +194,7 @@ pub fn find(watch: &Watch, ours: Ours, seen: Seen, now: DateTime<Utc>) -> Findin
         AccountStatus::Suspended => return Finding::StillSuspended,
         AccountStatus::Deprovisioned => return Finding::Deactivated,
         AccountStatus::Other(word) => return Finding::NotTold(format!("its status is {word}")),
-        // Whoever is locked out or has to set a password gets in again with a reset.
+        // A person who is locked out or has to set a password gets in again with a reset.
         AccountStatus::Active
         | AccountStatus::Staged
         | AccountStatus::Provisioned
@@ -204,7 +204,7 @@ pub fn find(watch: &Watch, ours: Ours, seen: Seen, now: DateTime<Utc>) -> Findin
     }
     match ours {
         Ours::Done => return Finding::RestoredByUs,
-        Ours::UnderWay => return Finding::NotTold("it is being given back".to_owned()),
+        Ours::UnderWay => return Finding::NotTold("it is being restored".to_owned()),
         Ours::Never | Ours::Tried => {}
     }
     let changed_at = status_changed.at().filter(|at| *at > watch.suspended_at - SKEW);

@@ -3,7 +3,7 @@
 use super::audit::Person;
 use super::request::Voter;
 
-/// Why a person was turned away before their input was even looked at.
+/// Why a person was rejected before their input was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stranger {
     /// A guest, a bot, deactivated or of another company.

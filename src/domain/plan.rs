@@ -161,8 +161,8 @@ pub struct Past {
 /// A sweep's result: applying it is somebody else's business.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// The listed accounts that were kept, candidates first, the longest idle first. A sweep keeps nobody whom it has
-    /// nothing to say about; they are in the counts.
+    /// The listed accounts that were kept, candidates first, the longest idle first. A sweep keeps no account that it
+    /// has nothing to say about; they are in the counts.
     pub assessed: Vec<Assessed>,
     /// The counts.
     pub counts: Counts,

@@ -1,4 +1,4 @@
-//! A policy: whose accounts, inactive after how long, asked where, decided by whom, within which limits.
+//! A policy: which accounts, inactive after how long, asked where, decided by which people, within which limits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +34,7 @@ pub struct Policy {
     pub own_accounts: OwnAccounts,
     /// How many different people have to approve before anybody is suspended: 1 or 2.
     pub approvals_needed: u32,
-    /// Whom it tells if nobody answers.
+    /// The people that it notifies if nobody answers.
     pub silence: super::silence::Silence,
     /// How long a request waits for an answer, counted from the posting of its card.
     pub answer_within: Duration,
@@ -100,7 +100,7 @@ impl Policy {
         (at - Duration::seconds(1)).with_timezone(&self.schedule.zone).date_naive()
     }
 
-    /// The day that is proposed to whoever keeps an account: its end is not further away than the policy allows.
+    /// The day that is proposed to a person who keeps an account: its end is not further away than the policy allows.
     pub fn day_to_keep_until(&self, now: DateTime<Utc>) -> NaiveDate {
         let day = self.last_day_before(now + self.kept_for());
         match self.end_of_day(day) {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Due ─ intent, call ─▶ Restored
-//!  ├─ not suspended (any more), suspended anew by others, gone ─▶ Skipped
+//!  ├─ not suspended, suspended again by somebody else, gone ─▶ Skipped
 //!  └─ the provider won't, however often it is asked, or for too long ─▶ Failed
 //! ```
 //!
@@ -41,7 +41,7 @@ pub struct Wish {
     pub reason: String,
 }
 
-/// Why an account was not given back.
+/// Why an account was not restored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Skip {
@@ -70,7 +70,7 @@ pub enum RestorationState {
         /// What stands in the way so far.
         #[serde(default, skip_serializing_if = "Trouble::is_none")]
         trouble: Trouble,
-        /// The status change as read when it was asked for, or else before the first try. `None` in rows of before:
+        /// The status change as read when it was asked for, or else before the first try. `None` in older rows:
         /// nothing is compared.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         status_changed: Option<DateTime<Utc>>,

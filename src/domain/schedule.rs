@@ -89,7 +89,7 @@ fn latest_slot(cron: &Cron, zone: Tz, until: DateTime<Utc>) -> Option<DateTime<U
 
 /// The first slot strictly after `from`.
 fn slot_after(cron: &Cron, zone: Tz, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    // Croner carries a fraction of a second over into its answer, and a slot is one instant whoever asks when.
+    // Croner carries a fraction of a second over into its answer, and a slot is one instant no matter who asks when.
     let from = from.trunc_subsecs(0);
     // Within an hour that is repeated, croner answers with the first pass, which may be over: look on, a minute at a
     // time, until the answer lies ahead.

@@ -25,7 +25,7 @@ pub const ATTEMPTS_MAX: u32 = 5;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Sessions {
-    /// The policy left them alone. So do all rows of before.
+    /// The policy left them alone. So do all older rows.
     #[default]
     Left,
     /// To be ended.
@@ -66,7 +66,7 @@ pub enum Sessions {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dropped {
-    /// The account is not suspended any more: whoever has it back keeps it.
+    /// The account is no longer suspended: its owner keeps the access.
     NotSuspended(AccountStatus),
     /// The provider no longer knows it.
     Gone,
@@ -169,7 +169,7 @@ fn next(
         Sessions::Due { attempts, not_before: Some(waiting::put_off(now, wait)), trouble }
     };
     let fail = |error: String| {
-        // A try that was turned away unseen does not count as one.
+        // An attempt that was rejected unseen does not count.
         let unclear = attempts > 0;
         let detail = json!({ "error": error, "attempts": attempts, "unclear": unclear });
         (Sessions::Failed { at: now, error, unclear }, Some((Action::SessionsClearFailed, detail)))

@@ -8,7 +8,7 @@ use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use super::policy::People;
 use super::request::{Request, RequestState};
 
-/// Whom a policy tells, and when, if a request stays unanswered.
+/// The people that a policy notifies, and when, if a request stays unanswered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Silence {
     /// How long before the deadline approvers are reminded.

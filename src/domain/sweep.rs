@@ -30,14 +30,14 @@ pub enum Trigger {
         /// Who.
         by: Person,
     },
-    /// A person had the question of an ended request put anew.
+    /// A person asked again about an ended request.
     AskedAgain {
         /// Who.
         by: Person,
         /// The ended request.
         request: i64,
     },
-    /// The rule was changed while a request waited, so the question is put anew.
+    /// The rule was changed while a request waited, so the bot asks again.
     RuleChanged {
         /// The first of the requests that it left behind.
         request: i64,

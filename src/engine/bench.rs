@@ -31,7 +31,7 @@ use crate::services::work::Work;
 use crate::services::{Parts, card_key, lock};
 use crate::store::{CardStands, Decided, FinishedSweep, NewSweep, StartedSweep, Store};
 
-/// Nobody may be asked anything, and whoever asks panics. Only a sweep may begin: it is not answered.
+/// Nobody may be asked anything, and anyone who asks panics. Only a sweep may begin: it is not answered.
 struct Nobody;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! The vital signs: whether the bot does its job, for whoever watches it from outside.
+//! The vital signs: whether the bot does its job, for monitoring from outside.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
-use crate::chat::Connection;
+use crate::chat::{Connection, time_in_words};
 use crate::domain::lineage::DatabaseId;
 use crate::domain::policy::Policy;
 use crate::domain::schedule;
@@ -17,6 +17,7 @@ use crate::reports::overview::outcome;
 use crate::services::work::Work;
 use crate::services::{card_key, lock};
 use crate::store::{Store, StoreError, SweepRow, SweepState};
+use crate::wording::counted;
 use crate::wording::deciders::lack_in_words;
 use crate::wording::lineage::reason;
 
@@ -62,7 +63,8 @@ impl Pulse {
 pub struct Vitals {
     /// When that was.
     pub at: DateTime<Utc>,
-    /// Whether the process itself works. If not, a restart may help; that Slack or Okta can't be reached it does not mend.
+    /// Whether the process itself works. If not, a restart may help; it does not help if Slack or Okta can't be
+    /// reached.
     pub alive: bool,
     /// Whether nothing is wrong.
     pub healthy: bool,
@@ -139,7 +141,7 @@ impl Vitals {
     /// Of a bot that has its database, and waits for Slack.
     pub async fn of_a_start(store: &Store, at: DateTime<Utc>) -> Vitals {
         let (alive, database) = sign_of_database(store, at).await;
-        let mut wrong = vec!["Slack has not been reached yet since the start, or the last reload".to_owned()];
+        let mut wrong = vec!["Slack has not been reached since the start or the last reload".to_owned()];
         wrong.extend(database.why.as_ref().map(|why| format!("the database: {why}")));
         let lineage = store.lineage();
         wrong.extend(lineage.stopped.as_ref().map(|stop| format!("stopped: {}", reason(&lineage, stop))));
@@ -165,9 +167,20 @@ impl Vitals {
 pub fn others_in_words(count: u64) -> String {
     let connections = if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") };
     format!(
-        "Slack counts {connections} to this this besides those of this bot: another bot with the same app-level token, or \
-         one that has died, gets some of the clicks, and this bot never sees them; stop it, or give each bot an this of its own"
+        "Slack counts {connections} to this app besides this bot's: another bot with the same app-level token, or one \
+         that crashed, receives some of the clicks, and this bot never sees them. Stop the other bot, or give each bot its own app"
     )
+}
+
+/// Says that a policy's sweep was due and has not started.
+pub(crate) fn overdue_in_words(policy: &str, since: DateTime<Utc>) -> String {
+    format!("the sweep of {policy} that was due {} has not started", time_in_words(since))
+}
+
+/// Says how far a collector of the audit trail lags.
+pub(crate) fn behind_in_words(Behind { collector, events, since }: &Behind) -> String {
+    let events = counted(usize::try_from(*events).unwrap_or_default(), "event", "events");
+    format!("{events} of the audit trail not yet forwarded to {collector}, since {}", time_in_words(*since))
 }
 
 /// Whether the database answers at all, and what.
@@ -273,9 +286,7 @@ impl Engine {
             let paused = self.s.store.pause_of(&policy.name).await?.is_some();
             let overdue_since = if paused { None } else { self.overdue_since(policy, now).await? };
             if let Some(since) = overdue_since {
-                vitals
-                    .wrong
-                    .push(format!("the sweep of {} that was due at {since} has not begun", policy.name));
+                vitals.wrong.push(overdue_in_words(&policy.name, since));
             }
             let last_sweep = self.s.store.last_sweep(&policy.name).await?.map(|sweep| {
                 let (ended_at, counts) = match &sweep.state {
@@ -296,7 +307,8 @@ impl Engine {
             if let Some(failed) =
                 last_sweep.as_ref().filter(|last| ["failed", "refused"].contains(&last.state))
             {
-                vitals.wrong.push(format!("the last sweep of {} {}", policy.name, failed.outcome));
+                let was = if failed.state == "refused" { "was " } else { "" };
+                vitals.wrong.push(format!("the last sweep of {} {was}{}", policy.name, failed.outcome));
             }
             vitals.policies.push(PolicyVitals {
                 policy: policy.name.clone(),
@@ -309,15 +321,14 @@ impl Engine {
             });
         }
         for SweepRow { id, policy, started_at, .. } in self.reports.late_sweeps(now).await? {
-            vitals.wrong.push(format!("sweep {id} of {policy} began at {started_at} and has not ended"));
+            let since = time_in_words(started_at);
+            vitals.wrong.push(format!("sweep {id} of {policy} started {since} and has not ended"));
         }
         for (channel, why) in self.outbox.unusable_channels() {
-            vitals.wrong.push(format!("the channel {channel} can't be posted to: {why}"));
+            vitals.wrong.push(format!("can't post in the channel {channel}: {why}"));
         }
         vitals.collectors_behind = self.s.store.collectors_behind(now - BEHIND_MAX).await?;
-        vitals.wrong.extend(vitals.collectors_behind.iter().map(|Behind { collector, events, since }| {
-            format!("{collector} lacks {events} events of the audit trail since {since}")
-        }));
+        vitals.wrong.extend(vitals.collectors_behind.iter().map(behind_in_words));
         Ok(())
     }
 
@@ -342,17 +353,17 @@ impl Engine {
         let round = lock(&self.pulse).round;
         let hung = round.is_some_and(|round| round.elapsed() > ROUND_MAX);
         if hung {
-            stuck.push("the workflow hangs: it has not looked for what is due".to_owned());
+            stuck.push("the workflow hangs: it has not looked for due work".to_owned());
         }
         for (work, task) in lock(&self.s.rows.in_flight).iter() {
             let max = if matches!(work, Work::Sweep(_)) { SWEEP_MAX } else { WORK_MAX };
             if task.since.elapsed() > max {
                 let minutes = task.since.elapsed().as_secs() / 60;
-                stuck.push(format!("{work:?} has been at work for {minutes} min"));
+                stuck.push(format!("{} has been running for {minutes} min", work.in_words()));
             }
         }
         for (work, _) in lock(&self.s.rows.wakes).iter().filter(|(_, at)| **at + DUE_MAX < now) {
-            stuck.push(format!("{work:?} was to be looked at, and was not"));
+            stuck.push(format!("{} is due, but was not started", work.in_words()));
         }
         // The provider may answer everything else: its sign alone would be good again before anybody looks.
         for (request, why) in self.requests.waiting_for_people() {
@@ -418,7 +429,7 @@ mod tests {
         advance(MOMENT).await;
         assert_eq!(
             stuck(),
-            ["Request(1) has been at work for 15 min", "Request(3) was to be looked at, and was not"]
+            ["request 1 has been running for 15 min", "request 3 is due, but was not started"]
         );
     }
 
@@ -444,7 +455,7 @@ mod tests {
             (Some(true), None, false)
         );
         connection.send_replace(Connection::Connecting);
-        assert_eq!(engine.away(), Some(Duration::ZERO), "it counts from anew");
+        assert_eq!(engine.away(), Some(Duration::ZERO), "it counts from the start");
     }
 
     #[tokio::test(start_paused = true)]
@@ -506,7 +517,7 @@ mod tests {
             let started_at = bench.engine.s.store.sweep(id).await.unwrap().expect("it is there").started_at;
             let is_late = async |at| {
                 let wrong = read_at(&bench.engine, at).await.wrong;
-                wrong.iter().any(|what| what.starts_with(&format!("sweep {id} of p began at")))
+                wrong.iter().any(|what| what.starts_with(&format!("sweep {id} of p started ")))
             };
             // A slot comes at a full second.
             let late_at = midnight() + chrono::Duration::hours(hours);

@@ -14,7 +14,6 @@ mod tests;
 pub(crate) mod witnesses;
 pub(crate) mod work;
 
-use crate::store::StoreError;
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Duration, Utc};
@@ -31,15 +30,15 @@ use crate::reports::Reports;
 use crate::request::Requests;
 use crate::scheduler::Class;
 use crate::services::{ANSWER_MAX, Parts, Services, lock};
-use crate::store::{AuditContext, Store};
+use crate::store::{AuditContext, Store, StoreError};
 use crate::sweep::Sweeper;
 use crate::sweep::surveys::Surveys;
 
-/// The loop begins anew at most this often: a flood of inputs would otherwise have every row read for each.
+/// The loop starts again at most this often: a flood of inputs would otherwise have every row read for each.
 const ROUND_MIN: std::time::Duration = std::time::Duration::from_millis(25);
 /// So far the time of day may stray from the time that passes before anybody is told.
 const CLOCK_JUMP: Duration = Duration::hours(1);
-/// And so far before what was waited for by the time of day is waited for anew.
+/// And so far before what was waited for by the time of day is waited for again.
 const CLOCK_STEP: Duration = Duration::minutes(2);
 /// The loop looks at the rows at least this often, whatever it is told.
 pub(crate) const TICK_MAX: std::time::Duration = std::time::Duration::from_secs(20);
@@ -216,15 +215,15 @@ impl Engine {
     }
 
     /// Returns once inputs need not be taken in any more, after [`Engine::run`]: no row is worked on, however long that
-    /// takes, and what people send has had its time. Until then whoever denies or pauses is heard.
+    /// takes, and what people send has had its time. Until then a denial or a pause still counts.
     pub async fn needs_no_inputs(&self) {
         self.s.rows.tasks.wait().await;
         // They may keep coming: then those that are under way end without the chat system.
         let _ = tokio::time::timeout(INPUTS_MAX, self.ended()).await;
     }
 
-    /// Deadlines go by the time of day. When that jumps, by sleep or by hand, the audit trail says so: whoever wonders
-    /// why a request expired early or late finds it.
+    /// Deadlines go by the time of day. When that jumps, by sleep or by hand, the audit trail says so: anyone who
+    /// wonders why a request expired early or late finds it.
     async fn note_clock(&self, seen: &mut (Instant, DateTime<Utc>)) -> Result<(), crate::store::StoreError> {
         let (instant, now) = (Instant::now(), self.s.clock.now());
         let passed = Duration::from_std(instant - seen.0).unwrap_or_default();

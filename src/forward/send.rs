@@ -47,10 +47,10 @@ pub enum Collector {
         /// Made by the first send; it keeps the connection.
         client: Option<reqwest::Client>,
     },
-    /// An address that is called after each sweep that went through: whoever waits for the call raises the alarm when it
-    /// doesn't come.
+    /// An address that is called after each successful sweep: the service that waits for the call raises the alarm
+    /// when it doesn't come.
     Heartbeat {
-        /// The address; a secret, since whoever knows it may call it.
+        /// The address; a secret, since anyone who knows it may call it.
         url: SecretString,
         /// How this machine reaches it.
         network: Network,

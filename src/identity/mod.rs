@@ -22,14 +22,14 @@ use crate::domain::sighting::Sighting;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// Asked to slow down for longer than the adapter was willing to wait.
-    #[error("the identity provider asks to wait until {until}")]
+    #[error("the rate limit is used up until {}", until.format("%-d %b %Y, %H:%M UTC"))]
     RateLimited {
         /// When calls are welcome again.
         until: DateTime<Utc>,
     },
     /// A passing fault (5xx, timeout, broken connection, maintenance), or an answer that never came. The call may or
     /// may not have taken effect.
-    #[error("the identity provider did not answer properly: {0}")]
+    #[error("no proper answer: {0}")]
     Transient(String),
     /// There is no such thing.
     #[error("not found: {0}")]
@@ -37,7 +37,7 @@ pub enum IdentityError {
     /// The provider understood and refused, as it does with an account in the wrong status.
     #[error("refused: {0}")]
     Refused(String),
-    /// The credential or one of its rights is missing, wrong or expired. The text says which and how to mend it.
+    /// The credential or one of its rights is missing, wrong or expired. The text says which and how to fix it.
     #[error("access denied: {0}")]
     Denied(String),
     /// The answer could not be understood.
@@ -46,7 +46,7 @@ pub enum IdentityError {
 }
 
 impl IdentityError {
-    /// Whether the next try may find it mended: nobody has to do anything about it.
+    /// Whether it may pass by the next try: nobody has to do anything about it.
     pub fn may_pass(&self) -> bool {
         match self {
             IdentityError::RateLimited { .. } | IdentityError::Transient(_) => true,
@@ -73,7 +73,7 @@ pub struct LogRead {
     pub others: BTreeMap<AccountId, Sighting>,
 }
 
-/// What the provider calls one call, if it says so: for whoever looks it up there.
+/// What the provider calls one call, if it says so: for people who look it up there.
 pub type Reference = Option<String>;
 
 /// Takes one account of a listing.
@@ -115,8 +115,8 @@ pub trait IdentityProvider: Send + Sync {
     /// may be of any size; an account that moves between two pages while they are read may come twice.
     async fn list(&self, rule: &Rule, take: &mut TakeAccount<'_>) -> Result<u32, IdentityError>;
 
-    /// Looks up everybody whom the rule or the provider protects. An exempt group that doesn't exist or can't be read
-    /// is an error, never an empty group.
+    /// Looks up every account that the rule or the provider protects. An exempt group that doesn't exist or can't be
+    /// read is an error, never an empty group.
     async fn protected(&self, rule: &Rule) -> Result<Protected, IdentityError>;
 
     /// Asks the provider's log about signs of life of these accounts. An account for which the log can't be read gets the
@@ -139,8 +139,8 @@ pub trait IdentityProvider: Send + Sync {
     /// Reads just the account itself, for settling what a call did. [`IdentityError::NotFound`] if it is gone.
     async fn read(&self, account: &AccountId) -> Result<Account, IdentityError>;
 
-    /// Returns when a change may be asked for, as far as rate limits are known: whoever waits for that waits before they
-    /// look at the account, and not between looking and acting.
+    /// Returns when a change may be asked for, as far as rate limits are known: a caller that waits for that waits
+    /// before they look at the account, and not between looking and acting.
     async fn turn_to_change(&self) -> Result<(), IdentityError>;
 
     /// Tells the provider to suspend the account, at once or not at all: one call, never repeated by the adapter.

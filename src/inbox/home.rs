@@ -7,7 +7,7 @@ use crate::inbox::Inbox;
 use crate::wording::{card, home};
 
 impl Inbox {
-    /// A button of the page, with the rights of whoever presses it now.
+    /// A button of the page, with the rights of the person who presses it now.
     pub(crate) async fn home_click(
         self: &Arc<Self>,
         inbound: &Inbound,

@@ -248,7 +248,7 @@ impl Inbox {
         Ok(Ack::Done)
     }
 
-    /// Another page of the card for everybody, if whoever presses may see what is on it.
+    /// Another page of the card for everybody, if the person who presses may see what is on it.
     fn turn_page_if_allowed(self: &Arc<Self>, inbound: &Inbound, request: i64, page: usize) {
         let (this, inbound) = (Arc::clone(self), inbound.clone());
         self.commands.background_question(inbound.reply.clone(), async move {

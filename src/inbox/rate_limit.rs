@@ -97,7 +97,7 @@ impl Inbox {
                 }),
                 action: Action::InputRefused,
                 subject: None,
-                detail: serde_json::json!({ "why": "sends more than one person may; inputs of this minute were refused unseen" }),
+                detail: serde_json::json!({ "why": "exceeded the limit for one person; further inputs of this minute were refused" }),
             };
             // Of somebody who has just tried without the right, it is one more of these.
             if self.authz.is_only_counted(&inbound.user) {

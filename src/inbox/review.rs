@@ -221,7 +221,7 @@ impl Inbox {
         tick: bool,
     ) -> anyhow::Result<()> {
         let review = self.s.store.review(memory.request, &inbound.user).await?;
-        // Whoever has no draft was never shown this dialog.
+        // A person without a draft was never shown this dialog.
         let stands = review.as_ref().is_some_and(|review| {
             review.draft.is_some() && waits(&review.request, memory, self.s.clock.now())
         });
@@ -292,7 +292,7 @@ impl Inbox {
         };
         let found = candidates.iter().find(|candidate| candidate.position == position);
         let Some(candidate) = found.filter(|candidate| draft.may_choose(candidate)) else {
-            // Kept meanwhile: the drawing says by whom.
+            // Kept meanwhile: the dialog says who did it.
             return self.draw(inbound, view, memory, true).await;
         };
         let about = form::About {
@@ -420,7 +420,7 @@ impl Inbox {
             // Nobody knows what they chose, and everybody is not it.
             Some(Reviewed { request, draft: None, .. }) if request.state.awaits_decision() => {
                 self.requests.settle(inbound, "the draft is gone", None).await?;
-                // Whoever never had one may be somebody who may not: that is for the audit trail.
+                // A person who never had one may lack the right: that is for the audit trail.
                 let why = match self.may_review(inbound, memory.request, &memory.list_hash).await? {
                     Err(NotShown::Over(why) | NotShown::CantTell(why)) => why,
                     Ok(_) => refusals::dialog_out_of_date(),
@@ -513,7 +513,7 @@ fn until(policy: &Policy, state: &FormState) -> Option<Until> {
     Some(Until { ends_at, reason: form::reason(state) })
 }
 
-/// What a person is told in the dialog: what they can mend at its input, anything else in the dialog's place.
+/// What a person is told in the dialog: what they can fix at its input, anything else in the dialog's place.
 fn answer(
     id: i64,
     refusal: &Refusal,

@@ -87,7 +87,7 @@ impl Inbox {
         Ok(policy.zip(found).map(|(policy, candidate)| (policy, request, candidates, candidate)))
     }
 
-    /// What `why` says, for whoever may ask it. `Some`: why not.
+    /// Answers as `why` does, if the person may ask it. `Some`: why not.
     async fn details(self: &Arc<Self>, inbound: &Inbound, chosen: &Chosen) -> anyhow::Result<Option<Text>> {
         let Some((policy, _, _, candidate)) = self.of_row(chosen.request, chosen.position).await? else {
             return Ok(Some(self.requests.no_such_request()));
@@ -199,7 +199,7 @@ impl Inbox {
         Ok(None)
     }
 
-    /// Why this person can't have the account given back from the card, if they can't.
+    /// Says why this person can't restore the account from the card, if they can't.
     async fn not_undone(
         &self,
         inbound: &Inbound,
@@ -217,7 +217,7 @@ impl Inbox {
                 detail: serde_json::json!({ "command": "give_back", "why": "not_an_approver" }),
             };
             self.authz.append_try(AuditContext::of(request), event).await?;
-            return Ok(Some(refusals::not_allowed("give an account back", Role::Approver.in_words())));
+            return Ok(Some(refusals::not_allowed("restore an account", Role::Approver.in_words())));
         }
         let whom = || shown_who(&candidate.shown);
         let Some(until) = undo_until(policy, candidate) else {
@@ -235,7 +235,7 @@ impl Inbox {
         Ok(None)
     }
 
-    /// Has a suspended account given back: the wish is committed before this is acknowledged.
+    /// Restores a suspended account: the request is committed before this is acknowledged.
     pub(crate) async fn submit_give_back(
         self: &Arc<Self>,
         inbound: &Inbound,
@@ -285,7 +285,7 @@ impl Inbox {
         }
     }
 
-    /// Who this is to the policy; whoever is turned away is in the audit trail.
+    /// Returns who this is to the policy; a rejection is in the audit trail.
     pub(crate) async fn known(
         &self,
         inbound: &Inbound,

@@ -175,13 +175,13 @@ impl Metrics {
         self.counter("decisions", "Requests that ended", by_policy(&tally.decisions, "kind", &DECISIONS));
         self.counter(
             "suspensions",
-            "Approved accounts by what became of them",
+            "Approved accounts by their result",
             by_policy(&tally.suspensions, "outcome", &SUSPENSIONS),
         );
         let restorations = RESTORATIONS.map(|what| {
             (vec![("outcome", what.to_owned())], tally.restorations.get(what).copied().unwrap_or_default())
         });
-        self.counter("restorations", "Wishes to give an account back", restorations);
+        self.counter("restorations", "Wishes to restore an account", restorations);
         let inputs = [("acknowledged", acknowledged), ("refused", tally.refused_inputs)];
         let inputs = inputs.map(|(result, count)| (vec![("result", result.to_owned())], count));
         self.counter("inputs", "Clicks, commands and dialogs; refused ones are acknowledged too", inputs);

@@ -1,7 +1,7 @@
 //! How the running bot is watched from outside: a Unix socket beside the database for `status`, an optional address on
 //! this machine for `/healthz` and Prometheus, and systemd's notifications.
 //!
-//! Whoever asks is answered from the moment the database is open, also while Slack can't be reached yet. Nothing here
+//! Requests are answered from the moment the database is open, also while Slack can't be reached yet. Nothing here
 //! changes anything, and the bot does its job whether or not it can be watched.
 
 mod metrics;
@@ -62,7 +62,7 @@ pub struct Reload {
     pub refused: Option<String>,
 }
 
-/// Knows what is at work, for whoever watches.
+/// Knows what is at work, for monitoring.
 pub struct Watch {
     clock: Clock,
     started: DateTime<Utc>,
@@ -151,7 +151,7 @@ impl Watch {
             .context("the metrics can't be written out")
     }
 
-    /// Answers whoever asks, until `stop`. That an address can't be had is an error at once; a socket that can't be made
+    /// Answers requests, until `stop`. That an address can't be had is an error at once; a socket that can't be made
     /// is a warning.
     pub async fn serve(
         self: &Arc<Self>,

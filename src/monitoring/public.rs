@@ -1,7 +1,7 @@
 //! Decides what HTTP gives, where every program of the machine can ask: policies and numbers, never people. The words
 //! of an error may name anybody, so none of them goes out; the socket of the bot's own user has them.
 
-use crate::engine::health::{LastSweep, PolicyVitals, Sign, Vitals};
+use crate::engine::health::{LastSweep, PolicyVitals, Sign, Vitals, behind_in_words, overdue_in_words};
 
 use super::{Reload, Status};
 
@@ -28,17 +28,15 @@ pub(super) fn in_public(status: Status) -> Status {
     } = vitals;
     let mut wrong = Vec::new();
     for (what, sign) in [("Slack", &slack), ("Okta", &okta), ("the database", &database)] {
-        wrong.extend((sign.ok == Some(false)).then(|| format!("{what}: not well")));
+        wrong.extend((sign.ok == Some(false)).then(|| format!("{what} is not healthy")));
     }
     if other_connections > 0 {
-        wrong.push(format!("Slack counts {other_connections} connections of others to this app"));
+        wrong.push(format!("connections of other bots to this Slack app: {other_connections}"));
     }
     wrong.extend(policies.iter().flat_map(wrong_with));
-    wrong.extend(collectors_behind.iter().map(|one| {
-        format!("{} lacks {} events of the audit trail since {}", one.collector, one.events, one.since)
-    }));
+    wrong.extend(collectors_behind.iter().map(behind_in_words));
     if !stuck.is_empty() {
-        wrong.push(format!("work that should have been done: {}", stuck.len()));
+        wrong.push(format!("overdue work: {}", stuck.len()));
     }
     wrong.push(MORE.to_owned());
     let vitals = Vitals {
@@ -62,12 +60,10 @@ pub(super) fn in_public(status: Status) -> Status {
 
 fn wrong_with(policy: &PolicyVitals) -> impl Iterator<Item = String> {
     let name = &policy.policy;
-    let overdue = policy
-        .overdue_since
-        .map(|since| format!("the sweep of {name} that was due at {since} has not begun"));
+    let overdue = policy.overdue_since.map(|since| overdue_in_words(name, since));
     let failed = match policy.last_sweep.as_ref().map(|last| last.state) {
         Some("failed") => Some(format!("the last sweep of {name} failed")),
-        Some("refused") => Some(format!("the last sweep of {name} was refused")),
+        Some("refused") => Some(format!("the last sweep of {name} was stopped by a guard")),
         Some(_) | None => None,
     };
     overdue.into_iter().chain(failed)

@@ -60,7 +60,7 @@ pub(super) struct UnixSocket {
 }
 
 impl UnixSocket {
-    /// Makes it. Whoever calls holds the lock of the database, so one that is there was left behind by a crash.
+    /// Makes it. The caller holds the lock of the database, so an existing one was left behind by a crash.
     pub(super) fn bind(path: PathBuf) -> anyhow::Result<UnixSocket> {
         use std::os::unix::fs::PermissionsExt as _;
         let part = path.with_extension("sock.part");

@@ -29,7 +29,7 @@ impl Supervisor {
         }
     }
 
-    /// Feeds the watchdog, for as long as the process itself works: a restart doesn't mend Slack or Okta. Until `stop`;
+    /// Feeds the watchdog, for as long as the process itself works: a restart doesn't fix Slack or Okta. Until `stop`;
     /// that is told too.
     pub async fn feed(watch: Arc<Watch>, stop: CancellationToken) {
         let watchdog = sd_notify::watchdog_enabled();
@@ -54,6 +54,6 @@ impl Supervisor {
 
 fn tell(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::debug!(%error, "systemd can't be told");
+        tracing::debug!(%error, "systemd can't be notified");
     }
 }

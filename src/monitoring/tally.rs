@@ -15,7 +15,7 @@ pub(super) const SWEEPS: [&str; 4] = ["finished", "held", "refused", "failed"];
 pub(super) const DECISIONS: [&str; 5] = ["approved", "denied", "expired", "withdrawn", "outdated"];
 /// What becomes of approved accounts.
 pub(super) const SUSPENSIONS: [&str; 3] = ["suspended", "failed", "skipped"];
-/// What becomes of wishes to give an account back.
+/// What becomes of wishes to restore an account.
 pub(super) const RESTORATIONS: [&str; 3] = ["restored", "failed", "skipped"];
 
 /// A policy, and what happened under it.

@@ -2,8 +2,8 @@
 //!
 //! Who has opened it is a row, with what was published last; the loop publishes what differs. A page is looked at again
 //! when its person opens it or does something, and after a change for as long as somebody may still look at it. What it
-//! shows follows from the person's rights at that moment: whoever lost them sees nothing more the next time it is
-//! published, and its buttons are judged anew when they are pressed.
+//! shows follows from the person's rights at that moment: a person who lost them sees nothing more the next time it is
+//! published, and its buttons are judged again when they are pressed.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::wording::home;
 
 /// A page that was opened within this time is kept fresh.
 const KEPT_FRESH_FOR: Duration = Duration::days(1);
-/// Whoever opened it longer ago is forgotten, until they open it again.
+/// A person who opened it longer ago is forgotten, until they open it again.
 const FORGOTTEN_AFTER: Duration = Duration::days(30);
 /// One person's page changes at most this often, unless they ask for it.
 const EACH_AT_MOST_EVERY: Duration = Duration::seconds(10);
@@ -40,7 +40,7 @@ const DECISIONS: u32 = 10;
 /// Exemptions that end within this time are on the page.
 const ENDING_WITHIN: Duration = Duration::days(14);
 
-/// What holds pages back, whoever's they are.
+/// What holds pages back, no matter which person's they are.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Pace {
     /// The chat system asked to wait until then.
@@ -65,7 +65,7 @@ impl Outbox {
         Ok(Ack::Done)
     }
 
-    /// Whoever does anything may have other rights than when their page was published.
+    /// A person who does anything may have other rights than when their page was published.
     pub(crate) async fn freshen_home_of(&self, user: &str) {
         match self.s.store.home_stale(user).await {
             Ok(true) => self.s.nudge(),

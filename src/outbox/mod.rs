@@ -170,7 +170,7 @@ impl Outbox {
         let digest = self.digest(card);
         let longest = || self.s.clock.now() + LATE_UPDATE_WITHIN;
         if row.render_again_at.is_some_and(|at| at > longest()) {
-            // The clock was put back, so how long ago that was is not known: the wait begins anew, and is not over.
+            // The clock was put back, so how long ago that was is not known: the wait starts again, and is not over.
             row.render_again_at = Some(longest());
             self.s.store.save_message(row).await?;
         }
@@ -185,7 +185,7 @@ impl Outbox {
         match self.s.chat.update(&reference, mark, card).await {
             Ok(()) => self.is_current(row, reference, digest, again).await,
             Err(ChatError::NotFound(why)) => {
-                // Somebody deleted it: the request stays valid, and the channel gets it anew.
+                // Somebody deleted it: the request stays valid, and it is posted again.
                 tracing::warn!(key = row.key, why, "a message is gone; posting it again");
                 (row.ts, row.tried_at, row.rendered, row.render_again_at) = (None, None, None, None);
                 self.s.store.save_message(row).await?;
@@ -345,7 +345,7 @@ impl Outbox {
     }
 
     /// Moves the request whose message this is to its policy's channel of today, if that is another one than the one that
-    /// can't be posted to: there is somebody who reads it, and whoever decides is looked up there in any case.
+    /// can't be posted to: there is somebody who reads it, and the approvers are looked up there in any case.
     async fn leaves_channel(&self, row: &MessageRow) -> anyhow::Result<bool> {
         let Some(id) = request_of(&row.key) else { return Ok(false) };
         let Some(request) = self.s.store.request_alone(id).await? else { return Ok(false) };
@@ -356,12 +356,7 @@ impl Outbox {
         let moves = self.s.store.move_request(id, policy.channel.clone()).await?;
         if moves {
             let (from, to) = (request.channel, &policy.channel);
-            tracing::warn!(
-                request = id,
-                from,
-                to,
-                "what there is to tell of a request moves to another channel"
-            );
+            tracing::warn!(request = id, from, to, "the messages about a request move to another channel");
         }
         Ok(moves)
     }
@@ -463,7 +458,7 @@ mod tests {
         Card { summary: Text::plain(words), blocks: Vec::new() }
     }
 
-    /// Shows it although nobody may be told anything: whoever tries panics.
+    /// Shows it although nothing may be posted: any attempt panics.
     async fn shown(bench: &Bench, card: &Card) -> Standing {
         let message = Identity { key: "k".to_owned(), channel: "C1", thread: None, card_of: None };
         bench.engine.outbox.show(&message, card).await.unwrap()

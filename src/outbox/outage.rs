@@ -120,11 +120,11 @@ impl Outbox {
                 Ok(Telling::Enough) => {
                     tracing::error!(
                         channel,
-                        "the channel was told of {OUTAGES_TOLD} outages today; not of more"
+                        "the channel was notified of {OUTAGES_TOLD} outages today; further ones are only logged"
                     );
                 }
                 Err(error) => {
-                    tracing::error!(channel, %error, "the channel can't be told either");
+                    tracing::error!(channel, %error, "the channel can't be notified either");
                     continue;
                 }
             }
@@ -146,7 +146,7 @@ impl Outbox {
                 if outage.tried.get(channel) == Some(&number) {
                     return Ok(Telling::Told(number));
                 }
-                // An earlier one, perhaps of a process that has ended since: whoever starts has to write, so it is over.
+                // An earlier one, perhaps of a process that has ended since: a start has to write, so it is over.
                 continue;
             }
             outage.tried.insert(channel.to_owned(), number);
@@ -163,7 +163,9 @@ impl Outbox {
             for (channel, number) in outage.told.clone() {
                 match self.tell_end(&channel, number, outage.since).await {
                     Ok(()) => drop(outage.told.remove(&channel)),
-                    Err(error) => tracing::error!(channel, %error, "the channel can't be told of the end"),
+                    Err(error) => {
+                        tracing::error!(channel, %error, "the channel can't be notified of the end");
+                    }
                 }
             }
         }
@@ -178,7 +180,7 @@ impl Outbox {
                     outage.told.extend(stands.then(|| (channel.clone(), number)));
                     outage.tried.remove(&channel);
                 }
-                Err(error) => tracing::error!(channel, %error, "can't look for what was told"),
+                Err(error) => tracing::error!(channel, %error, "can't look for earlier notices"),
             }
         }
     }
@@ -211,7 +213,9 @@ impl Outbox {
                 for channel in missing.clone() {
                     match self.tell_once(channel, &key, since, &notices::database_lost()).await {
                         Ok(()) => drop(missing.remove(channel)),
-                        Err(error) => tracing::error!(channel, %error, "the channel can't be told either"),
+                        Err(error) => {
+                            tracing::error!(channel, %error, "the channel can't be notified either");
+                        }
                     }
                 }
                 if !missing.is_empty() {

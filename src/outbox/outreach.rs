@@ -272,7 +272,7 @@ impl Outbox {
             {
                 Err(ChatError::Denied(why)) => {
                     return Some(format!(
-                        "the message may stand there already, and can't be looked for: {why}"
+                        "the message may have been posted already, but that can't be checked: {why}"
                     ));
                 }
                 // It stands after all, or nobody knows: either way it is not given up.
@@ -329,7 +329,7 @@ impl Outbox {
         }
     }
 
-    /// Looked up once per process: a name that changes in between is no reason to write anew.
+    /// Looked up once per process: a name that changes in between is no reason to write again.
     async fn managers_name(&self, user: &str) -> Option<String> {
         if let Some(name) = lock(&self.names).get(user) {
             return Some(name.clone());
@@ -423,7 +423,7 @@ mod tests {
         let id = bench.asking(vec![shown(bench.engine.s.clock.now())]).await;
         let (request, _) = bench.engine.s.store.request(id).await.unwrap().unwrap();
         let then = request.deadline.unwrap() - Duration::hours(4);
-        // Whoever is looked up in these tests makes them fail.
+        // Any look-up of a person makes these tests fail.
         assert_eq!(bench.engine.outbox.ask_people_concerned(id).await.unwrap(), Some(then));
     }
 
@@ -466,7 +466,7 @@ mod tests {
         assert_eq!(
             bench.engine.outbox.pace(),
             now + Duration::minutes(5),
-            "whoever was asked to wait longer does"
+            "a call that was asked to wait longer does"
         );
     }
 }

@@ -12,12 +12,13 @@ use chrono::{DateTime, Utc};
 
 use crate::chat::{
     Ack, Block, Card, Chat, ChatError, ChatUser, FileRef, Home, Mark, Marked, MessageRef, Modal, ReplyTo,
-    ShareIn, Upload, ViewRef, What,
+    ShareIn, Upload, ViewRef, What, date_in_words,
 };
 use crate::clock::Clock;
 use crate::domain::exemption::Granted;
 use crate::domain::lineage::{self, DatabaseId, Head, Lineage, Sighting, Witness};
 use crate::store::Store;
+use crate::wording::last_moment;
 
 /// The facts of a mark that are about the database.
 const DATABASE: &str = "database";
@@ -78,7 +79,7 @@ impl Signed {
     async fn exemptions(&self) -> BTreeMap<String, String> {
         let granted = self.store.latest_exemptions(EXEMPT_MAX, self.clock.now()).await.unwrap_or_default();
         let fact = |one: Granted| {
-            let words = format!("{} until {}", one.account.login, one.ends_at.format("%Y-%m-%d"));
+            let words = format!("{} until {}", one.account.login, date_in_words(last_moment(one.ends_at)));
             (format!("{}{}", lineage::EXEMPT, one.account.id.0), words)
         };
         granted.into_iter().map(fact).collect()

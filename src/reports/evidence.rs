@@ -64,9 +64,9 @@ pub struct Suspension<'a> {
     pub intents: Vec<&'a AuditEvent>,
     /// What came of it; `None`: it is still open, or open again.
     pub outcome: Option<&'a AuditEvent>,
-    /// Given back by us afterwards.
+    /// Its restoration by the bot, later.
     pub restored: Option<&'a AuditEvent>,
-    /// Seen to be active again by other hands afterwards.
+    /// The event that it was active again through somebody else.
     pub drifted: Option<&'a AuditEvent>,
 }
 

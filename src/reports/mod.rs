@@ -35,7 +35,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// Numbers, files and pictures about what has happened.
 pub struct Reports {
     s: Arc<Services>,
-    /// Held by whoever puts a file together or verifies the trail.
+    /// Held while a file is made or the trail is verified.
     heavy_work: tokio::sync::Mutex<()>,
     /// The trend picture of each policy.
     trends: Mutex<BTreeMap<String, trend::Trend>>,

@@ -11,7 +11,7 @@ use crate::domain::schedule;
 use crate::domain::sweep::late_at;
 use crate::reports::Reports;
 use crate::store::{StoreError, SweepRow, SweepState};
-use crate::wording::{answers, backlog, days_off};
+use crate::wording::{accounts, answers, backlog, days_off};
 
 impl Reports {
     /// Where each policy stands.
@@ -107,10 +107,16 @@ pub(crate) fn outcome(sweep: &SweepRow) -> String {
         SweepState::Started => "still running".into(),
         SweepState::Failed { error, .. } => format!("failed: {error}"),
         SweepState::Finished { verdict, counts, .. } => match verdict {
-            Verdict::NoCandidates => format!("nobody to ask about among {}", counts.population),
-            Verdict::Ask => format!("asked about {} of {}", counts.candidates, counts.population),
-            Verdict::Preview => format!("previewed {} of {}", counts.candidates, counts.population),
-            Verdict::Held(_) => format!("held by a guard, {} candidates", counts.candidates),
+            Verdict::NoCandidates => {
+                format!("nobody to ask about; {} checked", accounts(counts.population as usize))
+            }
+            Verdict::Ask => {
+                format!("asked about {} of {}", counts.candidates, accounts(counts.population as usize))
+            }
+            Verdict::Preview => {
+                format!("previewed {} of {}", counts.candidates, accounts(counts.population as usize))
+            }
+            Verdict::Held(_) => format!("held by a guard with {}", accounts(counts.candidates as usize)),
             Verdict::Refused(_) => "stopped by a guard".into(),
         },
     }

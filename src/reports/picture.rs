@@ -122,7 +122,7 @@ fn panels(report: &Report) -> [Panel; 4] {
             ],
         },
         Panel {
-            title: "Access taken and given back",
+            title: "Suspended and restored",
             unit: "accounts".into(),
             series: vec![
                 count("suspended", VERMILION, Marker::Square, |tally| tally.suspended),

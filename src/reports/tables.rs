@@ -44,7 +44,7 @@ pub(crate) fn sweeps_csv(evidence: &Evidence) -> Vec<u8> {
     for Swept { sweep, request, in_period } in &evidence.swept {
         let by = sweep.trigger.person();
         let (finished_at, counts, pages, why) = match &sweep.state {
-            SweepState::Started => (None, None, None, "it has not ended yet".to_owned()),
+            SweepState::Started => (None, None, None, "has not ended yet".to_owned()),
             SweepState::Failed { at, error } => (Some(*at), None, None, error.clone()),
             SweepState::Finished { at, counts, verdict, pages } => {
                 (Some(*at), Some(*counts), Some(*pages), wording::verdict_in_words(verdict))
@@ -167,20 +167,20 @@ pub(crate) fn candidates_csv(evidence: &Evidence) -> Vec<u8> {
     sheet.into_bytes()
 }
 
-/// When a candidate got its outcome, from whom, and why; as far as its row says.
+/// Returns when a candidate got its outcome, who decided it, and why, as far as its row says.
 fn outcome(state: &CandidateState) -> (Option<DateTime<Utc>>, String, String) {
     match state {
         CandidateState::Previewed | CandidateState::Proposed | CandidateState::Dropped => {
             (None, String::new(), String::new())
         }
-        CandidateState::Due { .. } => (None, String::new(), "approved, and not carried out yet".to_owned()),
+        CandidateState::Due { .. } => (None, String::new(), "approved, not executed yet".to_owned()),
         CandidateState::Kept { by, until } => {
             let until = until.map(|until| format!("kept until {}", time(until)));
             (None, by.name.clone(), until.unwrap_or_default())
         }
         CandidateState::Suspended { at, confirmation, .. } => (Some(*at), String::new(), word(confirmation)),
         CandidateState::Skipped { at, why, error } => {
-            let error = error.as_ref().map(|error| format!(", after: {error}")).unwrap_or_default();
+            let error = error.as_ref().map(|error| format!("; last error: {error}")).unwrap_or_default();
             (Some(*at), String::new(), word(why) + &error)
         }
         CandidateState::Failed { at, error, .. } => (Some(*at), String::new(), error.clone()),
@@ -343,7 +343,7 @@ pub(crate) fn exceptions_csv(evidence: &Evidence) -> Vec<u8> {
     for granted in &evidence.exemptions {
         let (how, by, because) = match granted.end.as_ref().map(|(_, end)| end) {
             None => ("", None, None),
-            Some(End::Lapsed) => ("its time was over", None, None),
+            Some(End::Lapsed) => ("expired", None, None),
             Some(End::Lifted { by, reason }) => ("ended early", Some(&by.name), reason.as_ref()),
         };
         sheet.row([

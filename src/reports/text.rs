@@ -13,7 +13,7 @@ use crate::domain::sweep::Trigger;
 use crate::reports::evidence::{self, Decided, Evidence, Suspension, Swept, adds_up, decision};
 use crate::store::SweepState;
 use crate::wording::lineage::name;
-use crate::wording::{guard_in_words, span_of_time};
+use crate::wording::{events, guard_in_words, last_moment, rule_in_words, span_of_time};
 
 /// Rows of one table of the summary; the file beside it has all.
 const ROWS_MAX: usize = 500;
@@ -28,14 +28,14 @@ const CONTROLS: [[&str; 4]; 5] = [
     ],
     [
         "SOC 2 CC6.3",
-        "Access is reviewed regularly, with separated duties.",
-        "sweeps.csv: population and completeness of each review. decisions.csv: who decided, when, why, and how long it took. Refused attempts, such as on one's own account: events.json, action input_refused.",
+        "Access is reviewed regularly, with separation of duties.",
+        "sweeps.csv: population and completeness of each review. decisions.csv: who decided, when, why, and how long it took. Rejected attempts, such as on one's own account: events.json, where the action is input_refused.",
         "It reviews whether an account is used, not which rights it has.",
     ],
     [
         "ISO 27001:2022 A.5.18",
         "Access rights are reviewed, changed and removed by a policy of your own.",
-        "rules.json: each rule as it ran. decisions.csv and suspensions.csv: review and removal. exceptions.csv: exceptions with owner, reason and end.",
+        "rules.json: each rule as it ran. decisions.csv and suspensions.csv: review and removal. exceptions.csv: exemptions with owner, reason and end.",
         "The policy itself, and that the rule fits it, are yours to show.",
     ],
     [
@@ -47,18 +47,18 @@ const CONTROLS: [[&str; 4]; 5] = [
     [
         "PCI DSS 8.2.6",
         "Accounts that are inactive for 90 days are removed or disabled.",
-        "candidates.csv: last_sign_in and idle_days per account. suspensions.csv: when it was disabled. exceptions.csv: who was left alone, and until when.",
+        "candidates.csv: last_sign_in and idle_days per account. suspensions.csv: when it was disabled. exceptions.csv: who was exempt, and until when.",
         "Only accounts that the policy lists; accounts elsewhere are not in it.",
     ],
 ];
 
 const LIMITS: [&str; 6] = [
-    "It is about the accounts that each policy lists in the identity provider, and about nothing else.",
-    "Signs of life and statuses are as the identity provider reported them at that moment.",
-    "“Suspended” means that the identity provider confirmed it. Whether every application ended its sessions is not known here.",
-    "The chain of hashes shows changed, missing and reordered events. A tail that was cut off, or a whole chain that was written anew by somebody who has the file, shows only against a head that was kept elsewhere: the channel has one at the end of each request, and exports and earlier bundles have theirs. Give them to verify.py; each vouches for the events right up to it.",
-    "hashes.txt shows damage to this bundle, not who made it. The SHA-256 of the whole zip is in the audit trail (action evidence_made) and in the message that came with the file.",
-    "Whether the rule, the deadlines and the people are the right ones is for you to judge; here is what was done.",
+    "It covers the accounts that each policy lists in Okta, and nothing else.",
+    "Signs of life and statuses are as Okta reported them at that moment.",
+    "“Suspended” means that Okta confirmed it. Whether every application ended its sessions is not known here.",
+    "The chain of hashes shows changed, missing and reordered events. It can't show that the newest events were cut off, or that somebody with access to the file rewrote the whole chain. A head that was kept elsewhere shows both: the channel has one at the end of each request, and exports and earlier bundles have theirs. Give them to verify.py; each proves the events up to it.",
+    "hashes.txt shows damage to this bundle, not who made it. The SHA-256 of the whole zip is in the audit trail (where the action is evidence_made) and in the message that came with the file.",
+    "Whether the rule, the deadlines and the people are the right ones is for you to judge.",
 ];
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}\
@@ -99,15 +99,15 @@ pub fn readme(evidence: &Evidence) -> String {
          Read summary.html first; it opens in any browser and prints well.\n\n\
          summary.html     what happened, the map to SOC 2, ISO 27001, NIST and PCI DSS, and what this can't show\n\
          sweeps.csv       each review of the directory: population, completeness, counts, rule, trigger, result\n\
-         rules.json       each rule as it ran, with the sweeps that ran by it\n\
+         rules.json       each rule as it ran, with the sweeps that used it\n\
          candidates.csv   each proposed account with the evidence that approvers were shown, and its outcome\n\
          decisions.csv    each request: who decided what, when, why, and after how many seconds\n\
-         suspensions.csv  each account acted on: approval, intent, outcome and confirmation with event numbers\n\
+         suspensions.csv  each approved account: approval, intent, outcome and confirmation with event numbers\n\
          exceptions.csv   each exemption with owner, reason, start and end\n\
          events.json      the part of the audit trail that all of it rests on, exactly as hashed\n\
          verify.py        checks the chain of hashes: python3 verify.py events.json\n\
          hashes.txt       SHA-256 of every file: sha256sum --check hashes.txt\n\n\
-         The head of the audit trail when this was made: event {seq},\n{hash}\nof {of}\n\
+         The head of the audit trail when this was created: event {seq},\n{hash}\nof {of}\n\
          Cells that a spreadsheet would take for a formula begin with an apostrophe.\n",
         version = evidence.version,
         of = name(&evidence.excerpt.database),
@@ -118,17 +118,17 @@ pub fn readme(evidence: &Evidence) -> String {
     )
 }
 
-/// What is missing because of who asked, of what they asked for, or of what the file has no more.
+/// Says what is missing because of who asked, or because it was archived.
 fn missing(evidence: &Evidence) -> Vec<String> {
     let restricted = evidence.excerpt.restricted_to.as_ref().map(|_| {
-        "This is a part: only the events of these policies are in it, so there are gaps between them, and events \
-         of the bot itself or of other policies are not shown."
+        "This covers the named policies only. Events of other policies and of the bot itself are not in it, so the \
+         event numbers have gaps."
             .to_owned()
     });
     let archived = (evidence.archived > 0).then(|| {
         format!(
-            "The events up to number {} were moved to archive files before. Those of them that belong to this period \
-             are in those files, and only there.",
+            "The events up to number {} were moved to archive files earlier. Those that belong to this period are only \
+             in those files.",
             evidence.archived
         )
     });
@@ -147,7 +147,7 @@ pub fn html(evidence: &Evidence, suspensions: &[Suspension<'_>]) -> String {
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{0}</title><style>{STYLE}</style></head><body>\n\
-         <h1>{0}</h1>\n<p>All times are UTC. Made {1} for {2} by inactive-contractors {3}.</p>\n",
+         <h1>{0}</h1>\n<p>All times are UTC. Created {1} for {2} by inactive-contractors {3}.</p>\n",
         escaped(&title),
         minute(evidence.excerpt.made_at),
         escaped(&evidence.made_by.name),
@@ -192,19 +192,19 @@ fn glance(page: &mut String, evidence: &Evidence, suspensions: &[Suspension<'_>]
     let done = suspensions.iter().filter(|one| one.is_suspended()).count();
     let rows = [
         ("Reviews of the directory (sweeps)", in_period().count()),
-        ("… whose listing was read to its end and adds up", complete),
+        ("… that read the whole list, with counts that add up", complete),
         ("Requests for approval", requests().count()),
         ("… decided by a person", decided),
         ("… expired without an answer; nobody was suspended", expired),
-        ("Requests of before that were acted on in this time", before),
+        ("Earlier requests that were executed in this period", before),
         ("Accounts proposed", requests().map(|(_, candidates)| candidates.len()).sum()),
         ("Accounts suspended and confirmed", done),
-        ("… given back since", suspensions.iter().filter(|one| one.restored.is_some()).count()),
+        ("… restored since", suspensions.iter().filter(|one| one.restored.is_some()).count()),
         (
-            "… active again by other hands since",
+            "… active again since, through somebody else",
             suspensions.iter().filter(|one| one.drifted.is_some()).count(),
         ),
-        ("Exemptions in force at some time", evidence.exemptions.len()),
+        ("Exemptions in force during the period", evidence.exemptions.len()),
         ("Events in events.json", evidence.excerpt.events.len()),
     ];
     *page += "<h2>At a glance</h2>\n";
@@ -244,7 +244,7 @@ fn sweeps(page: &mut String, evidence: &Evidence) {
             pages,
             if is_complete(swept) { "yes" } else { "no" }.to_owned(),
             candidates,
-            sweep.fingerprint.clone(),
+            format!("{} ({})", rule_in_words(&sweep.rule).to_plain(), sweep.fingerprint),
             result,
         ]
     });
@@ -256,7 +256,7 @@ fn sweeps(page: &mut String, evidence: &Evidence) {
         "Population",
         "Pages",
         "Complete",
-        "To ask about",
+        "Proposed",
         "Rule",
         "Result",
     ];
@@ -272,19 +272,19 @@ fn decisions(page: &mut String, evidence: &Evidence) {
             request.id.to_string(),
             minute(request.created_at),
             candidates.len().to_string(),
-            event.map_or("none so far".to_owned(), |event| event.action.replace('_', " ")),
+            event.map_or("none so far".to_owned(), events::action),
             event.map(|event| evidence::names(&[event])).unwrap_or_default(),
             event.map(|event| minute(event.at)).unwrap_or_default(),
             event.map(|event| span_of_time(event.at - request.created_at)).unwrap_or_default(),
             reason.unwrap_or_default(),
         ]
     });
-    let columns = ["Request", "Made", "Accounts", "Decision", "By", "At", "After", "Reason"];
+    let columns = ["Request", "Asked at", "Accounts", "Decision", "By", "Decided at", "After", "Reason"];
     table(page, &columns, rows, "decisions.csv");
 }
 
 fn suspended(page: &mut String, suspensions: &[Suspension<'_>]) {
-    *page += "<h2>Accounts acted on</h2>\n";
+    *page += "<h2>Approved accounts</h2>\n";
     let event = |event: Option<&crate::domain::audit::AuditEvent>| {
         event.map(|event| format!("{} (event {})", minute(event.at), event.seq)).unwrap_or_default()
     };
@@ -294,19 +294,27 @@ fn suspended(page: &mut String, suspensions: &[Suspension<'_>]) {
             one.login.to_owned(),
             evidence::names(&one.approval),
             event(one.intents.first().copied()),
-            one.outcome.map_or("open".to_owned(), |event| event.action.replace('_', " ")),
+            one.outcome.map_or("open".to_owned(), events::action),
             event(one.outcome),
             event(one.restored),
             event(one.drifted),
         ]
     });
-    let columns =
-        ["Request", "Account", "Approved by", "Intent", "Outcome", "Known", "Given back", "Active again"];
+    let columns = [
+        "Request",
+        "Account",
+        "Approved by",
+        "Intent at",
+        "Outcome",
+        "Outcome at",
+        "Restored at",
+        "Active again at",
+    ];
     table(page, &columns, rows, "suspensions.csv");
 }
 
 fn exceptions(page: &mut String, evidence: &Evidence) {
-    *page += "<h2>Exceptions</h2>\n";
+    *page += "<h2>Exemptions</h2>\n";
     let rows = evidence.exemptions.iter().map(|granted| {
         vec![
             granted.account.login.clone(),
@@ -314,7 +322,7 @@ fn exceptions(page: &mut String, evidence: &Evidence) {
             granted.by.name.clone(),
             granted.reason.clone(),
             minute(granted.starts_at),
-            minute(granted.ends_at),
+            minute(last_moment(granted.ends_at)),
             granted.end.as_ref().map(|(at, _)| minute(*at)).unwrap_or_default(),
         ]
     });
@@ -329,12 +337,12 @@ fn how_to_check(page: &mut String, evidence: &Evidence) {
               <li><code>python3 verify.py events.json</code> computes the hash of every event again and follows the chain. \
               It needs Python 3 and nothing else, and it is short enough to read.</li>\n\
               <li><code>python3 verify.py events.json SEQ:HASH</code>, with heads that the channel has (“Audit trail up to event \
-              SEQ, head HASH”), shows that the file was not written anew as a whole.</li>\n\
+              SEQ, head HASH”), shows that nobody rewrote the whole file.</li>\n\
               <li>Follow an account: its row in suspensions.csv names its events in events.json by number.</li>\n</ol>\n";
     add(
         page,
         format_args!(
-            "<p>The head of the audit trail when this was made is event {seq} of {}:<br><code>{}</code></p>\n",
+            "<p>The head of the audit trail when this was created is event {seq} of {}:<br><code>{}</code></p>\n",
             escaped(&name(&evidence.excerpt.database)),
             escaped(hash)
         ),
@@ -353,7 +361,7 @@ fn paragraph(page: &mut String, class: &str, text: &str) {
 fn table(page: &mut String, columns: &[&str], rows: impl IntoIterator<Item = Vec<String>>, file: &str) {
     let rows: Vec<Vec<String>> = rows.into_iter().collect();
     if rows.is_empty() {
-        *page += "<p>None in this time.</p>\n";
+        *page += "<p>None in this period.</p>\n";
         return;
     }
     let more = rows.len().saturating_sub(ROWS_MAX);
@@ -393,5 +401,5 @@ fn escaped(text: &str) -> String {
 }
 
 fn minute(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%d %H:%M").to_string()
+    at.format("%-d %b %Y, %H:%M").to_string()
 }

@@ -5,7 +5,7 @@ import hashlib, json, sys
 FIELDS = ["seq", "at", "actor", "action", "policy", "sweep", "request", "subject", "detail"]
 def unique(pairs):
     if len(dict(pairs)) < len(pairs):
-        sys.exit("not an export of ours: a name stands twice in one object")
+        sys.exit("not an export of this program: a name occurs twice in one object")
     return dict(pairs)
 with open(sys.argv[1] if len(sys.argv) > 1 else "events.json", encoding="utf-8") as file:
     document = json.load(file, object_pairs_hook=unique)
@@ -14,7 +14,7 @@ kept = {int(seq): value for seq, value in (anchor.split(":", 1) for anchor in sy
 for number, event in enumerate(events):
     body = json.dumps([event[name] for name in FIELDS], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     if hashlib.sha256((event["prev_hash"] + "\n" + body).encode("utf-8")).hexdigest() != event["hash"]:
-        broken.append(f"event {event['seq']} was changed: its hash is another one")
+        broken.append(f"event {event['seq']} was changed: its hash differs")
     if set(event) != {*FIELDS, "prev_hash", "hash"}:
         broken.append(f"event {event['seq']} has fields that no hash covers")
     follows = (before["seq"] + 1, before["hash"]) if before else (1, "0" * 64)
@@ -32,9 +32,9 @@ if document["gapless"] and gaps or len(events) != document["count"]:
 if before and before["seq"] == head["seq"] and before["hash"] != head["hash"]:
     broken.append("the last event is not the head of the chain")
 broken += [f"event {seq}, whose head was kept, is not in this file" for seq in kept]
-print(*broken or [f"OK: {len(events)} events hold, {gaps} gaps; head {head['seq']} is {head['hash']}"], sep="\n")
+print(*broken or [f"OK: {len(events)} events verify, {gaps} gaps; head {head['seq']} is {head['hash']}"], sep="\n")
 if not broken and (vouched < len(events) or gaps):
-    print("A file that was written anew as a whole passes so far. What rules that out are heads that were kept elsewhere:",
-          "each vouches for the events right up to it, as far back as there is no gap.",
-          f"You gave {len(sys.argv[2:])}; the last {len(events) - vouched} of {len(events)} events have none after them.")
+    print("A file that was rewritten as a whole also passes. Heads that were kept elsewhere rule that out:",
+          "each proves the events up to it, as far back as there is no gap.",
+          f"Heads given: {len(sys.argv[2:])}. Events after the last of them: {len(events) - vouched} of {len(events)}.")
 sys.exit(bool(broken))

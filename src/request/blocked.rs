@@ -1,5 +1,5 @@
-//! What a person must mend before the suspensions of a request go on: a right or a token that is missing. The channel is
-//! told once and the policy's admins each in a message of their own, and the channel again when it goes on.
+//! What a person must fix before the suspensions of a request continue: a right or a token that is missing. The
+//! channel is told once and the policy's admins each in a message of their own, and the channel again when it goes on.
 //!
 //! The messages' own rows are all that is remembered: those of one trouble have the same number, and the word that it goes
 //! on ends it. So a restart tells nothing twice, and a message whose answer was lost is found by its key.
@@ -206,7 +206,7 @@ fn digest(why: &str) -> String {
     hex(&Sha256::digest(words))[..8].to_owned()
 }
 
-/// What stands in the way of all suspensions of a request until a person mends it.
+/// What blocks all suspensions of a request until a person fixes it.
 pub(crate) struct Obstacle {
     pub(crate) hindrance: suspend::Hindrance,
     /// When to find out whether it still does.
@@ -232,7 +232,7 @@ mod tests {
         }
         let by = Person { id: "U1".to_owned(), name: "Ada".to_owned(), email: None, person_id: None };
         let decision = Decision { by, at: bench.engine.s.clock.now(), reason: None };
-        // Whoever posts something panics here.
+        // Posting anything panics here.
         let told = bench.engine.requests.tell_hindrance(policy, &request, &decision, "one right more").await;
         assert_eq!(told.unwrap(), None);
     }

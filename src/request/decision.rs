@@ -24,7 +24,7 @@ pub(crate) struct Press {
 
 /// Why an input had no effect.
 pub(crate) enum Turned {
-    /// The person was turned away, or the input had come before; in words.
+    /// The person was rejected, or the input was a duplicate; in words.
     Away(Text),
     /// The request refused it.
     Refused(Refusal),
@@ -133,7 +133,7 @@ impl Requests {
         })
     }
 
-    /// Records that somebody was turned away before their input was looked at.
+    /// Records that somebody was rejected before their input was read.
     async fn turn_away(
         &self,
         inbound: &Inbound,
@@ -176,11 +176,13 @@ impl Requests {
     }
 }
 
-/// The audit event of somebody who was turned away before their input was looked at.
+/// Returns the audit event of somebody who was rejected before their input was read.
 pub(crate) fn turned_away(user: &str, at: DateTime<Utc>, stranger: &Stranger) -> Draft {
     match stranger {
         Stranger::Outsider(person, why) => refused_unseen(person.clone(), at, why),
-        Stranger::NotInChannel(person, _) => refused_unseen(person.clone(), at, "not in the channel"),
+        Stranger::NotInChannel(person, _) => {
+            refused_unseen(person.clone(), at, "not a member of the channel")
+        }
         Stranger::CantTell(why) => {
             let person = Person { id: user.to_owned(), name: String::new(), email: None, person_id: None };
             refused_unseen(person, at, &unidentified(why))

@@ -114,8 +114,8 @@ impl Requests {
         let is_of_one = seen.is_of_one(at, &candidates.unwrap_or_default());
         Ok(is_of_one.then(|| {
             format!(
-                "only this account is denied, while others of the list are suspended, so it may be out of reach of the \
-                 bot's role: {error}"
+                "Okta denies only this account and suspends others of the list, so it may be outside the resource set of \
+                 the bot's role: {error}"
             )
         }))
     }

@@ -1,4 +1,4 @@
-//! Drift: what was suspended is looked at again, and the channel hears what came back by other hands.
+//! Drift: suspended accounts are read again, and the channel is notified of those that somebody else restored.
 //!
 //! An account that is active again is told and audited, and left to the next sweep: nothing here suspends anybody. A
 //! look that fails is tried again, later each time. What is due and what was found are rows, so a process that dies
@@ -101,7 +101,7 @@ impl Requests {
             Err(IdentityError::NotFound(_)) => return Ok((Seen::Gone, None)),
             Err(IdentityError::RateLimited { until }) => return Err(until),
             Err(IdentityError::Denied(why)) => {
-                tracing::error!(why, "what was suspended can't be looked at again until somebody mends this");
+                tracing::error!(why, "suspended accounts can't be read again until somebody fixes this");
                 return Err(self.s.clock.now() + WAIT_FOR_PERSON);
             }
             Err(
@@ -109,7 +109,7 @@ impl Requests {
                 | IdentityError::Refused(_)
                 | IdentityError::Malformed(_)),
             ) => {
-                tracing::warn!(account = %watch.account.id, %error, "a suspended account could not be looked at");
+                tracing::warn!(account = %watch.account.id, %error, "a suspended account could not be read");
                 return Ok((Seen::Unreadable(error.to_string()), None));
             }
         };

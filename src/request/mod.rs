@@ -184,13 +184,13 @@ impl Requests {
             }
             Effort::Blocked(hindrance) => {
                 let why = &hindrance.why;
-                tracing::error!(request = id, why, "suspensions are paused until somebody mends this");
+                tracing::error!(request = id, why, "suspensions are paused until somebody fixes this");
                 obstacles.insert(id, Obstacle { hindrance, until: began + WAIT_FOR_PERSON });
             }
         }
     }
 
-    /// What stood in the way is mended: everything is tried at once.
+    /// The problem is fixed: everything is tried at once.
     pub(crate) fn forget_obstacles(&self) {
         lock(&self.obstacles).clear();
     }
@@ -209,7 +209,7 @@ impl Requests {
         }
     }
 
-    /// What a change of the rule left behind is asked anew, once for all requests that it left behind that day. `false`: it
+    /// Requests that a change of the rule ended are asked again, once for all that it ended that day. `false`: it
     /// waits for an admin to resume.
     async fn sweep_by_new_rule(&self, request: &Request) -> anyhow::Result<bool> {
         let (RequestState::Outdated { at }, Some(policy)) = (&request.state, self.s.policy(&request.policy))

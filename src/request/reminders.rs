@@ -113,7 +113,7 @@ impl Requests {
             return Ok(true);
         };
         let Some(policy) = self.s.policy(&request.policy) else {
-            // Nobody can ask now; once the policy is back, somebody may want it anew.
+            // Nobody can ask now; once the policy is back, somebody may want it again.
             self.s.store.not_asked_again(request.id).await?;
             return Ok(true);
         };

@@ -3,7 +3,7 @@
 //!
 //! A person's wish is a row. Reading the account, committing the intent, the call, committing the outcome: a process
 //! that dies anywhere in between finds the row still due, and reading the account again says what the call did. What
-//! can't be done for too long ends as failed: nobody is given back on a wish of weeks ago.
+//! can't be done for too long ends as failed: nobody is restored because of a request from weeks ago.
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -93,7 +93,7 @@ impl Requests {
         self.step_back(restoration, step).await
     }
 
-    /// The account as it is, if it is still to be given back; otherwise the step to take instead.
+    /// Returns the account as it is, if it is still to be restored; otherwise the step to take instead.
     async fn still_to_be_given_back(&self, restoration: &Restoration) -> Result<Account, Step> {
         let read = self.s.identity.read(&restoration.wish.account.id).await;
         self.s.note_identity(&read);

@@ -30,7 +30,7 @@ impl Requests {
         decision: &Decision,
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
-        // Read anew: some of the accounts were suspended in this round.
+        // Read again: some of the accounts were suspended in this round.
         let Some((_, candidates)) = self.s.store.request(request.id).await? else {
             return Ok(());
         };

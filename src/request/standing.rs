@@ -34,7 +34,7 @@ pub async fn fresh_standing(
     })
 }
 
-/// When the account was last given back: by us, or by somebody else if its status changed after we suspended it.
+/// When the account was last restored: by us, or by somebody else if its status changed after we suspended it.
 pub(crate) fn restored_at(
     account: &Account,
     suspended_at: Option<&DateTime<Utc>>,

@@ -32,7 +32,7 @@ pub(crate) const WAIT_FOR_PROVIDER: Duration = Duration::seconds(5);
 const WAIT_MAX: Duration = Duration::minutes(5);
 
 /// What was read of an account is acted on within this time. A machine that slept in between, or whose clock jumped,
-/// begins anew.
+/// starts again.
 const LOOK_HOLDS: Duration = Duration::minutes(5);
 
 /// What came of one round of work on a request.
@@ -41,7 +41,7 @@ pub(crate) enum Effort {
     NothingDue,
     /// Each due account took a step, or was left for the next round.
     Made,
-    /// Something that a person must mend stands in the way of all.
+    /// Something that a person must fix blocks all of them.
     Blocked(Hindrance),
 }
 
@@ -58,9 +58,9 @@ pub(crate) struct Hindrance {
 /// What a round has found out about whether calls get through.
 #[derive(Default)]
 struct Passage {
-    /// A suspension got through, and nobody was turned away since.
+    /// A suspension succeeded, and none was denied since.
     open: AtomicBool,
-    /// Somebody was turned away right after a suspension got through.
+    /// A suspension was denied right after another succeeded.
     passed_by: AtomicBool,
 }
 
@@ -69,7 +69,7 @@ impl Passage {
         self.open.store(true, Ordering::Relaxed);
     }
 
-    /// Whether this is in the way of one account: a suspension got through since the last one that was turned away.
+    /// Whether this is in the way of one account: a suspension succeeded since the last one that was denied.
     fn is_of_one(&self, hindrance: &Hindrance) -> bool {
         let of_one = hindrance.may_be_of_one && self.open.swap(false, Ordering::Relaxed);
         self.passed_by.fetch_or(of_one, Ordering::Relaxed);
@@ -109,7 +109,7 @@ impl Requests {
         let now = self.s.clock.now();
         let is_due = |candidate: &&Candidate| candidate.state.due_at(now).is_some_and(|at| at <= now);
         let mut due: Vec<&Candidate> = candidates.iter().filter(is_due).collect();
-        // Whoever has had no turn yet comes first: a few that are turned away each time must not use up all the turns.
+        // Accounts that had no turn yet come first: a few that are denied each time must not use up all the turns.
         due.sort_by_key(|candidate| put_off_until(candidate));
         // What has not begun, or has only looked, stays due; a call in flight is let finish.
         let (halt, passage) = (stop.child_token(), Passage::default());
@@ -211,7 +211,7 @@ impl Requests {
         };
         // The look has just shown what time it is there; how long the account is idle can't be told otherwise.
         if let Some(why) = self.s.clock_is_off() {
-            // Should the approval end before that is mended, its end says why.
+            // If the approval ends before that is fixed, its end says why.
             let wait = Step::Wait { error: why.clone(), wait: WAIT_FOR_PERSON };
             self.take(request, candidate, wait).await?;
             return Ok(Some(Hindrance { why, to_be_told: true, may_be_of_one: false }));

@@ -1,4 +1,4 @@
-//! How far the listings of directories have come, for whoever asks meanwhile.
+//! How far the listings of directories have come, for people who ask meanwhile.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -20,7 +20,7 @@ use crate::services::work::Rows;
 use crate::store::{MessageRow, Store, StoreError};
 use crate::wording;
 
-/// How long whoever has asked something may still wait for the answer then; after it they are told to ask again.
+/// How long a person who asked something may still wait for the answer then; after it they are asked to ask again.
 pub(crate) const ANSWER_MAX: std::time::Duration = std::time::Duration::from_secs(3);
 /// Work that failed is tried again after this long.
 pub(crate) const RETRY_AFTER_FAILURE: Duration = Duration::seconds(10);
@@ -159,7 +159,7 @@ pub(crate) fn reference(row: &MessageRow) -> Option<MessageRef> {
     row.ts.clone().map(|id| MessageRef { channel: row.channel.clone(), id })
 }
 
-/// Whether the next look may find it mended: nobody has to do anything about it.
+/// Whether it may pass by the next try: nobody has to do anything about it.
 pub(crate) fn may_pass(error: &anyhow::Error) -> bool {
     let chat = |error: &ChatError| match error {
         ChatError::RateLimited(_) | ChatError::Unavailable(_) | ChatError::Ambiguous(_) => true,

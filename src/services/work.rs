@@ -44,6 +44,27 @@ pub(crate) enum Work {
 }
 
 impl Work {
+    /// Names the work for people.
+    pub(crate) fn in_words(self) -> String {
+        match self {
+            Work::Sweep(id) => format!("sweep {id}"),
+            Work::LateSweep(id) => format!("the notice that sweep {id} is late"),
+            Work::Notice(id) => format!("the notice of sweep {id}"),
+            Work::Request(id) => format!("request {id}"),
+            Work::Ending(id) => format!("notice {id} of exemptions that end"),
+            Work::Restoration(id) => format!("restore {id}"),
+            Work::Watches(_) => "the check of suspended accounts".to_owned(),
+            Work::Drift(id) => format!("report {id} of accounts that are active again"),
+            Work::Missed(id) => format!("report {id} of activity before a suspension"),
+            Work::Concerned(id) => format!("the questions of request {id}"),
+            Work::Deciders(_) => "the look-up of people who can decide".to_owned(),
+            Work::Digest(id) => format!("digest {id}"),
+            Work::Pause(id) => format!("the notice of pause {id}"),
+            Work::Homes => "the Home pages".to_owned(),
+            Work::Lineage => "the notice about the database".to_owned(),
+        }
+    }
+
     /// Returns what its calls to the outside systems are for.
     pub(crate) fn class(self) -> Class {
         match self {
@@ -83,7 +104,7 @@ pub(crate) struct Rows {
     pub(crate) tasks: TaskTracker,
     pub(crate) in_flight: Mutex<BTreeMap<Work, InFlight>>,
     pub(crate) wakes: Mutex<BTreeMap<Work, DateTime<Utc>>>,
-    /// The earliest wake may have changed: the loop winds its alarm again.
+    /// The earliest wake may have changed: the loop sets its alarm again.
     pub(crate) rewound: Notify,
 }
 

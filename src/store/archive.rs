@@ -1,20 +1,21 @@
 //! The audit trail's own end: events that are old enough leave the file, and the rest still verifies.
 //!
 //! The word for it is an event of the trail itself, which says up to where it begins later and what its last removed
-//! event's hash was; the schema lets nothing be removed without it. So whoever removes more than was recorded breaks
-//! the chain, and whoever keeps the files has it whole.
+//! event's hash was; the schema lets nothing be removed without it. So removing more than was recorded breaks
+//! the chain, and the files together with the rest are the whole chain.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
+
+use crate::domain::audit::{Action, Actor, AuditEvent};
+use crate::domain::request::RETRY_WITHIN;
+use crate::forward::HEARTBEAT;
 
 use super::audit::{self, AuditContext, decode};
 use super::codec::time_text;
 use super::requests::{COMPLETED, decode_completed};
 use super::tx::{Tx, Value, marks, params};
 use super::{Store, StoreError};
-use crate::domain::audit::{Action, Actor, AuditEvent};
-use crate::domain::request::RETRY_WITHIN;
-use crate::forward::HEARTBEAT;
 
 /// What an archive file is, for the trail.
 #[derive(Clone, Debug, PartialEq, Eq)]

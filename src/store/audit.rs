@@ -6,12 +6,13 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::codec::{Cells, json_text, time_text};
-use super::tx::{Row, Tx, params};
-use super::{Store, StoreError, archive};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{self, Action, Actor, AuditEvent, Draft, GENESIS, Subject};
 use crate::domain::request::Request;
+
+use super::codec::{Cells, json_text, time_text};
+use super::tx::{Row, Tx, params};
+use super::{Store, StoreError, archive};
 
 /// The version that writes an event.
 const BOT: &str = env!("CARGO_PKG_VERSION");
@@ -161,7 +162,7 @@ pub(super) fn append_all(tx: &dyn Tx, context: &AuditContext, drafts: Vec<Draft>
     drafts.into_iter().try_for_each(|draft| append(tx, context, draft).map(drop))
 }
 
-/// A draft by the bot itself or whoever started the sweep, about no single account.
+/// Returns a draft by the bot itself or the person who started the sweep, about no single account.
 pub(super) fn draft(
     at: DateTime<Utc>,
     actor: crate::domain::audit::Actor,

@@ -6,11 +6,12 @@ use std::ops::ControlFlow;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
+use crate::domain::digest::{Owed, Tally};
+use crate::domain::sweep::slot_key;
+
 use super::codec::{self, Cells, time_text};
 use super::tx::{Row, Tx, hints, params};
 use super::{Store, StoreError};
-use crate::domain::digest::{Owed, Tally};
-use crate::domain::sweep::slot_key;
 
 /// A digest that is to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
 
+use crate::domain::account::AccountId;
+use crate::domain::audit::Subject;
+use crate::domain::exemption::{self, End, Granted, Wish, deserves_notice};
+
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
 use super::tx::{Row, Tx, params};
 use super::{Store, StoreError};
-use crate::domain::account::AccountId;
-use crate::domain::audit::Subject;
-use crate::domain::exemption::{self, End, Granted, Wish, deserves_notice};
 
 /// What came of a wish for an exemption.
 #[derive(Clone, Debug, PartialEq, Eq)]

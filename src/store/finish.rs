@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Duration, Utc};
 use serde_json::json;
 
-use super::audit;
-use super::codec::{json_text, time_text};
-use super::past::open_accounts;
-use super::sweeps::{self, SweepRow, SweepState};
-use super::tx::{Tx, params};
-use super::{Store, StoreError, requests, watches};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, Draft, Subject};
 use crate::domain::candidate::{CandidateState, Shown};
 use crate::domain::plan::{Counts, Verdict};
 use crate::domain::request::{self, Became, Request, RequestState, list_hash};
+
+use super::codec::{json_text, time_text};
+use super::past::open_accounts;
+use super::sweeps::{self, SweepRow, SweepState};
+use super::tx::{Tx, params};
+use super::{Store, StoreError, audit, requests, watches};
 
 /// So many of the accounts that could not be judged are named in the audit event; their number is always there.
 const UNKNOWN_NAMED_MAX: usize = 100;

@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::audit::AuditEvent;
+use crate::forward::Behind;
+
 use super::audit::decode;
 use super::codec::{self, Cells};
 use super::tx::params;
 use super::{Store, StoreError, archive};
-use crate::domain::audit::AuditEvent;
-use crate::forward::Behind;
 
 impl Store {
     /// These are the collectors from now on. A new one gets the trail from its beginning, if it wants the past; of one that

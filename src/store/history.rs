@@ -9,11 +9,12 @@
 
 use chrono::{DateTime, Duration, Utc};
 
+use crate::domain::account::AccountId;
+use crate::domain::audit::{Action, AuditEvent};
+
 use super::codec::time_text;
 use super::tx::{ToValue, Tx, Value, hints, marks, params};
 use super::{Store, StoreError, audit};
-use crate::domain::account::AccountId;
-use crate::domain::audit::{Action, AuditEvent};
 
 /// Accounts that part of a login may name in one question. More make it too slow, and mean nobody in particular.
 pub const ACCOUNTS_MAX: usize = 50;
@@ -66,7 +67,7 @@ impl Store {
     }
 
     /// The events that match, oldest first. For long readings: ask again with `after_seq` set to the last one's
-    /// number, so that whoever wants to write gets their turn in between.
+    /// number, so that writers get their turn in between.
     pub async fn audit_onward(&self, query: AuditQuery) -> Result<Vec<AuditEvent>, StoreError> {
         self.read(move |tx| find(tx, &query, Order::OldestFirst)).await
     }

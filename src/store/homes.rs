@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::audit::{Action, AuditEvent};
+
 use super::codec::{self, Cells, time_text};
 use super::tx::{Row, Value, marks, params};
 use super::{Store, StoreError, audit};
-use crate::domain::audit::{Action, AuditEvent};
 
 /// What a person decided, as the page tells it.
 const DECISIONS: [Action; 11] = [
@@ -67,7 +68,7 @@ impl Store {
         .await
     }
 
-    /// The person did something elsewhere: their rights are looked at anew. `false` if they never opened the page.
+    /// The person did something elsewhere: their rights are looked up again. `false` if they never opened the page.
     pub async fn home_stale(&self, user: &str) -> Result<bool, StoreError> {
         let user = user.to_owned();
         let known = "SELECT asked FROM home WHERE user_id = ?1";
@@ -94,7 +95,7 @@ impl Store {
         let row = row.clone();
         self.write(move |tx| {
             let sql =
-                // Whoever opened it again in between waits for nothing that went wrong before.
+                // A person who opened it again in between waits for nothing that went wrong earlier.
                 "UPDATE home SET answered = ?2, seen = ?3, shown = ?4, published_at = ?5,
                            retry_at = CASE WHEN asked = ?8 THEN ?6 ELSE retry_at END,
                            attempts = CASE WHEN asked = ?8 THEN ?7 ELSE attempts END

@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::lineage::{self, DatabaseId, Head, Lineage, Stop, Witness};
+use crate::domain::request::{self, Decision};
+
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
-use super::pauses::DATABASE;
+use super::pauses::{self, DATABASE};
 use super::stops::Stops;
 use super::sweeps::{self, NewSweep, StartedSweep};
 use super::tx::{Row, Tx, params};
-use super::{Store, StoreError, archive, messages, pauses, requests, restorations};
-use crate::domain::lineage::{self, DatabaseId, Head, Lineage, Stop, Witness};
-use crate::domain::request::{self, Decision};
+use super::{Store, StoreError, archive, messages, requests, restorations};
 
 /// The result of letting a stopped database go on.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::request::{self, Request};
+
 use super::codec::{Cells, time_text};
 use super::tx::{Row, Tx, params};
 use super::{Store, StoreError, requests, sweeps};
-use crate::domain::request::{self, Request};
 
 /// One message, from before it is posted.
 #[derive(Clone, Debug, PartialEq, Eq)]

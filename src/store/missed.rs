@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::drift::Watch;
+use crate::domain::missed::{self, Checked, Missed};
+
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
 use super::tx::{Tx, params};
 use super::watches::{self, WATCHES};
 use super::{Store, StoreError, requests};
-use crate::domain::drift::Watch;
-use crate::domain::missed::{self, Checked, Missed};
 
 impl Store {
     /// Records what was read of suspended accounts that had not been checked yet.

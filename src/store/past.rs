@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::codec::{self, Cells, time_text};
-use super::tx::{Row, Tx, params};
-use super::{Store, StoreError, sweeps};
 use crate::domain::account::{AccountId, UserType};
 use crate::domain::candidate::CandidateState;
 use crate::domain::plan::Past;
 use crate::domain::request::{Decision, RequestState};
+
+use super::codec::{self, Cells, time_text};
+use super::tx::{Row, Tx, params};
+use super::{Store, StoreError, sweeps};
 
 /// So many sweeps make the recent median.
 const RECENT_SWEEPS: usize = 10;

@@ -1,13 +1,14 @@
 //! Stores emergency stops: at most one in force per policy, and read in the transaction of each step that one forbids.
 //! One that can't be written is held in memory until it can.
 
+use crate::domain::pause::{self, Pause};
+use crate::domain::request::Decision;
+
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text};
 use super::stops::{Stop, Stops};
 use super::tx::{Row, Tx, params};
 use super::{Receipt, Store, StoreError, receipts, requests};
-use crate::domain::pause::{self, Pause};
-use crate::domain::request::Decision;
 
 impl Store {
     /// Stops the policy, for the input with this key. `Err` inside: nothing was written, because it is stopped already, or

@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::codec::{Cells, json_text, time_text};
-use super::tx::{Row, Tx, params};
-use super::{Store, StoreError};
 use crate::domain::audit::Person;
 use crate::domain::policy::Rule;
 use crate::domain::request::Decision;
+
+use super::codec::{Cells, json_text, time_text};
+use super::tx::{Row, Tx, params};
+use super::{Store, StoreError};
 
 /// What is known of a policy beyond its configuration.
 #[derive(Clone, Debug, PartialEq)]

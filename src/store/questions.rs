@@ -3,15 +3,16 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::audit::{self, AuditContext};
-use super::codec::{self, Cells, json_text};
-use super::tx::{Row, Tx, Value, marks, params};
-use super::{Store, StoreError, receipts, requests};
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, Actor, Draft, Person, Subject};
 use crate::domain::candidate::CandidateState;
 use crate::domain::concern::{self, Answer, Asking, Question, Refusal, Role};
 use crate::domain::request::{Request, RequestState};
+
+use super::audit::{self, AuditContext};
+use super::codec::{self, Cells, json_text};
+use super::tx::{Row, Tx, Value, marks, params};
+use super::{Store, StoreError, receipts, requests};
 
 const OF_REQUEST: &str = "SELECT * FROM question WHERE request = ?1 ORDER BY id";
 

@@ -5,15 +5,16 @@
 
 use chrono::{DateTime, Duration, Utc};
 
+use crate::domain::audit::Draft;
+use crate::domain::candidate::Candidate;
+use crate::domain::lineage::Lineage;
+use crate::domain::request::{self, Input, Refusal, Request, Verb};
+
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, time_text};
 use super::stops::Stops;
 use super::tx::{Row, Tx, params};
 use super::{Store, StoreError, past, pauses, requests};
-use crate::domain::audit::Draft;
-use crate::domain::candidate::Candidate;
-use crate::domain::lineage::Lineage;
-use crate::domain::request::{self, Input, Refusal, Request, Verb};
 
 /// So long an input that came in time keeps its request from expiring. Slack gives up on us after 3 s; what is not
 /// settled by now was lost in a crash.

@@ -2,15 +2,16 @@
 
 use chrono::{DateTime, Utc};
 
-use super::audit::{self, AuditContext};
-use super::codec::{self, Cells, json_text, time_text};
-use super::tx::{Row, Tx, Value, hints, params};
-use super::{Store, StoreError, exemptions, pauses, policies, reviews, watches};
 use crate::domain::account::AccountId;
 use crate::domain::audit::Action;
 use crate::domain::candidate::{self, Candidate, CandidateState, Shown, Skip, Step, Unproven};
 use crate::domain::request::{self, Became, Request, RequestState, Transition, list_hash, proof};
 use crate::domain::sessions::{self, Sessions};
+
+use super::audit::{self, AuditContext};
+use super::codec::{self, Cells, json_text, time_text};
+use super::tx::{Row, Tx, Value, hints, params};
+use super::{Store, StoreError, exemptions, pauses, policies, reviews, watches};
 
 /// A request with its candidates in the order of the list.
 pub(super) type Whole = (Request, Vec<Candidate>);
@@ -63,7 +64,7 @@ impl Store {
     }
 
     /// The ids of the requests that still have something to do or to tell, oldest first: what reconcile works on. Only
-    /// the ids, so that a row that can't be read is the error of whoever reads that one.
+    /// the ids, so that a row that can't be read is an error only for the caller that reads it.
     pub async fn live_requests(&self) -> Result<Vec<i64>, StoreError> {
         self.read(|tx| tx.all("SELECT id FROM request WHERE told = 0 ORDER BY id", params![], codec::id))
             .await
@@ -209,7 +210,7 @@ impl Store {
         .await
     }
 
-    /// Nothing comes of the wish to ask about a request again; somebody may have it anew.
+    /// The repeated request found nothing to ask; somebody may ask again.
     pub async fn not_asked_again(&self, id: i64) -> Result<(), StoreError> {
         self.write(move |tx| asked_anew(tx, Some(id), None)).await
     }
@@ -233,7 +234,8 @@ pub(super) fn need_alone(tx: &dyn Tx, id: i64) -> Result<Request, StoreError> {
     load_alone(tx, id)?.ok_or_else(|| StoreError::Missing { table: "request", id: id.to_string() })
 }
 
-/// One account of a request that a change needs: whoever works through a long list does not read all of it each time.
+/// One account of a request that a change needs: a caller that works through a long list does not read all of it each
+/// time.
 fn need_one(tx: &dyn Tx, request: i64, position: u32) -> Result<(Request, Candidate), StoreError> {
     let request = need_alone(tx, request)?;
     let sql =
@@ -296,7 +298,7 @@ fn unproven(tx: &dyn Tx, request: &Request, candidate: &Candidate) -> Result<Opt
             position = candidate.position,
             account = candidate.shown.id.0,
             ?why,
-            "THE DATABASE WAS CHANGED BY HAND: the audit trail does not bear out this approval, so nobody is suspended \
+            "THE DATABASE WAS CHANGED BY HAND: the audit trail does not confirm this approval, so nobody is suspended \
              for it; keep the file as evidence"
         );
     }
@@ -319,7 +321,7 @@ fn has(tx: &dyn Tx, request: &Request, candidate: &Candidate, action: Action) ->
         request = request.id,
         position = candidate.position,
         without = action,
-        "THE DATABASE WAS CHANGED BY HAND: the audit trail does not have what the row rests on, so nothing is done for \
+        "THE DATABASE WAS CHANGED BY HAND: the audit trail does not confirm this row, so nothing is done for \
          it; keep the file as evidence"
     );
     Ok(false)
@@ -452,8 +454,8 @@ pub(super) fn is_told(tx: &dyn Tx, id: i64) -> Result<bool, StoreError> {
     Ok(told.unwrap_or_default())
 }
 
-/// Something that the card shows has changed outside of the request's own steps. Its version goes up, so that whoever
-/// is just showing the card as it was before does not take it for told.
+/// Something that the card shows has changed outside of the request's own steps. Its version goes up, so that a
+/// caller that is just showing the card as it was before does not take it for told.
 pub(super) fn card_changes(tx: &dyn Tx, id: i64) -> Result<(), StoreError> {
     tx.run("UPDATE request SET told = 0, version = version + 1 WHERE id = ?1", params![id]).map(drop)
 }

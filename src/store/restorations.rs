@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::audit::{self, AuditContext};
-use super::codec::{self, Cells, json_text, time_text};
-use super::tx::{Row, Tx, hints, params};
-use super::{Store, StoreError, requests};
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
 use crate::domain::restoration::{self, Restoration, RestorationState, Skip, Step, Wish};
 
-/// What came of a wish to give an account back.
+use super::audit::{self, AuditContext};
+use super::codec::{self, Cells, json_text, time_text};
+use super::tx::{Row, Tx, hints, params};
+use super::{Store, StoreError, requests};
+
+/// What came of a wish to restore an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AskedFor {
     /// It is to be done.
@@ -201,7 +202,7 @@ fn is_proven(tx: &dyn Tx, restoration: &Restoration) -> Result<bool, StoreError>
     }
     tracing::error!(
         restoration = restoration.id,
-        "THE DATABASE WAS CHANGED BY HAND: the audit trail does not have this wish, so nobody is given back; keep the \
+        "THE DATABASE WAS CHANGED BY HAND: the audit trail has no record of this request, so nobody is restored; keep the \
          file as evidence"
     );
     Ok(false)

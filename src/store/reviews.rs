@@ -1,11 +1,12 @@
 //! Drafts of decisions: what a person chose so far in the dialog, until the request ends.
 
-use super::codec::{Cells, json_text};
-use super::tx::{Tx, params};
-use super::{Store, StoreError, requests};
 use crate::domain::candidate::Candidate;
 use crate::domain::draft::Draft;
 use crate::domain::request::Request;
+
+use super::codec::{Cells, json_text};
+use super::tx::{Tx, params};
+use super::{Store, StoreError, requests};
 
 /// A request as a person reviews it.
 #[derive(Clone, Debug, PartialEq)]

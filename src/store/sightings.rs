@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::codec::{Cells, json_text, time_text};
-use super::tx::{Row, Tx, params};
-use super::{Store, StoreError};
 use crate::domain::account::AccountId;
 use crate::domain::assess::SecondLook;
 use crate::domain::sighting::{Memory, Sighting, later, remembered};
+
+use super::codec::{Cells, json_text, time_text};
+use super::tx::{Row, Tx, params};
+use super::{Store, StoreError};
 
 /// An account that nobody has asked about for so long, and that was not seen either, is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::days(400);

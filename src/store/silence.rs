@@ -3,16 +3,17 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use crate::domain::audit::Action;
+use crate::domain::silence::{Kind, Nudge};
+
 use super::audit::{self, AuditContext};
 use super::codec::time_text;
 use super::tx::{Tx, params};
 use super::{Store, StoreError, requests};
-use crate::domain::audit::Action;
-use crate::domain::silence::{Kind, Nudge};
 
 impl Store {
     /// Whether this is to be told now: the request still waits, and it has not been told. Remembers that it was begun, so
-    /// that whoever restarts looks for it.
+    /// that a restart looks for it.
     pub async fn begin_nudge(
         &self,
         request: i64,

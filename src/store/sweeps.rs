@@ -3,16 +3,17 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::audit::{self, AuditContext};
-use super::codec::{self, Cells, json_text, time_text};
-use super::stops::Stops;
-use super::tx::{Row, Tx, params};
-use super::{Store, StoreError, pauses, policies, requests, watches};
 use crate::domain::audit::{Action, Subject};
 use crate::domain::pause::Pause;
 use crate::domain::plan::{Counts, Verdict};
 use crate::domain::policy::Rule;
 use crate::domain::sweep::Trigger;
+
+use super::audit::{self, AuditContext};
+use super::codec::{self, Cells, json_text, time_text};
+use super::stops::Stops;
+use super::tx::{Row, Tx, params};
+use super::{Store, StoreError, pauses, policies, requests, watches};
 
 /// A sweep about to run.
 #[derive(Clone, Debug, PartialEq)]

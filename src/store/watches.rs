@@ -2,14 +2,15 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::audit::{self, AuditContext};
-use super::codec::{self, Cells, json_text, time_text};
-use super::tx::{Row, Tx, params};
-use super::{Store, StoreError, requests};
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
 use crate::domain::candidate::{Candidate, Shown};
 use crate::domain::drift::{self, Back, End, Ours, Seen, Step, Watch};
+
+use super::audit::{self, AuditContext};
+use super::codec::{self, Cells, json_text, time_text};
+use super::tx::{Row, Tx, params};
+use super::{Store, StoreError, requests};
 
 /// Every watch with what was shown of its account.
 pub(super) const WATCHES: &str = "SELECT watch.*, candidate.shown FROM watch
@@ -18,7 +19,7 @@ pub(super) const WATCHES: &str = "SELECT watch.*, candidate.shown FROM watch
 /// A look that can't be recorded is repeated this much later.
 const BAD_ROW_WAIT: Duration = Duration::hours(1);
 
-/// An account that was found to be active again by other hands.
+/// An account that was found to be active again through somebody else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drifted {
     /// The policy that had suspended it.
@@ -58,8 +59,8 @@ impl Store {
     }
 
     /// Records what was seen of these watches, judged by the rows as they are now: what ended meanwhile is left alone.
-    /// Accounts that are active again by other hands become one batch, to be told together. Returns it, if there are any.
-    /// The policy watches for so long; `None` while the clock is off.
+    /// Accounts that are active again through somebody else become one batch, to be reported together. Returns it, if
+    /// there are any. The policy watches for so long; `None` while the clock is off.
     pub async fn record_looks(
         &self,
         seen: Vec<(i64, Seen)>,

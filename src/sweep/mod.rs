@@ -27,7 +27,7 @@ use crate::wording::notices;
 /// A slot that starts this much later than it should is a catch-up.
 const LATE_AFTER_S: i64 = 120;
 /// For so long after its slot began, a sweep that a passing trouble stops is tried again; the next slot may be a week
-/// away. Whoever asked for a sweep waits for the answer, and can ask again.
+/// away. The person who asked for a sweep waits for the answer, and can ask again.
 const TRY_AGAIN_WITHIN: Duration = Duration::hours(1);
 /// A slot whose sweep a wrong clock began, and whose time comes within this of that, has its sweep after all.
 const NOT_YET_MEANT: Duration = Duration::minutes(5);
@@ -40,7 +40,7 @@ pub struct Sweeper {
     authz: Arc<Authz>,
     outbox: Arc<Outbox>,
     requests: Arc<Requests>,
-    /// How often a passing trouble stopped a sweep, and when it begins again.
+    /// How often a temporary fault stopped a sweep, and when it starts again.
     stopped_sweeps: Mutex<BTreeMap<i64, (u32, DateTime<Utc>)>>,
     surveys: Arc<Surveys>,
 }
@@ -130,7 +130,7 @@ impl Sweeper {
         Ok(started)
     }
 
-    /// Runs a started sweep to its end, whatever that is. One that is to be begun anew says when.
+    /// Runs a started sweep to its end, whatever that is. One that is to start again says when.
     pub(crate) async fn run_sweep(self: &Arc<Self>, id: i64) -> Option<DateTime<Utc>> {
         if let Some(at) = self.sweep_waits(id) {
             return Some(at);
@@ -144,11 +144,11 @@ impl Sweeper {
         let (first, longest) = TRY_AGAIN_AFTER;
         *at = self.s.clock.now() + waiting::doubled(first, *times, longest);
         *times += 1;
-        tracing::warn!(sweep = id, error = format!("{error:#}"), again_at = %*at, "sweep stopped; it is begun anew");
+        tracing::warn!(sweep = id, error = format!("{error:#}"), again_at = %*at, "sweep stopped; it starts again");
         Some(*at)
     }
 
-    /// Until when a sweep that was stopped is not to be begun anew. A clock that was put back delays nothing.
+    /// Until when a sweep that was stopped does not start again. A clock that was put back delays nothing.
     fn sweep_waits(&self, id: i64) -> Option<DateTime<Utc>> {
         let at = crate::services::lock(&self.stopped_sweeps).get(&id).map(|(_, at)| *at);
         waiting::until_within(at, TRY_AGAIN_AFTER.1, self.s.clock.now())
@@ -187,7 +187,7 @@ impl Sweeper {
         let policy = Policy { rule: sweep.rule.clone(), ..policy.clone() };
         let survey = self.survey_for(sweep.id, policy.clone()).await?;
         if let Some(error) = survey.unread.clone().filter(|_| is_tried_again(sweep, self.s.clock.now())) {
-            return Err(anyhow::Error::new(error).context("the sign-in log could not be read"));
+            return Err(anyhow::Error::new(error).context("Okta's System Log could not be read"));
         }
         self.look_after_open_cards(&policy.name).await?;
         let finished = self.finished(&policy, survey).await?;
@@ -223,7 +223,7 @@ impl Sweeper {
             }
             SweepState::Finished { verdict: Verdict::NoCandidates, counts, .. } => {
                 let asked_for = sweep.trigger.person().is_some();
-                // Whom nobody could judge might be among those to ask about: that is no quiet day.
+                // An account that could not be judged might have been proposed: that is no quiet day.
                 let told = asked_for || counts.unknown > 0;
                 let announce = told || policy.is_none_or(|policy| policy.announce_no_candidates);
                 announce.then(|| notices::no_candidates(&sweep.policy, &sweep.rule, *counts))

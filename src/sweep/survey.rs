@@ -19,12 +19,12 @@ use crate::request::standing::restored_at;
 use crate::services::listings::Counter;
 use crate::sweep::Sweeper;
 
-/// Whom of a directory a survey keeps in memory.
+/// The accounts of a directory that a survey keeps in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
     /// Everybody, to be shown.
     Everybody,
-    /// Those whom their own record and what protects them don't settle: whoever is idle, in a grace period or unreadable.
+    /// Accounts that their own record and protections don't settle: idle, in a grace period or unreadable.
     Unsettled,
 }
 
@@ -34,8 +34,8 @@ pub struct Survey {
     pub plan: Plan,
     /// How many pages the listing had.
     pub pages: u32,
-    /// The passing trouble that left nobody to ask about, or most of the idle accounts unjudged: whoever can wait knows
-    /// more after another survey.
+    /// The passing trouble that left nobody to ask about, or most of the idle accounts unjudged: a caller that can
+    /// wait knows more after another survey.
     pub unread: Option<IdentityError>,
     /// The accounts that are left out because their profile has an approver's e-mail address, and for nothing else that
     /// says whose they are.
@@ -91,7 +91,7 @@ impl Sieve<'_> {
     }
 }
 
-/// Surveys a policy. Any look-up that fails fails the whole, but a second look: whom it leaves unjudged is
+/// Surveys a policy. Any look-up that fails fails the whole, but a second look: an account that it leaves unjudged is
 /// counted, and `unread` says if another survey may know more.
 ///
 /// The error's text is fit for the channel.
@@ -118,7 +118,7 @@ pub async fn survey(
     let pages = listing?;
     let Sieve { mut kept, others, by_email, .. } = sieve;
     if !kept.is_empty() {
-        // A large directory is listed for minutes: whom it leaves is looked at as they are protected now.
+        // A large directory is listed for minutes: the accounts that are left are judged by the protections of now.
         let protections = self::protections(sweeper, policy, sweeper.s.clock.now()).await?;
         for (account, standing) in kept.values_mut() {
             *standing = protections.standing(account);
@@ -178,8 +178,11 @@ fn blind(looks: &SecondLooks, by_log: bool) -> Option<anyhow::Error> {
     let failures: Vec<&IdentityError> = looks.values().map_while(|look| look.as_ref().err()).collect();
     let passing = failures.iter().find(|failure| failure.may_pass());
     let why = passing.or(failures.first()).copied().filter(|_| failures.len() == looks.len())?;
-    let what =
-        if by_log { "the sign-in log could not be read for any" } else { "no closer look succeeded at any" };
+    let what = if by_log {
+        "the System Log could not be read for any"
+    } else {
+        "no account could be read more closely, for any"
+    };
     let what = format!("{what} of the {} idle accounts", looks.len());
     Some(anyhow::Error::new(why.clone()).context(what))
 }

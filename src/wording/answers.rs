@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use crate::chat::{Block, Button, Card, Connection, MessageRef, Span, Text};
-use crate::domain::account::Account;
+use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::{Assessment, Standing};
-use crate::domain::audit::{Actor, AuditEvent};
+use crate::domain::audit::{Action, Actor, AuditEvent};
 use crate::domain::exemption::Granted;
 use crate::domain::pause::Pause;
 use crate::domain::plan::{Assessed, Plan, Verdict};
@@ -13,7 +13,7 @@ use crate::domain::policy::{Policy, Rule};
 use crate::domain::progress::Progress;
 use crate::domain::request::{Request, RequestState};
 use crate::forward::Behind;
-use crate::wording::{account_who, accounts, assessment_in_words, mention, span_of_time};
+use crate::wording::{account_who, accounts, assessment_in_words, events, mention, span_of_time};
 
 /// Lines of a list in an answer that one person sees; Slack cuts such answers at a few thousand characters.
 pub const LINES_MAX: usize = 20;
@@ -28,8 +28,8 @@ pub fn list(title: Text, lines: Vec<Text>) -> Card {
     Card { summary: title, blocks }
 }
 
-/// The buttons of an answer carry a command line each: pressing one asks that instead, with the rights of whoever
-/// presses.
+/// The buttons of an answer carry a command line each: pressing one asks that instead, with the rights of the person
+/// who presses.
 pub const ASK: &str = "ask";
 
 /// A button that asks `line` in place of the answer that it stands on.
@@ -52,7 +52,7 @@ pub fn stay_here(card: &mut Card) {
 
 /// What is said of policies that are left out because nobody could tell whether the person may see them.
 pub fn left_out() -> Text {
-    Text::plain("What you may see of some other policies could not be found out just now; they are left out.")
+    Text::plain("Some other policies are left out: I could not find out from Slack whether you may see them.")
 }
 
 /// Says of an answer about all policies that some are left out.
@@ -135,7 +135,7 @@ pub(crate) fn policy_line(status: &PolicyStatus, now: DateTime<Utc>) -> Text {
     }
     text = match status.next_slot {
         Some(at) => text.then("\nNext sweep ").with(Span::Time(at)),
-        None => text.then("\nThe schedule has no next time"),
+        None => text.then("\nNo further sweep is scheduled"),
     };
     for note in &status.days_off {
         text = text.then("\n").and(note.clone());
@@ -171,15 +171,15 @@ pub fn request_line(request: &Request, card: Option<&MessageRef>) -> Text {
     let state = match &request.state {
         RequestState::Preview => " (preview)",
         RequestState::Held { .. } => " (held by a guard)",
-        RequestState::Pending { first: Some(_) } => " waits for a second person's approval",
+        RequestState::Pending { first: Some(_) } => " waits for a second approval",
         RequestState::Pending { first: None } => " waits for a decision",
-        RequestState::Approved { .. } => " is being carried out",
+        RequestState::Approved { .. } => " is being executed",
         RequestState::Completed { .. } => " is completed",
         RequestState::Denied { .. } => " was denied",
         RequestState::Expired { .. } => " has expired",
-        RequestState::Withdrawn { .. } => " was taken back",
+        RequestState::Withdrawn { .. } => " was withdrawn",
         RequestState::WentLive { .. } => " took the rule live",
-        RequestState::Outdated { .. } => " is left behind by a changed rule",
+        RequestState::Outdated { .. } => " was ended by a changed rule",
     };
     let text = Text::plain("Open: ").and(text).then(format!(" of {}{state}", request.policy));
     match request.deadline {
@@ -194,19 +194,19 @@ pub(crate) fn health_line(health: &Health) -> Text {
         Connection::Connecting => "reconnecting",
         Connection::Closed => "closed",
     };
-    let text = Text::plain(format!("Slack: {chat}. Identity provider: "));
+    let text = Text::plain(format!("Slack: {chat}. Okta: "));
     let text = match &health.identity {
-        None => text.then("not asked yet"),
-        Some((at, Ok(()))) => text.then("answered ").with(Span::Time(*at)),
-        Some((at, Err(error))) => text.then("failed ").with(Span::Time(*at)).then(": ").quoted(error),
+        None => text.then("not asked yet."),
+        Some((at, Ok(()))) => text.then("answered ").with(Span::Time(*at)).then("."),
+        Some((at, Err(error))) => text.then("failed ").with(Span::Time(*at)).then(": ").sentence(error),
     };
     let text = match &health.database {
-        Ok(()) => text.then(". Database: fine."),
-        Err(error) => text.then(". Database: ").quoted(error),
+        Ok(()) => text.then(" Database: fine."),
+        Err(error) => text.then(" Database: ").sentence(error),
     };
     health.behind.iter().fold(text, |text, behind| {
         text.then(format!(
-            " {} of the audit trail not forwarded to ",
+            " {} of the audit trail not yet forwarded to ",
             crate::wording::counted(usize::try_from(behind.events).unwrap_or_default(), "event", "events")
         ))
         .quoted(&behind.collector)
@@ -238,7 +238,7 @@ pub fn pending(open: &[(Request, Option<MessageRef>)]) -> Card {
 
 /// Under a preview that was made a moment ago.
 pub fn read_at(at: DateTime<Utc>) -> Block {
-    Block::Context(Text::plain("Read ").with(Span::Time(at)).then("; read anew at most once a minute."))
+    Block::Context(Text::plain("Read ").with(Span::Time(at)).then("; refreshed at most once a minute."))
 }
 
 /// The answer to `preview`: what a sweep would do now, and what it says of each account that is not simply active.
@@ -248,25 +248,26 @@ pub fn preview(policy: &Policy, plan: &Plan, page: usize, now: DateTime<Utc>) ->
         Verdict::NoCandidates if counts.waiting > 0 => {
             let wait = if counts.waiting == 1 { "waits" } else { "wait" };
             let waiting = accounts(counts.waiting as usize);
-            Text::plain(format!("would ask about nobody else: {waiting} already {wait} for an answer"))
+            Text::plain(format!("would ask about nobody else: {waiting} already {wait} for a decision."))
         }
-        Verdict::NoCandidates => Text::plain("would ask about nobody"),
-        Verdict::Ask => Text::plain(format!("would ask about {}", accounts(counts.candidates as usize))),
+        Verdict::NoCandidates => Text::plain("would ask about nobody."),
+        Verdict::Ask => Text::plain(format!("would ask about {}.", accounts(counts.candidates as usize))),
         Verdict::Preview => Text::plain(format!(
-            "would show {} without asking, because the rule is not live yet",
+            "would show {} without asking, because the rule is not live yet.",
             accounts(counts.candidates as usize)
         )),
-        Verdict::Held(guard) => Text::plain("would be held. ").and(crate::wording::guard_in_words(guard)),
+        Verdict::Held(guard) => {
+            Text::plain("would be held by a guard. ").and(crate::wording::guard_in_words(guard))
+        }
         Verdict::Refused(guard) => {
-            Text::plain("would be refused. ").and(crate::wording::guard_in_words(guard))
+            Text::plain("would be stopped by a guard. ").and(crate::wording::guard_in_words(guard))
         }
     };
-    let title = Text::plain("A sweep of ")
-        .with(Span::Code(policy.name.clone()))
-        .then(" now ")
-        .and(verdict)
-        .then(format!(". {} looked at; nothing was posted or changed.", counts.population));
-    // Who would be proposed comes first, then whoever is left alone for a reason, then the active.
+    let title =
+        Text::plain("A sweep of ").with(Span::Code(policy.name.clone())).then(" now ").and(verdict).then(
+            format!(" {} checked; nothing was posted or changed.", accounts(counts.population as usize)),
+        );
+    // Proposed accounts come first, then those left alone for a reason, then the active.
     let mut all: Vec<&Assessed> = plan.assessed.iter().collect();
     all.sort_by_key(|one| match one.assessment {
         Assessment::Candidate(_) => 0,
@@ -282,7 +283,7 @@ pub fn preview(policy: &Policy, plan: &Plan, page: usize, now: DateTime<Utc>) ->
         let line =
             account_who(&one.account).then(" ").and(assessment_in_words(&one.assessment, &policy.rule, now));
         match one.waiting_in.filter(|_| matches!(one.assessment, Assessment::Candidate(_))) {
-            Some(request) => line.then(format!("; request {request} asks about this account already")),
+            Some(request) => line.then(format!("; request {request} already asks about this account")),
             None => line,
         }
     });
@@ -328,12 +329,15 @@ pub struct Why<'a> {
 pub fn why(why: &Why, now: DateTime<Utc>) -> Card {
     let title =
         account_who(why.account).then(" ").and(assessment_in_words(why.assessment, &why.policy.rule, now));
+    let title = title.and(suspended_by(why).unwrap_or_default()).then(".");
     let mut lines = vec![facts(why.account, why.standing), next(why, now)];
     if let (true, Some(email)) = (why.standing.approver_by_email, &why.account.email) {
         lines.push(
-            Text::plain("It is taken for an approver's only because of the e-mail address in its profile, ")
-                .login(email)
-                .then(". If the account is not that person's, correct the address in the directory."),
+            Text::plain(
+                "It counts as an approver's account only because of the e-mail address in its profile, ",
+            )
+            .login(email)
+            .then(". If it is not that person's account, correct the address in Okta."),
         );
     }
     if !why.exemptions.is_empty() {
@@ -342,7 +346,7 @@ pub fn why(why: &Why, now: DateTime<Utc>) -> Card {
         lines.extend(shown.map(|granted| crate::wording::exemptions::line(granted, now)));
     }
     if why.history.is_empty() {
-        lines.push(Text::plain("No history with this bot."));
+        lines.push(Text::plain("This bot has no record of it yet."));
     } else {
         lines.push(Text::plain("Latest events:"));
         lines.extend(why.history.iter().map(event_line));
@@ -353,6 +357,27 @@ pub fn why(why: &Why, now: DateTime<Utc>) -> Card {
         card.blocks.push(Block::Buttons(vec![ask_button("Whole history", line)]));
     }
     card
+}
+
+/// Says who suspended an account that is suspended, as far as its latest events have it.
+fn suspended_by(why: &Why) -> Option<Text> {
+    if !matches!(why.assessment, Assessment::NotSuspendable(AccountStatus::Suspended)) {
+        return None;
+    }
+    let back = [Action::Restored.word(), Action::DriftFound.word()];
+    let mut latest = why.history.iter().take_while(|event| !back.contains(&event.action.as_str()));
+    let ours = latest.find(|event| event.action == Action::Suspended.word());
+    Some(match (ours, why.account.status_changed.at()) {
+        (Some(event), _) => {
+            let by = event.request.map_or_else(String::new, |request| format!(" for request {request}"));
+            Text::plain(format!(": this bot suspended it{by}, ")).with(Span::Time(event.at))
+        }
+        (None, Some(at)) if !why.more_history => {
+            Text::plain(": somebody else suspended it. Its status changed ").with(Span::Time(at))
+        }
+        (None, Some(at)) => Text::plain(": its status changed ").with(Span::Time(at)),
+        (None, None) => Text::default(),
+    })
 }
 
 fn facts(account: &Account, standing: &Standing) -> Text {
@@ -368,31 +393,31 @@ fn facts(account: &Account, standing: &Standing) -> Text {
     let text = reading(text, &account.last_sign_in).then(" · status changed ");
     let text = reading(text, &account.status_changed);
     match &standing.second_look {
-        SecondLook::NotAsked => text.then(" · sign-in log not asked"),
+        SecondLook::NotAsked => text.then(" · System Log not read"),
         SecondLook::Nothing { since } => {
-            text.then(" · no sign of life in the log since ").with(Span::Date(*since))
+            text.then(" · no sign of life in the System Log since ").with(Span::Date(*since))
         }
         SecondLook::Seen(seen) => {
-            let text = text.then(" · in the log ").with(Span::Time(seen.at)).then(": ");
+            let text = text.then(" · in the System Log ").with(Span::Time(seen.at)).then(": ");
             let text = text.and(crate::wording::sign_in_words(seen.sign.as_ref()));
             match seen.read_since {
-                Some(since) => text.then(", and nothing later in the log since ").with(Span::Date(since)),
+                Some(since) => text.then(", and nothing later in it since ").with(Span::Date(since)),
                 None => text,
             }
         }
-        SecondLook::Failed(why) => text.then(" · sign-in log unreadable: ").quoted(why),
+        SecondLook::Failed(why) => text.then(" · System Log could not be read: ").quoted(why),
     }
 }
 
 fn next(why: &Why, now: DateTime<Utc>) -> Text {
     if let Some(request) = why.waiting_in {
-        return Text::plain(format!("Request {request} asks about it."));
+        return Text::plain(format!("Request {request} already asks about it."));
     }
     let rule: &Rule = &why.policy.rule;
     match why.assessment {
-        Assessment::Active(idle) => Text::plain("Would be proposed after ")
+        Assessment::Active(idle) => Text::plain("It would be proposed after ")
             .with(Span::Time(rule.calendar.after(idle.since, rule.inactive_after)))
-            .then(", if nothing is seen until then."),
+            .then(", unless its owner is active sooner."),
         Assessment::Candidate(_) => match why.next_slot {
             Some(at) => Text::plain("The next sweep proposes it: ")
                 .with(Span::Time(at))
@@ -400,36 +425,30 @@ fn next(why: &Why, now: DateTime<Utc>) -> Text {
             None => Text::plain("The next sweep proposes it."),
         },
         Assessment::InGrace { until, .. } => {
-            Text::plain("Not proposed before ").with(Span::Time(*until)).then(".")
+            Text::plain("It is not proposed before ").with(Span::Time(*until)).then(".")
         }
         Assessment::OtherType(_)
         | Assessment::Exempt(_)
         | Assessment::NotSuspendable(_)
-        | Assessment::Unknown(_) => Text::plain("Not proposed as long as that is so."),
+        | Assessment::Unknown(_) => Text::plain("It is not proposed while that is so."),
     }
 }
 
-/// One event: number, when, who, what, whom, with what result.
+/// Returns one event in words: number, time, actor, action, account, request and cause.
 pub fn event_line(event: &AuditEvent) -> Text {
     let text = Text::plain(format!("{} · ", event.seq)).with(Span::Time(event.at)).then(" · ");
     let text = match &event.actor {
         Actor::System => text.then("the bot"),
         Actor::Person(person) => text.and(mention(person)),
     };
-    let mut text = text.then(" · ").with(Span::Code(event.action.clone()));
+    let mut text = text.then(" · ").then(events::action(event));
     if let Some(subject) = &event.subject {
         text = text.then(" · ").login(&subject.login);
     }
     if let Some(request) = event.request {
         text = text.then(format!(" · request {request}"));
     }
-    for key in ["reason", "error", "why"] {
-        if let Some(value) = event.detail.get(key).filter(|value| !value.is_null()) {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            text = text.then(format!(" · {key}: ")).quoted(value);
-        }
-    }
-    text
+    text.and(events::cause(event))
 }
 
 /// Shows how a command is used, in clap's words.

@@ -23,8 +23,8 @@ pub struct Before {
 pub(crate) fn earlier(view: &View, candidate: &Candidate) -> Text {
     let text = Text::plain(match candidate.shown.pending_sweeps {
         0 => " · new on the list".to_owned(),
-        1 => " · also on the list before".to_owned(),
-        times => format!(" · on the last {times} lists too"),
+        1 => " · also on the previous list".to_owned(),
+        times => format!(" · also on the last {times} lists"),
     });
     text.and(denied(view, candidate).unwrap_or_default())
 }
@@ -47,12 +47,12 @@ pub(crate) fn exempted(view: &View, candidate: &Candidate) -> Option<Text> {
     let text = Text::default()
         .with(Span::Bold("Exempt".into()))
         .then(" until ")
-        .with(Span::Time(granted.ends_at))
+        .with(Span::Time(super::last_moment(granted.ends_at)))
         .then(", by ")
         .and(mention(&granted.by))
         .then(": ")
-        .quoted(cut(&granted.reason));
-    Some(text.then(". The account is left alone, whatever is decided here."))
+        .sentence(cut(&granted.reason));
+    Some(text.then(" The account is left alone, even if this request is approved."))
 }
 
 /// Returns the accounts that no decision was about so far: what is denied is not pending.

@@ -16,7 +16,7 @@ pub struct About<'a> {
     pub left: usize,
     /// The request's card, if it stands.
     pub card: Option<&'a MessageRef>,
-    /// What stands in the way, and the mend.
+    /// What stands in the way, and how to fix it.
     pub why: &'a str,
     /// Until when the approval holds.
     pub until: DateTime<Utc>,
@@ -32,7 +32,7 @@ pub fn in_channel(about: &About<'_>, admins: &People) -> Card {
 
 /// The message to an admin.
 pub fn to_admin(about: &About<'_>) -> Card {
-    spoken(said(about).then(" You get this because you are named as an admin of this policy."))
+    spoken(said(about).then(" You get this because you are an admin of this policy."))
 }
 
 fn said(about: &About<'_>) -> Text {
@@ -40,11 +40,11 @@ fn said(about: &About<'_>) -> Text {
         .with(Span::Code(about.request.policy.clone()))
         .then(": the suspensions of ")
         .and(linked(about.request, about.card))
-        .then(format!(" have stopped; {} still to be looked at. ", accounts(about.left)))
-        .quoted(about.why)
-        .then(" Nothing is lost: it goes on by itself once that is mended. The approval holds until ")
+        .then(format!(" have stopped, with {} left: ", accounts(about.left)))
+        .sentence(about.why)
+        .then(" They continue on their own once that is fixed. The approval is valid until ")
         .with(Span::Time(about.until))
-        .then("; whoever has not been looked at by then is left alone.")
+        .then("; accounts that are not done by then are left alone.")
 }
 
 /// The message when it goes on.
@@ -52,9 +52,9 @@ pub fn goes_on(request: &Request, card: Option<&MessageRef>) -> Card {
     spoken(
         Text::default()
             .with(Span::Code(request.policy.clone()))
-            .then(": what stood in the way is mended, and the suspensions of ")
+            .then(": the problem is fixed, and the suspensions of ")
             .and(linked(request, card))
-            .then(" go on."),
+            .then(" continue."),
     )
 }
 

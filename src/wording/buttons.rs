@@ -43,7 +43,7 @@ pub(crate) fn decisions(view: &View) -> Vec<Button> {
 }
 
 fn button(view: &View, action: &str, label: &str, tone: Tone, confirm: Option<Confirm>) -> Button {
-    // Whoever suspends counts on what the card says of a first approval.
+    // A person who suspends relies on what the card says about a first approval.
     let value = match action {
         action::SUSPEND => format!("{}:{}", view.request.id, view.request.shown()),
         _ => value(view.request),
@@ -73,7 +73,7 @@ fn release(view: &View, count: usize) -> Button {
     let confirm = Confirm {
         title: "Release this sweep?".into(),
         text: format!(
-            "The guard is overridden once. {} will be asked about, and somebody else must decide.",
+            "This overrides the guard once. The bot asks about {}, and somebody else must decide.",
             accounts(count)
         ),
         yes: "Release once".into(),
@@ -89,14 +89,14 @@ fn these(count: usize) -> String {
 fn suspend(view: &View, count: usize) -> Button {
     let text = if needs_two(view) {
         format!(
-            "{} can't sign in any more once a second person approves too. Until then nothing happens, and you may \
+            "{} can't sign in once a second person approves too. Until then nothing happens, and you may \
              take your approval back.",
             these(count)
         )
     } else {
         format!(
             "{} can't sign in until somebody unsuspends them. \
-             Each account is looked at again first; who was active meanwhile is left alone.",
+             Each account is read again first; any that was active meanwhile is left alone.",
             these(count)
         )
     };
@@ -118,7 +118,7 @@ fn second_of_two(view: &View, first: &FirstApproval) -> Vec<Button> {
     let count = in_both(view, first);
     let text = format!(
         "You are the second person: {} can't sign in until somebody unsuspends them. \
-         Each account is looked at again first; who was active meanwhile is left alone.",
+         Each account is read again first; any that was active meanwhile is left alone.",
         these(count).to_lowercase()
     );
     let suspend = (count > 0).then(|| suspend_button(view, count, text));
@@ -129,18 +129,18 @@ fn second_of_two(view: &View, first: &FirstApproval) -> Vec<Button> {
 
 fn retry(view: &View, failed: usize) -> Option<Button> {
     let confirm = Confirm {
-        title: format!("Try {} again?", accounts(failed)),
+        title: format!("Retry {}?", accounts(failed)),
         text: format!(
-            "{} can't sign in once that works. Each account is looked at again first; who was active meanwhile is \
+            "{} can't sign in once that works. Each account is read again first; any that was active meanwhile is \
              left alone.",
             these(failed)
         ),
-        yes: "Try again".into(),
+        yes: "Retry".into(),
         no: "Go back".into(),
     };
     let label = match failed {
-        1 => "Try the failed one again".to_owned(),
-        _ => format!("Try the {failed} failed again"),
+        1 => "Retry the failed account".to_owned(),
+        _ => format!("Retry the {failed} failed accounts"),
     };
     (failed > 0).then(|| button(view, action::RETRY, &label, Tone::Danger, Some(confirm)))
 }

@@ -79,7 +79,7 @@ pub struct View<'a> {
     pub paused: Option<&'a Pause>,
     /// The policy as it is configured now, if it still is.
     pub policy: Option<&'a Policy>,
-    /// Whom of the list somebody has given back, or is to, oldest first.
+    /// The restorations of accounts of the list, oldest first.
     pub restorations: &'a [Restoration],
     /// Where an admin opens each account, by position.
     pub links: &'a BTreeMap<u32, String>,
@@ -198,7 +198,7 @@ fn title(view: &View) -> String {
         RequestState::Held { .. } => format!("Held: {count} would be proposed"),
         RequestState::Pending { .. } => format!("Suspend {}?", accounts(in_state(view, "proposed"))),
         RequestState::Approved { retry: Some(retry), .. } => {
-            format!("Trying {} again", accounts(retry.positions.len()))
+            format!("Retrying {}", accounts(retry.positions.len()))
         }
         RequestState::Approved { retry: None, .. } => format!("Suspending {}", accounts(selected(view))),
         RequestState::Completed { .. } => {
@@ -223,7 +223,7 @@ fn question(view: &View) -> Text {
         .with(Span::Code(view.request.policy.clone()))
         .then(": ")
         .and(rule_in_words(&view.request.rule))
-        .then(format!(". {} of {} looked at.", accounts(view.candidates.len()), view.counts.population));
+        .then(format!(". {} found among {}.", accounts(view.candidates.len()), view.counts.population));
     let asks = view.request.state.awaits_decision();
     match backlog(before::pending(view)).filter(|_| asks) {
         Some(backlog) => text.then(" ").then(backlog),
@@ -234,33 +234,33 @@ fn question(view: &View) -> Text {
 fn state_line(view: &View) -> Text {
     let request = view.request;
     match &request.state {
-        RequestState::Preview => stopped(view, " It can't be taken live until an admin resumes. ").then(
+        RequestState::Preview => stopped(view, " It can't go live until an admin resumes the policy. ").then(
             "This rule is new or was changed, so this first list only shows what it would propose. \
-             Nothing happens until an admin takes it live.",
+             Nothing happens until an admin takes the rule live.",
         ),
-        RequestState::Held { guard } => Text::plain("Held by a guard, nothing was done. ")
+        RequestState::Held { guard } => Text::plain("Held by a guard; nobody was asked. ")
             .and(guard_in_words(guard))
-            .then(" If the list is right, a person may release it once, and another one decides."),
+            .then(" If the list is right, one person may release it once, and another person decides."),
         RequestState::Pending { first } => {
             let text = what_holds_for_it(view);
             match first {
                 Some(first) => text.and(approved_first(view, first)),
-                None if needs_two(view) => text
-                    .then("Two people have to approve before anybody is suspended. ")
-                    .and(answer_by(request)),
+                None if needs_two(view) => {
+                    text.then("Two people must approve before anybody is suspended. ").and(answer_by(request))
+                }
                 None => text.and(answer_by(request)),
             }
         }
         RequestState::Approved { decision, first, retry } => {
             let progress = Text::plain(progress(view));
             let progress = match (view.paused, view.obstacle) {
-                (Some(pause), _) => progress
-                    .then(" ")
-                    .and(pauses::in_force(pause))
-                    .then(" It goes on when an admin resumes, unless the approval is too old by then."),
-                (None, Some(why)) => {
-                    progress.then(" Paused: ").quoted(why).then(" It goes on by itself once that is mended.")
-                }
+                (Some(pause), _) => progress.then(" ").and(pauses::in_force(pause)).then(
+                    " It continues when an admin resumes the policy, unless the approval is too old by then.",
+                ),
+                (None, Some(why)) => progress
+                    .then(" Stopped: ")
+                    .sentence(why)
+                    .then(" It continues on its own once that is fixed."),
                 (None, None) => progress,
             };
             approved(first.as_deref(), decision, retry.as_deref(), progress)
@@ -272,9 +272,9 @@ fn state_line(view: &View) -> Text {
                 Some(wish) => finished
                     .then(" ")
                     .and(mention(&wish.by))
-                    .then(" wants what failed tried again, ")
+                    .then(" asked for a retry, ")
                     .with(Span::Time(wish.at))
-                    .then("; that waits for a second person until ")
+                    .then(". It waits for a second person until ")
                     .with(Span::Time(wish.at + request.answer_within))
                     .then("."),
                 None => finished,
@@ -286,9 +286,9 @@ fn state_line(view: &View) -> Text {
             let text = Text::plain("Nobody answered by ");
             text.with(Span::Time(request.deadline.unwrap_or(*at))).then(".").and(asked_again(view))
         }
-        RequestState::Withdrawn { decision } => decided("Taken back by ", decision, asked_again(view)),
+        RequestState::Withdrawn { decision } => decided("Withdrawn by ", decision, asked_again(view)),
         RequestState::WentLive { decision } => {
-            let when = if view.paused.is_some() { " once an admin resumes." } else { "." };
+            let when = if view.paused.is_some() { " once an admin resumes the policy." } else { "." };
             decided(
                 "Taken live by ",
                 decision,
@@ -297,18 +297,18 @@ fn state_line(view: &View) -> Text {
         }
         RequestState::Outdated { at } => Text::plain("The policy's rule was changed (")
             .with(Span::Time(*at))
-            .then("), so this list is not what it stands for any more. A fresh sweep asks by the new rule")
-            .then(if view.paused.is_some() { " once an admin resumes." } else { "." }),
+            .then("), so this list is out of date. A new sweep asks by the new rule")
+            .then(if view.paused.is_some() { " once an admin resumes the policy." } else { "." }),
     }
 }
 
 /// What has happened to an open question besides being asked: a pause, a release.
 fn what_holds_for_it(view: &View) -> Text {
-    let paused = stopped(view, " Nothing can be approved until an admin resumes. ");
+    let paused = stopped(view, " Nothing can be approved until an admin resumes the policy. ");
     let released = view.request.release.as_ref().map(|release| {
         Text::plain("Released by ")
             .and(mention(&release.by))
-            .then(", in spite of: ")
+            .then(" in spite of the guard: ")
             .and(guard_in_words(&release.guard))
             .then(" Somebody else must decide. ")
     });
@@ -328,7 +328,7 @@ pub(crate) fn needs_two(view: &View) -> bool {
 
 /// The first of two approvals, and what it left out.
 fn approved_first(view: &View, first: &FirstApproval) -> Text {
-    let waits = " Waits for a second person; what both select is suspended.";
+    let waits = " A second person must approve too; the accounts that both select are suspended.";
     let more = match in_both(view, first) {
         both if both == in_state(view, "proposed") => Text::plain(waits),
         both => Text::plain(format!(" {} selected.{waits}", accounts(both))),
@@ -349,7 +349,7 @@ fn approved(first: Option<&Decision>, decision: &Decision, retry: Option<&Retry>
     let text = text.with(Span::Time(decision.at)).then(".");
     let text = match retry {
         Some(retry) => text
-            .then(" Tried again for ")
+            .then(" Retried for ")
             .and(by_both(retry.first.as_ref(), &retry.decision))
             .then(", ")
             .with(Span::Time(retry.decision.at))
@@ -369,9 +369,9 @@ fn asked_again(view: &View) -> Text {
     let text = Text::plain(" Asked again by ").and(mention(&decision.by)).then(", ");
     let text = text.with(Span::Time(decision.at));
     match became {
-        None if view.paused.is_some() => text.then(": a fresh sweep starts once an admin resumes."),
-        None => text.then(": a fresh sweep is running."),
-        Some(Became::Nothing) => text.then(": the fresh sweep had nothing to ask."),
+        None if view.paused.is_some() => text.then(": a new sweep starts once an admin resumes the policy."),
+        None => text.then(": a new sweep is running."),
+        Some(Became::Nothing) => text.then(": the new sweep found nobody to ask about."),
         Some(Became::Request(id)) => {
             let label = format!("request {id}");
             let named = match view.successor {
@@ -387,7 +387,7 @@ fn answer_by(request: &Request) -> Text {
     match request.deadline {
         Some(deadline) => Text::plain("Answer by ")
             .with(Span::Time(deadline))
-            .then("; without an answer nobody is suspended."),
+            .then(". Without an answer nobody is suspended."),
         None => Text::plain("Without an answer nobody is suspended."),
     }
 }
@@ -418,7 +418,7 @@ fn progress(view: &View) -> String {
     if due > 0 || sessions == 0 {
         return done;
     }
-    format!("{done} The sessions of {} are still to be ended.", accounts(sessions))
+    format!("{done} The sessions of {} have not ended yet.", accounts(sessions))
 }
 
 /// Where many are left, and nothing stands in their way, how long they will take by how long the others took.
@@ -522,7 +522,7 @@ fn summary(view: &View) -> Text {
             Text::plain(format!("Preview for {policy}: {count} would be proposed for suspension."))
         }
         RequestState::Held { .. } => {
-            Text::plain(format!("The sweep of {policy} with {count} was held by a guard; nothing was done."))
+            Text::plain(format!("A guard held the sweep of {policy} with {count}; nobody was asked."))
         }
         RequestState::Pending { first: Some(first) } => Text::plain(format!("{policy}: "))
             .and(mention(&first.decision.by))
@@ -532,11 +532,12 @@ fn summary(view: &View) -> Text {
             ))
             .and(answer_by(request)),
         RequestState::Pending { first: None } => {
-            let count = accounts(in_state(view, "proposed"));
-            Text::plain(format!("{policy}: {count} inactive. Suspend them? ")).and(answer_by(request))
+            let open = in_state(view, "proposed");
+            let (count, them) = (accounts(open), if open == 1 { "it" } else { "them" });
+            Text::plain(format!("{policy}: {count} inactive. Suspend {them}? ")).and(answer_by(request))
         }
         RequestState::Approved { retry: Some(retry), .. } => {
-            Text::plain(format!("{policy}: trying {} again, for ", accounts(retry.positions.len())))
+            Text::plain(format!("{policy}: retrying {} for ", accounts(retry.positions.len())))
                 .and(by_both(retry.first.as_ref(), &retry.decision))
                 .then(".")
         }
@@ -557,16 +558,16 @@ fn summary(view: &View) -> Text {
             .and(mention(&decision.by))
             .then("; nobody is suspended."),
         RequestState::Expired { .. } => {
-            Text::plain(format!("{policy}: nobody answered in time; nobody is suspended."))
+            Text::plain(format!("{policy}: nobody answered in time, so nobody is suspended."))
         }
-        RequestState::Withdrawn { decision } => Text::plain(format!("{policy}: taken back by "))
+        RequestState::Withdrawn { decision } => Text::plain(format!("{policy}: withdrawn by "))
             .and(mention(&decision.by))
             .then("; nobody is suspended."),
         RequestState::WentLive { decision } => {
             Text::plain(format!("{policy}: the rule was taken live by ")).and(mention(&decision.by)).then(".")
         }
         RequestState::Outdated { .. } => Text::plain(format!(
-            "{policy}: the rule was changed, so nobody on this list is suspended. A fresh sweep asks by the new rule."
+            "{policy}: the rule was changed, so nobody on this list is suspended. A new sweep asks by the new rule."
         )),
     }
 }

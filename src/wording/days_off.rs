@@ -23,7 +23,7 @@ fn today(policy: &Policy, now: DateTime<Utc>) -> Option<Text> {
             Some(name) => text.then(" (").quoted(name).then(")"),
             None => text,
         };
-        text.then(", so no scheduled sweep runs; ").with(Span::Code("sweep".into())).then(" does.")
+        text.then(", so no scheduled sweep runs. ").with(Span::Code("sweep".into())).then(" still works.")
     })
 }
 
@@ -35,8 +35,7 @@ pub fn list_ends(policy: &Policy, now: DateTime<Utc>) -> Option<Text> {
     (now > ends - ENDS_SOON).then(|| {
         let verb = if calendar.day_of(now) > last { "ended on" } else { "ends on" };
         Text::plain(format!(
-            "The list of holidays {verb} {}: add those that come after it to the configuration, or they count as \
-             working days.",
+            "The list of holidays {verb} {}. Add later holidays to the configuration, or they count as working days.",
             in_words(last)
         ))
     })
@@ -44,5 +43,5 @@ pub fn list_ends(policy: &Policy, now: DateTime<Utc>) -> Option<Text> {
 
 /// A civil day, the same for everybody who reads it: Slack would show a moment in the reader's own zone.
 fn in_words(date: NaiveDate) -> String {
-    date.format("%-d %B %Y").to_string()
+    date.format("%-d %b %Y").to_string()
 }

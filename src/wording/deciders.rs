@@ -16,10 +16,9 @@ pub fn lack_in_words(lack: Lack) -> String {
     };
     match lack {
         Lack::Approvers { able: 0, .. } => "nobody can approve it".to_owned(),
-        Lack::Approvers { able, needed } => format!("{needed} people have to approve it, and {}", can(able)),
+        Lack::Approvers { able, needed } => format!("{needed} people must approve it, and {}", can(able)),
         Lack::SecondPerson => {
-            "one person has to release it and others have to approve it, and there are too few who can"
-                .to_owned()
+            "one person must release it and another must approve it, and too few people can".to_owned()
         }
         Lack::Admin => "no admin can take it live".to_owned(),
     }
@@ -65,7 +64,7 @@ pub fn to_admin(request: &Request, card: Option<&MessageRef>, lack: Lack, unable
         .with(Span::Code(request.policy.clone()))
         .then(format!(" can't be decided now: {}.", lack_in_words(lack)));
     spoken(reasons(text, unable).then(
-        " Invite the approvers to the channel, or name others in the configuration and reload it. \
+        " Invite the approvers to the channel, or have others named in the configuration. \
          You get this because you are an admin of this policy.",
     ))
 }
@@ -74,5 +73,5 @@ fn reasons(text: Text, unable: &[Unable]) -> Text {
     if unable.is_empty() {
         return text.then(" The configuration names nobody else.");
     }
-    text.then(" Named, but unable to decide: ").and(unable_in_words(unable)).then(".")
+    text.then(" These can't decide: ").and(unable_in_words(unable)).then(".")
 }

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 
 use crate::chat::{Block, Card, Span, Text};
 use crate::domain::digest::{Period, Tally};
-use crate::wording::{accounts, counted, span_of_time};
+use crate::wording::history::to_decide;
+use crate::wording::{accounts, counted};
 
 /// All that a digest tells.
 pub struct View<'a> {
@@ -33,16 +34,18 @@ pub fn card(view: &View) -> Card {
         Period::Weekly => "the last week",
         Period::Monthly => "the last month",
     };
-    let summary = Text::plain(format!(
-        "{} in {period}: {} proposed, {} suspended, {} open.",
-        view.policy,
-        accounts(tally.proposed as usize),
-        tally.suspended,
-        counted(view.open, "request", "requests"),
-    ));
+    let proposed = match (tally.proposed, tally.suspended) {
+        (0, 0) => "no account proposed".to_owned(),
+        (proposed, suspended) => format!("{} proposed, {suspended} suspended", accounts(proposed as usize)),
+    };
+    let open = match view.open {
+        0 => "No open request".to_owned(),
+        open => counted(open, "open request", "open requests"),
+    };
+    let summary = Text::plain(format!("{} in {period}: {proposed}. {open}.", view.policy));
     let title = match view.period {
-        Period::Weekly => format!("The week of {}", view.policy),
-        Period::Monthly => format!("The month of {}", view.policy),
+        Period::Weekly => format!("Weekly digest: {}", view.policy),
+        Period::Monthly => format!("Monthly digest: {}", view.policy),
     };
     let span = Text::default().with(Span::Date(view.since)).then(" to ").with(Span::Date(view.until));
     let mut blocks = vec![Block::Header(title), Block::Context(span)];
@@ -53,48 +56,67 @@ pub fn card(view: &View) -> Card {
 
 fn swept(tally: &Tally) -> Text {
     let all = (tally.sweeps + tally.troubled) as usize;
-    let text = Text::plain(format!("Swept {}", counted(all, "time", "times")));
-    match tally.troubled {
-        0 => text.then("."),
-        troubled => text.then(format!("; {troubled} of them failed or were stopped by a guard.")),
+    match (all, tally.troubled) {
+        (0, _) => Text::plain("No sweep ran."),
+        (all, 0) => Text::plain(format!("{} ran.", counted(all, "sweep", "sweeps"))),
+        (all, troubled) => Text::plain(format!(
+            "{} ran; {} by a guard.",
+            counted(all, "sweep", "sweeps"),
+            counted(troubled as usize, "failed or was stopped", "failed or were stopped")
+        )),
     }
 }
 
 fn accounts_line(tally: &Tally) -> Text {
-    let text = Text::plain(format!(
-        "{} proposed: {} suspended, {} kept active by a person. {} given back.",
-        accounts(tally.proposed as usize),
-        tally.suspended,
-        tally.kept,
-        tally.restored,
-    ));
-    match tally.failed {
-        0 => text,
-        failed => text.then(format!(" {failed} could NOT be suspended because of errors.")),
-    }
+    let parts = [
+        (tally.suspended, "suspended"),
+        (tally.kept, "kept active by a person"),
+        (tally.restored, "restored"),
+        (tally.failed, "NOT suspended because of errors"),
+    ];
+    let named: Vec<String> = parts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    let proposed = match tally.proposed {
+        0 => "No account was proposed".to_owned(),
+        proposed => format!("{} proposed", accounts(proposed as usize)),
+    };
+    Text::plain(if named.is_empty() {
+        format!("{proposed}.")
+    } else {
+        format!("{proposed}: {}.", named.join(", "))
+    })
 }
 
 fn decided(tally: &Tally) -> Text {
-    let text = Text::plain(format!(
-        "{} denied, {} expired without an answer.",
-        counted(tally.denied as usize, "request", "requests"),
-        tally.expired
-    ));
+    let requests = |count: u32| counted(count as usize, "request", "requests");
+    let text = Text::plain(match (tally.denied, tally.expired) {
+        (0, 0) => "No request was denied or expired.".to_owned(),
+        (denied, 0) => format!("{} denied.", requests(denied)),
+        (0, expired) => format!("{} expired without an answer.", requests(expired)),
+        (denied, expired) => format!("{} denied, {expired} expired without an answer.", requests(denied)),
+    });
     match tally.median_to_decide() {
-        Some(median) => text.then(format!(" Half of the decisions took {} at most.", span_of_time(median))),
-        None => text.then(" Nobody decided anything."),
+        Some(median) => text.then(format!(" Median time to a decision: {}.", to_decide(median))),
+        None => text,
     }
 }
 
 fn ahead(view: &View) -> Text {
-    let open = counted(view.open, "request is", "requests are");
-    let ending = counted(view.ending, "exemption ends", "exemptions end");
-    let text = Text::plain(format!("{open} still open. {ending} before the next digest."));
+    let some = |count: usize, none: &str, one: &str, many: &str| match count {
+        0 => none.to_owned(),
+        count => counted(count, one, many),
+    };
+    let open = some(view.open, "No request is", "request is", "requests are");
+    let ending = some(view.ending, "No exemption ends", "exemption ends", "exemptions end");
+    let text = Text::plain(format!("{open} open now. {ending} before the next digest."));
     match view.open {
         0 => text,
         _ => text
             .then(" ")
             .with(Span::Code("/inactive-contractors pending".into()))
-            .then(" lists what is open."),
+            .then(" lists the open requests."),
     }
 }

@@ -1,4 +1,4 @@
-//! What came back by other hands, in words.
+//! Reports accounts that somebody else restored.
 
 use std::collections::BTreeMap;
 
@@ -27,8 +27,10 @@ pub fn in_channel(policy: &Policy, found: &[Drifted], cards: &BTreeMap<i64, Mess
     let mut summary = Text::default().with(Span::Code(policy.name.clone())).then(": ");
     summary = match found {
         [one] => summary.and(told(one)),
-        _ => summary
-            .then(format!("{} that were suspended are active again by other hands.", accounts(found.len()))),
+        _ => summary.then(format!(
+            "{} that were suspended are active again through somebody else.",
+            accounts(found.len())
+        )),
     };
     let mut blocks = vec![Block::Section(summary.clone())];
     if found.len() > 1 {
@@ -38,7 +40,7 @@ pub fn in_channel(policy: &Policy, found: &[Drifted], cards: &BTreeMap<i64, Mess
         blocks.push(Block::Section(place(one, cards).then(" ").and(what_follows(policy, one))));
     }
     if found.len() > NAMED_MAX {
-        let rest = format!("… and {} more; the threads name them.", accounts(found.len() - NAMED_MAX));
+        let rest = format!("… and {} more, named in the threads.", accounts(found.len() - NAMED_MAX));
         blocks.push(Block::Section(Text::plain(rest)));
     }
     blocks.push(Block::Context(advice(found.iter().map(|one| &one.back.by))));
@@ -49,9 +51,10 @@ pub fn in_channel(policy: &Policy, found: &[Drifted], cards: &BTreeMap<i64, Mess
 pub fn in_thread(policy: &Policy, found: &[&Drifted]) -> Card {
     let summary = match found {
         [one] => told(one),
-        _ => {
-            Text::plain(format!("{} of this request are active again by other hands.", accounts(found.len())))
-        }
+        _ => Text::plain(format!(
+            "{} of this request are active again through somebody else.",
+            accounts(found.len())
+        )),
     };
     let line = |one: &&Drifted| Block::Section(told(one).then(" ").and(what_follows(policy, one)));
     Card { summary, blocks: found.iter().map(line).collect() }
@@ -71,9 +74,9 @@ pub fn missed(
     let text = who(&watch.name, &watch.account.login).then(" ").and(what).then(", ");
     let text = text.with(Span::Time(missed.at));
     let text = if missed.at <= watch.suspended_at {
-        text.then(". The bot could not see that yet when it suspended the account, ")
+        text.then(". That was not yet in Okta's System Log when the bot suspended the account, ")
     } else {
-        text.then(". The account had been suspended before, ")
+        text.then(". The account had been suspended earlier, ")
     };
     let summary = text.with(Span::Time(watch.suspended_at)).then(".");
     let mut blocks = vec![Block::Section(summary.clone())];
@@ -112,19 +115,20 @@ fn told(one: &Drifted) -> Text {
         | AccountStatus::LockedOut
         | AccountStatus::Suspended
         | AccountStatus::Deprovisioned
-        | AccountStatus::Other(_)) => {
-            text.then(" is no longer suspended but ").with(Span::Code(status.to_string())).then(": ")
-        }
+        | AccountStatus::Other(_)) => text
+            .then(" is no longer suspended; its status is ")
+            .with(Span::Code(status.to_string()))
+            .then(": "),
     };
     text.and(by(&one.back)).then(", ").with(Span::Time(one.back.at)).then(".")
 }
 
 fn by(back: &Back) -> Text {
     match &back.by {
-        Changer::Import { source } => Text::plain("brought back by an import from ").quoted(short(source)),
-        Changer::Admin { name, .. } => Text::plain("brought back by the administrator ").quoted(short(name)),
-        Changer::Us => Text::plain("brought back with this bot's own credential, but not by this bot"),
-        Changer::Unknown => Text::plain("brought back, and the log does not say by whom"),
+        Changer::Import { source } => Text::plain("restored by an import from ").quoted(short(source)),
+        Changer::Admin { name, .. } => Text::plain("restored by the administrator ").quoted(short(name)),
+        Changer::Us => Text::plain("restored with this bot's own credential, but not by this bot"),
+        Changer::Unknown => Text::plain("Okta's System Log does not say who restored it"),
     }
 }
 
@@ -148,21 +152,20 @@ fn place(one: &Drifted, cards: &BTreeMap<i64, MessageRef>) -> Text {
 fn what_follows(policy: &Policy, one: &Drifted) -> Text {
     Text::plain("The policy leaves the account alone until ")
         .with(Span::Time(left_alone_until(one.back.at, &policy.rule)))
-        .then(" and then judges it as any other.")
+        .then(" and then judges it like any other.")
 }
 
 fn advice<'a>(mut by: impl Iterator<Item = &'a Changer> + Clone) -> Text {
     let text = Text::plain("Nobody is suspended again without a new approval.");
     let text = if by.clone().any(|by| matches!(by, Changer::Import { .. })) {
         text.then(
-            " An import brings people back as long as the source has them as active and may unsuspend them: end the \
-             contract there.",
+            " The import restores people while its source lists them as active, so end the contract in the source.",
         )
     } else {
         text
     };
     if by.any(|by| *by == Changer::Us) {
-        text.then(" Find out who else uses the bot's credential, and change it.")
+        text.then(" Find out who else uses the bot's credential, and replace it.")
     } else {
         text
     }

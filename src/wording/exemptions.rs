@@ -9,7 +9,7 @@ use crate::domain::exemption::{End, Granted, Refusal};
 use crate::domain::policy::Policy;
 use crate::domain::restoration::{Restoration, RestorationState, Skip};
 use crate::wording::answers::{LINES_MAX, list as listed};
-use crate::wording::{account_who, accounts, counted, mention, span_of_time, who};
+use crate::wording::{account_who, accounts, counted, last_moment, mention, span_of_time, who};
 
 /// The answer to a granted exemption.
 pub fn exempted(granted: &Granted, waiting_in: Option<i64>, now: DateTime<Utc>) -> Card {
@@ -20,13 +20,13 @@ pub fn exempted(granted: &Granted, waiting_in: Option<i64>, now: DateTime<Utc>) 
         text.then(" is exempt from ").with(Span::Time(granted.starts_at)).then(" until ")
     };
     text = text
-        .with(Span::Time(granted.ends_at))
+        .with(Span::Time(last_moment(granted.ends_at)))
         .then(" under policy ")
         .with(Span::Code(granted.policy.clone()))
-        .then(format!(" (exemption {}). You own it; the channel is told before it ends.", granted.id));
+        .then(format!(" (exemption {}). You own it; the channel is notified before it ends.", granted.id));
     if let Some(request) = waiting_in {
         text = text.then(format!(
-            " Request {request} lists the account; it is left alone there too, as long as the exemption is in force."
+            " Request {request} lists the account; it is left alone there too while the exemption is in force."
         ));
     }
     Card { summary: text, blocks: Vec::new() }
@@ -43,12 +43,12 @@ pub fn lifted(account: &Account, policy: &Policy, lifted: &[Granted]) -> Card {
     let text = account_who(account);
     let text = if lifted.is_empty() {
         text.then(" has no exemption under policy ").with(Span::Code(policy.name.clone())).then(
-            " that a person granted; nothing was changed. Exemptions by login, group or attribute stand in the \
+            " that a person granted, so nothing was changed. Exemptions by login, group or attribute are in the \
              configuration.",
         )
     } else {
         text.then(format!(
-            " is not exempt any more: {} ended now. The next sweep judges it as any other.",
+            " is no longer exempt: {} ended now. The next sweep judges it like any other account.",
             counted(lifted.len(), "exemption", "exemptions")
         ))
     };
@@ -58,20 +58,20 @@ pub fn lifted(account: &Account, policy: &Policy, lifted: &[Granted]) -> Card {
 /// The answer to `exemptions`.
 pub fn list(open: &[Granted], now: DateTime<Utc>) -> Card {
     if open.is_empty() {
-        return listed(Text::plain("Nobody is exempt by a person's word."), Vec::new());
+        return listed(Text::plain("No person has granted an exemption."), Vec::new());
     }
     let mut lines: Vec<Text> = open.iter().take(LINES_MAX).map(|granted| line(granted, now)).collect();
     if open.len() > lines.len() {
         lines.push(Text::plain(format!("… and {} that end later.", open.len() - lines.len())));
     }
-    listed(Text::plain(format!("{} by a person's word:", exempt_accounts(open.len()))), lines)
+    listed(Text::plain(format!("{} granted by people:", exempt_accounts(open.len()))), lines)
 }
 
 fn exempt_accounts(count: usize) -> String {
     counted(count, "exemption", "exemptions")
 }
 
-/// One exemption: whom, until when, by whom, why.
+/// Returns one exemption in words: the account, until when, who granted it, and why.
 pub fn line(granted: &Granted, now: DateTime<Utc>) -> Text {
     let text = Text::default().login_as_name(&granted.account.login);
     let text = match &granted.end {
@@ -79,9 +79,9 @@ pub fn line(granted: &Granted, now: DateTime<Utc>) -> Text {
             .then(" from ")
             .with(Span::Time(granted.starts_at))
             .then(" until ")
-            .with(Span::Time(granted.ends_at)),
+            .with(Span::Time(last_moment(granted.ends_at))),
         Some((at, End::Lapsed)) if !granted.is_open(now) => text.then(" ended ").with(Span::Time(*at)),
-        None | Some((_, End::Lapsed)) => text.then(" until ").with(Span::Time(granted.ends_at)),
+        None | Some((_, End::Lapsed)) => text.then(" until ").with(Span::Time(last_moment(granted.ends_at))),
         Some((at, End::Lifted { by, .. })) => {
             text.then(" ended ").with(Span::Time(*at)).then(" by ").and(mention(by))
         }
@@ -98,7 +98,7 @@ pub fn ending_soon(batch: &[Granted], now: DateTime<Utc>) -> Card {
     let count = if count.is_empty() { exempt_accounts(batch.len()) } else { count.to_owned() };
     let policy = batch.first().map(|granted| granted.policy.clone()).unwrap_or_default();
     let summary = Text::default().with(Span::Code(policy)).then(format!(
-        ": {count} {verb} soon. After that the next sweep judges the {} as any other.",
+        ": {count} {verb} soon. After that the next sweep judges the {} like any other.",
         if batch.len() == 1 { "account" } else { "accounts" }
     ));
     let mut blocks = vec![Block::Section(summary.clone())];
@@ -109,32 +109,32 @@ pub fn ending_soon(batch: &[Granted], now: DateTime<Utc>) -> Card {
         blocks.push(Block::Section(Text::plain(rest).with(command).then(".")));
     }
     let command = Span::Code("/inactive-contractors exempt LOGIN for 30d REASON".into());
-    blocks.push(Block::Context(Text::plain("To leave one alone for longer: ").with(command)));
+    blocks.push(Block::Context(Text::plain("To extend one: ").with(command)));
     Card { summary, blocks }
 }
 
 /// Why an exemption is not granted.
 pub fn refusal(refusal: &Refusal) -> Text {
     match refusal {
-        Refusal::NoReason => {
-            Text::plain("Nothing was changed: say why; in a command, at the end of the line.")
-        }
+        Refusal::NoReason => Text::plain(
+            "Nothing was changed: a reason is missing. In a command it goes at the end of the line.",
+        ),
         Refusal::ReasonTooLong => {
-            Text::plain("Nothing was changed: the reason is too long; 500 characters are the most.")
+            Text::plain("Nothing was changed: the reason is longer than 500 characters.")
         }
         Refusal::EndsTooEarly => {
-            Text::plain("Nothing was changed: it would end before it starts, or before now.")
+            Text::plain("Nothing was changed: the exemption would end before it starts, or before now.")
         }
         Refusal::TooLong { max } => Text::plain(format!(
-            "Nothing was changed: this policy allows exemptions of {} at most. Ask for a shorter one; its end is \
-             announced in the channel, so it can be asked for again.",
+            "Nothing was changed: this policy allows exemptions of {} at most. Ask for a shorter one. The channel is \
+             notified before it ends, so you can renew it.",
             span_of_time(*max)
         )),
         Refusal::StartsTooLate => {
-            Text::plain("Nothing was changed: it may start a year from now at the latest.")
+            Text::plain("Nothing was changed: an exemption may start a year from now at the latest.")
         }
         Refusal::OwnAccount => {
-            Text::plain("Nobody exempts their own account, so nothing was changed. Ask another approver.")
+            Text::plain("You can't exempt your own account, so nothing was changed. Ask another approver.")
         }
         Refusal::NoEmail => Text::plain(
             "Slack doesn't tell me your e-mail address, so I can't rule out that this account is yours. Nothing was \
@@ -145,12 +145,12 @@ pub fn refusal(refusal: &Refusal) -> Text {
 
 /// `leave` without a start.
 pub fn leave_needs_a_start() -> Text {
-    Text::plain("From when? Say it like this: ")
+    Text::plain("The start is missing. Write it like ")
         .with(Span::Code("leave LOGIN from 2026-12-20 until 2027-01-07 REASON".into()))
         .then(". Nothing was changed.")
 }
 
-/// The answer to a wish to give an account back. It is `again` if the same account is being given back already.
+/// Answers a person who asked to restore an account. It is `again` if the account is being restored already.
 pub fn restore_asked(
     account: &Account,
     again: Option<&Restoration>,
@@ -160,10 +160,10 @@ pub fn restore_asked(
     match again {
         Some(before) => {
             let text =
-                text.then(" is being given back already, as ").and(mention(&before.wish.by)).then(" asked");
+                text.then(" is already being restored: ").and(mention(&before.wish.by)).then(" asked for it");
             match &before.state {
                 RestorationState::Due { trouble: Trouble { error: Some(error), .. }, .. } => {
-                    text.then("; paused: ").quoted(error).then(".")
+                    text.then(". It waits because of an error: ").sentence(error)
                 }
                 RestorationState::Due { .. }
                 | RestorationState::Restored { .. }
@@ -172,13 +172,13 @@ pub fn restore_asked(
             }
         }
         None => text
-            .then(" is being given back; the channel is told when it is done. The policy then leaves it alone until ")
+            .then(" is being restored; the channel is notified when that is done. The policy then leaves it alone until ")
             .with(Span::Time(left_alone_until))
-            .then(", if its person is not seen before."),
+            .then(", unless its owner is active sooner."),
     }
 }
 
-/// The message in the channel that says what became of a restoration.
+/// The message in the channel that reports the result of a restoration.
 pub fn restoration(
     restoration: &Restoration,
     card: Option<&MessageRef>,
@@ -188,38 +188,37 @@ pub fn restoration(
     let whom = who(&wish.name, &wish.account.login);
     let text = Text::default().with(Span::Code(wish.policy.clone())).then(": ").and(whom);
     let text = match &restoration.state {
-        RestorationState::Due { .. } => text.then(" is being given back"),
+        RestorationState::Due { .. } => text.then(" is being restored"),
         RestorationState::Restored { .. } => text.then(" has access again"),
         RestorationState::Skipped { why: Skip::Gone, .. } => {
-            text.then(" can't be given back, because the identity provider no longer knows the account")
+            text.then(" can't be restored, because Okta no longer has the account")
         }
         RestorationState::Skipped { why: Skip::ChangedByOthers, .. } => text.then(
-            " was not given back, because somebody else changed its status since that was asked, and it is suspended \
-             by their hand now",
+            " was not restored, because somebody else has suspended it again since then",
         ),
         RestorationState::Skipped { why: Skip::Unproven, .. } => text.then(
-            " was not given back, because the audit trail has no record of such a wish: somebody changed the database by \
+            " was not restored, because the audit trail has no record of that request. Somebody changed the database by \
              hand, so keep the file as evidence",
         ),
         RestorationState::Skipped { why: Skip::Superseded, .. } => text
             .then(" was not restored, because that was asked before my database was restored. Ask again if it is needed"),
         RestorationState::Skipped { why: Skip::NotSuspended(status), .. } => text
-            .then(" was not given back, because the account is not suspended: its status is ")
+            .then(" was not restored, because the account is not suspended: its status is ")
             .with(Span::Code(status.to_string())),
         RestorationState::Failed { error, unclear: true, .. } => text
             .then(
-                " may be back or not: it was tried, and the account could not be read since. Look in the admin console. \
-                 The last error: ",
+                " may be restored or not: it was tried, and the account could not be read since. Look in Okta's admin \
+                 console. The last error: ",
             )
             .quoted(error),
         RestorationState::Failed { error, too_late: true, .. } => {
             let text = text.then(
-                " could NOT be given back in time, so it is not tried any more. Ask again, or do it in the admin console",
+                " could NOT be restored in time. Ask again, or do it in Okta's admin console",
             );
             if error.is_empty() { text } else { text.then(". The last error: ").quoted(error) }
         }
         RestorationState::Failed { error, too_late: false, .. } => text
-            .then(" could NOT be given back. Somebody has to do it in the admin console. The last error: ")
+            .then(" could NOT be restored. Somebody has to do it in Okta's admin console. The last error: ")
             .quoted(error),
     };
     let text = text.then(". Asked by ").and(mention(&wish.by)).then(", reason: ").quoted(&wish.reason);
@@ -230,43 +229,43 @@ pub fn restoration(
     if let (Some(request), Some(card)) = (wish.request, card) {
         let label = format!("request {request}");
         let link = Span::MessageLink { message: card.clone(), label };
-        text = text.then(" It was suspended for ").with(link).then(".");
+        text = text.then(" It was suspended by ").with(link).then(".");
     }
     Card { summary: text.clone(), blocks: vec![Block::Section(text)] }
 }
 
-/// Why nobody is given back.
+/// Says why nobody is restored.
 pub fn not_restored(account: &Account, why: NotRestored) -> Text {
     let text = account_who(account);
     match why {
         NotRestored::NotSuspended => text
-            .then(" is not suspended, so there is nothing to give back. Its status is ")
+            .then(" is not suspended, so there is nothing to restore. Its status is ")
             .with(Span::Code(account.status.to_string()))
             .then("."),
         NotRestored::NotOurs => text.then(
-            " was not suspended by this bot, so only an admin of the policy may have it given back. Nothing was \
-             changed; ask one of them, or do it in the admin console.",
+            " was not suspended by this bot, so only an admin of the policy may restore it. Nothing was changed; ask \
+             one of them, or do it in Okta's admin console.",
         ),
         NotRestored::OtherPolicy => Text::plain(
-            "That account was suspended for another policy, and only whoever decides for that one gives it back. \
-             Nothing was changed; ask them, or do it in the admin console.",
+            "That account was suspended under another policy, and only that policy's approvers may restore it. \
+             Nothing was changed; ask them, or do it in Okta's admin console.",
         ),
         NotRestored::OtherType => Text::plain(
-            "This bot did not suspend that account, and it is of a user type that the policy is not about, so nothing \
-             was changed. Do it in the admin console.",
+            "This bot did not suspend that account, and the policy does not cover its user type, so nothing was \
+             changed. Do it in Okta's admin console.",
         ),
         NotRestored::Protected => Text::plain(
             "This bot did not suspend that account, and it is an administrator's, the bot's own or on the break-glass \
-             list, so nothing was changed. Do it in the admin console.",
+             list, so nothing was changed. Do it in Okta's admin console.",
         ),
         NotRestored::OwnAccount => {
-            Text::plain("Nobody gives themselves access back, so nothing was changed. Ask another approver.")
+            Text::plain("You can't restore your own account, so nothing was changed. Ask another approver.")
         }
         NotRestored::NoReason => {
-            Text::plain("Nothing was changed: say why; in a command, at the end of the line.")
+            Text::plain("Nothing was changed: a reason is missing. In a command it goes at the end of the line.")
         }
         NotRestored::ReasonTooLong => {
-            Text::plain("Nothing was changed: the reason is too long; 500 characters are the most.")
+            Text::plain("Nothing was changed: the reason is longer than 500 characters.")
         }
         NotRestored::NoEmail => Text::plain(
             "Slack doesn't tell me your e-mail address, so I can't rule out that this account is yours. Nothing was \
@@ -275,7 +274,7 @@ pub fn not_restored(account: &Account, why: NotRestored) -> Text {
     }
 }
 
-/// Why a wish to give an account back is refused.
+/// Why an account is not restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotRestored {
     /// It is not suspended.

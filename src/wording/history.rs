@@ -39,9 +39,9 @@ pub fn audit(page: &Page) -> Card {
     if page.events.is_empty() {
         let text = Text::plain("No audit event matches").and(asked).then(".");
         let text = if page.filters.is_empty() {
-            text.then(" Nothing that you may see has happened yet.")
+            text.then(" Nothing has happened yet that you may see.")
         } else {
-            text.then(" Leave a filter out, or give more time, to find more. ")
+            text.then(" Leave a filter out or widen the time. ")
                 .with(Span::Code("/inactive-contractors help audit".into()))
                 .then(" has examples.")
         };
@@ -71,14 +71,14 @@ fn filters(filters: &[String]) -> Text {
 pub fn misread(misread: &Misread) -> Text {
     let examples = UNDERSTOOD.join(", ");
     let text = match misread {
-        Misread::NotUnderstood(text) if text.is_empty() => Text::plain("A date is missing there."),
+        Misread::NotUnderstood(text) if text.is_empty() => Text::plain("A date is missing."),
         Misread::NotUnderstood(text) => Text::plain("I can't read ").quoted(text).then(" as a date."),
         Misread::NotInCalendar(text) => Text::plain("The calendar has no ").quoted(text).then("."),
         Misread::Ambiguous(text, days) => return ambiguous(text, days),
         Misread::InFuture(text) => Text::default().quoted(text).then(" has not begun yet."),
         Misread::Backwards(text) => Text::default().quoted(text).then(" ends before it begins."),
     };
-    text.then(format!(" What I understand: {examples}."))
+    text.then(format!(" I understand: {examples}."))
 }
 
 /// Asks which of two days a date means.
@@ -95,12 +95,12 @@ pub fn ambiguous(text: &str, [one, other]: &[NaiveDate; 2]) -> Text {
 
 /// Words of a question that mean nothing.
 pub fn not_a_filter(word: &str, nearest: Option<&str>) -> Text {
-    let text = Text::plain("I don't know what ").quoted(word).then(" means there.");
+    let text = Text::plain("I don't understand ").quoted(word).then(" there.");
     let text = match nearest {
         Some(nearest) => text.then(" Did you mean ").with(Span::Code(nearest.to_owned())).then("?"),
         None => text,
     };
-    text.then(" A question has one person and these words: since, until, in, by, outcome, request, policy.")
+    text.then(" You can give one person and these filters: since, until, in, by, outcome, request, policy.")
 }
 
 /// A keyword without its value.
@@ -115,14 +115,14 @@ pub fn not_an_outcome(word: &str, nearest: Option<&str>, known: &[&str]) -> Text
         Some(nearest) => text.then(" Did you mean ").with(Span::Code(nearest.to_owned())).then("?"),
         None => text,
     };
-    text.then(format!(" There are: {}.", known.join(", ")))
+    text.then(format!(" The outcomes are: {}.", known.join(", ")))
 }
 
 /// Part of a login that too many accounts have.
 pub fn too_many_accounts(part: &str, max: usize) -> Text {
     Text::plain(format!("More than {max} accounts have "))
         .quoted(part)
-        .then(" in their login. Name one more exactly.")
+        .then(" in their login. Write more of the login.")
 }
 
 /// `by` names an address that nobody in the chat system has.
@@ -132,14 +132,14 @@ pub fn nobody_with_address(address: &str) -> Text {
 
 /// The chat system can't say who has an address.
 pub fn cant_find_person(error: &str) -> Text {
-    Text::plain("I can't look that person up in Slack now: ").quoted(error)
+    Text::plain("I can't look that person up in Slack now: ").sentence(error)
 }
 
 /// A policy that the person may not ask about, or that there is none of.
 pub fn no_such_policy(name: &str, known: &[&str]) -> Text {
     Text::plain("There is no policy ")
         .quoted(name)
-        .then(format!(" that you may ask about. You may ask about: {}.", known.join(", ")))
+        .then(format!(" that you may see. You may see: {}.", known.join(", ")))
 }
 
 /// A question too long to be carried by a button.
@@ -150,14 +150,14 @@ pub fn question_too_long() -> Text {
 /// Somebody else's file is being made.
 pub fn busy() -> Text {
     Text::plain(
-        "Somebody's export, evidence or verification is under way, and there is one at a time. Try again soon.",
+        "Another export, evidence or verification is running, and only one can run at a time. Try again soon.",
     )
 }
 
 /// An export or a bundle would be too large.
 pub fn too_much(max: usize) -> Text {
     Text::plain(format!(
-        "That is more than {max} events, which is too much for one file. Ask for a shorter time with since and until."
+        "That is more than {max} events, too many for one file. Ask for a shorter time with since and until."
     ))
 }
 
@@ -165,7 +165,7 @@ pub fn too_much(max: usize) -> Text {
 pub fn nothing_to_export(asked: &[String]) -> Text {
     Text::plain("No audit event matches")
         .and(filters(asked))
-        .then(", so there is nothing to export. Leave a filter out, or give more time.")
+        .then(", so there is nothing to export. Leave a filter out or widen the time.")
 }
 
 /// A file that was made.
@@ -195,7 +195,7 @@ pub fn made(made: &Made) -> Text {
     let text = text.then(format!("\nHead of the audit trail: event {seq}, ")).with(Span::Code(hash.clone()));
     let text = text.then("\nSHA-256 of the file: ").with(Span::Code(made.sha256.to_owned()));
     if made.restricted {
-        text.then("\nIt is a part: events of other policies, and of the bot itself, are not in it.")
+        text.then("\nIt leaves out events of other policies and of the bot itself.")
     } else {
         text
     }
@@ -210,7 +210,7 @@ pub fn sent(what: &str, made_text: Text) -> Card {
 /// The file was made and recorded, and can't be delivered.
 pub fn not_sent(what: &str, error: &str) -> Text {
     Text::plain(format!("{what} was made, but I can't send it to you: "))
-        .quoted(error)
+        .sentence(error)
         .then(" Try again later.")
 }
 
@@ -220,25 +220,24 @@ pub fn verified(verified: &Verified) -> Card {
     let in_order = verified.events - verified.archived;
     let mut in_words = counted(usize::try_from(in_order).unwrap_or_default(), "event", "events");
     if verified.archived > 0 {
-        in_words = format!("{in_words} after number {}, up to which it was archived,", verified.archived);
+        in_words = format!("{in_words} (events up to {} are archived)", verified.archived);
     }
     let text = match (verified.broken_at, in_order) {
         (None, 0) => Text::plain("The audit trail is empty, and nothing is wrong with it."),
-        (None, _) => Text::plain(format!("The audit trail holds: {in_words} in order, head ")).with(head).then(
-            ".\nThat nothing was changed, left out or put in between is proven. A whole trail that was written anew \
-             shows only against a head that was kept elsewhere: compare with those in the channel and in exports.",
+        (None, _) => Text::plain(format!("The audit trail verifies: {in_words} in order, head ")).with(head).then(
+            ".\nNothing in it was changed, removed or inserted. If somebody rewrote the whole trail, only a head that \
+             was kept elsewhere shows it: compare this one with the heads in the channel and in exports.",
         ),
         (Some(at), before) => {
-            let text = Text::plain(format!("The audit trail is BROKEN at event {at}: it was changed, or is missing. "));
+            let text = Text::plain(format!("The audit trail is BROKEN at event {at}: that event was changed or is missing. "));
             let text = match before {
-                0 => text.then("No event before it holds."),
-                _ => text.then(format!("The {in_words} before it hold, up to head ")).with(head).then("."),
+                0 => text.then("No event before it verifies."),
+                _ => text.then(format!("The {in_words} before it {}, up to head ", if before == 1 { "verifies" } else { "verify" })).with(head).then("."),
             };
             text.then(
-                "\nSomebody changed the database behind the bot's back, or the disk is damaged. Keep a copy of the \
-                 database file as it is, stop the bot, and find out who had access to the file. A backup, \
-                 an export and the heads in the channel from before show what was changed; what stands behind that event \
-                 proves nothing.",
+                "\nSomebody changed the database, or the disk is damaged. Keep a copy of the database file as it is, stop \
+                 the bot, and find out who had access to the file. Earlier backups, exports and heads in the channel \
+                 show what was changed. Later events prove nothing.",
             )
         }
     };
@@ -247,38 +246,39 @@ pub fn verified(verified: &Verified) -> Card {
 
 /// What is wrong with a period for a report.
 pub fn too_many_slices() -> Text {
-    Text::plain(format!("That is more than {SLICES_MAX} months, which no picture can show. Ask for less."))
+    Text::plain(format!(
+        "That is more than {SLICES_MAX} months, too long for one picture. Ask for a shorter period."
+    ))
 }
 
 /// The numbers of a report as text.
 pub fn report(report: &Report) -> Card {
     let title = report_title(report);
     if report.is_empty() {
-        return refusals::note(title.then(
-            ": there is nothing to report. No sweep ran and nothing was decided in that time, so there is no \
-             picture either.",
-        ));
+        return refusals::note(
+            title.then(": no sweep ran and nothing was decided in that time, so there is nothing to report."),
+        );
     }
     let title = title.then(format!(": {}", in_total(report)));
-    let lines = report.slices.iter().map(|slice| slice_line(slice, report.step)).collect();
+    // One line for all the weeks in a row of which there is nothing to say.
+    let quiet = |one: &Slice, next: &Slice| is_quiet(one) && is_quiet(next);
+    let lines = report.slices.chunk_by(quiet).filter_map(|slices| slices_line(slices, report.step)).collect();
     list(title, lines)
 }
 
 fn report_title(report: &Report) -> Text {
-    Text::plain("Report on ")
-        .with(Span::Code(report.policy.clone()))
-        .then(format!(", {} to {}", report.days.0, report.days.1))
+    Text::plain("Report on ").with(Span::Code(report.policy.clone())).then(format!(", {}", days(report)))
 }
 
-/// "12 suspended, 1 restored, …; half of the decisions took 2 hours at most."
+/// Returns "3 accounts suspended, 1 restored. Median time to a decision: 2 hours."
 fn in_total(report: &Report) -> String {
     let total = report.total();
     let now = report.latest().map(|listing| format!("{}. ", listed(&listing))).unwrap_or_default();
     let median = match total.median_to_decide() {
-        Some(median) => format!("Half of the decisions took {} at most.", span_of_time(median)),
-        None => "Nobody decided anything.".to_owned(),
+        Some(median) => format!(" Median time to a decision: {}.", to_decide(median)),
+        None => String::new(),
     };
-    format!("{now}{}. {median}", happened(&total))
+    format!("{now}{}.{median}", happened(&total))
 }
 
 fn listed(listing: &Listing) -> String {
@@ -286,45 +286,74 @@ fn listed(listing: &Listing) -> String {
     format!("{contractors}, {} of them inactive", listing.inactive)
 }
 
+/// Names what happened at all: zeros say nothing.
 fn happened(tally: &Tally) -> String {
-    format!(
-        "{} suspended, {} restored, {} kept; {} denied, {} expired",
-        accounts(tally.suspended as usize),
-        tally.restored,
-        tally.kept,
-        counted(tally.denied as usize, "request", "requests"),
-        tally.expired
-    )
+    let requests = |count: u32| counted(count as usize, "request", "requests");
+    let parts = [
+        (tally.suspended, format!("{} suspended", accounts(tally.suspended as usize))),
+        (tally.restored, format!("{} restored", tally.restored)),
+        (tally.kept, format!("{} kept", tally.kept)),
+        (tally.denied, format!("{} denied", requests(tally.denied))),
+        (tally.expired, format!("{} expired", requests(tally.expired))),
+    ];
+    let named: Vec<String> =
+        parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, words)| words).collect();
+    if named.is_empty() { "Nobody was suspended, restored or kept".to_owned() } else { named.join(", ") }
 }
 
-fn slice_line(slice: &Slice, step: Step) -> Text {
-    let text = Text::default().with(Span::Bold(slice_name(slice.day, step))).then(": ");
+/// "2 hours", or "less than a minute".
+pub(super) fn to_decide(median: chrono::Duration) -> String {
+    if median.num_minutes() < 1 { "less than a minute".to_owned() } else { span_of_time(median) }
+}
+
+/// The report's days in words: "6 Jul 2026 to 26 Jul 2026".
+fn days(report: &Report) -> String {
+    let in_words = |day: NaiveDate| day.format("%-d %b %Y").to_string();
+    format!("{} to {}", in_words(report.days.0), in_words(report.days.1))
+}
+
+fn is_quiet(slice: &Slice) -> bool {
+    slice.listing.is_none() && slice.tally == Tally::default()
+}
+
+fn slices_line(slices: &[Slice], step: Step) -> Option<Text> {
+    let (slice, last) = (slices.first()?, slices.last()?);
+    let text = Text::default().with(Span::Bold(slices_name(slice.day, last.day, step))).then(": ");
+    if is_quiet(slice) {
+        return Some(text.then("no sweep ran, and nothing was decided."));
+    }
     let text = match &slice.listing {
         Some(listing) => text.then(format!("{}. ", listed(listing))),
         None => text.then("no sweep. "),
     };
     let text = text.then(format!("{}.", happened(&slice.tally)));
-    match slice.tally.median_to_decide() {
-        Some(median) => text.then(format!(" Median time to decision: {}.", span_of_time(median))),
+    Some(match slice.tally.median_to_decide() {
+        Some(median) => text.then(format!(" Median time to a decision: {}.", to_decide(median))),
         None => text,
-    }
+    })
 }
 
-fn slice_name(day: NaiveDate, step: Step) -> String {
-    match step {
-        Step::Week => day.format("From %-d %b").to_string(),
-        Step::Month => day.format("%b %Y").to_string(),
+/// Names the week or month of each of two days, and those between them: "Week of 6 Jul", "Jul 2026 to Sep 2026".
+fn slices_name(first: NaiveDate, last: NaiveDate, step: Step) -> String {
+    let (one, many, day) = match step {
+        Step::Week => ("Week of ", "Weeks of ", "%-d %b"),
+        Step::Month => ("", "", "%b %Y"),
+    };
+    let named = |date: NaiveDate| date.format(day).to_string();
+    if first == last {
+        format!("{one}{}", named(first))
+    } else {
+        format!("{many}{} to {}", named(first), named(last))
     }
 }
 
 /// What the picture of a report shows, for who can't see it.
 pub fn picture_alt(report: &Report) -> String {
-    let (since, until) = report.days;
     let each = match report.step {
         Step::Week => "week",
         Step::Month => "month",
     };
-    let mut alt = format!("Four line charts of {}, {since} to {until}, per {each}. ", report.policy);
+    let mut alt = format!("Four line charts of {}, {}, per {each}. ", report.policy, days(report));
     alt += &in_total(report);
     let trend = |name: &str, value: &dyn Fn(&Slice) -> Option<u32>| {
         let values: Vec<String> = report
@@ -368,6 +397,6 @@ pub fn picture_follows(here: bool) -> Text {
 /// A report's picture could not be shown.
 pub fn picture_not_sent(error: &str) -> Text {
     Text::plain("The picture of the report could not be shown: ")
-        .quoted(error)
-        .then(" Its numbers are all in the text.")
+        .sentence(error)
+        .then(" The text above has all of its numbers.")
 }

@@ -7,7 +7,7 @@ use crate::domain::audit::{Actor, AuditEvent};
 use crate::domain::exemption::Granted;
 use crate::domain::person::Known;
 use crate::wording::answers::{self, Health, PolicyStatus, health_line, policy_line};
-use crate::wording::{card, counted, exemptions, mention};
+use crate::wording::{card, counted, events, exemptions, mention};
 
 /// Sweeps the policy in the button's value.
 pub const SWEEP: &str = "home_sweep";
@@ -102,7 +102,7 @@ fn buttons(status: &PolicyStatus, known: &Known) -> Vec<Button> {
     let name = &status.policy.name;
     let confirm = Confirm {
         title: format!("Sweep {name} now?"),
-        text: "The bot looks for inactive accounts as the schedule would, and asks in the policy's channel. \
+        text: "The bot looks for inactive accounts, as a scheduled sweep does, and asks in the policy's channel. \
                Nobody is suspended without an approval."
             .into(),
         yes: "Sweep now".into(),
@@ -137,16 +137,16 @@ fn decision(event: &AuditEvent) -> Text {
     let what = match event.action.as_str() {
         "approved" => format!(" approved{request}"),
         "approved_first" => format!(" approved{request} as the first of two"),
-        "retried" => format!(" had what failed of{request} tried again"),
+        "retried" => format!(" retried{request}"),
         "asked_again" => format!(" asked about{request} again"),
         "denied" => format!(" denied{request}"),
-        "withdrawn" => format!(" took back{request}"),
+        "withdrawn" => format!(" withdrew{request}"),
         "released" => format!(" released{request}"),
         "went_live" => " took the rule live".to_owned(),
         "exempted" => " exempted".to_owned(),
         "unexempted" => " ended the exemption of".to_owned(),
-        "restore_asked" => " asked to give back".to_owned(),
-        other => format!(" {}{request}", other.replace('_', " ")),
+        "restore_asked" => " asked to restore".to_owned(),
+        _ => format!(" {}{request}", events::action(event)),
     };
     let mut text = text.then(what);
     if let Some(subject) = &event.subject {
@@ -158,10 +158,10 @@ fn decision(event: &AuditEvent) -> Text {
     text.then(", ").with(Span::Time(event.at))
 }
 
-/// For guests, strangers, and whoever holds no role: what this is, and whom to ask. Nothing else.
+/// Tells guests, outsiders and people without a role what this is, and who to ask. Nothing else.
 pub fn nothing_to_see(admins: &[String]) -> Home {
     let ask = match admins {
-        [] => Text::plain("If you need to see it, ask whoever runs this bot in your workspace."),
+        [] => Text::plain("If you need to see it, ask the person who runs this bot in your workspace."),
         admins => {
             let some = admins.iter().take(ADMINS_MAX).enumerate();
             let text = some.fold(Text::plain("If you need to see it, ask "), |text, (index, id)| {
@@ -174,10 +174,10 @@ pub fn nothing_to_see(admins: &[String]) -> Home {
     Home { blocks: vec![header(), Block::Section(what_this_is()), Block::Section(ask)] }
 }
 
-/// For whoever can't be told from a stranger at this moment.
+/// Answers a person whose rights can't be looked up at this moment.
 pub fn cant_tell() -> Home {
-    let text = "I can't find out from Slack just now what you may see here, so I show nothing. I try again by myself; \
-                or open this page again in a moment.";
+    let text = "I can't find out from Slack just now what you may see here, so I show nothing. I will try again, or \
+                you can open this page again in a moment.";
     Home { blocks: vec![header(), Block::Section(what_this_is()), Block::Section(Text::plain(text))] }
 }
 
@@ -191,7 +191,7 @@ pub fn plain() -> Home {
 
 fn what_this_is() -> Text {
     Text::plain(
-        "This bot looks for accounts of contractors that nobody uses any more, and asks the people responsible whether \
-         to suspend them. What it finds is shown to those people only.",
+        "This bot looks for contractor accounts that nobody uses any more, and asks the people responsible whether to \
+         suspend them. It shows its findings to those people only.",
     )
 }

@@ -25,18 +25,18 @@ fn what_is_wrong(lineage: &Lineage, stop: &Stop) -> Text {
     match stop.why {
         Mismatch::Ahead | Mismatch::Forked => match stop.last_event(&lineage.database.id) {
             Some(last) if last > event => Text::plain(format!(
-                "the channel has seen event {last} of the audit trail, and the database ended at event {event}, so an older copy was put in its place"
+                "my messages show event {last} of the audit trail, but the database ended at event {event}, so an older copy was put in its place"
             )),
             Some(_) | None => Text::plain(format!(
-                "the channel has seen another audit trail than the one in the database, which ended at event {event}, so an older copy was put in its place, or another bot works with a copy"
+                "my messages show another audit trail than the database, which ended at event {event}, so an older copy was put in its place, or another bot uses a copy"
             )),
         },
         Mismatch::LaterEpoch => Text::plain(format!(
-            "the channel has seen a later epoch of the database, which is in epoch {}, so a copy of it was resumed elsewhere",
+            "my messages show a later epoch than the database, which is in epoch {}, so a copy of it was resumed elsewhere",
             lineage.database.epoch
         )),
         Mismatch::OtherDatabase => Text::plain(
-            "the channel has seen another database of this bot, so the file was replaced, or two bots work with this Slack app",
+            "my messages show another database of this bot, so the file was replaced, or two bots use this Slack app",
         ),
         Mismatch::Restored => Text::plain("the database was restored from ")
             .with(Span::Code(stop.restored_from.clone().unwrap_or_default()))
@@ -54,10 +54,10 @@ fn gap(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Text {
     let requests: Vec<String> =
         stop.requests(&lineage.database.id).iter().map(|id| format!("#{id}")).collect();
     if !requests.is_empty() {
-        text = text.then(format!("\nRequests that changed in that part: {}.", some(&requests)));
+        text = text.then(format!("\nRequests that changed in these events: {}.", some(&requests)));
     }
     if !missing.is_empty() {
-        text = text.then("\nExemptions that my messages speak of and the file lacks: ").quoted(some(missing));
+        text = text.then("\nExemptions that the file lacks: ").quoted(some(missing));
         text = text.then(". Grant them again before you resume.");
     }
     text
@@ -75,31 +75,27 @@ fn some(all: &[String]) -> String {
 pub fn stopped(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Card {
     let text = Text::plain("I have stopped: ")
         .and(what_is_wrong(lineage, stop))
-        .then(". I suspend and restore nobody and start no sweep, and nothing that is open is executed.")
+        .then(". I suspend nobody, restore nobody and start no sweep until an admin resumes.")
         .and(gap(lineage, stop, missing))
-        .then("\nAn admin lets me go on with ")
+        .then("\nAn admin resumes with ")
         .with(Span::Code(RESUME.into()))
-        .then(". Open requests are then withdrawn and asked again; nothing that was approved before is executed.");
+        .then(". Open requests are then withdrawn and asked again. Earlier approvals are not executed.");
     spoken(text)
 }
 
 /// Returns the message in the channel when it goes on.
 pub fn resumed(by: &Person, at: DateTime<Utc>, epoch: i64) -> Card {
-    spoken(
-        Text::default()
-            .and(mention(by))
-            .then(" let me go on, ")
-            .with(Span::Time(at))
-            .then(format!(
-                ". My database is in epoch {epoch} now. What was approved before is not executed; open requests are asked again."
-            )),
-    )
+    spoken(Text::default().and(mention(by)).then(" resumed the database, ").with(Span::Time(at)).then(
+        format!(
+            ". It is now in epoch {epoch}. Earlier approvals are not executed; open requests are asked again."
+        ),
+    ))
 }
 
 /// Returns the answer to the admin who resumed.
 pub fn resumed_answer(done: &ResumedDatabase, missing: &[String], paused: &[String]) -> Text {
     let requests: Vec<String> = done.superseded.iter().map(|id| format!("#{id}")).collect();
-    let mut text = Text::plain(format!("I go on, in epoch {} of the database. ", done.database.epoch));
+    let mut text = Text::plain(format!("Resumed, in epoch {} of the database. ", done.database.epoch));
     text = if requests.is_empty() {
         text.then("No request was open.")
     } else {
@@ -110,13 +106,13 @@ pub fn resumed_answer(done: &ResumedDatabase, missing: &[String], paused: &[Stri
         ))
     };
     if !done.swept.is_empty() {
-        text = text.then(format!(" A fresh sweep asks again: {}.", some(&done.swept)));
+        text = text.then(format!(" A new sweep asks again: {}.", some(&done.swept)));
     }
     if !paused.is_empty() {
-        text = text.then(format!(" Still paused: {}; resume once more to end that.", some(paused)));
+        text = text.then(format!(" Still paused: {}. Resume once more to end that.", some(paused)));
     }
     if !missing.is_empty() {
-        text = text.then(" Exemptions that my messages speak of and the file lacks: ").quoted(some(missing));
+        text = text.then(" Exemptions that the file lacks: ").quoted(some(missing));
         text = text.then(".");
     }
     text
@@ -127,10 +123,10 @@ pub fn superseded_card(request: &Request) -> Card {
     let text = Text::plain(format!("Request #{} of policy ", request.id))
         .with(Span::Code(request.policy.clone()))
         .then(
-            ": my database was restored or replaced, so nothing on this list is executed. After an admin's ",
+            ": my database was restored or replaced, so nothing on this list is executed. Once an admin runs ",
         )
         .with(Span::Code(RESUME.into()))
-        .then(" a fresh sweep asks again.");
+        .then(", a new sweep asks again.");
     let title = "Superseded by a restore".to_owned();
     Card { summary: text.clone(), blocks: vec![Block::Header(title), Block::Section(text)] }
 }
@@ -138,7 +134,7 @@ pub fn superseded_card(request: &Request) -> Card {
 /// Says why nothing is decided or started while the database is stopped.
 pub fn refused() -> Text {
     Text::plain(
-        "My database is older than the channel or was replaced, so I have stopped and nothing was changed. An admin lets me go on with ",
+        "My database is older than my messages, or was replaced, so I have stopped and nothing was changed. An admin resumes with ",
     )
     .with(Span::Code(RESUME.into()))
     .then(".")
@@ -147,7 +143,7 @@ pub fn refused() -> Text {
 /// Says why a request of an earlier epoch can't be decided.
 pub fn superseded() -> Text {
     Text::plain(
-        "This request is from before my database was restored, so nothing was changed. Decide on the request that asks again, or run ",
+        "This request is older than the restore of my database, so nothing was changed. Decide on the request that asks again, or run ",
     )
     .with(Span::Code("/inactive-contractors sweep".into()))
     .then(".")
@@ -156,9 +152,9 @@ pub fn superseded() -> Text {
 /// Says why a button or dialog of another database changes nothing.
 pub fn not_of_this_database(earlier_epoch: bool) -> Text {
     Text::plain(if earlier_epoch {
-        "That was posted before my database was restored, so nothing was changed. Use a message that was posted since, or run "
+        "That message is older than the restore of my database, so nothing was changed. Use a newer message, or run "
     } else {
-        "That was posted by another bot with this Slack app, or with another database, so nothing was changed here. To see what I have open, run "
+        "That message is from another bot of this Slack app, or from another database, so nothing was changed here. To see my open requests, run "
     })
     .with(Span::Code("/inactive-contractors pending".into()))
     .then(".")
@@ -166,9 +162,11 @@ pub fn not_of_this_database(earlier_epoch: bool) -> Text {
 
 /// Returns the answer to an admin who would resume one policy of a stopped database.
 pub fn resume_all() -> Text {
-    Text::plain("The whole database is stopped, not one policy, so nothing was changed. To let everything go on, run ")
-        .with(Span::Code(RESUME.into()))
-        .then(" without a policy.")
+    Text::plain(
+        "The whole database is stopped, not one policy, so nothing was changed. To resume everything, run ",
+    )
+    .with(Span::Code(RESUME.into()))
+    .then(" without a policy.")
 }
 
 /// Returns the answer to an admin whose command was on its way when the stop began.

@@ -48,7 +48,7 @@ pub fn no_value(option: &str) -> Text {
 
 /// Says that the same option is there twice.
 pub fn twice(option: &str) -> Text {
-    unchanged(Text::default().with(code(option)).then(" is there more than once; write it once."))
+    unchanged(Text::default().with(code(option)).then(" is given more than once; write it once."))
 }
 
 /// Says that a command lacks a word that it needs.
@@ -58,7 +58,7 @@ pub fn missing(what: &str, example: Option<&str>) -> Text {
 
 /// Says that there is a word too many.
 pub fn too_much(word: &str, example: Option<&str>) -> Text {
-    write_it_like(quoted(Text::plain("I don't know what "), word).then(" means there."), example)
+    write_it_like(quoted(Text::plain("I don't understand "), word).then(" there."), example)
 }
 
 /// Says that an option can't have this value.
@@ -92,7 +92,7 @@ pub fn no_such_policy(word: &str, nearest: Option<&str>, known: &[&str]) -> Text
         Some(nearest) => text.then(" Did you mean ").with(code(nearest)).then("?"),
         None => text,
     };
-    unchanged(text.then(format!(" There are: {}.", known.join(", "))))
+    unchanged(text.then(format!(" Your policies are: {}.", known.join(", "))))
 }
 
 /// Says that a command names two policies.
@@ -115,10 +115,12 @@ pub fn meant_a_policy(verb: &str, word: &str, name: Option<&str>, known: &[&str]
             .then(" mean the policy ")
             .with(code(name))
             .then("? Then add ")
-            .with(code(format!("--policy {name}")))
+            .with(code(format!("policy {name}")))
             .then("."),
         None => quoted(Text::plain("Does "), word)
-            .then(format!(" mean a policy? Then add --policy and one of: {}.", known.join(", "))),
+            .then(" mean a policy? Then write ")
+            .with(code("policy"))
+            .then(format!(" and one of: {}.", known.join(", "))),
     };
     unchanged(
         text.then(" If it is a part of the reason, write ")
@@ -136,8 +138,8 @@ pub fn takes_no_time(verb: &str, time: &str) -> Text {
 
 /// Says that a time stands in the reason.
 pub fn time_after_the_reason(verb: &str, time: &str) -> Text {
-    let text = quoted(Text::default(), time)
-        .then(" looks like a time, but stands in the reason. Times come first: ");
+    let text =
+        quoted(Text::default(), time).then(" looks like a time but is in the reason. Times come first: ");
     let text = text.with(code(format!("{verb} LOGIN {time} REASON")));
     unchanged(
         text.then(". If it is a part of the reason, write ")
@@ -155,16 +157,15 @@ pub fn bare_time(time: &str) -> Text {
 
 /// Says that the same kind of time is there twice.
 pub fn two_times(keyword: &str) -> Text {
-    let text =
-        Text::plain("That has more than one beginning or end; I don't know what to do with the second ");
-    unchanged(text.with(code(keyword)).then(". Say once from when, and once until when or for how long."))
+    let text = Text::plain("That has more than one start or end, and I can't use the second ");
+    unchanged(text.with(code(keyword)).then(". Give one start, and one end or length."))
 }
 
 /// Says that a length of time can't be read.
 pub fn not_a_length<W: AsRef<str>>(words: &[W]) -> Text {
     let words: Vec<&str> = words.iter().take(3).map(AsRef::as_ref).collect();
     let text =
-        Text::plain("I can't read ").quoted(words.join(" ")).then(" as a length of time; say it like ");
+        Text::plain("I can't read ").quoted(words.join(" ")).then(" as a length of time. Write it like ");
     unchanged(
         text.with(code("for 30 days"))
             .then(", ")
@@ -179,7 +180,7 @@ pub fn not_a_length<W: AsRef<str>>(words: &[W]) -> Text {
 pub fn not_a_day(misread: &Misread) -> Text {
     match misread {
         Misread::NotUnderstood(word) => {
-            let text = Text::plain("I can't read ").quoted(word).then(" as a day; write it like ");
+            let text = Text::plain("I can't read ").quoted(word).then(" as a day. Write it like ");
             let text =
                 text.with(code("2026-12-31")).then(", ").with(code("14 Dec")).then(", ").with(code("friday"));
             unchanged(text.then(" or ").with(code("end of month")).then("."))

@@ -13,6 +13,7 @@ pub mod days_off;
 pub mod deciders;
 pub mod digest;
 pub mod drift;
+pub mod events;
 pub mod exemptions;
 pub mod history;
 pub mod home;
@@ -29,7 +30,7 @@ mod small_print;
 use chrono::{DateTime, Utc};
 
 use crate::chat::{Span, Text};
-use crate::domain::account::Account;
+use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::{Assessment, Exemption, Grace, Idle, Signal};
 use crate::domain::audit::Person;
 use crate::domain::calendar::Period;
@@ -46,7 +47,8 @@ pub fn accounts(count: usize) -> String {
     counted(count, "account", "accounts")
 }
 
-pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+/// Returns "1 sweep", "2 sweeps".
+pub fn counted(count: usize, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
@@ -119,7 +121,7 @@ pub fn idle_in_words(
         Signal::Activated => "activated ",
         Signal::StatusChanged if last_sign_in.is_none() => "never signed in, status changed ",
         Signal::StatusChanged => "status last changed ",
-        Signal::Restored => "given back ",
+        Signal::Restored => "restored ",
     };
     Text::plain(days + sign).with(Span::Date(idle.since))
 }
@@ -193,11 +195,11 @@ pub(crate) fn by_both(first: Option<&Decision>, decision: &Decision) -> Text {
     }
 }
 
-/// Until when an account that is given back is left alone.
+/// Says until when a restored account is left alone.
 pub(crate) fn restored_until(left_alone_until: DateTime<Utc>) -> Text {
     Text::plain(" The policy then leaves the account alone until ")
         .with(Span::Time(left_alone_until))
-        .then(", if its person is not seen before.")
+        .then(", unless its owner is active sooner.")
 }
 
 /// What an assessment means, as a sentence without its subject: "is active: …".
@@ -208,17 +210,15 @@ pub fn assessment_in_words(assessment: &Assessment, rule: &Rule, now: DateTime<U
             None => Text::plain("has no user type"),
         },
         Assessment::Exempt(exemption) => exemption_in_words(exemption),
-        Assessment::NotSuspendable(status) => {
-            Text::plain("can't be suspended in its status ").with(Span::Code(status.to_string()))
-        }
+        Assessment::NotSuspendable(status) => not_suspendable(status),
         Assessment::Unknown(why) => Text::plain("can't be judged: ").quoted(why),
         Assessment::Active(idle) => Text::plain("is active: ")
             .and(idle_in_words(idle, Some(now), rule, now))
-            .then(format!(", and the rule proposes accounts after {}", period(rule.inactive_after))),
+            .then(format!(". The rule proposes accounts after {}", period(rule.inactive_after))),
         Assessment::InGrace { idle, grace, until } => {
             let grace = match grace {
                 Grace::NewAccount => "but the account is new and is left alone until ",
-                Grace::Restored => "but the account was given back and is left alone until ",
+                Grace::Restored => "but the account was restored and is left alone until ",
             };
             Text::plain("is ")
                 .and(idle_in_words(idle, Some(now), rule, now))
@@ -231,14 +231,39 @@ pub fn assessment_in_words(assessment: &Assessment, rule: &Rule, now: DateTime<U
     }
 }
 
+/// Says why an account in this status can't be suspended.
+fn not_suspendable(status: &AccountStatus) -> Text {
+    match status {
+        AccountStatus::Suspended => Text::plain("is already suspended"),
+        AccountStatus::Deprovisioned => Text::plain("is deactivated, so there is nothing to suspend"),
+        AccountStatus::Staged | AccountStatus::Provisioned => {
+            Text::plain("has not been activated yet, and Okta suspends active accounts only")
+        }
+        // Okta is about to change the status.
+        AccountStatus::Active => Text::plain("is changing its status in Okta just now"),
+        AccountStatus::Recovery
+        | AccountStatus::PasswordExpired
+        | AccountStatus::LockedOut
+        | AccountStatus::Other(_) => Text::plain("has the status ")
+            .with(Span::Code(status.to_string()))
+            .then(", and Okta suspends active accounts only"),
+    }
+}
+
+/// The last moment before an end. A day that is kept to its end ends at the next midnight, so the moment before is
+/// what names the right day. Every zone's midnight is at a quarter of an hour.
+pub fn last_moment(ends_at: DateTime<Utc>) -> DateTime<Utc> {
+    if ends_at.timestamp() % 900 == 0 { ends_at - chrono::Duration::seconds(1) } else { ends_at }
+}
+
 fn exemption_in_words(exemption: &Exemption) -> Text {
     match exemption {
-        Exemption::AdminRole => Text::plain("is protected: it holds an administrator role"),
+        Exemption::AdminRole => Text::plain("is protected: it has an administrator role"),
         Exemption::OwnIdentity => Text::plain("is protected: it is the account that this bot itself uses"),
         Exemption::BreakGlass => Text::plain("is protected: it is on the break-glass list"),
         Exemption::Approver => Text::plain("is protected: it belongs to one of the policy's approvers"),
         Exemption::Granted { id, until } => {
-            Text::plain(format!("is exempt (exemption {id}) until ")).with(Span::Time(*until))
+            Text::plain(format!("is exempt (exemption {id}) until ")).with(Span::Time(last_moment(*until)))
         }
         Exemption::Login(pattern) => {
             Text::plain("is exempt: its login matches ").with(Span::Code(pattern.clone()))
@@ -259,7 +284,7 @@ pub fn outcome_in_words(candidate: &Candidate, rule: &Rule, now: DateTime<Utc>) 
         CandidateState::Proposed => Text::plain("proposed"),
         CandidateState::Kept { by, until: None } => Text::plain("kept active by ").and(mention(by)),
         CandidateState::Kept { by, until: Some(until) } => {
-            Text::plain("kept until ").with(Span::Time(*until)).then(" by ").and(mention(by))
+            Text::plain("kept until ").with(Span::Time(last_moment(*until))).then(" by ").and(mention(by))
         }
         CandidateState::Dropped => Text::plain("left alone"),
         CandidateState::Due { attempts: 0, .. } => Text::plain("to be suspended"),
@@ -274,7 +299,7 @@ pub fn outcome_in_words(candidate: &Candidate, rule: &Rule, now: DateTime<Utc>) 
         CandidateState::Skipped { why, error, .. } => {
             let text = Text::plain("left alone: ").and(skip_in_words(why, rule, now));
             match error {
-                Some(error) => text.then("; what stood in the way: ").quoted(error),
+                Some(error) => text.then(". The last error: ").quoted(error),
                 None => text,
             }
         }
@@ -293,18 +318,18 @@ fn sessions_in_words(sessions: &Sessions) -> Text {
     match sessions {
         Sessions::Left => Text::default(),
         Sessions::Due { trouble: Trouble { error: Some(error), .. }, .. } => {
-            text.then("are still to be ended; paused: ").quoted(cut(error))
+            text.then("have not ended yet; the last error: ").quoted(cut(error))
         }
         Sessions::Due { .. } => text.then("are being ended"),
         Sessions::Cleared { .. } => text.then("are ended"),
         Sessions::Dropped { why: Dropped::NotSuspended(_), .. } => {
-            text.then("were left alone: it is not suspended any more")
+            text.then("were left alone: it is no longer suspended")
         }
         Sessions::Dropped { why: Dropped::Gone, .. } => {
             text.then("were left alone: the account no longer exists")
         }
         Sessions::Dropped { why: Dropped::NotWanted, .. } => {
-            text.then("were left alone: the policy does not ask for it any more")
+            text.then("were left alone: the policy no longer asks for it")
         }
         Sessions::Dropped { why: Dropped::Unproven, .. } => {
             text.then("were left alone: the audit trail has no record of the suspension")
@@ -312,9 +337,7 @@ fn sessions_in_words(sessions: &Sessions) -> Text {
         Sessions::Dropped { why: Dropped::Superseded, .. } => {
             text.then("were left alone: that was approved before the bot's database was restored")
         }
-        Sessions::Failed { error, unclear: true, .. } => {
-            text.then("may NOT have ended, nobody can tell: ").quoted(cut(error))
-        }
+        Sessions::Failed { error, unclear: true, .. } => text.then("may NOT have ended: ").quoted(cut(error)),
         Sessions::Failed { error, unclear: false, .. } => text.then("were NOT ended: ").quoted(cut(error)),
     }
 }
@@ -337,7 +360,7 @@ fn skip_in_words(why: &Skip, rule: &Rule, now: DateTime<Utc>) -> Text {
         Skip::Gone => Text::plain("the account no longer exists"),
         Skip::AlreadySuspended => Text::plain("somebody else had already suspended it"),
         Skip::ChangedByOthers => Text::plain("somebody else changed its status after the first try"),
-        Skip::ApprovalTooOld => Text::plain("the approval was too old to be carried out; sweep again"),
+        Skip::ApprovalTooOld => Text::plain("the approval was too old to execute; sweep again"),
         Skip::OwnAccount => Text::plain("nobody decides about their own account"),
         Skip::PolicyGone => Text::plain("its policy is no longer in the configuration"),
         Skip::Superseded => Text::plain("that was approved before the bot's database was restored"),
@@ -347,20 +370,20 @@ fn skip_in_words(why: &Skip, rule: &Rule, now: DateTime<Utc>) -> Text {
                 Unproven::Selection => "a decision about it",
             };
             Text::plain(format!(
-                "the audit trail has no record of {what}: somebody changed the database by hand, so keep the file as \
+                "the audit trail has no record of {what}. Somebody changed the database by hand, so keep the file as \
                  evidence"
             ))
         }
     }
 }
 
-/// What is wrong with this machine's clock, and how to mend it.
+/// Says what is wrong with this machine's clock, and how to fix it.
 pub fn clock_off(ahead_s: i64) -> String {
     let minutes = usize::try_from((ahead_s.unsigned_abs() + 30) / 60).unwrap_or(usize::MAX);
     let way = if ahead_s > 0 { "ahead of" } else { "behind" };
     format!(
-        "This machine's clock is {} {way} the identity provider's, so nobody can tell how long somebody has been away. \
-         Set it right and keep it so (with NTP), then sweep again.",
+        "This machine's clock is {} {way} Okta's, so nobody can tell how long an account has been idle. Correct it, \
+         keep it correct with NTP, and sweep again.",
         counted(minutes, "minute", "minutes")
     )
 }
@@ -368,25 +391,28 @@ pub fn clock_off(ahead_s: i64) -> String {
 /// What a guard saw, as a sentence.
 pub fn guard_in_words(guard: &Guard) -> Text {
     match guard {
-        Guard::NobodyOfType { user_type } => Text::plain("The identity provider has no account of type ")
+        Guard::NobodyOfType { user_type } => Text::plain("Okta has no account of type ")
             .quoted(user_type.to_string())
-            .then(". A misspelt type looks just like this: check user_type in the configuration."),
+            .then(". The type may be misspelt: check user_type in the configuration."),
         Guard::MostlyUnknown { unknown, population } => Text::plain(format!(
-            "{unknown} of {population} accounts could not be judged, so the data is not to be trusted."
+            "{unknown} of {population} accounts could not be judged, so the data can't be trusted."
         )),
         Guard::FarFewer { now, before } => Text::plain(format!(
-            "Only {} were listed, where the sweep before had {before}. The listing may be partial.",
+            "Okta listed only {}; the previous sweep had {before}. The list may be incomplete.",
             accounts(*now as usize)
         )),
         Guard::TooMany { candidates, max } => Text::plain(format!(
-            "{candidates} candidates are more than the {max} that max_candidates allows."
+            "{} inactive, but max_candidates allows {max}.",
+            counted(*candidates as usize, "account is", "accounts are")
         )),
         Guard::TooLargeAShare { candidates, population, max_percent } => Text::plain(format!(
-            "{candidates} of {population} accounts are more than the {max_percent} % that max_share allows."
+            "{candidates} of {} are inactive, but max_share allows {max_percent} %.",
+            accounts(*population as usize)
         )),
         Guard::ClockOff { ahead_s } => Text::plain(clock_off(*ahead_s)),
         Guard::Surge { candidates, median } => Text::plain(format!(
-            "{candidates} candidates are many more than lately (the median is {median})."
+            "{} inactive, many more than usual (the median of recent sweeps is {median}).",
+            counted(*candidates as usize, "account is", "accounts are")
         )),
     }
 }
@@ -420,6 +446,13 @@ mod tests {
         ] {
             assert_eq!(span_of_time(chrono::Duration::seconds(seconds)), said);
         }
+    }
+
+    #[test]
+    fn an_end_at_midnight_names_the_day_that_it_ends() {
+        assert_eq!(crate::chat::time_in_words(last_moment(at(41))), "10 Feb 1970, 23:59 UTC");
+        let later = at(41) + chrono::Duration::seconds(1);
+        assert_eq!(last_moment(later), later);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::domain::sessions::Sessions;
 use crate::domain::silence::Kind;
 use crate::wording::card::{paragraph_chars, starts};
 use crate::wording::{
-    accounts, by_both, guard_in_words, mention, outcome_in_words, rule_in_words, shown_who,
+    accounts, by_both, counted, guard_in_words, mention, outcome_in_words, rule_in_words, shown_who,
 };
 
 /// The most outcomes in one message of the thread: one block each, within Slack's 50.
@@ -39,7 +39,7 @@ pub fn ending(
         | RequestState::Approved { .. } => return None,
         RequestState::Completed { decision, first, retry, .. } => {
             let (said, by, first) = match retry {
-                Some(retry) => (". Tried again for ", &retry.decision, retry.first.as_ref()),
+                Some(retry) => (". Retried for ", &retry.decision, retry.first.as_ref()),
                 None => (". Approved by ", decision, first.as_deref()),
             };
             Text::default()
@@ -48,7 +48,7 @@ pub fn ending(
                 .then(outcomes_in_numbers(candidates, retry.as_deref()))
                 .then(said)
                 .and(by_both(first, by))
-                .then("; what became of every account is in the thread of ")
+                .then(". The result for each account is in the thread of ")
                 .with(link)
                 .then(".")
         }
@@ -60,18 +60,19 @@ pub fn ending(
             .with(link)
             .then("; nobody is suspended.")
             .and(reason(decision.reason.as_deref())),
-        RequestState::Expired { .. } => Text::default()
-            .with(policy)
-            .then(": nobody answered ")
-            .with(link)
-            .then(format!(" in time, so nobody is suspended. {} were listed.", accounts(candidates.len()))),
+        RequestState::Expired { .. } => {
+            Text::default().with(policy).then(": nobody answered ").with(link).then(format!(
+                " in time, so nobody is suspended. {} listed.",
+                counted(candidates.len(), "account was", "accounts were")
+            ))
+        }
         RequestState::Withdrawn { decision } => Text::default()
             .with(policy)
             .then(": ")
             .and(mention(&decision.by))
-            .then(" took ")
+            .then(" withdrew ")
             .with(link)
-            .then(" back; nobody is suspended.")
+            .then("; nobody is suspended.")
             .and(reason(decision.reason.as_deref())),
         RequestState::WentLive { decision } => Text::default()
             .with(policy)
@@ -80,7 +81,7 @@ pub fn ending(
             .then(" took the rule live. From now on sweeps ask for approval."),
         RequestState::Outdated { .. } => Text::default()
             .with(policy)
-            .then(": the rule was changed before anybody decided about ")
+            .then(": the rule was changed before anybody decided on ")
             .with(link)
             .then(", so nobody on it is suspended. A fresh sweep asks by the new rule."),
     };
@@ -92,13 +93,11 @@ pub fn ending(
 /// The message when the database can't be written. The last one of a day says that it is.
 pub fn database_fails(error: &str, last: bool) -> Card {
     let text = Text::plain("I can't write to my database (").quoted(error).then(
-        "), so nothing is decided, suspended or swept until that is mended: nothing happens without its audit trail. \
-         Whoever runs me: look at the disk; I go on by myself. What was approved before waits.",
+        "). Until that is fixed I decide, suspend and sweep nothing, because nothing may happen without an audit event. \
+         Ask the person who runs me to look at the disk. I continue on my own, and what was approved waits.",
     );
     spoken(if last {
-        text.then(
-            " That was so several times today: should it happen again, I leave it to the log until tomorrow.",
-        )
+        text.then(" This happened several times today. If it happens again, I only log it until tomorrow.")
     } else {
         text
     })
@@ -109,15 +108,15 @@ pub fn database_works(since: DateTime<Utc>) -> Card {
     spoken(
         Text::plain("I can write to my database again. It failed ")
             .with(Span::Time(since))
-            .then("; what was to be done goes on."),
+            .then(". The work continues."),
     )
 }
 
 /// Returns the last message of a process whose database file is not there any more.
 pub fn database_lost() -> Card {
     spoken(Text::plain(
-        "My database file was moved, deleted or replaced while I worked with it. I change nothing any more, and I stop. \
-         The next start works with the file that is there then. If you run this bot, put the right file in place \
+        "My database file was moved, deleted or replaced while I was running. I have stopped and change nothing more. \
+         The next start uses the file that is there then. If you run this bot, put the right file in place \
          before you start it.",
     ))
 }
@@ -181,7 +180,7 @@ pub fn outcome_parts<'a>(
 pub fn outcomes(request: &Request, part: &[Candidate], now: DateTime<Utc>) -> Card {
     let line = |candidate: &Candidate| Block::Section(outcome(request, candidate, now));
     let summary = Text::plain(format!(
-        "{}: what became of {} of request {}.",
+        "{}: results for {} of request {}.",
         request.policy,
         accounts(part.len()),
         request.id
@@ -207,9 +206,9 @@ pub fn unanswered(
     let open = candidates.iter().filter(|candidate| candidate.state.is_open()).count();
     let waits_for = match &request.state {
         RequestState::Pending { first: Some(first) } => {
-            Text::plain("waits for a second person's approval besides ").and(mention(&first.decision.by))
+            Text::plain("waits for a second approval, besides that of ").and(mention(&first.decision.by))
         }
-        RequestState::Held { .. } => Text::plain("is held by a guard and waits for somebody to look"),
+        RequestState::Held { .. } => Text::plain("is held by a guard and waits for somebody to release it"),
         RequestState::Preview
         | RequestState::Pending { first: None }
         | RequestState::Approved { .. }
@@ -221,7 +220,7 @@ pub fn unanswered(
         | RequestState::Outdated { .. } => Text::plain("waits for an answer"),
     };
     let still = match kind {
-        Kind::Reminder => " still ",
+        Kind::Reminder => " is still open: it ",
         Kind::Escalation => " has not been decided by its approvers: it ",
     };
     let text = text
@@ -237,7 +236,7 @@ pub fn unanswered(
     let text = text.then(". Without an answer nobody is suspended.");
     spoken(match kind {
         Kind::Reminder => text,
-        Kind::Escalation => text.then(" Please see that one of them decides."),
+        Kind::Escalation => text.then(" Please make sure that one of them decides."),
     })
 }
 
@@ -245,12 +244,12 @@ pub fn unanswered(
 pub fn no_candidates(policy: &str, rule: &Rule, counts: Counts) -> Card {
     let mut text = Text::default()
         .with(Span::Code(policy.into()))
-        .then(format!(": nobody to suspend. {} looked at for ", accounts(counts.population as usize)))
+        .then(format!(": nobody to suspend. {} checked; the rule is ", accounts(counts.population as usize)))
         .and(rule_in_words(rule))
         .then(".");
     if counts.waiting > 0 {
         let wait = if counts.waiting == 1 { "waits" } else { "wait" };
-        text = text.then(format!(" {} already {wait} for an answer.", accounts(counts.waiting as usize)));
+        text = text.then(format!(" {} already {wait} for a decision.", accounts(counts.waiting as usize)));
     }
     if counts.unknown > 0 {
         text = text.then(format!(" {} could not be judged.", accounts(counts.unknown as usize)));
@@ -263,7 +262,7 @@ pub fn sweep_refused(policy: &str, guard: &Guard) -> Card {
     spoken(
         Text::plain("The sweep of ")
             .with(Span::Code(policy.into()))
-            .then(" was stopped by a guard, and nothing was done. ")
+            .then(" was stopped by a guard, and nobody was proposed. ")
             .and(guard_in_words(guard)),
     )
 }
@@ -273,11 +272,11 @@ pub fn sweep_failed(policy: &str, error: &str) -> Card {
     spoken(
         Text::plain("The sweep of ")
             .with(Span::Code(policy.into()))
-            .then(" failed, and nothing was done: ")
-            .quoted(error)
-            .then(" Mend that, then run ")
+            .then(" failed, and nobody was proposed: ")
+            .sentence(error)
+            .then(" Once that is fixed, run ")
             .with(Span::Code(format!("/inactive-contractors sweep {policy}")))
-            .then("; the next sweep on schedule runs in any case."),
+            .then(". The next scheduled sweep runs in any case."),
     )
 }
 
@@ -286,11 +285,11 @@ pub fn sweep_late(policy: &str, began: DateTime<Utc>) -> Card {
     spoken(
         Text::plain("The sweep of ")
             .with(Span::Code(policy.into()))
-            .then(" that began at ")
+            .then(" that started ")
             .with(Span::Time(began))
             .then(
-                " has not ended, although it should have. Until it ends, it proposes nobody. \
-                 The bot's log says what it waits for.",
+                " should have ended by now. It proposes nobody until it does. \
+                 Ask the person who runs me to look at my log.",
             ),
     )
 }
@@ -303,8 +302,8 @@ pub fn channel_unusable(policy: &str, channel: &str, why: &str) -> Card {
             .then(", the channel of policy ")
             .with(Span::Code(policy.into()))
             .then(": ")
-            .quoted(why)
-            .then(" What I have to say there waits, and is posted once that is mended."),
+            .sentence(why)
+            .then(" My messages wait and are posted once that is fixed."),
     )
 }
 

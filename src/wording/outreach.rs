@@ -7,9 +7,11 @@ use chrono::{DateTime, Utc};
 
 use crate::chat::{Block, Button, Card, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
-use crate::domain::concern::{Answer, Answered, Asking, Field, Piece, Question, Refusal, Role, Template};
+use crate::domain::concern::{
+    Answer, Answered, Asking, Field, Piece, Question, Refusal, Role, Template, manager_of,
+};
 use crate::domain::request::{Request, RequestState};
-use crate::wording::{accounts, idle_for, idle_in_words, mention, period, shown_who};
+use crate::wording::{counted, idle_for, idle_in_words, mention, period, shown_who};
 
 /// The first word of the action of an answer's button.
 pub const ANSWER: &str = "concern";
@@ -60,7 +62,7 @@ pub fn message(message: &Message) -> Card {
     }
     let decide = Text::plain("Your answer goes to the approvers of ")
         .with(Span::Code(message.request.policy.clone()))
-        .then(", who decide. By itself it decides nothing.");
+        .then(", who decide.");
     blocks.push(Block::Context(decide));
     Card { summary: summary(message), blocks }
 }
@@ -76,8 +78,13 @@ fn summary(message: &Message) -> Text {
         }
         (Role::Person, None) => Text::plain("Your account may be suspended. Do you still need it?"),
         (Role::Manager, _) => Text::plain(format!(
-            "{} of your people may be suspended. Do they still work with you?",
-            accounts(message.about.len())
+            "{} may be suspended. {} you?",
+            counted(message.about.len(), "account in your team", "accounts in your team"),
+            if message.about.len() == 1 {
+                "Does that person still work with"
+            } else {
+                "Do these people still work with"
+            }
         )),
     };
     match message.request.deadline {
@@ -157,11 +164,11 @@ fn said(answered: &Answered) -> Text {
 /// nothing to say.
 pub fn evidence(questions: &[Question], candidate: &Candidate) -> Option<Text> {
     let about = questions.iter().filter(|question| question.account.id == candidate.shown.id);
-    let lines = about.filter_map(line);
+    let lines = about.filter_map(|question| line(question, candidate));
     lines.reduce(|text, line| text.then("\n").and(line))
 }
 
-fn line(question: &Question) -> Option<Text> {
+fn line(question: &Question, candidate: &Candidate) -> Option<Text> {
     let (subject, plain) = match question.role {
         Role::Person => ("says: ", ""),
         Role::Manager => ("manager ", "manager "),
@@ -171,7 +178,12 @@ fn line(question: &Question) -> Option<Text> {
             Role::Person => Text::plain(subject).and(said(answered)),
             Role::Manager => Text::plain(subject).and(mention(&answered.by)).then(": ").and(said(answered)),
         },
-        Asking::NotFound => Text::plain(format!("{plain}not found in Slack")),
+        Asking::NotFound => Text::plain(match (question.role, manager_of(&candidate.shown)) {
+            (Role::Person, _) => "not found in Slack",
+            (Role::Manager, None) => "Okta names no manager",
+            (Role::Manager, Some(named)) if named.contains('@') => "manager not found in Slack",
+            (Role::Manager, Some(_)) => "manager could not be identified",
+        }),
         Asking::Failed { error } => {
             Text::plain(format!("{plain}could not be asked: ")).quoted(crate::wording::card::cut(error))
         }
@@ -181,11 +193,11 @@ fn line(question: &Question) -> Option<Text> {
 
 /// Thanks for an answer.
 pub fn thanks(request: &Request, answer: Answer) -> Text {
-    let text = Text::plain("Thank you, noted: ")
+    let text = Text::plain("Thank you. Recorded: ")
         .then(words(answer))
         .then(". The approvers of ")
         .with(Span::Code(request.policy.clone()))
-        .then(" see it and decide");
+        .then(" see your answer and decide");
     match request.deadline {
         Some(deadline) => text.then("; they have until ").with(Span::Time(deadline)).then("."),
         None => text.then("."),
@@ -195,7 +207,7 @@ pub fn thanks(request: &Request, answer: Answer) -> Text {
 /// Slack could not say who answered.
 pub fn cant_tell() -> Text {
     Text::plain(
-        "I can't find out from Slack who you are, so nothing was noted. Please try again in a moment.",
+        "I can't find out from Slack who you are, so nothing was recorded. Please try again in a moment.",
     )
 }
 
@@ -208,12 +220,11 @@ pub fn refusal(
 ) -> Text {
     match refusal {
         Refusal::NotYours => Text::plain(
-            "Somebody else was asked this, or your address in Slack is another one now, so your answer doesn't count. \
-             Nothing was noted.",
+            "This question was for somebody else, or your address in Slack has changed, so your answer was not recorded.",
         ),
-        Refusal::DoesNotFit => Text::plain("That is no answer to what you were asked. Nothing was noted."),
+        Refusal::DoesNotFit => Text::plain("That does not answer the question, so nothing was recorded."),
         Refusal::Same(before) => {
-            Text::plain("You had said so already: ").and(said(before)).then(". The approvers see it.")
+            Text::plain("You have already answered: ").and(said(before)).then(". The approvers see it.")
         }
         Refusal::Repeated => crate::wording::refusals::repeated(),
         Refusal::Over => {
@@ -222,7 +233,7 @@ pub fn refusal(
     }
 }
 
-/// What became of the account, without naming who decided.
+/// Reports the result for the account, without naming who decided.
 fn became(request: &Request, candidate: Option<&Candidate>, now: DateTime<Utc>) -> Text {
     let ask = " If that is wrong, ask your manager or contact at the company.";
     match (candidate.map(|candidate| &candidate.state), &request.state) {
@@ -231,13 +242,13 @@ fn became(request: &Request, candidate: Option<&Candidate>, now: DateTime<Utc>) 
         }
         (Some(CandidateState::Due { .. }), _) => Text::plain("The account is being suspended.").then(ask),
         (Some(CandidateState::Failed { .. }), _) => {
-            Text::plain("The account was to be suspended, and that failed.").then(ask)
+            Text::plain("The account was to be suspended, but that failed.").then(ask)
         }
         (_, RequestState::Pending { .. }) if request.deadline.is_some_and(|deadline| now >= deadline) => {
             Text::plain("Nobody decided in time, so the account stays active.")
         }
         (Some(CandidateState::Proposed), RequestState::Held { .. } | RequestState::Pending { .. }) => {
-            Text::plain("The question is being put anew.")
+            Text::plain("The approvers are being asked again.")
         }
         (_, _) => Text::plain("The account was left alone."),
     }

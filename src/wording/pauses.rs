@@ -29,7 +29,7 @@ pub fn began(pause: &Pause) -> Card {
         .and(by(&pause.began))
         .then(
             " Nobody is suspended and no sweep starts until an admin resumes it. \
-             Denying, keeping and giving access back still work. To resume: ",
+             Denying, keeping and restoring still work. To resume: ",
         )
         .with(resume(pause));
     spoken(text)
@@ -43,7 +43,7 @@ pub fn ended(pause: &Pause, by_whom: &Decision) -> Card {
         .and(by(by_whom))
         .then(" It was paused ")
         .with(Span::Time(pause.began.at))
-        .then(". What was approved and is not too old goes on; a sweep that was missed starts if it is not too late for it.");
+        .then(". Approvals that are not too old continue, and a missed sweep starts if it is not too late.");
     spoken(text)
 }
 
@@ -51,7 +51,7 @@ pub fn ended(pause: &Pause, by_whom: &Decision) -> Card {
 pub fn no_sweep(pause: &Pause, slot: DateTime<Utc>) -> Card {
     let text = Text::default()
         .with(Span::Code(pause.policy.clone()))
-        .then(": no sweep ")
+        .then(": no sweep ran ")
         .with(Span::Time(slot))
         .then(", because the policy is paused by ")
         .and(by(&pause.began))
@@ -69,7 +69,7 @@ pub enum Missed {
     Broken,
 }
 
-/// Names what was missed, before anything else: whoever stops everything must not take it for stopped.
+/// Names what was missed, before anything else: a person who stops everything must not take it for stopped.
 fn missed(missed: &[(String, Missed)], verb: &str) -> Text {
     missed.iter().fold(Text::default(), |text, (policy, why)| {
         let text = text.with(Span::Code(policy.clone())).then(format!(" was NOT {verb}d: "));
@@ -78,11 +78,9 @@ fn missed(missed: &[(String, Missed)], verb: &str) -> Text {
                 .then("I can't find out from Slack whether you are an admin of it (")
                 .quoted(why)
                 .then("). Please try again: "),
-            Missed::Broken => text.then(
-                "something broke here before it was recorded; the bot's log has the details. Please try again: ",
-            ),
+            Missed::Broken => text.then("something failed here before it was recorded. Please try again: "),
         };
-        text.with(Span::Code(format!("/inactive-contractors {verb} --policy {policy}"))).then(". ")
+        text.with(Span::Code(format!("/inactive-contractors {verb} policy {policy}"))).then(". ")
     })
 }
 
@@ -109,20 +107,20 @@ pub fn paused(
     for (policy, why) in unwritten {
         text = text
             .with(Span::Code(policy.clone()))
-            .then(" is paused from this moment on, but I could not write that down: ")
-            .quoted(why)
+            .then(" is paused from now on, but I could not save that: ")
+            .sentence(why)
             .then(
-                ". Until I can, the pause is only in my memory, and a restart lifts it: fix the cause first, and don't \
-                 restart me before the channel says that the policy is paused. ",
+                " Until I can, a restart ends the pause. Fix the cause first, and don't restart me before the channel \
+                 says that the policy is paused. ",
             );
     }
     for pause in new {
-        text = text.with(Span::Code(pause.policy.clone())).then(" is paused; its channel is told. ");
+        text = text.with(Span::Code(pause.policy.clone())).then(" is paused, and its channel is notified. ");
     }
     for pause in before {
         text = text
             .with(Span::Code(pause.policy.clone()))
-            .then(" is paused already, by ")
+            .then(" is already paused by ")
             .and(by(&pause.began))
             .then(" ");
     }
@@ -134,29 +132,29 @@ pub fn paused(
     }
 }
 
-/// The answer to whoever resumed policies: those that go on, and those that do not.
+/// Answers the admin who resumed policies: those that continue, and those that do not.
 pub fn resumed(pauses: &[Pause], not: &[(String, Missed)]) -> Text {
     let text = missed(not, "resume");
     match (pauses, not) {
         ([], []) => text.then("Nothing is paused, so nothing was changed."),
         ([], _) => text.then("Nothing was changed."),
         (_, _) => pauses.iter().fold(text, |text, pause| {
-            text.with(Span::Code(pause.policy.clone())).then(" goes on; its channel is told. ")
+            text.with(Span::Code(pause.policy.clone())).then(" is resumed, and its channel is notified. ")
         }),
     }
 }
 
-/// Why nothing that takes access away is decided or started.
+/// Says why nothing that takes access away is decided or started.
 pub fn refused(by_whom: &Decision) -> Text {
     Text::plain("This policy is paused by ")
         .and(by(by_whom))
-        .then(" Nothing was changed. Denying, keeping and giving access back still work; an admin resumes with ")
+        .then(" Nothing was changed. Denying, keeping and restoring still work; an admin resumes with ")
         .with(Span::Code("/inactive-contractors resume".into()))
         .then(".")
 }
 
 fn resume(pause: &Pause) -> Span {
-    Span::Code(format!("/inactive-contractors resume --policy {}", pause.policy))
+    Span::Code(format!("/inactive-contractors resume policy {}", pause.policy))
 }
 
 fn spoken(text: Text) -> Card {

@@ -34,29 +34,29 @@ pub fn refusal(refusal: &Refusal) -> Text {
     match refusal {
         Refusal::AlreadyDecided { state, by_you } => already(state, *by_you),
         Refusal::NotAnApprover => Text::plain(
-            "You are not one of this policy's approvers, so nothing was changed. Its admins can add you in the configuration.",
+            "You are not one of this policy's approvers, so nothing was changed. An admin can add you in the configuration.",
         ),
         Refusal::NotAnAdmin => {
-            Text::plain("Only an admin of this policy may do that, so nothing was changed. Ask one of them.")
+            Text::plain("Only an admin of this policy may do that, so nothing was changed.")
         }
-        Refusal::PastDeadline { deadline } => Text::plain("The time to answer ended ")
+        Refusal::PastDeadline { deadline } => Text::plain("The deadline was ")
             .with(Span::Time(*deadline))
             .then(", so nothing was changed and nobody is suspended. Run ")
             .with(Span::Code("/inactive-contractors sweep".into()))
             .then(" to ask again with fresh data."),
         Refusal::OtherList => Text::plain(
-            "The list that you saw is not the list of this request, so nothing was changed. The card is being \
-             brought up to date; please look again.",
+            "The card showed you an outdated list, so nothing was changed. The card is being updated; please look \
+             again.",
         ),
         Refusal::NotPostedYet => Text::plain(
-            "This card is just being posted and nothing was changed. Please press again in a moment.",
+            "This card is still being posted, so nothing was changed. Please press again in a moment.",
         ),
         Refusal::Paused { by } => pauses::refused(by),
         Refusal::RuleChanged => rule_changed(),
         Refusal::DatabaseStopped => lineage::refused(),
         Refusal::Superseded => lineage::superseded(),
         Refusal::DoesNotFit => {
-            Text::plain("That doesn't fit where the request stands now, so nothing was changed.")
+            Text::plain("That is not possible in the request's present state, so nothing was changed.")
         }
         Refusal::SecondPersonNeeded { first } => Text::plain("This needs a second person besides ")
             .and(mention(first))
@@ -68,24 +68,23 @@ pub fn refusal(refusal: &Refusal) -> Text {
             .and(mention(first))
             .then("'s, and only they can take it back. Nothing was changed; to stop the request, deny it."),
         Refusal::NotYourApproval { first: None } => {
-            Text::plain("Nobody has approved this yet, so there is nothing to take back. Nothing was changed.")
+            Text::plain("Nobody has approved this yet, so there is no approval to take back. Nothing was changed.")
         }
         Refusal::NothingInCommon { first } => Text::plain("You and ").and(mention(first)).then(
-            " selected no account in common, so nobody would be suspended. Nothing was changed; choose others, or deny.",
+            " selected no account in common, so nobody would be suspended. Nothing was changed. Choose other accounts, or deny.",
         ),
         Refusal::NothingFailed => Text::plain(
-            "No suspension of this request has failed, so there is nothing to try again. Nothing was changed.",
+            "No suspension of this request has failed, so there is nothing to retry. Nothing was changed.",
         ),
         Refusal::AllHeld => Text::plain(
-            "A later request asks, or has asked, about what failed here, and what is decided there counts. \
-             Nothing was changed.",
+            "A later request covers the accounts that failed here, so they are decided there. Nothing was changed.",
         ),
         Refusal::OutcomesNotTold => Text::plain(
-            "What became of the accounts is still being told. Nothing was changed; please press again in a moment.",
+            "The results are still being posted, so nothing was changed. Please press again in a moment.",
         ),
         Refusal::RetryTooLate { ended_at } => Text::plain("This request ended ")
             .with(Span::Time(*ended_at))
-            .then(", which is too long ago to be taken up. Nothing was changed. Run ")
+            .then(", which is too long ago for a retry. Nothing was changed. Run ")
             .with(Span::Code("/inactive-contractors sweep".into()))
             .then(" to ask again with fresh data."),
         Refusal::AlreadyAskedAgain { again, by_you } => asked_already(again, *by_you),
@@ -94,7 +93,7 @@ pub fn refusal(refusal: &Refusal) -> Text {
              Nothing was changed; ask another approver, or an admin to check the app's users:read.email scope.",
         ),
         Refusal::OnlyOwnAccounts => Text::plain(
-            "Nobody decides about their own account, and no other is selected. Nothing was changed; ask another approver.",
+            "You can't decide on your own account, and no other account is selected. Nothing was changed; ask another approver.",
         ),
         Refusal::NotUntil { account, name, why } => {
             who(name, &account.login).then(": ").and(exemptions::refusal(why))
@@ -105,7 +104,7 @@ pub fn refusal(refusal: &Refusal) -> Text {
 
 fn rule_changed() -> Text {
     Text::plain(
-        "The policy's rule was changed since this was asked, so nothing was changed. A fresh sweep asks by the new rule.",
+        "The policy's rule has changed since this was asked, so nothing was changed. A new sweep asks by the new rule.",
     )
 }
 
@@ -113,11 +112,12 @@ fn rule_changed() -> Text {
 fn not_proposed(whom: Text, state: &CandidateState) -> Text {
     match state {
         CandidateState::Kept { by, until } => {
-            let text = whom.then(" is kept active already, by ").and(mention(by));
+            let text = whom.then(" is already kept active, by ").and(mention(by));
             match until {
-                Some(until) => {
-                    text.then(", until ").with(Span::Time(*until)).then(". Nothing was changed now.")
-                }
+                Some(until) => text
+                    .then(", until ")
+                    .with(Span::Time(super::last_moment(*until)))
+                    .then(". Nothing was changed now."),
                 None => text.then(". Nothing was changed now."),
             }
         }
@@ -127,9 +127,9 @@ fn not_proposed(whom: Text, state: &CandidateState) -> Text {
         | CandidateState::Due { .. }
         | CandidateState::Suspended { .. }
         | CandidateState::Skipped { .. }
-        | CandidateState::Failed { .. } => whom.then(
-            " doesn't wait for a decision any more, so nothing was changed. The card says what became of it.",
-        ),
+        | CandidateState::Failed { .. } => {
+            whom.then(" no longer waits for a decision, so nothing was changed. The card shows its result.")
+        }
     }
 }
 
@@ -140,16 +140,16 @@ fn already(state: &RequestState, by_you: bool) -> Text {
         text.then(", ").with(Span::Time(decision.at)).then(". Nothing was changed now.")
     };
     match state {
-        RequestState::Approved { retry: Some(retry), .. } => by("tried again", &retry.decision),
+        RequestState::Approved { retry: Some(retry), .. } => by("retried", &retry.decision),
         RequestState::Approved { decision, .. } | RequestState::Completed { decision, .. } => {
             by("approved", decision)
         }
         RequestState::Denied { decision } => by("denied", decision),
-        RequestState::Withdrawn { decision } => by("taken back", decision),
+        RequestState::Withdrawn { decision } => by("withdrawn", decision),
         RequestState::WentLive { decision } => by("taken live", decision),
         RequestState::Outdated { at } => Text::plain("The policy's rule was changed ")
             .with(Span::Time(*at))
-            .then(", so this request asks nothing any more, and nobody was suspended. A fresh sweep asks by the new rule."),
+            .then(", so this request is closed and nobody was suspended. A new sweep asks by the new rule."),
         RequestState::Expired { at } => Text::plain("This request expired ")
             .with(Span::Time(*at))
             .then(" without an answer, and nobody was suspended. Run ")
@@ -171,7 +171,7 @@ fn asked_already(again: &AskedAgain, by_you: bool) -> Text {
             text.then(format!(": request {id} took its place. Nothing was changed now."))
         }
         Some(Became::Nothing) => text
-            .then(", and there was nothing to ask. Nothing was changed now; to sweep once more run ")
+            .then(", and there was nobody to ask about. Nothing was changed now. To sweep once more, run ")
             .with(Span::Code("/inactive-contractors sweep".into()))
             .then("."),
     }
@@ -179,18 +179,18 @@ fn asked_already(again: &AskedAgain, by_you: bool) -> Text {
 
 /// Accounts that a retry leaves as they are.
 pub fn left_out_of_retry(left: usize, held: usize, requests: &BTreeSet<i64>) -> Text {
-    let mut text = Text::plain(format!("{} not tried again.", counted(left, "account is", "accounts are")));
+    let mut text = Text::plain(format!("{} not retried.", counted(left, "account is", "accounts are")));
     if held > 0 {
         let named: Vec<String> = requests.iter().map(|id| format!("request {id}")).collect();
         let which = match (left, held) {
-            (1, _) => "It was asked about anew".to_owned(),
-            (_, 1) => "One of them was asked about anew".to_owned(),
-            _ => format!("{held} of them were asked about anew"),
+            (1, _) => "It is decided".to_owned(),
+            (_, 1) => "One of them is decided".to_owned(),
+            _ => format!("{held} of them are decided"),
         };
         text = text.then(format!(" {which} in {}.", named.join(", ")));
     }
     if left > held {
-        text = text.then(" Nobody decides about their own account.");
+        text = text.then(" You can't decide on your own account.");
     }
     text
 }
@@ -202,7 +202,7 @@ pub fn retried(request: &Request) -> Text {
             let count = retry.positions.len();
             let are = if count == 1 { "is" } else { "are" };
             Text::plain(format!(
-                "{} of request {} {are} tried again; the result comes in the channel. ",
+                "{} of request {} {are} being retried; the result is posted in the channel. ",
                 accounts(count),
                 request.id
             ))
@@ -217,12 +217,12 @@ pub fn retried(request: &Request) -> Text {
         | RequestState::Withdrawn { .. }
         | RequestState::WentLive { .. }
         | RequestState::Outdated { .. } => Text::plain(
-            "Recorded. Somebody else has to want it too before anything is tried again; the card has the button. ",
+            "Recorded. A second person must press the button on the card before anything is retried. ",
         ),
     }
 }
 
-/// Why a person was turned away.
+/// Says why a person was rejected.
 pub fn stranger(stranger: &Stranger) -> Text {
     match stranger {
         Stranger::Outsider(_, why) => Text::plain("Nothing was changed: ")
@@ -230,7 +230,7 @@ pub fn stranger(stranger: &Stranger) -> Text {
             .then(". Only full members of this workspace may use this bot."),
         Stranger::NotInChannel(_, policy) => Text::plain("You are not in the channel of policy ")
             .with(Span::Code(policy.clone()))
-            .then(", and whoever decides for it has to be. Nothing was changed; join it and try again."),
+            .then(", and only its members can decide there. Nothing was changed; join the channel and try again."),
         Stranger::CantTell(why) => {
             Text::plain("I can't find out from Slack who you are or what you may do (")
                 .quoted(why)
@@ -241,20 +241,20 @@ pub fn stranger(stranger: &Stranger) -> Text {
 
 /// A click that was delivered twice.
 pub fn repeated() -> Text {
-    Text::plain("That click had already arrived; nothing was done twice.")
+    Text::plain("That click was already counted, so nothing was done twice.")
 }
 
 /// A button whose request isn't in the database.
 pub fn no_such_request() -> Text {
-    Text::plain("I don't know that request (any more), so nothing was changed. Run ")
+    Text::plain("I don't know that request, or no longer know it, so nothing was changed. Run ")
         .with(Span::Code("/inactive-contractors pending".into()))
-        .then(" for the open ones.")
+        .then(" to see the open ones.")
 }
 
 /// Says that the message may be another bot's, which is connected to the same app.
 pub fn perhaps_of_another_bot() -> Text {
     Text::plain(
-        " Another bot seems to be connected to this Slack app: the message may be that one's. Tell the person who runs this bot.",
+        " Another bot seems to be connected to this Slack app, and the message may be from that bot. Tell the person who runs this bot.",
     )
 }
 
@@ -265,17 +265,17 @@ pub fn dialog_out_of_date() -> Text {
     )
 }
 
-/// A dialog that was submitted while it was being drawn anew.
+/// Answers a dialog that was submitted while it was being drawn again.
 pub fn dialog_changed() -> Text {
     Text::plain(
-        "The dialog was changing while you pressed, so nothing was done yet. This is what you have chosen; submit it \
-         again if it is right.",
+        "The dialog changed while you pressed, so nothing was done yet. This is your selection; submit it again if \
+         it is right.",
     )
 }
 
 /// The finished card doesn't offer it any more.
 pub fn undo_is_over(login: &str) -> Text {
-    Text::plain("The time to give access back from the card is over. ")
+    Text::plain("It is too late to restore access from the card. ")
         .with(Span::Code(format!("/inactive-contractors restore {login} REASON")))
         .then(" does the same. Nothing was changed.")
 }
@@ -283,53 +283,53 @@ pub fn undo_is_over(login: &str) -> Text {
 /// Somebody was first.
 pub fn undone_already(whom: Text, by: &Person, is_back: bool) -> Text {
     let text = if is_back {
-        whom.then(" has access again already, as ")
+        whom.then(" already has access again: ")
     } else {
-        whom.then(" is being given back already, as ")
+        whom.then(" is already being restored: ")
     };
-    text.and(mention(by)).then(" asked. Nothing was changed now.")
+    text.and(mention(by)).then(" asked for it. Nothing was changed now.")
 }
 
 /// The account is not in the directory any more.
 pub fn account_gone() -> Text {
-    Text::plain("The identity provider no longer knows that account, so nothing was changed.")
+    Text::plain("Okta no longer has that account, so nothing was changed.")
 }
 
-/// The reason of whoever keeps a person by one click.
+/// Returns the reason that is recorded for a person kept by one click.
 pub fn kept_on_card(request: i64) -> String {
     format!("kept on the card of request {request}")
 }
 
 /// There is nothing to give back.
 pub fn nothing_to_undo(whom: Text) -> Text {
-    whom.then(" was not suspended for this request, so there is nothing to give back. Nothing was changed.")
+    whom.then(" was not suspended by this request, so there is nothing to restore. Nothing was changed.")
 }
 
 /// Okta can't be read in time for the answer.
 pub fn cant_look_up() -> Text {
-    Text::plain(
-        "The identity provider can't be asked about the account now, so nothing was changed. Please try again.",
-    )
+    Text::plain("I can't read the account from Okta now, so nothing was changed. Please try again.")
 }
 
 /// The bot ends, or goes on by another configuration, before it had the answer.
 pub fn ask_again() -> Text {
     Text::plain(
-        "The bot was told to end, or to read its configuration again, before it had the answer, so nothing was \
-         changed. Please ask again in a moment.",
+        "I was stopped, or am reading my configuration again, so nothing was changed. Please ask again in a moment.",
     )
 }
 
 /// Says that too many questions wait already.
 pub fn busy(waiting: usize) -> Text {
-    Text::plain(format!("The bot is busy: {waiting} questions wait. Try again in a moment."))
+    Text::plain(format!(
+        "I am busy: {} waiting. Try again in a moment.",
+        super::counted(waiting, "question is", "questions are")
+    ))
 }
 
 /// Something broke on our side before anything was committed.
 pub fn broken() -> Text {
     Text::plain(
-        "Something broke here before anything was recorded, so nothing was changed. Please try again; \
-         the bot's log has the details.",
+        "Something failed here before anything was recorded, so nothing was changed. Please try again. If it \
+         fails again, tell the person who runs me; my log has the details.",
     )
 }
 
@@ -343,37 +343,34 @@ pub fn in_doubt() -> Text {
 
 /// A command for people with a role.
 pub fn not_allowed(what: &str, role: &str) -> Text {
-    Text::plain(format!("Only {role} may {what}, and you are not one of them. Nothing was done."))
+    Text::plain(format!("Only {role} may {what}, and you are not one of them. Nothing was changed."))
 }
 
 /// No account of the type that the person's policies are about is called that. Whether the directory has another one is
 /// not for them to know.
 pub fn no_account_of_yours(typed: &str) -> Text {
-    Text::plain("Your policies are about no account with the login, address or id ")
+    Text::plain("None of your policies covers an account with the login, address or id ")
         .login(typed)
         .then(". Nothing was changed.")
 }
 
 /// `--here` in a channel that is no policy's.
 pub fn not_here() -> Text {
-    Text::plain(
-        "Answers for everybody are given in a policy's own channel only, because they name people. Ask ",
-    )
-    .with(Span::Code("--here".into()))
-    .then(" there, or leave it out here.")
+    Text::plain("An answer for everybody names people, so I give it only in a policy's own channel. Ask ")
+        .with(Span::Code("--here".into()))
+        .then(" there, or leave it out here.")
 }
 
 /// Several policies are about the same account.
 pub fn which_policy(names: &[&str]) -> Text {
-    Text::plain(format!(
-        "Several policies are about that account ({}); add --policy and the one that you mean. Nothing was changed.",
-        names.join(", ")
-    ))
+    Text::plain(format!("Several policies cover that account: {}. Name one, such as ", names.join(", ")))
+        .with(Span::Code(format!("policy {}", names.first().copied().unwrap_or_default())))
+        .then(". Nothing was changed.")
 }
 
-/// The answer to taking a request back.
+/// Answers the person who withdrew a request.
 pub fn withdrawn(request: i64) -> Text {
     Text::plain(format!(
-        "Request {request} is taken back, and nobody on it is suspended; the channel is told."
+        "Request {request} is withdrawn, and nobody on it is suspended. The channel is notified."
     ))
 }

@@ -20,7 +20,7 @@ pub enum Wanted {
     Keep,
     /// Ask until when it is to be kept.
     Exempt,
-    /// Ask why it is given back.
+    /// Ask why it is restored.
     GiveBack,
     /// The provider's own page about it, which the client opens by itself.
     Console,
@@ -41,7 +41,7 @@ impl Wanted {
     }
 }
 
-/// A chosen item: what is wanted of whom. It travels through Slack and is looked up, never trusted.
+/// A chosen item: what is wanted, and for which person. It travels through Slack and is looked up, never trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chosen {
     /// What is wanted.
@@ -93,7 +93,7 @@ pub fn menu(view: &View, candidate: &Candidate) -> Menu {
     let given_back =
         latest(view, candidate).is_some_and(|restoration| restoration.state.is_or_will_be_back());
     if in_time && !given_back && matches!(view.request.state, RequestState::Completed { .. }) {
-        items.push(item(Wanted::GiveBack, "Give access back…".into()));
+        items.push(item(Wanted::GiveBack, "Restore access…".into()));
     }
     if let Some(link) = view.links.get(&candidate.position) {
         items.push(MenuItem { url: Some(link.clone()), ..item(Wanted::Console, "Open in Okta".into()) });
@@ -101,7 +101,7 @@ pub fn menu(view: &View, candidate: &Candidate) -> Menu {
     Menu { action: action::PERSON.into(), items, confirm: None }
 }
 
-/// Until when the finished card offers to give a suspended account back.
+/// Until when the finished card offers to restore a suspended account.
 pub fn undo_until(policy: &Policy, candidate: &Candidate) -> Option<DateTime<Utc>> {
     match &candidate.state {
         CandidateState::Suspended { at, .. } => Some(*at + policy.undo_for),
@@ -119,21 +119,21 @@ fn latest<'a>(view: &View<'a>, candidate: &Candidate) -> Option<&'a Restoration>
     view.restorations.iter().rev().find(|restoration| restoration.wish.account.id == candidate.shown.id)
 }
 
-/// What became of the wish to give the account back, if there was one.
+/// Reports the restoration of the account, if somebody asked for one.
 pub fn restoration(view: &View, candidate: &Candidate) -> Option<Text> {
     let restoration = latest(view, candidate)?;
     let wish = &restoration.wish;
     let (mark, verb) = match &restoration.state {
-        RestorationState::Due { .. } => ("…", "being given back, as asked by "),
-        RestorationState::Restored { .. } => ("↩", "given back by "),
-        RestorationState::Skipped { .. } => ("○", "not given back, as asked by "),
-        RestorationState::Failed { .. } => ("✗", "NOT given back, as asked by "),
+        RestorationState::Due { .. } => ("…", "being restored for "),
+        RestorationState::Restored { .. } => ("↩", "restored by "),
+        RestorationState::Skipped { .. } => ("○", "not restored, as asked by "),
+        RestorationState::Failed { .. } => ("✗", "NOT restored, as asked by "),
     };
     let text = Text::default().with(Span::Bold(mark.into())).then(format!(" {verb}"));
     let text = text.and(mention(&wish.by)).then(", ").quoted(cut(&wish.reason));
     Some(match &restoration.state {
         RestorationState::Due { trouble, .. } => match &trouble.error {
-            Some(error) => text.then("; paused: ").quoted(cut(error)),
+            Some(error) => text.then("; waiting, the last error: ").quoted(cut(error)),
             None => text,
         },
         RestorationState::Restored { at, .. } => match view.policy {
@@ -144,20 +144,21 @@ pub fn restoration(view: &View, candidate: &Candidate) -> Option<Text> {
         },
         RestorationState::Skipped { why: Skip::Gone, .. } => text.then("; the account no longer exists"),
         RestorationState::Skipped { why: Skip::ChangedByOthers, .. } => {
-            text.then("; somebody else suspended it anew since then")
+            text.then("; somebody else has suspended it again since")
         }
-        RestorationState::Skipped { why: Skip::Unproven, .. } => {
-            text.then("; the audit trail has no record of such a wish: somebody changed the database by hand")
-        }
+        RestorationState::Skipped { why: Skip::Unproven, .. } => text
+            .then("; the audit trail has no record of that request: somebody changed the database by hand"),
         RestorationState::Skipped { why: Skip::Superseded, .. } => {
             text.then("; that was asked before the bot's database was restored")
         }
         RestorationState::Skipped { why: Skip::NotSuspended(status), .. } => {
-            text.then("; it was not suspended, its status is ").with(Span::Code(status.to_string()))
+            text.then("; it was not suspended: its status is ").with(Span::Code(status.to_string()))
         }
         RestorationState::Failed { error, too_late, unclear, .. } => {
             let text = match (unclear, too_late) {
-                (true, _) => text.then("; nobody could find out in time whether a try worked"),
+                (true, _) => {
+                    text.then("; the account could not be read in time, so it may be restored or not")
+                }
                 (false, true) => text.then("; it could not be done in time"),
                 (false, false) => text,
             };

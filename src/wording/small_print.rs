@@ -19,7 +19,7 @@ pub(crate) fn text(view: &View, page: usize, pages: usize) -> Text {
         (counts.active, "active"),
         (counts.in_grace, "in a grace period"),
         (counts.exempt, "exempt or protected"),
-        (counts.not_suspendable, "in a status that can't be suspended"),
+        (counts.not_suspendable, "in a status that Okta can't suspend"),
         (counts.unknown, "could not be judged"),
         (counts.waiting, "already asked about"),
     ] {
@@ -29,7 +29,7 @@ pub(crate) fn text(view: &View, page: usize, pages: usize) -> Text {
     }
     let text = Text::plain(parts.join(" · "));
     let text = match &view.request.swept_by {
-        Some(person) => text.then(" · sweep asked for by ").and(mention(person)),
+        Some(person) => text.then(" · sweep started by ").and(mention(person)),
         None => text,
     };
     let warns = view.request.state.awaits_decision() && deciders::lack_on(view).is_none();
@@ -45,7 +45,7 @@ fn by_email(text: Text, accounts: &[Subject]) -> Text {
     if accounts.is_empty() {
         return text;
     }
-    let mut text = text.then(" · left out for having an approver's e-mail address: ");
+    let mut text = text.then(" · left out because they have an approver's e-mail address: ");
     for (index, one) in accounts.iter().take(NAMED_MAX).enumerate() {
         text = if index > 0 { text.then(", ") } else { text };
         text = text.login(&one.login);

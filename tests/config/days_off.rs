@@ -157,7 +157,7 @@ fn holidays_that_outlast_the_calendar_days_are_said() {
         warnings.into_iter().filter(|warning| warning.contains("in a row")).collect::<Vec<_>>()
     };
     let holidays = "holidays = [\"2026-12-24..2027-01-01\"]\n";
-    let sentence = "inactive_after counts calendar days, and from 2026-12-24 11 days in a row are off: whoever takes \
+    let sentence = "inactive_after counts calendar days, and from 2026-12-24 11 days in a row are off, so everyone who takes \
                     them off becomes a candidate; \"5 working days\" would not count them";
     assert_eq!(warnings(holidays), [format!("policy \"contractors\": {sentence}")]);
     assert_eq!(warnings(&format!("{holidays}inactive_after = \"12d\"\n")), Vec::<String>::new());

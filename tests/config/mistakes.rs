@@ -55,7 +55,7 @@ const BAD_LINES: [(&str, &str); 50] = [
     ),
     (
         "restored_grace = \"1m\"",
-        r#"18: restored_grace is "1m", but must be between "1h" and "365d": whoever got an account back needs time to use it"#,
+        r#"18: restored_grace is "1m", but must be between "1h" and "365d": the owner of a restored account needs time to use it"#,
     ),
     (
         "approvals_needed = 3",
@@ -63,7 +63,7 @@ const BAD_LINES: [(&str, &str); 50] = [
     ),
     (
         "remind_before = [\"4h\", \"9h\"]",
-        r#"24: remind_before has "9h", but must be a duration such as "1h", shorter than answer_within: so long before the deadline"#,
+        r#"24: remind_before has "9h", but must be a duration such as "1h", shorter than answer_within: how long before the deadline"#,
     ),
     (
         "remind_before = [\"6h\", \"5h\", \"4h\", \"3h\", \"2h\", \"1h\"]",
@@ -73,10 +73,10 @@ const BAD_LINES: [(&str, &str); 50] = [
         "remind = { channel_members = true }",
         "1: remind can't be channel_members: name users or groups, a channel is never notified",
     ),
-    ("escalate_before = \"1h\"", "1: escalate_before needs escalate_to: who is told that nobody answers"),
+    ("escalate_before = \"1h\"", "1: escalate_before needs escalate_to: who is notified when nobody answers"),
     (
         "escalate_to = { users = [\"U1\"] }",
-        "1: escalate_to needs escalate_before: how long before the deadline they are told",
+        "1: escalate_to needs escalate_before: how long before the deadline they are notified",
     ),
     ("schedule = \"every day\"", "12: schedule: "),
     ("schedule = \"0 9 30 2 *\"", r#"12: schedule is "0 9 30 2 *", which never comes"#),

@@ -1,6 +1,6 @@
 //! `config/bot.schema.json`: that it is what the code says, takes what the bot takes, and marks what it refuses.
 //!
-//! `UPDATE_SNAPSHOTS=1 cargo test --test config` writes it anew; read the difference before committing it.
+//! `UPDATE_SNAPSHOTS=1 cargo test --test config` writes it again; read the difference before committing it.
 
 use std::path::Path;
 
@@ -32,12 +32,12 @@ fn the_file_is_what_the_code_says() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/bot.schema.json");
     let printed = super::show::run(&["config", "schema"], &[]);
     assert_eq!((printed.code, printed.stderr.as_str()), (Some(0), ""));
-    #[expect(clippy::disallowed_methods, reason = "how a person has the file written anew")]
+    #[expect(clippy::disallowed_methods, reason = "how a person has the file rewritten")]
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
         std::fs::write(&path, &printed.stdout).expect("the file can be written");
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == printed.stdout, "UPDATE_SNAPSHOTS=1 cargo test --test config writes it anew");
+    assert!(kept == printed.stdout, "UPDATE_SNAPSHOTS=1 cargo test --test config rewrites it");
 }
 
 /// Lines in a policy, and a word of what is said about them.

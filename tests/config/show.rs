@@ -208,7 +208,7 @@ fn no_secret_is_ever_shown() {
     }
 }
 
-/// Whoever pastes it gets what was in force, defaults and the environment's values too.
+/// Anyone who pastes it gets what was in force, defaults and the environment's values too.
 #[test]
 fn what_is_shown_can_be_used_as_the_file() {
     let place = Place::new(FILE);

@@ -71,7 +71,7 @@ fn each_mistake_has_its_sentence() {
         ),
         (
             "ask_before = \"40d\"",
-            r#"14: ask_before is "40d", but must be a duration between "1m" and "30d": so long before the deadline the people concerned are asked"#
+            r#"14: ask_before is "40d", but must be a duration between "1m" and "30d": how long before the deadline contractors and managers are asked"#
                 .to_owned(),
         ),
         (

@@ -117,7 +117,7 @@ fn a_date_that_is_missing_or_unreadable_is_unknown_and_never_acted_on() {
 #[test]
 fn a_date_in_the_future_is_unknown_beyond_an_hour_of_clock_skew() {
     let ahead = |minutes| Reading::At(now() + Duration::minutes(minutes));
-    let future = "unknown: a date lies in the future (2026-11-23)";
+    let future = "unknown: a date is in the future (23 Nov 2026)";
     let base = || contractor("kim");
     let table = [
         (Account { last_sign_in: ahead(60), ..base() }, "active by SignIn"),
@@ -192,8 +192,8 @@ fn of_two_graces_the_longer_one_is_named() {
 fn the_second_look_has_the_last_word() {
     let seen = |age| SecondLook::Seen(Sighting::at(now() - days(age)));
     let table = [
-        (true, SecondLook::NotAsked, "unknown: the sign-in log was not looked at"),
-        (true, SecondLook::Failed("503".into()), "unknown: the sign-in log could not be read: 503"),
+        (true, SecondLook::NotAsked, "unknown: Okta's System Log was not read"),
+        (true, SecondLook::Failed("503".into()), "unknown: Okta's System Log could not be read: 503"),
         (true, SecondLook::Nothing { since: now() - days(7) }, "candidate, 100 days by SignIn"),
         (true, seen(3), "active by LogActivity"),
         (true, seen(7), "candidate, 7 days by LogActivity"),

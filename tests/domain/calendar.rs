@@ -166,7 +166,7 @@ fn the_three_ways_to_count_agree() {
                 assert_eq!(calendar.working_days_between(at, end), i64::from(count), "{calendar:?} {at}");
                 let early = calendar.working_days_between(at, end - Duration::seconds(1));
                 assert_eq!(early, i64::from(count) - 1, "{calendar:?} {at}");
-                // Whoever was last seen before it has been idle long enough.
+                // Anyone who was last seen before it has been idle long enough.
                 let back = calendar.before(end, Period::WorkingDays(count));
                 let worked = calendar.working_days_between(back, end);
                 assert_eq!(worked, i64::from(count), "{calendar:?} {at}: {back}");

@@ -62,7 +62,7 @@ fn a_tick_in_a_dialog_that_is_gone_from_the_screen_is_dropped() {
     assert!(!draft.submit(&list(), &stale, now()));
     assert_eq!(draft.to_suspend(&list()), 0);
     let fresh = seen(&draft, 3, &[(0, true)]);
-    assert!(draft.take(&list(), &fresh, Change::Tick, now()), "stamps start anew");
+    assert!(draft.take(&list(), &fresh, Change::Tick, now()), "stamps start again");
     assert_eq!(draft.to_suspend(&list()), 1);
 }
 
@@ -111,7 +111,7 @@ fn the_order_is_by_idle_time_or_by_name() {
     draft.sort = Sort::ShortestIdle;
     assert_eq!(positions(&draft), [3, 2, 0, 1]);
     draft.sort = Sort::Name;
-    assert_eq!(positions(&draft), [1, 3, 0, 2], "whoever has no name is sorted by the login");
+    assert_eq!(positions(&draft), [1, 3, 0, 2], "a person without a name is sorted by the login");
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn an_own_account_and_one_that_was_kept_meanwhile_can_not_be_chosen() {
     assert_eq!(draft.to_suspend(&list), 2);
     draft.take(&list, &seen(&draft.clone(), 2, &[]), Change::Nobody, now());
     let Verb::Suspend { keep, .. } = draft.verb(&list, days(90)) else { panic!("not a decision") };
-    assert_eq!(keep, [0, 2, 3].into(), "whoever keeps everybody denies for all");
+    assert_eq!(keep, [0, 2, 3].into(), "a person who keeps everybody denies for all");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
-const LEFT_ALONE: &str = "The account is left alone, whatever is decided here";
+const LEFT_ALONE: &str = "The account is left alone, even if this request is approved";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exemption_by_command_is_on_the_open_card_until_it_ends() {
@@ -31,7 +31,8 @@ async fn an_exemption_by_command_is_on_the_open_card_until_it_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preview_beside_an_open_request_says_which_accounts_wait_in_it() {
     let (world, _) = World::asking(PLAIN_POLICY, &[ADA]).await;
-    let parts = ["would ask about nobody else: 1 account already waits", "request 1 asks about this account"];
+    let parts =
+        ["would ask about nobody else: 1 account already waits", "request 1 already asks about this account"];
     assert_answer(&world, U_VIEWER, "preview", &parts).await;
     world.nothing_else_is_wrong().await;
 }

@@ -15,7 +15,7 @@ async fn details_are_for_whoever_may_ask_and_for_them_alone() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     choose(&world, U_VIEWER, &card, "details", 1).await;
     let told = world.told(U_VIEWER, "is inactive").await.visible_text();
-    assert!(told.contains(BEN) && told.contains("Request 1 asks about it"), "{told}");
+    assert!(told.contains(BEN) && told.contains("Request 1 already asks about it"), "{told}");
     choose(&world, U_GUEST, &card, "details", 1).await;
     world.told(U_GUEST, "guest").await;
     assert_eq!(world.audited("input_refused"), 1);
@@ -34,7 +34,7 @@ async fn a_person_is_kept_at_once_and_the_others_are_still_asked_about() {
     world.start_bot().await;
     assert_answer(&world, U_VIEWER, "exemptions", &[ADA, "kept on the card of request 1"]).await;
     choose_stale(&world, U_APPROVER2, &card, "keep", 0).await;
-    world.told(U_APPROVER2, "is kept active already").await;
+    world.told(U_APPROVER2, "is already kept active").await;
     assert_eq!(world.audit_of(ADA), ["proposed", "kept", "exempted"]);
     world.slack.click(U_APPROVER2, &card.ts, "suspend").await.expect("the button is there");
     world.message("1 account suspended, 1 kept active").await;
@@ -82,7 +82,7 @@ async fn an_exemption_from_the_card_has_a_day_and_a_reason() {
     let day = |days: i64| (world.clock.now() + Duration::days(days)).format("%Y-%m-%d").to_string();
     let reply = world.slack.submit_view(U_APPROVER, &until(&day(-2), "leave")).await.expect("it is open");
     let Sees::ViewErrors(errors) = reply.sees else { panic!("{:?}", reply.sees) };
-    assert!(errors["until"].contains("it would end before"), "{errors:?}");
+    assert!(errors["until"].contains("would end before"), "{errors:?}");
     let reply = world.slack.submit_view(U_APPROVER, &until(&day(12), "*parental* leave")).await;
     assert_eq!(reply.expect("it is open").sees, Sees::ViewClosed);
     world.card_says(&card, "kept until").await;

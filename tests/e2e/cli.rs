@@ -138,7 +138,7 @@ async fn verify_reads_beside_a_running_bot_and_finds_what_was_changed() {
     let ended = run(&world, &["verify"]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let last = world.audit().last().expect("the bot's start is in it").seq;
-    let said = format!("the audit trail holds up to event {last}, head ");
+    let said = format!("the audit trail verifies up to event {last}, head ");
     assert!(ended.stdout.starts_with("ok    ") && ended.stdout.contains(&said), "{}", ended.stdout);
     let found = json(&run(&world, &["verify", "--json"]).await.stdout);
     assert_eq!(
@@ -166,11 +166,11 @@ async fn an_export_verifies_and_is_in_the_trail_before_it_leaves() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let lines: Vec<Value> = ended.stdout.lines().map(json).collect();
     assert_eq!(lines.len(), before.len());
-    assert!(!ended.stderr.contains("not in the audit trail"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("not recorded in the audit trail"), "{}", ended.stderr);
     if let Some(said) = the_readmes_program(world.folder(), &ended.stdout) {
         let head = lines.last().expect("a line")["hash"].as_str().expect("a hash");
         let said = said.expect("it verifies");
-        assert_eq!(said.trim(), format!("from event 1 on\nit holds up to {head}"));
+        assert_eq!(said.trim(), format!("from event 1 on\nit verifies up to {head}"));
     }
     let recorded = world.audit().pop().expect("the export itself");
     assert_eq!(
@@ -195,7 +195,7 @@ async fn an_export_verifies_and_is_in_the_trail_before_it_leaves() {
     assert_eq!(world.audit().pop().expect("the second").detail["filters"], serde_json::json!(["person ada"]));
     let ended = run(&world, &about).await;
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.contains("there is a file"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("already exists"), "{}", ended.stderr);
 
     for (filters, rows) in [
         (["--until", "2020-01-01"], 0),
@@ -237,7 +237,9 @@ async fn an_export_beside_a_running_bot_says_that_nothing_records_it() {
     let before = world.audit().len();
     let ended = run(&world, &["audit", "export"]).await;
     assert_eq!((ended.code, ended.stdout.lines().count()), (Some(0), before), "{ended:?}");
-    for words in ["is not in the audit trail", "is in use by process", "`/inactive-contractors export`"] {
+    for words in
+        ["is not recorded in the audit trail", "is in use by process", "`/inactive-contractors export`"]
+    {
         assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
     }
     assert_eq!(world.audit().len(), before);
@@ -276,8 +278,8 @@ async fn who_keeps_the_file_needs_no_token() {
     let backup = backup.display().to_string();
     let without = [("SLACK_BOT_TOKEN", ""), ("SLACK_APP_TOKEN", ""), ("OKTA_API_TOKEN", "")];
     for (arguments, words) in [
-        (&["verify"][..], "the audit trail holds up to event"),
-        (&["backup", &backup], "whole; the audit trail holds up to event"),
+        (&["verify"][..], "the audit trail verifies up to event"),
+        (&["backup", &backup], "intact; the audit trail verifies up to event"),
         (&["archive", "--before", "2020-01-01", "--to", &folder], "Nothing to move"),
     ] {
         let ended = BotProcess::spawn(&world, arguments, &without).ended().await;

@@ -69,11 +69,11 @@ async fn a_slot_that_a_wrong_clock_has_used_up_comes_all_the_same_and_once() {
         world.start_bot().await;
         assert_answer(&world, U_VIEWER, "status", &["Next"]).await;
         set_own_clock(&world, ahead);
-        world.message("Set it right and keep it so").await;
-        // As long as it is wrong nothing is begun anew, however often the rows are looked at.
-        assert_answer(&world, U_VIEWER, "status", &["Set it right"]).await;
+        world.message("Correct it, keep it correct").await;
+        // As long as it is wrong nothing is started again, however often the rows are looked at.
+        assert_answer(&world, U_VIEWER, "status", &["Correct it"]).await;
         world.advance(Duration::seconds(30));
-        assert_answer(&world, U_VIEWER, "status", &["Set it right"]).await;
+        assert_answer(&world, U_VIEWER, "status", &["Correct it"]).await;
         set_own_clock(&world, -ahead);
         world.advance(before - Duration::seconds(29));
         world.message("Answer by").await;
@@ -119,14 +119,14 @@ async fn a_clock_that_differs_from_oktas_suspends_nobody_until_it_is_set_right()
         world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
         let words = if minutes > 0 { "11 minutes ahead of" } else { "11 minutes behind" };
         world.card_says(&card, words).await;
-        assert_answer(&world, U_VIEWER, "status", &[words, "Set it right"]).await;
+        assert_answer(&world, U_VIEWER, "status", &[words, "Correct it"]).await;
         assert_eq!((world.changes_asked(), world.audited("suspension_intended")), (Vec::new(), 0));
         set_own_clock(&world, Duration::minutes(-minutes));
         // The obstacle is looked at once a minute.
         world.advance(Duration::seconds(61));
         world.message("1 account suspended. Approved by").await;
         assert_eq!((world.okta.suspends(ADA), world.audited("suspended")), (1, 1));
-        assert_answer(&world, U_VIEWER, "status", &["Identity provider: answered"]).await;
+        assert_answer(&world, U_VIEWER, "status", &["Okta: answered"]).await;
         world.nothing_else_is_wrong().await;
     }
 }
@@ -170,7 +170,7 @@ async fn a_sweep_by_a_clock_that_differs_from_oktas_is_refused_even_if_it_finds_
         world.start_bot().await;
         set_own_clock(&world, Duration::minutes(minutes));
         world.ask_for_sweep().await;
-        world.message("Set it right and keep it so (with NTP), then sweep again").await;
+        world.message("Correct it, keep it correct with NTP, and sweep again").await;
         assert_eq!((world.audited("sweep_refused"), world.audited("proposed"), cards(&world)), (1, 0, 0));
         set_own_clock(&world, Duration::minutes(2 - minutes));
         world.ask_for_sweep().await;

@@ -102,7 +102,7 @@ async fn both_are_asked_once_and_their_answers_stand_on_the_card() {
     }
     assert!(managers.visible_text().contains(ADA) && !managers.current().text.contains("<!channel>"));
     press(&world, U_ADA, &own, "needed").await;
-    world.told(U_ADA, "Thank you, noted: I still need this").await;
+    world.told(U_ADA, "Thank you. Recorded: I still need this").await;
     card_says(&world, &card, "says: I still need this").await;
     let own = asked(&world, U_ADA, "You said: I still need this").await;
     assert_eq!(own.actions(), Vec::<String>::new());
@@ -134,7 +134,7 @@ async fn an_answer_of_whom_slack_can_not_name_is_refused_for_now_and_stands_in_t
     assert_eq!((refused.request, refused.actor["person"]["id"].as_str()), (Some(1), Some(U_ADA)));
     world.slack.clear_faults();
     press(&world, U_ADA, &own, "needed").await;
-    world.told(U_ADA, "Thank you, noted: I still need this").await;
+    world.told(U_ADA, "Thank you. Recorded: I still need this").await;
     card_says(&world, &card, "says: I still need this").await;
     world.nothing_else_is_wrong().await;
 }
@@ -146,6 +146,7 @@ async fn whoever_is_not_in_slack_is_said_on_the_card() {
     // Deactivated, a manager who is a guest, and somebody who is their own manager.
     world.okta.add(Person::contractor("dora@example.com").last_login_days_ago(41).manager("gus@example.com"));
     world.okta.add(Person::contractor(BEN).last_login_days_ago(41).manager(BEN));
+    world.okta.add(Person::contractor("eve@ext.example").last_login_days_ago(41));
     world.slack.add_user(SlackUser::new("U0BEN", "Ben", BEN), &[]);
     world.start_bot().await;
     let card = world.sweep().await;
@@ -153,12 +154,13 @@ async fn whoever_is_not_in_slack_is_said_on_the_card() {
     card_says(&world, &card, "manager not found in Slack").await;
     let shown = || text(&world.slack.message(&card.ts).expect("the card stands"));
     world
-        .until("all five are said", |world| {
+        .until("all seven are said", |world| {
             world.advance(Duration::seconds(1));
-            shown().matches("not found in Slack").count() == 5
+            shown().matches("not found in").count() == 5 && shown().contains("Okta names no manager")
         })
         .await;
-    assert_eq!(shown().matches("manager not found in Slack").count(), 3);
+    assert_eq!(shown().matches("manager not found in Slack").count(), 2);
+    assert!(shown().contains("manager could not be identified"));
     assert!(world.slack.direct_messages(U_GUEST).is_empty());
     world.nothing_else_is_wrong().await;
 }
@@ -205,7 +207,7 @@ async fn two_people_with_the_managers_number_are_nobodys_manager() {
     }
     world.start_bot().await;
     let card = world.sweep().await;
-    card_says(&world, &card, "manager not found in Slack").await;
+    card_says(&world, &card, "manager could not be identified").await;
     for user in [U_VIEWER, U_APPROVER2] {
         assert!(world.slack.direct_messages(user).is_empty(), "{user}");
     }
@@ -235,7 +237,7 @@ async fn they_are_asked_before_the_deadline_if_the_policy_says_so() {
         world_of_ada("ask_contractor = true\nask_before = \"4h\"\nremind_before = [\"5h\"]").await;
     world.advance(Duration::hours(3));
     // What comes then anyway, so that the loop has surely looked.
-    world.message("still waits for an answer").await;
+    world.message("is still open: it waits for an answer").await;
     assert!(world.slack.direct_messages(U_ADA).is_empty());
     world.advance(Duration::hours(1));
     asked(&world, U_ADA, "may be suspended").await;
@@ -249,7 +251,7 @@ async fn only_the_recipient_under_the_address_that_was_asked_can_answer() {
     // Their address in Slack is another one now.
     world.slack.add_user(SlackUser::new(U_ADA, "Ada", "other@ext.example").guest(), &[]);
     press(&world, U_ADA, &own, "needed").await;
-    world.told(U_ADA, "your answer doesn't count").await;
+    world.told(U_ADA, "your answer was not recorded").await;
     assert_eq!((world.audited("person_answered"), world.audited("input_refused")), (0, 1));
     world.slack.add_user(SlackUser::new(U_ADA, "Ada", ADA).guest(), &[]);
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
@@ -310,7 +312,7 @@ async fn a_message_that_cannot_be_looked_for_is_not_sent_twice() {
     world.slack.set_scopes(&scopes.split_whitespace().collect::<Vec<_>>());
     world.slack.fail_next("chat.postMessage", Fault::LostResponse);
     world.advance(Duration::hours(4));
-    card_says(&world, &card, "could not be asked: the message may stand there already").await;
+    card_says(&world, &card, "could not be asked: the message may have been posted already").await;
     assert_eq!(world.slack.direct_messages(U_ADA).len(), 1);
     world.nothing_else_is_wrong().await;
 }

@@ -74,8 +74,8 @@ async fn too_few_people_for_two_approvals_are_said_until_one_more_is_invited() {
     let card = world.message(LOGIN).await;
     let card = world.slack.wait_update(&card.ts, "an open card", is_open_card).await;
     let said = card.visible_text();
-    assert!(said.contains("2 people have to approve it, and only 1 person can"), "{said}");
-    assert!(said.contains("not in the channel"), "{said}");
+    assert!(said.contains("2 people must approve it, and only 1 person can"), "{said}");
+    assert!(said.contains("not a member of the channel"), "{said}");
     world.slack.invite(U_APPROVER2, C_OPS).await;
     let quiet = |card: &Message| is_open_card(card) && !card.visible_text().contains(NOBODY);
     world.slack.wait_update(&card.ts, "a card that can be decided", quiet).await;
@@ -91,7 +91,7 @@ async fn an_approver_that_slack_does_not_know_any_more_stops_nothing_and_is_name
     let people = format!("approvers = {{ users = [\"{U_APPROVER}\", \"U0GONE\"], groups = [\"S0GONE\"] }}");
     let (world, card) = asked(&people, &[]).await;
     let said = card.visible_text();
-    for part in ["U0GONE", "S0GONE", "doesn't know this person any more", "doesn't know this user group"] {
+    for part in ["U0GONE", "S0GONE", "no longer has this person", "no longer has this user group"] {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert!(!said.contains(NOBODY), "{said}");

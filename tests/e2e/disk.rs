@@ -52,7 +52,7 @@ impl Disk {
 
     fn read_only(&self, on: bool) {
         let mode = if on { "remount,ro" } else { "remount,rw" };
-        assert!(self.mounted(&["-o", mode]), "a file system of ours can be mounted anew");
+        assert!(self.mounted(&["-o", mode]), "a file system of ours can be mounted again");
     }
 }
 
@@ -76,7 +76,7 @@ async fn on_a_disk() -> Option<(World, Disk, BotProcess, String)> {
 /// While the disk fails: a click is answered that nothing was changed, Okta is not called, and the channel is told.
 async fn nothing_is_done(world: &World, card: &str) {
     world.slack.click(U_APPROVER, card, "suspend").await.expect("the button is there");
-    world.told(U_APPROVER, "Something broke here before anything was recorded").await;
+    world.told(U_APPROVER, "Something failed here before anything was recorded").await;
     let told = |slack: &crate::fake::slack::FakeSlack| {
         let messages = slack.messages(C_OPS);
         messages.into_iter().find(|message| message.visible_text().contains("write to my database ("))
@@ -121,7 +121,7 @@ async fn a_pause_on_a_full_disk_is_in_force_at_once_and_is_written_when_there_is
     disk.fill();
     let answer = ask(&world, U_ADMIN, "pause the list is wrong").await;
     for part in
-        ["is paused from this moment on", "the disk that holds the database is full", "restart lifts it"]
+        ["is paused from now on", "the disk that holds the database is full", "restart ends the pause"]
     {
         assert!(answer.contains(part), "{answer}");
     }
@@ -141,7 +141,7 @@ async fn a_pause_on_a_full_disk_is_in_force_at_once_and_is_written_when_there_is
     };
     world.slack.wait_long("a word to the channel", told).await;
     assert_eq!((world.changes_asked().len(), world.okta.suspends(ADA)), (tried, 0));
-    assert_answer(&world, U_ADMIN, "resume", &["contractors goes on"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["contractors is resumed"]).await;
     world.message("1 account suspended. Approved by").await;
     bot.terminate();
     assert_eq!(bot.ended().await.code, Some(0));
@@ -205,7 +205,7 @@ async fn a_file_without_its_log_or_its_end_acts_on_nothing_that_it_does_not_hold
     }
     let bot = BotProcess::run(&world).await;
     world.message("I have stopped").await;
-    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 2"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 2"]).await;
     let next = world.sweep().await;
     assert_eq!((world.changes_asked().len(), world.audited("approved")), (tried, 0));
     world.slack.click(U_APPROVER, &next.ts, "suspend").await.expect("the button is there");
@@ -311,15 +311,15 @@ async fn each_outage_of_a_day_is_told_and_the_last_one_says_that_it_is() {
     for times in 1..=2 {
         other.hold();
         said_so_often(&world, FAILS, times).await;
-        assert_eq!(said(&world, "I leave it to the log until tomorrow"), times - 1);
-        // The first try to tell of the end comes to nothing.
+        assert_eq!(said(&world, "I only log it until tomorrow"), times - 1);
+        // The first try to notify of the end fails.
         world.slack.fail_next("chat.postMessage", SlackFault::Status(503));
         other.let_go();
         said_so_often(&world, WORKS, times).await;
     }
     // Enough for a day: what comes now is looked for, and not told.
     other.hold();
-    bot.writes("not of more", 1).await;
+    bot.writes("further ones are only logged", 1).await;
     other.let_go();
     bot.writes("the database can be written again", 3).await;
     world.slack.click(U_APPROVER, &card, "suspend").await.expect("the button is there");

@@ -1,4 +1,5 @@
-//! What was suspended is looked at again: who came back by other hands is told once, and nobody is suspended again for it.
+//! What was suspended is looked at again: who came back through somebody else is told once, and nobody is suspended
+//! again for it.
 
 use chrono::Duration;
 use inactive_contractors::store::{Inspection, WatchRecord};
@@ -18,7 +19,7 @@ async fn suspended_under(policy: &str, logins: &[&str]) -> (World, Message) {
     let (world, card) = World::asking(policy, logins).await;
     world.okta.add(Person::employee(BOSS).name("Bea", "Boss"));
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
-    world.message("what became of every account is in the thread").await;
+    world.message("The result for each account is in the thread").await;
     (world, card)
 }
 
@@ -68,7 +69,7 @@ async fn a_clock_that_is_weeks_ahead_ends_no_watch() {
         watches(world, |watch| watch.ended_at.is_none() && watch.next_at.is_some_and(|at| at > now))
     };
     world.until("looked at, and watched on", |world| waits(world) == 1).await;
-    world.message("Set it right").await;
+    world.message("Correct it").await;
     world.clock.advance(-weeks);
     world.audited_times("clock_jumped", 2).await;
     assert!(world.okta.bring_back_by_import(ADA, "Workday"));
@@ -107,7 +108,7 @@ async fn an_admin_is_named_and_the_account_has_its_grace() {
     world.advance(Duration::minutes(30));
     world.okta.bring_back_by_admin(ADA, BOSS);
     an_hour_passes(&world).await;
-    world.message("brought back by the administrator").await;
+    world.message("restored by the administrator").await;
     world.advance(Duration::days(6));
     world.ask_for_sweep().await;
     world.message("nobody to suspend").await;
@@ -154,7 +155,7 @@ async fn each_sweep_looks_again_and_several_are_one_message() {
     world.slack.wait_for("one message in the thread", of_two).await;
     world.ask_for_sweep().await;
     an_hour_passes(&world).await;
-    assert_eq!((drift_found(&world).len(), said(&world, "active again by other hands")), (2, 1));
+    assert_eq!((drift_found(&world).len(), said(&world, "active again through somebody else")), (2, 1));
     world.nothing_else_is_wrong().await;
 }
 
@@ -181,7 +182,7 @@ async fn an_account_that_is_gone_or_deactivated_is_no_drift() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_bot_itself_gave_back_is_no_drift() {
     let (world, _) = suspended(&[ADA]).await;
-    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
     world.message("has access again").await;
     an_hour_passes(&world).await;
     let ours = |world: &World| watches(world, |watch| ended(watch, "restored_by_us"));
@@ -249,7 +250,7 @@ async fn a_log_that_lags_is_waited_for_and_a_silent_one_is_said() {
     let waits = |world: &World| watches(world, |watch| watch.failures == 1);
     world.until("the log is waited for", |world| waits(world) == 1).await;
     world.advance(Duration::minutes(20));
-    world.message("brought back, and the log does not say by whom").await;
+    world.message("Okta's System Log does not say who restored it").await;
     world.nothing_else_is_wrong().await;
 }
 
@@ -292,7 +293,7 @@ async fn a_missing_right_stops_the_round_and_is_found_out_again_later() {
     let failed = watches(&world, |watch| watch.ended_at.is_none() && watch.failures > 0);
     assert_eq!(failed, 0, "nobody was looked at, so nothing is known of anybody");
     world.okta.allow("okta.users.read");
-    // Whoever ran into it waits twice as long as the others, so that it is nobody's fault for ever.
+    // Anyone who ran into it waits twice as long as the others, so that it is nobody's fault for ever.
     world.advance(Duration::minutes(11));
     world.message("is active again").await;
     assert_eq!(drift_found(&world).len(), 1);
@@ -325,7 +326,7 @@ async fn without_the_log_it_is_told_all_the_same() {
     world.okta.bring_back_by_admin(ADA, BOSS);
     world.okta.deny("okta.logs.read");
     an_hour_passes(&world).await;
-    world.message("brought back, and the log does not say by whom").await;
+    world.message("Okta's System Log does not say who restored it").await;
     world.nothing_else_is_wrong().await;
 }
 
@@ -359,7 +360,7 @@ async fn many_with_names_that_want_to_be_markup_fit_what_slack_takes() {
     world.start_bot().await;
     let card = world.sweep().await;
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
-    world.message("what became of every account is in the thread").await;
+    world.message("The result for each account is in the thread").await;
     for login in &logins {
         world.okta.bring_back_by_import(login, &format!("<!here> *HR* {long}{long}{long}{long}"));
     }

@@ -45,7 +45,7 @@ async fn the_card_counts_from_what_the_log_once_told_and_says_how_far_it_could_l
     assert!(text.contains("VPN &lt;!here&gt;"), "{text}");
     // Over the days the log is read without a gap, though it keeps only 90 of them.
     assert!(text.contains("idle at least 98 days, last sign-in"), "{text}");
-    let parts = ["idle 8 days", "in the log", "signed in over RADIUS", "nothing later in the log since"];
+    let parts = ["idle 8 days", "in the System Log", "signed in over RADIUS", "nothing later in it since"];
     assert_answer(&world, U_APPROVER, &format!("why {ADA}"), &parts).await;
     world.nothing_else_is_wrong().await;
 }
@@ -79,7 +79,7 @@ async fn a_look_under_a_wrong_clock_is_not_remembered() {
     world.start_bot().await;
     world.clock.advance(Duration::days(40));
     world.ask_for_sweep().await;
-    world.message("Set it right").await;
+    world.message("Correct it").await;
     let remembered = || world.count(Inspection::sightings, |_| true);
     assert_eq!(remembered(), 0);
     world.clock.advance(-Duration::days(40));
@@ -136,7 +136,7 @@ async fn a_sign_in_just_before_the_call_is_told_in_the_thread_with_the_way_back(
     world.gate.release();
     world.message("1 account suspended").await;
     world.advance(Duration::minutes(61));
-    let told = in_thread(&world, &card, "could not see that yet").await;
+    let told = in_thread(&world, &card, "was not yet in Okta's System Log").await;
     assert!(told.visible_text().contains(ADA) && told.visible_text().contains("signed in"), "{told:?}");
     assert_eq!(world.audit_of(ADA).last().map(String::as_str), Some("missed_sign_found"));
     world.slack.click(U_APPROVER, &told.ts, "person").await.expect("the button that restores");
@@ -167,7 +167,8 @@ async fn a_late_event_of_the_log_is_told_once() {
     world.audited_times("sweep_finished", 3).await;
     assert_eq!((world.audited("missed_sign_found"), world.audited("drift_found")), (1, 0));
     let told = world.slack.replies(C_OPS, &card.ts);
-    let told = told.iter().filter(|reply| reply.visible_text().contains("could not see that yet")).count();
+    let told =
+        told.iter().filter(|reply| reply.visible_text().contains("was not yet in Okta's System Log")).count();
     assert_eq!(told, 1);
     world.nothing_else_is_wrong().await;
 }

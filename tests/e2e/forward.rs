@@ -99,8 +99,8 @@ async fn a_collector_that_is_down_gets_everything_later_and_a_crash_loses_nothin
     let whole: Vec<&str> = text.lines().skip(1).filter(|line| seen.insert(*line)).collect();
     let forged = whole.join("\n").replacen("approved", "approvad", 1);
     for (lines, words) in [
-        (text.clone(), "it holds up to "),
-        ([&whole[..3], &whole[1..]].concat().join("\n"), "it holds up to "),
+        (text.clone(), "it verifies up to "),
+        ([&whole[..3], &whole[1..]].concat().join("\n"), "it verifies up to "),
         (forged, "was changed"),
         ([&whole[..1], &whole[2..]].concat().join("\n"), "something is missing before event"),
         (whole[1..].join("\n"), "from event 2 on"),
@@ -145,7 +145,7 @@ async fn a_collector_that_stays_down_is_said_in_the_status() {
         World::at_ten(&format!("{PLAIN_POLICY}[forward]\nurl = \"http://127.0.0.1:9/audit\"\n")).await;
     world.start_bot().await;
     world.advance(chrono::Duration::minutes(3));
-    assert_answer(&world, U_APPROVER, "status", &["of the audit trail not forwarded to"]).await;
+    assert_answer(&world, U_APPROVER, "status", &["of the audit trail not yet forwarded to"]).await;
     world.nothing_else_is_wrong().await;
 }
 

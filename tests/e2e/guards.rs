@@ -35,7 +35,7 @@ async fn assert_stopped(world: &World, action: &str, words: &str) {
 async fn assert_held(world: &World, words: &str) {
     let card = world.sweep().await;
     let text = card.visible_text();
-    assert!(text.contains("Held by a guard, nothing was done. ") && text.contains(words), "{text}");
+    assert!(text.contains("Held by a guard; nobody was asked. ") && text.contains(words), "{text}");
     assert!(!card.offers("suspend") && !card.offers("choose"), "{:?}", card.actions());
     assert_eq!((world.audited("sweep_held"), world.changes_asked()), (1, Vec::new()));
     world.nothing_else_is_wrong().await;
@@ -81,7 +81,7 @@ async fn an_unreadable_log_makes_everybody_unknown_and_the_sweep_is_refused() {
 async fn more_candidates_than_the_policy_allows_are_held() {
     let world = world_of(&format!("{PLAIN_POLICY}max_candidates = 2\n"), 3, 9).await;
     world.start_bot().await;
-    assert_held(&world, "more than the 2 that max_candidates allows").await;
+    assert_held(&world, "3 accounts are inactive, but max_candidates allows 2").await;
     assert_eq!(world.slack.messages(C_OPS).len(), 1, "the card says it");
 }
 
@@ -89,7 +89,7 @@ async fn more_candidates_than_the_policy_allows_are_held() {
 async fn a_larger_share_than_the_policy_allows_is_held() {
     let world = world_of("preview_first = false\nmax_share = 0.2\n", 3, 9).await;
     world.start_bot().await;
-    assert_held(&world, "3 of 12 accounts are more than the 20 % that max_share allows").await;
+    assert_held(&world, "3 of 12 accounts are inactive, but max_share allows 20 %").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,7 +102,7 @@ async fn far_fewer_accounts_than_the_sweep_before_are_held() {
         world.okta.delete(&format!("busy{number}@ext.example"));
     }
     world.add_idle(&["ada@ext.example"]);
-    assert_held(&world, "Only 4 accounts were listed, where the sweep before had 20").await;
+    assert_held(&world, "Okta listed only 4 accounts; the previous sweep had 20").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,7 +115,7 @@ async fn far_fewer_accounts_are_no_clean_day_even_with_nobody_to_ask_about() {
         world.okta.delete(&format!("busy{number}@ext.example"));
     }
     world.ask_for_sweep().await;
-    let told = world.message("Only 3 accounts were listed, where the sweep before had 20").await;
+    let told = world.message("Okta listed only 3 accounts; the previous sweep had 20").await;
     assert_eq!((told.actions(), world.audited("sweep_held")), (Vec::new(), 1));
     world.nothing_else_is_wrong().await;
 }
@@ -127,7 +127,7 @@ async fn many_more_candidates_than_lately_are_held() {
     world.ask_for_sweep().await;
     world.message("nobody to suspend").await;
     add(&world, "idle", 6, 41);
-    assert_held(&world, "6 candidates are many more than lately").await;
+    assert_held(&world, "6 accounts are inactive, many more than usual").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,7 +155,7 @@ async fn a_listing_that_failed_half_way_asks_nothing() {
     let world = world_of(&format!("{PLAIN_POLICY}max_candidates = 1000\n"), 201, 0).await;
     world.okta.fail_always("GET after=", Fault::Status(404, "E0000007"));
     world.start_bot().await;
-    assert_stopped(&world, "sweep_failed", "failed, and nothing was done").await;
+    assert_stopped(&world, "sweep_failed", "failed, and nobody was proposed").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,7 +183,7 @@ async fn a_look_up_of_administrators_that_fails_stops_the_sweep() {
     let world = world_of(PLAIN_POLICY, 3, 9).await;
     world.okta.deny("okta.roles.read");
     world.start_bot().await;
-    assert_stopped(&world, "sweep_failed", "read who holds administrator roles").await;
+    assert_stopped(&world, "sweep_failed", "read who has administrator roles").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -103,7 +103,7 @@ async fn a_question_goes_by_person_time_hand_outcome_and_request() {
         ("audit until 2026-02-30", vec!["The calendar has no 2026-02-30"], vec![]),
         ("audit by nobody@example.com", vec!["Nobody in Slack has the address"], vec![]),
         ("audit request 99", vec!["No audit event matches", "Leave a filter out"], vec![]),
-        ("audit policy secret", vec!["There is no policy secret that you may ask about"], vec![]),
+        ("audit policy secret", vec!["There is no policy secret that you may see"], vec![]),
     ] {
         let answer = ask(&world, U_APPROVER, line).await;
         for words in with {
@@ -151,7 +151,7 @@ async fn pages_go_back_and_forth_with_the_rights_of_whoever_turns_them() {
 async fn every_event_is_on_one_of_the_pages_however_long_they_are() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     let reason = format!("a{}z", "\"".repeat(490));
-    assert_answer(&world, U_APPROVER, &format!("withdraw 1 {reason}"), &["is taken back"]).await;
+    assert_answer(&world, U_APPROVER, &format!("withdraw 1 {reason}"), &["is withdrawn"]).await;
     for number in 1..=18 {
         world.slack.click_stale(U_APPROVER2, &card, "deny").await.expect("it was there");
         world.audited_times("input_refused", number).await;
@@ -265,7 +265,7 @@ fn sums_of(files: &[(String, Vec<u8>)]) -> String {
     sums.concat()
 }
 
-/// The same events with another login and all hashes computed anew, as somebody does who has the file.
+/// The same events with another login and all hashes computed again, as somebody does who has the file.
 fn written_anew(document: &Value) -> String {
     use sha2::{Digest, Sha256};
     let mut document: Value =
@@ -301,17 +301,17 @@ async fn a_head_that_was_kept_elsewhere_shows_a_file_that_was_written_anew() {
     let genuine = document.to_string();
     let Some(verdict) = check(&genuine, &[&head]) else { return };
     assert!(
-        verdict.clone().is_ok_and(|said| said.contains("OK") && said.contains("You gave 1")),
+        verdict.clone().is_ok_and(|said| said.contains("OK") && said.contains("Heads given: 1")),
         "{verdict:?}"
     );
     let forged = written_anew(&document);
     let verdict = check(&forged, &[]).expect("it ran before");
-    assert!(verdict.clone().is_ok_and(|said| said.contains("written anew as a whole passes")), "{verdict:?}");
+    assert!(verdict.clone().is_ok_and(|said| said.contains("as a whole also passes")), "{verdict:?}");
     for (text, heads, says) in [
         (forged.as_str(), vec![head.as_str()], "is not the one whose head was kept"),
         (&genuine, vec!["9999:0123456789abcdef"], "is not in this file"),
         (&genuine, vec!["3:"], "is not the one whose head was kept"),
-        (&genuine.replacen("{\"action\":", "{\"action\":\"x\",\"action\":", 1), vec![], "stands twice"),
+        (&genuine.replacen("{\"action\":", "{\"action\":\"x\",\"action\":", 1), vec![], "occurs twice"),
         (&genuine.replacen("{\"action\":", "{\"note\":\"x\",\"action\":", 1), vec![], "that no hash covers"),
     ] {
         let verdict = check(text, &heads).expect("it ran before");
@@ -513,11 +513,11 @@ async fn whoever_sees_one_policy_gets_nothing_of_another() {
         let answer = ask(&world, U_APPROVER, line).await;
         assert!(!answer.contains("sue@ext") && !answer.contains("Zoe"), "{line}: {answer}");
     }
-    assert_answer(&world, U_APPROVER, "export json", &["It is a part"]).await;
+    assert_answer(&world, U_APPROVER, "export json", &["It leaves out events"]).await;
     let (file, _) = handed_over(&world, U_APPROVER, ".json").await;
     let text = String::from_utf8(file.bytes.expect("it was uploaded")).expect("text");
     assert!(text.contains(ADA) && !text.contains("sue@") && !text.contains("U0ZOE"), "{text}");
-    assert_answer(&world, U_APPROVER, "evidence", &["It is a part"]).await;
+    assert_answer(&world, U_APPROVER, "evidence", &["It leaves out events"]).await;
     let (file, _) = handed_over(&world, U_APPROVER, ".zip").await;
     for (name, bytes) in unzipped(file.bytes.expect("it was uploaded")) {
         let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -540,7 +540,7 @@ async fn a_bundle_has_what_was_done_in_its_time_with_its_approval_and_nothing_of
     let card = world.sweep().await;
     world.slack.click(U_APPROVER2, &card.ts, "suspend").await.expect("the button is there");
     world.until("both suspended", |world| world.audited("completed") == 2).await;
-    assert_answer(&world, U_APPROVER, &format!("restore {ADA} she called"), &["is being given back"]).await;
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} she called"), &["is being restored"]).await;
     world.message("has access again").await;
     assert_eq!(world.audit().last().map(|line| line.action.clone()).as_deref(), Some("restored"));
     let yesterday = (world.clock.now() - Duration::days(1)).format("%Y-%m-%d").to_string();
@@ -561,7 +561,7 @@ async fn a_bundle_has_what_was_done_in_its_time_with_its_approval_and_nothing_of
     assert!(decisions.contains(",approved,") && decisions.contains("86400"), "{decisions}");
     assert!(text("sweeps.csv").contains(",false,"), "it started before");
     assert!(text("candidates.csv").contains(ADA));
-    assert!(text("summary.html").contains("Requests of before that were acted on in this time"));
+    assert!(text("summary.html").contains("Earlier requests that were executed in this period"));
     let document: Value = serde_json::from_str(&text("events.json")).expect("JSON");
     let events = document["events"].as_array().expect("a list");
     for action in ["proposed", "approved", "suspended", "restored"] {

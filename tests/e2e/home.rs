@@ -1,4 +1,4 @@
-//! The bot's page: the dashboard for whoever may see it, next to nothing for everybody else, and always up to date.
+//! The bot's page: the dashboard for anyone who may see it, next to nothing for everybody else, and always up to date.
 
 use chrono::Duration;
 use inactive_contractors::store::{HomeRecord, Inspection};
@@ -71,7 +71,7 @@ async fn whoever_has_no_role_sees_what_this_is_and_whom_to_ask() {
     let policy = format!("{PLAIN_POLICY}viewers = {{ users = [\"{U_APPROVER}\"] }}\n");
     let (world, _) = World::asking(&policy, &[ADA]).await;
     for user in [U_GUEST, U_STRANGER, U_VIEWER] {
-        let page = opened(&world, user, "This bot looks for accounts").await;
+        let page = opened(&world, user, "This bot looks for contractor accounts").await;
         assert!(page.json.to_string().contains(U_ADMIN), "{}", page.json);
         for word in ["contractors of", "request", ADA, "Sweep", "Slack:", C_OPS] {
             assert!(!page.json.to_string().contains(word), "{user} sees {word}: {}", page.json);

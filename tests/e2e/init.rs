@@ -122,8 +122,8 @@ fn where_nobody_can_be_asked_what_is_missing_or_wrong_is_said() {
         ("--schedule", "soon", "schedule"),
         ("--time-zone", "Mars", "which is not a zone's name"),
         ("--inactive-after", "a while", "inactive_after"),
-        ("--user-type", " ", "there has to be an answer"),
-        ("--okta", "password", "it is service-app or api-token"),
+        ("--user-type", " ", "an answer is needed"),
+        ("--okta", "password", "the answer must be service-app or api-token"),
         ("--app-name", "a name that is longer than Slack takes", "at most 35 characters"),
         ("--command", "doors", "must be a slash"),
     ] {
@@ -178,9 +178,7 @@ fn on_a_terminal_a_mistake_is_asked_again_with_its_reason() {
     let output = script.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
-    for words in
-        ["give \"https://acme.okta.com\" alone", "there has to be an answer", "time_zone is \"Berlin\""]
-    {
+    for words in ["give \"https://acme.okta.com\" alone", "an answer is needed", "time_zone is \"Berlin\""] {
         assert!(said.contains(words), "{words}: {said}");
     }
     assert!(!said.contains("The name of the Slack app"), "what an option says is not asked: {said}");

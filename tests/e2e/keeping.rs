@@ -34,7 +34,7 @@ async fn a_backup_made_while_the_bot_works_takes_the_place_of_a_file_that_is_dam
     let backup = world.database().with_file_name("backup.db");
     let name = backup.display().to_string();
     let said = run(&world, &["backup", &name]).await;
-    assert!(said.contains("whole; the audit trail holds up to event"), "{said}");
+    assert!(said.contains("intact; the audit trail verifies up to event"), "{said}");
     let again = BotProcess::spawn(&world, &["backup", &name], &[]).ended().await;
     assert_eq!(again.code, Some(1));
     assert!(again.stderr.contains("a file of that name already"), "{}", again.stderr);
@@ -56,7 +56,7 @@ async fn a_backup_made_while_the_bot_works_takes_the_place_of_a_file_that_is_dam
     std::fs::rename(world.database(), world.database().with_extension("damaged")).expect("it can be moved");
     std::fs::copy(&backup, world.database()).expect("it can be copied");
     let said = run(&world, &["check"]).await;
-    assert!(said.contains("is whole; the audit trail holds up to event"), "{said}");
+    assert!(said.contains("is intact; the audit trail verifies up to event"), "{said}");
     let bot = BotProcess::run(&world).await;
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.message("1 account suspended. Approved by").await;
@@ -79,7 +79,7 @@ async fn a_truncated_file_and_one_without_its_log_are_refused_or_whole() {
         let _ = std::fs::remove_file(format!("{}{suffix}", world.database().display()));
     }
     let ended = BotProcess::spawn(&world, &["check"], &[]).ended().await;
-    assert!(ended.stdout.contains("is whole") || ended.stdout.contains("is damaged"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("is intact") || ended.stdout.contains("is damaged"), "{}", ended.stdout);
     let whole = std::fs::read(&backup).expect("it is there");
     for keep in [0, 50, 4096, whole.len() / 2, whole.len() - 4096] {
         std::fs::write(world.database(), &whole[..keep]).expect("it can be written");
@@ -98,7 +98,7 @@ async fn check_beside_a_running_bot_finds_what_somebody_changed_in_the_file() {
     let bot = BotProcess::run(&world).await;
     world.sweep().await;
     let said = run(&world, &["check"]).await;
-    assert!(said.contains("in use by process") && said.contains("is whole"), "{said}");
+    assert!(said.contains("in use by process") && said.contains("is intact"), "{said}");
     by_hand::empty_event(&world.database(), 3);
     let ended = BotProcess::spawn(&world, &["check"], &[]).ended().await;
     assert_eq!(ended.code, Some(1));
@@ -166,7 +166,7 @@ async fn old_events_move_to_a_file_that_an_auditor_verifies_and_the_rest_goes_on
     };
     if let Some(told) = verify(&format!("{before}:{head}")) {
         assert!(
-            told.as_ref().is_ok_and(|said| said.starts_with(&format!("OK: {before} events hold"))),
+            told.as_ref().is_ok_and(|said| said.starts_with(&format!("OK: {before} events verify"))),
             "{told:?}"
         );
     }
@@ -179,11 +179,11 @@ async fn old_events_move_to_a_file_that_an_auditor_verifies_and_the_rest_goes_on
     let free = by_hand::free_pages(&world.database());
     assert!(said.contains("Nothing to move") && free == 0, "{said}");
     let said = run(&world, &["check"]).await;
-    assert!(said.contains(&format!("holds up to event {}", before + 1)), "{said}");
+    assert!(said.contains(&format!("verifies up to event {}", before + 1)), "{said}");
     let bot = BotProcess::run(&world).await;
     // Making it old wrote the trail again as a whole, which the channel knows better.
     world.message("I have stopped").await;
-    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 2"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 2"]).await;
     let card = world.sweep().await;
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.message("1 account suspended. Approved by").await;

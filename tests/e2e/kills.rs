@@ -27,7 +27,7 @@ struct Tally {
     contractors: usize,
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long a run is, is for whoever starts it to say")]
+#[expect(clippy::disallowed_methods, reason = "how long a run is, is for the person who starts it to say")]
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! How far the listing of a large directory has come, for whoever asks meanwhile.
+//! How far the listing of a large directory has come, for anyone who asks meanwhile.
 
 use super::commands::{ask, assert_answer};
 use crate::fake::gate::Moment;
@@ -21,7 +21,7 @@ async fn status_tells_how_far_a_listing_has_come_and_nothing_of_it_afterwards() 
         world.gate.stopped().await;
         let words = format!("Reading the directory now: {words}");
         assert_answer(&world, U_APPROVER, "status", &[&words]).await;
-        assert_answer(&world, U_APPROVER, "sweep", &["is running already"]).await;
+        assert_answer(&world, U_APPROVER, "sweep", &["is already running"]).await;
         world.gate.release();
         world.audited_times("sweep_finished", sweeps).await;
         let afterwards = ask(&world, U_APPROVER, "status").await;

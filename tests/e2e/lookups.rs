@@ -20,7 +20,7 @@ const NO_ANSWER: [Fault; 9] = [
     Fault::Hang,
 ];
 
-/// An answer about whoever asks, but not one that says enough, or about the right person.
+/// An answer about anyone who asks, but not one that says enough, or about the right person.
 const WRONG: [(&str, &str); 12] = [
     ("users.info", "{\"ok\":true,\"user\":null}"),
     ("users.info", "{\"ok\":true,\"user\":{}}"),

@@ -10,7 +10,7 @@ use crate::support::{PLAIN_POLICY, World};
 const ADA: &str = "ada@ext.example";
 const BEN: &str = "ben@ext.example";
 const STOPPED: &str = "have stopped";
-const GOES_ON: &str = "what stood in the way is mended";
+const GOES_ON: &str = "the problem is fixed";
 /// A message about an obstacle that waits to be sent.
 fn waits(message: &MessageRecord) -> bool {
     message.key.starts_with("request:1:obstacle:") && message.ts.is_none() && message.retry_at.is_some()
@@ -234,9 +234,9 @@ async fn whom_okta_denies_first_keeps_nobody_behind_them_from_their_turn() {
     world.message("3 accounts suspended, 6 NOT suspended").await;
     assert_eq!(world.audited("suspension_failed"), 6);
     world.okta.clear_faults();
-    world.card_says(&card, "Try the 6 failed again").await;
+    world.card_says(&card, "Retry the 6 failed accounts").await;
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
-    world.message("6 accounts suspended. Tried again for").await;
+    world.message("6 accounts suspended. Retried for").await;
     world.nothing_else_is_wrong().await;
     assert_eq!(told(&world), [1, 1, 1]);
 }
@@ -273,19 +273,19 @@ async fn an_account_that_okta_denies_fails_by_name_wherever_it_stands_and_the_re
         let failed = world.audit().into_iter().find(|line| line.action == "suspension_failed");
         let failed = failed.expect("it is in the trail");
         assert_eq!(failed.login.as_deref(), Some(logins[place]));
-        assert!(failed.detail["error"].to_string().contains("only this account is denied"), "{failed:?}");
+        assert!(failed.detail["error"].to_string().contains("Okta denies only this account"), "{failed:?}");
         let in_thread = world.slack.replies(C_OPS, &card.ts);
         let by_name = |reply: &Message| {
-            reply.visible_text().contains("only this account is denied")
+            reply.visible_text().contains("Okta denies only this account")
                 && reply.visible_text().contains(logins[place])
         };
         assert!(in_thread.iter().any(by_name), "{in_thread:?}");
-        let card = world.card_says(&card, "Try the ").await;
+        let card = world.card_says(&card, "Retry the ").await;
         assert!(card.offers("retry"), "{:?}", card.buttons());
         assert_eq!(told(&world), [0, 0, 0], "no right is missing");
         world.okta.clear_faults();
         world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
-        world.message("1 account suspended. Tried again for").await;
+        world.message("1 account suspended. Retried for").await;
         world.nothing_else_is_wrong().await;
     }
 }

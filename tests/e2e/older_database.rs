@@ -66,7 +66,7 @@ async fn what_was_approved_before_a_copy_is_asked_again_and_a_pause_that_it_lack
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     refuse_suspensions_of(&world, &[ADA, BEN]);
     click(&world, U_APPROVER, &card, "suspend").await;
-    world.card_says(&card, "It goes on by itself once that is mended").await;
+    world.card_says(&card, "It continues on its own once that is fixed").await;
     let copy = copy(&world);
     assert_answer(&world, U_ADMIN, "pause wrong people", &["is paused"]).await;
     world.message("is paused by").await;
@@ -88,21 +88,24 @@ async fn what_was_approved_before_a_copy_is_asked_again_and_a_pause_that_it_lack
     assert_answer(&world, U_APPROVER, "sweep", &["so I have stopped and nothing was changed"]).await;
     assert_answer(&world, U_APPROVER, "retry 1", &["so I have stopped and nothing was changed"]).await;
     assert_answer(&world, U_APPROVER, "resume", &["Only admins"]).await;
-    assert_answer(&world, U_ADMIN, "resume --policy contractors", &["without a policy"]).await;
+    assert_answer(&world, U_ADMIN, "resume policy contractors", &["without a policy"]).await;
     assert_eq!(world.changes_asked().len(), asked);
 
     // A stop is in the file: a restart changes nothing about it.
     world.kill_bot().await;
     world.start_bot().await;
-    assert_answer(&world, U_ADMIN, "resume checked", &["I go on, in epoch 2", "#1", "contractors"]).await;
-    world.message("let me go on").await;
+    assert_answer(&world, U_ADMIN, "resume checked", &["Resumed, in epoch 2", "#1", "contractors"]).await;
+    world.message("resumed the database").await;
     let again = next_card(&world, &card).await;
     assert_eq!(world.changes_asked().len(), asked, "what was approved before is not executed");
     assert_eq!([ADA, BEN].map(|login| world.okta.status_of(login)), [Status::Active, Status::Active]);
     click(&world, U_APPROVER, &again, "suspend").await;
     world.message("2 accounts suspended. Approved by").await;
     let counts = ["database_stopped", "database_resumed"].map(|action| world.audited(action));
-    assert_eq!((counts, says(&world, "I have stopped"), says(&world, "let me go on")), ([1, 1], 1, 1));
+    assert_eq!(
+        (counts, says(&world, "I have stopped"), says(&world, "resumed the database")),
+        ([1, 1], 1, 1)
+    );
 
     // Nothing is wrong any more, so another restart stops nothing.
     world.kill_bot().await;
@@ -116,22 +119,22 @@ async fn what_was_approved_before_a_copy_is_asked_again_and_a_pause_that_it_lack
 async fn a_first_approval_that_was_taken_back_does_not_count_after_a_copy_of_before_is_put_back() {
     let (world, card) = World::asking(&format!("{PLAIN_POLICY}approvals_needed = 2\n"), &[ADA, BEN]).await;
     click(&world, U_APPROVER, &card, "suspend").await;
-    world.card_says(&card, "Waits for a second person").await;
+    world.card_says(&card, "A second person must approve too").await;
     let copy = copy(&world);
     click(&world, U_APPROVER, &card, "take_back_approval").await;
-    world.card_says(&card, "Two people have to approve").await;
+    world.card_says(&card, "Two people must approve").await;
     put_back(&world, &copy).await;
     world.message("I have stopped").await;
     world.card_says(&card, "Superseded by a restore").await;
     // The card as somebody still has it on their screen.
     world.slack.click_stale(U_APPROVER2, &card, "suspend").await.expect("it was there");
     world.told(U_APPROVER2, "so I have stopped and nothing was changed").await;
-    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 2"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 2"]).await;
     let again = next_card(&world, &card).await;
     world.slack.click_stale(U_APPROVER2, &card, "suspend").await.expect("it was there");
-    world.told(U_APPROVER2, "posted before my database was restored").await;
+    world.told(U_APPROVER2, "is older than the restore of my database").await;
     click(&world, U_APPROVER2, &again, "suspend").await;
-    world.card_says(&again, "Waits for a second person").await;
+    world.card_says(&again, "A second person must approve too").await;
     assert_eq!((world.audited("approved"), world.changes_asked()), (0, Vec::new()));
     world.nothing_else_is_wrong().await;
 }
@@ -145,10 +148,10 @@ async fn a_card_that_has_ended_is_not_rewritten_from_a_copy_in_which_it_is_open(
     world.card_says(&card, "Finished").await;
     put_back(&world, &copy).await;
     let told = world.message("I have stopped").await.visible_text();
-    assert!(told.contains("Requests that changed in that part: #1"), "{told}");
+    assert!(told.contains("Requests that changed in these events: #1"), "{told}");
     world.advance(chrono::Duration::days(8));
-    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 2"]).await;
-    world.message("let me go on").await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 2"]).await;
+    world.message("resumed the database").await;
     world.message("nobody to suspend").await;
     let card = world.card_says(&card, "Finished").await;
     assert!(card.visible_text().contains("1 account suspended"), "{}", card.visible_text());
@@ -167,12 +170,12 @@ async fn an_exemption_that_messages_speak_of_and_a_copy_lacks_is_listed() {
     world.message(" denied ").await;
     put_back(&world, &copy).await;
     let told = world.message("I have stopped").await.visible_text();
-    assert!(told.contains("Exemptions that my messages speak of and the file lacks"), "{told}");
+    assert!(told.contains("Exemptions that the file lacks"), "{told}");
     assert!(told.contains(&format!("{ADA} until ")) && told.contains("Grant them again"), "{told}");
     // It can be granted again before anything goes on.
     assert_answer(&world, U_APPROVER, &exempt, &["is exempt"]).await;
     let answer = ask(&world, U_ADMIN, "resume").await;
-    assert!(answer.contains("I go on, in epoch 2") && !answer.contains("the file lacks"), "{answer}");
+    assert!(answer.contains("Resumed, in epoch 2") && !answer.contains("the file lacks"), "{answer}");
     let card = next_card(&world, &card).await;
     assert!(card.visible_text().contains(BEN) && !card.visible_text().contains(ADA));
     world.nothing_else_is_wrong().await;
@@ -187,9 +190,9 @@ async fn a_click_for_another_database_changes_nothing_and_says_so() {
     world.set_database(world.folder().join("staging.db"));
     world.start_bot().await;
     let told = world.message("I have stopped").await.visible_text();
-    assert!(told.contains("the channel has seen another database"), "{told}");
+    assert!(told.contains("my messages show another database"), "{told}");
     click(&world, U_APPROVER, &card, "deny").await;
-    world.told(U_APPROVER, "posted by another bot with this Slack app, or with another database").await;
+    world.told(U_APPROVER, "from another bot of this Slack app, or from another database").await;
     assert_eq!(["denied", "input_refused"].map(|action| world.audited(action)), [0, 1]);
     // What a stopped database says stops nobody else.
     world.stop_bot().await;
@@ -215,10 +218,10 @@ async fn a_bot_whose_connection_was_away_asks_again_what_the_channel_has_seen() 
     a_later_epoch_was_seen(&world);
     world.slack.drop_sockets();
     let told = world.message("I have stopped").await.visible_text();
-    assert!(told.contains("the channel has seen a later epoch of the database"), "{told}");
+    assert!(told.contains("my messages show a later epoch than the database"), "{told}");
     world.card_says(&card, "Superseded by a restore").await;
     // The one that goes on is the later one from then on.
-    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 8"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 8"]).await;
     let again = next_card(&world, &card).await;
     assert!(again.visible_text().contains("Request 10"), "{}", again.visible_text());
     click(&world, U_APPROVER, &again, "suspend").await;
@@ -302,7 +305,7 @@ async fn while_no_channel_can_be_read_nothing_is_executed_and_without_the_right_
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     refuse_suspensions_of(&world, &[ADA]);
     click(&world, U_APPROVER, &card, "suspend").await;
-    world.card_says(&card, "It goes on by itself once that is mended").await;
+    world.card_says(&card, "It continues on its own once that is fixed").await;
     world.kill_bot().await;
     world.okta.clear_faults();
     let asked = world.changes_asked().len();
@@ -371,7 +374,7 @@ async fn restore_keeps_the_present_file_and_starts_stopped() {
     assert!(checked.stdout.contains("but it is stopped"), "{checked:?}");
     let status = BotProcess::spawn_as_configured(&world, &["status"], &[]).ended().await;
     assert!(status.code == Some(1) && status.stdout.contains("NOT HEALTHY"), "{status:?}");
-    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 3"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 3"]).await;
     let again = next_card(&world, &card).await;
     click(&world, U_APPROVER, &again, "suspend").await;
     world.message("1 account suspended. Approved by").await;

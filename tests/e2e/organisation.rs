@@ -37,7 +37,7 @@ async fn two_ids_of_one_person_are_one_approver_and_not_two() {
     world.told(U_APPROVER, "somebody else has to approve too").await;
     assert_eq!((world.audited("approved"), world.changes_asked()), (0, Vec::new()));
     world.slack.click(U_APPROVER, &card.ts, "take_back_approval").await.expect("the button is there");
-    world.card_says(&card, "Two people have to approve").await;
+    world.card_says(&card, "Two people must approve").await;
     assert_eq!(world.audited("approval_taken_back"), 1);
     world.nothing_else_is_wrong().await;
 }
@@ -51,7 +51,7 @@ async fn an_account_is_ones_own_under_either_id() {
         assert!(card.contains(BEN) && !card.contains(ADA), "{card}");
         for id in [W_ALICE, U_APPROVER] {
             let exempt = format!("exempt {ADA} for 10d me");
-            assert_answer(&world, id, &exempt, &["Nobody exempts their own"]).await;
+            assert_answer(&world, id, &exempt, &["You can't exempt your own"]).await;
         }
         assert_eq!(world.audited("exempted"), 0);
         world.nothing_else_is_wrong().await;

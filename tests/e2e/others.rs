@@ -12,7 +12,7 @@ use crate::support::bot::BotTask;
 use crate::support::{PLAIN_POLICY, World};
 
 const ADA: &str = "ada@ext.example";
-const OTHERS: &str = "Slack counts 1 connection to this app besides those of this bot";
+const OTHERS: &str = "Slack counts 1 connection to this app besides this bot's";
 
 /// A bot that asks, and believes what Slack counts after a moment instead of minutes.
 async fn asking() -> World {
@@ -92,7 +92,7 @@ async fn another_bot_on_the_app_is_told_of_everywhere_until_it_is_gone() {
 async fn check_finds_another_bot_where_none_of_ours_runs() {
     let world = asking().await;
     world.stop_bot().await;
-    assert_eq!(checked(&world).await, ("ok".into(), "nobody else is connected to this app".into()));
+    assert_eq!(checked(&world).await, ("ok".into(), "no other bot is connected to this app".into()));
     let other = another(&world);
     world.slack.wait_connected(1).await;
     let (state, text) = checked(&world).await;

@@ -53,12 +53,12 @@ async fn owned_since_the_card(policy: &str) -> (World, Message) {
 async fn what_turns_out_to_be_ones_other_account_after_the_card_is_not_kept_by_oneself() {
     let (world, card) = owned_since_the_card(PLAIN_POLICY).await;
     choose(&world, U_APPROVER, &card, "keep", 0).await;
-    world.told(U_APPROVER, "Nobody exempts their own").await;
+    world.told(U_APPROVER, "You can't exempt your own").await;
     choose(&world, U_APPROVER, &card, "exempt", 0).await;
     world.audited_times("input_refused", 2).await;
     assert!(world.slack.views(U_APPROVER).is_empty(), "no dialog that would be refused");
     world.slack.click(U_APPROVER, &card.ts, "choose").await.expect("the button is there");
-    says(&world, U_APPROVER, "your own account, so somebody else decides about it").await;
+    says(&world, U_APPROVER, "your own account, so somebody else decides on it").await;
     assert_eq!(world.audited("exempted"), 0);
     // Somebody else may.
     choose(&world, U_APPROVER2, &card, "keep", 0).await;
@@ -90,10 +90,10 @@ async fn nobody_exempts_or_restores_their_other_account() {
     world.add_idle(&[ADA]);
     world.start_bot().await;
     let exempt = format!("exempt {ADA} for 10d me");
-    assert_answer(&world, U_APPROVER, &exempt, &["Nobody exempts their own"]).await;
+    assert_answer(&world, U_APPROVER, &exempt, &["You can't exempt your own"]).await;
     world.okta.set_status(ADA, Status::Suspended);
     let restore = format!("restore {ADA} it is me");
-    assert_answer(&world, U_APPROVER, &restore, &["Nobody gives themselves access back"]).await;
+    assert_answer(&world, U_APPROVER, &restore, &["You can't restore your own account"]).await;
     assert_eq!((world.audited("exempted"), world.audited("restore_asked")), (0, 0));
     assert_eq!(world.audited("input_refused"), 2);
     // Somebody else may.
@@ -114,14 +114,17 @@ async fn an_account_that_has_an_approvers_address_is_left_out_and_everybody_sees
     world.start_bot().await;
     let card = world.sweep().await.visible_text();
     assert!(card.contains(ADA) && !card.contains("bob@example.com"), "{card}");
-    assert!(card.ends_with(&format!("left out for having an approver's e-mail address: {eve}")), "{card}");
-    let only = "taken for an approver's only because of the e-mail address in its profile, Alice@Example.com";
+    assert!(
+        card.ends_with(&format!("left out because they have an approver's e-mail address: {eve}")),
+        "{card}"
+    );
+    let only = "counts as an approver's account only because of the e-mail address in its profile, Alice@Example.com";
     assert_answer(&world, U_VIEWER, &format!("why {eve}"), &["one of the policy's approvers", only]).await;
     let found = world.audit().into_iter().find(|event| event.action == "sweep_finished").expect("it ended");
     assert_eq!(found.detail["by_email"][0]["login"], eve);
     world.stop_bot().await;
     let check = BotProcess::spawn(&world, &["check"], &[]).ended().await;
-    let named = format!("somebody who decides; see that they are theirs: {eve} (alice@example.com)\n");
+    let named = format!("check that they belong to the approver: {eve} (alice@example.com)\n");
     assert!(check.stdout.contains(&named), "{}", check.stdout);
     world.nothing_else_is_wrong().await;
 }

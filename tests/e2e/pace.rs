@@ -53,7 +53,7 @@ async fn a_preview_is_made_anew_only_when_a_minute_has_passed_or_something_has_h
     let once = listings(&world);
     let second = ask(&world, U_APPROVER, "preview").await;
     assert!(first.contains(ADA) && !first.contains("at most once"), "{first}");
-    assert!(second.contains(ADA) && second.contains("read anew at most once"), "{second}");
+    assert!(second.contains(ADA) && second.contains("refreshed at most once"), "{second}");
     assert_eq!(listings(&world), once);
     assert_answer(&world, U_APPROVER, &format!("exempt {ADA} for 10d on leave"), &["is exempt"]).await;
     assert_answer(&world, U_VIEWER, "preview", &["nobody"]).await;

@@ -108,7 +108,7 @@ async fn an_approvers_own_account_is_left_out_and_the_rest_goes_on() {
 async fn nobody_decides_about_their_own_account_alone() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     world.slack.add_user(SlackUser::new(U_APPROVER2, "Bob", ADA), &[C_OPS]);
-    assert_refused(&world, &card, U_APPROVER2, "suspend", "Nobody decides about their own account").await;
+    assert_refused(&world, &card, U_APPROVER2, "suspend", "You can't decide on your own account").await;
     world.nothing_else_is_wrong().await;
 }
 

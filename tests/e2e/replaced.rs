@@ -42,11 +42,11 @@ async fn a_database_that_is_moved_away_ends_the_bot_before_anything_else_is_done
     let away = world.folder().join("away");
     move_to(&world, &away);
     world.slack.click(U_APPROVER, &card, "suspend").await.expect("the button is there");
-    world.told(U_APPROVER, "Something broke here before anything was recorded").await;
+    world.told(U_APPROVER, "Something failed here before anything was recorded").await;
     let ended = bot.ended().await;
     assert_eq!(ended.code, Some(5), "{ended:?}");
     assert!(ended.stderr.contains("bot.db was moved, deleted or replaced"), "{ended:?}");
-    assert!(ended.stderr.contains("put the right one in place"), "{ended:?}");
+    assert!(ended.stderr.contains("put the right file in place"), "{ended:?}");
     assert_eq!(told_of_it(&world.slack), 1);
     assert_eq!((world.okta.person(ADA).status, world.changes_asked()), (Status::Active, Vec::new()));
     assert!(!world.database().exists(), "nothing is made in its place");

@@ -38,11 +38,24 @@ async fn put_off(world: &World, times: i64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn why_says_who_suspended_an_account() {
+    let world = with_ada_suspended().await;
+    let ours = "is already suspended: this bot suspended it for request 1, ";
+    assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &[ours]).await;
+    world
+        .okta
+        .add(Person::contractor("kim@ext.example").status(Status::Suspended).status_changed_days_ago(3));
+    let theirs = "is already suspended: somebody else suspended it. Its status changed";
+    assert_answer(&world, U_VIEWER, "why kim@ext.example", &[theirs]).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_restored_account_is_back_and_left_alone_for_a_while() {
     let world = with_ada_suspended().await;
     let line = format!("restore {ADA} she called, <!here>");
     world.gate.count();
-    assert_answer(&world, U_APPROVER2, &line, &[ADA, "is being given back", "leaves it alone until"]).await;
+    assert_answer(&world, U_APPROVER2, &line, &[ADA, "is being restored", "leaves it alone until"]).await;
     let looked_up = world.gate.calls().iter().filter(|call| *call == "slack users.info").count();
     assert_eq!(looked_up, 1, "an answer waits for each look-up");
     let told = world.message("has access again").await.visible_text();
@@ -68,7 +81,7 @@ async fn a_grace_longer_than_the_rule_holds_for_whom_we_or_others_gave_back() {
     let (world, card) = World::asking(&policy, &[ADA, BEN]).await;
     world.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
     world.message("2 accounts suspended").await;
-    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
     world.message("has access again").await;
     world.advance(Duration::minutes(1));
     world.okta.set_status(BEN, Status::Active);
@@ -85,7 +98,7 @@ async fn a_grace_longer_than_the_rule_holds_for_whom_we_or_others_gave_back() {
 async fn a_lost_answer_is_settled_by_reading() {
     let world = with_ada_suspended().await;
     world.okta.fail_next("POST lifecycle/unsuspend", Fault::LostResponse);
-    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
     world.until("the first try is in the audit", |world| world.audited("restore_try_failed") == 1).await;
     world.advance(Duration::seconds(6));
     world.message("has access again").await;
@@ -99,9 +112,9 @@ async fn a_lost_answer_is_settled_by_reading() {
 async fn a_wish_survives_a_crash_and_an_outage() {
     let world = with_ada_suspended().await;
     world.okta.fail_always("unsuspend", Fault::Status(503, "E0000009"));
-    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
     world.until("the first try is in the audit", |world| world.audited("restore_try_failed") == 1).await;
-    assert_answer(&world, U_APPROVER2, &format!("restore {ADA} me too"), &["being given back already"]).await;
+    assert_answer(&world, U_APPROVER2, &format!("restore {ADA} me too"), &["already being restored"]).await;
     world.kill_bot().await;
     world.okta.clear_faults();
     world.start_bot().await;
@@ -115,12 +128,12 @@ async fn a_wish_survives_a_crash_and_an_outage() {
 async fn what_can_not_be_restored_is_said_in_the_end() {
     let world = with_ada_suspended().await;
     world.okta.fail_always("unsuspend", Fault::Status(500, "E0000009"));
-    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
     for tries in 1..=5 {
         world.until("a try more", |world| world.audited("restore_try_failed") == tries).await;
         world.advance(Duration::seconds(6));
     }
-    world.message("could NOT be given back").await;
+    world.message("could NOT be restored").await;
     assert_eq!((world.audited("restore_intended"), world.audited("restore_failed")), (5, 1));
     world.nothing_else_is_wrong().await;
 }
@@ -130,7 +143,7 @@ async fn what_the_last_try_did_is_read_before_anybody_is_told_that_it_failed() {
     let world = with_ada_suspended().await;
     world.okta.fail_times("POST lifecycle/unsuspend", 4, Fault::Status(500, "E0000009"));
     world.okta.fail_next("POST lifecycle/unsuspend", Fault::LostResponse);
-    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
     for tries in 1..=5 {
         world.until("a try more", |world| world.audited("restore_try_failed") == tries).await;
         world.advance(Duration::seconds(6));
@@ -144,11 +157,11 @@ async fn what_the_last_try_did_is_read_before_anybody_is_told_that_it_failed() {
 async fn what_a_missing_right_forbids_is_shown_tried_ever_less_often_and_ends() {
     let (world, card) = with_ada_suspended_under(&within_an_hour()).await;
     world.okta.deny("lifecycle/unsuspend");
-    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
-    let paused = world.card_says(&card, "; paused: ").await.visible_text();
-    assert!(paused.contains("being given back") && paused.contains("the API token may not"), "{paused}");
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
+    let paused = world.card_says(&card, "; waiting, the last error: ").await.visible_text();
+    assert!(paused.contains("being restored") && paused.contains("the API token may not"), "{paused}");
     let again = format!("restore {ADA} me too");
-    assert_answer(&world, U_APPROVER2, &again, &["being given back already", "paused: ", "may not"]).await;
+    assert_answer(&world, U_APPROVER2, &again, &["already being restored", "error: ", "may not"]).await;
     for (before, seconds) in [(1, 60), (2, 120), (3, 240), (4, 300)] {
         put_off(&world, before).await;
         world.advance(Duration::seconds(seconds + 1));
@@ -156,12 +169,12 @@ async fn what_a_missing_right_forbids_is_shown_tried_ever_less_often_and_ends() 
     put_off(&world, 5).await;
     assert_eq!((world.audited("restore_intended"), world.audited("restore_try_failed")), (5, 1));
     world.advance(Duration::hours(1));
-    let told = world.message("could NOT be given back in time").await.visible_text();
+    let told = world.message("could NOT be restored in time").await.visible_text();
     assert!(told.contains("The last error: ") && told.contains("may not"), "{told}");
-    world.card_says(&card, "NOT given back").await;
+    world.card_says(&card, "NOT restored").await;
     assert_eq!((world.audited("restore_intended"), world.audited("restore_failed")), (5, 1));
     world.okta.allow("lifecycle/unsuspend");
-    assert_answer(&world, U_APPROVER2, &again, &["is being given back; the channel"]).await;
+    assert_answer(&world, U_APPROVER2, &again, &["is being restored; the channel"]).await;
     world.message("has access again").await;
     world.nothing_else_is_wrong().await;
 }
@@ -172,7 +185,7 @@ async fn who_can_not_be_read_is_not_given_back_after_a_long_stop() {
     let path = format!("GET {}", world.okta.person(ADA).id);
     assert_answer(&world, U_APPROVER, &format!("why {ADA}"), &["suspended"]).await;
     world.okta.fail_always("unsuspend", Fault::RateLimited { reset_in_s: 120 });
-    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
     put_off(&world, 1).await;
     world.okta.fail_always(&path, Fault::Status(403, "E0000006"));
     world.advance(Duration::minutes(3));
@@ -181,7 +194,7 @@ async fn who_can_not_be_read_is_not_given_back_after_a_long_stop() {
     world.okta.clear_faults();
     world.advance(Duration::hours(2));
     world.start_bot().await;
-    world.message("could NOT be given back in time").await;
+    world.message("could NOT be restored in time").await;
     world.card_says(&card, "it could not be done in time").await;
     assert_eq!((world.okta.status_of(ADA), world.audited("restore_intended")), (Status::Suspended, 1));
     world.nothing_else_is_wrong().await;
@@ -191,7 +204,7 @@ async fn who_can_not_be_read_is_not_given_back_after_a_long_stop() {
 async fn what_a_try_did_is_not_denied_because_the_wish_grew_old() {
     let (world, _) = with_ada_suspended_under(&within_an_hour()).await;
     world.okta.fail_next("POST lifecycle/unsuspend", Fault::LostResponse);
-    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
     world.until("the first try is in the audit", |world| world.audited("restore_try_failed") == 1).await;
     world.stop_bot().await;
     world.advance(Duration::hours(2));
@@ -204,7 +217,7 @@ async fn what_a_try_did_is_not_denied_because_the_wish_grew_old() {
 async fn what_a_try_did_is_looked_for_ever_less_often_and_for_an_hour() {
     let (world, _) = with_ada_suspended_under(&within_an_hour()).await;
     world.okta.fail_next("POST lifecycle/unsuspend", Fault::Status(500, "E0000009"));
-    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
     world.until("the first try is in the audit", |world| world.audited("restore_try_failed") == 1).await;
     let path = format!("GET {}", world.okta.person(ADA).id);
     world.okta.fail_always(&path, Fault::Status(403, "E0000006"));
@@ -216,7 +229,7 @@ async fn what_a_try_did_is_looked_for_ever_less_often_and_for_an_hour() {
     put_off(&world, 5).await;
     assert_eq!(world.audited("restore_failed"), 0, "it may have worked");
     world.advance(Duration::minutes(45));
-    world.message("may be back or not: it was tried, and the account could not be read since").await;
+    world.message("may be restored or not: it was tried, and the account could not be read since").await;
     assert_eq!((world.audited("restore_failed"), world.audited("restore_intended")), (1, 1));
     world.nothing_else_is_wrong().await;
 }
@@ -225,7 +238,7 @@ async fn what_a_try_did_is_looked_for_ever_less_often_and_for_an_hour() {
 async fn whom_somebody_else_gave_back_before_any_try_of_ours_was_not_given_back_by_us() {
     let world = with_ada_suspended().await;
     world.okta.deny("lifecycle/unsuspend");
-    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
     put_off(&world, 1).await;
     world.okta.set_status(ADA, Status::Active);
     world.okta.allow("lifecycle/unsuspend");
@@ -243,7 +256,7 @@ async fn what_others_suspended_only_an_admin_has_given_back() {
     let line = format!("restore {BEN} back");
     assert_answer(&world, U_APPROVER, &line, &["was not suspended by this bot, so only an admin"]).await;
     assert_eq!(world.audited("input_refused"), 1);
-    assert_answer(&world, U_ADMIN, &line, &["is being given back"]).await;
+    assert_answer(&world, U_ADMIN, &line, &["is being restored"]).await;
     world.message("has access again").await;
     world.nothing_else_is_wrong().await;
 }
@@ -263,13 +276,13 @@ async fn what_an_admin_suspended_again_is_not_ours_any_more() {
 async fn whom_somebody_suspends_again_between_two_tries_stays_suspended() {
     let world = with_ada_suspended().await;
     world.okta.fail_next("POST lifecycle/unsuspend", Fault::LostResponse);
-    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
     world.until("the first try is in the audit", |world| world.audited("restore_try_failed") == 1).await;
     assert_eq!(world.okta.status_of(ADA), Status::Active);
     world.advance(Duration::seconds(2));
     world.okta.set_status(ADA, Status::Suspended);
     world.advance(Duration::seconds(4));
-    world.message("somebody else changed its status since that was asked").await;
+    world.message("somebody else has suspended it again since then").await;
     assert_eq!((world.okta.status_of(ADA), world.audited("restore_intended")), (Status::Suspended, 1));
     let skipped = world.audit().into_iter().find(|line| line.action == "restore_skipped").expect("it ended");
     assert_eq!(skipped.detail["why"], "changed_by_others");
@@ -280,7 +293,7 @@ async fn whom_somebody_suspends_again_between_two_tries_stays_suspended() {
 async fn a_wish_that_waits_does_not_undo_what_an_admin_does_meanwhile() {
     let (world, card) = with_ada_suspended_under(PLAIN_POLICY).await;
     world.okta.deny("lifecycle/unsuspend");
-    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being given back"]).await;
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["is being restored"]).await;
     put_off(&world, 1).await;
     world.advance(Duration::seconds(10));
     world.okta.set_status(ADA, Status::Active);
@@ -288,7 +301,7 @@ async fn a_wish_that_waits_does_not_undo_what_an_admin_does_meanwhile() {
     world.okta.set_status(ADA, Status::Suspended);
     world.okta.allow("lifecycle/unsuspend");
     world.advance(Duration::seconds(41));
-    world.card_says(&card, "somebody else suspended it anew since then").await;
+    world.card_says(&card, "somebody else has suspended it again since").await;
     assert_eq!((world.okta.status_of(ADA), world.audited("restore_intended")), (Status::Suspended, 1));
     assert_answer(&world, U_APPROVER, &format!("restore {ADA} back"), &["only an admin"]).await;
     world.nothing_else_is_wrong().await;
@@ -300,10 +313,10 @@ async fn a_restoration_needs_a_role_a_reason_a_suspended_account_and_somebody_el
     world.okta.add(Person::contractor(BEN));
     world.okta.add(Person::contractor("alice@example.com").status(Status::Suspended));
     for (user, line, part) in [
-        (U_VIEWER, format!("restore {ADA} back"), "may give an account back"),
-        (U_APPROVER, format!("restore {ADA}"), "say why"),
+        (U_VIEWER, format!("restore {ADA} back"), "may restore an account"),
+        (U_APPROVER, format!("restore {ADA}"), "a reason is missing"),
         (U_APPROVER, format!("restore {BEN} back"), "is not suspended"),
-        (U_APPROVER, "restore alice@example.com back".to_owned(), "Nobody gives themselves access back"),
+        (U_APPROVER, "restore alice@example.com back".to_owned(), "You can't restore your own account"),
     ] {
         let answer = ask(&world, user, &line).await;
         assert!(answer.contains(part), "{line:?} should say {part:?} and says: {answer}");
@@ -322,7 +335,7 @@ async fn what_others_suspended_is_given_back_only_to_contractors_without_a_role(
     world.okta.set_admin_role("root@ext.example", "SUPER_ADMIN");
     world.start_bot().await;
     for (login, words) in [
-        ("boss@corp.example", "Your policies are about no account"),
+        ("boss@corp.example", "None of your policies covers an account"),
         ("root@ext.example", "it is an administrator's"),
         ("glass@ext.example", "on the break-glass list"),
     ] {
@@ -330,7 +343,8 @@ async fn what_others_suspended_is_given_back_only_to_contractors_without_a_role(
         assert_eq!(world.okta.status_of(login), Status::Suspended);
     }
     assert_eq!((world.audited("input_refused"), world.changes_asked()), (3, Vec::new()));
-    assert_answer(&world, U_ADMIN, "why boss@corp.example", &["Your policies are about no account"]).await;
+    assert_answer(&world, U_ADMIN, "why boss@corp.example", &["None of your policies covers an account"])
+        .await;
     world.nothing_else_is_wrong().await;
 }
 
@@ -369,12 +383,12 @@ async fn with_ada_suspended_for_another_policy(admins: &str) -> World {
 async fn what_another_policy_suspended_is_given_back_by_its_own_people() {
     let world = with_ada_suspended_for_another_policy("users = [\"U0ADAM\"]").await;
     let line = format!("restore {ADA} back");
-    assert_answer(&world, U_APPROVER, &line, &["Your policies are about no account"]).await;
+    assert_answer(&world, U_APPROVER, &line, &["None of your policies covers an account"]).await;
     assert_answer(&world, U_APPROVER, "sweep secret", &["people with the right role in that policy"]).await;
     assert_eq!((world.audited("input_refused"), world.audited("restore_asked")), (2, 0));
     // Each is in the trail of the policy that it was about.
     assert_eq!(["contractors", "secret"].map(|policy| world.audited_for(policy, "input_refused")), [1, 1]);
-    assert_answer(&world, "U0ZOE", &line, &["is being given back"]).await;
+    assert_answer(&world, "U0ZOE", &line, &["is being restored"]).await;
     world.until("access", |world| world.okta.status_of(ADA) == Status::Active).await;
     world.nothing_else_is_wrong().await;
 }
@@ -384,7 +398,7 @@ async fn whoever_decides_for_both_policies_gives_back_what_one_suspended_whateve
     let world = with_ada_suspended_for_another_policy("users = [\"U0ADAM\"]").await;
     world.okta.set_user_type(ADA, "employee");
     let line = format!("restore {ADA} --policy contractors back");
-    assert_answer(&world, U_ADMIN, &line, &["is being given back"]).await;
+    assert_answer(&world, U_ADMIN, &line, &["is being restored"]).await;
     world.until("access", |world| world.okta.status_of(ADA) == Status::Active).await;
     assert_eq!(world.audited_for("secret", "restore_asked"), 1, "its own grace counts");
     world.nothing_else_is_wrong().await;

@@ -32,7 +32,7 @@ async fn with_a_failure(policy: &str, others: &[&str]) -> (World, Message) {
         world.advance(Duration::seconds(30));
     }
     world.message("NOT suspended because of errors").await;
-    let card = world.card_says(&card, "Try the ").await;
+    let card = world.card_says(&card, "Retry the ").await;
     world.until("all told", |world| world.all_told(1)).await;
     assert_eq!(card.buttons(), ["retry"]);
     world.okta.clear_faults();
@@ -44,9 +44,9 @@ async fn what_failed_is_tried_again_by_the_button_and_told_again() {
     let (world, card) = with_a_failure("", &[]).await;
     let threads = world.slack.replies(C_OPS, &card.ts).len();
     world.slack.click(U_APPROVER2, &card.ts, "retry").await.expect("the button is there");
-    let ending = world.message("1 account suspended. Tried again for").await;
+    let ending = world.message("1 account suspended. Retried for").await;
     assert!(ending.current().text.contains("<@U0BOB>"), "{}", ending.current().text);
-    let card = world.card_says(&card, "Tried again for").await;
+    let card = world.card_says(&card, "Retried for").await;
     assert!(card.buttons().is_empty(), "{:?}", card.buttons());
     assert_eq!(world.okta.suspends(ADA), 1);
     assert_eq!(world.slack.replies(C_OPS, &card.ts).len(), threads + 1);
@@ -64,15 +64,15 @@ async fn a_retry_goes_on_where_a_killed_process_left_it() {
         &world,
         U_APPROVER,
         "retry 1 Okta is well again",
-        &["2 accounts of request 1 are tried again"],
+        &["2 accounts of request 1 are being retried"],
     )
     .await;
     world.kill_bot().await;
     world.start_bot().await;
-    world.message("2 accounts suspended. Tried again for").await;
+    world.message("2 accounts suspended. Retried for").await;
     assert_eq!([ADA, BEN].map(|login| world.okta.suspends(login)), [1, 1]);
     world.card_says(&card, "Okta is well again").await;
-    assert_answer(&world, U_APPROVER, "retry 1", &["there is nothing to try again"]).await;
+    assert_answer(&world, U_APPROVER, "retry 1", &["there is nothing to retry"]).await;
     world.nothing_else_is_wrong().await;
 }
 
@@ -81,7 +81,7 @@ async fn who_was_active_meanwhile_is_left_alone() {
     let (world, card) = with_a_failure("", &[]).await;
     world.okta.sign_in(ADA);
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
-    world.message("0 accounts suspended, 1 left alone. Tried again for").await;
+    world.message("0 accounts suspended, 1 left alone. Retried for").await;
     assert_eq!(world.okta.status_of(ADA), Status::Active);
     world.nothing_else_is_wrong().await;
 }
@@ -92,7 +92,7 @@ async fn a_retry_needs_an_approver_and_a_request_of_failures() {
     world.slack.click(U_VIEWER, &card.ts, "retry").await.expect("everybody sees the button");
     world.told(U_VIEWER, "approver").await;
     for (user, line, part) in [
-        (U_VIEWER, "retry 1", "may have suspensions tried again"),
+        (U_VIEWER, "retry 1", "may retry suspensions"),
         (U_ADMIN, "retry 1", "approver"),
         (U_APPROVER, "retry 77", "don't know that request"),
         (U_APPROVER, "retry ada", "don't know that request"),
@@ -113,12 +113,12 @@ async fn what_a_later_request_asks_or_has_asked_about_stays_as_it_is() {
     let next = world.sweep().await;
     assert!(next.visible_text().contains(ADA) && next.visible_text().contains(BEN));
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
-    world.told(U_APPROVER, "A later request asks, or has asked, about what failed here").await;
+    world.told(U_APPROVER, "A later request covers the accounts that failed here").await;
     world.slack.click(U_APPROVER, &next.ts, "deny").await.expect("the button is there");
     world.message(" denied ").await;
     let refused = world.audited("input_refused");
     world.slack.click(U_APPROVER2, &card.ts, "retry").await.expect("the button is there");
-    world.told(U_APPROVER2, "what is decided there counts").await;
+    world.told(U_APPROVER2, "so they are decided there").await;
     assert_eq!((world.audited("retried"), world.audited("input_refused")), (0, refused + 1));
     assert_eq!([ADA, BEN].map(|login| world.okta.suspends(login)), [0, 0]);
     world.nothing_else_is_wrong().await;
@@ -131,7 +131,7 @@ async fn whoever_tries_again_hears_of_whom_that_leaves_out() {
     world.okta.sign_in(BEN);
     world.sweep().await;
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
-    world.told(U_APPROVER, "1 account is not tried again. It was asked about anew in request 2.").await;
+    world.told(U_APPROVER, "1 account is not retried. It is decided in request 2.").await;
     assert_eq!((world.audited("retried"), world.okta.suspends(ADA)), (1, 0));
     world.nothing_else_is_wrong().await;
 }
@@ -141,7 +141,7 @@ async fn a_retry_comes_too_late_after_some_days() {
     let (world, card) = with_a_failure("schedule = \"0 0 29 2 *\"\n", &[]).await;
     world.advance(Duration::days(4));
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
-    world.told(U_APPROVER, "too long ago to be taken up").await;
+    world.told(U_APPROVER, "too long ago for a retry").await;
     assert_eq!((world.audited("retried"), world.okta.suspends(ADA)), (0, 0));
     world.nothing_else_is_wrong().await;
 }
@@ -158,7 +158,7 @@ async fn nothing_is_tried_again_before_all_is_told() {
     by_hand::nothing_is_told(&world.database());
     by_hand::outcomes_do_not_stand(&world.database());
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
-    world.told(U_APPROVER, "still being told").await;
+    world.told(U_APPROVER, "still being posted").await;
     assert_eq!(world.audited("retried"), 0);
     world.stop_bot().await;
 }
@@ -169,9 +169,9 @@ async fn a_suspension_that_took_effect_unseen_is_ours_after_a_retry() {
     // As if the last try had taken effect after all.
     world.okta.set_status(ADA, Status::Suspended);
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
-    world.message("1 account suspended. Tried again for").await;
+    world.message("1 account suspended. Retried for").await;
     assert_eq!(world.audit_of(ADA).last().map(String::as_str), Some("suspended"));
-    assert_answer(&world, U_APPROVER, &format!("restore {ADA} she called"), &["is being given back"]).await;
+    assert_answer(&world, U_APPROVER, &format!("restore {ADA} she called"), &["is being restored"]).await;
     world.message("has access again").await;
     world.nothing_else_is_wrong().await;
 }
@@ -185,7 +185,7 @@ async fn where_two_approve_two_try_again() {
     world.told(U_APPROVER, "somebody else has to approve too").await;
     assert_eq!(world.okta.suspends(ADA), 0);
     world.slack.click(U_APPROVER2, &card.ts, "retry").await.expect("the button stays");
-    world.message("1 account suspended. Tried again for").await;
+    world.message("1 account suspended. Retried for").await;
     assert_eq!((world.audited("retried_first"), world.audited("retried")), (1, 1));
     world.nothing_else_is_wrong().await;
 }
@@ -195,7 +195,7 @@ async fn a_retry_that_is_recorded_is_answered_as_recorded_whatever_breaks_after_
     let (world, _) = with_a_failure("", &[]).await;
     // What can't be read any more once the decision is written.
     by_hand::break_requests_after_a_decision(&world.database());
-    assert_answer(&world, U_APPROVER, "retry 1", &["1 account of request 1 is tried again"]).await;
+    assert_answer(&world, U_APPROVER, "retry 1", &["1 account of request 1 is being retried"]).await;
     assert_eq!(world.audited("retried"), 1);
     world.nothing_else_is_wrong().await;
 }

@@ -1,4 +1,4 @@
-//! What a cold reading of the workflow found: each story goes wrong without its mend.
+//! What a cold reading of the workflow found: each story goes wrong without its fix.
 
 use chrono::Duration;
 use inactive_contractors::store::{Inspection, ReviewRecord};
@@ -85,8 +85,8 @@ async fn an_unreadable_log_is_no_clean_day_however_few_are_idle() {
     world.okta.deny("okta.logs.read");
     world.start_bot().await;
     world.ask_for_sweep().await;
-    let told = world.message("failed, and nothing was done").await;
-    assert!(told.visible_text().contains("the sign-in log could not be read"), "{}", told.visible_text());
+    let told = world.message("failed, and nobody was proposed").await;
+    assert!(told.visible_text().contains("System Log could not be read"), "{}", told.visible_text());
     world.nothing_else_is_wrong().await;
 }
 
@@ -223,7 +223,7 @@ async fn a_dialog_that_could_not_be_drawn_again_is_not_taken_at_its_word() {
     // The screen still shows two ticks; the draft has none.
     let reply = world.slack.submit_view(U_APPROVER, &[]).await.expect("it is open");
     assert_eq!(reply.sees, Sees::ViewUpdated);
-    let view = says(&world, U_APPROVER, "The dialog was changing while you pressed").await;
+    let view = says(&world, U_APPROVER, "The dialog changed while you pressed").await;
     assert_eq!(submit_label(&view), "Keep all 2");
     assert_eq!((world.audited("approved"), world.audited("denied")), (0, 0));
     let reply = world.slack.submit_view(U_APPROVER, &[]).await.expect("it is open");
@@ -373,7 +373,7 @@ async fn a_dialog_that_is_open_past_the_deadline_or_by_a_guest_says_so() {
     tick(&world, U_APPROVER2, 0, false).await;
     let view = world.slack.wait_view(U_APPROVER2, "why not", |view| view.json["submit"].is_null()).await;
     let text = view.visible_text();
-    assert!(text.contains("expired") || text.contains("The time to answer ended"), "{text}");
+    assert!(text.contains("expired") || text.contains("The deadline was"), "{text}");
     assert_eq!(world.changes_asked(), Vec::<String>::new());
     world.nothing_else_is_wrong().await;
 }

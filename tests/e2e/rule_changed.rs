@@ -1,4 +1,4 @@
-//! What was asked by a rule that has been changed since is not decided any more: the question is put anew.
+//! What was asked by a rule that has been changed since is not decided any more: the question is asked again.
 
 use crate::fake::gate::Moment;
 use crate::fake::okta::Person;
@@ -20,7 +20,7 @@ async fn a_rule_that_could_propose_others_ends_the_question_and_asks_anew() {
     let old = world.card_says(&card, "The rule was changed").await;
     assert!(old.buttons().is_empty(), "{:?}", old.buttons());
     world.slack.click_stale(U_APPROVER, &card, "suspend").await.expect("it was there");
-    world.told(U_APPROVER, "asks nothing any more").await;
+    world.told(U_APPROVER, "is closed").await;
     let fresh = |slack: &crate::fake::slack::FakeSlack| {
         let cards = slack.messages(crate::fake::slack::C_OPS);
         cards.into_iter().find(|one| one.ts != card.ts && is_open_card(one))

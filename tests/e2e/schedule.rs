@@ -108,7 +108,7 @@ async fn a_day_without_candidates_is_one_quiet_line() {
     world.okta.add(Person::contractor("busy@ext.example"));
     world.start_bot().await;
     world.move_to(9, 0);
-    let line = world.message("nobody to suspend. 1 account looked at").await;
+    let line = world.message("nobody to suspend. 1 account checked").await;
     assert!(line.actions().is_empty());
     world.stop_bot().await;
     assert_eq!(world.slack.messages(C_OPS).len(), 1);
@@ -123,7 +123,7 @@ async fn a_day_without_candidates_can_be_quieter_still() {
     world.start_bot().await;
     world.move_to(9, 0);
     world.until("the sweep's end", |world| world.audited("sweep_finished") == 1).await;
-    // Whoever asks is answered all the same.
+    // Anyone who asks is answered all the same.
     world.ask_for_sweep().await;
     world.message("nobody to suspend").await;
     world.stop_bot().await;
@@ -136,7 +136,11 @@ async fn who_is_already_asked_about_is_not_asked_about_again() {
     let (world, first) = World::asking(PLAIN_POLICY, &[ADA]).await;
     world.ask_for_sweep().await;
     let line = world.message("nobody to suspend").await;
-    assert!(line.visible_text().contains("1 account already waits for an answer"), "{}", line.visible_text());
+    assert!(
+        line.visible_text().contains("1 account already waits for a decision"),
+        "{}",
+        line.visible_text()
+    );
     world.add_idle(&[BEN]);
     let second = world.sweep().await;
     assert!(!second.visible_text().contains(ADA) && second.visible_text().contains("1 already asked about"));
@@ -163,7 +167,7 @@ async fn who_was_denied_is_proposed_again_the_next_day_as_pending() {
     let card = world.message("new on the list").await;
     deny(&world, &card).await;
     world.move_to(9, 0);
-    let again = world.message("also on the list before").await;
+    let again = world.message("also on the previous list").await;
     assert!(again.ts != card.ts && again.visible_text().contains("idle 42 days"), "{}", again.visible_text());
     world.nothing_else_is_wrong().await;
 }
@@ -196,7 +200,7 @@ async fn a_trouble_that_passes_does_not_cost_the_day() {
         // Each input wakes the bot.
         assert_answer(&world, U_APPROVER, "pending", &["can't"]).await;
     }
-    assert_eq!((tries(&world), listings(&world)), (1, 0), "it waits before it tries anew");
+    assert_eq!((tries(&world), listings(&world)), (1, 0), "it waits before it tries again");
     world.slack.clear_faults();
     world.advance(Duration::seconds(11));
     world.message("Answer by").await;
@@ -275,7 +279,7 @@ async fn without_log(policy: &str, busy: usize, seen: bool) -> World {
         // Five times for each of the two.
         log_queries(world) >= 10 + usize::from(seen)
     };
-    world.until("the log asked in vain", tried).await;
+    world.until("the log asked without success", tried).await;
     world
 }
 

@@ -48,7 +48,7 @@ async fn approved_suspensions_go_on_however_many_questions_wait() {
     all_ask(&world, &members, |number| format!("why {}", logins[number]), 20).await;
     let busy = |world: &World| {
         let notes = members.iter().flat_map(|member| world.slack.ephemerals(member));
-        notes.filter(|note| note.visible_text().contains("The bot is busy: 40 questions wait")).count()
+        notes.filter(|note| note.visible_text().contains("I am busy: 40 questions are waiting")).count()
     };
     world.until("a question too many is refused", |world| busy(world) > 0).await;
 
@@ -214,7 +214,7 @@ async fn a_sweep_that_is_begun_again_and_again_is_reported_once() {
     world.audited_times("sweep_started", 1).await;
     let late = |world: &World| {
         let messages = world.slack.messages(C_OPS);
-        messages.iter().filter(|message| message.visible_text().contains("has not ended")).count()
+        messages.iter().filter(|message| message.visible_text().contains("should have ended by now")).count()
     };
     for hours in 1..=8 {
         world.kill_bot().await;

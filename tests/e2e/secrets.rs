@@ -13,7 +13,7 @@ use crate::support::{UNSCHEDULED_POLICY, World};
 const ADA: &str = "ada@ext.example";
 const COLLECTOR: &str = "Bearer collector-secret-77";
 const KEY: &str = include_str!("../keys/ec-pkcs8.pem");
-/// Parts of addresses that are as good as a password: whoever has one may use it.
+/// Parts of addresses that are as good as a password: anyone who has one may use it.
 const ADDRESSES: [&str; 3] = ["ticket=", "/upload/v1/", "/actions/"];
 
 /// Everything that must not be found, in the forms in which it would travel.

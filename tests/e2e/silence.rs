@@ -1,4 +1,5 @@
-//! Nobody answers: people are reminded, somebody else is told, the request expires, and the question can be put anew.
+//! Nobody answers: people are reminded, somebody else is told, the request expires, and the question can be asked
+//! again.
 
 use chrono::Duration;
 
@@ -20,7 +21,7 @@ fn saying(world: &World, words: &str) -> Vec<Message> {
     world.slack.messages(C_OPS).into_iter().filter(said).collect()
 }
 
-const REMINDER: &str = "still waits for an answer";
+const REMINDER: &str = "is still open: it waits for an answer";
 const ESCALATION: &str = "has not been decided by its approvers";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,7 +180,7 @@ async fn asking_again_outlives_the_process_and_says_when_there_is_nothing_to_ask
     world.slack.click(U_ADMIN, &old.ts, "ask_again").await.expect("the button is there");
     world.kill_bot().await;
     world.start_bot().await;
-    let old = world.card_says(&old, "the fresh sweep had nothing to ask").await;
+    let old = world.card_says(&old, "the new sweep found nobody to ask about").await;
     assert!(old.buttons().is_empty(), "{:?}", old.buttons());
     world.nothing_else_is_wrong().await;
 }

@@ -309,7 +309,7 @@ async fn a_channel_that_is_archived_under_an_open_card_gets_it_current_when_it_i
     let card = world.sweep().await;
     let deadline = world.next_deadline();
     world.slack.archive(C_OPS, true);
-    // Whoever is elsewhere can still ask; the sweep finds the account waiting, and has the card looked after.
+    // Anyone who is elsewhere can still ask; the sweep finds the account waiting, and has the card looked after.
     let line = "/inactive-contractors sweep";
     world.slack.slash(U_APPROVER, C_GENERAL, line).await.expect("it can be typed");
     world.put_off(CARD).await;
@@ -344,7 +344,7 @@ async fn a_bot_that_is_removed_under_an_open_card_does_what_was_approved_and_tel
     world.nothing_else_is_wrong().await;
 }
 
-/// The policy gets another channel, in which everybody is, and the bot is started anew.
+/// The policy gets another channel, in which everybody is, and the bot is started again.
 async fn moves_to_another_channel(world: &mut World) {
     world.stop_bot().await;
     let all =

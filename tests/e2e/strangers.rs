@@ -382,7 +382,7 @@ async fn with_the_request_of_another_policy() {
 #[test]
 fn no_control_is_left_out() {
     let elsewhere = [
-        ("ask", "runs a command as whoever presses it: with_every_command"),
+        ("ask", "runs a command as the person who presses it: with_every_command"),
         ("concern", "of a message to one person: the answers of others are in concerned.rs"),
         ("choose_over", "a dialog without controls"),
         ("reason", "a field, sent with its form"),
@@ -430,7 +430,7 @@ async fn on_a_preview_a_held_card_and_one_that_waits_for_a_second_person() {
 
     let (two, card) = world("approvals_needed = 2\n").await;
     two.slack.click(U_APPROVER, &card.ts, "suspend").await.expect("the button is there");
-    let card = two.card_says(&card, "Waits for a second person").await;
+    let card = two.card_says(&card, "A second person must approve too").await;
     buttons(&two, &card, &["suspend", "take_back_approval", "choose", "deny", "deny_why"]).await;
     two.nothing_else_is_wrong().await;
 }
@@ -457,7 +457,7 @@ async fn on_cards_that_have_ended() {
     buttons(&done, &card, &["retry", "person"]).await;
     assert!(dialog::offers(&done.slack.message(&card.ts).expect("it stands"), "give_back", 0));
     choose(&done, U_APPROVER, &card, "give_back", 0).await;
-    says(&done, U_APPROVER, "Give").await;
+    says(&done, U_APPROVER, "Restore").await;
     submissions(&done, "giving back", &[("reason", Input::Text("she called".into()))]).await;
     done.nothing_else_is_wrong().await;
 }
@@ -502,7 +502,7 @@ async fn with_every_command() {
             };
             refused(&world, who, command, async |user| {
                 let line = format!("/inactive-contractors {command}{rest}");
-                // Whoever has left the channel types it elsewhere.
+                // Anyone who has left the channel types it elsewhere.
                 let channel = if who == Who::Gone { C_GENERAL } else { C_OPS };
                 let typed = world.slack.slash(user, channel, &line).await;
                 typed.unwrap_or_else(|error| panic!("{who:?} {line}: {error:?}"));

@@ -35,7 +35,7 @@ async fn a_flood_of_an_outsider_is_two_events_in_an_hour() {
     let guests = refusals(&world, U_GUEST);
     assert_eq!((guests.len(), &guests[1].detail["count"]), (2, &29.into()));
     let why = guests[1].detail["why"].as_str().expect("it is text");
-    assert!(why.starts_with("29 tries more within the hour, from "), "{why}");
+    assert!(why.starts_with("29 tries more within the hour, "), "{why}");
     assert_eq!((world.tries_refused(U_GUEST), world.tries_refused(U_VIEWER)), (30, 5));
     assert_eq!(world.audited_for("contractors", "input_refused"), 4, "who sees the policy sees all of it");
     // The next hour begins with an event again.

@@ -1,4 +1,4 @@
-//! The two-person rule: nothing is suspended on one person's word, whoever they are and however often they say it.
+//! The two-person rule: nothing is suspended on one person's word, anyone who they are and however often they say it.
 
 use super::commands::assert_answer;
 use super::dialog::{submit_keeping, until};
@@ -14,7 +14,7 @@ const CAT: &str = "cat@ext.example";
 async fn asking_two() -> (World, Message) {
     let (world, card) =
         World::asking(&format!("{PLAIN_POLICY}approvals_needed = 2\n"), &[ADA, BEN, CAT]).await;
-    assert!(card.visible_text().contains("Two people have to approve"), "{}", card.visible_text());
+    assert!(card.visible_text().contains("Two people must approve"), "{}", card.visible_text());
     (world, card)
 }
 
@@ -33,9 +33,9 @@ async fn review_keeping(world: &World, user: &str, card: &Message, keep: &[u32])
 async fn the_first_approval_waits_on_the_card_and_the_second_person_carries_it_out() {
     let (world, card) = asking_two().await;
     click(&world, U_APPROVER, &card, "suspend").await;
-    let waiting = world.card_says(&card, "Waits for a second person").await;
+    let waiting = world.card_says(&card, "A second person must approve too").await;
     assert!(waiting.visible_text().contains("Approved first by"), "{}", waiting.visible_text());
-    assert_answer(&world, U_VIEWER, "pending", &["waits for a second person"]).await;
+    assert_answer(&world, U_VIEWER, "pending", &["waits for a second approval"]).await;
     // The row is all that there is of it, and it outlives the process.
     world.kill_bot().await;
     world.start_bot().await;
@@ -97,7 +97,7 @@ async fn an_approval_is_taken_back_by_whoever_gave_it_and_a_denial_takes_one() {
     click(&world, U_APPROVER2, &card, "take_back_approval").await;
     world.told(U_APPROVER2, "only they can take it back").await;
     click(&world, U_APPROVER, &card, "take_back_approval").await;
-    world.card_says(&card, "Two people have to approve").await;
+    world.card_says(&card, "Two people must approve").await;
     // What was taken back counts for nothing.
     click(&world, U_APPROVER2, &card, "suspend").await;
     world.card_says(&card, "Approved first by").await;
@@ -193,11 +193,11 @@ async fn whom_a_screen_showed_as_kept_is_kept_whatever_the_first_person_does_mea
     click(&world, U_APPROVER2, &card, "choose").await;
     world.slack.wait_view(U_APPROVER2, "the choice", |view| view.visible_text().contains("left out")).await;
     click(&world, U_APPROVER, &card, "take_back_approval").await;
-    world.card_says(&card, "Two people have to approve").await;
+    world.card_says(&card, "Two people must approve").await;
     click(&world, U_APPROVER, &card, "suspend").await;
     world.card_says(&card, "Approved first by").await;
     world.slack.click_stale(U_APPROVER2, &shown, "suspend").await.expect("it was there");
-    world.told(U_APPROVER2, "is not the list of this request").await;
+    world.told(U_APPROVER2, "showed you an outdated list").await;
     assert_eq!((world.audited("approved"), world.changes_asked()), (0, Vec::new()));
     world.slack.submit_view(U_APPROVER2, &[]).await.expect("the dialog is open");
     world.message("2 accounts suspended, 1 kept active").await;

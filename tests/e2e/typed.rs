@@ -43,7 +43,7 @@ async fn a_phones_dashes_capitals_quotes_and_spaces_are_understood() {
         &["every policy that you are an admin of", "contractors is paused"],
     )
     .await;
-    let parts = ["Asked to resume: vendors.", "vendors goes on"];
+    let parts = ["Asked to resume: vendors.", "vendors is resumed"];
     assert_answer(&world, U_ADMIN, "resume —policy vendors", &parts).await;
     assert_eq!(paused(&world), [1, 0]);
     assert_answer(
@@ -105,7 +105,7 @@ async fn an_exemption_is_granted_for_the_time_that_was_meant_or_asked_back() {
         ("until 03/04 holiday", " can be "),
         ("until next friday holiday", " can be "),
         ("2 weeks holiday", "looks like a time"),
-        ("untill friday holiday", "stands in the reason"),
+        ("untill friday holiday", "but is in the reason"),
         ("--for 2w holiday", "I don't know the option"),
         ("for 2w —until friday holiday", "I don't know the option"),
     ] {

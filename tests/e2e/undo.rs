@@ -37,7 +37,7 @@ async fn an_account_is_given_back_from_its_row() {
     says(&world, U_APPROVER2, "leaves the account alone until").await;
     assert_eq!(submit(&world, U_APPROVER2, "she called, <!here>").await.sees, Sees::ViewClosed);
     world.message("has access again").await;
-    let card = world.card_says(&card, "given back by").await;
+    let card = world.card_says(&card, "restored by").await;
     let text = card.visible_text();
     assert!(text.contains("she called, &lt;!here&gt;") && text.contains("left alone until"), "{text}");
     assert!(!offers(&card, "give_back", 0) && offers(&card, "give_back", 1));
@@ -58,10 +58,10 @@ async fn two_people_give_an_account_back_once() {
     let Sees::ViewErrors(errors) = submit(&world, U_APPROVER2, "me too").await.sees else {
         panic!("two wishes")
     };
-    assert!(errors["reason"].contains("already, as"), "{errors:?}");
+    assert!(errors["reason"].contains("already"), "{errors:?}");
     world.message("has access again").await;
     choose_stale(&world, U_APPROVER2, &card, "give_back", 0).await;
-    world.told(U_APPROVER2, "has access again already").await;
+    world.told(U_APPROVER2, "already has access again").await;
     assert_eq!((world.audited("restore_asked"), world.audited("restored")), (1, 1));
     world.nothing_else_is_wrong().await;
 }
@@ -70,12 +70,12 @@ async fn two_people_give_an_account_back_once() {
 async fn a_viewer_gives_nothing_back_and_a_reason_is_needed() {
     let (world, card) = finished(PLAIN_POLICY).await;
     choose(&world, U_VIEWER, &card, "give_back", 0).await;
-    world.told(U_VIEWER, "may give an account back").await;
+    world.told(U_VIEWER, "may restore an account").await;
     assert_eq!(world.audited("input_refused"), 1);
     choose(&world, U_APPROVER, &card, "give_back", 0).await;
     says(&world, U_APPROVER, "can sign in again").await;
     let Sees::ViewErrors(errors) = submit(&world, U_APPROVER, "   ").await.sees else { panic!("no reason") };
-    assert!(errors["reason"].contains("say why"), "{errors:?}");
+    assert!(errors["reason"].contains("a reason is missing"), "{errors:?}");
     assert_eq!(world.audited("restore_asked"), 0);
     world.nothing_else_is_wrong().await;
 }
@@ -97,7 +97,7 @@ async fn the_offer_ends_with_its_time_also_while_nothing_runs() {
     let Sees::ViewErrors(errors) = submit(&world, U_APPROVER, "back").await.sees else { panic!("too late") };
     assert!(errors["reason"].contains("/inactive-contractors restore"), "{errors:?}");
     choose_stale(&world, U_APPROVER, &card, "give_back", 1).await;
-    world.told(U_APPROVER, "time to give access back from the card is over").await;
+    world.told(U_APPROVER, "too late to restore access from the card").await;
     assert_eq!(world.audited("restore_asked"), 0);
     world.nothing_else_is_wrong().await;
 }
@@ -109,12 +109,12 @@ async fn a_wish_that_could_not_be_checked_is_not_taken_and_one_that_was_survives
     says(&world, U_APPROVER, "can sign in again").await;
     world.okta.fail_always("GET /api/v1/users/", Fault::Status(503, "E0000009"));
     let Sees::ViewErrors(errors) = submit(&world, U_APPROVER, "back").await.sees else { panic!("unread") };
-    assert!(errors["reason"].contains("can't be asked"), "{errors:?}");
+    assert!(errors["reason"].contains("I can't read the account from Okta now"), "{errors:?}");
     assert_eq!(world.audited("restore_asked"), 0);
     world.okta.clear_faults();
     world.okta.fail_always("unsuspend", Fault::Status(503, "E0000009"));
     assert_eq!(submit(&world, U_APPROVER, "back").await.sees, Sees::ViewClosed);
-    world.card_says(&card, "being given back").await;
+    world.card_says(&card, "being restored").await;
     world.kill_bot().await;
     world.okta.clear_faults();
     world.start_bot().await;

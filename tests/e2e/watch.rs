@@ -160,7 +160,7 @@ async fn status_answers_while_slack_can_not_be_reached_and_needs_no_secrets() {
     let json: Value =
         serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
     assert_eq!((ended.code, &json["alive"]), (Some(1), &true.into()), "{json:#}");
-    assert_eq!(json["wrong"][0], "Slack has not been reached yet since the start, or the last reload");
+    assert_eq!(json["wrong"][0], "Slack has not been reached since the start or the last reload");
     process.terminate();
     assert_eq!(process.ended().await.code, Some(0));
 }
@@ -242,7 +242,7 @@ async fn health_and_metrics_are_served_to_this_machine() {
     let ill = get(port, "GET /healthz").await;
     assert!(ill.starts_with("HTTP/1.1 503") && ill.contains("the last sweep of contractors failed"), "{ill}");
     assert!(get(port, "GET /metrics").await.contains("\ninactive_contractors_up_healthy 0.0\n"));
-    // No restart mends that.
+    // No restart fixes that.
     assert!(get(port, "GET /livez").await.starts_with("HTTP/1.1 200"));
     assert_eq!(ask(&world, &["status", "--alive"]).await.code, Some(0));
     process.terminate();
@@ -350,7 +350,7 @@ async fn a_configuration_that_can_not_be_used_changes_nothing_and_says_why() {
         let says = |json: &Value| json["reload"]["refused"].as_str().is_some_and(|said| said.contains(why));
         status_says(&world, why, says).await;
     }
-    // Whoever lost the credential in the meantime learns of it, and loses nothing else.
+    // Anyone who lost the credential in the meantime learns of it, and loses nothing else.
     world.okta.revoke_api_token();
     reload(&world, &process, &good);
     let denied =

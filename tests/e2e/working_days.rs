@@ -87,7 +87,7 @@ async fn no_scheduled_sweep_runs_on_a_holiday_and_status_says_when_the_next_one_
     assert_next(&world, today, 3, &["Next sweep"]).await;
 
     world.advance(Duration::days(1));
-    let note = "Today is a day off, so no scheduled sweep runs; sweep does.";
+    let note = "Today is a day off, so no scheduled sweep runs. sweep still works.";
     assert_next(&world, today, 3, &[note]).await;
     let card = world.sweep().await;
     deny(&world, &card).await;
@@ -96,7 +96,7 @@ async fn no_scheduled_sweep_runs_on_a_holiday_and_status_says_when_the_next_one_
     assert_eq!(triggers(&world), ["schedule", "command"], "a person may ask on any day");
 
     world.advance(Duration::days(1));
-    world.message("on the last 2 lists too").await;
+    world.message("on the last 2 lists").await;
     assert_eq!(triggers(&world), ["schedule", "command", "schedule"]);
     assert_answer(&world, U_VIEWER, "status", &["The list of holidays ended on"]).await;
     world.nothing_else_is_wrong().await;
@@ -117,7 +117,7 @@ async fn a_restart_on_a_day_off_catches_up_with_nothing() {
 
     // The next working day begins with what was missed on the last one.
     world.move_to(8, 0);
-    world.message("also on the list before").await;
+    world.message("also on the previous list").await;
     assert_eq!(triggers(&world), ["command", "catch_up"]);
     world.nothing_else_is_wrong().await;
 }
@@ -137,8 +137,8 @@ async fn who_takes_the_holidays_off_is_not_proposed_after_them() {
     assert!(!card.contains(ADA) && !card.contains(CAL), "{card}");
     let parts = [
         "is active: idle 9 days (3 working days)",
-        "the rule proposes accounts after 5 working days",
-        "Would be proposed after",
+        "The rule proposes accounts after 5 working days",
+        "would be proposed after",
     ];
     assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &parts).await;
     assert!(answer_shows(&world, world.clock.now() + Duration::days(2)));

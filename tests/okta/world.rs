@@ -83,7 +83,7 @@ impl World {
                 result = &mut future => return (result, self.clock.now() - started),
                 _ = tick.tick() => self.advance(Duration::seconds(1)),
             }
-            assert!(self.clock.now() - started < Duration::hours(1), "waited an hour in vain");
+            assert!(self.clock.now() - started < Duration::hours(1), "waited an hour without success");
         }
     }
 

@@ -154,7 +154,7 @@ impl Browser {
             let mut ticks = tokio::time::interval(LOOK_EVERY);
             loop {
                 ticks.tick().await;
-                // Drawn anew between finding and pressing, or under a dialog that closes: it is looked for again.
+                // Drawn again between finding and pressing, or under a dialog that closes: it is looked for again.
                 if let Ok(element) = self.client.find(Locator::Css(css)).await
                     && element.click().await.is_ok()
                 {

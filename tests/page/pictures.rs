@@ -46,7 +46,7 @@ async fn pictures_of_a_card_from_the_question_to_the_undo() {
         page.press(".thread-toggle:not([hidden])").await;
         calm(page).await;
         page.press(&menu_of("Priya")).await;
-        page.see_words(".menu", "Give access back").await;
+        page.see_words(".menu", "Restore access").await;
         page.shoot("#slack", "finished.png").await;
     })
     .await;
@@ -105,9 +105,9 @@ async fn pictures_of_exemptions() {
         page.say(&format!("/inactive-contractors leave {leave}")).await;
         page.see_words("#messages li.ephemeral:last-child", "is exempt from").await;
         page.say("/inactive-contractors exemptions").await;
-        page.see_words("#messages li.ephemeral:last-child", "by a person's word").await;
+        page.see_words("#messages li.ephemeral:last-child", "granted by people").await;
         page.say(&format!("/inactive-contractors why {CHIDI}")).await;
-        page.see_words("#messages li.ephemeral:last-child", "Not proposed as long as").await;
+        page.see_words("#messages li.ephemeral:last-child", "not proposed while").await;
         calm(page).await;
         page.shoot("#channel", "exemption.png").await;
     })

@@ -142,7 +142,7 @@ async fn the_clock_jumps_to_the_reminders_of_a_request_that_nobody_answers() {
     story(async |page, _| {
         super::swept(page).await;
         page.press("#clock-next-reminder").await;
-        page.see_words("#messages li.message", "still waits for an answer").await;
+        page.see_words("#messages li.message", "is still open: it waits for an answer").await;
         page.press("#clock-next-reminder").await;
         page.see_words("#messages li.message", "has not been decided by its approvers").await;
         page.press("#clock-past-deadline").await;

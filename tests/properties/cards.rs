@@ -44,7 +44,7 @@ fn what_slack_would_obey_or_refuse_is_seen() {
     let marked = |words: &str| json!({ "type": "mrkdwn", "text": words });
     let shown = |text: &str, block: Value| json!({ "text": text, "blocks": [block] });
     let context = |words: &str| shown("x", json!({ "type": "context", "elements": [marked(words)] }));
-    kit::message(&context("a &lt;!channel&gt; <@U1> <!date^0^{date_short_pretty}|1970-01-01 UTC>"));
+    kit::message(&context("a &lt;!channel&gt; <@U1> <!date^0^{date_short_pretty}|1 Jan 1970>"));
     let header = |words: &str, emoji: bool| {
         let text = json!({ "type": "plain_text", "text": words, "emoji": emoji });
         shown("x", json!({ "type": "header", "text": text }))

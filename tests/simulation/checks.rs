@@ -42,7 +42,7 @@ impl World {
         }
     }
 
-    /// The trail is the one of before, and more.
+    /// The trail is the earlier one, and more.
     fn check_trail(&mut self) {
         let last = self.trail.last().cloned();
         let seq = last.as_ref().map_or(0, |last| last.seq);
@@ -154,7 +154,8 @@ impl World {
         if says && by_call && effects != 1 {
             self.fate.wrong(format!("{} was suspended by call {effects} times", one.login));
         }
-        // Whoever was suspended by us and is told otherwise: only if it happened unheard of, or others were there since.
+        // Anyone who was suspended by us and is told otherwise: only if it happened unheard of, or others were there
+        // since.
         let others = one.json["why"] == "changed_by_others" || one.json["why"] == "gone";
         // What was done in the part that an older copy lacks is not in its rows.
         if !says && effects > lost && !others && !self.okta.was_late(&one.account) && !self.touched(one) {

@@ -237,7 +237,7 @@ impl Court {
     /// Judges a call that gives an account back.
     pub fn restoration(&self, account: &str) -> Option<i64> {
         if self.ledger().last_event(account).is_none_or(|(action, _)| action != "restore_intended") {
-            self.fate.wrong(format!("{account} is to be given back, but its intent is not in the trail"));
+            self.fate.wrong(format!("{account} is to be restored, but its intent is not in the trail"));
         }
         None
     }
@@ -291,7 +291,7 @@ fn verbs(action: &str) -> Option<(&'static [&'static str], bool)> {
     Some(match action {
         "approved" | "approved_first" => (&["suspend"], false),
         "retried" | "retried_first" => (&["retry"], false),
-        // Whoever keeps everybody denies.
+        // Anyone who keeps everybody denies.
         "denied" => (&["deny", "suspend", "keep"], false),
         "withdrawn" => (&["withdraw"], true),
         "released" => (&["release"], true),

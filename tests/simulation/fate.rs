@@ -53,7 +53,7 @@ impl Weather {
     }
 }
 
-/// Shared by the models, the writer and whoever plays the world.
+/// Shared by the models, the writer and anyone who plays the world.
 #[derive(Clone)]
 pub struct Fate(Arc<Mutex<Inner>>);
 
@@ -65,7 +65,7 @@ struct Inner {
     dies_in: Option<(u32, &'static str)>,
     dead: bool,
     died: Arc<Notify>,
-    /// Whoever comes to this place waits there.
+    /// Anyone who comes to this place waits there.
     held: Option<&'static str>,
     let_go: Arc<Notify>,
     okta: Weather,
@@ -196,7 +196,7 @@ impl Fate {
         self.with(|inner| inner.dies_in = Some((places, kind)));
     }
 
-    /// Whoever comes to this place waits there until nobody is held any more.
+    /// Anyone who comes to this place waits there until nobody is held any more.
     pub fn hold(&self, place: Option<&'static str>) {
         self.with(|inner| {
             inner.held = place;
@@ -259,7 +259,7 @@ impl Fate {
         self.with(|inner| *inner.counted.entry(what).or_default() += 1);
     }
 
-    /// Notes what happened, for whoever has to find out about a failure, and to compare a replay.
+    /// Notes what happened, for anyone who has to find out about a failure, and to compare a replay.
     pub fn trace(&self, what: &str) {
         let at = self.bot_now().format("%m-%d %H:%M:%S%.3f");
         self.with(|inner| inner.trace.push(format!("{at}  {what}")));

@@ -16,7 +16,7 @@ fn about_to_suspend() -> World {
     world
 }
 
-/// A world in which the suspension of one person is approved just now. Whoever reads an account is held after that.
+/// A world in which the suspension of one person is approved just now. Anyone who reads an account is held after that.
 fn approved(terms: Terms, okta: Weather) -> World {
     let fate = Fate::new(1, first_day());
     fate.set_weather(Weather::Still, Weather::Still);

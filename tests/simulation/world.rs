@@ -25,7 +25,7 @@ pub struct World {
     pub terms: Terms,
     pub policies: Vec<Policy>,
     pub process: Option<Process>,
-    /// What was sent, for whoever sends it again.
+    /// What was sent, for anyone who sends it again.
     pub sent: Vec<Inbound>,
     /// What was sent and not acknowledged.
     pub unheard: Vec<Inbound>,

@@ -218,7 +218,7 @@ fn a_backup_replaces_no_link() {
     let to = bench.directory.path().join("backup.db");
     symlink(elsewhere.path().join("made"), &to).unwrap();
     let error = Store::copy(&bench.path, &to).expect_err("there is something of that name").to_string();
-    assert!(error.contains("there is a file of that name already"), "{error}");
+    assert!(error.contains("a file of that name already exists"), "{error}");
     assert!(to.is_symlink() && is_empty(elsewhere.path()));
     // What a crash left behind is removed, whatever it is.
     std::fs::remove_file(&to).unwrap();

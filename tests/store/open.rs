@@ -71,7 +71,7 @@ async fn closing_drains_the_queue_and_leaves_one_file() {
     known.unwrap();
     closed.unwrap();
     let mode: String = bench.raw().query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
-    assert_eq!(mode, "wal", "whoever reads meanwhile holds nobody up");
+    assert_eq!(mode, "wal", "a reader holds nobody up");
     assert!(!bench.directory.path().join("bot.db-wal").exists());
     assert!(matches!(clone.health().await, Err(StoreError::Closed)));
     soon(clone.closed()).await;

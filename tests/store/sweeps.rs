@@ -248,11 +248,7 @@ async fn half_filled_rows_are_errors() {
             assert_bad_row(store.last_sweep(POLICY).await, table);
         } else {
             assert_bad_row(store.request(request).await, table);
-            assert_eq!(
-                store.live_requests().await.unwrap(),
-                [request],
-                "it is there for whoever can read it"
-            );
+            assert_eq!(store.live_requests().await.unwrap(), [request], "it is there for a reader that can");
         }
     }
     let bench = Bench::new();

@@ -115,7 +115,7 @@ async fn a_restoration_of_ours_that_came_in_between_is_no_drift() {
     }
     let seen = vec![(1, back(Changer::Us)), (2, back(Changer::Us))];
     assert_eq!(looked(&store, seen, 72).await, None);
-    assert_eq!(due(&store, 100).await, [2], "the other is still being given back, and is looked at again");
+    assert_eq!(due(&store, 100).await, [2], "the other is still being restored, and is looked at again");
     assert!(!actions(&store).await.contains(&"drift_found".to_owned()));
 }
 

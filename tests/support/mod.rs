@@ -78,7 +78,7 @@ impl World {
         policy.clone_into(&mut self.policy);
     }
 
-    /// Another name for the one policy, from the bot's next start on: the one of before is gone.
+    /// Another name for the one policy, from the bot's next start on: the previous one is gone.
     pub fn rename_policy(&mut self, name: &str) {
         name.clone_into(&mut self.policy_name);
     }
@@ -395,7 +395,7 @@ impl World {
         let look = async {
             let mut often = tokio::time::interval(std::time::Duration::from_millis(10));
             while !holds(self) {
-                // Where a look takes longer than that, whoever waits with less patience still gets a turn.
+                // Where a look takes longer than that, anyone who waits with less patience still gets a turn.
                 tokio::task::yield_now().await;
                 often.tick().await;
             }

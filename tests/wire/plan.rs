@@ -30,7 +30,7 @@ pub struct Terms {
     pub clear_sessions: bool,
     pub second_look: bool,
     pub answer_hours: i64,
-    /// For so long whoever was given back is left alone.
+    /// For so long anyone who was restored is left alone.
     pub restored_grace: &'static str,
     /// Okta gives out so many users at a time.
     pub page: usize,
@@ -230,7 +230,7 @@ fn others_in_the_middle() -> Vec<(Step, Then)> {
     let given_back = (0..8).map(|person| (Step::InOkta { person, what: InOkta::BroughtBack }, then(0)));
     let mut scene = vec![press(U_APPROVER), press(U_APPROVER2), (Step::Dies, then(0))];
     scene.extend(given_back);
-    // Longer than the shortest time for which whoever was given back is left alone.
+    // Longer than the shortest time for which anyone who was restored is left alone.
     scene.push((Step::Minutes(70), then(0)));
     scene.push((Step::Starts, then(250)));
     scene

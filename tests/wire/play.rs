@@ -35,7 +35,7 @@ pub struct Told {
     pub wrong: Vec<(Kind, String)>,
 }
 
-/// Written by whoever plays, read also after a panic.
+/// Written by anyone who plays, read also after a panic.
 #[derive(Clone, Default)]
 pub struct Notes(Arc<Mutex<Written>>);
 

@@ -363,7 +363,7 @@ async fn a_pause_is_said_from_its_beginning_to_its_end() {
         pauses::began(&plain),
         pauses::began(&evil),
         pauses::no_sweep(&evil, at(60)),
-        pauses::ended(&plain, &by(Some("it is mended"))),
+        pauses::ended(&plain, &by(Some("it is fixed"))),
         refusals::note(pauses::paused(std::slice::from_ref(&plain), std::slice::from_ref(&evil), &[], &[])),
         refusals::note(pauses::paused(&[], &[evil], &[], &[])),
         refusals::note(pauses::paused(std::slice::from_ref(&plain), &[], &[], &missed)),

@@ -235,8 +235,8 @@ impl Trail {
 }
 
 /// Two accounts are tried twice, on two different mandates; another is released and then approved by one person. The
-/// first account of all is suspended, then asked about in another request and left alone there, and given back: what is
-/// given back is what the first request took.
+/// first account of all is suspended, then asked about in another request and left alone there, and restored: what is
+/// restored is what the first request took.
 fn trail() -> Vec<AuditEvent> {
     let mut trail = Trail(Vec::new());
     let by_call =

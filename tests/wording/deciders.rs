@@ -66,8 +66,8 @@ async fn a_card_says_that_it_can_not_be_decided_and_why() {
 fn a_lack_is_named_with_its_numbers() {
     let words = |able, needed| deciders::lack_in_words(Lack::Approvers { able, needed });
     assert_eq!(words(0, 1), "nobody can approve it");
-    assert_eq!(words(1, 2), "2 people have to approve it, and only 1 person can");
-    assert_eq!(words(2, 3), "3 people have to approve it, and only 2 people can");
+    assert_eq!(words(1, 2), "2 people must approve it, and only 1 person can");
+    assert_eq!(words(2, 3), "3 people must approve it, and only 2 people can");
 }
 
 #[tokio::test]

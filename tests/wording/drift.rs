@@ -1,4 +1,4 @@
-//! What came back by other hands: one account by each, and many with difficult names.
+//! What came back through somebody else: one account by each, and many with difficult names.
 
 use std::collections::BTreeMap;
 

@@ -17,7 +17,7 @@ use crate::people::{EVIL, NAMES};
 async fn a_page_of_the_audit_trail_says_what_was_asked() {
     let mut desk = Desk::open().await;
     let events: Vec<_> = (1..).zip(NAMES).map(|(seq, name)| event(seq, name)).collect();
-    let filters = [format!("about {EVIL}"), "since 2026-10-01 00:00 CEST".to_owned(), "by ada".to_owned()];
+    let filters = [format!("about {EVIL}"), "since 1 Oct 2026, 00:00 CEST".to_owned(), "by ada".to_owned()];
     let page = history::Page {
         events: &events,
         filters: &filters,
@@ -143,6 +143,17 @@ async fn a_report_has_its_numbers_in_words() {
         "report_picture",
         &format!("{}\n{}", comment.to_plain(), history::picture_alt(&report(3, Step::Week))),
     );
+    desk.close();
+}
+
+#[tokio::test]
+async fn weeks_without_anything_to_say_are_one_line() {
+    let mut desk = Desk::open().await;
+    let mut quiet = report(6, Step::Week);
+    for slice in &mut quiet.slices[1..5] {
+        (slice.listing, slice.tally) = (None, Tally::default());
+    }
+    desk.message_is("report_quiet", &history::report(&quiet)).await;
     desk.close();
 }
 

@@ -218,7 +218,10 @@ fn a_sweep_that_waits_for_an_admin_to_resume_is_said_to() {
         said(&card(&View { paused, ..view(&request, &candidates, &policy) }))
     };
     assert!(told(None).contains("A sweep that asks for approval follows."));
-    assert!(told(Some(&pause)).contains("A sweep that asks for approval follows once an admin resumes."));
+    assert!(
+        told(Some(&pause))
+            .contains("A sweep that asks for approval follows once an admin resumes the policy.")
+    );
 }
 
 #[test]
@@ -226,8 +229,8 @@ fn what_a_stop_forbids_is_said_on_the_card_that_asks_for_it() {
     let policy = policy();
     let pause = Pause { id: 1, policy: "contractors".into(), began: decision(), ended: None };
     for (state, words) in [
-        (RequestState::Preview, "It can't be taken live until an admin resumes."),
-        (RequestState::pending(), "Nothing can be approved until an admin resumes."),
+        (RequestState::Preview, "It can't go live until an admin resumes the policy."),
+        (RequestState::pending(), "Nothing can be approved until an admin resumes the policy."),
     ] {
         let candidates = crowd(1);
         let request = about(&candidates, state);
@@ -249,7 +252,7 @@ fn sessions_are_counted_once_everybody_is_suspended() {
         candidates[1].state = other;
         said(&card(&view(&about(&candidates, approved()), &candidates, &policy)))
     };
-    let sessions = "The sessions of 1 account are still to be ended.";
+    let sessions = "The sessions of 1 account have not ended yet.";
     let (before, after) = (told(due(0)), told(suspended()));
     assert!(before.contains("1 of 2 done.") && !before.contains(sessions), "{before}");
     assert!(after.contains(&format!("2 of 2 done. {sessions}")), "{after}");
@@ -264,7 +267,7 @@ fn a_wish_to_try_again_is_shown_until_it_lapses() {
     let lapses = at(30) + request.answer_within;
     let told = |now| {
         let card = card(&View { now, ..view(&request, &candidates, &policy) });
-        said(&card).contains("wants what failed tried again")
+        said(&card).contains("asked for a retry")
     };
     assert!(told(lapses - Duration::milliseconds(1)) && !told(lapses));
 }
@@ -277,7 +280,7 @@ fn an_account_is_offered_back_for_as_long_as_the_policy_says() {
     let request = about(&candidates, completed(None));
     let offered = |now| {
         let menu = row_menu::menu(&View { now, ..view(&request, &candidates, &policy) }, &candidates[0]);
-        menu.items.iter().any(|item| item.label == "Give access back…")
+        menu.items.iter().any(|item| item.label == "Restore access…")
     };
     let until = at(12) + policy.undo_for;
     assert!(offered(until - Duration::milliseconds(1)) && !offered(until));
@@ -390,7 +393,7 @@ fn a_list_of_holidays_is_said_to_end_from_thirty_days_before_its_last_day() {
     let told = |now| days_off::list_ends(&policy, now).map(|text| text.to_plain());
     let says = |now, verb: &str| {
         let said = told(now).expect("it is said");
-        assert!(said.starts_with(&format!("The list of holidays {verb} 25 December 2026")), "{said}");
+        assert!(said.starts_with(&format!("The list of holidays {verb} 25 Dec 2026")), "{said}");
     };
     let (begins, moment) = (calendar.start_of(christmas), Duration::milliseconds(1));
     let soon = begins - Duration::days(30);

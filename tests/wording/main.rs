@@ -1,7 +1,7 @@
 //! Everything the bot says, as Slack gets it: each message and dialog is sent through the adapter to a Slack that
 //! refuses what Slack refuses, and compared with the file in `said/` that somebody has read.
 //!
-//! `UPDATE_SNAPSHOTS=1 cargo test --test wording` writes the files anew; read the difference before committing it.
+//! `UPDATE_SNAPSHOTS=1 cargo test --test wording` writes the files again; read the difference before committing it.
 
 extern crate fake;
 

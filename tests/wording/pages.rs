@@ -73,7 +73,7 @@ async fn a_page_shows_what_its_person_may_see() {
     let said = desk.page(&home::dashboard(&view)).await;
     compare("home", &said);
     let waiting = policies[0].open.iter().filter(|(request, _)| request.state.is_pending()).count();
-    assert_eq!(said.matches("[Review request").count(), waiting, "only for whoever may decide: {said}");
+    assert_eq!(said.matches("[Review request").count(), waiting, "only for people who may decide: {said}");
     desk.close();
 }
 

@@ -1,4 +1,4 @@
-//! Looks at everything that the adapter needs of Slack before it is needed, and says how to mend what is missing.
+//! Looks at everything that the adapter needs of Slack before it is needed, and says how to fix what is missing.
 
 use crate::chat::ChatError;
 
@@ -17,7 +17,7 @@ pub struct Scope {
 pub const REQUIRED_SCOPES: &[Scope] = &[
     Scope { name: "commands", purpose: "the slash command" },
     Scope { name: "chat:write", purpose: "posting and updating its messages" },
-    Scope { name: "users:read", purpose: "telling guests, bots and strangers from approvers" },
+    Scope { name: "users:read", purpose: "distinguishing approvers from guests, bots and outsiders" },
     Scope { name: "users:read.email", purpose: "keeping people from approving their own account" },
     Scope { name: "channels:read", purpose: "seeing whether it is in a public channel, and who else is" },
     Scope { name: "groups:read", purpose: "seeing whether it is in a private channel, and who else is" },
@@ -25,7 +25,7 @@ pub const REQUIRED_SCOPES: &[Scope] = &[
     Scope { name: "groups:history", purpose: "finding its own message again in a private channel" },
     Scope {
         name: "im:write",
-        purpose: "direct messages: files for who asked, questions to the people concerned",
+        purpose: "direct messages: requested files, and questions to contractors and managers",
     },
     Scope {
         name: "im:history",
@@ -40,7 +40,7 @@ pub const REQUIRED_SCOPES: &[Scope] = &[
 pub struct Probe {
     /// What.
     pub what: String,
-    /// What was found, or what is wrong and how to mend it.
+    /// What was found, or what is wrong and how to fix it.
     pub result: Result<String, String>,
 }
 

@@ -225,14 +225,14 @@ fn denied_words(code: &str, detail: Option<&str>) -> String {
 }
 
 fn channel_words(code: &str) -> String {
-    let mend = match code {
+    let fix = match code {
         "is_archived" => "it is archived; unarchive it or configure another",
         "not_in_channel" | "channel_not_found" | "invalid_channel" => {
             "the bot does not see it; check the channel's id and invite the bot with /invite"
         }
         _ => "its posting rules keep the bot out; allow the bot to post there",
     };
-    format!("{code}: {mend}")
+    format!("{code}: {fix}")
 }
 
 /// Codes are passed on only if they look like one.

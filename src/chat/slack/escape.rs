@@ -46,7 +46,7 @@ pub(super) fn escape_marked(text: &str) -> String {
 
 /// Somebody else's words in mrkdwn: no pings, links, emoji or formats.
 pub(super) fn escape_quoted(text: &str) -> String {
-    let inert: String = tidy(text).chars().map(look_alike).collect();
+    let inert = keep_times(&tidy(text));
     // An escaped `>` at the start of a line still begins a block quote.
     match inert.strip_prefix('>') {
         Some(rest) => escape(&format!("›{rest}")),
@@ -59,6 +59,19 @@ const LOOK_ALIKES: [(char, char); 5] = [('*', '∗'), ('_', 'ˍ'), ('~', '∼'),
 
 fn look_alike(c: char) -> char {
     LOOK_ALIKES.iter().find(|(marker, _)| *marker == c).map_or(c, |(_, shown)| *shown)
+}
+
+/// The words with look-alikes, except for the colon of a time such as "16:05", which stands alone and so can begin or
+/// end no emoji's name.
+fn keep_times(words: &str) -> String {
+    let inert = |word: &str| word.chars().map(look_alike).collect::<String>();
+    let of_word = |word: &str| {
+        let time = word.trim_matches(['(', ')', ',', ';', '.']);
+        let is_time =
+            matches!(time.as_bytes(), [a, b, b':', c, d] if [a, b, c, d].iter().all(|c| c.is_ascii_digit()));
+        if is_time { word.to_owned() } else { inert(word) }
+    };
+    words.split(' ').map(of_word).collect::<Vec<_>>().join(" ")
 }
 
 /// A word as it was before [`escape_quoted`], if all else in it is ASCII: somebody copied it from a message.
@@ -91,5 +104,13 @@ mod tests {
         assert!(!words.contains(['<', '>', '*', '_', '~', '`', ':']), "{words}");
         assert!(words.starts_with("&lt;!channel&gt;"));
         assert!(!escape_quoted("> quote").starts_with("&gt;"));
+    }
+
+    #[test]
+    fn a_time_keeps_its_colon_and_nothing_else_does() {
+        assert_eq!(escape_quoted("from 09:00 (until 16:05)."), "from 09:00 (until 16:05).");
+        for words in [":09:00:", "09:00:", "x09:00", "1:2", "09:00:30", "a:09:00", "09:00:tada:", "09:00_"] {
+            assert!(!escape_quoted(words).contains(':'), "{words}");
+        }
     }
 }

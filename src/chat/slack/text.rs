@@ -12,7 +12,7 @@ use slack_morphism::prelude::{
 };
 use url::Url;
 
-use crate::chat::{MessageRef, Span, Text};
+use crate::chat::{MessageRef, Span, Text, date_in_words, time_in_words};
 
 use super::escape::{clamp, escape, escape_marked, escape_quoted, tidy};
 
@@ -35,14 +35,6 @@ pub(super) fn permalink(team_url: &Url, message: &MessageRef) -> String {
 /// Slack's ids are letters and digits; anything else is not put where an id is expected.
 fn is_id(id: &str) -> bool {
     !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric())
-}
-
-fn time_words(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%d %H:%M UTC").to_string()
-}
-
-fn date_words(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%d UTC").to_string()
 }
 
 /// As mrkdwn of at most `max` characters. A span that doesn't fit is left out with what follows it, and an ellipsis says so.
@@ -86,8 +78,8 @@ fn mrkdwn_span(span: &Span, team_url: &Url) -> String {
         // <https://docs.slack.dev/messaging/formatting-message-text#mentioning-groups>
         Span::Group(id) if is_id(id) => format!("<!subteam^{id}>"),
         Span::Mention { id, .. } | Span::Group(id) => escape_quoted(id),
-        Span::Time(at) => format!("<!date^{}^{TIME_FORMAT}|{}>", at.timestamp(), time_words(*at)),
-        Span::Date(at) => format!("<!date^{}^{DATE_FORMAT}|{}>", at.timestamp(), date_words(*at)),
+        Span::Time(at) => format!("<!date^{}^{TIME_FORMAT}|{}>", at.timestamp(), time_in_words(*at)),
+        Span::Date(at) => format!("<!date^{}^{DATE_FORMAT}|{}>", at.timestamp(), date_in_words(*at)),
         Span::MessageLink { message, label } => {
             format!("<{}|{}>", permalink(team_url, message), escape_marked(label).replace('|', "ǀ"))
         }
@@ -141,8 +133,8 @@ fn rich_span(span: &Span, team_url: &Url, left: usize) -> (Option<SlackRichTextI
             token(SlackRichTextInlineElement::UserGroup(SlackRichTextUserGroup::new(id.as_str().into())))
         }
         Span::Mention { id, .. } | Span::Group(id) => rich_words(&tidy(id), None, left),
-        Span::Time(at) => rich_date(*at, TIME_FORMAT, time_words(*at), left),
-        Span::Date(at) => rich_date(*at, DATE_FORMAT, date_words(*at), left),
+        Span::Time(at) => rich_date(*at, TIME_FORMAT, time_in_words(*at), left),
+        Span::Date(at) => rich_date(*at, DATE_FORMAT, date_in_words(*at), left),
         Span::MessageLink { message, label } => {
             let label = clamp(label, left);
             let length = label.chars().count().max(TOKEN_CHARS);

@@ -6,10 +6,6 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{
-    AskedAgain, Decision, Release, Request, RequestState, Transition, by_person, drop_open, retry, second,
-    system,
-};
 use crate::domain::audit::{Action, Actor, Draft, Person, Subject};
 use crate::domain::candidate::{Candidate, CandidateState, Skip};
 use crate::domain::exemption;
@@ -17,6 +13,11 @@ use crate::domain::keep::{self, KeptUntil};
 use crate::domain::pause::Pause;
 use crate::domain::plan::Guard;
 use crate::domain::policy::{OwnAccounts, Rule};
+
+use super::{
+    AskedAgain, Decision, Release, Request, RequestState, Transition, by_person, drop_open, retry, second,
+    system,
+};
 
 /// A person whose identity and rights were established when they clicked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ pub enum Verb {
         /// the decision is written.
         known: retry::Known,
     },
-    /// Put the question of an ended request anew, with fresh data.
+    /// Ask again about an ended request, with fresh data.
     AskAgain,
 }
 
@@ -309,7 +310,7 @@ fn may(input: &Input, request: &Request) -> Result<(), Refusal> {
     let Voter { person, approver, admin } = &input.voter;
     match input.verb {
         Verb::Suspend { .. } | Verb::Deny | Verb::Retry { .. } if !approver => Err(Refusal::NotAnApprover),
-        // Whoever has approved may take it back even if they are no approver any more.
+        // A person who has approved may take that back even if they are no longer an approver.
         Verb::TakeBackApproval if second::is_first(request, person) => Ok(()),
         Verb::Keep { .. } | Verb::Release | Verb::Withdraw | Verb::TakeBackApproval | Verb::AskAgain
             if !approver && !admin =>
@@ -329,7 +330,7 @@ fn may(input: &Input, request: &Request) -> Result<(), Refusal> {
     }
 }
 
-/// Whoever suspends has seen a list, and it is this one. A command shows none, and names the request instead.
+/// A person who suspends has seen a list, and it is this one. A command shows none, and names the request instead.
 fn same_list(request: &Request, input: &Input) -> Result<(), Refusal> {
     let blind = matches!(input.verb, Verb::Suspend { .. } | Verb::Keep { .. }) && input.list_hash.is_none();
     if blind || input.list_hash.as_ref().is_some_and(|seen| !request.is_what_was_seen(seen)) {
@@ -392,7 +393,7 @@ fn in_time(request: &Request, input: &Input) -> Result<(), Refusal> {
     }
 }
 
-/// Whoever may not take this step because they took the one before: a guard is only overridden by two people.
+/// The person who may not take this step because they took the previous one: a guard is only overridden by two people.
 fn first_person<'a>(request: &'a Request, verb: &Verb) -> Option<&'a Person> {
     match verb {
         Verb::Suspend { .. } => request.release.as_ref().map(|release| &release.by),
@@ -495,7 +496,7 @@ fn go_live(request: &Request, candidates: &[Candidate], decision: Decision) -> T
 fn release(request: &Request, guard: &Guard, decision: Decision) -> Transition {
     let event = by_person(&decision, Action::Released, json!({ "guard": guard, "reason": decision.reason }));
     let mut transition = Transition::to(request, RequestState::pending(), vec![event]);
-    // The question is put anew, with its full time to answer.
+    // The approvers are asked again, with the full time to answer.
     transition.deadline = Some(decision.at + request.answer_within);
     transition.release = Some(Release { by: decision.by, at: decision.at, guard: guard.clone() });
     transition

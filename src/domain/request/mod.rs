@@ -137,7 +137,7 @@ pub enum RequestState {
     },
     /// Taken back; nobody is suspended.
     Withdrawn {
-        /// By whom and why.
+        /// The decision: who, when and why.
         decision: Decision,
     },
     /// The previewed rule went live.
@@ -145,7 +145,7 @@ pub enum RequestState {
         /// By whom.
         decision: Decision,
     },
-    /// The rule was changed before anybody decided; nobody is suspended, and a fresh sweep asks anew.
+    /// The rule was changed before anybody decided; nobody is suspended, and a new sweep asks again.
     Outdated {
         /// When that was noticed.
         at: DateTime<Utc>,
@@ -238,7 +238,7 @@ pub struct Release {
     pub guard: Guard,
 }
 
-/// Somebody wants the question of an ended request put anew.
+/// Somebody wants to ask again about an ended request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AskedAgain {
     /// Who, and when.
@@ -438,7 +438,7 @@ pub fn supersede_unasked(
         return None;
     }
     // Nobody was asked: the word, and the state, that keep its accounts from being counted as proposed.
-    let why = "its card could not be posted, and the next sweep asks instead";
+    let why = "its card could not be posted, so the next sweep asks instead";
     let event = system(now, Action::Expired, json!({ "why": why, "as": "previewed" }));
     let mut transition = Transition::to(request, RequestState::Expired { at: now }, vec![event]);
     let open = drop_open(candidates).into_iter();

@@ -1,14 +1,15 @@
-//! What the audit trail must say before an account is suspended. A row alone is only a claim: whoever can write to the
-//! file can write an approval into it, but not into the trail without its triggers and hashes.
+//! What the audit trail must say before an account is suspended. A row alone is only a claim: anyone who can write to
+//! the file can write an approval into it, but not into the trail without its triggers and hashes.
 //!
 //! Nothing new is recorded for this: every decision has always left its event in the transaction that changed the row,
 //! so rows of all versions can be held to it.
 
 use chrono::SubsecRound;
 
-use super::{Decision, Request, RequestState};
 use crate::domain::audit::{Action, Actor, AuditEvent};
 use crate::domain::candidate::{Candidate, Unproven};
+
+use super::{Decision, Request, RequestState};
 
 /// What a row names as its mandate: the decision, and the word under which the trail must have it.
 pub fn claimed(request: &Request) -> Option<(&Decision, Action)> {

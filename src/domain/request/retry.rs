@@ -1,6 +1,6 @@
 //! Trying again what failed: a new decision about accounts that were shown and approved before.
 //!
-//! It takes as many people as an approval takes, each of whom may approve now; nobody decides about their own account.
+//! It takes as many people as an approval takes, and each of them may approve now; nobody decides on their own account.
 //! How long it may be carried out counts from this decision, and every check before a call is made again.
 
 use std::collections::BTreeSet;
@@ -8,12 +8,13 @@ use std::collections::BTreeSet;
 use chrono::Duration;
 use serde_json::json;
 
-use super::decide::{Input, Refusal, has_address, needed};
-use super::{Decision, Request, RequestState, Retry, Transition, by_person};
 use crate::domain::audit::Action;
 use crate::domain::candidate::{Candidate, CandidateState};
 
-/// What people approved is meant for now: later the question is put anew.
+use super::decide::{Input, Refusal, has_address, needed};
+use super::{Decision, Request, RequestState, Retry, Transition, by_person};
+
+/// An approval is meant for now: later the bot asks again.
 pub const RETRY_WITHIN: Duration = Duration::days(3);
 
 /// What else there is to know for a retry.
@@ -103,7 +104,7 @@ pub(super) fn retry(
 
 fn not_now(request: &Request, decision: &Decision) -> Refusal {
     match &request.state {
-        // Whoever comes second is told who was first.
+        // The second person is shown who was first.
         RequestState::Approved { .. } => {
             let by_you = request.state.mandate().is_some_and(|mandate| mandate.by.has_id_of(&decision.by));
             Refusal::AlreadyDecided { state: Box::new(request.state.clone()), by_you }

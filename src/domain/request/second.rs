@@ -1,17 +1,19 @@
 //! The second person: a policy may want two different people's approvals.
 //!
-//! The first approval changes nothing but the request's own row, so silence still suspends nobody, and whoever gave it
-//! may take it back. What is suspended is what both selected. Whom the first person keeps until a day is kept at once:
-//! that is an exemption, which anybody of them may grant alone.
+//! The first approval changes nothing but the request's own row, so silence still suspends nobody, and the person who
+//! gave it
+//! may take it back. Accounts that both selected are suspended. An account that the first person keeps until a day is
+//! kept at once: that is an exemption, which anybody of them may grant alone.
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::decide::{Refusal, Selection, suspend};
-use super::{Decision, FirstApproval, Request, RequestState, Transition, by_person};
 use crate::domain::audit::{Action, Person};
 use crate::domain::candidate::{Candidate, CandidateState};
+
+use super::decide::{Refusal, Selection, suspend};
+use super::{Decision, FirstApproval, Request, RequestState, Transition, by_person};
 
 /// Whether the person has given the first approval.
 pub(super) fn is_first(request: &Request, person: &Person) -> bool {
@@ -30,7 +32,7 @@ pub(super) fn is_first(request: &Request, person: &Person) -> bool {
     }
 }
 
-/// Records the first approval. Whoever keeps everybody ends the request, as ever: that takes one.
+/// Records the first approval. A person who keeps everybody ends the request, as ever: that takes one.
 pub(super) fn first(
     request: &Request,
     candidates: &[Candidate],

@@ -36,7 +36,7 @@ const TOKEN_CALLS_MAX: u32 = 3;
 pub enum Credential {
     /// An API token (SSWS): carries all rights of the admin who made it.
     ApiToken(SecretString),
-    /// An OAuth 2.0 service app, which Okta recommends: rights by scope and by an admin role.
+    /// An OAuth 2.0 service app, which Okta recomfixes: rights by scope and by an admin role.
     ServiceApp {
         /// The app's client id.
         client_id: String,
@@ -310,7 +310,7 @@ fn accept(body: &[u8], now: DateTime<Utc>) -> Result<Token, IdentityError> {
 
 fn refusal(status: StatusCode, headers: &HeaderMap, code: Option<&str>, now: DateTime<Utc>) -> IdentityError {
     let reference = errors::reference(status, code, headers);
-    let mend = match (status.as_u16(), code) {
+    let fix = match (status.as_u16(), code) {
         (429, _) => return IdentityError::RateLimited { until: now + Duration::minutes(1) },
         (408 | 500..=599, _) => {
             return IdentityError::Transient(format!("Okta gave out no access token {reference}"));
@@ -328,7 +328,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, code: Option<&str>, now: Dat
         (404, _) => "check the org URL",
         _ => "check the app's client credentials grant, scopes and network zones",
     };
-    IdentityError::Denied(format!("Okta gave the service app no access token {reference}: {mend}"))
+    IdentityError::Denied(format!("Okta gave the service app no access token {reference}: {fix}"))
 }
 
 fn header(text: &str) -> Result<HeaderValue, IdentityError> {

@@ -23,7 +23,7 @@ const MAY_SUSPEND: [&str; 3] = ["SUPER_ADMIN", "ORG_ADMIN", "USER_ADMIN"];
 pub struct Probe {
     /// What it was.
     pub what: String,
-    /// What was found, or a sentence that says what is wrong and how to mend it.
+    /// What was found, or a sentence that says what is wrong and how to fix it.
     pub result: Result<String, String>,
 }
 
@@ -38,7 +38,7 @@ impl Okta {
             return probes;
         }
         let admins = self.admins().await;
-        let admins = admins.map(|admins| format!("{} accounts hold an administrator role", admins.len()));
+        let admins = admins.map(|admins| format!("{} accounts have an administrator role", admins.len()));
         add(&mut probes, "Okta: read administrator roles", admins);
         if rules.iter().any(|rule| rule.second_look) {
             add(&mut probes, "Okta: read the System Log", self.probe_log().await);
@@ -168,14 +168,14 @@ impl Okta {
         let Some(own) = own else { return Ok(UNPROVEN.into()) };
         let roles = self.roles_of(&own).await.map_err(|error| error.to_string())?;
         if roles.iter().any(|role| MAY_SUSPEND.contains(&role.kind.as_str())) {
-            return Ok("the token's owner holds a role that includes it".into());
+            return Ok("the token's owner has a role that includes it".into());
         }
         if roles.iter().any(|role| role.kind == "CUSTOM" || role.kind.is_empty()) {
             return Ok(format!(
-                "the token's owner holds a custom role; that it includes suspending {UNPROVEN}"
+                "the token's owner has a custom role; that it includes suspending {UNPROVEN}"
             ));
         }
-        Err("the token's owner holds no role that includes suspending users: give it a custom role with \
+        Err("the token's owner has no role that includes suspending users: give it a custom role with \
              okta.users.lifecycle.suspend and okta.users.lifecycle.unsuspend, or the group administrator role"
             .into())
     }

@@ -31,7 +31,7 @@ impl Right {
             Right::ClearSessions => "end users' sessions",
             Right::ReadGroups => "read groups and their members",
             Right::ReadLog => "read the System Log",
-            Right::ReadRoles => "read who holds administrator roles",
+            Right::ReadRoles => "read who has administrator roles",
             Right::ReadTypes => "read the user types",
         }
     }
@@ -129,7 +129,7 @@ pub(super) fn classify(
         )),
         401 => IdentityError::Denied(unauthorised(kind, &reference)),
         403 => IdentityError::Denied(forbidden(right, kind, &reference)),
-        404 => IdentityError::NotFound(format!("Okta knows no such thing {reference}")),
+        404 => IdentityError::NotFound(format!("Okta has no such object {reference}")),
         300..=399 => IdentityError::Malformed(format!(
             "Okta redirected the call, which is not followed: check the org URL {reference}"
         )),

@@ -257,7 +257,8 @@ impl Okta {
         }
     }
 
-    /// Hands on whom the search finds. Sorted by id, so that what shifts while it is read comes again on the next page.
+    /// Hands on the accounts that the search finds. Sorted by id, so that what shifts while it is read comes again on
+    /// the next page.
     async fn search(
         &self,
         expression: &str,

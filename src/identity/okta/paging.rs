@@ -87,7 +87,7 @@ pub(super) async fn walk_all(
 }
 
 /// Okta named this page itself a moment ago. A refusal now says that its cursor has expired, and a listing that is begun
-/// anew gets another.
+/// again gets another.
 fn midway(error: IdentityError) -> IdentityError {
     match error {
         IdentityError::Refused(_) => IdentityError::Transient(

@@ -8,11 +8,12 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use super::OpenError;
-use super::open::{beside, check, newest, open_made, refused};
 use crate::files::{self, PRIVATE};
 use crate::store::Store;
 use crate::store::tx::Tx;
+
+use super::OpenError;
+use super::open::{beside, check, newest, open_made, refused};
 
 /// How often a copy that the writer's lock stopped is tried again, and how long it waits each time.
 const TRIES: u32 = 100;
@@ -23,7 +24,7 @@ impl Store {
     /// it. What stands at `to` in the end is whole and on the disk, or nothing stands there.
     pub fn copy(from: &Path, to: &Path) -> Result<(), OpenError> {
         if files::is_taken(to) {
-            let source = Error::other("there is a file of that name already");
+            let source = Error::other("a file of that name already exists");
             return Err(OpenError::Io { what: "make the backup", path: to.to_owned(), source });
         }
         let (source, _) = read_only(from)?;

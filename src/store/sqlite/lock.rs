@@ -17,10 +17,11 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use super::OpenError;
-use super::open::beside;
 use crate::files;
 use crate::store::{StoreError, codec};
+
+use super::OpenError;
+use super::open::beside;
 
 /// The database file with what belongs to it while it is in use.
 const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];

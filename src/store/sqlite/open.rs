@@ -7,12 +7,13 @@ use chrono::{DateTime, Utc};
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use crate::files;
+use crate::store::StoreError;
+
 use super::copy::copy_whole;
 use super::lock::FileLock;
 use super::restore::undo_unfinished;
 use super::{OpenError, schema};
-use crate::files;
-use crate::store::StoreError;
 
 /// "icon" in ASCII: marks a file as ours in `SQLite`'s header.
 const APPLICATION_ID: i64 = 0x6963_6f6e;
@@ -77,7 +78,7 @@ pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Held, OpenError> {
     connection
         .execute_batch("PRAGMA foreign_keys = ON")
         .map_err(|source| refused("set up", &path, source))?;
-    // Whoever copies the file without its log, or loses that, has at least what was there at the last start, and no file
+    // A copy of the file without its log has at least what was there at the last start, and no file
     // that looks as if it had never been used. One that had no log until now has all of it in any case.
     if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
         tracing::debug!(%error, "what is in the log stays there for now");
@@ -92,8 +93,8 @@ pub(super) fn open_made(path: &Path) -> Result<Connection, OpenError> {
     Connection::open_with_flags(path, flags).map_err(|source| refused("open", path, source))
 }
 
-/// A copy of the file in memory, or an empty database if there is no file. The file is only read, and whoever holds it
-/// is not disturbed.
+/// A copy of the file in memory, or an empty database if there is no file. The file is only read, and a process that
+/// holds it is not disturbed.
 pub(super) fn open_copy(path: &Path) -> Result<Held, OpenError> {
     let mut connection = Connection::open_in_memory().map_err(|source| refused("copy", path, source))?;
     let mut version = 0;

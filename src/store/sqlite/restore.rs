@@ -10,17 +10,19 @@ use std::io::{Error, Result as IoResult};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::OpenError;
-use super::copy::{close_alone, copy_pages, read_only};
-use super::lock::FileLock;
-use super::open::{beside, check, configure, migrate_all, newest, open_made, refused, resolve};
+use chrono::{DateTime, Utc};
+
 use crate::domain::lineage::{self, DatabaseId, Head, Mismatch, Stop};
 use crate::files::{self, PRIVATE};
 use crate::store::audit::{self, AuditContext};
 use crate::store::codec::{json_text, time_text};
 use crate::store::tx::{Tx, params};
 use crate::store::{Store, StoreError, lineage as row};
-use chrono::{DateTime, Utc};
+
+use super::OpenError;
+use super::copy::{close_alone, copy_pages, read_only};
+use super::lock::FileLock;
+use super::open::{beside, check, configure, migrate_all, newest, open_made, refused, resolve};
 
 /// What is put behind the database's name for the file that a restore replaced; the time follows.
 const ASIDE: &str = ".before-restore.";

@@ -179,7 +179,7 @@ CREATE TABLE review (
 ) STRICT;
 ";
 
-/// Suspensions of before are watched too, the latest one of each account.
+/// Earlier suspensions are watched too, the latest one of each account.
 const V4: &str = "
 CREATE TABLE watch (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -264,7 +264,7 @@ CREATE TABLE question (
 ) STRICT;
 ";
 
-/// What questions to the audit trail go by. The two tables only say where to look: both can be made anew from the trail.
+/// What questions to the audit trail go by. The two tables only say where to look: both can be rebuilt from the trail.
 const V6: &str = "
 ALTER TABLE audit_event ADD COLUMN by_id TEXT
     GENERATED ALWAYS AS (CASE WHEN json_valid(actor) THEN json_extract(actor, '$.person.id') END) VIRTUAL;
@@ -300,7 +300,7 @@ BEGIN
 END;
 ";
 
-/// Two people's approvals, questions that are put anew, and what is told while nobody answers.
+/// Two people's approvals, requests that are asked again, and reminders while nobody answers.
 const V7: &str = "
 ALTER TABLE request ADD COLUMN approvals_needed INTEGER NOT NULL DEFAULT 1 CHECK (approvals_needed >= 1);
 ALTER TABLE request ADD COLUMN asked_again TEXT;

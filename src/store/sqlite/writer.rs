@@ -9,11 +9,12 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, ffi};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::open::{self, Held};
-use super::{OpenError, copy};
 use crate::store::jobs::{Asked, Change, Job};
 use crate::store::tx::Committed;
 use crate::store::{Store, StoreError};
+
+use super::open::{self, Held};
+use super::{OpenError, copy};
 
 /// Calls that may wait for the writer before callers wait for room. Far above what a channel of people can cause.
 const QUEUE_MAX: usize = 256;

@@ -19,7 +19,7 @@ pub const DENY: &str = "deny_form";
 /// The day's name.
 pub const UNTIL: &str = "until";
 
-/// Whom a dialog about one person is about: it travels through Slack and is looked up, never trusted.
+/// The person that a dialog is about: it travels through Slack and is looked up, never trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
     /// The request.
@@ -60,9 +60,9 @@ pub fn keep(
 ) -> Modal {
     let at_once = kind == EXEMPT;
     let what = shown_who(&candidate.shown).then(if at_once {
-        " is kept active and no sweep proposes the account until the end of that day. This takes effect at once."
+        " is kept active, and no sweep proposes the account until the end of that day. This takes effect at once."
     } else {
-        " is kept active and no sweep proposes the account until the end of that day. It takes effect when you submit \
+        " is kept active, and no sweep proposes the account until the end of that day. This takes effect when you submit \
          the review."
     });
     let day = Block::DateInput {
@@ -85,7 +85,7 @@ pub fn keep(
     }
 }
 
-/// The dialog that asks why an account is given back.
+/// Returns the dialog that asks why an account is restored.
 pub fn give_back(about: &About, candidate: &Candidate, left_alone_until: DateTime<Utc>) -> Modal {
     let what = shown_who(&candidate.shown)
         .then(" can sign in again after this.")
@@ -93,8 +93,8 @@ pub fn give_back(about: &About, candidate: &Candidate, left_alone_until: DateTim
     Modal {
         kind: GIVE_BACK.into(),
         value: about.encode(),
-        title: "Give access back".into(),
-        submit: Some("Give access back".into()),
+        title: "Restore access".into(),
+        submit: Some("Restore access".into()),
         blocks: vec![
             Block::Section(what),
             reason_input("Kept in the audit trail and shown on the card.", ""),

@@ -1,4 +1,4 @@
-//! The dialog behind "Choose…": a box per person, ticked for whoever is to be suspended, in pages, with a search.
+//! The dialog behind "Choose…": a box per person, ticked if the account is to be suspended, in pages, with a search.
 //!
 //! What the dialog shows is a [`Draft`] in the database; its value only says which, and each of its inputs is named
 //! after the draft's generation, so that a dialog that was sent before never passes for the one on the screen. Slack
@@ -168,7 +168,7 @@ fn submit_label(draft: &Draft, candidates: &[Candidate]) -> String {
 
 fn question(request: &Request) -> Text {
     let text = Text::plain(
-        "Whoever is ticked is suspended when you submit, the others keep their access. Your choice is kept until then.",
+        "When you submit, the ticked accounts are suspended and the others keep their access. Your selection is saved until then.",
     );
     match request.deadline {
         Some(deadline) => text.then(" Answer by ").with(Span::Time(deadline)).then("."),
@@ -179,7 +179,7 @@ fn question(request: &Request) -> Text {
 /// The choice of an earlier look.
 fn resumed(draft: &Draft) -> Vec<Block> {
     let Some(at) = draft.resumed else { return Vec::new() };
-    let text = Text::plain("Your choice of ").with(Span::Time(at)).then(" is still here.");
+    let text = Text::plain("Your selection of ").with(Span::Time(at)).then(" is still here.");
     vec![Block::Section(text), Block::Buttons(vec![button(START_OVER, String::new(), "Start over".into())])]
 }
 
@@ -243,7 +243,7 @@ fn person(view: &View, candidate: &Candidate) -> Vec<Block> {
     if !draft.may_choose(candidate) {
         let text = shown_who(shown).then(": ");
         let text = if draft.own.contains(&candidate.position) {
-            text.then("your own account, so somebody else decides about it")
+            text.then("your own account, so somebody else decides on it")
         } else if draft.left_out.contains(&candidate.position) && candidate.state == CandidateState::Proposed
         {
             text.then("left out by the first approver, so kept active")
@@ -264,7 +264,7 @@ fn person(view: &View, candidate: &Candidate) -> Vec<Block> {
     let until = draft.until.get(&candidate.position);
     if let Some(until) = until {
         let keep = text.then("\n").with(Span::Bold("○ keep until".into())).then(" ");
-        text = keep.with(Span::Time(until.ends_at)).then(": ").quoted(&until.reason);
+        text = keep.with(Span::Time(super::last_moment(until.ends_at))).then(": ").quoted(&until.reason);
     }
     let item = MenuItem {
         value: candidate.position.to_string(),
@@ -306,7 +306,7 @@ pub fn over(id: i64, why: Text, request: Option<(&Request, &[Candidate])>) -> Mo
     if let Some((request, candidates)) = request {
         blocks.extend(became(request, candidates).map(Block::Section));
     }
-    blocks.push(Block::Context(Text::plain("You can close this; what you had chosen was not used.")));
+    blocks.push(Block::Context(Text::plain("You can close this. Your selection was not used.")));
     Modal { kind: OVER.into(), value: String::new(), title: format!("Request {id}"), submit: None, blocks }
 }
 

@@ -28,7 +28,10 @@ impl Place {
 }
 
 /// `some`, or all if `CRASH_EVERYWHERE` is set.
-#[expect(clippy::disallowed_methods, reason = "how thorough a run is, is for whoever starts it to say")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how thorough a run is, is for the person who starts it to say"
+)]
 fn limit(some: usize) -> usize {
     if std::env::var_os("CRASH_EVERYWHERE").is_some() { usize::MAX } else { some }
 }

@@ -35,7 +35,7 @@ pub enum Story {
     Deny,
     /// Nobody answers in time.
     Expire,
-    /// One person approves, and an account is given back afterwards.
+    /// One person approves, and an account is restored afterwards.
     GivenBack,
     /// One person approves, Okta fails, and a retry succeeds.
     Retry,
@@ -292,7 +292,7 @@ async fn approve(world: &World, ended: &str) {
 }
 
 async fn approve_by_two(world: &World) {
-    let waits = |card: &Message| card.visible_text().contains("Waits for a second person");
+    let waits = |card: &Message| card.visible_text().contains("A second person must approve too");
     if world.audited("approved_first") == 0
         && let Some(card) = open_card(world, ENDING, |card| !waits(card)).await
     {
@@ -327,7 +327,7 @@ async fn let_it_expire(world: &World) {
     world.message(ENDED).await;
 }
 
-/// Whoever presses a button has the bot look at what is due: a moved clock wakes nobody.
+/// Anyone who presses a button has the bot look at what is due: a moved clock wakes nobody.
 async fn poke(world: &World, card: &Message) {
     let _ = world.slack.click_stale(U_VIEWER, card, "deny").await;
 }
@@ -343,7 +343,7 @@ async fn give_back(world: &World) {
 
 async fn fail_and_retry(world: &World) {
     const FAILED: &str = "NOT suspended because of errors";
-    const RETRIED: &str = "Tried again for";
+    const RETRIED: &str = "Retried for";
     if world.audited("approved") == 0
         && let Some(card) = open_card(world, FAILED, |_| true).await
     {
@@ -380,7 +380,7 @@ async fn fail_and_retry(world: &World) {
 
 /// The right is given once everybody has been told that it is missing.
 async fn mend(world: &World) {
-    const OVER: &str = "what stood in the way is mended";
+    const OVER: &str = "the problem is fixed";
     if world.audited("approved") == 0
         && let Some(card) = open_card(world, ENDING, |_| true).await
     {

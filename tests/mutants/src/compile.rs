@@ -13,8 +13,8 @@ use crate::rewrite::{Known, rewrite};
 /// More rounds than errors ever took to come out.
 const ROUNDS_MAX: usize = 60;
 
-/// What is different in the copy: how long stories wait in vain before they fail, which most mutants make one of them
-/// do, and that processes which stories start know of the mutant too.
+/// What is different in the copy: how long stories wait without success before they fail, which most mutants make one
+/// of them do, and that processes which stories start know of the mutant too.
 const PATCHES: [(&str, &str, &str); 3] = [
     ("tests/support/mod.rs", "timeout(GUARD,", "timeout(std::time::Duration::from_secs(6),"),
     ("tests/fake/slack/see.rs", "PATIENCE: Duration = GUARD", "PATIENCE: Duration = Duration::from_secs(6)"),

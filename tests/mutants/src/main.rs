@@ -25,7 +25,7 @@ use rewrite::Known;
 use stories::Stories;
 use trial::{Trial, Verdict};
 
-/// Test processes at a time, unless `WORKERS` says others: most of what a mutant breaks is waited for in vain.
+/// Test processes at a time, unless `WORKERS` says others: most of what a mutant breaks is waited for without success.
 const WORKERS: usize = 2;
 /// Test programs, unless `TESTS` says others.
 const PROGRAMS: &str = "domain lib config wording store properties simulation e2e";

@@ -46,7 +46,7 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// Whoever has this address can answer in the bot's name.
+/// Anyone who has this address can answer in the bot's name.
 fn hides_address(frame: &str, address: Option<&str>, shown: &str) {
     if let Some(address) = address.filter(|address| address.len() > 8 && frame.matches(*address).count() == 1)
     {

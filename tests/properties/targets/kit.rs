@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{NaiveDate, NaiveDateTime};
 use serde_json::Value;
 
 /// A message: `text` and `blocks`.
@@ -196,9 +197,14 @@ fn is_own_token(inner: &str) -> bool {
     }
     if let Some((moment, words)) = inner.strip_prefix("!date^").and_then(|date| date.split_once('|')) {
         let (seconds, format) = moment.split_once('^').unwrap_or_default();
-        return seconds.parse::<i64>().is_ok()
-            && ["{date_short_pretty}", "{date_short_pretty} at {time}"].contains(&format)
-            && words.ends_with("UTC");
+        let is_said = match format {
+            "{date_short_pretty}" => NaiveDate::parse_from_str(words, "%d %b %Y").is_ok(),
+            "{date_short_pretty} at {time}" => {
+                NaiveDateTime::parse_from_str(words, "%d %b %Y, %H:%M UTC").is_ok()
+            }
+            _ => false,
+        };
+        return seconds.parse::<i64>().is_ok() && is_said;
     }
     inner
         .split_once('|')

@@ -8,7 +8,7 @@ const main = document.getElementById("account");
 
 const WORDS = {
   "user.lifecycle.suspend": "suspended",
-  "user.lifecycle.unsuspend": "brought back",
+  "user.lifecycle.unsuspend": "restored",
 };
 
 async function look() {

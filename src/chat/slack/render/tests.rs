@@ -308,12 +308,12 @@ fn times_mentions_and_links_are_slacks_own() {
     let message = message(&Card { summary: text.clone(), blocks: vec![Block::Section(text)] }, &team());
     assert_eq!(
         message.text,
-        "<!date^1767348000^{date_short_pretty} at {time}|2026-01-02 10:00 UTC><@U1>\
+        "<!date^1767348000^{date_short_pretty} at {time}|2 Jan 2026, 10:00 UTC><@U1>\
          <https://acme.slack.com/archives/C1/p1767348000000100|the card>"
     );
     let elements = serde_json::to_value(&message.blocks).unwrap()[0]["elements"][0]["elements"].clone();
     assert_eq!(elements[0]["timestamp"], 1_767_348_000);
-    assert_eq!(elements[0]["fallback"], "2026-01-02 10:00 UTC");
+    assert_eq!(elements[0]["fallback"], "2 Jan 2026, 10:00 UTC");
     assert_eq!(elements[1]["user_id"], "U1");
     assert_eq!(elements[2]["type"], "link");
 }

@@ -246,7 +246,7 @@ impl Driver {
         let end = self.drive(&mut stream, greeting).await;
         // Acknowledgements from here on look for another connection.
         self.dispatch.live.leave(self.id, &self.dispatch.socket.watched);
-        // An unsent notice means that the supervisor is gone, and with it whoever would care.
+        // An unsent notice means that the supervisor is gone, and with it anyone who would care.
         let _ = self.notices.send(Notice::Ended { connection: self.id, end });
         self.outgoing.close();
         if matches!(end, End::Stopped) {
@@ -366,7 +366,7 @@ impl Driver {
     }
 }
 
-/// Slack's word for why a connection goes, with the mend where people have one.
+/// Slack's word for why a connection ends, with the fix where there is one.
 pub(super) fn told(reason: &str) -> &str {
     match reason {
         TOO_MANY => {

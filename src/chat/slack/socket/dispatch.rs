@@ -334,10 +334,10 @@ impl Dispatch {
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
             let words = "Your input could not be read, so nothing was changed. Please try again; if it happens \
-                         again, tell whoever runs this bot.";
+                         again, tell the person who runs this bot.";
             let card = Card { summary: Text::plain(words), blocks: Vec::new() };
             if let Err(error) = this.socket.api.whisper(&to, &card).await {
-                tracing::warn!(%error, "nobody could be told that their input was not read");
+                tracing::warn!(%error, "the person could not be notified that their input was not read");
             }
         });
     }
@@ -475,7 +475,7 @@ impl Lives {
         }
     }
 
-    /// Whether no other connection than `id` is there to stay: one that Slack turned away as one too many is not.
+    /// Whether no other connection than `id` is there to stay: one that Slack rejected as one too many is not.
     pub(super) fn is_last(&self, id: u64) -> bool {
         lock(&self.by_id).iter().all(|(other, line)| *other == id || line.retires)
     }
