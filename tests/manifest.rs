@@ -180,7 +180,7 @@ fn the_scopes_that_the_bot_checks_at_start_are_those_of_the_manifest() {
 
 /// All of the Slack adapter's code without its comments.
 fn slack_source() -> String {
-    rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/slack"))
+    rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/chat/slack"))
 }
 
 fn rust_files(folder: &Path) -> String {

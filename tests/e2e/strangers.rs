@@ -393,7 +393,7 @@ fn no_control_is_left_out() {
         ("deny_form", "decides as the button does; in front of a stranger in before.rs"),
     ];
     let here = include_str!("strangers.rs");
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/app/wording");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/wording");
     let (mut folders, mut names) = (vec![folder], Vec::new());
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).expect("it is there") {
