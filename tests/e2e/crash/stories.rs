@@ -264,7 +264,7 @@ async fn resume(world: &World) {
         let line = "/inactive-contractors resume checked";
         world.slack.slash(U_ADMIN, C_OPS, line).await.expect("the command can be typed");
     }
-    world.message("let me go on").await;
+    world.message("resumed the database").await;
 }
 
 /// An open card, unless the channel says these words already.
