@@ -38,6 +38,10 @@ impl Commands {
                     new.push(pause);
                 }
                 Ok(Err(pause)) => before.extend(pause),
+                // Nothing is suspended until this process ends; the one after it may not know of the pause.
+                Err(StoreError::CommitUnknown(_) | StoreError::Lost(_)) => {
+                    return Ok(Err(refusals::pause_in_doubt()));
+                }
                 // The store holds it: a process without a writer suspends nobody either.
                 Err(error) => {
                     tracing::error!(policy = policy.name, %error, "a pause is in force, but could not be written down");
@@ -72,6 +76,7 @@ impl Commands {
         for (policy, known) in meant {
             match self.s.store.resume(asked.key, &policy.name, decision(asked, known, reason)).await {
                 Ok(pause) => resumed.extend(pause),
+                Err(error @ StoreError::CommitUnknown(_)) => return Err(error.into()),
                 Err(error) => missed.push(broken(policy, &error)),
             }
         }

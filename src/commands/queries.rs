@@ -148,6 +148,7 @@ impl Commands {
         let mut history: Vec<AuditEvent> = self.s.store.audit(query).await?;
         let more_history = history.len() > WHY_EVENTS as usize;
         history.truncate(WHY_EVENTS as usize);
+        let by_us = self.s.store.suspended_by_us(vec![account.id.clone()]).await?;
         let mut exemptions = self.s.store.exemptions_of(&account.id).await?;
         exemptions.retain(|granted| visible.iter().any(|policy| policy.name == granted.policy));
         let why = answers::Why {
@@ -160,6 +161,7 @@ impl Commands {
             exemptions: &exemptions,
             history: &history,
             more_history,
+            suspended_by_us: by_us.get(&account.id).copied(),
         };
         Ok(answers::why(&why, now))
     }

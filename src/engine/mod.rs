@@ -171,8 +171,8 @@ impl Engine {
         if let Err(error) = bell.shutdown().await {
             tracing::debug!(%error, "the bell rings for nobody");
         }
-        if matches!(lost, Some(StoreError::Lost(_))) {
-            Class::FreshLook.run(self.outbox.tell_database_lost()).await;
+        if let Some(why) = &lost {
+            Class::FreshLook.run(self.outbox.tell_database_lost(why)).await;
         }
         self.drain().await;
         lost.map_or(Ok(()), |why| Err(why.into()))

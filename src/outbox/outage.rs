@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::chat::{Card, ChatError, Mark};
 use crate::outbox::{CLOCK_SKEW, Outbox};
+use crate::store::StoreError;
 use crate::wording::notices;
 
 /// Between two looks.
@@ -202,16 +203,22 @@ impl Outbox {
         Ok(())
     }
 
-    /// Notifies the channels that the file that this process works with is not the one at its path any more. The
-    /// process ends after that, so nobody is notified later.
-    pub(crate) async fn tell_database_lost(&self) {
+    /// Notifies the channels why this process ends: its file is not the one at its path any more, or a commit may have been
+    /// made or not. Nobody is notified later. Of commits in doubt one a day is told, however often the process is
+    /// started again.
+    pub(crate) async fn tell_database_lost(&self, why: &StoreError) {
         let since = self.s.clock.now();
-        let key = format!("database:lost:{}", since.timestamp_millis());
+        let (key, card) = match why {
+            StoreError::CommitUnknown(_) => {
+                (format!("database:in_doubt:{}", since.date_naive()), notices::commit_in_doubt())
+            }
+            _ => (format!("database:lost:{}", since.timestamp_millis()), notices::database_lost()),
+        };
         let mut missing: BTreeSet<&String> = self.s.policies.iter().map(|policy| &policy.channel).collect();
         let tell = async {
             while !missing.is_empty() {
                 for channel in missing.clone() {
-                    match self.tell_once(channel, &key, since, &notices::database_lost()).await {
+                    match self.tell_once(channel, &key, since, &card).await {
                         Ok(()) => drop(missing.remove(channel)),
                         Err(error) => {
                             tracing::error!(channel, %error, "the channel can't be notified either");
@@ -224,7 +231,7 @@ impl Outbox {
             }
         };
         if timeout(TELL_LOST_WITHIN, tell).await.is_err() {
-            tracing::error!("not every channel could be notified that the database file is gone");
+            tracing::error!("not every channel could be notified that the database can't be used any more");
         }
     }
 

@@ -141,12 +141,15 @@ fn sign(blocks: &[Block], signature: &str) -> Vec<Block> {
     blocks
 }
 
+/// A command that begins an epoch takes a while until it has done so: what was tried meanwhile has the earlier name.
+const BEGINS_WITHIN: chrono::Duration = chrono::Duration::minutes(5);
+
 /// Returns the mark by which a message is looked for that was tried then. Before this epoch of the database it was sent with
 /// the name of an earlier one.
 pub(crate) fn tried(key: &str, at: DateTime<Utc>, lineage: &Lineage) -> Mark {
     let mut mark = Mark::new(key);
     name(&mut mark.facts, &lineage.database);
-    if lineage.epoch_began.is_some_and(|began| at < began) {
+    if lineage.epoch_began.is_some_and(|began| at < began + BEGINS_WITHIN) {
         mark.facts.remove(EPOCH);
     }
     mark
@@ -353,8 +356,8 @@ mod tests {
             mark
         };
         let ours = Lineage { epoch_began: Some(at(60)), ..lineage(3, false) };
-        let finds = |tried_at| [2, 3].map(|epoch| tried("k", at(tried_at), &ours).matches(&sent(epoch)));
-        assert_eq!((finds(59), finds(60)), ([true, true], [false, true]));
+        let finds = |tried_at: i64| [2, 3].map(|epoch| tried("k", at(tried_at), &ours).matches(&sent(epoch)));
+        assert_eq!((finds(59), finds(359), finds(360)), ([true, true], [true, true], [false, true]));
         let mut of_another_database = sent(2);
         of_another_database.facts.insert(DATABASE.to_owned(), "f".repeat(32));
         assert!(!tried("k", at(59), &ours).matches(&of_another_database));

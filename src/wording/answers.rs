@@ -1,6 +1,6 @@
 //! Answers to slash commands.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 
 use crate::chat::{Block, Button, Card, Connection, MessageRef, Span, Text};
 use crate::domain::account::{Account, AccountStatus};
@@ -323,6 +323,8 @@ pub struct Why<'a> {
     pub history: &'a [AuditEvent],
     /// Whether there are older ones.
     pub more_history: bool,
+    /// When the bot last suspended it, also under a policy that the person who asks may not know of.
+    pub suspended_by_us: Option<DateTime<Utc>>,
 }
 
 /// The answer to `why`.
@@ -359,6 +361,9 @@ pub fn why(why: &Why, now: DateTime<Utc>) -> Card {
     card
 }
 
+/// So far Okta's time of a suspension may be from ours.
+const SAME_CHANGE: Duration = Duration::minutes(1);
+
 /// Says who suspended an account that is suspended, as far as its latest events have it.
 fn suspended_by(why: &Why) -> Option<Text> {
     if !matches!(why.assessment, Assessment::NotSuspendable(AccountStatus::Suspended)) {
@@ -372,7 +377,7 @@ fn suspended_by(why: &Why) -> Option<Text> {
             let by = event.request.map_or_else(String::new, |request| format!(" for request {request}"));
             Text::plain(format!(": this bot suspended it{by}, ")).with(Span::Time(event.at))
         }
-        (None, Some(at)) if !why.more_history => {
+        (None, Some(at)) if why.suspended_by_us.is_none_or(|ours| at > ours + SAME_CHANGE) => {
             Text::plain(": somebody else suspended it. Its status changed ").with(Span::Time(at))
         }
         (None, Some(at)) => Text::plain(": its status changed ").with(Span::Time(at)),

@@ -121,6 +121,15 @@ pub fn database_lost() -> Card {
     ))
 }
 
+/// Returns the last message of a process that can't tell whether a change is on the disk.
+pub fn commit_in_doubt() -> Card {
+    spoken(Text::plain(
+        "The disk failed while I was saving a change, so I can't tell whether it was saved. I have stopped, and nobody is \
+         suspended until I am started again. I then go on from what is on the disk. If you run this bot, look in \
+         the system's log for what is wrong with the disk.",
+    ))
+}
+
 /// Returns where the audit trail stands: kept in the channel, so that a rewritten file shows. 128 bits of the hash
 /// can't be forged and can be read; the message's mark has all of it.
 fn anchor(seq: i64, head: &str) -> Block {

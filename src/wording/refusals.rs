@@ -341,6 +341,14 @@ pub fn in_doubt() -> Text {
     )
 }
 
+/// Says that a pause may not outlast this process.
+pub fn pause_in_doubt() -> Text {
+    Text::plain(
+        "The database can't be used any more, so I can't tell whether the pause was saved. I stop now and suspend nobody. \
+         When I am back, send the pause again: I may not know of it.",
+    )
+}
+
 /// A command for people with a role.
 pub fn not_allowed(what: &str, role: &str) -> Text {
     Text::plain(format!("Only {role} may {what}, and you are not one of them. Nothing was changed."))

@@ -343,6 +343,7 @@ async fn one_account_and_the_history_are_explained() {
             exemptions: &exemptions,
             history: &history[..3],
             more_history: true,
+            suspended_by_us: None,
         };
         desk.message_is(&format!("why_{name}"), &answers::why(&why, at(0))).await;
     }

@@ -234,12 +234,18 @@ fn make_all<'a>(
 /// next start may find it or not. <https://www.sqlite.org/fileformat2.html#walformat>
 fn outcome(answer: rusqlite::Result<()>) -> Committed {
     let Err(error) = answer else { return Committed::Yes };
-    let code = error.sqlite_error().map(|error| (error.code, error.extended_code));
-    match code {
-        Some((ErrorCode::SystemIoFailure, extended)) if extended != ffi::SQLITE_IOERR_WRITE => {
-            Committed::Unknown(StoreError::CommitUnknown(Arc::new(error)))
-        }
-        Some(_) | None => Committed::No(error.into()),
+    let leaves_nothing = error.sqlite_error().is_some_and(|error| match error.code {
+        ErrorCode::DiskFull
+        | ErrorCode::DatabaseBusy
+        | ErrorCode::DatabaseLocked
+        | ErrorCode::ReadOnly
+        | ErrorCode::ConstraintViolation => true,
+        _ => error.extended_code == ffi::SQLITE_IOERR_WRITE,
+    });
+    if leaves_nothing {
+        Committed::No(error.into())
+    } else {
+        Committed::Unknown(StoreError::CommitUnknown(Arc::new(error)))
     }
 }
 
@@ -254,7 +260,9 @@ mod tests {
     #[test]
     fn only_a_commit_whose_end_was_not_seen_is_in_doubt() {
         assert!(matches!(outcome(Ok(())), Committed::Yes));
-        for code in [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC, ffi::SQLITE_IOERR] {
+        for code in
+            [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC, ffi::SQLITE_IOERR, ffi::SQLITE_NOMEM]
+        {
             let outcome = outcome(failing(code));
             assert!(
                 matches!(outcome, Committed::Unknown(StoreError::CommitUnknown(_))),
