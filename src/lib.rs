@@ -10,7 +10,7 @@
 //! | [`clock`], [`net`], [`files`], [`scheduler`] | the wall clock; proxies, certificates and why a connection failed; making files safely; which outside call goes next |
 //! | [`identity`], [`chat`] | the two ports, each with its adapter beside it: [`identity::okta`], [`chat::slack`] |
 //! | [`store`], [`forward`], [`config`] | the database with the audit chain, of which only `store/sqlite` names an engine; sending the trail to collectors; the only reader of the environment |
-//! | [`wording`] | every sentence that the bot says; pure |
+//! | [`wording`] | every sentence that the bot says, and what its buttons and dialogs do (`actions.rs`); pure |
 //! | [`services`] | what every component is given: the store, the ports, the clock, the policies, and the rows that are worked on |
 //! | [`authz`] | who a person is, what they may do, and who can decide |
 //! | [`reports`] | the state of each policy, numbers over time, files and pictures |

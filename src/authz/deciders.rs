@@ -17,7 +17,7 @@ use crate::domain::audit::Person;
 use crate::domain::candidate::Candidate;
 use crate::domain::deciders::{Deciders, Lack, Unable};
 use crate::domain::fold::folded;
-use crate::domain::policy::{People, Policy};
+use crate::domain::policy::{People, Policy, PolicyName};
 use crate::domain::request::Request;
 use crate::services::lock;
 
@@ -295,19 +295,19 @@ impl Authz {
         look_up(&*self.s.chat, policy, &self.looked_up, &self.s.clock).await
     }
 
-    /// Returns the policies whose questions wait and whose people are to be looked up again, by their places.
-    pub(crate) async fn deciders_due(&self) -> anyhow::Result<Vec<usize>> {
+    /// Returns the policies whose questions wait and whose people are to be looked up again.
+    pub(crate) async fn deciders_due(&self) -> anyhow::Result<Vec<PolicyName>> {
         let (open, now) = (self.s.store.open_questions().await?, self.s.clock.now());
         let is_due = |policy: &Policy| {
             open.iter().any(|one| one.policy == policy.name) && self.deciders.is_due(&policy.name, now)
         };
-        let policies = self.s.policies.iter().enumerate();
-        Ok(policies.filter(|(_, policy)| is_due(policy)).map(|(place, _)| place).collect())
+        let due = self.s.policies.iter().filter(|policy| is_due(policy));
+        Ok(due.map(|policy| policy.name.as_str().into()).collect())
     }
 
     /// Looks up who can decide for the policy, and has its cards say so if that has changed. Says when to look again.
-    pub(crate) async fn look_up_deciders(&self, place: usize) -> Option<DateTime<Utc>> {
-        let (policy, now) = (self.s.policies.get(place)?, self.s.clock.now());
+    pub(crate) async fn look_up_deciders(&self, policy: &PolicyName) -> Option<DateTime<Utc>> {
+        let (policy, now) = (self.s.policy(policy)?, self.s.clock.now());
         lock(&self.deciders.looked).insert(policy.name.clone(), now);
         match self.s.unless_ended(self.look_up_people(policy)).await? {
             Ok(found) => {

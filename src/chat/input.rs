@@ -139,8 +139,4 @@ pub enum Ack {
     FormErrors(Vec<(String, String)>),
     /// A submission is answered with another modal in place of this one.
     ReplaceModal(Modal),
-    /// A submission is answered with another modal on top of this one.
-    PushModal(Modal),
-    /// A submission closes every modal of the person.
-    CloseAll,
 }

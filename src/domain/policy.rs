@@ -1,6 +1,7 @@
 //! A policy: which accounts, inactive after how long, asked where, decided by which people, within which limits.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -12,6 +13,24 @@ use super::audit::{Person, Subject};
 use super::calendar::{Calendar, Period};
 use super::concern::Ask;
 use super::fold::same;
+
+/// The name of a policy, as its rows and its work are kept by. Cloning it copies no text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PolicyName(Arc<str>);
+
+impl From<&str> for PolicyName {
+    fn from(name: &str) -> PolicyName {
+        PolicyName(name.into())
+    }
+}
+
+impl std::ops::Deref for PolicyName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
 
 /// A policy as the configuration states it, already validated.
 #[derive(Clone, Debug, PartialEq)]

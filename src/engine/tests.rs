@@ -73,10 +73,10 @@ async fn a_task_that_panics_is_not_tried_again_at_once() {
 async fn a_row_that_changed_meanwhile_is_looked_at_again_by_its_own_task() {
     let bench = Bench::new();
     let work = Work::Request(7);
-    lock(&bench.engine.s.rows.in_flight).insert(work, InFlight::begin());
-    bench.engine.work_on(work, &bench.stop);
-    assert!(!bench.engine.done_with(work, None, &bench.stop), "it changed");
-    assert!(bench.engine.done_with(work, None, &bench.stop), "it did not change again");
+    lock(&bench.engine.s.rows.in_flight).insert(work.clone(), InFlight::begin());
+    bench.engine.work_on(work.clone(), &bench.stop);
+    assert!(!bench.engine.done_with(&work, None, &bench.stop), "it changed");
+    assert!(bench.engine.done_with(&work, None, &bench.stop), "it did not change again");
     assert!(lock(&bench.engine.s.rows.in_flight).is_empty());
     assert!(
         bench.engine.s.woken.notified().now_or_never().is_none(),
@@ -167,7 +167,7 @@ async fn work_that_takes_too_long_is_stuck_and_a_loop_that_hangs_is_not_alive() 
         ["request 2 has been running for 16 min", "request 5 is due, but was not started"]
     );
     assert!(vitals.alive && !vitals.healthy && vitals.wrong.ends_with(&vitals.stuck));
-    engine.s.moves_on(Work::Request(2));
+    engine.s.moves_on(&Work::Request(2));
     assert_eq!(engine.vitals().await.stuck, vitals.stuck[1..]);
     lock(&engine.pulse).hang(long_ago(2));
     assert!(!engine.vitals().await.alive);
@@ -190,7 +190,7 @@ async fn work_that_fails_is_tried_again_after_a_while() {
     bench.asked().await;
     let sweep = bench.engine.s.store.last_sweep("p").await.unwrap().expect("it has ended").id;
     bench.engine.s.store.clone().close().await.unwrap();
-    let wake = bench.engine.attend(Work::Notice(sweep), &bench.stop).await.expect("it can't be written");
+    let wake = bench.engine.attend(&Work::Notice(sweep), &bench.stop).await.expect("it can't be written");
     assert!(wake > bench.engine.s.clock.now() + Duration::seconds(5));
 }
 

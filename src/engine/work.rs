@@ -59,9 +59,9 @@ impl Engine {
         for batch in self.s.store.unannounced_exemptions().await? {
             self.work_on(Work::Ending(batch), stop);
         }
-        for (place, policy) in self.s.policies.iter().enumerate() {
+        for policy in &self.s.policies {
             if self.requests.drift_is_due(policy).await? {
-                self.work_on(Work::Watches(place), stop);
+                self.work_on(Work::Watches(policy.name.as_str().into()), stop);
             }
         }
         for batch in self.s.store.untold_drift().await? {
@@ -90,8 +90,8 @@ impl Engine {
         for request in requests {
             self.work_on(Work::Request(request), stop);
         }
-        for place in self.authz.deciders_due().await? {
-            self.work_on(Work::Deciders(place), stop);
+        for policy in self.authz.deciders_due().await? {
+            self.work_on(Work::Deciders(policy), stop);
         }
         self.outbox.start_owed_digests().await;
         for digest in self.s.store.untold_digests().await? {
@@ -125,13 +125,14 @@ impl Engine {
                 task.again = true;
                 return;
             }
-            in_flight.insert(work, InFlight::begin());
+            in_flight.insert(work.clone(), InFlight::begin());
         }
         lock(&self.s.rows.wakes).remove(&work);
         let this = Arc::clone(self);
         let stop = stop.clone();
         let task = async move {
-            let _gone = GoneGuard { engine: Arc::clone(&this), work };
+            let gone = GoneGuard { engine: Arc::clone(&this), work };
+            let work = &gone.work;
             loop {
                 let wake =
                     this.attend(work, &stop).instrument(tracing::info_span!("work", row = ?work)).await;
@@ -146,7 +147,7 @@ impl Engine {
     /// Does what the row wants now; says when to look again.
     pub(crate) async fn attend(
         self: &Arc<Self>,
-        work: Work,
+        work: &Work,
         stop: &CancellationToken,
     ) -> Option<DateTime<Utc>> {
         let wake = work.class().run(self.attend_to(work, stop)).await;
@@ -158,10 +159,10 @@ impl Engine {
 
     async fn attend_to(
         self: &Arc<Self>,
-        work: Work,
+        work: &Work,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
-        match work {
+        match *work {
             Work::Sweep(id) => tokio::select! {
                 biased;
                 again = self.sweeper.run_sweep(id) => Ok(again),
@@ -172,11 +173,11 @@ impl Engine {
             Work::Request(id) => self.requests.drive_request(id, stop).await,
             Work::Restoration(id) => self.requests.restore(id).await,
             Work::Ending(batch) => self.outbox.announce_ending(batch).await,
-            Work::Watches(place) => self.requests.look_again(place, stop).await,
+            Work::Watches(ref policy) => self.requests.look_again(policy, stop).await,
             Work::Drift(batch) => self.requests.tell_drift(batch).await,
             Work::Missed(watch) => self.requests.tell_missed(watch).await,
             Work::Concerned(id) => self.outbox.ask_people_concerned(id).await,
-            Work::Deciders(place) => Ok(self.authz.look_up_deciders(place).await),
+            Work::Deciders(ref policy) => Ok(self.authz.look_up_deciders(policy).await),
             Work::Digest(id) => self.outbox.tell_digest(id).await,
             Work::Pause(id) => self.outbox.tell_pause(id).await,
             Work::Homes => self.outbox.publish_homes().await,
@@ -188,19 +189,19 @@ impl Engine {
     /// loop for it instead would have two slow tasks wake each other for ever.
     pub(crate) fn done_with(
         &self,
-        work: Work,
+        work: &Work,
         wake: Option<DateTime<Utc>>,
         stop: &CancellationToken,
     ) -> bool {
         let mut in_flight = lock(&self.s.rows.in_flight);
         let again =
-            in_flight.get_mut(&work).is_some_and(|task| std::mem::replace(task, InFlight::begin()).again);
+            in_flight.get_mut(work).is_some_and(|task| std::mem::replace(task, InFlight::begin()).again);
         if again && !stop.is_cancelled() {
             return false;
         }
-        in_flight.remove(&work);
+        in_flight.remove(work);
         if let Some(at) = wake {
-            self.s.wake_for(work, at);
+            self.s.wake_for(work.clone(), at);
         }
         true
     }
@@ -226,7 +227,7 @@ impl Drop for GoneGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
             lock(&self.engine.s.rows.in_flight).remove(&self.work);
-            self.engine.s.wake_for(self.work, self.engine.s.clock.now() + RETRY_AFTER_FAILURE);
+            self.engine.s.wake_for(self.work.clone(), self.engine.s.clock.now() + RETRY_AFTER_FAILURE);
         }
     }
 }

@@ -77,20 +77,16 @@ impl Inbox {
     pub(crate) async fn submit_denial(
         self: &Arc<Self>,
         inbound: &Inbound,
-        modal_value: &str,
+        request: i64,
+        list_hash: String,
         state: &FormState,
     ) -> anyhow::Result<Ack> {
-        let Some(about) = form::About::decode(modal_value) else {
-            self.outbox.whisper(inbound.reply.clone(), refusals::no_such_request());
-            return Ok(Ack::Done);
-        };
         let reason = Some(form::reason(state)).filter(|reason| !reason.is_empty());
         let fault = |text: Text| Ok(Ack::FormErrors(vec![(REASON.into(), text.to_plain())]));
         if reason.as_deref().is_some_and(exemption::is_too_long) {
             return fault(crate::wording::exemptions::refusal(&exemption::Refusal::ReasonTooLong));
         }
-        let list_hash = Some(about.list_hash);
-        let press = Press { request: about.request, list_hash, verb: Verb::Deny, reason };
+        let press = Press { request, list_hash: Some(list_hash), verb: Verb::Deny, reason };
         match self.requests.decide(inbound, press).await? {
             Ok(_) => Ok(Ack::Done),
             Err(turned) => fault(turned.text()),

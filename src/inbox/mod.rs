@@ -30,8 +30,8 @@ use crate::request::decision::{Press, refused_unseen};
 use crate::scheduler::Class;
 use crate::services::Services;
 use crate::store::{AuditContext, Receipt};
-use crate::wording::review_dialog::{self, form};
-use crate::wording::{self, answers, card, lineage, refusals};
+use crate::wording::actions::{ButtonAction, Control, Dialog, RequestAction};
+use crate::wording::{lineage, refusals};
 
 /// So many dialogs are put together at once, which is more than a channel's worth of clicks. Each one has a whole list
 /// in memory, and what a flood takes of that stays with the process: glibc's allocator gives little of it back.
@@ -132,25 +132,30 @@ impl Inbox {
             return self.not_of_this_database(&inbound, origin).await;
         }
         match &inbound.what {
-            What::Click { action, value, trigger, message } => {
-                self.click(&inbound, message, action, value, trigger).await
-            }
+            What::Click { action, value, trigger, message } => match ButtonAction::decode(action, value) {
+                Some(pressed) => self.click(&inbound, message, pressed, trigger).await,
+                None => Ok(self.unknown(&inbound, action)),
+            },
             What::ModalClick { view, kind, modal_value, action, value, state, trigger, stamp } => {
-                if kind != review_dialog::KIND {
+                let dialog = Dialog::decode(kind, modal_value);
+                let (Some(Dialog::Review(memory)), Some(control)) = (dialog, Control::decode(action, value))
+                else {
+                    tracing::warn!(kind, action, "a control that isn't ours, or of another version");
                     return Ok(Ack::Done);
-                }
-                let click = Click { view, modal_value, action, value, state, trigger, stamp };
-                self.review_click(&inbound, click).await
+                };
+                self.review_click(&inbound, Click { view, memory, control, state, trigger, stamp }).await
             }
-            What::Submission { kind, modal_value, state, .. } => {
-                self.submit(&inbound, kind, modal_value, state).await
-            }
+            What::Submission { kind, modal_value, state, .. } => match Dialog::decode(kind, modal_value) {
+                Some(dialog) => self.submit(&inbound, dialog, state).await,
+                None => Ok(self.unknown(&inbound, kind)),
+            },
             What::Command { text, channel } => self.commands.command(&inbound, text, channel).await,
             What::HomeOpened => self.outbox.home_opened(&inbound).await,
             What::Joined { channel } => self.outbox.somebody_joined(channel).await.map(|()| Ack::Done),
-            What::HomeClick { action, value, trigger } => {
-                self.home_click(&inbound, action, value, trigger).await
-            }
+            What::HomeClick { action, value, trigger } => match ButtonAction::decode(action, value) {
+                Some(pressed) => self.home_click(&inbound, pressed, trigger).await,
+                None => Ok(self.unknown(&inbound, action)),
+            },
         }
     }
 
@@ -180,17 +185,18 @@ impl Inbox {
     async fn submit(
         self: &Arc<Self>,
         inbound: &Inbound,
-        kind: &str,
-        value: &str,
+        dialog: Dialog,
         state: &FormState,
     ) -> anyhow::Result<Ack> {
-        match kind {
-            review_dialog::KIND => self.submit_review(inbound, value, state).await,
-            form::KEEP => self.submit_until(inbound, value, state).await,
-            form::EXEMPT => self.submit_exempt(inbound, value, state).await,
-            form::GIVE_BACK => self.submit_give_back(inbound, value, state).await,
-            form::DENY => self.submit_denial(inbound, value, state).await,
-            _ => Ok(Ack::Done),
+        match dialog {
+            Dialog::Review(memory) => self.submit_review(inbound, memory, state).await,
+            Dialog::Over => Ok(Ack::Done),
+            Dialog::KeepUntil(about) => self.submit_until(inbound, about, state).await,
+            Dialog::Exempt(about) => self.submit_exempt(inbound, about, state).await,
+            Dialog::Restore(about) => self.submit_give_back(inbound, &about, state).await,
+            Dialog::Deny { request, list_hash } => {
+                self.submit_denial(inbound, request, list_hash, state).await
+            }
         }
     }
 
@@ -198,46 +204,52 @@ impl Inbox {
         self: &Arc<Self>,
         inbound: &Inbound,
         message: &MessageRef,
-        action: &str,
-        value: &str,
+        pressed: ButtonAction,
         trigger: &str,
     ) -> anyhow::Result<Ack> {
-        if action.split('.').next() == Some(wording::outreach::ANSWER) {
-            return self.concern_click(inbound, value).await;
+        match pressed {
+            ButtonAction::Request { what, request, list_hash } => {
+                self.request_click(inbound, what, request, list_hash, trigger).await
+            }
+            ButtonAction::Page { request, page, .. } => {
+                self.turn_page_if_allowed(inbound, request, page);
+                Ok(Ack::Done)
+            }
+            ButtonAction::Row(entry) => self.row_click(inbound, entry, trigger).await,
+            ButtonAction::Answer { question, answer } => self.concern_click(inbound, question, answer).await,
+            ButtonAction::Command { line, .. } => {
+                Ok(self.commands.ask_instead(inbound, &line, &message.channel))
+            }
+            ButtonAction::Sweep { .. } => Ok(self.unknown(inbound, &pressed.id())),
         }
-        if action.split('.').next() == Some(answers::ASK) {
-            return Ok(self.commands.ask_instead(inbound, value, &message.channel));
-        }
-        if action == card::action::PERSON {
-            return self.row_click(inbound, value, trigger).await;
-        }
-        let (request, rest) = value.split_once(':').unwrap_or((value, ""));
-        let Ok(request) = request.parse::<i64>() else {
-            return Ok(self.unknown_button(inbound, message, action));
+    }
+
+    async fn request_click(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        what: RequestAction,
+        request: i64,
+        list_hash: String,
+        trigger: &str,
+    ) -> anyhow::Result<Ack> {
+        let verb = match what {
+            RequestAction::Suspend => Verb::Suspend { keep: [].into(), until: KeptUntil::default() },
+            RequestAction::Deny => Verb::Deny,
+            RequestAction::Release => Verb::Release,
+            RequestAction::TakeBack => Verb::TakeBackApproval,
+            RequestAction::AskAgain => Verb::AskAgain,
+            RequestAction::Retry => Verb::Retry { known: KnownForRetry::default() },
+            RequestAction::GoLive => Verb::GoLive,
+            RequestAction::DenyWhy => {
+                self.ask_why_denied(inbound, request, &list_hash, trigger);
+                return Ok(Ack::Done);
+            }
+            RequestAction::Choose => {
+                self.open_review(inbound, request, &list_hash, trigger);
+                return Ok(Ack::Done);
+            }
         };
-        let verb = match action {
-            card::action::SUSPEND => Verb::Suspend { keep: [].into(), until: KeptUntil::default() },
-            card::action::DENY => Verb::Deny,
-            card::action::RELEASE => Verb::Release,
-            card::action::TAKE_BACK => Verb::TakeBackApproval,
-            card::action::ASK_AGAIN => Verb::AskAgain,
-            card::action::RETRY => Verb::Retry { known: KnownForRetry::default() },
-            card::action::GO_LIVE => Verb::GoLive,
-            card::action::DENY_WHY => {
-                self.ask_why_denied(inbound, request, rest, trigger);
-                return Ok(Ack::Done);
-            }
-            card::action::CHOOSE => {
-                self.open_review(inbound, request, rest, trigger);
-                return Ok(Ack::Done);
-            }
-            card::action::PAGE_BACK | card::action::PAGE_ON => {
-                self.turn_page_if_allowed(inbound, request, rest.parse().unwrap_or_default());
-                return Ok(Ack::Done);
-            }
-            _ => return Ok(self.unknown_button(inbound, message, action)),
-        };
-        let press = Press { request, list_hash: Some(rest.to_owned()), verb, reason: None };
+        let press = Press { request, list_hash: Some(list_hash), verb, reason: None };
         let said = match self.requests.decide(inbound, press).await? {
             Ok(request) => self.requests.left_out_of_retry(&request).await,
             Err(turned) => Some(turned.text()),
@@ -271,8 +283,12 @@ impl Inbox {
         });
     }
 
-    fn unknown_button(self: &Arc<Self>, inbound: &Inbound, message: &MessageRef, action: &str) -> Ack {
-        tracing::warn!(channel = message.channel, action, "a button that isn't ours, or of another version");
+    fn unknown(&self, inbound: &Inbound, name: &str) -> Ack {
+        tracing::warn!(
+            channel = inbound.reply.channel,
+            name,
+            "a button or dialog that isn't ours, or of another version"
+        );
         self.outbox.whisper(inbound.reply.clone(), self.requests.no_such_request());
         Ack::Done
     }

@@ -20,12 +20,10 @@ impl Inbox {
     pub(crate) async fn concern_click(
         self: &Arc<Self>,
         inbound: &Inbound,
-        value: &str,
+        question: i64,
+        answer: Answer,
     ) -> anyhow::Result<Ack> {
-        let text = match outreach::answer_of(value) {
-            Some((id, answer)) => self.take_answer(inbound, id, answer).await?,
-            None => self.requests.no_such_request(),
-        };
+        let text = self.take_answer(inbound, question, answer).await?;
         self.outbox.whisper(inbound.reply.clone(), text);
         Ok(Ack::Done)
     }

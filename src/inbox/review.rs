@@ -22,8 +22,9 @@ use crate::request::decision::{Press, Turned};
 use crate::scheduler::Class;
 use crate::services::lock;
 use crate::store::{AuditContext, Reviewed};
+use crate::wording::actions::{About, Control, Dialog, Memory};
 use crate::wording::refusals;
-use crate::wording::review_dialog::{self, Memory, form};
+use crate::wording::review_dialog::{self, form};
 
 /// The dialogs that are being drawn, by their id.
 pub(crate) type Drawings = BTreeMap<String, Arc<Drawing>>;
@@ -38,9 +39,8 @@ pub(crate) struct Drawing {
 /// A click in the dialog.
 pub(crate) struct Click<'a> {
     pub(crate) view: &'a ViewRef,
-    pub(crate) modal_value: &'a str,
-    pub(crate) action: &'a str,
-    pub(crate) value: &'a str,
+    pub(crate) memory: Memory,
+    pub(crate) control: Control,
     pub(crate) state: &'a FormState,
     pub(crate) trigger: &'a str,
     pub(crate) stamp: &'a str,
@@ -159,13 +159,9 @@ impl Inbox {
         inbound: &Inbound,
         click: Click<'_>,
     ) -> anyhow::Result<Ack> {
-        let (Some(memory), Some(change)) =
-            (Memory::decode(click.modal_value), review_dialog::change(click.action, click.value))
-        else {
-            tracing::warn!(action = click.action, "a control that isn't ours, or of another version");
-            return Ok(Ack::Done);
-        };
-        let (now, seen) = (self.s.clock.now(), review_dialog::seen(&memory, click.state, click.stamp));
+        let Click { view, memory, control, state, trigger, stamp } = click;
+        let (now, change) = (self.s.clock.now(), control.change());
+        let seen = review_dialog::seen(&memory, state, stamp);
         self.s
             .store
             .change_review(memory.request, &inbound.user, move |review| {
@@ -173,18 +169,14 @@ impl Inbox {
                 draft.take(&review.candidates, &seen, change, now).then_some(draft)
             })
             .await?;
-        let menu =
-            (click.action == review_dialog::PERSON).then(|| (click.trigger.to_owned(), click.value.parse()));
-        let (this, view, inbound) = (Arc::clone(self), click.view.clone(), inbound.clone());
+        let (this, view, inbound) = (Arc::clone(self), view.clone(), inbound.clone());
+        let trigger = trigger.to_owned();
         self.outbox.background(Class::Action, inbound.reply.clone(), async move {
             let _place = this.dialogs.0.acquire().await;
-            match menu {
-                Some((trigger, Ok(position))) => {
-                    this.ask_until(&inbound, &view, &memory, position, &trigger).await
-                }
-                Some((_, Err(_))) => Ok(()),
-                None => this.draw(&inbound, &view, &memory, change == Change::Tick).await,
+            if let Control::KeepUntil { position } = control {
+                return this.ask_until(&inbound, &view, &memory, position, &trigger).await;
             }
+            this.draw(&inbound, &view, &memory, change == Change::Tick).await
         });
         Ok(Ack::Done)
     }
@@ -295,7 +287,7 @@ impl Inbox {
             // Kept meanwhile: the dialog says who did it.
             return self.draw(inbound, view, memory, true).await;
         };
-        let about = form::About {
+        let about = About {
             request: memory.request,
             list_hash: memory.list_hash.clone(),
             position,
@@ -307,7 +299,7 @@ impl Inbox {
         let reason = before.map(|until| until.reason.as_str()).unwrap_or_default();
         self.s
             .chat
-            .push_modal(trigger, &form::keep(form::KEEP, &about, candidate, Some(day), reason))
+            .push_modal(trigger, &form::keep(&Dialog::KeepUntil(about), candidate, Some(day), reason))
             .await?;
         Ok(())
     }
@@ -316,13 +308,9 @@ impl Inbox {
     pub(crate) async fn submit_until(
         self: &Arc<Self>,
         inbound: &Inbound,
-        modal_value: &str,
+        about: About,
         state: &FormState,
     ) -> anyhow::Result<Ack> {
-        let Some(about) = form::About::decode(modal_value) else {
-            self.outbox.whisper(inbound.reply.clone(), self.requests.no_such_request());
-            return Ok(Ack::Done);
-        };
         let (policy, voter) = match self.may_review(inbound, about.request, &about.list_hash).await? {
             Ok(found) => found,
             Err(NotShown::Over(why)) => {
@@ -359,7 +347,7 @@ impl Inbox {
         inbound: &Inbound,
         policy: &Policy,
         voter: Voter,
-        about: &form::About,
+        about: &About,
         until: &Until,
     ) -> anyhow::Result<Option<Ack>> {
         let Some((request, candidates)) = self.s.store.request(about.request).await? else {
@@ -390,13 +378,9 @@ impl Inbox {
     pub(crate) async fn submit_review(
         self: &Arc<Self>,
         inbound: &Inbound,
-        modal_value: &str,
+        memory: Memory,
         state: &FormState,
     ) -> anyhow::Result<Ack> {
-        let Some(memory) = Memory::decode(modal_value) else {
-            self.outbox.whisper(inbound.reply.clone(), self.requests.no_such_request());
-            return Ok(Ack::Done);
-        };
         // The receipt comes before anything else is written: until it is settled, the deadline waits for it.
         self.s.store.receive(&inbound.key, Some(memory.request), &inbound.user, inbound.received_at).await?;
         let (now, seen) = (self.s.clock.now(), review_dialog::seen(&memory, state, ""));
@@ -450,16 +434,11 @@ impl Inbox {
     pub(crate) async fn submit_exempt(
         self: &Arc<Self>,
         inbound: &Inbound,
-        modal_value: &str,
+        about: About,
         state: &FormState,
     ) -> anyhow::Result<Ack> {
-        let about = form::About::decode(modal_value);
-        let request = match &about {
-            Some(about) => self.s.store.request(about.request).await?,
-            None => None,
-        };
-        let policy = request.as_ref().and_then(|(request, _)| self.s.policy(&request.policy));
-        let (Some(about), Some(policy)) = (about, policy) else {
+        let request = self.s.store.request(about.request).await?;
+        let Some(policy) = request.as_ref().and_then(|(request, _)| self.s.policy(&request.policy)) else {
             self.outbox.whisper(inbound.reply.clone(), self.requests.no_such_request());
             return Ok(Ack::Done);
         };

@@ -22,8 +22,9 @@ use crate::inbox::Inbox;
 use crate::request::decision::{Press, Turned};
 use crate::scheduler::Class;
 use crate::store::AuditContext;
+use crate::wording::actions::{About, Dialog, RowAction, RowEntry};
 use crate::wording::review_dialog::{self, form};
-use crate::wording::row_menu::{Chosen, Wanted, undo_until};
+use crate::wording::row_menu::undo_until;
 use crate::wording::{refusals, shown_who};
 
 /// How long a submission may wait for the identity provider; Slack wants its acknowledgement within 3 s.
@@ -34,14 +35,10 @@ impl Inbox {
     pub(crate) async fn row_click(
         self: &Arc<Self>,
         inbound: &Inbound,
-        value: &str,
+        chosen: RowEntry,
         trigger: &str,
     ) -> anyhow::Result<Ack> {
-        let Some(chosen) = Chosen::decode(value) else {
-            self.outbox.whisper(inbound.reply.clone(), self.requests.no_such_request());
-            return Ok(Ack::Done);
-        };
-        if chosen.wanted == Wanted::Keep {
+        if chosen.what == RowAction::Keep {
             if let Some(turned) = self.keep_for_a_while(inbound, &chosen).await?.err() {
                 self.outbox.whisper(inbound.reply.clone(), turned.text());
             }
@@ -49,20 +46,20 @@ impl Inbox {
         }
         let (this, inbound, trigger) = (Arc::clone(self), inbound.clone(), trigger.to_owned());
         let reply = inbound.reply.clone();
-        let opens_a_form = matches!(chosen.wanted, Wanted::Exempt | Wanted::GiveBack);
+        let opens_dialog = chosen.opens_dialog();
         let answered = async move {
-            let refused = match chosen.wanted {
-                Wanted::Details => this.details(&inbound, &chosen).await?,
-                Wanted::Exempt => this.ask_exempt(&inbound, &chosen, &trigger).await?,
-                Wanted::GiveBack => this.ask_give_back(&inbound, &chosen, &trigger).await?,
-                Wanted::Keep | Wanted::Console => None,
+            let refused = match chosen.what {
+                RowAction::Details => this.details(&inbound, &chosen).await?,
+                RowAction::Exempt => this.ask_exempt(&inbound, &chosen, &trigger).await?,
+                RowAction::Restore => this.ask_give_back(&inbound, &chosen, &trigger).await?,
+                RowAction::Keep | RowAction::Console => None,
             };
             if let Some(text) = refused {
                 this.outbox.whisper(inbound.reply, text);
             }
             Ok(())
         };
-        if opens_a_form {
+        if opens_dialog {
             // Slack opens it for three seconds only, so no question goes before it.
             let this = Arc::clone(self);
             self.commands.background_soon(Class::Action, reply, async move {
@@ -88,7 +85,7 @@ impl Inbox {
     }
 
     /// Answers as `why` does, if the person may ask it. `Some`: why not.
-    async fn details(self: &Arc<Self>, inbound: &Inbound, chosen: &Chosen) -> anyhow::Result<Option<Text>> {
+    async fn details(self: &Arc<Self>, inbound: &Inbound, chosen: &RowEntry) -> anyhow::Result<Option<Text>> {
         let Some((policy, _, _, candidate)) = self.of_row(chosen.request, chosen.position).await? else {
             return Ok(Some(self.requests.no_such_request()));
         };
@@ -114,7 +111,7 @@ impl Inbox {
     async fn keep_for_a_while(
         self: &Arc<Self>,
         inbound: &Inbound,
-        chosen: &Chosen,
+        chosen: &RowEntry,
     ) -> anyhow::Result<Result<Request, Turned>> {
         let Some((policy, ..)) = self.of_row(chosen.request, chosen.position).await? else {
             return Ok(Err(Turned::Away(self.requests.no_such_request())));
@@ -138,7 +135,7 @@ impl Inbox {
     async fn ask_exempt(
         &self,
         inbound: &Inbound,
-        chosen: &Chosen,
+        chosen: &RowEntry,
         trigger: &str,
     ) -> anyhow::Result<Option<Text>> {
         let found = self.of_row(chosen.request, chosen.position).await?;
@@ -170,7 +167,7 @@ impl Inbox {
             return Ok(Some(refusals::refusal(&refusal)));
         }
         let day = policy.day_to_keep_until(self.s.clock.now());
-        let modal = form::keep(form::EXEMPT, &about(chosen), &candidate, Some(day), "");
+        let modal = form::keep(&Dialog::Exempt(about(chosen)), &candidate, Some(day), "");
         self.s.chat.open_modal(trigger, &modal).await?;
         Ok(None)
     }
@@ -179,7 +176,7 @@ impl Inbox {
     async fn ask_give_back(
         &self,
         inbound: &Inbound,
-        chosen: &Chosen,
+        chosen: &RowEntry,
         trigger: &str,
     ) -> anyhow::Result<Option<Text>> {
         let Some((policy, request, _, candidate)) = self.of_row(chosen.request, chosen.position).await?
@@ -194,7 +191,7 @@ impl Inbox {
             return Ok(Some(text));
         }
         let modal =
-            form::give_back(&about(chosen), &candidate, left_alone_until(self.s.clock.now(), &policy.rule));
+            form::give_back(about(chosen), &candidate, left_alone_until(self.s.clock.now(), &policy.rule));
         self.s.chat.open_modal(trigger, &modal).await?;
         Ok(None)
     }
@@ -239,14 +236,10 @@ impl Inbox {
     pub(crate) async fn submit_give_back(
         self: &Arc<Self>,
         inbound: &Inbound,
-        modal_value: &str,
+        about: &About,
         state: &FormState,
     ) -> anyhow::Result<Ack> {
-        let found = match form::About::decode(modal_value) {
-            Some(about) => self.of_row(about.request, about.position).await?,
-            None => None,
-        };
-        let Some((policy, request, _, candidate)) = found else {
+        let Some((policy, request, _, candidate)) = self.of_row(about.request, about.position).await? else {
             self.outbox.whisper(inbound.reply.clone(), self.requests.no_such_request());
             return Ok(Ack::Done);
         };
@@ -302,8 +295,8 @@ impl Inbox {
     }
 }
 
-fn about(chosen: &Chosen) -> form::About {
-    form::About {
+fn about(chosen: &RowEntry) -> About {
+    About {
         request: chosen.request,
         list_hash: chosen.list_hash.clone(),
         position: chosen.position,

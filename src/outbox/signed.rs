@@ -162,11 +162,12 @@ pub(crate) fn is_signed(card: &Card) -> bool {
 
 /// Returns an answer with the dialog that it shows signed.
 pub(crate) fn ack(ack: Ack, database: &DatabaseId) -> Ack {
-    let signed = |modal: Modal| Modal { value: format!("{}{}", modal.value, signature(database)), ..modal };
     match ack {
-        Ack::ReplaceModal(modal) => Ack::ReplaceModal(signed(modal)),
-        Ack::PushModal(modal) => Ack::PushModal(signed(modal)),
-        other @ (Ack::Done | Ack::FormErrors(_) | Ack::CloseAll) => other,
+        Ack::ReplaceModal(modal) => {
+            let value = format!("{}{}", modal.value, signature(database));
+            Ack::ReplaceModal(Modal { value, ..modal })
+        }
+        other @ (Ack::Done | Ack::FormErrors(_)) => other,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::chat::MessageRef;
 use crate::domain::account::AccountStatus;
 use crate::domain::drift::{Log, SKEW, Seen, Watch, needs_log};
 use crate::domain::missed::{self, Checked};
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Policy, PolicyName};
 use crate::identity::IdentityError;
 use crate::outbox::Identity;
 use crate::request::Requests;
@@ -35,18 +35,19 @@ impl Requests {
             && self.s.store.watch_is_due(&policy.name, self.s.clock.now()).await?)
     }
 
-    /// Looks at what is due of the policy at this place of the configuration.
+    /// Looks at the accounts of the policy that are due. A policy that is gone from the configuration has none.
     pub(crate) async fn look_again(
         &self,
-        place: usize,
+        name: &PolicyName,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let Some(policy) = self.s.policies.get(place) else { return Ok(None) };
+        let Some(policy) = self.s.policy(name) else { return Ok(None) };
         let Some(watched_for) = policy.watch_suspended_for else { return Ok(None) };
         let due = self.s.store.due_watches(&policy.name, ROUND_MAX, self.s.clock.now()).await?;
         if due.is_empty() {
             return Ok(None);
         }
+        let work = Work::Watches(name.clone());
         // What is wrong with the credential is wrong for all: the others wait unseen.
         let (halt, blocked) = (stop.child_token(), std::sync::Mutex::new(None));
         let looks: Vec<_> = due
@@ -56,7 +57,7 @@ impl Requests {
                     return None;
                 }
                 let look = self.s.unless_ended(self.look_at(watch, policy.rule.second_look)).await?;
-                self.s.moves_on(Work::Watches(place));
+                self.s.moves_on(&work);
                 match look {
                     Ok((seen, checked)) => Some((watch.id, seen, checked)),
                     Err(until) => {
@@ -203,5 +204,7 @@ mod tests {
         assert!(!bench.engine.requests.drift_is_due(&policy()).await.unwrap());
         let unwatched = Policy { watch_suspended_for: None, ..policy() };
         assert!(!bench.engine.requests.drift_is_due(&unwatched).await.unwrap());
+        let gone = bench.engine.requests.look_again(&"gone".into(), &bench.stop).await;
+        assert_eq!(gone.unwrap(), None, "the configuration has no such policy any more");
     }
 }

@@ -123,7 +123,7 @@ impl Requests {
                 }
                 let obstacle =
                     self.carry_out_one(request, decision, candidate, last_error, &passage, stop).await;
-                self.s.moves_on(Work::Request(request.id));
+                self.s.moves_on(&Work::Request(request.id));
                 let goes_on = match &obstacle {
                     Ok(obstacle) => obstacle.as_ref().is_none_or(|hindrance| passage.is_of_one(hindrance)),
                     Err(_) => false,

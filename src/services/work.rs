@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use crate::domain::policy::PolicyName;
 use crate::scheduler::Class;
 use crate::services::{Services, lock};
 
@@ -15,7 +16,7 @@ use crate::services::{Services, lock};
 const WAKE_MIN: Duration = Duration::milliseconds(200);
 
 /// A row that one task at a time works on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Work {
     Sweep(i64),
     /// One that has not ended when it should have.
@@ -25,16 +26,16 @@ pub(crate) enum Work {
     /// A batch of exemptions that end soon.
     Ending(i64),
     Restoration(i64),
-    /// What the policy at this place of the configuration has suspended.
-    Watches(usize),
+    /// The accounts that the policy has suspended.
+    Watches(PolicyName),
     /// A batch of accounts that are active again.
     Drift(i64),
     /// A suspension before which somebody was seen after all.
     Missed(i64),
     /// Asking the people concerned by a request.
     Concerned(i64),
-    /// Who can decide the questions of the policy at this place of the configuration.
-    Deciders(usize),
+    /// The people who can decide the policy's questions.
+    Deciders(PolicyName),
     Digest(i64),
     Pause(i64),
     /// Everybody's page of the bot.
@@ -45,7 +46,7 @@ pub(crate) enum Work {
 
 impl Work {
     /// Names the work for people.
-    pub(crate) fn in_words(self) -> String {
+    pub(crate) fn in_words(&self) -> String {
         match self {
             Work::Sweep(id) => format!("sweep {id}"),
             Work::LateSweep(id) => format!("the notice that sweep {id} is late"),
@@ -66,7 +67,7 @@ impl Work {
     }
 
     /// Returns what its calls to the outside systems are for.
-    pub(crate) fn class(self) -> Class {
+    pub(crate) fn class(&self) -> Class {
         match self {
             Work::Request(_)
             | Work::Restoration(_)
@@ -110,8 +111,8 @@ pub(crate) struct Rows {
 
 impl Services {
     /// Notes that work on a row has got a step further, so that it is not stuck.
-    pub(crate) fn moves_on(&self, work: Work) {
-        if let Some(task) = lock(&self.rows.in_flight).get_mut(&work) {
+    pub(crate) fn moves_on(&self, work: &Work) {
+        if let Some(task) = lock(&self.rows.in_flight).get_mut(work) {
             task.since = Instant::now();
         }
     }

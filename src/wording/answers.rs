@@ -13,6 +13,7 @@ use crate::domain::policy::{Policy, Rule};
 use crate::domain::progress::Progress;
 use crate::domain::request::{Request, RequestState};
 use crate::forward::Behind;
+use crate::wording::actions::ButtonAction;
 use crate::wording::{account_who, accounts, assessment_in_words, events, mention, span_of_time};
 
 /// Lines of a list in an answer that one person sees; Slack cuts such answers at a few thousand characters.
@@ -28,23 +29,22 @@ pub fn list(title: Text, lines: Vec<Text>) -> Card {
     Card { summary: title, blocks }
 }
 
-/// The buttons of an answer carry a command line each: pressing one asks that instead, with the rights of the person
-/// who presses.
-pub const ASK: &str = "ask";
-
 /// A button that asks `line` in place of the answer that it stands on.
 pub fn ask_button(label: &str, line: String) -> Button {
     // The action ids of one message must differ.
-    let action = format!("{ASK}.{}", label.to_lowercase().replace(' ', "_"));
-    Button::new(action, line, label)
+    ButtonAction::Command { name: label.to_lowercase().replace(' ', "_"), line }.button(label)
 }
 
 /// Has the buttons of an answer that everybody in a channel sees ask for what everybody in that channel may see.
 pub fn stay_here(card: &mut Card) {
     for block in &mut card.blocks {
         if let Block::Buttons(buttons) = block {
-            for button in buttons.iter_mut().filter(|button| button.action.split('.').next() == Some(ASK)) {
-                button.value.push_str(" --here");
+            for button in buttons {
+                if let Some(ButtonAction::Command { .. }) =
+                    ButtonAction::decode(&button.action, &button.value)
+                {
+                    button.value.push_str(" --here");
+                }
             }
         }
     }

@@ -3,18 +3,20 @@
 use crate::chat::{Button, Confirm, Tone};
 use crate::domain::request::{FirstApproval, Request, RequestState};
 use crate::wording::accounts;
-use crate::wording::card::{View, action, in_both, in_state, needs_two, value};
+use crate::wording::actions::{ButtonAction, PageTurn, RequestAction};
+use crate::wording::card::{View, about_request, in_both, in_state, needs_two};
 
 /// The buttons that turn pages.
 pub(crate) fn pages(request: &Request, page: usize, pages: usize) -> Vec<Button> {
-    let button =
-        |action: &str, to: usize, label: String| Button::new(action, format!("{}:{to}", request.id), label);
+    let button = |turn, page: usize, label: String| {
+        ButtonAction::Page { turn, request: request.id, page }.button(label)
+    };
     let mut buttons = Vec::new();
     if page > 0 {
-        buttons.push(button(action::PAGE_BACK, page - 1, format!("Page {page} of {pages}")));
+        buttons.push(button(PageTurn::Back, page - 1, format!("Page {page} of {pages}")));
     }
     if page + 1 < pages {
-        buttons.push(button(action::PAGE_ON, page + 1, format!("Page {} of {pages}", page + 2)));
+        buttons.push(button(PageTurn::On, page + 1, format!("Page {} of {pages}", page + 2)));
     }
     buttons
 }
@@ -26,7 +28,7 @@ pub(crate) fn decisions(view: &View) -> Vec<Button> {
         RequestState::Preview => vec![go_live(view)],
         RequestState::Held { .. } => [release(view, all)].into_iter().chain(deny(view)).collect(),
         RequestState::Pending { first: None } => {
-            let choose = button(view, action::CHOOSE, "Choose…", Tone::Neutral, None);
+            let choose = button(view, RequestAction::Choose, "Choose…", Tone::Neutral, None);
             let decide = [suspend(view, in_state(view, "proposed")), choose];
             decide.into_iter().chain(deny(view)).collect()
         }
@@ -42,20 +44,15 @@ pub(crate) fn decisions(view: &View) -> Vec<Button> {
     }
 }
 
-fn button(view: &View, action: &str, label: &str, tone: Tone, confirm: Option<Confirm>) -> Button {
-    // A person who suspends relies on what the card says about a first approval.
-    let value = match action {
-        action::SUSPEND => format!("{}:{}", view.request.id, view.request.shown()),
-        _ => value(view.request),
-    };
-    Button { tone, confirm, ..Button::new(action, value, label) }
+fn button(view: &View, what: RequestAction, label: &str, tone: Tone, confirm: Option<Confirm>) -> Button {
+    Button { tone, confirm, ..about_request(what, view.request).button(label) }
 }
 
 /// Returns two buttons: one denies, whatever else works; the other one asks why first.
 fn deny(view: &View) -> [Button; 2] {
     [
-        button(view, action::DENY, "Deny all", Tone::Neutral, None),
-        button(view, action::DENY_WHY, "Deny all, say why…", Tone::Neutral, None),
+        button(view, RequestAction::Deny, "Deny all", Tone::Neutral, None),
+        button(view, RequestAction::DenyWhy, "Deny all, say why…", Tone::Neutral, None),
     ]
 }
 
@@ -66,7 +63,7 @@ fn go_live(view: &View) -> Button {
         yes: "Go live".into(),
         no: "Not yet".into(),
     };
-    button(view, action::GO_LIVE, "Looks right, go live", Tone::Primary, Some(confirm))
+    button(view, RequestAction::GoLive, "Looks right, go live", Tone::Primary, Some(confirm))
 }
 
 fn release(view: &View, count: usize) -> Button {
@@ -79,7 +76,7 @@ fn release(view: &View, count: usize) -> Button {
         yes: "Release once".into(),
         no: "Go back".into(),
     };
-    button(view, action::RELEASE, "Release once", Tone::Danger, Some(confirm))
+    button(view, RequestAction::Release, "Release once", Tone::Danger, Some(confirm))
 }
 
 fn these(count: usize) -> String {
@@ -111,7 +108,7 @@ fn suspend_button(view: &View, count: usize, text: String) -> Button {
         no: "Go back".into(),
     };
     let label = format!("Suspend {}", accounts(count));
-    button(view, action::SUSPEND, &label, Tone::Danger, Some(confirm))
+    button(view, RequestAction::Suspend, &label, Tone::Danger, Some(confirm))
 }
 
 fn second_of_two(view: &View, first: &FirstApproval) -> Vec<Button> {
@@ -122,8 +119,8 @@ fn second_of_two(view: &View, first: &FirstApproval) -> Vec<Button> {
         these(count).to_lowercase()
     );
     let suspend = (count > 0).then(|| suspend_button(view, count, text));
-    let choose = button(view, action::CHOOSE, "Choose…", Tone::Neutral, None);
-    let take_back = button(view, action::TAKE_BACK, "Take my approval back", Tone::Neutral, None);
+    let choose = button(view, RequestAction::Choose, "Choose…", Tone::Neutral, None);
+    let take_back = button(view, RequestAction::TakeBack, "Take my approval back", Tone::Neutral, None);
     suspend.into_iter().chain([choose]).chain(deny(view)).chain([take_back]).collect()
 }
 
@@ -142,11 +139,11 @@ fn retry(view: &View, failed: usize) -> Option<Button> {
         1 => "Retry the failed account".to_owned(),
         _ => format!("Retry the {failed} failed accounts"),
     };
-    (failed > 0).then(|| button(view, action::RETRY, &label, Tone::Danger, Some(confirm)))
+    (failed > 0).then(|| button(view, RequestAction::Retry, &label, Tone::Danger, Some(confirm)))
 }
 
 /// Somebody has to be able to carry it out: without its policy there is nothing to ask.
 fn ask_again(view: &View) -> Option<Button> {
     let offered = view.request.asked_again.is_none() && view.policy.is_some();
-    offered.then(|| button(view, action::ASK_AGAIN, "Ask again with fresh data", Tone::Neutral, None))
+    offered.then(|| button(view, RequestAction::AskAgain, "Ask again with fresh data", Tone::Neutral, None))
 }

@@ -15,6 +15,7 @@ use crate::domain::policy::Policy;
 use crate::domain::progress;
 use crate::domain::request::{AskedAgain, Became, Decision, FirstApproval, Request, RequestState, Retry};
 use crate::domain::restoration::Restoration;
+use crate::wording::actions::{ButtonAction, RequestAction};
 use crate::wording::before::{self, Before};
 use crate::wording::{
     accounts, backlog, belongs_to, buttons, by_both, deciders, guard_in_words, idle_in_words, mention,
@@ -34,34 +35,6 @@ const MANY_LEFT: usize = 20;
 const ROW_CHARS: usize = 310;
 /// The most characters of an error or reason in a row; the thread has all of it.
 const WORDS_MAX: usize = 150;
-
-/// The buttons of a card, as the words that come back with a click.
-pub mod action {
-    /// Suspend all that are listed.
-    pub const SUSPEND: &str = "suspend";
-    /// Suspend nobody.
-    pub const DENY: &str = "deny";
-    /// Open the dialog that suspends nobody and says why.
-    pub const DENY_WHY: &str = "deny_why";
-    /// Open the dialog to keep some.
-    pub const CHOOSE: &str = "choose";
-    /// Release a held request.
-    pub const RELEASE: &str = "release";
-    /// Take a previewed rule live.
-    pub const GO_LIVE: &str = "go_live";
-    /// Take one's own first approval back.
-    pub const TAKE_BACK: &str = "take_back_approval";
-    /// Try again what failed.
-    pub const RETRY: &str = "retry";
-    /// Ask about an ended request again.
-    pub const ASK_AGAIN: &str = "ask_again";
-    /// Show the page before.
-    pub const PAGE_BACK: &str = "page_back";
-    /// Show the page after.
-    pub const PAGE_ON: &str = "page_on";
-    /// The menu beside a person.
-    pub const PERSON: &str = "person";
-}
 
 /// All that a card shows.
 pub struct View<'a> {
@@ -95,11 +68,6 @@ pub struct View<'a> {
     pub by_email: &'a [Subject],
     /// What our own records say of the accounts.
     pub before: &'a Before,
-}
-
-/// The value that a card's buttons carry: the request and the list that the person sees.
-pub fn value(request: &Request) -> String {
-    format!("{}:{}", request.id, request.list_hash)
 }
 
 /// Renders the card.
@@ -572,8 +540,17 @@ fn summary(view: &View) -> Text {
     }
 }
 
+/// Returns what a button does about a request on the list that the card shows.
+pub(crate) fn about_request(what: RequestAction, request: &Request) -> ButtonAction {
+    // A person who suspends relies on what the card says about a first approval.
+    let list_hash = match what {
+        RequestAction::Suspend => request.shown(),
+        _ => request.list_hash.clone(),
+    };
+    ButtonAction::Request { what, request: request.id, list_hash }
+}
+
 /// A button elsewhere that opens the same dialog as the card's own.
 pub fn review_button(request: &Request) -> Button {
-    let value = format!("{}:{}", request.id, request.list_hash);
-    Button::new(action::CHOOSE, value, format!("Review request {}…", request.id))
+    about_request(RequestAction::Choose, request).button(format!("Review request {}…", request.id))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::chat::{Block, Button, Card, MessageRef, Span, Text};
+use crate::chat::{Block, Card, MessageRef, Span, Text};
 use crate::domain::account::{AccountStatus, Changer};
 use crate::domain::assess::left_alone_until;
 use crate::domain::candidate::Candidate;
@@ -13,8 +13,8 @@ use crate::domain::missed::Missed;
 use crate::domain::policy::Policy;
 use crate::domain::request::Request;
 use crate::store::Drifted;
-use crate::wording::card::action;
-use crate::wording::row_menu::{Chosen, Wanted, undo_until};
+use crate::wording::actions::{ButtonAction, RowAction, RowEntry};
+use crate::wording::row_menu::undo_until;
 use crate::wording::{accounts, sign_in_words, who};
 
 /// A name out of the log has at most so many characters here, so that a message never loses an account to one.
@@ -84,17 +84,13 @@ pub fn missed(
         candidate.filter(|candidate| undo_until(policy, candidate).is_some_and(|until| now < until));
     let advice = match in_time {
         Some(candidate) => {
-            let chosen = Chosen {
-                wanted: Wanted::GiveBack,
+            let restore = ButtonAction::Row(RowEntry {
+                what: RowAction::Restore,
                 request: request.id,
                 position: candidate.position,
                 list_hash: request.list_hash.clone(),
-            };
-            blocks.push(Block::Buttons(vec![Button::new(
-                action::PERSON,
-                chosen.encode(),
-                "Restore access…",
-            )]));
+            });
+            blocks.push(Block::Buttons(vec![restore.button("Restore access…")]));
             "If the account is still needed, an approver can restore it."
         }
         None => "If the account is still needed, an admin of the policy can restore it.",

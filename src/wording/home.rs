@@ -6,11 +6,9 @@ use crate::chat::{Block, Button, Confirm, Home, Span, Text};
 use crate::domain::audit::{Actor, AuditEvent};
 use crate::domain::exemption::Granted;
 use crate::domain::person::Known;
+use crate::wording::actions::ButtonAction;
 use crate::wording::answers::{self, Health, PolicyStatus, health_line, policy_line};
 use crate::wording::{card, counted, events, exemptions, mention};
-
-/// Sweeps the policy in the button's value.
-pub const SWEEP: &str = "home_sweep";
 
 /// Policies with all their lines; Slack takes 100 blocks in all.
 const POLICIES_MAX: usize = 12;
@@ -109,8 +107,8 @@ fn buttons(status: &PolicyStatus, known: &Known) -> Vec<Button> {
         no: "Go back".into(),
     };
     let about = Some(format!("Sweep {name} now"));
-    let mut buttons =
-        vec![Button { confirm: Some(confirm), about, ..Button::new(SWEEP, name.clone(), "Sweep now") }];
+    let sweep = ButtonAction::Sweep { policy: name.clone() };
+    let mut buttons = vec![Button { confirm: Some(confirm), about, ..sweep.button("Sweep now") }];
     if known.voter.approver {
         let pending = status.open.iter().filter(|(request, _)| request.can_be_reviewed());
         buttons.extend(pending.take(REVIEWS_MAX).map(|(request, _)| card::review_button(request)));

@@ -4,6 +4,7 @@
 //! always a [`Span::Quoted`]. The summary of each card is a sentence that stands alone, because notifications and
 //! screen readers get nothing else.
 
+pub mod actions;
 pub mod answers;
 pub mod before;
 pub mod blocked;

@@ -11,19 +11,11 @@ use crate::domain::concern::{
     Answer, Answered, Asking, Field, Piece, Question, Refusal, Role, Template, manager_of,
 };
 use crate::domain::request::{Request, RequestState};
+use crate::wording::actions::ButtonAction;
 use crate::wording::{counted, idle_for, idle_in_words, mention, period, shown_who};
-
-/// The first word of the action of an answer's button.
-pub const ANSWER: &str = "concern";
 
 /// Accounts of one manager in one message: two blocks each, within Slack's 50.
 pub const PEOPLE_MAX: usize = 15;
-
-/// The value of an answer's button, read back.
-pub fn answer_of(value: &str) -> Option<(i64, Answer)> {
-    let (id, word) = value.split_once(':')?;
-    Some((id.parse().ok()?, Answer::of(word)?))
-}
 
 /// The message to one person about their own account, or to a manager about their people.
 pub struct Message<'a> {
@@ -122,9 +114,8 @@ fn buttons(question: &Question, candidate: &Candidate) -> Vec<Button> {
     let whose =
         if candidate.shown.name.trim().is_empty() { &candidate.shown.login } else { &candidate.shown.name };
     let button = |answer: Answer, label: &str, about: String| {
-        let action = format!("{ANSWER}.{}.{}", answer.word(), question.id);
-        let value = format!("{}:{}", question.id, answer.word());
-        Button { about: Some(about), ..Button::new(action, value, label) }
+        let action = ButtonAction::Answer { question: question.id, answer };
+        Button { about: Some(about), ..action.button(label) }
     };
     let all = match question.role {
         Role::Person => {

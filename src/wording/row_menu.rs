@@ -8,97 +8,35 @@ use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::policy::Policy;
 use crate::domain::request::{Request, RequestState};
 use crate::domain::restoration::{Restoration, RestorationState, Skip};
-use crate::wording::card::{View, action, cut};
+use crate::wording::actions::{ButtonAction, RowAction, RowEntry};
+use crate::wording::card::{View, cut};
 use crate::wording::{mention, span_of_time};
-
-/// What a person may want of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
-    /// All that is known of the account.
-    Details,
-    /// Keep it for a while, at once.
-    Keep,
-    /// Ask until when it is to be kept.
-    Exempt,
-    /// Ask why it is restored.
-    GiveBack,
-    /// The provider's own page about it, which the client opens by itself.
-    Console,
-}
-
-impl Wanted {
-    const ALL: [Wanted; 5] =
-        [Wanted::Details, Wanted::Keep, Wanted::Exempt, Wanted::GiveBack, Wanted::Console];
-
-    fn word(self) -> &'static str {
-        match self {
-            Wanted::Details => "details",
-            Wanted::Keep => "keep",
-            Wanted::Exempt => "exempt",
-            Wanted::GiveBack => "give_back",
-            Wanted::Console => "console",
-        }
-    }
-}
-
-/// A chosen item: what is wanted, and for which person. It travels through Slack and is looked up, never trusted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chosen {
-    /// What is wanted.
-    pub wanted: Wanted,
-    /// The request.
-    pub request: i64,
-    /// The place in its list.
-    pub position: u32,
-    /// The list that the person sees.
-    pub list_hash: String,
-}
-
-impl Chosen {
-    /// As an opaque value.
-    pub fn encode(&self) -> String {
-        format!("{}:{}:{}:{}", self.wanted.word(), self.request, self.position, self.list_hash)
-    }
-
-    /// The value's meaning; `None` if it isn't one of ours.
-    pub fn decode(value: &str) -> Option<Chosen> {
-        let mut parts = value.split(':');
-        let word = parts.next()?;
-        let chosen = Chosen {
-            wanted: Wanted::ALL.into_iter().find(|wanted| wanted.word() == word)?,
-            request: parts.next()?.parse().ok()?,
-            position: parts.next()?.parse().ok()?,
-            list_hash: parts.next()?.to_owned(),
-        };
-        parts.next().is_none().then_some(chosen)
-    }
-}
 
 /// The menu beside a person: what can be done about them now.
 pub fn menu(view: &View, candidate: &Candidate) -> Menu {
-    let item = |wanted, label: String| {
+    let entry = |what| {
         let Request { id, list_hash, .. } = view.request;
-        let chosen =
-            Chosen { wanted, request: *id, position: candidate.position, list_hash: list_hash.clone() };
-        MenuItem { value: chosen.encode(), label, url: None }
+        let list_hash = list_hash.clone();
+        ButtonAction::Row(RowEntry { what, request: *id, position: candidate.position, list_hash })
     };
-    let mut items = vec![item(Wanted::Details, "Details".into())];
+    let item = |what, label: String| MenuItem { value: entry(what).value(), label, url: None };
+    let mut items = vec![item(RowAction::Details, "Details".into())];
     let waits = matches!(view.request.state, RequestState::Pending { .. });
     if let Some(policy) = view.policy.filter(|_| waits && candidate.state == CandidateState::Proposed) {
-        items.push(item(Wanted::Keep, format!("Keep for {}", span_of_time(policy.kept_for()))));
-        items.push(item(Wanted::Exempt, "Exempt…".into()));
+        items.push(item(RowAction::Keep, format!("Keep for {}", span_of_time(policy.kept_for()))));
+        items.push(item(RowAction::Exempt, "Exempt…".into()));
     }
     let in_time =
         view.policy.and_then(|policy| undo_until(policy, candidate)).is_some_and(|at| view.now < at);
     let given_back =
         latest(view, candidate).is_some_and(|restoration| restoration.state.is_or_will_be_back());
     if in_time && !given_back && matches!(view.request.state, RequestState::Completed { .. }) {
-        items.push(item(Wanted::GiveBack, "Restore access…".into()));
+        items.push(item(RowAction::Restore, "Restore access…".into()));
     }
     if let Some(link) = view.links.get(&candidate.position) {
-        items.push(MenuItem { url: Some(link.clone()), ..item(Wanted::Console, "Open in Okta".into()) });
+        items.push(MenuItem { url: Some(link.clone()), ..item(RowAction::Console, "Open in Okta".into()) });
     }
-    Menu { action: action::PERSON.into(), items, confirm: None }
+    Menu { action: entry(RowAction::Details).id(), items, confirm: None }
 }
 
 /// Until when the finished card offers to restore a suspended account.

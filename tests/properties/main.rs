@@ -6,6 +6,7 @@ mod generate;
 mod targets;
 
 mod accounts;
+mod actions;
 mod cards;
 mod files;
 #[allow(dead_code, reason = "each test target uses a part of the builders")]

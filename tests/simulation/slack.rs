@@ -161,14 +161,13 @@ impl Slack {
         let mut workspace = self.workspace();
         match ack {
             Ack::Done => workspace.dialogs.retain(|dialog| dialog.view.id != view.id),
-            Ack::CloseAll => workspace.dialogs.retain(|dialog| dialog.user != inbound.user),
             Ack::ReplaceModal(modal) => {
                 let dialog = workspace.dialogs.iter_mut().find(|dialog| dialog.view.id == view.id);
                 if let Some(dialog) = dialog {
                     dialog.modal = modal.clone();
                 }
             }
-            Ack::FormErrors(_) | Ack::PushModal(_) => {}
+            Ack::FormErrors(_) => {}
         }
     }
 

@@ -230,8 +230,6 @@ fn ack_in_words(ack: &Ack) -> String {
         Ack::Done => "done".to_owned(),
         Ack::FormErrors(errors) => format!("{errors:?}"),
         Ack::ReplaceModal(modal) => format!("replaced by {}", modal.title),
-        Ack::PushModal(modal) => format!("covered by {}", modal.title),
-        Ack::CloseAll => "closed".to_owned(),
     }
 }
 

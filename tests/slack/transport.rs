@@ -282,36 +282,6 @@ async fn a_form_is_answered_with_errors_or_another_modal() {
 }
 
 #[tokio::test]
-async fn a_form_is_answered_with_a_modal_on_top_or_closes_them_all() {
-    let mut bot = Running::start().await;
-    let mut peer = bot.wire.peer().await;
-    peer.send(&submission("e1"));
-    bot.input().await.answer.send(Ack::PushModal(modal(1))).unwrap();
-    let pushed = peer.ack().await["payload"].take();
-    assert_eq!(
-        (&pushed["response_action"], &pushed["view"]["callback_id"]),
-        (&"push".into(), &"choose".into())
-    );
-    // Too large for an acknowledgement: a stand-in has a name under which it is found, once Slack has opened it.
-    bot.wire.error("views.update", "not_found");
-    peer.send(&submission("e2"));
-    bot.input().await.answer.send(Ack::PushModal(modal(90))).unwrap();
-    let small = peer.ack().await["payload"]["view"].take();
-    assert_eq!((&small["external_id"], small["blocks"].as_array().unwrap().len()), (&"e2".into(), 1));
-    bot.wire.call("views.update").await;
-    let update = bot.wire.call("views.update").await.body;
-    assert_eq!((&update["external_id"], &update["view"]["external_id"]), (&"e2".into(), &"e2".into()));
-    assert_eq!(update["view"]["blocks"].as_array().unwrap().len(), 90);
-    peer.send(&submission("e3"));
-    bot.input().await.answer.send(Ack::CloseAll).unwrap();
-    assert_eq!(peer.ack().await["payload"], json!({ "response_action": "clear" }));
-    // Nobody sees what answers a click this way, so it isn't sent.
-    peer.send(&click("e4", "1"));
-    bot.input().await.answer.send(Ack::PushModal(modal(1))).unwrap();
-    assert_eq!(peer.ack().await, json!({ "envelope_id": "e4" }));
-}
-
-#[tokio::test]
 async fn shutdown_finishes_and_acknowledges_what_is_in_flight() {
     let mut bot = Running::start().await;
     let mut peer = bot.works().await;

@@ -8,6 +8,7 @@ use inactive_contractors::domain::candidate::{Candidate, CandidateState};
 use inactive_contractors::domain::draft::{Change, Draft, Sort};
 use inactive_contractors::domain::keep::Until;
 use inactive_contractors::domain::request::{Refusal, RequestState};
+use inactive_contractors::wording::actions::{About, Control, Dialog};
 use inactive_contractors::wording::refusals;
 use inactive_contractors::wording::review_dialog;
 use inactive_contractors::wording::review_dialog::{View, form};
@@ -76,15 +77,24 @@ async fn a_review_that_is_over_says_who_and_what() {
 #[tokio::test]
 async fn the_dialogs_about_one_person() {
     let mut desk = Desk::open().await;
-    let about = form::About { request: 7, list_hash: "abc".into(), position: 0, below: "V1".into() };
+    let about = About { request: 7, list_hash: "abc".into(), position: 0, below: "V1".into() };
     let day = NaiveDate::from_ymd_opt(2026, 12, 31);
     for (name, candidate) in ["long", "rtl", "cjk", "nameless", "channel"].into_iter().zip(crowd(5)) {
-        desk.dialog_is(&format!("keep_until_{name}"), &form::keep(form::KEEP, &about, &candidate, day, EVIL))
-            .await;
-        desk.dialog_is(&format!("exempt_{name}"), &form::keep(form::EXEMPT, &about, &candidate, day, ""))
-            .await;
-        desk.dialog_is(&format!("give_back_{name}"), &form::give_back(&about, &candidate, at(0) + days(7)))
-            .await;
+        desk.dialog_is(
+            &format!("keep_until_{name}"),
+            &form::keep(&Dialog::KeepUntil(about.clone()), &candidate, day, EVIL),
+        )
+        .await;
+        desk.dialog_is(
+            &format!("exempt_{name}"),
+            &form::keep(&Dialog::Exempt(about.clone()), &candidate, day, ""),
+        )
+        .await;
+        desk.dialog_is(
+            &format!("give_back_{name}"),
+            &form::give_back(about.clone(), &candidate, at(0) + days(7)),
+        )
+        .await;
     }
     desk.close();
 }
@@ -138,6 +148,9 @@ fn each_order_can_be_chosen() {
     for (value, order) in
         [("longest", Sort::LongestIdle), ("shortest", Sort::ShortestIdle), ("name", Sort::Name)]
     {
-        assert_eq!(review_dialog::change("sort-3", value), Some(Change::Sort(order)));
+        assert_eq!(
+            Control::decode("sort-3", value).map(|control| control.change()),
+            Some(Change::Sort(order))
+        );
     }
 }

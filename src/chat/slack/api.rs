@@ -255,13 +255,6 @@ impl Api {
         self.write::<_, Accepted>("views.update", &request).await.map(|_| ())
     }
 
-    /// As [`Api::update_modal`], for a modal that was opened with a name of ours.
-    pub(super) async fn update_named_modal(&self, name: &str, modal: &Modal) -> Result<(), ChatError> {
-        let view = render::named_view(modal, &self.me.team_url, Some(name));
-        let request = SlackApiViewsUpdateRequest::new(view).with_external_id(name.to_owned());
-        self.write::<_, Accepted>("views.update", &request).await.map(|_| ())
-    }
-
     pub(super) async fn push_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError> {
         let view = render::view(modal, &self.me.team_url);
         let request = SlackApiViewsPushRequest::new(trigger.into(), view);

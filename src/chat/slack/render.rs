@@ -94,11 +94,6 @@ pub(super) fn message(card: &Card, team_url: &Url) -> Message {
 
 /// A modal. Its kind travels as `callback_id`, its value as `private_metadata`.
 pub(super) fn view(modal: &Modal, team_url: &Url) -> SlackView {
-    named_view(modal, team_url, None)
-}
-
-/// A modal that can be found again by a name of ours, which no other of the workspace may have.
-pub(super) fn named_view(modal: &Modal, team_url: &Url, name: Option<&str>) -> SlackView {
     let mut page = Page::new(team_url, VIEW_CHARS_MAX);
     page.add_all(&modal.blocks);
     let blocks = page.fitting(VIEW_BLOCKS_MAX);
@@ -109,7 +104,6 @@ pub(super) fn named_view(modal: &Modal, team_url: &Url, name: Option<&str>) -> S
         .with_callback_id(modal.kind.as_str().into())
         .with_private_metadata(modal.value.clone());
     view.submit = submit.map(|label| words(label, TITLE_CHARS_MAX));
-    view.external_id = name.map(str::to_owned);
     SlackView::Modal(view)
 }
 

@@ -10,74 +10,33 @@ use std::collections::BTreeMap;
 
 use crate::chat::{Block, Button, Choice, FormState, Menu, MenuItem, Modal, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
-use crate::domain::draft::{Change, Draft, SEARCH_MAX, Seen, Sort};
+use crate::domain::draft::{Draft, SEARCH_MAX, Seen, Sort};
 use crate::domain::request::{Request, RequestState};
+use crate::wording::actions::{Control, Dialog, Memory, PageTurn, SORTS, sort_word};
 use crate::wording::{accounts, belongs_to, idle_in_words, mention, outcome_in_words, shown_who};
 
-/// The dialog's kind.
-pub const KIND: &str = "choose";
-/// The kind of what is shown in its place once there is nothing left to choose.
-pub const OVER: &str = "choose_over";
 /// The reason's name.
 pub const REASON: &str = "reason";
-/// The menu beside each person: keep them until a day.
-pub const PERSON: &str = "keep_until";
 /// The most characters of a reason.
 pub const REASON_MAX: u32 = 500;
 
 /// People on one page: two blocks each, and a dozen for the rest, within Slack's 100.
 pub const PAGE: usize = 30;
 
-const TICK: &str = "tick";
-const SEARCH: &str = "search";
-const SORT: &str = "sort";
-const TURN_BACK: &str = "choose_back";
-const TURN_ON: &str = "choose_on";
-const ALL: &str = "tick_all";
-const NOBODY: &str = "untick_all";
-const CLEAR: &str = "clear_search";
-const START_OVER: &str = "start_over";
-
-/// Which draft a dialog shows: it travels through Slack and is looked up, never trusted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Memory {
-    /// The request.
-    pub request: i64,
-    /// The list that the person sees.
-    pub list_hash: String,
-    /// The draft's generation.
-    pub generation: u32,
-}
-
-impl Memory {
-    /// As an opaque value.
-    pub fn encode(&self) -> String {
-        format!("{}:{}:{}", self.request, self.list_hash, self.generation)
-    }
-
-    /// The value's meaning; `None` if it isn't one of ours.
-    pub fn decode(value: &str) -> Option<Memory> {
-        let mut parts = value.split(':');
-        let memory = Memory {
-            request: parts.next()?.parse().ok()?,
-            list_hash: parts.next()?.to_owned(),
-            generation: parts.next()?.parse().ok()?,
-        };
-        parts.next().is_none().then_some(memory)
-    }
-}
-
 /// What the inputs of a dialog said.
 pub fn seen(memory: &Memory, state: &FormState, stamp: &str) -> Seen {
-    let named = |name: &str| format!("{name}-{}", memory.generation);
-    let of_person = |group: &str| group.strip_prefix(&named(TICK))?.strip_prefix('-')?.parse::<u32>().ok();
+    let generation = memory.generation;
+    let of_person = |group: &str| match Control::decode(group, "")? {
+        Control::Tick { generation: of, position } => (of == generation).then_some(position),
+        _ => None,
+    };
     let ticked: BTreeMap<u32, bool> = state
         .ticked
         .iter()
         .filter_map(|(group, ticked)| Some((of_person(group)?, !ticked.is_empty())))
         .collect();
     Seen {
-        generation: memory.generation,
+        generation,
         stamp: stamp.to_owned(),
         ticked,
         reason: state
@@ -85,26 +44,7 @@ pub fn seen(memory: &Memory, state: &FormState, stamp: &str) -> Seen {
             .get(REASON)
             // Slack keeps to the length; what comes over the wire need not come from its dialog.
             .map(|reason| reason.trim().chars().take(REASON_MAX as usize).collect()),
-        search: state.typed.get(&named(SEARCH)).cloned(),
-    }
-}
-
-/// What a click in the dialog means. `None`: it is no control of ours.
-pub fn change(action: &str, value: &str) -> Option<Change> {
-    match action.split('-').next().unwrap_or_default() {
-        TICK | PERSON => Some(Change::Tick),
-        SEARCH => Some(Change::Search),
-        SORT => Some(Change::Sort(match value {
-            "shortest" => Sort::ShortestIdle,
-            "name" => Sort::Name,
-            _ => Sort::LongestIdle,
-        })),
-        TURN_BACK | TURN_ON => Some(Change::Page(value.parse().ok()?)),
-        ALL => Some(Change::All),
-        NOBODY => Some(Change::Nobody),
-        CLEAR => Some(Change::ClearSearch),
-        START_OVER => Some(Change::StartOver),
-        _ => None,
+        search: state.typed.get(&Control::Search { generation }.id()).cloned(),
     }
 }
 
@@ -147,11 +87,14 @@ pub fn modal(view: &View) -> Modal {
         multiline: true,
         instant: false,
     });
-    let memory =
-        Memory { request: request.id, list_hash: request.list_hash.clone(), generation: draft.generation };
+    let dialog = Dialog::Review(Memory {
+        request: request.id,
+        list_hash: request.list_hash.clone(),
+        generation: draft.generation,
+    });
     Modal {
-        kind: KIND.into(),
-        value: memory.encode(),
+        kind: dialog.kind(),
+        value: dialog.value(),
         title: format!("Request {}", request.id),
         submit: Some(submit_label(draft, candidates)),
         blocks,
@@ -180,29 +123,22 @@ fn question(request: &Request) -> Text {
 fn resumed(draft: &Draft) -> Vec<Block> {
     let Some(at) = draft.resumed else { return Vec::new() };
     let text = Text::plain("Your selection of ").with(Span::Time(at)).then(" is still here.");
-    vec![Block::Section(text), Block::Buttons(vec![button(START_OVER, String::new(), "Start over".into())])]
+    vec![Block::Section(text), Block::Buttons(vec![Control::StartOver.button("Start over")])]
 }
 
 fn controls(draft: &Draft, matching: usize, all: usize) -> Vec<Block> {
-    let orders =
-        [("longest", "Longest idle first"), ("shortest", "Shortest idle first"), ("name", "By name")];
-    let chosen = match draft.sort {
-        Sort::LongestIdle => "longest",
-        Sort::ShortestIdle => "shortest",
-        Sort::Name => "name",
-    };
     let which = if draft.search.is_empty() { format!("all {all}") } else { format!("the {matching} found") };
     let mut buttons = Vec::new();
     if matching > 0 {
-        buttons.push(button(ALL, String::new(), format!("Tick {which}")));
-        buttons.push(button(NOBODY, String::new(), format!("Untick {which}")));
+        buttons.push(Control::TickAll.button(format!("Tick {which}")));
+        buttons.push(Control::UntickAll.button(format!("Untick {which}")));
     }
     if !draft.search.is_empty() {
-        buttons.push(button(CLEAR, String::new(), "Clear the search".into()));
+        buttons.push(Control::ClearSearch.button("Clear the search"));
     }
     vec![
         Block::TextInput {
-            name: format!("{SEARCH}-{}", draft.generation),
+            name: Control::Search { generation: draft.generation }.id(),
             label: "Search".into(),
             hint: Some("Name, login, e-mail, manager or organisation. Press Enter.".into()),
             optional: true,
@@ -212,14 +148,22 @@ fn controls(draft: &Draft, matching: usize, all: usize) -> Vec<Block> {
             instant: true,
         },
         Block::Select {
-            name: format!("{SORT}-{}", draft.generation),
+            name: Control::Sort { generation: draft.generation, sort: draft.sort }.id(),
             label: "Order".into(),
-            options: orders.map(|(value, label)| (value.to_owned(), label.to_owned())).into(),
-            chosen: Some(chosen.into()),
+            options: SORTS.map(|sort| (sort_word(sort).to_owned(), order(sort).to_owned())).into(),
+            chosen: Some(sort_word(draft.sort).to_owned()),
             instant: true,
         },
         Block::Buttons(buttons),
     ]
+}
+
+fn order(sort: Sort) -> &'static str {
+    match sort {
+        Sort::LongestIdle => "Longest idle first",
+        Sort::ShortestIdle => "Shortest idle first",
+        Sort::Name => "By name",
+    }
 }
 
 fn counts(view: &View, matching: usize, page: usize, pages: usize) -> Text {
@@ -266,15 +210,17 @@ fn person(view: &View, candidate: &Candidate) -> Vec<Block> {
         let keep = text.then("\n").with(Span::Bold("○ keep until".into())).then(" ");
         text = keep.with(Span::Time(super::last_moment(until.ends_at))).then(": ").quoted(&until.reason);
     }
+    let position = candidate.position;
+    let keep_until = Control::KeepUntil { position };
     let item = MenuItem {
-        value: candidate.position.to_string(),
+        value: keep_until.value(),
         label: if until.is_some() { "Keep until another day…" } else { "Keep until…" }.into(),
         url: None,
     };
-    let menu = Menu { action: PERSON.into(), items: vec![item], confirm: None };
+    let menu = Menu { action: keep_until.id(), items: vec![item], confirm: None };
     vec![
         Block::Checkboxes {
-            name: format!("{TICK}-{}-{}", draft.generation, candidate.position),
+            name: Control::Tick { generation: draft.generation, position }.id(),
             label: plain_who(candidate),
             choices: vec![tick],
             instant: true,
@@ -289,15 +235,13 @@ pub fn plain_who(candidate: &Candidate) -> String {
 }
 
 fn turn_buttons(page: usize, pages: usize) -> Vec<Button> {
-    let turn =
-        |action: &str, to: usize| button(action, to.to_string(), format!("Page {} of {pages}", to + 1));
-    let back = (page > 0).then(|| turn(TURN_BACK, page - 1));
-    let on = (page + 1 < pages).then(|| turn(TURN_ON, page + 1));
+    let button = |turn, page: usize| {
+        let to = u32::try_from(page).unwrap_or(u32::MAX);
+        Control::Page { turn, page: to }.button(format!("Page {} of {pages}", page + 1))
+    };
+    let back = (page > 0).then(|| button(PageTurn::Back, page - 1));
+    let on = (page + 1 < pages).then(|| button(PageTurn::On, page + 1));
     back.into_iter().chain(on).collect()
-}
-
-fn button(action: &str, value: String, label: String) -> Button {
-    Button::new(action, value, label)
 }
 
 /// What is shown in the dialog's place once there is nothing left to choose: why, and what became of the request.
@@ -307,7 +251,13 @@ pub fn over(id: i64, why: Text, request: Option<(&Request, &[Candidate])>) -> Mo
         blocks.extend(became(request, candidates).map(Block::Section));
     }
     blocks.push(Block::Context(Text::plain("You can close this. Your selection was not used.")));
-    Modal { kind: OVER.into(), value: String::new(), title: format!("Request {id}"), submit: None, blocks }
+    Modal {
+        kind: Dialog::Over.kind(),
+        value: Dialog::Over.value(),
+        title: format!("Request {id}"),
+        submit: None,
+        blocks,
+    }
 }
 
 fn became(request: &Request, candidates: &[Candidate]) -> Option<Text> {

@@ -7,19 +7,16 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use slack_morphism::prelude::{
-    SlackViewSubmissionClearResponse, SlackViewSubmissionErrorsResponse, SlackViewSubmissionPushResponse,
-    SlackViewSubmissionResponse, SlackViewSubmissionUpdateResponse,
+    SlackViewSubmissionErrorsResponse, SlackViewSubmissionResponse, SlackViewSubmissionUpdateResponse,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::chat::slack::inbound::{self, Envelope, Read};
 use crate::chat::slack::render;
-use crate::chat::{
-    Ack, Block, Card, ChatError, Connection, Handler, Inbound, Modal, ReplyTo, Text, ViewRef, What,
-};
+use crate::chat::{Ack, Block, Card, Connection, Handler, Inbound, Modal, ReplyTo, Text, ViewRef, What};
 
 use super::connection::{Frame, Outgoing};
 use super::{Socket, Watched};
@@ -35,10 +32,6 @@ const REMEMBERED_MAX: usize = 10_000;
 
 /// Slack drops acknowledgements of 20 KB and more without a word.
 const ACK_BYTES_MAX: usize = 19 * 1024;
-
-/// How often, and how far apart, a modal that came with an acknowledgement is looked for until Slack has opened it.
-const OPENING_TRIES: usize = 10;
-const OPENING_WAIT: Duration = Duration::from_millis(200);
 
 /// What all connections share.
 pub(super) struct Dispatch {
@@ -59,16 +52,8 @@ struct Seen {
 /// What goes back for an envelope.
 struct Reply {
     ack: String,
-    /// A modal to put in place once the acknowledgement is out.
-    then: Option<(Place, Modal)>,
-}
-
-/// Where a modal goes that an acknowledgement can't carry.
-enum Place {
-    /// In place of one that is open.
-    Open(ViewRef),
-    /// In place of the stand-in that came with the acknowledgement, under a name of ours: it has no id yet.
-    StandIn(String),
+    /// A modal that an acknowledgement can't carry, and the open one that it replaces once that is out.
+    then: Option<(ViewRef, Modal)>,
 }
 
 impl Reply {
@@ -166,8 +151,8 @@ impl Dispatch {
                 };
                 answer.send_replace(Some(reply.ack.clone()));
                 self.acknowledge(connection, reply.ack).await;
-                if let Some((place, modal)) = reply.then {
-                    self.put_in_place(&place, &modal).await;
+                if let Some((view, modal)) = reply.then {
+                    self.put_in_place(&view, &modal).await;
                 }
             }
         }
@@ -251,15 +236,6 @@ impl Dispatch {
                 Reply::bare(id)
             }
             Ack::ReplaceModal(modal) => self.replacement(id, form, modal),
-            Ack::PushModal(modal) if form.takes_payload => self.pushed(id, modal),
-            Ack::CloseAll if form.takes_payload => {
-                let clear = SlackViewSubmissionResponse::Clear(SlackViewSubmissionClearResponse {});
-                Reply { ack: with_payload(id, &json!(clear)), then: None }
-            }
-            Ack::PushModal(_) | Ack::CloseAll => {
-                tracing::warn!("an answer to a form was dropped: it answers none");
-                Reply::bare(id)
-            }
         }
     }
 
@@ -271,28 +247,13 @@ impl Dispatch {
             return Reply::bare(id);
         };
         if !form.takes_payload {
-            return Reply { ack: bare(id), then: Some((Place::Open(view), modal)) };
+            return Reply { ack: bare(id), then: Some((view, modal)) };
         }
         let ack = self.update_ack(id, &modal);
         if ack.len() < ACK_BYTES_MAX {
             return Reply { ack, then: None };
         }
-        Reply { ack: self.update_ack(id, &stand_in(&modal)), then: Some((Place::Open(view), modal)) }
-    }
-
-    /// Puts another modal on top: in the acknowledgement if that can carry it, else a small one to be replaced.
-    fn pushed(&self, id: &str, modal: Modal) -> Reply {
-        let ack = |modal: &Modal, name: Option<&str>| {
-            let view = render::named_view(modal, &self.socket.api.me.team_url, name);
-            let push = SlackViewSubmissionResponse::Push(SlackViewSubmissionPushResponse { view });
-            with_payload(id, &json!(push))
-        };
-        let whole = ack(&modal, None);
-        if whole.len() < ACK_BYTES_MAX {
-            return Reply { ack: whole, then: None };
-        }
-        // An envelope's id is Slack's own and never given twice, as the name of a view has to be.
-        Reply { ack: ack(&stand_in(&modal), Some(id)), then: Some((Place::StandIn(id.to_owned()), modal)) }
+        Reply { ack: self.update_ack(id, &stand_in(&modal)), then: Some((view, modal)) }
     }
 
     fn update_ack(&self, id: &str, modal: &Modal) -> String {
@@ -301,24 +262,8 @@ impl Dispatch {
         with_payload(id, &json!(update))
     }
 
-    async fn put_in_place(&self, place: &Place, modal: &Modal) {
-        let api = &self.socket.api;
-        let done = match place {
-            Place::Open(view) => api.update_modal(view, modal).await,
-            Place::StandIn(name) => {
-                let mut done = api.update_named_modal(name, modal).await;
-                // Slack may get this call before it has opened what came with the acknowledgement.
-                for _ in 1..OPENING_TRIES {
-                    if !matches!(done, Err(ChatError::NotFound(_))) {
-                        break;
-                    }
-                    sleep(OPENING_WAIT).await;
-                    done = api.update_named_modal(name, modal).await;
-                }
-                done
-            }
-        };
-        if let Err(error) = done {
+    async fn put_in_place(&self, view: &ViewRef, modal: &Modal) {
+        if let Err(error) = self.socket.api.update_modal(view, modal).await {
             tracing::warn!(%error, "a modal could not be replaced");
         }
     }
