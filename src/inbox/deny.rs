@@ -27,7 +27,6 @@ impl Inbox {
         let (list_hash, trigger) = (list_hash.to_owned(), trigger.to_owned());
         // Slack opens it for three seconds only, and it carries a decision, so no question goes before it.
         self.commands.background_soon(Class::Action, inbound.reply.clone(), async move {
-            let _place = this.dialogs.0.acquire().await;
             if let Some(text) = this.open_denial(&inbound, request, &list_hash, &trigger).await? {
                 this.outbox.whisper(inbound.reply, text);
             }

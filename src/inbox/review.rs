@@ -68,8 +68,16 @@ impl Inbox {
         let (inbound, list_hash, trigger) = (inbound.clone(), list_hash.to_owned(), trigger.to_owned());
         let this = Arc::clone(self);
         self.outbox.background(Class::Action, inbound.reply.clone(), async move {
+            let (policy, voter) = match this.identified(&inbound, id).await? {
+                Ok(found) => found,
+                Err(not) => {
+                    this.outbox.whisper(inbound.reply, not.text());
+                    return Ok(());
+                }
+            };
+            // Only somebody who is known waits for a place.
             let _place = this.dialogs.0.acquire().await;
-            match this.first_look(&inbound, id, &list_hash).await? {
+            match this.first_look(&inbound, policy, voter, id, &list_hash).await? {
                 Ok(modal) => this.s.chat.open_modal(&trigger, &modal).await?,
                 Err(not) => this.outbox.whisper(inbound.reply, not.text()),
             }
@@ -80,12 +88,14 @@ impl Inbox {
     async fn first_look(
         &self,
         inbound: &Inbound,
+        policy: &Policy,
+        voter: Voter,
         id: i64,
         list_hash: &str,
     ) -> anyhow::Result<Result<Modal, NotShown>> {
         // Asked as if it were submitted now: who would be refused then is told before they fill it in.
-        let (policy, voter) = match self.may_review(inbound, id, list_hash).await? {
-            Ok(found) => found,
+        let voter = match self.may_decide(inbound, policy, voter, id, list_hash).await? {
+            Ok(voter) => voter,
             Err(not) => return Ok(Err(not)),
         };
         let (person, own_accounts) = (voter.person, self.authz.own_accounts(policy));
@@ -106,26 +116,53 @@ impl Inbox {
         })
     }
 
-    /// Whether this person could decide now on the list that they see. Who could not is in the audit trail.
+    /// Returns who this person is to the request's policy. A person who is nobody there is in the audit trail.
+    async fn identified(
+        &self,
+        inbound: &Inbound,
+        id: i64,
+    ) -> anyhow::Result<Result<(&Policy, Voter), NotShown>> {
+        let nothing = || NotShown::Over(self.requests.no_such_request());
+        let Some(request) = self.s.store.request_alone(id).await? else { return Ok(Err(nothing())) };
+        let Some(policy) = self.s.policy(&request.policy) else { return Ok(Err(nothing())) };
+        match authz::identify(&self.authz, policy, &inbound.user).await {
+            Ok(known) => Ok(Ok((policy, known.voter))),
+            Err(stranger) => {
+                self.requests.note_stranger(inbound, AuditContext::of(&request), &stranger).await?;
+                let text = refusals::stranger(&stranger);
+                Ok(Err(match stranger {
+                    Stranger::Outsider(..) | Stranger::NotInChannel(..) => NotShown::Over(text),
+                    Stranger::CantTell(_) => NotShown::CantTell(text),
+                }))
+            }
+        }
+    }
+
+    /// Returns whether this person could decide now on the list that they see. Who could not is in the audit trail.
     async fn may_review(
         &self,
         inbound: &Inbound,
         id: i64,
         list_hash: &str,
     ) -> anyhow::Result<Result<(&Policy, Voter), NotShown>> {
-        let nothing = || NotShown::Over(self.requests.no_such_request());
-        let Some((request, candidates)) = self.s.store.request(id).await? else { return Ok(Err(nothing())) };
-        let Some(policy) = self.s.policy(&request.policy) else { return Ok(Err(nothing())) };
-        let voter = match authz::identify(&self.authz, policy, &inbound.user).await {
-            Ok(known) => known.voter,
-            Err(stranger) => {
-                self.requests.note_stranger(inbound, AuditContext::of(&request), &stranger).await?;
-                let text = refusals::stranger(&stranger);
-                return Ok(Err(match stranger {
-                    Stranger::Outsider(..) | Stranger::NotInChannel(..) => NotShown::Over(text),
-                    Stranger::CantTell(_) => NotShown::CantTell(text),
-                }));
-            }
+        let (policy, voter) = match self.identified(inbound, id).await? {
+            Ok(found) => found,
+            Err(not) => return Ok(Err(not)),
+        };
+        let may = self.may_decide(inbound, policy, voter, id, list_hash).await?;
+        Ok(may.map(|voter| (policy, voter)))
+    }
+
+    async fn may_decide(
+        &self,
+        inbound: &Inbound,
+        policy: &Policy,
+        voter: Voter,
+        id: i64,
+        list_hash: &str,
+    ) -> anyhow::Result<Result<Voter, NotShown>> {
+        let Some((request, candidates)) = self.s.store.request(id).await? else {
+            return Ok(Err(NotShown::Over(self.requests.no_such_request())));
         };
         let input = Input {
             verb: Verb::Suspend { keep: [].into(), until: KeptUntil::default() },
@@ -139,7 +176,7 @@ impl Inbox {
             paused: None,
         };
         match request::decide(&request, &candidates, &input) {
-            Ok(_) => Ok(Ok((policy, input.voter))),
+            Ok(_) => Ok(Ok(input.voter)),
             Err(refusal) => {
                 let (context, event) = (AuditContext::of(&request), request::refused(&input, &refusal));
                 if input.voter.admin || !refusal.is_lack_of_right() {
@@ -212,6 +249,7 @@ impl Inbox {
         memory: &Memory,
         tick: bool,
     ) -> anyhow::Result<()> {
+        let _place = self.dialogs.0.acquire().await;
         let review = self.s.store.review(memory.request, &inbound.user).await?;
         // A person without a draft was never shown this dialog.
         let stands = review.as_ref().is_some_and(|review| {
@@ -333,7 +371,6 @@ impl Inbox {
             .await?;
         let (this, inbound) = (Arc::clone(self), inbound.clone());
         self.outbox.background(Class::Action, inbound.reply.clone(), async move {
-            let _place = this.dialogs.0.acquire().await;
             let view = ViewRef { id: about.below, hash: None };
             let memory = Memory { request: about.request, list_hash: about.list_hash, generation: 0 };
             this.draw(&inbound, &view, &memory, true).await

@@ -61,11 +61,7 @@ impl Inbox {
         };
         if opens_dialog {
             // Slack opens it for three seconds only, so no question goes before it.
-            let this = Arc::clone(self);
-            self.commands.background_soon(Class::Action, reply, async move {
-                let _place = this.dialogs.0.acquire().await;
-                answered.await
-            });
+            self.commands.background_soon(Class::Action, reply, answered);
         } else {
             self.commands.background_question(reply, answered);
         }
