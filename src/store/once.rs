@@ -30,29 +30,20 @@ pub enum Notice {
 impl Notice {
     /// The key of its message, by which it is found again in the channel. It never changes.
     pub fn key(self) -> String {
-        match self {
-            Notice::Pause(id) => format!("pause:{id}:began"),
-            Notice::Digest(id) => format!("digest:{id}"),
-            Notice::ExemptionsEnd(id) => format!("exemptions:{id}:ending"),
-            Notice::Drift(id) => format!("drift:{id}"),
-            Notice::Missed(id) => format!("missed:{id}"),
-            Notice::Sweep(id) => format!("sweep:{id}:notice"),
-            Notice::LateSweep(id) => format!("sweep:{id}:late"),
-            Notice::Restoration(id) => format!("restoration:{id}"),
-        }
+        self.stored().2
     }
 
-    /// As it is stored.
-    fn parts(self) -> (&'static str, i64) {
+    /// Its kind, its subject and its key.
+    fn stored(self) -> (&'static str, i64, String) {
         match self {
-            Notice::Pause(id) => ("pause", id),
-            Notice::Digest(id) => ("digest", id),
-            Notice::ExemptionsEnd(id) => ("exemptions_end", id),
-            Notice::Drift(id) => ("drift", id),
-            Notice::Missed(id) => ("missed", id),
-            Notice::Sweep(id) => ("sweep", id),
-            Notice::LateSweep(id) => ("late_sweep", id),
-            Notice::Restoration(id) => ("restoration", id),
+            Notice::Pause(id) => ("pause", id, format!("pause:{id}:began")),
+            Notice::Digest(id) => ("digest", id, format!("digest:{id}")),
+            Notice::ExemptionsEnd(id) => ("exemptions_end", id, format!("exemptions:{id}:ending")),
+            Notice::Drift(id) => ("drift", id, format!("drift:{id}")),
+            Notice::Missed(id) => ("missed", id, format!("missed:{id}")),
+            Notice::Sweep(id) => ("sweep", id, format!("sweep:{id}:notice")),
+            Notice::LateSweep(id) => ("late_sweep", id, format!("sweep:{id}:late")),
+            Notice::Restoration(id) => ("restoration", id, format!("restoration:{id}")),
         }
     }
 
@@ -69,7 +60,7 @@ impl Notice {
             Notice::Restoration,
         ];
         let mut notices = kinds.into_iter().map(|of| of(subject));
-        notices.find(|notice| notice.parts().0 == kind).ok_or_else(|| cells.bad("kind: unknown"))
+        notices.find(|notice| notice.stored().0 == kind).ok_or_else(|| cells.bad("kind: unknown"))
     }
 }
 
@@ -83,10 +74,10 @@ impl Store {
 
 /// Adds a message to what is to be said, in the transaction of the fact that it is about.
 pub(super) fn say(tx: &dyn Tx, notice: Notice, now: DateTime<Utc>) -> Result<(), StoreError> {
-    let (kind, subject) = notice.parts();
+    let (kind, subject, key) = notice.stored();
     // Its channel is that of the policy when it is sent.
     let sql = "INSERT INTO message (key, channel, kind, subject, due_at) VALUES (?1, '', ?2, ?3, ?4)
                ON CONFLICT (key) DO UPDATE SET
                    kind = excluded.kind, subject = excluded.subject, due_at = excluded.due_at";
-    tx.run(sql, params![notice.key(), kind, subject, time_text(now)]).map(drop)
+    tx.run(sql, params![key, kind, subject, time_text(now)]).map(drop)
 }

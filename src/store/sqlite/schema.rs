@@ -420,32 +420,21 @@ CREATE INDEX message_due ON message (due_at) WHERE due_at IS NOT NULL;
 
 -- Their keys stay as they were: one that an earlier version posted is found in the channel.
 INSERT INTO message (key, channel, kind, subject, due_at)
-SELECT 'pause:' || id || ':began', '', 'pause', id, strftime('%Y-%m-%dT%H:%M:%fZ', json_extract(began, '$.at'))
-FROM pause WHERE told = 0
-ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, subject = excluded.subject, due_at = excluded.due_at;
-INSERT INTO message (key, channel, kind, subject, due_at)
-SELECT 'digest:' || id, '', 'digest', id, until
-FROM digest WHERE told = 0
-ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, subject = excluded.subject, due_at = excluded.due_at;
-INSERT INTO message (key, channel, kind, subject, due_at)
-SELECT 'exemptions:' || notice || ':ending', '', 'exemptions_end', notice, min(ends_at)
-FROM exemption WHERE notice IS NOT NULL AND announced_at IS NULL GROUP BY notice
-ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, subject = excluded.subject, due_at = excluded.due_at;
-INSERT INTO message (key, channel, kind, subject, due_at)
-SELECT 'drift:' || batch, '', 'drift', batch, min(ended_at)
-FROM watch WHERE batch IS NOT NULL AND told_at IS NULL GROUP BY batch
-ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, subject = excluded.subject, due_at = excluded.due_at;
-INSERT INTO message (key, channel, kind, subject, due_at)
-SELECT 'missed:' || id, '', 'missed', id, checked_at
-FROM watch WHERE missed IS NOT NULL AND missed_told_at IS NULL
-ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, subject = excluded.subject, due_at = excluded.due_at;
-INSERT INTO message (key, channel, kind, subject, due_at)
-SELECT 'sweep:' || id || ':notice', '', 'sweep', id, finished_at
-FROM sweep WHERE told = 0 AND state != 'started'
-ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, subject = excluded.subject, due_at = excluded.due_at;
-INSERT INTO message (key, channel, kind, subject, due_at)
-SELECT 'restoration:' || id, '', 'restoration', id, asked_at
-FROM restoration WHERE told = 0 AND state != 'due'
+SELECT key, '', kind, subject, due_at FROM (
+    SELECT 'pause:' || id || ':began' AS key, 'pause' AS kind, id AS subject,
+        strftime('%Y-%m-%dT%H:%M:%fZ', json_extract(began, '$.at')) AS due_at FROM pause WHERE told = 0
+    UNION ALL SELECT 'digest:' || id, 'digest', id, until FROM digest WHERE told = 0
+    UNION ALL SELECT 'exemptions:' || notice || ':ending', 'exemptions_end', notice, min(ends_at)
+        FROM exemption WHERE notice IS NOT NULL AND announced_at IS NULL GROUP BY notice
+    UNION ALL SELECT 'drift:' || batch, 'drift', batch, min(ended_at)
+        FROM watch WHERE batch IS NOT NULL AND told_at IS NULL GROUP BY batch
+    UNION ALL SELECT 'missed:' || id, 'missed', id, checked_at
+        FROM watch WHERE missed IS NOT NULL AND missed_told_at IS NULL
+    UNION ALL SELECT 'sweep:' || id || ':notice', 'sweep', id, finished_at
+        FROM sweep WHERE told = 0 AND state != 'started'
+    UNION ALL SELECT 'restoration:' || id, 'restoration', id, asked_at
+        FROM restoration WHERE told = 0 AND state != 'due'
+) WHERE true
 ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, subject = excluded.subject, due_at = excluded.due_at;
 
 DROP INDEX sweep_untold;
