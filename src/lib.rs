@@ -77,7 +77,7 @@
 //! caught up with a suspension, it is read again: [`domain::missed`] says whether a sign of life in it would have kept the
 //! account.
 //!
-//! **What the bot says unasked.** The transaction of a fact that is told once, such as the end of a sweep, a pause or a
+//! **What the bot says unasked.** The transaction of a fact that is reported once, such as the end of a sweep, a pause or a
 //! digest that is due, adds its message ([`store::Notice`]). `outbox/once.rs` sends it, in words made from the rows as they
 //! are then. Each person who has opened the bot's page has a row; `outbox/home.rs` publishes the page again when it would
 //! differ, by the person's rights at that moment. A question to a manager or to the account's own person is a row per request, account and role

@@ -1,4 +1,4 @@
-//! What is said once. Whoever commits a fact adds its message in the same transaction; what the message says is made here
+//! Sends what is said once. The transaction of a fact adds its message ([`crate::store::Notice`]). Its words are made here
 //! when it is sent, from the rows as they are then, so that a crash in between loses nothing.
 
 use std::collections::BTreeMap;
@@ -103,7 +103,7 @@ impl Outbox {
         Ok(None)
     }
 
-    /// While a pause is in force, each sweep that does not start because of it is told.
+    /// While a pause is in force, each sweep that does not start because of it is reported.
     async fn of_pause(&self, id: i64) -> anyhow::Result<Saying> {
         let Some(pause) = self.s.store.pause_by_id(id).await? else { return Ok(Saying::default()) };
         let goes_on = pause.ended.is_none();

@@ -1,4 +1,4 @@
-//! Messages that are said once: whoever commits a fact adds its message in the same transaction, and the outbox sends it.
+//! Messages that are said once: the transaction of a fact adds its message, and the outbox sends it.
 
 use chrono::{DateTime, Utc};
 

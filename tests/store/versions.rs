@@ -74,7 +74,7 @@ async fn every_version_opens_with_its_rows() {
         assert_eq!(paused.and_then(|pause| pause.began.reason).is_some(), version > 7);
 
         assert_eq!(store.lineage().database.epoch, if version > 8 { 2 } else { 1 });
-        // What had not been told waits to be said.
+        // What had not been reported waits to be said.
         let mut waits = store.unsaid().await.unwrap();
         waits.retain(|notice| !matches!(notice, Notice::Sweep(_)));
         let added = [(5, Notice::Digest(1)), (8, Notice::Pause(1)), (9, Notice::Missed(1))];
@@ -102,13 +102,13 @@ async fn every_version_opens_with_its_rows() {
 
 /// The keys are written as an older version wrote them: by them its messages are found in the channel.
 #[tokio::test]
-async fn what_an_older_version_had_begun_to_tell_waits_under_the_key_that_it_has_in_the_channel() {
+async fn what_an_older_version_had_begun_to_say_waits_under_the_key_that_it_has_in_the_channel() {
     let bench = Bench::new();
     bench.raw().execute_batch(VERSIONS[8]).unwrap();
-    let untold = "UPDATE sweep SET told = id != 3; UPDATE digest SET told = 0; UPDATE pause SET told = 0;
+    let unsaid = "UPDATE sweep SET told = id != 3; UPDATE digest SET told = 0; UPDATE pause SET told = 0;
         UPDATE restoration SET told = 0; UPDATE watch SET told_at = NULL, missed_told_at = NULL;
         UPDATE exemption SET announced_at = NULL";
-    bench.raw().execute_batch(untold).unwrap();
+    bench.raw().execute_batch(unsaid).unwrap();
     let begun = [
         ("pause:1:began", Notice::Pause(1)),
         ("digest:1", Notice::Digest(1)),

@@ -409,8 +409,8 @@ UPDATE watch SET checked_at = suspended_at;
 ALTER TABLE sweep ADD COLUMN by_email TEXT;
 ";
 
-/// One outbox: a message that is said once is a row from the transaction of the fact on that it is about. Until then a
-/// column of each table said which facts were still to be told.
+/// Adds the outbox: a message that is said once is a row, added in the transaction of the fact that it reports. Before, a
+/// column of each table said what still had to be reported.
 const V10: &str = "
 ALTER TABLE message ADD COLUMN kind TEXT;
 ALTER TABLE message ADD COLUMN subject INTEGER CHECK ((subject IS NULL) = (kind IS NULL));
