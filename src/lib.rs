@@ -77,9 +77,10 @@
 //! caught up with a suspension, it is read again: [`domain::missed`] says whether a sign of life in it would have kept the
 //! account.
 //!
-//! **What the bot says unasked.** Each person who has opened the bot's page has a row; `outbox/home.rs` publishes the page
-//! again when it would differ, by the person's rights at that moment. A digest is a row per policy and slot
-//! (`outbox/digests.rs`). A question to a manager or to the account's own person is a row per request, account and role
+//! **What the bot says unasked.** The transaction of a fact that is reported once, such as the end of a sweep, a pause or a
+//! digest that is due, adds its message ([`store::Notice`]). `outbox/once.rs` sends it, in words made from the rows as they
+//! are then. Each person who has opened the bot's page has a row; `outbox/home.rs` publishes the page again when it would
+//! differ, by the person's rights at that moment. A question to a manager or to the account's own person is a row per request, account and role
 //! (`outbox/outreach.rs`): it is asked once, and the answer is evidence on the card, never a decision. While nobody decides,
 //! [`domain::silence`] says who is reminded and when, once per request and moment (`request/reminders.rs`).
 //!

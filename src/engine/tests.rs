@@ -16,7 +16,7 @@ use crate::engine::bench::{Bench, engine, policy};
 use crate::outbox;
 use crate::services::lock;
 use crate::services::work::{InFlight, Work};
-use crate::store::{MessageRow, Receipt, Store, SweepState};
+use crate::store::{MessageRow, Notice, Receipt, Store, SweepState};
 
 #[tokio::test]
 async fn an_alarm_for_a_row_that_wants_nothing_any_more_rings_once() {
@@ -190,7 +190,11 @@ async fn work_that_fails_is_tried_again_after_a_while() {
     bench.asked().await;
     let sweep = bench.engine.s.store.last_sweep("p").await.unwrap().expect("it has ended").id;
     bench.engine.s.store.clone().close().await.unwrap();
-    let wake = bench.engine.attend(&Work::Notice(sweep), &bench.stop).await.expect("it can't be written");
+    let wake = bench
+        .engine
+        .attend(&Work::Message(Notice::Sweep(sweep)), &bench.stop)
+        .await
+        .expect("it can't be written");
     assert!(wake > bench.engine.s.clock.now() + Duration::seconds(5));
 }
 

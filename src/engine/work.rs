@@ -26,49 +26,29 @@ impl Engine {
             lock(&self.s.rows.wakes).retain(|_, at| *at > looked_at);
             return Ok(());
         }
-        self.take_up_accounts(looked_at, stop).await?;
+        for notice in self.outbox.unsaid().await? {
+            self.work_on(Work::Message(notice), stop);
+        }
+        self.take_up_accounts(stop).await?;
         self.take_up_questions(looked_at, stop).await?;
         // Every row was looked at: an alarm for a row that wants nothing any more must not ring for ever.
         lock(&self.s.rows.wakes).retain(|_, at| *at > looked_at);
         Ok(())
     }
 
-    /// Gives a task to each pause, sweep, restoration, exemption and suspended account that wants one.
-    async fn take_up_accounts(
-        self: &Arc<Self>,
-        looked_at: DateTime<Utc>,
-        stop: &CancellationToken,
-    ) -> anyhow::Result<()> {
-        for pause in self.s.store.pauses_to_tell().await? {
-            self.work_on(Work::Pause(pause), stop);
-        }
+    /// Gives a task to each sweep, restoration and suspended account that wants one.
+    async fn take_up_accounts(self: &Arc<Self>, stop: &CancellationToken) -> anyhow::Result<()> {
         self.sweeper.start_owed_sweeps().await;
         for sweep in self.s.store.unfinished_sweeps().await? {
             self.work_on(Work::Sweep(sweep), stop);
         }
-        for sweep in self.reports.late_sweeps(looked_at).await? {
-            self.work_on(Work::LateSweep(sweep.id), stop);
-        }
-        for sweep in self.s.store.untold_sweeps().await? {
-            self.work_on(Work::Notice(sweep), stop);
-        }
         for restoration in self.s.store.live_restorations().await? {
             self.work_on(Work::Restoration(restoration), stop);
-        }
-        self.outbox.end_exemptions().await;
-        for batch in self.s.store.unannounced_exemptions().await? {
-            self.work_on(Work::Ending(batch), stop);
         }
         for policy in &self.s.policies {
             if self.requests.drift_is_due(policy).await? {
                 self.work_on(Work::Watches(policy.name.as_str().into()), stop);
             }
-        }
-        for batch in self.s.store.untold_drift().await? {
-            self.work_on(Work::Drift(batch), stop);
-        }
-        for watch in self.s.store.missed_to_tell().await? {
-            self.work_on(Work::Missed(watch), stop);
         }
         Ok(())
     }
@@ -92,10 +72,6 @@ impl Engine {
         }
         for policy in self.authz.deciders_due().await? {
             self.work_on(Work::Deciders(policy), stop);
-        }
-        self.outbox.start_owed_digests().await;
-        for digest in self.s.store.untold_digests().await? {
-            self.work_on(Work::Digest(digest), stop);
         }
         for request in self.outbox.requests_that_ask().await? {
             self.work_on(Work::Concerned(request), stop);
@@ -168,18 +144,12 @@ impl Engine {
                 again = self.sweeper.run_sweep(id) => Ok(again),
                 () = stop.cancelled() => Ok(None),
             },
-            Work::LateSweep(id) => self.outbox.tell_late_sweep(id).await,
-            Work::Notice(id) => self.sweeper.tell_sweep(id).await,
+            Work::Message(notice) => self.outbox.say(notice).await,
             Work::Request(id) => self.requests.drive_request(id, stop).await,
             Work::Restoration(id) => self.requests.restore(id).await,
-            Work::Ending(batch) => self.outbox.announce_ending(batch).await,
             Work::Watches(ref policy) => self.requests.look_again(policy, stop).await,
-            Work::Drift(batch) => self.requests.tell_drift(batch).await,
-            Work::Missed(watch) => self.requests.tell_missed(watch).await,
             Work::Concerned(id) => self.outbox.ask_people_concerned(id).await,
             Work::Deciders(ref policy) => Ok(self.authz.look_up_deciders(policy).await),
-            Work::Digest(id) => self.outbox.tell_digest(id).await,
-            Work::Pause(id) => self.outbox.tell_pause(id).await,
             Work::Homes => self.outbox.publish_homes().await,
             Work::Lineage => self.outbox.tell_of_lineage().await,
         }

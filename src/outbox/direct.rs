@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::chat::{Card, ChatError};
 use crate::domain::waiting;
 use crate::outbox::{Identity, Outbox};
+use crate::services::RETRY_AFTER_FAILURE;
 use crate::store::MessageRow;
 
 /// A person who can't be written to is not tried for ever: the channel knows.
@@ -15,12 +17,12 @@ impl Outbox {
         &self,
         key: &str,
         user: &str,
-        card: &crate::chat::Card,
+        card: &Card,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
         let row = self.s.store.message(key).await?;
         let mut row = row.unwrap_or_else(|| MessageRow::new(key.to_owned(), String::new()));
         let now = self.s.clock.now();
-        if row.ts.is_some() || row.attempts >= TRIES_MAX {
+        if row.ts.is_some() || (row.channel.is_empty() && row.attempts >= TRIES_MAX) {
             return Ok(None);
         }
         if let Some(at) = waiting::until(row.retry_at, now) {
@@ -29,6 +31,11 @@ impl Outbox {
         if row.channel.is_empty() {
             match self.s.chat.open_direct(user).await {
                 Ok(channel) => row.channel = channel,
+                // That nobody can be written to now says nothing of this person.
+                Err(error @ (ChatError::Unavailable(_) | ChatError::Ambiguous(_))) => {
+                    tracing::warn!(key, %error, "can't write to a person yet");
+                    return Ok(Some(now + RETRY_AFTER_FAILURE));
+                }
                 Err(error) => return Ok(Some(self.put_off(&mut row, &error).await?)),
             }
             self.s.store.save_message(&row).await?;

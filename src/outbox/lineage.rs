@@ -49,7 +49,8 @@ impl Outbox {
         let epoch = lineage.database.epoch;
         wake = earliest(wake, self.tell_channels(&format!("database:stopped:{epoch}"), &card).await?);
         for user in self.s.policies.iter().flat_map(|policy| &policy.admins.users).collect::<BTreeSet<_>>() {
-            wake = earliest(wake, self.tell_admin(epoch, user, &card).await?);
+            let key = format!("database:stopped:{epoch}:admin:{user}");
+            wake = earliest(wake, self.tell_directly(&key, user, &card).await?);
         }
         Ok(wake)
     }
@@ -62,23 +63,6 @@ impl Outbox {
             wake = earliest(wake, self.told(&message, card).await?);
         }
         Ok(wake)
-    }
-
-    async fn tell_admin(&self, epoch: i64, user: &str, card: &Card) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let key = format!("database:stopped:{epoch}:admin:{user}");
-        if self.s.store.message(&key).await?.is_some_and(|row| row.ts.is_some()) {
-            return Ok(None);
-        }
-        let channel = match self.s.chat.open_direct(user).await {
-            Ok(channel) => channel,
-            Err(error) => {
-                tracing::warn!(user, %error, "can't notify an admin that the database is stopped");
-                return Ok(
-                    passes(&error.into()).map(|_| self.s.clock.now() + crate::services::RETRY_AFTER_FAILURE)
-                );
-            }
-        };
-        self.told(&Identity { key, channel: &channel, thread: None, card_of: None }, card).await
     }
 
     /// Returns the exemptions that the seen messages name and the file does not have, in words.

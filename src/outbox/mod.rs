@@ -5,16 +5,13 @@
 //! from what the channel shows is updated; after an ambiguous answer it is rendered once more a minute later, because
 //! the lost update may still arrive late and overwrite the newer one.
 
-mod digests;
 mod direct;
 pub(crate) mod ephemeral;
-mod exemptions;
 pub(crate) mod home;
-pub(crate) mod late;
 pub(crate) mod lineage;
+mod once;
 mod outage;
 mod outreach;
-mod pauses;
 pub(crate) mod signed;
 
 use std::collections::BTreeMap;

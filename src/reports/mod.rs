@@ -107,7 +107,6 @@ mod tests {
                 rule: policy().rule,
                 fingerprint: String::new(),
                 state,
-                told: true,
             })
         };
         let finished = |verdict| found(SweepState::Finished { at, counts, verdict, pages: 1 });

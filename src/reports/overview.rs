@@ -81,8 +81,8 @@ impl Reports {
         let mut open = Vec::new();
         for (request, _) in self.s.store.open_requests(None).await? {
             if visible.iter().any(|policy| policy.name == request.policy) {
-                let card = self.s.store.message(&crate::services::card_key(request.id)).await?;
-                open.push((request, card.as_ref().and_then(crate::services::reference)));
+                let card = self.s.card_of(request.id).await?;
+                open.push((request, card));
             }
         }
         Ok(open)

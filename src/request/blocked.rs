@@ -14,7 +14,7 @@ use crate::domain::request::{Decision, Request};
 use crate::domain::waiting::earliest;
 use crate::outbox::Identity;
 use crate::request::{Requests, suspend};
-use crate::services::{card_key, lock, reference};
+use crate::services::lock;
 use crate::store::MessageRow;
 use crate::wording::{blocked as wording, deciders};
 
@@ -123,7 +123,7 @@ impl Requests {
         };
         let candidates = self.s.store.request(request.id).await?.map(|(_, candidates)| candidates);
         let left = candidates.iter().flatten().filter(|candidate| candidate.state.is_open()).count();
-        let card = self.s.store.message(&card_key(request.id)).await?.as_ref().and_then(reference);
+        let card = self.s.card_of(request.id).await?;
         let until = execute_by(policy, decision.at);
         let about = wording::About { request, left, card: card.as_ref(), why, until };
         let key = key(request, number, &which);
@@ -143,7 +143,7 @@ impl Requests {
         for number in self.told_of(request).await?.unsaid {
             let key = key(request, number, OVER);
             let message = Identity { key, channel: &request.channel, thread: None, card_of: None };
-            let card = self.s.store.message(&card_key(request.id)).await?.as_ref().and_then(reference);
+            let card = self.s.card_of(request.id).await?;
             wake =
                 earliest(wake, self.outbox.told(&message, &wording::goes_on(request, card.as_ref())).await?);
         }
@@ -162,8 +162,7 @@ impl Requests {
             return Ok(None);
         };
         let unable = self.authz.known_deciders(&policy.name).map(|found| found.deciders.unable.clone());
-        let card = self.s.store.message(&card_key(request.id)).await?;
-        let card = card.as_ref().and_then(reference);
+        let card = self.s.card_of(request.id).await?;
         let note = deciders::to_admin(request, card.as_ref(), lack, &unable.unwrap_or_default());
         let mut wake = None;
         for user in self.authz.people_of(&[&policy.admins]).await {

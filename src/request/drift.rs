@@ -4,24 +4,17 @@
 //! look that fails is tried again, later each time. What is due and what was found are rows, so a process that dies
 //! looks again, or tells again, and the message is posted once.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Duration, Utc};
 use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
-use crate::chat::MessageRef;
 use crate::domain::account::AccountStatus;
 use crate::domain::drift::{Log, SKEW, Seen, Watch, needs_log};
 use crate::domain::missed::{self, Checked};
 use crate::domain::policy::{Policy, PolicyName};
 use crate::identity::IdentityError;
-use crate::outbox::Identity;
 use crate::request::Requests;
 use crate::services::work::Work;
-use crate::services::{card_key, reference};
-use crate::store::Drifted;
-use crate::wording::{drift, notices};
 
 /// So many accounts are looked at in one round; a round is one message at most.
 const ROUND_MAX: u32 = 200;
@@ -142,54 +135,6 @@ impl Requests {
                 | IdentityError::Malformed(_)),
             ) => Log::Unreadable(error.to_string()),
         }
-    }
-
-    /// Tells the channel, and the thread of each card concerned, of a batch of accounts that are active again.
-    pub(crate) async fn tell_drift(&self, batch: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let found = self.s.store.drift_batch(batch).await?;
-        if let Some(policy) = found.first().and_then(|one| self.s.policy(&one.policy))
-            && let Some(at) = self.tell_drift_of(policy, batch, &found).await?
-        {
-            return Ok(Some(at));
-        }
-        self.s.store.drift_told(batch, self.s.clock.now()).await?;
-        Ok(None)
-    }
-
-    async fn tell_drift_of(
-        &self,
-        policy: &Policy,
-        batch: i64,
-        found: &[Drifted],
-    ) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let mut cards: BTreeMap<i64, MessageRef> = BTreeMap::new();
-        for one in found {
-            let request = one.watch.request;
-            if let Some(card) = self.s.store.message(&card_key(request)).await?.as_ref().and_then(reference) {
-                cards.insert(request, card);
-            }
-        }
-        let message =
-            Identity { key: format!("drift:{batch}"), channel: &policy.channel, thread: None, card_of: None };
-        if let Some(at) = self.outbox.told(&message, &drift::in_channel(policy, found, &cards)).await? {
-            return Ok(Some(at));
-        }
-        for (request, card) in &cards {
-            let of_request: Vec<&Drifted> =
-                found.iter().filter(|one| one.watch.request == *request).collect();
-            for (part, several) in of_request.chunks(notices::OUTCOMES_PER_MESSAGE).enumerate() {
-                let message = Identity {
-                    key: format!("drift:{batch}:request:{request}:{part}"),
-                    channel: &card.channel,
-                    thread: Some(card),
-                    card_of: None,
-                };
-                if let Some(at) = self.outbox.told(&message, &drift::in_thread(policy, several)).await? {
-                    return Ok(Some(at));
-                }
-            }
-        }
-        Ok(None)
     }
 }
 

@@ -30,7 +30,7 @@ use crate::domain::waiting::{self, earliest};
 use crate::outbox::{self, Identity, Outbox, Standing, signed};
 use crate::request::blocked::Obstacle;
 use crate::request::suspend::{Effort, WAIT_FOR_PERSON};
-use crate::services::{Services, card_key, lock, reference};
+use crate::services::{Services, card_key, lock};
 use crate::store::{AuditQuery, NewSweep, StartedSweep, counts};
 use crate::wording::before::Before;
 use crate::wording::{card, notices};
@@ -282,9 +282,7 @@ impl Requests {
         let link = |candidate: &Candidate| self.s.identity.console_link(&candidate.shown.id);
         let links = candidates.iter().filter_map(|one| Some((one.position, link(one)?))).collect();
         let successor = match &request.asked_again {
-            Some(AskedAgain { became: Some(Became::Request(id)), .. }) => {
-                self.s.store.message(&card_key(*id)).await?.as_ref().and_then(reference)
-            }
+            Some(AskedAgain { became: Some(Became::Request(id)), .. }) => self.s.card_of(*id).await?,
             Some(_) | None => None,
         };
         let paused = self.s.store.pause_of(&request.policy).await?;

@@ -8,16 +8,12 @@
 use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::{Account, AccountStatus};
-use crate::domain::assess::left_alone_until;
 use crate::domain::candidate::Proof;
 use crate::domain::restoration::{Restoration, RestorationState, Skip, Step, restore_by};
 use crate::domain::waiting;
 use crate::identity::IdentityError;
-use crate::outbox::Identity;
 use crate::request::Requests;
 use crate::request::suspend::{WAIT_FOR_PERSON, WAIT_FOR_PROVIDER, doubled};
-use crate::services::{card_key, reference};
-use crate::wording::exemptions;
 
 /// A wish that is too old but was tried is read for so long, because its end must not deny what a try did.
 const FIND_OUT_WITHIN: Duration = Duration::hours(1);
@@ -28,34 +24,23 @@ impl Requests {
         let Some(restoration) = self.s.store.restoration(id).await? else {
             return Ok(None);
         };
+        let RestorationState::Due { not_before, .. } = &restoration.state else { return Ok(None) };
         let now = self.s.clock.now();
-        match &restoration.state {
-            RestorationState::Due { not_before, .. } => {
-                let by = self.restore_by(&restoration);
-                if let Some(at) = waits_until(*not_before, by, restoration.state.was_tried(), now) {
-                    return Ok(Some(at));
-                }
-                let lineage = self.s.store.lineage();
-                if !lineage.owns_restoration(id) {
-                    let since = lineage.epoch_began.unwrap_or(now);
-                    self.call_back_off(&restoration, since, Step::Skip(Skip::Superseded)).await?;
-                } else if now < by {
-                    self.give_back(&restoration).await?;
-                } else {
-                    self.call_back_off(&restoration, by, Step::TooLate).await?;
-                }
-                // Its end is told in the next round, from the row.
-                return Ok(Some(self.s.clock.now()));
-            }
-            RestorationState::Restored { .. }
-            | RestorationState::Skipped { .. }
-            | RestorationState::Failed { .. } => {}
-        }
-        if let Some(at) = self.tell_restoration(&restoration).await? {
+        let by = self.restore_by(&restoration);
+        if let Some(at) = waits_until(*not_before, by, restoration.state.was_tried(), now) {
             return Ok(Some(at));
         }
-        self.s.store.restoration_told(id).await?;
-        Ok(None)
+        let lineage = self.s.store.lineage();
+        if !lineage.owns_restoration(id) {
+            let since = lineage.epoch_began.unwrap_or(now);
+            self.call_back_off(&restoration, since, Step::Skip(Skip::Superseded)).await?;
+        } else if now < by {
+            self.give_back(&restoration).await?;
+        } else {
+            self.call_back_off(&restoration, by, Step::TooLate).await?;
+        }
+        // Whether it has ended is seen in the next round, from the row.
+        Ok(Some(self.s.clock.now()))
     }
 
     fn restore_by(&self, restoration: &Restoration) -> DateTime<Utc> {
@@ -158,30 +143,6 @@ impl Requests {
                 doubled(WAIT_FOR_PROVIDER, waits)
             }
         }
-    }
-
-    /// Tells the channel what became of it.
-    async fn tell_restoration(&self, restoration: &Restoration) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let Some(policy) = self.s.policy(&restoration.wish.policy) else {
-            return Ok(None);
-        };
-        let until = match restoration.state {
-            RestorationState::Restored { at, .. } => Some(left_alone_until(at, &policy.rule)),
-            RestorationState::Due { .. }
-            | RestorationState::Skipped { .. }
-            | RestorationState::Failed { .. } => None,
-        };
-        let card = match restoration.wish.request {
-            Some(request) => self.s.store.message(&card_key(request)).await?.as_ref().and_then(reference),
-            None => None,
-        };
-        let message = Identity {
-            key: format!("restoration:{}", restoration.id),
-            channel: &policy.channel,
-            thread: None,
-            card_of: None,
-        };
-        self.outbox.told(&message, &exemptions::restoration(restoration, card.as_ref(), until)).await
     }
 }
 

@@ -149,6 +149,13 @@ impl Services {
     }
 }
 
+impl Services {
+    /// Returns where the card of a request stands, if it does.
+    pub(crate) async fn card_of(&self, request: i64) -> Result<Option<MessageRef>, StoreError> {
+        Ok(self.store.message(&card_key(request)).await?.as_ref().and_then(reference))
+    }
+}
+
 /// The mark of a request's card.
 pub fn card_key(request: i64) -> String {
     format!("request:{request}:card")

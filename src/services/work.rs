@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::domain::policy::PolicyName;
 use crate::scheduler::Class;
 use crate::services::{Services, lock};
+use crate::store::Notice;
 
 /// How long work that wants to be looked at again at once waits.
 const WAKE_MIN: Duration = Duration::milliseconds(200);
@@ -19,25 +20,16 @@ const WAKE_MIN: Duration = Duration::milliseconds(200);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Work {
     Sweep(i64),
-    /// One that has not ended when it should have.
-    LateSweep(i64),
-    Notice(i64),
+    /// Something that is said once.
+    Message(Notice),
     Request(i64),
-    /// A batch of exemptions that end soon.
-    Ending(i64),
     Restoration(i64),
     /// The accounts that the policy has suspended.
     Watches(PolicyName),
-    /// A batch of accounts that are active again.
-    Drift(i64),
-    /// A suspension before which somebody was seen after all.
-    Missed(i64),
     /// Asking the people concerned by a request.
     Concerned(i64),
     /// The people who can decide the policy's questions.
     Deciders(PolicyName),
-    Digest(i64),
-    Pause(i64),
     /// Everybody's page of the bot.
     Homes,
     /// Telling that the database is stopped, or that it goes on.
@@ -49,18 +41,21 @@ impl Work {
     pub(crate) fn in_words(&self) -> String {
         match self {
             Work::Sweep(id) => format!("sweep {id}"),
-            Work::LateSweep(id) => format!("the notice that sweep {id} is late"),
-            Work::Notice(id) => format!("the notice of sweep {id}"),
+            Work::Message(notice) => match notice {
+                Notice::Pause(id) => format!("the notice of pause {id}"),
+                Notice::Digest(id) => format!("digest {id}"),
+                Notice::ExemptionsEnd(id) => format!("notice {id} of exemptions that end"),
+                Notice::Drift(id) => format!("report {id} of accounts that are active again"),
+                Notice::Missed(id) => format!("report {id} of activity before a suspension"),
+                Notice::Sweep(id) => format!("the notice of sweep {id}"),
+                Notice::LateSweep(id) => format!("the notice that sweep {id} is late"),
+                Notice::Restoration(id) => format!("the notice of restore {id}"),
+            },
             Work::Request(id) => format!("request {id}"),
-            Work::Ending(id) => format!("notice {id} of exemptions that end"),
             Work::Restoration(id) => format!("restore {id}"),
             Work::Watches(_) => "the check of suspended accounts".to_owned(),
-            Work::Drift(id) => format!("report {id} of accounts that are active again"),
-            Work::Missed(id) => format!("report {id} of activity before a suspension"),
             Work::Concerned(id) => format!("the questions of request {id}"),
             Work::Deciders(_) => "the look-up of people who can decide".to_owned(),
-            Work::Digest(id) => format!("digest {id}"),
-            Work::Pause(id) => format!("the notice of pause {id}"),
             Work::Homes => "the Home pages".to_owned(),
             Work::Lineage => "the notice about the database".to_owned(),
         }
@@ -69,18 +64,12 @@ impl Work {
     /// Returns what its calls to the outside systems are for.
     pub(crate) fn class(&self) -> Class {
         match self {
-            Work::Request(_)
-            | Work::Restoration(_)
-            | Work::Notice(_)
-            | Work::LateSweep(_)
-            | Work::Pause(_)
-            | Work::Ending(_)
-            | Work::Drift(_)
-            | Work::Missed(_)
-            | Work::Lineage => Class::FreshLook,
-            Work::Sweep(_) | Work::Deciders(_) | Work::Watches(_) | Work::Concerned(_) | Work::Digest(_) => {
-                Class::Sweep
-            }
+            Work::Sweep(_)
+            | Work::Deciders(_)
+            | Work::Watches(_)
+            | Work::Concerned(_)
+            | Work::Message(Notice::Digest(_)) => Class::Sweep,
+            Work::Request(_) | Work::Restoration(_) | Work::Message(_) | Work::Lineage => Class::FreshLook,
             Work::Homes => Class::Question,
         }
     }

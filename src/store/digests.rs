@@ -11,7 +11,7 @@ use crate::domain::sweep::slot_key;
 
 use super::codec::{self, Cells, time_text};
 use super::tx::{Row, Tx, hints, params};
-use super::{Store, StoreError};
+use super::{Notice, Store, StoreError, once};
 
 /// A digest that is to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,25 +40,17 @@ impl Store {
         }
         self.write(move |tx| {
             let sql = "INSERT INTO digest (policy, slot, since, until) VALUES (?1, ?2, ?3, ?4)
-                       ON CONFLICT (policy, slot) DO NOTHING";
-            tx.run(sql, params![policy, slot, time_text(owed.since), time_text(owed.slot)]).map(drop)
+                       ON CONFLICT (policy, slot) DO NOTHING RETURNING id";
+            let (since, until) = (time_text(owed.since), time_text(owed.slot));
+            let id = tx.first(sql, params![policy, slot, since, until], codec::id)?;
+            id.map_or(Ok(()), |id| once::say(tx, Notice::Digest(id), owed.slot))
         })
         .await
-    }
-
-    /// The ids of the digests that the channel has not been told, oldest first.
-    pub async fn untold_digests(&self) -> Result<Vec<i64>, StoreError> {
-        self.read(|tx| tx.all("SELECT id FROM digest WHERE told = 0 ORDER BY id", params![], codec::id)).await
     }
 
     /// The digest with this id.
     pub async fn digest(&self, id: i64) -> Result<Option<DigestRow>, StoreError> {
         self.read(move |tx| tx.first("SELECT * FROM digest WHERE id = ?1", params![id], decode)).await
-    }
-
-    /// The channel has been told.
-    pub async fn digest_told(&self, id: i64) -> Result<(), StoreError> {
-        self.write(move |tx| tx.run("UPDATE digest SET told = 1 WHERE id = ?1", params![id]).map(drop)).await
     }
 
     /// What the audit trail has of the policy from `since` on and before `until`.

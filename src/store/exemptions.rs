@@ -11,7 +11,7 @@ use crate::domain::exemption::{self, End, Granted, Wish, deserves_notice};
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
 use super::tx::{Row, Tx, params};
-use super::{Store, StoreError};
+use super::{Notice, Store, StoreError, once};
 
 /// What came of a wish for an exemption.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,37 +194,14 @@ impl Store {
             for granted in due {
                 tx.run("UPDATE exemption SET notice = ?2 WHERE id = ?1", params![granted.id, first])?;
             }
-            Ok(())
+            once::say(tx, Notice::ExemptionsEnd(first), now)
         })
         .await
-    }
-
-    /// The batches of coming ends that the channel has not been told.
-    pub async fn unannounced_exemptions(&self) -> Result<Vec<i64>, StoreError> {
-        let sql = "SELECT DISTINCT notice FROM exemption WHERE notice IS NOT NULL AND announced_at IS NULL";
-        self.read(move |tx| tx.all(sql, params![], codec::id)).await
     }
 
     /// The exemptions of a batch.
     pub async fn exemption_batch(&self, batch: i64) -> Result<Vec<Granted>, StoreError> {
         self.read(move |tx| tx.all(BATCH, params![batch], decode)).await
-    }
-
-    /// The channel has been told of a batch.
-    pub async fn exemptions_announced(&self, batch: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
-        self.write(move |tx| {
-            let sql = "UPDATE exemption SET announced_at = ?2 WHERE notice = ?1 AND announced_at IS NULL";
-            if tx.run(sql, params![batch, time_text(now)])? == 0 {
-                return Ok(());
-            }
-            // Of those that were lifted before, nobody was told.
-            let told = tx.all(BATCH, params![batch], decode)?;
-            for granted in told.into_iter().filter(|granted| granted.is_open(now)) {
-                audit::append(tx, &context(&granted.policy), exemption::end_announced(&granted, now))?;
-            }
-            Ok(())
-        })
-        .await
     }
 }
 
@@ -233,6 +210,15 @@ const BEGUN: &str = "(starts_at <= ?2 OR starts_at <= granted_at)";
 const OPEN: &str = "ends_at > ?2 AND (ended IS NULL OR ended = '\"lapsed\"')";
 
 const BATCH: &str = "SELECT * FROM exemption WHERE notice = ?1 ORDER BY ends_at, id";
+
+/// Records that the channel knows of a batch. Of those that were lifted before, nobody was notified.
+pub(super) fn end_announced(tx: &dyn Tx, batch: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let mut open = tx.all(BATCH, params![batch], decode)?;
+    open.retain(|granted| granted.is_open(now));
+    open.iter().try_for_each(|granted| {
+        audit::append(tx, &context(&granted.policy), exemption::end_announced(granted, now)).map(drop)
+    })
+}
 
 /// Writes a wish that was checked, with its audit event.
 pub(super) fn grant(

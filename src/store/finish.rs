@@ -15,7 +15,7 @@ use super::codec::{json_text, time_text};
 use super::past::open_accounts;
 use super::sweeps::{self, SweepRow, SweepState};
 use super::tx::{Tx, params};
-use super::{Store, StoreError, audit, requests, watches};
+use super::{Notice, Store, StoreError, audit, once, requests, watches};
 
 /// So many of the accounts that could not be judged are named in the audit event; their number is always there.
 const UNKNOWN_NAMED_MAX: usize = 100;
@@ -152,6 +152,7 @@ fn end_sweep(tx: &dyn Tx, sweep: &SweepRow, end: &FinishedSweep) -> Result<(), S
             json_text(&by_email)?
         ],
     )?;
+    once::say(tx, Notice::Sweep(sweep.id), end.at)?;
     watches::sweep_ended(tx, &sweep.policy, end.at)?;
     let action = match end.verdict {
         Verdict::NoCandidates | Verdict::Ask | Verdict::Preview => Action::SweepFinished,

@@ -8,7 +8,7 @@ use crate::forward::Behind;
 use super::audit::decode;
 use super::codec::{self, Cells};
 use super::tx::params;
-use super::{Store, StoreError, archive};
+use super::{Notice, Store, StoreError, archive};
 
 impl Store {
     /// These are the collectors from now on. A new one gets the trail from its beginning, if it wants the past; of one that
@@ -51,12 +51,14 @@ impl Store {
     pub async fn sweep_delivered(&self, sweep: i64) -> Result<Option<bool>, StoreError> {
         self.read(move |tx| {
             let sql = "SELECT CASE
-                           WHEN sweep.told = 0 THEN NULL
+                           WHEN sweep.state = 'started' OR message.due_at IS NOT NULL THEN NULL
                            WHEN request.id IS NULL OR request.deadline IS NOT NULL THEN 1
                            WHEN request.state IN ('preview', 'held', 'pending') THEN NULL
                            ELSE 0 END
-                       FROM sweep LEFT JOIN request ON request.sweep = sweep.id WHERE sweep.id = ?1";
-            let found = tx.first(sql, params![sweep], |row| row.get::<Option<bool>>(0))?;
+                       FROM sweep LEFT JOIN request ON request.sweep = sweep.id
+                           LEFT JOIN message ON message.key = ?2 WHERE sweep.id = ?1";
+            let found =
+                tx.first(sql, params![sweep, Notice::Sweep(sweep).key()], |row| row.get::<Option<bool>>(0))?;
             // What a person removed by hand is not waited for.
             Ok(found.unwrap_or(Some(false)))
         })

@@ -78,7 +78,6 @@ records! {
         policy: String,
         slot: String,
         state: String,
-        told: bool,
     }
     /// The requests.
     request as RequestRecord by requests(id) {
@@ -109,6 +108,8 @@ records! {
         render_again_at: Option<DateTime<Utc>>,
         retry_at: Option<DateTime<Utc>>,
         attempts: u32,
+        kind: Option<String>,
+        due_at: Option<DateTime<Utc>>,
     }
     /// The inputs of people.
     receipt as ReceiptRecord by receipts(key) {
@@ -130,7 +131,6 @@ records! {
         account_id: String,
         state: String,
         state_json: Json,
-        told: bool,
     }
     /// The emergency stops.
     pause as PauseRecord by pauses(id) {
@@ -153,7 +153,6 @@ records! {
         failures: u32,
         ended_at: Option<DateTime<Utc>>,
         ended: Option<Json>,
-        told_at: Option<DateTime<Utc>>,
     }
     /// The pages of the people who have opened theirs.
     home as HomeRecord by homes(user_id) {

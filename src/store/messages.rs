@@ -6,7 +6,7 @@ use crate::domain::request::{self, Request};
 
 use super::codec::{Cells, time_text};
 use super::tx::{Row, Tx, params};
-use super::{Store, StoreError, requests, sweeps};
+use super::{Notice, Store, StoreError, exemptions, requests, sweeps};
 
 /// One message, from before it is posted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +90,22 @@ impl Store {
     pub async fn save_message(&self, message: &MessageRow) -> Result<(), StoreError> {
         let message = message.clone();
         self.write(move |tx| save(tx, &message)).await
+    }
+
+    /// It was said, or nobody is to hear of it any more. A second time changes nothing.
+    pub async fn said(&self, notice: Notice, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            let sql = "UPDATE message SET due_at = NULL WHERE key = ?1 AND due_at IS NOT NULL";
+            if tx.run(sql, params![notice.key()])? == 0 {
+                return Ok(());
+            }
+            if let Notice::ExemptionsEnd(batch) = notice {
+                exemptions::end_announced(tx, batch, now)?;
+            }
+            let sql = "DELETE FROM message WHERE key = ?1 AND ts IS NULL AND tried_at IS NULL";
+            tx.run(sql, params![notice.key()]).map(drop)
+        })
+        .await
     }
 
     /// Forgets what a message shows, so that it is rendered again: that is how one that somebody deleted is missed.

@@ -6,10 +6,10 @@ use crate::domain::drift::Watch;
 use crate::domain::missed::{self, Checked, Missed};
 
 use super::audit::{self, AuditContext};
-use super::codec::{self, Cells, json_text, time_text};
+use super::codec::{Cells, json_text, time_text};
 use super::tx::{Tx, params};
 use super::watches::{self, WATCHES};
-use super::{Store, StoreError, requests};
+use super::{Notice, Store, StoreError, once, requests};
 
 impl Store {
     /// Records what was read of suspended accounts that had not been checked yet.
@@ -35,12 +35,6 @@ impl Store {
         .await
     }
 
-    /// Returns the watches with a missed sign that nobody has been notified of.
-    pub async fn missed_to_tell(&self) -> Result<Vec<i64>, StoreError> {
-        let sql = "SELECT id FROM watch WHERE missed IS NOT NULL AND missed_told_at IS NULL ORDER BY id";
-        self.read(move |tx| tx.all(sql, params![], codec::id)).await
-    }
-
     /// Returns the missed sign of a watch.
     pub async fn missed(&self, watch: i64) -> Result<Option<(Watch, Missed)>, StoreError> {
         let sql = format!("{WATCHES} WHERE id = ?1 AND missed IS NOT NULL");
@@ -52,12 +46,6 @@ impl Store {
         })
         .await
     }
-
-    /// Notes that people were notified of it.
-    pub async fn missed_told(&self, watch: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let sql = "UPDATE watch SET missed_told_at = ?2 WHERE id = ?1";
-        self.write(move |tx| tx.run(sql, params![watch, time_text(now)]).map(drop)).await
-    }
 }
 
 fn record(tx: &dyn Tx, id: i64, checked: Checked, now: DateTime<Utc>) -> Result<(), StoreError> {
@@ -68,6 +56,7 @@ fn record(tx: &dyn Tx, id: i64, checked: Checked, now: DateTime<Utc>) -> Result<
     let json = missed.as_ref().map(json_text).transpose()?;
     let sql = "UPDATE watch SET checked_at = ?2, missed = ?3 WHERE id = ?1";
     tx.run(sql, params![id, time_text(now), json])?;
+    missed.as_ref().map_or(Ok(()), |_| once::say(tx, Notice::Missed(id), now))?;
     let events = missed.iter().map(|missed| missed::found(&watch, missed, now)).collect();
     audit::append_all(tx, &AuditContext::of(&request), events).map(drop)
 }

@@ -39,6 +39,7 @@ mod jobs;
 mod lineage;
 mod messages;
 mod missed;
+mod once;
 mod past;
 mod pauses;
 mod policies;
@@ -75,6 +76,7 @@ pub use inspect::{
 pub use jobs::Job;
 pub use lineage::ResumedDatabase;
 pub use messages::{CardStands, MessageRow};
+pub use once::Notice;
 pub use policies::KnownPolicy;
 pub use receipts::{Decided, Receipt};
 pub use requests::OpenQuestion;

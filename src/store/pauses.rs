@@ -8,7 +8,7 @@ use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text};
 use super::stops::{Stop, Stops};
 use super::tx::{Row, Tx, params};
-use super::{Receipt, Store, StoreError, receipts, requests};
+use super::{Notice, Receipt, Store, StoreError, once, receipts, requests};
 
 impl Store {
     /// Stops the policy, for the input with this key. `Err` inside: nothing was written, because it is stopped already, or
@@ -51,8 +51,9 @@ impl Store {
             if before.is_some() || !first_time(tx, &key, &policy, &by)? {
                 return Ok(Err(before));
             }
-            let sql = "INSERT INTO pause (policy, began) VALUES (?1, ?2)";
-            tx.run(sql, params![policy, json_text(&by)?])?;
+            let sql = "INSERT INTO pause (policy, began) VALUES (?1, ?2) RETURNING id";
+            let id = tx.insert(sql, params![policy, json_text(&by)?])?;
+            once::say(tx, Notice::Pause(id), by.at)?;
             audit::append(tx, &context(&policy), pause::paused(&by))?;
             cards_change(tx, &policy)?;
             let missing = || StoreError::Missing { table: "pause", id: policy.clone() };
@@ -88,20 +89,9 @@ impl Store {
         self.read(move |tx| in_force(tx, &stops, &policy)).await
     }
 
-    /// The ids of the pauses that are in force, or whose end the channel has not been told.
-    pub async fn pauses_to_tell(&self) -> Result<Vec<i64>, StoreError> {
-        self.read(|tx| tx.all("SELECT id FROM pause WHERE told = 0 ORDER BY id", params![], codec::id)).await
-    }
-
     /// The pause with this id.
     pub async fn pause_by_id(&self, id: i64) -> Result<Option<Pause>, StoreError> {
         self.read(move |tx| tx.first("SELECT * FROM pause WHERE id = ?1", params![id], decode)).await
-    }
-
-    /// The channel has been told of its end.
-    pub async fn pause_told(&self, id: i64) -> Result<(), StoreError> {
-        let sql = "UPDATE pause SET told = 1 WHERE id = ?1 AND ended IS NOT NULL";
-        self.write(move |tx| tx.run(sql, params![id]).map(drop)).await
     }
 }
 

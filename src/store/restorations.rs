@@ -1,4 +1,4 @@
-//! Restorations: asked for once, stepped to their end, told once.
+//! Restorations: asked for once, and stepped to their end.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::domain::restoration::{self, Restoration, RestorationState, Skip, Step
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
 use super::tx::{Row, Tx, hints, params};
-use super::{Store, StoreError, requests};
+use super::{Notice, Store, StoreError, once, requests};
 
 /// What came of a wish to restore an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,9 +55,9 @@ impl Store {
         self.read(move |tx| load(tx, id)).await
     }
 
-    /// The restorations that have something to do or to tell, oldest first.
+    /// The restorations that have something to do, oldest first.
     pub async fn live_restorations(&self) -> Result<Vec<i64>, StoreError> {
-        let sql = "SELECT id FROM restoration WHERE told = 0 ORDER BY id";
+        let sql = "SELECT id FROM restoration WHERE state = 'due' ORDER BY id";
         self.read(|tx| tx.all(sql, params![], codec::id)).await
     }
 
@@ -85,17 +85,11 @@ impl Store {
             let Some((state, events)) = restoration::step(&restoration, step, now) else {
                 return Ok(None);
             };
-            set(tx, &restoration, &state)?;
+            set(tx, &restoration, &state, now)?;
             audit::append_all(tx, &context(tx, &restoration.wish)?, events)?;
             Ok((!unproven).then_some(state))
         })
         .await
-    }
-
-    /// All of a restoration has been told.
-    pub async fn restoration_told(&self, id: i64) -> Result<(), StoreError> {
-        let sql = "UPDATE restoration SET told = 1 WHERE id = ?1 AND state != 'due'";
-        self.write(move |tx| tx.run(sql, params![id]).map(drop)).await
     }
 
     /// The restorations of accounts that were suspended for this request, oldest first.
@@ -174,18 +168,26 @@ pub(super) fn supersede(tx: &dyn Tx, now: DateTime<Utc>) -> Result<(), StoreErro
             continue;
         }
         if let Some((state, events)) = restoration::step(&restoration, Step::Skip(Skip::Superseded), now) {
-            set(tx, &restoration, &state)?;
+            set(tx, &restoration, &state, now)?;
             audit::append_all(tx, &context(tx, &restoration.wish)?, events)?;
         }
     }
     Ok(())
 }
 
-fn set(tx: &dyn Tx, restoration: &Restoration, state: &RestorationState) -> Result<(), StoreError> {
+fn set(
+    tx: &dyn Tx,
+    restoration: &Restoration,
+    state: &RestorationState,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     tx.run(
         "UPDATE restoration SET state = ?2, state_json = ?3 WHERE id = ?1",
         params![restoration.id, state.word(), json_text(state)?],
     )?;
+    if !matches!(state, RestorationState::Due { .. }) {
+        once::say(tx, Notice::Restoration(restoration.id), now)?;
+    }
     card_changes(tx, &restoration.wish)
 }
 

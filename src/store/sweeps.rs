@@ -13,7 +13,7 @@ use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
 use super::stops::Stops;
 use super::tx::{Row, Tx, params};
-use super::{Store, StoreError, pauses, policies, requests, watches};
+use super::{Notice, Store, StoreError, once, pauses, policies, requests, watches};
 
 /// A sweep about to run.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,8 +101,6 @@ pub struct SweepRow {
     pub fingerprint: String,
     /// Where it stands.
     pub state: SweepState,
-    /// Whether the channel has been told how it ended.
-    pub told: bool,
 }
 
 impl Store {
@@ -162,20 +160,6 @@ impl Store {
             let sql =
                 "SELECT * FROM sweep WHERE policy = ?1 AND started_at >= ?2 AND started_at < ?3 ORDER BY id";
             tx.all(sql, params![policy, time_text(since), time_text(until)], decode)
-        })
-        .await
-    }
-
-    /// The ids of sweeps that have ended and of which the channel doesn't know yet, oldest first.
-    pub async fn untold_sweeps(&self) -> Result<Vec<i64>, StoreError> {
-        let sql = "SELECT id FROM sweep WHERE told = 0 AND state != 'started' ORDER BY id";
-        self.read(|tx| tx.all(sql, params![], codec::id)).await
-    }
-
-    /// The channel knows how the sweep ended.
-    pub async fn sweep_told(&self, id: i64) -> Result<(), StoreError> {
-        self.write(move |tx| {
-            tx.run("UPDATE sweep SET told = 1 WHERE id = ?1 AND state != 'started'", params![id]).map(drop)
         })
         .await
     }
@@ -248,6 +232,7 @@ fn fail(tx: &dyn Tx, id: i64, error: &str, now: DateTime<Utc>) -> Result<bool, S
         "UPDATE sweep SET state = 'failed', finished_at = ?2, error = ?3 WHERE id = ?1",
         params![id, time_text(now), error],
     )?;
+    once::say(tx, Notice::Sweep(id), now)?;
     watches::sweep_ended(tx, &sweep.policy, now)?;
     requests::asked_anew(tx, sweep.trigger.asks_again(), None)?;
     let event = audit::draft(now, sweep.trigger.actor(), Action::SweepFailed, json!({ "error": error }));
@@ -266,7 +251,6 @@ pub(super) fn decode(row: &Row<'_>) -> Result<SweepRow, StoreError> {
         rule: cells.json("rule")?,
         fingerprint: cells.get("fingerprint")?,
         state: decode_state(&cells)?,
-        told: cells.get("told")?,
     })
 }
 

@@ -10,7 +10,7 @@ use crate::domain::drift::{self, Back, End, Ours, Seen, Step, Watch};
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
 use super::tx::{Row, Tx, params};
-use super::{Store, StoreError, requests};
+use super::{Notice, Store, StoreError, once, requests};
 
 /// Every watch with what was shown of its account.
 pub(super) const WATCHES: &str = "SELECT watch.*, candidate.shown FROM watch
@@ -82,6 +82,7 @@ impl Store {
                     taken => taken?,
                 }
             }
+            batch.map_or(Ok(()), |batch| once::say(tx, Notice::Drift(batch), now))?;
             Ok(batch)
         })
         .await
@@ -96,23 +97,10 @@ impl Store {
         .await
     }
 
-    /// The batches of accounts that are active again and of which the channel has not been told.
-    pub async fn untold_drift(&self) -> Result<Vec<i64>, StoreError> {
-        let sql =
-            "SELECT DISTINCT batch FROM watch WHERE batch IS NOT NULL AND told_at IS NULL ORDER BY batch";
-        self.read(move |tx| tx.all(sql, params![], codec::id)).await
-    }
-
     /// The accounts of a batch, in the order of their requests and lists.
     pub async fn drift_batch(&self, batch: i64) -> Result<Vec<Drifted>, StoreError> {
         let sql = format!("{WATCHES} WHERE batch = ?1 ORDER BY watch.request, watch.position");
         self.read(move |tx| tx.all(&sql, params![batch], decode_drifted)).await
-    }
-
-    /// The channel has been told of a batch.
-    pub async fn drift_told(&self, batch: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let sql = "UPDATE watch SET told_at = ?2 WHERE batch = ?1 AND told_at IS NULL";
-        self.write(move |tx| tx.run(sql, params![batch, time_text(now)]).map(drop)).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sweeps: which are owed, running one, and telling the channel about those that ask nothing.
+//! Sweeps: which are owed, and running one.
 
 pub mod survey;
 pub mod surveys;
@@ -16,13 +16,12 @@ use crate::domain::policy::Policy;
 use crate::domain::request::shown;
 use crate::domain::sweep::{Trigger, slot_key};
 use crate::domain::{schedule, waiting};
-use crate::outbox::{Identity, Outbox};
+use crate::outbox::Outbox;
 use crate::request::Requests;
 use crate::services::{Services, card_key, may_pass};
 use crate::store::{FinishedSweep, NewSweep, StartedSweep, SweepRow, SweepState};
 use crate::sweep::survey::Survey;
 use crate::sweep::surveys::Surveys;
-use crate::wording::notices;
 
 /// A slot that starts this much later than it should is a catch-up.
 const LATE_AFTER_S: i64 = 120;
@@ -203,46 +202,6 @@ impl Sweeper {
             self.s.store.forget_rendering(&card_key(request.id)).await?;
         }
         Ok(())
-    }
-
-    /// Tells the channel about a sweep that has no card: failed, refused, or with nobody to ask about.
-    pub(crate) async fn tell_sweep(&self, id: i64) -> anyhow::Result<Option<DateTime<Utc>>> {
-        let Some(sweep) = self.s.store.sweep(id).await? else {
-            return Ok(None);
-        };
-        let policy = self.s.policy(&sweep.policy);
-        let card = match &sweep.state {
-            SweepState::Started => return Ok(None),
-            SweepState::Failed { error, .. } => Some(notices::sweep_failed(&sweep.policy, error)),
-            SweepState::Finished { verdict: Verdict::Refused(guard), .. } => {
-                Some(notices::sweep_refused(&sweep.policy, guard))
-            }
-            // Held with nobody on the list: there is no card to release.
-            SweepState::Finished { verdict: Verdict::Held(guard), counts, .. } if counts.candidates == 0 => {
-                Some(notices::sweep_refused(&sweep.policy, guard))
-            }
-            SweepState::Finished { verdict: Verdict::NoCandidates, counts, .. } => {
-                let asked_for = sweep.trigger.person().is_some();
-                // An account that could not be judged might have been proposed: that is no quiet day.
-                let told = asked_for || counts.unknown > 0;
-                let announce = told || policy.is_none_or(|policy| policy.announce_no_candidates);
-                announce.then(|| notices::no_candidates(&sweep.policy, &sweep.rule, *counts))
-            }
-            SweepState::Finished { verdict: Verdict::Ask | Verdict::Preview | Verdict::Held(_), .. } => None,
-        };
-        if let (Some(card), Some(policy)) = (card, policy) {
-            let message = Identity {
-                key: format!("sweep:{id}:notice"),
-                channel: &policy.channel,
-                thread: None,
-                card_of: None,
-            };
-            if let Some(at) = self.outbox.told(&message, &card).await? {
-                return Ok(Some(at));
-            }
-        }
-        self.s.store.sweep_told(id).await?;
-        Ok(None)
     }
 
     /// The survey as the store takes it.

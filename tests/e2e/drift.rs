@@ -47,6 +47,11 @@ fn watches(world: &World, is_one: impl Fn(&WatchRecord) -> bool) -> i64 {
     world.count(Inspection::watches, is_one)
 }
 
+/// Whether the first batch has been told, and is not to be told any more.
+fn is_told(world: &World) -> bool {
+    world.count(Inspection::messages, |row| row.key == "drift:1" && row.due_at.is_none()) == 1
+}
+
 fn ended(watch: &WatchRecord, how: &str) -> bool {
     watch.ended.as_ref().is_some_and(|ended| ended.to_string().contains(how))
 }
@@ -218,7 +223,7 @@ async fn what_came_back_while_the_bot_was_down_is_told_once_after_its_start() {
     world.advance(Duration::hours(2));
     world.start_bot().await;
     world.message("is active again").await;
-    world.until("it is told", |world| watches(world, |watch| watch.told_at.is_some()) == 1).await;
+    world.until("it is told", is_told).await;
     world.kill_bot().await;
     world.start_bot().await;
     an_hour_passes(&world).await;
@@ -340,8 +345,7 @@ async fn a_message_whose_answer_was_lost_is_not_posted_again() {
     world.kill_bot().await;
     world.advance(Duration::minutes(2));
     world.start_bot().await;
-    let told = |world: &World| watches(world, |watch| watch.told_at.is_some());
-    world.until("it is told", |world| told(world) == 1).await;
+    world.until("it is told", is_told).await;
     assert_eq!(said(&world, "is active again"), 1);
     let replies = world.slack.replies(C_OPS, &card.ts);
     assert_eq!(replies.iter().filter(|reply| reply.visible_text().contains("is active again")).count(), 1);

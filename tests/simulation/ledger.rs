@@ -24,11 +24,10 @@ pub const DUE: [(&str, Number); 5] = [
     ("sweeps without an end", |file| {
         file.all(Inspection::sweeps).iter().filter(|sweep| sweep.state == "started").count()
     }),
-    ("sweeps that were not told", |file| {
-        file.all(Inspection::sweeps).iter().filter(|sweep| !sweep.told).count()
-    }),
+    ("sweeps that were not told", |file| unsaid(file, "sweep")),
     ("restorations that are due or not told", |file| {
-        file.all(Inspection::restorations).iter().filter(|one| one.state == "due" || !one.told).count()
+        let due = file.all(Inspection::restorations).iter().filter(|one| one.state == "due").count();
+        due + unsaid(file, "restoration")
     }),
     ("requests that are to be carried out or told", |file| {
         let waits = |state: &str| matches!(state, "preview" | "held" | "pending");
@@ -36,6 +35,12 @@ pub const DUE: [(&str, Number); 5] = [
         requests.filter(|request| !waits(&request.state) || request.deadline.is_none()).count()
     }),
 ];
+
+/// How many messages of this kind wait to be said.
+fn unsaid(file: &Ledger, kind: &str) -> usize {
+    let messages = file.all(Inspection::messages);
+    messages.iter().filter(|one| one.due_at.is_some() && one.kind.as_deref() == Some(kind)).count()
+}
 
 /// An audit event.
 #[derive(Clone, Debug, PartialEq)]

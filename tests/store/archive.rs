@@ -7,7 +7,9 @@ use inactive_contractors::domain::candidate::{CandidateState, Step};
 use inactive_contractors::domain::request::Decision;
 use inactive_contractors::domain::sessions;
 use inactive_contractors::forward::HEARTBEAT;
-use inactive_contractors::store::{Archive, AuditContext, AuditQuery, StartedSweep, Store, StoreError};
+use inactive_contractors::store::{
+    Archive, AuditContext, AuditQuery, Notice, StartedSweep, Store, StoreError,
+};
 use serde_json::json;
 
 use crate::harness::{Bench, POLICY, actions, approved, at, events, id, person, scheduled};
@@ -229,14 +231,17 @@ async fn while_paused_no_intent_is_written_and_so_no_call_is_made() {
     assert_eq!(store.step_sessions(request, 0, sessions::Step::Intend, at(14)).await.unwrap(), None);
     assert_eq!(actions(&store).await, before);
 
-    let [told] = store.pauses_to_tell().await.unwrap()[..] else { panic!("one is in force") };
+    let in_force = store.pause_of(POLICY).await.unwrap().expect("one is in force").id;
+    let notice = Notice::Pause(in_force);
+    let waits = async || store.unsaid().await.unwrap().contains(&notice);
+    assert!(waits().await);
     let lifted = store.resume("c", POLICY, by.clone()).await.unwrap().unwrap();
-    assert_eq!((lifted.id, lifted.ended.as_ref()), (told, Some(&by)));
+    assert_eq!((lifted.id, lifted.ended.as_ref()), (in_force, Some(&by)));
     let of_the_policy = AuditQuery { policy: Some(POLICY.to_owned()), ..AuditQuery::latest(2) };
     let trail: Vec<_> = events(&store, of_the_policy).await.into_iter().map(|event| event.action).collect();
     assert_eq!(trail, ["resumed", "paused"], "who sees the policy sees these");
-    store.pause_told(told).await.unwrap();
-    assert!(store.pauses_to_tell().await.unwrap().is_empty());
+    store.said(notice, at(14)).await.unwrap();
+    assert!(!waits().await);
     assert_eq!(store.resume("d", POLICY, by.clone()).await.unwrap(), None);
     // Delivered again after a later stop, a word from before does nothing.
     store.pause("e", POLICY, by.clone()).await.unwrap().unwrap();
@@ -273,7 +278,7 @@ async fn a_pause_that_can_not_be_written_is_in_force_in_every_handle_until_it_is
     assert!(handle.write_stops().await.unwrap());
     assert!(!store.write_stops().await.unwrap(), "once");
     assert_eq!(actions(&store).await.last().map(String::as_str), Some("paused"));
-    assert_eq!(store.pauses_to_tell().await.unwrap().len(), 1);
+    assert!(store.unsaid().await.unwrap().contains(&Notice::Pause(1)));
     assert!(store.resume("c", POLICY, by.clone()).await.unwrap().is_some());
     assert!(store.step_candidate(request, 0, intend, at(15)).await.unwrap().is_some());
 

@@ -5,7 +5,7 @@ use inactive_contractors::domain::audit::Subject;
 use inactive_contractors::domain::candidate::{Proof, Step};
 use inactive_contractors::domain::exemption::{End, Wish};
 use inactive_contractors::domain::restoration::{self, RestorationState};
-use inactive_contractors::store::{AskedFor, AuditQuery, Exempted, Store};
+use inactive_contractors::store::{AskedFor, AuditQuery, Exempted, Notice, Store};
 
 use crate::harness::{Bench, POLICY, actions, approved, at, events, id, person};
 
@@ -101,8 +101,9 @@ async fn a_clock_that_was_ahead_ends_no_exemption_and_undoes_nobodys_word() {
     assert_eq!((in_force(700).await, in_force(100).await), (vec![], vec![id("kim")]));
     assert_eq!(store.open_exemptions(vec![POLICY.to_owned()], at(100)).await.unwrap().len(), 1);
     store.notice_exemptions(POLICY, Duration::minutes(60), at(550)).await.unwrap();
-    assert_eq!(store.unannounced_exemptions().await.unwrap(), [first], "its end is still to come");
-    store.exemptions_announced(first, at(551)).await.unwrap();
+    let notice = Notice::ExemptionsEnd(first);
+    assert_eq!(store.unsaid().await.unwrap(), [notice], "its end is still to come");
+    store.said(notice, at(551)).await.unwrap();
     assert_eq!((lift("lee", 560).await, lift("kim", 560).await), (0, 1));
     assert_eq!((in_force(561).await, store.lapse_exemptions(at(600)).await.unwrap()), (vec![], 0));
     let trail = ["unexempted", "exemption_ended", "exemption_end_announced", "unexempted"];
@@ -117,14 +118,15 @@ async fn coming_ends_are_one_batch_that_is_told_once() {
     grant(&store, "short", wish("moe", 0, 100)).await;
     let notice = Duration::minutes(60);
     store.notice_exemptions(POLICY, notice, at(90)).await.unwrap();
-    assert!(store.unannounced_exemptions().await.unwrap().is_empty(), "as short as its notice");
+    assert!(store.unsaid().await.unwrap().is_empty(), "as short as its notice");
     store.notice_exemptions(POLICY, notice, at(555)).await.unwrap();
     store.notice_exemptions(POLICY, notice, at(556)).await.unwrap();
-    assert_eq!(store.unannounced_exemptions().await.unwrap(), [first]);
+    let notice = Notice::ExemptionsEnd(first);
+    assert_eq!(store.unsaid().await.unwrap(), [notice]);
     assert_eq!(store.exemption_batch(first).await.unwrap().len(), 2);
-    store.exemptions_announced(first, at(557)).await.unwrap();
-    store.exemptions_announced(first, at(558)).await.unwrap();
-    assert!(store.unannounced_exemptions().await.unwrap().is_empty());
+    store.said(notice, at(557)).await.unwrap();
+    store.said(notice, at(558)).await.unwrap();
+    assert!(store.unsaid().await.unwrap().is_empty());
     let told = actions(&store).await.into_iter().filter(|word| word == "exemption_end_announced").count();
     assert_eq!(told, 2);
 }
@@ -167,8 +169,8 @@ async fn one_restoration_at_a_time_and_once_per_input() {
     assert!(matches!(other, AskedFor::Already(before) if before.id == first));
     let step = |step| store.step_restoration(first, step, at(2));
     assert_eq!(step(restoration::Step::Confirm(Proof::by_call(None))).await.unwrap(), None, "no intent yet");
-    store.restoration_told(first).await.unwrap();
-    assert_eq!(store.live_restorations().await.unwrap(), [first], "what is due has not been told");
+    assert_eq!(store.live_restorations().await.unwrap(), [first]);
+    assert!(store.unsaid().await.unwrap().is_empty(), "what is due has no outcome to tell");
     step(restoration::Step::Intend { status_changed: None }).await.unwrap().unwrap();
     let done = step(restoration::Step::Confirm(Proof::by_call(None))).await.unwrap();
     assert!(matches!(done, Some(RestorationState::Restored { .. })));
@@ -176,8 +178,9 @@ async fn one_restoration_at_a_time_and_once_per_input() {
     let of_the_policy = AuditQuery { policy: Some(POLICY.to_owned()), ..AuditQuery::latest(3) };
     let trail: Vec<_> = events(&store, of_the_policy).await.into_iter().map(|event| event.action).collect();
     assert_eq!(trail, ["restored", "restore_intended", "restore_asked"], "who sees the policy sees these");
-    store.restoration_told(first).await.unwrap();
-    assert!(store.live_restorations().await.unwrap().is_empty());
+    assert_eq!(store.unsaid().await.unwrap(), [Notice::Restoration(first)]);
+    store.said(Notice::Restoration(first), at(3)).await.unwrap();
+    assert!(store.live_restorations().await.unwrap().is_empty() && store.unsaid().await.unwrap().is_empty());
     assert_eq!(store.restored_by_us(vec![id("kim"), id("lee")]).await.unwrap(), [(id("kim"), at(2))].into());
     assert!(matches!(
         store.ask_restoration("k3", restore("kim"), None, at(9)).await.unwrap(),

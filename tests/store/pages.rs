@@ -4,7 +4,7 @@ use chrono::Duration;
 use inactive_contractors::domain::audit::Action;
 use inactive_contractors::domain::concern::{Answer, Asking, Refusal, Role};
 use inactive_contractors::domain::digest::Owed;
-use inactive_contractors::store::AuditQuery;
+use inactive_contractors::store::{AuditQuery, Notice};
 
 use crate::harness::{Bench, POLICY, at, events, person, posted};
 
@@ -37,13 +37,12 @@ async fn a_slot_has_one_digest() {
     for _ in 0..2 {
         store.start_digest(POLICY, owed).await.unwrap();
     }
-    let untold = store.untold_digests().await.unwrap();
-    assert_eq!(untold.len(), 1);
-    let digest = store.digest(untold[0]).await.unwrap().unwrap();
+    assert_eq!(store.unsaid().await.unwrap(), [Notice::Digest(1)]);
+    let digest = store.digest(1).await.unwrap().unwrap();
     assert_eq!((digest.since, digest.until), (owed.since, owed.slot));
-    store.digest_told(untold[0]).await.unwrap();
+    store.said(Notice::Digest(1), at(1)).await.unwrap();
     store.start_digest(POLICY, owed).await.unwrap();
-    assert!(store.untold_digests().await.unwrap().is_empty());
+    assert!(store.unsaid().await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use inactive_contractors::domain::account::UserType;
 use inactive_contractors::domain::plan::{Guard, Verdict};
 use inactive_contractors::domain::request::{Decision, RequestState};
 use inactive_contractors::domain::sweep::{Trigger, slot_key};
-use inactive_contractors::store::{NewSweep, StartedSweep, StoreError, SweepState};
+use inactive_contractors::store::{NewSweep, Notice, StartedSweep, StoreError, SweepState};
 
 use crate::harness::{
     Bench, POLICY, actions, approved, asked, assert_bad_row, at, found, id, person, posted, rule, scheduled,
@@ -165,7 +165,8 @@ async fn held_refused_and_previewed_sweeps_say_so() {
         .filter(|word| word.starts_with("sweep_") && word != "sweep_started");
     assert_eq!(ends.collect::<Vec<_>>(), ["sweep_held", "sweep_refused", "sweep_finished", "sweep_held"]);
     let mut states = Vec::new();
-    for sweep in store.untold_sweeps().await.unwrap() {
+    for notice in store.unsaid().await.unwrap() {
+        let Notice::Sweep(sweep) = notice else { panic!("{notice:?}") };
         states.push(store.sweep(sweep).await.unwrap().unwrap().state.word());
     }
     assert_eq!(states, ["held", "refused", "finished", "held"]);
@@ -178,11 +179,11 @@ async fn a_failed_sweep_is_told_once() {
     let by = person("ann");
     let command = NewSweep { slot: "input:1".to_owned(), trigger: Trigger::Command { by }, ..scheduled(0) };
     let sweep = start(&store, command).await;
-    assert!(store.untold_sweeps().await.unwrap().is_empty());
+    assert!(store.unsaid().await.unwrap().is_empty());
     assert!(store.fail_sweep(sweep, "page 2 of the listing failed", at(3)).await.unwrap());
-    assert_eq!(store.untold_sweeps().await.unwrap().len(), 1);
-    store.sweep_told(sweep).await.unwrap();
-    assert!(store.untold_sweeps().await.unwrap().is_empty());
+    assert_eq!(store.unsaid().await.unwrap(), [Notice::Sweep(sweep)]);
+    store.said(Notice::Sweep(sweep), at(4)).await.unwrap();
+    assert!(store.unsaid().await.unwrap().is_empty());
     let last = store.last_sweep(POLICY).await.unwrap().unwrap();
     assert_eq!(
         last.state,

@@ -3,10 +3,12 @@
 //! `versions/vN.sql` is a dump of a file of version N. A migration adds the next one (open the last with the new
 //! program, add rows that use what is new, dump it); the old ones are never edited.
 
+use std::collections::BTreeSet;
+
 use inactive_contractors::domain::audit::Action;
 use inactive_contractors::domain::candidate::Step;
 use inactive_contractors::domain::request::{Became, Decision};
-use inactive_contractors::store::{AuditQuery, Store, SweepState};
+use inactive_contractors::store::{AuditQuery, MessageRow, Notice, Store, SweepState};
 
 use crate::harness::{Bench, POLICY, at, card, events, id, person, rule};
 
@@ -20,6 +22,7 @@ const VERSIONS: &[&str] = &[
     include_str!("versions/v7.sql"),
     include_str!("versions/v8.sql"),
     include_str!("versions/v9.sql"),
+    include_str!("versions/v10.sql"),
 ];
 
 #[tokio::test]
@@ -71,7 +74,14 @@ async fn every_version_opens_with_its_rows() {
         assert_eq!(paused.and_then(|pause| pause.began.reason).is_some(), version > 7);
 
         assert_eq!(store.lineage().database.epoch, if version > 8 { 2 } else { 1 });
-        assert_eq!(store.missed_to_tell().await.unwrap().len(), usize::from(version > 8));
+        // What had not been reported waits to be said.
+        let mut waits = store.unsaid().await.unwrap();
+        waits.retain(|notice| !matches!(notice, Notice::Sweep(_)));
+        let added = [(5, Notice::Digest(1)), (8, Notice::Pause(1)), (9, Notice::Missed(1))];
+        let expected = added.into_iter().filter(|(since, _)| *since <= version).map(|(_, notice)| notice);
+        assert_eq!(BTreeSet::from_iter(waits), expected.collect());
+        let restored = store.message("restoration:1").await.unwrap();
+        assert_eq!(restored.is_some_and(|row| row.ts.is_some()), version > 9);
         let seen = store.sightings(vec![id("kim")]).await.unwrap();
         assert_eq!(seen.len(), usize::from(version > 8));
         assert_eq!(store.left_out_by_email(5).await.unwrap().len(), usize::from(version > 8));
@@ -88,6 +98,42 @@ async fn every_version_opens_with_its_rows() {
         store.close().await.unwrap();
         assert_eq!(user_version(&bench), newest());
     }
+}
+
+/// The keys are written as an older version wrote them: by them its messages are found in the channel.
+#[tokio::test]
+async fn what_an_older_version_had_begun_to_say_waits_under_the_key_that_it_has_in_the_channel() {
+    let bench = Bench::new();
+    bench.raw().execute_batch(VERSIONS[8]).unwrap();
+    let unsaid = "UPDATE sweep SET told = id != 3; UPDATE digest SET told = 0; UPDATE pause SET told = 0;
+        UPDATE restoration SET told = 0; UPDATE watch SET told_at = NULL, missed_told_at = NULL;
+        UPDATE exemption SET announced_at = NULL";
+    bench.raw().execute_batch(unsaid).unwrap();
+    let begun = [
+        ("pause:1:began", Notice::Pause(1)),
+        ("digest:1", Notice::Digest(1)),
+        ("exemptions:2:ending", Notice::ExemptionsEnd(2)),
+        ("drift:1", Notice::Drift(1)),
+        ("missed:1", Notice::Missed(1)),
+        ("sweep:3:notice", Notice::Sweep(3)),
+        ("restoration:1", Notice::Restoration(1)),
+    ];
+    for (key, _) in begun {
+        let sql = "INSERT INTO message (key, channel, tried_at, attempts)
+                   VALUES (?1, 'C1', '2026-01-05T09:00:00.000Z', 3)";
+        bench.raw().execute(sql, [key]).unwrap();
+    }
+    let store = bench.open();
+    assert_eq!(BTreeSet::from_iter(store.unsaid().await.unwrap()), begun.map(|(_, notice)| notice).into());
+    for (key, notice) in begun {
+        assert_eq!(notice.key(), key);
+        let tried =
+            MessageRow { tried_at: Some(at(0)), attempts: 3, ..MessageRow::new(key.into(), "C1".into()) };
+        assert_eq!(store.message(key).await.unwrap(), Some(tried), "it is looked for before it is posted");
+        store.said(notice, at(1)).await.unwrap();
+    }
+    assert!(store.unsaid().await.unwrap().is_empty());
+    store.close().await.unwrap();
 }
 
 #[test]

@@ -7,7 +7,7 @@ use inactive_contractors::domain::candidate::{Proof, Step};
 use inactive_contractors::domain::drift::{Log, Seen};
 use inactive_contractors::domain::plan::Verdict;
 use inactive_contractors::domain::restoration::{self, Wish};
-use inactive_contractors::store::{AskedFor, AuditQuery, Store};
+use inactive_contractors::store::{AskedFor, AuditQuery, Notice, Store};
 
 use crate::harness::{Bench, POLICY, actions, approved, at, events, found, id, person, scheduled, start};
 
@@ -79,13 +79,13 @@ async fn what_is_found_in_one_round_is_one_batch_and_is_told_once() {
     suspended(&store, 0, &["kim", "lee", "max"]).await;
     let seen = vec![(1, still()), (2, back(import())), (3, back(Changer::Unknown))];
     assert_eq!(looked(&store, seen.clone(), 72).await, Some(2));
-    assert_eq!(store.untold_drift().await.unwrap(), [2]);
+    assert_eq!(store.unsaid().await.unwrap(), [Notice::Sweep(1), Notice::Drift(2)]);
     let batch = store.drift_batch(2).await.unwrap();
     assert_eq!(batch.iter().map(|one| &one.watch.account.id).collect::<Vec<_>>(), [&id("lee"), &id("max")]);
     assert_eq!((batch[0].back.by.clone(), batch[0].back.at), (import(), at(30)));
     assert_eq!(looked(&store, seen, 73).await, None, "their watches have ended");
-    store.drift_told(2, at(73)).await.unwrap();
-    assert!(store.untold_drift().await.unwrap().is_empty());
+    store.said(Notice::Drift(2), at(73)).await.unwrap();
+    assert_eq!(store.unsaid().await.unwrap(), [Notice::Sweep(1)]);
     let query = AuditQuery { actions: vec![Action::DriftFound], ..AuditQuery::latest(10) };
     let events = events(&store, query).await;
     assert_eq!((events.len(), events[1].request), (2, Some(1)));

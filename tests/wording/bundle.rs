@@ -53,7 +53,6 @@ impl Reviews {
             rule: rule(),
             fingerprint: "rule-one".into(),
             state,
-            told: true,
         };
         self.0.push(Swept { sweep, request: None, in_period: true });
         self.0.last_mut().expect("it was just added")

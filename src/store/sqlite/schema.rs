@@ -6,7 +6,7 @@
 //! can guarantee is guaranteed here: one sweep per slot, one open question per account, a chain without gaps.
 
 /// The steps, oldest first.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8, V9];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8, V9, V10];
 
 const V1: &str = "
 CREATE TABLE policy (
@@ -407,4 +407,47 @@ UPDATE watch SET checked_at = suspended_at;
 
 -- The accounts that were left out because their profile has an approver's e-mail address, as JSON.
 ALTER TABLE sweep ADD COLUMN by_email TEXT;
+";
+
+/// Adds the outbox: a message that is said once is a row, added in the transaction of the fact that it reports. Before, a
+/// column of each table said what still had to be reported.
+const V10: &str = "
+ALTER TABLE message ADD COLUMN kind TEXT;
+ALTER TABLE message ADD COLUMN subject INTEGER CHECK ((subject IS NULL) = (kind IS NULL));
+-- Since when it waits to be said. Null: it was said.
+ALTER TABLE message ADD COLUMN due_at TEXT CHECK (due_at IS NULL OR kind IS NOT NULL);
+CREATE INDEX message_due ON message (due_at) WHERE due_at IS NOT NULL;
+
+-- Their keys stay as they were: one that an earlier version posted is found in the channel.
+INSERT INTO message (key, channel, kind, subject, due_at)
+SELECT key, '', kind, subject, due_at FROM (
+    SELECT 'pause:' || id || ':began' AS key, 'pause' AS kind, id AS subject,
+        strftime('%Y-%m-%dT%H:%M:%fZ', json_extract(began, '$.at')) AS due_at FROM pause WHERE told = 0
+    UNION ALL SELECT 'digest:' || id, 'digest', id, until FROM digest WHERE told = 0
+    UNION ALL SELECT 'exemptions:' || notice || ':ending', 'exemptions_end', notice, min(ends_at)
+        FROM exemption WHERE notice IS NOT NULL AND announced_at IS NULL GROUP BY notice
+    UNION ALL SELECT 'drift:' || batch, 'drift', batch, min(ended_at)
+        FROM watch WHERE batch IS NOT NULL AND told_at IS NULL GROUP BY batch
+    UNION ALL SELECT 'missed:' || id, 'missed', id, checked_at
+        FROM watch WHERE missed IS NOT NULL AND missed_told_at IS NULL
+    UNION ALL SELECT 'sweep:' || id || ':notice', 'sweep', id, finished_at
+        FROM sweep WHERE told = 0 AND state != 'started'
+    UNION ALL SELECT 'restoration:' || id, 'restoration', id, asked_at
+        FROM restoration WHERE told = 0 AND state != 'due'
+) WHERE true
+ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, subject = excluded.subject, due_at = excluded.due_at;
+
+DROP INDEX sweep_untold;
+DROP INDEX exemption_unannounced;
+DROP INDEX restoration_untold;
+DROP INDEX watch_untold;
+DROP INDEX watch_missed;
+DROP INDEX digest_untold;
+ALTER TABLE sweep DROP COLUMN told;
+ALTER TABLE exemption DROP COLUMN announced_at;
+ALTER TABLE restoration DROP COLUMN told;
+ALTER TABLE watch DROP COLUMN told_at;
+ALTER TABLE watch DROP COLUMN missed_told_at;
+ALTER TABLE digest DROP COLUMN told;
+ALTER TABLE pause DROP COLUMN told;
 ";

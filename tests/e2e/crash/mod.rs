@@ -13,6 +13,7 @@ mod stories;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use inactive_contractors::store::Notice;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -192,7 +193,8 @@ async fn nothing_is_due(world: &World) {
     let requests = store.live_requests().await.expect("the requests can be read");
     assert!(requests.is_empty(), "still to be driven: {requests:#?}");
     assert!(store.unfinished_sweeps().await.expect("the sweeps can be read").is_empty());
-    assert!(store.untold_sweeps().await.expect("the sweeps can be read").is_empty());
+    let unsaid = store.unsaid().await.expect("the messages can be read");
+    assert!(unsaid.iter().all(|notice| matches!(notice, Notice::Pause(_))), "{unsaid:?}");
     store.close().await.expect("the file can be closed");
 }
 

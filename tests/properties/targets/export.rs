@@ -150,7 +150,6 @@ fn swept(words: &str) -> Swept {
         rule,
         fingerprint: words.to_owned(),
         state: SweepState::Failed { at: super::now(), error: words.to_owned() },
-        told: true,
     };
     Swept { sweep, request: None, in_period: true }
 }
