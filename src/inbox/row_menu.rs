@@ -262,14 +262,11 @@ impl Inbox {
             return fault(text);
         }
         let account: Account = match account {
-            Ok(account) => {
-                self.s.note_identity(&account);
-                match account {
-                    Ok(account) => account,
-                    Err(IdentityError::NotFound(_)) => return fault(refusals::account_gone()),
-                    Err(_) => return fault(refusals::cant_look_up()),
-                }
-            }
+            Ok(account) => match account {
+                Ok(account) => account,
+                Err(IdentityError::NotFound(_)) => return fault(refusals::account_gone()),
+                Err(_) => return fault(refusals::cant_look_up()),
+            },
             Err(_) => return fault(refusals::cant_look_up()),
         };
         let answer = self

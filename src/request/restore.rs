@@ -76,7 +76,6 @@ impl Requests {
             return Ok(());
         }
         let answer = self.s.identity.restore(&restoration.wish.account.id).await;
-        self.s.note_identity(&answer);
         let step = match answer {
             Ok(reference) => Step::Confirm(Proof::by_call(reference)),
             Err(IdentityError::NotFound(_)) => Step::Skip(Skip::Gone),
@@ -96,7 +95,6 @@ impl Requests {
     /// Returns the account as it is, if it is still to be restored; otherwise the step to take instead.
     async fn still_to_be_given_back(&self, restoration: &Restoration) -> Result<Account, Step> {
         let read = self.s.identity.read(&restoration.wish.account.id).await;
-        self.s.note_identity(&read);
         match read {
             Ok(account) if account.status == AccountStatus::Suspended => {
                 let seen = seen_before(restoration);

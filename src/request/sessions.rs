@@ -86,7 +86,6 @@ impl Requests {
         let Some(read) = self.s.unless_ended(self.s.identity.read(&candidate.shown.id)).await else {
             return Ok(None);
         };
-        self.s.note_identity(&read);
         match read {
             Ok(Account { status: AccountStatus::Suspended, .. }) => {}
             Ok(Account { status, .. }) => return Ok(Some(Step::Drop(Dropped::NotSuspended(status)))),
@@ -101,7 +100,6 @@ impl Requests {
             return Ok(None);
         }
         let answer = self.s.identity.clear_sessions(&candidate.shown.id).await;
-        self.s.note_identity(&answer);
         Ok(Some(match answer {
             Ok(reference) => Step::Confirm { reference },
             Err(IdentityError::NotFound(_)) => Step::Drop(Dropped::Gone),

@@ -154,7 +154,6 @@ impl Requests {
     ) -> anyhow::Result<Option<Hindrance>> {
         // The answer says what time it is there: a clock that is ahead ends no approval.
         let read = self.s.identity.read(&candidate.shown.id).await;
-        self.s.note_identity(&read);
         if let (Ok(_), Some(why)) = (&read, self.s.clock_is_off()) {
             return Ok(Some(Hindrance { why, to_be_told: true, may_be_of_one: false }));
         }
@@ -241,7 +240,6 @@ impl Requests {
         }
         let denied_before = self.denials_so_far(request.id);
         let answer = self.s.identity.suspend(&candidate.shown.id).await;
-        self.s.note_identity(&answer);
         match answer {
             Ok(reference) => {
                 passage.got_through();
@@ -263,7 +261,6 @@ impl Requests {
         // The configuration may exempt more today than when the list was shown, and what isn't looked up exempts nobody.
         let rule = request.rule.looking_up_also_for(&policy.rule);
         let fresh = self.s.unless_ended(self.s.identity.look(&candidate.shown.id, &rule, since)).await?;
-        self.s.note_identity(&fresh);
         Some(fresh)
     }
 
@@ -278,7 +275,6 @@ impl Requests {
             return self.take(request, candidate, Step::Skip(why)).await;
         }
         let read = self.s.identity.read(&candidate.shown.id).await;
-        self.s.note_identity(&read);
         let step = match read {
             Ok(Account { status: AccountStatus::Suspended, .. }) => Step::Confirm(Proof::by_reading()),
             Ok(_) => Step::Skip(why),

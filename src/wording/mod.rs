@@ -40,6 +40,7 @@ use crate::domain::policy::Rule;
 use crate::domain::request::Decision;
 use crate::domain::sessions::{Dropped, Sessions};
 use crate::domain::sighting::{Sign, Way};
+use crate::identity::watched::Problem;
 use crate::wording::card::cut;
 
 /// "1 account", "12 accounts".
@@ -386,6 +387,14 @@ pub fn clock_off(ahead_s: i64) -> String {
          keep it correct with NTP, and sweep again.",
         counted(minutes, "minute", "minutes")
     )
+}
+
+/// What is wrong with the identity provider, in words.
+pub fn problem_in_words(problem: &Problem) -> String {
+    match problem {
+        Problem::Clock(guard) => guard_in_words(guard).to_plain(),
+        Problem::Answer(error) => error.to_string(),
+    }
 }
 
 /// What a guard saw, as a sentence.

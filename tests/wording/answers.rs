@@ -14,6 +14,8 @@ use inactive_contractors::domain::request::{Decision, Refusal, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip, Wish};
 use inactive_contractors::domain::when::Misread;
 use inactive_contractors::forward::Behind;
+use inactive_contractors::identity::IdentityError;
+use inactive_contractors::identity::watched::{LastAnswer, Problem};
 use inactive_contractors::wording::exemptions;
 use inactive_contractors::wording::exemptions::NotRestored;
 use inactive_contractors::wording::pauses;
@@ -284,7 +286,10 @@ async fn questions_are_answered() {
     };
     let health = answers::Health {
         chat: Connection::Connected,
-        identity: Some((at(0), Err(EVIL.into()))),
+        identity: Some(LastAnswer {
+            at: at(0),
+            problem: Some(Problem::Answer(IdentityError::Transient(EVIL.into()))),
+        }),
         database: Ok(()),
         behind: vec![Behind { collector: EVIL.into(), events: 12, since: at(0) }],
     };
