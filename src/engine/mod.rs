@@ -3,7 +3,7 @@
 //! One loop makes the database's rows true, step by step: it starts owed sweeps, runs unfinished ones, expires what
 //! is overdue and drives every live request. It takes no hints: a click, a timer or a restart only wakes it, and the
 //! rows say what is due. So the normal path, a retry and a restart after a crash are one code path, and running it
-//! twice changes nothing. Only [`carry_out`] and `restore` ever tell the identity provider to change something.
+//! twice changes nothing. Only `request/attempt.rs` ever has the identity provider change something.
 
 #[cfg(test)]
 pub(crate) mod bench;

@@ -313,8 +313,8 @@ mod tests {
     use chrono::Duration;
 
     use super::*;
-    use crate::domain::candidate::{CandidateState, Confirmation};
-    use crate::domain::sessions::Sessions;
+    use crate::domain::attempt::{Confirmation, Sessions};
+    use crate::domain::candidate::CandidateState;
     use crate::engine::bench::{Bench, shown};
 
     #[tokio::test]

@@ -3,8 +3,9 @@
 use inactive_contractors::chat::{Connection, Text};
 use inactive_contractors::domain::account::AccountStatus;
 use inactive_contractors::domain::assess::{Assessment, Exemption, Standing, assess};
+use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::audit::{Actor, AuditEvent, GENESIS, Subject};
-use inactive_contractors::domain::candidate::{CandidateState, Confirmation};
+use inactive_contractors::domain::candidate::CandidateState;
 use inactive_contractors::domain::exemption::{End, Refusal as NotExempt};
 use inactive_contractors::domain::pause::Pause;
 use inactive_contractors::domain::person::Stranger;
