@@ -1,6 +1,6 @@
-//! The workflow: what the bot does, in terms of the two ports, the store and the pure core.
+//! The loop that drives every component.
 //!
-//! One loop makes the database's rows true, step by step: it starts owed sweeps, runs unfinished ones, expires what
+//! It makes the database's rows true, step by step: it starts owed sweeps, runs unfinished ones, expires what
 //! is overdue and drives every live request. It takes no hints: a click, a timer or a restart only wakes it, and the
 //! rows say what is due. So the normal path, a retry and a restart after a crash are one code path, and running it
 //! twice changes nothing. Only `request/attempt.rs` ever has the identity provider change something.
@@ -45,7 +45,6 @@ const CLOCK_STEP: Duration = Duration::minutes(2);
 pub(crate) const TICK_MAX: std::time::Duration = std::time::Duration::from_secs(20);
 /// How long a failed look at the database waits before the next one.
 const RETRY_AFTER_STORE_ERROR: std::time::Duration = std::time::Duration::from_secs(2);
-
 /// How long work in flight may take to end at shutdown.
 const DRAIN_MAX: std::time::Duration = std::time::Duration::from_secs(10);
 const _: () = assert!(ANSWER_MAX.as_secs() * 2 < DRAIN_MAX.as_secs());
@@ -111,9 +110,7 @@ impl Engine {
     pub fn inbox(&self) -> Arc<Inbox> {
         Arc::clone(&self.inbox)
     }
-}
 
-impl Engine {
     /// Runs until `stop`, then lets work in flight end within a bound. Fails only if the database is gone for good, or is not
     /// the file at its path any more.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) -> anyhow::Result<()> {
@@ -226,7 +223,7 @@ impl Engine {
 
     /// Deadlines go by the time of day. When that jumps, by sleep or by hand, the audit trail says so: anyone who
     /// wonders why a request expired early or late finds it.
-    async fn note_clock(&self, seen: &mut (Instant, DateTime<Utc>)) -> Result<(), crate::store::StoreError> {
+    async fn note_clock(&self, seen: &mut (Instant, DateTime<Utc>)) -> Result<(), StoreError> {
         let (instant, now) = (Instant::now(), self.s.clock.now());
         let passed = Duration::from_std(instant - seen.0).unwrap_or_default();
         let jumped = now - seen.1 - passed;

@@ -249,7 +249,7 @@ async fn a_message_whose_answer_was_lost_before_an_admin_resumed_is_not_posted_t
     a_later_epoch_was_seen(&world);
     world.start_bot().await;
     world.message("I have stopped").await;
-    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 8"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 8"]).await;
     let is_over =
         |world: &World| world.count(Inspection::requests, |request| request.id == 1 && request.told) == 1;
     world.until("the end of the request", is_over).await;
@@ -275,7 +275,7 @@ async fn a_resume_that_was_sent_before_the_stop_does_not_end_it() {
     let _ = tokio::join!(world.slack.slash(U_ADMIN, C_OPS, line), stops);
     world.told(U_ADMIN, "I have stopped since you sent that").await;
     assert_eq!(world.audited("database_resumed"), 0);
-    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 8", "Still paused: contractors"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 8", "Still paused: contractors"]).await;
     world.nothing_else_is_wrong().await;
 }
 
@@ -288,7 +288,7 @@ async fn what_a_finished_card_offers_can_be_used_again_once_an_admin_resumes() {
     a_later_epoch_was_seen(&world);
     world.slack.drop_sockets();
     world.message("I have stopped").await;
-    assert_answer(&world, U_ADMIN, "resume", &["I go on, in epoch 8"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 8"]).await;
     let is_drawn_again = |now: &Message| now.versions.len() > finished.versions.len();
     let card = world.slack.wait_update(&card.ts, "the card of this epoch", is_drawn_again).await;
     choose(&world, U_APPROVER, &card, "give_back", 0).await;

@@ -1,6 +1,7 @@
 //! A store on a file of its own, and short names for what the stories are about.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use chrono::{DateTime, Duration, TimeZone, Utc};
 use inactive_contractors::domain::account::{AccountId, UserType};
@@ -14,11 +15,14 @@ use inactive_contractors::domain::policy::{OwnAccounts, Rule};
 use inactive_contractors::domain::request::{Input, Verb, Voter};
 use inactive_contractors::domain::sweep::{Trigger, slot_key};
 use inactive_contractors::store::{
-    AuditQuery, CardStands, Decided, FinishedSweep, NewSweep, Receipt, StartedSweep, Store, StoreError,
+    AuditQuery, CardStands, Decided, FinishedSweep, NewSweep, OpenError, Receipt, StartedSweep, Store,
+    StoreError,
 };
 
 pub const POLICY: &str = "contractors";
 pub const CHANNEL: &str = "C1";
+/// How long a lock may be held on to by a program that another test is starting.
+const HELD_MAX: std::time::Duration = std::time::Duration::from_secs(120);
 
 /// A directory with a database in it.
 pub struct Bench {
@@ -33,8 +37,16 @@ impl Bench {
         Bench { directory, path }
     }
 
+    /// Opens the file. A test that is just starting a program holds on to the lock of a file that this one has closed,
+    /// until the program runs.
     pub fn open(&self) -> Store {
-        Store::open(&self.path, at(0)).unwrap()
+        let begun = Instant::now();
+        loop {
+            match Store::open(&self.path, at(0)) {
+                Err(OpenError::Held { .. }) if begun.elapsed() < HELD_MAX => std::thread::yield_now(),
+                opened => return opened.unwrap(),
+            }
+        }
     }
 
     /// The file as any other program sees it.

@@ -197,8 +197,7 @@ impl World {
     pub async fn nothing_else_is_wrong(&self) {
         assert_eq!(self.slack.violations(), Vec::<String>::new());
         self.stop_bot().await;
-        self.file_let_go().await;
-        let store = Store::open(&self.database(), self.clock.now()).expect("the file is free again");
+        let store = self.open_again().await;
         let verified = store.verify().await.expect("the chain can be read");
         assert_eq!(verified.broken_at, None);
         store.close().await.expect("the file can be closed");
@@ -442,6 +441,13 @@ impl World {
         for file in [self.database.clone(), self.database.with_extension("db.lock")] {
             self.stored("the file let go", || std::fs::File::open(&file).ok()?.try_lock().ok()).await;
         }
+    }
+
+    /// Opens the database once nobody has it any more. To see that it is free takes its lock for a moment, and that moment
+    /// too may be held on to by a process that another story is just starting.
+    pub async fn open_again(&self) -> Store {
+        self.file_let_go().await;
+        self.stored("the file free again", || Store::open(&self.database(), self.clock.now()).ok()).await
     }
 
     /// How many of these rows are like this, as it is on the disk; -1 while that can't be read.

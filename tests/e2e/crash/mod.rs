@@ -13,7 +13,6 @@ mod stories;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use inactive_contractors::store::Store;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -189,8 +188,7 @@ fn key(message: &Message) -> Option<String> {
 }
 
 async fn nothing_is_due(world: &World) {
-    world.file_let_go().await;
-    let store = Store::open(&world.database(), world.clock.now()).expect("the file is free");
+    let store = world.open_again().await;
     let requests = store.live_requests().await.expect("the requests can be read");
     assert!(requests.is_empty(), "still to be driven: {requests:#?}");
     assert!(store.unfinished_sweeps().await.expect("the sweeps can be read").is_empty());

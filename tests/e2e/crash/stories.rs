@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::Duration;
-use inactive_contractors::store::Store;
+use inactive_contractors::store::{Inspection, Store};
 
 use crate::dialog;
 use crate::fake::okta::{Fault, Person, Status};
@@ -264,7 +264,7 @@ async fn resume(world: &World) {
         let line = "/inactive-contractors resume checked";
         world.slack.slash(U_ADMIN, C_OPS, line).await.expect("the command can be typed");
     }
-    world.message("let me go on").await;
+    world.message("resumed the database").await;
 }
 
 /// An open card, unless the channel says these words already.
@@ -430,5 +430,5 @@ async fn all_told(world: &World) {
 }
 
 fn is_told(world: &World) -> bool {
-    world.all_told(1)
+    world.count(Inspection::requests, |request| !request.told) == 0
 }
