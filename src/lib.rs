@@ -58,17 +58,18 @@
 //! **A click.** [`chat::slack`] turns the frame into a [`chat::Inbound`] and calls [`inbox::Inbox`]. The receipt is recorded;
 //! [`authz::identify`] asks Slack who this is; `request/decision.rs` has [`store::Store::decide`] run
 //! [`domain::request::decide`] on the row as it is and commit the new state with its audit events. Returning sends the
-//! acknowledgement. The loop finds an approved request and suspends account by account (`request/suspend.rs`), while the
-//! card shows the progress; at the end come the outcomes in the thread and one message in the channel. Where two people
-//! are needed, the first approval only waits in the row. A retry is approved like the first time.
+//! acknowledgement. The loop finds an approved request and suspends account by account (`request/suspend.rs`, driven by
+//! `request/attempt.rs`), while the card shows the progress; at the end come the outcomes in the thread and one message
+//! in the channel. Where two people are needed, the first approval only waits in the row. A retry is approved like the first time.
 //!
 //! **A slash command.** [`inbox`] hands it to [`commands`]. `commands/grammar.rs` parses it with clap, so its doc comments are
 //! the help. A sweep, a stop, a withdrawal and a retry are committed before the acknowledgement; everything else is
 //! answered after it, to the person alone. Files for auditors and pictures are made by pure functions ([`reports`]) of
 //! what the store returns, and a copy is recorded in the trail before it leaves.
 //!
-//! **Restoring an account.** `restore` commits the wish as a row; the loop reads the account, commits the intent, calls,
-//! commits the outcome, and notifies the channel (`request/restore.rs`). An exemption is a row too: [`sweep::survey`] gives
+//! **Restoring an account.** `restore` commits the wish as a row. The loop drives it like a suspension
+//! (`request/restore.rs`): `request/attempt.rs` reads the account, commits the intent, makes the call and commits the
+//! outcome, as [`domain::attempt`] says. Then the channel is notified. An exemption is a row too: [`sweep::survey`] gives
 //! those in force to the rule.
 //!
 //! **A look back.** A confirmed suspension leaves a row that says when to look at the account again; the end of a sweep

@@ -165,6 +165,24 @@ fn a_component_has_methods_in_its_own_room_only() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
+/// `request/attempt.rs` commits the intent, and then calls what the effect names. A second place would have to remember it.
+#[test]
+fn each_change_of_an_account_is_called_in_one_place() {
+    for (call, home) in [
+        ("identity.suspend(", "src/request/suspend.rs"),
+        ("identity.restore(", "src/request/restore.rs"),
+        ("identity.clear_sessions(", "src/request/sessions.rs"),
+        ("effect.call()", "src/request/attempt.rs"),
+    ] {
+        let calls = |(path, text): (PathBuf, String)| {
+            let times = code_of(&text).matches(call).count();
+            (0..times).map(move |_| path.clone()).collect::<Vec<_>>()
+        };
+        let calls: Vec<_> = sources("src").into_iter().flat_map(calls).collect();
+        assert!(matches!(&calls[..], [path] if path.ends_with(home)), "{call}: {calls:?}");
+    }
+}
+
 #[test]
 fn only_one_folder_names_rusqlite() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

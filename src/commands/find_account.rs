@@ -26,7 +26,6 @@ impl Commands {
             else {
                 return Ok(Err(refusals::ask_again()));
             };
-            self.s.note_identity(&accounts);
             let mut accounts = match accounts {
                 Ok(accounts) => accounts,
                 Err(error) => {

@@ -276,7 +276,6 @@ impl Commands {
         let Some(fresh) = self.s.soon_unless_ended(look).await else {
             return Err(IdentityError::Transient("the workflow has ended".to_owned()));
         };
-        self.s.note_identity(&fresh);
         let fresh = fresh?;
         let protected = fresh.admin_role || fresh.own_identity || policy.rule.is_break_glass(account);
         Ok(protected.then_some(NotRestored::Protected))

@@ -1,18 +1,14 @@
 //! One proposed account on its way from proposal to outcome.
 
-use chrono::{DateTime, Duration, Utc};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::json;
 
 use super::account::AccountId;
 use super::assess::{Assessment, Evidence};
-use super::audit::{Action, Actor, Draft, Person, Subject};
+use super::attempt::{self, Attempt, Confirmation, Dropped, Goal, Next, Proof, Sessions, Unproven, drafts};
+use super::audit::{Draft, Person, Subject};
 use super::policy::{OwnAccounts, is_own_account};
-use super::sessions::Sessions;
-use super::waiting;
-
-/// How often a suspension is tried before it is a failure that a person must look at.
-pub const ATTEMPTS_MAX: u32 = 5;
 
 /// The account as the approvers were shown it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,46 +32,6 @@ pub struct Shown {
     pub evidence: Evidence,
     /// In how many sweeps in a row, before this one, the account was already proposed (0: new).
     pub pending_sweeps: u32,
-}
-
-/// How we know that a suspension took effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Confirmation {
-    /// The provider said so in answer to our call.
-    ByCall,
-    /// The answer was lost or unclear; reading the account again showed it suspended.
-    ByReading,
-}
-
-/// What shows that a call took effect.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proof {
-    /// How we know.
-    pub confirmation: Confirmation,
-    /// What the provider calls the call, if it said so.
-    pub reference: Option<String>,
-}
-
-impl Proof {
-    /// The provider answered the call.
-    pub fn by_call(reference: Option<String>) -> Proof {
-        Proof { confirmation: Confirmation::ByCall, reference }
-    }
-
-    /// The account was read again.
-    pub fn by_reading() -> Proof {
-        Proof { confirmation: Confirmation::ByReading, reference: None }
-    }
-
-    /// For the audit event.
-    pub(super) fn detail(&self, attempts: u32) -> Value {
-        let mut detail = json!({ "confirmation": self.confirmation, "attempts": attempts });
-        if let Some(reference) = &self.reference {
-            detail["provider_request"] = json!(reference);
-        }
-        detail
-    }
 }
 
 /// Why an approved account was left alone.
@@ -102,54 +58,6 @@ pub enum Skip {
     Superseded,
 }
 
-/// What the audit trail does not have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unproven {
-    /// The decision that the row names: by that person, at that time, about that list.
-    Decision,
-    /// That it selected this account: proposed there, neither kept nor settled before.
-    Selection,
-}
-
-/// What stood in the way of a suspension so far, or of giving an account back.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trouble {
-    /// The last error, redacted.
-    pub error: Option<String>,
-    /// How often in a row the account could not even be read; in a restoration, how often in a row it was put off
-    /// without a try that counts.
-    pub waits: u32,
-}
-
-impl Trouble {
-    /// Whether this error says something else than the last one. Numbers and what stands in parentheses are a time or
-    /// the name of a single call, and differ each time.
-    pub(super) fn is_new(&self, error: &str) -> bool {
-        self.error.as_deref().is_none_or(|last| gist(last) != gist(error))
-    }
-
-    pub(super) fn is_none(&self) -> bool {
-        *self == Trouble::default()
-    }
-}
-
-fn gist(error: &str) -> String {
-    let mut depth = 0_u32;
-    let outside = |c: &char| match c {
-        '(' => {
-            depth += 1;
-            false
-        }
-        ')' => {
-            depth = depth.saturating_sub(1);
-            false
-        }
-        other => depth == 0 && !other.is_ascii_digit(),
-    };
-    error.chars().filter(outside).collect()
-}
-
 /// Where a candidate stands. The variants carry their evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -169,21 +77,7 @@ pub enum CandidateState {
     /// The request ended without an approval.
     Dropped,
     /// Approved; to be suspended.
-    Due {
-        /// Tries so far. Each has an intent in the audit trail.
-        attempts: u32,
-        /// Not before this time.
-        not_before: Option<DateTime<Utc>>,
-        /// The status change as read before the first try: if it differs later, somebody else was there.
-        status_changed: Option<DateTime<Utc>>,
-        /// Nothing was tried before the tries that are counted here: once all of them are rejected, none is left that
-        /// may have worked.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        nothing_before: bool,
-        /// What stood in the way so far.
-        #[serde(default, skip_serializing_if = "Trouble::is_none")]
-        trouble: Trouble,
-    },
+    Due(#[serde(serialize_with = "with_null")] Attempt),
     /// Done.
     Suspended {
         /// When we learnt it.
@@ -218,51 +112,56 @@ pub enum CandidateState {
     },
 }
 
+/// Suspensions are stored with `null` where no status change was read. What else is due leaves it out.
+fn with_null<S: Serializer>(attempt: &Attempt, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct WithNull<'a> {
+        #[serde(flatten)]
+        attempt: &'a Attempt,
+        status_changed: (),
+    }
+    match attempt.status_changed {
+        Some(_) => attempt.serialize(serializer),
+        None => WithNull { attempt, status_changed: () }.serialize(serializer),
+    }
+}
+
 impl CandidateState {
     /// To be suspended, not tried yet.
     pub fn due() -> CandidateState {
-        CandidateState::Due {
-            attempts: 0,
-            not_before: None,
-            status_changed: None,
-            nothing_before: false,
-            trouble: Trouble::default(),
-        }
+        CandidateState::Due(Attempt::default())
     }
 
     /// To be suspended once more, after tries that failed. What was seen before them goes on saying whether somebody else
     /// was there, or we were.
     #[must_use]
     pub fn due_again(&self) -> CandidateState {
-        let (CandidateState::Failed { status_changed, .. } | CandidateState::Due { status_changed, .. }) =
-            self
+        let (CandidateState::Failed { status_changed, .. }
+        | CandidateState::Due(Attempt { status_changed, .. })) = self
         else {
             return CandidateState::due();
         };
-        CandidateState::Due {
-            attempts: 0,
-            not_before: None,
-            status_changed: *status_changed,
-            nothing_before: false,
-            trouble: Trouble::default(),
+        CandidateState::Due(Attempt { status_changed: *status_changed, ..Attempt::default() })
+    }
+
+    /// Returns what was tried of a suspension that is due.
+    pub fn attempt(&self) -> Option<&Attempt> {
+        if let CandidateState::Due(attempt) = self { Some(attempt) } else { None }
+    }
+
+    /// Returns what was tried of ending the sessions of a suspended account, while that is due.
+    pub fn sessions_attempt(&self) -> Option<&Attempt> {
+        if let CandidateState::Suspended { sessions: Sessions::Due(attempt), .. } = self {
+            Some(attempt)
+        } else {
+            None
         }
     }
 
     /// Whether a try of ours may have worked. If none may, an account that is found suspended was suspended by
     /// somebody else.
     pub fn may_have_worked(&self) -> bool {
-        match self {
-            CandidateState::Due { attempts, status_changed, nothing_before, .. } => {
-                *attempts > 0 || (status_changed.is_some() && !nothing_before)
-            }
-            CandidateState::Previewed
-            | CandidateState::Proposed
-            | CandidateState::Kept { .. }
-            | CandidateState::Dropped
-            | CandidateState::Suspended { .. }
-            | CandidateState::Skipped { .. }
-            | CandidateState::Failed { .. } => false,
-        }
+        self.attempt().is_some_and(|attempt| attempt.may_have_worked(Goal::Suspend))
     }
 
     /// Done, with sessions left alone.
@@ -291,30 +190,12 @@ impl CandidateState {
 
     /// When a due candidate may be tried, `now` if it need not wait; `None` if it is not due.
     pub fn due_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        match self {
-            CandidateState::Due { not_before, .. } => Some(waiting::until(*not_before, now).unwrap_or(now)),
-            CandidateState::Previewed
-            | CandidateState::Proposed
-            | CandidateState::Kept { .. }
-            | CandidateState::Dropped
-            | CandidateState::Suspended { .. }
-            | CandidateState::Skipped { .. }
-            | CandidateState::Failed { .. } => None,
-        }
+        self.attempt().map(|attempt| attempt.due_at(now))
     }
 
     /// When the sessions of a suspended account may be ended, `now` if that need not wait; `None` if they are not due.
     pub fn sessions_due_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        match self {
-            CandidateState::Suspended { sessions, .. } => sessions.due_at(now),
-            CandidateState::Previewed
-            | CandidateState::Proposed
-            | CandidateState::Kept { .. }
-            | CandidateState::Dropped
-            | CandidateState::Due { .. }
-            | CandidateState::Skipped { .. }
-            | CandidateState::Failed { .. } => None,
-        }
+        self.sessions_attempt().map(|attempt| attempt.due_at(now))
     }
 
     /// Whether an open question or task holds the account: at most one such row exists per account.
@@ -354,111 +235,53 @@ impl Candidate {
     }
 }
 
-/// What happens to a candidate while a decision is carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The provider is about to be called. Must be committed before the call.
-    Intend {
-        /// The status change as read just before.
-        status_changed: Option<DateTime<Utc>>,
-        /// Why the account still meets the rule, as read just before.
-        evidence: Option<Box<Evidence>>,
-    },
-    /// It is suspended.
-    Confirm(Proof),
-    /// It is suspended, and its sessions are to be ended.
-    ConfirmAndClear(Proof),
-    /// It is left alone.
-    Skip(Skip),
-    /// The try did not work and may be repeated.
-    TryAgain {
-        /// The provider's answer, redacted.
-        error: String,
-        /// How long to wait.
-        wait: Duration,
-    },
-    /// The provider turned the call away unseen (rate limit, missing right): it surely did nothing, so the try does not
-    /// count.
-    TurnedAway {
-        /// The provider's answer, redacted.
-        error: String,
-        /// How long to wait.
-        wait: Duration,
-    },
-    /// The provider can't be asked at the moment (rate limit, missing right); this counts as no try.
-    Wait {
-        /// The provider's answer, redacted.
-        error: String,
-        /// How long to wait.
-        wait: Duration,
-    },
-    /// The try did not work, and no repetition can help.
-    GiveUp {
-        /// The provider's answer, redacted.
-        error: String,
-    },
-}
+/// What happens to a candidate while a decision is executed.
+pub type Step = attempt::Step<Skip>;
 
 /// The next state of a due candidate and the audit events that go with it. `None`: the candidate is not due, and
 /// nothing may be done with it.
 pub fn step(candidate: &Candidate, step: Step, now: DateTime<Utc>) -> Option<(CandidateState, Vec<Draft>)> {
-    let CandidateState::Due { attempts, not_before, status_changed, nothing_before, trouble } =
-        &candidate.state
+    let attempt = candidate.state.attempt()?;
+    let (next, mut trace) = attempt.step(Goal::Suspend, step, now)?;
+    let state = match next {
+        Next::Due(attempt) => CandidateState::Due(attempt),
+        Next::Done(Proof { confirmation, sessions, .. }) => {
+            CandidateState::Suspended { at: now, confirmation, sessions }
+        }
+        Next::Skipped(why) => {
+            // What else ends it is its own reason; age alone has one behind it.
+            let error = attempt.trouble.error.clone().filter(|_| why == Skip::ApprovalTooOld);
+            if let (Some(error), Some((_, detail))) = (&error, &mut trace) {
+                detail["error"] = json!(error);
+            }
+            CandidateState::Skipped { at: now, why, error }
+        }
+        Next::Failed { error, .. } => {
+            let Attempt { attempts, status_changed, .. } = *attempt;
+            CandidateState::Failed { at: now, error, attempts, status_changed }
+        }
+    };
+    Some((state, drafts(candidate.subject(), trace, now)))
+}
+
+/// The next state of a suspended candidate whose sessions are due, and the audit events that go with it. `None`: they
+/// are not due, and nothing may be done.
+pub fn step_sessions(
+    candidate: &Candidate,
+    step: attempt::Step<Dropped>,
+    now: DateTime<Utc>,
+) -> Option<(CandidateState, Vec<Draft>)> {
+    let CandidateState::Suspended { at, confirmation, sessions: Sessions::Due(attempt) } = &candidate.state
     else {
         return None;
     };
-    let (attempts, first_seen, nothing_before) = (*attempts, *status_changed, *nothing_before);
-    let event = |action, detail| {
-        vec![Draft { at: now, actor: Actor::System, action, subject: Some(candidate.subject()), detail }]
+    let (next, trace) = attempt.step(Goal::EndSessions, step, now)?;
+    let sessions = match next {
+        Next::Due(attempt) => Sessions::Due(attempt),
+        Next::Done(_) => Sessions::Cleared { at: now },
+        Next::Skipped(why) => Sessions::Dropped { at: now, why },
+        Next::Failed { error, unclear, .. } => Sessions::Failed { at: now, error, unclear },
     };
-    let again = |attempts, wait, error, waits| {
-        let trouble = Trouble { error: Some(error), waits };
-        let not_before = Some(waiting::put_off(now, wait));
-        CandidateState::Due { attempts, not_before, status_changed: first_seen, nothing_before, trouble }
-    };
-    let suspended = |proof: Proof, sessions| {
-        let state = CandidateState::Suspended { at: now, confirmation: proof.confirmation, sessions };
-        (state, event(Action::Suspended, proof.detail(attempts)))
-    };
-    let fail = |error: String| {
-        let events = event(Action::SuspensionFailed, json!({ "error": error, "attempts": attempts }));
-        (CandidateState::Failed { at: now, error, attempts, status_changed: first_seen }, events)
-    };
-    Some(match step {
-        Step::Intend { status_changed, evidence } => {
-            let attempts = attempts + 1;
-            // A repetition keeps what was seen before the first try.
-            let status_changed = if attempts == 1 { status_changed } else { first_seen };
-            let detail =
-                json!({ "attempt": attempts, "status_changed": status_changed, "evidence": evidence });
-            let events = event(Action::SuspensionIntended, detail);
-            let nothing_before = nothing_before || !candidate.state.may_have_worked();
-            let (not_before, trouble) = (*not_before, trouble.clone());
-            (CandidateState::Due { attempts, not_before, status_changed, nothing_before, trouble }, events)
-        }
-        // A suspension that we confirm is one that we tried, with its intent in the audit trail.
-        Step::Confirm(_) | Step::ConfirmAndClear(_) if !candidate.state.may_have_worked() => return None,
-        Step::Confirm(proof) => suspended(proof, Sessions::Left),
-        Step::ConfirmAndClear(proof) => suspended(proof, Sessions::due()),
-        Step::Skip(why) => {
-            // What else ends it is its own reason; age alone has one behind it.
-            let error = trouble.error.clone().filter(|_| why == Skip::ApprovalTooOld);
-            let mut detail = json!({ "why": why });
-            if let Some(error) = &error {
-                detail["error"] = json!(error);
-            }
-            (CandidateState::Skipped { at: now, why, error }, event(Action::Skipped, detail))
-        }
-        Step::TryAgain { error, wait: _ } if attempts >= ATTEMPTS_MAX => fail(error),
-        Step::TryAgain { error, wait } => {
-            let events = event(Action::SuspensionTryFailed, json!({ "error": error, "attempt": attempts }));
-            (again(attempts, wait, error, 0), events)
-        }
-        Step::TurnedAway { error, wait } => {
-            let events = event(Action::SuspensionTryFailed, json!({ "error": error, "attempt": attempts }));
-            (again(attempts.saturating_sub(1), wait, error, 0), events)
-        }
-        Step::Wait { error, wait } => (again(attempts, wait, error, trouble.waits + 1), Vec::new()),
-        Step::GiveUp { error } => fail(error),
-    })
+    let state = CandidateState::Suspended { at: *at, confirmation: *confirmation, sessions };
+    Some((state, drafts(candidate.subject(), trace, now)))
 }

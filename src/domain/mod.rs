@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod assess;
+pub mod attempt;
 pub mod audit;
 pub mod calendar;
 pub mod candidate;
@@ -29,7 +30,6 @@ pub mod report;
 pub mod request;
 pub mod restoration;
 pub mod schedule;
-pub mod sessions;
 pub mod sighting;
 pub mod silence;
 pub mod sweep;

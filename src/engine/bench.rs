@@ -130,6 +130,9 @@ impl IdentityProvider for Nobody {
     fn clock_ahead(&self) -> Option<chrono::Duration> {
         panic!("a clock")
     }
+    async fn reach(&self) -> Result<(), IdentityError> {
+        panic!("a call")
+    }
     async fn turn_to_change(&self) -> Result<(), IdentityError> {
         panic!("a turn")
     }

@@ -13,6 +13,7 @@ use crate::domain::schedule;
 use crate::domain::sweep::slot_key;
 use crate::engine::{Engine, TICK_MAX};
 use crate::forward::{BEHIND_MAX, Behind};
+use crate::identity::watched::LastAnswer;
 use crate::reports::overview::outcome;
 use crate::services::work::Work;
 use crate::services::{card_key, lock};
@@ -20,6 +21,7 @@ use crate::store::{Store, StoreError, SweepRow, SweepState};
 use crate::wording::counted;
 use crate::wording::deciders::lack_in_words;
 use crate::wording::lineage::reason;
+use crate::wording::problem_in_words;
 
 /// So long the connection to the chat system may be away: it is replaced every few hours, within seconds.
 const AWAY_MAX: Duration = Duration::from_secs(60);
@@ -211,7 +213,7 @@ impl Engine {
     pub(crate) fn identity_is_silent(&self, long: chrono::Duration) -> bool {
         let now = self.s.clock.now();
         let last = self.s.identity_answer();
-        last.as_ref().is_none_or(|(at, answer)| answer.is_err() || (now - *at).abs() > long)
+        last.is_none_or(|last| last.problem.is_some() || (now - last.at).abs() > long)
     }
 
     /// Takes the vital signs. Never waits for long, whatever hangs.
@@ -229,7 +231,10 @@ impl Engine {
         };
         let okta = match self.s.identity_answer() {
             None => Sign { ok: None, at: None, why: None },
-            Some((at, answer)) => Sign { ok: Some(answer.is_ok()), at: Some(at), why: answer.err() },
+            Some(LastAnswer { at, problem }) => {
+                let why = problem.as_ref().map(problem_in_words);
+                Sign { ok: Some(why.is_none()), at: Some(at), why }
+            }
         };
         wrong.extend(okta.why.as_ref().map(|why| format!("Okta: {why}")));
         let (answers, database) = sign_of_database(&self.s.store, at).await;
@@ -375,7 +380,6 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
-
     use serde_json::json;
     use tokio::sync::watch;
     use tokio::time::advance;
@@ -385,6 +389,8 @@ mod tests {
     use crate::domain::audit::{Action, Actor, Draft};
     use crate::domain::policy::Schedule;
     use crate::engine::bench::{Bench, policy};
+    use crate::identity::IdentityError;
+    use crate::identity::watched::Problem;
     use crate::services::work::InFlight;
     use crate::store::AuditContext;
 
@@ -464,15 +470,17 @@ mod tests {
         let (engine, long) = (&bench.engine, chrono::Duration::minutes(30));
         let moment = chrono::Duration::milliseconds(1);
         assert!(engine.identity_is_silent(long), "it was never asked");
-        for (ago, answer, silent) in [
-            (long, Ok(()), false),
-            (-long, Ok(()), false),
-            (long + moment, Ok(()), true),
-            (-long - moment, Ok(()), true),
-            (chrono::Duration::zero(), Err("it is down".to_owned()), true),
+        let down = Problem::Answer(IdentityError::Transient("it is down".to_owned()));
+        for (ago, problem, silent) in [
+            (long, None, false),
+            (-long, None, false),
+            (long + moment, None, true),
+            (-long - moment, None, true),
+            (chrono::Duration::zero(), Some(down), true),
         ] {
-            *lock(&engine.s.identity_health) = Some((midnight() - ago, answer.clone()));
-            assert_eq!(engine.identity_is_silent(long), silent, "{ago} {answer:?}");
+            let answer = LastAnswer { at: midnight() - ago, problem };
+            engine.s.watched.note(answer.clone());
+            assert_eq!(engine.identity_is_silent(long), silent, "{answer:?}");
         }
     }
 

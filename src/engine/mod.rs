@@ -3,7 +3,7 @@
 //! It makes the database's rows true, step by step: it starts owed sweeps, runs unfinished ones, expires what
 //! is overdue and drives every live request. It takes no hints: a click, a timer or a restart only wakes it, and the
 //! rows say what is due. So the normal path, a retry and a restart after a crash are one code path, and running it
-//! twice changes nothing. Only [`Requests`] ever tell the identity provider to change something.
+//! twice changes nothing. Only `request/attempt.rs` ever has the identity provider change something.
 
 #[cfg(test)]
 pub(crate) mod bench;
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::authz::Authz;
 use crate::commands::Commands;
 use crate::domain::audit::{Action, Actor, Draft};
+use crate::identity::watched::Watched;
 use crate::inbox::Inbox;
 use crate::outbox::signed::Signed;
 use crate::outbox::{self, Outbox};
@@ -71,9 +72,10 @@ pub struct Engine {
 impl Engine {
     /// Puts the components together. Nothing runs yet. The surveys are those that an earlier engine left under way.
     pub fn new(parts: Parts, surveys: Arc<Surveys>) -> Engine {
-        let Parts { chat, store, clock, .. } = &parts;
+        let Parts { chat, identity, store, clock, .. } = &parts;
+        let watched = Arc::new(Watched::new(Arc::clone(identity), clock.clone()));
         let chat = Arc::new(Signed { chat: Arc::clone(chat), store: store.clone(), clock: clock.clone() });
-        let s = Arc::new(Services::new(Parts { chat, ..parts }, Arc::clone(&surveys.listings)));
+        let s = Arc::new(Services::new(Parts { chat, ..parts }, watched, Arc::clone(&surveys.listings)));
         let authz = Arc::new(Authz::new(Arc::clone(&s)));
         let reports = Arc::new(Reports::new(Arc::clone(&s)));
         let outbox = Arc::new(Outbox::new(Arc::clone(&s), Arc::clone(&authz), Arc::clone(&reports)));

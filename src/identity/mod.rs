@@ -4,6 +4,7 @@
 //! A listing is complete or an error: no method ever returns a part as if it were the whole.
 
 pub mod okta;
+pub mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -139,6 +140,9 @@ pub trait IdentityProvider: Send + Sync {
     /// Reads just the account itself, for settling what a call did. [`IdentityError::NotFound`] if it is gone.
     async fn read(&self, account: &AccountId) -> Result<Account, IdentityError>;
 
+    /// Asks whether the provider can be reached and takes the credential, by the cheapest call that needs it.
+    async fn reach(&self) -> Result<(), IdentityError>;
+
     /// Returns when a change may be asked for, as far as rate limits are known: a caller that waits for that waits
     /// before they look at the account, and not between looking and acting.
     async fn turn_to_change(&self) -> Result<(), IdentityError>;
@@ -171,6 +175,3 @@ pub trait IdentityProvider: Send + Sync {
     /// Finds accounts by login, e-mail address, id or else employee number. At most a few.
     async fn find(&self, who: &str, rule: &Rule) -> Result<Vec<Account>, IdentityError>;
 }
-
-/// When the identity provider last answered, and what was wrong with the answer.
-pub type LastAnswer = (DateTime<Utc>, Result<(), String>);

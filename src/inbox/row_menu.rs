@@ -251,14 +251,11 @@ impl Inbox {
             return fault(text);
         }
         let account: Account = match account {
-            Ok(account) => {
-                self.s.note_identity(&account);
-                match account {
-                    Ok(account) => account,
-                    Err(IdentityError::NotFound(_)) => return fault(refusals::account_gone()),
-                    Err(_) => return fault(refusals::cant_look_up()),
-                }
-            }
+            Ok(account) => match account {
+                Ok(account) => account,
+                Err(IdentityError::NotFound(_)) => return fault(refusals::account_gone()),
+                Err(_) => return fault(refusals::cant_look_up()),
+            },
             Err(_) => return fault(refusals::cant_look_up()),
         };
         let answer = self
@@ -305,8 +302,8 @@ mod tests {
     use chrono::Duration;
 
     use super::*;
-    use crate::domain::candidate::{CandidateState, Confirmation};
-    use crate::domain::sessions::Sessions;
+    use crate::domain::attempt::{Confirmation, Sessions};
+    use crate::domain::candidate::CandidateState;
     use crate::engine::bench::{Bench, shown};
 
     #[tokio::test]

@@ -30,7 +30,6 @@ pub use supervisor::Supervisor;
 use crate::chat::slack::Slack;
 use crate::clock::Clock;
 use crate::engine::health::Vitals;
-use crate::identity::IdentityError;
 use crate::identity::okta::Okta;
 use crate::scheduler::Class;
 use crate::store::Store;
@@ -191,16 +190,13 @@ impl Watch {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(OKTA_LOOK_EVERY) => {}
             }
-            if let Some(AtWork { engine, okta, .. }) = self.at_work()
+            if let Some(AtWork { engine, .. }) = self.at_work()
                 && engine.identity_is_silent(silent)
             {
-                let reached = tokio::select! {
+                tokio::select! {
                     () = stop.cancelled() => return,
-                    reached = Class::FreshLook.run(okta.reach()) => reached,
-                };
-                // That others use up the limit says nothing of whether it can be reached.
-                if !matches!(reached, Err(IdentityError::RateLimited { .. })) {
-                    engine.s.note_identity(&reached);
+                    // What it answers is noted.
+                    _ = Class::FreshLook.run(engine.s.identity.reach()) => {}
                 }
             }
         }

@@ -19,7 +19,7 @@ use crate::domain::waiting;
 use crate::outbox::Outbox;
 use crate::services::lock;
 use crate::store::HomeRow;
-use crate::wording::home;
+use crate::wording::{home, problem_in_words};
 
 /// A page that was opened within this time is kept fresh.
 const KEPT_FRESH_FOR: Duration = Duration::days(1);
@@ -127,7 +127,7 @@ impl Outbox {
     async fn state_of_things(&self) -> anyhow::Result<String> {
         let events = self.s.store.last_event().await?;
         let chat = *self.s.connection.borrow();
-        let identity = self.s.identity_answer().as_ref().map(|(_, answer)| answer.clone().err());
+        let identity = self.s.identity_answer().map(|last| last.problem.as_ref().map(problem_in_words));
         Ok(format!("{events} {chat:?} {identity:?}"))
     }
 

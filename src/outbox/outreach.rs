@@ -170,7 +170,6 @@ impl Outbox {
         let Some(found) = self.s.unless_ended(self.s.identity.find(named, &policy.rule)).await else {
             return Err(Trouble::Wait(PACE));
         };
-        self.s.note_identity(&found);
         match found {
             Ok(mut accounts) if accounts.len() == 1 => {
                 Ok(accounts.pop().map(|account| account.email.unwrap_or(account.login)))

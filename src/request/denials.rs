@@ -12,20 +12,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::candidate::{ATTEMPTS_MAX, Candidate, CandidateState, Confirmation};
+use crate::domain::attempt::{ATTEMPTS_MAX, Confirmation};
+use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::request::Request;
 use crate::identity::IdentityError;
 use crate::request::Requests;
+use crate::request::attempt::At;
 use crate::services::lock;
-
-/// At which moment an account was denied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum At {
-    /// When it was read again: nothing was called.
-    Look,
-    /// By the call itself, right after the account could be read.
-    Call,
-}
 
 /// The denials of a request that this process saw. A restart only makes it count from the beginning.
 #[derive(Debug, Default)]

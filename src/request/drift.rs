@@ -89,7 +89,6 @@ impl Requests {
     /// Reads one account, and the log where that has something to explain. An error is in the way of all, until then.
     async fn look_at(&self, watch: &Watch, with_log: bool) -> Result<(Seen, Option<Checked>), DateTime<Utc>> {
         let read = self.s.identity.read(&watch.account.id).await;
-        self.s.note_identity(&read);
         let account = match read {
             Ok(account) => account,
             Err(IdentityError::NotFound(_)) => return Ok((Seen::Gone, None)),

@@ -1,5 +1,6 @@
 //! Driving one approval request: its card, its suspensions, and the messages at its end.
 
+mod attempt;
 pub(crate) mod blocked;
 pub(crate) mod decision;
 pub(crate) mod denials;
@@ -28,8 +29,9 @@ use crate::domain::request::{self, AskedAgain, Became, Decision, Request, Reques
 use crate::domain::sweep::Trigger;
 use crate::domain::waiting::{self, earliest};
 use crate::outbox::{self, Identity, Outbox, Standing, signed};
+use crate::request::attempt::WAIT_FOR_PERSON;
 use crate::request::blocked::Obstacle;
-use crate::request::suspend::{Effort, WAIT_FOR_PERSON};
+use crate::request::suspend::Effort;
 use crate::services::{Services, card_key, lock};
 use crate::store::{AuditQuery, NewSweep, StartedSweep, counts};
 use crate::wording::before::Before;

@@ -1,19 +1,15 @@
-//! Giving accounts back: with [`crate::request::suspend`] and [`crate::request::sessions`] the only code that tells the identity
-//! provider to change something.
-//!
-//! A person's wish is a row. Reading the account, committing the intent, the call, committing the outcome: a process
-//! that dies anywhere in between finds the row still due, and reading the account again says what the call did. What
-//! can't be done for too long ends as failed: nobody is restored because of a request from weeks ago.
+//! Restoring accounts, as [`attempt`] drives it. A person's wish is a row. What can't be done for too long ends as failed:
+//! nobody is restored because of a request from weeks ago.
 
 use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::{Account, AccountStatus};
-use crate::domain::candidate::Proof;
+use crate::domain::attempt::{Attempt, Goal, Proof};
 use crate::domain::restoration::{Restoration, RestorationState, Skip, Step, restore_by};
 use crate::domain::waiting;
-use crate::identity::IdentityError;
+use crate::identity::{IdentityError, Reference};
 use crate::request::Requests;
-use crate::request::suspend::{WAIT_FOR_PERSON, WAIT_FOR_PROVIDER, doubled};
+use crate::request::attempt::{self, Effect, Gate, Of};
 
 /// A wish that is too old but was tried is read for so long, because its end must not deny what a try did.
 const FIND_OUT_WITHIN: Duration = Duration::hours(1);
@@ -24,125 +20,90 @@ impl Requests {
         let Some(restoration) = self.s.store.restoration(id).await? else {
             return Ok(None);
         };
-        let RestorationState::Due { not_before, .. } = &restoration.state else { return Ok(None) };
-        let now = self.s.clock.now();
-        let by = self.restore_by(&restoration);
-        if let Some(at) = waits_until(*not_before, by, restoration.state.was_tried(), now) {
+        let RestorationState::Due(attempt) = &restoration.state else { return Ok(None) };
+        let by = restore_by(self.s.policy(&restoration.wish.policy), restoration.asked_at);
+        if let Some(at) =
+            waits_until(attempt.not_before, by, restoration.state.was_tried(), self.s.clock.now())
+        {
             return Ok(Some(at));
         }
-        let lineage = self.s.store.lineage();
-        if !lineage.owns_restoration(id) {
-            let since = lineage.epoch_began.unwrap_or(now);
-            self.call_back_off(&restoration, since, Step::Skip(Skip::Superseded)).await?;
-        } else if now < by {
-            self.give_back(&restoration).await?;
-        } else {
-            self.call_back_off(&restoration, by, Step::TooLate).await?;
-        }
+        attempt::attempt(&mut Restoring { requests: self, restoration: &restoration, attempt, by }).await?;
         // Whether it has ended is seen in the next round, from the row.
         Ok(Some(self.s.clock.now()))
     }
+}
 
-    fn restore_by(&self, restoration: &Restoration) -> DateTime<Utc> {
-        restore_by(self.s.policy(&restoration.wish.policy), restoration.asked_at)
+/// A wish, to be executed `by` then.
+struct Restoring<'a> {
+    requests: &'a Requests,
+    restoration: &'a Restoration,
+    attempt: &'a Attempt,
+    by: DateTime<Utc>,
+}
+
+impl Effect for Restoring<'_> {
+    const GOAL: Goal = Goal::Restore;
+    const GONE: Skip = Skip::Gone;
+    type Why = Skip;
+    type Begun = ();
+    type Seen = Account;
+
+    fn of(&self) -> Of<'_> {
+        Of { s: &self.requests.s, account: &self.restoration.wish.account.id, attempt: self.attempt }
     }
 
-    async fn give_back(&self, restoration: &Restoration) -> anyhow::Result<()> {
-        let account = match self.s.unless_ended(self.still_to_be_given_back(restoration)).await {
-            Some(Ok(account)) => account,
-            Some(Err(step)) => return self.step_back(restoration, step).await,
-            None => return Ok(()),
-        };
-        if restoration.state.is_tried_enough() {
-            return self.step_back(restoration, Step::GiveUp).await;
+    async fn begin(&mut self) -> anyhow::Result<Gate<Self>> {
+        let s = &self.requests.s;
+        let (now, lineage) = (s.clock.now(), s.store.lineage());
+        if !lineage.owns_restoration(self.restoration.id) {
+            self.by = lineage.epoch_began.unwrap_or(now);
+            return Ok(Gate::CallOff(Step::Skip(Skip::Superseded)));
         }
-        let intent = Step::Intend { status_changed: account.status_changed.at() };
-        if self.s.store.step_restoration(restoration.id, intent, self.s.clock.now()).await?.is_none() {
-            return Ok(());
-        }
-        let answer = self.s.identity.restore(&restoration.wish.account.id).await;
-        self.s.note_identity(&answer);
-        let step = match answer {
-            Ok(reference) => Step::Confirm(Proof::by_call(reference)),
-            Err(IdentityError::NotFound(_)) => Step::Skip(Skip::Gone),
-            Err(error @ (IdentityError::RateLimited { .. } | IdentityError::Denied(_))) => {
-                Step::TurnedAway { error: error.to_string(), wait: self.patience_for(&error, restoration) }
-            }
-            // What the call did is read in the next round.
-            Err(
-                error @ (IdentityError::Transient(_)
-                | IdentityError::Refused(_)
-                | IdentityError::Malformed(_)),
-            ) => Step::TryAgain { error: error.to_string(), wait: WAIT_FOR_PROVIDER },
-        };
-        self.step_back(restoration, step).await
+        Ok(if now < self.by { Gate::Open(()) } else { Gate::CallOff(Step::TooLate) })
     }
 
-    /// Returns the account as it is, if it is still to be restored; otherwise the step to take instead.
-    async fn still_to_be_given_back(&self, restoration: &Restoration) -> Result<Account, Step> {
-        let read = self.s.identity.read(&restoration.wish.account.id).await;
-        self.s.note_identity(&read);
-        match read {
-            Ok(account) if account.status == AccountStatus::Suspended => {
-                let seen = seen_before(restoration);
-                if seen.is_some() && seen != account.status_changed.at() {
-                    return Err(Step::Skip(Skip::ChangedByOthers));
-                }
-                Ok(account)
+    async fn look(&self, (): &()) -> Result<Account, IdentityError> {
+        self.requests.s.identity.read(self.of().account).await
+    }
+
+    async fn judge(&mut self, (): (), account: Account) -> anyhow::Result<Option<Step>> {
+        let tried_enough = self.restoration.state.is_tried_enough();
+        let error = self.attempt.trouble.error.clone().unwrap_or_default();
+        let intend = Step::Intend { status_changed: account.status_changed.at(), evidence: None };
+        let next = if tried_enough { Step::GiveUp { error } } else { intend };
+        Ok(Some(self.found(&account).unwrap_or(next)))
+    }
+
+    fn found(&self, account: &Account) -> Option<Step> {
+        match &account.status {
+            AccountStatus::Suspended => {
+                let seen = self.attempt.status_changed;
+                let by_others = seen.is_some() && seen != account.status_changed.at();
+                by_others.then_some(Step::Skip(Skip::ChangedByOthers))
             }
-            Ok(Account { status: AccountStatus::Active, .. }) if restoration.state.was_tried() => {
-                Err(Step::Confirm(Proof::by_reading()))
+            AccountStatus::Active if self.restoration.state.was_tried() => {
+                Some(Step::Confirm(Proof::by_reading()))
             }
-            Ok(Account { status, .. }) => Err(Step::Skip(Skip::NotSuspended(status))),
-            Err(IdentityError::NotFound(_)) => Err(Step::Skip(Skip::Gone)),
-            Err(error) => {
-                let wait = self.patience_for(&error, restoration);
-                Err(Step::Wait { error: error.to_string(), wait })
-            }
+            status => Some(Step::Skip(Skip::NotSuspended(status.clone()))),
         }
     }
 
-    /// Ends a wish that is too old, or of an earlier epoch, without a call. What an earlier call did is read first.
-    async fn call_back_off(
-        &self,
-        restoration: &Restoration,
-        by: DateTime<Utc>,
-        end: Step,
-    ) -> anyhow::Result<()> {
-        let step = if restoration.state.was_tried() {
-            match self.still_to_be_given_back(restoration).await {
-                Ok(_) => end,
-                Err(Step::Wait { .. }) if self.s.clock.now() >= by + FIND_OUT_WITHIN => Step::TooLateToTell,
-                Err(step) => step,
-            }
-        } else {
-            end
-        };
-        self.step_back(restoration, step).await
-    }
-
-    async fn step_back(&self, restoration: &Restoration, step: Step) -> anyhow::Result<()> {
-        self.s.store.step_restoration(restoration.id, step, self.s.clock.now()).await?;
-        // The card of its request is live again, and shows it.
-        self.s.nudge();
-        Ok(())
-    }
-
-    /// How long to wait; twice as long each time in a row that nothing could be tried.
-    fn patience_for(&self, error: &IdentityError, restoration: &Restoration) -> Duration {
-        let waits = match &restoration.state {
-            RestorationState::Due { trouble, .. } => trouble.waits,
-            RestorationState::Restored { .. }
-            | RestorationState::Skipped { .. }
-            | RestorationState::Failed { .. } => 0,
-        };
-        match error {
-            IdentityError::RateLimited { until } => (*until - self.s.clock.now()).max(Duration::seconds(1)),
-            IdentityError::Denied(_) | IdentityError::Malformed(_) => doubled(WAIT_FOR_PERSON, waits),
-            IdentityError::Transient(_) | IdentityError::Refused(_) | IdentityError::NotFound(_) => {
-                doubled(WAIT_FOR_PROVIDER, waits)
-            }
+    async fn commit(&mut self, step: Step) -> anyhow::Result<bool> {
+        let (s, intends) = (&self.requests.s, matches!(step, Step::Intend { .. }));
+        let taken = s.store.step_restoration(self.restoration.id, step, s.clock.now()).await?;
+        if !intends {
+            // The card of its request is live again, and shows it.
+            s.nudge();
         }
+        Ok(taken.is_some())
+    }
+
+    async fn call(&mut self) -> Result<Reference, IdentityError> {
+        self.requests.s.identity.restore(self.of().account).await
+    }
+
+    fn is_too_late_to_tell(&self) -> bool {
+        self.requests.s.clock.now() >= self.by + FIND_OUT_WITHIN
     }
 }
 
@@ -156,16 +117,6 @@ fn waits_until(
     // What a try did is looked for beyond that time, and no more often than before it.
     let end = if tried && now >= by { by + FIND_OUT_WITHIN } else { by };
     waiting::until(not_before, now).map(|at| at.min(end)).filter(|at| *at > now)
-}
-
-/// The account's status change as it was known before any try.
-fn seen_before(restoration: &Restoration) -> Option<DateTime<Utc>> {
-    match &restoration.state {
-        RestorationState::Due { status_changed, .. } => *status_changed,
-        RestorationState::Restored { .. }
-        | RestorationState::Skipped { .. }
-        | RestorationState::Failed { .. } => None,
-    }
 }
 
 #[cfg(test)]

@@ -1,23 +1,22 @@
 //! Ending the sessions of accounts that were suspended, where the policy says so.
 //!
 //! It comes after the suspensions of the same round and never stands in their way. What can't be done is tried again
-//! like a suspension and for as long, and its end is shown beside the suspension, which stands in any case. A process
-//! that dies finds the sessions still due.
+//! like a suspension and for as long, and its end is shown beside the suspension, which stands in any case.
 
 use std::sync::OnceLock;
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::account::{Account, AccountStatus};
-use crate::domain::candidate::{Candidate, CandidateState, Trouble};
+use crate::domain::attempt::{Attempt, Dropped, Goal, Step};
+use crate::domain::candidate::Candidate;
 use crate::domain::policy::execute_by;
 use crate::domain::request::{Decision, Request};
-use crate::domain::sessions::{Dropped, Sessions, Step};
-use crate::identity::IdentityError;
+use crate::identity::{IdentityError, Reference};
 use crate::request::Requests;
-use crate::request::suspend::{WAIT_FOR_PERSON, WAIT_FOR_PROVIDER, doubled};
+use crate::request::attempt::{self, Effect, Gate, Of, WAIT_FOR_PERSON, wait_after};
 
 /// What would stop the other accounts of the round too, and how long they wait for it.
 type Standstill = OnceLock<(String, Duration)>;
@@ -35,138 +34,122 @@ impl Requests {
             return Ok(());
         };
         let now = self.s.clock.now();
-        let is_due = |one: &&Candidate| one.state.sessions_due_at(now).is_some_and(|at| at <= now);
-        let standstill = Standstill::new();
+        let standstill = &Standstill::new();
         let tries: Vec<_> = candidates
             .iter()
-            .filter(is_due)
-            .map(async |candidate| {
-                if stop.is_cancelled() {
-                    return Ok(());
-                }
-                let taken = match standstill.get() {
-                    Some((error, wait)) => Step::Wait { error: error.clone(), wait: *wait },
-                    None => match self.end_sessions_of(request, decision, candidate, &standstill).await? {
-                        Some(wanted) => wanted,
-                        None => return Ok(()),
-                    },
-                };
-                let now = self.s.clock.now();
-                self.s.store.step_sessions(request.id, candidate.position, taken, now).await.map(drop)
+            .filter_map(|one| Some((one, one.state.sessions_attempt()?)))
+            .filter(|(_, attempt)| attempt.due_at(now) <= now)
+            .map(async |(candidate, attempt)| {
+                let mut one =
+                    SessionsOf { requests: self, request, decision, candidate, attempt, standstill, stop };
+                attempt::attempt(&mut one).await
             })
             .collect();
-        let results: Vec<Result<(), crate::store::StoreError>> =
+        let results: Vec<anyhow::Result<()>> =
             stream::iter(tries).buffer_unordered(self.s.concurrency).collect().await;
-        Ok(results.into_iter().collect::<Result<(), _>>()?)
-    }
-
-    /// One account. Returns the step to take, if there is one to take.
-    async fn end_sessions_of(
-        &self,
-        request: &Request,
-        decision: &Decision,
-        candidate: &Candidate,
-        standstill: &Standstill,
-    ) -> Result<Option<Step>, crate::store::StoreError> {
-        let Some(policy) = self.s.policy(&request.policy).filter(|policy| policy.clear_sessions) else {
-            return Ok(Some(Step::Drop(Dropped::NotWanted)));
-        };
-        if !self.s.store.lineage().owns_request(request.id) {
-            return Ok(Some(Step::Drop(Dropped::Superseded)));
-        }
-        let trouble = trouble(candidate);
-        // Tried once in any case: ending the sessions of a suspended account is never out of date.
-        if trouble.error.is_some() && self.s.clock.now() > execute_by(policy, decision.at) {
-            return Ok(Some(Step::TooLate));
-        }
-        if self.s.store.pause_of(&policy.name).await?.is_some() {
-            let error = "an admin has paused the policy".to_owned();
-            return Ok(Some(Step::Wait { error, wait: WAIT_FOR_PERSON }));
-        }
-        let Some(read) = self.s.unless_ended(self.s.identity.read(&candidate.shown.id)).await else {
-            return Ok(None);
-        };
-        self.s.note_identity(&read);
-        match read {
-            Ok(Account { status: AccountStatus::Suspended, .. }) => {}
-            Ok(Account { status, .. }) => return Ok(Some(Step::Drop(Dropped::NotSuspended(status)))),
-            Err(IdentityError::NotFound(_)) => return Ok(Some(Step::Drop(Dropped::Gone))),
-            Err(error) => {
-                let wait = self.put_off_sessions(&error, trouble.waits, standstill);
-                return Ok(Some(Step::Wait { error: error.to_string(), wait }));
-            }
-        }
-        let now = self.s.clock.now();
-        if self.s.store.step_sessions(request.id, candidate.position, Step::Intend, now).await?.is_none() {
-            return Ok(None);
-        }
-        let answer = self.s.identity.clear_sessions(&candidate.shown.id).await;
-        self.s.note_identity(&answer);
-        Ok(Some(match answer {
-            Ok(reference) => Step::Confirm { reference },
-            Err(IdentityError::NotFound(_)) => Step::Drop(Dropped::Gone),
-            Err(error @ (IdentityError::RateLimited { .. } | IdentityError::Denied(_))) => {
-                let wait = self.put_off_sessions(&error, trouble.waits, standstill);
-                Step::TurnedAway { error: error.to_string(), wait }
-            }
-            Err(
-                error @ (IdentityError::Transient(_)
-                | IdentityError::Refused(_)
-                | IdentityError::Malformed(_)),
-            ) => {
-                self.put_off_sessions(&error, 0, standstill);
-                Step::TryAgain { error: error.to_string(), wait: WAIT_FOR_PROVIDER }
-            }
-        }))
-    }
-
-    /// How long the account waits: twice as long each time in a row. What would stop the others too puts them off for
-    /// the plain time only, so that another one is the first to try next time: one account alone may be out of reach.
-    fn put_off_sessions(&self, error: &IdentityError, waits: u32, standstill: &Standstill) -> Duration {
-        let (plain, wait) = match error {
-            IdentityError::RateLimited { until } => {
-                let wait = (*until - self.s.clock.now()).max(Duration::seconds(1));
-                (Some(wait), wait)
-            }
-            IdentityError::Denied(_) => (Some(WAIT_FOR_PERSON), doubled(WAIT_FOR_PERSON, waits)),
-            IdentityError::Transient(_) => (Some(WAIT_FOR_PROVIDER), doubled(WAIT_FOR_PROVIDER, waits)),
-            IdentityError::Malformed(_) => (None, doubled(WAIT_FOR_PERSON, waits)),
-            IdentityError::Refused(_) | IdentityError::NotFound(_) => {
-                (None, doubled(WAIT_FOR_PROVIDER, waits))
-            }
-        };
-        if let Some(plain) = plain {
-            // Who came first has said it.
-            let _ = standstill.set((error.to_string(), plain));
-        }
-        wait
+        results.into_iter().collect()
     }
 }
 
-/// What stood in the way of ending the account's sessions so far.
-fn trouble(candidate: &Candidate) -> Trouble {
-    match &candidate.state {
-        CandidateState::Suspended { sessions: Sessions::Due { trouble, .. }, .. } => trouble.clone(),
-        CandidateState::Suspended { .. }
-        | CandidateState::Previewed
-        | CandidateState::Proposed
-        | CandidateState::Kept { .. }
-        | CandidateState::Dropped
-        | CandidateState::Due { .. }
-        | CandidateState::Skipped { .. }
-        | CandidateState::Failed { .. } => Trouble::default(),
+/// The sessions of one suspended account, to be ended.
+struct SessionsOf<'a> {
+    requests: &'a Requests,
+    request: &'a Request,
+    decision: &'a Decision,
+    candidate: &'a Candidate,
+    attempt: &'a Attempt,
+    standstill: &'a Standstill,
+    stop: &'a CancellationToken,
+}
+
+impl Effect for SessionsOf<'_> {
+    const GOAL: Goal = Goal::EndSessions;
+    const GONE: Dropped = Dropped::Gone;
+    type Why = Dropped;
+    type Begun = ();
+    type Seen = Account;
+
+    fn of(&self) -> Of<'_> {
+        Of { s: &self.requests.s, account: &self.candidate.shown.id, attempt: self.attempt }
+    }
+
+    async fn begin(&mut self) -> anyhow::Result<Gate<Self>> {
+        let s = &self.requests.s;
+        if self.stop.is_cancelled() {
+            return Ok(Gate::Closed);
+        }
+        if let Some((error, wait)) = self.standstill.get() {
+            return Ok(Gate::Instead(Step::Wait { error: error.clone(), wait: *wait }));
+        }
+        let Some(policy) = s.policy(&self.request.policy).filter(|policy| policy.clear_sessions) else {
+            return Ok(Gate::CallOff(Step::Skip(Dropped::NotWanted)));
+        };
+        if !s.store.lineage().owns_request(self.request.id) {
+            return Ok(Gate::CallOff(Step::Skip(Dropped::Superseded)));
+        }
+        // Tried once in any case: ending the sessions of a suspended account is never out of date.
+        if self.attempt.trouble.error.is_some() && s.clock.now() > execute_by(policy, self.decision.at) {
+            return Ok(Gate::CallOff(Step::TooLate));
+        }
+        if s.store.pause_of(&policy.name).await?.is_some() {
+            let error = "an admin has paused the policy".to_owned();
+            return Ok(Gate::Instead(Step::Wait { error, wait: WAIT_FOR_PERSON }));
+        }
+        Ok(Gate::Open(()))
+    }
+
+    async fn look(&self, (): &()) -> Result<Account, IdentityError> {
+        self.puts_others_off(self.requests.s.identity.read(self.of().account).await)
+    }
+
+    async fn judge(&mut self, (): (), account: Account) -> anyhow::Result<Option<Step<Dropped>>> {
+        Ok(Some(match account.status {
+            AccountStatus::Suspended => Step::Intend { status_changed: None, evidence: None },
+            status => Step::Skip(Dropped::NotSuspended(status)),
+        }))
+    }
+
+    async fn commit(&mut self, step: Step<Dropped>) -> anyhow::Result<bool> {
+        let (s, position) = (&self.requests.s, self.candidate.position);
+        Ok(s.store.step_sessions(self.request.id, position, step, s.clock.now()).await?.is_some())
+    }
+
+    async fn call(&mut self) -> Result<Reference, IdentityError> {
+        self.puts_others_off(self.requests.s.identity.clear_sessions(self.of().account).await)
+    }
+}
+
+impl SessionsOf<'_> {
+    fn puts_others_off<T>(&self, answer: Result<T, IdentityError>) -> Result<T, IdentityError> {
+        if let Err(error) = &answer
+            && let Some(wait) = wait_of_others(error, self.requests.s.clock.now())
+        {
+            // Who came first has said it.
+            let _ = self.standstill.set((error.to_string(), wait));
+        }
+        answer
+    }
+}
+
+/// How long the other accounts wait for what would stop them too. It is the plain time, so that another one is the first
+/// to try next time: one account alone may be out of reach.
+fn wait_of_others(error: &IdentityError, now: DateTime<Utc>) -> Option<Duration> {
+    match error {
+        IdentityError::RateLimited { .. } | IdentityError::Denied(_) | IdentityError::Transient(_) => {
+            Some(wait_after(error, 0, now))
+        }
+        IdentityError::Malformed(_) | IdentityError::Refused(_) | IdentityError::NotFound(_) => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::bench::Bench;
 
-    #[tokio::test]
-    async fn what_would_stop_the_others_too_puts_them_off_for_the_plain_time() {
-        let bench = Bench::new();
-        let soon = bench.engine.s.clock.now() + Duration::seconds(30);
+    #[test]
+    fn what_would_stop_the_others_too_puts_them_off_for_the_plain_time() {
+        let now = DateTime::UNIX_EPOCH;
+        let soon = now + Duration::seconds(30);
         let text = String::new;
         // The seconds that the account waits after two waits in a row, and the others.
         for (error, alone, others) in [
@@ -178,16 +161,9 @@ mod tests {
             (IdentityError::RateLimited { until: soon }, 30, Some(30)),
             (IdentityError::RateLimited { until: soon - Duration::hours(1) }, 1, Some(1)),
         ] {
-            let standstill = Standstill::new();
-            let wait = bench.engine.requests.put_off_sessions(&error, 2, &standstill);
-            let close = |wait: Duration, seconds: i64| (seconds - wait.num_seconds()).abs() < 10;
-            assert!(close(wait, alone), "{error:?}: {wait}");
-            let plain = standstill.get().map(|(_, plain)| *plain);
-            assert_eq!(plain.is_some(), others.is_some(), "{error:?}");
-            assert!(
-                plain.is_none_or(|plain| close(plain, others.unwrap_or_default())),
-                "{error:?}: {plain:?}"
-            );
+            assert_eq!(wait_after(&error, 2, now).num_seconds(), alone, "{error:?}");
+            let wait = wait_of_others(&error, now).map(|wait| wait.num_seconds());
+            assert_eq!(wait, others, "{error:?}");
         }
     }
 }

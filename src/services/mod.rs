@@ -12,9 +12,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::chat::{Chat, ChatError, Connection, MessageRef};
 use crate::clock::Clock;
-use crate::domain::plan::Guard;
 use crate::domain::policy::Policy;
-use crate::identity::{IdentityError, IdentityProvider, LastAnswer};
+use crate::identity::watched::{LastAnswer, Watched};
+use crate::identity::{IdentityError, IdentityProvider};
 use crate::services::listings::Listings;
 use crate::services::work::Rows;
 use crate::store::{MessageRow, Store, StoreError};
@@ -47,7 +47,10 @@ pub struct Parts {
 pub struct Services {
     pub(crate) store: Store,
     pub(crate) chat: Arc<dyn Chat>,
+    /// Notes each answer.
     pub(crate) identity: Arc<dyn IdentityProvider>,
+    /// The same, to be asked what it noted.
+    pub(crate) watched: Arc<Watched>,
     pub(crate) clock: Clock,
     pub(crate) policies: Vec<Policy>,
     pub(crate) concurrency: usize,
@@ -61,7 +64,6 @@ pub struct Services {
     pub(crate) rows: Rows,
     /// The loop has ended: nothing may wait long for an answer any more.
     pub(crate) ending: CancellationToken,
-    pub(crate) identity_health: Mutex<Option<LastAnswer>>,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -70,12 +72,13 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Services {
-    pub(crate) fn new(parts: Parts, listings: Arc<Listings>) -> Services {
-        let Parts { store, chat, identity, clock, policies, concurrency, connection } = parts;
+    pub(crate) fn new(parts: Parts, watched: Arc<Watched>, listings: Arc<Listings>) -> Services {
+        let Parts { store, chat, identity: _, clock, policies, concurrency, connection } = parts;
         Services {
             store,
             chat,
-            identity,
+            identity: Arc::clone(&watched) as Arc<dyn IdentityProvider>,
+            watched,
             clock,
             policies,
             concurrency,
@@ -85,7 +88,6 @@ impl Services {
             tasks: TaskTracker::new(),
             rows: Rows::default(),
             ending: CancellationToken::new(),
-            identity_health: Mutex::default(),
         }
     }
 
@@ -124,28 +126,12 @@ impl Services {
 
     /// Why nothing that depends on the time may be done now.
     pub(crate) fn clock_is_off(&self) -> Option<String> {
-        Guard::of_clock(self.identity.clock_ahead()).map(|guard| wording::guard_in_words(&guard).to_plain())
+        self.watched.clock_guard().map(|guard| wording::guard_in_words(&guard).to_plain())
     }
 
     /// Returns what the identity provider last answered, and when.
     pub(crate) fn identity_answer(&self) -> Option<LastAnswer> {
-        lock(&self.identity_health).clone()
-    }
-
-    /// Keeps what the identity provider last answered, for `status`; an answer also says what time it is there.
-    pub(crate) fn note_identity<T>(&self, result: &Result<T, IdentityError>) {
-        let result = match result {
-            Ok(_) | Err(IdentityError::NotFound(_) | IdentityError::Refused(_)) => {
-                self.clock_is_off().map_or(Ok(()), Err)
-            }
-            Err(
-                error @ (IdentityError::RateLimited { .. }
-                | IdentityError::Transient(_)
-                | IdentityError::Denied(_)
-                | IdentityError::Malformed(_)),
-            ) => Err(error.to_string()),
-        };
-        *lock(&self.identity_health) = Some((self.clock.now(), result));
+        self.watched.last_answer()
     }
 }
 

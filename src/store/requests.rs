@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::account::AccountId;
+use crate::domain::attempt::{self, Dropped, Sessions, Unproven};
 use crate::domain::audit::Action;
-use crate::domain::candidate::{self, Candidate, CandidateState, Shown, Skip, Step, Unproven};
+use crate::domain::candidate::{self, Candidate, CandidateState, Shown, Skip, Step};
 use crate::domain::request::{self, Became, Request, RequestState, Transition, list_hash, proof};
-use crate::domain::sessions::{self, Sessions};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
@@ -158,7 +158,7 @@ impl Store {
             {
                 return Ok(None);
             }
-            let confirms = matches!(step, Step::Confirm(_) | Step::ConfirmAndClear(_));
+            let confirms = matches!(step, Step::Confirm(_));
             let unproven = if intends {
                 self::unproven(tx, &request, &candidate)?
             } else if confirms && !has(tx, &request, &candidate, Action::SuspensionIntended)? {
@@ -187,20 +187,20 @@ impl Store {
         &self,
         request: i64,
         position: u32,
-        step: sessions::Step,
+        step: attempt::Step<Dropped>,
         now: DateTime<Utc>,
     ) -> Result<Option<CandidateState>, StoreError> {
         let (lineage, stops) = (self.lineage.subscribe(), self.stops.clone());
         self.write(move |tx| {
             let (request, candidate) = need_one(tx, request, position)?;
-            let intends = matches!(step, sessions::Step::Intend);
+            let intends = matches!(step, attempt::Step::Intend { .. });
             let stopped = !lineage.borrow().executes_request(request.id);
             if intends && (stopped || pauses::in_force(tx, &stops, &request.policy)?.is_some()) {
                 return Ok(None);
             }
             let unproven = intends && !has(tx, &request, &candidate, Action::Suspended)?;
-            let step = if unproven { sessions::Step::Drop(sessions::Dropped::Unproven) } else { step };
-            let Some((state, events)) = sessions::step(&candidate, step, now) else {
+            let step = if unproven { attempt::Step::Skip(Dropped::Unproven) } else { step };
+            let Some((state, events)) = candidate::step_sessions(&candidate, step, now) else {
                 return Ok(None);
             };
             set_candidate(tx, request.id, position, &state)?;

@@ -11,7 +11,7 @@ use crate::domain::account::{Account, AccountId};
 use crate::domain::assess::{Assessment, SecondLook, Standing, assess, needs_second_look, settled};
 use crate::domain::audit::Subject;
 use crate::domain::exemption::Granted;
-use crate::domain::plan::{Assessed, Counts, Guard, Past, Plan, Verdict, plan};
+use crate::domain::plan::{Assessed, Counts, Past, Plan, Verdict, plan};
 use crate::domain::policy::{Policy, Rule};
 use crate::domain::sighting::{Memory, known};
 use crate::identity::{IdentityError, LogRead, Looks, Protected, SecondLooks};
@@ -114,7 +114,6 @@ pub async fn survey(
     };
     let listing = sweeper.s.identity.list(rule, &mut take).await;
     drop(counter);
-    sweeper.s.note_identity(&listing);
     let pages = listing?;
     let Sieve { mut kept, others, by_email, .. } = sieve;
     if !kept.is_empty() {
@@ -158,7 +157,7 @@ pub async fn survey(
     looks.extend(unconfirmed.into_iter().map(|(account, error)| (account, Err(error))));
     let mut plan = plan(policy, assessed, others, &records.past);
     // Judged now, when the provider has just told its time many times over.
-    if let Some(guard) = Guard::of_clock(sweeper.s.identity.clock_ahead()) {
+    if let Some(guard) = sweeper.s.watched.clock_guard() {
         plan.verdict = Verdict::Refused(guard);
     }
     if plan.verdict == Verdict::NoCandidates
@@ -197,7 +196,6 @@ fn unread<'a>(looks: &'a SecondLooks, verdict: &Verdict) -> Option<&'a IdentityE
 
 async fn protections(sweeper: &Sweeper, policy: &Policy, now: DateTime<Utc>) -> anyhow::Result<Protections> {
     let protected = sweeper.s.identity.protected(&policy.rule).await;
-    sweeper.s.note_identity(&protected);
     Ok(Protections {
         protected: protected?,
         approvers: deciders::accounts_of_approvers(&sweeper.authz, policy).await?,
@@ -293,7 +291,6 @@ async fn confirm(
     let approvers = deciders::accounts_of_approvers(&sweeper.authz, policy).await?;
     let reads = doubtful.into_iter().map(async |id| {
         let read = sweeper.s.identity.confirm(&id, rule).await;
-        sweeper.s.note_identity(&read);
         (id, read)
     });
     let reads: Vec<_> = stream::iter(reads).buffer_unordered(sweeper.s.concurrency).collect().await;

@@ -13,8 +13,11 @@ use crate::domain::policy::{Policy, Rule};
 use crate::domain::progress::Progress;
 use crate::domain::request::{Request, RequestState};
 use crate::forward::Behind;
+use crate::identity::watched::LastAnswer;
 use crate::wording::actions::ButtonAction;
-use crate::wording::{account_who, accounts, assessment_in_words, events, mention, span_of_time};
+use crate::wording::{
+    account_who, accounts, assessment_in_words, events, mention, problem_in_words, span_of_time,
+};
 
 /// Lines of a list in an answer that one person sees; Slack cuts such answers at a few thousand characters.
 pub const LINES_MAX: usize = 20;
@@ -98,7 +101,7 @@ pub struct Health {
     /// The connection to the chat system.
     pub chat: Connection,
     /// The last answer of the identity provider, and whether it was good.
-    pub identity: Option<crate::identity::LastAnswer>,
+    pub identity: Option<LastAnswer>,
     /// Whether the database can be written.
     pub database: Result<(), String>,
     /// The collectors of the audit trail that lack more than they should.
@@ -197,8 +200,10 @@ pub(crate) fn health_line(health: &Health) -> Text {
     let text = Text::plain(format!("Slack: {chat}. Okta: "));
     let text = match &health.identity {
         None => text.then("not asked yet."),
-        Some((at, Ok(()))) => text.then("answered ").with(Span::Time(*at)).then("."),
-        Some((at, Err(error))) => text.then("failed ").with(Span::Time(*at)).then(": ").sentence(error),
+        Some(LastAnswer { at, problem: None }) => text.then("answered ").with(Span::Time(*at)).then("."),
+        Some(LastAnswer { at, problem: Some(problem) }) => {
+            text.then("failed ").with(Span::Time(*at)).then(": ").sentence(problem_in_words(problem))
+        }
     };
     let text = match &health.database {
         Ok(()) => text.then(" Database: fine."),

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::chat::{Block, Card, MessageRef, Span, Text};
 use crate::domain::account::Account;
-use crate::domain::candidate::Trouble;
+use crate::domain::attempt::{Attempt, Trouble};
 use crate::domain::exemption::{End, Granted, Refusal};
 use crate::domain::policy::Policy;
 use crate::domain::restoration::{Restoration, RestorationState, Skip};
@@ -162,7 +162,7 @@ pub fn restore_asked(
             let text =
                 text.then(" is already being restored: ").and(mention(&before.wish.by)).then(" asked for it");
             match &before.state {
-                RestorationState::Due { trouble: Trouble { error: Some(error), .. }, .. } => {
+                RestorationState::Due(Attempt { trouble: Trouble { error: Some(error), .. }, .. }) => {
                     text.then(". It waits because of an error: ").sentence(error)
                 }
                 RestorationState::Due { .. }

@@ -33,14 +33,15 @@ use chrono::{DateTime, Utc};
 use crate::chat::{Span, Text};
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::{Assessment, Exemption, Grace, Idle, Signal};
+use crate::domain::attempt::{Attempt, Confirmation, Dropped, Sessions, Trouble, Unproven};
 use crate::domain::audit::Person;
 use crate::domain::calendar::Period;
-use crate::domain::candidate::{Candidate, CandidateState, Confirmation, Shown, Skip, Trouble, Unproven};
+use crate::domain::candidate::{Candidate, CandidateState, Shown, Skip};
 use crate::domain::plan::Guard;
 use crate::domain::policy::Rule;
 use crate::domain::request::Decision;
-use crate::domain::sessions::{Dropped, Sessions};
 use crate::domain::sighting::{Sign, Way};
+use crate::identity::watched::Problem;
 use crate::wording::card::cut;
 
 /// "1 account", "12 accounts".
@@ -288,8 +289,10 @@ pub fn outcome_in_words(candidate: &Candidate, rule: &Rule, now: DateTime<Utc>) 
             Text::plain("kept until ").with(Span::Time(last_moment(*until))).then(" by ").and(mention(by))
         }
         CandidateState::Dropped => Text::plain("left alone"),
-        CandidateState::Due { attempts: 0, .. } => Text::plain("to be suspended"),
-        CandidateState::Due { attempts, .. } => Text::plain(format!("being suspended, try {attempts}")),
+        CandidateState::Due(Attempt { attempts: 0, .. }) => Text::plain("to be suspended"),
+        CandidateState::Due(Attempt { attempts, .. }) => {
+            Text::plain(format!("being suspended, try {attempts}"))
+        }
         CandidateState::Suspended { at, confirmation, sessions } => {
             let how = match confirmation {
                 Confirmation::ByCall => "suspended ",
@@ -318,7 +321,7 @@ fn sessions_in_words(sessions: &Sessions) -> Text {
     let text = Text::plain("; its sessions ");
     match sessions {
         Sessions::Left => Text::default(),
-        Sessions::Due { trouble: Trouble { error: Some(error), .. }, .. } => {
+        Sessions::Due(Attempt { trouble: Trouble { error: Some(error), .. }, .. }) => {
             text.then("have not ended yet; the last error: ").quoted(cut(error))
         }
         Sessions::Due { .. } => text.then("are being ended"),
@@ -387,6 +390,14 @@ pub fn clock_off(ahead_s: i64) -> String {
          keep it correct with NTP, and sweep again.",
         counted(minutes, "minute", "minutes")
     )
+}
+
+/// What is wrong with the identity provider, in words.
+pub fn problem_in_words(problem: &Problem) -> String {
+    match problem {
+        Problem::Clock(guard) => guard_in_words(guard).to_plain(),
+        Problem::Answer(error) => error.to_string(),
+    }
 }
 
 /// What a guard saw, as a sentence.

@@ -70,7 +70,7 @@ pub fn restoration(view: &View, candidate: &Candidate) -> Option<Text> {
     let text = Text::default().with(Span::Bold(mark.into())).then(format!(" {verb}"));
     let text = text.and(mention(&wish.by)).then(", ").quoted(cut(&wish.reason));
     Some(match &restoration.state {
-        RestorationState::Due { trouble, .. } => match &trouble.error {
+        RestorationState::Due(attempt) => match &attempt.trouble.error {
             Some(error) => text.then("; waiting, the last error: ").quoted(cut(error)),
             None => text,
         },

@@ -2,10 +2,9 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::assess::Assessment;
+use inactive_contractors::domain::attempt::{ATTEMPTS_MAX, Attempt, Confirmation, Proof, Sessions, Trouble};
 use inactive_contractors::domain::audit::{Action, Draft};
-use inactive_contractors::domain::candidate::{
-    ATTEMPTS_MAX, CandidateState, Confirmation, Proof, Skip, Step, Trouble, step,
-};
+use inactive_contractors::domain::candidate::{CandidateState, Skip, Step, step};
 
 use super::fixture::{candidate, days, due, every_candidate_state, now};
 
@@ -13,7 +12,7 @@ fn every_step() -> Vec<Step> {
     vec![
         Step::Intend { status_changed: None, evidence: None },
         Step::Confirm(Proof::by_call(None)),
-        Step::ConfirmAndClear(Proof::by_call(None)),
+        Step::Confirm(Proof { sessions: Sessions::due(), ..Proof::by_call(None) }),
         Step::Skip(Skip::Gone),
         try_again(),
         turned_away(),
@@ -27,7 +26,7 @@ fn wait() -> Step {
 }
 
 fn turned_away() -> Step {
-    Step::TurnedAway { error: "rate limited".into(), wait: Duration::minutes(1) }
+    Step::Rejected { error: "rate limited".into(), wait: Duration::minutes(1) }
 }
 
 fn try_again() -> Step {
@@ -44,8 +43,8 @@ fn only_a_due_account_moves() {
         for wanted in every_step() {
             let moved = step(&candidate(0, state.clone()), wanted.clone(), now()).is_some();
             // What was never tried can't be confirmed either.
-            let untried = matches!(state, CandidateState::Due { attempts: 0, .. });
-            let confirms = matches!(wanted, Step::Confirm(_) | Step::ConfirmAndClear(_));
+            let untried = matches!(state, CandidateState::Due(Attempt { attempts: 0, .. }));
+            let confirms = matches!(wanted, Step::Confirm(_));
             let may_move = matches!(state, CandidateState::Due { .. }) && !(untried && confirms);
             assert_eq!(moved, may_move, "{state:?} {wanted:?}");
         }
@@ -63,13 +62,7 @@ fn each_step_leads_where_it_says_and_leaves_its_trace() {
     };
     let later = |attempts, wait, error: &str, waits| {
         let trouble = Trouble { error: Some(error.into()), waits };
-        CandidateState::Due {
-            attempts,
-            not_before: Some(at + wait),
-            status_changed: None,
-            nothing_before: false,
-            trouble,
-        }
+        CandidateState::Due(Attempt { attempts, not_before: Some(at + wait), trouble, ..Attempt::default() })
     };
     let table = [
         (Step::Intend { status_changed: None, evidence: None }, due(2), Some(Action::SuspensionIntended)),
@@ -113,14 +106,14 @@ fn the_first_seen_status_change_is_kept_through_every_repetition() {
         let seen = if attempt == 1 { first } else { Some(now()) };
         let (next, events) = take(state, Step::Intend { status_changed: seen, evidence: None });
         assert_eq!(events[0].detail["attempt"], attempt);
-        let CandidateState::Due { attempts, status_changed, .. } = next else { panic!("due") };
+        let CandidateState::Due(Attempt { attempts, status_changed, .. }) = next else { panic!("due") };
         assert_eq!((attempts, status_changed), (attempt, first));
         state = take(take(next, wait()).0, try_again()).0;
-        let CandidateState::Due { status_changed, .. } = state else { panic!("due") };
+        let CandidateState::Due(Attempt { status_changed, .. }) = state else { panic!("due") };
         assert_eq!(status_changed, first, "waiting forgets nothing");
     }
     let (next, _) = take(due(1), Step::Intend { status_changed: first, evidence: None });
-    let CandidateState::Due { status_changed, .. } = next else { panic!("due") };
+    let CandidateState::Due(Attempt { status_changed, .. }) = next else { panic!("due") };
     assert_eq!(status_changed, None, "seen as absent before the first try stays absent");
 }
 
@@ -161,7 +154,8 @@ fn what_was_read_before_a_call_and_what_the_provider_calls_it_are_recorded() {
     let intend = Step::Intend { status_changed: None, evidence: Some(Box::new(evidence.clone())) };
     let (_, events) = take(due(0), intend);
     assert_eq!(events[0].detail["evidence"], serde_json::json!(evidence));
-    for confirm in [Step::Confirm, Step::ConfirmAndClear] {
+    for sessions in [Sessions::Left, Sessions::due()] {
+        let confirm = |proof| Step::Confirm(Proof { sessions: sessions.clone(), ..proof });
         let (_, events) = take(due(1), confirm(Proof::by_call(Some("req1".to_owned()))));
         assert_eq!(events[0].detail["provider_request"], "req1");
         let (_, events) = take(due(1), confirm(Proof::by_reading()));
@@ -191,7 +185,7 @@ fn waiting_for_the_provider_is_no_try_however_often() {
         state = take(state, wait()).0;
         state = take(take(state, Step::Intend { status_changed: None, evidence: None }).0, turned_away()).0;
     }
-    let CandidateState::Due { attempts, .. } = state else { panic!("due") };
+    let CandidateState::Due(Attempt { attempts, .. }) = state else { panic!("due") };
     assert_eq!(attempts, ATTEMPTS_MAX - 1);
 }
 
@@ -209,7 +203,7 @@ fn every_state_is_kept_as_it_was() {
 #[test]
 fn an_approval_that_grew_too_old_says_what_stood_in_its_way() {
     let waited = take(take(due(0), wait()).0, wait()).0;
-    let CandidateState::Due { trouble, .. } = &waited else { panic!("due") };
+    let CandidateState::Due(Attempt { trouble, .. }) = &waited else { panic!("due") };
     assert_eq!((trouble.error.as_deref(), trouble.waits), (Some("unreadable"), 2));
     let (skipped, events) = take(waited.clone(), Step::Skip(Skip::ApprovalTooOld));
     let error = Some("unreadable".to_owned());

@@ -3,14 +3,14 @@
 use chrono::{DateTime, Duration, TimeZone, Utc};
 use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::assess::left_alone_until;
+use inactive_contractors::domain::attempt::{ATTEMPTS_MAX, Attempt, Confirmation, Proof, Trouble};
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
-use inactive_contractors::domain::candidate::{Confirmation, Proof, Trouble};
 use inactive_contractors::domain::exemption::{
     End, Granted, REASON_MAX, Refusal, START_AHEAD_MAX, Wish, check, strongest,
 };
 use inactive_contractors::domain::policy::OwnAccounts;
 use inactive_contractors::domain::restoration::{
-    self, ATTEMPTS_MAX, Restoration, RestorationState, Skip, Step, restore_by, step,
+    self, Restoration, RestorationState, Skip, Step, restore_by, step,
 };
 
 use crate::fixture;
@@ -136,12 +136,7 @@ fn who_is_given_back_is_left_alone_for_the_longer_of_the_two_times() {
 }
 
 fn due(attempts: u32) -> Restoration {
-    restoration(RestorationState::Due {
-        attempts,
-        not_before: None,
-        trouble: Trouble::default(),
-        status_changed: None,
-    })
+    restoration(RestorationState::Due(Attempt { attempts, ..Attempt::default() }))
 }
 
 fn restoration(state: RestorationState) -> Restoration {
@@ -167,7 +162,7 @@ fn a_restoration_is_confirmed_only_after_its_intent() {
     let wait = Step::Wait { error: "no".to_owned(), wait: Duration::seconds(5) };
     assert_eq!(words(&due(0), confirm.clone()), None);
     assert_eq!(
-        words(&due(0), Step::Intend { status_changed: None }),
+        words(&due(0), Step::Intend { status_changed: None, evidence: None }),
         Some(("due", vec!["restore_intended"]))
     );
     assert_eq!(words(&due(1), confirm), Some(("restored", vec!["restored"])));
@@ -179,11 +174,12 @@ fn a_restoration_is_confirmed_only_after_its_intent() {
 fn tries_are_counted_unless_they_were_turned_away_unseen() {
     let (error, wait) = ("no".to_owned(), Duration::seconds(5));
     let again = Step::TryAgain { error: error.clone(), wait };
-    let away = Step::TurnedAway { error, wait };
+    let away = Step::Rejected { error, wait };
     assert_eq!(words(&due(ATTEMPTS_MAX - 1), again.clone()), Some(("due", vec!["restore_try_failed"])));
     assert_eq!(words(&due(ATTEMPTS_MAX), again), Some(("due", vec!["restore_try_failed"])));
     assert!(due(ATTEMPTS_MAX).state.is_tried_enough() && !due(ATTEMPTS_MAX - 1).state.is_tried_enough());
-    let (given_up, _) = step(&due(ATTEMPTS_MAX), Step::GiveUp, now()).expect("it is due");
+    let (given_up, _) =
+        step(&due(ATTEMPTS_MAX), Step::GiveUp { error: "no".into() }, now()).expect("it is due");
     assert!(matches!(given_up, RestorationState::Failed { too_late: false, unclear: false, .. }));
     let (unknown, events) = step(&due(1), Step::TooLateToTell, now()).expect("it is due");
     assert!(matches!(unknown, RestorationState::Failed { too_late: true, unclear: true, .. }));
@@ -192,33 +188,38 @@ fn tries_are_counted_unless_they_were_turned_away_unseen() {
     let trouble = Trouble { error: Some("no".to_owned()), waits: 1 };
     assert_eq!(
         state,
-        RestorationState::Due { attempts: 2, not_before: Some(now() + wait), trouble, status_changed: None }
+        RestorationState::Due(Attempt {
+            attempts: 2,
+            not_before: Some(now() + wait),
+            trouble,
+            ..Attempt::default()
+        })
     );
 }
 
 #[test]
 fn what_turns_away_for_the_same_reason_is_audited_once() {
     let wait = Duration::seconds(60);
-    let away = |error: &str| Step::TurnedAway { error: error.to_owned(), wait };
+    let away = |error: &str| Step::Rejected { error: error.to_owned(), wait };
     let next = |before: &Restoration, taken| {
         let (state, events) = step(before, taken, now()).expect("it is due");
         (restoration(state), events.len())
     };
     let (first, told) = next(&due(1), away("no right (HTTP 403, request a): until 09:30"));
     assert_eq!(told, 1);
-    let (tried, _) = next(&first, Step::Intend { status_changed: None });
+    let (tried, _) = next(&first, Step::Intend { status_changed: None, evidence: None });
     let (second, told) = next(&tried, away("no right (HTTP 403, request b): until 10:45"));
     assert_eq!(told, 0, "the same reason");
     let (third, told) = next(&second, away("no token"));
     assert_eq!(told, 1, "another reason");
-    let RestorationState::Due { trouble, .. } = third.state else { panic!("it is due") };
+    let RestorationState::Due(Attempt { trouble, .. }) = third.state else { panic!("it is due") };
     assert_eq!(trouble, Trouble { error: Some("no token".to_owned()), waits: 3 });
 }
 
 #[test]
 fn a_wish_that_grows_too_old_fails_with_what_stood_in_the_way() {
     let (state, _) = step(&due(0), Step::Wait { error: "no".into(), wait: Duration::zero() }, now()).unwrap();
-    let RestorationState::Due { trouble, .. } = &state else { panic!("{state:?}") };
+    let RestorationState::Due(Attempt { trouble, .. }) = &state else { panic!("{state:?}") };
     assert_eq!(trouble.waits, 1);
     let (state, events) = step(&restoration(state), Step::TooLate, now()).expect("it is due");
     assert_eq!(
@@ -236,19 +237,23 @@ fn a_wish_that_grows_too_old_fails_with_what_stood_in_the_way() {
 fn the_status_change_known_before_the_first_try_stays_known() {
     let (asked, later) = (now() - Duration::hours(3), now() - Duration::hours(1));
     let known = |state: &RestorationState| match state {
-        RestorationState::Due { status_changed, .. } => *status_changed,
+        RestorationState::Due(Attempt { status_changed, .. }) => *status_changed,
         other => panic!("it is due, not {other:?}"),
     };
     let next = |state, taken| step(&restoration(state), taken, now()).expect("it is due").0;
     let again = || Step::TryAgain { error: "no".into(), wait: Duration::zero() };
-    let state = next(RestorationState::due(Some(asked)), Step::Intend { status_changed: Some(later) });
+    let state = next(
+        RestorationState::due(Some(asked)),
+        Step::Intend { status_changed: Some(later), evidence: None },
+    );
     assert_eq!(known(&state), Some(asked));
     assert_eq!(known(&next(state, again())), Some(asked));
-    let state = next(RestorationState::due(None), Step::Intend { status_changed: Some(later) });
+    let state =
+        next(RestorationState::due(None), Step::Intend { status_changed: Some(later), evidence: None });
     assert_eq!(known(&state), Some(later));
-    let state = next(next(state, again()), Step::Intend { status_changed: Some(now()) });
+    let state = next(next(state, again()), Step::Intend { status_changed: Some(now()), evidence: None });
     assert_eq!(known(&state), Some(later));
-    let state = next(due(1).state, Step::Intend { status_changed: Some(later) });
+    let state = next(due(1).state, Step::Intend { status_changed: Some(later), evidence: None });
     assert_eq!(known(&state), None, "what is read after a try may be its own work");
 }
 
@@ -269,7 +274,7 @@ fn what_has_ended_takes_no_step() {
         RestorationState::Skipped { at: now(), why: Skip::Gone },
         RestorationState::Failed { at: now(), error: "no".into(), too_late: false, unclear: false },
     ] {
-        assert_eq!(words(&restoration(state), Step::Intend { status_changed: None }), None);
+        assert_eq!(words(&restoration(state), Step::Intend { status_changed: None, evidence: None }), None);
     }
 }
 

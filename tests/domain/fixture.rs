@@ -3,11 +3,10 @@
 use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::domain::account::{Account, AccountId, AccountStatus, Reading, UserType};
 use inactive_contractors::domain::assess::{Evidence, Idle, SecondLook, Signal};
+use inactive_contractors::domain::attempt::{Attempt, Confirmation};
 use inactive_contractors::domain::audit::Person;
 use inactive_contractors::domain::calendar::Calendar;
-use inactive_contractors::domain::candidate::{
-    Candidate, CandidateState, Confirmation, Shown, Skip, Trouble,
-};
+use inactive_contractors::domain::candidate::{Candidate, CandidateState, Shown, Skip};
 use inactive_contractors::domain::plan::Guard;
 use inactive_contractors::domain::policy::{ExemptAttribute, Limits, People, Policy, Rule, Schedule};
 use inactive_contractors::domain::request::{Decision, Request, RequestState, list_hash};
@@ -136,13 +135,7 @@ pub fn proposed() -> Vec<Candidate> {
 }
 
 pub fn due(attempts: u32) -> CandidateState {
-    CandidateState::Due {
-        attempts,
-        not_before: None,
-        status_changed: None,
-        nothing_before: false,
-        trouble: Trouble::default(),
-    }
+    CandidateState::Due(Attempt { attempts, ..Attempt::default() })
 }
 
 /// One candidate state of each kind.

@@ -1,7 +1,7 @@
 //! What the audit trail must say of an account before it is suspended: what happened in which order.
 
+use inactive_contractors::domain::attempt::Unproven;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS};
-use inactive_contractors::domain::candidate::Unproven;
 use inactive_contractors::domain::request::proof::check;
 use inactive_contractors::domain::request::{Decision, Request, RequestState, Retry};
 use serde_json::json;

@@ -2,12 +2,12 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::account::AccountId;
+use inactive_contractors::domain::attempt::{Confirmation, Sessions};
 use inactive_contractors::domain::audit::{Action, Actor};
-use inactive_contractors::domain::candidate::{CandidateState, Confirmation};
+use inactive_contractors::domain::candidate::CandidateState;
 use inactive_contractors::domain::request::{
     Decision, Request, RequestState, card_posted, complete, expire, list_hash, shown,
 };
-use inactive_contractors::domain::sessions::Sessions;
 
 use serde_json::json;
 

@@ -2,11 +2,15 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::account::AccountStatus;
-use inactive_contractors::domain::candidate::{CandidateState, Confirmation, Trouble};
-use inactive_contractors::domain::sessions::{ATTEMPTS_MAX, Dropped, Sessions, Step, step};
+use inactive_contractors::domain::attempt::{
+    ATTEMPTS_MAX, Attempt, Confirmation, Dropped, Proof, Sessions, Step, Trouble,
+};
+use inactive_contractors::domain::candidate::CandidateState;
+use inactive_contractors::domain::candidate::step_sessions as step;
 
 use super::fixture::{candidate, every_candidate_state, now};
 
+const INTEND: Step<Dropped> = Step::Intend { status_changed: None, evidence: None };
 const WAIT: Duration = Duration::seconds(60);
 
 fn suspended(sessions: Sessions) -> CandidateState {
@@ -14,7 +18,7 @@ fn suspended(sessions: Sessions) -> CandidateState {
 }
 
 fn due(attempts: u32, trouble: Trouble) -> Sessions {
-    Sessions::Due { attempts, not_before: None, trouble }
+    Sessions::Due(Attempt { attempts, trouble, ..Attempt::default() })
 }
 
 fn trouble(error: &str, waits: u32) -> Trouble {
@@ -22,7 +26,7 @@ fn trouble(error: &str, waits: u32) -> Trouble {
 }
 
 /// Where the step leads, with the words of its events.
-fn take(sessions: Sessions, wanted: Step) -> (Sessions, Vec<&'static str>) {
+fn take(sessions: Sessions, wanted: Step<Dropped>) -> (Sessions, Vec<&'static str>) {
     let (state, events) = step(&candidate(0, suspended(sessions)), wanted, now()).expect("they are due");
     let CandidateState::Suspended { at, confirmation: Confirmation::ByCall, sessions } = state else {
         panic!("the suspension stands, and is not {state:?}")
@@ -31,11 +35,11 @@ fn take(sessions: Sessions, wanted: Step) -> (Sessions, Vec<&'static str>) {
     (sessions, events.iter().map(|event| event.action.word()).collect())
 }
 
-fn turned_away(error: &str) -> Step {
-    Step::TurnedAway { error: error.into(), wait: WAIT }
+fn turned_away(error: &str) -> Step<Dropped> {
+    Step::Rejected { error: error.into(), wait: WAIT }
 }
 
-fn try_again() -> Step {
+fn try_again() -> Step<Dropped> {
     Step::TryAgain { error: "timed out".into(), wait: WAIT }
 }
 
@@ -48,24 +52,27 @@ fn only_what_is_due_moves() {
         Sessions::Failed { at: now(), error: "no".into(), unclear: true },
     ];
     for state in every_candidate_state().into_iter().chain(ended.map(suspended)) {
-        assert_eq!(step(&candidate(0, state.clone()), Step::Intend, now()), None, "{state:?}");
+        assert_eq!(step(&candidate(0, state.clone()), INTEND, now()), None, "{state:?}");
         assert_eq!(state.sessions_due_at(now()), None, "{state:?}");
     }
     assert_eq!(suspended(Sessions::due()).sessions_due_at(now()), Some(now()));
-    let unproven = step(&candidate(0, suspended(Sessions::due())), Step::Confirm { reference: None }, now());
+    let unproven =
+        step(&candidate(0, suspended(Sessions::due())), Step::Confirm(Proof::by_call(None)), now());
     assert_eq!(unproven, None, "nothing is confirmed without its intent");
 }
 
 #[test]
 fn each_step_leads_where_it_says_and_leaves_its_trace() {
-    let later = |attempts, trouble| Sessions::Due { attempts, not_before: Some(now() + WAIT), trouble };
+    let later = |attempts, trouble| {
+        Sessions::Due(Attempt { attempts, not_before: Some(now() + WAIT), trouble, ..Attempt::default() })
+    };
     let active = || Dropped::NotSuspended(AccountStatus::Active);
     let wait = Step::Wait { error: "unreadable".into(), wait: WAIT };
     let table = [
-        (Step::Intend, due(2, Trouble::default()), vec!["sessions_clear_intended"]),
-        (Step::Confirm { reference: None }, Sessions::Cleared { at: now() }, vec!["sessions_cleared"]),
+        (INTEND, due(2, Trouble::default()), vec!["sessions_clear_intended"]),
+        (Step::Confirm(Proof::by_call(None)), Sessions::Cleared { at: now() }, vec!["sessions_cleared"]),
         (
-            Step::Drop(active()),
+            Step::Skip(active()),
             Sessions::Dropped { at: now(), why: active() },
             vec!["sessions_clear_skipped"],
         ),
@@ -100,7 +107,7 @@ fn what_turns_away_for_the_same_reason_is_audited_once() {
     let before = due(1, trouble("no right (HTTP 403, request a)", 3));
     let (sessions, words) = take(before.clone(), turned_away("no right (HTTP 403, request b)"));
     assert_eq!(words, Vec::<&str>::new());
-    let Sessions::Due { attempts, trouble, .. } = sessions else { panic!("they are due") };
+    let Sessions::Due(Attempt { attempts, trouble, .. }) = sessions else { panic!("they are due") };
     assert_eq!((attempts, trouble.waits), (0, 4));
     assert_eq!(take(before, turned_away("no token")).1, ["sessions_clear_try_failed"]);
 }

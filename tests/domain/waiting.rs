@@ -1,9 +1,9 @@
 //! Waits, and clocks that are set while something waits.
 
 use chrono::Duration;
-use inactive_contractors::domain::candidate::{CandidateState, Step, Trouble, step};
+use inactive_contractors::domain::attempt::{Attempt, Sessions};
+use inactive_contractors::domain::candidate::{CandidateState, Step, step};
 use inactive_contractors::domain::plan::{CLOCK_OFF_MAX, Guard};
-use inactive_contractors::domain::sessions::Sessions;
 use inactive_contractors::domain::waiting::{LONGEST, doubled, put_off, until, until_within};
 
 use super::fixture::{candidate, due, now};
@@ -45,11 +45,9 @@ fn nothing_is_put_off_for_longer_than_the_longest_wait() {
 #[test]
 fn accounts_and_sessions_that_seem_to_wait_for_hours_are_due() {
     let not_before = Some(now() + Duration::hours(3));
-    let trouble = Trouble::default();
-    let account =
-        CandidateState::Due { attempts: 1, not_before, status_changed: None, nothing_before: false, trouble };
+    let account = CandidateState::Due(Attempt { attempts: 1, not_before, ..Attempt::default() });
     assert_eq!(account.due_at(now()), Some(now()));
-    let sessions = Sessions::Due { attempts: 1, not_before, trouble: Trouble::default() };
+    let sessions = Sessions::Due(Attempt { attempts: 1, not_before, ..Attempt::default() });
     assert_eq!(sessions.due_at(now()), Some(now()));
 }
 

@@ -46,6 +46,18 @@ async fn status_is_what_the_bare_command_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn status_knows_what_okta_answered_for_any_command() {
+    let world = World::at_ten(PLAIN_POLICY).await;
+    world.okta.add(Person::contractor(ADA).last_login_days_ago(41));
+    world.okta.deny("okta.roles.read");
+    world.start_bot().await;
+    // The account is found; only the closer look at it is denied.
+    assert_answer(&world, U_VIEWER, &format!("why {ADA}"), &["I can't read that account"]).await;
+    assert_answer(&world, U_VIEWER, "status", &["Okta: failed", "administrator roles"]).await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn help_names_every_command_and_a_typo_gets_the_nearest() {
     let world = World::at_ten(PLAIN_POLICY).await;
     world.start_bot().await;

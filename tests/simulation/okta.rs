@@ -399,6 +399,10 @@ impl IdentityProvider for Okta {
         Ok(self.find(account)?.account())
     }
 
+    async fn reach(&self) -> Answer<()> {
+        Ok(())
+    }
+
     async fn turn_to_change(&self) -> Answer<()> {
         Ok(())
     }

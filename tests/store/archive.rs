@@ -2,10 +2,10 @@
 //! the transaction of each intent.
 
 use chrono::Duration;
+use inactive_contractors::domain::attempt::{self, Attempt, Proof, Sessions};
 use inactive_contractors::domain::audit::{Action, Actor, Draft, GENESIS};
 use inactive_contractors::domain::candidate::{CandidateState, Step};
 use inactive_contractors::domain::request::Decision;
-use inactive_contractors::domain::sessions;
 use inactive_contractors::forward::HEARTBEAT;
 use inactive_contractors::store::{
     Archive, AuditContext, AuditQuery, Notice, StartedSweep, Store, StoreError,
@@ -220,7 +220,10 @@ async fn while_paused_no_intent_is_written_and_so_no_call_is_made() {
         store.step_candidate(request, position, Step::Intend { status_changed: None, evidence: None }, at(12))
     };
     intend(0).await.unwrap().unwrap();
-    let confirm = Step::ConfirmAndClear(inactive_contractors::domain::candidate::Proof::by_call(None));
+    let confirm = Step::Confirm(Proof {
+        sessions: Sessions::due(),
+        ..inactive_contractors::domain::attempt::Proof::by_call(None)
+    });
     store.step_candidate(request, 0, confirm, at(12)).await.unwrap().unwrap();
 
     let by = Decision { by: person("root"), at: at(13), reason: None };
@@ -228,7 +231,13 @@ async fn while_paused_no_intent_is_written_and_so_no_call_is_made() {
     store.pause("b", POLICY, by.clone()).await.unwrap().unwrap_err();
     let before = actions(&store).await;
     assert_eq!(intend(1).await.unwrap(), None);
-    assert_eq!(store.step_sessions(request, 0, sessions::Step::Intend, at(14)).await.unwrap(), None);
+    assert_eq!(
+        store
+            .step_sessions(request, 0, attempt::Step::Intend { status_changed: None, evidence: None }, at(14))
+            .await
+            .unwrap(),
+        None
+    );
     assert_eq!(actions(&store).await, before);
 
     let in_force = store.pause_of(POLICY).await.unwrap().expect("one is in force").id;
@@ -248,8 +257,14 @@ async fn while_paused_no_intent_is_written_and_so_no_call_is_made() {
     assert_eq!(store.resume("c", POLICY, by.clone()).await.unwrap(), None);
     assert!(store.resume("f", POLICY, by.clone()).await.unwrap().is_some());
     assert_eq!(store.pause("e", POLICY, by).await.unwrap(), Err(None));
-    assert!(matches!(intend(1).await.unwrap(), Some(CandidateState::Due { attempts: 1, .. })));
-    assert!(store.step_sessions(request, 0, sessions::Step::Intend, at(15)).await.unwrap().is_some());
+    assert!(matches!(intend(1).await.unwrap(), Some(CandidateState::Due(Attempt { attempts: 1, .. }))));
+    assert!(
+        store
+            .step_sessions(request, 0, attempt::Step::Intend { status_changed: None, evidence: None }, at(15))
+            .await
+            .unwrap()
+            .is_some()
+    );
     assert_eq!(store.suspended_by_us(vec![id("kim")]).await.unwrap().len(), 1);
 }
 

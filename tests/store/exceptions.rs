@@ -1,8 +1,9 @@
 //! Exemptions and restorations as rows: once per input, ended once, and stronger than an approval.
 
 use chrono::Duration;
+use inactive_contractors::domain::attempt::Proof;
 use inactive_contractors::domain::audit::Subject;
-use inactive_contractors::domain::candidate::{Proof, Step};
+use inactive_contractors::domain::candidate::Step;
 use inactive_contractors::domain::exemption::{End, Wish};
 use inactive_contractors::domain::restoration::{self, RestorationState};
 use inactive_contractors::store::{AskedFor, AuditQuery, Exempted, Notice, Store};
@@ -171,10 +172,14 @@ async fn one_restoration_at_a_time_and_once_per_input() {
     assert_eq!(step(restoration::Step::Confirm(Proof::by_call(None))).await.unwrap(), None, "no intent yet");
     assert_eq!(store.live_restorations().await.unwrap(), [first]);
     assert!(store.unsaid().await.unwrap().is_empty(), "what is due has no outcome to tell");
-    step(restoration::Step::Intend { status_changed: None }).await.unwrap().unwrap();
+    step(restoration::Step::Intend { status_changed: None, evidence: None }).await.unwrap().unwrap();
     let done = step(restoration::Step::Confirm(Proof::by_call(None))).await.unwrap();
     assert!(matches!(done, Some(RestorationState::Restored { .. })));
-    assert_eq!(step(restoration::Step::Intend { status_changed: None }).await.unwrap(), None, "it is done");
+    assert_eq!(
+        step(restoration::Step::Intend { status_changed: None, evidence: None }).await.unwrap(),
+        None,
+        "it is done"
+    );
     let of_the_policy = AuditQuery { policy: Some(POLICY.to_owned()), ..AuditQuery::latest(3) };
     let trail: Vec<_> = events(&store, of_the_policy).await.into_iter().map(|event| event.action).collect();
     assert_eq!(trail, ["restored", "restore_intended", "restore_asked"], "who sees the policy sees these");
@@ -217,7 +222,7 @@ async fn a_wish_that_nobody_had_gives_nobody_back() {
         let live = store.archivable(at(99_999), 1000).await.unwrap();
         assert!(live.iter().all(|event| event.action != "restore_asked"), "it is still to be held to it");
         bench.raw().execute_batch(by_hand).unwrap();
-        let intend = restoration::Step::Intend { status_changed: None };
+        let intend = restoration::Step::Intend { status_changed: None, evidence: None };
         assert_eq!(store.step_restoration(wish, intend, at(2)).await.unwrap(), None, "{by_hand}");
         assert_eq!(actions(&store).await.last().unwrap(), "restore_skipped");
         let row = store.restoration(wish).await.unwrap().unwrap();

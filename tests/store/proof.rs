@@ -1,10 +1,10 @@
 //! A row is only a claim: before an account is suspended, the audit trail has to bear out its approval.
 
 use chrono::Duration;
-use inactive_contractors::domain::candidate::{CandidateState, Proof, Skip, Step, Unproven};
+use inactive_contractors::domain::attempt::{self, Proof, Sessions, Unproven};
+use inactive_contractors::domain::candidate::{CandidateState, Skip, Step};
 use inactive_contractors::domain::plan::{Guard, Verdict};
 use inactive_contractors::domain::request::{RETRY_WITHIN, Verb};
-use inactive_contractors::domain::sessions;
 use inactive_contractors::store::{Decided, Store};
 
 use crate::harness::{
@@ -206,7 +206,8 @@ async fn an_event_without_its_hash_bears_out_nothing() {
 #[tokio::test]
 async fn a_suspension_by_others_is_not_claimed_by_a_row_that_says_it_was_tried() {
     let tried = r#"{"state":"due","attempts":1,"not_before":null,"status_changed":null}"#;
-    for confirm in [Step::Confirm, Step::ConfirmAndClear] {
+    for sessions in [Sessions::Left, Sessions::due()] {
+        let confirm = |proof| Step::Confirm(Proof { sessions: sessions.clone(), ..proof });
         let bench = Bench::new();
         let store = bench.open();
         let request = approved(&store, 0, &["kim"]).await;
@@ -242,11 +243,18 @@ async fn sessions_of_a_suspension_that_never_was_are_left_alone() {
     let request = approved(&store, 0, &["kim", "lee"]).await;
     let by_hand = "UPDATE candidate SET state = 'suspended', state_json = ?1 WHERE position = 0";
     bench.raw().execute(by_hand, [sessions]).unwrap();
-    let intend = |position| store.step_sessions(request, position, sessions::Step::Intend, at(30));
+    let intend = |position| {
+        store.step_sessions(
+            request,
+            position,
+            attempt::Step::Intend { status_changed: None, evidence: None },
+            at(30),
+        )
+    };
     assert_eq!(intend(0).await.unwrap(), None);
     assert_eq!(actions(&store).await.last().unwrap(), "sessions_clear_skipped");
     assert!(may(&store, request, 1).await);
-    let done = Step::ConfirmAndClear(Proof::by_call(None));
+    let done = Step::Confirm(Proof { sessions: Sessions::due(), ..Proof::by_call(None) });
     store.step_candidate(request, 1, done, at(30)).await.unwrap();
     assert!(intend(1).await.unwrap().is_some(), "that one was");
 }

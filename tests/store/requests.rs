@@ -1,10 +1,10 @@
 //! Requests and their candidates on the way to an outcome.
 
 use chrono::Duration;
-use inactive_contractors::domain::candidate::{CandidateState, Confirmation, Proof, Skip, Step};
+use inactive_contractors::domain::attempt::{self, Confirmation, Proof, Sessions};
+use inactive_contractors::domain::candidate::{CandidateState, Skip, Step};
 use inactive_contractors::domain::plan::{Guard, Verdict};
 use inactive_contractors::domain::request::{self, Verb};
-use inactive_contractors::domain::sessions;
 use inactive_contractors::store::{Decided, StoreError};
 
 use crate::harness::{
@@ -41,10 +41,17 @@ async fn sessions_to_be_ended_are_due_from_the_suspension_on_and_outlive_the_pro
     let bench = Bench::new();
     let store = bench.open();
     let request = approved(&store, 0, &["kim"]).await;
-    assert_eq!(store.step_sessions(request, 0, sessions::Step::Intend, at(11)).await.unwrap(), None);
-    for step in
-        [Step::Intend { status_changed: None, evidence: None }, Step::ConfirmAndClear(Proof::by_call(None))]
-    {
+    assert_eq!(
+        store
+            .step_sessions(request, 0, attempt::Step::Intend { status_changed: None, evidence: None }, at(11))
+            .await
+            .unwrap(),
+        None
+    );
+    for step in [
+        Step::Intend { status_changed: None, evidence: None },
+        Step::Confirm(Proof { sessions: Sessions::due(), ..Proof::by_call(None) }),
+    ] {
         store.step_candidate(request, 0, step, at(12)).await.unwrap().unwrap();
     }
     store.close().await.unwrap();
@@ -53,10 +60,19 @@ async fn sessions_to_be_ended_are_due_from_the_suspension_on_and_outlive_the_pro
     assert_eq!(candidates[0].state.sessions_due_at(at(13)), Some(at(13)));
     let complete = |request: &_, candidates: &[_]| request::complete(request, candidates, at(14));
     assert_eq!(store.transition(request, complete).await.unwrap(), None);
-    for step in [sessions::Step::Intend, sessions::Step::Confirm { reference: None }] {
+    for step in [
+        attempt::Step::Intend { status_changed: None, evidence: None },
+        attempt::Step::Confirm(Proof::by_call(None)),
+    ] {
         store.step_sessions(request, 0, step, at(13)).await.unwrap().unwrap();
     }
-    assert_eq!(store.step_sessions(request, 0, sessions::Step::Intend, at(13)).await.unwrap(), None);
+    assert_eq!(
+        store
+            .step_sessions(request, 0, attempt::Step::Intend { status_changed: None, evidence: None }, at(13))
+            .await
+            .unwrap(),
+        None
+    );
     store.transition(request, complete).await.unwrap().unwrap();
     assert_eq!(
         actions(&store).await[5..],

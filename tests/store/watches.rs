@@ -2,8 +2,9 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::account::{AccountStatus, Changer, Reading, StatusChange};
+use inactive_contractors::domain::attempt::Proof;
 use inactive_contractors::domain::audit::{Action, Subject};
-use inactive_contractors::domain::candidate::{Proof, Step};
+use inactive_contractors::domain::candidate::Step;
 use inactive_contractors::domain::drift::{Log, Seen};
 use inactive_contractors::domain::plan::Verdict;
 use inactive_contractors::domain::restoration::{self, Wish};
@@ -108,9 +109,10 @@ async fn a_restoration_of_ours_that_came_in_between_is_no_drift() {
         };
         assert!(matches!(store.ask_restoration(name, wish, None, at(20)).await.unwrap(), AskedFor::New(_)));
     }
-    for step in
-        [restoration::Step::Intend { status_changed: None }, restoration::Step::Confirm(Proof::by_call(None))]
-    {
+    for step in [
+        restoration::Step::Intend { status_changed: None, evidence: None },
+        restoration::Step::Confirm(Proof::by_call(None)),
+    ] {
         store.step_restoration(1, step, at(21)).await.unwrap().unwrap();
     }
     let seen = vec![(1, back(Changer::Us)), (2, back(Changer::Us))];

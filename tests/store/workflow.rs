@@ -2,6 +2,7 @@
 //! is told while nobody answers. Each lasts across a restart.
 
 use chrono::Duration;
+use inactive_contractors::domain::attempt::Attempt;
 use inactive_contractors::domain::candidate::{CandidateState, Step};
 use inactive_contractors::domain::plan::Verdict;
 use inactive_contractors::domain::request::{self, Became, KnownForRetry, Refusal, RequestState, Verb};
@@ -207,7 +208,7 @@ async fn a_step_reads_its_own_account_and_no_other() {
     bench.raw().execute_batch(sql).unwrap();
     let intend = || Step::Intend { status_changed: None, evidence: None };
     let step = store.step_candidate(request, 0, intend(), at(11)).await.unwrap();
-    assert!(matches!(step, Some(CandidateState::Due { attempts: 1, .. })), "{step:?}");
+    assert!(matches!(step, Some(CandidateState::Due(Attempt { attempts: 1, .. }))), "{step:?}");
     assert_bad_row(store.step_candidate(request, 1, intend(), at(11)).await, "candidate");
     bench.raw().execute_batch("UPDATE candidate SET state = 'x' WHERE position = 0").unwrap();
     assert_bad_row(

@@ -3,8 +3,9 @@
 use inactive_contractors::chat::{Connection, Text};
 use inactive_contractors::domain::account::AccountStatus;
 use inactive_contractors::domain::assess::{Assessment, Exemption, Standing, assess};
+use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::audit::{Actor, AuditEvent, GENESIS, Subject};
-use inactive_contractors::domain::candidate::{CandidateState, Confirmation};
+use inactive_contractors::domain::candidate::CandidateState;
 use inactive_contractors::domain::exemption::{End, Refusal as NotExempt};
 use inactive_contractors::domain::pause::Pause;
 use inactive_contractors::domain::person::Stranger;
@@ -14,6 +15,8 @@ use inactive_contractors::domain::request::{Decision, Refusal, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip, Wish};
 use inactive_contractors::domain::when::Misread;
 use inactive_contractors::forward::Behind;
+use inactive_contractors::identity::IdentityError;
+use inactive_contractors::identity::watched::{LastAnswer, Problem};
 use inactive_contractors::wording::exemptions;
 use inactive_contractors::wording::exemptions::NotRestored;
 use inactive_contractors::wording::pauses;
@@ -284,7 +287,10 @@ async fn questions_are_answered() {
     };
     let health = answers::Health {
         chat: Connection::Connected,
-        identity: Some((at(0), Err(EVIL.into()))),
+        identity: Some(LastAnswer {
+            at: at(0),
+            problem: Some(Problem::Answer(IdentityError::Transient(EVIL.into()))),
+        }),
         database: Ok(()),
         behind: vec![Behind { collector: EVIL.into(), events: 12, since: at(0) }],
     };

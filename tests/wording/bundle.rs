@@ -7,8 +7,9 @@ use std::io::{Cursor, Read};
 
 use chrono::Duration;
 use inactive_contractors::domain::assess::{Assessment, Idle, SecondLook, Signal};
+use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
-use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation, Skip};
+use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
 use inactive_contractors::domain::exemption::{End, Granted};
 use inactive_contractors::domain::lineage::DatabaseId;
 use inactive_contractors::domain::plan::{Counts, Guard, Verdict};

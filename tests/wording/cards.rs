@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use inactive_contractors::chat::{Block, Card};
 use inactive_contractors::domain::account::AccountStatus;
-use inactive_contractors::domain::candidate::{
-    Candidate, CandidateState, Confirmation, Skip, Trouble, Unproven,
-};
+use inactive_contractors::domain::attempt::{Attempt, Confirmation, Dropped, Sessions, Trouble, Unproven};
+use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
 use inactive_contractors::domain::plan::{Counts, Guard};
 use inactive_contractors::domain::request::{Release, Request, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip as NotBack, Wish};
-use inactive_contractors::domain::sessions::{Dropped, Sessions};
 use inactive_contractors::wording::card::{View, card};
 use inactive_contractors::wording::notices;
 
@@ -167,7 +165,7 @@ fn restorations(of: &[Candidate]) -> Vec<Restoration> {
     let restored = RestorationState::Restored { at: at(31), confirmation: Confirmation::ByCall };
     let active = NotBack::NotSuspended(AccountStatus::Active);
     let trouble = Trouble { error: Some(EVIL.into()), waits: 3 };
-    let paused = RestorationState::Due { attempts: 0, not_before: None, trouble, status_changed: None };
+    let paused = RestorationState::Due(Attempt { trouble, ..Attempt::default() });
     vec![
         restoration(&of[1], restored),
         restoration(&of[6], paused),
@@ -197,7 +195,7 @@ async fn a_card_while_and_after_it_is_carried_out() {
     candidates[1].state = CandidateState::Suspended {
         at: at(12),
         confirmation: Confirmation::ByReading,
-        sessions: Sessions::Due { attempts: 1, not_before: None, trouble },
+        sessions: Sessions::Due(Attempt { attempts: 1, trouble, ..Attempt::default() }),
     };
     candidates[0].state = due(0);
     candidates[8].state = due(2);

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use inactive_contractors::chat::Text;
+use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::audit::{Person, Subject};
-use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation};
+use inactive_contractors::domain::candidate::{Candidate, CandidateState};
 use inactive_contractors::domain::concern::{
     Answer, Answered, Asking, Question, Refusal, Role, Template, WORDING_MAX,
 };

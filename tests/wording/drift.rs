@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use inactive_contractors::domain::account::{AccountStatus, Changer};
-use inactive_contractors::domain::candidate::{CandidateState, Confirmation};
+use inactive_contractors::domain::attempt::Confirmation;
+use inactive_contractors::domain::candidate::CandidateState;
 use inactive_contractors::domain::drift::{Back, Watch};
 use inactive_contractors::domain::missed::Missed;
 use inactive_contractors::domain::request::RequestState;

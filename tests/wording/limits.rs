@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Duration, NaiveDate};
 use inactive_contractors::chat::{Block, Button, Card, Text};
 use inactive_contractors::domain::assess::{Standing, assess};
+use inactive_contractors::domain::attempt::{Confirmation, Sessions};
 use inactive_contractors::domain::calendar::Calendar;
-use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation, Trouble};
+use inactive_contractors::domain::candidate::{Candidate, CandidateState};
 use inactive_contractors::domain::concern::{Answer, Answered, Asking, Question, Role};
 use inactive_contractors::domain::exemption::{End, Granted};
 use inactive_contractors::domain::pause::Pause;
@@ -14,7 +15,6 @@ use inactive_contractors::domain::plan::{Assessed, Counts, Plan, Verdict};
 use inactive_contractors::domain::policy::Policy;
 use inactive_contractors::domain::request::{Decision, FirstApproval, Request, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Wish};
-use inactive_contractors::domain::sessions::Sessions;
 use inactive_contractors::wording::card;
 use inactive_contractors::wording::card::{View, card};
 use inactive_contractors::wording::{answers, days_off, exemptions, history, outreach, row_menu};
@@ -247,7 +247,7 @@ fn sessions_are_counted_once_everybody_is_suspended() {
         candidates[0].state = CandidateState::Suspended {
             at: at(12),
             confirmation: Confirmation::ByCall,
-            sessions: Sessions::Due { attempts: 0, not_before: None, trouble: Trouble::default() },
+            sessions: Sessions::due(),
         };
         candidates[1].state = other;
         said(&card(&view(&about(&candidates, approved()), &candidates, &policy)))

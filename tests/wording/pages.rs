@@ -4,6 +4,8 @@ use inactive_contractors::chat::{Block, Connection, Text};
 use inactive_contractors::domain::audit::{Actor, AuditEvent, GENESIS, Subject};
 use inactive_contractors::domain::person::Known;
 use inactive_contractors::domain::request::Voter;
+use inactive_contractors::identity::IdentityError;
+use inactive_contractors::identity::watched::{LastAnswer, Problem};
 use inactive_contractors::wording::{answers, home};
 
 use crate::desk::{Desk, compare};
@@ -56,7 +58,10 @@ async fn a_page_shows_what_its_person_may_see() {
     decisions.extend(["exempted", "unexempted", "restore_asked"].map(|action| decision(action, None)));
     let health = answers::Health {
         chat: Connection::Connected,
-        identity: Some((at(0), Err(EVIL.into()))),
+        identity: Some(LastAnswer {
+            at: at(0),
+            problem: Some(Problem::Answer(IdentityError::Transient(EVIL.into()))),
+        }),
         database: Ok(()),
         behind: Vec::new(),
     };

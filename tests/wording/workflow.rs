@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use inactive_contractors::chat::{Card, MessageRef};
+use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::audit::Person;
-use inactive_contractors::domain::candidate::{Candidate, CandidateState, Confirmation};
+use inactive_contractors::domain::candidate::{Candidate, CandidateState};
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::policy::People;
 use inactive_contractors::domain::request::{

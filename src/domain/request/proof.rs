@@ -6,8 +6,9 @@
 
 use chrono::SubsecRound;
 
+use crate::domain::attempt::Unproven;
 use crate::domain::audit::{Action, Actor, AuditEvent};
-use crate::domain::candidate::{Candidate, Unproven};
+use crate::domain::candidate::Candidate;
 
 use super::{Decision, Request, RequestState};
 

@@ -156,13 +156,6 @@ impl Okta {
         self.http.traffic()
     }
 
-    /// Whether Okta can be reached and takes the credential, by the cheapest call that needs it.
-    pub async fn reach(&self) -> Result<(), IdentityError> {
-        let mut url = self.http.url(&["users"]);
-        url.query_pairs_mut().append_pair("limit", "1");
-        self.http.get(&url, Right::ReadUsers).await.map(drop)
-    }
-
     fn user_url(&self, account: &AccountId, rest: &[&str]) -> Result<Url, IdentityError> {
         checked_id(&account.0)?;
         let segments: Vec<&str> =
@@ -378,6 +371,12 @@ impl IdentityProvider for Okta {
 
     async fn read(&self, account: &AccountId) -> Result<Account, IdentityError> {
         self.read_user(account, None).await
+    }
+
+    async fn reach(&self) -> Result<(), IdentityError> {
+        let mut url = self.http.url(&["users"]);
+        url.query_pairs_mut().append_pair("limit", "1");
+        self.http.get(&url, Right::ReadUsers).await.map(drop)
     }
 
     async fn turn_to_change(&self) -> Result<(), IdentityError> {
