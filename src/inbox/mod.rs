@@ -38,6 +38,15 @@ use crate::wording::{lineage, refusals};
 /// mimalloc and jemalloc give more back, but have 12 MB and 2 MB more in use when the bot is idle.
 struct Dialogs(tokio::sync::Semaphore);
 
+/// A place among them, for as long as a dialog is put together and shown.
+type Place<'a> = Option<tokio::sync::SemaphorePermit<'a>>;
+
+impl Dialogs {
+    async fn place(&self) -> Place<'_> {
+        self.0.acquire().await.ok()
+    }
+}
+
 impl Default for Dialogs {
     fn default() -> Self {
         Dialogs(tokio::sync::Semaphore::new(32))

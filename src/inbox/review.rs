@@ -17,7 +17,7 @@ use crate::domain::keep::{KeptUntil, Until};
 use crate::domain::person::Stranger;
 use crate::domain::policy::Policy;
 use crate::domain::request::{self, Input, Refusal, Request, Verb, Voter};
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Place};
 use crate::request::decision::{Press, Turned};
 use crate::scheduler::Class;
 use crate::services::lock;
@@ -68,17 +68,8 @@ impl Inbox {
         let (inbound, list_hash, trigger) = (inbound.clone(), list_hash.to_owned(), trigger.to_owned());
         let this = Arc::clone(self);
         self.outbox.background(Class::Action, inbound.reply.clone(), async move {
-            let (policy, voter) = match this.identified(&inbound, id).await? {
-                Ok(found) => found,
-                Err(not) => {
-                    this.outbox.whisper(inbound.reply, not.text());
-                    return Ok(());
-                }
-            };
-            // Only somebody who is known waits for a place.
-            let _place = this.dialogs.0.acquire().await;
-            match this.first_look(&inbound, policy, voter, id, &list_hash).await? {
-                Ok(modal) => this.s.chat.open_modal(&trigger, &modal).await?,
+            match this.first_look(&inbound, id, &list_hash).await? {
+                Ok((modal, _place)) => this.s.chat.open_modal(&trigger, &modal).await?,
                 Err(not) => this.outbox.whisper(inbound.reply, not.text()),
             }
             Ok(())
@@ -88,11 +79,15 @@ impl Inbox {
     async fn first_look(
         &self,
         inbound: &Inbound,
-        policy: &Policy,
-        voter: Voter,
         id: i64,
         list_hash: &str,
-    ) -> anyhow::Result<Result<Modal, NotShown>> {
+    ) -> anyhow::Result<Result<(Modal, Place<'_>), NotShown>> {
+        let (policy, voter) = match self.identified(inbound, id).await? {
+            Ok(found) => found,
+            Err(not) => return Ok(Err(not)),
+        };
+        // Only somebody who is known waits for a place.
+        let place = self.dialogs.place().await;
         // Asked as if it were submitted now: who would be refused then is told before they fill it in.
         let voter = match self.may_decide(inbound, policy, voter, id, list_hash).await? {
             Ok(voter) => voter,
@@ -110,7 +105,7 @@ impl Inbox {
         });
         Ok(match opened.await? {
             Some(Reviewed { request, candidates, draft: Some(draft) }) => {
-                Ok(drawn(&request, &candidates, &draft, None))
+                Ok((drawn(&request, &candidates, &draft, None), place))
             }
             Some(_) | None => Err(NotShown::Over(self.requests.no_such_request())),
         })
@@ -249,7 +244,7 @@ impl Inbox {
         memory: &Memory,
         tick: bool,
     ) -> anyhow::Result<()> {
-        let _place = self.dialogs.0.acquire().await;
+        let _place = self.dialogs.place().await;
         let review = self.s.store.review(memory.request, &inbound.user).await?;
         // A person without a draft was never shown this dialog.
         let stands = review.as_ref().is_some_and(|review| {
