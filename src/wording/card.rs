@@ -330,10 +330,19 @@ pub(crate) fn needs_two(view: &View) -> bool {
 fn approved_first(view: &View, first: &FirstApproval) -> Text {
     let waits = " A second person must approve too; the accounts that both select are suspended.";
     let more = match in_both(view, first) {
+        0 => Text::plain(" ").and(nothing_selected(&first.decision)),
         both if both == in_state(view, "proposed") => Text::plain(waits),
         both => Text::plain(format!(" {} selected.{waits}", accounts(both))),
     };
     decided("Approved first by ", &first.decision, more.then(" ").and(answer_by(view.request)))
+}
+
+/// Says that a first approval has left nothing that a second one could confirm.
+fn nothing_selected(first: &Decision) -> Text {
+    mention(&first.by)
+        .then(" selected none of the accounts that are still open, so nobody can be suspended. ")
+        .and(mention(&first.by))
+        .then(" can take the approval back.")
 }
 
 /// How many accounts would be suspended if the second person selected everybody.
@@ -523,6 +532,10 @@ fn summary(view: &View) -> Text {
         }
         RequestState::Held { .. } => {
             Text::plain(format!("A guard held the sweep of {policy} with {count}; nobody was asked."))
+        }
+        RequestState::Pending { first: Some(first) } if in_both(view, first) == 0 => {
+            let text = Text::plain(format!("{policy}: approved by ")).and(mention(&first.decision.by));
+            text.then(". ").and(nothing_selected(&first.decision)).then(" ").and(answer_by(request))
         }
         RequestState::Pending { first: Some(first) } => Text::plain(format!("{policy}: "))
             .and(mention(&first.decision.by))

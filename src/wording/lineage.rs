@@ -51,10 +51,9 @@ fn gap(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Text {
     if let Some(last) = stop.last_event(&lineage.database.id).filter(|last| *last >= first) {
         text = text.then(format!("\nMissing in the file: events {first} to {last}."));
     }
-    let requests: Vec<String> =
-        stop.requests(&lineage.database.id).iter().map(|id| format!("#{id}")).collect();
+    let requests: Vec<String> = stop.requests(&lineage.database.id).iter().map(ToString::to_string).collect();
     if !requests.is_empty() {
-        text = text.then(format!("\nRequests that changed in these events: {}.", some(&requests)));
+        text = text.then(format!("\nRequests that changed since then: {}.", some(&requests)));
     }
     if !missing.is_empty() {
         text = text.then("\nExemptions that the file lacks: ").quoted(some(missing));
@@ -79,7 +78,7 @@ pub fn stopped(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Card {
         .and(gap(lineage, stop, missing))
         .then("\nAn admin resumes with ")
         .with(Span::Code(RESUME.into()))
-        .then(". Open requests are then withdrawn and asked again. Earlier approvals are not executed.");
+        .then(". Open requests then end, and a new sweep asks again. Earlier approvals are not executed.");
     spoken(text)
 }
 
@@ -87,7 +86,7 @@ pub fn stopped(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Card {
 pub fn resumed(by: &Person, at: DateTime<Utc>, epoch: i64) -> Card {
     spoken(Text::default().and(mention(by)).then(" resumed the database, ").with(Span::Time(at)).then(
         format!(
-            ". It is now in epoch {epoch}. Earlier approvals are not executed; open requests are asked again."
+            ". Its epoch is now {epoch}. Open requests end, and a new sweep asks again. Earlier approvals are not executed."
         ),
     ))
 }

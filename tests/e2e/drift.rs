@@ -250,7 +250,7 @@ async fn a_log_that_lags_is_waited_for_and_a_silent_one_is_said() {
     let waits = |world: &World| watches(world, |watch| watch.failures == 1);
     world.until("the log is waited for", |world| waits(world) == 1).await;
     world.advance(Duration::minutes(20));
-    world.message("Okta's System Log does not say who restored it").await;
+    world.message("Okta's System Log does not say who restored the account").await;
     world.nothing_else_is_wrong().await;
 }
 
@@ -326,7 +326,7 @@ async fn without_the_log_it_is_told_all_the_same() {
     world.okta.bring_back_by_admin(ADA, BOSS);
     world.okta.deny("okta.logs.read");
     an_hour_passes(&world).await;
-    world.message("Okta's System Log does not say who restored it").await;
+    world.message("Okta's System Log does not say who restored the account").await;
     world.nothing_else_is_wrong().await;
 }
 

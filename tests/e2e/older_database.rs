@@ -148,7 +148,7 @@ async fn a_card_that_has_ended_is_not_rewritten_from_a_copy_in_which_it_is_open(
     world.card_says(&card, "Finished").await;
     put_back(&world, &copy).await;
     let told = world.message("I have stopped").await.visible_text();
-    assert!(told.contains("Requests that changed in these events: #1"), "{told}");
+    assert!(told.contains("Requests that changed since then: 1"), "{told}");
     world.advance(chrono::Duration::days(8));
     assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 2"]).await;
     world.message("resumed the database").await;
