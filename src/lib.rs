@@ -37,7 +37,7 @@
 //!    its outcome after it; a request that is rejected again for the same reason is recorded once. If the audit
 //!    can't be written, the call is not made.
 //! 3. At most one open request holds an account, and at most one sweep exists per policy and slot: unique indexes say so.
-//!    Only what a wrong clock began, and what came to nothing, gets one in its place.
+//!    A slot gets a second sweep only if the first was stopped for a wrong clock, or failed while the clock was ahead.
 //! 4. A decision, once acknowledged, survives `kill -9` and power loss, and is executed to an outcome for every account.
 //! 5. Reconciling twice changes nothing; a replayed click or command changes nothing and tells the person why.
 //! 6. What the channel shows converges to the database.

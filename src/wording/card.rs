@@ -358,7 +358,7 @@ fn approved(first: Option<&Decision>, decision: &Decision, retry: Option<&Retry>
     let text = text.with(Span::Time(decision.at)).then(".");
     let text = match retry {
         Some(retry) => text
-            .then(" Retried for ")
+            .then(" Retry approved by ")
             .and(by_both(retry.first.as_ref(), &retry.decision))
             .then(", ")
             .with(Span::Time(retry.decision.at))
@@ -366,8 +366,14 @@ fn approved(first: Option<&Decision>, decision: &Decision, retry: Option<&Retry>
         None => text,
     };
     let said = [first, Some(decision), retry.map(|retry| &retry.decision)].into_iter().flatten();
-    said.filter_map(|decision| decision.reason.as_ref())
-        .fold(text.and(more), |text, reason| text.then(" Reason: ").quoted(reason))
+    let said: Vec<_> =
+        said.filter_map(|decision| decision.reason.as_ref().map(|reason| (&decision.by, reason))).collect();
+    match &said[..] {
+        [(_, reason)] => text.and(more).then(" Reason: ").quoted(*reason),
+        _ => said.iter().fold(text.and(more), |text, (by, reason)| {
+            text.then(" ").and(mention(by)).then("'s reason: ").quoted(*reason)
+        }),
+    }
 }
 
 /// Whether and how an ended request was asked again.

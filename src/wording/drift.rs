@@ -74,7 +74,7 @@ pub fn missed(
     let text = who(&watch.name, &watch.account.login).then(" ").and(what).then(", ");
     let text = text.with(Span::Time(missed.at));
     let text = if missed.at <= watch.suspended_at {
-        text.then(". Okta's System Log did not have this yet when the bot suspended the account, ")
+        text.then(". That was not yet in Okta's System Log when the bot suspended the account, ")
     } else {
         text.then(". This was after the suspension at ")
     };

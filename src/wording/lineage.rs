@@ -93,22 +93,23 @@ pub fn resumed(by: &Person, at: DateTime<Utc>, epoch: i64) -> Card {
 
 /// Returns the answer to the admin who resumed.
 pub fn resumed_answer(done: &ResumedDatabase, missing: &[String], paused: &[String]) -> Text {
-    let requests: Vec<String> = done.superseded.iter().map(|id| format!("#{id}")).collect();
+    let requests: Vec<String> = done.superseded.iter().map(|id| id.to_string()).collect();
     let mut text = Text::plain(format!("Resumed, in epoch {} of the database. ", done.database.epoch));
     text = if requests.is_empty() {
         text.then("No request was open.")
     } else {
         text.then(format!(
-            "{} superseded and not executed: {}.",
-            counted(requests.len(), "request is", "requests are"),
+            "{} and will not be executed: {}.",
+            counted(requests.len(), "request has ended", "requests have ended"),
             some(&requests)
         ))
     };
     if !done.swept.is_empty() {
         text = text.then(format!(" A new sweep asks again: {}.", some(&done.swept)));
     }
-    if !paused.is_empty() {
-        text = text.then(format!(" Still paused: {}. Resume once more to end that.", some(paused)));
+    for policy in paused.iter().take(NAMED_MAX) {
+        text = text.then(" ").with(Span::Code(policy.clone())).then(" is still paused. To resume it, run ");
+        text = text.with(Span::Code(format!("{RESUME} policy {policy}"))).then(".");
     }
     if !missing.is_empty() {
         text = text.then(" Exemptions that the file lacks: ").quoted(some(missing));
@@ -119,7 +120,7 @@ pub fn resumed_answer(done: &ResumedDatabase, missing: &[String], paused: &[Stri
 
 /// Returns the card of a request whose database is stopped.
 pub fn superseded_card(request: &Request) -> Card {
-    let text = Text::plain(format!("Request #{} of policy ", request.id))
+    let text = Text::plain(format!("Request {} of policy ", request.id))
         .with(Span::Code(request.policy.clone()))
         .then(
             ": my database was restored or replaced, so nothing on this list is executed. Once an admin runs ",
@@ -171,8 +172,8 @@ pub fn resume_all() -> Text {
 /// Returns the answer to an admin whose command was on its way when the stop began.
 pub fn resume_again() -> Text {
     Text::plain(
-        "I have stopped since you sent that, because my database is older than the channel or was replaced, so nothing was \
-         changed. Read what I said in the channel. To let everything go on, run ",
+        "Nothing was changed: I stopped after you sent that, because my database is out of date or was replaced. My \
+         message in the channel has the details. To resume anyway, run ",
     )
     .with(Span::Code(RESUME.into()))
     .then(" again.")

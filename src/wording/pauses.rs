@@ -51,9 +51,9 @@ pub fn ended(pause: &Pause, by_whom: &Decision) -> Card {
 pub fn no_sweep(pause: &Pause, slot: DateTime<Utc>) -> Card {
     let text = Text::default()
         .with(Span::Code(pause.policy.clone()))
-        .then(": no sweep ran ")
+        .then(": the sweep of ")
         .with(Span::Time(slot))
-        .then(", because the policy is paused by ")
+        .then(" did not run, because the policy is paused. It was paused by ")
         .and(by(&pause.began))
         .then(" To resume: ")
         .with(resume(pause));

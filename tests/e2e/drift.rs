@@ -155,7 +155,7 @@ async fn each_sweep_looks_again_and_several_are_one_message() {
     world.slack.wait_for("one message in the thread", of_two).await;
     world.ask_for_sweep().await;
     an_hour_passes(&world).await;
-    assert_eq!((drift_found(&world).len(), said(&world, "active again through somebody else")), (2, 1));
+    assert_eq!((drift_found(&world).len(), said(&world, "restored by someone else")), (2, 1));
     world.nothing_else_is_wrong().await;
 }
 
