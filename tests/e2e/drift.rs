@@ -144,7 +144,7 @@ async fn each_sweep_looks_again_and_several_are_one_message() {
     world.advance(Duration::hours(2));
     assert!(drift_found(&world).is_empty(), "not before the next sweep");
     world.ask_for_sweep().await;
-    let told = world.message("2 accounts that were suspended are active again").await.visible_text();
+    let told = world.message("2 suspended accounts were restored by someone else").await.visible_text();
     for part in [ADA, "an import from", "Workday", BEN, "the administrator", "Bea Boss"] {
         assert!(told.contains(part), "{part:?} in {told}");
     }
@@ -365,7 +365,7 @@ async fn many_with_names_that_want_to_be_markup_fit_what_slack_takes() {
         world.okta.bring_back_by_import(login, &format!("<!here> *HR* {long}{long}{long}{long}"));
     }
     an_hour_passes(&world).await;
-    let told = world.message("35 accounts that were suspended are active again").await.visible_text();
+    let told = world.message("35 suspended accounts were restored by someone else").await.visible_text();
     assert!(told.contains("… and 15 accounts more"), "{told}");
     let last = |slack: &crate::fake::slack::FakeSlack| {
         let replies = slack.replies(C_OPS, &card.ts);
