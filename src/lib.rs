@@ -2,19 +2,19 @@
 //!
 //! # Code map
 //!
-//! The rooms from the ground up; each imports only what is below it, and `tests/tidy.rs` holds that line.
+//! The rooms from the ground up; each imports only what is below it, and `tests/tidy.rs` checks that.
 //!
 //! | room | what it holds |
 //! |---|---|
 //! | [`domain`] | the pure core: who is inactive, what a decision does, whether a sweep may ask, when the next slot is |
 //! | [`clock`], [`net`], [`files`], [`scheduler`] | the wall clock; proxies, certificates and why a connection failed; making files safely; which outside call goes next |
 //! | [`identity`], [`chat`] | the two ports, each with its adapter beside it: [`identity::okta`], [`chat::slack`] |
-//! | [`store`], [`forward`], [`config`] | the database with the audit chain, of which only `store/sqlite` names an engine; sending the trail to collectors; the only reader of the environment |
+//! | [`store`], [`forward`], [`config`] | the database with the audit chain; only `store/sqlite` names an engine; sending the trail to collectors; the only reader of the environment |
 //! | [`wording`] | every sentence that the bot says, and what its buttons and dialogs do (`actions.rs`); pure |
 //! | [`services`] | what every component is given: the store, the ports, the clock, the policies, and the rows that are worked on |
 //! | [`authz`] | who a person is, what they may do, and who can decide |
 //! | [`reports`] | the state of each policy, numbers over time, files and pictures |
-//! | [`outbox`] | whatever the bot says: cards, notices, digests, pages, replies to one person |
+//! | [`outbox`] | everything that the bot posts: cards, notices, digests, pages, replies to one person |
 //! | [`request`] | an approval request from its card to its last account: decision, suspension, restoration, reminders, drift |
 //! | [`sweep`] | slots that are owed, surveys of the directory, the plan |
 //! | [`commands`] | the slash command |
@@ -30,15 +30,15 @@
 //!
 //! # Invariants
 //!
-//! 1. An account is suspended only if a row holds an approval, which the audit trail bears out, by a person who was an
-//!    approver when they clicked, is not the account's own person, clicked before the deadline, on that account as shown
-//!    to them; and the account still met the rule when it was read again right before the call.
+//! 1. An account is suspended only with an approval that the audit trail confirms. The approver had the right when they
+//!    clicked, clicked before the deadline, saw this account in the list, and did not decide on their own account. The
+//!    account still met the rule when it was read right before the call.
 //! 2. Every call that changes the identity provider has an audit event of its intent committed before it, and one of
 //!    its outcome after it; a request that is rejected again for the same reason is recorded once. If the audit
 //!    can't be written, the call is not made.
 //! 3. At most one open request holds an account, and at most one sweep exists per policy and slot: unique indexes say so.
-//!    Only what a wrong clock began, and what came to nothing, gets one in its place.
-//! 4. A decision, once acknowledged, survives `kill -9` and power loss, and is carried out to an outcome for every account.
+//!    A slot gets a second sweep only if the first was stopped for a wrong clock, or failed while the clock was ahead.
+//! 4. A decision, once acknowledged, survives `kill -9` and power loss, and is executed to an outcome for every account.
 //! 5. Reconciling twice changes nothing; a replayed click or command changes nothing and tells the person why.
 //! 6. What the channel shows converges to the database.
 //! 7. The audit chain verifies, and no row of it was ever updated or deleted.
@@ -60,7 +60,7 @@
 //! [`domain::request::decide`] on the row as it is and commit the new state with its audit events. Returning sends the
 //! acknowledgement. The loop finds an approved request and suspends account by account (`request/suspend.rs`, driven by
 //! `request/attempt.rs`), while the card shows the progress; at the end come the outcomes in the thread and one message
-//! in the channel. Where two people are needed, the first approval only waits in the row. A retry is approved like the first time.
+//! in the channel. Where two people are needed, the first approval only waits in the row. A retry needs the same approvals as the suspension.
 //!
 //! **A slash command.** [`inbox`] hands it to [`commands`]. `commands/grammar.rs` parses it with clap, so its doc comments are
 //! the help. A sweep, a stop, a withdrawal and a retry are committed before the acknowledgement; everything else is

@@ -45,7 +45,7 @@ pub async fn run(database: &Path, from: &Path) -> anyhow::Result<Exit> {
     }
     said.push(
         "The bot starts stopped: it suspends and restores nobody. Start it, read its message in the channel, and have \
-         an admin run /inactive-contractors resume. Open requests are then withdrawn and asked again.\n"
+         an admin run /inactive-contractors resume. Open requests then end, and a new sweep asks again.\n"
             .to_owned(),
     );
     show(&said.concat())?;

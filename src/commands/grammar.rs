@@ -131,8 +131,9 @@ pub(crate) enum Command {
     },
     /// Stop: nobody is suspended and no sweep starts until an admin resumes; for admins
     ///
-    /// Denying, keeping and restoring still work. Without a policy, this pauses every policy that you are an admin of. A
-    /// policy's name as the first word means that policy. The rest is the reason. The word because always starts it.
+    /// You can still deny, withdraw, keep and restore. Without a policy, this pauses every policy that you are an admin
+    /// of. A policy's name as the first word means that policy. The rest is the reason. The word because always starts
+    /// it.
     #[command(
         after_help = "Examples:\n  pause\n  pause contractors the import is wrong\n  pause because contractors \
                             are listed twice"

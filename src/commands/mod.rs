@@ -172,6 +172,10 @@ impl Commands {
             Err(stranger) => {
                 let refusal = match &stranger {
                     Some(stranger) => refusals::stranger(stranger),
+                    // The one command of approvers that admins may not use.
+                    None if matches!(command, Command::Retry { .. }) => {
+                        refusals::not_allowed(what, "approvers of this policy")
+                    }
                     None => refusals::not_allowed(what, role.in_words()),
                 };
                 self.authz.note_refused(inbound, word, stranger).await?;

@@ -425,7 +425,7 @@ mod tests {
                 ("policy nosuch", "There is no policy “nosuch”"),
                 ("policy", "missing after policy"),
                 ("vendors contractors", "names two policies"),
-                ("tomorrow", "takes no time"),
+                ("tomorrow", "acts at once"),
                 ("until friday", "“until friday” looks like one"),
                 ("for two weeks the import is wrong", "“for two weeks” looks like one"),
                 ("for two wekes", "looks like one"),
@@ -460,7 +460,7 @@ mod tests {
                 ("the list is from before", "|||the list is from before"),
             ],
         );
-        assert_asks_back(request, &[("until friday", "takes no time"), ("#8 wrong list", "one at a time")]);
+        assert_asks_back(request, &[("until friday", "acts at once"), ("#8 wrong list", "one at a time")]);
         assert_reads(
             Form::account("restore"),
             &[("back from leave", "|||back from leave"), ("vendors back", "vendors|||back")],
@@ -470,7 +470,7 @@ mod tests {
             &[
                 ("vendrs back", "mean the policy vendors"),
                 ("the vendors team", "mean the policy"),
-                ("from monday", "takes no time"),
+                ("from monday", "acts at once"),
                 ("<@U2|ben> too", "one at a time"),
             ],
         );

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::authz::rights::Role;
 use crate::chat::{Ack, FormState, Inbound, Text};
 use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::exemption;
@@ -65,7 +64,7 @@ impl Inbox {
             } else {
                 self.authz.append_try(AuditContext::of(&request), event).await?;
             }
-            return Ok(Some(refusals::not_allowed("deny a request", Role::Approver.in_words())));
+            return Ok(Some(refusals::not_allowed("deny a request", "approvers of this policy")));
         }
         let open = candidates.iter().filter(|candidate| candidate.state.is_open()).count();
         self.s.chat.open_modal(trigger, &form::deny(id, list_hash, &policy.name, open)).await?;

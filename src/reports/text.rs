@@ -200,10 +200,7 @@ fn glance(page: &mut String, evidence: &Evidence, suspensions: &[Suspension<'_>]
         ("Accounts proposed", requests().map(|(_, candidates)| candidates.len()).sum()),
         ("Accounts suspended and confirmed", done),
         ("… restored since", suspensions.iter().filter(|one| one.restored.is_some()).count()),
-        (
-            "… active again since, through somebody else",
-            suspensions.iter().filter(|one| one.drifted.is_some()).count(),
-        ),
+        ("… restored by someone else since", suspensions.iter().filter(|one| one.drifted.is_some()).count()),
         ("Exemptions in force during the period", evidence.exemptions.len()),
         ("Events in events.json", evidence.excerpt.events.len()),
     ];

@@ -172,8 +172,8 @@ pub fn request_line(request: &Request, card: Option<&MessageRef>) -> Text {
         None => Text::plain(label),
     };
     let state = match &request.state {
-        RequestState::Preview => " (preview)",
-        RequestState::Held { .. } => " (held by a guard)",
+        RequestState::Preview => " is a preview",
+        RequestState::Held { .. } => " is held by a guard",
         RequestState::Pending { first: Some(_) } => " waits for a second approval",
         RequestState::Pending { first: None } => " waits for a decision",
         RequestState::Approved { .. } => " is being executed",
@@ -181,7 +181,7 @@ pub fn request_line(request: &Request, card: Option<&MessageRef>) -> Text {
         RequestState::Denied { .. } => " was denied",
         RequestState::Expired { .. } => " has expired",
         RequestState::Withdrawn { .. } => " was withdrawn",
-        RequestState::WentLive { .. } => " took the rule live",
+        RequestState::WentLive { .. } => " ended when the rule went live",
         RequestState::Outdated { .. } => " was ended by a changed rule",
     };
     let text = Text::plain("Open: ").and(text).then(format!(" of {}{state}", request.policy));
@@ -440,7 +440,7 @@ fn next(why: &Why, now: DateTime<Utc>) -> Text {
         Assessment::OtherType(_)
         | Assessment::Exempt(_)
         | Assessment::NotSuspendable(_)
-        | Assessment::Unknown(_) => Text::plain("It is not proposed while that is so."),
+        | Assessment::Unknown(_) => Text::plain("No sweep proposes it until this changes."),
     }
 }
 

@@ -86,13 +86,13 @@ fn these(count: usize) -> String {
 fn suspend(view: &View, count: usize) -> Button {
     let text = if needs_two(view) {
         format!(
-            "{} can't sign in once a second person approves too. Until then nothing happens, and you may \
-             take your approval back.",
+            "{} will not be able to sign in if a second person approves too. Nobody is suspended until then, and you \
+             may take your approval back.",
             these(count)
         )
     } else {
         format!(
-            "{} can't sign in until somebody unsuspends them. \
+            "{} will not be able to sign in until someone restores them. \
              Each account is read again first; any that was active meanwhile is left alone.",
             these(count)
         )
@@ -114,7 +114,7 @@ fn suspend_button(view: &View, count: usize, text: String) -> Button {
 fn second_of_two(view: &View, first: &FirstApproval) -> Vec<Button> {
     let count = in_both(view, first);
     let text = format!(
-        "You are the second person: {} can't sign in until somebody unsuspends them. \
+        "You are the second person: {} will not be able to sign in until someone restores them. \
          Each account is read again first; any that was active meanwhile is left alone.",
         these(count).to_lowercase()
     );
@@ -128,9 +128,9 @@ fn retry(view: &View, failed: usize) -> Option<Button> {
     let confirm = Confirm {
         title: format!("Retry {}?", accounts(failed)),
         text: format!(
-            "{} can't sign in once that works. Each account is read again first; any that was active meanwhile is \
-             left alone.",
-            these(failed)
+            "If the retry works, {} will no longer be able to sign in. Each account is read again first; any that was \
+             active meanwhile is left alone.",
+            these(failed).to_lowercase()
         ),
         yes: "Retry".into(),
         no: "Go back".into(),

@@ -298,10 +298,19 @@ pub(crate) fn needs_two(view: &View) -> bool {
 fn approved_first(view: &View, first: &FirstApproval) -> Text {
     let waits = " A second person must approve too; the accounts that both select are suspended.";
     let more = match in_both(view, first) {
+        0 => Text::plain(" ").and(nothing_selected(&first.decision)),
         both if both == in_state(view, "proposed") => Text::plain(waits),
         both => Text::plain(format!(" {} selected.{waits}", accounts(both))),
     };
     decided("Approved first by ", &first.decision, more.then(" ").and(answer_by(view.request)))
+}
+
+/// Says that a first approval has left nothing that a second one could confirm.
+fn nothing_selected(first: &Decision) -> Text {
+    mention(&first.by)
+        .then(" selected none of the accounts that are still open, so nobody can be suspended. ")
+        .and(mention(&first.by))
+        .then(" can take the approval back.")
 }
 
 /// How many accounts would be suspended if the second person selected everybody.
@@ -317,7 +326,7 @@ fn approved(first: Option<&Decision>, decision: &Decision, retry: Option<&Retry>
     let text = text.with(Span::Time(decision.at)).then(".");
     let text = match retry {
         Some(retry) => text
-            .then(" Retried for ")
+            .then(" Retry approved by ")
             .and(by_both(retry.first.as_ref(), &retry.decision))
             .then(", ")
             .with(Span::Time(retry.decision.at))
@@ -325,8 +334,14 @@ fn approved(first: Option<&Decision>, decision: &Decision, retry: Option<&Retry>
         None => text,
     };
     let said = [first, Some(decision), retry.map(|retry| &retry.decision)].into_iter().flatten();
-    said.filter_map(|decision| decision.reason.as_ref())
-        .fold(text.and(more), |text, reason| text.then(" Reason: ").quoted(reason))
+    let said: Vec<_> =
+        said.filter_map(|decision| decision.reason.as_ref().map(|reason| (&decision.by, reason))).collect();
+    match &said[..] {
+        [(_, reason)] => text.and(more).then(" Reason: ").quoted(*reason),
+        _ => said.iter().fold(text.and(more), |text, (by, reason)| {
+            text.then(" ").and(mention(by)).then("'s reason: ").quoted(*reason)
+        }),
+    }
 }
 
 /// Whether and how an ended request was asked again.
@@ -491,6 +506,10 @@ fn summary(view: &View) -> Text {
         }
         RequestState::Held { .. } => {
             Text::plain(format!("A guard held the sweep of {policy} with {count}; nobody was asked."))
+        }
+        RequestState::Pending { first: Some(first) } if in_both(view, first) == 0 => {
+            let text = Text::plain(format!("{policy}: approved by ")).and(mention(&first.decision.by));
+            text.then(". ").and(nothing_selected(&first.decision)).then(" ").and(answer_by(request))
         }
         RequestState::Pending { first: Some(first) } => Text::plain(format!("{policy}: "))
             .and(mention(&first.decision.by))

@@ -18,7 +18,7 @@ pub fn lack_in_words(lack: Lack) -> String {
         Lack::Approvers { able: 0, .. } => "nobody can approve it".to_owned(),
         Lack::Approvers { able, needed } => format!("{needed} people must approve it, and {}", can(able)),
         Lack::SecondPerson => {
-            "one person must release it and another must approve it, and too few people can".to_owned()
+            "releasing and approving take two different people, and too few people can do it".to_owned()
         }
         Lack::Admin => "no admin can take it live".to_owned(),
     }

@@ -15,7 +15,7 @@ use crate::domain::request::Request;
 use crate::store::Drifted;
 use crate::wording::actions::{ButtonAction, RowAction, RowEntry};
 use crate::wording::row_menu::undo_until;
-use crate::wording::{accounts, sign_in_words, who};
+use crate::wording::{accounts, counted, sign_in_words, who};
 
 /// A name out of the log has at most so many characters here, so that a message never loses an account to one.
 const NAME_MAX: usize = 60;
@@ -28,8 +28,8 @@ pub fn in_channel(policy: &Policy, found: &[Drifted], cards: &BTreeMap<i64, Mess
     summary = match found {
         [one] => summary.and(told(one)),
         _ => summary.then(format!(
-            "{} that were suspended are active again through somebody else.",
-            accounts(found.len())
+            "{} were restored by someone else and are active again.",
+            counted(found.len(), "suspended account", "suspended accounts")
         )),
     };
     let mut blocks = vec![Block::Section(summary.clone())];
@@ -52,7 +52,7 @@ pub fn in_thread(policy: &Policy, found: &[&Drifted]) -> Card {
     let summary = match found {
         [one] => told(one),
         _ => Text::plain(format!(
-            "{} of this request are active again through somebody else.",
+            "{} of this request were restored by someone else and are active again.",
             accounts(found.len())
         )),
     };
@@ -76,12 +76,13 @@ pub fn missed(
     let text = if missed.at <= watch.suspended_at {
         text.then(". That was not yet in Okta's System Log when the bot suspended the account, ")
     } else {
-        text.then(". The account had been suspended earlier, ")
+        text.then(". This was after the suspension at ")
     };
     let summary = text.with(Span::Time(watch.suspended_at)).then(".");
     let mut blocks = vec![Block::Section(summary.clone())];
     let in_time =
         candidate.filter(|candidate| undo_until(policy, candidate).is_some_and(|until| now < until));
+    let advice = "If the account is still needed, an approver can restore it";
     let advice = match in_time {
         Some(candidate) => {
             let restore = ButtonAction::Row(RowEntry {
@@ -91,11 +92,14 @@ pub fn missed(
                 list_hash: request.list_hash.clone(),
             });
             blocks.push(Block::Buttons(vec![restore.button("Restore access…")]));
-            "If the account is still needed, an approver can restore it."
+            Text::plain(advice).then(".")
         }
-        None => "If the account is still needed, an admin of the policy can restore it.",
+        None => {
+            let command = format!("/inactive-contractors restore {} REASON", watch.account.login);
+            Text::plain(advice).then(": ").with(Span::Code(command)).then(".")
+        }
     };
-    blocks.push(Block::Context(Text::plain(advice)));
+    blocks.push(Block::Context(advice));
     Card { summary, blocks }
 }
 
@@ -103,7 +107,7 @@ pub fn missed(
 fn told(one: &Drifted) -> Text {
     let text = who(&one.watch.name, &one.watch.account.login);
     let text = match &one.back.status {
-        AccountStatus::Active => text.then(" is active again: "),
+        AccountStatus::Active => text.then(" is active again"),
         status @ (AccountStatus::Staged
         | AccountStatus::Provisioned
         | AccountStatus::Recovery
@@ -111,20 +115,28 @@ fn told(one: &Drifted) -> Text {
         | AccountStatus::LockedOut
         | AccountStatus::Suspended
         | AccountStatus::Deprovisioned
-        | AccountStatus::Other(_)) => text
-            .then(" is no longer suspended; its status is ")
-            .with(Span::Code(status.to_string()))
-            .then(": "),
+        | AccountStatus::Other(_)) => {
+            text.then(" is no longer suspended; its status is ").with(Span::Code(status.to_string()))
+        }
     };
-    text.and(by(&one.back)).then(", ").with(Span::Time(one.back.at)).then(".")
+    match by(&one.back) {
+        Some(by) => text.then(": ").and(by).then(", ").with(Span::Time(one.back.at)).then("."),
+        None => text
+            .then(" since ")
+            .with(Span::Time(one.back.at))
+            .then(". Okta's System Log does not say who restored the account."),
+    }
 }
 
-fn by(back: &Back) -> Text {
+/// Says who restored it, if the log does.
+fn by(back: &Back) -> Option<Text> {
     match &back.by {
-        Changer::Import { source } => Text::plain("restored by an import from ").quoted(short(source)),
-        Changer::Admin { name, .. } => Text::plain("restored by the administrator ").quoted(short(name)),
-        Changer::Us => Text::plain("restored with this bot's own credential, but not by this bot"),
-        Changer::Unknown => Text::plain("Okta's System Log does not say who restored it"),
+        Changer::Import { source } => Some(Text::plain("restored by an import from ").quoted(short(source))),
+        Changer::Admin { name, .. } => {
+            Some(Text::plain("restored by the administrator ").quoted(short(name)))
+        }
+        Changer::Us => Some(Text::plain("restored with this bot's own credential, but not by this bot")),
+        Changer::Unknown => None,
     }
 }
 

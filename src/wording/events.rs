@@ -40,7 +40,7 @@ pub fn action(event: &AuditEvent) -> String {
         Action::RestoreIntended => "about to restore",
         Action::RestoreTryFailed => "restore attempt failed",
         Action::RestoreSkipped => "not restored",
-        Action::DriftFound => "active again through somebody else",
+        Action::DriftFound => "restored by someone else",
         Action::MissedSignFound => "activity found after the suspension",
         Action::PersonAnswered => "answered",
         Action::EvidenceMade => "evidence exported",

@@ -9,7 +9,7 @@ use crate::domain::exemption::{End, Granted, Refusal};
 use crate::domain::policy::Policy;
 use crate::domain::restoration::{Restoration, RestorationState, Skip};
 use crate::wording::answers::{LINES_MAX, list as listed};
-use crate::wording::{account_who, accounts, counted, last_moment, mention, span_of_time, who};
+use crate::wording::{account_who, accounts, counted, last_moment, mention, refusals, span_of_time, who};
 
 /// The answer to a granted exemption.
 pub fn exempted(granted: &Granted, waiting_in: Option<i64>, now: DateTime<Utc>) -> Card {
@@ -108,7 +108,8 @@ pub fn ending_soon(batch: &[Granted], now: DateTime<Utc>) -> Card {
         let command = Span::Code("/inactive-contractors exemptions".into());
         blocks.push(Block::Section(Text::plain(rest).with(command).then(".")));
     }
-    let command = Span::Code("/inactive-contractors exempt LOGIN for 30d REASON".into());
+    let login = batch.first().map_or("LOGIN", |granted| granted.account.login.as_str());
+    let command = Span::Code(format!("/inactive-contractors exempt {login} for 30d REASON"));
     blocks.push(Block::Context(Text::plain("To extend one: ").with(command)));
     Card { summary, blocks }
 }
@@ -136,10 +137,7 @@ pub fn refusal(refusal: &Refusal) -> Text {
         Refusal::OwnAccount => {
             Text::plain("You can't exempt your own account, so nothing was changed. Ask another approver.")
         }
-        Refusal::NoEmail => Text::plain(
-            "Slack doesn't tell me your e-mail address, so I can't rule out that this account is yours. Nothing was \
-             changed; ask another approver, or an admin to check the app's users:read.email scope.",
-        ),
+        Refusal::NoEmail => refusals::no_email("this might be your own account"),
     }
 }
 
@@ -201,14 +199,14 @@ pub fn restoration(
              hand, so keep the file as evidence",
         ),
         RestorationState::Skipped { why: Skip::Superseded, .. } => text
-            .then(" was not restored, because that was asked before my database was restored. Ask again if it is needed"),
+            .then(" was not restored: the request is older than the backup that my database was replaced with. Ask again if needed"),
         RestorationState::Skipped { why: Skip::NotSuspended(status), .. } => text
             .then(" was not restored, because the account is not suspended: its status is ")
             .with(Span::Code(status.to_string())),
         RestorationState::Failed { error, unclear: true, .. } => text
             .then(
-                " may be restored or not: it was tried, and the account could not be read since. Look in Okta's admin \
-                 console. The last error: ",
+                " may be restored or not: the bot tried, but could not read the account afterwards. Check it in Okta's \
+                 admin console. The last error: ",
             )
             .quoted(error),
         RestorationState::Failed { error, too_late: true, .. } => {
@@ -221,16 +219,16 @@ pub fn restoration(
             .then(" could NOT be restored. Somebody has to do it in Okta's admin console. The last error: ")
             .quoted(error),
     };
-    let text = text.then(". Asked by ").and(mention(&wish.by)).then(", reason: ").quoted(&wish.reason);
-    let mut text = match left_alone_until {
-        Some(until) => text.then(". The policy leaves it alone until ").with(Span::Time(until)).then("."),
-        None => text.then("."),
-    };
+    let mut text = text.then(". ").and(mention(&wish.by)).then(" asked for this.");
     if let (Some(request), Some(card)) = (wish.request, card) {
         let label = format!("request {request}");
         let link = Span::MessageLink { message: card.clone(), label };
         text = text.then(" It was suspended by ").with(link).then(".");
     }
+    if let Some(until) = left_alone_until {
+        text = text.then(" The policy leaves it alone until ").with(Span::Time(until)).then(".");
+    }
+    let text = text.then(" Reason: ").quoted(&wish.reason);
     Card { summary: text.clone(), blocks: vec![Block::Section(text)] }
 }
 
@@ -267,10 +265,7 @@ pub fn not_restored(account: &Account, why: NotRestored) -> Text {
         NotRestored::ReasonTooLong => {
             Text::plain("Nothing was changed: the reason is longer than 500 characters.")
         }
-        NotRestored::NoEmail => Text::plain(
-            "Slack doesn't tell me your e-mail address, so I can't rule out that this account is yours. Nothing was \
-             changed; ask another approver, or an admin to check the app's users:read.email scope.",
-        ),
+        NotRestored::NoEmail => refusals::no_email("this might be your own account"),
     }
 }
 

@@ -225,13 +225,13 @@ pub fn verified(verified: &Verified) -> Card {
     let text = match (verified.broken_at, in_order) {
         (None, 0) => Text::plain("The audit trail is empty, and nothing is wrong with it."),
         (None, _) => Text::plain(format!("The audit trail verifies: {in_words} in order, head ")).with(head).then(
-            ".\nNothing in it was changed, removed or inserted. If somebody rewrote the whole trail, only a head that \
-             was kept elsewhere shows it: compare this one with the heads in the channel and in exports.",
+            ".\nNo single event was changed, removed or inserted. A rewrite of the whole trail shows only against a head \
+             kept elsewhere. Compare this head with those in the channel and in exports.",
         ),
         (Some(at), before) => {
             let text = Text::plain(format!("The audit trail is BROKEN at event {at}: that event was changed or is missing. "));
             let text = match before {
-                0 => text.then("No event before it verifies."),
+                0 => text.then("No event verifies."),
                 _ => text.then(format!("The {in_words} before it {}, up to head ", if before == 1 { "verifies" } else { "verify" })).with(head).then("."),
             };
             text.then(

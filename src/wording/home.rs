@@ -161,9 +161,16 @@ pub fn nothing_to_see(admins: &[String]) -> Home {
     let ask = match admins {
         [] => Text::plain("If you need to see it, ask the person who runs this bot in your workspace."),
         admins => {
+            let count = admins.len().min(ADMINS_MAX);
+            let ask =
+                if count > 1 { "If you need to see it, ask one of " } else { "If you need to see it, ask " };
             let some = admins.iter().take(ADMINS_MAX).enumerate();
-            let text = some.fold(Text::plain("If you need to see it, ask "), |text, (index, id)| {
-                let joint = if index == 0 { "" } else { " or " };
+            let text = some.fold(Text::plain(ask), |text, (index, id)| {
+                let joint = match index {
+                    0 => "",
+                    last if last + 1 == count => " and ",
+                    _ => ", ",
+                };
                 text.then(joint).with(Span::Mention { id: id.clone(), name: String::new() })
             });
             text.then(".")
@@ -181,9 +188,9 @@ pub fn cant_tell() -> Home {
 
 /// In place of a page that Slack refused.
 pub fn plain() -> Home {
-    let text = Text::plain("This page could not be shown. ")
+    let text = Text::plain("This page could not be shown. Run ")
         .with(Span::Code("/inactive-contractors status".into()))
-        .then(" says the same.");
+        .then(" to see the same information.");
     Home { blocks: vec![header(), Block::Section(text)] }
 }
 

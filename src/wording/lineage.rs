@@ -51,10 +51,9 @@ fn gap(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Text {
     if let Some(last) = stop.last_event(&lineage.database.id).filter(|last| *last >= first) {
         text = text.then(format!("\nMissing in the file: events {first} to {last}."));
     }
-    let requests: Vec<String> =
-        stop.requests(&lineage.database.id).iter().map(|id| format!("#{id}")).collect();
+    let requests: Vec<String> = stop.requests(&lineage.database.id).iter().map(ToString::to_string).collect();
     if !requests.is_empty() {
-        text = text.then(format!("\nRequests that changed in these events: {}.", some(&requests)));
+        text = text.then(format!("\nRequests that changed since then: {}.", some(&requests)));
     }
     if !missing.is_empty() {
         text = text.then("\nExemptions that the file lacks: ").quoted(some(missing));
@@ -79,7 +78,7 @@ pub fn stopped(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Card {
         .and(gap(lineage, stop, missing))
         .then("\nAn admin resumes with ")
         .with(Span::Code(RESUME.into()))
-        .then(". Open requests are then withdrawn and asked again. Earlier approvals are not executed.");
+        .then(". Open requests then end, and a new sweep asks again. Earlier approvals are not executed.");
     spoken(text)
 }
 
@@ -87,29 +86,30 @@ pub fn stopped(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Card {
 pub fn resumed(by: &Person, at: DateTime<Utc>, epoch: i64) -> Card {
     spoken(Text::default().and(mention(by)).then(" resumed the database, ").with(Span::Time(at)).then(
         format!(
-            ". It is now in epoch {epoch}. Earlier approvals are not executed; open requests are asked again."
+            ". Its epoch is now {epoch}. Open requests end, and a new sweep asks again. Earlier approvals are not executed."
         ),
     ))
 }
 
 /// Returns the answer to the admin who resumed.
 pub fn resumed_answer(done: &ResumedDatabase, missing: &[String], paused: &[String]) -> Text {
-    let requests: Vec<String> = done.superseded.iter().map(|id| format!("#{id}")).collect();
+    let requests: Vec<String> = done.superseded.iter().map(|id| id.to_string()).collect();
     let mut text = Text::plain(format!("Resumed, in epoch {} of the database. ", done.database.epoch));
     text = if requests.is_empty() {
         text.then("No request was open.")
     } else {
         text.then(format!(
-            "{} superseded and not executed: {}.",
-            counted(requests.len(), "request is", "requests are"),
+            "{} and will not be executed: {}.",
+            counted(requests.len(), "request has ended", "requests have ended"),
             some(&requests)
         ))
     };
     if !done.swept.is_empty() {
         text = text.then(format!(" A new sweep asks again: {}.", some(&done.swept)));
     }
-    if !paused.is_empty() {
-        text = text.then(format!(" Still paused: {}. Resume once more to end that.", some(paused)));
+    for policy in paused.iter().take(NAMED_MAX) {
+        text = text.then(" ").with(Span::Code(policy.clone())).then(" is still paused. To resume it, run ");
+        text = text.with(Span::Code(format!("{RESUME} policy {policy}"))).then(".");
     }
     if !missing.is_empty() {
         text = text.then(" Exemptions that the file lacks: ").quoted(some(missing));
@@ -120,7 +120,7 @@ pub fn resumed_answer(done: &ResumedDatabase, missing: &[String], paused: &[Stri
 
 /// Returns the card of a request whose database is stopped.
 pub fn superseded_card(request: &Request) -> Card {
-    let text = Text::plain(format!("Request #{} of policy ", request.id))
+    let text = Text::plain(format!("Request {} of policy ", request.id))
         .with(Span::Code(request.policy.clone()))
         .then(
             ": my database was restored or replaced, so nothing on this list is executed. Once an admin runs ",
@@ -172,8 +172,8 @@ pub fn resume_all() -> Text {
 /// Returns the answer to an admin whose command was on its way when the stop began.
 pub fn resume_again() -> Text {
     Text::plain(
-        "I have stopped since you sent that, because my database is older than the channel or was replaced, so nothing was \
-         changed. Read what I said in the channel. To let everything go on, run ",
+        "Nothing was changed: I stopped after you sent that, because my database is out of date or was replaced. My \
+         message in the channel has the details. To resume anyway, run ",
     )
     .with(Span::Code(RESUME.into()))
     .then(" again.")

@@ -103,8 +103,9 @@ pub fn two_policies(one: &str, other: &str) -> Text {
 
 /// Says that a command takes one account or request.
 pub fn one_at_a_time(verb: &str, word: &str) -> Text {
-    let text = Text::default().with(code(verb)).then(" takes one at a time, and ");
-    let text = quoted(text, word).then(" looks like another. Write a command for each.");
+    let what = if matches!(verb, "withdraw" | "retry") { "request" } else { "account" };
+    let text = Text::default().with(code(verb)).then(format!(" takes one {what} at a time, and "));
+    let text = quoted(text, word).then(" looks like a second one. Send one command for each.");
     unchanged(text.then(" If it is a part of the reason, write ").with(code("because")).then(" before it."))
 }
 
@@ -131,8 +132,8 @@ pub fn meant_a_policy(verb: &str, word: &str, name: Option<&str>, known: &[&str]
 
 /// Says that a command takes no time.
 pub fn takes_no_time(verb: &str, time: &str) -> Text {
-    let text = Text::default().with(code(verb)).then(" acts at once and takes no time, but ");
-    let text = quoted(text, time).then(" looks like one.");
+    let text = Text::default().with(code(verb)).then(" acts at once, so ");
+    let text = quoted(text, time).then(" can't be used with it.");
     unchanged(text.then(" If it is a part of the reason, write ").with(code("because")).then(" before it."))
 }
 

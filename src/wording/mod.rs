@@ -405,7 +405,9 @@ pub fn guard_in_words(guard: &Guard) -> Text {
     match guard {
         Guard::NobodyOfType { user_type } => Text::plain("Okta has no account of type ")
             .quoted(user_type.to_string())
-            .then(". The type may be misspelt: check user_type in the configuration."),
+            .then(". The type may be misspelt: check ")
+            .with(Span::Code("user_type".into()))
+            .then(" in the configuration."),
         Guard::MostlyUnknown { unknown, population } => Text::plain(format!(
             "{unknown} of {population} accounts could not be judged, so the data can't be trusted."
         )),
@@ -414,13 +416,17 @@ pub fn guard_in_words(guard: &Guard) -> Text {
             accounts(*now as usize)
         )),
         Guard::TooMany { candidates, max } => Text::plain(format!(
-            "{} inactive, but max_candidates allows {max}.",
+            "{} inactive; this policy allows {max} (",
             counted(*candidates as usize, "account is", "accounts are")
-        )),
+        ))
+        .with(Span::Code("max_candidates".into()))
+        .then(")."),
         Guard::TooLargeAShare { candidates, population, max_percent } => Text::plain(format!(
-            "{candidates} of {} are inactive, but max_share allows {max_percent} %.",
+            "{candidates} of {} are inactive; this policy allows {max_percent} % (",
             accounts(*population as usize)
-        )),
+        ))
+        .with(Span::Code("max_share".into()))
+        .then(")."),
         Guard::ClockOff { ahead_s } => Text::plain(clock_off(*ahead_s)),
         Guard::Surge { candidates, median } => Text::plain(format!(
             "{} inactive, many more than usual (the median of recent sweeps is {median}).",

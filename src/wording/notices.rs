@@ -39,7 +39,7 @@ pub fn ending(
         | RequestState::Approved { .. } => return None,
         RequestState::Completed { decision, first, retry, .. } => {
             let (said, by, first) = match retry {
-                Some(retry) => (". Retried for ", &retry.decision, retry.first.as_ref()),
+                Some(retry) => (". Retry approved by ", &retry.decision, retry.first.as_ref()),
                 None => (". Approved by ", decision, first.as_deref()),
             };
             Text::default()
@@ -297,7 +297,7 @@ pub fn sweep_late(policy: &str, began: DateTime<Utc>) -> Card {
             .then(" that started ")
             .with(Span::Time(began))
             .then(
-                " should have ended by now. It proposes nobody until it does. \
+                " is still running, longer than expected. Nobody is proposed until it ends. \
                  Ask the person who runs me to look at my log.",
             ),
     )

@@ -219,28 +219,35 @@ pub fn refusal(
         }
         Refusal::Repeated => crate::wording::refusals::repeated(),
         Refusal::Over => {
-            Text::plain("This was decided before your answer came. ").and(became(request, candidate, now))
+            let decided = "This was decided before your answer came. ";
+            became(decided, request, candidate, now)
         }
     }
 }
 
-/// Reports the result for the account, without naming who decided.
-fn became(request: &Request, candidate: Option<&Candidate>, now: DateTime<Utc>) -> Text {
+/// Reports the result for the account, after `decided` if it was decided, without naming who did.
+fn became(
+    decided: &'static str,
+    request: &Request,
+    candidate: Option<&Candidate>,
+    now: DateTime<Utc>,
+) -> Text {
+    let decided = Text::plain(decided);
     let ask = " If that is wrong, ask your manager or contact at the company.";
     match (candidate.map(|candidate| &candidate.state), &request.state) {
         (Some(CandidateState::Suspended { at, .. }), _) => {
-            Text::plain("The account was suspended ").with(Span::Time(*at)).then(".").then(ask)
+            decided.then("The account was suspended ").with(Span::Time(*at)).then(".").then(ask)
         }
-        (Some(CandidateState::Due { .. }), _) => Text::plain("The account is being suspended.").then(ask),
+        (Some(CandidateState::Due { .. }), _) => decided.then("The account is being suspended.").then(ask),
         (Some(CandidateState::Failed { .. }), _) => {
-            Text::plain("The account was to be suspended, but that failed.").then(ask)
+            decided.then("The bot could not suspend the account. If it should stay active, ask your manager or contact at the company.")
         }
         (_, RequestState::Pending { .. }) if request.deadline.is_some_and(|deadline| now >= deadline) => {
-            Text::plain("Nobody decided in time, so the account stays active.")
+            Text::plain("Your answer came too late. Nobody decided in time, so the account stays active.")
         }
         (Some(CandidateState::Proposed), RequestState::Held { .. } | RequestState::Pending { .. }) => {
-            Text::plain("The approvers are being asked again.")
+            Text::plain("Your answer came too late for this request. The approvers are being asked again.")
         }
-        (_, _) => Text::plain("The account was left alone."),
+        (_, _) => decided.then("The account was left alone."),
     }
 }

@@ -29,7 +29,7 @@ pub fn began(pause: &Pause) -> Card {
         .and(by(&pause.began))
         .then(
             " Nobody is suspended and no sweep starts until an admin resumes it. \
-             Denying, keeping and restoring still work. To resume: ",
+             You can still deny, withdraw, keep and restore. To resume: ",
         )
         .with(resume(pause));
     spoken(text)
@@ -51,9 +51,9 @@ pub fn ended(pause: &Pause, by_whom: &Decision) -> Card {
 pub fn no_sweep(pause: &Pause, slot: DateTime<Utc>) -> Card {
     let text = Text::default()
         .with(Span::Code(pause.policy.clone()))
-        .then(": no sweep ran ")
+        .then(": the sweep of ")
         .with(Span::Time(slot))
-        .then(", because the policy is paused by ")
+        .then(" did not run, because the policy is paused. It was paused by ")
         .and(by(&pause.began))
         .then(" To resume: ")
         .with(resume(pause));
@@ -126,7 +126,8 @@ pub fn paused(
     }
     match (new.len() + unwritten.len(), not) {
         (0, _) => text.then("Nothing was changed."),
-        (_, []) => text.then("Nobody is suspended until it is resumed."),
+        (1, []) => text.then("Nobody is suspended until it is resumed."),
+        (_, []) => text.then("Nobody is suspended until they are resumed."),
         (1, _) => text.then("For that policy nobody is suspended until it is resumed."),
         (_, _) => text.then("For those policies nobody is suspended until they are resumed."),
     }
@@ -148,7 +149,7 @@ pub fn resumed(pauses: &[Pause], not: &[(String, Missed)]) -> Text {
 pub fn refused(by_whom: &Decision) -> Text {
     Text::plain("This policy is paused by ")
         .and(by(by_whom))
-        .then(" Nothing was changed. Denying, keeping and restoring still work; an admin resumes with ")
+        .then(" Nothing was changed. You can still deny, withdraw, keep and restore. An admin resumes with ")
         .with(Span::Code("/inactive-contractors resume".into()))
         .then(".")
 }

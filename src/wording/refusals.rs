@@ -88,10 +88,7 @@ pub fn refusal(refusal: &Refusal) -> Text {
             .with(Span::Code("/inactive-contractors sweep".into()))
             .then(" to ask again with fresh data."),
         Refusal::AlreadyAskedAgain { again, by_you } => asked_already(again, *by_you),
-        Refusal::NoEmail => Text::plain(
-            "Slack doesn't tell me your e-mail address, so I can't rule out that one of these accounts is yours. \
-             Nothing was changed; ask another approver, or an admin to check the app's users:read.email scope.",
-        ),
+        Refusal::NoEmail => no_email("one of these accounts might be your own"),
         Refusal::OnlyOwnAccounts => Text::plain(
             "You can't decide on your own account, and no other account is selected. Nothing was changed; ask another approver.",
         ),
@@ -181,16 +178,25 @@ fn asked_already(again: &AskedAgain, by_you: bool) -> Text {
 pub fn left_out_of_retry(left: usize, held: usize, requests: &BTreeSet<i64>) -> Text {
     let mut text = Text::plain(format!("{} not retried.", counted(left, "account is", "accounts are")));
     if held > 0 {
-        let named: Vec<String> = requests.iter().map(|id| format!("request {id}")).collect();
+        let named: Vec<String> = requests.iter().map(ToString::to_string).collect();
         let which = match (left, held) {
             (1, _) => "It is decided".to_owned(),
             (_, 1) => "One of them is decided".to_owned(),
             _ => format!("{held} of them are decided"),
         };
-        text = text.then(format!(" {which} in {}.", named.join(", ")));
+        let requests = match named.split_last() {
+            Some((last, [])) => format!("request {last}"),
+            Some((last, others)) => format!("requests {} and {last}", others.join(", ")),
+            None => "a later request".to_owned(),
+        };
+        text = text.then(format!(" {which} in {requests}."));
     }
     if left > held {
-        text = text.then(" You can't decide on your own account.");
+        text = match (left, left - held) {
+            (1, _) => text.then(" It is your own account, and you can't decide on that."),
+            (_, 1) => text.then(" One is your own account, and you can't decide on that."),
+            (_, own) => text.then(format!(" {own} are your own accounts, and you can't decide on those.")),
+        };
     }
     text
 }
@@ -239,6 +245,14 @@ pub fn stranger(stranger: &Stranger) -> Text {
     }
 }
 
+/// Says that Slack gives no address of the person, and what `might` follow from that.
+pub(super) fn no_email(might: &str) -> Text {
+    Text::plain(format!("Slack doesn't give me your e-mail address, so {might}. Nothing was changed. "))
+        .then("Ask another approver. An admin can fix it by granting the app the scope ")
+        .with(Span::Code("users:read.email".into()))
+        .then(".")
+}
+
 /// A click that was delivered twice.
 pub fn repeated() -> Text {
     Text::plain("That click was already counted, so nothing was done twice.")
@@ -246,9 +260,9 @@ pub fn repeated() -> Text {
 
 /// A button whose request isn't in the database.
 pub fn no_such_request() -> Text {
-    Text::plain("I don't know that request, or no longer know it, so nothing was changed. Run ")
+    Text::plain("There is no such request, so nothing was changed. ")
         .with(Span::Code("/inactive-contractors pending".into()))
-        .then(" to see the open ones.")
+        .then(" lists the open ones.")
 }
 
 /// Says that the message may be another bot's, which is connected to the same app.
@@ -268,16 +282,15 @@ pub fn dialog_out_of_date() -> Text {
 /// Answers a dialog that was submitted while it was being drawn again.
 pub fn dialog_changed() -> Text {
     Text::plain(
-        "The dialog changed while you pressed, so nothing was done yet. This is your selection; submit it again if \
-         it is right.",
+        "The dialog changed while you submitted it, so nothing was done. Check your selection and submit again.",
     )
 }
 
 /// The finished card doesn't offer it any more.
 pub fn undo_is_over(login: &str) -> Text {
-    Text::plain("It is too late to restore access from the card. ")
+    Text::plain("The card no longer restores access. Nothing was changed. Run ")
         .with(Span::Code(format!("/inactive-contractors restore {login} REASON")))
-        .then(" does the same. Nothing was changed.")
+        .then(" instead.")
 }
 
 /// Somebody was first.
@@ -313,7 +326,7 @@ pub fn cant_look_up() -> Text {
 /// The bot ends, or goes on by another configuration, before it had the answer.
 pub fn ask_again() -> Text {
     Text::plain(
-        "I was stopped, or am reading my configuration again, so nothing was changed. Please ask again in a moment.",
+        "I am restarting or reloading my configuration, so nothing was changed. Try again in a moment.",
     )
 }
 
@@ -364,9 +377,10 @@ pub fn no_account_of_yours(typed: &str) -> Text {
 
 /// `--here` in a channel that is no policy's.
 pub fn not_here() -> Text {
-    Text::plain("An answer for everybody names people, so I give it only in a policy's own channel. Ask ")
-        .with(Span::Code("--here".into()))
-        .then(" there, or leave it out here.")
+    Text::default().with(Span::Code("--here".into())).then(
+        " shows people's names to the whole channel, so it works only in a policy's own channel. Use it there, or \
+         leave it out.",
+    )
 }
 
 /// Several policies are about the same account.

@@ -62,14 +62,13 @@ pub fn restoration(view: &View, candidate: &Candidate) -> Option<Text> {
     let restoration = latest(view, candidate)?;
     let wish = &restoration.wish;
     let (mark, verb) = match &restoration.state {
-        RestorationState::Due { .. } => ("…", "being restored for "),
-        RestorationState::Restored { .. } => ("↩", "restored by "),
-        RestorationState::Skipped { .. } => ("○", "not restored, as asked by "),
-        RestorationState::Failed { .. } => ("✗", "NOT restored, as asked by "),
+        RestorationState::Due { .. } => ("…", "being restored"),
+        RestorationState::Restored { .. } => ("↩", "restored"),
+        RestorationState::Skipped { .. } => ("○", "not restored"),
+        RestorationState::Failed { .. } => ("✗", "NOT restored"),
     };
     let text = Text::default().with(Span::Bold(mark.into())).then(format!(" {verb}"));
-    let text = text.and(mention(&wish.by)).then(", ").quoted(cut(&wish.reason));
-    Some(match &restoration.state {
+    let text = match &restoration.state {
         RestorationState::Due(attempt) => match &attempt.trouble.error {
             Some(error) => text.then("; waiting, the last error: ").quoted(cut(error)),
             None => text,
@@ -102,5 +101,7 @@ pub fn restoration(view: &View, candidate: &Candidate) -> Option<Text> {
             };
             if error.is_empty() { text } else { text.then("; the last error: ").quoted(cut(error)) }
         }
-    })
+    };
+    let text = text.then(". Requested by ").and(mention(&wish.by)).then(". Reason: ");
+    Some(text.quoted(cut(&wish.reason)))
 }

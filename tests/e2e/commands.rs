@@ -216,8 +216,8 @@ async fn an_open_request_is_taken_back_with_a_reason_and_once() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA]).await;
     assert_answer(&world, U_VIEWER, "withdraw 1 because", &["may withdraw a request"]).await;
     assert_answer(&world, U_APPROVER, "withdraw 1", &["a reason is missing"]).await;
-    assert_answer(&world, U_APPROVER, "withdraw seven because", &["I don't know that request"]).await;
-    assert_answer(&world, U_APPROVER, "withdraw 7 because", &["I don't know that request"]).await;
+    assert_answer(&world, U_APPROVER, "withdraw seven because", &["There is no such request"]).await;
+    assert_answer(&world, U_APPROVER, "withdraw 7 because", &["There is no such request"]).await;
     assert!(world.slack.message(&card.ts).expect("the card stays").offers("suspend"));
     assert_answer(&world, U_APPROVER, "withdraw #1 the <!here> import", &["Request 1 is withdrawn"]).await;
     let told = world.message("withdrew").await.visible_text();

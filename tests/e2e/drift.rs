@@ -149,7 +149,7 @@ async fn each_sweep_looks_again_and_several_are_one_message() {
     world.advance(Duration::hours(2));
     assert!(drift_found(&world).is_empty(), "not before the next sweep");
     world.ask_for_sweep().await;
-    let told = world.message("2 accounts that were suspended are active again").await.visible_text();
+    let told = world.message("2 suspended accounts were restored by someone else").await.visible_text();
     for part in [ADA, "an import from", "Workday", BEN, "the administrator", "Bea Boss"] {
         assert!(told.contains(part), "{part:?} in {told}");
     }
@@ -160,7 +160,7 @@ async fn each_sweep_looks_again_and_several_are_one_message() {
     world.slack.wait_for("one message in the thread", of_two).await;
     world.ask_for_sweep().await;
     an_hour_passes(&world).await;
-    assert_eq!((drift_found(&world).len(), said(&world, "active again through somebody else")), (2, 1));
+    assert_eq!((drift_found(&world).len(), said(&world, "restored by someone else")), (2, 1));
     world.nothing_else_is_wrong().await;
 }
 
@@ -255,7 +255,7 @@ async fn a_log_that_lags_is_waited_for_and_a_silent_one_is_said() {
     let waits = |world: &World| watches(world, |watch| watch.failures == 1);
     world.until("the log is waited for", |world| waits(world) == 1).await;
     world.advance(Duration::minutes(20));
-    world.message("Okta's System Log does not say who restored it").await;
+    world.message("Okta's System Log does not say who restored the account").await;
     world.nothing_else_is_wrong().await;
 }
 
@@ -331,7 +331,7 @@ async fn without_the_log_it_is_told_all_the_same() {
     world.okta.bring_back_by_admin(ADA, BOSS);
     world.okta.deny("okta.logs.read");
     an_hour_passes(&world).await;
-    world.message("Okta's System Log does not say who restored it").await;
+    world.message("Okta's System Log does not say who restored the account").await;
     world.nothing_else_is_wrong().await;
 }
 
@@ -369,7 +369,7 @@ async fn many_with_names_that_want_to_be_markup_fit_what_slack_takes() {
         world.okta.bring_back_by_import(login, &format!("<!here> *HR* {long}{long}{long}{long}"));
     }
     an_hour_passes(&world).await;
-    let told = world.message("35 accounts that were suspended are active again").await.visible_text();
+    let told = world.message("35 suspended accounts were restored by someone else").await.visible_text();
     assert!(told.contains("… and 15 accounts more"), "{told}");
     let last = |slack: &crate::fake::slack::FakeSlack| {
         let replies = slack.replies(C_OPS, &card.ts);

@@ -81,7 +81,7 @@ async fn an_unreadable_log_makes_everybody_unknown_and_the_sweep_is_refused() {
 async fn more_candidates_than_the_policy_allows_are_held() {
     let world = world_of(&format!("{PLAIN_POLICY}max_candidates = 2\n"), 3, 9).await;
     world.start_bot().await;
-    assert_held(&world, "3 accounts are inactive, but max_candidates allows 2").await;
+    assert_held(&world, "3 accounts are inactive; this policy allows 2").await;
     assert_eq!(world.slack.messages(C_OPS).len(), 1, "the card says it");
 }
 
@@ -89,7 +89,7 @@ async fn more_candidates_than_the_policy_allows_are_held() {
 async fn a_larger_share_than_the_policy_allows_is_held() {
     let world = world_of("preview_first = false\nmax_share = 0.2\n", 3, 9).await;
     world.start_bot().await;
-    assert_held(&world, "3 of 12 accounts are inactive, but max_share allows 20 %").await;
+    assert_held(&world, "3 of 12 accounts are inactive; this policy allows 20 %").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -236,7 +236,7 @@ async fn whom_okta_denies_first_keeps_nobody_behind_them_from_their_turn() {
     world.okta.clear_faults();
     world.card_says(&card, "Retry the 6 failed accounts").await;
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
-    world.message("6 accounts suspended. Retried for").await;
+    world.message("6 accounts suspended. Retry approved by").await;
     world.nothing_else_is_wrong().await;
     assert_eq!(told(&world), [1, 1, 1]);
 }
@@ -285,7 +285,7 @@ async fn an_account_that_okta_denies_fails_by_name_wherever_it_stands_and_the_re
         assert_eq!(told(&world), [0, 0, 0], "no right is missing");
         world.okta.clear_faults();
         world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
-        world.message("1 account suspended. Retried for").await;
+        world.message("1 account suspended. Retry approved by").await;
         world.nothing_else_is_wrong().await;
     }
 }

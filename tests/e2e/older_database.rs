@@ -94,7 +94,13 @@ async fn what_was_approved_before_a_copy_is_asked_again_and_a_pause_that_it_lack
     // A stop is in the file: a restart changes nothing about it.
     world.kill_bot().await;
     world.start_bot().await;
-    assert_answer(&world, U_ADMIN, "resume checked", &["Resumed, in epoch 2", "#1", "contractors"]).await;
+    assert_answer(
+        &world,
+        U_ADMIN,
+        "resume checked",
+        &["Resumed, in epoch 2", "1 request has ended and will not be executed: 1.", "contractors"],
+    )
+    .await;
     world.message("resumed the database").await;
     let again = next_card(&world, &card).await;
     assert_eq!(world.changes_asked().len(), asked, "what was approved before is not executed");
@@ -148,7 +154,7 @@ async fn a_card_that_has_ended_is_not_rewritten_from_a_copy_in_which_it_is_open(
     world.card_says(&card, "Finished").await;
     put_back(&world, &copy).await;
     let told = world.message("I have stopped").await.visible_text();
-    assert!(told.contains("Requests that changed in these events: #1"), "{told}");
+    assert!(told.contains("Requests that changed since then: 1"), "{told}");
     world.advance(chrono::Duration::days(8));
     assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 2"]).await;
     world.message("resumed the database").await;
@@ -273,9 +279,9 @@ async fn a_resume_that_was_sent_before_the_stop_does_not_end_it() {
         world.gate.release();
     };
     let _ = tokio::join!(world.slack.slash(U_ADMIN, C_OPS, line), stops);
-    world.told(U_ADMIN, "I have stopped since you sent that").await;
+    world.told(U_ADMIN, "I stopped after you sent that").await;
     assert_eq!(world.audited("database_resumed"), 0);
-    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 8", "Still paused: contractors"]).await;
+    assert_answer(&world, U_ADMIN, "resume", &["Resumed, in epoch 8", "contractors is still paused"]).await;
     world.nothing_else_is_wrong().await;
 }
 

@@ -82,7 +82,7 @@ async fn another_bot_on_the_app_is_told_of_everywhere_until_it_is_gone() {
     until_counted(&world, 0).await;
     let before = world.slack.ephemerals(U_APPROVER2).len();
     world.slack.click_forged(U_APPROVER2, &card, "deny", "99:x").await.expect("it can be forged");
-    world.told(U_APPROVER2, "I don't know that request").await;
+    world.told(U_APPROVER2, "There is no such request").await;
     let said = &world.slack.ephemerals(U_APPROVER2)[before..];
     assert!(said.iter().all(|note| !note.visible_text().contains("Another bot")), "{said:?}");
     world.stop_bot().await;

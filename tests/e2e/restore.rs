@@ -229,7 +229,7 @@ async fn what_a_try_did_is_looked_for_ever_less_often_and_for_an_hour() {
     put_off(&world, 5).await;
     assert_eq!(world.audited("restore_failed"), 0, "it may have worked");
     world.advance(Duration::minutes(45));
-    world.message("may be restored or not: it was tried, and the account could not be read since").await;
+    world.message("may be restored or not: the bot tried, but could not read the account afterwards").await;
     assert_eq!((world.audited("restore_failed"), world.audited("restore_intended")), (1, 1));
     world.nothing_else_is_wrong().await;
 }

@@ -44,9 +44,9 @@ async fn what_failed_is_tried_again_by_the_button_and_told_again() {
     let (world, card) = with_a_failure("", &[]).await;
     let threads = world.slack.replies(C_OPS, &card.ts).len();
     world.slack.click(U_APPROVER2, &card.ts, "retry").await.expect("the button is there");
-    let ending = world.message("1 account suspended. Retried for").await;
+    let ending = world.message("1 account suspended. Retry approved by").await;
     assert!(ending.current().text.contains("<@U0BOB>"), "{}", ending.current().text);
-    let card = world.card_says(&card, "Retried for").await;
+    let card = world.card_says(&card, "Retry approved by").await;
     assert!(card.buttons().is_empty(), "{:?}", card.buttons());
     assert_eq!(world.okta.suspends(ADA), 1);
     assert_eq!(world.slack.replies(C_OPS, &card.ts).len(), threads + 1);
@@ -69,7 +69,7 @@ async fn a_retry_goes_on_where_a_killed_process_left_it() {
     .await;
     world.kill_bot().await;
     world.start_bot().await;
-    world.message("2 accounts suspended. Retried for").await;
+    world.message("2 accounts suspended. Retry approved by").await;
     assert_eq!([ADA, BEN].map(|login| world.okta.suspends(login)), [1, 1]);
     world.card_says(&card, "Okta is well again").await;
     assert_answer(&world, U_APPROVER, "retry 1", &["there is nothing to retry"]).await;
@@ -81,7 +81,7 @@ async fn who_was_active_meanwhile_is_left_alone() {
     let (world, card) = with_a_failure("", &[]).await;
     world.okta.sign_in(ADA);
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
-    world.message("0 accounts suspended, 1 left alone. Retried for").await;
+    world.message("0 accounts suspended, 1 left alone. Retry approved by").await;
     assert_eq!(world.okta.status_of(ADA), Status::Active);
     world.nothing_else_is_wrong().await;
 }
@@ -169,7 +169,7 @@ async fn a_suspension_that_took_effect_unseen_is_ours_after_a_retry() {
     // As if the last try had taken effect after all.
     world.okta.set_status(ADA, Status::Suspended);
     world.slack.click(U_APPROVER, &card.ts, "retry").await.expect("the button is there");
-    world.message("1 account suspended. Retried for").await;
+    world.message("1 account suspended. Retry approved by").await;
     assert_eq!(world.audit_of(ADA).last().map(String::as_str), Some("suspended"));
     assert_answer(&world, U_APPROVER, &format!("restore {ADA} she called"), &["is being restored"]).await;
     world.message("has access again").await;
@@ -185,7 +185,7 @@ async fn where_two_approve_two_try_again() {
     world.told(U_APPROVER, "somebody else has to approve too").await;
     assert_eq!(world.okta.suspends(ADA), 0);
     world.slack.click(U_APPROVER2, &card.ts, "retry").await.expect("the button stays");
-    world.message("1 account suspended. Retried for").await;
+    world.message("1 account suspended. Retry approved by").await;
     assert_eq!((world.audited("retried_first"), world.audited("retried")), (1, 1));
     world.nothing_else_is_wrong().await;
 }

@@ -223,7 +223,7 @@ async fn a_dialog_that_could_not_be_drawn_again_is_not_taken_at_its_word() {
     // The screen still shows two ticks; the draft has none.
     let reply = world.slack.submit_view(U_APPROVER, &[]).await.expect("it is open");
     assert_eq!(reply.sees, Sees::ViewUpdated);
-    let view = says(&world, U_APPROVER, "The dialog changed while you pressed").await;
+    let view = says(&world, U_APPROVER, "The dialog changed while you submitted it").await;
     assert_eq!(submit_label(&view), "Keep all 2");
     assert_eq!((world.audited("approved"), world.audited("denied")), (0, 0));
     let reply = world.slack.submit_view(U_APPROVER, &[]).await.expect("it is open");

@@ -214,7 +214,7 @@ async fn a_sweep_that_is_begun_again_and_again_is_reported_once() {
     world.audited_times("sweep_started", 1).await;
     let late = |world: &World| {
         let messages = world.slack.messages(C_OPS);
-        messages.iter().filter(|message| message.visible_text().contains("should have ended by now")).count()
+        messages.iter().filter(|message| message.visible_text().contains("longer than expected")).count()
     };
     for hours in 1..=8 {
         world.kill_bot().await;

@@ -343,7 +343,7 @@ async fn give_back(world: &World) {
 
 async fn fail_and_retry(world: &World) {
     const FAILED: &str = "NOT suspended because of errors";
-    const RETRIED: &str = "Retried for";
+    const RETRIED: &str = "Retry approved by";
     if world.audited("approved") == 0
         && let Some(card) = open_card(world, FAILED, |_| true).await
     {
