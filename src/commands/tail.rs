@@ -426,11 +426,11 @@ mod tests {
                 ("policy", "missing after policy"),
                 ("vendors contractors", "names two policies"),
                 ("tomorrow", "acts at once"),
-                ("until friday", "“until friday” looks like one"),
-                ("for two weeks the import is wrong", "“for two weeks” looks like one"),
-                ("for two wekes", "looks like one"),
-                ("everything until friday", "“until friday” looks like one"),
-                ("vendors in 2 days", "“in 2 days” looks like one"),
+                ("until friday", "so “until friday” can't"),
+                ("for two weeks the import is wrong", "so “for two weeks” can't"),
+                ("for two wekes", "can't be used with it"),
+                ("everything until friday", "so “until friday” can't"),
+                ("vendors in 2 days", "so “in 2 days” can't"),
             ],
         );
         assert_eq!(
@@ -460,7 +460,10 @@ mod tests {
                 ("the list is from before", "|||the list is from before"),
             ],
         );
-        assert_asks_back(request, &[("until friday", "acts at once"), ("#8 wrong list", "one at a time")]);
+        assert_asks_back(
+            request,
+            &[("until friday", "acts at once"), ("#8 wrong list", "looks like a second one")],
+        );
         assert_reads(
             Form::account("restore"),
             &[("back from leave", "|||back from leave"), ("vendors back", "vendors|||back")],
@@ -471,7 +474,7 @@ mod tests {
                 ("vendrs back", "mean the policy vendors"),
                 ("the vendors team", "mean the policy"),
                 ("from monday", "acts at once"),
-                ("<@U2|ben> too", "one at a time"),
+                ("<@U2|ben> too", "looks like a second one"),
             ],
         );
     }
@@ -513,7 +516,7 @@ mod tests {
                 ("untill friday off", "but is in the reason"),
                 ("unitl 14 Dec off", "but is in the reason"),
                 ("fro 2 weeks off", "but is in the reason"),
-                ("ben@ext.example off", "one at a time"),
+                ("ben@ext.example off", "looks like a second one"),
                 ("on leave until friday", "but is in the reason"),
                 ("friday off", "looks like a time"),
                 ("2 weeks off", "looks like a time"),
