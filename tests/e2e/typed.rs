@@ -71,8 +71,8 @@ async fn a_stop_or_its_end_that_is_not_understood_changes_nothing() {
         ("resume policy nosuch", "There is no policy “nosuch”"),
         ("resume vendors contractors", "two policies"),
         ("resume --policy", "missing after --policy"),
-        ("resume tomorrow", "takes no time"),
-        ("resume until friday", "takes no time"),
+        ("resume tomorrow", "acts at once"),
+        ("resume until friday", "acts at once"),
         ("resume --policy vendors --policy contractors", "more than once"),
         ("Resum vendors", "Did you mean resume?"),
     ] {
