@@ -94,8 +94,8 @@ async fn a_retry_needs_an_approver_and_a_request_of_failures() {
     for (user, line, part) in [
         (U_VIEWER, "retry 1", "may retry suspensions"),
         (U_ADMIN, "retry 1", "approver"),
-        (U_APPROVER, "retry 77", "There is no such request"),
-        (U_APPROVER, "retry ada", "There is no such request"),
+        (U_APPROVER, "retry 77", "is no such request"),
+        (U_APPROVER, "retry ada", "is no such request"),
     ] {
         world.next_try_is_recorded(user);
         let answer = ask(&world, user, line).await.to_lowercase();
