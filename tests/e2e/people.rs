@@ -118,7 +118,7 @@ async fn an_approver_without_an_address_may_not_suspend() {
     let mut bob = SlackUser::new(U_APPROVER2, "Bob", "");
     bob.email = None;
     world.slack.add_user(bob, &[C_OPS]);
-    assert_refused(&world, &card, U_APPROVER2, "suspend", "tell me your e-mail address").await;
+    assert_refused(&world, &card, U_APPROVER2, "suspend", "give me your e-mail address").await;
     world.nothing_else_is_wrong().await;
 }
 

@@ -28,7 +28,7 @@ async fn whoever_has_asked_something_holds_no_reload_up_and_is_told_to_ask_again
     world.gate.stopped().await;
     reload(&world, &process, &world.config_toml());
     world.until("the new one", |world| world.audited("configuration_reloaded") == 1).await;
-    world.told(U_APPROVER, "ask again").await;
+    world.told(U_APPROVER, "Try again in a moment").await;
     reloaded_then_ended(&world, process).await;
 }
 
@@ -41,7 +41,7 @@ async fn a_command_that_looks_somebody_up_holds_no_reload_up_and_does_nothing() 
     world.gate.stopped().await;
     reload(&world, &process, &world.config_toml());
     world.until("the new one", |world| world.audited("configuration_reloaded") == 1).await;
-    world.told(U_APPROVER, "ask again").await;
+    world.told(U_APPROVER, "Try again in a moment").await;
     assert_eq!(world.audited("exempted"), 0);
     reloaded_then_ended(&world, process).await;
 }
