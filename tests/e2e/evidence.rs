@@ -161,6 +161,9 @@ async fn a_late_event_of_the_log_is_told_once() {
     assert_eq!(world.audited("missed_sign_found"), 0, "the log may still be late");
     world.okta.fail_next("GET /api/v1/logs", Fault::Status(500, "E0000009"));
     world.advance(Duration::minutes(61));
+    world.until("a look that failed", |world| world.okta.waiting_faults() == 0).await;
+    // The account whose look failed is looked at again after a while.
+    world.advance(Duration::minutes(61));
     in_thread(&world, &card, "used an app").await;
     world.ask_for_sweep().await;
     world.advance(Duration::hours(2));

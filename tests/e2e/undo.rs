@@ -37,7 +37,7 @@ async fn an_account_is_given_back_from_its_row() {
     says(&world, U_APPROVER2, "leaves the account alone until").await;
     assert_eq!(submit(&world, U_APPROVER2, "she called, <!here>").await.sees, Sees::ViewClosed);
     world.message("has access again").await;
-    let card = world.card_says(&card, "restored by").await;
+    let card = world.card_says(&card, "left alone until").await;
     let text = card.visible_text();
     assert!(text.contains("she called, &lt;!here&gt;") && text.contains("left alone until"), "{text}");
     assert!(!offers(&card, "give_back", 0) && offers(&card, "give_back", 1));
