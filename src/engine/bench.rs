@@ -341,7 +341,7 @@ impl Bench {
         id
     }
 
-    pub(crate) fn wake_of(&self, work: Work) -> Option<DateTime<Utc>> {
-        lock(&self.engine.s.rows.wakes).get(&work).copied()
+    pub(crate) fn wake_of(&self, work: &Work) -> Option<DateTime<Utc>> {
+        lock(&self.engine.s.rows.wakes).get(work).copied()
     }
 }

@@ -63,7 +63,7 @@ async fn a_task_that_panics_is_not_tried_again_at_once() {
     bench.engine.reconcile(&bench.stop).await.unwrap();
     bench.engine.s.tasks.close();
     bench.engine.s.tasks.wait().await;
-    let wake = bench.wake_of(Work::Request(request)).expect("it is tried again");
+    let wake = bench.wake_of(&Work::Request(request)).expect("it is tried again");
     assert!(wake > bench.engine.s.clock.now() + Duration::seconds(5));
     assert!(lock(&bench.engine.s.rows.in_flight).is_empty());
     assert!(bench.engine.s.woken.notified().now_or_never().is_none(), "the loop is not woken for it");
@@ -203,7 +203,7 @@ fn what_is_due_at_once_leaves_the_loop_a_breath() {
     let bench = Bench::new();
     let now = bench.engine.s.clock.now();
     bench.engine.s.wake_for(Work::Homes, now - Duration::hours(1));
-    assert!(bench.wake_of(Work::Homes).is_some_and(|at| at > now + Duration::milliseconds(100)));
+    assert!(bench.wake_of(&Work::Homes).is_some_and(|at| at > now + Duration::milliseconds(100)));
 }
 
 #[test]

@@ -517,10 +517,10 @@ mod tests {
 
     #[test]
     fn a_card_with_buttons_is_drawn_again_in_another_epoch_of_the_database_and_one_without_is_not() {
-        let with = |blocks| digests(&Card { summary: Text::plain("hello"), blocks });
-        fn digests(card: &Card) -> [String; 3] {
-            [1, 2, 3].map(|epoch| digest(card, epoch))
-        }
+        let with = |blocks| {
+            let card = Card { summary: Text::plain("hello"), blocks };
+            [1, 2, 3].map(|epoch| digest(&card, epoch))
+        };
         let [first, second, third] = with(vec![Block::Buttons(vec![Button::new("deny", "1:x", "Deny")])]);
         assert!(first != second && second != third);
         let [first, second, third] = with(vec![Block::Section(Text::plain("bye"))]);

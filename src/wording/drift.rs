@@ -83,21 +83,18 @@ pub fn missed(
     let in_time =
         candidate.filter(|candidate| undo_until(policy, candidate).is_some_and(|until| now < until));
     let advice = "If the account is still needed, an approver can restore it";
-    let advice = match in_time {
-        Some(candidate) => {
-            let restore = ButtonAction::Row(RowEntry {
-                what: RowAction::Restore,
-                request: request.id,
-                position: candidate.position,
-                list_hash: request.list_hash.clone(),
-            });
-            blocks.push(Block::Buttons(vec![restore.button("Restore access…")]));
-            Text::plain(advice).then(".")
-        }
-        None => {
-            let command = format!("/inactive-contractors restore {} REASON", watch.account.login);
-            Text::plain(advice).then(": ").with(Span::Code(command)).then(".")
-        }
+    let advice = if let Some(candidate) = in_time {
+        let restore = ButtonAction::Row(RowEntry {
+            what: RowAction::Restore,
+            request: request.id,
+            position: candidate.position,
+            list_hash: request.list_hash.clone(),
+        });
+        blocks.push(Block::Buttons(vec![restore.button("Restore access…")]));
+        Text::plain(advice).then(".")
+    } else {
+        let command = format!("/inactive-contractors restore {} REASON", watch.account.login);
+        Text::plain(advice).then(": ").with(Span::Code(command)).then(".")
     };
     blocks.push(Block::Context(advice));
     Card { summary, blocks }

@@ -93,7 +93,7 @@ pub fn resumed(by: &Person, at: DateTime<Utc>, epoch: i64) -> Card {
 
 /// Returns the answer to the admin who resumed.
 pub fn resumed_answer(done: &ResumedDatabase, missing: &[String], paused: &[String]) -> Text {
-    let requests: Vec<String> = done.superseded.iter().map(|id| id.to_string()).collect();
+    let requests: Vec<String> = done.superseded.iter().map(ToString::to_string).collect();
     let mut text = Text::plain(format!("Resumed, in epoch {} of the database. ", done.database.epoch));
     text = if requests.is_empty() {
         text.then("No request was open.")
