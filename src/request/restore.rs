@@ -1,4 +1,4 @@
-//! Restoring accounts, as [`attempt`] drives it. A person's wish is a row. What can't be done for too long ends as failed:
+//! Restoring accounts, as `attempt.rs` drives it. A person's wish is a row. What can't be done for too long ends as failed:
 //! nobody is restored because of a request from weeks ago.
 
 use chrono::{DateTime, Duration, Utc};

@@ -9,7 +9,7 @@ use crate::domain::policy::Policy;
 use crate::identity::FreshLook;
 use crate::request::Requests;
 
-/// Returns the standing of one account that was read afresh at that time: what [`assess`] needs right before a
+/// Returns the standing of one account that was read afresh at that time: what `assess` needs right before a
 /// suspension.
 pub async fn fresh_standing(
     requests: &Requests,

@@ -1,5 +1,5 @@
 //! Executing an approval: each account is read again, judged again by the rule that was shown and by the rule of today, and
-//! then suspended, as [`attempt`] drives it.
+//! then suspended, as `attempt.rs` drives it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -70,6 +70,7 @@ impl World {
         self.fate.trace("quiet from here on");
         self.fate.set_weather(Weather::Still, Weather::Still);
         self.fate.set_skew(Duration::zero());
+        self.slack.gives_addresses();
         self.fate.live_on();
         self.start();
         self.works_for(2_000);

@@ -12,6 +12,8 @@ use crate::world::World;
 pub struct Copy {
     path: PathBuf,
     events: usize,
+    /// How many messages had been posted.
+    posts: usize,
 }
 
 impl World {
@@ -30,7 +32,7 @@ impl World {
         let _ = std::fs::remove_file(&path);
         Store::copy(&self.path(), &path).expect("the database can be copied");
         self.fate.trace("the database is copied");
-        self.copy = Some(Copy { path, events: self.trail.len() });
+        self.copy = Some(Copy { path, events: self.trail.len(), posts: self.slack.posts() });
     }
 
     /// An older copy takes the database's place, and the bot starts with it.
@@ -49,6 +51,7 @@ impl World {
                 let _ = std::fs::remove_file(format!("{}{suffix}", self.path().display()));
             }
             std::fs::copy(&copy.path, self.path()).expect("there is room");
+            self.slack.excuse_posts_since(copy.posts);
         } else {
             self.fate.trace("an older copy is restored by command");
             self.fate.count("copies restored");
