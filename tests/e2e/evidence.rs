@@ -2,7 +2,7 @@
 //! light too late is reported.
 
 use chrono::Duration;
-use inactive_contractors::store::Inspection;
+use inactive_contractors::store::{Inspection, WatchRecord};
 
 use super::commands::assert_answer;
 use super::dialog::says;
@@ -158,6 +158,9 @@ async fn a_late_event_of_the_log_is_told_once() {
     world.okta.late_event(ADA, "user.authentication.sso", signed_on);
     world.ask_for_sweep().await;
     world.message("nobody to suspend").await;
+    // The sweep has both looked at again, and only that look says when the next one is.
+    let waits = |watch: &WatchRecord| watch.next_at.is_some_and(|at| at > world.clock.now());
+    world.until("both to be looked at later", |world| world.count(Inspection::watches, waits) == 2).await;
     assert_eq!(world.audited("missed_sign_found"), 0, "the log may still be late");
     world.okta.fail_next("GET /api/v1/logs", Fault::Status(500, "E0000009"));
     world.advance(Duration::minutes(61));
