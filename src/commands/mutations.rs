@@ -77,14 +77,12 @@ impl Commands {
         request: &str,
         reason: String,
     ) -> anyhow::Result<Answer> {
-        let Ok(request) = request.trim_start_matches('#').parse::<i64>() else {
-            return Ok(Err(refusals::no_such_request()));
+        let request = match request_called(request, &reason) {
+            Ok(request) => request,
+            Err(text) => return Ok(Err(text)),
         };
         if reason.trim().is_empty() {
             return Ok(Err(exemptions::refusal(&exemption::Refusal::NoReason)));
-        }
-        if exemption::is_too_long(&reason) {
-            return Ok(Err(exemptions::refusal(&exemption::Refusal::ReasonTooLong)));
         }
         let press = Press { request, list_hash: None, verb: Verb::Withdraw, reason: Some(reason) };
         Ok(match self.requests.decide(inbound, press).await? {
@@ -100,12 +98,10 @@ impl Commands {
         request: &str,
         reason: String,
     ) -> anyhow::Result<Answer> {
-        let Ok(request) = request.trim_start_matches('#').parse::<i64>() else {
-            return Ok(Err(refusals::no_such_request()));
+        let request = match request_called(request, &reason) {
+            Ok(request) => request,
+            Err(text) => return Ok(Err(text)),
         };
-        if exemption::is_too_long(&reason) {
-            return Ok(Err(exemptions::refusal(&exemption::Refusal::ReasonTooLong)));
-        }
         let reason = Some(reason).filter(|reason| !reason.trim().is_empty());
         let press =
             Press { request, list_hash: None, verb: Verb::Retry { known: KnownForRetry::default() }, reason };
@@ -352,6 +348,15 @@ fn may_give_back(
         return Err(NotRestored::ReasonTooLong);
     }
     Ok(())
+}
+
+/// Returns the request of this number, if the reason beside it is not too long.
+fn request_called(number: &str, reason: &str) -> Result<i64, Text> {
+    let request = number.trim_start_matches('#').parse().map_err(|_| refusals::no_such_request())?;
+    if exemption::is_too_long(reason) {
+        return Err(exemptions::refusal(&exemption::Refusal::ReasonTooLong));
+    }
+    Ok(request)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! The services are given the provider only in this wrapper: a call that nobody noted can't be made. What is known
 //! without asking the provider (the turn for a change, a link, the clock) is no answer. The log is left out: the right
-//! to read it is optional, and whoever reads it reports what it lacks.
+//! to read it is optional, and its reader reports what is missing.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -31,7 +31,7 @@ struct Outage {
     since: DateTime<Utc>,
     why: String,
     /// Channels that have not been told.
-    untold: BTreeSet<String>,
+    pending: BTreeSet<String>,
     /// Where its telling was begun and not heard of, as which of the day: it may stand there.
     tried: BTreeMap<String, u32>,
     /// In which channels it was told, as which of the day.
@@ -98,8 +98,8 @@ impl Outbox {
     }
 
     fn outage(&self, why: String) -> Outage {
-        let untold = self.s.policies.iter().map(|policy| policy.channel.clone()).collect();
-        Outage { since: self.s.clock.now(), why, untold, tried: BTreeMap::new(), told: BTreeMap::new() }
+        let pending = self.s.policies.iter().map(|policy| policy.channel.clone()).collect();
+        Outage { since: self.s.clock.now(), why, pending, tried: BTreeMap::new(), told: BTreeMap::new() }
     }
 
     /// Tells the channels that don't know yet; one that can't be told now is told at the next look.
@@ -110,7 +110,7 @@ impl Outbox {
         ended: &[Outage],
     ) {
         let today = outage.since.date_naive();
-        for channel in outage.untold.clone() {
+        for channel in outage.pending.clone() {
             let first = first_unused(&channel, today, last, ended);
             match self.tell_outage_in(&channel, outage, first).await {
                 Ok(Telling::Told(number)) => {
@@ -129,7 +129,7 @@ impl Outbox {
                     continue;
                 }
             }
-            outage.untold.remove(&channel);
+            outage.pending.remove(&channel);
         }
     }
 
@@ -208,11 +208,10 @@ impl Outbox {
     /// started again.
     pub(crate) async fn tell_database_lost(&self, why: &StoreError) {
         let since = self.s.clock.now();
-        let (key, card) = match why {
-            StoreError::CommitUnknown(_) => {
-                (format!("database:in_doubt:{}", since.date_naive()), notices::commit_in_doubt())
-            }
-            _ => (format!("database:lost:{}", since.timestamp_millis()), notices::database_lost()),
+        let (key, card) = if matches!(why, StoreError::CommitUnknown(_)) {
+            (format!("database:in_doubt:{}", since.date_naive()), notices::commit_in_doubt())
+        } else {
+            (format!("database:lost:{}", since.timestamp_millis()), notices::database_lost())
         };
         let mut missing: BTreeSet<&String> = self.s.policies.iter().map(|policy| &policy.channel).collect();
         let tell = async {
@@ -273,7 +272,7 @@ mod tests {
     fn ended(day: i64, tried: &[(&str, u32)]) -> Outage {
         let since = DateTime::UNIX_EPOCH + chrono::Duration::days(day);
         let tried = tried.iter().map(|(channel, number)| ((*channel).to_owned(), *number)).collect();
-        Outage { since, why: String::new(), untold: BTreeSet::new(), tried, told: BTreeMap::new() }
+        Outage { since, why: String::new(), pending: BTreeSet::new(), tried, told: BTreeMap::new() }
     }
 
     #[test]

@@ -5,12 +5,12 @@
 
 use serde_json::Value;
 
-use crate::chat::{Span, Text};
-use crate::domain::assess::{Assessment, Signal};
+use crate::chat::Text;
+use crate::domain::assess::Assessment;
 use crate::domain::audit::{Action, AuditEvent};
 use crate::domain::candidate;
 
-use super::{exemption_in_words, not_suspendable, sign_in_words};
+use super::{exemption_in_words, not_suspendable, seen_meanwhile};
 
 /// Says what an event of the trail records: "suspended", "refused". A word of a later version is shown as its own words.
 pub fn action(event: &AuditEvent) -> String {
@@ -112,16 +112,7 @@ fn why(value: &Value) -> Text {
 fn no_longer_matches(assessment: &Assessment) -> Text {
     let it = Text::plain("it ");
     match assessment {
-        Assessment::Active(idle) | Assessment::InGrace { idle, .. } => {
-            let seen = match idle.signal {
-                Signal::SignIn => Text::plain("signed in"),
-                Signal::LogActivity => sign_in_words(idle.sign.as_ref()),
-                Signal::Created | Signal::Activated | Signal::StatusChanged | Signal::Restored => {
-                    Text::plain("changed")
-                }
-            };
-            seen.then(" meanwhile, ").with(Span::Time(idle.since))
-        }
+        Assessment::Active(idle) | Assessment::InGrace { idle, .. } => seen_meanwhile(idle),
         Assessment::NotSuspendable(status) => it.and(not_suspendable(status)),
         Assessment::Exempt(exemption) => it.and(exemption_in_words(exemption)),
         Assessment::Unknown(why) => Text::plain("it can't be judged: ").quoted(why),

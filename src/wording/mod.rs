@@ -346,18 +346,21 @@ fn sessions_in_words(sessions: &Sessions) -> Text {
     }
 }
 
+/// "signed in meanwhile, 23 Nov 2026, 09:25 UTC".
+fn seen_meanwhile(idle: &Idle) -> Text {
+    let seen = match idle.signal {
+        Signal::SignIn => Text::plain("signed in"),
+        Signal::LogActivity => sign_in_words(idle.sign.as_ref()),
+        Signal::Created | Signal::Activated | Signal::StatusChanged | Signal::Restored => {
+            Text::plain("changed")
+        }
+    };
+    seen.then(" meanwhile, ").with(Span::Time(idle.since))
+}
+
 fn skip_in_words(why: &Skip, rule: &Rule, now: DateTime<Utc>) -> Text {
     match why {
-        Skip::NoLongerMatches(Assessment::Active(idle)) => {
-            let seen = match idle.signal {
-                Signal::SignIn => Text::plain("signed in"),
-                Signal::LogActivity => sign_in_words(idle.sign.as_ref()),
-                Signal::Created | Signal::Activated | Signal::StatusChanged | Signal::Restored => {
-                    Text::plain("changed")
-                }
-            };
-            seen.then(" meanwhile, ").with(Span::Time(idle.since))
-        }
+        Skip::NoLongerMatches(Assessment::Active(idle)) => seen_meanwhile(idle),
         Skip::NoLongerMatches(assessment) => {
             Text::plain("it ").and(assessment_in_words(assessment, rule, now))
         }
