@@ -17,14 +17,9 @@ use crate::store::{AuditContext, Exempted};
 use crate::wording::{exemptions, refusals};
 
 impl Commands {
-    /// Grants an exemption; `leave` wants to know from when on.
-    pub(crate) async fn exempt(
-        &self,
-        asked: &Asked<'_>,
-        about: &About,
-        leave: bool,
-    ) -> anyhow::Result<Answer> {
-        let form = Form::exemption(if leave { "leave" } else { "exempt" });
+    /// Grants an exemption.
+    pub(crate) async fn exempt(&self, asked: &Asked<'_>, about: &About) -> anyhow::Result<Answer> {
+        let form = Form::exemption();
         // The zone of its times is known once the policy is.
         let named = match self.said(asked, form, about, Tz::UTC) {
             Ok(said) => said.policy,
@@ -39,9 +34,6 @@ impl Commands {
             Ok(said) => said,
             Err(text) => return Ok(Err(text)),
         };
-        if leave && said.from.is_none() {
-            return Ok(Err(exemptions::leave_needs_a_start()));
-        }
         let starts_at = said.from.unwrap_or(asked.at);
         let wish = Wish {
             policy: policy.name.clone(),

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use crate::chat::{Card, Text};
 use crate::commands::filters::Filters;
-use crate::commands::grammar::{Command, Line};
+use crate::commands::grammar::{Command, Effect, Line};
 use crate::commands::history::{page_line, read_period};
 use crate::commands::tail::{self, Names};
 use crate::domain::policy::Policy;
@@ -53,12 +53,11 @@ pub fn pressed(line: &str, policies: &[&Policy], now: DateTime<Utc>) -> Option<R
 }
 
 fn read(command: Command, policies: &[&Policy], now: DateTime<Utc>) -> Read {
-    let acts = !command.is_question();
+    let acts = command.facts().effect != Effect::Question;
     let about = match &command {
-        Command::Exempt { about }
-        | Command::Leave { about }
-        | Command::Unexempt { about }
-        | Command::Restore { about } => Some(about.person.clone()),
+        Command::Exempt { about } | Command::Unexempt { about } | Command::Restore { about } => {
+            Some(about.person.clone())
+        }
         Command::Withdraw { request, .. } | Command::Retry { request, .. } => Some(request.clone()),
         _ => None,
     };

@@ -41,7 +41,7 @@ impl Line {
     }
 
     pub(crate) fn is_question(&self) -> bool {
-        self.command.as_ref().is_some_and(Command::is_question)
+        self.command.as_ref().is_some_and(|command| command.facts().effect == Effect::Question)
     }
 }
 
@@ -86,16 +86,11 @@ pub(crate) enum Command {
     ///
     /// Times come first: for 30 days, for two weeks, until friday, until 14 Dec, from 2026-12-20. Without an end it lasts as
     /// long as the policy allows. The reason is the rest of the line. The word because always starts the reason.
+    #[command(visible_alias = "leave")]
     #[command(after_help = "Examples:\n  exempt ada@example.com for 30d parental leave cover\n  \
                             exempt @ada until 2026-12-31 on site without Okta\n  \
                             exempt @ada from 2026-12-20 until 2027-01-07 because for the holidays")]
     Exempt {
-        #[command(flatten)]
-        about: About,
-    },
-    /// Exempt an account from a later day; the same as exempt with from
-    #[command(after_help = "Example:\n  leave ada@example.com from 2026-12-20 until 2027-01-07 holidays")]
-    Leave {
         #[command(flatten)]
         about: About,
     },
@@ -226,87 +221,87 @@ pub(crate) struct Stop {
     pub(crate) words: Option<String>,
 }
 
-impl Command {
-    /// Whether it changes nothing, here or anywhere.
-    pub(crate) fn is_question(&self) -> bool {
-        match self {
-            Command::Status
-            | Command::Preview { .. }
-            | Command::Pending
-            | Command::Why { .. }
-            | Command::Exemptions
-            | Command::Audit { .. }
-            | Command::Verify => true,
-            Command::Sweep { .. }
-            | Command::Exempt { .. }
-            | Command::Leave { .. }
-            | Command::Unexempt { .. }
-            | Command::Withdraw { .. }
-            | Command::Retry { .. }
-            | Command::Restore { .. }
-            | Command::Pause { .. }
-            | Command::Resume { .. }
-            | Command::Export { .. }
-            | Command::Report { .. }
-            | Command::Evidence { .. } => false,
-        }
-    }
-
-    /// Returns what its look-ups are for: to change something, or only to tell the person.
-    pub(crate) fn class(&self) -> Class {
-        let only_tells =
-            matches!(self, Command::Export { .. } | Command::Report { .. } | Command::Evidence { .. });
-        if only_tells || self.is_question() { Class::Question } else { Class::FreshLook }
-    }
-
+/// What a command is, apart from its arguments.
+pub(crate) struct Facts {
+    /// The word of the audit trail for it.
+    pub(crate) word: &'static str,
+    /// The role that it needs.
+    pub(crate) role: Role,
+    pub(crate) effect: Effect,
+    /// What it does, to follow "may".
+    pub(crate) what: &'static str,
     /// Whether it is answered about all policies in which the person holds the role.
-    pub(crate) fn is_about_all(&self) -> bool {
+    pub(crate) is_about_all: bool,
+}
+
+/// What a command leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing, here or anywhere.
+    Question,
+    /// A file or a picture for the person, and its record.
+    Copy,
+    /// A change that is committed before the answer says so.
+    Change,
+    /// A wish that is committed before it is acknowledged: an acknowledged wish is not lost.
+    Wish,
+}
+
+impl Effect {
+    /// Returns what its look-ups are for: to change something, or only to tell the person.
+    pub(crate) fn class(self) -> Class {
         match self {
-            Command::Status
-            | Command::Pending
-            | Command::Why { .. }
-            | Command::Exemptions
-            | Command::Audit { .. }
-            | Command::Export { .. }
-            | Command::Report { .. }
-            | Command::Evidence { .. } => true,
-            // Who pauses or resumes all is told which are not.
-            Command::Pause { .. }
-            | Command::Resume { .. }
-            | Command::Preview { .. }
-            | Command::Verify
-            | Command::Sweep { .. }
-            | Command::Exempt { .. }
-            | Command::Leave { .. }
-            | Command::Unexempt { .. }
-            | Command::Withdraw { .. }
-            | Command::Retry { .. }
-            | Command::Restore { .. } => false,
+            Effect::Question | Effect::Copy => Class::Question,
+            Effect::Change | Effect::Wish => Class::FreshLook,
         }
     }
+}
 
-    /// Whether what it wants is recorded before it is acknowledged: an acknowledged wish is not lost.
-    pub(crate) fn is_kept_first(&self) -> bool {
+const ASK_THAT: &str = "ask that";
+
+impl Facts {
+    fn new(word: &'static str, role: Role, effect: Effect, what: &'static str) -> Facts {
+        Facts { word, role, effect, what, is_about_all: false }
+    }
+
+    fn question(word: &'static str) -> Facts {
+        Facts::new(word, Role::Viewer, Effect::Question, ASK_THAT)
+    }
+
+    fn about_all(self) -> Facts {
+        Facts { is_about_all: true, ..self }
+    }
+}
+
+impl Command {
+    /// Returns what the command is, apart from its arguments.
+    pub(crate) fn facts(&self) -> Facts {
+        use Effect::{Change, Copy, Wish};
+        use Role::{Admin, Approver, Viewer};
         match self {
-            Command::Sweep { .. }
-            | Command::Pause { .. }
-            | Command::Resume { .. }
-            | Command::Withdraw { .. }
-            | Command::Retry { .. } => true,
-            Command::Status
-            | Command::Preview { .. }
-            | Command::Pending
-            | Command::Why { .. }
-            | Command::Exempt { .. }
-            | Command::Leave { .. }
-            | Command::Unexempt { .. }
-            | Command::Restore { .. }
-            | Command::Exemptions
-            | Command::Verify
-            | Command::Audit { .. }
-            | Command::Export { .. }
-            | Command::Report { .. }
-            | Command::Evidence { .. } => false,
+            Command::Status => Facts::question("status").about_all(),
+            Command::Preview { .. } => Facts::question("preview"),
+            Command::Pending => Facts::question("pending").about_all(),
+            Command::Why { .. } => Facts::question("why").about_all(),
+            Command::Exemptions => Facts::question("exemptions").about_all(),
+            Command::Audit { .. } => Facts::question("audit").about_all(),
+            Command::Verify => Facts::question("verify"),
+            Command::Sweep { .. } => Facts::new("sweep", Approver, Wish, "start a sweep"),
+            Command::Exempt { .. } => Facts::new("exempt", Approver, Change, "exempt an account"),
+            Command::Unexempt { .. } => Facts::new("unexempt", Approver, Change, "end an exemption"),
+            Command::Restore { .. } => Facts::new("restore", Approver, Change, "restore an account"),
+            Command::Withdraw { .. } => Facts::new("withdraw", Approver, Wish, "withdraw a request"),
+            Command::Retry { .. } => Facts::new("retry", Approver, Wish, "retry suspensions"),
+            // Anyone who pauses or resumes all is told which are not.
+            Command::Pause { .. } => Facts::new("pause", Admin, Wish, "pause it"),
+            Command::Resume { .. } => Facts::new("resume", Admin, Wish, "resume it"),
+            Command::Export { .. } => {
+                Facts::new("export", Approver, Copy, "export the audit trail").about_all()
+            }
+            Command::Report { .. } => Facts::new("report", Viewer, Copy, ASK_THAT).about_all(),
+            Command::Evidence { .. } => {
+                Facts::new("evidence", Approver, Copy, "export the evidence").about_all()
+            }
         }
     }
 
@@ -315,8 +310,7 @@ impl Command {
         let (form, option, words) = match self {
             Command::Sweep { which } => (Form::which("sweep"), &which.policy, &which.words),
             Command::Preview { which, .. } => (Form::which("preview"), &which.policy, &which.words),
-            Command::Exempt { about } => (Form::exemption("exempt"), &about.policy, &about.words),
-            Command::Leave { about } => (Form::exemption("leave"), &about.policy, &about.words),
+            Command::Exempt { about } => (Form::exemption(), &about.policy, &about.words),
             Command::Unexempt { about } => (Form::account("unexempt"), &about.policy, &about.words),
             Command::Restore { about } => (Form::account("restore"), &about.policy, &about.words),
             Command::Withdraw { words, .. } => (Form::request("withdraw"), &None, words),
@@ -334,30 +328,5 @@ impl Command {
             | Command::Evidence { .. } => return None,
         };
         Some((form, option.as_deref(), words.as_deref().unwrap_or_default()))
-    }
-
-    /// The role that it needs, the word of the audit trail for it, and what it does, to follow "may".
-    pub(crate) fn needs(&self) -> (Role, &'static str, &'static str) {
-        match self {
-            Command::Status => (Role::Viewer, "status", "ask that"),
-            Command::Sweep { .. } => (Role::Approver, "sweep", "start a sweep"),
-            Command::Preview { .. } => (Role::Viewer, "preview", "ask that"),
-            Command::Pending => (Role::Viewer, "pending", "ask that"),
-            Command::Why { .. } => (Role::Viewer, "why", "ask that"),
-            Command::Exempt { .. } => (Role::Approver, "exempt", "exempt an account"),
-            Command::Leave { .. } => (Role::Approver, "leave", "exempt an account"),
-            Command::Unexempt { .. } => (Role::Approver, "unexempt", "end an exemption"),
-            Command::Restore { .. } => (Role::Approver, "restore", "restore an account"),
-            Command::Withdraw { .. } => (Role::Approver, "withdraw", "withdraw a request"),
-            Command::Retry { .. } => (Role::Approver, "retry", "retry suspensions"),
-            Command::Pause { .. } => (Role::Admin, "pause", "pause it"),
-            Command::Resume { .. } => (Role::Admin, "resume", "resume it"),
-            Command::Verify => (Role::Viewer, "verify", "ask that"),
-            Command::Exemptions => (Role::Viewer, "exemptions", "ask that"),
-            Command::Audit { .. } => (Role::Viewer, "audit", "ask that"),
-            Command::Export { .. } => (Role::Approver, "export", "export the audit trail"),
-            Command::Report { .. } => (Role::Viewer, "report", "ask that"),
-            Command::Evidence { .. } => (Role::Approver, "evidence", "export the evidence"),
-        }
     }
 }

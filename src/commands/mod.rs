@@ -30,7 +30,7 @@ use crate::authz::Authz;
 use crate::authz::rights::Rights;
 use crate::chat::{Ack, Card, Inbound, Mark, Text};
 use crate::commands::asked::Asked;
-use crate::commands::grammar::{Command, Line, Which};
+use crate::commands::grammar::{Command, Effect, Facts, Line, Which};
 use crate::commands::tail::Said;
 use crate::domain::person::Stranger;
 use crate::outbox::Outbox;
@@ -89,20 +89,21 @@ impl Commands {
         };
         let command = line.command.unwrap_or(Command::Status);
         let here = line.here.then(|| channel.to_owned());
-        if command.is_kept_first() {
+        let effect = command.facts().effect;
+        if effect == Effect::Wish {
             self.give(inbound, here.as_deref(), self.answer(inbound, here.as_deref(), command).await?);
             return Ok(Ack::Done);
         }
         let (this, inbound) = (Arc::clone(self), inbound.clone());
-        let (reply, only_asks, class) = (inbound.reply.clone(), command.is_question(), command.class());
+        let reply = inbound.reply.clone();
         let answered = async move {
             this.give(&inbound, here.as_deref(), this.answer(&inbound, here.as_deref(), command).await?);
             Ok(())
         };
-        if only_asks {
+        if effect == Effect::Question {
             self.background_question(reply, answered);
         } else {
-            self.outbox.background(class, reply, answered);
+            self.outbox.background(effect.class(), reply, answered);
         }
         Ok(Ack::Done)
     }
@@ -166,7 +167,7 @@ impl Commands {
         here: Option<&str>,
         command: Command,
     ) -> anyhow::Result<Answer> {
-        let (role, word, what) = command.needs();
+        let Facts { word, role, what, is_about_all, .. } = command.facts();
         let mut rights = match self.authz.granted(&inbound.user, role).await {
             Ok(rights) => rights,
             Err(stranger) => {
@@ -194,7 +195,7 @@ impl Commands {
         let Rights { granted, unsure } = rights;
         let (key, at) = (&inbound.key, inbound.received_at);
         let asked = Asked { key, at, granted, unsure, reached: OnceLock::new() };
-        let leaves_out = command.is_about_all() && !asked.unsure.is_empty();
+        let leaves_out = is_about_all && !asked.unsure.is_empty();
         let mut answer = self.answer_to(inbound, here, &asked, command).await?;
         if leaves_out {
             answer = answers::leaves_some_out(answer);
@@ -223,8 +224,7 @@ impl Commands {
             Command::Pending => Ok(Ok(self.pending(&asked.policies()).await?)),
             Command::Preview { page, .. } => self.preview(asked, policy, page.saturating_sub(1)).await,
             Command::Why { person } => self.why(&asked.policies(), &person).await,
-            Command::Exempt { about } => return self.exempt(asked, &about, false).await,
-            Command::Leave { about } => return self.exempt(asked, &about, true).await,
+            Command::Exempt { about } => return self.exempt(asked, &about).await,
             Command::Unexempt { about } => self.unexempt(asked, &about.person, &said).await,
             Command::Restore { about } => self.restore_asked(asked, &about.person, &said).await,
             Command::Withdraw { request, .. } => self.withdraw(inbound, &request, reason.to_owned()).await,

@@ -47,9 +47,9 @@ impl Form {
         Form { verb, takes: Takes::PolicyOfAccount }
     }
 
-    /// Makes the form of `exempt` and `leave`: an account under a policy, for a time.
-    pub(crate) fn exemption(verb: &'static str) -> Form {
-        Form { verb, takes: Takes::PolicyAndTimes }
+    /// Makes the form of `exempt`: an account under a policy, for a time.
+    pub(crate) fn exemption() -> Form {
+        Form { verb: "exempt", takes: Takes::PolicyAndTimes }
     }
 
     /// Makes the form of `withdraw` and `retry`: a request, which has its policy.
@@ -482,7 +482,7 @@ mod tests {
     #[test]
     fn times_come_before_the_reason_in_any_order() {
         assert_reads(
-            Form::exemption("exempt"),
+            Form::exemption(),
             &[
                 ("for 30d on leave", "||2026-11-13|on leave"),
                 ("for two weeks holiday", "||2026-10-28|holiday"),
@@ -500,7 +500,7 @@ mod tests {
             ],
         );
         assert_asks_back(
-            Form::exemption("exempt"),
+            Form::exemption(),
             &[
                 ("until", "missing after until"),
                 ("until soon off", "I can't read soon as a day"),

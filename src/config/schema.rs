@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::section;
 use super::{Config, Key};
 
 /// What it says about each key stands above the key.
@@ -42,6 +43,13 @@ fn object(keys: &[Key], words: &BTreeMap<(&str, &str), String>, section: &str) -
         }
         if let Some(words) = words.get(&(section, key.name)) {
             shape["description"] = json!(words);
+        }
+        if let Some(old) = section::old_name(key.name) {
+            let words = format!("The old name of {}, which still works.", key.name);
+            let mut old_shape = shape.clone();
+            old_shape["deprecated"] = json!(true);
+            old_shape["description"] = json!(words);
+            properties.insert(old.to_owned(), old_shape);
         }
         properties.insert(key.name.to_owned(), shape);
     }

@@ -11,13 +11,29 @@ use chrono::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::Key;
 use super::duration;
 use super::report::{Report, looks_secret, nearest, quote};
 use super::settings::{self, Setting, Shown};
 use crate::domain::calendar::Period;
+
+/// Keys that were renamed, each with its old name, which still works.
+const RENAMED: [(&str, &str); 7] = [
+    ("monitoring", "watch"),
+    ("check_sign_in_log", "second_look"),
+    ("account_owners", "own_accounts"),
+    ("approval_timeout", "answer_within"),
+    ("execute_within", "carry_out_within"),
+    ("restore_button_for", "undo_for"),
+    ("drift_watch", "watch_suspended_for"),
+];
+
+/// The name that a key had before.
+pub(super) fn old_name(key: &str) -> Option<&'static str> {
+    RENAMED.iter().find(|(now, _)| *now == key).map(|(_, old)| *old)
+}
 
 /// A value and the byte of the file where it stands.
 #[derive(Clone, Debug)]
@@ -80,6 +96,28 @@ impl<'r> Section<'r> {
         }
     }
 
+    /// The key and its value as the file has them, be it under the key's old name.
+    fn entry(&self, key: &str) -> Option<(&'r Spanned<DeString<'r>>, &'r Spanned<DeValue<'r>>)> {
+        let table = self.table?;
+        table.get_key_value(key).or_else(|| table.get_key_value(old_name(key)?))
+    }
+
+    /// Says what the key is called now, if the file has its old name.
+    fn note_old_name(&self, key: &str) {
+        let Some(old) = old_name(key) else { return };
+        let Some((written, _)) = self.table.and_then(|table| table.get_key_value(old)) else { return };
+        let at = written.span().start;
+        if self.table.is_some_and(|table| table.contains_key(key)) {
+            self.problem(
+                at,
+                &format!("{old} is the old name of {key}, which is set too; remove one of them"),
+            );
+        } else {
+            let place = self.report.place(at);
+            self.report.warning(format!("{place}: {old} is called {key} now; the old name still works"));
+        }
+    }
+
     /// Looks a key up, and notes that it is a key, of which shape, and what it is set to.
     fn ask(
         &self,
@@ -87,7 +125,8 @@ impl<'r> Section<'r> {
         default: Option<Value>,
         mut shape: Value,
     ) -> Option<&'r Spanned<DeValue<'r>>> {
-        let written = self.table.and_then(|table| table.get_key_value(key));
+        let written = self.entry(key);
+        self.note_old_name(key);
         match (written, &default) {
             (Some((name, value)), _) => {
                 let value = settings::plain(value.get_ref());
@@ -270,7 +309,7 @@ impl<'r> Section<'r> {
 
     /// A duration within bounds; nothing, where the key says 0.
     pub(super) fn duration_or_off(&self, span: &Span) -> Option<Duration> {
-        let value = self.table.and_then(|table| table.get(span.key)).map(Spanned::get_ref);
+        let value = self.entry(span.key).map(|(_, value)| value.get_ref());
         let off = match value {
             Some(DeValue::Integer(number)) => number.as_str() == "0",
             Some(DeValue::String(text)) => matches!(text.as_ref(), "0" | "0d"),
@@ -359,7 +398,7 @@ impl<'r> Section<'r> {
 
     /// Where the key stands, if it was written, whatever its value.
     pub(super) fn position_of(&self, key: &str) -> Option<usize> {
-        self.table?.get_key_value(key).map(|(key, _)| key.span().start)
+        self.entry(key).map(|(key, _)| key.span().start)
     }
 
     /// Refuses a secret that is written into the file, with the two ways to give it.
@@ -373,7 +412,8 @@ impl<'r> Section<'r> {
     pub(super) fn finish(&self) {
         let asked = self.asked.borrow();
         let entries = self.table.into_iter().flat_map(DeTable::iter);
-        for (key, _) in entries.filter(|(key, _)| !asked.contains(&key.get_ref().as_ref())) {
+        let is_key = |name: &str| asked.iter().any(|key| *key == name || old_name(key) == Some(name));
+        for (key, _) in entries.filter(|(key, _)| !is_key(key.get_ref())) {
             let (at, name) = (key.span().start, key.get_ref().as_ref());
             let hint = match nearest(name, asked.iter().copied()) {
                 Some(near) => format!("did you mean \"{near}\"?"),

@@ -141,13 +141,6 @@ pub fn refusal(refusal: &Refusal) -> Text {
     }
 }
 
-/// `leave` without a start.
-pub fn leave_needs_a_start() -> Text {
-    Text::plain("The start is missing. Write it like ")
-        .with(Span::Code("leave LOGIN from 2026-12-20 until 2027-01-07 REASON".into()))
-        .then(". Nothing was changed.")
-}
-
 /// Answers a person who asked to restore an account. It is `again` if the account is being restored already.
 pub fn restore_asked(
     account: &Account,
