@@ -99,10 +99,9 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// Returns whether this error says something else than the last one. Numbers and what stands in parentheses are a
-    /// time or the name of a single call, and differ each time.
+    /// Returns whether this error says something else than the last one.
     fn is_new(&self, error: &str) -> bool {
-        self.error.as_deref().is_none_or(|last| gist(last) != gist(error))
+        self.error.as_deref().is_none_or(|last| summary(last) != summary(error))
     }
 
     fn is_none(&self) -> bool {
@@ -110,20 +109,19 @@ impl Trouble {
     }
 }
 
-fn gist(error: &str) -> String {
+/// What makes an error the same as another one: its words without figures, such as the minutes of a clock, and without
+/// what stands in parentheses, such as the id of the call.
+pub fn summary(error: &str) -> String {
     let mut depth = 0_u32;
-    let outside = |c: &char| match c {
-        '(' => {
-            depth += 1;
-            false
+    let same = |c: &char| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
         }
-        ')' => {
-            depth = depth.saturating_sub(1);
-            false
-        }
-        other => depth == 0 && !other.is_ascii_digit(),
+        depth == 0 && !c.is_ascii_digit()
     };
-    error.chars().filter(outside).collect()
+    error.chars().filter(same).collect()
 }
 
 /// How we know that a call took effect.

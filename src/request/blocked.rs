@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use crate::authz::deciders::WRITTEN_TO_MAX;
+use crate::domain::attempt::summary;
 use crate::domain::candidate::Candidate;
 use crate::domain::policy::{Policy, execute_by, hex};
 use crate::domain::request::{Decision, Request};
@@ -115,7 +116,7 @@ impl Requests {
         why: &str,
     ) -> anyhow::Result<Option<DateTime<Utc>>> {
         let told = self.told_of(request).await?;
-        let which = digest(why);
+        let which = fingerprint(why);
         let number = match told.open.iter().find(|(_, open, _)| *open == which) {
             Some((number, ..)) => *number,
             None if told.count >= TOLD_MAX => return Ok(None),
@@ -189,20 +190,9 @@ fn key(request: &Request, number: u32, which: &str) -> String {
     format!("{}{number:02}:{which}", prefix(request))
 }
 
-/// What makes an obstacle the same one: its words without figures, such as the minutes of a clock, and without what stands
-/// in brackets, such as the number of the call.
-fn digest(why: &str) -> String {
-    let mut depth = 0_u32;
-    let same = |c: &char| {
-        match c {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        depth == 0 && !c.is_ascii_digit()
-    };
-    let words: String = why.chars().filter(same).collect();
-    hex(&Sha256::digest(words))[..8].to_owned()
+/// The name of an obstacle in a message's key.
+fn fingerprint(why: &str) -> String {
+    hex(&Sha256::digest(summary(why)))[..8].to_owned()
 }
 
 /// What blocks all suspensions of a request until a person fixes it.
@@ -260,9 +250,9 @@ mod tests {
         let said = |right, call| {
             format!("the API token may not {right} (HTTP 403, E0000006, request {call}): grant it")
         };
-        assert_eq!(digest(&said("read users", "a1")), digest(&said("read users", "b2")));
-        assert_ne!(digest(&said("read users", "a1")), digest(&said("suspend users", "a1")));
-        assert_ne!(digest("what is said (7) first"), digest("what is said (7) last"));
+        assert_eq!(fingerprint(&said("read users", "a1")), fingerprint(&said("read users", "b2")));
+        assert_ne!(fingerprint(&said("read users", "a1")), fingerprint(&said("suspend users", "a1")));
+        assert_ne!(fingerprint("what is said (7) first"), fingerprint("what is said (7) last"));
     }
 
     #[test]
