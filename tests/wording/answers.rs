@@ -115,7 +115,6 @@ async fn every_other_note_is_a_sentence() {
         refusals::cant_look_up(),
         refusals::ask_again(),
         refusals::busy(40),
-        exemptions::leave_needs_a_start(),
         exemptions::restore_asked(&account(NAMES[1]), None, at(0) + days(7)),
         Text::plain(refusals::kept_on_card(7)),
         form::no_day(),
