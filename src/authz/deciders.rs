@@ -17,8 +17,9 @@ use crate::domain::audit::Person;
 use crate::domain::candidate::Candidate;
 use crate::domain::deciders::{Deciders, Lack, Unable};
 use crate::domain::fold::folded;
-use crate::domain::policy::{People, Policy, PolicyName};
+use crate::domain::policy::{Policy, PolicyName};
 use crate::domain::request::Request;
+use crate::domain::settings::People;
 use crate::services::lock;
 
 /// How many people are looked up at once.

@@ -15,8 +15,9 @@ use crate::authz::deciders::SoFar;
 use crate::chat::{ChatError, ChatUser};
 use crate::domain::audit::Person;
 use crate::domain::person::{Known, Stranger};
-use crate::domain::policy::{People, Policy};
+use crate::domain::policy::Policy;
 use crate::domain::request::Voter;
+use crate::domain::settings::People;
 use crate::services::{Services, lock};
 
 /// How long a click may wait for the chat system to say who clicked; Slack wants its acknowledgement within 3 s.

@@ -7,8 +7,9 @@ use chrono_tz::Tz;
 use serde_json::json;
 
 use crate::domain::calendar::{Calendar, Period};
-use crate::domain::policy::{Rule, Schedule};
+use crate::domain::policy::Rule;
 use crate::domain::schedule;
+use crate::domain::settings::Schedule;
 
 use super::Surroundings;
 use super::ics::{self, DAYS_MAX, Wrong, YEARS};

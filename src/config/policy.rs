@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use crate::domain::account::UserType;
 use crate::domain::calendar::Calendar;
-use crate::domain::policy::{ExemptAttribute, Limits, OwnAccounts, People, Policy, Rule, Schedule};
+use crate::domain::policy::{ExemptAttribute, OwnAccounts, Policy, Rule};
 use crate::domain::schedule;
+use crate::domain::settings::{Limits, People, Schedule};
 
 use super::report::{nearest, quote};
 use super::section::{Found, Scale, Section, Span};

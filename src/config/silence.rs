@@ -3,8 +3,7 @@
 use chrono::Duration;
 use serde_json::json;
 
-use crate::domain::policy::People;
-use crate::domain::silence::Silence;
+use crate::domain::settings::{People, Silence};
 
 use super::duration;
 use super::policy::{group, texts_like};

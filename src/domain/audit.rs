@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::account::AccountId;
 use super::fold::folded;
-use super::policy::hex;
+use super::hash::hex;
 
 /// The hash that stands before the first event.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";

@@ -387,7 +387,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::domain::audit::{Action, Actor, Draft};
-    use crate::domain::policy::Schedule;
+    use crate::domain::settings::Schedule;
     use crate::engine::bench::{Bench, policy};
     use crate::identity::IdentityError;
     use crate::identity::watched::Problem;

@@ -18,7 +18,7 @@ use tokio::net::{TcpStream, UdpSocket};
 use url::Url;
 
 use crate::domain::audit::{Action, AuditEvent};
-use crate::domain::policy::hex;
+use crate::domain::hash::hex;
 use crate::files::{self, PRIVATE};
 use crate::net::{self, Cause, Network};
 

@@ -22,8 +22,9 @@ use sha2::{Digest, Sha256};
 
 use crate::authz::Authz;
 use crate::chat::{Card, ChatError, Mark, MessageRef, ReplyTo};
+use crate::domain::hash::hex;
 use crate::domain::lineage::request_of;
-use crate::domain::policy::{Policy, hex};
+use crate::domain::policy::Policy;
 use crate::domain::waiting;
 use crate::reports::Reports;
 use crate::services::{Services, lock, reference};

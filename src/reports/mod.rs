@@ -18,7 +18,8 @@ use std::sync::{Arc, Mutex};
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::policy::{Policy, hex};
+use crate::domain::hash::hex;
+use crate::domain::policy::Policy;
 use crate::domain::report::{self, Listing, Report};
 use crate::domain::when::Period;
 use crate::services::Services;

@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
     use crate::domain::audit::{Action, Actor, Draft};
-    use crate::domain::candidate::Shown;
+    use crate::domain::snapshot::Shown;
     use crate::engine::bench::{Bench, policy, shown};
     use crate::store::AuditContext;
 

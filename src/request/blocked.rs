@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::authz::deciders::WRITTEN_TO_MAX;
 use crate::domain::candidate::Candidate;
-use crate::domain::policy::{Policy, execute_by, hex};
+use crate::domain::hash::hex;
+use crate::domain::policy::{Policy, execute_by};
 use crate::domain::request::{Decision, Request};
 use crate::domain::waiting::earliest;
 use crate::outbox::Identity;

@@ -7,9 +7,10 @@ use serde_json::json;
 
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, Draft, Subject};
-use crate::domain::candidate::{CandidateState, Shown};
+use crate::domain::candidate::CandidateState;
 use crate::domain::plan::{Counts, Verdict};
 use crate::domain::request::{self, Became, Request, RequestState, list_hash};
+use crate::domain::snapshot::Shown;
 
 use super::codec::{json_text, time_text};
 use super::past::open_accounts;

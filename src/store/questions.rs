@@ -6,8 +6,9 @@ use serde_json::json;
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, Actor, Draft, Person, Subject};
 use crate::domain::candidate::CandidateState;
-use crate::domain::concern::{self, Answer, Asking, Question, Refusal, Role};
+use crate::domain::concern::{self, Answer, Asking, Question, Refusal};
 use crate::domain::request::{Request, RequestState};
+use crate::domain::template::Role;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text};

@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 use crate::domain::account::AccountId;
 use crate::domain::attempt::{self, Dropped, Sessions, Unproven};
 use crate::domain::audit::Action;
-use crate::domain::candidate::{self, Candidate, CandidateState, Shown, Skip, Step};
+use crate::domain::candidate::{self, Candidate, CandidateState, Skip, Step};
 use crate::domain::request::{self, Became, Request, RequestState, Transition, list_hash, proof};
+use crate::domain::snapshot::Shown;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};

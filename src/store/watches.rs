@@ -4,8 +4,9 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
-use crate::domain::candidate::{Candidate, Shown};
+use crate::domain::candidate::Candidate;
 use crate::domain::drift::{self, Back, End, Ours, Seen, Step, Watch};
+use crate::domain::snapshot::Shown;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};

@@ -8,12 +8,12 @@ use futures_util::{StreamExt, stream};
 
 use crate::authz::deciders;
 use crate::domain::account::{Account, AccountId};
-use crate::domain::assess::{Assessment, SecondLook, Standing, assess, needs_second_look, settled};
+use crate::domain::assess::{Assessment, Standing, assess, needs_second_look, settled};
 use crate::domain::audit::Subject;
 use crate::domain::exemption::Granted;
 use crate::domain::plan::{Assessed, Counts, Past, Plan, Verdict, plan};
 use crate::domain::policy::{Policy, Rule};
-use crate::domain::sighting::{Memory, known};
+use crate::domain::sighting::{Memory, SecondLook, known};
 use crate::identity::{IdentityError, LogRead, Looks, Protected, SecondLooks};
 use crate::request::standing::restored_at;
 use crate::services::listings::Counter;

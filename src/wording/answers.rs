@@ -392,7 +392,7 @@ fn suspended_by(why: &Why) -> Option<Text> {
 
 fn facts(account: &Account, standing: &Standing) -> Text {
     use crate::domain::account::Reading;
-    use crate::domain::assess::SecondLook;
+    use crate::domain::sighting::SecondLook;
     let reading = |text: Text, reading: &Reading| match reading {
         Reading::At(at) => text.with(Span::Time(*at)),
         Reading::Never => text.then("never"),

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use crate::chat::{Card, MessageRef, Span, Text};
-use crate::domain::policy::People;
 use crate::domain::request::Request;
+use crate::domain::settings::People;
 use crate::wording::accounts;
 use crate::wording::notices::{NAMED_MAX, spoken};
 

@@ -36,11 +36,12 @@ use crate::domain::assess::{Assessment, Exemption, Grace, Idle, Signal};
 use crate::domain::attempt::{Attempt, Confirmation, Dropped, Sessions, Trouble, Unproven};
 use crate::domain::audit::Person;
 use crate::domain::calendar::Period;
-use crate::domain::candidate::{Candidate, CandidateState, Shown, Skip};
+use crate::domain::candidate::{Candidate, CandidateState, Skip};
 use crate::domain::plan::Guard;
 use crate::domain::policy::Rule;
 use crate::domain::request::Decision;
 use crate::domain::sighting::{Sign, Way};
+use crate::domain::snapshot::Shown;
 use crate::identity::watched::Problem;
 use crate::wording::card::cut;
 

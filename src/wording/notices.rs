@@ -6,8 +6,9 @@ use crate::chat::{Block, Card, MessageRef, Span, Text};
 use crate::domain::attempt::Sessions;
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::plan::{Counts, Guard};
-use crate::domain::policy::{People, Rule};
+use crate::domain::policy::Rule;
 use crate::domain::request::{Request, RequestState, Retry};
+use crate::domain::settings::People;
 use crate::domain::silence::Kind;
 use crate::wording::card::{paragraph_chars, starts};
 use crate::wording::{

@@ -7,10 +7,9 @@ use chrono::{DateTime, Utc};
 
 use crate::chat::{Block, Button, Card, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
-use crate::domain::concern::{
-    Answer, Answered, Asking, Field, Piece, Question, Refusal, Role, Template, manager_of,
-};
+use crate::domain::concern::{Answer, Answered, Asking, Question, Refusal, manager_of};
 use crate::domain::request::{Request, RequestState};
+use crate::domain::template::{Field, Piece, Role, Template};
 use crate::wording::actions::ButtonAction;
 use crate::wording::{counted, idle_for, idle_in_words, mention, period, shown_who};
 

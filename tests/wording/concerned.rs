@@ -6,12 +6,12 @@ use inactive_contractors::chat::Text;
 use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::audit::{Person, Subject};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
-use inactive_contractors::domain::concern::{
-    Answer, Answered, Asking, Question, Refusal, Role, Template, WORDING_MAX,
-};
-use inactive_contractors::domain::digest::{Period, Tally};
+use inactive_contractors::domain::concern::{Answer, Answered, Asking, Question, Refusal};
+use inactive_contractors::domain::digest::Tally;
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Request, RequestState};
+use inactive_contractors::domain::settings::Period;
+use inactive_contractors::domain::template::{Role, Template, WORDING_MAX};
 use inactive_contractors::wording::outreach;
 use inactive_contractors::wording::outreach::Message;
 use inactive_contractors::wording::{card, digest, refusals};
