@@ -13,15 +13,14 @@ const GROUND: [(&str, &[&str]); 11] = [
     ("scheduler", &["clock"]),
     ("identity", &["domain", "clock", "net", "scheduler"]),
     ("chat", &["clock", "net", "scheduler"]),
+    ("store", &["domain", "files"]),
     ("forward", &["domain", "store", "net", "files"]),
-    ("store", &["domain", "forward", "files"]),
     ("config", &["domain", "forward", "net"]),
-    ("wording", &["domain", "identity", "chat", "store", "forward"]),
+    ("wording", &["domain", "identity", "chat", "store"]),
 ];
 const WORKFLOW: [&str; 9] =
     ["services", "authz", "reports", "outbox", "request", "sweep", "commands", "inbox", "engine"];
-const SERVICES: [&str; 8] =
-    ["domain", "identity", "chat", "store", "forward", "clock", "scheduler", "wording"];
+const SERVICES: [&str; 8] = ["domain", "identity", "chat", "store", "clock", "scheduler", "wording"];
 
 /// What is above the workflow may import all of it: the wiring, what watches it from outside, the commands of the binary.
 const ROOF: [&str; 7] = ["bot", "cli", "exit", "lib", "main", "monitoring", "traces"];

@@ -7,12 +7,12 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
 use crate::chat::{Connection, time_in_words};
+use crate::domain::audit::{BEHIND_MAX, Behind};
 use crate::domain::lineage::DatabaseId;
 use crate::domain::policy::Policy;
 use crate::domain::schedule;
 use crate::domain::sweep::slot_key;
 use crate::engine::{Engine, TICK_MAX};
-use crate::forward::{BEHIND_MAX, Behind};
 use crate::identity::watched::LastAnswer;
 use crate::reports::overview::outcome;
 use crate::services::work::Work;

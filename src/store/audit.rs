@@ -12,7 +12,7 @@ use crate::domain::request::Request;
 
 use super::codec::{Cells, json_text, time_text};
 use super::tx::{Row, Tx, params};
-use super::{Store, StoreError, archive};
+use super::{Store, StoreError};
 
 /// The version that writes an event.
 const BOT: &str = env!("CARGO_PKG_VERSION");
@@ -72,8 +72,7 @@ impl Store {
 
     /// As [`Store::verify`]; tells `told` now and then the number of the last event that was read.
     pub async fn verify_telling(&self, told: &(dyn Fn(u64) + Sync)) -> Result<Verified, StoreError> {
-        let (archived, head) =
-            self.read(|tx| archive::archived(tx)).await?.unwrap_or_else(|| (0, GENESIS.to_owned()));
+        let (archived, head) = self.read(|tx| archived(tx)).await?.unwrap_or_else(|| (0, GENESIS.to_owned()));
         let mut so_far = Verified { archived, events: archived, head, broken_at: None };
         let mut vouched = archived == 0;
         loop {
@@ -174,7 +173,7 @@ pub(super) fn draft(
 
 /// The next events, and whether one of them says that the trail begins where it does.
 fn verify_chunk(tx: &dyn Tx, mut so_far: Verified) -> Result<(Verified, bool), StoreError> {
-    let begins = archive::archived(tx)?;
+    let begins = archived(tx)?;
     let mut vouches = false;
     let (mut at_end, mut actors) = (true, Actors::default());
     let after = so_far.events;
@@ -277,4 +276,9 @@ pub(super) fn decode(row: &Row<'_>) -> Result<AuditEvent, StoreError> {
         prev_hash: cells.get("prev_hash")?,
         hash: cells.get("hash")?,
     })
+}
+
+/// Number and hash of the last event that was archived.
+pub(super) fn archived(tx: &dyn Tx) -> Result<Option<(i64, String)>, StoreError> {
+    tx.first("SELECT seq, hash FROM audit_archived", params![], |row| Ok((row.get(0)?, row.get(1)?)))
 }

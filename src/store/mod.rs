@@ -37,14 +37,17 @@ mod homes;
 mod inspect;
 mod jobs;
 mod lineage;
+mod lineage_row;
 mod messages;
 mod missed;
 mod once;
 mod past;
+mod pause_rows;
 mod pauses;
 mod policies;
 mod questions;
 mod receipts;
+mod request_rows;
 mod requests;
 mod restorations;
 mod reviews;
@@ -111,7 +114,7 @@ impl Store {
         jobs: mpsc::Sender<Job>,
         lost: watch::Receiver<Option<StoreError>>,
     ) -> Result<Store, StoreError> {
-        let lineage = watch::channel(Arc::new(lineage::load(tx)?)).0;
+        let lineage = watch::channel(Arc::new(lineage_row::load(tx)?)).0;
         Ok(Store { jobs, written: watch::channel(()).0, lost, lineage, stops: stops::Stops::default() })
     }
 

@@ -13,7 +13,7 @@ use crate::domain::template::Role;
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text};
 use super::tx::{Row, Tx, Value, marks, params};
-use super::{Store, StoreError, receipts, requests};
+use super::{Store, StoreError, receipts, request_rows};
 
 const OF_REQUEST: &str = "SELECT * FROM question WHERE request = ?1 ORDER BY id";
 
@@ -43,7 +43,7 @@ impl Store {
             return Ok(before);
         }
         self.write(move |tx| {
-            let (request, candidates) = requests::need(tx, request)?;
+            let (request, candidates) = request_rows::need(tx, request)?;
             if matches!(request.state, RequestState::Pending { .. }) {
                 let waiting = candidates.iter().filter(|one| one.state == CandidateState::Proposed);
                 for candidate in waiting {
@@ -96,7 +96,7 @@ impl Store {
         self.write(move |tx| {
             let question =
                 load(tx, id)?.ok_or_else(|| StoreError::Missing { table: "question", id: id.to_string() })?;
-            let (request, _) = requests::need(tx, question.request)?;
+            let (request, _) = request_rows::need(tx, question.request)?;
             let answered = concern::answer(&question, &request, &by, answer, received_at);
             let outcome = if answered.is_ok() { "answered" } else { "refused" };
             if !receipts::settle_once(tx, &key, outcome, now)? {

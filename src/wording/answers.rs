@@ -5,14 +5,13 @@ use chrono::{DateTime, Duration, Utc};
 use crate::chat::{Block, Button, Card, Connection, MessageRef, Span, Text};
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::{Assessment, Standing};
-use crate::domain::audit::{Action, Actor, AuditEvent};
+use crate::domain::audit::{Action, Actor, AuditEvent, Behind};
 use crate::domain::exemption::Granted;
 use crate::domain::pause::Pause;
 use crate::domain::plan::{Assessed, Plan, Verdict};
 use crate::domain::policy::{Policy, Rule};
 use crate::domain::progress::Progress;
 use crate::domain::request::{Request, RequestState};
-use crate::forward::Behind;
 use crate::identity::watched::LastAnswer;
 use crate::wording::actions::ButtonAction;
 use crate::wording::{
