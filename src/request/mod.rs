@@ -34,8 +34,8 @@ use crate::request::blocked::Obstacle;
 use crate::request::suspend::Effort;
 use crate::services::{Services, card_key, lock};
 use crate::store::{AuditQuery, NewSweep, StartedSweep, counts};
-use crate::wording::before::Before;
-use crate::wording::{card, notices};
+use crate::wording::card_view::Before;
+use crate::wording::{card, card_view, notices};
 
 /// A deadline that has passed may have to wait for a click that came in time; it is looked at again this often.
 const OVERDUE_EVERY: Duration = Duration::seconds(1);
@@ -293,7 +293,7 @@ impl Requests {
             denied: self.s.store.denied_before(id).await?,
             exempted: self.s.store.exemptions_in_force(&request.policy, self.s.clock.now()).await?,
         };
-        let view = card::View {
+        let view = card_view::View {
             successor: successor.as_ref(),
             links: &links,
             obstacle: obstacle.as_deref(),

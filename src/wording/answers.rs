@@ -18,18 +18,10 @@ use crate::wording::{
     account_who, accounts, assessment_in_words, events, mention, problem_in_words, span_of_time,
 };
 
-/// Lines of a list in an answer that one person sees; Slack cuts such answers at a few thousand characters.
-pub const LINES_MAX: usize = 20;
+use super::layout::{LINES_MAX, list};
 
 /// Exemptions in the answer to `why`.
 const WHY_EXEMPTIONS: usize = 5;
-
-/// A title, and lines below it.
-pub fn list(title: Text, lines: Vec<Text>) -> Card {
-    let mut blocks = vec![Block::Section(title.clone())];
-    blocks.extend(lines.into_iter().take(45).map(Block::Section));
-    Card { summary: title, blocks }
-}
 
 /// A button that asks `line` in place of the answer that it stands on.
 pub fn ask_button(label: &str, line: String) -> Button {
@@ -231,7 +223,7 @@ pub fn pending(open: &[(Request, Option<MessageRef>)]) -> Card {
     for (request, message) in open.iter().take(LINES_MAX) {
         card.blocks.push(Block::Section(request_line(request, message.as_ref())));
         if request.can_be_reviewed() {
-            card.blocks.push(Block::Buttons(vec![crate::wording::card::review_button(request)]));
+            card.blocks.push(Block::Buttons(vec![crate::wording::card_view::review_button(request)]));
         }
     }
     if open.len() > LINES_MAX {

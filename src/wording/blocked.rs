@@ -6,7 +6,8 @@ use crate::chat::{Card, MessageRef, Span, Text};
 use crate::domain::request::Request;
 use crate::domain::settings::People;
 use crate::wording::accounts;
-use crate::wording::notices::{NAMED_MAX, spoken};
+use crate::wording::layout::spoken;
+use crate::wording::notices::NAMED_MAX;
 
 /// What there is to say of an obstacle.
 pub struct About<'a> {

@@ -17,8 +17,8 @@ use crate::wording::actions::{ButtonAction, RowAction, RowEntry};
 use crate::wording::row_menu::undo_until;
 use crate::wording::{accounts, counted, sign_in_words, who};
 
-/// A name out of the log has at most so many characters here, so that a message never loses an account to one.
-const NAME_MAX: usize = 60;
+use super::layout::short;
+
 /// So many accounts the message in the channel names; the threads name all.
 const NAMED_MAX: usize = 20;
 
@@ -135,13 +135,6 @@ fn by(back: &Back) -> Option<Text> {
         Changer::Us => Some(Text::plain("restored with this bot's own credential, but not by this bot")),
         Changer::Unknown => None,
     }
-}
-
-pub(crate) fn short(name: &str) -> String {
-    if name.chars().count() <= NAME_MAX {
-        return name.to_owned();
-    }
-    name.chars().take(NAME_MAX - 1).chain(['…']).collect()
 }
 
 fn place(one: &Drifted, cards: &BTreeMap<i64, MessageRef>) -> Text {

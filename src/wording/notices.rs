@@ -10,19 +10,17 @@ use crate::domain::policy::Rule;
 use crate::domain::request::{Request, RequestState, Retry};
 use crate::domain::settings::People;
 use crate::domain::silence::Kind;
-use crate::wording::card::{paragraph_chars, starts};
+use crate::wording::layout::{paragraph_chars, starts};
 use crate::wording::{
     accounts, by_both, counted, guard_in_words, mention, outcome_in_words, rule_in_words, shown_who,
 };
+
+use super::layout::spoken;
 
 /// The most outcomes in one message of the thread: one block each, within Slack's 50.
 pub const OUTCOMES_PER_MESSAGE: usize = 30;
 /// The most characters of them: Slack refuses a message of more than about 13,000 in all.
 const OUTCOMES_CHARS: usize = 11_000;
-
-pub(crate) fn spoken(text: Text) -> Card {
-    Card { summary: text.clone(), blocks: vec![Block::Section(text)] }
-}
 
 /// The message in the channel that says how a request ended. `None` while it has not.
 pub fn ending(

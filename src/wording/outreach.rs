@@ -175,7 +175,7 @@ fn line(question: &Question, candidate: &Candidate) -> Option<Text> {
             (Role::Manager, Some(_)) => "manager could not be identified",
         }),
         Asking::Failed { error } => {
-            Text::plain(format!("{plain}could not be asked: ")).quoted(crate::wording::card::cut(error))
+            Text::plain(format!("{plain}could not be asked: ")).quoted(crate::wording::layout::cut(error))
         }
         Asking::Due { .. } | Asking::Found { .. } | Asking::Asked { answered: None, .. } => return None,
     })

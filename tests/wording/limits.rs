@@ -16,9 +16,10 @@ use inactive_contractors::domain::policy::Policy;
 use inactive_contractors::domain::request::{Decision, FirstApproval, Request, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Wish};
 use inactive_contractors::domain::template::Role;
-use inactive_contractors::wording::card;
-use inactive_contractors::wording::card::{View, card};
+use inactive_contractors::wording::card::card;
+use inactive_contractors::wording::card_view::View;
 use inactive_contractors::wording::{answers, days_off, exemptions, history, outreach, row_menu};
+use inactive_contractors::wording::{card, layout};
 
 use crate::answers::event;
 use crate::fixture::{due, person, policy, request};
@@ -348,7 +349,7 @@ fn that_policies_are_left_out_is_said_below_the_heading_or_in_the_only_sentence(
     let bare = Card { summary: Text::plain("Nobody."), blocks: Vec::new() };
     let told = answers::leaves_some_out(Ok(bare)).expect("it is an answer");
     assert_eq!((told.summary.to_plain(), told.blocks.len()), (format!("Nobody. {left_out}"), 0));
-    let listed = answers::list(Text::plain("Two:"), vec![Text::plain("one"), Text::plain("two")]);
+    let listed = layout::list(Text::plain("Two:"), vec![Text::plain("one"), Text::plain("two")]);
     let told = answers::leaves_some_out(Ok(listed)).expect("it is an answer");
     assert!(matches!(&told.blocks[1], Block::Context(text) if text.to_plain() == left_out), "{told:?}");
     assert_eq!(told.blocks.len(), 4);

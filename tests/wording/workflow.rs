@@ -12,7 +12,8 @@ use inactive_contractors::domain::request::{
 };
 use inactive_contractors::domain::settings::People;
 use inactive_contractors::domain::silence::Kind;
-use inactive_contractors::wording::card::{View, card};
+use inactive_contractors::wording::card::card;
+use inactive_contractors::wording::card_view::View;
 use inactive_contractors::wording::{blocked, notices, refusals};
 
 use crate::desk::{Desk, compare};
