@@ -20,7 +20,7 @@ const GROUND: [(&str, &[&str]); 11] = [
 ];
 const WORKFLOW: [&str; 9] =
     ["services", "authz", "reports", "outbox", "request", "sweep", "commands", "inbox", "engine"];
-const SERVICES: [&str; 8] = ["domain", "identity", "chat", "store", "clock", "scheduler", "wording"];
+const SERVICES: [&str; 7] = ["domain", "identity", "chat", "store", "clock", "scheduler", "wording"];
 
 /// What is above the workflow may import all of it: the wiring, what watches it from outside, the commands of the binary.
 const ROOF: [&str; 7] = ["bot", "cli", "exit", "lib", "main", "monitoring", "traces"];

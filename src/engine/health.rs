@@ -39,27 +39,6 @@ const OVERDUE_MIN: chrono::Duration = chrono::Duration::hours(1);
 /// What is due by the clock is done within this.
 const DUE_MAX: chrono::Duration = chrono::Duration::minutes(5);
 
-/// What the loop leaves behind each time it comes round.
-#[derive(Default)]
-pub(crate) struct Pulse {
-    round: Option<Instant>,
-    /// Since when the chat system has been away.
-    away_since: Option<Instant>,
-}
-
-impl Pulse {
-    /// The loop has ended, and hangs no more.
-    pub(crate) fn end(&mut self) {
-        self.round = None;
-    }
-
-    /// The loop hangs since then.
-    #[cfg(test)]
-    pub(crate) fn hang(&mut self, since: Instant) {
-        self.round = Some(since);
-    }
-}
-
 /// The vital signs at one moment.
 #[derive(Clone, Debug, Serialize)]
 pub struct Vitals {

@@ -41,15 +41,6 @@ const DECISIONS: u32 = 10;
 /// Exemptions that end within this time are on the page.
 const ENDING_WITHIN: Duration = Duration::days(14);
 
-/// What holds pages back, no matter which person's they are.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Pace {
-    /// The chat system asked to wait until then.
-    paused_until: Option<DateTime<Utc>>,
-    /// The next page that nobody waits for.
-    unasked_from: Option<DateTime<Utc>>,
-}
-
 /// When a page is to be looked at.
 #[derive(Debug, PartialEq, Eq)]
 enum Due {

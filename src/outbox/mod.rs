@@ -13,6 +13,7 @@ mod once;
 mod outage;
 mod outreach;
 pub(crate) mod signed;
+mod state;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -61,12 +62,12 @@ pub struct Outbox {
     reports: Arc<Reports>,
     /// The channels that can't be posted to, and why.
     unusable: Mutex<BTreeMap<String, String>>,
-    replies: ephemeral::Turns,
+    replies: state::Turns,
     /// Nobody concerned is looked up or written to before this time.
     asking_from: Mutex<Option<DateTime<Utc>>>,
     /// What managers are called.
     names: Mutex<BTreeMap<String, String>>,
-    pace_of_pages: Mutex<home::Pace>,
+    pace_of_pages: Mutex<state::Pace>,
     /// The epoch of which the channels know that the database goes on.
     told_epoch: Mutex<Option<i64>>,
 }
@@ -78,7 +79,7 @@ impl Outbox {
             authz,
             reports,
             unusable: Mutex::default(),
-            replies: ephemeral::Turns::default(),
+            replies: state::Turns::default(),
             asking_from: Mutex::default(),
             names: Mutex::default(),
             pace_of_pages: Mutex::default(),

@@ -8,7 +8,7 @@ use crate::domain::candidate::CandidateState;
 use crate::domain::exemption::End;
 use crate::domain::plan::Counts;
 use crate::domain::sighting::SecondLook;
-use crate::reports::evidence::{Decided, Evidence, Suspension, Swept, adds_up, decisions, names};
+use crate::reports::facts::{Decided, Evidence, Suspension, Swept, adds_up, decisions, names};
 use crate::reports::sheet::{Sheet, or_empty, time, time_or_empty};
 use crate::reports::text as wording;
 use crate::store::{SweepRow, SweepState};

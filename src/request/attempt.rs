@@ -197,3 +197,30 @@ pub(super) fn wait_after(error: &IdentityError, waits: u32, now: DateTime<Utc>) 
         }
     }
 }
+
+/// What came of one round of work on a request.
+pub(crate) enum Effort {
+    /// Every due account waits for its time.
+    NothingDue,
+    /// Each due account took a step, or was left for the next round.
+    Made,
+    /// Something that a person must fix blocks all of them.
+    Blocked(Hindrance),
+}
+
+/// What stands in the way of suspensions.
+pub(crate) struct Hindrance {
+    /// In words.
+    pub(crate) why: String,
+    /// Whether people have to hear of it: it is no passing trouble, and not said elsewhere.
+    pub(crate) to_be_told: bool,
+    /// Whether it may be in the way of this account alone: a role may cover some accounts and not others.
+    pub(crate) may_be_of_one: bool,
+}
+
+/// What blocks all suspensions of a request until a person fixes it.
+pub(crate) struct Obstacle {
+    pub(crate) hindrance: Hindrance,
+    /// When to find out whether it still does.
+    pub(crate) until: DateTime<Utc>,
+}

@@ -14,7 +14,7 @@ use crate::domain::policy::{Policy, execute_by};
 use crate::domain::request::{Decision, Request};
 use crate::domain::waiting::earliest;
 use crate::outbox::Identity;
-use crate::request::{Requests, suspend};
+use crate::request::Requests;
 use crate::services::lock;
 use crate::store::MessageRow;
 use crate::wording::{blocked as wording, deciders};
@@ -204,13 +204,6 @@ fn digest(why: &str) -> String {
     };
     let words: String = why.chars().filter(same).collect();
     hex(&Sha256::digest(words))[..8].to_owned()
-}
-
-/// What blocks all suspensions of a request until a person fixes it.
-pub(crate) struct Obstacle {
-    pub(crate) hindrance: suspend::Hindrance,
-    /// When to find out whether it still does.
-    pub(crate) until: DateTime<Utc>,
 }
 
 #[cfg(test)]

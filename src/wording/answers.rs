@@ -14,11 +14,10 @@ use crate::domain::progress::Progress;
 use crate::domain::request::{Request, RequestState};
 use crate::identity::watched::LastAnswer;
 use crate::wording::actions::ButtonAction;
+use crate::wording::layout::{LINES_MAX, list};
 use crate::wording::{
     account_who, accounts, assessment_in_words, events, mention, problem_in_words, span_of_time,
 };
-
-use super::layout::{LINES_MAX, list};
 
 /// Exemptions in the answer to `why`.
 const WHY_EXEMPTIONS: usize = 5;

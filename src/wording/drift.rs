@@ -14,10 +14,9 @@ use crate::domain::policy::Policy;
 use crate::domain::request::Request;
 use crate::store::Drifted;
 use crate::wording::actions::{ButtonAction, RowAction, RowEntry};
+use crate::wording::layout::short;
 use crate::wording::row_menu::undo_until;
 use crate::wording::{accounts, counted, sign_in_words, who};
-
-use super::layout::short;
 
 /// So many accounts the message in the channel names; the threads name all.
 const NAMED_MAX: usize = 20;

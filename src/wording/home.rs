@@ -8,9 +8,7 @@ use crate::domain::exemption::Granted;
 use crate::domain::person::Known;
 use crate::wording::actions::ButtonAction;
 use crate::wording::answers::{self, Health, PolicyStatus, health_line, policy_line};
-use crate::wording::{counted, events, exemptions, mention};
-
-use super::card_view;
+use crate::wording::{card_view, counted, events, exemptions, mention};
 
 /// Policies with all their lines; Slack takes 100 blocks in all.
 const POLICIES_MAX: usize = 12;

@@ -10,12 +10,10 @@ use crate::domain::policy::Rule;
 use crate::domain::request::{Request, RequestState, Retry};
 use crate::domain::settings::People;
 use crate::domain::silence::Kind;
-use crate::wording::layout::{paragraph_chars, starts};
+use crate::wording::layout::{paragraph_chars, spoken, starts};
 use crate::wording::{
     accounts, by_both, counted, guard_in_words, mention, outcome_in_words, rule_in_words, shown_who,
 };
-
-use super::layout::spoken;
 
 /// The most outcomes in one message of the thread: one block each, within Slack's 50.
 pub const OUTCOMES_PER_MESSAGE: usize = 30;

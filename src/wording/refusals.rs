@@ -7,9 +7,8 @@ use crate::domain::audit::Person;
 use crate::domain::candidate::CandidateState;
 use crate::domain::person::Stranger;
 use crate::domain::request::{AskedAgain, Became, Decision, Refusal, Request, RequestState};
+use crate::wording::exemptions::no_email;
 use crate::wording::{accounts, counted, exemptions, lineage, mention, pauses, who};
-
-use super::exemptions::no_email;
 
 /// A note without blocks.
 pub fn note(text: Text) -> Card {

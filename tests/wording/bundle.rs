@@ -17,8 +17,9 @@ use inactive_contractors::domain::request::{Decision, Request, RequestState};
 use inactive_contractors::domain::sighting::{SecondLook, Sighting, Sign, Way};
 use inactive_contractors::domain::sweep::{Trigger, slot_key};
 use inactive_contractors::domain::when::Period;
-use inactive_contractors::reports::evidence::{Evidence, Swept, bundle};
+use inactive_contractors::reports::evidence::bundle;
 use inactive_contractors::reports::export::Excerpt;
+use inactive_contractors::reports::facts::{Evidence, Swept};
 use inactive_contractors::store::{SweepRow, SweepState};
 use serde_json::{Value, json};
 
