@@ -140,8 +140,8 @@ impl Commands {
         if leaves_out {
             answer = answers::leaves_some_out(answer);
         }
-        if let Some((policy, why)) = asked.reached.get().cloned() {
-            self.note_reached(&asked, word, policy, &why).await?;
+        if let Some((policy, why)) = asked.reached.get() {
+            self.note_reached(&asked, word, policy, why).await?;
         }
         Ok(answer)
     }

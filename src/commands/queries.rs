@@ -195,7 +195,7 @@ mod tests {
             subject: Some(Subject { id: account.id, login: account.login }),
             detail: serde_json::Value::Null,
         };
-        let context = AuditContext { policy: Some(policy.to_owned()), ..AuditContext::default() };
+        let context = AuditContext::of_policy(policy);
         engine.s.store.append(context, event).await.unwrap();
     }
 

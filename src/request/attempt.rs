@@ -188,14 +188,14 @@ pub(super) fn patience<E: Effect>(effect: &E, error: &IdentityError) -> Duration
 
 /// Returns how long to wait after an error, where nothing could be tried so many times in a row.
 pub(super) fn wait_after(error: &IdentityError, waits: u32, now: DateTime<Utc>) -> Duration {
-    let doubled = |wait| waiting::doubled(wait, waits, WAIT_MAX);
-    match error {
-        IdentityError::RateLimited { until } => (*until - now).max(Duration::seconds(1)),
-        IdentityError::Denied(_) | IdentityError::Malformed(_) => doubled(WAIT_FOR_PERSON),
+    let first = match error {
+        IdentityError::RateLimited { until } => return (*until - now).max(Duration::seconds(1)),
+        IdentityError::Denied(_) | IdentityError::Malformed(_) => WAIT_FOR_PERSON,
         IdentityError::Transient(_) | IdentityError::Refused(_) | IdentityError::NotFound(_) => {
-            doubled(WAIT_FOR_PROVIDER)
+            WAIT_FOR_PROVIDER
         }
-    }
+    };
+    waiting::doubled(first, waits, WAIT_MAX)
 }
 
 /// What came of one round of work on a request.

@@ -34,6 +34,11 @@ pub struct AuditContext {
 }
 
 impl AuditContext {
+    /// The context of an event about this policy, and no sweep or request of it.
+    pub fn of_policy(policy: &str) -> AuditContext {
+        AuditContext { policy: Some(policy.to_owned()), ..AuditContext::default() }
+    }
+
     /// The context of an event about this request.
     pub fn of(request: &Request) -> AuditContext {
         AuditContext {

@@ -3,7 +3,6 @@
 use crate::domain::pause::Pause;
 
 use super::StoreError;
-use super::audit::AuditContext;
 use super::codec::Cells;
 use super::stops::Stops;
 use super::tx::{Row, Tx, params};
@@ -15,10 +14,6 @@ pub(super) fn in_force(tx: &dyn Tx, stops: &Stops, policy: &str) -> Result<Optio
 
 pub(super) fn in_file(tx: &dyn Tx, policy: &str) -> Result<Option<Pause>, StoreError> {
     tx.first("SELECT * FROM pause WHERE policy = ?1 AND ended IS NULL", params![policy], decode)
-}
-
-pub(super) fn context(policy: &str) -> AuditContext {
-    AuditContext { policy: Some(policy.to_owned()), ..AuditContext::default() }
 }
 
 pub(super) fn decode(row: &Row<'_>) -> Result<Pause, StoreError> {

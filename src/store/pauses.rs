@@ -4,9 +4,9 @@
 use crate::domain::pause::{self, Pause};
 use crate::domain::request::Decision;
 
-use super::audit::{self};
+use super::audit::{self, AuditContext};
 use super::codec::{self, json_text};
-use super::pause_rows::{context, decode, in_file, in_force};
+use super::pause_rows::{decode, in_file, in_force};
 use super::stops::Stop;
 use super::tx::{Tx, params};
 use super::{Notice, Receipt, Store, StoreError, once, receipts, request_rows};
@@ -55,7 +55,7 @@ impl Store {
             let sql = "INSERT INTO pause (policy, began) VALUES (?1, ?2) RETURNING id";
             let id = tx.insert(sql, params![policy, json_text(&by)?])?;
             once::say(tx, Notice::Pause(id), by.at)?;
-            audit::append(tx, &context(&policy), pause::paused(&by))?;
+            audit::append(tx, &AuditContext::of_policy(&policy), pause::paused(&by))?;
             cards_change(tx, &policy)?;
             let missing = || StoreError::Missing { table: "pause", id: policy.clone() };
             in_file(tx, &policy)?.ok_or_else(missing).map(Ok)
@@ -77,7 +77,7 @@ impl Store {
             let Some(pause) = in_file(tx, &policy)? else { return Ok(None) };
             let sql = "UPDATE pause SET ended = ?2 WHERE id = ?1";
             tx.run(sql, params![pause.id, json_text(&by)?])?;
-            audit::append(tx, &context(&policy), pause::resumed(&by))?;
+            audit::append(tx, &AuditContext::of_policy(&policy), pause::resumed(&by))?;
             cards_change(tx, &policy)?;
             Ok(Some(Pause { ended: Some(by), ..pause }))
         })
