@@ -11,6 +11,7 @@ use crate::domain::audit::{self, Action, Actor, AuditEvent, Draft, GENESIS, Subj
 use crate::domain::request::Request;
 
 use super::codec::{Cells, json_text, time_text};
+use super::jobs::Asked;
 use super::tx::{Row, Tx, params};
 use super::{Store, StoreError};
 
@@ -95,6 +96,19 @@ impl Store {
                 return Ok(so_far);
             }
         }
+    }
+
+    /// Reads every page and every event: whether the file is whole, and up to where the audit trail holds. Tells `so_far`
+    /// now and then the number of the last event that was read.
+    pub async fn verify_file(
+        &self,
+        so_far: &(dyn Fn(u64) + Sync),
+    ) -> Result<Result<Verified, String>, StoreError> {
+        let found = self.ask(Asked::Check).await?;
+        if found != "ok" {
+            return Ok(Err(found));
+        }
+        self.verify_telling(so_far).await.map(Ok)
     }
 }
 

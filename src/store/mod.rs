@@ -156,19 +156,6 @@ impl Store {
         self.ask(Asked::Shrink).await
     }
 
-    /// Reads every page and every event: whether the file is whole, and up to where the audit trail holds. Tells `so_far`
-    /// now and then the number of the last event that was read.
-    pub async fn verify_file(
-        &self,
-        so_far: &(dyn Fn(u64) + Sync),
-    ) -> Result<Result<Verified, String>, StoreError> {
-        let found = self.ask(Asked::Check).await?;
-        if found != "ok" {
-            return Ok(Err(found));
-        }
-        self.verify_telling(so_far).await.map(Ok)
-    }
-
     /// Runs `f` in a transaction and answers after its commit. An error takes back all that it did.
     async fn write<T: Send + 'static>(
         &self,
