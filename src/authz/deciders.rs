@@ -2,110 +2,33 @@
 //! question waits, so that a card that nobody can answer says so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 
 use crate::authz::Authz;
-use crate::authz::ids::own_accounts_of;
+use crate::authz::ids::{LOOKUPS_AT_ONCE, own_accounts_of};
+use crate::authz::state::{LOOK_EVERY, LookedUp, SoFar};
 use crate::chat::{Chat, ChatError, ChatUser};
 use crate::clock::Clock;
 use crate::domain::audit::Person;
 use crate::domain::candidate::Candidate;
-use crate::domain::deciders::{Deciders, Lack, Unable};
+use crate::domain::deciders::{Lack, Unable};
 use crate::domain::fold::folded;
-use crate::domain::policy::{People, Policy, PolicyName};
+use crate::domain::policy::{Policy, PolicyName};
 use crate::domain::request::Request;
+use crate::domain::settings::People;
 use crate::services::lock;
 
-/// How many people are looked up at once.
-pub(crate) const LOOKUPS_AT_ONCE: usize = 4;
 /// How many people one error names.
 const NAMED_MAX: usize = 5;
 /// How many approvers a policy may have. More are a mistake, and looking each up would take minutes.
 const APPROVERS_MAX: usize = 200;
 /// How many people are notified at most of what they have to see to.
 pub(crate) const WRITTEN_TO_MAX: usize = 20;
-/// What was looked up protects accounts for this long.
-const KEPT: Duration = Duration::minutes(1);
-/// What a look-up that failed has found serves the ones after it for this long. Slack allows about 100 look-ups a minute,
-/// so the most approvers that a policy may have are looked up well within it.
-const SO_FAR_KEPT: Duration = Duration::minutes(10);
-/// While a question waits, people are looked up again after this time.
-const LOOK_EVERY: Duration = Duration::minutes(10);
-
-/// What one look at the people of a policy found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LookedUp {
-    /// What the accounts of everybody who is named are called: these are never proposed.
-    pub accounts: BTreeSet<String>,
-    /// Who can decide, and who of those that are named can't.
-    pub deciders: Deciders,
-}
-
-/// People who were looked up by a try that did not come to its end, such as at a rate limit: the next try goes on from
-/// there.
-#[derive(Default)]
-pub struct SoFar(Mutex<BTreeMap<String, (DateTime<Utc>, Answer)>>);
-
-/// Somebody who was looked up; `None` if the chat system doesn't know this person.
-type Answer = Option<ChatUser>;
-
-impl SoFar {
-    fn get(&self, id: &str, now: DateTime<Utc>) -> Option<Answer> {
-        let kept = Duration::zero()..SO_FAR_KEPT;
-        lock(&self.0).get(id).filter(|(at, _)| kept.contains(&(now - *at))).map(|(_, user)| user.clone())
-    }
-
-    fn put(&self, id: &str, user: Answer, now: DateTime<Utc>) {
-        lock(&self.0).insert(id.to_owned(), (now, user));
-    }
-
-    /// Forgets these: the next look-up begins from the beginning.
-    fn forget<'a>(&self, ids: impl Iterator<Item = &'a String>) {
-        let mut found = lock(&self.0);
-        for id in ids {
-            found.remove(id);
-        }
-    }
-}
-
-/// When people were looked up, and what was found.
-type Found = (DateTime<Utc>, Arc<LookedUp>);
-
-/// What was looked up last, by policy.
-#[derive(Default)]
-pub(crate) struct Kept {
-    found: Mutex<BTreeMap<String, Found>>,
-    /// When people were looked up for a question that waits, whether that worked or not.
-    looked: Mutex<BTreeMap<String, DateTime<Utc>>>,
-}
-
-impl Kept {
-    /// Returns what was found last, however long ago.
-    fn last(&self, policy: &str) -> Option<Arc<LookedUp>> {
-        lock(&self.found).get(policy).map(|(_, found)| Arc::clone(found))
-    }
-
-    fn fresh(&self, policy: &str, now: DateTime<Utc>) -> Option<Arc<LookedUp>> {
-        let found = lock(&self.found);
-        found.get(policy).filter(|(at, _)| (now - *at).abs() < KEPT).map(|(_, found)| Arc::clone(found))
-    }
-
-    fn put(&self, policy: &str, now: DateTime<Utc>, found: LookedUp) -> Arc<LookedUp> {
-        let found = Arc::new(found);
-        lock(&self.looked).insert(policy.to_owned(), now);
-        lock(&self.found).insert(policy.to_owned(), (now, Arc::clone(&found)));
-        found
-    }
-
-    fn is_due(&self, policy: &str, now: DateTime<Utc>) -> bool {
-        lock(&self.looked).get(policy).is_none_or(|at| (now - *at).abs() >= LOOK_EVERY)
-    }
-}
 
 /// Returns what the accounts of everybody who may decide for the policy are called: these are never proposed.
 pub async fn accounts_of_approvers(authz: &Authz, policy: &Policy) -> anyhow::Result<BTreeSet<String>> {
@@ -358,32 +281,5 @@ impl Authz {
             }
         }
         ids.into_iter().take(WRITTEN_TO_MAX).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_approvers_of_a_policy_are_looked_up_once_a_minute() {
-        let (kept, at) = (Kept::default(), DateTime::UNIX_EPOCH);
-        let accounts: BTreeSet<String> = ["ada@corp.example".to_owned()].into();
-        kept.put("p", at, LookedUp { accounts: accounts.clone(), ..LookedUp::default() });
-        let fresh = |policy, at| kept.fresh(policy, at).map(|found| found.accounts.clone());
-        assert_eq!(fresh("p", at + Duration::seconds(59)), Some(accounts));
-        assert_eq!(fresh("other", at), None);
-        for away in [Duration::minutes(1), -Duration::minutes(1)] {
-            assert_eq!(fresh("p", at + away), None);
-        }
-    }
-
-    #[test]
-    fn while_a_question_waits_its_people_are_looked_up_every_ten_minutes() {
-        let (kept, at) = (Kept::default(), DateTime::UNIX_EPOCH);
-        assert!(kept.is_due("p", at));
-        kept.put("p", at, LookedUp::default());
-        assert!(!kept.is_due("p", at + LOOK_EVERY - Duration::seconds(1)));
-        assert!(kept.is_due("p", at + LOOK_EVERY) && kept.is_due("p", at - LOOK_EVERY));
     }
 }

@@ -1,22 +1,17 @@
 //! One person, several ids: in an organisation of several Slack workspaces a person may have an id of the workspace and
 //! one of the organisation. Lists, groups and channels may name either.
 
-use std::collections::BTreeMap;
-
 use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::authz::Authz;
-use crate::authz::deciders::LOOKUPS_AT_ONCE;
+use crate::authz::state::Ids;
 use crate::chat::{Chat, ChatError, ChatUser};
 use crate::domain::policy::{OwnAccounts, Policy};
 use crate::services::lock;
 
 /// From so many ids on, all are looked up again.
 const REMEMBERED_MAX: usize = 10_000;
-
-/// Which person an id is of, once that was asked. It never changes.
-pub(crate) type Ids = BTreeMap<String, String>;
 
 impl Authz {
     /// Looks a person up, and remembers whose id it is if there is an organisation.
@@ -107,3 +102,6 @@ pub(crate) async fn own_accounts_of(
     }
     Ok(with_persons(policy, &persons))
 }
+
+/// How many people are looked up at once.
+pub(crate) const LOOKUPS_AT_ONCE: usize = 4;

@@ -3,6 +3,7 @@
 pub mod deciders;
 pub(crate) mod ids;
 pub(crate) mod rights;
+pub mod state;
 pub(crate) mod tries;
 
 use std::collections::BTreeMap;
@@ -11,12 +12,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::authz::deciders::SoFar;
+use crate::authz::state::SoFar;
 use crate::chat::{ChatError, ChatUser};
 use crate::domain::audit::Person;
 use crate::domain::person::{Known, Stranger};
-use crate::domain::policy::{People, Policy};
+use crate::domain::policy::Policy;
 use crate::domain::request::Voter;
+use crate::domain::settings::People;
 use crate::services::{Services, lock};
 
 /// How long a click may wait for the chat system to say who clicked; Slack wants its acknowledgement within 3 s.
@@ -98,12 +100,12 @@ struct Seat<'a> {
 pub struct Authz {
     s: Arc<Services>,
     /// Who can decide, as it was last looked up.
-    deciders: deciders::Kept,
-    looked_up: deciders::SoFar,
+    deciders: state::Kept,
+    looked_up: state::SoFar,
     /// Which person an id is of, in an organisation.
-    ids: Mutex<ids::Ids>,
+    ids: Mutex<state::Ids>,
     /// Of people without a right, what they have tried since the last event about it.
-    tries: Mutex<tries::Tries>,
+    tries: Mutex<state::Tries>,
     /// Who was found to be an outsider just now, and why.
     outsiders: Mutex<BTreeMap<String, (Instant, Person, String)>>,
 }
@@ -112,7 +114,7 @@ impl Authz {
     pub(crate) fn new(s: Arc<Services>) -> Authz {
         Authz {
             s,
-            deciders: deciders::Kept::default(),
+            deciders: state::Kept::default(),
             looked_up: SoFar::default(),
             ids: Mutex::default(),
             tries: Mutex::default(),

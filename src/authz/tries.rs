@@ -2,58 +2,16 @@
 //! event at once; the others are counted, and one event says how many there were when the hour is over or the bot ends.
 //! Otherwise an outsider with a script would fill the trail. A crash loses that number; that they tried stands.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use chrono::{DateTime, Duration, Utc};
-use serde_json::json;
+use chrono::{DateTime, Utc};
 
 use crate::authz::Authz;
+use crate::authz::state::{Tried, Tries};
 use crate::chat::Inbound;
-use crate::domain::audit::{Action, Actor, Draft, Person};
+use crate::domain::audit::{Actor, Draft, Person};
 use crate::services::lock;
 use crate::store::{AuditContext, StoreError};
-
-/// How long the tries of a person are summed up.
-const SUMMED_OVER: Duration = Duration::hours(1);
-
-/// Who has tried, by the id of the person.
-pub(crate) type Tries = BTreeMap<String, Tried>;
-
-/// One person's tries since the one that is recorded.
-pub(crate) struct Tried {
-    person: Person,
-    since: DateTime<Utc>,
-    more: u64,
-    last: DateTime<Utc>,
-    policies: BTreeSet<Option<String>>,
-}
-
-impl Tried {
-    fn is_over(&self, now: DateTime<Utc>) -> bool {
-        // A clock that went back keeps nobody's tries for longer.
-        (now - self.since).abs() >= SUMMED_OVER
-    }
-
-    /// Returns the event for the tries that have none of their own.
-    fn summary(&self, now: DateTime<Utc>) -> (AuditContext, Draft) {
-        let time = |at: DateTime<Utc>| at.format("%H:%M");
-        let why = format!(
-            "{} more within the hour, {} to {} UTC; only the first has its own event",
-            if self.more == 1 { "1 try".to_owned() } else { format!("{} tries", self.more) },
-            time(self.since),
-            time(self.last)
-        );
-        let mut policies = self.policies.iter().flatten();
-        let only = policies.next().filter(|_| self.policies.len() == 1);
-        let context = AuditContext { policy: only.cloned(), ..AuditContext::default() };
-        let named: Vec<&String> = self.policies.iter().flatten().collect();
-        let detail = json!({
-            "why": why, "count": self.more, "since": self.since, "until": self.last, "policies": named,
-        });
-        let actor = Actor::Person(self.person.clone());
-        (context, Draft { at: now, actor, action: Action::InputRefused, subject: None, detail })
-    }
-}
 
 impl Authz {
     /// Returns whether a try of this person is only counted from now on: the first one is in the trail.
@@ -162,6 +120,8 @@ fn put_back(tries: &mut Tries, key: String, before: Tried) {
 
 #[cfg(test)]
 mod tests {
+    use chrono::Duration;
+
     use super::*;
 
     #[test]

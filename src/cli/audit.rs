@@ -13,7 +13,7 @@ use crate::cli::terminal::{BAD, GOOD, Progress, put, show, styled};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::audit::{Action, Actor, AuditEvent, Draft};
-use crate::domain::policy::hex;
+use crate::domain::hash::hex;
 use crate::domain::when::{self, Misread};
 use crate::exit::{Exit, Usage};
 use crate::files::{self, PRIVATE};

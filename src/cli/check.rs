@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::authz::deciders::{self, LookedUp, SoFar};
+use crate::authz::deciders;
+use crate::authz::state::{LookedUp, SoFar};
 use crate::bot::{everybody_approves, install_crypto, okta_settings, slack_settings};
 use crate::chat::slack::{Probe, Slack};
 use crate::cli::audit::broken;

@@ -25,8 +25,8 @@ use crate::identity::okta::Okta;
 use crate::scheduler::Class;
 use crate::services::Parts;
 use crate::store::Store;
-use crate::sweep::survey::{Keep, Survey, survey};
-use crate::sweep::surveys::Surveys;
+use crate::sweep::survey::{Keep, survey};
+use crate::sweep::surveys::{Survey, Surveys};
 use crate::wording::{self, assessment_in_words};
 
 /// Surveys each policy (or the one named) and prints who would be proposed, who not, and why: as a table, or as one JSON

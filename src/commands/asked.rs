@@ -106,7 +106,7 @@ impl Commands {
         &self,
         asked: &Asked<'_>,
         word: &str,
-        policy: String,
+        policy: &str,
         why: &str,
     ) -> anyhow::Result<()> {
         let event = Draft {
@@ -116,7 +116,7 @@ impl Commands {
             subject: None,
             detail: json!({ "command": word, "why": why }),
         };
-        let context = AuditContext { policy: Some(policy), ..AuditContext::default() };
+        let context = AuditContext::of_policy(policy);
         self.s.store.append(context, event).await?;
         Ok(())
     }

@@ -98,7 +98,7 @@ impl Commands {
             subject: Some(wish.account.clone()),
             detail: serde_json::json!({ "command": "exempt", "why": why }),
         };
-        let context = AuditContext { policy: Some(wish.policy.clone()), ..AuditContext::default() };
+        let context = AuditContext::of_policy(&wish.policy);
         self.s.store.append(context, event).await?;
         Ok(())
     }

@@ -284,7 +284,7 @@ mod tests {
             subject: Some(Subject { id, login: format!("p{number}@ext.example") }),
             detail: serde_json::Value::Null,
         };
-        let context = AuditContext { policy: Some("p".to_owned()), ..AuditContext::default() };
+        let context = AuditContext::of_policy("p");
         bench.engine.s.store.append(context, event).await.unwrap().seq
     }
 

@@ -5,6 +5,7 @@
 //! the audit trail an event.
 
 mod asked;
+mod dispatch;
 mod exemptions;
 mod exports;
 pub(crate) mod filters;
@@ -19,27 +20,21 @@ pub(crate) mod nearest;
 mod pauses;
 mod queries;
 pub(crate) mod questions;
+mod state;
 pub(crate) mod tail;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod typed;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::authz::Authz;
-use crate::authz::rights::Rights;
-use crate::chat::{Ack, Card, Inbound, Mark, Text};
-use crate::commands::asked::Asked;
-use crate::commands::grammar::{Command, Effect, Facts, Line, Which};
-use crate::commands::tail::Said;
-use crate::domain::person::Stranger;
+use crate::chat::{Card, Text};
 use crate::outbox::Outbox;
 use crate::reports::Reports;
 use crate::request::Requests;
-use crate::scheduler::Class;
 use crate::services::Services;
 use crate::sweep::Sweeper;
-use crate::wording::{answers, refusals};
 
 /// The slash command.
 pub struct Commands {
@@ -49,9 +44,9 @@ pub struct Commands {
     outbox: Arc<Outbox>,
     requests: Arc<Requests>,
     sweeper: Arc<Sweeper>,
-    questions: questions::Questions,
+    questions: state::Questions,
     /// The last preview; its lock is held while one is made.
-    preview: tokio::sync::Mutex<Option<queries::Preview>>,
+    preview: tokio::sync::Mutex<Option<state::Preview>>,
 }
 
 impl Commands {
@@ -63,197 +58,10 @@ impl Commands {
         requests: Arc<Requests>,
         sweeper: Arc<Sweeper>,
     ) -> Commands {
-        let (questions, preview) = (questions::Questions::default(), tokio::sync::Mutex::default());
+        let (questions, preview) = (state::Questions::default(), tokio::sync::Mutex::default());
         Commands { s, authz, reports, outbox, requests, sweeper, questions, preview }
     }
 }
 
 /// What a command is answered with: a card, or the sentence that says why there is none.
 pub(crate) type Answer = Result<Card, Text>;
-
-impl Commands {
-    /// Handles the slash command. A sweep or a stop is committed before this returns; everything else is answered afterwards, and
-    /// what it changes is committed before the answer says so.
-    pub(crate) async fn command(
-        self: &Arc<Self>,
-        inbound: &Inbound,
-        text: &str,
-        channel: &str,
-    ) -> anyhow::Result<Ack> {
-        let line = match Line::typed(text) {
-            Ok(line) => line,
-            Err(card) => {
-                self.outbox.whisper_card(inbound.reply.clone(), card);
-                return Ok(Ack::Done);
-            }
-        };
-        let command = line.command.unwrap_or(Command::Status);
-        let here = line.here.then(|| channel.to_owned());
-        let effect = command.facts().effect;
-        if effect == Effect::Wish {
-            self.give(inbound, here.as_deref(), self.answer(inbound, here.as_deref(), command).await?);
-            return Ok(Ack::Done);
-        }
-        let (this, inbound) = (Arc::clone(self), inbound.clone());
-        let reply = inbound.reply.clone();
-        let answered = async move {
-            this.give(&inbound, here.as_deref(), this.answer(&inbound, here.as_deref(), command).await?);
-            Ok(())
-        };
-        if effect == Effect::Question {
-            self.background_question(reply, answered);
-        } else {
-            self.outbox.background(effect.class(), reply, answered);
-        }
-        Ok(Ack::Done)
-    }
-
-    /// A button of an answer: asks the command line that it carries, and shows that instead. Only questions can be asked
-    /// like this, whatever the value says, and with the rights of the person who presses.
-    pub(crate) fn ask_instead(self: &Arc<Self>, inbound: &Inbound, line: &str, channel: &str) -> Ack {
-        let Some((command, here)) = Line::pressed(line) else {
-            self.outbox.whisper(inbound.reply.clone(), refusals::no_such_request());
-            return Ack::Done;
-        };
-        let here = here.then(|| channel.to_owned());
-        let (this, inbound) = (Arc::clone(self), inbound.clone());
-        self.background_question(inbound.reply.clone(), async move {
-            match this.answer(&inbound, here.as_deref(), command).await? {
-                Ok(mut card) => {
-                    if here.is_some() {
-                        answers::stay_here(&mut card);
-                    }
-                    this.s.chat.revise(&inbound.reply, &card).await?;
-                }
-                Err(text) => this.outbox.whisper(inbound.reply.clone(), text),
-            }
-            Ok(())
-        });
-        Ack::Done
-    }
-
-    /// A button elsewhere that sweeps: as if the person had typed it.
-    pub(crate) async fn sweep_pressed(
-        self: &Arc<Self>,
-        inbound: &Inbound,
-        policy: &str,
-    ) -> anyhow::Result<Ack> {
-        let command = Command::Sweep { which: Which { policy: Some(policy.to_owned()), words: None } };
-        let answer = self.answer(inbound, None, command).await?;
-        self.give(inbound, None, answer);
-        Ok(Ack::Done)
-    }
-
-    /// Refusals and mistakes are for the person alone, wherever the answer would have gone.
-    fn give(self: &Arc<Self>, inbound: &Inbound, here: Option<&str>, answer: Answer) {
-        match (answer, here) {
-            (Ok(card), None) => self.outbox.whisper_card(inbound.reply.clone(), card),
-            (Err(text), _) => self.outbox.whisper(inbound.reply.clone(), text),
-            (Ok(mut card), Some(channel)) => {
-                answers::stay_here(&mut card);
-                let (this, channel, key) =
-                    (Arc::clone(self), channel.to_owned(), format!("answer:{}", inbound.key));
-                self.outbox.background(Class::FreshLook, inbound.reply.clone(), async move {
-                    this.s.chat.post(&channel, None, &Mark::new(key), &card).await?;
-                    Ok(())
-                });
-            }
-        }
-    }
-
-    async fn answer(
-        self: &Arc<Self>,
-        inbound: &Inbound,
-        here: Option<&str>,
-        command: Command,
-    ) -> anyhow::Result<Answer> {
-        let Facts { word, role, what, is_about_all, .. } = command.facts();
-        let mut rights = match self.authz.granted(&inbound.user, role).await {
-            Ok(rights) => rights,
-            Err(stranger) => {
-                let refusal = match &stranger {
-                    Some(stranger) => refusals::stranger(stranger),
-                    // The one command of approvers that admins may not use.
-                    None if matches!(command, Command::Retry { .. }) => {
-                        refusals::not_allowed(what, "approvers of this policy")
-                    }
-                    None => refusals::not_allowed(what, role.in_words()),
-                };
-                self.authz.note_refused(inbound, word, stranger).await?;
-                return Ok(Err(refusal));
-            }
-        };
-        if let Some(channel) = here {
-            rights.granted.retain(|(policy, _)| policy.channel == channel);
-            rights.unsure.retain(|(policy, _)| policy.channel == channel);
-            match rights.unsure.first() {
-                _ if !rights.granted.is_empty() => {}
-                Some((_, why)) => return Ok(Err(refusals::stranger(&Stranger::CantTell(why.clone())))),
-                None => return Ok(Err(refusals::not_here())),
-            }
-        }
-        let Rights { granted, unsure } = rights;
-        let (key, at) = (&inbound.key, inbound.received_at);
-        let asked = Asked { key, at, granted, unsure, reached: OnceLock::new() };
-        let leaves_out = is_about_all && !asked.unsure.is_empty();
-        let mut answer = self.answer_to(inbound, here, &asked, command).await?;
-        if leaves_out {
-            answer = answers::leaves_some_out(answer);
-        }
-        if let Some((policy, why)) = asked.reached.get().cloned() {
-            self.note_reached(&asked, word, policy, &why).await?;
-        }
-        Ok(answer)
-    }
-
-    async fn answer_to(
-        self: &Arc<Self>,
-        inbound: &Inbound,
-        here: Option<&str>,
-        asked: &Asked<'_>,
-        command: Command,
-    ) -> anyhow::Result<Answer> {
-        let command = match self.understood(asked, command) {
-            Ok(understood) => understood,
-            Err(text) => return Ok(Err(text)),
-        };
-        let (command, said) = command;
-        let (policy, reason) = (said.policy.as_deref(), said.reason.as_str());
-        let answer = match command {
-            Command::Status => self.status(&asked.policies()).await.map(Ok),
-            Command::Pending => Ok(Ok(self.pending(&asked.policies()).await?)),
-            Command::Preview { page, .. } => self.preview(asked, policy, page.saturating_sub(1)).await,
-            Command::Why { person } => self.why(&asked.policies(), &person).await,
-            Command::Exempt { about } => return self.exempt(asked, &about).await,
-            Command::Unexempt { about } => self.unexempt(asked, &about.person, &said).await,
-            Command::Restore { about } => self.restore_asked(asked, &about.person, &said).await,
-            Command::Withdraw { request, .. } => self.withdraw(inbound, &request, reason.to_owned()).await,
-            Command::Retry { request, .. } => self.retry(inbound, &request, reason.to_owned()).await,
-            // They repeat what they understood before they report the result.
-            Command::Pause { .. } => return self.pause(asked, policy, reason).await,
-            Command::Resume { .. } => return self.resume(asked, policy, reason).await,
-            Command::Verify => self.verify().await,
-            Command::Exemptions => self.exemptions(&asked.policies()).await,
-            Command::Audit { words, before, after } => {
-                self.audit(asked, &words, history::Cursor { before, after }).await
-            }
-            Command::Export { words } => self.export(asked, &words).await,
-            Command::Report { words } => self.report(asked, &words, inbound, here).await,
-            Command::Evidence { words } => self.evidence(asked, &words).await,
-            Command::Sweep { .. } => self.sweep_now(asked, policy).await,
-        };
-        Ok(answer?.map(|card| refusals::with_reason(card, reason)))
-    }
-
-    /// Reads what stands after the fixed words of a command, unless the command reads that itself.
-    fn understood(&self, asked: &Asked<'_>, command: Command) -> Result<(Command, Said), Text> {
-        let Some((form, option, words)) = command.tail() else { return Ok((command, Said::default())) };
-        if form.has_times() {
-            // In the zone of a policy that is not known yet.
-            return Ok((command, Said::default()));
-        }
-        let names = asked.names(self);
-        let said = tail::read(form, words, option, &names, asked.at, chrono_tz::Tz::UTC)?;
-        Ok((command, said))
-    }
-}

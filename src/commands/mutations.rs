@@ -162,11 +162,8 @@ impl Commands {
                 subject: None,
                 detail: serde_json::json!({ "command": "restore", "why": why, "typed": typed }),
             };
-            let name = said.policy.clone().unwrap_or_else(|| policy.name.clone());
-            self.s
-                .store
-                .append(AuditContext { policy: Some(name), ..AuditContext::default() }, event)
-                .await?;
+            let name = said.policy.as_deref().unwrap_or(&policy.name);
+            self.s.store.append(AuditContext::of_policy(name), event).await?;
         }
         Ok(asked.no_account_of_theirs(person, said.policy.as_deref()))
     }
@@ -310,7 +307,7 @@ impl Commands {
             subject: Some(Subject { id: account.id.clone(), login: account.login.clone() }),
             detail: serde_json::json!({ "command": "restore", "why": why }),
         };
-        let context = AuditContext { policy: Some(policy.name.clone()), ..AuditContext::default() };
+        let context = AuditContext::of_policy(&policy.name);
         self.s.store.append(context, event).await?;
         Ok(())
     }

@@ -155,8 +155,7 @@ impl Commands {
     async fn note_unsure(&self, asked: &Asked<'_>, named: Option<&str>, word: &str) {
         let unsure = asked.unsure.iter().filter(|_| named.is_none());
         for (policy, why) in unsure {
-            if let Err(error) = self.note_reached(asked, word, policy.name.clone(), &unidentified(why)).await
-            {
+            if let Err(error) = self.note_reached(asked, word, &policy.name, &unidentified(why)).await {
                 tracing::error!(
                     policy = policy.name,
                     error = format!("{error:#}"),

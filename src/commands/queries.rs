@@ -1,14 +1,12 @@
 //! Questions: they change nothing, here or anywhere.
 
-use chrono::{DateTime, Duration, Utc};
-
 use crate::chat::{Card, Text};
 use crate::commands::asked::Asked;
+use crate::commands::state::Preview;
 use crate::commands::{Answer, Commands};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::assess::{Standing, assess};
 use crate::domain::audit::AuditEvent;
-use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
 use crate::domain::request::Request;
 use crate::domain::schedule;
@@ -19,24 +17,6 @@ use crate::wording::{answers, refusals};
 
 /// Events in the answer to `why`.
 const WHY_EVENTS: u32 = 5;
-
-/// For so long a preview is shown again while the audit trail has nothing new.
-const PREVIEW_HOLDS: Duration = Duration::minutes(1);
-
-/// A plan that was shown.
-pub(crate) struct Preview {
-    policy: String,
-    /// The last event when it was made.
-    head: i64,
-    at: DateTime<Utc>,
-    plan: Plan,
-}
-
-impl Preview {
-    fn holds(&self, head: i64, now: DateTime<Utc>) -> bool {
-        self.head == head && now >= self.at && now - self.at < PREVIEW_HOLDS
-    }
-}
 
 impl Commands {
     pub(crate) async fn status(&self, visible: &[&Policy]) -> anyhow::Result<Card> {
@@ -169,13 +149,13 @@ impl Commands {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, Duration, Utc};
+
     use super::*;
     use crate::commands::tests::{account, approver};
     use crate::domain::audit::{Action, Actor, Draft, Subject};
-
     use crate::domain::exemption::Wish;
-    use crate::domain::plan::Counts;
-    use crate::domain::plan::Verdict;
+    use crate::domain::plan::{Counts, Plan, Verdict};
     use crate::engine::Engine;
     use crate::engine::bench::{Bench, policy};
     use crate::store::AuditContext;
@@ -215,7 +195,7 @@ mod tests {
             subject: Some(Subject { id: account.id, login: account.login }),
             detail: serde_json::Value::Null,
         };
-        let context = AuditContext { policy: Some(policy.to_owned()), ..AuditContext::default() };
+        let context = AuditContext::of_policy(policy);
         engine.s.store.append(context, event).await.unwrap();
     }
 

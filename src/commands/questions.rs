@@ -4,34 +4,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::chat::ReplyTo;
 use crate::commands::Commands;
+use crate::commands::state::WAITING_MAX;
 use crate::scheduler::Class;
 use crate::wording::refusals;
-
-/// How many questions are answered at once.
-const ANSWERED_AT_ONCE: usize = 8;
-/// How many more may wait. At a quarter of a second each, the last one is answered within a second or two.
-const WAITING_MAX: usize = 40;
-
-/// The questions that are answered now, and those that wait.
-pub(crate) struct Questions {
-    /// One for each question that is here at all.
-    queue: Arc<Semaphore>,
-    /// One for each that is answered now.
-    answered: Arc<Semaphore>,
-}
-
-impl Default for Questions {
-    fn default() -> Self {
-        Questions {
-            queue: Arc::new(Semaphore::new(ANSWERED_AT_ONCE + WAITING_MAX)),
-            answered: Arc::new(Semaphore::new(ANSWERED_AT_ONCE)),
-        }
-    }
-}
 
 impl Commands {
     /// Answers one person in the background, when it is the question's turn.

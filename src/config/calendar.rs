@@ -7,14 +7,15 @@ use chrono_tz::Tz;
 use serde_json::json;
 
 use crate::domain::calendar::{Calendar, Period};
-use crate::domain::policy::{Rule, Schedule};
+use crate::domain::policy::Rule;
 use crate::domain::schedule;
+use crate::domain::settings::Schedule;
 
-use super::Surroundings;
 use super::ics::{self, DAYS_MAX, Wrong, YEARS};
-use super::policy::texts_like;
 use super::report::{quote, shown};
 use super::section::{Found, Section};
+use super::surroundings::Surroundings;
+use super::values::texts_like;
 
 /// Bytes of a file of holidays: ten countries' holidays of ten years are a tenth of this.
 const FILE_MAX: usize = 1_048_576;

@@ -12,7 +12,49 @@ use crate::net::is_this_machine;
 use super::report::{looks_secret, quote, shown};
 use super::section::{Found, Scale, Section};
 use super::settings::{self, Shown};
-use super::{Credential, OktaConfig, SlackConfig, Surroundings};
+use super::surroundings::Surroundings;
+
+/// How to reach Slack.
+#[derive(Clone, Debug)]
+pub struct SlackConfig {
+    /// The base of the Web API without a slash at the end, when it isn't Slack's own.
+    pub api_url: Option<Url>,
+    /// The bot token, `xoxb-…`: for everything but the socket.
+    pub bot_token: SecretString,
+    /// The app-level token, `xapp-…`: for opening the socket only.
+    pub app_token: SecretString,
+    /// The slash command, with its slash.
+    pub command: String,
+}
+
+/// How to reach Okta.
+#[derive(Clone, Debug)]
+pub struct OktaConfig {
+    /// The org's own address: `https://acme.okta.com/`, without a path.
+    pub org_url: Url,
+    /// How the bot proves who it is.
+    pub credential: Credential,
+    /// The share (above 0, up to 1) of each of Okta's rate limits that the bot may use.
+    pub rate_share: f64,
+    /// How many requests may be under way at once: those of all policies and commands together.
+    pub concurrency: u32,
+}
+
+/// How the bot proves to Okta who it is.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// An API token, with all the rights of the administrator who made it.
+    ApiToken(SecretString),
+    /// A service app that signs its own requests for tokens, with the scopes it was granted and no more.
+    ServiceApp {
+        /// The app's client id.
+        client_id: String,
+        /// Its private key in PEM.
+        private_key_pem: SecretString,
+        /// Which of the app's keys it is; Okta needs it when the app has several.
+        key_id: Option<String>,
+    },
+}
 
 /// The two ways to give a secret.
 pub(super) struct Secret {

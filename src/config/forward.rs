@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::connect::{self, Secret};
+use super::report::quote;
 use super::section::{Found, Section};
 use super::settings::Shown;
-use super::{Surroundings, report::quote};
+use super::surroundings::Surroundings;
 use crate::forward::{Collector, Syslog};
 use crate::net::Network;
 

@@ -24,28 +24,31 @@ mod schema;
 mod section;
 mod settings;
 mod silence;
+mod surroundings;
 mod tell;
+mod values;
 mod watch;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
 use serde_json::json;
 use toml::de::DeTable;
-use url::Url;
 
 use crate::domain::policy::Policy;
 use crate::forward::Collector;
 use crate::net::Network;
 use report::{Report, nearest, quote};
 use section::Section;
+use surroundings::Surroundings;
 
+pub use connect::{Credential, OktaConfig, SlackConfig};
+pub use report::{ConfigError, Key};
 pub use schema::schema;
 pub use settings::{Setting, Shown, toml_text};
+pub use watch::WatchConfig;
 
 /// Where the configuration is when no path is given.
 pub const DEFAULT_PATH: &str = "config/bot.toml";
@@ -103,48 +106,6 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
-/// How to reach Slack.
-#[derive(Clone, Debug)]
-pub struct SlackConfig {
-    /// The base of the Web API without a slash at the end, when it isn't Slack's own.
-    pub api_url: Option<Url>,
-    /// The bot token, `xoxb-…`: for everything but the socket.
-    pub bot_token: SecretString,
-    /// The app-level token, `xapp-…`: for opening the socket only.
-    pub app_token: SecretString,
-    /// The slash command, with its slash.
-    pub command: String,
-}
-
-/// How to reach Okta.
-#[derive(Clone, Debug)]
-pub struct OktaConfig {
-    /// The org's own address: `https://acme.okta.com/`, without a path.
-    pub org_url: Url,
-    /// How the bot proves who it is.
-    pub credential: Credential,
-    /// The share (above 0, up to 1) of each of Okta's rate limits that the bot may use.
-    pub rate_share: f64,
-    /// How many requests may be under way at once: those of all policies and commands together.
-    pub concurrency: u32,
-}
-
-/// How the bot proves to Okta who it is.
-#[derive(Clone, Debug)]
-pub enum Credential {
-    /// An API token, with all the rights of the administrator who made it.
-    ApiToken(SecretString),
-    /// A service app that signs its own requests for tokens, with the scopes it was granted and no more.
-    ServiceApp {
-        /// The app's client id.
-        client_id: String,
-        /// Its private key in PEM.
-        private_key_pem: SecretString,
-        /// Which of the app's keys it is; Okta needs it when the app has several.
-        key_id: Option<String>,
-    },
-}
-
 /// How to log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogConfig {
@@ -161,65 +122,6 @@ pub enum LogFormat {
     Human,
     /// One JSON object a line.
     Json,
-}
-
-/// How other programs see that the bot is at work.
-#[derive(Clone, Debug, Default)]
-pub struct WatchConfig {
-    /// Where the bot answers HTTP: an address of this machine alone. `None`: nowhere.
-    pub http: Option<SocketAddr>,
-    /// What is called after each finished sweep: an address, https or http on this machine, that is a secret.
-    pub heartbeat: Option<SecretString>,
-}
-
-/// A key that the file may have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
-    /// The section, such as `slack`, `policy` or `policy.approvers`; empty for the sections themselves.
-    pub section: &'static str,
-    /// The key.
-    pub name: &'static str,
-    /// The default as one would write it in TOML; `None` when leaving the key out means something of its own.
-    pub default: Option<String>,
-    /// The shape of its value, as a JSON Schema.
-    pub shape: serde_json::Value,
-}
-
-/// All that is wrong with a configuration, one sentence each, in the order of the file.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", .problems.join("\n"))]
-pub struct ConfigError {
-    problems: Vec<String>,
-}
-
-impl ConfigError {
-    /// The sentences.
-    pub fn problems(&self) -> &[String] {
-        &self.problems
-    }
-}
-
-/// What a configuration draws on beside its own text.
-struct Surroundings<'a> {
-    variables: &'a BTreeMap<String, String>,
-    read_file: &'a dyn Fn(&Path) -> io::Result<String>,
-    /// Where the configuration's own file is.
-    folder: &'a Path,
-    /// The files that were read because they hold a secret.
-    secret_files: RefCell<Vec<PathBuf>>,
-}
-
-impl Surroundings<'_> {
-    /// An environment variable without the space around it; `None` when unset or empty.
-    fn variable(&self, name: &str) -> Option<&str> {
-        self.variables.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
-    }
-
-    /// Reads a file that holds a secret.
-    fn read_secret(&self, path: &Path) -> io::Result<String> {
-        self.secret_files.borrow_mut().push(path.to_owned());
-        (self.read_file)(path)
-    }
 }
 
 impl Config {

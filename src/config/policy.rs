@@ -2,17 +2,20 @@
 
 use chrono::{DateTime, Duration};
 use chrono_tz::Tz;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::domain::account::UserType;
 use crate::domain::calendar::Calendar;
-use crate::domain::policy::{ExemptAttribute, Limits, OwnAccounts, People, Policy, Rule, Schedule};
+use crate::domain::policy::{ExemptAttribute, OwnAccounts, Policy, Rule};
 use crate::domain::schedule;
+use crate::domain::settings::{Limits, People, Schedule};
 
 use super::report::{nearest, quote};
 use super::section::{Found, Scale, Section, Span};
 use super::settings::{self, Shown};
-use super::{Surroundings, calendar, silence, tell};
+use super::surroundings::Surroundings;
+use super::values::{group, is_slack_id, slack_id, texts_like, values};
+use super::{calendar, silence, tell};
 
 const INACTIVE_AFTER: Span = Span {
     key: "inactive_after",
@@ -253,10 +256,6 @@ fn rule(section: &Section<'_>) -> Option<Rule> {
     })
 }
 
-fn values(found: Vec<Found<String>>) -> Vec<String> {
-    found.into_iter().map(|found| found.value).collect()
-}
-
 fn user_type(section: &Section<'_>) -> Option<UserType> {
     const DEFAULT: &str = "contractor";
     let by_profile = section.text_or("user_type", DEFAULT);
@@ -399,24 +398,6 @@ fn channel(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Option<Str
     None
 }
 
-/// Whether the text is one of Slack's ids that begin with one of these letters. Names are never in capitals.
-fn is_slack_id(text: &str, first: &str) -> bool {
-    let rest = text.bytes().skip(1);
-    text.len() > 1
-        && text.starts_with(|c| first.contains(c))
-        && rest.into_iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-}
-
-/// What [`is_slack_id`] accepts, as a regular expression for editors.
-fn slack_id(first: &str) -> String {
-    format!("^[{first}][A-Z0-9]+$")
-}
-
-/// A list of texts of which each looks like this.
-pub(super) fn texts_like(pattern: &str) -> Value {
-    json!({ "items": { "type": "string", "pattern": pattern } })
-}
-
 /// Approvers, admins and viewers. Nobody may approve by default; the other two follow from it.
 fn people(section: &Section<'_>) -> (Option<People>, Option<People>, Option<People>) {
     const NOBODY: &str = "approvers must name somebody (users, groups, or channel_members = true): \
@@ -458,40 +439,6 @@ const APPROVALS_NEEDED: Scale<u32> = Scale {
 
 fn approvals_needed(section: &Section<'_>) -> u32 {
     section.integer(&APPROVALS_NEEDED)
-}
-
-pub(super) fn group(
-    section: &Section<'_>,
-    key: &'static str,
-    name: &'static str,
-    nobody: &str,
-    otherwise: impl FnOnce() -> Option<People>,
-) -> Option<People> {
-    let Some(table) = section.table(key, name) else { return otherwise() };
-    let (users, groups) = (table.list("users"), table.list("groups"));
-    let channel_members = table.flag("channel_members", false);
-    table.looks_like("users", texts_like(&slack_id("UW")));
-    table.looks_like("groups", texts_like(&slack_id("S")));
-    table.finish();
-    if !table.is_table() {
-        return None;
-    }
-    let user_how =
-        "a member id such as \"U0123ABCDEF\": in Slack open the person's profile, ⋮, \"Copy member ID\"";
-    let group_how =
-        "a user group's id such as \"S0123ABCDEF\", which ends the address of its page in Slack's People";
-    for user in users.iter().filter(|user| !is_slack_id(&user.value, "UW")) {
-        table.problem(user.at, &format!("{key}: {} must be {user_how}", quote(&user.value)));
-    }
-    for group in groups.iter().filter(|group| !is_slack_id(&group.value, "S")) {
-        table.problem(group.at, &format!("{key}: {} must be {group_how}", quote(&group.value)));
-    }
-    let people = People { users: values(users), groups: values(groups), channel_members };
-    if people.is_empty() {
-        table.problem(table.at, nobody);
-        return None;
-    }
-    Some(people)
 }
 
 fn limits(section: &Section<'_>) -> Limits {

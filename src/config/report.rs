@@ -8,7 +8,33 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::settings::{Setting, Shown};
-use super::{ConfigError, Key};
+
+/// A key that the file may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The section, such as `slack`, `policy` or `policy.approvers`; empty for the sections themselves.
+    pub section: &'static str,
+    /// The key.
+    pub name: &'static str,
+    /// The default as one would write it in TOML; `None` when leaving the key out means something of its own.
+    pub default: Option<String>,
+    /// The shape of its value, as a JSON Schema.
+    pub shape: serde_json::Value,
+}
+
+/// All that is wrong with a configuration, one sentence each, in the order of the file.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .problems.join("\n"))]
+pub struct ConfigError {
+    pub(super) problems: Vec<String>,
+}
+
+impl ConfigError {
+    /// The sentences.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+}
 
 /// Collects the problems of one file, and on the way the keys that its sections may have and what they are set to.
 pub(super) struct Report<'a> {

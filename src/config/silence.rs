@@ -3,13 +3,12 @@
 use chrono::Duration;
 use serde_json::json;
 
-use crate::domain::policy::People;
-use crate::domain::silence::Silence;
+use crate::domain::settings::{People, Silence};
 
 use super::duration;
-use super::policy::{group, texts_like};
 use super::report::quote;
 use super::section::{Found, Section};
+use super::values::{group, texts_like};
 
 /// A request that is mentioned more often than this is noise.
 const REMINDERS_MAX: usize = 5;

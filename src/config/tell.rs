@@ -4,9 +4,8 @@ use chrono::{Duration, NaiveTime, Timelike};
 use chrono_tz::Tz;
 use serde_json::json;
 
-use crate::domain::concern::{Ask, Template};
-use crate::domain::digest::{Digest, Period};
-use crate::domain::policy::Schedule;
+use crate::domain::settings::{Digest, Period, Schedule};
+use crate::domain::template::{Ask, Template};
 
 use super::duration;
 use super::report::{nearest, quote};

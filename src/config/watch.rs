@@ -2,12 +2,22 @@
 
 use std::net::SocketAddr;
 
+use secrecy::SecretString;
 use serde_json::json;
 
 use super::connect::{self, Secret};
 use super::report::quote;
 use super::section::{Found, Section};
-use super::{Surroundings, WatchConfig};
+use super::surroundings::Surroundings;
+
+/// How other programs see that the bot is at work.
+#[derive(Clone, Debug, Default)]
+pub struct WatchConfig {
+    /// Where the bot answers HTTP: an address of this machine alone. `None`: nowhere.
+    pub http: Option<SocketAddr>,
+    /// What is called after each finished sweep: an address, https or http on this machine, that is a secret.
+    pub heartbeat: Option<SecretString>,
+}
 
 const HEARTBEAT: Secret = Secret {
     what: "address of the heartbeat",

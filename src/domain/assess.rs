@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::account::{Account, AccountStatus, Reading};
 use super::fold::folded;
 use super::policy::Rule;
-use super::sighting::{Sighting, Sign};
+use super::sighting::{SecondLook, Sign};
 
 /// How far ahead of us a provider's clock may be before a date is called unreadable.
 const CLOCK_SKEW_MAX: Duration = Duration::hours(1);
@@ -55,23 +55,6 @@ impl Idle {
     pub fn surely_since(&self) -> DateTime<Utc> {
         self.at_least_since.unwrap_or(self.since)
     }
-}
-
-/// What the provider's log of sign-ins said about one account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SecondLook {
-    /// Nobody asked.
-    NotAsked,
-    /// No sign of life since the given time.
-    Nothing {
-        /// How far back the log was read.
-        since: DateTime<Utc>,
-    },
-    /// The latest sign of life.
-    Seen(Sighting),
-    /// The log could not be read.
-    Failed(String),
 }
 
 /// What an account is protected by, whatever its activity.

@@ -1,13 +1,13 @@
 //! Audit events: facts, appended and never changed, each chained to the one before by its hash.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::account::AccountId;
 use super::fold::folded;
-use super::policy::hex;
+use super::hash::hex;
 
 /// The hash that stands before the first event.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -346,3 +346,20 @@ impl AuditEvent {
         Value::Object(hashed.chain(links).collect())
     }
 }
+
+/// What the heartbeat is called in the database.
+pub const HEARTBEAT: &str = "heartbeat";
+
+/// A collector that has not got the trail for longer than it should take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Behind {
+    /// Which.
+    pub collector: String,
+    /// How many events it has not got.
+    pub events: i64,
+    /// When the first of them happened.
+    pub since: DateTime<Utc>,
+}
+
+/// How far a collector may be behind before anybody is told.
+pub const BEHIND_MAX: Duration = Duration::minutes(2);

@@ -4,35 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 
-use super::account::AccountId;
-use super::assess::{Assessment, Evidence};
+use super::assess::Assessment;
 use super::attempt::{self, Attempt, Confirmation, Dropped, Goal, Next, Proof, Sessions, Unproven, drafts};
 use super::audit::{Draft, Person, Subject};
 use super::policy::{OwnAccounts, is_own_account};
-
-/// The account as the approvers were shown it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shown {
-    /// The provider's id: what is acted on.
-    pub id: AccountId,
-    /// The login.
-    pub login: String,
-    /// The display name, possibly empty. Untrusted text.
-    pub name: String,
-    /// The e-mail address.
-    pub email: Option<String>,
-    /// The manager. Untrusted text.
-    pub manager: Option<String>,
-    /// Who the manager is, as the directory has it. Untrusted text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub manager_id: Option<String>,
-    /// The organisation. Untrusted text.
-    pub organization: Option<String>,
-    /// Why it is proposed.
-    pub evidence: Evidence,
-    /// In how many sweeps in a row, before this one, the account was already proposed (0: new).
-    pub pending_sweeps: u32,
-}
+use super::snapshot::Shown;
 
 /// Why an approved account was left alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

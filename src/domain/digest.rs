@@ -3,39 +3,12 @@
 use chrono::{DateTime, Datelike, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::policy::{Policy, Schedule};
+use super::policy::Policy;
 use super::schedule;
+use super::settings::{Digest, Period};
 
 /// A digest that was missed is sent late, however short the policy's own catch-up is, if it is not older than this.
 const CATCH_UP_LEAST: Duration = Duration::days(1);
-
-/// How much one digest tells of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Period {
-    /// Seven days.
-    Weekly,
-    /// From the same day of the month before.
-    Monthly,
-}
-
-impl Period {
-    /// The word of the configuration.
-    pub fn word(self) -> &'static str {
-        match self {
-            Period::Weekly => "weekly",
-            Period::Monthly => "monthly",
-        }
-    }
-}
-
-/// When a policy's digest is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Digest {
-    /// How much it tells of.
-    pub period: Period,
-    /// When: civil time in the policy's zone.
-    pub schedule: Schedule,
-}
 
 /// A digest that is owed: its slot, and the time that it tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,11 +8,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::assess::SecondLook;
 use super::audit::{Action, Actor, Draft};
 use super::drift::{LOG_LAG_MAX, Watch};
 use super::policy::Rule;
-use super::sighting::Sign;
+use super::sighting::{SecondLook, Sign};
 
 /// A sign of life that was not known when the account was suspended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

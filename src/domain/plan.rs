@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::account::{Account, UserType};
 use super::assess::Assessment;
-use super::policy::{Limits, Policy};
+use super::policy::Policy;
+use super::settings::Limits;
 
 /// A sweep is held for a surge only above this many candidates, so that 1 → 4 is not an alarm.
 const SURGE_FLOOR: u32 = 5;

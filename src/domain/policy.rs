@@ -11,8 +11,10 @@ use sha2::{Digest, Sha256};
 use super::account::{Account, UserType};
 use super::audit::{Person, Subject};
 use super::calendar::{Calendar, Period};
-use super::concern::Ask;
 use super::fold::same;
+use super::hash::hex;
+use super::settings::{self, Limits, People, Schedule, Silence};
+use super::template::Ask;
 
 /// The name of a policy, as its rows and its work are kept by. Cloning it copies no text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +56,7 @@ pub struct Policy {
     /// How many different people have to approve before anybody is suspended: 1 or 2.
     pub approvals_needed: u32,
     /// The people that it notifies if nobody answers.
-    pub silence: super::silence::Silence,
+    pub silence: Silence,
     /// How long a request waits for an answer, counted from the posting of its card.
     pub answer_within: Duration,
     /// How long after the decision a suspension may still be carried out.
@@ -76,7 +78,7 @@ pub struct Policy {
     /// Who else is asked about the accounts that are proposed.
     pub ask: Ask,
     /// When the channel gets a summary, if it does.
-    pub digest: Option<super::digest::Digest>,
+    pub digest: Option<settings::Digest>,
     /// How long after a suspension the finished card offers to take it back.
     pub undo_for: Duration,
     /// For how long a suspended account is looked at again, in case others bring it back. `None`: not at all.
@@ -251,48 +253,6 @@ impl Rule {
     }
 }
 
-/// The brakes that turn a strange sweep into a held one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Limits {
-    /// More candidates than this are held.
-    pub max_candidates: u32,
-    /// A larger share of the listed accounts than this (0–1) is held.
-    pub max_share: f64,
-    /// Fewer accounts than this share (0–1) of the previous sweep's are held.
-    pub min_population_share: f64,
-    /// More candidates than this many times the recent median are held (0: never).
-    pub surge_factor: f64,
-}
-
-/// When a sweep runs: civil time in a zone, so that 09:00 stays 09:00 through daylight saving.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Schedule {
-    /// Five cron fields, validated.
-    pub cron: String,
-    /// The IANA time zone.
-    pub zone: Tz,
-    /// The days on which no scheduled sweep runs; `None`: it runs on every day that the cron fields name.
-    pub days_off: Option<Calendar>,
-}
-
-/// A set of people in the chat system, looked up each time it is asked about.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct People {
-    /// User ids.
-    pub users: Vec<String>,
-    /// User group ids; their members at the time of asking.
-    pub groups: Vec<String>,
-    /// Whether everybody in the policy's channel counts.
-    pub channel_members: bool,
-}
-
-impl People {
-    /// Whether the set can never hold anybody.
-    pub fn is_empty(&self) -> bool {
-        self.users.is_empty() && self.groups.is_empty() && !self.channel_members
-    }
-}
-
 impl Policy {
     /// The days off that the policy heeds in some way, if it heeds any.
     pub fn calendar(&self) -> Option<&Calendar> {
@@ -304,15 +264,6 @@ impl Policy {
 /// The time by which an approval given at `decided_at` must have been carried out.
 pub fn execute_by(policy: &Policy, decided_at: DateTime<Utc>) -> DateTime<Utc> {
     decided_at + policy.carry_out_within
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string can't fail");
-        text
-    })
 }
 
 pub(super) mod seconds {

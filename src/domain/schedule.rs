@@ -11,7 +11,8 @@ use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 
 use super::calendar::Calendar;
-use super::policy::{Policy, Schedule};
+use super::policy::Policy;
+use super::settings::Schedule;
 
 /// No clock in the time zone database is set back by more than a few hours, except where the date line moved.
 const REPEATED_MAX_MINUTES: i64 = 180;

@@ -7,8 +7,6 @@
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::assess::SecondLook;
-
 /// How long before the end of the last look the next one begins, because events reach the log late.
 pub const OVERLAP: Duration = Duration::hours(1);
 
@@ -132,4 +130,21 @@ pub fn known(before: Option<&Memory>, look: &SecondLook, now: DateTime<Utc>) -> 
             remembered(before.cloned(), look, now).map_or_else(|| look.clone(), |memory| memory.as_look())
         }
     }
+}
+
+/// What the provider's log of sign-ins said about one account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondLook {
+    /// Nobody asked.
+    NotAsked,
+    /// No sign of life since the given time.
+    Nothing {
+        /// How far back the log was read.
+        since: DateTime<Utc>,
+    },
+    /// The latest sign of life.
+    Seen(Sighting),
+    /// The log could not be read.
+    Failed(String),
 }

@@ -3,23 +3,10 @@
 //! Each has its moment before the deadline. One whose moment passed while nothing ran is told late, but only the latest
 //! reminder is: three at once remind nobody three times. A moment before the question stood in the channel never comes.
 
-use chrono::{DateTime, Duration, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::policy::People;
 use super::request::{Request, RequestState};
-
-/// The people that a policy notifies, and when, if a request stays unanswered.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Silence {
-    /// How long before the deadline approvers are reminded.
-    pub remind_before: Vec<Duration>,
-    /// Who is reminded: people and user groups, never a whole channel.
-    pub remind: People,
-    /// How long before the deadline somebody else is told.
-    pub escalate_before: Option<Duration>,
-    /// Who.
-    pub escalate_to: People,
-}
+use super::settings::Silence;
 
 /// What is told of a request that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

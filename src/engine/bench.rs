@@ -13,14 +13,16 @@ use crate::chat::{
 };
 use crate::clock::Clock;
 use crate::domain::account::{Account, AccountId, UserType};
-use crate::domain::assess::{Evidence, Idle, SecondLook, Signal};
+use crate::domain::assess::{Evidence, Idle, Signal};
 use crate::domain::audit::Person;
 use crate::domain::calendar::Calendar;
-use crate::domain::candidate::Shown;
 use crate::domain::keep::KeptUntil;
 use crate::domain::plan::{Counts, Verdict};
-use crate::domain::policy::{Limits, People, Policy, Rule, Schedule};
+use crate::domain::policy::{Policy, Rule};
 use crate::domain::request::{Input, Verb, Voter};
+use crate::domain::settings::{Limits, People, Schedule};
+use crate::domain::sighting::SecondLook;
+use crate::domain::snapshot::Shown;
 use crate::domain::sweep::Trigger;
 use crate::engine::Engine;
 use crate::identity::{
@@ -183,7 +185,7 @@ pub(crate) fn policy() -> Policy {
         viewers: People::default(),
         own_accounts: crate::domain::policy::OwnAccounts::new(),
         approvals_needed: 1,
-        silence: crate::domain::silence::Silence::default(),
+        silence: crate::domain::settings::Silence::default(),
         answer_within: week,
         carry_out_within: week,
         catch_up: week,
@@ -195,7 +197,7 @@ pub(crate) fn policy() -> Policy {
         exemption_notice: Duration::days(3),
         undo_for: Duration::days(7),
         watch_suspended_for: Some(Duration::days(30)),
-        ask: crate::domain::concern::Ask::default(),
+        ask: crate::domain::template::Ask::default(),
         digest: None,
     }
 }

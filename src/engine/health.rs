@@ -7,12 +7,12 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
 use crate::chat::{Connection, time_in_words};
+use crate::domain::audit::{BEHIND_MAX, Behind};
 use crate::domain::lineage::DatabaseId;
 use crate::domain::policy::Policy;
 use crate::domain::schedule;
 use crate::domain::sweep::slot_key;
 use crate::engine::{Engine, TICK_MAX};
-use crate::forward::{BEHIND_MAX, Behind};
 use crate::identity::watched::LastAnswer;
 use crate::reports::overview::outcome;
 use crate::services::work::Work;
@@ -38,27 +38,6 @@ const SWEEP_MAX: Duration = Duration::from_secs(3 * 3600);
 const OVERDUE_MIN: chrono::Duration = chrono::Duration::hours(1);
 /// What is due by the clock is done within this.
 const DUE_MAX: chrono::Duration = chrono::Duration::minutes(5);
-
-/// What the loop leaves behind each time it comes round.
-#[derive(Default)]
-pub(crate) struct Pulse {
-    round: Option<Instant>,
-    /// Since when the chat system has been away.
-    away_since: Option<Instant>,
-}
-
-impl Pulse {
-    /// The loop has ended, and hangs no more.
-    pub(crate) fn end(&mut self) {
-        self.round = None;
-    }
-
-    /// The loop hangs since then.
-    #[cfg(test)]
-    pub(crate) fn hang(&mut self, since: Instant) {
-        self.round = Some(since);
-    }
-}
 
 /// The vital signs at one moment.
 #[derive(Clone, Debug, Serialize)]
@@ -387,7 +366,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::domain::audit::{Action, Actor, Draft};
-    use crate::domain::policy::Schedule;
+    use crate::domain::settings::Schedule;
     use crate::engine::bench::{Bench, policy};
     use crate::identity::IdentityError;
     use crate::identity::watched::Problem;

@@ -9,6 +9,7 @@
 pub(crate) mod bench;
 pub mod health;
 mod schedule;
+mod state;
 #[cfg(test)]
 mod tests;
 pub(crate) mod witnesses;
@@ -65,8 +66,8 @@ pub struct Engine {
     pub(crate) sweeper: Arc<Sweeper>,
     pub(crate) commands: Arc<Commands>,
     pub(crate) inbox: Arc<Inbox>,
-    pulse: Mutex<health::Pulse>,
-    witnesses: Mutex<witnesses::Witnesses>,
+    pulse: Mutex<state::Pulse>,
+    witnesses: Mutex<state::Witnesses>,
 }
 
 impl Engine {
@@ -123,7 +124,7 @@ impl Engine {
         if let Err(error) = self.requests.look_at_finished_cards().await {
             tracing::error!(error = format!("{error:#}"), "can't tell which finished cards to look at again");
         }
-        let mut bell = schedule::hang(&self).await?;
+        let mut bell = schedule::hang(&self.s).await?;
         let (this, watched) = (Arc::clone(&self), stop.clone());
         let watching = async move { this.outbox.watch_database(&watched).await };
         self.s.tasks.spawn(Class::FreshLook.run(watching));

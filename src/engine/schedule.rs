@@ -5,16 +5,16 @@ use std::sync::{Arc, Weak};
 
 use tokio_cron_scheduler::{Job, JobScheduler};
 
-use crate::engine::Engine;
+use crate::services::Services;
 
 /// Hangs a bell for each policy. It rings until the returned scheduler is shut down.
-pub async fn hang(this: &Arc<Engine>) -> anyhow::Result<JobScheduler> {
+pub async fn hang(s: &Arc<Services>) -> anyhow::Result<JobScheduler> {
     let scheduler = JobScheduler::new().await?;
-    for policy in &this.s.policies {
-        let weak: Weak<Engine> = Arc::downgrade(this);
+    for policy in &s.policies {
+        let weak: Weak<Services> = Arc::downgrade(s);
         let job = Job::new_tz(pattern(&policy.schedule.cron), policy.schedule.zone, move |_, _| {
-            if let Some(this) = weak.upgrade() {
-                this.s.nudge();
+            if let Some(s) = weak.upgrade() {
+                s.nudge();
             }
         })?;
         scheduler.add(job).await?;

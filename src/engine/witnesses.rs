@@ -5,7 +5,7 @@
 //! on; the others are asked again later. While none can be read for a reason that passes, everything waits. Where the
 //! right to read is missing in all of them, the work goes on, and the health says so.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::Connection;
-use crate::domain::lineage::{Head, Sighting, Stop};
+use crate::domain::lineage::{Sighting, Stop};
 use crate::engine::Engine;
 use crate::outbox::lineage::passes;
 use crate::outbox::signed::sighting;
@@ -34,21 +34,6 @@ const ASK_AGAIN: Duration = Duration::from_secs(60);
 
 /// How many messages that the file knows nothing of are kept; the newest say most.
 const SEEN_MAX: usize = 200;
-
-/// What this process knows of the witnesses.
-#[derive(Default)]
-pub(crate) struct Witnesses {
-    /// All channels were asked since the connection was last away.
-    asked: bool,
-    /// The chat system has said hello before.
-    greeted: bool,
-    /// Channels that could not be read, and why.
-    unread: BTreeMap<String, String>,
-    /// When those are asked again.
-    again_at: Option<Instant>,
-    /// The head of the audit trail before this process wrote to it, and the epoch of then.
-    opened_at: Option<(i64, Head)>,
-}
 
 /// The result of asking channels.
 enum Asked {

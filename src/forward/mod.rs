@@ -9,8 +9,6 @@ mod send;
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use serde::Serialize;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -24,22 +22,6 @@ const BATCH: u32 = 500;
 /// The pause after a collector did not take what it was sent; twice as long each time in a row, up to the second.
 const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(120);
-/// How far a collector may be behind before anybody is told.
-pub const BEHIND_MAX: chrono::Duration = chrono::Duration::minutes(2);
-
-/// What the heartbeat is called in the database.
-pub const HEARTBEAT: &str = "heartbeat";
-
-/// A collector that has not got the trail for longer than it should take.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Behind {
-    /// Which.
-    pub collector: String,
-    /// How many events it has not got.
-    pub events: i64,
-    /// When the first of them happened.
-    pub since: DateTime<Utc>,
-}
 
 /// Sends the trail to each collector until `stop`. Fails only if the database is gone.
 pub async fn run(store: Store, collectors: Vec<Collector>, stop: CancellationToken) -> anyhow::Result<()> {

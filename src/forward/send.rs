@@ -18,7 +18,7 @@ use tokio::net::{TcpStream, UdpSocket};
 use url::Url;
 
 use crate::domain::audit::{Action, AuditEvent};
-use crate::domain::policy::hex;
+use crate::domain::hash::hex;
 use crate::files::{self, PRIVATE};
 use crate::net::{self, Cause, Network};
 
@@ -91,7 +91,7 @@ impl Collector {
             Collector::File(path) => format!("file {}", path.display()),
             Collector::Syslog(Syslog::Udp(address)) => format!("udp://{address}"),
             Collector::Syslog(Syslog::Tcp(address)) => format!("tcp://{address}"),
-            Collector::Heartbeat { .. } => super::HEARTBEAT.to_owned(),
+            Collector::Heartbeat { .. } => crate::domain::audit::HEARTBEAT.to_owned(),
             Collector::Https { url, .. } => {
                 let origin = url.origin().ascii_serialization();
                 let hash = Sha256::digest(url.path());

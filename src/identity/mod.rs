@@ -14,9 +14,8 @@ use chrono::{DateTime, Duration, Utc};
 use crate::domain::account::{Account, AccountId};
 
 pub use crate::domain::account::{Changer, StatusChange};
-use crate::domain::assess::SecondLook;
 use crate::domain::policy::Rule;
-use crate::domain::sighting::Sighting;
+use crate::domain::sighting::{SecondLook, Sighting};
 
 /// Why the provider could not do what was asked. The texts hold no secrets and no response bodies, and are fit to be
 /// shown to people and stored.

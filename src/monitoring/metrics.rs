@@ -14,8 +14,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::chat::slack;
+use crate::domain::audit::Behind;
 use crate::engine::health::{LastSweep, PolicyVitals, Vitals};
-use crate::forward::Behind;
 use crate::identity::okta;
 
 use super::tally::{DECISIONS, Of, RESTORATIONS, SUSPENSIONS, SWEEPS, Tally};

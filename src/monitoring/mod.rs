@@ -10,15 +10,13 @@ mod serve;
 mod supervisor;
 mod tally;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -32,6 +30,7 @@ use crate::clock::Clock;
 use crate::engine::health::Vitals;
 use crate::identity::okta::Okta;
 use crate::scheduler::Class;
+use crate::services::lock;
 use crate::store::Store;
 use tally::Tally;
 
@@ -95,11 +94,6 @@ pub fn socket_path(database: &Path) -> PathBuf {
     path.into()
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What is behind these locks is replaced as a whole.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Watch {
     /// Watches a bot that works with this database.
     pub async fn new(store: Store, clock: Clock) -> anyhow::Result<Watch> {
@@ -148,32 +142,6 @@ impl Watch {
         let traffic = self.at_work().map(|at_work| (at_work.slack.traffic(), at_work.okta.traffic()));
         metrics::text(&vitals, &tally, traffic.unwrap_or_default())
             .context("the metrics can't be written out")
-    }
-
-    /// Answers requests, until `stop`. That an address can't be had is an error at once; a socket that can't be made
-    /// is a warning.
-    pub async fn serve(
-        self: &Arc<Self>,
-        database: &Path,
-        http: Option<SocketAddr>,
-        stop: &CancellationToken,
-    ) -> anyhow::Result<()> {
-        if let Some(address) = http {
-            let listener = TcpListener::bind(address)
-                .await
-                .with_context(|| format!("[watch] http can't listen on {address}; name a free port"))?;
-            let address = listener.local_addr()?;
-            tracing::info!(%address, "/healthz and /metrics");
-            self.tasks.spawn(serve::over_tcp(listener, address, Arc::clone(self), stop.clone()));
-        }
-        match serve::UnixSocket::bind(socket_path(database)) {
-            Ok(socket) => drop(self.tasks.spawn(socket.serve(Arc::clone(self), stop.clone()))),
-            Err(error) => tracing::warn!(
-                error = format!("{error:#}"),
-                "no socket for `inactive-contractors status`; everything else works"
-            ),
-        }
-        Ok(())
     }
 
     /// Returns once nobody is answered any more, after `stop`: the socket is gone before the database is let go.

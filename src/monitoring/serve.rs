@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::Watch;
 use super::public::in_public;
+use super::{Watch, socket_path};
 
 /// Connections at a time.
 const CONNECTIONS_MAX: usize = 16;
@@ -32,6 +32,34 @@ const CONNECTION_TIME_MAX: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(200);
 /// What Prometheus calls the format: <https://prometheus.io/docs/specs/om/open_metrics_spec/>.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+impl Watch {
+    /// Answers requests, until `stop`. That an address can't be had is an error at once; a socket that can't be made
+    /// is a warning.
+    pub async fn serve(
+        self: &Arc<Self>,
+        database: &Path,
+        http: Option<SocketAddr>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        if let Some(address) = http {
+            let listener = TcpListener::bind(address)
+                .await
+                .with_context(|| format!("[watch] http can't listen on {address}; name a free port"))?;
+            let address = listener.local_addr()?;
+            tracing::info!(%address, "/healthz and /metrics");
+            self.tasks.spawn(over_tcp(listener, address, Arc::clone(self), stop.clone()));
+        }
+        match UnixSocket::bind(socket_path(database)) {
+            Ok(socket) => drop(self.tasks.spawn(socket.serve(Arc::clone(self), stop.clone()))),
+            Err(error) => tracing::warn!(
+                error = format!("{error:#}"),
+                "no socket for `inactive-contractors status`; everything else works"
+            ),
+        }
+        Ok(())
+    }
+}
 
 /// Who can ask.
 #[derive(Clone, Copy)]

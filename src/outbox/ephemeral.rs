@@ -41,15 +41,6 @@ impl Outbox {
     }
 }
 
-/// So many replies to single people are under way at once; more would only time each other out.
-pub(crate) struct Turns(tokio::sync::Semaphore);
-
-impl Default for Turns {
-    fn default() -> Self {
-        Turns(tokio::sync::Semaphore::new(16))
-    }
-}
-
 /// Returns what a person is told whose input met with this error.
 pub(crate) fn broken(error: &anyhow::Error) -> Text {
     match error.downcast_ref() {

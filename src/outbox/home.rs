@@ -13,8 +13,9 @@ use sha2::{Digest, Sha256};
 use crate::authz;
 use crate::authz::rights::Role;
 use crate::chat::{Ack, ChatError, Home, Inbound};
+use crate::domain::hash::hex;
 use crate::domain::person::{Known, Stranger};
-use crate::domain::policy::{Policy, hex};
+use crate::domain::policy::Policy;
 use crate::domain::waiting;
 use crate::outbox::Outbox;
 use crate::services::lock;
@@ -39,15 +40,6 @@ const RATE_LIMIT_MAX: Duration = Duration::minutes(10);
 const DECISIONS: u32 = 10;
 /// Exemptions that end within this time are on the page.
 const ENDING_WITHIN: Duration = Duration::days(14);
-
-/// What holds pages back, no matter which person's they are.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Pace {
-    /// The chat system asked to wait until then.
-    paused_until: Option<DateTime<Utc>>,
-    /// The next page that nobody waits for.
-    unasked_from: Option<DateTime<Utc>>,
-}
 
 /// When a page is to be looked at.
 #[derive(Debug, PartialEq, Eq)]

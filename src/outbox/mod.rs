@@ -13,6 +13,7 @@ mod once;
 mod outage;
 mod outreach;
 pub(crate) mod signed;
+mod state;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -22,8 +23,9 @@ use sha2::{Digest, Sha256};
 
 use crate::authz::Authz;
 use crate::chat::{Card, ChatError, Mark, MessageRef, ReplyTo};
+use crate::domain::hash::hex;
 use crate::domain::lineage::request_of;
-use crate::domain::policy::{Policy, hex};
+use crate::domain::policy::Policy;
 use crate::domain::waiting;
 use crate::reports::Reports;
 use crate::services::{Services, lock, reference};
@@ -60,12 +62,12 @@ pub struct Outbox {
     reports: Arc<Reports>,
     /// The channels that can't be posted to, and why.
     unusable: Mutex<BTreeMap<String, String>>,
-    replies: ephemeral::Turns,
+    replies: state::Turns,
     /// Nobody concerned is looked up or written to before this time.
     asking_from: Mutex<Option<DateTime<Utc>>>,
     /// What managers are called.
     names: Mutex<BTreeMap<String, String>>,
-    pace_of_pages: Mutex<home::Pace>,
+    pace_of_pages: Mutex<state::Pace>,
     /// The epoch of which the channels know that the database goes on.
     told_epoch: Mutex<Option<i64>>,
 }
@@ -77,7 +79,7 @@ impl Outbox {
             authz,
             reports,
             unusable: Mutex::default(),
-            replies: ephemeral::Turns::default(),
+            replies: state::Turns::default(),
             asking_from: Mutex::default(),
             names: Mutex::default(),
             pace_of_pages: Mutex::default(),

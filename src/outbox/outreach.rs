@@ -9,10 +9,11 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::chat::{ChatError, ChatUser, Mark};
 use crate::domain::candidate::Candidate;
-use crate::domain::concern::{self, Asking, Question, Role, Template};
+use crate::domain::concern::{self, Asking, Question};
 use crate::domain::fold::same;
 use crate::domain::policy::Policy;
 use crate::domain::request::Request;
+use crate::domain::template::{Role, Template};
 use crate::domain::waiting;
 use crate::identity::IdentityError;
 use crate::outbox::{Identity, Outbox, Standing, looked_for_from};
@@ -394,7 +395,7 @@ fn is_at(user: &ChatUser, address: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::concern::Ask;
+    use crate::domain::template::Ask;
     use crate::engine::bench::{Bench, policy, shown};
 
     /// A policy that asks each account's person, so long before the deadline.

@@ -6,9 +6,11 @@
 
 pub mod evidence;
 pub mod export;
+pub mod facts;
 pub(crate) mod overview;
 pub mod picture;
 mod sheet;
+mod state;
 mod tables;
 pub mod text;
 pub(crate) mod trend;
@@ -18,7 +20,8 @@ use std::sync::{Arc, Mutex};
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::policy::{Policy, hex};
+use crate::domain::hash::hex;
+use crate::domain::policy::Policy;
 use crate::domain::report::{self, Listing, Report};
 use crate::domain::when::Period;
 use crate::services::Services;
@@ -38,7 +41,7 @@ pub struct Reports {
     /// Held while a file is made or the trail is verified.
     heavy_work: tokio::sync::Mutex<()>,
     /// The trend picture of each policy.
-    trends: Mutex<BTreeMap<String, trend::Trend>>,
+    trends: Mutex<BTreeMap<String, state::Trend>>,
 }
 
 impl Reports {

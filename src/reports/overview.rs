@@ -66,10 +66,10 @@ impl Reports {
     }
 
     /// The collectors that lack more of the audit trail than they should. A database that can't say so is said beside it.
-    async fn behind(&self) -> Vec<crate::forward::Behind> {
+    async fn behind(&self) -> Vec<crate::domain::audit::Behind> {
         self.s
             .store
-            .collectors_behind(self.s.clock.now() - crate::forward::BEHIND_MAX)
+            .collectors_behind(self.s.clock.now() - crate::domain::audit::BEHIND_MAX)
             .await
             .unwrap_or_default()
     }
@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
     use crate::domain::audit::{Action, Actor, Draft};
-    use crate::domain::candidate::Shown;
+    use crate::domain::snapshot::Shown;
     use crate::engine::bench::{Bench, policy, shown};
     use crate::store::AuditContext;
 

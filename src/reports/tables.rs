@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use crate::domain::assess::SecondLook;
 use crate::domain::audit::{Actor, AuditEvent};
 use crate::domain::candidate::CandidateState;
 use crate::domain::exemption::End;
 use crate::domain::plan::Counts;
-use crate::reports::evidence::{Decided, Evidence, Suspension, Swept, adds_up, decisions, names};
+use crate::domain::sighting::SecondLook;
+use crate::reports::facts::{Decided, Evidence, Suspension, Swept, adds_up, decisions, names};
 use crate::reports::sheet::{Sheet, or_empty, time, time_or_empty};
 use crate::reports::text as wording;
 use crate::store::{SweepRow, SweepState};

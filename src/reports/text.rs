@@ -10,7 +10,8 @@ use chrono::{DateTime, Utc};
 use crate::domain::plan::Verdict;
 use crate::domain::request::RequestState;
 use crate::domain::sweep::Trigger;
-use crate::reports::evidence::{self, Decided, Evidence, Suspension, Swept, adds_up, decision};
+use crate::reports::facts;
+use crate::reports::facts::{Decided, Evidence, Suspension, Swept, adds_up, decision};
 use crate::store::SweepState;
 use crate::wording::lineage::name;
 use crate::wording::{events, guard_in_words, last_moment, rule_in_words, span_of_time};
@@ -262,7 +263,7 @@ fn sweeps(page: &mut String, evidence: &Evidence) {
 
 fn decisions(page: &mut String, evidence: &Evidence) {
     *page += "<h2>Decisions</h2>\n";
-    let rows = evidence::decisions(evidence).into_iter().map(|decided| {
+    let rows = facts::decisions(evidence).into_iter().map(|decided| {
         let Decided { request, candidates, event } = decided;
         let reason = event.and_then(|event| event.detail.get("reason")?.as_str().map(str::to_owned));
         vec![
@@ -270,7 +271,7 @@ fn decisions(page: &mut String, evidence: &Evidence) {
             minute(request.created_at),
             candidates.len().to_string(),
             event.map_or("none so far".to_owned(), events::action),
-            event.map(|event| evidence::names(&[event])).unwrap_or_default(),
+            event.map(|event| facts::names(&[event])).unwrap_or_default(),
             event.map(|event| minute(event.at)).unwrap_or_default(),
             event.map(|event| span_of_time(event.at - request.created_at)).unwrap_or_default(),
             reason.unwrap_or_default(),
@@ -289,7 +290,7 @@ fn suspended(page: &mut String, suspensions: &[Suspension<'_>]) {
         vec![
             one.request.to_string(),
             one.login.to_owned(),
-            evidence::names(&one.approval),
+            facts::names(&one.approval),
             event(one.intents.first().copied()),
             one.outcome.map_or("open".to_owned(), events::action),
             event(one.outcome),

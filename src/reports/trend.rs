@@ -10,6 +10,7 @@ use crate::chat::{Block, Card, ChatError, Mark, Upload};
 use crate::domain::policy::{Policy, start_of_day};
 use crate::domain::report::Report;
 use crate::domain::when::Period;
+use crate::reports::state::{REFUSED_MAX, Trend};
 use crate::reports::{Reports, picture};
 use crate::services::lock;
 use crate::wording::history as wording;
@@ -18,21 +19,8 @@ use crate::wording::history as wording;
 const WEEKS_BEFORE: i64 = 12;
 /// A trend is as old as this at most when somebody looks, and is not drawn more often.
 const LOOKED_AT_EVERY: Duration = Duration::minutes(10);
-/// Something that shows a picture is refused this often before it goes without.
-const REFUSED_MAX: u32 = 4;
 /// Waits between tries for somebody who asked for a report: the picture is ready within seconds, or never.
 const WAITS_S: [u64; 4] = [1, 2, 4, 8];
-
-/// The trend of a policy, as it was uploaded last.
-#[derive(Clone, Debug)]
-pub(crate) struct Trend {
-    looked_at: DateTime<Utc>,
-    report: Report,
-    /// How to show it; `None`: there is nothing to draw, or it can't be uploaded.
-    image: Option<Block>,
-    /// How often something was refused that shows it.
-    refused: u32,
-}
 
 impl Reports {
     /// The trend picture of a policy, if there is one now.
@@ -110,12 +98,6 @@ impl Reports {
             }
         }
         self.s.chat.post(&channel, None, &mark, &card).await.map(drop)
-    }
-}
-
-impl Trend {
-    fn shown(&self) -> Option<Block> {
-        self.image.clone().filter(|_| self.refused < REFUSED_MAX)
     }
 }
 

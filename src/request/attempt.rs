@@ -188,12 +188,39 @@ pub(super) fn patience<E: Effect>(effect: &E, error: &IdentityError) -> Duration
 
 /// Returns how long to wait after an error, where nothing could be tried so many times in a row.
 pub(super) fn wait_after(error: &IdentityError, waits: u32, now: DateTime<Utc>) -> Duration {
-    let doubled = |wait| waiting::doubled(wait, waits, WAIT_MAX);
-    match error {
-        IdentityError::RateLimited { until } => (*until - now).max(Duration::seconds(1)),
-        IdentityError::Denied(_) | IdentityError::Malformed(_) => doubled(WAIT_FOR_PERSON),
+    let first = match error {
+        IdentityError::RateLimited { until } => return (*until - now).max(Duration::seconds(1)),
+        IdentityError::Denied(_) | IdentityError::Malformed(_) => WAIT_FOR_PERSON,
         IdentityError::Transient(_) | IdentityError::Refused(_) | IdentityError::NotFound(_) => {
-            doubled(WAIT_FOR_PROVIDER)
+            WAIT_FOR_PROVIDER
         }
-    }
+    };
+    waiting::doubled(first, waits, WAIT_MAX)
+}
+
+/// What came of one round of work on a request.
+pub(crate) enum Effort {
+    /// Every due account waits for its time.
+    NothingDue,
+    /// Each due account took a step, or was left for the next round.
+    Made,
+    /// Something that a person must fix blocks all of them.
+    Blocked(Hindrance),
+}
+
+/// What stands in the way of suspensions.
+pub(crate) struct Hindrance {
+    /// In words.
+    pub(crate) why: String,
+    /// Whether people have to hear of it: it is no passing trouble, and not said elsewhere.
+    pub(crate) to_be_told: bool,
+    /// Whether it may be in the way of this account alone: a role may cover some accounts and not others.
+    pub(crate) may_be_of_one: bool,
+}
+
+/// What blocks all suspensions of a request until a person fixes it.
+pub(crate) struct Obstacle {
+    pub(crate) hindrance: Hindrance,
+    /// When to find out whether it still does.
+    pub(crate) until: DateTime<Utc>,
 }

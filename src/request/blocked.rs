@@ -10,11 +10,12 @@ use sha2::{Digest, Sha256};
 use crate::authz::deciders::WRITTEN_TO_MAX;
 use crate::domain::attempt::summary;
 use crate::domain::candidate::Candidate;
-use crate::domain::policy::{Policy, execute_by, hex};
+use crate::domain::hash::hex;
+use crate::domain::policy::{Policy, execute_by};
 use crate::domain::request::{Decision, Request};
 use crate::domain::waiting::earliest;
 use crate::outbox::Identity;
-use crate::request::{Requests, suspend};
+use crate::request::Requests;
 use crate::services::lock;
 use crate::store::MessageRow;
 use crate::wording::{blocked as wording, deciders};
@@ -193,13 +194,6 @@ fn key(request: &Request, number: u32, which: &str) -> String {
 /// The name of an obstacle in a message's key.
 fn fingerprint(why: &str) -> String {
     hex(&Sha256::digest(summary(why)))[..8].to_owned()
-}
-
-/// What blocks all suspensions of a request until a person fixes it.
-pub(crate) struct Obstacle {
-    pub(crate) hindrance: suspend::Hindrance,
-    /// When to find out whether it still does.
-    pub(crate) until: DateTime<Utc>,
 }
 
 #[cfg(test)]

@@ -14,17 +14,13 @@ use std::collections::BTreeMap;
 
 use crate::domain::attempt::{ATTEMPTS_MAX, Confirmation};
 use crate::domain::candidate::{Candidate, CandidateState};
-use crate::domain::request::Request;
-use crate::identity::IdentityError;
-use crate::request::Requests;
 use crate::request::attempt::At;
-use crate::services::lock;
 
 /// The denials of a request that this process saw. A restart only makes it count from the beginning.
 #[derive(Debug, Default)]
 pub(crate) struct Denials {
     /// How many there were.
-    count: u32,
+    pub(super) count: u32,
     /// How many there had been when the latest call began that got through.
     before_got_through: u32,
     /// The denials, by the position of the account on the list.
@@ -40,14 +36,14 @@ struct Denied {
 
 /// What the denials of one account say so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seen {
+pub(super) struct Seen {
     times: u32,
     /// Whether a suspension got through before this time that began after the first one.
     got_through_between: bool,
 }
 
 impl Denials {
-    fn note(&mut self, position: u32) -> Seen {
+    pub(super) fn note(&mut self, position: u32) -> Seen {
         self.count += 1;
         let before = self.of.get(&position).copied();
         let times = before.map_or(0, |before| before.times) + 1;
@@ -57,14 +53,14 @@ impl Denials {
     }
 
     /// A call got through that began after so many denials.
-    fn got_through(&mut self, after: u32) {
+    pub(super) fn got_through(&mut self, after: u32) {
         self.before_got_through = self.before_got_through.max(after);
     }
 }
 
 impl Seen {
     /// Returns whether it is this account that is denied, where these are the accounts of the request.
-    fn is_of_one(self, at: At, candidates: &[Candidate]) -> bool {
+    pub(super) fn is_of_one(self, at: At, candidates: &[Candidate]) -> bool {
         if self.got_through_between || at == At::Look {
             return self.got_through_between;
         }
@@ -76,42 +72,6 @@ impl Seen {
 
 fn got_through(candidate: &Candidate) -> bool {
     matches!(candidate.state, CandidateState::Suspended { confirmation: Confirmation::ByCall, .. })
-}
-
-impl Requests {
-    /// How many accounts of the request were denied so far.
-    pub(crate) fn denials_so_far(&self, request: i64) -> u32 {
-        lock(&self.denials).get(&request).map_or(0, |denials| denials.count)
-    }
-
-    /// A suspension of the request got through whose call began after so many denials. What was under way when the right
-    /// was taken away shows nothing.
-    pub(crate) fn note_got_through(&self, request: i64, after: u32) {
-        lock(&self.denials).entry(request).or_default().got_through(after);
-    }
-
-    /// Notes that the account was denied. Returns the error that it fails with, if that is its own. An account does not
-    /// fail while nobody knows what an earlier call did.
-    pub(crate) async fn denied_for_itself(
-        &self,
-        request: &Request,
-        candidate: &Candidate,
-        at: At,
-        error: &IdentityError,
-    ) -> anyhow::Result<Option<String>> {
-        let seen = lock(&self.denials).entry(request.id).or_default().note(candidate.position);
-        if at == At::Look && candidate.state.may_have_worked() {
-            return Ok(None);
-        }
-        let candidates = self.s.store.request(request.id).await?.map(|(_, candidates)| candidates);
-        let is_of_one = seen.is_of_one(at, &candidates.unwrap_or_default());
-        Ok(is_of_one.then(|| {
-            format!(
-                "Okta denies only this account and suspends others of the list, so it may be outside the resource set of \
-                 the bot's role: {error}"
-            )
-        }))
-    }
 }
 
 #[cfg(test)]

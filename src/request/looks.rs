@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use crate::domain::account::AccountId;
-use crate::domain::assess::SecondLook;
-use crate::domain::sighting::{Memory, Sighting, known};
+use crate::domain::sighting::{Memory, SecondLook, Sighting, known};
 use crate::request::Requests;
 use crate::store::StoreError;
 

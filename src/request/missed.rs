@@ -2,9 +2,9 @@
 //! see before.
 
 use crate::domain::account::Account;
-use crate::domain::assess::SecondLook;
 use crate::domain::drift::{LOG_TRIES_MAX, Watch};
 use crate::domain::missed::Checked;
+use crate::domain::sighting::SecondLook;
 use crate::identity::{IdentityError, Looks};
 use crate::request::Requests;
 

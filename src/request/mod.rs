@@ -29,13 +29,11 @@ use crate::domain::request::{self, AskedAgain, Became, Decision, Request, Reques
 use crate::domain::sweep::Trigger;
 use crate::domain::waiting::{self, earliest};
 use crate::outbox::{self, Identity, Outbox, Standing, signed};
-use crate::request::attempt::WAIT_FOR_PERSON;
-use crate::request::blocked::Obstacle;
-use crate::request::suspend::Effort;
+use crate::request::attempt::{Effort, Obstacle, WAIT_FOR_PERSON};
 use crate::services::{Services, card_key, lock};
 use crate::store::{AuditQuery, NewSweep, StartedSweep, counts};
-use crate::wording::before::Before;
-use crate::wording::{card, notices};
+use crate::wording::card_view::Before;
+use crate::wording::{card, card_view, notices};
 
 /// A deadline that has passed may have to wait for a click that came in time; it is looked at again this often.
 const OVERDUE_EVERY: Duration = Duration::seconds(1);
@@ -51,7 +49,7 @@ pub struct Requests {
     pages: Mutex<BTreeMap<i64, usize>>,
     /// Requests whose card is to show another page; one that has ended is not among the live ones any more.
     turned: Mutex<BTreeSet<i64>>,
-    obstacles: Mutex<BTreeMap<i64, blocked::Obstacle>>,
+    obstacles: Mutex<BTreeMap<i64, attempt::Obstacle>>,
     denials: Mutex<BTreeMap<i64, denials::Denials>>,
     /// When finished cards stop offering to restore accounts.
     undo_ends: Mutex<BTreeSet<(DateTime<Utc>, i64)>>,
@@ -293,7 +291,7 @@ impl Requests {
             denied: self.s.store.denied_before(id).await?,
             exempted: self.s.store.exemptions_in_force(&request.policy, self.s.clock.now()).await?,
         };
-        let view = card::View {
+        let view = card_view::View {
             successor: successor.as_ref(),
             links: &links,
             obstacle: obstacle.as_deref(),
@@ -430,7 +428,7 @@ mod tests {
     use super::*;
     use crate::domain::candidate::Step;
     use crate::engine::bench::Bench;
-    use crate::request::suspend::Hindrance;
+    use crate::request::attempt::Hindrance;
 
     #[tokio::test]
     async fn whether_an_obstacle_is_still_there_is_found_out_once_a_minute() {

@@ -4,8 +4,9 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::chat::{ChatError, Mark, MessageRef, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
-use crate::domain::policy::{People, Policy};
+use crate::domain::policy::Policy;
 use crate::domain::request::{AskedAgain, Request, RequestState};
+use crate::domain::settings::People;
 use crate::domain::silence::{self, Kind, Nudge};
 use crate::domain::sweep::Trigger;
 use crate::outbox::{Identity, looked_for_from};

@@ -16,35 +16,15 @@ use crate::domain::request::{Decision, Request};
 use crate::identity::{FreshLook, IdentityError, Reference};
 use crate::request::Requests;
 use crate::request::attempt::{
-    self, At, Effect, Gate, Of, WAIT_FOR_PERSON, WAIT_FOR_PROVIDER, patience, unread,
+    self, At, Effect, Effort, Gate, Hindrance, Of, WAIT_FOR_PERSON, WAIT_FOR_PROVIDER, patience, unread,
 };
 use crate::request::standing::fresh_standing;
-use crate::services::may_pass;
 use crate::services::work::Work;
+use crate::services::{lock, may_pass};
 
 /// What was read of an account is acted on within this time. A machine that slept in between, or whose clock jumped,
 /// starts again.
 const LOOK_HOLDS: Duration = Duration::minutes(5);
-
-/// What came of one round of work on a request.
-pub(crate) enum Effort {
-    /// Every due account waits for its time.
-    NothingDue,
-    /// Each due account took a step, or was left for the next round.
-    Made,
-    /// Something that a person must fix blocks all of them.
-    Blocked(Hindrance),
-}
-
-/// What stands in the way of suspensions.
-pub(crate) struct Hindrance {
-    /// In words.
-    pub(crate) why: String,
-    /// Whether people have to hear of it: it is no passing trouble, and not said elsewhere.
-    pub(crate) to_be_told: bool,
-    /// Whether it may be in the way of this account alone: a role may cover some accounts and not others.
-    pub(crate) may_be_of_one: bool,
-}
 
 /// What a round has found out about whether calls get through.
 #[derive(Default)]
@@ -353,6 +333,42 @@ fn last_error(candidates: &[Candidate]) -> Option<&str> {
         CandidateState::Skipped { error, .. } => error.as_deref(),
         other => other.attempt()?.trouble.error.as_deref(),
     })
+}
+
+impl Requests {
+    /// How many accounts of the request were denied so far.
+    pub(crate) fn denials_so_far(&self, request: i64) -> u32 {
+        lock(&self.denials).get(&request).map_or(0, |denials| denials.count)
+    }
+
+    /// A suspension of the request got through whose call began after so many denials. What was under way when the right
+    /// was taken away shows nothing.
+    pub(crate) fn note_got_through(&self, request: i64, after: u32) {
+        lock(&self.denials).entry(request).or_default().got_through(after);
+    }
+
+    /// Notes that the account was denied. Returns the error that it fails with, if that is its own. An account does not
+    /// fail while nobody knows what an earlier call did.
+    pub(crate) async fn denied_for_itself(
+        &self,
+        request: &Request,
+        candidate: &Candidate,
+        at: At,
+        error: &IdentityError,
+    ) -> anyhow::Result<Option<String>> {
+        let seen = lock(&self.denials).entry(request.id).or_default().note(candidate.position);
+        if at == At::Look && candidate.state.may_have_worked() {
+            return Ok(None);
+        }
+        let candidates = self.s.store.request(request.id).await?.map(|(_, candidates)| candidates);
+        let is_of_one = seen.is_of_one(at, &candidates.unwrap_or_default());
+        Ok(is_of_one.then(|| {
+            format!(
+                "Okta denies only this account and suspends others of the list, so it may be outside the resource set of \
+                 the bot's role: {error}"
+            )
+        }))
+    }
 }
 
 #[cfg(test)]

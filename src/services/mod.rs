@@ -1,12 +1,14 @@
 //! What every component is given: the store, the chat, the identity provider, the clock and the policies.
 
 pub(crate) mod listings;
+mod lock;
 pub(crate) mod work;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -16,14 +18,19 @@ use crate::domain::policy::Policy;
 use crate::identity::watched::{LastAnswer, Watched};
 use crate::identity::{IdentityError, IdentityProvider};
 use crate::services::listings::Listings;
-use crate::services::work::Rows;
+use crate::services::work::{Rows, Work};
 use crate::store::{MessageRow, Store, StoreError};
 use crate::wording;
+
+pub(crate) use lock::lock;
 
 /// How long a person who asked something may still wait for the answer then; after it they are asked to ask again.
 pub(crate) const ANSWER_MAX: std::time::Duration = std::time::Duration::from_secs(3);
 /// Work that failed is tried again after this long.
 pub(crate) const RETRY_AFTER_FAILURE: Duration = Duration::seconds(10);
+
+/// How long work that wants to be looked at again at once waits.
+const WAKE_MIN: Duration = Duration::milliseconds(200);
 
 /// What the wiring gives the bot.
 pub struct Parts {
@@ -66,11 +73,6 @@ pub struct Services {
     pub(crate) ending: CancellationToken,
 }
 
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // The maps behind these locks are valid after any panic: each is changed by single calls.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Services {
     pub(crate) fn new(parts: Parts, watched: Arc<Watched>, listings: Arc<Listings>) -> Services {
         let Parts { store, chat, identity: _, clock, policies, concurrency, connection } = parts;
@@ -94,6 +96,19 @@ impl Services {
     /// The policy of this name.
     pub fn policy(&self, name: &str) -> Option<&Policy> {
         self.policies.iter().find(|policy| policy.name == name)
+    }
+
+    /// Notes that work on a row has got a step further, so that it is not stuck.
+    pub(crate) fn moves_on(&self, work: &Work) {
+        if let Some(task) = lock(&self.rows.in_flight).get_mut(work) {
+            task.since = Instant::now();
+        }
+    }
+
+    pub(crate) fn wake_for(&self, work: Work, at: DateTime<Utc>) {
+        let at = at.max(self.clock.now() + WAKE_MIN);
+        lock(&self.rows.wakes).insert(work, at);
+        self.rows.rewound.notify_one();
     }
 
     /// Wakes the loop: some row may have changed.

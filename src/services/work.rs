@@ -3,18 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::policy::PolicyName;
 use crate::scheduler::Class;
-use crate::services::{Services, lock};
 use crate::store::Notice;
-
-/// How long work that wants to be looked at again at once waits.
-const WAKE_MIN: Duration = Duration::milliseconds(200);
 
 /// A row that one task at a time works on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,19 +92,4 @@ pub(crate) struct Rows {
     pub(crate) wakes: Mutex<BTreeMap<Work, DateTime<Utc>>>,
     /// The earliest wake may have changed: the loop sets its alarm again.
     pub(crate) rewound: Notify,
-}
-
-impl Services {
-    /// Notes that work on a row has got a step further, so that it is not stuck.
-    pub(crate) fn moves_on(&self, work: &Work) {
-        if let Some(task) = lock(&self.rows.in_flight).get_mut(work) {
-            task.since = Instant::now();
-        }
-    }
-
-    pub(crate) fn wake_for(&self, work: Work, at: DateTime<Utc>) {
-        let at = at.max(self.clock.now() + WAKE_MIN);
-        lock(&self.rows.wakes).insert(work, at);
-        self.rows.rewound.notify_one();
-    }
 }

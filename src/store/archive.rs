@@ -7,13 +7,12 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use crate::domain::audit::{Action, Actor, AuditEvent};
+use crate::domain::audit::{Action, Actor, AuditEvent, HEARTBEAT};
 use crate::domain::request::RETRY_WITHIN;
-use crate::forward::HEARTBEAT;
 
-use super::audit::{self, AuditContext, decode};
+use super::audit::{self, AuditContext, archived, decode};
 use super::codec::time_text;
-use super::requests::{COMPLETED, decode_completed};
+use super::request_rows::{COMPLETED, decode_completed};
 use super::tx::{Tx, Value, marks, params};
 use super::{Store, StoreError};
 
@@ -101,11 +100,6 @@ impl Store {
         })
         .await
     }
-}
-
-/// Number and hash of the last event that was archived.
-pub(super) fn archived(tx: &dyn Tx) -> Result<Option<(i64, String)>, StoreError> {
-    tx.first("SELECT seq, hash FROM audit_archived", params![], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 fn number(tx: &dyn Tx, sql: &str, params: &[Value<'_>]) -> Result<Option<i64>, StoreError> {

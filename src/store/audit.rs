@@ -11,8 +11,9 @@ use crate::domain::audit::{self, Action, Actor, AuditEvent, Draft, GENESIS, Subj
 use crate::domain::request::Request;
 
 use super::codec::{Cells, json_text, time_text};
+use super::jobs::Asked;
 use super::tx::{Row, Tx, params};
-use super::{Store, StoreError, archive};
+use super::{Store, StoreError};
 
 /// The version that writes an event.
 const BOT: &str = env!("CARGO_PKG_VERSION");
@@ -34,6 +35,11 @@ pub struct AuditContext {
 }
 
 impl AuditContext {
+    /// The context of an event about this policy, and no sweep or request of it.
+    pub fn of_policy(policy: &str) -> AuditContext {
+        AuditContext { policy: Some(policy.to_owned()), ..AuditContext::default() }
+    }
+
     /// The context of an event about this request.
     pub fn of(request: &Request) -> AuditContext {
         AuditContext {
@@ -72,8 +78,7 @@ impl Store {
 
     /// As [`Store::verify`]; tells `told` now and then the number of the last event that was read.
     pub async fn verify_telling(&self, told: &(dyn Fn(u64) + Sync)) -> Result<Verified, StoreError> {
-        let (archived, head) =
-            self.read(|tx| archive::archived(tx)).await?.unwrap_or_else(|| (0, GENESIS.to_owned()));
+        let (archived, head) = self.read(|tx| archived(tx)).await?.unwrap_or_else(|| (0, GENESIS.to_owned()));
         let mut so_far = Verified { archived, events: archived, head, broken_at: None };
         let mut vouched = archived == 0;
         loop {
@@ -91,6 +96,19 @@ impl Store {
                 return Ok(so_far);
             }
         }
+    }
+
+    /// Reads every page and every event: whether the file is whole, and up to where the audit trail holds. Tells `so_far`
+    /// now and then the number of the last event that was read.
+    pub async fn verify_file(
+        &self,
+        so_far: &(dyn Fn(u64) + Sync),
+    ) -> Result<Result<Verified, String>, StoreError> {
+        let found = self.ask(Asked::Check).await?;
+        if found != "ok" {
+            return Ok(Err(found));
+        }
+        self.verify_telling(so_far).await.map(Ok)
     }
 }
 
@@ -174,7 +192,7 @@ pub(super) fn draft(
 
 /// The next events, and whether one of them says that the trail begins where it does.
 fn verify_chunk(tx: &dyn Tx, mut so_far: Verified) -> Result<(Verified, bool), StoreError> {
-    let begins = archive::archived(tx)?;
+    let begins = archived(tx)?;
     let mut vouches = false;
     let (mut at_end, mut actors) = (true, Actors::default());
     let after = so_far.events;
@@ -277,4 +295,9 @@ pub(super) fn decode(row: &Row<'_>) -> Result<AuditEvent, StoreError> {
         prev_hash: cells.get("prev_hash")?,
         hash: cells.get("hash")?,
     })
+}
+
+/// Number and hash of the last event that was archived.
+pub(super) fn archived(tx: &dyn Tx) -> Result<Option<(i64, String)>, StoreError> {
+    tx.first("SELECT seq, hash FROM audit_archived", params![], |row| Ok((row.get(0)?, row.get(1)?)))
 }

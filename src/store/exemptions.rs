@@ -35,7 +35,7 @@ impl Store {
             if let Some(before) = tx.first("SELECT * FROM exemption WHERE key = ?1", params![&key], decode)? {
                 return Ok(Exempted::Repeated(before));
             }
-            grant(tx, &key, &wish, &context(&wish.policy), now).map(Exempted::New)
+            grant(tx, &key, &wish, &AuditContext::of_policy(&wish.policy), now).map(Exempted::New)
         })
         .await
     }
@@ -216,7 +216,8 @@ pub(super) fn end_announced(tx: &dyn Tx, batch: i64, now: DateTime<Utc>) -> Resu
     let mut open = tx.all(BATCH, params![batch], decode)?;
     open.retain(|granted| granted.is_open(now));
     open.iter().try_for_each(|granted| {
-        audit::append(tx, &context(&granted.policy), exemption::end_announced(granted, now)).map(drop)
+        audit::append(tx, &AuditContext::of_policy(&granted.policy), exemption::end_announced(granted, now))
+            .map(drop)
     })
 }
 
@@ -268,11 +269,8 @@ fn set_end(
         "UPDATE exemption SET ended_at = ?2, ended = ?3 WHERE id = ?1",
         params![granted.id, time_text(ended_at), json_text(end)?],
     )?;
-    audit::append(tx, &context(&granted.policy), exemption::ended(granted, end, now)).map(drop)
-}
-
-fn context(policy: &str) -> AuditContext {
-    AuditContext { policy: Some(policy.to_owned()), ..AuditContext::default() }
+    audit::append(tx, &AuditContext::of_policy(&granted.policy), exemption::ended(granted, end, now))
+        .map(drop)
 }
 
 fn decode(row: &Row<'_>) -> Result<Granted, StoreError> {

@@ -7,15 +7,16 @@ use serde_json::json;
 
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, Draft, Subject};
-use crate::domain::candidate::{CandidateState, Shown};
+use crate::domain::candidate::CandidateState;
 use crate::domain::plan::{Counts, Verdict};
 use crate::domain::request::{self, Became, Request, RequestState, list_hash};
+use crate::domain::snapshot::Shown;
 
 use super::codec::{json_text, time_text};
 use super::past::open_accounts;
 use super::sweeps::{self, SweepRow, SweepState};
 use super::tx::{Tx, params};
-use super::{Notice, Store, StoreError, audit, once, requests, watches};
+use super::{Notice, Store, StoreError, audit, once, request_rows, requests, watches};
 
 /// So many of the accounts that could not be judged are named in the audit event; their number is always there.
 const UNKNOWN_NAMED_MAX: usize = 100;
@@ -93,7 +94,7 @@ fn finish(tx: &dyn Tx, sweep: &SweepRow, mut end: FinishedSweep) -> Result<Finis
         return Err(StoreError::Invalid(format!("the list names account {} twice", twice.id)));
     }
     for request in std::mem::take(&mut end.instead_of) {
-        let (request, candidates) = requests::need(tx, request)?;
+        let (request, candidates) = request_rows::need(tx, request)?;
         if let Some(transition) = request::supersede_unasked(&request, &candidates, end.at) {
             requests::apply(tx, &request, transition)?;
         }

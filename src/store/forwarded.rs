@@ -2,13 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::audit::AuditEvent;
-use crate::forward::Behind;
+use crate::domain::audit::{AuditEvent, Behind};
 
 use super::audit::decode;
 use super::codec::{self, Cells};
 use super::tx::params;
-use super::{Notice, Store, StoreError, archive};
+use super::{Notice, Store, StoreError, audit};
 
 impl Store {
     /// These are the collectors from now on. A new one gets the trail from its beginning, if it wants the past; of one that
@@ -21,7 +20,7 @@ impl Store {
             {
                 tx.run("DELETE FROM forwarded WHERE collector = ?1", params![gone])?;
             }
-            let begins = archive::archived(tx)?.map_or(0, |(seq, _)| seq);
+            let begins = audit::archived(tx)?.map_or(0, |(seq, _)| seq);
             let sql = "SELECT coalesce(max(seq), ?1) FROM audit_event";
             let ends = tx.first(sql, params![begins], codec::id)?.unwrap_or(begins);
             for (new, past) in collectors.iter().filter(|(name, _)| !known.contains(name)) {

@@ -11,11 +11,12 @@ use crate::domain::request::{self, Decision};
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
+use super::lineage_row::load;
 use super::pauses::{self, DATABASE};
 use super::stops::Stops;
 use super::sweeps::{self, NewSweep, StartedSweep};
-use super::tx::{Row, Tx, params};
-use super::{Store, StoreError, archive, messages, requests, restorations};
+use super::tx::{Tx, params};
+use super::{Store, StoreError, messages, request_rows, requests, restorations};
 
 /// The result of letting a stopped database go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,23 +135,11 @@ impl Store {
                 let hash = tx.first(sql, params![event], |row| row.get(0))?;
                 hashes.extend(hash.map(|hash| (event, hash)));
             }
-            hashes.extend(archive::archived(tx)?);
+            hashes.extend(audit::archived(tx)?);
             Ok((head(tx)?, hashes))
         })
         .await
     }
-}
-
-/// Returns the head of the audit trail.
-pub(super) fn head(tx: &dyn Tx) -> Result<Head, StoreError> {
-    let sql = "SELECT seq, hash FROM audit_event ORDER BY seq DESC LIMIT 1";
-    let last = tx.first(sql, params![], |row| Ok(Head { event: row.get(0)?, hash: row.get(1)? }))?;
-    if let Some(last) = last {
-        return Ok(last);
-    }
-    let archived = archive::archived(tx)?;
-    let (event, hash) = archived.unwrap_or_else(|| (0, crate::domain::audit::GENESIS.to_owned()));
-    Ok(Head { event, hash })
 }
 
 fn resume(
@@ -196,12 +185,12 @@ fn supersede(
     by: &Decision,
 ) -> Result<(Vec<i64>, BTreeSet<String>), StoreError> {
     let open = "SELECT id FROM request WHERE state IN ('preview', 'held', 'pending', 'approved')";
-    let completed = codec::readable(tx, requests::COMPLETED, params![], requests::decode_completed)?;
+    let completed = codec::readable(tx, request_rows::COMPLETED, params![], request_rows::decode_completed)?;
     let half_retried = completed.into_iter().filter(|one| one.waits_for_second).map(|one| one.request);
     let open: BTreeSet<i64> = tx.all(open, params![], codec::id)?.into_iter().chain(half_retried).collect();
     let (mut superseded, mut policies) = (Vec::new(), BTreeSet::new());
     for id in open {
-        let (request, candidates) = match requests::need(tx, id) {
+        let (request, candidates) = match request_rows::need(tx, id) {
             Ok(whole) => whole,
             Err(error @ StoreError::BadRow { .. }) => {
                 // Its number says that it is not executed either.
@@ -225,21 +214,14 @@ fn supersede(
     Ok((superseded, policies))
 }
 
-/// Reads the identity row.
-pub(super) fn load(tx: &dyn Tx) -> Result<Lineage, StoreError> {
-    let missing = || StoreError::Missing { table: "lineage", id: "1".to_owned() };
-    tx.first("SELECT * FROM lineage", params![], decode)?.ok_or_else(missing)
-}
-
-fn decode(row: &Row<'_>) -> Result<Lineage, StoreError> {
-    let cells = Cells::of(row, "lineage", "one")?;
-    Ok(Lineage {
-        database: DatabaseId { id: cells.get("id")?, epoch: cells.get("epoch")? },
-        epoch_began: cells.time_or_null("epoch_began")?,
-        migrated: cells.get("migrated")?,
-        acknowledged: cells.json("acknowledged")?,
-        last_request: cells.get("last_request")?,
-        last_restoration: cells.get("last_restoration")?,
-        stopped: cells.json_or_null("stopped")?,
-    })
+/// Returns the head of the audit trail.
+pub(super) fn head(tx: &dyn Tx) -> Result<Head, StoreError> {
+    let sql = "SELECT seq, hash FROM audit_event ORDER BY seq DESC LIMIT 1";
+    let last = tx.first(sql, params![], |row| Ok(Head { event: row.get(0)?, hash: row.get(1)? }))?;
+    if let Some(last) = last {
+        return Ok(last);
+    }
+    let archived = audit::archived(tx)?;
+    let (event, hash) = archived.unwrap_or_else(|| (0, crate::domain::audit::GENESIS.to_owned()));
+    Ok(Head { event, hash })
 }

@@ -6,7 +6,7 @@ use crate::domain::request::{self, Request};
 
 use super::codec::{Cells, time_text};
 use super::tx::{Row, Tx, params};
-use super::{Notice, Store, StoreError, exemptions, requests, sweeps};
+use super::{Notice, Store, StoreError, exemptions, request_rows, requests, sweeps};
 
 /// One message, from before it is posted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,7 +144,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<Request>, StoreError> {
         self.write(move |tx| {
-            let (request, _) = requests::need(tx, card.request)?;
+            let (request, _) = request_rows::need(tx, card.request)?;
             let message = load(tx, &card.key)?
                 .unwrap_or_else(|| MessageRow::new(card.key.clone(), card.channel.clone()));
             let message = MessageRow {
@@ -159,7 +159,7 @@ impl Store {
             save(tx, &message)?;
             // The card whose place this one takes can link to it now.
             let before = sweeps::need(tx, request.sweep)?.trigger.asks_again();
-            before.map_or(Ok(()), |before| requests::card_changes(tx, before))?;
+            before.map_or(Ok(()), |before| request_rows::card_changes(tx, before))?;
             request::card_posted(&request, now)
                 .map(|transition| requests::apply(tx, &request, transition))
                 .transpose()

@@ -9,7 +9,7 @@ use super::audit::{self, AuditContext};
 use super::codec::{Cells, json_text, time_text};
 use super::tx::{Tx, params};
 use super::watches::{self, WATCHES};
-use super::{Notice, Store, StoreError, once, requests};
+use super::{Notice, Store, StoreError, once, request_rows};
 
 impl Store {
     /// Records what was read of suspended accounts that had not been checked yet.
@@ -51,7 +51,7 @@ impl Store {
 fn record(tx: &dyn Tx, id: i64, checked: Checked, now: DateTime<Utc>) -> Result<(), StoreError> {
     let unchecked = format!("{WATCHES} WHERE id = ?1 AND checked_at IS NULL");
     let Some(watch) = tx.first(&unchecked, params![id], watches::decode)? else { return Ok(()) };
-    let (request, _) = requests::need(tx, watch.request)?;
+    let (request, _) = request_rows::need(tx, watch.request)?;
     let missed = missed::missed(&watch, &request.rule, checked);
     let json = missed.as_ref().map(json_text).transpose()?;
     let sql = "UPDATE watch SET checked_at = ?2, missed = ?3 WHERE id = ?1";

@@ -37,14 +37,17 @@ mod homes;
 mod inspect;
 mod jobs;
 mod lineage;
+mod lineage_row;
 mod messages;
 mod missed;
 mod once;
 mod past;
+mod pause_rows;
 mod pauses;
 mod policies;
 mod questions;
 mod receipts;
+mod request_rows;
 mod requests;
 mod restorations;
 mod reviews;
@@ -111,7 +114,7 @@ impl Store {
         jobs: mpsc::Sender<Job>,
         lost: watch::Receiver<Option<StoreError>>,
     ) -> Result<Store, StoreError> {
-        let lineage = watch::channel(Arc::new(lineage::load(tx)?)).0;
+        let lineage = watch::channel(Arc::new(lineage_row::load(tx)?)).0;
         Ok(Store { jobs, written: watch::channel(()).0, lost, lineage, stops: stops::Stops::default() })
     }
 
@@ -151,19 +154,6 @@ impl Store {
     /// Gives the room of what was removed back to the disk, if there is any.
     pub async fn shrink(&self) -> Result<(), StoreError> {
         self.ask(Asked::Shrink).await
-    }
-
-    /// Reads every page and every event: whether the file is whole, and up to where the audit trail holds. Tells `so_far`
-    /// now and then the number of the last event that was read.
-    pub async fn verify_file(
-        &self,
-        so_far: &(dyn Fn(u64) + Sync),
-    ) -> Result<Result<Verified, String>, StoreError> {
-        let found = self.ask(Asked::Check).await?;
-        if found != "ok" {
-            return Ok(Err(found));
-        }
-        self.verify_telling(so_far).await.map(Ok)
     }
 
     /// Runs `f` in a transaction and answers after its commit. An error takes back all that it did.

@@ -5,10 +5,11 @@ use crate::domain::pause::{self, Pause};
 use crate::domain::request::Decision;
 
 use super::audit::{self, AuditContext};
-use super::codec::{self, Cells, json_text};
-use super::stops::{Stop, Stops};
-use super::tx::{Row, Tx, params};
-use super::{Notice, Receipt, Store, StoreError, once, receipts, requests};
+use super::codec::{self, json_text};
+use super::pause_rows::{decode, in_file, in_force};
+use super::stops::Stop;
+use super::tx::{Tx, params};
+use super::{Notice, Receipt, Store, StoreError, once, receipts, request_rows};
 
 impl Store {
     /// Stops the policy, for the input with this key. `Err` inside: nothing was written, because it is stopped already, or
@@ -54,7 +55,7 @@ impl Store {
             let sql = "INSERT INTO pause (policy, began) VALUES (?1, ?2) RETURNING id";
             let id = tx.insert(sql, params![policy, json_text(&by)?])?;
             once::say(tx, Notice::Pause(id), by.at)?;
-            audit::append(tx, &context(&policy), pause::paused(&by))?;
+            audit::append(tx, &AuditContext::of_policy(&policy), pause::paused(&by))?;
             cards_change(tx, &policy)?;
             let missing = || StoreError::Missing { table: "pause", id: policy.clone() };
             in_file(tx, &policy)?.ok_or_else(missing).map(Ok)
@@ -76,7 +77,7 @@ impl Store {
             let Some(pause) = in_file(tx, &policy)? else { return Ok(None) };
             let sql = "UPDATE pause SET ended = ?2 WHERE id = ?1";
             tx.run(sql, params![pause.id, json_text(&by)?])?;
-            audit::append(tx, &context(&policy), pause::resumed(&by))?;
+            audit::append(tx, &AuditContext::of_policy(&policy), pause::resumed(&by))?;
             cards_change(tx, &policy)?;
             Ok(Some(Pause { ended: Some(by), ..pause }))
         })
@@ -93,15 +94,6 @@ impl Store {
     pub async fn pause_by_id(&self, id: i64) -> Result<Option<Pause>, StoreError> {
         self.read(move |tx| tx.first("SELECT * FROM pause WHERE id = ?1", params![id], decode)).await
     }
-}
-
-/// Returns the pause of the policy that is in force at this moment, written or not.
-pub(super) fn in_force(tx: &dyn Tx, stops: &Stops, policy: &str) -> Result<Option<Pause>, StoreError> {
-    Ok(in_file(tx, policy)?.or_else(|| stops.of(policy)))
-}
-
-fn in_file(tx: &dyn Tx, policy: &str) -> Result<Option<Pause>, StoreError> {
-    tx.first("SELECT * FROM pause WHERE policy = ?1 AND ended IS NULL", params![policy], decode)
 }
 
 /// What an input is taken for that lets a stopped database go on.
@@ -136,19 +128,5 @@ fn cards_change(tx: &dyn Tx, policy: &str) -> Result<(), StoreError> {
     let sql = "SELECT id FROM request WHERE policy = ?1
                AND (told = 0 OR state IN ('preview', 'held', 'pending', 'approved'))";
     let open = tx.all(sql, params![policy], codec::id)?;
-    open.into_iter().try_for_each(|id| requests::card_changes(tx, id))
-}
-
-fn context(policy: &str) -> AuditContext {
-    AuditContext { policy: Some(policy.to_owned()), ..AuditContext::default() }
-}
-
-fn decode(row: &Row<'_>) -> Result<Pause, StoreError> {
-    let cells = Cells::of(row, "pause", "id")?;
-    Ok(Pause {
-        id: cells.get("id")?,
-        policy: cells.get("policy")?,
-        began: cells.json("began")?,
-        ended: cells.json_or_null("ended")?,
-    })
+    open.into_iter().try_for_each(|id| request_rows::card_changes(tx, id))
 }

@@ -6,13 +6,14 @@ use serde_json::json;
 use crate::domain::account::AccountId;
 use crate::domain::audit::{Action, Actor, Draft, Person, Subject};
 use crate::domain::candidate::CandidateState;
-use crate::domain::concern::{self, Answer, Asking, Question, Refusal, Role};
+use crate::domain::concern::{self, Answer, Asking, Question, Refusal};
 use crate::domain::request::{Request, RequestState};
+use crate::domain::template::Role;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text};
 use super::tx::{Row, Tx, Value, marks, params};
-use super::{Store, StoreError, receipts, requests};
+use super::{Store, StoreError, receipts, request_rows};
 
 const OF_REQUEST: &str = "SELECT * FROM question WHERE request = ?1 ORDER BY id";
 
@@ -42,7 +43,7 @@ impl Store {
             return Ok(before);
         }
         self.write(move |tx| {
-            let (request, candidates) = requests::need(tx, request)?;
+            let (request, candidates) = request_rows::need(tx, request)?;
             if matches!(request.state, RequestState::Pending { .. }) {
                 let waiting = candidates.iter().filter(|one| one.state == CandidateState::Proposed);
                 for candidate in waiting {
@@ -95,7 +96,7 @@ impl Store {
         self.write(move |tx| {
             let question =
                 load(tx, id)?.ok_or_else(|| StoreError::Missing { table: "question", id: id.to_string() })?;
-            let (request, _) = requests::need(tx, question.request)?;
+            let (request, _) = request_rows::need(tx, question.request)?;
             let answered = concern::answer(&question, &request, &by, answer, received_at);
             let outcome = if answered.is_ok() { "answered" } else { "refused" };
             if !receipts::settle_once(tx, &key, outcome, now)? {

@@ -14,7 +14,7 @@ use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, time_text};
 use super::stops::Stops;
 use super::tx::{Row, Tx, params};
-use super::{Store, StoreError, past, pauses, requests};
+use super::{Store, StoreError, past, pause_rows, request_rows, requests};
 
 /// So long an input that came in time keeps its request from expiring. Slack gives up on us after 3 s; what is not
 /// settled by now was lost in a crash.
@@ -175,8 +175,8 @@ fn decide(
         return Ok(Decided::Repeated(outcome));
     }
     let mut input = Input { received_at: receipt.received_at, ..input };
-    let request = requests::need_alone(tx, request)?;
-    input.paused = pauses::in_force(tx, stops, &request.policy)?.map(Box::new);
+    let request = request_rows::need_alone(tx, request)?;
+    input.paused = pause_rows::in_force(tx, stops, &request.policy)?.map(Box::new);
     let admitted_by_database = match &input.verb {
         _ if lineage.stopped.is_some() => Err(Refusal::DatabaseStopped),
         // Starts a fresh sweep, and nothing else.
@@ -195,12 +195,12 @@ fn decide(
 
 /// Decides an input by the list. What became of it, and its outcome in a word or two.
 fn admitted(tx: &dyn Tx, request: Request, mut input: Input) -> Result<(Decided, String), StoreError> {
-    let (request, candidates) = requests::with_candidates(tx, request)?;
+    let (request, candidates) = request_rows::with_candidates(tx, request)?;
     if let Verb::Retry { known } = &mut input.verb {
         let since = past::asked_since(tx, request.id)?;
         let is_asked = |one: &&Candidate| since.contains_key(&one.shown.id);
         known.asked_since = candidates.iter().filter(is_asked).map(|one| one.position).collect();
-        known.told = requests::is_told(tx, request.id)?;
+        known.told = request_rows::is_told(tx, request.id)?;
     }
     match request::decide(&request, &candidates, &input) {
         Ok(transition) => {
@@ -260,7 +260,7 @@ fn expire_due(tx: &dyn Tx, now: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
     let due = tx.all(due, params![time_text(now), time_text(now - UNSETTLED_MAX)], codec::id)?;
     let mut expired = Vec::new();
     for id in due {
-        let (request, candidates) = match requests::need(tx, id) {
+        let (request, candidates) = match request_rows::need(tx, id) {
             Ok(whole) => whole,
             Err(error @ StoreError::BadRow { .. }) => {
                 tracing::error!(request = id, %error, "can't expire a request that can't be read");

@@ -2,34 +2,19 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::account::AccountId;
-use crate::domain::attempt::{self, Dropped, Sessions, Unproven};
+use crate::domain::attempt::{self, Dropped, Unproven};
 use crate::domain::audit::Action;
-use crate::domain::candidate::{self, Candidate, CandidateState, Shown, Skip, Step};
-use crate::domain::request::{self, Became, Request, RequestState, Transition, list_hash, proof};
+use crate::domain::candidate::{self, Candidate, CandidateState, Skip, Step};
+use crate::domain::request::{self, Became, Request, RequestState, Transition};
+use crate::domain::snapshot::Shown;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
-use super::tx::{Row, Tx, Value, hints, params};
-use super::{Store, StoreError, exemptions, pauses, policies, reviews, watches};
-
-/// A request with its candidates in the order of the list.
-pub(super) type Whole = (Request, Vec<Candidate>);
-
-const CANDIDATES: &str =
-    "SELECT *, request || '/' || position AS key FROM candidate WHERE request = ?1 ORDER BY position";
-
-/// Every request that was carried out, oldest first.
-pub(super) const COMPLETED: &str = "SELECT id, state_json FROM request WHERE state = 'completed' ORDER BY id";
-
-/// How a request was carried out.
-pub(super) struct Completed {
-    pub(super) request: i64,
-    /// When its last outcome was known.
-    pub(super) at: DateTime<Utc>,
-    /// Whether somebody wants to try again and waits for a second person.
-    pub(super) waits_for_second: bool,
-}
+use super::request_rows::{
+    COMPLETED, decode_completed, has, load, load_alone, load_where, need, need_one, set_candidate,
+};
+use super::tx::{Tx, params};
+use super::{Store, StoreError, exemptions, pause_rows, policies, reviews, watches};
 
 /// A request that waits for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,13 +139,13 @@ impl Store {
             if intends
                 && (!lineage.borrow().executes_request(request.id)
                     || exemptions::in_force(tx, &request.policy, &candidate.shown.id, now)?
-                    || pauses::in_force(tx, &stops, &request.policy)?.is_some())
+                    || pause_rows::in_force(tx, &stops, &request.policy)?.is_some())
             {
                 return Ok(None);
             }
             let confirms = matches!(step, Step::Confirm(_));
             let unproven = if intends {
-                self::unproven(tx, &request, &candidate)?
+                super::request_rows::unproven(tx, &request, &candidate)?
             } else if confirms && !has(tx, &request, &candidate, Action::SuspensionIntended)? {
                 Some(Unproven::Selection)
             } else {
@@ -195,7 +180,7 @@ impl Store {
             let (request, candidate) = need_one(tx, request, position)?;
             let intends = matches!(step, attempt::Step::Intend { .. });
             let stopped = !lineage.borrow().executes_request(request.id);
-            if intends && (stopped || pauses::in_force(tx, &stops, &request.policy)?.is_some()) {
+            if intends && (stopped || pause_rows::in_force(tx, &stops, &request.policy)?.is_some()) {
                 return Ok(None);
             }
             let unproven = intends && !has(tx, &request, &candidate, Action::Suspended)?;
@@ -213,149 +198,6 @@ impl Store {
     /// The repeated request found nothing to ask; somebody may ask again.
     pub async fn not_asked_again(&self, id: i64) -> Result<(), StoreError> {
         self.write(move |tx| asked_anew(tx, Some(id), None)).await
-    }
-}
-
-pub(super) fn load(tx: &dyn Tx, id: i64) -> Result<Option<Whole>, StoreError> {
-    Ok(load_where(tx, "id = ?1", params![id])?.pop())
-}
-
-/// The request that a change needs.
-pub(super) fn need(tx: &dyn Tx, id: i64) -> Result<Whole, StoreError> {
-    load(tx, id)?.ok_or_else(|| StoreError::Missing { table: "request", id: id.to_string() })
-}
-
-fn load_alone(tx: &dyn Tx, id: i64) -> Result<Option<Request>, StoreError> {
-    tx.first("SELECT * FROM request WHERE id = ?1", params![id], decode)
-}
-
-/// The request that a change needs, without its list.
-pub(super) fn need_alone(tx: &dyn Tx, id: i64) -> Result<Request, StoreError> {
-    load_alone(tx, id)?.ok_or_else(|| StoreError::Missing { table: "request", id: id.to_string() })
-}
-
-/// One account of a request that a change needs: a caller that works through a long list does not read all of it each
-/// time.
-fn need_one(tx: &dyn Tx, request: i64, position: u32) -> Result<(Request, Candidate), StoreError> {
-    let request = need_alone(tx, request)?;
-    let sql =
-        "SELECT *, request || '/' || position AS key FROM candidate WHERE request = ?1 AND position = ?2";
-    let candidate = tx.first(sql, params![request.id, position], decode_candidate)?;
-    let candidate = candidate.ok_or_else(|| no_candidate(request.id, position))?;
-    if fits(&candidate.state, &request.state) { Ok((request, candidate)) } else { Err(unfit(request.id)) }
-}
-
-/// The requests that meet an SQL condition, oldest first.
-pub(super) fn load_where(
-    tx: &dyn Tx,
-    condition: &str,
-    params: &[Value<'_>],
-) -> Result<Vec<Whole>, StoreError> {
-    let sql = format!("SELECT * FROM request WHERE {condition} ORDER BY id");
-    let requests = tx.all(&sql, params, decode)?;
-    requests.into_iter().map(|request| with_candidates(tx, request)).collect()
-}
-
-pub(super) fn with_candidates(tx: &dyn Tx, request: Request) -> Result<Whole, StoreError> {
-    let candidates = tx.all(CANDIDATES, params![request.id], decode_candidate)?;
-    if list_hash(candidates.iter().map(|candidate| &candidate.shown.id)) != request.list_hash {
-        let why = "its candidates are not those of its list_hash".to_owned();
-        return Err(StoreError::BadRow { table: "request", id: request.id.to_string(), why });
-    }
-    if !candidates.iter().all(|candidate| fits(&candidate.state, &request.state)) {
-        return Err(unfit(request.id));
-    }
-    Ok((request, candidates))
-}
-
-/// What the trail does not have of the approval that the row claims. Both queries are answered by an index: the newest
-/// decision of that person about this request, and what befell the account in it.
-fn unproven(tx: &dyn Tx, request: &Request, candidate: &Candidate) -> Result<Option<Unproven>, StoreError> {
-    let mandate = match proof::claimed(request) {
-        Some((decision, word)) => {
-            let sql = format!(
-                "SELECT * FROM audit_event {}
-                 WHERE by_id = ?1 AND action = ?2 AND request = ?3 ORDER BY seq DESC LIMIT 1",
-                hints::BY_PERSON_AND_ACTION
-            );
-            let word = word.word();
-            readable(tx.first(&sql, params![decision.by.id, word, request.id], audit::decode))?.flatten()
-        }
-        None => None,
-    };
-    let sql = format!(
-        "SELECT * FROM audit_event {} WHERE account_id = ?1 AND request = ?2 ORDER BY seq",
-        hints::BY_ACCOUNT
-    );
-    let about = readable(tx.all(&sql, params![candidate.shown.id.0, request.id], audit::decode))?;
-    let unproven = match about {
-        Some(about) => proof::check(request, candidate, mandate.as_ref(), &about).err(),
-        None => Some(Unproven::Selection),
-    };
-    if let Some(why) = unproven {
-        tracing::error!(
-            request = request.id,
-            position = candidate.position,
-            account = candidate.shown.id.0,
-            ?why,
-            "THE DATABASE WAS CHANGED BY HAND: the audit trail does not confirm this approval, so nobody is suspended \
-             for it; keep the file as evidence"
-        );
-    }
-    Ok(unproven)
-}
-
-/// Whether the trail has this of the account in this request: without it, nothing that rests on it is done or claimed.
-fn has(tx: &dyn Tx, request: &Request, candidate: &Candidate, action: Action) -> Result<bool, StoreError> {
-    let sql = format!(
-        "SELECT * FROM audit_event {}
-         WHERE account_id = ?1 AND request = ?2 AND action = ?3 ORDER BY seq DESC LIMIT 1",
-        hints::BY_ACCOUNT
-    );
-    let (account, action) = (&candidate.shown.id.0, action.word());
-    let event = readable(tx.first(&sql, params![account, request.id, action], audit::decode))?.flatten();
-    if event.is_some_and(|event| event.hash == event.compute_hash()) {
-        return Ok(true);
-    }
-    tracing::error!(
-        request = request.id,
-        position = candidate.position,
-        without = action,
-        "THE DATABASE WAS CHANGED BY HAND: the audit trail does not confirm this row, so nothing is done for \
-         it; keep the file as evidence"
-    );
-    Ok(false)
-}
-
-/// What was read, or `None` if it is damaged: an event that can't be read proves nothing, and stops nothing else.
-pub(super) fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
-    match read {
-        Ok(read) => Ok(Some(read)),
-        Err(StoreError::BadRow { .. }) => Ok(None),
-        Err(other) => Err(other),
-    }
-}
-
-fn unfit(request: i64) -> StoreError {
-    let why = "a candidate is open for a decision that the request does not have".to_owned();
-    StoreError::BadRow { table: "request", id: request.to_string(), why }
-}
-
-/// Whether an open candidate has what it stands on: above all, nothing is due without an approval in the row.
-fn fits(candidate: &CandidateState, request: &RequestState) -> bool {
-    match candidate {
-        CandidateState::Due { .. } | CandidateState::Suspended { sessions: Sessions::Due { .. }, .. } => {
-            matches!(request, RequestState::Approved { .. })
-        }
-        CandidateState::Proposed => {
-            matches!(request, RequestState::Held { .. } | RequestState::Pending { .. })
-        }
-        CandidateState::Previewed
-        | CandidateState::Kept { .. }
-        | CandidateState::Dropped
-        | CandidateState::Suspended { .. }
-        | CandidateState::Skipped { .. }
-        | CandidateState::Failed { .. } => true,
     }
 }
 
@@ -446,84 +288,4 @@ pub(super) fn asked_anew(
         Some(transition) => apply(tx, &request, transition).map(drop),
         None => Ok(()),
     }
-}
-
-/// Whether the channel has been told all that there is to tell of the request.
-pub(super) fn is_told(tx: &dyn Tx, id: i64) -> Result<bool, StoreError> {
-    let told = tx.first("SELECT told FROM request WHERE id = ?1", params![id], |row| row.get::<bool>(0))?;
-    Ok(told.unwrap_or_default())
-}
-
-/// Something that the card shows has changed outside of the request's own steps. Its version goes up, so that a
-/// caller that is just showing the card as it was before does not take it for told.
-pub(super) fn card_changes(tx: &dyn Tx, id: i64) -> Result<(), StoreError> {
-    tx.run("UPDATE request SET told = 0, version = version + 1 WHERE id = ?1", params![id]).map(drop)
-}
-
-fn set_candidate(tx: &dyn Tx, request: i64, position: u32, state: &CandidateState) -> Result<(), StoreError> {
-    let changed = tx.run(
-        "UPDATE candidate SET state = ?3, state_json = ?4 WHERE request = ?1 AND position = ?2",
-        params![request, position, state.word(), json_text(state)?],
-    )?;
-    if changed == 1 { Ok(()) } else { Err(no_candidate(request, position)) }
-}
-
-fn no_candidate(request: i64, position: u32) -> StoreError {
-    StoreError::Missing { table: "candidate", id: format!("{request}/{position}") }
-}
-
-fn decode(row: &Row<'_>) -> Result<Request, StoreError> {
-    let cells = Cells::of(row, "request", "id")?;
-    let state: RequestState = cells.json("state_json")?;
-    if cells.get::<String>("state")? != state.word() {
-        return Err(cells.bad("state: does not agree with state_json"));
-    }
-    Ok(Request {
-        id: cells.get("id")?,
-        sweep: cells.get("sweep")?,
-        policy: cells.get("policy")?,
-        rule: cells.json("rule")?,
-        channel: cells.get("channel")?,
-        list_hash: cells.get("list_hash")?,
-        swept_by: cells.json_or_null("swept_by")?,
-        created_at: cells.time("created_at")?,
-        answer_within: cells.seconds("answer_within_s")?,
-        deadline: cells.time_or_null("deadline")?,
-        release: cells.json_or_null("release")?,
-        approvals_needed: cells.get("approvals_needed")?,
-        asked_again: cells.json_or_null("asked_again")?,
-        state,
-        version: cells.get("version")?,
-    })
-}
-
-pub(super) fn decode_completed(row: &Row<'_>) -> Result<Completed, StoreError> {
-    let cells = Cells::of(row, "request", "id")?;
-    match cells.json("state_json")? {
-        RequestState::Completed { at, retry_first, .. } => {
-            Ok(Completed { request: cells.get("id")?, at, waits_for_second: retry_first.is_some() })
-        }
-        RequestState::Preview
-        | RequestState::Held { .. }
-        | RequestState::Pending { .. }
-        | RequestState::Approved { .. }
-        | RequestState::Denied { .. }
-        | RequestState::Expired { .. }
-        | RequestState::Withdrawn { .. }
-        | RequestState::WentLive { .. }
-        | RequestState::Outdated { .. } => Err(cells.bad("state: does not agree with state_json")),
-    }
-}
-
-fn decode_candidate(row: &Row<'_>) -> Result<Candidate, StoreError> {
-    let cells = Cells::of(row, "candidate", "key")?;
-    let shown: Shown = cells.json("shown")?;
-    if shown.id != AccountId(cells.get("account_id")?) || shown.login != cells.get::<String>("login")? {
-        return Err(cells.bad("shown: another account than account_id and login"));
-    }
-    let state: CandidateState = cells.json("state_json")?;
-    if cells.get::<String>("state")? != state.word() {
-        return Err(cells.bad("state: does not agree with state_json"));
-    }
-    Ok(Candidate { position: cells.get("position")?, shown, state })
 }

@@ -11,7 +11,7 @@ use crate::domain::restoration::{self, Restoration, RestorationState, Skip, Step
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
 use super::tx::{Row, Tx, hints, params};
-use super::{Notice, Store, StoreError, once, requests};
+use super::{Notice, Store, StoreError, once, request_rows};
 
 /// What came of a wish to restore an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,7 +198,7 @@ fn is_proven(tx: &dyn Tx, restoration: &Restoration) -> Result<bool, StoreError>
         hints::BY_ACCOUNT
     );
     let account = &restoration.wish.account.id.0;
-    let asked = requests::readable(tx.first(&sql, params![account], audit::decode))?.flatten();
+    let asked = request_rows::readable(tx.first(&sql, params![account], audit::decode))?.flatten();
     if restoration::is_proven(restoration, asked.as_ref()) {
         return Ok(true);
     }
@@ -212,7 +212,7 @@ fn is_proven(tx: &dyn Tx, restoration: &Restoration) -> Result<bool, StoreError>
 
 /// The card of the request says who is back.
 fn card_changes(tx: &dyn Tx, wish: &Wish) -> Result<(), StoreError> {
-    wish.request.map_or(Ok(()), |request| requests::card_changes(tx, request))
+    wish.request.map_or(Ok(()), |request| request_rows::card_changes(tx, request))
 }
 
 fn context(tx: &dyn Tx, wish: &Wish) -> Result<AuditContext, StoreError> {

@@ -6,7 +6,7 @@ use crate::domain::request::Request;
 
 use super::codec::{Cells, json_text};
 use super::tx::{Tx, params};
-use super::{Store, StoreError, requests};
+use super::{Store, StoreError, request_rows};
 
 /// A request as a person reviews it.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,7 +58,7 @@ impl Store {
 }
 
 fn look(tx: &dyn Tx, request: i64, person: &str) -> Result<Option<Reviewed>, StoreError> {
-    let Some((request, candidates)) = requests::load(tx, request)? else { return Ok(None) };
+    let Some((request, candidates)) = request_rows::load(tx, request)? else { return Ok(None) };
     let sql = "SELECT draft, request || '/' || person AS key FROM review WHERE request = ?1 AND person = ?2";
     let draft =
         tx.first(sql, params![request.id, person], |row| Cells::of(row, "review", "key")?.json("draft"))?;

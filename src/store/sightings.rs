@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::AccountId;
-use crate::domain::assess::SecondLook;
-use crate::domain::sighting::{Memory, Sighting, later, remembered};
+use crate::domain::sighting::{Memory, SecondLook, Sighting, later, remembered};
 
 use super::codec::{Cells, json_text, time_text};
 use super::tx::{Row, Tx, params};

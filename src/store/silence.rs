@@ -9,7 +9,7 @@ use crate::domain::silence::{Kind, Nudge};
 use super::audit::{self, AuditContext};
 use super::codec::time_text;
 use super::tx::{Tx, params};
-use super::{Store, StoreError, requests};
+use super::{Store, StoreError, request_rows};
 
 impl Store {
     /// Whether this is to be told now: the request still waits, and it has not been told. Remembers that it was begun, so
@@ -29,7 +29,7 @@ impl Store {
             return Ok(false);
         }
         self.write(move |tx| {
-            let (row, _) = requests::need(tx, request)?;
+            let (row, _) = request_rows::need(tx, request)?;
             if !row.state.awaits_decision() || told(tx, request, &stage)? == Some(true) {
                 return Ok(false);
             }
@@ -73,7 +73,7 @@ impl Store {
             if tx.run(sql, params![request, nudge.stage(), time_text(now)])? == 0 {
                 return Ok(());
             }
-            let (row, _) = requests::need(tx, request)?;
+            let (row, _) = request_rows::need(tx, request)?;
             let action = match nudge.kind {
                 Kind::Reminder => Action::Reminded,
                 Kind::Escalation => Action::Escalated,

@@ -13,7 +13,7 @@ use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
 use super::stops::Stops;
 use super::tx::{Row, Tx, params};
-use super::{Notice, Store, StoreError, once, pauses, policies, requests, watches};
+use super::{Notice, Store, StoreError, once, pause_rows, policies, requests, watches};
 
 /// A sweep about to run.
 #[derive(Clone, Debug, PartialEq)]
@@ -195,7 +195,7 @@ pub(super) fn start(tx: &dyn Tx, stops: &Stops, new: &NewSweep) -> Result<Starte
     if let Some(row) = tx.first(sql, params![new.policy, new.slot], decode)? {
         return Ok(StartedSweep::Exists(Box::new(row)));
     }
-    if let Some(pause) = pauses::in_force(tx, stops, &new.policy)? {
+    if let Some(pause) = pause_rows::in_force(tx, stops, &new.policy)? {
         return Ok(StartedSweep::Paused(Box::new(pause)));
     }
     policies::know(tx, &new.policy, new.at)?;

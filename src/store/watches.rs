@@ -4,13 +4,14 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
-use crate::domain::candidate::{Candidate, Shown};
+use crate::domain::candidate::Candidate;
 use crate::domain::drift::{self, Back, End, Ours, Seen, Step, Watch};
+use crate::domain::snapshot::Shown;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
 use super::tx::{Row, Tx, params};
-use super::{Notice, Store, StoreError, once, requests};
+use super::{Notice, Store, StoreError, once, request_rows};
 
 /// Every watch with what was shown of its account.
 pub(super) const WATCHES: &str = "SELECT watch.*, candidate.shown FROM watch
@@ -154,7 +155,7 @@ fn take(
         Step::End(end, events) => (end, events),
     };
     // Before anything is written: if the request can't be read, nothing is.
-    let (request, _) = requests::need(tx, watch.request)?;
+    let (request, _) = request_rows::need(tx, watch.request)?;
     let together = match &end {
         End::Back(_) => Some(*batch.get_or_insert(watch.id)),
         End::Gone

@@ -20,8 +20,7 @@ use crate::outbox::Outbox;
 use crate::request::Requests;
 use crate::services::{Services, card_key, may_pass};
 use crate::store::{FinishedSweep, NewSweep, StartedSweep, SweepRow, SweepState};
-use crate::sweep::survey::Survey;
-use crate::sweep::surveys::Surveys;
+use crate::sweep::surveys::{Survey, Surveys};
 
 /// A slot that starts this much later than it should is a catch-up.
 const LATE_AFTER_S: i64 = 120;

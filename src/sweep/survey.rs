@@ -2,22 +2,28 @@
 //! run are the same survey; they differ in what is done with the plan.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
+use tracing::Instrument as _;
 
 use crate::authz::deciders;
 use crate::domain::account::{Account, AccountId};
-use crate::domain::assess::{Assessment, SecondLook, Standing, assess, needs_second_look, settled};
+use crate::domain::assess::{Assessment, Standing, assess, needs_second_look, settled};
 use crate::domain::audit::Subject;
 use crate::domain::exemption::Granted;
-use crate::domain::plan::{Assessed, Counts, Past, Plan, Verdict, plan};
+use crate::domain::plan::{Assessed, Counts, Past, Verdict, plan};
 use crate::domain::policy::{Policy, Rule};
-use crate::domain::sighting::{Memory, known};
+use crate::domain::sighting::{Memory, SecondLook, known};
 use crate::identity::{IdentityError, LogRead, Looks, Protected, SecondLooks};
 use crate::request::standing::restored_at;
+use crate::scheduler::Class;
 use crate::services::listings::Counter;
+use crate::services::lock;
 use crate::sweep::Sweeper;
+use crate::sweep::surveys::{Outcome, Running, Survey};
 
 /// The accounts of a directory that a survey keeps in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,22 +32,6 @@ pub enum Keep {
     Everybody,
     /// Accounts that their own record and protections don't settle: idle, in a grace period or unreadable.
     Unsettled,
-}
-
-/// A plan with what it took to make it.
-pub struct Survey {
-    /// The accounts that were kept with their answers, the counts of all, and the verdict.
-    pub plan: Plan,
-    /// How many pages the listing had.
-    pub pages: u32,
-    /// The passing trouble that left nobody to ask about, or most of the idle accounts unjudged: a caller that can
-    /// wait knows more after another survey.
-    pub unread: Option<IdentityError>,
-    /// The accounts that are left out because their profile has an approver's e-mail address, and for nothing else that
-    /// says whose they are.
-    pub by_email: Vec<Subject>,
-    /// The open requests whose cards could not be posted, so that their accounts are proposed here.
-    pub unposted: Vec<i64>,
 }
 
 /// What our own records say of the accounts of a listing.
@@ -315,6 +305,41 @@ async fn confirm(
         }
     }
     Ok(failures)
+}
+
+impl Sweeper {
+    /// Surveys for a sweep, or waits for the survey that is under way. Dropping this leaves it under way.
+    pub(crate) async fn survey_for(self: &Arc<Self>, sweep: i64, policy: Policy) -> anyhow::Result<Survey> {
+        let result = self.survey_under_way(sweep, policy);
+        let mut result = result.lock().await;
+        let ended = (&mut *result).await;
+        lock(&self.surveys.running).remove(&sweep);
+        match ended {
+            Ok(survey) => survey,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                // It was ended because this workflow ends. That is no failure of the sweep.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+
+    fn survey_under_way(self: &Arc<Self>, sweep: i64, policy: Policy) -> Outcome {
+        let mut running = lock(&self.surveys.running);
+        if let Some(other) = running.get(&sweep) {
+            if other.policy == policy {
+                return Arc::clone(&other.result);
+            }
+            other.abort.abort();
+        }
+        let (this, its_policy) = (Arc::clone(self), policy.clone());
+        let work = async move { survey(&this, &its_policy, Keep::Unsettled, this.s.clock.now()).await };
+        let task = self.surveys.tasks.spawn(Class::Sweep.run(work).in_current_span());
+        let abort = task.abort_handle();
+        let result = Arc::new(tokio::sync::Mutex::new(task));
+        running.insert(sweep, Running { policy, result: Arc::clone(&result), abort });
+        result
+    }
 }
 
 #[cfg(test)]

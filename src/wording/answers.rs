@@ -5,32 +5,22 @@ use chrono::{DateTime, Duration, Utc};
 use crate::chat::{Block, Button, Card, Connection, MessageRef, Span, Text};
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::{Assessment, Standing};
-use crate::domain::audit::{Action, Actor, AuditEvent};
+use crate::domain::audit::{Action, Actor, AuditEvent, Behind};
 use crate::domain::exemption::Granted;
 use crate::domain::pause::Pause;
 use crate::domain::plan::{Assessed, Plan, Verdict};
 use crate::domain::policy::{Policy, Rule};
 use crate::domain::progress::Progress;
 use crate::domain::request::{Request, RequestState};
-use crate::forward::Behind;
 use crate::identity::watched::LastAnswer;
 use crate::wording::actions::ButtonAction;
+use crate::wording::layout::{LINES_MAX, list};
 use crate::wording::{
     account_who, accounts, assessment_in_words, events, mention, problem_in_words, span_of_time,
 };
 
-/// Lines of a list in an answer that one person sees; Slack cuts such answers at a few thousand characters.
-pub const LINES_MAX: usize = 20;
-
 /// Exemptions in the answer to `why`.
 const WHY_EXEMPTIONS: usize = 5;
-
-/// A title, and lines below it.
-pub fn list(title: Text, lines: Vec<Text>) -> Card {
-    let mut blocks = vec![Block::Section(title.clone())];
-    blocks.extend(lines.into_iter().take(45).map(Block::Section));
-    Card { summary: title, blocks }
-}
 
 /// A button that asks `line` in place of the answer that it stands on.
 pub fn ask_button(label: &str, line: String) -> Button {
@@ -232,7 +222,7 @@ pub fn pending(open: &[(Request, Option<MessageRef>)]) -> Card {
     for (request, message) in open.iter().take(LINES_MAX) {
         card.blocks.push(Block::Section(request_line(request, message.as_ref())));
         if request.can_be_reviewed() {
-            card.blocks.push(Block::Buttons(vec![crate::wording::card::review_button(request)]));
+            card.blocks.push(Block::Buttons(vec![crate::wording::card_view::review_button(request)]));
         }
     }
     if open.len() > LINES_MAX {
@@ -392,7 +382,7 @@ fn suspended_by(why: &Why) -> Option<Text> {
 
 fn facts(account: &Account, standing: &Standing) -> Text {
     use crate::domain::account::Reading;
-    use crate::domain::assess::SecondLook;
+    use crate::domain::sighting::SecondLook;
     let reading = |text: Text, reading: &Reading| match reading {
         Reading::At(at) => text.with(Span::Time(*at)),
         Reading::Never => text.then("never"),

@@ -1,23 +1,10 @@
 //! Says on a card how often an account was proposed, and whether it was denied before or exempted since.
 
-use std::collections::BTreeMap;
-
 use crate::chat::{Span, Text};
-use crate::domain::account::AccountId;
 use crate::domain::candidate::{Candidate, CandidateState};
-use crate::domain::exemption::Granted;
-use crate::domain::request::Decision;
-use crate::wording::card::{View, cut};
+use crate::wording::card_view::View;
+use crate::wording::layout::cut;
 use crate::wording::mention;
-
-/// What our own records say of the accounts of a card.
-#[derive(Clone, Debug, Default)]
-pub struct Before {
-    /// The last request that proposed the account before, if that was denied, and the decision.
-    pub denied: BTreeMap<AccountId, (i64, Decision)>,
-    /// The exemptions that are in force.
-    pub exempted: BTreeMap<AccountId, Granted>,
-}
 
 /// Says whether the account was on earlier lists, and that the last of them was denied.
 pub(crate) fn earlier(view: &View, candidate: &Candidate) -> Text {

@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 
 use crate::chat::{Card, MessageRef, Span, Text};
-use crate::domain::policy::People;
 use crate::domain::request::Request;
+use crate::domain::settings::People;
 use crate::wording::accounts;
-use crate::wording::notices::{NAMED_MAX, spoken};
+use crate::wording::layout::spoken;
+use crate::wording::notices::NAMED_MAX;
 
 /// What there is to say of an obstacle.
 pub struct About<'a> {

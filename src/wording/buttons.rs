@@ -4,7 +4,7 @@ use crate::chat::{Button, Confirm, Tone};
 use crate::domain::request::{FirstApproval, Request, RequestState};
 use crate::wording::accounts;
 use crate::wording::actions::{ButtonAction, PageTurn, RequestAction};
-use crate::wording::card::{View, about_request, in_both, in_state, needs_two};
+use crate::wording::card_view::{View, about_request, in_both, in_state, needs_two};
 
 /// The buttons that turn pages.
 pub(crate) fn pages(request: &Request, page: usize, pages: usize) -> Vec<Button> {

@@ -1,22 +1,14 @@
 //! The card: one per approval request, from the question to the last outcome.
 
-use std::collections::BTreeMap;
+use chrono::Duration;
 
-use chrono::{DateTime, Duration, Utc};
-
-use crate::chat::{Block, Button, Card, MessageRef, Span, Text};
-use crate::domain::audit::Subject;
+use crate::chat::{Block, Card, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
-use crate::domain::concern::Question;
-use crate::domain::deciders::Deciders;
-use crate::domain::pause::Pause;
-use crate::domain::plan::Counts;
-use crate::domain::policy::Policy;
 use crate::domain::progress;
 use crate::domain::request::{AskedAgain, Became, Decision, FirstApproval, Request, RequestState, Retry};
-use crate::domain::restoration::Restoration;
-use crate::wording::actions::{ButtonAction, RequestAction};
-use crate::wording::before::{self, Before};
+use crate::wording::before;
+use crate::wording::card_view::{View, in_both, in_state, needs_two, selected};
+use crate::wording::layout::{cut, starts};
 use crate::wording::{
     accounts, backlog, belongs_to, buttons, by_both, deciders, guard_in_words, idle_in_words, mention,
     outcome_in_words, outreach, pauses, row_menu, rule_in_words, sessions_in_words, shown_who, sign_in_words,
@@ -27,48 +19,10 @@ use crate::wording::{
 pub const PAGE: usize = 25;
 /// The most characters of a page's people or events: Slack refuses a message of more than about 13,000 in all.
 pub(crate) const PAGE_CHARS: usize = 10_500;
-/// Where a paragraph is cut.
-const PARAGRAPH_CHARS_MAX: usize = 3000;
 /// Of fewer accounts nobody wonders when they will be done.
 const MANY_LEFT: usize = 20;
 /// What a person's row takes besides the names in it: two dates, the outcome, the menu.
 const ROW_CHARS: usize = 310;
-/// The most characters of an error or reason in a row; the thread has all of it.
-const WORDS_MAX: usize = 150;
-
-/// All that a card shows.
-pub struct View<'a> {
-    /// The request.
-    pub request: &'a Request,
-    /// Its candidates, in order.
-    pub candidates: &'a [Candidate],
-    /// What the sweep found.
-    pub counts: Counts,
-    /// Which page, from 0; clamped.
-    pub page: usize,
-    /// What stands in the way of the suspensions, if something does.
-    pub obstacle: Option<&'a str>,
-    /// The pause of the policy, if one is in force.
-    pub paused: Option<&'a Pause>,
-    /// The policy as it is configured now, if it still is.
-    pub policy: Option<&'a Policy>,
-    /// The restorations of accounts of the list, oldest first.
-    pub restorations: &'a [Restoration],
-    /// Where an admin opens each account, by position.
-    pub links: &'a BTreeMap<u32, String>,
-    /// The moment, for what is offered for a time only.
-    pub now: DateTime<Utc>,
-    /// The card of the request that took this one's place, if it stands.
-    pub successor: Option<&'a MessageRef>,
-    /// What the people concerned were asked, and what they said.
-    pub questions: &'a [Question],
-    /// Who can decide, as far as that was looked up.
-    pub deciders: Option<&'a Deciders>,
-    /// The accounts that the sweep left out because their profile has an approver's e-mail address.
-    pub by_email: &'a [Subject],
-    /// What our own records say of the accounts.
-    pub before: &'a Before,
-}
 
 /// Renders the card.
 pub fn card(view: &View) -> Card {
@@ -102,26 +56,6 @@ fn page_starts(view: &View) -> Vec<usize> {
     starts(view.candidates.iter().map(|candidate| row_chars(view, candidate)), PAGE, PAGE_CHARS)
 }
 
-/// Where each page of items that need so many characters starts, if at most so many items and characters fit on one.
-pub(crate) fn starts(needed: impl Iterator<Item = usize>, most: usize, chars_max: usize) -> Vec<usize> {
-    let (mut starts, mut used) = (vec![0], 0);
-    for (index, needed) in needed.enumerate() {
-        let start = starts.last().copied().unwrap_or_default();
-        if index > start && (index - start >= most || used + needed > chars_max) {
-            starts.push(index);
-            used = 0;
-        }
-        used += needed;
-    }
-    starts
-}
-
-/// At least as many characters as a paragraph takes: what is no text in it is counted as a label of 30, and there are
-/// two at most.
-pub(crate) fn paragraph_chars(text: &Text) -> usize {
-    (text.to_plain().chars().count() + 2 * 30).min(PARAGRAPH_CHARS_MAX)
-}
-
 fn row_chars(view: &View, candidate: &Candidate) -> usize {
     let shown = &candidate.shown;
     // What mrkdwn writes as more than one character.
@@ -148,15 +82,6 @@ fn row_chars(view: &View, candidate: &Candidate) -> usize {
     let before = [before::denied(view, candidate), before::exempted(view, candidate)];
     let before: usize = before.into_iter().flatten().map(|text| long(&text.to_plain())).sum();
     ROW_CHARS + names + sign + error + back + said + before
-}
-
-/// Somebody's words as long as a row takes them.
-pub(crate) fn cut(words: &str) -> String {
-    if words.chars().count() <= WORDS_MAX {
-        return words.to_owned();
-    }
-    let kept: String = words.chars().take(WORDS_MAX - 1).collect();
-    format!("{}…", kept.trim_end())
 }
 
 fn title(view: &View) -> String {
@@ -288,12 +213,6 @@ fn stopped(view: &View, what: &str) -> Text {
     view.paused.map(|pause| pauses::in_force(pause).then(what)).unwrap_or_default()
 }
 
-/// Whether the question needs two people's approvals, as it was asked or as the policy wants today.
-pub(crate) fn needs_two(view: &View) -> bool {
-    let today = view.policy.map_or(1, |policy| policy.approvals_needed);
-    view.request.approvals_needed.max(today) > 1
-}
-
 /// The first of two approvals, and what it left out.
 fn approved_first(view: &View, first: &FirstApproval) -> Text {
     let waits = " A second person must approve too; the accounts that both select are suspended.";
@@ -311,13 +230,6 @@ fn nothing_selected(first: &Decision) -> Text {
         .then(" selected none of the accounts that are still open, so nobody can be suspended. ")
         .and(mention(&first.by))
         .then(" can take the approval back.")
-}
-
-/// How many accounts would be suspended if the second person selected everybody.
-pub(crate) fn in_both(view: &View, first: &FirstApproval) -> usize {
-    let selected =
-        |one: &&Candidate| one.state == CandidateState::Proposed && !first.keep.contains(&one.position);
-    view.candidates.iter().filter(selected).count()
 }
 
 /// Who approved, and who had it tried again.
@@ -409,15 +321,6 @@ fn time_left(view: &View, done: usize, due: usize) -> Option<Duration> {
     let goes_on = view.obstacle.is_none() && view.paused.is_none() && due >= MANY_LEFT;
     let decision = view.request.state.mandate().filter(|_| goes_on)?;
     progress::time_left(u32::try_from(done).ok()?, u32::try_from(due).ok()?, view.now - decision.at)
-}
-
-/// How many accounts the approval selected.
-fn selected(view: &View) -> usize {
-    view.candidates.len() - in_state(view, "kept")
-}
-
-pub(crate) fn in_state(view: &View, word: &str) -> usize {
-    view.candidates.iter().filter(|candidate| candidate.state.word() == word).count()
 }
 
 fn person(view: &View, candidate: &Candidate) -> Text {
@@ -557,19 +460,4 @@ fn summary(view: &View) -> Text {
             "{policy}: the rule was changed, so nobody on this list is suspended. A new sweep asks by the new rule."
         )),
     }
-}
-
-/// Returns what a button does about a request on the list that the card shows.
-pub(crate) fn about_request(what: RequestAction, request: &Request) -> ButtonAction {
-    // A person who suspends relies on what the card says about a first approval.
-    let list_hash = match what {
-        RequestAction::Suspend => request.shown(),
-        _ => request.list_hash.clone(),
-    };
-    ButtonAction::Request { what, request: request.id, list_hash }
-}
-
-/// A button elsewhere that opens the same dialog as the card's own.
-pub fn review_button(request: &Request) -> Button {
-    about_request(RequestAction::Choose, request).button(format!("Review request {}…", request.id))
 }

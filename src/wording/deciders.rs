@@ -3,8 +3,8 @@
 use crate::chat::{Card, MessageRef, Span, Text};
 use crate::domain::deciders::{Lack, Unable};
 use crate::domain::request::Request;
-use crate::wording::card::View;
-use crate::wording::notices::spoken;
+use crate::wording::card_view::View;
+use crate::wording::layout::spoken;
 
 /// How many people and groups that can't decide one text names.
 const NAMED_MAX: usize = 5;

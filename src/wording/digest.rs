@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use crate::chat::{Block, Card, Span, Text};
-use crate::domain::digest::{Period, Tally};
+use crate::domain::digest::Tally;
+use crate::domain::settings::Period;
 use crate::wording::history::to_decide;
 use crate::wording::{accounts, counted};
 

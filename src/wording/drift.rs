@@ -14,11 +14,10 @@ use crate::domain::policy::Policy;
 use crate::domain::request::Request;
 use crate::store::Drifted;
 use crate::wording::actions::{ButtonAction, RowAction, RowEntry};
+use crate::wording::layout::short;
 use crate::wording::row_menu::undo_until;
 use crate::wording::{accounts, counted, sign_in_words, who};
 
-/// A name out of the log has at most so many characters here, so that a message never loses an account to one.
-const NAME_MAX: usize = 60;
 /// So many accounts the message in the channel names; the threads name all.
 const NAMED_MAX: usize = 20;
 
@@ -135,13 +134,6 @@ fn by(back: &Back) -> Option<Text> {
         Changer::Us => Some(Text::plain("restored with this bot's own credential, but not by this bot")),
         Changer::Unknown => None,
     }
-}
-
-pub(crate) fn short(name: &str) -> String {
-    if name.chars().count() <= NAME_MAX {
-        return name.to_owned();
-    }
-    name.chars().take(NAME_MAX - 1).chain(['…']).collect()
 }
 
 fn place(one: &Drifted, cards: &BTreeMap<i64, MessageRef>) -> Text {

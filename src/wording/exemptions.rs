@@ -8,8 +8,8 @@ use crate::domain::attempt::{Attempt, Trouble};
 use crate::domain::exemption::{End, Granted, Refusal};
 use crate::domain::policy::Policy;
 use crate::domain::restoration::{Restoration, RestorationState, Skip};
-use crate::wording::answers::{LINES_MAX, list as listed};
-use crate::wording::{account_who, accounts, counted, last_moment, mention, refusals, span_of_time, who};
+use crate::wording::layout::{LINES_MAX, list as listed, spoken};
+use crate::wording::{account_who, accounts, counted, last_moment, mention, span_of_time, who};
 
 /// The answer to a granted exemption.
 pub fn exempted(granted: &Granted, waiting_in: Option<i64>, now: DateTime<Utc>) -> Card {
@@ -137,7 +137,7 @@ pub fn refusal(refusal: &Refusal) -> Text {
         Refusal::OwnAccount => {
             Text::plain("You can't exempt your own account, so nothing was changed. Ask another approver.")
         }
-        Refusal::NoEmail => refusals::no_email("this might be your own account"),
+        Refusal::NoEmail => no_email("this might be your own account"),
     }
 }
 
@@ -222,7 +222,7 @@ pub fn restoration(
         text = text.then(" The policy leaves it alone until ").with(Span::Time(until)).then(".");
     }
     let text = text.then(" Reason: ").quoted(&wish.reason);
-    Card { summary: text.clone(), blocks: vec![Block::Section(text)] }
+    spoken(text)
 }
 
 /// Says why nobody is restored.
@@ -258,7 +258,7 @@ pub fn not_restored(account: &Account, why: NotRestored) -> Text {
         NotRestored::ReasonTooLong => {
             Text::plain("Nothing was changed: the reason is longer than 500 characters.")
         }
-        NotRestored::NoEmail => refusals::no_email("this might be your own account"),
+        NotRestored::NoEmail => no_email("this might be your own account"),
     }
 }
 
@@ -283,4 +283,12 @@ pub enum NotRestored {
     ReasonTooLong,
     /// It can't be told whether it is the person's own.
     NoEmail,
+}
+
+/// Says that Slack gives no address of the person, and what `might` follow from that.
+pub(super) fn no_email(might: &str) -> Text {
+    Text::plain(format!("Slack doesn't give me your e-mail address, so {might}. Nothing was changed. "))
+        .then("Ask another approver. An admin can fix it by granting the app the scope ")
+        .with(Span::Code("users:read.email".into()))
+        .then(".")
 }

@@ -8,8 +8,9 @@ use crate::domain::digest::Tally;
 use crate::domain::report::{Listing, Report, SLICES_MAX, Slice, Step};
 use crate::domain::when::{Misread, UNDERSTOOD};
 use crate::store::Verified;
-use crate::wording::answers::{ask_button, event_line, list};
-use crate::wording::card::{PAGE_CHARS, paragraph_chars, starts};
+use crate::wording::answers::{ask_button, event_line};
+use crate::wording::card::PAGE_CHARS;
+use crate::wording::layout::{list, paragraph_chars, starts};
 use crate::wording::{accounts, counted, refusals, span_of_time};
 
 /// The most characters of a picture's description.

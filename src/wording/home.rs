@@ -8,7 +8,7 @@ use crate::domain::exemption::Granted;
 use crate::domain::person::Known;
 use crate::wording::actions::ButtonAction;
 use crate::wording::answers::{self, Health, PolicyStatus, health_line, policy_line};
-use crate::wording::{card, counted, events, exemptions, mention};
+use crate::wording::{card_view, counted, events, exemptions, mention};
 
 /// Policies with all their lines; Slack takes 100 blocks in all.
 const POLICIES_MAX: usize = 12;
@@ -111,7 +111,7 @@ fn buttons(status: &PolicyStatus, known: &Known) -> Vec<Button> {
     let mut buttons = vec![Button { confirm: Some(confirm), about, ..sweep.button("Sweep now") }];
     if known.voter.approver {
         let pending = status.open.iter().filter(|(request, _)| request.can_be_reviewed());
-        buttons.extend(pending.take(REVIEWS_MAX).map(|(request, _)| card::review_button(request)));
+        buttons.extend(pending.take(REVIEWS_MAX).map(|(request, _)| card_view::review_button(request)));
     }
     buttons
 }

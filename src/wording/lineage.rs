@@ -7,6 +7,7 @@ use crate::domain::audit::Person;
 use crate::domain::lineage::{DatabaseId, Lineage, Mismatch, Stop};
 use crate::domain::request::Request;
 use crate::store::ResumedDatabase;
+use crate::wording::layout::spoken;
 use crate::wording::{counted, mention};
 
 /// The command that ends a stop.
@@ -182,8 +183,4 @@ pub fn resume_again() -> Text {
 /// Returns the database by name, where its head is said.
 pub fn name(database: &DatabaseId) -> String {
     format!("database {}, epoch {}", database.id, database.epoch)
-}
-
-fn spoken(text: Text) -> Card {
-    Card { summary: text.clone(), blocks: vec![Block::Section(text)] }
 }

@@ -10,6 +10,7 @@ pub mod before;
 pub mod blocked;
 mod buttons;
 pub mod card;
+pub mod card_view;
 pub mod days_off;
 pub mod deciders;
 pub mod digest;
@@ -18,6 +19,7 @@ pub mod events;
 pub mod exemptions;
 pub mod history;
 pub mod home;
+pub mod layout;
 pub mod lineage;
 pub mod mistakes;
 pub mod notices;
@@ -36,13 +38,14 @@ use crate::domain::assess::{Assessment, Exemption, Grace, Idle, Signal};
 use crate::domain::attempt::{Attempt, Confirmation, Dropped, Sessions, Trouble, Unproven};
 use crate::domain::audit::Person;
 use crate::domain::calendar::Period;
-use crate::domain::candidate::{Candidate, CandidateState, Shown, Skip};
+use crate::domain::candidate::{Candidate, CandidateState, Skip};
 use crate::domain::plan::Guard;
 use crate::domain::policy::Rule;
 use crate::domain::request::Decision;
 use crate::domain::sighting::{Sign, Way};
+use crate::domain::snapshot::Shown;
 use crate::identity::watched::Problem;
-use crate::wording::card::cut;
+use crate::wording::layout::cut;
 
 /// "1 account", "12 accounts".
 pub fn accounts(count: usize) -> String {
@@ -149,7 +152,7 @@ fn sign_in_words(sign: Option<&Sign>) -> Text {
         Way::OwnAccount => "changed their own account",
     });
     match &sign.app {
-        Some(app) => text.then(" (").quoted(drift::short(app)).then(")"),
+        Some(app) => text.then(" (").quoted(layout::short(app)).then(")"),
         None => text,
     }
 }

@@ -6,10 +6,11 @@ use crate::chat::{Block, Card, MessageRef, Span, Text};
 use crate::domain::attempt::Sessions;
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::plan::{Counts, Guard};
-use crate::domain::policy::{People, Rule};
+use crate::domain::policy::Rule;
 use crate::domain::request::{Request, RequestState, Retry};
+use crate::domain::settings::People;
 use crate::domain::silence::Kind;
-use crate::wording::card::{paragraph_chars, starts};
+use crate::wording::layout::{paragraph_chars, spoken, starts};
 use crate::wording::{
     accounts, by_both, counted, guard_in_words, mention, outcome_in_words, rule_in_words, shown_who,
 };
@@ -18,10 +19,6 @@ use crate::wording::{
 pub const OUTCOMES_PER_MESSAGE: usize = 30;
 /// The most characters of them: Slack refuses a message of more than about 13,000 in all.
 const OUTCOMES_CHARS: usize = 11_000;
-
-pub(crate) fn spoken(text: Text) -> Card {
-    Card { summary: text.clone(), blocks: vec![Block::Section(text)] }
-}
 
 /// The message in the channel that says how a request ended. `None` while it has not.
 pub fn ending(

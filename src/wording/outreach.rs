@@ -7,10 +7,9 @@ use chrono::{DateTime, Utc};
 
 use crate::chat::{Block, Button, Card, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
-use crate::domain::concern::{
-    Answer, Answered, Asking, Field, Piece, Question, Refusal, Role, Template, manager_of,
-};
+use crate::domain::concern::{Answer, Answered, Asking, Question, Refusal, manager_of};
 use crate::domain::request::{Request, RequestState};
+use crate::domain::template::{Field, Piece, Role, Template};
 use crate::wording::actions::ButtonAction;
 use crate::wording::{counted, idle_for, idle_in_words, mention, period, shown_who};
 
@@ -176,7 +175,7 @@ fn line(question: &Question, candidate: &Candidate) -> Option<Text> {
             (Role::Manager, Some(_)) => "manager could not be identified",
         }),
         Asking::Failed { error } => {
-            Text::plain(format!("{plain}could not be asked: ")).quoted(crate::wording::card::cut(error))
+            Text::plain(format!("{plain}could not be asked: ")).quoted(crate::wording::layout::cut(error))
         }
         Asking::Due { .. } | Asking::Found { .. } | Asking::Asked { answered: None, .. } => return None,
     })

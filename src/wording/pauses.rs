@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::chat::{Block, Card, Span, Text};
+use crate::chat::{Card, Span, Text};
 use crate::domain::pause::Pause;
 use crate::domain::request::Decision;
+use crate::wording::layout::spoken;
 use crate::wording::mention;
 
 /// Who paused it, when, and why.
@@ -156,8 +157,4 @@ pub fn refused(by_whom: &Decision) -> Text {
 
 fn resume(pause: &Pause) -> Span {
     Span::Code(format!("/inactive-contractors resume policy {}", pause.policy))
-}
-
-fn spoken(text: Text) -> Card {
-    Card { summary: text.clone(), blocks: vec![Block::Section(text)] }
 }

@@ -7,6 +7,7 @@ use crate::domain::audit::Person;
 use crate::domain::candidate::CandidateState;
 use crate::domain::person::Stranger;
 use crate::domain::request::{AskedAgain, Became, Decision, Refusal, Request, RequestState};
+use crate::wording::exemptions::no_email;
 use crate::wording::{accounts, counted, exemptions, lineage, mention, pauses, who};
 
 /// A note without blocks.
@@ -243,14 +244,6 @@ pub fn stranger(stranger: &Stranger) -> Text {
                 .then("), so nothing was changed. Please try again in a moment.")
         }
     }
-}
-
-/// Says that Slack gives no address of the person, and what `might` follow from that.
-pub(super) fn no_email(might: &str) -> Text {
-    Text::plain(format!("Slack doesn't give me your e-mail address, so {might}. Nothing was changed. "))
-        .then("Ask another approver. An admin can fix it by granting the app the scope ")
-        .with(Span::Code("users:read.email".into()))
-        .then(".")
 }
 
 /// A click that was delivered twice.

@@ -9,7 +9,8 @@ use crate::domain::policy::Policy;
 use crate::domain::request::{Request, RequestState};
 use crate::domain::restoration::{Restoration, RestorationState, Skip};
 use crate::wording::actions::{ButtonAction, RowAction, RowEntry};
-use crate::wording::card::{View, cut};
+use crate::wording::card_view::View;
+use crate::wording::layout::cut;
 use crate::wording::{mention, span_of_time};
 
 /// The menu beside a person: what can be done about them now.

@@ -2,7 +2,7 @@
 
 use crate::chat::Text;
 use crate::domain::audit::Subject;
-use crate::wording::card::View;
+use crate::wording::card_view::View;
 use crate::wording::{deciders, mention};
 
 /// So many accounts are named that are left out by their e-mail address.

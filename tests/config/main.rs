@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use chrono::Duration;
 use inactive_contractors::config::{Config, Credential, LogFormat};
 use inactive_contractors::domain::account::UserType;
-use inactive_contractors::domain::policy::People;
+use inactive_contractors::domain::settings::People;
 use secrecy::ExposeSecret;
 
 /// Six lines, so that what a test adds to the policy is line 7.

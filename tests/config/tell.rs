@@ -1,8 +1,8 @@
 //! The keys of the digest and of the people concerned.
 
 use chrono::Duration;
-use inactive_contractors::domain::concern::{Field, Piece, Role};
-use inactive_contractors::domain::digest::Period;
+use inactive_contractors::domain::settings::Period;
+use inactive_contractors::domain::template::{Field, Piece, Role};
 
 use super::{GOOD, bad_line, good};
 

@@ -3,11 +3,11 @@
 use chrono::Duration;
 use inactive_contractors::domain::account::{Account, AccountStatus, Reading, UserType};
 use inactive_contractors::domain::assess::{
-    Assessment, Grace, SecondLook, Signal, Standing, assess, left_alone_until, needs_second_look, settled,
+    Assessment, Grace, Signal, Standing, assess, left_alone_until, needs_second_look, settled,
 };
 use inactive_contractors::domain::calendar::{Calendar, Period};
 use inactive_contractors::domain::policy::Rule;
-use inactive_contractors::domain::sighting::Sighting;
+use inactive_contractors::domain::sighting::{SecondLook, Sighting};
 
 use super::fixture::{ago, contractor, days, now, rule, time};
 

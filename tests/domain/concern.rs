@@ -2,12 +2,14 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::audit::{Action, Person, Subject};
-use inactive_contractors::domain::candidate::{CandidateState, Shown};
+use inactive_contractors::domain::candidate::CandidateState;
 use inactive_contractors::domain::concern::{
-    Answer, Answered, Ask, Asking, LOOKUPS_MAX, Question, Refusal, Role, answer, ask_at, is_own_address,
-    look_up_again, manager_of,
+    Answer, Answered, Asking, LOOKUPS_MAX, Question, Refusal, answer, ask_at, is_own_address, look_up_again,
+    manager_of,
 };
 use inactive_contractors::domain::request::{Request, RequestState};
+use inactive_contractors::domain::snapshot::Shown;
+use inactive_contractors::domain::template::{Ask, Role};
 
 use super::fixture::{candidate, every_request_state, now, pending, person, request};
 

@@ -1,8 +1,9 @@
 //! Digests: which is owed when, and of what time it tells.
 
 use chrono::Duration;
-use inactive_contractors::domain::digest::{Digest, Owed, Period, Tally, owed};
-use inactive_contractors::domain::policy::{Policy, Schedule};
+use inactive_contractors::domain::digest::{Owed, Tally, owed};
+use inactive_contractors::domain::policy::Policy;
+use inactive_contractors::domain::settings::{Digest, Period, Schedule};
 
 use super::fixture::{policy, time};
 

@@ -1,9 +1,9 @@
 //! Protections and exemptions: each one, their order, and that they only ever subtract.
 
 use inactive_contractors::domain::account::{Account, AccountStatus, Reading};
-use inactive_contractors::domain::assess::{Assessment, Exemption, SecondLook, Standing, assess};
+use inactive_contractors::domain::assess::{Assessment, Exemption, Standing, assess};
 use inactive_contractors::domain::policy::Rule;
-use inactive_contractors::domain::sighting::Sighting;
+use inactive_contractors::domain::sighting::{SecondLook, Sighting};
 
 use super::fixture::{ago, attribute, contractor, days, now, rule};
 

@@ -2,14 +2,17 @@
 
 use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::domain::account::{Account, AccountId, AccountStatus, Reading, UserType};
-use inactive_contractors::domain::assess::{Evidence, Idle, SecondLook, Signal};
+use inactive_contractors::domain::assess::{Evidence, Idle, Signal};
 use inactive_contractors::domain::attempt::{Attempt, Confirmation};
 use inactive_contractors::domain::audit::Person;
 use inactive_contractors::domain::calendar::Calendar;
-use inactive_contractors::domain::candidate::{Candidate, CandidateState, Shown, Skip};
+use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
 use inactive_contractors::domain::plan::Guard;
-use inactive_contractors::domain::policy::{ExemptAttribute, Limits, People, Policy, Rule, Schedule};
+use inactive_contractors::domain::policy::{ExemptAttribute, Policy, Rule};
 use inactive_contractors::domain::request::{Decision, Request, RequestState, list_hash};
+use inactive_contractors::domain::settings::{Limits, People, Schedule};
+use inactive_contractors::domain::sighting::SecondLook;
+use inactive_contractors::domain::snapshot::Shown;
 
 /// The moment at which the tests happen.
 pub fn now() -> DateTime<Utc> {
@@ -93,8 +96,8 @@ pub fn policy() -> Policy {
         watch_suspended_for: Some(Duration::days(30)),
         own_accounts: inactive_contractors::domain::policy::OwnAccounts::new(),
         approvals_needed: 1,
-        silence: inactive_contractors::domain::silence::Silence::default(),
-        ask: inactive_contractors::domain::concern::Ask::default(),
+        silence: inactive_contractors::domain::settings::Silence::default(),
+        ask: inactive_contractors::domain::template::Ask::default(),
         digest: None,
     }
 }

@@ -2,11 +2,10 @@
 
 use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::domain::account::AccountId;
-use inactive_contractors::domain::assess::SecondLook;
 use inactive_contractors::domain::audit::Subject;
 use inactive_contractors::domain::drift::{FIRST_LOOK_AFTER, LOG_LAG_MAX, Watch};
 use inactive_contractors::domain::missed::{Checked, Missed, found, is_due, missed};
-use inactive_contractors::domain::sighting::{Sighting, Sign, Way};
+use inactive_contractors::domain::sighting::{SecondLook, Sighting, Sign, Way};
 
 use crate::fixture::{days, now, rule};
 

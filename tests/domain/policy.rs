@@ -3,7 +3,9 @@
 use chrono::Duration;
 use inactive_contractors::domain::account::UserType;
 use inactive_contractors::domain::calendar::{Calendar, Period};
-use inactive_contractors::domain::policy::{People, Policy, Rule, execute_by, hex};
+use inactive_contractors::domain::hash::hex;
+use inactive_contractors::domain::policy::{Policy, Rule, execute_by};
+use inactive_contractors::domain::settings::People;
 
 use super::fixture::{attribute, days, now, policy, rule, time};
 

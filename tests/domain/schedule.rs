@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Duration, NaiveDate, Timelike, Utc};
 use chrono_tz::Tz;
 use inactive_contractors::domain::calendar::Calendar;
-use inactive_contractors::domain::policy::{Policy, Schedule};
+use inactive_contractors::domain::policy::Policy;
 use inactive_contractors::domain::schedule::{next_slot, owed_slot, parse_cron};
+use inactive_contractors::domain::settings::Schedule;
 
 use super::fixture::{now, policy, time};
 

@@ -1,9 +1,11 @@
 //! What is remembered of the log: it only ever makes somebody less idle, and says where something may be missing.
 
 use chrono::{DateTime, Duration, Utc};
-use inactive_contractors::domain::assess::{Assessment, SecondLook, Signal, Standing, assess};
+use inactive_contractors::domain::assess::{Assessment, Signal, Standing, assess};
 use inactive_contractors::domain::policy::Rule;
-use inactive_contractors::domain::sighting::{Memory, OVERLAP, Sighting, Sign, Way, known, remembered};
+use inactive_contractors::domain::sighting::{
+    Memory, OVERLAP, SecondLook, Sighting, Sign, Way, known, remembered,
+};
 
 use crate::fixture::{contractor, days, now, rule};
 

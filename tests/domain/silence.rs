@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::domain::request::{Decision, Request, RequestState};
-use inactive_contractors::domain::silence::{Kind, Nudge, Silence, due, next_at};
+use inactive_contractors::domain::settings::Silence;
+use inactive_contractors::domain::silence::{Kind, Nudge, due, next_at};
 
 use super::fixture::{every_request_state, held, now, pending, person, request};
 

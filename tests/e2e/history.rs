@@ -255,7 +255,7 @@ fn kept_head(world: &World) -> String {
 /// As `sha256sum` prints it.
 fn hash_of(bytes: &[u8]) -> String {
     use sha2::Digest;
-    inactive_contractors::domain::policy::hex(&sha2::Sha256::digest(bytes))
+    inactive_contractors::domain::hash::hex(&sha2::Sha256::digest(bytes))
 }
 
 /// What `sha256sum` prints of all files but the one that holds that.
@@ -277,7 +277,7 @@ fn written_anew(document: &Value) -> String {
         event["prev_hash"] = prev.into();
         let body = Value::Array(fields.map(|name| event[name].clone()).into());
         let hash = Sha256::digest(format!("{}\n{body}", event["prev_hash"].as_str().expect("a hash")));
-        prev = inactive_contractors::domain::policy::hex(&hash);
+        prev = inactive_contractors::domain::hash::hex(&hash);
         event["hash"] = prev.clone().into();
     }
     document["head"]["hash"] = prev.into();

@@ -9,9 +9,9 @@ use inactive_contractors::domain::candidate::Candidate;
 use inactive_contractors::domain::deciders::{Deciders, Unable};
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Decision, Request};
-use inactive_contractors::wording::before::Before;
-use inactive_contractors::wording::card::{PAGE, View, card};
-use inactive_contractors::wording::{answers, notices};
+use inactive_contractors::wording::card::{PAGE, card};
+use inactive_contractors::wording::card_view::{Before, View};
+use inactive_contractors::wording::{answers, layout, notices};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -131,7 +131,7 @@ fn the_bots_own_cards_hold_hostile_people() {
         accepted(&notices::sweep_failed(&policy.name, &why));
         accepted(&answers::usage(&why));
         let lines = people.iter().map(|one| answers::event_line(&event(&one.shown.name, &why))).collect();
-        accepted(&answers::list(answers::event_line(&event(&why, &why)), lines));
+        accepted(&layout::list(answers::event_line(&event(&why, &why)), lines));
     });
 }
 

@@ -12,9 +12,8 @@ use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::domain::account::{
     Account, AccountId, AccountStatus, Changer, Reading, StatusChange,
 };
-use inactive_contractors::domain::assess::SecondLook;
 use inactive_contractors::domain::policy::Rule;
-use inactive_contractors::domain::sighting::Sighting;
+use inactive_contractors::domain::sighting::{SecondLook, Sighting};
 use inactive_contractors::identity::{
     FreshLook, IdentityError, IdentityProvider, LogRead, Looks, Protected, Reference, TakeAccount,
 };

@@ -3,10 +3,9 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::attempt::{self, Attempt, Proof, Sessions};
-use inactive_contractors::domain::audit::{Action, Actor, Draft, GENESIS};
+use inactive_contractors::domain::audit::{Action, Actor, Draft, GENESIS, HEARTBEAT};
 use inactive_contractors::domain::candidate::{CandidateState, Step};
 use inactive_contractors::domain::request::Decision;
-use inactive_contractors::forward::HEARTBEAT;
 use inactive_contractors::store::{
     Archive, AuditContext, AuditQuery, Notice, StartedSweep, Store, StoreError,
 };

@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use chrono::{DateTime, Duration, TimeZone, Utc};
 use inactive_contractors::domain::account::{AccountId, UserType};
-use inactive_contractors::domain::assess::{Evidence, Idle, SecondLook, Signal};
+use inactive_contractors::domain::assess::{Evidence, Idle, Signal};
 use inactive_contractors::domain::audit::{AuditEvent, Person};
 use inactive_contractors::domain::calendar::Calendar;
-use inactive_contractors::domain::candidate::Shown;
 use inactive_contractors::domain::keep::KeptUntil;
 use inactive_contractors::domain::plan::{Counts, Verdict};
 use inactive_contractors::domain::policy::{OwnAccounts, Rule};
 use inactive_contractors::domain::request::{Input, Verb, Voter};
+use inactive_contractors::domain::sighting::SecondLook;
+use inactive_contractors::domain::snapshot::Shown;
 use inactive_contractors::domain::sweep::{Trigger, slot_key};
 use inactive_contractors::store::{
     AuditQuery, CardStands, Decided, FinishedSweep, NewSweep, OpenError, Receipt, StartedSweep, Store,

@@ -2,8 +2,9 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::audit::Action;
-use inactive_contractors::domain::concern::{Answer, Asking, Refusal, Role};
+use inactive_contractors::domain::concern::{Answer, Asking, Refusal};
 use inactive_contractors::domain::digest::Owed;
+use inactive_contractors::domain::template::Role;
 use inactive_contractors::store::{AuditQuery, Notice};
 
 use crate::harness::{Bench, POLICY, at, events, person, posted};

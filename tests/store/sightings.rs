@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::domain::account::AccountId;
-use inactive_contractors::domain::assess::SecondLook;
-use inactive_contractors::domain::sighting::{Memory, Sighting, Sign, Way};
+use inactive_contractors::domain::sighting::{Memory, SecondLook, Sighting, Sign, Way};
 use inactive_contractors::store::Store;
 
 use crate::harness::{Bench, at, id};

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::io::{Cursor, Read};
 
 use chrono::Duration;
-use inactive_contractors::domain::assess::{Assessment, Idle, SecondLook, Signal};
+use inactive_contractors::domain::assess::{Assessment, Idle, Signal};
 use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
@@ -14,11 +14,12 @@ use inactive_contractors::domain::exemption::{End, Granted};
 use inactive_contractors::domain::lineage::DatabaseId;
 use inactive_contractors::domain::plan::{Counts, Guard, Verdict};
 use inactive_contractors::domain::request::{Decision, Request, RequestState};
-use inactive_contractors::domain::sighting::{Sighting, Sign, Way};
+use inactive_contractors::domain::sighting::{SecondLook, Sighting, Sign, Way};
 use inactive_contractors::domain::sweep::{Trigger, slot_key};
 use inactive_contractors::domain::when::Period;
-use inactive_contractors::reports::evidence::{Evidence, Swept, bundle};
+use inactive_contractors::reports::evidence::bundle;
 use inactive_contractors::reports::export::Excerpt;
+use inactive_contractors::reports::facts::{Evidence, Swept};
 use inactive_contractors::store::{SweepRow, SweepState};
 use serde_json::{Value, json};
 

@@ -9,7 +9,8 @@ use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
 use inactive_contractors::domain::plan::{Counts, Guard};
 use inactive_contractors::domain::request::{Release, Request, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip as NotBack, Wish};
-use inactive_contractors::wording::card::{View, card};
+use inactive_contractors::wording::card::card;
+use inactive_contractors::wording::card_view::View;
 use inactive_contractors::wording::notices;
 
 use crate::desk::{Desk, compare};

@@ -6,15 +6,15 @@ use inactive_contractors::chat::Text;
 use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::audit::{Person, Subject};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
-use inactive_contractors::domain::concern::{
-    Answer, Answered, Asking, Question, Refusal, Role, Template, WORDING_MAX,
-};
-use inactive_contractors::domain::digest::{Period, Tally};
+use inactive_contractors::domain::concern::{Answer, Answered, Asking, Question, Refusal};
+use inactive_contractors::domain::digest::Tally;
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Request, RequestState};
-use inactive_contractors::wording::outreach;
+use inactive_contractors::domain::settings::Period;
+use inactive_contractors::domain::template::{Role, Template, WORDING_MAX};
 use inactive_contractors::wording::outreach::Message;
 use inactive_contractors::wording::{card, digest, refusals};
+use inactive_contractors::wording::{card_view, outreach};
 
 use crate::desk::{Desk, compare};
 use crate::fixture::{days, policy, request};
@@ -130,7 +130,7 @@ fn shown(
     page: usize,
 ) -> inactive_contractors::chat::Card {
     let policy = policy();
-    card::card(&card::View {
+    card::card(&card_view::View {
         questions,
         request,
         candidates,

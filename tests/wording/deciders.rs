@@ -7,8 +7,8 @@ use inactive_contractors::domain::candidate::Candidate;
 use inactive_contractors::domain::deciders::{Deciders, Lack, Unable};
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Request, RequestState};
-use inactive_contractors::wording::before::Before;
-use inactive_contractors::wording::card::{View, card};
+use inactive_contractors::wording::card::card;
+use inactive_contractors::wording::card_view::{Before, View};
 use inactive_contractors::wording::deciders;
 use inactive_contractors::wording::review_dialog::form;
 

@@ -9,7 +9,7 @@ use inactive_contractors::domain::candidate::{Candidate, CandidateState};
 use inactive_contractors::domain::exemption::Granted;
 use inactive_contractors::domain::request::{Decision, Request, RequestState, list_hash};
 use inactive_contractors::domain::sighting::{Sign, Way};
-use inactive_contractors::wording::before::Before;
+use inactive_contractors::wording::card_view::Before;
 
 use crate::fixture::{candidate, contractor, days, now, person, request};
 

@@ -7,12 +7,13 @@ use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::audit::Person;
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
 use inactive_contractors::domain::plan::Counts;
-use inactive_contractors::domain::policy::People;
 use inactive_contractors::domain::request::{
     AskedAgain, Became, Decision, FirstApproval, Refusal, Request, RequestState, Retry,
 };
+use inactive_contractors::domain::settings::People;
 use inactive_contractors::domain::silence::Kind;
-use inactive_contractors::wording::card::{View, card};
+use inactive_contractors::wording::card::card;
+use inactive_contractors::wording::card_view::View;
 use inactive_contractors::wording::{blocked, notices, refusals};
 
 use crate::desk::{Desk, compare};

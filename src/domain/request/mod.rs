@@ -15,9 +15,12 @@
 //! transaction. Approving means suspending; silence never approves.
 
 mod decide;
+mod input;
+mod keep;
 pub mod proof;
 mod retry;
 mod second;
+mod suspend;
 
 use std::collections::BTreeSet;
 
@@ -30,11 +33,13 @@ use super::account::{Account, AccountId};
 use super::audit::{Action, Actor, Draft, Person};
 use super::candidate::{self, Candidate, CandidateState};
 use super::exemption;
+use super::hash::hex;
 use super::plan::Guard;
-use super::policy::{Rule, hex};
+use super::policy::Rule;
 
-pub use decide::{Input, Refusal, Verb, Voter, admit, decide, refused};
-pub use retry::{Known as KnownForRetry, RETRY_WITHIN};
+pub use decide::{admit, decide, refused};
+pub use input::{Input, Known as KnownForRetry, Refusal, Verb, Voter};
+pub use retry::RETRY_WITHIN;
 
 /// Who decided, when, and in whose words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -563,8 +568,8 @@ pub fn shown(
     account: &Account,
     evidence: super::assess::Evidence,
     pending_sweeps: u32,
-) -> super::candidate::Shown {
-    super::candidate::Shown {
+) -> super::snapshot::Shown {
+    super::snapshot::Shown {
         id: account.id.clone(),
         login: account.login.clone(),
         name: account.name.clone(),

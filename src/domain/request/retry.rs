@@ -11,20 +11,13 @@ use serde_json::json;
 use crate::domain::audit::Action;
 use crate::domain::candidate::{Candidate, CandidateState};
 
-use super::decide::{Input, Refusal, has_address, needed};
+use super::input::{Input, Known, Refusal};
+use super::second::needed;
+use super::suspend::has_address;
 use super::{Decision, Request, RequestState, Retry, Transition, by_person};
 
 /// An approval is meant for now: later the bot asks again.
 pub const RETRY_WITHIN: Duration = Duration::days(3);
-
-/// What else there is to know for a retry.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    /// Positions whose account another request asks about, or has asked about since: what was decided there counts.
-    pub asked_since: BTreeSet<u32>,
-    /// Whether the channel has been told what became of all accounts so far.
-    pub told: bool,
-}
 
 /// Makes the failed accounts due once more, or records the first of two people's wish to.
 pub(super) fn retry(

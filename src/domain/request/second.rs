@@ -1,8 +1,7 @@
 //! The second person: a policy may want two different people's approvals.
 //!
 //! The first approval changes nothing but the request's own row, so silence still suspends nobody, and the person who
-//! gave it
-//! may take it back. Accounts that both selected are suspended. An account that the first person keeps until a day is
+//! gave it may take it back. Accounts that both selected are suspended. An account that the first person keeps until a day is
 //! kept at once: that is an exemption, which anybody of them may grant alone.
 
 use std::collections::BTreeSet;
@@ -12,7 +11,8 @@ use serde_json::json;
 use crate::domain::audit::{Action, Person};
 use crate::domain::candidate::{Candidate, CandidateState};
 
-use super::decide::{Refusal, Selection, suspend};
+use super::input::{Input, Refusal};
+use super::suspend::{Selection, suspend};
 use super::{Decision, FirstApproval, Request, RequestState, Transition, by_person};
 
 /// Whether the person has given the first approval.
@@ -120,4 +120,9 @@ pub(super) fn take_back(
         }
         other => Err(Refusal::NotYourApproval { first: other.map(|first| first.decision.by.clone()) }),
     }
+}
+
+/// How many people have to approve: as many as when it was asked, or as the policy wants today, if those are more.
+pub(super) fn needed(request: &Request, input: &Input) -> u32 {
+    request.approvals_needed.max(input.approvals_needed)
 }

@@ -11,8 +11,7 @@ use futures_util::{StreamExt, stream};
 use url::Url;
 
 use crate::domain::account::AccountId;
-use crate::domain::assess::SecondLook;
-use crate::domain::sighting::Sighting;
+use crate::domain::sighting::{SecondLook, Sighting};
 use crate::identity::{IdentityError, LogRead, Looks};
 
 use super::errors::Right;

@@ -43,8 +43,8 @@ use self::paging::Then;
 use self::wire::{Assignees, Named, Role, User};
 use crate::clock::Clock;
 use crate::domain::account::{Account, AccountId, AccountStatus};
-use crate::domain::assess::SecondLook;
 use crate::domain::policy::Rule;
+use crate::domain::sighting::SecondLook;
 use crate::identity::{
     FreshLook, IdentityError, IdentityProvider, LogRead, Looks, Protected, Reference, StatusChange,
     TakeAccount,

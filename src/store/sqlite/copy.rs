@@ -13,7 +13,7 @@ use crate::store::Store;
 use crate::store::tx::Tx;
 
 use super::OpenError;
-use super::open::{beside, check, newest, open_made, refused};
+use super::file::{beside, check, newest, open_made, refused};
 
 /// How often a copy that the writer's lock stopped is tried again, and how long it waits each time.
 const TRIES: u32 = 100;

@@ -21,7 +21,7 @@ use crate::files;
 use crate::store::{StoreError, codec};
 
 use super::OpenError;
-use super::open::beside;
+use super::file::beside;
 
 /// The database file with what belongs to it while it is in use.
 const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];

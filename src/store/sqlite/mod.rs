@@ -2,7 +2,9 @@
 
 mod copy;
 mod error;
+mod file;
 mod lock;
+mod migrate;
 mod open;
 mod restore;
 mod schema;

@@ -16,13 +16,15 @@ use crate::domain::lineage::{self, DatabaseId, Head, Mismatch, Stop};
 use crate::files::{self, PRIVATE};
 use crate::store::audit::{self, AuditContext};
 use crate::store::codec::{json_text, time_text};
+use crate::store::lineage::head;
 use crate::store::tx::{Tx, params};
-use crate::store::{Store, StoreError, lineage as row};
+use crate::store::{Store, StoreError, lineage_row};
 
 use super::OpenError;
 use super::copy::{close_alone, copy_pages, read_only};
+use super::file::{beside, check, configure, newest, open_made, refused, resolve};
 use super::lock::FileLock;
-use super::open::{beside, check, configure, migrate_all, newest, open_made, refused, resolve};
+use super::migrate::migrate_all;
 
 /// What is put behind the database's name for the file that a restore replaced; the time follows.
 const ASIDE: &str = ".before-restore.";
@@ -168,7 +170,7 @@ fn settle(path: &Path) -> Result<Option<DatabaseId>, OpenError> {
         let busy = connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
             .map_err(|source| refused("read", path, source))?;
-        Ok((busy, row::load(&connection).map_err(|error| corrupt(path, &error))?.database))
+        Ok((busy, lineage_row::load(&connection).map_err(|error| corrupt(path, &error))?.database))
     };
     match settled() {
         Ok((0, database)) => Ok(Some(database)),
@@ -207,7 +209,7 @@ fn write_stop(
     present: Option<&DatabaseId>,
     now: DateTime<Utc>,
 ) -> Result<(DatabaseId, Head), StoreError> {
-    let (before, head) = (row::load(tx)?, row::head(tx)?);
+    let (before, head) = (lineage_row::load(tx)?, head(tx)?);
     let ours = present.filter(|present| present.id == before.database.id);
     let epoch = ours.map_or(0, |present| present.epoch).max(before.database.epoch) + 1;
     let database = DatabaseId { epoch, ..before.database };

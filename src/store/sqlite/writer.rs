@@ -14,7 +14,7 @@ use crate::store::tx::Committed;
 use crate::store::{Store, StoreError};
 
 use super::open::{self, Held};
-use super::{OpenError, copy};
+use super::{OpenError, copy, file};
 
 /// Calls that may wait for the writer before callers wait for room. Far above what a channel of people can cause.
 const QUEUE_MAX: usize = 256;
@@ -214,7 +214,7 @@ fn make_all<'a>(
     while let Some(change) = waiting.pop_front() {
         taken.push(change);
         let change = taken.last_mut().expect("it was just put there");
-        tx.busy_timeout(open::BUSY_TIMEOUT)?;
+        tx.busy_timeout(file::BUSY_TIMEOUT)?;
         tx.execute_batch("SAVEPOINT change")?;
         let made = change.make(&*tx);
         if tx.is_autocommit() {
