@@ -38,10 +38,11 @@ use serde_json::json;
 use toml::de::DeTable;
 use url::Url;
 
+use crate::domain::nearest::nearest;
 use crate::domain::policy::Policy;
 use crate::forward::Collector;
 use crate::net::Network;
-use report::{Report, nearest, quote};
+use report::{Report, quote};
 use section::Section;
 
 pub use schema::schema;

@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 
 use crate::domain::account::UserType;
 use crate::domain::calendar::Calendar;
+use crate::domain::nearest::nearest;
 use crate::domain::policy::{ExemptAttribute, Limits, OwnAccounts, People, Policy, Rule, Schedule};
 use crate::domain::schedule;
 
-use super::report::{nearest, quote};
+use super::report::quote;
 use super::section::{Found, Scale, Section, Span};
 use super::settings::{self, Shown};
 use super::{Surroundings, calendar, silence, tell};

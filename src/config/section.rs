@@ -15,9 +15,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::Key;
 use super::duration;
-use super::report::{Report, looks_secret, nearest, quote};
+use super::report::{Report, looks_secret, quote};
 use super::settings::{self, Setting, Shown};
 use crate::domain::calendar::Period;
+use crate::domain::nearest::nearest;
 
 /// A value and the byte of the file where it stands.
 #[derive(Clone, Debug)]

@@ -6,10 +6,11 @@ use serde_json::json;
 
 use crate::domain::concern::{Ask, Template};
 use crate::domain::digest::{Digest, Period};
+use crate::domain::nearest::nearest;
 use crate::domain::policy::Schedule;
 
 use super::duration;
-use super::report::{nearest, quote};
+use super::report::quote;
 use super::section::{Found, Section};
 use super::settings::{self, Shown};
 

@@ -21,6 +21,7 @@ pub mod fold;
 pub mod keep;
 pub mod lineage;
 pub mod missed;
+pub mod nearest;
 pub mod pause;
 pub mod person;
 pub mod plan;
