@@ -13,7 +13,6 @@ mod errors;
 #[doc(hidden)]
 pub mod fuzzing;
 mod http;
-mod keys;
 mod log;
 mod paging;
 mod rate;
