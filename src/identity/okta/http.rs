@@ -21,10 +21,10 @@ use crate::identity::{IdentityError, Reference};
 use crate::net::{self, is_safe, read_body};
 use crate::scheduler::Class;
 
-use super::Settings;
 use super::auth::Auth;
 use super::errors::{self, Kind, Right};
 use super::rate::{Bucket, Rates, Reported, Traffic, WAIT_MAX};
+use super::settings::Settings;
 use super::skew::{Sent, Skew};
 
 /// How often one call is sent at most, whatever goes wrong.

@@ -16,8 +16,8 @@ use url::Url;
 use crate::chat::slack::api::Api;
 use crate::net;
 
-use super::Socket;
-use super::connection::{WsError, handshake};
+use super::handshake::{WsError, handshake};
+use super::watched::Socket;
 
 /// Looks for Slack.
 pub(super) struct Reach {
