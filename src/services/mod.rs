@@ -1,11 +1,12 @@
 //! What every component is given: the store, the chat, the identity provider, the clock and the policies.
 
 pub(crate) mod listings;
+mod mutex;
 pub(crate) mod work;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,7 +17,8 @@ use crate::domain::policy::Policy;
 use crate::identity::watched::{LastAnswer, Watched};
 use crate::identity::{IdentityError, IdentityProvider};
 use crate::services::listings::Listings;
-use crate::services::work::Rows;
+pub(crate) use crate::services::mutex::lock;
+use crate::services::work::{Rows, Work};
 use crate::store::{MessageRow, Store, StoreError};
 use crate::wording;
 
@@ -24,6 +26,9 @@ use crate::wording;
 pub(crate) const ANSWER_MAX: std::time::Duration = std::time::Duration::from_secs(3);
 /// Work that failed is tried again after this long.
 pub(crate) const RETRY_AFTER_FAILURE: Duration = Duration::seconds(10);
+
+/// How long work that wants to be looked at again at once waits.
+const WAKE_MIN: Duration = Duration::milliseconds(200);
 
 /// What the wiring gives the bot.
 pub struct Parts {
@@ -66,11 +71,6 @@ pub struct Services {
     pub(crate) ending: CancellationToken,
 }
 
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // The maps behind these locks are valid after any panic: each is changed by single calls.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Services {
     pub(crate) fn new(parts: Parts, watched: Arc<Watched>, listings: Arc<Listings>) -> Services {
         let Parts { store, chat, identity: _, clock, policies, concurrency, connection } = parts;
@@ -99,6 +99,13 @@ impl Services {
     /// Wakes the loop: some row may have changed.
     pub fn nudge(&self) {
         self.woken.notify_one();
+    }
+
+    /// Ends work on a row, which wants to be looked at again at `wake`. `false`: it changed meanwhile and is looked at again
+    /// by the same task, if it may.
+    pub(crate) fn end_work(&self, work: &Work, wake: Option<DateTime<Utc>>, may_look_again: bool) -> bool {
+        let alarm = wake.map(|at| at.max(self.clock.now() + WAKE_MIN));
+        self.rows.end(work, alarm, may_look_again)
     }
 
     /// What comes of work that changes nothing, unless the workflow ends first: nothing, not even the provider's silence,
@@ -178,8 +185,6 @@ pub(crate) fn may_pass(error: &anyhow::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
-
     use super::*;
 
     #[test]
