@@ -226,17 +226,8 @@ impl Job {
         reloads: &mut Reloads,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Ready>> {
+        let engine = Arc::new(Engine::new(self.parts(&ready), Arc::clone(&self.surveys)));
         let Ready { config, slack, okta, how } = ready;
-        let parts = Parts {
-            store: self.store.clone(),
-            chat: Arc::clone(&slack) as Arc<dyn crate::chat::Chat>,
-            identity: Arc::clone(&okta) as Arc<dyn crate::identity::IdentityProvider>,
-            clock: self.clock.clone(),
-            policies: config.policies.clone(),
-            concurrency: config.okta.concurrency as usize,
-            connection: slack.connection(),
-        };
-        let engine = Arc::new(Engine::new(parts, Arc::clone(&self.surveys)));
         engine.note_opening().await?;
         announce(&engine.s, how).await?;
         let at_work =
@@ -264,23 +255,13 @@ impl Job {
             both.cancel();
             result
         };
-        // Its own end is no reason to end the work: what it lacks it gets after the next start.
-        let forward = async {
-            let fed = crate::forward::run(self.store.clone(), collectors(&config), both.clone()).await;
-            if let Err(error) = fed {
-                tracing::error!(
-                    error = format!("{error:#}"),
-                    "the audit trail is not forwarded until the next start"
-                );
-            }
-        };
         let next = async {
             let next = self.next((&config, &okta), reloads, &both).await;
             working.cancel();
             next
         };
         let (socket, work, (), next, ()) =
-            tokio::join!(socket, work, forward, next, self.watch.watch_okta(&both));
+            tokio::join!(socket, work, self.forward(&config, &both), next, self.watch.watch_okta(&both));
         self.watch.set_at_work(None);
         work?;
         match (socket, &next) {
@@ -299,6 +280,31 @@ impl Job {
             self.surveys.end_all().await;
         }
         Ok(next.filter(|_| !stop.is_cancelled()))
+    }
+
+    fn parts(&self, ready: &Ready) -> Parts {
+        let Ready { config, slack, okta, .. } = ready;
+        Parts {
+            store: self.store.clone(),
+            chat: Arc::clone(slack) as Arc<dyn crate::chat::Chat>,
+            identity: Arc::clone(okta) as Arc<dyn crate::identity::IdentityProvider>,
+            clock: self.clock.clone(),
+            policies: config.policies.clone(),
+            concurrency: config.okta.concurrency as usize,
+            connection: slack.connection(),
+        }
+    }
+
+    /// Forwards the audit trail until `stop`. Its own end is no reason to end the work: what a collector lacks it gets after
+    /// the next start.
+    async fn forward(&self, config: &Config, stop: &CancellationToken) {
+        let fed = crate::forward::run(self.store.clone(), collectors(config), stop.clone()).await;
+        if let Err(error) = fed {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "the audit trail is not forwarded until the next start"
+            );
+        }
     }
 
     /// The next configuration that works. One that doesn't changes nothing: people are told why, and the old one stands.

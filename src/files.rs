@@ -39,17 +39,26 @@ pub fn create(path: &Path, mode: Mode) -> Result<File> {
 pub fn open_or_create(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
-    let opened = match options.open(path) {
+    opened_or_made(&options, path).map_err(|error| {
+        if path.is_symlink() { Error::other("it is a link, which is not followed") } else { error }
+    })
+}
+
+/// Opens a file to read it and to write at its end, or makes it, for its owner only. A link is followed: a person has named
+/// the file.
+pub fn open_to_append(path: &Path) -> Result<File> {
+    opened_or_made(OpenOptions::new().read(true).append(true), path)
+}
+
+fn opened_or_made(options: &OpenOptions, path: &Path) -> Result<File> {
+    match options.open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => match create(path, PRIVATE) {
             // Somebody else has made it at this moment.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => options.open(path),
             created => created,
         },
         opened => opened,
-    };
-    opened.map_err(|error| {
-        if path.is_symlink() { Error::other("it is a link, which is not followed") } else { error }
-    })
+    }
 }
 
 /// Writes a whole file. It gets its name, in place of what had it, when it is complete and on the disk.

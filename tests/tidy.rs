@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const GROUND: [(&str, &[&str]); 11] = [
     ("domain", &[]),
     ("clock", &[]),
-    ("net", &[]),
+    ("net", &["domain"]),
     ("files", &[]),
     ("scheduler", &["clock"]),
     ("identity", &["domain", "clock", "net", "scheduler"]),

@@ -8,10 +8,10 @@ use serde_json::json;
 use crate::authz::rights::unidentified;
 use crate::chat::Text;
 use crate::commands::Commands;
-use crate::commands::nearest::nearest;
 use crate::commands::tail::Names;
 use crate::commands::typed::folded;
 use crate::domain::audit::{Action, Actor, Draft};
+use crate::domain::nearest::nearest;
 use crate::domain::person::{Known, Stranger};
 use crate::domain::policy::Policy;
 use crate::store::AuditContext;
@@ -89,7 +89,7 @@ impl<'a> Asked<'a> {
             (None, name) => {
                 let shown: Vec<&str> = self.granted.iter().map(|(policy, _)| policy.name.as_str()).collect();
                 let name = name.unwrap_or_default();
-                Err(mistakes::no_such_policy(name, nearest(name, &shown), &shown))
+                Err(mistakes::no_such_policy(name, nearest(name, shown.iter().copied()), &shown))
             }
         }
     }

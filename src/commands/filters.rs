@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use crate::chat::Text;
-use crate::commands::nearest::nearest;
 use crate::commands::typed::folded;
 use crate::domain::audit::Action;
+use crate::domain::nearest::nearest;
 use crate::domain::policy::Policy;
 use crate::domain::when;
 use crate::reports::export::Format;
@@ -135,9 +135,9 @@ impl Filters {
 
     /// A second word that means nothing: it, or the first one, which was taken for a person, may be misspelled.
     fn not_a_filter(&self, word: &str) -> Text {
-        let first = self.person.as_deref().and_then(|first| Some((first, nearest(first, &KEYWORDS)?)));
+        let first = self.person.as_deref().and_then(|first| Some((first, nearest(first, KEYWORDS)?)));
         // A second "about" is spelled well.
-        let keyword = nearest(word, &KEYWORDS).filter(|keyword| !keyword.eq_ignore_ascii_case(word));
+        let keyword = nearest(word, KEYWORDS).filter(|keyword| !keyword.eq_ignore_ascii_case(word));
         match (keyword, first) {
             (None, Some((first, keyword))) => wording::not_a_filter(first, Some(keyword)),
             (keyword, _) => wording::not_a_filter(word, keyword),
@@ -203,7 +203,7 @@ fn outcome(word: &str) -> Result<(String, Vec<Action>), Text> {
         return Ok((word, vec![action]));
     }
     let known = OUTCOMES.map(|(name, _)| name);
-    Err(wording::not_an_outcome(&word, nearest(&word, &known), &known))
+    Err(wording::not_an_outcome(&word, nearest(&word, known.iter().copied()), &known))
 }
 
 fn number(word: &str) -> Result<i64, Text> {

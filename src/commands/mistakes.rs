@@ -3,8 +3,8 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::chat::Card;
-use crate::commands::nearest::nearest;
 use crate::commands::typed::Mistake;
+use crate::domain::nearest::nearest;
 use crate::wording::{answers, mistakes, refusals};
 
 /// Returns the answer to words that clap never sees.
@@ -31,7 +31,7 @@ pub(crate) fn answer(error: &clap::Error, arguments: &[String], grammar: &clap::
         ErrorKind::InvalidSubcommand => {
             let word = value(ContextKind::InvalidSubcommand);
             let known: Vec<&str> = grammar.get_subcommands().map(clap::Command::get_name).collect();
-            mistakes::unknown_command(&word, nearest(&word, &known))
+            mistakes::unknown_command(&word, nearest(&word, known.iter().copied()))
         }
         ErrorKind::MissingRequiredArgument => {
             let what = value(ContextKind::InvalidArg).to_lowercase();

@@ -16,7 +16,6 @@ pub mod grammar;
 mod history;
 mod mistakes;
 mod mutations;
-pub(crate) mod nearest;
 mod pauses;
 mod queries;
 pub(crate) mod questions;

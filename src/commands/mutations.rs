@@ -200,23 +200,13 @@ impl Commands {
             }
             None => (policy, known),
         };
-        let allowed = match may_give_back(
-            policy,
-            &self.authz.own_accounts(policy),
-            &known.voter,
-            account,
-            &reason,
-            suspended_for.is_some(),
-        ) {
-            Ok(()) if suspended_for.is_none() => match self.out_of_reach(policy, account).await {
-                Ok(None) => Ok(()),
-                Ok(Some(why)) => Err(why),
-                Err(error) => {
-                    tracing::warn!(%error, "an account that is to be restored can't be read");
-                    return Ok(Err(refusals::cant_look_up()));
-                }
-            },
-            allowed => allowed,
+        let suspended = suspended_for.is_some();
+        let allowed = match self.may_restore(policy, known, account, &reason, suspended).await {
+            Ok(allowed) => allowed,
+            Err(error) => {
+                tracing::warn!(%error, "an account that is to be restored can't be read");
+                return Ok(Err(refusals::cant_look_up()));
+            }
         };
         if let Err(why) = allowed {
             self.note_not_given_back(policy, known, account, why).await?;
@@ -242,6 +232,23 @@ impl Commands {
             AskedFor::Repeated(_) => Err(refusals::repeated()),
             AskedFor::Already(before) => Err(exemptions::restore_asked(account, Some(&before), until)),
         })
+    }
+
+    /// Says whether the person may have the account restored. Fails if it can't be read.
+    async fn may_restore(
+        &self,
+        policy: &Policy,
+        known: &Known,
+        account: &Account,
+        reason: &str,
+        suspended: bool,
+    ) -> Result<Result<(), NotRestored>, IdentityError> {
+        let own = self.authz.own_accounts(policy);
+        let allowed = may_give_back(policy, &own, &known.voter, account, reason, suspended);
+        if allowed.is_err() || suspended {
+            return Ok(allowed);
+        }
+        Ok(self.out_of_reach(policy, account).await?.map_or(Ok(()), Err))
     }
 
     /// The policy of this name with the person's rights in it, if they decide for it. `Err`: nobody can tell now.

@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use crate::chat::Text;
-use crate::commands::nearest::{is_misspelt, is_part, nearest};
 use crate::commands::typed::{Word, folded, words};
+use crate::domain::nearest::{is_misspelt, is_part, nearest, slips};
 use crate::domain::when::{self, Length, Misread};
 use crate::wording::mistakes;
 
@@ -114,7 +114,7 @@ impl<'a> Names<'a> {
     }
 
     fn no_such(&self, word: &str) -> Text {
-        mistakes::no_such_policy(word, nearest(&folded(word), &self.shown), &self.shown)
+        mistakes::no_such_policy(word, nearest(&folded(word), self.shown.iter().copied()), &self.shown)
     }
 }
 
@@ -291,7 +291,7 @@ fn time_at(rest: &[Word<'_>], now: DateTime<Utc>, zone: Tz) -> Option<String> {
 /// Returns whether a word is one that a time begins with, or that one misspelt.
 fn begins_a_time(word: &Word<'_>) -> bool {
     let word = word.folded();
-    ["for", "until", "till", "from"].iter().any(|keyword| strsim::osa_distance(&word, keyword) <= 1)
+    ["for", "until", "till", "from"].iter().any(|keyword| slips(&word, keyword) <= 1)
 }
 
 /// Refuses a reason that begins nowhere in particular and has words in it that may have been meant as something else.

@@ -6,7 +6,7 @@
 
 use clap::{Arg, ArgAction};
 
-use crate::commands::nearest::nearest;
+use crate::domain::nearest::nearest;
 
 /// What keyboards put around words.
 const QUOTES: [char; 11] = ['"', '“', '”', '„', '‟', '«', '»', '\'', '‘', '’', '`'];
@@ -117,7 +117,10 @@ pub(crate) fn arguments(text: &str, grammar: &clap::Command) -> Result<Vec<Strin
     let Some(command) = grammar.find_subcommand(&name) else {
         let known: Vec<&str> = grammar.get_subcommands().map(clap::Command::get_name).collect();
         let word = words[place].raw.to_owned();
-        return Err(Mistake::Command { nearest: nearest(&name, &known).map(str::to_owned), word });
+        return Err(Mistake::Command {
+            nearest: nearest(&name, known.iter().copied()).map(str::to_owned),
+            word,
+        });
     };
     let positionals: Vec<&Arg> = command.get_positionals().collect();
     let free = positionals.last().is_some_and(|last| is_free(last));
@@ -142,7 +145,7 @@ pub(crate) fn arguments(text: &str, grammar: &clap::Command) -> Result<Vec<Strin
                 None if in_reason => kept.push(word),
                 None => {
                     let known: Vec<&str> = command.get_arguments().filter_map(Arg::get_long).collect();
-                    let nearest = nearest(&option, &known).map(str::to_owned);
+                    let nearest = nearest(&option, known.iter().copied()).map(str::to_owned);
                     return Err(Mistake::Option { word: word.raw.to_owned(), nearest, in_reason: free });
                 }
             },

@@ -7,7 +7,7 @@ use secrecy::zeroize::Zeroizing;
 use serde_json::json;
 use url::{ParseError, Url};
 
-use crate::net::is_this_machine;
+use crate::net::is_safe;
 
 use super::report::{looks_secret, quote, shown};
 use super::section::{Found, Scale, Section};
@@ -214,11 +214,6 @@ pub(super) fn safe_url(text: &str) -> Result<Url, String> {
 
 /// What makes an address safe.
 const SAFE: &str = "must begin with https:// (http:// only for this machine, such as http://127.0.0.1:8080)";
-
-/// Whether others can neither read nor answer what is sent there.
-fn is_safe(url: &Url) -> bool {
-    url.scheme() == "https" || (url.scheme() == "http" && is_this_machine(url))
-}
 
 /// An address that anyone who knows it may call, so it is a secret: no message repeats it. It is optional.
 pub(super) fn secret_address(

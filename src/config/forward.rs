@@ -10,7 +10,7 @@ use super::section::{Found, Section};
 use super::settings::Shown;
 use super::surroundings::Surroundings;
 use crate::forward::{Collector, Syslog};
-use crate::net::Network;
+use crate::net::{Network, is_loopback};
 
 const AUTHORIZATION: Secret = Secret {
     what: "authorization of the collector",
@@ -79,6 +79,5 @@ fn syslog(section: &Section<'_>, found: &Found<String>) -> Option<Syslog> {
 }
 
 fn is_this_machine(address: &str) -> bool {
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    is_loopback(address.rsplit_once(':').map_or(address, |(host, _)| host))
 }

@@ -37,10 +37,11 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use toml::de::DeTable;
 
+use crate::domain::nearest::nearest;
 use crate::domain::policy::Policy;
 use crate::forward::Collector;
 use crate::net::Network;
-use report::{Report, nearest, quote};
+use report::{Report, quote};
 use section::Section;
 use surroundings::Surroundings;
 

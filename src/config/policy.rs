@@ -6,11 +6,12 @@ use serde_json::json;
 
 use crate::domain::account::UserType;
 use crate::domain::calendar::Calendar;
+use crate::domain::nearest::nearest;
 use crate::domain::policy::{ExemptAttribute, OwnAccounts, Policy, Rule};
 use crate::domain::schedule;
 use crate::domain::settings::{Limits, People, Schedule};
 
-use super::report::{nearest, quote};
+use super::report::quote;
 use super::section::{Found, Scale, Section, Span};
 use super::settings::{self, Shown};
 use super::surroundings::Surroundings;

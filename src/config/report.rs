@@ -203,18 +203,6 @@ pub(super) fn looks_secret(text: &str) -> bool {
         || ["xoxb-", "xoxp-", "xoxa-", "xoxe", "xapp-"].iter().any(|prefix| word.contains(prefix))
 }
 
-/// The candidate that `word` was probably meant to be, if one is near enough to be worth saying.
-pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    let word = word.to_lowercase();
-    let within = (word.chars().count() / 3).max(2);
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, _)| *distance <= within)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,13 +226,5 @@ mod tests {
         ] {
             assert_eq!(quote(secret), "(a secret, not repeated here)");
         }
-    }
-
-    #[test]
-    fn suggestions_are_near_or_absent() {
-        let keys = ["inactive_after", "time_zone", "channel"];
-        assert_eq!(nearest("inactive_afer", keys), Some("inactive_after"));
-        assert_eq!(nearest("TimeZone", keys), Some("time_zone"));
-        assert_eq!(nearest("deadline", keys), None);
     }
 }

@@ -15,9 +15,10 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::Key;
 use super::duration;
-use super::report::{Report, looks_secret, nearest, quote};
+use super::report::{Report, looks_secret, quote};
 use super::settings::{self, Setting, Shown};
 use crate::domain::calendar::Period;
+use crate::domain::nearest::nearest;
 
 /// Keys that were renamed, each with its old name, which still works.
 const RENAMED: [(&str, &str); 7] = [

@@ -4,11 +4,12 @@ use chrono::{Duration, NaiveTime, Timelike};
 use chrono_tz::Tz;
 use serde_json::json;
 
+use crate::domain::nearest::nearest;
 use crate::domain::settings::{Digest, Period, Schedule};
 use crate::domain::template::{Ask, Template};
 
 use super::duration;
-use super::report::{nearest, quote};
+use super::report::quote;
 use super::section::{Found, Section};
 use super::settings::{self, Shown};
 

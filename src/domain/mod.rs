@@ -22,6 +22,7 @@ pub mod hash;
 pub mod keep;
 pub mod lineage;
 pub mod missed;
+pub mod nearest;
 pub mod pause;
 pub mod person;
 pub mod plan;

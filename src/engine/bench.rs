@@ -30,7 +30,7 @@ use crate::identity::{
     TakeAccount,
 };
 use crate::services::work::Work;
-use crate::services::{Parts, card_key, lock};
+use crate::services::{Parts, card_key};
 use crate::store::{CardStands, Decided, FinishedSweep, NewSweep, StartedSweep, Store};
 
 /// Nobody may be asked anything, and anyone who asks panics. Only a sweep may begin: it is not answered.
@@ -344,6 +344,6 @@ impl Bench {
     }
 
     pub(crate) fn wake_of(&self, work: &Work) -> Option<DateTime<Utc>> {
-        lock(&self.engine.s.rows.wakes).get(work).copied()
+        self.engine.s.rows.alarm_of(work)
     }
 }

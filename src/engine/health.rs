@@ -339,14 +339,14 @@ impl Engine {
         if hung {
             stuck.push("the workflow hangs: it has not looked for due work".to_owned());
         }
-        for (work, task) in lock(&self.s.rows.in_flight).iter() {
+        for (work, taken) in self.s.rows.at_work() {
             let max = if matches!(work, Work::Sweep(_)) { SWEEP_MAX } else { WORK_MAX };
-            if task.since.elapsed() > max {
-                let minutes = task.since.elapsed().as_secs() / 60;
+            if taken > max {
+                let minutes = taken.as_secs() / 60;
                 stuck.push(format!("{} has been running for {minutes} min", work.in_words()));
             }
         }
-        for (work, _) in lock(&self.s.rows.wakes).iter().filter(|(_, at)| **at + DUE_MAX < now) {
+        for (work, _) in self.s.rows.rung(now).into_iter().filter(|(_, at)| *at + DUE_MAX < now) {
             stuck.push(format!("{} is due, but was not started", work.in_words()));
         }
         // The provider may answer everything else: its sign alone would be good again before anybody looks.
@@ -370,7 +370,6 @@ mod tests {
     use crate::engine::bench::{Bench, policy};
     use crate::identity::IdentityError;
     use crate::identity::watched::Problem;
-    use crate::services::work::InFlight;
     use crate::store::AuditContext;
 
     const MOMENT: Duration = Duration::from_millis(1);
@@ -405,10 +404,10 @@ mod tests {
     async fn work_is_stuck_once_it_takes_longer_than_it_may() {
         let bench = still();
         let stuck = || bench.engine.stuck(bench.engine.s.clock.now()).1;
-        let task = || InFlight { again: false, since: Instant::now() };
-        lock(&bench.engine.s.rows.in_flight).extend([(Work::Request(1), task()), (Work::Sweep(2), task())]);
-        let rings_at = midnight() + WORK_MAX - DUE_MAX;
-        lock(&bench.engine.s.rows.wakes).insert(Work::Request(3), rings_at);
+        let rows = &bench.engine.s.rows;
+        rows.began(Work::Request(1), Instant::now());
+        rows.began(Work::Sweep(2), Instant::now());
+        rows.set_alarm(Work::Request(3), midnight() + WORK_MAX - DUE_MAX);
         advance(WORK_MAX).await;
         assert_eq!(stuck(), [""; 0]);
         advance(MOMENT).await;

@@ -158,7 +158,7 @@ impl Engine {
                         self.note_connection(&mut connection, true);
                         break true;
                     }
-                    () = self.s.rows.rewound.notified() => {}
+                    () = self.s.rows.rewound() => {}
                     () = tokio::time::sleep(retry.unwrap_or_else(|| self.wait())) => break true,
                 }
             };

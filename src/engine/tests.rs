@@ -15,14 +15,14 @@ use crate::domain::sweep::{Trigger, slot_key};
 use crate::engine::bench::{Bench, engine, policy};
 use crate::outbox;
 use crate::services::lock;
-use crate::services::work::{InFlight, Work};
+use crate::services::work::Work;
 use crate::store::{MessageRow, Notice, Receipt, Store, SweepState};
 
 #[tokio::test]
 async fn an_alarm_for_a_row_that_wants_nothing_any_more_rings_once() {
     let bench = Bench::new();
     let past = bench.engine.s.clock.now() - Duration::seconds(1);
-    lock(&bench.engine.s.rows.wakes).insert(Work::Request(7), past);
+    bench.engine.s.rows.set_alarm(Work::Request(7), past);
     assert!(bench.engine.wait().is_zero());
     bench.engine.reconcile(&bench.stop).await.unwrap();
     assert!(!bench.engine.wait().is_zero(), "the loop would never sleep again");
@@ -65,7 +65,7 @@ async fn a_task_that_panics_is_not_tried_again_at_once() {
     bench.engine.s.tasks.wait().await;
     let wake = bench.wake_of(&Work::Request(request)).expect("it is tried again");
     assert!(wake > bench.engine.s.clock.now() + Duration::seconds(5));
-    assert!(lock(&bench.engine.s.rows.in_flight).is_empty());
+    assert!(bench.engine.s.rows.at_work().is_empty());
     assert!(bench.engine.s.woken.notified().now_or_never().is_none(), "the loop is not woken for it");
 }
 
@@ -73,11 +73,11 @@ async fn a_task_that_panics_is_not_tried_again_at_once() {
 async fn a_row_that_changed_meanwhile_is_looked_at_again_by_its_own_task() {
     let bench = Bench::new();
     let work = Work::Request(7);
-    lock(&bench.engine.s.rows.in_flight).insert(work.clone(), InFlight::begin());
+    assert!(bench.engine.s.rows.begin(&work));
     bench.engine.work_on(work.clone(), &bench.stop);
-    assert!(!bench.engine.done_with(&work, None, &bench.stop), "it changed");
-    assert!(bench.engine.done_with(&work, None, &bench.stop), "it did not change again");
-    assert!(lock(&bench.engine.s.rows.in_flight).is_empty());
+    assert!(!bench.engine.s.end_work(&work, None, true), "it changed");
+    assert!(bench.engine.s.end_work(&work, None, true), "it did not change again");
+    assert!(bench.engine.s.rows.at_work().is_empty());
     assert!(
         bench.engine.s.woken.notified().now_or_never().is_none(),
         "two slow tasks would wake each other for ever"
@@ -149,25 +149,20 @@ async fn work_that_takes_too_long_is_stuck_and_a_loop_that_hangs_is_not_alive() 
         let ago = std::time::Duration::from_secs(minutes * 60);
         tokio::time::Instant::now().checked_sub(ago).expect("this machine runs for longer")
     };
-    let task = |minutes: u64| InFlight { again: false, since: long_ago(minutes) };
     engine.note_pulse();
-    lock(&engine.s.rows.in_flight).extend([
-        (Work::Request(1), task(14)),
-        (Work::Request(2), task(16)),
-        (Work::Sweep(3), task(16)),
-    ]);
+    for (work, minutes) in [(Work::Request(1), 14), (Work::Request(2), 16), (Work::Sweep(3), 16)] {
+        engine.s.rows.began(work, long_ago(minutes));
+    }
     let now = engine.s.clock.now();
-    lock(&engine.s.rows.wakes).extend([
-        (Work::Request(4), now - Duration::minutes(4)),
-        (Work::Request(5), now - Duration::minutes(6)),
-    ]);
+    engine.s.rows.set_alarm(Work::Request(4), now - Duration::minutes(4));
+    engine.s.rows.set_alarm(Work::Request(5), now - Duration::minutes(6));
     let vitals = engine.vitals().await;
     assert_eq!(
         vitals.stuck,
         ["request 2 has been running for 16 min", "request 5 is due, but was not started"]
     );
     assert!(vitals.alive && !vitals.healthy && vitals.wrong.ends_with(&vitals.stuck));
-    engine.s.moves_on(&Work::Request(2));
+    engine.s.rows.moves_on(&Work::Request(2));
     assert_eq!(engine.vitals().await.stuck, vitals.stuck[1..]);
     lock(&engine.pulse).hang(long_ago(2));
     assert!(!engine.vitals().await.alive);
@@ -202,7 +197,7 @@ async fn work_that_fails_is_tried_again_after_a_while() {
 fn what_is_due_at_once_leaves_the_loop_a_breath() {
     let bench = Bench::new();
     let now = bench.engine.s.clock.now();
-    bench.engine.s.wake_for(Work::Homes, now - Duration::hours(1));
+    bench.engine.s.end_work(&Work::Homes, Some(now - Duration::hours(1)), true);
     assert!(bench.wake_of(&Work::Homes).is_some_and(|at| at > now + Duration::milliseconds(100)));
 }
 
@@ -211,11 +206,9 @@ fn only_the_requests_whose_alarm_has_rung_are_looked_at_for_it() {
     let bench = Bench::new();
     let now = bench.engine.s.clock.now();
     let soon = now + Duration::seconds(1);
-    lock(&bench.engine.s.rows.wakes).extend([
-        (Work::Request(7), now),
-        (Work::Request(8), soon),
-        (Work::Sweep(9), now),
-    ]);
+    for (work, at) in [(Work::Request(7), now), (Work::Request(8), soon), (Work::Sweep(9), now)] {
+        bench.engine.s.rows.set_alarm(work, at);
+    }
     assert_eq!(bench.engine.rung(now), [7]);
     assert_eq!(bench.engine.rung(soon), [7, 8]);
 }

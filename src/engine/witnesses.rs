@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::chat::Connection;
 use crate::domain::lineage::{Sighting, Stop};
+use crate::domain::waiting;
 use crate::engine::Engine;
 use crate::outbox::lineage::passes;
 use crate::outbox::signed::sighting;
@@ -22,9 +23,9 @@ use crate::services::lock;
 use crate::wording::lineage as wording;
 
 /// The first and the longest wait while no channel can be read.
-const WAIT_MIN: Duration = Duration::from_millis(500);
+const WAIT_MIN: chrono::Duration = chrono::Duration::milliseconds(500);
 
-const WAIT_MAX: Duration = Duration::from_secs(20);
+const WAIT_MAX: chrono::Duration = chrono::Duration::seconds(20);
 
 /// How often in a row the right to read may seem to be missing everywhere before the work goes on without it.
 const TRIES_WITHOUT_RIGHT: u32 = 3;
@@ -91,7 +92,7 @@ impl Engine {
 
     /// Asks the channels that are to be asked, until one of them has answered, or none of them can.
     async fn ask_witnesses(&self) {
-        let (mut wait, mut without_right) = (WAIT_MIN, 0);
+        let (mut waits, mut without_right) = (0, 0);
         loop {
             let channels = self.channels_to_ask();
             if channels.is_empty() {
@@ -109,8 +110,9 @@ impl Engine {
                 }
             };
             self.note_pulse();
+            let wait = waiting::doubled(WAIT_MIN, waits, WAIT_MAX).to_std().unwrap_or_default();
             tokio::time::sleep(wait.max(at_least)).await;
-            wait = (wait * 2).min(WAIT_MAX);
+            waits += 1;
         }
         let mut witnesses = lock(&self.witnesses);
         witnesses.asked = true;

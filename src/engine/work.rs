@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::engine::{Engine, TICK_MAX};
-use crate::services::work::{InFlight, Work};
-use crate::services::{RETRY_AFTER_FAILURE, lock};
+use crate::services::RETRY_AFTER_FAILURE;
+use crate::services::work::Work;
 
 impl Engine {
     /// Looks at all rows and gives each that wants something its task.
@@ -23,7 +23,7 @@ impl Engine {
         }
         let looked_at = self.s.clock.now();
         if stopped {
-            lock(&self.s.rows.wakes).retain(|_, at| *at > looked_at);
+            self.s.rows.end_alarms(looked_at);
             return Ok(());
         }
         for notice in self.outbox.unsaid().await? {
@@ -32,7 +32,7 @@ impl Engine {
         self.take_up_accounts(stop).await?;
         self.take_up_questions(looked_at, stop).await?;
         // Every row was looked at: an alarm for a row that wants nothing any more must not ring for ever.
-        lock(&self.s.rows.wakes).retain(|_, at| *at > looked_at);
+        self.s.rows.end_alarms(looked_at);
         Ok(())
     }
 
@@ -87,23 +87,15 @@ impl Engine {
 
     /// Returns the requests whose alarm has rung.
     pub(crate) fn rung(&self, now: DateTime<Utc>) -> Vec<i64> {
-        let wakes = lock(&self.s.rows.wakes);
-        let rung = wakes.iter().filter(|(_, at)| **at <= now);
-        let request = |work: &Work| if let Work::Request(id) = work { Some(*id) } else { None };
-        rung.filter_map(|(work, _)| request(work)).collect()
+        let request = |work: Work| if let Work::Request(id) = work { Some(id) } else { None };
+        self.s.rows.rung(now).into_iter().filter_map(|(work, _)| request(work)).collect()
     }
 
     /// Starts a task for the row, or has the one at work look again when it is done.
     pub(crate) fn work_on(self: &Arc<Self>, work: Work, stop: &CancellationToken) {
-        {
-            let mut in_flight = lock(&self.s.rows.in_flight);
-            if let Some(task) = in_flight.get_mut(&work) {
-                task.again = true;
-                return;
-            }
-            in_flight.insert(work.clone(), InFlight::begin());
+        if !self.s.rows.begin(&work) {
+            return;
         }
-        lock(&self.s.rows.wakes).remove(&work);
         let this = Arc::clone(self);
         let stop = stop.clone();
         let task = async move {
@@ -112,7 +104,8 @@ impl Engine {
             loop {
                 let wake =
                     this.attend(work, &stop).instrument(tracing::info_span!("work", row = ?work)).await;
-                if this.done_with(work, wake, &stop) {
+                // Waking the loop for a row that changed meanwhile would have two slow tasks wake each other for ever.
+                if this.s.end_work(work, wake, !stop.is_cancelled()) {
                     return;
                 }
             }
@@ -155,33 +148,11 @@ impl Engine {
         }
     }
 
-    /// Takes the row out of the work in flight, unless it changed meanwhile: then its own task looks again. Waking the
-    /// loop for it instead would have two slow tasks wake each other for ever.
-    pub(crate) fn done_with(
-        &self,
-        work: &Work,
-        wake: Option<DateTime<Utc>>,
-        stop: &CancellationToken,
-    ) -> bool {
-        let mut in_flight = lock(&self.s.rows.in_flight);
-        let again =
-            in_flight.get_mut(work).is_some_and(|task| std::mem::replace(task, InFlight::begin()).again);
-        if again && !stop.is_cancelled() {
-            return false;
-        }
-        in_flight.remove(work);
-        if let Some(at) = wake {
-            self.s.wake_for(work.clone(), at);
-        }
-        true
-    }
-
     /// Returns how long it is until the next thing that is due by the clock.
     pub(crate) fn wait(&self) -> std::time::Duration {
         let now = self.s.clock.now();
-        let next = lock(&self.s.rows.wakes).values().min().copied();
         let undo = self.requests.next_undo_end().filter(|_| self.s.store.lineage().stopped.is_none());
-        let next = next.into_iter().chain(undo).min();
+        let next = self.s.rows.next_alarm().into_iter().chain(undo).min();
         next.map_or(TICK_MAX, |at| (at - now).to_std().unwrap_or_default().min(TICK_MAX))
     }
 }
@@ -196,8 +167,8 @@ struct GoneGuard {
 impl Drop for GoneGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            lock(&self.engine.s.rows.in_flight).remove(&self.work);
-            self.engine.s.wake_for(self.work.clone(), self.engine.s.clock.now() + RETRY_AFTER_FAILURE);
+            let wake = self.engine.s.clock.now() + RETRY_AFTER_FAILURE;
+            self.engine.s.end_work(&self.work, Some(wake), false);
         }
     }
 }

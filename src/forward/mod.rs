@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::audit::AuditEvent;
+use crate::net;
 use crate::store::Store;
 
 pub use send::{Collector, Syslog};
@@ -35,7 +36,7 @@ pub async fn run(store: Store, collectors: Vec<Collector>, stop: CancellationTok
 async fn feed(store: Store, mut collector: Collector, stop: CancellationToken) -> anyhow::Result<()> {
     let name = collector.name();
     let mut written = store.written();
-    let mut pause = PAUSE;
+    let mut failures = 0;
     while !stop.is_cancelled() {
         // Noted before looking, so that an event which comes meanwhile is looked for at once.
         written.borrow_and_update();
@@ -44,15 +45,17 @@ async fn feed(store: Store, mut collector: Collector, stop: CancellationToken) -
             sent = send_next(&store, &name, &mut collector) => sent,
         };
         match sent {
-            Ok(true) => pause = PAUSE,
+            Ok(true) => failures = 0,
             Ok(false) => {
-                pause = PAUSE;
+                failures = 0;
                 tokio::select! {
                     () = stop.cancelled() => {}
                     changed = written.changed() => if changed.is_err() { return Ok(()) },
                 }
             }
             Err(error) => {
+                let pause = net::doubled(PAUSE, failures, PAUSE_MAX);
+                failures += 1;
                 tracing::error!(
                     collector = name,
                     error = format!("{error:#}"),
@@ -64,7 +67,6 @@ async fn feed(store: Store, mut collector: Collector, stop: CancellationToken) -
                     () = store.closed() => return Ok(()),
                     () = tokio::time::sleep(pause) => {}
                 }
-                pause = (pause * 2).min(PAUSE_MAX);
             }
         }
     }

@@ -2,24 +2,22 @@
 //! are hashed, `prev_hash` and `hash`. The heartbeat is one too, which hears of nothing but that a sweep went through.
 
 use std::fmt::Write;
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use chrono::SecondsFormat;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tokio::fs::OpenOptions;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use url::Url;
 
 use crate::domain::audit::{Action, AuditEvent};
 use crate::domain::hash::hex;
-use crate::files::{self, PRIVATE};
+use crate::files;
 use crate::net::{self, Cause, Network};
 
 /// The longest that a collector may take for one batch.
@@ -116,7 +114,7 @@ impl Collector {
                 Collector::Https { url, authorization, network, client } => {
                     let client = match client {
                         Some(client) => client,
-                        None => client.insert(client_for(network, url)?),
+                        None => client.insert(network.http(url, TIMEOUT)?.build()?),
                     };
                     post(client, url, authorization.as_ref(), events).await
                 }
@@ -129,7 +127,7 @@ impl Collector {
                         Url::parse(url.expose_secret()).map_err(|_| anyhow::anyhow!("it is no address"))?;
                     let client = match client {
                         Some(client) => client,
-                        None => client.insert(client_for(network, &url)?),
+                        None => client.insert(network.http(&url, TIMEOUT)?.build()?),
                     };
                     beat(client, url).await
                 }
@@ -148,11 +146,8 @@ fn lines(events: &[(AuditEvent, Value)]) -> String {
 }
 
 /// Appends and syncs. What a crash cut off in the middle of a line stays a line of its own.
-async fn append(path: &PathBuf, events: &[(AuditEvent, Value)]) -> anyhow::Result<()> {
-    let mut file = match OpenOptions::new().read(true).append(true).open(path).await {
-        Err(error) if error.kind() == ErrorKind::NotFound => files::create(path, PRIVATE)?.into(),
-        opened => opened?,
-    };
+async fn append(path: &Path, events: &[(AuditEvent, Value)]) -> anyhow::Result<()> {
+    let mut file = tokio::fs::File::from_std(files::open_to_append(path)?);
     let mut text = lines(events);
     let length = file.metadata().await?.len();
     if length > 0 {
@@ -206,18 +201,6 @@ fn record((event, json): &(AuditEvent, Value)) -> String {
     format!("<{PRIORITY}>1 {at} - inactive-contractors - {} - {json}", event.action)
 }
 
-/// Redirects are not followed, since they would take the events and the header elsewhere.
-fn client_for(network: &Network, url: &Url) -> anyhow::Result<reqwest::Client> {
-    let client = network
-        .http()?
-        .user_agent(concat!("inactive-contractors/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(TIMEOUT)
-        .https_only(url.scheme() == "https")
-        .build()?;
-    Ok(client)
-}
-
 /// Returns why a call got no answer. The error's own words may hold the address, which may be a secret.
 fn lost(error: &reqwest::Error) -> anyhow::Error {
     anyhow::anyhow!(net::why(error, "it"))
@@ -244,9 +227,8 @@ async fn post(
     let mut request =
         client.post(url.clone()).header(CONTENT_TYPE, "application/x-ndjson").body(lines(events));
     if let Some(secret) = authorization {
-        let mut value = HeaderValue::from_str(secret.expose_secret())
+        let value = net::secret_header(secret.expose_secret())
             .context("the authorization has characters that a header can't have")?;
-        value.set_sensitive(true);
         request = request.header(AUTHORIZATION, value);
     }
     let response = request.send().await.map_err(|error| lost(&error))?;

@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::public::in_public;
 use super::{Watch, socket_path};
+use crate::files;
+use crate::net::is_loopback;
 
 /// Connections at a time.
 const CONNECTIONS_MAX: usize = 16;
@@ -93,12 +95,7 @@ impl UnixSocket {
         use std::os::unix::fs::PermissionsExt as _;
         let part = path.with_extension("sock.part");
         for old in [&path, &part] {
-            match std::fs::remove_file(old) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(error).with_context(|| format!("can't replace {}", old.display()));
-                }
-                Ok(()) | Err(_) => {}
-            }
+            files::remove(old).with_context(|| format!("can't replace {}", old.display()))?;
         }
         let listener = UnixListener::bind(&part).with_context(|| format!("can't make {}", part.display()))?;
         // It gets its name when nobody else can use it any more.
@@ -164,20 +161,16 @@ async fn connections<C, F>(
 /// Returns whether the request names this machine. A page whose name was made to lead here, by its owner, names that:
 /// its scripts could read every answer otherwise.
 /// <https://developer.mozilla.org/en-US/docs/Web/Security/Attacks/DNS_rebinding>
-fn is_meant_for(address: SocketAddr, headers: &HeaderMap) -> bool {
+fn is_meant_for(headers: &HeaderMap) -> bool {
     let mut named = headers.get_all(HOST).iter();
     let (Some(host), None) = (named.next(), named.next()) else { return false };
     let Some(host) = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()) else { return false };
-    let ours = match address {
-        SocketAddr::V4(address) => address.ip().to_string(),
-        SocketAddr::V6(address) => format!("[{}]", address.ip()),
-    };
-    ["localhost", "127.0.0.1", "[::1]", &ours].iter().any(|name| host.host().eq_ignore_ascii_case(name))
+    is_loopback(&host.host().to_ascii_lowercase())
 }
 
 async fn answer(watch: &Watch, audience: Audience, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     if let Audience::Anybody(address) = audience
-        && !is_meant_for(address, request.headers())
+        && !is_meant_for(request.headers())
     {
         let why = format!(
             "the Host of a request must be localhost or {address}; a proxy has to send one of these\n"

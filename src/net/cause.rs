@@ -6,8 +6,7 @@ use std::io::{self, ErrorKind};
 
 use rustls::CertificateError;
 
-use super::NetworkError;
-use super::tls::UnknownIssuer;
+use super::tls::{NetworkError, UnknownIssuer};
 
 /// Why no connection could be made. Its `Display` is the second half of a sentence, with what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,4 +160,19 @@ impl fmt::Display for Cause {
         };
         f.write_str(said)
     }
+}
+
+/// Says why a call got no answer; `peer` is how people know the other side. Repeats nothing of the error's own text, which
+/// may hold the address.
+pub fn why(error: &reqwest::Error, peer: &str) -> String {
+    if error.is_connect() || error.is_builder() {
+        return format!("no connection to {peer} could be made: {}", Cause::of(error));
+    }
+    if error.is_timeout() {
+        return format!("{peer} did not answer in time");
+    }
+    if error.is_body() || error.is_decode() {
+        return format!("the answer of {peer} broke off");
+    }
+    format!("the connection to {peer} broke")
 }

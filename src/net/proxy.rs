@@ -9,7 +9,7 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use reqwest::Proxy;
 use url::Url;
 
-use super::is_this_machine;
+use super::loopback::is_this_machine;
 
 /// The proxy for everything beyond this machine, if there is one. Its `Debug` shows no user name and no password.
 #[derive(Clone, Default)]

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use super::*;
 
 async fn of_call(network: &Network, url: &str) -> Cause {
-    let client = network.http().unwrap().connect_timeout(Duration::from_secs(5)).build().unwrap();
+    let client = network.http(&url.parse().unwrap(), Duration::from_secs(5)).unwrap().build().unwrap();
     Cause::of(&client.get(url).send().await.unwrap_err())
 }
 

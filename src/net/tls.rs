@@ -8,7 +8,16 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
-use super::NetworkError;
+/// Says that no connection can be made before one is tried.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// Without certificates of authorities nobody can be trusted.
+    #[error(
+        "no CA certificates could be read; install the package ca-certificates, or set SSL_CERT_FILE to a file in PEM that the \
+         bot can read"
+    )]
+    NoAuthorities,
+}
 
 /// The longest name of an issuer that is repeated.
 const ISSUER_CHARS_MAX: usize = 100;

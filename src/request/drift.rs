@@ -50,7 +50,7 @@ impl Requests {
                     return None;
                 }
                 let look = self.s.unless_ended(self.look_at(watch, policy.rule.second_look)).await?;
-                self.s.moves_on(&work);
+                self.s.rows.moves_on(&work);
                 match look {
                     Ok((seen, checked)) => Some((watch.id, seen, checked)),
                     Err(until) => {

@@ -85,35 +85,7 @@ impl Requests {
         let deadline = request.deadline.filter(|_| request.state.awaits_decision());
         let mut wake = deadline.map(|at| at.max(now + OVERDUE_EVERY));
         if let (RequestState::Approved { .. }, Some(decision)) = (&request.state, request.state.mandate()) {
-            let (began, working) = (self.s.clock.now(), CancellationToken::new());
-            let work = async {
-                let _end = working.clone().drop_guard();
-                self.work_round(&request, decision, &candidates, stop).await
-            };
-            let (effort, ()) = tokio::join!(work, self.show_progress(id, &working));
-            let effort = effort?;
-            // An account that is left alone takes its step although an obstacle is still there.
-            let goes_on = matches!(effort, Effort::Made) && self.suspends_more(id, &candidates).await?;
-            self.note_obstacle(id, effort, began);
-            wake = earliest(wake, self.tell_obstacle(&request, decision, goes_on).await?);
-            let completed = self
-                .s
-                .store
-                .transition(id, {
-                    let now = self.s.clock.now();
-                    move |request, candidates| request::complete(request, candidates, now)
-                })
-                .await?;
-            if completed.is_none() {
-                let paused = lock(&self.obstacles).get(&id).map(|obstacle| obstacle.until);
-                let paused_until = waiting::until_within(paused, WAIT_FOR_PERSON, self.s.clock.now());
-                // Whichever is later: before it, neither lets anything be done.
-                wake = earliest(wake, self.next_try(id).await?.max(paused_until));
-            } else {
-                // Nothing waits for it any more.
-                lock(&self.obstacles).remove(&id);
-                lock(&self.denials).remove(&id);
-            }
+            wake = earliest(wake, self.execute(&request, decision, &candidates, stop).await?);
         }
         let (shown, card_wake) = self.show_card(id).await?;
         wake = earliest(wake, card_wake);
@@ -146,6 +118,47 @@ impl Requests {
             Ending::Told | Ending::NotEnded => {}
         }
         Ok(wake)
+    }
+
+    /// Suspends what an approved request has due, as far as that can be done now, and completes it once each account has its
+    /// outcome; says when to look again.
+    async fn execute(
+        &self,
+        request: &Request,
+        decision: &Decision,
+        candidates: &[Candidate],
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let id = request.id;
+        let (began, working) = (self.s.clock.now(), CancellationToken::new());
+        let work = async {
+            let _end = working.clone().drop_guard();
+            self.work_round(request, decision, candidates, stop).await
+        };
+        let (effort, ()) = tokio::join!(work, self.show_progress(id, &working));
+        let effort = effort?;
+        // An account that is left alone takes its step although an obstacle is still there.
+        let goes_on = matches!(effort, Effort::Made) && self.suspends_more(id, candidates).await?;
+        self.note_obstacle(id, effort, began);
+        let told = self.tell_obstacle(request, decision, goes_on).await?;
+        let completed = self
+            .s
+            .store
+            .transition(id, {
+                let now = self.s.clock.now();
+                move |request, candidates| request::complete(request, candidates, now)
+            })
+            .await?;
+        if completed.is_none() {
+            let paused = lock(&self.obstacles).get(&id).map(|obstacle| obstacle.until);
+            let paused_until = waiting::until_within(paused, WAIT_FOR_PERSON, self.s.clock.now());
+            // Whichever is later: before it, neither lets anything be done.
+            return Ok(earliest(told, self.next_try(id).await?.max(paused_until)));
+        }
+        // Nothing waits for it any more.
+        lock(&self.obstacles).remove(&id);
+        lock(&self.denials).remove(&id);
+        Ok(told)
     }
 
     /// Whether more accounts are suspended than were.

@@ -24,7 +24,7 @@ impl Requests {
         let times = candidates.iter().filter_map(|candidate| undo_until(policy, candidate));
         let ends = times.filter(|at| *at > drawn_after).map(|at| (at, request.id));
         lock(&self.undo_ends).extend(ends);
-        self.s.rows.rewound.notify_one();
+        self.s.rows.rewind();
     }
 
     /// After a start: cards that offer to give accounts back, or did when this process was not there to end it.

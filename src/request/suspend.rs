@@ -108,7 +108,7 @@ impl Requests {
                     hindrance,
                 };
                 let obstacle = attempt::attempt(&mut one).await.map(|()| one.hindrance);
-                self.s.moves_on(&Work::Request(request.id));
+                self.s.rows.moves_on(&Work::Request(request.id));
                 let goes_on = match &obstacle {
                     Ok(obstacle) => obstacle.as_ref().is_none_or(|hindrance| passage.is_of_one(hindrance)),
                     Err(_) => false,

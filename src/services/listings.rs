@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use chrono::{DateTime, Utc};
 
 use crate::domain::progress::Progress;
-use crate::services::lock;
+use crate::services::mutex::lock;
 
 /// Noted so often, in accounts.
 const EVERY: u32 = 100;

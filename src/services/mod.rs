@@ -1,14 +1,13 @@
 //! What every component is given: the store, the chat, the identity provider, the clock and the policies.
 
 pub(crate) mod listings;
-mod lock;
+mod mutex;
 pub(crate) mod work;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,11 +17,10 @@ use crate::domain::policy::Policy;
 use crate::identity::watched::{LastAnswer, Watched};
 use crate::identity::{IdentityError, IdentityProvider};
 use crate::services::listings::Listings;
+pub(crate) use crate::services::mutex::lock;
 use crate::services::work::{Rows, Work};
 use crate::store::{MessageRow, Store, StoreError};
 use crate::wording;
-
-pub(crate) use lock::lock;
 
 /// How long a person who asked something may still wait for the answer then; after it they are asked to ask again.
 pub(crate) const ANSWER_MAX: std::time::Duration = std::time::Duration::from_secs(3);
@@ -98,22 +96,16 @@ impl Services {
         self.policies.iter().find(|policy| policy.name == name)
     }
 
-    /// Notes that work on a row has got a step further, so that it is not stuck.
-    pub(crate) fn moves_on(&self, work: &Work) {
-        if let Some(task) = lock(&self.rows.in_flight).get_mut(work) {
-            task.since = Instant::now();
-        }
-    }
-
-    pub(crate) fn wake_for(&self, work: Work, at: DateTime<Utc>) {
-        let at = at.max(self.clock.now() + WAKE_MIN);
-        lock(&self.rows.wakes).insert(work, at);
-        self.rows.rewound.notify_one();
-    }
-
     /// Wakes the loop: some row may have changed.
     pub fn nudge(&self) {
         self.woken.notify_one();
+    }
+
+    /// Ends work on a row, which wants to be looked at again at `wake`. `false`: it changed meanwhile and is looked at again
+    /// by the same task, if it may.
+    pub(crate) fn end_work(&self, work: &Work, wake: Option<DateTime<Utc>>, may_look_again: bool) -> bool {
+        let alarm = wake.map(|at| at.max(self.clock.now() + WAKE_MIN));
+        self.rows.end(work, alarm, may_look_again)
     }
 
     /// What comes of work that changes nothing, unless the workflow ends first: nothing, not even the provider's silence,
@@ -193,8 +185,6 @@ pub(crate) fn may_pass(error: &anyhow::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
-
     use super::*;
 
     #[test]

@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::policy::PolicyName;
 use crate::scheduler::Class;
+use crate::services::mutex::lock;
 use crate::store::Notice;
 
 /// A row that one task at a time works on.
@@ -71,16 +72,17 @@ impl Work {
     }
 }
 
-/// Whether a row changed while its task was at work: then it is looked at again.
-pub(crate) struct InFlight {
-    pub(crate) again: bool,
-    /// When the task began.
-    pub(crate) since: Instant,
+/// One task at work on a row.
+struct Task {
+    /// The row changed meanwhile: then it is looked at again.
+    again: bool,
+    /// When the task began, or last got a step further.
+    since: Instant,
 }
 
-impl InFlight {
-    pub(crate) fn begin() -> InFlight {
-        InFlight { again: false, since: Instant::now() }
+impl Task {
+    fn begin() -> Task {
+        Task { again: false, since: Instant::now() }
     }
 }
 
@@ -88,8 +90,100 @@ impl InFlight {
 #[derive(Default)]
 pub(crate) struct Rows {
     pub(crate) tasks: TaskTracker,
-    pub(crate) in_flight: Mutex<BTreeMap<Work, InFlight>>,
-    pub(crate) wakes: Mutex<BTreeMap<Work, DateTime<Utc>>>,
-    /// The earliest wake may have changed: the loop sets its alarm again.
-    pub(crate) rewound: Notify,
+    table: Mutex<Table>,
+    /// The earliest alarm may have changed.
+    rewound: Notify,
+}
+
+#[derive(Default)]
+struct Table {
+    in_flight: BTreeMap<Work, Task>,
+    alarms: BTreeMap<Work, DateTime<Utc>>,
+}
+
+impl Rows {
+    /// Begins work on a row, which ends its alarm. `false`: a task is at work on it, and looks again when it is done.
+    pub(crate) fn begin(&self, work: &Work) -> bool {
+        let mut table = lock(&self.table);
+        if let Some(task) = table.in_flight.get_mut(work) {
+            task.again = true;
+            return false;
+        }
+        table.in_flight.insert(work.clone(), Task::begin());
+        table.alarms.remove(work);
+        true
+    }
+
+    /// Notes that work on a row has got a step further, so that it is not stuck.
+    pub(crate) fn moves_on(&self, work: &Work) {
+        if let Some(task) = lock(&self.table).in_flight.get_mut(work) {
+            task.since = Instant::now();
+        }
+    }
+
+    /// Ends work on a row and sets its alarm. `false`: the row changed meanwhile, so its task looks again if it may.
+    pub(super) fn end(&self, work: &Work, alarm: Option<DateTime<Utc>>, may_look_again: bool) -> bool {
+        {
+            let mut table = lock(&self.table);
+            let task = table.in_flight.get_mut(work);
+            let again = task.is_some_and(|task| std::mem::replace(task, Task::begin()).again);
+            if again && may_look_again {
+                return false;
+            }
+            table.in_flight.remove(work);
+            table.alarms.extend(alarm.map(|at| (work.clone(), at)));
+        }
+        if alarm.is_some() {
+            self.rewind();
+        }
+        true
+    }
+
+    /// Returns what is at work, and for how long without a step further.
+    pub(crate) fn at_work(&self) -> Vec<(Work, std::time::Duration)> {
+        let table = lock(&self.table);
+        table.in_flight.iter().map(|(work, task)| (work.clone(), task.since.elapsed())).collect()
+    }
+
+    /// Returns the rows whose alarm has rung by this time, and when it did.
+    pub(crate) fn rung(&self, by: DateTime<Utc>) -> Vec<(Work, DateTime<Utc>)> {
+        let table = lock(&self.table);
+        table.alarms.iter().filter(|(_, at)| **at <= by).map(|(work, at)| (work.clone(), *at)).collect()
+    }
+
+    /// Ends the alarms that have rung by this time.
+    pub(crate) fn end_alarms(&self, by: DateTime<Utc>) {
+        lock(&self.table).alarms.retain(|_, at| *at > by);
+    }
+
+    /// Returns when the next alarm rings.
+    pub(crate) fn next_alarm(&self) -> Option<DateTime<Utc>> {
+        lock(&self.table).alarms.values().min().copied()
+    }
+
+    /// Has the loop set its alarm again, since the earliest may have changed.
+    pub(crate) fn rewind(&self) {
+        self.rewound.notify_one();
+    }
+
+    /// Returns once the alarm is to be set again.
+    pub(crate) async fn rewound(&self) {
+        self.rewound.notified().await;
+    }
+}
+
+#[cfg(test)]
+impl Rows {
+    /// Has a task be at work that began then.
+    pub(crate) fn began(&self, work: Work, since: Instant) {
+        lock(&self.table).in_flight.insert(work, Task { again: false, since });
+    }
+
+    pub(crate) fn set_alarm(&self, work: Work, at: DateTime<Utc>) {
+        lock(&self.table).alarms.insert(work, at);
+    }
+
+    pub(crate) fn alarm_of(&self, work: &Work) -> Option<DateTime<Utc>> {
+        lock(&self.table).alarms.get(work).copied()
+    }
 }

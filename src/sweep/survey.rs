@@ -60,7 +60,14 @@ struct Sieve<'a> {
     rule: &'a Rule,
     keep: Keep,
     now: DateTime<Utc>,
+    sieved: Sieved,
+}
+
+/// The accounts of a listing, as far as more is to be done with them.
+#[derive(Default)]
+struct Sieved {
     kept: BTreeMap<AccountId, (Account, Standing)>,
+    /// How many are settled, and how.
     others: Counts,
     by_email: BTreeMap<AccountId, String>,
 }
@@ -69,14 +76,14 @@ impl Sieve<'_> {
     fn take(&mut self, account: Account) {
         let standing = self.protections.standing(&account);
         if standing.approver_by_email && account.is_of(&self.rule.user_type) {
-            self.by_email.insert(account.id.clone(), account.login.clone());
+            self.sieved.by_email.insert(account.id.clone(), account.login.clone());
         }
         if self.keep == Keep::Unsettled
             && let Some(answer) = settled(&account, &standing, self.rule, self.now)
         {
-            self.others.add(&answer, false);
+            self.sieved.others.add(&answer, false);
         } else {
-            self.kept.entry(account.id.clone()).or_insert((account, standing));
+            self.sieved.kept.entry(account.id.clone()).or_insert((account, standing));
         }
     }
 }
@@ -92,20 +99,7 @@ pub async fn survey(
     now: DateTime<Utc>,
 ) -> anyhow::Result<Survey> {
     let rule = &policy.rule;
-    let protections = protections(sweeper, policy, now).await?;
-    let (kept, others) = (BTreeMap::new(), Counts::default());
-    let mut sieve =
-        Sieve { protections: &protections, rule, keep, now, kept, others, by_email: BTreeMap::new() };
-    let before = sweeper.s.store.past(&policy.name, &rule.user_type).await?.previous_population;
-    let mut counter = Counter::begin(&sweeper.s.listings, &policy.name, before, sweeper.s.clock.now());
-    let mut take = |account| {
-        counter.one_more();
-        sieve.take(account);
-    };
-    let listing = sweeper.s.identity.list(rule, &mut take).await;
-    drop(counter);
-    let pages = listing?;
-    let Sieve { mut kept, others, by_email, .. } = sieve;
+    let (pages, Sieved { mut kept, others, by_email }) = listed(sweeper, policy, keep, now).await?;
     if !kept.is_empty() {
         // A large directory is listed for minutes: the accounts that are left are judged by the protections of now.
         let protections = self::protections(sweeper, policy, sweeper.s.clock.now()).await?;
@@ -159,6 +153,26 @@ pub async fn survey(
     let unread = unread(&looks, &plan.verdict).cloned();
     let by_email = by_email.into_iter().map(|(id, login)| Subject { id, login }).collect();
     Ok(Survey { plan, pages, unread, by_email, unposted: records.unposted })
+}
+
+/// Lists the policy's accounts and keeps those that more has to be known of. Returns how many pages there were, too.
+async fn listed(
+    sweeper: &Sweeper,
+    policy: &Policy,
+    keep: Keep,
+    now: DateTime<Utc>,
+) -> anyhow::Result<(u32, Sieved)> {
+    let rule = &policy.rule;
+    let protections = protections(sweeper, policy, now).await?;
+    let mut sieve = Sieve { protections: &protections, rule, keep, now, sieved: Sieved::default() };
+    let before = sweeper.s.store.past(&policy.name, &rule.user_type).await?.previous_population;
+    let mut counter = Counter::begin(&sweeper.s.listings, &policy.name, before, sweeper.s.clock.now());
+    let mut take = |account| {
+        counter.one_more();
+        sieve.take(account);
+    };
+    let pages = sweeper.s.identity.list(rule, &mut take).await?;
+    Ok((pages, sieve.sieved))
 }
 
 /// Returns why nobody at all could be looked at twice: then "nobody to suspend" would be a guess. `by_log`: it was the

@@ -1,13 +1,12 @@
 //! What must hold after every step, and what must hold once everything has settled.
 
-use std::collections::BTreeMap;
-
 use chrono::Duration;
 use inactive_contractors::chat::{Block, Card};
 
 use crate::fate::Weather;
-use crate::ledger::{Asked, DUE, Event, GENESIS, Listed};
 use crate::slack::Message;
+use crate::support::judge::{self, InOrg, Wrong};
+use crate::support::ledger::{Asked, Event, Listed};
 use crate::world::World;
 
 /// So often an admin resumes in the end, a minute after the other: for five minutes it may be taken for sent too early.
@@ -18,28 +17,16 @@ impl World {
     pub fn check(&mut self) {
         self.check_trail();
         self.check_epoch();
-        let ledger = self.court.ledger();
-        let wrong = |what: &str, number: usize| {
-            if number > 0 {
-                self.fate.wrong(what.to_owned());
-            }
-        };
-        wrong("two open requests hold one account", ledger.held_twice());
-        wrong("one slot has two sweeps", ledger.swept_twice());
-        wrong(
-            "a request was decided twice",
-            ledger.twice_in_trail(&["approved", "denied", "expired", "withdrawn", "went_live", "outdated"]),
-        );
-        let mut effects: BTreeMap<_, u32> = BTreeMap::new();
-        for effect in self.okta.suspensions() {
-            *effects.entry((effect.request, effect.account)).or_default() += 1;
-        }
-        for ((request, account), times) in effects.into_iter().filter(|(_, times)| *times > 1) {
-            self.fate.wrong(format!("{account} was suspended {times} times for request {request:?}"));
-        }
+        self.tell(judge::once(self.court.ledger()));
+        let effects = self.okta.suspensions().into_iter();
+        self.tell(judge::suspended_once(effects.map(|effect| (effect.request, effect.account))));
         if let Some(panic) = crate::panicked() {
             self.fate.wrong(panic);
         }
+    }
+
+    fn tell(&self, wrong: Vec<Wrong>) {
+        wrong.into_iter().for_each(|(_, what)| self.fate.wrong(what));
     }
 
     /// The trail is the earlier one, and more.
@@ -53,12 +40,8 @@ impl World {
             }
             read.drain(..1.min(read.len()));
         }
+        self.tell(judge::chain(self.trail.last(), &read));
         for event in read {
-            let before = self.trail.last();
-            let place = before.map_or((1, GENESIS), |before| (before.seq + 1, before.hash.as_str()));
-            if place != (event.seq, event.prev_hash.as_str()) || event.true_hash() != event.hash {
-                self.fate.wrong(format!("the chain is broken at event {}", event.seq));
-            }
             self.fate.trace(&format!("    {}", event_in_words(&event)));
             self.court.event(&event);
             self.trail.push(event);
@@ -98,9 +81,8 @@ impl World {
         for _ in 0..60 {
             self.check();
             let ledger = self.court.ledger();
-            let due = DUE.iter().any(|(_, number)| ledger.number(*number) > 0);
             // Whatever was shown in doubt is rendered once more within a minute.
-            if !due && ledger.unsent() == 0 {
+            if judge::due(ledger).is_empty() && ledger.unsent() == 0 {
                 break;
             }
             self.fate.advance(Duration::seconds(60));
@@ -115,53 +97,33 @@ impl World {
         if whole != self.trail {
             self.fate.wrong("the trail is not what it was when each event was first read".to_owned());
         }
-        for (what, number) in DUE {
-            let number = self.court.ledger().number(number);
-            if number > 0 {
-                self.fate.wrong(format!("at the quiet end there are {number} {what}"));
-            }
+        for what in judge::due(self.court.ledger()) {
+            self.fate.wrong(format!("at the quiet end there are {what}"));
         }
+        self.tell(judge::intents_ended(&whole));
         let candidates = self.court.ledger().candidates();
         for one in &candidates {
             self.check_outcome(one);
         }
         let earlier = self.court.ledger().last_of_earlier_epoch();
         for asked in self.court.ledger().requests().into_iter().filter(|asked| asked.id > earlier) {
-            let list: Vec<_> = candidates.iter().filter(|one| one.request == asked.id).collect();
-            self.check_cards(&asked, &list);
+            self.check_cards(&asked, &candidates);
         }
     }
 
     /// What became of an account is what the trail and the org say.
     fn check_outcome(&self, one: &Listed) {
-        let actions = self.court.ledger().actions(one.request, &one.account);
         let of = |effect: &&crate::okta::Effect| {
             effect.request == Some(one.request) && effect.account == one.account
         };
         let effects = self.okta.suspensions();
         let lost = effects.iter().take(self.lost_effects).filter(of).count();
         let effects = effects.iter().filter(of).count();
-        let says = one.state == "suspended";
-        let tried = actions.iter().rposition(|action| action == "suspension_intended");
-        let ended = ["suspended", "skipped", "suspension_failed", "suspension_try_failed"];
-        let outcome = |at: usize| actions[at..].iter().any(|action| ended.contains(&action.as_str()));
-        if tried.is_some_and(|at| !outcome(at)) {
-            self.fate.wrong(format!("{}: an intent has no outcome: {actions:?}", one.login));
-        }
-        if says != actions.iter().any(|action| action == "suspended") {
-            self.fate.wrong(format!("{}: {} in the row, and in the trail {actions:?}", one.login, one.state));
-        }
-        let by_call = one.json["confirmation"] == "by_call";
-        if says && by_call && effects != 1 {
-            self.fate.wrong(format!("{} was suspended by call {effects} times", one.login));
-        }
         // Anyone who was suspended by us and is told otherwise: only if it happened unheard of, or others were there
-        // since.
+        // since. What was done in the part that an older copy lacks is not in its rows.
         let others = one.json["why"] == "changed_by_others" || one.json["why"] == "gone";
-        // What was done in the part that an older copy lacks is not in its rows.
-        if !says && effects > lost && !others && !self.okta.was_late(&one.account) && !self.touched(one) {
-            self.fate.wrong(format!("{} was suspended, and the row says {}", one.login, one.json));
-        }
+        let stands = effects > lost && !others && !self.okta.was_late(&one.account) && !self.touched(one);
+        self.tell(judge::outcome(self.court.ledger(), one, &InOrg { effects, stands }));
     }
 
     /// Whether somebody else changed the account's status after we did, so that nobody can tell any more what we did.
@@ -172,7 +134,7 @@ impl World {
             || person.changes.iter().any(|change| change.by != inactive_contractors::identity::Changer::Us)
     }
 
-    fn check_cards(&self, asked: &Asked, list: &[&Listed]) {
+    fn check_cards(&self, asked: &Asked, candidates: &[Listed]) {
         let key = format!("request:{}:card", asked.id);
         let messages = self.slack.messages();
         let cards: Vec<&Message> = messages.iter().filter(|one| one.key == key && !one.deleted).collect();
@@ -192,8 +154,9 @@ impl World {
             return;
         }
         let shown = card.cards.last().expect("a message shows something");
-        if let Err(why) = shows(shown, asked, list) {
-            wrong(&why);
+        let (header, buttons) = header_and_buttons(shown);
+        for (_, what) in judge::card(asked, candidates, header, &buttons) {
+            wrong(&what);
         }
         let ending = format!("request:{}:ending", asked.id);
         let endings = messages.iter().filter(|one| one.key == ending && !one.deleted).count();
@@ -224,41 +187,16 @@ impl World {
     }
 }
 
-/// Whether a card shows its request's state, and no button that does nothing any more.
-fn shows(card: &Card, asked: &Asked, list: &[&Listed]) -> Result<(), String> {
-    let count = |state: &str| list.iter().filter(|one| one.state == state).count();
-    let accounts =
-        |number: usize| if number == 1 { "1 account".to_owned() } else { format!("{number} accounts") };
-    let (done, failed) = (count("suspended"), count("failed"));
-    let (title, allowed): (String, &[&str]) = match asked.word() {
-        "preview" => ("Preview".to_owned(), &["go_live"]),
-        "held" => ("Held".to_owned(), &["release", "deny", "deny_why"]),
-        "pending" => (
-            format!("Suspend {}?", accounts(count("proposed"))),
-            &["suspend", "choose", "deny", "deny_why", "take_back_approval"],
-        ),
-        "completed" if failed > 0 => (format!("{} suspended, {failed} FAILED", accounts(done)), &["retry"]),
-        "completed" => (format!("{} suspended", accounts(done)), &[]),
-        "denied" => ("Denied".to_owned(), &[]),
-        "expired" => ("Expired".to_owned(), &["ask_again"]),
-        "withdrawn" => ("Withdrawn".to_owned(), &["ask_again"]),
-        "went_live" => ("The rule is live".to_owned(), &[]),
-        "outdated" => ("The rule was changed".to_owned(), &[]),
-        other => return Err(format!("it is still {other}")),
-    };
-    let header =
-        card.blocks.iter().find_map(|block| if let Block::Header(text) = block { Some(text) } else { None });
-    if !header.is_some_and(|header| header.starts_with(&title)) {
-        return Err(format!("the card says {header:?} instead of {title:?}"));
-    }
-    let buttons =
-        card.blocks.iter().filter_map(|block| if let Block::Buttons(all) = block { Some(all) } else { None });
-    for button in buttons.flatten() {
-        if !allowed.contains(&button.action.as_str()) {
-            return Err(format!("a live button: {}", button.action));
+fn header_and_buttons(card: &Card) -> (&str, Vec<&str>) {
+    let (mut header, mut buttons) = ("", Vec::new());
+    for block in &card.blocks {
+        match block {
+            Block::Header(text) if header.is_empty() => header = text,
+            Block::Buttons(all) => buttons.extend(all.iter().map(|button| button.action.as_str())),
+            _ => {}
         }
     }
-    Ok(())
+    (header, buttons)
 }
 
 fn event_in_words(event: &Event) -> String {

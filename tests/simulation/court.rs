@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::domain::policy::Rule;
-use serde_json::Value;
 
 use crate::fate::Fate;
-use crate::ledger::{Asked, Event, Ledger, Listed, time};
 use crate::okta::Look;
 use crate::slack::Slack;
+use crate::support::judge::{self, Suspension};
+use crate::support::ledger::{Asked, Event, Ledger, Listed};
 use crate::terms::Terms;
 
 /// How long what was read of an account may be acted on.
@@ -37,6 +37,13 @@ pub struct Deed {
     /// Every address that the person had meanwhile.
     pub emails: BTreeSet<Option<String>>,
     pub settled: bool,
+}
+
+impl Deed {
+    fn for_judge(self) -> judge::Deed {
+        let Deed { forged, ticked, may_approve, emails, .. } = self;
+        judge::Deed { forged, ticked, may_approve, emails }
+    }
 }
 
 #[derive(Default)]
@@ -172,66 +179,21 @@ impl Court {
     }
 
     /// Whether people who may wanted exactly this, in time.
-    fn mandate(&self, asked: &Asked, listed: &Listed, intended_at: DateTime<Utc>) -> Result<(), String> {
+    fn mandate(&self, asked: &Asked, listed: &Listed, at: DateTime<Utc>) -> Result<(), String> {
         if asked.word() != "approved" {
             return Err(format!("its request is {}", asked.word()));
         }
-        let deadline = asked.deadline.ok_or("the card never stood")?;
-        let mut people = BTreeSet::new();
-        for decision in
-            [&asked.state["decision"], &asked.state["first"]].into_iter().filter(|one| !one.is_null())
-        {
-            let (user, at) = decided(decision);
-            if at >= deadline {
-                return Err(format!("{user} approved after the deadline"));
-            }
-            people.insert(user.clone());
-            self.stands(asked, listed, &user, at, &["suspend"])?;
-        }
-        if people.len() < asked.approvals_needed as usize {
-            return Err(format!("{} people are needed, and {people:?} approved", asked.approvals_needed));
-        }
-        let retry = &asked.state["retry"];
-        let mut mandate = decided(&asked.state["decision"]).1;
-        if !retry.is_null() {
-            let (user, at) = decided(&retry["decision"]);
-            self.stands(asked, listed, &user, at, &["retry"])?;
-            mandate = at;
-        }
-        let late = intended_at - (mandate + Duration::hours(self.today().carry_out_hours));
-        if late > Duration::zero() {
-            Err(format!("its approval ended {} min before", late.num_minutes()))
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Whether the person did decide this about this account, and might.
-    fn stands(
-        &self,
-        asked: &Asked,
-        listed: &Listed,
-        user: &str,
-        at: DateTime<Utc>,
-        verbs: &[&str],
-    ) -> Result<(), String> {
-        let Some(deed) = self.behind(asked.id, user, at, verbs) else {
-            return Err(format!("{user} never did {verbs:?} at {at}"));
+        let suspension = Suspension {
+            asked,
+            listed,
+            trail: &self.ledger().events_after(0),
+            at,
+            intent: i64::MAX,
+            approvals: asked.approvals_needed,
+            execute_within: Duration::hours(self.today().carry_out_hours),
+            deeds: &|user, at, verbs| self.behind(asked.id, user, at, verbs).map(Deed::for_judge),
         };
-        let own = |email: &Option<String>| email.as_deref() == Some(listed.login.as_str());
-        if deed.forged {
-            return Err(format!("{user} saw another list"));
-        }
-        if !deed.may_approve {
-            return Err(format!("{user} is no approver"));
-        }
-        if deed.ticked.is_some_and(|ticked| !ticked.contains(&listed.position)) {
-            return Err(format!("{user} left it out"));
-        }
-        if deed.emails.iter().all(own) {
-            return Err(format!("it is {user}'s own"));
-        }
-        Ok(())
+        suspension.mandate()
     }
 
     /// Judges a call that gives an account back.
@@ -277,7 +239,10 @@ impl Court {
         if event.action == "approved" {
             let list = self.ledger().candidates().into_iter();
             for due in list.filter(|one| one.request == request && one.state == "due") {
-                if let Err(why) = self.stands(&asked, &due, user, event.at(), verbs) {
+                let deeds = |user: &str, at, verbs: &[&str]| {
+                    self.behind(request, user, at, verbs).map(Deed::for_judge)
+                };
+                if let Err(why) = judge::stands(&due, user, event.at(), verbs, &deeds) {
                     wrong(&format!("{} is due, but {why}", due.login));
                 }
             }
@@ -300,9 +265,4 @@ fn verbs(action: &str) -> Option<(&'static [&'static str], bool)> {
         "asked_again" => (&["ask_again"], true),
         _ => return None,
     })
-}
-
-fn decided(decision: &Value) -> (String, DateTime<Utc>) {
-    let text = |pointer: &str| decision.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    (text("/by/id").to_owned(), time(text("/at")))
 }

@@ -9,7 +9,7 @@
 //! and `tests/e2e`; here it arrives as the port's errors.
 //!
 //! After each step all that was done is judged by what people really did (`court.rs`, `checks.rs`), without the code
-//! that did it. At the end nothing fails any more, and everything must have settled.
+//! that did it, by the judge that `tests/wire` has too (`tests/support/judge.rs`). At the end nothing fails any more, and everything must have settled.
 //!
 //! ```text
 //! cargo test --test simulation                      a few hundred seeds
@@ -17,12 +17,12 @@
 //! SEED=123 cargo test --test simulation             one, as it was, with its trace if it fails
 //! ```
 
+extern crate support;
+
 mod checks;
 mod court;
 mod fate;
 mod hands;
-#[allow(dead_code, reason = "tests/wire reads more of it")]
-mod ledger;
 mod okta;
 mod older;
 mod process;

@@ -11,10 +11,11 @@ use inactive_contractors::store::Store;
 
 use crate::court::{Court, Deed};
 use crate::fate::Fate;
-use crate::ledger::Event;
 use crate::okta::{Okta, Person};
 use crate::process::{Acked, Process};
 use crate::slack::{Member, Slack};
+use crate::support::judge::{Became, became};
+use crate::support::ledger::Event;
 use crate::terms::{ADMIN, APPROVERS, CONTRACTOR, IN_GROUP, STRANGER, Terms, first_day};
 
 pub struct World {
@@ -179,14 +180,12 @@ impl World {
         // A command is carried out after its acknowledgement, and answered by what it came to.
         let promises = !matches!(inbound.what, What::Command { .. });
         if let Some(deed) = self.court.deed(&inbound.key).filter(|_| promises) {
-            match self.court.ledger().outcome(&deed.key) {
-                Some(outcome) if !outcome.is_empty() => {
-                    self.fate.trace(&format!("{}: {outcome}", deed.key));
-                    self.check_kept(&deed, &outcome);
-                }
-                other => {
-                    self.fate.wrong(format!("{} was acknowledged and is not recorded: {other:?}", deed.key));
-                }
+            let outcome = self.court.ledger().outcome(&deed.key);
+            self.fate.trace(&format!("{}: {}", deed.key, outcome.as_deref().unwrap_or_default()));
+            match became(outcome.as_deref()) {
+                Became::Lost(why) => self.fate.wrong(format!("{} was acknowledged and {why}", deed.key)),
+                Became::NoEffect => {}
+                Became::Decided => self.check_kept(&deed, &outcome.unwrap_or_default()),
             }
             self.court.settled(&inbound.key);
         }
@@ -194,26 +193,9 @@ impl World {
     }
 }
 
-/// What became of an input that had no effect.
-const NO_EFFECT: [&str; 10] = [
-    "of an earlier epoch",
-    "of another database",
-    "refused",
-    "error",
-    "turned away",
-    "no such request",
-    "policy gone",
-    "the draft is gone",
-    "the dialog had changed",
-    "would be refused",
-];
-
 impl World {
     /// What was acknowledged as decided is in the trail.
     fn check_kept(&self, deed: &Deed, outcome: &str) {
-        if NO_EFFECT.iter().any(|none| outcome.starts_with(none)) {
-            return;
-        }
         let (events, request) = (self.court.ledger().events_of(deed.user), Some(deed.request));
         let is_it = |event: &Event| {
             let then = deed.at.iter().any(|at| at.timestamp_millis() == event.at().timestamp_millis());

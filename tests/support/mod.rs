@@ -4,6 +4,8 @@
 #![allow(missing_docs, reason = "names of a test's world say what they are")]
 
 pub mod bot;
+pub mod judge;
+pub mod ledger;
 
 use std::collections::BTreeMap;
 use std::io::Write;

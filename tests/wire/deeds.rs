@@ -25,17 +25,6 @@ pub struct Deed {
     pub stamp: Option<String>,
 }
 
-impl Deed {
-    /// Whether it asks for this account's suspension.
-    pub fn wants_suspended(&self, position: u32) -> bool {
-        match self.verb.as_str() {
-            "suspend" => true,
-            "choose" => self.ticked.as_ref().is_some_and(|ticked| ticked.contains(&position)),
-            _ => false,
-        }
-    }
-}
-
 /// All of them, in the order in which they were done.
 pub fn deeds(slack: &FakeSlack) -> Vec<Deed> {
     slack.everything_sent().iter().filter(|sent| sent.kind == "interactive").filter_map(deed).collect()

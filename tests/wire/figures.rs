@@ -3,18 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What kind of wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Something acknowledged has no trace, or no outcome.
-    Lost,
-    /// Something happened or was said twice.
-    Doubled,
-    /// An account was suspended that should not have been.
-    WronglySuspended,
-    Other,
-}
-
 /// Numbers by what they count.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {

@@ -7,38 +7,17 @@ use inactive_contractors::store::Store;
 
 use crate::deeds::{Deed, deeds};
 use crate::fake::slack::{BOT_USER, Message};
-use crate::figures::Kind;
-use crate::ledger::{Asked, DUE, Event, GENESIS, Ledger, Number};
 use crate::mandate;
 use crate::plan::Terms;
 use crate::play::Notes;
 use crate::secrets;
 use crate::support::World;
+use crate::support::judge::{self, Became, INTENTS, InOrg, Kind, became};
+use crate::support::ledger::{Asked, Event, Ledger};
 
-/// The same of messages.
-const UNSENT: (&str, Number) = ("messages that are to be sent again", Ledger::unsent);
-
-/// Each call that changes an account, with its events: the intent before it, and what may come after it.
-const CHANGES: [(&str, &str, &str, &[&str]); 3] = [
-    (
-        "POST",
-        "/lifecycle/suspend",
-        "suspension_intended",
-        &["suspended", "skipped", "suspension_try_failed", "suspension_failed"],
-    ),
-    (
-        "POST",
-        "/lifecycle/unsuspend",
-        "restore_intended",
-        &["restored", "restore_skipped", "restore_try_failed", "restore_failed"],
-    ),
-    (
-        "DELETE",
-        "/sessions",
-        "sessions_clear_intended",
-        &["sessions_cleared", "sessions_clear_skipped", "sessions_clear_try_failed", "sessions_clear_failed"],
-    ),
-];
+/// Each call that changes an account, in the order of [`INTENTS`].
+const CALLS: [(&str, &str); 3] =
+    [("POST", "/lifecycle/suspend"), ("POST", "/lifecycle/unsuspend"), ("DELETE", "/sessions")];
 
 /// Of the fake's own complaints, those that say no more than that this machine was slow, or that somebody closed a dialog
 /// before its answer came.
@@ -67,17 +46,19 @@ pub fn due(ledger: &Ledger, now: DateTime<Utc>) -> Vec<String> {
         .into_iter()
         .filter(is_late)
         .map(|asked| format!("request {} is to expire", asked.id));
-    let counts = DUE.iter().chain([&UNSENT]).map(|(what, number)| (what, ledger.number(*number)));
-    let due = counts.filter(|(_, number)| *number > 0).map(|(what, number)| format!("{number} {what}"));
-    due.chain(late).collect()
+    let unsent = Some(ledger.unsent()).filter(|number| *number > 0);
+    let unsent = unsent.map(|number| format!("{number} messages that are to be sent again"));
+    judge::due(ledger).into_iter().chain(unsent).chain(late).collect()
 }
 
 /// Everything that must hold in a calm.
 pub fn judge(case: &Case<'_>) {
     let (deeds, trail) = (deeds(&case.world.slack), case.ledger.events_after(0));
-    chain(case, &trail);
+    case.notes.tell(judge::chain(None, &trail));
+    case.notes.tell(judge::once(case.ledger));
+    case.notes.tell(judge::intents_ended(&trail));
     mandate::suspensions(case, &deeds, &trail);
-    intents_and_outcomes(case, &trail);
+    intents_first(case, &trail);
     clicks_kept(case, &deeds, &trail);
     one_effect_each(case, &deeds, &trail);
     said_once(case);
@@ -90,21 +71,10 @@ pub fn judge(case: &Case<'_>) {
     }
 }
 
-fn chain(case: &Case<'_>, trail: &[Event]) {
-    let mut before = (0, GENESIS.to_owned());
-    for event in trail {
-        let follows = event.seq == before.0 + 1 && event.prev_hash == before.1;
-        if !follows || event.true_hash() != event.hash {
-            case.notes.wrong(Kind::Other, format!("the chain is broken at event {}", event.seq));
-        }
-        before = (event.seq, event.hash.clone());
-    }
-}
-
-/// Every call has its own intent before it, and the last intent of each account has its outcome.
-fn intents_and_outcomes(case: &Case<'_>, trail: &[Event]) {
+/// Every call has its own intent before it.
+fn intents_first(case: &Case<'_>, trail: &[Event]) {
     let people = case.world.okta.people();
-    for (method, end, intended, outcomes) in CHANGES {
+    for ((method, end), (intended, _)) in CALLS.into_iter().zip(INTENTS) {
         for person in &people {
             let path = format!("/api/v1/users/{}{end}", person.id);
             let of = |event: &&Event| event.account.as_ref().is_some_and(|(id, _)| *id == person.id);
@@ -120,12 +90,6 @@ fn intents_and_outcomes(case: &Case<'_>, trail: &[Event]) {
                     case.notes.wrong(Kind::Lost, what);
                 }
             }
-            let Some(last) = intents.last() else { continue };
-            let ends = |event: &&Event| event.seq > last.seq && outcomes.contains(&event.action.as_str());
-            if !trail.iter().filter(of).any(|event| ends(&event)) {
-                case.notes
-                    .wrong(Kind::Lost, format!("intent {} of {} has no outcome", last.seq, person.login));
-            }
         }
     }
 }
@@ -140,10 +104,7 @@ const DECIDING: [(&str, &[&str]); 6] = [
     ("choose", &["approved", "approved_first", "denied"]),
 ];
 
-/// What came of an input that had no effect, as its receipt has it.
-const REFUSED: [&str; 3] = ["refused", "turned away", "no such request"];
-
-/// The same of people who had no right to what they tried.
+/// What came of an input of somebody who had no right to what they tried, as its receipt has it.
 const LACKING: [&str; 3] = ["turned away", "refused: not_an_approver", "refused: not_an_admin"];
 
 /// Whatever was acknowledged is recorded; whatever was taken is in the trail, and so is whatever was refused.
@@ -171,22 +132,23 @@ fn clicks_kept(case: &Case<'_>, deeds: &[Deed], trail: &[Event]) {
         }
         // Opening a dialog decides nothing.
         let Some(stamp) = deed.stamp.as_ref().filter(|_| deed.verb != "choose") else { continue };
-        match case.ledger.outcome_of(&deed.user, stamp).as_deref() {
-            None => wrong("is not recorded"),
-            Some("") => wrong("was never settled"),
-            Some(outcome) if outcome.starts_with("error") => wrong(&format!("came to {outcome}")),
-            Some(outcome) if REFUSED.iter().any(|refused| outcome.starts_with(refused)) => {
+        let outcome = case.ledger.outcome_of(&deed.user, stamp);
+        let said = outcome.as_deref().unwrap_or_default();
+        match became(outcome.as_deref()) {
+            Became::Lost(why) => wrong(why),
+            Became::NoEffect if said.starts_with("error") => wrong(&format!("came to {said}")),
+            Became::NoEffect => {
                 // Of somebody without the right, only the first within an hour has an event of its own.
                 let of_a_person = |event: &Event| {
                     event.person() == Some(deed.user.as_str()) && event.action == "input_refused"
                 };
-                let lacks_the_right = LACKING.contains(&outcome) && trail.iter().any(of_a_person);
-                if outcome != "no such request" && !lacks_the_right && !has(&["input_refused"]) {
+                let lacks_the_right = LACKING.contains(&said) && trail.iter().any(of_a_person);
+                if said != "no such request" && !lacks_the_right && !has(&["input_refused"]) {
                     wrong("its refusal is not in the trail");
                 }
             }
-            Some(_) if has(events) => {}
-            Some(outcome) => wrong(&format!("came to {outcome}, which is not in the trail")),
+            Became::Decided if has(events) => {}
+            Became::Decided => wrong(&format!("came to {said}, which is not in the trail")),
         }
     }
 }
@@ -253,78 +215,23 @@ fn cards(case: &Case<'_>) {
     for asked in case.ledger.requests() {
         let key = format!("request:{}:card", asked.id);
         let Some(card) = all.iter().find(|message| mark(message).as_deref() == Some(&key)) else { continue };
-        let count = |state: &str| {
-            candidates.iter().filter(|one| one.request == asked.id && one.state == state).count()
-        };
-        let (done, failed) = (count("suspended"), count("failed"));
-        let accounts = |number: usize| format!("{number} account{}", if number == 1 { "" } else { "s" });
-        let (title, allowed): (String, &[&str]) = match asked.word() {
-            "held" => ("Held".to_owned(), &["release", "deny", "deny_why"]),
-            "pending" => (
-                format!("Suspend {}?", accounts(count("proposed"))),
-                &["suspend", "choose", "deny", "deny_why", "take_back_approval"],
-            ),
-            "completed" if failed > 0 => {
-                (format!("{} suspended, {failed} FAILED", accounts(done)), &["retry"])
-            }
-            "completed" => (format!("{} suspended", accounts(done)), &[]),
-            "denied" => ("Denied".to_owned(), &[]),
-            "expired" => ("Expired".to_owned(), &["ask_again"]),
-            "withdrawn" => ("Withdrawn".to_owned(), &["ask_again"]),
-            other => (format!("(request {} is still {other})", asked.id), &[]),
-        };
         let header = card.current().blocks.iter().find(|block| block["type"] == "header");
         let header = header.and_then(|block| block["text"]["text"].as_str()).unwrap_or_default();
-        if !header.starts_with(&title) {
-            case.notes.wrong(
-                Kind::Other,
-                format!("the card of request {} says {header:?}, not {title:?}", asked.id),
-            );
-        }
         let buttons = card.buttons();
-        let turning = ["page_back", "page_on"];
-        for button in
-            buttons.iter().map(String::as_str).filter(|one| !turning.contains(one) && !allowed.contains(one))
-        {
-            case.notes.wrong(
-                Kind::Other,
-                format!("request {} is {}, and its card offers {button}", asked.id, asked.word()),
-            );
+        let buttons: Vec<&str> = buttons.iter().map(String::as_str).collect();
+        for (kind, what) in judge::card(&asked, &candidates, header, &buttons) {
+            case.notes.wrong(kind, format!("request {} ({}): {what}", asked.id, asked.word()));
         }
     }
 }
 
 /// What the rows and Okta say of each other.
 fn rows(case: &Case<'_>, trail: &[Event]) {
-    let wrong = |what: &str, number: usize| {
-        if number > 0 {
-            case.notes.wrong(Kind::Doubled, what);
-        }
-    };
-    wrong("two open requests hold one account", case.ledger.held_twice());
-    wrong(
-        "a request was decided twice",
-        case.ledger.twice_in_trail(&["approved", "denied", "expired", "withdrawn"]),
-    );
     for one in case.ledger.candidates() {
-        let actions = case.ledger.actions(one.request, &one.account);
-        if (one.state == "suspended") != actions.iter().any(|action| action == "suspended") {
-            let what = format!("{}: {} in the row, and in the trail {actions:?}", one.login, one.state);
-            case.notes.wrong(Kind::Other, what);
-        }
-        let effects = case.world.okta.suspended_at(&one.login);
-        if one.state == "suspended" && one.json["confirmation"] == "by_call" && effects.is_empty() {
-            case.notes.wrong(
-                Kind::Lost,
-                format!("{} was suspended by call, and Okta knows nothing of it", one.login),
-            );
-        }
+        let effects = mandate::effects_for(case, trail, one.request, &one.login);
         // Nobody has touched the account since the bot suspended it for this request.
         let stands = mandate::last_suspended_for(case, trail, &one.login) == Some(one.request);
-        if stands && one.state != "suspended" {
-            case.notes
-                .wrong(Kind::Lost, format!("{} is suspended, and the row says {}", one.login, one.json));
-        }
+        case.notes.tell(judge::outcome(case.ledger, &one, &InOrg { effects, stands }));
     }
 }
 

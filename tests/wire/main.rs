@@ -4,7 +4,7 @@
 //! and on the socket, when the process dies and how far the clock moves. The plan is played ([`play`]) against the fakes;
 //! what follows from it is real I/O, so a replay does the same things and meets the same faults, and only the machine's
 //! own moments differ. After each round nothing goes wrong any more and everything has to settle; then all that was done
-//! is judged ([`judge`]) by what Okta's log, Slack's envelopes and messages, and the rows and the trail on the disk say,
+//! is judged (`judge.rs`, `tests/support/judge.rs`) by what Okta's log, Slack's envelopes and messages, and the rows and the trail on the disk say,
 //! without the code that did it.
 //!
 //! `tests/simulation` plays the same game behind the two ports, thousands of times faster; what an HTTP answer or a frame
@@ -18,10 +18,6 @@
 
 extern crate fake;
 extern crate support;
-
-#[path = "../simulation/ledger.rs"]
-#[allow(dead_code, reason = "the simulation reads more of it")]
-mod ledger;
 
 mod arm;
 mod deeds;
@@ -39,8 +35,9 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use figures::{Figures, Kind};
+use figures::Figures;
 use play::Told;
+use support::judge::Kind;
 
 /// Seeds of a run that nobody asked more of.
 const RUNS: u64 = 12;

@@ -1,19 +1,16 @@
 //! Whether each suspension that took effect was one that people who may had asked for, and that nothing stood against.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
 use crate::deeds::Deed;
 use crate::fake::okta::{Call, PersonView, Status};
 use crate::fake::slack::{U_APPROVER, U_APPROVER2};
-use crate::figures::Kind;
 use crate::judge::Case;
-use crate::ledger::{Event, Listed};
 use crate::play::{ADMINISTRATOR, APPROVERS_OWN};
-
-/// What ends a request without anybody's suspension.
-const ENDINGS: [&str; 4] = ["denied", "expired", "withdrawn", "outdated"];
+use crate::support::judge::{self, Kind, Suspension};
+use crate::support::ledger::Event;
 
 /// Judges every suspension in Okta's own log.
 pub fn suspensions(case: &Case<'_>, deeds: &[Deed], trail: &[Event]) {
@@ -25,14 +22,14 @@ pub fn suspensions(case: &Case<'_>, deeds: &[Deed], trail: &[Event]) {
     }
     for login in case.logins {
         let Some(person) = people.iter().find(|person| person.login == *login) else { continue };
-        let mut by_request: BTreeMap<i64, usize> = BTreeMap::new();
+        let mut effects = Vec::new();
         for at in case.world.okta.suspended_at(login) {
-            let Some(request) = intended_for(trail, login, at) else {
+            let Some((request, intent)) = intended_for(trail, login, at) else {
                 case.notes.wrong(Kind::WronglySuspended, format!("{login} at {at}: no intent in the trail"));
                 continue;
             };
-            *by_request.entry(request).or_default() += 1;
-            let effect = Effect { login, request, at };
+            effects.push((Some(request), login.clone()));
+            let effect = Effect { login, request, intent, at };
             if let Err(why) =
                 mandate(case, deeds, trail, &effect).and_then(|()| standing(case, &effect, person, &calls))
             {
@@ -40,11 +37,14 @@ pub fn suspensions(case: &Case<'_>, deeds: &[Deed], trail: &[Event]) {
                     .wrong(Kind::WronglySuspended, format!("{login} at {at} for request {request}: {why}"));
             }
         }
-        for (request, times) in by_request.into_iter().filter(|(_, times)| *times > 1) {
-            case.notes
-                .wrong(Kind::Doubled, format!("{login} was suspended {times} times for request {request}"));
-        }
+        case.notes.tell(judge::suspended_once(effects));
     }
+}
+
+/// How many suspensions of an account for a request took effect.
+pub fn effects_for(case: &Case<'_>, trail: &[Event], request: i64, login: &str) -> usize {
+    let effects = case.world.okta.suspended_at(login).into_iter();
+    effects.filter(|at| intended_for(trail, login, *at).is_some_and(|(of, _)| of == request)).count()
 }
 
 /// The request for which the bot suspended an account that has not changed since.
@@ -52,56 +52,83 @@ pub fn last_suspended_for(case: &Case<'_>, trail: &[Event], login: &str) -> Opti
     let person = case.world.okta.person(login);
     let last = case.world.okta.suspended_at(login).pop()?;
     (person.status == Status::Suspended && person.status_changed == Some(last)).then_some(())?;
-    intended_for(trail, login, last)
+    intended_for(trail, login, last).map(|(request, _)| request)
 }
 
 struct Effect<'a> {
     login: &'a str,
     request: i64,
+    /// The event of its intent.
+    intent: i64,
     at: DateTime<Utc>,
 }
 
-/// The request that the last intent before this moment names.
-fn intended_for(trail: &[Event], login: &str, at: DateTime<Utc>) -> Option<i64> {
+/// The request that the last intent before this moment names, and its event.
+fn intended_for(trail: &[Event], login: &str, at: DateTime<Utc>) -> Option<(i64, i64)> {
     let is_it = |event: &&Event| {
         event.action == "suspension_intended"
             && event.account.as_ref().is_some_and(|(_, of)| of == login)
             && event.at().timestamp_millis() <= at.timestamp_millis()
     };
-    trail.iter().rfind(is_it)?.request
+    let intent = trail.iter().rfind(is_it)?;
+    Some((intent.request?, intent.seq))
 }
 
 /// Whether enough approvers asked for it in time, and nobody ended or kept it.
 fn mandate(case: &Case<'_>, deeds: &[Deed], trail: &[Event], effect: &Effect<'_>) -> Result<(), String> {
     let asked = case.ledger.request(effect.request).ok_or("there is no such request")?;
-    let candidates: Vec<Listed> = case.ledger.candidates();
+    let candidates = case.ledger.candidates();
     let listed = candidates.iter().find(|one| one.request == effect.request && one.login == effect.login);
-    let position = listed.ok_or("the account is not on its list")?.position;
-    let deadline = asked.deadline.ok_or("its card never stood")?;
-    let wanted = |deed: &&Deed| {
-        deed.request == effect.request
-            && [U_APPROVER, U_APPROVER2].contains(&deed.user.as_str())
-            && deed.at <= effect.at
-            && deed.at < deadline
-            && deed.wants_suspended(position)
+    let policy = &case.world.config().policies[0];
+    let suspension = Suspension {
+        asked: &asked,
+        listed: listed.ok_or("the account is not on its list")?,
+        trail,
+        at: effect.at,
+        intent: effect.intent,
+        approvals: u32::try_from(case.terms.approvals).unwrap_or(u32::MAX).max(asked.approvals_needed),
+        execute_within: policy.carry_out_within,
+        deeds: &|user, at, verbs| behind(case, deeds, effect.request, user, at, verbs),
     };
-    let who: BTreeSet<&str> = deeds.iter().filter(wanted).map(|deed| deed.user.as_str()).collect();
-    if who.len() < case.terms.approvals {
-        return Err(format!("{} approvers are needed, and {who:?} wanted it", case.terms.approvals));
-    }
-    let events = trail.iter().filter(|event| event.request == Some(effect.request));
-    let before = |event: &&&Event| event.at() <= effect.at;
-    let events: Vec<&Event> = events.collect();
-    if !events.iter().filter(before).any(|event| event.action == "approved") {
-        return Err("the trail holds no approval".to_owned());
-    }
-    if let Some(ended) = events.iter().find(|event| ENDINGS.contains(&event.action.as_str())) {
-        return Err(format!("the request was {}", ended.action));
-    }
-    let kept = |event: &&&Event| {
-        event.action == "kept" && event.account.as_ref().is_some_and(|(_, login)| login == effect.login)
+    suspension.mandate()
+}
+
+/// What somebody had sent about a request by the time at which the bot has it, as one of these verbs.
+fn behind(
+    case: &Case<'_>,
+    deeds: &[Deed],
+    request: i64,
+    user: &str,
+    at: DateTime<Utc>,
+    verbs: &[&str],
+) -> Option<judge::Deed> {
+    let done = |ticked: Option<BTreeSet<u32>>| judge::Deed {
+        forged: false,
+        ticked,
+        may_approve: [U_APPROVER, U_APPROVER2].contains(&user),
+        // Whose own account is never suspended at all is judged apart.
+        emails: [None].into(),
     };
-    if events.iter().any(|event| kept(&event)) { Err("it was kept".to_owned()) } else { Ok(()) }
+    let in_time = |sent: DateTime<Utc>| sent.timestamp_millis() <= at.timestamp_millis();
+    let is_it = |deed: &&Deed| {
+        // A review suspends those who are left ticked.
+        let verb = if deed.verb == "choose" && deed.ticked.is_some() { "suspend" } else { &deed.verb };
+        deed.request == request && deed.user == user && verbs.contains(&verb) && in_time(deed.at)
+    };
+    let typed = || {
+        let line = format!("retry {request}");
+        let all = case.world.slack.everything_sent().into_iter();
+        let mut lines = all.filter(|sent| sent.kind == "slash_commands" && sent.payload["user_id"] == user);
+        let is_it = |text: &str| text == line || text.starts_with(&format!("{line} "));
+        lines.any(|sent| {
+            let in_time = sent.at.first().is_some_and(|sent| in_time(*sent));
+            in_time && verbs.contains(&"retry") && sent.payload["text"].as_str().is_some_and(is_it)
+        })
+    };
+    // Which of several it took is the bot's matter: whoever was left ticked in one of them was wanted.
+    let ticked = deeds.iter().filter(is_it).map(|deed| deed.ticked.clone());
+    let wanted = ticked.reduce(|all, more| Some(all?.union(&more?).copied().collect()));
+    wanted.or_else(|| typed().then_some(None)).map(done)
 }
 
 /// Whether the bot, when it last looked before this, could see that the person was back.

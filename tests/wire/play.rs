@@ -11,12 +11,13 @@ use tokio::task::JoinSet;
 use crate::arm;
 use crate::fake::okta::{Person, Status};
 use crate::fake::slack::{C_OPS, FakeSlack};
-use crate::figures::{Figures, Kind};
+use crate::figures::Figures;
 use crate::hands;
 use crate::judge::{self, Case};
-use crate::ledger::Ledger;
 use crate::plan::{self, InOkta, Line, Plan, Round, Step, Terms, Then};
 use crate::support::World;
+use crate::support::judge::{Kind, Wrong};
+use crate::support::ledger::Ledger;
 
 /// Okta's account of somebody who approves in Slack: never proposed, though idle.
 pub const APPROVERS_OWN: &str = "bob@example.com";
@@ -32,7 +33,7 @@ const LOOKS_PER_MOVE: usize = 12;
 pub struct Told {
     pub figures: Figures,
     pub trace: Vec<String>,
-    pub wrong: Vec<(Kind, String)>,
+    pub wrong: Vec<Wrong>,
 }
 
 /// Written by anyone who plays, read also after a panic.
@@ -40,7 +41,7 @@ pub struct Told {
 pub struct Notes(Arc<Mutex<Written>>);
 
 /// What is counted, what happened, and what is wrong with it.
-type Written = (Figures, Vec<String>, Vec<(Kind, String)>);
+type Written = (Figures, Vec<String>, Vec<Wrong>);
 
 impl Notes {
     fn with<T>(&self, f: impl FnOnce(&mut Written) -> T) -> T {
@@ -64,6 +65,10 @@ impl Notes {
                 wrong.push((kind, why));
             }
         });
+    }
+
+    pub fn tell(&self, wrong: Vec<Wrong>) {
+        wrong.into_iter().for_each(|(kind, why)| self.wrong(kind, why));
     }
 
     fn is_wrong(&self) -> bool {

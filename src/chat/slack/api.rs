@@ -18,11 +18,11 @@ use url::Url;
 
 use crate::chat::{Card, ChatError, ChatUser, Home, Mark, MessageRef, Modal, ViewRef};
 use crate::clock::Clock;
-use crate::net::Network;
+use crate::net::{Network, is_safe_socket};
 
 use super::connector::Connector;
 use super::errors::Call;
-use super::settings::{Settings, Timing, is_trustworthy};
+use super::settings::{Settings, Timing};
 use super::{marks, render};
 
 /// Slack advises at most 200 for members; 100 messages with full blocks stay below the connector's bound.
@@ -192,7 +192,7 @@ impl Api {
         let session = self.sockets.open_session(&self.app);
         let answer = session.apps_connections_open(&SlackApiAppsConnectionOpenRequest::new()).await;
         let url = answer.map_err(|error| Call::Read.failed(&error))?.url.0;
-        if is_trustworthy(&url) {
+        if is_safe_socket(&url) {
             return Ok(url);
         }
         Err(ChatError::Unavailable("Slack offered a socket that is not encrypted".to_owned()))

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{RequestBuilder, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -27,7 +27,7 @@ use tracing::Instrument as _;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::net::Cause;
+use crate::net::{self, BodyError, Cause, read_body};
 use crate::scheduler::{Class, Scheduler};
 
 use super::limits::{self, CALLS_AT_ONCE, Limits};
@@ -138,21 +138,15 @@ struct OutcomeMetadata {
 impl Connector {
     /// Builds the client; fails only if the machine has no usable TLS set-up.
     pub(super) fn new(settings: &Settings, timing: &Timing, clock: Clock) -> anyhow::Result<Connector> {
-        let http = || {
-            let http = settings.network.http()?;
-            let http = http
-                .connect_timeout(timing.connect)
-                .timeout(timing.call)
-                .redirect(reqwest::redirect::Policy::none())
-                .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
-            anyhow::Ok(http)
-        };
+        let base_url = settings.base_url();
+        let base = Url::parse(&base_url)?;
+        let http = || anyhow::Ok(settings.network.http(&base, timing.call)?.connect_timeout(timing.connect));
         Ok(Connector {
             calls: scheduler(&clock),
             clock,
             http: http()?.pool_max_idle_per_host(IDLE_CONNECTIONS_MAX).build()?,
             fresh: http()?.pool_max_idle_per_host(0).build()?,
-            base_url: settings.base_url(),
+            base_url,
             upload: timing.upload,
             probe: timing.probe,
             dead_token: watch::channel(None).0,
@@ -249,15 +243,12 @@ impl Connector {
 }
 
 async fn receive(client: &reqwest::Client, request: reqwest::Request) -> ClientResult<Reply> {
-    let mut response = client.execute(request).await.map_err(|error| fault(&error))?;
+    let response = client.execute(request).await.map_err(|error| fault(&error))?;
     let (status, headers) = (response.status(), response.headers().clone());
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
-        if body.len() + chunk.len() > RESPONSE_BYTES_MAX {
-            return Err(TransportFault::TooLarge.into());
-        }
-        body.extend_from_slice(&chunk);
-    }
+    let body = read_body(response, RESPONSE_BYTES_MAX).await.map_err(|error| match error {
+        BodyError::TooLong => TransportFault::TooLarge,
+        BodyError::Broken(error) => fault(&error),
+    })?;
     Ok(Reply { status, headers, body })
 }
 
@@ -336,11 +327,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Slack asks for about a minute at most. A gateway that asks for more is asked again by then: nobody can decide
 /// meanwhile, and nothing that was decided is carried out if it happens at the start.
-const RETRY_AFTER_MAX_S: u64 = 600;
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let asked: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(asked.min(RETRY_AFTER_MAX_S)))
+    net::retry_after(headers, RETRY_AFTER_MAX)
 }
 
 fn unused(what: &str) -> SlackClientError {
@@ -438,6 +428,8 @@ impl SlackClientHttpConnector for Connector {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::RETRY_AFTER;
+
     use super::*;
 
     #[test]

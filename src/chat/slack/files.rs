@@ -8,12 +8,12 @@ use serde_json::json;
 use url::Url;
 
 use crate::chat::{ChatError, FileRef, ShareIn, Upload};
+use crate::net::is_safe;
 
 use super::api::{Accepted, Api};
 use super::errors::Call;
 use super::escape::{clamp, tidy};
 use super::render;
-use super::settings::is_trustworthy;
 
 /// Far above what an export or a picture of ours has, far below Slack's own bound of 1 GB.
 const UPLOAD_BYTES_MAX: usize = 100_000_000;
@@ -69,7 +69,7 @@ impl Api {
             ("alt_txt", alt.map(|alt| clamp(&alt, ALT_CHARS_MAX))),
         ];
         let place: Place = self.read("files.getUploadURLExternal", &ask).await?;
-        if !is_trustworthy(&place.upload_url) {
+        if !is_safe(&place.upload_url) {
             return Err(ChatError::Unavailable("Slack offered an upload that is not encrypted".to_owned()));
         }
         Ok(place)

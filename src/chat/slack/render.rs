@@ -22,9 +22,9 @@ use slack_morphism::prelude::{
 use url::Url;
 
 use crate::chat::{Block, Button, Card, Choice, Confirm, Home, Menu, MenuItem, Modal, Text, Tone};
+use crate::net::is_safe;
 
 use super::escape::{clamp, is_unseen, tidy};
-use super::settings::is_trustworthy;
 use super::text::{mrkdwn, rich};
 
 /// Slack calls 4000 good for the top-level text; ephemeral ones hold about 3000.
@@ -467,7 +467,7 @@ fn item(item: &MenuItem) -> SlackBlockChoiceItem<SlackBlockPlainTextOnly> {
 
 /// An address that a person may be sent to.
 fn address(url: &str) -> Option<Url> {
-    Url::parse(url).ok().filter(is_trustworthy)
+    Url::parse(url).ok().filter(is_safe)
 }
 
 /// How many characters a control needs; nothing for what is only read.

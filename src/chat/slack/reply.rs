@@ -16,10 +16,10 @@ use slack_morphism::prelude::{
 use url::Url;
 
 use crate::chat::{Card, ChatError, ReplyTo};
+use crate::net::is_safe;
 
 use super::api::{Accepted, Api};
 use super::errors::Call;
-use super::settings::is_trustworthy;
 
 /// How often one way is tried: a passing fault is over by then, or lasts.
 const TRIES: u32 = 3;
@@ -62,7 +62,7 @@ impl Api {
     /// Answers at the input's own address. `None` if there is none, or if it is used up or older than half an hour.
     async fn reply(&self, to: &ReplyTo, card: &Card, replace: bool) -> Option<Result<(), ChatError>> {
         let handle = to.handle.as_ref()?;
-        let url = Url::parse(handle.0.expose_secret()).ok().filter(is_trustworthy)?;
+        let url = Url::parse(handle.0.expose_secret()).ok().filter(is_safe)?;
         let request =
             SlackApiPostWebhookMessageRequest::new(self.content(card)).with_replace_original(replace);
         let (url, request) = (&SlackResponseUrl(url), &request);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::net::{Network, is_this_machine};
+use crate::net::{Network, is_safe};
 
 /// The public address of Slack's Web API.
 const API_URL: &str = "https://slack.com/api";
@@ -35,7 +35,7 @@ impl Settings {
             return Err("the slash command must start with a slash".to_owned());
         }
         match &self.api_url {
-            Some(url) if !is_trustworthy(url) => {
+            Some(url) if !is_safe(url) => {
                 Err("the Slack API address must be https, or http on this machine (127.0.0.1)".to_owned())
             }
             Some(_) | None => Ok(()),
@@ -73,15 +73,6 @@ fn token_kind(token: &SecretString, name: &str, prefix: &str, page: &str) -> Res
         return Ok(());
     }
     Err(format!("the Slack {name} must start with {prefix}: copy it from the app's page \"{page}\""))
-}
-
-/// Whether secrets may be sent there: encrypted, or never leaving this machine.
-pub(super) fn is_trustworthy(url: &Url) -> bool {
-    match url.scheme() {
-        "https" | "wss" => true,
-        "http" | "ws" => is_this_machine(url),
-        _ => false,
-    }
 }
 
 /// How long each step may take. The defaults are for production; tests shorten them instead of sleeping.

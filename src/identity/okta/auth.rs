@@ -19,9 +19,9 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::identity::IdentityError;
+use crate::net::{Assertion, DpopKey, read_body, secret_header};
 
 use super::errors::{self, Kind};
-use super::keys::{Assertion, DpopKey};
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
@@ -30,6 +30,8 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 const RENEW_BEFORE: Duration = Duration::minutes(5);
 /// The first call, one with the nonce, and one more if the nonce had just changed.
 const TOKEN_CALLS_MAX: u32 = 3;
+/// A token has a few thousand characters at most.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 /// How the bot proves to Okta who it is.
 #[derive(Clone, Debug)]
@@ -112,7 +114,12 @@ impl Auth {
                     bail!("the Okta service app needs a client id and at least one scope");
                 }
                 Ok(Auth::App(Box::new(App {
-                    assertion: Assertion::new(client_id, private_key_pem.expose_secret(), key_id)?,
+                    assertion: Assertion::new(
+                        client_id,
+                        private_key_pem.expose_secret(),
+                        key_id,
+                        "the Okta app",
+                    )?,
                     dpop: DpopKey::generate()?,
                     scopes,
                     token_url,
@@ -169,12 +176,6 @@ impl Auth {
         }
         true
     }
-}
-
-fn secret_header(text: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(text).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }
 
 fn nonce(headers: &HeaderMap) -> Option<String> {
@@ -282,16 +283,16 @@ impl App {
             ("client_assertion_type", ASSERTION_TYPE),
             ("client_assertion", assertion.as_str()),
         ];
-        let lost = |error: reqwest::Error| IdentityError::Transient(errors::connection(&error));
         let request = client.post(self.token_url.clone()).header(DPOP, header(&proof)?);
         let response = request
             .header(http::header::ACCEPT, "application/json")
             .form(&form)
             .send()
             .await
-            .map_err(lost)?;
+            .map_err(|error| errors::lost(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
-        Ok((status, headers, response.bytes().await.map_err(lost)?.to_vec()))
+        let body = read_body(response, ANSWER_BYTES_MAX).await.map_err(errors::no_body)?;
+        Ok((status, headers, body))
     }
 }
 

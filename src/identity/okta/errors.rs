@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use crate::identity::{IdentityError, Reference};
+use crate::net::{self, BodyError};
 
 /// What a call wants to do, and so which right is missing when Okta says no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,7 +174,15 @@ fn forbidden(right: Right, kind: Kind, reference: &str) -> String {
     }
 }
 
-/// What to say of a failure below HTTP. Never the error's own text, which may hold the URL and so names.
-pub(super) fn connection(error: &reqwest::Error) -> String {
-    crate::net::why(error, "Okta")
+/// Classifies a failure below HTTP. Says nothing of the error's own text, which may hold the URL and so names.
+pub(super) fn lost(error: &reqwest::Error) -> IdentityError {
+    IdentityError::Transient(net::why(error, "Okta"))
+}
+
+/// Classifies an answer whose body did not come.
+pub(super) fn no_body(error: BodyError) -> IdentityError {
+    match error {
+        BodyError::TooLong => IdentityError::Malformed("Okta's answer is far too long".into()),
+        BodyError::Broken(error) => lost(&error),
+    }
 }

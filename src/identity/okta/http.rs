@@ -18,13 +18,13 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::identity::{IdentityError, Reference};
-use crate::net::is_this_machine;
+use crate::net::{self, is_safe, read_body};
 use crate::scheduler::Class;
 
-use super::Settings;
 use super::auth::Auth;
 use super::errors::{self, Kind, Right};
-use super::rate::{self, Bucket, Rates, Reported, Traffic, WAIT_MAX};
+use super::rate::{Bucket, Rates, Reported, Traffic, WAIT_MAX};
+use super::settings::Settings;
 use super::skew::{Sent, Skew};
 
 /// How often one call is sent at most, whatever goes wrong.
@@ -44,6 +44,8 @@ const IDLE_CONNECTIONS_MAX: usize = 4;
 /// The pause before another attempt never gets longer.
 const PAUSE_MAX: StdDuration = StdDuration::from_secs(15);
 const CONNECT_TIMEOUT: StdDuration = StdDuration::from_secs(10);
+/// The longest time that a gateway may keep us away; it knows nothing of what waits.
+const RETRY_AFTER_MAX: StdDuration = StdDuration::from_secs(3600);
 /// A page of 200 users or 1000 log events is a few MB.
 const BODY_MAX: usize = 32 << 20;
 
@@ -97,13 +99,9 @@ impl Http {
         );
         let client = settings
             .network
-            .http()?
-            .user_agent(concat!("inactive-contractors/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
+            .http(&base, settings.request_timeout)?
             .connect_timeout(CONNECT_TIMEOUT)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-            .timeout(settings.request_timeout)
-            .https_only(base.scheme() == "https");
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
         Ok(Http {
             client: client.build().context("could not set up the HTTP client for Okta")?,
             auth: Auth::new(settings.credential, &base, clock.clone())?,
@@ -225,8 +223,8 @@ impl Http {
 
     /// Doubles from attempt to attempt; up to half of it is chance, so that several callers don't stay in step.
     fn pause(&self, attempt: u32) -> Duration {
-        let pause = (self.retry_pause * 2_u32.pow(attempt.min(10) - 1)).min(PAUSE_MAX);
-        Duration::from_std(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).unwrap_or(Duration::seconds(1))
+        let pause = net::doubled(self.retry_pause, attempt - 1, PAUSE_MAX);
+        Duration::from_std(net::spread(pause, 0.5)).unwrap_or(Duration::seconds(1))
     }
 
     /// One attempt; two when an access token has to be renewed in between.
@@ -280,7 +278,7 @@ impl Http {
         let wait = match reported {
             Some(reported) if reported.limit > 0 => Some(reported.wait),
             Some(_) => None,
-            None => rate::retry_after(headers),
+            None => retry_after(headers),
         };
         let chance = Duration::milliseconds(fastrand::i64(0..250));
         wait.map_or(Fault::Busy, |wait| Fault::Limited(self.clock.now() + wait + chance))
@@ -300,24 +298,15 @@ impl Http {
             // Okta answers 411 to a POST without a body and without this, and reqwest doesn't send it by itself.
             request = request.header(CONTENT_LENGTH, "0");
         }
-        let mut response =
-            request.send().await.map_err(|error| IdentityError::Transient(errors::connection(&error)))?;
+        let mut response = request.send().await.map_err(|error| errors::lost(&error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        Ok((status, headers, read_body(response).await))
+        Ok((status, headers, read_body(response, BODY_MAX).await.map_err(errors::no_body)))
     }
 }
 
-async fn read_body(mut response: reqwest::Response) -> Result<Vec<u8>, IdentityError> {
-    let mut body = Vec::new();
-    while let Some(chunk) =
-        response.chunk().await.map_err(|error| IdentityError::Transient(errors::connection(&error)))?
-    {
-        if body.len() + chunk.len() > BODY_MAX {
-            return Err(IdentityError::Malformed("Okta's answer is far too long".into()));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+/// How long a gateway wants us to stay away.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    Duration::from_std(net::retry_after(headers, RETRY_AFTER_MAX)?).ok()
 }
 
 /// A read is answered by JSON. Anything else is a proxy's page or a part of an answer, and the next try may bring all of
@@ -357,7 +346,7 @@ fn as_fault(error: IdentityError) -> Fault {
 /// Only the bare origin of an org, over https, or over http to this machine.
 fn checked_base(url: Url) -> anyhow::Result<Url> {
     ensure!(
-        url.scheme() == "https" || (url.scheme() == "http" && is_this_machine(&url)),
+        is_safe(&url),
         "the Okta org URL must start with https:// (http:// is only accepted for this machine itself)"
     );
     ensure!(

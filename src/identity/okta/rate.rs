@@ -14,9 +14,8 @@ use http::{HeaderMap, Method};
 use url::Url;
 
 use crate::clock::Clock;
+use crate::net;
 use crate::scheduler::{Budget, Class, Patience, Place, Scheduler};
-
-use super::skew;
 
 /// The longest wait for a window to end: a window is 60 s.
 pub(super) const WAIT_MAX: Duration = Duration::seconds(70);
@@ -64,7 +63,7 @@ impl Reported {
         let limit = smallest(headers, "x-rate-limit-limit")?;
         let remaining = smallest(headers, "x-rate-limit-remaining")?;
         let reset = smallest(headers, "x-rate-limit-reset")?;
-        let date = skew::date(headers).unwrap_or(now);
+        let date = net::date(headers).unwrap_or(now);
         let left = Duration::try_seconds(reset.saturating_sub(date.timestamp()))?.max(Duration::zero());
         Some(Reported {
             limit: u32::try_from(limit).ok()?,
@@ -73,15 +72,6 @@ impl Reported {
             wait: left + Duration::seconds(1),
         })
     }
-}
-
-/// The longest time that a gateway may keep us away; it knows nothing of what waits.
-const RETRY_AFTER_MAX_S: u32 = 3600;
-
-/// How long a gateway wants us to stay away, in seconds; a date is not expected of one.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::seconds(u32::try_from(seconds).unwrap_or(u32::MAX).min(RETRY_AFTER_MAX_S).into()))
 }
 
 /// The headers may be repeated, once per limit that applies: the smallest counts.

@@ -10,8 +10,9 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Duration, Utc};
 use http::HeaderMap;
-use http::header::DATE;
 use tokio::time::Instant;
+
+use crate::net::date;
 
 use super::errors;
 
@@ -76,11 +77,6 @@ impl Skew {
     }
 }
 
-pub(super) fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
-    let date = headers.get(DATE)?.to_str().ok()?;
-    DateTime::parse_from_rfc2822(date).ok().map(|date| date.to_utc())
-}
-
 /// The least by which our clock must be off, if the server wrote `date` between `sent` and `received`.
 fn ahead(sent: DateTime<Utc>, date: DateTime<Utc>, received: DateTime<Utc>) -> Duration {
     let (least, most) = (sent - (date + Duration::seconds(1)), received - date);
@@ -89,6 +85,8 @@ fn ahead(sent: DateTime<Utc>, date: DateTime<Utc>, received: DateTime<Utc>) -> D
 
 #[cfg(test)]
 mod tests {
+    use http::header::DATE;
+
     use super::*;
 
     fn at(seconds: i64) -> DateTime<Utc> {

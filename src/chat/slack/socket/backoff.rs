@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::Timing;
+use crate::chat::slack::settings::Timing;
+use crate::net;
 
-/// Doubling waits with full jitter: many clients that lost Slack at once must not come back at once.
-/// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
+/// The waits between sockets, all of each by chance. They double until a socket was a good one.
 pub(super) struct Backoff {
     first: Duration,
     most: Duration,
@@ -35,11 +35,11 @@ impl Backoff {
     pub(super) fn after_failure(&mut self) -> Duration {
         let ceiling = self.ceiling();
         self.failures = self.failures.saturating_add(1);
-        ceiling.mul_f64(fastrand::f64())
+        net::spread(ceiling, 0.0)
     }
 
     fn ceiling(&self) -> Duration {
-        self.first.saturating_mul(2u32.saturating_pow(self.failures)).min(self.most)
+        net::doubled(self.first, self.failures, self.most)
     }
 }
 

@@ -1,37 +1,27 @@
 //! One websocket, from the call that asks for it to its close frame. Each step has a bound in time.
 
-use std::io;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
-
-pub(super) use tokio_tungstenite::tungstenite::Error as WsError;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 use crate::chat::ChatError;
-use crate::net::{self, Cause, Network};
-
-use super::dispatch::Dispatch;
-use super::reach::Reach;
-use super::{Socket, Timing};
 use crate::chat::slack::errors;
 use crate::chat::slack::inbound::Envelope;
+use crate::chat::slack::settings::Timing;
+
+use super::dispatch::Dispatch;
+use super::frame::{Frame, Outgoing};
+use super::handshake::{Stream, WsError, handshake, kind, not_opened};
+use super::reach::Reach;
+use super::watched::Socket;
 
 /// Slack's word for more connections than an app may have.
 const TOO_MANY: &str = "too_many_websockets";
-
-/// A submitted view is at most 250 KB, a message in a click a few times that.
-const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-type Stream = WebSocketStream<MaybeTlsStream<net::Connection>>;
 
 /// A connection on which Slack said hello.
 pub(super) struct Live {
@@ -46,12 +36,6 @@ pub(super) enum Greeting {
     Hello(Hello),
     /// A frame that came before hello, which doesn't happen today.
     Frame(String),
-}
-
-/// An acknowledgement to write, and who waits for it to be written.
-pub(super) struct Outgoing {
-    pub(super) text: String,
-    pub(super) written: oneshot::Sender<()>,
 }
 
 /// What the supervisor hears of a connection.
@@ -110,32 +94,6 @@ pub(super) async fn open(socket: &Socket, reach: &Reach) -> Result<Live, ChatErr
     Ok(Live { stream, greeting })
 }
 
-/// Connects and speaks HTTP to the point where it becomes a websocket. The caller bounds it in time.
-pub(super) async fn handshake(network: &Network, url: &Url) -> Result<Stream, WsError> {
-    let other = |error| WsError::Io(io::Error::other(error));
-    let wire = network.connect(url).await.map_err(other)?;
-    let connector = match url.scheme() {
-        "wss" => Connector::Rustls(Arc::new(network.tls().map_err(|error| other(error.into()))?.clone())),
-        _ => Connector::Plain,
-    };
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(FRAME_BYTES_MAX))
-        .max_frame_size(Some(FRAME_BYTES_MAX));
-    let opening = client_async_tls_with_config(url.as_str(), wire, Some(config), Some(connector));
-    Box::pin(opening).await.map(|(stream, _)| stream)
-}
-
-/// Returns why a socket that Slack offered could not be opened.
-fn not_opened(error: &WsError) -> String {
-    match error {
-        WsError::Http(answer) => format!("the websocket was answered with HTTP {}", answer.status().as_u16()),
-        error => match Cause::of(error) {
-            Cause::Unknown => format!("the websocket could not be opened: {}", kind(error)),
-            cause => format!("the websocket could not be opened: {cause}"),
-        },
-    }
-}
-
 /// What Slack's hello says.
 #[derive(Default, Deserialize)]
 pub(super) struct Hello {
@@ -192,20 +150,6 @@ async fn hello(stream: &mut Stream) -> Result<Greeting, ChatError> {
     }
 }
 
-/// A websocket error without its contents.
-fn kind(error: &WsError) -> &'static str {
-    match error {
-        WsError::ConnectionClosed | WsError::AlreadyClosed => "closed",
-        WsError::Io(_) => "input/output error",
-        WsError::Tls(_) => "TLS error",
-        WsError::Capacity(_) => "too large",
-        WsError::Protocol(_) => "protocol error",
-        WsError::WriteBufferFull(_) => "write buffer full",
-        WsError::Http(_) | WsError::HttpFormat(_) => "HTTP error",
-        _ => "error",
-    }
-}
-
 /// Reads, writes, pings and watches one connection.
 pub(super) struct Driver {
     pub(super) id: u64,
@@ -224,12 +168,6 @@ pub(super) struct Driver {
 enum Step {
     GoOn,
     End(End),
-}
-
-/// A frame and when it was read: a click is judged by when it arrived, not by when there was room for it.
-pub(super) struct Frame {
-    pub(super) text: String,
-    pub(super) received_at: DateTime<Utc>,
 }
 
 /// What changes while a connection lives.

@@ -18,8 +18,8 @@ use crate::chat::slack::inbound::{self, Envelope, Read};
 use crate::chat::slack::render;
 use crate::chat::{Ack, Block, Card, Connection, Handler, Inbound, Modal, ReplyTo, Text, ViewRef, What};
 
-use super::connection::{Frame, Outgoing};
-use super::{Socket, Watched};
+use super::frame::{Frame, Outgoing};
+use super::watched::{Socket, Watched};
 
 /// How many inputs are handled at the same time. More than a channel's worth of clicks; each is one short transaction.
 const HANDLERS_MAX: usize = 64;

@@ -8,11 +8,13 @@
 mod backoff;
 mod connection;
 mod dispatch;
+mod frame;
+mod handshake;
 mod others;
 mod reach;
+mod watched;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use backoff::Backoff;
@@ -20,115 +22,19 @@ use connection::{End, Live, Notice};
 use dispatch::Dispatch;
 use others::Others;
 use reach::Reach;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+pub use watched::Traffic;
+pub(super) use watched::{Socket, Watched};
 
 use crate::chat::{ChatError, Connection, Handler};
-use crate::clock::Clock;
 
-use super::api::Api;
 use super::settings::Timing;
 
 /// So often in a row, without a socket in between, the wait ends early because Slack can be reached again.
 const SHORTENED_MAX: u32 = 3;
-
-/// What can be seen of the socket from outside.
-#[derive(Clone)]
-pub(super) struct Watched {
-    connection: Arc<watch::Sender<Connection>>,
-    counted: Arc<Counted>,
-}
-
-#[derive(Default)]
-struct Counted {
-    connections: AtomicU64,
-    acknowledged: AtomicU64,
-    unreadable: AtomicU64,
-    others: AtomicU64,
-}
-
-/// What went to and fro since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Sockets that Slack said hello on.
-    pub connections: u64,
-    /// Inputs whose acknowledgement was sent.
-    pub acknowledged: u64,
-    /// Frames that could not be read: a sign that Slack sends something that this version doesn't know.
-    pub unreadable: u64,
-}
-
-impl Default for Watched {
-    fn default() -> Self {
-        Watched { connection: Arc::new(watch::channel(Connection::Connecting).0), counted: Arc::default() }
-    }
-}
-
-impl Watched {
-    pub(super) fn connection(&self) -> watch::Receiver<Connection> {
-        self.connection.subscribe()
-    }
-
-    pub(super) fn traffic(&self) -> Traffic {
-        let read = |counted: &AtomicU64| counted.load(Ordering::Relaxed);
-        Traffic {
-            connections: read(&self.counted.connections),
-            acknowledged: read(&self.counted.acknowledged),
-            unreadable: read(&self.counted.unreadable),
-        }
-    }
-
-    /// Returns how many connections of the app are certainly not ours.
-    pub(super) fn others(&self) -> u64 {
-        self.counted.others.load(Ordering::Relaxed)
-    }
-
-    fn set_others(&self, others: u64) {
-        let before = self.counted.others.swap(others, Ordering::Relaxed);
-        if others > 0 && before == 0 {
-            tracing::warn!(
-                others,
-                "Slack counts connections to this app that are not this bot's: another bot with the same app-level token, \
-                 or one that has died, gets some of the clicks"
-            );
-        } else if others == 0 && before > 0 {
-            tracing::info!("nobody else is connected to this Slack app any more");
-        }
-    }
-
-    /// Closed stays closed, whatever a connection that was slow to end says afterwards.
-    fn set(&self, state: Connection) {
-        self.connection
-            .send_if_modified(|now| *now != Connection::Closed && std::mem::replace(now, state) != state);
-    }
-
-    fn start(&self) {
-        self.connection.send_replace(Connection::Connecting);
-    }
-
-    fn count_unreadable(&self) {
-        self.counted.unreadable.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn count_connection(&self) {
-        self.counted.connections.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn count_acknowledged(&self) {
-        self.counted.acknowledged.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// What the socket works with.
-pub(super) struct Socket {
-    pub(super) api: Arc<Api>,
-    pub(super) clock: Clock,
-    pub(super) command: String,
-    pub(super) timing: Timing,
-    pub(super) watched: Watched,
-}
 
 /// Runs until `shutdown` or until Slack refuses us for good.
 pub(super) async fn run(

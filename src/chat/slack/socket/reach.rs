@@ -14,9 +14,10 @@ use tokio::time::{sleep, timeout};
 use url::Url;
 
 use crate::chat::slack::api::Api;
+use crate::net;
 
-use super::Socket;
-use super::connection::{WsError, handshake};
+use super::handshake::{WsError, handshake};
+use super::watched::Socket;
 
 /// Looks for Slack.
 pub(super) struct Reach {
@@ -70,7 +71,7 @@ impl Reach {
                 (false, _) => lost = true,
             }
             // Many bots that lost Slack at once must not look at once.
-            sleep(self.pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+            sleep(net::spread(self.pause, 0.5)).await;
         }
     }
 

@@ -1,5 +1,5 @@
-//! The two keys of a service app: its own, which signs who it is, and a fresh one for `DPoP`, which binds each token
-//! and request to this process. Both only sign; neither ever leaves.
+//! The two keys of an app that signs in with OAuth: its own, which signs who it is, and a fresh one for `DPoP`, which binds
+//! each token and request to this process. Both only sign; neither ever leaves.
 //!
 //! What they sign are JSON web tokens (<https://www.rfc-editor.org/rfc/rfc7515>): two JSON objects and a signature. They
 //! are put together here and signed by ring, which TLS needs anyway: the libraries for such tokens sign with RSA in a way
@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
 
-/// Okta accepts assertions of up to an hour; each is used within seconds.
+/// Each assertion is used within seconds; services accept them for minutes.
 const ASSERTION_LIFE_S: i64 = 300;
 
 /// DER of the algorithm of an EC key on P-256: <https://www.rfc-editor.org/rfc/rfc5480#section-2.1.1>.
@@ -29,17 +29,17 @@ const EC_P256: [u8; 21] = [
     0x3d, 0x03, 0x01, 0x07,
 ];
 
-/// A key that can sign what Okta asks for.
+/// A key that can sign with the algorithms that token endpoints take.
 enum SigningKey {
     Rsa(rsa::KeyPair),
     Ec(EcdsaKeyPair),
 }
 
 impl SigningKey {
-    /// Reads a key, whichever of the usual PEM forms it has.
-    fn read(pem: &str) -> anyhow::Result<SigningKey> {
+    /// Reads the key of `whose` app, whichever of the usual PEM forms it has.
+    fn read(pem: &str, whose: &str) -> anyhow::Result<SigningKey> {
         let key = PrivateKeyDer::from_pem_slice(pem.trim().as_bytes()).map(Zeroizing::new).map_err(|_| {
-            anyhow!("the Okta app's private key must be an unencrypted PEM file with an RSA or EC P-256 key")
+            anyhow!("{whose}'s private key must be an unencrypted PEM file with an RSA or EC P-256 key")
         })?;
         let read = match &*key {
             PrivateKeyDer::Pkcs1(key) => rsa::KeyPair::from_der(key.secret_pkcs1_der()).map(SigningKey::Rsa),
@@ -48,11 +48,11 @@ impl SigningKey {
                 rsa::KeyPair::from_pkcs8(der).map(SigningKey::Rsa).or_else(|_| SigningKey::ec(der))
             }
             PrivateKeyDer::Sec1(key) => SigningKey::ec(&in_pkcs8(key.secret_sec1_der())),
-            _ => return Err(anyhow!("the Okta app's private key is of a kind that can't be read")),
+            _ => return Err(anyhow!("{whose}'s private key is of a kind that can't be read")),
         };
         read.map_err(|why| {
             anyhow!(
-                "the Okta app's private key can't sign ({why}): it must be RSA of 2048 to 4096 bits, or EC P-256 with its \
+                "{whose}'s private key can't sign ({why}): it must be RSA of 2048 to 4096 bits, or EC P-256 with its \
                  public key in the file, which `openssl ec -in old.pem -out new.pem` adds"
             )
         })
@@ -122,7 +122,7 @@ fn der(tag: u8, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
 }
 
 /// Signs the assertions that stand in for a client secret (`private_key_jwt`).
-pub(super) struct Assertion {
+pub struct Assertion {
     client_id: String,
     key: SigningKey,
     header: Value,
@@ -139,9 +139,14 @@ struct AssertionClaims<'a> {
 }
 
 impl Assertion {
-    /// Reads the key and tries it once.
-    pub(super) fn new(client_id: String, pem: &str, key_id: Option<String>) -> anyhow::Result<Assertion> {
-        let key = SigningKey::read(pem)?;
+    /// Reads the key and tries it once. `whose` names the app in the errors, like "the Okta app".
+    pub fn new(
+        client_id: String,
+        pem: &str,
+        key_id: Option<String>,
+        whose: &str,
+    ) -> anyhow::Result<Assertion> {
+        let key = SigningKey::read(pem, whose)?;
         let mut header = json!({ "typ": "JWT", "alg": key.algorithm() });
         if let Some(id) = key_id {
             header["kid"] = id.into();
@@ -150,7 +155,8 @@ impl Assertion {
         Ok(Assertion { client_id, key, header })
     }
 
-    pub(super) fn sign(&self, audience: &Url, now: DateTime<Utc>) -> anyhow::Result<String> {
+    /// Makes an assertion for a token endpoint; no two are alike.
+    pub fn sign(&self, audience: &Url, now: DateTime<Utc>) -> anyhow::Result<String> {
         let claims = AssertionClaims {
             iss: &self.client_id,
             sub: &self.client_id,
@@ -163,8 +169,8 @@ impl Assertion {
     }
 }
 
-/// A key that lives as long as the process.
-pub(super) struct DpopKey {
+/// The key of one process for `DPoP` (<https://www.rfc-editor.org/rfc/rfc9449>).
+pub struct DpopKey {
     key: SigningKey,
     header: Value,
 }
@@ -182,7 +188,8 @@ struct ProofClaims<'a> {
 }
 
 impl DpopKey {
-    pub(super) fn generate() -> anyhow::Result<DpopKey> {
+    /// Makes a fresh key.
+    pub fn generate() -> anyhow::Result<DpopKey> {
         let failed = || anyhow!("could not make a key for DPoP");
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
             .map_err(|_| failed())?;
@@ -198,8 +205,8 @@ impl DpopKey {
         Ok(DpopKey { key: SigningKey::Ec(key), header })
     }
 
-    /// The proof for one request: no two are alike. `ath` is the hash of the access token that goes with it.
-    pub(super) fn proof(
+    /// Makes the proof for one request; no two are alike. `ath` is the hash of the access token that goes with it.
+    pub fn proof(
         &self,
         method: &Method,
         url: &Url,
