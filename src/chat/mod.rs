@@ -18,7 +18,7 @@ pub use card::{
     Block, Button, Card, Choice, Confirm, FileRef, Home, Menu, MenuItem, Modal, ShareIn, Span, Text, Tone,
     Upload, date_in_words, time_in_words,
 };
-pub use input::{Ack, FormState, Inbound, ReplyHandle, ReplyTo, ViewRef, What};
+pub use input::{Ack, FormState, Inbound, Later, Prepared, ReplyHandle, ReplyTo, Response, ViewRef, What};
 
 /// Where a message stands; given out by [`Chat::post`], kept by the workflow.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -154,15 +154,6 @@ pub trait Chat: Send + Sync {
     /// Replaces the answer whose button was pressed, no matter who sees it, such as to turn its page. Best effort.
     async fn revise(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError>;
 
-    /// Opens a modal for the person whose click carried `trigger`.
-    async fn open_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError>;
-
-    /// Replaces an open modal.
-    async fn update_modal(&self, view: &ViewRef, modal: &Modal) -> Result<(), ChatError>;
-
-    /// Puts a modal on top of the one whose click carried `trigger`; at most three lie on each other.
-    async fn push_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError>;
-
     /// The id of the channel for direct messages with a person. Opening it twice is opening it once.
     async fn open_direct(&self, user: &str) -> Result<String, ChatError>;
 
@@ -199,7 +190,8 @@ pub trait Chat: Send + Sync {
     fn other_connections(&self) -> u64;
 }
 
-/// What handles inputs. The transport calls it concurrently and sends the returned [`Ack`] when it is done.
+/// What handles inputs. The transport calls it concurrently and sends the returned [`Ack`] when it is done. A dialog is
+/// part of that answer: no chat system has to be able to open one of its own accord.
 #[async_trait]
 pub trait Handler: Send + Sync {
     /// Handles one input. Returning is acknowledging, so a decision is committed before this returns.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::chat::ReplyTo;
 use crate::commands::Commands;
@@ -21,14 +21,14 @@ pub(crate) struct Questions {
     /// One for each question that is here at all.
     queue: Arc<Semaphore>,
     /// One for each that is answered now.
-    answered: Arc<Semaphore>,
+    answered: Semaphore,
 }
 
 impl Default for Questions {
     fn default() -> Self {
         Questions {
             queue: Arc::new(Semaphore::new(ANSWERED_AT_ONCE + WAITING_MAX)),
-            answered: Arc::new(Semaphore::new(ANSWERED_AT_ONCE)),
+            answered: Semaphore::new(ANSWERED_AT_ONCE),
         }
     }
 }
@@ -44,23 +44,14 @@ impl Commands {
         let Ok(queued) = Arc::clone(&questions.queue).try_acquire_owned() else {
             return self.outbox.whisper(reply, refusals::busy(WAITING_MAX));
         };
-        let answered = Arc::clone(&questions.answered);
-        self.background_soon(Class::Question, reply, async move {
-            let _places: (OwnedSemaphorePermit, _) = (queued, answered.acquire_owned().await);
-            work.await
-        });
-    }
-
-    /// Does something for one person in the background. Nothing is lost when the workflow ends first, and they ask again.
-    pub(crate) fn background_soon(
-        self: &Arc<Self>,
-        class: Class,
-        reply: ReplyTo,
-        work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
-    ) {
         let (this, to) = (Arc::clone(self), reply.clone());
-        self.outbox.background(class, reply, async move {
-            if let Some(done) = this.s.soon_unless_ended(work).await {
+        self.outbox.background(Class::Question, reply, async move {
+            // Nothing is lost when the workflow ends first, and they ask again.
+            let answered = async {
+                let _places = (queued, this.questions.answered.acquire().await);
+                work.await
+            };
+            if let Some(done) = this.s.soon_unless_ended(answered).await {
                 return done;
             }
             this.outbox.whisper(to, refusals::ask_again());

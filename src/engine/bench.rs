@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::{
-    Card, Chat, ChatError, ChatUser, Connection, FileRef, Home, Mark, Marked, MessageRef, Modal, ReplyTo,
-    ShareIn, Upload, ViewRef,
+    Card, Chat, ChatError, ChatUser, Connection, FileRef, Home, Mark, Marked, MessageRef, ReplyTo, ShareIn,
+    Upload,
 };
 use crate::clock::Clock;
 use crate::domain::account::{Account, AccountId, UserType};
@@ -65,15 +65,6 @@ impl Chat for Nobody {
     }
     async fn revise(&self, _: &ReplyTo, _: &Card) -> Result<(), ChatError> {
         panic!("a revision")
-    }
-    async fn open_modal(&self, _: &str, _: &Modal) -> Result<(), ChatError> {
-        panic!("a modal")
-    }
-    async fn update_modal(&self, _: &ViewRef, _: &Modal) -> Result<(), ChatError> {
-        panic!("a modal")
-    }
-    async fn push_modal(&self, _: &str, _: &Modal) -> Result<(), ChatError> {
-        panic!("a modal")
     }
     async fn open_direct(&self, _: &str) -> Result<String, ChatError> {
         panic!("a direct message")

@@ -60,7 +60,6 @@ pub struct Outbox {
     reports: Arc<Reports>,
     /// The channels that can't be posted to, and why.
     unusable: Mutex<BTreeMap<String, String>>,
-    replies: ephemeral::Turns,
     /// Nobody concerned is looked up or written to before this time.
     asking_from: Mutex<Option<DateTime<Utc>>>,
     /// What managers are called.
@@ -77,7 +76,6 @@ impl Outbox {
             authz,
             reports,
             unusable: Mutex::default(),
-            replies: ephemeral::Turns::default(),
             asking_from: Mutex::default(),
             names: Mutex::default(),
             pace_of_pages: Mutex::default(),

@@ -13,7 +13,7 @@ use slack_morphism::prelude::{
     SlackUserFlags,
 };
 use slack_morphism::{ClientResult, SlackApiToken, SlackClient, SlackClientSession};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use url::Url;
 
 use crate::chat::{Card, ChatError, ChatUser, Home, Mark, MessageRef, Modal, ViewRef};
@@ -22,6 +22,7 @@ use crate::net::Network;
 
 use super::connector::Connector;
 use super::errors::Call;
+use super::reply::REPLIES_AT_ONCE;
 use super::settings::{Settings, Timing, is_trustworthy};
 use super::{marks, render};
 
@@ -55,6 +56,8 @@ pub(super) struct Api {
     bot_app: OnceCell<String>,
     /// Before an answer to one person is tried once more; it doubles.
     pub(super) pause: std::time::Duration,
+    /// Places for replies to single people.
+    pub(super) replies: Semaphore,
 }
 
 /// An answer of which only the fact matters.
@@ -162,7 +165,8 @@ impl Api {
         };
         let network = settings.network.clone();
         let (bot_app, pause) = (OnceCell::new(), timing.backoff_first);
-        Ok(Api { client, sockets, bot, app, me, network, bot_app, pause })
+        let replies = Semaphore::new(REPLIES_AT_ONCE);
+        Ok(Api { client, sockets, bot, app, me, network, bot_app, pause, replies })
     }
 
     fn session(&self) -> SlackClientSession<'_, Connector> {
@@ -249,9 +253,9 @@ impl Api {
     }
 
     pub(super) async fn update_modal(&self, at: &ViewRef, modal: &Modal) -> Result<(), ChatError> {
-        let mut request = SlackApiViewsUpdateRequest::new(render::view(modal, &self.me.team_url))
+        // Without its hash: what is drawn last is what the person sees.
+        let request = SlackApiViewsUpdateRequest::new(render::view(modal, &self.me.team_url))
             .with_view_id(at.id.as_str().into());
-        request.hash.clone_from(&at.hash);
         self.write::<_, Accepted>("views.update", &request).await.map(|_| ())
     }
 

@@ -25,7 +25,7 @@ pub enum Frame {
 pub fn frame(text: &str, command: &str, received_at: DateTime<Utc>) -> Frame {
     let Ok(envelope) = serde_json::from_str::<Envelope>(text) else { return Frame::Unreadable(None) };
     match inbound::read(&envelope, command, received_at) {
-        inbound::Read::Input(inbound, block_ids) => Frame::Input(inbound, block_ids),
+        inbound::Read::Input(inbound, source) => Frame::Input(inbound, source.block_ids),
         inbound::Read::Nothing => Frame::Nothing,
         inbound::Read::Unreadable => Frame::Unreadable(inbound::sender(&envelope)),
     }

@@ -37,8 +37,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::{
-    Card, Chat, ChatError, ChatUser, Connection, FileRef, Handler, Home, Mark, Marked, MessageRef, Modal,
-    ReplyTo, ShareIn, Upload, ViewRef,
+    Card, Chat, ChatError, ChatUser, Connection, FileRef, Handler, Home, Mark, Marked, MessageRef, ReplyTo,
+    ShareIn, Upload,
 };
 use crate::clock::Clock;
 
@@ -187,18 +187,6 @@ impl Chat for Slack {
 
     async fn revise(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
         self.api.revise(to, card).await
-    }
-
-    async fn open_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError> {
-        self.api.open_modal(trigger, modal).await
-    }
-
-    async fn update_modal(&self, view: &ViewRef, modal: &Modal) -> Result<(), ChatError> {
-        self.api.update_modal(view, modal).await
-    }
-
-    async fn push_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError> {
-        self.api.push_modal(trigger, modal).await
     }
 
     async fn open_direct(&self, user: &str) -> Result<String, ChatError> {

@@ -10,6 +10,7 @@ mod connection;
 mod dispatch;
 mod others;
 mod reach;
+mod respond;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
