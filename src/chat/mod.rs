@@ -15,8 +15,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 pub use card::{
-    Block, Button, Card, Choice, Confirm, FileRef, Home, Menu, MenuItem, Modal, ShareIn, Span, Text, Tone,
-    Upload, date_in_words, time_in_words,
+    Block, Button, Card, ChatTerms, ChatWord, Choice, Confirm, FileRef, Home, Menu, MenuItem, Modal, ShareIn,
+    Span, Text, Tone, Upload, date_in_words, time_in_words,
 };
 pub use input::{Ack, FormState, Inbound, Later, Prepared, ReplyHandle, ReplyTo, Response, ViewRef, What};
 
@@ -123,6 +123,9 @@ pub enum ChatError {
 /// A chat system.
 #[async_trait]
 pub trait Chat: Send + Sync {
+    /// Returns what the system calls things.
+    fn terms(&self) -> &ChatTerms;
+
     /// Posts a card, marked so that [`Chat::find`] can find it again. In `thread` if given.
     async fn post(
         &self,

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::authz::deciders::{self, LookedUp, SoFar};
 use crate::bot::{everybody_approves, install_crypto, okta_settings, slack_settings};
-use crate::chat::slack::{Probe, Slack};
+use crate::chat::slack::{self, Probe, Slack};
 use crate::cli::audit::broken;
 use crate::cli::status;
 use crate::cli::terminal::{BAD, GOOD, Progress, WARNING, printable, put, show, styled};
@@ -144,7 +144,7 @@ async fn socket(config: &Config, slack: &Slack) -> (Vec<Probe>, Option<Line>) {
 fn connections(others: u64) -> Line {
     let found = match others {
         0 => "no other bot is connected to this app".to_owned(),
-        others => format!("warning: {}", others_in_words(others)),
+        others => format!("warning: {}", others_in_words(slack::NAME, others)),
     };
     Line::new("Slack connections", Ok(found))
 }
@@ -261,7 +261,7 @@ async fn read_through(store: &Store, how: &str) -> Result<String, String> {
         Ok(Ok(verified)) => match (verified.broken_at, &lineage.stopped) {
             (None, Some(stop)) => Err(format!(
                 "{how}, but it is stopped: {}; an admin resumes it in Slack with `/inactive-contractors resume`",
-                reason(&lineage, stop)
+                reason(&lineage, stop, slack::NAME)
             )),
             (None, None) => {
                 Ok(format!("{how} and is intact; the audit trail verifies up to event {}", verified.events))

@@ -1,6 +1,6 @@
 //! An engine on a database of its own, with nobody behind its ports: for the tests beside the code.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::{
-    Card, Chat, ChatError, ChatUser, Connection, FileRef, Home, Mark, Marked, MessageRef, ReplyTo, ShareIn,
-    Upload,
+    Card, Chat, ChatError, ChatTerms, ChatUser, Connection, FileRef, Home, Mark, Marked, MessageRef, ReplyTo,
+    ShareIn, Upload,
 };
 use crate::clock::Clock;
 use crate::domain::account::{Account, AccountId, UserType};
@@ -36,6 +36,14 @@ struct Nobody;
 
 #[async_trait]
 impl Chat for Nobody {
+    fn terms(&self) -> &ChatTerms {
+        static TERMS: LazyLock<ChatTerms> = LazyLock::new(|| ChatTerms {
+            name: "Chat",
+            command: "/bot".to_owned(),
+            address_right: "addresses",
+        });
+        &TERMS
+    }
     async fn post(
         &self,
         _: &str,

@@ -27,7 +27,7 @@ use crate::engine::Engine;
 pub use metrics::NAMES;
 pub use supervisor::Supervisor;
 
-use crate::chat::slack::Slack;
+use crate::chat::slack::{self, Slack};
 use crate::clock::Clock;
 use crate::engine::health::Vitals;
 use crate::identity::okta::Okta;
@@ -133,7 +133,7 @@ impl Watch {
     pub async fn status(&self) -> Status {
         let vitals = match self.at_work() {
             Some(at_work) => at_work.engine.vitals().await,
-            None => Vitals::of_a_start(&self.store, self.clock.now()).await,
+            None => Vitals::of_a_start(&self.store, slack::NAME, self.clock.now()).await,
         };
         let reload = lock(&self.reload).clone();
         let version = crate::VERSION;

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::chat::{
-    Ack, Block, Card, Chat, ChatError, ChatUser, FileRef, Home, Later, Mark, Marked, MessageRef, Modal,
-    Prepared, ReplyTo, Response, ShareIn, Upload, What, date_in_words,
+    Ack, Block, Card, Chat, ChatError, ChatTerms, ChatUser, FileRef, Home, Later, Mark, Marked, MessageRef,
+    Modal, Prepared, ReplyTo, Response, ShareIn, Upload, What, date_in_words,
 };
 use crate::clock::Clock;
 use crate::domain::exemption::Granted;
@@ -233,6 +233,10 @@ pub(crate) fn sighting(marked: Marked) -> Option<Sighting> {
 
 #[async_trait]
 impl Chat for Signed {
+    fn terms(&self) -> &ChatTerms {
+        self.chat.terms()
+    }
+
     async fn post(
         &self,
         channel: &str,

@@ -105,11 +105,11 @@ pub fn ending_soon(batch: &[Granted], now: DateTime<Utc>) -> Card {
     blocks.extend(batch.iter().take(LINES_MAX).map(|granted| Block::Section(line(granted, now))));
     if batch.len() > LINES_MAX {
         let rest = format!("… and {} more; see ", accounts(batch.len() - LINES_MAX));
-        let command = Span::Code("/inactive-contractors exemptions".into());
+        let command = Span::Command("exemptions".into());
         blocks.push(Block::Section(Text::plain(rest).with(command).then(".")));
     }
     let login = batch.first().map_or("LOGIN", |granted| granted.account.login.as_str());
-    let command = Span::Code(format!("/inactive-contractors exempt {login} for 30d REASON"));
+    let command = Span::Command(format!("exempt {login} for 30d REASON"));
     blocks.push(Block::Context(Text::plain("To extend one: ").with(command)));
     Card { summary, blocks }
 }

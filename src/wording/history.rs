@@ -41,9 +41,7 @@ pub fn audit(page: &Page) -> Card {
         let text = if page.filters.is_empty() {
             text.then(" Nothing has happened yet that you may see.")
         } else {
-            text.then(" Leave a filter out or widen the time. ")
-                .with(Span::Code("/inactive-contractors help audit".into()))
-                .then(" has examples.")
+            text.then(" Leave a filter out or widen the time. ").command("help audit").then(" has examples.")
         };
         return list(text, Vec::new());
     }
@@ -127,12 +125,16 @@ pub fn too_many_accounts(part: &str, max: usize) -> Text {
 
 /// `by` names an address that nobody in the chat system has.
 pub fn nobody_with_address(address: &str) -> Text {
-    Text::plain("Nobody in Slack has the address ").quoted(address).then(". Mention them instead.")
+    Text::plain("Nobody in ")
+        .chat_name()
+        .then(" has the address ")
+        .quoted(address)
+        .then(". Mention them instead.")
 }
 
 /// The chat system can't say who has an address.
 pub fn cant_find_person(error: &str) -> Text {
-    Text::plain("I can't look that person up in Slack now: ").sentence(error)
+    Text::plain("I can't look that person up in ").chat_name().then(" now: ").sentence(error)
 }
 
 /// A policy that the person may not ask about, or that there is none of.

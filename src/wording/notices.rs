@@ -284,7 +284,7 @@ pub fn sweep_failed(policy: &str, error: &str) -> Card {
             .then(" failed, and nobody was proposed: ")
             .sentence(error)
             .then(" Once that is fixed, run ")
-            .with(Span::Code(format!("/inactive-contractors sweep {policy}")))
+            .command(format!("sweep {policy}"))
             .then(". The next scheduled sweep runs in any case."),
     )
 }

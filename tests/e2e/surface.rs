@@ -100,6 +100,7 @@ fn row(name: &str, items: usize) -> Block {
             format!("{number} {EVIL} {}", "l".repeat(80))
         },
         url: (number == 1).then(|| "https://acme-admin.okta.com/admin/user/profile/view/00u1".to_owned()),
+        opens: false,
     };
     let text = Text::default()
         .with(Span::Name(name.into()))

@@ -37,14 +37,15 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::{
-    Card, Chat, ChatError, ChatUser, Connection, FileRef, Handler, Home, Mark, Marked, MessageRef, ReplyTo,
-    ShareIn, Upload,
+    Card, Chat, ChatError, ChatTerms, ChatUser, Connection, FileRef, Handler, Home, Mark, Marked, MessageRef,
+    ReplyTo, ShareIn, Upload,
 };
 use crate::clock::Clock;
 
 pub use check::{Probe, REQUIRED_SCOPES, Scope};
 pub use settings::{Settings, Timing};
 pub use socket::Traffic;
+pub use text::NAME;
 
 use api::Api;
 use socket::{Socket, Watched};
@@ -54,7 +55,6 @@ use socket::{Socket, Watched};
 pub struct Slack {
     api: Arc<Api>,
     clock: Clock,
-    command: String,
     timing: Timing,
     watched: Watched,
 }
@@ -68,7 +68,7 @@ impl Slack {
     /// As [`Slack::connect`], with other bounds in time.
     pub async fn connect_with(settings: Settings, timing: Timing, clock: Clock) -> Result<Slack, ChatError> {
         let api = Arc::new(Api::connect(&settings, &timing, clock.clone()).await?);
-        Ok(Slack { api, clock, command: settings.command, timing, watched: Watched::default() })
+        Ok(Slack { api, clock, timing, watched: Watched::default() })
     }
 
     /// Keeps a socket open and gives what arrives to `handler`, until `shutdown`.
@@ -103,7 +103,6 @@ impl Slack {
         Socket {
             api: Arc::clone(&self.api),
             clock: self.clock.clone(),
-            command: self.command.clone(),
             timing: self.timing.clone(),
             watched: self.watched.clone(),
         }
@@ -146,13 +145,17 @@ impl std::fmt::Debug for Slack {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Slack")
             .field("me", &self.api.me)
-            .field("command", &self.command)
+            .field("command", &self.api.workspace.terms.command)
             .finish_non_exhaustive()
     }
 }
 
 #[async_trait]
 impl Chat for Slack {
+    fn terms(&self) -> &ChatTerms {
+        &self.api.workspace.terms
+    }
+
     async fn post(
         &self,
         channel: &str,

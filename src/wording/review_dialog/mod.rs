@@ -8,7 +8,7 @@ pub mod form;
 
 use std::collections::BTreeMap;
 
-use crate::chat::{Block, Button, Choice, FormState, Menu, MenuItem, Modal, Span, Text};
+use crate::chat::{Block, Button, Choice, FormState, Menu, Modal, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::draft::{Draft, SEARCH_MAX, Seen, Sort};
 use crate::domain::request::{Request, RequestState};
@@ -212,11 +212,8 @@ fn person(view: &View, candidate: &Candidate) -> Vec<Block> {
     }
     let position = candidate.position;
     let keep_until = Control::KeepUntil { position };
-    let item = MenuItem {
-        value: keep_until.value(),
-        label: if until.is_some() { "Keep until another day…" } else { "Keep until…" }.into(),
-        url: None,
-    };
+    let item =
+        keep_until.menu_item(if until.is_some() { "Keep until another day…" } else { "Keep until…" });
     let menu = Menu { action: keep_until.id(), items: vec![item], confirm: None };
     vec![
         Block::Checkboxes {

@@ -137,7 +137,7 @@ impl Dispatch {
         envelope: &Envelope,
         received_at: DateTime<Utc>,
     ) -> Option<Reply> {
-        match inbound::read(envelope, &self.socket.command, received_at) {
+        match inbound::read(envelope, &self.socket.api.workspace.terms.command, received_at) {
             Read::Nothing => Some(Reply::bare(id)),
             Read::Unreadable => {
                 self.unreadable(&envelope.kind, "unknown shape");

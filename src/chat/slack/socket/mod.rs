@@ -126,7 +126,6 @@ impl Watched {
 pub(super) struct Socket {
     pub(super) api: Arc<Api>,
     pub(super) clock: Clock,
-    pub(super) command: String,
     pub(super) timing: Timing,
     pub(super) watched: Watched,
 }

@@ -15,7 +15,8 @@ use slack_morphism::prelude::{
 use crate::chat::slack::inbound::Source;
 use crate::chat::slack::render;
 use crate::chat::{
-    Ack, Block, Card, ChatError, Inbound, Later, Modal, Prepared, ReplyTo, Response, Text, ViewRef, What,
+    Ack, Block, Card, ChatError, ChatTerms, Inbound, Later, Modal, Prepared, ReplyTo, Response, Text,
+    ViewRef, What,
 };
 use crate::scheduler::Class;
 
@@ -72,7 +73,8 @@ impl Dispatch {
         match ack {
             Ack::Done | Ack::Respond(Response::Nothing) => Reply::bare(id),
             Ack::FormErrors(errors) => {
-                let payload = form_errors(errors, &form.source.block_ids).filter(|_| form.takes_payload);
+                let payload = form_errors(errors, &form.source.block_ids, &self.socket.api.workspace.terms)
+                    .filter(|_| form.takes_payload);
                 if let Some(payload) = payload {
                     return Reply { ack: with_payload(id, &payload), then: None };
                 }
@@ -97,7 +99,7 @@ impl Dispatch {
     }
 
     fn update_ack(&self, id: &str, modal: &Modal) -> String {
-        let view = render::view(modal, &self.socket.api.me.team_url);
+        let view = render::view(modal, &self.socket.api.workspace);
         let update = SlackViewSubmissionResponse::Update(SlackViewSubmissionUpdateResponse { view });
         with_payload(id, &json!(update))
     }
@@ -170,14 +172,14 @@ fn stand_in(modal: &Modal) -> Modal {
 }
 
 /// Maps our names to the blocks of the form: a group of checkboxes shows its error at its first part.
-fn form_errors(errors: Vec<(String, Text)>, block_ids: &[String]) -> Option<Value> {
+fn form_errors(errors: Vec<(String, Text)>, block_ids: &[String], terms: &ChatTerms) -> Option<Value> {
     let mut by_block = HashMap::new();
     for (name, sentence) in errors {
         let part = render::first_part(&name);
         let block = [name, part].into_iter().find(|id| block_ids.contains(id));
         // An error about a block that isn't there would be dropped by Slack, and the form would close.
         if let Some(block) = block.or_else(|| block_ids.first().cloned()) {
-            by_block.entry(block).or_insert(sentence.to_plain());
+            by_block.entry(block).or_insert(sentence.to_plain_in(terms));
         }
     }
     if by_block.is_empty() {
