@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::MessageRef;
+use super::terms::{ChatTerms, ChatWord};
 
 /// A piece of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,41 +51,6 @@ pub enum Span {
         /// The label.
         label: String,
     },
-}
-
-/// What each chat system has a word of its own for. [`ChatTerms`] has the words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChatWord {
-    /// Its name.
-    Name,
-    /// The right by which the bot is told people's addresses.
-    AddressRight,
-}
-
-/// The words of a chat system.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChatTerms {
-    /// Its name, as in "Slack".
-    pub name: &'static str,
-    /// What a command begins with, as in "/inactive-contractors".
-    pub command: String,
-    /// The right by which the bot is told people's addresses, as its admins know it.
-    pub address_right: &'static str,
-}
-
-impl ChatTerms {
-    /// Returns a command as it is typed.
-    pub fn command(&self, words: &str) -> String {
-        format!("{} {words}", self.command).trim_end().to_owned()
-    }
-
-    /// Returns the word as it is shown.
-    pub fn word(&self, word: ChatWord) -> Span {
-        match word {
-            ChatWord::Name => Span::Plain(self.name.to_owned()),
-            ChatWord::AddressRight => Span::Code(self.address_right.to_owned()),
-        }
-    }
 }
 
 /// A sentence or more: spans in order. A line feed in a [`Span::Plain`] breaks the line.

@@ -8,6 +8,7 @@ pub mod slack;
 
 mod card;
 mod input;
+mod terms;
 
 use std::collections::BTreeMap;
 
@@ -15,10 +16,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 pub use card::{
-    Block, Button, Card, ChatTerms, ChatWord, Choice, Confirm, FileRef, Home, Menu, MenuItem, Modal, ShareIn,
-    Span, Text, Tone, Upload, date_in_words, time_in_words,
+    Block, Button, Card, Choice, Confirm, FileRef, Home, Menu, MenuItem, Modal, ShareIn, Span, Text, Tone,
+    Upload, date_in_words, time_in_words,
 };
 pub use input::{Ack, FormState, Inbound, Later, Prepared, ReplyHandle, ReplyTo, Response, ViewRef, What};
+pub use terms::{AnswerTime, ChatTerms, ChatWord, Room};
 
 /// Where a message stands; given out by [`Chat::post`], kept by the workflow.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -125,6 +127,12 @@ pub enum ChatError {
 pub trait Chat: Send + Sync {
     /// Returns what the system calls things.
     fn terms(&self) -> &ChatTerms;
+
+    /// Returns how much fits on one screen of it.
+    fn room(&self) -> Room;
+
+    /// Returns how long it waits for an answer.
+    fn answer_time(&self) -> AnswerTime;
 
     /// Posts a card, marked so that [`Chat::find`] can find it again. In `thread` if given.
     async fn post(

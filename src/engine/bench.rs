@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::{
-    Card, Chat, ChatError, ChatTerms, ChatUser, Connection, FileRef, Home, Mark, Marked, MessageRef, ReplyTo,
-    ShareIn, Upload,
+    AnswerTime, Card, Chat, ChatError, ChatTerms, ChatUser, Connection, FileRef, Home, Mark, Marked,
+    MessageRef, ReplyTo, Room, ShareIn, Upload,
 };
 use crate::clock::Clock;
 use crate::domain::account::{Account, AccountId, UserType};
@@ -43,6 +43,12 @@ impl Chat for Nobody {
             address_right: "addresses",
         });
         &TERMS
+    }
+    fn room(&self) -> Room {
+        panic!("a screen")
+    }
+    fn answer_time(&self) -> AnswerTime {
+        AnswerTime(std::time::Duration::from_secs(3))
     }
     async fn post(
         &self,

@@ -13,6 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::authz;
 use crate::chat::{Ack, FormState, Inbound, Modal, Response, Text, ViewRef};
+use crate::domain::candidate::Candidate;
 use crate::domain::draft::{Change, Draft};
 use crate::domain::keep::{KeptUntil, Until};
 use crate::domain::person::Stranger;
@@ -119,7 +120,7 @@ impl Inbox {
         });
         Ok(match opened.await? {
             Some(Reviewed { request, candidates, draft: Some(draft) }) => {
-                Ok((drawn(&request, &candidates, &draft, None), place))
+                Ok((self.drawn(&request, &candidates, &draft, None), place))
             }
             Some(_) | None => Err(NotShown::Over(self.requests.no_such_request())),
         })
@@ -274,10 +275,15 @@ impl Inbox {
         }
         Ok(Ok(match &review {
             Some(Reviewed { request, candidates, draft: Some(draft) }) => {
-                drawn(request, candidates, draft, None)
+                self.drawn(request, candidates, draft, None)
             }
             Some(_) | None => review_dialog::over(memory.request, refusals::dialog_out_of_date(), None),
         }))
+    }
+
+    fn drawn(&self, request: &Request, candidates: &[Candidate], draft: &Draft, note: Option<Text>) -> Modal {
+        let rows = self.s.chat.room().dialog_rows;
+        review_dialog::modal(&review_dialog::View { request, candidates, draft, note, rows })
     }
 
     /// Puts the dialog on top that asks until when somebody is kept.
@@ -408,7 +414,7 @@ impl Inbox {
                 if draft.generation != memory.generation && request.state.awaits_decision() {
                     let note = Some(refusals::dialog_changed());
                     self.requests.settle(inbound, "the dialog had changed", None).await?;
-                    return Ok(replaced(drawn(&request, &candidates, &draft, note)));
+                    return Ok(replaced(self.drawn(&request, &candidates, &draft, note)));
                 }
                 let max = self
                     .s
@@ -488,16 +494,7 @@ fn put_away(drawings: &mut Drawings, view: &str, drawing: &Arc<Drawing>) {
     }
 }
 
-fn drawn(
-    request: &Request,
-    candidates: &[crate::domain::candidate::Candidate],
-    draft: &Draft,
-    note: Option<Text>,
-) -> Modal {
-    review_dialog::modal(&review_dialog::View { request, candidates, draft, note })
-}
-
-fn whole(review: Option<&Reviewed>) -> Option<(&Request, &[crate::domain::candidate::Candidate])> {
+fn whole(review: Option<&Reviewed>) -> Option<(&Request, &[Candidate])> {
     review.map(|review| (&review.request, review.candidates.as_slice()))
 }
 
@@ -508,11 +505,7 @@ fn until(policy: &Policy, state: &FormState) -> Option<Until> {
 }
 
 /// What a person is told in the dialog: what they can fix at its input, anything else in the dialog's place.
-fn answer(
-    id: i64,
-    refusal: &Refusal,
-    whole: Option<(&Request, &[crate::domain::candidate::Candidate])>,
-) -> Ack {
+fn answer(id: i64, refusal: &Refusal, whole: Option<(&Request, &[Candidate])>) -> Ack {
     let text = refusals::refusal(refusal);
     match refusal {
         Refusal::NotUntil { why, .. } => fault(form::at_fault(why), text),

@@ -1,7 +1,6 @@
 //! The menu beside a person on the card: details, keeping them at once, and giving a suspended account back.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::SubsecRound;
 
@@ -25,9 +24,6 @@ use crate::wording::actions::{About, Dialog, RowAction, RowEntry};
 use crate::wording::review_dialog::{self, form};
 use crate::wording::row_menu::undo_until;
 use crate::wording::{refusals, shown_who};
-
-/// How long a submission may wait for the identity provider; Slack wants its acknowledgement within 3 s.
-const LOOK_MAX: Duration = Duration::from_secs(2);
 
 impl Inbox {
     /// Takes a chosen item of a person's menu.
@@ -226,7 +222,10 @@ impl Inbox {
         };
         let fault = |text: Text| Ok(Ack::FormErrors(vec![(review_dialog::REASON.into(), text)]));
         // Both at once: neither may take what time there is.
-        let look = tokio::time::timeout(LOOK_MAX, self.s.identity.read(&candidate.shown.id));
+        let look = tokio::time::timeout(
+            self.s.chat.answer_time().to_read(),
+            self.s.identity.read(&candidate.shown.id),
+        );
         let (known, account) = tokio::join!(self.known(inbound, policy, &request), look);
         let known = match known? {
             Ok(known) => known,

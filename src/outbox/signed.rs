@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::chat::{
-    Ack, Block, Card, Chat, ChatError, ChatTerms, ChatUser, FileRef, Home, Later, Mark, Marked, MessageRef,
-    Modal, Prepared, ReplyTo, Response, ShareIn, Upload, What, date_in_words,
+    Ack, AnswerTime, Block, Card, Chat, ChatError, ChatTerms, ChatUser, FileRef, Home, Later, Mark, Marked,
+    MessageRef, Modal, Prepared, ReplyTo, Response, Room, ShareIn, Upload, What, date_in_words,
 };
 use crate::clock::Clock;
 use crate::domain::exemption::Granted;
@@ -235,6 +235,14 @@ pub(crate) fn sighting(marked: Marked) -> Option<Sighting> {
 impl Chat for Signed {
     fn terms(&self) -> &ChatTerms {
         self.chat.terms()
+    }
+
+    fn room(&self) -> Room {
+        self.chat.room()
+    }
+
+    fn answer_time(&self) -> AnswerTime {
+        self.chat.answer_time()
     }
 
     async fn post(

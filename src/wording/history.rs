@@ -2,14 +2,14 @@
 
 use chrono::NaiveDate;
 
-use crate::chat::{Block, Card, Span, Text};
+use crate::chat::{Block, Card, Room, Span, Text};
 use crate::domain::audit::AuditEvent;
 use crate::domain::digest::Tally;
 use crate::domain::report::{Listing, Report, SLICES_MAX, Slice, Step};
 use crate::domain::when::{Misread, UNDERSTOOD};
 use crate::store::Verified;
 use crate::wording::answers::{ask_button, event_line, list};
-use crate::wording::card::{PAGE_CHARS, paragraph_chars, starts};
+use crate::wording::card::starts;
 use crate::wording::{accounts, counted, refusals, span_of_time};
 
 /// The most characters of a picture's description.
@@ -28,9 +28,9 @@ pub struct Page<'a> {
 }
 
 /// How many of these events, from the first on, fit on one page of at most so many.
-pub fn fitting(events: &[AuditEvent], most: usize) -> usize {
-    let needed = events.iter().map(|event| paragraph_chars(&event_line(event)));
-    starts(needed, most, PAGE_CHARS).get(1).copied().unwrap_or(events.len())
+pub fn fitting(events: &[AuditEvent], most: usize, room: Room) -> usize {
+    let needed = events.iter().map(|event| room.of_paragraph(&event_line(event)));
+    starts(needed, most, room.page_chars).get(1).copied().unwrap_or(events.len())
 }
 
 /// The answer to `audit`.

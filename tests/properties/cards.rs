@@ -10,7 +10,7 @@ use inactive_contractors::domain::deciders::{Deciders, Unable};
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Decision, Request};
 use inactive_contractors::wording::before::Before;
-use inactive_contractors::wording::card::{PAGE, View, card};
+use inactive_contractors::wording::card::{View, card};
 use inactive_contractors::wording::{answers, notices};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -108,12 +108,13 @@ fn the_bots_own_cards_hold_hostile_people() {
         let denied = people.iter().map(|one| (one.shown.id.clone(), (1, denial.clone()))).collect();
         let by_email: Vec<_> = people.iter().map(Candidate::subject).collect();
         let before = Before { denied, ..Before::default() };
-        for page in 0..people.len().div_ceil(PAGE).max(1) {
+        for page in 0..people.len().div_ceil(ROOM.card_rows).max(1) {
             accepted(&card(&View {
                 paused: None,
                 deciders: Some(&deciders),
                 by_email: &by_email,
                 before: &before,
+                room: ROOM,
                 questions: &[],
                 successor: None,
                 request: &request,

@@ -5,16 +5,23 @@
 //! that a message ever showed is kept: people press buttons of a screen that is out of date.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
+use inactive_contractors::chat::slack::ROOM;
 use inactive_contractors::chat::{
-    Ack, Card, Chat, ChatError, ChatUser, FileRef, Home, Inbound, Mark, Marked, MessageRef, Modal, ReplyTo,
-    Response, ShareIn, Upload, ViewRef, What,
+    Ack, AnswerTime, Card, Chat, ChatError, ChatTerms, ChatUser, FileRef, Home, Inbound, Mark, Marked,
+    MessageRef, Modal, ReplyTo, Response, Room, ShareIn, Upload, ViewRef, What,
 };
 
 use crate::fate::Fate;
+
+static TERMS: LazyLock<ChatTerms> = LazyLock::new(|| ChatTerms {
+    name: "Slack",
+    command: "/inactive-contractors".to_owned(),
+    address_right: "users:read.email",
+});
 
 type Answer<T> = Result<T, ChatError>;
 
@@ -320,6 +327,18 @@ impl Slack {
 
 #[async_trait]
 impl Chat for Slack {
+    fn terms(&self) -> &ChatTerms {
+        &TERMS
+    }
+
+    fn room(&self) -> Room {
+        ROOM
+    }
+
+    fn answer_time(&self) -> AnswerTime {
+        AnswerTime(std::time::Duration::from_secs(3))
+    }
+
     async fn post(
         &self,
         channel: &str,

@@ -146,6 +146,7 @@ fn shown(
         deciders: None,
         by_email: &[],
         before: &crate::people::BEFORE,
+        room: ROOM,
     })
 }
 

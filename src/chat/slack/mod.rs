@@ -30,6 +30,7 @@ mod text;
 mod typed;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -37,18 +38,22 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::{
-    Card, Chat, ChatError, ChatTerms, ChatUser, Connection, FileRef, Handler, Home, Mark, Marked, MessageRef,
-    ReplyTo, ShareIn, Upload,
+    AnswerTime, Card, Chat, ChatError, ChatTerms, ChatUser, Connection, FileRef, Handler, Home, Mark, Marked,
+    MessageRef, ReplyTo, Room, ShareIn, Upload,
 };
 use crate::clock::Clock;
 
 pub use check::{Probe, REQUIRED_SCOPES, Scope};
+pub use render::ROOM;
 pub use settings::{Settings, Timing};
 pub use socket::Traffic;
 pub use text::NAME;
 
 use api::Api;
 use socket::{Socket, Watched};
+
+/// <https://docs.slack.dev/interactivity/handling-user-interaction#acknowledgment_response>
+const ANSWER_TIME: AnswerTime = AnswerTime(Duration::from_secs(3));
 
 /// A Slack workspace in which the bot is installed. Clones share everything.
 #[derive(Clone)]
@@ -154,6 +159,14 @@ impl std::fmt::Debug for Slack {
 impl Chat for Slack {
     fn terms(&self) -> &ChatTerms {
         &self.api.workspace.terms
+    }
+
+    fn room(&self) -> Room {
+        ROOM
+    }
+
+    fn answer_time(&self) -> AnswerTime {
+        ANSWER_TIME
     }
 
     async fn post(

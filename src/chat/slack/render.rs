@@ -21,11 +21,11 @@ use slack_morphism::prelude::{
 };
 use url::Url;
 
-use crate::chat::{Block, Button, Card, Choice, Confirm, Home, Menu, MenuItem, Modal, Text, Tone};
+use crate::chat::{Block, Button, Card, Choice, Confirm, Home, Menu, MenuItem, Modal, Room, Text, Tone};
 
 use super::escape::{clamp, is_unseen, tidy};
 use super::settings::is_trustworthy;
-use super::text::{Workspace, mrkdwn, rich};
+use super::text::{TOKEN_CHARS, Workspace, mrkdwn, rich};
 
 /// Slack calls 4000 good for the top-level text; ephemeral ones hold about 3000.
 const SUMMARY_CHARS_MAX: usize = 3000;
@@ -51,6 +51,20 @@ const TITLE_CHARS_MAX: usize = 24;
 const ALT_CHARS_MAX: usize = 2000;
 const MENU_ITEMS_MAX: usize = 5;
 const OPTIONS_MAX: usize = 100;
+
+/// How much the bot puts into one message or dialog, within these limits and with what stands around it: 25 rows of one
+/// block and a dozen blocks more, or 30 people of two.
+pub const ROOM: Room = Room {
+    card_rows: 25,
+    dialog_rows: 30,
+    paragraphs: 30,
+    page_chars: 10_500,
+    message_chars: 11_000,
+    paragraph_chars: SECTION_CHARS_MAX,
+    row_chars: 310,
+    token_chars: TOKEN_CHARS,
+    escaped_chars: "&amp;".len(),
+};
 
 /// Stands where a label came out empty: Slack refuses an empty one.
 const NO_WORDS: &str = "–";

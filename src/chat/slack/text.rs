@@ -20,7 +20,7 @@ use super::escape::{clamp, escape, escape_marked, escape_quoted, tidy};
 const QUOTED_CHARS_MAX: usize = 1000;
 
 /// What a mention, a date or a link is counted as against a limit: its label is at most about this long.
-const TOKEN_CHARS: usize = 30;
+pub(super) const TOKEN_CHARS: usize = 30;
 
 /// <https://docs.slack.dev/messaging/formatting-message-text#date-formatting>
 const TIME_FORMAT: &str = "{date_short_pretty} at {time}";

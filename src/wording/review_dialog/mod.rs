@@ -20,9 +20,6 @@ pub const REASON: &str = "reason";
 /// The most characters of a reason.
 pub const REASON_MAX: u32 = 500;
 
-/// People on one page: two blocks each, and a dozen for the rest, within Slack's 100.
-pub const PAGE: usize = 30;
-
 /// What the inputs of a dialog said.
 pub fn seen(memory: &Memory, state: &FormState, stamp: &str) -> Seen {
     let generation = memory.generation;
@@ -58,20 +55,22 @@ pub struct View<'a> {
     pub draft: &'a Draft,
     /// What they must know first.
     pub note: Option<Text>,
+    /// The most people on one page.
+    pub rows: usize,
 }
 
 /// The dialog as the draft has it.
 pub fn modal(view: &View) -> Modal {
-    let View { request, candidates, draft, note } = view;
+    let View { request, candidates, draft, note, rows } = view;
     let matching = draft.matching(candidates);
-    let pages = matching.len().div_ceil(PAGE).max(1);
+    let pages = matching.len().div_ceil(*rows).max(1);
     let page = (draft.page as usize).min(pages - 1);
     let mut blocks: Vec<Block> = note.iter().cloned().map(Block::Section).collect();
     blocks.push(Block::Section(question(request)));
     blocks.extend(resumed(draft));
     blocks.extend(controls(draft, matching.len(), candidates.len()));
     blocks.push(Block::Context(counts(view, matching.len(), page, pages)));
-    for candidate in matching.iter().skip(page * PAGE).take(PAGE) {
+    for candidate in matching.iter().skip(page * rows).take(*rows) {
         blocks.extend(person(view, candidate));
     }
     if pages > 1 {
