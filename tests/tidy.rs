@@ -24,7 +24,7 @@ const SERVICES: [&str; 8] =
     ["domain", "identity", "chat", "store", "forward", "clock", "scheduler", "wording"];
 
 /// What is above the workflow may import all of it: the wiring, what watches it from outside, the commands of the binary.
-const ROOF: [&str; 7] = ["bot", "cli", "exit", "lib", "main", "monitoring", "traces"];
+const ROOF: [&str; 8] = ["bot", "cli", "exit", "lib", "main", "messenger", "monitoring", "traces"];
 
 /// Adapters know their port and nothing of each other, and the port knows nothing of them.
 const ADAPTERS: [(&str, &str); 2] = [("identity", "okta"), ("chat", "slack")];
