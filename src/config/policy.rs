@@ -12,7 +12,10 @@ use crate::domain::schedule;
 use super::report::{nearest, quote};
 use super::section::{Found, Scale, Section, Span};
 use super::settings::{self, Shown};
-use super::{Surroundings, calendar, silence, tell};
+use super::{Surroundings, calendar, ids, silence, tell};
+
+/// How the ids of the chat system look.
+const IDS: ids::ChatIds = ids::SLACK;
 
 const INACTIVE_AFTER: Span = Span {
     key: "inactive_after",
@@ -318,20 +321,26 @@ fn exempt_attributes(section: &Section<'_>) -> Vec<ExemptAttribute> {
 fn own_accounts(section: &Section<'_>) -> OwnAccounts {
     let mut own = OwnAccounts::new();
     for item in section.tables("own_accounts", "policy.own_accounts").into_iter().flatten() {
-        let (slack, okta) = (item.text("slack"), item.text("okta"));
-        item.looks_like("slack", json!({ "pattern": slack_id("UW") }));
+        // Two spellings of one key.
+        let (slack, chat, okta) = (item.text("slack"), item.text("chat"), item.text("okta"));
+        for key in ["slack", "chat"] {
+            item.looks_like(key, json!({ "pattern": IDS.person.pattern() }));
+        }
         item.finish();
         let example =
             "own_accounts needs both: { slack = \"U0123ABCDEF\", okta = \"ada.ext@vendor.example\" }";
-        for key in ["slack", "okta"] {
-            missing(&item, key, example);
+        if item.position_of("chat").is_none() {
+            missing(&item, "slack", example);
+        } else if let Some(at) = item.position_of("slack") {
+            item.problem(at, "own_accounts has slack and chat, which are the same key; leave one out");
         }
-        let (Some(slack), Some(okta)) = (slack, okta) else { continue };
-        if !is_slack_id(&slack.value, "UW") {
-            let how = "a member id such as \"U0123ABCDEF\": in Slack open the person's profile, ⋮, \"Copy member ID\"";
-            item.problem(slack.at, &format!("own_accounts: {} must be {how}", quote(&slack.value)));
+        missing(&item, "okta", example);
+        let (Some(person), Some(okta)) = (slack.or(chat), okta) else { continue };
+        if !IDS.person.fits(&person.value) {
+            let (id, how) = (quote(&person.value), IDS.person.how);
+            item.problem(person.at, &format!("own_accounts: {id} must be {how}"));
         }
-        own.entry(slack.value).or_default().insert(okta.value);
+        own.entry(person.value).or_default().insert(okta.value);
     }
     own
 }
@@ -368,48 +377,32 @@ fn zone_hint(text: &str) -> String {
     }
 }
 
-/// How to find a channel's id in Slack.
-const CHANNEL_HOW: &str = "an id such as \"C0123ABCDEF\": in Slack click the channel's name and copy the id at the end of \"About\"";
-
 fn channel(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Option<String> {
     const VARIABLE: &str = "SLACK_CHANNEL";
+    let how = IDS.channel.how;
     let written = section.text("channel");
-    section.looks_like("channel", json!({ "pattern": slack_id("CG") }));
+    section.looks_like("channel", json!({ "pattern": IDS.channel.pattern() }));
     if let Some(Found { value, at }) = written {
-        if is_slack_id(&value, "CG") {
+        if IDS.channel.fits(&value) {
             return Some(value);
         }
-        section.problem(at, &format!("channel is {}, but must be {CHANNEL_HOW}", quote(&value)));
+        section.problem(at, &format!("channel is {}, but must be {how}", quote(&value)));
         return None;
     }
     match surroundings.variable(VARIABLE) {
-        Some(value) if is_slack_id(value, "CG") => {
+        Some(value) if IDS.channel.fits(value) => {
             section.settled("channel", Shown::Value(value.into()), &format!("${VARIABLE}"));
             return Some(value.to_owned());
         }
         Some(value) => {
-            section
-                .problem(section.at, &format!("{VARIABLE} is {}, but must be {CHANNEL_HOW}", quote(value)));
+            section.problem(section.at, &format!("{VARIABLE} is {}, but must be {how}", quote(value)));
         }
         None => {
-            let message = format!("a [[policy]] needs a channel, here or in {VARIABLE}: {CHANNEL_HOW}");
+            let message = format!("a [[policy]] needs a channel, here or in {VARIABLE}: {how}");
             missing(section, "channel", &message);
         }
     }
     None
-}
-
-/// Whether the text is one of Slack's ids that begin with one of these letters. Names are never in capitals.
-fn is_slack_id(text: &str, first: &str) -> bool {
-    let rest = text.bytes().skip(1);
-    text.len() > 1
-        && text.starts_with(|c| first.contains(c))
-        && rest.into_iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-}
-
-/// What [`is_slack_id`] accepts, as a regular expression for editors.
-fn slack_id(first: &str) -> String {
-    format!("^[{first}][A-Z0-9]+$")
 }
 
 /// A list of texts of which each looks like this.
@@ -470,21 +463,17 @@ pub(super) fn group(
     let Some(table) = section.table(key, name) else { return otherwise() };
     let (users, groups) = (table.list("users"), table.list("groups"));
     let channel_members = table.flag("channel_members", false);
-    table.looks_like("users", texts_like(&slack_id("UW")));
-    table.looks_like("groups", texts_like(&slack_id("S")));
+    table.looks_like("users", texts_like(&IDS.person.pattern()));
+    table.looks_like("groups", texts_like(&IDS.group.pattern()));
     table.finish();
     if !table.is_table() {
         return None;
     }
-    let user_how =
-        "a member id such as \"U0123ABCDEF\": in Slack open the person's profile, ⋮, \"Copy member ID\"";
-    let group_how =
-        "a user group's id such as \"S0123ABCDEF\", which ends the address of its page in Slack's People";
-    for user in users.iter().filter(|user| !is_slack_id(&user.value, "UW")) {
-        table.problem(user.at, &format!("{key}: {} must be {user_how}", quote(&user.value)));
+    for user in users.iter().filter(|user| !IDS.person.fits(&user.value)) {
+        table.problem(user.at, &format!("{key}: {} must be {}", quote(&user.value), IDS.person.how));
     }
-    for group in groups.iter().filter(|group| !is_slack_id(&group.value, "S")) {
-        table.problem(group.at, &format!("{key}: {} must be {group_how}", quote(&group.value)));
+    for group in groups.iter().filter(|group| !IDS.group.fits(&group.value)) {
+        table.problem(group.at, &format!("{key}: {} must be {}", quote(&group.value), IDS.group.how));
     }
     let people = People { users: values(users), groups: values(groups), channel_members };
     if people.is_empty() {

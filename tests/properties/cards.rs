@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use inactive_contractors::chat::Card;
+use inactive_contractors::chat::slack::ROOM;
 use inactive_contractors::chat::slack::fuzzing::message;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::domain::candidate::Candidate;

@@ -16,7 +16,6 @@ use inactive_contractors::domain::plan::{Assessed, Counts, Plan, Verdict};
 use inactive_contractors::domain::policy::Policy;
 use inactive_contractors::domain::request::{Decision, FirstApproval, Request, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Wish};
-use inactive_contractors::wording::card;
 use inactive_contractors::wording::card::{View, card};
 use inactive_contractors::wording::{answers, days_off, exemptions, history, outreach, row_menu};
 
