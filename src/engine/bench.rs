@@ -45,7 +45,17 @@ impl Chat for Nobody {
         &TERMS
     }
     fn room(&self) -> Room {
-        panic!("a screen")
+        Room {
+            card_rows: 25,
+            dialog_rows: 30,
+            paragraphs: 30,
+            page_chars: 10_500,
+            message_chars: 11_000,
+            paragraph_chars: 3000,
+            row_chars: 310,
+            token_chars: 30,
+            escaped_chars: 5,
+        }
     }
     fn answer_time(&self) -> AnswerTime {
         AnswerTime(std::time::Duration::from_secs(3))
