@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use secrecy::ExposeSecret as _;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::ChatError;
-use crate::chat::slack::{self, Slack};
+use crate::chat::slack;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Credential};
 use crate::domain::audit::{Action, Actor, Draft};
@@ -22,6 +21,7 @@ use crate::exit::Misconfigured;
 use crate::forward::Collector;
 use crate::identity::okta::{self, Okta};
 use crate::identity::{IdentityError, IdentityProvider as _};
+use crate::messenger::Messenger;
 use crate::monitoring::{AtWork, Supervisor, Watch};
 use crate::scheduler::Class;
 use crate::services::{Parts, Services};
@@ -89,24 +89,6 @@ pub fn okta_scopes(policies: &[Policy]) -> Vec<String> {
     .filter(|(_, needed)| *needed)
     .map(|(scope, _)| scope.to_owned())
     .collect()
-}
-
-fn same_tokens(one: &Config, other: &Config) -> bool {
-    let tokens = |config: &Config| {
-        [&config.slack.bot_token, &config.slack.app_token].map(|token| token.expose_secret().to_owned())
-    };
-    tokens(one) == tokens(other)
-}
-
-/// How the Slack adapter is configured.
-pub fn slack_settings(config: &Config) -> slack::Settings {
-    slack::Settings {
-        api_url: config.slack.api_url.clone(),
-        bot_token: config.slack.bot_token.clone(),
-        app_token: config.slack.app_token.clone(),
-        command: config.slack.command.clone(),
-        network: config.network.clone(),
-    }
 }
 
 /// The cryptography that TLS uses. Called first, because otherwise it depends on who builds a TLS configuration first.
@@ -188,10 +170,10 @@ struct Job {
     surveys: Arc<Surveys>,
 }
 
-/// A configuration that works: Slack took its tokens.
+/// A configuration that works: the chat system took its secrets.
 struct Ready {
     config: Config,
-    slack: Arc<Slack>,
+    messenger: Messenger,
     okta: Arc<Okta>,
     /// How the audit trail tells of it.
     how: Action,
@@ -227,11 +209,11 @@ impl Job {
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Ready>> {
         let engine = Arc::new(Engine::new(self.parts(&ready), Arc::clone(&self.surveys)));
-        let Ready { config, slack, okta, how } = ready;
+        let Ready { config, messenger, okta, how } = ready;
         engine.note_opening().await?;
         announce(&engine.s, how).await?;
         let at_work =
-            AtWork { engine: Arc::clone(&engine), slack: Arc::clone(&slack), okta: Arc::clone(&okta) };
+            AtWork { engine: Arc::clone(&engine), messenger: messenger.clone(), okta: Arc::clone(&okta) };
         self.watch.set_at_work(Some(at_work));
         Supervisor::ready();
         // The work goes on while the socket is down; either of the two ending ends the other.
@@ -240,9 +222,9 @@ impl Job {
         // For another configuration the work ends first: what people decide meanwhile is taken in to the end.
         let working = both.child_token();
         let socket = async {
-            let result = slack.run(Arc::new(engine.inbox()), both.clone()).await;
+            let result = messenger.run(Arc::new(engine.inbox()), both.clone()).await;
             both.cancel();
-            result.context("Slack ended the connection for good")
+            result.with_context(|| format!("{} ended the connection for good", Messenger::name(&config)))
         };
         let work = async {
             let result = Arc::clone(&engine).run(working.clone()).await;
@@ -283,15 +265,15 @@ impl Job {
     }
 
     fn parts(&self, ready: &Ready) -> Parts {
-        let Ready { config, slack, okta, .. } = ready;
+        let Ready { config, messenger, okta, .. } = ready;
         Parts {
             store: self.store.clone(),
-            chat: Arc::clone(slack) as Arc<dyn crate::chat::Chat>,
+            chat: messenger.chat(),
             identity: Arc::clone(okta) as Arc<dyn crate::identity::IdentityProvider>,
             clock: self.clock.clone(),
             policies: config.policies.clone(),
             concurrency: config.okta.concurrency as usize,
-            connection: slack.connection(),
+            connection: messenger.connection(),
         }
     }
 
@@ -355,20 +337,20 @@ impl Job {
         if let Some(error) = denied(&okta).await {
             return Err(error);
         }
-        let slack = self.slack(&config).await.context("Slack")?;
-        let tried = if same_tokens(old, &config) {
-            slack.may_connect().await
+        let messenger = self.messenger(&config).await.context(Messenger::name(&config))?;
+        let tried = if Messenger::same_secrets(old, &config) {
+            messenger.may_receive().await
         } else {
-            slack.try_socket().await.map(drop)
+            messenger.try_receiving().await
         };
         tried.context("Slack, with the app-level token")?;
         self.store.health().await.context("the database can't be written at the moment")?;
         warn(&config, &self.clock);
-        warn_of_everybody(&slack, &config).await;
-        Ok(Ready { config, slack: Arc::new(slack), okta, how: Action::ConfigurationReloaded })
+        warn_of_everybody(&messenger, &config).await;
+        Ok(Ready { config, messenger, okta, how: Action::ConfigurationReloaded })
     }
 
-    /// The configuration to try Slack with from now on, as far as it can be told while Slack can't be reached.
+    /// The configuration to try from now on, as far as it can be told while the chat system can't be reached.
     fn replace(
         &self,
         old: &Config,
@@ -383,20 +365,20 @@ impl Job {
         Ok((config, okta))
     }
 
-    async fn slack(&self, config: &Config) -> Result<Slack, ChatError> {
-        Slack::connect_with(slack_settings(config), self.patience.slack.clone(), self.clock.clone()).await
+    async fn messenger(&self, config: &Config) -> Result<Messenger, ChatError> {
+        Messenger::connect(config, self.patience.slack.clone(), self.clock.clone()).await
     }
 
-    /// Whether Slack lets us in; for what was `reloaded`, with the app-level token too, as in [`Self::prepare`].
-    async fn first_contact(&self, config: &Config, reloaded: bool) -> Result<Slack, ChatError> {
-        let slack = self.slack(config).await?;
+    /// Whether the chat system lets us in; for what was `reloaded`, with the app-level token too, as in [`Self::prepare`].
+    async fn first_contact(&self, config: &Config, reloaded: bool) -> Result<Messenger, ChatError> {
+        let messenger = self.messenger(config).await?;
         if reloaded {
-            slack.try_socket().await?;
+            messenger.try_receiving().await?;
         }
-        Ok(slack)
+        Ok(messenger)
     }
 
-    /// The first contact with Slack. A wrong token ends the start; a Slack that is down is waited for, or another
+    /// The first contact with the chat system. A wrong token ends the start; a system that is down is waited for, or another
     /// configuration. `None`: stopped while waiting.
     async fn connect(
         &self,
@@ -407,32 +389,28 @@ impl Job {
         let mut okta = self.okta(&config)?;
         let mut before = Vec::new();
         loop {
+            let name = Messenger::name(&config);
             let connected = tokio::select! {
                 () = stop.cancelled() => return Ok(None),
                 connected = self.first_contact(&config, !before.is_empty()) => connected,
             };
             let pause = match connected {
-                Ok(slack) => {
+                Ok(messenger) => {
                     let denied = if before.is_empty() { None } else { denied(&okta).await };
                     let (Some(error), Some(old)) = (denied, before.pop()) else {
-                        warn_of_everybody(&slack, &config).await;
-                        return Ok(Some(Ready {
-                            config,
-                            slack: Arc::new(slack),
-                            okta,
-                            how: Action::BotStarted,
-                        }));
+                        warn_of_everybody(&messenger, &config).await;
+                        return Ok(Some(Ready { config, messenger, okta, how: Action::BotStarted }));
                     };
                     self.refuse(&error);
                     (config, okta) = old;
                     self.patience.connect_pause
                 }
                 Err(ChatError::RateLimited(asked)) => {
-                    tracing::warn!(asked_s = asked.as_secs(), "Slack asks to wait; trying again then");
+                    tracing::warn!(asked_s = asked.as_secs(), "{name} asks to wait; trying again then");
                     asked.max(self.patience.connect_pause)
                 }
                 Err(error @ (ChatError::Unavailable(_) | ChatError::Ambiguous(_))) => {
-                    tracing::warn!(%error, "Slack can't be reached yet; trying again");
+                    tracing::warn!(%error, "{name} can't be reached yet; trying again");
                     self.patience.connect_pause
                 }
                 Err(
@@ -441,8 +419,9 @@ impl Job {
                     | ChatError::Channel(_)
                     | ChatError::Content(_)),
                 ) => {
-                    let error = anyhow::Error::new(error)
-                        .context("can't start with Slack; `inactive-contractors check` looks at each right");
+                    let error = anyhow::Error::new(error).context(format!(
+                        "can't start with {name}; `inactive-contractors check` looks at each right"
+                    ));
                     // One that was read meanwhile ends nothing: the one before it stands.
                     let Some(old) = before.pop() else { return Err(error) };
                     self.refuse(&error);
@@ -450,7 +429,7 @@ impl Job {
                     self.patience.connect_pause
                 }
             };
-            // The person who started it does not wait for Slack.
+            // The person who started it does not wait for that.
             Supervisor::ready();
             tokio::select! {
                 () = stop.cancelled() => return Ok(None),
@@ -486,7 +465,7 @@ fn may_become(old: &Config, read: Result<Config, ConfigError>) -> anyhow::Result
 
 /// Returns whether both systems are asked as before: then the surveys under way are as good for the next configuration.
 fn keeps_connections((config, okta): (&Config, &Arc<Okta>), next: &Ready) -> bool {
-    Arc::ptr_eq(okta, &next.okta) && slack_settings(config).same_as(&slack_settings(&next.config))
+    Arc::ptr_eq(okta, &next.okta) && Messenger::same_connection(config, &next.config)
 }
 
 /// Waits until nothing of the workflow is at work any more, or until `stop`.
@@ -507,24 +486,10 @@ fn collectors(config: &Config) -> Vec<Collector> {
     config.forward.iter().cloned().chain(heartbeat).collect()
 }
 
-async fn warn_of_everybody(slack: &Slack, config: &Config) {
-    for warning in everybody_approves(slack, &config.policies).await {
+async fn warn_of_everybody(messenger: &Messenger, config: &Config) {
+    for warning in messenger.everybody_approves(&config.policies).await {
         tracing::warn!("{warning}");
     }
-}
-
-/// A warning for each policy that anybody of the workspace can make themselves an approver of.
-pub async fn everybody_approves(slack: &Slack, policies: &[Policy]) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for policy in policies.iter().filter(|one| one.approvers.channel_members || one.admins.channel_members) {
-        if slack.anybody_may_join(&policy.channel).await == Some(true) {
-            let Policy { name, channel, .. } = policy;
-            warnings.push(format!(
-                "the members of {channel} decide for policy {name}, and the channel is public, so anyone who joins it may approve. Make it private, or name the approvers"
-            ));
-        }
-    }
-    warnings
 }
 
 /// One line of start-up truth, in the log and in the audit trail.

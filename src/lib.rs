@@ -21,6 +21,7 @@
 //! | [`inbox`] | what people send: buttons, dialogs, pages, and the limit on each person |
 //! | [`engine`] | the loop: it finds what the rows want and gives each its task; health |
 //! | [`monitoring`] | how the running bot is watched from outside; it changes nothing |
+//! | [`messenger`] | the chat system that a configuration names: its connection, and how that is looked at |
 //! | [`bot`] | the wiring that the binary and the sandbox share: one configuration after the other |
 //! | [`cli`], [`exit`] | a command of the binary in each file; how they end |
 //!
@@ -107,6 +108,7 @@ pub mod files;
 pub mod forward;
 pub mod identity;
 pub mod inbox;
+pub mod messenger;
 pub mod monitoring;
 pub mod net;
 pub mod outbox;

@@ -27,7 +27,7 @@ const WORKFLOW: [&str; 9] =
 const SERVICES: [&str; 7] = ["domain", "identity", "chat", "store", "clock", "scheduler", "wording"];
 
 /// What is above the workflow may import all of it: the wiring, what watches it from outside, the commands of the binary.
-const ROOF: [&str; 7] = ["bot", "cli", "exit", "lib", "main", "monitoring", "traces"];
+const ROOF: [&str; 8] = ["bot", "cli", "exit", "lib", "main", "messenger", "monitoring", "traces"];
 
 /// Adapters know their port and nothing of each other, and the port knows nothing of them.
 const ADAPTERS: [(&str, &str); 2] = [("identity", "okta"), ("chat", "slack")];
@@ -312,6 +312,36 @@ fn the_core_is_pure() {
             broken
                 .extend(impure.iter().filter(|word| line.contains(**word)).map(|word| (path.clone(), *word)));
         }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// The words of a chat system come from its adapter: its name, and what a command begins with.
+#[test]
+fn no_sentence_names_the_chat_system_or_its_way_to_write_commands() {
+    let rooms = [&WORKFLOW[..], &["wording", "domain"]].concat();
+    let mut broken = Vec::new();
+    for (path, text) in sources("src") {
+        if rooms.contains(&room(&path).as_str()) && !is_test_code(&path) {
+            let lines = code_of(&text);
+            let names_it = |line: &&str| {
+                line.contains("Slack") || line.contains("\"/inactive") || line.contains("`/inactive")
+            };
+            broken.extend(lines.lines().filter(names_it).map(|line| format!("{}: {line}", path.display())));
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// Only an action knows whether a press of its button opens a dialog, which a chat system may have to know beforehand.
+#[test]
+fn buttons_are_made_of_typed_actions() {
+    let mut broken = Vec::new();
+    for (path, text) in sources("src") {
+        let may = room(&path) == "chat" || is_test_code(&path) || path.ends_with("wording/actions.rs");
+        let code = code_of(&text);
+        let made = ["Button::new(", "opens: "].into_iter().filter(|made| !may && code.contains(made));
+        broken.extend(made.map(|made| format!("{} has {made}", path.display())));
     }
     assert!(broken.is_empty(), "{broken:#?}");
 }

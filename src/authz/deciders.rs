@@ -74,6 +74,7 @@ pub async fn look_up(
     so_far: &SoFar,
     clock: &Clock,
 ) -> anyhow::Result<LookedUp> {
+    let system = chat.terms().name;
     let members = chat.channel_members(&policy.channel).await;
     let (named, mut unable) = named(chat, policy, &members).await?;
     anyhow::ensure!(
@@ -93,7 +94,7 @@ pub async fn look_up(
     for (id, user) in users {
         let as_what = named.get(id).copied().unwrap_or_default();
         let Some(user) = user else {
-            unable.insert(Unable { who: id.clone(), why: "Slack no longer has this person".to_owned() });
+            unable.insert(Unable { who: id.clone(), why: format!("{system} no longer has this person") });
             continue;
         };
         let has_own = user.ids().any(|id| own_accounts.contains_key(id));
@@ -111,7 +112,7 @@ pub async fn look_up(
         } else if email.is_none() {
             unable.insert(Unable {
                 who,
-                why: "Slack gives no confirmed e-mail address for this person".to_owned(),
+                why: format!("{system} gives no confirmed e-mail address for this person"),
             });
         } else if members.is_ok() && !is_in_channel {
             unable.insert(Unable { who, why: "this person is not a member of the channel".to_owned() });
@@ -123,8 +124,8 @@ pub async fn look_up(
     }
     anyhow::ensure!(
         nameless.is_empty(),
-        "Slack gives no confirmed address of {}, who may decide, so nobody can tell which account is theirs and must \
-         not be suspended. Have them confirm their address in Slack, or name their account in own_accounts",
+        "{system} gives no confirmed address of {}, who may decide, so nobody can tell which account is theirs and must \
+         not be suspended. Have them confirm their address in {system}, or name their account in own_accounts",
         nameless.into_iter().take(NAMED_MAX).collect::<Vec<_>>().join(", ")
     );
     found.deciders.approvers.sort_by(|a, b| a.id.cmp(&b.id));
@@ -189,14 +190,16 @@ async fn named(
                     add(&members, How::InGroup);
                     continue;
                 }
-                Ok(_) => "this user group has no members",
-                Err(ChatError::NotFound(_)) => "Slack no longer has this user group",
+                Ok(_) => "this user group has no members".to_owned(),
+                Err(ChatError::NotFound(_)) => {
+                    format!("{} no longer has this user group", chat.terms().name)
+                }
                 Err(error) => {
                     return Err(error)
                         .with_context(|| format!("can't read the approvers' user group {group}"));
                 }
             };
-            unable.insert(Unable { who: group.clone(), why: why.to_owned() });
+            unable.insert(Unable { who: group.clone(), why });
         }
         if people.channel_members {
             let members = members.as_ref().map_err(Clone::clone);

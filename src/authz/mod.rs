@@ -21,12 +21,10 @@ use crate::domain::request::Voter;
 use crate::domain::settings::People;
 use crate::services::{Services, lock};
 
-/// How long a click may wait for the chat system to say who clicked; Slack wants its acknowledgement within 3 s.
-const IDENTIFY_MAX: Duration = Duration::from_millis(1800);
-
 /// Establishes who `user` is and what they may do for `policy`. Fails closed, and in time for an acknowledgement.
 pub async fn identify(authz: &Authz, policy: &Policy, user: &str) -> Result<Known, Stranger> {
-    match tokio::time::timeout(IDENTIFY_MAX, look_up(authz, policy, user)).await {
+    let time = authz.s.chat.answer_time().to_identify();
+    match tokio::time::timeout(time, look_up(authz, policy, user)).await {
         Ok(Ok(known)) => known,
         Ok(Err(error)) => Err(Stranger::CantTell(error.to_string())),
         Err(_) => Err(Stranger::CantTell("it did not answer in time".into())),

@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::MessageRef;
+use super::terms::{ChatTerms, ChatWord};
 
 /// A piece of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +12,13 @@ pub enum Span {
     Plain(String),
     /// Our own words, emphasised.
     Bold(String),
-    /// A value to be shown literally, such as a command to type.
+    /// A value to be shown literally.
     Code(String),
+    /// A command to type: its words without what a command begins with, which each chat system has its own way for. No
+    /// words stand for the command as such.
+    Command(String),
+    /// What the chat system has a word of its own for.
+    Chat(ChatWord),
     /// Somebody else's text: directory data, a person's reason. Never interpreted.
     Quoted(String),
     /// The name of the person or account that a line is about: somebody else's text too, emphasised where that is safe.
@@ -73,6 +79,18 @@ impl Text {
         self.with(Span::Plain(words.into()))
     }
 
+    /// Appends a command to type.
+    #[must_use]
+    pub fn command(self, words: impl Into<String>) -> Text {
+        self.with(Span::Command(words.into()))
+    }
+
+    /// Appends the chat system's name.
+    #[must_use]
+    pub fn chat_name(self) -> Text {
+        self.with(Span::Chat(ChatWord::Name))
+    }
+
     /// Appends somebody else's text.
     #[must_use]
     pub fn quoted(self, words: impl Into<String>) -> Text {
@@ -100,15 +118,28 @@ impl Text {
         self.with(Span::Login { login: login.into(), is_name: true })
     }
 
-    /// The words without any markup, for places that take none: a terminal, a form's error.
+    /// The words without any markup, in the chat system's terms: for places of it that take none, such as a form's error.
+    pub fn to_plain_in(&self, terms: &ChatTerms) -> String {
+        let in_terms = self.0.iter().map(|span| match span {
+            Span::Command(words) => Span::Plain(terms.command(words)),
+            Span::Chat(word) => terms.word(*word),
+            other => other.clone(),
+        });
+        Text(in_terms.collect()).to_plain()
+    }
+
+    /// The words without any markup, for places outside of the chat system: a terminal, a log.
     pub fn to_plain(&self) -> String {
         let words = self.0.iter().map(|span| match span {
             Span::Plain(words)
             | Span::Bold(words)
             | Span::Code(words)
+            | Span::Command(words)
             | Span::Quoted(words)
             | Span::Name(words)
             | Span::Login { login: words, .. } => words.clone(),
+            Span::Chat(ChatWord::Name) => "the chat".to_owned(),
+            Span::Chat(ChatWord::AddressRight) => "people's e-mail addresses".to_owned(),
             Span::Mention { id, name } if name.is_empty() => id.clone(),
             Span::Mention { name, .. } => name.clone(),
             Span::Group(id) => id.clone(),
@@ -177,6 +208,8 @@ pub struct Button {
     pub url: Option<String>,
     /// What a screen reader says instead of the label, at most 75 characters: which of several alike it is.
     pub about: Option<String>,
+    /// Whether a press opens a dialog. Some chat systems have to know when they draw it.
+    pub opens: bool,
 }
 
 impl Button {
@@ -190,6 +223,7 @@ impl Button {
             confirm: None,
             url: None,
             about: None,
+            opens: false,
         }
     }
 }
@@ -214,6 +248,8 @@ pub struct MenuItem {
     pub label: String,
     /// An https address that opens. The choice is sent all the same.
     pub url: Option<String>,
+    /// Whether choosing it opens a dialog. Some chat systems have to know when they draw it.
+    pub opens: bool,
 }
 
 /// One choice of a group of checkboxes.

@@ -1,8 +1,12 @@
 //! What people send, and how it is answered at once.
 
-use chrono::{DateTime, Utc};
+use std::fmt;
 
-use super::{MessageRef, Modal};
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{Card, MessageRef, Modal, Text};
 
 /// Where a reply that only one person sees goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,22 +15,33 @@ pub struct ReplyTo {
     pub user: String,
     /// The channel that they are looking at, if any.
     pub channel: Option<String>,
-    /// The platform's one-off address for replies to this input, if it gave one. A secret: never logged.
+    /// Where the platform itself takes replies to this input, if it said so.
     pub handle: Option<ReplyHandle>,
+}
+
+/// Where a platform takes replies to one input. Only its adapter can read it. It is a secret: its Debug hides it.
+#[derive(Clone, Debug)]
+pub struct ReplyHandle(SecretString);
+
+impl ReplyHandle {
+    /// Wraps what the adapter needs for a reply.
+    pub fn new(reply_at: impl Into<SecretString>) -> ReplyHandle {
+        ReplyHandle(reply_at.into())
+    }
+
+    /// Returns what the adapter wrapped.
+    pub(super) fn reveal(&self) -> &str {
+        self.0.expose_secret()
+    }
 }
 
 impl PartialEq for ReplyHandle {
     fn eq(&self, other: &Self) -> bool {
-        use secrecy::ExposeSecret;
-        self.0.expose_secret() == other.0.expose_secret()
+        self.reveal() == other.reveal()
     }
 }
 
 impl Eq for ReplyHandle {}
-
-/// The platform's one-off address for replies. A secret: its Debug hides it.
-#[derive(Clone, Debug)]
-pub struct ReplyHandle(pub secrecy::SecretString);
 
 /// Something that a person sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +69,6 @@ pub enum What {
         action: String,
         /// The button's value.
         value: String,
-        /// Lets a modal be opened within 3 s of the click.
-        trigger: String,
     },
     /// A button of a modal was pressed, a menu item chosen, or an input changed that acts at once.
     ModalClick {
@@ -71,8 +84,6 @@ pub enum What {
         value: String,
         /// What was typed and ticked so far.
         state: FormState,
-        /// Lets another modal be pushed on top within 3 s of the click.
-        trigger: String,
         /// When the person did it, by the platform's clock: of two clicks the later one has the greater stamp.
         stamp: String,
     },
@@ -82,8 +93,6 @@ pub enum What {
         action: String,
         /// The value.
         value: String,
-        /// Lets a modal be opened within 3 s of the click.
-        trigger: String,
     },
     /// A modal was submitted.
     Submission {
@@ -117,8 +126,6 @@ pub enum What {
 pub struct ViewRef {
     /// The view's id.
     pub id: String,
-    /// Guards an update against a race.
-    pub hash: Option<String>,
 }
 
 /// What a modal's inputs hold, by name.
@@ -131,12 +138,81 @@ pub struct FormState {
 }
 
 /// The immediate answer to an input; sending it is the acknowledgement.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Ack {
     /// Received and, where it is a decision, committed.
     Done,
     /// A submission was refused: one sentence per input name; nothing typed is lost.
-    FormErrors(Vec<(String, String)>),
-    /// A submission is answered with another modal in place of this one.
-    ReplaceModal(Modal),
+    FormErrors(Vec<(String, Text)>),
+    /// Received, and the person gets this.
+    Respond(Response),
+    /// Received. What the person gets takes look-ups that carry no decision, so an adapter may acknowledge first.
+    Later(Later),
+}
+
+/// What a person gets for an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// Nothing that they don't see anyway.
+    Nothing,
+    /// A reply that only they see.
+    Reply(Card),
+    /// A dialog.
+    Open(Modal),
+    /// A dialog on top of the one that the input came from; at most three lie on each other.
+    Push(Modal),
+    /// A dialog in place of the one that the input came from.
+    Replace(Modal),
+    /// The submitted dialog closes, and the one below it shows this.
+    Back {
+        /// The dialog below.
+        below: ViewRef,
+        /// What it shows.
+        modal: Modal,
+    },
+}
+
+impl Response {
+    /// The same with another dialog, if it shows one.
+    #[must_use]
+    pub fn map_modal(self, f: impl FnOnce(Modal) -> Modal) -> Response {
+        match self {
+            Response::Open(modal) => Response::Open(f(modal)),
+            Response::Push(modal) => Response::Push(f(modal)),
+            Response::Replace(modal) => Response::Replace(f(modal)),
+            Response::Back { below, modal } => Response::Back { below, modal: f(modal) },
+            other @ (Response::Nothing | Response::Reply(_)) => other,
+        }
+    }
+}
+
+/// A response that is being prepared.
+pub struct Later(BoxFuture<'static, Prepared>);
+
+/// A response that is ready to be shown.
+pub struct Prepared {
+    /// What the person gets.
+    pub response: Response,
+    /// What they are told if that can't be shown.
+    pub otherwise: Card,
+    /// Dropped by the adapter once the response is shown or can't be: others may wait for that.
+    pub until_shown: Option<Box<dyn Send>>,
+}
+
+impl Later {
+    /// Makes a response of what prepares it.
+    pub fn new(work: impl Future<Output = Prepared> + Send + 'static) -> Later {
+        Later(Box::pin(work))
+    }
+
+    /// Prepares the response.
+    pub async fn prepared(self) -> Prepared {
+        self.0.await
+    }
+}
+
+impl fmt::Debug for Later {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Later")
+    }
 }

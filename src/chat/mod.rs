@@ -8,6 +8,7 @@ pub mod slack;
 
 mod card;
 mod input;
+mod terms;
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,8 @@ pub use card::{
     Block, Button, Card, Choice, Confirm, FileRef, Home, Menu, MenuItem, Modal, ShareIn, Span, Text, Tone,
     Upload, date_in_words, time_in_words,
 };
-pub use input::{Ack, FormState, Inbound, ReplyHandle, ReplyTo, ViewRef, What};
+pub use input::{Ack, FormState, Inbound, Later, Prepared, ReplyHandle, ReplyTo, Response, ViewRef, What};
+pub use terms::{AnswerTime, ChatTerms, ChatWord, Room};
 
 /// Where a message stands; given out by [`Chat::post`], kept by the workflow.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -123,6 +125,15 @@ pub enum ChatError {
 /// A chat system.
 #[async_trait]
 pub trait Chat: Send + Sync {
+    /// Returns what the system calls things.
+    fn terms(&self) -> &ChatTerms;
+
+    /// Returns how much fits on one screen of it.
+    fn room(&self) -> Room;
+
+    /// Returns how long it waits for an answer.
+    fn answer_time(&self) -> AnswerTime;
+
     /// Posts a card, marked so that [`Chat::find`] can find it again. In `thread` if given.
     async fn post(
         &self,
@@ -153,15 +164,6 @@ pub trait Chat: Send + Sync {
 
     /// Replaces the answer whose button was pressed, no matter who sees it, such as to turn its page. Best effort.
     async fn revise(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError>;
-
-    /// Opens a modal for the person whose click carried `trigger`.
-    async fn open_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError>;
-
-    /// Replaces an open modal.
-    async fn update_modal(&self, view: &ViewRef, modal: &Modal) -> Result<(), ChatError>;
-
-    /// Puts a modal on top of the one whose click carried `trigger`; at most three lie on each other.
-    async fn push_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError>;
 
     /// The id of the channel for direct messages with a person. Opening it twice is opening it once.
     async fn open_direct(&self, user: &str) -> Result<String, ChatError>;
@@ -199,7 +201,8 @@ pub trait Chat: Send + Sync {
     fn other_connections(&self) -> u64;
 }
 
-/// What handles inputs. The transport calls it concurrently and sends the returned [`Ack`] when it is done.
+/// What handles inputs. The transport calls it concurrently and sends the returned [`Ack`] when it is done. A dialog is
+/// part of that answer: no chat system has to be able to open one of its own accord.
 #[async_trait]
 pub trait Handler: Send + Sync {
     /// Handles one input. Returning is acknowledging, so a decision is committed before this returns.

@@ -8,8 +8,9 @@ use serde_json::json;
 
 use crate::authz::deciders;
 use crate::authz::state::{LookedUp, SoFar};
-use crate::bot::{everybody_approves, install_crypto, okta_settings, slack_settings};
-use crate::chat::slack::{Probe, Slack};
+use crate::bot::{install_crypto, okta_settings};
+use crate::chat::Chat;
+use crate::chat::slack::{self, Probe, Timing};
 use crate::cli::audit::broken;
 use crate::cli::status;
 use crate::cli::terminal::{BAD, GOOD, Progress, WARNING, printable, put, show, styled};
@@ -21,6 +22,7 @@ use crate::engine::health::others_in_words;
 use crate::exit::Exit;
 use crate::identity::IdentityProvider;
 use crate::identity::okta::Okta;
+use crate::messenger::Messenger;
 use crate::store::{OpenError, Store};
 use crate::wording::days_off;
 use crate::wording::deciders::{lack_in_words, unable_in_words};
@@ -96,64 +98,64 @@ async fn look(config: &Config) -> Vec<Line> {
         let warning = days_off::list_ends(policy, clock.now())?.to_plain();
         Some(Line::warning(format!("policy {}", policy.name), warning))
     }));
-    lines.extend(slack(config, &clock).await);
+    lines.extend(chat(config, &clock).await);
     lines.extend(okta(config, &clock).await);
     lines.push(database(config, &clock).await);
     lines
 }
 
-async fn slack(config: &Config, clock: &Clock) -> Vec<Line> {
-    match Slack::connect(slack_settings(config), clock.clone()).await {
-        Ok(slack) => {
+async fn chat(config: &Config, clock: &Clock) -> Vec<Line> {
+    match Messenger::connect(config, Timing::default(), clock.clone()).await {
+        Ok(messenger) => {
             let channels: Vec<String> = config.policies.iter().map(|policy| policy.channel.clone()).collect();
-            let mut probes = slack.probe(&channels).await;
-            let (socket, connections) = socket(config, &slack).await;
+            let mut probes = messenger.probe(&channels).await;
+            let (socket, connections) = socket(config, &messenger).await;
             probes.extend(socket);
-            let warnings = everybody_approves(&slack, &config.policies).await;
+            let warnings = messenger.everybody_approves(&config.policies).await;
             let mut lines: Vec<Line> =
                 probes.into_iter().map(|probe| Line::new(probe.what, probe.result)).collect();
             lines.extend(warnings.into_iter().map(|text| Line::warning("approvers", text)));
             lines.extend(connections);
             for policy in &config.policies {
-                let (line, accounts) = approvers(&slack, policy, clock).await;
+                let (line, accounts) = approvers(&*messenger.chat(), policy, clock).await;
                 lines.extend(line);
                 lines.extend(by_email(config, policy, &accounts, clock).await);
             }
             lines
         }
-        Err(error) => vec![Line::new("Slack", Err(error.to_string()))],
+        Err(error) => vec![Line::new(Messenger::name(config), Err(error.to_string()))],
     }
 }
 
 /// Returns whether a socket can be opened, and whether anybody else is connected to the app. A bot that runs knows
 /// both, and may lose an input to a second socket; where none does, a connection of our own finds out.
-async fn socket(config: &Config, slack: &Slack) -> (Vec<Probe>, Option<Line>) {
+async fn socket(config: &Config, messenger: &Messenger) -> (Vec<Probe>, Option<Line>) {
     let others = match status::ask(&config.database).await {
         Ok(status) => Some(status["other_connections"].as_u64().unwrap_or_default()),
         Err(error) => match error.root_cause().downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
             Some(ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
-                let (probes, counted) = slack.probe_socket().await;
+                let (probes, counted) = messenger.probe_connection().await;
                 return (probes, counted.map(|counted| connections(counted.saturating_sub(1))));
             }
             // It runs, and is for others to ask.
             Some(_) | None => None,
         },
     };
-    (vec![slack.probe_token().await], others.map(connections))
+    (vec![messenger.probe_receiving().await], others.map(connections))
 }
 
 fn connections(others: u64) -> Line {
     let found = match others {
         0 => "no other bot is connected to this app".to_owned(),
-        others => format!("warning: {}", others_in_words(others)),
+        others => format!("warning: {}", others_in_words(slack::NAME, others)),
     };
     Line::new("Slack connections", Ok(found))
 }
 
 /// Returns whether enough of those that are named can decide, and the names of their accounts. `None`: all of them can.
-async fn approvers(slack: &Slack, policy: &Policy, clock: &Clock) -> (Option<Line>, BTreeSet<String>) {
+async fn approvers(chat: &dyn Chat, policy: &Policy, clock: &Clock) -> (Option<Line>, BTreeSet<String>) {
     let what = format!("approvers of {}", policy.name);
-    let found = match deciders::look_up(slack, policy, &SoFar::default(), clock).await {
+    let found = match deciders::look_up(chat, policy, &SoFar::default(), clock).await {
         Ok(found) => found,
         // What a sweep would say, and end with.
         Err(error) => return (Some(Line::new(what, Err(format!("{error:#}")))), BTreeSet::new()),
@@ -262,7 +264,7 @@ async fn read_through(store: &Store, how: &str) -> Result<String, String> {
         Ok(Ok(verified)) => match (verified.broken_at, &lineage.stopped) {
             (None, Some(stop)) => Err(format!(
                 "{how}, but it is stopped: {}; an admin resumes it in Slack with `/inactive-contractors resume`",
-                reason(&lineage, stop)
+                reason(&lineage, stop, slack::NAME)
             )),
             (None, None) => {
                 Ok(format!("{how} and is intact; the audit trail verifies up to event {}", verified.events))

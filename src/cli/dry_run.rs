@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::bot::{install_crypto, okta_settings, slack_settings};
-use crate::chat::slack::Slack;
+use crate::bot::{install_crypto, okta_settings};
+use crate::chat::slack::Timing;
 use crate::chat::{Connection, Text};
 use crate::cli::terminal::{BAD, FAINT, GOOD, HEADING, Progress, WARNING, printable, put, show, styled};
 use crate::clock::Clock;
@@ -22,6 +22,7 @@ use crate::domain::policy::Policy;
 use crate::engine::Engine;
 use crate::exit::{Exit, Misconfigured, Usage};
 use crate::identity::okta::Okta;
+use crate::messenger::Messenger;
 use crate::scheduler::Class;
 use crate::services::Parts;
 use crate::store::Store;
@@ -44,15 +45,15 @@ pub async fn run(config: &Config, only: Option<&str>, json: bool) -> anyhow::Res
         anyhow::bail!(Usage(format!("there is no policy {}", only.unwrap_or_default())));
     }
     let store = Store::open_copy(&config.database)?;
-    let slack = Slack::connect(slack_settings(config), clock.clone())
+    let messenger = Messenger::connect(config, Timing::default(), clock.clone())
         .await
-        .context("the approvers' accounts are looked up in Slack")?;
+        .with_context(|| format!("the approvers' accounts are looked up in {}", Messenger::name(config)))?;
     let okta =
         Okta::new(okta_settings(config), clock.clone()).context(Misconfigured("the Okta credential"))?;
     let (_, connection) = watch::channel(Connection::Closed);
     let parts = Parts {
         store,
-        chat: Arc::new(slack),
+        chat: messenger.chat(),
         identity: Arc::new(okta),
         clock: clock.clone(),
         policies,

@@ -21,7 +21,7 @@ impl Commands {
         text: &str,
         channel: &str,
     ) -> anyhow::Result<Ack> {
-        let line = match Line::typed(text) {
+        let line = match Line::typed(text, &self.s.chat.terms().command) {
             Ok(line) => line,
             Err(card) => {
                 self.outbox.whisper_card(inbound.reply.clone(), card);

@@ -5,6 +5,7 @@ use crate::chat::Text;
 use crate::commands::Commands;
 use crate::domain::account::Account;
 use crate::domain::policy::Policy;
+use crate::wording::history::cant_find_person;
 use crate::wording::refusals;
 
 impl Commands {
@@ -64,11 +65,11 @@ impl Commands {
         let id = id.split('|').next().unwrap_or(id);
         match self.s.chat.user(id).await {
             Ok(user) => user.email.ok_or_else(|| {
-                Text::plain("Slack doesn't tell me that person's e-mail address. Use their login instead.")
+                Text::default()
+                    .chat_name()
+                    .then(" doesn't tell me that person's e-mail address. Use their login instead.")
             }),
-            Err(error) => {
-                Err(Text::plain("I can't look that person up in Slack now: ").sentence(error.to_string()))
-            }
+            Err(error) => Err(cant_find_person(&error.to_string())),
         }
     }
 }

@@ -41,7 +41,7 @@ pub struct Understood {
 
 /// Reads what a person types who may ask about `policies`, of which there is at least one.
 pub fn typed(text: &str, policies: &[&Policy], now: DateTime<Utc>) -> Read {
-    match Line::typed(text) {
+    match Line::typed(text, "/bot") {
         Ok(line) => read(line.command.unwrap_or(Command::Status), policies, now),
         Err(card) => Read::Refused(card),
     }

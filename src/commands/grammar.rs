@@ -1,6 +1,6 @@
 //! What can be typed. The doc comments of `Command` are the help.
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 use crate::authz::rights::Role;
 use crate::chat::Card;
@@ -11,7 +11,6 @@ use crate::scheduler::Class;
 /// Finds inactive contractor accounts, asks for approval here, and suspends what is approved.
 #[derive(Debug, Parser)]
 #[command(
-    name = "/inactive-contractors",
     no_binary_name = true,
     disable_version_flag = true,
     color = clap::ColorChoice::Never,
@@ -27,11 +26,15 @@ pub(crate) struct Line {
 
 impl Line {
     /// Reads a line as a person types it. `Err` is the answer to a line that can't be read.
-    pub(crate) fn typed(text: &str) -> Result<Line, Card> {
-        let mut grammar = Line::command();
+    /// `command` is what it begins with, as the help shows it.
+    pub(crate) fn typed(text: &str, command: &str) -> Result<Line, Card> {
+        let mut grammar = Line::command().bin_name(command);
+        let parser = grammar.clone();
         grammar.build();
         let arguments = typed::arguments(text, &grammar).map_err(|mistake| mistakes::said(&mistake))?;
-        Line::try_parse_from(&arguments).map_err(|error| mistakes::answer(&error, &arguments, &grammar))
+        let parsed = parser.try_get_matches_from(&arguments);
+        let read = parsed.and_then(|matches| Line::from_arg_matches(&matches));
+        read.map_err(|error| mistakes::answer(&error, &arguments, &grammar))
     }
 
     /// As a button of an answer carries it: only what changes nothing.

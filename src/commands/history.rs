@@ -87,7 +87,7 @@ impl Commands {
         if let Some(after) = cursor.after {
             let query = AuditQuery { after_seq: Some(after), limit, ..query.clone() };
             let mut events = self.s.store.audit_onward(query).await?;
-            let fitting = wording::fitting(&events, AUDIT_PAGE as usize);
+            let fitting = wording::fitting(&events, AUDIT_PAGE as usize, self.s.chat.room());
             if events.len() > fitting {
                 events.truncate(fitting);
                 events.reverse();
@@ -97,7 +97,7 @@ impl Commands {
         }
         let before_seq = cursor.before.filter(|_| cursor.after.is_none());
         let mut events = self.s.store.audit(AuditQuery { before_seq, limit, ..query.clone() }).await?;
-        let fitting = wording::fitting(&events, AUDIT_PAGE as usize);
+        let fitting = wording::fitting(&events, AUDIT_PAGE as usize, self.s.chat.room());
         let older = events.len() > fitting;
         events.truncate(fitting);
         Ok((events, before_seq.is_some(), older))

@@ -296,6 +296,7 @@ impl Commands {
         account: &Account,
         why: NotRestored,
     ) -> anyhow::Result<()> {
+        let no_email = format!("{} gives no e-mail address for them", self.s.chat.terms().name);
         let why = match why {
             NotRestored::NotOurs => "the bot did not suspend it, and the person is not an admin",
             NotRestored::OwnAccount => "own account",
@@ -304,7 +305,7 @@ impl Commands {
             NotRestored::Protected => {
                 "protected: an administrator, the bot itself, or on the break-glass list"
             }
-            NotRestored::NoEmail => "Slack gives no e-mail address for them",
+            NotRestored::NoEmail => no_email.as_str(),
             NotRestored::NotSuspended | NotRestored::NoReason | NotRestored::ReasonTooLong => return Ok(()),
         };
         let event = Draft {

@@ -4,8 +4,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use crate::chat::ReplyTo;
 use crate::commands::Commands;
 use crate::commands::state::WAITING_MAX;
@@ -23,23 +21,14 @@ impl Commands {
         let Ok(queued) = Arc::clone(&questions.queue).try_acquire_owned() else {
             return self.outbox.whisper(reply, refusals::busy(WAITING_MAX));
         };
-        let answered = Arc::clone(&questions.answered);
-        self.background_soon(Class::Question, reply, async move {
-            let _places: (OwnedSemaphorePermit, _) = (queued, answered.acquire_owned().await);
-            work.await
-        });
-    }
-
-    /// Does something for one person in the background. Nothing is lost when the workflow ends first, and they ask again.
-    pub(crate) fn background_soon(
-        self: &Arc<Self>,
-        class: Class,
-        reply: ReplyTo,
-        work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
-    ) {
         let (this, to) = (Arc::clone(self), reply.clone());
-        self.outbox.background(class, reply, async move {
-            if let Some(done) = this.s.soon_unless_ended(work).await {
+        self.outbox.background(Class::Question, reply, async move {
+            // Nothing is lost when the workflow ends first, and they ask again.
+            let answered = async {
+                let _places = (queued, this.questions.answered.acquire().await);
+                work.await
+            };
+            if let Some(done) = this.s.soon_unless_ended(answered).await {
                 return done;
             }
             this.outbox.whisper(to, refusals::ask_again());

@@ -18,14 +18,14 @@ pub(crate) struct Questions {
     /// One for each question that is here at all.
     pub(super) queue: Arc<Semaphore>,
     /// One for each that is answered now.
-    pub(super) answered: Arc<Semaphore>,
+    pub(super) answered: Semaphore,
 }
 
 impl Default for Questions {
     fn default() -> Self {
         Questions {
             queue: Arc::new(Semaphore::new(ANSWERED_AT_ONCE + WAITING_MAX)),
-            answered: Arc::new(Semaphore::new(ANSWERED_AT_ONCE)),
+            answered: Semaphore::new(ANSWERED_AT_ONCE),
         }
     }
 }

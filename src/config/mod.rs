@@ -17,6 +17,7 @@ mod connect;
 mod duration;
 mod forward;
 mod ics;
+mod ids;
 mod network;
 mod policy;
 mod report;

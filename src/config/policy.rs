@@ -15,7 +15,7 @@ use super::report::quote;
 use super::section::{Found, Scale, Section, Span};
 use super::settings::{self, Shown};
 use super::surroundings::Surroundings;
-use super::values::{group, is_slack_id, slack_id, texts_like, values};
+use super::values::{IDS, group, texts_like, values};
 use super::{calendar, silence, tell};
 
 const INACTIVE_AFTER: Span = Span {
@@ -318,20 +318,26 @@ fn exempt_attributes(section: &Section<'_>) -> Vec<ExemptAttribute> {
 fn own_accounts(section: &Section<'_>) -> OwnAccounts {
     let mut own = OwnAccounts::new();
     for item in section.tables("own_accounts", "policy.own_accounts").into_iter().flatten() {
-        let (slack, okta) = (item.text("slack"), item.text("okta"));
-        item.looks_like("slack", json!({ "pattern": slack_id("UW") }));
+        // Two spellings of one key.
+        let (slack, chat, okta) = (item.text("slack"), item.text("chat"), item.text("okta"));
+        for key in ["slack", "chat"] {
+            item.looks_like(key, json!({ "pattern": IDS.person.pattern() }));
+        }
         item.finish();
         let example =
             "own_accounts needs both: { slack = \"U0123ABCDEF\", okta = \"ada.ext@vendor.example\" }";
-        for key in ["slack", "okta"] {
-            missing(&item, key, example);
+        if item.position_of("chat").is_none() {
+            missing(&item, "slack", example);
+        } else if let Some(at) = item.position_of("slack") {
+            item.problem(at, "own_accounts has slack and chat, which are the same key; leave one out");
         }
-        let (Some(slack), Some(okta)) = (slack, okta) else { continue };
-        if !is_slack_id(&slack.value, "UW") {
-            let how = "a member id such as \"U0123ABCDEF\": in Slack open the person's profile, ⋮, \"Copy member ID\"";
-            item.problem(slack.at, &format!("own_accounts: {} must be {how}", quote(&slack.value)));
+        missing(&item, "okta", example);
+        let (Some(person), Some(okta)) = (slack.or(chat), okta) else { continue };
+        if !IDS.person.fits(&person.value) {
+            let (id, how) = (quote(&person.value), IDS.person.how);
+            item.problem(person.at, &format!("own_accounts: {id} must be {how}"));
         }
-        own.entry(slack.value).or_default().insert(okta.value);
+        own.entry(person.value).or_default().insert(okta.value);
     }
     own
 }
@@ -368,31 +374,28 @@ fn zone_hint(text: &str) -> String {
     }
 }
 
-/// How to find a channel's id in Slack.
-const CHANNEL_HOW: &str = "an id such as \"C0123ABCDEF\": in Slack click the channel's name and copy the id at the end of \"About\"";
-
 fn channel(section: &Section<'_>, surroundings: &Surroundings<'_>) -> Option<String> {
     const VARIABLE: &str = "SLACK_CHANNEL";
+    let how = IDS.channel.how;
     let written = section.text("channel");
-    section.looks_like("channel", json!({ "pattern": slack_id("CG") }));
+    section.looks_like("channel", json!({ "pattern": IDS.channel.pattern() }));
     if let Some(Found { value, at }) = written {
-        if is_slack_id(&value, "CG") {
+        if IDS.channel.fits(&value) {
             return Some(value);
         }
-        section.problem(at, &format!("channel is {}, but must be {CHANNEL_HOW}", quote(&value)));
+        section.problem(at, &format!("channel is {}, but must be {how}", quote(&value)));
         return None;
     }
     match surroundings.variable(VARIABLE) {
-        Some(value) if is_slack_id(value, "CG") => {
+        Some(value) if IDS.channel.fits(value) => {
             section.settled("channel", Shown::Value(value.into()), &format!("${VARIABLE}"));
             return Some(value.to_owned());
         }
         Some(value) => {
-            section
-                .problem(section.at, &format!("{VARIABLE} is {}, but must be {CHANNEL_HOW}", quote(value)));
+            section.problem(section.at, &format!("{VARIABLE} is {}, but must be {how}", quote(value)));
         }
         None => {
-            let message = format!("a [[policy]] needs a channel, here or in {VARIABLE}: {CHANNEL_HOW}");
+            let message = format!("a [[policy]] needs a channel, here or in {VARIABLE}: {how}");
             missing(section, "channel", &message);
         }
     }

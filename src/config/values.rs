@@ -4,21 +4,12 @@ use serde_json::{Value, json};
 
 use crate::domain::settings::People;
 
+use super::ids;
 use super::report::quote;
 use super::section::{Found, Section};
 
-/// Whether the text is one of Slack's ids that begin with one of these letters. Names are never in capitals.
-pub(super) fn is_slack_id(text: &str, first: &str) -> bool {
-    let rest = text.bytes().skip(1);
-    text.len() > 1
-        && text.starts_with(|c| first.contains(c))
-        && rest.into_iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-}
-
-/// What [`is_slack_id`] accepts, as a regular expression for editors.
-pub(super) fn slack_id(first: &str) -> String {
-    format!("^[{first}][A-Z0-9]+$")
-}
+/// How the ids of the chat system look.
+pub(super) const IDS: ids::ChatIds = ids::SLACK;
 
 /// A list of texts of which each looks like this.
 pub(super) fn texts_like(pattern: &str) -> Value {
@@ -35,21 +26,17 @@ pub(super) fn group(
     let Some(table) = section.table(key, name) else { return otherwise() };
     let (users, groups) = (table.list("users"), table.list("groups"));
     let channel_members = table.flag("channel_members", false);
-    table.looks_like("users", texts_like(&slack_id("UW")));
-    table.looks_like("groups", texts_like(&slack_id("S")));
+    table.looks_like("users", texts_like(&IDS.person.pattern()));
+    table.looks_like("groups", texts_like(&IDS.group.pattern()));
     table.finish();
     if !table.is_table() {
         return None;
     }
-    let user_how =
-        "a member id such as \"U0123ABCDEF\": in Slack open the person's profile, ⋮, \"Copy member ID\"";
-    let group_how =
-        "a user group's id such as \"S0123ABCDEF\", which ends the address of its page in Slack's People";
-    for user in users.iter().filter(|user| !is_slack_id(&user.value, "UW")) {
-        table.problem(user.at, &format!("{key}: {} must be {user_how}", quote(&user.value)));
+    for user in users.iter().filter(|user| !IDS.person.fits(&user.value)) {
+        table.problem(user.at, &format!("{key}: {} must be {}", quote(&user.value), IDS.person.how));
     }
-    for group in groups.iter().filter(|group| !is_slack_id(&group.value, "S")) {
-        table.problem(group.at, &format!("{key}: {} must be {group_how}", quote(&group.value)));
+    for group in groups.iter().filter(|group| !IDS.group.fits(&group.value)) {
+        table.problem(group.at, &format!("{key}: {} must be {}", quote(&group.value), IDS.group.how));
     }
     let people = People { users: values(users), groups: values(groups), channel_members };
     if people.is_empty() {

@@ -1,6 +1,6 @@
 //! An engine on a database of its own, with nobody behind its ports: for the tests beside the code.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::{
-    Card, Chat, ChatError, ChatUser, Connection, FileRef, Home, Mark, Marked, MessageRef, Modal, ReplyTo,
-    ShareIn, Upload, ViewRef,
+    AnswerTime, Card, Chat, ChatError, ChatTerms, ChatUser, Connection, FileRef, Home, Mark, Marked,
+    MessageRef, ReplyTo, Room, ShareIn, Upload,
 };
 use crate::clock::Clock;
 use crate::domain::account::{Account, AccountId, UserType};
@@ -38,6 +38,30 @@ struct Nobody;
 
 #[async_trait]
 impl Chat for Nobody {
+    fn terms(&self) -> &ChatTerms {
+        static TERMS: LazyLock<ChatTerms> = LazyLock::new(|| ChatTerms {
+            name: "Chat",
+            command: "/bot".to_owned(),
+            address_right: "addresses",
+        });
+        &TERMS
+    }
+    fn room(&self) -> Room {
+        Room {
+            card_rows: 25,
+            dialog_rows: 30,
+            paragraphs: 30,
+            page_chars: 10_500,
+            message_chars: 11_000,
+            paragraph_chars: 3000,
+            row_chars: 310,
+            token_chars: 30,
+            escaped_chars: 5,
+        }
+    }
+    fn answer_time(&self) -> AnswerTime {
+        AnswerTime(std::time::Duration::from_secs(3))
+    }
     async fn post(
         &self,
         _: &str,
@@ -67,15 +91,6 @@ impl Chat for Nobody {
     }
     async fn revise(&self, _: &ReplyTo, _: &Card) -> Result<(), ChatError> {
         panic!("a revision")
-    }
-    async fn open_modal(&self, _: &str, _: &Modal) -> Result<(), ChatError> {
-        panic!("a modal")
-    }
-    async fn update_modal(&self, _: &ViewRef, _: &Modal) -> Result<(), ChatError> {
-        panic!("a modal")
-    }
-    async fn push_modal(&self, _: &str, _: &Modal) -> Result<(), ChatError> {
-        panic!("a modal")
     }
     async fn open_direct(&self, _: &str) -> Result<String, ChatError> {
         panic!("a direct message")

@@ -119,13 +119,15 @@ pub struct LastSweep {
 }
 
 impl Vitals {
-    /// Of a bot that has its database, and waits for Slack.
-    pub async fn of_a_start(store: &Store, at: DateTime<Utc>) -> Vitals {
+    /// Of a bot that has its database, and waits for the chat system of this name.
+    pub async fn of_a_start(store: &Store, chat: &str, at: DateTime<Utc>) -> Vitals {
         let (alive, database) = sign_of_database(store, at).await;
-        let mut wrong = vec!["Slack has not been reached since the start or the last reload".to_owned()];
+        let mut wrong = vec![format!("{chat} has not been reached since the start or the last reload")];
         wrong.extend(database.why.as_ref().map(|why| format!("the database: {why}")));
         let lineage = store.lineage();
-        wrong.extend(lineage.stopped.as_ref().map(|stop| format!("stopped: {}", reason(&lineage, stop))));
+        wrong.extend(
+            lineage.stopped.as_ref().map(|stop| format!("stopped: {}", reason(&lineage, stop, chat))),
+        );
         let unknown = Sign { ok: None, at: None, why: None };
         Vitals {
             at,
@@ -145,10 +147,10 @@ impl Vitals {
 }
 
 /// Says what it means that the chat system counts connections that are not ours.
-pub fn others_in_words(count: u64) -> String {
+pub fn others_in_words(chat: &str, count: u64) -> String {
     let connections = if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") };
     format!(
-        "Slack counts {connections} to this app besides this bot's: another bot with the same app-level token, or one \
+        "{chat} counts {connections} to this app besides this bot's: another bot with the same app-level token, or one \
          that crashed, receives some of the clicks, and this bot never sees them. Stop the other bot, or give each bot its own app"
     )
 }
@@ -201,7 +203,11 @@ impl Engine {
         let mut wrong = Vec::new();
         let away = self.away();
         if let Some(away) = away.filter(|away| *away > AWAY_MAX) {
-            wrong.push(format!("Slack has not been connected for {} s", away.as_secs()));
+            wrong.push(format!(
+                "{} has not been connected for {} s",
+                self.s.chat.terms().name,
+                away.as_secs()
+            ));
         }
         let slack = Sign {
             ok: Some(away.is_none()),
@@ -219,7 +225,9 @@ impl Engine {
         let (answers, database) = sign_of_database(&self.s.store, at).await;
         wrong.extend(database.why.as_ref().map(|why| format!("the database: {why}")));
         let other_connections = self.s.chat.other_connections();
-        wrong.extend((other_connections > 0).then(|| others_in_words(other_connections)));
+        wrong.extend(
+            (other_connections > 0).then(|| others_in_words(self.s.chat.terms().name, other_connections)),
+        );
         wrong.extend(self.lineage_is_wrong());
         let (hung, stuck) = self.stuck(at);
         let mut vitals = Vitals {
@@ -423,7 +431,7 @@ mod tests {
         let bench = still_with(seen);
         let engine = &bench.engine;
         let is_wrong = |vitals: &Vitals| {
-            vitals.wrong.iter().any(|what| what.starts_with("Slack has not been connected for"))
+            vitals.wrong.iter().any(|what| what.starts_with("Chat has not been connected for"))
         };
         engine.note_pulse();
         advance(AWAY_MAX).await;
@@ -478,7 +486,8 @@ mod tests {
 
     /// What the rows say at that moment.
     async fn read_at(engine: &Engine, at: DateTime<Utc>) -> Vitals {
-        let mut vitals = Vitals { wrong: Vec::new(), ..Vitals::of_a_start(&engine.s.store, at).await };
+        let mut vitals =
+            Vitals { wrong: Vec::new(), ..Vitals::of_a_start(&engine.s.store, "Chat", at).await };
         engine.read_vitals(&mut vitals).await.unwrap();
         vitals
     }

@@ -180,8 +180,8 @@ impl Engine {
         if lineage.stopped.is_none() {
             tracing::error!(
                 channel,
-                why = wording::reason(&lineage, &stop),
-                "THE DATABASE IS NOT THE LATEST: nothing is executed until an admin resumes in Slack"
+                why = wording::reason(&lineage, &stop, self.s.chat.terms().name),
+                "THE DATABASE IS NOT THE LATEST: nothing is executed until an admin resumes"
             );
         }
         if let Err(error) = self.s.store.stop(stop).await {
@@ -197,8 +197,9 @@ impl Engine {
         let stopped = lineage.stopped.as_ref();
         let mut wrong: Vec<String> = stopped
             .map(|stop| {
-                let reason = wording::reason(&lineage, stop);
-                format!("stopped: {reason}; nothing is executed until an admin resumes in Slack")
+                let chat = self.s.chat.terms().name;
+                let reason = wording::reason(&lineage, stop, chat);
+                format!("stopped: {reason}; nothing is executed until an admin resumes in {chat}")
             })
             .into_iter()
             .collect();

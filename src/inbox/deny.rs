@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::chat::{Ack, FormState, Inbound, Text};
+use crate::chat::{Ack, FormState, Inbound, Modal, Text};
 use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::exemption;
 use crate::domain::request::Verb;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Made};
 use crate::request::decision::Press;
-use crate::scheduler::Class;
 use crate::store::AuditContext;
 use crate::wording::refusals;
 use crate::wording::review_dialog::{REASON, form};
@@ -19,37 +18,28 @@ impl Inbox {
         self: &Arc<Self>,
         inbound: &Inbound,
         request: i64,
-        list_hash: &str,
-        trigger: &str,
-    ) {
+        list_hash: String,
+    ) -> Ack {
         let (this, inbound) = (Arc::clone(self), inbound.clone());
-        let (list_hash, trigger) = (list_hash.to_owned(), trigger.to_owned());
-        // Slack opens it for three seconds only, and it carries a decision, so no question goes before it.
-        self.commands.background_soon(Class::Action, inbound.reply.clone(), async move {
-            if let Some(text) = this.open_denial(&inbound, request, &list_hash, &trigger).await? {
-                this.outbox.whisper(inbound.reply, text);
-            }
-            Ok(())
-        });
+        self.later(async move { this.denial(&inbound, request, &list_hash).await.map(Made::opened) })
     }
 
-    /// Opens the dialog. `Some`: none is opened, and why.
-    async fn open_denial(
+    /// Returns the dialog. `Err`: there is none, and why.
+    async fn denial(
         &self,
         inbound: &Inbound,
         id: i64,
         list_hash: &str,
-        trigger: &str,
-    ) -> anyhow::Result<Option<Text>> {
+    ) -> anyhow::Result<Result<Modal, Text>> {
         let Some((request, candidates)) = self.s.store.request(id).await? else {
-            return Ok(Some(refusals::no_such_request()));
+            return Ok(Err(refusals::no_such_request()));
         };
         let Some(policy) = self.s.policy(&request.policy) else {
-            return Ok(Some(refusals::no_such_request()));
+            return Ok(Err(refusals::no_such_request()));
         };
         let known = match self.known(inbound, policy, &request).await? {
             Ok(known) => known,
-            Err(text) => return Ok(Some(text)),
+            Err(text) => return Ok(Err(text)),
         };
         if !known.voter.approver {
             let event = Draft {
@@ -64,11 +54,10 @@ impl Inbox {
             } else {
                 self.authz.append_try(AuditContext::of(&request), event).await?;
             }
-            return Ok(Some(refusals::not_allowed("deny a request", "approvers of this policy")));
+            return Ok(Err(refusals::not_allowed("deny a request", "approvers of this policy")));
         }
         let open = candidates.iter().filter(|candidate| candidate.state.is_open()).count();
-        self.s.chat.open_modal(trigger, &form::deny(id, list_hash, &policy.name, open)).await?;
-        Ok(None)
+        Ok(Ok(form::deny(id, list_hash, &policy.name, open)))
     }
 
     /// Denies a request as the dialog says: committed before this is acknowledged.
@@ -80,7 +69,7 @@ impl Inbox {
         state: &FormState,
     ) -> anyhow::Result<Ack> {
         let reason = Some(form::reason(state)).filter(|reason| !reason.is_empty());
-        let fault = |text: Text| Ok(Ack::FormErrors(vec![(REASON.into(), text.to_plain())]));
+        let fault = |text: Text| Ok(Ack::FormErrors(vec![(REASON.into(), text)]));
         if reason.as_deref().is_some_and(exemption::is_too_long) {
             return fault(crate::wording::exemptions::refusal(&exemption::Refusal::ReasonTooLong));
         }

@@ -12,13 +12,11 @@ impl Inbox {
         self: &Arc<Self>,
         inbound: &Inbound,
         pressed: ButtonAction,
-        trigger: &str,
     ) -> anyhow::Result<Ack> {
         match pressed {
             ButtonAction::Sweep { policy } => self.commands.sweep_pressed(inbound, &policy).await,
             ButtonAction::Request { what: RequestAction::Choose, request, list_hash } => {
-                self.open_review(inbound, request, &list_hash, trigger);
-                Ok(Ack::Done)
+                Ok(self.open_review(inbound, request, list_hash))
             }
             // The page has no others.
             other => Ok(self.unknown(inbound, &other.id())),

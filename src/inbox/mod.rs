@@ -11,11 +11,14 @@ mod row_menu;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument as _;
 
 use crate::authz::Authz;
 use crate::authz::rights::Role;
-use crate::chat::{Ack, FormState, Handler, Inbound, MessageRef, What};
+use crate::chat::{
+    Ack, FormState, Handler, Inbound, Later, MessageRef, Modal, Prepared, Response, Text, What,
+};
 use crate::commands::Commands;
 use crate::domain::audit::Person;
 use crate::domain::keep::KeptUntil;
@@ -36,20 +39,42 @@ use crate::wording::{lineage, refusals};
 /// So many dialogs are put together at once, which is more than a channel's worth of clicks. Each one has a whole list
 /// in memory, and what a flood takes of that stays with the process: glibc's allocator gives little of it back.
 /// mimalloc and jemalloc give more back, but have 12 MB and 2 MB more in use when the bot is idle.
-struct Dialogs(tokio::sync::Semaphore);
+struct Dialogs(Arc<Semaphore>);
 
 /// A place among them, for as long as a dialog is put together and shown.
-type Place<'a> = Option<tokio::sync::SemaphorePermit<'a>>;
+type Place = Option<OwnedSemaphorePermit>;
 
 impl Dialogs {
-    async fn place(&self) -> Place<'_> {
-        self.0.acquire().await.ok()
+    async fn place(&self) -> Place {
+        Arc::clone(&self.0).acquire_owned().await.ok()
     }
 }
 
 impl Default for Dialogs {
     fn default() -> Self {
-        Dialogs(tokio::sync::Semaphore::new(32))
+        Dialogs(Arc::new(Semaphore::new(32)))
+    }
+}
+
+/// What a person gets, and what others wait for until they see it.
+pub(crate) struct Made {
+    response: Response,
+    until_shown: Option<Box<dyn Send>>,
+}
+
+impl Made {
+    /// A response that nothing waits for.
+    fn of(response: Response) -> Made {
+        Made { response, until_shown: None }
+    }
+
+    fn reply(text: Text) -> Made {
+        Made::of(Response::Reply(refusals::note(text)))
+    }
+
+    /// A dialog, or why there is none.
+    fn opened(dialog: Result<Modal, Text>) -> Made {
+        dialog.map_or_else(Made::reply, |modal| Made::of(Response::Open(modal)))
     }
 }
 
@@ -141,18 +166,18 @@ impl Inbox {
             return self.not_of_this_database(&inbound, origin).await;
         }
         match &inbound.what {
-            What::Click { action, value, trigger, message } => match ButtonAction::decode(action, value) {
-                Some(pressed) => self.click(&inbound, message, pressed, trigger).await,
+            What::Click { action, value, message } => match ButtonAction::decode(action, value) {
+                Some(pressed) => self.click(&inbound, message, pressed).await,
                 None => Ok(self.unknown(&inbound, action)),
             },
-            What::ModalClick { view, kind, modal_value, action, value, state, trigger, stamp } => {
+            What::ModalClick { view, kind, modal_value, action, value, state, stamp } => {
                 let dialog = Dialog::decode(kind, modal_value);
                 let (Some(Dialog::Review(memory)), Some(control)) = (dialog, Control::decode(action, value))
                 else {
                     tracing::warn!(kind, action, "a control that isn't ours, or of another version");
                     return Ok(Ack::Done);
                 };
-                self.review_click(&inbound, Click { view, memory, control, state, trigger, stamp }).await
+                self.review_click(&inbound, Click { view, memory, control, state, stamp }).await
             }
             What::Submission { kind, modal_value, state, .. } => match Dialog::decode(kind, modal_value) {
                 Some(dialog) => self.submit(&inbound, dialog, state).await,
@@ -161,8 +186,8 @@ impl Inbox {
             What::Command { text, channel } => self.commands.command(&inbound, text, channel).await,
             What::HomeOpened => self.outbox.home_opened(&inbound).await,
             What::Joined { channel } => self.outbox.somebody_joined(channel).await.map(|()| Ack::Done),
-            What::HomeClick { action, value, trigger } => match ButtonAction::decode(action, value) {
-                Some(pressed) => self.home_click(&inbound, pressed, trigger).await,
+            What::HomeClick { action, value } => match ButtonAction::decode(action, value) {
+                Some(pressed) => self.home_click(&inbound, pressed).await,
                 None => Ok(self.unknown(&inbound, action)),
             },
         }
@@ -214,17 +239,16 @@ impl Inbox {
         inbound: &Inbound,
         message: &MessageRef,
         pressed: ButtonAction,
-        trigger: &str,
     ) -> anyhow::Result<Ack> {
         match pressed {
             ButtonAction::Request { what, request, list_hash } => {
-                self.request_click(inbound, what, request, list_hash, trigger).await
+                self.request_click(inbound, what, request, list_hash).await
             }
             ButtonAction::Page { request, page, .. } => {
                 self.turn_page_if_allowed(inbound, request, page);
                 Ok(Ack::Done)
             }
-            ButtonAction::Row(entry) => self.row_click(inbound, entry, trigger).await,
+            ButtonAction::Row(entry) => self.row_click(inbound, entry).await,
             ButtonAction::Answer { question, answer } => self.concern_click(inbound, question, answer).await,
             ButtonAction::Command { line, .. } => {
                 Ok(self.commands.ask_instead(inbound, &line, &message.channel))
@@ -239,7 +263,6 @@ impl Inbox {
         what: RequestAction,
         request: i64,
         list_hash: String,
-        trigger: &str,
     ) -> anyhow::Result<Ack> {
         let verb = match what {
             RequestAction::Suspend => Verb::Suspend { keep: [].into(), until: KeptUntil::default() },
@@ -249,14 +272,8 @@ impl Inbox {
             RequestAction::AskAgain => Verb::AskAgain,
             RequestAction::Retry => Verb::Retry { known: KnownForRetry::default() },
             RequestAction::GoLive => Verb::GoLive,
-            RequestAction::DenyWhy => {
-                self.ask_why_denied(inbound, request, &list_hash, trigger);
-                return Ok(Ack::Done);
-            }
-            RequestAction::Choose => {
-                self.open_review(inbound, request, &list_hash, trigger);
-                return Ok(Ack::Done);
-            }
+            RequestAction::DenyWhy => return Ok(self.ask_why_denied(inbound, request, list_hash)),
+            RequestAction::Choose => return Ok(self.open_review(inbound, request, list_hash)),
         };
         let press = Press { request, list_hash: Some(list_hash), verb, reason: None };
         let said = match self.requests.decide(inbound, press).await? {
@@ -267,6 +284,25 @@ impl Inbox {
             self.outbox.whisper(inbound.reply.clone(), text);
         }
         Ok(Ack::Done)
+    }
+
+    /// Answers with what is made after the acknowledgement where the chat system lets it wait, such as a dialog: it carries
+    /// no decision. The class is that of one all the same, for chat systems open dialogs for some seconds only.
+    fn later(self: &Arc<Self>, work: impl Future<Output = anyhow::Result<Made>> + Send + 'static) -> Ack {
+        // The workflow has not ended before this has.
+        let (this, handled) = (Arc::clone(self), self.s.tasks.token());
+        Ack::Later(Later::new(Class::Action.run(async move {
+            let _handled = handled;
+            let made = match this.s.soon_unless_ended(work).await {
+                Some(made) => made.unwrap_or_else(|error| {
+                    tracing::error!(error = format!("{error:#}"), "an answer could not be given");
+                    Made::reply(broken(&error))
+                }),
+                None => Made::reply(refusals::ask_again()),
+            };
+            let Made { response, until_shown } = made;
+            Prepared { response, otherwise: refusals::note(refusals::broken()), until_shown }
+        })))
     }
 
     /// Another page of the card for everybody, if the person who presses may see what is on it.

@@ -13,9 +13,6 @@ use crate::request::decision::turned_away;
 use crate::store::{AuditContext, Receipt};
 use crate::wording::{outreach, refusals};
 
-/// How long a click may wait for the chat system to say who clicked.
-const IDENTIFY_MAX: std::time::Duration = std::time::Duration::from_millis(1800);
-
 impl Inbox {
     /// Somebody pressed an answer. It is recorded before this returns; they are told what it means.
     pub(crate) async fn concern_click(
@@ -40,7 +37,8 @@ impl Inbox {
             self.s.store.settle(&inbound.key, "no such question", None, self.s.clock.now()).await?;
             return Ok(self.requests.no_such_request());
         };
-        let user = match tokio::time::timeout(IDENTIFY_MAX, self.s.chat.user(&inbound.user)).await {
+        let time = self.s.chat.answer_time().to_identify();
+        let user = match tokio::time::timeout(time, self.s.chat.user(&inbound.user)).await {
             Ok(Ok(user)) => user,
             Ok(Err(error)) => return self.answer_of_nobody(inbound, &question, &error.to_string()).await,
             Err(_) => return self.answer_of_nobody(inbound, &question, "it did not answer in time").await,

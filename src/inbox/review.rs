@@ -9,17 +9,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
+use tokio::sync::OwnedMutexGuard;
 
 use crate::authz;
-use crate::chat::{Ack, ChatError, FormState, Inbound, Modal, Text, ViewRef};
+use crate::chat::{Ack, FormState, Inbound, Modal, Response, Text, ViewRef};
+use crate::domain::candidate::Candidate;
 use crate::domain::draft::{Change, Draft};
 use crate::domain::keep::{KeptUntil, Until};
 use crate::domain::person::Stranger;
 use crate::domain::policy::Policy;
 use crate::domain::request::{self, Input, Refusal, Request, Verb, Voter};
-use crate::inbox::{Inbox, Place};
+use crate::inbox::{Inbox, Made, Place};
 use crate::request::decision::{Press, Turned};
-use crate::scheduler::Class;
 use crate::services::lock;
 use crate::store::{AuditContext, Reviewed};
 use crate::wording::actions::{About, Control, Dialog, Memory};
@@ -33,7 +34,22 @@ pub(crate) type Drawings = BTreeMap<String, Arc<Drawing>>;
 #[derive(Default)]
 pub(crate) struct Drawing {
     wanted: AtomicU64,
-    drawn: tokio::sync::Mutex<u64>,
+    drawn: Arc<tokio::sync::Mutex<u64>>,
+}
+
+/// Keeps other drawings of the dialog waiting until this one is shown.
+struct DrawingTurn {
+    inbox: Arc<Inbox>,
+    view: String,
+    drawing: Arc<Drawing>,
+    drawn: OwnedMutexGuard<u64>,
+    place: Place,
+}
+
+impl Drop for DrawingTurn {
+    fn drop(&mut self) {
+        put_away(&mut lock(&self.inbox.drawings), &self.view, &self.drawing);
+    }
 }
 
 /// A click in the dialog.
@@ -42,7 +58,6 @@ pub(crate) struct Click<'a> {
     pub(crate) memory: Memory,
     pub(crate) control: Control,
     pub(crate) state: &'a FormState,
-    pub(crate) trigger: &'a str,
     pub(crate) stamp: &'a str,
 }
 
@@ -63,17 +78,17 @@ impl NotShown {
 }
 
 impl Inbox {
-    /// Opens the dialog in the background: it decides nothing, and the click is acknowledged at once.
-    pub(crate) fn open_review(self: &Arc<Self>, inbound: &Inbound, id: i64, list_hash: &str, trigger: &str) {
-        let (inbound, list_hash, trigger) = (inbound.clone(), list_hash.to_owned(), trigger.to_owned());
-        let this = Arc::clone(self);
-        self.outbox.background(Class::Action, inbound.reply.clone(), async move {
-            match this.first_look(&inbound, id, &list_hash).await? {
-                Ok((modal, _place)) => this.s.chat.open_modal(&trigger, &modal).await?,
-                Err(not) => this.outbox.whisper(inbound.reply, not.text()),
-            }
-            Ok(())
-        });
+    /// Opens the dialog, which decides nothing.
+    pub(crate) fn open_review(self: &Arc<Self>, inbound: &Inbound, id: i64, list_hash: String) -> Ack {
+        let (this, inbound) = (Arc::clone(self), inbound.clone());
+        self.later(async move {
+            Ok(match this.first_look(&inbound, id, &list_hash).await? {
+                Ok((modal, place)) => {
+                    Made { response: Response::Open(modal), until_shown: Some(Box::new(place)) }
+                }
+                Err(not) => Made::reply(not.text()),
+            })
+        })
     }
 
     async fn first_look(
@@ -81,7 +96,7 @@ impl Inbox {
         inbound: &Inbound,
         id: i64,
         list_hash: &str,
-    ) -> anyhow::Result<Result<(Modal, Place<'_>), NotShown>> {
+    ) -> anyhow::Result<Result<(Modal, Place), NotShown>> {
         let (policy, voter) = match self.identified(inbound, id).await? {
             Ok(found) => found,
             Err(not) => return Ok(Err(not)),
@@ -105,7 +120,7 @@ impl Inbox {
         });
         Ok(match opened.await? {
             Some(Reviewed { request, candidates, draft: Some(draft) }) => {
-                Ok((drawn(&request, &candidates, &draft, None), place))
+                Ok((self.drawn(&request, &candidates, &draft, None), place))
             }
             Some(_) | None => Err(NotShown::Over(self.requests.no_such_request())),
         })
@@ -191,7 +206,7 @@ impl Inbox {
         inbound: &Inbound,
         click: Click<'_>,
     ) -> anyhow::Result<Ack> {
-        let Click { view, memory, control, state, trigger, stamp } = click;
+        let Click { view, memory, control, state, stamp } = click;
         let (now, change) = (self.s.clock.now(), control.change());
         let seen = review_dialog::seen(&memory, state, stamp);
         self.s
@@ -202,49 +217,48 @@ impl Inbox {
             })
             .await?;
         let (this, view, inbound) = (Arc::clone(self), view.clone(), inbound.clone());
-        let trigger = trigger.to_owned();
-        self.outbox.background(Class::Action, inbound.reply.clone(), async move {
-            let _place = this.dialogs.0.acquire().await;
+        Ok(self.later(async move {
             if let Control::KeepUntil { position } = control {
-                return this.ask_until(&inbound, &view, &memory, position, &trigger).await;
+                return this.ask_until(&inbound, &view, &memory, position).await;
             }
-            this.draw(&inbound, &view, &memory, change == Change::Tick).await
-        });
-        Ok(Ack::Done)
+            this.draw(&inbound, &view, &memory, change == Change::Tick, Response::Replace).await
+        }))
     }
 
     /// Draws the dialog from the draft as it is, after every drawing that began before. A tick needs no new look at the
     /// person's rights: it shows them nothing that they don't see already.
     async fn draw(
-        &self,
+        self: &Arc<Self>,
         inbound: &Inbound,
         view: &ViewRef,
         memory: &Memory,
         tick: bool,
-    ) -> anyhow::Result<()> {
+        shown_by: impl FnOnce(Modal) -> Response,
+    ) -> anyhow::Result<Made> {
         let drawing = Arc::clone(lock(&self.drawings).entry(view.id.clone()).or_default());
         let ticket = drawing.wanted.fetch_add(1, Ordering::SeqCst) + 1;
-        let result = {
-            let mut drawn = drawing.drawn.lock().await;
-            if *drawn >= ticket {
-                Ok(())
-            } else {
-                *drawn = drawing.wanted.load(Ordering::SeqCst);
-                self.draw_now(inbound, view, memory, tick).await
-            }
+        let drawn = Arc::clone(&drawing.drawn).lock_owned().await;
+        let (inbox, view) = (Arc::clone(self), view.id.clone());
+        let mut turn = DrawingTurn { inbox, view, drawing, drawn, place: None };
+        if *turn.drawn >= ticket {
+            return Ok(Made::of(Response::Nothing));
+        }
+        *turn.drawn = turn.drawing.wanted.load(Ordering::SeqCst);
+        turn.place = self.dialogs.place().await;
+        let response = match self.drawing(inbound, memory, tick).await? {
+            Ok(modal) => shown_by(modal),
+            Err(text) => Response::Reply(refusals::note(text)),
         };
-        put_away(&mut lock(&self.drawings), &view.id, &drawing);
-        result
+        Ok(Made { response, until_shown: Some(Box::new(turn)) })
     }
 
-    async fn draw_now(
+    /// Returns the dialog as it is to be shown. `Err`: it stays as it is, and why.
+    async fn drawing(
         &self,
         inbound: &Inbound,
-        view: &ViewRef,
         memory: &Memory,
         tick: bool,
-    ) -> anyhow::Result<()> {
-        let _place = self.dialogs.place().await;
+    ) -> anyhow::Result<Result<Modal, Text>> {
         let review = self.s.store.review(memory.request, &inbound.user).await?;
         // A person without a draft was never shown this dialog.
         let stands = review.as_ref().is_some_and(|review| {
@@ -253,72 +267,53 @@ impl Inbox {
         if !(tick && stands)
             && let Err(not) = self.may_review(inbound, memory.request, &memory.list_hash).await?
         {
-            match not {
-                NotShown::Over(why) => {
-                    let modal = review_dialog::over(memory.request, why, whole(review.as_ref()));
-                    return self.redraw(view, &modal).await;
-                }
+            return Ok(match not {
+                NotShown::Over(why) => Ok(review_dialog::over(memory.request, why, whole(review.as_ref()))),
                 // The ticks are kept; only the drawing waits for the next click.
-                NotShown::CantTell(text) => {
-                    self.s.chat.whisper(&inbound.reply, &refusals::note(text)).await?;
-                    return Ok(());
-                }
-            }
+                NotShown::CantTell(text) => Err(text),
+            });
         }
-        let modal = match &review {
+        Ok(Ok(match &review {
             Some(Reviewed { request, candidates, draft: Some(draft) }) => {
-                drawn(request, candidates, draft, None)
+                self.drawn(request, candidates, draft, None)
             }
             Some(_) | None => review_dialog::over(memory.request, refusals::dialog_out_of_date(), None),
-        };
-        self.redraw(view, &modal).await
+        }))
     }
 
-    async fn redraw(&self, view: &ViewRef, modal: &Modal) -> anyhow::Result<()> {
-        // Without the hash: drawings wait for each other, and the last one shows the newest.
-        let view = ViewRef { hash: None, ..view.clone() };
-        match self.s.chat.update_modal(&view, modal).await {
-            // Closed meanwhile.
-            Err(ChatError::NotFound(_)) => Ok(()),
-            // The draft is safe, and whatever is pressed next draws it.
-            Err(
-                error @ (ChatError::RateLimited(_) | ChatError::Unavailable(_) | ChatError::Ambiguous(_)),
-            ) => {
-                tracing::warn!(%error, "a dialog could not be drawn again");
-                Ok(())
-            }
-            done => Ok(done?),
-        }
+    fn drawn(&self, request: &Request, candidates: &[Candidate], draft: &Draft, note: Option<Text>) -> Modal {
+        let rows = self.s.chat.room().dialog_rows;
+        review_dialog::modal(&review_dialog::View { request, candidates, draft, note, rows })
     }
 
     /// Puts the dialog on top that asks until when somebody is kept.
     async fn ask_until(
-        &self,
+        self: &Arc<Self>,
         inbound: &Inbound,
         view: &ViewRef,
         memory: &Memory,
         position: u32,
-        trigger: &str,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Made> {
+        let may = self.may_review(inbound, memory.request, &memory.list_hash).await?;
+        let place = self.dialogs.place().await;
         let review = self.s.store.review(memory.request, &inbound.user).await?;
-        let policy = match self.may_review(inbound, memory.request, &memory.list_hash).await? {
+        let policy = match may {
             Ok((policy, _)) => policy,
             Err(NotShown::Over(why)) => {
                 let modal = review_dialog::over(memory.request, why, whole(review.as_ref()));
-                return self.redraw(view, &modal).await;
+                return Ok(Made::of(Response::Replace(modal)));
             }
-            Err(NotShown::CantTell(text)) => {
-                self.s.chat.whisper(&inbound.reply, &refusals::note(text)).await?;
-                return Ok(());
-            }
+            Err(NotShown::CantTell(text)) => return Ok(Made::reply(text)),
         };
-        let Some(Reviewed { candidates, draft: Some(draft), .. }) = review else {
-            return self.draw(inbound, view, memory, true).await;
-        };
-        let found = candidates.iter().find(|candidate| candidate.position == position);
-        let Some(candidate) = found.filter(|candidate| draft.may_choose(candidate)) else {
+        let choosable = review.and_then(|Reviewed { candidates, draft, .. }| {
+            let draft = draft?;
+            let candidate = candidates.into_iter().find(|candidate| candidate.position == position)?;
+            draft.may_choose(&candidate).then_some((candidate, draft))
+        });
+        let Some((candidate, draft)) = choosable else {
+            drop(place);
             // Kept meanwhile: the dialog says who did it.
-            return self.draw(inbound, view, memory, true).await;
+            return self.draw(inbound, view, memory, true, Response::Replace).await;
         };
         let about = About {
             request: memory.request,
@@ -330,11 +325,8 @@ impl Inbox {
         let day = before.map(|until| policy.last_day_before(until.ends_at));
         let day = day.unwrap_or_else(|| policy.day_to_keep_until(self.s.clock.now()));
         let reason = before.map(|until| until.reason.as_str()).unwrap_or_default();
-        self.s
-            .chat
-            .push_modal(trigger, &form::keep(&Dialog::KeepUntil(about), candidate, Some(day), reason))
-            .await?;
-        Ok(())
+        let modal = form::keep(&Dialog::KeepUntil(about), &candidate, Some(day), reason);
+        Ok(Made { response: Response::Push(modal), until_shown: Some(Box::new(place)) })
     }
 
     /// Takes over until when somebody is kept. It takes effect with the review.
@@ -347,11 +339,11 @@ impl Inbox {
         let (policy, voter) = match self.may_review(inbound, about.request, &about.list_hash).await? {
             Ok(found) => found,
             Err(NotShown::Over(why)) => {
-                return Ok(Ack::ReplaceModal(review_dialog::over(about.request, why, None)));
+                return Ok(replaced(review_dialog::over(about.request, why, None)));
             }
-            Err(NotShown::CantTell(text)) => return Ok(fault(review_dialog::REASON, &text)),
+            Err(NotShown::CantTell(text)) => return Ok(fault(review_dialog::REASON, text)),
         };
-        let Some(until) = until(policy, state) else { return Ok(fault(form::UNTIL, &form::no_day())) };
+        let Some(until) = until(policy, state) else { return Ok(fault(form::UNTIL, form::no_day())) };
         if let Some(ack) = self.would_refuse(inbound, policy, voter, &about, &until).await? {
             return Ok(ack);
         }
@@ -365,12 +357,12 @@ impl Inbox {
             })
             .await?;
         let (this, inbound) = (Arc::clone(self), inbound.clone());
-        self.outbox.background(Class::Action, inbound.reply.clone(), async move {
-            let view = ViewRef { id: about.below, hash: None };
+        Ok(self.later(async move {
+            let below = ViewRef { id: about.below };
             let memory = Memory { request: about.request, list_hash: about.list_hash, generation: 0 };
-            this.draw(&inbound, &view, &memory, true).await
-        });
-        Ok(Ack::Done)
+            let back = |modal| Response::Back { below: below.clone(), modal };
+            this.draw(&inbound, &below, &memory, true, back).await
+        }))
     }
 
     /// What the person would be told if they kept this one now.
@@ -383,11 +375,8 @@ impl Inbox {
         until: &Until,
     ) -> anyhow::Result<Option<Ack>> {
         let Some((request, candidates)) = self.s.store.request(about.request).await? else {
-            return Ok(Some(Ack::ReplaceModal(review_dialog::over(
-                about.request,
-                self.requests.no_such_request(),
-                None,
-            ))));
+            let over = review_dialog::over(about.request, self.requests.no_such_request(), None);
+            return Ok(Some(replaced(over)));
         };
         let wishes = [(about.position, until.clone())].into();
         let input = Input {
@@ -425,7 +414,7 @@ impl Inbox {
                 if draft.generation != memory.generation && request.state.awaits_decision() {
                     let note = Some(refusals::dialog_changed());
                     self.requests.settle(inbound, "the dialog had changed", None).await?;
-                    return Ok(Ack::ReplaceModal(drawn(&request, &candidates, &draft, note)));
+                    return Ok(replaced(self.drawn(&request, &candidates, &draft, note)));
                 }
                 let max = self
                     .s
@@ -441,7 +430,7 @@ impl Inbox {
                     Err(NotShown::Over(why) | NotShown::CantTell(why)) => why,
                     Ok(_) => refusals::dialog_out_of_date(),
                 };
-                return Ok(Ack::ReplaceModal(review_dialog::over(memory.request, why, None)));
+                return Ok(replaced(review_dialog::over(memory.request, why, None)));
             }
             // It has ended: the decision is refused, and says why.
             Some(_) | None => (Verb::Suspend { keep: [].into(), until: KeptUntil::default() }, None),
@@ -451,14 +440,14 @@ impl Inbox {
             Ok(_) => Ack::Done,
             // The day was asked for in a dialog that is closed by now.
             Err(Turned::Refused(refusal @ Refusal::NotUntil { .. })) => {
-                fault(review_dialog::REASON, &refusals::refusal(&refusal))
+                fault(review_dialog::REASON, refusals::refusal(&refusal))
             }
             Err(Turned::Refused(refusal)) => {
                 let whole = self.s.store.request(memory.request).await?;
                 let whole = whole.as_ref().map(|(request, candidates)| (request, candidates.as_slice()));
                 answer(memory.request, &refusal, whole)
             }
-            Err(Turned::Away(text)) => fault(review_dialog::REASON, &text),
+            Err(Turned::Away(text)) => fault(review_dialog::REASON, text),
         })
     }
 
@@ -474,7 +463,7 @@ impl Inbox {
             self.outbox.whisper(inbound.reply.clone(), self.requests.no_such_request());
             return Ok(Ack::Done);
         };
-        let Some(until) = until(policy, state) else { return Ok(fault(form::UNTIL, &form::no_day())) };
+        let Some(until) = until(policy, state) else { return Ok(fault(form::UNTIL, form::no_day())) };
         let until = KeptUntil { wishes: [(about.position, until)].into(), max: policy.exemption_max };
         let press = Press {
             request: about.request,
@@ -485,7 +474,7 @@ impl Inbox {
         Ok(match self.requests.decide(inbound, press).await? {
             Ok(_) => Ack::Done,
             Err(Turned::Refused(refusal)) => answer(about.request, &refusal, None),
-            Err(Turned::Away(text)) => fault(review_dialog::REASON, &text),
+            Err(Turned::Away(text)) => fault(review_dialog::REASON, text),
         })
     }
 }
@@ -505,16 +494,7 @@ fn put_away(drawings: &mut Drawings, view: &str, drawing: &Arc<Drawing>) {
     }
 }
 
-fn drawn(
-    request: &Request,
-    candidates: &[crate::domain::candidate::Candidate],
-    draft: &Draft,
-    note: Option<Text>,
-) -> Modal {
-    review_dialog::modal(&review_dialog::View { request, candidates, draft, note })
-}
-
-fn whole(review: Option<&Reviewed>) -> Option<(&Request, &[crate::domain::candidate::Candidate])> {
+fn whole(review: Option<&Reviewed>) -> Option<(&Request, &[Candidate])> {
     review.map(|review| (&review.request, review.candidates.as_slice()))
 }
 
@@ -525,19 +505,15 @@ fn until(policy: &Policy, state: &FormState) -> Option<Until> {
 }
 
 /// What a person is told in the dialog: what they can fix at its input, anything else in the dialog's place.
-fn answer(
-    id: i64,
-    refusal: &Refusal,
-    whole: Option<(&Request, &[crate::domain::candidate::Candidate])>,
-) -> Ack {
+fn answer(id: i64, refusal: &Refusal, whole: Option<(&Request, &[Candidate])>) -> Ack {
     let text = refusals::refusal(refusal);
     match refusal {
-        Refusal::NotUntil { why, .. } => fault(form::at_fault(why), &text),
+        Refusal::NotUntil { why, .. } => fault(form::at_fault(why), text),
         Refusal::OnlyOwnAccounts
         | Refusal::NoEmail
         | Refusal::SecondPersonNeeded { .. }
         | Refusal::NothingInCommon { .. }
-        | Refusal::NotProposed { .. } => fault(review_dialog::REASON, &text),
+        | Refusal::NotProposed { .. } => fault(review_dialog::REASON, text),
         Refusal::AlreadyDecided { .. }
         | Refusal::NotAnApprover
         | Refusal::NotAnAdmin
@@ -555,12 +531,16 @@ fn answer(
         | Refusal::RuleChanged
         | Refusal::DatabaseStopped
         | Refusal::Superseded
-        | Refusal::DoesNotFit => Ack::ReplaceModal(review_dialog::over(id, text, whole)),
+        | Refusal::DoesNotFit => replaced(review_dialog::over(id, text, whole)),
     }
 }
 
-fn fault(input: &str, text: &Text) -> Ack {
-    Ack::FormErrors(vec![(input.into(), text.to_plain())])
+fn fault(input: &str, text: Text) -> Ack {
+    Ack::FormErrors(vec![(input.into(), text)])
+}
+
+fn replaced(modal: Modal) -> Ack {
+    Ack::Respond(Response::Replace(modal))
 }
 
 #[cfg(test)]

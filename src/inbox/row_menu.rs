@@ -1,13 +1,12 @@
 //! The menu beside a person on the card: details, keeping them at once, and giving a suspended account back.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::SubsecRound;
 
 use crate::authz;
 use crate::authz::rights::Role;
-use crate::chat::{Ack, FormState, Inbound, Text};
+use crate::chat::{Ack, FormState, Inbound, Modal, Text};
 use crate::domain::account::Account;
 use crate::domain::assess::left_alone_until;
 use crate::domain::audit::{Action, Actor, Draft};
@@ -18,17 +17,13 @@ use crate::domain::policy::Policy;
 use crate::domain::request::{self, Input, Request, Verb};
 use crate::domain::restoration::RestorationState;
 use crate::identity::IdentityError;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Made};
 use crate::request::decision::{Press, Turned};
-use crate::scheduler::Class;
 use crate::store::AuditContext;
 use crate::wording::actions::{About, Dialog, RowAction, RowEntry};
 use crate::wording::review_dialog::{self, form};
 use crate::wording::row_menu::undo_until;
 use crate::wording::{refusals, shown_who};
-
-/// How long a submission may wait for the identity provider; Slack wants its acknowledgement within 3 s.
-const LOOK_MAX: Duration = Duration::from_secs(2);
 
 impl Inbox {
     /// Takes a chosen item of a person's menu.
@@ -36,36 +31,32 @@ impl Inbox {
         self: &Arc<Self>,
         inbound: &Inbound,
         chosen: RowEntry,
-        trigger: &str,
     ) -> anyhow::Result<Ack> {
-        if chosen.what == RowAction::Keep {
-            if let Some(turned) = self.keep_for_a_while(inbound, &chosen).await?.err() {
-                self.outbox.whisper(inbound.reply.clone(), turned.text());
+        let (this, inbound) = (Arc::clone(self), inbound.clone());
+        Ok(match chosen.what {
+            RowAction::Keep => {
+                if let Some(turned) = self.keep_for_a_while(&inbound, &chosen).await?.err() {
+                    self.outbox.whisper(inbound.reply, turned.text());
+                }
+                Ack::Done
             }
-            return Ok(Ack::Done);
-        }
-        let (this, inbound, trigger) = (Arc::clone(self), inbound.clone(), trigger.to_owned());
-        let reply = inbound.reply.clone();
-        let opens_dialog = chosen.opens_dialog();
-        let answered = async move {
-            let refused = match chosen.what {
-                RowAction::Details => this.details(&inbound, &chosen).await?,
-                RowAction::Exempt => this.ask_exempt(&inbound, &chosen, &trigger).await?,
-                RowAction::Restore => this.ask_give_back(&inbound, &chosen, &trigger).await?,
-                RowAction::Keep | RowAction::Console => None,
-            };
-            if let Some(text) = refused {
-                this.outbox.whisper(inbound.reply, text);
+            RowAction::Details => {
+                self.commands.background_question(inbound.reply.clone(), async move {
+                    if let Some(text) = this.details(&inbound, &chosen).await? {
+                        this.outbox.whisper(inbound.reply, text);
+                    }
+                    Ok(())
+                });
+                Ack::Done
             }
-            Ok(())
-        };
-        if opens_dialog {
-            // Slack opens it for three seconds only, so no question goes before it.
-            self.commands.background_soon(Class::Action, reply, answered);
-        } else {
-            self.commands.background_question(reply, answered);
-        }
-        Ok(Ack::Done)
+            RowAction::Exempt => {
+                self.later(async move { this.ask_exempt(&inbound, &chosen).await.map(Made::opened) })
+            }
+            RowAction::Restore => {
+                self.later(async move { this.ask_give_back(&inbound, &chosen).await.map(Made::opened) })
+            }
+            RowAction::Console => Ack::Done,
+        })
     }
 
     /// The request and person that a chosen item names.
@@ -127,20 +118,15 @@ impl Inbox {
         self.requests.decide(inbound, press).await
     }
 
-    /// Opens the dialog that asks until when, unless it would be refused. `Some`: why.
-    async fn ask_exempt(
-        &self,
-        inbound: &Inbound,
-        chosen: &RowEntry,
-        trigger: &str,
-    ) -> anyhow::Result<Option<Text>> {
+    /// Returns the dialog that asks until when, unless it would be refused. `Err`: why.
+    async fn ask_exempt(&self, inbound: &Inbound, chosen: &RowEntry) -> anyhow::Result<Result<Modal, Text>> {
         let found = self.of_row(chosen.request, chosen.position).await?;
         let Some((policy, request, candidates, candidate)) = found else {
-            return Ok(Some(self.requests.no_such_request()));
+            return Ok(Err(self.requests.no_such_request()));
         };
         let known = match self.known(inbound, policy, &request).await? {
             Ok(known) => known,
-            Err(text) => return Ok(Some(text)),
+            Err(text) => return Ok(Err(text)),
         };
         // Asked as if it were submitted now: who would be refused then is told before they fill it in.
         let until =
@@ -160,36 +146,31 @@ impl Inbox {
         if let Err(refusal) = request::decide(&request, &candidates, &input) {
             self.s.store.append(AuditContext::of(&request), request::refused(&input, &refusal)).await?;
             self.s.nudge();
-            return Ok(Some(refusals::refusal(&refusal)));
+            return Ok(Err(refusals::refusal(&refusal)));
         }
         let day = policy.day_to_keep_until(self.s.clock.now());
-        let modal = form::keep(&Dialog::Exempt(about(chosen)), &candidate, Some(day), "");
-        self.s.chat.open_modal(trigger, &modal).await?;
-        Ok(None)
+        Ok(Ok(form::keep(&Dialog::Exempt(about(chosen)), &candidate, Some(day), "")))
     }
 
-    /// Opens the dialog that asks for the reason, unless it would be refused. `Some`: why.
+    /// Returns the dialog that asks for the reason, unless it would be refused. `Err`: why.
     async fn ask_give_back(
         &self,
         inbound: &Inbound,
         chosen: &RowEntry,
-        trigger: &str,
-    ) -> anyhow::Result<Option<Text>> {
+    ) -> anyhow::Result<Result<Modal, Text>> {
         let Some((policy, request, _, candidate)) = self.of_row(chosen.request, chosen.position).await?
         else {
-            return Ok(Some(self.requests.no_such_request()));
+            return Ok(Err(self.requests.no_such_request()));
         };
         let known = match self.known(inbound, policy, &request).await? {
             Ok(known) => known,
-            Err(text) => return Ok(Some(text)),
+            Err(text) => return Ok(Err(text)),
         };
         if let Some(text) = self.not_undone(inbound, policy, &request, &candidate, &known).await? {
-            return Ok(Some(text));
+            return Ok(Err(text));
         }
-        let modal =
-            form::give_back(about(chosen), &candidate, left_alone_until(self.s.clock.now(), &policy.rule));
-        self.s.chat.open_modal(trigger, &modal).await?;
-        Ok(None)
+        let left_alone = left_alone_until(self.s.clock.now(), &policy.rule);
+        Ok(Ok(form::give_back(about(chosen), &candidate, left_alone)))
     }
 
     /// Says why this person can't restore the account from the card, if they can't.
@@ -239,9 +220,12 @@ impl Inbox {
             self.outbox.whisper(inbound.reply.clone(), self.requests.no_such_request());
             return Ok(Ack::Done);
         };
-        let fault = |text: Text| Ok(Ack::FormErrors(vec![(review_dialog::REASON.into(), text.to_plain())]));
+        let fault = |text: Text| Ok(Ack::FormErrors(vec![(review_dialog::REASON.into(), text)]));
         // Both at once: neither may take what time there is.
-        let look = tokio::time::timeout(LOOK_MAX, self.s.identity.read(&candidate.shown.id));
+        let look = tokio::time::timeout(
+            self.s.chat.answer_time().to_read(),
+            self.s.identity.read(&candidate.shown.id),
+        );
         let (known, account) = tokio::join!(self.known(inbound, policy, &request), look);
         let known = match known? {
             Ok(known) => known,

@@ -25,10 +25,11 @@ use crate::engine::Engine;
 pub use metrics::NAMES;
 pub use supervisor::Supervisor;
 
-use crate::chat::slack::Slack;
+use crate::chat::slack;
 use crate::clock::Clock;
 use crate::engine::health::Vitals;
 use crate::identity::okta::Okta;
+use crate::messenger::Messenger;
 use crate::scheduler::Class;
 use crate::services::lock;
 use crate::store::Store;
@@ -45,8 +46,8 @@ const OKTA_LOOK_EVERY: Duration = Duration::from_secs(60);
 pub struct AtWork {
     /// The workflow.
     pub engine: Arc<Engine>,
-    /// Its Slack.
-    pub slack: Arc<Slack>,
+    /// Its chat system.
+    pub messenger: Messenger,
     /// Its Okta.
     pub okta: Arc<Okta>,
 }
@@ -127,7 +128,7 @@ impl Watch {
     pub async fn status(&self) -> Status {
         let vitals = match self.at_work() {
             Some(at_work) => at_work.engine.vitals().await,
-            None => Vitals::of_a_start(&self.store, self.clock.now()).await,
+            None => Vitals::of_a_start(&self.store, slack::NAME, self.clock.now()).await,
         };
         let reload = lock(&self.reload).clone();
         let version = crate::VERSION;
@@ -139,7 +140,7 @@ impl Watch {
         let vitals = self.status().await.vitals;
         let mut tally = self.tally.lock().await;
         tally.catch_up(&self.store).await?;
-        let traffic = self.at_work().map(|at_work| (at_work.slack.traffic(), at_work.okta.traffic()));
+        let traffic = self.at_work().map(|at_work| (at_work.messenger.traffic(), at_work.okta.traffic()));
         metrics::text(&vitals, &tally, traffic.unwrap_or_default())
             .context("the metrics can't be written out")
     }

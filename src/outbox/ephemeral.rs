@@ -17,7 +17,6 @@ impl Outbox {
     pub(crate) fn whisper_card(self: &Arc<Self>, to: ReplyTo, card: crate::chat::Card) {
         let this = Arc::clone(self);
         self.s.tasks.spawn(Class::FreshLook.run(async move {
-            let _turn = this.replies.0.acquire().await;
             if let Err(error) = this.s.chat.whisper(&to, &card).await {
                 tracing::warn!(user = to.user, %error, "a reply could not be delivered");
             }

@@ -62,7 +62,6 @@ pub struct Outbox {
     reports: Arc<Reports>,
     /// The channels that can't be posted to, and why.
     unusable: Mutex<BTreeMap<String, String>>,
-    replies: state::Turns,
     /// Nobody concerned is looked up or written to before this time.
     asking_from: Mutex<Option<DateTime<Utc>>>,
     /// What managers are called.
@@ -79,7 +78,6 @@ impl Outbox {
             authz,
             reports,
             unusable: Mutex::default(),
-            replies: state::Turns::default(),
             asking_from: Mutex::default(),
             names: Mutex::default(),
             pace_of_pages: Mutex::default(),

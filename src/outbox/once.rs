@@ -171,7 +171,7 @@ impl Outbox {
         for (request, card) in &cards {
             let of_request: Vec<&Drifted> =
                 found.iter().filter(|one| one.watch.request == *request).collect();
-            let several = of_request.chunks(notices::OUTCOMES_PER_MESSAGE).enumerate();
+            let several = of_request.chunks(self.s.chat.room().paragraphs).enumerate();
             parts.extend(several.map(|(part, several)| {
                 let key = format!("drift:{batch}:request:{request}:{part}");
                 Part::below(key, card, drift::in_thread(policy, several))

@@ -281,7 +281,8 @@ impl Outbox {
             }
         }
         let tries = row.attempts;
-        (tries >= MESSAGES_MAX).then(|| format!("Slack did not take the message in {tries} tries"))
+        let chat = self.s.chat.terms().name;
+        (tries >= MESSAGES_MAX).then(|| format!("{chat} did not take the message in {tries} tries"))
     }
 
     /// The channel of a person's direct messages, kept in the message's row; or when to try again.

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::chat::{
-    Ack, Block, Card, Chat, ChatError, ChatUser, FileRef, Home, Mark, Marked, MessageRef, Modal, ReplyTo,
-    ShareIn, Upload, ViewRef, What, date_in_words,
+    Ack, AnswerTime, Block, Card, Chat, ChatError, ChatTerms, ChatUser, FileRef, Home, Later, Mark, Marked,
+    MessageRef, Modal, Prepared, ReplyTo, Response, Room, ShareIn, Upload, What, date_in_words,
 };
 use crate::clock::Clock;
 use crate::domain::exemption::Granted;
@@ -90,11 +90,7 @@ impl Signed {
     }
 
     fn card(&self, card: &Card) -> Card {
-        Card { summary: card.summary.clone(), blocks: sign(&card.blocks, &self.signature()) }
-    }
-
-    fn modal(&self, modal: &Modal) -> Modal {
-        Modal { value: format!("{}{}", modal.value, self.signature()), ..modal.clone() }
+        signed_card(card, &self.signature())
     }
 }
 
@@ -160,15 +156,30 @@ pub(crate) fn is_signed(card: &Card) -> bool {
     sign(&card.blocks, "signature") != card.blocks
 }
 
-/// Returns an answer with the dialog that it shows signed.
+/// Returns an answer with what it shows signed.
 pub(crate) fn ack(ack: Ack, database: &DatabaseId) -> Ack {
     match ack {
-        Ack::ReplaceModal(modal) => {
-            let value = format!("{}{}", modal.value, signature(database));
-            Ack::ReplaceModal(Modal { value, ..modal })
+        Ack::Respond(response) => Ack::Respond(signed_response(response, &signature(database))),
+        Ack::Later(later) => {
+            let signature = signature(database);
+            Ack::Later(Later::new(async move {
+                let prepared = later.prepared().await;
+                Prepared { response: signed_response(prepared.response, &signature), ..prepared }
+            }))
         }
         other @ (Ack::Done | Ack::FormErrors(_)) => other,
     }
+}
+
+fn signed_response(response: Response, signature: &str) -> Response {
+    match response {
+        Response::Reply(card) => Response::Reply(signed_card(&card, signature)),
+        other => other.map_modal(|modal| Modal { value: format!("{}{signature}", modal.value), ..modal }),
+    }
+}
+
+fn signed_card(card: &Card, signature: &str) -> Card {
+    Card { summary: card.summary.clone(), blocks: sign(&card.blocks, signature) }
 }
 
 /// Takes the signature off a value: the value, and the id's beginning and the epoch, if it is signed.
@@ -222,6 +233,18 @@ pub(crate) fn sighting(marked: Marked) -> Option<Sighting> {
 
 #[async_trait]
 impl Chat for Signed {
+    fn terms(&self) -> &ChatTerms {
+        self.chat.terms()
+    }
+
+    fn room(&self) -> Room {
+        self.chat.room()
+    }
+
+    fn answer_time(&self) -> AnswerTime {
+        self.chat.answer_time()
+    }
+
     async fn post(
         &self,
         channel: &str,
@@ -260,18 +283,6 @@ impl Chat for Signed {
 
     async fn revise(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
         self.chat.revise(to, &self.card(card)).await
-    }
-
-    async fn open_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError> {
-        self.chat.open_modal(trigger, &self.modal(modal)).await
-    }
-
-    async fn update_modal(&self, view: &ViewRef, modal: &Modal) -> Result<(), ChatError> {
-        self.chat.update_modal(view, &self.modal(modal)).await
-    }
-
-    async fn push_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError> {
-        self.chat.push_modal(trigger, &self.modal(modal)).await
     }
 
     async fn open_direct(&self, user: &str) -> Result<String, ChatError> {
@@ -330,8 +341,7 @@ mod tests {
     fn a_click_is_known_by_its_signature_and_an_old_one_only_in_a_file_that_was_migrated() {
         let ours = lineage(2, true);
         let of = |value: String, lineage: &Lineage| {
-            let (action, trigger) = ("deny".to_owned(), "t".to_owned());
-            let mut what = What::HomeClick { action, value, trigger };
+            let mut what = What::HomeClick { action: "deny".to_owned(), value };
             let origin = unsigned(&mut what, lineage);
             let What::HomeClick { value, .. } = what else { panic!("it stays what it is") };
             (value, origin)

@@ -2,15 +2,6 @@
 
 use chrono::{DateTime, Utc};
 
-/// So many replies to single people are under way at once; more would only time each other out.
-pub(crate) struct Turns(pub(super) tokio::sync::Semaphore);
-
-impl Default for Turns {
-    fn default() -> Self {
-        Turns(tokio::sync::Semaphore::new(16))
-    }
-}
-
 /// What holds pages back, no matter which person's they are.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Pace {

@@ -320,6 +320,7 @@ impl Requests {
             before: &before,
             by_email: &self.s.store.left_out_by_email(request.sweep).await?,
             questions: &self.s.store.questions(id).await?,
+            room: self.s.chat.room(),
         };
         let message =
             Identity { key: card_key(id), channel: &request.channel, thread: None, card_of: Some(id) };
@@ -387,7 +388,7 @@ impl Requests {
         if matches!(request.state, RequestState::Completed { .. }) {
             let told = |one: &&Candidate| retry.is_none_or(|retry| retry.positions.contains(&one.position));
             let told: Vec<Candidate> = candidates.iter().filter(told).cloned().collect();
-            let parts = notices::outcome_parts(request, &told, request.created_at);
+            let parts = notices::outcome_parts(request, &told, request.created_at, self.s.chat.room());
             for (index, part) in parts.into_iter().enumerate() {
                 let message = Identity {
                     key: format!("request:{}{round}:outcomes:{index}", request.id),

@@ -22,8 +22,6 @@ use crate::services::work::{Rows, Work};
 use crate::store::{MessageRow, Store, StoreError};
 use crate::wording;
 
-/// How long a person who asked something may still wait for the answer then; after it they are asked to ask again.
-pub(crate) const ANSWER_MAX: std::time::Duration = std::time::Duration::from_secs(3);
 /// Work that failed is tried again after this long.
 pub(crate) const RETRY_AFTER_FAILURE: Duration = Duration::seconds(10);
 
@@ -118,11 +116,12 @@ impl Services {
         }
     }
 
-    /// The same, for what a person waits for: they may have the answer in a moment.
+    /// The same, for what a person waits for: they may have the answer as soon as the chat system wants it, and are asked
+    /// to ask again otherwise.
     pub(crate) async fn soon_unless_ended<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let ended = async {
             self.ending.cancelled().await;
-            tokio::time::sleep(ANSWER_MAX).await;
+            tokio::time::sleep(self.chat.answer_time().0).await;
         };
         tokio::select! {
             biased;

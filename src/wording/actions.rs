@@ -4,7 +4,7 @@
 //! else. Messages of earlier versions stand in channels, so a name and the form of its value never change. Whatever comes
 //! back is looked up, never trusted.
 
-use crate::chat::Button;
+use crate::chat::{Button, MenuItem};
 use crate::domain::concern::Answer;
 use crate::domain::draft::{Change, Sort};
 
@@ -218,7 +218,7 @@ impl ButtonAction {
         })
     }
 
-    /// Returns whether a click opens a dialog. A chat system may have to know that when it draws the button.
+    /// Returns whether a click opens a dialog.
     pub fn opens_dialog(&self) -> bool {
         match self {
             ButtonAction::Request { what, .. } => match what {
@@ -241,7 +241,12 @@ impl ButtonAction {
 
     /// Returns an ordinary button that does this.
     pub fn button(&self, label: impl Into<String>) -> Button {
-        Button::new(self.id(), self.value(), label)
+        Button { opens: self.opens_dialog(), ..Button::new(self.id(), self.value(), label) }
+    }
+
+    /// Returns an entry of a menu that does this.
+    pub fn menu_item(&self, label: impl Into<String>) -> MenuItem {
+        MenuItem { value: self.value(), label: label.into(), url: None, opens: self.opens_dialog() }
     }
 }
 
@@ -429,7 +434,12 @@ impl Control {
 
     /// Returns an ordinary button that does this.
     pub fn button(&self, label: impl Into<String>) -> Button {
-        Button::new(self.id(), self.value(), label)
+        Button { opens: self.opens_dialog(), ..Button::new(self.id(), self.value(), label) }
+    }
+
+    /// Returns an entry of a menu that does this.
+    pub fn menu_item(&self, label: impl Into<String>) -> MenuItem {
+        MenuItem { value: self.value(), label: label.into(), url: None, opens: self.opens_dialog() }
     }
 }
 

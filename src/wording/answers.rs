@@ -45,7 +45,9 @@ pub fn stay_here(card: &mut Card) {
 
 /// What is said of policies that are left out because nobody could tell whether the person may see them.
 pub fn left_out() -> Text {
-    Text::plain("Some other policies are left out: I could not find out from Slack whether you may see them.")
+    Text::plain("Some other policies are left out: I could not find out from ")
+        .chat_name()
+        .then(" whether you may see them.")
 }
 
 /// Says of an answer about all policies that some are left out.
@@ -103,7 +105,7 @@ pub fn status(version: &str, policies: &[PolicyStatus], health: &Health, now: Da
     let title = Text::plain(format!("inactive-contractors {version}"));
     let mut lines: Vec<Text> = policies.iter().map(|status| policy_line(status, now)).collect();
     lines.push(health_line(health));
-    lines.push(Text::plain("More: ").with(Span::Code("/inactive-contractors help".into())));
+    lines.push(Text::plain("More: ").command("help"));
     list(title, lines)
 }
 
@@ -187,7 +189,7 @@ pub(crate) fn health_line(health: &Health) -> Text {
         Connection::Connecting => "reconnecting",
         Connection::Closed => "closed",
     };
-    let text = Text::plain(format!("Slack: {chat}. Okta: "));
+    let text = Text::default().chat_name().then(format!(": {chat}. Okta: "));
     let text = match &health.identity {
         None => text.then("not asked yet."),
         Some(LastAnswer { at, problem: None }) => text.then("answered ").with(Span::Time(*at)).then("."),
@@ -453,6 +455,6 @@ pub fn event_line(event: &AuditEvent) -> Text {
 
 /// Shows how a command is used, in clap's words.
 pub fn usage(text: &str) -> Card {
-    let summary = Text::plain("How to use ").with(Span::Code("/inactive-contractors".into())).then(".");
+    let summary = Text::plain("How to use ").command("").then(".");
     Card { summary, blocks: vec![Block::Preformatted(text.to_owned())] }
 }

@@ -15,14 +15,8 @@ use crate::wording::{
     small_print, span_of_time,
 };
 
-/// The most people on one page of a card: one block each, and a dozen for the rest, within Slack's 50.
-pub const PAGE: usize = 25;
-/// The most characters of a page's people or events: Slack refuses a message of more than about 13,000 in all.
-pub(crate) const PAGE_CHARS: usize = 10_500;
 /// Of fewer accounts nobody wonders when they will be done.
 const MANY_LEFT: usize = 20;
-/// What a person's row takes besides the names in it: two dates, the outcome, the menu.
-const ROW_CHARS: usize = 310;
 
 /// Renders the card.
 pub fn card(view: &View) -> Card {
@@ -53,14 +47,17 @@ pub fn card(view: &View) -> Card {
 
 /// Where in the list each page starts: as many people as fit, so that nobody is left out for their neighbours' names.
 fn page_starts(view: &View) -> Vec<usize> {
-    starts(view.candidates.iter().map(|candidate| row_chars(view, candidate)), PAGE, PAGE_CHARS)
+    starts(
+        view.candidates.iter().map(|candidate| row_chars(view, candidate)),
+        view.room.card_rows,
+        view.room.page_chars,
+    )
 }
 
 fn row_chars(view: &View, candidate: &Candidate) -> usize {
     let shown = &candidate.shown;
-    // What mrkdwn writes as more than one character.
-    let long =
-        |text: &str| text.chars().map(|c| if matches!(c, '&' | '<' | '>') { 5 } else { 1 }).sum::<usize>();
+    let long = |words: &str| view.room.of_words(words);
+    let row = view.room.row_chars;
     let names = [Some(&shown.name), Some(&shown.login), shown.manager.as_ref(), shown.organization.as_ref()];
     let names: usize = names.into_iter().flatten().map(|name| long(name)).sum();
     let sign = shown.evidence.idle.sign.as_ref();
@@ -75,13 +72,12 @@ fn row_chars(view: &View, candidate: &Candidate) -> usize {
         | CandidateState::Due { .. }
         | CandidateState::Skipped { .. } => 0,
     };
-    let back =
-        row_menu::restoration(view, candidate).map_or(0, |text| long(&text.to_plain()) + ROW_CHARS / 2);
+    let back = row_menu::restoration(view, candidate).map_or(0, |text| long(&text.to_plain()) + row / 2);
     let said = outreach::evidence(view.questions, candidate);
-    let said = said.map_or(0, |text| long(&text.to_plain()) + ROW_CHARS / 2);
+    let said = said.map_or(0, |text| long(&text.to_plain()) + row / 2);
     let before = [before::denied(view, candidate), before::exempted(view, candidate)];
     let before: usize = before.into_iter().flatten().map(|text| long(&text.to_plain())).sum();
-    ROW_CHARS + names + sign + error + back + said + before
+    row + names + sign + error + back + said + before
 }
 
 fn title(view: &View) -> String {

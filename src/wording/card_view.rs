@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::chat::{Button, MessageRef};
+use crate::chat::{Button, MessageRef, Room};
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
 use crate::domain::candidate::{Candidate, CandidateState};
@@ -50,6 +50,8 @@ pub struct View<'a> {
     pub by_email: &'a [Subject],
     /// What our own records say of the accounts.
     pub before: &'a Before,
+    /// How much fits on a page.
+    pub room: Room,
 }
 
 /// Whether the question needs two people's approvals, as it was asked or as the policy wants today.

@@ -115,9 +115,6 @@ fn ahead(view: &View) -> Text {
     let text = Text::plain(format!("{open} open now. {ending} before the next digest."));
     match view.open {
         0 => text,
-        _ => text
-            .then(" ")
-            .with(Span::Code("/inactive-contractors pending".into()))
-            .then(" lists the open requests."),
+        _ => text.then(" ").command("pending").then(" lists the open requests."),
     }
 }

@@ -92,8 +92,8 @@ pub fn missed(
         blocks.push(Block::Buttons(vec![restore.button("Restore access…")]));
         Text::plain(advice).then(".")
     } else {
-        let command = format!("/inactive-contractors restore {} REASON", watch.account.login);
-        Text::plain(advice).then(": ").with(Span::Code(command)).then(".")
+        let command = format!("restore {} REASON", watch.account.login);
+        Text::plain(advice).then(": ").command(command).then(".")
     };
     blocks.push(Block::Context(advice));
     Card { summary, blocks }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::chat::{Block, Card, MessageRef, Span, Text};
+use crate::chat::{Block, Card, ChatWord, MessageRef, Span, Text};
 use crate::domain::account::Account;
 use crate::domain::attempt::{Attempt, Trouble};
 use crate::domain::exemption::{End, Granted, Refusal};
@@ -105,11 +105,11 @@ pub fn ending_soon(batch: &[Granted], now: DateTime<Utc>) -> Card {
     blocks.extend(batch.iter().take(LINES_MAX).map(|granted| Block::Section(line(granted, now))));
     if batch.len() > LINES_MAX {
         let rest = format!("… and {} more; see ", accounts(batch.len() - LINES_MAX));
-        let command = Span::Code("/inactive-contractors exemptions".into());
+        let command = Span::Command("exemptions".into());
         blocks.push(Block::Section(Text::plain(rest).with(command).then(".")));
     }
     let login = batch.first().map_or("LOGIN", |granted| granted.account.login.as_str());
-    let command = Span::Code(format!("/inactive-contractors exempt {login} for 30d REASON"));
+    let command = Span::Command(format!("exempt {login} for 30d REASON"));
     blocks.push(Block::Context(Text::plain("To extend one: ").with(command)));
     Card { summary, blocks }
 }
@@ -285,10 +285,12 @@ pub enum NotRestored {
     NoEmail,
 }
 
-/// Says that Slack gives no address of the person, and what `might` follow from that.
+/// Says that the chat gives no address of the person, and what `might` follow from that.
 pub(super) fn no_email(might: &str) -> Text {
-    Text::plain(format!("Slack doesn't give me your e-mail address, so {might}. Nothing was changed. "))
+    Text::default()
+        .chat_name()
+        .then(format!(" doesn't give me your e-mail address, so {might}. Nothing was changed. "))
         .then("Ask another approver. An admin can fix it by granting the app the scope ")
-        .with(Span::Code("users:read.email".into()))
+        .with(Span::Chat(ChatWord::AddressRight))
         .then(".")
 }

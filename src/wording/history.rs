@@ -2,15 +2,14 @@
 
 use chrono::NaiveDate;
 
-use crate::chat::{Block, Card, Span, Text};
+use crate::chat::{Block, Card, Room, Span, Text};
 use crate::domain::audit::AuditEvent;
 use crate::domain::digest::Tally;
 use crate::domain::report::{Listing, Report, SLICES_MAX, Slice, Step};
 use crate::domain::when::{Misread, UNDERSTOOD};
 use crate::store::Verified;
 use crate::wording::answers::{ask_button, event_line};
-use crate::wording::card::PAGE_CHARS;
-use crate::wording::layout::{list, paragraph_chars, starts};
+use crate::wording::layout::{list, starts};
 use crate::wording::{accounts, counted, refusals, span_of_time};
 
 /// The most characters of a picture's description.
@@ -29,9 +28,9 @@ pub struct Page<'a> {
 }
 
 /// How many of these events, from the first on, fit on one page of at most so many.
-pub fn fitting(events: &[AuditEvent], most: usize) -> usize {
-    let needed = events.iter().map(|event| paragraph_chars(&event_line(event)));
-    starts(needed, most, PAGE_CHARS).get(1).copied().unwrap_or(events.len())
+pub fn fitting(events: &[AuditEvent], most: usize, room: Room) -> usize {
+    let needed = events.iter().map(|event| room.of_paragraph(&event_line(event)));
+    starts(needed, most, room.page_chars).get(1).copied().unwrap_or(events.len())
 }
 
 /// The answer to `audit`.
@@ -42,9 +41,7 @@ pub fn audit(page: &Page) -> Card {
         let text = if page.filters.is_empty() {
             text.then(" Nothing has happened yet that you may see.")
         } else {
-            text.then(" Leave a filter out or widen the time. ")
-                .with(Span::Code("/inactive-contractors help audit".into()))
-                .then(" has examples.")
+            text.then(" Leave a filter out or widen the time. ").command("help audit").then(" has examples.")
         };
         return list(text, Vec::new());
     }
@@ -128,12 +125,16 @@ pub fn too_many_accounts(part: &str, max: usize) -> Text {
 
 /// `by` names an address that nobody in the chat system has.
 pub fn nobody_with_address(address: &str) -> Text {
-    Text::plain("Nobody in Slack has the address ").quoted(address).then(". Mention them instead.")
+    Text::plain("Nobody in ")
+        .chat_name()
+        .then(" has the address ")
+        .quoted(address)
+        .then(". Mention them instead.")
 }
 
 /// The chat system can't say who has an address.
 pub fn cant_find_person(error: &str) -> Text {
-    Text::plain("I can't look that person up in Slack now: ").sentence(error)
+    Text::plain("I can't look that person up in ").chat_name().then(" now: ").sentence(error)
 }
 
 /// A policy that the person may not ask about, or that there is none of.

@@ -181,15 +181,17 @@ pub fn nothing_to_see(admins: &[String]) -> Home {
 
 /// Answers a person whose rights can't be looked up at this moment.
 pub fn cant_tell() -> Home {
-    let text = "I can't find out from Slack just now what you may see here, so I show nothing. I will try again, or \
-                you can open this page again in a moment.";
-    Home { blocks: vec![header(), Block::Section(what_this_is()), Block::Section(Text::plain(text))] }
+    let text = Text::plain("I can't find out from ").chat_name().then(
+        " just now what you may see here, so I show nothing. I will try again, or you can open this page again in a \
+         moment.",
+    );
+    Home { blocks: vec![header(), Block::Section(what_this_is()), Block::Section(text)] }
 }
 
 /// In place of a page that Slack refused.
 pub fn plain() -> Home {
     let text = Text::plain("This page could not be shown. Run ")
-        .with(Span::Code("/inactive-contractors status".into()))
+        .command("status")
         .then(" to see the same information.");
     Home { blocks: vec![header(), Block::Section(text)] }
 }

@@ -2,9 +2,6 @@
 
 use crate::chat::{Block, Card, Text};
 
-/// Where a paragraph is cut.
-const PARAGRAPH_CHARS_MAX: usize = 3000;
-
 /// The most characters of an error or reason in a row; the thread has all of it.
 const WORDS_MAX: usize = 150;
 
@@ -20,12 +17,6 @@ pub(crate) fn starts(needed: impl Iterator<Item = usize>, most: usize, chars_max
         used += needed;
     }
     starts
-}
-
-/// At least as many characters as a paragraph takes: what is no text in it is counted as a label of 30, and there are
-/// two at most.
-pub(crate) fn paragraph_chars(text: &Text) -> usize {
-    (text.to_plain().chars().count() + 2 * 30).min(PARAGRAPH_CHARS_MAX)
 }
 
 /// Somebody's words as long as a row takes them.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::chat::{Block, Card, Span, Text};
+use crate::chat::{Block, Card, ChatWord, Span, Text};
 use crate::domain::audit::Person;
 use crate::domain::lineage::{DatabaseId, Lineage, Mismatch, Stop};
 use crate::domain::request::Request;
@@ -11,17 +11,17 @@ use crate::wording::layout::spoken;
 use crate::wording::{counted, mention};
 
 /// The command that ends a stop.
-const RESUME: &str = "/inactive-contractors resume";
+const RESUME: &str = "resume";
 
 /// How many are named; the rest is only counted.
 const NAMED_MAX: usize = 20;
 
-/// Says what is wrong, in one sentence without markup: for a status, a log, a check.
-pub fn reason(lineage: &Lineage, stop: &Stop) -> String {
-    what_is_wrong(lineage, stop).to_plain()
+/// Says what is wrong, in one sentence without markup: for a status, a log, a check. `chat` is the chat system's name.
+pub fn reason(lineage: &Lineage, stop: &Stop, chat: &str) -> String {
+    what_is_wrong(lineage, stop, Span::Plain(chat.to_owned())).to_plain()
 }
 
-fn what_is_wrong(lineage: &Lineage, stop: &Stop) -> Text {
+fn what_is_wrong(lineage: &Lineage, stop: &Stop, chat: Span) -> Text {
     let event = stop.head.event;
     match stop.why {
         Mismatch::Ahead | Mismatch::Forked => match stop.last_event(&lineage.database.id) {
@@ -37,8 +37,10 @@ fn what_is_wrong(lineage: &Lineage, stop: &Stop) -> Text {
             lineage.database.epoch
         )),
         Mismatch::OtherDatabase => Text::plain(
-            "my messages show another database of this bot, so the file was replaced, or two bots use this Slack app",
-        ),
+            "my messages show another database of this bot, so the file was replaced, or two bots use this ",
+        )
+        .with(chat)
+        .then(" app"),
         Mismatch::Restored => Text::plain("the database was restored from ")
             .with(Span::Code(stop.restored_from.clone().unwrap_or_default()))
             .then(format!(", which ends at event {event}")),
@@ -74,11 +76,11 @@ fn some(all: &[String]) -> String {
 /// Returns the message in the channel, and to each admin, when the database is stopped.
 pub fn stopped(lineage: &Lineage, stop: &Stop, missing: &[String]) -> Card {
     let text = Text::plain("I have stopped: ")
-        .and(what_is_wrong(lineage, stop))
+        .and(what_is_wrong(lineage, stop, Span::Chat(ChatWord::Name)))
         .then(". I suspend nobody, restore nobody and start no sweep until an admin resumes.")
         .and(gap(lineage, stop, missing))
         .then("\nAn admin resumes with ")
-        .with(Span::Code(RESUME.into()))
+        .command(RESUME)
         .then(". Open requests then end, and a new sweep asks again. Earlier approvals are not executed.");
     spoken(text)
 }
@@ -110,7 +112,7 @@ pub fn resumed_answer(done: &ResumedDatabase, missing: &[String], paused: &[Stri
     }
     for policy in paused.iter().take(NAMED_MAX) {
         text = text.then(" ").with(Span::Code(policy.clone())).then(" is still paused. To resume it, run ");
-        text = text.with(Span::Code(format!("{RESUME} policy {policy}"))).then(".");
+        text = text.command(format!("{RESUME} policy {policy}")).then(".");
     }
     if !missing.is_empty() {
         text = text.then(" Exemptions that the file lacks: ").quoted(some(missing));
@@ -126,7 +128,7 @@ pub fn superseded_card(request: &Request) -> Card {
         .then(
             ": my database was restored or replaced, so nothing on this list is executed. Once an admin runs ",
         )
-        .with(Span::Code(RESUME.into()))
+        .command(RESUME)
         .then(", a new sweep asks again.");
     let title = "Superseded by a restore".to_owned();
     Card { summary: text.clone(), blocks: vec![Block::Header(title), Block::Section(text)] }
@@ -137,7 +139,7 @@ pub fn refused() -> Text {
     Text::plain(
         "My database is older than my messages, or was replaced, so I have stopped and nothing was changed. An admin resumes with ",
     )
-    .with(Span::Code(RESUME.into()))
+    .command(RESUME)
     .then(".")
 }
 
@@ -146,19 +148,22 @@ pub fn superseded() -> Text {
     Text::plain(
         "This request is older than the restore of my database, so nothing was changed. Decide on the request that asks again, or run ",
     )
-    .with(Span::Code("/inactive-contractors sweep".into()))
+    .command("sweep")
     .then(".")
 }
 
 /// Says why a button or dialog of another database changes nothing.
 pub fn not_of_this_database(earlier_epoch: bool) -> Text {
-    Text::plain(if earlier_epoch {
-        "That message is older than the restore of my database, so nothing was changed. Use a newer message, or run "
+    let text = if earlier_epoch {
+        Text::plain(
+            "That message is older than the restore of my database, so nothing was changed. Use a newer message, or run ",
+        )
     } else {
-        "That message is from another bot of this Slack app, or from another database, so nothing was changed here. To see my open requests, run "
-    })
-    .with(Span::Code("/inactive-contractors pending".into()))
-    .then(".")
+        Text::plain("That message is from another bot of this ").chat_name().then(
+            " app, or from another database, so nothing was changed here. To see my open requests, run ",
+        )
+    };
+    text.command("pending").then(".")
 }
 
 /// Returns the answer to an admin who would resume one policy of a stopped database.
@@ -166,7 +171,7 @@ pub fn resume_all() -> Text {
     Text::plain(
         "The whole database is stopped, not one policy, so nothing was changed. To resume everything, run ",
     )
-    .with(Span::Code(RESUME.into()))
+    .command(RESUME)
     .then(" without a policy.")
 }
 
@@ -176,7 +181,7 @@ pub fn resume_again() -> Text {
         "Nothing was changed: I stopped after you sent that, because my database is out of date or was replaced. My \
          message in the channel has the details. To resume anyway, run ",
     )
-    .with(Span::Code(RESUME.into()))
+    .command(RESUME)
     .then(" again.")
 }
 

@@ -23,7 +23,7 @@ pub fn unknown_command(word: &str, nearest: Option<&str>) -> Text {
         Some(nearest) => text.then(" Did you mean ").with(code(nearest)).then("?"),
         None => text,
     };
-    unchanged(text.then(" ").with(code("/inactive-contractors help")).then(" lists all of them."))
+    unchanged(text.then(" ").command("help").then(" lists all of them."))
 }
 
 /// Says that the command has no such option. `in_reason`: it may have been meant as a part of the reason.
@@ -76,7 +76,7 @@ pub fn not_understood(example: Option<&str>) -> Text {
 fn write_it_like(text: Text, example: Option<&str>) -> Text {
     unchanged(match example {
         Some(example) => text.then(" Write it like ").with(code(example)).then("."),
-        None => text.then(" ").with(code("/inactive-contractors help")).then(" explains each command."),
+        None => text.then(" ").command("help").then(" explains each command."),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::chat::{Block, Card, MessageRef, Span, Text};
+use crate::chat::{Block, Card, MessageRef, Room, Span, Text};
 use crate::domain::attempt::Sessions;
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::plan::{Counts, Guard};
@@ -10,15 +10,10 @@ use crate::domain::policy::Rule;
 use crate::domain::request::{Request, RequestState, Retry};
 use crate::domain::settings::People;
 use crate::domain::silence::Kind;
-use crate::wording::layout::{paragraph_chars, spoken, starts};
+use crate::wording::layout::{spoken, starts};
 use crate::wording::{
     accounts, by_both, counted, guard_in_words, mention, outcome_in_words, rule_in_words, shown_who,
 };
-
-/// The most outcomes in one message of the thread: one block each, within Slack's 50.
-pub const OUTCOMES_PER_MESSAGE: usize = 30;
-/// The most characters of them: Slack refuses a message of more than about 13,000 in all.
-const OUTCOMES_CHARS: usize = 11_000;
 
 /// The message in the channel that says how a request ended. `None` while it has not.
 pub fn ending(
@@ -175,9 +170,10 @@ pub fn outcome_parts<'a>(
     request: &Request,
     told: &'a [Candidate],
     now: DateTime<Utc>,
+    room: Room,
 ) -> Vec<&'a [Candidate]> {
-    let needed = told.iter().map(|candidate| paragraph_chars(&outcome(request, candidate, now)));
-    let starts = starts(needed, OUTCOMES_PER_MESSAGE, OUTCOMES_CHARS);
+    let needed = told.iter().map(|candidate| room.of_paragraph(&outcome(request, candidate, now)));
+    let starts = starts(needed, room.paragraphs, room.message_chars);
     let ends = starts.iter().skip(1).copied().chain([told.len()]);
     starts.iter().zip(ends).map(|(start, end)| &told[*start..end]).filter(|part| !part.is_empty()).collect()
 }
@@ -281,7 +277,7 @@ pub fn sweep_failed(policy: &str, error: &str) -> Card {
             .then(" failed, and nobody was proposed: ")
             .sentence(error)
             .then(" Once that is fixed, run ")
-            .with(Span::Code(format!("/inactive-contractors sweep {policy}")))
+            .command(format!("sweep {policy}"))
             .then(". The next scheduled sweep runs in any case."),
     )
 }

@@ -168,12 +168,14 @@ fn line(question: &Question, candidate: &Candidate) -> Option<Text> {
             Role::Person => Text::plain(subject).and(said(answered)),
             Role::Manager => Text::plain(subject).and(mention(&answered.by)).then(": ").and(said(answered)),
         },
-        Asking::NotFound => Text::plain(match (question.role, manager_of(&candidate.shown)) {
-            (Role::Person, _) => "not found in Slack",
-            (Role::Manager, None) => "Okta names no manager",
-            (Role::Manager, Some(named)) if named.contains('@') => "manager not found in Slack",
-            (Role::Manager, Some(_)) => "manager could not be identified",
-        }),
+        Asking::NotFound => match (question.role, manager_of(&candidate.shown)) {
+            (Role::Person, _) => Text::plain("not found in ").chat_name(),
+            (Role::Manager, None) => Text::plain("Okta names no manager"),
+            (Role::Manager, Some(named)) if named.contains('@') => {
+                Text::plain("manager not found in ").chat_name()
+            }
+            (Role::Manager, Some(_)) => Text::plain("manager could not be identified"),
+        },
         Asking::Failed { error } => {
             Text::plain(format!("{plain}could not be asked: ")).quoted(crate::wording::layout::cut(error))
         }
@@ -194,11 +196,11 @@ pub fn thanks(request: &Request, answer: Answer) -> Text {
     }
 }
 
-/// Slack could not say who answered.
+/// The chat could not say who answered.
 pub fn cant_tell() -> Text {
-    Text::plain(
-        "I can't find out from Slack who you are, so nothing was recorded. Please try again in a moment.",
-    )
+    Text::plain("I can't find out from ")
+        .chat_name()
+        .then(" who you are, so nothing was recorded. Please try again in a moment.")
 }
 
 /// Why an answer had no effect.
@@ -209,9 +211,9 @@ pub fn refusal(
     now: DateTime<Utc>,
 ) -> Text {
     match refusal {
-        Refusal::NotYours => Text::plain(
-            "This question was for somebody else, or your address in Slack has changed, so your answer was not recorded.",
-        ),
+        Refusal::NotYours => Text::plain("This question was for somebody else, or your address in ")
+            .chat_name()
+            .then(" has changed, so your answer was not recorded."),
         Refusal::DoesNotFit => Text::plain("That does not answer the question, so nothing was recorded."),
         Refusal::Same(before) => {
             Text::plain("You have already answered: ").and(said(before)).then(". The approvers see it.")

@@ -76,12 +76,14 @@ fn missed(missed: &[(String, Missed)], verb: &str) -> Text {
         let text = text.with(Span::Code(policy.clone())).then(format!(" was NOT {verb}d: "));
         let text = match why {
             Missed::CantTell(why) => text
-                .then("I can't find out from Slack whether you are an admin of it (")
+                .then("I can't find out from ")
+                .chat_name()
+                .then(" whether you are an admin of it (")
                 .quoted(why)
                 .then("). Please try again: "),
             Missed::Broken => text.then("something failed here before it was recorded. Please try again: "),
         };
-        text.with(Span::Code(format!("/inactive-contractors {verb} policy {policy}"))).then(". ")
+        text.command(format!("{verb} policy {policy}")).then(". ")
     })
 }
 
@@ -151,10 +153,10 @@ pub fn refused(by_whom: &Decision) -> Text {
     Text::plain("This policy is paused by ")
         .and(by(by_whom))
         .then(" Nothing was changed. You can still deny, withdraw, keep and restore. An admin resumes with ")
-        .with(Span::Code("/inactive-contractors resume".into()))
+        .command("resume")
         .then(".")
 }
 
 fn resume(pause: &Pause) -> Span {
-    Span::Code(format!("/inactive-contractors resume policy {}", pause.policy))
+    Span::Command(format!("resume policy {}", pause.policy))
 }

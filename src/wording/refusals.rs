@@ -43,7 +43,7 @@ pub fn refusal(refusal: &Refusal) -> Text {
         Refusal::PastDeadline { deadline } => Text::plain("The deadline was ")
             .with(Span::Time(*deadline))
             .then(", so nothing was changed and nobody is suspended. Run ")
-            .with(Span::Code("/inactive-contractors sweep".into()))
+            .command("sweep")
             .then(" to ask again with fresh data."),
         Refusal::OtherList => Text::plain(
             "The card showed you an outdated list, so nothing was changed. The card is being updated; please look \
@@ -86,7 +86,7 @@ pub fn refusal(refusal: &Refusal) -> Text {
         Refusal::RetryTooLate { ended_at } => Text::plain("This request ended ")
             .with(Span::Time(*ended_at))
             .then(", which is too long ago for a retry. Nothing was changed. Run ")
-            .with(Span::Code("/inactive-contractors sweep".into()))
+            .command("sweep")
             .then(" to ask again with fresh data."),
         Refusal::AlreadyAskedAgain { again, by_you } => asked_already(again, *by_you),
         Refusal::NoEmail => no_email("one of these accounts might be your own"),
@@ -151,7 +151,7 @@ fn already(state: &RequestState, by_you: bool) -> Text {
         RequestState::Expired { at } => Text::plain("This request expired ")
             .with(Span::Time(*at))
             .then(" without an answer, and nobody was suspended. Run ")
-            .with(Span::Code("/inactive-contractors sweep".into()))
+            .command("sweep")
             .then(" to ask again with fresh data."),
         RequestState::Preview | RequestState::Held { .. } | RequestState::Pending { .. } => {
             Text::plain("This request is still open; please try again.")
@@ -170,7 +170,7 @@ fn asked_already(again: &AskedAgain, by_you: bool) -> Text {
         }
         Some(Became::Nothing) => text
             .then(", and there was nobody to ask about. Nothing was changed now. To sweep once more, run ")
-            .with(Span::Code("/inactive-contractors sweep".into()))
+            .command("sweep")
             .then("."),
     }
 }
@@ -239,7 +239,9 @@ pub fn stranger(stranger: &Stranger) -> Text {
             .with(Span::Code(policy.clone()))
             .then(", and only its members can decide there. Nothing was changed; join the channel and try again."),
         Stranger::CantTell(why) => {
-            Text::plain("I can't find out from Slack who you are or what you may do (")
+            Text::plain("I can't find out from ")
+                .chat_name()
+                .then(" who you are or what you may do (")
                 .quoted(why)
                 .then("), so nothing was changed. Please try again in a moment.")
         }
@@ -254,15 +256,15 @@ pub fn repeated() -> Text {
 /// A button whose request isn't in the database.
 pub fn no_such_request() -> Text {
     Text::plain("There is no such request, so nothing was changed. ")
-        .with(Span::Code("/inactive-contractors pending".into()))
+        .command("pending")
         .then(" lists the open ones.")
 }
 
 /// Says that the message may be another bot's, which is connected to the same app.
 pub fn perhaps_of_another_bot() -> Text {
-    Text::plain(
-        " Another bot seems to be connected to this Slack app, and the message may be from that bot. Tell the person who runs this bot.",
-    )
+    Text::plain(" Another bot seems to be connected to this ")
+        .chat_name()
+        .then(" app, and the message may be from that bot. Tell the person who runs this bot.")
 }
 
 /// A dialog whose draft is gone.
@@ -282,7 +284,7 @@ pub fn dialog_changed() -> Text {
 /// The finished card doesn't offer it any more.
 pub fn undo_is_over(login: &str) -> Text {
     Text::plain("The card no longer restores access. Nothing was changed. Run ")
-        .with(Span::Code(format!("/inactive-contractors restore {login} REASON")))
+        .command(format!("restore {login} REASON"))
         .then(" instead.")
 }
 

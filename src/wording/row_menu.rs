@@ -20,22 +20,22 @@ pub fn menu(view: &View, candidate: &Candidate) -> Menu {
         let list_hash = list_hash.clone();
         ButtonAction::Row(RowEntry { what, request: *id, position: candidate.position, list_hash })
     };
-    let item = |what, label: String| MenuItem { value: entry(what).value(), label, url: None };
-    let mut items = vec![item(RowAction::Details, "Details".into())];
+    let item = |what, label: &str| entry(what).menu_item(label);
+    let mut items = vec![item(RowAction::Details, "Details")];
     let waits = matches!(view.request.state, RequestState::Pending { .. });
     if let Some(policy) = view.policy.filter(|_| waits && candidate.state == CandidateState::Proposed) {
-        items.push(item(RowAction::Keep, format!("Keep for {}", span_of_time(policy.kept_for()))));
-        items.push(item(RowAction::Exempt, "Exempt…".into()));
+        items.push(item(RowAction::Keep, &format!("Keep for {}", span_of_time(policy.kept_for()))));
+        items.push(item(RowAction::Exempt, "Exempt…"));
     }
     let in_time =
         view.policy.and_then(|policy| undo_until(policy, candidate)).is_some_and(|at| view.now < at);
     let given_back =
         latest(view, candidate).is_some_and(|restoration| restoration.state.is_or_will_be_back());
     if in_time && !given_back && matches!(view.request.state, RequestState::Completed { .. }) {
-        items.push(item(RowAction::Restore, "Restore access…".into()));
+        items.push(item(RowAction::Restore, "Restore access…"));
     }
     if let Some(link) = view.links.get(&candidate.position) {
-        items.push(MenuItem { url: Some(link.clone()), ..item(RowAction::Console, "Open in Okta".into()) });
+        items.push(MenuItem { url: Some(link.clone()), ..item(RowAction::Console, "Open in Okta") });
     }
     Menu { action: entry(RowAction::Details).id(), items, confirm: None }
 }

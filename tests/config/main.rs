@@ -187,11 +187,13 @@ fn a_trail_that_leaves_the_machine_in_the_clear_is_said() {
 #[test]
 fn whose_accounts_are_whose_is_read() {
     let two =
-        "own_accounts = [{ slack = \"U1\", okta = \"a@x.example\" }, { slack = \"U1\", okta = \"00u1\" }]";
+        "own_accounts = [{ slack = \"U1\", okta = \"a@x.example\" }, { chat = \"U1\", okta = \"00u1\" }]";
     let own = &good(&format!("{GOOD}{two}")).policies[0].own_accounts;
     assert_eq!(own["U1"].iter().map(String::as_str).collect::<Vec<_>>(), ["00u1", "a@x.example"]);
     let how = bad_line("own_accounts = [{ slack = \"ada\", okta = \"a@x.example\" }]");
     assert!(how.contains("Copy member ID"), "{how}");
+    let twice = bad_line("own_accounts = [{ slack = \"U1\", chat = \"U2\", okta = \"a@x.example\" }]");
+    assert!(twice.contains("the same key"), "{twice}");
     let needs = bad(&format!("{GOOD}own_accounts = [{{ slack = \"U1\" }}]")).join("\n");
     assert!(needs.contains("own_accounts needs both"), "{needs}");
 }

@@ -213,6 +213,21 @@ async fn what_is_ticked_while_the_dialog_is_being_drawn_is_drawn_after_that() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn more_ticks_than_dialogs_are_made_at_once_are_drawn_in_the_end() {
+    let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN, CAT]).await;
+    open(&world, U_APPROVER, &card).await;
+    world.gate.stop_at_label("slack views.update", 1, Moment::Before);
+    tick(&world, U_APPROVER, 0, false).await;
+    world.gate.stopped().await;
+    for number in 0..40 {
+        tick(&world, U_APPROVER, 1, number % 2 == 0).await;
+    }
+    world.gate.release();
+    counts(&world, "Suspend 1").await;
+    world.nothing_else_is_wrong().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dialog_that_could_not_be_drawn_again_is_not_taken_at_its_word() {
     let (world, card) = World::asking(PLAIN_POLICY, &[ADA, BEN]).await;
     open(&world, U_APPROVER, &card).await;

@@ -8,14 +8,14 @@ use chrono::NaiveDate;
 use inactive_contractors::chat::slack::{Settings, Slack};
 use inactive_contractors::chat::{
     Ack, Block, Button, Card, Chat, ChatError, Choice, FormState, Handler, Home, Inbound, Mark, Menu,
-    MenuItem, Modal, ShareIn, Span, Text, Upload, What,
+    MenuItem, Modal, Response, ShareIn, Span, Text, Upload, What,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::fake::clock::FakeClock;
 use crate::fake::gate::Gate;
 use crate::fake::slack::{
-    C_GENERAL, C_OPS, FakeSlack, Fault, Input, U_APPROVER, U_DEACTIVATED, U_GUEST, U_VIEWER,
+    C_GENERAL, C_OPS, FakeSlack, Fault, Input, U_APPROVER, U_DEACTIVATED, U_GUEST, U_VIEWER, View,
 };
 
 const EVIL: &str = "<!channel> *b* _i_ `c` <https://evil.example|Okta>";
@@ -70,24 +70,14 @@ impl Surface {
         self.desk.answers.lock().unwrap().push(ack);
     }
 
-    fn trigger(&self) -> String {
-        match self.last() {
-            What::Click { trigger, .. }
-            | What::ModalClick { trigger, .. }
-            | What::HomeClick { trigger, .. } => trigger,
-            What::Submission { .. } | What::Command { .. } | What::HomeOpened | What::Joined { .. } => {
-                panic!("no click")
-            }
-        }
-    }
-
     /// Opens a dialog as the approver, from a button in the channel.
     async fn dialog(&self, blocks: Vec<Block>) {
         let opener = Block::Buttons(vec![Button::new("open", "1", "Open")]);
         let card = Card { summary: Text::plain("A way in."), blocks: vec![opener] };
         let posted = self.slack.post(C_OPS, None, &Mark::new("way-in"), &card).await.unwrap();
+        self.answer(Ack::Respond(Response::Open(modal("first", blocks))));
         self.fake.click(U_APPROVER, &posted.id, "open").await.unwrap();
-        self.slack.open_modal(&self.trigger(), &modal("first", blocks)).await.unwrap();
+        self.fake.wait_view(U_APPROVER, "the dialog", |_| true).await;
     }
 }
 
@@ -110,6 +100,7 @@ fn row(name: &str, items: usize) -> Block {
             format!("{number} {EVIL} {}", "l".repeat(80))
         },
         url: (number == 1).then(|| "https://acme-admin.okta.com/admin/user/profile/view/00u1".to_owned()),
+        opens: false,
     };
     let text = Text::default()
         .with(Span::Name(name.into()))
@@ -204,10 +195,11 @@ async fn the_home_tab_is_each_persons_own_and_its_buttons_work() {
     surface.slack.publish_home(U_VIEWER, &Home { blocks: blocks.clone() }).await.unwrap();
     surface.slack.publish_home(U_VIEWER, &Home { blocks }).await.unwrap();
     assert!(surface.fake.home(U_VIEWER).is_some() && surface.fake.home(U_APPROVER).is_none());
+    surface.answer(Ack::Respond(Response::Open(modal("from home", vec![row("Ada", 1)]))));
     surface.fake.click_in_view(U_VIEWER, "sweep", &[]).await.unwrap();
     let What::HomeClick { action, value, .. } = surface.last() else { panic!("not a click") };
     assert_eq!((action.as_str(), value.as_str()), ("sweep", "contractors"));
-    surface.slack.open_modal(&surface.trigger(), &modal("from home", vec![row("Ada", 1)])).await.unwrap();
+    surface.fake.wait_view(U_VIEWER, "the dialog", |view| view.json["callback_id"] == "from home").await;
     assert_eq!(surface.fake.violations(), Vec::<String>::new());
 }
 
@@ -281,12 +273,10 @@ async fn inputs_that_act_at_once_bring_all_that_was_put_in() {
 async fn a_dialog_lies_on_another_until_it_is_submitted() {
     let surface = Surface::start().await;
     surface.dialog(vec![row("Ada", 2)]).await;
+    let second = modal("second", vec![Block::Section(Text::plain("On top."))]);
+    surface.answer(Ack::Respond(Response::Push(second)));
     surface.fake.choose_in_view(U_APPROVER, "person", Input::Option("item 0".into())).await.unwrap();
-    surface
-        .slack
-        .push_modal(&surface.trigger(), &modal("second", vec![Block::Section(Text::plain("On top."))]))
-        .await
-        .unwrap();
+    surface.fake.wait_view(U_APPROVER, "the second", |view| view.json["callback_id"] == "second").await;
     let kinds = || {
         surface
             .fake
@@ -296,11 +286,17 @@ async fn a_dialog_lies_on_another_until_it_is_submitted() {
             .collect::<Vec<_>>()
     };
     assert_eq!(kinds(), ["\"first\"", "\"second\""]);
-    let third = surface.slack.push_modal("1.2.no-such-trigger", &modal("third", Vec::new())).await;
-    assert!(matches!(third, Err(ChatError::NotFound(_))), "{third:?}");
+    let below = match surface.last() {
+        What::ModalClick { view, .. } => view,
+        other => panic!("{other:?}"),
+    };
+    let drawn_again = modal("first, drawn again", vec![row("Ada", 2)]);
+    surface.answer(Ack::Respond(Response::Back { below, modal: drawn_again }));
     surface.fake.submit_view(U_APPROVER, &[]).await.unwrap();
-    assert_eq!(kinds(), ["\"first\""]);
-    assert!(surface.fake.violations().iter().all(|what| what.contains("invalid_trigger_id")));
+    let again = |view: &View| view.json["callback_id"] == "first, drawn again";
+    surface.fake.wait_view(U_APPROVER, "the first", again).await;
+    assert_eq!(kinds(), ["\"first, drawn again\""]);
+    assert_eq!(surface.fake.violations(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -308,7 +304,7 @@ async fn a_dialog_too_large_for_an_acknowledgement_comes_in_place_all_the_same()
     let surface = Surface::start().await;
     surface.dialog(vec![row("Ada", 2)]).await;
     let long = |n: usize| Block::Section(Text::plain(format!("{n} {}", "word ".repeat(100))));
-    surface.answer(Ack::ReplaceModal(modal("large", (0..60).map(long).collect())));
+    surface.answer(Ack::Respond(Response::Replace(modal("large", (0..60).map(long).collect()))));
     surface.fake.submit_view(U_APPROVER, &[]).await.unwrap();
     let shown = surface.fake.wait_view(U_APPROVER, "all of it", |view| view.blocks().len() == 60).await;
     assert_eq!((&shown.json["callback_id"], surface.fake.views(U_APPROVER).len()), (&"large".into(), 1));

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use inactive_contractors::chat::Card;
+use inactive_contractors::chat::slack::ROOM;
 use inactive_contractors::chat::slack::fuzzing::message;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::domain::candidate::Candidate;
 use inactive_contractors::domain::deciders::{Deciders, Unable};
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Decision, Request};
-use inactive_contractors::wording::card::{PAGE, card};
+use inactive_contractors::wording::card::card;
 use inactive_contractors::wording::card_view::{Before, View};
 use inactive_contractors::wording::{answers, layout, notices};
 use proptest::prelude::*;
@@ -108,12 +109,13 @@ fn the_bots_own_cards_hold_hostile_people() {
         let denied = people.iter().map(|one| (one.shown.id.clone(), (1, denial.clone()))).collect();
         let by_email: Vec<_> = people.iter().map(Candidate::subject).collect();
         let before = Before { denied, ..Before::default() };
-        for page in 0..people.len().div_ceil(PAGE).max(1) {
+        for page in 0..people.len().div_ceil(ROOM.card_rows).max(1) {
             accepted(&card(&View {
                 paused: None,
                 deciders: Some(&deciders),
                 by_email: &by_email,
                 before: &before,
+                room: ROOM,
                 questions: &[],
                 successor: None,
                 request: &request,

@@ -32,16 +32,15 @@ impl World {
     }
 
     /// Sends something new.
-    fn send(&mut self, user: &'static str, what: impl FnOnce(String) -> What, deed: Option<Wish>) {
+    fn send(&mut self, user: &'static str, what: What, deed: Option<Wish>) {
         self.number += 1;
         // No two deeds at one moment: by their time they are told apart.
         self.fate.advance(chrono::Duration::milliseconds(1));
         let key = format!("envelope-{:04}", self.number);
-        let trigger = self.slack.trigger(user, &key);
+        self.slack.clicked(user, &key);
         let at = self.fate.bot_now();
         let reply = ReplyTo { user: user.to_owned(), channel: Some(CHANNEL.to_owned()), handle: None };
-        let inbound =
-            Inbound { key: key.clone(), received_at: at, user: user.to_owned(), reply, what: what(trigger) };
+        let inbound = Inbound { key: key.clone(), received_at: at, user: user.to_owned(), reply, what };
         self.fate.trace(&format!("{user} sends {key}: {}", in_words(&inbound.what)));
         if let Some(Wish { request, verb, forged, ticked }) = deed {
             self.court.note(Deed {
@@ -93,7 +92,7 @@ impl World {
         }
         let wish = decision(&button.action).map(|verb| Wish { request, verb, forged, ticked: None });
         let action = button.action;
-        self.send(user, |trigger| What::Click { message: reference, action, value, trigger }, wish);
+        self.send(user, What::Click { message: reference, action, value }, wish);
     }
 
     /// Somebody chooses from the menu beside a person.
@@ -112,11 +111,7 @@ impl World {
         let keeps = value.starts_with("keep:");
         let wish = keeps.then_some(Wish { request, verb: "keep", forged: false, ticked: None });
         let user = self.somebody();
-        self.send(
-            user,
-            |trigger| What::Click { message: reference, action: menu.action, value, trigger },
-            wish,
-        );
+        self.send(user, What::Click { message: reference, action: menu.action, value }, wish);
     }
 
     /// What somebody sees of a card: the last one most of the time, as it is most of the time.
@@ -171,14 +166,13 @@ impl World {
         let state = state(&modal);
         self.send(
             user,
-            |trigger| What::ModalClick {
+            What::ModalClick {
                 view,
                 kind: modal.kind,
                 modal_value: modal.value,
                 action: name,
                 value: String::new(),
                 state,
-                trigger,
                 stamp,
             },
             None,
@@ -204,7 +198,7 @@ impl World {
         };
         let (view, state) = (dialog.view.clone(), state(&modal));
         let Modal { kind, value, .. } = modal;
-        self.send(user, |_| What::Submission { view, kind, modal_value: value, state }, wish);
+        self.send(user, What::Submission { view, kind, modal_value: value, state }, wish);
     }
 
     /// Somebody types a command.
@@ -221,7 +215,7 @@ impl World {
             10 => (format!("restore {worker} is back"), None),
             _ => (format!("exempt {worker} for 10d on leave"), None),
         };
-        self.send(user, |_| What::Command { text, channel: CHANNEL.to_owned() }, wish);
+        self.send(user, What::Command { text, channel: CHANNEL.to_owned() }, wish);
     }
 
     /// Somebody asks for a sweep.
@@ -232,13 +226,13 @@ impl World {
 
     pub fn sweep_for(&mut self, user: &'static str) {
         let text = "sweep".to_owned();
-        self.send(user, |_| What::Command { text, channel: CHANNEL.to_owned() }, None);
+        self.send(user, What::Command { text, channel: CHANNEL.to_owned() }, None);
     }
 
     /// An admin lets a stopped database go on.
     pub fn resumes(&mut self) {
         let text = "resume it was checked".to_owned();
-        self.send(ADMIN, |_| What::Command { text, channel: CHANNEL.to_owned() }, None);
+        self.send(ADMIN, What::Command { text, channel: CHANNEL.to_owned() }, None);
     }
 
     /// A frame arrives once more: one that was not acknowledged, or any other.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use inactive_contractors::chat::{Ack, Connection, Handler, Inbound};
+use inactive_contractors::chat::{Ack, Connection, Handler, Inbound, Prepared, Response};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::domain::policy::Policy;
 use inactive_contractors::engine::Engine;
@@ -31,6 +31,7 @@ pub struct Acked {
 
 pub struct Process {
     engine: Arc<Engine>,
+    slack: Slack,
     fate: Fate,
     acked: Arc<Mutex<Vec<Acked>>>,
     stop: CancellationToken,
@@ -60,16 +61,27 @@ impl Process {
         let engine = Arc::new(Engine::new(parts, Arc::default()));
         let stop = CancellationToken::new();
         let work = runtime.spawn(Arc::clone(&engine).run(stop.clone()));
-        let (fate, acked) = (fate.clone(), Arc::default());
-        Process { engine, fate, acked, stop, work, _connection: sender, runtime }
+        let (slack, fate, acked) = (slack.clone(), fate.clone(), Arc::default());
+        Process { engine, slack, fate, acked, stop, work, _connection: sender, runtime }
     }
 
     /// A frame arrives.
     pub fn receive(&self, inbound: Inbound) {
-        let (inbox, acked) = (self.engine.inbox(), Arc::clone(&self.acked));
+        let (inbox, acked, slack) = (self.engine.inbox(), Arc::clone(&self.acked), self.slack.clone());
         self.runtime.spawn(async move {
-            let ack = inbox.handle(inbound.clone()).await;
-            acked.lock().unwrap_or_else(PoisonError::into_inner).push(Acked { inbound, ack });
+            let (ack, later) = match inbox.handle(inbound.clone()).await {
+                Ack::Later(later) => (Ack::Done, Some(later)),
+                ack => (ack, None),
+            };
+            let answered = Acked { inbound: inbound.clone(), ack };
+            acked.lock().unwrap_or_else(PoisonError::into_inner).push(answered);
+            if let Some(later) = later {
+                let Prepared { response, otherwise, until_shown } = later.prepared().await;
+                if slack.show(&inbound, response).await.is_err() {
+                    let _ = slack.show(&inbound, Response::Reply(otherwise)).await;
+                }
+                drop(until_shown);
+            }
         });
     }
 

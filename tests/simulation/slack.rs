@@ -5,16 +5,23 @@
 //! that a message ever showed is kept: people press buttons of a screen that is out of date.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
+use inactive_contractors::chat::slack::ROOM;
 use inactive_contractors::chat::{
-    Ack, Card, Chat, ChatError, ChatUser, FileRef, Home, Inbound, Mark, Marked, MessageRef, Modal, ReplyTo,
-    ShareIn, Upload, ViewRef, What,
+    Ack, AnswerTime, Card, Chat, ChatError, ChatTerms, ChatUser, FileRef, Home, Inbound, Mark, Marked,
+    MessageRef, Modal, ReplyTo, Response, Room, ShareIn, Upload, ViewRef, What,
 };
 
 use crate::fate::Fate;
+
+static TERMS: LazyLock<ChatTerms> = LazyLock::new(|| ChatTerms {
+    name: "Slack",
+    command: "/inactive-contractors".to_owned(),
+    address_right: "users:read.email",
+});
 
 type Answer<T> = Result<T, ChatError>;
 
@@ -145,10 +152,8 @@ impl Slack {
     }
 
     /// Somebody clicks: for three seconds a dialog may be opened for them.
-    pub fn trigger(&self, user: &str, key: &str) -> String {
-        let trigger = format!("trigger-{key}");
-        self.workspace().triggers.insert(trigger.clone(), (user.to_owned(), self.fate.now()));
-        trigger
+    pub fn clicked(&self, user: &str, key: &str) {
+        self.workspace().triggers.insert(key.to_owned(), (user.to_owned(), self.fate.now()));
     }
 
     pub fn close_dialogs(&self, user: &str) {
@@ -161,14 +166,37 @@ impl Slack {
         let mut workspace = self.workspace();
         match ack {
             Ack::Done => workspace.dialogs.retain(|dialog| dialog.view.id != view.id),
-            Ack::ReplaceModal(modal) => {
+            Ack::Respond(Response::Replace(modal)) => {
                 let dialog = workspace.dialogs.iter_mut().find(|dialog| dialog.view.id == view.id);
                 if let Some(dialog) = dialog {
                     dialog.modal = modal.clone();
                 }
             }
-            Ack::FormErrors(_) => {}
+            Ack::FormErrors(_) | Ack::Respond(_) | Ack::Later(_) => {}
         }
+    }
+
+    /// Shows what an input is answered with after its acknowledgement.
+    pub async fn show(&self, inbound: &Inbound, response: Response) -> Answer<()> {
+        match response {
+            Response::Nothing => Ok(()),
+            Response::Reply(card) => self.whisper(&inbound.reply, &card).await,
+            Response::Open(modal) | Response::Push(modal) => self.open(&inbound.key, modal).await,
+            Response::Replace(modal) => match &inbound.what {
+                What::ModalClick { view, .. } | What::Submission { view, .. } => self.draw(view, modal).await,
+                _ => Ok(()),
+            },
+            Response::Back { below, modal } => self.draw(&below, modal).await,
+        }
+    }
+
+    async fn draw(&self, view: &ViewRef, modal: Modal) -> Answer<()> {
+        self.read_fault().await?;
+        let mut workspace = self.workspace();
+        let dialog = workspace.dialogs.iter_mut().find(|dialog| dialog.view.id == view.id);
+        let dialog = dialog.ok_or_else(|| ChatError::NotFound("view_not_found".into()))?;
+        dialog.modal = modal;
+        Ok(())
     }
 
     /// Somebody ticks a box of a dialog, on their own screen.
@@ -282,7 +310,7 @@ impl Slack {
         Ok(())
     }
 
-    async fn open(&self, trigger: &str, modal: &Modal) -> Answer<()> {
+    async fn open(&self, trigger: &str, modal: Modal) -> Answer<()> {
         self.read_fault().await?;
         let now = self.fate.now();
         let mut workspace = self.workspace();
@@ -291,14 +319,26 @@ impl Slack {
             return Err(ChatError::NotFound("expired_trigger_id".into()));
         };
         workspace.views += 1;
-        let view = ViewRef { id: format!("V{}", workspace.views), hash: None };
-        workspace.dialogs.push(Dialog { user, view, modal: modal.clone() });
+        let view = ViewRef { id: format!("V{}", workspace.views) };
+        workspace.dialogs.push(Dialog { user, view, modal });
         Ok(())
     }
 }
 
 #[async_trait]
 impl Chat for Slack {
+    fn terms(&self) -> &ChatTerms {
+        &TERMS
+    }
+
+    fn room(&self) -> Room {
+        ROOM
+    }
+
+    fn answer_time(&self) -> AnswerTime {
+        AnswerTime(std::time::Duration::from_secs(3))
+    }
+
     async fn post(
         &self,
         channel: &str,
@@ -399,23 +439,6 @@ impl Chat for Slack {
 
     async fn revise(&self, _: &ReplyTo, _: &Card) -> Answer<()> {
         self.read_fault().await
-    }
-
-    async fn open_modal(&self, trigger: &str, modal: &Modal) -> Answer<()> {
-        self.open(trigger, modal).await
-    }
-
-    async fn update_modal(&self, view: &ViewRef, modal: &Modal) -> Answer<()> {
-        self.read_fault().await?;
-        let mut workspace = self.workspace();
-        let dialog = workspace.dialogs.iter_mut().find(|dialog| dialog.view.id == view.id);
-        let dialog = dialog.ok_or_else(|| ChatError::NotFound("view_not_found".into()))?;
-        dialog.modal = modal.clone();
-        Ok(())
-    }
-
-    async fn push_modal(&self, trigger: &str, modal: &Modal) -> Answer<()> {
-        self.open(trigger, modal).await
     }
 
     async fn open_direct(&self, user: &str) -> Answer<String> {

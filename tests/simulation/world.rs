@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration as StdDuration;
 
 use chrono::Duration;
-use inactive_contractors::chat::{Ack, Inbound, What};
+use inactive_contractors::chat::{Ack, Inbound, Response, What};
 use inactive_contractors::domain::policy::Policy;
 use inactive_contractors::store::Store;
 
@@ -211,7 +211,8 @@ fn ack_in_words(ack: &Ack) -> String {
     match ack {
         Ack::Done => "done".to_owned(),
         Ack::FormErrors(errors) => format!("{errors:?}"),
-        Ack::ReplaceModal(modal) => format!("replaced by {}", modal.title),
+        Ack::Respond(Response::Replace(modal)) => format!("replaced by {}", modal.title),
+        Ack::Respond(_) | Ack::Later(_) => "answered".to_owned(),
     }
 }
 

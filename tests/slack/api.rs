@@ -99,7 +99,7 @@ async fn an_update_replaces_text_and_blocks() {
 async fn a_whisper_takes_the_first_way_that_works() {
     let mut wire = Wire::start().await;
     let slack = slack(&wire).await;
-    let handle = Some(ReplyHandle(wire.response_url().into()));
+    let handle = Some(ReplyHandle::new(wire.response_url()));
     let to = ReplyTo { user: "U1".into(), channel: Some("C1".into()), handle };
     slack.whisper(&to, &card("Only you.")).await.unwrap();
     let sent = wire.call("response_url").await;
@@ -115,7 +115,7 @@ async fn a_whisper_takes_the_first_way_that_works() {
 async fn an_answer_to_one_person_is_tried_again_and_then_goes_another_way() {
     let mut wire = Wire::start().await;
     let slack = hasty(&wire).await;
-    let handle = Some(ReplyHandle(wire.response_url().into()));
+    let handle = Some(ReplyHandle::new(wire.response_url()));
     let to = ReplyTo { user: "U1".into(), channel: Some("C1".into()), handle };
     let others = |wire: &Wire| wire.count("chat.postEphemeral") + wire.count("chat.postMessage");
 
@@ -301,7 +301,7 @@ async fn no_secret_comes_back_out() {
         "chat.postMessage",
         Answer::Json(json!({ "ok": false, "error": "user_not_found", "at": "s3cret" })),
     );
-    let handle = Some(ReplyHandle(wire.response_url().into()));
+    let handle = Some(ReplyHandle::new(wire.response_url()));
     let error =
         slack.whisper(&ReplyTo { user: "U1".into(), channel: None, handle }, &card("x")).await.unwrap_err();
     said.push(format!("{error} {error:?}"));

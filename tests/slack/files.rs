@@ -1,9 +1,9 @@
-//! Files, direct messages, home tabs and stacked modals: what goes over the wire, and what each refusal means.
+//! Files, direct messages and home tabs: what goes over the wire, and what each refusal means.
 
 use inactive_contractors::chat::{
-    Block, Chat, ChatError, FileRef, Home, Mark, MessageRef, Modal, ShareIn, Text, Upload,
+    Block, Chat, ChatError, FileRef, Home, Mark, MessageRef, ShareIn, Text, Upload,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::wire::{Answer, Wire};
 use super::{card, hasty, slack};
@@ -137,7 +137,7 @@ async fn a_picture_that_is_not_ready_refuses_the_content_and_a_later_try_passes(
 }
 
 #[tokio::test]
-async fn what_is_refused_about_a_person_or_a_view_is_told_apart() {
+async fn what_is_refused_about_a_person_or_a_page_is_told_apart() {
     let mut wire = Wire::start().await;
     let slack = hasty(&wire).await;
     let direct = json!({ "ok": true, "no_op": true, "already_open": true, "channel": { "id": "D7" } });
@@ -158,14 +158,4 @@ async fn what_is_refused_about_a_person_or_a_view_is_told_apart() {
     wire.error("views.publish", "not_enabled");
     let off = slack.publish_home("U1", &Home { blocks: Vec::new() }).await.unwrap_err();
     assert!(matches!(&off, ChatError::Denied(why) if why.contains("App Home")), "{off}");
-    let (kind, value, title) = ("k".to_owned(), "v".to_owned(), "T".to_owned());
-    let modal = Modal { kind, value, title, submit: None, blocks: Vec::new() };
-    wire.error("views.push", "expired_trigger_id");
-    assert!(matches!(slack.push_modal("t.1", &modal).await, Err(ChatError::NotFound(_))));
-    wire.error("views.push", "push_limit_reached");
-    assert!(matches!(slack.push_modal("t.1", &modal).await, Err(ChatError::Content(_))));
-    wire.answer("views.push", Answer::Never);
-    assert!(matches!(slack.push_modal("t.1", &modal).await, Err(ChatError::Ambiguous(_))));
-    let pushed: Value = wire.call("views.push").await.body;
-    assert_eq!((&pushed["trigger_id"], &pushed["view"]["type"]), (&"t.1".into(), &"modal".into()));
 }

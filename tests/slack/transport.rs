@@ -1,8 +1,11 @@
 //! The socket: what arrives is handled and acknowledged, and nothing that happens to a connection lasts.
 
 use inactive_contractors::chat::slack::Timing;
-use inactive_contractors::chat::{Ack, Chat, ChatError, Connection, Mark, What};
+use inactive_contractors::chat::{
+    Ack, Chat, ChatError, Connection, Later, Mark, Prepared, Response, Text, What,
+};
 use serde_json::json;
+use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::wire::{Answer, Greeting, Wire};
@@ -263,22 +266,78 @@ async fn a_form_is_answered_with_errors_or_another_modal() {
     let mut bot = Running::start().await;
     let mut peer = bot.wire.peer().await;
     peer.send(&submission("e1"));
-    let errors =
-        vec![("keep".to_owned(), "Keep at least one.".to_owned()), ("reason".to_owned(), "Why?".to_owned())];
+    let errors = vec![
+        ("keep".to_owned(), Text::plain("Keep at least one.")),
+        ("reason".to_owned(), Text::plain("Why?")),
+    ];
     bot.input().await.answer.send(Ack::FormErrors(errors)).unwrap();
     assert_eq!(
         peer.ack().await["payload"],
         json!({ "response_action": "errors", "errors": { "keep:0": "Keep at least one.", "reason": "Why?" } })
     );
     peer.send(&submission("e2"));
-    bot.input().await.answer.send(Ack::ReplaceModal(modal(1))).unwrap();
+    bot.input().await.answer.send(Ack::Respond(Response::Replace(modal(1)))).unwrap();
     assert_eq!(peer.ack().await["payload"]["view"]["callback_id"], "choose");
     // Too large for an acknowledgement.
     peer.send(&submission("e3"));
-    bot.input().await.answer.send(Ack::ReplaceModal(modal(90))).unwrap();
+    bot.input().await.answer.send(Ack::Respond(Response::Replace(modal(90)))).unwrap();
     assert_eq!(peer.ack().await["payload"]["view"]["blocks"].as_array().unwrap().len(), 1);
     let update = bot.wire.call("views.update").await.body;
     assert_eq!((&update["view_id"], update["view"]["blocks"].as_array().unwrap().len()), (&"V1".into(), 90));
+}
+
+/// What a handler prepares; the test says when. The receiver ends when the adapter has done with it.
+fn prepared(response: Response) -> (Ack, oneshot::Sender<()>, oneshot::Receiver<()>) {
+    let ((ready, when), (until_shown, shown)) = (oneshot::channel(), oneshot::channel::<()>());
+    let later = Later::new(async move {
+        when.await.expect("the test says when");
+        Prepared {
+            response,
+            otherwise: card("It could not be shown."),
+            until_shown: Some(Box::new(until_shown)),
+        }
+    });
+    (Ack::Later(later), ready, shown)
+}
+
+#[tokio::test]
+async fn a_click_is_acknowledged_before_its_dialog_is_prepared_and_opens_it_by_its_own_trigger() {
+    let mut bot = Running::start().await;
+    let mut peer = bot.wire.peer().await;
+    peer.send(&click("e1", "1"));
+    let (ack, ready, shown) = prepared(Response::Open(modal(1)));
+    bot.input().await.answer.send(ack).unwrap();
+    assert_eq!(peer.ack().await, json!({ "envelope_id": "e1" }));
+    ready.send(()).unwrap();
+    let opened = bot.wire.call("views.open").await.body;
+    assert_eq!((&opened["trigger_id"], &opened["view"]["callback_id"]), (&"t.1".into(), &"choose".into()));
+    assert!(shown.await.is_err(), "nothing waits for it any more");
+    assert_eq!(bot.wire.count("chat.postEphemeral"), 0);
+}
+
+#[tokio::test]
+async fn a_dialog_that_can_not_be_opened_is_told_to_the_person() {
+    let mut bot = Running::bounded(Wire::start().await, Timing { call: BRIEF, ..timing() }).await;
+    let peer = bot.wire.peer().await;
+    for (number, refusal) in ["expired_trigger_id", "push_limit_reached", "no answer"].into_iter().enumerate()
+    {
+        match refusal {
+            "no answer" => bot.wire.answer("views.push", Answer::Never),
+            code => bot.wire.error("views.push", code),
+        }
+        peer.send(&click(refusal, &number.to_string()));
+        let (ack, ready, shown) = prepared(Response::Push(modal(1)));
+        ready.send(()).unwrap();
+        bot.input().await.answer.send(ack).unwrap();
+        assert_eq!(bot.wire.call("views.push").await.body["trigger_id"], "t.1");
+        let told = bot.wire.call("chat.postEphemeral").await.body;
+        assert_eq!(
+            (&told["text"], &told["user"]),
+            (&"It could not be shown.".into(), &"U1".into()),
+            "{refusal}"
+        );
+        assert!(shown.await.is_err());
+    }
 }
 
 #[tokio::test]

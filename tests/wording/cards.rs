@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use inactive_contractors::chat::slack::ROOM;
 use inactive_contractors::chat::{Block, Card};
 use inactive_contractors::domain::account::AccountStatus;
 use inactive_contractors::domain::attempt::{Attempt, Confirmation, Dropped, Sessions, Trouble, Unproven};
@@ -27,6 +28,7 @@ fn shown(request: &Request, candidates: &[Candidate], page: usize, restorations:
         deciders: None,
         by_email: &[],
         before: &crate::people::BEFORE,
+        room: ROOM,
         successor: None,
         request,
         candidates,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use inactive_contractors::chat::Text;
+use inactive_contractors::chat::slack::ROOM;
 use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::audit::{Person, Subject};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
@@ -146,6 +147,7 @@ fn shown(
         deciders: None,
         by_email: &[],
         before: &crate::people::BEFORE,
+        room: ROOM,
     })
 }
 

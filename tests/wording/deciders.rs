@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use inactive_contractors::chat::Card;
+use inactive_contractors::chat::slack::ROOM;
 use inactive_contractors::domain::candidate::Candidate;
 use inactive_contractors::domain::deciders::{Deciders, Lack, Unable};
 use inactive_contractors::domain::plan::Counts;
@@ -39,6 +40,7 @@ fn shown(request: &Request, candidates: &[Candidate], deciders: &Deciders, befor
         restorations: &[],
         links: &BTreeMap::new(),
         now: at(60),
+        room: ROOM,
     })
 }
 

@@ -1,22 +1,43 @@
 //! Sends what the bot says to the fake Slack, and holds it against what it said before.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use inactive_contractors::chat::slack::{Settings, Slack};
-use inactive_contractors::chat::{Card, Chat, Home, Mark, Modal};
+use inactive_contractors::chat::{
+    Ack, Block, Button, Card, Chat, Handler, Home, Inbound, Mark, Modal, Response, Text,
+};
 use inactive_contractors::clock::Clock;
 use serde_json::Value;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::fake::clock::FakeClock;
 use crate::fake::gate::Gate;
 use crate::fake::slack::{C_OPS, FakeSlack, U_APPROVER};
 use crate::plain::{plain, view_in_words};
 
+/// Opens this dialog for whoever presses something.
+#[derive(Default)]
+struct Opens(Mutex<Option<Modal>>);
+
+#[async_trait]
+impl Handler for Opens {
+    async fn handle(&self, _: Inbound) -> Ack {
+        let modal = self.0.lock().expect("no test panics with it").take();
+        modal.map_or(Ack::Done, |modal| Ack::Respond(Response::Open(modal)))
+    }
+}
+
 /// A workspace and the real adapter.
 pub struct Desk {
     fake: FakeSlack,
     slack: Slack,
     sent: u32,
+    opens: Arc<Opens>,
+    /// The message whose button opens dialogs, once there is one.
+    way_in: Option<String>,
+    _stop: DropGuard,
 }
 
 impl Desk {
@@ -30,7 +51,10 @@ impl Desk {
             network: inactive_contractors::net::Network::default(),
         };
         let slack = Slack::connect(settings, Clock::system()).await.expect("the fake lets it in");
-        Desk { fake, slack, sent: 0 }
+        let (opens, stop) = (Arc::<Opens>::default(), CancellationToken::new());
+        let (runner, handler, token) = (slack.clone(), Arc::clone(&opens), stop.clone());
+        tokio::spawn(async move { runner.run(handler, token).await });
+        Desk { fake, slack, sent: 0, opens, way_in: None, _stop: stop.drop_guard() }
     }
 
     /// A message as the channel reads it.
@@ -49,11 +73,24 @@ impl Desk {
 
     /// A dialog as the person reads it.
     pub async fn dialog(&mut self, modal: &Modal) -> String {
-        let trigger = self.fake.trigger(U_APPROVER);
-        self.slack.open_modal(&trigger, modal).await.expect("Slack takes it as it is");
-        let view = self.fake.views(U_APPROVER).pop().expect("it is open");
+        let way_in = match self.way_in.take() {
+            Some(way_in) => way_in,
+            None => self.make_way_in().await,
+        };
+        *self.opens.0.lock().expect("no test panics with it") = Some(modal.clone());
+        self.fake.click(U_APPROVER, &way_in, "open").await.expect("the button is there");
+        self.way_in = Some(way_in);
+        let view = self.fake.wait_view(U_APPROVER, "the dialog", |_| true).await;
+        self.fake.close_view(U_APPROVER).await.expect("it is open");
         whole(view.blocks());
         view_in_words(&view.json)
+    }
+
+    async fn make_way_in(&self) -> String {
+        self.fake.wait_connected(1).await;
+        let open = Block::Buttons(vec![Button::new("open", "1", "Open")]);
+        let card = Card { summary: Text::plain("A way in."), blocks: vec![open] };
+        self.slack.post(C_OPS, None, &Mark::new("way-in"), &card).await.expect("Slack takes it").id
     }
 
     /// A person's page as they read it.

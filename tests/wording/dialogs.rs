@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
+use inactive_contractors::chat::slack::ROOM;
 use inactive_contractors::chat::{Block, Modal};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
 use inactive_contractors::domain::draft::{Change, Draft, Sort};
@@ -19,7 +20,7 @@ use crate::people::{EVIL, about, alice, at, crowd, decision, long_crowd};
 
 fn review(candidates: &[Candidate], draft: &Draft) -> Modal {
     let request = about(candidates, RequestState::Pending { first: None });
-    review_dialog::modal(&View { request: &request, candidates, draft, note: None })
+    review_dialog::modal(&View { request: &request, candidates, draft, note: None, rows: ROOM.dialog_rows })
 }
 
 #[tokio::test]
@@ -56,7 +57,8 @@ async fn the_review_with_everything_that_can_be_chosen() {
     draft.keep = (0..9).collect();
     let request = about(&candidates, RequestState::Pending { first: None });
     let note = Some(refusals::dialog_changed());
-    let view = View { request: &request, candidates: &candidates, draft: &draft, note };
+    let view =
+        View { request: &request, candidates: &candidates, draft: &draft, note, rows: ROOM.dialog_rows };
     desk.dialog_is("review_keeping_all", &review_dialog::modal(&view)).await;
     desk.close();
 }

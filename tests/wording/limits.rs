@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Duration, NaiveDate};
-use inactive_contractors::chat::{Block, Button, Card, Text};
+use inactive_contractors::chat::slack::ROOM;
+use inactive_contractors::chat::{Block, Button, Card, ChatTerms, Text};
 use inactive_contractors::domain::assess::{Standing, assess};
 use inactive_contractors::domain::attempt::{Confirmation, Sessions};
 use inactive_contractors::domain::calendar::Calendar;
@@ -33,6 +34,7 @@ fn view<'a>(request: &'a Request, candidates: &'a [Candidate], policy: &'a Polic
         deciders: None,
         by_email: &[],
         before: &crate::people::BEFORE,
+        room: ROOM,
         successor: None,
         request,
         candidates,
@@ -53,8 +55,12 @@ fn people_on(card: &Card) -> usize {
 
 /// The paragraphs, small print and rows.
 fn said(card: &Card) -> String {
+    let terms =
+        ChatTerms { name: "Slack", command: "/inactive-contractors".to_owned(), address_right: "addresses" };
     let text = |block: &Block| match block {
-        Block::Section(text) | Block::Context(text) | Block::Row { text, .. } => Some(text.to_plain()),
+        Block::Section(text) | Block::Context(text) | Block::Row { text, .. } => {
+            Some(text.to_plain_in(&terms))
+        }
         _ => None,
     };
     card.blocks.iter().filter_map(text).collect::<Vec<_>>().join("\n")
@@ -101,7 +107,7 @@ fn a_page_of_a_card_has_as_many_people_as_there_is_room_for() {
     };
     // 10,500 characters, of which each takes 310 besides the names.
     assert_eq!((on_the_first(215), on_the_first(216)), (20, 19));
-    assert_eq!(on_the_first(100), card::PAGE);
+    assert_eq!(on_the_first(100), ROOM.card_rows);
     assert_eq!(on_the_first(11_000), 1, "nobody's name is too long for a page of its own");
 }
 
@@ -331,8 +337,8 @@ fn as_many_events_fit_on_a_page_as_a_message_has_room_for() {
     let Block::Section(line) = &history::audit(&page).blocks[1] else { panic!("an event is a paragraph") };
     // Room for two labels is kept in each.
     let each = line.to_plain().chars().count() + 60;
-    assert_eq!(history::fitting(&events, 200), 10_500 / each);
-    assert_eq!(history::fitting(&events, 3), 3);
+    assert_eq!(history::fitting(&events, 200, ROOM), 10_500 / each);
+    assert_eq!(history::fitting(&events, 3, ROOM), 3);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use inactive_contractors::chat::slack::ROOM;
 use inactive_contractors::chat::{Card, MessageRef};
 use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::audit::Person;
@@ -49,6 +50,7 @@ fn shown(request: &Request, candidates: &[Candidate], successor: Option<&Message
         restorations: &[],
         links: &BTreeMap::new(),
         now: at(60),
+        room: ROOM,
     })
 }
 

@@ -13,7 +13,7 @@ use slack_morphism::prelude::{
     SlackUserFlags,
 };
 use slack_morphism::{ClientResult, SlackApiToken, SlackClient, SlackClientSession};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use url::Url;
 
 use crate::chat::{Card, ChatError, ChatUser, Home, Mark, MessageRef, Modal, ViewRef};
@@ -22,7 +22,9 @@ use crate::net::{Network, is_safe_socket};
 
 use super::connector::Connector;
 use super::errors::Call;
+use super::reply::REPLIES_AT_ONCE;
 use super::settings::{Settings, Timing};
+use super::text::Workspace;
 use super::{marks, render};
 
 /// Slack advises at most 200 for members; 100 messages with full blocks stay below the connector's bound.
@@ -38,7 +40,6 @@ pub(super) struct Identity {
     pub(super) bot_id: Option<String>,
     pub(super) team_id: String,
     pub(super) team: String,
-    pub(super) team_url: Url,
 }
 
 /// The calls. Its Debug shows no token.
@@ -50,11 +51,14 @@ pub(super) struct Api {
     pub(super) bot: SlackApiToken,
     pub(super) app: SlackApiToken,
     pub(super) me: Identity,
+    pub(super) workspace: Workspace,
     pub(super) network: Network,
     /// The app that the bot token is of.
     bot_app: OnceCell<String>,
     /// Before an answer to one person is tried once more; it doubles.
     pub(super) pause: std::time::Duration,
+    /// Places for replies to single people.
+    pub(super) replies: Semaphore,
 }
 
 /// An answer of which only the fact matters.
@@ -158,11 +162,12 @@ impl Api {
             bot_id: who.bot_id.map(|id| id.0),
             team_id: who.team_id.0,
             team: who.team,
-            team_url: who.url.0,
         };
+        let workspace = Workspace::new(who.url.0, settings.command.clone());
         let network = settings.network.clone();
         let (bot_app, pause) = (OnceCell::new(), timing.backoff_first);
-        Ok(Api { client, sockets, bot, app, me, network, bot_app, pause })
+        let replies = Semaphore::new(REPLIES_AT_ONCE);
+        Ok(Api { client, sockets, bot, app, me, workspace, network, bot_app, pause, replies })
     }
 
     fn session(&self) -> SlackClientSession<'_, Connector> {
@@ -243,27 +248,27 @@ impl Api {
     }
 
     pub(super) async fn open_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError> {
-        let view = render::view(modal, &self.me.team_url);
+        let view = render::view(modal, &self.workspace);
         let request = SlackApiViewsOpenRequest::new(trigger.into(), view);
         self.write::<_, Accepted>("views.open", &request).await.map(|_| ())
     }
 
     pub(super) async fn update_modal(&self, at: &ViewRef, modal: &Modal) -> Result<(), ChatError> {
-        let mut request = SlackApiViewsUpdateRequest::new(render::view(modal, &self.me.team_url))
+        // Without its hash: what is drawn last is what the person sees.
+        let request = SlackApiViewsUpdateRequest::new(render::view(modal, &self.workspace))
             .with_view_id(at.id.as_str().into());
-        request.hash.clone_from(&at.hash);
         self.write::<_, Accepted>("views.update", &request).await.map(|_| ())
     }
 
     pub(super) async fn push_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError> {
-        let view = render::view(modal, &self.me.team_url);
+        let view = render::view(modal, &self.workspace);
         let request = SlackApiViewsPushRequest::new(trigger.into(), view);
         self.write::<_, Accepted>("views.push", &request).await.map(|_| ())
     }
 
     /// Without a hash: what was published last is what the person sees.
     pub(super) async fn publish_home(&self, user: &str, home: &Home) -> Result<(), ChatError> {
-        let view = render::home(home, &self.me.team_url);
+        let view = render::home(home, &self.workspace);
         let request = SlackApiViewsPublishRequest::new(user.into(), view);
         self.write::<_, Accepted>("views.publish", &request).await.map(|_| ())
     }
@@ -373,7 +378,7 @@ impl Api {
     }
 
     pub(super) fn content(&self, card: &Card) -> SlackMessageContent {
-        let message = render::message(card, &self.me.team_url);
+        let message = render::message(card, &self.workspace);
         SlackMessageContent::new().with_text(message.text).with_blocks(message.blocks)
     }
 }

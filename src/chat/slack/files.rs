@@ -42,7 +42,7 @@ impl Api {
         let mut request = json!({ "files": [{ "id": file_id, "title": label(&file.title, &file.name) }] });
         if let Some(share) = share {
             request["channel_id"] = json!(share.channel);
-            let comment = render::comment(&share.comment, &self.me.team_url);
+            let comment = render::comment(&share.comment, &self.workspace);
             if !comment.trim().is_empty() {
                 request["initial_comment"] = json!(comment);
             }

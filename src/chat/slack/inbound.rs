@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -41,12 +40,27 @@ pub(super) struct Envelope {
 
 /// What an envelope turned out to be.
 pub(super) enum Read {
-    /// Something for the handler, and the block ids of the form that it came from.
-    Input(Box<Inbound>, Vec<String>),
+    /// Something for the handler, and where it came from.
+    Input(Box<Inbound>, Source),
     /// Well-formed and none of our business: acknowledged and forgotten.
     Nothing,
     /// A kind of ours that could not be read.
     Unreadable,
+}
+
+/// What an answer needs to know of the place that an input came from.
+#[derive(Default)]
+pub(super) struct Source {
+    /// Opens one dialog, within 3 s of the click.
+    pub(super) trigger: Option<String>,
+    /// The block ids of a form.
+    pub(super) block_ids: Vec<String>,
+}
+
+impl Source {
+    fn click(trigger: SlackTriggerId) -> Source {
+        Source { trigger: Some(trigger.0), block_ids: Vec::new() }
+    }
 }
 
 #[derive(Deserialize)]
@@ -165,10 +179,9 @@ fn click(event: BlockActions, received_at: DateTime<Utc>) -> Option<Read> {
             message: MessageRef { channel, id: ts.0 },
             action: base_action(&pressed.action_id.0).to_owned(),
             value,
-            trigger: event.trigger_id.0,
         },
     };
-    Some(Read::Input(Box::new(inbound), Vec::new()))
+    Some(Read::Input(Box::new(inbound), Source::click(event.trigger_id)))
 }
 
 fn modal_click(event: BlockActions, received_at: DateTime<Utc>) -> Option<Read> {
@@ -184,22 +197,21 @@ fn modal_click(event: BlockActions, received_at: DateTime<Utc>) -> Option<Read> 
         user,
         what: if view.kind == "home" {
             let action = base_action(&pressed.action_id.0).to_owned();
-            What::HomeClick { action, value, trigger: event.trigger_id.0 }
+            What::HomeClick { action, value }
         } else {
             What::ModalClick {
                 state: form_state(view.state.as_ref()),
-                view: ViewRef { id: view.id, hash: view.hash },
+                view: ViewRef { id: view.id },
                 kind: view.callback_id,
                 modal_value: view.private_metadata,
                 // The parts of a group of checkboxes are one input.
                 action: base_group(base_action(&pressed.action_id.0)).0.to_owned(),
                 value,
-                trigger: event.trigger_id.0,
                 stamp: action_ts,
             }
         },
     };
-    Some(Read::Input(Box::new(inbound), Vec::new()))
+    Some(Read::Input(Box::new(inbound), Source::click(event.trigger_id)))
 }
 
 /// A button's value, or that of the chosen item of a menu or select.
@@ -216,7 +228,7 @@ fn submission(event: ViewSubmission, received_at: DateTime<Utc>) -> Read {
     block_ids.sort();
     // Each submission has its own trigger. The view's hash stays the same when it is refused with errors and sent once
     // more, which must not pass for a repeat of the first.
-    let once = trigger_id.or_else(|| view.hash.clone()).unwrap_or_default();
+    let once = trigger_id.or(view.hash).unwrap_or_default();
     let inbound = Inbound {
         key: key(&["submit", &user, &view.id, &once]),
         received_at,
@@ -224,12 +236,12 @@ fn submission(event: ViewSubmission, received_at: DateTime<Utc>) -> Read {
         user,
         what: What::Submission {
             state: form_state(view.state.as_ref()),
-            view: ViewRef { id: view.id, hash: view.hash },
+            view: ViewRef { id: view.id },
             kind: view.callback_id,
             modal_value: view.private_metadata,
         },
     };
-    Read::Input(Box::new(inbound), block_ids)
+    Read::Input(Box::new(inbound), Source { trigger: None, block_ids })
 }
 
 fn slash_command(payload: &RawValue, command: &str, received_at: DateTime<Utc>) -> Option<Read> {
@@ -248,7 +260,7 @@ fn slash_command(payload: &RawValue, command: &str, received_at: DateTime<Utc>) 
         },
         what: What::Command { text: as_typed(&event.text.unwrap_or_default()), channel: event.channel_id.0 },
     };
-    Some(Read::Input(Box::new(inbound), Vec::new()))
+    Some(Read::Input(Box::new(inbound), Source::default()))
 }
 
 fn push(payload: &RawValue, received_at: DateTime<Utc>) -> Option<Read> {
@@ -266,7 +278,7 @@ fn push(payload: &RawValue, received_at: DateTime<Utc>) -> Option<Read> {
         user,
         what,
     };
-    Some(Read::Input(Box::new(inbound), Vec::new()))
+    Some(Read::Input(Box::new(inbound), Source::default()))
 }
 
 /// Joined with a character that no part contains, so that two inputs never share a key.
@@ -275,7 +287,7 @@ fn key(parts: &[&str]) -> String {
 }
 
 fn handle(url: &SlackResponseUrl) -> ReplyHandle {
-    ReplyHandle(SecretString::from(url.0.to_string()))
+    ReplyHandle::new(url.0.to_string())
 }
 
 /// Puts the parts of each group of checkboxes together again, in their order.
@@ -319,7 +331,7 @@ pub(super) fn sender(envelope: &Envelope) -> Option<ReplyTo> {
     let user = text("/user/id").or_else(|| text("/user_id"))?;
     let channel =
         text("/channel/id").or_else(|| text("/channel_id")).or_else(|| text("/container/channel_id"));
-    let handle = text("/response_url").map(|url| ReplyHandle(SecretString::from(url)));
+    let handle = text("/response_url").map(ReplyHandle::new);
     Some(ReplyTo { user, channel, handle })
 }
 
@@ -355,10 +367,12 @@ mod tests {
 
     #[test]
     fn a_click_is_read_even_if_the_team_is_null() {
-        let inbound = input(click("9.1")).unwrap();
-        let What::Click { message, action, value, trigger } = inbound.what else { panic!("not a click") };
+        let read = read(&envelope(&click("9.1")), "/bot", DateTime::UNIX_EPOCH);
+        let Read::Input(inbound, source) = read else { panic!("no input") };
+        let What::Click { message, action, value } = inbound.what else { panic!("not a click") };
         assert_eq!(message, MessageRef { channel: "C1".to_owned(), id: "1.2".to_owned() });
-        assert_eq!((action.as_str(), value.as_str(), trigger.as_str()), ("suspend", "r7", "t.1"));
+        assert_eq!((action.as_str(), value.as_str()), ("suspend", "r7"));
+        assert_eq!(source.trigger.as_deref(), Some("t.1"));
         assert!(!format!("{:?}", inbound.reply).contains("secret"));
     }
 

@@ -30,6 +30,7 @@ mod text;
 mod typed;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -37,24 +38,28 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::{
-    Card, Chat, ChatError, ChatUser, Connection, FileRef, Handler, Home, Mark, Marked, MessageRef, Modal,
-    ReplyTo, ShareIn, Upload, ViewRef,
+    AnswerTime, Card, Chat, ChatError, ChatTerms, ChatUser, Connection, FileRef, Handler, Home, Mark, Marked,
+    MessageRef, ReplyTo, Room, ShareIn, Upload,
 };
 use crate::clock::Clock;
 
 pub use check::{Probe, REQUIRED_SCOPES, Scope};
+pub use render::ROOM;
 pub use settings::{Settings, Timing};
 pub use socket::Traffic;
+pub use text::NAME;
 
 use api::Api;
 use socket::{Socket, Watched};
+
+/// <https://docs.slack.dev/interactivity/handling-user-interaction#acknowledgment_response>
+const ANSWER_TIME: AnswerTime = AnswerTime(Duration::from_secs(3));
 
 /// A Slack workspace in which the bot is installed. Clones share everything.
 #[derive(Clone)]
 pub struct Slack {
     api: Arc<Api>,
     clock: Clock,
-    command: String,
     timing: Timing,
     watched: Watched,
 }
@@ -68,7 +73,7 @@ impl Slack {
     /// As [`Slack::connect`], with other bounds in time.
     pub async fn connect_with(settings: Settings, timing: Timing, clock: Clock) -> Result<Slack, ChatError> {
         let api = Arc::new(Api::connect(&settings, &timing, clock.clone()).await?);
-        Ok(Slack { api, clock, command: settings.command, timing, watched: Watched::default() })
+        Ok(Slack { api, clock, timing, watched: Watched::default() })
     }
 
     /// Keeps a socket open and gives what arrives to `handler`, until `shutdown`.
@@ -103,7 +108,6 @@ impl Slack {
         Socket {
             api: Arc::clone(&self.api),
             clock: self.clock.clone(),
-            command: self.command.clone(),
             timing: self.timing.clone(),
             watched: self.watched.clone(),
         }
@@ -146,13 +150,25 @@ impl std::fmt::Debug for Slack {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Slack")
             .field("me", &self.api.me)
-            .field("command", &self.command)
+            .field("command", &self.api.workspace.terms.command)
             .finish_non_exhaustive()
     }
 }
 
 #[async_trait]
 impl Chat for Slack {
+    fn terms(&self) -> &ChatTerms {
+        &self.api.workspace.terms
+    }
+
+    fn room(&self) -> Room {
+        ROOM
+    }
+
+    fn answer_time(&self) -> AnswerTime {
+        ANSWER_TIME
+    }
+
     async fn post(
         &self,
         channel: &str,
@@ -187,18 +203,6 @@ impl Chat for Slack {
 
     async fn revise(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
         self.api.revise(to, card).await
-    }
-
-    async fn open_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError> {
-        self.api.open_modal(trigger, modal).await
-    }
-
-    async fn update_modal(&self, view: &ViewRef, modal: &Modal) -> Result<(), ChatError> {
-        self.api.update_modal(view, modal).await
-    }
-
-    async fn push_modal(&self, trigger: &str, modal: &Modal) -> Result<(), ChatError> {
-        self.api.push_modal(trigger, modal).await
     }
 
     async fn open_direct(&self, user: &str) -> Result<String, ChatError> {

@@ -21,11 +21,11 @@ use slack_morphism::prelude::{
 };
 use url::Url;
 
-use crate::chat::{Block, Button, Card, Choice, Confirm, Home, Menu, MenuItem, Modal, Text, Tone};
+use crate::chat::{Block, Button, Card, Choice, Confirm, Home, Menu, MenuItem, Modal, Room, Text, Tone};
 use crate::net::is_safe;
 
 use super::escape::{clamp, is_unseen, tidy};
-use super::text::{mrkdwn, rich};
+use super::text::{TOKEN_CHARS, Workspace, mrkdwn, rich};
 
 /// Slack calls 4000 good for the top-level text; ephemeral ones hold about 3000.
 const SUMMARY_CHARS_MAX: usize = 3000;
@@ -52,6 +52,20 @@ const ALT_CHARS_MAX: usize = 2000;
 const MENU_ITEMS_MAX: usize = 5;
 const OPTIONS_MAX: usize = 100;
 
+/// How much the bot puts into one message or dialog, within these limits and with what stands around it: 25 rows of one
+/// block and a dozen blocks more, or 30 people of two.
+pub const ROOM: Room = Room {
+    card_rows: 25,
+    dialog_rows: 30,
+    paragraphs: 30,
+    page_chars: 10_500,
+    message_chars: 11_000,
+    paragraph_chars: SECTION_CHARS_MAX,
+    row_chars: 310,
+    token_chars: TOKEN_CHARS,
+    escaped_chars: "&amp;".len(),
+};
+
 /// Stands where a label came out empty: Slack refuses an empty one.
 const NO_WORDS: &str = "–";
 
@@ -73,12 +87,12 @@ pub(super) struct Message {
 }
 
 /// A card. One without blocks shows its summary.
-pub(super) fn message(card: &Card, team_url: &Url) -> Message {
-    let mut text = mrkdwn(&card.summary, team_url, SUMMARY_CHARS_MAX);
+pub(super) fn message(card: &Card, workspace: &Workspace) -> Message {
+    let mut text = mrkdwn(&card.summary, workspace, SUMMARY_CHARS_MAX);
     if text.trim().is_empty() {
         NO_WORDS.clone_into(&mut text);
     }
-    let mut page = Page::new(team_url, MESSAGE_CHARS_MAX);
+    let mut page = Page::new(workspace, MESSAGE_CHARS_MAX);
     page.add_all(&card.blocks);
     if page.blocks.is_empty() {
         // What was kept for controls that came to nothing is free again.
@@ -93,8 +107,8 @@ pub(super) fn message(card: &Card, team_url: &Url) -> Message {
 }
 
 /// A modal. Its kind travels as `callback_id`, its value as `private_metadata`.
-pub(super) fn view(modal: &Modal, team_url: &Url) -> SlackView {
-    let mut page = Page::new(team_url, VIEW_CHARS_MAX);
+pub(super) fn view(modal: &Modal, workspace: &Workspace) -> SlackView {
+    let mut page = Page::new(workspace, VIEW_CHARS_MAX);
     page.add_all(&modal.blocks);
     let blocks = page.fitting(VIEW_BLOCKS_MAX);
     // Slack refuses inputs that can't be submitted.
@@ -108,15 +122,15 @@ pub(super) fn view(modal: &Modal, team_url: &Url) -> SlackView {
 }
 
 /// A person's home tab.
-pub(super) fn home(home: &Home, team_url: &Url) -> SlackView {
-    let mut page = Page::new(team_url, VIEW_CHARS_MAX);
+pub(super) fn home(home: &Home, workspace: &Workspace) -> SlackView {
+    let mut page = Page::new(workspace, VIEW_CHARS_MAX);
     page.add_all(&home.blocks);
     SlackView::Home(SlackHomeView::new(page.fitting(VIEW_BLOCKS_MAX)))
 }
 
 /// A comment that goes with a file.
-pub(super) fn comment(text: &Text, team_url: &Url) -> String {
-    mrkdwn(text, team_url, SUMMARY_CHARS_MAX)
+pub(super) fn comment(text: &Text, workspace: &Workspace) -> String {
+    mrkdwn(text, workspace, SUMMARY_CHARS_MAX)
 }
 
 /// The action as the card named it.
@@ -140,8 +154,8 @@ fn numbered(id: &str, separator: char) -> Option<(&str, usize)> {
 }
 
 /// How many characters it needs so as not to be cut.
-fn mrkdwn_chars(text: &Text, team_url: &Url, max: usize) -> usize {
-    match mrkdwn(text, team_url, max).chars().count() {
+fn mrkdwn_chars(text: &Text, workspace: &Workspace, max: usize) -> usize {
+    match mrkdwn(text, workspace, max).chars().count() {
         0 => 0,
         chars => chars + 1,
     }
@@ -158,7 +172,7 @@ fn words(text: &str, max: usize) -> SlackBlockPlainTextOnly {
 
 /// The blocks of one message or view, as long as there is room.
 struct Page<'a> {
-    team_url: &'a Url,
+    workspace: &'a Workspace,
     chars_left: usize,
     /// Whether anything was shortened or left out for want of room.
     is_cut: bool,
@@ -168,9 +182,9 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn new(team_url: &'a Url, chars_left: usize) -> Page<'a> {
+    fn new(workspace: &'a Workspace, chars_left: usize) -> Page<'a> {
         let (actions, block_ids) = (BTreeSet::new(), BTreeSet::new());
-        Page { team_url, chars_left, is_cut: false, actions, block_ids, blocks: Vec::new() }
+        Page { workspace, chars_left, is_cut: false, actions, block_ids, blocks: Vec::new() }
     }
 
     fn add_all(&mut self, blocks: &[Block]) {
@@ -263,9 +277,9 @@ impl<'a> Page<'a> {
     /// A menu only goes with a `section`, whose text is mrkdwn or plain: mrkdwn shows times in the reader's own zone,
     /// and what somebody else wrote is made inert as in small print. Verbatim: no address in it becomes a link.
     fn row(&mut self, text: &Text, menu: &Menu) {
-        let url = self.team_url;
-        let room = self.room(SECTION_CHARS_MAX, |max| mrkdwn_chars(text, url, max));
-        let mut said = mrkdwn(text, url, room);
+        let workspace = self.workspace;
+        let room = self.room(SECTION_CHARS_MAX, |max| mrkdwn_chars(text, workspace, max));
+        let mut said = mrkdwn(text, workspace, room);
         if said.trim().is_empty() {
             NO_WORDS.clone_into(&mut said);
         }
@@ -295,9 +309,9 @@ impl<'a> Page<'a> {
     }
 
     fn section(&mut self, text: &Text) {
-        let url = self.team_url;
-        let room = self.room(SECTION_CHARS_MAX, |max| rich(text, url, max).1);
-        let (elements, used) = rich(text, url, room);
+        let workspace = self.workspace;
+        let room = self.room(SECTION_CHARS_MAX, |max| rich(text, workspace, max).1);
+        let (elements, used) = rich(text, workspace, room);
         if elements.is_empty() {
             return;
         }
@@ -318,9 +332,9 @@ impl<'a> Page<'a> {
     }
 
     fn context(&mut self, text: &Text) {
-        let url = self.team_url;
-        let room = self.room(CONTEXT_CHARS_MAX, |max| mrkdwn_chars(text, url, max));
-        let small = mrkdwn(text, url, room);
+        let workspace = self.workspace;
+        let room = self.room(CONTEXT_CHARS_MAX, |max| mrkdwn_chars(text, workspace, max));
+        let small = mrkdwn(text, workspace, room);
         if small.trim().is_empty() {
             return;
         }

@@ -8,7 +8,6 @@
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
 use slack_morphism::prelude::{
     SlackApiChatPostEphemeralRequest, SlackApiChatPostMessageRequest, SlackApiPostWebhookMessageRequest,
     SlackResponseUrl,
@@ -26,6 +25,9 @@ const TRIES: u32 = 3;
 /// The longest that Slack may ask to wait: the person looks at the screen, and another way may be open.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
+/// So many replies to single people are under way at once; more would only time each other out.
+pub(super) const REPLIES_AT_ONCE: usize = 16;
+
 impl Api {
     /// Replaces what was clicked on; what can't be replaced any more is answered with a new message.
     pub(super) async fn revise(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
@@ -37,6 +39,7 @@ impl Api {
 
     /// Tries each way of reaching one person until one works: the reply address, the channel, their own messages.
     pub(super) async fn whisper(&self, to: &ReplyTo, card: &Card) -> Result<(), ChatError> {
+        let _turn = self.replies.acquire().await;
         if let Some(Ok(())) = self.reply(to, card, false).await {
             return Ok(());
         }
@@ -62,7 +65,7 @@ impl Api {
     /// Answers at the input's own address. `None` if there is none, or if it is used up or older than half an hour.
     async fn reply(&self, to: &ReplyTo, card: &Card, replace: bool) -> Option<Result<(), ChatError>> {
         let handle = to.handle.as_ref()?;
-        let url = Url::parse(handle.0.expose_secret()).ok().filter(is_safe)?;
+        let url = Url::parse(handle.reveal()).ok().filter(is_safe)?;
         let request =
             SlackApiPostWebhookMessageRequest::new(self.content(card)).with_replace_original(replace);
         let (url, request) = (&SlackResponseUrl(url), &request);

@@ -12,7 +12,7 @@ use slack_morphism::prelude::{
 };
 use url::Url;
 
-use crate::chat::{MessageRef, Span, Text, date_in_words, time_in_words};
+use crate::chat::{ChatTerms, MessageRef, Span, Text, date_in_words, time_in_words};
 
 use super::escape::{clamp, escape, escape_marked, escape_quoted, tidy};
 
@@ -20,11 +20,29 @@ use super::escape::{clamp, escape, escape_marked, escape_quoted, tidy};
 const QUOTED_CHARS_MAX: usize = 1000;
 
 /// What a mention, a date or a link is counted as against a limit: its label is at most about this long.
-const TOKEN_CHARS: usize = 30;
+pub(super) const TOKEN_CHARS: usize = 30;
 
 /// <https://docs.slack.dev/messaging/formatting-message-text#date-formatting>
 const TIME_FORMAT: &str = "{date_short_pretty} at {time}";
 const DATE_FORMAT: &str = "{date_short_pretty}";
+
+/// What the system is called.
+pub const NAME: &str = "Slack";
+
+/// What a text is rendered for.
+#[derive(Clone, Debug)]
+pub(super) struct Workspace {
+    pub(super) url: Url,
+    pub(super) terms: ChatTerms,
+}
+
+impl Workspace {
+    /// Returns the workspace at `url`, in which the bot answers to `command`.
+    pub(super) fn new(url: Url, command: String) -> Workspace {
+        let terms = ChatTerms { name: NAME, command, address_right: "users:read.email" };
+        Workspace { url, terms }
+    }
+}
 
 /// A message's address in the workspace, as Slack's "Copy link" gives it.
 pub(super) fn permalink(team_url: &Url, message: &MessageRef) -> String {
@@ -38,14 +56,14 @@ fn is_id(id: &str) -> bool {
 }
 
 /// As mrkdwn of at most `max` characters. A span that doesn't fit is left out with what follows it, and an ellipsis says so.
-pub(super) fn mrkdwn(text: &Text, team_url: &Url, max: usize) -> String {
+pub(super) fn mrkdwn(text: &Text, workspace: &Workspace, max: usize) -> String {
     let mut out = String::new();
     let mut used = 0;
     if max == 0 {
         return out;
     }
     for span in &text.0 {
-        let piece = mrkdwn_span(span, team_url);
+        let piece = mrkdwn_span(span, workspace);
         let length = piece.chars().count();
         if used + length + 1 > max {
             if let Span::Plain(words) = span {
@@ -62,13 +80,15 @@ pub(super) fn mrkdwn(text: &Text, team_url: &Url, max: usize) -> String {
     out
 }
 
-fn mrkdwn_span(span: &Span, team_url: &Url) -> String {
+fn mrkdwn_span(span: &Span, workspace: &Workspace) -> String {
     match span {
         Span::Plain(words) => escape(words),
         Span::Bold(words) if words.trim().is_empty() => String::new(),
         Span::Bold(words) => format!("*{}*", escape_marked(words)),
         Span::Code(words) if words.trim().is_empty() => String::new(),
         Span::Code(words) => format!("`{}`", escape(&tidy(words).replace('`', "ˋ"))),
+        Span::Command(words) => mrkdwn_span(&Span::Code(workspace.terms.command(words)), workspace),
+        Span::Chat(word) => mrkdwn_span(&workspace.terms.word(*word), workspace),
         Span::Quoted(words) => escape_quoted(&clamp(&tidy(words), QUOTED_CHARS_MAX)),
         Span::Name(words) if tidy(words).is_empty() => String::new(),
         // Bold, which nothing in an inert name can end.
@@ -81,7 +101,7 @@ fn mrkdwn_span(span: &Span, team_url: &Url) -> String {
         Span::Time(at) => format!("<!date^{}^{TIME_FORMAT}|{}>", at.timestamp(), time_in_words(*at)),
         Span::Date(at) => format!("<!date^{}^{DATE_FORMAT}|{}>", at.timestamp(), date_in_words(*at)),
         Span::MessageLink { message, label } => {
-            format!("<{}|{}>", permalink(team_url, message), escape_marked(label).replace('|', "ǀ"))
+            format!("<{}|{}>", permalink(&workspace.url, message), escape_marked(label).replace('|', "ǀ"))
         }
     }
 }
@@ -99,26 +119,32 @@ fn exactly(login: &str, is_name: bool) -> String {
 }
 
 /// As `rich_text` elements of at most `max` characters in all, and how many they are; none if there is nothing to show.
-pub(super) fn rich(text: &Text, team_url: &Url, max: usize) -> (Vec<SlackRichTextInlineElement>, usize) {
+pub(super) fn rich(
+    text: &Text,
+    workspace: &Workspace,
+    max: usize,
+) -> (Vec<SlackRichTextInlineElement>, usize) {
     let mut left = max;
     let mut elements = Vec::new();
     for span in &text.0 {
         if left == 0 {
             break;
         }
-        let (element, length) = rich_span(span, team_url, left);
+        let (element, length) = rich_span(span, workspace, left);
         left = left.saturating_sub(length);
         elements.extend(element);
     }
     (elements, max - left)
 }
 
-fn rich_span(span: &Span, team_url: &Url, left: usize) -> (Option<SlackRichTextInlineElement>, usize) {
+fn rich_span(span: &Span, workspace: &Workspace, left: usize) -> (Option<SlackRichTextInlineElement>, usize) {
     let token = |element: SlackRichTextInlineElement| (Some(element), TOKEN_CHARS);
     match span {
         Span::Plain(words) => rich_words(words, None, left),
         Span::Bold(words) => rich_words(words, Some(SlackRichTextStyle::new().with_bold(true)), left),
         Span::Code(words) => rich_words(&tidy(words), Some(SlackRichTextStyle::new().with_code(true)), left),
+        Span::Command(words) => rich_span(&Span::Code(workspace.terms.command(words)), workspace, left),
+        Span::Chat(word) => rich_span(&workspace.terms.word(*word), workspace, left),
         Span::Quoted(words) | Span::Login { login: words, is_name: false } => {
             rich_words(&clamp(&tidy(words), QUOTED_CHARS_MAX), None, left)
         }
@@ -138,7 +164,7 @@ fn rich_span(span: &Span, team_url: &Url, left: usize) -> (Option<SlackRichTextI
         Span::MessageLink { message, label } => {
             let label = clamp(label, left);
             let length = label.chars().count().max(TOKEN_CHARS);
-            let link = SlackRichTextLink::new(permalink(team_url, message).into()).with_text(label);
+            let link = SlackRichTextLink::new(permalink(&workspace.url, message).into()).with_text(label);
             (Some(SlackRichTextInlineElement::Link(link)), length)
         }
     }

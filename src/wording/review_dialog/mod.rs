@@ -8,7 +8,7 @@ pub mod form;
 
 use std::collections::BTreeMap;
 
-use crate::chat::{Block, Button, Choice, FormState, Menu, MenuItem, Modal, Span, Text};
+use crate::chat::{Block, Button, Choice, FormState, Menu, Modal, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::draft::{Draft, SEARCH_MAX, Seen, Sort};
 use crate::domain::request::{Request, RequestState};
@@ -19,9 +19,6 @@ use crate::wording::{accounts, belongs_to, idle_in_words, mention, outcome_in_wo
 pub const REASON: &str = "reason";
 /// The most characters of a reason.
 pub const REASON_MAX: u32 = 500;
-
-/// People on one page: two blocks each, and a dozen for the rest, within Slack's 100.
-pub const PAGE: usize = 30;
 
 /// What the inputs of a dialog said.
 pub fn seen(memory: &Memory, state: &FormState, stamp: &str) -> Seen {
@@ -58,20 +55,22 @@ pub struct View<'a> {
     pub draft: &'a Draft,
     /// What they must know first.
     pub note: Option<Text>,
+    /// The most people on one page.
+    pub rows: usize,
 }
 
 /// The dialog as the draft has it.
 pub fn modal(view: &View) -> Modal {
-    let View { request, candidates, draft, note } = view;
+    let View { request, candidates, draft, note, rows } = view;
     let matching = draft.matching(candidates);
-    let pages = matching.len().div_ceil(PAGE).max(1);
+    let pages = matching.len().div_ceil(*rows).max(1);
     let page = (draft.page as usize).min(pages - 1);
     let mut blocks: Vec<Block> = note.iter().cloned().map(Block::Section).collect();
     blocks.push(Block::Section(question(request)));
     blocks.extend(resumed(draft));
     blocks.extend(controls(draft, matching.len(), candidates.len()));
     blocks.push(Block::Context(counts(view, matching.len(), page, pages)));
-    for candidate in matching.iter().skip(page * PAGE).take(PAGE) {
+    for candidate in matching.iter().skip(page * rows).take(*rows) {
         blocks.extend(person(view, candidate));
     }
     if pages > 1 {
@@ -212,11 +211,8 @@ fn person(view: &View, candidate: &Candidate) -> Vec<Block> {
     }
     let position = candidate.position;
     let keep_until = Control::KeepUntil { position };
-    let item = MenuItem {
-        value: keep_until.value(),
-        label: if until.is_some() { "Keep until another day…" } else { "Keep until…" }.into(),
-        url: None,
-    };
+    let item =
+        keep_until.menu_item(if until.is_some() { "Keep until another day…" } else { "Keep until…" });
     let menu = Menu { action: keep_until.id(), items: vec![item], confirm: None };
     vec![
         Block::Checkboxes {

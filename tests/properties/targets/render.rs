@@ -165,6 +165,7 @@ fn menu(rest: &str) -> Menu {
         value: format!("i{number}"),
         url: Some(label.clone()),
         label,
+        opens: false,
     });
     Menu { action: "menu".to_owned(), items: items.collect(), confirm: Some(confirm(rest)) }
 }

@@ -8,8 +8,8 @@ use super::*;
 
 const EVIL: &str = "<!channel> *x* _y_ `z` <https://evil.example|Okta> :tada:\n> q\u{202e}";
 
-fn team() -> Url {
-    "https://acme.slack.com/".parse().unwrap()
+fn team() -> Workspace {
+    Workspace::new("https://acme.slack.com/".parse().unwrap(), "/bot".to_owned())
 }
 
 fn json(card: &Card) -> Value {
@@ -93,6 +93,7 @@ fn menu(items: usize) -> Menu {
         value: n.to_string(),
         label: format!("{EVIL} {}", "l".repeat(80)),
         url: Some(if n == 0 { "https://acme-admin.okta.com/x" } else { "http://evil.example/x" }.to_owned()),
+        opens: false,
     };
     let confirm = button("x").confirm;
     Menu { action: "person".to_owned(), items: (0..items).map(item).collect(), confirm }
@@ -321,8 +322,12 @@ fn times_mentions_and_links_are_slacks_own() {
 #[test]
 fn what_can_be_pressed_keeps_its_block_as_long_as_it_does_the_same() {
     let person = |value: &str| {
-        let item =
-            |verb: &str| MenuItem { value: format!("{verb}:{value}"), label: verb.to_owned(), url: None };
+        let item = |verb: &str| MenuItem {
+            value: format!("{verb}:{value}"),
+            label: verb.to_owned(),
+            url: None,
+            opens: false,
+        };
         let items = vec![item("details"), item("keep")];
         let menu = Menu { action: "person".to_owned(), items, confirm: None };
         Block::Row { text: Text::plain(format!("idle {} days", value.len())), menu }

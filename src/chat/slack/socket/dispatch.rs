@@ -5,20 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
-use slack_morphism::prelude::{
-    SlackViewSubmissionErrorsResponse, SlackViewSubmissionResponse, SlackViewSubmissionUpdateResponse,
-};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::chat::slack::inbound::{self, Envelope, Read};
-use crate::chat::slack::render;
-use crate::chat::{Ack, Block, Card, Connection, Handler, Inbound, Modal, ReplyTo, Text, ViewRef, What};
+use crate::chat::{Ack, Card, Connection, Handler, Inbound, ReplyTo, Text};
 
 use super::frame::{Frame, Outgoing};
+use super::respond::{Form, Reply};
 use super::watched::{Socket, Watched};
 
 /// How many inputs are handled at the same time. More than a channel's worth of clicks; each is one short transaction.
@@ -29,9 +25,6 @@ const REMEMBERED: Duration = Duration::from_secs(5 * 60);
 
 /// The most envelopes remembered; beyond, the oldest are forgotten first.
 const REMEMBERED_MAX: usize = 10_000;
-
-/// Slack drops acknowledgements of 20 KB and more without a word.
-const ACK_BYTES_MAX: usize = 19 * 1024;
 
 /// What all connections share.
 pub(super) struct Dispatch {
@@ -47,45 +40,6 @@ pub(super) struct Dispatch {
 struct Seen {
     at: Instant,
     ack: watch::Receiver<Option<String>>,
-}
-
-/// What goes back for an envelope.
-struct Reply {
-    ack: String,
-    /// A modal that an acknowledgement can't carry, and the open one that it replaces once that is out.
-    then: Option<(ViewRef, Modal)>,
-}
-
-impl Reply {
-    fn bare(id: &str) -> Reply {
-        Reply { ack: bare(id), then: None }
-    }
-}
-
-/// The form that an input came from, as far as its answer needs it.
-struct Form {
-    /// Without its hash, which the submission changes.
-    view: Option<ViewRef>,
-    /// Whether the acknowledgement may say more than "received": only a submission's may.
-    takes_payload: bool,
-    block_ids: Vec<String>,
-}
-
-impl Form {
-    fn of(what: &What, accepts_payload: bool, block_ids: Vec<String>) -> Form {
-        let view = match what {
-            What::Submission { view, .. } | What::ModalClick { view, .. } => {
-                Some(ViewRef { id: view.id.clone(), hash: None })
-            }
-            What::Click { .. }
-            | What::Command { .. }
-            | What::HomeOpened
-            | What::HomeClick { .. }
-            | What::Joined { .. } => None,
-        };
-        let takes_payload = accepts_payload && matches!(what, What::Submission { .. });
-        Form { view, takes_payload, block_ids }
-    }
 }
 
 /// Whether an envelope is handled now, by us, or was taken before.
@@ -151,8 +105,9 @@ impl Dispatch {
                 };
                 answer.send_replace(Some(reply.ack.clone()));
                 self.acknowledge(connection, reply.ack).await;
-                if let Some((view, modal)) = reply.then {
-                    self.put_in_place(&view, &modal).await;
+                if let Some((form, then)) = reply.then {
+                    // In a task of its own: the places among the handlers are for what is not acknowledged yet.
+                    self.tasks.spawn(Arc::clone(self).follow(form, then));
                 }
             }
         }
@@ -182,7 +137,7 @@ impl Dispatch {
         envelope: &Envelope,
         received_at: DateTime<Utc>,
     ) -> Option<Reply> {
-        match inbound::read(envelope, &self.socket.command, received_at) {
+        match inbound::read(envelope, &self.socket.api.workspace.terms.command, received_at) {
             Read::Nothing => Some(Reply::bare(id)),
             Read::Unreadable => {
                 self.unreadable(&envelope.kind, "unknown shape");
@@ -191,11 +146,10 @@ impl Dispatch {
                 }
                 Some(Reply::bare(id))
             }
-            Read::Input(inbound, block_ids) => {
-                let form =
-                    Form::of(&inbound.what, envelope.accepts_response_payload == Some(true), block_ids);
+            Read::Input(inbound, source) => {
+                let form = Form::of(&inbound, envelope.accepts_response_payload == Some(true), source);
                 let ack = self.handle(*inbound).await?;
-                Some(self.reply(id, &form, ack))
+                Some(self.reply(id, form, ack))
             }
         }
     }
@@ -225,49 +179,6 @@ impl Dispatch {
         }
     }
 
-    fn reply(&self, id: &str, form: &Form, ack: Ack) -> Reply {
-        match ack {
-            Ack::Done => Reply::bare(id),
-            Ack::FormErrors(errors) => {
-                if let Some(payload) = form_errors(errors, &form.block_ids).filter(|_| form.takes_payload) {
-                    return Reply { ack: with_payload(id, &payload), then: None };
-                }
-                tracing::warn!("a refusal was dropped: it answers no form");
-                Reply::bare(id)
-            }
-            Ack::ReplaceModal(modal) => self.replacement(id, form, modal),
-        }
-    }
-
-    /// Puts another modal in place: in the acknowledgement if that can carry it, else through the Web API. There a
-    /// submitted form needs a small modal to stand in first, for a bare acknowledgement would close it.
-    fn replacement(&self, id: &str, form: &Form, modal: Modal) -> Reply {
-        let Some(view) = form.view.clone() else {
-            tracing::warn!("a modal was dropped: there is none in whose place it could come");
-            return Reply::bare(id);
-        };
-        if !form.takes_payload {
-            return Reply { ack: bare(id), then: Some((view, modal)) };
-        }
-        let ack = self.update_ack(id, &modal);
-        if ack.len() < ACK_BYTES_MAX {
-            return Reply { ack, then: None };
-        }
-        Reply { ack: self.update_ack(id, &stand_in(&modal)), then: Some((view, modal)) }
-    }
-
-    fn update_ack(&self, id: &str, modal: &Modal) -> String {
-        let view = render::view(modal, &self.socket.api.me.team_url);
-        let update = SlackViewSubmissionResponse::Update(SlackViewSubmissionUpdateResponse { view });
-        with_payload(id, &json!(update))
-    }
-
-    async fn put_in_place(&self, view: &ViewRef, modal: &Modal) {
-        if let Err(error) = self.socket.api.update_modal(view, modal).await {
-            tracing::warn!(%error, "a modal could not be replaced");
-        }
-    }
-
     /// Counts a frame that could not be read. `kind` and `why` hold nothing of its content.
     pub(super) fn unreadable(&self, kind: &str, why: &str) {
         self.socket.watched.count_unreadable();
@@ -280,10 +191,7 @@ impl Dispatch {
         self.tasks.spawn(async move {
             let words = "Your input could not be read, so nothing was changed. Please try again; if it happens \
                          again, tell the person who runs this bot.";
-            let card = Card { summary: Text::plain(words), blocks: Vec::new() };
-            if let Err(error) = this.socket.api.whisper(&to, &card).await {
-                tracing::warn!(%error, "the person could not be notified that their input was not read");
-            }
+            this.tell(&to, &Card { summary: Text::plain(words), blocks: Vec::new() }).await;
         });
     }
 
@@ -310,39 +218,6 @@ impl Dispatch {
             }
         }
     }
-}
-
-/// What is seen for a moment in place of a modal that doesn't fit into an acknowledgement.
-fn stand_in(modal: &Modal) -> Modal {
-    let wait = Block::Section(Text::plain("One moment…"));
-    Modal { blocks: vec![wait], submit: None, ..modal.clone() }
-}
-
-/// Maps our names to the blocks of the form: a group of checkboxes shows its error at its first part.
-fn form_errors(errors: Vec<(String, String)>, block_ids: &[String]) -> Option<Value> {
-    let mut by_block = HashMap::new();
-    for (name, sentence) in errors {
-        let part = render::first_part(&name);
-        let block = [name, part].into_iter().find(|id| block_ids.contains(id));
-        // An error about a block that isn't there would be dropped by Slack, and the form would close.
-        if let Some(block) = block.or_else(|| block_ids.first().cloned()) {
-            by_block.entry(block).or_insert(sentence);
-        }
-    }
-    if by_block.is_empty() {
-        return None;
-    }
-    let response =
-        SlackViewSubmissionResponse::Errors(SlackViewSubmissionErrorsResponse { errors: by_block });
-    serde_json::to_value(response).ok()
-}
-
-fn bare(id: &str) -> String {
-    json!({ "envelope_id": id }).to_string()
-}
-
-fn with_payload(id: &str, payload: &Value) -> String {
-    json!({ "envelope_id": id, "payload": payload }).to_string()
 }
 
 /// The connections that can be written to, by id.

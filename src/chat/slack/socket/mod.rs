@@ -12,6 +12,7 @@ mod frame;
 mod handshake;
 mod others;
 mod reach;
+mod respond;
 mod watched;
 
 use std::sync::Arc;

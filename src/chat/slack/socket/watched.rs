@@ -101,7 +101,6 @@ impl Watched {
 pub(crate) struct Socket {
     pub(crate) api: Arc<Api>,
     pub(crate) clock: Clock,
-    pub(crate) command: String,
     pub(crate) timing: Timing,
     pub(crate) watched: Watched,
 }
