@@ -1,4 +1,4 @@
-//! What a policy asks the people of an account, in words of its own.
+//! Reads what a policy asks the people of an account, in its own words.
 
 use chrono::Duration;
 

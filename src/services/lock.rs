@@ -1,4 +1,4 @@
-//! Locks that a panic does not poison.
+//! Takes a lock, also after a panic.
 
 use std::sync::{Mutex, PoisonError};
 
