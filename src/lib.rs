@@ -2,7 +2,8 @@
 //!
 //! # Code map
 //!
-//! The rooms from the ground up; each imports only what is below it, and `tests/tidy.rs` checks that.
+//! The rooms from the ground up; each imports only what is below it, and so does each file within its room.
+//! `tests/tidy.rs` checks both.
 //!
 //! | room | what it holds |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! What is remembered of people between two look-ups; never a right.
+//! Remembers what look-ups found and who tried what; never a right.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! From the line that a person typed or pressed to the answer, by the role that the command needs.
+//! Leads a command line from the person to its answer, with the rights that the command needs.
 
 use std::sync::{Arc, OnceLock};
 

@@ -1,4 +1,4 @@
-//! What is kept between two commands.
+//! Keeps the questions that wait, and the last preview.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a configuration draws on beside its own text.
+//! Holds what a configuration is read from besides its own text.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

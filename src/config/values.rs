@@ -1,4 +1,4 @@
-//! Values that more than one section holds: ids of the chat system, and the people that they name.
+//! Reads values that more than one section has: ids of the chat system, and the people that they name.
 
 use serde_json::{Value, json};
 

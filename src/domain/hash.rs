@@ -1,4 +1,4 @@
-//! How a hash is written as text.
+//! Writes hashes as text.
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {

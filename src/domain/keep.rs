@@ -1,4 +1,4 @@
-//! Until when proposed accounts are to be kept active, and why.
+//! Says until when proposed accounts are kept active, and why.
 
 use std::collections::BTreeMap;
 

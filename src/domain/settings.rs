@@ -1,4 +1,4 @@
-//! The parts of a policy's settings: when it runs, whom it knows, where it brakes, and what it sends besides.
+//! Says when a policy runs, who its people are, where it stops, and what it sends besides its cards.
 
 use chrono::Duration;
 use chrono_tz::Tz;

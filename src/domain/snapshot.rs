@@ -1,4 +1,4 @@
-//! An account as the approvers were shown it.
+//! Keeps an account as the approvers were shown it.
 
 use serde::{Deserialize, Serialize};
 

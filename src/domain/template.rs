@@ -1,7 +1,6 @@
-//! What a policy asks the people of an account, in words of its own.
+//! Reads what a policy asks the people of an account, in its own words.
 
 use chrono::Duration;
-
 use serde::{Deserialize, Serialize};
 
 /// The most characters of a wording.

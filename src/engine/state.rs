@@ -1,4 +1,4 @@
-//! What the loop knows of itself, and of the witnesses.
+//! Keeps what the loop knows of itself and of the witnesses.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What holds messages back for a moment.
+//! Holds messages back for a moment: replies above a number, and pages while the chat system asks to wait.
 
 use chrono::{DateTime, Utc};
 

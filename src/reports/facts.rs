@@ -1,4 +1,4 @@
-//! What the bundle for an auditor is made of, and what follows from it.
+//! Gathers what the bundle for an auditor is made of, and what follows from it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What is kept between two reports.
+//! Keeps the trend of each policy as it was uploaded last.
 
 use chrono::{DateTime, Utc};
 

@@ -1,4 +1,4 @@
-//! The row that says which database this is.
+//! Reads the row that says which database this is.
 
 use crate::domain::lineage::{DatabaseId, Lineage};
 

@@ -1,4 +1,4 @@
-//! Pauses as they are read, from the file or from what is still to be written to it.
+//! Reads pauses: from the file, or from the stops that are not in it yet.
 
 use crate::domain::pause::Pause;
 

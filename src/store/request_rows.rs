@@ -1,4 +1,5 @@
-//! Requests and their candidates as they are read: whole, and only if the row and the audit trail bear each other out.
+//! Reads requests with their candidates. A row that contradicts itself is an error, and one that the audit trail does not
+//! confirm is reported.
 
 use chrono::{DateTime, Utc};
 

@@ -1,4 +1,4 @@
-//! Runs the surveys of sweeps.
+//! Keeps the surveys of sweeps that are under way.
 //!
 //! A survey only reads, and may take an hour. So it runs in a task of its own that outlives the workflow that began it:
 //! after a reload of the configuration, the next workflow takes its result, if the policy is the same to the letter and it

@@ -6,13 +6,12 @@ use crate::chat::{Block, Card, Span, Text};
 use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::progress;
 use crate::domain::request::{AskedAgain, Became, Decision, FirstApproval, Request, RequestState, Retry};
-use crate::wording::before;
 use crate::wording::card_view::{View, in_both, in_state, needs_two, selected};
 use crate::wording::layout::{cut, starts};
 use crate::wording::{
-    accounts, backlog, belongs_to, buttons, by_both, deciders, guard_in_words, idle_in_words, mention,
-    outcome_in_words, outreach, pauses, row_menu, rule_in_words, sessions_in_words, shown_who, sign_in_words,
-    small_print, span_of_time,
+    accounts, backlog, before, belongs_to, buttons, by_both, deciders, guard_in_words, idle_in_words,
+    mention, outcome_in_words, outreach, pauses, row_menu, rule_in_words, sessions_in_words, shown_who,
+    sign_in_words, small_print, span_of_time,
 };
 
 /// Of fewer accounts nobody wonders when they will be done.

@@ -1,4 +1,4 @@
-//! All that a card shows, and what its parts ask of it.
+//! Gathers all that a card shows, and what its parts ask of that.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! How much fits where, and the shapes that most messages have.
+//! Keeps texts within their lengths, and gives simple messages their shape.
 
 use crate::chat::{Block, Card, Text};
 

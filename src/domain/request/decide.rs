@@ -1,4 +1,4 @@
-//! What a person's input does to a request.
+//! Decides what a person's input does to a request, or why it does nothing.
 
 use serde_json::json;
 

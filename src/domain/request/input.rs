@@ -1,4 +1,4 @@
-//! A person's input to a request, and why it may do nothing.
+//! Describes what a person asks of a request, and why that may have no effect.
 
 use std::collections::BTreeSet;
 

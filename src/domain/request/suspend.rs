@@ -1,4 +1,4 @@
-//! What suspending does to a request: the accounts that are due then, and those that are left out.
+//! Applies an approval to a request: which accounts are due then, and which are left out.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! A database file: its names, whether it is ours, known and whole, and how it is written.
+//! Opens a database file: whether it is ours, known and whole, and how it is written.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

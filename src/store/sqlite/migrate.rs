@@ -1,4 +1,4 @@
-//! From an older schema to this one, with a copy before it.
+//! Brings a database from an older schema to the newest, with a copy made before.
 
 use std::path::Path;
 
