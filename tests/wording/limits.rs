@@ -19,8 +19,8 @@ use inactive_contractors::domain::restoration::{Restoration, RestorationState, W
 use inactive_contractors::domain::template::Role;
 use inactive_contractors::wording::card::card;
 use inactive_contractors::wording::card_view::View;
+use inactive_contractors::wording::layout;
 use inactive_contractors::wording::{answers, days_off, exemptions, history, outreach, row_menu};
-use inactive_contractors::wording::{card, layout};
 
 use crate::answers::event;
 use crate::fixture::{due, person, policy, request};
