@@ -86,6 +86,10 @@ impl World {
                 break;
             }
             self.fate.advance(Duration::seconds(60));
+            // What the channel has seen may have been read only now.
+            if self.is_stopped() {
+                self.resumes();
+            }
             self.works_for(2_000);
         }
         self.works_for(2_000);
