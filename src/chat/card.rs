@@ -118,17 +118,18 @@ impl Text {
         self.with(Span::Login { login: login.into(), is_name: true })
     }
 
-    /// The words without any markup, in the chat system's terms: for places of it that take none, such as a form's error.
-    pub fn to_plain_in(&self, terms: &ChatTerms) -> String {
-        let in_terms = self.0.iter().map(|span| match span {
-            Span::Command(words) => Span::Plain(terms.command(words)),
+    /// Returns the same in the chat system's own words.
+    #[must_use]
+    pub fn in_terms(&self, terms: &ChatTerms) -> Text {
+        let own = self.0.iter().map(|span| match span {
+            Span::Command(words) => Span::Code(terms.command(words)),
             Span::Chat(word) => terms.word(*word),
             other => other.clone(),
         });
-        Text(in_terms.collect()).to_plain()
+        own.fold(Text::default(), Text::with)
     }
 
-    /// The words without any markup, for places outside of the chat system: a terminal, a log.
+    /// The words without any markup, for places that take none: a terminal, a form's error.
     pub fn to_plain(&self) -> String {
         let words = self.0.iter().map(|span| match span {
             Span::Plain(words)

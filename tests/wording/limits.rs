@@ -59,7 +59,7 @@ fn said(card: &Card) -> String {
         ChatTerms { name: "Slack", command: "/inactive-contractors".to_owned(), address_right: "addresses" };
     let text = |block: &Block| match block {
         Block::Section(text) | Block::Context(text) | Block::Row { text, .. } => {
-            Some(text.to_plain_in(&terms))
+            Some(text.in_terms(&terms).to_plain())
         }
         _ => None,
     };

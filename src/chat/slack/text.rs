@@ -62,7 +62,7 @@ pub(super) fn mrkdwn(text: &Text, workspace: &Workspace, max: usize) -> String {
     if max == 0 {
         return out;
     }
-    for span in &text.0 {
+    for span in &text.in_terms(&workspace.terms).0 {
         let piece = mrkdwn_span(span, workspace);
         let length = piece.chars().count();
         if used + length + 1 > max {
@@ -85,9 +85,8 @@ fn mrkdwn_span(span: &Span, workspace: &Workspace) -> String {
         Span::Plain(words) => escape(words),
         Span::Bold(words) if words.trim().is_empty() => String::new(),
         Span::Bold(words) => format!("*{}*", escape_marked(words)),
-        Span::Code(words) if words.trim().is_empty() => String::new(),
-        Span::Code(words) => format!("`{}`", escape(&tidy(words).replace('`', "ˋ"))),
-        Span::Command(words) => mrkdwn_span(&Span::Code(workspace.terms.command(words)), workspace),
+        Span::Code(words) | Span::Command(words) if words.trim().is_empty() => String::new(),
+        Span::Code(words) | Span::Command(words) => format!("`{}`", escape(&tidy(words).replace('`', "ˋ"))),
         Span::Chat(word) => mrkdwn_span(&workspace.terms.word(*word), workspace),
         Span::Quoted(words) => escape_quoted(&clamp(&tidy(words), QUOTED_CHARS_MAX)),
         Span::Name(words) if tidy(words).is_empty() => String::new(),
@@ -126,7 +125,7 @@ pub(super) fn rich(
 ) -> (Vec<SlackRichTextInlineElement>, usize) {
     let mut left = max;
     let mut elements = Vec::new();
-    for span in &text.0 {
+    for span in &text.in_terms(&workspace.terms).0 {
         if left == 0 {
             break;
         }
@@ -142,8 +141,9 @@ fn rich_span(span: &Span, workspace: &Workspace, left: usize) -> (Option<SlackRi
     match span {
         Span::Plain(words) => rich_words(words, None, left),
         Span::Bold(words) => rich_words(words, Some(SlackRichTextStyle::new().with_bold(true)), left),
-        Span::Code(words) => rich_words(&tidy(words), Some(SlackRichTextStyle::new().with_code(true)), left),
-        Span::Command(words) => rich_span(&Span::Code(workspace.terms.command(words)), workspace, left),
+        Span::Code(words) | Span::Command(words) => {
+            rich_words(&tidy(words), Some(SlackRichTextStyle::new().with_code(true)), left)
+        }
         Span::Chat(word) => rich_span(&workspace.terms.word(*word), workspace, left),
         Span::Quoted(words) | Span::Login { login: words, is_name: false } => {
             rich_words(&clamp(&tidy(words), QUOTED_CHARS_MAX), None, left)

@@ -179,7 +179,7 @@ fn form_errors(errors: Vec<(String, Text)>, block_ids: &[String], terms: &ChatTe
         let block = [name, part].into_iter().find(|id| block_ids.contains(id));
         // An error about a block that isn't there would be dropped by Slack, and the form would close.
         if let Some(block) = block.or_else(|| block_ids.first().cloned()) {
-            by_block.entry(block).or_insert(sentence.to_plain_in(terms));
+            by_block.entry(block).or_insert(sentence.in_terms(terms).to_plain());
         }
     }
     if by_block.is_empty() {
