@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::bot::{install_crypto, okta_settings, slack_settings};
+use crate::bot::{adapters, install_crypto, slack_settings};
 use crate::chat::slack::Slack;
 use crate::chat::{Connection, Text};
 use crate::cli::terminal::{BAD, FAINT, GOOD, HEADING, Progress, WARNING, printable, put, show, styled};
@@ -20,8 +20,8 @@ use crate::domain::assess::Assessment;
 use crate::domain::plan::{Assessed, Plan, Verdict};
 use crate::domain::policy::Policy;
 use crate::engine::Engine;
-use crate::exit::{Exit, Misconfigured, Usage};
-use crate::identity::okta::Okta;
+use crate::exit::{Exit, Usage};
+use crate::identity::okta::REQUEST_TIMEOUT;
 use crate::scheduler::Class;
 use crate::services::Parts;
 use crate::store::Store;
@@ -47,13 +47,12 @@ pub async fn run(config: &Config, only: Option<&str>, json: bool) -> anyhow::Res
     let slack = Slack::connect(slack_settings(config), clock.clone())
         .await
         .context("the approvers' accounts are looked up in Slack")?;
-    let okta =
-        Okta::new(okta_settings(config), clock.clone()).context(Misconfigured("the Okta credential"))?;
+    let providers = adapters(config, REQUEST_TIMEOUT, &clock)?;
     let (_, connection) = watch::channel(Connection::Closed);
     let parts = Parts {
         store,
         chat: Arc::new(slack),
-        identity: Arc::new(okta),
+        providers,
         clock: clock.clone(),
         policies,
         concurrency: 1,

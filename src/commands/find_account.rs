@@ -5,6 +5,7 @@ use crate::chat::Text;
 use crate::commands::Commands;
 use crate::domain::account::Account;
 use crate::domain::policy::Policy;
+use crate::identity::Directory as _;
 use crate::wording::refusals;
 
 impl Commands {
@@ -22,8 +23,8 @@ impl Commands {
         };
         let mut found: Option<(&Policy, Account)> = None;
         for policy in policies {
-            let Some(accounts) = self.s.soon_unless_ended(self.s.identity.find(&address, &policy.rule)).await
-            else {
+            let provider = self.s.provider(&policy.rule.provider);
+            let Some(accounts) = self.s.soon_unless_ended(provider.find(&address, &policy.rule)).await else {
                 return Ok(Err(refusals::ask_again()));
             };
             let mut accounts = match accounts {

@@ -16,9 +16,10 @@ use crate::domain::audit::{Action, Actor, Draft, Subject};
 use crate::domain::exemption;
 use crate::domain::person::{Known, Stranger};
 use crate::domain::policy::{OwnAccounts, Policy, Rule, is_own_account};
+use crate::domain::provider::ProviderName;
 use crate::domain::request::{KnownForRetry, Verb, Voter};
 use crate::domain::restoration::Wish;
-use crate::identity::IdentityError;
+use crate::identity::{Directory as _, IdentityError};
 use crate::request::decision::Press;
 use crate::store::{AskedFor, AuditContext, StartedSweep, SweepState};
 use crate::wording::exemptions::{self, NotRestored};
@@ -132,7 +133,8 @@ impl Commands {
         if !account.is_of(&policy.rule.user_type) && !self.was_suspended_for(asked, &account).await? {
             return self.nobody_to_give_back(asked, person, said).await.map(Err);
         }
-        self.give_back_if_allowed(policy, known, &account, said.reason.clone(), asked.key).await
+        let provider = &policy.rule.provider;
+        self.give_back_if_allowed(provider, policy, known, &account, said.reason.clone(), asked.key).await
     }
 
     /// Whether the account is suspended for a policy in which the person has the right to restore.
@@ -171,9 +173,11 @@ impl Commands {
         Ok(asked.no_account_of_theirs(person, said.policy.as_deref()))
     }
 
-    /// Records the wish to restore an account if the person may have it, or says why they may not.
+    /// Records the wish to restore an account, which was read at that provider, if the person may have it, or says why they
+    /// may not.
     pub(crate) async fn give_back_if_allowed(
         &self,
+        provider: &ProviderName,
         policy: &Policy,
         known: &Known,
         account: &Account,
@@ -228,6 +232,7 @@ impl Commands {
         let wish = Wish {
             // The policy that suspended it tells its channel, and its grace counts.
             policy: policy.name.clone(),
+            provider: provider.clone(),
             request: suspended_for.map(|(request, _)| request),
             account: Subject { id: account.id.clone(), login: account.login.clone() },
             name: account.name.clone(),
@@ -268,7 +273,8 @@ impl Commands {
         }
         // The log has no say in this.
         let rule = Rule { second_look: false, ..policy.rule.clone() };
-        let look = self.s.identity.look(&account.id, &rule, None);
+        let provider = self.s.provider(&rule.provider);
+        let look = provider.look(&account.id, &rule, None);
         let Some(fresh) = self.s.soon_unless_ended(look).await else {
             return Err(IdentityError::Transient("the workflow has ended".to_owned()));
         };

@@ -12,6 +12,7 @@ use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
 use crate::domain::request::Request;
 use crate::domain::schedule;
+use crate::identity::Directory as _;
 use crate::request::standing::fresh_standing;
 use crate::store::AuditQuery;
 use crate::sweep::survey::{Keep, survey};
@@ -103,10 +104,11 @@ impl Commands {
         };
         let now = self.s.clock.now();
         let since = self.requests.look_from(&account.id, now).await?;
-        let fresh = self.s.identity.look(&account.id, &policy.rule, since).await;
+        let fresh = self.s.provider(&policy.rule.provider).look(&account.id, &policy.rule, since).await;
         let (account, standing) = match fresh {
             Ok(fresh) => {
-                let standing = fresh_standing(&self.requests, policy, &fresh, now).await?;
+                let standing =
+                    fresh_standing(&self.requests, &policy.rule.provider, policy, &fresh, now).await?;
                 (fresh.account, standing)
             }
             Err(error) => {
@@ -176,6 +178,7 @@ mod tests {
     use crate::domain::exemption::Wish;
     use crate::domain::plan::Counts;
     use crate::domain::plan::Verdict;
+    use crate::domain::provider::ProviderName;
     use crate::engine::Engine;
     use crate::engine::bench::{Bench, policy};
     use crate::store::AuditContext;
@@ -247,6 +250,7 @@ mod tests {
         for (policy, reason) in [("p", "on leave"), ("q", "secret")] {
             let wish = Wish {
                 policy: policy.to_owned(),
+                provider: ProviderName::default(),
                 account: Subject { id: account.id.clone(), login: account.login.clone() },
                 email: None,
                 by: approver().voter.person,

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::account::{AccountStatus, Changer, Reading, StatusChange};
 use super::audit::{Action, Actor, Draft, Subject};
+use super::provider::ProviderName;
 use super::waiting;
 
 /// The first look: imports that bring somebody back often run each hour.
@@ -40,6 +41,8 @@ pub struct Watch {
     pub id: i64,
     /// The request that the account was suspended for.
     pub request: i64,
+    /// Where the account is.
+    pub provider: ProviderName,
     /// The account.
     pub account: Subject,
     /// The display name as it was shown, possibly empty. Untrusted text.

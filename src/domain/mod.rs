@@ -26,6 +26,7 @@ pub mod person;
 pub mod plan;
 pub mod policy;
 pub mod progress;
+pub mod provider;
 pub mod report;
 pub mod request;
 pub mod restoration;

@@ -17,7 +17,7 @@ use crate::domain::person::Known;
 use crate::domain::policy::Policy;
 use crate::domain::request::{self, Input, Request, Verb};
 use crate::domain::restoration::RestorationState;
-use crate::identity::IdentityError;
+use crate::identity::{Directory as _, IdentityError};
 use crate::inbox::Inbox;
 use crate::request::decision::{Press, Turned};
 use crate::scheduler::Class;
@@ -241,7 +241,8 @@ impl Inbox {
         };
         let fault = |text: Text| Ok(Ack::FormErrors(vec![(review_dialog::REASON.into(), text.to_plain())]));
         // Both at once: neither may take what time there is.
-        let look = tokio::time::timeout(LOOK_MAX, self.s.identity.read(&candidate.shown.id));
+        let provider = self.s.provider(&request.rule.provider);
+        let look = tokio::time::timeout(LOOK_MAX, provider.read(&candidate.shown.id));
         let (known, account) = tokio::join!(self.known(inbound, policy, &request), look);
         let known = match known? {
             Ok(known) => known,
@@ -260,7 +261,14 @@ impl Inbox {
         };
         let answer = self
             .commands
-            .give_back_if_allowed(policy, &known, &account, form::reason(state), &inbound.key)
+            .give_back_if_allowed(
+                &request.rule.provider,
+                policy,
+                &known,
+                &account,
+                form::reason(state),
+                &inbound.key,
+            )
             .await?;
         match answer {
             Ok(card) => {

@@ -127,8 +127,9 @@ impl Outbox {
     async fn state_of_things(&self) -> anyhow::Result<String> {
         let events = self.s.store.last_event().await?;
         let chat = *self.s.connection.borrow();
-        let identity = self.s.identity_answer().map(|last| last.problem.as_ref().map(problem_in_words));
-        Ok(format!("{events} {chat:?} {identity:?}"))
+        let answers = self.s.providers.all().map(|(_, one)| one.last_answer());
+        let problems = answers.map(|last| last.map(|last| last.problem.as_ref().map(problem_in_words)));
+        Ok(format!("{events} {chat:?} {:?}", problems.collect::<Vec<_>>()))
     }
 
     async fn publish_to(&self, mut row: HomeRow, seen: &str) -> anyhow::Result<()> {

@@ -7,7 +7,7 @@ use crate::domain::account::{Account, AccountStatus};
 use crate::domain::attempt::{Attempt, Goal, Proof};
 use crate::domain::restoration::{Restoration, RestorationState, Skip, Step, restore_by};
 use crate::domain::waiting;
-use crate::identity::{IdentityError, Reference};
+use crate::identity::{Directory as _, IdentityError, Lifecycle as _, Reference};
 use crate::request::Requests;
 use crate::request::attempt::{self, Effect, Gate, Of};
 
@@ -49,7 +49,8 @@ impl Effect for Restoring<'_> {
     type Seen = Account;
 
     fn of(&self) -> Of<'_> {
-        Of { s: &self.requests.s, account: &self.restoration.wish.account.id, attempt: self.attempt }
+        let (s, wish) = (&self.requests.s, &self.restoration.wish);
+        Of { s, provider: &wish.provider, account: &wish.account.id, attempt: self.attempt }
     }
 
     async fn begin(&mut self) -> anyhow::Result<Gate<Self>> {
@@ -63,7 +64,7 @@ impl Effect for Restoring<'_> {
     }
 
     async fn look(&self, (): &()) -> Result<Account, IdentityError> {
-        self.requests.s.identity.read(self.of().account).await
+        self.requests.s.provider(self.of().provider).read(self.of().account).await
     }
 
     async fn judge(&mut self, (): (), account: Account) -> anyhow::Result<Option<Step>> {
@@ -99,7 +100,7 @@ impl Effect for Restoring<'_> {
     }
 
     async fn call(&mut self) -> Result<Reference, IdentityError> {
-        self.requests.s.identity.restore(self.of().account).await
+        self.requests.s.provider(self.of().provider).restore(self.of().account).await
     }
 
     fn is_too_late_to_tell(&self) -> bool {

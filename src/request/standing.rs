@@ -6,13 +6,15 @@ use crate::authz::deciders;
 use crate::domain::account::Account;
 use crate::domain::assess::Standing;
 use crate::domain::policy::Policy;
-use crate::identity::FreshLook;
+use crate::domain::provider::ProviderName;
+use crate::identity::{ActivityLog as _, FreshLook};
 use crate::request::Requests;
 
 /// Returns the standing of one account that was read afresh at that time: what `assess` needs right before a
 /// suspension.
 pub async fn fresh_standing(
     requests: &Requests,
+    provider: &ProviderName,
     policy: &Policy,
     fresh: &FreshLook,
     at: DateTime<Utc>,
@@ -30,7 +32,8 @@ pub async fn fresh_standing(
         exempt_groups: fresh.exempt_groups.clone(),
         granted: granted.get(id).map(|granted| (granted.id, granted.ends_at)),
         restored_at: restored_at(&fresh.account, suspended.get(id), restored.get(id)),
-        second_look: requests.after_look(id, &fresh.second_look, at).await?,
+        second_look: requests.after_look(provider, id, &fresh.second_look, at).await?,
+        evidence_lag: requests.s.provider(provider).evidence_lag(),
     })
 }
 

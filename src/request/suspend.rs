@@ -1,6 +1,7 @@
 //! Executing an approval: each account is read again, judged again by the rule that was shown and by the rule of today, and
 //! then suspended, as `attempt.rs` drives it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Duration, Utc};
@@ -13,7 +14,8 @@ use crate::domain::attempt::{Attempt, Goal, Proof, Sessions};
 use crate::domain::candidate::{Candidate, CandidateState, Skip, Step};
 use crate::domain::policy::{Policy, execute_by};
 use crate::domain::request::{Decision, Request};
-use crate::identity::{FreshLook, IdentityError, Reference};
+use crate::identity::watched::Watched;
+use crate::identity::{Directory as _, FreshLook, IdentityError, Lifecycle as _, Reference};
 use crate::request::Requests;
 use crate::request::attempt::{
     self, At, Effect, Gate, Of, WAIT_FOR_PERSON, WAIT_FOR_PROVIDER, patience, unread,
@@ -182,13 +184,19 @@ impl<'a> Effect for Suspension<'a> {
     type Seen = FreshLook;
 
     fn of(&self) -> Of<'_> {
-        Of { s: &self.requests.s, account: &self.candidate.shown.id, attempt: self.attempt }
+        Of {
+            s: &self.requests.s,
+            provider: &self.request.rule.provider,
+            account: &self.candidate.shown.id,
+            attempt: self.attempt,
+        }
     }
 
     async fn begin(&mut self) -> anyhow::Result<Gate<Self>> {
         let s = &self.requests.s;
         // Whatever is waited for is waited for before anything is looked at.
-        let Some(turn) = s.unless_ended(s.identity.turn_to_change()).await else { return Ok(Gate::Closed) };
+        let provider = s.provider(&self.request.rule.provider);
+        let Some(turn) = s.unless_ended(provider.turn_to_change()).await else { return Ok(Gate::Closed) };
         let Some(policy) = s.policy(&self.request.policy) else {
             return Ok(Gate::CallOff(Step::Skip(Skip::PolicyGone)));
         };
@@ -206,6 +214,10 @@ impl<'a> Effect for Suspension<'a> {
         if let Err(error) = turn {
             return Ok(Gate::Instead(unread(self, error).await?));
         }
+        // The policy is about the accounts of another provider now.
+        if policy.rule.provider != self.request.rule.provider {
+            return Ok(Gate::CallOff(Step::Skip(Skip::PolicyGone)));
+        }
         let at = s.clock.now();
         let since = self.requests.look_from(self.of().account, at).await?;
         Ok(Gate::Open(Begun { policy, at, since }))
@@ -214,13 +226,13 @@ impl<'a> Effect for Suspension<'a> {
     async fn look(&self, begun: &Begun<'a>) -> Result<FreshLook, IdentityError> {
         // The configuration may exempt more today than when the list was shown, and what isn't looked up exempts nobody.
         let rule = self.request.rule.looking_up_also_for(&begun.policy.rule);
-        self.requests.s.identity.look(self.of().account, &rule, begun.since).await
+        self.provider().look(self.of().account, &rule, begun.since).await
     }
 
     async fn judge(&mut self, begun: Begun<'a>, fresh: FreshLook) -> anyhow::Result<Option<Step>> {
         let s = &self.requests.s;
         // The look has just shown what time it is there; how long the account is idle can't be told otherwise.
-        if let Some(why) = s.clock_is_off() {
+        if let Some(why) = s.clock_is_off(&self.request.rule.provider) {
             return Ok(Some(self.blocked(why, true)));
         }
         let step = match self.still_meets(&begun, &fresh).await {
@@ -254,7 +266,7 @@ impl<'a> Effect for Suspension<'a> {
     async fn call(&mut self) -> Result<Reference, IdentityError> {
         let (requests, request) = (self.requests, self.request.id);
         let denied_before = requests.denials_so_far(request);
-        let answer = requests.s.identity.suspend(self.of().account).await;
+        let answer = self.provider().suspend(self.of().account).await;
         if answer.is_ok() {
             self.passage.got_through();
             requests.note_got_through(request, denied_before);
@@ -264,7 +276,11 @@ impl<'a> Effect for Suspension<'a> {
 
     /// A right is missing, for all accounts if not for this one: then it fails with an error of its own.
     async fn denied(&mut self, at: At, error: &IdentityError) -> anyhow::Result<Option<Step>> {
-        let own = self.requests.denied_for_itself(self.request, self.candidate, at, error).await?;
+        let own = if matches!(error, IdentityError::NotConfigured(_)) {
+            None
+        } else {
+            self.requests.denied_for_itself(self.request, self.candidate, at, error).await?
+        };
         if own.is_none() {
             self.hindrance = Some(denied(error));
         }
@@ -272,7 +288,7 @@ impl<'a> Effect for Suspension<'a> {
     }
 
     async fn find_out(&mut self, error: IdentityError) -> anyhow::Result<Step> {
-        let read = self.requests.s.identity.read(self.of().account).await;
+        let read = self.provider().read(self.of().account).await;
         let error = error.to_string();
         Ok(match read {
             Ok(Account { status: AccountStatus::Active, .. }) => {
@@ -289,12 +305,16 @@ impl<'a> Effect for Suspension<'a> {
 }
 
 impl Suspension<'_> {
+    fn provider(&self) -> Arc<Watched> {
+        self.requests.s.provider(&self.request.rule.provider)
+    }
+
     /// The approval is too old. The end of an account that never came to its turn says what stood in the way of others.
     async fn begin_too_late(&mut self) -> anyhow::Result<Gate<Self>> {
         let s = &self.requests.s;
         // The answer says what time it is there: a clock that is ahead ends no approval.
-        let read = s.identity.read(self.of().account).await;
-        if let (Ok(_), Some(why)) = (&read, s.clock_is_off()) {
+        let read = self.provider().read(self.of().account).await;
+        if let (Ok(_), Some(why)) = (&read, s.clock_is_off(&self.request.rule.provider)) {
             self.hindrance = Some(Hindrance { why, to_be_told: true, may_be_of_one: false });
             return Ok(Gate::Closed);
         }
@@ -316,7 +336,8 @@ impl Suspension<'_> {
         if (self.attempt.attempts > 0 || before.is_some()) && status_changed != before {
             return Ok(Step::Skip(Skip::ChangedByOthers));
         }
-        let standing = fresh_standing(self.requests, begun.policy, fresh, begun.at).await?;
+        let standing =
+            fresh_standing(self.requests, &self.request.rule.provider, begun.policy, fresh, begun.at).await?;
         // The rule that the approvers were shown and the rule of today must both still propose the account.
         let mut evidence = None;
         for rule in [&self.request.rule, &begun.policy.rule] {
@@ -344,7 +365,8 @@ impl Suspension<'_> {
 
 /// A right that is missing for this account, if not for all.
 fn denied(error: &IdentityError) -> Hindrance {
-    Hindrance { why: error.to_string(), to_be_told: true, may_be_of_one: true }
+    let may_be_of_one = matches!(error, IdentityError::Denied(_));
+    Hindrance { why: error.to_string(), to_be_told: true, may_be_of_one }
 }
 
 /// What last stood in the way of any account of the list.

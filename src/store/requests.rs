@@ -6,6 +6,8 @@ use crate::domain::account::AccountId;
 use crate::domain::attempt::{self, Dropped, Sessions, Unproven};
 use crate::domain::audit::Action;
 use crate::domain::candidate::{self, Candidate, CandidateState, Shown, Skip, Step};
+use crate::domain::policy::Rule;
+use crate::domain::provider::ProviderName;
 use crate::domain::request::{self, Became, Request, RequestState, Transition, list_hash, proof};
 
 use super::audit::{self, AuditContext};
@@ -172,7 +174,7 @@ impl Store {
             };
             set_candidate(tx, request.id, position, &state)?;
             if matches!(state, CandidateState::Suspended { .. }) {
-                watches::begin(tx, request.id, &request.policy, &candidate, now)?;
+                watches::begin(tx, &request, &candidate, now)?;
             }
             audit::append_all(tx, &AuditContext::of(&request), events)?;
             Ok(unproven.is_none().then_some(state))
@@ -367,12 +369,13 @@ pub(super) fn insert(
     each: &CandidateState,
 ) -> Result<i64, StoreError> {
     let id = tx.insert(
-        "INSERT INTO request (sweep, policy, channel, rule, list_hash, swept_by, created_at, answer_within_s,
-                              state, state_json, approvals_needed)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id",
+        "INSERT INTO request (sweep, policy, provider, channel, rule, list_hash, swept_by, created_at,
+                              answer_within_s, state, state_json, approvals_needed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) RETURNING id",
         params![
             request.sweep,
             request.policy,
+            &*request.rule.provider,
             request.channel,
             json_text(&request.rule)?,
             request.list_hash,
@@ -478,11 +481,15 @@ fn decode(row: &Row<'_>) -> Result<Request, StoreError> {
     if cells.get::<String>("state")? != state.word() {
         return Err(cells.bad("state: does not agree with state_json"));
     }
+    let rule: Rule = cells.json("rule")?;
+    if cells.get::<ProviderName>("provider")? != rule.provider {
+        return Err(cells.bad("provider: another one than the rule's"));
+    }
     Ok(Request {
         id: cells.get("id")?,
         sweep: cells.get("sweep")?,
         policy: cells.get("policy")?,
-        rule: cells.json("rule")?,
+        rule,
         channel: cells.get("channel")?,
         list_hash: cells.get("list_hash")?,
         swept_by: cells.json_or_null("swept_by")?,

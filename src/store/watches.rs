@@ -6,6 +6,7 @@ use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
 use crate::domain::candidate::{Candidate, Shown};
 use crate::domain::drift::{self, Back, End, Ours, Seen, Step, Watch};
+use crate::domain::request::Request;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
@@ -107,20 +108,20 @@ impl Store {
 /// Begins to watch an account whose suspension is being confirmed. An older watch of the same account ends.
 pub(super) fn begin(
     tx: &dyn Tx,
-    request: i64,
-    policy: &str,
+    request: &Request,
     candidate: &Candidate,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let Shown { id, login, .. } = &candidate.shown;
     tx.run("UPDATE watch SET ended_at = ?2, ended = ?3, next_at = NULL WHERE account_id = ?1 AND ended_at IS NULL", params![id.0, time_text(now), json_text(&End::SuspendedAnew)?])?;
     tx.run(
-        "INSERT INTO watch (request, position, policy, account_id, login, suspended_at, next_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (request, position) DO NOTHING",
+        "INSERT INTO watch (request, position, policy, provider, account_id, login, suspended_at, next_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (request, position) DO NOTHING",
         params![
-            request,
+            request.id,
             candidate.position,
-            policy,
+            request.policy,
+            &*request.rule.provider,
             id.0,
             login,
             time_text(now),
@@ -191,6 +192,7 @@ pub(super) fn decode(row: &Row<'_>) -> Result<Watch, StoreError> {
     Ok(Watch {
         id: cells.get("id")?,
         request: cells.get("request")?,
+        provider: cells.get("provider")?,
         account: Subject { id: AccountId(cells.get("account_id")?), login: cells.get("login")? },
         name: shown.name,
         suspended_at: cells.time("suspended_at")?,

@@ -101,7 +101,8 @@ impl Sweeper {
                 }
                 // Each has a key of its own, so this ends with the last of them.
                 StartedSweep::Exists(row)
-                    if begun_by_a_wrong_clock(&row, now) && self.s.clock_is_off().is_none() =>
+                    if begun_by_a_wrong_clock(&row, now)
+                        && self.s.clock_is_off(&policy.rule.provider).is_none() =>
                 {
                     sweep.slot = format!("{}:after:{}", slot_key(slot), row.id);
                 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use futures_util::{StreamExt, stream};
 
 use crate::authz::deciders;
@@ -14,7 +14,9 @@ use crate::domain::exemption::Granted;
 use crate::domain::plan::{Assessed, Counts, Past, Plan, Verdict, plan};
 use crate::domain::policy::{Policy, Rule};
 use crate::domain::sighting::{Memory, known};
-use crate::identity::{IdentityError, LogRead, Looks, Protected, SecondLooks};
+use crate::identity::{
+    ActivityLog as _, Directory as _, IdentityError, LogRead, Looks, Protected, SecondLooks,
+};
 use crate::request::standing::restored_at;
 use crate::services::listings::Counter;
 use crate::sweep::Sweeper;
@@ -62,6 +64,7 @@ struct Protections {
     protected: Protected,
     approvers: BTreeSet<String>,
     granted: BTreeMap<AccountId, Granted>,
+    evidence_lag: Duration,
 }
 
 /// Takes a listing account by account: most are judged and forgotten at once.
@@ -106,13 +109,13 @@ pub async fn survey(
     let (kept, others) = (BTreeMap::new(), Counts::default());
     let mut sieve =
         Sieve { protections: &protections, rule, keep, now, kept, others, by_email: BTreeMap::new() };
-    let before = sweeper.s.store.past(&policy.name, &rule.user_type).await?.previous_population;
+    let before = sweeper.s.store.past(&policy.name, rule).await?.previous_population;
     let mut counter = Counter::begin(&sweeper.s.listings, &policy.name, before, sweeper.s.clock.now());
     let mut take = |account| {
         counter.one_more();
         sieve.take(account);
     };
-    let listing = sweeper.s.identity.list(rule, &mut take).await;
+    let listing = sweeper.s.provider(&rule.provider).list(rule, &mut take).await;
     drop(counter);
     let pages = listing?;
     let Sieve { mut kept, others, by_email, .. } = sieve;
@@ -157,7 +160,7 @@ pub async fn survey(
     looks.extend(unconfirmed.into_iter().map(|(account, error)| (account, Err(error))));
     let mut plan = plan(policy, assessed, others, &records.past);
     // Judged now, when the provider has just told its time many times over.
-    if let Some(guard) = sweeper.s.watched.clock_guard() {
+    if let Some(guard) = sweeper.s.provider(&rule.provider).clock_guard() {
         plan.verdict = Verdict::Refused(guard);
     }
     if plan.verdict == Verdict::NoCandidates
@@ -195,8 +198,10 @@ fn unread<'a>(looks: &'a SecondLooks, verdict: &Verdict) -> Option<&'a IdentityE
 }
 
 async fn protections(sweeper: &Sweeper, policy: &Policy, now: DateTime<Utc>) -> anyhow::Result<Protections> {
-    let protected = sweeper.s.identity.protected(&policy.rule).await;
+    let provider = sweeper.s.provider(&policy.rule.provider);
+    let protected = provider.protected(&policy.rule).await;
     Ok(Protections {
+        evidence_lag: provider.evidence_lag(),
         protected: protected?,
         approvers: deciders::accounts_of_approvers(&sweeper.authz, policy).await?,
         granted: sweeper.s.store.exemptions_in_force(&policy.name, now).await?,
@@ -210,7 +215,7 @@ async fn records(
     now: DateTime<Utc>,
 ) -> anyhow::Result<Records> {
     let known = sweeper.s.store.know_policy(&policy.name, sweeper.s.clock.now()).await?;
-    let mut past = sweeper.s.store.past(&policy.name, &policy.rule.user_type).await?;
+    let mut past = sweeper.s.store.past(&policy.name, &policy.rule).await?;
     past.live =
         known.live_rule.is_some_and(|live| policy.rule.only_narrows(&live.without_bygone_holidays(now)));
     let unposted = sweeper.outbox.unposted(policy).await?;
@@ -240,6 +245,7 @@ impl Protections {
             granted: self.granted.get(&account.id).map(|granted| (granted.id, granted.ends_at)),
             restored_at: None,
             second_look: SecondLook::NotAsked,
+            evidence_lag: self.evidence_lag,
         }
     }
 }
@@ -259,9 +265,10 @@ async fn second_looks(
     if asked.is_empty() {
         return SecondLooks::new();
     }
-    let LogRead { looks, others } = sweeper.s.identity.second_look(&asked).await;
+    let LogRead { looks, others } = sweeper.s.provider(&rule.provider).second_look(&asked).await;
     let told = |(id, look): (&AccountId, &Result<SecondLook, _>)| Some((id.clone(), look.clone().ok()?));
-    sweeper.requests.remember(looks.iter().filter_map(told).collect(), others, now).await;
+    let told = looks.iter().filter_map(told).collect();
+    sweeper.requests.remember(&rule.provider, told, others, now).await;
     looks
 }
 
@@ -289,8 +296,9 @@ async fn confirm(
         return Ok(Failures::new());
     }
     let approvers = deciders::accounts_of_approvers(&sweeper.authz, policy).await?;
+    let provider = sweeper.s.provider(&rule.provider);
     let reads = doubtful.into_iter().map(async |id| {
-        let read = sweeper.s.identity.confirm(&id, rule).await;
+        let read = provider.confirm(&id, rule).await;
         (id, read)
     });
     let reads: Vec<_> = stream::iter(reads).buffer_unordered(sweeper.s.concurrency).collect().await;
@@ -310,7 +318,8 @@ async fn confirm(
                 | IdentityError::Transient(_)
                 | IdentityError::Refused(_)
                 | IdentityError::Denied(_)
-                | IdentityError::Malformed(_)),
+                | IdentityError::Malformed(_)
+                | IdentityError::NotConfigured(_)),
             ) => drop(failures.insert(id, error)),
         }
     }

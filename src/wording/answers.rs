@@ -13,6 +13,7 @@ use crate::domain::policy::{Policy, Rule};
 use crate::domain::progress::Progress;
 use crate::domain::request::{Request, RequestState};
 use crate::forward::Behind;
+use crate::identity::Terms;
 use crate::identity::watched::LastAnswer;
 use crate::wording::actions::ButtonAction;
 use crate::wording::{
@@ -100,8 +101,8 @@ pub struct PolicyStatus<'a> {
 pub struct Health {
     /// The connection to the chat system.
     pub chat: Connection,
-    /// The last answer of the identity provider, and whether it was good.
-    pub identity: Option<LastAnswer>,
+    /// The last answer of each identity provider, and whether it was good.
+    pub providers: Vec<(Terms, Option<LastAnswer>)>,
     /// Whether the database can be written.
     pub database: Result<(), String>,
     /// The collectors of the audit trail that lack more than they should.
@@ -197,14 +198,17 @@ pub(crate) fn health_line(health: &Health) -> Text {
         Connection::Connecting => "reconnecting",
         Connection::Closed => "closed",
     };
-    let text = Text::plain(format!("Slack: {chat}. Okta: "));
-    let text = match &health.identity {
-        None => text.then("not asked yet."),
-        Some(LastAnswer { at, problem: None }) => text.then("answered ").with(Span::Time(*at)).then("."),
-        Some(LastAnswer { at, problem: Some(problem) }) => {
-            text.then("failed ").with(Span::Time(*at)).then(": ").sentence(problem_in_words(problem))
+    let text = Text::plain(format!("Slack: {chat}."));
+    let text = health.providers.iter().fold(text, |text, (terms, answer)| {
+        let text = text.then(format!(" {}: ", terms.name));
+        match answer {
+            None => text.then("not asked yet."),
+            Some(LastAnswer { at, problem: None }) => text.then("answered ").with(Span::Time(*at)).then("."),
+            Some(LastAnswer { at, problem: Some(problem) }) => {
+                text.then("failed ").with(Span::Time(*at)).then(": ").sentence(problem_in_words(problem))
+            }
         }
-    };
+    });
     let text = match &health.database {
         Ok(()) => text.then(" Database: fine."),
         Err(error) => text.then(" Database: ").sentence(error),

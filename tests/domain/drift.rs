@@ -6,6 +6,7 @@ use inactive_contractors::domain::audit::{Action, Subject};
 use inactive_contractors::domain::drift::{
     Back, End, FIRST_LOOK_AFTER, Finding, Log, Ours, SKEW, Seen, Step, Watch, find, needs_log, step,
 };
+use inactive_contractors::domain::provider::ProviderName;
 
 use crate::fixture::now;
 
@@ -21,6 +22,7 @@ fn watch() -> Watch {
     Watch {
         id: 1,
         request: 7,
+        provider: ProviderName::default(),
         account: Subject { id: AccountId("00ukim".into()), login: "kim@contractors.example".into() },
         name: "Kim".into(),
         suspended_at: suspended_at(),

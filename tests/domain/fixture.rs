@@ -9,6 +9,7 @@ use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Shown, Skip};
 use inactive_contractors::domain::plan::Guard;
 use inactive_contractors::domain::policy::{ExemptAttribute, Limits, People, Policy, Rule, Schedule};
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Decision, Request, RequestState, list_hash};
 
 /// The moment at which the tests happen.
@@ -54,6 +55,7 @@ pub fn contractor(name: &str) -> Account {
 /// Idle for 7 days; new accounts have 14 days, restored ones 10; no second look; nobody exempt.
 pub fn rule() -> Rule {
     Rule {
+        provider: ProviderName::default(),
         user_type: UserType::Profile("contractor".into()),
         inactive_after: days(7).into(),
         new_account_grace: days(14).into(),

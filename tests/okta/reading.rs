@@ -13,7 +13,7 @@ use inactive_contractors::domain::assess::SecondLook;
 use inactive_contractors::domain::policy::{ExemptAttribute, Rule};
 use inactive_contractors::domain::sighting::Way;
 use inactive_contractors::identity::okta::{Credential, Okta};
-use inactive_contractors::identity::{IdentityError, IdentityProvider, Looks, SecondLooks};
+use inactive_contractors::identity::{ActivityLog, Directory, IdentityError, Looks, Monitored, SecondLooks};
 use serde_json::{Value, json};
 
 use crate::fake::okta::{FakeOkta, Fault, Party, Person, Status};

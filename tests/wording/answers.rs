@@ -11,12 +11,13 @@ use inactive_contractors::domain::pause::Pause;
 use inactive_contractors::domain::person::Stranger;
 use inactive_contractors::domain::plan::{Assessed, Counts, Guard, Plan, Verdict};
 use inactive_contractors::domain::progress::Progress;
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Decision, Refusal, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip, Wish};
 use inactive_contractors::domain::when::Misread;
 use inactive_contractors::forward::Behind;
-use inactive_contractors::identity::IdentityError;
 use inactive_contractors::identity::watched::{LastAnswer, Problem};
+use inactive_contractors::identity::{IdentityError, okta};
 use inactive_contractors::wording::exemptions;
 use inactive_contractors::wording::exemptions::NotRestored;
 use inactive_contractors::wording::pauses;
@@ -246,6 +247,7 @@ async fn exemptions_and_restorations_are_told() {
         let account = contractor("kim");
         let wish = Wish {
             policy: "contractors".into(),
+            provider: ProviderName::default(),
             request: Some(7),
             account: Subject { id: account.id, login: account.login },
             name: name.into(),
@@ -287,10 +289,13 @@ async fn questions_are_answered() {
     };
     let health = answers::Health {
         chat: Connection::Connected,
-        identity: Some(LastAnswer {
-            at: at(0),
-            problem: Some(Problem::Answer(IdentityError::Transient(EVIL.into()))),
-        }),
+        providers: vec![(
+            okta::TERMS,
+            Some(LastAnswer {
+                at: at(0),
+                problem: Some(Problem::Answer(IdentityError::Transient(EVIL.into()))),
+            }),
+        )],
         database: Ok(()),
         behind: vec![Behind { collector: EVIL.into(), events: 12, since: at(0) }],
     };

@@ -7,6 +7,7 @@ use inactive_contractors::domain::account::AccountStatus;
 use inactive_contractors::domain::attempt::{Attempt, Confirmation, Dropped, Sessions, Trouble, Unproven};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
 use inactive_contractors::domain::plan::{Counts, Guard};
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Release, Request, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip as NotBack, Wish};
 use inactive_contractors::wording::card::{View, card};
@@ -152,6 +153,7 @@ fn carried_out() -> Vec<Candidate> {
 fn restoration(of: &Candidate, state: RestorationState) -> Restoration {
     let wish = Wish {
         policy: "contractors".into(),
+        provider: ProviderName::default(),
         request: Some(7),
         account: of.subject(),
         name: of.shown.name.clone(),

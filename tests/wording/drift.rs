@@ -7,6 +7,7 @@ use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::candidate::CandidateState;
 use inactive_contractors::domain::drift::{Back, Watch};
 use inactive_contractors::domain::missed::Missed;
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::RequestState;
 use inactive_contractors::domain::sighting::{Sign, Way};
 use inactive_contractors::store::Drifted;
@@ -29,6 +30,7 @@ fn drifted(count: u32, back: &Back) -> Vec<Drifted> {
     let watch = |one: inactive_contractors::domain::candidate::Candidate| Watch {
         id: i64::from(one.position),
         request: 7,
+        provider: ProviderName::default(),
         account: one.subject(),
         name: one.shown.name,
         suspended_at: at(20),

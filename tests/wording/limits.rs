@@ -13,6 +13,7 @@ use inactive_contractors::domain::exemption::{End, Granted};
 use inactive_contractors::domain::pause::Pause;
 use inactive_contractors::domain::plan::{Assessed, Counts, Plan, Verdict};
 use inactive_contractors::domain::policy::Policy;
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Decision, FirstApproval, Request, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Wish};
 use inactive_contractors::wording::card;
@@ -116,6 +117,7 @@ fn what_stands_below_a_person_takes_room_as_well() {
             id: 1,
             wish: Wish {
                 policy: "contractors".into(),
+                provider: ProviderName::default(),
                 request: Some(7),
                 account: one.subject(),
                 name: one.shown.name.clone(),

@@ -17,14 +17,14 @@ use tracing::Instrument as _;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::identity::{IdentityError, Reference};
+use crate::identity::{IdentityError, Reference, Traffic};
 use crate::net::is_this_machine;
 use crate::scheduler::Class;
 
 use super::Settings;
 use super::auth::Auth;
 use super::errors::{self, Kind, Right};
-use super::rate::{self, Bucket, Rates, Reported, Traffic, WAIT_MAX};
+use super::rate::{self, Bucket, Rates, Reported, WAIT_MAX};
 use super::skew::{Sent, Skew};
 
 /// How often one call is sent at most, whatever goes wrong.
@@ -350,7 +350,8 @@ fn as_fault(error: IdentityError) -> Fault {
         IdentityError::NotFound(_)
         | IdentityError::Refused(_)
         | IdentityError::Denied(_)
-        | IdentityError::Malformed(_) => Fault::Final(error),
+        | IdentityError::Malformed(_)
+        | IdentityError::NotConfigured(_) => Fault::Final(error),
     }
 }
 

@@ -235,10 +235,12 @@ mod tests {
 
     use crate::domain::account::UserType;
     use crate::domain::calendar::Calendar;
+    use crate::domain::provider::ProviderName;
 
     fn rule() -> Rule {
         let attribute = |value: &str| ExemptAttribute { name: "keep".into(), value: value.into() };
         Rule {
+            provider: ProviderName::default(),
             user_type: UserType::Profile("Contractor".into()),
             inactive_after: Duration::days(7).into(),
             new_account_grace: Duration::days(14).into(),

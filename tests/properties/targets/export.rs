@@ -9,6 +9,7 @@ use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::domain::exemption::{End, Granted};
 use inactive_contractors::domain::lineage::DatabaseId;
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::sweep::Trigger;
 use inactive_contractors::domain::when::Period;
 use inactive_contractors::reports::evidence::{Evidence, Swept, bundle};
@@ -159,6 +160,7 @@ fn granted(words: &str) -> Granted {
     Granted {
         id: 1,
         policy: words.to_owned(),
+        provider: ProviderName::default(),
         account: subject(words),
         by: person(words),
         reason: words.to_owned(),
