@@ -285,8 +285,8 @@ fn provider(section: &Section<'_>, providers: &[ProviderName]) -> Option<Provide
     };
     let known = providers.iter().find(|one| ***one == *value).cloned();
     if known.is_none() {
-        let wrong = format!("provider is {}, which is not configured", quote(&value));
-        section.problem(at, &format!("{wrong}; configured: {configured}"));
+        let wrong = format!("provider is {}, but the configuration has", quote(&value));
+        section.problem(at, &format!("{wrong} {configured}"));
     }
     known
 }
