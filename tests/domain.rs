@@ -50,6 +50,8 @@ mod sessions;
 mod sighting;
 #[path = "domain/silence.rs"]
 mod silence;
+#[path = "domain/undated.rs"]
+mod undated;
 #[path = "domain/waiting.rs"]
 mod waiting;
 #[path = "domain/when.rs"]

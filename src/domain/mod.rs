@@ -34,5 +34,6 @@ pub mod schedule;
 pub mod sighting;
 pub mod silence;
 pub mod sweep;
+pub mod undated;
 pub mod waiting;
 pub mod when;

@@ -10,7 +10,7 @@ use crate::domain::account::{Account, AccountId};
 use crate::domain::attempt::{Attempt, Goal, Proof, Step};
 use crate::domain::provider::ProviderName;
 use crate::domain::waiting;
-use crate::identity::{Directory as _, IdentityError, Reference};
+use crate::identity::{ActivityLog as _, Directory as _, IdentityError, Reference, StatusChange};
 use crate::services::Services;
 
 /// A missing right or an unreadable answer needs a person: looked at again this often until the approval is too old.
@@ -105,6 +105,33 @@ pub(super) trait Effect: Sized {
     async fn find_out(&mut self, error: IdentityError) -> anyhow::Result<Step<Self::Why>> {
         Ok(Step::TryAgain { error: error.to_string(), wait: WAIT_FOR_PROVIDER })
     }
+}
+
+/// Reads the latest change since then that the log has of an account without a date of its own. An error that passes
+/// if nobody can tell: what may be somebody else's doing is not undone meanwhile.
+pub(super) async fn changed_since(
+    Of { s, provider, account, .. }: Of<'_>,
+    since: DateTime<Utc>,
+) -> Result<Option<StatusChange>, IdentityError> {
+    let provider = s.provider(provider);
+    if s.clock.now() - since > provider.log_kept() {
+        let why =
+            "the log does not go back to the last try, so nobody can tell who changed the account since";
+        return Err(IdentityError::Transient(why.to_owned()));
+    }
+    provider.last_change(account, since).await.map_err(|error| match error {
+        passing @ (IdentityError::RateLimited { .. }
+        | IdentityError::Transient(_)
+        | IdentityError::NotConfigured(_)) => passing,
+        // The account itself could be read.
+        IdentityError::NotFound(_)
+        | IdentityError::Refused(_)
+        | IdentityError::Denied(_)
+        | IdentityError::Malformed(_) => {
+            let why = format!("nobody can tell who changed the account since the last try: {error}");
+            IdentityError::Transient(why)
+        }
+    })
 }
 
 /// Takes an effect as far as it can be taken now.

@@ -14,11 +14,12 @@ use crate::domain::attempt::{Attempt, Goal, Proof, Sessions};
 use crate::domain::candidate::{Candidate, CandidateState, Skip, Step};
 use crate::domain::policy::{Policy, execute_by};
 use crate::domain::request::{Decision, Request};
+use crate::domain::undated::is_changed_by_others;
 use crate::identity::watched::Watched;
-use crate::identity::{Directory as _, FreshLook, IdentityError, Lifecycle as _, Reference};
+use crate::identity::{Directory as _, FreshLook, IdentityError, Lifecycle as _, Reference, StatusChange};
 use crate::request::Requests;
 use crate::request::attempt::{
-    self, At, Effect, Gate, Of, WAIT_FOR_PERSON, WAIT_FOR_PROVIDER, patience, unread,
+    self, At, Effect, Gate, Of, WAIT_FOR_PERSON, WAIT_FOR_PROVIDER, changed_since, patience, unread,
 };
 use crate::request::standing::fresh_standing;
 use crate::services::may_pass;
@@ -181,7 +182,7 @@ impl<'a> Effect for Suspension<'a> {
     const GONE: Skip = Skip::Gone;
     type Why = Skip;
     type Begun = Begun<'a>;
-    type Seen = FreshLook;
+    type Seen = (FreshLook, Option<StatusChange>);
 
     fn of(&self) -> Of<'_> {
         Of {
@@ -223,19 +224,26 @@ impl<'a> Effect for Suspension<'a> {
         Ok(Gate::Open(Begun { policy, at, since }))
     }
 
-    async fn look(&self, begun: &Begun<'a>) -> Result<FreshLook, IdentityError> {
+    async fn look(&self, begun: &Begun<'a>) -> Result<Self::Seen, IdentityError> {
         // The configuration may exempt more today than when the list was shown, and what isn't looked up exempts nobody.
         let rule = self.request.rule.looking_up_also_for(&begun.policy.rule);
-        self.provider().look(self.of().account, &rule, begun.since).await
+        let fresh = self.provider().look(self.of().account, &rule, begun.since).await?;
+        let undated = fresh.account.status_changed.at().is_none();
+        let in_log = if undated && self.attempt.attempts > 0 {
+            changed_since(self.of(), self.decision.at).await?
+        } else {
+            None
+        };
+        Ok((fresh, in_log))
     }
 
-    async fn judge(&mut self, begun: Begun<'a>, fresh: FreshLook) -> anyhow::Result<Option<Step>> {
+    async fn judge(&mut self, begun: Begun<'a>, (fresh, in_log): Self::Seen) -> anyhow::Result<Option<Step>> {
         let s = &self.requests.s;
         // The look has just shown what time it is there; how long the account is idle can't be told otherwise.
         if let Some(why) = s.clock_is_off(&self.request.rule.provider) {
             return Ok(Some(self.blocked(why, true)));
         }
-        let step = match self.still_meets(&begun, &fresh).await {
+        let step = match self.still_meets(&begun, &fresh, in_log.as_ref()).await {
             Ok(step) => step,
             // Such as approvers who can't be looked up: nobody can be judged until they can, and the card says so.
             Err(error) => return Ok(Some(self.blocked(format!("{error:#}"), !may_pass(&error)))),
@@ -325,7 +333,12 @@ impl Suspension<'_> {
     }
 
     /// Returns the intent with why the account is still to be suspended, or the step to take because it must not be.
-    async fn still_meets(&self, begun: &Begun<'_>, fresh: &FreshLook) -> anyhow::Result<Step> {
+    async fn still_meets(
+        &self,
+        begun: &Begun<'_>,
+        fresh: &FreshLook,
+        in_log: Option<&StatusChange>,
+    ) -> anyhow::Result<Step> {
         let account = &fresh.account;
         if account.status == AccountStatus::Suspended {
             let ours = self.candidate.state.may_have_worked();
@@ -333,7 +346,8 @@ impl Suspension<'_> {
             return Ok(done.unwrap_or(Step::Skip(Skip::AlreadySuspended)));
         }
         let (status_changed, before) = (account.status_changed.at(), self.attempt.status_changed);
-        if (self.attempt.attempts > 0 || before.is_some()) && status_changed != before {
+        let was_read_before = self.attempt.attempts > 0 || before.is_some();
+        if was_read_before && is_changed_by_others(before, status_changed, in_log) {
             return Ok(Step::Skip(Skip::ChangedByOthers));
         }
         let standing =

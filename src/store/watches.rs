@@ -1,5 +1,7 @@
 //! Watches: a row for each suspension from the transaction that confirms it, with the time of the next look.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::AccountId;
@@ -7,6 +9,7 @@ use crate::domain::audit::Subject;
 use crate::domain::candidate::{Candidate, Shown};
 use crate::domain::drift::{self, Back, End, Ours, Seen, Step, Watch};
 use crate::domain::request::Request;
+use crate::domain::undated::Sight;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
@@ -85,6 +88,24 @@ impl Store {
             }
             batch.map_or(Ok(()), |batch| once::say(tx, Notice::Drift(batch), now))?;
             Ok(batch)
+        })
+        .await
+    }
+
+    /// How the latest watch of each of these accounts stands; those that never had one are left out.
+    pub async fn sights(&self, ids: Vec<AccountId>) -> Result<BTreeMap<AccountId, Sight>, StoreError> {
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        self.read(move |tx| {
+            let sql = "SELECT * FROM watch WHERE account_id = ?1 ORDER BY id DESC LIMIT 1";
+            let mut sights = BTreeMap::new();
+            for id in ids {
+                if let Some(sight) = tx.first(sql, params![id.0], decode_sight)? {
+                    sights.insert(id, sight);
+                }
+            }
+            Ok(sights)
         })
         .await
     }
@@ -200,6 +221,22 @@ pub(super) fn decode(row: &Row<'_>) -> Result<Watch, StoreError> {
         failures: cells.get("failures")?,
         idle_since: shown.evidence.idle.since,
         checked: cells.time_or_null("checked_at")?.is_some(),
+    })
+}
+
+fn decode_sight(row: &Row<'_>) -> Result<Sight, StoreError> {
+    let cells = Cells::of(row, "watch", "id")?;
+    Ok(match cells.json_or_null("ended")? {
+        None => Sight::Suspended,
+        Some(End::Back(back)) => Sight::BackSince(back.at),
+        Some(
+            End::Gone
+            | End::Deactivated
+            | End::RestoredByUs
+            | End::SuspendedAnew
+            | End::Over
+            | End::LostSight { .. },
+        ) => Sight::Over,
     })
 }
 

@@ -14,6 +14,7 @@ use crate::domain::exemption::Granted;
 use crate::domain::plan::{Assessed, Counts, Past, Plan, Verdict, plan};
 use crate::domain::policy::{Policy, Rule};
 use crate::domain::sighting::{Memory, known};
+use crate::domain::undated::Sight;
 use crate::identity::{
     ActivityLog as _, Directory as _, IdentityError, LogRead, Looks, Protected, SecondLooks,
 };
@@ -52,6 +53,8 @@ struct Records {
     waiting: BTreeMap<AccountId, i64>,
     suspended: BTreeMap<AccountId, DateTime<Utc>>,
     restored: BTreeMap<AccountId, DateTime<Utc>>,
+    /// Of those whose status has no date.
+    sights: BTreeMap<AccountId, Sight>,
     past: Past,
     unposted: Vec<i64>,
 }
@@ -126,10 +129,12 @@ pub async fn survey(
             *standing = protections.standing(account);
         }
     }
-    let records = records(sweeper, policy, kept.keys().cloned().collect(), now).await?;
+    let undated = kept.values().filter(|(account, _)| account.status_changed.at().is_none());
+    let undated = undated.map(|(account, _)| account.id.clone()).collect();
+    let records = records(sweeper, policy, kept.keys().cloned().collect(), undated, now).await?;
     for (account, standing) in kept.values_mut() {
         let id = &account.id;
-        standing.restored_at = restored_at(account, records.suspended.get(id), records.restored.get(id));
+        standing.restored_at = records.restored_at(account, now);
         standing.second_look = known(records.sightings.get(id), &SecondLook::NotAsked, now);
     }
     let mut looks = second_looks(sweeper, rule, kept.values(), &records, now).await;
@@ -212,6 +217,7 @@ async fn records(
     sweeper: &Sweeper,
     policy: &Policy,
     ids: Vec<AccountId>,
+    mut undated: Vec<AccountId>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Records> {
     let known = sweeper.s.store.know_policy(&policy.name, sweeper.s.clock.now()).await?;
@@ -221,14 +227,25 @@ async fn records(
     let unposted = sweeper.outbox.unposted(policy).await?;
     let mut waiting = sweeper.s.store.waiting(ids.clone()).await?;
     waiting.retain(|_, request| !unposted.contains(request));
+    let suspended = sweeper.s.store.suspended_by_us(ids.clone()).await?;
+    undated.retain(|id| suspended.contains_key(id));
     Ok(Records {
+        sights: sweeper.s.store.sights(undated).await?,
         sightings: sweeper.s.store.sightings(ids.clone()).await?,
         waiting,
-        suspended: sweeper.s.store.suspended_by_us(ids.clone()).await?,
+        suspended,
         restored: sweeper.s.store.restored_by_us(ids).await?,
         past,
         unposted,
     })
+}
+
+impl Records {
+    fn restored_at(&self, account: &Account, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let id = &account.id;
+        let sight = self.sights.get(id).copied();
+        restored_at(account, self.suspended.get(id), self.restored.get(id), sight, now)
+    }
 }
 
 impl Protections {
@@ -308,8 +325,7 @@ async fn confirm(
             Ok(account) => {
                 let Some((listed, standing)) = kept.get_mut(&id) else { continue };
                 standing.approver = account.is_among(&approvers);
-                standing.restored_at =
-                    restored_at(&account, records.suspended.get(&id), records.restored.get(&id));
+                standing.restored_at = records.restored_at(&account, now);
                 *listed = account;
             }
             Err(IdentityError::NotFound(_)) => drop(kept.remove(&id)),

@@ -95,6 +95,20 @@ fn one_second_less_than_the_period_is_active() {
 }
 
 #[test]
+fn where_signs_of_life_show_late_nobody_is_idle_before_they_would_show() {
+    let account = contractor("kim");
+    let late = |lag| Standing { evidence_lag: lag, ..Standing::plain() };
+    let Assessment::Candidate(evidence) = assess(&account, &Standing::plain(), &rule(), now()) else {
+        panic!("idle for long")
+    };
+    let idle_for = now() - evidence.idle.since;
+    let slack = idle_for - Duration::seconds(evidence.inactive_after_s);
+    let judge = |lag| assess(&account, &late(lag), &rule(), now());
+    assert!(matches!(judge(slack), Assessment::Candidate(_)));
+    assert!(matches!(judge(slack + Duration::seconds(1)), Assessment::Active(_)));
+}
+
+#[test]
 fn a_date_that_is_missing_or_unreadable_is_unknown_and_never_acted_on() {
     let base = || contractor("kim");
     let table = [

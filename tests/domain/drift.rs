@@ -73,6 +73,24 @@ fn an_account_that_came_back_is_told_with_who_did_it_and_when() {
     }
 }
 
+/// What a provider that doesn't date its statuses shows.
+fn undated(log: Log) -> Seen {
+    Seen::Account { status: AccountStatus::Active, status_changed: Reading::Never, log }
+}
+
+#[test]
+fn without_a_date_the_log_says_when_and_its_silence_is_waited_out() {
+    let found = back(find(&watch(), Ours::Never, undated(says(import())), now()));
+    assert_eq!((found.by, found.at), (import(), brought_back()));
+    let silent = |failures| {
+        let watch = Watch { failures, ..watch() };
+        find(&watch, Ours::Never, undated(Log::Says(None)), now() + Duration::days(1))
+    };
+    assert!((0..4).all(|failures| is_not_told(&silent(failures))));
+    let found = back(silent(4));
+    assert_eq!((found.by, found.at), (Changer::Unknown, now() + Duration::days(1)), "when it was seen");
+}
+
 #[test]
 fn every_status_is_told_apart() {
     let find = |status| find(&watch(), Ours::Never, seen(status, says(import())), now());
