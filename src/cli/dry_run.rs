@@ -21,6 +21,7 @@ use crate::domain::plan::{Assessed, Plan, Verdict};
 use crate::domain::policy::Policy;
 use crate::engine::Engine;
 use crate::exit::{Exit, Usage};
+use crate::identity::Terms;
 use crate::identity::okta::REQUEST_TIMEOUT;
 use crate::scheduler::Class;
 use crate::services::Parts;
@@ -66,10 +67,11 @@ pub async fn run(config: &Config, only: Option<&str>, json: bool) -> anyhow::Res
             let is_last = |one: &Assessed| !matches!(one.assessment, Assessment::Candidate(_));
             (is_last(a), &a.account.login).cmp(&(is_last(b), &b.account.login))
         });
+        let terms = engine.s.terms(&policy.rule.provider);
         if json {
-            put(format!("{}\n", document(policy, &plan, clock.now())).as_bytes())?;
+            put(format!("{}\n", document(policy, &plan, clock.now(), terms)).as_bytes())?;
         } else {
-            show(&table(policy, &plan, clock.now()))?;
+            show(&table(policy, &plan, clock.now(), terms))?;
         }
     }
     Ok(Exit::Done)
@@ -96,7 +98,7 @@ async fn surveyed(engine: &Engine, policy: &Policy) -> anyhow::Result<Survey> {
 }
 
 /// The plan for a program.
-fn document(policy: &Policy, plan: &Plan, now: DateTime<Utc>) -> Value {
+fn document(policy: &Policy, plan: &Plan, now: DateTime<Utc>, terms: Terms) -> Value {
     let account = |one: &Assessed| {
         json!({
             "login": one.account.login,
@@ -116,7 +118,7 @@ fn document(policy: &Policy, plan: &Plan, now: DateTime<Utc>) -> Value {
     json!({
         "policy": policy.name,
         "verdict": verdict,
-        "guard": guard.map(|guard| wording::guard_in_words(guard).to_plain()),
+        "guard": guard.map(|guard| wording::guard_in_words(guard, terms).to_plain()),
         "counts": plan.counts,
         "accounts": plan.assessed.iter().map(account).collect::<Vec<_>>(),
     })
@@ -137,7 +139,7 @@ fn in_a_word(one: &Assessed) -> (&'static str, Style) {
 }
 
 /// The plan as a table for a terminal.
-fn table(policy: &Policy, plan: &Plan, now: DateTime<Utc>) -> String {
+fn table(policy: &Policy, plan: &Plan, now: DateTime<Utc>, terms: Terms) -> String {
     use std::fmt::Write;
     /// The longest of the words.
     const WORD: usize = 15;
@@ -163,10 +165,10 @@ fn table(policy: &Policy, plan: &Plan, now: DateTime<Utc>) -> String {
             wording::accounts(plan.counts.candidates as usize)
         ),
         Verdict::Held(guard) => {
-            format!("a guard would hold the sweep. {}", plain(&wording::guard_in_words(guard)))
+            format!("a guard would hold the sweep. {}", plain(&wording::guard_in_words(guard, terms)))
         }
         Verdict::Refused(guard) => {
-            format!("a guard would stop the sweep. {}", plain(&wording::guard_in_words(guard)))
+            format!("a guard would stop the sweep. {}", plain(&wording::guard_in_words(guard, terms)))
         }
     };
     writeln!(

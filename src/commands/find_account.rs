@@ -5,7 +5,8 @@ use crate::chat::Text;
 use crate::commands::Commands;
 use crate::domain::account::Account;
 use crate::domain::policy::Policy;
-use crate::identity::Directory as _;
+use crate::domain::provider::ProviderName;
+use crate::identity::{Directory as _, IdentityError};
 use crate::wording::refusals;
 
 impl Commands {
@@ -30,9 +31,7 @@ impl Commands {
             let mut accounts = match accounts {
                 Ok(accounts) => accounts,
                 Err(error) => {
-                    return Ok(Err(
-                        Text::plain("I can't read that account from Okta now: ").sentence(error.to_string())
-                    ));
+                    return Ok(Err(self.unreadable(&policy.rule.provider, &error)));
                 }
             };
             if accounts.len() > 1 {
@@ -55,6 +54,12 @@ impl Commands {
             }
         }
         Ok(Ok(found))
+    }
+
+    /// Says that an account can't be read, and why.
+    pub(crate) fn unreadable(&self, provider: &ProviderName, error: &IdentityError) -> Text {
+        let provider = self.s.terms(provider).name;
+        Text::plain(format!("I can't read that account from {provider} now: ")).sentence(error.to_string())
     }
 
     /// An `@mention` as that person's e-mail address; anything else as it is.

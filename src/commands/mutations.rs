@@ -207,7 +207,11 @@ impl Commands {
             Some(Err(stranger)) => return Ok(Err(refusals::stranger(stranger))),
             Some(Ok(None)) => {
                 self.note_not_given_back(policy, known, account, NotRestored::OtherPolicy).await?;
-                return Ok(Err(exemptions::not_restored(account, NotRestored::OtherPolicy)));
+                return Ok(Err(exemptions::not_restored(
+                    account,
+                    NotRestored::OtherPolicy,
+                    self.s.terms(provider),
+                )));
             }
             None => (policy, known),
         };
@@ -224,14 +228,14 @@ impl Commands {
                 Ok(Some(why)) => Err(why),
                 Err(error) => {
                     tracing::warn!(%error, "an account that is to be restored can't be read");
-                    return Ok(Err(refusals::cant_look_up()));
+                    return Ok(Err(refusals::cant_look_up(self.s.terms(provider))));
                 }
             },
             allowed => allowed,
         };
         if let Err(why) = allowed {
             self.note_not_given_back(policy, known, account, why).await?;
-            return Ok(Err(exemptions::not_restored(account, why)));
+            return Ok(Err(exemptions::not_restored(account, why, self.s.terms(provider))));
         }
         let wish = Wish {
             // The policy that suspended it tells its channel, and its grace counts.

@@ -64,19 +64,20 @@ impl Commands {
             Ok((policy, _)) => policy,
             Err(text) => return Ok(Err(text)),
         };
+        let terms = self.s.terms(&policy.rule.provider);
         // One at a time, and none while nothing has happened since the last: each reads the whole directory.
         let mut last = self.preview.lock().await;
         let head = self.s.store.audit_head().await?.map_or(0, |(seq, _)| seq);
         let now = self.s.clock.now();
         if let Some(kept) = last.as_ref().filter(|kept| kept.policy == policy.name && kept.holds(head, now)) {
-            let mut card = answers::preview(policy, &kept.plan, page, kept.at);
+            let mut card = answers::preview(policy, &kept.plan, page, kept.at, terms);
             card.blocks.push(answers::read_at(kept.at));
             return Ok(Ok(card));
         }
         *last = None;
         Ok(match survey(&self.sweeper, policy, Keep::Everybody, now).await {
             Ok(survey) => {
-                let card = answers::preview(policy, &survey.plan, page, now);
+                let card = answers::preview(policy, &survey.plan, page, now, terms);
                 *last = Some(Preview { policy: policy.name.clone(), head, at: now, plan: survey.plan });
                 Ok(card)
             }
@@ -112,9 +113,7 @@ impl Commands {
                 (fresh.account, standing)
             }
             Err(error) => {
-                return Ok(Err(
-                    Text::plain("I can't read that account from Okta now: ").sentence(error.to_string())
-                ));
+                return Ok(Err(self.unreadable(&policy.rule.provider, &error)));
             }
         };
         self.explain(visible, policy, &account, &standing).await.map(Ok)
@@ -164,6 +163,7 @@ impl Commands {
             history: &history,
             more_history,
             suspended_by_us: by_us.get(&account.id).copied(),
+            terms: self.s.terms(&policy.rule.provider),
         };
         Ok(answers::why(&why, now))
     }

@@ -223,7 +223,7 @@ fn sign_of_provider(watched: &Watched) -> ProviderSign {
     let sign = match watched.last_answer() {
         None => Sign { ok: None, at: None, why: None },
         Some(LastAnswer { at, problem }) => {
-            let why = problem.as_ref().map(problem_in_words);
+            let why = problem.as_ref().map(|problem| problem_in_words(problem, watched.terms()));
             Sign { ok: Some(why.is_none()), at: Some(at), why }
         }
     };

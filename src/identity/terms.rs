@@ -11,17 +11,10 @@ pub struct Terms {
     pub console: &'static str,
     /// The label of a link to an account there, such as `Open in Okta`.
     pub open: &'static str,
-    /// What it does to active accounts alone, such as `suspends`.
-    pub suspends: &'static str,
 }
 
 impl Terms {
     /// The words for a provider that the configuration has no section for.
-    pub const OF_NONE: Terms = Terms {
-        name: "the identity provider",
-        log: "log",
-        console: "admin console",
-        open: "Open",
-        suspends: "suspends",
-    };
+    pub const OF_NONE: Terms =
+        Terms { name: "the identity provider", log: "log", console: "admin console", open: "Open" };
 }

@@ -17,7 +17,7 @@ use crate::domain::person::Known;
 use crate::domain::policy::Policy;
 use crate::domain::request::{self, Input, Request, Verb};
 use crate::domain::restoration::RestorationState;
-use crate::identity::{Directory as _, IdentityError};
+use crate::identity::{Directory as _, IdentityError, IdentityProvider as _};
 use crate::inbox::Inbox;
 use crate::request::decision::{Press, Turned};
 use crate::scheduler::Class;
@@ -254,10 +254,10 @@ impl Inbox {
         let account: Account = match account {
             Ok(account) => match account {
                 Ok(account) => account,
-                Err(IdentityError::NotFound(_)) => return fault(refusals::account_gone()),
-                Err(_) => return fault(refusals::cant_look_up()),
+                Err(IdentityError::NotFound(_)) => return fault(refusals::account_gone(provider.terms())),
+                Err(_) => return fault(refusals::cant_look_up(provider.terms())),
             },
-            Err(_) => return fault(refusals::cant_look_up()),
+            Err(_) => return fault(refusals::cant_look_up(provider.terms())),
         };
         let answer = self
             .commands

@@ -16,6 +16,8 @@ use crate::chat::{Ack, ChatError, Home, Inbound};
 use crate::domain::person::{Known, Stranger};
 use crate::domain::policy::{Policy, hex};
 use crate::domain::waiting;
+use crate::identity::IdentityProvider as _;
+use crate::identity::watched::Watched;
 use crate::outbox::Outbox;
 use crate::services::lock;
 use crate::store::HomeRow;
@@ -127,8 +129,11 @@ impl Outbox {
     async fn state_of_things(&self) -> anyhow::Result<String> {
         let events = self.s.store.last_event().await?;
         let chat = *self.s.connection.borrow();
-        let answers = self.s.providers.all().map(|(_, one)| one.last_answer());
-        let problems = answers.map(|last| last.map(|last| last.problem.as_ref().map(problem_in_words)));
+        let problem = |one: &Watched| {
+            let in_words = |problem| problem_in_words(&problem, one.terms());
+            one.last_answer().map(|last| last.problem.map(in_words))
+        };
+        let problems = self.s.providers.all().map(|(_, one)| problem(one));
         Ok(format!("{events} {chat:?} {:?}", problems.collect::<Vec<_>>()))
     }
 

@@ -107,8 +107,9 @@ impl Requests {
         let is_of_one = seen.is_of_one(at, &candidates.unwrap_or_default());
         Ok(is_of_one.then(|| {
             format!(
-                "Okta denies only this account and suspends others of the list, so it may be outside the resource set of \
-                 the bot's role: {error}"
+                "{} denies only this account and suspends others of the list, so it may be outside the resource set of \
+                 the bot's role: {error}",
+                self.s.terms(&request.rule.provider).name
             )
         }))
     }

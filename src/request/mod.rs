@@ -28,7 +28,7 @@ use crate::domain::lineage;
 use crate::domain::request::{self, AskedAgain, Became, Decision, Request, RequestState};
 use crate::domain::sweep::Trigger;
 use crate::domain::waiting::{self, earliest};
-use crate::identity::Directory as _;
+use crate::identity::{Directory as _, IdentityProvider as _};
 use crate::outbox::{self, Identity, Outbox, Standing, signed};
 use crate::request::attempt::WAIT_FOR_PERSON;
 use crate::request::blocked::Obstacle;
@@ -309,6 +309,7 @@ impl Requests {
             now: self.s.clock.now(),
             deciders: known.as_deref().map(|found| &found.deciders),
             before: &before,
+            terms: provider.terms(),
             by_email: &self.s.store.left_out_by_email(request.sweep).await?,
             questions: &self.s.store.questions(id).await?,
         };

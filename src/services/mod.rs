@@ -14,9 +14,9 @@ use crate::chat::{Chat, ChatError, Connection, MessageRef};
 use crate::clock::Clock;
 use crate::domain::policy::Policy;
 use crate::domain::provider::ProviderName;
-use crate::identity::IdentityError;
 use crate::identity::providers::{Adapters, Providers};
 use crate::identity::watched::Watched;
+use crate::identity::{IdentityError, IdentityProvider as _, Terms};
 use crate::services::listings::Listings;
 use crate::services::work::Rows;
 use crate::store::{MessageRow, Store, StoreError};
@@ -130,7 +130,12 @@ impl Services {
     /// Why nothing that depends on the time of this provider may be done now.
     pub(crate) fn clock_is_off(&self, provider: &ProviderName) -> Option<String> {
         let provider = self.provider(provider);
-        provider.clock_guard().map(|guard| wording::guard_in_words(&guard).to_plain())
+        provider.clock_guard().map(|guard| wording::guard_in_words(&guard, provider.terms()).to_plain())
+    }
+
+    /// Returns the words for the provider of this name.
+    pub(crate) fn terms(&self, provider: &ProviderName) -> Terms {
+        self.provider(provider).terms()
     }
 }
 

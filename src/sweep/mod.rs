@@ -16,6 +16,7 @@ use crate::domain::policy::Policy;
 use crate::domain::request::shown;
 use crate::domain::sweep::{Trigger, slot_key};
 use crate::domain::{schedule, waiting};
+use crate::identity::Terms;
 use crate::outbox::Outbox;
 use crate::request::Requests;
 use crate::services::{Services, card_key, may_pass};
@@ -187,7 +188,8 @@ impl Sweeper {
         let policy = Policy { rule: sweep.rule.clone(), ..policy.clone() };
         let survey = self.survey_for(sweep.id, policy.clone()).await?;
         if let Some(error) = survey.unread.clone().filter(|_| is_tried_again(sweep, self.s.clock.now())) {
-            return Err(anyhow::Error::new(error).context("Okta's System Log could not be read"));
+            let Terms { name, log, .. } = self.s.terms(&policy.rule.provider);
+            return Err(anyhow::Error::new(error).context(format!("{name}'s {log} could not be read")));
         }
         self.look_after_open_cards(&policy.name).await?;
         let finished = self.finished(&policy, survey).await?;

@@ -16,7 +16,7 @@ use crate::domain::policy::{Policy, Rule};
 use crate::domain::sighting::{Memory, known};
 use crate::domain::undated::Sight;
 use crate::identity::{
-    ActivityLog as _, Directory as _, IdentityError, LogRead, Looks, Protected, SecondLooks,
+    ActivityLog as _, Directory as _, IdentityError, LogRead, Looks, Protected, SecondLooks, Terms,
 };
 use crate::request::standing::restored_at;
 use crate::services::listings::Counter;
@@ -170,7 +170,7 @@ pub async fn survey(
     }
     if plan.verdict == Verdict::NoCandidates
         && !remembered
-        && let Some(error) = blind(&looks, by_log)
+        && let Some(error) = blind(&looks, by_log, sweeper.s.terms(&rule.provider))
     {
         return Err(error);
     }
@@ -181,14 +181,14 @@ pub async fn survey(
 
 /// Returns why nobody at all could be looked at twice: then "nobody to suspend" would be a guess. `by_log`: it was the
 /// log alone.
-fn blind(looks: &SecondLooks, by_log: bool) -> Option<anyhow::Error> {
+fn blind(looks: &SecondLooks, by_log: bool, terms: Terms) -> Option<anyhow::Error> {
     let failures: Vec<&IdentityError> = looks.values().map_while(|look| look.as_ref().err()).collect();
     let passing = failures.iter().find(|failure| failure.may_pass());
     let why = passing.or(failures.first()).copied().filter(|_| failures.len() == looks.len())?;
     let what = if by_log {
-        "the System Log could not be read for any"
+        format!("the {} could not be read for any", terms.log)
     } else {
-        "no account could be read more closely, for any"
+        "no account could be read more closely, for any".to_owned()
     };
     let what = format!("{what} of the {} idle accounts", looks.len());
     Some(anyhow::Error::new(why.clone()).context(what))

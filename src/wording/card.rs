@@ -15,6 +15,7 @@ use crate::domain::policy::Policy;
 use crate::domain::progress;
 use crate::domain::request::{AskedAgain, Became, Decision, FirstApproval, Request, RequestState, Retry};
 use crate::domain::restoration::Restoration;
+use crate::identity::Terms;
 use crate::wording::actions::{ButtonAction, RequestAction};
 use crate::wording::before::{self, Before};
 use crate::wording::{
@@ -68,6 +69,8 @@ pub struct View<'a> {
     pub by_email: &'a [Subject],
     /// What our own records say of the accounts.
     pub before: &'a Before,
+    /// The words for the provider that the accounts are from.
+    pub terms: Terms,
 }
 
 /// Renders the card.
@@ -207,7 +210,7 @@ fn state_line(view: &View) -> Text {
              Nothing happens until an admin takes the rule live.",
         ),
         RequestState::Held { guard } => Text::plain("Held by a guard; nobody was asked. ")
-            .and(guard_in_words(guard))
+            .and(guard_in_words(guard, view.terms))
             .then(" If the list is right, one person may release it once, and another person decides."),
         RequestState::Pending { first } => {
             let text = what_holds_for_it(view);
@@ -277,7 +280,7 @@ fn what_holds_for_it(view: &View) -> Text {
         Text::plain("Released by ")
             .and(mention(&release.by))
             .then(" in spite of the guard: ")
-            .and(guard_in_words(&release.guard))
+            .and(guard_in_words(&release.guard, view.terms))
             .then(" Somebody else must decide. ")
     });
     paused.and(released.unwrap_or_default())

@@ -41,6 +41,7 @@ use crate::domain::plan::Guard;
 use crate::domain::policy::Rule;
 use crate::domain::request::Decision;
 use crate::domain::sighting::{Sign, Way};
+use crate::identity::Terms;
 use crate::identity::watched::Problem;
 use crate::wording::card::cut;
 
@@ -385,28 +386,30 @@ fn skip_in_words(why: &Skip, rule: &Rule, now: DateTime<Utc>) -> Text {
 }
 
 /// Says what is wrong with this machine's clock, and how to fix it.
-pub fn clock_off(ahead_s: i64) -> String {
+fn clock_off(ahead_s: i64, terms: Terms) -> String {
     let minutes = usize::try_from((ahead_s.unsigned_abs() + 30) / 60).unwrap_or(usize::MAX);
     let way = if ahead_s > 0 { "ahead of" } else { "behind" };
     format!(
-        "This machine's clock is {} {way} Okta's, so nobody can tell how long an account has been idle. Correct it, \
+        "This machine's clock is {} {way} {}'s, so nobody can tell how long an account has been idle. Correct it, \
          keep it correct with NTP, and sweep again.",
-        counted(minutes, "minute", "minutes")
+        counted(minutes, "minute", "minutes"),
+        terms.name
     )
 }
 
 /// What is wrong with the identity provider, in words.
-pub fn problem_in_words(problem: &Problem) -> String {
+pub fn problem_in_words(problem: &Problem, terms: Terms) -> String {
     match problem {
-        Problem::Clock(guard) => guard_in_words(guard).to_plain(),
+        Problem::Clock(guard) => guard_in_words(guard, terms).to_plain(),
         Problem::Answer(error) => error.to_string(),
     }
 }
 
 /// What a guard saw, as a sentence.
-pub fn guard_in_words(guard: &Guard) -> Text {
+pub fn guard_in_words(guard: &Guard, terms: Terms) -> Text {
+    let called = terms.name;
     match guard {
-        Guard::NobodyOfType { user_type } => Text::plain("Okta has no account of type ")
+        Guard::NobodyOfType { user_type } => Text::plain(format!("{called} has no account of type "))
             .quoted(user_type.to_string())
             .then(". The type may be misspelt: check ")
             .with(Span::Code("user_type".into()))
@@ -415,7 +418,7 @@ pub fn guard_in_words(guard: &Guard) -> Text {
             "{unknown} of {population} accounts could not be judged, so the data can't be trusted."
         )),
         Guard::FarFewer { now, before } => Text::plain(format!(
-            "Okta listed only {}; the previous sweep had {before}. The list may be incomplete.",
+            "{called} listed only {}; the previous sweep had {before}. The list may be incomplete.",
             accounts(*now as usize)
         )),
         Guard::TooMany { candidates, max } => Text::plain(format!(
@@ -430,7 +433,7 @@ pub fn guard_in_words(guard: &Guard) -> Text {
         ))
         .with(Span::Code("max_share".into()))
         .then(")."),
-        Guard::ClockOff { ahead_s } => Text::plain(clock_off(*ahead_s)),
+        Guard::ClockOff { ahead_s } => Text::plain(clock_off(*ahead_s, terms)),
         Guard::Surge { candidates, median } => Text::plain(format!(
             "{} inactive, many more than usual (the median of recent sweeps is {median}).",
             counted(*candidates as usize, "account is", "accounts are")

@@ -9,6 +9,7 @@ use inactive_contractors::domain::candidate::Candidate;
 use inactive_contractors::domain::deciders::{Deciders, Unable};
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Decision, Request};
+use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::wording::before::Before;
 use inactive_contractors::wording::card::{PAGE, View, card};
 use inactive_contractors::wording::{answers, notices};
@@ -110,6 +111,7 @@ fn the_bots_own_cards_hold_hostile_people() {
         let before = Before { denied, ..Before::default() };
         for page in 0..people.len().div_ceil(PAGE).max(1) {
             accepted(&card(&View {
+                terms: TERMS,
                 paused: None,
                 deciders: Some(&deciders),
                 by_email: &by_email,

@@ -10,6 +10,7 @@ use inactive_contractors::domain::plan::{Counts, Guard};
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Release, Request, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip as NotBack, Wish};
+use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::wording::card::{View, card};
 use inactive_contractors::wording::notices;
 
@@ -23,6 +24,7 @@ fn shown(request: &Request, candidates: &[Candidate], page: usize, restorations:
     let links: BTreeMap<u32, String> = candidates.iter().take(2).map(link).collect();
     let policy = policy();
     card(&View {
+        terms: TERMS,
         questions: &[],
         deciders: None,
         by_email: &[],

@@ -12,6 +12,7 @@ use inactive_contractors::domain::concern::{
 use inactive_contractors::domain::digest::{Period, Tally};
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Request, RequestState};
+use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::wording::outreach;
 use inactive_contractors::wording::outreach::Message;
 use inactive_contractors::wording::{card, digest, refusals};
@@ -131,6 +132,7 @@ fn shown(
 ) -> inactive_contractors::chat::Card {
     let policy = policy();
     card::card(&card::View {
+        terms: TERMS,
         questions,
         request,
         candidates,

@@ -16,6 +16,7 @@ use inactive_contractors::domain::policy::Policy;
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Decision, FirstApproval, Request, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Wish};
+use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::wording::card;
 use inactive_contractors::wording::card::{View, card};
 use inactive_contractors::wording::{answers, days_off, exemptions, history, outreach, row_menu};
@@ -28,6 +29,7 @@ static NO_LINKS: BTreeMap<u32, String> = BTreeMap::new();
 
 fn view<'a>(request: &'a Request, candidates: &'a [Candidate], policy: &'a Policy) -> View<'a> {
     View {
+        terms: TERMS,
         questions: &[],
         deciders: None,
         by_email: &[],
@@ -369,7 +371,7 @@ fn a_preview_is_turned_to_the_pages_that_there_are() {
             verdict: Verdict::Ask,
             assessed: (0..count).map(judged).collect(),
         };
-        answers::preview(&policy, &plan, page, at(0))
+        answers::preview(&policy, &plan, page, at(0), TERMS)
     };
     let turns = |page| {
         let card = preview(60, page);

@@ -12,6 +12,7 @@ use inactive_contractors::domain::request::{
     AskedAgain, Became, Decision, FirstApproval, Refusal, Request, RequestState, Retry,
 };
 use inactive_contractors::domain::silence::Kind;
+use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::wording::card::{View, card};
 use inactive_contractors::wording::{blocked, notices, refusals};
 
@@ -33,6 +34,7 @@ fn shown(request: &Request, candidates: &[Candidate], successor: Option<&Message
     let mut policy = policy();
     policy.approvals_needed = request.approvals_needed;
     card(&View {
+        terms: TERMS,
         questions: &[],
         deciders: None,
         by_email: &[],

@@ -64,13 +64,8 @@ const ID_MAX: usize = 64;
 pub const REQUEST_TIMEOUT: StdDuration = StdDuration::from_secs(30);
 
 /// What people call it, and what is there.
-pub const TERMS: Terms = Terms {
-    name: "Okta",
-    log: "System Log",
-    console: "admin console",
-    open: "Open in Okta",
-    suspends: "suspends",
-};
+pub const TERMS: Terms =
+    Terms { name: "Okta", log: "System Log", console: "admin console", open: "Open in Okta" };
 
 /// Where the org is, and how to behave there.
 #[derive(Clone, Debug)]

@@ -12,6 +12,7 @@ use inactive_contractors::domain::lineage::DatabaseId;
 use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::sweep::Trigger;
 use inactive_contractors::domain::when::Period;
+use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::reports::evidence::{Evidence, Swept, bundle};
 use inactive_contractors::reports::export::Excerpt;
 use inactive_contractors::reports::sha256;
@@ -152,7 +153,7 @@ fn swept(words: &str) -> Swept {
         fingerprint: words.to_owned(),
         state: SweepState::Failed { at: super::now(), error: words.to_owned() },
     };
-    Swept { sweep, request: None, in_period: true }
+    Swept { sweep, request: None, in_period: true, terms: TERMS }
 }
 
 fn granted(words: &str) -> Granted {
