@@ -146,7 +146,7 @@ fn row_chars(view: &View, candidate: &Candidate) -> usize {
     };
     let back =
         row_menu::restoration(view, candidate).map_or(0, |text| long(&text.to_plain()) + ROW_CHARS / 2);
-    let said = outreach::evidence(view.questions, candidate);
+    let said = outreach::evidence(view.questions, candidate, view.terms);
     let said = said.map_or(0, |text| long(&text.to_plain()) + ROW_CHARS / 2);
     let before = [before::denied(view, candidate), before::exempted(view, candidate)];
     let before: usize = before.into_iter().flatten().map(|text| long(&text.to_plain())).sum();
@@ -474,7 +474,7 @@ fn person(view: &View, candidate: &Candidate) -> Text {
         | RequestState::WentLive { .. }
         | RequestState::Outdated { .. } => text,
     };
-    match outreach::evidence(view.questions, candidate) {
+    match outreach::evidence(view.questions, candidate, view.terms) {
         Some(evidence) => text.then("\n").and(evidence),
         None => text,
     }

@@ -11,6 +11,7 @@ use crate::domain::concern::{
     Answer, Answered, Asking, Field, Piece, Question, Refusal, Role, Template, manager_of,
 };
 use crate::domain::request::{Request, RequestState};
+use crate::identity::Terms;
 use crate::wording::actions::ButtonAction;
 use crate::wording::{counted, idle_for, idle_in_words, mention, period, shown_who};
 
@@ -153,13 +154,13 @@ fn said(answered: &Answered) -> Text {
 
 /// What a card says under a person: what they and their manager said, or why neither could be asked. `None` if there is
 /// nothing to say.
-pub fn evidence(questions: &[Question], candidate: &Candidate) -> Option<Text> {
+pub fn evidence(questions: &[Question], candidate: &Candidate, terms: Terms) -> Option<Text> {
     let about = questions.iter().filter(|question| question.account.id == candidate.shown.id);
-    let lines = about.filter_map(|question| line(question, candidate));
+    let lines = about.filter_map(|question| line(question, candidate, terms));
     lines.reduce(|text, line| text.then("\n").and(line))
 }
 
-fn line(question: &Question, candidate: &Candidate) -> Option<Text> {
+fn line(question: &Question, candidate: &Candidate, terms: Terms) -> Option<Text> {
     let (subject, plain) = match question.role {
         Role::Person => ("says: ", ""),
         Role::Manager => ("manager ", "manager "),
@@ -169,12 +170,12 @@ fn line(question: &Question, candidate: &Candidate) -> Option<Text> {
             Role::Person => Text::plain(subject).and(said(answered)),
             Role::Manager => Text::plain(subject).and(mention(&answered.by)).then(": ").and(said(answered)),
         },
-        Asking::NotFound => Text::plain(match (question.role, manager_of(&candidate.shown)) {
-            (Role::Person, _) => "not found in Slack",
-            (Role::Manager, None) => "Okta names no manager",
-            (Role::Manager, Some(named)) if named.contains('@') => "manager not found in Slack",
-            (Role::Manager, Some(_)) => "manager could not be identified",
-        }),
+        Asking::NotFound => match (question.role, manager_of(&candidate.shown)) {
+            (Role::Person, _) => Text::plain("not found in Slack"),
+            (Role::Manager, None) => Text::plain(format!("{} names no manager", terms.name)),
+            (Role::Manager, Some(named)) if named.contains('@') => Text::plain("manager not found in Slack"),
+            (Role::Manager, Some(_)) => Text::plain("manager could not be identified"),
+        },
         Asking::Failed { error } => {
             Text::plain(format!("{plain}could not be asked: ")).quoted(crate::wording::card::cut(error))
         }

@@ -150,7 +150,7 @@ fn what_stands_below_a_person_takes_room_as_well() {
         };
         let questions: Vec<_> = candidates.iter().map(question).collect();
         let shown = View { questions: &questions, ..view(&request, &candidates, &policy) };
-        let evidence = outreach::evidence(&questions, &candidates[0]);
+        let evidence = outreach::evidence(&questions, &candidates[0], TERMS);
         (people_on(&card(&shown)), evidence)
     };
     let pages: [&dyn Fn(usize) -> (usize, Option<Text>); 2] = [&given_back, &asked];
