@@ -1,5 +1,7 @@
 //! Table tests of the pure core: each row reads as a sentence, and no test needs a clock, a network or a disk.
 
+#[path = "domain/account.rs"]
+mod account;
 #[path = "domain/assess.rs"]
 mod assess;
 #[path = "domain/audit.rs"]

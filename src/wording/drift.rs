@@ -113,14 +113,7 @@ fn told(one: &Drifted, terms: Terms) -> Text {
     let text = who(&one.watch.name, &one.watch.account.login);
     let text = match &one.back.status {
         AccountStatus::Active => text.then(" is active again"),
-        status @ (AccountStatus::Staged
-        | AccountStatus::Provisioned
-        | AccountStatus::Recovery
-        | AccountStatus::PasswordExpired
-        | AccountStatus::LockedOut
-        | AccountStatus::Suspended
-        | AccountStatus::Deprovisioned
-        | AccountStatus::Other(_)) => {
+        status @ (AccountStatus::Suspended | AccountStatus::NotSuspendable { .. }) => {
             text.then(" is no longer suspended; its status is ").with(Span::Code(status.to_string()))
         }
     };

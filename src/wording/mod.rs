@@ -31,7 +31,7 @@ mod small_print;
 use chrono::{DateTime, Utc};
 
 use crate::chat::{Span, Text};
-use crate::domain::account::{Account, AccountStatus};
+use crate::domain::account::{Account, AccountStatus, NotSuspendable};
 use crate::domain::assess::{Assessment, Exemption, Grace, Idle, Signal};
 use crate::domain::attempt::{Attempt, Confirmation, Dropped, Sessions, Trouble, Unproven};
 use crate::domain::audit::Person;
@@ -236,19 +236,19 @@ pub fn assessment_in_words(assessment: &Assessment, rule: &Rule, now: DateTime<U
 
 /// Says why an account in this status can't be suspended.
 fn not_suspendable(status: &AccountStatus) -> Text {
-    match status {
-        AccountStatus::Suspended => Text::plain("is already suspended"),
-        AccountStatus::Deprovisioned => Text::plain("is deactivated, so there is nothing to suspend"),
-        AccountStatus::Staged | AccountStatus::Provisioned => {
+    let (why, word) = match status {
+        AccountStatus::Suspended => return Text::plain("is already suspended"),
+        // Okta is about to change the status.
+        AccountStatus::Active => return Text::plain("is changing its status in Okta just now"),
+        AccountStatus::NotSuspendable { why, word } => (why, word),
+    };
+    match why {
+        NotSuspendable::Deactivated => Text::plain("is deactivated, so there is nothing to suspend"),
+        NotSuspendable::NotActivated => {
             Text::plain("has not been activated yet, and Okta suspends active accounts only")
         }
-        // Okta is about to change the status.
-        AccountStatus::Active => Text::plain("is changing its status in Okta just now"),
-        AccountStatus::Recovery
-        | AccountStatus::PasswordExpired
-        | AccountStatus::LockedOut
-        | AccountStatus::Other(_) => Text::plain("has the status ")
-            .with(Span::Code(status.to_string()))
+        NotSuspendable::NeedsReset | NotSuspendable::Unknown => Text::plain("has the status ")
+            .with(Span::Code(word.clone()))
             .then(", and Okta suspends active accounts only"),
     }
 }

@@ -1,7 +1,7 @@
 //! Who is inactive: every answer, each signal, each missing date, each grace, the second look.
 
 use chrono::Duration;
-use inactive_contractors::domain::account::{Account, AccountStatus, Reading, UserType};
+use inactive_contractors::domain::account::{Account, AccountStatus, NotSuspendable, Reading, UserType};
 use inactive_contractors::domain::assess::{
     Assessment, Grace, SecondLook, Signal, Standing, assess, left_alone_until, needs_second_look, settled,
 };
@@ -298,14 +298,14 @@ fn the_evidence_says_what_was_seen() {
 #[test]
 fn only_an_active_account_can_be_suspended() {
     let table = [
-        AccountStatus::Staged,
-        AccountStatus::Provisioned,
-        AccountStatus::Recovery,
-        AccountStatus::PasswordExpired,
-        AccountStatus::LockedOut,
+        AccountStatus::other(NotSuspendable::NotActivated, "STAGED"),
+        AccountStatus::other(NotSuspendable::NotActivated, "PROVISIONED"),
+        AccountStatus::other(NotSuspendable::NeedsReset, "RECOVERY"),
+        AccountStatus::other(NotSuspendable::NeedsReset, "PASSWORD_EXPIRED"),
+        AccountStatus::other(NotSuspendable::NeedsReset, "LOCKED_OUT"),
         AccountStatus::Suspended,
-        AccountStatus::Deprovisioned,
-        AccountStatus::Other("ACTIVE".into()),
+        AccountStatus::other(NotSuspendable::Deactivated, "DEPROVISIONED"),
+        AccountStatus::other(NotSuspendable::Unknown, "ACTIVE"),
     ];
     for status in table {
         let account = Account { status: status.clone(), ..contractor("kim") };

@@ -1,7 +1,9 @@
 //! What a look at a suspended account finds, and what follows from it.
 
 use chrono::{DateTime, Duration, Utc};
-use inactive_contractors::domain::account::{AccountId, AccountStatus, Changer, Reading, StatusChange};
+use inactive_contractors::domain::account::{
+    AccountId, AccountStatus, Changer, NotSuspendable, Reading, StatusChange,
+};
 use inactive_contractors::domain::audit::{Action, Subject};
 use inactive_contractors::domain::drift::{
     Back, End, FIRST_LOOK_AFTER, Finding, Log, Ours, SKEW, Seen, Step, Watch, find, needs_log, step,
@@ -95,19 +97,28 @@ fn without_a_date_the_log_says_when_and_its_silence_is_waited_out() {
 fn every_status_is_told_apart() {
     let find = |status| find(&watch(), Ours::Never, seen(status, says(import())), now());
     assert_eq!(find(AccountStatus::Suspended), Finding::StillSuspended);
-    assert_eq!(find(AccountStatus::Deprovisioned), Finding::Deactivated);
-    for status in [AccountStatus::Suspended, AccountStatus::Deprovisioned, AccountStatus::Other("NEW".into())]
-    {
+    assert_eq!(
+        find(AccountStatus::other(NotSuspendable::Deactivated, "DEPROVISIONED")),
+        Finding::Deactivated
+    );
+    for status in [
+        AccountStatus::Suspended,
+        AccountStatus::other(NotSuspendable::Deactivated, "DEPROVISIONED"),
+        AccountStatus::other(NotSuspendable::Unknown, "NEW"),
+    ] {
         assert!(!needs_log(&status), "{status:?}: nobody brought it back");
     }
-    assert!(is_not_told(&find(AccountStatus::Other("NEW".into()))), "unknown is not fine, and not back");
+    assert!(
+        is_not_told(&find(AccountStatus::other(NotSuspendable::Unknown, "NEW"))),
+        "unknown is not fine, and not back"
+    );
     for status in [
         AccountStatus::Active,
-        AccountStatus::Staged,
-        AccountStatus::Provisioned,
-        AccountStatus::Recovery,
-        AccountStatus::PasswordExpired,
-        AccountStatus::LockedOut,
+        AccountStatus::other(NotSuspendable::NotActivated, "STAGED"),
+        AccountStatus::other(NotSuspendable::NotActivated, "PROVISIONED"),
+        AccountStatus::other(NotSuspendable::NeedsReset, "RECOVERY"),
+        AccountStatus::other(NotSuspendable::NeedsReset, "PASSWORD_EXPIRED"),
+        AccountStatus::other(NotSuspendable::NeedsReset, "LOCKED_OUT"),
     ] {
         assert!(needs_log(&status));
         assert_eq!(back(find(status.clone())).status, status);

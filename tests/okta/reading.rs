@@ -8,7 +8,7 @@ use axum::response::AppendHeaders;
 use axum::routing::get;
 use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::clock::Clock;
-use inactive_contractors::domain::account::{AccountId, AccountStatus, Reading, UserType};
+use inactive_contractors::domain::account::{AccountId, AccountStatus, NotSuspendable, Reading, UserType};
 use inactive_contractors::domain::assess::SecondLook;
 use inactive_contractors::domain::policy::{ExemptAttribute, Rule};
 use inactive_contractors::domain::sighting::Way;
@@ -47,7 +47,10 @@ async fn accounts_that_cannot_be_suspended_are_listed_and_deactivated_ones_are_n
     let statuses: Vec<AccountStatus> =
         list(&world.okta, &rule()).await.unwrap().0.into_iter().map(|account| account.status).collect();
     assert_eq!(statuses.len(), 2);
-    assert!(statuses.contains(&AccountStatus::LockedOut) && statuses.contains(&AccountStatus::Suspended));
+    assert!(
+        statuses.contains(&AccountStatus::other(NotSuspendable::NeedsReset, "LOCKED_OUT"))
+            && statuses.contains(&AccountStatus::Suspended)
+    );
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use inactive_contractors::domain::account::{AccountStatus, Changer};
+use inactive_contractors::domain::account::{AccountStatus, Changer, NotSuspendable};
 use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::candidate::CandidateState;
 use inactive_contractors::domain::drift::{Back, Watch};
@@ -52,7 +52,7 @@ async fn one_account_is_one_sentence_whoever_brought_it_back() {
     let admin = Changer::Admin { name: "A".repeat(300), id: None };
     for back in [
         import(),
-        back(admin, AccountStatus::LockedOut),
+        back(admin, AccountStatus::other(NotSuspendable::NeedsReset, "LOCKED_OUT")),
         back(Changer::Us, AccountStatus::Active),
         back(Changer::Unknown, AccountStatus::Active),
     ] {

@@ -40,7 +40,7 @@ use self::http::Http;
 use self::paging::Then;
 use self::wire::{Assignees, Named, Role, User};
 use crate::clock::Clock;
-use crate::domain::account::{Account, AccountId, AccountStatus};
+use crate::domain::account::{Account, AccountId};
 use crate::domain::assess::SecondLook;
 use crate::domain::policy::Rule;
 use crate::identity::{
@@ -318,7 +318,7 @@ impl Directory for Okta {
     async fn list(&self, rule: &Rule, take: &mut TakeAccount<'_>) -> Result<u32, IdentityError> {
         // The search index lags: somebody deactivated a moment ago may still be in it.
         let mut take_unless_gone = |account: Account| {
-            if account.status != AccountStatus::Deprovisioned {
+            if !account.status.is_deactivated() {
                 take(account);
             }
         };
