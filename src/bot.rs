@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use futures_util::future::join_all;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -12,15 +13,17 @@ use tokio_util::sync::CancellationToken;
 use crate::chat::ChatError;
 use crate::chat::slack;
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError, Credential};
+use crate::config::{Config, ConfigError, Credential, OKTA};
 use crate::domain::audit::{Action, Actor, Draft};
 use crate::domain::policy::Policy;
+use crate::domain::provider::ProviderName;
 use crate::domain::schedule;
 use crate::engine::Engine;
 use crate::exit::Misconfigured;
 use crate::forward::Collector;
 use crate::identity::okta::{self, Okta};
-use crate::identity::{IdentityError, IdentityProvider as _};
+use crate::identity::providers::Adapters;
+use crate::identity::{IdentityError, IdentityProvider, Terms};
 use crate::messenger::Messenger;
 use crate::monitoring::{AtWork, Supervisor, Watch};
 use crate::scheduler::Class;
@@ -29,7 +32,7 @@ use crate::store::{AuditContext, Store};
 use crate::sweep::surveys::Surveys;
 use crate::wording::days_off;
 
-/// How long the bot waits for the two outside systems. The defaults are for production; tests shorten them instead of
+/// How long the bot waits for the outside systems. The defaults are for production; tests shorten them instead of
 /// sleeping.
 #[derive(Clone, Debug)]
 pub struct Patience {
@@ -38,8 +41,8 @@ pub struct Patience {
     /// The pause between two tries to reach Slack at the start. `auth.test` may be called hundreds of times a minute, so
     /// it does not grow. <https://docs.slack.dev/reference/methods/auth.test>
     pub connect_pause: Duration,
-    /// One request to Okta, its answer included.
-    pub okta_request: Duration,
+    /// One request to an identity provider, its answer included.
+    pub provider_request: Duration,
 }
 
 impl Default for Patience {
@@ -47,13 +50,13 @@ impl Default for Patience {
         Patience {
             slack: slack::Timing::default(),
             connect_pause: Duration::from_secs(2),
-            okta_request: okta::REQUEST_TIMEOUT,
+            provider_request: okta::REQUEST_TIMEOUT,
         }
     }
 }
 
-/// So long Okta may take to say whether it takes a new credential.
-const OKTA_PATIENCE: Duration = Duration::from_secs(20);
+/// So long a provider may take to say whether it takes a new credential.
+const PROVIDER_PATIENCE: Duration = Duration::from_secs(20);
 
 /// How the Okta adapter is configured.
 pub fn okta_settings(config: &Config) -> okta::Settings {
@@ -89,6 +92,38 @@ pub fn okta_scopes(policies: &[Policy]) -> Vec<String> {
     .filter(|(_, needed)| *needed)
     .map(|(scope, _)| scope.to_owned())
     .collect()
+}
+
+/// One provider of a configuration.
+pub struct Configured {
+    /// Its name there.
+    pub name: ProviderName,
+    /// What people call it.
+    pub terms: Terms,
+    /// Its adapter, or why its settings make none.
+    pub adapter: anyhow::Result<Arc<dyn IdentityProvider>>,
+}
+
+/// Makes the adapter of each provider that is configured. Calls nobody. One request may take so long.
+pub fn providers(config: &Config, request_timeout: Duration, clock: &Clock) -> Vec<Configured> {
+    let settings = okta::Settings { request_timeout, ..okta_settings(config) };
+    let okta = Okta::new(settings, clock.clone()).map(|okta| Arc::new(okta) as Arc<dyn IdentityProvider>);
+    vec![Configured { name: OKTA.into(), terms: okta::TERMS, adapter: okta }]
+}
+
+/// Returns all of them, or what is wrong with the settings of one.
+pub fn adapters(config: &Config, request_timeout: Duration, clock: &Clock) -> anyhow::Result<Adapters> {
+    let made =
+        providers(config, request_timeout, clock).into_iter().map(|Configured { name, terms, adapter }| {
+            let what = format!("the {} credential", terms.name);
+            Ok((name, adapter.context(Misconfigured(what))?))
+        });
+    made.collect()
+}
+
+/// Returns whether this provider is configured the same in both.
+fn same_provider(name: &ProviderName, one: &Config, other: &Config) -> bool {
+    **name == *OKTA && okta_settings(one).same_as(&okta_settings(other))
 }
 
 /// The cryptography that TLS uses. Called first, because otherwise it depends on who builds a TLS configuration first.
@@ -148,7 +183,9 @@ async fn watched(
     stop: &CancellationToken,
     store: Store,
 ) -> anyhow::Result<()> {
-    let watch = Arc::new(Watch::new(store.clone(), clock.clone()).await?);
+    let configured = providers(&config, patience.provider_request, &clock);
+    let terms = configured.iter().map(|one| (one.name.clone(), one.terms)).collect();
+    let watch = Arc::new(Watch::new(store.clone(), terms, clock.clone()).await?);
     let watching = CancellationToken::new();
     watch.serve(&config.database, config.watch.http, &watching).await?;
     tokio::spawn(Supervisor::feed(Arc::clone(&watch), stop.clone()));
@@ -174,7 +211,7 @@ struct Job {
 struct Ready {
     config: Config,
     messenger: Messenger,
-    okta: Arc<Okta>,
+    providers: Adapters,
     /// How the audit trail tells of it.
     how: Action,
 }
@@ -194,11 +231,8 @@ impl Job {
         Ok(())
     }
 
-    fn okta(&self, config: &Config) -> anyhow::Result<Arc<Okta>> {
-        let settings =
-            okta::Settings { request_timeout: self.patience.okta_request, ..okta_settings(config) };
-        let okta = Okta::new(settings, self.clock.clone()).context(Misconfigured("the Okta credential"))?;
-        Ok(Arc::new(okta))
+    fn adapters(&self, config: &Config) -> anyhow::Result<Adapters> {
+        adapters(config, self.patience.provider_request, &self.clock)
     }
 
     /// Does the job until `stop`, or until there is another configuration to do it by.
@@ -209,11 +243,10 @@ impl Job {
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Ready>> {
         let engine = Arc::new(Engine::new(self.parts(&ready), Arc::clone(&self.surveys)));
-        let Ready { config, messenger, okta, how } = ready;
+        let Ready { config, messenger, providers, how } = ready;
         engine.note_opening().await?;
         announce(&engine.s, how).await?;
-        let at_work =
-            AtWork { engine: Arc::clone(&engine), messenger: messenger.clone(), okta: Arc::clone(&okta) };
+        let at_work = AtWork { engine: Arc::clone(&engine), messenger: messenger.clone() };
         self.watch.set_at_work(Some(at_work));
         Supervisor::ready();
         // The work goes on while the socket is down; either of the two ending ends the other.
@@ -238,12 +271,12 @@ impl Job {
             result
         };
         let next = async {
-            let next = self.next((&config, &okta), reloads, &both).await;
+            let next = self.next((&config, &providers), reloads, &both).await;
             working.cancel();
             next
         };
         let (socket, work, (), next, ()) =
-            tokio::join!(socket, work, self.forward(&config, &both), next, self.watch.watch_okta(&both));
+            tokio::join!(socket, work, self.forward(&config, &both), next, self.watch.watch_providers(&both));
         self.watch.set_at_work(None);
         work?;
         match (socket, &next) {
@@ -256,7 +289,7 @@ impl Job {
         // Nothing may be done by the old configuration beside the new one; some handling of a click may still be.
         ended(&engine, stop).await;
         if let Some(next) = &next
-            && !keeps_connections((&config, &okta), next)
+            && !keeps_connections((&config, &providers), next)
         {
             // What was read through another connection, or with other rights, is no basis for the new one.
             self.surveys.end_all().await;
@@ -265,11 +298,11 @@ impl Job {
     }
 
     fn parts(&self, ready: &Ready) -> Parts {
-        let Ready { config, messenger, okta, .. } = ready;
+        let Ready { config, messenger, providers, .. } = ready;
         Parts {
             store: self.store.clone(),
             chat: messenger.chat(),
-            identity: Arc::clone(okta) as Arc<dyn crate::identity::IdentityProvider>,
+            providers: providers.clone(),
             clock: self.clock.clone(),
             policies: config.policies.clone(),
             concurrency: config.okta.concurrency as usize,
@@ -292,7 +325,7 @@ impl Job {
     /// The next configuration that works. One that doesn't changes nothing: people are told why, and the old one stands.
     async fn next(
         &self,
-        old: (&Config, &Arc<Okta>),
+        old: (&Config, &Adapters),
         reloads: &mut Reloads,
         stop: &CancellationToken,
     ) -> Option<Ready> {
@@ -327,14 +360,19 @@ impl Job {
     /// Tries all that would otherwise end the bot, or leave it without what it needs, once it goes by this.
     async fn prepare(
         &self,
-        (old, okta): (&Config, &Arc<Okta>),
+        (old, providers): (&Config, &Adapters),
         read: Result<Config, ConfigError>,
     ) -> anyhow::Result<Ready> {
         let config = may_become(old, read)?;
         // The same connection goes on: it knows what is left of the rate limits, and counts what is under way.
-        let same = okta_settings(old).same_as(&okta_settings(&config));
-        let okta = if same { Arc::clone(okta) } else { self.okta(&config)? };
-        if let Some(error) = denied(&okta).await {
+        let mut adapters = self.adapters(&config)?;
+        for (name, adapter) in &mut adapters {
+            match providers.get(name) {
+                Some(same) if same_provider(name, old, &config) => *adapter = Arc::clone(same),
+                Some(_) | None => {}
+            }
+        }
+        if let Some(error) = denied(&adapters).await {
             return Err(error);
         }
         let messenger = self.messenger(&config).await.context(Messenger::name(&config))?;
@@ -347,22 +385,18 @@ impl Job {
         self.store.health().await.context("the database can't be written at the moment")?;
         warn(&config, &self.clock);
         warn_of_everybody(&messenger, &config).await;
-        Ok(Ready { config, messenger, okta, how: Action::ConfigurationReloaded })
+        Ok(Ready { config, messenger, providers: adapters, how: Action::ConfigurationReloaded })
     }
 
     /// The configuration to try from now on, as far as it can be told while the chat system can't be reached.
-    fn replace(
-        &self,
-        old: &Config,
-        read: Result<Config, ConfigError>,
-    ) -> anyhow::Result<(Config, Arc<Okta>)> {
+    fn replace(&self, old: &Config, read: Result<Config, ConfigError>) -> anyhow::Result<(Config, Adapters)> {
         Supervisor::reloading();
         let config = may_become(old, read)?;
-        let okta = self.okta(&config)?;
+        let adapters = self.adapters(&config)?;
         warn(&config, &self.clock);
         self.watch.reloaded(None);
         Supervisor::ready();
-        Ok((config, okta))
+        Ok((config, adapters))
     }
 
     async fn messenger(&self, config: &Config) -> Result<Messenger, ChatError> {
@@ -386,7 +420,7 @@ impl Job {
         reloads: &mut Reloads,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Ready>> {
-        let mut okta = self.okta(&config)?;
+        let mut providers = self.adapters(&config)?;
         let mut before = Vec::new();
         loop {
             let name = Messenger::name(&config);
@@ -396,13 +430,13 @@ impl Job {
             };
             let pause = match connected {
                 Ok(messenger) => {
-                    let denied = if before.is_empty() { None } else { denied(&okta).await };
+                    let denied = if before.is_empty() { None } else { denied(&providers).await };
                     let (Some(error), Some(old)) = (denied, before.pop()) else {
                         warn_of_everybody(&messenger, &config).await;
-                        return Ok(Some(Ready { config, messenger, okta, how: Action::BotStarted }));
+                        return Ok(Some(Ready { config, messenger, providers, how: Action::BotStarted }));
                     };
                     self.refuse(&error);
-                    (config, okta) = old;
+                    (config, providers) = old;
                     self.patience.connect_pause
                 }
                 Err(ChatError::RateLimited(asked)) => {
@@ -425,7 +459,7 @@ impl Job {
                     // One that was read meanwhile ends nothing: the one before it stands.
                     let Some(old) = before.pop() else { return Err(error) };
                     self.refuse(&error);
-                    (config, okta) = old;
+                    (config, providers) = old;
                     self.patience.connect_pause
                 }
             };
@@ -435,9 +469,9 @@ impl Job {
                 () = stop.cancelled() => return Ok(None),
                 () = tokio::time::sleep(pause) => {}
                 Some(read) = reloads.recv() => match self.replace(&config, read) {
-                    Ok((other, its_okta)) => {
+                    Ok((other, its_providers)) => {
                         let old = std::mem::replace(&mut config, other);
-                        before.push((old, std::mem::replace(&mut okta, its_okta)));
+                        before.push((old, std::mem::replace(&mut providers, its_providers)));
                     }
                     Err(error) => self.refuse(&error),
                 },
@@ -446,12 +480,17 @@ impl Job {
     }
 }
 
-/// Why Okta refuses the credential. That Okta is down for a moment is nobody's mistake.
-async fn denied(okta: &Okta) -> Option<anyhow::Error> {
-    match tokio::time::timeout(OKTA_PATIENCE, Class::Action.run(okta.reach())).await {
-        Ok(Err(error @ IdentityError::Denied(_))) => Some(anyhow::Error::new(error).context("Okta")),
-        Ok(_) | Err(_) => None,
-    }
+/// Why a provider refuses the credential. That one is down for a moment is nobody's mistake.
+async fn denied(providers: &Adapters) -> Option<anyhow::Error> {
+    let asked = providers.values().map(async |provider| {
+        match tokio::time::timeout(PROVIDER_PATIENCE, Class::Action.run(provider.reach())).await {
+            Ok(Err(error @ IdentityError::Denied(_))) => {
+                Some(anyhow::Error::new(error).context(provider.terms().name))
+            }
+            Ok(_) | Err(_) => None,
+        }
+    });
+    join_all(asked).await.into_iter().flatten().next()
 }
 
 /// The configuration that was read, unless it can't take the place of the old one.
@@ -463,9 +502,12 @@ fn may_become(old: &Config, read: Result<Config, ConfigError>) -> anyhow::Result
     Ok(config)
 }
 
-/// Returns whether both systems are asked as before: then the surveys under way are as good for the next configuration.
-fn keeps_connections((config, okta): (&Config, &Arc<Okta>), next: &Ready) -> bool {
-    Arc::ptr_eq(okta, &next.okta) && Messenger::same_connection(config, &next.config)
+/// Returns whether all systems are asked as before: then the surveys under way are as good for the next configuration.
+fn keeps_connections((config, providers): (&Config, &Adapters), next: &Ready) -> bool {
+    let same = |name, adapter| next.providers.get(name).is_some_and(|other| Arc::ptr_eq(adapter, other));
+    providers.len() == next.providers.len()
+        && providers.iter().all(|(name, adapter)| same(name, adapter))
+        && Messenger::same_connection(config, &next.config)
 }
 
 /// Waits until nothing of the workflow is at work any more, or until `stop`.

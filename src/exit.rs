@@ -51,7 +51,7 @@ pub struct Usage(pub String);
 /// A setting that the configuration takes for good, and that turns out not to be when it is used: a broken key.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} can't be used")]
-pub struct Misconfigured(pub &'static str);
+pub struct Misconfigured(pub String);
 
 /// Tells of the error, with all its causes and how to go on, and says how the process ends for it.
 pub fn tell(error: &anyhow::Error) -> Exit {

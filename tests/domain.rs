@@ -1,5 +1,7 @@
 //! Table tests of the pure core: each row reads as a sentence, and no test needs a clock, a network or a disk.
 
+#[path = "domain/account.rs"]
+mod account;
 #[path = "domain/assess.rs"]
 mod assess;
 #[path = "domain/audit.rs"]
@@ -50,6 +52,8 @@ mod sessions;
 mod sighting;
 #[path = "domain/silence.rs"]
 mod silence;
+#[path = "domain/undated.rs"]
+mod undated;
 #[path = "domain/waiting.rs"]
 mod waiting;
 #[path = "domain/when.rs"]

@@ -224,9 +224,9 @@ fn a_component_has_methods_in_its_own_room_only() {
 #[test]
 fn each_change_of_an_account_is_called_in_one_place() {
     for (call, home) in [
-        ("identity.suspend(", "src/request/suspend.rs"),
-        ("identity.restore(", "src/request/restore.rs"),
-        ("identity.clear_sessions(", "src/request/sessions.rs"),
+        (".suspend(self.of()", "src/request/suspend.rs"),
+        (".restore(self.of()", "src/request/restore.rs"),
+        (".clear_sessions(self.of()", "src/request/sessions.rs"),
         ("effect.call()", "src/request/attempt.rs"),
     ] {
         let calls = |(path, text): (PathBuf, String)| {
@@ -236,6 +236,16 @@ fn each_change_of_an_account_is_called_in_one_place() {
         let calls: Vec<_> = sources("src").into_iter().flat_map(calls).collect();
         assert!(matches!(&calls[..], [path] if path.ends_with(home)), "{call}: {calls:?}");
     }
+    // Nobody else has the trait that these calls need.
+    let mut callers: Vec<PathBuf> = sources("src")
+        .into_iter()
+        .filter(|(path, text)| room(path) != "identity" && !is_test_code(path) && text.contains("Lifecycle"))
+        .map(|(path, _)| path)
+        .collect();
+    callers.sort();
+    let homes = ["restore.rs", "sessions.rs", "suspend.rs"];
+    let as_expected = callers.iter().zip(homes).all(|(path, home)| path.ends_with(home));
+    assert!(callers.len() == homes.len() && as_expected, "{callers:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::authz::deciders;
 use crate::authz::state::{LookedUp, SoFar};
-use crate::bot::{install_crypto, okta_settings};
+use crate::bot::{Configured, install_crypto, providers};
 use crate::chat::Chat;
 use crate::chat::slack::{self, Probe, Timing};
 use crate::cli::audit::broken;
@@ -20,8 +20,7 @@ use crate::domain::deciders::Lack;
 use crate::domain::policy::Policy;
 use crate::engine::health::others_in_words;
 use crate::exit::Exit;
-use crate::identity::IdentityProvider;
-use crate::identity::okta::Okta;
+use crate::identity::okta::REQUEST_TIMEOUT;
 use crate::messenger::Messenger;
 use crate::store::{OpenError, Store};
 use crate::wording::days_off;
@@ -99,7 +98,9 @@ async fn look(config: &Config) -> Vec<Line> {
         Some(Line::warning(format!("policy {}", policy.name), warning))
     }));
     lines.extend(chat(config, &clock).await);
-    lines.extend(okta(config, &clock).await);
+    for provider in providers(config, REQUEST_TIMEOUT, &clock) {
+        lines.extend(probes(config, provider).await);
+    }
     lines.push(database(config, &clock).await);
     lines
 }
@@ -180,18 +181,19 @@ async fn approvers(chat: &dyn Chat, policy: &Policy, clock: &Clock) -> (Option<L
     (line, accounts)
 }
 
-/// Warns of accounts that no sweep proposes because their profile has the e-mail address of one of these people. What Okta
-/// can't answer is told by its own lines.
+/// Warns of accounts that no sweep proposes because their profile has the e-mail address of one of these people. What the
+/// provider can't answer is told by its own lines.
 async fn by_email(
     config: &Config,
     policy: &Policy,
     accounts: &BTreeSet<String>,
     clock: &Clock,
 ) -> Option<Line> {
-    let okta = Okta::new(okta_settings(config), clock.clone()).ok()?;
+    let mut configured = providers(config, REQUEST_TIMEOUT, clock).into_iter();
+    let provider = configured.find(|one| one.name == policy.rule.provider)?.adapter.ok()?;
     let mut found = BTreeMap::new();
     for address in accounts.iter().filter(|name| name.contains('@')).take(ADDRESSES_MAX) {
-        for account in okta.find(address, &policy.rule).await.ok()? {
+        for account in provider.find(address, &policy.rule).await.ok()? {
             if account.is_of(&policy.rule.user_type) && account.is_among_by_email_alone(accounts) {
                 found.insert(account.id, format!("{} ({address})", account.login));
             }
@@ -207,14 +209,15 @@ async fn by_email(
     })
 }
 
-async fn okta(config: &Config, clock: &Clock) -> Vec<Line> {
-    match Okta::new(okta_settings(config), clock.clone()) {
-        Ok(okta) => {
-            let rules: Vec<_> = config.policies.iter().map(|policy| &policy.rule).collect();
-            let probes = okta.probe(&rules).await;
+async fn probes(config: &Config, Configured { name, terms, adapter }: Configured) -> Vec<Line> {
+    match adapter {
+        Ok(provider) => {
+            let rules = config.policies.iter().map(|policy| &policy.rule);
+            let rules: Vec<_> = rules.filter(|rule| rule.provider == name).collect();
+            let probes = provider.probe(&rules).await;
             probes.into_iter().map(|probe| Line::new(probe.what, probe.result)).collect()
         }
-        Err(error) => vec![Line::new("Okta", Err(format!("{error:#}")))],
+        Err(error) => vec![Line::new(terms.name, Err(format!("{error:#}")))],
     }
 }
 

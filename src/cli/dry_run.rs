@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::bot::{install_crypto, okta_settings};
+use crate::bot::{adapters, install_crypto};
 use crate::chat::slack::Timing;
 use crate::chat::{Connection, Text};
 use crate::cli::terminal::{BAD, FAINT, GOOD, HEADING, Progress, WARNING, printable, put, show, styled};
@@ -20,8 +20,9 @@ use crate::domain::assess::Assessment;
 use crate::domain::plan::{Assessed, Plan, Verdict};
 use crate::domain::policy::Policy;
 use crate::engine::Engine;
-use crate::exit::{Exit, Misconfigured, Usage};
-use crate::identity::okta::Okta;
+use crate::exit::{Exit, Usage};
+use crate::identity::Terms;
+use crate::identity::okta::REQUEST_TIMEOUT;
 use crate::messenger::Messenger;
 use crate::scheduler::Class;
 use crate::services::Parts;
@@ -48,13 +49,12 @@ pub async fn run(config: &Config, only: Option<&str>, json: bool) -> anyhow::Res
     let messenger = Messenger::connect(config, Timing::default(), clock.clone())
         .await
         .with_context(|| format!("the approvers' accounts are looked up in {}", Messenger::name(config)))?;
-    let okta =
-        Okta::new(okta_settings(config), clock.clone()).context(Misconfigured("the Okta credential"))?;
+    let providers = adapters(config, REQUEST_TIMEOUT, &clock)?;
     let (_, connection) = watch::channel(Connection::Closed);
     let parts = Parts {
         store,
         chat: messenger.chat(),
-        identity: Arc::new(okta),
+        providers,
         clock: clock.clone(),
         policies,
         concurrency: 1,
@@ -68,10 +68,11 @@ pub async fn run(config: &Config, only: Option<&str>, json: bool) -> anyhow::Res
             let is_last = |one: &Assessed| !matches!(one.assessment, Assessment::Candidate(_));
             (is_last(a), &a.account.login).cmp(&(is_last(b), &b.account.login))
         });
+        let terms = engine.s.terms(&policy.rule.provider);
         if json {
-            put(format!("{}\n", document(policy, &plan, clock.now())).as_bytes())?;
+            put(format!("{}\n", document(policy, &plan, clock.now(), terms)).as_bytes())?;
         } else {
-            show(&table(policy, &plan, clock.now()))?;
+            show(&table(policy, &plan, clock.now(), terms))?;
         }
     }
     Ok(Exit::Done)
@@ -98,7 +99,7 @@ async fn surveyed(engine: &Engine, policy: &Policy) -> anyhow::Result<Survey> {
 }
 
 /// The plan for a program.
-fn document(policy: &Policy, plan: &Plan, now: DateTime<Utc>) -> Value {
+fn document(policy: &Policy, plan: &Plan, now: DateTime<Utc>, terms: Terms) -> Value {
     let account = |one: &Assessed| {
         json!({
             "login": one.account.login,
@@ -118,7 +119,7 @@ fn document(policy: &Policy, plan: &Plan, now: DateTime<Utc>) -> Value {
     json!({
         "policy": policy.name,
         "verdict": verdict,
-        "guard": guard.map(|guard| wording::guard_in_words(guard).to_plain()),
+        "guard": guard.map(|guard| wording::guard_in_words(guard, terms).to_plain()),
         "counts": plan.counts,
         "accounts": plan.assessed.iter().map(account).collect::<Vec<_>>(),
     })
@@ -139,7 +140,7 @@ fn in_a_word(one: &Assessed) -> (&'static str, Style) {
 }
 
 /// The plan as a table for a terminal.
-fn table(policy: &Policy, plan: &Plan, now: DateTime<Utc>) -> String {
+fn table(policy: &Policy, plan: &Plan, now: DateTime<Utc>, terms: Terms) -> String {
     use std::fmt::Write;
     /// The longest of the words.
     const WORD: usize = 15;
@@ -165,10 +166,10 @@ fn table(policy: &Policy, plan: &Plan, now: DateTime<Utc>) -> String {
             wording::accounts(plan.counts.candidates as usize)
         ),
         Verdict::Held(guard) => {
-            format!("a guard would hold the sweep. {}", plain(&wording::guard_in_words(guard)))
+            format!("a guard would hold the sweep. {}", plain(&wording::guard_in_words(guard, terms)))
         }
         Verdict::Refused(guard) => {
-            format!("a guard would stop the sweep. {}", plain(&wording::guard_in_words(guard)))
+            format!("a guard would stop the sweep. {}", plain(&wording::guard_in_words(guard, terms)))
         }
     };
     writeln!(

@@ -67,7 +67,10 @@ fn lines(status: &Value) -> String {
         status["pid"],
         time(&status["started_at"])
     )];
-    for what in ["slack", "okta", "database"] {
+    // What else says how it does is an identity provider.
+    let signs = status.as_object().into_iter().flatten().filter(|(_, sign)| sign.get("ok").is_some());
+    let providers = signs.map(|(what, _)| what.as_str()).filter(|what| !["slack", "database"].contains(what));
+    for what in ["slack"].into_iter().chain(providers).chain(["database"]) {
         let sign = &status[what];
         let how = match sign["ok"].as_bool() {
             Some(true) => styled(GOOD, "ok"),

@@ -37,6 +37,7 @@ impl Commands {
         let starts_at = said.from.unwrap_or(asked.at);
         let wish = Wish {
             policy: policy.name.clone(),
+            provider: policy.rule.provider.clone(),
             account: Subject { id: account.id.clone(), login: account.login.clone() },
             email: account.email.clone(),
             by: known.voter.person.clone(),
@@ -192,6 +193,7 @@ mod tests {
     use super::*;
     use crate::domain::account::AccountId;
     use crate::domain::audit::Person;
+    use crate::domain::provider::ProviderName;
 
     #[test]
     fn an_exemption_counts_for_its_policy_until_it_ends() {
@@ -200,6 +202,7 @@ mod tests {
         let granted = |policy: &str, days| Granted {
             id: 1,
             policy: policy.to_owned(),
+            provider: ProviderName::default(),
             account: account.clone(),
             by: Person { id: "U1".to_owned(), name: "Ann".to_owned(), email: None, person_id: None },
             reason: String::new(),

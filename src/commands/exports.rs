@@ -243,7 +243,8 @@ impl Commands {
         for policy in &names {
             for sweep in self.s.store.sweeps_between(policy, period.since, period.until).await? {
                 let request = self.s.store.request_of_sweep(sweep.id).await?;
-                swept.push(Swept { sweep, request, in_period: true });
+                let terms = self.s.terms(&sweep.rule.provider);
+                swept.push(Swept { sweep, request, in_period: true, terms });
             }
         }
         self.add_requests_of_before(&excerpt, &mut swept).await?;
@@ -274,7 +275,8 @@ impl Commands {
         for id in named.difference(&known) {
             let Some(request) = self.s.store.request(*id).await? else { continue };
             let Some(sweep) = self.s.store.sweep(request.0.sweep).await? else { continue };
-            swept.push(Swept { sweep, request: Some(request), in_period: false });
+            let terms = self.s.terms(&sweep.rule.provider);
+            swept.push(Swept { sweep, request: Some(request), in_period: false, terms });
         }
         Ok(())
     }

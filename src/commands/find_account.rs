@@ -5,6 +5,8 @@ use crate::chat::Text;
 use crate::commands::Commands;
 use crate::domain::account::Account;
 use crate::domain::policy::Policy;
+use crate::domain::provider::ProviderName;
+use crate::identity::{Directory as _, IdentityError};
 use crate::wording::history::cant_find_person;
 use crate::wording::refusals;
 
@@ -23,16 +25,14 @@ impl Commands {
         };
         let mut found: Option<(&Policy, Account)> = None;
         for policy in policies {
-            let Some(accounts) = self.s.soon_unless_ended(self.s.identity.find(&address, &policy.rule)).await
-            else {
+            let provider = self.s.provider(&policy.rule.provider);
+            let Some(accounts) = self.s.soon_unless_ended(provider.find(&address, &policy.rule)).await else {
                 return Ok(Err(refusals::ask_again()));
             };
             let mut accounts = match accounts {
                 Ok(accounts) => accounts,
                 Err(error) => {
-                    return Ok(Err(
-                        Text::plain("I can't read that account from Okta now: ").sentence(error.to_string())
-                    ));
+                    return Ok(Err(self.unreadable(&policy.rule.provider, &error)));
                 }
             };
             if accounts.len() > 1 {
@@ -55,6 +55,12 @@ impl Commands {
             }
         }
         Ok(Ok(found))
+    }
+
+    /// Says that an account can't be read, and why.
+    pub(crate) fn unreadable(&self, provider: &ProviderName, error: &IdentityError) -> Text {
+        let provider = self.s.terms(provider).name;
+        Text::plain(format!("I can't read that account from {provider} now: ")).sentence(error.to_string())
     }
 
     /// An `@mention` as that person's e-mail address; anything else as it is.

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::Duration;
-
 use crate::authz;
 use crate::authz::rights::Role;
 use crate::chat::{Inbound, Span, Text};
@@ -13,12 +11,15 @@ use crate::commands::{Answer, Commands};
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::assess::left_alone_until;
 use crate::domain::audit::{Action, Actor, Draft, Subject};
+use crate::domain::drift::SKEW;
 use crate::domain::exemption;
 use crate::domain::person::{Known, Stranger};
 use crate::domain::policy::{OwnAccounts, Policy, Rule, is_own_account};
+use crate::domain::provider::ProviderName;
 use crate::domain::request::{KnownForRetry, Verb, Voter};
 use crate::domain::restoration::Wish;
-use crate::identity::IdentityError;
+use crate::domain::undated::is_our_suspension;
+use crate::identity::{ActivityLog as _, Directory as _, IdentityError};
 use crate::request::decision::Press;
 use crate::store::{AskedFor, AuditContext, StartedSweep, SweepState};
 use crate::wording::exemptions::{self, NotRestored};
@@ -26,9 +27,6 @@ use crate::wording::{lineage, pauses, refusals};
 
 /// So many characters of what a person typed are kept.
 const TYPED_MAX: usize = 200;
-
-/// The provider stamps a suspension itself a moment before or after we learn of it.
-const STAMP_WITHIN: Duration = Duration::seconds(5);
 
 impl Commands {
     /// Sweeps now. The same command delivered twice is one sweep.
@@ -129,15 +127,23 @@ impl Commands {
             Ok(None) => return self.nobody_to_give_back(asked, person, said).await.map(Err),
             Err(text) => return Ok(Err(text)),
         };
-        if !account.is_of(&policy.rule.user_type) && !self.was_suspended_for(asked, &account).await? {
+        let provider = &policy.rule.provider;
+        if !account.is_of(&policy.rule.user_type)
+            && !self.was_suspended_for(asked, provider, &account).await?
+        {
             return self.nobody_to_give_back(asked, person, said).await.map(Err);
         }
-        self.give_back_if_allowed(policy, known, &account, said.reason.clone(), asked.key).await
+        self.give_back_if_allowed(provider, policy, known, &account, said.reason.clone(), asked.key).await
     }
 
     /// Whether the account is suspended for a policy in which the person has the right to restore.
-    async fn was_suspended_for(&self, asked: &Asked<'_>, account: &Account) -> anyhow::Result<bool> {
-        if !self.suspension_holds(account).await? {
+    async fn was_suspended_for(
+        &self,
+        asked: &Asked<'_>,
+        provider: &ProviderName,
+        account: &Account,
+    ) -> anyhow::Result<bool> {
+        if !self.suspension_holds(provider, account).await? {
             return Ok(false);
         }
         let suspended_for = self.s.store.suspended_for(&account.id).await?;
@@ -168,9 +174,11 @@ impl Commands {
         Ok(asked.no_account_of_theirs(person, said.policy.as_deref()))
     }
 
-    /// Records the wish to restore an account if the person may have it, or says why they may not.
+    /// Records the wish to restore an account, which was read at that provider, if the person may have it, or says why they
+    /// may not.
     pub(crate) async fn give_back_if_allowed(
         &self,
+        provider: &ProviderName,
         policy: &Policy,
         known: &Known,
         account: &Account,
@@ -181,7 +189,7 @@ impl Commands {
             return Ok(Err(lineage::refused()));
         }
         let now = self.s.clock.now();
-        let suspended_for = if self.suspension_holds(account).await? {
+        let suspended_for = if self.suspension_holds(provider, account).await? {
             self.s.store.suspended_for(&account.id).await?
         } else {
             None
@@ -196,7 +204,11 @@ impl Commands {
             Some(Err(stranger)) => return Ok(Err(refusals::stranger(stranger))),
             Some(Ok(None)) => {
                 self.note_not_given_back(policy, known, account, NotRestored::OtherPolicy).await?;
-                return Ok(Err(exemptions::not_restored(account, NotRestored::OtherPolicy)));
+                return Ok(Err(exemptions::not_restored(
+                    account,
+                    NotRestored::OtherPolicy,
+                    self.s.terms(provider),
+                )));
             }
             None => (policy, known),
         };
@@ -205,16 +217,17 @@ impl Commands {
             Ok(allowed) => allowed,
             Err(error) => {
                 tracing::warn!(%error, "an account that is to be restored can't be read");
-                return Ok(Err(refusals::cant_look_up()));
+                return Ok(Err(refusals::cant_look_up(self.s.terms(provider))));
             }
         };
         if let Err(why) = allowed {
             self.note_not_given_back(policy, known, account, why).await?;
-            return Ok(Err(exemptions::not_restored(account, why)));
+            return Ok(Err(exemptions::not_restored(account, why, self.s.terms(provider))));
         }
         let wish = Wish {
             // The policy that suspended it tells its channel, and its grace counts.
             policy: policy.name.clone(),
+            provider: provider.clone(),
             request: suspended_for.map(|(request, _)| request),
             account: Subject { id: account.id.clone(), login: account.login.clone() },
             name: account.name.clone(),
@@ -272,7 +285,8 @@ impl Commands {
         }
         // The log has no say in this.
         let rule = Rule { second_look: false, ..policy.rule.clone() };
-        let look = self.s.identity.look(&account.id, &rule, None);
+        let provider = self.s.provider(&rule.provider);
+        let look = provider.look(&account.id, &rule, None);
         let Some(fresh) = self.s.soon_unless_ended(look).await else {
             return Err(IdentityError::Transient("the workflow has ended".to_owned()));
         };
@@ -282,10 +296,19 @@ impl Commands {
     }
 
     /// Whether the suspension in force is ours: an admin who suspended the account again after it was back had a reason.
-    async fn suspension_holds(&self, account: &Account) -> anyhow::Result<bool> {
+    async fn suspension_holds(&self, provider: &ProviderName, account: &Account) -> anyhow::Result<bool> {
         let ours = self.s.store.suspended_by_us(vec![account.id.clone()]).await?;
+        let Some(suspended_at) = ours.get(&account.id).copied() else { return Ok(false) };
         let changed = account.status_changed.at();
-        Ok(changed.zip(ours.get(&account.id)).is_some_and(|(changed, ours)| changed <= *ours + STAMP_WITHIN))
+        let (mut in_log, mut sight) = (None, None);
+        if changed.is_none() {
+            let provider = self.s.provider(provider);
+            let asked =
+                self.s.soon_unless_ended(provider.last_change(&account.id, suspended_at - SKEW)).await;
+            in_log = asked.and_then(Result::ok).flatten();
+            sight = self.s.store.sights(vec![account.id.clone()]).await?.get(&account.id).copied();
+        }
+        Ok(is_our_suspension(suspended_at, changed, in_log.as_ref(), sight))
     }
 
     /// Who tries what they may not is in the audit trail; a slip of the pen is not.

@@ -10,6 +10,7 @@ use crate::domain::audit::AuditEvent;
 use crate::domain::policy::Policy;
 use crate::domain::request::Request;
 use crate::domain::schedule;
+use crate::identity::Directory as _;
 use crate::request::standing::fresh_standing;
 use crate::store::AuditQuery;
 use crate::sweep::survey::{Keep, survey};
@@ -43,19 +44,20 @@ impl Commands {
             Ok((policy, _)) => policy,
             Err(text) => return Ok(Err(text)),
         };
+        let terms = self.s.terms(&policy.rule.provider);
         // One at a time, and none while nothing has happened since the last: each reads the whole directory.
         let mut last = self.preview.lock().await;
         let head = self.s.store.audit_head().await?.map_or(0, |(seq, _)| seq);
         let now = self.s.clock.now();
         if let Some(kept) = last.as_ref().filter(|kept| kept.policy == policy.name && kept.holds(head, now)) {
-            let mut card = answers::preview(policy, &kept.plan, page, kept.at);
+            let mut card = answers::preview(policy, &kept.plan, page, kept.at, terms);
             card.blocks.push(answers::read_at(kept.at));
             return Ok(Ok(card));
         }
         *last = None;
         Ok(match survey(&self.sweeper, policy, Keep::Everybody, now).await {
             Ok(survey) => {
-                let card = answers::preview(policy, &survey.plan, page, now);
+                let card = answers::preview(policy, &survey.plan, page, now, terms);
                 *last = Some(Preview { policy: policy.name.clone(), head, at: now, plan: survey.plan });
                 Ok(card)
             }
@@ -83,16 +85,15 @@ impl Commands {
         };
         let now = self.s.clock.now();
         let since = self.requests.look_from(&account.id, now).await?;
-        let fresh = self.s.identity.look(&account.id, &policy.rule, since).await;
+        let fresh = self.s.provider(&policy.rule.provider).look(&account.id, &policy.rule, since).await;
         let (account, standing) = match fresh {
             Ok(fresh) => {
-                let standing = fresh_standing(&self.requests, policy, &fresh, now).await?;
+                let standing =
+                    fresh_standing(&self.requests, &policy.rule.provider, policy, &fresh, now).await?;
                 (fresh.account, standing)
             }
             Err(error) => {
-                return Ok(Err(
-                    Text::plain("I can't read that account from Okta now: ").sentence(error.to_string())
-                ));
+                return Ok(Err(self.unreadable(&policy.rule.provider, &error)));
             }
         };
         self.explain(visible, policy, &account, &standing).await.map(Ok)
@@ -142,6 +143,7 @@ impl Commands {
             history: &history,
             more_history,
             suspended_by_us: by_us.get(&account.id).copied(),
+            terms: self.s.terms(&policy.rule.provider),
         };
         Ok(answers::why(&why, now))
     }
@@ -156,6 +158,7 @@ mod tests {
     use crate::domain::audit::{Action, Actor, Draft, Subject};
     use crate::domain::exemption::Wish;
     use crate::domain::plan::{Counts, Plan, Verdict};
+    use crate::domain::provider::ProviderName;
     use crate::engine::Engine;
     use crate::engine::bench::{Bench, policy};
     use crate::store::AuditContext;
@@ -227,6 +230,7 @@ mod tests {
         for (policy, reason) in [("p", "on leave"), ("q", "secret")] {
             let wish = Wish {
                 policy: policy.to_owned(),
+                provider: ProviderName::default(),
                 account: Subject { id: account.id.clone(), login: account.login.clone() },
                 email: None,
                 by: approver().voter.person,

@@ -40,6 +40,7 @@ use toml::de::DeTable;
 
 use crate::domain::nearest::nearest;
 use crate::domain::policy::Policy;
+use crate::domain::provider::ProviderName;
 use crate::forward::Collector;
 use crate::net::Network;
 use report::{Report, quote};
@@ -83,12 +84,15 @@ pub const VARIABLES: [&str; 21] = [
     "http_proxy",
 ];
 
+/// The name of the provider that `[okta]` configures.
+pub const OKTA: &str = "okta";
+
 /// Everything that can be set, validated. Its `Debug` shows no secret.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// How to reach Slack.
     pub slack: SlackConfig,
-    /// How to reach Okta.
+    /// How to reach Okta, the provider of the name [`OKTA`].
     pub okta: OktaConfig,
     /// The database file.
     pub database: PathBuf,
@@ -286,7 +290,7 @@ fn read<'r>(
     let network = network::network(report, surroundings);
     let forward = forward::forward(&top.section("forward"), surroundings, &network);
     let watch = watch::watch(&top.section("watch"), surroundings);
-    let policies = policy::all(&top, surroundings);
+    let policies = policy::all(&top, surroundings, &[ProviderName::from(OKTA)]);
     top.finish();
     let traces = surroundings.variable("OTEL_EXPORTER_OTLP_ENDPOINT").is_some();
     if traces && !cfg!(feature = "otlp") {

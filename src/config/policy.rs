@@ -8,6 +8,7 @@ use crate::domain::account::UserType;
 use crate::domain::calendar::Calendar;
 use crate::domain::nearest::nearest;
 use crate::domain::policy::{ExemptAttribute, OwnAccounts, Policy, Rule};
+use crate::domain::provider::ProviderName;
 use crate::domain::schedule;
 use crate::domain::settings::{Limits, People, Schedule};
 
@@ -114,7 +115,11 @@ const SURGE_FACTOR: Scale<f64> = Scale {
 };
 
 /// Reads every `[[policy]]`, and returns the enabled ones.
-pub(super) fn all(top: &Section<'_>, surroundings: &Surroundings<'_>) -> Vec<Policy> {
+pub(super) fn all(
+    top: &Section<'_>,
+    surroundings: &Surroundings<'_>,
+    providers: &[ProviderName],
+) -> Vec<Policy> {
     let Some(sections) = top.tables("policy", "policy") else { return Vec::new() };
     if sections.is_empty() {
         top.report.problem("no [[policy]]: add at least one, or the bot has nothing to do");
@@ -123,7 +128,7 @@ pub(super) fn all(top: &Section<'_>, surroundings: &Surroundings<'_>) -> Vec<Pol
     let mut policies = Vec::new();
     for section in &sections {
         let enabled = section.flag("enabled", true);
-        let Some(policy) = one(section, surroundings, &mut names) else { continue };
+        let Some(policy) = one(section, surroundings, providers, &mut names) else { continue };
         if enabled {
             policies.push(policy);
         } else {
@@ -137,9 +142,14 @@ pub(super) fn all(top: &Section<'_>, surroundings: &Surroundings<'_>) -> Vec<Pol
 }
 
 /// Reads one policy; `None` when something that it needs was reported.
-fn one(section: &Section<'_>, surroundings: &Surroundings<'_>, names: &mut Vec<String>) -> Option<Policy> {
+fn one(
+    section: &Section<'_>,
+    surroundings: &Surroundings<'_>,
+    providers: &[ProviderName],
+    names: &mut Vec<String>,
+) -> Option<Policy> {
     let name = name(section, names);
-    let mut rule = rule(section);
+    let mut rule = rule(section, providers);
     let mut schedule = schedule(section);
     let days_off = calendar::read(section, surroundings, schedule.zone);
     if let (Some(name), Some(rule)) = (&name, &mut rule) {
@@ -241,7 +251,34 @@ fn missing(section: &Section<'_>, key: &str, message: &str) {
     }
 }
 
-fn rule(section: &Section<'_>) -> Option<Rule> {
+/// Returns whose accounts the policy is about. A file with one provider need not say so.
+fn provider(section: &Section<'_>, providers: &[ProviderName]) -> Option<ProviderName> {
+    let only = if let [only] = providers { Some(only) } else { None };
+    let found = match only {
+        Some(only) => Some(section.text_or("provider", only)),
+        None => section.text("provider"),
+    };
+    let configured: Vec<String> = providers.iter().map(|one| quote(one)).collect();
+    let configured = configured.join(", ");
+    let Some(Found { value, at }) = found else {
+        let how = format!("name one of those that are configured: {configured}");
+        missing(
+            section,
+            "provider",
+            &format!("several identity providers are configured, so a policy needs provider: {how}"),
+        );
+        return None;
+    };
+    let known = providers.iter().find(|one| ***one == *value).cloned();
+    if known.is_none() {
+        let wrong = format!("provider is {}, but the configuration has", quote(&value));
+        section.problem(at, &format!("{wrong} {configured}"));
+    }
+    known
+}
+
+fn rule(section: &Section<'_>, providers: &[ProviderName]) -> Option<Rule> {
+    let provider = provider(section, providers);
     Some(Rule {
         // Everything is read before the `?`, so that the rest of the section is checked too.
         inactive_after: section.period(&INACTIVE_AFTER),
@@ -254,6 +291,7 @@ fn rule(section: &Section<'_>) -> Option<Rule> {
         break_glass: values(section.list("break_glass")),
         calendar: Calendar::default(),
         user_type: user_type(section)?,
+        provider: provider?,
     })
 }
 

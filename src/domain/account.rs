@@ -21,41 +21,110 @@ impl fmt::Display for AccountId {
 
 /// Where an account is in its life. Only [`AccountStatus::Active`] accounts can be suspended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(from = "StoredStatus", into = "StoredStatus")]
 pub enum AccountStatus {
-    /// Created, not yet activated.
-    Staged,
-    /// Activated by an administrator, not yet by the person.
-    Provisioned,
     /// Can sign in.
     Active,
-    /// In the middle of a password recovery.
-    Recovery,
-    /// Must set a new password at the next sign-in.
-    PasswordExpired,
-    /// Locked after failed sign-ins.
-    LockedOut,
-    /// Can't sign in until unsuspended.
+    /// Can't sign in until it is restored.
     Suspended,
-    /// Deactivated.
-    Deprovisioned,
-    /// A status that this program doesn't know, in the provider's word.
-    Other(String),
+    /// Neither.
+    NotSuspendable {
+        /// What keeps it from being suspended.
+        why: NotSuspendable,
+        /// The provider's own word for the status.
+        word: String,
+    },
+}
+
+/// What keeps an account from being suspended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotSuspendable {
+    /// Nobody uses it yet.
+    NotActivated,
+    /// Its person gets in again with a reset, such as that of a password.
+    NeedsReset,
+    /// It was deactivated.
+    Deactivated,
+    /// This program doesn't know the status.
+    Unknown,
+}
+
+impl AccountStatus {
+    /// Makes a status in which an account can't be suspended, with the provider's word for it.
+    pub fn other(why: NotSuspendable, word: impl Into<String>) -> AccountStatus {
+        AccountStatus::NotSuspendable { why, word: word.into() }
+    }
+
+    /// Returns whether the account was deactivated.
+    pub fn is_deactivated(&self) -> bool {
+        matches!(self, AccountStatus::NotSuspendable { why: NotSuspendable::Deactivated, .. })
+    }
 }
 
 impl fmt::Display for AccountStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            AccountStatus::Staged => "STAGED",
-            AccountStatus::Provisioned => "PROVISIONED",
             AccountStatus::Active => "ACTIVE",
-            AccountStatus::Recovery => "RECOVERY",
-            AccountStatus::PasswordExpired => "PASSWORD_EXPIRED",
-            AccountStatus::LockedOut => "LOCKED_OUT",
             AccountStatus::Suspended => "SUSPENDED",
-            AccountStatus::Deprovisioned => "DEPROVISIONED",
-            AccountStatus::Other(word) => word,
+            AccountStatus::NotSuspendable { word, .. } => word,
         })
+    }
+}
+
+/// How statuses are stored: from before there was a second provider, by Okta's names.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredStatus {
+    Staged,
+    Provisioned,
+    Active,
+    Recovery,
+    PasswordExpired,
+    LockedOut,
+    Suspended,
+    Deprovisioned,
+    Other(String),
+    NotSuspendable { why: NotSuspendable, word: String },
+}
+
+impl From<StoredStatus> for AccountStatus {
+    fn from(stored: StoredStatus) -> AccountStatus {
+        let (why, word) = match stored {
+            StoredStatus::Active => return AccountStatus::Active,
+            StoredStatus::Suspended => return AccountStatus::Suspended,
+            StoredStatus::Staged => (NotSuspendable::NotActivated, "STAGED".to_owned()),
+            StoredStatus::Provisioned => (NotSuspendable::NotActivated, "PROVISIONED".to_owned()),
+            StoredStatus::Recovery => (NotSuspendable::NeedsReset, "RECOVERY".to_owned()),
+            StoredStatus::PasswordExpired => (NotSuspendable::NeedsReset, "PASSWORD_EXPIRED".to_owned()),
+            StoredStatus::LockedOut => (NotSuspendable::NeedsReset, "LOCKED_OUT".to_owned()),
+            StoredStatus::Deprovisioned => (NotSuspendable::Deactivated, "DEPROVISIONED".to_owned()),
+            StoredStatus::Other(word) => (NotSuspendable::Unknown, word),
+            StoredStatus::NotSuspendable { why, word } => (why, word),
+        };
+        AccountStatus::NotSuspendable { why, word }
+    }
+}
+
+impl From<AccountStatus> for StoredStatus {
+    fn from(status: AccountStatus) -> StoredStatus {
+        let (why, word) = match status {
+            AccountStatus::Active => return StoredStatus::Active,
+            AccountStatus::Suspended => return StoredStatus::Suspended,
+            AccountStatus::NotSuspendable { why, word } => (why, word),
+        };
+        match (why, word.as_str()) {
+            (NotSuspendable::NotActivated, "STAGED") => StoredStatus::Staged,
+            (NotSuspendable::NotActivated, "PROVISIONED") => StoredStatus::Provisioned,
+            (NotSuspendable::NeedsReset, "RECOVERY") => StoredStatus::Recovery,
+            (NotSuspendable::NeedsReset, "PASSWORD_EXPIRED") => StoredStatus::PasswordExpired,
+            (NotSuspendable::NeedsReset, "LOCKED_OUT") => StoredStatus::LockedOut,
+            (NotSuspendable::Deactivated, "DEPROVISIONED") => StoredStatus::Deprovisioned,
+            (NotSuspendable::Unknown, _) => StoredStatus::Other(word),
+            (NotSuspendable::NotActivated | NotSuspendable::NeedsReset | NotSuspendable::Deactivated, _) => {
+                StoredStatus::NotSuspendable { why, word }
+            }
+        }
     }
 }
 

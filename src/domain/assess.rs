@@ -119,6 +119,8 @@ pub struct Standing {
     pub restored_at: Option<DateTime<Utc>>,
     /// What the log said.
     pub second_look: SecondLook,
+    /// How late the account's own record may show a sign of life.
+    pub evidence_lag: Duration,
 }
 
 impl Standing {
@@ -133,6 +135,7 @@ impl Standing {
             granted: None,
             restored_at: None,
             second_look: SecondLook::NotAsked,
+            evidence_lag: Duration::zero(),
         }
     }
 }
@@ -224,7 +227,8 @@ fn would_be_candidate(
         return Err(Assessment::NotSuspendable(account.status.clone()));
     }
     let idle = idle_since(account, standing, rule, now).map_err(Assessment::Unknown)?;
-    if now < rule.calendar.after(idle.since, rule.inactive_after) {
+    // A sign of life that the record doesn't show yet must not be missed.
+    if now - standing.evidence_lag < rule.calendar.after(idle.since, rule.inactive_after) {
         return Err(Assessment::Active(idle));
     }
     match grace(account, standing, rule, now) {

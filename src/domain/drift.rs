@@ -14,8 +14,9 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::account::{AccountStatus, Changer, Reading, StatusChange};
+use super::account::{AccountStatus, Changer, NotSuspendable, Reading, StatusChange};
 use super::audit::{Action, Actor, Draft, Subject};
+use super::provider::ProviderName;
 use super::waiting;
 
 /// The first look: imports that bring somebody back often run each hour.
@@ -40,6 +41,8 @@ pub struct Watch {
     pub id: i64,
     /// The request that the account was suspended for.
     pub request: i64,
+    /// Where the account is.
+    pub provider: ProviderName,
     /// The account.
     pub account: Subject,
     /// The display name as it was shown, possibly empty. Untrusted text.
@@ -173,13 +176,17 @@ pub enum Step {
 /// Whether somebody has to say who changed the account: the log is only asked then.
 pub fn needs_log(status: &AccountStatus) -> bool {
     match status {
-        AccountStatus::Suspended | AccountStatus::Deprovisioned | AccountStatus::Other(_) => false,
-        AccountStatus::Active
-        | AccountStatus::Staged
-        | AccountStatus::Provisioned
-        | AccountStatus::Recovery
-        | AccountStatus::PasswordExpired
-        | AccountStatus::LockedOut => true,
+        AccountStatus::Active => true,
+        AccountStatus::Suspended => false,
+        AccountStatus::NotSuspendable { why, .. } => may_be_used_again(*why),
+    }
+}
+
+/// Whether a person gets in again with a reset.
+fn may_be_used_again(why: NotSuspendable) -> bool {
+    match why {
+        NotSuspendable::NotActivated | NotSuspendable::NeedsReset => true,
+        NotSuspendable::Deactivated | NotSuspendable::Unknown => false,
     }
 }
 
@@ -192,15 +199,15 @@ pub fn find(watch: &Watch, ours: Ours, seen: Seen, now: DateTime<Utc>) -> Findin
     };
     match &status {
         AccountStatus::Suspended => return Finding::StillSuspended,
-        AccountStatus::Deprovisioned => return Finding::Deactivated,
-        AccountStatus::Other(word) => return Finding::NotTold(format!("its status is {word}")),
-        // A person who is locked out or has to set a password gets in again with a reset.
-        AccountStatus::Active
-        | AccountStatus::Staged
-        | AccountStatus::Provisioned
-        | AccountStatus::Recovery
-        | AccountStatus::PasswordExpired
-        | AccountStatus::LockedOut => {}
+        AccountStatus::NotSuspendable { why, word } if !may_be_used_again(*why) => {
+            let is_over = status.is_deactivated();
+            return if is_over {
+                Finding::Deactivated
+            } else {
+                Finding::NotTold(format!("its status is {word}"))
+            };
+        }
+        AccountStatus::Active | AccountStatus::NotSuspendable { .. } => {}
     }
     match ours {
         Ours::Done => return Finding::RestoredByUs,

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::account::AccountId;
 use super::audit::{Action, Actor, Draft, Person, Subject};
 use super::policy::{OwnAccounts, is_own_account};
+use super::provider::ProviderName;
 
 /// How far ahead an exemption may start.
 pub const START_AHEAD_MAX: Duration = Duration::days(366);
@@ -21,6 +22,8 @@ pub const REASON_MAX: usize = 500;
 pub struct Wish {
     /// The policy that is to leave the account alone.
     pub policy: String,
+    /// Where the account is.
+    pub provider: ProviderName,
     /// The account.
     pub account: Subject,
     /// The account's e-mail address, if it has one.
@@ -57,6 +60,8 @@ pub struct Granted {
     pub id: i64,
     /// The policy that leaves the account alone.
     pub policy: String,
+    /// Where the account is.
+    pub provider: ProviderName,
     /// The account.
     pub account: Subject,
     /// The owner.

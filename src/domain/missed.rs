@@ -4,7 +4,7 @@
 //! prevented. So each suspension is checked once more when the log has caught up, and what would have kept the account
 //! is said.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -32,9 +32,10 @@ pub struct Checked {
     pub look: SecondLook,
 }
 
-/// Returns whether the suspension is to be checked now.
-pub fn is_due(watch: &Watch, now: DateTime<Utc>) -> bool {
-    !watch.checked && now - watch.suspended_at >= LOG_LAG_MAX
+/// Returns whether the suspension is to be checked now: once the log has caught up with it, and the account's own record,
+/// which is so late.
+pub fn is_due(watch: &Watch, evidence_lag: Duration, now: DateTime<Utc>) -> bool {
+    !watch.checked && now - watch.suspended_at >= LOG_LAG_MAX.max(evidence_lag)
 }
 
 /// Returns the sign that is later than the evidence, if with it the rule would not have proposed the account.

@@ -13,6 +13,7 @@ use super::audit::{Person, Subject};
 use super::calendar::{Calendar, Period};
 use super::fold::same;
 use super::hash::hex;
+use super::provider::ProviderName;
 use super::settings::{self, Limits, People, Schedule, Silence};
 use super::template::Ask;
 
@@ -143,6 +144,10 @@ pub fn start_of_day(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
 /// What makes an account a candidate: the part of a policy that a request keeps as it ran.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
+    /// Whose accounts. Left out for the provider that every rule was about before there were several, so that what is
+    /// stored of those, and their fingerprints, stay as they are.
+    #[serde(default, skip_serializing_if = "ProviderName::is_first")]
+    pub provider: ProviderName,
     /// Which accounts the policy is about.
     pub user_type: UserType,
     /// Idle for at least this long.
@@ -220,13 +225,18 @@ impl Rule {
         rule
     }
 
+    /// Whether both rules are about the same accounts, whatever they say of them.
+    pub fn same_scope_as(&self, other: &Rule) -> bool {
+        self.provider == other.provider && self.user_type == other.user_type
+    }
+
     /// Whether this rule can only propose accounts that `live` would have proposed too. Such a change needs no new
     /// preview: an exemption or a holiday added in a hurry takes effect at once and costs nobody a day.
     pub fn only_narrows(&self, live: &Rule) -> bool {
         fn covers<T: PartialEq>(wider: &[T], narrower: &[T]) -> bool {
             narrower.iter().all(|item| wider.contains(item))
         }
-        self.user_type == live.user_type
+        self.same_scope_as(live)
             && self.calendar.outlasts(self.inactive_after, &live.calendar, live.inactive_after)
             && self.calendar.outlasts(self.new_account_grace, &live.calendar, live.new_account_grace)
             && self.calendar.outlasts(self.restored_grace, &live.calendar, live.restored_grace)

@@ -19,6 +19,7 @@ use crate::domain::calendar::Calendar;
 use crate::domain::keep::KeptUntil;
 use crate::domain::plan::{Counts, Verdict};
 use crate::domain::policy::{Policy, Rule};
+use crate::domain::provider::ProviderName;
 use crate::domain::request::{Input, Verb, Voter};
 use crate::domain::settings::{Limits, People, Schedule};
 use crate::domain::sighting::SecondLook;
@@ -26,8 +27,8 @@ use crate::domain::snapshot::Shown;
 use crate::domain::sweep::Trigger;
 use crate::engine::Engine;
 use crate::identity::{
-    FreshLook, IdentityError, IdentityProvider, LogRead, Looks, Protected, Reference, StatusChange,
-    TakeAccount,
+    ActivityLog, Directory, FreshLook, IdentityError, IdentityProvider, Lifecycle, LogRead, Looks, Monitored,
+    Probe, Protected, Reference, StatusChange, TakeAccount, Terms, Traffic,
 };
 use crate::services::work::Work;
 use crate::services::{Parts, card_key};
@@ -120,15 +121,12 @@ impl Chat for Nobody {
 }
 
 #[async_trait]
-impl IdentityProvider for Nobody {
+impl Directory for Nobody {
     async fn list(&self, _: &Rule, _: &mut TakeAccount<'_>) -> Result<u32, IdentityError> {
         panic!("a listing")
     }
     async fn protected(&self, _: &Rule) -> Result<Protected, IdentityError> {
         Err(IdentityError::Transient("nobody is there".to_owned()))
-    }
-    async fn second_look(&self, _: &Looks) -> LogRead {
-        panic!("a second look")
     }
     async fn look(
         &self,
@@ -144,12 +142,36 @@ impl IdentityProvider for Nobody {
     async fn read(&self, _: &AccountId) -> Result<Account, IdentityError> {
         panic!("a read")
     }
-    fn clock_ahead(&self) -> Option<chrono::Duration> {
-        panic!("a clock")
+    async fn find(&self, _: &str, _: &Rule) -> Result<Vec<Account>, IdentityError> {
+        panic!("a search")
     }
-    async fn reach(&self) -> Result<(), IdentityError> {
-        panic!("a call")
+    fn console_link(&self, _: &AccountId) -> Option<String> {
+        panic!("a link")
     }
+}
+
+#[async_trait]
+impl ActivityLog for Nobody {
+    async fn second_look(&self, _: &Looks) -> LogRead {
+        panic!("a second look")
+    }
+    async fn last_change(
+        &self,
+        _: &AccountId,
+        _: DateTime<Utc>,
+    ) -> Result<Option<StatusChange>, IdentityError> {
+        panic!("a change")
+    }
+    fn log_kept(&self) -> Duration {
+        Duration::zero()
+    }
+    fn evidence_lag(&self) -> Duration {
+        Duration::zero()
+    }
+}
+
+#[async_trait]
+impl Lifecycle for Nobody {
     async fn turn_to_change(&self) -> Result<(), IdentityError> {
         panic!("a turn")
     }
@@ -162,18 +184,27 @@ impl IdentityProvider for Nobody {
     async fn clear_sessions(&self, _: &AccountId) -> Result<Reference, IdentityError> {
         panic!("a clearing")
     }
-    async fn last_change(
-        &self,
-        _: &AccountId,
-        _: DateTime<Utc>,
-    ) -> Result<Option<StatusChange>, IdentityError> {
-        panic!("a change")
+}
+
+#[async_trait]
+impl Monitored for Nobody {
+    async fn reach(&self) -> Result<(), IdentityError> {
+        panic!("a call")
     }
-    fn console_link(&self, _: &AccountId) -> Option<String> {
-        panic!("a link")
+    fn clock_ahead(&self) -> Option<Duration> {
+        panic!("a clock")
     }
-    async fn find(&self, _: &str, _: &Rule) -> Result<Vec<Account>, IdentityError> {
-        panic!("a search")
+    fn traffic(&self) -> Traffic {
+        panic!("traffic")
+    }
+    async fn probe(&self, _: &[&Rule]) -> Vec<Probe> {
+        panic!("probes")
+    }
+}
+
+impl IdentityProvider for Nobody {
+    fn terms(&self) -> Terms {
+        Terms::OF_NONE
     }
 }
 
@@ -182,6 +213,7 @@ pub(crate) fn policy() -> Policy {
     Policy {
         name: "p".to_owned(),
         rule: Rule {
+            provider: ProviderName::default(),
             user_type: UserType::Profile("Contractor".to_owned()),
             inactive_after: week.into(),
             new_account_grace: week.into(),
@@ -244,8 +276,9 @@ pub(crate) fn engine(
     policies: Vec<Policy>,
     connection: watch::Receiver<Connection>,
 ) -> Engine {
-    let (chat, identity) = (Arc::new(Nobody), Arc::new(Nobody));
-    let parts = Parts { store, chat, identity, clock, policies, concurrency: 1, connection };
+    let nobody: Arc<dyn IdentityProvider> = Arc::new(Nobody);
+    let (chat, providers) = (Arc::new(Nobody), [(ProviderName::default(), nobody)].into());
+    let parts = Parts { store, chat, providers, clock, policies, concurrency: 1, connection };
     Engine::new(parts, Arc::default())
 }
 

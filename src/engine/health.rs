@@ -1,5 +1,6 @@
 //! The vital signs: whether the bot does its job, for monitoring from outside.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -10,10 +11,12 @@ use crate::chat::{Connection, time_in_words};
 use crate::domain::audit::{BEHIND_MAX, Behind};
 use crate::domain::lineage::DatabaseId;
 use crate::domain::policy::Policy;
+use crate::domain::provider::ProviderName;
 use crate::domain::schedule;
 use crate::domain::sweep::slot_key;
 use crate::engine::{Engine, TICK_MAX};
-use crate::identity::watched::LastAnswer;
+use crate::identity::watched::{LastAnswer, Watched};
+use crate::identity::{IdentityProvider as _, Terms};
 use crate::reports::overview::outcome;
 use crate::services::work::Work;
 use crate::services::{card_key, lock};
@@ -44,8 +47,8 @@ const DUE_MAX: chrono::Duration = chrono::Duration::minutes(5);
 pub struct Vitals {
     /// When that was.
     pub at: DateTime<Utc>,
-    /// Whether the process itself works. If not, a restart may help; it does not help if Slack or Okta can't be
-    /// reached.
+    /// Whether the process itself works. If not, a restart may help; it does not help if Slack or a provider
+    /// can't be reached.
     pub alive: bool,
     /// Whether nothing is wrong.
     pub healthy: bool,
@@ -53,8 +56,9 @@ pub struct Vitals {
     pub wrong: Vec<String>,
     /// The connection to the chat system: proven by its hello and its answers to pings.
     pub slack: Sign,
-    /// The identity provider's last answer.
-    pub okta: Sign,
+    /// The last answer of each identity provider, by its name.
+    #[serde(flatten)]
+    pub providers: BTreeMap<ProviderName, ProviderSign>,
     /// Whether the database can be written.
     pub database: Sign,
     /// How many connections the chat system counts that are not this bot's: another one gets what people send.
@@ -78,6 +82,24 @@ pub struct Sign {
     pub at: Option<DateTime<Utc>>,
     /// What it said, if it doesn't.
     pub why: Option<String>,
+}
+
+/// How an identity provider does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProviderSign {
+    /// What people call it.
+    #[serde(skip)]
+    pub terms: Terms,
+    /// How it does.
+    #[serde(flatten)]
+    pub sign: Sign,
+}
+
+impl ProviderSign {
+    /// Says what is wrong, if anything is.
+    fn wrong(&self) -> Option<String> {
+        self.sign.why.as_ref().map(|why| format!("{}: {why}", self.terms.name))
+    }
 }
 
 /// Where a policy stands.
@@ -120,7 +142,12 @@ pub struct LastSweep {
 
 impl Vitals {
     /// Of a bot that has its database, and waits for the chat system of this name.
-    pub async fn of_a_start(store: &Store, chat: &str, at: DateTime<Utc>) -> Vitals {
+    pub async fn of_a_start(
+        store: &Store,
+        chat: &str,
+        providers: &[(ProviderName, Terms)],
+        at: DateTime<Utc>,
+    ) -> Vitals {
         let (alive, database) = sign_of_database(store, at).await;
         let mut wrong = vec![format!("{chat} has not been reached since the start or the last reload")];
         wrong.extend(database.why.as_ref().map(|why| format!("the database: {why}")));
@@ -128,14 +155,17 @@ impl Vitals {
         wrong.extend(
             lineage.stopped.as_ref().map(|stop| format!("stopped: {}", reason(&lineage, stop, chat))),
         );
-        let unknown = Sign { ok: None, at: None, why: None };
+        let unknown = |(name, terms): &(ProviderName, Terms)| {
+            let sign = Sign { ok: None, at: None, why: None };
+            (name.clone(), ProviderSign { terms: *terms, sign })
+        };
         Vitals {
             at,
             alive,
             healthy: false,
             wrong,
             slack: Sign { ok: Some(false), at: Some(at), why: Some("not reached yet".to_owned()) },
-            okta: unknown,
+            providers: providers.iter().map(unknown).collect(),
             database,
             other_connections: 0,
             database_id: store.lineage().database.clone(),
@@ -175,6 +205,17 @@ async fn sign_of_database(store: &Store, at: DateTime<Utc>) -> (bool, Sign) {
     (answers, Sign { ok: Some(written.is_ok()), at: Some(at), why: written.err() })
 }
 
+fn sign_of_provider(watched: &Watched) -> ProviderSign {
+    let sign = match watched.last_answer() {
+        None => Sign { ok: None, at: None, why: None },
+        Some(LastAnswer { at, problem }) => {
+            let why = problem.as_ref().map(|problem| problem_in_words(problem, watched.terms()));
+            Sign { ok: Some(why.is_none()), at: Some(at), why }
+        }
+    };
+    ProviderSign { terms: watched.terms(), sign }
+}
+
 impl Engine {
     /// The loop has come round.
     pub(crate) fn note_pulse(&self) {
@@ -188,13 +229,6 @@ impl Engine {
         let since = &mut lock(&self.pulse).away_since;
         *since = if connected { None } else { Some(since.unwrap_or_else(Instant::now)) };
         since.map(|since| since.elapsed())
-    }
-
-    /// Whether the identity provider has not answered for so long, or not well the last time.
-    pub(crate) fn identity_is_silent(&self, long: chrono::Duration) -> bool {
-        let now = self.s.clock.now();
-        let last = self.s.identity_answer();
-        last.is_none_or(|last| last.problem.is_some() || (now - last.at).abs() > long)
     }
 
     /// Takes the vital signs. Never waits for long, whatever hangs.
@@ -214,14 +248,10 @@ impl Engine {
             at: Some(at),
             why: away.map(|away| format!("not connected for {} s", away.as_secs())),
         };
-        let okta = match self.s.identity_answer() {
-            None => Sign { ok: None, at: None, why: None },
-            Some(LastAnswer { at, problem }) => {
-                let why = problem.as_ref().map(problem_in_words);
-                Sign { ok: Some(why.is_none()), at: Some(at), why }
-            }
-        };
-        wrong.extend(okta.why.as_ref().map(|why| format!("Okta: {why}")));
+        let providers = self.s.providers.all();
+        let providers: BTreeMap<_, _> =
+            providers.map(|(name, watched)| (name.clone(), sign_of_provider(watched))).collect();
+        wrong.extend(providers.values().filter_map(ProviderSign::wrong));
         let (answers, database) = sign_of_database(&self.s.store, at).await;
         wrong.extend(database.why.as_ref().map(|why| format!("the database: {why}")));
         let other_connections = self.s.chat.other_connections();
@@ -236,7 +266,7 @@ impl Engine {
             healthy: false,
             wrong,
             slack,
-            okta,
+            providers,
             database,
             other_connections,
             database_id: self.s.store.lineage().database.clone(),
@@ -455,7 +485,8 @@ mod tests {
         let bench = still();
         let (engine, long) = (&bench.engine, chrono::Duration::minutes(30));
         let moment = chrono::Duration::milliseconds(1);
-        assert!(engine.identity_is_silent(long), "it was never asked");
+        let provider = engine.s.provider(&ProviderName::default());
+        assert!(provider.is_silent(long), "it was never asked");
         let down = Problem::Answer(IdentityError::Transient("it is down".to_owned()));
         for (ago, problem, silent) in [
             (long, None, false),
@@ -465,8 +496,8 @@ mod tests {
             (chrono::Duration::zero(), Some(down), true),
         ] {
             let answer = LastAnswer { at: midnight() - ago, problem };
-            engine.s.watched.note(answer.clone());
-            assert_eq!(engine.identity_is_silent(long), silent, "{answer:?}");
+            provider.note(answer.clone());
+            assert_eq!(provider.is_silent(long), silent, "{answer:?}");
         }
     }
 
@@ -487,7 +518,7 @@ mod tests {
     /// What the rows say at that moment.
     async fn read_at(engine: &Engine, at: DateTime<Utc>) -> Vitals {
         let mut vitals =
-            Vitals { wrong: Vec::new(), ..Vitals::of_a_start(&engine.s.store, "Chat", at).await };
+            Vitals { wrong: Vec::new(), ..Vitals::of_a_start(&engine.s.store, "Chat", &[], at).await };
         engine.read_vitals(&mut vitals).await.unwrap();
         vitals
     }

@@ -24,7 +24,6 @@ use tokio_util::sync::CancellationToken;
 use crate::authz::Authz;
 use crate::commands::Commands;
 use crate::domain::audit::{Action, Actor, Draft};
-use crate::identity::watched::Watched;
 use crate::inbox::Inbox;
 use crate::outbox::signed::Signed;
 use crate::outbox::{self, Outbox};
@@ -72,10 +71,9 @@ pub struct Engine {
 impl Engine {
     /// Puts the components together. Nothing runs yet. The surveys are those that an earlier engine left under way.
     pub fn new(parts: Parts, surveys: Arc<Surveys>) -> Engine {
-        let Parts { chat, identity, store, clock, .. } = &parts;
-        let watched = Arc::new(Watched::new(Arc::clone(identity), clock.clone()));
+        let Parts { chat, store, clock, .. } = &parts;
         let chat = Arc::new(Signed { chat: Arc::clone(chat), store: store.clone(), clock: clock.clone() });
-        let s = Arc::new(Services::new(Parts { chat, ..parts }, watched, Arc::clone(&surveys.listings)));
+        let s = Arc::new(Services::new(Parts { chat, ..parts }, Arc::clone(&surveys.listings)));
         let authz = Arc::new(Authz::new(Arc::clone(&s)));
         let reports = Arc::new(Reports::new(Arc::clone(&s)));
         let outbox = Arc::new(Outbox::new(Arc::clone(&s), Arc::clone(&authz), Arc::clone(&reports)));

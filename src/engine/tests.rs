@@ -10,13 +10,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::chat::Connection;
 use crate::clock::Clock;
-use crate::domain::audit::Person;
+use crate::domain::audit::{Person, Subject};
+use crate::domain::policy::{Policy, Rule};
+use crate::domain::restoration::{self, RestorationState};
 use crate::domain::sweep::{Trigger, slot_key};
-use crate::engine::bench::{Bench, engine, policy};
+use crate::engine::bench::{Bench, engine, policy, shown};
 use crate::outbox;
+use crate::request::suspend::Effort;
 use crate::services::lock;
 use crate::services::work::Work;
-use crate::store::{MessageRow, Notice, Receipt, Store, SweepState};
+use crate::store::{AskedFor, MessageRow, Notice, Receipt, Store, SweepState};
 
 #[tokio::test]
 async fn an_alarm_for_a_row_that_wants_nothing_any_more_rings_once() {
@@ -271,4 +274,66 @@ async fn inputs_are_taken_in_for_as_long_as_a_row_is_worked_on_and_hold_up_the_e
     assert_eq!(began.elapsed().as_secs(), 3660, "inputs may keep coming");
     tokio::time::resume();
     assert!(engine.vitals().await.alive, "the loop has ended, and does not hang");
+}
+
+/// A bench whose policy is about a provider that the configuration doesn't have, with a clock that stands.
+fn without_its_provider() -> Bench {
+    let rule = Rule { provider: "entra".into(), ..policy().rule };
+    let clock = Clock::starting_at(chrono::DateTime::UNIX_EPOCH + Duration::days(20_000));
+    Bench::by(clock, vec![Policy { rule, ..policy() }])
+}
+
+/// How each row that such a provider is owed says why it waits.
+const NOT_CONFIGURED: &str = "the identity provider entra is not in the configuration: add its section again";
+
+#[tokio::test]
+async fn a_suspension_at_a_provider_that_is_not_configured_waits_and_people_are_told_why() {
+    let bench = without_its_provider();
+    let (engine, id) = (&bench.engine, bench.approved().await);
+    for round in 1..=9 {
+        let (request, candidates) = engine.s.store.request(id).await.unwrap().expect("it is there");
+        let decision = request.state.mandate().expect("it is approved").clone();
+        let effort = engine.requests.carry_out(&request, &decision, &candidates, 1, &bench.stop).await;
+        let Effort::Blocked(hindrance) = effort.unwrap() else { panic!("something is in the way") };
+        assert_eq!((hindrance.why.as_str(), hindrance.to_be_told), (NOT_CONFIGURED, true));
+        let (_, candidates) = engine.s.store.request(id).await.unwrap().expect("it is there");
+        let attempt = candidates[0].state.attempt().expect("it is still due");
+        assert_eq!((attempt.attempts, attempt.trouble.error.as_deref()), (0, Some(NOT_CONFIGURED)));
+        assert_eq!(attempt.trouble.waits, round);
+        engine.s.clock.advance(Duration::hours(1));
+    }
+}
+
+#[tokio::test]
+async fn a_wish_to_restore_waits_for_a_provider_that_is_not_configured_and_is_never_taken_for_gone() {
+    let bench = without_its_provider();
+    let (engine, account) = (&bench.engine, shown(bench.engine.s.clock.now()));
+    engine.s.store.know_policy("p", engine.s.clock.now()).await.unwrap();
+    let wish = restoration::Wish {
+        policy: "p".to_owned(),
+        provider: "entra".into(),
+        request: None,
+        account: Subject { id: account.id, login: account.login },
+        name: account.name,
+        by: Person { id: "U1".to_owned(), name: "Ada".to_owned(), email: None, person_id: None },
+        reason: "back".to_owned(),
+    };
+    let asked = engine.s.store.ask_restoration("key", wish, None, engine.s.clock.now()).await.unwrap();
+    let AskedFor::New(id) = asked else { panic!("{asked:?}") };
+    let state = async || engine.s.store.restoration(id).await.unwrap().expect("it is there").state;
+    for _ in 0..3 {
+        engine.requests.restore(id).await.unwrap();
+        let waits = state().await;
+        let attempt = waits.attempt().expect("it is still due");
+        assert_eq!((attempt.attempts, attempt.trouble.error.as_deref()), (0, Some(NOT_CONFIGURED)));
+        engine.s.clock.advance(Duration::hours(1));
+    }
+    // A wish is meant for now: it ends as any that grew too old, with why.
+    engine.s.clock.advance(policy().carry_out_within);
+    engine.requests.restore(id).await.unwrap();
+    let ended = state().await;
+    assert!(
+        matches!(&ended, RestorationState::Failed { error, too_late: true, .. } if error == NOT_CONFIGURED),
+        "{ended:?}"
+    );
 }

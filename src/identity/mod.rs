@@ -4,6 +4,8 @@
 //! A listing is complete or an error: no method ever returns a part as if it were the whole.
 
 pub mod okta;
+pub mod providers;
+mod terms;
 pub mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +17,10 @@ use crate::domain::account::{Account, AccountId};
 
 pub use crate::domain::account::{Changer, StatusChange};
 use crate::domain::policy::Rule;
+use crate::domain::provider::ProviderName;
 use crate::domain::sighting::{SecondLook, Sighting};
+
+pub use terms::Terms;
 
 /// Why the provider could not do what was asked. The texts hold no secrets and no response bodies, and are fit to be
 /// shown to people and stored.
@@ -43,6 +48,9 @@ pub enum IdentityError {
     /// The answer could not be understood.
     #[error("unreadable answer: {0}")]
     Malformed(String),
+    /// The configuration has no such provider any more. What is due at it waits until it is back.
+    #[error("the identity provider {0} is not in the configuration: add its section again")]
+    NotConfigured(ProviderName),
 }
 
 impl IdentityError {
@@ -53,7 +61,8 @@ impl IdentityError {
             IdentityError::NotFound(_)
             | IdentityError::Refused(_)
             | IdentityError::Denied(_)
-            | IdentityError::Malformed(_) => false,
+            | IdentityError::Malformed(_)
+            | IdentityError::NotConfigured(_) => false,
         }
     }
 }
@@ -105,9 +114,29 @@ pub struct FreshLook {
     pub second_look: SecondLook,
 }
 
-/// An identity provider.
+/// What came of trying one thing that the bot needs at the provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// What it was.
+    pub what: String,
+    /// What was found, or a sentence that says what is wrong and how to fix it.
+    pub result: Result<String, String>,
+}
+
+/// The calls to a provider since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Requests that were sent, retries included.
+    pub calls: u64,
+    /// How often a rate limit was waited for.
+    pub waits: u64,
+    /// For how long altogether.
+    pub waited_ms: u64,
+}
+
+/// The accounts of a provider.
 #[async_trait]
-pub trait IdentityProvider: Send + Sync {
+pub trait Directory: Send + Sync {
     /// Hands on all accounts of the rule's user type, page by page, whatever their status (deactivated ones are left
     /// out), each with only what the rule needs. Returns how many pages there were.
     ///
@@ -118,10 +147,6 @@ pub trait IdentityProvider: Send + Sync {
     /// Looks up every account that the rule or the provider protects. An exempt group that doesn't exist or can't be
     /// read is an error, never an empty group.
     async fn protected(&self, rule: &Rule) -> Result<Protected, IdentityError>;
-
-    /// Asks the provider's log about signs of life of these accounts. An account for which the log can't be read gets the
-    /// error.
-    async fn second_look(&self, asked: &Looks) -> LogRead;
 
     /// Reads one account afresh, and the log since then, or as far back as it is kept. [`IdentityError::NotFound`] if it
     /// is gone.
@@ -139,9 +164,39 @@ pub trait IdentityProvider: Send + Sync {
     /// Reads just the account itself, for settling what a call did. [`IdentityError::NotFound`] if it is gone.
     async fn read(&self, account: &AccountId) -> Result<Account, IdentityError>;
 
-    /// Asks whether the provider can be reached and takes the credential, by the cheapest call that needs it.
-    async fn reach(&self) -> Result<(), IdentityError>;
+    /// Finds accounts by login, e-mail address, id or else employee number. At most a few.
+    async fn find(&self, who: &str, rule: &Rule) -> Result<Vec<Account>, IdentityError>;
 
+    /// Where an administrator opens the account in a browser, if that can be told. Always https, except for a
+    /// provider on this machine.
+    fn console_link(&self, account: &AccountId) -> Option<String>;
+}
+
+/// What a provider remembers of its accounts.
+#[async_trait]
+pub trait ActivityLog: Send + Sync {
+    /// Asks the provider's log about signs of life of these accounts. An account for which the log can't be read gets the
+    /// error.
+    async fn second_look(&self, asked: &Looks) -> LogRead;
+
+    /// The latest change of the account's status since then that the provider's log tells of. `None` if it has none,
+    /// which may only mean that it lags.
+    async fn last_change(
+        &self,
+        account: &AccountId,
+        since: DateTime<Utc>,
+    ) -> Result<Option<StatusChange>, IdentityError>;
+
+    /// How long the log is kept: of what is older it says nothing.
+    fn log_kept(&self) -> Duration;
+
+    /// How late an account's own record may show a sign of life. Nobody counts as idle before that is over, too.
+    fn evidence_lag(&self) -> Duration;
+}
+
+/// What the bot changes at a provider.
+#[async_trait]
+pub trait Lifecycle: Send + Sync {
     /// Returns when a change may be asked for, as far as rate limits are known: a caller that waits for that waits
     /// before they look at the account, and not between looking and acting.
     async fn turn_to_change(&self) -> Result<(), IdentityError>;
@@ -154,23 +209,28 @@ pub trait IdentityProvider: Send + Sync {
 
     /// Ends the account's sessions and tokens.
     async fn clear_sessions(&self, account: &AccountId) -> Result<Reference, IdentityError>;
+}
 
-    /// The latest change of the account's status since then that the provider's log tells of. `None` if it has none,
-    /// which may only mean that it lags.
-    async fn last_change(
-        &self,
-        account: &AccountId,
-        since: DateTime<Utc>,
-    ) -> Result<Option<StatusChange>, IdentityError>;
-
-    /// Where an administrator opens the account in a browser, if that can be told. Always https, except for a
-    /// provider on this machine.
-    fn console_link(&self, account: &AccountId) -> Option<String>;
+/// How the connection to a provider does.
+#[async_trait]
+pub trait Monitored: Send + Sync {
+    /// Asks whether the provider can be reached and takes the credential, by the cheapest call that needs it.
+    async fn reach(&self) -> Result<(), IdentityError>;
 
     /// How far our clock is ahead of the provider's (below zero: behind), as far as its recent answers show; `None` where
     /// they don't. Every period is counted from the provider's dates to our time.
     fn clock_ahead(&self) -> Option<Duration>;
 
-    /// Finds accounts by login, e-mail address, id or else employee number. At most a few.
-    async fn find(&self, who: &str, rule: &Rule) -> Result<Vec<Account>, IdentityError>;
+    /// Returns what went to and fro since the start.
+    fn traffic(&self) -> Traffic;
+
+    /// Tries the credential and each right that these rules need, without changing anything. Stops at a credential that
+    /// doesn't work.
+    async fn probe(&self, rules: &[&Rule]) -> Vec<Probe>;
+}
+
+/// An identity provider.
+pub trait IdentityProvider: Directory + ActivityLog + Lifecycle + Monitored {
+    /// Returns the words that people know it by.
+    fn terms(&self) -> Terms;
 }

@@ -14,8 +14,8 @@ use crate::domain::account::{Account, AccountId};
 use crate::domain::plan::Guard;
 use crate::domain::policy::Rule;
 use crate::identity::{
-    FreshLook, IdentityError, IdentityProvider, LogRead, Looks, Protected, Reference, StatusChange,
-    TakeAccount,
+    ActivityLog, Directory, FreshLook, IdentityError, IdentityProvider, Lifecycle, LogRead, Looks, Monitored,
+    Probe, Protected, Reference, StatusChange, TakeAccount, Terms, Traffic,
 };
 
 /// When the identity provider last answered, and what was wrong with the answer.
@@ -54,6 +54,12 @@ impl Watched {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Returns whether it has not answered for so long, or not well the last time.
+    pub fn is_silent(&self, long: Duration) -> bool {
+        let now = self.clock.now();
+        self.last_answer().is_none_or(|last| last.problem.is_some() || (now - last.at).abs() > long)
+    }
+
     /// Returns the guard that stops what depends on the time, if our clock and the provider's are too far apart.
     pub fn clock_guard(&self) -> Option<Guard> {
         Guard::of_clock(self.provider.clock_ahead())
@@ -70,7 +76,8 @@ impl Watched {
                 error @ (IdentityError::RateLimited { .. }
                 | IdentityError::Transient(_)
                 | IdentityError::Denied(_)
-                | IdentityError::Malformed(_)),
+                | IdentityError::Malformed(_)
+                | IdentityError::NotConfigured(_)),
             ) => Some(Problem::Answer(error.clone())),
         };
         self.note(LastAnswer { at: self.clock.now(), problem });
@@ -83,17 +90,13 @@ impl Watched {
 }
 
 #[async_trait]
-impl IdentityProvider for Watched {
+impl Directory for Watched {
     async fn list(&self, rule: &Rule, take: &mut TakeAccount<'_>) -> Result<u32, IdentityError> {
         self.noted(self.provider.list(rule, take).await)
     }
 
     async fn protected(&self, rule: &Rule) -> Result<Protected, IdentityError> {
         self.noted(self.provider.protected(rule).await)
-    }
-
-    async fn second_look(&self, asked: &Looks) -> LogRead {
-        self.provider.second_look(asked).await
     }
 
     async fn look(
@@ -113,14 +116,40 @@ impl IdentityProvider for Watched {
         self.noted(self.provider.read(account).await)
     }
 
-    async fn reach(&self) -> Result<(), IdentityError> {
-        match self.provider.reach().await {
-            // That others use up the limit says nothing of whether it can be reached.
-            limited @ Err(IdentityError::RateLimited { .. }) => limited,
-            answer => self.noted(answer),
-        }
+    async fn find(&self, who: &str, rule: &Rule) -> Result<Vec<Account>, IdentityError> {
+        self.noted(self.provider.find(who, rule).await)
     }
 
+    fn console_link(&self, account: &AccountId) -> Option<String> {
+        self.provider.console_link(account)
+    }
+}
+
+#[async_trait]
+impl ActivityLog for Watched {
+    async fn second_look(&self, asked: &Looks) -> LogRead {
+        self.provider.second_look(asked).await
+    }
+
+    async fn last_change(
+        &self,
+        account: &AccountId,
+        since: DateTime<Utc>,
+    ) -> Result<Option<StatusChange>, IdentityError> {
+        self.provider.last_change(account, since).await
+    }
+
+    fn log_kept(&self) -> Duration {
+        self.provider.log_kept()
+    }
+
+    fn evidence_lag(&self) -> Duration {
+        self.provider.evidence_lag()
+    }
+}
+
+#[async_trait]
+impl Lifecycle for Watched {
     async fn turn_to_change(&self) -> Result<(), IdentityError> {
         self.provider.turn_to_change().await
     }
@@ -136,24 +165,33 @@ impl IdentityProvider for Watched {
     async fn clear_sessions(&self, account: &AccountId) -> Result<Reference, IdentityError> {
         self.noted(self.provider.clear_sessions(account).await)
     }
+}
 
-    async fn last_change(
-        &self,
-        account: &AccountId,
-        since: DateTime<Utc>,
-    ) -> Result<Option<StatusChange>, IdentityError> {
-        self.provider.last_change(account, since).await
-    }
-
-    fn console_link(&self, account: &AccountId) -> Option<String> {
-        self.provider.console_link(account)
+#[async_trait]
+impl Monitored for Watched {
+    async fn reach(&self) -> Result<(), IdentityError> {
+        match self.provider.reach().await {
+            // That others use up the limit says nothing of whether it can be reached.
+            limited @ Err(IdentityError::RateLimited { .. }) => limited,
+            answer => self.noted(answer),
+        }
     }
 
     fn clock_ahead(&self) -> Option<Duration> {
         self.provider.clock_ahead()
     }
 
-    async fn find(&self, who: &str, rule: &Rule) -> Result<Vec<Account>, IdentityError> {
-        self.noted(self.provider.find(who, rule).await)
+    fn traffic(&self) -> Traffic {
+        self.provider.traffic()
+    }
+
+    async fn probe(&self, rules: &[&Rule]) -> Vec<Probe> {
+        self.provider.probe(rules).await
+    }
+}
+
+impl IdentityProvider for Watched {
+    fn terms(&self) -> Terms {
+        self.provider.terms()
     }
 }

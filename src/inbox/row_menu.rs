@@ -16,7 +16,7 @@ use crate::domain::person::Known;
 use crate::domain::policy::Policy;
 use crate::domain::request::{self, Input, Request, Verb};
 use crate::domain::restoration::RestorationState;
-use crate::identity::IdentityError;
+use crate::identity::{Directory as _, IdentityError, IdentityProvider as _};
 use crate::inbox::{Inbox, Made};
 use crate::request::decision::{Press, Turned};
 use crate::store::AuditContext;
@@ -221,11 +221,10 @@ impl Inbox {
             return Ok(Ack::Done);
         };
         let fault = |text: Text| Ok(Ack::FormErrors(vec![(review_dialog::REASON.into(), text)]));
+        let provider = self.s.provider(&request.rule.provider);
         // Both at once: neither may take what time there is.
-        let look = tokio::time::timeout(
-            self.s.chat.answer_time().to_read(),
-            self.s.identity.read(&candidate.shown.id),
-        );
+        let look =
+            tokio::time::timeout(self.s.chat.answer_time().to_read(), provider.read(&candidate.shown.id));
         let (known, account) = tokio::join!(self.known(inbound, policy, &request), look);
         let known = match known? {
             Ok(known) => known,
@@ -237,14 +236,21 @@ impl Inbox {
         let account: Account = match account {
             Ok(account) => match account {
                 Ok(account) => account,
-                Err(IdentityError::NotFound(_)) => return fault(refusals::account_gone()),
-                Err(_) => return fault(refusals::cant_look_up()),
+                Err(IdentityError::NotFound(_)) => return fault(refusals::account_gone(provider.terms())),
+                Err(_) => return fault(refusals::cant_look_up(provider.terms())),
             },
-            Err(_) => return fault(refusals::cant_look_up()),
+            Err(_) => return fault(refusals::cant_look_up(provider.terms())),
         };
         let answer = self
             .commands
-            .give_back_if_allowed(policy, &known, &account, form::reason(state), &inbound.key)
+            .give_back_if_allowed(
+                &request.rule.provider,
+                policy,
+                &known,
+                &account,
+                form::reason(state),
+                &inbound.key,
+            )
             .await?;
         match answer {
             Ok(card) => {

@@ -15,8 +15,9 @@ use prometheus_client::registry::Registry;
 
 use crate::chat::slack;
 use crate::domain::audit::Behind;
-use crate::engine::health::{LastSweep, PolicyVitals, Vitals};
-use crate::identity::okta;
+use crate::domain::provider::ProviderName;
+use crate::engine::health::{LastSweep, PolicyVitals, ProviderSign, Vitals};
+use crate::identity::{Terms, Traffic};
 
 use super::tally::{DECISIONS, Of, RESTORATIONS, SUSPENSIONS, SWEEPS, Tally};
 
@@ -62,7 +63,8 @@ type Labels = Vec<(&'static str, String)>;
 pub(super) fn text(
     vitals: &Vitals,
     tally: &Tally,
-    (slack, okta): (slack::Traffic, okta::Traffic),
+    slack: slack::Traffic,
+    providers: &BTreeMap<ProviderName, Traffic>,
 ) -> Result<String, fmt::Error> {
     let mut all = Metrics(Registry::with_prefix(PREFIX));
     let build =
@@ -70,7 +72,6 @@ pub(super) fn text(
     all.gauge("build_info", "What runs: always 1", [(build, 1.0)]);
     all.one("up_healthy", "Whether nothing is wrong, as `status` says it", vitals.healthy.into());
     all.one("slack_connected", "Whether the socket is connected", truth(vitals.slack.ok));
-    all.one("okta_healthy", "Whether Okta's last answer was good", truth(vitals.okta.ok));
     all.one("database_healthy", "Whether the database can be written", truth(vitals.database.ok));
     all.one("stuck_work", "Work that should have been done", vitals.stuck.len() as f64);
     all.policies(vitals);
@@ -81,11 +82,9 @@ pub(super) fn text(
         [(vec![], slack.connections.saturating_sub(1))],
     );
     all.counter("slack_unreadable_frames", "Frames that could not be read", [(vec![], slack.unreadable)]);
-    all.counter("okta_calls", "Requests to Okta", [(vec![], okta.calls)]);
-    all.counter("okta_rate_limit_waits", "Waits for a rate limit of Okta's", [(vec![], okta.waits)]);
-    let waited = Counter::<f64, AtomicU64>::default();
-    waited.inc_by(okta.waited_ms as f64 / 1e3);
-    all.0.register("okta_rate_limit_wait_seconds", "Time spent waiting for rate limits of Okta's", waited);
+    for (name, provider) in &vitals.providers {
+        all.provider(name, provider, providers.get(name).copied().unwrap_or_default());
+    }
     let behind = |value: &dyn Fn(&Behind) -> f64| {
         let each = vitals.collectors_behind.iter();
         each.map(|one| (vec![("collector", one.collector.clone())], value(one))).collect::<Vec<_>>()
@@ -125,6 +124,27 @@ impl Metrics {
             family.get_or_create(&labels).inc_by(value);
         }
         self.0.register(name, help, family);
+    }
+
+    /// Each provider has names of its own, which begin with its name.
+    fn provider(&mut self, name: &ProviderName, provider: &ProviderSign, traffic: Traffic) {
+        let ProviderSign { terms: Terms { name: called, .. }, sign } = provider;
+        self.one(
+            &format!("{name}_healthy"),
+            &format!("Whether {called}'s last answer was good"),
+            truth(sign.ok),
+        );
+        self.counter(&format!("{name}_calls"), &format!("Requests to {called}"), [(vec![], traffic.calls)]);
+        let waits = [(vec![], traffic.waits)];
+        self.counter(
+            &format!("{name}_rate_limit_waits"),
+            &format!("Waits for a rate limit of {called}'s"),
+            waits,
+        );
+        let waited = Counter::<f64, AtomicU64>::default();
+        waited.inc_by(traffic.waited_ms as f64 / 1e3);
+        let help = format!("Time spent waiting for rate limits of {called}'s");
+        self.0.register(format!("{name}_rate_limit_wait_seconds"), help, waited);
     }
 
     fn policies(&mut self, vitals: &Vitals) {

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
+use futures_util::future::join_all;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,19 +28,20 @@ pub use supervisor::Supervisor;
 
 use crate::chat::slack;
 use crate::clock::Clock;
+use crate::domain::provider::ProviderName;
 use crate::engine::health::Vitals;
-use crate::identity::okta::Okta;
+use crate::identity::{Monitored as _, Terms};
 use crate::messenger::Messenger;
 use crate::scheduler::Class;
 use crate::services::lock;
 use crate::store::Store;
 use tally::Tally;
 
-/// Okta is asked whether it can be reached if it has not answered for so long. A sweep asks once a day, and a token that
-/// was revoked in between is to be noticed before it.
-const OKTA_SILENT_MAX: Duration = Duration::from_secs(10 * 60);
-/// How often that is looked at, and how soon Okta is asked again after it did not answer well.
-const OKTA_LOOK_EVERY: Duration = Duration::from_secs(60);
+/// A provider is asked whether it can be reached if it has not answered for so long. A sweep asks once a day, and a token
+/// that was revoked in between is to be noticed before it.
+const SILENT_MAX: Duration = Duration::from_secs(10 * 60);
+/// How often that is looked at, and how soon a provider is asked again after it did not answer well.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// What does the job now: another after each reload.
 #[derive(Clone)]
@@ -48,8 +50,6 @@ pub struct AtWork {
     pub engine: Arc<Engine>,
     /// Its chat system.
     pub messenger: Messenger,
-    /// Its Okta.
-    pub okta: Arc<Okta>,
 }
 
 /// What came of the last reload of the configuration.
@@ -65,6 +65,7 @@ pub struct Reload {
 pub struct Watch {
     clock: Clock,
     started: DateTime<Utc>,
+    providers: Vec<(ProviderName, Terms)>,
     store: Store,
     at_work: Mutex<Option<AtWork>>,
     reload: Mutex<Option<Reload>>,
@@ -96,12 +97,17 @@ pub fn socket_path(database: &Path) -> PathBuf {
 }
 
 impl Watch {
-    /// Watches a bot that works with this database.
-    pub async fn new(store: Store, clock: Clock) -> anyhow::Result<Watch> {
+    /// Watches a bot that works with this database and is to work with these providers.
+    pub async fn new(
+        store: Store,
+        providers: Vec<(ProviderName, Terms)>,
+        clock: Clock,
+    ) -> anyhow::Result<Watch> {
         let tally = Tally::from_now(&store).await?;
         Ok(Watch {
             started: clock.now(),
             clock,
+            providers,
             store,
             at_work: Mutex::new(None),
             reload: Mutex::new(None),
@@ -128,7 +134,7 @@ impl Watch {
     pub async fn status(&self) -> Status {
         let vitals = match self.at_work() {
             Some(at_work) => at_work.engine.vitals().await,
-            None => Vitals::of_a_start(&self.store, slack::NAME, self.clock.now()).await,
+            None => Vitals::of_a_start(&self.store, slack::NAME, &self.providers, self.clock.now()).await,
         };
         let reload = lock(&self.reload).clone();
         let version = crate::VERSION;
@@ -140,9 +146,12 @@ impl Watch {
         let vitals = self.status().await.vitals;
         let mut tally = self.tally.lock().await;
         tally.catch_up(&self.store).await?;
-        let traffic = self.at_work().map(|at_work| (at_work.messenger.traffic(), at_work.okta.traffic()));
-        metrics::text(&vitals, &tally, traffic.unwrap_or_default())
-            .context("the metrics can't be written out")
+        let traffic = self.at_work().map(|AtWork { engine, messenger }| {
+            let providers = engine.s.providers.all();
+            (messenger.traffic(), providers.map(|(name, one)| (name.clone(), one.traffic())).collect())
+        });
+        let (chat, providers) = traffic.unwrap_or_default();
+        metrics::text(&vitals, &tally, chat, &providers).context("the metrics can't be written out")
     }
 
     /// Returns once nobody is answered any more, after `stop`: the socket is gone before the database is let go.
@@ -151,22 +160,20 @@ impl Watch {
         self.tasks.wait().await;
     }
 
-    /// Asks Okta whether it can be reached, whenever it has not answered for long.
-    pub async fn watch_okta(&self, stop: &CancellationToken) {
-        let silent = chrono::Duration::from_std(OKTA_SILENT_MAX).unwrap_or_default();
+    /// Asks each provider whether it can be reached, whenever it has not answered for long.
+    pub async fn watch_providers(&self, stop: &CancellationToken) {
+        let silent = chrono::Duration::from_std(SILENT_MAX).unwrap_or_default();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(OKTA_LOOK_EVERY) => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
             }
-            if let Some(AtWork { engine, .. }) = self.at_work()
-                && engine.identity_is_silent(silent)
-            {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    // What it answers is noted.
-                    _ = Class::FreshLook.run(engine.s.identity.reach()) => {}
-                }
+            let Some(AtWork { engine, .. }) = self.at_work() else { continue };
+            let silent = engine.s.providers.all().filter(|(_, one)| one.is_silent(silent));
+            tokio::select! {
+                () = stop.cancelled() => return,
+                // What they answer is noted.
+                _ = Class::FreshLook.run(join_all(silent.map(|(_, one)| one.reach()))) => {}
             }
         }
     }

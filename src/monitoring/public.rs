@@ -1,7 +1,10 @@
 //! Decides what HTTP gives, where every program of the machine can ask: policies and numbers, never people. The words
 //! of an error may name anybody, so none of them goes out; the socket of the bot's own user has them.
 
-use crate::engine::health::{LastSweep, PolicyVitals, Sign, Vitals, behind_in_words, overdue_in_words};
+use crate::domain::provider::ProviderName;
+use crate::engine::health::{
+    LastSweep, PolicyVitals, ProviderSign, Sign, Vitals, behind_in_words, overdue_in_words,
+};
 
 use super::{Reload, Status};
 
@@ -18,7 +21,7 @@ pub(super) fn in_public(status: Status) -> Status {
         healthy,
         wrong: _,
         slack,
-        okta,
+        providers,
         database,
         other_connections,
         database_id,
@@ -27,7 +30,10 @@ pub(super) fn in_public(status: Status) -> Status {
         stuck,
     } = vitals;
     let mut wrong = Vec::new();
-    for (what, sign) in [("Slack", &slack), ("Okta", &okta), ("the database", &database)] {
+    let of_providers = providers.values().map(|provider| (provider.terms.name, &provider.sign));
+    for (what, sign) in
+        [("Slack", &slack)].into_iter().chain(of_providers).chain([("the database", &database)])
+    {
         wrong.extend((sign.ok == Some(false)).then(|| format!("{what} is not healthy")));
     }
     if other_connections > 0 {
@@ -45,7 +51,7 @@ pub(super) fn in_public(status: Status) -> Status {
         healthy,
         wrong: if healthy { Vec::new() } else { wrong },
         slack: without_words(slack),
-        okta: without_words(okta),
+        providers: providers.into_iter().map(provider_without_words).collect(),
         database: without_words(database),
         other_connections,
         database_id,
@@ -71,6 +77,12 @@ fn wrong_with(policy: &PolicyVitals) -> impl Iterator<Item = String> {
 
 fn without_words(sign: Sign) -> Sign {
     Sign { why: sign.why.map(|_| MORE.to_owned()), ..sign }
+}
+
+fn provider_without_words(
+    (name, ProviderSign { terms, sign }): (ProviderName, ProviderSign),
+) -> (ProviderName, ProviderSign) {
+    (name, ProviderSign { terms, sign: without_words(sign) })
 }
 
 fn without_outcome(policy: PolicyVitals) -> PolicyVitals {

@@ -17,6 +17,8 @@ use crate::domain::hash::hex;
 use crate::domain::person::{Known, Stranger};
 use crate::domain::policy::Policy;
 use crate::domain::waiting;
+use crate::identity::IdentityProvider as _;
+use crate::identity::watched::Watched;
 use crate::outbox::Outbox;
 use crate::services::lock;
 use crate::store::HomeRow;
@@ -119,8 +121,12 @@ impl Outbox {
     async fn state_of_things(&self) -> anyhow::Result<String> {
         let events = self.s.store.last_event().await?;
         let chat = *self.s.connection.borrow();
-        let identity = self.s.identity_answer().map(|last| last.problem.as_ref().map(problem_in_words));
-        Ok(format!("{events} {chat:?} {identity:?}"))
+        let problem = |one: &Watched| {
+            let in_words = |problem| problem_in_words(&problem, one.terms());
+            one.last_answer().map(|last| last.problem.map(in_words))
+        };
+        let problems = self.s.providers.all().map(|(_, one)| problem(one));
+        Ok(format!("{events} {chat:?} {:?}", problems.collect::<Vec<_>>()))
     }
 
     async fn publish_to(&self, mut row: HomeRow, seen: &str) -> anyhow::Result<()> {

@@ -12,6 +12,7 @@ use crate::domain::plan::Verdict;
 use crate::domain::policy::Policy;
 use crate::domain::restoration::RestorationState;
 use crate::domain::schedule;
+use crate::identity::Terms;
 use crate::outbox::{Identity, Outbox};
 use crate::reports::overview::is_late;
 use crate::store::{Drifted, Notice, SweepRow, SweepState};
@@ -159,14 +160,15 @@ impl Outbox {
     /// The channel hears of all, and the thread of each card of its own.
     async fn of_drift(&self, batch: i64) -> anyhow::Result<Vec<Part>> {
         let found = self.s.store.drift_batch(batch).await?;
-        let Some(policy) = found.first().and_then(|one| self.s.policy(&one.policy)) else {
-            return Ok(Vec::new());
-        };
+        let Some(first) = found.first() else { return Ok(Vec::new()) };
+        let Some(policy) = self.s.policy(&first.policy) else { return Ok(Vec::new()) };
+        // Those of one batch are of one provider.
+        let terms = self.s.terms(&first.watch.provider);
         let mut cards: BTreeMap<i64, MessageRef> = BTreeMap::new();
         for request in found.iter().map(|one| one.watch.request) {
             cards.extend(self.s.card_of(request).await?.map(|card| (request, card)));
         }
-        let card = drift::in_channel(policy, &found, &cards);
+        let card = drift::in_channel(policy, &found, &cards, terms);
         let mut parts = vec![Part::new(Notice::Drift(batch).key(), &policy.channel, card)];
         for (request, card) in &cards {
             let of_request: Vec<&Drifted> =
@@ -174,7 +176,7 @@ impl Outbox {
             let several = of_request.chunks(self.s.chat.room().paragraphs).enumerate();
             parts.extend(several.map(|(part, several)| {
                 let key = format!("drift:{batch}:request:{request}:{part}");
-                Part::below(key, card, drift::in_thread(policy, several))
+                Part::below(key, card, drift::in_thread(policy, several, terms))
             }));
         }
         Ok(parts)
@@ -188,7 +190,8 @@ impl Outbox {
         };
         let Some(policy) = self.s.policy(&request.policy) else { return Ok(Vec::new()) };
         let candidate = candidates.iter().find(|one| one.shown.id == found.account.id);
-        let said = drift::missed(policy, &request, candidate, &found, &missed, self.s.clock.now());
+        let (now, terms) = (self.s.clock.now(), self.s.terms(&found.provider));
+        let said = drift::missed(policy, &request, candidate, &found, &missed, now, terms);
         let key = Notice::Missed(watch).key();
         Ok(vec![match self.s.card_of(request.id).await? {
             Some(card) => Part::below(key, &card, said),
@@ -200,7 +203,8 @@ impl Outbox {
         let Some(sweep) = self.s.store.sweep(id).await? else { return Ok(Vec::new()) };
         let Some(policy) = self.s.policy(&sweep.policy) else { return Ok(Vec::new()) };
         let part = |card| Part::new(Notice::Sweep(id).key(), &policy.channel, card);
-        Ok(sweep_notice(policy, &sweep).map(part).into_iter().collect())
+        let terms = self.s.terms(&sweep.rule.provider);
+        Ok(sweep_notice(policy, &sweep, terms).map(part).into_iter().collect())
     }
 
     /// A row counts a sweep's age from its first try, over restarts and reloads of the configuration: a sweep that is begun
@@ -229,21 +233,26 @@ impl Outbox {
             Some(request) => self.s.card_of(request).await?,
             None => None,
         };
-        let card = exemptions::restoration(&restoration, card.as_ref(), until);
+        let card = exemptions::restoration(
+            &restoration,
+            card.as_ref(),
+            until,
+            self.s.terms(&restoration.wish.provider),
+        );
         Ok(vec![Part::new(Notice::Restoration(id).key(), &policy.channel, card)])
     }
 }
 
 /// What the channel hears of a sweep that has no card: failed, refused, or with nobody to ask about.
-fn sweep_notice(policy: &Policy, sweep: &SweepRow) -> Option<Card> {
+fn sweep_notice(policy: &Policy, sweep: &SweepRow, terms: Terms) -> Option<Card> {
     match &sweep.state {
         SweepState::Failed { error, .. } => Some(notices::sweep_failed(&sweep.policy, error)),
         SweepState::Finished { verdict: Verdict::Refused(guard), .. } => {
-            Some(notices::sweep_refused(&sweep.policy, guard))
+            Some(notices::sweep_refused(&sweep.policy, guard, terms))
         }
         // Held with nobody on the list: there is no card to release.
         SweepState::Finished { verdict: Verdict::Held(guard), counts, .. } if counts.candidates == 0 => {
-            Some(notices::sweep_refused(&sweep.policy, guard))
+            Some(notices::sweep_refused(&sweep.policy, guard, terms))
         }
         SweepState::Finished { verdict: Verdict::NoCandidates, counts, .. } => {
             // An account that could not be judged might have been proposed: that is no quiet day.

@@ -11,11 +11,11 @@ use crate::chat::{ChatError, ChatUser, Mark};
 use crate::domain::candidate::Candidate;
 use crate::domain::concern::{self, Asking, Question};
 use crate::domain::fold::same;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Policy, Rule};
 use crate::domain::request::Request;
 use crate::domain::template::{Role, Template};
 use crate::domain::waiting;
-use crate::identity::IdentityError;
+use crate::identity::{Directory as _, IdentityError};
 use crate::outbox::{Identity, Outbox, Standing, looked_for_from};
 use crate::services::lock;
 use crate::store::MessageRow;
@@ -110,7 +110,7 @@ impl Outbox {
         let Some(candidate) = round.candidate(question) else {
             return Ok(());
         };
-        let state = match self.look_up(round.policy, candidate, question.role).await {
+        let state = match self.look_up(&round.request.rule, candidate, question.role).await {
             Ok(Some((user, address))) => Asking::Found { user, address },
             Ok(None) => Asking::NotFound,
             Err(Trouble::Wait(wait)) => {
@@ -127,14 +127,14 @@ impl Outbox {
     /// The person in the chat system, with the address that they were found by. `None`: there is none.
     async fn look_up(
         &self,
-        policy: &Policy,
+        rule: &Rule,
         candidate: &Candidate,
         role: Role,
     ) -> Result<Option<(String, String)>, Trouble> {
         let shown = &candidate.shown;
         let address = match role {
             Role::Person => shown.email.clone().or_else(|| Some(shown.login.clone())),
-            Role::Manager => match self.address_of_manager(policy, candidate).await? {
+            Role::Manager => match self.address_of_manager(rule, candidate).await? {
                 Some(address) if concern::is_own_address(shown, &address) => None,
                 address => address,
             },
@@ -159,7 +159,7 @@ impl Outbox {
 
     async fn address_of_manager(
         &self,
-        policy: &Policy,
+        rule: &Rule,
         candidate: &Candidate,
     ) -> Result<Option<String>, Trouble> {
         let Some(named) = concern::manager_of(&candidate.shown) else {
@@ -168,7 +168,7 @@ impl Outbox {
         if named.contains('@') {
             return Ok(Some(named.to_owned()));
         }
-        let Some(found) = self.s.unless_ended(self.s.identity.find(named, &policy.rule)).await else {
+        let Some(found) = self.s.unless_ended(self.s.provider(&rule.provider).find(named, rule)).await else {
             return Err(Trouble::Wait(PACE));
         };
         match found {
@@ -184,7 +184,8 @@ impl Outbox {
                 error @ (IdentityError::Transient(_)
                 | IdentityError::Refused(_)
                 | IdentityError::Denied(_)
-                | IdentityError::Malformed(_)),
+                | IdentityError::Malformed(_)
+                | IdentityError::NotConfigured(_)),
             ) => Err(Trouble::Failed(error.to_string())),
         }
     }

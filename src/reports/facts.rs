@@ -9,6 +9,7 @@ use crate::domain::exemption::Granted;
 use crate::domain::plan::Counts;
 use crate::domain::request::{Decision, Request, RequestState};
 use crate::domain::when::Period;
+use crate::identity::Terms;
 use crate::reports::export::Excerpt;
 use crate::store::SweepRow;
 
@@ -21,6 +22,8 @@ pub struct Swept {
     pub request: Option<(Request, Vec<Candidate>)>,
     /// Whether it started in the period; else its request was acted on in it.
     pub in_period: bool,
+    /// The words for the provider that it listed.
+    pub terms: Terms,
 }
 
 /// All that a bundle is made of.

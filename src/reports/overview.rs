@@ -9,6 +9,7 @@ use crate::domain::policy::Policy;
 use crate::domain::request::Request;
 use crate::domain::schedule;
 use crate::domain::sweep::late_at;
+use crate::identity::IdentityProvider as _;
 use crate::reports::Reports;
 use crate::store::{StoreError, SweepRow, SweepState};
 use crate::wording::{accounts, answers, backlog, days_off};
@@ -56,10 +57,9 @@ impl Reports {
     /// How what the bot depends on is doing.
     pub(crate) async fn health(&self) -> answers::Health {
         let chat = *self.s.connection.borrow();
-        let identity = self.s.identity_answer();
         answers::Health {
             chat,
-            identity,
+            providers: self.s.providers.all().map(|(_, one)| (one.terms(), one.last_answer())).collect(),
             database: self.s.store.health().await.map_err(|error| error.to_string()),
             behind: self.behind().await,
         }

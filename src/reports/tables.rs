@@ -41,13 +41,13 @@ pub(crate) fn sweeps_csv(evidence: &Evidence) -> Vec<u8> {
         "request",
         "result_in_words",
     ]);
-    for Swept { sweep, request, in_period } in &evidence.swept {
+    for Swept { sweep, request, in_period, terms } in &evidence.swept {
         let by = sweep.trigger.person();
         let (finished_at, counts, pages, why) = match &sweep.state {
             SweepState::Started => (None, None, None, "has not ended yet".to_owned()),
             SweepState::Failed { at, error } => (Some(*at), None, None, error.clone()),
             SweepState::Finished { at, counts, verdict, pages } => {
-                (Some(*at), Some(*counts), Some(*pages), wording::verdict_in_words(verdict))
+                (Some(*at), Some(*counts), Some(*pages), wording::verdict_in_words(verdict, *terms))
             }
         };
         let count = |number: fn(&Counts) -> u32| or_empty(counts.as_ref().map(number));

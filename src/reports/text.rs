@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use crate::domain::plan::Verdict;
 use crate::domain::request::RequestState;
 use crate::domain::sweep::Trigger;
-use crate::reports::facts;
-use crate::reports::facts::{Decided, Evidence, Suspension, Swept, adds_up, decision};
+use crate::identity::Terms;
+use crate::reports::facts::{self, Decided, Evidence, Suspension, Swept, adds_up, decision};
 use crate::store::SweepState;
 use crate::wording::lineage::name;
 use crate::wording::{events, guard_in_words, last_moment, rule_in_words, span_of_time};
@@ -81,13 +81,13 @@ pub fn trigger_word(trigger: &Trigger) -> &'static str {
 }
 
 /// What a sweep came to.
-pub fn verdict_in_words(verdict: &Verdict) -> String {
+pub fn verdict_in_words(verdict: &Verdict, terms: Terms) -> String {
     match verdict {
         Verdict::NoCandidates => "nobody to ask about".to_owned(),
         Verdict::Ask => "asked for approval".to_owned(),
         Verdict::Preview => "previewed, because the rule was not live yet".to_owned(),
-        Verdict::Held(guard) => format!("held: {}", guard_in_words(guard).to_plain()),
-        Verdict::Refused(guard) => format!("stopped: {}", guard_in_words(guard).to_plain()),
+        Verdict::Held(guard) => format!("held: {}", guard_in_words(guard, terms).to_plain()),
+        Verdict::Refused(guard) => format!("stopped: {}", guard_in_words(guard, terms).to_plain()),
     }
 }
 
@@ -224,7 +224,7 @@ fn sweeps(page: &mut String, evidence: &Evidence) {
                 counts.population.to_string(),
                 counts.candidates.to_string(),
                 pages.to_string(),
-                verdict_in_words(verdict),
+                verdict_in_words(verdict, swept.terms),
             ),
             SweepState::Failed { error, .. } => {
                 (String::new(), String::new(), String::new(), format!("failed: {error}"))

@@ -8,8 +8,9 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::{Account, AccountId};
 use crate::domain::attempt::{Attempt, Goal, Proof, Step};
+use crate::domain::provider::ProviderName;
 use crate::domain::waiting;
-use crate::identity::{IdentityError, Reference};
+use crate::identity::{ActivityLog as _, Directory as _, IdentityError, Reference, StatusChange};
 use crate::services::Services;
 
 /// A missing right or an unreadable answer needs a person: looked at again this often until the approval is too old.
@@ -22,6 +23,8 @@ const WAIT_MAX: Duration = Duration::minutes(5);
 /// What every effect has.
 pub(super) struct Of<'a> {
     pub(super) s: &'a Services,
+    /// Where the account is, as its row says.
+    pub(super) provider: &'a ProviderName,
     pub(super) account: &'a AccountId,
     /// What was tried so far.
     pub(super) attempt: &'a Attempt,
@@ -88,7 +91,7 @@ pub(super) trait Effect: Sized {
     /// Makes the call, once.
     async fn call(&mut self) -> Result<Reference, IdentityError>;
 
-    /// Returns the step after a denial, if that is this account's own.
+    /// Returns the step after a denial, or where there is no provider to ask, if that is this account's own.
     async fn denied(&mut self, _: At, _: &IdentityError) -> anyhow::Result<Option<Step<Self::Why>>> {
         Ok(None)
     }
@@ -102,6 +105,33 @@ pub(super) trait Effect: Sized {
     async fn find_out(&mut self, error: IdentityError) -> anyhow::Result<Step<Self::Why>> {
         Ok(Step::TryAgain { error: error.to_string(), wait: WAIT_FOR_PROVIDER })
     }
+}
+
+/// Reads the latest change since then that the log has of an account without a date of its own. An error that passes
+/// if nobody can tell: what may be somebody else's doing is not undone meanwhile.
+pub(super) async fn changed_since(
+    Of { s, provider, account, .. }: Of<'_>,
+    since: DateTime<Utc>,
+) -> Result<Option<StatusChange>, IdentityError> {
+    let provider = s.provider(provider);
+    if s.clock.now() - since > provider.log_kept() {
+        let why =
+            "the log does not go back to the last try, so nobody can tell who changed the account since";
+        return Err(IdentityError::Transient(why.to_owned()));
+    }
+    provider.last_change(account, since).await.map_err(|error| match error {
+        passing @ (IdentityError::RateLimited { .. }
+        | IdentityError::Transient(_)
+        | IdentityError::NotConfigured(_)) => passing,
+        // The account itself could be read.
+        IdentityError::NotFound(_)
+        | IdentityError::Refused(_)
+        | IdentityError::Denied(_)
+        | IdentityError::Malformed(_) => {
+            let why = format!("nobody can tell who changed the account since the last try: {error}");
+            IdentityError::Transient(why)
+        }
+    })
 }
 
 /// Takes an effect as far as it can be taken now.
@@ -124,9 +154,11 @@ pub(super) async fn attempt<E: Effect>(effect: &mut E) -> anyhow::Result<()> {
     let step = match effect.call().await {
         Ok(reference) => Step::Confirm(Proof::by_call(reference)),
         Err(IdentityError::NotFound(_)) => Step::Skip(E::GONE),
-        Err(error @ (IdentityError::RateLimited { .. } | IdentityError::Denied(_))) => {
-            rejected(effect, error).await?
-        }
+        Err(
+            error @ (IdentityError::RateLimited { .. }
+            | IdentityError::Denied(_)
+            | IdentityError::NotConfigured(_)),
+        ) => rejected(effect, error).await?,
         Err(
             error @ (IdentityError::Transient(_) | IdentityError::Refused(_) | IdentityError::Malformed(_)),
         ) => effect.find_out(error).await?,
@@ -136,12 +168,12 @@ pub(super) async fn attempt<E: Effect>(effect: &mut E) -> anyhow::Result<()> {
 }
 
 async fn call_off<E: Effect>(effect: &mut E, end: Step<E::Why>) -> anyhow::Result<Option<Step<E::Why>>> {
-    let Of { s, account, attempt } = effect.of();
+    let Of { s, provider, account, attempt } = effect.of();
     // An account does not show whether its sessions have ended.
     if E::GOAL == Goal::EndSessions || !attempt.may_have_worked(E::GOAL) {
         return Ok(Some(end));
     }
-    Ok(match s.unless_ended(s.identity.read(account)).await {
+    Ok(match s.unless_ended(s.provider(provider).read(account)).await {
         Some(Ok(account)) => Some(effect.found(&account).unwrap_or(end)),
         Some(Err(error)) => Some(unread(effect, error).await?),
         None => None,
@@ -175,7 +207,14 @@ async fn denied<E: Effect>(
     at: At,
     error: &IdentityError,
 ) -> anyhow::Result<Option<Step<E::Why>>> {
-    if let IdentityError::Denied(_) = error { effect.denied(at, error).await } else { Ok(None) }
+    match error {
+        IdentityError::Denied(_) | IdentityError::NotConfigured(_) => effect.denied(at, error).await,
+        IdentityError::RateLimited { .. }
+        | IdentityError::Transient(_)
+        | IdentityError::NotFound(_)
+        | IdentityError::Refused(_)
+        | IdentityError::Malformed(_) => Ok(None),
+    }
 }
 
 /// Returns how long the effect waits after an error: twice as long each time in a row that nothing could be tried.
@@ -190,7 +229,9 @@ pub(super) fn patience<E: Effect>(effect: &E, error: &IdentityError) -> Duration
 pub(super) fn wait_after(error: &IdentityError, waits: u32, now: DateTime<Utc>) -> Duration {
     let first = match error {
         IdentityError::RateLimited { until } => return (*until - now).max(Duration::seconds(1)),
-        IdentityError::Denied(_) | IdentityError::Malformed(_) => WAIT_FOR_PERSON,
+        IdentityError::Denied(_) | IdentityError::Malformed(_) | IdentityError::NotConfigured(_) => {
+            WAIT_FOR_PERSON
+        }
         IdentityError::Transient(_) | IdentityError::Refused(_) | IdentityError::NotFound(_) => {
             WAIT_FOR_PROVIDER
         }

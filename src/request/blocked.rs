@@ -79,7 +79,8 @@ impl Requests {
         }
         // An account that is left alone because the approval is too old has taken a step, and nothing goes on.
         let in_time = self.s.clock.now() <= execute_by(policy, decision.at);
-        let answers = self.s.identity_answer().is_some_and(|last| last.problem.is_none());
+        let last = self.s.provider(&request.rule.provider).last_answer();
+        let answers = last.is_some_and(|last| last.problem.is_none());
         if goes_on && in_time && answers {
             let open = self.told_of(request).await?.open;
             let heard = open.iter().any(|(.., row)| row.ts.is_some() || row.tried_at.is_some());

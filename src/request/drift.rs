@@ -4,6 +4,8 @@
 //! look that fails is tried again, later each time. What is due and what was found are rows, so a process that dies
 //! looks again, or tells again, and the message is posted once.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Duration, Utc};
 use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
@@ -12,7 +14,8 @@ use crate::domain::account::AccountStatus;
 use crate::domain::drift::{Log, SKEW, Seen, Watch, needs_log};
 use crate::domain::missed::{self, Checked};
 use crate::domain::policy::{Policy, PolicyName};
-use crate::identity::IdentityError;
+use crate::domain::provider::ProviderName;
+use crate::identity::{ActivityLog as _, Directory as _, IdentityError};
 use crate::request::Requests;
 use crate::services::work::Work;
 
@@ -37,10 +40,28 @@ impl Requests {
         let Some(policy) = self.s.policy(name) else { return Ok(None) };
         let Some(watched_for) = policy.watch_suspended_for else { return Ok(None) };
         let due = self.s.store.due_watches(&policy.name, ROUND_MAX, self.s.clock.now()).await?;
-        if due.is_empty() {
-            return Ok(None);
+        let mut by_provider = BTreeMap::<_, Vec<Watch>>::new();
+        for watch in due {
+            by_provider.entry(watch.provider.clone()).or_default().push(watch);
         }
-        let work = Work::Watches(name.clone());
+        let mut more = false;
+        for (provider, due) in by_provider {
+            let watched_for = Some(watched_for);
+            more |= self.look_at_all(&provider, &due, policy, watched_for, stop).await? == ROUND_MAX as usize;
+        }
+        Ok(more.then(|| self.s.clock.now()))
+    }
+
+    /// Looks at the accounts of one provider. Returns how many it could look at.
+    async fn look_at_all(
+        &self,
+        provider: &ProviderName,
+        due: &[Watch],
+        policy: &Policy,
+        watched_for: Option<Duration>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<usize> {
+        let work = Work::Watches(policy.name.as_str().into());
         // What is wrong with the credential is wrong for all: the others wait unseen.
         let (halt, blocked) = (stop.child_token(), std::sync::Mutex::new(None));
         let looks: Vec<_> = due
@@ -75,20 +96,21 @@ impl Requests {
             // If the fault lies with that one account, the others must not wait behind it again.
             self.s.store.put_off_watches(vec![first], until + WAIT_FOR_PERSON).await?;
         }
-        let more = seen.len() == ROUND_MAX as usize;
+        let looked_at = seen.len();
         // The answers have just shown what time it is there.
-        let watched_for = Some(watched_for).filter(|_| self.s.clock_is_off().is_none());
+        let watched_for = watched_for.filter(|_| self.s.clock_is_off(provider).is_none());
         let found = !checks.is_empty();
         self.s.store.record_checks(checks, self.s.clock.now()).await?;
         if self.s.store.record_looks(seen, watched_for, self.s.clock.now()).await?.is_some() || found {
             self.s.nudge();
         }
-        Ok(more.then(|| self.s.clock.now()))
+        Ok(looked_at)
     }
 
     /// Reads one account, and the log where that has something to explain. An error is in the way of all, until then.
     async fn look_at(&self, watch: &Watch, with_log: bool) -> Result<(Seen, Option<Checked>), DateTime<Utc>> {
-        let read = self.s.identity.read(&watch.account.id).await;
+        let provider = self.s.provider(&watch.provider);
+        let read = provider.read(&watch.account.id).await;
         let account = match read {
             Ok(account) => account,
             Err(IdentityError::NotFound(_)) => return Ok((Seen::Gone, None)),
@@ -100,7 +122,8 @@ impl Requests {
             Err(
                 error @ (IdentityError::Transient(_)
                 | IdentityError::Refused(_)
-                | IdentityError::Malformed(_)),
+                | IdentityError::Malformed(_)
+                | IdentityError::NotConfigured(_)),
             ) => {
                 tracing::warn!(account = %watch.account.id, %error, "a suspended account could not be read");
                 return Ok((Seen::Unreadable(error.to_string()), None));
@@ -108,7 +131,11 @@ impl Requests {
         };
         let is_suspended = account.status == AccountStatus::Suspended;
         let mut checked = None;
-        if is_suspended && missed::is_due(watch, self.s.clock.now()) && self.s.clock_is_off().is_none() {
+        let now = self.s.clock.now();
+        if is_suspended
+            && missed::is_due(watch, provider.evidence_lag(), now)
+            && self.s.clock_is_off(&watch.provider).is_none()
+        {
             match self.check_again(watch, &account, with_log).await {
                 Ok(Ok(what)) => checked = Some(what),
                 Ok(Err(why)) => return Ok((Seen::Unreadable(why), None)),
@@ -120,7 +147,8 @@ impl Requests {
     }
 
     async fn who_changed(&self, watch: &Watch) -> Log {
-        match self.s.identity.last_change(&watch.account.id, watch.suspended_at - SKEW).await {
+        match self.s.provider(&watch.provider).last_change(&watch.account.id, watch.suspended_at - SKEW).await
+        {
             Ok(change) => Log::Says(change),
             Err(IdentityError::Denied(why)) => {
                 tracing::warn!(why, "the log can't be asked who brought an account back");
@@ -131,7 +159,8 @@ impl Requests {
                 | IdentityError::Transient(_)
                 | IdentityError::NotFound(_)
                 | IdentityError::Refused(_)
-                | IdentityError::Malformed(_)),
+                | IdentityError::Malformed(_)
+                | IdentityError::NotConfigured(_)),
             ) => Log::Unreadable(error.to_string()),
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use crate::domain::account::AccountId;
+use crate::domain::provider::ProviderName;
 use crate::domain::sighting::{Memory, SecondLook, Sighting, known};
 use crate::request::Requests;
 use crate::store::StoreError;
@@ -23,6 +24,7 @@ impl Requests {
     /// Returns what is known of the account after a look at it alone, which began at `now`. Remembered if it is news.
     pub(crate) async fn after_look(
         &self,
+        provider: &ProviderName,
         account: &AccountId,
         look: &SecondLook,
         now: DateTime<Utc>,
@@ -36,7 +38,7 @@ impl Requests {
             SecondLook::NotAsked | SecondLook::Failed(_) => false,
         };
         if is_news {
-            self.remember(vec![(account.clone(), look.clone())], BTreeMap::new(), now).await;
+            self.remember(provider, vec![(account.clone(), look.clone())], BTreeMap::new(), now).await;
         }
         Ok(after)
     }
@@ -45,11 +47,12 @@ impl Requests {
     /// be recorded, that only costs another look.
     pub(crate) async fn remember(
         &self,
+        provider: &ProviderName,
         looks: Vec<(AccountId, SecondLook)>,
         others: BTreeMap<AccountId, Sighting>,
         now: DateTime<Utc>,
     ) {
-        if looks.is_empty() || self.s.clock_is_off().is_some() {
+        if looks.is_empty() || self.s.clock_is_off(provider).is_some() {
             return;
         }
         if let Err(error) = self.s.store.remember_looks(looks, others, now).await {

@@ -5,7 +5,7 @@ use crate::domain::account::Account;
 use crate::domain::drift::{LOG_TRIES_MAX, Watch};
 use crate::domain::missed::Checked;
 use crate::domain::sighting::SecondLook;
-use crate::identity::{IdentityError, Looks};
+use crate::identity::{ActivityLog as _, IdentityError, Looks};
 use crate::request::Requests;
 
 impl Requests {
@@ -23,13 +23,14 @@ impl Requests {
         }
         let now = self.s.clock.now();
         let asked = Looks::from([(account.id.clone(), self.look_from(&account.id, now).await?)]);
-        let look = match self.s.identity.second_look(&asked).await.looks.remove(&account.id) {
+        let provider = self.s.provider(&watch.provider);
+        let look = match provider.second_look(&asked).await.looks.remove(&account.id) {
             Some(Ok(look)) => look,
             None | Some(Err(IdentityError::Denied(_))) => return Ok(own_record),
             Some(Err(_)) if watch.failures >= LOG_TRIES_MAX => return Ok(own_record),
             Some(Err(error)) => return Ok(Err(error.to_string())),
         };
-        let look = self.after_look(&account.id, &look, now).await?;
+        let look = self.after_look(&watch.provider, &account.id, &look, now).await?;
         Ok(Ok(Checked { last_sign_in, look }))
     }
 }

@@ -28,6 +28,7 @@ use crate::domain::lineage;
 use crate::domain::request::{self, AskedAgain, Became, Decision, Request, RequestState};
 use crate::domain::sweep::Trigger;
 use crate::domain::waiting::{self, earliest};
+use crate::identity::{Directory as _, IdentityProvider as _};
 use crate::outbox::{self, Identity, Outbox, Standing, signed};
 use crate::request::attempt::{Effort, Obstacle, WAIT_FOR_PERSON};
 use crate::services::{Services, card_key, lock};
@@ -292,7 +293,8 @@ impl Requests {
         let sweep = self.s.store.sweep(request.sweep).await?;
         let page = lock(&self.pages).get(&id).copied().unwrap_or_default();
         let obstacle = lock(&self.obstacles).get(&id).map(|obstacle| obstacle.hindrance.why.clone());
-        let link = |candidate: &Candidate| self.s.identity.console_link(&candidate.shown.id);
+        let provider = self.s.provider(&request.rule.provider);
+        let link = |candidate: &Candidate| provider.console_link(&candidate.shown.id);
         let links = candidates.iter().filter_map(|one| Some((one.position, link(one)?))).collect();
         let successor = match &request.asked_again {
             Some(AskedAgain { became: Some(Became::Request(id)), .. }) => self.s.card_of(*id).await?,
@@ -318,6 +320,7 @@ impl Requests {
             now: self.s.clock.now(),
             deciders: known.as_deref().map(|found| &found.deciders),
             before: &before,
+            terms: provider.terms(),
             by_email: &self.s.store.left_out_by_email(request.sweep).await?,
             questions: &self.s.store.questions(id).await?,
             room: self.s.chat.room(),

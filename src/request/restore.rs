@@ -5,11 +5,13 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::attempt::{Attempt, Goal, Proof};
+use crate::domain::drift::LOG_LAG_MAX;
 use crate::domain::restoration::{Restoration, RestorationState, Skip, Step, restore_by};
+use crate::domain::undated::is_changed_by_others;
 use crate::domain::waiting;
-use crate::identity::{IdentityError, Reference};
+use crate::identity::{Directory as _, IdentityError, Lifecycle as _, Reference, StatusChange};
 use crate::request::Requests;
-use crate::request::attempt::{self, Effect, Gate, Of};
+use crate::request::attempt::{self, Effect, Gate, Of, changed_since};
 
 /// A wish that is too old but was tried is read for so long, because its end must not deny what a try did.
 const FIND_OUT_WITHIN: Duration = Duration::hours(1);
@@ -46,10 +48,11 @@ impl Effect for Restoring<'_> {
     const GONE: Skip = Skip::Gone;
     type Why = Skip;
     type Begun = ();
-    type Seen = Account;
+    type Seen = (Account, Option<StatusChange>);
 
     fn of(&self) -> Of<'_> {
-        Of { s: &self.requests.s, account: &self.restoration.wish.account.id, attempt: self.attempt }
+        let (s, wish) = (&self.requests.s, &self.restoration.wish);
+        Of { s, provider: &wish.provider, account: &wish.account.id, attempt: self.attempt }
     }
 
     async fn begin(&mut self) -> anyhow::Result<Gate<Self>> {
@@ -62,30 +65,27 @@ impl Effect for Restoring<'_> {
         Ok(if now < self.by { Gate::Open(()) } else { Gate::CallOff(Step::TooLate) })
     }
 
-    async fn look(&self, (): &()) -> Result<Account, IdentityError> {
-        self.requests.s.identity.read(self.of().account).await
+    async fn look(&self, (): &()) -> Result<Self::Seen, IdentityError> {
+        let account = self.requests.s.provider(self.of().provider).read(self.of().account).await?;
+        let undated = account.status_changed.at().is_none();
+        let asked_at = self.restoration.asked_at;
+        // What is younger than the log's delay can't be told either way.
+        let old = self.attempt.attempts > 0 || self.requests.s.clock.now() - asked_at > LOG_LAG_MAX;
+        let asks = undated && old && account.status == AccountStatus::Suspended;
+        let in_log = if asks { changed_since(self.of(), asked_at).await? } else { None };
+        Ok((account, in_log))
     }
 
-    async fn judge(&mut self, (): (), account: Account) -> anyhow::Result<Option<Step>> {
+    async fn judge(&mut self, (): (), (account, in_log): Self::Seen) -> anyhow::Result<Option<Step>> {
         let tried_enough = self.restoration.state.is_tried_enough();
         let error = self.attempt.trouble.error.clone().unwrap_or_default();
         let intend = Step::Intend { status_changed: account.status_changed.at(), evidence: None };
         let next = if tried_enough { Step::GiveUp { error } } else { intend };
-        Ok(Some(self.found(&account).unwrap_or(next)))
+        Ok(Some(self.seen(&account, in_log.as_ref()).unwrap_or(next)))
     }
 
     fn found(&self, account: &Account) -> Option<Step> {
-        match &account.status {
-            AccountStatus::Suspended => {
-                let seen = self.attempt.status_changed;
-                let by_others = seen.is_some() && seen != account.status_changed.at();
-                by_others.then_some(Step::Skip(Skip::ChangedByOthers))
-            }
-            AccountStatus::Active if self.restoration.state.was_tried() => {
-                Some(Step::Confirm(Proof::by_reading()))
-            }
-            status => Some(Step::Skip(Skip::NotSuspended(status.clone()))),
-        }
+        self.seen(account, None)
     }
 
     async fn commit(&mut self, step: Step) -> anyhow::Result<bool> {
@@ -99,11 +99,30 @@ impl Effect for Restoring<'_> {
     }
 
     async fn call(&mut self) -> Result<Reference, IdentityError> {
-        self.requests.s.identity.restore(self.of().account).await
+        self.requests.s.provider(self.of().provider).restore(self.of().account).await
     }
 
     fn is_too_late_to_tell(&self) -> bool {
         self.requests.s.clock.now() >= self.by + FIND_OUT_WITHIN
+    }
+}
+
+impl Restoring<'_> {
+    /// Returns what the account shows, with the latest change in the log if it has no date of its own.
+    fn seen(&self, account: &Account, in_log: Option<&StatusChange>) -> Option<Step> {
+        match &account.status {
+            AccountStatus::Suspended => {
+                let changed = account.status_changed.at();
+                // Older rows have not kept what was read.
+                let before = self.attempt.status_changed.or(changed);
+                let by_others = is_changed_by_others(before, changed, in_log);
+                by_others.then_some(Step::Skip(Skip::ChangedByOthers))
+            }
+            AccountStatus::Active if self.restoration.state.was_tried() => {
+                Some(Step::Confirm(Proof::by_reading()))
+            }
+            status => Some(Step::Skip(Skip::NotSuspended(status.clone()))),
+        }
     }
 }
 

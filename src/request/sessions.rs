@@ -14,7 +14,7 @@ use crate::domain::attempt::{Attempt, Dropped, Goal, Step};
 use crate::domain::candidate::Candidate;
 use crate::domain::policy::execute_by;
 use crate::domain::request::{Decision, Request};
-use crate::identity::{IdentityError, Reference};
+use crate::identity::{Directory as _, IdentityError, Lifecycle as _, Reference};
 use crate::request::Requests;
 use crate::request::attempt::{self, Effect, Gate, Of, WAIT_FOR_PERSON, wait_after};
 
@@ -70,7 +70,12 @@ impl Effect for SessionsOf<'_> {
     type Seen = Account;
 
     fn of(&self) -> Of<'_> {
-        Of { s: &self.requests.s, account: &self.candidate.shown.id, attempt: self.attempt }
+        Of {
+            s: &self.requests.s,
+            provider: &self.request.rule.provider,
+            account: &self.candidate.shown.id,
+            attempt: self.attempt,
+        }
     }
 
     async fn begin(&mut self) -> anyhow::Result<Gate<Self>> {
@@ -99,7 +104,8 @@ impl Effect for SessionsOf<'_> {
     }
 
     async fn look(&self, (): &()) -> Result<Account, IdentityError> {
-        self.puts_others_off(self.requests.s.identity.read(self.of().account).await)
+        let provider = self.requests.s.provider(self.of().provider);
+        self.puts_others_off(provider.read(self.of().account).await)
     }
 
     async fn judge(&mut self, (): (), account: Account) -> anyhow::Result<Option<Step<Dropped>>> {
@@ -115,7 +121,8 @@ impl Effect for SessionsOf<'_> {
     }
 
     async fn call(&mut self) -> Result<Reference, IdentityError> {
-        self.puts_others_off(self.requests.s.identity.clear_sessions(self.of().account).await)
+        let provider = self.requests.s.provider(self.of().provider);
+        self.puts_others_off(provider.clear_sessions(self.of().account).await)
     }
 }
 
@@ -135,9 +142,10 @@ impl SessionsOf<'_> {
 /// to try next time: one account alone may be out of reach.
 fn wait_of_others(error: &IdentityError, now: DateTime<Utc>) -> Option<Duration> {
     match error {
-        IdentityError::RateLimited { .. } | IdentityError::Denied(_) | IdentityError::Transient(_) => {
-            Some(wait_after(error, 0, now))
-        }
+        IdentityError::RateLimited { .. }
+        | IdentityError::Denied(_)
+        | IdentityError::Transient(_)
+        | IdentityError::NotConfigured(_) => Some(wait_after(error, 0, now)),
         IdentityError::Malformed(_) | IdentityError::Refused(_) | IdentityError::NotFound(_) => None,
     }
 }

@@ -1,6 +1,7 @@
 //! Executing an approval: each account is read again, judged again by the rule that was shown and by the rule of today, and
 //! then suspended, as `attempt.rs` drives it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Duration, Utc};
@@ -13,10 +14,13 @@ use crate::domain::attempt::{Attempt, Goal, Proof, Sessions};
 use crate::domain::candidate::{Candidate, CandidateState, Skip, Step};
 use crate::domain::policy::{Policy, execute_by};
 use crate::domain::request::{Decision, Request};
-use crate::identity::{FreshLook, IdentityError, Reference};
+use crate::domain::undated::is_changed_by_others;
+use crate::identity::watched::Watched;
+use crate::identity::{Directory as _, FreshLook, IdentityError, Lifecycle as _, Reference, StatusChange};
 use crate::request::Requests;
 use crate::request::attempt::{
-    self, At, Effect, Effort, Gate, Hindrance, Of, WAIT_FOR_PERSON, WAIT_FOR_PROVIDER, patience, unread,
+    self, At, Effect, Effort, Gate, Hindrance, Of, WAIT_FOR_PERSON, WAIT_FOR_PROVIDER, changed_since,
+    patience, unread,
 };
 use crate::request::standing::fresh_standing;
 use crate::services::work::Work;
@@ -159,16 +163,22 @@ impl<'a> Effect for Suspension<'a> {
     const GONE: Skip = Skip::Gone;
     type Why = Skip;
     type Begun = Begun<'a>;
-    type Seen = FreshLook;
+    type Seen = (FreshLook, Option<StatusChange>);
 
     fn of(&self) -> Of<'_> {
-        Of { s: &self.requests.s, account: &self.candidate.shown.id, attempt: self.attempt }
+        Of {
+            s: &self.requests.s,
+            provider: &self.request.rule.provider,
+            account: &self.candidate.shown.id,
+            attempt: self.attempt,
+        }
     }
 
     async fn begin(&mut self) -> anyhow::Result<Gate<Self>> {
         let s = &self.requests.s;
         // Whatever is waited for is waited for before anything is looked at.
-        let Some(turn) = s.unless_ended(s.identity.turn_to_change()).await else { return Ok(Gate::Closed) };
+        let provider = s.provider(&self.request.rule.provider);
+        let Some(turn) = s.unless_ended(provider.turn_to_change()).await else { return Ok(Gate::Closed) };
         let Some(policy) = s.policy(&self.request.policy) else {
             return Ok(Gate::CallOff(Step::Skip(Skip::PolicyGone)));
         };
@@ -186,24 +196,35 @@ impl<'a> Effect for Suspension<'a> {
         if let Err(error) = turn {
             return Ok(Gate::Instead(unread(self, error).await?));
         }
+        // The policy is about the accounts of another provider now.
+        if policy.rule.provider != self.request.rule.provider {
+            return Ok(Gate::CallOff(Step::Skip(Skip::PolicyGone)));
+        }
         let at = s.clock.now();
         let since = self.requests.look_from(self.of().account, at).await?;
         Ok(Gate::Open(Begun { policy, at, since }))
     }
 
-    async fn look(&self, begun: &Begun<'a>) -> Result<FreshLook, IdentityError> {
+    async fn look(&self, begun: &Begun<'a>) -> Result<Self::Seen, IdentityError> {
         // The configuration may exempt more today than when the list was shown, and what isn't looked up exempts nobody.
         let rule = self.request.rule.looking_up_also_for(&begun.policy.rule);
-        self.requests.s.identity.look(self.of().account, &rule, begun.since).await
+        let fresh = self.provider().look(self.of().account, &rule, begun.since).await?;
+        let undated = fresh.account.status_changed.at().is_none();
+        let in_log = if undated && self.attempt.attempts > 0 {
+            changed_since(self.of(), self.decision.at).await?
+        } else {
+            None
+        };
+        Ok((fresh, in_log))
     }
 
-    async fn judge(&mut self, begun: Begun<'a>, fresh: FreshLook) -> anyhow::Result<Option<Step>> {
+    async fn judge(&mut self, begun: Begun<'a>, (fresh, in_log): Self::Seen) -> anyhow::Result<Option<Step>> {
         let s = &self.requests.s;
         // The look has just shown what time it is there; how long the account is idle can't be told otherwise.
-        if let Some(why) = s.clock_is_off() {
+        if let Some(why) = s.clock_is_off(&self.request.rule.provider) {
             return Ok(Some(self.blocked(why, true)));
         }
-        let step = match self.still_meets(&begun, &fresh).await {
+        let step = match self.still_meets(&begun, &fresh, in_log.as_ref()).await {
             Ok(step) => step,
             // Such as approvers who can't be looked up: nobody can be judged until they can, and the card says so.
             Err(error) => return Ok(Some(self.blocked(format!("{error:#}"), !may_pass(&error)))),
@@ -234,7 +255,7 @@ impl<'a> Effect for Suspension<'a> {
     async fn call(&mut self) -> Result<Reference, IdentityError> {
         let (requests, request) = (self.requests, self.request.id);
         let denied_before = requests.denials_so_far(request);
-        let answer = requests.s.identity.suspend(self.of().account).await;
+        let answer = self.provider().suspend(self.of().account).await;
         if answer.is_ok() {
             self.passage.got_through();
             requests.note_got_through(request, denied_before);
@@ -244,7 +265,11 @@ impl<'a> Effect for Suspension<'a> {
 
     /// A right is missing, for all accounts if not for this one: then it fails with an error of its own.
     async fn denied(&mut self, at: At, error: &IdentityError) -> anyhow::Result<Option<Step>> {
-        let own = self.requests.denied_for_itself(self.request, self.candidate, at, error).await?;
+        let own = if matches!(error, IdentityError::NotConfigured(_)) {
+            None
+        } else {
+            self.requests.denied_for_itself(self.request, self.candidate, at, error).await?
+        };
         if own.is_none() {
             self.hindrance = Some(denied(error));
         }
@@ -252,7 +277,7 @@ impl<'a> Effect for Suspension<'a> {
     }
 
     async fn find_out(&mut self, error: IdentityError) -> anyhow::Result<Step> {
-        let read = self.requests.s.identity.read(self.of().account).await;
+        let read = self.provider().read(self.of().account).await;
         let error = error.to_string();
         Ok(match read {
             Ok(Account { status: AccountStatus::Active, .. }) => {
@@ -269,12 +294,16 @@ impl<'a> Effect for Suspension<'a> {
 }
 
 impl Suspension<'_> {
+    fn provider(&self) -> Arc<Watched> {
+        self.requests.s.provider(&self.request.rule.provider)
+    }
+
     /// The approval is too old. The end of an account that never came to its turn says what stood in the way of others.
     async fn begin_too_late(&mut self) -> anyhow::Result<Gate<Self>> {
         let s = &self.requests.s;
         // The answer says what time it is there: a clock that is ahead ends no approval.
-        let read = s.identity.read(self.of().account).await;
-        if let (Ok(_), Some(why)) = (&read, s.clock_is_off()) {
+        let read = self.provider().read(self.of().account).await;
+        if let (Ok(_), Some(why)) = (&read, s.clock_is_off(&self.request.rule.provider)) {
             self.hindrance = Some(Hindrance { why, to_be_told: true, may_be_of_one: false });
             return Ok(Gate::Closed);
         }
@@ -285,7 +314,12 @@ impl Suspension<'_> {
     }
 
     /// Returns the intent with why the account is still to be suspended, or the step to take because it must not be.
-    async fn still_meets(&self, begun: &Begun<'_>, fresh: &FreshLook) -> anyhow::Result<Step> {
+    async fn still_meets(
+        &self,
+        begun: &Begun<'_>,
+        fresh: &FreshLook,
+        in_log: Option<&StatusChange>,
+    ) -> anyhow::Result<Step> {
         let account = &fresh.account;
         if account.status == AccountStatus::Suspended {
             let ours = self.candidate.state.may_have_worked();
@@ -293,10 +327,12 @@ impl Suspension<'_> {
             return Ok(done.unwrap_or(Step::Skip(Skip::AlreadySuspended)));
         }
         let (status_changed, before) = (account.status_changed.at(), self.attempt.status_changed);
-        if (self.attempt.attempts > 0 || before.is_some()) && status_changed != before {
+        let was_read_before = self.attempt.attempts > 0 || before.is_some();
+        if was_read_before && is_changed_by_others(before, status_changed, in_log) {
             return Ok(Step::Skip(Skip::ChangedByOthers));
         }
-        let standing = fresh_standing(self.requests, begun.policy, fresh, begun.at).await?;
+        let standing =
+            fresh_standing(self.requests, &self.request.rule.provider, begun.policy, fresh, begun.at).await?;
         // The rule that the approvers were shown and the rule of today must both still propose the account.
         let mut evidence = None;
         for rule in [&self.request.rule, &begun.policy.rule] {
@@ -324,7 +360,8 @@ impl Suspension<'_> {
 
 /// A right that is missing for this account, if not for all.
 fn denied(error: &IdentityError) -> Hindrance {
-    Hindrance { why: error.to_string(), to_be_told: true, may_be_of_one: true }
+    let may_be_of_one = matches!(error, IdentityError::Denied(_));
+    Hindrance { why: error.to_string(), to_be_told: true, may_be_of_one }
 }
 
 /// What last stood in the way of any account of the list.
@@ -364,8 +401,9 @@ impl Requests {
         let is_of_one = seen.is_of_one(at, &candidates.unwrap_or_default());
         Ok(is_of_one.then(|| {
             format!(
-                "Okta denies only this account and suspends others of the list, so it may be outside the resource set of \
-                 the bot's role: {error}"
+                "{} denies only this account and suspends others of the list, so it may be outside the resource set of \
+                 the bot's role: {error}",
+                self.s.terms(&request.rule.provider).name
             )
         }))
     }

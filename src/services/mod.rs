@@ -1,4 +1,4 @@
-//! What every component is given: the store, the chat, the identity provider, the clock and the policies.
+//! What every component is given: the store, the chat, the identity providers, the clock and the policies.
 
 pub(crate) mod listings;
 mod mutex;
@@ -14,8 +14,10 @@ use tokio_util::task::TaskTracker;
 use crate::chat::{Chat, ChatError, Connection, MessageRef};
 use crate::clock::Clock;
 use crate::domain::policy::Policy;
-use crate::identity::watched::{LastAnswer, Watched};
-use crate::identity::{IdentityError, IdentityProvider};
+use crate::domain::provider::ProviderName;
+use crate::identity::providers::{Adapters, Providers};
+use crate::identity::watched::Watched;
+use crate::identity::{IdentityError, IdentityProvider as _, Terms};
 use crate::services::listings::Listings;
 pub(crate) use crate::services::mutex::lock;
 use crate::services::work::{Rows, Work};
@@ -35,7 +37,7 @@ pub struct Parts {
     /// Where people are.
     pub chat: Arc<dyn Chat>,
     /// Where accounts are.
-    pub identity: Arc<dyn IdentityProvider>,
+    pub providers: Adapters,
     /// The time.
     pub clock: Clock,
     /// The configured policies.
@@ -50,10 +52,7 @@ pub struct Parts {
 pub struct Services {
     pub(crate) store: Store,
     pub(crate) chat: Arc<dyn Chat>,
-    /// Notes each answer.
-    pub(crate) identity: Arc<dyn IdentityProvider>,
-    /// The same, to be asked what it noted.
-    pub(crate) watched: Arc<Watched>,
+    pub(crate) providers: Providers,
     pub(crate) clock: Clock,
     pub(crate) policies: Vec<Policy>,
     pub(crate) concurrency: usize,
@@ -70,13 +69,12 @@ pub struct Services {
 }
 
 impl Services {
-    pub(crate) fn new(parts: Parts, watched: Arc<Watched>, listings: Arc<Listings>) -> Services {
-        let Parts { store, chat, identity: _, clock, policies, concurrency, connection } = parts;
+    pub(crate) fn new(parts: Parts, listings: Arc<Listings>) -> Services {
+        let Parts { store, chat, providers, clock, policies, concurrency, connection } = parts;
         Services {
             store,
             chat,
-            identity: Arc::clone(&watched) as Arc<dyn IdentityProvider>,
-            watched,
+            providers: Providers::new(providers, clock.clone()),
             clock,
             policies,
             concurrency,
@@ -130,14 +128,20 @@ impl Services {
         }
     }
 
-    /// Why nothing that depends on the time may be done now.
-    pub(crate) fn clock_is_off(&self) -> Option<String> {
-        self.watched.clock_guard().map(|guard| wording::guard_in_words(&guard).to_plain())
+    /// Returns the provider of this name, which answers with an error if the configuration has none.
+    pub(crate) fn provider(&self, name: &ProviderName) -> Arc<Watched> {
+        self.providers.named(name)
     }
 
-    /// Returns what the identity provider last answered, and when.
-    pub(crate) fn identity_answer(&self) -> Option<LastAnswer> {
-        self.watched.last_answer()
+    /// Why nothing that depends on the time of this provider may be done now.
+    pub(crate) fn clock_is_off(&self, provider: &ProviderName) -> Option<String> {
+        let provider = self.provider(provider);
+        provider.clock_guard().map(|guard| wording::guard_in_words(&guard, provider.terms()).to_plain())
+    }
+
+    /// Returns the words for the provider of this name.
+    pub(crate) fn terms(&self, provider: &ProviderName) -> Terms {
+        self.provider(provider).terms()
     }
 }
 

@@ -4,6 +4,8 @@ use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::domain::provider::ProviderName;
+
 use super::StoreError;
 use super::tx::{FromValue, Row, Tx, Unfit, Value};
 
@@ -20,6 +22,12 @@ impl FromValue<'_> for DateTime<Utc> {
             .ok()
             .filter(|at| time_text(*at) == text) // Another form of the same time would not sort with the rest.
             .ok_or("not a time as this program writes it")
+    }
+}
+
+impl FromValue<'_> for ProviderName {
+    fn from_value(value: Value<'_>) -> Result<Self, Unfit> {
+        <&str>::from_value(value).map(ProviderName::from)
     }
 }
 

@@ -229,10 +229,11 @@ pub(super) fn grant(
     context: &AuditContext,
     now: DateTime<Utc>,
 ) -> Result<Granted, StoreError> {
-    let id = tx.insert("INSERT INTO exemption (key, policy, account_id, login, granted_by, reason, granted_at, starts_at, ends_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id", params![
+    let id = tx.insert("INSERT INTO exemption (key, policy, provider, account_id, login, granted_by, reason, granted_at, starts_at, ends_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING id", params![
             key,
             wish.policy,
+            &*wish.provider,
             wish.account.id.0,
             wish.account.login,
             json_text(&wish.by)?,
@@ -285,6 +286,7 @@ fn decode(row: &Row<'_>) -> Result<Granted, StoreError> {
     Ok(Granted {
         id: cells.get("id")?,
         policy: cells.get("policy")?,
+        provider: cells.get("provider")?,
         account: Subject { id: AccountId(cells.get("account_id")?), login: cells.get("login")? },
         by: cells.json("granted_by")?,
         reason: cells.get("reason")?,

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::account::{AccountId, UserType};
+use crate::domain::account::AccountId;
 use crate::domain::candidate::CandidateState;
 use crate::domain::plan::Past;
+use crate::domain::policy::Rule;
 use crate::domain::request::{Decision, RequestState};
 
 use super::codec::{self, Cells, time_text};
@@ -22,11 +23,11 @@ const POPULATION_SWEEPS: usize = 5;
 const SWEEPS_LOOKED_AT: u32 = 100;
 
 impl Store {
-    /// What earlier sweeps of the policy over the same type of account found, those that a guard held included.
+    /// What earlier sweeps of the policy over the same accounts found, those that a guard held included.
     /// Whether the rule is live is the caller's to say; here it is always `false`.
-    pub async fn past(&self, policy: &str, user_type: &UserType) -> Result<Past, StoreError> {
-        let (policy, user_type) = (policy.to_owned(), user_type.clone());
-        self.read(move |tx| past(tx, &policy, &user_type)).await
+    pub async fn past(&self, policy: &str, rule: &Rule) -> Result<Past, StoreError> {
+        let (policy, rule) = (policy.to_owned(), rule.clone());
+        self.read(move |tx| past(tx, &policy, &rule)).await
     }
 
     /// Of these accounts those that an open request holds, and which.
@@ -164,12 +165,12 @@ pub(super) fn asked_since(tx: &dyn Tx, request: i64) -> Result<BTreeMap<AccountI
     Ok(rows.into_iter().collect())
 }
 
-fn past(tx: &dyn Tx, policy: &str, user_type: &UserType) -> Result<Past, StoreError> {
+fn past(tx: &dyn Tx, policy: &str, rule: &Rule) -> Result<Past, StoreError> {
     let sql = "SELECT * FROM sweep WHERE policy = ?1 AND state IN ('finished', 'held')
                ORDER BY id DESC LIMIT ?2";
     let rows = tx.all(sql, params![policy, SWEEPS_LOOKED_AT], sweeps::decode)?;
     let counts =
-        rows.into_iter().filter(|row| row.rule.user_type == *user_type).filter_map(|row| match row.state {
+        rows.into_iter().filter(|row| row.rule.same_scope_as(rule)).filter_map(|row| match row.state {
             sweeps::SweepState::Finished { counts, .. } => Some(counts),
             sweeps::SweepState::Started | sweeps::SweepState::Failed { .. } => None,
         });

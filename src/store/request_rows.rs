@@ -7,6 +7,8 @@ use crate::domain::account::AccountId;
 use crate::domain::attempt::{Sessions, Unproven};
 use crate::domain::audit::Action;
 use crate::domain::candidate::{Candidate, CandidateState};
+use crate::domain::policy::Rule;
+use crate::domain::provider::ProviderName;
 use crate::domain::request::{Request, RequestState, list_hash, proof};
 use crate::domain::snapshot::Shown;
 
@@ -219,11 +221,15 @@ fn decode(row: &Row<'_>) -> Result<Request, StoreError> {
     if cells.get::<String>("state")? != state.word() {
         return Err(cells.bad("state: does not agree with state_json"));
     }
+    let rule: Rule = cells.json("rule")?;
+    if cells.get::<ProviderName>("provider")? != rule.provider {
+        return Err(cells.bad("provider: another one than the rule's"));
+    }
     Ok(Request {
         id: cells.get("id")?,
         sweep: cells.get("sweep")?,
         policy: cells.get("policy")?,
-        rule: cells.json("rule")?,
+        rule,
         channel: cells.get("channel")?,
         list_hash: cells.get("list_hash")?,
         swept_by: cells.json_or_null("swept_by")?,

@@ -157,7 +157,7 @@ impl Store {
             };
             set_candidate(tx, request.id, position, &state)?;
             if matches!(state, CandidateState::Suspended { .. }) {
-                watches::begin(tx, request.id, &request.policy, &candidate, now)?;
+                watches::begin(tx, &request, &candidate, now)?;
             }
             audit::append_all(tx, &AuditContext::of(&request), events)?;
             Ok(unproven.is_none().then_some(state))
@@ -209,12 +209,13 @@ pub(super) fn insert(
     each: &CandidateState,
 ) -> Result<i64, StoreError> {
     let id = tx.insert(
-        "INSERT INTO request (sweep, policy, channel, rule, list_hash, swept_by, created_at, answer_within_s,
-                              state, state_json, approvals_needed)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id",
+        "INSERT INTO request (sweep, policy, provider, channel, rule, list_hash, swept_by, created_at,
+                              answer_within_s, state, state_json, approvals_needed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) RETURNING id",
         params![
             request.sweep,
             request.policy,
+            &*request.rule.provider,
             request.channel,
             json_text(&request.rule)?,
             request.list_hash,

@@ -139,12 +139,13 @@ fn ask(
     now: DateTime<Utc>,
 ) -> Result<i64, StoreError> {
     let id = tx.insert(
-        "INSERT INTO restoration (key, policy, request, account_id, login, name, asked_by, reason, asked_at,
+        "INSERT INTO restoration (key, policy, provider, request, account_id, login, name, asked_by, reason, asked_at,
                                   state, state_json)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) RETURNING id",
         params![
             key,
             wish.policy,
+            &*wish.provider,
             wish.request,
             wish.account.id.0,
             wish.account.login,
@@ -237,6 +238,7 @@ fn decode(row: &Row<'_>) -> Result<Restoration, StoreError> {
         id: cells.get("id")?,
         wish: Wish {
             policy: cells.get("policy")?,
+            provider: cells.get("provider")?,
             request: cells.get("request")?,
             account: Subject { id: AccountId(cells.get("account_id")?), login: cells.get("login")? },
             name: cells.get("name")?,

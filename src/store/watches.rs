@@ -1,12 +1,16 @@
 //! Watches: a row for each suspension from the transaction that confirms it, with the time of the next look.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Duration, Utc};
 
 use crate::domain::account::AccountId;
 use crate::domain::audit::Subject;
 use crate::domain::candidate::Candidate;
 use crate::domain::drift::{self, Back, End, Ours, Seen, Step, Watch};
+use crate::domain::request::Request;
 use crate::domain::snapshot::Shown;
+use crate::domain::undated::Sight;
 
 use super::audit::{self, AuditContext};
 use super::codec::{self, Cells, json_text, time_text};
@@ -89,6 +93,24 @@ impl Store {
         .await
     }
 
+    /// How the latest watch of each of these accounts stands; those that never had one are left out.
+    pub async fn sights(&self, ids: Vec<AccountId>) -> Result<BTreeMap<AccountId, Sight>, StoreError> {
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        self.read(move |tx| {
+            let sql = "SELECT * FROM watch WHERE account_id = ?1 ORDER BY id DESC LIMIT 1";
+            let mut sights = BTreeMap::new();
+            for id in ids {
+                if let Some(sight) = tx.first(sql, params![id.0], decode_sight)? {
+                    sights.insert(id, sight);
+                }
+            }
+            Ok(sights)
+        })
+        .await
+    }
+
     /// Nobody could be looked at: these are not due before `until`.
     pub async fn put_off_watches(&self, ids: Vec<i64>, until: DateTime<Utc>) -> Result<(), StoreError> {
         self.write(move |tx| {
@@ -108,20 +130,20 @@ impl Store {
 /// Begins to watch an account whose suspension is being confirmed. An older watch of the same account ends.
 pub(super) fn begin(
     tx: &dyn Tx,
-    request: i64,
-    policy: &str,
+    request: &Request,
     candidate: &Candidate,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let Shown { id, login, .. } = &candidate.shown;
     tx.run("UPDATE watch SET ended_at = ?2, ended = ?3, next_at = NULL WHERE account_id = ?1 AND ended_at IS NULL", params![id.0, time_text(now), json_text(&End::SuspendedAnew)?])?;
     tx.run(
-        "INSERT INTO watch (request, position, policy, account_id, login, suspended_at, next_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (request, position) DO NOTHING",
+        "INSERT INTO watch (request, position, policy, provider, account_id, login, suspended_at, next_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (request, position) DO NOTHING",
         params![
-            request,
+            request.id,
             candidate.position,
-            policy,
+            request.policy,
+            &*request.rule.provider,
             id.0,
             login,
             time_text(now),
@@ -192,6 +214,7 @@ pub(super) fn decode(row: &Row<'_>) -> Result<Watch, StoreError> {
     Ok(Watch {
         id: cells.get("id")?,
         request: cells.get("request")?,
+        provider: cells.get("provider")?,
         account: Subject { id: AccountId(cells.get("account_id")?), login: cells.get("login")? },
         name: shown.name,
         suspended_at: cells.time("suspended_at")?,
@@ -199,6 +222,22 @@ pub(super) fn decode(row: &Row<'_>) -> Result<Watch, StoreError> {
         failures: cells.get("failures")?,
         idle_since: shown.evidence.idle.since,
         checked: cells.time_or_null("checked_at")?.is_some(),
+    })
+}
+
+fn decode_sight(row: &Row<'_>) -> Result<Sight, StoreError> {
+    let cells = Cells::of(row, "watch", "id")?;
+    Ok(match cells.json_or_null("ended")? {
+        None => Sight::Suspended,
+        Some(End::Back(back)) => Sight::BackSince(back.at),
+        Some(
+            End::Gone
+            | End::Deactivated
+            | End::RestoredByUs
+            | End::SuspendedAnew
+            | End::Over
+            | End::LostSight { .. },
+        ) => Sight::Over,
     })
 }
 

@@ -16,6 +16,7 @@ use crate::domain::policy::Policy;
 use crate::domain::request::shown;
 use crate::domain::sweep::{Trigger, slot_key};
 use crate::domain::{schedule, waiting};
+use crate::identity::Terms;
 use crate::outbox::Outbox;
 use crate::request::Requests;
 use crate::services::{Services, card_key, may_pass};
@@ -100,7 +101,8 @@ impl Sweeper {
                 }
                 // Each has a key of its own, so this ends with the last of them.
                 StartedSweep::Exists(row)
-                    if begun_by_a_wrong_clock(&row, now) && self.s.clock_is_off().is_none() =>
+                    if begun_by_a_wrong_clock(&row, now)
+                        && self.s.clock_is_off(&policy.rule.provider).is_none() =>
                 {
                     sweep.slot = format!("{}:after:{}", slot_key(slot), row.id);
                 }
@@ -185,7 +187,8 @@ impl Sweeper {
         let policy = Policy { rule: sweep.rule.clone(), ..policy.clone() };
         let survey = self.survey_for(sweep.id, policy.clone()).await?;
         if let Some(error) = survey.unread.clone().filter(|_| is_tried_again(sweep, self.s.clock.now())) {
-            return Err(anyhow::Error::new(error).context("Okta's System Log could not be read"));
+            let Terms { name, log, .. } = self.s.terms(&policy.rule.provider);
+            return Err(anyhow::Error::new(error).context(format!("{name}'s {log} could not be read")));
         }
         self.look_after_open_cards(&policy.name).await?;
         let finished = self.finished(&policy, survey).await?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use futures_util::{StreamExt, stream};
 use tracing::Instrument as _;
 
@@ -17,7 +17,10 @@ use crate::domain::exemption::Granted;
 use crate::domain::plan::{Assessed, Counts, Past, Verdict, plan};
 use crate::domain::policy::{Policy, Rule};
 use crate::domain::sighting::{Memory, SecondLook, known};
-use crate::identity::{IdentityError, LogRead, Looks, Protected, SecondLooks};
+use crate::domain::undated::Sight;
+use crate::identity::{
+    ActivityLog as _, Directory as _, IdentityError, LogRead, Looks, Protected, SecondLooks, Terms,
+};
 use crate::request::standing::restored_at;
 use crate::scheduler::Class;
 use crate::services::listings::Counter;
@@ -40,6 +43,8 @@ struct Records {
     waiting: BTreeMap<AccountId, i64>,
     suspended: BTreeMap<AccountId, DateTime<Utc>>,
     restored: BTreeMap<AccountId, DateTime<Utc>>,
+    /// Of those whose status has no date.
+    sights: BTreeMap<AccountId, Sight>,
     past: Past,
     unposted: Vec<i64>,
 }
@@ -52,6 +57,7 @@ struct Protections {
     protected: Protected,
     approvers: BTreeSet<String>,
     granted: BTreeMap<AccountId, Granted>,
+    evidence_lag: Duration,
 }
 
 /// Takes a listing account by account: most are judged and forgotten at once.
@@ -107,10 +113,12 @@ pub async fn survey(
             *standing = protections.standing(account);
         }
     }
-    let records = records(sweeper, policy, kept.keys().cloned().collect(), now).await?;
+    let undated = kept.values().filter(|(account, _)| account.status_changed.at().is_none());
+    let undated = undated.map(|(account, _)| account.id.clone()).collect();
+    let records = records(sweeper, policy, kept.keys().cloned().collect(), undated, now).await?;
     for (account, standing) in kept.values_mut() {
         let id = &account.id;
-        standing.restored_at = restored_at(account, records.suspended.get(id), records.restored.get(id));
+        standing.restored_at = records.restored_at(account, now);
         standing.second_look = known(records.sightings.get(id), &SecondLook::NotAsked, now);
     }
     let mut looks = second_looks(sweeper, rule, kept.values(), &records, now).await;
@@ -141,12 +149,12 @@ pub async fn survey(
     looks.extend(unconfirmed.into_iter().map(|(account, error)| (account, Err(error))));
     let mut plan = plan(policy, assessed, others, &records.past);
     // Judged now, when the provider has just told its time many times over.
-    if let Some(guard) = sweeper.s.watched.clock_guard() {
+    if let Some(guard) = sweeper.s.provider(&rule.provider).clock_guard() {
         plan.verdict = Verdict::Refused(guard);
     }
     if plan.verdict == Verdict::NoCandidates
         && !remembered
-        && let Some(error) = blind(&looks, by_log)
+        && let Some(error) = blind(&looks, by_log, sweeper.s.terms(&rule.provider))
     {
         return Err(error);
     }
@@ -165,26 +173,26 @@ async fn listed(
     let rule = &policy.rule;
     let protections = protections(sweeper, policy, now).await?;
     let mut sieve = Sieve { protections: &protections, rule, keep, now, sieved: Sieved::default() };
-    let before = sweeper.s.store.past(&policy.name, &rule.user_type).await?.previous_population;
+    let before = sweeper.s.store.past(&policy.name, rule).await?.previous_population;
     let mut counter = Counter::begin(&sweeper.s.listings, &policy.name, before, sweeper.s.clock.now());
     let mut take = |account| {
         counter.one_more();
         sieve.take(account);
     };
-    let pages = sweeper.s.identity.list(rule, &mut take).await?;
+    let pages = sweeper.s.provider(&rule.provider).list(rule, &mut take).await?;
     Ok((pages, sieve.sieved))
 }
 
 /// Returns why nobody at all could be looked at twice: then "nobody to suspend" would be a guess. `by_log`: it was the
 /// log alone.
-fn blind(looks: &SecondLooks, by_log: bool) -> Option<anyhow::Error> {
+fn blind(looks: &SecondLooks, by_log: bool, terms: Terms) -> Option<anyhow::Error> {
     let failures: Vec<&IdentityError> = looks.values().map_while(|look| look.as_ref().err()).collect();
     let passing = failures.iter().find(|failure| failure.may_pass());
     let why = passing.or(failures.first()).copied().filter(|_| failures.len() == looks.len())?;
     let what = if by_log {
-        "the System Log could not be read for any"
+        format!("the {} could not be read for any", terms.log)
     } else {
-        "no account could be read more closely, for any"
+        "no account could be read more closely, for any".to_owned()
     };
     let what = format!("{what} of the {} idle accounts", looks.len());
     Some(anyhow::Error::new(why.clone()).context(what))
@@ -199,8 +207,10 @@ fn unread<'a>(looks: &'a SecondLooks, verdict: &Verdict) -> Option<&'a IdentityE
 }
 
 async fn protections(sweeper: &Sweeper, policy: &Policy, now: DateTime<Utc>) -> anyhow::Result<Protections> {
-    let protected = sweeper.s.identity.protected(&policy.rule).await;
+    let provider = sweeper.s.provider(&policy.rule.provider);
+    let protected = provider.protected(&policy.rule).await;
     Ok(Protections {
+        evidence_lag: provider.evidence_lag(),
         protected: protected?,
         approvers: deciders::accounts_of_approvers(&sweeper.authz, policy).await?,
         granted: sweeper.s.store.exemptions_in_force(&policy.name, now).await?,
@@ -211,23 +221,35 @@ async fn records(
     sweeper: &Sweeper,
     policy: &Policy,
     ids: Vec<AccountId>,
+    mut undated: Vec<AccountId>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Records> {
     let known = sweeper.s.store.know_policy(&policy.name, sweeper.s.clock.now()).await?;
-    let mut past = sweeper.s.store.past(&policy.name, &policy.rule.user_type).await?;
+    let mut past = sweeper.s.store.past(&policy.name, &policy.rule).await?;
     past.live =
         known.live_rule.is_some_and(|live| policy.rule.only_narrows(&live.without_bygone_holidays(now)));
     let unposted = sweeper.outbox.unposted(policy).await?;
     let mut waiting = sweeper.s.store.waiting(ids.clone()).await?;
     waiting.retain(|_, request| !unposted.contains(request));
+    let suspended = sweeper.s.store.suspended_by_us(ids.clone()).await?;
+    undated.retain(|id| suspended.contains_key(id));
     Ok(Records {
+        sights: sweeper.s.store.sights(undated).await?,
         sightings: sweeper.s.store.sightings(ids.clone()).await?,
         waiting,
-        suspended: sweeper.s.store.suspended_by_us(ids.clone()).await?,
+        suspended,
         restored: sweeper.s.store.restored_by_us(ids).await?,
         past,
         unposted,
     })
+}
+
+impl Records {
+    fn restored_at(&self, account: &Account, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let id = &account.id;
+        let sight = self.sights.get(id).copied();
+        restored_at(account, self.suspended.get(id), self.restored.get(id), sight, now)
+    }
 }
 
 impl Protections {
@@ -244,6 +266,7 @@ impl Protections {
             granted: self.granted.get(&account.id).map(|granted| (granted.id, granted.ends_at)),
             restored_at: None,
             second_look: SecondLook::NotAsked,
+            evidence_lag: self.evidence_lag,
         }
     }
 }
@@ -263,9 +286,10 @@ async fn second_looks(
     if asked.is_empty() {
         return SecondLooks::new();
     }
-    let LogRead { looks, others } = sweeper.s.identity.second_look(&asked).await;
+    let LogRead { looks, others } = sweeper.s.provider(&rule.provider).second_look(&asked).await;
     let told = |(id, look): (&AccountId, &Result<SecondLook, _>)| Some((id.clone(), look.clone().ok()?));
-    sweeper.requests.remember(looks.iter().filter_map(told).collect(), others, now).await;
+    let told = looks.iter().filter_map(told).collect();
+    sweeper.requests.remember(&rule.provider, told, others, now).await;
     looks
 }
 
@@ -293,8 +317,9 @@ async fn confirm(
         return Ok(Failures::new());
     }
     let approvers = deciders::accounts_of_approvers(&sweeper.authz, policy).await?;
+    let provider = sweeper.s.provider(&rule.provider);
     let reads = doubtful.into_iter().map(async |id| {
-        let read = sweeper.s.identity.confirm(&id, rule).await;
+        let read = provider.confirm(&id, rule).await;
         (id, read)
     });
     let reads: Vec<_> = stream::iter(reads).buffer_unordered(sweeper.s.concurrency).collect().await;
@@ -304,8 +329,7 @@ async fn confirm(
             Ok(account) => {
                 let Some((listed, standing)) = kept.get_mut(&id) else { continue };
                 standing.approver = account.is_among(&approvers);
-                standing.restored_at =
-                    restored_at(&account, records.suspended.get(&id), records.restored.get(&id));
+                standing.restored_at = records.restored_at(&account, now);
                 *listed = account;
             }
             Err(IdentityError::NotFound(_)) => drop(kept.remove(&id)),
@@ -314,7 +338,8 @@ async fn confirm(
                 | IdentityError::Transient(_)
                 | IdentityError::Refused(_)
                 | IdentityError::Denied(_)
-                | IdentityError::Malformed(_)),
+                | IdentityError::Malformed(_)
+                | IdentityError::NotConfigured(_)),
             ) => drop(failures.insert(id, error)),
         }
     }

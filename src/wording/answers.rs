@@ -12,6 +12,7 @@ use crate::domain::plan::{Assessed, Plan, Verdict};
 use crate::domain::policy::{Policy, Rule};
 use crate::domain::progress::Progress;
 use crate::domain::request::{Request, RequestState};
+use crate::identity::Terms;
 use crate::identity::watched::LastAnswer;
 use crate::wording::actions::ButtonAction;
 use crate::wording::layout::{LINES_MAX, list};
@@ -92,8 +93,8 @@ pub struct PolicyStatus<'a> {
 pub struct Health {
     /// The connection to the chat system.
     pub chat: Connection,
-    /// The last answer of the identity provider, and whether it was good.
-    pub identity: Option<LastAnswer>,
+    /// The last answer of each identity provider, and whether it was good.
+    pub providers: Vec<(Terms, Option<LastAnswer>)>,
     /// Whether the database can be written.
     pub database: Result<(), String>,
     /// The collectors of the audit trail that lack more than they should.
@@ -189,14 +190,19 @@ pub(crate) fn health_line(health: &Health) -> Text {
         Connection::Connecting => "reconnecting",
         Connection::Closed => "closed",
     };
-    let text = Text::default().chat_name().then(format!(": {chat}. Okta: "));
-    let text = match &health.identity {
-        None => text.then("not asked yet."),
-        Some(LastAnswer { at, problem: None }) => text.then("answered ").with(Span::Time(*at)).then("."),
-        Some(LastAnswer { at, problem: Some(problem) }) => {
-            text.then("failed ").with(Span::Time(*at)).then(": ").sentence(problem_in_words(problem))
+    let text = Text::default().chat_name().then(format!(": {chat}."));
+    let text = health.providers.iter().fold(text, |text, (terms, answer)| {
+        let text = text.then(format!(" {}: ", terms.name));
+        match answer {
+            None => text.then("not asked yet."),
+            Some(LastAnswer { at, problem: None }) => text.then("answered ").with(Span::Time(*at)).then("."),
+            Some(LastAnswer { at, problem: Some(problem) }) => text
+                .then("failed ")
+                .with(Span::Time(*at))
+                .then(": ")
+                .sentence(problem_in_words(problem, *terms)),
         }
-    };
+    });
     let text = match &health.database {
         Ok(()) => text.then(" Database: fine."),
         Err(error) => text.then(" Database: ").sentence(error),
@@ -239,7 +245,7 @@ pub fn read_at(at: DateTime<Utc>) -> Block {
 }
 
 /// The answer to `preview`: what a sweep would do now, and what it says of each account that is not simply active.
-pub fn preview(policy: &Policy, plan: &Plan, page: usize, now: DateTime<Utc>) -> Card {
+pub fn preview(policy: &Policy, plan: &Plan, page: usize, now: DateTime<Utc>, terms: Terms) -> Card {
     let counts = plan.counts;
     let verdict = match &plan.verdict {
         Verdict::NoCandidates if counts.waiting > 0 => {
@@ -254,10 +260,10 @@ pub fn preview(policy: &Policy, plan: &Plan, page: usize, now: DateTime<Utc>) ->
             accounts(counts.candidates as usize)
         )),
         Verdict::Held(guard) => {
-            Text::plain("would be held by a guard. ").and(crate::wording::guard_in_words(guard))
+            Text::plain("would be held by a guard. ").and(crate::wording::guard_in_words(guard, terms))
         }
         Verdict::Refused(guard) => {
-            Text::plain("would be stopped by a guard. ").and(crate::wording::guard_in_words(guard))
+            Text::plain("would be stopped by a guard. ").and(crate::wording::guard_in_words(guard, terms))
         }
     };
     let title =
@@ -322,6 +328,8 @@ pub struct Why<'a> {
     pub more_history: bool,
     /// When the bot last suspended it, also under a policy that the person who asks may not know of.
     pub suspended_by_us: Option<DateTime<Utc>>,
+    /// The words for the provider that the account is from.
+    pub terms: Terms,
 }
 
 /// The answer to `why`.
@@ -336,7 +344,10 @@ pub fn why(why: &Why, now: DateTime<Utc>) -> Card {
                 "It counts as an approver's account only because of the e-mail address in its profile, ",
             )
             .login(email)
-            .then(". If it is not that person's account, correct the address in Okta."),
+            .then(format!(
+                ". If it is not that person's account, correct the address in {}.",
+                why.terms.name
+            )),
         );
     }
     if !why.exemptions.is_empty() {
@@ -358,7 +369,7 @@ pub fn why(why: &Why, now: DateTime<Utc>) -> Card {
     card
 }
 
-/// So far Okta's time of a suspension may be from ours.
+/// So far the provider's time of a suspension may be from ours.
 const SAME_CHANGE: Duration = Duration::minutes(1);
 
 /// Says who suspended an account that is suspended, as far as its latest events have it.

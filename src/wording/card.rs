@@ -72,7 +72,7 @@ fn row_chars(view: &View, candidate: &Candidate) -> usize {
         | CandidateState::Skipped { .. } => 0,
     };
     let back = row_menu::restoration(view, candidate).map_or(0, |text| long(&text.to_plain()) + row / 2);
-    let said = outreach::evidence(view.questions, candidate);
+    let said = outreach::evidence(view.questions, candidate, view.terms);
     let said = said.map_or(0, |text| long(&text.to_plain()) + row / 2);
     let before = [before::denied(view, candidate), before::exempted(view, candidate)];
     let before: usize = before.into_iter().flatten().map(|text| long(&text.to_plain())).sum();
@@ -127,7 +127,7 @@ fn state_line(view: &View) -> Text {
              Nothing happens until an admin takes the rule live.",
         ),
         RequestState::Held { guard } => Text::plain("Held by a guard; nobody was asked. ")
-            .and(guard_in_words(guard))
+            .and(guard_in_words(guard, view.terms))
             .then(" If the list is right, one person may release it once, and another person decides."),
         RequestState::Pending { first } => {
             let text = what_holds_for_it(view);
@@ -197,7 +197,7 @@ fn what_holds_for_it(view: &View) -> Text {
         Text::plain("Released by ")
             .and(mention(&release.by))
             .then(" in spite of the guard: ")
-            .and(guard_in_words(&release.guard))
+            .and(guard_in_words(&release.guard, view.terms))
             .then(" Somebody else must decide. ")
     });
     paused.and(released.unwrap_or_default())
@@ -369,7 +369,7 @@ fn person(view: &View, candidate: &Candidate) -> Text {
         | RequestState::WentLive { .. }
         | RequestState::Outdated { .. } => text,
     };
-    match outreach::evidence(view.questions, candidate) {
+    match outreach::evidence(view.questions, candidate, view.terms) {
         Some(evidence) => text.then("\n").and(evidence),
         None => text,
     }

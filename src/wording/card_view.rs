@@ -16,6 +16,7 @@ use crate::domain::plan::Counts;
 use crate::domain::policy::Policy;
 use crate::domain::request::{Decision, FirstApproval, Request};
 use crate::domain::restoration::Restoration;
+use crate::identity::Terms;
 use crate::wording::actions::{ButtonAction, RequestAction};
 
 /// All that a card shows.
@@ -50,6 +51,8 @@ pub struct View<'a> {
     pub by_email: &'a [Subject],
     /// What our own records say of the accounts.
     pub before: &'a Before,
+    /// The words for the provider that the accounts are from.
+    pub terms: Terms,
     /// How much fits on a page.
     pub room: Room,
 }

@@ -12,6 +12,7 @@ use crate::domain::drift::{Back, Watch};
 use crate::domain::missed::Missed;
 use crate::domain::policy::Policy;
 use crate::domain::request::Request;
+use crate::identity::Terms;
 use crate::store::Drifted;
 use crate::wording::actions::{ButtonAction, RowAction, RowEntry};
 use crate::wording::layout::short;
@@ -22,10 +23,15 @@ use crate::wording::{accounts, counted, sign_in_words, who};
 const NAMED_MAX: usize = 20;
 
 /// The message in the channel.
-pub fn in_channel(policy: &Policy, found: &[Drifted], cards: &BTreeMap<i64, MessageRef>) -> Card {
+pub fn in_channel(
+    policy: &Policy,
+    found: &[Drifted],
+    cards: &BTreeMap<i64, MessageRef>,
+    terms: Terms,
+) -> Card {
     let mut summary = Text::default().with(Span::Code(policy.name.clone())).then(": ");
     summary = match found {
-        [one] => summary.and(told(one)),
+        [one] => summary.and(told(one, terms)),
         _ => summary.then(format!(
             "{} were restored by someone else and are active again.",
             counted(found.len(), "suspended account", "suspended accounts")
@@ -33,7 +39,7 @@ pub fn in_channel(policy: &Policy, found: &[Drifted], cards: &BTreeMap<i64, Mess
     };
     let mut blocks = vec![Block::Section(summary.clone())];
     if found.len() > 1 {
-        let line = |one: &Drifted| Block::Section(told(one).then(" ").and(place(one, cards)));
+        let line = |one: &Drifted| Block::Section(told(one, terms).then(" ").and(place(one, cards)));
         blocks.extend(found.iter().take(NAMED_MAX).map(line));
     } else if let Some(one) = found.first() {
         blocks.push(Block::Section(place(one, cards).then(" ").and(what_follows(policy, one))));
@@ -47,15 +53,15 @@ pub fn in_channel(policy: &Policy, found: &[Drifted], cards: &BTreeMap<i64, Mess
 }
 
 /// The message in the thread of the card by which they were suspended.
-pub fn in_thread(policy: &Policy, found: &[&Drifted]) -> Card {
+pub fn in_thread(policy: &Policy, found: &[&Drifted], terms: Terms) -> Card {
     let summary = match found {
-        [one] => told(one),
+        [one] => told(one, terms),
         _ => Text::plain(format!(
             "{} of this request were restored by someone else and are active again.",
             accounts(found.len())
         )),
     };
-    let line = |one: &&Drifted| Block::Section(told(one).then(" ").and(what_follows(policy, one)));
+    let line = |one: &&Drifted| Block::Section(told(one, terms).then(" ").and(what_follows(policy, one)));
     Card { summary, blocks: found.iter().map(line).collect() }
 }
 
@@ -67,13 +73,15 @@ pub fn missed(
     watch: &Watch,
     missed: &Missed,
     now: DateTime<Utc>,
+    terms: Terms,
 ) -> Card {
     let what =
         missed.sign.as_ref().map_or_else(|| Text::plain("signed in"), |sign| sign_in_words(Some(sign)));
     let text = who(&watch.name, &watch.account.login).then(" ").and(what).then(", ");
     let text = text.with(Span::Time(missed.at));
     let text = if missed.at <= watch.suspended_at {
-        text.then(". That was not yet in Okta's System Log when the bot suspended the account, ")
+        let Terms { name, log, .. } = terms;
+        text.then(format!(". That was not yet in {name}'s {log} when the bot suspended the account, "))
     } else {
         text.then(". This was after the suspension at ")
     };
@@ -100,18 +108,11 @@ pub fn missed(
 }
 
 /// "Kim (kim@…) is active again: brought back by an import from "Workday" at 9:41."
-fn told(one: &Drifted) -> Text {
+fn told(one: &Drifted, terms: Terms) -> Text {
     let text = who(&one.watch.name, &one.watch.account.login);
     let text = match &one.back.status {
         AccountStatus::Active => text.then(" is active again"),
-        status @ (AccountStatus::Staged
-        | AccountStatus::Provisioned
-        | AccountStatus::Recovery
-        | AccountStatus::PasswordExpired
-        | AccountStatus::LockedOut
-        | AccountStatus::Suspended
-        | AccountStatus::Deprovisioned
-        | AccountStatus::Other(_)) => {
+        status @ (AccountStatus::Suspended | AccountStatus::NotSuspendable { .. }) => {
             text.then(" is no longer suspended; its status is ").with(Span::Code(status.to_string()))
         }
     };
@@ -120,7 +121,7 @@ fn told(one: &Drifted) -> Text {
         None => text
             .then(" since ")
             .with(Span::Time(one.back.at))
-            .then(". Okta's System Log does not say who restored the account."),
+            .then(format!(". {}'s {} does not say who restored the account.", terms.name, terms.log)),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::domain::attempt::{Attempt, Trouble};
 use crate::domain::exemption::{End, Granted, Refusal};
 use crate::domain::policy::Policy;
 use crate::domain::restoration::{Restoration, RestorationState, Skip};
+use crate::identity::Terms;
 use crate::wording::layout::{LINES_MAX, list as listed, spoken};
 use crate::wording::{account_who, accounts, counted, last_moment, mention, span_of_time, who};
 
@@ -174,7 +175,9 @@ pub fn restoration(
     restoration: &Restoration,
     card: Option<&MessageRef>,
     left_alone_until: Option<DateTime<Utc>>,
+    terms: Terms,
 ) -> Card {
+    let (provider, console) = (terms.name, terms.console);
     let wish = &restoration.wish;
     let whom = who(&wish.name, &wish.account.login);
     let text = Text::default().with(Span::Code(wish.policy.clone())).then(": ").and(whom);
@@ -182,7 +185,7 @@ pub fn restoration(
         RestorationState::Due { .. } => text.then(" is being restored"),
         RestorationState::Restored { .. } => text.then(" has access again"),
         RestorationState::Skipped { why: Skip::Gone, .. } => {
-            text.then(" can't be restored, because Okta no longer has the account")
+            text.then(format!(" can't be restored, because {provider} no longer has the account"))
         }
         RestorationState::Skipped { why: Skip::ChangedByOthers, .. } => text.then(
             " was not restored, because somebody else has suspended it again since then",
@@ -197,19 +200,21 @@ pub fn restoration(
             .then(" was not restored, because the account is not suspended: its status is ")
             .with(Span::Code(status.to_string())),
         RestorationState::Failed { error, unclear: true, .. } => text
-            .then(
-                " may be restored or not: the bot tried, but could not read the account afterwards. Check it in Okta's \
-                 admin console. The last error: ",
-            )
+            .then(format!(
+                " may be restored or not: the bot tried, but could not read the account afterwards. Check it in \
+                 {provider}'s {console}. The last error: "
+            ))
             .quoted(error),
         RestorationState::Failed { error, too_late: true, .. } => {
-            let text = text.then(
-                " could NOT be restored in time. Ask again, or do it in Okta's admin console",
-            );
+            let text = text.then(format!(
+                " could NOT be restored in time. Ask again, or do it in {provider}'s {console}"
+            ));
             if error.is_empty() { text } else { text.then(". The last error: ").quoted(error) }
         }
         RestorationState::Failed { error, too_late: false, .. } => text
-            .then(" could NOT be restored. Somebody has to do it in Okta's admin console. The last error: ")
+            .then(format!(
+                " could NOT be restored. Somebody has to do it in {provider}'s {console}. The last error: "
+            ))
             .quoted(error),
     };
     let mut text = text.then(". ").and(mention(&wish.by)).then(" asked for this.");
@@ -226,29 +231,30 @@ pub fn restoration(
 }
 
 /// Says why nobody is restored.
-pub fn not_restored(account: &Account, why: NotRestored) -> Text {
+pub fn not_restored(account: &Account, why: NotRestored, terms: Terms) -> Text {
+    let there = format!("in {}'s {}.", terms.name, terms.console);
     let text = account_who(account);
     match why {
         NotRestored::NotSuspended => text
             .then(" is not suspended, so there is nothing to restore. Its status is ")
             .with(Span::Code(account.status.to_string()))
             .then("."),
-        NotRestored::NotOurs => text.then(
+        NotRestored::NotOurs => text.then(format!(
             " was not suspended by this bot, so only an admin of the policy may restore it. Nothing was changed; ask \
-             one of them, or do it in Okta's admin console.",
-        ),
-        NotRestored::OtherPolicy => Text::plain(
+             one of them, or do it {there}"
+        )),
+        NotRestored::OtherPolicy => Text::plain(format!(
             "That account was suspended under another policy, and only that policy's approvers may restore it. \
-             Nothing was changed; ask them, or do it in Okta's admin console.",
-        ),
-        NotRestored::OtherType => Text::plain(
+             Nothing was changed; ask them, or do it {there}"
+        )),
+        NotRestored::OtherType => Text::plain(format!(
             "This bot did not suspend that account, and the policy does not cover its user type, so nothing was \
-             changed. Do it in Okta's admin console.",
-        ),
-        NotRestored::Protected => Text::plain(
+             changed. Do it {there}"
+        )),
+        NotRestored::Protected => Text::plain(format!(
             "This bot did not suspend that account, and it is an administrator's, the bot's own or on the break-glass \
-             list, so nothing was changed. Do it in Okta's admin console.",
-        ),
+             list, so nothing was changed. Do it {there}"
+        )),
         NotRestored::OwnAccount => {
             Text::plain("You can't restore your own account, so nothing was changed. Ask another approver.")
         }

@@ -33,7 +33,7 @@ mod small_print;
 use chrono::{DateTime, Utc};
 
 use crate::chat::{Span, Text};
-use crate::domain::account::{Account, AccountStatus};
+use crate::domain::account::{Account, AccountStatus, NotSuspendable};
 use crate::domain::assess::{Assessment, Exemption, Grace, Idle, Signal};
 use crate::domain::attempt::{Attempt, Confirmation, Dropped, Sessions, Trouble, Unproven};
 use crate::domain::audit::Person;
@@ -44,6 +44,7 @@ use crate::domain::policy::Rule;
 use crate::domain::request::Decision;
 use crate::domain::sighting::{Sign, Way};
 use crate::domain::snapshot::Shown;
+use crate::identity::Terms;
 use crate::identity::watched::Problem;
 use crate::wording::layout::cut;
 
@@ -238,19 +239,19 @@ pub fn assessment_in_words(assessment: &Assessment, rule: &Rule, now: DateTime<U
 
 /// Says why an account in this status can't be suspended.
 fn not_suspendable(status: &AccountStatus) -> Text {
-    match status {
-        AccountStatus::Suspended => Text::plain("is already suspended"),
-        AccountStatus::Deprovisioned => Text::plain("is deactivated, so there is nothing to suspend"),
-        AccountStatus::Staged | AccountStatus::Provisioned => {
+    let (why, word) = match status {
+        AccountStatus::Suspended => return Text::plain("is already suspended"),
+        // Okta is about to change the status.
+        AccountStatus::Active => return Text::plain("is changing its status in Okta just now"),
+        AccountStatus::NotSuspendable { why, word } => (why, word),
+    };
+    match why {
+        NotSuspendable::Deactivated => Text::plain("is deactivated, so there is nothing to suspend"),
+        NotSuspendable::NotActivated => {
             Text::plain("has not been activated yet, and Okta suspends active accounts only")
         }
-        // Okta is about to change the status.
-        AccountStatus::Active => Text::plain("is changing its status in Okta just now"),
-        AccountStatus::Recovery
-        | AccountStatus::PasswordExpired
-        | AccountStatus::LockedOut
-        | AccountStatus::Other(_) => Text::plain("has the status ")
-            .with(Span::Code(status.to_string()))
+        NotSuspendable::NeedsReset | NotSuspendable::Unknown => Text::plain("has the status ")
+            .with(Span::Code(word.clone()))
             .then(", and Okta suspends active accounts only"),
     }
 }
@@ -388,28 +389,30 @@ fn skip_in_words(why: &Skip, rule: &Rule, now: DateTime<Utc>) -> Text {
 }
 
 /// Says what is wrong with this machine's clock, and how to fix it.
-pub fn clock_off(ahead_s: i64) -> String {
+fn clock_off(ahead_s: i64, terms: Terms) -> String {
     let minutes = usize::try_from((ahead_s.unsigned_abs() + 30) / 60).unwrap_or(usize::MAX);
     let way = if ahead_s > 0 { "ahead of" } else { "behind" };
     format!(
-        "This machine's clock is {} {way} Okta's, so nobody can tell how long an account has been idle. Correct it, \
+        "This machine's clock is {} {way} {}'s, so nobody can tell how long an account has been idle. Correct it, \
          keep it correct with NTP, and sweep again.",
-        counted(minutes, "minute", "minutes")
+        counted(minutes, "minute", "minutes"),
+        terms.name
     )
 }
 
 /// What is wrong with the identity provider, in words.
-pub fn problem_in_words(problem: &Problem) -> String {
+pub fn problem_in_words(problem: &Problem, terms: Terms) -> String {
     match problem {
-        Problem::Clock(guard) => guard_in_words(guard).to_plain(),
+        Problem::Clock(guard) => guard_in_words(guard, terms).to_plain(),
         Problem::Answer(error) => error.to_string(),
     }
 }
 
 /// What a guard saw, as a sentence.
-pub fn guard_in_words(guard: &Guard) -> Text {
+pub fn guard_in_words(guard: &Guard, terms: Terms) -> Text {
+    let called = terms.name;
     match guard {
-        Guard::NobodyOfType { user_type } => Text::plain("Okta has no account of type ")
+        Guard::NobodyOfType { user_type } => Text::plain(format!("{called} has no account of type "))
             .quoted(user_type.to_string())
             .then(". The type may be misspelt: check ")
             .with(Span::Code("user_type".into()))
@@ -418,7 +421,7 @@ pub fn guard_in_words(guard: &Guard) -> Text {
             "{unknown} of {population} accounts could not be judged, so the data can't be trusted."
         )),
         Guard::FarFewer { now, before } => Text::plain(format!(
-            "Okta listed only {}; the previous sweep had {before}. The list may be incomplete.",
+            "{called} listed only {}; the previous sweep had {before}. The list may be incomplete.",
             accounts(*now as usize)
         )),
         Guard::TooMany { candidates, max } => Text::plain(format!(
@@ -433,7 +436,7 @@ pub fn guard_in_words(guard: &Guard) -> Text {
         ))
         .with(Span::Code("max_share".into()))
         .then(")."),
-        Guard::ClockOff { ahead_s } => Text::plain(clock_off(*ahead_s)),
+        Guard::ClockOff { ahead_s } => Text::plain(clock_off(*ahead_s, terms)),
         Guard::Surge { candidates, median } => Text::plain(format!(
             "{} inactive, many more than usual (the median of recent sweeps is {median}).",
             counted(*candidates as usize, "account is", "accounts are")

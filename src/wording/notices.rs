@@ -10,6 +10,7 @@ use crate::domain::policy::Rule;
 use crate::domain::request::{Request, RequestState, Retry};
 use crate::domain::settings::People;
 use crate::domain::silence::Kind;
+use crate::identity::Terms;
 use crate::wording::layout::{spoken, starts};
 use crate::wording::{
     accounts, by_both, counted, guard_in_words, mention, outcome_in_words, rule_in_words, shown_who,
@@ -260,12 +261,12 @@ pub fn no_candidates(policy: &str, rule: &Rule, counts: Counts) -> Card {
 }
 
 /// A sweep that a guard refused.
-pub fn sweep_refused(policy: &str, guard: &Guard) -> Card {
+pub fn sweep_refused(policy: &str, guard: &Guard, terms: Terms) -> Card {
     spoken(
         Text::plain("The sweep of ")
             .with(Span::Code(policy.into()))
             .then(" was stopped by a guard, and nobody was proposed. ")
-            .and(guard_in_words(guard)),
+            .and(guard_in_words(guard, terms)),
     )
 }
 

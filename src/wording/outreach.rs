@@ -10,6 +10,7 @@ use crate::domain::candidate::{Candidate, CandidateState};
 use crate::domain::concern::{Answer, Answered, Asking, Question, Refusal, manager_of};
 use crate::domain::request::{Request, RequestState};
 use crate::domain::template::{Field, Piece, Role, Template};
+use crate::identity::Terms;
 use crate::wording::actions::ButtonAction;
 use crate::wording::{counted, idle_for, idle_in_words, mention, period, shown_who};
 
@@ -152,13 +153,13 @@ fn said(answered: &Answered) -> Text {
 
 /// What a card says under a person: what they and their manager said, or why neither could be asked. `None` if there is
 /// nothing to say.
-pub fn evidence(questions: &[Question], candidate: &Candidate) -> Option<Text> {
+pub fn evidence(questions: &[Question], candidate: &Candidate, terms: Terms) -> Option<Text> {
     let about = questions.iter().filter(|question| question.account.id == candidate.shown.id);
-    let lines = about.filter_map(|question| line(question, candidate));
+    let lines = about.filter_map(|question| line(question, candidate, terms));
     lines.reduce(|text, line| text.then("\n").and(line))
 }
 
-fn line(question: &Question, candidate: &Candidate) -> Option<Text> {
+fn line(question: &Question, candidate: &Candidate, terms: Terms) -> Option<Text> {
     let (subject, plain) = match question.role {
         Role::Person => ("says: ", ""),
         Role::Manager => ("manager ", "manager "),
@@ -170,7 +171,7 @@ fn line(question: &Question, candidate: &Candidate) -> Option<Text> {
         },
         Asking::NotFound => match (question.role, manager_of(&candidate.shown)) {
             (Role::Person, _) => Text::plain("not found in ").chat_name(),
-            (Role::Manager, None) => Text::plain("Okta names no manager"),
+            (Role::Manager, None) => Text::plain(format!("{} names no manager", terms.name)),
             (Role::Manager, Some(named)) if named.contains('@') => {
                 Text::plain("manager not found in ").chat_name()
             }

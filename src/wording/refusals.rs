@@ -7,6 +7,7 @@ use crate::domain::audit::Person;
 use crate::domain::candidate::CandidateState;
 use crate::domain::person::Stranger;
 use crate::domain::request::{AskedAgain, Became, Decision, Refusal, Request, RequestState};
+use crate::identity::Terms;
 use crate::wording::exemptions::no_email;
 use crate::wording::{accounts, counted, exemptions, lineage, mention, pauses, who};
 
@@ -299,8 +300,8 @@ pub fn undone_already(whom: Text, by: &Person, is_back: bool) -> Text {
 }
 
 /// The account is not in the directory any more.
-pub fn account_gone() -> Text {
-    Text::plain("Okta no longer has that account, so nothing was changed.")
+pub fn account_gone(terms: Terms) -> Text {
+    Text::plain(format!("{} no longer has that account, so nothing was changed.", terms.name))
 }
 
 /// Returns the reason that is recorded for a person kept by one click.
@@ -313,9 +314,12 @@ pub fn nothing_to_undo(whom: Text) -> Text {
     whom.then(" was not suspended by this request, so there is nothing to restore. Nothing was changed.")
 }
 
-/// Okta can't be read in time for the answer.
-pub fn cant_look_up() -> Text {
-    Text::plain("I can't read the account from Okta now, so nothing was changed. Please try again.")
+/// The provider can't be read in time for the answer.
+pub fn cant_look_up(terms: Terms) -> Text {
+    let provider = terms.name;
+    Text::plain(format!(
+        "I can't read the account from {provider} now, so nothing was changed. Please try again."
+    ))
 }
 
 /// The bot ends, or goes on by another configuration, before it had the answer.

@@ -35,7 +35,7 @@ pub fn menu(view: &View, candidate: &Candidate) -> Menu {
         items.push(item(RowAction::Restore, "Restore access…"));
     }
     if let Some(link) = view.links.get(&candidate.position) {
-        items.push(MenuItem { url: Some(link.clone()), ..item(RowAction::Console, "Open in Okta") });
+        items.push(MenuItem { url: Some(link.clone()), ..item(RowAction::Console, view.terms.open) });
     }
     Menu { action: entry(RowAction::Details).id(), items, confirm: None }
 }

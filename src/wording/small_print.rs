@@ -15,11 +15,12 @@ pub(crate) fn text(view: &View, page: usize, pages: usize) -> Text {
     if pages > 1 {
         parts.push(format!("page {} of {pages}", page + 1));
     }
+    let not_suspendable = format!("in a status that {} can't suspend", view.terms.name);
     for (count, what) in [
         (counts.active, "active"),
         (counts.in_grace, "in a grace period"),
         (counts.exempt, "exempt or protected"),
-        (counts.not_suspendable, "in a status that Okta can't suspend"),
+        (counts.not_suspendable, not_suspendable.as_str()),
         (counts.unknown, "could not be judged"),
         (counts.waiting, "already asked about"),
     ] {

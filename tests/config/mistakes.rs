@@ -3,7 +3,7 @@
 use super::{bad, bad_line};
 
 /// A line in a policy, and the sentence for it after `bot.toml:7:`.
-const BAD_LINES: [(&str, &str); 50] = [
+const BAD_LINES: [(&str, &str); 51] = [
     (
         "inactive_afer = \"7d\"",
         r#"1: unknown key "inactive_afer" in [[policy]]; did you mean "inactive_after"?"#,
@@ -137,6 +137,7 @@ const BAD_LINES: [(&str, &str); 50] = [
     ),
     ("watch_suspended_for = 30", "23: watch_suspended_for must be a text such as \"7d\", not a number"),
     ("second_look = \"yes\"", "15: second_look must be true or false, not a text"),
+    ("provider = \"entra\"", r#"12: provider is "entra", but the configuration has "okta""#),
     ("user_type = \"\"", "13: user_type is empty; give it a value or leave it out"),
     (
         "okta_user_type_id = \"contractor\"",

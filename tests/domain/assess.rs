@@ -1,7 +1,7 @@
 //! Who is inactive: every answer, each signal, each missing date, each grace, the second look.
 
 use chrono::Duration;
-use inactive_contractors::domain::account::{Account, AccountStatus, Reading, UserType};
+use inactive_contractors::domain::account::{Account, AccountStatus, NotSuspendable, Reading, UserType};
 use inactive_contractors::domain::assess::{
     Assessment, Grace, Signal, Standing, assess, left_alone_until, needs_second_look, settled,
 };
@@ -92,6 +92,20 @@ fn one_second_less_than_the_period_is_active() {
     let account =
         Account { last_sign_in: Reading::At(now() - days(7) + Duration::seconds(1)), ..contractor("kim") };
     assert_eq!(judge(&account), "active by SignIn");
+}
+
+#[test]
+fn where_signs_of_life_show_late_nobody_is_idle_before_they_would_show() {
+    let account = contractor("kim");
+    let late = |lag| Standing { evidence_lag: lag, ..Standing::plain() };
+    let Assessment::Candidate(evidence) = assess(&account, &Standing::plain(), &rule(), now()) else {
+        panic!("idle for long")
+    };
+    let idle_for = now() - evidence.idle.since;
+    let slack = idle_for - Duration::seconds(evidence.inactive_after_s);
+    let judge = |lag| assess(&account, &late(lag), &rule(), now());
+    assert!(matches!(judge(slack), Assessment::Candidate(_)));
+    assert!(matches!(judge(slack + Duration::seconds(1)), Assessment::Active(_)));
 }
 
 #[test]
@@ -284,14 +298,14 @@ fn the_evidence_says_what_was_seen() {
 #[test]
 fn only_an_active_account_can_be_suspended() {
     let table = [
-        AccountStatus::Staged,
-        AccountStatus::Provisioned,
-        AccountStatus::Recovery,
-        AccountStatus::PasswordExpired,
-        AccountStatus::LockedOut,
+        AccountStatus::other(NotSuspendable::NotActivated, "STAGED"),
+        AccountStatus::other(NotSuspendable::NotActivated, "PROVISIONED"),
+        AccountStatus::other(NotSuspendable::NeedsReset, "RECOVERY"),
+        AccountStatus::other(NotSuspendable::NeedsReset, "PASSWORD_EXPIRED"),
+        AccountStatus::other(NotSuspendable::NeedsReset, "LOCKED_OUT"),
         AccountStatus::Suspended,
-        AccountStatus::Deprovisioned,
-        AccountStatus::Other("ACTIVE".into()),
+        AccountStatus::other(NotSuspendable::Deactivated, "DEPROVISIONED"),
+        AccountStatus::other(NotSuspendable::Unknown, "ACTIVE"),
     ];
     for status in table {
         let account = Account { status: status.clone(), ..contractor("kim") };

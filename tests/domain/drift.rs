@@ -1,11 +1,14 @@
 //! What a look at a suspended account finds, and what follows from it.
 
 use chrono::{DateTime, Duration, Utc};
-use inactive_contractors::domain::account::{AccountId, AccountStatus, Changer, Reading, StatusChange};
+use inactive_contractors::domain::account::{
+    AccountId, AccountStatus, Changer, NotSuspendable, Reading, StatusChange,
+};
 use inactive_contractors::domain::audit::{Action, Subject};
 use inactive_contractors::domain::drift::{
     Back, End, FIRST_LOOK_AFTER, Finding, Log, Ours, SKEW, Seen, Step, Watch, find, needs_log, step,
 };
+use inactive_contractors::domain::provider::ProviderName;
 
 use crate::fixture::now;
 
@@ -21,6 +24,7 @@ fn watch() -> Watch {
     Watch {
         id: 1,
         request: 7,
+        provider: ProviderName::default(),
         account: Subject { id: AccountId("00ukim".into()), login: "kim@contractors.example".into() },
         name: "Kim".into(),
         suspended_at: suspended_at(),
@@ -71,23 +75,50 @@ fn an_account_that_came_back_is_told_with_who_did_it_and_when() {
     }
 }
 
+/// What a provider that doesn't date its statuses shows.
+fn undated(log: Log) -> Seen {
+    Seen::Account { status: AccountStatus::Active, status_changed: Reading::Never, log }
+}
+
+#[test]
+fn without_a_date_the_log_says_when_and_its_silence_is_waited_out() {
+    let found = back(find(&watch(), Ours::Never, undated(says(import())), now()));
+    assert_eq!((found.by, found.at), (import(), brought_back()));
+    let silent = |failures| {
+        let watch = Watch { failures, ..watch() };
+        find(&watch, Ours::Never, undated(Log::Says(None)), now() + Duration::days(1))
+    };
+    assert!((0..4).all(|failures| is_not_told(&silent(failures))));
+    let found = back(silent(4));
+    assert_eq!((found.by, found.at), (Changer::Unknown, now() + Duration::days(1)), "when it was seen");
+}
+
 #[test]
 fn every_status_is_told_apart() {
     let find = |status| find(&watch(), Ours::Never, seen(status, says(import())), now());
     assert_eq!(find(AccountStatus::Suspended), Finding::StillSuspended);
-    assert_eq!(find(AccountStatus::Deprovisioned), Finding::Deactivated);
-    for status in [AccountStatus::Suspended, AccountStatus::Deprovisioned, AccountStatus::Other("NEW".into())]
-    {
+    assert_eq!(
+        find(AccountStatus::other(NotSuspendable::Deactivated, "DEPROVISIONED")),
+        Finding::Deactivated
+    );
+    for status in [
+        AccountStatus::Suspended,
+        AccountStatus::other(NotSuspendable::Deactivated, "DEPROVISIONED"),
+        AccountStatus::other(NotSuspendable::Unknown, "NEW"),
+    ] {
         assert!(!needs_log(&status), "{status:?}: nobody brought it back");
     }
-    assert!(is_not_told(&find(AccountStatus::Other("NEW".into()))), "unknown is not fine, and not back");
+    assert!(
+        is_not_told(&find(AccountStatus::other(NotSuspendable::Unknown, "NEW"))),
+        "unknown is not fine, and not back"
+    );
     for status in [
         AccountStatus::Active,
-        AccountStatus::Staged,
-        AccountStatus::Provisioned,
-        AccountStatus::Recovery,
-        AccountStatus::PasswordExpired,
-        AccountStatus::LockedOut,
+        AccountStatus::other(NotSuspendable::NotActivated, "STAGED"),
+        AccountStatus::other(NotSuspendable::NotActivated, "PROVISIONED"),
+        AccountStatus::other(NotSuspendable::NeedsReset, "RECOVERY"),
+        AccountStatus::other(NotSuspendable::NeedsReset, "PASSWORD_EXPIRED"),
+        AccountStatus::other(NotSuspendable::NeedsReset, "LOCKED_OUT"),
     ] {
         assert!(needs_log(&status));
         assert_eq!(back(find(status.clone())).status, status);

@@ -9,6 +9,7 @@ use inactive_contractors::domain::exemption::{
     End, Granted, REASON_MAX, Refusal, START_AHEAD_MAX, Wish, check, strongest,
 };
 use inactive_contractors::domain::policy::OwnAccounts;
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::restoration::{
     self, Restoration, RestorationState, Skip, Step, restore_by, step,
 };
@@ -24,6 +25,7 @@ fn now() -> DateTime<Utc> {
 fn wish() -> Wish {
     Wish {
         policy: "contractors".into(),
+        provider: ProviderName::default(),
         account: Subject { id: AccountId("00u1".into()), login: "kim@ext.example".into() },
         email: Some("kim@mail.example".into()),
         by: Person {
@@ -67,6 +69,7 @@ fn granted(id: i64, account: &str, starts_in: i64, ends_in: i64) -> Granted {
     Granted {
         id,
         policy: wish.policy,
+        provider: ProviderName::default(),
         account: Subject { id: AccountId(account.into()), ..wish.account },
         by: wish.by,
         reason: wish.reason,
@@ -142,6 +145,7 @@ fn due(attempts: u32) -> Restoration {
 fn restoration(state: RestorationState) -> Restoration {
     let wish = restoration::Wish {
         policy: "contractors".into(),
+        provider: ProviderName::default(),
         request: None,
         account: wish().account,
         name: "Kim".into(),
@@ -282,6 +286,7 @@ fn what_has_ended_takes_no_step() {
 fn a_wish_is_proven_by_its_own_event_of_the_trail_and_no_other() {
     let wish = restoration::Wish {
         policy: "contractors".into(),
+        provider: ProviderName::default(),
         request: Some(7),
         account: wish().account,
         name: "Kim".into(),

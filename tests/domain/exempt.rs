@@ -1,6 +1,6 @@
 //! Protections and exemptions: each one, their order, and that they only ever subtract.
 
-use inactive_contractors::domain::account::{Account, AccountStatus, Reading};
+use inactive_contractors::domain::account::{Account, AccountStatus, NotSuspendable, Reading};
 use inactive_contractors::domain::assess::{Assessment, Exemption, Standing, assess};
 use inactive_contractors::domain::policy::Rule;
 use inactive_contractors::domain::sighting::{SecondLook, Sighting};
@@ -56,7 +56,10 @@ fn protections_come_first_and_in_their_order() {
 #[test]
 fn an_exemption_is_named_before_a_status_or_an_unreadable_date() {
     let standing = Standing { admin_role: true, ..Standing::plain() };
-    let locked = Account { status: AccountStatus::LockedOut, ..contractor("kim") };
+    let locked = Account {
+        status: AccountStatus::other(NotSuspendable::NeedsReset, "LOCKED_OUT"),
+        ..contractor("kim")
+    };
     let broken = Account { created: Reading::Never, ..contractor("kim") };
     let employee = Account { user_type: Some("employee".into()), ..contractor("kim") };
     assert_eq!(exemption(&locked, &standing, &rule()), Some(Exemption::AdminRole));
@@ -162,7 +165,11 @@ impl Dice {
 
     fn account(&mut self) -> Account {
         Account {
-            status: self.pick(&[AccountStatus::Active, AccountStatus::Active, AccountStatus::LockedOut]),
+            status: self.pick(&[
+                AccountStatus::Active,
+                AccountStatus::Active,
+                AccountStatus::other(NotSuspendable::NeedsReset, "LOCKED_OUT"),
+            ]),
             in_transition: self.0.u8(..10) == 0,
             user_type: self.pick(&[Some("Contractor".into()), Some("contractor".into()), None]),
             email: self.pick(&[None, Some("kim@mail.example".into())]),

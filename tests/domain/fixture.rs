@@ -9,6 +9,7 @@ use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
 use inactive_contractors::domain::plan::Guard;
 use inactive_contractors::domain::policy::{ExemptAttribute, Policy, Rule};
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Decision, Request, RequestState, list_hash};
 use inactive_contractors::domain::settings::{Limits, People, Schedule};
 use inactive_contractors::domain::sighting::SecondLook;
@@ -57,6 +58,7 @@ pub fn contractor(name: &str) -> Account {
 /// Idle for 7 days; new accounts have 14 days, restored ones 10; no second look; nobody exempt.
 pub fn rule() -> Rule {
     Rule {
+        provider: ProviderName::default(),
         user_type: UserType::Profile("contractor".into()),
         inactive_after: days(7).into(),
         new_account_grace: days(14).into(),

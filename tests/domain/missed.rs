@@ -5,6 +5,7 @@ use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::audit::Subject;
 use inactive_contractors::domain::drift::{FIRST_LOOK_AFTER, LOG_LAG_MAX, Watch};
 use inactive_contractors::domain::missed::{Checked, Missed, found, is_due, missed};
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::sighting::{SecondLook, Sighting, Sign, Way};
 
 use crate::fixture::{days, now, rule};
@@ -14,6 +15,7 @@ fn watch() -> Watch {
     Watch {
         id: 1,
         request: 7,
+        provider: ProviderName::default(),
         account: Subject { id: AccountId("00ukim".into()), login: "kim@contractors.example".into() },
         name: "Kim".into(),
         suspended_at: now(),
@@ -31,9 +33,12 @@ fn in_log(at: DateTime<Utc>) -> SecondLook {
 
 #[test]
 fn a_suspension_is_checked_once_when_the_log_has_caught_up() {
-    assert!(!is_due(&watch(), now() + LOG_LAG_MAX - Duration::seconds(1)));
-    assert!(is_due(&watch(), now() + LOG_LAG_MAX) && FIRST_LOOK_AFTER >= LOG_LAG_MAX);
-    assert!(!is_due(&Watch { checked: true, ..watch() }, now() + days(1)));
+    assert!(!is_due(&watch(), Duration::zero(), now() + LOG_LAG_MAX - Duration::seconds(1)));
+    assert!(is_due(&watch(), Duration::zero(), now() + LOG_LAG_MAX) && FIRST_LOOK_AFTER >= LOG_LAG_MAX);
+    let day = days(1);
+    assert!(!is_due(&watch(), day, now() + day - Duration::seconds(1)), "the account's record is a day late");
+    assert!(is_due(&watch(), day, now() + day));
+    assert!(!is_due(&Watch { checked: true, ..watch() }, Duration::zero(), now() + days(1)));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a sweep may say: the counts, the order, and every guard just below, at and above its threshold.
 
-use inactive_contractors::domain::account::{Account, AccountStatus};
+use inactive_contractors::domain::account::{Account, AccountStatus, NotSuspendable};
 use inactive_contractors::domain::assess::{Assessment, Exemption, Grace, Idle, Signal};
 use inactive_contractors::domain::plan::{Assessed, Counts, Guard, Past, Plan, Verdict, plan};
 use inactive_contractors::domain::policy::Policy;
@@ -88,7 +88,7 @@ fn each_answer_has_its_count_and_they_add_up_to_the_population() {
         (4, active()),
         (5, Assessment::InGrace { idle: idle(9), grace: Grace::NewAccount, until: now() }),
         (6, Assessment::Exempt(Exemption::AdminRole)),
-        (7, Assessment::NotSuspendable(AccountStatus::LockedOut)),
+        (7, Assessment::NotSuspendable(AccountStatus::other(NotSuspendable::NeedsReset, "LOCKED_OUT"))),
         (8, unknown()),
         (9, Assessment::OtherType(None)),
     ]);
@@ -117,7 +117,10 @@ fn candidates_come_first_and_the_longest_idle_first_whatever_the_order_they_came
     let mut all = vec![
         assessed("other", Assessment::OtherType(None)),
         assessed("active", active()),
-        assessed("locked", Assessment::NotSuspendable(AccountStatus::LockedOut)),
+        assessed(
+            "locked",
+            Assessment::NotSuspendable(AccountStatus::other(NotSuspendable::NeedsReset, "LOCKED_OUT")),
+        ),
         assessed("exempt", Assessment::Exempt(Exemption::BreakGlass)),
         assessed("new", Assessment::InGrace { idle: idle(9), grace: Grace::NewAccount, until: now() }),
         assessed("odd", unknown()),

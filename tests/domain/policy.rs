@@ -61,6 +61,15 @@ fn another_user_type_never_narrows() {
 }
 
 #[test]
+fn another_provider_never_narrows_and_the_first_one_leaves_no_mark_in_what_is_stored() {
+    let other = Rule { provider: "entra".into(), ..full() };
+    assert!(!other.only_narrows(&full()) && !full().only_narrows(&other));
+    assert_ne!(other.fingerprint(), full().fingerprint());
+    let stored = |rule: &Rule| serde_json::to_value(rule).unwrap().get("provider").cloned();
+    assert_eq!((stored(&full()), stored(&other)), (None, Some("entra".into())));
+}
+
+#[test]
 fn a_change_that_narrows_here_and_widens_there_does_not_narrow() {
     let mixed = Rule { inactive_after: days(30).into(), exempt_logins: Vec::new(), ..full() };
     assert!(!mixed.only_narrows(&full()));

@@ -8,8 +8,10 @@ use chrono::Duration;
 use inactive_contractors::clock::Clock;
 use inactive_contractors::domain::account::{AccountId, UserType};
 use inactive_contractors::domain::policy::Rule;
-use inactive_contractors::identity::okta::{Credential, Okta, Probe};
-use inactive_contractors::identity::{Changer, IdentityError, IdentityProvider};
+use inactive_contractors::identity::okta::{Credential, Okta};
+use inactive_contractors::identity::{
+    ActivityLog, Changer, Directory, IdentityError, Lifecycle, Monitored, Probe,
+};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey};
 

@@ -2,7 +2,9 @@
 
 use chrono::Duration;
 use inactive_contractors::domain::account::{AccountId, AccountStatus};
-use inactive_contractors::identity::{Changer, IdentityError, IdentityProvider, StatusChange};
+use inactive_contractors::identity::{
+    ActivityLog, Changer, Directory, IdentityError, Lifecycle, StatusChange,
+};
 
 use crate::fake::okta::{Fault, Person, Status};
 use crate::world::{World, world};

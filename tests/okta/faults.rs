@@ -5,7 +5,7 @@ use std::time::Duration as StdDuration;
 use chrono::Duration;
 use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::policy::Rule;
-use inactive_contractors::identity::{IdentityError, IdentityProvider};
+use inactive_contractors::identity::{ActivityLog, Directory, IdentityError, Lifecycle};
 use inactive_contractors::scheduler::Class;
 
 use crate::fake::okta::{Bucket, Fault, Status};

@@ -8,11 +8,11 @@ use axum::response::AppendHeaders;
 use axum::routing::get;
 use chrono::{DateTime, Duration, Utc};
 use inactive_contractors::clock::Clock;
-use inactive_contractors::domain::account::{AccountId, AccountStatus, Reading, UserType};
+use inactive_contractors::domain::account::{AccountId, AccountStatus, NotSuspendable, Reading, UserType};
 use inactive_contractors::domain::policy::{ExemptAttribute, Rule};
 use inactive_contractors::domain::sighting::{SecondLook, Way};
 use inactive_contractors::identity::okta::{Credential, Okta};
-use inactive_contractors::identity::{IdentityError, IdentityProvider, Looks, SecondLooks};
+use inactive_contractors::identity::{ActivityLog, Directory, IdentityError, Looks, Monitored, SecondLooks};
 use serde_json::{Value, json};
 
 use crate::fake::okta::{FakeOkta, Fault, Party, Person, Status};
@@ -46,7 +46,10 @@ async fn accounts_that_cannot_be_suspended_are_listed_and_deactivated_ones_are_n
     let statuses: Vec<AccountStatus> =
         list(&world.okta, &rule()).await.unwrap().0.into_iter().map(|account| account.status).collect();
     assert_eq!(statuses.len(), 2);
-    assert!(statuses.contains(&AccountStatus::LockedOut) && statuses.contains(&AccountStatus::Suspended));
+    assert!(
+        statuses.contains(&AccountStatus::other(NotSuspendable::NeedsReset, "LOCKED_OUT"))
+            && statuses.contains(&AccountStatus::Suspended)
+    );
 }
 
 #[tokio::test]

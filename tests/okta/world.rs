@@ -7,8 +7,9 @@ use inactive_contractors::clock::Clock;
 use inactive_contractors::domain::account::{Account, AccountId, UserType};
 use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::policy::Rule;
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::identity::okta::{Credential, Okta, Settings};
-use inactive_contractors::identity::{IdentityError, IdentityProvider};
+use inactive_contractors::identity::{Directory, IdentityError};
 
 use crate::fake::clock::FakeClock;
 use crate::fake::gate::Gate;
@@ -95,6 +96,7 @@ impl World {
 
 pub fn rule() -> Rule {
     Rule {
+        provider: ProviderName::default(),
         user_type: UserType::Profile("contractor".into()),
         inactive_after: Duration::days(7).into(),
         new_account_grace: Duration::days(14).into(),

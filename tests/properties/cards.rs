@@ -10,6 +10,7 @@ use inactive_contractors::domain::candidate::Candidate;
 use inactive_contractors::domain::deciders::{Deciders, Unable};
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Decision, Request};
+use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::wording::card::card;
 use inactive_contractors::wording::card_view::{Before, View};
 use inactive_contractors::wording::{answers, layout, notices};
@@ -111,6 +112,7 @@ fn the_bots_own_cards_hold_hostile_people() {
         let before = Before { denied, ..Before::default() };
         for page in 0..people.len().div_ceil(ROOM.card_rows).max(1) {
             accepted(&card(&View {
+                terms: TERMS,
                 paused: None,
                 deciders: Some(&deciders),
                 by_email: &by_email,

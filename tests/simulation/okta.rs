@@ -14,13 +14,18 @@ use inactive_contractors::domain::account::{
 };
 use inactive_contractors::domain::policy::Rule;
 use inactive_contractors::domain::sighting::{SecondLook, Sighting};
+use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::identity::{
-    FreshLook, IdentityError, IdentityProvider, LogRead, Looks, Protected, Reference, TakeAccount,
+    ActivityLog, Directory, FreshLook, IdentityError, IdentityProvider, Lifecycle, LogRead, Looks, Monitored,
+    Probe, Protected, Reference, TakeAccount, Terms, Traffic,
 };
 
 use crate::fate::Fate;
 
 type Answer<T> = Result<T, IdentityError>;
+
+/// The log goes back so far.
+const LOG_KEPT: Duration = Duration::days(90);
 
 /// How long the search index is behind at most.
 const INDEX_LAG_S: usize = 90;
@@ -324,11 +329,7 @@ pub fn changed(at: DateTime<Utc>, what: &str, by: Changer) -> StatusChange {
 }
 
 #[async_trait]
-impl IdentityProvider for Okta {
-    fn clock_ahead(&self) -> Option<Duration> {
-        Some(Duration::zero())
-    }
-
+impl Directory for Okta {
     async fn list(&self, rule: &Rule, take: &mut TakeAccount<'_>) -> Answer<u32> {
         self.read_fault().await?;
         let now = self.fate.now();
@@ -350,27 +351,13 @@ impl IdentityProvider for Okta {
         Ok(Protected { admins: admins.collect(), ..Protected::default() })
     }
 
-    async fn second_look(&self, asked: &Looks) -> LogRead {
-        let mut read = LogRead::default();
-        for (account, since) in asked {
-            let since = since.unwrap_or(self.fate.now() - Duration::days(90));
-            let person = self.read_fault().await.and_then(|()| self.find(account));
-            read.looks.insert(account.clone(), person.map(|person| in_log(&person, since)));
-        }
-        read
-    }
-
-    async fn confirm(&self, account: &AccountId, _: &Rule) -> Answer<Account> {
-        self.read(account).await
-    }
-
     async fn look(
         &self,
         account: &AccountId,
         rule: &Rule,
         since: Option<DateTime<Utc>>,
     ) -> Answer<FreshLook> {
-        let since = since.unwrap_or(self.fate.now() - Duration::days(90));
+        let since = since.unwrap_or(self.fate.now() - LOG_KEPT);
         self.fate.place("before a look in Okta").await;
         self.read_fault().await?;
         let person = self.find(account)?;
@@ -393,15 +380,56 @@ impl IdentityProvider for Okta {
         })
     }
 
+    async fn confirm(&self, account: &AccountId, _: &Rule) -> Answer<Account> {
+        self.read(account).await
+    }
+
     async fn read(&self, account: &AccountId) -> Answer<Account> {
         self.read_fault().await?;
         Ok(self.find(account)?.account())
     }
 
-    async fn reach(&self) -> Answer<()> {
-        Ok(())
+    async fn find(&self, who: &str, _: &Rule) -> Answer<Vec<Account>> {
+        self.read_fault().await?;
+        let org = self.org();
+        let found =
+            org.people.iter().filter(|person| !person.gone && (person.login == who || person.id == who));
+        Ok(found.map(Person::account).collect())
     }
 
+    fn console_link(&self, _: &AccountId) -> Option<String> {
+        None
+    }
+}
+
+#[async_trait]
+impl ActivityLog for Okta {
+    async fn second_look(&self, asked: &Looks) -> LogRead {
+        let mut read = LogRead::default();
+        for (account, since) in asked {
+            let since = since.unwrap_or(self.fate.now() - LOG_KEPT);
+            let person = self.read_fault().await.and_then(|()| self.find(account));
+            read.looks.insert(account.clone(), person.map(|person| in_log(&person, since)));
+        }
+        read
+    }
+
+    async fn last_change(&self, account: &AccountId, since: DateTime<Utc>) -> Answer<Option<StatusChange>> {
+        self.read_fault().await?;
+        Ok(self.find(account)?.changes.into_iter().rfind(|change| change.at >= since))
+    }
+
+    fn log_kept(&self) -> Duration {
+        LOG_KEPT
+    }
+
+    fn evidence_lag(&self) -> Duration {
+        Duration::zero()
+    }
+}
+
+#[async_trait]
+impl Lifecycle for Okta {
     async fn turn_to_change(&self) -> Answer<()> {
         Ok(())
     }
@@ -421,22 +449,30 @@ impl IdentityProvider for Okta {
         let find = |okta: &Okta, account: &str, _| okta.find(&AccountId(account.to_owned())).map(drop);
         self.call(account, find, None).await.map(|()| None)
     }
+}
 
-    async fn last_change(&self, account: &AccountId, since: DateTime<Utc>) -> Answer<Option<StatusChange>> {
-        self.read_fault().await?;
-        Ok(self.find(account)?.changes.into_iter().rfind(|change| change.at >= since))
+#[async_trait]
+impl Monitored for Okta {
+    async fn reach(&self) -> Answer<()> {
+        Ok(())
     }
 
-    fn console_link(&self, _: &AccountId) -> Option<String> {
-        None
+    fn clock_ahead(&self) -> Option<Duration> {
+        Some(Duration::zero())
     }
 
-    async fn find(&self, who: &str, _: &Rule) -> Answer<Vec<Account>> {
-        self.read_fault().await?;
-        let org = self.org();
-        let found =
-            org.people.iter().filter(|person| !person.gone && (person.login == who || person.id == who));
-        Ok(found.map(Person::account).collect())
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
+
+    async fn probe(&self, _: &[&Rule]) -> Vec<Probe> {
+        Vec::new()
+    }
+}
+
+impl IdentityProvider for Okta {
+    fn terms(&self) -> Terms {
+        TERMS
     }
 }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 use inactive_contractors::chat::{Ack, Connection, Handler, Inbound, Prepared, Response};
 use inactive_contractors::clock::Clock;
 use inactive_contractors::domain::policy::Policy;
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::engine::Engine;
+use inactive_contractors::identity::IdentityProvider;
 use inactive_contractors::services::Parts;
 use inactive_contractors::store::{Store, Writer};
 use tokio::runtime::{Builder, Runtime};
@@ -56,8 +58,9 @@ impl Process {
             (store, clock)
         };
         let (sender, connection) = watch::channel(Connection::Connected);
-        let (chat, identity) = (Arc::new(slack.clone()), Arc::new(okta.clone()));
-        let parts = Parts { store, chat, identity, clock, policies, concurrency: CONCURRENCY, connection };
+        let okta: Arc<dyn IdentityProvider> = Arc::new(okta.clone());
+        let (chat, providers) = (Arc::new(slack.clone()), [(ProviderName::default(), okta)].into());
+        let parts = Parts { store, chat, providers, clock, policies, concurrency: CONCURRENCY, connection };
         let engine = Arc::new(Engine::new(parts, Arc::default()));
         let stop = CancellationToken::new();
         let work = runtime.spawn(Arc::clone(&engine).run(stop.clone()));

@@ -5,6 +5,7 @@ use inactive_contractors::domain::attempt::Proof;
 use inactive_contractors::domain::audit::Subject;
 use inactive_contractors::domain::candidate::Step;
 use inactive_contractors::domain::exemption::{End, Wish};
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::restoration::{self, RestorationState};
 use inactive_contractors::store::{AskedFor, AuditQuery, Exempted, Notice, Store};
 
@@ -13,6 +14,7 @@ use crate::harness::{Bench, POLICY, actions, approved, at, events, id, person};
 fn wish(name: &str, from_minute: i64, to_minute: i64) -> Wish {
     Wish {
         policy: POLICY.to_owned(),
+        provider: ProviderName::default(),
         account: Subject { id: id(name), login: format!("{name}@contractor.example") },
         email: None,
         by: person("ann"),
@@ -148,6 +150,7 @@ async fn an_exemption_that_comes_right_before_the_intent_stops_it() {
 fn restore(name: &str) -> restoration::Wish {
     restoration::Wish {
         policy: POLICY.to_owned(),
+        provider: ProviderName::default(),
         request: None,
         account: Subject { id: id(name), login: format!("{name}@contractor.example") },
         name: name.to_owned(),

@@ -11,6 +11,7 @@ use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::keep::KeptUntil;
 use inactive_contractors::domain::plan::{Counts, Verdict};
 use inactive_contractors::domain::policy::{OwnAccounts, Rule};
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Input, Verb, Voter};
 use inactive_contractors::domain::sighting::SecondLook;
 use inactive_contractors::domain::snapshot::Shown;
@@ -72,6 +73,7 @@ pub fn person(name: &str) -> Person {
 
 pub fn rule() -> Rule {
     Rule {
+        provider: ProviderName::default(),
         user_type: UserType::Profile("Contractor".to_owned()),
         inactive_after: Duration::days(30).into(),
         new_account_grace: Duration::days(7).into(),

@@ -3,6 +3,7 @@
 use chrono::Duration;
 use inactive_contractors::domain::account::UserType;
 use inactive_contractors::domain::plan::{Guard, Verdict};
+use inactive_contractors::domain::policy::Rule;
 use inactive_contractors::domain::request::{Decision, RequestState};
 use inactive_contractors::domain::sweep::{Trigger, slot_key};
 use inactive_contractors::store::{NewSweep, Notice, StartedSweep, StoreError, SweepState};
@@ -204,10 +205,15 @@ async fn the_past_counts_finished_and_held_sweeps_of_the_same_type() {
     let failed = start(&store, scheduled(2)).await;
     store.fail_sweep(failed, "no answer", at(3)).await.unwrap();
 
-    let past = store.past(POLICY, &rule().user_type).await.unwrap();
+    let past = store.past(POLICY, &rule()).await.unwrap();
     assert_eq!((past.previous_population, past.recent_candidates), (Some(40), vec![2, 1]));
-    let other = store.past(POLICY, &UserType::Profile("Temp".to_owned())).await.unwrap();
-    assert_eq!(other.previous_population, None);
+    let of_others = [
+        Rule { user_type: UserType::Profile("Temp".to_owned()), ..rule() },
+        Rule { provider: "entra".into(), ..rule() },
+    ];
+    for other in of_others {
+        assert_eq!(store.past(POLICY, &other).await.unwrap().previous_population, None);
+    }
 }
 
 #[tokio::test]

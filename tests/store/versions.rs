@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use inactive_contractors::domain::audit::Action;
 use inactive_contractors::domain::candidate::Step;
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Became, Decision};
 use inactive_contractors::store::{AuditQuery, MessageRow, Notice, Store, SweepState};
 
@@ -23,6 +24,7 @@ const VERSIONS: &[&str] = &[
     include_str!("versions/v8.sql"),
     include_str!("versions/v9.sql"),
     include_str!("versions/v10.sql"),
+    include_str!("versions/v11.sql"),
 ];
 
 #[tokio::test]
@@ -56,12 +58,25 @@ async fn every_version_opens_with_its_rows() {
         let restored = store.restored_by_us(vec![id("kim")]).await.unwrap();
         assert_eq!((kim.len(), restored.len()), if version > 1 { (1, 1) } else { (0, 0) });
 
+        // Whose account each row is about: Okta's, in every row from before there was another provider.
+        let other = ProviderName::from(if version > 10 { "entra" } else { "okta" });
+        let lee = store.exemptions_of(&id("lee")).await.unwrap();
+        let restoration = store.restoration(1).await.unwrap().map(|one| one.wish.provider);
+        let of =
+            (kim.iter().map(|one| &one.provider).collect(), lee.iter().map(|one| &one.provider).collect());
+        let okta = ProviderName::default();
+        let expected = if version > 1 { (vec![&okta], vec![&other]) } else { (vec![], vec![]) };
+        assert_eq!((of, restoration), (expected, (version > 1).then(|| other.clone())));
+        let asked = store.request_alone(4).await.unwrap().map(|request| request.rule.provider);
+        assert_eq!(asked, Some(other.clone()));
+
         let draft = store.review(5, "Uann").await.unwrap().unwrap().draft;
         assert_eq!(draft.map(|draft| draft.keep.len()), (version > 2).then_some(1));
         // Suspensions from before there were watches are watched from then on.
         let watched = store.watch_is_due(POLICY, at(60)).await.unwrap();
         let drifted = store.drift_batch(1).await.unwrap();
         assert_eq!((watched, drifted.len()), if version > 3 { (false, 1) } else { (true, 0) });
+        assert!(drifted.iter().all(|one| one.watch.provider == other));
         let homes = store.homes(at(0)).await.unwrap();
         assert_eq!(homes.len(), usize::from(version > 4));
 

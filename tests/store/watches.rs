@@ -7,6 +7,7 @@ use inactive_contractors::domain::audit::{Action, Subject};
 use inactive_contractors::domain::candidate::Step;
 use inactive_contractors::domain::drift::{Log, Seen};
 use inactive_contractors::domain::plan::Verdict;
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::restoration::{self, Wish};
 use inactive_contractors::store::{AskedFor, AuditQuery, Notice, Store};
 
@@ -101,6 +102,7 @@ async fn a_restoration_of_ours_that_came_in_between_is_no_drift() {
     for name in ["kim", "lee"] {
         let wish = Wish {
             policy: POLICY.to_owned(),
+            provider: ProviderName::default(),
             request: Some(request),
             account: Subject { id: id(name), login: format!("{name}@contractor.example") },
             name: name.to_owned(),

@@ -41,7 +41,7 @@ pub fn patience() -> Patience {
             drain: ms(1000),
         },
         connect_pause: ms(20),
-        okta_request: ms(600),
+        provider_request: ms(600),
     }
 }
 

@@ -11,10 +11,12 @@ use inactive_contractors::domain::pause::Pause;
 use inactive_contractors::domain::person::Stranger;
 use inactive_contractors::domain::plan::{Assessed, Counts, Guard, Plan, Verdict};
 use inactive_contractors::domain::progress::Progress;
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Decision, Refusal, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip, Wish};
 use inactive_contractors::domain::when::Misread;
 use inactive_contractors::identity::IdentityError;
+use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::identity::watched::{LastAnswer, Problem};
 use inactive_contractors::wording::exemptions;
 use inactive_contractors::wording::exemptions::NotRestored;
@@ -110,8 +112,8 @@ async fn every_other_note_is_a_sentence() {
         refusals::undone_already(whom(), &alice(), true),
         refusals::undone_already(whom(), &alice(), false),
         refusals::nothing_to_undo(whom()),
-        refusals::account_gone(),
-        refusals::cant_look_up(),
+        refusals::account_gone(TERMS),
+        refusals::cant_look_up(TERMS),
         refusals::ask_again(),
         refusals::busy(40),
         exemptions::restore_asked(&account(NAMES[1]), None, at(0) + days(7)),
@@ -128,8 +130,11 @@ async fn every_other_note_is_a_sentence() {
         NotRestored::ReasonTooLong,
         NotRestored::NoEmail,
     ];
-    let texts =
-        why.into_iter().zip(NAMES).map(|(why, name)| exemptions::not_restored(&account(name), why)).collect();
+    let texts = why
+        .into_iter()
+        .zip(NAMES)
+        .map(|(why, name)| exemptions::not_restored(&account(name), why, TERMS))
+        .collect();
     notes(&mut desk, "not_restored", texts).await;
     desk.message_is("database_lost", &notices::database_lost()).await;
     desk.message_is("usage", &answers::usage("Usage: exempt <PERSON>\n\n  <PERSON>  Whom")).await;
@@ -200,7 +205,7 @@ async fn sweeps_that_ask_nothing_say_why() {
         notices::sweep_late("contractors", at(0)),
         notices::channel_unusable("contractors", "C0OPS", EVIL),
     ];
-    cards.extend(guards.iter().map(|guard| notices::sweep_refused("contractors", guard)));
+    cards.extend(guards.iter().map(|guard| notices::sweep_refused("contractors", guard, TERMS)));
     let all_active = Counts { population: 40, active: 40, ..Counts::default() };
     cards.push(notices::no_candidates("contractors", &rule(), all_active));
     let mut said = String::new();
@@ -244,6 +249,7 @@ async fn exemptions_and_restorations_are_told() {
         let account = contractor("kim");
         let wish = Wish {
             policy: "contractors".into(),
+            provider: ProviderName::default(),
             request: Some(7),
             account: Subject { id: account.id, login: account.login },
             name: name.into(),
@@ -251,7 +257,7 @@ async fn exemptions_and_restorations_are_told() {
             reason: EVIL.into(),
         };
         let restoration = Restoration { id: 1, wish, asked_at: at(5), state };
-        cards.push(exemptions::restoration(&restoration, Some(&somewhere()), Some(at(0) + days(7))));
+        cards.push(exemptions::restoration(&restoration, Some(&somewhere()), Some(at(0) + days(7)), TERMS));
     }
     let mut said = String::new();
     for card in cards {
@@ -285,10 +291,13 @@ async fn questions_are_answered() {
     };
     let health = answers::Health {
         chat: Connection::Connected,
-        identity: Some(LastAnswer {
-            at: at(0),
-            problem: Some(Problem::Answer(IdentityError::Transient(EVIL.into()))),
-        }),
+        providers: vec![(
+            TERMS,
+            Some(LastAnswer {
+                at: at(0),
+                problem: Some(Problem::Answer(IdentityError::Transient(EVIL.into()))),
+            }),
+        )],
         database: Ok(()),
         behind: vec![Behind { collector: EVIL.into(), events: 12, since: at(0) }],
     };
@@ -306,7 +315,7 @@ async fn questions_are_answered() {
         assessed: assessed.into_iter().map(judged).collect(),
     };
     for page in [0, 1] {
-        let card = answers::preview(&policy, &plan, page, at(0));
+        let card = answers::preview(&policy, &plan, page, at(0), TERMS);
         desk.message_is(&format!("preview_page_{}", page + 1), &card).await;
     }
     desk.close();
@@ -338,6 +347,7 @@ async fn one_account_and_the_history_are_explained() {
     for (name, who) in ["long", "rtl", "cjk", "nameless", "channel", "bold", "code"].into_iter().zip(NAMES) {
         let account = account(who);
         let why = answers::Why {
+            terms: TERMS,
             account: &account,
             standing: &Standing::plain(),
             policy: &policy,

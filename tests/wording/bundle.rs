@@ -17,6 +17,7 @@ use inactive_contractors::domain::request::{Decision, Request, RequestState};
 use inactive_contractors::domain::sighting::{SecondLook, Sighting, Sign, Way};
 use inactive_contractors::domain::sweep::{Trigger, slot_key};
 use inactive_contractors::domain::when::Period;
+use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::reports::evidence::bundle;
 use inactive_contractors::reports::export::Excerpt;
 use inactive_contractors::reports::facts::{Evidence, Swept};
@@ -56,7 +57,7 @@ impl Reviews {
             fingerprint: "rule-one".into(),
             state,
         };
-        self.0.push(Swept { sweep, request: None, in_period: true });
+        self.0.push(Swept { sweep, request: None, in_period: true, terms: TERMS });
         self.0.last_mut().expect("it was just added")
     }
 

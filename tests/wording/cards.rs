@@ -8,8 +8,10 @@ use inactive_contractors::domain::account::AccountStatus;
 use inactive_contractors::domain::attempt::{Attempt, Confirmation, Dropped, Sessions, Trouble, Unproven};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState, Skip};
 use inactive_contractors::domain::plan::{Counts, Guard};
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Release, Request, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Skip as NotBack, Wish};
+use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::wording::card::card;
 use inactive_contractors::wording::card_view::View;
 use inactive_contractors::wording::notices;
@@ -24,6 +26,7 @@ fn shown(request: &Request, candidates: &[Candidate], page: usize, restorations:
     let links: BTreeMap<u32, String> = candidates.iter().take(2).map(link).collect();
     let policy = policy();
     card(&View {
+        terms: TERMS,
         questions: &[],
         deciders: None,
         by_email: &[],
@@ -155,6 +158,7 @@ fn carried_out() -> Vec<Candidate> {
 fn restoration(of: &Candidate, state: RestorationState) -> Restoration {
     let wish = Wish {
         policy: "contractors".into(),
+        provider: ProviderName::default(),
         request: Some(7),
         account: of.subject(),
         name: of.shown.name.clone(),

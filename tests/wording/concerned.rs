@@ -13,6 +13,7 @@ use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Request, RequestState};
 use inactive_contractors::domain::settings::Period;
 use inactive_contractors::domain::template::{Role, Template, WORDING_MAX};
+use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::wording::outreach::Message;
 use inactive_contractors::wording::{card, digest, refusals};
 use inactive_contractors::wording::{card_view, outreach};

@@ -8,6 +8,7 @@ use inactive_contractors::domain::candidate::Candidate;
 use inactive_contractors::domain::deciders::{Deciders, Lack, Unable};
 use inactive_contractors::domain::plan::Counts;
 use inactive_contractors::domain::request::{Request, RequestState};
+use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::wording::card::card;
 use inactive_contractors::wording::card_view::{Before, View};
 use inactive_contractors::wording::deciders;
@@ -25,6 +26,7 @@ fn unable(count: usize) -> Vec<Unable> {
 fn shown(request: &Request, candidates: &[Candidate], deciders: &Deciders, before: &Before) -> Card {
     let policy = policy();
     card(&View {
+        terms: TERMS,
         questions: &[],
         deciders: Some(deciders),
         by_email: &[],

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use inactive_contractors::domain::account::{AccountStatus, Changer};
+use inactive_contractors::domain::account::{AccountStatus, Changer, NotSuspendable};
 use inactive_contractors::domain::attempt::Confirmation;
 use inactive_contractors::domain::candidate::CandidateState;
 use inactive_contractors::domain::drift::{Back, Watch};
 use inactive_contractors::domain::missed::Missed;
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::RequestState;
 use inactive_contractors::domain::sighting::{Sign, Way};
+use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::store::Drifted;
 use inactive_contractors::wording::drift::{in_channel, in_thread, missed};
 
@@ -29,6 +31,7 @@ fn drifted(count: u32, back: &Back) -> Vec<Drifted> {
     let watch = |one: inactive_contractors::domain::candidate::Candidate| Watch {
         id: i64::from(one.position),
         request: 7,
+        provider: ProviderName::default(),
         account: one.subject(),
         name: one.shown.name,
         suspended_at: at(20),
@@ -49,13 +52,13 @@ async fn one_account_is_one_sentence_whoever_brought_it_back() {
     let admin = Changer::Admin { name: "A".repeat(300), id: None };
     for back in [
         import(),
-        back(admin, AccountStatus::LockedOut),
+        back(admin, AccountStatus::other(NotSuspendable::NeedsReset, "LOCKED_OUT")),
         back(Changer::Us, AccountStatus::Active),
         back(Changer::Unknown, AccountStatus::Active),
     ] {
-        said.push(desk.message(&in_channel(&policy(), &drifted(1, &back), &cards)).await);
+        said.push(desk.message(&in_channel(&policy(), &drifted(1, &back), &cards, TERMS)).await);
     }
-    let without_its_card = in_channel(&policy(), &drifted(1, &import()), &BTreeMap::new());
+    let without_its_card = in_channel(&policy(), &drifted(1, &import()), &BTreeMap::new(), TERMS);
     said.push(desk.message(&without_its_card).await);
     compare("drift_one", &said.join("\n\n---\n\n"));
     desk.close();
@@ -66,17 +69,17 @@ async fn many_are_one_message_and_their_thread_names_all() {
     let mut desk = Desk::open().await;
     let cards = BTreeMap::from([(7, somewhere())]);
     let many = drifted(30, &import());
-    let channel = desk.message(&in_channel(&policy(), &many, &cards)).await;
-    let thread = desk.message(&in_thread(&policy(), &many.iter().collect::<Vec<_>>())).await;
+    let channel = desk.message(&in_channel(&policy(), &many, &cards, TERMS)).await;
+    let thread = desk.message(&in_thread(&policy(), &many.iter().collect::<Vec<_>>(), TERMS)).await;
     compare("drift_many", &format!("{channel}\n\n---\n\n{thread}"));
-    desk.message_is("drift_thread_of_one", &in_thread(&policy(), &[&many[0]])).await;
+    desk.message_is("drift_thread_of_one", &in_thread(&policy(), &[&many[0]], TERMS)).await;
     desk.close();
 }
 
 #[test]
 fn the_message_in_the_channel_names_twenty_and_counts_the_others() {
     let told = |count| {
-        let card = in_channel(&policy(), &drifted(count, &import()), &BTreeMap::new());
+        let card = in_channel(&policy(), &drifted(count, &import()), &BTreeMap::new(), TERMS);
         (card.blocks.len(), format!("{:?}", card.blocks).contains("… and 1 account more"))
     };
     // Above and below them stands a block each.
@@ -96,11 +99,11 @@ async fn what_came_to_light_after_a_suspension_offers_the_way_back_as_long_as_th
     {
         let sign = way.map(|way| Sign { way, event: "user.session.start".into(), app: Some(EVIL.into()) });
         let seen = Missed { at: at(minute), sign };
-        said.push(desk.message(&missed(&policy(), &asked, Some(&one), &watch, &seen, at(80))).await);
+        said.push(desk.message(&missed(&policy(), &asked, Some(&one), &watch, &seen, at(80), TERMS)).await);
     }
     let too_late = at(20) + policy().undo_for;
     let seen = Missed { at: at(19), sign: None };
-    said.push(desk.message(&missed(&policy(), &asked, Some(&one), &watch, &seen, too_late)).await);
+    said.push(desk.message(&missed(&policy(), &asked, Some(&one), &watch, &seen, too_late, TERMS)).await);
     compare("missed", &said.join("\n\n---\n\n"));
     desk.close();
 }

@@ -14,9 +14,11 @@ use inactive_contractors::domain::exemption::{End, Granted};
 use inactive_contractors::domain::pause::Pause;
 use inactive_contractors::domain::plan::{Assessed, Counts, Plan, Verdict};
 use inactive_contractors::domain::policy::Policy;
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Decision, FirstApproval, Request, RequestState};
 use inactive_contractors::domain::restoration::{Restoration, RestorationState, Wish};
 use inactive_contractors::domain::template::Role;
+use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::wording::card::card;
 use inactive_contractors::wording::card_view::View;
 use inactive_contractors::wording::layout;
@@ -30,6 +32,7 @@ static NO_LINKS: BTreeMap<u32, String> = BTreeMap::new();
 
 fn view<'a>(request: &'a Request, candidates: &'a [Candidate], policy: &'a Policy) -> View<'a> {
     View {
+        terms: TERMS,
         questions: &[],
         deciders: None,
         by_email: &[],
@@ -124,6 +127,7 @@ fn what_stands_below_a_person_takes_room_as_well() {
             id: 1,
             wish: Wish {
                 policy: "contractors".into(),
+                provider: ProviderName::default(),
                 request: Some(7),
                 account: one.subject(),
                 name: one.shown.name.clone(),
@@ -154,7 +158,7 @@ fn what_stands_below_a_person_takes_room_as_well() {
         };
         let questions: Vec<_> = candidates.iter().map(question).collect();
         let shown = View { questions: &questions, ..view(&request, &candidates, &policy) };
-        let evidence = outreach::evidence(&questions, &candidates[0]);
+        let evidence = outreach::evidence(&questions, &candidates[0], TERMS);
         (people_on(&card(&shown)), evidence)
     };
     let pages: [&dyn Fn(usize) -> (usize, Option<Text>); 2] = [&given_back, &asked];
@@ -375,7 +379,7 @@ fn a_preview_is_turned_to_the_pages_that_there_are() {
             verdict: Verdict::Ask,
             assessed: (0..count).map(judged).collect(),
         };
-        answers::preview(&policy, &plan, page, at(0))
+        answers::preview(&policy, &plan, page, at(0), TERMS)
     };
     let turns = |page| {
         let card = preview(60, page);

@@ -4,8 +4,8 @@ use inactive_contractors::chat::{Block, Connection, Text};
 use inactive_contractors::domain::audit::{Actor, AuditEvent, GENESIS, Subject};
 use inactive_contractors::domain::person::Known;
 use inactive_contractors::domain::request::Voter;
-use inactive_contractors::identity::IdentityError;
 use inactive_contractors::identity::watched::{LastAnswer, Problem};
+use inactive_contractors::identity::{IdentityError, okta};
 use inactive_contractors::wording::{answers, home};
 
 use crate::desk::{Desk, compare};
@@ -58,10 +58,13 @@ async fn a_page_shows_what_its_person_may_see() {
     decisions.extend(["exempted", "unexempted", "restore_asked"].map(|action| decision(action, None)));
     let health = answers::Health {
         chat: Connection::Connected,
-        identity: Some(LastAnswer {
-            at: at(0),
-            problem: Some(Problem::Answer(IdentityError::Transient(EVIL.into()))),
-        }),
+        providers: vec![(
+            okta::TERMS,
+            Some(LastAnswer {
+                at: at(0),
+                problem: Some(Problem::Answer(IdentityError::Transient(EVIL.into()))),
+            }),
+        )],
         database: Ok(()),
         behind: Vec::new(),
     };
@@ -105,8 +108,12 @@ async fn a_page_for_everybody_else_shows_nothing() {
 fn a_page_shows_twelve_policies_and_counts_the_others() {
     let policy = policy();
     let viewer = known(false, false);
-    let health =
-        answers::Health { chat: Connection::Connected, identity: None, database: Ok(()), behind: Vec::new() };
+    let health = answers::Health {
+        chat: Connection::Connected,
+        providers: vec![(okta::TERMS, None)],
+        database: Ok(()),
+        behind: Vec::new(),
+    };
     let status = || answers::PolicyStatus {
         policy: &policy,
         last_sweep: None,

@@ -7,6 +7,7 @@ use inactive_contractors::domain::assess::{Idle, Signal};
 use inactive_contractors::domain::audit::{Person, Subject};
 use inactive_contractors::domain::candidate::{Candidate, CandidateState};
 use inactive_contractors::domain::exemption::Granted;
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::request::{Decision, Request, RequestState, list_hash};
 use inactive_contractors::domain::sighting::{Sign, Way};
 use inactive_contractors::wording::card_view::Before;
@@ -106,6 +107,7 @@ pub fn granted(id: i64, name: &str) -> Granted {
     Granted {
         id,
         policy: "contractors".into(),
+        provider: ProviderName::default(),
         account: Subject { id: account.id, login: account.login },
         by: alice(),
         reason: name.into(),

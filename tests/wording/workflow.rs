@@ -13,6 +13,7 @@ use inactive_contractors::domain::request::{
 };
 use inactive_contractors::domain::settings::People;
 use inactive_contractors::domain::silence::Kind;
+use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::wording::card::card;
 use inactive_contractors::wording::card_view::View;
 use inactive_contractors::wording::{blocked, notices, refusals};
@@ -35,6 +36,7 @@ fn shown(request: &Request, candidates: &[Candidate], successor: Option<&Message
     let mut policy = policy();
     policy.approvals_needed = request.approvals_needed;
     card(&View {
+        terms: TERMS,
         questions: &[],
         deciders: None,
         by_email: &[],

@@ -42,6 +42,7 @@ pub(super) fn checked(
 fn wish(request: &Request, candidate: &Candidate, until: &Until, decision: &Decision) -> Wish {
     Wish {
         policy: request.policy.clone(),
+        provider: request.rule.provider.clone(),
         account: candidate.subject(),
         email: candidate.shown.email.clone(),
         by: decision.by.clone(),

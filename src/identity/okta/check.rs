@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::domain::account::{Account, AccountId, UserType};
 use crate::domain::plan::Guard;
 use crate::domain::policy::Rule;
-use crate::identity::IdentityError;
+use crate::identity::{IdentityError, Probe};
 
 use super::errors::Right;
 use super::paging::{self, Then};
@@ -18,18 +18,8 @@ const TYPES_SHOWN: usize = 10;
 /// Administrator roles that include suspending users.
 const MAY_SUSPEND: [&str; 3] = ["SUPER_ADMIN", "ORG_ADMIN", "USER_ADMIN"];
 
-/// One thing that was tried.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Probe {
-    /// What it was.
-    pub what: String,
-    /// What was found, or a sentence that says what is wrong and how to fix it.
-    pub result: Result<String, String>,
-}
-
 impl Okta {
-    /// Tries the credential and each right that these rules need. Stops at a credential that doesn't work.
-    pub async fn probe(&self, rules: &[&Rule]) -> Vec<Probe> {
+    pub(super) async fn probe_all(&self, rules: &[&Rule]) -> Vec<Probe> {
         let mut probes = Vec::new();
         let signed_in = self.probe_credential().await;
         let works = signed_in.is_ok();

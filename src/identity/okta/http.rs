@@ -17,13 +17,13 @@ use tracing::Instrument as _;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::identity::{IdentityError, Reference};
+use crate::identity::{IdentityError, Reference, Traffic};
 use crate::net::{self, is_safe, read_body};
 use crate::scheduler::Class;
 
 use super::auth::Auth;
 use super::errors::{self, Kind, Right};
-use super::rate::{Bucket, Rates, Reported, Traffic, WAIT_MAX};
+use super::rate::{Bucket, Rates, Reported, WAIT_MAX};
 use super::settings::Settings;
 use super::skew::{Sent, Skew};
 
@@ -339,7 +339,8 @@ fn as_fault(error: IdentityError) -> Fault {
         IdentityError::NotFound(_)
         | IdentityError::Refused(_)
         | IdentityError::Denied(_)
-        | IdentityError::Malformed(_) => Fault::Final(error),
+        | IdentityError::Malformed(_)
+        | IdentityError::NotConfigured(_) => Fault::Final(error),
     }
 }
 

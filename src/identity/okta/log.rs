@@ -20,7 +20,7 @@ use super::paging::{self, Then};
 use super::signs::{self, Event};
 
 /// Okta keeps the log for 90 days and answers with nothing beyond that.
-const KEPT: Duration = Duration::days(90);
+pub(super) const KEPT: Duration = Duration::days(90);
 /// Above this many accounts one sweep of the whole log is cheaper than a query for each.
 const SINGLES_MAX: usize = 100;
 /// A sweep of 1000 events a page stops here, and the accounts that it did not see are asked about one by one.

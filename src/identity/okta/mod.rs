@@ -32,21 +32,19 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 pub use auth::Credential;
-pub use check::Probe;
-pub use rate::Traffic;
-pub use settings::{REQUEST_TIMEOUT, Settings};
+pub use settings::{REQUEST_TIMEOUT, Settings, TERMS};
 
 use self::errors::Right;
 use self::http::Http;
 use self::paging::Then;
 use self::wire::{Assignees, Named, Role, User};
 use crate::clock::Clock;
-use crate::domain::account::{Account, AccountId, AccountStatus};
+use crate::domain::account::{Account, AccountId};
 use crate::domain::policy::Rule;
 use crate::domain::sighting::SecondLook;
 use crate::identity::{
-    FreshLook, IdentityError, IdentityProvider, LogRead, Looks, Protected, Reference, StatusChange,
-    TakeAccount,
+    ActivityLog, Directory, FreshLook, IdentityError, IdentityProvider, Lifecycle, LogRead, Looks, Monitored,
+    Probe, Protected, Reference, StatusChange, TakeAccount, Terms, Traffic,
 };
 
 /// The most that Okta gives out at a time, for users and for members of a group.
@@ -84,11 +82,6 @@ impl Okta {
             Credential::ServiceApp { client_id, scopes, .. } => (Some(client_id.clone()), scopes.clone()),
         };
         Ok(Okta { http: Http::new(settings, clock)?, client_id, scopes, own: OnceCell::new() })
-    }
-
-    /// What went to and fro since the start.
-    pub fn traffic(&self) -> Traffic {
-        self.http.traffic()
     }
 
     fn user_url(&self, account: &AccountId, rest: &[&str]) -> Result<Url, IdentityError> {
@@ -252,11 +245,11 @@ fn marked(reference: Reference) -> Result<Reference, IdentityError> {
 }
 
 #[async_trait]
-impl IdentityProvider for Okta {
+impl Directory for Okta {
     async fn list(&self, rule: &Rule, take: &mut TakeAccount<'_>) -> Result<u32, IdentityError> {
         // The search index lags: somebody deactivated a moment ago may still be in it.
         let mut take_unless_gone = |account: Account| {
-            if account.status != AccountStatus::Deprovisioned {
+            if !account.status.is_deactivated() {
                 take(account);
             }
         };
@@ -269,10 +262,6 @@ impl IdentityProvider for Okta {
             groups.insert(group.clone(), self.members(group).await?);
         }
         Ok(Protected { admins: self.admins().await?, own: self.own_id().await?, groups })
-    }
-
-    async fn second_look(&self, asked: &Looks) -> LogRead {
-        log::look_for_all(&self.http, asked).await
     }
 
     async fn look(
@@ -308,12 +297,60 @@ impl IdentityProvider for Okta {
         self.read_user(account, None).await
     }
 
-    async fn reach(&self) -> Result<(), IdentityError> {
-        let mut url = self.http.url(&["users"]);
-        url.query_pairs_mut().append_pair("limit", "1");
-        self.http.get(&url, Right::ReadUsers).await.map(drop)
+    async fn find(&self, who: &str, rule: &Rule) -> Result<Vec<Account>, IdentityError> {
+        let who = who.trim();
+        if who.is_empty() || who.len() > WHO_MAX {
+            return Ok(Vec::new());
+        }
+        if who.starts_with("00u") && checked_id(who).is_ok() {
+            match self.read_user(&AccountId(who.to_owned()), Some(rule)).await {
+                Ok(account) => return Ok(vec![account]),
+                Err(IdentityError::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let found = self.few(&search::by_address(who), rule).await?;
+        if !found.is_empty() || who.contains('@') {
+            return Ok(found);
+        }
+        // A manager is often named by the number that HR has for them.
+        self.few(&search::by_employee_number(who), rule).await
     }
 
+    fn console_link(&self, account: &AccountId) -> Option<String> {
+        checked_id(&account.0).ok()?;
+        console::profile(self.http.base(), account)
+    }
+}
+
+#[async_trait]
+impl ActivityLog for Okta {
+    async fn second_look(&self, asked: &Looks) -> LogRead {
+        log::look_for_all(&self.http, asked).await
+    }
+
+    async fn last_change(
+        &self,
+        account: &AccountId,
+        since: DateTime<Utc>,
+    ) -> Result<Option<StatusChange>, IdentityError> {
+        checked_id(&account.0)?;
+        let own = self.own_actor().await?;
+        changes::latest(&self.http, account, since, own).await
+    }
+
+    fn log_kept(&self) -> Duration {
+        log::KEPT
+    }
+
+    fn evidence_lag(&self) -> Duration {
+        // The last sign-in is there at once; what only the log has is checked for once more after a suspension.
+        Duration::zero()
+    }
+}
+
+#[async_trait]
+impl Lifecycle for Okta {
     async fn turn_to_change(&self) -> Result<(), IdentityError> {
         self.http.turn_to_change().await
     }
@@ -333,43 +370,31 @@ impl IdentityProvider for Okta {
         url.query_pairs_mut().append_pair("oauthTokens", "true");
         self.http.change(&Method::DELETE, &url, Right::ClearSessions).await
     }
+}
 
-    async fn last_change(
-        &self,
-        account: &AccountId,
-        since: DateTime<Utc>,
-    ) -> Result<Option<StatusChange>, IdentityError> {
-        checked_id(&account.0)?;
-        let own = self.own_actor().await?;
-        changes::latest(&self.http, account, since, own).await
-    }
-
-    fn console_link(&self, account: &AccountId) -> Option<String> {
-        checked_id(&account.0).ok()?;
-        console::profile(self.http.base(), account)
+#[async_trait]
+impl Monitored for Okta {
+    async fn reach(&self) -> Result<(), IdentityError> {
+        let mut url = self.http.url(&["users"]);
+        url.query_pairs_mut().append_pair("limit", "1");
+        self.http.get(&url, Right::ReadUsers).await.map(drop)
     }
 
     fn clock_ahead(&self) -> Option<Duration> {
         self.http.clock_ahead()
     }
 
-    async fn find(&self, who: &str, rule: &Rule) -> Result<Vec<Account>, IdentityError> {
-        let who = who.trim();
-        if who.is_empty() || who.len() > WHO_MAX {
-            return Ok(Vec::new());
-        }
-        if who.starts_with("00u") && checked_id(who).is_ok() {
-            match self.read_user(&AccountId(who.to_owned()), Some(rule)).await {
-                Ok(account) => return Ok(vec![account]),
-                Err(IdentityError::NotFound(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let found = self.few(&search::by_address(who), rule).await?;
-        if !found.is_empty() || who.contains('@') {
-            return Ok(found);
-        }
-        // A manager is often named by the number that HR has for them.
-        self.few(&search::by_employee_number(who), rule).await
+    fn traffic(&self) -> Traffic {
+        self.http.traffic()
+    }
+
+    async fn probe(&self, rules: &[&Rule]) -> Vec<Probe> {
+        self.probe_all(rules).await
+    }
+}
+
+impl IdentityProvider for Okta {
+    fn terms(&self) -> Terms {
+        TERMS
     }
 }

@@ -97,7 +97,8 @@ fn midway(error: IdentityError) -> IdentityError {
         | IdentityError::Transient(_)
         | IdentityError::NotFound(_)
         | IdentityError::Denied(_)
-        | IdentityError::Malformed(_)) => other,
+        | IdentityError::Malformed(_)
+        | IdentityError::NotConfigured(_)) => other,
     }
 }
 

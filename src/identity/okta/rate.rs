@@ -14,6 +14,7 @@ use http::{HeaderMap, Method};
 use url::Url;
 
 use crate::clock::Clock;
+use crate::identity::Traffic;
 use crate::net;
 use crate::scheduler::{Budget, Class, Patience, Place, Scheduler};
 
@@ -103,17 +104,6 @@ impl Window {
         let left = ours.saturating_sub(self.used).min(self.reported.remaining.saturating_sub(of_others));
         left <= class.leaves(ours)
     }
-}
-
-/// What went to and fro since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Requests that were sent.
-    pub calls: u64,
-    /// How often one waited for a rate limit.
-    pub waits: u64,
-    /// For how long in all, in milliseconds.
-    pub waited_ms: u64,
 }
 
 /// What is left of each bucket of one org.

@@ -5,12 +5,17 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::identity::Terms;
 use crate::net::Network;
 
 use super::auth::Credential;
 
 /// How long one request may take, its answer included.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What people call it, and what is there.
+pub const TERMS: Terms =
+    Terms { name: "Okta", log: "System Log", console: "admin console", open: "Open in Okta" };
 
 /// Where the org is, and how to behave there.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use chrono::DateTime;
 use serde::{Deserialize, Deserializer};
 use serde_json_borrow::Value;
 
-use crate::domain::account::{Account, AccountId, AccountStatus, Reading};
+use crate::domain::account::{Account, AccountId, AccountStatus, NotSuspendable, Reading};
 use crate::domain::policy::{ExemptAttribute, Rule};
 use crate::identity::IdentityError;
 
@@ -196,16 +196,18 @@ fn name(profile: &Value<'_>) -> String {
 
 fn status(value: &Value<'_>) -> AccountStatus {
     match value.as_str() {
-        Some("STAGED") => AccountStatus::Staged,
-        Some("PROVISIONED") => AccountStatus::Provisioned,
+        Some("STAGED") => AccountStatus::other(NotSuspendable::NotActivated, "STAGED"),
+        Some("PROVISIONED") => AccountStatus::other(NotSuspendable::NotActivated, "PROVISIONED"),
         Some("ACTIVE") => AccountStatus::Active,
-        Some("RECOVERY") => AccountStatus::Recovery,
-        Some("PASSWORD_EXPIRED") => AccountStatus::PasswordExpired,
-        Some("LOCKED_OUT") => AccountStatus::LockedOut,
+        Some("RECOVERY") => AccountStatus::other(NotSuspendable::NeedsReset, "RECOVERY"),
+        Some("PASSWORD_EXPIRED") => AccountStatus::other(NotSuspendable::NeedsReset, "PASSWORD_EXPIRED"),
+        Some("LOCKED_OUT") => AccountStatus::other(NotSuspendable::NeedsReset, "LOCKED_OUT"),
         Some("SUSPENDED") => AccountStatus::Suspended,
-        Some("DEPROVISIONED") => AccountStatus::Deprovisioned,
-        Some(word) => AccountStatus::Other(word.chars().take(40).collect()),
-        None => AccountStatus::Other("(unreadable)".into()),
+        Some("DEPROVISIONED") => AccountStatus::other(NotSuspendable::Deactivated, "DEPROVISIONED"),
+        Some(word) => {
+            AccountStatus::other(NotSuspendable::Unknown, word.chars().take(40).collect::<String>())
+        }
+        None => AccountStatus::other(NotSuspendable::Unknown, "(unreadable)"),
     }
 }
 
@@ -235,10 +237,12 @@ mod tests {
 
     use crate::domain::account::UserType;
     use crate::domain::calendar::Calendar;
+    use crate::domain::provider::ProviderName;
 
     fn rule() -> Rule {
         let attribute = |value: &str| ExemptAttribute { name: "keep".into(), value: value.into() };
         Rule {
+            provider: ProviderName::default(),
             user_type: UserType::Profile("Contractor".into()),
             inactive_after: Duration::days(7).into(),
             new_account_grace: Duration::days(14).into(),
@@ -275,7 +279,7 @@ mod tests {
             "lastLogin": 12, "type": "x", "profile": "none"}));
         assert!(matches!(odd.created, Reading::Unreadable(_)), "no login, so no exemption can be checked");
         assert_eq!(odd.last_sign_in, Reading::Unreadable("is not a date".into()));
-        assert_eq!(odd.status, AccountStatus::Other("(unreadable)".into()));
+        assert_eq!(odd.status, AccountStatus::other(NotSuspendable::Unknown, "(unreadable)"));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! can guarantee is guaranteed here: one sweep per slot, one open question per account, a chain without gaps.
 
 /// The steps, oldest first.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8, V9, V10];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11];
 
 const V1: &str = "
 CREATE TABLE policy (
@@ -450,4 +450,12 @@ ALTER TABLE watch DROP COLUMN told_at;
 ALTER TABLE watch DROP COLUMN missed_told_at;
 ALTER TABLE digest DROP COLUMN told;
 ALTER TABLE pause DROP COLUMN told;
+";
+
+/// Adds whose account each row is about. Before, there was one provider.
+const V11: &str = "
+ALTER TABLE request ADD COLUMN provider TEXT NOT NULL DEFAULT 'okta';
+ALTER TABLE restoration ADD COLUMN provider TEXT NOT NULL DEFAULT 'okta';
+ALTER TABLE watch ADD COLUMN provider TEXT NOT NULL DEFAULT 'okta';
+ALTER TABLE exemption ADD COLUMN provider TEXT NOT NULL DEFAULT 'okta';
 ";

@@ -9,8 +9,10 @@ use inactive_contractors::domain::account::AccountId;
 use inactive_contractors::domain::audit::{Action, Actor, AuditEvent, GENESIS, Person, Subject};
 use inactive_contractors::domain::exemption::{End, Granted};
 use inactive_contractors::domain::lineage::DatabaseId;
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::domain::sweep::Trigger;
 use inactive_contractors::domain::when::Period;
+use inactive_contractors::identity::okta::TERMS;
 use inactive_contractors::reports::evidence::bundle;
 use inactive_contractors::reports::export::Excerpt;
 use inactive_contractors::reports::facts::{Evidence, Swept};
@@ -152,7 +154,7 @@ fn swept(words: &str) -> Swept {
         fingerprint: words.to_owned(),
         state: SweepState::Failed { at: super::now(), error: words.to_owned() },
     };
-    Swept { sweep, request: None, in_period: true }
+    Swept { sweep, request: None, in_period: true, terms: TERMS }
 }
 
 fn granted(words: &str) -> Granted {
@@ -160,6 +162,7 @@ fn granted(words: &str) -> Granted {
     Granted {
         id: 1,
         policy: words.to_owned(),
+        provider: ProviderName::default(),
         account: subject(words),
         by: person(words),
         reason: words.to_owned(),

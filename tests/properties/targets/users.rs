@@ -8,6 +8,7 @@ use inactive_contractors::domain::account::UserType;
 use inactive_contractors::domain::assess::{Assessment, Standing, assess};
 use inactive_contractors::domain::calendar::Calendar;
 use inactive_contractors::domain::policy::{ExemptAttribute, Rule};
+use inactive_contractors::domain::provider::ProviderName;
 use inactive_contractors::identity::okta::fuzzing::{sign_ins, users};
 use serde_json::Value;
 
@@ -17,6 +18,7 @@ pub fn rules() -> &'static [Rule] {
     RULES.get_or_init(|| {
         let attribute = |name: &str, value: &str| ExemptAttribute { name: name.into(), value: value.into() };
         let ordinary = Rule {
+            provider: ProviderName::default(),
             user_type: UserType::Profile("Contractor".into()),
             inactive_after: Duration::days(7).into(),
             new_account_grace: Duration::days(14).into(),
