@@ -315,6 +315,18 @@ fn the_button_that_suspends_counts_on_the_first_approval_that_its_card_shows() {
 }
 
 #[test]
+fn what_opens_a_dialog_says_so_when_it_is_drawn() {
+    let (policy, candidates) = (policy(), named(100));
+    let request = about(&candidates, RequestState::pending());
+    let card = card(&view(&request, &candidates, &policy));
+    let opening = buttons(&card.blocks).into_iter().filter(|button| button.opens);
+    assert_eq!(opening.map(|button| button.action.as_str()).collect::<Vec<_>>(), ["choose", "deny_why"]);
+    let menu = row_menu::menu(&view(&request, &candidates, &policy), &candidates[0]);
+    let opening = menu.items.iter().filter(|item| item.opens).map(|item| item.label.as_str());
+    assert_eq!(opening.collect::<Vec<_>>(), ["Exempt…"]);
+}
+
+#[test]
 fn a_list_in_an_answer_has_twenty_lines_and_says_how_many_more_there_are() {
     let pending = |count| {
         let open: Vec<_> = (0..count).map(|_| (request(RequestState::Preview), None)).collect();
