@@ -16,7 +16,7 @@ use crate::domain::restoration::{self, RestorationState};
 use crate::domain::sweep::{Trigger, slot_key};
 use crate::engine::bench::{Bench, engine, policy, shown};
 use crate::outbox;
-use crate::request::suspend::Effort;
+use crate::request::attempt::Effort;
 use crate::services::lock;
 use crate::services::work::Work;
 use crate::store::{AskedFor, MessageRow, Notice, Receipt, Store, SweepState};

@@ -1,6 +1,6 @@
 //! Driving one approval request: its card, its suspensions, and the messages at its end.
 
-mod attempt;
+pub(crate) mod attempt;
 pub(crate) mod blocked;
 pub(crate) mod decision;
 pub(crate) mod denials;

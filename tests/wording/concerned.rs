@@ -148,6 +148,7 @@ fn shown(
         deciders: None,
         by_email: &[],
         before: &crate::people::BEFORE,
+        terms: TERMS,
         room: ROOM,
     })
 }
