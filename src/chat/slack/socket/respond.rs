@@ -81,7 +81,9 @@ impl Dispatch {
                 tracing::warn!("a refusal was dropped: it answers no form");
                 Reply::bare(id)
             }
-            Ack::Respond(Response::Replace(modal)) if form.takes_payload => self.replacement(id, form, modal),
+            Ack::Respond(Response::Replace(modal)) if form.takes_payload => {
+                self.replacement(id, form, &modal)
+            }
             Ack::Respond(response) => Reply { ack: bare(id), then: Some((form, Then::Now(response))) },
             Ack::Later(later) => Reply { ack: bare(id), then: Some((form, Then::Later(later))) },
         }
@@ -89,13 +91,13 @@ impl Dispatch {
 
     /// Puts another modal in a submitted one's place: in the acknowledgement if that can carry it. Otherwise a small modal
     /// stands in first, for a bare acknowledgement would close the form.
-    fn replacement(&self, id: &str, form: Form, modal: Modal) -> Reply {
-        let ack = self.update_ack(id, &modal);
+    fn replacement(&self, id: &str, form: Form, modal: &Modal) -> Reply {
+        let ack = self.update_ack(id, modal);
         if ack.len() < ACK_BYTES_MAX {
             return Reply { ack, then: None };
         }
         let then = Then::Now(Response::Replace(modal.clone()));
-        Reply { ack: self.update_ack(id, &stand_in(&modal)), then: Some((form, then)) }
+        Reply { ack: self.update_ack(id, &stand_in(modal)), then: Some((form, then)) }
     }
 
     fn update_ack(&self, id: &str, modal: &Modal) -> String {
